@@ -1,0 +1,1 @@
+//! The embedded upstream: index pages, tarballs and git repositories made by code and served on loopback.

@@ -1,0 +1,65 @@
+//! A reader and a writer that hash the bytes that pass.
+
+use std::io::{self, Read, Write};
+
+use super::{Sha256, Sha256Digest};
+
+/// Hashes and counts what is written through it.
+pub struct HashingWriter<W> {
+    inner: W,
+    hash: Sha256,
+    size: u64,
+}
+
+impl<W: Write> HashingWriter<W> {
+    /// Wraps `inner`.
+    pub fn new(inner: W) -> Self {
+        Self { inner, hash: Sha256::default(), size: 0 }
+    }
+
+    /// The digest of all that was written, how many bytes that was, and the inner writer.
+    pub fn finish(self) -> (Sha256Digest, u64, W) {
+        (self.hash.finish(), self.size, self.inner)
+    }
+}
+
+impl<W: Write> Write for HashingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Hashes and counts what is read through it.
+pub struct HashingReader<R> {
+    inner: R,
+    hash: Sha256,
+    size: u64,
+}
+
+impl<R: Read> HashingReader<R> {
+    /// Wraps `inner`.
+    pub fn new(inner: R) -> Self {
+        Self { inner, hash: Sha256::default(), size: 0 }
+    }
+
+    /// The digest of all that was read so far, and how many bytes that was.
+    pub fn finish(self) -> (Sha256Digest, u64) {
+        (self.hash.finish(), self.size)
+    }
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        self.size += count as u64;
+        Ok(count)
+    }
+}

@@ -1,0 +1,10 @@
+//! Digests: the values that everything else is known by. Knows no other module but `error`.
+//!
+//! Owns the text form `sha256:<64 lower hex>` (and reads and writes SRI), and the writer and reader that hash bytes
+//! as they pass. Never opens a file by itself.
+
+mod hashing;
+mod sha256;
+
+pub use hashing::{HashingReader, HashingWriter};
+pub use sha256::{DerivationId, Sha256, Sha256Digest, TreeDigest};

@@ -1,0 +1,215 @@
+//! SHA-256 values with a meaning each, so that a tree digest is never taken for a file's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+
+use crate::error::{Error, Kind};
+
+/// The digest of some bytes, as `sha256sum` computes it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sha256Digest([u8; 32]);
+
+/// A running SHA-256.
+#[derive(Clone, Default)]
+pub struct Sha256(sha2::Sha256);
+
+impl Sha256 {
+    /// Takes more bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes so far.
+    #[must_use]
+    pub fn finish(self) -> Sha256Digest {
+        Sha256Digest(self.0.finalize().into())
+    }
+}
+
+impl Sha256Digest {
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        hex(&self.0)
+    }
+
+    /// Reads 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let text = text.as_bytes();
+        if text.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The form that Nix and browsers call SRI: `sha256-<base64>`.
+    #[must_use]
+    pub fn sri(&self) -> String {
+        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::from("sha256-");
+        for group in self.0.chunks(3) {
+            let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+            for index in 0..4 {
+                if index <= group.len() {
+                    text.push(ALPHABET[(bits >> (18 - 6 * index)) as usize & 63] as char);
+                } else {
+                    text.push('=');
+                }
+            }
+        }
+        text
+    }
+
+    /// The form of `nix hash path --base32`: Nix's own alphabet, least significant digit last.
+    #[must_use]
+    pub fn nix_base32(&self) -> String {
+        const ALPHABET: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
+        (0..52)
+            .rev()
+            .map(|digit| {
+                let (byte, shift) = (digit * 5 / 8, digit * 5 % 8);
+                let low = u16::from(self.0[byte]);
+                let high = self.0.get(byte + 1).copied().map_or(0, u16::from);
+                ALPHABET[((high << 8 | low) >> shift) as usize & 31] as char
+            })
+            .collect()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", self.hex())
+    }
+}
+
+impl fmt::Debug for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Sha256Digest {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        text.strip_prefix("sha256:").and_then(Self::from_hex).ok_or_else(|| {
+            Error::new(Kind::Invalid, format!("`{text}` is not a digest"))
+                .hint("a digest is `sha256:` and 64 lower-case hexadecimal digits")
+        })
+    }
+}
+
+impl Serialize for Sha256Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
+    }
+}
+
+macro_rules! meaning {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Sha256Digest);
+
+        impl $name {
+            /// 64 lower-case hexadecimal digits.
+            #[must_use]
+            pub fn hex(&self) -> String {
+                self.0.hex()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+meaning! {
+    /// The digest of a tree's listing (`strix-tree-1`): equal exactly when names, bytes, exec bits and links are.
+    TreeDigest
+}
+meaning! {
+    /// The digest of a recipe's canonical JSON: what an output is made from and how.
+    DerivationId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_empty_string_has_its_well_known_forms() {
+        let digest = Sha256Digest::of(b"");
+        assert_eq!(digest.to_string(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(digest.sri(), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+        assert_eq!(digest.nix_base32(), "0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73");
+        assert_eq!(digest.to_string().parse::<Sha256Digest>().unwrap(), digest);
+    }
+
+    #[test]
+    fn only_the_exact_text_form_is_read() {
+        for text in ["", "sha256:", "md5:00", &"0".repeat(64), &format!("sha256:{}", "A".repeat(64))] {
+            assert!(text.parse::<Sha256Digest>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! What the trimmer and the auditor need to know of an ELF file.

@@ -1,0 +1,228 @@
+//! The one error type of the house, told in five parts: whose it is, what went wrong, the facts, why,
+//! and what to do next.
+//!
+//! Errors here are read by people and by scripts. A person gets the text of [`Error`]'s `Display`; a script gets the
+//! [`Kind`], which is the exit code, and the same parts as JSON. One struct instead of an enum per module, because
+//! every error has these parts and none of them is ever matched on below the command line except its kind.
+
+use std::fmt;
+
+/// What kind of failure this is. The discriminant is the process's exit code and part of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// The job could not be done: a build failed, a file could not be written.
+    Failure = 1,
+    /// The command line is wrong (clap uses the same code).
+    Usage = 2,
+    /// The manifest, the lock or the configuration is not valid.
+    Invalid = 3,
+    /// The lock does not fit the manifest, or a generated file is out of date.
+    Stale = 4,
+    /// Bytes from outside are not the ones that were promised or pinned.
+    Mismatch = 5,
+    /// An output came out differently from what the lock says.
+    NotReproducible = 6,
+    /// The store holds something that its own digest denies.
+    Damaged = 7,
+    /// What is needed is not here, and the network was forbidden or no source answered.
+    Unreachable = 8,
+    /// Upstream answered, but has nothing that fits the request.
+    NotFound = 9,
+}
+
+impl Kind {
+    /// The name that `--json` errors carry.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failure => "failure",
+            Self::Usage => "usage",
+            Self::Invalid => "invalid",
+            Self::Stale => "stale",
+            Self::Mismatch => "mismatch",
+            Self::NotReproducible => "not-reproducible",
+            Self::Damaged => "damaged",
+            Self::Unreachable => "unreachable",
+            Self::NotFound => "not-found",
+        }
+    }
+}
+
+/// A failure, ready to be shown. Cheap to move: one pointer.
+pub struct Error(Box<Parts>);
+
+struct Parts {
+    kind: Kind,
+    subject: Option<String>,
+    message: String,
+    facts: Vec<(&'static str, String)>,
+    excerpt: Option<String>,
+    cause: Option<String>,
+    hint: Option<String>,
+}
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A new error: `message` is a lower-case sentence without a full stop.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            kind,
+            subject: None,
+            message: message.into(),
+            facts: Vec::new(),
+            excerpt: None,
+            cause: None,
+            hint: None,
+        }))
+    }
+
+    /// [`Kind::Failure`] with a message.
+    #[must_use]
+    pub fn failure(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failure, message)
+    }
+
+    /// Says which input, output or file the error is about. The first caller, who knows most, wins.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.0.subject.get_or_insert_with(|| subject.into());
+        self
+    }
+
+    /// Adds a labelled line such as `url` or `locked`; labels are short so that they line up.
+    #[must_use]
+    pub fn fact(mut self, label: &'static str, value: impl fmt::Display) -> Self {
+        self.0.facts.push((label, value.to_string()));
+        self
+    }
+
+    /// Adds text that is shown as it is, such as a source line with a caret or the end of a log.
+    #[must_use]
+    pub fn excerpt(mut self, text: impl Into<String>) -> Self {
+        self.0.excerpt = Some(text.into());
+        self
+    }
+
+    /// Adds the error of a library that lies below, with its own causes.
+    #[must_use]
+    pub fn because(mut self, cause: &dyn std::error::Error) -> Self {
+        let mut text = cause.to_string();
+        let mut source = cause.source();
+        while let Some(inner) = source {
+            let inner_text = inner.to_string();
+            if !text.contains(&inner_text) {
+                text.push_str(": ");
+                text.push_str(&inner_text);
+            }
+            source = inner.source();
+        }
+        self.0.cause = Some(text);
+        self
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The kind, which is the exit code.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What went wrong, without subject and facts.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The error as an object for `--json`: `kind`, `exit_code`, `message` and what else is known.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let parts = &self.0;
+        let facts: serde_json::Map<_, _> =
+            parts.facts.iter().map(|(label, value)| ((*label).to_owned(), value.as_str().into())).collect();
+        serde_json::json!({
+            "kind": parts.kind.name(),
+            "exit_code": parts.kind as u8,
+            "subject": parts.subject,
+            "message": parts.message,
+            "facts": facts,
+            "excerpt": parts.excerpt,
+            "cause": parts.cause,
+            "hint": parts.hint,
+        })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = &self.0;
+        if let Some(subject) = &parts.subject {
+            write!(f, "{subject}: ")?;
+        }
+        f.write_str(&parts.message)?;
+        let width = parts.facts.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+        for (label, value) in &parts.facts {
+            write!(f, "\n  {label:width$}  {value}")?;
+        }
+        if let Some(cause) = &parts.cause {
+            write!(f, "\n  because {cause}")?;
+        }
+        if let Some(excerpt) = &parts.excerpt {
+            write!(f, "\n{}", excerpt.trim_end())?;
+        }
+        if let Some(hint) = &parts.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// IO errors come from `fs_err`, whose text already names the path and what was tried.
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        // A reader of ours may have carried one of our own errors through a `Read` interface.
+        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>) {
+            let inner = error.into_inner().expect("checked above");
+            return *inner.downcast::<Self>().expect("checked above");
+        }
+        let full = error.kind() == std::io::ErrorKind::StorageFull;
+        let error = Self::failure(error.to_string());
+        if full { error.hint("free some space, or put the store elsewhere with --store") } else { error }
+    }
+}
+
+/// Lets an [`Error`] pass through interfaces that speak `std::io::Error`; `From` takes it out again.
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        Self::other(error)
+    }
+}
+
+/// Adds the subject to the error of a whole step.
+pub trait About<T> {
+    /// See [`Error::about`].
+    fn about(self, subject: impl Into<String>) -> Result<T>;
+}
+
+impl<T, E: Into<Error>> About<T> for Result<T, E> {
+    fn about(self, subject: impl Into<String>) -> Result<T> {
+        self.map_err(|error| error.into().about(subject))
+    }
+}

@@ -1,0 +1,3 @@
+//! The `strixlock` command.
+
+fn main() {}

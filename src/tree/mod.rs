@@ -1,0 +1,5 @@
+//! Canonical trees.
+
+mod listing;
+
+pub use listing::{Entry, Listing, Node, is_path, show};

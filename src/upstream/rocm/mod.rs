@@ -1,0 +1,1 @@
+//! The ROCm nightly index: pages, names, versions, selection.
