@@ -50,8 +50,10 @@ impl Kind {
 }
 
 /// A failure, ready to be shown. Cheap to move: one pointer.
+#[derive(Clone)]
 pub struct Error(Box<Parts>);
 
+#[derive(Clone)]
 struct Parts {
     kind: Kind,
     subject: Option<String>,
@@ -197,15 +199,28 @@ impl std::error::Error for Error {}
 /// IO errors come from `fs_err`, whose text already names the path and what was tried.
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        // A reader of ours may have carried one of our own errors through a `Read` interface.
-        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>) {
-            let inner = error.into_inner().expect("checked above");
-            return *inner.downcast::<Self>().expect("checked above");
+        if let Some(ours) = carried(&error) {
+            return ours;
         }
         let full = error.kind() == std::io::ErrorKind::StorageFull;
         let error = Self::failure(error.to_string());
         if full { error.hint("free some space, or put the store elsewhere with --store") } else { error }
     }
+}
+
+/// One of our own errors that a reader of ours sent through a `Read` interface, however often a library wrapped it.
+fn carried(error: &std::io::Error) -> Option<Error> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = next {
+        if let Some(ours) = current.downcast_ref::<Error>() {
+            return Some(ours.clone());
+        }
+        next = match current.downcast_ref::<std::io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+            None => current.source(),
+        };
+    }
+    None
 }
 
 /// Lets an [`Error`] pass through interfaces that speak `std::io::Error`; `From` takes it out again.

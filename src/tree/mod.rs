@@ -1,5 +1,15 @@
-//! Canonical trees.
+//! Canonical trees: a directory reduced to names, bytes, exec bits and link targets.
+//!
+//! Owns the listing and its digest, the writer through which every tree comes into being, the readers of archives
+//! that feed it, and the ways a tree is read again (scan, NAR). Knows nothing of the store or the network.
 
+pub mod beneath;
 mod listing;
+pub mod nar;
+pub mod scan;
+pub mod unpack;
+mod workers;
+mod writer;
 
 pub use listing::{Entry, Listing, Node, is_path, show};
+pub use writer::{Limits, TreeWriter};

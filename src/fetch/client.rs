@@ -1,0 +1,226 @@
+//! The HTTP client, and requests for small documents.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::header::{ETAG, HeaderMap, LAST_MODIFIED};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use tokio::runtime::Runtime;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
+
+use super::policy::{Settings, show_url};
+use super::retry;
+use crate::error::{Error, Kind, Result};
+use crate::progress::Progress;
+use crate::upstream::Documents;
+
+/// Connections to one host at a time. Package archives ask for no more than two; two downloads fill most lines.
+const PER_HOST: usize = 2;
+
+/// Everything that talks HTTP. Its methods block and may be called from several threads.
+pub struct Fetcher {
+    pub(super) runtime: Runtime,
+    client: Client,
+    pub(super) settings: Settings,
+    pub(super) progress: Arc<dyn Progress>,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    netrc: Option<netrc::Netrc>,
+}
+
+/// What a server says of a file without sending it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Its size in bytes.
+    pub size: Option<u64>,
+    /// Its strong validator: an ETag, else the modification time, as sent.
+    pub validator: Option<String>,
+}
+
+impl Fetcher {
+    /// A fetcher with these settings, telling `progress` what it does.
+    pub fn new(settings: Settings, progress: Arc<dyn Progress>) -> Result<Self> {
+        let broken = |error: &dyn std::error::Error| Error::failure("cannot set up the HTTP client").because(error);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| broken(&error))?;
+        let rules = settings.clone();
+        let redirects = reqwest::redirect::Policy::custom(move |attempt| {
+            if attempt.previous().len() > 10 {
+                return attempt.error("there are more than 10 redirects");
+            }
+            match rules.check(attempt.url()) {
+                Ok(()) if attempt.url().scheme() != "file" => attempt.follow(),
+                Ok(()) => attempt.error("a redirect to a local file"),
+                Err(error) => {
+                    let text = format!("a redirect leads to {}: {}", show_url(attempt.url()), error.message());
+                    attempt.error(text)
+                }
+            }
+        });
+        let client = Client::builder()
+            .user_agent(concat!("strixlock/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(20))
+            .read_timeout(settings.window)
+            .redirect(redirects)
+            .build()
+            .map_err(|error| broken(&error))?;
+        // A missing or broken netrc must not stop downloads that need no credentials.
+        let netrc = netrc::Netrc::new().ok();
+        Ok(Self { runtime, client, settings, progress, hosts: Mutex::default(), netrc })
+    }
+
+    /// The settings that this fetcher was made with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Asks for size and validator of a file.
+    pub fn head(&self, url: &Url) -> Result<Head> {
+        self.settings.check(url)?;
+        if let Ok(path) = local_path(url) {
+            let size = fs_err::metadata(path)?.len();
+            return Ok(Head { size: Some(size), validator: None });
+        }
+        self.runtime.block_on(async {
+            let _permit = self.permit(url).await;
+            let response = self.ask(url, self.request(Method::HEAD, url)).await?;
+            // A HEAD answer has no body, so reqwest's content_length() is of no use here.
+            let size = response.headers().get("content-length").and_then(|size| size.to_str().ok()?.parse().ok());
+            Ok(Head { size, validator: validator(response.headers()) })
+        })
+    }
+
+    pub(super) fn request(&self, method: Method, url: &Url) -> RequestBuilder {
+        let request = self.client.request(method, url.clone());
+        let login = url.host_str().and_then(|host| self.netrc.as_ref()?.hosts.get(host));
+        match login {
+            Some(login) if url.password().is_none() => request.basic_auth(&login.login, Some(&login.password)),
+            _ => request,
+        }
+    }
+
+    /// A place among the connections to this host.
+    pub(super) async fn permit(&self, url: &Url) -> Option<OwnedSemaphorePermit> {
+        let key = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
+        let semaphore = {
+            let mut hosts = self.hosts.lock().ok()?;
+            Arc::clone(hosts.entry(key).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))))
+        };
+        semaphore.acquire_owned().await.ok()
+    }
+
+    /// Sends a request for a small thing, and again while the failure may pass.
+    async fn ask(&self, url: &Url, request: RequestBuilder) -> Result<Response> {
+        let mut round = 1;
+        loop {
+            let again = request.try_clone();
+            let (error, wait) = match request.try_clone().unwrap_or_else(|| self.request(Method::GET, url)).send().await
+            {
+                Ok(response) if response.status().is_success() => return Ok(response),
+                Ok(response) => {
+                    let error = status_error(url, response.status());
+                    if !retry::is_passing(response.status()) {
+                        return Err(error);
+                    }
+                    (error, retry::retry_after(response.headers()))
+                }
+                Err(error) if error.is_connect() || error.is_redirect() => return Err(transport_error(url, &error)),
+                Err(error) => (transport_error(url, &error), None),
+            };
+            if round >= self.settings.rounds || again.is_none() {
+                return Err(error);
+            }
+            tokio::time::sleep(wait.unwrap_or_else(|| retry::pause(self.settings.pause, round))).await;
+            round += 1;
+        }
+    }
+}
+
+impl Documents for Fetcher {
+    fn get(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
+        let mut failure = None;
+        for url in self.settings.with_mirrors(std::slice::from_ref(url)) {
+            match self.get_one(&url, limit) {
+                Ok(body) => return Ok(body),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")))
+    }
+}
+
+impl Fetcher {
+    fn get_one(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
+        self.settings.check(url)?;
+        let too_long = || {
+            Error::new(Kind::Mismatch, "the document is far longer than it can be")
+                .fact("url", show_url(url))
+                .fact("limit", format!("{limit} bytes"))
+        };
+        if let Ok(path) = local_path(url) {
+            let body = fs_err::read(path)?;
+            return if body.len() as u64 > limit { Err(too_long()) } else { Ok(body) };
+        }
+        self.runtime.block_on(async {
+            let _permit = self.permit(url).await;
+            let mut response = self.ask(url, self.request(Method::GET, url)).await?;
+            let promised = response.content_length();
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(|error| transport_error(url, &error))? {
+                body.extend_from_slice(&chunk);
+                if body.len() as u64 > limit {
+                    return Err(too_long());
+                }
+            }
+            match promised {
+                Some(size) if size != body.len() as u64 => Err(Error::new(Kind::Mismatch, "the document broke off")
+                    .fact("url", show_url(url))
+                    .fact("promised", format!("{size} bytes"))
+                    .fact("received", format!("{} bytes", body.len()))),
+                _ => Ok(body),
+            }
+        })
+    }
+}
+
+pub(super) fn validator(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // A weak ETag does not promise equal bytes, so it cannot resume anything.
+    text(ETAG).filter(|etag| !etag.starts_with("W/")).or_else(|| text(LAST_MODIFIED))
+}
+
+pub(super) fn local_path(url: &Url) -> Result<std::path::PathBuf, ()> {
+    if url.scheme() == "file" { url.to_file_path() } else { Err(()) }
+}
+
+pub(super) fn status_error(url: &Url, status: StatusCode) -> Error {
+    let kind =
+        if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) { Kind::NotFound } else { Kind::Unreachable };
+    let error = Error::new(kind, format!("the server answered {status}")).fact("url", show_url(url));
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => error.hint("credentials are read from ~/.netrc"),
+        StatusCode::NOT_FOUND | StatusCode::GONE => error
+            .hint("nightlies are removed after 120 days: name a mirror that kept it in the configuration, or update"),
+        _ => error,
+    }
+}
+
+pub(super) fn transport_error(url: &Url, error: &reqwest::Error) -> Error {
+    // reqwest puts the URL into its own text too, password and all.
+    let mut text = String::new();
+    let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(inner) = next {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&inner.to_string());
+        next = inner.source();
+    }
+    let cause = std::io::Error::other(text);
+    Error::new(Kind::Unreachable, "the server cannot be reached").fact("url", show_url(url)).because(&cause)
+}

@@ -1,0 +1,439 @@
+//! Downloads: every byte is hashed as it passes, handed on at once, and kept so that a killed run can go on.
+//!
+//! A server's word is checked, not believed: a 206 must continue exactly where we are, a body must be as long as was
+//! promised, and in the end size and digest decide. What a broken connection already brought is kept and only the rest
+//! is asked for; what belongs to another file (the validator changed) or turned out wrong is thrown away.
+
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use reqwest::header::{CONTENT_RANGE, IF_RANGE, RANGE, TRANSFER_ENCODING};
+use reqwest::{Method, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::client::{Fetcher, local_path, status_error, transport_error, validator};
+use super::policy::show_url;
+use super::retry;
+use crate::digest::{Sha256, Sha256Digest};
+use crate::error::{Error, Kind, Result};
+use crate::progress::{Task, Unit};
+use crate::store::Partial;
+
+/// How many bytes a round must bring to count as progress.
+const PROGRESS: u64 = 1 << 20;
+
+/// What a download must turn out to be. Both come from a pin, or neither is known yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promise {
+    /// Bytes.
+    pub size: u64,
+    /// Digest.
+    pub digest: Sha256Digest,
+}
+
+/// A download to make.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The input's name, for messages and bars.
+    pub name: &'a str,
+    /// Where it can be had; tried in order, mirrors after.
+    pub urls: &'a [Url],
+    /// What it must be, where a pin says so.
+    pub promise: Option<Promise>,
+}
+
+/// What came.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The URL that it came from.
+    pub url: Url,
+    /// Bytes.
+    pub size: u64,
+    /// Digest.
+    pub digest: Sha256Digest,
+}
+
+/// Takes a download's bytes in order as they come.
+pub trait Sink {
+    /// The next bytes. What they are worth is known only at the end.
+    fn take(&mut self, bytes: &[u8]);
+    /// All bytes so far were of something else: begin again.
+    fn restart(&mut self) -> Result<()>;
+}
+
+/// For downloads that are only kept as files.
+impl Sink for () {
+    fn take(&mut self, _bytes: &[u8]) {}
+    fn restart(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What the bytes in a partial file belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    url: Url,
+    validator: Option<String>,
+    size: Option<u64>,
+}
+
+impl Fetcher {
+    /// Downloads into `partial`, feeding `sink`. On success the partial file holds all bytes; the caller publishes it.
+    pub fn download(&self, wanted: Wanted, partial: &Partial, sink: &mut dyn Sink) -> Result<Received> {
+        let urls = self.settings.with_mirrors(wanted.urls);
+        let task = self.progress.begin(wanted.name, wanted.promise.map(|promise| promise.size), Unit::Bytes);
+        let mut transfer = Transfer::begin(self, wanted, partial, sink, task)?;
+        let mut failure: Option<Error> = None;
+        let mut round = 1;
+        loop {
+            let before = transfer.have;
+            let mut wait = None;
+            let mut passing = false;
+            for url in &urls {
+                match transfer.from(url) {
+                    Ok(received) => return Ok(received),
+                    Err(Trouble { error, again, after }) => {
+                        passing |= again;
+                        wait = wait.max(after);
+                        // A wrong digest says more than a host that is not there.
+                        let keep = failure
+                            .as_ref()
+                            .is_some_and(|old| old.kind() == Kind::Mismatch && error.kind() != Kind::Mismatch);
+                        if !keep {
+                            failure = Some(error);
+                        }
+                    }
+                }
+            }
+            if !passing || round == self.settings.rounds {
+                break;
+            }
+            std::thread::sleep(wait.unwrap_or_else(|| retry::pause(self.settings.pause, round)));
+            // A line that breaks now and then, but brings something each time, is not given up.
+            round = if transfer.have > before + PROGRESS { 1 } else { round + 1 };
+        }
+        Err(failure.unwrap_or_else(|| Error::new(Kind::Invalid, "there is no URL to fetch it from")).about(wanted.name))
+    }
+}
+
+/// Why one try at one URL failed, whether another may do better, and when.
+struct Trouble {
+    error: Error,
+    again: bool,
+    after: Option<std::time::Duration>,
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self { error, again: false, after: None }
+    }
+}
+
+impl From<std::io::Error> for Trouble {
+    fn from(error: std::io::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+fn passing(error: Error) -> Trouble {
+    Trouble { error, again: true, after: None }
+}
+
+struct Transfer<'a> {
+    fetcher: &'a Fetcher,
+    wanted: Wanted<'a>,
+    partial: &'a Partial,
+    sink: &'a mut dyn Sink,
+    task: Box<dyn Task>,
+    file: fs_err::File,
+    hash: Sha256,
+    have: u64,
+    state: Option<State>,
+    /// Whether some of the bytes came in an earlier run, or from another URL.
+    patched: bool,
+}
+
+impl<'a> Transfer<'a> {
+    /// Opens the partial file and takes in what an earlier run left.
+    fn begin(
+        fetcher: &'a Fetcher,
+        wanted: Wanted<'a>,
+        partial: &'a Partial,
+        sink: &'a mut dyn Sink,
+        task: Box<dyn Task>,
+    ) -> Result<Self> {
+        let state: Option<State> =
+            fs_err::read(&partial.state).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let file =
+            fs_err::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&partial.data)?;
+        let hash = Sha256::default();
+        let mut this = Self { fetcher, wanted, partial, sink, task, file, hash, have: 0, state, patched: false };
+        // With neither a digest to check in the end nor a validator to ask with, begun bytes are of no use.
+        let usable = wanted.promise.is_some() || this.state.as_ref().is_some_and(|state| state.validator.is_some());
+        if usable {
+            this.take_in_prefix()?;
+        } else {
+            this.restart()?;
+        }
+        Ok(this)
+    }
+
+    fn take_in_prefix(&mut self) -> Result<()> {
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            let count = self.file.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            self.hash.update(&buffer[..count]);
+            self.sink.take(&buffer[..count]);
+            self.have += count as u64;
+            self.task.set_position(self.have);
+        }
+        self.patched = self.have > 0;
+        Ok(())
+    }
+
+    /// Throws away what is there.
+    fn restart(&mut self) -> Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        if self.have > 0 {
+            self.sink.restart()?;
+        }
+        (self.hash, self.have, self.state, self.patched) = (Sha256::default(), 0, None, false);
+        let _ = fs_err::remove_file(&self.partial.state);
+        Ok(())
+    }
+
+    /// Tries to get the rest from `url`.
+    fn from(&mut self, url: &Url) -> Result<Received, Trouble> {
+        self.fetcher.settings.check(url)?;
+        if self.state.as_ref().is_some_and(|state| state.url != *url) {
+            // Bytes of one URL may only be continued from another where a digest will tell.
+            if self.wanted.promise.is_none() {
+                self.restart()?;
+            }
+            self.patched = self.have > 0;
+        }
+        let size = self.wanted.promise.map(|promise| promise.size);
+        let complete = size.is_some_and(|size| self.have >= size);
+        let size = if complete {
+            size
+        } else if let Ok(path) = local_path(url) {
+            self.copy_local(&path)?
+        } else {
+            let fetcher = self.fetcher;
+            fetcher.runtime.block_on(self.request(url))?
+        };
+        self.judge(url, size)
+    }
+
+    fn copy_local(&mut self, path: &std::path::Path) -> Result<Option<u64>, Trouble> {
+        let mut source = fs_err::File::open(path)
+            .map_err(|error| Error::new(Kind::NotFound, "there is no such file").because(&error))?;
+        self.restart()?;
+        let size = source.metadata()?.len();
+        self.task.set_total(size);
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            let count = source.read(&mut buffer)?;
+            if count == 0 {
+                return Ok(Some(size));
+            }
+            self.add(&buffer[..count])?;
+        }
+    }
+
+    /// One request and its body; gives the size that the server promised for the whole file.
+    async fn request(&mut self, url: &Url) -> Result<Option<u64>, Trouble> {
+        let _permit = self.fetcher.permit(url).await;
+        let mut request = self.fetcher.request(Method::GET, url);
+        if self.have > 0 {
+            request = request.header(RANGE, format!("bytes={}-", self.have));
+            let validator =
+                self.state.as_ref().filter(|state| state.url == *url).and_then(|state| state.validator.clone());
+            if let Some(validator) = validator {
+                request = request.header(IF_RANGE, validator);
+            }
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| Trouble { again: !error.is_redirect(), ..transport_error(url, &error).into() })?;
+        let size = self.accept(url, &response)?;
+        self.receive(url, response, size).await?;
+        Ok(size)
+    }
+
+    /// Checks status and framing, and says how long the whole file will be.
+    fn accept(&mut self, url: &Url, response: &Response) -> Result<Option<u64>, Trouble> {
+        let size = match response.status() {
+            StatusCode::OK => {
+                // The file changed, or the server knows no ranges: this is its beginning.
+                if self.have > 0 {
+                    self.restart()?;
+                }
+                response.content_length()
+            }
+            StatusCode::PARTIAL_CONTENT if self.have > 0 => Some(self.check_range(url, response)?),
+            StatusCode::RANGE_NOT_SATISFIABLE if self.have > 0 => {
+                self.restart()?;
+                return Err(passing(status_error(url, response.status())));
+            }
+            status if status.is_success() => {
+                return Err(Error::new(
+                    Kind::Mismatch,
+                    format!("the server answered {status} to a request for a whole file"),
+                )
+                .fact("url", show_url(url))
+                .into());
+            }
+            status => {
+                return Err(Trouble {
+                    error: status_error(url, status),
+                    again: retry::is_passing(status),
+                    after: retry::retry_after(response.headers()),
+                });
+            }
+        };
+        if let (Some(promise), Some(size)) = (self.wanted.promise, size)
+            && promise.size != size
+        {
+            return Err(self.mismatch(url, promise, size, None).into());
+        }
+        let chunked =
+            response.headers().contains_key(TRANSFER_ENCODING) || response.version() >= reqwest::Version::HTTP_2;
+        if size.is_none() && !chunked && self.wanted.promise.is_none() {
+            return Err(Error::new(
+                Kind::Mismatch,
+                "the server does not say how long the file is, so a part could not be told from the whole",
+            )
+            .fact("url", show_url(url))
+            .into());
+        }
+        let state = State { url: url.clone(), validator: validator(response.headers()), size };
+        if self.state.as_ref() != Some(&state) {
+            let text = serde_json::to_vec(&state)
+                .map_err(|error| Error::failure("cannot write the state of a download").because(&error))?;
+            crate::store::replace_file(&self.partial.state, &text)?;
+            self.state = Some(state);
+        }
+        if let Some(size) = size {
+            self.task.set_total(size);
+        }
+        Ok(size)
+    }
+
+    /// `Content-Range: bytes FIRST-LAST/TOTAL` must continue exactly where we are.
+    fn check_range(&mut self, url: &Url, response: &Response) -> Result<u64, Trouble> {
+        let text =
+            response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or("nothing").to_owned();
+        let parsed = text.strip_prefix("bytes ").and_then(|text| text.split_once('/')).and_then(|(range, total)| {
+            let (first, last) = range.split_once('-')?;
+            Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?, total.parse::<u64>().ok()?))
+        });
+        match parsed {
+            Some((first, last, total)) if first == self.have && last.checked_add(1) == Some(total) => Ok(total),
+            _ => {
+                let error =
+                    Error::new(Kind::Mismatch, "the server sent another part of the file than it was asked for")
+                        .fact("url", show_url(url))
+                        .fact("asked", format!("bytes {}-", self.have))
+                        .fact("sent", text);
+                // Without a range the same server may do better.
+                self.restart()?;
+                Err(passing(error))
+            }
+        }
+    }
+
+    async fn receive(&mut self, url: &Url, mut response: Response, size: Option<u64>) -> Result<(), Trouble> {
+        let (window, floor) = (self.fetcher.settings.window, self.fetcher.settings.floor);
+        let most = self.wanted.promise.map(|promise| promise.size).or(size).unwrap_or(u64::MAX);
+        let (mut since, mut at) = (Instant::now(), self.have);
+        loop {
+            let chunk = match timeout(window, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => chunk,
+                Ok(Ok(None)) => return Ok(()),
+                Ok(Err(error)) => return Err(passing(self.broke_off(url, size, &transport_error(url, &error)))),
+                Err(_) => return Err(passing(stalled(url))),
+            };
+            if self.have + chunk.len() as u64 > most {
+                let promise = self.wanted.promise;
+                let received = self.have + chunk.len() as u64;
+                self.restart()?;
+                let error = match promise {
+                    Some(promise) => self.mismatch(url, promise, received, None),
+                    None => {
+                        Error::new(Kind::Mismatch, "the server sent more than it promised").fact("url", show_url(url))
+                    }
+                };
+                return Err(error.into());
+            }
+            self.add(&chunk)?;
+            if since.elapsed() >= window {
+                if self.have - at < floor {
+                    return Err(passing(stalled(url)));
+                }
+                (since, at) = (Instant::now(), self.have);
+            }
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes)?;
+        self.hash.update(bytes);
+        self.sink.take(bytes);
+        self.have += bytes.len() as u64;
+        self.task.set_position(self.have);
+        Ok(())
+    }
+
+    /// The body is over: is it the file?
+    fn judge(&mut self, url: &Url, size: Option<u64>) -> Result<Received, Trouble> {
+        if let Some(size) = size
+            && self.have < size
+        {
+            return Err(passing(self.broke_off(url, Some(size), &Error::failure("the connection was closed"))));
+        }
+        let digest = self.hash.clone().finish();
+        if let Some(promise) = self.wanted.promise
+            && (promise.size != self.have || promise.digest != digest)
+        {
+            let error = self.mismatch(url, promise, self.have, Some(digest));
+            // The fault may lie in what an earlier run or another URL left: once more from the beginning.
+            let again = self.patched;
+            self.restart()?;
+            return Err(Trouble { error, again, after: Some(std::time::Duration::ZERO) });
+        }
+        Ok(Received { url: url.clone(), size: self.have, digest })
+    }
+
+    fn broke_off(&self, url: &Url, size: Option<u64>, cause: &Error) -> Error {
+        let promised = size.map_or_else(|| "unknown".to_owned(), |size| format!("{size} bytes"));
+        Error::new(Kind::Mismatch, "the download broke off")
+            .fact("url", show_url(url))
+            .fact("promised", promised)
+            .fact("received", format!("{} bytes", self.have))
+            .because(cause)
+            .hint("run the same command again: it goes on from here")
+    }
+
+    fn mismatch(&self, url: &Url, promise: Promise, size: u64, digest: Option<Sha256Digest>) -> Error {
+        let received = digest.map_or_else(String::new, |digest| format!("{digest}  "));
+        Error::new(Kind::Mismatch, "the download does not match strix.lock")
+            .fact("url", show_url(url))
+            .fact("locked", format!("{}  {} bytes", promise.digest, promise.size))
+            .fact("received", format!("{received}{size} bytes"))
+            .hint(format!(
+                "upstream replaced this file. Use a mirror that has the locked one, or run `strixlock update {}` to accept the new one.",
+                self.wanted.name
+            ))
+    }
+}
+
+fn stalled(url: &Url) -> Error {
+    Error::new(Kind::Unreachable, "the server stopped sending").fact("url", show_url(url))
+}

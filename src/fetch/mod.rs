@@ -1,0 +1,13 @@
+//! HTTP: small documents for look-ups, and downloads that resume, retry and hash every byte as it passes.
+//!
+//! Owns what may be asked and how: schemes, redirects, proxies, credentials, retries, mirrors, the floor of
+//! throughput. Never decides what a digest should be, and never names a file in the store.
+
+mod client;
+mod download;
+mod policy;
+mod retry;
+
+pub use client::{Fetcher, Head};
+pub use download::{Promise, Received, Sink, Wanted};
+pub use policy::{Mirror, Settings};

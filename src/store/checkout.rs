@@ -1,0 +1,108 @@
+//! Plain copies of trees outside the store.
+
+use std::path::Path;
+
+use rustix::fs::AtFlags;
+
+use super::StoredTree;
+use super::staging::remove_tree;
+use crate::error::{Error, Kind, Result};
+use crate::tree::beneath::{Root, seal_file};
+use crate::tree::{Listing, Node, scan};
+
+/// How files get from the store into a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LinkMode {
+    /// Shared blocks where the file system can, else a copy.
+    #[default]
+    Auto,
+    /// Shared blocks, or an error.
+    Reflink,
+    /// The same file under a second name: no space, read-only, and a write through it damages the store.
+    Hardlink,
+    /// The bytes once more.
+    Copy,
+}
+
+/// Puts a copy of `tree` at `target`, whole or not at all. A directory that holds the same tree already is left alone;
+/// one that holds something else is an error unless `replace`.
+pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool) -> Result<()> {
+    let listing = tree.listing()?;
+    let there = fs_err::symlink_metadata(target).is_ok();
+    if there {
+        if target.is_dir() && scan::scan(target).is_ok_and(|found| found.digest() == tree.digest) {
+            return Ok(());
+        }
+        if !replace {
+            return Err(Error::failure("something else stands where the copy should go")
+                .fact("path", target.display())
+                .hint("name another directory with --to, or replace it with --force"));
+        }
+    }
+    let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs_err::create_dir_all(parent)?;
+    let work = tempfile::Builder::new().prefix(".strixlock-").tempdir_in(parent)?;
+    let copy = work.path().join("new");
+    fs_err::create_dir(&copy)?;
+    fill(tree, &listing, &copy, mode)?;
+    rustix::fs::syncfs(fs_err::File::open(&copy)?.file()).map_err(std::io::Error::from)?;
+    if there {
+        fs_err::rename(target, work.path().join("old"))?;
+    }
+    fs_err::rename(&copy, target)?;
+    if there {
+        remove_tree(&work.path().join("old"))?;
+    }
+    Ok(())
+}
+
+fn fill(tree: &StoredTree, listing: &Listing, copy: &Path, mode: LinkMode) -> Result<()> {
+    let (from, to) = (Root::open(&tree.path)?, Root::open(copy)?);
+    for entry in listing.entries() {
+        match &entry.node {
+            Node::Directory => to.create_directory(&entry.path)?,
+            Node::Link { target } => to.create_link(&entry.path, target)?,
+            Node::File { .. } if mode == LinkMode::Hardlink => {
+                from.in_parent(&entry.path, |old_parent, name| {
+                    Ok(to.in_parent(&entry.path, |new_parent, new_name| {
+                        rustix::fs::linkat(old_parent, name, new_parent, new_name, AtFlags::empty())
+                    }))
+                })
+                .and_then(|made| made)
+                .map_err(|error| cannot_link(copy, &error))?;
+            }
+            Node::File { executable, size, .. } => {
+                let (mut source, mut file) = (from.open_file(&entry.path)?, to.create_file(&entry.path)?);
+                let shared =
+                    if mode == LinkMode::Copy { None } else { Some(rustix::fs::ioctl_ficlone(&file, &source)) };
+                match shared {
+                    Some(Ok(())) => {}
+                    Some(Err(error)) if mode == LinkMode::Reflink => return Err(cannot_link(copy, &error.into())),
+                    _ => {
+                        let copied = std::io::copy(&mut source, &mut file)?;
+                        if copied != *size {
+                            return Err(Error::new(
+                                Kind::Damaged,
+                                format!("`{}` in the store is damaged", entry.display()),
+                            )
+                            .fact("expected", format!("{size} bytes"))
+                            .fact("found", format!("{copied} bytes")));
+                        }
+                    }
+                }
+                seal_file(&file, if *executable { 0o755 } else { 0o644 })?;
+            }
+        }
+    }
+    for entry in listing.entries().iter().rev().filter(|entry| entry.node == Node::Directory) {
+        to.seal_directory(&entry.path, 0o755)?;
+    }
+    Ok(())
+}
+
+fn cannot_link(copy: &Path, error: &std::io::Error) -> Error {
+    Error::failure("this file system cannot share files with the store in the way that was asked for")
+        .fact("copy", copy.display())
+        .because(error)
+        .hint("use --link-mode copy")
+}

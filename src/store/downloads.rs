@@ -1,0 +1,67 @@
+//! Downloads: begun ones under `tmp/partial/`, verified ones under their digest.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::{Store, open_lock, sync_directory};
+use crate::digest::Sha256Digest;
+use crate::error::Result;
+
+/// A begun download. While it lives no other process downloads the same thing: the second one waits for the lock,
+/// and then finds the first one's result in the store.
+#[derive(Debug)]
+pub struct Partial {
+    /// The bytes that are there so far.
+    pub data: PathBuf,
+    /// What the server said of the file they belong to: needed to resume.
+    pub state: PathBuf,
+    _lock: File,
+}
+
+impl Partial {
+    /// Forgets the begun download.
+    pub fn discard(&self) {
+        let _ = fs_err::remove_file(&self.data);
+        let _ = fs_err::remove_file(&self.state);
+    }
+}
+
+impl Store {
+    /// Waits for the right to download the thing that `key` (a digest, or a URL when none is known) stands for.
+    pub fn partial(&self, key: &str) -> Result<Partial> {
+        let name = Sha256Digest::of(key.as_bytes()).hex();
+        let directory = self.root.join("tmp/partial");
+        let lock = open_lock(&directory.join(format!("{name}.held")))?;
+        lock.lock()?;
+        Ok(Partial {
+            data: directory.join(format!("{name}.part")),
+            state: directory.join(format!("{name}.json")),
+            _lock: lock,
+        })
+    }
+
+    /// Where the verified download with this digest is, or would be.
+    #[must_use]
+    pub fn download_path(&self, digest: Sha256Digest) -> PathBuf {
+        self.root.join("downloads/sha256").join(digest.hex())
+    }
+
+    /// The verified download with this digest, if it is here.
+    #[must_use]
+    pub fn download(&self, digest: Sha256Digest) -> Option<PathBuf> {
+        let path = self.download_path(digest);
+        path.is_file().then_some(path)
+    }
+
+    /// Gives a finished download its name. The caller has checked that the bytes have this digest.
+    pub fn publish_download(&self, partial: &Partial, digest: Sha256Digest) -> Result<PathBuf> {
+        let path = self.download_path(digest);
+        let file = fs_err::File::open(&partial.data)?;
+        crate::tree::beneath::seal_file(file.file(), 0o444)?;
+        file.sync_all()?;
+        fs_err::rename(&partial.data, &path)?;
+        sync_directory(path.parent().unwrap_or(Path::new("/")))?;
+        partial.discard();
+        Ok(path)
+    }
+}

@@ -1,0 +1,133 @@
+//! The store: where verified downloads, file contents, trees and realized outputs live.
+//!
+//! ```text
+//! STORE/
+//!   version                        "strixlock-store 1"
+//!   lock                           flock: shared while a process uses the store, exclusive for gc
+//!   downloads/sha256/<hex>         verified downloads, whole
+//!   blobs/<2 hex>/<62 hex>[x]      file contents by digest; `x` where executable, since a mode belongs to the inode
+//!   trees/<hex>/listing            what is in the tree (strix-tree-1)
+//!   trees/<hex>/tree/              the tree: hard links to blobs, all of it read-only
+//!   outputs/<hex>/output.json      what the recipe with this derivation id gave; beside it the build's log
+//!   git/<hex of the URL>/          bare repositories, a cache: objects are named by their own hashes
+//!   generations/<n>/               generation.json, the lock, and one link per output into trees/
+//!   current                        link to the generation that is switched to
+//!   tmp/                           everything unfinished
+//! ```
+//!
+//! Rules:
+//! * What has a name outside `tmp/` is complete and on disk: it is written under `tmp/`, the file system is synced,
+//!   and one rename makes it visible. A single `syncfs` in place of an fsync per file is enough, because names are only
+//!   given after it: a name can then never stand before its bytes, and what has no name yet may be lost.
+//! * Each directory under `tmp/` is locked by the process that fills it. One that nobody holds was left by a
+//!   process that was killed, and the next process to open the store removes it. `tmp/partial/` alone is kept: begun
+//!   downloads, to be resumed.
+//! * No database: every fact here is a file whose name says what it must contain.
+
+mod checkout;
+mod downloads;
+mod generations;
+mod outputs;
+mod staging;
+mod trees;
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+
+pub use checkout::{LinkMode, checkout};
+pub use downloads::Partial;
+pub use generations::{Generation, GenerationOutput};
+pub use outputs::OutputRecord;
+pub use staging::Staging;
+pub use trees::{StoredTree, normalise};
+
+const VERSION: &str = "strixlock-store 1\n";
+
+/// An open store. Holds the shared lock while it lives.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store at `root` and makes it if it is not there. Removes what killed processes left under `tmp/`.
+    pub fn open(root: &Path) -> Result<Self> {
+        let root = std::path::absolute(root)?;
+        for below in ["downloads/sha256", "blobs", "trees", "outputs", "git", "generations", "tmp/partial"] {
+            fs_err::create_dir_all(root.join(below)).map_err(|error| {
+                Error::failure("cannot make the store")
+                    .fact("store", root.display())
+                    .because(&error)
+                    .hint("choose a directory that you may write to, with --store or STRIXLOCK_STORE")
+            })?;
+        }
+        let version = root.join("version");
+        match fs_err::read_to_string(&version) {
+            Ok(text) if text == VERSION => {}
+            Ok(text) => {
+                return Err(Error::new(Kind::Invalid, "the store has a format that this strixlock does not know")
+                    .fact("store", root.display())
+                    .fact("expected", VERSION.trim())
+                    .fact("found", text.trim().chars().take(80).collect::<String>())
+                    .hint("use the strixlock that made it, or another --store"));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => replace_file(&version, VERSION.as_bytes())?,
+            Err(error) => return Err(error.into()),
+        }
+        let lock = open_lock(&root.join("lock"))?;
+        lock.lock_shared()?;
+        let store = Self { root, _lock: lock };
+        staging::sweep(&store.root.join("tmp"))?;
+        Ok(store)
+    }
+
+    /// The store's directory, absolute.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the bare repository for a git URL is kept.
+    #[must_use]
+    pub fn git_cache(&self, url: &str) -> PathBuf {
+        self.root.join("git").join(crate::digest::Sha256Digest::of(url.as_bytes()).hex())
+    }
+
+    /// Writes everything that was written to the store's file system so far to the disk.
+    fn sync(&self) -> Result<()> {
+        let directory = fs_err::File::open(&self.root)?;
+        Ok(rustix::fs::syncfs(directory.as_fd()).map_err(std::io::Error::from)?)
+    }
+}
+
+/// Opens a file that only serves to be locked.
+fn open_lock(path: &Path) -> Result<File> {
+    let file = fs_err::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+    Ok(file.into_parts().0)
+}
+
+/// Writes a small file so that it is there whole or not at all, whenever the machine stops.
+pub fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".strixlock-")
+        .tempfile_in(parent)
+        .map_err(|error| Error::failure(format!("cannot write {}", path.display())).because(&error))?;
+    file.write_all(contents)?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(mode)?;
+    file.as_file().sync_all()?;
+    file.persist(path)
+        .map_err(|error| Error::failure(format!("cannot write {}", path.display())).because(&error.error))?;
+    sync_directory(parent)
+}
+
+/// Makes a rename in `directory` survive a power cut.
+fn sync_directory(directory: &Path) -> Result<()> {
+    Ok(fs_err::File::open(directory)?.sync_all()?)
+}

@@ -1,0 +1,62 @@
+//! Realized outputs by derivation id: which tree a recipe gave, and the log of making it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoredTree, sync_directory};
+use crate::digest::{DerivationId, TreeDigest};
+use crate::error::{Error, Kind, Result};
+
+/// What is known of a realized output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputRecord {
+    /// The output's name in the lock that it was first made from.
+    pub name: String,
+    /// The tree that it is.
+    pub tree: TreeDigest,
+}
+
+impl Store {
+    fn output_directory(&self, id: DerivationId) -> PathBuf {
+        self.root.join("outputs").join(id.hex())
+    }
+
+    /// The output with this derivation id and its tree, if both are here.
+    pub fn output(&self, id: DerivationId) -> Result<Option<(OutputRecord, StoredTree)>> {
+        let path = self.output_directory(id).join("output.json");
+        let text = match fs_err::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let record: OutputRecord = serde_json::from_slice(&text).map_err(|error| {
+            Error::new(Kind::Damaged, "a record in the store is damaged")
+                .fact("file", path.display())
+                .because(&error)
+                .hint("remove this file and run again")
+        })?;
+        Ok(self.tree(record.tree).map(|tree| (record, tree)))
+    }
+
+    /// The log of the build that made this output.
+    #[must_use]
+    pub fn output_log(&self, id: DerivationId) -> Option<PathBuf> {
+        let path = self.output_directory(id).join("log");
+        path.is_file().then_some(path)
+    }
+
+    /// Records a realized output, with the log of its build if there was one. Replaces an older record.
+    pub fn publish_output(&self, id: DerivationId, record: &OutputRecord, log: Option<&[u8]>) -> Result<()> {
+        let directory = self.output_directory(id);
+        fs_err::create_dir_all(&directory)?;
+        if let Some(log) = log {
+            super::replace_file(&directory.join("log"), log)?;
+        }
+        let text = serde_json::to_vec_pretty(record)
+            .map_err(|error| Error::failure("cannot write a record").because(&error))?;
+        super::replace_file(&directory.join("output.json"), &text)?;
+        sync_directory(&self.root.join("outputs"))
+    }
+}

@@ -1,0 +1,91 @@
+//! Directories under `tmp/` in which unfinished things grow, each held by a lock while its process lives.
+
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{Store, open_lock};
+use crate::error::Result;
+
+/// A directory for something unfinished. Removed when dropped, or by the next run when the process was killed.
+#[derive(Debug)]
+pub struct Staging {
+    directory: PathBuf,
+    lock_path: PathBuf,
+    _lock: File,
+}
+
+impl Store {
+    /// A new empty staging directory, on the store's file system.
+    pub fn stage(&self) -> Result<Staging> {
+        let tmp = self.root.join("tmp");
+        loop {
+            // The lock is taken before the directory exists, so that no sweep sees the one without the other.
+            let lock_path = tempfile::Builder::new().prefix("stage-").suffix(".lock").tempfile_in(&tmp)?.keep();
+            let (_, lock_path) = lock_path.map_err(|error| error.error)?;
+            let lock = open_lock(&lock_path)?;
+            lock.lock()?;
+            // A sweep may have removed the file between its creation and our lock.
+            if !lock_path.exists() {
+                continue;
+            }
+            let directory = lock_path.with_extension("");
+            fs_err::create_dir(&directory)?;
+            return Ok(Staging { directory, lock_path, _lock: lock });
+        }
+    }
+}
+
+impl Staging {
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.directory
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        let _ = remove_tree(&self.directory);
+        let _ = fs_err::remove_file(&self.lock_path);
+    }
+}
+
+/// Removes the staging directories whose processes are gone.
+pub(super) fn sweep(tmp: &Path) -> Result<()> {
+    for entry in fs_err::read_dir(tmp)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "lock") {
+            let Ok(lock) = open_existing(&path) else { continue };
+            if lock.try_lock().is_ok() {
+                remove_tree(&path.with_extension(""))?;
+                let _ = fs_err::remove_file(&path);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn open_existing(path: &Path) -> std::io::Result<File> {
+    Ok(fs_err::OpenOptions::new().read(true).write(true).open(path)?.into_parts().0)
+}
+
+/// Removes a directory with all that is in it, also where directories are read-only. One that is absent is removed.
+pub(super) fn remove_tree(directory: &Path) -> Result<()> {
+    match fs_err::remove_dir_all(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => return Ok(other?),
+    }
+    let mut todo = vec![directory.to_path_buf()];
+    while let Some(next) = todo.pop() {
+        fs_err::set_permissions(&next, PermissionsExt::from_mode(0o755))?;
+        for entry in fs_err::read_dir(&next)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                todo.push(entry.path());
+            }
+        }
+    }
+    Ok(fs_err::remove_dir_all(directory)?)
+}

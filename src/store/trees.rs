@@ -1,0 +1,192 @@
+//! Trees in the store: published by one rename, their files shared by digest.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+use super::staging::remove_tree;
+use super::{Staging, Store, sync_directory};
+use crate::digest::{Sha256Digest, TreeDigest};
+use crate::error::{Error, Kind, Result};
+use crate::tree::beneath::{Root, times};
+use crate::tree::{Entry, Listing, Node};
+
+/// A tree that is in the store.
+#[derive(Debug, Clone)]
+pub struct StoredTree {
+    /// Its digest.
+    pub digest: TreeDigest,
+    /// The directory that is the tree.
+    pub path: PathBuf,
+}
+
+impl StoredTree {
+    /// Reads the listing and checks that it is the one of this tree.
+    pub fn listing(&self) -> Result<Listing> {
+        let path = self.path.with_file_name("listing");
+        let text = fs_err::read(&path)?;
+        if TreeDigest(Sha256Digest::of(&text)) != self.digest {
+            return Err(Error::new(Kind::Damaged, "a listing in the store is damaged")
+                .fact("file", path.display())
+                .fact("expected", self.digest)
+                .hint(format!("remove {} and run again", path.parent().unwrap_or(&path).display())));
+        }
+        Listing::parse(&text)
+    }
+}
+
+impl Store {
+    /// The tree with this digest, if it is here.
+    #[must_use]
+    pub fn tree(&self, digest: TreeDigest) -> Option<StoredTree> {
+        let path = self.root.join("trees").join(digest.hex()).join("tree");
+        path.is_dir().then_some(StoredTree { digest, path })
+    }
+
+    /// Publishes the tree that was written to `tree/` of a staging directory and has this `listing`.
+    pub fn publish_tree(&self, staging: &Staging, listing: &Listing) -> Result<StoredTree> {
+        let digest = listing.digest();
+        if let Some(there) = self.tree(digest) {
+            return Ok(there);
+        }
+        let directory = staging.path().join("tree");
+        // All bytes are on disk before the first of them gets a name outside tmp/.
+        self.sync()?;
+        let root = Root::open(&directory)?;
+        for entry in listing.entries() {
+            if let Node::File { executable, digest, .. } = entry.node {
+                self.share(&root, entry, digest, executable)?;
+            }
+        }
+        self.publish(staging, listing)
+    }
+
+    /// Makes and publishes a tree whose files are all in the blob store: a part of a tree that is here, for example.
+    pub fn publish_from_blobs(&self, listing: &Listing) -> Result<StoredTree> {
+        if let Some(there) = self.tree(listing.digest()) {
+            return Ok(there);
+        }
+        let staging = self.stage()?;
+        let directory = staging.path().join("tree");
+        fs_err::create_dir(&directory)?;
+        let root = Root::open(&directory)?;
+        for entry in listing.entries() {
+            match &entry.node {
+                Node::Directory => root.create_directory(&entry.path)?,
+                Node::Link { target } => root.create_link(&entry.path, target)?,
+                Node::File { executable, digest, .. } => {
+                    let blob = self.blob(*digest, *executable);
+                    let linked = root.in_parent(&entry.path, |parent, name| {
+                        rustix::fs::linkat(rustix::fs::CWD, &blob, parent, name, AtFlags::empty())
+                    });
+                    linked.map_err(|error| {
+                        Error::new(Kind::Damaged, format!("the store lacks the contents of `{}`", entry.display()))
+                            .fact("blob", blob.display())
+                            .because(&error)
+                    })?;
+                }
+            }
+        }
+        self.publish(&staging, listing)
+    }
+
+    /// The last step for both: `staging` holds `tree/`, its listing is added, one rename makes it visible.
+    fn publish(&self, staging: &Staging, listing: &Listing) -> Result<StoredTree> {
+        let digest = listing.digest();
+        let root = Root::open(&staging.path().join("tree"))?;
+        // In reverse, what is inside a directory is closed before it.
+        for entry in listing.entries().iter().rev().filter(|entry| entry.node == Node::Directory) {
+            root.seal_directory(&entry.path, 0o555)?;
+        }
+        // The wrapper is what is renamed: renaming a directory into another one needs write access to itself, which
+        // the read-only `tree/` does not give.
+        let wrapper = staging.path().join("publish");
+        fs_err::create_dir(&wrapper)?;
+        fs_err::write(wrapper.join("listing"), listing.to_bytes())?;
+        fs_err::rename(staging.path().join("tree"), wrapper.join("tree"))?;
+        let root = Root::open(&wrapper)?;
+        root.seal_directory(b"tree", 0o555)?;
+        self.sync()?;
+        let trees = self.root.join("trees");
+        let place = trees.join(digest.hex());
+        match fs_err::rename(&wrapper, &place) {
+            Ok(()) => sync_directory(&trees)?,
+            // Another process was faster: its tree is the same one.
+            Err(_) if self.tree(digest).is_some() => remove_tree(&wrapper)?,
+            Err(error) => return Err(error.into()),
+        }
+        Ok(StoredTree { digest, path: place.join("tree") })
+    }
+
+    /// The place of a file's contents.
+    #[must_use]
+    pub fn blob(&self, digest: Sha256Digest, executable: bool) -> PathBuf {
+        let hex = digest.hex();
+        let suffix = if executable { "x" } else { "" };
+        self.root.join("blobs").join(&hex[..2]).join(format!("{}{suffix}", &hex[2..]))
+    }
+
+    /// Makes a staged file and the blob of its digest one file: whichever was there first stays.
+    fn share(&self, root: &Root, entry: &Entry, digest: Sha256Digest, executable: bool) -> Result<()> {
+        let blob = self.blob(digest, executable);
+        let link_out = || {
+            root.in_parent(&entry.path, |parent, name| {
+                rustix::fs::linkat(parent, name, rustix::fs::CWD, &blob, AtFlags::empty())
+            })
+        };
+        let linked = match link_out() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                make_directory(blob.parent().unwrap_or(Path::new("/")))?;
+                link_out()
+            }
+            other => other,
+        };
+        match linked.map_err(|error| (error.raw_os_error(), error)) {
+            Ok(()) => Ok(()),
+            Err((Some(code), _)) if code == Errno::EXIST.raw_os_error() => {
+                let shared = root.in_parent(&entry.path, |parent, name| {
+                    let mut aside = name.to_vec();
+                    aside.truncate(200);
+                    aside.extend_from_slice(b".strixlock-blob");
+                    match rustix::fs::linkat(rustix::fs::CWD, &blob, parent, &*aside, AtFlags::empty()) {
+                        Ok(()) => rustix::fs::renameat(parent, &*aside, parent, name)?,
+                        // A file system allows only so many names a file (65,000 on ext4): this one keeps its own copy.
+                        Err(Errno::MLINK) => return Ok(()),
+                        Err(error) => return Err(error),
+                    }
+                    // Renaming one name of a file over another name of it does nothing and leaves both.
+                    let _ = rustix::fs::unlinkat(parent, &*aside, AtFlags::empty());
+                    Ok(())
+                });
+                shared.map_err(|error| Error::from(error).fact("entry", entry.display()))
+            }
+            Err((_, error)) => Err(Error::from(error).fact("blob", blob.display())),
+        }
+    }
+}
+
+fn make_directory(path: &Path) -> Result<()> {
+    match fs_err::create_dir(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Gives the files and links that a build left in `directory` the modes and times of the store.
+pub fn normalise(directory: &Path, listing: &Listing) -> Result<()> {
+    let root = Root::open(directory)?;
+    for entry in listing.entries() {
+        match &entry.node {
+            Node::Directory => {}
+            Node::File { executable, .. } => {
+                let mode = if *executable { 0o555 } else { 0o444 };
+                crate::tree::beneath::seal_file(&root.open_file(&entry.path)?, mode)?;
+            }
+            Node::Link { .. } => root.in_parent(&entry.path, |parent, name| {
+                rustix::fs::utimensat(parent, name, &times(), AtFlags::SYMLINK_NOFOLLOW)
+            })?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Files below one directory, reached by descriptor only.
+//!
+//! Names come from archives, so they are hostile: every look-up is relative to the root's descriptor, may not leave it
+//! and may not pass through a symbolic link. The kernel enforces that (`openat2`); where it is too old or a container's
+//! filter forbids the call, the path is walked part by part with `O_NOFOLLOW`, which is as safe and slower.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Timespec, Timestamps};
+use rustix::io::Errno;
+
+/// The modification time of everything in a store or export, in seconds: 1980-01-01, the earliest that every archive
+/// format can hold.
+pub const MTIME: i64 = 315_532_800;
+
+/// A directory that nothing here can lead out of.
+pub struct Root {
+    fd: OwnedFd,
+}
+
+impl Root {
+    /// Opens the directory at `path`, which is trusted.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = fs_err::File::open(path)?;
+        Ok(Self { fd: OwnedFd::from(file.into_parts().0) })
+    }
+
+    /// Creates a file that must not be there yet, open for writing.
+    pub fn create_file(&self, path: &[u8]) -> io::Result<File> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
+        self.open_beneath(path, flags, Mode::from_raw_mode(0o600)).map(File::from)
+    }
+
+    /// Opens a file for reading.
+    pub fn open_file(&self, path: &[u8]) -> io::Result<File> {
+        self.open_beneath(path, OFlags::RDONLY | OFlags::NOFOLLOW, Mode::empty()).map(File::from)
+    }
+
+    /// Creates a directory, open to its owner until [`Self::seal_directory`].
+    pub fn create_directory(&self, path: &[u8]) -> io::Result<()> {
+        self.in_parent(path, |parent, name| rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755)))
+    }
+
+    /// Creates a symbolic link.
+    pub fn create_link(&self, path: &[u8], target: &[u8]) -> io::Result<()> {
+        self.in_parent(path, |parent, name| {
+            rustix::fs::symlinkat(target, parent, name)?;
+            rustix::fs::utimensat(parent, name, &times(), AtFlags::SYMLINK_NOFOLLOW)
+        })
+    }
+
+    /// Gives a directory its final mode and time. Its entries must all be there.
+    pub fn seal_directory(&self, path: &[u8], mode: u32) -> io::Result<()> {
+        let fd = self.open_beneath(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+        rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?;
+        Ok(rustix::fs::futimens(&fd, &times())?)
+    }
+
+    /// Runs `action` with the directory that holds `path`, and the last part of `path`.
+    pub fn in_parent<T>(
+        &self,
+        path: &[u8],
+        action: impl FnOnce(BorrowedFd<'_>, &[u8]) -> Result<T, Errno>,
+    ) -> io::Result<T> {
+        let Some(slash) = path.iter().rposition(|byte| *byte == b'/') else {
+            return Ok(action(self.fd.as_fd(), path)?);
+        };
+        let parent =
+            self.open_beneath(&path[..slash], OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+        Ok(action(parent.as_fd(), &path[slash + 1..])?)
+    }
+
+    fn open_beneath(&self, path: &[u8], flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        let flags = flags | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        loop {
+            match rustix::fs::openat2(&self.fd, path, flags, mode, resolve) {
+                // EAGAIN: the kernel saw a rename race and asks to be asked again.
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(Errno::NOSYS | Errno::PERM) => return Ok(self.walk(path, flags, mode)?),
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
+    fn walk(&self, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+        let mut parts = path.split(|byte| *byte == b'/').peekable();
+        let mut current: Option<OwnedFd> = None;
+        while let Some(part) = parts.next() {
+            if matches!(part, b"" | b"." | b"..") {
+                return Err(Errno::XDEV);
+            }
+            let at = current.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
+            if parts.peek().is_none() {
+                return rustix::fs::openat(at, part, flags, mode);
+            }
+            let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            current = Some(rustix::fs::openat(at, part, step, Mode::empty())?);
+        }
+        Err(Errno::NOENT)
+    }
+}
+
+/// Gives an open file its final mode and time.
+pub fn seal_file(file: &impl AsFd, mode: u32) -> io::Result<()> {
+    rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;
+    Ok(rustix::fs::futimens(file, &times())?)
+}
+
+/// [`MTIME`] as the system calls want it.
+#[must_use]
+pub fn times() -> Timestamps {
+    let time = Timespec { tv_sec: MTIME, tv_nsec: 0 };
+    Timestamps { last_access: time, last_modification: time }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_created_outside_or_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
+        fs_err::create_dir(&inside).unwrap();
+        fs_err::create_dir(&outside).unwrap();
+        let root = Root::open(&inside).unwrap();
+        root.create_link(b"way", b"../out").unwrap();
+        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+        for path in [b"../out/x".as_slice(), b"way/x", b"/tmp/x", b"a/../../out/x"] {
+            assert!(root.create_file(path).is_err(), "{}", path.escape_ascii());
+            assert!(root.walk(path, flags, Mode::from_raw_mode(0o600)).is_err(), "{}", path.escape_ascii());
+            assert!(root.create_directory(path).is_err(), "{}", path.escape_ascii());
+            assert!(root.create_link(path, b"t").is_err(), "{}", path.escape_ascii());
+        }
+        assert_eq!(fs_err::read_dir(&outside).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn both_ways_of_walking_reach_the_same_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        root.create_directory(b"a").unwrap();
+        root.create_file(b"a/b").unwrap();
+        assert!(root.walk(b"a/b", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).is_ok());
+        assert!(root.open_file(b"a/b").is_ok());
+    }
+}

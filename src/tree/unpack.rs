@@ -1,0 +1,157 @@
+//! Tarballs to trees: one pass over a stream, through [`TreeWriter`].
+//!
+//! The tar crate parses; extraction is ours. Directories, files, symbolic and hard links are what a tree is made of;
+//! every other kind of entry is refused by name, and so is whatever parsers disagree about: entries named twice,
+//! bytes behind the end.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use tar::EntryType;
+
+use super::listing::{Listing, show};
+use super::writer::{Limits, TreeWriter};
+use crate::error::{Error, Kind, Result};
+
+/// A tree that came out of an archive.
+pub struct Unpacked {
+    /// What is in it.
+    pub listing: Listing,
+    /// Absolute link targets, which AMD's build machines are said to leave behind: told, never followed.
+    pub absolute_links: Vec<String>,
+}
+
+/// Unpacks a tar stream, compressed with gzip or zstd or not at all (told by its first bytes), into the empty
+/// `directory`. Reads the stream to its very end, so that every checksum of the compression is checked.
+pub fn unpack(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked> {
+    let mut stream = BufReader::with_capacity(64 * 1024, stream);
+    let magic = stream.fill_buf()?;
+    if magic.starts_with(&[0x1f, 0x8b]) {
+        untar(MultiGzDecoder::new(stream), directory, limits)
+    } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        let mut decoder = zstd::Decoder::with_buffer(stream)?;
+        // 2^27 is what `zstd --long` uses; a larger window is only a way to make us allocate.
+        decoder.window_log_max(27)?;
+        untar(decoder, directory, limits)
+    } else if magic.is_empty() {
+        Err(Error::new(Kind::Invalid, "the archive is empty"))
+    } else {
+        untar(stream, directory, limits)
+    }
+}
+
+fn untar(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked> {
+    let mut writer = TreeWriter::new(directory, limits)?;
+    let mut archive = tar::Archive::new(stream);
+    let mut absolute_links = Vec::new();
+    for entry in archive.entries()? {
+        let mut entry = entry.map_err(broken)?;
+        let kind = entry.header().entry_type();
+        if kind == EntryType::XGlobalHeader {
+            continue;
+        }
+        let name = entry.path_bytes().into_owned();
+        let path = clean(&name);
+        if path.is_empty() && kind.is_dir() {
+            continue;
+        }
+        let mode = entry.header().mode().map_err(broken)?;
+        if mode & 0o6000 != 0 && !kind.is_dir() {
+            return Err(refused(&name, "it is setuid or setgid"));
+        }
+        match kind {
+            EntryType::Directory => writer.directory(&path)?,
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+                writer.file(&path, mode & 0o100 != 0, &mut entry).map_err(|error| in_file(&name, error))?;
+            }
+            EntryType::Symlink => {
+                let target = link_name(&entry, &name)?;
+                check_link(&path, &target, &mut absolute_links)?;
+                writer.link(&path, &target)?;
+            }
+            EntryType::Link => {
+                let target = link_name(&entry, &name)?;
+                writer.hard_link(&path, &clean(&target))?;
+            }
+            other => return Err(refused(&name, kind_name(other))),
+        }
+    }
+    at_end(archive.into_inner())?;
+    Ok(Unpacked { listing: writer.finish()?, absolute_links })
+}
+
+/// `./a//b/` as `a/b`. What is left of `..` and of absolute names is for the writer to refuse.
+fn clean(name: &[u8]) -> Vec<u8> {
+    if name.starts_with(b"/") {
+        return name.to_vec();
+    }
+    let parts: Vec<&[u8]> = name.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
+    parts.join(&b'/')
+}
+
+fn link_name<R: Read>(entry: &tar::Entry<'_, R>, name: &[u8]) -> Result<Vec<u8>> {
+    let target = entry.link_name_bytes().ok_or_else(|| refused(name, "it is a link without a target"))?;
+    Ok(target.into_owned())
+}
+
+/// A relative link may not climb out of the tree: it would mean something else on every machine.
+fn check_link(path: &[u8], target: &[u8], absolute: &mut Vec<String>) -> Result<()> {
+    if target.starts_with(b"/") {
+        absolute.push(format!("{} -> {}", show(path), show(target)));
+        return Ok(());
+    }
+    let mut depth = path.iter().filter(|byte| **byte == b'/').count() as i64;
+    for part in target.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => depth -= 1,
+            _ => depth += 1,
+        }
+        if depth < 0 {
+            return Err(refused(path, "its link leads out of the tree").fact("target", show(target)));
+        }
+    }
+    Ok(())
+}
+
+/// Only zeros may follow the last entry, and the compression's own checksums must hold.
+fn at_end(mut rest: impl Read) -> Result<()> {
+    let mut buffer = [0; 8192];
+    loop {
+        match rest.read(&mut buffer).map_err(broken)? {
+            0 => return Ok(()),
+            count if buffer[..count].iter().all(|byte| *byte == 0) => {}
+            _ => {
+                return Err(Error::new(Kind::Invalid, "the archive is refused: there are bytes behind its last entry"));
+            }
+        }
+    }
+}
+
+fn kind_name(kind: EntryType) -> &'static str {
+    match kind {
+        EntryType::Char => "it is a character device",
+        EntryType::Block => "it is a block device",
+        EntryType::Fifo => "it is a named pipe",
+        _ => "it is no directory, file, or link",
+    }
+}
+
+fn refused(name: &[u8], why: &str) -> Error {
+    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", show(name)))
+}
+
+/// Errors of the parser and the decompressor; errors of our own that passed through them stay what they are.
+fn broken(error: std::io::Error) -> Error {
+    let error = Error::from(error);
+    if error.kind() == Kind::Failure {
+        Error::new(Kind::Mismatch, "the archive is damaged").because(&error)
+    } else {
+        error
+    }
+}
+
+fn in_file(name: &[u8], error: Error) -> Error {
+    if error.kind() == Kind::Failure { error.fact("entry", show(name)) } else { error }
+}

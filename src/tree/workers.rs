@@ -1,0 +1,185 @@
+//! The threads that hash and write files.
+//!
+//! A producer fills buffers from a pool of fixed size and hands them over; a small file is one job, a larger one is a
+//! job with a queue of its own, so that its buffers stay in order while other workers go on. Nobody holds a file
+//! whole, and a producer that is faster than the disk waits for a buffer to come back.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::beneath::{Root, seal_file};
+use super::listing::show;
+use crate::digest::{Sha256, Sha256Digest};
+use crate::error::{Error, Result};
+
+const BUFFER: usize = 256 * 1024;
+const BUFFERS: usize = 48;
+
+struct Job {
+    id: usize,
+    path: Vec<u8>,
+    mode: u32,
+    contents: Contents,
+}
+
+enum Contents {
+    Whole(Vec<u8>),
+    /// `None` is the end; a queue that closes without it means that the producer failed.
+    Parts(Receiver<Option<Vec<u8>>>),
+}
+
+type Digests = Vec<(usize, Sha256Digest)>;
+
+/// A pool of threads that write into one directory.
+pub(super) struct Workers {
+    pool: Receiver<Vec<u8>>,
+    jobs: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<Result<Digests>>>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Workers {
+    pub(super) fn start(root: &Arc<Root>) -> Self {
+        let (give_back, pool) = bounded(BUFFERS);
+        for _ in 0..BUFFERS {
+            // Reserved, not touched: a small tree never makes these pages real.
+            let _ = give_back.send(Vec::with_capacity(BUFFER));
+        }
+        let (jobs, queue) = bounded::<Job>(BUFFERS);
+        let failed = Arc::new(AtomicBool::new(false));
+        let count = std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, 4);
+        let threads = (0..count)
+            .map(|_| {
+                let worker =
+                    Worker { root: Arc::clone(root), give_back: give_back.clone(), failed: Arc::clone(&failed) };
+                let queue = queue.clone();
+                std::thread::spawn(move || worker.run(&queue))
+            })
+            .collect();
+        Self { pool, jobs: Some(jobs), threads, failed }
+    }
+
+    /// Hands over one file and says how many bytes it has.
+    pub(super) fn file(&mut self, id: usize, path: &[u8], mode: u32, contents: &mut dyn Read) -> Result<u64> {
+        let mut buffer = self.fill(contents)?;
+        let mut size = buffer.len() as u64;
+        let job = |contents| Job { id, path: path.to_vec(), mode, contents };
+        if buffer.len() < BUFFER {
+            self.send(job(Contents::Whole(buffer)))?;
+            return Ok(size);
+        }
+        let (parts, receiver) = bounded(BUFFERS);
+        self.send(job(Contents::Parts(receiver)))?;
+        loop {
+            let last = buffer.len() < BUFFER;
+            let sent = parts.send(Some(buffer)).and_then(|()| if last { parts.send(None) } else { Ok(()) });
+            if sent.is_err() {
+                return Err(self.failure());
+            }
+            if last {
+                return Ok(size);
+            }
+            buffer = self.fill(contents)?;
+            size += buffer.len() as u64;
+        }
+    }
+
+    /// Waits for all files and gives their digests by id.
+    pub(super) fn join(&mut self) -> Result<Digests> {
+        self.jobs = None;
+        let mut all = Vec::new();
+        let mut failure = None;
+        for thread in self.threads.drain(..) {
+            match thread.join() {
+                Ok(Ok(digests)) => all.extend(digests),
+                Ok(Err(error)) => failure = failure.or(Some(error)),
+                Err(_) => failure = failure.or(Some(Error::failure("a thread that writes files panicked"))),
+            }
+        }
+        failure.map_or(Ok(all), Err)
+    }
+
+    fn fill(&mut self, contents: &mut dyn Read) -> Result<Vec<u8>> {
+        let buffer = self.pool.recv().ok().filter(|_| !self.failed.load(Ordering::Relaxed));
+        let mut buffer = buffer.ok_or_else(|| self.failure())?;
+        buffer.clear();
+        contents.take(BUFFER as u64).read_to_end(&mut buffer)?;
+        Ok(buffer)
+    }
+
+    fn send(&mut self, job: Job) -> Result<()> {
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
+        if sent { Ok(()) } else { Err(self.failure()) }
+    }
+
+    fn failure(&mut self) -> Error {
+        self.join().err().unwrap_or_else(|| Error::failure("the threads that write files have stopped"))
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        let _ = self.join();
+    }
+}
+
+struct Worker {
+    root: Arc<Root>,
+    give_back: Sender<Vec<u8>>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Worker {
+    fn run(&self, queue: &Receiver<Job>) -> Result<Digests> {
+        let mut digests = Vec::new();
+        let mut failure = None;
+        // After a failure the queue is still emptied, so that a producer that waits for buffers is not left hanging.
+        for job in queue {
+            match self.write(&job) {
+                Ok(digest) => digests.push((job.id, digest)),
+                Err(error) => {
+                    self.failed.store(true, Ordering::Relaxed);
+                    let error = Error::from(error);
+                    failure =
+                        failure.or(Some(Error::failure(format!("cannot write `{}`", show(&job.path))).because(&error)));
+                }
+            }
+            match job.contents {
+                Contents::Whole(buffer) => drop(self.give_back.send(buffer)),
+                Contents::Parts(parts) => {
+                    parts.into_iter().flatten().for_each(|buffer| drop(self.give_back.send(buffer)))
+                }
+            }
+        }
+        failure.map_or(Ok(digests), Err)
+    }
+
+    fn write(&self, job: &Job) -> io::Result<Sha256Digest> {
+        let mut file = self.root.create_file(&job.path)?;
+        let digest = match &job.contents {
+            Contents::Whole(buffer) => {
+                file.write_all(buffer)?;
+                Sha256Digest::of(buffer)
+            }
+            Contents::Parts(parts) => {
+                let mut hash = Sha256::default();
+                loop {
+                    let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents broke off"))? else {
+                        break;
+                    };
+                    hash.update(&buffer);
+                    let written = file.write_all(&buffer);
+                    let _ = self.give_back.send(buffer);
+                    written?;
+                }
+                hash.finish()
+            }
+        };
+        seal_file(&file, job.mode)?;
+        Ok(digest)
+    }
+}

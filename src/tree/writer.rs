@@ -1,0 +1,206 @@
+//! Writes a tree: names are checked, files are hashed and written on threads, and the listing comes out at the end.
+//!
+//! One producer (an archive parser, a git walk) calls [`TreeWriter`] entry by entry; its thread only parses and fills
+//! buffers. Worker threads hash and write ([`super::workers`]); memory is bounded by their buffers.
+//!
+//! The rules that keep names harmless are here and hold for every producer: no `..`, no absolute name, nothing below
+//! a file or link, nothing twice, bounded depth and length. Hard links become files. Nothing is a device.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::beneath::Root;
+use super::listing::{Entry, Listing, Node, show};
+use super::workers::Workers;
+use crate::error::{Error, Kind, Result};
+
+/// How deep names may nest; AMD's trees reach 20.
+const MAX_DEPTH: usize = 64;
+/// How long a name may be, in bytes: Linux's PATH_MAX.
+const MAX_PATH: usize = 4096;
+
+/// What a tree may hold before it is taken for a bomb.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most entries.
+    pub entries: u64,
+    /// Most bytes in all files together. Where a pin knows the figure, exactly that.
+    pub bytes: u64,
+}
+
+impl Default for Limits {
+    /// Ten times what a ROCm nightly holds.
+    fn default() -> Self {
+        Self { entries: 300_000, bytes: 128 << 30 }
+    }
+}
+
+enum Pending {
+    Directory,
+    Link(Vec<u8>),
+    File { id: usize, executable: bool, size: u64 },
+}
+
+/// A tree being written. Nothing is promised about the directory until [`Self::finish`] returns.
+pub struct TreeWriter {
+    root: Arc<Root>,
+    limits: Limits,
+    bytes: u64,
+    nodes: HashMap<Vec<u8>, Pending>,
+    hard_links: Vec<(Vec<u8>, Vec<u8>)>,
+    files: usize,
+    workers: Workers,
+}
+
+impl TreeWriter {
+    /// Begins a tree in `directory`, which must be empty and seen by nobody else.
+    pub fn new(directory: &Path, limits: Limits) -> Result<Self> {
+        let root = Arc::new(Root::open(directory)?);
+        let workers = Workers::start(&root);
+        Ok(Self { root, limits, bytes: 0, nodes: HashMap::new(), hard_links: Vec::new(), files: 0, workers })
+    }
+
+    /// Adds a directory. A directory may be named again.
+    pub fn directory(&mut self, path: &[u8]) -> Result<()> {
+        if matches!(self.nodes.get(path), Some(Pending::Directory)) {
+            return Ok(());
+        }
+        self.admit(path)?;
+        self.root.create_directory(path).map_err(|error| cannot_write(path, &error))?;
+        self.nodes.insert(path.to_vec(), Pending::Directory);
+        Ok(())
+    }
+
+    /// Adds a symbolic link. Its target is only text here.
+    pub fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
+        self.admit(path)?;
+        if target.is_empty() || target.len() > MAX_PATH || target.contains(&0) {
+            return Err(refused(path, "its link target is empty, too long, or holds a NUL byte"));
+        }
+        self.root.create_link(path, target).map_err(|error| cannot_write(path, &error))?;
+        self.nodes.insert(path.to_vec(), Pending::Link(target.to_vec()));
+        Ok(())
+    }
+
+    /// Adds a second name for an earlier entry; in the tree it is an entry of its own with the same contents.
+    pub fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()> {
+        let pending = match self.nodes.get(earlier) {
+            Some(Pending::File { id, executable, size }) => {
+                Pending::File { id: *id, executable: *executable, size: *size }
+            }
+            Some(Pending::Link(target)) => {
+                let target = target.clone();
+                return self.link(path, &target);
+            }
+            Some(Pending::Directory) => return Err(refused(path, "it is a hard link to a directory")),
+            None => {
+                return Err(refused(path, "it is a hard link to a name that is not an earlier entry")
+                    .fact("target", show(earlier)));
+            }
+        };
+        self.admit(path)?;
+        if let Pending::File { size, .. } = pending {
+            self.count(path, size)?;
+        }
+        // The earlier file may still be in a worker's hands: linked at the end.
+        self.hard_links.push((path.to_vec(), earlier.to_vec()));
+        self.nodes.insert(path.to_vec(), pending);
+        Ok(())
+    }
+
+    /// Adds a file with all that `contents` gives.
+    pub fn file(&mut self, path: &[u8], executable: bool, contents: &mut dyn Read) -> Result<()> {
+        self.admit(path)?;
+        let id = self.files;
+        self.files += 1;
+        let limit = self.limits.bytes - self.bytes;
+        let mode = if executable { 0o555 } else { 0o444 };
+        // One byte more than allowed is enough to know.
+        let size = self.workers.file(id, path, mode, &mut contents.take(limit + 1))?;
+        self.count(path, size)?;
+        self.nodes.insert(path.to_vec(), Pending::File { id, executable, size });
+        Ok(())
+    }
+
+    /// Waits for the workers, makes the hard links, and gives the listing. Directories stay writable: whoever
+    /// publishes the tree closes them.
+    pub fn finish(mut self) -> Result<Listing> {
+        let mut digests = vec![None; self.files];
+        for (id, digest) in self.workers.join()? {
+            digests[id] = Some(digest);
+        }
+        for (path, earlier) in std::mem::take(&mut self.hard_links) {
+            self.root
+                .in_parent(&earlier, |from, old| {
+                    Ok(self.root.in_parent(&path, |to, new| {
+                        rustix::fs::linkat(from, old, to, new, rustix::fs::AtFlags::empty())
+                    }))
+                })
+                .and_then(|made| made)
+                .map_err(|error| cannot_write(&path, &error))?;
+        }
+        let mut entries = Vec::with_capacity(self.nodes.len());
+        for (path, pending) in &self.nodes {
+            let node = match pending {
+                Pending::Directory => Node::Directory,
+                Pending::Link(target) => Node::Link { target: target.clone() },
+                Pending::File { id, executable, size } => {
+                    let digest = digests[*id].ok_or_else(|| Error::failure("a worker lost a file"))?;
+                    Node::File { executable: *executable, size: *size, digest }
+                }
+            };
+            entries.push(Entry { path: path.clone(), node });
+        }
+        Ok(Listing::new(entries))
+    }
+
+    /// Checks a new name and makes the directories above it that no entry named.
+    fn admit(&mut self, path: &[u8]) -> Result<()> {
+        if !super::is_path(path) {
+            return Err(refused(path, "the name is absolute, leads upwards, or is empty"));
+        }
+        if path.len() > MAX_PATH {
+            return Err(refused(path, "the name is longer than 4096 bytes"));
+        }
+        if path.iter().filter(|byte| **byte == b'/').count() >= MAX_DEPTH {
+            return Err(refused(path, "it is nested more than 64 deep"));
+        }
+        if self.nodes.len() as u64 >= self.limits.entries {
+            return Err(refused(path, "there are too many entries").fact("limit", self.limits.entries));
+        }
+        if self.nodes.contains_key(path) {
+            return Err(refused(path, "the same name stands there twice"));
+        }
+        if let Some(slash) = path.iter().rposition(|byte| *byte == b'/') {
+            let parent = &path[..slash];
+            match self.nodes.get(parent) {
+                Some(Pending::Directory) => {}
+                Some(Pending::Link(_)) => {
+                    return Err(refused(path, "it lies behind a symbolic link of the same archive"));
+                }
+                Some(Pending::File { .. }) => return Err(refused(path, "it lies below a file of the same archive")),
+                None => self.directory(&parent.to_vec())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, path: &[u8], size: u64) -> Result<()> {
+        self.bytes += size;
+        if self.bytes > self.limits.bytes {
+            return Err(refused(path, "the archive unpacks to more than it may")
+                .fact("limit", format!("{} bytes", self.limits.bytes)));
+        }
+        Ok(())
+    }
+}
+
+fn refused(path: &[u8], why: &str) -> Error {
+    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", show(path)))
+}
+
+fn cannot_write(path: &[u8], error: &std::io::Error) -> Error {
+    Error::failure(format!("cannot write `{}`", show(path))).because(error)
+}
