@@ -1,12 +1,43 @@
 //! strixlock: lock files and a verified fetcher for llama.cpp on AMD Strix Halo with ROCm nightlies.
+//!
+//! The map of the house. Data flows downwards, and no module knows those below it:
+//!
+//! * [`error`], [`text`], [`progress`]: how things are told
+//! * [`digest`], [`gfx`]: the words that everything else is said in
+//! * [`tree`]: canonical trees: listing, writer, archives, NAR
+//! * [`elf`]: what an ELF file needs
+//! * [`upstream`]: look-ups: what does a request mean today?
+//! * [`recipe`], [`manifest`], [`lock`]: how outputs are made, what a person asks for, what that was pinned to
+//! * [`store`]: where verified downloads, trees and outputs live
+//! * [`fetch`]: HTTP with resume, retries and mirrors
+//! * [`intake`]: the way of an input into the store, in one pass
+//! * [`update`]: from manifest to lock
+//! * [`sandbox`], [`trim`]: where builds run; which files a build needs at run time
+//! * [`realize`]: from lock to trees
+//! * [`report`]: the page REPRODUCIBLE.md
+//! * [`demo`]: an upstream of our own, for the demo and the tests
+//! * [`cli`]: the commands
 
+pub mod cli;
 pub mod demo;
 pub mod digest;
 pub mod elf;
 pub mod error;
 pub mod fetch;
 pub mod gfx;
+pub mod intake;
+pub mod lock;
+pub mod manifest;
 pub mod progress;
+pub mod realize;
+pub mod recipe;
+pub mod report;
+pub mod sandbox;
 pub mod store;
+pub mod suggest;
+pub mod text;
+pub mod toolbox_env;
 pub mod tree;
+pub mod trim;
+pub mod update;
 pub mod upstream;

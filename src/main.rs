@@ -1,3 +1,5 @@
-//! The `strixlock` command.
+//! The `strixlock` command: parse, run, exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    strixlock::cli::run().into()
+}

@@ -10,11 +10,11 @@ use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
+use super::Documents;
 use super::policy::{Settings, show_url};
 use super::retry;
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
-use crate::upstream::Documents;
 
 /// Connections to one host at a time. Package archives ask for no more than two; two downloads fill most lines.
 const PER_HOST: usize = 2;
@@ -77,6 +77,12 @@ impl Fetcher {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Who watches.
+    #[must_use]
+    pub fn progress(&self) -> &dyn Progress {
+        &*self.progress
     }
 
     /// Asks for size and validator of a file.

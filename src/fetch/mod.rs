@@ -4,10 +4,12 @@
 //! throughput. Never decides what a digest should be, and never names a file in the store.
 
 mod client;
+mod documents;
 mod download;
 mod policy;
 mod retry;
 
 pub use client::{Fetcher, Head};
+pub use documents::Documents;
 pub use download::{Promise, Received, Sink, Wanted};
-pub use policy::{Mirror, Settings};
+pub use policy::{Mirror, Settings, show_url};

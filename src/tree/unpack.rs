@@ -101,7 +101,7 @@ fn check_link(path: &[u8], target: &[u8], absolute: &mut Vec<String>) -> Result<
         absolute.push(format!("{} -> {}", show(path), show(target)));
         return Ok(());
     }
-    let mut depth = path.iter().filter(|byte| **byte == b'/').count() as i64;
+    let mut depth = path.split(|byte| *byte == b'/').count() as i64 - 1;
     for part in target.split(|byte| *byte == b'/') {
         match part {
             b"" | b"." => {}
@@ -155,3 +155,6 @@ fn broken(error: std::io::Error) -> Error {
 fn in_file(name: &[u8], error: Error) -> Error {
     if error.kind() == Kind::Failure { error.fact("entry", show(name)) } else { error }
 }
+
+#[cfg(test)]
+mod tests;

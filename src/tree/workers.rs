@@ -151,7 +151,7 @@ impl Worker {
             match job.contents {
                 Contents::Whole(buffer) => drop(self.give_back.send(buffer)),
                 Contents::Parts(parts) => {
-                    parts.into_iter().flatten().for_each(|buffer| drop(self.give_back.send(buffer)))
+                    parts.into_iter().flatten().for_each(|buffer| drop(self.give_back.send(buffer)));
                 }
             }
         }
@@ -167,10 +167,7 @@ impl Worker {
             }
             Contents::Parts(parts) => {
                 let mut hash = Sha256::default();
-                loop {
-                    let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents broke off"))? else {
-                        break;
-                    };
+                while let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents broke off"))? {
                     hash.update(&buffer);
                     let written = file.write_all(&buffer);
                     let _ = self.give_back.send(buffer);

@@ -164,7 +164,7 @@ impl TreeWriter {
         if path.len() > MAX_PATH {
             return Err(refused(path, "the name is longer than 4096 bytes"));
         }
-        if path.iter().filter(|byte| **byte == b'/').count() >= MAX_DEPTH {
+        if path.split(|byte| *byte == b'/').count() > MAX_DEPTH {
             return Err(refused(path, "it is nested more than 64 deep"));
         }
         if self.nodes.len() as u64 >= self.limits.entries {
@@ -181,7 +181,7 @@ impl TreeWriter {
                     return Err(refused(path, "it lies behind a symbolic link of the same archive"));
                 }
                 Some(Pending::File { .. }) => return Err(refused(path, "it lies below a file of the same archive")),
-                None => self.directory(&parent.to_vec())?,
+                None => self.directory(parent)?,
             }
         }
         Ok(())

@@ -1,0 +1,53 @@
+//! `strixlock audit`
+
+use std::path::PathBuf;
+
+use super::{GlobalArgs, Ui};
+use crate::error::{Error, Kind, Result};
+use crate::lock::Lock;
+use crate::report::reproducible;
+use crate::store::replace_file;
+
+/// Write REPRODUCIBLE.md: the exact versions, and how a stranger checks each of them
+#[derive(Debug, clap::Args)]
+pub struct AuditArgs {
+    /// Where to write it [default: REPRODUCIBLE.md beside lock/]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write nothing, and fail with exit code 4 if the file is out of date
+    #[arg(long)]
+    check: bool,
+}
+
+pub fn audit(ui: &Ui, global: &GlobalArgs, args: &AuditArgs) -> Result<u8> {
+    let lock = Lock::read(&global.lock_path())?;
+    let text = reproducible(&lock)?;
+    let path = args.output.clone().unwrap_or_else(|| global.project().join("REPRODUCIBLE.md"));
+    let there = match fs_err::read(&path) {
+        Ok(there) => Some(there),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    let fits = there.as_deref() == Some(text.as_bytes());
+    if args.check && !fits {
+        let line = there.map(|there| {
+            let there = String::from_utf8_lossy(&there).into_owned();
+            1 + text.lines().zip(there.lines()).take_while(|(a, b)| a == b).count()
+        });
+        let error = Error::new(Kind::Stale, "REPRODUCIBLE.md does not fit the lock").fact("file", path.display());
+        let error = match line {
+            Some(line) => error.fact("differs", format!("from line {line} on")),
+            None => error.fact("found", "no such file"),
+        };
+        return Err(error.hint("run `strixlock audit` and commit the file"));
+    }
+    if !fits {
+        replace_file(&path, text.as_bytes())?;
+    }
+    if ui.is_json() {
+        ui.json(serde_json::json!({ "file": path, "written": !fits }));
+    } else {
+        ui.line(format!("{} {}", if fits { "up to date:" } else { "wrote" }, path.display()));
+    }
+    Ok(0)
+}

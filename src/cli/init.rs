@@ -1,0 +1,72 @@
+//! `strixlock init`
+
+use std::path::PathBuf;
+
+use super::{GlobalArgs, Ui};
+use crate::error::{Error, Result};
+use crate::gfx::GfxTarget;
+use crate::manifest::{TemplateSettings, template};
+use crate::store::replace_file;
+use crate::toolbox_env::ToolboxEnv;
+
+/// Write a commented manifest to start from
+#[derive(Debug, clap::Args)]
+pub struct InitArgs {
+    /// The GPU
+    #[arg(long, value_name = "GFX")]
+    target: Option<GfxTarget>,
+    /// Take target and prefixes from a .toolbox.env file; it is read as data, never run
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Ask these index pages instead of AMD's
+    #[arg(long = "source", value_name = "URL")]
+    sources: Vec<String>,
+    /// Ask this llama.cpp repository
+    #[arg(long, value_name = "URL")]
+    llama_url: Option<String>,
+    /// Replace a manifest that is there
+    #[arg(short, long)]
+    force: bool,
+}
+
+pub fn init(ui: &Ui, global: &GlobalArgs, args: &InitArgs) -> Result<u8> {
+    let path = global.manifest.clone().unwrap_or_else(|| PathBuf::from("manifests/strix.toml"));
+    if path.exists() && !args.force {
+        return Err(Error::failure("there is a manifest already")
+            .fact("path", path.display())
+            .hint("replace it with --force"));
+    }
+    let mut settings = TemplateSettings::default();
+    if let Some(from) = &args.from {
+        let env = ToolboxEnv::read(from)?;
+        for note in &env.notes {
+            ui.warning(note);
+        }
+        if let Some(target) = env.gpu_target {
+            settings.target = target.to_string();
+        }
+        settings.rocm_prefix = env.rocm_home.unwrap_or(settings.rocm_prefix);
+        settings.llama_prefix = env.llama_install_dir.unwrap_or(settings.llama_prefix);
+    }
+    if let Some(target) = &args.target {
+        settings.target = target.to_string();
+    }
+    settings.sources.clone_from(&args.sources);
+    if let Some(url) = &args.llama_url {
+        settings.llama_url.clone_from(url);
+    }
+    let text = template(&settings);
+    // What was typed on the command line may not be usable: said now rather than at the next command.
+    crate::manifest::Manifest::parse(&text, "the new manifest")?;
+    if let Some(parent) = path.parent() {
+        fs_err::create_dir_all(parent)?;
+    }
+    replace_file(&path, text.as_bytes())?;
+    if ui.is_json() {
+        ui.json(serde_json::json!({ "manifest": path }));
+    } else {
+        ui.line(format!("wrote {} for {}", path.display(), settings.target));
+        ui.note("next: strixlock update");
+    }
+    Ok(0)
+}

@@ -1,0 +1,64 @@
+//! `strixlock list`
+
+use url::Url;
+
+use super::{GlobalArgs, Ui, settings};
+use crate::error::Result;
+use crate::gfx::GfxTarget;
+use crate::text;
+use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest, look_up};
+
+/// List what upstream has
+#[derive(Debug, clap::Subcommand)]
+pub enum ListCommand {
+    /// ROCm tarballs, newest first; fails when there is none
+    Rocm(RocmArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RocmArgs {
+    /// The platform: linux or windows
+    #[arg(short, long, default_value = "linux")]
+    platform: Platform,
+    /// The GPU
+    #[arg(short, long, default_value = "gfx1151")]
+    target: GfxTarget,
+    /// At most so many
+    #[arg(short, long, default_value_t = 10, value_name = "N")]
+    count: usize,
+    /// The channel: nightly, stable, rc or dev
+    #[arg(long, default_value = "nightly")]
+    channel: Channel,
+    /// Only versions in this range
+    #[arg(long, default_value = "latest", value_name = "RANGE")]
+    version: VersionRequest,
+    /// Ask these index pages instead of AMD's
+    #[arg(long = "source", value_name = "URL")]
+    sources: Vec<Url>,
+}
+
+pub fn list(ui: &Ui, global: &GlobalArgs, command: &ListCommand) -> Result<u8> {
+    let ListCommand::Rocm(args) = command;
+    let request = RocmRequest {
+        channel: args.channel,
+        platform: args.platform,
+        target: args.target.clone(),
+        version: args.version.clone(),
+        sources: args.sources.clone(),
+    };
+    let fetcher = global.fetcher(ui)?;
+    let found = look_up(&request, &fetcher, settings::now())?;
+    for warning in &found.warnings {
+        ui.warning(warning);
+    }
+    let candidates = found.candidates.iter().take(args.count);
+    if ui.is_json() {
+        let all: Vec<_> = candidates
+            .map(|candidate| serde_json::json!({ "url": candidate.url, "version": candidate.version, "mtime": candidate.mtime, "made": candidate.mtime.map(text::date) }))
+            .collect();
+        ui.json(serde_json::json!({ "tarballs": all }));
+    } else {
+        candidates.for_each(|candidate| ui.line(candidate.url.as_str()));
+    }
+    Ok(0)
+}

@@ -1,0 +1,28 @@
+//! `strixlock log`
+
+use std::io::Write as _;
+
+use super::GlobalArgs;
+use crate::error::{Error, Kind, Result};
+use crate::lock::Lock;
+
+/// Print the log of the build that made an output
+#[derive(Debug, clap::Args)]
+pub struct LogArgs {
+    /// The output
+    output: String,
+}
+
+pub fn log(global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
+    let lock = Lock::read(&global.lock_path())?;
+    let store = global.open_store()?;
+    let name = &args.output;
+    let output =
+        lock.outputs.get(name).ok_or_else(|| Error::new(Kind::Usage, format!("the lock has no output `{name}`")))?;
+    let path = store.output_log(output.derivation).ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("there is no log of output `{name}`"))
+            .hint("only outputs that were built here have one")
+    })?;
+    std::io::stdout().write_all(&fs_err::read(path)?)?;
+    Ok(0)
+}

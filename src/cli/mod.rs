@@ -1,0 +1,107 @@
+//! The command line: one file a command, with its arguments, its call into the library, and its printing.
+
+mod audit;
+mod demo;
+mod generations;
+mod hash;
+mod init;
+mod list;
+mod lock;
+mod log;
+mod outdated;
+mod progress;
+mod realize;
+mod settings;
+mod status;
+mod ui;
+mod update;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+
+pub use settings::GlobalArgs;
+pub use ui::Ui;
+
+/// Lock files and a verified fetcher for llama.cpp on AMD Strix Halo (gfx1151) with ROCm nightlies.
+///
+/// `update` finds out what the manifest means today and pins it, hashed, in strix.lock. `realize` turns that lock, and
+/// nothing else, into the same bytes on any machine. `audit` writes down how a stranger checks each of them.
+#[derive(Debug, Parser)]
+#[command(name = "strixlock", version, max_term_width = 110, after_long_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the job failed: a build, a full disk
+  2  the command line is wrong
+  3  manifest, lock or configuration is not valid
+  4  the lock or a generated file is out of date
+  5  bytes from outside are not the promised or pinned ones
+  6  an output came out differently from what the lock says
+  7  the store is damaged
+  8  offline or unreachable, and not in the store
+  9  upstream has nothing that fits
+
+Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` shows all of it on an
+upstream of its own.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::InitArgs),
+    Update(update::UpdateArgs),
+    Status(status::StatusArgs),
+    Outdated(outdated::OutdatedArgs),
+    Realize(realize::RealizeArgs),
+    Audit(audit::AuditArgs),
+    Hash(hash::HashArgs),
+    #[command(subcommand)]
+    List(list::ListCommand),
+    #[command(subcommand)]
+    Lock(lock::LockCommand),
+    Log(log::LogArgs),
+    Generations(generations::GenerationsArgs),
+    Switch(generations::SwitchArgs),
+    Rollback(generations::RollbackArgs),
+    Demo(demo::DemoArgs),
+}
+
+/// Parses the command line, runs the command, and gives the exit code.
+#[must_use]
+pub fn run() -> u8 {
+    let cli = Cli::parse();
+    let ui = Ui::new(&cli.global);
+    match dispatch(&ui, cli) {
+        Ok(code) => code,
+        Err(error) => {
+            ui.error(&error);
+            error.kind() as u8
+        }
+    }
+}
+
+fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Init(args) => init::init(ui, global, &args),
+        Command::Update(args) => update::update(ui, global, args),
+        Command::Status(args) => status::status(ui, global, &args),
+        Command::Outdated(args) => outdated::outdated(ui, global, &args),
+        Command::Realize(args) => realize::realize(ui, global, &args),
+        Command::Audit(args) => audit::audit(ui, global, &args),
+        Command::Hash(args) => hash::hash(ui, &args),
+        Command::List(command) => list::list(ui, global, &command),
+        Command::Lock(command) => lock::lock(ui, global, &command),
+        Command::Log(args) => log::log(global, &args),
+        Command::Generations(args) => generations::generations(ui, global, &args),
+        Command::Switch(args) => generations::switch(ui, global, &args),
+        Command::Rollback(args) => generations::rollback(ui, global, &args),
+        Command::Demo(args) => demo::demo(ui, &args),
+    }
+}

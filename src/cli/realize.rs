@@ -1,0 +1,152 @@
+//! `strixlock realize`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::ui::{GOOD, table};
+use super::{GlobalArgs, Ui};
+use crate::error::{About, Result};
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::realize::{Action, Plan, Realized, Realizer, Settings};
+use crate::store::{LinkMode, checkout, replace_file};
+use crate::text;
+
+/// Make what the lock says, from the lock alone
+///
+/// Outputs land in the store, and a new generation is switched to. With --to, plain copies are written instead, one
+/// directory an output, and no generation is made.
+#[derive(Debug, clap::Args)]
+pub struct RealizeArgs {
+    /// The outputs to make; all when none is named
+    #[arg(value_name = "OUTPUT")]
+    outputs: Vec<String>,
+    /// Write plain copies below this directory
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// How files get into the copies
+    #[arg(long, value_enum, default_value_t, requires = "to")]
+    link_mode: LinkMode,
+    /// Replace what stands where a copy should go
+    #[arg(short, long, requires = "to")]
+    force: bool,
+    /// Only show the plan
+    #[arg(long, conflicts_with_all = ["to", "seal"])]
+    dry_run: bool,
+    /// Write the trees that came out into the lock; from then on they are compared
+    #[arg(long)]
+    seal: bool,
+    /// Compilers at a time [default: all cores]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+}
+
+pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
+    let lock_path = global.lock_path();
+    let mut lock = Lock::read(&lock_path)?;
+    if args.seal {
+        // What is about to be sealed anew is not compared with the old seal.
+        for (name, output) in &mut lock.outputs {
+            let rocm = matches!(output.recipe, crate::recipe::Recipe::Rocm(_));
+            if !rocm && (args.outputs.is_empty() || args.outputs.contains(name)) {
+                output.tree = None;
+            }
+        }
+    }
+    let store = global.open_store()?;
+    let plan = Plan::new(&lock, &store, &args.outputs)?;
+    if args.dry_run {
+        if ui.is_json() {
+            ui.json(serde_json::json!({ "steps": plan.steps, "bytes": plan.bytes() }));
+        } else {
+            ui.table(&rows(&plan));
+        }
+        return Ok(0);
+    }
+    if plan.steps.iter().any(|step| step.action != Action::Have) {
+        ui.note(&table(&rows(&plan)).join("\n"));
+    }
+    let fetcher = global.fetcher(ui)?;
+    let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let realizer =
+        Realizer { lock: &lock, intake: Intake { store: &store, fetcher: &fetcher }, settings: Settings { jobs } };
+    let mut realized = realizer.run(&plan)?;
+    if !args.outputs.is_empty() {
+        realized.retain(|name, _| args.outputs.contains(name));
+    }
+    let mut generation = None;
+    if let Some(to) = &args.to {
+        for (name, output) in &realized {
+            checkout(&output.tree, &to.join(name), args.link_mode, args.force).about(name)?;
+        }
+    } else {
+        generation = Some(realizer.switch(&realized)?);
+    }
+    if args.seal {
+        for (name, output) in &realized {
+            if let Some(locked) = lock.outputs.get_mut(name) {
+                locked.tree = Some(output.tree.digest);
+            }
+        }
+        replace_file(&lock_path, lock.to_text()?.as_bytes())?;
+    }
+    report(ui, args, &realized, generation, store.root());
+    Ok(0)
+}
+
+fn rows(plan: &Plan) -> Vec<Vec<String>> {
+    plan.steps
+        .iter()
+        .map(|step| {
+            let action = match step.action {
+                Action::Have => "have".to_owned(),
+                Action::Fetch { bytes: Some(bytes) } => format!("fetch {}", text::bytes(bytes)),
+                Action::Fetch { bytes: None } => "fetch".to_owned(),
+                Action::Build => "make".to_owned(),
+            };
+            vec![action, step.what.to_owned(), step.name.clone(), step.version.clone()]
+        })
+        .collect()
+}
+
+fn report(
+    ui: &Ui,
+    args: &RealizeArgs,
+    realized: &BTreeMap<String, Realized>,
+    generation: Option<(u64, bool)>,
+    store: &std::path::Path,
+) {
+    let place =
+        |name: &str, output: &Realized| args.to.as_ref().map_or_else(|| output.tree.path.clone(), |to| to.join(name));
+    if ui.is_json() {
+        let outputs: serde_json::Map<_, _> = realized
+            .iter()
+            .map(|(name, output)| {
+                let value = serde_json::json!({
+                    "derivation": output.derivation,
+                    "tree": output.tree.digest,
+                    "path": place(name, output),
+                    "version": output.version,
+                    "made": output.fresh,
+                });
+                (name.clone(), value)
+            })
+            .collect();
+        ui.json(serde_json::json!({ "outputs": outputs, "generation": generation.map(|(number, _)| number), "sealed": args.seal }));
+        return;
+    }
+    let rows: Vec<Vec<String>> = realized
+        .iter()
+        .map(|(name, output)| {
+            vec![name.clone(), output.tree.digest.to_string(), place(name, output).display().to_string()]
+        })
+        .collect();
+    ui.table(&rows);
+    match generation {
+        Some((number, true)) => {
+            ui.line(format!("{GOOD}switched{GOOD:#} to generation {number}: {}", store.join("current").display()));
+        }
+        Some((number, false)) => ui.line(format!("generation {number} is current already")),
+        None => {}
+    }
+}

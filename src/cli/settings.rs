@@ -1,0 +1,173 @@
+//! Where things are and how to behave: command line over environment over project over user configuration.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use etcetera::BaseStrategy;
+use serde::Deserialize;
+use url::Url;
+
+use super::Ui;
+use crate::error::{Error, Kind, Result};
+use crate::fetch::{Fetcher, Mirror, Settings};
+use crate::store::Store;
+
+/// Options of every command.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// The manifest [default: manifests/strix.toml here or in a directory above]
+    #[arg(long, global = true, value_name = "FILE", env = "STRIXLOCK_MANIFEST")]
+    pub manifest: Option<PathBuf>,
+    /// The lock [default: lock/<name of the manifest>.lock beside manifests/]
+    #[arg(long, global = true, value_name = "FILE", env = "STRIXLOCK_LOCK")]
+    pub lock: Option<PathBuf>,
+    /// Where downloads, trees and outputs live [default: $XDG_DATA_HOME/strixlock/store]
+    #[arg(long, global = true, value_name = "DIR", env = "STRIXLOCK_STORE")]
+    pub store: Option<PathBuf>,
+    /// A configuration file instead of $XDG_CONFIG_HOME/strixlock/config.toml
+    #[arg(long, global = true, value_name = "FILE", env = "STRIXLOCK_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Use no network
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show no progress and no notes
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// A configuration file; see the README.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Config {
+    store: Option<PathBuf>,
+    #[serde(default)]
+    insecure_hosts: Vec<String>,
+    #[serde(default)]
+    mirrors: Vec<MirrorConfig>,
+    rounds: Option<u32>,
+    window_seconds: Option<u64>,
+    floor_bytes: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MirrorConfig {
+    of: Url,
+    at: Url,
+}
+
+impl Config {
+    fn read(path: &Path) -> Result<Option<Self>> {
+        let text = match fs_err::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::new(Kind::Invalid, "the configuration cannot be read").because(&error)),
+        };
+        toml::from_str(&text).map(Some).map_err(|error| {
+            Error::new(Kind::Invalid, "the configuration is not valid")
+                .about(path.display().to_string())
+                .excerpt(error.to_string())
+        })
+    }
+
+    /// What `self` does not say, `below` says.
+    fn over(mut self, below: Self) -> Self {
+        self.insecure_hosts.extend(below.insecure_hosts);
+        self.mirrors.extend(below.mirrors);
+        Self {
+            store: self.store.or(below.store),
+            rounds: self.rounds.or(below.rounds),
+            window_seconds: self.window_seconds.or(below.window_seconds),
+            floor_bytes: self.floor_bytes.or(below.floor_bytes),
+            ..self
+        }
+    }
+}
+
+impl GlobalArgs {
+    /// The manifest's path.
+    #[must_use]
+    pub fn manifest_path(&self) -> PathBuf {
+        self.manifest.clone().unwrap_or_else(|| {
+            let usual = Path::new("manifests/strix.toml");
+            let here = std::env::current_dir().unwrap_or_default();
+            let above = here.ancestors().skip(1).map(|directory| directory.join(usual)).find(|path| path.is_file());
+            if usual.is_file() { usual.to_path_buf() } else { above.unwrap_or_else(|| usual.to_path_buf()) }
+        })
+    }
+
+    /// The directory that holds `manifests/` and `lock/`.
+    pub fn project(&self) -> PathBuf {
+        let manifest = self.manifest_path();
+        let directory = manifest.parent().unwrap_or(Path::new("")).to_path_buf();
+        if directory.file_name().is_some_and(|name| name == "manifests") {
+            directory.parent().map_or_else(PathBuf::new, Path::to_path_buf)
+        } else {
+            directory
+        }
+    }
+
+    /// The lock's path.
+    #[must_use]
+    pub fn lock_path(&self) -> PathBuf {
+        self.lock.clone().unwrap_or_else(|| {
+            let manifest = self.manifest_path();
+            let name = manifest.file_stem().unwrap_or("strix".as_ref());
+            self.project().join("lock").join(name).with_extension("lock")
+        })
+    }
+
+    fn configuration(&self) -> Result<Config> {
+        let user = match &self.config {
+            Some(path) => Some(Config::read(path)?.ok_or_else(|| {
+                Error::new(Kind::Invalid, "there is no configuration at the path that was given")
+                    .fact("path", path.display())
+            })?),
+            None => match etcetera::choose_base_strategy() {
+                Ok(base) => Config::read(&base.config_dir().join("strixlock/config.toml"))?,
+                Err(_) => None,
+            },
+        };
+        let project = Config::read(&self.project().join("strixlock.toml"))?;
+        Ok(project.unwrap_or_default().over(user.unwrap_or_default()))
+    }
+
+    /// Opens the store.
+    pub fn open_store(&self) -> Result<Store> {
+        let path = match self.store.clone().or(self.configuration()?.store) {
+            Some(path) => path,
+            None => etcetera::choose_base_strategy()
+                .map_err(|error| {
+                    Error::failure("cannot tell where the store should be").because(&error).hint("name it with --store")
+                })?
+                .data_dir()
+                .join("strixlock/store"),
+        };
+        Store::open(&path)
+    }
+
+    /// Makes the fetcher.
+    pub fn fetcher(&self, ui: &Ui) -> Result<Fetcher> {
+        let config = self.configuration()?;
+        let usual = Settings::default();
+        let settings = Settings {
+            offline: self.offline,
+            insecure_hosts: config.insecure_hosts,
+            mirrors: config.mirrors.into_iter().map(|mirror| Mirror { of: mirror.of, at: mirror.at }).collect(),
+            rounds: config.rounds.unwrap_or(usual.rounds).max(1),
+            window: config.window_seconds.map_or(usual.window, |seconds| Duration::from_secs(seconds.max(1))),
+            floor: config.floor_bytes.unwrap_or(usual.floor),
+            ..usual
+        };
+        Fetcher::new(settings, std::sync::Arc::clone(&ui.progress))
+    }
+}
+
+/// The time, in seconds since 1970.
+pub fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}

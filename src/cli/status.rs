@@ -1,0 +1,63 @@
+//! `strixlock status`
+
+use super::{GlobalArgs, Ui};
+use crate::error::{Error, Kind, Result};
+use crate::lock::{Lock, staleness};
+use crate::manifest::Manifest;
+use crate::realize::{Action, Plan};
+use crate::text;
+
+/// Say whether the lock fits the manifest, and what of it is here; asks no network
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// Fail with exit code 4 if the lock does not fit the manifest
+    #[arg(long)]
+    check: bool,
+}
+
+pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
+    let manifest = Manifest::read(&global.manifest_path())?;
+    let lock = Lock::read(&global.lock_path())?;
+    let stale = staleness(&manifest, &lock);
+    let store = global.open_store()?;
+    let plan = Plan::new(&lock, &store, &[])?;
+    let current = store.current_generation()?;
+    if ui.is_json() {
+        ui.json(serde_json::json!({
+            "fresh": stale.is_fresh(),
+            "stale": stale.reasons,
+            "steps": plan.steps,
+            "generation": current,
+            "store": store.root(),
+        }));
+    } else {
+        let mut rows = Vec::new();
+        for (name, input) in &lock.inputs {
+            let size = input.tree().map_or_else(String::new, |tree| format!("{} unpacked", text::bytes(tree.size)));
+            rows.push(vec!["input".into(), name.clone(), input.version(), size]);
+        }
+        for step in plan.steps.iter().filter(|step| step.what == "output") {
+            let state = if step.action == Action::Have { "realized" } else { "not realized" };
+            rows.push(vec!["output".into(), step.name.clone(), step.version.clone(), state.into()]);
+        }
+        ui.table(&rows);
+        if plan.bytes() > 0 {
+            ui.line(format!("realizing what is missing fetches {}", text::bytes(plan.bytes())));
+        }
+        if let Some(current) = current {
+            ui.line(format!("generation {current} is current"));
+        }
+        for reason in &stale.reasons {
+            ui.line(format!("stale: {reason}"));
+        }
+        ui.line(if stale.is_fresh() {
+            "the lock answers the manifest"
+        } else {
+            "the lock is stale: run `strixlock update`"
+        });
+    }
+    if args.check && !stale.is_fresh() {
+        return Err(Error::new(Kind::Stale, "the lock does not fit the manifest").hint("run `strixlock update`"));
+    }
+    Ok(0)
+}

@@ -1,0 +1,103 @@
+//! What a person sees: results on stdout, everything else on stderr.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+use super::GlobalArgs;
+use super::progress::{Bars, Lines};
+use crate::error::Error;
+use crate::progress::{Progress, Silent};
+
+/// The version of every `--json` document.
+const SCHEMA: u64 = 1;
+
+/// How to talk.
+pub struct Ui {
+    json: bool,
+    /// Who draws progress.
+    pub progress: Arc<dyn Progress>,
+}
+
+/// `error:`
+pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// `warning:`
+pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// Headings and marks.
+pub const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// What is less important.
+pub const DIM: Style = Style::new().dimmed();
+
+impl Ui {
+    pub(super) fn new(global: &GlobalArgs) -> Self {
+        let progress: Arc<dyn Progress> = if global.quiet {
+            Arc::new(Silent)
+        } else if std::io::stderr().is_terminal() {
+            Arc::new(Bars::default())
+        } else {
+            Arc::new(Lines)
+        };
+        Self { json: global.json, progress }
+    }
+
+    /// Whether results are wanted as JSON.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// A line of the result.
+    pub fn line(&self, text: impl AsRef<str>) {
+        // A reader that closed the pipe has seen enough.
+        let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+    }
+
+    /// Rows of the result, in columns that line up.
+    pub fn table(&self, rows: &[Vec<String>]) {
+        for line in table(rows) {
+            self.line(line);
+        }
+    }
+
+    /// The result as JSON, with the schema's version.
+    pub fn json(&self, mut value: Value) {
+        if let Some(map) = value.as_object_mut() {
+            map.insert("schema".to_owned(), SCHEMA.into());
+        }
+        let _ = writeln!(anstream::stdout(), "{value:#}");
+    }
+
+    /// Something worth knowing that is no result.
+    pub fn warning(&self, text: &str) {
+        self.progress.note(&format!("{WARNING}warning{WARNING:#}: {text}"));
+    }
+
+    /// What is being done, for people only.
+    pub fn note(&self, text: &str) {
+        self.progress.note(text);
+    }
+
+    pub(super) fn error(&self, error: &Error) {
+        if self.json {
+            self.json(serde_json::json!({ "error": error.to_json() }));
+        }
+        let _ = writeln!(anstream::stderr(), "{ERROR}error{ERROR:#}: {error}");
+    }
+}
+
+/// Rows as columns that line up; the last column is not padded.
+#[must_use]
+pub fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = widths[column]));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,85 @@
+//! `strixlock update`
+
+use super::ui::{DIM, GOOD};
+use super::{GlobalArgs, Ui, settings};
+use crate::error::{Error, Kind, Result};
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::manifest::Manifest;
+use crate::store::replace_file;
+use crate::update::{Move, Options, update as resolve};
+
+/// Find out what the manifest means today and write it to the lock
+///
+/// Downloads what is new, since a pin without a digest cannot exist. The lock is written only when every input
+/// succeeded, and only when it changed.
+#[derive(Debug, clap::Args)]
+pub struct UpdateArgs {
+    /// The inputs to update; all when none is named. What the lock does not answer yet is resolved in any case
+    #[arg(value_name = "INPUT")]
+    inputs: Vec<String>,
+    /// Only tell what would change; downloads nothing and writes nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Fail with exit code 4 if the lock would change; downloads nothing and writes nothing
+    #[arg(long)]
+    locked: bool,
+    /// Accept that upstream replaced a file whose name is locked
+    #[arg(long)]
+    accept_replaced: bool,
+}
+
+pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
+    let manifest = Manifest::read(&global.manifest_path())?;
+    let lock_path = global.lock_path();
+    let old = Lock::read_if_there(&lock_path)?;
+    let store = global.open_store()?;
+    let fetcher = global.fetcher(ui)?;
+    let options = Options {
+        only: args.inputs.into_iter().collect(),
+        dry_run: args.dry_run || args.locked,
+        accept_replaced: args.accept_replaced,
+        now: settings::now(),
+    };
+    let found = resolve(&manifest, old.as_ref(), Intake { store: &store, fetcher: &fetcher }, &options)?;
+    for warning in &found.warnings {
+        ui.warning(warning);
+    }
+    let changed = found.lock.as_ref() != old.as_ref();
+    let written = changed && !options.dry_run;
+    if written && let Some(lock) = &found.lock {
+        if let Some(parent) = lock_path.parent() {
+            fs_err::create_dir_all(parent)?;
+        }
+        replace_file(&lock_path, lock.to_text()?.as_bytes())?;
+    }
+    if ui.is_json() {
+        ui.json(serde_json::json!({ "lock": lock_path, "changed": changed, "written": written, "inputs": found.moves, "warnings": found.warnings }));
+    } else {
+        for moved in &found.moves {
+            show(ui, moved);
+        }
+        match (changed, options.dry_run) {
+            (false, _) => ui.line(format!("{} is up to date", lock_path.display())),
+            (true, true) => ui.line(format!("{} would change", lock_path.display())),
+            (true, false) => ui.line(format!("wrote {}", lock_path.display())),
+        }
+    }
+    if args.locked && changed {
+        return Err(Error::new(Kind::Stale, "the lock would change, and --locked forbids it")
+            .fact("lock", lock_path.display())
+            .hint("run `strixlock update` and commit the lock"));
+    }
+    Ok(0)
+}
+
+fn show(ui: &Ui, moved: &Move) {
+    let Move { input, from, to, details } = moved;
+    match from {
+        Some(from) => ui.line(format!("{GOOD}{input}{GOOD:#} {from} -> {to}")),
+        None => ui.line(format!("{GOOD}{input}{GOOD:#} {to}")),
+    }
+    for detail in details {
+        ui.line(format!("  {DIM}{detail}{DIM:#}"));
+    }
+}

@@ -1,0 +1,62 @@
+//! A git commit: fetched into the cache, its raw blobs written as a tree.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::{Intake, demand_tree};
+use crate::error::{About, Error, Kind, Result};
+use crate::lock::GitPin;
+use crate::store::StoredTree;
+use crate::tree::{Limits, Listing, TreeWriter};
+use crate::upstream::git::{Repository, Submodule, write_content};
+
+/// The content of a commit.
+pub struct GitContent {
+    /// The tree.
+    pub tree: StoredTree,
+    /// What is in it.
+    pub listing: Listing,
+    /// The submodules that are part of it.
+    pub submodules: BTreeMap<String, Submodule>,
+}
+
+/// Runs `action` with the repository at `url`, or where that fails for want of a network or commit, at its mirrors.
+/// Nobody else uses the cache meanwhile.
+pub fn git<T>(intake: Intake, name: &str, url: &str, action: impl Fn(&Repository) -> Result<T>) -> Result<T> {
+    let _held = intake.store.partial(&format!("git:{url}"))?;
+    let cache = intake.store.git_cache(url);
+    let settings = intake.fetcher.settings();
+    let mut urls = vec![url.to_owned()];
+    if let Ok(parsed) = Url::parse(url) {
+        urls.extend(settings.with_mirrors(&[parsed]).into_iter().skip(1).map(String::from));
+    }
+    let mut failure: Option<Error> = None;
+    for url in &urls {
+        let repository = Repository::open(name, url, &cache, settings, intake.fetcher.progress())?;
+        match action(&repository) {
+            Err(error) if matches!(error.kind(), Kind::Unreachable | Kind::NotFound) => {
+                failure = failure.or(Some(error));
+            }
+            other => return other.about(name),
+        }
+    }
+    Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")).about(name))
+}
+
+/// Writes the content of a fetched commit as a tree into the store. With a pin it must be the pinned one.
+pub fn git_tree(intake: Intake, repository: &Repository, commit: &str, pin: Option<&GitPin>) -> Result<GitContent> {
+    let staging = intake.store.stage()?;
+    let directory = staging.path().join("tree");
+    fs_err::create_dir(&directory)?;
+    let limits =
+        pin.map_or_else(Limits::default, |pin| Limits { entries: pin.content.entries, bytes: pin.content.size });
+    let mut writer = TreeWriter::new(&directory, limits)?;
+    let submodules = write_content(repository, commit, &|url| intake.store.git_cache(url), &mut writer)?;
+    let listing = writer.finish()?;
+    if let Some(pin) = pin {
+        demand_tree(repository.name, &listing, &pin.content)?;
+    }
+    let tree = intake.store.publish_tree(&staging, &listing)?;
+    Ok(GitContent { tree, listing, submodules })
+}

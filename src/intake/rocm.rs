@@ -1,0 +1,67 @@
+//! A ROCm tarball: downloaded and unpacked in one pass.
+
+use url::Url;
+
+use super::unpack_sink::UnpackSink;
+use super::{Intake, demand_tree};
+use crate::digest::Sha256Digest;
+use crate::error::{About, Result};
+use crate::fetch::{Promise, Sink, Wanted};
+use crate::lock::RocmPin;
+use crate::store::StoredTree;
+use crate::tree::{Limits, Listing};
+
+/// A tarball that was taken in.
+pub struct Tarball {
+    /// The tarball's size in bytes.
+    pub size: u64,
+    /// The tarball's digest.
+    pub digest: Sha256Digest,
+    /// The tree that was in it.
+    pub tree: StoredTree,
+    /// What is in the tree.
+    pub listing: Listing,
+    /// Absolute link targets found in it.
+    pub absolute_links: Vec<String>,
+}
+
+/// Takes in the tarball at `urls`. With a pin, both its bytes and its tree must be the pinned ones.
+pub fn tarball(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmPin>) -> Result<Tarball> {
+    let promise = pin.map(|pin| Promise { size: pin.size, digest: pin.sha256 });
+    // A pin knows exactly what the tree holds; anything more is not the tree.
+    let limits = pin.map_or_else(Limits::default, |pin| Limits { entries: pin.tree.entries, bytes: pin.tree.size });
+    let key = promise
+        .map_or_else(|| urls.first().map_or_else(String::new, Url::to_string), |promise| promise.digest.to_string());
+    let partial = intake.store.partial(&key)?;
+
+    let kept = promise.and_then(|promise| intake.store.download(promise.digest));
+    let kept_url = kept.and_then(|path| Url::from_file_path(path).ok());
+    let from = kept_url.as_ref().map_or(urls, std::slice::from_ref);
+
+    let mut sink = UnpackSink::new(intake.store, limits)?;
+    let received = match intake.fetcher.download(Wanted { name, urls: from, promise }, &partial, &mut sink) {
+        Err(_) if kept_url.is_some() => {
+            // The kept copy is damaged: it is only a copy.
+            if let Some(promise) = promise {
+                let _ = fs_err::remove_file(intake.store.download_path(promise.digest));
+            }
+            partial.discard();
+            sink.restart()?;
+            intake.fetcher.download(Wanted { name, urls, promise }, &partial, &mut sink)?
+        }
+        other => other?,
+    };
+    let (staging, unpacked) = sink.finish().inspect_err(|_| partial.discard()).about(name)?;
+    if let Some(pin) = pin {
+        demand_tree(name, &unpacked.listing, &pin.tree).inspect_err(|_| partial.discard())?;
+    }
+    let tree = intake.store.publish_tree(&staging, &unpacked.listing)?;
+    intake.store.publish_download(&partial, received.digest)?;
+    Ok(Tarball {
+        size: received.size,
+        digest: received.digest,
+        tree,
+        listing: unpacked.listing,
+        absolute_links: unpacked.absolute_links,
+    })
+}

@@ -1,0 +1,23 @@
+//! The lock: all pins, and what is known of every output. JSON, canonical.
+//!
+//! Owns the model, its text, and the judgement whether a lock fits a manifest. A pin without a digest cannot be
+//! written: the types have no such state. Never asks the network and never looks into the store.
+//!
+//! Each input is a block of its own with its own digest (`entry`), so that a hand edit is noticed and two branches that
+//! update different inputs merge clean. Nothing in the lock spans blocks: no time of ours, no host, no tool version.
+
+mod canonical;
+mod derivation;
+mod diff;
+mod model;
+mod read;
+mod stale;
+
+pub use canonical::canonical;
+pub use derivation::derivation;
+pub use diff::{Change, changes};
+pub use model::{Block, FilePin, GitPin, Lock, LockedInput, LockedOutput, RocmPin, TreePin};
+pub use stale::{Staleness, staleness};
+
+/// The lock format that this program writes.
+pub const FORMAT: u64 = 1;

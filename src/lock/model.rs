@@ -1,0 +1,224 @@
+//! The lock's model, format version 1.
+
+use std::collections::BTreeMap;
+
+use semver::VersionReq;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::canonical;
+use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
+use crate::error::Result;
+use crate::manifest::InputRequest;
+use crate::recipe::Recipe;
+use crate::recipe::rocm::TheRock;
+use crate::upstream::file::FileRequest;
+use crate::upstream::git::{GitRequest, Submodule};
+use crate::upstream::rocm::{RocmRequest, RocmVersion};
+
+/// A lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// The format, [`super::FORMAT`].
+    pub version: u64,
+    /// Which versions of strixlock may read it, as the manifest says.
+    pub requires: VersionReq,
+    /// The pins by name.
+    pub inputs: BTreeMap<String, LockedInput>,
+    /// The outputs by name.
+    pub outputs: BTreeMap<String, LockedOutput>,
+}
+
+/// One pinned input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum LockedInput {
+    /// A ROCm nightly.
+    Rocm(Block<RocmRequest, RocmPin>),
+    /// A git commit.
+    Git(Block<GitRequest, GitPin>),
+    /// A file.
+    File(Block<FileRequest, FilePin>),
+}
+
+/// The request, what it resolved to, and the digest of both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Block<Request, Pin> {
+    /// The manifest's wish as parsed.
+    pub requested: Request,
+    /// The pin.
+    pub locked: Pin,
+    /// SHA-256 of the canonical text of this block without this field.
+    pub entry: Sha256Digest,
+}
+
+/// A pinned ROCm tarball and the tree in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RocmPin {
+    /// Where the tarball can be had.
+    pub urls: Vec<Url>,
+    /// Its file name.
+    pub file: String,
+    /// The version in the file name.
+    pub version: RocmVersion,
+    /// When upstream says that it was made, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtime: Option<i64>,
+    /// The tarball's size in bytes.
+    pub size: u64,
+    /// The tarball's digest.
+    pub sha256: Sha256Digest,
+    /// What is in it.
+    pub tree: TreePin,
+    /// What the tree says of its own origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub therock: Option<TheRock>,
+}
+
+/// A tree as a pin knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TreePin {
+    /// Its digest.
+    pub digest: TreeDigest,
+    /// SHA-256 of its NAR, for `nix hash path`.
+    pub nar: Sha256Digest,
+    /// Directories, files and links.
+    pub entries: u64,
+    /// The sum of the files' sizes in bytes.
+    pub size: u64,
+}
+
+/// A pinned git commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitPin {
+    /// The repository.
+    pub url: String,
+    /// The ref that was followed, e.g. `refs/heads/master`; absent where a commit was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// 40 hex digits.
+    pub commit: String,
+    /// The git tree of the commit, 40 hex digits.
+    pub tree: String,
+    /// The committer's time, in seconds since 1970.
+    pub time: i64,
+    /// llama.cpp's build number: from the tag `b<number>`, else the number of commits up to this one.
+    pub number: u64,
+    /// Submodules by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub submodules: BTreeMap<String, Submodule>,
+    /// The raw blobs as a tree, submodules in their places.
+    pub content: TreePin,
+}
+
+/// A pinned file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilePin {
+    /// Where it can be had.
+    pub urls: Vec<Url>,
+    /// Bytes.
+    pub size: u64,
+    /// Digest.
+    pub sha256: Sha256Digest,
+}
+
+/// One output: how it is made, and once sealed what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedOutput {
+    /// How it is made.
+    pub recipe: Recipe,
+    /// The digest of the recipe with everything that goes into it.
+    pub derivation: DerivationId,
+    /// Its tree, once sealed; for `rocm` always, since the input's tree is the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<TreeDigest>,
+}
+
+impl<Request: Serialize + Clone, Pin: Serialize + Clone> Block<Request, Pin> {
+    fn new(kind: &str, requested: Request, locked: Pin) -> Result<Self> {
+        let entry = entry_digest(kind, &requested, &locked)?;
+        Ok(Self { requested, locked, entry })
+    }
+}
+
+fn entry_digest(kind: &str, requested: &impl Serialize, locked: &impl Serialize) -> Result<Sha256Digest> {
+    #[derive(Serialize)]
+    struct Signed<'a, Request, Pin> {
+        r#type: &'a str,
+        requested: &'a Request,
+        locked: &'a Pin,
+    }
+    Ok(Sha256Digest::of(canonical(&Signed { r#type: kind, requested, locked })?.as_bytes()))
+}
+
+impl LockedInput {
+    /// A ROCm block.
+    pub fn rocm(requested: RocmRequest, locked: RocmPin) -> Result<Self> {
+        Block::new("rocm", requested, locked).map(Self::Rocm)
+    }
+
+    /// A git block.
+    pub fn git(requested: GitRequest, locked: GitPin) -> Result<Self> {
+        Block::new("git", requested, locked).map(Self::Git)
+    }
+
+    /// A file block.
+    pub fn file(requested: FileRequest, locked: FilePin) -> Result<Self> {
+        Block::new("file", requested, locked).map(Self::File)
+    }
+
+    /// The request that it answers.
+    #[must_use]
+    pub fn requested(&self) -> InputRequest {
+        match self {
+            Self::Rocm(block) => InputRequest::Rocm(block.requested.clone()),
+            Self::Git(block) => InputRequest::Git(block.requested.clone()),
+            Self::File(block) => InputRequest::File(block.requested.clone()),
+        }
+    }
+
+    /// The digest that the block carries, and the one that it has.
+    pub fn entries(&self) -> Result<(Sha256Digest, Sha256Digest)> {
+        match self {
+            Self::Rocm(block) => Ok((block.entry, entry_digest("rocm", &block.requested, &block.locked)?)),
+            Self::Git(block) => Ok((block.entry, entry_digest("git", &block.requested, &block.locked)?)),
+            Self::File(block) => Ok((block.entry, entry_digest("file", &block.requested, &block.locked)?)),
+        }
+    }
+
+    /// What a person calls the pinned thing.
+    #[must_use]
+    pub fn version(&self) -> String {
+        match self {
+            Self::Rocm(block) => block.locked.version.to_string(),
+            Self::Git(block) => {
+                format!("b{} ({})", block.locked.number, &block.locked.commit[..12.min(block.locked.commit.len())])
+            }
+            Self::File(block) => format!("sha256:{}…", &block.locked.sha256.hex()[..12]),
+        }
+    }
+
+    /// The tree that the input is, where it is one.
+    #[must_use]
+    pub fn tree(&self) -> Option<&TreePin> {
+        match self {
+            Self::Rocm(block) => Some(&block.locked.tree),
+            Self::Git(block) => Some(&block.locked.content),
+            Self::File(_) => None,
+        }
+    }
+}
+
+impl Lock {
+    /// The text that is written to strix.lock.
+    pub fn to_text(&self) -> Result<String> {
+        canonical(self)
+    }
+}

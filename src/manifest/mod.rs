@@ -1,0 +1,79 @@
+//! The manifest: what a person asks for, in TOML. Never changed by strixlock unless asked.
+//!
+//! Parsing walks the TOML table itself instead of deriving it, so that every mistake is shown at its place with a
+//! suggestion. The result holds requests and recipes only; what they resolve to is the lock's business.
+
+mod parse;
+mod reader;
+mod template;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use semver::VersionReq;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind, Result};
+use crate::recipe::Recipe;
+use crate::upstream::file::FileRequest;
+use crate::upstream::git::GitRequest;
+use crate::upstream::rocm::RocmRequest;
+
+pub use template::{Settings as TemplateSettings, template};
+
+/// The version of this program, which `requires` is compared with.
+pub const PROGRAM: semver::Version = semver::Version::new(0, 1, 0);
+
+/// A parsed manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Which versions of strixlock may read it.
+    pub requires: VersionReq,
+    /// What is wanted from outside, by name.
+    pub inputs: BTreeMap<String, InputRequest>,
+    /// What is to be made, by name.
+    pub outputs: BTreeMap<String, Recipe>,
+}
+
+/// One thing wanted from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum InputRequest {
+    /// A ROCm nightly tarball.
+    Rocm(RocmRequest),
+    /// A git repository at a ref.
+    Git(GitRequest),
+    /// Any file by its URL.
+    File(FileRequest),
+}
+
+impl InputRequest {
+    /// The `type` field.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Rocm(_) => "rocm",
+            Self::Git(_) => "git",
+            Self::File(_) => "file",
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads the manifest at `path`.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs_err::read_to_string(path).map_err(|error| {
+            let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Invalid };
+            Error::new(kind, "there is no manifest that can be read")
+                .fact("path", path.display())
+                .because(&error)
+                .hint("`strixlock init` writes one; --manifest names another")
+        })?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Parses a manifest; `name` is what errors call it.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        parse::parse(text, name)
+    }
+}

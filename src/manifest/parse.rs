@@ -1,0 +1,284 @@
+//! The manifest's schema.
+
+use std::collections::BTreeMap;
+
+use semver::VersionReq;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use url::Url;
+
+use super::reader::{Source, Table};
+use super::{InputRequest, Manifest, PROGRAM};
+use crate::error::Result;
+use crate::recipe::{Backend, LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe};
+use crate::suggest::suggest;
+use crate::upstream::file::FileRequest;
+use crate::upstream::git::{GitRef, GitRequest};
+use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
+
+pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
+    let source = Source { text, name };
+    let document = DeTable::parse(text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        source.error(span, "this is not TOML", error.message())
+    })?;
+    let top = Table::new(&source, document.get_ref(), 0..text.lines().next().map_or(0, str::len));
+    let requires = requires(&source, &top)?;
+
+    let mut inputs = BTreeMap::new();
+    if let Some(table) = top.table("inputs")? {
+        for (key, value) in table.entries() {
+            check_name(&source, key)?;
+            let fields = table.as_table(key.get_ref(), value)?.headed(key.span());
+            inputs.insert(key.get_ref().clone().into_owned(), input(&source, fields)?);
+        }
+    }
+    let mut outputs = BTreeMap::new();
+    let mut places = Vec::new();
+    if let Some(table) = top.table("outputs")? {
+        for (key, value) in table.entries() {
+            check_name(&source, key)?;
+            let fields = table.as_table(key.get_ref(), value)?.headed(key.span());
+            let recipe = output(&source, fields, &mut places)?;
+            outputs.insert(key.get_ref().clone().into_owned(), recipe);
+        }
+    }
+    top.finish()?;
+    let manifest = Manifest { requires, inputs, outputs };
+    for reference in &places {
+        reference.check(&source, &manifest)?;
+    }
+    Ok(manifest)
+}
+
+fn requires(source: &Source, top: &Table) -> Result<VersionReq> {
+    let Some(text) = top.text("requires")? else { return Ok(VersionReq::STAR) };
+    let requires = VersionReq::parse(text.get_ref()).map_err(|error| {
+        source.error(text.span(), format!("`requires` is not a version range: {error}"), "such as \">=0.1\"")
+    })?;
+    if requires.matches(&PROGRAM) {
+        return Ok(requires);
+    }
+    let message = format!("this manifest requires strixlock {requires}");
+    Err(source
+        .error(text.span(), message, &format!("this is strixlock {PROGRAM}"))
+        .hint("install a strixlock that fits"))
+}
+
+/// Names become file names, command-line arguments and labels.
+fn check_name(source: &Source, key: &Spanned<std::borrow::Cow<'_, str>>) -> Result<()> {
+    let name = key.get_ref();
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    if !name.is_empty() && name.len() <= 64 && name.bytes().all(plain) && name.as_bytes()[0].is_ascii_alphanumeric() {
+        return Ok(());
+    }
+    Err(source.error(key.span(), "this cannot be a name", "lower-case letters, digits, `-`, `_` and `.`"))
+}
+
+fn input(source: &Source, fields: Table) -> Result<InputRequest> {
+    let kind = fields.needed("type")?;
+    let request = match kind.get_ref().as_str() {
+        "rocm" => {
+            let target = fields.needed("target")?;
+            InputRequest::Rocm(RocmRequest {
+                target: target.get_ref().parse().map_err(|error| source.at(target.span(), &error))?,
+                channel: fields.parsed("channel", Channel::Nightly, str::parse)?,
+                platform: fields.parsed("platform", Platform::Linux, str::parse)?,
+                version: fields.parsed("version", VersionRequest::Latest, str::parse)?,
+                sources: urls(source, fields.texts("sources")?.unwrap_or_default())?,
+            })
+        }
+        "git" => InputRequest::Git(GitRequest {
+            url: git_url(source, &fields.needed("url")?)?,
+            reference: git_ref(source, &fields)?,
+        }),
+        "file" => {
+            let mut all = fields.texts("urls")?.unwrap_or_default();
+            if let Some(url) = fields.text("url")? {
+                all.insert(0, url);
+            }
+            if all.is_empty() {
+                return Err(fields.missing("url"));
+            }
+            InputRequest::File(FileRequest { urls: urls(source, all)? })
+        }
+        other => {
+            let label = suggest(other, ["rocm", "git", "file"].into_iter());
+            return Err(source.error(kind.span(), format!("unknown type of input `{other}`"), &label));
+        }
+    };
+    fields.finish()?;
+    Ok(request)
+}
+
+fn git_ref(source: &Source, fields: &Table) -> Result<GitRef> {
+    let mut found = None;
+    for name in ["branch", "tag", "commit"] {
+        let Some(text) = fields.text(name)? else { continue };
+        if found.is_some() {
+            return Err(source.error(
+                text.span(),
+                "only one of `branch`, `tag` and `commit` can be given",
+                "this is the second",
+            ));
+        }
+        let value = text.get_ref();
+        let whole = value.len() == 40 && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if name == "commit" && !whole {
+            return Err(source.error(
+                text.span(),
+                "a commit is given by all of its 40 lower-case hex digits",
+                "this does not identify one",
+            ));
+        }
+        let value = value.clone();
+        found = Some(match name {
+            "branch" => GitRef::Branch(value),
+            "tag" => GitRef::Tag(value),
+            _ => GitRef::Commit(value),
+        });
+    }
+    Ok(found.unwrap_or(GitRef::Head))
+}
+
+/// What git takes as an address: a URL, or `user@host:path`.
+fn git_url(source: &Source, text: &Spanned<String>) -> Result<String> {
+    let value = text.get_ref();
+    let scp = value.contains('@') && value.contains(':') && !value.contains("://");
+    let known = Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "ssh" | "file"));
+    if scp || known {
+        return Ok(value.clone());
+    }
+    Err(source.error(text.span(), "this is not the address of a git repository", "https:, ssh: or file:"))
+}
+
+fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
+    let parse = |text: Spanned<String>| {
+        let url = Url::parse(text.get_ref()).map_err(|error| {
+            source.error(text.span(), format!("this is not a URL: {error}"), "such as https://host/path")
+        })?;
+        if matches!(url.scheme(), "http" | "https" | "file") {
+            return Ok(url);
+        }
+        Err(source.error(
+            text.span(),
+            format!("`{}:` URLs cannot be fetched", url.scheme()),
+            "https:, http: (loopback) or file:",
+        ))
+    };
+    texts.into_iter().map(parse).collect()
+}
+
+/// A name in a recipe that must be somewhere else in the manifest.
+struct Reference {
+    name: Spanned<String>,
+    wanted: Wanted,
+}
+
+enum Wanted {
+    Input(&'static str),
+    Output(&'static str),
+}
+
+impl Reference {
+    fn check(&self, source: &Source, manifest: &Manifest) -> Result<()> {
+        let name = self.name.get_ref().as_str();
+        let (what, kind, found, names): (_, _, _, Vec<&str>) = match self.wanted {
+            Wanted::Input(kind) => {
+                let found = manifest.inputs.get(name).map(InputRequest::kind);
+                let fitting = manifest.inputs.iter().filter(|(_, input)| input.kind() == kind);
+                ("input", kind, found, fitting.map(|(name, _)| name.as_str()).collect())
+            }
+            Wanted::Output(kind) => {
+                let found = manifest.outputs.get(name).map(Recipe::kind);
+                let fitting = manifest.outputs.iter().filter(|(_, output)| output.kind() == kind);
+                ("output", kind, found, fitting.map(|(name, _)| name.as_str()).collect())
+            }
+        };
+        match found {
+            Some(found) if found == kind => Ok(()),
+            Some(found) => {
+                let message =
+                    format!("`{name}` is an {what} of type `{found}`, and one of type `{kind}` is needed here");
+                Err(source.error(self.name.span(), message, &suggest(name, names.into_iter())))
+            }
+            None => {
+                let message = format!("there is no {what} `{name}`");
+                Err(source.error(self.name.span(), message, &suggest(name, names.into_iter())))
+            }
+        }
+    }
+}
+
+fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Result<Recipe> {
+    let kind = fields.needed("type")?;
+    let mut refer = |field: &'static str, default: &str, wanted: Wanted| -> Result<String> {
+        let name = fields.text(field)?.unwrap_or_else(|| Spanned::new(fields.span.clone(), default.to_owned()));
+        let text = name.get_ref().clone();
+        references.push(Reference { name, wanted });
+        Ok(text)
+    };
+    let recipe = match kind.get_ref().as_str() {
+        "rocm" => Recipe::Rocm(RocmRecipe {
+            input: refer("input", "rocm", Wanted::Input("rocm"))?,
+            prefix: prefix(source, &fields, "/opt/rocm")?,
+        }),
+        "llama" => {
+            let backend = fields.parsed("backend", Backend::Hip, str::parse)?;
+            let recipe = LlamaRecipe {
+                source: refer("source", "llama-cpp", Wanted::Input("git"))?,
+                rocm: if backend == Backend::Hip { Some(refer("rocm", "rocm", Wanted::Output("rocm"))?) } else { None },
+                backend,
+                prefix: prefix(source, &fields, "/opt/llama")?,
+                cmake: cmake(source, &fields)?,
+            };
+            Recipe::Llama(recipe)
+        }
+        "runtime" => {
+            let roots = fields.texts("roots")?.map_or_else(
+                || ["llama-bench", "llama-cli", "llama-server"].map(str::to_owned).to_vec(),
+                |roots| roots.into_iter().map(Spanned::into_inner).collect(),
+            );
+            Recipe::Runtime(RuntimeRecipe {
+                rocm: refer("rocm", "rocm", Wanted::Output("rocm"))?,
+                llama: refer("llama", "llama", Wanted::Output("llama"))?,
+                roots,
+            })
+        }
+        other => {
+            let label = suggest(other, ["rocm", "llama", "runtime"].into_iter());
+            return Err(source.error(kind.span(), format!("unknown type of output `{other}`"), &label));
+        }
+    };
+    fields.finish()?;
+    Ok(recipe)
+}
+
+fn prefix(source: &Source, fields: &Table, default: &str) -> Result<String> {
+    let Some(text) = fields.text("prefix")? else { return Ok(default.to_owned()) };
+    let value = text.get_ref();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
+    if value.strip_prefix('/').is_some_and(|rest| crate::tree::is_path(rest.as_bytes())) && value.bytes().all(plain) {
+        return Ok(value.clone());
+    }
+    Err(source.error(text.span(), "a prefix is a clean absolute path", "such as \"/opt/llama\""))
+}
+
+fn cmake(source: &Source, fields: &Table) -> Result<BTreeMap<String, String>> {
+    let mut flags = BTreeMap::new();
+    let Some(table) = fields.table("cmake")? else { return Ok(flags) };
+    for (key, value) in table.entries() {
+        let name = key.get_ref();
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err(source.error(key.span(), "this cannot be a CMake variable", "letters, digits and `_`"));
+        }
+        let text = match value.get_ref() {
+            DeValue::String(text) => text.clone().into_owned(),
+            DeValue::Boolean(flag) => if *flag { "ON" } else { "OFF" }.to_owned(),
+            DeValue::Integer(number) => number.to_string(),
+            other => return Err(table.wrong_type(value.span(), name, "a string, a number, true or false", other)),
+        };
+        flags.insert(name.clone().into_owned(), text);
+    }
+    Ok(flags)
+}

@@ -1,0 +1,141 @@
+//! A walk through a TOML table that knows where everything stands.
+//!
+//! Each field is taken at most once; what is left at the end is unknown and shown with the nearest known name.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::error::{Error, Kind, Result};
+use crate::suggest::suggest;
+
+/// The text of a manifest, for pointing into it.
+pub(super) struct Source<'t> {
+    pub text: &'t str,
+    pub name: &'t str,
+}
+
+impl Source<'_> {
+    /// An error at a place: `message` for the first line, `label` beside the caret.
+    pub fn error(&self, span: Range<usize>, message: impl Into<String>, label: &str) -> Error {
+        let start = span.start.min(self.text.len());
+        let before = self.text.get(..start).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let snippet = Snippet::source(self.text).annotation(AnnotationKind::Primary.span(span).label(label.to_owned()));
+        let excerpt = Renderer::plain().render(&[Group::with_level(Level::ERROR).element(snippet)]);
+        Error::new(Kind::Invalid, message).about(format!("{}:{line}:{column}", self.name)).excerpt(excerpt)
+    }
+
+    /// Gives an error of a value's own parser the value's place.
+    pub fn at(&self, span: Range<usize>, error: &Error) -> Error {
+        let hint = error.to_json()["hint"].as_str().unwrap_or_default().to_owned();
+        self.error(span, error.message(), &hint)
+    }
+}
+
+/// One table of the manifest.
+pub(super) struct Table<'s, 't> {
+    source: &'s Source<'t>,
+    fields: &'s DeTable<'s>,
+    /// Where the table's head stands: shown when a field is missing.
+    pub span: Range<usize>,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'s, 't> Table<'s, 't> {
+    pub fn new(source: &'s Source<'t>, fields: &'s DeTable<'s>, span: Range<usize>) -> Self {
+        Self { source, fields, span, known: RefCell::default() }
+    }
+
+    pub fn field(&self, name: &'static str) -> Option<&'s Spanned<DeValue<'s>>> {
+        self.known.borrow_mut().push(name);
+        self.fields.get(name)
+    }
+
+    /// The names in the table with where they stand, for tables whose names are free.
+    pub fn entries(&self) -> impl Iterator<Item = (&'s Spanned<std::borrow::Cow<'s, str>>, &'s Spanned<DeValue<'s>>)> {
+        self.fields.iter()
+    }
+
+    pub fn text(&self, name: &'static str) -> Result<Option<Spanned<String>>> {
+        let Some(value) = self.field(name) else { return Ok(None) };
+        match value.get_ref() {
+            DeValue::String(text) => Ok(Some(Spanned::new(value.span(), text.clone().into_owned()))),
+            other => Err(self.wrong_type(value.span(), name, "a string", other)),
+        }
+    }
+
+    pub fn needed(&self, name: &'static str) -> Result<Spanned<String>> {
+        self.text(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    pub fn missing(&self, name: &str) -> Error {
+        self.source.error(self.span.clone(), format!("the field `{name}` is missing"), &format!("needs `{name}`"))
+    }
+
+    /// The text of a field, parsed; a default where it is absent.
+    pub fn parsed<T>(&self, name: &'static str, default: T, parse: impl Fn(&str) -> Result<T>) -> Result<T> {
+        match self.text(name)? {
+            None => Ok(default),
+            Some(text) => parse(text.get_ref()).map_err(|error| self.source.at(text.span(), &error)),
+        }
+    }
+
+    pub fn texts(&self, name: &'static str) -> Result<Option<Vec<Spanned<String>>>> {
+        let Some(value) = self.field(name) else { return Ok(None) };
+        let DeValue::Array(array) = value.get_ref() else {
+            return Err(self.wrong_type(value.span(), name, "an array of strings", value.get_ref()));
+        };
+        let texts = array.iter().map(|element| match element.get_ref() {
+            DeValue::String(text) => Ok(Spanned::new(element.span(), text.clone().into_owned())),
+            other => Err(self.wrong_type(element.span(), name, "an array of strings", other)),
+        });
+        texts.collect::<Result<_>>().map(Some)
+    }
+
+    pub fn table(&self, name: &'static str) -> Result<Option<Table<'s, 't>>> {
+        let Some(value) = self.field(name) else { return Ok(None) };
+        self.as_table(name, value).map(Some)
+    }
+
+    pub fn as_table(&self, name: &str, value: &'s Spanned<DeValue<'s>>) -> Result<Table<'s, 't>> {
+        match value.get_ref() {
+            DeValue::Table(table) => Ok(Table::new(self.source, table, value.span())),
+            other => Err(self.wrong_type(value.span(), name, "a table", other)),
+        }
+    }
+
+    /// The same table, shown by its name when a field is missing.
+    pub fn headed(self, span: Range<usize>) -> Self {
+        Self { span, ..self }
+    }
+
+    /// Everything must have been asked for.
+    pub fn finish(self) -> Result<()> {
+        let known = self.known.borrow();
+        for key in self.fields.keys() {
+            if !known.contains(&key.get_ref().as_ref()) {
+                let label = suggest(key.get_ref(), known.iter().copied());
+                return Err(self.source.error(key.span(), format!("unknown field `{}`", key.get_ref()), &label));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn wrong_type(&self, span: Range<usize>, name: &str, wanted: &str, found: &DeValue<'_>) -> Error {
+        let found = match found {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "an array",
+            DeValue::Table(_) => "a table",
+        };
+        self.source.error(span, format!("`{name}` must be {wanted}"), &format!("this is {found}"))
+    }
+}

@@ -1,0 +1,103 @@
+//! Runs the `llama` recipe in the sandbox.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::intake::Intake;
+use crate::lock::GitPin;
+use crate::progress::Unit;
+use crate::recipe::LlamaRecipe;
+use crate::recipe::llama::{self, Hip};
+use crate::sandbox::{Mount, Sandbox};
+use crate::store::{StoredTree, normalise};
+use crate::tree::scan::scan;
+
+/// How many lines of the log a failure shows.
+const LAST: usize = 30;
+
+/// Builds llama.cpp; gives the install tree and the log.
+pub(super) fn llama(
+    intake: Intake,
+    recipe: &LlamaRecipe,
+    pin: &GitPin,
+    source: &StoredTree,
+    rocm: Option<&(Hip, StoredTree)>,
+    jobs: usize,
+) -> Result<(StoredTree, Vec<u8>)> {
+    let staging = intake.store.stage()?;
+    let (out, dest) = (staging.path().join("out"), staging.path().join("dest"));
+    fs_err::create_dir(&out)?;
+    fs_err::create_dir(&dest)?;
+    let named = llama::Source { commit: &pin.commit, number: pin.number, time: pin.time };
+    let hip = rocm.map(|(hip, _)| hip);
+    let mount = |from: &Path, writable| Mount { from: from.to_path_buf(), writable };
+    let mut sandbox = Sandbox {
+        environment: llama::environment(&named, hip),
+        directory: llama::BUILD.to_owned(),
+        ..Sandbox::default()
+    };
+    sandbox.mounts.insert(llama::SOURCE.to_owned(), mount(&source.path, false));
+    sandbox.mounts.insert(llama::BUILD.to_owned(), mount(&out, true));
+    sandbox.mounts.insert(llama::DEST.to_owned(), mount(&dest, true));
+    if let Some((hip, tree)) = rocm {
+        sandbox.mounts.insert(hip.prefix.clone(), mount(&tree.path, false));
+    }
+
+    let task = intake.fetcher.progress().begin("llama", None, Unit::Steps);
+    let mut log = Vec::new();
+    for command in llama::commands(&llama::variables(recipe, &named, hip), jobs) {
+        let mut last = VecDeque::new();
+        let status = sandbox.run(&command, &mut log, &mut |line| {
+            if let Some((done, total)) = ninja_step(line) {
+                task.set_total(total);
+                task.set_position(done);
+            }
+            last.push_back(line.to_owned());
+            if last.len() > LAST {
+                last.pop_front();
+            }
+        })?;
+        if !status.success() {
+            // The staging directory goes away; the log must not.
+            let kept =
+                intake.store.root().join("tmp").join(format!("failed-{}.log", &pin.commit[..12.min(pin.commit.len())]));
+            fs_err::write(&kept, &log)?;
+            return Err(Error::failure(format!(
+                "`{}` failed in the build ({status})",
+                command[..command.len().min(3)].join(" ")
+            ))
+            .fact("log", kept.display())
+            .excerpt(Vec::from(last).join("\n")));
+        }
+    }
+    drop(task);
+
+    let installed = dest.join(recipe.prefix.trim_start_matches('/'));
+    if !installed.is_dir() {
+        return Err(Error::failure("the build installed nothing")
+            .fact("expected", &recipe.prefix)
+            .hint("`strixlock log` shows what it did; check the cmake variables in the manifest"));
+    }
+    fs_err::rename(&installed, staging.path().join("tree"))?;
+    let listing = scan(&staging.path().join("tree"))?;
+    normalise(&staging.path().join("tree"), &listing)?;
+    Ok((intake.store.publish_tree(&staging, &listing)?, log))
+}
+
+/// `[12/304] Building ...`
+fn ninja_step(line: &str) -> Option<(u64, u64)> {
+    let (done, total) = line.strip_prefix('[')?.split_once(']')?.0.split_once('/')?;
+    Some((done.trim().parse().ok()?, total.trim().parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ninja_tells_how_far_it_is() {
+        assert_eq!(ninja_step("[12/304] Building CXX object"), Some((12, 304)));
+        assert_eq!(ninja_step("-- Configuring done [1]"), None);
+    }
+}

@@ -1,0 +1,214 @@
+//! Carries out a plan.
+
+use std::collections::BTreeMap;
+
+use super::build;
+use super::plan::{Action, Plan, Step, version};
+use crate::digest::{DerivationId, TreeDigest};
+use crate::error::{About, Error, Kind, Result};
+use crate::fetch::Promise;
+use crate::intake::{Intake, file, git, git_tree, tarball};
+use crate::lock::{Lock, LockedInput, LockedOutput};
+use crate::recipe::rocm::Provenance;
+use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe};
+use crate::store::{Generation, GenerationOutput, OutputRecord, StoredTree};
+use crate::trim;
+use crate::update::in_parallel;
+
+/// How plans are carried out.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Compilers at a time.
+    pub jobs: usize,
+}
+
+/// Carries out plans.
+pub struct Realizer<'a> {
+    /// What to realize.
+    pub lock: &'a Lock,
+    /// Store and fetcher.
+    pub intake: Intake<'a>,
+    /// How.
+    pub settings: Settings,
+}
+
+/// One realized output.
+#[derive(Debug, Clone)]
+pub struct Realized {
+    /// How it was made.
+    pub derivation: DerivationId,
+    /// Where and what it is.
+    pub tree: StoredTree,
+    /// What a person calls it.
+    pub version: String,
+    /// Whether this run made it.
+    pub fresh: bool,
+}
+
+impl Realizer<'_> {
+    /// Fetches and builds what the plan says, and returns the plan's outputs by name.
+    pub fn run(&self, plan: &Plan) -> Result<BTreeMap<String, Realized>> {
+        if plan.steps.iter().any(|step| step.action == Action::Build && self.builds(&step.name)) {
+            // Before an hour of downloading rather than after.
+            crate::sandbox::Sandbox::check()?;
+        }
+        let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
+        in_parallel(fetches.map(|step| (step.name.as_str(), ())), |name, ()| self.fetch(name))?;
+        let mut realized = BTreeMap::new();
+        for step in plan.steps.iter().filter(|step| step.what == "output") {
+            let output = self.output(step).about(&step.name)?;
+            realized.insert(step.name.clone(), output);
+        }
+        Ok(realized)
+    }
+
+    fn builds(&self, name: &str) -> bool {
+        self.lock.outputs.get(name).is_some_and(|output| matches!(output.recipe, Recipe::Llama(_)))
+    }
+
+    fn fetch(&self, name: &str) -> Result<()> {
+        match self.input(name)? {
+            LockedInput::Rocm(block) => {
+                let tarball = tarball(self.intake, name, &block.locked.urls, Some(&block.locked))?;
+                Provenance::read(&tarball.tree.path)?.check(&block.locked.version, &block.requested.target).about(name)
+            }
+            LockedInput::Git(block) => git(self.intake, name, &block.locked.url, |repository| {
+                repository.fetch(&block.locked.commit, block.locked.reference.as_deref())?;
+                git_tree(self.intake, repository, &block.locked.commit, Some(&block.locked)).map(drop)
+            }),
+            LockedInput::File(block) => {
+                let promise = Promise { size: block.locked.size, digest: block.locked.sha256 };
+                file(self.intake, name, &block.locked.urls, Some(promise)).map(drop)
+            }
+        }
+    }
+
+    fn input(&self, name: &str) -> Result<&LockedInput> {
+        self.lock.inputs.get(name).ok_or_else(|| Error::new(Kind::Invalid, format!("the lock has no input `{name}`")))
+    }
+
+    fn locked(&self, name: &str) -> Result<&LockedOutput> {
+        self.lock.outputs.get(name).ok_or_else(|| Error::new(Kind::Invalid, format!("the lock has no output `{name}`")))
+    }
+
+    fn output(&self, step: &Step) -> Result<Realized> {
+        let locked = self.locked(&step.name)?;
+        let found = self.intake.store.output(locked.derivation)?;
+        let fresh = found.is_none();
+        let tree = match found {
+            Some((_, tree)) => tree,
+            None => self.make(&step.name, locked)?,
+        };
+        if let Some(sealed) = locked.tree
+            && sealed != tree.digest
+        {
+            return Err(not_reproducible(sealed, tree.digest, &step.name));
+        }
+        Ok(Realized { derivation: locked.derivation, tree, version: step.version.clone(), fresh })
+    }
+
+    fn make(&self, name: &str, locked: &LockedOutput) -> Result<StoredTree> {
+        let (tree, log) = match &locked.recipe {
+            Recipe::Rocm(recipe) => (self.rocm(recipe)?, None),
+            Recipe::Llama(recipe) => {
+                let (tree, log) = self.llama(recipe)?;
+                (tree, Some(log))
+            }
+            Recipe::Runtime(recipe) => (self.runtime(recipe)?, None),
+        };
+        // What differs from the seal is not recorded: it would be taken for the output next time.
+        if locked.tree.is_none_or(|sealed| sealed == tree.digest) {
+            let record = OutputRecord { name: name.to_owned(), tree: tree.digest };
+            self.intake.store.publish_output(locked.derivation, &record, log.as_deref())?;
+        }
+        Ok(tree)
+    }
+
+    fn rocm(&self, recipe: &RocmRecipe) -> Result<StoredTree> {
+        self.input_tree(&recipe.input)
+    }
+
+    /// The tree of an input, which the plan has fetched.
+    fn input_tree(&self, name: &str) -> Result<StoredTree> {
+        let digest = self.input(name)?.tree().map(|tree| tree.digest);
+        digest.and_then(|digest| self.intake.store.tree(digest)).ok_or_else(|| {
+            Error::new(Kind::Damaged, format!("the tree of input `{name}` is not in the store"))
+                .hint("run the same command again")
+        })
+    }
+
+    /// The tree of another output, which the plan has made.
+    fn output_tree(&self, name: &str) -> Result<StoredTree> {
+        let found = self.intake.store.output(self.locked(name)?.derivation)?;
+        found.map(|(_, tree)| tree).ok_or_else(|| {
+            Error::new(Kind::Damaged, format!("the output `{name}` is not in the store"))
+                .hint("run the same command again")
+        })
+    }
+
+    /// Prefix and target of the ROCm tree that is the output `name`.
+    fn rocm_settings(&self, name: &str) -> Result<(&str, &crate::gfx::GfxTarget)> {
+        if let Recipe::Rocm(recipe) = &self.locked(name)?.recipe
+            && let LockedInput::Rocm(block) = self.input(&recipe.input)?
+        {
+            return Ok((&recipe.prefix, &block.requested.target));
+        }
+        Err(Error::new(Kind::Invalid, format!("`{name}` is no ROCm tree")))
+    }
+
+    fn llama(&self, recipe: &LlamaRecipe) -> Result<(StoredTree, Vec<u8>)> {
+        let LockedInput::Git(block) = self.input(&recipe.source)? else {
+            return Err(Error::new(Kind::Invalid, format!("`{}` is no git input", recipe.source)));
+        };
+        let rocm = match &recipe.rocm {
+            None => None,
+            Some(name) => {
+                let (prefix, target) = self.rocm_settings(name)?;
+                let hip = crate::recipe::llama::Hip { prefix: prefix.to_owned(), target: target.clone() };
+                Some((hip, self.output_tree(name)?))
+            }
+        };
+        let source = self.input_tree(&recipe.source)?;
+        build::llama(self.intake, recipe, &block.locked, &source, rocm.as_ref(), self.settings.jobs)
+    }
+
+    fn runtime(&self, recipe: &RuntimeRecipe) -> Result<StoredTree> {
+        let (rocm, llama) = (self.output_tree(&recipe.rocm)?, self.output_tree(&recipe.llama)?);
+        let (prefix, target) = self.rocm_settings(&recipe.rocm)?;
+        let Recipe::Llama(built) = &self.locked(&recipe.llama)?.recipe else {
+            return Err(Error::new(Kind::Invalid, format!("`{}` is no llama.cpp build", recipe.llama)));
+        };
+        let trimmed = trim::trim(&trim::Request {
+            rocm: trim::Tree { directory: &rocm.path, listing: &rocm.listing()?, prefix },
+            llama: trim::Tree { directory: &llama.path, listing: &llama.listing()?, prefix: &built.prefix },
+            roots: &recipe.roots,
+            target,
+        })?;
+        self.intake.store.publish_from_blobs(&trimmed.listing())
+    }
+
+    /// Makes a generation of realized outputs and switches to it.
+    pub fn switch(&self, realized: &BTreeMap<String, Realized>) -> Result<(u64, bool)> {
+        let text = self.lock.to_text()?;
+        let outputs = realized.iter().map(|(name, realized)| {
+            let output = GenerationOutput {
+                derivation: realized.derivation,
+                tree: realized.tree.digest,
+                version: version(self.lock, name),
+            };
+            (name.clone(), output)
+        });
+        let generation =
+            Generation { lock: crate::digest::Sha256Digest::of(text.as_bytes()), outputs: outputs.collect() };
+        self.intake.store.add_generation(&generation, text.as_bytes())
+    }
+}
+
+fn not_reproducible(sealed: TreeDigest, found: TreeDigest, name: &str) -> Error {
+    Error::new(Kind::NotReproducible, "the output is not the one that strix.lock was sealed with")
+        .fact("sealed", sealed)
+        .fact("made", found)
+        .hint(format!(
+            "`strixlock log {name}` shows how it was made; if the new one is right, `strixlock realize {name} --seal`"
+        ))
+}

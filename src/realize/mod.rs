@@ -1,0 +1,11 @@
+//! `realize`: turns a lock, and nothing else, into trees.
+//!
+//! First a plan (what is here, what must be fetched, what built), then its execution. No manifest, no index, no HEAD, no
+//! clock: everything comes from the lock and the bytes that it names.
+
+mod build;
+mod execute;
+mod plan;
+
+pub use execute::{Realized, Realizer, Settings};
+pub use plan::{Action, Plan, Step};

@@ -1,0 +1,151 @@
+//! What realizing outputs will take.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::digest::{DerivationId, TreeDigest};
+use crate::error::{Error, Kind, Result};
+use crate::lock::{Lock, LockedInput};
+use crate::recipe::Recipe;
+use crate::store::Store;
+
+/// Steps in an order in which each finds what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// `input` or `output`.
+    pub what: &'static str,
+    /// Its name in the lock.
+    pub name: String,
+    /// What a person calls it.
+    pub version: String,
+    /// What is to be done.
+    pub action: Action,
+    /// The output's derivation id.
+    pub derivation: Option<DerivationId>,
+    /// The tree that it is, where that is known before.
+    pub tree: Option<TreeDigest>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "do", rename_all = "lowercase")]
+pub enum Action {
+    /// Nothing: it is here.
+    Have,
+    /// Fetch so many bytes; what git will send is not known before.
+    Fetch {
+        /// Bytes.
+        bytes: Option<u64>,
+    },
+    /// Run the recipe.
+    Build,
+}
+
+impl Plan {
+    /// Plans the outputs named, or all where none is. Looks at the lock and the store only.
+    pub fn new(lock: &Lock, store: &Store, names: &[String]) -> Result<Self> {
+        for name in names {
+            if !lock.outputs.contains_key(name) {
+                let there: Vec<&str> = lock.outputs.keys().map(String::as_str).collect();
+                return Err(Error::new(Kind::Usage, format!("the lock has no output `{name}`"))
+                    .hint(format!("it has {}", there.join(", "))));
+            }
+        }
+        let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
+        let wanted: Vec<&String> =
+            if names.is_empty() { lock.outputs.keys().collect() } else { names.iter().collect() };
+        for name in wanted {
+            planner.output(name)?;
+        }
+        Ok(planner.plan)
+    }
+
+    /// How many bytes are to be fetched, as far as that is known.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.steps
+            .iter()
+            .map(|step| if let Action::Fetch { bytes: Some(bytes) } = step.action { bytes } else { 0 })
+            .sum()
+    }
+}
+
+struct Planner<'a> {
+    lock: &'a Lock,
+    store: &'a Store,
+    plan: Plan,
+    seen: BTreeSet<String>,
+}
+
+impl Planner<'_> {
+    fn output(&mut self, name: &str) -> Result<()> {
+        if !self.seen.insert(format!("output {name}")) {
+            return Ok(());
+        }
+        // The lock was checked when it was read: names lead somewhere, and nothing goes into itself.
+        let Some(output) = self.lock.outputs.get(name) else { return Ok(()) };
+        let have = match output.tree {
+            Some(tree) if matches!(output.recipe, Recipe::Rocm(_)) => self.store.tree(tree).is_some(),
+            _ => self.store.output(output.derivation)?.is_some(),
+        };
+        if !have {
+            for input in output.recipe.inputs() {
+                self.input(input);
+            }
+            for needed in output.recipe.outputs() {
+                self.output(needed)?;
+            }
+        }
+        self.plan.steps.push(Step {
+            what: "output",
+            name: name.to_owned(),
+            version: version(self.lock, name),
+            action: if have { Action::Have } else { Action::Build },
+            derivation: Some(output.derivation),
+            tree: output.tree,
+        });
+        Ok(())
+    }
+
+    fn input(&mut self, name: &str) {
+        if !self.seen.insert(format!("input {name}")) {
+            return;
+        }
+        let Some(input) = self.lock.inputs.get(name) else { return };
+        let tree = input.tree().map(|tree| tree.digest);
+        let have = match input {
+            LockedInput::File(block) => self.store.download(block.locked.sha256).is_some(),
+            _ => tree.is_some_and(|tree| self.store.tree(tree).is_some()),
+        };
+        let bytes = match input {
+            LockedInput::Rocm(block) => Some(block.locked.size),
+            LockedInput::File(block) => Some(block.locked.size),
+            LockedInput::Git(_) => None,
+        };
+        let action = if have { Action::Have } else { Action::Fetch { bytes } };
+        let version = input.version();
+        self.plan.steps.push(Step { what: "input", name: name.to_owned(), version, action, derivation: None, tree });
+    }
+}
+
+/// What a person calls an output: the versions of what it is made from.
+pub(super) fn version(lock: &Lock, name: &str) -> String {
+    let Some(output) = lock.outputs.get(name) else { return String::new() };
+    let inputs = output.recipe.inputs().into_iter().filter_map(|name| lock.inputs.get(name)).map(LockedInput::version);
+    let outputs = output.recipe.outputs().into_iter().map(|name| version(lock, name));
+    let mut all: Vec<String> = Vec::new();
+    for part in inputs.chain(outputs).flat_map(|text| text.split(" + ").map(str::to_owned).collect::<Vec<_>>()) {
+        if !all.contains(&part) {
+            all.push(part);
+        }
+    }
+    all.join(" + ")
+}

@@ -1,0 +1,155 @@
+//! Recipe `llama`: llama.cpp built with CMake and Ninja at fixed paths.
+//!
+//! Everything that CMake or llama.cpp would otherwise find out about the machine is decided here or in the manifest:
+//! CPU features, OpenMP, curl, OpenSSL, ccache, the web UI (which would be downloaded), build number and commit (which
+//! would be asked of any git repository around).
+
+use std::collections::BTreeMap;
+
+use super::{Backend, LlamaRecipe};
+use crate::gfx::GfxTarget;
+
+/// Grows with every change of this recipe that can show in its result.
+pub const REVISION: u32 = 1;
+
+/// Where the source stands in the sandbox.
+pub const SOURCE: &str = "/build/source";
+/// Where CMake builds.
+pub const BUILD: &str = "/build/out";
+/// What the install step's paths are put under.
+pub const DEST: &str = "/build/dest";
+
+/// What a build says of its source.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The commit.
+    pub commit: &'a str,
+    /// The build number.
+    pub number: u64,
+    /// The commit's time, in seconds since 1970.
+    pub time: i64,
+}
+
+/// The GPU side of a build.
+#[derive(Debug, Clone)]
+pub struct Hip {
+    /// Where the ROCm tree stands.
+    pub prefix: String,
+    /// The GPU that is built for.
+    pub target: GfxTarget,
+}
+
+/// The CMake variables of a build: the recipe's own, then those of the manifest.
+#[must_use]
+pub fn variables(recipe: &LlamaRecipe, source: &Source, hip: Option<&Hip>) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    let mut set = |name: &str, value: &str| all.insert(name.to_owned(), value.to_owned());
+    set("CMAKE_BUILD_TYPE", "Release");
+    set("CMAKE_INSTALL_PREFIX", &recipe.prefix);
+    set("CMAKE_INSTALL_LIBDIR", "lib");
+    set("CMAKE_BUILD_WITH_INSTALL_RPATH", "ON");
+    set("CMAKE_C_FLAGS", &format!("-ffile-prefix-map={SOURCE}=source -ffile-prefix-map={BUILD}=out"));
+    set("CMAKE_CXX_FLAGS", &format!("-ffile-prefix-map={SOURCE}=source -ffile-prefix-map={BUILD}=out"));
+    set("LLAMA_BUILD_NUMBER", &source.number.to_string());
+    set("LLAMA_BUILD_COMMIT", source.commit);
+    for off in [
+        "GGML_NATIVE",
+        "GGML_CCACHE",
+        "GGML_OPENMP",
+        "LLAMA_BUILD_TESTS",
+        "LLAMA_BUILD_EXAMPLES",
+        "LLAMA_CURL",
+        "LLAMA_OPENSSL",
+        "LLAMA_BUILD_UI",
+        "LLAMA_USE_PREBUILT_UI",
+        "GGML_HIP_ROCWMMA_FATTN",
+    ] {
+        set(off, "OFF");
+    }
+    // x86-64-v3, which every machine with this GPU has; left unsaid, ggml decides by the builder's environment.
+    for on in ["GGML_SSE42", "GGML_AVX", "GGML_AVX2", "GGML_BMI2", "GGML_FMA", "GGML_F16C"] {
+        set(on, "ON");
+    }
+    let mut rpath = "$ORIGIN;$ORIGIN/../lib".to_owned();
+    if let Some(Hip { prefix, target }) = hip {
+        let llvm = format!("{prefix}/lib/llvm/bin");
+        set("GGML_HIP", "ON");
+        set("GPU_TARGETS", target.as_str());
+        set("CMAKE_HIP_ARCHITECTURES", target.as_str());
+        set("CMAKE_C_COMPILER", &format!("{llvm}/clang"));
+        set("CMAKE_CXX_COMPILER", &format!("{llvm}/clang++"));
+        set("CMAKE_HIP_COMPILER", &format!("{llvm}/clang++"));
+        set("CMAKE_HIP_COMPILER_ROCM_ROOT", prefix);
+        set("CMAKE_HIP_FLAGS", &format!("-ffile-prefix-map={SOURCE}=source -ffile-prefix-map={BUILD}=out"));
+        set("CMAKE_PREFIX_PATH", prefix);
+        // First beside the build, so that a copy of both trees works anywhere; then where ROCm is meant to stand.
+        rpath = format!("{rpath};$ORIGIN/../{}/lib;{prefix}/lib", relative(&recipe.prefix, prefix));
+    } else if recipe.backend == Backend::Cpu {
+        set("GGML_HIP", "OFF");
+    }
+    set("CMAKE_INSTALL_RPATH", &rpath);
+    all.extend(recipe.cmake.clone());
+    all
+}
+
+/// The environment of a build.
+#[must_use]
+pub fn environment(source: &Source, hip: Option<&Hip>) -> BTreeMap<String, String> {
+    let epoch = source.time.to_string();
+    let mut all: BTreeMap<String, String> = [
+        ("PATH", "/usr/bin:/bin"),
+        ("HOME", "/homeless"),
+        ("LC_ALL", "C"),
+        ("TZ", "UTC"),
+        ("SOURCE_DATE_EPOCH", &epoch),
+        // Colour codes in diagnostics would enter the log and, with HIP, even object files.
+        ("CLICOLOR", "0"),
+        ("TERM", "dumb"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    if let Some(Hip { prefix, .. }) = hip {
+        for (name, value) in [
+            ("ROCM_PATH", prefix.clone()),
+            ("HIP_PATH", prefix.clone()),
+            ("HIP_PLATFORM", "amd".to_owned()),
+            ("HIP_DEVICE_LIB_PATH", format!("{prefix}/lib/llvm/amdgcn/bitcode")),
+        ] {
+            all.insert(name.to_owned(), value);
+        }
+    }
+    all
+}
+
+/// The commands of a build, in order.
+#[must_use]
+pub fn commands(variables: &BTreeMap<String, String>, jobs: usize) -> Vec<Vec<String>> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let mut configure = words(&["cmake", "-S", SOURCE, "-B", BUILD, "-G", "Ninja"]);
+    configure.extend(variables.iter().map(|(name, value)| format!("-D{name}={value}")));
+    vec![
+        configure,
+        words(&["cmake", "--build", BUILD, "--parallel", &jobs.to_string()]),
+        words(&["env", &format!("DESTDIR={DEST}"), "cmake", "--install", BUILD]),
+    ]
+}
+
+/// The way from one absolute directory to another.
+fn relative(from: &str, to: &str) -> String {
+    let (from, to): (Vec<&str>, Vec<&str>) = (from.split('/').collect(), to.split('/').collect());
+    let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n("..", from.len() - common);
+    up.chain(to[common..].iter().copied()).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_between_prefixes_is_relative() {
+        assert_eq!(relative("/opt/llama", "/opt/rocm"), "../rocm");
+        assert_eq!(relative("/home/me/llama", "/opt/rocm"), "../../../opt/rocm");
+    }
+}

@@ -1,0 +1,120 @@
+//! Recipes: how an output is made from trees and other outputs. The manifest and the lock hold them in the same form.
+//!
+//! A recipe and the digests of what goes into it, as canonical JSON, hash to the derivation id: two outputs with equal
+//! ids are made from the same things in the same way. This module decides nothing about when a recipe is run.
+
+pub mod llama;
+pub mod rocm;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::suggest::one_of;
+
+/// Grows with every change of the recipe `runtime` that can show in its result.
+pub const RUNTIME_REVISION: u32 = 1;
+
+/// How one output is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Recipe {
+    /// The ROCm tree as it was published.
+    Rocm(RocmRecipe),
+    /// llama.cpp, built from source.
+    Llama(LlamaRecipe),
+    /// The parts of a ROCm tree that a llama.cpp build needs.
+    Runtime(RuntimeRecipe),
+}
+
+/// See [`Recipe::Rocm`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RocmRecipe {
+    /// The input that is the tree.
+    pub input: String,
+    /// Where the tree stands when it is used.
+    pub prefix: String,
+}
+
+/// See [`Recipe::Llama`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LlamaRecipe {
+    /// The input with the source.
+    pub source: String,
+    /// The output that is the ROCm tree; the `cpu` backend has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rocm: Option<String>,
+    /// What it computes with.
+    pub backend: Backend,
+    /// Where it stands when it is used.
+    pub prefix: String,
+    /// CMake variables, over the recipe's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cmake: BTreeMap<String, String>,
+}
+
+/// See [`Recipe::Runtime`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuntimeRecipe {
+    /// The output that is trimmed.
+    pub rocm: String,
+    /// The output that must still run.
+    pub llama: String,
+    /// The programs of `llama` that must still run.
+    pub roots: Vec<String>,
+}
+
+/// What llama.cpp computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// The GPU, through HIP, with the compiler of the ROCm tree.
+    Hip,
+    /// The CPU alone.
+    Cpu,
+}
+
+impl FromStr for Backend {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        one_of("backend", text, &[("hip", Self::Hip), ("cpu", Self::Cpu)])
+    }
+}
+
+impl Recipe {
+    /// The `type` field.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Rocm(_) => "rocm",
+            Self::Llama(_) => "llama",
+            Self::Runtime(_) => "runtime",
+        }
+    }
+
+    /// The inputs that go into it.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<&str> {
+        match self {
+            Self::Rocm(recipe) => vec![&recipe.input],
+            Self::Llama(recipe) => vec![&recipe.source],
+            Self::Runtime(_) => Vec::new(),
+        }
+    }
+
+    /// The other outputs that go into it.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<&str> {
+        match self {
+            Self::Rocm(_) => Vec::new(),
+            Self::Llama(recipe) => recipe.rocm.as_deref().into_iter().collect(),
+            Self::Runtime(recipe) => vec![&recipe.rocm, &recipe.llama],
+        }
+    }
+}

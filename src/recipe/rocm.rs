@@ -1,0 +1,125 @@
+//! Recipe `rocm`: the tree as it was published, after a look at what it says of itself.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Kind, Result};
+use crate::gfx::GfxTarget;
+use crate::upstream::rocm::RocmVersion;
+
+/// Grows with every change of this recipe that can show in its result.
+pub const REVISION: u32 = 1;
+
+/// The largest provenance file that is read, in bytes; AMD's is under 100 kB.
+const MOST: u64 = 4 << 20;
+
+/// What a tree says of its own origin.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Provenance {
+    /// `.info/version`, e.g. `10.1.0`.
+    pub version: Option<String>,
+    /// `dist_amdgpu_targets` of `share/therock/dist_info.json`.
+    pub targets: Option<String>,
+    /// `share/therock/therock_manifest.json`.
+    pub therock: Option<TheRock>,
+}
+
+/// `share/therock/therock_manifest.json` of a ROCm tree: the commits that it was built from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TheRock {
+    /// The commit of the ROCm/TheRock repository.
+    pub commit: String,
+    /// The submodules' commits by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub submodules: BTreeMap<String, String>,
+}
+
+impl Provenance {
+    /// Reads what is there; a missing file is no error, a broken one is.
+    pub fn read(tree: &Path) -> Result<Self> {
+        let version = read(tree, ".info/version")?.map(|text| text.trim().to_owned());
+        let targets = json(tree, "share/therock/dist_info.json")?
+            .and_then(|value| Some(value.get("dist_amdgpu_targets")?.as_str()?.to_owned()));
+        let therock = json(tree, "share/therock/therock_manifest.json")?.and_then(|value| the_rock(&value));
+        Ok(Self { version, targets, therock })
+    }
+
+    /// Whether this is the version and target that the file name promised.
+    pub fn check(&self, version: &RocmVersion, target: &GfxTarget) -> Result<()> {
+        let promised = version.to_string();
+        if let Some(found) = &self.version
+            && release(found) != release(&promised)
+        {
+            return Err(Error::new(Kind::Mismatch, "the tree is of another version than its file name says")
+                .fact("file name", promised)
+                .fact(".info/version", found)
+                .hint("upstream published a wrong file; choose another version"));
+        }
+        if let Some(found) = &self.targets
+            && !found.split([';', ',', ' ']).any(|found| found == target.as_str())
+        {
+            return Err(Error::new(Kind::Mismatch, "the tree is for another GPU than its file name says")
+                .fact("wanted", target)
+                .fact("dist_info.json", found)
+                .hint("upstream published a wrong file; choose another version"));
+        }
+        Ok(())
+    }
+}
+
+/// `10.1.0` of `10.1.0a20260901` and of `10.1.0-42`.
+fn release(version: &str) -> &str {
+    let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
+    version[..end].trim_end_matches('.')
+}
+
+fn the_rock(value: &Value) -> Option<TheRock> {
+    let commit = value.get("the_rock_commit")?.as_str()?.to_owned();
+    let mut submodules = BTreeMap::new();
+    for module in value.get("submodules").and_then(Value::as_array).into_iter().flatten() {
+        let text = |key| module.get(key).and_then(Value::as_str);
+        if let (Some(name), Some(pin)) = (text("submodule_name"), text("pin_sha")) {
+            submodules.insert(name.to_owned(), pin.to_owned());
+        }
+    }
+    Some(TheRock { commit, submodules })
+}
+
+fn json(tree: &Path, name: &str) -> Result<Option<Value>> {
+    let Some(text) = read(tree, name)? else { return Ok(None) };
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|error| Error::new(Kind::Mismatch, format!("`{name}` in the tree is not JSON")).because(&error))
+}
+
+fn read(tree: &Path, name: &str) -> Result<Option<String>> {
+    let path = tree.join(name);
+    // A link could lead anywhere on this machine.
+    match fs_err::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_file() && metadata.len() <= MOST => {
+            Ok(Some(String::from_utf8_lossy(&fs_err::read(&path)?).into_owned()))
+        }
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_of_another_version_or_target_is_noticed() {
+        let provenance =
+            Provenance { version: Some("10.1.0".into()), targets: Some("gfx1150;gfx1151".into()), therock: None };
+        let target = |text: &str| text.parse::<GfxTarget>().unwrap();
+        let version = |text: &str| text.parse::<RocmVersion>().unwrap();
+        assert!(provenance.check(&version("10.1.0a20260901"), &target("gfx1151")).is_ok());
+        assert!(provenance.check(&version("10.2.0a20260901"), &target("gfx1151")).is_err());
+        assert!(provenance.check(&version("10.1.0a20260901"), &target("gfx1100")).is_err());
+        assert!(Provenance::default().check(&version("10.1.0"), &target("gfx1151")).is_ok());
+    }
+}

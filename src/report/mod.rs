@@ -1,0 +1,211 @@
+//! REPRODUCIBLE.md: what a lock pins, and how a stranger checks each of it without strixlock.
+//!
+//! A pure function of the lock: the same lock gives the same page on every machine.
+
+use std::fmt::Write as _;
+
+use crate::error::Result;
+use crate::lock::{FilePin, GitPin, Lock, LockedInput, LockedOutput, RocmPin, TreePin};
+use crate::recipe::{LlamaRecipe, Recipe};
+use crate::text;
+
+/// The text of REPRODUCIBLE.md.
+pub fn reproducible(lock: &Lock) -> Result<String> {
+    let digest = crate::digest::Sha256Digest::of(lock.to_text()?.as_bytes());
+    let mut page = String::from(INTRODUCTION);
+    // Writing to a String cannot fail.
+    let _ = writeln!(page, "\nLock: `{digest}` (`sha256sum lock/strix.lock`, `strixlock lock digest`)\n\n## Inputs\n");
+    let _ = writeln!(page, "| input | kind | version |\n| --- | --- | --- |");
+    for (name, input) in &lock.inputs {
+        let _ = writeln!(page, "| {} | {} | {} |", cell(name), input.requested().kind(), cell(&input.version()));
+    }
+    for (name, input) in &lock.inputs {
+        let _ = writeln!(page, "\n### {}\n", cell(name));
+        match input {
+            LockedInput::Rocm(block) => rocm(&mut page, &block.locked),
+            LockedInput::Git(block) => git(&mut page, &block.locked),
+            LockedInput::File(block) => file(&mut page, &block.locked),
+        }
+    }
+    let _ = writeln!(page, "\n## Outputs\n\n| output | derivation | tree |\n| --- | --- | --- |");
+    for (name, output) in &lock.outputs {
+        let tree = output.tree.map_or_else(|| "not sealed".to_owned(), |tree| format!("`{tree}`"));
+        let _ = writeln!(page, "| {} | `{}` | {tree} |", cell(name), output.derivation);
+    }
+    for (name, output) in &lock.outputs {
+        out(&mut page, name, output);
+    }
+    let _ = writeln!(page, "{TREE_DIGEST}```sh\n{TREE_DIGEST_SCRIPT}\ntree_digest DIRECTORY\n```");
+    Ok(page)
+}
+
+const INTRODUCTION: &str = "\
+# How to reproduce this
+
+Written by `strixlock audit` from `lock/strix.lock`; `strixlock audit --check` tells whether it still fits. Every version
+and digest below is pinned. `strixlock realize` makes all of it again; the commands here need no strixlock.
+";
+
+/// The recipe for a tree digest, also in the README. A test runs exactly this text.
+pub const TREE_DIGEST_SCRIPT: &str = r#"tree_digest() (
+  set -e; export LC_ALL=C; t=$(mktemp -d); trap 'rm -rf "$t"' EXIT; cd "$1"
+  find . -type f -printf '%P\0' | sort -z > "$t/names"
+  xargs -0 -r stat --printf '%A %s\0' -- < "$t/names" | sed -zE 's/^-..[xs][^ ]*/x/; s/^-[^ ]*/f/' > "$t/kinds"
+  xargs -0 -r sha256sum -z -- < "$t/names" | cut -z -c -64 > "$t/hashes"
+  { find . -mindepth 1 -type d -printf 'd - - %P\0'
+    find . -type l -printf 'l %s - %P -> %l\0'
+    paste -z -d ' ' "$t/kinds" "$t/hashes" "$t/names"
+  } | sort -z -t ' ' -k 4 | sed -z 's/\\/\\\\/g; s/\n/\\n/g' | tr '\0' '\n' | { echo strix-tree-1; cat; } | sha256sum | sed 's/^/sha256:/; s/ .*//'
+)"#;
+
+const TREE_DIGEST: &str = "\n## Tree digests\n
+A tree digest is the SHA-256 of a listing of names, kinds, sizes, contents and link targets (format `strix-tree-1`).
+With GNU find, sort, sed and coreutils:\n\n";
+
+fn rocm(page: &mut String, pin: &RocmPin) {
+    fact(page, "file", &pin.file);
+    fact(page, "version", &pin.version.to_string());
+    if let Some(mtime) = pin.mtime {
+        fact(page, "made", &text::date(mtime));
+    }
+    fact(page, "size", &format!("{} bytes", pin.size));
+    fact(page, "digest", &pin.sha256.to_string());
+    for url in &pin.urls {
+        fact(page, "url", url.as_str());
+    }
+    tree(page, &pin.tree);
+    if let Some(therock) = &pin.therock {
+        fact(page, "TheRock", &therock.commit);
+        for (name, commit) in &therock.submodules {
+            fact(page, "submodule", &format!("{name} {commit}"));
+        }
+    }
+    let url = pin.urls.first().map(ToString::to_string).unwrap_or_default();
+    commands(
+        page,
+        &[
+            &format!("curl -fLo {} {}", quote(&pin.file), quote(&url)),
+            &format!("echo '{}  {}' | sha256sum -c", pin.sha256.hex(), pin.file),
+            &format!("mkdir rocm && tar -xzf {} -C rocm --no-same-owner", quote(&pin.file)),
+            &format!("nix hash path --type sha256 rocm   # {}", pin.tree.nar.sri()),
+            &format!("tree_digest rocm                   # {}", pin.tree.digest),
+        ],
+    );
+}
+
+fn git(page: &mut String, pin: &GitPin) {
+    fact(page, "url", &pin.url);
+    if let Some(reference) = &pin.reference {
+        fact(page, "ref", reference);
+    }
+    fact(page, "commit", &pin.commit);
+    fact(page, "git tree", &pin.tree);
+    fact(page, "committed", &text::date(pin.time));
+    fact(page, "build number", &pin.number.to_string());
+    for (path, submodule) in &pin.submodules {
+        fact(page, "submodule", &format!("{path} {} {}", submodule.commit, submodule.url));
+    }
+    tree(page, &pin.content);
+    commands(
+        page,
+        &[
+            &format!("git clone --no-checkout {} source && cd source", quote(&pin.url)),
+            &format!("git rev-parse {}^{{tree}}   # {}", pin.commit, pin.tree),
+            &format!("git rev-list --count {}   # the build number, where no tag b<number> says it", pin.commit),
+            &format!(
+                "git -c core.autocrlf=false -c core.attributesFile=/dev/null checkout {} && rm -rf .git && cd ..",
+                pin.commit
+            ),
+            &format!("nix hash path --type sha256 source   # {}", pin.content.nar.sri()),
+            &format!("tree_digest source                   # {}", pin.content.digest),
+        ],
+    );
+    page.push_str(
+        "\nThe tree is that of the raw blobs. Where the repository's own `.gitattributes` converts line ends or substitutes text, compare\n\
+         `git cat-file blob` instead; the commit id itself already proves every blob.\n",
+    );
+}
+
+fn file(page: &mut String, pin: &FilePin) {
+    fact(page, "size", &format!("{} bytes", pin.size));
+    fact(page, "digest", &pin.sha256.to_string());
+    for url in &pin.urls {
+        fact(page, "url", url.as_str());
+    }
+    let url = pin.urls.first().map(ToString::to_string).unwrap_or_default();
+    commands(page, &[&format!("curl -fL {} | sha256sum   # {}", quote(&url), pin.sha256.hex())]);
+}
+
+fn tree(page: &mut String, tree: &TreePin) {
+    fact(page, "tree", &tree.digest.to_string());
+    fact(page, "NAR", &tree.nar.sri());
+    fact(page, "holds", &format!("{} bytes in {} entries", tree.size, tree.entries));
+}
+
+fn out(page: &mut String, name: &str, output: &LockedOutput) {
+    let _ = writeln!(page, "\n### Output {}\n", cell(name));
+    match &output.recipe {
+        Recipe::Rocm(recipe) => {
+            let _ = writeln!(page, "The tree of input `{}`, to stand at `{}`.", recipe.input, recipe.prefix);
+        }
+        Recipe::Llama(recipe) => llama(page, recipe),
+        Recipe::Runtime(recipe) => {
+            let _ = writeln!(
+                page,
+                "The files of output `{}` that {} of output `{}` need: shared libraries, kernel data and provenance, where they were.",
+                recipe.rocm,
+                recipe.roots.iter().map(|root| format!("`{root}`")).collect::<Vec<_>>().join(", "),
+                recipe.llama,
+            );
+        }
+    }
+    let _ = writeln!(page, "\n```sh\nstrixlock realize {name} --to check\ntree_digest check/{name}\n```");
+}
+
+fn llama(page: &mut String, recipe: &LlamaRecipe) {
+    let _ = writeln!(
+        page,
+        "Input `{}` built with CMake and Ninja for `{}` at `{}`, without network, at fixed paths, with the build number and commit of the pin.",
+        recipe.source,
+        match recipe.backend {
+            crate::recipe::Backend::Hip => "hip",
+            crate::recipe::Backend::Cpu => "cpu",
+        },
+        recipe.prefix
+    );
+    if !recipe.cmake.is_empty() {
+        let _ = writeln!(page, "\nCMake variables from the manifest:\n");
+        for (name, value) in &recipe.cmake {
+            fact(page, name, value);
+        }
+    }
+}
+
+fn fact(page: &mut String, label: &str, value: &str) {
+    let _ = writeln!(page, "- {label}: `{}`", value.replace('`', "'"));
+}
+
+fn commands(page: &mut String, lines: &[&str]) {
+    let _ = writeln!(page, "\n```sh\n{}\n```", lines.join("\n"));
+}
+
+/// Names and versions come from outside: nothing in them may be Markdown.
+fn cell(text: &str) -> String {
+    text.chars().fold(String::new(), |mut out, c| {
+        if matches!(c, '|' | '`' | '<' | '>' | '[' | ']' | '*' | '_' | '\\' | '\n') {
+            out.push('\\');
+        }
+        out.push(if c == '\n' { ' ' } else { c });
+        out
+    })
+}
+
+/// A word for a shell.
+fn quote(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+%=@,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

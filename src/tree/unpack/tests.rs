@@ -1,0 +1,177 @@
+//! Archives of every kind: ordinary ones become the right tree, hostile ones are refused by name and leave the
+//! surroundings as they were.
+
+use std::io::Write;
+
+use tar::{EntryType, Header};
+
+use super::super::{Node, scan::scan};
+use super::*;
+use crate::digest::Sha256Digest;
+
+/// One raw entry: the header's fields exactly as given, so that names no well-meaning library would write are possible.
+struct Raw<'a>(EntryType, &'a [u8], &'a [u8], &'a [u8], u32);
+
+fn file<'a>(name: &'a [u8], contents: &'a [u8]) -> Raw<'a> {
+    Raw(EntryType::Regular, name, b"", contents, 0o644)
+}
+
+fn directory(name: &[u8]) -> Raw<'_> {
+    Raw(EntryType::Directory, name, b"", b"", 0o755)
+}
+
+fn link<'a>(name: &'a [u8], target: &'a [u8]) -> Raw<'a> {
+    Raw(EntryType::Symlink, name, target, b"", 0o777)
+}
+
+fn archive(entries: &[Raw]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for Raw(kind, name, target, contents, mode) in entries {
+        let mut header = Header::new_gnu();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name);
+        header.as_old_mut().linkname[..target.len()].copy_from_slice(target);
+        header.set_entry_type(*kind);
+        header.set_mode(*mode);
+        header.set_size(contents.len() as u64);
+        header.set_cksum();
+        out.extend_from_slice(header.as_bytes());
+        out.extend_from_slice(contents);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn try_unpack(bytes: &[u8]) -> Result<Unpacked> {
+    let surroundings = tempfile::tempdir().unwrap();
+    let (canary, place) = (surroundings.path().join("canary"), surroundings.path().join("place"));
+    fs_err::create_dir(&canary).unwrap();
+    fs_err::create_dir(&place).unwrap();
+    fs_err::write(canary.join("file"), "untouched").unwrap();
+    let before = scan(&canary).unwrap();
+    let limits = Limits { entries: 1000, bytes: 1 << 20 };
+    let result = unpack(bytes, &place, limits);
+    assert_eq!(scan(&canary).unwrap(), before, "something was written beside the destination");
+    assert_eq!(fs_err::read_dir(surroundings.path()).unwrap().count(), 2);
+    if let Ok(unpacked) = &result {
+        assert_eq!(scan(&place).unwrap(), unpacked.listing, "the listing is not what is on disk");
+    }
+    result
+}
+
+#[test]
+fn an_ordinary_tarball_becomes_its_tree() {
+    let big = vec![7; 600_000];
+    let bytes = archive(&[
+        directory(b"./"),
+        file(b"./lib/deep/a", b"a"),
+        directory(b"./lib/"),
+        Raw(EntryType::Regular, b"./bin/run", b"", &big, 0o755),
+        link(b"./lib/b", b"deep/../deep/a"),
+        link(b"./absolute", b"/etc/passwd"),
+        Raw(EntryType::Link, b"./lib/hard", b"./lib/deep/a", b"", 0o644),
+        file(b"new\nline", b""),
+        file(b"\xff\xfe", b"not UTF-8"),
+        directory(b"empty"),
+    ]);
+    let plain = try_unpack(&bytes).unwrap();
+    let names: Vec<String> = plain.listing.entries().iter().map(super::super::Entry::display).collect();
+    let expected = [
+        "absolute",
+        "bin",
+        "bin/run",
+        "empty",
+        "lib",
+        "lib/b",
+        "lib/deep",
+        "lib/deep/a",
+        "lib/hard",
+        "\"new\\nline\"",
+        "\"\\xff\\xfe\"",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(plain.absolute_links, ["absolute -> /etc/passwd"]);
+    let run = &plain.listing.get(b"bin/run").unwrap().node;
+    assert_eq!(*run, Node::File { executable: true, size: 600_000, digest: Sha256Digest::of(&big) });
+    let digest = plain.listing.digest();
+    assert_eq!(try_unpack(&gzip(&bytes)).unwrap().listing.digest(), digest);
+    assert_eq!(try_unpack(&zstd::encode_all(&*bytes, 3).unwrap()).unwrap().listing.digest(), digest);
+    let members = [gzip(&bytes[..1000]), gzip(&bytes[1000..])].concat();
+    assert_eq!(try_unpack(&members).unwrap().listing.digest(), digest, "gzip of several members");
+}
+
+#[test]
+fn hostile_entries_are_refused_by_name() {
+    let cases: Vec<(&str, Vec<Raw>)> = vec![
+        ("leads upwards", vec![file(b"../canary/file", b"x")]),
+        ("leads upwards", vec![file(b"a/../../canary/file", b"x")]),
+        ("absolute", vec![file(b"/tmp/strixlock-test", b"x")]),
+        ("behind a symbolic link", vec![link(b"way", b"deep"), file(b"way/file", b"x")]),
+        ("leads out of the tree", vec![link(b"way", b"../canary"), file(b"way/file", b"x")]),
+        ("below a file", vec![file(b"a", b"x"), file(b"a/b", b"x")]),
+        ("twice", vec![file(b"a", b"x"), file(b"./a", b"y")]),
+        ("twice", vec![link(b"a", b"b"), file(b"a", b"y")]),
+        ("twice", vec![directory(b"a"), file(b"a", b"y")]),
+        ("not an earlier entry", vec![Raw(EntryType::Link, b"a", b"../canary/file", b"", 0o644)]),
+        ("not an earlier entry", vec![Raw(EntryType::Link, b"a", b"/etc/passwd", b"", 0o644)]),
+        ("hard link to a directory", vec![directory(b"d"), Raw(EntryType::Link, b"a", b"d", b"", 0o644)]),
+        ("character device", vec![Raw(EntryType::Char, b"null", b"", b"", 0o666)]),
+        ("block device", vec![Raw(EntryType::Block, b"disk", b"", b"", 0o666)]),
+        ("named pipe", vec![Raw(EntryType::Fifo, b"pipe", b"", b"", 0o666)]),
+        ("setuid", vec![Raw(EntryType::Regular, b"su", b"", b"x", 0o4755)]),
+    ];
+    for (why, entries) in cases {
+        let error = try_unpack(&archive(&entries)).err().unwrap_or_else(|| panic!("{why}: accepted"));
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+        assert!(error.to_string().contains(why), "{why}: {error}");
+    }
+}
+
+#[test]
+fn names_too_deep_or_too_long_are_refused() {
+    for (name, why) in [(["d"; 65].join("/"), "64 deep"), ("x".repeat(4097), "4096 bytes")] {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = Header::new_gnu();
+        header.set_size(0);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, &name, std::io::empty()).unwrap();
+        let error = try_unpack(&builder.into_inner().unwrap()).err().unwrap();
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}
+
+#[test]
+fn bombs_stop_at_the_limit() {
+    let bytes = archive(&[file(b"zeros", &vec![0; 2 << 20])]);
+    for packed in [gzip(&bytes), zstd::encode_all(&*bytes, 3).unwrap()] {
+        let error = try_unpack(&packed).err().unwrap();
+        assert!(error.to_string().contains("`zeros`: the archive unpacks to more than it may"), "{error}");
+    }
+    let many: Vec<String> = (0..1001).map(|number| number.to_string()).collect();
+    let entries: Vec<Raw> = many.iter().map(|name| file(name.as_bytes(), b"")).collect();
+    let error = try_unpack(&archive(&entries)).err().unwrap();
+    assert!(error.to_string().contains("too many entries"), "{error}");
+}
+
+#[test]
+fn damage_is_noticed_wherever_it_is() {
+    let bytes = archive(&[file(b"a", &[1; 5000])]);
+    let packed = gzip(&bytes);
+    for cut in [1, 5, packed.len() / 2, packed.len() - 1] {
+        assert!(try_unpack(&packed[..cut]).is_err(), "cut at {cut}");
+    }
+    let mut flipped = packed.clone();
+    let last = flipped.len() - 6;
+    flipped[last] ^= 1;
+    assert_eq!(try_unpack(&flipped).err().unwrap().kind(), Kind::Mismatch, "the checksum of the compression");
+    assert!(try_unpack(&[packed, b"garbage".to_vec()].concat()).is_err(), "garbage behind the compression");
+    assert!(try_unpack(&[bytes, vec![1; 512]].concat()).is_err(), "garbage behind the archive");
+    assert!(try_unpack(b"").is_err());
+    assert!(try_unpack(b"<html>not found</html>").is_err());
+}

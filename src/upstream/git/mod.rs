@@ -1,0 +1,50 @@
+//! Input kind `git`: a repository at a ref, pinned to a commit.
+//!
+//! Objects are fetched into a bare repository in the store, a cache that can always be thrown away. What is pinned is
+//! the commit, and beside it the digest of the raw blobs as a tree: no filters, no line-end conversion, no
+//! export-subst, so that the digest means the same everywhere. Server-made archives are never used: their bytes change.
+
+mod content;
+mod history;
+mod remote;
+
+use serde::{Deserialize, Serialize};
+
+pub use content::write_content;
+pub use history::{Log, log_between};
+pub use remote::{Repository, Resolved};
+
+/// A wanted commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitRequest {
+    /// The repository: https, ssh, file, or http on loopback.
+    pub url: String,
+    /// Which commit of it.
+    #[serde(rename = "ref")]
+    pub reference: GitRef,
+}
+
+/// Which commit is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GitRef {
+    /// What the repository's HEAD points to.
+    Head,
+    /// The tip of a branch.
+    Branch(String),
+    /// A tag.
+    Tag(String),
+    /// One commit, by all 40 digits.
+    Commit(String),
+}
+
+/// A submodule at the commit that the repository names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submodule {
+    /// Its repository.
+    pub url: String,
+    /// 40 hex digits.
+    pub commit: String,
+}
