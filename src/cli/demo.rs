@@ -1,12 +1,228 @@
-//! `strixlock demo`
+//! `strixlock demo`: every step is the command that a person would type, run for real.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::Value;
 
 use super::Ui;
-use crate::error::Result;
+use super::ui::{DIM, GOOD};
+use crate::demo::git_http::GitHttp;
+use crate::demo::{Generation, Server, Upstream};
+use crate::error::{Error, Kind, Result};
+use crate::tree::scan::scan;
 
 /// Show the whole way on an upstream of its own: index, tarballs and git server on loopback
+///
+/// Runs init, update, realize in two stores, compares them byte for byte, bumps to a newer nightly, rolls back, audits,
+/// and realizes once more with the upstream gone. Needs cc, cmake, ninja and bubblewrap.
 #[derive(Debug, clap::Args)]
-pub struct DemoArgs {}
+pub struct DemoArgs {
+    /// Where to work [default: a new directory under the system's temporary one]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Only serve the upstream, and print its addresses, until interrupted
+    #[arg(long)]
+    serve: bool,
+    /// Only serve this git repository over HTTP on loopback, and print its address, until interrupted
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "serve")]
+    serve_git: Option<PathBuf>,
+}
 
-pub fn demo(_ui: &Ui, _args: &DemoArgs) -> Result<u8> {
+/// The nightly that the demo begins with, and goes on to.
+const FIRST: &str = "10.1.0a20260901";
+
+pub fn demo(ui: &Ui, args: &DemoArgs) -> Result<u8> {
+    if let Some(repository) = &args.serve_git {
+        let server = Server::start()?;
+        server.handle("/repository.git/", GitHttp::new("/repository.git", repository));
+        return serve(ui, &server.url("/repository.git"));
+    }
+    let directory = match &args.dir {
+        Some(directory) => directory.clone(),
+        None => tempfile::Builder::new().prefix("strixlock-demo-").tempdir()?.keep(),
+    };
+    let upstream = Upstream::start(&directory.join("upstream"))?;
+    if args.serve {
+        let indexes = Generation::ALL.map(|generation| upstream.index_url(generation));
+        return serve(ui, &format!("{}\n{}", indexes.join("\n"), upstream.git_url()));
+    }
+    let mut demo = Demo { ui, directory, shown: Vec::new(), begun: Instant::now() };
+    demo.run(upstream)?;
     Ok(0)
+}
+
+fn serve(ui: &Ui, addresses: &str) -> Result<u8> {
+    ui.line(addresses);
+    std::io::stdout().flush()?;
+    loop {
+        std::thread::park();
+    }
+}
+
+struct Demo<'a> {
+    ui: &'a Ui,
+    directory: PathBuf,
+    /// What was shown, and the proof.
+    shown: Vec<[String; 2]>,
+    begun: Instant,
+}
+
+impl Demo<'_> {
+    fn run(&mut self, upstream: Upstream) -> Result<()> {
+        self.heading("An upstream on loopback: three generations of index, their tarballs, a git server");
+        for generation in Generation::ALL {
+            self.ui.line(upstream.index_url(generation));
+        }
+        self.ui.line(upstream.git_url());
+
+        self.heading("A manifest, pinned to what it means today");
+        let index = upstream.index_url(Generation::Streams);
+        self.strixlock("a", &["init", "--source", &index, "--llama-url", &upstream.git_url(), "--force"])?;
+        self.want_version("latest", FIRST)?;
+        self.strixlock("a", &["update"])?;
+        let lock = fs_err::read(self.lock())?;
+        self.strixlock("a", &["update"])?;
+        self.prove("update twice leaves the lock as it is", lock == fs_err::read(self.lock())?, "lock/strix.lock")?;
+
+        self.heading("The same trees in two stores, from the lock alone");
+        let first = self.realized("a", &["realize", "--seal"])?;
+        let second = self.realized("elsewhere/of/another/depth/b", &["realize", "--jobs", "1"])?;
+        for (name, digest) in &first {
+            let same = second.iter().any(|other| other == &(name.clone(), digest.clone()));
+            self.prove(&format!("{name}: equal in both stores"), same, digest)?;
+        }
+        self.strixlock("a", &["realize", "--to", "copies/a"])?;
+        self.strixlock("elsewhere/of/another/depth/b", &["realize", "--to", "copies/b", "--link-mode", "copy"])?;
+        let copies = self.project().join("copies");
+        let equal = Command::new("diff").args(["-r", "--no-dereference", "a", "b"]).current_dir(&copies).status()?.success();
+        self.prove("their copies are equal byte for byte (diff -r)", equal, "project/copies")?;
+        let llama = self.output(Command::new(copies.join("a/llama/bin/llama-cli")).arg("--version"))?;
+        self.prove("the build knows its number and commit", llama.contains("version: "), llama.lines().next().unwrap_or_default())?;
+        let (full, trimmed) = (scan(&copies.join("a/rocm"))?.total_size(), scan(&copies.join("a/runtime"))?.total_size());
+        let sizes = format!("{} of {}", crate::text::bytes(trimmed), crate::text::bytes(full));
+        self.prove("the runtime holds only what the build needs", trimmed < full, &sizes)?;
+        let mut devices = Command::new(copies.join("a/llama/bin/llama-cli"));
+        devices.arg("--list-devices").env("LD_LIBRARY_PATH", copies.join("a/runtime/lib"));
+        let devices = self.output(&mut devices)?;
+        self.prove("llama-cli runs with the trimmed runtime", true, devices.lines().last().unwrap_or_default())?;
+
+        self.heading("A newer nightly, and back again");
+        self.want_version(FIRST, "latest")?;
+        upstream.add_llama_commit()?;
+        self.strixlock("a", &["outdated"])?;
+        self.strixlock("a", &["update"])?;
+        let newer = self.realized("a", &["realize"])?;
+        self.prove("the newer nightly is another tree", newer != first, "generation 2")?;
+        self.strixlock("a", &["rollback"])?;
+        self.strixlock("a", &["generations"])?;
+        let back = fs_err::canonicalize(self.store("a").join("current/rocm"))?;
+        let was = first.iter().find(|(name, _)| name == "rocm").map_or("", |(_, digest)| digest.trim_start_matches("sha256:"));
+        self.prove("rolled back with one rename", back.to_string_lossy().contains(was), "stores/a/current")?;
+
+        self.heading("What a stranger needs to check it");
+        self.strixlock("a", &["audit"])?;
+        self.strixlock("a", &["audit", "--check"])?;
+        self.prove("REPRODUCIBLE.md fits the lock", true, "project/REPRODUCIBLE.md")?;
+
+        self.heading("Upstream disappears");
+        drop(upstream);
+        let offline = self.realized("a", &["--offline", "realize"])?;
+        self.prove("the lock is still realized", offline == newer, "without any server")?;
+        self.table();
+        Ok(())
+    }
+
+    fn project(&self) -> PathBuf {
+        self.directory.join("project")
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.project().join("lock/strix.lock")
+    }
+
+    fn store(&self, name: &str) -> PathBuf {
+        self.directory.join("stores").join(name)
+    }
+
+    fn heading(&self, text: &str) {
+        self.ui.line(format!("\n{GOOD}== {text}{GOOD:#}"));
+    }
+
+    /// Runs strixlock as a person would, showing the command and what it says.
+    fn strixlock(&self, store: &str, arguments: &[&str]) -> Result<()> {
+        self.ui.line(format!("{DIM}$ strixlock {}{DIM:#}", arguments.join(" ")));
+        let status = self.command(store, arguments)?.status()?;
+        if status.success() { Ok(()) } else { Err(failed(arguments, &status)) }
+    }
+
+    /// The same for `realize`, giving names and tree digests of what was realized.
+    fn realized(&self, store: &str, arguments: &[&str]) -> Result<Vec<(String, String)>> {
+        self.ui.line(format!("{DIM}$ strixlock {}   # store {store}{DIM:#}", arguments.join(" ")));
+        let output = self.command(store, arguments)?.arg("--json").stderr(std::process::Stdio::inherit()).output()?;
+        if !output.status.success() {
+            return Err(failed(arguments, &output.status));
+        }
+        let value: Value = serde_json::from_slice(&output.stdout).map_err(|error| Error::failure("realize printed no JSON").because(&error))?;
+        let outputs = value["outputs"].as_object().cloned().unwrap_or_default();
+        let trees: Vec<(String, String)> =
+            outputs.iter().map(|(name, output)| (name.clone(), output["tree"].as_str().unwrap_or_default().to_owned())).collect();
+        for (name, digest) in &trees {
+            self.ui.line(format!("{name:8} {digest}"));
+        }
+        Ok(trees)
+    }
+
+    fn command(&self, store: &str, arguments: &[&str]) -> Result<Command> {
+        fs_err::create_dir_all(self.project())?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--store").arg(self.store(store)).args(arguments).current_dir(self.project());
+        // A configuration of the person who runs the demo is not part of it.
+        command.env("XDG_CONFIG_HOME", self.directory.join("no-configuration"));
+        for name in ["STRIXLOCK_STORE", "STRIXLOCK_MANIFEST", "STRIXLOCK_LOCK", "STRIXLOCK_CONFIG"] {
+            command.env_remove(name);
+        }
+        Ok(command)
+    }
+
+    fn output(&self, command: &mut Command) -> Result<String> {
+        let output = command.output()?;
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).trim().to_owned();
+        self.ui.line(&text);
+        if output.status.success() { Ok(text) } else { Err(Error::failure(format!("a built program failed: {}", output.status)).excerpt(text)) }
+    }
+
+    fn want_version(&self, old: &str, new: &str) -> Result<()> {
+        let path = self.project().join("manifests/strix.toml");
+        let text = fs_err::read_to_string(&path)?;
+        self.ui.line(format!("{DIM}manifests/strix.toml: version = \"{new}\"{DIM:#}"));
+        Ok(fs_err::write(&path, text.replacen(&format!("version = \"{old}\""), &format!("version = \"{new}\""), 1))?)
+    }
+
+    fn prove(&mut self, what: &str, holds: bool, proof: &str) -> Result<()> {
+        if !holds {
+            return Err(Error::new(Kind::NotReproducible, format!("the demo failed: {what}")).fact("files", self.directory.display()));
+        }
+        self.shown.push([what.to_owned(), proof.to_owned()]);
+        Ok(())
+    }
+
+    fn table(&self) {
+        self.heading(&format!("Shown in {} seconds", self.begun.elapsed().as_secs()));
+        let rows: Vec<Vec<String>> = self.shown.iter().map(|row| row.to_vec()).collect();
+        self.ui.table(&rows);
+        self.ui.line(format!("\nfiles: {}", self.directory.display()));
+        self.ui.line(format!("clean up: chmod -R u+w {0} && rm -rf {0}", quoted(&self.directory)));
+    }
+}
+
+fn failed(arguments: &[&str], status: &std::process::ExitStatus) -> Error {
+    Error::failure(format!("`strixlock {}` failed: {status}", arguments.join(" ")))
+}
+
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display())
 }
