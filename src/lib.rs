@@ -6,4 +6,5 @@ pub mod elf;
 pub mod error;
 pub mod gfx;
 pub mod tree;
+pub mod trim;
 pub mod upstream;
