@@ -97,11 +97,17 @@ impl Demo<'_> {
         self.strixlock("a", &["realize", "--to", "copies/a"])?;
         self.strixlock("elsewhere/of/another/depth/b", &["realize", "--to", "copies/b", "--link-mode", "copy"])?;
         let copies = self.project().join("copies");
-        let equal = Command::new("diff").args(["-r", "--no-dereference", "a", "b"]).current_dir(&copies).status()?.success();
+        let equal =
+            Command::new("diff").args(["-r", "--no-dereference", "a", "b"]).current_dir(&copies).status()?.success();
         self.prove("their copies are equal byte for byte (diff -r)", equal, "project/copies")?;
         let llama = self.output(Command::new(copies.join("a/llama/bin/llama-cli")).arg("--version"))?;
-        self.prove("the build knows its number and commit", llama.contains("version: "), llama.lines().next().unwrap_or_default())?;
-        let (full, trimmed) = (scan(&copies.join("a/rocm"))?.total_size(), scan(&copies.join("a/runtime"))?.total_size());
+        self.prove(
+            "the build knows its number and commit",
+            llama.contains("version: "),
+            llama.lines().next().unwrap_or_default(),
+        )?;
+        let (full, trimmed) =
+            (scan(&copies.join("a/rocm"))?.total_size(), scan(&copies.join("a/runtime"))?.total_size());
         let sizes = format!("{} of {}", crate::text::bytes(trimmed), crate::text::bytes(full));
         self.prove("the runtime holds only what the build needs", trimmed < full, &sizes)?;
         let mut devices = Command::new(copies.join("a/llama/bin/llama-cli"));
@@ -119,7 +125,10 @@ impl Demo<'_> {
         self.strixlock("a", &["rollback"])?;
         self.strixlock("a", &["generations"])?;
         let back = fs_err::canonicalize(self.store("a").join("current/rocm"))?;
-        let was = first.iter().find(|(name, _)| name == "rocm").map_or("", |(_, digest)| digest.trim_start_matches("sha256:"));
+        let was = first
+            .iter()
+            .find(|(name, _)| name == "rocm")
+            .map_or("", |(_, digest)| digest.trim_start_matches("sha256:"));
         self.prove("rolled back with one rename", back.to_string_lossy().contains(was), "stores/a/current")?;
 
         self.heading("What a stranger needs to check it");
@@ -165,10 +174,13 @@ impl Demo<'_> {
         if !output.status.success() {
             return Err(failed(arguments, &output.status));
         }
-        let value: Value = serde_json::from_slice(&output.stdout).map_err(|error| Error::failure("realize printed no JSON").because(&error))?;
+        let value: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|error| Error::failure("realize printed no JSON").because(&error))?;
         let outputs = value["outputs"].as_object().cloned().unwrap_or_default();
-        let trees: Vec<(String, String)> =
-            outputs.iter().map(|(name, output)| (name.clone(), output["tree"].as_str().unwrap_or_default().to_owned())).collect();
+        let trees: Vec<(String, String)> = outputs
+            .iter()
+            .map(|(name, output)| (name.clone(), output["tree"].as_str().unwrap_or_default().to_owned()))
+            .collect();
         for (name, digest) in &trees {
             self.ui.line(format!("{name:8} {digest}"));
         }
@@ -192,7 +204,11 @@ impl Demo<'_> {
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text).trim().to_owned();
         self.ui.line(&text);
-        if output.status.success() { Ok(text) } else { Err(Error::failure(format!("a built program failed: {}", output.status)).excerpt(text)) }
+        if output.status.success() {
+            Ok(text)
+        } else {
+            Err(Error::failure(format!("a built program failed: {}", output.status)).excerpt(text))
+        }
     }
 
     fn want_version(&self, old: &str, new: &str) -> Result<()> {
@@ -204,7 +220,8 @@ impl Demo<'_> {
 
     fn prove(&mut self, what: &str, holds: bool, proof: &str) -> Result<()> {
         if !holds {
-            return Err(Error::new(Kind::NotReproducible, format!("the demo failed: {what}")).fact("files", self.directory.display()));
+            return Err(Error::new(Kind::NotReproducible, format!("the demo failed: {what}"))
+                .fact("files", self.directory.display()));
         }
         self.shown.push([what.to_owned(), proof.to_owned()]);
         Ok(())

@@ -179,12 +179,12 @@ impl Realizer<'_> {
             return Err(Error::new(Kind::Invalid, format!("`{}` is no llama.cpp build", recipe.llama)));
         };
         let trimmed = trim::trim(&trim::Request {
-            rocm: trim::Tree { directory: &rocm.path, listing: &rocm.listing()?, prefix },
-            llama: trim::Tree { directory: &llama.path, listing: &llama.listing()?, prefix: &built.prefix },
+            rocm: trim::Mounted { dir: &rocm.path, listing: &rocm.listing()?, prefix },
+            llama: trim::Mounted { dir: &llama.path, listing: &llama.listing()?, prefix: &built.prefix },
             roots: &recipe.roots,
             target,
         })?;
-        self.intake.store.publish_from_blobs(&trimmed.listing())
+        self.intake.store.publish_from_blobs(trimmed.listing())
     }
 
     /// Makes a generation of realized outputs and switches to it.

@@ -1,0 +1,82 @@
+//! The dynamic table: what the loader reads.
+
+use object::LittleEndian as LE;
+use object::elf;
+
+use super::header::Header;
+use super::{Source, damaged};
+use crate::error::Result;
+
+/// What the dynamic table says.
+#[derive(Default)]
+pub(super) struct Dynamic {
+    pub soname: Option<Vec<u8>>,
+    pub needed: Vec<Vec<u8>>,
+    pub rpath: Vec<Vec<u8>>,
+    pub runpath: Vec<Vec<u8>>,
+    /// Whether the file says of itself that it is a position-independent program.
+    pub pie: bool,
+}
+
+/// Real tables have some forty entries.
+const MOST_BYTES: u64 = 64 << 10;
+/// All names and search paths of a file together; real ones have some hundred bytes.
+const MOST_TEXT: usize = 1 << 20;
+
+pub(super) fn read(source: &Source, header: &Header) -> Result<Dynamic> {
+    let mut dynamic = Dynamic::default();
+    let Some((offset, size)) = header.dynamic else { return Ok(dynamic) };
+    let entry_size = size_of::<elf::Dyn64<LE>>() as u64;
+    let mut entries: Vec<elf::Dyn64<LE>> = source.table("the dynamic table", offset, size / entry_size, MOST_BYTES)?;
+    let end = entries.iter().position(|entry| entry.d_tag.get(LE) == elf::DT_NULL).unwrap_or(entries.len());
+    entries.truncate(end);
+
+    let strings = Strings::find(source, header, offset, &entries)?;
+    let mut text = 0;
+    for entry in &entries {
+        let value = entry.d_val.get(LE);
+        let mut string = |what| -> Result<Vec<u8>> {
+            let string = strings.get(what, value)?;
+            text += string.len();
+            if text > MOST_TEXT { Err(damaged("more names than make sense", offset)) } else { Ok(string) }
+        };
+        match entry.d_tag.get(LE) {
+            elf::DT_NEEDED => dynamic.needed.push(string("a needed name")?),
+            elf::DT_SONAME => dynamic.soname = Some(string("the soname")?),
+            elf::DT_RPATH => dynamic.rpath = split(&string("the rpath")?),
+            elf::DT_RUNPATH => dynamic.runpath = split(&string("the runpath")?),
+            elf::DT_FLAGS_1 => dynamic.pie = value & elf::DF_1_PIE.0 != 0,
+            _ => {}
+        }
+    }
+    Ok(dynamic)
+}
+
+fn split(path: &[u8]) -> Vec<Vec<u8>> {
+    path.split(|byte| *byte == b':').map(<[u8]>::to_vec).collect()
+}
+
+/// The string table of the dynamic table, as a range of the file.
+struct Strings<'a> {
+    source: &'a Source<'a>,
+    table: u64,
+    range: Option<(u64, u64)>,
+}
+
+impl<'a> Strings<'a> {
+    fn find(source: &'a Source, header: &Header, table: u64, entries: &[elf::Dyn64<LE>]) -> Result<Self> {
+        let value = |tag| entries.iter().find(|entry| entry.d_tag.get(LE) == tag).map(|entry| entry.d_val.get(LE));
+        let Some(address) = value(elf::DT_STRTAB) else { return Ok(Self { source, table, range: None }) };
+        let (start, mapped) =
+            header.offset_of(address).ok_or_else(|| damaged("the dynamic strings lie in no segment", table))?;
+        let end = start.saturating_add(value(elf::DT_STRSZ).unwrap_or(u64::MAX)).min(mapped);
+        Ok(Self { source, table, range: Some((start, end)) })
+    }
+
+    fn get(&self, what: &str, index: u64) -> Result<Vec<u8>> {
+        let (start, end) = self.range.ok_or_else(|| damaged("names without a string table", self.table))?;
+        let offset = start.checked_add(index).filter(|offset| *offset < end);
+        let offset = offset.ok_or_else(|| damaged(format!("{what} lies outside the string table"), self.table))?;
+        self.source.string(what, offset, end)
+    }
+}

@@ -1,0 +1,137 @@
+//! The file header and the program headers.
+
+use object::LittleEndian as LE;
+use object::elf;
+
+use super::{Machine, Source, damaged};
+use crate::error::Result;
+
+pub(super) enum Recognised {
+    Native(Header),
+    Foreign { bits: u8, big_endian: bool, machine: Machine },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileType {
+    Executable,
+    Dynamic,
+    Other,
+}
+
+/// What the headers say of an x86-64 file.
+pub(super) struct Header {
+    pub class: FileType,
+    pub machine: Machine,
+    pub interpreter: Option<Vec<u8>>,
+    /// Offset and size of the dynamic table.
+    pub dynamic: Option<(u64, u64)>,
+    pub loads: Vec<Load>,
+    /// Loaded ranges that are not code; where constants are when there are no section headers.
+    pub constants: Vec<(u64, u64)>,
+    pub sections: SectionTable,
+}
+
+/// A range of the file that is mapped.
+pub(super) struct Load {
+    pub address: u64,
+    pub offset: u64,
+    pub size: u64,
+}
+
+pub(super) struct SectionTable {
+    pub offset: u64,
+    pub count: u64,
+    pub entry_size: u16,
+    pub names: u32,
+}
+
+impl Header {
+    /// The file offset of an address, and where the mapped range that holds it ends in the file.
+    pub fn offset_of(&self, address: u64) -> Option<(u64, u64)> {
+        self.loads.iter().find_map(|load| {
+            let inside = address.checked_sub(load.address).filter(|inside| *inside < load.size)?;
+            Some((load.offset + inside, load.offset + load.size))
+        })
+    }
+}
+
+/// `None` when this is no ELF file.
+pub(super) fn read(source: &Source) -> Result<Option<Recognised>> {
+    // The processor stands at the same place for all classes; 20 bytes reach just beyond it.
+    const RECOGNISED: u64 = 20;
+    if source.len() < 4 || *source.read("the magic number", 0, 4, 4)? != elf::ELFMAG {
+        return Ok(None);
+    }
+    let start = source.read("the file header", 0, RECOGNISED, RECOGNISED)?;
+    let bits = match start[4] {
+        1 => 32,
+        2 => 64,
+        other => return Err(damaged(format!("class {other}"), 4)),
+    };
+    let big_endian = match start[5] {
+        1 => false,
+        2 => true,
+        other => return Err(damaged(format!("byte order {other}"), 5)),
+    };
+    let number = [start[18], start[19]];
+    let machine = Machine(if big_endian { u16::from_be_bytes(number) } else { u16::from_le_bytes(number) });
+    if bits != 64 || big_endian || machine.0 != elf::EM_X86_64.0 {
+        return Ok(Some(Recognised::Foreign { bits, big_endian, machine }));
+    }
+    native(source, machine).map(|header| Some(Recognised::Native(header)))
+}
+
+fn native(source: &Source, machine: Machine) -> Result<Header> {
+    let file = source.table::<elf::FileHeader64<LE>>("the file header", 0, 1, 64)?[0];
+    let class = match file.e_type.get(LE) {
+        elf::ET_EXEC => FileType::Executable,
+        elf::ET_DYN => FileType::Dynamic,
+        _ => FileType::Other,
+    };
+    let mut header = Header {
+        class,
+        machine,
+        interpreter: None,
+        dynamic: None,
+        loads: Vec::new(),
+        constants: Vec::new(),
+        sections: SectionTable {
+            offset: file.e_shoff.get(LE),
+            count: u64::from(file.e_shnum.get(LE)),
+            entry_size: file.e_shentsize.get(LE),
+            names: u32::from(file.e_shstrndx.get(LE).0),
+        },
+    };
+    if class == FileType::Other {
+        return Ok(header);
+    }
+    let count = u64::from(file.e_phnum.get(LE));
+    if count > 0 && usize::from(file.e_phentsize.get(LE)) != size_of::<elf::ProgramHeader64<LE>>() {
+        return Err(damaged("program headers of an unknown size", 54));
+    }
+    let limit = u64::from(u16::MAX) * 56;
+    let segments: Vec<elf::ProgramHeader64<LE>> =
+        source.table("the program headers", file.e_phoff.get(LE), count, limit)?;
+    for segment in segments {
+        let (offset, size) = (segment.p_offset.get(LE), segment.p_filesz.get(LE));
+        match segment.p_type.get(LE) {
+            elf::PT_LOAD => {
+                if offset.checked_add(size).is_none_or(|end| end > source.len()) {
+                    return Err(damaged(format!("a segment of {size} bytes lies beyond the end"), offset));
+                }
+                header.loads.push(Load { address: segment.p_vaddr.get(LE), offset, size });
+                if segment.p_flags.get(LE).0 & elf::PF_X.0 == 0 {
+                    header.constants.push((offset, size));
+                }
+            }
+            elf::PT_INTERP if size > 0 => {
+                let end = offset.saturating_add(size);
+                header.interpreter = Some(source.string("the interpreter", offset, end)?);
+            }
+            // Where the contents were split off into a debug file, the header stays behind with no size.
+            elf::PT_DYNAMIC if size > 0 => header.dynamic = Some((offset, size)),
+            _ => {}
+        }
+    }
+    Ok(header)
+}

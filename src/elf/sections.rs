@@ -1,0 +1,56 @@
+//! What only the section headers tell: the reference to GPU code, and where constants are.
+
+use object::LittleEndian as LE;
+use object::elf;
+
+use super::header::{FileType, Header};
+use super::{Source, damaged, kpack};
+use crate::error::Result;
+
+/// What the section headers say; nothing, where they were stripped.
+#[derive(Default)]
+pub(super) struct Sections {
+    pub kpack_refs: Vec<String>,
+    /// Offset and size of `.rodata*` and `.data*`; `None` where there are no section headers.
+    pub constants: Option<Vec<(u64, u64)>>,
+}
+
+type SectionHeader = elf::SectionHeader64<LE>;
+
+const MOST_BYTES: u64 = 8 << 20;
+const MOST_KPACK_BYTES: u64 = 64 << 10;
+
+pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
+    let table = &header.sections;
+    if table.offset == 0 || header.class == FileType::Other {
+        return Ok(Sections::default());
+    }
+    if usize::from(table.entry_size) != size_of::<SectionHeader>() {
+        return Err(damaged("section headers of an unknown size", 58));
+    }
+    // Counts that do not fit into the file header stand in the first section header.
+    let first = source.table::<SectionHeader>("the section headers", table.offset, 1, MOST_BYTES)?[0];
+    let count = if table.count == 0 { first.sh_size.get(LE) } else { table.count };
+    let names = if table.names == u32::from(elf::SHN_XINDEX.0) { first.sh_link.get(LE) } else { table.names };
+    let headers: Vec<SectionHeader> = source.table("the section headers", table.offset, count, MOST_BYTES)?;
+    let Some(names) = headers.get(names as usize) else {
+        return Err(damaged("the section names are missing", table.offset));
+    };
+    let names = source.read("the section names", names.sh_offset.get(LE), names.sh_size.get(LE), MOST_BYTES)?;
+
+    let mut kpack_refs = Vec::new();
+    let mut constants = Vec::new();
+    for section in headers.iter().filter(|section| section.sh_type.get(LE) == elf::SHT_PROGBITS) {
+        let name = names.get(section.sh_name.get(LE) as usize..).unwrap_or_default();
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        let (offset, size) = (section.sh_offset.get(LE), section.sh_size.get(LE));
+        if name == b".rocm_kpack_ref" {
+            let bytes = source.read("the kpack reference", offset, size, MOST_KPACK_BYTES)?;
+            let refs = kpack::refs(&bytes).ok_or_else(|| damaged("the kpack reference cannot be read", offset))?;
+            kpack_refs.extend(refs);
+        } else if name.starts_with(b".rodata") || name.starts_with(b".data") {
+            constants.push((offset, size));
+        }
+    }
+    Ok(Sections { kpack_refs, constants: Some(constants) })
+}

@@ -1,0 +1,78 @@
+//! Bounded reads at an offset, from a file or from memory.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use fs_err::File;
+use fs_err::os::unix::fs::FileExt as _;
+use object::pod::{Pod, slice_from_bytes};
+
+use super::damaged;
+use crate::error::Result;
+
+/// Where an ELF file's bytes come from. A file is never read whole.
+pub struct Source<'a> {
+    bytes: Bytes<'a>,
+    len: u64,
+}
+
+enum Bytes<'a> {
+    Memory(&'a [u8]),
+    File(File),
+}
+
+impl<'a> Source<'a> {
+    /// A file on disk.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        Ok(Self { bytes: Bytes::File(file), len })
+    }
+
+    /// Bytes in memory.
+    #[must_use]
+    pub fn memory(bytes: &'a [u8]) -> Self {
+        Self { bytes: Bytes::Memory(bytes), len: bytes.len() as u64 }
+    }
+
+    /// The size in bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// `size` bytes at `offset`; more than `limit`, or bytes that are not there, are damage to `what`.
+    pub(super) fn read(&self, what: &str, offset: u64, size: u64, limit: u64) -> Result<Cow<'a, [u8]>> {
+        if size > limit {
+            return Err(damaged(format!("{what} of {size} bytes; at most {limit} make sense"), offset));
+        }
+        if offset.checked_add(size).is_none_or(|end| end > self.len) {
+            return Err(damaged(format!("{what} lies beyond the end, at {} bytes", self.len), offset));
+        }
+        match &self.bytes {
+            Bytes::Memory(bytes) => Ok(Cow::Borrowed(&bytes[offset as usize..(offset + size) as usize])),
+            Bytes::File(file) => {
+                let mut buffer = vec![0; size as usize];
+                file.read_exact_at(&mut buffer, offset)?;
+                Ok(Cow::Owned(buffer))
+            }
+        }
+    }
+
+    /// A table of `count` entries at `offset`.
+    pub(super) fn table<T: Pod>(&self, what: &str, offset: u64, count: u64, limit: u64) -> Result<Vec<T>> {
+        let size = count.saturating_mul(size_of::<T>() as u64);
+        let bytes = self.read(what, offset, size, limit)?;
+        let (entries, _) = slice_from_bytes(&bytes, count as usize).map_err(|()| damaged(what, offset))?;
+        Ok(entries.to_vec())
+    }
+
+    /// The bytes at `offset` up to the next NUL, which must come before `end`.
+    pub(super) fn string(&self, what: &str, offset: u64, end: u64) -> Result<Vec<u8>> {
+        const LONGEST: u64 = 16 << 10;
+        let size = end.min(self.len).saturating_sub(offset).min(LONGEST);
+        let bytes = self.read(what, offset, size, LONGEST)?;
+        let len = bytes.iter().position(|byte| *byte == 0);
+        let len = len.ok_or_else(|| damaged(format!("{what} does not end"), offset))?;
+        Ok(bytes[..len].to_vec())
+    }
+}

@@ -1,0 +1,92 @@
+//! Constants that look like the name of a shared library: what a file may open with `dlopen`.
+//!
+//! A compiler may also build a short name out of immediate operands, and a program may compose one at run time; such
+//! names are not found here.
+
+use std::collections::BTreeSet;
+
+use super::{ElfFile, Source, damaged};
+use crate::error::Result;
+
+const CHUNK: u64 = 256 << 10;
+/// Longer constants are no file names.
+const LONGEST: usize = 4096;
+/// More names than this are no program's; it bounds what a hostile file can make us keep.
+const MOST: usize = 1 << 14;
+
+impl ElfFile {
+    /// The constants that look like a library's name, `lib….so` with or without a version, with the directories that
+    /// stand before it. A constant that ends in `.so.` is given as well: the version is put behind it at run time.
+    /// `source` must be the one that this was read from. Reads all constants of the file, piece by piece.
+    pub fn soname_constants(&self, source: &Source) -> Result<BTreeSet<Vec<u8>>> {
+        let total = self.constants.iter().fold(0, |total: u64, (_, size)| total.saturating_add(*size));
+        if total > source.len() {
+            // Overlapping ranges would have us read a large file thousands of times.
+            return Err(damaged(format!("{total} bytes of constants"), 0));
+        }
+        let mut names = BTreeSet::new();
+        for &(start, size) in &self.constants {
+            let (mut offset, end) = (start, start.saturating_add(size));
+            // The constant that the last piece ended in; cleared, and `long` set, when it grew too long to be a name.
+            let mut open: Vec<u8> = Vec::new();
+            let mut long = false;
+            while offset < end {
+                let count = CHUNK.min(end - offset);
+                let piece = source.read("the constants", offset, count, CHUNK)?;
+                let mut parts = piece.split(|byte| *byte == 0).peekable();
+                while let Some(part) = parts.next() {
+                    long |= open.len() + part.len() > LONGEST;
+                    if long {
+                        open.clear();
+                    } else {
+                        open.extend_from_slice(part);
+                    }
+                    if parts.peek().is_some() {
+                        if !long && is_soname(&open) {
+                            names.insert(open.clone());
+                        }
+                        open.clear();
+                        long = false;
+                    }
+                }
+                if names.len() > MOST {
+                    return Err(damaged(format!("more than {MOST} names of libraries"), offset));
+                }
+                offset += count;
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// Whether the last component is `lib….so`, `lib….so.` or `lib….so.<version>`.
+fn is_soname(text: &[u8]) -> bool {
+    let name = text.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let Some(rest) = name.strip_prefix(b"lib") else { return false };
+    let clean = |byte: &u8| byte.is_ascii_alphanumeric() || b"._+-".contains(byte);
+    if !name.iter().all(clean) || !text.iter().all(|byte| clean(byte) || b"/${}".contains(byte)) {
+        return false;
+    }
+    let Some(at) = rest.windows(3).rposition(|window| window == b".so") else { return false };
+    let version = &rest[at + 3..];
+    at > 0 && (version.is_empty() || (version[0] == b'.' && version.iter().all(|b| b.is_ascii_digit() || *b == b'.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_libraries_are_told_from_other_text() {
+        for name in
+            ["libhiprtc.so", "liba+b-c_d.so.1.2", "/opt/rocm/lib/libx.so.6", "libhiprtc-builtins.so.", "/liby.so"]
+        {
+            assert!(is_soname(name.as_bytes()), "{name}");
+        }
+        for name in
+            ["", "lib.so", "libx.s", "libx.sock", "no libx.so", "libx.so.%d", "xlib.so", "libx.so/y", "libx.so.1a"]
+        {
+            assert!(!is_soname(name.as_bytes()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The ELF files of both trees, each read once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use super::world::World;
+use crate::elf::{Elf, ElfFile, Source};
+use crate::error::{About as _, Error, Result};
+use crate::tree::show;
+
+/// What the loader would make of a file.
+#[derive(Clone)]
+pub(super) enum Seen {
+    Native(Rc<ElfFile>),
+    /// For another processor; ld.so passes over those.
+    Foreign,
+    NoElf,
+}
+
+pub(super) struct Files<'w, 'a> {
+    world: &'w World<'a>,
+    seen: BTreeMap<Vec<u8>, Seen>,
+    constants: BTreeMap<Vec<u8>, Rc<BTreeSet<Vec<u8>>>>,
+}
+
+impl<'w, 'a> Files<'w, 'a> {
+    pub fn new(world: &'w World<'a>) -> Self {
+        Self { world, seen: BTreeMap::new(), constants: BTreeMap::new() }
+    }
+
+    /// The file at a path of the system, which has been followed already.
+    pub fn read(&mut self, real: &[u8]) -> Result<Seen> {
+        if let Some(seen) = self.seen.get(real) {
+            return Ok(seen.clone());
+        }
+        let seen = match Elf::open(&self.on_disk(real)?)? {
+            Some(Elf::Native(file)) => Seen::Native(Rc::new(file)),
+            Some(Elf::Foreign { .. }) => Seen::Foreign,
+            None => Seen::NoElf,
+        };
+        self.seen.insert(real.to_vec(), seen.clone());
+        Ok(seen)
+    }
+
+    /// The names of libraries among the constants of a file.
+    pub fn constants(&mut self, real: &[u8], file: &ElfFile) -> Result<Rc<BTreeSet<Vec<u8>>>> {
+        if let Some(names) = self.constants.get(real) {
+            return Ok(Rc::clone(names));
+        }
+        let path = self.on_disk(real)?;
+        let names = Source::open(&path).and_then(|source| file.soname_constants(&source));
+        let names = Rc::new(names.about(path.display().to_string())?);
+        self.constants.insert(real.to_vec(), Rc::clone(&names));
+        Ok(names)
+    }
+
+    fn on_disk(&self, real: &[u8]) -> Result<PathBuf> {
+        self.world.on_disk(real).ok_or_else(|| Error::failure("the file is in neither tree").fact("path", show(real)))
+    }
+}

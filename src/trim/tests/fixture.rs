@@ -1,0 +1,157 @@
+//! Makes the two trees with the machine's compiler.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::digest::Sha256Digest;
+use crate::elf::testing::cc;
+use crate::error::Result;
+use crate::tree::{Entry, Listing, Node};
+use crate::trim::{Mounted, Request, Trimmed, trim};
+
+/// Two trees at `opt/llama` and `opt/rocm` of a temporary directory, and whatever a test puts in there.
+pub(super) struct Fixture {
+    dir: tempfile::TempDir,
+    root: PathBuf,
+}
+
+/// A file to be made by the compiler; the empty one is a library without a name that needs nothing.
+#[derive(Clone, Default)]
+pub(super) struct Made<'a> {
+    /// A program rather than a library.
+    pub program: bool,
+    pub soname: &'a str,
+    pub needs: &'a [&'a str],
+    pub runpath: &'a str,
+    pub rpath: &'a str,
+    /// Text constants.
+    pub names: &'a [&'a str],
+    pub kpack: &'a [&'a str],
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs_err::canonicalize(dir.path()).unwrap();
+        for tree in ["opt/llama/bin", "opt/rocm/lib"] {
+            fs_err::create_dir_all(root.join(tree)).unwrap();
+        }
+        Self { dir, root }
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.join("opt").join(path)
+    }
+
+    /// Compiles a file at `path`, such as `rocm/lib/libx.so.1`. What it needs does not have to be there.
+    pub fn make(&self, path: &str, made: &Made) -> &Self {
+        let mut arguments: Vec<String> = vec!["-Wl,-z,norelro".into()];
+        arguments.push(if made.program { "-Wl,-e,main".into() } else { "-shared".into() });
+        if !made.soname.is_empty() {
+            arguments.push(format!("-Wl,-soname,{}", made.soname));
+        }
+        for (tags, directories) in [("enable", made.runpath), ("disable", made.rpath)] {
+            if !directories.is_empty() {
+                arguments.push(format!("-Wl,--{tags}-new-dtags,-rpath,{directories}"));
+            }
+        }
+        arguments.extend(made.needs.iter().map(|name| self.stub(name)));
+        let mut code = String::from("int main(void) { return 0; }\n");
+        for (index, name) in made.names.iter().enumerate() {
+            writeln!(code, "const char name{index}[] = \"{name}\";").unwrap();
+        }
+        for (index, reference) in made.kpack.iter().enumerate() {
+            let section = "__attribute__((section(\".rocm_kpack_ref\")))";
+            writeln!(code, "{section} const char ref{index}[] = \"{reference}\";").unwrap();
+        }
+        if !made.program {
+            code = code.replace("main", "call");
+        }
+        cc(&self.path(path), &code, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        self
+    }
+
+    /// A library that only has a name: whoever is linked with it needs that name.
+    fn stub(&self, name: &str) -> String {
+        let path = self.dir.path().join("stubs").join(name);
+        if !path.exists() {
+            cc(&path, "", &["-shared", "-nostdlib", &format!("-Wl,-soname,{name}")]);
+        }
+        path.display().to_string()
+    }
+
+    pub fn library(&self, path: &str, needs: &[&str], runpath: &str) -> &Self {
+        let soname = path.rsplit('/').next().unwrap();
+        self.make(path, &Made { soname, needs, runpath, ..Made::default() })
+    }
+
+    /// The program `llama-server`.
+    pub fn server(&self, needs: &[&str]) -> &Self {
+        let runpath = "$ORIGIN/../lib";
+        self.make("llama/bin/llama-server", &Made { program: true, needs, runpath, ..Made::default() })
+    }
+
+    pub fn link(&self, path: &str, target: &str) -> &Self {
+        fs_err::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        symlink(target, self.path(path)).unwrap();
+        self
+    }
+
+    pub fn file(&self, path: &str) -> &Self {
+        fs_err::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        fs_err::write(self.path(path), path).unwrap();
+        self
+    }
+
+    /// Trims for gfx1151 with the trees at /opt/llama and /opt/rocm.
+    pub fn trim(&self) -> Result<Trimmed> {
+        self.trim_at("/opt/rocm", "/opt/llama")
+    }
+
+    /// Trims for gfx1151 with the trees said to be somewhere.
+    pub fn trim_at(&self, rocm: &str, llama: &str) -> Result<Trimmed> {
+        let (rocm_dir, llama_dir) = (self.path("rocm"), self.path("llama"));
+        let (rocm_listing, llama_listing) = (listing(&rocm_dir), listing(&llama_dir));
+        trim(&Request {
+            rocm: Mounted { dir: &rocm_dir, listing: &rocm_listing, prefix: rocm },
+            llama: Mounted { dir: &llama_dir, listing: &llama_listing, prefix: llama },
+            roots: &["llama-server".to_owned()],
+            target: &"gfx1151".parse().unwrap(),
+        })
+    }
+
+    /// The names of the ROCm files that are kept.
+    pub fn kept(&self) -> Vec<String> {
+        self.trim().unwrap().kept.keys().map(|path| String::from_utf8(path.clone()).unwrap()).collect()
+    }
+
+    /// The error, as it is shown.
+    pub fn refusal(&self) -> String {
+        self.trim().unwrap_err().to_string()
+    }
+}
+
+/// The listing of a directory.
+pub(super) fn listing(dir: &Path) -> Listing {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut entries = Vec::new();
+    let mut open = vec![dir.to_path_buf()];
+    while let Some(next) = open.pop() {
+        for entry in fs_err::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = fs_err::symlink_metadata(&path).unwrap();
+            let node = if meta.is_dir() {
+                open.push(path.clone());
+                Node::Directory
+            } else if meta.is_symlink() {
+                Node::Link { target: fs_err::read_link(&path).unwrap().as_os_str().as_bytes().to_vec() }
+            } else {
+                let digest = Sha256Digest::of(&fs_err::read(&path).unwrap());
+                Node::File { executable: meta.permissions().mode() & 0o100 != 0, size: meta.len(), digest }
+            };
+            entries.push(Entry { path: path.strip_prefix(dir).unwrap().as_os_str().as_bytes().to_vec(), node });
+        }
+    }
+    Listing::new(entries)
+}
