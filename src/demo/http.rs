@@ -30,7 +30,8 @@ pub use message::Incoming;
 use crate::error::{Error, Result};
 
 /// Everything but what RFC 3986 leaves alone, and the slash.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+pub(super) const IN_PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// Answers every request below a prefix.
 pub trait Handler: Send + Sync {
