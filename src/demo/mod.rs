@@ -3,6 +3,8 @@
 pub mod elf_maker;
 pub mod http;
 pub mod index;
+pub mod llama;
+pub mod llama_history;
 pub mod nightly;
 pub mod noise;
 mod rocm_libraries;
