@@ -1,6 +1,7 @@
 //! The embedded upstream: index pages, tarballs and git repositories made by code and served on loopback.
 
 pub mod elf_maker;
+pub mod git_http;
 pub mod http;
 pub mod index;
 pub mod llama;
