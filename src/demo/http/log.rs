@@ -1,0 +1,65 @@
+//! What was asked for, and what was sent.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::message::Incoming;
+
+/// One request that a server got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `GET`, `HEAD`, `POST`, ...
+    pub method: String,
+    /// Path and query as sent, percent-encoding included.
+    pub path: String,
+    /// The Range header.
+    pub range: Option<String>,
+    /// All headers; names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The status of the answer; 0 while there is none.
+    pub status: u16,
+    /// Body bytes sent so far.
+    pub bytes_sent: u64,
+}
+
+/// All requests in the order in which they came. A request is in it before any of its answer is sent.
+#[derive(Clone, Default)]
+pub(super) struct Log(Arc<Mutex<Vec<Request>>>);
+
+impl Log {
+    pub(super) fn snapshot(&self) -> Vec<Request> {
+        self.lock().clone()
+    }
+
+    pub(super) fn begin(&self, incoming: &Incoming) -> LogLine {
+        let mut requests = self.lock();
+        requests.push(Request {
+            method: incoming.method.clone(),
+            path: incoming.target.clone(),
+            range: incoming.header("range").map(str::to_owned),
+            headers: incoming.headers.clone(),
+            status: 0,
+            bytes_sent: 0,
+        });
+        LogLine { log: self.clone(), index: requests.len() - 1 }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Request>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The line of one request, filled in as its answer is sent.
+pub(super) struct LogLine {
+    log: Log,
+    index: usize,
+}
+
+impl LogLine {
+    pub(super) fn status(&self, status: u16) {
+        self.log.lock()[self.index].status = status;
+    }
+
+    pub(super) fn sent(&self, bytes: u64) {
+        self.log.lock()[self.index].bytes_sent += bytes;
+    }
+}

@@ -1,0 +1,181 @@
+//! The shared libraries of the demo's ROCm tree: who needs whom, and where each looks for what it needs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::elf_maker::Elf;
+use super::nightly::Nightly;
+use crate::error::{Error, Result};
+
+/// One shared library.
+pub(super) struct Library {
+    /// The directory it lies in.
+    pub directory: &'static str,
+    /// `libamdhip64.so.7`
+    pub soname: &'static str,
+    /// What follows the soname in the file name, e.g. `.13.0`; empty where the soname is the file name.
+    suffix: &'static str,
+    runpath: &'static str,
+    needed: &'static [&'static str],
+    source: &'static str,
+    /// Whether each nightly has another build of it.
+    varies: bool,
+}
+
+const SYSDEPS: &str = "lib/rocm_sysdeps/lib";
+const FROM_LIB: &str = "$ORIGIN:$ORIGIN/rocm_sysdeps/lib:$ORIGIN/host-math/lib";
+
+const fn library(soname: &'static str, suffix: &'static str, needed: &'static [&'static str]) -> Library {
+    Library { directory: "lib", soname, suffix, runpath: FROM_LIB, needed, source: "", varies: false }
+}
+
+const fn sysdep(soname: &'static str, needed: &'static [&'static str]) -> Library {
+    Library { directory: SYSDEPS, runpath: "$ORIGIN", ..library(soname, "", needed) }
+}
+
+/// In an order in which each comes after those that it needs.
+#[rustfmt::skip]
+pub(super) const LIBRARIES: &[Library] = &[
+    sysdep("librocm_sysdeps_z.so.1", &[]),
+    sysdep("librocm_sysdeps_zstd.so.1", &[]),
+    sysdep("librocm_sysdeps_elf.so.1", &["librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1"]),
+    sysdep("librocm_sysdeps_drm.so.2", &[]),
+    sysdep("librocm_sysdeps_drm_amdgpu.so.1", &["librocm_sysdeps_drm.so.2"]),
+    sysdep("librocm_sysdeps_numa.so.1", &[]),
+    Library {
+        directory: "lib/host-math/lib",
+        runpath: "$ORIGIN:$ORIGIN/../../rocm_sysdeps/lib",
+        ..library("librocm-openblas.so.0", "", &["librocm_sysdeps_numa.so.1"])
+    },
+    library("librocm_kpack.so.0", ".1.0", &["librocm_sysdeps_zstd.so.1"]),
+    library("librocprofiler-register.so.0", ".6.0", &[]),
+    library("libhsa-runtime64.so.1", ".18.0", &[
+        "librocm_sysdeps_elf.so.1", "librocm_sysdeps_drm.so.2", "librocm_sysdeps_drm_amdgpu.so.1", "librocm_sysdeps_numa.so.1",
+        "librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1", "librocprofiler-register.so.0",
+    ]),
+    Library {
+        source: include_str!("templates/rocm/amd_comgr.c"),
+        varies: true,
+        ..library("libamd_comgr.so.3", ".0", &["librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1"])
+    },
+    library("libhiprtc-builtins.so.7", ".0", &[]),
+    // Nobody has this one in DT_NEEDED.
+    Library { source: include_str!("templates/rocm/hiprtc.c"), ..library("libhiprtc.so.7", ".0", &["libamd_comgr.so.3"]) },
+    Library {
+        source: include_str!("templates/rocm/amdhip64.c"),
+        varies: true,
+        ..library("libamdhip64.so.7", "", &[
+            "libamd_comgr.so.3", "libhsa-runtime64.so.1", "librocprofiler-register.so.0", "librocm_kpack.so.0",
+        ])
+    },
+    library("libroctx64.so.4", ".1.0", &[]),
+    library("librocm_smi64.so.7", ".8.0", &["librocm_sysdeps_drm.so.2"]),
+    library("librocroller.so.1", ".0.0", &[]),
+    library("liborigami.so.1", ".0.0", &[]),
+    library("libtensilelite-host.so.1", ".0.0", &["libamdhip64.so.7"]),
+    Library {
+        source: include_str!("templates/rocm/hipblaslt.c"),
+        varies: true,
+        ..library("libhipblaslt.so.1", ".2", &[
+            "libamdhip64.so.7", "librocroller.so.1", "liborigami.so.1", "librocm-openblas.so.0", "libtensilelite-host.so.1",
+        ])
+    },
+    Library {
+        source: include_str!("templates/rocm/librocblas.c"),
+        varies: true,
+        ..library("librocblas.so.5", ".2", &[
+            "libamdhip64.so.7", "libhipblaslt.so.1", "libroctx64.so.4", "librocm_smi64.so.7",
+        ])
+    },
+    library("librocsolver.so.0", ".8.0", &["librocblas.so.5", "libamdhip64.so.7"]),
+    Library {
+        source: include_str!("templates/rocm/libhipblas.c"),
+        ..library("libhipblas.so.3", ".2", &["librocblas.so.5", "librocsolver.so.0"])
+    },
+    // What no llama.cpp asks for.
+    library("librocfft.so.0", ".1.40", &["libamdhip64.so.7"]),
+    library("librocsparse.so.1", ".1", &["libamdhip64.so.7"]),
+    library("libMIOpen.so.1", ".0", &["librocblas.so.5", "libhiprtc.so.7"]),
+    Library {
+        directory: "lib/rocprofiler-sdk/tools",
+        runpath: "$ORIGIN/../..:$ORIGIN/../../rocm_sysdeps/lib",
+        ..library("librocprofiler-tool.so.1", ".0", &["libhsa-runtime64.so.1"])
+    },
+];
+
+/// This one came in September 2026, and hand-kept lists broke.
+const NEWCOMER: (&str, u32) = ("libtensilelite-host.so.1", 20_260_901);
+
+impl Library {
+    /// `libamdhip64.so`
+    pub fn link_name(&self) -> &'static str {
+        self.soname.split_inclusive(".so").next().unwrap_or(self.soname)
+    }
+
+    /// `libamdhip64.so.7.13.60515`
+    pub fn file_name(&self, nightly: &Nightly) -> String {
+        if self.soname == "libamdhip64.so.7" {
+            return format!("libamdhip64.so.{}", hip_version(nightly));
+        }
+        format!("{}{}", self.soname, self.suffix)
+    }
+
+    /// The start of the C names in it: `amdhip64`.
+    fn identifier(&self) -> String {
+        let name = self.link_name().trim_start_matches("lib").trim_end_matches(".so");
+        name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
+    }
+}
+
+/// The version in the file name of libamdhip64: the soname has stayed at 7 while releases went on to 10.
+pub(super) fn hip_version(nightly: &Nightly) -> String {
+    let (major, minor) = nightly.major_minor();
+    let minor = if major > 7 { 20 + minor } else { minor };
+    format!("7.{minor}.{}", nightly.date() % 1_000_000)
+}
+
+/// What the C sources can know of the nightly.
+pub(super) fn defines(nightly: &Nightly) -> String {
+    format!(
+        "#define TARGET \"{}\"\n#define VERSION \"{}\"\n#define VERSION_NUMBER {}\n",
+        nightly.target,
+        nightly.version,
+        u64::from(nightly.major_minor().0) * 10_000_000 + u64::from(nightly.major_minor().1) * 100_000
+    )
+}
+
+/// Libraries with their bytes, by soname.
+pub(super) type Made = BTreeMap<&'static str, (&'static Library, Arc<[u8]>)>;
+
+/// All libraries of a nightly.
+pub(super) fn make_all(nightly: &Nightly) -> Result<Made> {
+    let is_there = |soname: &str| soname != NEWCOMER.0 || nightly.date() >= NEWCOMER.1;
+    let mut made = Made::new();
+    for library in LIBRARIES.iter().filter(|library| is_there(library.soname)) {
+        let mut needed = Vec::new();
+        let (mut externs, mut sum) = (String::new(), String::from("1"));
+        for soname in library.needed.iter().copied().filter(|soname| is_there(soname)) {
+            let (other, bytes) = made.get(soname).ok_or_else(|| Error::failure(format!("{soname} is not made yet")))?;
+            externs += &["extern int ", &other.identifier(), "_check(void);\n"].concat();
+            sum += &[" + ", &other.identifier(), "_check()"].concat();
+            needed.push((soname.to_owned(), Arc::clone(bytes)));
+        }
+        let identifier = library.identifier();
+        let mut source = if library.varies {
+            format!(
+                "{}const char {identifier}_build[] = \"{} {}\";\n",
+                defines(nightly),
+                nightly.version,
+                nightly.variation
+            )
+        } else {
+            format!("#define TARGET \"{}\"\n", nightly.target)
+        };
+        source +=
+            &[library.source, "\n", &externs, "int ", &identifier, "_check(void) { return ", &sum, "; }\n"].concat();
+        let elf =
+            Elf { soname: Some(library.soname.to_owned()), runpath: Some(library.runpath.to_owned()), source, needed };
+        made.insert(library.soname, (library, elf.make()?));
+    }
+    Ok(made)
+}

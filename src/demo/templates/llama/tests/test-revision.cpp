@@ -1,0 +1,5 @@
+#include "llama.h"
+
+int main() {
+    return llama_revision() > 0 ? 0 : 1;
+}
