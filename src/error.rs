@@ -149,8 +149,9 @@ impl Error {
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let parts = &self.0;
-        let facts: serde_json::Map<_, _> =
-            parts.facts.iter().map(|(label, value)| ((*label).to_owned(), value.as_str().into())).collect();
+        // A list, since a chain has the same label many times.
+        let facts: Vec<_> =
+            parts.facts.iter().map(|(label, value)| serde_json::json!({ "label": label, "value": value })).collect();
         serde_json::json!({
             "kind": parts.kind.name(),
             "exit_code": parts.kind as u8,
