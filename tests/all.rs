@@ -1,0 +1,15 @@
+//! Command tests: what a user types, and everything that the user sees, against the embedded upstream.
+//!
+//! One folder a capability; `support` holds the project and the upstream that they share. One crate, so that it is
+//! linked once.
+
+mod support;
+
+mod audit;
+mod command;
+mod fetch;
+mod hash;
+mod lock;
+mod manifest;
+mod realize;
+mod update;

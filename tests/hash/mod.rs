@@ -1,0 +1,78 @@
+//! `strixlock hash` against independent judges: coreutils, Nix, and another NAR library.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+use crate::support::Project;
+
+/// A tree with everything that is hard to write down.
+fn awkward() -> Project {
+    let project = Project::empty();
+    let tree = project.path("tree");
+    for directory in ["a/b/c", "empty", "a.b", "a-b"] {
+        std::fs::create_dir_all(tree.join(directory)).unwrap();
+    }
+    let names: [&[u8]; 12] =
+        [b"plain", b"a/b/c/deep", b"with space", b"tab\there", b"new\nline", b"back\\slash", b"-dash", b"\xff\xfe", b"a !", b"a/x", b"a.b/y", "é".as_bytes()];
+    for (index, name) in names.iter().enumerate() {
+        let path = tree.join(std::ffi::OsStr::from_bytes(name));
+        std::fs::write(&path, vec![index as u8; index * 1000]).unwrap();
+        if index % 3 == 0 {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+    symlink("plain", tree.join("link")).unwrap();
+    symlink("/nowhere -> \n\\", tree.join("li nk")).unwrap();
+    symlink("b", tree.join("a/to b")).unwrap();
+    project
+}
+
+#[test]
+fn the_tree_digest_is_what_find_sort_and_sha256sum_give() {
+    let project = awkward();
+    let ours = project.run(&["hash", "tree"]).code(0).stdout;
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let script = strixlock::report::TREE_DIGEST_SCRIPT;
+    assert!(readme.contains(script), "the README shows another recipe than the page");
+    let digest = |directory: &str| {
+        let output = Command::new("bash").arg("-c").arg(format!("{script}\ntree_digest {directory}")).current_dir(project.path("")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(ours, digest("tree"));
+    assert_eq!(project.run(&["hash", "tree/empty"]).code(0).stdout, digest("tree/empty"));
+    // The listing is the text whose digest this is.
+    let listing = project.command(&["hash", "tree", "--listing"]).output().unwrap().stdout;
+    assert_eq!(ours.trim(), strixlock::digest::Sha256Digest::of(&listing).to_string());
+}
+
+#[test]
+fn the_nar_hash_is_what_nix_and_another_library_give() {
+    let project = awkward();
+    let ours = project.run(&["hash", "--nar", "tree"]).code(0).stdout;
+    let mut hash = strixlock::digest::HashingWriter::new(std::io::sink());
+    std::io::copy(&mut nix_nar::Encoder::new(project.path("tree")).unwrap(), &mut hash).unwrap();
+    assert_eq!(ours.trim(), hash.finish().0.sri());
+    let nix = |form: &[&str]| {
+        let arguments = ["--extra-experimental-features", "nix-command", "hash", "path", "--type", "sha256"];
+        let output = Command::new("nix").args(arguments).args(form).arg(project.path("tree")).env("HOME", project.path("")).output();
+        let output = output.expect("nix is needed: scripts/test installs it");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(ours, nix(&[]));
+    assert_eq!(project.run(&["hash", "--nar", "--base32", "tree"]).code(0).stdout, nix(&["--base32"]));
+}
+
+#[test]
+fn what_is_no_tree_is_refused() {
+    let project = Project::empty();
+    project.write("file", "x");
+    project.run(&["hash", "file"]).code(1);
+    project.run(&["hash", "nothing"]).code(1);
+    std::fs::create_dir(project.path("tree")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(project.path("tree/socket")).unwrap();
+    let ran = project.run(&["hash", "tree"]).code(3);
+    assert!(ran.stderr.contains("`socket` is no directory, file or link"), "{}", ran.all());
+}

@@ -1,0 +1,96 @@
+//! Manifests: mistakes are shown at their line; `init` writes one that works.
+
+use crate::support::Project;
+
+fn refusal(text: &str) -> String {
+    let project = Project::empty();
+    project.write("manifests/strix.toml", text);
+    let ran = project.run(&["update"]);
+    assert_eq!(ran.code, 3, "{}", ran.all());
+    ran.stderr
+}
+
+#[test]
+fn mistakes_are_shown_where_they_are() {
+    insta::assert_snapshot!(refusal("[inputs.rocm]\ntype = \"rocm\"\ntarget = \"gfx1151\"\nverison = \"latest\"\n"), @r#"
+    error: manifests/strix.toml:4:1: unknown field `verison`
+      |
+    4 | verison = "latest"
+      | ^^^^^^^ did you mean `version`?
+    "#);
+    insta::assert_snapshot!(refusal("[inputs.rocm]\ntype = \"rocm\"\ntarget = \"gfx115\"\n\n[outputs.rocm]\ntype = \"rocm\"\ninput = \"rcm\"\n"), @r#"
+    error: manifests/strix.toml:7:9: there is no input `rcm`
+      |
+    7 | input = "rcm"
+      |         ^^^^^ did you mean `rocm`?
+    "#);
+}
+
+#[test]
+fn every_kind_of_mistake_has_a_message() {
+    let rocm = "[inputs.rocm]\ntype = \"rocm\"\n";
+    for (text, place, message) in [
+        ("inputs = 1\n".to_owned(), "1:10", "`inputs` must be a table"),
+        ("x = [\n".to_owned(), "", "this is not TOML"),
+        ("requires = \">=9\"\n".to_owned(), "1:12", "this manifest requires strixlock >=9"),
+        ("requires = \"soon\"\n".to_owned(), "1:12", "`requires` is not a version range"),
+        (rocm.to_owned(), "1:9", "the field `target` is missing"),
+        (format!("{rocm}target = 1151\n"), "3:10", "`target` must be a string"),
+        (format!("{rocm}target = \"GFX1151\"\n"), "3:10", "`GFX1151` is not a GPU target"),
+        (format!("{rocm}target = \"gfx1151\"\nversion = \"10\"\n"), "4:11", "`10` is not a ROCm version"),
+        (format!("{rocm}target = \"gfx1151\"\nversion = \">=x\"\n"), "4:11", "`>=x` is not a version range"),
+        (format!("{rocm}target = \"gfx1151\"\nchannel = \"nightlies\"\n"), "4:11", "unknown channel `nightlies`"),
+        (format!("{rocm}target = \"gfx1151\"\nsources = [\"here\"]\n"), "4:12", "this is not a URL"),
+        ("[inputs.x]\ntype = \"gti\"\n".to_owned(), "2:8", "unknown type of input `gti`"),
+        ("[inputs.X]\ntype = \"git\"\n".to_owned(), "1:9", "this cannot be a name"),
+        ("[inputs.x]\ntype = \"git\"\nurl = \"here\"\n".to_owned(), "3:7", "this is not the address of a git repository"),
+        ("[inputs.x]\ntype = \"git\"\nurl = \"https://a/b\"\ncommit = \"abc12\"\n".to_owned(), "4:10", "all of its 40"),
+        ("[inputs.x]\ntype = \"git\"\nurl = \"https://a/b\"\ntag = \"a\"\nbranch = \"b\"\n".to_owned(), "", "only one of"),
+        ("[outputs.llama]\ntype = \"llama\"\nbackend = \"cuda\"\n".to_owned(), "3:11", "unknown backend `cuda`"),
+        ("[outputs.llama]\ntype = \"llama\"\nprefix = \"opt\"\n".to_owned(), "3:10", "a prefix is a clean absolute path"),
+    ] {
+        let said = refusal(&text);
+        assert!(said.starts_with(&format!("error: manifests/strix.toml:{place}")), "{text}: {said}");
+        assert!(said.contains(message) && said.contains('^'), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_missing_manifest_says_how_to_get_one() {
+    let project = Project::empty();
+    let ran = project.run(&["update"]).code(9);
+    assert!(ran.stderr.contains("hint: `strixlock init` writes one"), "{}", ran.all());
+}
+
+#[test]
+fn init_writes_a_manifest_that_works() {
+    let project = Project::new();
+    let (index, git) = (project.index(), project.upstream().git_url());
+    project.run(&["init", "--source", &index, "--llama-url", &git]).code(0);
+    project.run(&["init"]).code(1);
+    project.run(&["update"]).code(0);
+    project.run(&["init", "--force", "--target", "gfx1201"]).code(0);
+    assert!(project.read("manifests/strix.toml").contains("target = \"gfx1201\""));
+    project.run(&["init", "--force", "--target", "strix"]).code(2);
+}
+
+#[test]
+fn init_takes_settings_from_a_toolbox_env() {
+    let project = Project::empty();
+    project.write(".toolbox.env", "GPU_TARGET=gfx1150\nexport ROCM_HOME='/opt/rocm'\nLLAMA_HOME=/srv/llama\nCOLOUR=red\n");
+    let ran = project.run(&["init", "--from", ".toolbox.env"]).code(0);
+    assert!(ran.stderr.contains("warning: .toolbox.env:4: nothing here is called `COLOUR`"), "{}", ran.all());
+    let manifest = project.read("manifests/strix.toml");
+    assert!(manifest.contains("target = \"gfx1150\"") && manifest.contains("prefix = \"/srv/llama\""), "{manifest}");
+    project.write(".toolbox.env", "ROCM_HOME=$(touch hacked)\n");
+    let ran = project.run(&["init", "--force", "--from", ".toolbox.env"]).code(3);
+    assert!(ran.stderr.starts_with("error: .toolbox.env:1: "), "{}", ran.all());
+    assert!(!project.path("hacked").exists());
+}
+
+#[test]
+fn the_manifest_in_the_repository_is_the_one_that_init_writes() {
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/strix.toml");
+    let written = strixlock::manifest::template(&strixlock::manifest::TemplateSettings::default());
+    assert_eq!(std::fs::read_to_string(here).unwrap(), written, "run `strixlock init --force`");
+}

@@ -1,0 +1,191 @@
+//! `strixlock realize`, `generations`, `switch`, `rollback`, `log`, `status`.
+
+use std::process::Command;
+
+use strixlock::demo::Upstream;
+
+use crate::support::Project;
+
+const FIRST: &str = "10.1.0a20260901";
+const SECOND: &str = "10.1.0a20260902";
+
+#[test]
+fn the_same_lock_gives_the_same_trees_anywhere() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let first = project.run(&["realize", "--json"]).code(0);
+    let mut other = Command::new("sh");
+    let command = project.command(&[]);
+    other.args(["-c", "umask 077; exec \"$0\" realize --json --jobs 1"]).arg(command.get_program());
+    other.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(project.path(""));
+    other.env("STRIXLOCK_STORE", project.store("at/another/depth")).env("TZ", "Asia/Tokyo").env("LC_ALL", "C.UTF-8");
+    other.env("CFLAGS", "-O0 -DHOST").env("SOURCE_DATE_EPOCH", "1").env("HOSTNAME", "elsewhere");
+    let second = project.finish(other.output().unwrap()).code(0);
+    for output in ["rocm", "llama", "runtime"] {
+        assert_eq!(first.tree(output), second.tree(output), "{output}");
+    }
+}
+
+#[test]
+fn a_lock_is_realized_with_every_index_and_git_host_unreachable() {
+    let mut project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let first = project.run(&["realize", "--json"]).code(0);
+    // Upstream goes away. What the store has is enough; a new store needs a mirror, which is not asked for any index.
+    let base = project.base().to_owned();
+    drop(project.upstream.take());
+    let again = project.run(&["realize", "--json"]).code(0);
+    assert_eq!(first.tree("runtime"), again.tree("runtime"));
+    let ran = project.run_in_store("new", &["realize"]).code(8);
+    assert!(ran.stderr.contains("cannot be reached") || ran.stderr.contains("cannot be used"), "{}", ran.all());
+
+    let mirror = Upstream::start(&project.directory.path().join("upstream")).unwrap();
+    project.write("strixlock.toml", &format!("mirrors = [{{ of = \"{base}\", at = \"{}\" }}]\n", mirror.server().url("/")));
+    let mirrored = project.run_in_store("new", &["realize", "--json"]).code(0);
+    for output in ["rocm", "llama", "runtime"] {
+        assert_eq!(first.tree(output), mirrored.tree(output), "{output}");
+    }
+    let log = mirror.server().log();
+    assert!(log.iter().all(|request| !request.path.ends_with('/')), "an index was asked: {log:?}");
+}
+
+#[test]
+fn nothing_but_the_lock_is_read() {
+    let project = Project::new();
+    project.rocm_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    std::fs::remove_dir_all(project.path("manifests")).unwrap();
+    std::fs::create_dir(project.path("manifests")).unwrap();
+    project.run(&["realize", "--lock", "lock/strix.lock"]).code(0);
+}
+
+#[test]
+fn the_plan_is_shown_before_anything_is_done() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run_in_store("first", &["update"]).code(0);
+    let ran = project.run(&["realize", "--dry-run"]).code(0);
+    let plan: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    let steps: Vec<(&str, &str, &str)> =
+        plan.iter().map(|words| { let at = words.iter().position(|word| matches!(*word, "input" | "output")).unwrap(); (words[0], words[at], words[at + 1]) }).collect();
+    assert_eq!(steps, [("fetch", "input", "llama-cpp"), ("fetch", "input", "rocm"), ("make", "output", "rocm"), ("make", "output", "llama"), ("make", "output", "runtime")]);
+    assert!(project.published("main").is_empty());
+    let json = project.run(&["realize", "runtime", "--dry-run", "--json"]).code(0).json();
+    assert!(json["bytes"].as_u64().unwrap() > 0);
+    let status = project.run(&["status", "--json"]).code(0).json();
+    assert_eq!(status["fresh"], true);
+}
+
+#[test]
+fn copies_are_plain_and_whole() {
+    let project = Project::new();
+    project.rocm_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let tree = project.run(&["realize", "rocm", "--to", "out", "--json"]).code(0).tree("rocm");
+    assert_eq!(project.run(&["hash", "out/rocm"]).code(0).stdout.trim(), tree);
+    let info = std::fs::metadata(project.path("out/rocm/.info/version")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&info.permissions());
+    assert_eq!(mode & 0o7777, 0o644);
+    assert_eq!(std::os::unix::fs::MetadataExt::mtime(&info), 315_532_800);
+    // There already: nothing to do. Something else there: refused, then replaced.
+    project.run(&["realize", "rocm", "--to", "out"]).code(0);
+    project.write("out/rocm/mine", "precious");
+    let ran = project.run(&["realize", "rocm", "--to", "out"]).code(1);
+    assert!(ran.stderr.contains("something else stands where the copy should go"), "{}", ran.all());
+    assert_eq!(project.read("out/rocm/mine"), "precious");
+    project.run(&["realize", "rocm", "--to", "out", "--force"]).code(0);
+    assert!(!project.path("out/rocm/mine").exists());
+    for mode in ["hardlink", "copy"] {
+        project.run(&["realize", "rocm", "--to", mode, "--link-mode", mode]).code(0);
+        assert_eq!(project.run(&["hash", &format!("{mode}/rocm")]).code(0).stdout.trim(), tree);
+    }
+}
+
+#[test]
+fn generations_are_switched_with_one_link() {
+    let project = Project::new();
+    project.rocm_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    let ran = project.run(&["realize"]).code(0);
+    assert!(ran.stdout.contains("generation 1 is current already"), "{}", ran.all());
+    project.rocm_manifest(SECOND);
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    assert_eq!(project.run(&["generations"]).code(0).stdout, "  1  rocm  10.1.0a20260901\n* 2  rocm  10.1.0a20260902\n");
+    let current = || std::fs::read_to_string(project.store("main").join("current/rocm/.info/version")).unwrap();
+    let newer = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
+    project.run(&["rollback"]).code(0);
+    assert_ne!(newer, std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap());
+    assert!(current().starts_with("10.1.0"));
+    let ran = project.run(&["rollback"]).code(9);
+    assert!(ran.stderr.contains("no generation older than 1"), "{}", ran.all());
+    project.run(&["switch", "2"]).code(0);
+    project.run(&["switch", "7"]).code(9);
+    // The lock of a generation brings it back.
+    let ran = project.run(&["realize", "--lock", project.store("main").join("generations/1/strix.lock").to_str().unwrap()]).code(0);
+    assert!(ran.stdout.contains("switched to generation 3"), "{}", ran.all());
+}
+
+#[test]
+fn a_sealed_output_that_comes_out_differently_is_told() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    project.run(&["realize", "--seal"]).code(0);
+    let lock = project.lock();
+    project.run(&["update"]).code(0);
+    assert_eq!(project.lock(), lock, "update keeps the seal");
+    project.run(&["realize"]).code(0);
+    let value: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let sealed = value["outputs"]["llama"]["tree"].as_str().unwrap();
+    let wrong = format!("sha256:{}", "0".repeat(64));
+    project.write("lock/strix.lock", &lock.replace(sealed, &wrong));
+    let ran = project.run_in_store("other", &["realize", "llama"]).code(6);
+    assert!(ran.stderr.contains("error: llama: the output is not the one that strix.lock was sealed with\n"), "{}", ran.all());
+    assert!(ran.stderr.contains(&wrong) && ran.stderr.contains(sealed), "{}", ran.all());
+}
+
+#[test]
+fn a_failing_build_shows_the_end_of_its_log() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    let broken = format!("{}\n[outputs.llama.cmake]\nCMAKE_CXX_FLAGS = \"--no-such-flag\"\n", project.read("manifests/strix.toml"));
+    project.write("manifests/strix.toml", &broken);
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["realize", "llama"]).code(1);
+    assert!(ran.stderr.contains("error: llama: `cmake -S /build/source` failed in the build"), "{}", ran.all());
+    assert!(ran.stderr.contains("--no-such-flag"), "{}", ran.all());
+    assert!(!project.published("main").iter().any(|name| name.starts_with("outputs/")));
+    project.run(&["log", "llama"]).code(9);
+}
+
+#[test]
+fn the_build_has_no_network_and_keeps_its_log() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    project.run(&["realize", "llama"]).code(0);
+    let log = project.run(&["log", "llama"]).code(0).stdout;
+    assert!(log.starts_with("$ cmake -S /build/source -B /build/out -G Ninja -D"), "{log}");
+    let mut sandbox = strixlock::sandbox::Sandbox { directory: "/tmp".into(), ..Default::default() };
+    sandbox.environment.insert("PATH".into(), "/usr/bin:/bin".into());
+    let mut said = Vec::new();
+    let script = "cat /proc/net/dev; env; ls /; id -u; hostname || cat /proc/sys/kernel/hostname; touch /usr/x || echo read-only";
+    sandbox.run(&["sh".into(), "-c".into(), script.into()], &mut said, &mut |_| {}).unwrap();
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("lo:") && said.lines().filter(|line| line.contains(": ") && line.contains("  0")).count() <= 1, "{said}");
+    assert!(said.contains("strixlock\n") && said.contains("read-only\n") && said.contains("\n1000\n"), "{said}");
+    assert!(!said.contains("HOME=") && !said.contains("\nhome\n") && !said.contains("\nroot\n"), "{said}");
+}
+
+#[test]
+fn unknown_outputs_are_named_with_those_there_are() {
+    let project = Project::new();
+    project.rocm_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["realize", "rock"]).code(2);
+    assert_eq!(ran.stderr, "error: the lock has no output `rock`\nhint: it has rocm\n");
+}

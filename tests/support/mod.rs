@@ -1,0 +1,167 @@
+//! A project with an upstream of its own, and commands run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use strixlock::demo::{Generation, Upstream};
+
+/// A temporary directory with `project/`, `stores/` and an embedded upstream.
+pub struct Project {
+    pub directory: tempfile::TempDir,
+    pub upstream: Option<Upstream>,
+    base: String,
+}
+
+/// What a command did: exit code, stdout and stderr, with everything that differs between runs replaced.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// All of it in one text, for snapshots.
+    pub fn all(&self) -> String {
+        let mut text = format!("exit code {}\n", self.code);
+        for (name, part) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !part.is_empty() {
+                text.push_str(&format!("--- {name}\n{part}"));
+            }
+        }
+        text
+    }
+
+    /// Fails the test unless the exit code is this one.
+    #[track_caller]
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}", self.all());
+        self
+    }
+
+    /// The JSON on stdout.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.all()))
+    }
+
+    /// The tree digest of a realized output in `--json`.
+    #[track_caller]
+    pub fn tree(&self, output: &str) -> String {
+        self.json()["outputs"][output]["tree"].as_str().unwrap_or_else(|| panic!("no {output}: {}", self.all())).to_owned()
+    }
+}
+
+impl Project {
+    /// A project without a manifest, beside the usual upstream.
+    pub fn new() -> Self {
+        Self::with(Upstream::start)
+    }
+
+    /// A project beside an upstream that has published nothing.
+    pub fn empty() -> Self {
+        Self::with(Upstream::start_empty)
+    }
+
+    fn with(start: impl Fn(&Path) -> strixlock::error::Result<Upstream>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let upstream = start(&directory.path().join("upstream")).unwrap();
+        std::fs::create_dir_all(directory.path().join("project/manifests")).unwrap();
+        let base = upstream.server().url("/");
+        Self { directory, upstream: Some(upstream), base }
+    }
+
+    pub fn upstream(&self) -> &Upstream {
+        self.upstream.as_ref().expect("the upstream was taken away")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join("project").join(name)
+    }
+
+    pub fn store(&self, name: &str) -> PathBuf {
+        self.directory.path().join("stores").join(name)
+    }
+
+    /// The address of the current index.
+    pub fn index(&self) -> String {
+        self.upstream().index_url(Generation::Streams)
+    }
+
+    /// The base of every address of the upstream.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> &Self {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub fn lock(&self) -> String {
+        self.read("lock/strix.lock")
+    }
+
+    /// A manifest with ROCm alone, at this version.
+    pub fn rocm_manifest(&self, version: &str) -> &Self {
+        let index = self.index();
+        self.write("manifests/strix.toml", &format!("{REQUIRES}{}", rocm_input(&index, version)))
+    }
+
+    /// A manifest with everything: ROCm at this version, llama.cpp's HEAD, and all outputs.
+    pub fn full_manifest(&self, version: &str) -> &Self {
+        let (index, git) = (self.index(), self.upstream().git_url());
+        let llama = format!("[inputs.llama-cpp]\ntype = \"git\"\nurl = \"{git}\"\n\n[outputs.llama]\ntype = \"llama\"\n\n[outputs.runtime]\ntype = \"runtime\"\n");
+        self.write("manifests/strix.toml", &format!("{REQUIRES}{}{llama}", rocm_input(&index, version)))
+    }
+
+    /// A command in the project, with the store `main` and no configuration but the project's.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_strixlock"));
+        command.args(arguments).current_dir(self.path("")).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("HOME", self.directory.path().join("home"));
+        command.env("STRIXLOCK_STORE", self.store("main"));
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.finish(self.command(arguments).output().unwrap())
+    }
+
+    pub fn run_in_store(&self, store: &str, arguments: &[&str]) -> Ran {
+        self.finish(self.command(arguments).env("STRIXLOCK_STORE", self.store(store)).output().unwrap())
+    }
+
+    pub fn finish(&self, output: Output) -> Ran {
+        let text = |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).unwrap();
+            text.replace(&self.base, "[UPSTREAM]/").replace(self.directory.path().to_str().unwrap(), "[DIR]")
+        };
+        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// What is in a store under a name outside `tmp/`: nothing, when nothing was published.
+    pub fn published(&self, store: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for place in ["downloads/sha256", "blobs", "trees", "outputs"] {
+            for entry in std::fs::read_dir(self.store(store).join(place)).into_iter().flatten() {
+                found.push(format!("{place}/{}", entry.unwrap().file_name().to_string_lossy()));
+            }
+        }
+        found
+    }
+}
+
+pub const REQUIRES: &str = "requires = \">=0.1\"\n\n";
+
+pub fn rocm_input(index: &str, version: &str) -> String {
+    format!(
+        "[inputs.rocm]\ntype = \"rocm\"\ntarget = \"gfx1151\"\nversion = \"{version}\"\nsources = [\"{index}\"]\n\n[outputs.rocm]\ntype = \"rocm\"\n\n"
+    )
+}

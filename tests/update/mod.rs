@@ -1,0 +1,237 @@
+//! `strixlock update`, `outdated` and `list`.
+
+use strixlock::demo::{Fault, Generation, Nightly};
+
+use crate::support::{Project, REQUIRES, rocm_input};
+
+const FIRST: &str = "10.1.0a20260901";
+const SECOND: &str = "10.1.0a20260902";
+
+fn tarball(version: &str) -> String {
+    format!("/rocm/core/tarball/therock-dist-linux-gfx1151-{version}.tar.gz")
+}
+
+#[test]
+fn the_second_update_leaves_the_lock_as_it_is() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    let first = project.run(&["update"]).code(0);
+    assert!(first.stdout.contains("rocm 10.1.0a20260901\n"), "{}", first.all());
+    let lock = project.lock();
+    for forbidden in [project.directory.path().to_str().unwrap(), env!("CARGO_PKG_VERSION")] {
+        assert!(!lock.contains(forbidden), "the lock holds {forbidden}");
+    }
+    let second = project.run(&["update"]).code(0);
+    assert_eq!(second.all(), "exit code 0\n--- stdout\nlock/strix.lock is up to date\n");
+    assert_eq!(project.lock(), lock);
+    project.run(&["update", "--locked"]).code(0);
+    project.run(&["--offline", "update"]).code(0);
+    assert_eq!(project.lock(), lock);
+}
+
+#[test]
+fn updating_one_input_leaves_the_bytes_of_the_others_alone() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let block = |lock: &str, from: &str, to: &str| lock[lock.find(from).unwrap()..lock.find(to).unwrap()].to_owned();
+    let (git, rocm) = (("\"llama-cpp\": {", "\"rocm\": {"), ("\"rocm\": {", "\"outputs\": {"));
+    let before = project.lock();
+    project.upstream().add_llama_commit().unwrap();
+    project.full_manifest(SECOND);
+    let ran = project.run(&["update", "rocm"]).code(0);
+    assert!(ran.stdout.contains("rocm 10.1.0a20260901 -> 10.1.0a20260902\n"), "{}", ran.all());
+    assert!(!ran.stdout.contains("llama-cpp"), "{}", ran.all());
+    let after = project.lock();
+    assert_eq!(block(&before, git.0, git.1), block(&after, git.0, git.1));
+    assert_ne!(block(&before, rocm.0, rocm.1), block(&after, rocm.0, rocm.1));
+    let ran = project.run(&["update"]).code(0);
+    assert!(ran.stdout.contains("1 new commit\n"), "{}", ran.all());
+    assert_eq!(block(&after, rocm.0, rocm.1), block(&project.lock(), rocm.0, rocm.1));
+}
+
+#[test]
+fn a_failing_input_leaves_the_lock_untouched_and_is_named() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let before = project.lock();
+    project.upstream().add_llama_commit().unwrap();
+    project.full_manifest(SECOND);
+    project.upstream().server().fault(&tarball(SECOND), Fault::status(403, usize::MAX));
+    insta::assert_snapshot!(project.run(&["update"]).all(), @r"
+    exit code 8
+    --- stderr
+    error: rocm: the server answered 403 Forbidden
+      url  [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260902.tar.gz
+    hint: credentials are read from ~/.netrc
+    ");
+    assert_eq!(project.lock(), before);
+}
+
+#[test]
+fn a_dry_run_and_locked_write_nothing() {
+    let project = Project::new();
+    project.rocm_manifest("latest");
+    let ran = project.run(&["update", "--dry-run"]).code(0);
+    assert_eq!(ran.stdout, "rocm 10.2.0a20261120\nlock/strix.lock would change\n");
+    let ran = project.run(&["update", "--locked"]).code(4);
+    assert!(ran.stderr.contains("the lock would change, and --locked forbids it"), "{}", ran.all());
+    assert!(!project.path("lock").exists());
+    assert!(project.published("main").is_empty());
+    assert!(project.upstream().server().log().iter().all(|request| !request.path.ends_with(".tar.gz")), "nothing is downloaded");
+}
+
+#[test]
+fn a_new_request_cannot_be_answered_offline() {
+    let project = Project::new();
+    project.rocm_manifest(FIRST);
+    let ran = project.run(&["--offline", "update"]).code(8);
+    assert!(ran.stderr.contains("--offline forbids the network"), "{}", ran.all());
+}
+
+#[test]
+fn a_file_that_upstream_replaced_is_noticed_and_taken_only_when_asked() {
+    let project = Project::new();
+    project.rocm_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let before = project.lock();
+    let other = Nightly { payload: 100_000, ..Nightly::new(FIRST).variation(1) };
+    project.upstream().publish(Generation::Streams, &other);
+    let ran = project.run(&["update"]).code(5);
+    assert!(ran.stderr.starts_with("error: rocm: upstream has another file under the locked name\n"), "{}", ran.all());
+    assert!(ran.stderr.contains("strixlock update rocm --accept-replaced"), "{}", ran.all());
+    assert_eq!(project.lock(), before);
+    project.run(&["update", "rocm", "--accept-replaced"]).code(0);
+    assert_ne!(project.lock(), before);
+}
+
+#[test]
+fn outdated_asks_and_writes_nothing() {
+    let project = Project::new();
+    project.rocm_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let before = project.lock();
+    assert_eq!(
+        project.run(&["outdated"]).code(0).stdout,
+        "input  locked           wanted           latest\nrocm   10.1.0a20260901  10.1.0a20260901  10.2.0a20261120\n"
+    );
+    let json = project.run(&["outdated", "--json"]).code(0).json();
+    assert_eq!(json["inputs"][0]["latest"], "10.2.0a20261120");
+    assert_eq!(project.lock(), before);
+}
+
+#[test]
+fn list_prints_urls_newest_first_and_fails_when_there_is_none() {
+    let project = Project::new();
+    let index = project.index();
+    let ran = project.run(&["list", "rocm", "--source", &index, "-c", "2"]).code(0);
+    assert_eq!(
+        ran.stdout,
+        "[UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz\n\
+         [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260902.tar.gz\n"
+    );
+    let bucket = format!("{}?list-type=2&prefix=v4/tarball/", project.upstream().bucket_url());
+    let ran = project.run(&["-q", "list", "rocm", "--source", &bucket]).code(0);
+    assert!(ran.stdout.contains("v4/tarball/therock-dist-linux-gfx1151-7.15.0a20260719.tar.gz"), "{}", ran.all());
+    let mirror = project.upstream().mirror_url();
+    project.run(&["list", "rocm", "--source", &mirror]).code(0);
+    project.run(&["list", "rocm", "--source", &index, "-t", "gfx1201"]).code(9);
+}
+
+#[test]
+fn a_source_that_fails_is_told_while_another_answers() {
+    let project = Project::new();
+    let (index, gone) = (project.index(), format!("{}gone/", project.base()));
+    let manifest = rocm_input(&index, FIRST).replace("sources = [", &format!("sources = [\"{gone}\", "));
+    project.write("manifests/strix.toml", &format!("{REQUIRES}{manifest}"));
+    let ran = project.run(&["update"]).code(0);
+    assert!(ran.stderr.contains("warning: rocm: [UPSTREAM]/gone/ gave no answer and may have newer builds"), "{}", ran.all());
+}
+
+#[test]
+fn a_page_that_is_no_index_is_an_error() {
+    let project = Project::empty();
+    let address = project.upstream().server();
+    address.put("/moved/", strixlock::demo::http::Resource::html("<html><title>We moved</title></html>"));
+    let index = address.url("/moved/");
+    project.write("manifests/strix.toml", &format!("{REQUIRES}{}", rocm_input(&index, "latest")));
+    insta::assert_snapshot!(project.run(&["update"]).all(), @r"
+    exit code 9
+    --- stderr
+    error: rocm: this page is not an index: it has neither AMD's `const files` nor links to files
+      url    [UPSTREAM]/moved/
+      title  We moved
+    hint: the index may have moved again: look for its new address and name it under `sources` in the manifest
+    ");
+    project.rocm_manifest("latest");
+    let ran = project.run(&["update"]).code(9);
+    assert!(ran.stderr.starts_with("error: rocm: the index is empty"), "{}", ran.all());
+}
+
+#[test]
+fn git_refs_are_resolved_by_name() {
+    let project = Project::new();
+    let git = project.upstream().git_url();
+    let history = project.upstream().llama().unwrap();
+    let manifest = |line: &str| format!("{REQUIRES}[inputs.source]\ntype = \"git\"\nurl = \"{git}\"\n{line}\n");
+    let old = &history.commits[2];
+    project.write("manifests/strix.toml", &manifest(&format!("commit = \"{old}\"")));
+    project.run(&["update"]).code(0);
+    assert!(project.lock().contains(&format!("\"commit\": \"{old}\"")));
+    project.write("manifests/strix.toml", &manifest("branch = \"master\""));
+    project.run(&["update"]).code(0);
+    assert!(project.lock().contains(&format!("\"commit\": \"{}\"", history.head())));
+    for (line, message) in [
+        ("branch = \"mastre\"", "the repository has no branch mastre"),
+        ("tag = \"b99999\"", "the repository has no tag b99999"),
+        ("commit = \"0123456789012345678901234567890123456789\"", "the repository does not have the commit"),
+    ] {
+        project.write("manifests/strix.toml", &manifest(line));
+        let ran = project.run(&["update"]).code(9);
+        assert!(ran.stderr.contains(message), "{}", ran.all());
+    }
+    project.write("manifests/strix.toml", &manifest("").replace(".git\"", "-nothing.git\""));
+    let ran = project.run(&["update"]).code(9);
+    assert!(ran.stderr.contains("error: source: there is no git repository at this address"), "{}", ran.all());
+}
+
+#[test]
+fn the_content_of_a_commit_is_its_raw_blobs() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    // The repository's .gitattributes asks for conversions; a checkout without attributes is what was committed.
+    let clone = project.path("clone");
+    let git = |arguments: &[&str]| {
+        let status = std::process::Command::new("git").args(arguments).current_dir(project.path("")).status().unwrap();
+        assert!(status.success(), "{arguments:?}");
+    };
+    let url = project.upstream().git_url();
+    git(&["clone", "--quiet", "--no-checkout", &url, "clone"]);
+    std::fs::write(clone.join(".git/info/attributes"), "* -text -eol -export-subst -filter\n").unwrap();
+    git(&["-C", "clone", "checkout", "--quiet", "HEAD"]);
+    std::fs::remove_dir_all(clone.join(".git")).unwrap();
+    let digest = project.run(&["hash", "clone"]).code(0).stdout;
+    assert!(project.lock().contains(&format!("\"digest\": \"{}\"", digest.trim())), "{digest} {}", project.lock());
+}
+
+#[test]
+fn a_file_by_url_is_pinned() {
+    let project = Project::empty();
+    let server = project.upstream().server();
+    server.put("/data.bin", &b"some bytes"[..]);
+    let url = server.url("/data.bin");
+    project.write("manifests/strix.toml", &format!("{REQUIRES}[inputs.data]\ntype = \"file\"\nurl = \"{url}\"\n"));
+    project.run(&["update"]).code(0);
+    let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
+    let pin = &lock["inputs"]["data"]["locked"];
+    assert_eq!(pin["size"], 10);
+    assert_eq!(pin["sha256"], strixlock::digest::Sha256Digest::of(b"some bytes").to_string());
+    let before = project.lock();
+    project.run(&["update"]).code(0);
+    assert_eq!(project.lock(), before);
+    server.put("/data.bin", &b"same size!"[..]);
+    project.run(&["update", "data"]).code(0);
+    assert_ne!(project.lock(), before);
+}
