@@ -4,8 +4,6 @@
 
 use std::fmt::Write as _;
 
-use crate::digest::Sha256Digest;
-
 /// One file in an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -15,6 +13,9 @@ pub struct Listed {
     pub mtime: i64,
     /// Size in bytes. Only the bucket shows it.
     pub size: u64,
+    /// The ETag without quotes. Only the bucket shows it: the digest of digests and the number of parts of a large
+    /// upload, an MD5 of nothing.
+    pub etag: String,
 }
 
 /// The page of all three generations: the names stand only in a script line, in lexical order.
@@ -92,16 +93,13 @@ pub fn bucket(name: &str, entries: &[Listed], query: &BucketQuery) -> Option<Str
     let count = sorted.len();
     let _ =
         write!(text, "<KeyCount>{count}</KeyCount><MaxKeys>{max_keys}</MaxKeys><IsTruncated>{truncated}</IsTruncated>");
-    for Listed { name, mtime, size } in sorted {
+    for Listed { name, mtime, size, etag } in sorted {
         let time = timestamp(*mtime).strftime("%Y-%m-%dT%H:%M:%S.000Z");
-        // The ETag of an upload in parts: a digest of digests and the number of parts, an MD5 of nothing.
-        let etag = &Sha256Digest::of(name.as_bytes()).hex()[..32];
         let _ = write!(
             text,
-            "<Contents><Key>{}</Key><LastModified>{time}</LastModified><ETag>&quot;{etag}-{}&quot;</ETag>\
+            "<Contents><Key>{}</Key><LastModified>{time}</LastModified><ETag>&quot;{etag}&quot;</ETag>\
              <Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>",
-            escape(name),
-            size / (8 << 20) + 1
+            escape(name)
         );
     }
     Some(text + "</ListBucketResult>")
@@ -138,7 +136,7 @@ mod tests {
     fn entries() -> Vec<Listed> {
         ["b-10.1.0a20260811+bkc.20260814.tar.gz", "a-7.9.0a20251001.tar.gz", "c&<d>"]
             .into_iter()
-            .map(|name| Listed { name: name.to_owned(), mtime: 1_789_528_424, size: 9 << 20 })
+            .map(|name| Listed { name: name.to_owned(), mtime: 1_789_528_424, size: 9 << 20, etag: "abc-2".to_owned() })
             .collect()
     }
 
@@ -183,7 +181,7 @@ mod tests {
             one.contains("<KeyCount>1</KeyCount>")
                 && one.contains("<LastModified>2026-09-16T03:13:44.000Z</LastModified>")
         );
-        assert!(one.contains("<Size>9437184</Size>") && one.contains("-2&quot;</ETag>"), "{one}");
+        assert!(one.contains("<Size>9437184</Size>") && one.contains("<ETag>&quot;abc-2&quot;</ETag>"), "{one}");
         for token in ["x", "1+0/=", "1+zz/=", "1+ff/=", "1+é/="] {
             let query = BucketQuery { continuation_token: Some(token.to_owned()), ..BucketQuery::default() };
             assert_eq!(bucket("nightlies", &entries(), &query), None, "{token}");

@@ -42,6 +42,11 @@ pub fn commit_history(directory: &Path, count: usize) -> Result<History> {
     Ok(History { commits: commits(&repository)? })
 }
 
+/// The commits of `master` in a repository.
+pub fn history(directory: &Path) -> Result<History> {
+    Ok(History { commits: commits(&Repository::open(directory).map_err(failed)?)? })
+}
+
 /// One more commit on `master`; its id.
 pub fn add_commit(directory: &Path) -> Result<String> {
     Ok(commit_next(&Repository::open(directory).map_err(failed)?)?.to_string())

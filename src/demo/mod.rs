@@ -1,4 +1,20 @@
 //! The embedded upstream: index pages, tarballs and git repositories made by code and served on loopback.
+//!
+//! `strixlock demo` shows the whole tool with it, without a network and in seconds, and the integration tests run against it.
+//! Nothing in it is pretended further than it has to be: servers frame (and misframe) real HTTP, tarballs hold ELF files
+//! that run, git speaks its own protocol, and the sources build with CMake.
+//!
+//! * [`http`]: the server, its log and its faults
+//! * [`index`]: index pages of all generations
+//! * [`nightly`], [`rocm_tree`], [`elf_maker`], [`noise`]: tarballs shaped like ROCm nightlies
+//! * [`llama`], [`llama_history`]: sources shaped like llama.cpp, and their git history
+//! * [`git_http`]: git repositories over HTTP
+//! * [`Upstream`]: all of it together
+//!
+//! It needs `cc`, and for builds `cmake` and `ninja`. Everything is made from templates and numbers, and comes out the same
+//! again on the same machine; commit ids are the same on all machines.
+//!
+//! It never makes a connection itself, and nothing outside tests and the `demo` command uses it.
 
 pub mod elf_maker;
 pub mod git_http;
@@ -10,3 +26,8 @@ pub mod nightly;
 pub mod noise;
 mod rocm_libraries;
 pub mod rocm_tree;
+mod upstream;
+
+pub use http::{Fault, Server};
+pub use nightly::Nightly;
+pub use upstream::{Generation, Upstream};

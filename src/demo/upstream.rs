@@ -1,0 +1,430 @@
+//! The whole of upstream on one loopback server: three generations of index, the bucket, a mirror, and llama.cpp's git.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::git_http::GitHttp;
+use super::http::{Content, Incoming, Maker, Resource, Response, Server};
+use super::index::{self, BucketQuery, Listed};
+use super::llama_history::{self, History};
+use super::nightly::Nightly;
+use crate::digest::Sha256Digest;
+use crate::error::Result;
+
+const BUCKET: &str = "/therock-nightly-tarball/";
+const BUCKET_PREFIX_OF_SECOND: &str = "v4/tarball/";
+const MIRROR: &str = "/mirror/";
+const LLAMA: &str = "/ggml-org/llama.cpp.git";
+
+/// Where nightlies were published at different times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Generation {
+    /// A tarball per GPU family; frozen in June 2026.
+    PerFamily,
+    /// The multi-arch pipeline; frozen in August 2026.
+    MultiArch,
+    /// The streams of today.
+    Streams,
+}
+
+impl Generation {
+    /// All of them, oldest first.
+    pub const ALL: [Self; 3] = [Self::PerFamily, Self::MultiArch, Self::Streams];
+
+    /// The path of the index page.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::PerFamily => "/tarball/",
+            Self::MultiArch => "/tarball-multi-arch/",
+            Self::Streams => "/rocm/core/tarball/",
+        }
+    }
+
+    /// Where in the bucket the files are, if they are.
+    fn bucket_prefix(self) -> Option<&'static str> {
+        match self {
+            Self::PerFamily => Some(""),
+            Self::MultiArch => Some(BUCKET_PREFIX_OF_SECOND),
+            Self::Streams => None,
+        }
+    }
+}
+
+/// What stands in the indices: a nightly, or a name without a file behind it.
+struct Published {
+    generation: Generation,
+    name: String,
+    mtime: i64,
+    etag: String,
+    make: Option<Maker>,
+    /// Only the mirror has it still.
+    withdrawn: bool,
+}
+
+impl Published {
+    /// Making the file is the only way to know its size.
+    fn listed(&self, name: String) -> Result<Listed> {
+        let size = match &self.make {
+            Some(make) => fs_err::metadata(make()?)?.len(),
+            None => 1_700_000_000,
+        };
+        Ok(Listed { name, mtime: self.mtime, size, etag: self.etag.clone() })
+    }
+}
+
+type Shelf = Arc<Mutex<Vec<Published>>>;
+
+/// The embedded upstream. It ends when it is dropped; its directory stays.
+pub struct Upstream {
+    server: Server,
+    directory: PathBuf,
+    shelf: Shelf,
+}
+
+impl Upstream {
+    /// Starts an upstream with a few nightlies in each generation and some commits of llama.cpp. What it makes goes into
+    /// the directory, and is found there again by the next one. Tarballs are made when somebody asks for them.
+    pub fn start(directory: &Path) -> Result<Self> {
+        let upstream = Self::start_empty(directory)?;
+        for (generation, version) in [
+            (Generation::PerFamily, "7.12.0a20260308"),
+            (Generation::PerFamily, "7.13.0a20260515"),
+            (Generation::MultiArch, "7.15.0a20260719"),
+            (Generation::Streams, "10.1.0a20260827+bkc.20260830"),
+            (Generation::Streams, "10.1.0a20260901"),
+            (Generation::Streams, "10.1.0a20260902"),
+            (Generation::Streams, "10.2.0a20261120"),
+        ] {
+            upstream.publish(generation, &Nightly::new(version));
+        }
+        for (generation, day, versions) in [
+            (Generation::PerFamily, 1_781_200_000, ["7.9.0rc20251001", "7.14.0a20260611"]),
+            (Generation::MultiArch, 1_787_300_000, ["7.14.0a20260608", "10.1.0a20260821"]),
+            (Generation::Streams, 1_795_200_000, ["10.1.0a20260823", "10.2.0a20261121"]),
+        ] {
+            // Names that a careless picker takes for the newest build.
+            for family in
+                ["linux-gfx1151-tests", "linux-multiarch", "linux-gfx110X-all", "linux-gfx1150", "windows-gfx1151"]
+            {
+                for version in versions {
+                    upstream.announce(generation, &format!("therock-dist-{family}-{version}.tar.gz"), day);
+                }
+            }
+            upstream.announce(
+                generation,
+                &format!("therock-dist-linux-gfx1151-{}.tar.gz", versions[0]),
+                day - 9_000_000,
+            );
+        }
+        Ok(upstream)
+    }
+
+    /// Starts an upstream without any nightly; its index pages are there and empty.
+    pub fn start_empty(directory: &Path) -> Result<Self> {
+        fs_err::create_dir_all(directory)?;
+        let upstream = Self { server: Server::start()?, directory: directory.to_owned(), shelf: Shelf::default() };
+        if !upstream.llama_repository().exists() {
+            llama_history::commit_history(&upstream.llama_repository(), 8)?;
+        }
+        upstream.server.handle(&format!("{LLAMA}/"), GitHttp::new(LLAMA, &upstream.llama_repository()));
+        let shelf = Arc::clone(&upstream.shelf);
+        upstream.server.handle(BUCKET, move |incoming: &Incoming| list_bucket(&shelf, incoming));
+        let shelf = Arc::clone(&upstream.shelf);
+        upstream.server.handle(MIRROR, move |incoming: &Incoming| list_mirror(&shelf, incoming));
+        for generation in Generation::ALL {
+            upstream.refresh(generation);
+        }
+        Ok(upstream)
+    }
+
+    /// The server, for its log, its faults, and to serve more.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Publishes a nightly. One of the same name in that generation is replaced, as upstream is not supposed to do.
+    pub fn publish(&self, generation: Generation, nightly: &Nightly) {
+        let (directory, nightly) = (self.shelf_of(nightly), nightly.clone());
+        let (name, mtime) = (nightly.file_name(), nightly.mtime);
+        let etag = Sha256Digest::of(format!("{nightly:?}").as_bytes()).hex()[..32].to_owned() + "-235";
+        let known = Mutex::new(None);
+        let make: Maker = Arc::new(move || {
+            // Held while making, so that two requests do not make the file twice.
+            let mut known = lock(&known);
+            if let Some(path) = &*known {
+                return Ok(PathBuf::clone(path));
+            }
+            fs_err::create_dir_all(&directory)?;
+            let path = nightly.write(&directory)?;
+            Ok(known.insert(path).clone())
+        });
+        for path in paths(generation, &name) {
+            let resource = Resource::new(Content::Made(Arc::clone(&make))).content_type("application/x-gzip");
+            self.server.put(&path, resource.etag(&format!("\"{etag}\"")));
+        }
+        self.shelve(Published { generation, name, mtime, etag, make: Some(make), withdrawn: false });
+    }
+
+    /// Puts a name into the indices of a generation, without a file: asking for it gives 404.
+    pub fn announce(&self, generation: Generation, name: &str, mtime: i64) {
+        let etag = String::from("0123456789abcdef0123456789abcdef-203");
+        self.shelve(Published { generation, name: name.to_owned(), mtime, etag, make: None, withdrawn: false });
+    }
+
+    /// Takes a file and its name away, as upstream does after some months. The mirror keeps it.
+    pub fn withdraw(&self, generation: Generation, name: &str) {
+        for published in lock(&self.shelf).iter_mut() {
+            published.withdrawn |= published.generation == generation && published.name == name;
+        }
+        for path in paths(generation, name).iter().filter(|path| !path.starts_with(MIRROR)) {
+            self.server.remove(path);
+        }
+        self.refresh(generation);
+    }
+
+    /// The file of a nightly, made now if it was not yet.
+    pub fn tarball(&self, nightly: &Nightly) -> Result<PathBuf> {
+        let directory = self.shelf_of(nightly);
+        fs_err::create_dir_all(&directory)?;
+        nightly.write(&directory)
+    }
+
+    /// The index page of a generation; names in it are relative to this.
+    #[must_use]
+    pub fn index_url(&self, generation: Generation) -> String {
+        self.server.url(generation.path())
+    }
+
+    /// The bucket that lists the first two generations as XML: `?list-type=2&prefix=...`
+    #[must_use]
+    pub fn bucket_url(&self) -> String {
+        self.server.url(BUCKET)
+    }
+
+    /// A mirror of all generations, with a plain list of links.
+    #[must_use]
+    pub fn mirror_url(&self) -> String {
+        self.server.url(MIRROR)
+    }
+
+    /// The URL of one nightly.
+    #[must_use]
+    pub fn tarball_url(&self, generation: Generation, nightly: &Nightly) -> String {
+        self.server.url(&format!("{}{}", generation.path(), nightly.file_name()))
+    }
+
+    /// The repository of llama.cpp.
+    #[must_use]
+    pub fn git_url(&self) -> String {
+        self.server.url(LLAMA)
+    }
+
+    /// The directory of the repository of llama.cpp.
+    #[must_use]
+    pub fn llama_repository(&self) -> PathBuf {
+        self.directory.join("llama.cpp.git")
+    }
+
+    /// The commits of llama.cpp's `master`.
+    pub fn llama(&self) -> Result<History> {
+        llama_history::history(&self.llama_repository())
+    }
+
+    /// One more commit on llama.cpp's `master`; its id.
+    pub fn add_llama_commit(&self) -> Result<String> {
+        llama_history::add_commit(&self.llama_repository())
+    }
+
+    /// A directory for what has this very content: other content under the same name goes elsewhere.
+    fn shelf_of(&self, nightly: &Nightly) -> PathBuf {
+        let key = Sha256Digest::of(format!("{nightly:?}").as_bytes()).hex();
+        self.directory.join("nightlies").join(&key[..16])
+    }
+
+    fn shelve(&self, new: Published) {
+        let generation = new.generation;
+        let mut all = lock(&self.shelf);
+        all.retain(|old| old.generation != generation || old.name != new.name);
+        all.push(new);
+        drop(all);
+        self.refresh(generation);
+    }
+
+    fn refresh(&self, generation: Generation) {
+        let all = lock(&self.shelf);
+        let here = all.iter().filter(|published| published.generation == generation && !published.withdrawn);
+        let listed: Vec<_> = here
+            .map(|Published { name, mtime, etag, .. }| Listed {
+                name: name.clone(),
+                mtime: *mtime,
+                size: 0,
+                etag: etag.clone(),
+            })
+            .collect();
+        drop(all);
+        let page = index::page(&listed);
+        for name in ["", "index.html"] {
+            self.server.put(&format!("{}{name}", generation.path()), Resource::html(page.as_str()));
+        }
+    }
+}
+
+/// Every path at which a file of a generation is served.
+fn paths(generation: Generation, name: &str) -> Vec<String> {
+    let mut paths = vec![format!("{}{name}", generation.path()), format!("{MIRROR}{name}")];
+    paths.extend(generation.bucket_prefix().map(|prefix| format!("{BUCKET}{prefix}{name}")));
+    paths
+}
+
+fn list_bucket(shelf: &Shelf, incoming: &Incoming) -> Response {
+    if incoming.path != BUCKET {
+        return xml(404, "<Error><Code>NoSuchKey</Code></Error>".to_owned());
+    }
+    let query = BucketQuery {
+        prefix: incoming.parameter("prefix").unwrap_or_default(),
+        continuation_token: incoming.parameter("continuation-token"),
+        max_keys: incoming.parameter("max-keys").and_then(|number| number.parse().ok()),
+    };
+    let listed = listing(shelf, |published| {
+        let prefix = published.generation.bucket_prefix().filter(|_| !published.withdrawn)?;
+        let key = format!("{prefix}{}", published.name);
+        // Others need not be made to be left out.
+        key.starts_with(&query.prefix).then_some(key)
+    });
+    match listed.map(|listed| index::bucket("therock-nightly-tarball", &listed, &query)) {
+        Ok(Some(text)) => xml(200, text),
+        Ok(None) => xml(400, "<Error><Code>InvalidArgument</Code></Error>".to_owned()),
+        Err(error) => Response::text(500, format!("{error}\n")),
+    }
+}
+
+fn list_mirror(shelf: &Shelf, incoming: &Incoming) -> Response {
+    if incoming.path != MIRROR {
+        return Response::text(404, "not found\n");
+    }
+    let listed = listing(shelf, |published| published.make.is_some().then(|| published.name.clone()));
+    match listed {
+        Ok(mut listed) => {
+            // The same nightly may have been published in two places.
+            listed.sort_by(|a, b| a.name.cmp(&b.name));
+            listed.dedup_by(|a, b| a.name == b.name);
+            let mut response = Response::text(200, index::links(MIRROR, &listed));
+            response.headers = vec![("Content-Type".to_owned(), "text/html".to_owned())];
+            response
+        }
+        Err(error) => Response::text(500, format!("{error}\n")),
+    }
+}
+
+/// What is on the shelf under the name that `name` gives it, with sizes.
+fn listing(shelf: &Shelf, name: impl Fn(&Published) -> Option<String>) -> Result<Vec<Listed>> {
+    let shelf = lock(shelf);
+    shelf.iter().filter_map(|published| Some(published.listed(name(published)?))).collect()
+}
+
+fn xml(status: u16, text: String) -> Response {
+    let mut response = Response::text(status, text);
+    response.headers = vec![("Content-Type".to_owned(), "application/xml".to_owned())];
+    response
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Status and body of a GET.
+    fn get(upstream: &Upstream, url: &str) -> (u16, Vec<u8>) {
+        let url = url::Url::parse(url).unwrap();
+        let mut stream = TcpStream::connect(upstream.server().address()).unwrap();
+        let target = url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        write!(stream, "GET {target} HTTP/1.1\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let status = std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap();
+        (status, answer.split_off(end))
+    }
+
+    fn text(upstream: &Upstream, url: &str) -> String {
+        let (status, body) = get(upstream, url);
+        assert_eq!(status, 200, "{url}");
+        String::from_utf8(body).unwrap()
+    }
+
+    #[test]
+    fn nightlies_are_in_the_indices_and_behind_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let begun = Instant::now();
+        let upstream = Upstream::start(directory.path()).unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        let page = text(&upstream, &upstream.index_url(Generation::Streams));
+        for name in ["gfx1151-10.2.0a20261120", "gfx1151-tests-10.2.0a20261121", "gfx1151-10.1.0a20260827+bkc.20260830"]
+        {
+            assert!(page.contains(&format!("{{\"name\": \"therock-dist-linux-{name}.tar.gz\", \"mtime\": ")), "{name}");
+        }
+        let nightly = Nightly::new("10.1.0a20260827+bkc.20260830");
+        let url = upstream.tarball_url(Generation::Streams, &nightly);
+        assert!(url.ends_with("-10.1.0a20260827%2Bbkc.20260830.tar.gz"), "{url}");
+        assert!(get(&upstream, &url).1 == fs_err::read(upstream.tarball(&nightly).unwrap()).unwrap());
+        let announced =
+            format!("{}therock-dist-linux-multiarch-10.2.0a20261121.tar.gz", upstream.index_url(Generation::Streams));
+        assert_eq!(get(&upstream, &announced).0, 404);
+    }
+
+    #[test]
+    fn the_bucket_and_the_mirror_know_sizes() {
+        let directory = tempfile::tempdir().unwrap();
+        let upstream = Upstream::start(directory.path()).unwrap();
+        let prefix = "v4/tarball/therock-dist-linux-gfx1151-7";
+        let list = text(&upstream, &format!("{}?list-type=2&prefix={prefix}", upstream.bucket_url()));
+        let size = fs_err::metadata(upstream.tarball(&Nightly::new("7.15.0a20260719")).unwrap()).unwrap().len();
+        assert!(list.contains("<Key>v4/tarball/therock-dist-linux-gfx1151-7.15.0a20260719.tar.gz</Key>"), "{list}");
+        assert!(list.contains(&format!("<Size>{size}</Size>")), "{list}");
+        let file = format!("{}v4/tarball/therock-dist-linux-gfx1151-7.15.0a20260719.tar.gz", upstream.bucket_url());
+        assert_eq!(get(&upstream, &file).1.len() as u64, size);
+        assert_eq!(get(&upstream, &format!("{}?list-type=2&continuation-token=x", upstream.bucket_url())).0, 400);
+        assert_eq!(get(&upstream, &format!("{}none", upstream.bucket_url())).0, 404);
+        let links = text(&upstream, &upstream.mirror_url());
+        assert!(links.contains("<a href=\"therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz\">"), "{links}");
+        assert!(!links.contains("-tests-"));
+    }
+
+    #[test]
+    fn upstream_goes_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let upstream = Upstream::start_empty(directory.path()).unwrap();
+        assert!(text(&upstream, &upstream.index_url(Generation::Streams)).contains("const files = [];"));
+        let nightly = Nightly::new("10.2.0a20261121");
+        upstream.publish(Generation::Streams, &nightly);
+        let url = upstream.tarball_url(Generation::Streams, &nightly);
+        let first = get(&upstream, &url).1;
+        upstream.publish(Generation::Streams, &nightly.clone().variation(1));
+        let second = get(&upstream, &url).1;
+        assert!(first != second, "the same name with other bytes");
+        let page = text(&upstream, &upstream.index_url(Generation::Streams));
+        assert_eq!(page.matches("10.2.0a20261121").count(), 1);
+        upstream.withdraw(Generation::Streams, &nightly.file_name());
+        assert_eq!(get(&upstream, &url).0, 404);
+        assert!(get(&upstream, &format!("{}{}", upstream.mirror_url(), nightly.file_name())).1 == second);
+        assert!(text(&upstream, &upstream.mirror_url()).contains("10.2.0a20261121"));
+        assert!(text(&upstream, &upstream.index_url(Generation::Streams)).contains("const files = [];"));
+
+        let before = upstream.llama().unwrap();
+        let next = upstream.add_llama_commit().unwrap();
+        let refs = text(&upstream, &format!("{}/info/refs?service=git-upload-pack", upstream.git_url()));
+        assert!(refs.contains(&format!("{next} HEAD")), "{refs}");
+        drop(upstream);
+        let again = Upstream::start_empty(directory.path()).unwrap().llama().unwrap();
+        assert_eq!((again.commits.len(), again.head()), (before.commits.len() + 1, next.as_str()));
+    }
+}
