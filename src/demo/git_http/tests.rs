@@ -165,3 +165,23 @@ fn garbage_is_refused() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_packets_are_a_request_or_not(
+        lines in proptest::collection::vec("(want |have |done|deepen )?[0-9a-f]{0,41}( side-band-64k| multi_ack)?\n?", 0..6),
+        flush in 0..6_usize,
+        tail in proptest::collection::vec(proptest::num::u8::ANY, 0..9),
+    ) {
+        let mut bytes = Vec::new();
+        for (index, line) in lines.iter().enumerate() {
+            super::pkt_line::write(&mut bytes, line.as_bytes()).unwrap();
+            if index == flush {
+                super::pkt_line::flush(&mut bytes).unwrap();
+            }
+        }
+        bytes.extend_from_slice(&tail);
+        let packets: Option<Vec<_>> = super::Packets::new(&bytes).collect();
+        let _ = packets.and_then(|packets| super::Asked::parse(&packets));
+    }
+}

@@ -142,6 +142,13 @@ fn slow_answers_take_their_time_but_not_after_the_end() {
     assert_eq!(body(&get(&server, "/digits", "")), "0123456789");
     assert!(begun.elapsed() >= Duration::from_millis(170));
 
+    server.put("/large", Resource::bytes(vec![0; 4 << 20]));
+    server.fault("/large", Fault::Throttle { bytes_per_second: 20 << 20 });
+    let begun = Instant::now();
+    assert_eq!(body(&get(&server, "/large", "")).len(), 4 << 20);
+    let seconds = begun.elapsed().as_secs_f64();
+    assert!((0.15..2.0).contains(&seconds), "{seconds}");
+
     server.heal_all();
     server.fault("/digits", Fault::Drip { bytes: 1, every: Duration::from_secs(3600) });
     let mut stream = TcpStream::connect(server.address()).unwrap();
@@ -186,4 +193,13 @@ fn garbage_is_refused() {
     }
     assert!(ask(&server, &format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000))).starts_with("HTTP/1.1 431 "));
     assert!(ask(&server, "GET / HTTP/3\r\n\r\n").starts_with("HTTP/1.1 505 "));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_a_request_or_not(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        for start in ["", "GET / HTTP/1.1\r\n", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"] {
+            let _ = super::message::read(&mut [start.as_bytes(), &bytes].concat().as_slice(), &mut Vec::new());
+        }
+    }
 }

@@ -44,6 +44,9 @@ pub(super) struct Wire<'a> {
     flips: Vec<u64>,
     piece: usize,
     pause: Duration,
+    /// The pause after a byte, in seconds.
+    pause_per_byte: f64,
+    last_piece: usize,
 }
 
 impl<'a> Wire<'a> {
@@ -65,6 +68,8 @@ impl<'a> Wire<'a> {
             flips: Vec::new(),
             piece: usize::MAX,
             pause: Duration::ZERO,
+            pause_per_byte: 0.0,
+            last_piece: 0,
         };
         for fault in faults {
             match fault {
@@ -74,9 +79,8 @@ impl<'a> Wire<'a> {
                 Fault::FlipByteAt(offset) => wire.flips.push(*offset),
                 Fault::Drip { bytes, every } => (wire.piece, wire.pause) = ((*bytes).max(1), *every),
                 Fault::Throttle { bytes_per_second } => {
-                    let piece = (bytes_per_second / 50).clamp(1, 1 << 20);
-                    wire.piece = piece as usize;
-                    wire.pause = Duration::from_secs_f64(piece as f64 / (*bytes_per_second).max(1) as f64);
+                    wire.piece = (bytes_per_second / 50).clamp(1, 1 << 20) as usize;
+                    wire.pause_per_byte = 1.0 / (*bytes_per_second).max(1) as f64;
                 }
                 _ => {}
             }
@@ -85,7 +89,9 @@ impl<'a> Wire<'a> {
     }
 
     fn send(&mut self, piece: &[u8]) -> io::Result<()> {
-        if !self.pause.is_zero() && self.sent > 0 && !self.stop.sleep(self.pause) {
+        // Pieces can come out smaller than asked for: it is what was sent that is waited for.
+        let pause = self.pause + Duration::from_secs_f64(self.pause_per_byte * self.last_piece as f64);
+        if !pause.is_zero() && self.sent > 0 && !self.stop.sleep(pause) {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         let begin = self.first_offset + self.sent;
@@ -100,6 +106,7 @@ impl<'a> Wire<'a> {
         self.log.sent(piece.len() as u64);
         self.stream.write_all(if flipped.is_empty() { piece } else { &flipped })?;
         self.sent += piece.len() as u64;
+        self.last_piece = piece.len();
         Ok(())
     }
 }
