@@ -164,7 +164,7 @@ impl Demo<'_> {
     fn strixlock(&self, store: &str, arguments: &[&str]) -> Result<()> {
         self.ui.line(format!("{DIM}$ strixlock {}{DIM:#}", arguments.join(" ")));
         let status = self.command(store, arguments)?.status()?;
-        if status.success() { Ok(()) } else { Err(failed(arguments, &status)) }
+        if status.success() { Ok(()) } else { Err(failed(arguments, status)) }
     }
 
     /// The same for `realize`, giving names and tree digests of what was realized.
@@ -172,7 +172,7 @@ impl Demo<'_> {
         self.ui.line(format!("{DIM}$ strixlock {}   # store {store}{DIM:#}", arguments.join(" ")));
         let output = self.command(store, arguments)?.arg("--json").stderr(std::process::Stdio::inherit()).output()?;
         if !output.status.success() {
-            return Err(failed(arguments, &output.status));
+            return Err(failed(arguments, output.status));
         }
         let value: Value = serde_json::from_slice(&output.stdout)
             .map_err(|error| Error::failure("realize printed no JSON").because(&error))?;
@@ -236,7 +236,7 @@ impl Demo<'_> {
     }
 }
 
-fn failed(arguments: &[&str], status: &std::process::ExitStatus) -> Error {
+fn failed(arguments: &[&str], status: std::process::ExitStatus) -> Error {
     Error::failure(format!("`strixlock {}` failed: {status}", arguments.join(" ")))
 }
 

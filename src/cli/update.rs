@@ -45,7 +45,8 @@ pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
     for warning in &found.warnings {
         ui.warning(warning);
     }
-    let changed = found.lock.as_ref() != old.as_ref();
+    // A dry run that found something new has no lock to compare.
+    let changed = found.lock.is_none() || found.lock != old;
     let written = changed && !options.dry_run;
     if written && let Some(lock) = &found.lock {
         if let Some(parent) = lock_path.parent() {

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{FORMAT, Lock, derivation};
+use super::{FORMAT, Lock, LockedInput, derivation};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::PROGRAM;
+use crate::upstream::rocm::TarballName;
 
 impl Lock {
     /// Reads the lock at `path`.
@@ -83,6 +84,12 @@ impl Lock {
                 .hint(format!("restore it from version control, or run `strixlock update {name}`")));
             }
         }
+        for (name, input) in &self.inputs {
+            if let Some(wrong) = impossible(input) {
+                return Err(invalid(format!("the block of input `{name}` cannot be right: {wrong}"))
+                    .hint(format!("restore it from version control, or run `strixlock update {name}`")));
+            }
+        }
         for (name, output) in &self.outputs {
             let is = derivation(name, &self.inputs, &self.outputs)?;
             if output.derivation != is {
@@ -95,6 +102,25 @@ impl Lock {
             }
         }
         Ok(())
+    }
+}
+
+/// What no update would write. These fields become file names and arguments.
+fn impossible(input: &LockedInput) -> Option<String> {
+    let id = |text: &str| text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    match input {
+        LockedInput::Rocm(block) => {
+            let name = TarballName::parse(&block.locked.file);
+            let fits = name.is_some_and(|name| name.version == block.locked.version);
+            (!fits).then(|| format!("`{}` is not the name of its tarball", block.locked.file))
+        }
+        LockedInput::Git(block) => {
+            let ids = [&block.locked.commit, &block.locked.tree]
+                .into_iter()
+                .chain(block.locked.submodules.values().map(|one| &one.commit));
+            ids.into_iter().find(|text| !id(text)).map(|text| format!("`{text}` is not a git id"))
+        }
+        LockedInput::File(_) => None,
     }
 }
 

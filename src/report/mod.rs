@@ -106,23 +106,24 @@ fn git(page: &mut String, pin: &GitPin) {
         fact(page, "submodule", &format!("{path} {} {}", submodule.commit, submodule.url));
     }
     tree(page, &pin.content);
+    let submodules =
+        if pin.submodules.is_empty() { "" } else { " && git -C source submodule update --init --recursive" };
     commands(
         page,
         &[
-            &format!("git clone --no-checkout {} source && cd source", quote(&pin.url)),
-            &format!("git rev-parse {}^{{tree}}   # {}", pin.commit, pin.tree),
-            &format!("git rev-list --count {}   # the build number, where no tag b<number> says it", pin.commit),
+            &format!("git clone --quiet --no-checkout {} source", quote(&pin.url)),
+            // The raw blobs: git's own conversions are switched off where nothing overrides it.
+            "echo '* -text -eol -ident -filter -working-tree-encoding' > source/.git/info/attributes",
+            &format!("git -C source rev-parse {}^{{tree}}   # {}", pin.commit, pin.tree),
             &format!(
-                "git -c core.autocrlf=false -c core.attributesFile=/dev/null checkout {} && rm -rf .git && cd ..",
+                "git -C source rev-list --count {}   # the build number, where no tag b<number> says it",
                 pin.commit
             ),
+            &format!("git -C source checkout --quiet {}{submodules}", pin.commit),
+            "find source -name .git -prune -exec rm -rf {} +",
             &format!("nix hash path --type sha256 source   # {}", pin.content.nar.sri()),
-            &format!("tree_digest source                   # {}", pin.content.digest),
+            &format!("tree_digest source   # {}", pin.content.digest),
         ],
-    );
-    page.push_str(
-        "\nThe tree is that of the raw blobs. Where the repository's own `.gitattributes` converts line ends or substitutes text, compare\n\
-         `git cat-file blob` instead; the commit id itself already proves every blob.\n",
     );
 }
 
@@ -182,7 +183,9 @@ fn llama(page: &mut String, recipe: &LlamaRecipe) {
 }
 
 fn fact(page: &mut String, label: &str, value: &str) {
-    let _ = writeln!(page, "- {label}: `{}`", value.replace('`', "'"));
+    // Values come from outside: nothing in them may end the code span or the line.
+    let value: String = value.chars().map(|c| if c == '`' || c.is_control() { '?' } else { c }).collect();
+    let _ = writeln!(page, "- {label}: `{value}`");
 }
 
 fn commands(page: &mut String, lines: &[&str]) {

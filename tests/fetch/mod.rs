@@ -60,7 +60,11 @@ fn regex(text: &str) -> String {
         });
         let line = words.collect::<Vec<_>>().join(" ");
         // How wide the first column is depends on the size in it.
-        out.push(if line.starts_with("make ") { "make         output  rocm  10.1.0a20260901".to_owned() } else { line.replace("exit code SIZE", "exit code 5") });
+        out.push(if line.starts_with("make ") {
+            "make         output  rocm  10.1.0a20260901".to_owned()
+        } else {
+            line.replace("exit code SIZE", "exit code 5")
+        });
     }
     out.join("\n")
 }
@@ -152,7 +156,8 @@ fn redirects_credentials_and_plain_http() {
     let ran = project.run(&["realize"]).code(8);
     assert!(ran.stderr.contains("401"), "{}", ran.all());
     std::fs::create_dir_all(project.directory.path().join("home")).unwrap();
-    std::fs::write(project.directory.path().join("home/.netrc"), "machine 127.0.0.1 login me password secret\n").unwrap();
+    std::fs::write(project.directory.path().join("home/.netrc"), "machine 127.0.0.1 login me password secret\n")
+        .unwrap();
     let ran = project.run(&["realize"]).code(0);
     assert!(!ran.all().contains("secret"));
 
@@ -176,7 +181,11 @@ fn a_killed_update_resumes_where_it_was() {
     let mut child = project.command(&["update"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let part = || {
         let entries = std::fs::read_dir(project.store("main").join("tmp/partial")).into_iter().flatten().flatten();
-        entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "part")).filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).max()
+        entries
+            .filter(|entry| entry.path().extension().is_some_and(|end| end == "part"))
+            .filter_map(|entry| entry.metadata().ok())
+            .map(|data| data.len())
+            .max()
     };
     let begun = Instant::now();
     while part().unwrap_or(0) < 40_000_000 {
@@ -190,7 +199,8 @@ fn a_killed_update_resumes_where_it_was() {
     server.heal_all();
     server.clear_log();
     project.run(&["update"]).code(0);
-    let ranges: Vec<_> = server.log().into_iter().filter(|request| request.method == "GET" && request.path == TARBALL).collect();
+    let ranges: Vec<_> =
+        server.log().into_iter().filter(|request| request.method == "GET" && request.path == TARBALL).collect();
     assert_eq!(ranges.len(), 1, "{ranges:?}");
     assert_eq!(ranges[0].range.as_deref(), Some(&*format!("bytes={had}-")));
     assert_eq!(ranges[0].bytes_sent, size - had);
@@ -210,7 +220,12 @@ fn memory_is_bounded_whatever_the_size() {
     project.upstream().tarball(&nightly).unwrap();
     let peak = |store: &str, arguments: &[&str]| {
         let mut command = project.command(arguments);
-        let mut child = command.env("STRIXLOCK_STORE", project.store(store)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .env("STRIXLOCK_STORE", project.store(store))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let status = format!("/proc/{}/status", child.id());
         let mut peak = 0;
         // The high-water mark only grows, so the last one seen before the end is the one.

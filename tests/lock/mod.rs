@@ -14,10 +14,22 @@ fn every_broken_lock_has_one_clear_message() {
     let project = with_lock();
     let good = project.lock();
     let cases = [
-        ("conflict marker", good.replacen("  \"outputs\"", "<<<<<<< HEAD\n  \"outputs\"", 1), "line 44 is a conflict marker"),
-        ("newer format", good.replace("\"version\": 1\n", "\"version\": 2\n"), "the lock has format 2, and this strixlock"),
+        (
+            "conflict marker",
+            good.replacen("  \"outputs\"", "<<<<<<< HEAD\n  \"outputs\"", 1),
+            "line 44 is a conflict marker",
+        ),
+        (
+            "newer format",
+            good.replace("\"version\": 1\n", "\"version\": 2\n"),
+            "the lock has format 2, and this strixlock",
+        ),
         ("no format", good.replace("\"version\": 1\n", "\"version\": \"x\"\n"), "does not say which format it has"),
-        ("edited pin", good.replace("10.1.0a20260901.tar.gz\"", "10.1.0a20260902.tar.gz\""), "the block of input `rocm` was edited by hand"),
+        (
+            "edited pin",
+            good.replace("10.1.0a20260901.tar.gz\"", "10.1.0a20260902.tar.gz\""),
+            "the block of input `rocm` was edited by hand",
+        ),
         ("edited recipe", good.replace("/opt/rocm", "/opt/other"), "the block of output `rocm` was edited by hand"),
         ("truncated", good[..good.len() / 2].to_owned(), "the lock is not valid at line"),
         ("unknown field", good.replacen("\"inputs\"", "\"colour\": 1,\n  \"inputs\"", 1), "unknown field `colour`"),
@@ -34,7 +46,11 @@ fn every_broken_lock_has_one_clear_message() {
             let flat = ran.stderr.replace(|c: char| c.is_ascii_digit(), "0");
             let message = message.replace(|c: char| c.is_ascii_digit(), "0");
             assert!(flat.contains(&message), "{what}, {command}: {}", ran.all());
-            assert!(ran.stderr.starts_with("error: lock/strix.lock: ") && ran.stderr.contains("\nhint: "), "{what}: {}", ran.all());
+            assert!(
+                ran.stderr.starts_with("error: lock/strix.lock: ") && ran.stderr.contains("\nhint: "),
+                "{what}: {}",
+                ran.all()
+            );
         }
     }
 }

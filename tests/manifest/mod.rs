@@ -43,11 +43,23 @@ fn every_kind_of_mistake_has_a_message() {
         (format!("{rocm}target = \"gfx1151\"\nsources = [\"here\"]\n"), "4:12", "this is not a URL"),
         ("[inputs.x]\ntype = \"gti\"\n".to_owned(), "2:8", "unknown type of input `gti`"),
         ("[inputs.X]\ntype = \"git\"\n".to_owned(), "1:9", "this cannot be a name"),
-        ("[inputs.x]\ntype = \"git\"\nurl = \"here\"\n".to_owned(), "3:7", "this is not the address of a git repository"),
+        (
+            "[inputs.x]\ntype = \"git\"\nurl = \"here\"\n".to_owned(),
+            "3:7",
+            "this is not the address of a git repository",
+        ),
         ("[inputs.x]\ntype = \"git\"\nurl = \"https://a/b\"\ncommit = \"abc12\"\n".to_owned(), "4:10", "all of its 40"),
-        ("[inputs.x]\ntype = \"git\"\nurl = \"https://a/b\"\ntag = \"a\"\nbranch = \"b\"\n".to_owned(), "", "only one of"),
+        (
+            "[inputs.x]\ntype = \"git\"\nurl = \"https://a/b\"\ntag = \"a\"\nbranch = \"b\"\n".to_owned(),
+            "",
+            "only one of",
+        ),
         ("[outputs.llama]\ntype = \"llama\"\nbackend = \"cuda\"\n".to_owned(), "3:11", "unknown backend `cuda`"),
-        ("[outputs.llama]\ntype = \"llama\"\nprefix = \"opt\"\n".to_owned(), "3:10", "a prefix is a clean absolute path"),
+        (
+            "[outputs.llama]\ntype = \"llama\"\nprefix = \"opt\"\n".to_owned(),
+            "3:10",
+            "a prefix is a clean absolute path",
+        ),
     ] {
         let said = refusal(&text);
         assert!(said.starts_with(&format!("error: manifests/strix.toml:{place}")), "{text}: {said}");
@@ -77,7 +89,8 @@ fn init_writes_a_manifest_that_works() {
 #[test]
 fn init_takes_settings_from_a_toolbox_env() {
     let project = Project::empty();
-    project.write(".toolbox.env", "GPU_TARGET=gfx1150\nexport ROCM_HOME='/opt/rocm'\nLLAMA_HOME=/srv/llama\nCOLOUR=red\n");
+    project
+        .write(".toolbox.env", "GPU_TARGET=gfx1150\nexport ROCM_HOME='/opt/rocm'\nLLAMA_HOME=/srv/llama\nCOLOUR=red\n");
     let ran = project.run(&["init", "--from", ".toolbox.env"]).code(0);
     assert!(ran.stderr.contains("warning: .toolbox.env:4: nothing here is called `COLOUR`"), "{}", ran.all());
     let manifest = project.read("manifests/strix.toml");

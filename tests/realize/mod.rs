@@ -18,7 +18,10 @@ fn the_same_lock_gives_the_same_trees_anywhere() {
     let mut other = Command::new("sh");
     let command = project.command(&[]);
     other.args(["-c", "umask 077; exec \"$0\" realize --json --jobs 1"]).arg(command.get_program());
-    other.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(project.path(""));
+    other
+        .env_clear()
+        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(project.path(""));
     other.env("STRIXLOCK_STORE", project.store("at/another/depth")).env("TZ", "Asia/Tokyo").env("LC_ALL", "C.UTF-8");
     other.env("CFLAGS", "-O0 -DHOST").env("SOURCE_DATE_EPOCH", "1").env("HOSTNAME", "elsewhere");
     let second = project.finish(other.output().unwrap()).code(0);
@@ -42,7 +45,10 @@ fn a_lock_is_realized_with_every_index_and_git_host_unreachable() {
     assert!(ran.stderr.contains("cannot be reached") || ran.stderr.contains("cannot be used"), "{}", ran.all());
 
     let mirror = Upstream::start(&project.directory.path().join("upstream")).unwrap();
-    project.write("strixlock.toml", &format!("mirrors = [{{ of = \"{base}\", at = \"{}\" }}]\n", mirror.server().url("/")));
+    project.write(
+        "strixlock.toml",
+        &format!("mirrors = [{{ of = \"{base}\", at = \"{}\" }}]\n", mirror.server().url("/")),
+    );
     let mirrored = project.run_in_store("new", &["realize", "--json"]).code(0);
     for output in ["rocm", "llama", "runtime"] {
         assert_eq!(first.tree(output), mirrored.tree(output), "{output}");
@@ -68,9 +74,23 @@ fn the_plan_is_shown_before_anything_is_done() {
     project.run_in_store("first", &["update"]).code(0);
     let ran = project.run(&["realize", "--dry-run"]).code(0);
     let plan: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
-    let steps: Vec<(&str, &str, &str)> =
-        plan.iter().map(|words| { let at = words.iter().position(|word| matches!(*word, "input" | "output")).unwrap(); (words[0], words[at], words[at + 1]) }).collect();
-    assert_eq!(steps, [("fetch", "input", "llama-cpp"), ("fetch", "input", "rocm"), ("make", "output", "rocm"), ("make", "output", "llama"), ("make", "output", "runtime")]);
+    let steps: Vec<(&str, &str, &str)> = plan
+        .iter()
+        .map(|words| {
+            let at = words.iter().position(|word| matches!(*word, "input" | "output")).unwrap();
+            (words[0], words[at], words[at + 1])
+        })
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            ("fetch", "input", "llama-cpp"),
+            ("fetch", "input", "rocm"),
+            ("make", "output", "rocm"),
+            ("make", "output", "llama"),
+            ("make", "output", "runtime")
+        ]
+    );
     assert!(project.published("main").is_empty());
     let json = project.run(&["realize", "runtime", "--dry-run", "--json"]).code(0).json();
     assert!(json["bytes"].as_u64().unwrap() > 0);
@@ -114,7 +134,10 @@ fn generations_are_switched_with_one_link() {
     project.rocm_manifest(SECOND);
     project.run(&["update"]).code(0);
     project.run(&["realize"]).code(0);
-    assert_eq!(project.run(&["generations"]).code(0).stdout, "  1  rocm  10.1.0a20260901\n* 2  rocm  10.1.0a20260902\n");
+    assert_eq!(
+        project.run(&["generations"]).code(0).stdout,
+        "  1  rocm  10.1.0a20260901\n* 2  rocm  10.1.0a20260902\n"
+    );
     let current = || std::fs::read_to_string(project.store("main").join("current/rocm/.info/version")).unwrap();
     let newer = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
     project.run(&["rollback"]).code(0);
@@ -125,7 +148,9 @@ fn generations_are_switched_with_one_link() {
     project.run(&["switch", "2"]).code(0);
     project.run(&["switch", "7"]).code(9);
     // The lock of a generation brings it back.
-    let ran = project.run(&["realize", "--lock", project.store("main").join("generations/1/strix.lock").to_str().unwrap()]).code(0);
+    let ran = project
+        .run(&["realize", "--lock", project.store("main").join("generations/1/strix.lock").to_str().unwrap()])
+        .code(0);
     assert!(ran.stdout.contains("switched to generation 3"), "{}", ran.all());
 }
 
@@ -144,7 +169,11 @@ fn a_sealed_output_that_comes_out_differently_is_told() {
     let wrong = format!("sha256:{}", "0".repeat(64));
     project.write("lock/strix.lock", &lock.replace(sealed, &wrong));
     let ran = project.run_in_store("other", &["realize", "llama"]).code(6);
-    assert!(ran.stderr.contains("error: llama: the output is not the one that strix.lock was sealed with\n"), "{}", ran.all());
+    assert!(
+        ran.stderr.contains("error: llama: the output is not the one that strix.lock was sealed with\n"),
+        "{}",
+        ran.all()
+    );
     assert!(ran.stderr.contains(&wrong) && ran.stderr.contains(sealed), "{}", ran.all());
 }
 
@@ -152,13 +181,21 @@ fn a_sealed_output_that_comes_out_differently_is_told() {
 fn a_failing_build_shows_the_end_of_its_log() {
     let project = Project::new();
     project.full_manifest(FIRST);
-    let broken = format!("{}\n[outputs.llama.cmake]\nCMAKE_CXX_FLAGS = \"--no-such-flag\"\n", project.read("manifests/strix.toml"));
+    let broken = format!(
+        "{}\n[outputs.llama.cmake]\nCMAKE_CXX_FLAGS = \"--no-such-flag\"\n",
+        project.read("manifests/strix.toml")
+    );
     project.write("manifests/strix.toml", &broken);
     project.run(&["update"]).code(0);
     let ran = project.run(&["realize", "llama"]).code(1);
     assert!(ran.stderr.contains("error: llama: `cmake -S /build/source` failed in the build"), "{}", ran.all());
     assert!(ran.stderr.contains("--no-such-flag"), "{}", ran.all());
-    assert!(!project.published("main").iter().any(|name| name.starts_with("outputs/")));
+    let status = project.run(&["status"]).code(0);
+    assert!(
+        status.stdout.lines().any(|line| line.contains("llama") && line.ends_with("not realized")),
+        "{}",
+        status.all()
+    );
     project.run(&["log", "llama"]).code(9);
 }
 
@@ -176,7 +213,10 @@ fn the_build_has_no_network_and_keeps_its_log() {
     let script = "cat /proc/net/dev; env; ls /; id -u; hostname || cat /proc/sys/kernel/hostname; touch /usr/x || echo read-only";
     sandbox.run(&["sh".into(), "-c".into(), script.into()], &mut said, &mut |_| {}).unwrap();
     let said = String::from_utf8(said).unwrap();
-    assert!(said.contains("lo:") && said.lines().filter(|line| line.contains(": ") && line.contains("  0")).count() <= 1, "{said}");
+    assert!(
+        said.contains("lo:") && said.lines().filter(|line| line.contains(": ") && line.contains("  0")).count() <= 1,
+        "{said}"
+    );
     assert!(said.contains("strixlock\n") && said.contains("read-only\n") && said.contains("\n1000\n"), "{said}");
     assert!(!said.contains("HOME=") && !said.contains("\nhome\n") && !said.contains("\nroot\n"), "{said}");
 }

@@ -25,7 +25,7 @@ impl Ran {
         let mut text = format!("exit code {}\n", self.code);
         for (name, part) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !part.is_empty() {
-                text.push_str(&format!("--- {name}\n{part}"));
+                text = format!("{text}--- {name}\n{part}");
             }
         }
         text
@@ -47,7 +47,10 @@ impl Ran {
     /// The tree digest of a realized output in `--json`.
     #[track_caller]
     pub fn tree(&self, output: &str) -> String {
-        self.json()["outputs"][output]["tree"].as_str().unwrap_or_else(|| panic!("no {output}: {}", self.all())).to_owned()
+        self.json()["outputs"][output]["tree"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {output}: {}", self.all()))
+            .to_owned()
     }
 }
 
@@ -116,7 +119,9 @@ impl Project {
     /// A manifest with everything: ROCm at this version, llama.cpp's HEAD, and all outputs.
     pub fn full_manifest(&self, version: &str) -> &Self {
         let (index, git) = (self.index(), self.upstream().git_url());
-        let llama = format!("[inputs.llama-cpp]\ntype = \"git\"\nurl = \"{git}\"\n\n[outputs.llama]\ntype = \"llama\"\n\n[outputs.runtime]\ntype = \"runtime\"\n");
+        let llama = format!(
+            "[inputs.llama-cpp]\ntype = \"git\"\nurl = \"{git}\"\n\n[outputs.llama]\ntype = \"llama\"\n\n[outputs.runtime]\ntype = \"runtime\"\n"
+        );
         self.write("manifests/strix.toml", &format!("{REQUIRES}{}{llama}", rocm_input(&index, version)))
     }
 

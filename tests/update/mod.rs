@@ -1,5 +1,6 @@
 //! `strixlock update`, `outdated` and `list`.
 
+use strixlock::demo::http::Resource;
 use strixlock::demo::{Fault, Generation, Nightly};
 
 use crate::support::{Project, REQUIRES, rocm_input};
@@ -18,7 +19,9 @@ fn the_second_update_leaves_the_lock_as_it_is() {
     let first = project.run(&["update"]).code(0);
     assert!(first.stdout.contains("rocm 10.1.0a20260901\n"), "{}", first.all());
     let lock = project.lock();
-    for forbidden in [project.directory.path().to_str().unwrap(), env!("CARGO_PKG_VERSION")] {
+    for forbidden in
+        [project.directory.path().to_str().unwrap(), "strixlock", concat!("\"", env!("CARGO_PKG_VERSION"), "\"")]
+    {
         assert!(!lock.contains(forbidden), "the lock holds {forbidden}");
     }
     let second = project.run(&["update"]).code(0);
@@ -79,7 +82,10 @@ fn a_dry_run_and_locked_write_nothing() {
     assert!(ran.stderr.contains("the lock would change, and --locked forbids it"), "{}", ran.all());
     assert!(!project.path("lock").exists());
     assert!(project.published("main").is_empty());
-    assert!(project.upstream().server().log().iter().all(|request| !request.path.ends_with(".tar.gz")), "nothing is downloaded");
+    assert!(
+        project.upstream().server().log().iter().all(|request| !request.path.ends_with(".tar.gz")),
+        "nothing is downloaded"
+    );
 }
 
 #[test]
@@ -146,14 +152,18 @@ fn a_source_that_fails_is_told_while_another_answers() {
     let manifest = rocm_input(&index, FIRST).replace("sources = [", &format!("sources = [\"{gone}\", "));
     project.write("manifests/strix.toml", &format!("{REQUIRES}{manifest}"));
     let ran = project.run(&["update"]).code(0);
-    assert!(ran.stderr.contains("warning: rocm: [UPSTREAM]/gone/ gave no answer and may have newer builds"), "{}", ran.all());
+    assert!(
+        ran.stderr.contains("warning: rocm: [UPSTREAM]/gone/ gave no answer and may have newer builds"),
+        "{}",
+        ran.all()
+    );
 }
 
 #[test]
 fn a_page_that_is_no_index_is_an_error() {
     let project = Project::empty();
     let address = project.upstream().server();
-    address.put("/moved/", strixlock::demo::http::Resource::html("<html><title>We moved</title></html>"));
+    address.put("/moved/", Resource::html("<html><title>We moved</title></html>"));
     let index = address.url("/moved/");
     project.write("manifests/strix.toml", &format!("{REQUIRES}{}", rocm_input(&index, "latest")));
     insta::assert_snapshot!(project.run(&["update"]).all(), @r"
@@ -209,7 +219,7 @@ fn the_content_of_a_commit_is_its_raw_blobs() {
     };
     let url = project.upstream().git_url();
     git(&["clone", "--quiet", "--no-checkout", &url, "clone"]);
-    std::fs::write(clone.join(".git/info/attributes"), "* -text -eol -export-subst -filter\n").unwrap();
+    std::fs::write(clone.join(".git/info/attributes"), "* -text -eol -ident -filter -working-tree-encoding\n").unwrap();
     git(&["-C", "clone", "checkout", "--quiet", "HEAD"]);
     std::fs::remove_dir_all(clone.join(".git")).unwrap();
     let digest = project.run(&["hash", "clone"]).code(0).stdout;
@@ -220,7 +230,7 @@ fn the_content_of_a_commit_is_its_raw_blobs() {
 fn a_file_by_url_is_pinned() {
     let project = Project::empty();
     let server = project.upstream().server();
-    server.put("/data.bin", &b"some bytes"[..]);
+    server.put("/data.bin", Resource::bytes(*b"some bytes"));
     let url = server.url("/data.bin");
     project.write("manifests/strix.toml", &format!("{REQUIRES}[inputs.data]\ntype = \"file\"\nurl = \"{url}\"\n"));
     project.run(&["update"]).code(0);
@@ -231,7 +241,7 @@ fn a_file_by_url_is_pinned() {
     let before = project.lock();
     project.run(&["update"]).code(0);
     assert_eq!(project.lock(), before);
-    server.put("/data.bin", &b"same size!"[..]);
+    server.put("/data.bin", Resource::bytes(*b"same size!"));
     project.run(&["update", "data"]).code(0);
     assert_ne!(project.lock(), before);
 }

@@ -134,7 +134,7 @@ impl<'a> Repository<'a> {
             }
             match self.fetch_refs(refspecs) {
                 Ok(()) if self.has(commit) => return Ok(()),
-                Ok(()) => {}
+                Ok(()) => failure = None,
                 Err(error) => failure = Some(error),
             }
         }
