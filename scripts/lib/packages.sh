@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: installs distribution packages that are missing, and says so.
 
 # need_packages PACKAGE... : through apt, as root or with sudo.
@@ -18,8 +19,10 @@ need_packages() {
 }
 
 # What building strixlock needs besides Rust and a C compiler.
+# shellcheck disable=SC2034
 BUILD_PACKAGES=(pkg-config libssl-dev ca-certificates)
 # What strixlock's own builds of llama.cpp need on the host.
+# shellcheck disable=SC2034
 RUN_PACKAGES=(bubblewrap cmake ninja-build g++ git)
 
 if ! command -v cargo > /dev/null; then
