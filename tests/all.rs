@@ -13,3 +13,4 @@ mod lock;
 mod manifest;
 mod realize;
 mod update;
+mod verify;

@@ -15,6 +15,7 @@ mod settings;
 mod status;
 mod ui;
 mod update;
+mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -59,6 +60,7 @@ enum Command {
     Status(status::StatusArgs),
     Outdated(outdated::OutdatedArgs),
     Realize(realize::RealizeArgs),
+    Verify(verify::VerifyArgs),
     Audit(audit::AuditArgs),
     Hash(hash::HashArgs),
     #[command(subcommand)]
@@ -94,6 +96,7 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Status(args) => status::status(ui, global, &args),
         Command::Outdated(args) => outdated::outdated(ui, global, &args),
         Command::Realize(args) => realize::realize(ui, global, &args),
+        Command::Verify(args) => verify::verify(ui, global, &args),
         Command::Audit(args) => audit::audit(ui, global, &args),
         Command::Hash(args) => hash::hash(ui, &args),
         Command::List(command) => list::list(ui, global, &command),

@@ -7,7 +7,7 @@ use url::Url;
 use super::{Intake, demand_tree};
 use crate::error::{About, Error, Kind, Result};
 use crate::lock::GitPin;
-use crate::store::StoredTree;
+use crate::store::{Staging, StoredTree};
 use crate::tree::{Limits, Listing, TreeWriter};
 use crate::upstream::git::{Repository, Submodule, write_content};
 
@@ -46,6 +46,23 @@ pub fn git<T>(intake: Intake, name: &str, url: &str, action: impl Fn(&Repository
 
 /// Writes the content of a fetched commit as a tree into the store. With a pin it must be the pinned one.
 pub fn git_tree(intake: Intake, repository: &Repository, commit: &str, pin: Option<&GitPin>) -> Result<GitContent> {
+    let (staging, listing, submodules) = write(intake, repository, commit, pin)?;
+    let tree = intake.store.publish_tree(&staging, &listing)?;
+    Ok(GitContent { tree, listing, submodules })
+}
+
+/// Brings the contents of a pinned commit's files into the blob store once more, for a tree whose own are damaged.
+pub fn git_contents(intake: Intake, name: &str, pin: &GitPin) -> Result<()> {
+    git(intake, name, &pin.url, |repository| {
+        repository.fetch(&pin.commit, pin.reference.as_deref())?;
+        let (staging, listing, _) = write(intake, repository, &pin.commit, Some(pin))?;
+        intake.store.share_all(&staging, &listing)
+    })
+}
+
+type Written = (Staging, Listing, BTreeMap<String, Submodule>);
+
+fn write(intake: Intake, repository: &Repository, commit: &str, pin: Option<&GitPin>) -> Result<Written> {
     let staging = intake.store.stage()?;
     let directory = staging.path().join("tree");
     fs_err::create_dir(&directory)?;
@@ -57,6 +74,5 @@ pub fn git_tree(intake: Intake, repository: &Repository, commit: &str, pin: Opti
     if let Some(pin) = pin {
         demand_tree(repository.name, &listing, &pin.content)?;
     }
-    let tree = intake.store.publish_tree(&staging, &listing)?;
-    Ok(GitContent { tree, listing, submodules })
+    Ok((staging, listing, submodules))
 }

@@ -9,8 +9,8 @@ mod rocm;
 mod unpack_sink;
 
 pub use file::file;
-pub use git::{GitContent, git, git_tree};
-pub use rocm::{Tarball, tarball};
+pub use git::{GitContent, git, git_contents, git_tree};
+pub use rocm::{Tarball, tarball, tarball_contents};
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Fetcher;

@@ -6,9 +6,10 @@ use super::unpack_sink::UnpackSink;
 use super::{Intake, demand_tree};
 use crate::digest::Sha256Digest;
 use crate::error::{About, Result};
-use crate::fetch::{Promise, Sink, Wanted};
+use crate::fetch::{Promise, Received, Sink, Wanted};
 use crate::lock::RocmPin;
-use crate::store::StoredTree;
+use crate::store::{Partial, Staging, StoredTree};
+use crate::tree::unpack::Unpacked;
 use crate::tree::{Limits, Listing};
 
 /// A tarball that was taken in.
@@ -27,6 +28,33 @@ pub struct Tarball {
 
 /// Takes in the tarball at `urls`. With a pin, both its bytes and its tree must be the pinned ones.
 pub fn tarball(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmPin>) -> Result<Tarball> {
+    let Arrived { staging, unpacked, received, partial } = fetch_and_unpack(intake, name, urls, pin)?;
+    let tree = intake.store.publish_tree(&staging, &unpacked.listing)?;
+    intake.store.publish_download(&partial, received.digest)?;
+    Ok(Tarball {
+        size: received.size,
+        digest: received.digest,
+        tree,
+        listing: unpacked.listing,
+        absolute_links: unpacked.absolute_links,
+    })
+}
+
+/// Brings the contents of a pinned tree's files into the blob store once more, for a tree whose own are damaged.
+pub fn tarball_contents(intake: Intake, name: &str, pin: &RocmPin) -> Result<()> {
+    let Arrived { staging, unpacked, received, partial } = fetch_and_unpack(intake, name, &pin.urls, Some(pin))?;
+    intake.store.share_all(&staging, &unpacked.listing)?;
+    intake.store.publish_download(&partial, received.digest).map(drop)
+}
+
+struct Arrived {
+    staging: Staging,
+    unpacked: Unpacked,
+    received: Received,
+    partial: Partial,
+}
+
+fn fetch_and_unpack(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmPin>) -> Result<Arrived> {
     let promise = pin.map(|pin| Promise { size: pin.size, digest: pin.sha256 });
     // A pin knows exactly what the tree holds; anything more is not the tree.
     let limits = pin.map_or_else(Limits::default, |pin| Limits { entries: pin.tree.entries, bytes: pin.tree.size });
@@ -55,13 +83,5 @@ pub fn tarball(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmPin>) 
     if let Some(pin) = pin {
         demand_tree(name, &unpacked.listing, &pin.tree).inspect_err(|_| partial.discard())?;
     }
-    let tree = intake.store.publish_tree(&staging, &unpacked.listing)?;
-    intake.store.publish_download(&partial, received.digest)?;
-    Ok(Tarball {
-        size: received.size,
-        digest: received.digest,
-        tree,
-        listing: unpacked.listing,
-        absolute_links: unpacked.absolute_links,
-    })
+    Ok(Arrived { staging, unpacked, received, partial })
 }

@@ -30,6 +30,7 @@ mod generations;
 mod outputs;
 mod staging;
 mod trees;
+pub mod verify;
 
 use std::fs::File;
 use std::os::fd::AsFd;

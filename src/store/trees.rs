@@ -50,16 +50,32 @@ impl Store {
         if let Some(there) = self.tree(digest) {
             return Ok(there);
         }
-        let directory = staging.path().join("tree");
+        self.share_all(staging, listing)?;
+        self.publish(staging, listing)
+    }
+
+    /// Gives the contents of the files in `tree/` of a staging directory their names in the blob store.
+    pub fn share_all(&self, staging: &Staging, listing: &Listing) -> Result<()> {
         // All bytes are on disk before the first of them gets a name outside tmp/.
         self.sync()?;
-        let root = Root::open(&directory)?;
+        let root = Root::open(&staging.path().join("tree"))?;
         for entry in listing.entries() {
             if let Node::File { executable, digest, .. } = entry.node {
                 self.share(&root, entry, digest, executable)?;
             }
         }
-        self.publish(staging, listing)
+        Ok(())
+    }
+
+    /// The digests of all trees here.
+    pub fn trees(&self) -> Result<Vec<TreeDigest>> {
+        let mut all = Vec::new();
+        for entry in fs_err::read_dir(self.root.join("trees"))? {
+            let name = entry?.file_name();
+            all.extend(name.to_str().and_then(Sha256Digest::from_hex).map(TreeDigest));
+        }
+        all.sort_unstable();
+        Ok(all)
     }
 
     /// Makes and publishes a tree whose files are all in the blob store: a part of a tree that is here, for example.

@@ -34,9 +34,10 @@ impl Root {
         self.open_beneath(path, flags, Mode::from_raw_mode(0o600)).map(File::from)
     }
 
-    /// Opens a file for reading.
+    /// Opens a file for reading. A pipe that stands in its place does not block.
     pub fn open_file(&self, path: &[u8]) -> io::Result<File> {
-        self.open_beneath(path, OFlags::RDONLY | OFlags::NOFOLLOW, Mode::empty()).map(File::from)
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        self.open_beneath(path, flags, Mode::empty()).map(File::from)
     }
 
     /// Creates a directory, open to its owner until [`Self::seal_directory`].

@@ -1,0 +1,174 @@
+//! `strixlock verify`
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::{GlobalArgs, Ui};
+use crate::digest::{Sha256Digest, TreeDigest};
+use crate::error::{About, Error, Kind, Result};
+use crate::intake::{Intake, git_contents, tarball_contents};
+use crate::lock::{Lock, LockedInput};
+use crate::store::verify::{Damage, Modes, repair, verify as compare};
+use crate::store::{Store, StoredTree};
+use crate::tree::{Listing, Node};
+
+/// Compare trees with their listings, file by file, on all cores
+///
+/// Names each damaged, missing, extra or mode-changed file and fails with exit code 7. With --repair, exactly those are
+/// put right: from other copies in the store, or by fetching just that input again.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Outputs of the lock, tree digests, or directories that `realize --to` wrote; every tree in the store when none
+    #[arg(value_name = "OUTPUT|TREE|PATH")]
+    what: Vec<String>,
+    /// Put right what is wrong in the store
+    #[arg(long)]
+    repair: bool,
+}
+
+struct Subject {
+    name: String,
+    tree: StoredTree,
+    /// A plain copy, outside the store.
+    copy: Option<PathBuf>,
+}
+
+pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
+    let store = global.open_store()?;
+    let lock = Lock::read_if_there(&global.lock_path())?;
+    let subjects = if args.what.is_empty() { everything(&store)? } else { named(&store, lock.as_ref(), &args.what)? };
+    let mut report = Vec::new();
+    let mut bad = 0;
+    for subject in &subjects {
+        let listing = subject.tree.listing().about(&subject.name)?;
+        let (directory, modes) = match &subject.copy {
+            Some(copy) => (copy.as_path(), Modes::Copy),
+            None => (subject.tree.path.as_path(), Modes::Store),
+        };
+        let damages = compare(&subject.name, directory, &listing, modes, &*ui.progress)?;
+        let mut repaired = false;
+        if args.repair && !damages.is_empty() {
+            if subject.copy.is_some() {
+                return Err(Error::failure("a copy is repaired by writing it again")
+                    .fact("copy", directory.display())
+                    .hint("`strixlock realize OUTPUT --to DIR --force`"));
+            }
+            mend(ui, global, &store, lock.as_ref(), subject, &listing, &damages)?;
+            let left = compare(&subject.name, directory, &listing, modes, &*ui.progress)?;
+            repaired = left.is_empty();
+        }
+        if !damages.is_empty() && !repaired {
+            bad += 1;
+        }
+        tell(ui, subject, &listing, &damages, repaired);
+        let damages: Vec<_> = damages
+            .iter()
+            .map(|damage| serde_json::json!({ "path": damage.display(), "fault": damage.fault }))
+            .collect();
+        report.push(serde_json::json!({ "name": subject.name, "tree": subject.tree.digest, "path": directory, "damages": damages, "repaired": repaired }));
+    }
+    if ui.is_json() {
+        ui.json(serde_json::json!({ "trees": report, "damaged": bad }));
+        return Ok(if bad > 0 { Kind::Damaged as u8 } else { 0 });
+    }
+    if bad == 0 {
+        return Ok(0);
+    }
+    let hint = if args.repair {
+        "what is left could not be repaired"
+    } else {
+        "`strixlock verify --repair` restores exactly these"
+    };
+    Err(Error::new(Kind::Damaged, format!("{bad} of {} trees are damaged", subjects.len())).hint(hint))
+}
+
+fn tell(ui: &Ui, subject: &Subject, listing: &Listing, damages: &[Damage], repaired: bool) {
+    if ui.is_json() {
+        return;
+    }
+    for damage in damages {
+        let done = if repaired { "repaired: " } else { "" };
+        ui.line(format!("{}: {done}{} {}", subject.name, damage.fault.label(), damage.display()));
+    }
+    if damages.is_empty() {
+        ui.line(format!("{}: {} entries as they should be", subject.name, listing.entries().len()));
+    }
+}
+
+fn everything(store: &Store) -> Result<Vec<Subject>> {
+    let trees = store.trees()?.into_iter().filter_map(|digest| store.tree(digest));
+    Ok(trees.map(|tree| Subject { name: tree.digest.to_string(), tree, copy: None }).collect())
+}
+
+fn named(store: &Store, lock: Option<&Lock>, names: &[String]) -> Result<Vec<Subject>> {
+    let mut subjects = Vec::new();
+    for name in names {
+        let output = lock.and_then(|lock| lock.outputs.get(name));
+        let hex = name.strip_prefix("sha256:").unwrap_or(name);
+        let path = Path::new(name);
+        let subject = if let Some(output) = output {
+            let (_, tree) = store.output(output.derivation)?.ok_or_else(|| {
+                Error::new(Kind::NotFound, format!("output `{name}` is not realized"))
+                    .hint("`strixlock realize` makes it")
+            })?;
+            Subject { name: name.clone(), tree, copy: None }
+        } else if let Some(digest) = Sha256Digest::from_hex(hex) {
+            let tree = store
+                .tree(TreeDigest(digest))
+                .ok_or_else(|| Error::new(Kind::NotFound, format!("tree {name} is not in the store")))?;
+            Subject { name: name.clone(), tree, copy: None }
+        } else if path.is_dir() {
+            let output = path.file_name().and_then(|last| lock?.outputs.get(last.to_str()?));
+            let tree = match output {
+                Some(output) => store.output(output.derivation)?.map(|(_, tree)| tree),
+                None => None,
+            };
+            let tree = tree.ok_or_else(|| {
+                Error::new(Kind::NotFound, "it is not known which tree this directory should be")
+                    .fact("path", path.display())
+                    .hint("a copy is compared with the realized output of the lock that has its name")
+            })?;
+            Subject { name: name.clone(), tree, copy: Some(path.to_path_buf()) }
+        } else {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("`{name}` is no output of the lock, no tree digest and no directory"),
+            ));
+        };
+        subjects.push(subject);
+    }
+    Ok(subjects)
+}
+
+fn mend(
+    ui: &Ui,
+    global: &GlobalArgs,
+    store: &Store,
+    lock: Option<&Lock>,
+    subject: &Subject,
+    listing: &Listing,
+    damages: &[Damage],
+) -> Result<()> {
+    let mut bring = |lacking: &BTreeSet<Sha256Digest>| {
+        let fetcher = global.fetcher(ui)?;
+        let intake = Intake { store, fetcher: &fetcher };
+        let inputs = lock.map(|lock| &lock.inputs);
+        for (name, input) in inputs.into_iter().flatten() {
+            let Some(tree) = input.tree().and_then(|pin| store.tree(pin.digest)) else { continue };
+            if !holds_any(&tree.listing()?, lacking) {
+                continue;
+            }
+            match input {
+                LockedInput::Rocm(block) => tarball_contents(intake, name, &block.locked)?,
+                LockedInput::Git(block) => git_contents(intake, name, &block.locked)?,
+                LockedInput::File(_) => {}
+            }
+        }
+        Ok(())
+    };
+    repair(store, &subject.tree, listing, damages, &mut bring).about(&subject.name).map(drop)
+}
+
+fn holds_any(listing: &Listing, lacking: &BTreeSet<Sha256Digest>) -> bool {
+    listing.entries().iter().any(|entry| matches!(entry.node, Node::File { digest, .. } if lacking.contains(&digest)))
+}

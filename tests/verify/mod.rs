@@ -1,0 +1,103 @@
+//! `strixlock verify`: every kind of damage is named, and exactly that is put right.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::support::Project;
+
+fn realized() -> (Project, std::path::PathBuf) {
+    let project = Project::new();
+    project.rocm_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    let tree = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
+    (project, tree)
+}
+
+fn mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A flipped byte, a deleted, an added and a mode-changed file, a changed link, a file in place of a directory.
+fn damage(tree: &Path) {
+    for directory in ["", "bin", ".info", "share/therock", "lib"] {
+        mode(&tree.join(directory), 0o755);
+    }
+    let flipped = tree.join("bin/rocminfo");
+    mode(&flipped, 0o755);
+    let mut bytes = std::fs::read(&flipped).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&flipped, bytes).unwrap();
+    mode(&flipped, 0o555);
+    std::fs::remove_file(tree.join(".info/version")).unwrap();
+    std::fs::write(tree.join("lib/mine.so"), "x").unwrap();
+    mode(&tree.join("share/therock/dist_info.json"), 0o666);
+    std::fs::remove_file(tree.join("llvm")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", tree.join("llvm")).unwrap();
+    for directory in ["bin", ".info", "share/therock", "lib", ""] {
+        mode(&tree.join(directory), 0o555);
+    }
+}
+
+const FOUND: &str = "\
+rocm: missing .info/version
+rocm: damaged bin/rocminfo
+rocm: extra lib/mine.so
+rocm: damaged llvm
+rocm: wrong mode share/therock/dist_info.json
+";
+
+#[test]
+fn all_damage_is_named_and_exactly_that_is_repaired() {
+    let (project, tree) = realized();
+    let ran = project.run(&["verify", "rocm"]).code(0);
+    assert!(ran.stdout.ends_with("entries as they should be\n"), "{}", ran.all());
+    let untouched = std::fs::metadata(tree.join("bin/hipconfig")).unwrap();
+    damage(&tree);
+    let ran = project.run(&["verify", "rocm"]).code(7);
+    assert_eq!(ran.stdout, FOUND, "{}", ran.all());
+    assert!(ran.stderr.contains("hint: `strixlock verify --repair`"), "{}", ran.all());
+    assert_eq!(project.run(&["verify", "--json"]).code(7).json()["trees"][0]["damages"].as_array().unwrap().len(), 5);
+    let ran = project.run(&["verify", "rocm", "--repair"]).code(0);
+    assert_eq!(ran.stdout, FOUND.replace("rocm: ", "rocm: repaired: "), "{}", ran.all());
+    project.run(&["verify"]).code(0);
+    // What was whole was not touched.
+    let after = std::fs::metadata(tree.join("bin/hipconfig")).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::ino(&untouched), std::os::unix::fs::MetadataExt::ino(&after));
+}
+
+#[test]
+fn contents_that_no_copy_has_are_fetched_again() {
+    let (project, tree) = realized();
+    damage(&tree);
+    for entry in std::fs::read_dir(project.store("main").join("downloads/sha256")).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    let ran = project.run(&["--offline", "verify", "rocm", "--repair"]).code(8);
+    assert!(ran.stderr.contains("--offline forbids the network"), "{}", ran.all());
+    project.run(&["verify", "rocm", "--repair"]).code(0);
+    project.run(&["verify"]).code(0);
+}
+
+#[test]
+fn a_write_through_a_hard_link_is_caught() {
+    let (project, _) = realized();
+    project.run(&["realize", "--to", "out", "--link-mode", "hardlink"]).code(0);
+    let path = project.path("out/rocm/.info/version");
+    mode(&path, 0o644);
+    std::fs::write(&path, "oops\n").unwrap();
+    let ran = project.run(&["verify"]).code(7);
+    assert!(ran.stdout.contains("damaged .info/version"), "{}", ran.all());
+    project.run(&["verify", "--repair"]).code(0);
+    let ran = project.run(&["verify", "out/rocm"]).code(7);
+    assert_eq!(ran.stdout, "out/rocm: damaged .info/version\n", "{}", ran.all());
+}
+
+#[test]
+fn what_cannot_be_verified_is_said() {
+    let (project, _) = realized();
+    std::fs::create_dir(project.path("other")).unwrap();
+    project.run(&["verify", "other"]).code(9);
+    project.run(&["verify", "nothing"]).code(2);
+    project.run(&["verify", &format!("sha256:{}", "0".repeat(64))]).code(9);
+}
