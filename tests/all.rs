@@ -12,5 +12,6 @@ mod hash;
 mod lock;
 mod manifest;
 mod realize;
+mod store;
 mod update;
 mod verify;

@@ -2,6 +2,8 @@
 
 mod audit;
 mod demo;
+mod diff;
+mod gc;
 mod generations;
 mod hash;
 mod init;
@@ -15,6 +17,7 @@ mod settings;
 mod status;
 mod ui;
 mod update;
+mod usage;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -71,6 +74,9 @@ enum Command {
     Generations(generations::GenerationsArgs),
     Switch(generations::SwitchArgs),
     Rollback(generations::RollbackArgs),
+    Diff(diff::DiffArgs),
+    Store(usage::StoreArgs),
+    Gc(gc::GcArgs),
     Demo(demo::DemoArgs),
 }
 
@@ -105,6 +111,9 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Generations(args) => generations::generations(ui, global, &args),
         Command::Switch(args) => generations::switch(ui, global, &args),
         Command::Rollback(args) => generations::rollback(ui, global, &args),
+        Command::Diff(args) => diff::diff(ui, global, &args),
+        Command::Store(args) => usage::store(ui, global, &args),
+        Command::Gc(args) => gc::gc(ui, global, &args),
         Command::Demo(args) => demo::demo(ui, &args),
     }
 }

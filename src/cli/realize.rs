@@ -54,6 +54,7 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         }
     }
     let store = global.open_store()?;
+    store.register_lock(&lock_path)?;
     let plan = Plan::new(&lock, &store, &args.outputs)?;
     if args.dry_run {
         if ui.is_json() {

@@ -54,6 +54,9 @@ pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
         }
         replace_file(&lock_path, lock.to_text()?.as_bytes())?;
     }
+    if lock_path.is_file() {
+        store.register_lock(&lock_path)?;
+    }
     if ui.is_json() {
         ui.json(serde_json::json!({ "lock": lock_path, "changed": changed, "written": written, "inputs": found.moves, "warnings": found.warnings }));
     } else {

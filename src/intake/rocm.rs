@@ -28,7 +28,15 @@ pub struct Tarball {
 
 /// Takes in the tarball at `urls`. With a pin, both its bytes and its tree must be the pinned ones.
 pub fn tarball(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmPin>) -> Result<Tarball> {
-    let Arrived { staging, unpacked, received, partial } = fetch_and_unpack(intake, name, urls, pin)?;
+    let partial = hold(intake, urls, pin)?;
+    // Whoever held it before may have brought this very tree.
+    if let Some(pin) = pin
+        && let Some(tree) = intake.store.tree(pin.tree.digest)
+    {
+        let listing = tree.listing()?;
+        return Ok(Tarball { size: pin.size, digest: pin.sha256, tree, listing, absolute_links: Vec::new() });
+    }
+    let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, urls, pin, &partial)?;
     let tree = intake.store.publish_tree(&staging, &unpacked.listing)?;
     intake.store.publish_download(&partial, received.digest)?;
     Ok(Tarball {
@@ -42,7 +50,8 @@ pub fn tarball(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmPin>) 
 
 /// Brings the contents of a pinned tree's files into the blob store once more, for a tree whose own are damaged.
 pub fn tarball_contents(intake: Intake, name: &str, pin: &RocmPin) -> Result<()> {
-    let Arrived { staging, unpacked, received, partial } = fetch_and_unpack(intake, name, &pin.urls, Some(pin))?;
+    let partial = hold(intake, &pin.urls, Some(pin))?;
+    let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, &pin.urls, Some(pin), &partial)?;
     intake.store.share_all(&staging, &unpacked.listing)?;
     intake.store.publish_download(&partial, received.digest).map(drop)
 }
@@ -51,23 +60,34 @@ struct Arrived {
     staging: Staging,
     unpacked: Unpacked,
     received: Received,
-    partial: Partial,
 }
 
-fn fetch_and_unpack(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmPin>) -> Result<Arrived> {
+/// The right to download this tarball, which one process has at a time.
+fn hold(intake: Intake, urls: &[Url], pin: Option<&RocmPin>) -> Result<Partial> {
+    let first = || urls.first().map_or_else(String::new, Url::to_string);
+    intake.store.partial(&pin.map_or_else(first, |pin| pin.sha256.to_string()))
+}
+
+fn fetch_and_unpack(
+    intake: Intake,
+    name: &str,
+    urls: &[Url],
+    pin: Option<&RocmPin>,
+    partial: &Partial,
+) -> Result<Arrived> {
     let promise = pin.map(|pin| Promise { size: pin.size, digest: pin.sha256 });
     // A pin knows exactly what the tree holds; anything more is not the tree.
     let limits = pin.map_or_else(Limits::default, |pin| Limits { entries: pin.tree.entries, bytes: pin.tree.size });
-    let key = promise
-        .map_or_else(|| urls.first().map_or_else(String::new, Url::to_string), |promise| promise.digest.to_string());
-    let partial = intake.store.partial(&key)?;
-
+    if let Some(pin) = pin {
+        let begun = fs_err::metadata(&partial.data).map_or(0, |data| data.len());
+        intake.store.demand_space(pin.tree.size + pin.size.saturating_sub(begun)).about(name)?;
+    }
     let kept = promise.and_then(|promise| intake.store.download(promise.digest));
     let kept_url = kept.and_then(|path| Url::from_file_path(path).ok());
     let from = kept_url.as_ref().map_or(urls, std::slice::from_ref);
 
     let mut sink = UnpackSink::new(intake.store, limits)?;
-    let received = match intake.fetcher.download(Wanted { name, urls: from, promise }, &partial, &mut sink) {
+    let received = match intake.fetcher.download(Wanted { name, urls: from, promise }, partial, &mut sink) {
         Err(_) if kept_url.is_some() => {
             // The kept copy is damaged: it is only a copy.
             if let Some(promise) = promise {
@@ -75,7 +95,7 @@ fn fetch_and_unpack(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmP
             }
             partial.discard();
             sink.restart()?;
-            intake.fetcher.download(Wanted { name, urls, promise }, &partial, &mut sink)?
+            intake.fetcher.download(Wanted { name, urls, promise }, partial, &mut sink)?
         }
         other => other?,
     };
@@ -83,5 +103,5 @@ fn fetch_and_unpack(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmP
     if let Some(pin) = pin {
         demand_tree(name, &unpacked.listing, &pin.tree).inspect_err(|_| partial.discard())?;
     }
-    Ok(Arrived { staging, unpacked, received, partial })
+    Ok(Arrived { staging, unpacked, received })
 }

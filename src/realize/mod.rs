@@ -4,8 +4,10 @@
 //! clock: everything comes from the lock and the bytes that it names.
 
 mod build;
+mod compare;
 mod execute;
 mod plan;
 
+pub use compare::{Difference, compare};
 pub use execute::{Realized, Realizer, Settings};
 pub use plan::{Action, Plan, Step};

@@ -32,7 +32,7 @@ pub struct GenerationOutput {
 }
 
 impl Store {
-    fn generation_directory(&self, number: u64) -> PathBuf {
+    pub(super) fn generation_directory(&self, number: u64) -> PathBuf {
         self.root.join("generations").join(number.to_string())
     }
 

@@ -11,6 +11,7 @@
 //!   outputs/<hex>/output.json      what the recipe with this derivation id gave; beside it the build's log
 //!   git/<hex of the URL>/          bare repositories, a cache: objects are named by their own hashes
 //!   generations/<n>/               generation.json, the lock, and one link per output into trees/
+//!   locks/<hex>                    paths of locks whose things must stay
 //!   current                        link to the generation that is switched to
 //!   tmp/                           everything unfinished
 //! ```
@@ -26,10 +27,12 @@
 
 mod checkout;
 mod downloads;
+pub mod gc;
 mod generations;
 mod outputs;
 mod staging;
 mod trees;
+mod usage;
 pub mod verify;
 
 use std::fs::File;
@@ -44,6 +47,7 @@ pub use generations::{Generation, GenerationOutput};
 pub use outputs::OutputRecord;
 pub use staging::Staging;
 pub use trees::{StoredTree, normalise};
+pub use usage::{TreeUsage, Usage};
 
 const VERSION: &str = "strixlock-store 1\n";
 
@@ -51,14 +55,14 @@ const VERSION: &str = "strixlock-store 1\n";
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Store {
     /// Opens the store at `root` and makes it if it is not there. Removes what killed processes left under `tmp/`.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root)?;
-        for below in ["downloads/sha256", "blobs", "trees", "outputs", "git", "generations", "tmp/partial"] {
+        for below in ["downloads/sha256", "blobs", "trees", "outputs", "git", "generations", "locks", "tmp/partial"] {
             fs_err::create_dir_all(root.join(below)).map_err(|error| {
                 Error::failure("cannot make the store")
                     .fact("store", root.display())
@@ -81,7 +85,7 @@ impl Store {
         }
         let lock = open_lock(&root.join("lock"))?;
         lock.lock_shared()?;
-        let store = Self { root, _lock: lock };
+        let store = Self { root, lock };
         staging::sweep(&store.root.join("tmp"))?;
         Ok(store)
     }
@@ -96,6 +100,20 @@ impl Store {
     #[must_use]
     pub fn git_cache(&self, url: &str) -> PathBuf {
         self.root.join("git").join(crate::digest::Sha256Digest::of(url.as_bytes()).hex())
+    }
+
+    /// Makes sure that so many bytes can be written, before hours are spent on finding out.
+    pub fn demand_space(&self, bytes: u64) -> Result<()> {
+        let free = rustix::fs::statvfs(&self.root).map_err(std::io::Error::from)?;
+        let free = free.f_bavail.saturating_mul(free.f_frsize);
+        if free >= bytes {
+            return Ok(());
+        }
+        Err(Error::failure("there is not enough space in the store")
+            .fact("store", self.root.display())
+            .fact("needed", crate::text::bytes(bytes))
+            .fact("free", crate::text::bytes(free))
+            .hint("`strixlock gc --keep 2` drops old generations; --store puts the store elsewhere"))
     }
 
     /// Writes everything that was written to the store's file system so far to the disk.
@@ -131,4 +149,15 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
 /// Makes a rename in `directory` survive a power cut.
 fn sync_directory(directory: &Path) -> Result<()> {
     Ok(fs_err::File::open(directory)?.sync_all()?)
+}
+
+/// The bytes of all files below a directory.
+fn size_below(directory: &Path) -> Result<u64> {
+    let mut size = 0;
+    for entry in fs_err::read_dir(directory)? {
+        let path = entry?.path();
+        let metadata = fs_err::symlink_metadata(&path)?;
+        size += if metadata.is_dir() { size_below(&path)? } else { metadata.len() };
+    }
+    Ok(size)
 }

@@ -124,10 +124,7 @@ fn check(root: &Root, directory: &Path, entry: &Entry, modes: Modes, buffer: &mu
     let path = directory.join(OsStr::from_bytes(&entry.path));
     if let Node::File { executable, size, digest } = &entry.node {
         // Opened below the root without following links: what answers is in the tree, whatever was done to it.
-        let mut file = match root.open_file(&entry.path) {
-            Ok(file) => file,
-            Err(_) => return Ok(Some(absent_or_other(&path))),
-        };
+        let Ok(mut file) = root.open_file(&entry.path) else { return Ok(Some(absent_or_other(&path))) };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Ok(Some(Fault::Kind));

@@ -1,0 +1,74 @@
+//! What differs between two generations.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::store::{Generation, Store};
+use crate::tree::{Listing, Node, show};
+
+/// One output that is not the same in both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The output.
+    pub output: String,
+    /// Its version in the first; absent where only the second has it.
+    pub from: Option<String>,
+    /// Its version in the second.
+    pub to: Option<String>,
+    /// Its size in the first, in bytes.
+    pub from_size: u64,
+    /// Its size in the second.
+    pub to_size: u64,
+    /// Paths that only the second has.
+    pub added: Vec<String>,
+    /// Paths that only the first has.
+    pub removed: Vec<String>,
+    /// Paths that are something else in the second.
+    pub changed: Vec<String>,
+}
+
+/// Compares two generations, output by output.
+pub fn compare(store: &Store, from: &Generation, to: &Generation) -> Result<Vec<Difference>> {
+    let names: BTreeSet<&String> = from.outputs.keys().chain(to.outputs.keys()).collect();
+    let mut differences = Vec::new();
+    for name in names {
+        let (old, new) = (from.outputs.get(name), to.outputs.get(name));
+        if old.map(|output| output.tree) == new.map(|output| output.tree) {
+            continue;
+        }
+        let listing =
+            |output: Option<&crate::store::GenerationOutput>| match output.and_then(|output| store.tree(output.tree)) {
+                Some(tree) => tree.listing(),
+                None => Ok(Listing::default()),
+            };
+        let (before, after) = (listing(old)?, listing(new)?);
+        let mut difference = Difference {
+            output: name.clone(),
+            from: old.map(|output| output.version.clone()),
+            to: new.map(|output| output.version.clone()),
+            from_size: before.total_size(),
+            to_size: after.total_size(),
+            added: Vec::new(),
+            removed: Vec::new(),
+            changed: Vec::new(),
+        };
+        for entry in after.entries() {
+            match before.get(&entry.path) {
+                None => difference.added.push(entry.display()),
+                Some(other) if other.node != entry.node => difference.changed.push(entry.display()),
+                Some(_) => {}
+            }
+        }
+        let gone = before.entries().iter().filter(|entry| after.get(&entry.path).is_none());
+        // Of a directory that is gone as a whole, its own line says it all only with its contents listed.
+        difference.removed =
+            gone.filter(|entry| entry.node != Node::Directory).map(|entry| show(&entry.path)).collect();
+        difference
+            .added
+            .retain(|path| !matches!(after.get(path.as_bytes()).map(|entry| &entry.node), Some(Node::Directory)));
+        differences.push(difference);
+    }
+    Ok(differences)
+}

@@ -1,0 +1,273 @@
+//! Garbage collection: what no root leads to goes.
+//!
+//! Roots are generations, what registered locks name, and running processes: the collector holds the store's lock alone,
+//! so nobody is using anything. Whatever is removed first loses its name by one rename into `tmp/`, so that a collector
+//! that is killed leaves nothing half there.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{Store, open_lock};
+use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
+use crate::error::Result;
+use crate::tree::{Listing, Node};
+
+/// Begun downloads that nobody resumed for so long are garbage.
+const PARTIAL_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What must stay, besides generations.
+#[derive(Debug, Clone, Default)]
+pub struct Roots {
+    /// Trees.
+    pub trees: BTreeSet<TreeDigest>,
+    /// Outputs, with the trees that they are.
+    pub derivations: BTreeSet<DerivationId>,
+    /// Downloads.
+    pub downloads: BTreeSet<Sha256Digest>,
+    /// The URLs of git repositories.
+    pub repositories: BTreeSet<String>,
+}
+
+/// What may go.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Policy {
+    /// Generations to keep, the newest; the current one stays in any case.
+    pub keep: Option<usize>,
+    /// Generations older than this go.
+    pub older_than: Option<Duration>,
+    /// The oldest generations go until the store is no larger than this, in bytes.
+    pub max_size: Option<u64>,
+    /// Only tell.
+    pub dry_run: bool,
+}
+
+/// What went, or would go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Collected {
+    /// Generations by number.
+    pub generations: Vec<u64>,
+    /// Trees.
+    pub trees: Vec<TreeDigest>,
+    /// How many files' contents.
+    pub blobs: u64,
+    /// How many downloads, finished or begun.
+    pub downloads: u64,
+    /// How many git caches.
+    pub repositories: u64,
+    /// Bytes freed.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Remembers that the lock at `path` names things that must stay.
+    pub fn register_lock(&self, path: &Path) -> Result<()> {
+        let path = std::path::absolute(path)?;
+        let text = path.to_string_lossy().into_owned();
+        let place = self.root.join("locks").join(Sha256Digest::of(text.as_bytes()).hex());
+        if place.is_file() { Ok(()) } else { super::replace_file(&place, text.as_bytes()) }
+    }
+
+    /// The registered locks that are still there. Those that are gone are forgotten.
+    pub fn registered_locks(&self) -> Result<Vec<PathBuf>> {
+        let mut locks = Vec::new();
+        for entry in fs_err::read_dir(self.root.join("locks"))? {
+            let entry = entry?.path();
+            let path = PathBuf::from(fs_err::read_to_string(&entry)?);
+            if path.is_file() {
+                locks.push(path);
+            } else {
+                fs_err::remove_file(&entry)?;
+            }
+        }
+        locks.sort();
+        Ok(locks)
+    }
+
+    /// Waits until no other process uses the store, and keeps others out.
+    pub fn exclusive(mut self, waiting: impl Fn()) -> Result<Self> {
+        // A shared lock cannot be turned into an exclusive one while another process wants the same.
+        self.lock.unlock()?;
+        let lock = open_lock(&self.root.join("lock"))?;
+        if lock.try_lock().is_err() {
+            waiting();
+            lock.lock()?;
+        }
+        self.lock = lock;
+        Ok(self)
+    }
+
+    /// Collects garbage. The store must be held by [`Self::exclusive`].
+    pub fn collect(&self, roots: &Roots, policy: Policy) -> Result<Collected> {
+        let mut collected = Collected { generations: self.old_generations(policy)?, ..Collected::default() };
+        let mut live = self.live(roots, &collected.generations)?;
+        if let Some(most) = policy.max_size {
+            let current = self.current_generation()?;
+            let mut left: Vec<u64> =
+                self.generations()?.into_iter().filter(|number| !collected.generations.contains(number)).collect();
+            while self.size_of(&live)? > most {
+                let Some(at) = left.iter().position(|number| Some(*number) != current) else { break };
+                collected.generations.push(left.remove(at));
+                live = self.live(roots, &collected.generations)?;
+            }
+        }
+        collected.generations.sort_unstable();
+        self.sweep(roots, &live, policy.dry_run, &mut collected)?;
+        Ok(collected)
+    }
+
+    fn old_generations(&self, policy: Policy) -> Result<Vec<u64>> {
+        let current = self.current_generation()?;
+        let all = self.generations()?;
+        let kept = policy.keep.map_or(0, |keep| all.len().saturating_sub(keep));
+        let mut old = Vec::new();
+        for (index, number) in all.iter().enumerate() {
+            let too_many = policy.keep.is_some() && index < kept;
+            let too_old = match policy.older_than {
+                Some(age) => self.generation_age(*number)? > age,
+                None => false,
+            };
+            if Some(*number) != current && (too_many || too_old) {
+                old.push(*number);
+            }
+        }
+        Ok(old)
+    }
+
+    fn generation_age(&self, number: u64) -> Result<Duration> {
+        let made = fs_err::metadata(self.generation_directory(number).join("generation.json"))?.modified()?;
+        Ok(SystemTime::now().duration_since(made).unwrap_or_default())
+    }
+
+    /// The trees that the roots and the generations, without those that go, lead to.
+    fn live(&self, roots: &Roots, without: &[u64]) -> Result<BTreeSet<TreeDigest>> {
+        let mut live = roots.trees.clone();
+        for id in &roots.derivations {
+            live.extend(self.output(*id)?.map(|(record, _)| record.tree));
+        }
+        for number in self.generations()? {
+            if !without.contains(&number) {
+                live.extend(self.generation(number)?.outputs.values().map(|output| output.tree));
+            }
+        }
+        Ok(live)
+    }
+
+    /// The bytes of all distinct files in these trees.
+    fn size_of(&self, trees: &BTreeSet<TreeDigest>) -> Result<u64> {
+        Ok(self.contents(trees)?.iter().map(|(_, _, size)| size).sum())
+    }
+
+    fn contents(&self, trees: &BTreeSet<TreeDigest>) -> Result<BTreeSet<(Sha256Digest, bool, u64)>> {
+        let mut all = BTreeSet::new();
+        for digest in trees {
+            if let Some(tree) = self.tree(*digest) {
+                all.extend(files(&tree.listing()?));
+            }
+        }
+        Ok(all)
+    }
+
+    fn sweep(
+        &self,
+        roots: &Roots,
+        live: &BTreeSet<TreeDigest>,
+        dry_run: bool,
+        collected: &mut Collected,
+    ) -> Result<()> {
+        let bin = Bin { store: self, dry_run };
+        for number in &collected.generations {
+            bin.take(&self.generation_directory(*number))?;
+        }
+        for digest in self.trees()?.into_iter().filter(|digest| !live.contains(digest)) {
+            bin.take(&self.root.join("trees").join(digest.hex()))?;
+            collected.trees.push(digest);
+        }
+        for entry in fs_err::read_dir(self.root.join("outputs"))? {
+            let path = entry?.path();
+            let id = path.file_name().and_then(|name| Sha256Digest::from_hex(name.to_str()?)).map(DerivationId);
+            let tree = id.map(|id| self.output(id)).transpose()?.flatten().map(|(record, _)| record.tree);
+            if tree.is_none_or(|tree| !live.contains(&tree)) {
+                bin.take(&path)?;
+            }
+        }
+        let kept: BTreeSet<PathBuf> =
+            self.contents(live)?.into_iter().map(|(digest, executable, _)| self.blob(digest, executable)).collect();
+        for directory in fs_err::read_dir(self.root.join("blobs"))? {
+            for entry in fs_err::read_dir(directory?.path())? {
+                let path = entry?.path();
+                if !kept.contains(&path) {
+                    collected.blobs += 1;
+                    collected.bytes += fs_err::symlink_metadata(&path)?.size();
+                    bin.take(&path)?;
+                }
+            }
+        }
+        self.sweep_downloads(roots, &bin, collected)?;
+        let wanted: BTreeSet<PathBuf> = roots.repositories.iter().map(|url| self.git_cache(url)).collect();
+        for entry in fs_err::read_dir(self.root.join("git"))? {
+            let path = entry?.path();
+            if !wanted.contains(&path) {
+                collected.repositories += 1;
+                collected.bytes += super::size_below(&path)?;
+                bin.take(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sweep_downloads(&self, roots: &Roots, bin: &Bin, collected: &mut Collected) -> Result<()> {
+        let mut garbage = Vec::new();
+        for entry in fs_err::read_dir(self.root.join("downloads/sha256"))? {
+            let path = entry?.path();
+            let digest = path.file_name().and_then(|name| Sha256Digest::from_hex(name.to_str()?));
+            if digest.is_none_or(|digest| !roots.downloads.contains(&digest)) {
+                garbage.push(path);
+            }
+        }
+        for entry in fs_err::read_dir(self.root.join("tmp/partial"))? {
+            let path = entry?.path();
+            let age = fs_err::metadata(&path)?.modified()?.elapsed().unwrap_or_default();
+            let held = path.extension().is_some_and(|extension| extension == "held");
+            if held || age > PARTIAL_AGE {
+                garbage.push(path);
+            }
+        }
+        for path in garbage {
+            collected.downloads += u64::from(path.extension().is_none_or(|extension| extension == "part"));
+            collected.bytes += fs_err::symlink_metadata(&path)?.size();
+            bin.take(&path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes names away first, then what they named.
+struct Bin<'a> {
+    store: &'a Store,
+    dry_run: bool,
+}
+
+impl Bin<'_> {
+    fn take(&self, path: &Path) -> Result<()> {
+        if self.dry_run {
+            return Ok(());
+        }
+        if path.is_dir() {
+            let staging = self.store.stage()?;
+            fs_err::rename(path, staging.path().join("garbage"))?;
+        } else {
+            fs_err::remove_file(path)?;
+        }
+        Ok(())
+    }
+}
+
+/// The distinct files of a tree.
+fn files(listing: &Listing) -> impl Iterator<Item = (Sha256Digest, bool, u64)> + '_ {
+    listing.entries().iter().filter_map(|entry| match entry.node {
+        Node::File { executable, size, digest } => Some((digest, executable, size)),
+        _ => None,
+    })
+}

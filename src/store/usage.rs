@@ -1,0 +1,84 @@
+//! What the store holds, and what each tree adds to the space of those before it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::Store;
+use crate::digest::{Sha256Digest, TreeDigest};
+use crate::error::Result;
+use crate::tree::Node;
+
+/// Everything in the store, counted.
+#[derive(Debug, Clone, Serialize)]
+pub struct Usage {
+    /// The trees, in the order of the generations that hold them, then the others.
+    pub trees: Vec<TreeUsage>,
+    /// The sum of the sizes of all trees, as if each had its own files.
+    pub logical: u64,
+    /// The sizes of the distinct files of all trees.
+    pub physical: u64,
+    /// Finished and begun downloads.
+    pub downloads: u64,
+    /// Caches of git repositories.
+    pub repositories: u64,
+}
+
+/// One tree.
+#[derive(Debug, Clone, Serialize)]
+pub struct TreeUsage {
+    /// Its digest.
+    pub tree: TreeDigest,
+    /// What it is: `rocm 10.1.0a20260901`, from the first generation that holds it.
+    pub what: Option<String>,
+    /// The generations that hold it.
+    pub generations: Vec<u64>,
+    /// The sum of its files' sizes.
+    pub size: u64,
+    /// The sizes of its files that no tree before it has.
+    pub adds: u64,
+}
+
+impl Store {
+    /// Counts what is in the store. Reads listings, not files.
+    pub fn usage(&self) -> Result<Usage> {
+        let mut known: BTreeMap<TreeDigest, (Option<String>, Vec<u64>)> = BTreeMap::new();
+        let mut order = Vec::new();
+        for number in self.generations()? {
+            for (name, output) in self.generation(number)?.outputs {
+                let entry = known.entry(output.tree).or_insert_with(|| {
+                    order.push(output.tree);
+                    (Some(format!("{name} {}", output.version)), Vec::new())
+                });
+                entry.1.push(number);
+            }
+        }
+        for digest in self.trees()? {
+            if known.insert(digest, known.get(&digest).cloned().unwrap_or_default()).is_none() {
+                order.push(digest);
+            }
+        }
+        let mut seen: BTreeSet<(Sha256Digest, bool)> = BTreeSet::new();
+        let mut trees = Vec::new();
+        for digest in order {
+            let Some(tree) = self.tree(digest) else { continue };
+            let (mut size, mut adds) = (0, 0);
+            for entry in tree.listing()?.entries() {
+                if let Node::File { executable, size: bytes, digest } = entry.node {
+                    size += bytes;
+                    adds += if seen.insert((digest, executable)) { bytes } else { 0 };
+                }
+            }
+            let (what, generations) = known.remove(&digest).unwrap_or_default();
+            trees.push(TreeUsage { tree: digest, what, generations, size, adds });
+        }
+        Ok(Usage {
+            logical: trees.iter().map(|tree| tree.size).sum(),
+            physical: trees.iter().map(|tree| tree.adds).sum(),
+            downloads: super::size_below(&self.root.join("downloads"))?
+                + super::size_below(&self.root.join("tmp/partial"))?,
+            repositories: super::size_below(&self.root.join("git"))?,
+            trees,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! `strixlock store`, `gc` and `diff`; several processes in one store.
+
+use crate::support::Project;
+
+const FIRST: &str = "10.1.0a20260901";
+const SECOND: &str = "10.1.0a20260902";
+
+/// Two generations of ROCm.
+fn two() -> Project {
+    let project = Project::new();
+    for version in [FIRST, SECOND] {
+        project.rocm_manifest(version);
+        project.run(&["update"]).code(0);
+        project.run(&["realize"]).code(0);
+    }
+    project
+}
+
+#[test]
+fn the_second_nightly_adds_only_what_changed() {
+    let project = two();
+    let usage = &project.run(&["store", "--json"]).code(0).json()["usage"];
+    let trees = usage["trees"].as_array().unwrap();
+    assert_eq!(trees.len(), 2);
+    assert_eq!(trees[0]["what"], format!("rocm {FIRST}"));
+    let (size, adds) = (trees[1]["size"].as_u64().unwrap(), trees[1]["adds"].as_u64().unwrap());
+    assert!(adds > 0 && adds < size, "{usage}");
+    let difference = &project.run(&["diff", "--json"]).code(0).json()["outputs"][0];
+    let bytes: u64 = ["added", "changed"]
+        .iter()
+        .flat_map(|kind| difference[*kind].as_array().unwrap().clone())
+        .filter_map(|path| {
+            std::fs::symlink_metadata(project.store("main").join("current/rocm").join(path.as_str().unwrap())).ok()
+        })
+        .filter(std::fs::Metadata::is_file)
+        .map(|metadata| metadata.len())
+        .sum();
+    assert!(adds <= bytes, "{adds} bytes added, {bytes} changed");
+    let ran = project.run(&["store"]).code(0);
+    assert!(ran.stdout.contains("downloads  "), "{}", ran.all());
+}
+
+#[test]
+fn diff_tells_versions_sizes_and_files() {
+    let project = two();
+    let ran = project.run(&["diff"]).code(0);
+    assert!(ran.stdout.starts_with("rocm 10.1.0a20260901 -> 10.1.0a20260902, "), "{}", ran.all());
+    assert!(ran.stdout.contains("\n  ~ "), "{}", ran.all());
+    assert_eq!(project.run(&["diff", "1", "1"]).code(0).stdout, "generations 1 and 1 hold the same trees\n");
+    project.run(&["diff", "1", "9"]).code(9);
+}
+
+#[test]
+fn what_roots_lead_to_stays_and_the_rest_goes() {
+    let project = two();
+    let trees = || std::fs::read_dir(project.store("main").join("trees")).unwrap().count();
+    // Both generations and the lock's input are roots.
+    assert!(project.run(&["gc"]).code(0).stdout.starts_with("removed 0 trees, 0 files, "));
+    project.run(&["realize"]).code(0);
+    let would = project.run(&["gc", "--keep", "1", "--dry-run", "--json"]).code(0).json();
+    assert_eq!(would["collected"]["generations"], serde_json::json!([1]));
+    assert_eq!(trees(), 2);
+    let did = project.run(&["gc", "--keep", "1", "--json"]).code(0).json();
+    assert_eq!(did["collected"]["trees"], would["collected"]["trees"]);
+    assert_eq!(did["collected"]["bytes"], would["collected"]["bytes"]);
+    assert_eq!(trees(), 1);
+    project.run(&["verify"]).code(0);
+    project.run(&["--offline", "realize"]).code(0);
+    assert_eq!(project.run(&["generations"]).code(0).stdout, "* 2  rocm  10.1.0a20260902\n");
+    // Without the lock and with everything old, the current generation alone stays.
+    std::fs::remove_file(project.path("lock/strix.lock")).unwrap();
+    project.run(&["gc", "--older-than", "0s", "--max-size", "1k"]).code(0);
+    project.run(&["verify"]).code(0);
+    assert_eq!(trees(), 1);
+    assert!(std::fs::read_dir(project.store("main").join("downloads/sha256")).unwrap().next().is_none());
+}
+
+#[test]
+fn a_registered_lock_that_cannot_be_read_stops_the_collector() {
+    let project = two();
+    project.write("lock/strix.lock", "<<<<<<< HEAD\n");
+    let ran = project.run(&["gc"]).code(3);
+    assert!(ran.stderr.contains("strix.lock: line 1 is a conflict marker"), "{}", ran.all());
+    project.run(&["verify"]).code(0);
+}
+
+#[test]
+fn many_processes_make_one_download_and_equal_results() {
+    let project = Project::new();
+    project.rocm_manifest(FIRST);
+    project.run_in_store("first", &["update"]).code(0);
+    project.upstream().server().clear_log();
+    let children: Vec<_> = (0..16)
+        .map(|_| {
+            project
+                .command(&["realize", "--json"])
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let trees: std::collections::BTreeSet<String> = children
+        .into_iter()
+        .map(|child| project.finish(child.wait_with_output().unwrap()).code(0).tree("rocm"))
+        .collect();
+    assert_eq!(trees.len(), 1);
+    let gets = project
+        .upstream()
+        .server()
+        .log()
+        .into_iter()
+        .filter(|request| request.method == "GET" && request.path.ends_with(".tar.gz"));
+    assert_eq!(gets.count(), 1);
+    assert_eq!(project.run(&["generations"]).code(0).stdout, "* 1  rocm  10.1.0a20260901\n");
+}
