@@ -1,15 +1,16 @@
 //! `strixlock realize`
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::ui::{GOOD, table};
 use super::{GlobalArgs, Ui};
 use crate::error::{About, Result};
 use crate::intake::Intake;
 use crate::lock::Lock;
+use crate::realize::prefix::{self, Linked};
 use crate::realize::{Action, Plan, Realized, Realizer, Settings};
-use crate::store::{LinkMode, checkout, replace_file};
+use crate::store::{LinkMode, Store, checkout, replace_file};
 use crate::text;
 
 /// Make what the lock says, from the lock alone
@@ -24,6 +25,9 @@ pub struct RealizeArgs {
     /// Write plain copies below this directory
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    /// Make links to the current generation below this directory: with /opt, /opt/rocm and /opt/llama
+    #[arg(long, value_name = "DIR", conflicts_with = "to")]
+    prefix: Option<PathBuf>,
     /// How files get into the copies
     #[arg(long, value_enum, default_value_t, requires = "to")]
     link_mode: LinkMode,
@@ -42,6 +46,9 @@ pub struct RealizeArgs {
 }
 
 pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
+    if let Some(prefix) = &args.prefix {
+        prefix::check(prefix)?;
+    }
     let lock_path = global.lock_path();
     let mut lock = Lock::read(&lock_path)?;
     if args.seal {
@@ -82,6 +89,9 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         }
     } else {
         generation = Some(realizer.switch(&realized)?);
+        if let Some(prefix) = &args.prefix {
+            make_links(ui, prefix, &lock, &realized, &store)?;
+        }
     }
     if args.seal {
         for (name, output) in &realized {
@@ -93,6 +103,19 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
     }
     report(ui, args, &realized, generation, store.root());
     Ok(0)
+}
+
+/// A link for each output that has a place of its own, named as that place is.
+fn make_links(ui: &Ui, prefix: &Path, lock: &Lock, realized: &BTreeMap<String, Realized>, store: &Store) -> Result<()> {
+    for name in realized.keys() {
+        let place = lock.outputs.get(name).and_then(|output| output.recipe.prefix());
+        let Some(last) = place.and_then(|place| Path::new(place).file_name()?.to_str()) else { continue };
+        if let Linked::BackedUp(backup) = prefix::link(prefix, last, &store.root().join("current").join(name))? {
+            let place = prefix.join(last);
+            ui.warning(&format!("{} was not made by strixlock: it is now {}", place.display(), backup.display()));
+        }
+    }
+    Ok(())
 }
 
 fn rows(plan: &Plan) -> Vec<Vec<String>> {
@@ -115,7 +138,7 @@ fn report(
     args: &RealizeArgs,
     realized: &BTreeMap<String, Realized>,
     generation: Option<(u64, bool)>,
-    store: &std::path::Path,
+    store: &Path,
 ) {
     let place =
         |name: &str, output: &Realized| args.to.as_ref().map_or_else(|| output.tree.path.clone(), |to| to.join(name));

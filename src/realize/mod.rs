@@ -7,6 +7,7 @@ mod build;
 mod compare;
 mod execute;
 mod plan;
+pub mod prefix;
 
 pub use compare::{Difference, compare};
 pub use execute::{Realized, Realizer, Settings};

@@ -98,6 +98,16 @@ impl Recipe {
         }
     }
 
+    /// Where the output stands when it is used, if it has a place of its own.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&str> {
+        match self {
+            Self::Rocm(recipe) => Some(&recipe.prefix),
+            Self::Llama(recipe) => Some(&recipe.prefix),
+            Self::Runtime(_) => None,
+        }
+    }
+
     /// The inputs that go into it.
     #[must_use]
     pub fn inputs(&self) -> Vec<&str> {

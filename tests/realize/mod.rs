@@ -229,3 +229,30 @@ fn unknown_outputs_are_named_with_those_there_are() {
     let ran = project.run(&["realize", "rock"]).code(2);
     assert_eq!(ran.stderr, "error: the lock has no output `rock`\nhint: it has rocm\n");
 }
+
+#[test]
+fn a_prefix_holds_links_into_the_current_generation() {
+    let project = Project::new();
+    project.rocm_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let opt = project.path("opt");
+    let opt = opt.to_str().unwrap();
+    let ran = project.run(&["realize", "--prefix", opt]).code(1);
+    assert!(ran.stderr.contains("the prefix is no directory"), "{}", ran.all());
+    project.write("opt/rocm/mine", "precious");
+    let ran = project.run(&["realize", "--prefix", opt]).code(0);
+    assert!(
+        ran.stderr.contains(
+            "[DIR]/project/opt/rocm was not made by strixlock: it is now [DIR]/project/opt/rocm.before-strixlock-1"
+        ),
+        "{}",
+        ran.all()
+    );
+    assert_eq!(project.read("opt/rocm.before-strixlock-1/mine"), "precious");
+    assert!(project.read("opt/rocm/.info/version").starts_with("10.1.0"));
+    let before = std::fs::canonicalize(project.path("opt/rocm")).unwrap();
+    project.rocm_manifest(SECOND);
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    assert_ne!(std::fs::canonicalize(project.path("opt/rocm")).unwrap(), before, "the link follows the generation");
+}

@@ -1,0 +1,84 @@
+//! Links below a prefix such as `/opt` that lead into the current generation.
+//!
+//! A link once made never changes again: it leads through `current`, so switching generations is still one rename. What
+//! stood in its place and was not ours is kept beside it under another name, and the caller is told.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags};
+
+use crate::error::{Error, Result};
+
+/// What happened to one link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Linked {
+    /// It was there.
+    Already,
+    /// It was made; nothing stood there.
+    Made,
+    /// It was made, and what stood there is now here.
+    BackedUp(PathBuf),
+}
+
+/// Says before any work whether links can be made in `prefix`.
+pub fn check(prefix: &Path) -> Result<()> {
+    let problem = |message: &str| Error::failure(message).fact("prefix", prefix.display());
+    if !prefix.is_absolute() {
+        return Err(problem("a prefix is an absolute path").hint("such as --prefix /opt"));
+    }
+    if !prefix.is_dir() {
+        return Err(problem("the prefix is no directory").hint(format!("make it first: mkdir -p {}", prefix.display())));
+    }
+    rustix::fs::access(prefix, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).map_err(|error| {
+        problem("links cannot be made in the prefix")
+            .because(&std::io::Error::from(error))
+            .hint("run with sudo (and the same --store), or choose a prefix of your own, such as --prefix ~/.local/opt")
+    })
+}
+
+/// Makes `prefix/name` a link to `target`.
+pub fn link(prefix: &Path, name: &str, target: &Path) -> Result<Linked> {
+    let place = prefix.join(name);
+    if fs_err::read_link(&place).is_ok_and(|there| there == target) {
+        return Ok(Linked::Already);
+    }
+    let aside = tempfile::Builder::new().prefix(".strixlock-").tempdir_in(prefix)?;
+    let new = aside.path().join(name);
+    fs_err::os::unix::fs::symlink(target, &new)?;
+    if fs_err::symlink_metadata(&place).is_err() {
+        fs_err::rename(&new, &place)?;
+        return Ok(Linked::Made);
+    }
+    let backup = (1..)
+        .map(|number| prefix.join(format!("{name}.before-strixlock-{number}")))
+        .find(|path| fs_err::symlink_metadata(path).is_err())
+        .unwrap_or_default();
+    // Both at once where the file system can, so that there is no moment without either.
+    if rustix::fs::renameat_with(CWD, &new, CWD, &place, RenameFlags::EXCHANGE).is_ok() {
+        fs_err::rename(&new, &backup)?;
+    } else {
+        fs_err::rename(&place, &backup)?;
+        fs_err::rename(&new, &place)?;
+    }
+    Ok(Linked::BackedUp(backup))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_ours_is_kept() {
+        let prefix = tempfile::tempdir().unwrap();
+        let target = Path::new("/store/current/rocm");
+        fs_err::create_dir(prefix.path().join("rocm")).unwrap();
+        fs_err::write(prefix.path().join("rocm/mine"), "x").unwrap();
+        let backup = prefix.path().join("rocm.before-strixlock-1");
+        assert_eq!(link(prefix.path(), "rocm", target).unwrap(), Linked::BackedUp(backup.clone()));
+        assert_eq!(fs_err::read_to_string(backup.join("mine")).unwrap(), "x");
+        assert_eq!(fs_err::read_link(prefix.path().join("rocm")).unwrap(), target);
+        assert_eq!(link(prefix.path(), "rocm", target).unwrap(), Linked::Already);
+        assert_eq!(link(prefix.path(), "llama", target).unwrap(), Linked::Made);
+        assert_eq!(fs_err::read_dir(prefix.path()).unwrap().count(), 3);
+    }
+}
