@@ -428,7 +428,7 @@ impl<'a> Transfer<'a> {
             .fact("locked", format!("{}  {} bytes", promise.digest, promise.size))
             .fact("received", format!("{received}{size} bytes"))
             .hint(format!(
-                "upstream replaced this file. Use a mirror that has the locked one, or run `strixlock update {}` to accept the new one.",
+                "upstream replaced this file. Use a mirror that has the locked one, or run `strixlock update {} --accept-replaced` to take the new one.",
                 self.wanted.name
             ))
     }

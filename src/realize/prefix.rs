@@ -49,7 +49,7 @@ pub fn link(prefix: &Path, name: &str, target: &Path) -> Result<Linked> {
         fs_err::rename(&new, &place)?;
         return Ok(Linked::Made);
     }
-    let backup = (1..)
+    let backup = (1..10_000)
         .map(|number| prefix.join(format!("{name}.before-strixlock-{number}")))
         .find(|path| fs_err::symlink_metadata(path).is_err())
         .unwrap_or_default();

@@ -21,7 +21,7 @@ pub(super) fn resolve(
         && block.locked.file == candidate.name
         && block.locked.urls.contains(&candidate.url)
     {
-        let replaced = replaced(&block.locked, &candidate, intake)?;
+        let replaced = replaced(&block.locked, &candidate, intake);
         if replaced.is_none() && block.requested == *request {
             return Ok((Resolution::Same(Box::new(LockedInput::Rocm(block.clone()))), warnings));
         }
@@ -46,7 +46,7 @@ pub(super) fn resolve(
 
 /// Whether upstream has something else under the locked name. The index gives a time, the server a size; neither is
 /// proof that the bytes are the same, but a difference is proof that they are not.
-fn replaced(pin: &RocmPin, candidate: &Candidate, intake: Intake) -> Result<Option<Error>> {
+fn replaced(pin: &RocmPin, candidate: &Candidate, intake: Intake) -> Option<Error> {
     let error = |locked: String, found: String| {
         Some(
             Error::new(Kind::Mismatch, "upstream has another file under the locked name")
@@ -58,12 +58,11 @@ fn replaced(pin: &RocmPin, candidate: &Candidate, intake: Intake) -> Result<Opti
     if let (Some(old), Some(new)) = (pin.mtime, candidate.mtime)
         && old != new
     {
-        return Ok(error(format!("made {}", text::date(old)), format!("made {}", text::date(new))));
+        return error(format!("made {}", text::date(old)), format!("made {}", text::date(new)));
     }
-    let size = intake.fetcher.head(&candidate.url)?.size;
-    Ok(size
-        .filter(|size| *size != pin.size)
-        .and_then(|size| error(format!("{} bytes", pin.size), format!("{size} bytes"))))
+    // A server that does not answer HEAD proves nothing either way.
+    let size = intake.fetcher.head(&candidate.url).ok().and_then(|head| head.size);
+    size.filter(|size| *size != pin.size).and_then(|size| error(format!("{} bytes", pin.size), format!("{size} bytes")))
 }
 
 fn take_in(

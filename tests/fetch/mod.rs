@@ -36,7 +36,7 @@ fn a_flipped_byte_is_refused_with_the_whole_story() {
       url       [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz
       locked    sha256:DIGEST  SIZE bytes
       received  sha256:DIGEST  SIZE bytes
-    hint: upstream replaced this file. Use a mirror that has the locked one, or run `strixlock update rocm` to accept the new one.
+    hint: upstream replaced this file. Use a mirror that has the locked one, or run `strixlock update rocm --accept-replaced` to take the new one.
     ");
     assert_eq!(project.lock(), lock);
     assert!(project.published("main").is_empty(), "{:?}", project.published("main"));

@@ -7,6 +7,7 @@
 mod content;
 mod history;
 mod remote;
+mod timeouts;
 
 use serde::{Deserialize, Serialize};
 

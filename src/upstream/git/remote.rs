@@ -44,6 +44,7 @@ impl<'a> Repository<'a> {
         settings: &'a Settings,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
+        super::timeouts::set();
         let mut options = git2::RepositoryInitOptions::new();
         options.bare(true).external_template(false);
         let cache = git2::Repository::open_bare(path)
