@@ -44,6 +44,7 @@ pub fn list(ui: &Ui, global: &GlobalArgs, command: &ListCommand) -> Result<u8> {
         platform: args.platform,
         target: args.target.clone(),
         version: args.version.clone(),
+        colliding_names: false,
         sources: args.sources.clone(),
     };
     let fetcher = global.fetcher(ui)?;

@@ -116,8 +116,10 @@ impl GlobalArgs {
     pub fn lock_path(&self) -> PathBuf {
         self.lock.clone().unwrap_or_else(|| {
             let manifest = self.manifest_path();
-            let name = manifest.file_stem().unwrap_or("strix".as_ref());
-            self.project().join("lock").join(name).with_extension("lock")
+            // Appended, since a name may have a dot of its own.
+            let mut name = manifest.file_stem().unwrap_or("strix".as_ref()).to_owned();
+            name.push(".lock");
+            self.project().join("lock").join(name)
         })
     }
 

@@ -66,8 +66,8 @@ fn write(intake: Intake, repository: &Repository, commit: &str, pin: Option<&Git
     let staging = intake.store.stage()?;
     let directory = staging.path().join("tree");
     fs_err::create_dir(&directory)?;
-    let limits =
-        pin.map_or_else(Limits::default, |pin| Limits { entries: pin.content.entries, bytes: pin.content.size });
+    let limits = Limits { colliding_names: true, ..Limits::default() };
+    let limits = pin.map_or(limits, |pin| Limits { entries: pin.content.entries, bytes: pin.content.size, ..limits });
     let mut writer = TreeWriter::new(&directory, limits)?;
     let submodules = write_content(repository, commit, &|url| intake.store.git_cache(url), &mut writer)?;
     let listing = writer.finish()?;

@@ -10,7 +10,7 @@ mod unpack_sink;
 
 pub use file::file;
 pub use git::{GitContent, git, git_contents, git_tree};
-pub use rocm::{Tarball, tarball, tarball_contents};
+pub use rocm::{Expect, Tarball, tarball, tarball_contents};
 
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Fetcher;

@@ -5,7 +5,7 @@ use url::Url;
 use super::unpack_sink::UnpackSink;
 use super::{Intake, demand_tree};
 use crate::digest::Sha256Digest;
-use crate::error::{About, Result};
+use crate::error::{About, Kind, Result};
 use crate::fetch::{Promise, Received, Sink, Wanted};
 use crate::lock::RocmPin;
 use crate::store::{Partial, Staging, StoredTree};
@@ -26,17 +26,31 @@ pub struct Tarball {
     pub absolute_links: Vec<String>,
 }
 
-/// Takes in the tarball at `urls`. With a pin, both its bytes and its tree must be the pinned ones.
-pub fn tarball(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmPin>) -> Result<Tarball> {
-    let partial = hold(intake, urls, pin)?;
+/// Which tarball is to be taken in.
+#[derive(Clone, Copy)]
+pub enum Expect<'a> {
+    /// The pinned one: both its bytes and its tree must be the pinned ones.
+    Pin(&'a RocmPin),
+    /// One that nobody knows yet.
+    New {
+        /// Where it can be had.
+        urls: &'a [Url],
+        /// See [`Limits::colliding_names`].
+        colliding_names: bool,
+    },
+}
+
+/// Takes in a tarball.
+pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
+    let partial = hold(intake, expect)?;
     // Whoever held it before may have brought this very tree.
-    if let Some(pin) = pin
+    if let Expect::Pin(pin) = expect
         && let Some(tree) = intake.store.tree(pin.tree.digest)
     {
         let listing = tree.listing()?;
         return Ok(Tarball { size: pin.size, digest: pin.sha256, tree, listing, absolute_links: Vec::new() });
     }
-    let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, urls, pin, &partial)?;
+    let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, expect, &partial)?;
     let tree = intake.store.publish_tree(&staging, &unpacked.listing)?;
     intake.store.publish_download(&partial, received.digest)?;
     Ok(Tarball {
@@ -50,8 +64,8 @@ pub fn tarball(intake: Intake, name: &str, urls: &[Url], pin: Option<&RocmPin>) 
 
 /// Brings the contents of a pinned tree's files into the blob store once more, for a tree whose own are damaged.
 pub fn tarball_contents(intake: Intake, name: &str, pin: &RocmPin) -> Result<()> {
-    let partial = hold(intake, &pin.urls, Some(pin))?;
-    let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, &pin.urls, Some(pin), &partial)?;
+    let partial = hold(intake, Expect::Pin(pin))?;
+    let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, Expect::Pin(pin), &partial)?;
     intake.store.share_all(&staging, &unpacked.listing)?;
     intake.store.publish_download(&partial, received.digest).map(drop)
 }
@@ -63,24 +77,27 @@ struct Arrived {
 }
 
 /// The right to download this tarball, which one process has at a time.
-fn hold(intake: Intake, urls: &[Url], pin: Option<&RocmPin>) -> Result<Partial> {
-    let first = || urls.first().map_or_else(String::new, Url::to_string);
-    intake.store.partial(&pin.map_or_else(first, |pin| pin.sha256.to_string()))
+fn hold(intake: Intake, expect: Expect) -> Result<Partial> {
+    let key = match expect {
+        Expect::Pin(pin) => pin.sha256.to_string(),
+        Expect::New { urls, .. } => urls.first().map_or_else(String::new, Url::to_string),
+    };
+    intake.store.partial(&key)
 }
 
-fn fetch_and_unpack(
-    intake: Intake,
-    name: &str,
-    urls: &[Url],
-    pin: Option<&RocmPin>,
-    partial: &Partial,
-) -> Result<Arrived> {
+fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partial) -> Result<Arrived> {
+    let (urls, pin, limits) = match expect {
+        // A pin knows exactly what the tree holds; anything more is not the tree.
+        Expect::Pin(pin) => {
+            let limits = Limits { entries: pin.tree.entries, bytes: pin.tree.size, colliding_names: true };
+            (pin.urls.as_slice(), Some(pin), limits)
+        }
+        Expect::New { urls, colliding_names } => (urls, None, Limits { colliding_names, ..Limits::default() }),
+    };
     let promise = pin.map(|pin| Promise { size: pin.size, digest: pin.sha256 });
-    // A pin knows exactly what the tree holds; anything more is not the tree.
-    let limits = pin.map_or_else(Limits::default, |pin| Limits { entries: pin.tree.entries, bytes: pin.tree.size });
     if let Some(pin) = pin {
         let begun = fs_err::metadata(&partial.data).map_or(0, |data| data.len());
-        intake.store.demand_space(pin.tree.size + pin.size.saturating_sub(begun)).about(name)?;
+        intake.store.demand_space(pin.tree.size.saturating_add(pin.size.saturating_sub(begun))).about(name)?;
     }
     let kept = promise.and_then(|promise| intake.store.download(promise.digest));
     let kept_url = kept.and_then(|path| Url::from_file_path(path).ok());
@@ -88,7 +105,7 @@ fn fetch_and_unpack(
 
     let mut sink = UnpackSink::new(intake.store, limits)?;
     let received = match intake.fetcher.download(Wanted { name, urls: from, promise }, partial, &mut sink) {
-        Err(_) if kept_url.is_some() => {
+        Err(error) if kept_url.is_some() && error.kind() == Kind::Mismatch => {
             // The kept copy is damaged: it is only a copy.
             if let Some(promise) = promise {
                 let _ = fs_err::remove_file(intake.store.download_path(promise.digest));
@@ -99,9 +116,17 @@ fn fetch_and_unpack(
         }
         other => other?,
     };
-    let (staging, unpacked) = sink.finish().inspect_err(|_| partial.discard()).about(name)?;
+    // Bytes that a pin promised stay for the next run; others that are no archive would only fail again.
+    let (staging, unpacked) = sink
+        .finish()
+        .inspect_err(|error| {
+            if pin.is_none() && matches!(error.kind(), Kind::Invalid | Kind::Mismatch) {
+                partial.discard();
+            }
+        })
+        .about(name)?;
     if let Some(pin) = pin {
-        demand_tree(name, &unpacked.listing, &pin.tree).inspect_err(|_| partial.discard())?;
+        demand_tree(name, &unpacked.listing, &pin.tree)?;
     }
     Ok(Arrived { staging, unpacked, received })
 }

@@ -85,6 +85,7 @@ fn input(source: &Source, fields: Table) -> Result<InputRequest> {
                 channel: fields.parsed("channel", Channel::Nightly, str::parse)?,
                 platform: fields.parsed("platform", Platform::Linux, str::parse)?,
                 version: fields.parsed("version", VersionRequest::Latest, str::parse)?,
+                colliding_names: fields.flag("colliding-names")?,
                 sources: urls(source, fields.texts("sources")?.unwrap_or_default())?,
             })
         }

@@ -85,6 +85,17 @@ impl<'s, 't> Table<'s, 't> {
         }
     }
 
+    /// `true` or `false`; false where it is absent.
+    pub fn flag(&self, name: &'static str) -> Result<bool> {
+        match self.field(name) {
+            None => Ok(false),
+            Some(value) => match value.get_ref() {
+                DeValue::Boolean(flag) => Ok(*flag),
+                other => Err(self.wrong_type(value.span(), name, "true or false", other)),
+            },
+        }
+    }
+
     pub fn texts(&self, name: &'static str) -> Result<Option<Vec<Spanned<String>>>> {
         let Some(value) = self.field(name) else { return Ok(None) };
         let DeValue::Array(array) = value.get_ref() else {

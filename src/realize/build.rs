@@ -10,13 +10,17 @@ use crate::progress::Unit;
 use crate::recipe::LlamaRecipe;
 use crate::recipe::llama::{self, Hip};
 use crate::sandbox::{Mount, Sandbox};
-use crate::store::{StoredTree, normalise};
+use crate::store::{Staging, StoredTree, normalise};
+use crate::tree::beneath::Root;
 use crate::tree::scan::scan;
 
 /// How many lines of the log a failure shows.
 const LAST: usize = 30;
 
-/// Builds llama.cpp; gives the install tree and the log.
+/// The name of the log in the staging directory that a build leaves.
+pub(super) const LOG: &str = "log";
+
+/// Builds llama.cpp; gives the install tree, and the staging directory with the log.
 pub(super) fn llama(
     intake: Intake,
     recipe: &LlamaRecipe,
@@ -24,7 +28,7 @@ pub(super) fn llama(
     source: &StoredTree,
     rocm: Option<&(Hip, StoredTree)>,
     jobs: usize,
-) -> Result<(StoredTree, Vec<u8>)> {
+) -> Result<(StoredTree, Staging)> {
     let staging = intake.store.stage()?;
     let (out, dest) = (staging.path().join("out"), staging.path().join("dest"));
     fs_err::create_dir(&out)?;
@@ -45,7 +49,8 @@ pub(super) fn llama(
     }
 
     let task = intake.fetcher.progress().begin("llama", None, Unit::Steps);
-    let mut log = Vec::new();
+    let log_path = staging.path().join(LOG);
+    let mut log = fs_err::File::create(&log_path)?;
     for command in llama::commands(&llama::variables(recipe, &named, hip), jobs) {
         let mut last = VecDeque::new();
         let status = sandbox.run(&command, &mut log, &mut |line| {
@@ -62,7 +67,7 @@ pub(super) fn llama(
             // The staging directory goes away; the log must not.
             let kept =
                 intake.store.root().join("tmp").join(format!("failed-{}.log", &pin.commit[..12.min(pin.commit.len())]));
-            fs_err::write(&kept, &log)?;
+            fs_err::copy(&log_path, &kept)?;
             return Err(Error::failure(format!(
                 "`{}` failed in the build ({status})",
                 command[..command.len().min(3)].join(" ")
@@ -73,16 +78,17 @@ pub(super) fn llama(
     }
     drop(task);
 
-    let installed = dest.join(recipe.prefix.trim_start_matches('/'));
-    if !installed.is_dir() {
-        return Err(Error::failure("the build installed nothing")
+    // What the build left is hostile too: a link in place of a directory must not lead to the host's files.
+    let installed = recipe.prefix.trim_start_matches('/');
+    Root::open(&dest)?.take_directory(installed.as_bytes(), &staging.path().join("tree")).map_err(|error| {
+        Error::failure("the build did not install a directory at its prefix")
             .fact("expected", &recipe.prefix)
-            .hint("`strixlock log` shows what it did; check the cmake variables in the manifest"));
-    }
-    fs_err::rename(&installed, staging.path().join("tree"))?;
+            .because(&error)
+            .hint("check the cmake variables in the manifest")
+    })?;
     let listing = scan(&staging.path().join("tree"))?;
     normalise(&staging.path().join("tree"), &listing)?;
-    Ok((intake.store.publish_tree(&staging, &listing)?, log))
+    Ok((intake.store.publish_tree(&staging, &listing)?, staging))
 }
 
 /// `[12/304] Building ...`

@@ -7,11 +7,11 @@ use super::plan::{Action, Plan, Step, version};
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Promise;
-use crate::intake::{Intake, file, git, git_tree, tarball};
+use crate::intake::{Expect, Intake, file, git, git_tree, tarball};
 use crate::lock::{Lock, LockedInput, LockedOutput};
 use crate::recipe::rocm::Provenance;
 use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe};
-use crate::store::{Generation, GenerationOutput, OutputRecord, StoredTree};
+use crate::store::{Generation, GenerationOutput, OutputRecord, Staging, StoredTree};
 use crate::trim;
 use crate::update::in_parallel;
 
@@ -69,7 +69,7 @@ impl Realizer<'_> {
     fn fetch(&self, name: &str) -> Result<()> {
         match self.input(name)? {
             LockedInput::Rocm(block) => {
-                let tarball = tarball(self.intake, name, &block.locked.urls, Some(&block.locked))?;
+                let tarball = tarball(self.intake, name, Expect::Pin(&block.locked))?;
                 Provenance::read(&tarball.tree.path)?.check(&block.locked.version, &block.requested.target).about(name)
             }
             LockedInput::Git(block) => git(self.intake, name, &block.locked.url, |repository| {
@@ -93,7 +93,9 @@ impl Realizer<'_> {
 
     fn output(&self, step: &Step) -> Result<Realized> {
         let locked = self.locked(&step.name)?;
+        // An older record that differs from the seal does not stand in for what the lock wants.
         let found = self.intake.store.output(locked.derivation)?;
+        let found = found.filter(|(record, _)| locked.tree.is_none_or(|sealed| sealed == record.tree));
         let fresh = found.is_none();
         let tree = match found {
             Some((_, tree)) => tree,
@@ -108,17 +110,18 @@ impl Realizer<'_> {
     }
 
     fn make(&self, name: &str, locked: &LockedOutput) -> Result<StoredTree> {
-        let (tree, log) = match &locked.recipe {
+        let (tree, built) = match &locked.recipe {
             Recipe::Rocm(recipe) => (self.rocm(recipe)?, None),
             Recipe::Llama(recipe) => {
-                let (tree, log) = self.llama(recipe)?;
-                (tree, Some(log))
+                let (tree, staging) = self.llama(recipe)?;
+                (tree, Some(staging))
             }
             Recipe::Runtime(recipe) => (self.runtime(recipe)?, None),
         };
         // What differs from the seal is not recorded: it would be taken for the output next time.
         if locked.tree.is_none_or(|sealed| sealed == tree.digest) {
             let record = OutputRecord { name: name.to_owned(), tree: tree.digest };
+            let log = built.as_ref().map(|staging| staging.path().join(build::LOG));
             self.intake.store.publish_output(locked.derivation, &record, log.as_deref())?;
         }
         Ok(tree)
@@ -156,7 +159,7 @@ impl Realizer<'_> {
         Err(Error::new(Kind::Invalid, format!("`{name}` is no ROCm tree")))
     }
 
-    fn llama(&self, recipe: &LlamaRecipe) -> Result<(StoredTree, Vec<u8>)> {
+    fn llama(&self, recipe: &LlamaRecipe) -> Result<(StoredTree, Staging)> {
         let LockedInput::Git(block) = self.input(&recipe.source)? else {
             return Err(Error::new(Kind::Invalid, format!("`{}` is no git input", recipe.source)));
         };

@@ -71,10 +71,8 @@ impl Plan {
     /// How many bytes are to be fetched, as far as that is known.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.steps
-            .iter()
-            .map(|step| if let Action::Fetch { bytes: Some(bytes) } = step.action { bytes } else { 0 })
-            .sum()
+        let bytes = |step: &Step| if let Action::Fetch { bytes: Some(bytes) } = step.action { bytes } else { 0 };
+        self.steps.iter().map(bytes).fold(0, u64::saturating_add)
     }
 }
 
@@ -94,7 +92,10 @@ impl Planner<'_> {
         let Some(output) = self.lock.outputs.get(name) else { return Ok(()) };
         let have = match output.tree {
             Some(tree) if matches!(output.recipe, Recipe::Rocm(_)) => self.store.tree(tree).is_some(),
-            _ => self.store.output(output.derivation)?.is_some(),
+            sealed => {
+                let found = self.store.output(output.derivation)?;
+                found.is_some_and(|(record, _)| sealed.is_none_or(|sealed| sealed == record.tree))
+            }
         };
         if !have {
             for input in output.recipe.inputs() {

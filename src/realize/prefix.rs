@@ -55,7 +55,10 @@ pub fn link(prefix: &Path, name: &str, target: &Path) -> Result<Linked> {
         .unwrap_or_default();
     // Both at once where the file system can, so that there is no moment without either.
     if rustix::fs::renameat_with(CWD, &new, CWD, &place, RenameFlags::EXCHANGE).is_ok() {
+        // From here on the directory holds what is not ours: it must not go with it.
+        let aside = aside.keep();
         fs_err::rename(&new, &backup)?;
+        fs_err::remove_dir(aside)?;
     } else {
         fs_err::rename(&place, &backup)?;
         fs_err::rename(&new, &place)?;

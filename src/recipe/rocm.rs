@@ -1,6 +1,7 @@
 //! Recipe `rocm`: the tree as it was published, after a look at what it says of itself.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
+use crate::tree::beneath::Root;
 use crate::upstream::rocm::RocmVersion;
 
 /// Grows with every change of this recipe that can show in its result.
@@ -78,11 +80,11 @@ fn release(version: &str) -> &str {
 }
 
 fn the_rock(value: &Value) -> Option<TheRock> {
-    let commit = value.get("the_rock_commit")?.as_str()?.to_owned();
+    let commit = value.get("the_rock_commit")?.as_str().filter(|text| is_commit(text))?.to_owned();
     let mut submodules = BTreeMap::new();
     for module in value.get("submodules").and_then(Value::as_array).into_iter().flatten() {
         let text = |key| module.get(key).and_then(Value::as_str);
-        if let (Some(name), Some(pin)) = (text("submodule_name"), text("pin_sha")) {
+        if let (Some(name), Some(pin)) = (text("submodule_name"), text("pin_sha").filter(|text| is_commit(text))) {
             submodules.insert(name.to_owned(), pin.to_owned());
         }
     }
@@ -97,14 +99,19 @@ fn json(tree: &Path, name: &str) -> Result<Option<Value>> {
 }
 
 fn read(tree: &Path, name: &str) -> Result<Option<String>> {
-    let path = tree.join(name);
-    // A link could lead anywhere on this machine.
-    match fs_err::symlink_metadata(&path) {
-        Ok(metadata) if metadata.is_file() && metadata.len() <= MOST => {
-            Ok(Some(String::from_utf8_lossy(&fs_err::read(&path)?).into_owned()))
-        }
-        _ => Ok(None),
+    // No part of the way may be a link: it could lead anywhere on this machine.
+    let Ok(file) = Root::open(tree)?.open_file(name.as_bytes()) else { return Ok(None) };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > MOST {
+        return Ok(None);
     }
+    let mut text = Vec::new();
+    file.take(MOST).read_to_end(&mut text)?;
+    Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

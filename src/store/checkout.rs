@@ -1,13 +1,15 @@
 //! Plain copies of trees outside the store.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, CWD, RenameFlags};
 
 use super::StoredTree;
 use super::staging::remove_tree;
+use crate::digest::HashingWriter;
 use crate::error::{Error, Kind, Result};
-use crate::tree::beneath::{Root, seal_file};
+use crate::tree::beneath::{Root, seal_file, times};
 use crate::tree::{Listing, Node, scan};
 
 /// How files get from the store into a copy.
@@ -47,13 +49,20 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
     fill(tree, &listing, &copy, mode)?;
     rustix::fs::syncfs(fs_err::File::open(&copy)?.file()).map_err(std::io::Error::from)?;
     if there {
-        fs_err::rename(target, work.path().join("old"))?;
+        // Both change places at once; a file system that cannot do that is asked for two renames.
+        let exchanged = rustix::fs::renameat_with(CWD, &copy, CWD, target, RenameFlags::EXCHANGE);
+        if exchanged.is_err() {
+            let old = parent.join(format!(".strixlock-old-{}", std::process::id()));
+            fs_err::rename(target, &old)?;
+            fs_err::rename(&copy, target)?;
+            remove_tree(&old)?;
+        }
+    } else {
+        fs_err::rename(&copy, target)?;
     }
-    fs_err::rename(&copy, target)?;
-    if there {
-        remove_tree(&work.path().join("old"))?;
-    }
-    Ok(())
+    fs_err::File::open(parent)?.sync_all()?;
+    // What was replaced is in the way of removing the working directory if it is read-only.
+    remove_tree(&copy)
 }
 
 fn fill(tree: &StoredTree, listing: &Listing, copy: &Path, mode: LinkMode) -> Result<()> {
@@ -71,22 +80,26 @@ fn fill(tree: &StoredTree, listing: &Listing, copy: &Path, mode: LinkMode) -> Re
                 .and_then(|made| made)
                 .map_err(|error| cannot_link(copy, &error))?;
             }
-            Node::File { executable, size, .. } => {
-                let (mut source, mut file) = (from.open_file(&entry.path)?, to.create_file(&entry.path)?);
+            Node::File { executable, size, digest } => {
+                let (mut source, file) = (from.open_file(&entry.path)?, to.create_file(&entry.path)?);
                 let shared =
                     if mode == LinkMode::Copy { None } else { Some(rustix::fs::ioctl_ficlone(&file, &source)) };
                 match shared {
                     Some(Ok(())) => {}
                     Some(Err(error)) if mode == LinkMode::Reflink => return Err(cannot_link(copy, &error.into())),
                     _ => {
-                        let copied = std::io::copy(&mut source, &mut file)?;
-                        if copied != *size {
+                        // Hashed as it passes, so that damage in the store does not spread.
+                        let mut writer = HashingWriter::new(&file);
+                        std::io::copy(&mut source, &mut writer)?;
+                        let (found, copied, _) = writer.finish();
+                        if copied != *size || found != *digest {
                             return Err(Error::new(
                                 Kind::Damaged,
                                 format!("`{}` in the store is damaged", entry.display()),
                             )
-                            .fact("expected", format!("{size} bytes"))
-                            .fact("found", format!("{copied} bytes")));
+                            .fact("expected", format!("{digest}  {size} bytes"))
+                            .fact("found", format!("{found}  {copied} bytes"))
+                            .hint("`strixlock verify --repair` restores it"));
                         }
                     }
                 }
@@ -97,6 +110,8 @@ fn fill(tree: &StoredTree, listing: &Listing, copy: &Path, mode: LinkMode) -> Re
     for entry in listing.entries().iter().rev().filter(|entry| entry.node == Node::Directory) {
         to.seal_directory(&entry.path, 0o755)?;
     }
+    fs_err::set_permissions(copy, PermissionsExt::from_mode(0o755))?;
+    rustix::fs::utimensat(CWD, copy, &times(), AtFlags::empty()).map_err(std::io::Error::from)?;
     Ok(())
 }
 

@@ -57,9 +57,10 @@ impl Store {
     pub fn publish_download(&self, partial: &Partial, digest: Sha256Digest) -> Result<PathBuf> {
         let path = self.download_path(digest);
         let file = fs_err::File::open(&partial.data)?;
-        crate::tree::beneath::seal_file(file.file(), 0o444)?;
         file.sync_all()?;
         fs_err::rename(&partial.data, &path)?;
+        // Only now: a run that was killed before must be able to write to it again.
+        crate::tree::beneath::seal_file(file.file(), 0o444)?;
         sync_directory(path.parent().unwrap_or(Path::new("/")))?;
         partial.discard();
         Ok(path)

@@ -75,10 +75,12 @@ impl Store {
         for entry in fs_err::read_dir(self.root.join("locks"))? {
             let entry = entry?.path();
             let path = PathBuf::from(fs_err::read_to_string(&entry)?);
-            if path.is_file() {
-                locks.push(path);
-            } else {
+            // A lock on a disk that is not there now is not gone: only one whose directory is there and holds it no more.
+            let gone = fs_err::symlink_metadata(&path).is_err() && path.parent().is_some_and(Path::is_dir);
+            if gone {
                 fs_err::remove_file(&entry)?;
+            } else {
+                locks.push(path);
             }
         }
         locks.sort();

@@ -1,6 +1,6 @@
 //! Realized outputs by derivation id: which tree a recipe gave, and the log of making it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,11 +48,14 @@ impl Store {
     }
 
     /// Records a realized output, with the log of its build if there was one. Replaces an older record.
-    pub fn publish_output(&self, id: DerivationId, record: &OutputRecord, log: Option<&[u8]>) -> Result<()> {
+    pub fn publish_output(&self, id: DerivationId, record: &OutputRecord, log: Option<&Path>) -> Result<()> {
         let directory = self.output_directory(id);
         fs_err::create_dir_all(&directory)?;
         if let Some(log) = log {
-            super::replace_file(&directory.join("log"), log)?;
+            let staged = log.with_extension("publish");
+            fs_err::copy(log, &staged)?;
+            fs_err::File::open(&staged)?.sync_all()?;
+            fs_err::rename(&staged, directory.join("log"))?;
         }
         let text = serde_json::to_vec_pretty(record)
             .map_err(|error| Error::failure("cannot write a record").because(&error))?;

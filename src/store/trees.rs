@@ -1,5 +1,6 @@
 //! Trees in the store: published by one rename, their files shared by digest.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::AtFlags;
@@ -9,7 +10,7 @@ use super::staging::remove_tree;
 use super::{Staging, Store, sync_directory};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
-use crate::tree::beneath::{Root, times};
+use crate::tree::beneath::{MTIME, Root, times};
 use crate::tree::{Entry, Listing, Node};
 
 /// A tree that is in the store.
@@ -96,6 +97,10 @@ impl Store {
                     let linked = root.in_parent(&entry.path, |parent, name| {
                         rustix::fs::linkat(rustix::fs::CWD, &blob, parent, name, AtFlags::empty())
                     });
+                    // A file system allows only so many names a file: then the bytes once more.
+                    let too_many =
+                        matches!(&linked, Err(error) if error.raw_os_error() == Some(Errno::MLINK.raw_os_error()));
+                    let linked = if too_many { copy_blob(&root, entry, &blob) } else { linked };
                     linked.map_err(|error| {
                         Error::new(Kind::Damaged, format!("the store lacks the contents of `{}`", entry.display()))
                             .fact("blob", blob.display())
@@ -161,6 +166,9 @@ impl Store {
         match linked.map_err(|error| (error.raw_os_error(), error)) {
             Ok(()) => Ok(()),
             Err((Some(code), _)) if code == Errno::EXIST.raw_os_error() => {
+                if !untouched(&blob, entry) {
+                    return replace_blob(root, entry, &blob);
+                }
                 let shared = root.in_parent(&entry.path, |parent, name| {
                     let mut aside = name.to_vec();
                     aside.truncate(200);
@@ -180,6 +188,35 @@ impl Store {
             Err((_, error)) => Err(Error::from(error).fact("blob", blob.display())),
         }
     }
+}
+
+fn copy_blob(root: &Root, entry: &Entry, blob: &Path) -> std::io::Result<()> {
+    let mut file = root.create_file(&entry.path)?;
+    std::io::copy(&mut fs_err::File::open(blob)?, &mut file)?;
+    let executable = matches!(entry.node, Node::File { executable: true, .. });
+    crate::tree::beneath::seal_file(&file, if executable { 0o555 } else { 0o444 })
+}
+
+/// Whether a blob still has the size, mode and time that it was sealed with. Whoever writes to it changes the time; that
+/// a disk changed its bytes is for `verify` to find.
+fn untouched(blob: &Path, entry: &Entry) -> bool {
+    let Node::File { executable, size, .. } = entry.node else { return false };
+    fs_err::symlink_metadata(blob).is_ok_and(|found| {
+        found.is_file()
+            && found.len() == size
+            && found.mtime() == MTIME
+            && found.mode() & 0o7777 == if executable { 0o555 } else { 0o444 }
+    })
+}
+
+/// Gives the blob's name to the staged file, whose bytes were verified just now.
+fn replace_blob(root: &Root, entry: &Entry, blob: &Path) -> Result<()> {
+    let aside = tempfile::Builder::new().prefix(".new-").tempdir_in(blob.parent().unwrap_or(Path::new("/")))?;
+    let new = aside.path().join("blob");
+    root.in_parent(&entry.path, |parent, name| {
+        rustix::fs::linkat(parent, name, rustix::fs::CWD, &new, AtFlags::empty())
+    })?;
+    Ok(fs_err::rename(&new, blob)?)
 }
 
 fn make_directory(path: &Path) -> Result<()> {

@@ -45,6 +45,12 @@ impl Root {
         self.in_parent(path, |parent, name| rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755)))
     }
 
+    /// Moves a directory below the root, reached without following links, to `place`, which is trusted.
+    pub fn take_directory(&self, path: &[u8], place: &Path) -> io::Result<()> {
+        drop(self.open_beneath(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?);
+        self.in_parent(path, |parent, name| rustix::fs::renameat(parent, name, rustix::fs::CWD, place))
+    }
+
     /// Creates a symbolic link.
     pub fn create_link(&self, path: &[u8], target: &[u8]) -> io::Result<()> {
         self.in_parent(path, |parent, name| {

@@ -4,8 +4,10 @@
 //! every other kind of entry is refused by name, and so is whatever parsers disagree about: entries named twice,
 //! bytes behind the end.
 
+use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use flate2::bufread::MultiGzDecoder;
 use tar::EntryType;
@@ -43,10 +45,16 @@ pub fn unpack(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unp
 
 fn untar(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked> {
     let mut writer = TreeWriter::new(directory, limits)?;
-    let mut archive = tar::Archive::new(stream);
+    let left = Rc::new(Cell::new(MOST_HEADER));
+    let mut archive = tar::Archive::new(Guarded { inner: stream, left: Rc::clone(&left) });
     let mut absolute_links = Vec::new();
-    for entry in archive.entries()? {
+    let mut entries = archive.entries()?;
+    loop {
+        left.set(MOST_HEADER);
+        let Some(entry) = entries.next() else { break };
         let mut entry = entry.map_err(broken)?;
+        // From here on the writer's limits count.
+        left.set(u64::MAX);
         let kind = entry.header().entry_type();
         if kind == EntryType::XGlobalHeader {
             continue;
@@ -55,6 +63,9 @@ fn untar(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked
         let path = clean(&name);
         if path.is_empty() && kind.is_dir() {
             continue;
+        }
+        if is_pax_sparse(&mut entry)? {
+            return Err(refused(&name, "it is a sparse file in PAX form, which parsers read differently"));
         }
         let mode = entry.header().mode().map_err(broken)?;
         if mode & 0o6000 != 0 && !kind.is_dir() {
@@ -77,8 +88,44 @@ fn untar(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked
             other => return Err(refused(&name, kind_name(other))),
         }
     }
+    left.set(u64::MAX);
     at_end(archive.into_inner())?;
     Ok(Unpacked { listing: writer.finish()?, absolute_links })
+}
+
+fn is_pax_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<bool> {
+    let Some(extensions) = entry.pax_extensions().map_err(broken)? else { return Ok(false) };
+    for extension in extensions {
+        if extension.map_err(broken)?.key_bytes().starts_with(b"GNU.sparse.") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Stands under the parser, which reads long names and extended headers whole, however long they claim to be.
+struct Guarded<R> {
+    inner: R,
+    /// How many bytes may be read until it is set again.
+    left: Rc<Cell<u64>>,
+}
+
+/// The longest that one entry's headers may be; PATH_MAX names in every form are far below it.
+const MOST_HEADER: u64 = 1 << 20;
+
+impl<R: Read> Read for Guarded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 {
+            let error =
+                Error::new(Kind::Invalid, "the archive is refused: the headers of an entry are longer than 1 MiB");
+            return Err(error.into());
+        }
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = self.inner.read(&mut buffer[..most])?;
+        self.left.set(left - count as u64);
+        Ok(count)
+    }
 }
 
 /// `./a//b/` as `a/b`. What is left of `..` and of absolute names is for the writer to refuse.

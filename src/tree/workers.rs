@@ -65,6 +65,16 @@ impl Workers {
 
     /// Hands over one file and says how many bytes it has.
     pub(super) fn file(&mut self, id: usize, path: &[u8], mode: u32, contents: &mut dyn Read) -> Result<u64> {
+        // Only here, where no queue of a half-given file is held any more, is it safe to wait for the workers.
+        self.give(id, path, mode, contents).map_err(|stop| match stop {
+            Stop::Producer(error) => error,
+            Stop::Workers => {
+                self.join().err().unwrap_or_else(|| Error::failure("the threads that write files have stopped"))
+            }
+        })
+    }
+
+    fn give(&self, id: usize, path: &[u8], mode: u32, contents: &mut dyn Read) -> Result<u64, Stop> {
         let mut buffer = self.fill(contents)?;
         let mut size = buffer.len() as u64;
         let job = |contents| Job { id, path: path.to_vec(), mode, contents };
@@ -76,11 +86,9 @@ impl Workers {
         self.send(job(Contents::Parts(receiver)))?;
         loop {
             let last = buffer.len() < BUFFER;
-            let sent = parts.send(Some(buffer)).and_then(|()| if last { parts.send(None) } else { Ok(()) });
-            if sent.is_err() {
-                return Err(self.failure());
-            }
+            parts.send(Some(buffer)).map_err(|_| Stop::Workers)?;
             if last {
+                parts.send(None).map_err(|_| Stop::Workers)?;
                 return Ok(size);
             }
             buffer = self.fill(contents)?;
@@ -103,22 +111,28 @@ impl Workers {
         failure.map_or(Ok(all), Err)
     }
 
-    fn fill(&mut self, contents: &mut dyn Read) -> Result<Vec<u8>> {
-        let buffer = self.pool.recv().ok().filter(|_| !self.failed.load(Ordering::Relaxed));
-        let mut buffer = buffer.ok_or_else(|| self.failure())?;
+    fn fill(&self, contents: &mut dyn Read) -> Result<Vec<u8>, Stop> {
+        let mut buffer = self.pool.recv().map_err(|_| Stop::Workers)?;
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(Stop::Workers);
+        }
         buffer.clear();
-        contents.take(BUFFER as u64).read_to_end(&mut buffer)?;
+        contents.take(BUFFER as u64).read_to_end(&mut buffer).map_err(|error| Stop::Producer(error.into()))?;
         Ok(buffer)
     }
 
-    fn send(&mut self, job: Job) -> Result<()> {
+    fn send(&self, job: Job) -> Result<(), Stop> {
         let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
-        if sent { Ok(()) } else { Err(self.failure()) }
+        if sent { Ok(()) } else { Err(Stop::Workers) }
     }
+}
 
-    fn failure(&mut self) -> Error {
-        self.join().err().unwrap_or_else(|| Error::failure("the threads that write files have stopped"))
-    }
+/// Why a file was not given whole.
+enum Stop {
+    /// Its contents could not be read.
+    Producer(Error),
+    /// A worker failed; it knows why.
+    Workers,
 }
 
 impl Drop for Workers {

@@ -11,6 +11,8 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::beneath::Root;
 use super::listing::{Entry, Listing, Node, show};
 use super::workers::Workers;
@@ -28,12 +30,14 @@ pub struct Limits {
     pub entries: u64,
     /// Most bytes in all files together. Where a pin knows the figure, exactly that.
     pub bytes: u64,
+    /// Whether names may stand side by side that some file systems take for one: `a` and `A`, or two spellings of `é`.
+    pub colliding_names: bool,
 }
 
 impl Default for Limits {
     /// Ten times what a ROCm nightly holds.
     fn default() -> Self {
-        Self { entries: 300_000, bytes: 128 << 30 }
+        Self { entries: 300_000, bytes: 128 << 30, colliding_names: false }
     }
 }
 
@@ -49,6 +53,8 @@ pub struct TreeWriter {
     limits: Limits,
     bytes: u64,
     nodes: HashMap<Vec<u8>, Pending>,
+    /// The names as a file system that folds case and normal form sees them.
+    folded: HashMap<String, Vec<u8>>,
     hard_links: Vec<(Vec<u8>, Vec<u8>)>,
     files: usize,
     workers: Workers,
@@ -59,7 +65,16 @@ impl TreeWriter {
     pub fn new(directory: &Path, limits: Limits) -> Result<Self> {
         let root = Arc::new(Root::open(directory)?);
         let workers = Workers::start(&root);
-        Ok(Self { root, limits, bytes: 0, nodes: HashMap::new(), hard_links: Vec::new(), files: 0, workers })
+        Ok(Self {
+            root,
+            limits,
+            bytes: 0,
+            nodes: HashMap::new(),
+            folded: HashMap::new(),
+            hard_links: Vec::new(),
+            files: 0,
+            workers,
+        })
     }
 
     /// Adds a directory. A directory may be named again.
@@ -118,7 +133,7 @@ impl TreeWriter {
         let limit = self.limits.bytes - self.bytes;
         let mode = if executable { 0o555 } else { 0o444 };
         // One byte more than allowed is enough to know.
-        let size = self.workers.file(id, path, mode, &mut contents.take(limit + 1))?;
+        let size = self.workers.file(id, path, mode, &mut contents.take(limit.saturating_add(1)))?;
         self.count(path, size)?;
         self.nodes.insert(path.to_vec(), Pending::File { id, executable, size });
         Ok(())
@@ -173,6 +188,16 @@ impl TreeWriter {
         if self.nodes.contains_key(path) {
             return Err(refused(path, "the same name stands there twice"));
         }
+        if !self.limits.colliding_names
+            && let Ok(text) = std::str::from_utf8(path)
+        {
+            let folded: String = text.nfc().flat_map(char::to_lowercase).collect();
+            if let Some(other) = self.folded.insert(folded, path.to_vec()) {
+                return Err(refused(path, "another name differs from it only in case or Unicode normal form")
+                    .fact("other", show(&other))
+                    .hint("where both are wanted, set `colliding-names = true` for this input"));
+            }
+        }
         if let Some(slash) = path.iter().rposition(|byte| *byte == b'/') {
             let parent = &path[..slash];
             match self.nodes.get(parent) {
@@ -188,7 +213,7 @@ impl TreeWriter {
     }
 
     fn count(&mut self, path: &[u8], size: u64) -> Result<()> {
-        self.bytes += size;
+        self.bytes = self.bytes.saturating_add(size);
         if self.bytes > self.limits.bytes {
             return Err(refused(path, "the archive unpacks to more than it may")
                 .fact("limit", format!("{} bytes", self.limits.bytes)));

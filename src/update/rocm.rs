@@ -2,7 +2,7 @@
 
 use super::{Options, Resolution, Taken};
 use crate::error::{Error, Kind, Result};
-use crate::intake::{Intake, pin_tree, tarball};
+use crate::intake::{Expect, Intake, pin_tree, tarball};
 use crate::lock::{Block, LockedInput, RocmPin};
 use crate::recipe::rocm::Provenance;
 use crate::text;
@@ -73,7 +73,8 @@ fn take_in(
     old: Option<&RocmPin>,
 ) -> Result<Taken> {
     let urls = vec![candidate.url.clone()];
-    let tarball = tarball(intake, name, &urls, None)?;
+    let expect = Expect::New { urls: &urls, colliding_names: request.colliding_names };
+    let tarball = tarball(intake, name, expect)?;
     let provenance = Provenance::read(&tarball.tree.path)?;
     provenance.check(&candidate.version, &request.target)?;
     let tree = pin_tree(&tarball.tree, &tarball.listing)?;

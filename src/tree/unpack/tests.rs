@@ -55,7 +55,7 @@ fn try_unpack(bytes: &[u8]) -> Result<Unpacked> {
     fs_err::create_dir(&place).unwrap();
     fs_err::write(canary.join("file"), "untouched").unwrap();
     let before = scan(&canary).unwrap();
-    let limits = Limits { entries: 1000, bytes: 1 << 20 };
+    let limits = Limits { entries: 1000, bytes: 1 << 20, colliding_names: false };
     let result = unpack(bytes, &place, limits);
     assert_eq!(scan(&canary).unwrap(), before, "something was written beside the destination");
     assert_eq!(fs_err::read_dir(surroundings.path()).unwrap().count(), 2);
@@ -121,6 +121,8 @@ fn hostile_entries_are_refused_by_name() {
         ("not an earlier entry", vec![Raw(EntryType::Link, b"a", b"../canary/file", b"", 0o644)]),
         ("not an earlier entry", vec![Raw(EntryType::Link, b"a", b"/etc/passwd", b"", 0o644)]),
         ("hard link to a directory", vec![directory(b"d"), Raw(EntryType::Link, b"a", b"d", b"", 0o644)]),
+        ("only in case", vec![file(b"lib/A.h", b"x"), file(b"lib/a.h", b"y")]),
+        ("normal form", vec![file("caf\u{e9}".as_bytes(), b"x"), file("cafe\u{301}".as_bytes(), b"y")]),
         ("character device", vec![Raw(EntryType::Char, b"null", b"", b"", 0o666)]),
         ("block device", vec![Raw(EntryType::Block, b"disk", b"", b"", 0o666)]),
         ("named pipe", vec![Raw(EntryType::Fifo, b"pipe", b"", b"", 0o666)]),
@@ -174,4 +176,49 @@ fn damage_is_noticed_wherever_it_is() {
     assert!(try_unpack(&[bytes, vec![1; 512]].concat()).is_err(), "garbage behind the archive");
     assert!(try_unpack(b"").is_err());
     assert!(try_unpack(b"<html>not found</html>").is_err());
+}
+
+/// GNU tar in each of its formats, with names and files that need the formats' extensions.
+#[test]
+fn what_gnu_tar_writes_is_read() {
+    let source = tempfile::tempdir().unwrap();
+    let long = ["directory-with-a-long-name"; 12].join("/");
+    fs_err::create_dir_all(source.path().join(&long)).unwrap();
+    fs_err::write(source.path().join(&long).join("a-file-with-a-name-that-alone-is-longer-than-one-hundred-bytes-which-is-all-that-old-headers-have-room-for"), "x").unwrap();
+    std::os::unix::fs::symlink(format!("{long}/x"), source.path().join("long-link")).unwrap();
+    fs_err::write(source.path().join("first"), "same").unwrap();
+    fs_err::hard_link(source.path().join("first"), source.path().join("second")).unwrap();
+    let sparse = fs_err::File::create(source.path().join("sparse")).unwrap();
+    sparse.set_len(700_000).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(sparse.file(), b"middle", 300_000).unwrap();
+    let expected = scan(source.path()).unwrap();
+    for format in ["gnu", "pax", "oldgnu"] {
+        for sparse in [&["--sparse"][..], &[]] {
+            let tar = std::process::Command::new("tar")
+                .arg("-cf-")
+                .arg(format!("--format={format}"))
+                .args(sparse)
+                .arg(".")
+                .current_dir(source.path())
+                .output()
+                .unwrap();
+            assert!(tar.status.success());
+            if format == "pax" && !sparse.is_empty() {
+                let error = try_unpack(&tar.stdout).err().unwrap();
+                assert!(error.to_string().contains("sparse file in PAX form"), "{error}");
+                continue;
+            }
+            let unpacked = try_unpack(&tar.stdout).unwrap_or_else(|error| panic!("{format} {sparse:?}: {error}"));
+            assert_eq!(unpacked.listing, expected, "{format} {sparse:?}");
+        }
+    }
+}
+
+#[test]
+fn a_header_that_claims_to_be_huge_is_not_believed() {
+    let name = vec![b'x'; 2 << 20];
+    let error =
+        try_unpack(&archive(&[Raw(EntryType::GNULongName, b"././@LongLink", b"", &name, 0o644), file(b"a", b"x")]));
+    let error = error.err().unwrap();
+    assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
 }

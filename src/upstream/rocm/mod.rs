@@ -43,6 +43,9 @@ pub struct RocmRequest {
     pub target: GfxTarget,
     /// Which version.
     pub version: VersionRequest,
+    /// Whether the tree may hold names that differ only in case or Unicode normal form.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub colliding_names: bool,
     /// The index pages to ask; the built-in ones where it is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Url>,

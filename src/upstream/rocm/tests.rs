@@ -35,6 +35,7 @@ fn request(version: &str) -> RocmRequest {
         platform: Platform::Linux,
         target: "gfx1151".parse().unwrap(),
         version: version.parse().unwrap(),
+        colliding_names: false,
         sources: vec![NIGHTLY.parse().unwrap()],
     }
 }
