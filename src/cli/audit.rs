@@ -45,7 +45,7 @@ pub fn audit(ui: &Ui, global: &GlobalArgs, args: &AuditArgs) -> Result<u8> {
         replace_file(&path, text.as_bytes())?;
     }
     if ui.is_json() {
-        ui.json(serde_json::json!({ "file": path, "written": !fits }));
+        ui.json(serde_json::json!({ "file": path.display().to_string(), "written": !fits }));
     } else {
         ui.line(format!("{} {}", if fits { "up to date:" } else { "wrote" }, path.display()));
     }

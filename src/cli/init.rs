@@ -63,7 +63,7 @@ pub fn init(ui: &Ui, global: &GlobalArgs, args: &InitArgs) -> Result<u8> {
     }
     replace_file(&path, text.as_bytes())?;
     if ui.is_json() {
-        ui.json(serde_json::json!({ "manifest": path }));
+        ui.json(serde_json::json!({ "manifest": path.display().to_string() }));
     } else {
         ui.line(format!("wrote {} for {}", path.display(), settings.target));
         ui.note("next: strixlock update");

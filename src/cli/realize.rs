@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::ui::{GOOD, table};
 use super::{GlobalArgs, Ui};
-use crate::error::{About, Result};
+use crate::error::{About, Error, Kind, Result};
 use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::realize::prefix::{self, Linked};
-use crate::realize::{Action, Plan, Realized, Realizer, Settings};
+use crate::realize::{Action, Plan, Realized, Realizer, Settings, switch};
 use crate::store::{LinkMode, Store, checkout, replace_file};
 use crate::text;
 
@@ -78,31 +78,43 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let realizer =
         Realizer { lock: &lock, intake: Intake { store: &store, fetcher: &fetcher }, settings: Settings { jobs } };
-    let mut realized = realizer.run(&plan)?;
-    if !args.outputs.is_empty() {
-        realized.retain(|name, _| args.outputs.contains(name));
+    let realized = realizer.run(&plan)?;
+    let named = |name: &String| args.outputs.is_empty() || args.outputs.contains(name);
+    if args.seal {
+        lock = seal(&lock_path, &lock, realized.iter().filter(|(name, _)| named(name)))?;
     }
     let mut generation = None;
     if let Some(to) = &args.to {
-        for (name, output) in &realized {
+        let inside = std::path::absolute(to)?.starts_with(store.root());
+        if inside {
+            return Err(Error::new(Kind::Usage, "copies cannot be written into the store").fact("path", to.display()));
+        }
+        for (name, output) in realized.iter().filter(|(name, _)| named(name)) {
             checkout(&output.tree, &to.join(name), args.link_mode, args.force).about(name)?;
         }
     } else {
-        generation = Some(realizer.switch(&realized)?);
+        generation = Some(switch(&store, &lock, &realized)?);
         if let Some(prefix) = &args.prefix {
             make_links(ui, prefix, &lock, &realized, &store)?;
         }
     }
-    if args.seal {
-        for (name, output) in &realized {
-            if let Some(locked) = lock.outputs.get_mut(name) {
-                locked.tree = Some(output.tree.digest);
-            }
-        }
-        replace_file(&lock_path, lock.to_text()?.as_bytes())?;
-    }
+    let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
     report(ui, args, &realized, generation, store.root());
     Ok(0)
+}
+
+/// Writes what came out into the lock as it is now: somebody may have updated it while we were building.
+fn seal<'r>(path: &Path, built: &Lock, realized: impl Iterator<Item = (&'r String, &'r Realized)>) -> Result<Lock> {
+    let mut lock = Lock::read(path)?;
+    for (name, output) in realized {
+        if let Some(locked) = lock.outputs.get_mut(name)
+            && built.outputs.get(name).is_some_and(|built| built.derivation == locked.derivation)
+        {
+            locked.tree = Some(output.tree.digest);
+        }
+    }
+    replace_file(path, lock.to_text()?.as_bytes())?;
+    Ok(lock)
 }
 
 /// A link for each output that has a place of its own, named as that place is.
@@ -149,7 +161,7 @@ fn report(
                 let value = serde_json::json!({
                     "derivation": output.derivation,
                     "tree": output.tree.digest,
-                    "path": place(name, output),
+                    "path": place(name, output).display().to_string(),
                     "version": output.version,
                     "made": output.fresh,
                 });

@@ -19,6 +19,11 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
     let manifest = Manifest::read(&global.manifest_path())?;
     let lock = Lock::read(&global.lock_path())?;
     let stale = staleness(&manifest, &lock);
+    if args.check && !stale.is_fresh() {
+        return Err(Error::new(Kind::Stale, "the lock does not fit the manifest")
+            .fact("because", stale.reasons.join("; "))
+            .hint("run `strixlock update`"));
+    }
     let store = global.open_store()?;
     let plan = Plan::new(&lock, &store, &[])?;
     let current = store.current_generation()?;
@@ -28,7 +33,7 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
             "stale": stale.reasons,
             "steps": plan.steps,
             "generation": current,
-            "store": store.root(),
+            "store": store.root().display().to_string(),
         }));
     } else {
         let mut rows = Vec::new();
@@ -55,9 +60,6 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
         } else {
             "the lock is stale: run `strixlock update`"
         });
-    }
-    if args.check && !stale.is_fresh() {
-        return Err(Error::new(Kind::Stale, "the lock does not fit the manifest").hint("run `strixlock update`"));
     }
     Ok(0)
 }

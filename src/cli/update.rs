@@ -32,7 +32,12 @@ pub struct UpdateArgs {
 pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
     let manifest = Manifest::read(&global.manifest_path())?;
     let lock_path = global.lock_path();
-    let old = Lock::read_if_there(&lock_path)?;
+    let (old, dropped) =
+        Lock::read_for_update(&lock_path)?.map_or((None, Vec::new()), |(lock, dropped)| (Some(lock), dropped));
+    for name in &dropped {
+        ui.warning(&format!("{name}: its block in the lock was edited by hand, so it is resolved again"));
+    }
+    let old_text = fs_err::read_to_string(&lock_path).ok();
     let store = global.open_store()?;
     let fetcher = global.fetcher(ui)?;
     let options = Options {
@@ -45,20 +50,28 @@ pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
     for warning in &found.warnings {
         ui.warning(warning);
     }
+    let new_text = found.lock.as_ref().map(Lock::to_text).transpose()?;
     // A dry run that found something new has no lock to compare.
-    let changed = found.lock.is_none() || found.lock != old;
+    let changed = new_text.is_none() || new_text != old_text;
+    if args.locked && changed {
+        let names: Vec<&str> = found.moves.iter().map(|moved| moved.input.as_str()).collect();
+        let error =
+            Error::new(Kind::Stale, "the lock would change, and --locked forbids it").fact("lock", lock_path.display());
+        let error = if names.is_empty() { error } else { error.fact("inputs", names.join(", ")) };
+        return Err(error.hint("run `strixlock update` and commit the lock"));
+    }
     let written = changed && !options.dry_run;
-    if written && let Some(lock) = &found.lock {
+    if written && let Some(text) = &new_text {
         if let Some(parent) = lock_path.parent() {
             fs_err::create_dir_all(parent)?;
         }
-        replace_file(&lock_path, lock.to_text()?.as_bytes())?;
+        replace_file(&lock_path, text.as_bytes())?;
     }
     if lock_path.is_file() {
         store.register_lock(&lock_path)?;
     }
     if ui.is_json() {
-        ui.json(serde_json::json!({ "lock": lock_path, "changed": changed, "written": written, "inputs": found.moves, "warnings": found.warnings }));
+        ui.json(serde_json::json!({ "lock": lock_path.display().to_string(), "changed": changed, "written": written, "inputs": found.moves, "warnings": found.warnings }));
     } else {
         for moved in &found.moves {
             show(ui, moved);
@@ -68,11 +81,6 @@ pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
             (true, true) => ui.line(format!("{} would change", lock_path.display())),
             (true, false) => ui.line(format!("wrote {}", lock_path.display())),
         }
-    }
-    if args.locked && changed {
-        return Err(Error::new(Kind::Stale, "the lock would change, and --locked forbids it")
-            .fact("lock", lock_path.display())
-            .hint("run `strixlock update` and commit the lock"));
     }
     Ok(0)
 }

@@ -12,7 +12,7 @@ pub fn store(ui: &Ui, global: &GlobalArgs, _args: &StoreArgs) -> Result<u8> {
     let store = global.open_store()?;
     let usage = store.usage()?;
     if ui.is_json() {
-        ui.json(serde_json::json!({ "store": store.root(), "usage": usage }));
+        ui.json(serde_json::json!({ "store": store.root().display().to_string(), "usage": usage }));
         return Ok(0);
     }
     let mut rows = vec![["size", "adds", "generations", "tree", "what"].map(str::to_owned).to_vec()];

@@ -66,7 +66,7 @@ pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
             .iter()
             .map(|damage| serde_json::json!({ "path": damage.display(), "fault": damage.fault }))
             .collect();
-        report.push(serde_json::json!({ "name": subject.name, "tree": subject.tree.digest, "path": directory, "damages": damages, "repaired": repaired }));
+        report.push(serde_json::json!({ "name": subject.name, "tree": subject.tree.digest, "path": directory.display().to_string(), "damages": damages, "repaired": repaired }));
     }
     if ui.is_json() {
         ui.json(serde_json::json!({ "trees": report, "damaged": bad }));

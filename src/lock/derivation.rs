@@ -1,11 +1,11 @@
-//! The derivation id of an output.
+//! The derivation ids of outputs.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{LockedInput, LockedOutput, canonical};
+use super::{LockedInput, canonical};
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::recipe::{Recipe, llama, rocm};
@@ -23,54 +23,50 @@ struct Derivation<'a> {
     outputs: BTreeMap<&'a str, DerivationId>,
 }
 
-/// Computes the derivation id of the output `name`.
-pub fn derivation(
-    name: &str,
+/// Computes the derivation ids of all outputs. Every input and output that a recipe names must be there and of the kind
+/// that is needed, so that nothing goes into itself.
+pub fn derivations(
     inputs: &BTreeMap<String, LockedInput>,
-    outputs: &BTreeMap<String, LockedOutput>,
-) -> Result<DerivationId> {
-    derive(name, inputs, outputs, 0)
+    recipes: &BTreeMap<String, Recipe>,
+) -> Result<BTreeMap<String, DerivationId>> {
+    let mut ids = BTreeMap::new();
+    // A recipe needs only outputs of the kinds before its own, so each finds what it needs.
+    for kind in ["rocm", "llama", "runtime"] {
+        for (name, recipe) in recipes.iter().filter(|(_, recipe)| recipe.kind() == kind) {
+            let id = derive(recipe, inputs, recipes, &ids).map_err(|error| error.about(format!("output `{name}`")))?;
+            ids.insert(name.clone(), id);
+        }
+    }
+    Ok(ids)
 }
 
 fn derive(
-    name: &str,
+    recipe: &Recipe,
     inputs: &BTreeMap<String, LockedInput>,
-    outputs: &BTreeMap<String, LockedOutput>,
-    depth: usize,
+    recipes: &BTreeMap<String, Recipe>,
+    ids: &BTreeMap<String, DerivationId>,
 ) -> Result<DerivationId> {
-    let missing = |what: &str, which: &str| {
-        Error::new(Kind::Invalid, format!("output `{name}` needs the {what} `{which}`, which is not in the lock"))
+    let missing = |what: &str, kind: &str, name: &str| {
+        Error::new(Kind::Invalid, format!("it needs the {kind} {what} `{name}`, which is not in the lock"))
             .hint("restore the lock from version control, or run `strixlock update`")
     };
-    if depth > outputs.len() {
-        return Err(Error::new(Kind::Invalid, format!("output `{name}` goes into itself")));
-    }
-    let output = outputs.get(name).ok_or_else(|| missing("output", name))?;
     let mut used = BTreeMap::new();
-    for input in output.recipe.inputs() {
-        let pin = inputs.get(input).ok_or_else(|| missing("input", input))?;
-        used.insert(input, visible(pin));
+    for (kind, name) in recipe.inputs() {
+        let pin = inputs.get(name).filter(|pin| pin.kind() == kind).ok_or_else(|| missing("input", kind, name))?;
+        used.insert(name, visible(pin));
     }
     let mut built = BTreeMap::new();
-    for needed in output.recipe.outputs() {
-        built.insert(
-            needed,
-            derive(needed, inputs, outputs, depth + 1)
-                .map_err(|error| if outputs.contains_key(needed) { error } else { missing("output", needed) })?,
-        );
+    for (kind, name) in recipe.outputs() {
+        let fits = recipes.get(name).is_some_and(|recipe| recipe.kind() == kind);
+        let id = ids.get(name).filter(|_| fits).ok_or_else(|| missing("output", kind, name))?;
+        built.insert(name, *id);
     }
-    let revision = match &output.recipe {
+    let revision = match recipe {
         Recipe::Rocm(_) => rocm::REVISION,
         Recipe::Llama(_) => llama::REVISION,
         Recipe::Runtime(_) => crate::recipe::RUNTIME_REVISION,
     };
-    let text = canonical(&Derivation {
-        format: "strix-derivation-1",
-        recipe: &output.recipe,
-        revision,
-        inputs: used,
-        outputs: built,
-    })?;
+    let text = canonical(&Derivation { format: "strix-derivation-1", recipe, revision, inputs: used, outputs: built })?;
     Ok(DerivationId(Sha256Digest::of(text.as_bytes())))
 }
 

@@ -3,19 +3,19 @@
 //! Owns the model, its text, and the judgement whether a lock fits a manifest. A pin without a digest cannot be
 //! written: the types have no such state. Never asks the network and never looks into the store.
 //!
-//! Each input is a block of its own with its own digest (`entry`), so that a hand edit is noticed and two branches that
+//! Each input and output is a block of its own with its own digest (`entry`), so that a hand edit is noticed and two branches that
 //! update different inputs merge clean. Nothing in the lock spans blocks: no time of ours, no host, no tool version.
 
 mod canonical;
 mod derivation;
-mod diff;
+mod file;
 mod model;
 mod read;
 mod stale;
+mod valid;
 
 pub use canonical::canonical;
-pub use derivation::derivation;
-pub use diff::{Change, changes};
+pub use derivation::derivations;
 pub use model::{Block, FilePin, GitPin, Lock, LockedInput, LockedOutput, RocmPin, TreePin};
 pub use stale::{Staleness, staleness};
 

@@ -17,8 +17,7 @@ use crate::upstream::git::{GitRequest, Submodule};
 use crate::upstream::rocm::{RocmRequest, RocmVersion};
 
 /// A lock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
     /// The format, [`super::FORMAT`].
     pub version: u64,
@@ -129,15 +128,13 @@ pub struct FilePin {
 }
 
 /// One output: how it is made, and once sealed what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedOutput {
     /// How it is made.
     pub recipe: Recipe,
     /// The digest of the recipe with everything that goes into it.
     pub derivation: DerivationId,
     /// Its tree, once sealed; for `rocm` always, since the input's tree is the output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<TreeDigest>,
 }
 
@@ -172,6 +169,16 @@ impl LockedInput {
     /// A file block.
     pub fn file(requested: FileRequest, locked: FilePin) -> Result<Self> {
         Block::new("file", requested, locked).map(Self::File)
+    }
+
+    /// The `type` field.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Rocm(_) => "rocm",
+            Self::Git(_) => "git",
+            Self::File(_) => "file",
+        }
     }
 
     /// The request that it answers.
@@ -213,12 +220,5 @@ impl LockedInput {
             Self::Git(block) => Some(&block.locked.content),
             Self::File(_) => None,
         }
-    }
-}
-
-impl Lock {
-    /// The text that is written to strix.lock.
-    pub fn to_text(&self) -> Result<String> {
-        canonical(self)
     }
 }

@@ -1,13 +1,15 @@
 //! Reads strix.lock, and says plainly what is wrong with one that cannot be read.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::{FORMAT, Lock, LockedInput, derivation};
+use super::file::LockFile;
+use super::{FORMAT, Lock, valid};
+use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::PROGRAM;
-use crate::upstream::rocm::TarballName;
 
 impl Lock {
     /// Reads the lock at `path`.
@@ -21,107 +23,139 @@ impl Lock {
 
     /// Reads the lock at `path`, if there is a file.
     pub fn read_if_there(path: &Path) -> Result<Option<Self>> {
-        match fs_err::read_to_string(path) {
-            Ok(text) => Self::parse(&text).map(Some).map_err(|error| error.about(path.display().to_string())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::new(Kind::Invalid, "the lock cannot be read").because(&error)),
-        }
+        read(path, Self::parse)
+    }
+
+    /// Reads the lock at `path` for an update: blocks that are not as they were written are left out, so that they are
+    /// resolved again, and named.
+    pub fn read_for_update(path: &Path) -> Result<Option<(Self, Vec<String>)>> {
+        read(path, Self::parse_for_update)
     }
 
     /// Parses a lock and checks everything that can be checked without the network and the store.
     pub fn parse(text: &str) -> Result<Self> {
-        let marker = |line: &str| {
-            ["<<<<<<< ", ">>>>>>> ", "||||||| "].iter().any(|marker| line.starts_with(marker)) || line == "======="
-        };
-        if let Some(line) = text.lines().position(marker) {
-            return Err(invalid(format!("line {} is a conflict marker: a merge was not finished", line + 1)).hint(
-                "take either side whole (`git checkout --theirs` or `--ours`), then `strixlock update` the inputs that the other side changed",
-            ));
+        let file = parse(text)?;
+        check(&file)?;
+        let lock = file.complete()?;
+        if lock.to_text()? != text {
+            return Err(invalid("the lock is not in its canonical form: something rewrote it")
+                .hint("`strixlock update` writes it as it should be; digests over the file would differ otherwise"));
         }
-        let not_json = |error: serde_json::Error| {
-            invalid(format!("the lock is not valid at line {} column {}", error.line(), error.column()))
-                .because(&error)
-                .hint("restore it from version control, or remove it and run `strixlock update`")
-        };
-        let value: Value = serde_json::from_str(text).map_err(not_json)?;
-        match value.get("version").map(Value::as_u64) {
-            Some(Some(FORMAT)) => {}
-            Some(Some(newer)) if newer > FORMAT => {
-                return Err(invalid(format!(
-                    "the lock has format {newer}, and this strixlock {PROGRAM} knows formats up to {FORMAT}"
-                ))
-                .hint("install a newer strixlock"));
-            }
-            _ => {
-                return Err(invalid("the lock does not say which format it has")
-                    .fact("expected", format!("\"version\": {FORMAT}"))
-                    .hint("restore it from version control, or remove it and run `strixlock update`"));
-            }
-        }
-        // From the value and not from the text: duplicate keys then mean the same to both.
-        let lock: Self = serde_json::from_value(value).map_err(|error| {
-            invalid("the lock has the right format, but not the right contents")
-                .because(&error)
-                .hint("restore it from version control, or remove it and run `strixlock update`")
-        })?;
-        if !lock.requires.matches(&PROGRAM) {
-            return Err(invalid(format!("this lock requires strixlock {}, and this is {PROGRAM}", lock.requires))
-                .hint("install a strixlock that fits"));
-        }
-        lock.check()?;
         Ok(lock)
     }
 
-    fn check(&self) -> Result<()> {
-        for (name, input) in &self.inputs {
-            let (said, is) = input.entries()?;
-            if said != is {
-                return Err(invalid(format!(
-                    "the block of input `{name}` was edited by hand: its `entry` digest does not fit"
-                ))
-                .fact("entry", said)
-                .fact("block has", is)
-                .hint(format!("restore it from version control, or run `strixlock update {name}`")));
+    fn parse_for_update(text: &str) -> Result<(Self, Vec<String>)> {
+        let mut file = parse(text)?;
+        let mut dropped = Vec::new();
+        file.inputs.retain(|name, input| {
+            let good = input.entries().is_ok_and(|(said, is)| said == is) && valid::input(name, input).is_none();
+            if !good {
+                dropped.push(name.clone());
+            }
+            good
+        });
+        file.outputs.retain(|name, block| {
+            block.digest().is_ok_and(|is| is == block.entry) && valid::output(name, &block.recipe).is_none()
+        });
+        // What a dropped block went into has no derivation any more.
+        let inputs: BTreeSet<String> = file.inputs.keys().cloned().collect();
+        loop {
+            let outputs: BTreeSet<String> = file.outputs.keys().cloned().collect();
+            file.outputs.retain(|_, block| {
+                block.recipe.inputs().iter().all(|(_, name)| inputs.contains(*name))
+                    && block.recipe.outputs().iter().all(|(_, name)| outputs.contains(*name))
+            });
+            if file.outputs.len() == outputs.len() {
+                break;
             }
         }
-        for (name, input) in &self.inputs {
-            if let Some(wrong) = impossible(input) {
-                return Err(invalid(format!("the block of input `{name}` cannot be right: {wrong}"))
-                    .hint(format!("restore it from version control, or run `strixlock update {name}`")));
-            }
-        }
-        for (name, output) in &self.outputs {
-            let is = derivation(name, &self.inputs, &self.outputs)?;
-            if output.derivation != is {
-                return Err(invalid(format!(
-                    "the block of output `{name}` was edited by hand: its `derivation` does not fit"
-                ))
-                .fact("derivation", output.derivation)
-                .fact("block has", is)
-                .hint("restore it from version control, or run `strixlock update`"));
-            }
-        }
-        Ok(())
+        Ok((file.complete()?, dropped))
     }
 }
 
-/// What no update would write. These fields become file names and arguments.
-fn impossible(input: &LockedInput) -> Option<String> {
-    let id = |text: &str| text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    match input {
-        LockedInput::Rocm(block) => {
-            let name = TarballName::parse(&block.locked.file);
-            let fits = name.is_some_and(|name| name.version == block.locked.version);
-            (!fits).then(|| format!("`{}` is not the name of its tarball", block.locked.file))
-        }
-        LockedInput::Git(block) => {
-            let ids = [&block.locked.commit, &block.locked.tree]
-                .into_iter()
-                .chain(block.locked.submodules.values().map(|one| &one.commit));
-            ids.into_iter().find(|text| !id(text)).map(|text| format!("`{text}` is not a git id"))
-        }
-        LockedInput::File(_) => None,
+fn read<T>(path: &Path, parse: impl Fn(&str) -> Result<T>) -> Result<Option<T>> {
+    match fs_err::read_to_string(path) {
+        Ok(text) => parse(&text).map(Some).map_err(|error| error.about(path.display().to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::new(Kind::Invalid, "the lock cannot be read").because(&error)),
     }
+}
+
+fn parse(text: &str) -> Result<LockFile> {
+    let marker = |line: &str| {
+        ["<<<<<<< ", ">>>>>>> ", "||||||| "].iter().any(|marker| line.starts_with(marker)) || line == "======="
+    };
+    if let Some(line) = text.lines().position(marker) {
+        return Err(invalid(format!("line {} is a conflict marker: a merge was not finished", line + 1)).hint(
+                "take either side whole (`git checkout --theirs` or `--ours`), then `strixlock update` the inputs that the other side changed",
+            ));
+    }
+    let not_json = |error: serde_json::Error| {
+        invalid(format!("the lock is not valid at line {} column {}", error.line(), error.column()))
+            .because(&error)
+            .hint("restore it from version control, or remove it and run `strixlock update`")
+    };
+    let value: Value = serde_json::from_str(text).map_err(not_json)?;
+    match value.get("version").map(Value::as_u64) {
+        Some(Some(FORMAT)) => {}
+        Some(Some(newer)) if newer > FORMAT => {
+            return Err(invalid(format!(
+                "the lock has format {newer}, and this strixlock {PROGRAM} knows formats up to {FORMAT}"
+            ))
+            .hint("install a newer strixlock"));
+        }
+        _ => {
+            return Err(invalid("the lock does not say which format it has")
+                .fact("expected", format!("\"version\": {FORMAT}"))
+                .hint("restore it from version control, or remove it and run `strixlock update`"));
+        }
+    }
+    // From the value and not from the text: duplicate keys then mean the same to both.
+    let file: LockFile = serde_json::from_value(value).map_err(|error| {
+        invalid("the lock has the right format, but not the right contents")
+            .because(&error)
+            .hint("restore it from version control, or remove it and run `strixlock update`")
+    })?;
+    if !file.requires.matches(&PROGRAM) {
+        return Err(invalid(format!("this lock requires strixlock {}, and this is {PROGRAM}", file.requires))
+            .hint("install a strixlock that fits"));
+    }
+    Ok(file)
+}
+
+/// Every block as it was written: otherwise the first that is not, and why.
+fn check(file: &LockFile) -> Result<()> {
+    let edited = |what: &str, said: Sha256Digest, is: Sha256Digest| {
+        invalid(format!("the block of {what} was edited by hand: its `entry` digest does not fit"))
+            .fact("entry", said)
+            .fact("block has", is)
+            .hint("restore it from version control, or run `strixlock update`, which resolves it again")
+    };
+    let impossible = |what: &str, why: String| {
+        invalid(format!("the block of {what} cannot be right: {why}"))
+            .hint("restore it from version control, or run `strixlock update`, which resolves it again")
+    };
+    for (name, input) in &file.inputs {
+        let what = format!("input `{}`", name.escape_debug());
+        let (said, is) = input.entries()?;
+        if said != is {
+            return Err(edited(&what, said, is));
+        }
+        if let Some(why) = valid::input(name, input) {
+            return Err(impossible(&what, why));
+        }
+    }
+    for (name, block) in &file.outputs {
+        let what = format!("output `{}`", name.escape_debug());
+        let is = block.digest()?;
+        if block.entry != is {
+            return Err(edited(&what, block.entry, is));
+        }
+        if let Some(why) = valid::output(name, &block.recipe) {
+            return Err(impossible(&what, why));
+        }
+    }
+    Ok(())
 }
 
 fn invalid(message: impl Into<String>) -> Error {

@@ -5,6 +5,7 @@
 
 mod parse;
 mod reader;
+pub mod rules;
 mod template;
 
 use std::collections::BTreeMap;

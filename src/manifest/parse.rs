@@ -8,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::reader::{Source, Table};
-use super::{InputRequest, Manifest, PROGRAM};
-use crate::error::Result;
+use super::{InputRequest, Manifest, PROGRAM, rules};
+use crate::error::{Error, Result};
 use crate::recipe::{Backend, LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe};
 use crate::suggest::suggest;
 use crate::upstream::file::FileRequest;
@@ -43,7 +43,15 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
             outputs.insert(key.get_ref().clone().into_owned(), recipe);
         }
     }
+    let top_span = top.span.clone();
     top.finish()?;
+    if inputs.is_empty() && outputs.is_empty() {
+        return Err(source.error(
+            top_span,
+            "the manifest asks for nothing",
+            "it needs [inputs.NAME] and [outputs.NAME]",
+        ));
+    }
     let manifest = Manifest { requires, inputs, outputs };
     for reference in &places {
         reference.check(&source, &manifest)?;
@@ -67,9 +75,7 @@ fn requires(source: &Source, top: &Table) -> Result<VersionReq> {
 
 /// Names become file names, command-line arguments and labels.
 fn check_name(source: &Source, key: &Spanned<std::borrow::Cow<'_, str>>) -> Result<()> {
-    let name = key.get_ref();
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
-    if !name.is_empty() && name.len() <= 64 && name.bytes().all(plain) && name.as_bytes()[0].is_ascii_alphanumeric() {
+    if rules::is_name(key.get_ref()) && !rules::is_reserved(key.get_ref()) {
         return Ok(());
     }
     Err(source.error(key.span(), "this cannot be a name", "lower-case letters, digits, `-`, `_` and `.`"))
@@ -124,8 +130,7 @@ fn git_ref(source: &Source, fields: &Table) -> Result<GitRef> {
             ));
         }
         let value = text.get_ref();
-        let whole = value.len() == 40 && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if name == "commit" && !whole {
+        if name == "commit" && !rules::is_commit(value) {
             return Err(source.error(
                 text.span(),
                 "a commit is given by all of its 40 lower-case hex digits",
@@ -145,9 +150,10 @@ fn git_ref(source: &Source, fields: &Table) -> Result<GitRef> {
 /// What git takes as an address: a URL, or `user@host:path`.
 fn git_url(source: &Source, text: &Spanned<String>) -> Result<String> {
     let value = text.get_ref();
-    let scp = value.contains('@') && value.contains(':') && !value.contains("://");
-    let known = Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "ssh" | "file"));
-    if scp || known {
+    if Url::parse(value).is_ok_and(|url| url.scheme() != "ssh" && rules::has_login(&url)) {
+        return Err(login(source, text));
+    }
+    if rules::is_git_url(value) {
         return Ok(value.clone());
     }
     Err(source.error(text.span(), "this is not the address of a git repository", "https:, ssh: or file:"))
@@ -158,7 +164,10 @@ fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
         let url = Url::parse(text.get_ref()).map_err(|error| {
             source.error(text.span(), format!("this is not a URL: {error}"), "such as https://host/path")
         })?;
-        if matches!(url.scheme(), "http" | "https" | "file") {
+        if rules::has_login(&url) {
+            return Err(login(source, &text));
+        }
+        if rules::is_fetchable(&url) {
             return Ok(url);
         }
         Err(source.error(
@@ -168,6 +177,15 @@ fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
         ))
     };
     texts.into_iter().map(parse).collect()
+}
+
+/// What is in a manifest goes into the lock, and from there everywhere.
+fn login(source: &Source, text: &Spanned<String>) -> Error {
+    source.error(
+        text.span(),
+        "a URL must not hold a user or password",
+        "put them into ~/.netrc or a git credential helper",
+    )
 }
 
 /// A name in a recipe that must be somewhere else in the manifest.
@@ -236,10 +254,7 @@ fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Re
             Recipe::Llama(recipe)
         }
         "runtime" => {
-            let roots = fields.texts("roots")?.map_or_else(
-                || ["llama-bench", "llama-cli", "llama-server"].map(str::to_owned).to_vec(),
-                |roots| roots.into_iter().map(Spanned::into_inner).collect(),
-            );
+            let roots = roots(source, &fields)?;
             Recipe::Runtime(RuntimeRecipe {
                 rocm: refer("rocm", "rocm", Wanted::Output("rocm"))?,
                 llama: refer("llama", "llama", Wanted::Output("llama"))?,
@@ -255,14 +270,33 @@ fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Re
     Ok(recipe)
 }
 
+fn roots(source: &Source, fields: &Table) -> Result<Vec<String>> {
+    let Some(roots) = fields.texts("roots")? else {
+        return Ok(["llama-bench", "llama-cli", "llama-server"].map(str::to_owned).to_vec());
+    };
+    if roots.is_empty() {
+        return Err(source.error(
+            fields.span.clone(),
+            "a runtime needs at least one root",
+            "such as roots = [\"llama-cli\"]",
+        ));
+    }
+    if let Some(wrong) = roots.iter().find(|root| !rules::is_program(root.get_ref())) {
+        return Err(source.error(wrong.span(), "a root is the name of a program", "such as \"llama-cli\""));
+    }
+    Ok(roots.into_iter().map(Spanned::into_inner).collect())
+}
+
 fn prefix(source: &Source, fields: &Table, default: &str) -> Result<String> {
     let Some(text) = fields.text("prefix")? else { return Ok(default.to_owned()) };
-    let value = text.get_ref();
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
-    if value.strip_prefix('/').is_some_and(|rest| crate::tree::is_path(rest.as_bytes())) && value.bytes().all(plain) {
-        return Ok(value.clone());
+    if rules::is_prefix(text.get_ref()) {
+        return Ok(text.into_inner());
     }
-    Err(source.error(text.span(), "a prefix is a clean absolute path", "such as \"/opt/llama\""))
+    Err(source.error(
+        text.span(),
+        "a prefix is a clean absolute path that hides nothing of the system",
+        "such as \"/opt/llama\"",
+    ))
 }
 
 fn cmake(source: &Source, fields: &Table) -> Result<BTreeMap<String, String>> {
@@ -270,7 +304,7 @@ fn cmake(source: &Source, fields: &Table) -> Result<BTreeMap<String, String>> {
     let Some(table) = fields.table("cmake")? else { return Ok(flags) };
     for (key, value) in table.entries() {
         let name = key.get_ref();
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        if !rules::is_cmake_name(name) {
             return Err(source.error(key.span(), "this cannot be a CMake variable", "letters, digits and `_`"));
         }
         let text = match value.get_ref() {

@@ -11,7 +11,7 @@ use crate::intake::{Expect, Intake, file, git, git_tree, tarball};
 use crate::lock::{Lock, LockedInput, LockedOutput};
 use crate::recipe::rocm::Provenance;
 use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe};
-use crate::store::{Generation, GenerationOutput, OutputRecord, Staging, StoredTree};
+use crate::store::{Generation, GenerationOutput, OutputRecord, Staging, Store, StoredTree};
 use crate::trim;
 use crate::update::in_parallel;
 
@@ -189,22 +189,27 @@ impl Realizer<'_> {
         })?;
         self.intake.store.publish_from_blobs(trimmed.listing())
     }
+}
 
-    /// Makes a generation of realized outputs and switches to it.
-    pub fn switch(&self, realized: &BTreeMap<String, Realized>) -> Result<(u64, bool)> {
-        let text = self.lock.to_text()?;
-        let outputs = realized.iter().map(|(name, realized)| {
-            let output = GenerationOutput {
-                derivation: realized.derivation,
-                tree: realized.tree.digest,
-                version: version(self.lock, name),
-            };
-            (name.clone(), output)
-        });
-        let generation =
-            Generation { lock: crate::digest::Sha256Digest::of(text.as_bytes()), outputs: outputs.collect() };
-        self.intake.store.add_generation(&generation, text.as_bytes())
+/// Makes a generation of realized outputs and switches to it. Outputs that the lock has and that were not asked for this
+/// time stay what they are in the current generation.
+pub fn switch(store: &Store, lock: &Lock, realized: &BTreeMap<String, Realized>) -> Result<(u64, bool)> {
+    let text = lock.to_text()?;
+    let mut outputs = match store.current_generation()? {
+        Some(number) => store.generation(number)?.outputs,
+        None => BTreeMap::new(),
+    };
+    outputs.retain(|name, _| lock.outputs.contains_key(name));
+    for (name, realized) in realized {
+        let output = GenerationOutput {
+            derivation: realized.derivation,
+            tree: realized.tree.digest,
+            version: version(lock, name),
+        };
+        outputs.insert(name.clone(), output);
     }
+    let generation = Generation { lock: crate::digest::Sha256Digest::of(text.as_bytes()), outputs };
+    store.add_generation(&generation, text.as_bytes())
 }
 
 fn not_reproducible(sealed: TreeDigest, found: TreeDigest, name: &str) -> Error {

@@ -10,5 +10,5 @@ mod plan;
 pub mod prefix;
 
 pub use compare::{Difference, compare};
-pub use execute::{Realized, Realizer, Settings};
+pub use execute::{Realized, Realizer, Settings, switch};
 pub use plan::{Action, Plan, Step};

@@ -98,10 +98,10 @@ impl Planner<'_> {
             }
         };
         if !have {
-            for input in output.recipe.inputs() {
+            for (_, input) in output.recipe.inputs() {
                 self.input(input);
             }
-            for needed in output.recipe.outputs() {
+            for (_, needed) in output.recipe.outputs() {
                 self.output(needed)?;
             }
         }
@@ -140,8 +140,9 @@ impl Planner<'_> {
 /// What a person calls an output: the versions of what it is made from.
 pub(super) fn version(lock: &Lock, name: &str) -> String {
     let Some(output) = lock.outputs.get(name) else { return String::new() };
-    let inputs = output.recipe.inputs().into_iter().filter_map(|name| lock.inputs.get(name)).map(LockedInput::version);
-    let outputs = output.recipe.outputs().into_iter().map(|name| version(lock, name));
+    let inputs = output.recipe.inputs().into_iter().filter_map(|(_, name)| lock.inputs.get(name));
+    let inputs = inputs.map(LockedInput::version);
+    let outputs = output.recipe.outputs().into_iter().map(|(_, name)| version(lock, name));
     let mut all: Vec<String> = Vec::new();
     for part in inputs.chain(outputs).flat_map(|text| text.split(" + ").map(str::to_owned).collect::<Vec<_>>()) {
         if !all.contains(&part) {

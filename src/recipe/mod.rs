@@ -108,23 +108,23 @@ impl Recipe {
         }
     }
 
-    /// The inputs that go into it.
+    /// The inputs that go into it: kind and name.
     #[must_use]
-    pub fn inputs(&self) -> Vec<&str> {
+    pub fn inputs(&self) -> Vec<(&'static str, &str)> {
         match self {
-            Self::Rocm(recipe) => vec![&recipe.input],
-            Self::Llama(recipe) => vec![&recipe.source],
+            Self::Rocm(recipe) => vec![("rocm", &recipe.input)],
+            Self::Llama(recipe) => vec![("git", &recipe.source)],
             Self::Runtime(_) => Vec::new(),
         }
     }
 
-    /// The other outputs that go into it.
+    /// The other outputs that go into it: kind and name.
     #[must_use]
-    pub fn outputs(&self) -> Vec<&str> {
+    pub fn outputs(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::Rocm(_) => Vec::new(),
-            Self::Llama(recipe) => recipe.rocm.as_deref().into_iter().collect(),
-            Self::Runtime(recipe) => vec![&recipe.rocm, &recipe.llama],
+            Self::Llama(recipe) => recipe.rocm.iter().map(|name| ("rocm", name.as_str())).collect(),
+            Self::Runtime(recipe) => vec![("rocm", &recipe.rocm), ("llama", &recipe.llama)],
         }
     }
 }

@@ -43,7 +43,7 @@ const INTRODUCTION: &str = "\
 # How to reproduce this
 
 Written by `strixlock audit` from `lock/strix.lock`; `strixlock audit --check` tells whether it still fits. Every version
-and digest below is pinned. `strixlock realize` makes all of it again; the commands here need no strixlock.
+and digest below is pinned, and the commands for inputs need no strixlock. `strixlock realize` makes all of it again.
 ";
 
 /// The recipe for a tree digest, also in the README. A test runs exactly this text.
@@ -111,7 +111,7 @@ fn git(page: &mut String, pin: &GitPin) {
     commands(
         page,
         &[
-            &format!("git clone --quiet --no-checkout {} source", quote(&pin.url)),
+            &format!("git clone --quiet --no-checkout -- {} source", quote(&pin.url)),
             // The raw blobs: git's own conversions are switched off where nothing overrides it.
             "echo '* -text -eol -ident -filter -working-tree-encoding' > source/.git/info/attributes",
             &format!("git -C source rev-parse {}^{{tree}}   # {}", pin.commit, pin.tree),
@@ -194,11 +194,11 @@ fn commands(page: &mut String, lines: &[&str]) {
 
 /// Names and versions come from outside: nothing in them may be Markdown.
 fn cell(text: &str) -> String {
-    text.chars().fold(String::new(), |mut out, c| {
-        if matches!(c, '|' | '`' | '<' | '>' | '[' | ']' | '*' | '_' | '\\' | '\n') {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).fold(String::new(), |mut out, c| {
+        if matches!(c, '|' | '`' | '<' | '>' | '[' | ']' | '*' | '_' | '\\') {
             out.push('\\');
         }
-        out.push(if c == '\n' { ' ' } else { c });
+        out.push(c);
         out
     })
 }

@@ -27,7 +27,7 @@ pub(super) fn resolve(
     }
     let same = locked.filter(|block| block.requested == *request).cloned();
     let (name, request) = (name.to_owned(), request.clone());
-    let to = request.urls.first().map_or_else(String::new, ToString::to_string);
+    let to = request.urls.first().map_or_else(String::new, crate::fetch::show_url);
     let take_in = move |intake: Intake| {
         let (_, received) = file(intake, &name, &request.urls, None)?;
         let details = vec![format!("size     {}", text::bytes(received.size)), format!("digest   {}", received.digest)];

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::error::{About, Error, Kind, Result};
 use crate::intake::Intake;
-use crate::lock::{FORMAT, Lock, LockedInput, LockedOutput, derivation};
+use crate::lock::{FORMAT, Lock, LockedInput, LockedOutput, derivations};
 use crate::manifest::{InputRequest, Manifest};
 use crate::recipe::Recipe;
 
@@ -153,27 +153,17 @@ fn lock_outputs(
     inputs: &BTreeMap<String, LockedInput>,
     old: Option<&Lock>,
 ) -> Result<BTreeMap<String, LockedOutput>> {
-    let unknown = crate::digest::DerivationId(crate::digest::Sha256Digest::of(b""));
-    let mut outputs: BTreeMap<String, LockedOutput> = manifest
-        .outputs
-        .iter()
-        .map(|(name, recipe)| (name.clone(), LockedOutput { recipe: recipe.clone(), derivation: unknown, tree: None }))
-        .collect();
-    for name in manifest.outputs.keys() {
-        let id = derivation(name, inputs, &outputs)?;
-        let sealed = old
-            .and_then(|lock| lock.outputs.get(name))
-            .filter(|output| output.derivation == id)
-            .and_then(|output| output.tree);
-        if let Some(output) = outputs.get_mut(name) {
-            output.derivation = id;
-            output.tree = match &output.recipe {
-                Recipe::Rocm(recipe) => inputs.get(&recipe.input).and_then(LockedInput::tree).map(|tree| tree.digest),
-                _ => sealed,
-            };
-        }
-    }
-    Ok(outputs)
+    let ids = derivations(inputs, &manifest.outputs)?;
+    let outputs = manifest.outputs.iter().filter_map(|(name, recipe)| {
+        let derivation = *ids.get(name)?;
+        let sealed = old.and_then(|lock| lock.outputs.get(name)).filter(|output| output.derivation == derivation);
+        let tree = match recipe {
+            Recipe::Rocm(recipe) => inputs.get(&recipe.input).and_then(LockedInput::tree).map(|tree| tree.digest),
+            _ => sealed.and_then(|output| output.tree),
+        };
+        Some((name.clone(), LockedOutput { recipe: recipe.clone(), derivation, tree }))
+    });
+    Ok(outputs.collect())
 }
 
 /// Does the same for every entry, each on a thread of its own. All end before the first error is returned.

@@ -2,6 +2,7 @@
 
 use super::{Options, Resolution, Taken};
 use crate::error::{Error, Kind, Result};
+use crate::fetch::show_url;
 use crate::intake::{Expect, Intake, pin_tree, tarball};
 use crate::lock::{Block, LockedInput, RocmPin};
 use crate::recipe::rocm::Provenance;
@@ -50,7 +51,7 @@ fn replaced(pin: &RocmPin, candidate: &Candidate, intake: Intake) -> Option<Erro
     let error = |locked: String, found: String| {
         Some(
             Error::new(Kind::Mismatch, "upstream has another file under the locked name")
-                .fact("url", &candidate.url)
+                .fact("url", show_url(&candidate.url))
                 .fact("locked", locked)
                 .fact("found", found),
         )

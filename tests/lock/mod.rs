@@ -35,12 +35,24 @@ fn every_broken_lock_has_one_clear_message() {
         ("unknown field", good.replacen("\"inputs\"", "\"colour\": 1,\n  \"inputs\"", 1), "unknown field `colour`"),
         ("bad digest", good.replacen("sha256:", "sha1:", 1), "is not a digest"),
         ("other requirement", good.replace(">=0.1", ">=9"), "this lock requires strixlock >=9"),
+        (
+            "rewritten",
+            good.replace("  \"version\": 1\n", "    \"version\": 1\n"),
+            "the lock is not in its canonical form",
+        ),
         ("empty", String::new(), "the lock is not valid at line 1"),
     ];
     for (what, text, message) in cases {
         assert_ne!(text, good, "{what}: the case changes nothing");
         project.write("lock/strix.lock", &text);
         for command in ["realize", "status", "update", "audit"] {
+            // An update resolves again what it cannot trust.
+            if command == "update" && ["edited pin", "edited recipe", "rewritten"].contains(&what) {
+                project.run(&[command]).code(0);
+                assert_eq!(project.lock(), good, "{what}");
+                project.write("lock/strix.lock", &text);
+                continue;
+            }
             let ran = project.run(&[command]);
             assert_eq!(ran.code, 3, "{what}, {command}: {}", ran.all());
             let flat = ran.stderr.replace(|c: char| c.is_ascii_digit(), "0");
@@ -93,5 +105,75 @@ fn the_digests_are_those_of_standard_tools() {
     let text = format!("{}\n", serde_json::to_string_pretty(&block).unwrap());
     assert_eq!(entry, strixlock::digest::Sha256Digest::of(text.as_bytes()).to_string());
     let derivation = project.run(&["lock", "digest", "rocm"]).code(0).stdout;
-    assert_eq!(derivation.trim(), lock["outputs"]["rocm"]["derivation"]);
+    let plan = project.run(&["realize", "--dry-run", "--json"]).code(0).json();
+    assert_eq!(derivation.trim(), plan["steps"].as_array().unwrap().last().unwrap()["derivation"]);
+}
+
+#[test]
+fn branches_that_update_different_inputs_merge_clean() {
+    let project = Project::new();
+    project.full_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    std::fs::copy(project.path("lock/strix.lock"), project.path("base")).unwrap();
+    project.upstream().add_llama_commit().unwrap();
+    project.run(&["update", "llama-cpp"]).code(0);
+    std::fs::copy(project.path("lock/strix.lock"), project.path("ours")).unwrap();
+    std::fs::copy(project.path("base"), project.path("lock/strix.lock")).unwrap();
+    project.full_manifest("10.1.0a20260902");
+    project.run(&["update", "rocm"]).code(0);
+    std::fs::copy(project.path("lock/strix.lock"), project.path("theirs")).unwrap();
+    let merged = std::process::Command::new("git")
+        .args(["merge-file", "-p", "ours", "base", "theirs"])
+        .current_dir(project.path(""))
+        .output()
+        .unwrap();
+    assert!(merged.status.success(), "{}", String::from_utf8_lossy(&merged.stdout));
+    std::fs::write(project.path("lock/strix.lock"), merged.stdout).unwrap();
+    project.run(&["status", "--check"]).code(0);
+    project.run(&["realize", "llama"]).code(0);
+    let lock = project.lock();
+    project.run(&["update"]).code(0);
+    assert_eq!(project.lock(), lock);
+}
+
+#[test]
+fn a_lock_from_elsewhere_is_held_to_the_rules_of_a_manifest() {
+    let project = with_lock();
+    let good: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
+    let canary = project.directory.path().join("canary");
+    for (what, pointer, value) in [
+        ("an output that leads elsewhere", "/outputs/rocm", canary.to_str().unwrap()),
+        ("a prefix that leads upwards", "/outputs/rocm/recipe/prefix", "/opt/../../tmp"),
+        ("a password", "/inputs/rocm/locked/urls/0", "https://me:secret@a.example/x.tar.gz"),
+        ("another tarball", "/inputs/rocm/locked/file", "$(touch x)"),
+    ] {
+        let mut lock = good.clone();
+        if pointer == "/outputs/rocm" {
+            let block = lock["outputs"].as_object_mut().unwrap().remove("rocm").unwrap();
+            lock["outputs"][value] = block;
+        } else {
+            *lock.pointer_mut(pointer).unwrap() = value.into();
+        }
+        // Whoever wrote it knows how to compute `entry`.
+        for part in ["inputs", "outputs"] {
+            for block in lock[part].as_object_mut().unwrap().values_mut() {
+                seal(block);
+            }
+        }
+        project.write("lock/strix.lock", &format!("{}\n", serde_json::to_string_pretty(&lock).unwrap()));
+        for command in ["realize", "audit"] {
+            let ran = project.run(&[command]).code(3);
+            assert!(ran.stderr.contains("cannot be right"), "{what}: {}", ran.all());
+            assert!(!ran.stderr.contains("secret"), "{what}: {}", ran.all());
+        }
+        assert!(!canary.exists());
+    }
+}
+
+/// Gives a block the `entry` that fits it.
+pub fn seal(block: &mut serde_json::Value) {
+    let map = block.as_object_mut().unwrap();
+    map.remove("entry");
+    let text = format!("{}\n", serde_json::to_string_pretty(&map).unwrap());
+    map.insert("entry".to_owned(), strixlock::digest::Sha256Digest::of(text.as_bytes()).to_string().into());
 }

@@ -164,17 +164,19 @@ fn a_sealed_output_that_comes_out_differently_is_told() {
     project.run(&["update"]).code(0);
     assert_eq!(project.lock(), lock, "update keeps the seal");
     project.run(&["realize"]).code(0);
-    let value: serde_json::Value = serde_json::from_str(&lock).unwrap();
-    let sealed = value["outputs"]["llama"]["tree"].as_str().unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let sealed = value["outputs"]["llama"]["sealed"]["tree"].as_str().unwrap().to_owned();
     let wrong = format!("sha256:{}", "0".repeat(64));
-    project.write("lock/strix.lock", &lock.replace(sealed, &wrong));
+    value["outputs"]["llama"]["sealed"]["tree"] = wrong.clone().into();
+    crate::lock::seal(&mut value["outputs"]["llama"]);
+    project.write("lock/strix.lock", &format!("{}\n", serde_json::to_string_pretty(&value).unwrap()));
     let ran = project.run_in_store("other", &["realize", "llama"]).code(6);
     assert!(
         ran.stderr.contains("error: llama: the output is not the one that strix.lock was sealed with\n"),
         "{}",
         ran.all()
     );
-    assert!(ran.stderr.contains(&wrong) && ran.stderr.contains(sealed), "{}", ran.all());
+    assert!(ran.stderr.contains(&wrong) && ran.stderr.contains(&sealed), "{}", ran.all());
 }
 
 #[test]
@@ -255,4 +257,18 @@ fn a_prefix_holds_links_into_the_current_generation() {
     project.run(&["update"]).code(0);
     project.run(&["realize"]).code(0);
     assert_ne!(std::fs::canonicalize(project.path("opt/rocm")).unwrap(), before, "the link follows the generation");
+}
+
+#[test]
+fn realizing_one_output_leaves_the_others_current() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    project.full_manifest(SECOND);
+    project.run(&["update"]).code(0);
+    project.run(&["realize", "rocm"]).code(0);
+    for output in ["rocm", "llama", "runtime"] {
+        assert!(project.store("main").join("current").join(output).exists(), "{output} is gone");
+    }
 }

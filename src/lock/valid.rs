@@ -1,0 +1,62 @@
+//! What no update would write. Names become file names, prefixes places, and URLs arguments: a lock from elsewhere is
+//! held to the same rules as a manifest.
+
+use super::{GitPin, LockedInput};
+use crate::manifest::rules;
+use crate::recipe::Recipe;
+use crate::upstream::rocm::TarballName;
+
+/// What is wrong with a pin, if anything.
+pub(super) fn input(name: &str, input: &LockedInput) -> Option<String> {
+    if !rules::is_name(name) {
+        return Some("this cannot be a name".to_owned());
+    }
+    let urls = match input {
+        LockedInput::Rocm(block) => {
+            let parsed = TarballName::parse(&block.locked.file);
+            if parsed.is_none_or(|parsed| parsed.version != block.locked.version) {
+                return Some(format!("`{}` is not the name of its tarball", block.locked.file));
+            }
+            &block.locked.urls
+        }
+        LockedInput::Git(block) => return git(&block.locked),
+        LockedInput::File(block) => &block.locked.urls,
+    };
+    urls.iter()
+        .find(|url| !rules::is_fetchable(url))
+        .map(|url| format!("`{}` cannot be fetched", crate::fetch::show_url(url)))
+}
+
+fn git(pin: &GitPin) -> Option<String> {
+    let ids = [&pin.commit, &pin.tree].into_iter().chain(pin.submodules.values().map(|one| &one.commit));
+    if let Some(wrong) = ids.into_iter().find(|text| !rules::is_commit(text)) {
+        return Some(format!("`{wrong}` is not a git id"));
+    }
+    let mut urls = std::iter::once(&pin.url).chain(pin.submodules.values().map(|one| &one.url));
+    if urls.any(|url| !rules::is_git_url(url)) {
+        return Some("it names something that is not the address of a git repository".to_owned());
+    }
+    let reference = pin.reference.as_deref().unwrap_or_default();
+    reference.contains(|c: char| c.is_control() || c.is_whitespace()).then(|| "its ref is none".to_owned())
+}
+
+/// What is wrong with a recipe, if anything.
+pub(super) fn output(name: &str, recipe: &Recipe) -> Option<String> {
+    if !rules::is_name(name) || rules::is_reserved(name) {
+        return Some("this cannot be a name".to_owned());
+    }
+    if recipe.prefix().is_some_and(|prefix| !rules::is_prefix(prefix)) {
+        return Some("its prefix is not a place that it can have".to_owned());
+    }
+    match recipe {
+        Recipe::Llama(recipe) => {
+            let wrong = recipe.cmake.keys().find(|name| !rules::is_cmake_name(name));
+            wrong.map(|_| "it names something that cannot be a CMake variable".to_owned())
+        }
+        Recipe::Runtime(recipe) => {
+            let wrong = recipe.roots.is_empty() || recipe.roots.iter().any(|root| !rules::is_program(root));
+            wrong.then(|| "its roots are not names of programs".to_owned())
+        }
+        Recipe::Rocm(_) => None,
+    }
+}

@@ -1,0 +1,74 @@
+//! What may stand in a manifest, and so in a lock.
+
+use url::Url;
+
+/// Names of inputs and outputs: they become file names, arguments and labels.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    text.len() <= 64 && text.bytes().all(plain) && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// Names that a generation has other files under.
+#[must_use]
+pub fn is_reserved(text: &str) -> bool {
+    matches!(text, "generation.json" | "strix.lock")
+}
+
+/// Where an output may stand: a clean absolute path that hides nothing that builds need.
+#[must_use]
+pub fn is_prefix(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
+    let clean = text.strip_prefix('/').is_some_and(|rest| crate::tree::is_path(rest.as_bytes()));
+    let mut parts = text.split('/').skip(1);
+    let top = parts.next().unwrap_or_default();
+    let taken = ["bin", "build", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys", "tmp", "usr"];
+    clean && text.bytes().all(plain) && parts.next().is_some() && !taken.contains(&top)
+}
+
+/// A program of a build, by its name alone.
+#[must_use]
+pub fn is_program(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('.')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
+}
+
+/// A CMake variable.
+#[must_use]
+pub fn is_cmake_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// All 40 digits of a git id.
+#[must_use]
+pub fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// What git takes as an address: a URL without a password, or `user@host:path`.
+#[must_use]
+pub fn is_git_url(text: &str) -> bool {
+    if !text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        || text.contains(|c: char| c.is_control() || c.is_whitespace())
+    {
+        return false;
+    }
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https" | "file") => !has_login(&url),
+        Ok(url) if url.scheme() == "ssh" => url.password().is_none(),
+        _ => text.contains('@') && text.contains(':') && !text.contains("://"),
+    }
+}
+
+/// A URL that can be fetched and holds no secret: what is in a lock is published.
+#[must_use]
+pub fn is_fetchable(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https" | "file") && !has_login(url)
+}
+
+/// Whether a URL carries a user or password.
+#[must_use]
+pub fn has_login(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
