@@ -122,7 +122,9 @@ impl Error {
             }
             source = inner.source();
         }
-        self.0.cause = Some(text);
+        // Libraries quote what they could not read, and that comes from outside.
+        let shown = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c });
+        self.0.cause = Some(shown.take(2000).collect());
         self
     }
 

@@ -23,6 +23,9 @@ pub fn audit(ui: &Ui, global: &GlobalArgs, args: &AuditArgs) -> Result<u8> {
     let lock = Lock::read(&global.lock_path())?;
     let text = reproducible(&lock)?;
     let path = args.output.clone().unwrap_or_else(|| global.project().join("REPRODUCIBLE.md"));
+    if fs_err::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Error::failure("the page can only be a regular file").fact("path", path.display()));
+    }
     let there = match fs_err::read(&path) {
         Ok(there) => Some(there),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,

@@ -85,7 +85,7 @@ enum Command {
 pub fn run() -> u8 {
     let cli = Cli::parse();
     let ui = Ui::new(&cli.global);
-    match dispatch(&ui, cli) {
+    match dispatch(&ui, cli).and_then(|code| ui.finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
             ui.error(&error);

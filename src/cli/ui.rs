@@ -17,6 +17,7 @@ const SCHEMA: u64 = 1;
 /// How to talk.
 pub struct Ui {
     json: bool,
+    unwritten: std::sync::atomic::AtomicBool,
     /// Who draws progress.
     pub progress: Arc<dyn Progress>,
 }
@@ -39,7 +40,7 @@ impl Ui {
         } else {
             Arc::new(Lines)
         };
-        Self { json: global.json, progress }
+        Self { json: global.json, unwritten: false.into(), progress }
     }
 
     /// Whether results are wanted as JSON.
@@ -50,8 +51,25 @@ impl Ui {
 
     /// A line of the result.
     pub fn line(&self, text: impl AsRef<str>) {
-        // A reader that closed the pipe has seen enough.
-        let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+        self.written(writeln!(anstream::stdout(), "{}", text.as_ref()));
+    }
+
+    /// Remembers that a result could not be written. A reader that closed the pipe has seen enough.
+    fn written(&self, result: std::io::Result<()>) {
+        if let Err(error) = result
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            self.unwritten.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Fails if some of the result could not be written.
+    pub(super) fn finish(&self) -> crate::error::Result<()> {
+        self.written(std::io::stdout().flush());
+        if self.unwritten.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(Error::failure("the result could not be written to standard output"));
+        }
+        Ok(())
     }
 
     /// Rows of the result, in columns that line up.
@@ -66,7 +84,7 @@ impl Ui {
         if let Some(map) = value.as_object_mut() {
             map.insert("schema".to_owned(), SCHEMA.into());
         }
-        let _ = writeln!(anstream::stdout(), "{value:#}");
+        self.written(writeln!(anstream::stdout(), "{value:#}"));
     }
 
     /// Something worth knowing that is no result.

@@ -152,7 +152,14 @@ impl Documents for Fetcher {
         let mut failure = None;
         for url in self.settings.with_mirrors(std::slice::from_ref(url)) {
             match self.get_one(&url, limit) {
-                Ok(body) => return Ok(body),
+                Ok(body) => {
+                    if let Some(error) = failure {
+                        let error: Error = error;
+                        self.progress
+                            .note(&format!("warning: a mirror answered, which may be behind: {}", error.message()));
+                    }
+                    return Ok(body);
+                }
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
@@ -172,7 +179,11 @@ impl Fetcher {
             let body = fs_err::read(path)?;
             return if body.len() as u64 > limit { Err(too_long()) } else { Ok(body) };
         }
-        self.runtime.block_on(async {
+        // A page comes in seconds; a server that drips one must not hold us.
+        let limit_of_time = self.settings.window.saturating_mul(10);
+        let late =
+            || Error::new(Kind::Unreachable, "the server took too long to send a page").fact("url", show_url(url));
+        let answer = async {
             let _permit = self.permit(url).await;
             let mut response = self.ask(url, self.request(Method::GET, url)).await?;
             let promised = response.content_length();
@@ -190,7 +201,9 @@ impl Fetcher {
                     .fact("received", format!("{} bytes", body.len()))),
                 _ => Ok(body),
             }
-        })
+        };
+        self.runtime
+            .block_on(async { tokio::time::timeout(limit_of_time, answer).await.unwrap_or_else(|_| Err(late())) })
     }
 }
 

@@ -86,13 +86,17 @@ impl Fetcher {
         let mut transfer = Transfer::begin(self, wanted, partial, sink, task)?;
         let mut failure: Option<Error> = None;
         let mut round = 1;
+        // The most that was ever there; a restart does not lower it, or a server that never gets further would be asked
+        // for ever.
+        let mut furthest = transfer.have;
         loop {
-            let before = transfer.have;
             let mut wait = None;
             let mut passing = false;
             for url in &urls {
                 match transfer.from(url) {
                     Ok(received) => return Ok(received),
+                    // A fault of this machine, such as a full disk, is not mended by another URL.
+                    Err(Trouble { error, .. }) if error.kind() == Kind::Failure => return Err(error.about(wanted.name)),
                     Err(Trouble { error, again, after }) => {
                         passing |= again;
                         wait = wait.max(after);
@@ -111,7 +115,8 @@ impl Fetcher {
             }
             std::thread::sleep(wait.unwrap_or_else(|| retry::pause(self.settings.pause, round)));
             // A line that breaks now and then, but brings something each time, is not given up.
-            round = if transfer.have > before + PROGRESS { 1 } else { round + 1 };
+            round = if transfer.have > furthest + PROGRESS { 1 } else { round + 1 };
+            furthest = furthest.max(transfer.have);
         }
         Err(failure.unwrap_or_else(|| Error::new(Kind::Invalid, "there is no URL to fetch it from")).about(wanted.name))
     }
@@ -180,6 +185,14 @@ impl<'a> Transfer<'a> {
     }
 
     fn take_in_prefix(&mut self) -> Result<()> {
+        // Never ask for bytes of which all are here: without a promise the last one is asked for again, which also tells
+        // whether it is still the same file.
+        if self.wanted.promise.is_none()
+            && let Some(size) = self.state.as_ref().and_then(|state| state.size)
+            && self.file.metadata()?.len() >= size
+        {
+            self.file.set_len(size.saturating_sub(1))?;
+        }
         let mut buffer = vec![0; 256 * 1024];
         loop {
             let count = self.file.read(&mut buffer)?;
@@ -209,6 +222,11 @@ impl<'a> Transfer<'a> {
 
     /// Tries to get the rest from `url`.
     fn from(&mut self, url: &Url) -> Result<Received, Trouble> {
+        if let Some(promise) = self.wanted.promise
+            && self.have >= promise.size
+        {
+            return self.judge(url, Some(promise.size));
+        }
         self.fetcher.settings.check(url)?;
         if self.state.as_ref().is_some_and(|state| state.url != *url) {
             // Bytes of one URL may only be continued from another where a digest will tell.
@@ -217,11 +235,7 @@ impl<'a> Transfer<'a> {
             }
             self.patched = self.have > 0;
         }
-        let size = self.wanted.promise.map(|promise| promise.size);
-        let complete = size.is_some_and(|size| self.have >= size);
-        let size = if complete {
-            size
-        } else if let Ok(path) = local_path(url) {
+        let size = if let Ok(path) = local_path(url) {
             self.copy_local(&path)?
         } else {
             let fetcher = self.fetcher;
@@ -233,13 +247,22 @@ impl<'a> Transfer<'a> {
     fn copy_local(&mut self, path: &std::path::Path) -> Result<Option<u64>, Trouble> {
         let mut source = fs_err::File::open(path)
             .map_err(|error| Error::new(Kind::NotFound, "there is no such file").because(&error))?;
-        self.restart()?;
         let size = source.metadata()?.len();
+        if let Some(promise) = self.wanted.promise
+            && promise.size != size
+        {
+            let url = Url::from_file_path(path).ok();
+            let url = url.as_ref().or(self.wanted.urls.first());
+            return Err(url
+                .map_or_else(|| Error::failure("there is no URL"), |url| self.mismatch(url, promise, size, None))
+                .into());
+        }
+        self.restart()?;
         self.task.set_total(size);
         let mut buffer = vec![0; 256 * 1024];
         loop {
             let count = source.read(&mut buffer)?;
-            if count == 0 {
+            if count == 0 || self.have > size {
                 return Ok(Some(size));
             }
             self.add(&buffer[..count])?;
@@ -249,6 +272,11 @@ impl<'a> Transfer<'a> {
     /// One request and its body; gives the size that the server promised for the whole file.
     async fn request(&mut self, url: &Url) -> Result<Option<u64>, Trouble> {
         let _permit = self.fetcher.permit(url).await;
+        let known = self.state.as_ref().is_some_and(|state| state.url == *url && state.validator.is_some());
+        if self.have > 0 && !known && self.wanted.promise.is_none() {
+            // Nothing would tell whether the rest belongs to the same file.
+            self.restart()?;
+        }
         let mut request = self.fetcher.request(Method::GET, url);
         if self.have > 0 {
             request = request.header(RANGE, format!("bytes={}-", self.have));
@@ -271,11 +299,18 @@ impl<'a> Transfer<'a> {
     fn accept(&mut self, url: &Url, response: &Response) -> Result<Option<u64>, Trouble> {
         let size = match response.status() {
             StatusCode::OK => {
+                let size = response.content_length();
+                // A page of some proxy in place of the file must not cost what is here already.
+                if let (Some(promise), Some(size)) = (self.wanted.promise, size)
+                    && promise.size != size
+                {
+                    return Err(self.mismatch(url, promise, size, None).into());
+                }
                 // The file changed, or the server knows no ranges: this is its beginning.
                 if self.have > 0 {
                     self.restart()?;
                 }
-                response.content_length()
+                size
             }
             StatusCode::PARTIAL_CONTENT if self.have > 0 => Some(self.check_range(url, response)?),
             StatusCode::RANGE_NOT_SATISFIABLE if self.have > 0 => {
@@ -335,7 +370,11 @@ impl<'a> Transfer<'a> {
             Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?, total.parse::<u64>().ok()?))
         });
         match parsed {
-            Some((first, last, total)) if first == self.have && last.checked_add(1) == Some(total) => Ok(total),
+            Some((first, last, total))
+                if first == self.have && last.checked_add(1) == Some(total) && self.is_the_same(response, total) =>
+            {
+                Ok(total)
+            }
             _ => {
                 let error =
                     Error::new(Kind::Mismatch, "the server sent another part of the file than it was asked for")
@@ -347,6 +386,15 @@ impl<'a> Transfer<'a> {
                 Err(passing(error))
             }
         }
+    }
+
+    /// Whether a part belongs to the file of which we have the beginning. Where a digest will tell, it may.
+    fn is_the_same(&self, response: &Response, total: u64) -> bool {
+        let before = self.state.as_ref();
+        self.wanted.promise.is_some()
+            || before.is_some_and(|state| {
+                state.validator == validator(response.headers()) && state.size.is_none_or(|size| size == total)
+            })
     }
 
     async fn receive(&mut self, url: &Url, mut response: Response, size: Option<u64>) -> Result<(), Trouble> {
@@ -383,7 +431,12 @@ impl<'a> Transfer<'a> {
     }
 
     fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes)?;
+        if let Err(error) = self.file.write_all(bytes) {
+            // Part of it may be there: file and hash must stay of one mind.
+            self.file.set_len(self.have)?;
+            self.file.seek(SeekFrom::Start(self.have))?;
+            return Err(error.into());
+        }
         self.hash.update(bytes);
         self.sink.take(bytes);
         self.have += bytes.len() as u64;
@@ -393,7 +446,8 @@ impl<'a> Transfer<'a> {
 
     /// The body is over: is it the file?
     fn judge(&mut self, url: &Url, size: Option<u64>) -> Result<Received, Trouble> {
-        if let Some(size) = size
+        let expected = self.wanted.promise.map(|promise| promise.size).or(size);
+        if let Some(size) = expected
             && self.have < size
         {
             return Err(passing(self.broke_off(url, Some(size), &Error::failure("the connection was closed"))));

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
+use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::lock::GitPin;
@@ -23,6 +24,7 @@ pub(super) const LOG: &str = "log";
 /// Builds llama.cpp; gives the install tree, and the staging directory with the log.
 pub(super) fn llama(
     intake: Intake,
+    derivation: DerivationId,
     recipe: &LlamaRecipe,
     pin: &GitPin,
     source: &StoredTree,
@@ -65,9 +67,7 @@ pub(super) fn llama(
         })?;
         if !status.success() {
             // The staging directory goes away; the log must not.
-            let kept =
-                intake.store.root().join("tmp").join(format!("failed-{}.log", &pin.commit[..12.min(pin.commit.len())]));
-            fs_err::copy(&log_path, &kept)?;
+            let kept = intake.store.keep_failed_log(derivation, &log_path)?;
             return Err(Error::failure(format!(
                 "`{}` failed in the build ({status})",
                 command[..command.len().min(3)].join(" ")

@@ -51,6 +51,8 @@ impl Realizer<'_> {
         if plan.steps.iter().any(|step| step.action == Action::Build && self.builds(&step.name)) {
             // Before an hour of downloading rather than after.
             crate::sandbox::Sandbox::check()?;
+            let tools = [("cmake", "cmake"), ("ninja", "ninja-build"), ("cc", "gcc"), ("c++", "g++")];
+            crate::sandbox::Sandbox::check_tools(&tools)?;
         }
         let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
         in_parallel(fetches.map(|step| (step.name.as_str(), ())), |name, ()| self.fetch(name))?;
@@ -113,7 +115,7 @@ impl Realizer<'_> {
         let (tree, built) = match &locked.recipe {
             Recipe::Rocm(recipe) => (self.rocm(recipe)?, None),
             Recipe::Llama(recipe) => {
-                let (tree, staging) = self.llama(recipe)?;
+                let (tree, staging) = self.llama(locked.derivation, recipe)?;
                 (tree, Some(staging))
             }
             Recipe::Runtime(recipe) => (self.runtime(recipe)?, None),
@@ -159,7 +161,7 @@ impl Realizer<'_> {
         Err(Error::new(Kind::Invalid, format!("`{name}` is no ROCm tree")))
     }
 
-    fn llama(&self, recipe: &LlamaRecipe) -> Result<(StoredTree, Staging)> {
+    fn llama(&self, derivation: DerivationId, recipe: &LlamaRecipe) -> Result<(StoredTree, Staging)> {
         let LockedInput::Git(block) = self.input(&recipe.source)? else {
             return Err(Error::new(Kind::Invalid, format!("`{}` is no git input", recipe.source)));
         };
@@ -172,7 +174,7 @@ impl Realizer<'_> {
             }
         };
         let source = self.input_tree(&recipe.source)?;
-        build::llama(self.intake, recipe, &block.locked, &source, rocm.as_ref(), self.settings.jobs)
+        build::llama(self.intake, derivation, recipe, &block.locked, &source, rocm.as_ref(), self.settings.jobs)
     }
 
     fn runtime(&self, recipe: &RuntimeRecipe) -> Result<StoredTree> {

@@ -38,7 +38,7 @@ impl Sandbox {
     /// Whether sandboxes can be made here; the error says what to do where they cannot.
     pub fn check() -> Result<()> {
         let probe = Command::new("bwrap")
-            .args(["--unshare-all", "--ro-bind", "/", "/", "--", "/bin/sh", "-c", ":"])
+            .args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/sh", "-c", ":"])
             .stdin(Stdio::null())
             .output();
         match probe {
@@ -55,6 +55,19 @@ impl Sandbox {
                 .because(&error)
                 .hint("`sudo apt-get install bubblewrap`")),
         }
+    }
+
+    /// Whether the host has the programs that builds call; the error names the packages.
+    pub fn check_tools(tools: &[(&str, &str)]) -> Result<()> {
+        let found = |tool: &str| ["/usr/bin", "/bin"].iter().any(|directory| Path::new(directory).join(tool).exists());
+        let missing: Vec<_> = tools.iter().filter(|(tool, _)| !found(tool)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = missing.iter().map(|(tool, _)| *tool).collect();
+        let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+        Err(Error::failure(format!("builds need {}, which is not in /usr/bin", names.join(", ")))
+            .hint(format!("`sudo apt-get install {}`", packages.join(" "))))
     }
 
     /// Runs a command to its end, writes what it says to `log`, and shows each line to `watch`.

@@ -40,11 +40,19 @@ impl Store {
         Ok(self.tree(record.tree).map(|tree| (record, tree)))
     }
 
-    /// The log of the build that made this output.
+    /// The log of the build that made this output, else of the last one that failed to.
     #[must_use]
     pub fn output_log(&self, id: DerivationId) -> Option<PathBuf> {
-        let path = self.output_directory(id).join("log");
-        path.is_file().then_some(path)
+        ["log", "failed.log"].map(|name| self.output_directory(id).join(name)).into_iter().find(|path| path.is_file())
+    }
+
+    /// Keeps the log of a build that failed, until one succeeds.
+    pub fn keep_failed_log(&self, id: DerivationId, log: &Path) -> Result<PathBuf> {
+        let directory = self.output_directory(id);
+        fs_err::create_dir_all(&directory)?;
+        let place = directory.join("failed.log");
+        fs_err::copy(log, &place)?;
+        Ok(place)
     }
 
     /// Records a realized output, with the log of its build if there was one. Replaces an older record.
@@ -57,6 +65,7 @@ impl Store {
             fs_err::File::open(&staged)?.sync_all()?;
             fs_err::rename(&staged, directory.join("log"))?;
         }
+        let _ = fs_err::remove_file(directory.join("failed.log"));
         let text = serde_json::to_vec_pretty(record)
             .map_err(|error| Error::failure("cannot write a record").because(&error))?;
         super::replace_file(&directory.join("output.json"), &text)?;

@@ -245,3 +245,61 @@ fn memory_is_bounded_whatever_the_size() {
     println!("peak memory with a 500 MB tarball: update {update} MiB, realize {realize} MiB");
     assert!(update < 150 && realize < 150, "update {update} MiB, realize {realize} MiB");
 }
+
+#[test]
+fn a_server_that_never_gets_further_is_not_asked_for_ever() {
+    let project = Project::empty();
+    let nightly = Nightly::new(VERSION).payload(8_000_000);
+    project.upstream().publish(Generation::Streams, &nightly);
+    project.rocm_manifest(VERSION);
+    project.write("strixlock.toml", "rounds = 2\n");
+    let server = project.upstream().server();
+    server.fault(TARBALL, Fault::TruncateAfter(5_000_000));
+    server.fault(TARBALL, Fault::IgnoreRange);
+    project.run(&["update"]).code(5);
+    let asked = server.log().into_iter().filter(|request| request.method == "GET" && request.path == TARBALL).count();
+    assert!(asked < 10, "{asked} requests");
+}
+
+#[test]
+fn a_page_in_place_of_the_file_does_not_cost_what_is_here() {
+    let project = locked();
+    let server = project.upstream().server();
+    server.fault(TARBALL, Fault::TruncateAfter(100_000));
+    project.run(&["realize"]).code(5);
+    server.heal_all();
+    let nightly = Nightly::new(VERSION);
+    server.put(TARBALL, strixlock::demo::http::Resource::html("<html>please log in</html>"));
+    project.run(&["realize"]).code(5);
+    project.upstream().publish(Generation::Streams, &nightly);
+    server.clear_log();
+    project.run(&["realize"]).code(0);
+    let first = server.log().into_iter().find(|request| request.path == TARBALL).unwrap();
+    assert!(first.range.is_some(), "{first:?}");
+}
+
+#[test]
+fn a_disk_that_fills_up_ends_the_run_and_the_next_one_finishes() {
+    let project = Project::empty();
+    let nightly = Nightly::new(VERSION).payload(30_000_000);
+    project.upstream().publish(Generation::Streams, &nightly);
+    project.rocm_manifest(VERSION);
+    project.upstream().tarball(&nightly).unwrap();
+    // A small file system of its own, in a namespace that ends with the command.
+    let script = "mkdir -p \"$STORE\" && mount -t tmpfs -o size=40m none \"$STORE\" && STRIXLOCK_STORE=$STORE \"$0\" update; code=$?; \
+        mount -o remount,size=400m \"$STORE\"; STRIXLOCK_STORE=$STORE \"$0\" update || exit 99; exit $code";
+    let plain = project.command(&[]);
+    let mut command = std::process::Command::new("timeout");
+    command
+        .args(["120", "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script])
+        .arg(plain.get_program());
+    command
+        .env_clear()
+        .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(project.path(""));
+    command.env("STORE", project.directory.path().join("small"));
+    let ran = project.finish(command.output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(ran.stderr.contains("No space left on device"), "{}", ran.all());
+    assert!(project.path("lock/strix.lock").exists());
+}

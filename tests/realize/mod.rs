@@ -198,7 +198,9 @@ fn a_failing_build_shows_the_end_of_its_log() {
         "{}",
         status.all()
     );
-    project.run(&["log", "llama"]).code(9);
+    // The log of the failure stays until a build succeeds.
+    assert!(project.run(&["log", "llama"]).code(0).stdout.contains("--no-such-flag"));
+    assert_eq!(std::fs::read_dir(project.store("main").join("tmp")).unwrap().count(), 1, "only tmp/partial is left");
 }
 
 #[test]
@@ -271,4 +273,36 @@ fn realizing_one_output_leaves_the_others_current() {
     for output in ["rocm", "llama", "runtime"] {
         assert!(project.store("main").join("current").join(output).exists(), "{output} is gone");
     }
+}
+
+/// A build installs a link where its directory should be: what it leads to is the host's.
+#[test]
+fn a_build_cannot_reach_out_through_what_it_installs() {
+    let project = Project::empty();
+    let victim = project.directory.path().join("victim");
+    std::fs::create_dir(&victim).unwrap();
+    std::fs::write(victim.join("secret"), "x").unwrap();
+    let repository = project.directory.path().join("evil");
+    std::fs::create_dir(&repository).unwrap();
+    let lists = "cmake_minimum_required(VERSION 3.16)\nproject(evil NONE)\n\
+        install(CODE \"file(MAKE_DIRECTORY \\$ENV{DESTDIR}/opt)\\nfile(CREATE_LINK VICTIM \\$ENV{DESTDIR}/opt/llama SYMBOLIC)\")\n";
+    std::fs::write(repository.join("CMakeLists.txt"), lists.replace("VICTIM", victim.to_str().unwrap())).unwrap();
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "init.defaultBranch=master"]);
+        assert!(command.args(arguments).current_dir(&repository).status().unwrap().success());
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "evil"]);
+    let url = format!("file://{}", repository.display());
+    let manifest = format!(
+        "[inputs.llama-cpp]\ntype = \"git\"\nurl = \"{url}\"\n[outputs.llama]\ntype = \"llama\"\nbackend = \"cpu\"\n"
+    );
+    project.write("manifests/strix.toml", &manifest);
+    project.run(&["update"]).code(0);
+    let before = std::fs::metadata(victim.join("secret")).unwrap().permissions();
+    let ran = project.run(&["realize"]).code(1);
+    assert!(ran.stderr.contains("did not install a directory at its prefix"), "{}", ran.all());
+    assert_eq!(std::fs::metadata(victim.join("secret")).unwrap().permissions(), before);
 }

@@ -101,3 +101,24 @@ fn what_cannot_be_verified_is_said() {
     project.run(&["verify", "nothing"]).code(2);
     project.run(&["verify", &format!("sha256:{}", "0".repeat(64))]).code(9);
 }
+
+#[test]
+fn a_blob_that_was_written_to_does_not_win_over_fresh_bytes() {
+    let (project, tree) = realized();
+    let path = tree.join(".info/version");
+    mode(&path, 0o644);
+    std::fs::write(&path, "oops\n").unwrap();
+    mode(&path, 0o444);
+    // The tree is lost; its blobs, one of them damaged, are not.
+    let gone = tree.parent().unwrap();
+    std::process::Command::new("chmod").args(["-R", "u+w"]).arg(gone.join("tree")).status().unwrap();
+    mode(&tree, 0o755);
+    std::fs::remove_dir_all(gone).unwrap();
+    let blobs = std::process::Command::new("find")
+        .arg(project.store("main").join("blobs"))
+        .args(["-type", "f", "-exec", "chmod", "a-w", "{}", "+"])
+        .status();
+    assert!(blobs.unwrap().success());
+    project.run(&["realize"]).code(0);
+    project.run(&["verify"]).code(0);
+}

@@ -189,6 +189,11 @@ impl<'a> Repository<'a> {
 
     pub(super) fn trouble(&self, error: &git2::Error) -> Error {
         let error_with = |kind, message: &str| Error::new(kind, message).fact("url", self.shown()).because(error);
+        if error.message().contains("No space left on device") {
+            return Error::failure("the cache of a git repository cannot be written")
+                .because(error)
+                .hint("free some space, or put the store elsewhere with --store");
+        }
         match (error.class(), error.code()) {
             (_, ErrorCode::Auth) => error_with(Kind::Unreachable, "the git server wants credentials")
                 .hint("use an ssh URL with an agent, or a git credential helper"),
