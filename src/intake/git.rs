@@ -32,8 +32,8 @@ pub fn git<T>(intake: Intake, name: &str, url: &str, action: impl Fn(&Repository
         urls.extend(settings.with_mirrors(&[parsed]).into_iter().skip(1).map(String::from));
     }
     let mut failure: Option<Error> = None;
-    for url in &urls {
-        let repository = Repository::open(name, url, &cache, settings, intake.fetcher.progress())?;
+    for at in urls {
+        let repository = Repository::open(name, url, &cache, settings, intake.fetcher.progress())?.asked_at(at);
         match action(&repository) {
             Err(error) if matches!(error.kind(), Kind::Unreachable | Kind::NotFound) => {
                 failure = failure.or(Some(error));

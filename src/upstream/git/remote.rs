@@ -26,8 +26,10 @@ pub struct Resolved {
 pub struct Repository<'a> {
     /// The input's name, for messages.
     pub name: &'a str,
-    /// Its address.
+    /// Its address, as it is pinned.
     pub url: &'a str,
+    /// Where it is asked: the same, or a mirror.
+    at: String,
     /// The rules of the network.
     pub settings: &'a Settings,
     /// Who watches.
@@ -55,7 +57,13 @@ impl<'a> Repository<'a> {
                     .because(&error)
                     .hint("it is only a cache: remove it and run again")
             })?;
-        Ok(Self { name, url, settings, progress, cache })
+        Ok(Self { name, url, at: url.to_owned(), settings, progress, cache })
+    }
+
+    /// The same repository, asked at a mirror.
+    #[must_use]
+    pub fn asked_at(self, at: String) -> Self {
+        Self { at, ..self }
     }
 
     /// Asks the remote what the request means now. Moves no objects.
@@ -102,7 +110,7 @@ impl<'a> Repository<'a> {
 
     fn refs(&self) -> Result<Refs> {
         self.allowed()?;
-        let mut remote = self.cache.remote_anonymous(self.url).map_err(|error| self.trouble(&error))?;
+        let mut remote = self.cache.remote_anonymous(&self.at).map_err(|error| self.trouble(&error))?;
         let connection = remote
             .connect_auth(Direction::Fetch, Some(callbacks()), Some(proxy()))
             .map_err(|error| self.trouble(&error))?;
@@ -168,23 +176,23 @@ impl<'a> Repository<'a> {
             .proxy_options(proxy())
             .download_tags(git2::AutotagOption::None)
             .update_fetchhead(false);
-        let mut remote = self.cache.remote_anonymous(self.url).map_err(|error| self.trouble(&error))?;
+        let mut remote = self.cache.remote_anonymous(&self.at).map_err(|error| self.trouble(&error))?;
         remote.fetch(refspecs, Some(&mut options), None).map_err(|error| self.trouble(&error))
     }
 
     fn allowed(&self) -> Result<()> {
-        match Url::parse(self.url) {
+        match Url::parse(&self.at) {
             Ok(url) if matches!(url.scheme(), "http" | "https" | "file") => self.settings.check(&url),
             _ if self.settings.offline => {
                 Err(Error::new(Kind::Unreachable, "this is not in the store, and --offline forbids the network")
-                    .fact("url", self.url))
+                    .fact("url", self.shown()))
             }
             _ => Ok(()),
         }
     }
 
     fn shown(&self) -> String {
-        Url::parse(self.url).map_or_else(|_| self.url.to_owned(), |url| crate::fetch::show_url(&url))
+        Url::parse(&self.at).map_or_else(|_| self.at.clone(), |url| crate::fetch::show_url(&url))
     }
 
     pub(super) fn trouble(&self, error: &git2::Error) -> Error {
