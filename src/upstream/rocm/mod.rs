@@ -12,10 +12,11 @@
 //! * What is taken from a frozen index where the latest is wanted comes with a warning.
 //!
 //! The files, in the order in which data flows: `version` and `name` are the words, `request` the wish, `source` where to
-//! look; `read` asks, `page` with `script`, `links` and `s3` parses; `select` sorts out, with `family`, and `absent` says
+//! look; `read` asks, `page` with `bounds`, `script`, `links` and `s3` parses; `select` sorts out, with `family`, and `absent` says
 //! why there is nothing.
 
 mod absent;
+mod bounds;
 mod family;
 mod links;
 mod name;

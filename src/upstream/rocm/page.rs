@@ -7,7 +7,7 @@
 use scraper::{Html, Selector};
 use url::Url;
 
-use super::{links, s3, script};
+use super::{bounds, links, s3, script};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::show_url;
 
@@ -40,6 +40,9 @@ pub fn parse(body: &[u8], url: &Url) -> Result<Page> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     if s3::is_listing(text) {
         return s3::parse(text, url);
+    }
+    if bounds::too_much(text) {
+        return Err(not_an_index(url, &Html::new_document(), text, "it has more elements than any listing"));
     }
     let document = Html::parse_document(text);
     let not_an_index = |why: &str| not_an_index(url, &document, text, why);
@@ -142,6 +145,18 @@ mod tests {
             let error = refusal(page);
             assert_eq!(error.kind(), Kind::NotFound);
             assert!(error.message().starts_with("this page is not an index"), "{page}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_elements_is_refused_at_once() {
+        for flood in ["<div>".repeat(800_000), "<a>".repeat(800_000)] {
+            let error = refusal(&flood);
+            assert_eq!(
+                error.message(),
+                "this page is not an index: it has more elements than any listing",
+                "html5ever would take minutes or gigabytes"
+            );
         }
     }
 
