@@ -1,18 +1,35 @@
 //! Input kind `rocm`: a nightly tarball of ROCm for one GPU, found on an index page.
 //!
-//! The index has moved three times, so where to look is data (`sources.toml`, or `sources` in the manifest). The current
-//! indexes are asked first and the frozen ones only when those have no answer. Whatever could make us stay on old builds
-//! in silence (a page that is no index, an empty one, a renamed family, an index that nobody updates) is an error or a
-//! warning.
+//! The index has moved three times, so where to look is data (`sources.toml`, or `sources` in the manifest). Whatever
+//! could make us stay on old builds in silence (a page that is no index, an empty one, a renamed family, a version of a
+//! new form, an index that nobody updates) is an error or a warning:
+//!
+//! * The current indexes are asked first, and the frozen ones only when those have no build that fits.
+//! * A current index that answers with something else than an index is an error. One that does not answer is a warning, as
+//!   long as another current one has the build. If none answers, a frozen one may still have an exact version, but never
+//!   stands in where the newest is wanted.
+//! * A frozen index that fails is a warning, as long as the build is found.
+//! * What is taken from a frozen index where the latest is wanted comes with a warning.
+//!
+//! The files, in the order in which data flows: `version` and `name` are the words, `request` the wish, `source` where to
+//! look; `read` asks, `page` with `bounds`, `script`, `links` and `s3` parses; `select` sorts out, with `family`, and `absent` says
+//! why there is nothing.
 
+mod absent;
+mod bounds;
+mod family;
+mod links;
 mod name;
 mod page;
+mod read;
+mod request;
 mod s3;
+mod script;
 mod select;
 mod source;
 mod version;
 
-use serde::{Deserialize, Serialize};
+use jiff::civil::Date;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
@@ -21,35 +38,15 @@ use crate::gfx::GfxTarget;
 
 pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
+pub use request::{RocmRequest, VersionRequest};
 pub use source::{Channel, Source, built_in};
-pub use version::{RocmVersion, VersionRequest};
+pub use version::RocmVersion;
 
-/// The longest index page that is read, in bytes; a page with 10,000 names has 1 MB.
-const MOST: u64 = 64 << 20;
-/// The most pages of one S3 listing that are read; the buckets have about 20.
-const PAGES: usize = 200;
+use read::Trouble;
+use select::Sorted;
+
 /// An index whose newest build is older than this is probably not updated any more, in days.
 const STALE: i64 = 7;
-
-/// A wanted nightly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RocmRequest {
-    /// The stream of builds.
-    pub channel: Channel,
-    /// The operating system.
-    pub platform: Platform,
-    /// The GPU.
-    pub target: GfxTarget,
-    /// Which version.
-    pub version: VersionRequest,
-    /// Whether the tree may hold names that differ only in case or Unicode normal form.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub colliding_names: bool,
-    /// The index pages to ask; the built-in ones where it is empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<Url>,
-}
 
 /// A build that an index lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +55,18 @@ pub struct Candidate {
     pub name: String,
     /// Its version.
     pub version: RocmVersion,
+    /// Its day: the one in its version, else the one of the index's time.
+    pub date: Option<Date>,
+    /// The GPU that it is for.
+    pub target: GfxTarget,
     /// When the index says that it was made, in seconds since 1970.
     pub mtime: Option<i64>,
     /// Where it is.
     pub url: Url,
+    /// The index that lists it there.
+    pub source: Url,
+    /// Where a file of the same name is. It need not be the same build: only a digest can tell.
+    pub elsewhere: Vec<Url>,
 }
 
 /// What a look-up found.
@@ -75,78 +80,119 @@ pub struct LookUp {
     pub warnings: Vec<String>,
 }
 
+impl LookUp {
+    /// The build to take.
+    #[must_use]
+    pub fn pick(&self) -> &Candidate {
+        &self.newest
+    }
+}
+
 /// Asks the indexes. `now`, in seconds since 1970, serves only to tell an index that nobody updates any more.
 pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Result<LookUp> {
     let sources = if request.sources.is_empty() {
         built_in(request.channel)?
     } else {
-        request.sources.iter().map(|url| Source { url: url.clone(), frozen: None }).collect()
+        request.sources.iter().cloned().map(Source::named).collect()
     };
-    let mut sorted = select::Sorted::default();
-    let mut failures: Vec<(Url, Error)> = Vec::new();
-    let (current, frozen): (Vec<_>, Vec<_>) = sources.into_iter().partition(|source| source.frozen.is_none());
+    let (current, frozen): (Vec<_>, Vec<_>) = sources.into_iter().partition(|source| !source.frozen);
+    let mut sorted = Sorted::default();
+    let mut failures = Vec::new();
     let mut answered = false;
     for source in current {
-        match read_all(&source.url, documents) {
+        match read::read(&source.url, documents) {
             Ok(listed) => {
                 answered = true;
-                sorted.add(listed, request);
+                sorted.add(listed, request, &source.url);
             }
-            Err(error) => failures.push((source.url, error)),
+            Err(Trouble::NoIndex(error)) => return Err(error),
+            Err(Trouble::NoAnswer(error)) => failures.push((source.url, error)),
         }
     }
-    // Falling back to an index that is known to be frozen must not pass for "nothing new".
-    if !answered && select::wants_newest(&request.version) {
+    if !answered && request.version.wants_newest() {
         return Err(all_failed(failures));
     }
+    let mut from_frozen = Vec::new();
     for source in frozen {
         if !sorted.wanted(request).is_empty() {
             break;
         }
-        match read_all(&source.url, documents) {
-            Ok(listed) => sorted.add(listed, request),
-            Err(error) => failures.push((source.url, error)),
+        match read::read(&source.url, documents) {
+            Ok(listed) => {
+                answered = true;
+                sorted.add(listed, request, &source.url);
+                from_frozen.push(source);
+            }
+            Err(trouble) => failures.push((source.url, trouble.into_error())),
         }
     }
     let candidates = sorted.wanted(request);
     let Some(newest) = candidates.first().cloned() else {
-        let error = sorted.nothing(request);
-        return Err(if failures.is_empty() { error } else { all_failed(failures).fact("elsewhere", error.message()) });
+        return Err(if answered { nowhere(&sorted, request, failures) } else { all_failed(failures) });
     };
-    let mut warnings: Vec<String> = failures
-        .iter()
-        .map(|(url, error)| format!("{} gave no answer and may have newer builds: {}", show_url(url), error.message()))
-        .collect();
-    warnings.extend(sorted.renamed(request.target.as_str()));
-    if request.version == VersionRequest::Latest
-        && matches!(request.channel, Channel::Nightly | Channel::Dev)
-        && let Some(days) = select::age_in_days(&newest, now).filter(|days| *days > STALE)
-    {
-        warnings.push(format!(
-            "the newest build is {days} days old: the index may be frozen, or builds for {} failing",
-            request.target
-        ));
+    let mut warnings: Vec<String> = failures.iter().map(|(url, error)| unanswered(url, error)).collect();
+    warnings.extend(doubts(&sorted, request, &newest));
+    if request.version == VersionRequest::Latest {
+        match from_frozen.iter().find(|source| source.url == newest.source) {
+            Some(source) => warnings.push(frozen_instead(source, request)),
+            None => warnings.extend(too_old(&sorted, request, &newest, now)),
+        }
     }
     Ok(LookUp { newest, candidates, warnings })
 }
 
-/// Reads one index with all its pages.
-fn read_all(url: &Url, documents: &dyn Documents) -> Result<Vec<Listed>> {
-    let mut all = Vec::new();
-    let mut next = url.clone();
-    let mut tokens = Vec::new();
-    for _ in 0..PAGES {
-        let page = parse(&documents.get(&next, MOST)?, &next)?;
-        all.extend(page.files);
-        let Some(token) = page.next else { return Ok(all) };
-        if tokens.contains(&token) {
-            return Err(Error::new(Kind::Mismatch, "the S3 listing goes round in circles").fact("url", show_url(url)));
-        }
-        next = url.clone();
-        next.query_pairs_mut().append_pair("continuation-token", &token);
-        tokens.push(token);
+fn unanswered(url: &Url, error: &Error) -> String {
+    format!("{} gave no answer and may have newer builds: {}", show_url(url), error.message())
+}
+
+/// What in the index makes it doubtful that the pick is what upstream would now give.
+fn doubts(sorted: &Sorted, request: &RocmRequest, newest: &Candidate) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let near = sorted.near(request.target.as_str());
+    if !near.is_empty() {
+        doubts.push(format!("the index also has {}: families have been renamed before", near.join(", ")));
     }
-    Err(Error::new(Kind::Mismatch, format!("the S3 listing has more than {PAGES} pages")).fact("url", show_url(url)))
+    if let Some(name) = sorted.unreadable.last().filter(|_| request.version.wants_newest()) {
+        doubts.push(format!(
+            "{} name(s) of {} builds have a version that cannot be read, such as {name}: there may be newer ones than {}",
+            sorted.unreadable.len(),
+            request.target,
+            newest.version
+        ));
+    }
+    doubts
+}
+
+fn frozen_instead(source: &Source, request: &RocmRequest) -> String {
+    let since = source.frozen_since.as_ref().map(|day| format!(" since {day}")).unwrap_or_default();
+    format!(
+        "no current index has a {} build; this one is from {}, where nothing new has appeared{since}",
+        request.target,
+        show_url(&source.url)
+    )
+}
+
+/// Builds of these channels appear about once a day.
+fn too_old(sorted: &Sorted, request: &RocmRequest, newest: &Candidate, now: i64) -> Option<String> {
+    if !matches!(request.channel, Channel::Nightly | Channel::Dev) {
+        return None;
+    }
+    let days = select::age(newest.date?, now).filter(|days| *days > STALE)?;
+    let target = &request.target;
+    Some(match sorted.age(now).filter(|others| *others <= STALE) {
+        Some(others) => format!(
+            "the newest {target} build is {days} days old, and that of another GPU {others}: builds for {target} may be failing, or its family be renamed"
+        ),
+        None => format!("the newest build is {days} days old: the index is probably not updated any more"),
+    })
+}
+
+/// Indexes answered, and none has it; whether one that did not answer has it is not known.
+fn nowhere(sorted: &Sorted, request: &RocmRequest, failures: Vec<(Url, Error)>) -> Error {
+    let kind = failures.first().map_or(Kind::NotFound, |(_, error)| error.kind());
+    failures.into_iter().fold(absent::nothing(sorted, request, kind), |error, (url, why)| {
+        error.fact("no answer", format!("{}: {}", show_url(&url), why.message()))
+    })
 }
 
 fn all_failed(mut failures: Vec<(Url, Error)>) -> Error {

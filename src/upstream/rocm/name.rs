@@ -65,24 +65,55 @@ impl TarballName {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn names_are_taken_apart_strictly() {
-        let name = TarballName::parse("therock-dist-linux-gfx110X-all-10.1.0a20260811+bkc.20260814.tar.gz").unwrap();
-        assert_eq!((name.platform, name.family.as_str()), (Platform::Linux, "gfx110X-all"));
-        assert_eq!(name.version.to_string(), "10.1.0a20260811+bkc.20260814");
+    fn names_are_taken_apart() {
+        for (name, platform, family, version) in [
+            ("therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz", Platform::Linux, "gfx1151", "10.1.0a20260901"),
+            ("therock-dist-windows-gfx1151-7.9.0rc20251008.tar.gz", Platform::Windows, "gfx1151", "7.9.0rc20251008"),
+            (
+                "therock-dist-linux-gfx110X-all-10.1.0a20260811+bkc.20260814.tar.gz",
+                Platform::Linux,
+                "gfx110X-all",
+                "10.1.0a20260811+bkc.20260814",
+            ),
+            ("therock-dist-linux-gfx1151-tests-10.0.0.tar.gz", Platform::Linux, "gfx1151-tests", "10.0.0"),
+            ("therock-dist-linux-multiarch-10.0.0rc1.tar.gz", Platform::Linux, "multiarch", "10.0.0rc1"),
+        ] {
+            let parsed = TarballName::parse(name).unwrap();
+            assert_eq!((parsed.platform, parsed.family.as_str()), (platform, family), "{name}");
+            assert_eq!(parsed.version.to_string(), version);
+        }
+    }
+
+    #[test]
+    fn other_names_are_refused() {
         for wrong in [
             "",
+            "therock-dist-",
             "therock-dist-linux-gfx1151-latest.tar.gz",
             "therock-dist-linux-gfx1151-10.1.0.tar.xz",
+            "therock-dist-linux-gfx1151-10.1.0a20261301.tar.gz",
             "therock-dist-linux-10.1.0.tar.gz",
             "therock-dist-mac-gfx1151-10.1.0.tar.gz",
+            "therock-dist-Linux-gfx1151-10.1.0.tar.gz",
             "../therock-dist-linux-gfx1151-10.1.0.tar.gz",
             "therock-dist-linux-gfx/1151-10.1.0.tar.gz",
+            "therock-dist-linux-gfx1151-10.1.0.tar.gz\n",
             "therock-dist-linux--10.1.0.tar.gz",
         ] {
             assert_eq!(TarballName::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_is_parsed_or_refused(middle in "[a-zX0-9.+-]{0,30}|\\PC{0,30}") {
+            let _ = TarballName::parse(&middle);
+            let _ = TarballName::parse(&format!("therock-dist-linux-{middle}.tar.gz"));
         }
     }
 }

@@ -1,15 +1,13 @@
 //! Index pages: bytes in, file names and links out.
 //!
-//! Three shapes are understood: AMD's page, whose names stand only in an inline script as `const files = [...];`; the
-//! `<a href>` listing of plain web servers; and S3's `ListBucketResult` XML. An array that is there may be empty. A
-//! document that is none of the three is an error and never "nothing new".
+//! Three shapes are understood: AMD's page, whose names stand only in an inline script (`script`); the `<a href>` listing
+//! of plain web servers (`links`); and S3's XML (`s3`). A list that is there may be empty. A document that is none of the
+//! three is an error and never "nothing new".
 
-use percent_encoding::percent_decode_str;
 use scraper::{Html, Selector};
-use serde::Deserialize;
 use url::Url;
 
-use super::s3;
+use super::{bounds, links, s3, script};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::show_url;
 
@@ -22,75 +20,52 @@ pub struct Listed {
     pub url: Url,
     /// When it was made, in whole seconds since 1970, where the index says so.
     pub mtime: Option<i64>,
+    /// Its size in bytes, where the index says so; only S3 does.
+    pub size: Option<u64>,
 }
 
 /// What an index page says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
-    /// The files, in the page's order.
+    /// The files, in the page's order. Names that are no plain file names (with `/`, `\`, control characters, or `..`)
+    /// are left out: upstream has no such file, and nothing good comes of asking for one.
     pub files: Vec<Listed>,
-    /// S3's token for the next page.
-    pub next: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ScriptFile {
-    name: String,
-    #[serde(default)]
-    mtime: Option<f64>,
+    /// Where the list goes on.
+    pub next: Option<Url>,
 }
 
 /// Parses the page that `url` gave.
 pub fn parse(body: &[u8], url: &Url) -> Result<Page> {
     let text = String::from_utf8_lossy(body);
-    if text.trim_start().starts_with("<?xml") || text.contains("<ListBucketResult") {
-        return s3::parse(&text, url);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    if s3::is_listing(text) {
+        return s3::parse(text, url);
     }
-    let document = Html::parse_document(&text);
-    if let Some(array) = script_array(&document) {
-        let mut stream = serde_json::Deserializer::from_str(&array).into_iter::<Vec<ScriptFile>>();
-        let files = match stream.next() {
-            Some(Ok(files)) => files,
-            Some(Err(error)) => return Err(not_an_index(url, &document, "its list of files is broken").because(&error)),
-            None => return Err(not_an_index(url, &document, "its list of files is cut off")),
+    if bounds::too_much(text) {
+        return Err(not_an_index(url, &Html::new_document(), text, "it has more elements than any listing"));
+    }
+    let document = Html::parse_document(text);
+    let not_an_index = |why: &str| not_an_index(url, &document, text, why);
+    let page = |files| Page { files, next: None };
+    if let Some(array) = script::array(&document) {
+        return match script::files(&array, url) {
+            Ok(files) => Ok(page(files)),
+            Err(error) if error.is_eof() => Err(not_an_index("its list of files is cut off").because(&error)),
+            Err(error) => Err(not_an_index("its list of files is broken").because(&error)),
         };
-        let files = files.into_iter().filter_map(|file| {
-            let mtime = file.mtime.filter(|mtime| mtime.is_finite()).map(|mtime| mtime.floor() as i64);
-            Some(Listed { url: beside(url, &file.name)?, name: file.name, mtime })
-        });
-        return Ok(Page { files: files.collect(), next: None });
     }
-    let files = links(&document, url);
-    if files.is_empty() {
-        return Err(not_an_index(url, &document, "it has neither AMD's `const files` nor links to files"));
+    let files = links::files(&document, url);
+    if files.is_empty() && !links::is_listing(&document) {
+        return Err(not_an_index("it has neither AMD's `const files` nor links to files"));
     }
-    Ok(Page { files, next: None })
+    Ok(page(files))
 }
 
-/// The text from the array of `const files = [` on, out of the script that has it.
-fn script_array(document: &Html) -> Option<String> {
-    let selector = Selector::parse("script").ok()?;
-    document.select(&selector).find_map(|script| {
-        let text: String = script.text().collect();
-        let rest = &text[text.find("const files")? + "const files".len()..];
-        let rest = rest.trim_start().strip_prefix('=')?.trim_start();
-        rest.starts_with('[').then(|| rest.to_owned())
-    })
-}
-
-/// The links of a plain listing: to files or directories beside or below the page.
-fn links(document: &Html, url: &Url) -> Vec<Listed> {
-    let Ok(selector) = Selector::parse("a[href]") else { return Vec::new() };
-    let link = |href: &str| {
-        let mut target = url.join(href).ok()?;
-        target.set_query(None);
-        target.set_fragment(None);
-        let last = target.path_segments()?.next_back()?.to_owned();
-        let name = percent_decode_str(&last).decode_utf8().ok()?.into_owned();
-        (name.ends_with(".tar.gz") && is_name(&name)).then_some(())?;
-        Some(Listed { url: beside(&target, &name)?, name, mtime: None })
-    };
-    document.select(&selector).filter_map(|element| link(element.value().attr("href")?)).collect()
+/// The text of the first element with this tag, for messages.
+pub(super) fn text_of(document: &Html, tag: &str) -> Option<String> {
+    let selector = Selector::parse(tag).ok()?;
+    let text = excerpt(&document.select(&selector).next()?.text().collect::<String>());
+    (!text.is_empty()).then_some(text)
 }
 
 /// The URL of `name` in the directory of `base`, with everything encoded that a server could take for something else:
@@ -113,15 +88,106 @@ fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(|c: char| c == '/' || c == '\\' || c.is_control())
 }
 
-fn not_an_index(url: &Url, document: &Html, why: &str) -> Error {
-    let title = Selector::parse("title").ok().and_then(|selector| {
-        let title: String = document.select(&selector).next()?.text().collect();
-        Some(title.trim().chars().filter(|c| !c.is_control()).take(100).collect::<String>())
-    });
+/// The beginning of a text in one printable line.
+fn excerpt(text: &str) -> String {
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    words.join(" ").chars().take(100).collect()
+}
+
+fn not_an_index(url: &Url, document: &Html, text: &str, why: &str) -> Error {
     let error = Error::new(Kind::NotFound, format!("this page is not an index: {why}")).fact("url", show_url(url));
-    match title {
-        Some(title) if !title.is_empty() => error.fact("title", title),
-        _ => error,
+    let begin: String = text.chars().take(1000).collect();
+    match text_of(document, "title") {
+        Some(title) => error.fact("title", title),
+        None if text.is_empty() => error.fact("found", "an empty document"),
+        None => error.fact("begins", excerpt(&begin)),
     }
     .hint("the index may have moved again: look for its new address and name it under `sources` in the manifest")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BASE: &str = "https://index.example/tarball/";
+
+    fn refusal(page: &str) -> Error {
+        parse(page.as_bytes(), &BASE.parse().unwrap()).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_no_index_is_an_error() {
+        insta::assert_snapshot!(refusal("<html><title>Moved &amp;\n gone</title><body>Nightlies live elsewhere now</body></html>"), @r"
+        this page is not an index: it has neither AMD's `const files` nor links to files
+          url    https://index.example/tarball/
+          title  Moved & gone
+        hint: the index may have moved again: look for its new address and name it under `sources` in the manifest
+        ");
+        insta::assert_snapshot!(refusal("{\"message\": \"no such\nroute\"}"), @r#"
+        this page is not an index: it has neither AMD's `const files` nor links to files
+          url     https://index.example/tarball/
+          begins  {"message": "no such route"}
+        hint: the index may have moved again: look for its new address and name it under `sources` in the manifest
+        "#);
+        for page in [
+            "",
+            "not found",
+            "\u{1f}\u{8b}\u{0}",
+            "<script>const files = {};</script>",
+            "<script>files = []</script>",
+            "<script>const files</script>",
+            "<a href='readme.txt'>x</a><a href='../'>up</a>",
+            "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+        ] {
+            let error = refusal(page);
+            assert_eq!(error.kind(), Kind::NotFound);
+            assert!(error.message().starts_with("this page is not an index"), "{page}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_elements_is_refused_at_once() {
+        for flood in ["<div>".repeat(800_000), "<a>".repeat(800_000)] {
+            let error = refusal(&flood);
+            assert_eq!(
+                error.message(),
+                "this page is not an index: it has more elements than any listing",
+                "html5ever would take minutes or gigabytes"
+            );
+        }
+    }
+
+    #[test]
+    fn a_url_is_that_of_one_file_in_the_directory() {
+        for (base, name, expected) in [
+            ("https://a.example/t/", "x+y.gz", Some("https://a.example/t/x%2By.gz")),
+            ("https://a.example/t/index.html?C=M#top", "x.gz", Some("https://a.example/t/x.gz")),
+            ("https://a.example", "x.gz", Some("https://a.example/x.gz")),
+            ("https://a.example/t/", "a b%?#.gz", Some("https://a.example/t/a%20b%25%3F%23.gz")),
+            ("https://a.example/t/", "..", None),
+            ("https://a.example/t/", "../x", None),
+            ("https://a.example/t/", "a\\b", None),
+            ("https://a.example/t/", "a\nb", None),
+            ("data:text", "x", None),
+        ] {
+            assert_eq!(beside(&base.parse().unwrap(), name).as_ref().map(Url::as_str), expected, "{base} {name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_page_is_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..300), shape in 0usize..5) {
+            let prefix: &[u8] = [
+                b"".as_slice(),
+                b"<script>const files = [",
+                b"<script>const files = [{\"name\": \"x\", \"mtime\": ",
+                b"<title>Index of</title><a href=\"",
+                b"<?xml version='1.0'?><ListBucketResult><Contents><Key>",
+            ][shape];
+            let _ = parse(&[prefix, &body].concat(), &BASE.parse().unwrap());
+        }
+    }
 }

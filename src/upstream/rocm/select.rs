@@ -1,9 +1,12 @@
-//! Which of the listed files are wanted, and what to say when none is.
+//! Which of the listed files are wanted, and in what order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{Candidate, Channel, Listed, RocmRequest, TarballName, VersionRequest};
-use crate::error::{Error, Kind};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use url::Url;
+
+use super::{Candidate, Channel, Listed, RocmRequest, TarballName, family};
 
 /// Everything that indexes listed, sorted out for one request.
 #[derive(Debug, Default)]
@@ -16,26 +19,60 @@ pub(super) struct Sorted {
     pub other_platform: usize,
     /// Names that are no tarballs of ours.
     pub unknown: usize,
+    /// Names that would be the target's if their version could be read.
+    pub unreadable: BTreeSet<String>,
+    /// The newest day of any build for the platform.
+    newest_day: Option<Date>,
+    /// Where in `fitting` a name is.
+    places: HashMap<String, usize>,
 }
 
 impl Sorted {
-    /// Adds what one index listed. A name that an earlier index had already is left out: the newest generation wins, and
-    /// the same name in another directory can be another build.
-    pub fn add(&mut self, listed: Vec<Listed>, request: &RocmRequest) {
-        for Listed { name, url, mtime } in listed {
+    /// Adds what one index listed. A name that an earlier index had already is the same candidate with one URL more: the
+    /// newest generation wins, and the same name in another directory can be another build (ASAN builds are such).
+    pub fn add(&mut self, listed: Vec<Listed>, request: &RocmRequest, source: &Url) {
+        for Listed { name, url, mtime, .. } in listed {
             let Some(parsed) = TarballName::parse(&name) else {
-                self.unknown += 1;
+                self.not_ours(name, request);
                 continue;
             };
-            if parsed.family != request.target.as_str() {
-                if parsed.platform == request.platform {
-                    self.families.insert(parsed.family);
-                }
-            } else if parsed.platform != request.platform {
-                self.other_platform += 1;
-            } else if self.fitting.iter().all(|candidate| candidate.name != name) {
-                self.fitting.push(Candidate { name, version: parsed.version, mtime, url });
+            if parsed.platform != request.platform {
+                self.other_platform += usize::from(parsed.family == request.target.as_str());
+                continue;
             }
+            let date = parsed.version.date().or_else(|| mtime.and_then(day));
+            if !family::is_tests(&parsed.family) {
+                self.newest_day = self.newest_day.max(date);
+            }
+            if parsed.family != request.target.as_str() {
+                self.families.insert(parsed.family);
+            } else if let Some(known) = self.places.get(&name).and_then(|place| self.fitting.get_mut(*place)) {
+                if known.url != url && !known.elsewhere.contains(&url) {
+                    known.elsewhere.push(url);
+                }
+            } else {
+                self.places.insert(name.clone(), self.fitting.len());
+                self.fitting.push(Candidate {
+                    name,
+                    version: parsed.version,
+                    date,
+                    target: request.target.clone(),
+                    mtime,
+                    url,
+                    source: source.clone(),
+                    elsewhere: Vec::new(),
+                });
+            }
+        }
+    }
+
+    fn not_ours(&mut self, name: String, request: &RocmRequest) {
+        self.unknown += 1;
+        let rest = name
+            .strip_prefix(&format!("therock-dist-{}-{}-", request.platform, request.target))
+            .filter(|rest| rest.ends_with(".tar.gz") && rest.starts_with(|c: char| c.is_ascii_digit()));
+        if rest.is_some() {
+            self.unreadable.insert(name);
         }
     }
 
@@ -47,95 +84,122 @@ impl Sorted {
         wanted
     }
 
-    /// Families that may be the target under another name: `gfx1151-all`, `gfx115X`.
-    fn near(&self, target: &str) -> Vec<&str> {
-        let stem = &target[..target.len() - 1];
-        self.families
-            .iter()
-            .map(String::as_str)
-            .filter(|family| family.starts_with(stem) && !family.ends_with("-tests"))
-            .collect()
+    /// Families that may be the target under another name.
+    pub fn near(&self, target: &str) -> Vec<&str> {
+        self.families.iter().map(String::as_str).filter(|name| family::may_be(name, target)).collect()
     }
 
-    /// A warning, where the target is there but so is a near name that may be about to replace it.
-    pub fn renamed(&self, target: &str) -> Option<String> {
-        let near: Vec<&str> = self.near(target).into_iter().filter(|family| family.starts_with(target)).collect();
-        (!near.is_empty()).then(|| format!("the index also has {}: families have been renamed before", near.join(", ")))
-    }
-
-    /// Why nothing fits, and what is there instead.
-    pub fn nothing(&self, request: &RocmRequest) -> Error {
-        let RocmRequest { target, platform, version, channel, .. } = request;
-        let not_found = |message: String| Error::new(Kind::NotFound, message);
-        if !self.fitting.is_empty() {
-            let mut all = self.fitting.clone();
-            sort(&mut all, *channel);
-            let names =
-                |some: &[Candidate]| some.iter().map(|one| one.version.to_string()).collect::<Vec<_>>().join(", ");
-            let error = not_found(format!("no {target} build has version {version}"));
-            return match all.len() {
-                0..=8 => error.fact("there are", names(&all)),
-                count => error.fact("newest", names(&all[..4])).fact("oldest", names(&all[count - 3..])),
-            }
-            .hint("nightlies are removed after 120 days: a locked one may still be had from a mirror");
-        }
-        if self.families.contains(&format!("{target}-tests")) {
-            return not_found(format!("the index has only test tarballs for {target}, and no build"))
-                .fact("there is", format!("{target}-tests"))
-                .hint("upstream has not published a build there; try another version or channel");
-        }
-        let near = self.near(target.as_str());
-        if !near.is_empty() {
-            return not_found(format!("the index has no family {target}; it may have been renamed"))
-                .fact("near it", near.join(", "))
-                .hint("families have been renamed before; look which one covers this GPU");
-        }
-        if self.other_platform > 0 {
-            return not_found(format!("the index has {target} builds, but none for {platform}"));
-        }
-        if !self.families.is_empty() {
-            let families: Vec<&str> = self.families.iter().map(String::as_str).take(12).collect();
-            return not_found(format!("the index has no {target} build")).fact("there are", families.join(", "));
-        }
-        if self.unknown > 0 {
-            return not_found("the index lists files, but no ROCm tarballs".to_owned())
-                .fact("files", self.unknown)
-                .hint("names are expected to be therock-dist-<platform>-<family>-<version>.tar.gz");
-        }
-        not_found("the index is empty".to_owned()).hint(
-            "the index may have moved again: look for its new address and name it under `sources` in the manifest",
-        )
+    /// How many days old the newest build of any GPU is.
+    pub fn age(&self, now: i64) -> Option<i64> {
+        age(self.newest_day?, now)
     }
 }
 
-/// Newest first: nightlies by their day, then by PEP 440; releases by PEP 440 alone.
-fn sort(candidates: &mut [Candidate], channel: Channel) {
+/// Newest first: nightlies by their day, then by PEP 440; releases by PEP 440 alone. A developers' build has no day in its
+/// version; the index's time then stands for it.
+pub(super) fn sort(candidates: &mut [Candidate], channel: Channel) {
     match channel {
-        Channel::Nightly | Channel::Dev => candidates.sort_by(|a, b| {
-            // A developers' build has no day in its version; the index's time then stands for it.
-            let key = |one: &Candidate| one.version.date().or_else(|| one.mtime.and_then(day));
-            (key(b), &b.version).cmp(&(key(a), &a.version))
-        }),
+        Channel::Nightly | Channel::Dev => candidates.sort_by(|a, b| (b.date, &b.version).cmp(&(a.date, &a.version))),
         Channel::Stable | Channel::Rc => candidates.sort_by(|a, b| b.version.cmp(&a.version)),
     }
 }
 
-/// A time as `YYYYMMDD`.
-fn day(seconds: i64) -> Option<u64> {
-    jiff::Timestamp::from_second(seconds).ok()?.strftime("%Y%m%d").to_string().parse().ok()
+/// The day of a time, in UTC.
+fn day(seconds: i64) -> Option<Date> {
+    Some(TimeZone::UTC.to_datetime(jiff::Timestamp::from_second(seconds).ok()?).date())
 }
 
-/// The newest day among candidates, in days before `now`.
-pub(super) fn age_in_days(newest: &Candidate, now: i64) -> Option<i64> {
-    let dated = newest.version.date().and_then(|date| {
-        let text = date.to_string();
-        let midnight = format!("{}-{}-{}T00:00:00Z", &text[..4], &text[4..6], &text[6..]);
-        Some(midnight.parse::<jiff::Timestamp>().ok()?.as_second())
-    });
-    dated.or(newest.mtime).map(|made| (now - made) / 86_400)
+/// The days from the beginning of `date` to `now`.
+pub(super) fn age(date: Date, now: i64) -> Option<i64> {
+    let made = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?.as_second();
+    Some(now.saturating_sub(made) / 86_400)
 }
 
-/// Whether only the newest will do, so that an index that did not answer matters.
-pub(super) fn wants_newest(version: &VersionRequest) -> bool {
-    !matches!(version, VersionRequest::Exact(_))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "https://index.example/t/";
+
+    fn request(channel: Channel, version: &str) -> RocmRequest {
+        RocmRequest {
+            channel,
+            platform: "linux".parse().unwrap(),
+            target: "gfx1151".parse().unwrap(),
+            version: version.parse().unwrap(),
+            colliding_names: false,
+            sources: Vec::new(),
+        }
+    }
+
+    fn wanted(channel: Channel, wish: &str, listed: &[(&str, Option<i64>)]) -> Vec<String> {
+        let request = request(channel, wish);
+        let mut sorted = Sorted::default();
+        sorted.add(
+            listed.iter().map(|(version, mtime)| file(SOURCE, version, *mtime)).collect(),
+            &request,
+            &url(SOURCE),
+        );
+        sorted.wanted(&request).into_iter().map(|candidate| candidate.version.to_string()).collect()
+    }
+
+    fn file(base: &str, version: &str, mtime: Option<i64>) -> Listed {
+        let name = format!("therock-dist-linux-gfx1151-{version}.tar.gz");
+        Listed { url: url(base).join(&name).unwrap(), name, mtime, size: None }
+    }
+
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn nightlies_go_by_their_day_and_releases_by_their_version() {
+        let all = [("10.1.0a20260901", None), ("10.0.0a20260902", None), ("7.15.0a20260719", None), ("10.0.0", None)];
+        let nightly = ["10.0.0a20260902", "10.1.0a20260901", "7.15.0a20260719", "10.0.0"];
+        assert_eq!(wanted(Channel::Nightly, "latest", &all), nightly);
+        let stable = ["10.1.0a20260901", "10.0.0", "10.0.0a20260902", "7.15.0a20260719"];
+        assert_eq!(wanted(Channel::Stable, "latest", &all), stable);
+        assert_eq!(wanted(Channel::Rc, "<8", &all), ["7.15.0a20260719"]);
+    }
+
+    #[test]
+    fn of_a_day_the_later_one_is_first() {
+        let all = [("10.1.0a20260811+bkc.20260814", None), ("10.1.0a20260811", None), ("10.1.0a20260812", None)];
+        let order = ["10.1.0a20260812", "10.1.0a20260811+bkc.20260814", "10.1.0a20260811"];
+        assert_eq!(wanted(Channel::Nightly, "latest", &all), order);
+    }
+
+    #[test]
+    fn developers_builds_go_by_the_time_of_the_index() {
+        let dev = |digit: &str| format!("7.12.0.dev0+{}", digit.repeat(40));
+        let (a, b, c) = (dev("a"), dev("b"), dev("c"));
+        // Times that no calendar has must not stop the others.
+        let all = [(a.as_str(), Some(1_789_528_424)), (b.as_str(), Some(i64::MAX)), (c.as_str(), Some(1_700_000_000))];
+        assert_eq!(wanted(Channel::Dev, "latest", &all), [a.clone(), c.clone(), b.clone()]);
+    }
+
+    #[test]
+    fn a_name_is_one_candidate_and_the_first_source_wins() {
+        let request = request(Channel::Nightly, "latest");
+        let mut sorted = Sorted::default();
+        for source in [SOURCE, "https://index.example/asan/", "https://index.example/asan/", SOURCE] {
+            sorted.add(vec![file(source, "10.1.0a20260901", None)], &request, &url(source));
+        }
+        let [candidate] = &sorted.wanted(&request)[..] else { panic!("one candidate") };
+        let name = "therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz";
+        assert_eq!(candidate.url.as_str(), format!("{SOURCE}{name}"));
+        assert_eq!(candidate.source, url(SOURCE));
+        assert_eq!(candidate.elsewhere, [url(&format!("https://index.example/asan/{name}"))]);
+    }
+
+    #[test]
+    fn a_name_of_the_target_that_cannot_be_read_is_kept_in_mind() {
+        let request = request(Channel::Nightly, "latest");
+        let mut sorted = Sorted::default();
+        let names = ["10.2.0b20261121", "tests-10.2.0a20261121", "10.2.0a20261121"];
+        sorted.add(names.iter().map(|version| file(SOURCE, version, None)).collect(), &request, &url(SOURCE));
+        let unreadable: Vec<&String> = sorted.unreadable.iter().collect();
+        assert_eq!(unreadable, ["therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz"]);
+        assert_eq!(sorted.fitting.len(), 1);
+    }
 }

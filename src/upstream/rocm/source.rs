@@ -48,12 +48,23 @@ impl fmt::Display for Channel {
 
 /// One index.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Source {
     /// Its page.
     pub url: Url,
-    /// The day since when nothing new appears there.
-    pub frozen: Option<String>,
+    /// Whether a newer generation has taken its place, so that nothing new appears there.
+    #[serde(default)]
+    pub frozen: bool,
+    /// The day since when, as `YYYY-MM-DD`, where it is known.
+    pub frozen_since: Option<String>,
+}
+
+impl Source {
+    /// An index that a person named. Whoever names it wants it asked, so it counts as current.
+    #[must_use]
+    pub fn named(url: Url) -> Self {
+        Self { url, frozen: false, frozen_since: None }
+    }
 }
 
 #[derive(Deserialize)]
@@ -82,11 +93,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_channel_has_a_current_index_first() {
+    fn every_channel_has_its_current_index_first() {
         for channel in [Channel::Nightly, Channel::Stable, Channel::Rc, Channel::Dev] {
             let sources = built_in(channel).unwrap();
-            assert_eq!(sources[0].frozen, None, "{channel}");
-            assert_eq!(channel.to_string().parse::<Channel>().unwrap(), channel);
+            let name = channel.to_string();
+            assert_eq!(name.parse::<Channel>().unwrap(), channel);
+            assert_eq!(serde_json::to_string(&channel).unwrap(), format!("\"{name}\""));
+            assert_eq!(sources[0].url.as_str(), format!("https://{name}.repo.amd.com/rocm/core/tarball/"));
+            assert!(!sources[0].frozen && sources[1..].iter().all(|source| source.frozen), "{channel}");
+        }
+    }
+
+    #[test]
+    fn the_days_are_days_of_frozen_indexes() {
+        for source in [Channel::Nightly, Channel::Stable].into_iter().flat_map(|channel| built_in(channel).unwrap()) {
+            if let Some(day) = &source.frozen_since {
+                assert!(source.frozen && day.parse::<jiff::civil::Date>().is_ok(), "{}", source.url);
+            }
         }
     }
 }

@@ -110,107 +110,249 @@ fn plain_listings_are_read_too() {
 #[test]
 fn s3_listings_are_read_to_their_end() {
     let base = "https://bucket.example/?list-type=2&prefix=v4/tarball/";
-    let page = |key: &str, token: &str| {
+    let second = format!("{base}&continuation-token=a%2Fb%3D");
+    let page = |version: &str, token: &str| {
         format!(
             "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name><Contents>\
-             <Key>v4/tarball/{key}</Key><LastModified>2026-07-19T01:02:03.000Z</LastModified><Size>5</Size></Contents>{token}</ListBucketResult>"
+             <Key>v4/tarball/therock-dist-linux-gfx1151-{version}.tar.gz</Key><LastModified>2026-07-19T01:02:03.000Z</LastModified>\
+             <Size>5</Size></Contents>{token}</ListBucketResult>"
         )
     };
     let token = "<IsTruncated>true</IsTruncated><NextContinuationToken>a/b=</NextContinuationToken>";
     let mut pages = Pages(BTreeMap::from([
-        (base.to_owned(), page("therock-dist-linux-gfx1151-7.14.0a20260601.tar.gz", token)),
-        (format!("{base}&continuation-token=a%2Fb%3D"), page("therock-dist-linux-gfx1151-7.15.0a20260719.tar.gz", "")),
+        (base.to_owned(), page("7.14.0a20260601", token)),
+        (second.clone(), page("7.15.0a20260719", "<IsTruncated>false</IsTruncated>")),
     ]));
     let request = RocmRequest { sources: vec![base.parse().unwrap()], ..request("latest") };
-    let newest = look_up(&request, &pages, NOW).unwrap().newest;
+    let found = look_up(&request, &pages, NOW).unwrap();
     assert_eq!(
-        newest.url.as_str(),
+        found.newest.url.as_str(),
         "https://bucket.example/v4/tarball/therock-dist-linux-gfx1151-7.15.0a20260719.tar.gz"
     );
-    assert_eq!(newest.mtime, Some(1_784_422_923));
-    pages.0.insert(format!("{base}&continuation-token=a%2Fb%3D"), page("x", token));
+    assert_eq!((found.candidates.len(), found.newest.mtime), (2, Some(1_784_422_923)));
+    pages.0.insert(second.clone(), page("7.15.0a20260719", token));
     assert!(look_up(&request, &pages, NOW).unwrap_err().to_string().contains("circles"));
-    pages.0.insert(base.to_owned(), "<?xml version=\"1.0\"?><ListBucketResult><Contents>".to_owned());
-    assert!(look_up(&request, &pages, NOW).unwrap_err().to_string().contains("cut off"));
+    pages.0.remove(&second);
+    assert_eq!(look_up(&request, &pages, NOW).unwrap_err().kind(), Kind::Unreachable, "half a list is none");
 }
 
 #[test]
-fn what_is_no_index_is_an_error() {
-    insta::assert_snapshot!(refusal("<html><title>Moved &amp; gone</title><body>Nightlies live elsewhere now</body></html>"), @r"
-    this page is not an index: it has neither AMD's `const files` nor links to files
-      url    https://index.example/tarball/
-      title  Moved & gone
-    hint: the index may have moved again: look for its new address and name it under `sources` in the manifest
-    ");
-    for page in [
-        "",
-        "{}",
-        "not found",
-        "<script>const files = [{\"name\": \"x",
-        "<script>const files = {};</script>",
-        "<script>files = []</script>",
-    ] {
-        assert!(refusal(page).contains("is not an index"), "{page}");
+fn an_endless_s3_listing_is_given_up() {
+    /// Each page has a token that none had before.
+    struct Endless;
+    impl Documents for Endless {
+        fn get(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
+            assert!(limit <= 64 << 20);
+            let token =
+                url.query_pairs().find(|(name, _)| name == "continuation-token").map_or(0, |(_, token)| token.len());
+            let token = "x".repeat(token + 1);
+            Ok(format!("<ListBucketResult><NextContinuationToken>{token}</NextContinuationToken></ListBucketResult>")
+                .into())
+        }
     }
+    let error = look_up(&request("latest"), &Endless, NOW).unwrap_err();
+    assert!(error.to_string().contains("more than 200 pages"), "{error}");
 }
 
 #[test]
 fn an_empty_index_is_an_error_of_its_own() {
-    assert!(refusal(&script(&[])).starts_with("the index is empty"));
+    insta::assert_snapshot!(refusal(&script(&[])), @r"
+    the index is empty
+    hint: the index may have moved again: look for its new address and name it under `sources` in the manifest
+    ");
 }
 
 #[test]
 fn errors_say_what_is_there_instead() {
-    insta::assert_snapshot!(refusal(&script(&["therock-dist-linux-gfx1151-tests-10.2.0a20261121.tar.gz"])), @r"
+    let one = |rest: &str| refusal(&script(&[&format!("therock-dist-{rest}.tar.gz")]));
+    insta::assert_snapshot!(one("linux-gfx1151-tests-10.2.0a20261121"), @r"
     the index has only test tarballs for gfx1151, and no build
       there is  gfx1151-tests
     hint: upstream has not published a build there; try another version or channel
     ");
-    insta::assert_snapshot!(refusal(&script(&["therock-dist-linux-gfx115X-all-10.2.0a20261121.tar.gz", "therock-dist-linux-gfx94X-dcgpu-10.2.0a20261121.tar.gz"])), @r"
+    insta::assert_snapshot!(refusal(&script(&[
+        "therock-dist-linux-gfx115X-all-10.2.0a20261121.tar.gz",
+        "therock-dist-linux-gfx1151-dgpu-10.2.0a20261121.tar.gz",
+        "therock-dist-linux-gfx1151-tests-10.2.0a20261121.tar.gz",
+        "therock-dist-linux-gfx1150-10.2.0a20261121.tar.gz",
+    ])), @r"
     the index has no family gfx1151; it may have been renamed
-      near it  gfx115X-all
+      near it  gfx1151-dgpu, gfx115X-all
     hint: families have been renamed before; look which one covers this GPU
     ");
-    let all = names(&["10.1.0a20260901", "7.15.0a20260719"]);
-    let error = ask(&script(&[&all[0], &all[1]]), "10.1.0a20260902").unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
-    insta::assert_snapshot!(error.to_string(), @r"
+    insta::assert_snapshot!(one("windows-gfx1151-10.2.0a20261121"), @"the index has gfx1151 builds, but none for linux");
+    insta::assert_snapshot!(one("linux-gfx1150-10.2.0a20261121"), @r"
+    the index has no gfx1151 build
+      there are  gfx1150
+    ");
+    insta::assert_snapshot!(one("linux-gfx1151-10.2.0b20261121"), @r"
+    the index has gfx1151 builds, but no version of them can be read
+      such as  therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz
+    hint: upstream may have a new form of version; look for a newer strixlock
+    ");
+    insta::assert_snapshot!(refusal(&script(&["a.tar.gz", "b.txt"])), @r"
+    the index lists files, but no ROCm tarballs
+      files  2
+    hint: names are expected to be therock-dist-<platform>-<family>-<version>.tar.gz
+    ");
+    let many: Vec<String> = (10..30).map(|n| format!("therock-dist-linux-gfx12{n}-10.0.0.tar.gz")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert!(refusal(&script(&many)).ends_with("gfx1221 and 8 more"), "{}", refusal(&script(&many)));
+}
+
+#[test]
+fn a_version_that_is_not_there_is_told_with_those_that_are() {
+    let missing = |versions: &[&str], wish: &str| {
+        let all = names(versions);
+        let error = ask(&script(&all.iter().map(String::as_str).collect::<Vec<_>>()), wish).unwrap_err();
+        assert_eq!(error.kind(), Kind::NotFound);
+        error.to_string()
+    };
+    insta::assert_snapshot!(missing(&["10.1.0a20260901", "7.15.0a20260719"], "10.1.0a20260902"), @r"
     no gfx1151 build has version 10.1.0a20260902
       there are  10.1.0a20260901, 7.15.0a20260719
     hint: nightlies are removed after 120 days: a locked one may still be had from a mirror
     ");
-    assert!(refusal(&script(&["therock-dist-windows-gfx1151-10.2.0a20261121.tar.gz"])).contains("none for linux"));
-    assert!(refusal(&script(&["a.tar.gz"])).contains("no ROCm tarballs"));
+    insta::assert_snapshot!(missing(&["10.2.0a20260902", "10.1.0a20260901"], "10.1.0a20260902"), @r"
+    no gfx1151 build has version 10.1.0a20260902
+      there are  10.2.0a20260902, 10.1.0a20260901
+    hint: 10.2.0a20260902 is of the same day
+    ");
+    insta::assert_snapshot!(missing(&["10.1.0a20260901"], ">=10.1"), @r#"
+    no gfx1151 build has version >=10.1
+      there are  10.1.0a20260901
+    hint: a nightly comes before its release, so 10.1.0a20260901 is not in >=10.1: begin the range with `.dev0`, as in ">=10.1.dev0", or write "==10.1.*"
+    "#);
+    let days: Vec<String> = (10..30).map(|day| format!("10.1.0a202609{day}")).collect();
+    insta::assert_snapshot!(missing(&days.iter().map(String::as_str).collect::<Vec<_>>(), "<7"), @r"
+    no gfx1151 build has version <7
+      newest  10.1.0a20260929, 10.1.0a20260928, 10.1.0a20260927, 10.1.0a20260926
+      oldest  10.1.0a20260912, 10.1.0a20260911, 10.1.0a20260910
+    hint: nightlies are removed after 120 days: a locked one may still be had from a mirror
+    ");
 }
 
 #[test]
 fn an_index_that_nobody_updates_is_noticed() {
-    let old = names(&["10.1.0a20260901"]);
-    let found = ask(&script(&[&old[0]]), "latest").unwrap();
+    let old = "therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz";
+    let warnings = |names: &[&str], wish: &str| ask(&script(names), wish).unwrap().warnings;
+    let stale = ["the newest build is 80 days old: the index is probably not updated any more"];
+    assert_eq!(warnings(&[old], "latest"), stale);
+    assert_eq!(warnings(&[old, "therock-dist-linux-gfx1151-tests-10.2.0a20261120.tar.gz"], "latest"), stale);
     assert_eq!(
-        found.warnings,
-        ["the newest build is 80 days old: the index may be frozen, or builds for gfx1151 failing"]
+        warnings(&[old, "therock-dist-linux-gfx1150-10.2.0a20261119.tar.gz"], "latest"),
+        [
+            "the newest gfx1151 build is 80 days old, and that of another GPU 1: builds for gfx1151 may be failing, or its family be renamed"
+        ]
     );
-    assert_eq!(ask(&script(&[&old[0]]), "10.1.0a20260901").unwrap().warnings, [""; 0]);
+    assert_eq!(warnings(&[old], "10.1.0a20260901"), [""; 0], "whoever asks for an old one knows that it is old");
+    assert_eq!(warnings(&["therock-dist-linux-gfx1151-10.1.0a20261113.tar.gz"], "latest"), [""; 0]);
+}
+
+#[test]
+fn what_may_hide_newer_builds_is_told() {
+    let new = "therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz";
+    let warnings = |other: &str| ask(&script(&[new, other]), "latest").unwrap().warnings;
+    assert_eq!(
+        warnings("therock-dist-linux-gfx115X-all-10.2.0a20261120.tar.gz"),
+        ["the index also has gfx115X-all: families have been renamed before"]
+    );
+    assert_eq!(
+        warnings("therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz"),
+        ["1 name(s) of gfx1151 builds have a version that cannot be read, such as \
+          therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz: there may be newer ones than 10.2.0a20261120"]
+    );
+}
+
+#[test]
+fn sources_that_fail_are_told() {
+    let two = |wish: &str| RocmRequest {
+        sources: vec![NIGHTLY.parse().unwrap(), "https://gone.example/".parse().unwrap()],
+        ..request(wish)
+    };
+    let new = "therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz";
+    let mut pages = Pages(BTreeMap::from([(NIGHTLY.to_owned(), script(&[new]))]));
+    let found = look_up(&two("latest"), &pages, NOW).unwrap();
+    assert_eq!(found.pick().source.as_str(), NIGHTLY);
+    let gone = "https://gone.example/ gave no answer and may have newer builds: the server cannot be reached";
+    assert_eq!(found.warnings, [gone]);
+    // What is not in one index may be in the one that does not answer.
+    let error = look_up(&two("<8"), &pages, NOW).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unreachable);
+    insta::assert_snapshot!(error, @r"
+    no gfx1151 build has version <8
+      there are  10.2.0a20261120
+      no answer  https://gone.example/: the server cannot be reached
+    hint: nightlies are removed after 120 days: a locked one may still be had from a mirror
+    ");
+    pages.0.insert("https://gone.example/".to_owned(), "<title>Welcome</title>".to_owned());
+    assert!(look_up(&two("latest"), &pages, NOW).unwrap_err().message().starts_with("this page is not an index"));
+    insta::assert_snapshot!(look_up(&two("latest"), &Pages(BTreeMap::new()), NOW).unwrap_err(), @r"
+    no index gave an answer
+      index  https://index.example/tarball/: the server cannot be reached
+      index  https://gone.example/: the server cannot be reached
+    hint: check the network; if the index moved again, name its new address under `sources` in the manifest
+    ");
 }
 
 #[test]
 fn frozen_indexes_never_stand_in_for_the_current_one() {
     let sources = built_in(Channel::Nightly).unwrap();
-    let old = names(&["7.15.0a20260719"]);
-    let pages = Pages(BTreeMap::from([(sources[1].url.to_string(), script(&[&old[0]]))]));
+    let old = "therock-dist-linux-gfx1151-7.15.0a20260719.tar.gz";
+    let mut pages = Pages(BTreeMap::from([(sources[1].url.to_string(), script(&[old]))]));
     let open = |version: &str| RocmRequest { sources: Vec::new(), ..request(version) };
     assert_eq!(look_up(&open("latest"), &pages, NOW).unwrap_err().kind(), Kind::Unreachable);
+    assert_eq!(look_up(&open("<8"), &pages, NOW).unwrap_err().kind(), Kind::Unreachable);
     let found = look_up(&open("7.15.0a20260719"), &pages, NOW).unwrap();
-    assert_eq!(found.newest.url.host_str(), Some("rocm.nightlies.amd.com"));
+    assert_eq!(found.newest.source, sources[1].url);
     assert_eq!(found.warnings.len(), 1, "the current index did not answer");
+
+    // A current index that is up and has none: the frozen one is asked.
+    let new = "therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz";
+    pages.0.insert(sources[0].url.to_string(), script(&[new]));
+    assert_eq!(look_up(&open("latest"), &pages, NOW).unwrap().candidates.len(), 1, "the frozen one was not asked");
+    let range = look_up(&open("<8"), &pages, NOW).unwrap();
+    assert_eq!((range.newest.version.to_string().as_str(), range.warnings.len()), ("7.15.0a20260719", 0));
+    pages.0.insert(sources[0].url.to_string(), script(&[]));
+    assert_eq!(
+        look_up(&open("latest"), &pages, NOW).unwrap().warnings,
+        ["no current index has a gfx1151 build; this one is from https://rocm.nightlies.amd.com/tarball-multi-arch/, \
+          where nothing new has appeared since 2026-08-22"]
+    );
+}
+
+#[test]
+fn a_page_that_is_no_index_is_fatal_only_where_it_is_current() {
+    let sources = built_in(Channel::Nightly).unwrap();
+    let old = "therock-dist-linux-gfx1151-7.12.0a20260308.tar.gz";
+    let welcome = "<title>Welcome</title>".to_owned();
+    let mut pages = Pages(BTreeMap::from([
+        (sources[0].url.to_string(), script(&[])),
+        (sources[1].url.to_string(), welcome.clone()),
+        (sources[2].url.to_string(), script(&[old])),
+    ]));
+    let request = RocmRequest { sources: Vec::new(), ..request("<8") };
+    let found = look_up(&request, &pages, NOW).unwrap();
+    assert_eq!(found.newest.name, old);
+    assert_eq!(found.warnings.len(), 1);
+    assert!(found.warnings[0].contains("this page is not an index"), "{}", found.warnings[0]);
+    pages.0.insert(sources[0].url.to_string(), welcome);
+    assert_eq!(look_up(&request, &pages, NOW).unwrap_err().kind(), Kind::NotFound);
 }
 
 proptest! {
     #[test]
-    fn any_page_is_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..300), shape in 0..3) {
-        let url: Url = NIGHTLY.parse().unwrap();
-        let prefix: &[u8] = [b"".as_slice(), b"<script>const files = [", b"<?xml?><ListBucketResult><Contents><Key>"][shape as usize];
-        let _ = parse(&[prefix, &body].concat(), &url);
+    fn any_list_is_looked_through(
+        versions in prop::collection::vec("(7|10)\\.[0-9]\\.0(a202609[0-3][0-9](\\+bkc\\.20260914)?|rc[1-9]|)", 0..8),
+        family in "gfx1151(-tests|-all)?|gfx115X|multiarch",
+        wish in "latest|<8|>=10|7\\.0\\.0",
+    ) {
+        let names: Vec<String> =
+            versions.iter().map(|version| format!("therock-dist-linux-{family}-{version}.tar.gz")).collect();
+        let page = script(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        if let Ok(found) = ask(&page, &wish) {
+            prop_assert_eq!(&found.newest, &found.candidates[0]);
+            prop_assert!(found.candidates.iter().all(|one| wish.parse::<VersionRequest>().unwrap().accepts(&one.version)));
+        }
     }
 }

@@ -1,13 +1,23 @@
 //! Versions of ROCm builds.
 //!
-//! They are PEP 440 versions: `7.9.0`, `10.0.0rc1`, `7.9.0rc20251008`, `10.1.0a20260901`,
-//! `10.1.0a20260811+bkc.20260814`, `7.12.0.dev0+<40 hex>`. The order is PEP 440's (dev < a < rc < final), which neither a
-//! text sort nor semver gives.
+//! They are PEP 440 versions, of which upstream uses these forms and no others:
+//!
+//! ```text
+//! 10.0.0                          release
+//! 10.0.0rc1                       release candidate
+//! 7.9.0rc20251008                 nightly until October 2025
+//! 10.1.0a20260901                 nightly since
+//! 10.1.0a20260811+bkc.20260814    nightly, made again from known good parts
+//! 7.12.0.dev0+<40 hex>            developers' build of a commit
+//! ```
+//!
+//! The order is PEP 440's (dev < a < rc < final), which neither a text sort nor semver gives.
 
 use std::fmt;
 use std::str::FromStr;
 
-use pep440_rs::{Version, VersionSpecifiers};
+use jiff::civil::Date;
+use pep440_rs::Version;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Kind, Result};
@@ -17,14 +27,19 @@ use crate::error::{Error, Kind, Result};
 pub struct RocmVersion {
     text: String,
     version: Version,
+    date: Option<Date>,
 }
 
 impl RocmVersion {
-    /// The day in a nightly's version, as `YYYYMMDD`.
+    /// The day in a nightly's version: of `10.1.0a20260811+bkc.20260814` the 11th, which its order goes by.
     #[must_use]
-    pub fn date(&self) -> Option<u64> {
-        let number = self.version.pre()?.number;
-        (20_000_101..=29_991_231).contains(&number).then_some(number)
+    pub fn date(&self) -> Option<Date> {
+        self.date
+    }
+
+    /// The version for comparisons with ranges.
+    pub(super) fn pep440(&self) -> &Version {
+        &self.version
     }
 }
 
@@ -32,17 +47,74 @@ impl FromStr for RocmVersion {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        // PEP 440 allows more spellings than any file name has, such as `v1`, `1!2` and upper case.
-        let plain =
-            text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase() || matches!(byte, b'.' | b'+'))
-                && text.starts_with(|c: char| c.is_ascii_digit())
-                && text.len() <= 100;
-        let version = Version::from_str(text).ok().filter(|version| plain && version.release().len() == 3);
-        version.map(|version| Self { text: text.to_owned(), version }).ok_or_else(|| {
-            Error::new(Kind::Invalid, format!("`{text}` is not a ROCm version"))
+        let wrong = |why: String| {
+            let shown: String = text.chars().take(100).collect();
+            Error::new(Kind::Invalid, format!("`{shown}` is not a ROCm version{why}"))
                 .hint("a version is such as \"10.1.0a20260901\" or \"7.12.0\"; else \"latest\" or a range such as \">=7.12,<8\"")
-        })
+        };
+        // PEP 440 allows more spellings than any file name has (`v1`, `1!2`, upper case, `alpha`), and two spellings of
+        // one version would be two pins of one file. So the form is checked here, and PEP 440 gives only the order.
+        let form = Form::of(text).ok_or_else(|| wrong(String::new()))?;
+        let mut days = Vec::new();
+        for digits in form.days {
+            days.push(day(digits).ok_or_else(|| wrong(format!(": {digits} is not a day")))?);
+        }
+        let version = Version::from_str(text).map_err(|error| wrong(String::new()).because(&error))?;
+        Ok(Self { text: text.to_owned(), version, date: days.first().copied() })
     }
+}
+
+/// A text that has the form of a version, with the parts of it that are to be days.
+struct Form<'t> {
+    days: Vec<&'t str>,
+}
+
+impl<'t> Form<'t> {
+    fn of(text: &'t str) -> Option<Self> {
+        let (major, rest) = number(text)?;
+        let (minor, rest) = number(rest.strip_prefix('.')?)?;
+        let (patch, suffix) = number(rest.strip_prefix('.')?)?;
+        let plain = |digits: &str| digits.len() <= 9 && (digits == "0" || !digits.starts_with('0'));
+        if ![major, minor, patch].into_iter().all(plain) {
+            return None;
+        }
+        let days = if suffix.is_empty() {
+            Vec::new()
+        } else if let Some(digits) = suffix.strip_prefix("rc") {
+            match number(digits)? {
+                (digits, "") if digits.len() == 8 => vec![digits],
+                (digits, "") if digits.len() < 8 && plain(digits) => Vec::new(),
+                _ => return None,
+            }
+        } else if let Some(commit) = suffix.strip_prefix(".dev0+") {
+            let hex = commit.len() == 40 && commit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            hex.then(Vec::new)?
+        } else {
+            let (made, rest) = number(suffix.strip_prefix('a')?)?;
+            let mut days = vec![made];
+            if !rest.is_empty() {
+                let (again, "") = number(rest.strip_prefix("+bkc.")?)? else { return None };
+                days.push(again);
+            }
+            days.iter().all(|digits| digits.len() == 8).then_some(days)?
+        };
+        Some(Self { days })
+    }
+}
+
+/// The digits that `text` begins with, at least one, and the rest.
+fn number(text: &str) -> Option<(&str, &str)> {
+    let length = text.bytes().take_while(u8::is_ascii_digit).count();
+    (length > 0).then(|| text.split_at(length))
+}
+
+/// The day of `YYYYMMDD`. ROCm is younger than 2016, and so is whatever has such a number and means no day.
+fn day(digits: &str) -> Option<Date> {
+    let number: u32 = digits.parse().ok()?;
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+    Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?)
+        .ok()
+        .filter(|date| (2016..3000).contains(&date.year()))
 }
 
 impl fmt::Display for RocmVersion {
@@ -83,79 +155,22 @@ impl<'de> Deserialize<'de> for RocmVersion {
     }
 }
 
-/// Which version is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VersionRequest {
-    /// The newest.
-    Latest,
-    /// Exactly this one.
-    Exact(RocmVersion),
-    /// The newest in a PEP 440 range. Unlike pip's, a range contains the nightlies between its ends.
-    Range(VersionSpecifiers),
-}
-
-impl VersionRequest {
-    /// Whether a version is one of those wanted.
-    #[must_use]
-    pub fn accepts(&self, version: &RocmVersion) -> bool {
-        match self {
-            Self::Latest => true,
-            Self::Exact(exact) => exact == version,
-            Self::Range(range) => range.contains(&version.version),
-        }
-    }
-}
-
-impl FromStr for VersionRequest {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        if text == "latest" {
-            return Ok(Self::Latest);
-        }
-        if !text.starts_with(['<', '>', '=', '!', '~']) {
-            return text.parse().map(Self::Exact);
-        }
-        VersionSpecifiers::from_str(text).map(Self::Range).map_err(|error| {
-            Error::new(Kind::Invalid, format!("`{text}` is not a version range"))
-                .because(&error)
-                .hint("a range is such as \">=7.12,<8\"")
-        })
-    }
-}
-
-impl fmt::Display for VersionRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Latest => f.write_str("latest"),
-            Self::Exact(version) => version.fmt(f),
-            Self::Range(range) => range.fmt(f),
-        }
-    }
-}
-
-impl Serialize for VersionRequest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for VersionRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
     use proptest::prelude::*;
 
     use super::*;
+
+    fn version(text: &str) -> RocmVersion {
+        text.parse().unwrap()
+    }
 
     #[test]
     fn versions_are_in_the_order_in_which_they_were_made() {
         let sorted = [
             "7.9.0.dev0+0123456789012345678901234567890123456789",
+            "7.9.0rc1",
             "7.9.0rc20251008",
             "7.9.0",
             "7.10.0a20251014",
@@ -168,11 +183,22 @@ mod tests {
             "10.1.0a20260812",
         ];
         for pair in sorted.windows(2) {
-            let [a, b] = [pair[0], pair[1]].map(|text| text.parse::<RocmVersion>().unwrap());
-            assert!(a < b, "{a} < {b}");
+            assert!(version(pair[0]) < version(pair[1]), "{pair:?}");
         }
-        assert_eq!("10.1.0a20260811+bkc.20260814".parse::<RocmVersion>().unwrap().date(), Some(20_260_811));
-        assert_eq!("10.0.0rc1".parse::<RocmVersion>().unwrap().date(), None);
+    }
+
+    #[test]
+    fn days_are_read() {
+        for (text, expected) in [
+            ("10.1.0a20260811+bkc.20260814", Some(date(2026, 8, 11))),
+            ("10.1.0a20260811", Some(date(2026, 8, 11))),
+            ("7.9.0rc20251008", Some(date(2025, 10, 8))),
+            ("10.0.0rc1", None),
+            ("10.0.0", None),
+            ("7.12.0.dev0+0123456789abcdef0123456789abcdef01234567", None),
+        ] {
+            assert_eq!(version(text).date(), expected, "{text}");
+        }
     }
 
     #[test]
@@ -181,36 +207,63 @@ mod tests {
             "",
             "10",
             "10.1",
+            "10.1.",
             "v10.1.0",
+            "10.01.0",
             "10.1.0A20260901",
+            "10.1.0a",
+            "10.1.0a1",
+            "10.1.0a202609011",
+            "10.1.0alpha20260901",
+            "10.1.0a20260901+",
+            "10.1.0a20260901+bkc",
+            "10.1.0a20260901+bkc.2026081",
+            "10.1.0a20260901+other.20260814",
+            "10.1.0a20260901 ",
+            "10.1.0rc",
+            "10.1.0rc01",
+            "10.1.0.dev0",
+            "10.1.0.dev0+0123456789ABCDEF0123456789abcdef01234567",
+            "10.1.0.dev1+0123456789abcdef0123456789abcdef01234567",
+            "10.1.0.post1",
             "10.1.0-a",
             "1!10.1.0",
             "10.1.0.0",
+            "9999999999999999999999.1.0",
             "latest",
             "10.1.0/../x",
+            "10.1.0aé",
         ] {
-            assert!(text.parse::<RocmVersion>().is_err(), "{text}");
+            assert_eq!(text.parse::<RocmVersion>().unwrap_err().kind(), Kind::Invalid, "{text}");
         }
+        insta::assert_snapshot!("10.1.0a20261345".parse::<RocmVersion>().unwrap_err(), @r#"
+        `10.1.0a20261345` is not a ROCm version: 20261345 is not a day
+        hint: a version is such as "10.1.0a20260901" or "7.12.0"; else "latest" or a range such as ">=7.12,<8"
+        "#);
+        assert!("10.1.0a20260901+bkc.20260230".parse::<RocmVersion>().is_err());
+        assert!("7.9.0rc00000001".parse::<RocmVersion>().is_err());
     }
 
     #[test]
-    fn a_range_contains_nightlies() {
-        let range: VersionRequest = ">=7.12,<10".parse().unwrap();
-        for (text, inside) in
-            [("7.11.0a20260101", false), ("7.12.0", true), ("7.15.0a20260719", true), ("10.1.0a20260901", false)]
-        {
-            assert_eq!(range.accepts(&text.parse().unwrap()), inside, "{text}");
-        }
-        for wrong in [">=", ">=x", "", "newest", "=>7"] {
-            assert!(wrong.parse::<VersionRequest>().is_err(), "{wrong}");
-        }
+    fn the_spelling_survives_serde() {
+        let text = "\"10.1.0a20260811+bkc.20260814\"";
+        let read: RocmVersion = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        let error = serde_json::from_str::<RocmVersion>("\"10.1\"").unwrap_err();
+        assert!(error.to_string().contains("`10.1` is not a ROCm version"), "{error}");
     }
 
     proptest! {
         #[test]
         fn any_text_is_parsed_or_refused(text in "\\PC{0,40}") {
             let _ = text.parse::<RocmVersion>();
-            let _ = text.parse::<VersionRequest>();
+        }
+
+        #[test]
+        fn what_looks_like_a_version_is_parsed_or_refused(text in "[0-9]{1,3}\\.[0-9]{1,2}\\.[0-9](a|rc|\\.dev0\\+|\\+bkc\\.|[0-9]){0,12}") {
+            if let Ok(version) = text.parse::<RocmVersion>() {
+                prop_assert_eq!(version.to_string(), text);
+            }
         }
     }
 }

@@ -1,0 +1,52 @@
+//! Reading one index to its end.
+
+use std::collections::HashSet;
+
+use url::Url;
+
+use super::page::{Listed, parse};
+use crate::error::{Error, Kind, Result};
+use crate::fetch::{Documents, show_url};
+
+/// The most that is read of one index, all its pages together, in bytes; a page with 10,000 names has 1 MB.
+const MOST: u64 = 64 << 20;
+/// The most pages of one S3 listing that are read; the buckets have about 20.
+const PAGES: usize = 200;
+
+/// Why an index could not be read.
+pub(super) enum Trouble {
+    /// The server gave no document: it is down, or there is nothing at this address.
+    NoAnswer(Error),
+    /// It gave one, and that is no index.
+    NoIndex(Error),
+}
+
+impl Trouble {
+    /// The error in it.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::NoAnswer(error) | Self::NoIndex(error) => error,
+        }
+    }
+}
+
+/// All that the index at `url` lists.
+pub(super) fn read(url: &Url, documents: &dyn Documents) -> Result<Vec<Listed>, Trouble> {
+    let endless = |why: String| Trouble::NoIndex(Error::new(Kind::Mismatch, why).fact("url", show_url(url)));
+    let mut all = Vec::new();
+    let mut next = url.clone();
+    let mut seen = HashSet::new();
+    let mut left = MOST;
+    for _ in 0..PAGES {
+        let body = documents.get(&next, left).map_err(Trouble::NoAnswer)?;
+        left = left.saturating_sub(body.len() as u64);
+        let page = parse(&body, &next).map_err(Trouble::NoIndex)?;
+        all.extend(page.files);
+        let Some(after) = page.next else { return Ok(all) };
+        seen.insert(std::mem::replace(&mut next, after));
+        if seen.contains(&next) {
+            return Err(endless("the S3 listing goes round in circles".to_owned()));
+        }
+    }
+    Err(endless(format!("the S3 listing has more than {PAGES} pages")))
+}

@@ -1,0 +1,168 @@
+//! What is wanted: a channel, a platform, a GPU and a version, and where to look.
+
+use std::fmt;
+use std::str::FromStr;
+
+use pep440_rs::VersionSpecifiers;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::Url;
+
+use super::{Channel, Platform, RocmVersion};
+use crate::error::{Error, Kind, Result};
+use crate::gfx::GfxTarget;
+
+/// A wanted nightly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RocmRequest {
+    /// The stream of builds.
+    pub channel: Channel,
+    /// The operating system.
+    pub platform: Platform,
+    /// The GPU.
+    pub target: GfxTarget,
+    /// Which version.
+    pub version: VersionRequest,
+    /// Whether the tree may hold names that differ only in case or Unicode normal form.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub colliding_names: bool,
+    /// The index pages to ask; the built-in ones where it is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Url>,
+}
+
+/// Which version is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionRequest {
+    /// The newest.
+    Latest,
+    /// Exactly this one.
+    Exact(RocmVersion),
+    /// The newest in a PEP 440 range. Unlike pip's, a range contains the nightlies between its ends. They come before
+    /// their release, so 10.1's are in `==10.1.*` and `>=10.1.dev0` and not in `>=10.1`; and as PEP 440 has it, a
+    /// nightly of the very end of `<8` is not in it, so that `<8` means 7 at most.
+    Range(VersionSpecifiers),
+}
+
+impl VersionRequest {
+    /// Whether a version is one of those wanted.
+    #[must_use]
+    pub fn accepts(&self, version: &RocmVersion) -> bool {
+        match self {
+            Self::Latest => true,
+            Self::Exact(exact) => exact == version,
+            Self::Range(range) => range.contains(version.pep440()),
+        }
+    }
+
+    /// Whether a nightly is left out only because it comes before the release that the range begins with.
+    pub(super) fn accepts_release_of(&self, version: &RocmVersion) -> bool {
+        matches!(self, Self::Range(range)
+            if !range.contains(version.pep440()) && range.contains(&version.pep440().only_release()))
+    }
+
+    /// Whether a build that is newer than another is the better answer.
+    pub(super) fn wants_newest(&self) -> bool {
+        !matches!(self, Self::Exact(_))
+    }
+}
+
+impl FromStr for VersionRequest {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "latest" {
+            return Ok(Self::Latest);
+        }
+        if !text.starts_with(['<', '>', '=', '!', '~']) {
+            return text.parse().map(Self::Exact);
+        }
+        VersionSpecifiers::from_str(text).map(Self::Range).map_err(|error| {
+            Error::new(Kind::Invalid, format!("`{text}` is not a version range"))
+                .because(&error)
+                .hint("a range is such as \">=7.12,<8\" or \"==10.1.*\"")
+        })
+    }
+}
+
+impl fmt::Display for VersionRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("latest"),
+            Self::Exact(version) => version.fmt(f),
+            Self::Range(range) => range.fmt(f),
+        }
+    }
+}
+
+impl Serialize for VersionRequest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for VersionRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wish(text: &str) -> VersionRequest {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_range_contains_nightlies() {
+        for (range, version, inside) in [
+            (">=7.12,<10", "7.11.0a20260101", false),
+            (">=7.12,<10", "7.12.0", true),
+            (">=7.12,<10", "7.15.0a20260719", true),
+            (">=7.12,<10", "10.0.0a20260720", false),
+            (">=7.12,<10", "10.1.0a20260901", false),
+            ("==10.1.*", "10.1.0a20260901", true),
+            ("==10.1.*", "10.1.0a20260811+bkc.20260814", true),
+            ("==10.1.*", "10.2.0a20261120", false),
+            (">=10.1", "10.1.0a20260901", false),
+            (">=10.1.dev0", "10.1.0a20260901", true),
+            (">=10.1.0a20260812", "10.1.0a20260811+bkc.20260814", false),
+            ("!=10.1.0a20260811", "10.1.0a20260812", true),
+        ] {
+            assert_eq!(wish(range).accepts(&version.parse().unwrap()), inside, "{version} in {range}");
+        }
+    }
+
+    #[test]
+    fn requests_are_read_strictly() {
+        for wrong in [">=", ">=x", "", "newest", "=>7", "Latest", "10", "7.15.0a20260719,"] {
+            assert_eq!(wrong.parse::<VersionRequest>().unwrap_err().kind(), Kind::Invalid, "{wrong}");
+        }
+        assert_eq!(wish("latest"), VersionRequest::Latest);
+        assert_eq!(wish("7.15.0a20260719"), VersionRequest::Exact("7.15.0a20260719".parse().unwrap()));
+        for text in ["latest", "7.15.0a20260719", ">=7.12, <8", "==10.1.*"] {
+            assert_eq!(wish(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_request_without_sources_says_nothing_of_them() {
+        let text = r#"{"channel":"nightly","platform":"linux","target":"gfx1151","version":"latest"}"#;
+        let request: RocmRequest = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&request).unwrap(), text);
+        assert!(serde_json::from_str::<RocmRequest>(&text.replace("channel", "chanel")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_parsed_or_refused(text in "[<>=!~]{0,2}\\PC{0,30}") {
+            if let Ok(request) = text.parse::<VersionRequest>() {
+                prop_assert_eq!(wish(&request.to_string()), request);
+            }
+        }
+    }
+}
