@@ -36,18 +36,28 @@ const FIRST: &str = "10.1.0a20260901";
 
 pub fn demo(ui: &Ui, args: &DemoArgs) -> Result<u8> {
     if let Some(repository) = &args.serve_git {
+        git2::Repository::open(repository).map_err(|error| {
+            Error::new(Kind::NotFound, "this is no git repository").fact("path", repository.display()).because(&error)
+        })?;
         let server = Server::start()?;
         server.handle("/repository.git/", GitHttp::new("/repository.git", repository));
         return serve(ui, &server.url("/repository.git"));
     }
     let directory = match &args.dir {
-        Some(directory) => directory.clone(),
+        Some(directory) => {
+            if directory.join("project").exists() {
+                return Err(Error::failure("a demo ran here already")
+                    .fact("path", directory.display())
+                    .hint("name an empty directory"));
+            }
+            std::path::absolute(directory)?
+        }
         None => tempfile::Builder::new().prefix("strixlock-demo-").tempdir()?.keep(),
     };
     let upstream = Upstream::start(&directory.join("upstream"))?;
     if args.serve {
-        let indexes = Generation::ALL.map(|generation| upstream.index_url(generation));
-        return serve(ui, &format!("{}\n{}", indexes.join("\n"), upstream.git_url()));
+        let indexes = Generation::ALL.map(|generation| format!("index {}", upstream.index_url(generation)));
+        return serve(ui, &format!("{}\ngit   {}", indexes.join("\n"), upstream.git_url()));
     }
     let mut demo = Demo { ui, directory, shown: Vec::new(), begun: Instant::now() };
     demo.run(upstream)?;
@@ -113,7 +123,7 @@ impl Demo<'_> {
         let mut devices = Command::new(copies.join("a/llama/bin/llama-cli"));
         devices.arg("--list-devices").env("LD_LIBRARY_PATH", copies.join("a/runtime/lib"));
         let devices = self.output(&mut devices)?;
-        self.prove("llama-cli runs with the trimmed runtime", true, devices.lines().last().unwrap_or_default())?;
+        self.prove("llama-cli runs with the trimmed runtime", true, devices.lines().last().unwrap_or_default().trim())?;
 
         self.heading("A newer nightly, and back again");
         self.want_version(FIRST, "latest")?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Ui;
 use crate::digest::Sha256Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::tree::nar;
 use crate::tree::scan::scan;
 
@@ -25,6 +25,9 @@ pub struct HashArgs {
 }
 
 pub fn hash(ui: &Ui, args: &HashArgs) -> Result<u8> {
+    if !args.path.exists() {
+        return Err(Error::new(Kind::NotFound, "there is no such directory").fact("path", args.path.display()));
+    }
     if !args.path.is_dir() {
         return Err(Error::failure("a tree is a directory")
             .fact("path", args.path.display())
@@ -33,7 +36,7 @@ pub fn hash(ui: &Ui, args: &HashArgs) -> Result<u8> {
     let listing = scan(&args.path)?;
     let nar = if args.nar { Some(nar::hash(&args.path, &listing)?) } else { None };
     if ui.is_json() {
-        ui.json(serde_json::json!({ "tree": listing.digest(), "nar": nar.map(|nar: Sha256Digest| nar.sri()), "entries": listing.entries().len(), "size": listing.total_size() }));
+        ui.json(serde_json::json!({ "tree": listing.digest(), "nar": nar.map(|nar: Sha256Digest| if args.base32 { nar.nix_base32() } else { nar.sri() }), "entries": listing.entries().len(), "size": listing.total_size() }));
     } else if args.listing {
         use std::io::Write as _;
         std::io::stdout().write_all(&listing.to_bytes())?;

@@ -24,8 +24,8 @@ pub struct RocmArgs {
     #[arg(short, long, default_value = "gfx1151")]
     target: GfxTarget,
     /// At most so many
-    #[arg(short, long, default_value_t = 10, value_name = "N")]
-    count: usize,
+    #[arg(short, long, default_value = "10", value_name = "N")]
+    count: std::num::NonZeroUsize,
     /// The channel: nightly, stable, rc or dev
     #[arg(long, default_value = "nightly")]
     channel: Channel,
@@ -52,7 +52,7 @@ pub fn list(ui: &Ui, global: &GlobalArgs, command: &ListCommand) -> Result<u8> {
     for warning in &found.warnings {
         ui.warning(warning);
     }
-    let candidates = found.candidates.iter().take(args.count);
+    let candidates = found.candidates.iter().take(args.count.get());
     if ui.is_json() {
         let all: Vec<_> = candidates
             .map(|candidate| serde_json::json!({ "url": candidate.url, "version": candidate.version, "mtime": candidate.mtime, "made": candidate.mtime.map(text::date) }))

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::GlobalArgs;
+use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
 
@@ -13,7 +13,7 @@ pub struct LogArgs {
     output: String,
 }
 
-pub fn log(global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
+pub fn log(ui: &Ui, global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
     let lock = Lock::read(&global.lock_path())?;
     let store = global.open_store()?;
     let name = &args.output;
@@ -23,6 +23,11 @@ pub fn log(global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
         Error::new(Kind::NotFound, format!("there is no log of output `{name}`"))
             .hint("only outputs that were built here have one")
     })?;
-    std::io::stdout().write_all(&fs_err::read(path)?)?;
+    let text = fs_err::read(path)?;
+    if ui.is_json() {
+        ui.json(serde_json::json!({ "output": name, "log": String::from_utf8_lossy(&text) }));
+    } else {
+        std::io::stdout().write_all(&text)?;
+    }
     Ok(0)
 }

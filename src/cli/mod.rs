@@ -51,7 +51,7 @@ Exit codes:
   6  an output came out differently from what the lock says
   7  the store is damaged
   8  offline or unreachable, and not in the store
-  9  upstream has nothing that fits
+  9  upstream, or this machine, has nothing that fits (no manifest, no lock)
 
 Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` shows all of it on an
 upstream of its own.";
@@ -107,7 +107,7 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Hash(args) => hash::hash(ui, &args),
         Command::List(command) => list::list(ui, global, &command),
         Command::Lock(command) => lock::lock(ui, global, &command),
-        Command::Log(args) => log::log(global, &args),
+        Command::Log(args) => log::log(ui, global, &args),
         Command::Generations(args) => generations::generations(ui, global, &args),
         Command::Switch(args) => generations::switch(ui, global, &args),
         Command::Rollback(args) => generations::rollback(ui, global, &args),

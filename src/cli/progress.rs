@@ -20,18 +20,13 @@ impl Default for Bars {
 
 impl Progress for Bars {
     fn begin(&self, label: &str, total: Option<u64>, unit: Unit) -> Box<dyn Task> {
-        let template = match unit {
-            Unit::Bytes => {
-                "{prefix:>12} [{bar:30}] {decimal_bytes:>9}/{decimal_total_bytes:9} {decimal_bytes_per_sec:>10} {eta}"
-            }
-            Unit::Steps => "{prefix:>12} [{bar:30}] {pos:>5}/{len:5} {elapsed}",
-        };
-        let style = ProgressStyle::with_template(template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("=> ");
-        let bar = self.0.add(ProgressBar::new(total.unwrap_or(0)).with_style(style).with_prefix(label.to_owned()));
+        let known = template(unit);
+        // Without a total there is nothing to draw a bar of.
+        let shown = if total.is_none() { "{prefix:>12} {spinner} {elapsed}" } else { known };
+        let bar =
+            self.0.add(ProgressBar::new(total.unwrap_or(0)).with_style(style(shown)).with_prefix(label.to_owned()));
         bar.enable_steady_tick(Duration::from_millis(250));
-        Box::new(Bar(bar))
+        Box::new(Bar { drawn: bar, unit, total: total.is_some().into() })
     }
 
     fn note(&self, text: &str) {
@@ -39,21 +34,42 @@ impl Progress for Bars {
     }
 }
 
-struct Bar(ProgressBar);
+fn template(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Bytes => {
+            "{prefix:>12} [{wide_bar}] {decimal_bytes:>9}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}"
+        }
+        Unit::Steps => "{prefix:>12} [{wide_bar}] {pos}/{len} {elapsed}",
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+}
+
+struct Bar {
+    drawn: ProgressBar,
+    unit: Unit,
+    /// Whether the total is known.
+    total: std::sync::atomic::AtomicBool,
+}
 
 impl Task for Bar {
     fn set_total(&self, total: u64) {
-        self.0.set_length(total);
+        if !self.total.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            self.drawn.set_style(style(template(self.unit)));
+        }
+        self.drawn.set_length(total);
     }
 
     fn set_position(&self, position: u64) {
-        self.0.set_position(position);
+        self.drawn.set_position(position);
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
-use crate::lock::{Lock, staleness};
+use crate::lock::{Lock, LockedInput, staleness};
 use crate::manifest::Manifest;
 use crate::realize::{Action, Plan};
 use crate::text;
@@ -38,8 +38,12 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
     } else {
         let mut rows = Vec::new();
         for (name, input) in &lock.inputs {
-            let size = input.tree().map_or_else(String::new, |tree| format!("{} unpacked", text::bytes(tree.size)));
-            rows.push(vec!["input".into(), name.clone(), input.version(), size]);
+            let here = match input {
+                LockedInput::File(block) => store.download(block.locked.sha256).is_some(),
+                _ => input.tree().is_some_and(|tree| store.tree(tree.digest).is_some()),
+            };
+            let state = if here { "here" } else { "not here" };
+            rows.push(vec!["input".into(), name.clone(), input.version(), state.into()]);
         }
         for step in plan.steps.iter().filter(|step| step.what == "output") {
             let state = if step.action == Action::Have { "realized" } else { "not realized" };
@@ -50,7 +54,13 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
             ui.line(format!("realizing what is missing fetches {}", text::bytes(plan.bytes())));
         }
         if let Some(current) = current {
-            ui.line(format!("generation {current} is current"));
+            let trees = store.generation(current)?.outputs;
+            let same = lock
+                .outputs
+                .iter()
+                .all(|(name, output)| trees.get(name).is_some_and(|current| current.derivation == output.derivation));
+            let differs = if same { "" } else { ", and not what the lock pins: `strixlock realize` switches to that" };
+            ui.line(format!("generation {current} is current{differs}"));
         }
         for reason in &stale.reasons {
             ui.line(format!("stale: {reason}"));

@@ -51,7 +51,7 @@ version = "latest"                  # or one, "10.1.0a20260901", or a range, ">=
 
 [inputs.llama-cpp]
 type = "git"
-url = "{llama_url}"
+url = {llama_url:?}
 # branch = "master"                 # or tag = "b9000", or commit = "<40 hex>"; without any of them, HEAD
 
 [outputs.rocm]

@@ -26,6 +26,9 @@ pub enum LinkMode {
     Copy,
 }
 
+/// How the names of unfinished copies begin.
+const WORK: &str = ".strixlock-copy-";
+
 /// Puts a copy of `tree` at `target`, whole or not at all. A directory that holds the same tree already is left alone;
 /// one that holds something else is an error unless `replace`.
 pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool) -> Result<()> {
@@ -43,7 +46,21 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
     }
     let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(parent)?;
-    let work = tempfile::Builder::new().prefix(".strixlock-").tempdir_in(parent)?;
+    // One at a time in this directory; what is under our names then was left by a process that was killed.
+    let held = fs_err::File::open(parent)?;
+    held.file().lock()?;
+    for entry in fs_err::read_dir(parent)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(WORK.as_bytes()) {
+            remove_tree(&entry.path())?;
+        }
+    }
+    if fs_err::symlink_metadata(target).is_ok() != there {
+        // Somebody wrote it while we waited: look again.
+        drop(held);
+        return checkout(tree, target, mode, replace);
+    }
+    let work = tempfile::Builder::new().prefix(WORK).tempdir_in(parent)?;
     let copy = work.path().join("new");
     fs_err::create_dir(&copy)?;
     fill(tree, &listing, &copy, mode)?;
@@ -52,7 +69,7 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
         // Both change places at once; a file system that cannot do that is asked for two renames.
         let exchanged = rustix::fs::renameat_with(CWD, &copy, CWD, target, RenameFlags::EXCHANGE);
         if exchanged.is_err() {
-            let old = parent.join(format!(".strixlock-old-{}", std::process::id()));
+            let old = parent.join(format!("{WORK}old-{}", std::process::id()));
             fs_err::rename(target, &old)?;
             fs_err::rename(&copy, target)?;
             remove_tree(&old)?;

@@ -72,15 +72,20 @@ impl Store {
         }
     }
 
-    /// Adds a generation, unless the current one is the same, and switches to it. Returns its number and whether it
-    /// is new. `lock` is the text of the lock.
+    /// Adds a generation, unless there is one with the same outputs, and switches to it. Returns its number and whether
+    /// it was not the current one before. `lock` is the text of the lock.
     pub fn add_generation(&self, generation: &Generation, lock: &[u8]) -> Result<(u64, bool)> {
         let held = open_lock(&self.root.join("generations/.held"))?;
         held.lock()?;
-        if let Some(current) = self.current_generation()?
-            && self.generation(current).is_ok_and(|current| current == *generation)
-        {
-            return Ok((current, false));
+        // The same set is not numbered twice: rolling back must lead to something else.
+        let current = self.current_generation()?;
+        for number in self.generations()?.into_iter().rev() {
+            if self.generation(number).is_ok_and(|there| there.outputs == generation.outputs) {
+                if current != Some(number) {
+                    self.switch_generation(number)?;
+                }
+                return Ok((number, current != Some(number)));
+            }
         }
         let number = self.generations()?.last().copied().unwrap_or(0) + 1;
         let staging = self.stage()?;

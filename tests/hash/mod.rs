@@ -95,7 +95,7 @@ fn what_is_no_tree_is_refused() {
     let project = Project::empty();
     project.write("file", "x");
     project.run(&["hash", "file"]).code(1);
-    project.run(&["hash", "nothing"]).code(1);
+    project.run(&["hash", "nothing"]).code(9);
     std::fs::create_dir(project.path("tree")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(project.path("tree/socket")).unwrap();
     let ran = project.run(&["hash", "tree"]).code(3);

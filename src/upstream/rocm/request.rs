@@ -31,6 +31,16 @@ pub struct RocmRequest {
     pub sources: Vec<Url>,
 }
 
+impl RocmRequest {
+    /// Whether a version is one of those wanted. An index of one's own may mix channels: of releases, only final versions
+    /// are wanted, unless a version is asked for by its name.
+    #[must_use]
+    pub fn accepts(&self, version: &RocmVersion) -> bool {
+        let final_only = self.channel == Channel::Stable && !matches!(self.version, VersionRequest::Exact(_));
+        self.version.accepts(version) && !(final_only && version.pep440().any_prerelease())
+    }
+}
+
 /// Which version is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionRequest {

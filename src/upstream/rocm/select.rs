@@ -79,7 +79,7 @@ impl Sorted {
     /// The builds of the wanted version, newest first.
     pub fn wanted(&self, request: &RocmRequest) -> Vec<Candidate> {
         let mut wanted: Vec<Candidate> =
-            self.fitting.iter().filter(|candidate| request.version.accepts(&candidate.version)).cloned().collect();
+            self.fitting.iter().filter(|candidate| request.accepts(&candidate.version)).cloned().collect();
         sort(&mut wanted, request.channel);
         wanted
     }
@@ -157,8 +157,11 @@ mod tests {
         let all = [("10.1.0a20260901", None), ("10.0.0a20260902", None), ("7.15.0a20260719", None), ("10.0.0", None)];
         let nightly = ["10.0.0a20260902", "10.1.0a20260901", "7.15.0a20260719", "10.0.0"];
         assert_eq!(wanted(Channel::Nightly, "latest", &all), nightly);
-        let stable = ["10.1.0a20260901", "10.0.0", "10.0.0a20260902", "7.15.0a20260719"];
-        assert_eq!(wanted(Channel::Stable, "latest", &all), stable);
+        let by_version = ["10.1.0a20260901", "10.0.0", "10.0.0a20260902", "7.15.0a20260719"];
+        assert_eq!(wanted(Channel::Rc, "latest", &all), by_version);
+        // Nightlies that an index of one's own mixes in are no releases.
+        assert_eq!(wanted(Channel::Stable, "latest", &all), ["10.0.0"]);
+        assert_eq!(wanted(Channel::Stable, "10.1.0a20260901", &all), ["10.1.0a20260901"]);
         assert_eq!(wanted(Channel::Rc, "<8", &all), ["7.15.0a20260719"]);
     }
 
