@@ -6,6 +6,7 @@
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
+use bytes::Bytes;
 use reqwest::header::{CONTENT_RANGE, IF_RANGE, RANGE, TRANSFER_ENCODING};
 use reqwest::{Method, Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -57,14 +58,14 @@ pub struct Received {
 /// Takes a download's bytes in order as they come.
 pub trait Sink {
     /// The next bytes. What they are worth is known only at the end.
-    fn take(&mut self, bytes: &[u8]);
+    fn take(&mut self, bytes: Bytes);
     /// All bytes so far were of something else: begin again.
     fn restart(&mut self) -> Result<()>;
 }
 
 /// For downloads that are only kept as files.
 impl Sink for () {
-    fn take(&mut self, _bytes: &[u8]) {}
+    fn take(&mut self, _bytes: Bytes) {}
     fn restart(&mut self) -> Result<()> {
         Ok(())
     }
@@ -200,7 +201,7 @@ impl<'a> Transfer<'a> {
                 break;
             }
             self.hash.update(&buffer[..count]);
-            self.sink.take(&buffer[..count]);
+            self.sink.take(Bytes::copy_from_slice(&buffer[..count]));
             self.have += count as u64;
             self.task.set_position(self.have);
         }
@@ -265,7 +266,7 @@ impl<'a> Transfer<'a> {
             if count == 0 || self.have > size {
                 return Ok(Some(size));
             }
-            self.add(&buffer[..count])?;
+            self.add(Bytes::copy_from_slice(&buffer[..count]))?;
         }
     }
 
@@ -420,7 +421,7 @@ impl<'a> Transfer<'a> {
                 };
                 return Err(error.into());
             }
-            self.add(&chunk)?;
+            self.add(chunk)?;
             if since.elapsed() >= window {
                 if self.have - at < floor {
                     return Err(passing(stalled(url)));
@@ -430,16 +431,16 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        if let Err(error) = self.file.write_all(bytes) {
+    fn add(&mut self, bytes: Bytes) -> Result<()> {
+        if let Err(error) = self.file.write_all(&bytes) {
             // Part of it may be there: file and hash must stay of one mind.
             self.file.set_len(self.have)?;
             self.file.seek(SeekFrom::Start(self.have))?;
             return Err(error.into());
         }
-        self.hash.update(bytes);
-        self.sink.take(bytes);
+        self.hash.update(&bytes);
         self.have += bytes.len() as u64;
+        self.sink.take(bytes);
         self.task.set_position(self.have);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::thread::JoinHandle;
 
+use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::error::{Error, Result};
@@ -23,7 +24,7 @@ pub(super) struct UnpackSink<'s> {
 
 struct Running {
     staging: Staging,
-    bytes: Sender<Vec<u8>>,
+    bytes: Sender<Bytes>,
     thread: JoinHandle<Result<Unpacked>>,
 }
 
@@ -51,11 +52,11 @@ impl<'s> UnpackSink<'s> {
 }
 
 impl Sink for UnpackSink<'_> {
-    fn take(&mut self, bytes: &[u8]) {
+    fn take(&mut self, bytes: Bytes) {
         if let Some(running) = &self.running {
             // An unpacker that stopped early has its reason, told by `finish`; the download goes on, because its
             // digest says whether the bytes or the archive are at fault.
-            let _ = running.bytes.send(bytes.to_vec());
+            let _ = running.bytes.send(bytes);
         }
     }
 
@@ -78,29 +79,27 @@ impl Running {
         let directory = staging.path().join("tree");
         fs_err::create_dir(&directory)?;
         let (bytes, queue) = bounded(QUEUE);
-        let thread = std::thread::spawn(move || unpack(Pieces { queue, piece: Vec::new(), at: 0 }, &directory, limits));
+        let thread = std::thread::spawn(move || unpack(Pieces { queue, piece: Bytes::new() }, &directory, limits));
         Ok(Self { staging, bytes, thread })
     }
 }
 
 /// The queue as a reader; ends when the sender is gone.
 struct Pieces {
-    queue: Receiver<Vec<u8>>,
-    piece: Vec<u8>,
-    at: usize,
+    queue: Receiver<Bytes>,
+    piece: Bytes,
 }
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.piece.len() {
+        while self.piece.is_empty() {
             match self.queue.recv() {
-                Ok(piece) => (self.piece, self.at) = (piece, 0),
+                Ok(piece) => self.piece = piece,
                 Err(_) => return Ok(0),
             }
         }
-        let count = buffer.len().min(self.piece.len() - self.at);
-        buffer[..count].copy_from_slice(&self.piece[self.at..self.at + count]);
-        self.at += count;
+        let count = buffer.len().min(self.piece.len());
+        buffer[..count].copy_from_slice(&self.piece.split_to(count));
         Ok(count)
     }
 }
