@@ -8,14 +8,29 @@ need_packages() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  local root=()
-  if [ "$(id -u)" != 0 ]; then
-    command -v sudo > /dev/null || { echo "please install these packages: ${missing[*]}" >&2; return 1; }
-    root=(sudo)
+  if [ "$(id -u)" != 0 ] && ! command -v sudo > /dev/null; then
+    echo "please install these packages: ${missing[*]}" >&2
+    return 1
   fi
   echo "installing ${missing[*]}" >&2
-  "${root[@]}" apt-get update -qq
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# allow_sandbox : Ubuntu 24.04 forbids user namespaces to programs without an AppArmor profile, and bubblewrap's lies unused in a
+# package of its own. Where a sandbox cannot be made, that profile is switched on.
+allow_sandbox() {
+  ! bwrap --unshare-user --ro-bind / / true 2> /dev/null || return 0
+  local profile=bwrap-userns-restrict
+  need_packages apparmor-profiles || return 0
+  [ -f "/usr/share/apparmor/extra-profiles/$profile" ] || return 0
+  echo "switching on the AppArmor profile $profile, so that bubblewrap may make user namespaces" >&2
+  as_root ln -sf "/usr/share/apparmor/extra-profiles/$profile" /etc/apparmor.d/
+  as_root apparmor_parser -r "/etc/apparmor.d/$profile"
 }
 
 # What building strixlock needs besides Rust and a C compiler.

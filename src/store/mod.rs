@@ -83,7 +83,12 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => replace_file(&version, VERSION.as_bytes())?,
             Err(error) => return Err(error.into()),
         }
-        let lock = open_lock(&root.join("lock"))?;
+        // A store that somebody else made can be read: a shared lock needs no more than that.
+        let lock_path = root.join("lock");
+        let lock = match open_lock(&lock_path) {
+            Err(_) if lock_path.exists() => fs_err::File::open(&lock_path)?.into_parts().0,
+            other => other?,
+        };
         lock.lock_shared()?;
         let store = Self { root, lock };
         staging::sweep(&store.root.join("tmp"))?;
