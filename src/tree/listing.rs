@@ -186,7 +186,11 @@ impl fmt::Debug for Listing {
 }
 
 fn order(a: &Entry, b: &Entry) -> Ordering {
-    a.name().cmp(b.name())
+    if matches!(a.node, Node::Link { .. }) || matches!(b.node, Node::Link { .. }) {
+        a.name().cmp(b.name())
+    } else {
+        a.path.cmp(&b.path)
+    }
 }
 
 fn wrong(line: usize, what: &str) -> Error {
