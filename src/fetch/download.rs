@@ -353,7 +353,7 @@ impl<'a> Transfer<'a> {
         if self.state.as_ref() != Some(&state) {
             let text = serde_json::to_vec(&state)
                 .map_err(|error| Error::failure("cannot write the state of a download").because(&error))?;
-            crate::store::replace_file(&self.partial.state, &text)?;
+            self.partial.write_state(&text)?;
             self.state = Some(state);
         }
         if let Some(size) = size {

@@ -19,6 +19,15 @@ pub struct Partial {
 }
 
 impl Partial {
+    /// Writes what the server said. Whoever holds the download is alone with its files, so the unfinished one has a fixed
+    /// name and the next run writes over it.
+    pub fn write_state(&self, text: &[u8]) -> Result<()> {
+        let new = self.state.with_extension("json.new");
+        fs_err::write(&new, text)?;
+        fs_err::File::open(&new)?.sync_all()?;
+        Ok(fs_err::rename(&new, &self.state)?)
+    }
+
     /// Forgets the begun download.
     pub fn discard(&self) {
         let _ = fs_err::remove_file(&self.data);

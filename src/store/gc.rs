@@ -66,7 +66,7 @@ impl Store {
         let path = std::path::absolute(path)?;
         let text = path.to_string_lossy().into_owned();
         let place = self.root.join("locks").join(Sha256Digest::of(text.as_bytes()).hex());
-        if place.is_file() { Ok(()) } else { super::replace_file(&place, text.as_bytes()) }
+        if place.is_file() { Ok(()) } else { self.write(&place, text.as_bytes()) }
     }
 
     /// The registered locks that are still there. Those that are gone are forgotten.

@@ -107,6 +107,21 @@ impl Store {
         self.root.join("git").join(crate::digest::Sha256Digest::of(url.as_bytes()).hex())
     }
 
+    /// Writes a small file of the store, whole or not at all; unfinished it lies under `tmp/`, where it is swept.
+    fn write(&self, path: &Path, contents: &[u8]) -> Result<()> {
+        let staging = self.stage()?;
+        let new = staging.path().join("file");
+        fs_err::write(&new, contents)?;
+        self.place(&new, path)
+    }
+
+    /// Gives a finished file under `tmp/` its name.
+    fn place(&self, new: &Path, path: &Path) -> Result<()> {
+        fs_err::File::open(new)?.sync_all()?;
+        fs_err::rename(new, path)?;
+        sync_directory(path.parent().unwrap_or(&self.root))
+    }
+
     /// Makes sure that so many bytes can be written, before hours are spent on finding out.
     pub fn demand_space(&self, bytes: u64) -> Result<()> {
         let free = rustix::fs::statvfs(&self.root).map_err(std::io::Error::from)?;

@@ -50,8 +50,10 @@ impl Store {
     pub fn keep_failed_log(&self, id: DerivationId, log: &Path) -> Result<PathBuf> {
         let directory = self.output_directory(id);
         fs_err::create_dir_all(&directory)?;
-        let place = directory.join("failed.log");
-        fs_err::copy(log, &place)?;
+        let (staging, place) = (self.stage()?, directory.join("failed.log"));
+        let staged = staging.path().join("log");
+        fs_err::copy(log, &staged)?;
+        self.place(&staged, &place)?;
         Ok(place)
     }
 
@@ -60,15 +62,15 @@ impl Store {
         let directory = self.output_directory(id);
         fs_err::create_dir_all(&directory)?;
         if let Some(log) = log {
-            let staged = log.with_extension("publish");
+            let staging = self.stage()?;
+            let staged = staging.path().join("log");
             fs_err::copy(log, &staged)?;
-            fs_err::File::open(&staged)?.sync_all()?;
-            fs_err::rename(&staged, directory.join("log"))?;
+            self.place(&staged, &directory.join("log"))?;
         }
         let _ = fs_err::remove_file(directory.join("failed.log"));
         let text = serde_json::to_vec_pretty(record)
             .map_err(|error| Error::failure("cannot write a record").because(&error))?;
-        super::replace_file(&directory.join("output.json"), &text)?;
+        self.write(&directory.join("output.json"), &text)?;
         sync_directory(&self.root.join("outputs"))
     }
 }
