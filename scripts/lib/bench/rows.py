@@ -1,0 +1,260 @@
+"""The comparisons: what strixlock does, against the tools that people use for it today."""
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+from shlex import quote
+
+from . import tools
+from .measure import Failed, Subject, compare, row, run_once
+
+MANIFEST = """requires = ">=0.1"
+[inputs.rocm]
+type = "rocm"
+target = "gfx1151"
+channel = "nightly"
+version = "{version}"
+sources = ["{url}"]
+[outputs.rocm]
+type = "rocm"
+prefix = "/opt/rocm"
+"""
+
+
+def remove(path):
+    """Removes a tree that may be read-only, and lets the disk come to rest."""
+    if os.path.lexists(path):
+        # rm as root needs no write permission; others have to take it first.
+        if os.geteuid():
+            subprocess.run(["chmod", "-R", "u+w", path], check=False)
+        subprocess.run(["rm", "-rf", path], check=True)
+    subprocess.run(["sync", "-f", Path(path).parent], check=True)
+
+
+class Bench:
+    def __init__(self, program, work, url, nightlies, changed, runs, lock, only):
+        self.program, self.work, self.url, self.runs, self.lock, self.only = program, work, url, runs, lock, only
+        self.first, self.second = nightlies
+        self.changed = changed
+        self.warm = work / "warm"
+        self.rows = []
+
+    # What strixlock is called with.
+
+    def strixlock(self, store, nightly, *arguments):
+        project = self.work / "project" / nightly.version
+        return " ".join(map(quote, map(str, [
+            self.program, "--quiet", "--store", store, "--manifest", project / "strix.toml", "--lock", project / "strix.lock", *arguments])))
+
+    def has(self, *command):
+        """None, or why a row cannot be measured: this strixlock has no such command."""
+        answer = subprocess.run([self.program, *command, "--help"], capture_output=True)
+        return None if answer.returncode == 0 else f"this strixlock has no `{' '.join(command)}`"
+
+    def now(self, command):
+        subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, stdout=subprocess.DEVNULL)
+
+    def set_up(self):
+        """A lock for each nightly, and a store in which the first is there."""
+        remove(self.warm)
+        for nightly in (self.first, self.second):
+            project = self.work / "project" / nightly.version
+            shutil.rmtree(project, ignore_errors=True)
+            project.mkdir(parents=True)
+            (project / "strix.toml").write_text(MANIFEST.format(version=nightly.version, url=self.url))
+        self.take_in(self.warm, self.first)
+        self.now(self.strixlock(self.warm, self.first, "realize"))
+        [self.tree] = (self.warm / "trees").glob("*/tree")
+
+    def take_in(self, store, nightly):
+        """Brings a nightly into a store without a generation that would keep it hot."""
+        # What a lock names already, `update` does not fetch.
+        (self.work / "project" / nightly.version / "strix.lock").unlink(missing_ok=True)
+        self.now(self.strixlock(store, nightly, "update"))
+
+    # The rows.
+
+    def wanted(self, *names):
+        return not self.only or any(name.startswith(self.only) for name in names)
+
+    def against(self, ours, baselines, bars=None):
+        """Measures one subject against baselines by row name."""
+        baselines = {name: subject for name, subject in baselines.items() if self.wanted(name)}
+        if not baselines:
+            return
+        label = next(iter(baselines)).split("/")[0]
+        if ours.missing:
+            subjects = {}
+        else:
+            subjects = {f"{label}: strixlock": ours, **baselines}
+        compare(subjects, self.runs, self.lock)
+        self.rows += [row(name, ours, subject, (bars or {}).get(name)) for name, subject in baselines.items()]
+
+    def intake(self):
+        place, store = self.work / "place", self.work / "fresh"
+        url = quote(self.url + self.first.tarball.name)
+
+        def fresh():
+            remove(place)
+            place.mkdir()
+            remove(store)
+
+        sync = f"sync -f {quote(str(self.work))}"
+        nix = self.nix(place)
+        ours = Subject(f"{self.strixlock(store, self.first, 'realize', 'rocm')} && {sync}", fresh)
+        self.against(ours, {
+            "intake/curl-tar": Subject(f"curl -sSf {url} | tar xz -C {place} && {sync}", fresh, missing=tools.missing("curl")),
+            "intake/curl-bsdtar": Subject(f"curl -sSf {url} | bsdtar -xz -C {place} -f - && {sync}", fresh,
+                                          missing=tools.missing("bsdtar") or tools.missing("curl")),
+            "intake/nix-prefetch-url": Subject(f"nix-prefetch-url --unpack {url} && {sync}", fresh, nix,
+                                               missing=tools.missing("nix-prefetch-url")),
+        }, {"intake/curl-tar": 0.36, "intake/curl-bsdtar": 0.75, "intake/nix-prefetch-url": 0.28})
+        remove(place)
+        remove(store)
+
+    def nix(self, root):
+        """The environment of a Nix store below `root` that needs no daemon."""
+        return {"NIX_STORE_DIR": f"{root}/store", "NIX_STATE_DIR": f"{root}/state", "NIX_LOG_DIR": f"{root}/log",
+                "NIX_REMOTE": "", "XDG_CACHE_HOME": f"{root}/cache", "HOME": f"{root}/home",
+                "NIX_CONFIG": "build-users-group =\nsandbox = false\nextra-experimental-features = nix-command"}
+
+    def verify(self):
+        if not self.wanted("verify/nix-hash-path", "verify/nix-store-verify"):
+            return
+        place = self.work / "place"
+        env, missing = self.nix(place), tools.missing("nix-store")
+        ours = Subject(self.strixlock(self.warm, self.first, "verify", "rocm"), missing=self.has("verify"))
+        remove(place)
+        if not missing and not ours.missing:
+            place.mkdir()
+            subprocess.run(["nix-store", "--add", self.tree], env={**os.environ, **env}, check=True, capture_output=True)
+        self.against(ours, {
+            "verify/nix-hash-path": Subject(f"nix hash path {self.tree}", env=env, missing=missing),
+            "verify/nix-store-verify": Subject("nix-store --verify --check-contents", env=env, missing=missing),
+        }, {"verify/nix-hash-path": 0.45})
+        remove(place)
+
+    def checkout(self):
+        place = self.work / "place"
+        there = place / "rocm"
+        sync = f"sync -f {quote(str(self.work))}"
+
+        def fresh():
+            remove(place)
+            place.mkdir()
+
+        def ours(mode):
+            command = self.strixlock(self.warm, self.first, "realize", "rocm", "--to", place, "--link-mode", mode)
+            return Subject(f"{command} && {sync}", fresh)
+
+        self.against(ours("hardlink"), {"checkout/cp-al": Subject(f"cp -al {self.tree} {there} && {sync}", fresh)},
+                     {"checkout/cp-al": 1.2})
+        self.against(ours("auto"), {
+            "checkout/cp-a": Subject(f"cp -a {self.tree} {there} && {sync}", fresh),
+            "checkout/rsync": Subject(f"rsync -aHAX {self.tree}/ {there}/ && {sync}", fresh, missing=tools.missing("rsync")),
+        })
+        remove(place)
+
+    def warm_realize(self):
+        if not self.wanted("realize/warm"):
+            return
+        ours = Subject(self.strixlock(self.warm, self.first, "realize"))
+        compare({"realize: strixlock": ours}, self.runs, self.lock)
+        self.rows.append({"name": "realize/warm", "milliseconds": round(ours.median * 1000, 1), "bar_milliseconds": 100,
+                          "runs": [round(value, 4) for value in ours.seconds], "peak_mb": round(ours.peak, 1)})
+
+    def snapshots(self):
+        if not self.wanted("save/tar-zstd", "restore/tar-xz"):
+            return
+        place, store = self.work / "place", self.work / "fresh"
+        sync = f"sync -f {quote(str(self.work))}"
+
+        def fresh():
+            remove(place)
+            place.mkdir()
+            remove(store)
+
+        kept = self.work / "kept.tar.zst"
+        ours = Subject(f"{self.strixlock(self.warm, self.first, 'snapshot', 'save', 'rocm', place / 'out.tar.zst')} && {sync}",
+                       fresh, missing=self.has("snapshot", "save"))
+        self.against(ours, {"save/tar-zstd": Subject(
+            f"tar -C {self.tree} -cf - . | zstd -q -T0 -3 -o {place}/out.tar.zst && {sync}", fresh, missing=tools.missing("zstd"))},
+            {"save/tar-zstd": 1.05})
+        missing = ours.missing or self.has("snapshot", "restore")
+        if not missing:
+            kept.unlink(missing_ok=True)
+            self.now(self.strixlock(self.warm, self.first, "snapshot", "save", "rocm", kept))
+        ours = Subject(f"{self.strixlock(store, self.first, 'snapshot', 'restore', kept)} && {sync}", fresh, missing=missing)
+        self.against(ours, {"restore/tar-xz": Subject(f"tar xzf {self.first.tarball} -C {place} && {sync}", fresh)},
+                     {"restore/tar-xz": 0.33})
+        kept.unlink(missing_ok=True)
+        remove(place)
+        remove(store)
+
+    def economy(self):
+        """Two nightlies in one store: what the second adds, and what both take when they are cold."""
+        if not self.wanted("pack/desync", "space/desync", "space/second-hot"):
+            return
+        store = self.work / "pair"
+        remove(store)
+        self.take_in(store, self.first)
+        before = inodes(store)
+        self.take_in(store, self.second)
+        added = sum(size for inode, size in inodes(store).items() if inode not in before)
+        changed = sum((self.second.tree / name).stat().st_size for name in self.changed)
+        self.rows.append({"name": "space/second-hot", "ratio": round(added / changed, 4), "bar": 1.01,
+                          "bytes": added, "baseline_bytes": changed})
+        if self.wanted("pack/desync", "space/desync"):
+            self.against_desync(store)
+        remove(store)
+
+    def against_desync(self, store):
+        bars = {"pack/desync": 0.9, "space/desync": 1.05}
+        missing = self.has("store", "pack")
+        desync = "false"
+        if not missing:
+            desync, missing = tools.desync(self.work / "desync")
+        if missing:
+            self.rows += [{"name": name, "missing": missing, "bar": bar} for name, bar in bars.items()]
+            return
+        place, copy = self.work / "place", self.work / "packed"
+        sync = f"sync -f {quote(str(self.work))}"
+
+        def fresh():
+            remove(place)
+            (place / "chunks").mkdir(parents=True)
+            remove(copy)
+            subprocess.run(["cp", "-al", store, copy], check=True)
+            subprocess.run(["sync", "-f", copy], check=True)
+
+        one = f"{desync} tar -i -s {place}/chunks {place}/%s.caidx %s"
+        theirs = Subject(" && ".join([one % ("a", self.first.tree), one % ("b", self.second.tree), sync]), fresh)
+        ours = Subject(f"{self.strixlock(copy, self.first, 'store', 'pack', '--keep-hot', '0')} && {sync}", fresh)
+        compare({"pack: strixlock": ours, "pack: desync": theirs}, self.runs, self.lock)
+        self.rows.append(row("pack/desync", ours, theirs, bars["pack/desync"]))
+        try:
+            run_once(theirs, None)
+            baseline = sum(inodes(place).values())
+            run_once(ours, None)
+            size = sum(inodes(copy).values())
+            self.rows.append({"name": "space/desync", "ratio": round(size / baseline, 4), "bar": bars["space/desync"],
+                              "bytes": size, "baseline_bytes": baseline})
+        except Failed as failure:
+            self.rows.append({"name": "space/desync", "missing": str(failure), "bar": bars["space/desync"]})
+        remove(place)
+        remove(copy)
+
+
+def inodes(store):
+    """Sizes of the files in a directory by inode, kept downloads left out: those are told apart from trees."""
+    sizes = {}
+    for directory, below, files in os.walk(store):
+        if Path(directory) == Path(store) and "downloads" in below:
+            below.remove("downloads")
+        for name in files:
+            about = os.lstat(os.path.join(directory, name))
+            if stat.S_ISREG(about.st_mode):
+                sizes[about.st_ino] = about.st_size
+    return sizes
