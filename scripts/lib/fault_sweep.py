@@ -1,0 +1,228 @@
+"""The sweep of scripts/fault-sweep: which call, which fault, which time; run, judge, run again, judge again."""
+
+import argparse
+import collections
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import store_check
+
+CALLS = ["rename", "renameat", "renameat2", "openat", "openat2", "fsync", "syncfs", "link", "linkat", "write", "mkdir", "mkdirat",
+         "symlink", "symlinkat", "unlink", "unlinkat", "fchmod", "utimensat", "flock"]
+QUICK = ["rename", "renameat", "openat", "openat2", "fsync", "syncfs", "linkat", "write", "mkdir", "mkdirat", "symlinkat"]
+# A disk that is full stays full; a bad block is bad once.
+FAULTS = {"KILL": "signal=SIGKILL:when={n}", "ENOSPC": "error=ENOSPC:when={n}+", "EIO": "error=EIO:when={n}"}
+# What may not fail without the command failing.
+MUST_TELL = {"fsync", "syncfs", "linkat", "rename", "renameat", "renameat2"}
+
+MANIFEST = """requires = ">=0.1"
+[inputs.rocm]
+type = "rocm"
+target = "gfx1151"
+channel = "nightly"
+version = "{version}"
+sources = ["{url}"]
+[outputs.rocm]
+type = "rocm"
+prefix = "/opt/rocm"
+"""
+
+
+class Violation(Exception):
+    """Something that must never be."""
+
+
+class Case:
+    """One command under fault. `base` is the state before it: a directory with store/ and project/."""
+
+    def __init__(self, name, base, command, again=None):
+        self.name, self.base, self.command = name, base, command
+        # What brings the machine into the new state after a faulted run; the same command unless that is not idempotent.
+        self.again = again or command
+
+
+class Sweep:
+    def __init__(self, program, directory, keep_going):
+        self.program, self.directory, self.keep_going = program, directory, keep_going
+        self.place = directory / "place"
+        self.runs, self.hits = collections.Counter(), collections.Counter()
+        self.bad = []
+
+    def strixlock(self, *arguments):
+        project = self.place / "project"
+        return [str(self.program), "--quiet", "--store", str(self.place / "store"), "--manifest", str(project / "strix.toml"),
+                "--lock", str(project / "strix.lock"), *arguments]
+
+    def plain(self, *arguments):
+        done = subprocess.run(self.strixlock(*arguments), capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            raise Violation(f"the plain run `{' '.join(arguments)}` failed with {done.returncode}: {done.stderr.strip()}")
+
+    def reset(self, base):
+        shutil.rmtree(self.place, ignore_errors=True)
+        subprocess.run(["cp", "-a", base, self.place], check=True)
+
+    def state(self):
+        """Everything that a person sees of this place."""
+        store, lock = self.place / "store", self.place / "project" / "strix.lock"
+        current = store / "current"
+        return {
+            "lock": lock.read_bytes() if lock.exists() else None,
+            "current": os.readlink(current) if current.is_symlink() else None,
+            "trees": sorted(path.name for path in (store / "trees").glob("*")),
+            "generations": sorted(path.name for path in (store / "generations").glob("[0-9]*")),
+        }
+
+    def check(self, when):
+        wrong = store_check.violations(self.place / "store")
+        project = self.place / "project"
+        wrong += [f"{path}: is left over" for path in project.iterdir() if path.name not in ("strix.toml", "strix.lock")]
+        if wrong:
+            raise Violation(f"{when}: " + "; ".join(wrong[:3]))
+
+    def sweep(self, case, calls, faults, most):
+        self.reset(case.base)
+        old = self.state()
+        self.plain(*case.again)
+        new = self.state()
+        self.check("without a fault")
+        for call in calls:
+            for fault in faults:
+                # strace cannot tell writes to files from those that wake threads of the same process, which never fail
+                # on a real machine. That a full disk ends a run well is tested on a real one, in tests/fetch.
+                if call == "write" and fault != "KILL":
+                    continue
+                n = 1
+                while n <= most and self.faulted(case, call, fault, n, old, new):
+                    n *= 2
+
+    def faulted(self, case, call, fault, n, old, new):
+        """One run; whether the fault was met."""
+        self.reset(case.base)
+        log = self.directory / "strace.log"
+        inject = f"inject={call}:{FAULTS[fault].format(n=n)}"
+        command = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={call}", "-e", inject, *self.strixlock(*case.command)]
+        key = (case.name, call, fault)
+        try:
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            except subprocess.TimeoutExpired:
+                raise Violation("the faulted run hangs") from None
+            hit = done.returncode < 0 if fault == "KILL" else "(INJECTED)" in log.read_text(errors="replace")
+            self.runs[key] += 1
+            self.hits[key] += hit
+            if "panicked" in done.stderr:
+                raise Violation(f"the faulted run panicked: {done.stderr.strip()}")
+            if hit and fault != "KILL" and call in MUST_TELL and done.returncode == 0 and self.state() != new:
+                raise Violation(f"{call} failed, the command says that all is well, and it is not")
+            if hit and fault != "KILL" and call in ("fsync", "syncfs") and done.returncode == 0:
+                raise Violation(f"the command does not tell that {call} failed")
+            self.check("after the faulted run")
+            between = self.state()
+            if between["lock"] not in (old["lock"], new["lock"]):
+                raise Violation("the lock is neither the old nor the new one")
+            if between["current"] not in (old["current"], new["current"]):
+                raise Violation("the current generation is neither the old nor the new one")
+            self.plain(*case.again)
+            self.check("after the next run")
+            if self.state() != new:
+                raise Violation("the next run does not reach the new state")
+            rest = store_check.leftovers(self.place / "store")
+            if rest:
+                raise Violation("after the next run: " + "; ".join(rest[:3]))
+        except Violation as violation:
+            self.bad.append((key, n, str(violation)))
+            print(f"VIOLATION {case.name}, {call}, {fault}, N = {n}: {violation}\n  repeat: cp -a {case.base} {self.place} && "
+                  f"{shlex.join(['strace', '-f', '-qq', '-o', '/dev/null', '-e', inject, *self.strixlock(*case.command)])}", flush=True)
+            if not self.keep_going:
+                raise SystemExit(1) from None
+            hit = True
+        return hit
+
+    def counts(self):
+        calls = sorted({(name, call) for name, call, _ in self.runs})
+        print(f"{'case':10} {'call':10} " + " ".join(f"{fault:>12}" for fault in FAULTS) + "   (faults met / runs)")
+        for name, call in calls:
+            cells = (f"{self.hits[name, call, fault]}/{self.runs[name, call, fault]}" for fault in FAULTS)
+            print(f"{name:10} {call:10} " + " ".join(f"{cell:>12}" for cell in cells))
+        print(f"{sum(self.runs.values())} runs, {sum(self.hits.values())} faults met, {len(self.bad)} violations")
+
+
+def bases(sweep, url):
+    """The states from which the cases begin."""
+    cases = []
+
+    def manifest(version):
+        (sweep.place / "project" / "strix.toml").write_text(MANIFEST.format(version=version, url=url))
+
+    def keep(name):
+        base = sweep.directory / "base" / name
+        base.parent.mkdir(exist_ok=True)
+        subprocess.run(["cp", "-a", sweep.place, base], check=True)
+        return base
+
+    (sweep.place / "project").mkdir(parents=True)
+    manifest("10.1.0a20260901")
+    cases.append(Case("update", keep("empty"), ["update"]))
+    sweep.plain("update")
+    lock = keep("taken-in")
+    subprocess.run(["rm", "-rf", sweep.place / "store"], check=True)
+    cases.append(Case("realize", keep("locked"), ["realize"]))
+    sweep.reset(lock)
+    sweep.plain("realize")
+    manifest("10.1.0a20260902")
+    cases.append(Case("bump", keep("bump"), ["update"]))
+    sweep.plain("update")
+    cases.append(Case("switch", keep("newer"), ["realize"]))
+    sweep.plain("realize")
+    cases.append(Case("rollback", keep("two"), ["switch", "1"]))
+    return cases
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/fault-sweep", description="Fault injection over intake and generation switch.")
+    parser.add_argument("--quick", action="store_true", help="fewer calls and times: about a minute")
+    parser.add_argument("--keep-going", action="store_true", help="go on after a violation")
+    parser.add_argument("--call", action="append", help="only this system call (repeatable)")
+    parser.add_argument("--case", action="append", help="only this case: update, realize, bump, switch, rollback (repeatable)")
+    parser.add_argument("--dir", type=Path, help="where to work, and to leave the states for repeating (default: a temporary directory)")
+    parser.add_argument("--program", type=Path, required=True, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    os.environ["XDG_CONFIG_HOME"] = "/nonexistent"
+    for name in ("STRIXLOCK_STORE", "STRIXLOCK_MANIFEST", "STRIXLOCK_LOCK", "STRIXLOCK_CONFIG"):
+        os.environ.pop(name, None)
+    directory = Path(args.dir or tempfile.mkdtemp(prefix="strixlock-faults-")).absolute()
+    directory.mkdir(parents=True, exist_ok=True)
+    program = args.program.resolve()
+    upstream = subprocess.Popen([program, "demo", "--serve", "--dir", directory / "upstream"], stdout=subprocess.PIPE, text=True)
+    sweep, begun = Sweep(program, directory, args.keep_going), time.monotonic()
+    try:
+        # The indexes of three generations, the last of them today's.
+        url = [upstream.stdout.readline().split()[-1] for _ in range(3)][-1]
+        for case in bases(sweep, url):
+            if args.case and case.name not in args.case:
+                continue
+            calls, faults, most = args.call or CALLS, list(FAULTS), 1 << 20
+            if args.quick:
+                calls, most = args.call or QUICK, 16
+                if case.name in ("realize", "bump"):
+                    continue
+            print(f"{case.name}: strixlock {' '.join(case.command)}", file=sys.stderr, flush=True)
+            sweep.sweep(case, calls, faults, most)
+    finally:
+        upstream.kill()
+        upstream.wait()
+        sweep.counts()
+        print(f"{time.monotonic() - begun:.0f} seconds" + (f"; states in {directory}" if sweep.bad or args.dir else ""))
+        if not sweep.bad and not args.dir:
+            subprocess.run(["rm", "-rf", directory], check=False)
+    return 1 if sweep.bad else 0
+
+
+sys.exit(main())

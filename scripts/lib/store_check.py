@@ -1,0 +1,84 @@
+"""Judges a store from outside: everything that has a name must be what the name says. Knows only the documented formats."""
+
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+
+# What may stand in a store outside tmp/, besides what is checked by content.
+KNOWN = re.compile(r"version|lock|generations/\.held|locks/[0-9a-f]{64}|outputs/[0-9a-f]{64}/(output\.json|log|failed\.log)|git/.*")
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
+
+
+def listing(tree):
+    """The listing of a directory in the format strix-tree-1, as the README tells it."""
+    lines = []
+    for directory, below, files in os.walk(os.fsencode(tree)):
+        for name in below + files:
+            path = os.path.join(directory, name)
+            about = os.lstat(path)
+            shown = os.path.relpath(path, os.fsencode(tree))
+            if stat.S_ISLNK(about.st_mode):
+                target = os.readlink(path)
+                head, shown = b"l %d -" % len(target), shown + b" -> " + target
+            elif stat.S_ISDIR(about.st_mode):
+                head = b"d - -"
+            else:
+                kind = b"x" if about.st_mode & 0o100 else b"f"
+                head = b"%s %d %s" % (kind, about.st_size, sha256(path).encode())
+            lines.append((shown, head))
+    escaped = (head + b" " + shown.replace(b"\\", b"\\\\").replace(b"\n", b"\\n") for shown, head in sorted(lines))
+    return b"strix-tree-1\n" + b"".join(line + b"\n" for line in escaped)
+
+
+def violations(store):
+    """What is wrong with a store, whatever happened to it."""
+    store = Path(store)
+    if not store.exists():
+        return []
+    wrong, trees = [], store / "trees"
+    for tree in trees.glob("*"):
+        if not (tree / "listing").is_file() or hashlib.sha256((tree / "listing").read_bytes()).hexdigest() != tree.name:
+            wrong.append(f"{tree}: its listing is not the one of its name")
+        elif listing(tree / "tree") != (tree / "listing").read_bytes():
+            wrong.append(f"{tree}: its tree is not its listing")
+    for directory, below, files in os.walk(store):
+        if Path(directory) == store:
+            below[:] = [name for name in below if name not in ("tmp", "trees")]
+        for name in files:
+            path = Path(directory, name)
+            relative = str(path.relative_to(store))
+            if relative.startswith("downloads/sha256/"):
+                if sha256(path) != name:
+                    wrong.append(f"{path}: its digest is another one")
+            elif relative.startswith("blobs/"):
+                if sha256(path) != (path.parent.name + name).removesuffix("x"):
+                    wrong.append(f"{path}: its digest is another one")
+                elif bool(path.stat().st_mode & 0o111) != name.endswith("x") or path.stat().st_mode & 0o222:
+                    wrong.append(f"{path}: its mode is {path.stat().st_mode & 0o777:o}")
+            elif re.fullmatch(r"generations/\d+/(generation\.json|strix\.lock)", relative):
+                pass
+            elif path.is_symlink():
+                if not path.exists():
+                    wrong.append(f"{path}: leads nowhere")
+            elif not KNOWN.fullmatch(relative):
+                wrong.append(f"{path}: is left over")
+    for generation in (store / "generations").glob("[0-9]*"):
+        for name in ("generation.json", "strix.lock"):
+            if not (generation / name).is_file():
+                wrong.append(f"{generation}: has no {name}")
+    current = store / "current"
+    if current.is_symlink() and not current.exists():
+        wrong.append(f"{current}: leads nowhere")
+    return wrong
+
+
+def leftovers(store):
+    """What must be gone after a run that succeeded: all of tmp/ but the empty locks in partial/."""
+    tmp = Path(store) / "tmp"
+    return [f"{path}: is left over" for path in tmp.rglob("*") if path.name != "partial" and path.suffix != ".held"]
