@@ -70,19 +70,6 @@ impl Store {
                     .hint("choose a directory that you may write to, with --store or STRIXLOCK_STORE")
             })?;
         }
-        let version = root.join("version");
-        match fs_err::read_to_string(&version) {
-            Ok(text) if text == VERSION => {}
-            Ok(text) => {
-                return Err(Error::new(Kind::Invalid, "the store has a format that this strixlock does not know")
-                    .fact("store", root.display())
-                    .fact("expected", VERSION.trim())
-                    .fact("found", text.trim().chars().take(80).collect::<String>())
-                    .hint("use the strixlock that made it, or another --store"));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => replace_file(&version, VERSION.as_bytes())?,
-            Err(error) => return Err(error.into()),
-        }
         // A store that somebody else made can be read: a shared lock needs no more than that.
         let lock_path = root.join("lock");
         let lock = match open_lock(&lock_path) {
@@ -91,8 +78,24 @@ impl Store {
         };
         lock.lock_shared()?;
         let store = Self { root, lock };
+        store.demand_version()?;
         staging::sweep(&store.root.join("tmp"))?;
         Ok(store)
+    }
+
+    /// Refuses a store of another format; a new store gets this one's.
+    fn demand_version(&self) -> Result<()> {
+        let version = self.root.join("version");
+        match fs_err::read_to_string(&version) {
+            Ok(text) if text == VERSION => Ok(()),
+            Ok(text) => Err(Error::new(Kind::Invalid, "the store has a format that this strixlock does not know")
+                .fact("store", self.root.display())
+                .fact("expected", VERSION.trim())
+                .fact("found", text.trim().chars().take(80).collect::<String>())
+                .hint("use the strixlock that made it, or another --store")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.write(&version, VERSION.as_bytes()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The store's directory, absolute.
