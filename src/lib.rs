@@ -14,6 +14,7 @@
 //! * [`update`]: from manifest to lock
 //! * [`sandbox`], [`trim`]: where builds run; which files a build needs at run time
 //! * [`realize`]: from lock to trees
+//! * [`export`]: ways out of the store: snapshots
 //! * [`report`]: the page REPRODUCIBLE.md
 //! * [`demo`]: an upstream of our own, for the demo and the tests
 //! * [`cli`]: the commands
@@ -23,6 +24,7 @@ pub mod demo;
 pub mod digest;
 pub mod elf;
 pub mod error;
+pub mod export;
 pub mod fetch;
 pub mod gfx;
 pub mod intake;

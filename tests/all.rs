@@ -12,6 +12,7 @@ mod hash;
 mod lock;
 mod manifest;
 mod realize;
+mod snapshot;
 mod store;
 mod update;
 mod verify;

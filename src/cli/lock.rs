@@ -2,7 +2,7 @@
 
 use super::{GlobalArgs, Ui};
 use crate::digest::Sha256Digest;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::lock::Lock;
 
 /// Look at the lock
@@ -20,17 +20,7 @@ pub fn lock(ui: &Ui, global: &GlobalArgs, command: &LockCommand) -> Result<u8> {
     let lock = Lock::read(&global.lock_path())?;
     let digest = match output {
         None => Sha256Digest::of(lock.to_text()?.as_bytes()),
-        Some(name) => {
-            lock.outputs
-                .get(name)
-                .ok_or_else(|| {
-                    let there: Vec<&str> = lock.outputs.keys().map(String::as_str).collect();
-                    Error::new(Kind::Usage, format!("the lock has no output `{name}`"))
-                        .hint(format!("it has {}", there.join(", ")))
-                })?
-                .derivation
-                .0
-        }
+        Some(name) => lock.output(name)?.derivation.0,
     };
     if ui.is_json() {
         ui.json(serde_json::json!({ "digest": digest }));

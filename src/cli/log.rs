@@ -17,8 +17,7 @@ pub fn log(ui: &Ui, global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
     let lock = Lock::read(&global.lock_path())?;
     let store = global.open_store()?;
     let name = &args.output;
-    let output =
-        lock.outputs.get(name).ok_or_else(|| Error::new(Kind::Usage, format!("the lock has no output `{name}`")))?;
+    let output = lock.output(name)?;
     let path = store.output_log(output.derivation).ok_or_else(|| {
         Error::new(Kind::NotFound, format!("there is no log of output `{name}`"))
             .hint("only outputs that were built here have one")

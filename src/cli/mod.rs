@@ -14,6 +14,7 @@ mod outdated;
 mod progress;
 mod realize;
 mod settings;
+mod snapshot;
 mod status;
 mod ui;
 mod update;
@@ -77,6 +78,8 @@ enum Command {
     Diff(diff::DiffArgs),
     Store(usage::StoreArgs),
     Gc(gc::GcArgs),
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
     Demo(demo::DemoArgs),
 }
 
@@ -114,6 +117,7 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Diff(args) => diff::diff(ui, global, &args),
         Command::Store(args) => usage::store(ui, global, &args),
         Command::Gc(args) => gc::gc(ui, global, &args),
+        Command::Snapshot(command) => snapshot::snapshot(ui, global, &command),
         Command::Demo(args) => demo::demo(ui, &args),
     }
 }

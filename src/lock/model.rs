@@ -8,7 +8,7 @@ use url::Url;
 
 use super::canonical;
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::manifest::InputRequest;
 use crate::recipe::Recipe;
 use crate::recipe::rocm::TheRock;
@@ -136,6 +136,17 @@ pub struct LockedOutput {
     pub derivation: DerivationId,
     /// Its tree, once sealed; for `rocm` always, since the input's tree is the output.
     pub tree: Option<TreeDigest>,
+}
+
+impl Lock {
+    /// The output `name`, or an error that says which there are.
+    pub fn output(&self, name: &str) -> Result<&LockedOutput> {
+        self.outputs.get(name).ok_or_else(|| {
+            let there: Vec<&str> = self.outputs.keys().map(String::as_str).collect();
+            Error::new(Kind::Usage, format!("the lock has no output `{name}`"))
+                .hint(format!("it has {}", there.join(", ")))
+        })
+    }
 }
 
 impl<Request: Serialize + Clone, Pin: Serialize + Clone> Block<Request, Pin> {

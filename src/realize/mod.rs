@@ -11,4 +11,4 @@ pub mod prefix;
 
 pub use compare::{Difference, compare};
 pub use execute::{Realized, Realizer, Settings, switch};
-pub use plan::{Action, Plan, Step};
+pub use plan::{Action, Plan, Step, version};

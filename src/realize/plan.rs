@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::digest::{DerivationId, TreeDigest};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::lock::{Lock, LockedInput};
 use crate::recipe::Recipe;
 use crate::store::Store;
@@ -53,11 +53,7 @@ impl Plan {
     /// Plans the outputs named, or all where none is. Looks at the lock and the store only.
     pub fn new(lock: &Lock, store: &Store, names: &[String]) -> Result<Self> {
         for name in names {
-            if !lock.outputs.contains_key(name) {
-                let there: Vec<&str> = lock.outputs.keys().map(String::as_str).collect();
-                return Err(Error::new(Kind::Usage, format!("the lock has no output `{name}`"))
-                    .hint(format!("it has {}", there.join(", "))));
-            }
+            lock.output(name)?;
         }
         let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
         let wanted: Vec<&String> =
@@ -138,7 +134,8 @@ impl Planner<'_> {
 }
 
 /// What a person calls an output: the versions of what it is made from.
-pub(super) fn version(lock: &Lock, name: &str) -> String {
+#[must_use]
+pub fn version(lock: &Lock, name: &str) -> String {
     let Some(output) = lock.outputs.get(name) else { return String::new() };
     let inputs = output.recipe.inputs().into_iter().filter_map(|(_, name)| lock.inputs.get(name));
     let inputs = inputs.map(LockedInput::version);

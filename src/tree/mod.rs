@@ -12,4 +12,5 @@ mod workers;
 mod writer;
 
 pub use listing::{Entry, Listing, Node, is_path, show};
+pub use unpack::Receiver;
 pub use writer::{Limits, TreeWriter};

@@ -24,27 +24,46 @@ pub struct Unpacked {
     pub absolute_links: Vec<String>,
 }
 
-/// Unpacks a tar stream, compressed with gzip or zstd or not at all (told by its first bytes), into the empty
-/// `directory`. Reads the stream to its very end, so that every checksum of the compression is checked.
+/// Takes the entries of an archive, one after the other.
+pub trait Receiver {
+    /// A directory. It may be named again.
+    fn directory(&mut self, path: &[u8]) -> Result<()>;
+    /// A file with all that `contents` gives.
+    fn file(&mut self, path: &[u8], executable: bool, contents: &mut dyn Read) -> Result<()>;
+    /// A symbolic link.
+    fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()>;
+    /// A second name for an earlier entry.
+    fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()>;
+}
+
+/// Unpacks a tar stream into the empty `directory`; see [`unpack_into`].
 pub fn unpack(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked> {
+    let mut writer = TreeWriter::new(directory, limits)?;
+    let absolute_links = unpack_into(stream, &mut writer)?;
+    Ok(Unpacked { listing: writer.finish()?, absolute_links })
+}
+
+/// Gives the entries of a tar stream, compressed with gzip or zstd or not at all (told by its first bytes), to a receiver.
+/// Reads the stream to its very end, so that every checksum of the compression is checked. Returns the absolute link
+/// targets.
+pub fn unpack_into(stream: impl Read, receiver: &mut dyn Receiver) -> Result<Vec<String>> {
     let mut stream = BufReader::with_capacity(64 * 1024, stream);
     let magic = stream.fill_buf()?;
     if magic.starts_with(&[0x1f, 0x8b]) {
-        untar(MultiGzDecoder::new(stream), directory, limits)
+        untar(MultiGzDecoder::new(stream), receiver)
     } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         let mut decoder = zstd::Decoder::with_buffer(stream)?;
         // 2^27 is what `zstd --long` uses; a larger window is only a way to make us allocate.
         decoder.window_log_max(27)?;
-        untar(decoder, directory, limits)
+        untar(decoder, receiver)
     } else if magic.is_empty() {
         Err(Error::new(Kind::Invalid, "the archive is empty"))
     } else {
-        untar(stream, directory, limits)
+        untar(stream, receiver)
     }
 }
 
-fn untar(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked> {
-    let mut writer = TreeWriter::new(directory, limits)?;
+fn untar(stream: impl Read, receiver: &mut dyn Receiver) -> Result<Vec<String>> {
     let left = Rc::new(Cell::new(MOST_HEADER));
     let mut archive = tar::Archive::new(Guarded { inner: stream, left: Rc::clone(&left) });
     let mut absolute_links = Vec::new();
@@ -72,25 +91,25 @@ fn untar(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked
             return Err(refused(&name, "it is setuid or setgid"));
         }
         match kind {
-            EntryType::Directory => writer.directory(&path)?,
+            EntryType::Directory => receiver.directory(&path)?,
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                writer.file(&path, mode & 0o100 != 0, &mut entry).map_err(|error| in_file(&name, error))?;
+                receiver.file(&path, mode & 0o100 != 0, &mut entry).map_err(|error| in_file(&name, error))?;
             }
             EntryType::Symlink => {
                 let target = link_name(&entry, &name)?;
                 check_link(&path, &target, &mut absolute_links)?;
-                writer.link(&path, &target)?;
+                receiver.link(&path, &target)?;
             }
             EntryType::Link => {
                 let target = link_name(&entry, &name)?;
-                writer.hard_link(&path, &clean(&target))?;
+                receiver.hard_link(&path, &clean(&target))?;
             }
             other => return Err(refused(&name, kind_name(other))),
         }
     }
     left.set(u64::MAX);
     at_end(archive.into_inner())?;
-    Ok(Unpacked { listing: writer.finish()?, absolute_links })
+    Ok(absolute_links)
 }
 
 fn is_pax_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<bool> {
@@ -122,7 +141,10 @@ impl<R: Read> Read for Guarded<R> {
             return Err(error.into());
         }
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        let count = self.inner.read(&mut buffer[..most])?;
+        let count = self.inner.read(&mut buffer[..most]).map_err(|error| {
+            // Errors of the system are what they are; all others come from a decompressor that does not like its input.
+            if error.raw_os_error().is_some() { error } else { broken(error).into() }
+        })?;
         self.left.set(left - count as u64);
         Ok(count)
     }

@@ -15,6 +15,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::beneath::Root;
 use super::listing::{Entry, Listing, Node, show};
+use super::unpack::Receiver;
 use super::workers::Workers;
 use crate::error::{Error, Kind, Result};
 
@@ -75,68 +76,6 @@ impl TreeWriter {
             files: 0,
             workers,
         })
-    }
-
-    /// Adds a directory. A directory may be named again.
-    pub fn directory(&mut self, path: &[u8]) -> Result<()> {
-        if matches!(self.nodes.get(path), Some(Pending::Directory)) {
-            return Ok(());
-        }
-        self.admit(path)?;
-        self.root.create_directory(path).map_err(|error| cannot_write(path, &error))?;
-        self.nodes.insert(path.to_vec(), Pending::Directory);
-        Ok(())
-    }
-
-    /// Adds a symbolic link. Its target is only text here.
-    pub fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
-        self.admit(path)?;
-        if target.is_empty() || target.len() > MAX_PATH || target.contains(&0) {
-            return Err(refused(path, "its link target is empty, too long, or holds a NUL byte"));
-        }
-        self.root.create_link(path, target).map_err(|error| cannot_write(path, &error))?;
-        self.nodes.insert(path.to_vec(), Pending::Link(target.to_vec()));
-        Ok(())
-    }
-
-    /// Adds a second name for an earlier entry; in the tree it is an entry of its own with the same contents.
-    pub fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()> {
-        let pending = match self.nodes.get(earlier) {
-            Some(Pending::File { id, executable, size }) => {
-                Pending::File { id: *id, executable: *executable, size: *size }
-            }
-            Some(Pending::Link(target)) => {
-                let target = target.clone();
-                return self.link(path, &target);
-            }
-            Some(Pending::Directory) => return Err(refused(path, "it is a hard link to a directory")),
-            None => {
-                return Err(refused(path, "it is a hard link to a name that is not an earlier entry")
-                    .fact("target", show(earlier)));
-            }
-        };
-        self.admit(path)?;
-        if let Pending::File { size, .. } = pending {
-            self.count(path, size)?;
-        }
-        // The earlier file may still be in a worker's hands: linked at the end.
-        self.hard_links.push((path.to_vec(), earlier.to_vec()));
-        self.nodes.insert(path.to_vec(), pending);
-        Ok(())
-    }
-
-    /// Adds a file with all that `contents` gives.
-    pub fn file(&mut self, path: &[u8], executable: bool, contents: &mut dyn Read) -> Result<()> {
-        self.admit(path)?;
-        let id = self.files;
-        self.files += 1;
-        let limit = self.limits.bytes - self.bytes;
-        let mode = if executable { 0o555 } else { 0o444 };
-        // One byte more than allowed is enough to know.
-        let size = self.workers.file(id, path, mode, &mut contents.take(limit.saturating_add(1)))?;
-        self.count(path, size)?;
-        self.nodes.insert(path.to_vec(), Pending::File { id, executable, size });
-        Ok(())
     }
 
     /// Waits for the workers, makes the hard links, and gives the listing. Directories stay writable: whoever
@@ -218,6 +157,68 @@ impl TreeWriter {
             return Err(refused(path, "the archive unpacks to more than it may")
                 .fact("limit", format!("{} bytes", self.limits.bytes)));
         }
+        Ok(())
+    }
+}
+
+impl Receiver for TreeWriter {
+    fn directory(&mut self, path: &[u8]) -> Result<()> {
+        if matches!(self.nodes.get(path), Some(Pending::Directory)) {
+            return Ok(());
+        }
+        self.admit(path)?;
+        self.root.create_directory(path).map_err(|error| cannot_write(path, &error))?;
+        self.nodes.insert(path.to_vec(), Pending::Directory);
+        Ok(())
+    }
+
+    // The target is only text here.
+    fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
+        self.admit(path)?;
+        if target.is_empty() || target.len() > MAX_PATH || target.contains(&0) {
+            return Err(refused(path, "its link target is empty, too long, or holds a NUL byte"));
+        }
+        self.root.create_link(path, target).map_err(|error| cannot_write(path, &error))?;
+        self.nodes.insert(path.to_vec(), Pending::Link(target.to_vec()));
+        Ok(())
+    }
+
+    // In the tree it is an entry of its own with the same contents.
+    fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()> {
+        let pending = match self.nodes.get(earlier) {
+            Some(Pending::File { id, executable, size }) => {
+                Pending::File { id: *id, executable: *executable, size: *size }
+            }
+            Some(Pending::Link(target)) => {
+                let target = target.clone();
+                return self.link(path, &target);
+            }
+            Some(Pending::Directory) => return Err(refused(path, "it is a hard link to a directory")),
+            None => {
+                return Err(refused(path, "it is a hard link to a name that is not an earlier entry")
+                    .fact("target", show(earlier)));
+            }
+        };
+        self.admit(path)?;
+        if let Pending::File { size, .. } = pending {
+            self.count(path, size)?;
+        }
+        // The earlier file may still be in a worker's hands: linked at the end.
+        self.hard_links.push((path.to_vec(), earlier.to_vec()));
+        self.nodes.insert(path.to_vec(), pending);
+        Ok(())
+    }
+
+    fn file(&mut self, path: &[u8], executable: bool, contents: &mut dyn Read) -> Result<()> {
+        self.admit(path)?;
+        let id = self.files;
+        self.files += 1;
+        let limit = self.limits.bytes - self.bytes;
+        let mode = if executable { 0o555 } else { 0o444 };
+        // One byte more than allowed is enough to know.
+        let size = self.workers.file(id, path, mode, &mut contents.take(limit.saturating_add(1)))?;
+        self.count(path, size)?;
+        self.nodes.insert(path.to_vec(), Pending::File { id, executable, size });
         Ok(())
     }
 }

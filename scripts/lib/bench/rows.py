@@ -17,6 +17,7 @@ target = "gfx1151"
 channel = "nightly"
 version = "{version}"
 sources = ["{url}"]
+colliding-names = true
 [outputs.rocm]
 type = "rocm"
 prefix = "/opt/rocm"

@@ -8,7 +8,7 @@ use url::Url;
 use super::{Repository, Submodule};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::rules;
-use crate::tree::{TreeWriter, show};
+use crate::tree::{Receiver as _, TreeWriter, show};
 
 /// How deep submodules may nest.
 const MAX_NESTING: usize = 8;

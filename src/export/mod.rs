@@ -1,0 +1,3 @@
+//! Ways out of the store: forms in which realized outputs travel.
+
+pub mod snapshot;

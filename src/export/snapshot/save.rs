@@ -1,0 +1,157 @@
+//! Writes a snapshot.
+
+use std::ffi::OsStr;
+use std::fs::{File, Permissions};
+use std::io::{BufWriter, Read, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use tar::{EntryType, Header};
+
+use super::{FORMAT, INDEX, Index, LISTING, SnapshotOutput};
+use crate::digest::{HashingReader, HashingWriter, Sha256Digest};
+use crate::error::{About, Error, Kind, Result};
+use crate::progress::{Progress, Unit};
+use crate::store::StoredTree;
+use crate::tree::beneath::{MTIME, Root};
+use crate::tree::{Entry, Listing, Node};
+
+/// An output that goes into a snapshot.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// What the snapshot says of it.
+    pub output: SnapshotOutput,
+    /// Its tree.
+    pub tree: StoredTree,
+}
+
+/// How zstd compresses. Level and window show in the bytes, threads do not.
+#[derive(Debug, Clone, Copy)]
+pub struct Compression {
+    /// zstd's level, 1 to 22.
+    pub level: i32,
+    /// Long-distance matching in a window of 128 MiB, what `zstd --long` uses.
+    pub long: bool,
+    /// Threads that compress.
+    pub threads: u32,
+}
+
+/// A snapshot that was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Saved {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its digest.
+    pub digest: Sha256Digest,
+}
+
+/// Writes a snapshot of `parts` to `file`, whole or not at all. Files are hashed as they are read: what is damaged in the
+/// store does not get out.
+pub fn save(mut parts: Vec<Part>, file: &Path, compression: Compression, progress: &dyn Progress) -> Result<Saved> {
+    parts.sort_by(|a, b| a.output.name.cmp(&b.output.name));
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs_err::create_dir_all(parent)?;
+    let cannot = |error: &std::io::Error| Error::failure(format!("cannot write {}", file.display())).because(error);
+    let mut new = tempfile::Builder::new()
+        .prefix(".strixlock-snapshot-")
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(parent)
+        .map_err(|error| cannot(&error))?;
+    let (digest, size, _) = write(&parts, new.as_file_mut(), compression, progress)?.finish();
+    new.as_file().sync_all().map_err(|error| cannot(&error))?;
+    new.persist(file).map_err(|error| cannot(&error.error))?;
+    fs_err::File::open(parent)?.sync_all()?;
+    Ok(Saved { size, digest })
+}
+
+fn write<'f>(
+    parts: &[Part],
+    file: &'f mut File,
+    compression: Compression,
+    progress: &dyn Progress,
+) -> Result<HashingWriter<&'f mut File>> {
+    let mut encoder = zstd::Encoder::new(HashingWriter::new(file), compression.level)?;
+    encoder.include_checksum(true)?;
+    encoder.multithread(compression.threads.max(1))?;
+    if compression.long {
+        encoder.long_distance_matching(true)?;
+        encoder.window_log(27)?;
+    }
+    let mut archive = tar::Builder::new(BufWriter::with_capacity(128 * 1024, encoder));
+    let index = Index { format: FORMAT.to_owned(), outputs: parts.iter().map(|part| part.output.clone()).collect() };
+    let text = serde_json::to_vec_pretty(&index)
+        .map_err(|error| Error::failure("cannot write the index of a snapshot").because(&error))?;
+    append(&mut archive, INDEX, &text)?;
+    let mut sources = Vec::new();
+    for part in parts {
+        let listing = part.tree.listing().about(&part.output.name)?;
+        append(&mut archive, format!("{}{LISTING}", part.output.name).as_bytes(), &listing.to_bytes())?;
+        sources.push(Source { name: &part.output.name, root: Root::open(&part.tree.path)?, listing });
+    }
+    let mut entries: Vec<(&Entry, &Source)> =
+        sources.iter().flat_map(|source| source.listing.entries().iter().map(move |entry| (entry, source))).collect();
+    // Stable: the same path of several outputs stays in the order of their names.
+    entries.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+    let total = sources.iter().map(|source| source.listing.total_size()).sum();
+    let task = progress.begin("snapshot", Some(total), Unit::Bytes);
+    let mut done = 0;
+    for (entry, source) in entries {
+        source.append(&mut archive, entry).about(source.name)?;
+        if let Node::File { size, .. } = entry.node {
+            done += size;
+            task.set_position(done);
+        }
+    }
+    let encoder = archive.into_inner()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    Ok(encoder.finish()?)
+}
+
+struct Source<'a> {
+    name: &'a str,
+    root: Root,
+    listing: Listing,
+}
+
+impl Source<'_> {
+    fn append(&self, archive: &mut tar::Builder<impl Write>, entry: &Entry) -> Result<()> {
+        let path = [self.name.as_bytes(), &entry.path].join(&b'/');
+        let path = Path::new(OsStr::from_bytes(&path));
+        match &entry.node {
+            Node::Directory => archive.append_data(&mut header(EntryType::Directory, 0o755, 0), path, &[][..])?,
+            Node::Link { target } => {
+                let target = Path::new(OsStr::from_bytes(target));
+                archive.append_link(&mut header(EntryType::Symlink, 0o777, 0), path, target)?;
+            }
+            Node::File { executable, size, digest } => {
+                let mode = if *executable { 0o755 } else { 0o644 };
+                let mut contents = HashingReader::new(self.root.open_file(&entry.path)?.take(*size));
+                archive.append_data(&mut header(EntryType::Regular, mode, *size), path, &mut contents)?;
+                let (found, read) = contents.finish();
+                if read != *size || found != *digest {
+                    return Err(Error::new(Kind::Damaged, format!("`{}` in the store is damaged", entry.display()))
+                        .fact("expected", format!("{digest}  {size} bytes"))
+                        .fact("found", format!("{found}  {read} bytes"))
+                        .hint("`strixlock verify --repair` restores it"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn append(archive: &mut tar::Builder<impl Write>, name: &[u8], contents: &[u8]) -> Result<()> {
+    let path = Path::new(OsStr::from_bytes(name));
+    Ok(archive.append_data(&mut header(EntryType::Regular, 0o644, contents.len() as u64), path, contents)?)
+}
+
+fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_mtime(MTIME as u64);
+    header.set_uid(0);
+    header.set_gid(0);
+    header
+}
