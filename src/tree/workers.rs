@@ -27,16 +27,47 @@ struct Job {
 }
 
 enum Contents {
-    Whole(Vec<u8>),
+    Whole(Buffer),
     /// `None` is the end; a queue that closes without it means that the producer failed.
-    Parts(Receiver<Option<Vec<u8>>>),
+    Parts(Receiver<Option<Buffer>>),
+}
+
+/// A piece of a file. Its memory is initialized once and then only overwritten.
+#[derive(Default)]
+struct Buffer {
+    memory: Vec<u8>,
+    length: usize,
+}
+
+impl Buffer {
+    fn filled(&self) -> &[u8] {
+        &self.memory[..self.length]
+    }
+
+    /// Reads until it is full or `contents` ends.
+    fn fill(&mut self, contents: &mut dyn Read) -> io::Result<()> {
+        // Zeroed pages come from the system when they are first written: a small tree never makes them real.
+        if self.memory.is_empty() {
+            self.memory = vec![0; BUFFER];
+        }
+        self.length = 0;
+        while self.length < BUFFER {
+            match contents.read(&mut self.memory[self.length..]) {
+                Ok(0) => break,
+                Ok(count) => self.length += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 type Digests = Vec<(usize, Sha256Digest)>;
 
 /// A pool of threads that write into one directory.
 pub(super) struct Workers {
-    pool: Receiver<Vec<u8>>,
+    pool: Receiver<Buffer>,
     jobs: Option<Sender<Job>>,
     threads: Vec<JoinHandle<Result<Digests>>>,
     failed: Arc<AtomicBool>,
@@ -46,8 +77,7 @@ impl Workers {
     pub(super) fn start(root: &Arc<Root>) -> Self {
         let (give_back, pool) = bounded(BUFFERS);
         for _ in 0..BUFFERS {
-            // Reserved, not touched: a small tree never makes these pages real.
-            let _ = give_back.send(Vec::with_capacity(BUFFER));
+            let _ = give_back.send(Buffer::default());
         }
         let (jobs, queue) = bounded::<Job>(BUFFERS);
         let failed = Arc::new(AtomicBool::new(false));
@@ -76,23 +106,23 @@ impl Workers {
 
     fn give(&self, id: usize, path: &[u8], mode: u32, contents: &mut dyn Read) -> Result<u64, Stop> {
         let mut buffer = self.fill(contents)?;
-        let mut size = buffer.len() as u64;
+        let mut size = buffer.length as u64;
         let job = |contents| Job { id, path: path.to_vec(), mode, contents };
-        if buffer.len() < BUFFER {
+        if buffer.length < BUFFER {
             self.send(job(Contents::Whole(buffer)))?;
             return Ok(size);
         }
         let (parts, receiver) = bounded(BUFFERS);
         self.send(job(Contents::Parts(receiver)))?;
         loop {
-            let last = buffer.len() < BUFFER;
+            let last = buffer.length < BUFFER;
             parts.send(Some(buffer)).map_err(|_| Stop::Workers)?;
             if last {
                 parts.send(None).map_err(|_| Stop::Workers)?;
                 return Ok(size);
             }
             buffer = self.fill(contents)?;
-            size += buffer.len() as u64;
+            size += buffer.length as u64;
         }
     }
 
@@ -111,13 +141,12 @@ impl Workers {
         failure.map_or(Ok(all), Err)
     }
 
-    fn fill(&self, contents: &mut dyn Read) -> Result<Vec<u8>, Stop> {
+    fn fill(&self, contents: &mut dyn Read) -> Result<Buffer, Stop> {
         let mut buffer = self.pool.recv().map_err(|_| Stop::Workers)?;
         if self.failed.load(Ordering::Relaxed) {
             return Err(Stop::Workers);
         }
-        buffer.clear();
-        contents.take(BUFFER as u64).read_to_end(&mut buffer).map_err(|error| Stop::Producer(error.into()))?;
+        buffer.fill(contents).map_err(|error| Stop::Producer(error.into()))?;
         Ok(buffer)
     }
 
@@ -143,7 +172,7 @@ impl Drop for Workers {
 
 struct Worker {
     root: Arc<Root>,
-    give_back: Sender<Vec<u8>>,
+    give_back: Sender<Buffer>,
     failed: Arc<AtomicBool>,
 }
 
@@ -176,14 +205,14 @@ impl Worker {
         let mut file = self.root.create_file(&job.path)?;
         let digest = match &job.contents {
             Contents::Whole(buffer) => {
-                file.write_all(buffer)?;
-                Sha256Digest::of(buffer)
+                file.write_all(buffer.filled())?;
+                Sha256Digest::of(buffer.filled())
             }
             Contents::Parts(parts) => {
                 let mut hash = Sha256::default();
                 while let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents broke off"))? {
-                    hash.update(&buffer);
-                    let written = file.write_all(&buffer);
+                    hash.update(buffer.filled());
+                    let written = file.write_all(buffer.filled());
                     let _ = self.give_back.send(buffer);
                     written?;
                 }
