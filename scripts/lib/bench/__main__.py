@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .rows import Bench, remove
+from .rows import Bench, sweep
 from .server import serve
 from .workload import workload
 
@@ -74,10 +74,10 @@ def main():
             about = {"machine": machine(), "runs": args.runs, "small": args.small, "rows": bench.rows}
             args.json.write_text(json.dumps(about, indent=2) + "\n")
     finally:
-        for name in ("warm", "fresh", "pair", "packed", "place"):
-            remove(directory / "work" / name) if (directory / "work").exists() else None
+        for name in ("warm", "fresh", "pair", "packed", "place", "trash"):
+            sweep(directory / "work" / name)
         if not kept:
-            remove(directory.parent)
+            sweep(directory.parent)
     return 0
 
 
