@@ -45,9 +45,10 @@ pub fn gc(ui: &Ui, global: &GlobalArgs, args: &GcArgs) -> Result<u8> {
         ui.line(format!("{would} generation(s) {}", numbers.join(", ")));
     }
     ui.line(format!(
-        "{would} {} trees, {} files, {} downloads, {} git caches: {}",
+        "{would} {} trees, {} files, {} chunks, {} downloads, {} git caches: {}",
         collected.trees.len(),
         collected.blobs,
+        collected.chunks,
         collected.downloads,
         collected.repositories,
         text::bytes(collected.bytes)

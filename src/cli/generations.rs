@@ -52,6 +52,7 @@ pub fn generations(ui: &Ui, global: &GlobalArgs, _args: &GenerationsArgs) -> Res
 
 pub fn switch(ui: &Ui, global: &GlobalArgs, args: &SwitchArgs) -> Result<u8> {
     let store = global.open_store()?;
+    store.thaw_generation(args.number, &*ui.progress)?;
     store.switch_generation(args.number)?;
     told(ui, &store, args.number);
     Ok(0)
@@ -68,6 +69,7 @@ pub fn rollback(ui: &Ui, global: &GlobalArgs, _args: &RollbackArgs) -> Result<u8
         .into_iter()
         .rfind(|number| *number < current)
         .ok_or_else(|| Error::new(Kind::NotFound, format!("there is no generation older than {current}")))?;
+    store.thaw_generation(older, &*ui.progress)?;
     store.switch_generation(older)?;
     told(ui, &store, older);
     Ok(0)

@@ -138,6 +138,7 @@ fn rows(plan: &Plan) -> Vec<Vec<String>> {
                 Action::Have => "have".to_owned(),
                 Action::Fetch { bytes: Some(bytes) } => format!("fetch {}", text::bytes(bytes)),
                 Action::Fetch { bytes: None } => "fetch".to_owned(),
+                Action::Thaw => "unpack".to_owned(),
                 Action::Build => "make".to_owned(),
             };
             vec![action, step.what.to_owned(), step.name.clone(), step.version.clone()]

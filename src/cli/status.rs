@@ -40,13 +40,19 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
         for (name, input) in &lock.inputs {
             let here = match input {
                 LockedInput::File(block) => store.download(block.locked.sha256).is_some(),
-                _ => input.tree().is_some_and(|tree| store.tree(tree.digest).is_some()),
+                _ => input
+                    .tree()
+                    .is_some_and(|tree| store.tree(tree.digest).is_some() || store.cold(tree.digest).is_some()),
             };
             let state = if here { "here" } else { "not here" };
             rows.push(vec!["input".into(), name.clone(), input.version(), state.into()]);
         }
         for step in plan.steps.iter().filter(|step| step.what == "output") {
-            let state = if step.action == Action::Have { "realized" } else { "not realized" };
+            let state = match step.action {
+                Action::Have => "realized",
+                Action::Thaw => "realized, cold",
+                Action::Fetch { .. } | Action::Build => "not realized",
+            };
             rows.push(vec!["output".into(), step.name.clone(), step.version.clone(), state.into()]);
         }
         ui.table(&rows);

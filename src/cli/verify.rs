@@ -9,7 +9,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::intake::{Intake, git_contents, tarball_contents};
 use crate::lock::{Lock, LockedInput};
 use crate::store::verify::{Damage, Modes, repair, verify as compare};
-use crate::store::{Store, StoredTree};
+use crate::store::{ColdTree, Store, StoredTree};
 use crate::tree::{Listing, Node};
 
 /// Compare trees with their listings, file by file, on all cores
@@ -28,9 +28,17 @@ pub struct VerifyArgs {
 
 struct Subject {
     name: String,
-    tree: StoredTree,
-    /// A plain copy, outside the store.
-    copy: Option<PathBuf>,
+    digest: TreeDigest,
+    form: Form,
+}
+
+enum Form {
+    /// A tree in the store.
+    Hot(StoredTree),
+    /// One that was packed.
+    Cold(ColdTree),
+    /// A plain copy outside the store.
+    Copy(PathBuf),
 }
 
 pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
@@ -41,22 +49,19 @@ pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
     let mut report = Vec::new();
     let mut bad = 0;
     for subject in &subjects {
-        let listing = subject.tree.listing().about(&subject.name)?;
-        let (directory, modes) = match &subject.copy {
-            Some(copy) => (copy.as_path(), Modes::Copy),
-            None => (subject.tree.path.as_path(), Modes::Store),
-        };
-        let damages = compare(&subject.name, directory, &listing, modes, &*ui.progress)?;
+        let listing = store.listing(subject.digest).about(&subject.name)?.unwrap_or_default();
+        let damages = look(ui, &store, subject, &listing)?;
         let mut repaired = false;
         if args.repair && !damages.is_empty() {
-            if subject.copy.is_some() {
+            if let Form::Copy(path) = &subject.form {
                 return Err(Error::failure("a copy is repaired by writing it again")
-                    .fact("copy", directory.display())
+                    .fact("copy", path.display())
                     .hint("`strixlock realize OUTPUT --to DIR --force`"));
             }
             mend(ui, global, &store, lock.as_ref(), subject, &listing, &damages)?;
-            let left = compare(&subject.name, directory, &listing, modes, &*ui.progress)?;
-            repaired = left.is_empty();
+            // A cold tree was brought back hot.
+            let mended = Subject { name: subject.name.clone(), ..in_store(&store, &subject.name, subject.digest)? };
+            repaired = look(ui, &store, &mended, &listing)?.is_empty();
         }
         if !damages.is_empty() && !repaired {
             bad += 1;
@@ -66,7 +71,7 @@ pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
             .iter()
             .map(|damage| serde_json::json!({ "path": damage.display(), "fault": damage.fault }))
             .collect();
-        report.push(serde_json::json!({ "name": subject.name, "tree": subject.tree.digest, "path": directory.display().to_string(), "damages": damages, "repaired": repaired }));
+        report.push(serde_json::json!({ "name": subject.name, "tree": subject.digest, "path": subject.path().map(|path| path.display().to_string()), "damages": damages, "repaired": repaired }));
     }
     if ui.is_json() {
         ui.json(serde_json::json!({ "trees": report, "damaged": bad }));
@@ -96,9 +101,35 @@ fn tell(ui: &Ui, subject: &Subject, listing: &Listing, damages: &[Damage], repai
     }
 }
 
+fn look(ui: &Ui, store: &Store, subject: &Subject, listing: &Listing) -> Result<Vec<Damage>> {
+    match &subject.form {
+        Form::Hot(tree) => compare(&subject.name, &tree.path, listing, Modes::Store, &*ui.progress),
+        Form::Copy(path) => compare(&subject.name, path, listing, Modes::Copy, &*ui.progress),
+        Form::Cold(tree) => store.verify_cold(tree, &subject.name, &*ui.progress),
+    }
+}
+
+impl Subject {
+    fn path(&self) -> Option<&Path> {
+        match &self.form {
+            Form::Hot(tree) => Some(&tree.path),
+            Form::Copy(path) => Some(path),
+            Form::Cold(_) => None,
+        }
+    }
+}
+
 fn everything(store: &Store) -> Result<Vec<Subject>> {
-    let trees = store.trees()?.into_iter().filter_map(|digest| store.tree(digest));
-    Ok(trees.map(|tree| Subject { name: tree.digest.to_string(), tree, copy: None }).collect())
+    store.trees()?.into_iter().map(|digest| in_store(store, &digest.to_string(), digest)).collect()
+}
+
+/// A tree in the store, in whichever form it is there.
+fn in_store(store: &Store, name: &str, digest: TreeDigest) -> Result<Subject> {
+    let hot = store.tree(digest).map(Form::Hot);
+    let form = hot
+        .or_else(|| store.cold(digest).map(Form::Cold))
+        .ok_or_else(|| Error::new(Kind::NotFound, format!("tree {name} is not in the store")))?;
+    Ok(Subject { name: name.to_owned(), digest, form })
 }
 
 fn named(store: &Store, lock: Option<&Lock>, names: &[String]) -> Result<Vec<Subject>> {
@@ -108,28 +139,25 @@ fn named(store: &Store, lock: Option<&Lock>, names: &[String]) -> Result<Vec<Sub
         let hex = name.strip_prefix("sha256:").unwrap_or(name);
         let path = Path::new(name);
         let subject = if let Some(output) = output {
-            let (_, tree) = store.output(output.derivation)?.ok_or_else(|| {
+            let record = store.output_record(output.derivation)?.ok_or_else(|| {
                 Error::new(Kind::NotFound, format!("output `{name}` is not realized"))
                     .hint("`strixlock realize` makes it")
             })?;
-            Subject { name: name.clone(), tree, copy: None }
+            in_store(store, name, record.tree)?
         } else if let Some(digest) = Sha256Digest::from_hex(hex) {
-            let tree = store
-                .tree(TreeDigest(digest))
-                .ok_or_else(|| Error::new(Kind::NotFound, format!("tree {name} is not in the store")))?;
-            Subject { name: name.clone(), tree, copy: None }
+            in_store(store, name, TreeDigest(digest))?
         } else if path.is_dir() {
             let output = path.file_name().and_then(|last| lock?.outputs.get(last.to_str()?));
-            let tree = match output {
-                Some(output) => store.output(output.derivation)?.map(|(_, tree)| tree),
+            let record = match output {
+                Some(output) => store.output_record(output.derivation)?,
                 None => None,
             };
-            let tree = tree.ok_or_else(|| {
+            let record = record.ok_or_else(|| {
                 Error::new(Kind::NotFound, "it is not known which tree this directory should be")
                     .fact("path", path.display())
                     .hint("a copy is compared with the realized output of the lock that has its name")
             })?;
-            Subject { name: name.clone(), tree, copy: Some(path.to_path_buf()) }
+            Subject { name: name.clone(), digest: record.tree, form: Form::Copy(path.to_path_buf()) }
         } else {
             return Err(Error::new(
                 Kind::Usage,
@@ -155,8 +183,8 @@ fn mend(
         let intake = Intake { store, fetcher: &fetcher };
         let inputs = lock.map(|lock| &lock.inputs);
         for (name, input) in inputs.into_iter().flatten() {
-            let Some(tree) = input.tree().and_then(|pin| store.tree(pin.digest)) else { continue };
-            if !holds_any(&tree.listing()?, lacking) {
+            let Some(pin) = input.tree() else { continue };
+            if !store.listing(pin.digest)?.is_some_and(|listing| holds_any(&listing, lacking)) {
                 continue;
             }
             match input {
@@ -167,7 +195,21 @@ fn mend(
         }
         Ok(())
     };
-    repair(store, &subject.tree, listing, damages, &mut bring).about(&subject.name).map(drop)
+    match &subject.form {
+        Form::Hot(tree) => repair(store, tree, listing, damages, &mut bring).map(drop),
+        // All of its contents come again, since those that are whole are in chunks; then it is an ordinary tree.
+        Form::Cold(_) => bring(&contents(listing)).and_then(|()| store.publish_from_blobs(listing)).map(drop),
+        Form::Copy(_) => Ok(()),
+    }
+    .about(&subject.name)
+}
+
+fn contents(listing: &Listing) -> BTreeSet<Sha256Digest> {
+    let files = listing.entries().iter().filter_map(|entry| match entry.node {
+        Node::File { digest, .. } => Some(digest),
+        _ => None,
+    });
+    files.collect()
 }
 
 fn holds_any(listing: &Listing, lacking: &BTreeSet<Sha256Digest>) -> bool {

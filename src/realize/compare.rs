@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::error::Result;
-use crate::store::{Generation, Store};
+use crate::error::{Error, Result};
+use crate::store::{Generation, GenerationOutput, Store};
 use crate::tree::{Listing, Node, show};
 
 /// One output that is not the same in both.
@@ -38,11 +38,10 @@ pub fn compare(store: &Store, from: &Generation, to: &Generation) -> Result<Vec<
         if old.map(|output| output.tree) == new.map(|output| output.tree) {
             continue;
         }
-        let listing =
-            |output: Option<&crate::store::GenerationOutput>| match output.and_then(|output| store.tree(output.tree)) {
-                Some(tree) => tree.listing(),
-                None => Ok(Listing::default()),
-            };
+        let listing = |output: Option<&GenerationOutput>| match output {
+            Some(output) => Ok(store.listing(output.tree)?.unwrap_or_default()),
+            None => Ok::<_, Error>(Listing::default()),
+        };
         let (before, after) = (listing(old)?, listing(new)?);
         let mut difference = Difference {
             output: name.clone(),

@@ -56,6 +56,11 @@ impl Realizer<'_> {
         }
         let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
         in_parallel(fetches.map(|step| (step.name.as_str(), ())), |name, ()| self.fetch(name))?;
+        for step in plan.steps.iter().filter(|step| step.action == Action::Thaw) {
+            if let Some(tree) = step.tree {
+                self.intake.store.thaw(tree, &step.name, self.intake.fetcher.progress()).about(&step.name)?;
+            }
+        }
         let mut realized = BTreeMap::new();
         for step in plan.steps.iter().filter(|step| step.what == "output") {
             let output = self.output(step).about(&step.name)?;

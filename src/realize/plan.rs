@@ -45,6 +45,8 @@ pub enum Action {
         /// Bytes.
         bytes: Option<u64>,
     },
+    /// Bring it back from the chunks that `store pack` made of it.
+    Thaw,
     /// Run the recipe.
     Build,
 }
@@ -86,14 +88,15 @@ impl Planner<'_> {
         }
         // The lock was checked when it was read: names lead somewhere, and nothing goes into itself.
         let Some(output) = self.lock.outputs.get(name) else { return Ok(()) };
-        let have = match output.tree {
-            Some(tree) if matches!(output.recipe, Recipe::Rocm(_)) => self.store.tree(tree).is_some(),
+        let tree = match output.tree {
+            Some(tree) if matches!(output.recipe, Recipe::Rocm(_)) => Some(tree),
             sealed => {
-                let found = self.store.output(output.derivation)?;
-                found.is_some_and(|(record, _)| sealed.is_none_or(|sealed| sealed == record.tree))
+                let found = self.store.output_record(output.derivation)?.map(|record| record.tree);
+                found.filter(|found| sealed.is_none_or(|sealed| sealed == *found))
             }
         };
-        if !have {
+        let action = tree.and_then(|tree| self.here(tree)).unwrap_or(Action::Build);
+        if action == Action::Build {
             for (_, input) in output.recipe.inputs() {
                 self.input(input);
             }
@@ -105,11 +108,19 @@ impl Planner<'_> {
             what: "output",
             name: name.to_owned(),
             version: version(self.lock, name),
-            action: if have { Action::Have } else { Action::Build },
+            action,
             derivation: Some(output.derivation),
-            tree: output.tree,
+            tree: output.tree.or(tree),
         });
         Ok(())
+    }
+
+    /// What it takes to have a tree that is in the store in some form.
+    fn here(&self, tree: TreeDigest) -> Option<Action> {
+        match self.store.tree(tree) {
+            Some(_) => Some(Action::Have),
+            None => self.store.cold(tree).map(|_| Action::Thaw),
+        }
     }
 
     fn input(&mut self, name: &str) {
@@ -118,16 +129,16 @@ impl Planner<'_> {
         }
         let Some(input) = self.lock.inputs.get(name) else { return };
         let tree = input.tree().map(|tree| tree.digest);
-        let have = match input {
-            LockedInput::File(block) => self.store.download(block.locked.sha256).is_some(),
-            _ => tree.is_some_and(|tree| self.store.tree(tree).is_some()),
+        let here = match input {
+            LockedInput::File(block) => self.store.download(block.locked.sha256).map(|_| Action::Have),
+            _ => tree.and_then(|tree| self.here(tree)),
         };
         let bytes = match input {
             LockedInput::Rocm(block) => Some(block.locked.size),
             LockedInput::File(block) => Some(block.locked.size),
             LockedInput::Git(_) => None,
         };
-        let action = if have { Action::Have } else { Action::Fetch { bytes } };
+        let action = here.unwrap_or(Action::Fetch { bytes });
         let version = input.version();
         self.plan.steps.push(Step { what: "input", name: name.to_owned(), version, action, derivation: None, tree });
     }

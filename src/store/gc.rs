@@ -1,10 +1,10 @@
 //! Garbage collection: what no root leads to goes.
 //!
-//! Roots are generations, what registered locks name, and running processes: the collector holds the store's lock alone,
-//! so nobody is using anything. Whatever is removed first loses its name by one rename into `tmp/`, so that a collector
+//! Roots are generations, what registered locks name, and the trees of running processes; no other strixlock is at work,
+//! since the collector holds the store's lock alone. Whatever is removed first loses its name by one rename into `tmp/`, so that a collector
 //! that is killed leaves nothing half there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use super::{Store, open_lock};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::Result;
-use crate::tree::{Listing, Node};
+use crate::tree::Node;
 
 /// Begun downloads that nobody resumed for so long are garbage.
 const PARTIAL_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -52,6 +52,8 @@ pub struct Collected {
     pub trees: Vec<TreeDigest>,
     /// How many files' contents.
     pub blobs: u64,
+    /// How many pieces of cold trees.
+    pub chunks: u64,
     /// How many downloads, finished or begun.
     pub downloads: u64,
     /// How many git caches.
@@ -146,8 +148,9 @@ impl Store {
     fn live(&self, roots: &Roots, without: &[u64]) -> Result<BTreeSet<TreeDigest>> {
         let mut live = roots.trees.clone();
         for id in &roots.derivations {
-            live.extend(self.output(*id)?.map(|(record, _)| record.tree));
+            live.extend(self.output_record(*id)?.map(|record| record.tree));
         }
+        live.extend(self.trees_in_use()?);
         for number in self.generations()? {
             if !without.contains(&number) {
                 live.extend(self.generation(number)?.outputs.values().map(|output| output.tree));
@@ -156,16 +159,24 @@ impl Store {
         Ok(live)
     }
 
-    /// The bytes of all distinct files in these trees.
+    /// The bytes that the contents of these trees take.
     fn size_of(&self, trees: &BTreeSet<TreeDigest>) -> Result<u64> {
-        Ok(self.contents(trees)?.iter().map(|(_, _, size)| size).sum())
+        Ok(self.contents(trees)?.values().sum())
     }
 
-    fn contents(&self, trees: &BTreeSet<TreeDigest>) -> Result<BTreeSet<(Sha256Digest, bool, u64)>> {
-        let mut all = BTreeSet::new();
+    /// The blobs of hot trees and the chunks of cold ones, with their sizes.
+    fn contents(&self, trees: &BTreeSet<TreeDigest>) -> Result<BTreeMap<PathBuf, u64>> {
+        let mut all = BTreeMap::new();
         for digest in trees {
             if let Some(tree) = self.tree(*digest) {
-                all.extend(files(&tree.listing()?));
+                let listing = tree.listing()?;
+                let files = listing.entries().iter().filter_map(|entry| match entry.node {
+                    Node::File { executable, size, digest } => Some((self.blob(digest, executable), size)),
+                    _ => None,
+                });
+                all.extend(files);
+            } else if let Some(tree) = self.cold(*digest) {
+                all.extend(self.chunk_files(&tree)?);
             }
         }
         Ok(all)
@@ -189,20 +200,21 @@ impl Store {
         for entry in fs_err::read_dir(self.root.join("outputs"))? {
             let path = entry?.path();
             let id = path.file_name().and_then(|name| Sha256Digest::from_hex(name.to_str()?)).map(DerivationId);
-            let tree = id.map(|id| self.output(id)).transpose()?.flatten().map(|(record, _)| record.tree);
+            let tree = id.map(|id| self.output_record(id)).transpose()?.flatten().map(|record| record.tree);
             if tree.is_none_or(|tree| !live.contains(&tree)) {
                 bin.take(&path)?;
             }
         }
-        let kept: BTreeSet<PathBuf> =
-            self.contents(live)?.into_iter().map(|(digest, executable, _)| self.blob(digest, executable)).collect();
-        for directory in fs_err::read_dir(self.root.join("blobs"))? {
-            for entry in fs_err::read_dir(directory?.path())? {
-                let path = entry?.path();
-                if !kept.contains(&path) {
-                    collected.blobs += 1;
-                    collected.bytes += fs_err::symlink_metadata(&path)?.size();
-                    bin.take(&path)?;
+        let kept = self.contents(live)?;
+        for (place, count) in [("blobs", &mut collected.blobs), ("chunks", &mut collected.chunks)] {
+            for directory in fs_err::read_dir(self.root.join(place))? {
+                for entry in fs_err::read_dir(directory?.path())? {
+                    let path = entry?.path();
+                    if !kept.contains_key(&path) {
+                        *count += 1;
+                        collected.bytes += fs_err::symlink_metadata(&path)?.size();
+                        bin.take(&path)?;
+                    }
                 }
             }
         }
@@ -264,12 +276,4 @@ impl Bin<'_> {
         }
         Ok(())
     }
-}
-
-/// The distinct files of a tree.
-fn files(listing: &Listing) -> impl Iterator<Item = (Sha256Digest, bool, u64)> + '_ {
-    listing.entries().iter().filter_map(|entry| match entry.node {
-        Node::File { executable, size, digest } => Some((digest, executable, size)),
-        _ => None,
-    })
 }

@@ -7,7 +7,9 @@
 //!   downloads/sha256/<hex>         verified downloads, whole
 //!   blobs/<2 hex>/<62 hex>[x]      file contents by digest; `x` where executable, since a mode belongs to the inode
 //!   trees/<hex>/listing            what is in the tree (strix-tree-1)
-//!   trees/<hex>/tree/              the tree: hard links to blobs, all of it read-only
+//!   trees/<hex>/tree/              the tree: hard links to blobs, all of it read-only; or
+//!   trees/<hex>/cold               the chunks that it can be brought back from (see `cold`)
+//!   chunks/<2 hex>/<62 hex>        pieces of cold trees, compressed
 //!   outputs/<hex>/output.json      what the recipe with this derivation id gave; beside it the build's log
 //!   git/<hex of the URL>/          bare repositories, a cache: objects are named by their own hashes
 //!   generations/<n>/               generation.json, the lock, and one link per output into trees/
@@ -26,9 +28,11 @@
 //! * No database: every fact here is a file whose name says what it must contain.
 
 mod checkout;
+mod cold;
 mod downloads;
 pub mod gc;
 mod generations;
+mod in_use;
 mod outputs;
 mod staging;
 mod trees;
@@ -42,6 +46,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Kind, Result};
 
 pub use checkout::{LinkMode, checkout};
+pub use cold::{ColdTree, Packed, PackedTree};
 pub use downloads::Partial;
 pub use generations::{Generation, GenerationOutput};
 pub use outputs::OutputRecord;
@@ -62,7 +67,9 @@ impl Store {
     /// Opens the store at `root` and makes it if it is not there. Removes what killed processes left under `tmp/`.
     pub fn open(root: &Path) -> Result<Self> {
         let root = std::path::absolute(root)?;
-        for below in ["downloads/sha256", "blobs", "trees", "outputs", "git", "generations", "locks", "tmp/partial"] {
+        for below in
+            ["downloads/sha256", "blobs", "chunks", "trees", "outputs", "git", "generations", "locks", "tmp/partial"]
+        {
             fs_err::create_dir_all(root.join(below)).map_err(|error| {
                 Error::failure("cannot make the store")
                     .fact("store", root.display())

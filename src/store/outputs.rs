@@ -23,8 +23,14 @@ impl Store {
         self.root.join("outputs").join(id.hex())
     }
 
-    /// The output with this derivation id and its tree, if both are here.
+    /// The output with this derivation id and its tree, if both are here and the tree is hot.
     pub fn output(&self, id: DerivationId) -> Result<Option<(OutputRecord, StoredTree)>> {
+        let record = self.output_record(id)?;
+        Ok(record.and_then(|record| self.tree(record.tree).map(|tree| (record, tree))))
+    }
+
+    /// The output with this derivation id, if its tree is here, hot or cold.
+    pub fn output_record(&self, id: DerivationId) -> Result<Option<OutputRecord>> {
         let path = self.output_directory(id).join("output.json");
         let text = match fs_err::read(&path) {
             Ok(text) => text,
@@ -37,7 +43,8 @@ impl Store {
                 .because(&error)
                 .hint("remove this file and run again")
         })?;
-        Ok(self.tree(record.tree).map(|tree| (record, tree)))
+        let here = self.tree(record.tree).is_some() || self.cold(record.tree).is_some();
+        Ok(here.then_some(record))
     }
 
     /// The log of the build that made this output, else of the last one that failed to.

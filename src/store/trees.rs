@@ -25,16 +25,21 @@ pub struct StoredTree {
 impl StoredTree {
     /// Reads the listing and checks that it is the one of this tree.
     pub fn listing(&self) -> Result<Listing> {
-        let path = self.path.with_file_name("listing");
-        let text = fs_err::read(&path)?;
-        if TreeDigest(Sha256Digest::of(&text)) != self.digest {
-            return Err(Error::new(Kind::Damaged, "a listing in the store is damaged")
-                .fact("file", path.display())
-                .fact("expected", self.digest)
-                .hint(format!("remove {} and run again", path.parent().unwrap_or(&path).display())));
-        }
-        Listing::parse(&text)
+        read_listing(self.path.parent().unwrap_or(&self.path), self.digest)
     }
+}
+
+/// Reads the listing in a tree's directory and checks that it is the one of this tree.
+pub(super) fn read_listing(directory: &Path, digest: TreeDigest) -> Result<Listing> {
+    let path = directory.join("listing");
+    let text = fs_err::read(&path)?;
+    if TreeDigest(Sha256Digest::of(&text)) != digest {
+        return Err(Error::new(Kind::Damaged, "a listing in the store is damaged")
+            .fact("file", path.display())
+            .fact("expected", digest)
+            .hint(format!("remove {} and run again", directory.display())));
+    }
+    Listing::parse(&text)
 }
 
 impl Store {
@@ -43,6 +48,12 @@ impl Store {
     pub fn tree(&self, digest: TreeDigest) -> Option<StoredTree> {
         let path = self.root.join("trees").join(digest.hex()).join("tree");
         path.is_dir().then_some(StoredTree { digest, path })
+    }
+
+    /// What is in the tree with this digest, whether it is hot or cold, if it is here.
+    pub fn listing(&self, digest: TreeDigest) -> Result<Option<Listing>> {
+        let hot = self.tree(digest).map(|tree| tree.listing());
+        hot.or_else(|| self.cold(digest).map(|tree| tree.listing())).transpose()
     }
 
     /// Publishes the tree that was written to `tree/` of a staging directory and has this `listing`.
@@ -60,12 +71,24 @@ impl Store {
         // All bytes are on disk before the first of them gets a name outside tmp/.
         self.sync()?;
         let root = Root::open(&staging.path().join("tree"))?;
-        for entry in listing.entries() {
-            if let Node::File { executable, digest, .. } = entry.node {
-                self.share(&root, entry, digest, executable)?;
-            }
-        }
-        Ok(())
+        // Each thread has blob directories of its own: none waits for another, and no digest is in two hands.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        std::thread::scope(|scope| {
+            let share_some = |mine: usize| {
+                for entry in listing.entries() {
+                    if let Node::File { executable, digest, .. } = entry.node
+                        && usize::from(digest.as_bytes()[0]) % threads == mine
+                    {
+                        self.share(&root, entry, digest, executable)?;
+                    }
+                }
+                Ok(())
+            };
+            let running: Vec<_> = (0..threads).map(|mine| scope.spawn(move || share_some(mine))).collect();
+            running.into_iter().try_for_each(|thread| {
+                thread.join().unwrap_or_else(|_| Err(Error::failure("a thread that shares files panicked")))
+            })
+        })
     }
 
     /// The digests of all trees here.
@@ -135,6 +158,11 @@ impl Store {
             Ok(()) => sync_directory(&trees)?,
             // Another process was faster: its tree is the same one.
             Err(_) if self.tree(digest).is_some() => remove_tree(&wrapper)?,
+            Err(_) if self.cold(digest).is_some() => {
+                self.exchange_tree(&wrapper, digest)?;
+                // Before the cold form, which is in the staging directory now, goes.
+                self.sync()?;
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(StoredTree { digest, path: place.join("tree") })

@@ -16,7 +16,7 @@ pub struct Usage {
     pub trees: Vec<TreeUsage>,
     /// The sum of the sizes of all trees, as if each had its own files.
     pub logical: u64,
-    /// The sizes of the distinct files of all trees.
+    /// What their contents take: distinct files of hot trees, distinct chunks of cold ones.
     pub physical: u64,
     /// Finished and begun downloads.
     pub downloads: u64,
@@ -35,8 +35,10 @@ pub struct TreeUsage {
     pub generations: Vec<u64>,
     /// The sum of its files' sizes.
     pub size: u64,
-    /// The sizes of its files that no tree before it has.
+    /// What its contents take beyond those of the trees before it.
     pub adds: u64,
+    /// Whether it is packed.
+    pub cold: bool,
 }
 
 impl Store {
@@ -59,18 +61,25 @@ impl Store {
             }
         }
         let mut seen: BTreeSet<(Sha256Digest, bool)> = BTreeSet::new();
+        let mut chunks_seen = BTreeSet::new();
         let mut trees = Vec::new();
         for digest in order {
-            let Some(tree) = self.tree(digest) else { continue };
-            let (mut size, mut adds) = (0, 0);
-            for entry in tree.listing()?.entries() {
-                if let Node::File { executable, size: bytes, digest } = entry.node {
-                    size += bytes;
-                    adds += if seen.insert((digest, executable)) { bytes } else { 0 };
+            let Some(listing) = self.listing(digest)? else { continue };
+            let (what, generations) = known.remove(&digest).unwrap_or_default();
+            let cold = if self.tree(digest).is_none() { self.cold(digest) } else { None };
+            let mut adds = 0;
+            if let Some(cold) = &cold {
+                let chunks = self.chunk_files(cold)?.into_iter();
+                adds += chunks.filter(|(file, _)| chunks_seen.insert(file.clone())).map(|(_, size)| size).sum::<u64>();
+            } else {
+                for entry in listing.entries() {
+                    if let Node::File { executable, size, digest } = entry.node {
+                        adds += if seen.insert((digest, executable)) { size } else { 0 };
+                    }
                 }
             }
-            let (what, generations) = known.remove(&digest).unwrap_or_default();
-            trees.push(TreeUsage { tree: digest, what, generations, size, adds });
+            let (size, cold) = (listing.total_size(), cold.is_some());
+            trees.push(TreeUsage { tree: digest, what, generations, size, adds, cold });
         }
         Ok(Usage {
             logical: trees.iter().map(|tree| tree.size).sum(),

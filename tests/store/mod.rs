@@ -1,5 +1,7 @@
 //! `strixlock store`, `gc` and `diff`; several processes in one store.
 
+mod pack;
+
 use crate::support::Project;
 
 const FIRST: &str = "10.1.0a20260901";

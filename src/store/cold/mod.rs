@@ -1,0 +1,155 @@
+//! Cold trees: nightlies that nobody uses now, as compressed chunks that they share.
+//!
+//! ```text
+//! trees/<hex>/listing      as for a hot tree
+//! trees/<hex>/cold         the chunks that its files' contents are, in order: zstd of
+//!                            strixlock-cold 1
+//!                            <64 hex> <bytes>
+//! chunks/<2 hex>/<62 hex>  zstd of a chunk; the name is the SHA-256 of what comes out
+//! ```
+//!
+//! The contents of a tree's distinct files (by digest and execute bit), in the listing's order, are one stream, which is
+//! cut where its contents say (FastCDC): what two nightlies have in common becomes the same chunks.
+//!
+//! A tree is hot or cold, never both and never neither: the directory `trees/<hex>` of one form takes the place of the
+//! other's by one exchange, after all that it needs is on disk.
+
+mod pack;
+mod read;
+mod thaw;
+
+use std::collections::HashSet;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::Store;
+use super::trees::read_listing;
+use crate::digest::{Sha256Digest, TreeDigest};
+use crate::error::{Error, Kind, Result};
+use crate::tree::{Entry, Listing, Node};
+
+pub use pack::{Packed, PackedTree};
+
+const HEADER: &str = "strixlock-cold 1";
+/// No index is longer; 128 GB of small chunks fit into it.
+const MOST_INDEX: u64 = 512 << 20;
+/// Chunks have 16 to 256 KiB, 64 KiB on average: smaller ones compress badly, larger ones share less.
+const SMALLEST: usize = 16 << 10;
+const AVERAGE: usize = 64 << 10;
+const LARGEST: usize = 256 << 10;
+
+/// A tree that is in the store as chunks.
+#[derive(Debug, Clone)]
+pub struct ColdTree {
+    /// Its digest.
+    pub digest: TreeDigest,
+    directory: PathBuf,
+}
+
+/// A piece of a cold tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chunk {
+    /// Of its plain bytes.
+    pub digest: Sha256Digest,
+    /// How many those are.
+    pub size: usize,
+}
+
+impl ColdTree {
+    /// What is in the tree.
+    pub fn listing(&self) -> Result<Listing> {
+        read_listing(&self.directory, self.digest)
+    }
+
+    pub(super) fn chunks(&self) -> Result<Vec<Chunk>> {
+        let path = self.directory.join("cold");
+        let mut text = String::new();
+        let decoder = zstd::Decoder::new(fs_err::File::open(&path)?)?;
+        let read = decoder.take(MOST_INDEX).read_to_string(&mut text);
+        let chunks = read.ok().and_then(|_| parse(&text));
+        chunks.ok_or_else(|| {
+            Error::new(Kind::Damaged, "the index of a cold tree is damaged").fact("file", path.display()).hint(REPAIR)
+        })
+    }
+}
+
+const REPAIR: &str = "`strixlock verify --repair` fetches what it lacks again";
+
+fn parse(text: &str) -> Option<Vec<Chunk>> {
+    let mut lines = text.strip_suffix('\n')?.split('\n');
+    (lines.next()? == HEADER).then_some(())?;
+    lines
+        .map(|line| {
+            let (digest, size) = line.split_once(' ')?;
+            let size = size.parse().ok().filter(|size| (1..=LARGEST).contains(size))?;
+            Some(Chunk { digest: Sha256Digest::from_hex(digest)?, size })
+        })
+        .collect()
+}
+
+fn write_index(path: &Path, chunks: &[Chunk]) -> Result<()> {
+    let mut encoder = zstd::Encoder::new(fs_err::File::create(path)?, 3)?;
+    encoder.include_checksum(true)?;
+    writeln!(encoder, "{HEADER}")?;
+    for chunk in chunks {
+        writeln!(encoder, "{} {}", chunk.digest.hex(), chunk.size)?;
+    }
+    encoder.finish()?;
+    Ok(())
+}
+
+/// The files whose contents a cold tree's stream is made of, each once, with where it was first seen.
+fn distinct_files(listing: &Listing) -> impl Iterator<Item = (&Entry, u64, Sha256Digest)> {
+    let mut seen = HashSet::new();
+    listing.entries().iter().filter_map(move |entry| match entry.node {
+        Node::File { executable, size, digest } => seen.insert((digest, executable)).then_some((entry, size, digest)),
+        _ => None,
+    })
+}
+
+impl Store {
+    /// The tree with this digest, if it is here as chunks.
+    #[must_use]
+    pub fn cold(&self, digest: TreeDigest) -> Option<ColdTree> {
+        let directory = self.root.join("trees").join(digest.hex());
+        directory.join("cold").is_file().then_some(ColdTree { digest, directory })
+    }
+
+    /// The files of a cold tree's chunks, with their sizes.
+    pub(super) fn chunk_files(&self, tree: &ColdTree) -> Result<Vec<(PathBuf, u64)>> {
+        let files = tree.chunks()?.into_iter().map(|chunk| self.chunk(chunk.digest));
+        // One that is missing takes no space; that it is missing is for `verify` to say.
+        Ok(files
+            .map(|file| (std::fs::symlink_metadata(&file).map_or(0, |about| about.len()), file))
+            .map(|(size, file)| (file, size))
+            .collect())
+    }
+
+    /// Where the chunk with this digest is, or would be.
+    pub(super) fn chunk(&self, digest: Sha256Digest) -> PathBuf {
+        let hex = digest.hex();
+        self.root.join("chunks").join(&hex[..2]).join(&hex[2..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_comes_back_and_others_do_not_pass() {
+        let directory = tempfile::tempdir().unwrap();
+        let chunks: Vec<Chunk> =
+            (1..5).map(|size| Chunk { digest: Sha256Digest::of(&[size]), size: usize::from(size) }).collect();
+        write_index(&directory.path().join("cold"), &chunks).unwrap();
+        let cold = ColdTree { digest: TreeDigest(Sha256Digest::of(b"")), directory: directory.path().to_path_buf() };
+        assert_eq!(cold.chunks().unwrap(), chunks);
+        let hex = Sha256Digest::of(b"").hex();
+        for wrong in ["", "x\n", "strixlock-cold 2\n", "strixlock-cold 1"] {
+            assert!(parse(wrong).is_none(), "{wrong}");
+        }
+        for line in [String::new(), format!("{hex} 0"), format!("{hex} 262145"), "ab 1".to_owned(), format!("{hex}1")] {
+            assert!(parse(&format!("{HEADER}\n{line}\n")).is_none(), "{line}");
+        }
+    }
+}

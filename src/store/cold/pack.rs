@@ -1,0 +1,263 @@
+//! Hot trees to cold ones.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::{Read, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use fastcdc::v2020::FastCDC;
+use rustix::fs::{CWD, RenameFlags};
+use serde::Serialize;
+
+use super::{AVERAGE, Chunk, LARGEST, SMALLEST, distinct_files, write_index};
+use crate::digest::{Sha256Digest, TreeDigest};
+use crate::error::{Error, Kind, Result};
+use crate::progress::{Progress, Task, Unit};
+use crate::store::verify::{Modes, verify};
+use crate::store::{Staging, Store, StoredTree};
+use crate::tree::beneath::{MTIME, Root, seal_file};
+use crate::tree::{Listing, Node};
+
+/// As fast as the disk, and what tar and ostree users choose: higher levels save a few per cent in several times the time.
+const LEVEL: i32 = 3;
+/// What is cut at a time.
+const WINDOW: usize = 4 << 20;
+/// Chunks that wait for each worker.
+const WAITING: usize = 8;
+
+/// What packing did.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Packed {
+    /// The trees that are cold now.
+    pub trees: Vec<PackedTree>,
+    /// Bytes of file contents that went.
+    pub freed: u64,
+}
+
+/// One tree that was packed.
+#[derive(Debug, Clone, Serialize)]
+pub struct PackedTree {
+    /// Its digest.
+    pub tree: TreeDigest,
+    /// The sum of its files' sizes.
+    pub size: u64,
+    /// The bytes of the chunks that no tree before had.
+    pub adds: u64,
+}
+
+impl Store {
+    /// Packs every tree that is not in the newest `keep_hot` generations, the current one, or a running process. The
+    /// store must be held by [`Self::exclusive`].
+    pub fn pack(&self, keep_hot: usize, progress: &dyn Progress) -> Result<Packed> {
+        let mut hot = self.trees_in_use()?;
+        let numbers = self.generations()?;
+        for number in numbers.iter().rev().take(keep_hot).copied().chain(self.current_generation()?) {
+            hot.extend(self.generation(number)?.outputs.values().map(|output| output.tree));
+        }
+        let mut uses = Uses::new();
+        for digest in self.trees()? {
+            if let Some(tree) = self.tree(digest) {
+                for (digest, executable, _) in contents(&tree.listing()?) {
+                    *uses.entry((digest, executable)).or_default() += 1;
+                }
+            }
+        }
+        let mut packed = Packed::default();
+        for digest in self.trees()?.into_iter().filter(|digest| !hot.contains(digest)) {
+            if let Some(tree) = self.tree(digest) {
+                packed.trees.push(self.pack_tree(&tree, progress)?);
+                packed.freed += self.drop_contents(&tree, &mut uses)?;
+            }
+        }
+        Ok(packed)
+    }
+
+    fn pack_tree(&self, tree: &StoredTree, progress: &dyn Progress) -> Result<PackedTree> {
+        let (listing, name) = (tree.listing()?, format!("pack {}", &tree.digest.hex()[..12]));
+        // What is packed must be able to come back.
+        if let Some(damage) = verify(&name, &tree.path, &listing, Modes::Store, progress)?.first() {
+            return Err(Error::new(Kind::Damaged, "a damaged tree is not packed")
+                .fact("tree", tree.digest)
+                .fact(damage.fault.label(), damage.display())
+                .hint("`strixlock verify --repair` names everything and puts it right"));
+        }
+        let staging = self.stage()?;
+        let task = progress.begin(&name, Some(listing.total_size()), Unit::Bytes);
+        let (chunks, new) = self.cut(&staging, tree, &listing, &*task)?;
+        let wrapper = staging.path().join("publish");
+        fs_err::create_dir(&wrapper)?;
+        fs_err::write(wrapper.join("listing"), listing.to_bytes())?;
+        write_index(&wrapper.join("cold"), &chunks)?;
+        self.sync()?;
+        let mut adds = 0;
+        for (staged, digest, size) in new {
+            let place = self.chunk(digest);
+            fs_err::create_dir_all(place.parent().unwrap_or(&self.root))?;
+            fs_err::rename(staged, place)?;
+            adds += size;
+        }
+        // The names of the chunks must stand before anything counts on them, and the cold form before the hot one goes.
+        self.sync()?;
+        self.exchange_tree(&wrapper, tree.digest)?;
+        self.sync()?;
+        Ok(PackedTree { tree: tree.digest, size: listing.total_size(), adds })
+    }
+
+    /// Puts the directory of a tree in one form into the place of its other form, which is then at `wrapper`.
+    pub(in crate::store) fn exchange_tree(&self, wrapper: &Path, digest: TreeDigest) -> Result<()> {
+        let place = self.root.join("trees").join(digest.hex());
+        rustix::fs::renameat_with(CWD, wrapper, CWD, &place, RenameFlags::EXCHANGE).map_err(|error| {
+            Error::failure("the file system cannot exchange two directories in one step, which cold trees need")
+                .fact("store", self.root.display())
+                .because(&std::io::Error::from(error))
+        })
+    }
+
+    /// Cuts a tree's contents into chunks and writes those that the store lacks below `staging`.
+    fn cut(
+        &self,
+        staging: &Staging,
+        tree: &StoredTree,
+        listing: &Listing,
+        task: &dyn Task,
+    ) -> Result<(Vec<Chunk>, Vec<New>)> {
+        let root = Root::open(&tree.path)?;
+        let claimed = Mutex::new(HashSet::new());
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        std::thread::scope(|scope| {
+            let (mut inputs, mut workers) = (Vec::new(), Vec::new());
+            for number in 0..count {
+                let (sender, receiver) = bounded(WAITING);
+                let worker = Worker {
+                    store: self,
+                    directory: staging.path().join(format!("chunks-{number}")),
+                    claimed: &claimed,
+                };
+                inputs.push(sender);
+                workers.push(scope.spawn(move || worker.run(&receiver)));
+            }
+            let cut = cut_files(&root, listing, &inputs, task);
+            drop(inputs);
+            let (mut parts, mut new) = (Vec::new(), Vec::new());
+            for worker in workers {
+                let done = worker.join().unwrap_or_else(|_| Err(Error::failure("a thread that packs panicked")));
+                let (chunks, fresh) = done?;
+                parts.push(chunks.into_iter());
+                new.extend(fresh);
+            }
+            // A worker that failed is why cutting failed, so its error comes first.
+            let total = cut?;
+            // Chunk `n` was worker `n % count`'s.
+            let chunks = (0..total).filter_map(|number| parts[number % count].next()).collect();
+            Ok((chunks, new))
+        })
+    }
+
+    /// Removes the contents of a tree that became cold, except what other hot trees have: `uses` counts those.
+    fn drop_contents(&self, packed: &StoredTree, uses: &mut Uses) -> Result<u64> {
+        let mut freed = 0;
+        for (digest, executable, size) in contents(&packed.listing()?) {
+            let Some(count) = uses.get_mut(&(digest, executable)) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                match fs_err::remove_file(self.blob(digest, executable)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                    _ => freed += size,
+                }
+            }
+        }
+        Ok(freed)
+    }
+}
+
+/// How many hot trees have a file's contents.
+type Uses = HashMap<(Sha256Digest, bool), usize>;
+
+/// The distinct contents of a tree's files.
+fn contents(listing: &Listing) -> BTreeSet<(Sha256Digest, bool, u64)> {
+    let files = listing.entries().iter().filter_map(|entry| match entry.node {
+        Node::File { executable, size, digest } => Some((digest, executable, size)),
+        _ => None,
+    });
+    files.collect()
+}
+
+/// A chunk that the store lacks: where it was written, its digest, its compressed size.
+type New = (PathBuf, Sha256Digest, u64);
+
+/// Reads the files and hands out their chunks in turn; gives their number.
+fn cut_files(root: &Root, listing: &Listing, workers: &[Sender<Vec<u8>>], task: &dyn Task) -> Result<usize> {
+    let mut files = distinct_files(listing);
+    let mut open: Option<std::fs::File> = None;
+    let mut buffer = vec![0; WINDOW];
+    let (mut filled, mut ended, mut number, mut done) = (0, false, 0, 0);
+    while !ended || filled > 0 {
+        while !ended && filled < WINDOW {
+            let Some(file) = &mut open else {
+                match files.next() {
+                    Some((entry, ..)) => open = Some(root.open_file(&entry.path)?),
+                    None => ended = true,
+                }
+                continue;
+            };
+            match file.read(&mut buffer[filled..])? {
+                0 => open = None,
+                count => filled += count,
+            }
+        }
+        let chunker = FastCDC::new(&buffer[..filled], SMALLEST, AVERAGE, LARGEST);
+        let mut start = 0;
+        // A cut is only final where a whole chunk could be seen.
+        while filled - start >= LARGEST || (ended && start < filled) {
+            let (_, end) = chunker.cut(start, filled - start);
+            let sent = workers[number % workers.len()].send(buffer[start..end].to_vec());
+            sent.map_err(|_| Error::failure("a thread that packs has stopped"))?;
+            number += 1;
+            start = end;
+        }
+        buffer.copy_within(start..filled, 0);
+        filled -= start;
+        done += start as u64;
+        task.set_position(done);
+    }
+    Ok(number)
+}
+
+/// Hashes, compresses and writes chunks.
+struct Worker<'a> {
+    store: &'a Store,
+    /// Its own, so that workers do not wait for each other's names.
+    directory: PathBuf,
+    claimed: &'a Mutex<HashSet<Sha256Digest>>,
+}
+
+impl Worker<'_> {
+    fn run(&self, queue: &Receiver<Vec<u8>>) -> Result<(Vec<Chunk>, Vec<New>)> {
+        fs_err::create_dir(&self.directory)?;
+        let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+        let (mut chunks, mut new) = (Vec::new(), Vec::new());
+        for plain in queue {
+            let digest = Sha256Digest::of(&plain);
+            chunks.push(Chunk { digest, size: plain.len() });
+            let first = self.claimed.lock().is_ok_and(|mut claimed| claimed.insert(digest));
+            if !first || is_sealed(&self.store.chunk(digest)) {
+                continue;
+            }
+            let packed = compressor.compress(&plain)?;
+            let staged = self.directory.join(digest.hex());
+            let mut file = fs_err::File::create(&staged)?;
+            file.write_all(&packed)?;
+            seal_file(file.file(), 0o444)?;
+            new.push((staged, digest, packed.len() as u64));
+        }
+        Ok((chunks, new))
+    }
+}
+
+/// Whether a chunk is there as it was written. That a disk changed its bytes is for `verify` to find.
+fn is_sealed(path: &Path) -> bool {
+    std::fs::symlink_metadata(path)
+        .is_ok_and(|found| found.is_file() && found.mtime() == MTIME && found.mode() & 0o7777 == 0o444)
+}

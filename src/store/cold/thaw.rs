@@ -1,0 +1,105 @@
+//! Cold trees back to hot ones, and whether they could be brought back.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::io::Read as _;
+
+use super::read::{ColdStream, Faults};
+use super::{ColdTree, distinct_files};
+use crate::digest::{Sha256, Sha256Digest, TreeDigest};
+use crate::error::{About, Error, Kind, Result};
+use crate::progress::{Progress, Unit};
+use crate::store::verify::{Damage, Fault};
+use crate::store::{Store, StoredTree};
+use crate::tree::unpack::Receiver as _;
+use crate::tree::{Limits, Node, TreeWriter};
+
+impl Store {
+    /// The tree with this digest, brought back from chunks if it is cold. `None` where the store has it in neither form.
+    pub fn thaw(&self, digest: TreeDigest, name: &str, progress: &dyn Progress) -> Result<Option<StoredTree>> {
+        // One process brings a tree back; the others wait and find it.
+        let _held = if self.tree(digest).is_none() { Some(self.partial(&format!("thaw {digest}"))?) } else { None };
+        if let Some(hot) = self.tree(digest) {
+            return Ok(Some(hot));
+        }
+        let Some(cold) = self.cold(digest) else { return Ok(None) };
+        let listing = cold.listing()?;
+        self.demand_space(listing.total_size()).about(name)?;
+        let staging = self.stage()?;
+        let directory = staging.path().join("tree");
+        fs_err::create_dir(&directory)?;
+        let limits =
+            Limits { entries: listing.entries().len() as u64, bytes: listing.total_size(), colliding_names: true };
+        let mut writer = TreeWriter::new(&directory, limits)?;
+        let task = progress.begin(name, Some(listing.total_size()), Unit::Bytes);
+        let mut stream = ColdStream::new(self, &cold.chunks()?, Faults::Refuse);
+        let (mut earlier, mut done) = (HashMap::<_, &[u8]>::new(), 0);
+        for entry in listing.entries() {
+            let path = entry.path.as_slice();
+            match &entry.node {
+                Node::Directory => writer.directory(path)?,
+                Node::Link { target } => writer.link(path, target)?,
+                Node::File { executable, size, digest } => {
+                    match earlier.entry((*digest, *executable)) {
+                        Slot::Occupied(first) => writer.hard_link(path, first.get())?,
+                        Slot::Vacant(slot) => {
+                            slot.insert(path);
+                            writer.file(path, *executable, &mut (&mut stream).take(*size))?;
+                        }
+                    }
+                    done += size;
+                    task.set_position(done);
+                }
+            }
+        }
+        let found = writer.finish()?;
+        if found.digest() != digest {
+            return Err(Error::new(Kind::Damaged, "a cold tree is not what its name says")
+                .about(name)
+                .fact("expected", digest)
+                .fact("found", found.digest())
+                .hint(super::REPAIR));
+        }
+        self.publish_tree(&staging, &found).map(Some)
+    }
+
+    /// Makes every tree of a generation hot.
+    pub fn thaw_generation(&self, number: u64, progress: &dyn Progress) -> Result<()> {
+        for (name, output) in &self.generation(number)?.outputs {
+            self.thaw(output.tree, name, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a cold tree without writing it; gives every file that could not be brought back, sorted by path.
+    pub fn verify_cold(&self, cold: &ColdTree, name: &str, progress: &dyn Progress) -> Result<Vec<Damage>> {
+        let listing = cold.listing()?;
+        let task = progress.begin(name, Some(listing.total_size()), Unit::Bytes);
+        let mut stream = ColdStream::new(self, &cold.chunks()?, Faults::Blank);
+        let (mut whole, mut done) = (HashMap::<(Sha256Digest, bool), bool>::new(), 0);
+        let mut buffer = vec![0; 256 * 1024];
+        for (entry, size, digest) in distinct_files(&listing) {
+            let mut contents = (&mut stream).take(size);
+            let mut hash = Sha256::default();
+            loop {
+                match contents.read(&mut buffer)? {
+                    0 => break,
+                    count => hash.update(&buffer[..count]),
+                }
+            }
+            whole.insert((digest, is_executable(&entry.node)), hash.finish() == digest);
+            done += size;
+            task.set_position(done);
+        }
+        let lost = |node: &Node| match node {
+            Node::File { executable, digest, .. } => whole.get(&(*digest, *executable)) == Some(&false),
+            _ => false,
+        };
+        let lost = listing.entries().iter().filter(|entry| lost(&entry.node));
+        Ok(lost.map(|entry| Damage { path: entry.path.clone(), fault: Fault::Contents }).collect())
+    }
+}
+
+fn is_executable(node: &Node) -> bool {
+    matches!(node, Node::File { executable: true, .. })
+}
