@@ -54,7 +54,7 @@ pub struct TreeWriter {
     limits: Limits,
     bytes: u64,
     nodes: HashMap<Vec<u8>, Pending>,
-    /// The names as a file system that folds case and normal form sees them.
+    /// The names that a file system which folds case and normal form sees otherwise than they are: as what.
     folded: HashMap<String, Vec<u8>>,
     hard_links: Vec<(Vec<u8>, Vec<u8>)>,
     files: usize,
@@ -95,17 +95,18 @@ impl TreeWriter {
                 .and_then(|made| made)
                 .map_err(|error| cannot_write(&path, &error))?;
         }
+        self.folded = HashMap::new();
         let mut entries = Vec::with_capacity(self.nodes.len());
-        for (path, pending) in &self.nodes {
+        for (path, pending) in std::mem::take(&mut self.nodes) {
             let node = match pending {
                 Pending::Directory => Node::Directory,
-                Pending::Link(target) => Node::Link { target: target.clone() },
+                Pending::Link(target) => Node::Link { target },
                 Pending::File { id, executable, size } => {
-                    let digest = digests[*id].ok_or_else(|| Error::failure("a worker lost a file"))?;
-                    Node::File { executable: *executable, size: *size, digest }
+                    let digest = digests[id].ok_or_else(|| Error::failure("a worker lost a file"))?;
+                    Node::File { executable, size, digest }
                 }
             };
-            entries.push(Entry { path: path.clone(), node });
+            entries.push(Entry { path, node });
         }
         Ok(Listing::new(entries))
     }
@@ -131,7 +132,13 @@ impl TreeWriter {
             && let Ok(text) = std::str::from_utf8(path)
         {
             let folded: String = text.nfc().flat_map(char::to_lowercase).collect();
-            if let Some(other) = self.folded.insert(folded, path.to_vec()) {
+            let other = if folded == text {
+                self.folded.get(&folded).cloned()
+            } else {
+                let plain = self.nodes.get_key_value(folded.as_bytes()).map(|(plain, _)| plain.clone());
+                plain.or(self.folded.insert(folded, path.to_vec()))
+            };
+            if let Some(other) = other {
                 return Err(refused(path, "another name differs from it only in case or Unicode normal form")
                     .fact("other", show(&other))
                     .hint("where both are wanted, set `colliding-names = true` for this input"));

@@ -122,6 +122,8 @@ fn hostile_entries_are_refused_by_name() {
         ("not an earlier entry", vec![Raw(EntryType::Link, b"a", b"/etc/passwd", b"", 0o644)]),
         ("hard link to a directory", vec![directory(b"d"), Raw(EntryType::Link, b"a", b"d", b"", 0o644)]),
         ("only in case", vec![file(b"lib/A.h", b"x"), file(b"lib/a.h", b"y")]),
+        ("only in case", vec![file(b"lib/a.h", b"x"), file(b"lib/A.h", b"y")]),
+        ("only in case", vec![file(b"LIB/a.h", b"x"), file(b"lIb/a.h", b"y")]),
         ("normal form", vec![file("caf\u{e9}".as_bytes(), b"x"), file("cafe\u{301}".as_bytes(), b"y")]),
         ("character device", vec![Raw(EntryType::Char, b"null", b"", b"", 0o666)]),
         ("block device", vec![Raw(EntryType::Block, b"disk", b"", b"", 0o666)]),
