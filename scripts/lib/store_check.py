@@ -79,6 +79,6 @@ def violations(store):
 
 
 def leftovers(store):
-    """What must be gone after a run that succeeded: all of tmp/ but the empty locks in partial/."""
+    """What must be gone after a run that succeeded: all of tmp/ but what stands beside begun downloads."""
     tmp = Path(store) / "tmp"
-    return [f"{path}: is left over" for path in tmp.rglob("*") if path.name != "partial" and path.suffix != ".held"]
+    return [f"{path}: is left over" for path in tmp.rglob("*") if path.name != "partial" and path.suffix not in (".held", ".json")]

@@ -51,8 +51,9 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
         return Ok(Tarball { size: pin.size, digest: pin.sha256, tree, listing, absolute_links: Vec::new() });
     }
     let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, expect, &partial)?;
-    let tree = intake.store.publish_tree(&staging, &unpacked.listing)?;
+    // The download first: a run that stops in between leaves the tree to be made from it, and nothing begun.
     intake.store.publish_download(&partial, received.digest)?;
+    let tree = intake.store.publish_tree(&staging, &unpacked.listing)?;
     Ok(Tarball {
         size: received.size,
         digest: received.digest,

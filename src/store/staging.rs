@@ -46,8 +46,10 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        let _ = remove_tree(&self.directory);
-        let _ = fs_err::remove_file(&self.lock_path);
+        // What could not be removed keeps its lock file, by which the next run finds it.
+        if remove_tree(&self.directory).is_ok() {
+            let _ = fs_err::remove_file(&self.lock_path);
+        }
     }
 }
 

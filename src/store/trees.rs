@@ -208,8 +208,10 @@ impl Store {
                         Err(error) => return Err(error),
                     }
                     // Renaming one name of a file over another name of it does nothing and leaves both.
-                    let _ = rustix::fs::unlinkat(parent, &*aside, AtFlags::empty());
-                    Ok(())
+                    match rustix::fs::unlinkat(parent, &*aside, AtFlags::empty()) {
+                        Err(Errno::NOENT) => Ok(()),
+                        other => other,
+                    }
                 });
                 shared.map_err(|error| Error::from(error).fact("entry", entry.display()))
             }
