@@ -1,8 +1,10 @@
 //! Carries out a plan.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::process::ExitStatus;
 
-use super::build;
+use super::build::Build;
 use super::plan::{Action, Plan, Step, version};
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
@@ -18,8 +20,8 @@ use crate::update::in_parallel;
 /// How plans are carried out.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Compilers at a time.
-    pub jobs: usize,
+    /// Compilers at a time; as many as there are processors and memory for without it.
+    pub jobs: Option<NonZeroUsize>,
 }
 
 /// Carries out plans.
@@ -50,9 +52,7 @@ impl Realizer<'_> {
     pub fn run(&self, plan: &Plan) -> Result<BTreeMap<String, Realized>> {
         if plan.steps.iter().any(|step| step.action == Action::Build && self.builds(&step.name)) {
             // Before an hour of downloading rather than after.
-            crate::sandbox::Sandbox::check()?;
-            let tools = [("cmake", "cmake"), ("ninja", "ninja-build"), ("cc", "gcc"), ("c++", "g++")];
-            crate::sandbox::Sandbox::check_tools(&tools)?;
+            crate::sandbox::Engine::find()?;
         }
         let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
         in_parallel(fetches.map(|step| (step.name.as_str(), ())), |name, ()| self.fetch(name))?;
@@ -128,8 +128,7 @@ impl Realizer<'_> {
         // What differs from the seal is not recorded: it would be taken for the output next time.
         if locked.tree.is_none_or(|sealed| sealed == tree.digest) {
             let record = OutputRecord { name: name.to_owned(), tree: tree.digest };
-            let log = built.as_ref().map(|staging| staging.path().join(build::LOG));
-            self.intake.store.publish_output(locked.derivation, &record, log.as_deref())?;
+            self.intake.store.publish_output(locked.derivation, &record, built.as_ref().map(Staging::path))?;
         }
         Ok(tree)
     }
@@ -167,6 +166,20 @@ impl Realizer<'_> {
     }
 
     fn llama(&self, derivation: DerivationId, recipe: &LlamaRecipe) -> Result<(StoredTree, Staging)> {
+        self.build(recipe)?.run(derivation)
+    }
+
+    /// Opens the sandbox in which the output `name` is built.
+    pub fn shell(&self, name: &str) -> Result<ExitStatus> {
+        match &self.locked(name)?.recipe {
+            Recipe::Llama(recipe) => self.build(recipe)?.shell().about(name),
+            other => {
+                Err(Error::new(Kind::Usage, format!("`{name}` is a {}, which is not built in a sandbox", other.kind())))
+            }
+        }
+    }
+
+    fn build<'b>(&'b self, recipe: &'b LlamaRecipe) -> Result<Build<'b>> {
         let LockedInput::Git(block) = self.input(&recipe.source)? else {
             return Err(Error::new(Kind::Invalid, format!("`{}` is no git input", recipe.source)));
         };
@@ -178,8 +191,15 @@ impl Realizer<'_> {
                 Some((hip, self.output_tree(name)?))
             }
         };
-        let source = self.input_tree(&recipe.source)?;
-        build::llama(self.intake, derivation, recipe, &block.locked, &source, rocm.as_ref(), self.settings.jobs)
+        Ok(Build {
+            intake: self.intake,
+            recipe,
+            pin: &block.locked,
+            source: self.input_tree(&recipe.source)?,
+            rocm,
+            sysroot: recipe.sysroot.as_deref().map(|name| self.output_tree(name)).transpose()?,
+            jobs: self.settings.jobs,
+        })
     }
 
     fn runtime(&self, recipe: &RuntimeRecipe) -> Result<StoredTree> {

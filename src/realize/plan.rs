@@ -66,6 +66,14 @@ impl Plan {
         Ok(planner.plan)
     }
 
+    /// Plans what goes into an output, whether or not it is here itself.
+    pub fn needs(lock: &Lock, store: &Store, name: &str) -> Result<Self> {
+        let recipe = &lock.output(name)?.recipe;
+        let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
+        planner.needs(recipe)?;
+        Ok(planner.plan)
+    }
+
     /// How many bytes are to be fetched, as far as that is known.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -97,12 +105,7 @@ impl Planner<'_> {
         };
         let action = tree.and_then(|tree| self.here(tree)).unwrap_or(Action::Build);
         if action == Action::Build {
-            for (_, input) in output.recipe.inputs() {
-                self.input(input);
-            }
-            for (_, needed) in output.recipe.outputs() {
-                self.output(needed)?;
-            }
+            self.needs(&output.recipe)?;
         }
         self.plan.steps.push(Step {
             what: "output",
@@ -113,6 +116,13 @@ impl Planner<'_> {
             tree: output.tree.or(tree),
         });
         Ok(())
+    }
+
+    fn needs(&mut self, recipe: &Recipe) -> Result<()> {
+        for (_, input) in recipe.inputs() {
+            self.input(input);
+        }
+        recipe.outputs().into_iter().try_for_each(|(_, needed)| self.output(needed))
     }
 
     /// What it takes to have a tree that is in the store in some form.
