@@ -89,6 +89,27 @@ def mend_cmake(tree):
         path.write_text(text.replace(f"lib/{MULTIARCH}", "lib"), errors="surrogateescape")
 
 
+def magic(path):
+    with open(path, "rb") as file:
+        return file.read(4)
+
+
+def mend_runpaths(tree):
+    """AMD's files find each other from where they stand; Debian's rely on the loader's usual places."""
+    for places, runpath in (
+        (["lib"], "$ORIGIN:$ORIGIN/llvm/lib"),
+        (["bin", "libexec"], "$ORIGIN/../lib:$ORIGIN/../lib/llvm/lib"),
+        (["lib/llvm/bin", "lib/llvm/lib"], "$ORIGIN:$ORIGIN/../lib:$ORIGIN/../.."),
+    ):
+        for place in places:
+            for path in sorted((tree / place).glob("*")):
+                if path.is_symlink() or not path.is_file() or magic(path) != b"\x7fELF":
+                    continue
+                os.chmod(path, 0o755)
+                # Static programs have no place for it and need none.
+                subprocess.run(["patchelf", "--set-rpath", runpath, path], check=False, stderr=subprocess.DEVNULL)
+
+
 def finish(tree, version):
     """What AMD's trees have besides: short ways, provenance, kernels for one architecture."""
     (tree / "llvm").symlink_to("lib/llvm")
@@ -127,6 +148,7 @@ def main():
     arrange(root, tree)
     mend_links(tree)
     mend_cmake(tree)
+    mend_runpaths(tree)
     finish(tree, version)
     say(f"packing {tarball.name}")
     tarball.parent.mkdir(exist_ok=True)

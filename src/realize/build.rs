@@ -50,6 +50,8 @@ impl Build<'_> {
         let log_path = staging.path().join(LOG);
         let mut log = fs_err::File::create(&log_path)?;
         sandbox.describe(&mut log)?;
+        // The kernel's own word on what is visible inside.
+        sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {})?;
         let mut about = About::new(&sandbox, &variables, &mut log)?;
         for command in llama::commands(&variables, self.jobs()) {
             let mut last = VecDeque::new();
