@@ -12,6 +12,7 @@ use crate::recipe::LlamaRecipe;
 use crate::recipe::llama::{self, Hip};
 use crate::sandbox::{Mount, Sandbox};
 use crate::store::{Staging, StoredTree, normalise};
+use crate::tree::Listing;
 use crate::tree::beneath::Root;
 use crate::tree::scan::scan;
 
@@ -21,7 +22,7 @@ const LAST: usize = 30;
 /// The name of the log in the staging directory that a build leaves.
 pub(super) const LOG: &str = "log";
 
-/// Builds llama.cpp; gives the install tree, and the staging directory with the log.
+/// Builds llama.cpp; gives the staging directory with the install tree and the log, and what is in the tree.
 pub(super) fn llama(
     intake: Intake,
     derivation: DerivationId,
@@ -30,7 +31,7 @@ pub(super) fn llama(
     source: &StoredTree,
     rocm: Option<&(Hip, StoredTree)>,
     jobs: usize,
-) -> Result<(StoredTree, Staging)> {
+) -> Result<(Staging, Listing)> {
     let staging = intake.store.stage()?;
     let (out, dest) = (staging.path().join("out"), staging.path().join("dest"));
     fs_err::create_dir(&out)?;
@@ -88,7 +89,7 @@ pub(super) fn llama(
     })?;
     let listing = scan(&staging.path().join("tree"))?;
     normalise(&staging.path().join("tree"), &listing)?;
-    Ok((intake.store.publish_tree(&staging, &listing)?, staging))
+    Ok((staging, listing))
 }
 
 /// `[12/304] Building ...`

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::build;
 use super::plan::{Action, Plan, Step, version};
+use super::{build, sysroot};
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Promise;
 use crate::intake::{Expect, Intake, file, git, git_tree, tarball};
 use crate::lock::{Lock, LockedInput, LockedOutput};
 use crate::recipe::rocm::Provenance;
-use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe};
+use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
 use crate::store::{Generation, GenerationOutput, OutputRecord, Staging, Store, StoredTree};
+use crate::tree::Listing;
+use crate::tree::deb::Deb;
 use crate::trim;
 use crate::update::in_parallel;
 
@@ -30,6 +32,14 @@ pub struct Realizer<'a> {
     pub intake: Intake<'a>,
     /// How.
     pub settings: Settings,
+}
+
+/// What a recipe gave.
+pub(super) enum Made {
+    /// A tree whose files were in the store already.
+    Stored(StoredTree),
+    /// `tree/` of a staging directory, with what is in it. Beside it may be a log.
+    Staged(Staging, Listing),
 }
 
 /// One realized output.
@@ -117,21 +127,37 @@ impl Realizer<'_> {
     }
 
     fn make(&self, name: &str, locked: &LockedOutput) -> Result<StoredTree> {
-        let (tree, built) = match &locked.recipe {
-            Recipe::Rocm(recipe) => (self.rocm(recipe)?, None),
-            Recipe::Llama(recipe) => {
-                let (tree, staging) = self.llama(locked.derivation, recipe)?;
-                (tree, Some(staging))
-            }
-            Recipe::Runtime(recipe) => (self.runtime(recipe)?, None),
+        let (tree, staging) = match self.build(locked)? {
+            Made::Stored(tree) => (tree, None),
+            Made::Staged(staging, listing) => (self.intake.store.publish_tree(&staging, &listing)?, Some(staging)),
         };
         // What differs from the seal is not recorded: it would be taken for the output next time.
         if locked.tree.is_none_or(|sealed| sealed == tree.digest) {
             let record = OutputRecord { name: name.to_owned(), tree: tree.digest };
-            let log = built.as_ref().map(|staging| staging.path().join(build::LOG));
+            let log = staging.as_ref().map(|staging| staging.path().join(build::LOG));
             self.intake.store.publish_output(locked.derivation, &record, log.as_deref())?;
         }
         Ok(tree)
+    }
+
+    /// Runs the recipe.
+    pub(super) fn build(&self, locked: &LockedOutput) -> Result<Made> {
+        match &locked.recipe {
+            Recipe::Sysroot(recipe) => self.sysroot(recipe),
+            Recipe::Rocm(recipe) => self.rocm(recipe).map(Made::Stored),
+            Recipe::Llama(recipe) => self.llama(locked.derivation, recipe),
+            Recipe::Runtime(recipe) => self.runtime(recipe).map(Made::Stored),
+        }
+    }
+
+    fn sysroot(&self, recipe: &SysrootRecipe) -> Result<Made> {
+        let (staging, listing) = sysroot::sysroot(self.intake, recipe, &self.debs(&recipe.packages)?)?;
+        Ok(Made::Staged(staging, listing))
+    }
+
+    /// The packages of an input, which the plan has fetched.
+    fn debs(&self, name: &str) -> Result<Vec<Deb>> {
+        Err(Error::new(Kind::Invalid, format!("`{name}` is no input of packages")))
     }
 
     fn rocm(&self, recipe: &RocmRecipe) -> Result<StoredTree> {
@@ -166,7 +192,7 @@ impl Realizer<'_> {
         Err(Error::new(Kind::Invalid, format!("`{name}` is no ROCm tree")))
     }
 
-    fn llama(&self, derivation: DerivationId, recipe: &LlamaRecipe) -> Result<(StoredTree, Staging)> {
+    fn llama(&self, derivation: DerivationId, recipe: &LlamaRecipe) -> Result<Made> {
         let LockedInput::Git(block) = self.input(&recipe.source)? else {
             return Err(Error::new(Kind::Invalid, format!("`{}` is no git input", recipe.source)));
         };
@@ -179,7 +205,10 @@ impl Realizer<'_> {
             }
         };
         let source = self.input_tree(&recipe.source)?;
-        build::llama(self.intake, derivation, recipe, &block.locked, &source, rocm.as_ref(), self.settings.jobs)
+        let jobs = self.settings.jobs;
+        let (staging, listing) =
+            build::llama(self.intake, derivation, recipe, &block.locked, &source, rocm.as_ref(), jobs)?;
+        Ok(Made::Staged(staging, listing))
     }
 
     fn runtime(&self, recipe: &RuntimeRecipe) -> Result<StoredTree> {
