@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{LockedInput, canonical};
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
-use crate::recipe::{Recipe, llama, rocm};
+use crate::recipe::{Recipe, llama, rocm, sysroot};
 
 #[derive(Serialize)]
 struct Derivation<'a> {
@@ -31,7 +31,7 @@ pub fn derivations(
 ) -> Result<BTreeMap<String, DerivationId>> {
     let mut ids = BTreeMap::new();
     // A recipe needs only outputs of the kinds before its own, so each finds what it needs.
-    for kind in ["rocm", "llama", "runtime"] {
+    for kind in ["sysroot", "rocm", "llama", "runtime"] {
         for (name, recipe) in recipes.iter().filter(|(_, recipe)| recipe.kind() == kind) {
             let id = derive(recipe, inputs, recipes, &ids).map_err(|error| error.about(format!("output `{name}`")))?;
             ids.insert(name.clone(), id);
@@ -62,6 +62,7 @@ fn derive(
         built.insert(name, *id);
     }
     let revision = match recipe {
+        Recipe::Sysroot(_) => sysroot::REVISION,
         Recipe::Rocm(_) => rocm::REVISION,
         Recipe::Llama(_) => llama::REVISION,
         Recipe::Runtime(_) => crate::recipe::RUNTIME_REVISION,

@@ -50,6 +50,10 @@ pub(super) fn output(name: &str, recipe: &Recipe) -> Option<String> {
         return Some("its prefix is not a place that it can have".to_owned());
     }
     match recipe {
+        Recipe::Sysroot(recipe) => {
+            let wrong = recipe.links.iter().any(|(path, target)| !rules::is_link(path, target));
+            wrong.then(|| "its links are not paths and targets".to_owned())
+        }
         Recipe::Llama(recipe) => {
             let wrong = recipe.cmake.keys().find(|name| !rules::is_cmake_name(name));
             wrong.map(|_| "it names something that cannot be a CMake variable".to_owned())

@@ -10,7 +10,7 @@ use url::Url;
 use super::reader::{Source, Table};
 use super::{InputRequest, Manifest, PROGRAM, rules};
 use crate::error::{Error, Result};
-use crate::recipe::{Backend, LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe};
+use crate::recipe::{Backend, LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
 use crate::suggest::suggest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::{GitRef, GitRequest};
@@ -239,6 +239,10 @@ fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Re
         Ok(text)
     };
     let recipe = match kind.get_ref().as_str() {
+        "sysroot" => Recipe::Sysroot(SysrootRecipe {
+            packages: refer("packages", "packages", Wanted::Input("debs"))?,
+            links: links(source, &fields)?,
+        }),
         "rocm" => Recipe::Rocm(RocmRecipe {
             input: refer("input", "rocm", Wanted::Input("rocm"))?,
             prefix: prefix(source, &fields, "/opt/rocm")?,
@@ -268,7 +272,7 @@ fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Re
             })
         }
         other => {
-            let label = suggest(other, ["rocm", "llama", "runtime"].into_iter());
+            let label = suggest(other, ["rocm", "llama", "runtime", "sysroot"].into_iter());
             return Err(source.error(kind.span(), format!("unknown type of output `{other}`"), &label));
         }
     };
@@ -291,6 +295,23 @@ fn roots(source: &Source, fields: &Table) -> Result<Vec<String>> {
         return Err(source.error(wrong.span(), "a root is the name of a program", "such as \"llama-cli\""));
     }
     Ok(roots.into_iter().map(Spanned::into_inner).collect())
+}
+
+fn links(source: &Source, fields: &Table) -> Result<BTreeMap<String, String>> {
+    let mut links = BTreeMap::new();
+    let Some(table) = fields.table("links")? else { return Ok(links) };
+    for (key, value) in table.entries() {
+        let path = key.get_ref();
+        let DeValue::String(target) = value.get_ref() else {
+            return Err(table.wrong_type(value.span(), path, "a string", value.get_ref()));
+        };
+        if !rules::is_link(path, target) {
+            let message = "a link is a path below the root and a target";
+            return Err(source.error(key.span(), message, "such as \"usr/bin/cc\" = \"gcc\""));
+        }
+        links.insert(path.clone().into_owned(), target.clone().into_owned());
+    }
+    Ok(links)
 }
 
 fn prefix(source: &Source, fields: &Table, default: &str) -> Result<String> {

@@ -26,6 +26,13 @@ pub fn is_prefix(text: &str) -> bool {
     clean && text.bytes().all(plain) && parts.next().is_some() && !taken.contains(&top)
 }
 
+/// A link below a root: a relative path, and a target.
+#[must_use]
+pub fn is_link(path: &str, target: &str) -> bool {
+    let plain = |text: &str| !text.is_empty() && text.len() <= 1024 && !text.chars().any(char::is_control);
+    plain(path) && plain(target) && crate::tree::is_path(path.as_bytes())
+}
+
 /// A program of a build, by its name alone.
 #[must_use]
 pub fn is_program(text: &str) -> bool {

@@ -16,6 +16,7 @@ use crate::recipe::llama::{self, Hip};
 use crate::recipe::{Backend, LlamaRecipe};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{Staging, StoredTree, normalise};
+use crate::tree::Listing;
 use crate::tree::beneath::Root as Beneath;
 use crate::tree::scan::scan;
 
@@ -23,7 +24,7 @@ use crate::tree::scan::scan;
 const LAST: usize = 30;
 
 /// The log of a build in its staging directory.
-const LOG: &str = "log";
+pub(super) const LOG: &str = "log";
 /// What else is kept with an output; see [`About`].
 const ABOUT: &str = "about.json";
 
@@ -41,8 +42,8 @@ pub(super) struct Build<'a> {
 }
 
 impl Build<'_> {
-    /// Builds llama.cpp; gives the install tree, and the staging directory with what is kept besides it.
-    pub fn run(&self, derivation: DerivationId) -> Result<(StoredTree, Staging)> {
+    /// Builds llama.cpp; gives the staging directory with the install tree and what is kept besides it, and what is in the tree.
+    pub fn run(&self, derivation: DerivationId) -> Result<(Staging, Listing)> {
         let staging = self.intake.store.stage()?;
         let sandbox = self.sandbox(staging.path())?;
         let variables = self.variables();
@@ -88,7 +89,7 @@ impl Build<'_> {
         normalise(&tree, &listing)?;
         about.read_needed(&tree, &listing);
         fs_err::write(staging.path().join(ABOUT), about.to_json())?;
-        Ok((self.intake.store.publish_tree(&staging, &listing)?, staging))
+        Ok((staging, listing))
     }
 
     /// Opens the sandbox for a person; `commands.sh` in it says what the build does.

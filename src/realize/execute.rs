@@ -6,14 +6,17 @@ use std::process::ExitStatus;
 
 use super::build::Build;
 use super::plan::{Action, Plan, Step, version};
+use super::sysroot;
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Promise;
 use crate::intake::{Expect, Intake, debs, file, git, git_tree, tarball};
 use crate::lock::{Lock, LockedInput, LockedOutput};
 use crate::recipe::rocm::Provenance;
-use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe};
+use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
 use crate::store::{Generation, GenerationOutput, OutputRecord, Staging, Store, StoredTree};
+use crate::tree::Listing;
+use crate::tree::deb::Deb;
 use crate::trim;
 use crate::update::in_parallel;
 
@@ -32,6 +35,14 @@ pub struct Realizer<'a> {
     pub intake: Intake<'a>,
     /// How.
     pub settings: Settings,
+}
+
+/// What a recipe gave.
+pub(super) enum Made {
+    /// A tree whose files were in the store already.
+    Stored(StoredTree),
+    /// `tree/` of a staging directory, with what is in it. Beside it may be a log.
+    Staged(Staging, Listing),
 }
 
 /// One realized output.
@@ -118,20 +129,40 @@ impl Realizer<'_> {
     }
 
     fn make(&self, name: &str, locked: &LockedOutput) -> Result<StoredTree> {
-        let (tree, built) = match &locked.recipe {
-            Recipe::Rocm(recipe) => (self.rocm(recipe)?, None),
-            Recipe::Llama(recipe) => {
-                let (tree, staging) = self.llama(locked.derivation, recipe)?;
-                (tree, Some(staging))
-            }
-            Recipe::Runtime(recipe) => (self.runtime(recipe)?, None),
+        let (tree, staging) = match self.build(locked)? {
+            Made::Stored(tree) => (tree, None),
+            Made::Staged(staging, listing) => (self.intake.store.publish_tree(&staging, &listing)?, Some(staging)),
         };
         // What differs from the seal is not recorded: it would be taken for the output next time.
         if locked.tree.is_none_or(|sealed| sealed == tree.digest) {
             let record = OutputRecord { name: name.to_owned(), tree: tree.digest };
-            self.intake.store.publish_output(locked.derivation, &record, built.as_ref().map(Staging::path))?;
+            self.intake.store.publish_output(locked.derivation, &record, staging.as_ref().map(Staging::path))?;
         }
         Ok(tree)
+    }
+
+    /// Runs the recipe.
+    pub(super) fn build(&self, locked: &LockedOutput) -> Result<Made> {
+        match &locked.recipe {
+            Recipe::Sysroot(recipe) => self.sysroot(recipe),
+            Recipe::Rocm(recipe) => self.rocm(recipe).map(Made::Stored),
+            Recipe::Llama(recipe) => self.llama(locked.derivation, recipe),
+            Recipe::Runtime(recipe) => self.runtime(recipe).map(Made::Stored),
+        }
+    }
+
+    fn sysroot(&self, recipe: &SysrootRecipe) -> Result<Made> {
+        let (staging, listing) = sysroot::sysroot(self.intake, recipe, &self.debs(&recipe.packages)?)?;
+        Ok(Made::Staged(staging, listing))
+    }
+
+    /// The packages of an input, which the plan has fetched.
+    fn debs(&self, name: &str) -> Result<Vec<Deb>> {
+        let LockedInput::Debs(block) = self.input(name)? else {
+            return Err(Error::new(Kind::Invalid, format!("`{name}` is no input of packages")));
+        };
+        let packages = debs(self.intake, name, &block.locked)?;
+        Ok(packages.into_iter().map(|(package, path)| Deb { name: package.name, path }).collect())
     }
 
     fn rocm(&self, recipe: &RocmRecipe) -> Result<StoredTree> {
@@ -166,21 +197,22 @@ impl Realizer<'_> {
         Err(Error::new(Kind::Invalid, format!("`{name}` is no ROCm tree")))
     }
 
-    fn llama(&self, derivation: DerivationId, recipe: &LlamaRecipe) -> Result<(StoredTree, Staging)> {
-        self.build(recipe)?.run(derivation)
+    fn llama(&self, derivation: DerivationId, recipe: &LlamaRecipe) -> Result<Made> {
+        let (staging, listing) = self.llama_build(recipe)?.run(derivation)?;
+        Ok(Made::Staged(staging, listing))
     }
 
     /// Opens the sandbox in which the output `name` is built.
     pub fn shell(&self, name: &str) -> Result<ExitStatus> {
         match &self.locked(name)?.recipe {
-            Recipe::Llama(recipe) => self.build(recipe)?.shell().about(name),
+            Recipe::Llama(recipe) => self.llama_build(recipe)?.shell().about(name),
             other => {
                 Err(Error::new(Kind::Usage, format!("`{name}` is a {}, which is not built in a sandbox", other.kind())))
             }
         }
     }
 
-    fn build<'b>(&'b self, recipe: &'b LlamaRecipe) -> Result<Build<'b>> {
+    fn llama_build<'b>(&'b self, recipe: &'b LlamaRecipe) -> Result<Build<'b>> {
         let LockedInput::Git(block) = self.input(&recipe.source)? else {
             return Err(Error::new(Kind::Invalid, format!("`{}` is no git input", recipe.source)));
         };

@@ -9,6 +9,7 @@ mod compare;
 mod execute;
 mod plan;
 pub mod prefix;
+mod sysroot;
 
 pub use compare::{Difference, compare};
 pub use execute::{Realized, Realizer, Settings, switch};

@@ -5,6 +5,7 @@
 
 pub mod llama;
 pub mod rocm;
+pub mod sysroot;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -21,12 +22,25 @@ pub const RUNTIME_REVISION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Recipe {
+    /// Distribution packages, unpacked.
+    Sysroot(SysrootRecipe),
     /// The ROCm tree as it was published.
     Rocm(RocmRecipe),
     /// llama.cpp, built from source.
     Llama(LlamaRecipe),
     /// The parts of a ROCm tree that a llama.cpp build needs.
     Runtime(RuntimeRecipe),
+}
+
+/// See [`Recipe::Sysroot`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SysrootRecipe {
+    /// The input with the packages.
+    pub packages: String,
+    /// Links to make, path and target, beside those that the recipe makes by itself ([`sysroot::LINKS`]).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, String>,
 }
 
 /// See [`Recipe::Rocm`].
@@ -110,6 +124,7 @@ impl Recipe {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Sysroot(_) => "sysroot",
             Self::Rocm(_) => "rocm",
             Self::Llama(_) => "llama",
             Self::Runtime(_) => "runtime",
@@ -122,7 +137,7 @@ impl Recipe {
         match self {
             Self::Rocm(recipe) => Some(&recipe.prefix),
             Self::Llama(recipe) => Some(&recipe.prefix),
-            Self::Runtime(_) => None,
+            Self::Sysroot(_) | Self::Runtime(_) => None,
         }
     }
 
@@ -130,6 +145,7 @@ impl Recipe {
     #[must_use]
     pub fn inputs(&self) -> Vec<(&'static str, &str)> {
         match self {
+            Self::Sysroot(recipe) => vec![("debs", &recipe.packages)],
             Self::Rocm(recipe) => vec![("rocm", &recipe.input)],
             Self::Llama(recipe) => vec![("git", &recipe.source)],
             Self::Runtime(_) => Vec::new(),
@@ -140,7 +156,7 @@ impl Recipe {
     #[must_use]
     pub fn outputs(&self) -> Vec<(&'static str, &str)> {
         match self {
-            Self::Rocm(_) => Vec::new(),
+            Self::Sysroot(_) | Self::Rocm(_) => Vec::new(),
             Self::Llama(recipe) => {
                 let sysroot = recipe.sysroot.iter().map(|name| ("sysroot", name.as_str()));
                 recipe.rocm.iter().map(|name| ("rocm", name.as_str())).chain(sysroot).collect()

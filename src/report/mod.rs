@@ -149,6 +149,19 @@ fn tree(page: &mut String, tree: &TreePin) {
 fn out(page: &mut String, name: &str, output: &LockedOutput) {
     let _ = writeln!(page, "\n### Output {}\n", cell(name));
     match &output.recipe {
+        Recipe::Sysroot(recipe) => {
+            let _ = writeln!(
+                page,
+                "The packages of input `{}`, unpacked without running anything of them, with a merged `/usr` and dpkg's database.",
+                recipe.packages
+            );
+            if !recipe.links.is_empty() {
+                let _ = writeln!(page, "\nLinks from the manifest:\n");
+                for (path, target) in &recipe.links {
+                    fact(page, path, target);
+                }
+            }
+        }
         Recipe::Rocm(recipe) => {
             let _ = writeln!(page, "The tree of input `{}`, to stand at `{}`.", recipe.input, recipe.prefix);
         }

@@ -4,6 +4,8 @@
 //! that feed it, and the ways a tree is read again (scan, NAR). Knows nothing of the store or the network.
 
 pub mod beneath;
+mod compression;
+pub mod deb;
 mod listing;
 pub mod nar;
 pub mod scan;
@@ -11,6 +13,7 @@ pub mod unpack;
 mod workers;
 mod writer;
 
+pub use compression::Compression;
 pub use listing::{Entry, Listing, Node, is_path, show};
 pub use unpack::Receiver;
 pub use writer::{Limits, TreeWriter};

@@ -5,13 +5,13 @@
 //! bytes behind the end.
 
 use std::cell::Cell;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
 
-use flate2::bufread::MultiGzDecoder;
 use tar::EntryType;
 
+use super::compression::Compression;
 use super::listing::{Listing, show};
 use super::writer::{Limits, TreeWriter};
 use crate::error::{Error, Kind, Result};
@@ -43,30 +43,39 @@ pub fn unpack(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unp
     Ok(Unpacked { listing: writer.finish()?, absolute_links })
 }
 
-/// Gives the entries of a tar stream, compressed with gzip or zstd or not at all (told by its first bytes), to a receiver.
-/// Reads the stream to its very end, so that every checksum of the compression is checked. Returns the absolute link
-/// targets.
+/// Gives the entries of a tar stream, compressed with gzip, xz or zstd or not at all (told by its first bytes), to a
+/// receiver. Reads the stream to its very end, so that every checksum of the compression is checked. Returns the absolute
+/// link targets.
 pub fn unpack_into(stream: impl Read, receiver: &mut dyn Receiver) -> Result<Vec<String>> {
-    let mut stream = BufReader::with_capacity(64 * 1024, stream);
-    let magic = stream.fill_buf()?;
-    if magic.starts_with(&[0x1f, 0x8b]) {
-        untar(MultiGzDecoder::new(stream), receiver)
-    } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let mut decoder = zstd::Decoder::with_buffer(stream)?;
-        // 2^27 is what `zstd --long` uses; a larger window is only a way to make us allocate.
-        decoder.window_log_max(27)?;
-        untar(decoder, receiver)
-    } else if magic.is_empty() {
-        Err(Error::new(Kind::Invalid, "the archive is empty"))
-    } else {
-        untar(stream, receiver)
-    }
+    let Some((compression, stream)) = Compression::detect(stream)? else {
+        return Err(Error::new(Kind::Invalid, "the archive is empty"));
+    };
+    Ok(untar(compression.decoder(stream)?, receiver, SpecialBits::Refuse)?.absolute_links)
 }
 
-fn untar(stream: impl Read, receiver: &mut dyn Receiver) -> Result<Vec<String>> {
+/// What becomes of files that are setuid or setgid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SpecialBits {
+    /// They are refused: nobody whose archives are unpacked here has a use for them.
+    Refuse,
+    /// They become plain files and are told.
+    Drop,
+}
+
+/// What an archive holds that a tree cannot say.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Remarks {
+    /// Absolute link targets.
+    pub absolute_links: Vec<String>,
+    /// Files that were setuid or setgid.
+    pub special: Vec<Vec<u8>>,
+}
+
+/// Gives the entries of a tar stream that is no longer compressed to a receiver.
+pub fn untar(stream: impl Read, receiver: &mut dyn Receiver, special: SpecialBits) -> Result<Remarks> {
     let left = Rc::new(Cell::new(MOST_HEADER));
     let mut archive = tar::Archive::new(Guarded { inner: stream, left: Rc::clone(&left) });
-    let mut absolute_links = Vec::new();
+    let mut remarks = Remarks::default();
     let mut entries = archive.entries()?;
     loop {
         left.set(MOST_HEADER);
@@ -88,7 +97,10 @@ fn untar(stream: impl Read, receiver: &mut dyn Receiver) -> Result<Vec<String>> 
         }
         let mode = entry.header().mode().map_err(broken)?;
         if mode & 0o6000 != 0 && !kind.is_dir() {
-            return Err(refused(&name, "it is setuid or setgid"));
+            if special == SpecialBits::Refuse {
+                return Err(refused(&name, "it is setuid or setgid"));
+            }
+            remarks.special.push(path.clone());
         }
         match kind {
             EntryType::Directory => receiver.directory(&path)?,
@@ -97,7 +109,7 @@ fn untar(stream: impl Read, receiver: &mut dyn Receiver) -> Result<Vec<String>> 
             }
             EntryType::Symlink => {
                 let target = link_name(&entry, &name)?;
-                check_link(&path, &target, &mut absolute_links)?;
+                check_link(&path, &target, &mut remarks.absolute_links)?;
                 receiver.link(&path, &target)?;
             }
             EntryType::Link => {
@@ -109,7 +121,7 @@ fn untar(stream: impl Read, receiver: &mut dyn Receiver) -> Result<Vec<String>> 
     }
     left.set(u64::MAX);
     at_end(archive.into_inner())?;
-    Ok(absolute_links)
+    Ok(remarks)
 }
 
 fn is_pax_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<bool> {

@@ -45,7 +45,13 @@ impl Default for Limits {
 enum Pending {
     Directory,
     Link(Vec<u8>),
-    File { id: usize, executable: bool, size: u64 },
+    File {
+        id: usize,
+        executable: bool,
+        size: u64,
+    },
+    /// A file that was written and hashed before.
+    Adopted(Node),
 }
 
 /// A tree being written. Nothing is promised about the directory until [`Self::finish`] returns.
@@ -101,6 +107,7 @@ impl TreeWriter {
             let node = match pending {
                 Pending::Directory => Node::Directory,
                 Pending::Link(target) => Node::Link { target },
+                Pending::Adopted(node) => node,
                 Pending::File { id, executable, size } => {
                     let digest = digests[id].ok_or_else(|| Error::failure("a worker lost a file"))?;
                     Node::File { executable, size, digest }
@@ -109,6 +116,19 @@ impl TreeWriter {
             entries.push(Entry { path, node });
         }
         Ok(Listing::new(entries))
+    }
+
+    /// Takes over a file that another writer wrote and hashed on the same file system: it is moved.
+    pub fn adopt(&mut self, path: &[u8], root: &Root, there: &[u8], node: &Node) -> Result<()> {
+        let Node::File { size, .. } = node else { return Err(refused(path, "it is no file")) };
+        self.admit(path)?;
+        self.count(path, *size)?;
+        let moved = root.in_parent(there, |from, old| {
+            Ok(self.root.in_parent(path, |to, new| rustix::fs::renameat(from, old, to, new)))
+        });
+        moved.and_then(|moved| moved).map_err(|error| cannot_write(path, &error))?;
+        self.nodes.insert(path.to_vec(), Pending::Adopted(node.clone()));
+        Ok(())
     }
 
     /// Checks a new name and makes the directories above it that no entry named.
@@ -151,7 +171,9 @@ impl TreeWriter {
                 Some(Pending::Link(_)) => {
                     return Err(refused(path, "it lies behind a symbolic link of the same archive"));
                 }
-                Some(Pending::File { .. }) => return Err(refused(path, "it lies below a file of the same archive")),
+                Some(Pending::File { .. } | Pending::Adopted(_)) => {
+                    return Err(refused(path, "it lies below a file of the same archive"));
+                }
                 None => self.directory(parent)?,
             }
         }
@@ -200,6 +222,7 @@ impl Receiver for TreeWriter {
                 let target = target.clone();
                 return self.link(path, &target);
             }
+            Some(Pending::Adopted(node)) => Pending::Adopted(node.clone()),
             Some(Pending::Directory) => return Err(refused(path, "it is a hard link to a directory")),
             None => {
                 return Err(refused(path, "it is a hard link to a name that is not an earlier entry")
@@ -207,7 +230,7 @@ impl Receiver for TreeWriter {
             }
         };
         self.admit(path)?;
-        if let Pending::File { size, .. } = pending {
+        if let Pending::File { size, .. } | Pending::Adopted(Node::File { size, .. }) = pending {
             self.count(path, size)?;
         }
         // The earlier file may still be in a worker's hands: linked at the end.

@@ -1,0 +1,173 @@
+//! Real `.deb` files from a description, with every compression, and such as no honest tool would write.
+//!
+//! The same description gives the same bytes.
+
+use std::io::Write as _;
+
+use tar::{EntryType, Header};
+
+use crate::tree::Compression;
+
+/// A package.
+#[derive(Clone, Debug)]
+pub struct Deb {
+    control: String,
+    info: Vec<Member>,
+    data: Vec<Member>,
+    compression: Compression,
+}
+
+/// One entry of an archive in it, with exactly these fields.
+#[derive(Clone, Debug)]
+struct Member {
+    kind: EntryType,
+    name: Vec<u8>,
+    target: Vec<u8>,
+    contents: Vec<u8>,
+    mode: u32,
+}
+
+impl Deb {
+    /// A package without files, for any architecture.
+    #[must_use]
+    pub fn new(package: &str, version: &str) -> Self {
+        let control = format!("Package: {package}\nVersion: {version}\n");
+        Self { control, info: Vec::new(), data: Vec::new(), compression: Compression::Xz }.field("Architecture", "all")
+    }
+
+    /// Sets a field of its description.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: &str) -> Self {
+        let head = format!("{name}:");
+        let kept: String =
+            self.control.lines().filter(|line| !line.starts_with(&head)).map(|l| format!("{l}\n")).collect();
+        self.control = format!("{kept}{name}: {value}\n");
+        self
+    }
+
+    /// Compresses both archives in another way than with xz.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// A file beside the description, such as `postinst`.
+    #[must_use]
+    pub fn info(mut self, name: &str, text: &str) -> Self {
+        self.info.push(member(EntryType::Regular, format!("./{name}"), "", text.as_bytes(), 0o755));
+        self
+    }
+
+    /// A file.
+    #[must_use]
+    pub fn file(self, path: &str, contents: &[u8]) -> Self {
+        self.entry(EntryType::Regular, format!("./{path}"), "", contents, 0o644)
+    }
+
+    /// A program.
+    #[must_use]
+    pub fn program(self, path: &str, contents: &[u8]) -> Self {
+        self.entry(EntryType::Regular, format!("./{path}"), "", contents, 0o755)
+    }
+
+    /// A directory.
+    #[must_use]
+    pub fn directory(self, path: &str) -> Self {
+        self.entry(EntryType::Directory, format!("./{path}/"), "", b"", 0o755)
+    }
+
+    /// A symbolic link.
+    #[must_use]
+    pub fn link(self, path: &str, target: &str) -> Self {
+        self.entry(EntryType::Symlink, format!("./{path}"), target, b"", 0o777)
+    }
+
+    /// An entry with exactly these fields.
+    #[must_use]
+    pub fn entry(mut self, kind: EntryType, name: impl AsRef<[u8]>, target: &str, contents: &[u8], mode: u32) -> Self {
+        self.data.push(member(kind, name, target, contents, mode));
+        self
+    }
+
+    /// The bytes of the `.deb`.
+    #[must_use]
+    pub fn make(&self) -> Vec<u8> {
+        ar(&self.members())
+    }
+
+    /// The members of the `ar` archive: names and bytes.
+    #[must_use]
+    pub fn members(&self) -> Vec<(String, Vec<u8>)> {
+        let suffix = match self.compression {
+            Compression::Plain => "",
+            Compression::Gzip => ".gz",
+            Compression::Xz => ".xz",
+            Compression::Zstd => ".zst",
+        };
+        let control = member(EntryType::Regular, "./control", "", self.control.as_bytes(), 0o644);
+        let info: Vec<Member> = std::iter::once(control).chain(self.info.clone()).collect();
+        vec![
+            ("debian-binary".to_owned(), b"2.0\n".to_vec()),
+            (format!("control.tar{suffix}"), compress(&tar(&info), self.compression)),
+            (format!("data.tar{suffix}"), compress(&tar(&self.data), self.compression)),
+        ]
+    }
+}
+
+/// An `ar` archive of these members.
+#[must_use]
+pub fn ar(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut out = b"!<arch>\n".to_vec();
+    for (name, bytes) in members {
+        let header = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, "100644", bytes.len());
+        out.extend_from_slice(header.as_bytes());
+        out.extend_from_slice(bytes);
+        if bytes.len() % 2 == 1 {
+            out.push(b'\n');
+        }
+    }
+    out
+}
+
+fn member(kind: EntryType, name: impl AsRef<[u8]>, target: &str, contents: &[u8], mode: u32) -> Member {
+    let (name, target) = (name.as_ref().to_vec(), target.as_bytes().to_vec());
+    Member { kind, name, target, contents: contents.to_vec(), mode }
+}
+
+fn tar(members: &[Member]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for Member { kind, name, target, contents, mode } in members {
+        let mut header = Header::new_gnu();
+        let (fit, fit_target) = (name.len().min(100), target.len().min(100));
+        header.as_old_mut().name[..fit].copy_from_slice(&name[..fit]);
+        header.as_old_mut().linkname[..fit_target].copy_from_slice(&target[..fit_target]);
+        header.set_entry_type(*kind);
+        header.set_mode(*mode);
+        header.set_mtime(1_700_000_000);
+        header.set_size(contents.len() as u64);
+        header.set_cksum();
+        out.extend_from_slice(header.as_bytes());
+        out.extend_from_slice(contents);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}
+
+/// Compresses bytes. Memory takes whatever is written, so that nothing can go wrong.
+#[must_use]
+pub fn compress(bytes: &[u8], compression: Compression) -> Vec<u8> {
+    match compression {
+        Compression::Plain => bytes.to_vec(),
+        Compression::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(bytes).and_then(|()| encoder.finish()).unwrap_or_default()
+        }
+        Compression::Xz => {
+            let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+            encoder.write_all(bytes).and_then(|()| encoder.finish()).unwrap_or_default()
+        }
+        Compression::Zstd => zstd::encode_all(bytes, 3).unwrap_or_default(),
+    }
+}

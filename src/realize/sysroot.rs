@@ -1,0 +1,40 @@
+//! Runs the `sysroot` recipe.
+
+use std::fmt::Write as _;
+
+use super::build::LOG;
+use crate::error::Result;
+use crate::intake::Intake;
+use crate::recipe::SysrootRecipe;
+use crate::recipe::sysroot::LINKS;
+use crate::store::Staging;
+use crate::tree::Listing;
+use crate::tree::deb::{Deb, Links, Unpacked, unpack};
+
+/// Unpacks packages; gives the staging directory with the tree and a log, and what is in the tree.
+pub(super) fn sysroot(intake: Intake, recipe: &SysrootRecipe, debs: &[Deb]) -> Result<(Staging, Listing)> {
+    let staging = intake.store.stage()?;
+    let links = Links { wanted: &recipe.links, usual: LINKS };
+    let unpacked = unpack(debs, &links, staging.path(), intake.fetcher.progress())?;
+    fs_err::write(staging.path().join(LOG), log(&unpacked))?;
+    Ok((staging, unpacked.listing))
+}
+
+/// What was done, and what was left out.
+fn log(unpacked: &Unpacked) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    for package in &unpacked.packages {
+        let _ = writeln!(text, "unpacked {}", package.display());
+    }
+    for (path, target) in &unpacked.links {
+        let _ = writeln!(text, "made the link {path} -> {target}");
+    }
+    for path in &unpacked.special {
+        let _ = writeln!(text, "dropped setuid or setgid of {path}");
+    }
+    for package in &unpacked.diverting {
+        let _ = writeln!(text, "left out what {package} diverts in its maintainer scripts");
+    }
+    text
+}

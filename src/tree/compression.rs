@@ -1,0 +1,60 @@
+//! What a stream is compressed with, and its decompressor. Memory is bounded whatever the stream asks for.
+
+use std::io::{BufRead, BufReader, Cursor, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::{CONCATENATED, Stream};
+
+use crate::error::Result;
+
+/// 2^27 is what `zstd --long` uses; a larger window is only a way to make us allocate.
+const ZSTD_WINDOW_LOG: u32 = 27;
+/// `xz -9` needs 65 MiB to decompress.
+const XZ_MEMORY: u64 = 128 << 20;
+
+/// A compression that archives come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compression {
+    /// None at all.
+    Plain,
+    /// gzip.
+    Gzip,
+    /// xz.
+    Xz,
+    /// Zstandard.
+    Zstd,
+}
+
+impl Compression {
+    /// Looks at the first bytes of a stream; gives them back with it. `None` where the stream is empty.
+    pub fn detect<'r>(mut stream: impl Read + 'r) -> Result<Option<(Self, impl BufRead + 'r)>> {
+        let mut start = Vec::new();
+        (&mut stream).take(6).read_to_end(&mut start)?;
+        let found = match &*start {
+            [] => return Ok(None),
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [0xfd, b'7', b'z', b'X', b'Z', 0] => Self::Xz,
+            _ => Self::Plain,
+        };
+        Ok(Some((found, Cursor::new(start).chain(BufReader::with_capacity(64 * 1024, stream)))))
+    }
+
+    /// What comes out of a stream that is compressed this way, however many parts it was compressed in.
+    pub fn decoder<'r>(self, stream: impl BufRead + 'r) -> Result<Box<dyn Read + 'r>> {
+        Ok(match self {
+            Self::Plain => Box::new(stream),
+            Self::Gzip => Box::new(MultiGzDecoder::new(stream)),
+            Self::Xz => {
+                let decoder = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(std::io::Error::from)?;
+                Box::new(XzDecoder::new_stream(stream, decoder))
+            }
+            Self::Zstd => {
+                let mut decoder = zstd::Decoder::with_buffer(stream)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                Box::new(decoder)
+            }
+        })
+    }
+}

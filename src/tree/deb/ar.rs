@@ -1,0 +1,128 @@
+//! The outer form of a `.deb`: an `ar` archive with three members in this order, as deb(5) has it.
+//!
+//! `debian-binary` says the format's version, `control.tar.*` describes the package, `data.tar.*` is what is installed.
+//! Members whose names begin with `_` are for others and skipped; anything else that parsers could disagree about is
+//! refused.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use crate::error::{Error, Kind, Result};
+use crate::tree::{Compression, show};
+
+const MAGIC: &[u8; 8] = b"!<arch>\n";
+const HEADER: u64 = 60;
+/// Real ones have four bytes.
+const MOST_VERSION: u64 = 64;
+/// More members than this are no package's.
+const MOST_MEMBERS: usize = 16;
+
+/// Where the two archives in a `.deb` are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Parts {
+    pub control: Member,
+    pub data: Member,
+}
+
+/// A member: a range of the file, and what it is compressed with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Member {
+    pub offset: u64,
+    pub size: u64,
+    pub compression: Compression,
+}
+
+/// Finds the members of the `.deb` that `file` is.
+pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut magic = [0; MAGIC.len()];
+    if length < magic.len() as u64 {
+        return Err(refused("it is too short"));
+    }
+    file.read_exact(&mut magic)?;
+    if magic != *MAGIC {
+        return Err(refused("it does not begin as an `ar` archive"));
+    }
+    let (mut version, mut control, mut data) = (false, None, None);
+    let mut offset = MAGIC.len() as u64;
+    for count in 0.. {
+        if offset == length {
+            break;
+        }
+        if count == MOST_MEMBERS {
+            return Err(refused("it has more members than make sense"));
+        }
+        let (name, size) = header(file, offset, length)?;
+        let start = offset + HEADER;
+        let member = |compression| Member { offset: start, size, compression };
+        match (&*name, data_name(&name, b"control.tar"), data_name(&name, b"data.tar")) {
+            (b"debian-binary", ..) if !version && offset == MAGIC.len() as u64 => {
+                demand_version(file, size)?;
+                version = true;
+            }
+            (_, Some(compression), _) if version && control.is_none() && data.is_none() => {
+                control = Some(member(compression?));
+            }
+            (_, _, Some(compression)) if control.is_some() && data.is_none() => data = Some(member(compression?)),
+            (name, ..) if version && name.starts_with(b"_") => {}
+            (name, ..) => {
+                return Err(refused("a member is not one that stands there").fact("member", show(name)));
+            }
+        }
+        // Members begin at even offsets; the last one may lack the byte that fills up.
+        offset = start + size;
+        offset = (offset + offset % 2).min(length);
+    }
+    let missing = |what: &str| refused(format!("it has no {what}"));
+    let control = control.ok_or_else(|| missing("control.tar"))?;
+    Ok(Parts { control, data: data.ok_or_else(|| missing("data.tar"))? })
+}
+
+/// Name and size of the member whose header is at `offset`.
+fn header(file: &mut (impl Read + Seek), offset: u64, length: u64) -> Result<(Vec<u8>, u64)> {
+    let cut = || refused("it is cut off").fact("at", offset);
+    if length - offset < HEADER {
+        return Err(cut());
+    }
+    let mut header = [0; HEADER as usize];
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(&mut header)?;
+    let size = number(&header[48..58]).filter(|_| header[58..] == *b"`\n");
+    let size = size.ok_or_else(|| refused("the header of a member is damaged").fact("at", offset))?;
+    if size > length - offset - HEADER {
+        return Err(cut());
+    }
+    let name = header[..16].trim_ascii_end();
+    Ok((name.strip_suffix(b"/").unwrap_or(name).to_vec(), size))
+}
+
+fn number(field: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(field.trim_ascii_end()).ok()?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+fn demand_version(file: &mut impl Read, size: u64) -> Result<()> {
+    let mut text = Vec::new();
+    file.take(size.min(MOST_VERSION)).read_to_end(&mut text)?;
+    if text.starts_with(b"2.") {
+        return Ok(());
+    }
+    Err(refused("its format is not known").fact("expected", "2.0").fact("found", show(text.trim_ascii_end())))
+}
+
+/// The compression that the name of a member says; `None` where it is another member.
+fn data_name(name: &[u8], base: &[u8]) -> Option<Result<Compression>> {
+    Some(match name.strip_prefix(base)? {
+        b"" => Ok(Compression::Plain),
+        b".gz" => Ok(Compression::Gzip),
+        b".xz" => Ok(Compression::Xz),
+        b".zst" => Ok(Compression::Zstd),
+        _ => Err(refused("a member is compressed in a way that is not known")
+            .fact("member", show(name))
+            .fact("known", "none, gz, xz, zst")),
+    })
+}
+
+fn refused(why: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Invalid, format!("the package is refused: {why}"))
+}

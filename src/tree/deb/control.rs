@@ -1,0 +1,175 @@
+//! The control file of a package: one stanza of fields.
+
+use super::relation::Relation;
+use crate::error::{Error, Kind, Result};
+use crate::tree::show;
+
+/// What of a package's own description is used here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Control {
+    /// Its name.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// Its architecture, `all` where it fits any.
+    pub architecture: String,
+    /// Whether packages of this name for several architectures can stand side by side (`Multi-Arch: same`).
+    pub side_by_side: bool,
+    /// The packages whose files it may replace.
+    pub replaces: Vec<Relation>,
+    /// The stanza as it was written, without the lines `Package` and `Status`.
+    rest: String,
+}
+
+impl Control {
+    /// Reads a control file.
+    pub(super) fn parse(text: &[u8]) -> Result<Self> {
+        let text = std::str::from_utf8(text).map_err(|_| wrong("it is not UTF-8"))?;
+        let fields = fields(text)?;
+        let get = |name: &str| fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        let needed = |name: &'static str, fits: fn(&str) -> bool| {
+            let value =
+                get(name).map(|value| value.trim()).ok_or_else(|| wrong(format!("it lacks the field {name}")))?;
+            let fits = fits(value).then(|| value.to_owned());
+            fits.ok_or_else(|| wrong(format!("its field {name} is not valid")).fact("found", show(value.as_bytes())))
+        };
+        let replaces = get("Replaces").map_or_else(|| Some(Vec::new()), |value| Relation::parse_list(value));
+        let mut rest = String::new();
+        for (key, value) in &fields {
+            if !key.eq_ignore_ascii_case("Package") && !key.eq_ignore_ascii_case("Status") {
+                rest.push_str(&format!("{key}:{value}\n"));
+            }
+        }
+        Ok(Self {
+            package: needed("Package", is_package_name)?,
+            version: needed("Version", is_version)?,
+            architecture: needed("Architecture", is_architecture)?,
+            side_by_side: get("Multi-Arch").is_some_and(|value| value.trim() == "same"),
+            replaces: replaces.ok_or_else(|| wrong("its field Replaces is not valid"))?,
+            rest,
+        })
+    }
+
+    /// Whether it may put files in the place of another package's.
+    #[must_use]
+    pub fn may_replace(&self, other: &Self) -> bool {
+        self.replaces.iter().any(|relation| relation.matches(&other.package, &other.version))
+    }
+
+    /// The stanza as dpkg's database of installed packages has it.
+    #[must_use]
+    pub fn installed_stanza(&self) -> String {
+        format!("Package: {}\nStatus: install ok installed\n{}", self.package, self.rest)
+    }
+
+    /// What the package's files in dpkg's database are named after.
+    #[must_use]
+    pub fn info_name(&self) -> String {
+        if self.side_by_side { format!("{}:{}", self.package, self.architecture) } else { self.package.clone() }
+    }
+
+    /// For messages.
+    #[must_use]
+    pub fn display(&self) -> String {
+        format!("{} {} ({})", self.package, self.version, self.architecture)
+    }
+}
+
+/// Names and values; a value keeps its continuation lines and the space before it.
+fn fields(text: &str) -> Result<Vec<(&str, String)>> {
+    let mut fields: Vec<(&str, String)> = Vec::new();
+    let mut ended = false;
+    for line in text.lines() {
+        if line.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(wrong("it holds control characters"));
+        }
+        if line.trim().is_empty() {
+            ended = !fields.is_empty();
+            continue;
+        }
+        if ended {
+            return Err(wrong("it has more than one stanza"));
+        }
+        if line.starts_with([' ', '\t']) {
+            let (_, value) = fields.last_mut().ok_or_else(|| wrong("it begins with a continuation line"))?;
+            value.push('\n');
+            value.push_str(line);
+            continue;
+        }
+        let (name, value) = line.split_once(':').ok_or_else(|| wrong("a line is no field"))?;
+        let plain = |byte: u8| byte.is_ascii_graphic();
+        if name.is_empty() || !name.bytes().all(plain) || name.starts_with(['#', '-']) {
+            return Err(wrong("a line is no field"));
+        }
+        if fields.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+            return Err(wrong(format!("the field {name} stands there twice")));
+        }
+        fields.push((name, value.to_owned()));
+    }
+    Ok(fields)
+}
+
+/// Such as `libstdc++6`: at least two characters of a small set.
+#[must_use]
+pub(super) fn is_package_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.');
+    text.len() >= 2
+        && text.len() <= 128
+        && text.bytes().all(plain)
+        && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+}
+
+fn is_version(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+-~:".contains(&byte);
+    !text.is_empty() && text.len() <= 256 && text.bytes().all(plain)
+}
+
+fn is_architecture(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(plain)
+}
+
+fn wrong(why: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Invalid, format!("the package's control file is not valid: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stanza_is_read_and_kept() {
+        let text = "Package: libx1\nsource: x\nVersion: 1:2.0-1\nArchitecture: amd64\nMulti-Arch: same\n\
+            Replaces: liba (<< 1.5), libb\nDescription: short\n long\n .\n more\n\n";
+        let control = Control::parse(text.as_bytes()).unwrap();
+        assert_eq!(control.info_name(), "libx1:amd64");
+        assert_eq!(control.replaces.len(), 2);
+        assert_eq!(
+            control.installed_stanza(),
+            text.replace("Package: libx1\n", "Package: libx1\nStatus: install ok installed\n").trim_end().to_owned()
+                + "\n"
+        );
+    }
+
+    #[test]
+    fn what_is_no_stanza_is_refused() {
+        let good = "Package: xx\nVersion: 1\nArchitecture: all\n";
+        Control::parse(good.as_bytes()).unwrap();
+        for (text, why) in [
+            ("", "lacks the field Package"),
+            (" x\n", "continuation"),
+            ("Package: ../x\nVersion: 1\nArchitecture: all\n", "field Package is not valid"),
+            ("Package: xx\nVersion: 1/2\nArchitecture: all\n", "field Version is not valid"),
+            ("Package: xx\nVersion: 1\nArchitecture: a/b\n", "field Architecture is not valid"),
+            (&format!("{good}Replaces: x (\n"), "Replaces is not valid"),
+            (&format!("{good}\n{good}"), "more than one stanza"),
+            (&format!("{good}package: yy\n"), "twice"),
+            (&format!("{good}no field\n"), "no field"),
+            (&format!("{good}A: \u{1b}[1m\n"), "control characters"),
+        ] {
+            let error = Control::parse(text.as_bytes()).unwrap_err();
+            assert!(error.message().contains(why), "{text:?}: {error}");
+        }
+        assert!(Control::parse(b"Package: \xff\n").unwrap_err().message().contains("UTF-8"));
+    }
+}

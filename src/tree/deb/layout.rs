@@ -1,0 +1,280 @@
+//! Where everything that several packages hold stands in the one tree that they make.
+//!
+//! Works on listings alone, so the result depends on what the packages hold and on nothing else; the order in which
+//! they are given only decides between two packages that each say that they replace the other.
+//!
+//! * The links of the merged `/usr` are there first, and what a package has below `bin` stands in `usr/bin`.
+//! * Where one package has a link and another a directory, the link stands and the directory's entries are found
+//!   through it, as dpkg has it whichever of them comes first.
+//! * The same thing in several packages is there once. Different things are refused, unless one of the packages
+//!   replaces all the others there.
+
+use std::collections::BTreeMap;
+
+use super::Control;
+use super::package::DATA;
+use super::walk::{Last, walk};
+use crate::error::{Error, Kind, Result};
+use crate::tree::{Entry, Listing, Node, show};
+
+/// The links of the merged `/usr` that are always there.
+const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
+/// Those that are there where some package has something in them.
+const MERGED_IF_USED: [&str; 2] = ["lib32", "libx32"];
+
+/// One package, unpacked.
+pub(super) struct Package {
+    pub control: Control,
+    pub listing: Listing,
+    /// Its `md5sums`, where it has them: where they were unpacked, and what they are.
+    pub checksums: Option<(Vec<u8>, Node)>,
+    /// Whether its maintainer scripts, which are not run, would divert files.
+    pub diverts: bool,
+    /// Files that were setuid or setgid.
+    pub special: Vec<Vec<u8>>,
+}
+
+/// What stands at a path.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Placed {
+    /// A directory.
+    Directory,
+    /// A symbolic link to this target.
+    Link(Vec<u8>),
+    /// A file: it lies at this path below the directory that the package with this number was unpacked to.
+    File { package: usize, path: Vec<u8>, node: Node },
+    /// A file with this text.
+    Text(Vec<u8>),
+}
+
+/// What stands where.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    pub places: BTreeMap<Vec<u8>, Placed>,
+    /// The links that lead to directories.
+    links: DirectoryLinks,
+}
+
+type DirectoryLinks = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What one package wants to stand at a place; without a package, the merged `/usr` does.
+#[derive(Clone, Copy)]
+struct Claim<'a> {
+    package: Option<usize>,
+    entry: &'a Entry,
+}
+
+impl Claim<'_> {
+    fn link(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        match &self.entry.node {
+            Node::Link { target } => Some((self.entry.path.clone(), target.clone())),
+            _ => None,
+        }
+    }
+}
+
+type Claims<'a> = BTreeMap<Vec<u8>, Vec<Claim<'a>>>;
+
+impl Layout {
+    pub fn new(packages: &[Package]) -> Result<Self> {
+        let merged = merged_usr(packages);
+        let mut links: DirectoryLinks =
+            merged.iter().filter_map(|entry| Claim { package: None, entry }.link()).collect();
+        // A link that turns out to lead to a directory moves what is behind it, which may meet another link.
+        let claims = loop {
+            let claims = claims(packages, &merged, &links)?;
+            let known = links.len();
+            for (path, claims) in &claims {
+                let is_link = |claim: &&Claim| matches!(claim.entry.node, Node::Link { .. });
+                let of_links: Vec<Claim> = claims.iter().filter(is_link).copied().collect();
+                if !of_links.is_empty() && claims.iter().any(|claim| claim.entry.node == Node::Directory) {
+                    let (_, target) = winner(path, &of_links, packages)?.link().unwrap_or_default();
+                    links.insert(path.clone(), target);
+                }
+            }
+            if links.len() == known {
+                break claims;
+            }
+        };
+        let mut places = BTreeMap::new();
+        for (path, claims) in claims {
+            let Claim { package, entry } = winner(&path, &claims, packages)?;
+            let placed = match (&entry.node, package) {
+                (Node::Directory, _) => Placed::Directory,
+                (Node::Link { target }, _) => {
+                    demand_inside(&path, target)?;
+                    Placed::Link(target.clone())
+                }
+                (Node::File { .. }, Some(package)) => {
+                    let path = [DATA.as_bytes(), b"/", &entry.path].concat();
+                    Placed::File { package, path, node: entry.node.clone() }
+                }
+                (Node::File { .. }, None) => continue,
+            };
+            places.insert(path, placed);
+        }
+        let mut layout = Self { places, links };
+        for path in layout.places.keys().cloned().collect::<Vec<_>>() {
+            layout.make_parents(&path)?;
+        }
+        Ok(layout)
+    }
+
+    /// The place that a path means.
+    pub fn place(&self, path: &[u8]) -> Result<Vec<u8>> {
+        place(path, Last::Keep, &self.links)
+    }
+
+    /// Where a path leads when every link on its way is followed.
+    pub fn follow(&self, path: &[u8]) -> Result<Vec<u8>> {
+        walk(path, Last::Follow, |path| match self.places.get(path) {
+            Some(Placed::Link(target)) => Some(target.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// Puts something where nothing may stand yet.
+    pub fn put(&mut self, path: &[u8], placed: Placed) -> Result<()> {
+        let path = self.place(path)?;
+        if self.places.contains_key(&path) {
+            return Err(Error::new(Kind::Invalid, format!("a package has something at `{}`", show(&path)))
+                .hint("that is a place of dpkg's own database"));
+        }
+        self.make_parents(&path)?;
+        self.places.insert(path, placed);
+        Ok(())
+    }
+
+    /// Whether the package with this number is the one, or one of those, whose entry stands in the tree.
+    pub fn holds(&self, package: usize, entry: &Entry) -> Result<bool> {
+        let last = if entry.node == Node::Directory { Last::Follow } else { Last::Keep };
+        Ok(match (self.places.get(&place(&entry.path, last, &self.links)?), &entry.node) {
+            (Some(Placed::File { package: winner, node, .. }), own) => *winner == package || node == own,
+            (Some(Placed::Link(target)), Node::Link { target: own }) => target == own,
+            (Some(Placed::Directory), Node::Directory) => true,
+            _ => false,
+        })
+    }
+
+    /// The directories above a path: a link may lead to one that no package has.
+    fn make_parents(&mut self, path: &[u8]) -> Result<()> {
+        let mut rest = path;
+        while let Some(slash) = rest.iter().rposition(|byte| *byte == b'/') {
+            rest = &rest[..slash];
+            match self.places.get(rest) {
+                Some(Placed::Directory) => return Ok(()),
+                None => drop(self.places.insert(rest.to_vec(), Placed::Directory)),
+                Some(_) => {
+                    let message = format!("the packages are refused at `{}`: it lies below a file or link", show(path));
+                    return Err(Error::new(Kind::Invalid, message).fact("no directory", show(rest)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The links of the merged `/usr`, and the directories that they lead to.
+fn merged_usr(packages: &[Package]) -> Vec<Entry> {
+    let used = |top: &str| {
+        let usr = format!("usr/{top}");
+        packages.iter().any(|package| [top, &usr].iter().any(|path| package.listing.get(path.as_bytes()).is_some()))
+    };
+    let tops = MERGED.into_iter().chain(MERGED_IF_USED.into_iter().filter(|top| used(top)));
+    let mut entries = vec![Entry { path: b"usr".to_vec(), node: Node::Directory }];
+    for top in tops {
+        let target = format!("usr/{top}").into_bytes();
+        entries.push(Entry { path: target.clone(), node: Node::Directory });
+        entries.push(Entry { path: top.as_bytes().to_vec(), node: Node::Link { target } });
+    }
+    entries
+}
+
+/// A link may not climb above the root: the kernel would stay there, and whoever reads the tree elsewhere would not.
+pub(super) fn demand_inside(path: &[u8], target: &[u8]) -> Result<()> {
+    let parent = path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
+    let start = if target.starts_with(b"/") { b"" } else { parent };
+    walk(&[start, b"/", target].concat(), Last::Keep, |_| None).map(drop).map_err(|_| {
+        let message = format!("the packages are refused at `{}`: its link leads out of the root", show(path));
+        Error::new(Kind::Invalid, message).fact("target", show(target))
+    })
+}
+
+fn place(path: &[u8], last: Last, links: &DirectoryLinks) -> Result<Vec<u8>> {
+    walk(path, last, |path| links.get(path).map(Vec::as_slice))
+}
+
+/// Gathers what all packages want, by place.
+fn claims<'a>(packages: &'a [Package], merged: &'a [Entry], links: &DirectoryLinks) -> Result<Claims<'a>> {
+    let mut claims = Claims::new();
+    let own = merged.iter().map(|entry| Claim { package: None, entry });
+    let others = packages.iter().enumerate().flat_map(|(number, package)| {
+        package.listing.entries().iter().map(move |entry| Claim { package: Some(number), entry })
+    });
+    for claim in own.chain(others) {
+        let last = if claim.entry.node == Node::Directory { Last::Follow } else { Last::Keep };
+        let place = place(&claim.entry.path, last, links).map_err(|error| match claim.package {
+            Some(number) => error.fact("package", packages[number].control.display()),
+            None => error,
+        })?;
+        // A package may name the root itself through a link.
+        if !place.is_empty() {
+            claims.entry(place).or_default().push(claim);
+        }
+    }
+    Ok(claims)
+}
+
+/// The claim that stands: of different ones, that of the package that replaces all the others.
+fn winner<'a>(path: &[u8], claims: &[Claim<'a>], packages: &[Package]) -> Result<Claim<'a>> {
+    let replaces = |one: &Claim, other: &Claim| match (one.package, other.package) {
+        (Some(one_package), Some(other_package)) => {
+            let same_kind = (one.entry.node == Node::Directory) == (other.entry.node == Node::Directory);
+            same_kind && packages[one_package].control.may_replace(&packages[other_package].control)
+        }
+        _ => false,
+    };
+    let beats = |one: &Claim, other: &Claim| one.entry.node == other.entry.node || replaces(one, other);
+    let found = claims.iter().rev().find(|one| claims.iter().all(|other| beats(one, other)));
+    // Of equal ones the first, so that it does not matter which of them are there.
+    let found = found.and_then(|found| claims.iter().find(|one| one.entry.node == found.entry.node));
+    if let Some(found) = found {
+        return Ok(*found);
+    }
+    let pairs = claims.iter().enumerate().flat_map(|(at, one)| claims[..at].iter().map(move |other| (other, one)));
+    let clash = pairs.into_iter().find(|(one, other)| !beats(one, other) && !beats(other, one));
+    Err(match clash {
+        Some((one, other)) => conflict(path, one, other, packages),
+        None => Error::new(Kind::Invalid, format!("several packages replace each other at `{}`", show(path))),
+    })
+}
+
+fn conflict(path: &[u8], one: &Claim, other: &Claim, packages: &[Package]) -> Error {
+    let name = |claim: &Claim| match claim.package {
+        None => "the merged /usr".to_owned(),
+        Some(number) => packages[number].control.display(),
+    };
+    let tell = |claim: &Claim| format!("{}: {}", name(claim), kind(&claim.entry.node));
+    let error = Error::new(Kind::Invalid, format!("two packages put different things at `{}`", show(path)))
+        .fact("one", tell(one))
+        .fact("other", tell(other));
+    let diverts = |claim: &&&Claim| claim.package.is_some_and(|number| packages[number].diverts);
+    match [one, other].iter().find(diverts) {
+        Some(claim) => error.hint(format!(
+            "{} diverts files with dpkg-divert in its maintainer scripts, which are not run; leave one of the two out",
+            name(claim)
+        )),
+        None => error.hint("neither says that it replaces the other; leave one of the two out"),
+    }
+}
+
+fn kind(node: &Node) -> String {
+    match node {
+        Node::Directory => "a directory".to_owned(),
+        Node::Link { target } => format!("a link to {}", show(target)),
+        Node::File { executable, size, digest } => {
+            let program = if *executable { "an executable file" } else { "a file" };
+            format!("{program}, {size} bytes, {digest}")
+        }
+    }
+}

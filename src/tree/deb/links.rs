@@ -1,0 +1,57 @@
+//! The few links that maintainer scripts would have made.
+
+use std::collections::BTreeMap;
+
+use super::layout::{Layout, Placed, demand_inside};
+use crate::error::{Error, Kind, Result};
+use crate::tree::{is_path, show};
+
+/// Which links are made beside those of the packages.
+#[derive(Clone, Copy, Debug)]
+pub struct Links<'a> {
+    /// Those that are asked for, by path. They take the place of a package's link, never that of a file.
+    pub wanted: &'a BTreeMap<String, String>,
+    /// Path and target of those that are made where nothing stands at the path, the target is there, and no earlier one was
+    /// made at that path.
+    pub usual: &'a [(&'a str, &'a str)],
+}
+
+/// Makes them, and says which were made.
+pub(super) fn make(links: &Links, layout: &mut Layout) -> Result<BTreeMap<String, String>> {
+    let mut made = BTreeMap::new();
+    for (path, target) in links.wanted {
+        let wrong = |why: &str| {
+            Error::new(Kind::Invalid, format!("the link `{path}` cannot be made: {why}")).fact("target", target)
+        };
+        if !is_path(path.as_bytes()) || target.is_empty() || target.contains('\0') {
+            return Err(wrong("its path is relative to the root, and its target is not empty"));
+        }
+        let place = layout.place(path.as_bytes())?;
+        if !matches!(layout.places.get(&place), None | Some(Placed::Link(_))) {
+            return Err(wrong("a package has something else there").fact("at", show(&place)));
+        }
+        demand_inside(&place, target.as_bytes())?;
+        if lead(layout, &place, target)?.is_none() {
+            return Err(wrong("no package has its target").hint("name a package that has it, or another target"));
+        }
+        layout.places.remove(&place);
+        layout.put(&place, Placed::Link(target.clone().into_bytes()))?;
+        made.insert(path.clone(), target.clone());
+    }
+    for (path, target) in links.usual {
+        let place = layout.place(path.as_bytes())?;
+        if !layout.places.contains_key(&place) && lead(layout, &place, target)?.is_some() {
+            layout.put(&place, Placed::Link(target.as_bytes().to_vec()))?;
+            made.insert((*path).to_owned(), (*target).to_owned());
+        }
+    }
+    Ok(made)
+}
+
+/// What a link at `place` with this target would lead to.
+fn lead<'l>(layout: &'l Layout, place: &[u8], target: &str) -> Result<Option<&'l Placed>> {
+    let parent = place.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
+    let start = if target.starts_with('/') { b"" } else { parent };
+    let end = layout.follow(&[start, b"/", target.as_bytes()].concat())?;
+    Ok(layout.places.get(&end))
+}

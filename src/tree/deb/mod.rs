@@ -1,0 +1,172 @@
+//! Distribution packages: from a set of verified `.deb` files to the tree of a root file system.
+//!
+//! Nothing in a package is run. What its maintainer scripts would have done is left out, but for a few links that are
+//! listed ([`Links`]); `ldconfig` is not run either, since the loader finds the usual directories by itself.
+//!
+//! * Packages are unpacked each into a directory of its own, several at a time, in one pass ([`package`]); names,
+//!   sizes and kinds of entries are judged there as for every archive.
+//! * Where everything stands in the one tree is then decided from the listings alone ([`layout`]), and the files are
+//!   moved there. So the tree depends on the set of packages and not on the order in which they come.
+//! * Owners, times and all mode bits but the owner's execute bit are dropped, as in every tree: it comes out the same
+//!   for every user. Files that were setuid or setgid are told. Devices are refused.
+//!
+//! Memory is bounded by the names in the packages; no file is held whole.
+
+mod ar;
+mod control;
+mod database;
+mod layout;
+mod links;
+mod package;
+mod relation;
+#[cfg(test)]
+mod tests;
+mod version;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::beneath::Root;
+use super::unpack::Receiver as _;
+use super::{Limits, Listing, TreeWriter, show};
+use crate::error::{About as _, Error, Kind, Result};
+use crate::progress::{Progress, Unit};
+use layout::{Layout, Package, Placed};
+
+pub use control::Control;
+pub use links::Links;
+pub use relation::{Operator, Relation};
+pub use version::compare as compare_versions;
+
+/// What all packages together may hold: some thirty times what a compiler with its libraries needs.
+const MOST_ENTRIES: u64 = 2_000_000;
+const MOST_BYTES: u64 = 64 << 30;
+/// Packages that are unpacked at a time, at most: decompressors may need 128 MiB each.
+const MOST_THREADS: usize = 4;
+
+/// One verified `.deb`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Deb {
+    /// The package that it must be.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// A tree that was made of packages.
+#[derive(Debug)]
+pub struct Unpacked {
+    /// What is in it.
+    pub listing: Listing,
+    /// What the packages say of themselves, by name and architecture.
+    pub packages: Vec<Control>,
+    /// The links that were made beside those of the packages: path and target.
+    pub links: BTreeMap<String, String>,
+    /// Files that were setuid or setgid in their package and are not in the tree: `mount: usr/bin/mount`.
+    pub special: Vec<String>,
+    /// The packages whose maintainer scripts divert files, which is not done.
+    pub diverting: Vec<String>,
+}
+
+/// Unpacks packages to `tree/` below `directory`, which must be empty and seen by nobody else. What lies beside `tree/`
+/// afterwards is of no use.
+pub fn unpack(debs: &[Deb], links: &Links, directory: &Path, progress: &dyn Progress) -> Result<Unpacked> {
+    let (parts, tree) = (directory.join("packages"), directory.join("tree"));
+    fs_err::create_dir(&parts)?;
+    fs_err::create_dir(&tree)?;
+    let packages = in_order(unpack_all(debs, &parts, progress)?)?;
+    let (places, packages): (Vec<_>, Vec<_>) = packages.into_iter().unzip();
+
+    let mut layout = Layout::new(&packages)?;
+    let made = links::make(links, &mut layout)?;
+    database::add(&packages, &mut layout)?;
+    let listing = assemble(&layout, &Root::open(&parts)?, &places, &tree)?;
+
+    let special = packages
+        .iter()
+        .flat_map(|package| package.special.iter().map(|path| format!("{}: {}", package.control.package, show(path))));
+    let diverting = packages.iter().filter(|package| package.diverts).map(|package| package.control.display());
+    Ok(Unpacked {
+        listing,
+        special: special.collect(),
+        diverting: diverting.collect(),
+        links: made,
+        packages: packages.into_iter().map(|package| package.control).collect(),
+    })
+}
+
+/// Unpacks each package into a directory that is named by its number in `debs`.
+fn unpack_all(debs: &[Deb], directory: &Path, progress: &dyn Progress) -> Result<Vec<(usize, Package)>> {
+    let mut queue = Vec::new();
+    for (number, deb) in debs.iter().enumerate() {
+        queue.push((fs_err::metadata(&deb.path).about(&deb.name)?.len(), number));
+    }
+    // The largest first, so that no thread is left alone with it at the end.
+    queue.sort_unstable();
+    let queue = Mutex::new(queue);
+    let task = progress.begin("unpack", Some(debs.len() as u64), Unit::Steps);
+    let (failed, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    let work = || {
+        let mut all = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let next = queue.lock().ok().and_then(|mut queue| queue.pop());
+            let Some((_, number)) = next else { break };
+            let (deb, place) = (&debs[number], directory.join(number.to_string()));
+            let unpacked = fs_err::create_dir(&place).map_err(Error::from);
+            let unpacked = unpacked.and_then(|()| package::unpack(deb, &place)).about(format!("package {}", deb.name));
+            if unpacked.is_err() {
+                failed.store(true, Ordering::Relaxed);
+            }
+            task.set_position(done.fetch_add(1, Ordering::Relaxed) + 1);
+            all.push((number, unpacked));
+        }
+        all
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, MOST_THREADS);
+    let mut all = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let ended = running.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended.collect::<Result<Vec<_>, _>>().map(|all| all.into_iter().flatten().collect::<Vec<_>>())
+    })
+    .map_err(|_| Error::failure("a thread that unpacks packages panicked"))?;
+    all.sort_by_key(|(number, _)| *number);
+    all.into_iter().map(|(number, package)| Ok((number, package?))).collect()
+}
+
+/// Sorts packages by name and architecture; one must not be there twice.
+fn in_order(mut packages: Vec<(usize, Package)>) -> Result<Vec<(usize, Package)>> {
+    let key = |package: &Package| (package.control.package.clone(), package.control.architecture.clone());
+    packages.sort_by_cached_key(|(_, package)| key(package));
+    for pair in packages.windows(2) {
+        let (one, other) = (&pair[0].1, &pair[1].1);
+        let same_name = one.control.package == other.control.package;
+        let apart = key(one) != key(other) && one.control.side_by_side && other.control.side_by_side;
+        if same_name && !apart {
+            return Err(Error::new(Kind::Invalid, "the same package is there twice")
+                .fact("one", one.control.display())
+                .fact("other", other.control.display()));
+        }
+    }
+    Ok(packages)
+}
+
+/// Moves everything to its place.
+fn assemble(layout: &Layout, parts: &Root, places: &[usize], tree: &Path) -> Result<Listing> {
+    let limits = Limits { entries: MOST_ENTRIES, bytes: MOST_BYTES, colliding_names: true };
+    let mut writer = TreeWriter::new(tree, limits)?;
+    for (path, placed) in &layout.places {
+        match placed {
+            Placed::Directory => writer.directory(path)?,
+            Placed::Link(target) => writer.link(path, target)?,
+            Placed::Text(text) => writer.file(path, false, &mut text.as_slice())?,
+            Placed::File { package, path: there, node } => {
+                let there = [format!("{}/", places[*package]).as_bytes(), there].concat();
+                writer.adopt(path, parts, &there, node)?;
+            }
+        }
+    }
+    writer.finish()
+}

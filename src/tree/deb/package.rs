@@ -1,0 +1,89 @@
+//! One package, unpacked into a directory of its own.
+
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::ar::{self, Member};
+use super::control::Control;
+use super::layout::Package;
+use super::{Deb, MOST_ENTRIES};
+use crate::error::{Error, Kind, Result};
+use crate::tree::beneath::Root;
+use crate::tree::unpack::{Remarks, SpecialBits, untar};
+use crate::tree::{Limits, Listing, Node, TreeWriter};
+
+/// Where the two archives of a package go below its directory.
+pub(super) const DATA: &str = "data";
+const CONTROL: &str = "control";
+
+/// The largest that control archives are, unpacked: the checksums of a kernel's headers are some megabytes.
+const CONTROL_LIMITS: Limits = Limits { entries: 1000, bytes: 64 << 20, colliding_names: true };
+/// The largest stanza; real ones are some kilobytes.
+const MOST_STANZA: u64 = 1 << 20;
+/// How much of a maintainer script is looked at.
+const MOST_SCRIPT: u64 = 1 << 20;
+const SCRIPTS: [&[u8]; 4] = [b"preinst", b"postinst", b"prerm", b"postrm"];
+
+/// How many times its own size a package may unpack to. Text in many languages reaches 15; zeros reach thousands.
+const RATIO: u64 = 200;
+/// What every package may unpack to.
+const ALWAYS: u64 = 64 << 20;
+
+/// Unpacks a package below the empty `directory`.
+pub(super) fn unpack(deb: &Deb, directory: &Path) -> Result<Package> {
+    let mut file = fs_err::File::open(&deb.path)?;
+    let size = file.metadata()?.len();
+    let parts = ar::parts(&mut file)?;
+
+    let (info, _) = extract(&mut file, parts.control, &directory.join(CONTROL), CONTROL_LIMITS)?;
+    let root = Root::open(&directory.join(CONTROL))?;
+    let control = Control::parse(&read(&root, &info, b"control", MOST_STANZA)?)?;
+    if control.package != deb.name {
+        return Err(Error::new(Kind::Mismatch, "the package is another one than the lock says")
+            .fact("locked", &deb.name)
+            .fact("found", control.display()));
+    }
+    let mut diverts = false;
+    for script in SCRIPTS.into_iter().filter(|script| info.get(script).is_some()) {
+        let text = read(&root, &info, script, MOST_SCRIPT).unwrap_or_default();
+        diverts |= text.windows(12).any(|window| window == b"dpkg-divert ");
+    }
+    let checksums = info.get(b"md5sums").filter(|entry| matches!(entry.node, Node::File { .. }));
+    let checksums = checksums.map(|entry| (format!("{CONTROL}/md5sums").into_bytes(), entry.node.clone()));
+
+    let bytes = size.saturating_mul(RATIO).max(ALWAYS);
+    let limits = Limits { entries: MOST_ENTRIES, bytes, colliding_names: true };
+    let (listing, Remarks { special, .. }) = extract(&mut file, parts.data, &directory.join(DATA), limits)?;
+    Ok(Package { control, listing, checksums, diverts, special })
+}
+
+fn extract(
+    file: &mut (impl Read + Seek),
+    member: Member,
+    directory: &Path,
+    limits: Limits,
+) -> Result<(Listing, Remarks)> {
+    fs_err::create_dir(directory)?;
+    file.seek(SeekFrom::Start(member.offset))?;
+    let stream = BufReader::with_capacity(64 * 1024, file.take(member.size));
+    let mut writer = TreeWriter::new(directory, limits)?;
+    // Distributions have some (su, mount): they stand in a tree that is only ever used without the rights to be anybody
+    // else, and no tree can say it, so that they are told instead of refused.
+    let remarks = untar(member.compression.decoder(stream)?, &mut writer, SpecialBits::Drop)?;
+    Ok((writer.finish()?, remarks))
+}
+
+fn read(root: &Root, listing: &Listing, name: &[u8], most: u64) -> Result<Vec<u8>> {
+    let wrong = |why: &str| {
+        let name = crate::tree::show(name);
+        Error::new(Kind::Invalid, format!("the package is refused: its `{name}` {why}"))
+    };
+    match listing.get(name).map(|entry| &entry.node) {
+        Some(Node::File { size, .. }) if *size <= most => {}
+        Some(Node::File { .. }) => return Err(wrong("is larger than makes sense")),
+        _ => return Err(wrong("is missing")),
+    }
+    let mut text = Vec::new();
+    root.open_file(name)?.take(most).read_to_end(&mut text)?;
+    Ok(text)
+}
