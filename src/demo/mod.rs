@@ -9,6 +9,7 @@
 //! * [`nightly`], [`rocm_tree`], [`elf_maker`], [`noise`]: tarballs shaped like ROCm nightlies
 //! * [`llama`], [`llama_history`]: sources shaped like llama.cpp, and their git history
 //! * [`git_http`]: git repositories over HTTP
+//! * [`debs`]: an archive of distribution packages
 //! * [`Upstream`]: all of it together
 //!
 //! It needs `cc`, and for builds `cmake` and `ninja`. Everything is made from templates and numbers, and comes out the same
@@ -16,6 +17,7 @@
 //!
 //! It never makes a connection itself, and nothing outside tests and the `demo` command uses it.
 
+pub mod debs;
 pub mod elf_maker;
 pub mod git_http;
 pub mod http;
