@@ -7,6 +7,7 @@ mod support;
 
 mod audit;
 mod command;
+mod debs;
 mod fetch;
 mod hash;
 mod lock;
