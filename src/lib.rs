@@ -6,6 +6,7 @@
 //! * [`digest`], [`gfx`]: the words that everything else is said in
 //! * [`tree`]: canonical trees: listing, writer, archives, NAR
 //! * [`elf`]: what an ELF file needs
+//! * [`compare`]: what differs between two trees, and why
 //! * [`upstream`]: look-ups: what does a request mean today?
 //! * [`recipe`], [`manifest`], [`lock`]: how outputs are made, what a person asks for, what that was pinned to
 //! * [`store`]: where verified downloads, trees and outputs live
@@ -20,6 +21,7 @@
 //! * [`cli`]: the commands
 
 pub mod cli;
+pub mod compare;
 pub mod demo;
 pub mod digest;
 pub mod elf;
