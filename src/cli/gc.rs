@@ -67,6 +67,9 @@ fn roots(store: &Store) -> Result<Roots> {
             match input {
                 LockedInput::Rocm(block) => drop(roots.downloads.insert(block.locked.sha256)),
                 LockedInput::File(block) => drop(roots.downloads.insert(block.locked.sha256)),
+                LockedInput::Debs(block) => {
+                    roots.downloads.extend(block.locked.packages.iter().map(|package| package.sha256));
+                }
                 LockedInput::Git(block) => {
                     roots.repositories.insert(block.locked.url.clone());
                     roots.repositories.extend(block.locked.submodules.values().map(|one| one.url.clone()));

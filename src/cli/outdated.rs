@@ -18,7 +18,13 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
     let store = global.open_store()?;
     let fetcher = global.fetcher(ui)?;
     let intake = Intake { store: &store, fetcher: &fetcher };
-    let options = Options { dry_run: true, accept_replaced: true, now: settings::now(), ..Options::default() };
+    let options = Options {
+        dry_run: true,
+        accept_replaced: true,
+        now: settings::now(),
+        directory: global.manifest_directory(),
+        ..Options::default()
+    };
     let wanted = update(&manifest, Some(&lock), intake, &options)?;
     // The same question without the version that the manifest holds on to.
     let mut open = manifest.clone();
@@ -40,7 +46,8 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
         moves.iter().find(|moved| moved.input == name).map(|moved| moved.to.clone())
     };
     let mut rows = vec![["input", "locked", "wanted", "latest"].map(str::to_owned).to_vec()];
-    let mut all = Vec::new();
+    let (mut all, mut details) = (Vec::new(), Vec::new());
+    let latest_moves = &latest.moves;
     for (name, input) in &lock.inputs {
         let locked = input.version();
         let wanted = to(&wanted.moves, name);
@@ -49,7 +56,10 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
             let show = |version: &Option<String>| version.clone().unwrap_or_else(|| locked.clone());
             rows.push(vec![name.clone(), locked.clone(), show(&wanted), show(&latest)]);
         }
-        all.push(serde_json::json!({ "input": name, "locked": locked, "wanted": wanted, "latest": latest }));
+        let moved = latest_moves.iter().find(|moved| moved.input == *name);
+        let changes = moved.map(|moved| moved.details.clone()).unwrap_or_default();
+        details.extend(changes.iter().map(|change| format!("  {change}")));
+        all.push(serde_json::json!({ "input": name, "locked": locked, "wanted": wanted, "latest": latest, "changes": changes }));
     }
     if ui.is_json() {
         ui.json(serde_json::json!({ "inputs": all }));
@@ -57,6 +67,9 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
         ui.line("every input is at its newest");
     } else {
         ui.table(&rows);
+        for line in details {
+            ui.line(line);
+        }
     }
     Ok(0)
 }

@@ -100,6 +100,11 @@ impl GlobalArgs {
         })
     }
 
+    /// The directory of the manifest, which paths in it are relative to.
+    pub fn manifest_directory(&self) -> PathBuf {
+        self.manifest_path().parent().unwrap_or(Path::new("")).to_path_buf()
+    }
+
     /// The directory that holds `manifests/` and `lock/`.
     pub fn project(&self) -> PathBuf {
         let manifest = self.manifest_path();

@@ -2,6 +2,7 @@
 
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
+use crate::intake::missing_debs;
 use crate::lock::{Lock, LockedInput, staleness};
 use crate::manifest::Manifest;
 use crate::realize::{Action, Plan};
@@ -40,6 +41,7 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
         for (name, input) in &lock.inputs {
             let here = match input {
                 LockedInput::File(block) => store.download(block.locked.sha256).is_some(),
+                LockedInput::Debs(block) => missing_debs(&store, &block.locked).next().is_none(),
                 _ => input
                     .tree()
                     .is_some_and(|tree| store.tree(tree.digest).is_some() || store.cold(tree.digest).is_some()),

@@ -45,6 +45,7 @@ pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
         dry_run: args.dry_run || args.locked,
         accept_replaced: args.accept_replaced,
         now: settings::now(),
+        directory: global.manifest_directory(),
     };
     let found = resolve(&manifest, old.as_ref(), Intake { store: &store, fetcher: &fetcher }, &options)?;
     for warning in &found.warnings {

@@ -190,7 +190,7 @@ fn mend(
             match input {
                 LockedInput::Rocm(block) => tarball_contents(intake, name, &block.locked)?,
                 LockedInput::Git(block) => git_contents(intake, name, &block.locked)?,
-                LockedInput::File(_) => {}
+                LockedInput::File(_) | LockedInput::Debs(_) => {}
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::Documents;
-use super::policy::{Settings, show_url};
+use super::policy::{Settings, Trust, show_url};
 use super::retry;
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
@@ -149,9 +149,20 @@ impl Fetcher {
 
 impl Documents for Fetcher {
     fn get(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
+        self.get_from_mirrors(url, limit, Trust::Transport)
+    }
+}
+
+impl Fetcher {
+    /// The body of a document whose signature is checked: like [`Documents::get`], also over plain http.
+    pub fn get_signed(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
+        self.get_from_mirrors(url, limit, Trust::Content)
+    }
+
+    fn get_from_mirrors(&self, url: &Url, limit: u64, trust: Trust) -> Result<Vec<u8>> {
         let mut failure = None;
         for url in self.settings.with_mirrors(std::slice::from_ref(url)) {
-            match self.get_one(&url, limit) {
+            match self.get_one(&url, limit, trust) {
                 Ok(body) => {
                     if let Some(error) = failure {
                         let error: Error = error;
@@ -165,11 +176,9 @@ impl Documents for Fetcher {
         }
         Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")))
     }
-}
 
-impl Fetcher {
-    fn get_one(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
-        self.settings.check(url)?;
+    fn get_one(&self, url: &Url, limit: u64, trust: Trust) -> Result<Vec<u8>> {
+        self.settings.check_for(url, trust)?;
         let too_long = || {
             Error::new(Kind::Mismatch, "the document is far longer than it can be")
                 .fact("url", show_url(url))

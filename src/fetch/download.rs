@@ -14,11 +14,11 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::client::{Fetcher, local_path, status_error, transport_error, validator};
-use super::policy::show_url;
+use super::policy::{Trust, show_url};
 use super::retry;
 use crate::digest::{Sha256, Sha256Digest};
 use crate::error::{Error, Kind, Result};
-use crate::progress::{Task, Unit};
+use crate::progress::{Silent, Task, Unit};
 use crate::store::Partial;
 
 /// How many bytes a round must bring to count as progress.
@@ -42,6 +42,8 @@ pub struct Wanted<'a> {
     pub urls: &'a [Url],
     /// What it must be, where a pin says so.
     pub promise: Option<Promise>,
+    /// What vouches for it; [`Trust::Content`] only together with a promise.
+    pub trust: Trust,
 }
 
 /// What came.
@@ -82,8 +84,23 @@ struct State {
 impl Fetcher {
     /// Downloads into `partial`, feeding `sink`. On success the partial file holds all bytes; the caller publishes it.
     pub fn download(&self, wanted: Wanted, partial: &Partial, sink: &mut dyn Sink) -> Result<Received> {
-        let urls = self.settings.with_mirrors(wanted.urls);
         let task = self.progress.begin(wanted.name, wanted.promise.map(|promise| promise.size), Unit::Bytes);
+        self.download_as(wanted, partial, sink, task)
+    }
+
+    /// The same for one of many files, which tell how far they are together.
+    pub fn download_part(&self, wanted: Wanted, partial: &Partial, sink: &mut dyn Sink) -> Result<Received> {
+        self.download_as(wanted, partial, sink, Box::new(Silent))
+    }
+
+    fn download_as(
+        &self,
+        wanted: Wanted,
+        partial: &Partial,
+        sink: &mut dyn Sink,
+        task: Box<dyn Task>,
+    ) -> Result<Received> {
+        let urls = self.settings.with_mirrors(wanted.urls);
         let mut transfer = Transfer::begin(self, wanted, partial, sink, task)?;
         let mut failure: Option<Error> = None;
         let mut round = 1;
@@ -228,7 +245,8 @@ impl<'a> Transfer<'a> {
         {
             return self.judge(url, Some(promise.size));
         }
-        self.fetcher.settings.check(url)?;
+        let trust = if self.wanted.promise.is_some() { self.wanted.trust } else { Trust::Transport };
+        self.fetcher.settings.check_for(url, trust)?;
         if self.state.as_ref().is_some_and(|state| state.url != *url) {
             // Bytes of one URL may only be continued from another where a digest will tell.
             if self.wanted.promise.is_none() {

@@ -12,4 +12,4 @@ mod retry;
 pub use client::{Fetcher, Head};
 pub use documents::Documents;
 pub use download::{Promise, Received, Sink, Wanted};
-pub use policy::{Mirror, Settings, show_url};
+pub use policy::{Mirror, Settings, Trust, show_url};

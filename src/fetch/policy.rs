@@ -25,6 +25,16 @@ pub struct Settings {
     pub floor: u64,
 }
 
+/// What vouches for bytes that come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// The connection: https, or a host that nobody can get in between.
+    #[default]
+    Transport,
+    /// The bytes themselves: they are signed, or their digest is known. Plain http will do, as it does for apt.
+    Content,
+}
+
 /// What stands below one address also stands below another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirror {
@@ -67,9 +77,15 @@ impl Settings {
 
     /// Whether this URL may be asked: https anywhere, http only where nobody can listen or the user said so.
     pub fn check(&self, url: &Url) -> Result<()> {
+        self.check_for(url, Trust::Transport)
+    }
+
+    /// The same, by what is to vouch for the bytes.
+    pub(super) fn check_for(&self, url: &Url, trust: Trust) -> Result<()> {
         match url.scheme() {
             "file" => return Ok(()),
             "https" => {}
+            "http" if trust == Trust::Content => {}
             "http" => {
                 let host = url.host_str().unwrap_or_default();
                 if !is_loopback(url) && !self.insecure_hosts.iter().any(|allowed| allowed == host) {

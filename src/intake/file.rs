@@ -6,10 +6,21 @@ use url::Url;
 
 use super::Intake;
 use crate::error::Result;
-use crate::fetch::{Promise, Received, Wanted};
+use crate::fetch::{Promise, Received, Trust, Wanted};
 
 /// Takes in the file at `urls`; where it lies in the store, and what it is.
 pub fn file(intake: Intake, name: &str, urls: &[Url], promise: Option<Promise>) -> Result<(PathBuf, Received)> {
+    file_trusting(intake, name, urls, promise, Trust::Transport)
+}
+
+/// The same, with the bytes vouched for in this way.
+pub(super) fn file_trusting(
+    intake: Intake,
+    name: &str,
+    urls: &[Url],
+    promise: Option<Promise>,
+    trust: Trust,
+) -> Result<(PathBuf, Received)> {
     let key = promise
         .map_or_else(|| urls.first().map_or_else(String::new, Url::to_string), |promise| promise.digest.to_string());
     let partial = intake.store.partial(&key)?;
@@ -19,7 +30,7 @@ pub fn file(intake: Intake, name: &str, urls: &[Url], promise: Option<Promise>) 
     {
         return Ok((path, Received { url, size: promise.size, digest: promise.digest }));
     }
-    let received = intake.fetcher.download(Wanted { name, urls, promise }, &partial, &mut ())?;
+    let received = intake.fetcher.download(Wanted { name, urls, promise, trust }, &partial, &mut ())?;
     let path = intake.store.publish_download(&partial, received.digest)?;
     Ok((path, received))
 }

@@ -3,11 +3,13 @@
 //! Used by `update`, which learns digests, and by `realize`, which demands them. Either way bytes pass once: socket,
 //! hash, inflate, hash and write of each file; and nothing gets a name in the store before its digest was judged.
 
+mod debs;
 mod file;
 mod git;
 mod rocm;
 mod unpack_sink;
 
+pub use debs::{debs, missing_debs, package_list};
 pub use file::file;
 pub use git::{GitContent, git, git_contents, git_tree};
 pub use rocm::{Expect, Tarball, tarball, tarball_contents};

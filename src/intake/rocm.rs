@@ -6,7 +6,7 @@ use super::unpack_sink::UnpackSink;
 use super::{Intake, demand_tree};
 use crate::digest::Sha256Digest;
 use crate::error::{About, Kind, Result};
-use crate::fetch::{Promise, Received, Sink, Wanted};
+use crate::fetch::{Promise, Received, Sink, Trust, Wanted};
 use crate::lock::RocmPin;
 use crate::store::{Partial, Staging, StoredTree};
 use crate::tree::unpack::Unpacked;
@@ -104,8 +104,9 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
     let kept_url = kept.and_then(|path| Url::from_file_path(path).ok());
     let from = kept_url.as_ref().map_or(urls, std::slice::from_ref);
 
+    let trust = Trust::Transport;
     let mut sink = UnpackSink::new(intake.store, limits)?;
-    let received = match intake.fetcher.download(Wanted { name, urls: from, promise }, partial, &mut sink) {
+    let received = match intake.fetcher.download(Wanted { name, urls: from, promise, trust }, partial, &mut sink) {
         Err(error) if kept_url.is_some() && error.kind() == Kind::Mismatch => {
             // The kept copy is damaged: it is only a copy.
             if let Some(promise) = promise {
@@ -113,7 +114,7 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
             }
             partial.discard();
             sink.restart()?;
-            intake.fetcher.download(Wanted { name, urls, promise }, partial, &mut sink)?
+            intake.fetcher.download(Wanted { name, urls, promise, trust }, partial, &mut sink)?
         }
         other => other?,
     };

@@ -86,5 +86,6 @@ fn visible(pin: &LockedInput) -> Value {
             "time": block.locked.time,
         }),
         LockedInput::File(block) => serde_json::json!({ "sha256": block.locked.sha256 }),
+        LockedInput::Debs(block) => block.locked.visible(),
     }
 }

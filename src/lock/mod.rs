@@ -7,6 +7,7 @@
 //! update different inputs merge clean. Nothing in the lock spans blocks: no time of ours, no host, no tool version.
 
 mod canonical;
+mod debs;
 mod derivation;
 mod file;
 mod model;
@@ -15,6 +16,7 @@ mod stale;
 mod valid;
 
 pub use canonical::canonical;
+pub use debs::{DebsPin, ReleasePin};
 pub use derivation::derivations;
 pub use model::{Block, FilePin, GitPin, Lock, LockedInput, LockedOutput, RocmPin, TreePin};
 pub use stale::{Staleness, staleness};

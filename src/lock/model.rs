@@ -6,12 +6,13 @@ use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::canonical;
+use super::{DebsPin, canonical};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::InputRequest;
 use crate::recipe::Recipe;
 use crate::recipe::rocm::TheRock;
+use crate::upstream::debs::DebsRequest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::{GitRequest, Submodule};
 use crate::upstream::rocm::{RocmRequest, RocmVersion};
@@ -39,6 +40,8 @@ pub enum LockedInput {
     Git(Block<GitRequest, GitPin>),
     /// A file.
     File(Block<FileRequest, FilePin>),
+    /// A set of distribution packages.
+    Debs(Block<DebsRequest, DebsPin>),
 }
 
 /// The request, what it resolved to, and the digest of both.
@@ -182,6 +185,11 @@ impl LockedInput {
         Block::new("file", requested, locked).map(Self::File)
     }
 
+    /// A block of packages.
+    pub fn debs(requested: DebsRequest, locked: DebsPin) -> Result<Self> {
+        Block::new("debs", requested, locked).map(Self::Debs)
+    }
+
     /// The `type` field.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -189,6 +197,7 @@ impl LockedInput {
             Self::Rocm(_) => "rocm",
             Self::Git(_) => "git",
             Self::File(_) => "file",
+            Self::Debs(_) => "debs",
         }
     }
 
@@ -199,6 +208,7 @@ impl LockedInput {
             Self::Rocm(block) => InputRequest::Rocm(block.requested.clone()),
             Self::Git(block) => InputRequest::Git(block.requested.clone()),
             Self::File(block) => InputRequest::File(block.requested.clone()),
+            Self::Debs(block) => InputRequest::Debs(block.requested.clone()),
         }
     }
 
@@ -208,6 +218,7 @@ impl LockedInput {
             Self::Rocm(block) => Ok((block.entry, entry_digest("rocm", &block.requested, &block.locked)?)),
             Self::Git(block) => Ok((block.entry, entry_digest("git", &block.requested, &block.locked)?)),
             Self::File(block) => Ok((block.entry, entry_digest("file", &block.requested, &block.locked)?)),
+            Self::Debs(block) => Ok((block.entry, entry_digest("debs", &block.requested, &block.locked)?)),
         }
     }
 
@@ -220,6 +231,7 @@ impl LockedInput {
                 format!("b{} ({})", block.locked.number, &block.locked.commit[..12.min(block.locked.commit.len())])
             }
             Self::File(block) => format!("sha256:{}…", &block.locked.sha256.hex()[..12]),
+            Self::Debs(block) => block.locked.version(),
         }
     }
 
@@ -229,7 +241,7 @@ impl LockedInput {
         match self {
             Self::Rocm(block) => Some(&block.locked.tree),
             Self::Git(block) => Some(&block.locked.content),
-            Self::File(_) => None,
+            Self::File(_) | Self::Debs(_) => None,
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn input(name: &str, input: &LockedInput) -> Option<String> {
         }
         LockedInput::Git(block) => return git(&block.locked),
         LockedInput::File(block) => &block.locked.urls,
+        LockedInput::Debs(block) => return block.locked.fault(),
     };
     urls.iter()
         .find(|url| !rules::is_fetchable(url))

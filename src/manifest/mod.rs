@@ -3,6 +3,7 @@
 //! Parsing walks the TOML table itself instead of deriving it, so that every mistake is shown at its place with a
 //! suggestion. The result holds requests and recipes only; what they resolve to is the lock's business.
 
+mod debs;
 mod parse;
 mod reader;
 pub mod rules;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::recipe::Recipe;
+use crate::upstream::debs::DebsRequest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::GitRequest;
 use crate::upstream::rocm::RocmRequest;
@@ -46,6 +48,8 @@ pub enum InputRequest {
     Git(GitRequest),
     /// Any file by its URL.
     File(FileRequest),
+    /// A closed set of distribution packages.
+    Debs(DebsRequest),
 }
 
 impl InputRequest {
@@ -56,6 +60,7 @@ impl InputRequest {
             Self::Rocm(_) => "rocm",
             Self::Git(_) => "git",
             Self::File(_) => "file",
+            Self::Debs(_) => "debs",
         }
     }
 }

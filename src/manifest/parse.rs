@@ -109,8 +109,9 @@ fn input(source: &Source, fields: Table) -> Result<InputRequest> {
             }
             InputRequest::File(FileRequest { urls: urls(source, all)? })
         }
+        "debs" => InputRequest::Debs(super::debs::request(source, &fields)?),
         other => {
-            let label = suggest(other, ["rocm", "git", "file"].into_iter());
+            let label = suggest(other, ["rocm", "git", "file", "debs"].into_iter());
             return Err(source.error(kind.span(), format!("unknown type of input `{other}`"), &label));
         }
     };
@@ -159,7 +160,7 @@ fn git_url(source: &Source, text: &Spanned<String>) -> Result<String> {
     Err(source.error(text.span(), "this is not the address of a git repository", "https:, ssh: or file:"))
 }
 
-fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
+pub(super) fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
     let parse = |text: Spanned<String>| {
         let url = Url::parse(text.get_ref()).map_err(|error| {
             source.error(text.span(), format!("this is not a URL: {error}"), "such as https://host/path")

@@ -7,7 +7,7 @@ use super::{build, sysroot};
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Promise;
-use crate::intake::{Expect, Intake, file, git, git_tree, tarball};
+use crate::intake::{Expect, Intake, debs, file, git, git_tree, tarball};
 use crate::lock::{Lock, LockedInput, LockedOutput};
 use crate::recipe::rocm::Provenance;
 use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
@@ -97,6 +97,7 @@ impl Realizer<'_> {
                 let promise = Promise { size: block.locked.size, digest: block.locked.sha256 };
                 file(self.intake, name, &block.locked.urls, Some(promise)).map(drop)
             }
+            LockedInput::Debs(block) => debs(self.intake, name, &block.locked).map(drop),
         }
     }
 

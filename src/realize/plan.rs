@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::Result;
+use crate::intake::missing_debs;
 use crate::lock::{Lock, LockedInput};
 use crate::recipe::Recipe;
 use crate::store::Store;
@@ -131,11 +132,17 @@ impl Planner<'_> {
         let tree = input.tree().map(|tree| tree.digest);
         let here = match input {
             LockedInput::File(block) => self.store.download(block.locked.sha256).map(|_| Action::Have),
+            LockedInput::Debs(block) => {
+                (missing_debs(self.store, &block.locked).next().is_none()).then_some(Action::Have)
+            }
             _ => tree.and_then(|tree| self.here(tree)),
         };
         let bytes = match input {
             LockedInput::Rocm(block) => Some(block.locked.size),
             LockedInput::File(block) => Some(block.locked.size),
+            LockedInput::Debs(block) => {
+                Some(missing_debs(self.store, &block.locked).map(|package| package.size).fold(0, u64::saturating_add))
+            }
             LockedInput::Git(_) => None,
         };
         let action = here.unwrap_or(Action::Fetch { bytes });

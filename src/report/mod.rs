@@ -2,6 +2,8 @@
 //!
 //! A pure function of the lock: the same lock gives the same page on every machine.
 
+mod debs;
+
 use std::fmt::Write as _;
 
 use crate::error::Result;
@@ -25,6 +27,7 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
             LockedInput::Rocm(block) => rocm(&mut page, &block.locked),
             LockedInput::Git(block) => git(&mut page, &block.locked),
             LockedInput::File(block) => file(&mut page, &block.locked),
+            LockedInput::Debs(block) => debs::debs(&mut page, &block.locked),
         }
     }
     let _ = writeln!(page, "\n## Outputs\n\n| output | derivation | tree |\n| --- | --- | --- |");

@@ -37,5 +37,5 @@ pub(super) fn resolve(
         }
         Ok(Taken { block: LockedInput::file(request, pin)?, details, warnings: Vec::new() })
     };
-    Ok((Resolution::New { to, take_in: Box::new(take_in) }, Vec::new()))
+    Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, Vec::new()))
 }

@@ -31,7 +31,7 @@ pub(super) fn resolve(
     let short = &resolved.commit[..12.min(resolved.commit.len())];
     let to = resolved.number.map_or_else(|| short.to_owned(), |number| format!("b{number} ({short})"));
     let take_in = move |intake: Intake| take_in(intake, &name, request, &resolved, old.as_deref());
-    Ok((Resolution::New { to, take_in: Box::new(take_in) }, Vec::new()))
+    Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, Vec::new()))
 }
 
 fn take_in(intake: Intake, name: &str, request: GitRequest, resolved: &Resolved, old: Option<&str>) -> Result<Taken> {

@@ -3,11 +3,13 @@
 //! Nothing is written here but the store: the caller writes the lock, and only when every input succeeded. An input that
 //! still means what the lock says keeps its block byte for byte.
 
+mod debs;
 mod file;
 mod git;
 mod rocm;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -28,6 +30,8 @@ pub struct Options {
     pub accept_replaced: bool,
     /// The time, in seconds since 1970: to tell an index that nobody updates any more.
     pub now: i64,
+    /// The directory that paths in the manifest are relative to.
+    pub directory: PathBuf,
 }
 
 /// What an update found.
@@ -58,8 +62,8 @@ pub struct Move {
 enum Resolution {
     /// The same: the block stays.
     Same(Box<LockedInput>),
-    /// Something else, to be taken in.
-    New { to: String, take_in: TakeIn },
+    /// Something else, to be taken in; with what can be told of it before.
+    New { to: String, details: Vec<String>, take_in: TakeIn },
 }
 
 /// Takes the new thing in and gives its block, with lines worth telling.
@@ -100,9 +104,9 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
         warnings.extend(said.into_iter().map(|text| format!("{name}: {text}")));
         match resolution {
             Resolution::Same(block) => drop(inputs.insert(name, *block)),
-            Resolution::New { to, take_in } => {
+            Resolution::New { to, details, take_in } => {
                 let from = old.and_then(|lock| lock.inputs.get(&name)).map(LockedInput::version);
-                moves.push(Move { input: name.clone(), from, to, details: Vec::new() });
+                moves.push(Move { input: name.clone(), from, to, details });
                 new.insert(name, take_in);
             }
         }
@@ -114,7 +118,7 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
     for (name, taken) in taken {
         if let Some(moved) = moves.iter_mut().find(|moved| moved.input == name) {
             moved.to = taken.block.version();
-            moved.details = taken.details;
+            moved.details.extend(taken.details);
         }
         warnings.extend(taken.warnings.into_iter().map(|text| format!("{name}: {text}")));
         inputs.insert(name, taken.block);
@@ -143,6 +147,10 @@ fn resolve(
         InputRequest::File(request) => {
             let locked = if let Some(LockedInput::File(block)) = locked { Some(block) } else { None };
             file::resolve(name, request, locked, intake, options)
+        }
+        InputRequest::Debs(request) => {
+            let locked = if let Some(LockedInput::Debs(block)) = locked { Some(block) } else { None };
+            debs::resolve(name, request, locked, intake, options)
         }
     }
 }

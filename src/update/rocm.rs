@@ -42,7 +42,7 @@ pub(super) fn resolve(
     let old = locked.map(|block| block.locked.clone());
     let to = candidate.version.to_string();
     let take_in = move |intake: Intake| take_in(intake, &name, request, &candidate, old.as_ref());
-    Ok((Resolution::New { to, take_in: Box::new(take_in) }, warnings))
+    Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, warnings))
 }
 
 /// Whether upstream has something else under the locked name. The index gives a time, the server a size; neither is

@@ -3,6 +3,7 @@
 //! Parsers here are pure and total: bytes in, typed value or error out. IO comes in through [`Documents`](crate::fetch::Documents) and git2.
 //! Nothing is downloaded here but index pages and refs; the pinned bytes themselves are `fetch`'s and `store`'s job.
 
+pub mod debs;
 pub mod file;
 pub mod git;
 pub mod rocm;

@@ -1,0 +1,95 @@
+//! A pinned set of distribution packages.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use crate::digest::Sha256Digest;
+use crate::manifest::rules;
+use crate::upstream::debs::{DebPackage, below, is_package_name, is_path, is_word};
+
+/// A pinned set of packages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DebsPin {
+    /// The releases that the packages come from, by suite.
+    pub releases: BTreeMap<String, ReleasePin>,
+    /// The packages, sorted by name.
+    pub packages: Vec<DebPackage>,
+}
+
+/// A release of a suite, as it was when the packages were chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleasePin {
+    /// The archives that have the packages.
+    pub archives: Vec<Url>,
+    /// The suite.
+    pub suite: String,
+    /// When upstream made it, in seconds since 1970.
+    pub date: i64,
+    /// The digest of its InRelease file.
+    pub inrelease: Sha256Digest,
+    /// The fingerprint of the key that signed it.
+    pub signed_by: String,
+}
+
+impl DebsPin {
+    /// Where a package can be had.
+    #[must_use]
+    pub fn urls(&self, package: &DebPackage) -> Vec<Url> {
+        let release = self.releases.get(&package.release);
+        release.into_iter().flat_map(|one| &one.archives).filter_map(|url| below(url, &package.path)).collect()
+    }
+
+    /// The bytes of all packages.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.packages.iter().map(|package| package.size).fold(0, u64::saturating_add)
+    }
+
+    /// What a person calls it: how many, and a digest over names and contents.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let lines: String =
+            self.packages.iter().map(|one| format!("{} {} {}\n", one.name, one.version, one.sha256)).collect();
+        let many = if self.packages.len() == 1 { "" } else { "s" };
+        format!("{} package{many} ({})", self.packages.len(), &Sha256Digest::of(lines.as_bytes()).hex()[..12])
+    }
+
+    /// What of it can show in what is made from it: not where it came from.
+    pub(super) fn visible(&self) -> Value {
+        let packages = self.packages.iter().map(|package| {
+            serde_json::json!({
+                "name": package.name,
+                "version": package.version,
+                "architecture": package.architecture,
+                "sha256": package.sha256,
+            })
+        });
+        serde_json::json!({ "packages": packages.collect::<Vec<_>>() })
+    }
+
+    /// What no update would write, if there is such a thing.
+    pub(super) fn fault(&self) -> Option<String> {
+        for release in self.releases.values() {
+            if let Some(url) = release.archives.iter().find(|url| !rules::is_fetchable(url)) {
+                return Some(format!("`{}` cannot be fetched", crate::fetch::show_url(url)));
+            }
+            if !is_word(&release.suite) || release.archives.is_empty() {
+                return Some("it has a release without a suite or archive".to_owned());
+            }
+        }
+        for package in &self.packages {
+            let known = self.releases.contains_key(&package.release);
+            let sound = is_package_name(&package.name) && is_word(&package.architecture) && is_path(&package.path);
+            if !known || !sound {
+                return Some(format!("`{}` is no package of its releases", package.name.escape_debug()));
+            }
+        }
+        let sorted = self.packages.is_sorted_by(|one, next| one.name < next.name);
+        (!sorted).then(|| "its packages are not sorted by name, each once".to_owned())
+    }
+}

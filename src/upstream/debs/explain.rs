@@ -1,0 +1,130 @@
+//! Why packages cannot be installed, told as the chain from what was asked for to what is wrong.
+
+use super::solve::{Failure, Need, Solver};
+use super::universe::Universe;
+use crate::error::{Error, Kind};
+use crate::suggest::suggest;
+
+/// How many names of a list are told.
+const SHOWN: usize = 12;
+
+/// A name that is no package: with who provides it, or what has a like name.
+pub(super) fn no_such_package(universe: &Universe, name: &str, providers: &[usize]) -> Error {
+    if providers.is_empty() {
+        let near = suggest(name, near(universe, name).into_iter());
+        return Error::new(Kind::NotFound, format!("the archive has no package `{name}`"))
+            .hint(format!("{near} Packages may be in a component that is not named, such as `universe`"));
+    }
+    let mut names: Vec<String> =
+        providers.iter().map(|index| universe.get(*index)).map(|one| format!("{} {}", one.name, one.version)).collect();
+    names.sort();
+    names.dedup();
+    let error = Error::new(Kind::NotFound, format!("`{name}` is no package, but a thing that several provide"));
+    names.into_iter().take(SHOWN).fold(error, |error, one| error.fact("provided by", one)).hint("name one of them")
+}
+
+/// A few names that are worth comparing with a wrong one.
+fn near<'u>(universe: &'u Universe, wrong: &str) -> Vec<&'u str> {
+    let mut names: Vec<(usize, &str)> = universe
+        .names()
+        .filter(|name| name.len().abs_diff(wrong.len()) <= 3)
+        .map(|name| (strsim::damerau_levenshtein(name, wrong), name))
+        .collect();
+    names.sort_unstable();
+    names.into_iter().take(5).map(|(_, name)| name).collect()
+}
+
+/// Why `broken`, which was to be installed, cannot be.
+pub(super) fn broken(solver: &mut Solver, broken: usize, requested: &[usize]) -> Error {
+    let error = Error::new(
+        Kind::NotFound,
+        if requested.len() == 1 {
+            format!("`{}` cannot be installed", solver.universe.get(requested[0]).name)
+        } else {
+            "these packages cannot be installed together".to_owned()
+        },
+    );
+    let mut error = wanted_by(solver, broken, error);
+    let (mut at, mut seen) = (broken, Vec::new());
+    loop {
+        seen.push(at);
+        let needs = match solver.needs(at) {
+            Ok(needs) => needs,
+            Err(error) => return error,
+        };
+        let open = needs.iter().position(|need| !solver.holds(at, need));
+        let (need, other) = match (solver.failures.get(&at).copied(), open) {
+            (Some(Failure::Conflict(usize::MAX, other)), _) => {
+                let (one, two) = (shown(solver.universe, other), shown(solver.universe, at));
+                return wanted_by(solver, other, error.fact("but", format!("{one} forbids {two}"))).hint(CONFLICT);
+            }
+            (Some(Failure::Conflict(need, other)), _) => (need, Some(other)),
+            (Some(Failure::Unmet(need)), _) | (None, Some(need)) => (need, None),
+            (None, None) => return error,
+        };
+        let Some(need) = needs.get(need) else { return error };
+        let (verb, told) = (need.dependency.kind.verb(), alternatives(need));
+        error = error.fact("needs", format!("{} {verb} {told}", shown(solver.universe, at)));
+        if !need.dependency.kind.is_need() {
+            let mut installed = need.solutions.iter().flatten().copied();
+            let other = other.or_else(|| installed.find(|index| *index != at && solver.is_installed(*index)));
+            let Some(other) = other else { return error };
+            error = error.fact("but", format!("{} is to be installed", shown(solver.universe, other)));
+            return wanted_by(solver, other, error).hint(CONFLICT);
+        }
+        let deeper = need.solutions.iter().flatten().copied();
+        let mut deeper = deeper.filter(|index| solver.failures.contains_key(index) && !seen.contains(index));
+        match deeper.next() {
+            Some(next) => at = next,
+            None => return leaf(solver.universe, need, error),
+        }
+    }
+}
+
+const CONFLICT: &str =
+    "leave one of them out, or name the alternative that you want under `packages`: what is named is taken first";
+
+/// What is there in place of what is needed.
+fn leaf(universe: &Universe, need: &Need, mut error: Error) -> Error {
+    for relation in need.dependency.alternatives.iter().take(SHOWN) {
+        let provided = !universe.providers(relation.name).is_empty();
+        let there = match universe.named(relation.name) {
+            Some(index) => format!("{} is what the archive has", shown(universe, index)),
+            None if provided => format!("`{}` is provided, but not in such a version", relation.name),
+            None => format!("the archive has no `{}`, and nothing that provides it", relation.name),
+        };
+        error = error.fact("but", there);
+    }
+    error.hint(
+        "the package may be in a suite or component that is not named, or the mirror is in the middle of an update",
+    )
+}
+
+/// The chain from something that was asked for to `index`, where it has more than one link.
+fn wanted_by(solver: &mut Solver, index: usize, mut error: Error) -> Error {
+    let (mut at, mut chain) = (index, Vec::new());
+    while let Some((owner, need)) = solver.reasons.get(&at).copied() {
+        if chain.len() > SHOWN || owner == at {
+            break;
+        }
+        let Ok(needs) = solver.needs(owner) else { break };
+        let Some(need) = needs.get(need) else { break };
+        let verb = need.dependency.kind.verb();
+        chain.push(format!("{} {verb} {}", shown(solver.universe, owner), alternatives(need)));
+        at = owner;
+    }
+    for link in chain.into_iter().rev() {
+        error = error.fact("since", link);
+    }
+    error
+}
+
+fn alternatives(need: &Need) -> String {
+    let all: Vec<String> = need.dependency.alternatives.iter().map(ToString::to_string).collect();
+    all.join(" | ")
+}
+
+fn shown(universe: &Universe, index: usize) -> String {
+    let candidate = universe.get(index);
+    format!("{} {}", candidate.name, candidate.version)
+}

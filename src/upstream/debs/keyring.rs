@@ -1,0 +1,198 @@
+//! The keys that may sign an archive's Release files.
+//!
+//! A key counts as of the moment of the signature: made before, not expired by then, and never revoked. Whether a Release
+//! file is still of today is its own `Valid-Until`'s business, so that the snapshot of an old day can still be checked.
+
+use std::path::Path;
+
+use pgp::composed::{PublicOrSecret, SignedPublicKey, SignedPublicSubKey};
+use pgp::packet::{Signature, SignatureType};
+use pgp::types::{KeyDetails, Tag, Timestamp};
+
+use crate::error::{Error, Kind, Result};
+
+/// The largest keyring that is read. Those of distributions have some hundred thousand bytes.
+const LARGEST: u64 = 8 << 20;
+
+/// The keys of some keyrings.
+#[derive(Debug, Clone, Default)]
+pub struct Keyring {
+    keys: Vec<SignedPublicKey>,
+    /// What they were read from, for messages.
+    names: Vec<String>,
+}
+
+/// What a signature is worth to a keyring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// The key with this fingerprint, or a signing key of its, made it.
+    Good(String),
+    /// A key of the keyring is said to have made it, and did not.
+    Bad(String),
+    /// The key that made it may not sign: the fingerprint, and why.
+    Unfit(String, &'static str),
+    /// No key of the keyring made it.
+    Unknown,
+}
+
+impl Keyring {
+    /// Adds the keys in a keyring: a binary or an armored one.
+    pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let none = || Error::new(Kind::Invalid, "there is no OpenPGP key in this keyring").fact("keyring", name);
+        let (keys, _) = PublicOrSecret::from_reader_many(bytes).map_err(|error| none().because(&error))?;
+        let before = self.keys.len();
+        // Keyrings hold keys of kinds that nobody here knows; the others are still of use.
+        self.keys.extend(keys.filter_map(Result::ok).filter_map(|key| SignedPublicKey::try_from(key).ok()));
+        self.names.push(name.to_owned());
+        if self.keys.len() > before { Ok(()) } else { Err(none()) }
+    }
+
+    /// Adds the keyring at `path`, called `name` in messages.
+    pub fn read(&mut self, path: &Path, name: &str) -> Result<()> {
+        let missing = |error: &std::io::Error| {
+            Error::new(Kind::NotFound, "there is no keyring that can be read").fact("keyring", name).because(error)
+        };
+        let size = fs_err::metadata(path).map_err(|error| missing(&error))?.len();
+        if size > LARGEST {
+            return Err(Error::new(Kind::Invalid, "the keyring is far larger than it can be").fact("keyring", name));
+        }
+        self.add(name, &fs_err::read(path).map_err(|error| missing(&error))?)
+    }
+
+    /// Keeps the keys with these fingerprints, their own or of one of their signing keys.
+    #[must_use]
+    pub fn only(mut self, fingerprints: &[String]) -> Self {
+        let named = |key: &dyn KeyDetails| {
+            let own = fingerprint(key);
+            fingerprints.iter().any(|wanted| *wanted == own)
+        };
+        self.keys.retain(|key| named(&key.primary_key) || key.public_subkeys.iter().any(|subkey| named(&subkey.key)));
+        self
+    }
+
+    /// Whether there is no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// What the keys were read from.
+    #[must_use]
+    pub fn names(&self) -> String {
+        self.names.join(", ")
+    }
+
+    /// What `signature` over `text` is worth.
+    #[must_use]
+    pub fn judge(&self, signature: &Signature, text: &[u8]) -> Judgement {
+        let mut judgement = Judgement::Unknown;
+        for key in &self.keys {
+            let own = fingerprint(&key.primary_key);
+            let mut consider = |by: &dyn KeyDetails, verified: bool, unfit: Option<&'static str>| {
+                let issuer = signature.issuer_fingerprint().contains(&&by.fingerprint())
+                    || signature.issuer_key_id().contains(&&by.legacy_key_id());
+                match (issuer, verified, unfit) {
+                    (_, true, None) => judgement = Judgement::Good(own.clone()),
+                    (_, true, Some(why)) => judgement = Judgement::Unfit(own.clone(), why),
+                    (true, false, _) => judgement = Judgement::Bad(own.clone()),
+                    (false, false, _) => {}
+                }
+            };
+            let at = signature.created();
+            let verified = signature.verify(&key.primary_key, text).is_ok();
+            consider(&key.primary_key, verified, unfit(key, at));
+            for subkey in &key.public_subkeys {
+                let verified = signature.verify(&subkey.key, text).is_ok();
+                consider(&subkey.key, verified, unfit_subkey(key, subkey, at));
+            }
+            if matches!(judgement, Judgement::Good(_)) {
+                break;
+            }
+        }
+        judgement
+    }
+}
+
+/// Where distributions put the keyrings of their archives.
+pub const SHARED: &str = "/usr/share/keyrings";
+
+/// Adds every keyring in these directories that can be read. Only for use with fingerprints, or where apt trusts all of them.
+pub fn add_all(keyring: &mut Keyring, directories: &[&Path]) -> Result<()> {
+    for directory in directories.iter().filter(|directory| directory.is_dir()) {
+        let mut files = Vec::new();
+        for entry in fs_err::read_dir(directory)? {
+            files.push(entry?.path());
+        }
+        files.sort();
+        for file in files {
+            let kind = file.extension().and_then(|extension| extension.to_str());
+            if matches!(kind, Some("gpg" | "pgp" | "asc")) {
+                // One that is of a format that nobody reads any more must not stop the others.
+                let _ = keyring.read(&file, &file.display().to_string());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A fingerprint as people write it: upper-case hexadecimal digits.
+fn fingerprint(key: &dyn KeyDetails) -> String {
+    format!("{:X}", key.fingerprint())
+}
+
+/// Why a key may not sign something at this time.
+fn unfit(key: &SignedPublicKey, at: Option<Timestamp>) -> Option<&'static str> {
+    let primary = &key.primary_key;
+    if key.details.revocation_signatures.iter().any(|revocation| revocation.verify_key(primary).is_ok()) {
+        return Some("the key was revoked");
+    }
+    let users = key.details.users.iter().flat_map(|user| {
+        let good = |signature: &&Signature| {
+            signature.typ() != Some(SignatureType::CertRevocation)
+                && signature.verify_certification(primary, Tag::UserId, &user.id).is_ok()
+        };
+        user.signatures.iter().filter(good)
+    });
+    let direct = key.details.direct_signatures.iter().filter(|signature| signature.verify_key(primary).is_ok());
+    let Some(newest) = users.chain(direct).max_by_key(|signature| signature.created()) else {
+        return Some("the key does not vouch for itself");
+    };
+    out_of_time(primary, newest, at)
+}
+
+/// Why a signing key of a key may not sign something at this time.
+fn unfit_subkey(key: &SignedPublicKey, subkey: &SignedPublicSubKey, at: Option<Timestamp>) -> Option<&'static str> {
+    let good = |signature: &&Signature| signature.verify_subkey_binding(&key.primary_key, &subkey.key).is_ok();
+    let (revoked, bound): (Vec<&Signature>, Vec<&Signature>) = subkey
+        .signatures
+        .iter()
+        .filter(good)
+        .partition(|signature| signature.typ() == Some(SignatureType::SubkeyRevocation));
+    if !revoked.is_empty() {
+        return Some("the signing key was revoked");
+    }
+    let Some(newest) = bound.into_iter().max_by_key(|signature| signature.created()) else {
+        return Some("the signing key is not bound to its key");
+    };
+    // Without the signing key's own word, anybody's could be claimed.
+    let returned = newest
+        .embedded_signature()
+        .is_some_and(|back| back.verify_primary_key_binding(&subkey.key, &key.primary_key).is_ok());
+    if !newest.key_flags().sign() || !returned {
+        return Some("the key is not one for signing");
+    }
+    unfit(key, at).or_else(|| out_of_time(&subkey.key, newest, at))
+}
+
+fn out_of_time(key: &dyn KeyDetails, by: &Signature, at: Option<Timestamp>) -> Option<&'static str> {
+    let Some(at) = at.map(|at| u64::from(at.as_secs())) else { return Some("the signature has no time") };
+    let made = u64::from(key.created_at().as_secs());
+    let lives = by.key_expiration_time().map_or(0, |time| u64::from(time.as_secs()));
+    if at < made {
+        Some("the key was made after the signature")
+    } else if lives > 0 && at > made + lives {
+        Some("the key had expired")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,137 @@
+//! Input kind `debs`: a closed set of distribution packages.
+//!
+//! A request names packages of a Debian or Ubuntu archive; the answer is every package that has to be there for them, found
+//! the way apt finds them into an empty root, so that the set is the one that `apt-get install --no-install-recommends`
+//! would bring. Nothing is believed before it is proven: InRelease by an OpenPGP key that the manifest's keyring holds, the
+//! package lists by InRelease, and each package by its list.
+//!
+//! * [`version`], [`relation`]: the words of Debian policy: versions and their order, `a (>= 1) | b`
+//! * [`stanza`], [`release`]: deb822 text, and the Release file in it
+//! * [`keyring`], [`signature`]: who may sign, and whether they did
+//! * [`sources`]: which archives the machine's own apt configuration names
+//! * [`universe`]: everything that the package lists offer, one version a name
+//! * [`solve`], [`explain`]: the closure, and why there is none
+//!
+//! All of it is pure but [`keyring`] and [`sources`], which read files of this machine. Essential packages are not added of
+//! themselves, as apt does not add them to an empty root either: who wants `dpkg` or `coreutils` names them.
+
+mod explain;
+pub mod keyring;
+pub mod relation;
+pub mod release;
+pub mod signature;
+mod solve;
+pub mod sources;
+pub mod stanza;
+#[cfg(test)]
+mod tests;
+pub mod universe;
+pub mod version;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::digest::Sha256Digest;
+pub use solve::{Closure, solve};
+pub use version::DebVersion;
+
+/// A wanted set of packages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DebsRequest {
+    /// Where the packages are to come from.
+    pub archive: Archive,
+    /// The suites; with [`Archive::Host`] none means all that it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<String>,
+    /// The components; with [`Archive::Host`] none means those that it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<String>,
+    /// The architecture of the packages, as Debian calls it.
+    pub architecture: String,
+    /// The packages by name, sorted; what they need comes with them.
+    pub packages: Vec<String>,
+    /// The keyring that must have signed, as a path relative to the manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyring: Option<String>,
+    /// The fingerprints of the keys that may have signed; empty means any of the keyring.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+}
+
+/// Where packages come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Archive {
+    /// Whatever this machine's own apt configuration names. What it resolves to stands in the pin.
+    Host,
+    /// An archive by its URLs, which all have the same files: mirrors, or a snapshot.
+    Urls(Vec<Url>),
+}
+
+/// A package in an archive, as its package list promises it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DebPackage {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: DebVersion,
+    /// The architecture that it is for, or `all`.
+    pub architecture: String,
+    /// The release that has it, by the name that the pin gives it.
+    pub release: String,
+    /// Where it is below the archive's URL.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its digest.
+    pub sha256: Sha256Digest,
+}
+
+/// Whether an archive's URL has its date in it, as snapshot services have: then nobody expects its Release to be of today.
+#[must_use]
+pub fn is_snapshot(url: &Url) -> bool {
+    let date = |part: &str| {
+        let bytes = part.as_bytes();
+        bytes.len() == 16
+            && bytes.iter().enumerate().all(|(index, byte)| match index {
+                8 => *byte == b'T',
+                15 => *byte == b'Z',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    url.path_segments().is_some_and(|mut parts| parts.any(date))
+}
+
+/// The address of a file below an archive's.
+#[must_use]
+pub fn below(archive: &Url, path: &str) -> Option<Url> {
+    let mut url = archive.clone();
+    url.path_segments_mut().ok()?.pop_if_empty().extend(path.split('/'));
+    Some(url)
+}
+
+/// Names of packages, by Debian policy.
+#[must_use]
+pub fn is_package_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+    (2..=200).contains(&text.len())
+        && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+        && text.bytes().all(plain)
+}
+
+/// Suites, components and architectures: words that become parts of paths.
+#[must_use]
+pub fn is_word(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-._~/".contains(&byte);
+    !text.is_empty() && text.len() <= 100 && text.bytes().all(plain) && is_path(text)
+}
+
+/// The path of a file below an archive.
+#[must_use]
+pub fn is_path(text: &str) -> bool {
+    text.len() <= 1000
+        && text.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        && !text.contains(|c: char| c.is_control() || c == '\\')
+}

@@ -1,0 +1,147 @@
+//! InRelease: a Release file inside an OpenPGP cleartext signature.
+//!
+//! What is parsed later is exactly what was signed: the frame is read strictly, with nothing before, between and after, and
+//! the text that is handed on is the one that was hashed.
+
+use pgp::armor::{BlockType, Dearmor};
+use pgp::crypto::hash::HashAlgorithm;
+use pgp::packet::{Packet, PacketParser, Signature, SignatureType, SignatureVersion};
+
+use super::keyring::{Judgement, Keyring};
+use crate::error::{Error, Kind, Result};
+
+const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
+const SIGNATURE: &str = "-----BEGIN PGP SIGNATURE-----";
+const END: &str = "-----END PGP SIGNATURE-----";
+
+/// More signatures than an archive has reason to make.
+const MOST: usize = 16;
+
+/// A text whose signature was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The text.
+    pub text: String,
+    /// The fingerprint of the key that signed it.
+    pub by: String,
+}
+
+/// Takes the text out of a cleartext signature that a key of the keyring made.
+pub fn verify(bytes: &[u8], keyring: &Keyring) -> Result<Signed> {
+    let Frame { text, armored } = Frame::parse(bytes).ok_or_else(|| {
+        Error::new(Kind::Mismatch, "this is no InRelease file: it is not framed as a signed text")
+            .hint("something between the archive and this machine may answer in its place")
+    })?;
+    let signatures = signatures(armored).map_err(|error| {
+        Error::new(Kind::Mismatch, "the signature of the Release file cannot be read").because(&error)
+    })?;
+    let hashed = text.trim_end_matches('\n').replace('\n', "\r\n");
+    let mut told = Vec::new();
+    let mut good = None;
+    for signature in &signatures {
+        if !is_strong(signature) {
+            told.push((issuer(signature), "it is not of a kind that is still trusted"));
+            continue;
+        }
+        match keyring.judge(signature, hashed.as_bytes()) {
+            Judgement::Good(by) => good = good.or(Some(by)),
+            Judgement::Bad(by) => {
+                return Err(Error::new(Kind::Mismatch, "the Release file is not what was signed")
+                    .fact("key", by)
+                    .fact("keyring", keyring.names())
+                    .hint("it was changed on its way: use another mirror, over https"));
+            }
+            Judgement::Unfit(by, why) => told.push((by, why)),
+            Judgement::Unknown => told.push((issuer(signature), "the keyring does not hold this key")),
+        }
+    }
+    if let Some(by) = good {
+        return Ok(Signed { text, by });
+    }
+    let mut error = Error::new(Kind::Mismatch, "no key that may sign the Release file has signed it");
+    for (key, why) in told {
+        error = error.fact("signed by", format!("{key}: {why}"));
+    }
+    Err(error.fact("keyring", keyring.names()).hint(
+        "if you trust one of these keys, put it into a keyring beside the manifest and name that with `keyring`; a newer package of the distribution's keyring may have it too",
+    ))
+}
+
+/// The two parts of the file.
+struct Frame<'t> {
+    text: String,
+    armored: &'t str,
+}
+
+impl<'t> Frame<'t> {
+    fn parse(bytes: &'t [u8]) -> Option<Self> {
+        let whole = std::str::from_utf8(bytes).ok()?;
+        let mut rest = whole;
+        let mut next = || {
+            let (line, after) = rest.split_once('\n')?;
+            rest = after;
+            Some(line.trim_end_matches([' ', '\t', '\r']))
+        };
+        if next()? != BEGIN {
+            return None;
+        }
+        loop {
+            match next()? {
+                "" => break,
+                header if header.starts_with("Hash:") => {}
+                _ => return None,
+            }
+        }
+        let mut text = String::with_capacity(whole.len());
+        loop {
+            match next()? {
+                SIGNATURE => break,
+                escaped if escaped.starts_with('-') => text.push_str(escaped.strip_prefix("- ")?),
+                line => text.push_str(line),
+            }
+            text.push('\n');
+        }
+        let start = whole.len() - rest.len() - SIGNATURE.len() - 1;
+        // The line may end in blanks; then the armor begins a little later than it says here, which is all the same.
+        let armored = whole.get(start..)?;
+        let armored = &armored[armored.find(SIGNATURE)?..];
+        let end = armored.find(END)? + END.len();
+        armored[end..].trim().is_empty().then_some(Self { text, armored: &armored[..end] })
+    }
+}
+
+fn signatures(armored: &str) -> pgp::errors::Result<Vec<Signature>> {
+    let mut dearmor = Dearmor::new(std::io::BufReader::new(armored.as_bytes()));
+    dearmor.read_header()?;
+    let mut found = Vec::new();
+    if dearmor.typ == Some(BlockType::Signature) {
+        for packet in PacketParser::new(std::io::BufReader::new(dearmor)).take(MOST) {
+            if let Packet::Signature(signature) = packet? {
+                found.push(signature);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Signatures over text with a hash that nobody can make collide.
+fn is_strong(signature: &Signature) -> bool {
+    let hash = matches!(
+        signature.hash_alg(),
+        Some(
+            HashAlgorithm::Sha256
+                | HashAlgorithm::Sha384
+                | HashAlgorithm::Sha512
+                | HashAlgorithm::Sha3_256
+                | HashAlgorithm::Sha3_512
+        )
+    );
+    let kind = matches!(signature.typ(), Some(SignatureType::Text | SignatureType::Binary));
+    hash && kind && matches!(signature.version(), SignatureVersion::V4 | SignatureVersion::V6)
+}
+
+fn issuer(signature: &Signature) -> String {
+    let long = signature.issuer_fingerprint().first().map(|key| format!("{key:X}"));
+    let short = signature.issuer_key_id().first().map(|key| format!("{key}").to_ascii_uppercase());
+    long.or(short).unwrap_or_else(|| "a key that it does not name".to_owned())
+}
