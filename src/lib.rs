@@ -8,6 +8,7 @@
 //! * [`elf`]: what an ELF file needs
 //! * [`compare`]: what differs between two trees, and why
 //! * [`upstream`]: look-ups: what does a request mean today?
+//! * [`deb`]: distribution packages to the tree of a root file system
 //! * [`recipe`], [`manifest`], [`lock`]: how outputs are made, what a person asks for, what that was pinned to
 //! * [`store`]: where verified downloads, trees and outputs live
 //! * [`fetch`]: HTTP with resume, retries and mirrors
@@ -22,6 +23,7 @@
 
 pub mod cli;
 pub mod compare;
+pub mod deb;
 pub mod demo;
 pub mod digest;
 pub mod elf;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::plan::{Action, Plan, Step, version};
 use super::{build, sysroot};
+use crate::deb::Deb;
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Promise;
@@ -13,9 +14,9 @@ use crate::recipe::rocm::Provenance;
 use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
 use crate::store::{Generation, GenerationOutput, OutputRecord, Staging, Store, StoredTree};
 use crate::tree::Listing;
-use crate::tree::deb::Deb;
 use crate::trim;
 use crate::update::in_parallel;
+use crate::upstream::debs::DebPackage;
 
 /// How plans are carried out.
 #[derive(Debug, Clone, Copy)]
@@ -60,9 +61,7 @@ impl Realizer<'_> {
     pub fn run(&self, plan: &Plan) -> Result<BTreeMap<String, Realized>> {
         if plan.steps.iter().any(|step| step.action == Action::Build && self.builds(&step.name)) {
             // Before an hour of downloading rather than after.
-            crate::sandbox::Sandbox::check()?;
-            let tools = [("cmake", "cmake"), ("ninja", "ninja-build"), ("cc", "gcc"), ("c++", "g++")];
-            crate::sandbox::Sandbox::check_tools(&tools)?;
+            Self::demand_sandbox()?;
         }
         let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
         in_parallel(fetches.map(|step| (step.name.as_str(), ())), |name, ()| self.fetch(name))?;
@@ -79,7 +78,14 @@ impl Realizer<'_> {
         Ok(realized)
     }
 
-    fn builds(&self, name: &str) -> bool {
+    /// Fails where nothing can be built.
+    pub(super) fn demand_sandbox() -> Result<()> {
+        crate::sandbox::Sandbox::check()?;
+        let tools = [("cmake", "cmake"), ("ninja", "ninja-build"), ("cc", "gcc"), ("c++", "g++")];
+        crate::sandbox::Sandbox::check_tools(&tools)
+    }
+
+    pub(super) fn builds(&self, name: &str) -> bool {
         self.lock.outputs.get(name).is_some_and(|output| matches!(output.recipe, Recipe::Llama(_)))
     }
 
@@ -158,7 +164,12 @@ impl Realizer<'_> {
 
     /// The packages of an input, which the plan has fetched.
     fn debs(&self, name: &str) -> Result<Vec<Deb>> {
-        Err(Error::new(Kind::Invalid, format!("`{name}` is no input of packages")))
+        let LockedInput::Debs(block) = self.input(name)? else {
+            return Err(Error::new(Kind::Invalid, format!("`{name}` is no set of packages")));
+        };
+        let here = debs(self.intake, name, &block.locked)?;
+        let deb = |(package, path): (DebPackage, _)| Deb { name: package.name, version: package.version, path };
+        Ok(here.into_iter().map(deb).collect())
     }
 
     fn rocm(&self, recipe: &RocmRecipe) -> Result<StoredTree> {

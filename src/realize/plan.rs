@@ -67,6 +67,14 @@ impl Plan {
         Ok(planner.plan)
     }
 
+    /// Plans what the output `name` is made from, but not itself.
+    pub fn of_parts(lock: &Lock, store: &Store, name: &str) -> Result<Self> {
+        let output = lock.output(name)?;
+        let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
+        planner.parts(&output.recipe)?;
+        Ok(planner.plan)
+    }
+
     /// How many bytes are to be fetched, as far as that is known.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -98,12 +106,7 @@ impl Planner<'_> {
         };
         let action = tree.and_then(|tree| self.here(tree)).unwrap_or(Action::Build);
         if action == Action::Build {
-            for (_, input) in output.recipe.inputs() {
-                self.input(input);
-            }
-            for (_, needed) in output.recipe.outputs() {
-                self.output(needed)?;
-            }
+            self.parts(&output.recipe)?;
         }
         self.plan.steps.push(Step {
             what: "output",
@@ -114,6 +117,14 @@ impl Planner<'_> {
             tree: output.tree.or(tree),
         });
         Ok(())
+    }
+
+    /// What a recipe needs.
+    fn parts(&mut self, recipe: &Recipe) -> Result<()> {
+        for (_, input) in recipe.inputs() {
+            self.input(input);
+        }
+        recipe.outputs().into_iter().try_for_each(|(_, needed)| self.output(needed))
     }
 
     /// What it takes to have a tree that is in the store in some form.
