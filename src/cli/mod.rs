@@ -1,6 +1,7 @@
 //! The command line: one file a command, with its arguments, its call into the library, and its printing.
 
 mod audit;
+mod check;
 mod demo;
 mod diff;
 mod gc;
@@ -65,6 +66,7 @@ enum Command {
     Outdated(outdated::OutdatedArgs),
     Realize(realize::RealizeArgs),
     Verify(verify::VerifyArgs),
+    Check(check::CheckArgs),
     Audit(audit::AuditArgs),
     Hash(hash::HashArgs),
     #[command(subcommand)]
@@ -106,6 +108,7 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Outdated(args) => outdated::outdated(ui, global, &args),
         Command::Realize(args) => realize::realize(ui, global, &args),
         Command::Verify(args) => verify::verify(ui, global, &args),
+        Command::Check(args) => check::check(ui, global, &args),
         Command::Audit(args) => audit::audit(ui, global, &args),
         Command::Hash(args) => hash::hash(ui, &args),
         Command::List(command) => list::list(ui, global, &command),

@@ -4,12 +4,14 @@
 //! clock: everything comes from the lock and the bytes that it names.
 
 mod build;
+mod check;
 mod compare;
 mod execute;
 mod plan;
 pub mod prefix;
 mod sysroot;
 
+pub use check::Checked;
 pub use compare::{Difference, compare};
 pub use execute::{Realized, Realizer, Settings, switch};
 pub use plan::{Action, Plan, Step, version};
