@@ -6,7 +6,9 @@
 //! * [`digest`], [`gfx`]: the words that everything else is said in
 //! * [`tree`]: canonical trees: listing, writer, archives, NAR
 //! * [`elf`]: what an ELF file needs
+//! * [`compare`]: what differs between two trees, and why
 //! * [`upstream`]: look-ups: what does a request mean today?
+//! * [`deb`]: distribution packages to the tree of a root file system
 //! * [`recipe`], [`manifest`], [`lock`]: how outputs are made, what a person asks for, what that was pinned to
 //! * [`store`]: where verified downloads, trees and outputs live
 //! * [`fetch`]: HTTP with resume, retries and mirrors
@@ -20,6 +22,8 @@
 //! * [`cli`]: the commands
 
 pub mod cli;
+pub mod compare;
+pub mod deb;
 pub mod demo;
 pub mod digest;
 pub mod elf;

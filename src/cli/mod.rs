@@ -1,6 +1,7 @@
 //! The command line: one file a command, with its arguments, its call into the library, and its printing.
 
 mod audit;
+mod check;
 mod demo;
 mod diff;
 mod gc;
@@ -66,6 +67,7 @@ enum Command {
     Outdated(outdated::OutdatedArgs),
     Realize(realize::RealizeArgs),
     Verify(verify::VerifyArgs),
+    Check(check::CheckArgs),
     Audit(audit::AuditArgs),
     Hash(hash::HashArgs),
     #[command(subcommand)]
@@ -108,6 +110,7 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Outdated(args) => outdated::outdated(ui, global, &args),
         Command::Realize(args) => realize::realize(ui, global, &args),
         Command::Verify(args) => verify::verify(ui, global, &args),
+        Command::Check(args) => check::check(ui, global, &args),
         Command::Audit(args) => audit::audit(ui, global, &args),
         Command::Hash(args) => hash::hash(ui, &args),
         Command::List(command) => list::list(ui, global, &command),

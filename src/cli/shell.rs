@@ -29,7 +29,7 @@ pub fn shell(ui: &Ui, global: &GlobalArgs, args: &ShellArgs) -> Result<u8> {
     let fetcher = global.fetcher(ui)?;
     let intake = Intake { store: &store, fetcher: &fetcher };
     let realizer = Realizer { lock: &lock, intake, settings: Settings { jobs: args.jobs } };
-    realizer.run(&Plan::needs(&lock, &store, &args.output)?)?;
+    realizer.run(&Plan::of_parts(&lock, &store, &args.output)?)?;
     ui.note(&format!("the sandbox of {}; commands.sh here holds the commands of the build", output.recipe.kind()));
     let status = realizer.shell(&args.output)?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))

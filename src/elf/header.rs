@@ -81,6 +81,28 @@ pub(super) fn read(source: &Source) -> Result<Option<Recognised>> {
     native(source, machine).map(|header| Some(Recognised::Native(header)))
 }
 
+/// Where the section headers of a 64-bit little-endian file for any processor are; `None` when it is no such file.
+pub(super) fn section_table(source: &Source) -> Result<Option<SectionTable>> {
+    const RECOGNISED: u64 = 6;
+    if source.len() < RECOGNISED {
+        return Ok(None);
+    }
+    let start = source.read("the file header", 0, RECOGNISED, RECOGNISED)?;
+    if start[..4] != elf::ELFMAG || start[4] != 2 || start[5] != 1 {
+        return Ok(None);
+    }
+    Ok(Some(table(&source.table::<elf::FileHeader64<LE>>("the file header", 0, 1, 64)?[0])))
+}
+
+fn table(file: &elf::FileHeader64<LE>) -> SectionTable {
+    SectionTable {
+        offset: file.e_shoff.get(LE),
+        count: u64::from(file.e_shnum.get(LE)),
+        entry_size: file.e_shentsize.get(LE),
+        names: u32::from(file.e_shstrndx.get(LE).0),
+    }
+}
+
 fn native(source: &Source, machine: Machine) -> Result<Header> {
     let file = source.table::<elf::FileHeader64<LE>>("the file header", 0, 1, 64)?[0];
     let class = match file.e_type.get(LE) {
@@ -95,12 +117,7 @@ fn native(source: &Source, machine: Machine) -> Result<Header> {
         dynamic: None,
         loads: Vec::new(),
         constants: Vec::new(),
-        sections: SectionTable {
-            offset: file.e_shoff.get(LE),
-            count: u64::from(file.e_shnum.get(LE)),
-            entry_size: file.e_shentsize.get(LE),
-            names: u32::from(file.e_shstrndx.get(LE).0),
-        },
+        sections: table(&file),
     };
     if class == FileType::Other {
         return Ok(header);

@@ -21,6 +21,7 @@ use std::path::Path;
 
 use crate::error::{About as _, Error, Kind, Result};
 
+pub use sections::{Section, sections};
 pub use source::Source;
 
 /// What an ELF file turned out to be.

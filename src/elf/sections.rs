@@ -1,10 +1,12 @@
-//! What only the section headers tell: the reference to GPU code, and where constants are.
+//! What only the section headers tell: names of parts, the reference to GPU code, and where constants are.
+
+use std::borrow::Cow;
 
 use object::LittleEndian as LE;
 use object::elf;
 
-use super::header::{FileType, Header};
-use super::{Source, damaged, kpack};
+use super::header::{FileType, Header, SectionTable};
+use super::{Source, damaged, header, kpack};
 use crate::error::Result;
 
 /// What the section headers say; nothing, where they were stripped.
@@ -20,11 +22,60 @@ type SectionHeader = elf::SectionHeader64<LE>;
 const MOST_BYTES: u64 = 8 << 20;
 const MOST_KPACK_BYTES: u64 = 64 << 10;
 
+/// A section of an ELF file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Section {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether its bytes are in the file; those of `.bss` are not.
+    pub in_file: bool,
+}
+
+/// The sections of a 64-bit little-endian file for any processor, in order, without the empty first one. `None` when it is
+/// no such file.
+pub fn sections(source: &Source) -> Result<Option<Vec<Section>>> {
+    let Some(table) = header::section_table(source)? else { return Ok(None) };
+    if table.offset == 0 {
+        return Ok(Some(Vec::new()));
+    }
+    let (headers, names) = headers(source, &table)?;
+    let section = |section: &SectionHeader| Section {
+        name: name(&names, section).to_vec(),
+        offset: section.sh_offset.get(LE),
+        size: section.sh_size.get(LE),
+        in_file: section.sh_type.get(LE) != elf::SHT_NOBITS,
+    };
+    Ok(Some(headers.iter().skip(1).map(section).collect()))
+}
+
 pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
     let table = &header.sections;
     if table.offset == 0 || header.class == FileType::Other {
         return Ok(Sections::default());
     }
+    let (headers, names) = headers(source, table)?;
+    let mut kpack_refs = Vec::new();
+    let mut constants = Vec::new();
+    for section in headers.iter().filter(|section| section.sh_type.get(LE) == elf::SHT_PROGBITS) {
+        let name = name(&names, section);
+        let (offset, size) = (section.sh_offset.get(LE), section.sh_size.get(LE));
+        if name == b".rocm_kpack_ref" {
+            let bytes = source.read("the kpack reference", offset, size, MOST_KPACK_BYTES)?;
+            let refs = kpack::refs(&bytes).ok_or_else(|| damaged("the kpack reference cannot be read", offset))?;
+            kpack_refs.extend(refs);
+        } else if name.starts_with(b".rodata") || name.starts_with(b".data") {
+            constants.push((offset, size));
+        }
+    }
+    Ok(Sections { kpack_refs, constants: Some(constants) })
+}
+
+/// All headers, and the bytes that their names are in.
+fn headers<'a>(source: &Source<'a>, table: &SectionTable) -> Result<(Vec<SectionHeader>, Cow<'a, [u8]>)> {
     if usize::from(table.entry_size) != size_of::<SectionHeader>() {
         return Err(damaged("section headers of an unknown size", 58));
     }
@@ -37,20 +88,10 @@ pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
         return Err(damaged("the section names are missing", table.offset));
     };
     let names = source.read("the section names", names.sh_offset.get(LE), names.sh_size.get(LE), MOST_BYTES)?;
+    Ok((headers, names))
+}
 
-    let mut kpack_refs = Vec::new();
-    let mut constants = Vec::new();
-    for section in headers.iter().filter(|section| section.sh_type.get(LE) == elf::SHT_PROGBITS) {
-        let name = names.get(section.sh_name.get(LE) as usize..).unwrap_or_default();
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        let (offset, size) = (section.sh_offset.get(LE), section.sh_size.get(LE));
-        if name == b".rocm_kpack_ref" {
-            let bytes = source.read("the kpack reference", offset, size, MOST_KPACK_BYTES)?;
-            let refs = kpack::refs(&bytes).ok_or_else(|| damaged("the kpack reference cannot be read", offset))?;
-            kpack_refs.extend(refs);
-        } else if name.starts_with(b".rodata") || name.starts_with(b".data") {
-            constants.push((offset, size));
-        }
-    }
-    Ok(Sections { kpack_refs, constants: Some(constants) })
+fn name<'n>(names: &'n [u8], section: &SectionHeader) -> &'n [u8] {
+    let name = names.get(section.sh_name.get(LE) as usize..).unwrap_or_default();
+    name.split(|byte| *byte == 0).next().unwrap_or_default()
 }

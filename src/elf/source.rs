@@ -13,6 +13,8 @@ use crate::error::Result;
 /// Where an ELF file's bytes come from. A file is never read whole.
 pub struct Source<'a> {
     bytes: Bytes<'a>,
+    /// Where it begins in them.
+    start: u64,
     len: u64,
 }
 
@@ -24,30 +26,54 @@ enum Bytes<'a> {
 impl<'a> Source<'a> {
     /// A file on disk.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path)?;
+        Self::file(File::open(path)?)
+    }
+
+    /// An open file.
+    pub fn file(file: File) -> Result<Self> {
         let len = file.metadata()?.len();
-        Ok(Self { bytes: Bytes::File(file), len })
+        Ok(Self { bytes: Bytes::File(file), start: 0, len })
     }
 
     /// Bytes in memory.
     #[must_use]
     pub fn memory(bytes: &'a [u8]) -> Self {
-        Self { bytes: Bytes::Memory(bytes), len: bytes.len() as u64 }
+        Self { bytes: Bytes::Memory(bytes), start: 0, len: bytes.len() as u64 }
+    }
+
+    /// A range of it as a source of its own.
+    pub fn part(&self, offset: u64, size: u64) -> Result<Self> {
+        if offset.checked_add(size).is_none_or(|end| end > self.len) {
+            return Err(damaged(format!("{size} bytes lie beyond the end, at {} bytes", self.len), offset));
+        }
+        let bytes = match &self.bytes {
+            Bytes::Memory(bytes) => Bytes::Memory(bytes),
+            Bytes::File(file) => Bytes::File(file.try_clone()?),
+        };
+        Ok(Self { bytes, start: self.start + offset, len: size })
     }
 
     /// The size in bytes.
-    pub(super) fn len(&self) -> u64 {
+    #[must_use]
+    pub fn len(&self) -> u64 {
         self.len
     }
 
+    /// Whether there are no bytes at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// `size` bytes at `offset`; more than `limit`, or bytes that are not there, are damage to `what`.
-    pub(super) fn read(&self, what: &str, offset: u64, size: u64, limit: u64) -> Result<Cow<'a, [u8]>> {
+    pub fn read(&self, what: &str, offset: u64, size: u64, limit: u64) -> Result<Cow<'a, [u8]>> {
         if size > limit {
             return Err(damaged(format!("{what} of {size} bytes; at most {limit} make sense"), offset));
         }
         if offset.checked_add(size).is_none_or(|end| end > self.len) {
             return Err(damaged(format!("{what} lies beyond the end, at {} bytes", self.len), offset));
         }
+        let offset = self.start + offset;
         match &self.bytes {
             Bytes::Memory(bytes) => Ok(Cow::Borrowed(&bytes[offset as usize..(offset + size) as usize])),
             Bytes::File(file) => {

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use super::build::Build;
 use super::plan::{Action, Plan, Step, version};
 use super::sysroot;
+use crate::deb::Deb;
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Promise;
@@ -16,9 +17,9 @@ use crate::recipe::rocm::Provenance;
 use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
 use crate::store::{Generation, GenerationOutput, OutputRecord, Staging, Store, StoredTree};
 use crate::tree::Listing;
-use crate::tree::deb::Deb;
 use crate::trim;
 use crate::update::in_parallel;
+use crate::upstream::debs::DebPackage;
 
 /// How plans are carried out.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +64,7 @@ impl Realizer<'_> {
     pub fn run(&self, plan: &Plan) -> Result<BTreeMap<String, Realized>> {
         if plan.steps.iter().any(|step| step.action == Action::Build && self.builds(&step.name)) {
             // Before an hour of downloading rather than after.
-            crate::sandbox::Engine::find()?;
+            Self::demand_sandbox()?;
         }
         let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
         in_parallel(fetches.map(|step| (step.name.as_str(), ())), |name, ()| self.fetch(name))?;
@@ -80,7 +81,12 @@ impl Realizer<'_> {
         Ok(realized)
     }
 
-    fn builds(&self, name: &str) -> bool {
+    /// Fails where nothing can be built.
+    pub(super) fn demand_sandbox() -> Result<()> {
+        crate::sandbox::Engine::find().map(drop)
+    }
+
+    pub(super) fn builds(&self, name: &str) -> bool {
         self.lock.outputs.get(name).is_some_and(|output| matches!(output.recipe, Recipe::Llama(_)))
     }
 
@@ -159,10 +165,11 @@ impl Realizer<'_> {
     /// The packages of an input, which the plan has fetched.
     fn debs(&self, name: &str) -> Result<Vec<Deb>> {
         let LockedInput::Debs(block) = self.input(name)? else {
-            return Err(Error::new(Kind::Invalid, format!("`{name}` is no input of packages")));
+            return Err(Error::new(Kind::Invalid, format!("`{name}` is no set of packages")));
         };
-        let packages = debs(self.intake, name, &block.locked)?;
-        Ok(packages.into_iter().map(|(package, path)| Deb { name: package.name, path }).collect())
+        let here = debs(self.intake, name, &block.locked)?;
+        let deb = |(package, path): (DebPackage, _)| Deb { name: package.name, version: package.version, path };
+        Ok(here.into_iter().map(deb).collect())
     }
 
     fn rocm(&self, recipe: &RocmRecipe) -> Result<StoredTree> {

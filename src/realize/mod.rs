@@ -5,12 +5,14 @@
 
 mod about;
 mod build;
+mod check;
 mod compare;
 mod execute;
 mod plan;
 pub mod prefix;
 mod sysroot;
 
+pub use check::Checked;
 pub use compare::{Difference, compare};
 pub use execute::{Realized, Realizer, Settings, switch};
 pub use plan::{Action, Plan, Step, version};

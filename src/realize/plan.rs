@@ -67,11 +67,11 @@ impl Plan {
         Ok(planner.plan)
     }
 
-    /// Plans what goes into an output, whether or not it is here itself.
-    pub fn needs(lock: &Lock, store: &Store, name: &str) -> Result<Self> {
-        let recipe = &lock.output(name)?.recipe;
+    /// Plans what the output `name` is made from, but not itself.
+    pub fn of_parts(lock: &Lock, store: &Store, name: &str) -> Result<Self> {
+        let output = lock.output(name)?;
         let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
-        planner.needs(recipe)?;
+        planner.parts(&output.recipe)?;
         Ok(planner.plan)
     }
 
@@ -106,7 +106,7 @@ impl Planner<'_> {
         };
         let action = tree.and_then(|tree| self.here(tree)).unwrap_or(Action::Build);
         if action == Action::Build {
-            self.needs(&output.recipe)?;
+            self.parts(&output.recipe)?;
         }
         self.plan.steps.push(Step {
             what: "output",
@@ -119,7 +119,8 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn needs(&mut self, recipe: &Recipe) -> Result<()> {
+    /// What a recipe needs.
+    fn parts(&mut self, recipe: &Recipe) -> Result<()> {
         for (_, input) in recipe.inputs() {
             self.input(input);
         }

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use super::build::LOG;
+use crate::deb::{Deb, Links, Unpacked, unpack};
 use crate::error::Result;
 use crate::intake::Intake;
 use crate::recipe::SysrootRecipe;
 use crate::recipe::sysroot::LINKS;
 use crate::store::Staging;
 use crate::tree::Listing;
-use crate::tree::deb::{Deb, Links, Unpacked, unpack};
 
 /// Unpacks packages; gives the staging directory with the tree and a log, and what is in the tree.
 pub(super) fn sysroot(intake: Intake, recipe: &SysrootRecipe, debs: &[Deb]) -> Result<(Staging, Listing)> {

@@ -73,6 +73,20 @@ impl Store {
         Ok(place)
     }
 
+    /// Keeps what making an output once more gave, beside its record: the directory `second`, which is on the store's file
+    /// system. An older one goes.
+    pub fn keep_second(&self, id: DerivationId, second: &Path) -> Result<PathBuf> {
+        let place = self.output_directory(id).join("second");
+        if place.is_dir() {
+            let old = self.stage()?;
+            fs_err::rename(&place, old.path().join("second"))?;
+        }
+        self.sync()?;
+        fs_err::rename(second, &place)?;
+        sync_directory(&self.output_directory(id))?;
+        Ok(place)
+    }
+
     /// Records a realized output, with what its build left in `kept` besides the tree. Replaces an older record.
     pub fn publish_output(&self, id: DerivationId, record: &OutputRecord, kept: Option<&Path>) -> Result<()> {
         let directory = self.output_directory(id);

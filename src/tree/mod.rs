@@ -5,7 +5,6 @@
 
 pub mod beneath;
 mod compression;
-pub mod deb;
 mod listing;
 pub mod nar;
 pub mod scan;

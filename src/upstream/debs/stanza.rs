@@ -63,7 +63,7 @@ impl<'w, R: BufRead> Stanzas<'w, R> {
             if text.is_empty() {
                 match (count, begun) {
                     (0, false) => return Ok(None),
-                    (0, true) | (_, true) => return Ok(Some(Stanza(fields))),
+                    (_, true) => return Ok(Some(Stanza(fields))),
                     (_, false) => {}
                 }
             } else if text.first() == Some(&b'#') {

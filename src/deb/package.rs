@@ -38,9 +38,9 @@ pub(super) fn unpack(deb: &Deb, directory: &Path) -> Result<Package> {
     let (info, _) = extract(&mut file, parts.control, &directory.join(CONTROL), CONTROL_LIMITS)?;
     let root = Root::open(&directory.join(CONTROL))?;
     let control = Control::parse(&read(&root, &info, b"control", MOST_STANZA)?)?;
-    if control.package != deb.name {
+    if control.package != deb.name || control.version != deb.version {
         return Err(Error::new(Kind::Mismatch, "the package is another one than the lock says")
-            .fact("locked", &deb.name)
+            .fact("locked", format!("{} {}", deb.name, deb.version))
             .fact("found", control.display()));
     }
     let mut diverts = false;

@@ -1,8 +1,8 @@
 //! The control file of a package: one stanza of fields.
 
-use super::relation::Relation;
 use crate::error::{Error, Kind, Result};
 use crate::tree::show;
+use crate::upstream::debs::{DebVersion, is_package_name, relation};
 
 /// What of a package's own description is used here.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -10,13 +10,13 @@ pub struct Control {
     /// Its name.
     pub package: String,
     /// Its version.
-    pub version: String,
+    pub version: DebVersion,
     /// Its architecture, `all` where it fits any.
     pub architecture: String,
     /// Whether packages of this name for several architectures can stand side by side (`Multi-Arch: same`).
     pub side_by_side: bool,
-    /// The packages whose files it may replace.
-    pub replaces: Vec<Relation>,
+    /// The packages whose files it may replace, as it says it.
+    replaces: String,
     /// The stanza as it was written, without the lines `Package` and `Status`.
     rest: String,
 }
@@ -33,7 +33,8 @@ impl Control {
             let fits = fits(value).then(|| value.to_owned());
             fits.ok_or_else(|| wrong(format!("its field {name} is not valid")).fact("found", show(value.as_bytes())))
         };
-        let replaces = get("Replaces").map_or_else(|| Some(Vec::new()), |value| Relation::parse_list(value));
+        let replaces = get("Replaces").map(String::as_str).unwrap_or_default();
+        relation::parse(replaces).map_err(|why| wrong(format!("in its field Replaces, {why}")))?;
         let mut rest = String::new();
         for (key, value) in &fields {
             if !key.eq_ignore_ascii_case("Package") && !key.eq_ignore_ascii_case("Status") {
@@ -42,10 +43,10 @@ impl Control {
         }
         Ok(Self {
             package: needed("Package", is_package_name)?,
-            version: needed("Version", is_version)?,
+            version: DebVersion::parse(&needed("Version", is_version)?).ok_or_else(|| wrong("it has no version"))?,
             architecture: needed("Architecture", is_architecture)?,
             side_by_side: get("Multi-Arch").is_some_and(|value| value.trim() == "same"),
-            replaces: replaces.ok_or_else(|| wrong("its field Replaces is not valid"))?,
+            replaces: replaces.to_owned(),
             rest,
         })
     }
@@ -53,7 +54,12 @@ impl Control {
     /// Whether it may put files in the place of another package's.
     #[must_use]
     pub fn may_replace(&self, other: &Self) -> bool {
-        self.replaces.iter().any(|relation| relation.matches(&other.package, &other.version))
+        let groups = relation::parse(&self.replaces).unwrap_or_default();
+        groups.iter().flatten().any(|relation| {
+            let bound = relation.version.as_ref();
+            relation.name == other.package
+                && bound.is_none_or(|(operator, wanted)| operator.holds(other.version.compare(wanted)))
+        })
     }
 
     /// The stanza as dpkg's database of installed packages has it.
@@ -109,19 +115,8 @@ fn fields(text: &str) -> Result<Vec<(&str, String)>> {
     Ok(fields)
 }
 
-/// Such as `libstdc++6`: at least two characters of a small set.
-#[must_use]
-pub(super) fn is_package_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.');
-    text.len() >= 2
-        && text.len() <= 128
-        && text.bytes().all(plain)
-        && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
-}
-
 fn is_version(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+-~:".contains(&byte);
-    !text.is_empty() && text.len() <= 256 && text.bytes().all(plain)
+    DebVersion::parse(text).is_some()
 }
 
 fn is_architecture(text: &str) -> bool {
@@ -143,7 +138,6 @@ mod tests {
             Replaces: liba (<< 1.5), libb\nDescription: short\n long\n .\n more\n\n";
         let control = Control::parse(text.as_bytes()).unwrap();
         assert_eq!(control.info_name(), "libx1:amd64");
-        assert_eq!(control.replaces.len(), 2);
         assert_eq!(
             control.installed_stanza(),
             text.replace("Package: libx1\n", "Package: libx1\nStatus: install ok installed\n").trim_end().to_owned()
@@ -161,7 +155,7 @@ mod tests {
             ("Package: ../x\nVersion: 1\nArchitecture: all\n", "field Package is not valid"),
             ("Package: xx\nVersion: 1/2\nArchitecture: all\n", "field Version is not valid"),
             ("Package: xx\nVersion: 1\nArchitecture: a/b\n", "field Architecture is not valid"),
-            (&format!("{good}Replaces: x (\n"), "Replaces is not valid"),
+            (&format!("{good}Replaces: x (\n"), "in its field Replaces, `x (` is no relation"),
             (&format!("{good}\n{good}"), "more than one stanza"),
             (&format!("{good}package: yy\n"), "twice"),
             (&format!("{good}no field\n"), "no field"),

@@ -13,7 +13,7 @@ use crate::tree::{Compression, Entry, Node, scan::scan};
 
 const NO_LINKS: &[(&str, &str)] = &[];
 
-fn unpack_bytes(debs: &[(&str, Vec<u8>)], wanted: &[(&str, &str)], usual: &[(&str, &str)]) -> Result<Unpacked> {
+fn unpack_bytes(debs: &[(&str, Vec<u8>)], links: &[(&str, &str)], usual: &[(&str, &str)]) -> Result<Unpacked> {
     let surroundings = tempfile::tempdir().unwrap();
     let (canary, place) = (surroundings.path().join("canary"), surroundings.path().join("place"));
     fs_err::create_dir(&canary).unwrap();
@@ -24,16 +24,21 @@ fn unpack_bytes(debs: &[(&str, Vec<u8>)], wanted: &[(&str, &str)], usual: &[(&st
     for (number, (name, bytes)) in debs.iter().enumerate() {
         let path = surroundings.path().join(format!("{number}.deb"));
         fs_err::write(&path, bytes).unwrap();
-        all.push(Deb { name: (*name).to_owned(), path });
+        let (name, version) = name.split_once('=').unwrap_or((name, "1"));
+        all.push(wanted(name, version, path));
     }
-    let wanted = wanted.iter().map(|(path, target)| ((*path).to_owned(), (*target).to_owned())).collect();
-    let result = unpack(&all, &Links { wanted: &wanted, usual }, &place, &Silent);
+    let links = links.iter().map(|(path, target)| ((*path).to_owned(), (*target).to_owned())).collect();
+    let result = unpack(&all, &Links { wanted: &links, usual }, &place, &Silent);
     assert_eq!(scan(&canary).unwrap(), before, "something was written beside the destination");
     assert_eq!(fs_err::read_dir(surroundings.path()).unwrap().count(), 2 + debs.len());
     if let Ok(unpacked) = &result {
         assert_eq!(scan(&place.join("tree")).unwrap(), unpacked.listing, "the listing is not what is on disk");
     }
     result
+}
+
+fn wanted(name: &str, version: &str, path: PathBuf) -> Deb {
+    Deb { name: name.to_owned(), version: DebVersion::parse(version).unwrap(), path }
 }
 
 fn unpack_made(debs: &[(&str, Maker)]) -> Result<Unpacked> {
@@ -81,7 +86,7 @@ fn every_compression_gives_the_same_tree() {
         .info("md5sums", "0123  usr/bin/hello\n");
     let mut digests = Vec::new();
     for compression in [Compression::Xz, Compression::Plain, Compression::Gzip, Compression::Zstd] {
-        let unpacked = unpack_made(&[("hello", package.clone().compression(compression))]).unwrap();
+        let unpacked = unpack_made(&[("hello=1.0-1", package.clone().compression(compression))]).unwrap();
         assert_eq!(
             names(&unpacked.listing),
             [
@@ -106,11 +111,11 @@ fn the_database_says_what_is_installed() {
     let mut debs = Vec::new();
     for (name, deb) in [
         (
-            "zlib",
+            "zlib=1",
             Maker::new("zlib", "1").field("Multi-Arch", "same").field("Architecture", "amd64").file("lib/z", b"z"),
         ),
         (
-            "awk",
+            "awk=2:1-3",
             Maker::new("awk", "2:1-3")
                 .field("Description", "x\n y")
                 .program("bin/awk", b"a")
@@ -119,7 +124,8 @@ fn the_database_says_what_is_installed() {
     ] {
         let path = surroundings.path().join(format!("{name}.deb"));
         fs_err::write(&path, deb.make()).unwrap();
-        debs.push(Deb { name: name.to_owned(), path });
+        let (name, version) = name.split_once('=').unwrap();
+        debs.push(wanted(name, version, path));
     }
     let place = surroundings.path().join("place");
     fs_err::create_dir(&place).unwrap();

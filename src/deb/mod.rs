@@ -18,10 +18,8 @@ mod database;
 mod layout;
 mod links;
 mod package;
-mod relation;
 #[cfg(test)]
 mod tests;
-mod version;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -29,17 +27,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::beneath::Root;
-use super::unpack::Receiver as _;
-use super::{Limits, Listing, TreeWriter, show};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
+use crate::tree::beneath::Root;
+use crate::tree::unpack::Receiver as _;
+use crate::tree::{Limits, Listing, TreeWriter, show};
+use crate::upstream::debs::DebVersion;
 use layout::{Layout, Package, Placed};
 
 pub use control::Control;
 pub use links::Links;
-pub use relation::{Operator, Relation};
-pub use version::compare as compare_versions;
 
 /// What all packages together may hold: some thirty times what a compiler with its libraries needs.
 const MOST_ENTRIES: u64 = 2_000_000;
@@ -52,6 +49,8 @@ const MOST_THREADS: usize = 4;
 pub struct Deb {
     /// The package that it must be.
     pub name: String,
+    /// The version that it must be.
+    pub version: DebVersion,
     /// Where it is.
     pub path: PathBuf,
 }

@@ -1,0 +1,109 @@
+//! `strixlock check`
+
+use super::ui::GOOD;
+use super::{GlobalArgs, Ui};
+use crate::compare::{Change, Difference, Part};
+use crate::error::{Error, Kind, Result};
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::realize::{Checked, Realizer, Settings};
+
+/// Make realized outputs once more, and compare byte by byte
+///
+/// Each is made in a fresh directory from the same lock; what is realized stays as it is. Where the two differ, every file
+/// is named with the parts that differ (sections of ELF files, members of archives, lines of text) and the likely cause,
+/// and the exit code is 6.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// The outputs to check; all that are made by a recipe when none is named
+    #[arg(value_name = "OUTPUT")]
+    outputs: Vec<String>,
+    /// Keep a second tree that differs, with its log and, where it is installed, what diffoscope says
+    #[arg(long)]
+    keep: bool,
+    /// Compilers at a time [default: all cores, as far as memory lasts]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+}
+
+pub fn check(ui: &Ui, global: &GlobalArgs, args: &CheckArgs) -> Result<u8> {
+    let lock = Lock::read(&global.lock_path())?;
+    for name in &args.outputs {
+        lock.output(name)?;
+    }
+    let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
+    let intake = Intake { store: &store, fetcher: &fetcher };
+    let realizer = Realizer { lock: &lock, intake, settings: Settings { jobs: args.jobs } };
+    let names = if args.outputs.is_empty() { realizer.made_outputs() } else { args.outputs.clone() };
+    let mut all = Vec::new();
+    for name in &names {
+        let checked = realizer.check(name, args.keep)?;
+        if !ui.is_json() {
+            tell(ui, &checked);
+        }
+        all.push(checked);
+    }
+    let differ = all.iter().filter(|checked| !checked.differences.is_empty()).count();
+    if ui.is_json() {
+        let outputs: Vec<_> = all
+            .iter()
+            .map(|checked| {
+                serde_json::json!({
+                    "name": checked.name,
+                    "equal": checked.differences.is_empty(),
+                    "realized": checked.realized,
+                    "made": checked.made,
+                    "differences": checked.differences,
+                    "kept": checked.kept.as_ref().map(|path| path.display().to_string()),
+                })
+            })
+            .collect();
+        ui.json(serde_json::json!({ "outputs": outputs, "different": differ }));
+        return Ok(if differ > 0 { Kind::NotReproducible as u8 } else { 0 });
+    }
+    if differ == 0 {
+        return Ok(0);
+    }
+    let error = Error::new(Kind::NotReproducible, format!("{differ} of {} outputs came out differently", all.len()));
+    Err(if args.keep { error } else { error.hint("`strixlock check --keep` keeps the second tree to look at") })
+}
+
+fn tell(ui: &Ui, checked: &Checked) {
+    let name = &checked.name;
+    if checked.differences.is_empty() {
+        ui.line(format!("{GOOD}equal{GOOD:#} {name}: made once more, it is {} again", checked.realized));
+        return;
+    }
+    ui.line(format!("{name}: made once more, it is another tree"));
+    ui.line(format!("  realized  {}", checked.realized));
+    ui.line(format!("  made      {}", checked.made));
+    if let Some(kept) = &checked.kept {
+        ui.line(format!("  kept      {}", kept.display()));
+    }
+    checked.differences.iter().for_each(|difference| tell_path(ui, difference));
+}
+
+fn tell_path(ui: &Ui, Difference { path, change }: &Difference) {
+    let executable = |flag: &bool| if *flag { "executable" } else { "not executable" };
+    let text = match change {
+        Change::Removed => "is not there again".to_owned(),
+        Change::Added => "was not there".to_owned(),
+        Change::Kind { first, second } => format!("was {first}, and is {second}"),
+        Change::Target { first, second } => format!("led to {first}, and leads to {second}"),
+        Change::Mode { first, second } => format!("was {}, and is {}", executable(first), executable(second)),
+        Change::Contents { first, second, .. } if first == second => format!("{first} bytes that differ"),
+        Change::Contents { first, second, .. } => format!("had {first} bytes, and has {second}"),
+    };
+    ui.line(format!("{path}: {text}"));
+    if let Change::Contents { parts, .. } = change {
+        parts.iter().for_each(|part| tell_part(ui, part));
+    }
+}
+
+fn tell_part(ui: &Ui, part: &Part) {
+    let Part { part, offset, bytes, first, second, cause } = part;
+    let part = if part.is_empty() { "contents" } else { part };
+    ui.line(format!("  {part} at {offset:#x}, {bytes} bytes: {}", cause.label()));
+    ui.line(format!("    realized  {first}"));
+    ui.line(format!("    made      {second}"));
+}

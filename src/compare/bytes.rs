@@ -1,0 +1,83 @@
+//! Where two ranges of bytes differ.
+
+use crate::elf::Source;
+use crate::error::Result;
+
+const CHUNK: u64 = 256 << 10;
+const BLOCK: usize = 4096;
+/// How many places are kept; the rest is only counted.
+const MOST_RUNS: usize = 16;
+/// Places that are nearer than this are one.
+const GAP: u64 = 8;
+
+/// What differs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Differing {
+    /// How many bytes, with those that only the longer one has.
+    pub bytes: u64,
+    /// The first places: where they begin and end.
+    pub runs: Vec<(u64, u64)>,
+}
+
+impl Differing {
+    /// Where the first difference is.
+    pub fn first(&self) -> u64 {
+        self.runs.first().map_or(0, |(start, _)| *start)
+    }
+
+    fn add(&mut self, start: u64, end: u64) {
+        self.bytes += end - start;
+        let room = self.runs.len() < MOST_RUNS;
+        match self.runs.last_mut() {
+            Some((_, last)) if start <= last.saturating_add(GAP) => *last = end,
+            _ if room => self.runs.push((start, end)),
+            _ => {}
+        }
+    }
+}
+
+/// Compares two ranges to their ends; `None` when they are equal.
+pub(super) fn differing(one: &Source, other: &Source) -> Result<Option<Differing>> {
+    let common = one.len().min(other.len());
+    let mut found = Differing { bytes: 0, runs: Vec::new() };
+    let mut offset = 0;
+    while offset < common {
+        let count = CHUNK.min(common - offset);
+        let a = one.read("the contents", offset, count, CHUNK)?;
+        let b = other.read("the contents", offset, count, CHUNK)?;
+        for (index, (a, b)) in a.chunks(BLOCK).zip(b.chunks(BLOCK)).enumerate().filter(|(_, (a, b))| a != b) {
+            let base = offset + (index * BLOCK) as u64;
+            for (at, _) in a.iter().zip(b).enumerate().filter(|(_, (a, b))| a != b) {
+                let at = base + at as u64;
+                found.add(at, at + 1);
+            }
+        }
+        offset += count;
+    }
+    let longest = one.len().max(other.len());
+    if longest > common {
+        found.add(common, longest);
+    }
+    Ok((found.bytes > 0).then_some(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_found_and_counted() {
+        let compare = |a: &[u8], b: &[u8]| differing(&Source::memory(a), &Source::memory(b)).unwrap();
+        assert_eq!(compare(b"same", b"same"), None);
+        let mut long = vec![0; 300_000];
+        let same = long.clone();
+        long[5] = 1;
+        long[6] = 1;
+        long[270_000] = 1;
+        long.push(1);
+        let found = compare(&same, &long).unwrap();
+        assert_eq!(found, Differing { bytes: 4, runs: vec![(5, 7), (270_000, 270_001), (300_000, 300_001)] });
+        let many = compare(&vec![0; 100_000], &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0].repeat(10_000)).unwrap();
+        assert_eq!((many.bytes, many.runs.len()), (10_000, 16));
+    }
+}

@@ -1,0 +1,83 @@
+//! ELF files, section by section.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bytes::differing;
+use super::cause::Cause;
+use super::contents::{MOST_PARTS, Part, join, place};
+use crate::elf::{Section, Source, sections};
+use crate::error::Result;
+use crate::tree::show;
+
+/// Sections that follow from others: tables of names, places and addresses.
+const FOLLOWING: [&str; 10] = [
+    ".symtab",
+    ".dynsym",
+    ".rela",
+    ".rel",
+    ".hash",
+    ".gnu.hash",
+    ".eh_frame",
+    ".shstrtab",
+    ".dynamic",
+    ".gnu_debuglink",
+];
+
+/// Adds the sections that differ, and the bytes outside of sections where only those do. Nothing when one of the two is no
+/// ELF file.
+pub(super) fn explain(name: &str, first: &Source, second: &Source, parts: &mut Vec<Part>) -> Result<()> {
+    let (Some(one), Some(other)) = (sections(first)?, sections(second)?) else { return Ok(()) };
+    let (one, other) = (numbered(&one), numbered(&other));
+    let names: BTreeSet<_> = one.keys().chain(other.keys()).copied().collect();
+    let (mut found, mut moved) = (Vec::new(), false);
+    for key in names {
+        if found.len() >= MOST_PARTS {
+            break;
+        }
+        let label = join(name, &show(key.0));
+        let (Some(a), Some(b)) = (one.get(&key), other.get(&key)) else {
+            let section = one.get(&key).or(other.get(&key));
+            let bytes = section.map_or(0, |section| section.size);
+            let says = |there: bool| if there { "present" } else { "absent" }.to_owned();
+            let (first, second) = (says(one.contains_key(&key)), says(other.contains_key(&key)));
+            found.push(Part { part: label, offset: 0, bytes, first, second, cause: Cause::Unknown });
+            moved = true;
+            continue;
+        };
+        moved |= a.size != b.size;
+        if !a.in_file || !b.in_file {
+            if a.size != b.size {
+                let (first, second) = (format!("{} bytes", a.size), format!("{} bytes", b.size));
+                let bytes = a.size.abs_diff(b.size);
+                found.push(Part { part: label, offset: 0, bytes, first, second, cause: Cause::Unknown });
+            }
+            continue;
+        }
+        let (a, b) = (first.part(a.offset, a.size)?, second.part(b.offset, b.size)?);
+        if let Some(differing) = differing(&a, &b)? {
+            found.push(place(label, &a, &b, &differing)?);
+        }
+    }
+    let known = found.iter().any(|part| !matches!(part.cause, Cause::Unknown | Cause::Random | Cause::BuildId));
+    for part in &mut found {
+        let section = part.part.rsplit(": ").next().unwrap_or_default();
+        let follows = FOLLOWING.iter().any(|start| section.starts_with(start));
+        if matches!(part.cause, Cause::Unknown | Cause::Random) && known && (moved || follows) {
+            part.cause = Cause::Consequence;
+        }
+    }
+    parts.append(&mut found);
+    Ok(())
+}
+
+/// Sections by name; of several with one name, the first is number 0.
+fn numbered(sections: &[Section]) -> BTreeMap<(&[u8], usize), &Section> {
+    let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
+    let mut all = BTreeMap::new();
+    for section in sections {
+        let count = counts.entry(&section.name).or_default();
+        all.insert((section.name.as_slice(), *count), section);
+        *count += 1;
+    }
+    all
+}
