@@ -97,7 +97,10 @@ impl Demo<'_> {
 
         self.heading("A manifest, pinned to what it means today");
         let index = upstream.index_url(Generation::Streams);
-        self.strixlock("a", &["init", "--source", &index, "--llama-url", &upstream.git_url(), "--packages", "none", "--force"])?;
+        self.strixlock(
+            "a",
+            &["init", "--source", &index, "--llama-url", &upstream.git_url(), "--packages", "none", "--force"],
+        )?;
         self.want_version("latest", FIRST)?;
         self.strixlock("a", &["update"])?;
         let lock = fs_err::read(self.lock())?;

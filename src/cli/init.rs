@@ -67,7 +67,9 @@ pub fn init(ui: &Ui, global: &GlobalArgs, args: &InitArgs) -> Result<u8> {
         Some("host") => settings.packages = Packages::Host,
         Some("none") => settings.packages = Packages::None,
         Some(_) if args.suites.is_empty() => {
-            return Err(Error::new(Kind::Usage, "an archive has suites, and none is named").hint("such as --suite noble"));
+            return Err(
+                Error::new(Kind::Usage, "an archive has suites, and none is named").hint("such as --suite noble")
+            );
         }
         Some(url) => settings.packages = Packages::Archive { url: url.to_owned(), suites: args.suites.clone() },
     }

@@ -77,7 +77,11 @@ pub fn template(settings: &Settings) -> String {
     let Settings { target, rocm_prefix, llama_prefix, sources, llama_url, packages } = settings;
     let (packages, sysroot_output, sysroot_field) = match packages {
         Packages::None => (String::new(), "", "# sysroot = \"sysroot\"             # the host's own tools without it"),
-        Packages::Host => (packages_input("archive = \"host\"                    # whatever this machine's own apt names"), SYSROOT, FIELD),
+        Packages::Host => (
+            packages_input("archive = \"host\"                    # whatever this machine's own apt names"),
+            SYSROOT,
+            FIELD,
+        ),
         Packages::Archive { url, suites } => {
             let archive = format!(
                 "archive = {url:?}\n                                    # one day of an archive; or \"host\": whatever this machine's own apt names\nsuites = {suites:?}\ncomponents = [\"main\", \"universe\"]"

@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::process::{Resource, getrlimit};
+
 use super::{Root, Sandbox};
 use crate::error::{Error, Result};
 
@@ -77,7 +79,9 @@ impl Engine {
     pub(super) fn passes(self) -> &'static [&'static str] {
         match self {
             Self::Bubblewrap => &["PATH"],
-            Self::Podman => &["PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "TMPDIR"],
+            Self::Podman => {
+                &["PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "CONTAINERS_CONF", "TMPDIR"]
+            }
         }
     }
 
@@ -138,6 +142,11 @@ fn podman(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
     let mut all = Arguments::default();
     all.add(&[&"run", &"--rm", &"--network=none", &"--hostname", &HOST_NAME, &"--read-only", &"--no-hosts"]);
     all.add(&[&"--http-proxy=false", &"--security-opt=label=disable", &"--pids-limit=-1", &"--log-driver=none"]);
+    // Podman would raise these, which is forbidden where it runs in a container itself.
+    for (name, kind, most) in [("nofile", Resource::Nofile, 1 << 20), ("nproc", Resource::Nproc, 1 << 14)] {
+        let limit = getrlimit(kind).maximum.unwrap_or(most).min(most);
+        all.add(&[&"--ulimit", &format!("{name}={limit}:{limit}")]);
+    }
     // Whoever calls is user 1000 inside, as with bubblewrap; root has to say it in other words.
     if rustix::process::geteuid().is_root() {
         for kind in ["--uidmap", "--gidmap"] {
@@ -150,7 +159,10 @@ fn podman(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
         all.add(&[&"--userns=keep-id:uid=1000,gid=1000"]);
     }
     if interactive {
-        all.add(&[&"--interactive", &"--tty"]);
+        all.add(&[&"--interactive"]);
+        if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+            all.add(&[&"--tty"]);
+        }
     }
     let volume = |from: &Path, to: &str, kind: &str| {
         let mut text = from.as_os_str().to_owned();
