@@ -2,7 +2,7 @@
 //!
 //! From the machine or the manifest come archives; from each archive its InRelease file, verified; from that the package
 //! lists, by digest; from those the closure. Nothing of it is the packages themselves: their digests stand in the lists, so
-//! that they are fetched when they are needed.
+//! that they are fetched when they are needed. Package lists are kept among the store's downloads until `gc`.
 //!
 //! While the packages stay what they are, so does the pin: an archive signs a new Release file every few hours, and that alone
 //! is no news.
@@ -294,17 +294,7 @@ impl Lists<'_> {
         let path = package_list(self.intake, self.name, &self.urls(list), list.promise)
             .map_err(|error| error.fact("list", format!("{} of {}", list.path, self.source.suite)))?;
         let mut hashed = HashingReader::new(BufReader::with_capacity(64 * 1024, fs_err::File::open(&path)?));
-        let unpacked: Box<dyn Read + '_> = match list.packed {
-            Packed::Xz => {
-                let stream = Stream::new_stream_decoder(MEMORY, CONCATENATED)
-                    .map_err(|error| Error::failure("cannot unpack xz").because(&error))?;
-                Box::new(liblzma::read::XzDecoder::new_stream(&mut hashed, stream))
-            }
-            Packed::Gzip => Box::new(flate2::read::MultiGzDecoder::new(&mut hashed)),
-            Packed::Not => Box::new(&mut hashed),
-        };
-        let limited = BufReader::with_capacity(256 * 1024, unpacked.take(list.size));
-        let added = universe.add(limited, number, self.release.priority);
+        let added = self.parse(universe, number, list, &mut hashed);
         std::io::copy(&mut hashed, &mut std::io::sink())?;
         // The store may have been damaged since the list came.
         if hashed.finish() != (list.promise.digest, list.promise.size) {
@@ -314,6 +304,26 @@ impl Lists<'_> {
                 .hint("run the same command again"));
         }
         added.map_err(|error| error.fact("list", format!("{} of {}", list.path, self.source.suite)))
+    }
+
+    /// Reads the packages of a list. What it is worth is known only when all of it was hashed.
+    fn parse(&self, universe: &mut Universe, number: usize, list: &List, packed: impl Read) -> Result<()> {
+        let unpacked: Box<dyn Read + '_> = match list.packed {
+            Packed::Xz => {
+                let stream = Stream::new_stream_decoder(MEMORY, CONCATENATED)
+                    .map_err(|error| Error::failure("cannot unpack xz").because(&error))?;
+                Box::new(liblzma::read::XzDecoder::new_stream(packed, stream))
+            }
+            Packed::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+            Packed::Not => Box::new(packed),
+        };
+        let mut limited = BufReader::with_capacity(256 * 1024, unpacked.take(list.size));
+        universe.add(&mut limited, number, self.release.priority)?;
+        if limited.into_inner().into_inner().read(&mut [0])? == 0 {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Mismatch, "the package list is longer than its Release file says")
+            .fact("promised", format!("{} bytes unpacked", list.size)))
     }
 
     /// By its digest where the archive has that, since names are given anew while an archive is updated.
