@@ -6,6 +6,7 @@
 mod support;
 
 mod audit;
+mod check;
 mod command;
 mod fetch;
 mod hash;
