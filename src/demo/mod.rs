@@ -9,7 +9,7 @@
 //! * [`nightly`], [`rocm_tree`], [`elf_maker`], [`noise`]: tarballs shaped like ROCm nightlies
 //! * [`llama`], [`llama_history`]: sources shaped like llama.cpp, and their git history
 //! * [`git_http`]: git repositories over HTTP
-//! * [`deb_maker`]: distribution packages
+//! * [`deb_maker`], [`debs`]: distribution packages, and an archive of them
 //! * [`Upstream`]: all of it together
 //!
 //! It needs `cc`, and for builds `cmake` and `ninja`. Everything is made from templates and numbers, and comes out the same
@@ -18,6 +18,7 @@
 //! It never makes a connection itself, and nothing outside tests and the `demo` command uses it.
 
 pub mod deb_maker;
+pub mod debs;
 pub mod elf_maker;
 pub mod git_http;
 pub mod http;

@@ -35,7 +35,8 @@ pub fn verify(bytes: &[u8], keyring: &Keyring) -> Result<Signed> {
     let signatures = signatures(armored).map_err(|error| {
         Error::new(Kind::Mismatch, "the signature of the Release file cannot be read").because(&error)
     })?;
-    let hashed = text.trim_end_matches('\n').replace('\n', "\r\n");
+    // The last line break belongs to the frame.
+    let hashed = text.strip_suffix('\n').unwrap_or(&text).replace('\n', "\r\n");
     let mut told = Vec::new();
     let mut good = None;
     for signature in &signatures {
@@ -75,39 +76,37 @@ struct Frame<'t> {
 
 impl<'t> Frame<'t> {
     fn parse(bytes: &'t [u8]) -> Option<Self> {
-        let whole = std::str::from_utf8(bytes).ok()?;
-        let mut rest = whole;
-        let mut next = || {
-            let (line, after) = rest.split_once('\n')?;
-            rest = after;
-            Some(line.trim_end_matches([' ', '\t', '\r']))
-        };
-        if next()? != BEGIN {
+        let mut rest = std::str::from_utf8(bytes).ok()?;
+        if line(&mut rest)? != BEGIN {
             return None;
         }
         loop {
-            match next()? {
+            match line(&mut rest)? {
                 "" => break,
                 header if header.starts_with("Hash:") => {}
                 _ => return None,
             }
         }
-        let mut text = String::with_capacity(whole.len());
-        loop {
-            match next()? {
-                SIGNATURE => break,
+        let mut text = String::with_capacity(rest.len());
+        let armored = loop {
+            let at = rest;
+            match line(&mut rest)? {
+                SIGNATURE => break at,
                 escaped if escaped.starts_with('-') => text.push_str(escaped.strip_prefix("- ")?),
                 line => text.push_str(line),
             }
             text.push('\n');
-        }
-        let start = whole.len() - rest.len() - SIGNATURE.len() - 1;
-        // The line may end in blanks; then the armor begins a little later than it says here, which is all the same.
-        let armored = whole.get(start..)?;
-        let armored = &armored[armored.find(SIGNATURE)?..];
+        };
         let end = armored.find(END)? + END.len();
         armored[end..].trim().is_empty().then_some(Self { text, armored: &armored[..end] })
     }
+}
+
+/// The next line, without blanks at its end: they are not signed.
+fn line<'t>(rest: &mut &'t str) -> Option<&'t str> {
+    let (line, after) = rest.split_once('\n')?;
+    *rest = after;
+    Some(line.trim_end_matches([' ', '\t', '\r']))
 }
 
 fn signatures(armored: &str) -> pgp::errors::Result<Vec<Signature>> {

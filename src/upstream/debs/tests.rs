@@ -1,1 +1,396 @@
-//! What only this module's tests need.
+use std::cmp::Ordering;
+
+use proptest::prelude::*;
+
+use super::keyring::Keyring;
+use super::relation::{self, Operator};
+use super::release::Release;
+use super::sources::{self, SignedBy};
+use super::stanza::Stanzas;
+use super::universe::Universe;
+use super::*;
+use crate::demo::debs::{Key, Package, usual};
+use crate::error::{Kind, Result};
+
+fn version(text: &str) -> DebVersion {
+    DebVersion::parse(text).unwrap()
+}
+
+#[test]
+fn versions_are_ordered_by_policy() {
+    // Each is earlier than the next.
+    let rows: [&[&str]; 7] = [
+        &["1.0~~", "1.0~~a", "1.0~", "1.0~rc1", "1.0", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0a", "1.0+b1", "1.0.1"],
+        &["0.9", "0.10", "1", "1:0", "1:0.1", "2:0"],
+        &["1.2-1~bpo12+1", "1.2-1", "1.2-1+deb12u1", "1.2-1+deb12u2", "1.2-1+deb12u10", "1.2-2"],
+        &["2.36-9", "2.36-9+deb12u14", "2.37-1"],
+        &["1-1-1", "1-1-2", "1-2-1"],
+        &["a", "b", "ba", "z", "z0+"],
+        &["99999999999999999999999", "100000000000000000000000"],
+    ];
+    for row in rows {
+        for (index, early) in row.iter().enumerate() {
+            assert_eq!(version(early).compare(&version(early)), Ordering::Equal, "{early}");
+            for late in &row[index + 1..] {
+                assert_eq!(version(early).compare(&version(late)), Ordering::Less, "{early} {late}");
+                assert_eq!(version(late).compare(&version(early)), Ordering::Greater, "{late} {early}");
+            }
+        }
+    }
+    for (one, same) in [("1.0", "1.00"), ("0:1", "1"), ("1-0", "1"), ("1.0-00", "1.0"), ("1.", "1.0")] {
+        assert_eq!(version(one).compare(&version(same)), Ordering::Equal, "{one} {same}");
+    }
+    for wrong in ["", "1 2", "1\n", "1/2", "é"] {
+        assert!(DebVersion::parse(wrong).is_none(), "{wrong}");
+    }
+}
+
+#[test]
+fn relations_are_parsed_with_alternatives_versions_and_qualifiers() {
+    let groups = relation::parse("a (>= 1:2.0~rc1) | b:any , c(<<3), ,d (= 1)|e:amd64\n (> 2)").unwrap();
+    let told: Vec<Vec<String>> = groups.iter().map(|group| group.iter().map(ToString::to_string).collect()).collect();
+    assert_eq!(told, [vec!["a (>= 1:2.0~rc1)", "b:any"], vec!["c (<< 3)"], vec!["d (= 1)", "e:amd64 (>= 2)"]]);
+    assert_eq!(groups[0][1].qualifier, Some("any"));
+    assert_eq!(groups[1][0].version, Some((Operator::Earlier, version("3"))));
+    assert!(relation::parse("").unwrap().is_empty());
+    for wrong in ["a (", "a ()", "a (1)", "a (>= )", "a (>= 1) b", "a b", "|", "a |", "a (== 1)", "é", "a [amd64]"] {
+        assert!(relation::parse(wrong).is_err(), "{wrong}");
+    }
+    let names: Vec<&str> = relation::names("a (>= 1)|b:any, c:amd64,\n d").collect();
+    assert_eq!(names, ["a", "b:any", "c", "d"]);
+}
+
+#[test]
+fn stanzas_are_read_one_by_one() {
+    let text = "\n# a comment\nA: 1\nb:  two\n three\n .\n\n\nA: 2\n";
+    let mut stanzas = Stanzas::new(text.as_bytes(), &[]);
+    let first = stanzas.next().unwrap().unwrap();
+    assert_eq!((first.get("a"), first.get("B"), first.get("c")), (Some("1"), Some("two\nthree\n."), None));
+    assert_eq!(stanzas.next().unwrap().unwrap().get("A"), Some("2"));
+    assert!(stanzas.next().unwrap().is_none());
+    let wanted = Stanzas::new(text.as_bytes(), &["a"]).next().unwrap().unwrap();
+    assert_eq!((wanted.get("A"), wanted.get("b")), (Some("1"), None));
+    for wrong in ["no field\n", " begins with a blank\n"] {
+        assert!(Stanzas::new(wrong.as_bytes(), &[]).next().is_err(), "{wrong}");
+    }
+}
+
+const RELEASE: &str = "Suite: stable\nCodename: demo\nDate: Sat, 11 Jul 2026 10:16:37 UTC\n\
+    Valid-Until: Sat,  1 Aug 2026 00:16:37 UTC\nArchitectures: all amd64\nAcquire-By-Hash: yes\nSHA256:\n \
+    0000000000000000000000000000000000000000000000000000000000000000 12 main/binary-amd64/Packages.xz\n";
+
+#[test]
+fn release_files_say_what_they_are_and_for_how_long() {
+    let release = Release::parse(RELEASE).unwrap();
+    assert_eq!((release.date, release.valid_until), (1_783_764_997, Some(1_785_543_397)));
+    assert!(release.by_hash && release.separate_all && release.priority == 500);
+    assert_eq!(release.files["main/binary-amd64/Packages.xz"].0, 12);
+    for suite in ["stable", "demo"] {
+        release.check(suite, 1_783_765_000, false).unwrap();
+    }
+    let message = |suite, now, snapshot| release.check(suite, now, snapshot).unwrap_err().message().to_owned();
+    assert_eq!(
+        message("testing", 1_783_765_000, false),
+        "the archive sent another suite's Release file than it was asked for"
+    );
+    assert_eq!(message("demo", 1_700_000_000, false), "the Release file is of the future");
+    assert_eq!(message("demo", 1_795_543_397, false), "the Release file has expired");
+    release.check("demo", 1_795_543_397, true).unwrap();
+    for (from, to) in [
+        ("Date: Sat, 11 Jul 2026 10:16:37 UTC\n", ""),
+        ("10:16:37 UTC", "soon"),
+        ("SHA256:", "SHA1:"),
+        (" 12 main", " -12 main"),
+        (" 12 main", " 12 ../main"),
+        ("Suite", "\nSuite"),
+    ] {
+        let text = RELEASE.replace(from, to);
+        assert!(Release::parse(&format!("X: y\n{text}")).is_err(), "{to}");
+    }
+    let upgrades = "NotAutomatic: yes\nButAutomaticUpgrades: yes\n";
+    assert_eq!(Release::parse(&format!("{upgrades}{RELEASE}")).unwrap().priority, 100);
+}
+
+#[test]
+fn apt_configurations_of_both_kinds_are_read_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    std::fs::create_dir(directory.path().join("sources.list.d")).unwrap();
+    write(
+        "sources.list",
+        "# deb http://a.example/ off main\ndeb [arch=amd64,arm64 signed-by=/k/a.gpg] http://a.example/debian one main extra # x\n\
+         deb http://a.example/debian one more\ndeb-src http://a.example/debian one main\ndeb [arch=arm64] http://b.example/ two main\n\
+         deb cdrom:x three main\ndeb http://me:secret@b.example/ three main\ndeb http://b.example/ flat/\n",
+    );
+    write(
+        "sources.list.d/b.sources",
+        "Types: deb deb-src\nURIs: https://c.example/$(ARCH)\nSuites: s s-updates\nComponents: main\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n x\n\n\
+         Types: deb\nEnabled: no\nURIs: https://d.example\nSuites: s\nComponents: main\n\n\
+         Types: deb\nURIs: https://e.example\nSuites: s/updates\nComponents: main\nSigned-By: 0123456789abcdef0123456789ABCDEF01234567!\n",
+    );
+    write("sources.list.d/c.sources.off", "nonsense");
+    let (sources, left_out) = sources::read(directory.path(), "amd64").unwrap();
+    let told: Vec<String> = sources
+        .iter()
+        .map(|source| format!("{} {} {}", source.archives[0], source.suite, source.components.join(",")))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "http://a.example/debian one main,extra,more",
+            "https://c.example/amd64 s main",
+            "https://c.example/amd64 s-updates main",
+            "https://e.example/ s/updates main"
+        ]
+    );
+    assert_eq!(left_out.len(), 3, "{left_out:?}");
+    assert!(!left_out.concat().contains("secret"));
+    assert_eq!(sources[0].signed_by.files, [std::path::PathBuf::from("/k/a.gpg")]);
+    assert_eq!(sources[1].signed_by.armored.as_deref(), Some("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nx"));
+    assert_eq!(sources[3].signed_by.keys, ["0123456789ABCDEF0123456789ABCDEF01234567"]);
+    assert!(SignedBy::default().is_empty());
+}
+
+fn keyring(keys: &[Key]) -> Keyring {
+    let mut keyring = Keyring::default();
+    for key in keys {
+        keyring.add("demo.gpg", &key.keyring().unwrap()).unwrap();
+    }
+    keyring
+}
+
+fn message(bytes: &[u8], keyring: &Keyring) -> String {
+    let error = signature::verify(bytes, keyring).unwrap_err();
+    assert_eq!(error.kind(), Kind::Mismatch);
+    format!("{error}")
+}
+
+const AT: i64 = 1_700_000_000;
+
+#[test]
+fn a_signed_text_comes_out_as_it_was_signed() {
+    let key = Key::new(1);
+    let text = "Suite: demo\n- dashed\n-----\n\nfrom \u{e9}\nlast\n";
+    let signed = key.sign(text, AT).unwrap();
+    let out = signature::verify(&signed, &keyring(&[Key::new(2), key])).unwrap();
+    assert_eq!((out.text.as_str(), out.by), (text, key.fingerprint().unwrap()));
+    // Line ends may change on the way, as gpg has it.
+    let crlf = String::from_utf8(signed).unwrap().replace('\n', "\r\n");
+    assert_eq!(signature::verify(crlf.as_bytes(), &keyring(&[key])).unwrap().text, text);
+}
+
+#[test]
+fn what_was_not_signed_is_refused() {
+    let key = Key::new(1);
+    let good = String::from_utf8(key.sign("Suite: demo\nDate: today\n", AT).unwrap()).unwrap();
+    let ours = keyring(&[key]);
+    signature::verify(good.as_bytes(), &ours).unwrap();
+    let tampered = good.replace("today", "never");
+    assert!(message(tampered.as_bytes(), &ours).starts_with("the Release file is not what was signed"));
+    let other = message(good.as_bytes(), &keyring(&[Key::new(2)]));
+    assert!(
+        other.contains("the keyring does not hold this key") && other.contains(&key.fingerprint().unwrap()),
+        "{other}"
+    );
+    let expired = Key { lives: 1000, ..key };
+    let signed = expired.sign("Suite: demo\n", AT).unwrap();
+    assert!(message(&signed, &keyring(&[expired])).contains("the key had expired"));
+    let early = key.sign("Suite: demo\n", 1_500_000_000).unwrap();
+    assert!(message(&early, &ours).contains("the key was made after the signature"));
+    // Nothing may stand beside what is signed.
+    for framed in [
+        format!("Suite: evil\n{good}"),
+        format!("{good}Suite: evil\n"),
+        good.replacen("\n\n", "\nSuite: evil\n\n", 1),
+        good.replacen("\nDate", "\n-----BEGIN\nDate", 1),
+        good.replace("BEGIN PGP SIGNATURE", "BEGIN PGP MESSAGE"),
+        String::new(),
+        "<html>".to_owned(),
+    ] {
+        assert!(signature::verify(framed.as_bytes(), &ours).is_err(), "{framed}");
+    }
+    assert!(ours.only(&["0".repeat(40)]).is_empty());
+}
+
+fn universe(packages: &[Package]) -> Universe {
+    let list: String = packages.iter().map(|package| package.stanza(b"") + "\n").collect();
+    let mut universe = Universe::new("amd64");
+    universe.add(list.as_bytes(), 0, 500).unwrap();
+    universe.finish().unwrap();
+    universe
+}
+
+fn closure(universe: &Universe, names: &[&str]) -> Result<Vec<String>> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let found = solve(universe, &names)?;
+    Ok(found.0.into_iter().map(|index| universe.get(index).name.clone()).collect())
+}
+
+#[test]
+fn closures_are_those_of_apt() {
+    let universe = universe(&usual());
+    for (wanted, found) in [
+        (vec!["hello"], vec!["gcc-12-base", "hello", "libc6", "libgcc-s1"]),
+        (vec!["gcc"], vec!["binutils", "cpp", "gcc", "gcc-12-base", "libc6", "libgcc-s1"]),
+        (vec!["script"], vec!["mawk", "script"]),
+        // What was asked for is taken before what ranks higher.
+        (vec!["script", "gawk"], vec!["gawk", "script"]),
+        // Only a version that is provided satisfies a wish for one.
+        (vec!["script-new"], vec!["gawk", "script-new"]),
+        (vec!["writer"], vec!["nano", "writer"]),
+        (vec!["tool"], vec!["python3", "tool"]),
+        (vec!["exim"], vec!["exim"]),
+    ] {
+        assert_eq!(closure(&universe, &wanted).unwrap(), found, "{wanted:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_installed_is_explained() {
+    let universe = universe(&usual());
+    let told = |names: &[&str]| closure(&universe, names).unwrap_err().to_string();
+    insta::assert_snapshot!(told(&["helo"]), @r"
+    the archive has no package `helo`
+    hint: did you mean `hello`? Packages may be in a component that is not named, such as `universe`
+    ");
+    insta::assert_snapshot!(told(&["awk"]), @r"
+    `awk` is no package, but a thing that several provide
+      provided by  gawk 1:5.2.1-2
+      provided by  mawk 1.3.4.20200120-3.1
+    hint: name one of them
+    ");
+    insta::assert_snapshot!(told(&["top"]), @r"
+    `top` cannot be installed
+      since  top 1.0 depends on middle
+      needs  middle 1.5 depends on bottom (>= 3)
+      but    bottom 2.0-1 is what the archive has
+    hint: the package may be in a suite or component that is not named, or the mirror is in the middle of an update
+    ");
+    insta::assert_snapshot!(told(&["exim", "postfix"]), @r"
+    these packages cannot be installed together
+      needs  exim 4.96-15 conflicts with mail-transport-agent
+      but    postfix 3.7.11-0 is to be installed
+    hint: leave one of them out, or name the alternative that you want under `packages`: what is named is taken first
+    ");
+    insta::assert_snapshot!(told(&["mailer"]), @"");
+    insta::assert_snapshot!(told(&["vim"]), @r"
+    `vim` cannot be installed
+      needs  vim 2:9.0-1 depends on vim-common (>= 2:9.0-1)
+      but    vim-common 2:8.2-1 is what the archive has
+    hint: the package may be in a suite or component that is not named, or the mirror is in the middle of an update
+    ");
+}
+
+#[test]
+fn the_newest_version_wins_and_of_an_archive_for_askers_none() {
+    let mut universe = Universe::new("amd64");
+    let list = |version: &str| Package::new("hello", version, &[]).stanza(b"");
+    universe.add(list("2.0").as_bytes(), 0, 500).unwrap();
+    universe.add(list("2.1").as_bytes(), 1, 500).unwrap();
+    universe.add(list("1.9").as_bytes(), 2, 500).unwrap();
+    universe.add(list("3.0").as_bytes(), 3, 100).unwrap();
+    universe.finish().unwrap();
+    let chosen = universe.get(universe.named("hello").unwrap());
+    assert_eq!((chosen.version.as_str(), chosen.source), ("2.1", 1));
+}
+
+#[test]
+fn a_chain_of_thousands_does_not_end_the_stack() {
+    let mut packages: Vec<Package> = (0..8000)
+        .map(|number| Package::new(&format!("p{number}"), "1", &[&format!("Depends: p{}", number + 1)]))
+        .collect();
+    packages.push(Package::new("p8000", "1", &[]));
+    assert_eq!(closure(&universe(&packages), &["p0"]).unwrap().len(), 8001);
+}
+
+#[test]
+fn addresses_are_recognized_and_made() {
+    let url = |text: &str| Url::parse(text).unwrap();
+    assert!(is_snapshot(&url("https://snapshot.ubuntu.com/ubuntu/20261101T000000Z")));
+    assert!(is_snapshot(&url("https://snapshot.debian.org/archive/debian/20261101T000000Z/")));
+    assert!(!is_snapshot(&url("https://deb.debian.org/debian")));
+    assert!(!is_snapshot(&url("https://deb.debian.org/20261101T00000Z")));
+    let made = below(&url("https://a.example/debian/"), "pool/main/g/g++_1%3a2~rc+1.deb").unwrap();
+    assert_eq!(made.as_str(), "https://a.example/debian/pool/main/g/g++_1%253a2~rc+1.deb");
+    assert!(is_word("noble-updates") && is_word("bookworm/updates") && !is_word("../x") && !is_word("a b"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_text_stops_a_parser(text in "[ -~\n\té|,:()<>=~]{0,200}") {
+        let _ = relation::parse(&text);
+        let _ = relation::names(&text).count();
+        let _ = DebVersion::parse(&text);
+        let _ = Release::parse(&text);
+        let mut stanzas = Stanzas::new(text.as_bytes(), &[]);
+        while let Ok(Some(_)) = stanzas.next() {}
+        let _ = SignedBy::default();
+    }
+
+    #[test]
+    fn no_bytes_stop_a_parser(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = Keyring::default().add("x", &bytes);
+        let _ = signature::verify(&bytes, &Keyring::default());
+        let mut universe = Universe::new("amd64");
+        let _ = universe.add(bytes.as_slice(), 0, 500);
+    }
+
+    #[test]
+    fn a_damaged_signature_never_stops_the_verifier(at in 0usize..600, byte in any::<u8>()) {
+        let key = Key::new(1);
+        let mut signed = key.sign("Suite: demo\nDate: today\n", AT).unwrap();
+        let at = at % signed.len();
+        signed[at] = byte;
+        let text = signature::verify(&signed, &keyring(&[key])).map(|signed| signed.text);
+        // What still verifies is what was signed: nothing but blanks at the end of a line may differ.
+        if let Ok(text) = text {
+            prop_assert_eq!(text, "Suite: demo\nDate: today\n");
+        }
+    }
+
+    #[test]
+    fn the_order_of_versions_is_total(a in "[0-9a-c~.+:-]{1,8}", b in "[0-9a-c~.+:-]{1,8}", c in "[0-9a-c~.+:-]{1,8}") {
+        let (a, b, c) = (version(&a), version(&b), version(&c));
+        prop_assert_eq!(a.compare(&b), b.compare(&a).reverse());
+        if a.compare(&b).is_le() && b.compare(&c).is_le() {
+            prop_assert!(a.compare(&c).is_le());
+        }
+    }
+
+    #[test]
+    fn a_closure_holds_together_or_is_explained(relations in proptest::collection::vec((0usize..12, 0usize..12, 0usize..12, 0u8..5), 0..40)) {
+        let mut packages: Vec<Package> = (0..12).map(|number| Package::new(&format!("p{number}"), "1", &[])).collect();
+        for (kind, name) in [(0, "Depends"), (1, "Conflicts"), (2, "Provides"), (3, "Pre-Depends"), (4, "Breaks")] {
+            for number in 0..12 {
+                let of = relations.iter().filter(|one| one.0 == number && one.3 == kind);
+                let told: Vec<String> = of.map(|one| match kind {
+                    0 => format!("p{} | v{}", one.1, one.2),
+                    2 => format!("v{}", one.1),
+                    _ => format!("p{}", one.1),
+                }).collect();
+                if !told.is_empty() {
+                    packages[number].fields.push((name.to_owned(), told.join(", ")));
+                }
+            }
+        }
+        let universe = universe(&packages);
+        match closure(&universe, &["p0", "p5"]) {
+            Err(error) => prop_assert_eq!(error.kind(), Kind::NotFound),
+            Ok(names) => {
+                let chosen: Vec<usize> = names.iter().map(|name| universe.named(name).unwrap()).collect();
+                for index in &chosen {
+                    for dependency in universe.dependencies(*index).unwrap() {
+                        let mut met = dependency.alternatives.iter().flat_map(|one| universe.solutions(one));
+                        if dependency.kind.is_need() {
+                            prop_assert!(met.any(|one| chosen.contains(&one)));
+                        } else {
+                            prop_assert!(!met.any(|one| one != *index && chosen.contains(&one)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+"""The comparison of scripts/debs-vs-apt: the same sets of packages asked of strixlock and of `apt-get --simulate`."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+# One set a line. Some are names of virtual packages, which apt refuses; some cannot be installed together.
+SETS = """
+hello
+gcc
+g++
+clang
+cmake
+ninja-build
+g++ cmake ninja-build git
+build-essential
+python3
+python3-numpy python3-scipy
+perl
+git
+postgresql
+mariadb-server
+default-mysql-server
+apache2 php
+nginx
+texlive-base
+texlive-full
+default-jdk
+qemu-system-x86
+libvirt-daemon-system
+openmpi-bin
+libopenmpi-dev
+mpi-default-dev
+libblas-dev liblapack-dev
+octave
+r-base
+ghc
+rustc cargo
+golang
+nodejs npm
+ruby-full
+emacs
+systemd
+exim4
+postfix
+default-mta
+bsd-mailx
+samba
+libreoffice
+gnome-core
+kde-plasma-desktop
+chromium
+vlc
+ffmpeg
+debhelper devscripts
+dpkg coreutils bash
+mawk
+gawk
+wireguard
+cream
+libtesseract-dev
+sa-exim
+kde-telepathy-minimal
+parolottero
+awk
+mail-transport-agent
+ldap-server
+exim4-daemon-light postfix
+no-such-package-anywhere
+"""
+
+# Only the packages and the order in which they are chosen are compared: no pins of this machine, no other architecture.
+APT = """
+#clear APT::Architectures;
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Solver "internal";
+APT::Install-Recommends "false";
+APT::Sandbox::User "root";
+Dir::State "{state}";
+Dir::State::status "{state}/status";
+Dir::Cache "{cache}";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+"""
+
+MANIFEST = """requires = ">=0.1"
+[inputs.packages]
+type = "debs"
+archive = "host"
+architecture = "{architecture}"
+packages = {packages}
+"""
+
+
+def apt_root(directory, architecture):
+    """An apt whose root is empty; its environment."""
+    state, cache = directory / "state", directory / "cache"
+    for place in [state / "lists/partial", cache / "archives/partial"]:
+        place.mkdir(parents=True)
+    (state / "status").touch()
+    configuration = directory / "apt.conf"
+    configuration.write_text(APT.format(architecture=architecture, state=state, cache=cache))
+    environment = {**os.environ, "APT_CONFIG": str(configuration), "LC_ALL": "C"}
+    subprocess.run(["apt-get", "update", "-qq"], env=environment, check=True)
+    return environment
+
+
+def ask_apt(names, environment):
+    """Names and versions, or nothing where apt refuses; and what it said."""
+    ran = subprocess.run(["apt-get", "--simulate", "install", "--no-install-recommends", *names], env=environment, text=True, capture_output=True)
+    if ran.returncode != 0:
+        return None, ran.stderr.strip() or ran.stdout.strip()
+    return dict(re.findall(r"^Inst (\S+) \((\S+)", ran.stdout, re.M)), ""
+
+
+def ask_strixlock(program, directory, number, names, architecture):
+    project = directory / f"project-{number}"
+    (project / "manifests").mkdir(parents=True)
+    (project / "manifests/strix.toml").write_text(MANIFEST.format(architecture=architecture, packages=json.dumps(names)))
+    command = [program, "--quiet", "--store", str(directory / "store"), "update"]
+    ran = subprocess.run(command, cwd=project, text=True, capture_output=True)
+    if ran.returncode == 9:
+        return None, ran.stderr.strip()
+    if ran.returncode != 0:
+        sys.exit(f"strixlock failed for {' '.join(names)}:\n{ran.stderr}")
+    lock = json.loads((project / "lock/strix.lock").read_text())
+    packages = lock["inputs"]["packages"]["locked"]["packages"]
+    return {package["name"]: package["version"] for package in packages}, ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", required=True, type=Path)
+    parser.add_argument("sets", nargs="*", help="sets of packages, each in one argument")
+    arguments = parser.parse_args()
+    sets = [line.split() for line in arguments.sets or SETS.strip().splitlines()]
+    program = str(arguments.program.resolve())
+    architecture = subprocess.run(["dpkg", "--print-architecture"], text=True, capture_output=True, check=True).stdout.strip()
+    begun, different, refused, packages = time.monotonic(), 0, 0, 0
+    with tempfile.TemporaryDirectory(prefix="debs-vs-apt-") as directory:
+        directory = Path(directory)
+        environment = apt_root(directory / "apt", architecture)
+        print(f"{'apt':>6} {'strixlock':>9}  set")
+        for number, names in enumerate(sets):
+            theirs, they_said = ask_apt(names, environment)
+            ours, we_said = ask_strixlock(program, directory, number, names, architecture)
+            count = lambda answer: "no" if answer is None else len(answer)
+            print(f"{count(theirs):>6} {count(ours):>9}  {' '.join(names)}", flush=True)
+            refused += theirs is None
+            packages += len(theirs or {})
+            if theirs == ours:
+                continue
+            different += 1
+            for who, these, those in [("apt", theirs or {}, ours or {}), ("strixlock", ours or {}, theirs or {})]:
+                for name, version in sorted(set(these.items()) - set(those.items())):
+                    print(f"          only {who}: {name} {version}")
+            for said in filter(None, [they_said, we_said]):
+                print("          " + said.replace("\n", "\n          "))
+    same = len(sets) - different
+    print(f"{same} of {len(sets)} sets are the same, {refused} of them refused by both; {packages} packages; {time.monotonic() - begun:.0f} seconds")
+    sys.exit(1 if different else 0)
+
+
+main()

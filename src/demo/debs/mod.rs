@@ -1,0 +1,108 @@
+//! A small archive of distribution packages: real .deb files, package lists, and an InRelease file that is really signed.
+//!
+//! The packages are few, but related in every way that packages are: cycles, alternatives, things that several provide,
+//! versions that fit and that do not, conflicts.
+
+mod key;
+mod packages;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+pub use key::Key;
+pub use packages::{Package, usual};
+
+use super::Server;
+use super::http::Resource;
+use crate::digest::Sha256Digest;
+use crate::error::Result;
+
+/// Where the archive is on its server.
+pub const ROOT: &str = "/debian";
+
+/// An archive with one suite, `demo`, and one component, `main`.
+#[derive(Debug, Clone)]
+pub struct DebArchive {
+    /// Its packages.
+    pub packages: Vec<Package>,
+    /// Who signs it.
+    pub key: Key,
+    /// `Suite` and `Codename` of its Release file.
+    pub suite: String,
+    /// When it says that it was made, in seconds since 1970.
+    pub date: i64,
+    /// Until when it says that it is valid.
+    pub valid_until: Option<i64>,
+    /// Whether the lists can be had by their digests.
+    pub by_hash: bool,
+}
+
+impl DebArchive {
+    /// The usual packages, signed with the usual key, made at this time.
+    #[must_use]
+    pub fn new(date: i64) -> Self {
+        Self { packages: usual(), key: Key::new(1), suite: "demo".to_owned(), date, valid_until: None, by_hash: true }
+    }
+
+    /// Serves it below `root`, in place of what was there.
+    pub fn serve(&self, server: &Server, root: &str) -> Result<()> {
+        let mut list = String::new();
+        for package in &self.packages {
+            let file = package.file();
+            let _ = writeln!(list, "{}", package.stanza(&file));
+            server.put(&format!("{root}/{}", package.path()), Resource::bytes(file));
+        }
+        let dists = format!("{root}/dists/{}", self.suite);
+        let mut listed = Vec::new();
+        for (ending, bytes) in [("", list.clone().into_bytes()), (".gz", gz(&list)?), (".xz", xz(&list)?)] {
+            let name = format!("main/binary-amd64/Packages{ending}");
+            let digest = Sha256Digest::of(&bytes);
+            listed.push((name.clone(), bytes.len(), digest));
+            if self.by_hash {
+                let path = format!("{dists}/main/binary-amd64/by-hash/SHA256/{}", digest.hex());
+                server.put(&path, Resource::bytes(bytes.clone()));
+            }
+            server.put(&format!("{dists}/{name}"), Resource::bytes(bytes));
+        }
+        let signed = self.key.sign(&self.release(&listed), self.date)?;
+        server.put(&format!("{dists}/InRelease"), Resource::bytes(signed));
+        Ok(())
+    }
+
+    /// The Release file.
+    fn release(&self, listed: &[(String, usize, Sha256Digest)]) -> String {
+        let mut text = format!(
+            "Origin: Demo\nSuite: {0}\nCodename: {0}\nDate: {1}\nArchitectures: amd64\nComponents: main\n",
+            self.suite,
+            time(self.date)
+        );
+        if let Some(until) = self.valid_until {
+            let _ = writeln!(text, "Valid-Until: {}", time(until));
+        }
+        if self.by_hash {
+            text.push_str("Acquire-By-Hash: yes\n");
+        }
+        text.push_str("SHA256:\n");
+        for (name, size, digest) in listed {
+            let _ = writeln!(text, " {} {size:>8} {name}", digest.hex());
+        }
+        text
+    }
+}
+
+fn time(seconds: i64) -> String {
+    let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+    time.strftime("%a, %d %b %Y %H:%M:%S UTC").to_string()
+}
+
+fn gz(text: &str) -> Result<Vec<u8>> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes())?;
+    Ok(encoder.finish()?)
+}
+
+fn xz(text: &str) -> Result<Vec<u8>> {
+    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 6);
+    encoder.write_all(text.as_bytes())?;
+    Ok(encoder.finish()?)
+}

@@ -1,0 +1,141 @@
+//! Input kind `debs`: from archive to lock, from lock to store.
+
+mod fetch;
+mod refused;
+
+use strixlock::demo::debs::{DebArchive, Package};
+
+use crate::support::{Project, REQUIRES};
+
+pub const FINGERPRINTS: usize = 40;
+
+pub fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+/// A project beside an archive that was made an hour ago.
+pub fn with_archive() -> (Project, DebArchive) {
+    let project = Project::empty();
+    let archive = DebArchive::new(now() - 3600);
+    archive.serve(project.upstream().server(), "/debian").unwrap();
+    std::fs::write(project.path("manifests/demo.gpg"), archive.key.keyring().unwrap()).unwrap();
+    (project, archive)
+}
+
+/// A manifest for these packages, with more lines.
+pub fn manifest(project: &Project, packages: &[&str], lines: &str) {
+    let archive = format!("{}debian", project.base());
+    let lines =
+        if lines.contains("archive = ") { lines.to_owned() } else { format!("archive = \"{archive}\"\n{lines}") };
+    let lines = if lines.contains("key") { lines } else { format!("{lines}\nkeyring = \"demo.gpg\"") };
+    project.write(
+        "manifests/strix.toml",
+        &format!("{REQUIRES}[inputs.sysroot]\ntype = \"debs\"\nsuite = \"demo\"\npackages = {packages:?}\n{lines}\n"),
+    );
+}
+
+#[test]
+fn an_update_pins_the_closure_and_the_next_one_changes_nothing() {
+    let (project, archive) = with_archive();
+    manifest(&project, &["gcc", "script"], "");
+    let ran = project.run(&["update"]).code(0);
+    assert!(ran.stdout.starts_with("sysroot 8 packages ("), "{}", ran.all());
+    assert!(ran.stdout.contains(&format!("signed by {}", archive.key.fingerprint().unwrap())), "{}", ran.all());
+    let lock = project.lock();
+    assert!(!lock.contains(project.directory.path().to_str().unwrap()));
+    let value: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let packages = value["inputs"]["sysroot"]["locked"]["packages"].as_array().unwrap();
+    let names: Vec<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["binutils", "cpp", "gcc", "gcc-12-base", "libc6", "libgcc-s1", "mawk", "script"]);
+    assert_eq!(packages[2]["version"], "4:12.2.0-3");
+    assert_eq!(packages[2]["path"], "pool/main/gcc/gcc_12.2.0-3_amd64.deb");
+    for arguments in [&["update"][..], &["update", "--locked"], &["--offline", "update"], &["outdated"]] {
+        project.run(arguments).code(0);
+        assert_eq!(project.lock(), lock, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_release_file_that_is_only_newer_is_no_news() {
+    let (project, mut archive) = with_archive();
+    manifest(&project, &["hello"], "");
+    project.run(&["update"]).code(0);
+    let lock = project.lock();
+    archive.date += 1800;
+    archive.serve(project.upstream().server(), "/debian").unwrap();
+    assert_eq!(project.run(&["update"]).code(0).stdout, "lock/strix.lock is up to date\n");
+    assert_eq!(project.lock(), lock);
+    archive.date -= 7200;
+    archive.serve(project.upstream().server(), "/debian").unwrap();
+    let ran = project.run(&["update"]).code(0);
+    assert!(ran.stderr.contains("warning: sysroot: the archive went back in time"), "{}", ran.all());
+}
+
+#[test]
+fn what_changed_is_told_before_and_after() {
+    let (project, mut archive) = with_archive();
+    manifest(&project, &["hello"], "");
+    project.run(&["update"]).code(0);
+    archive.packages.retain(|package| package.name != "hello");
+    archive.packages.push(Package::new("hello", "2.11-1", &["Depends: nano"]));
+    archive.date += 60;
+    archive.serve(project.upstream().server(), "/debian").unwrap();
+    for arguments in [["outdated"], ["update"]] {
+        let ran = project.run(&arguments).code(0);
+        for change in ["  ~ hello 2.10-3 -> 2.11-1\n", "  + nano 7.2-1\n", "  - libc6 2.36-9+deb12u14\n"] {
+            assert!(ran.stdout.contains(change), "{change}: {}", ran.all());
+        }
+    }
+    let json = project.run(&["outdated", "--json"]).code(0).json();
+    assert_eq!(json["inputs"][0]["wanted"], serde_json::Value::Null);
+}
+
+#[test]
+fn manifests_are_checked_in_place() {
+    let (project, _archive) = with_archive();
+    for (packages, lines, message) in [
+        (&["hello"][..], "keyring = \"/usr/share/keyrings/x.gpg\"", "a keyring is named relative to the manifest"),
+        (&["hello"], "keys = [\"1234\"]", "this is not a fingerprint"),
+        (&["Hello World"], "", "this is not the name of a package"),
+        (&[], "", "a set of packages needs at least one"),
+        (&["hello"], "components = [\"../main\"]", "this cannot be part of an archive's address"),
+        (&["hello"], "archive = \"host\"\narchives = [\"https://a.example/\"]", "`host` has no mirrors"),
+        (&["hello"], "archive = \"https://me:pw@a.example/\"", "a URL must not hold a user or password"),
+        (&["hello"], "archive = \"ftp://a.example/\"", "`ftp:` URLs cannot be fetched"),
+        (&["hello"], "arch = \"amd64\"", "unknown field `arch`"),
+    ] {
+        manifest(&project, packages, lines);
+        let ran = project.run(&["update"]).code(3);
+        assert!(ran.stderr.contains(message), "{message}: {}", ran.all());
+    }
+    project.write(
+        "manifests/strix.toml",
+        "[inputs.a]\ntype = \"debs\"\narchive = \"https://a.example/\"\npackages = [\"a1\"]\n",
+    );
+    let ran = project.run(&["update"]).code(3);
+    assert!(ran.stderr.contains("the field `suite` is missing"), "{}", ran.all());
+}
+
+/// The page's own commands, run as they stand by a shell, confirm what the lock says.
+#[test]
+fn a_stranger_can_check_packages_and_signature() {
+    let (project, archive) = with_archive();
+    manifest(&project, &["hello", "tool"], "");
+    project.run(&["update"]).code(0);
+    project.run(&["audit"]).code(0);
+    let page = project.read("REPRODUCIBLE.md");
+    let blocks: Vec<&str> = page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    let key = archive.key.fingerprint().unwrap();
+    assert_eq!(key.len(), FINGERPRINTS);
+    let script = format!("set -e\n{}\n{}", blocks[0], blocks[1]).replace("KEYRING", "../manifests/demo.gpg");
+    std::fs::create_dir(project.path("stranger")).unwrap();
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(project.path("stranger"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{script}\n{said}");
+    assert_eq!(said.matches("good http").count(), 6, "{said}");
+    assert!(said.contains("Good signature") && said.contains(&key) && !said.contains("BAD"), "{said}");
+}
