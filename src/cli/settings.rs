@@ -101,6 +101,7 @@ impl GlobalArgs {
     }
 
     /// The directory of the manifest, which paths in it are relative to.
+    #[must_use]
     pub fn manifest_directory(&self) -> PathBuf {
         self.manifest_path().parent().unwrap_or(Path::new("")).to_path_buf()
     }

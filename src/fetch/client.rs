@@ -105,7 +105,10 @@ impl Fetcher {
         let request = self.client.request(method, url.clone());
         let login = url.host_str().and_then(|host| self.netrc.as_ref()?.hosts.get(host));
         match login {
-            Some(login) if url.password().is_none() => request.basic_auth(&login.login, Some(&login.password)),
+            // Never where somebody may listen, even if what comes needs no protection.
+            Some(login) if url.password().is_none() && self.settings.check(url).is_ok() => {
+                request.basic_auth(&login.login, Some(&login.password))
+            }
             _ => request,
         }
     }

@@ -150,7 +150,10 @@ mod tests {
         {
             assert!(settings.check(&url(refused)).is_err(), "{refused}");
         }
+        let plain = url("http://a.example/");
+        assert!(settings.check_for(&plain, Trust::Content).is_ok(), "what is signed needs no safe way");
         let offline = Settings { offline: true, ..settings };
+        assert!(offline.check_for(&plain, Trust::Content).is_err());
         assert!(offline.check(&url("https://a.example/")).is_err());
         assert!(offline.check(&url("file:///a")).is_ok());
     }

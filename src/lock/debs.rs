@@ -53,8 +53,8 @@ impl DebsPin {
     /// What a person calls it: how many, and a digest over names and contents.
     #[must_use]
     pub fn version(&self) -> String {
-        let lines: String =
-            self.packages.iter().map(|one| format!("{} {} {}\n", one.name, one.version, one.sha256)).collect();
+        let line = |one: &DebPackage| format!("{} {} {}", one.name, one.version, one.sha256);
+        let lines = self.packages.iter().map(line).collect::<Vec<_>>().join("\n");
         let many = if self.packages.len() == 1 { "" } else { "s" };
         format!("{} package{many} ({})", self.packages.len(), &Sha256Digest::of(lines.as_bytes()).hex()[..12])
     }

@@ -1,4 +1,21 @@
 //! The fields of an input of type `debs`.
+//!
+//! ```toml
+//! [inputs.sysroot]
+//! type = "debs"
+//! archive = "https://snapshot.ubuntu.com/ubuntu/20261101T000000Z"   # or a mirror, or "host"
+//! archives = []                                 # more URLs of the same files
+//! suites = ["noble", "noble-updates"]           # or suite = "noble"; none of them with "host": all that it names
+//! components = ["main", "universe"]             # "main" without; with "host" all that it names
+//! architecture = "amd64"
+//! packages = ["g++", "cmake"]
+//! keyring = "archive.gpg"                       # relative to the manifest
+//! keys = []                                     # fingerprints; which of the keyring's keys may sign
+//! ```
+//!
+//! Whose signature counts: the keys of `keyring`; without it, with `keys`, those keys from wherever this machine has them, since
+//! a fingerprint says all; without both, what apt would ask with `host`, else the keyring that the distribution installs for its
+//! own archives, by the word `debian` or `ubuntu` in the URL. The lock keeps the fingerprint of the key that signed.
 
 use toml::Spanned;
 use url::Url;

@@ -2,7 +2,7 @@
 //!
 //! From the machine or the manifest come archives; from each archive its InRelease file, verified; from that the package
 //! lists, by digest; from those the closure. Nothing of it is the packages themselves: their digests stand in the lists, so
-//! that they are fetched when they are needed.
+//! that they are fetched when they are needed. Package lists are kept among the store's downloads until `gc`.
 //!
 //! While the packages stay what they are, so does the pin: an archive signs a new Release file every few hours, and that alone
 //! is no news.

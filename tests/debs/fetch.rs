@@ -80,8 +80,17 @@ fn a_package_that_is_gone_comes_from_the_next_url_or_is_named() {
     server.fault("/mirror-b/pool/main/hello/*", Fault::status(404, usize::MAX));
     let error = take_in(&project, "other", &pin).unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
+    let hello = &pin.packages[1];
     let text = error.to_string().replace(project.base(), "[UPSTREAM]/");
-    insta::assert_snapshot!(text, @"");
+    let text = text.replace(&format!("{}  {} bytes", hello.sha256, hello.size), "[DIGEST AND SIZE]");
+    insta::assert_snapshot!(text, @r"
+    sysroot: a pinned package is no longer in the archive
+      package  hello 2.10-3 amd64
+      url      [UPSTREAM]/debian/pool/main/hello/hello_2.10-3_amd64.deb
+      url      [UPSTREAM]/mirror-b/pool/main/hello/hello_2.10-3_amd64.deb
+      locked   [DIGEST AND SIZE]
+    hint: archives keep only their newest versions: name a snapshot service's URL with its date as `archive` or under `archives`, or update this input
+    ");
 }
 
 #[test]
@@ -113,9 +122,9 @@ fn status_knows_what_is_here_and_gc_keeps_what_the_lock_needs() {
 
 #[test]
 fn a_lock_from_elsewhere_is_held_to_the_same_rules() {
-    let (_project, pin) = pinned("");
+    let (project, pin) = pinned("");
     let parse = |pin: DebsPin| {
-        let lock = Lock::parse(&_project.lock()).unwrap();
+        let lock = Lock::parse(&project.lock()).unwrap();
         let LockedInput::Debs(block) = &lock.inputs["sysroot"] else { panic!("no packages") };
         let input = LockedInput::debs(block.requested.clone(), pin).unwrap();
         let lock = Lock { inputs: [("sysroot".to_owned(), input)].into(), ..lock };

@@ -28,14 +28,30 @@ fn a_tampered_release_file_is_refused() {
     let (project, archive) = served(|_| {});
     project.upstream().server().fault(IN_RELEASE, Fault::FlipByteAt(80));
     let told = told(&project, 5).replace(&archive.key.fingerprint().unwrap(), "[KEY]");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r"
+    exit code 5
+    --- stderr
+    error: sysroot: the Release file is not what was signed
+      key      [KEY]
+      keyring  demo.gpg
+      file     [UPSTREAM]/debian/dists/demo/InRelease
+    hint: it was changed on its way: use another mirror, over https
+    ");
 }
 
 #[test]
 fn another_key_is_refused_and_named() {
     let (project, archive) = served(|archive| archive.key = Key::new(7));
     let told = told(&project, 5).replace(&archive.key.fingerprint().unwrap(), "[KEY]");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r"
+    exit code 5
+    --- stderr
+    error: sysroot: no key that may sign the Release file has signed it
+      signed by  [KEY]: the keyring does not hold this key
+      keyring    demo.gpg
+      file       [UPSTREAM]/debian/dists/demo/InRelease
+    hint: if you trust one of these keys, put it into a keyring beside the manifest and name that with `keyring`; a newer package of the distribution's keyring may have it too
+    ");
     std::fs::write(project.path("manifests/demo.gpg"), archive.key.keyring().unwrap()).unwrap();
     project.run(&["update"]).code(0);
 }

@@ -95,6 +95,8 @@ fn config(kind: SignatureType, key: &SecretKey, at: u32) -> pgp::errors::Result<
         Subpacket::regular(SubpacketData::SignatureCreationTime(Timestamp::from_secs(at)))?,
         Subpacket::regular(SubpacketData::IssuerFingerprint(key.fingerprint()))?,
     ];
+    // GnuPG takes a signature for none of a key's own without it.
+    config.unhashed_subpackets = vec![Subpacket::regular(SubpacketData::IssuerKeyId(key.legacy_key_id()))?];
     Ok(config)
 }
 

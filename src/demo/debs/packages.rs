@@ -38,7 +38,7 @@ impl Package {
         let mut text = format!("Package: {}\nVersion: {}\nArchitecture: amd64\n", self.name, self.version);
         text.push_str("Maintainer: Nobody <nobody@localhost>\n");
         for (name, value) in &self.fields {
-            text.push_str(&format!("{name}: {value}\n"));
+            text.extend([name.as_str(), ": ", value.as_str(), "\n"]);
         }
         text.push_str("Description: a package of the demo archive\n It holds a file or two.\n");
         text

@@ -62,10 +62,7 @@ impl Keyring {
     /// Keeps the keys with these fingerprints, their own or of one of their signing keys.
     #[must_use]
     pub fn only(mut self, fingerprints: &[String]) -> Self {
-        let named = |key: &dyn KeyDetails| {
-            let own = fingerprint(key);
-            fingerprints.iter().any(|wanted| *wanted == own)
-        };
+        let named = |key: &dyn KeyDetails| fingerprints.contains(&fingerprint(key));
         self.keys.retain(|key| named(&key.primary_key) || key.public_subkeys.iter().any(|subkey| named(&subkey.key)));
         self
     }

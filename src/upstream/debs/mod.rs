@@ -28,6 +28,7 @@ mod tests;
 pub mod universe;
 pub mod version;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -104,12 +105,16 @@ pub fn is_snapshot(url: &Url) -> bool {
     url.path_segments().is_some_and(|mut parts| parts.any(date))
 }
 
+/// What is written as it is not in a path. A `+` is, since object stores take a bare one for a blank.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// The address of a file below an archive's.
 #[must_use]
 pub fn below(archive: &Url, path: &str) -> Option<Url> {
+    let encoded = path.split('/').map(|part| utf8_percent_encode(part, ESCAPED).to_string());
     let mut url = archive.clone();
-    url.path_segments_mut().ok()?.pop_if_empty().extend(path.split('/'));
-    Some(url)
+    url.set_path(&format!("{}/{}", archive.path().trim_end_matches('/'), encoded.collect::<Vec<_>>().join("/")));
+    (!url.cannot_be_a_base()).then_some(url)
 }
 
 /// Names of packages, by Debian policy.

@@ -37,8 +37,8 @@ impl Release {
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |what: &str| Error::new(Kind::Invalid, format!("the Release file has {what}"));
         let mut stanzas = Stanzas::new(text.as_bytes(), &[]);
-        let Some(stanza) = stanzas.next()? else { return Err(wrong("nothing in it")) };
-        if stanzas.next()?.is_some() {
+        let Some(stanza) = stanzas.read()? else { return Err(wrong("nothing in it")) };
+        if stanzas.read()?.is_some() {
             return Err(wrong("more than one stanza"));
         }
         let time = |field: &str| match stanza.get(field) {

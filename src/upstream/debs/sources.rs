@@ -122,7 +122,7 @@ impl Reader<'_> {
 
     fn stanzas(&mut self, text: &str) -> Result<()> {
         let mut stanzas = Stanzas::new(text.as_bytes(), &[]);
-        while let Some(stanza) = stanzas.next()? {
+        while let Some(stanza) = stanzas.read()? {
             self.stanza(&stanza)?;
         }
         Ok(())

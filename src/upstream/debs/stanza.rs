@@ -46,7 +46,7 @@ impl<'w, R: BufRead> Stanzas<'w, R> {
     }
 
     /// The next stanza, if there is one.
-    pub fn next(&mut self) -> Result<Option<Stanza>> {
+    pub fn read(&mut self) -> Result<Option<Stanza>> {
         let mut fields: Vec<(String, String)> = Vec::new();
         let (mut size, mut begun, mut keep) = (0, false, false);
         let mut line = Vec::new();
@@ -63,7 +63,7 @@ impl<'w, R: BufRead> Stanzas<'w, R> {
             if text.is_empty() {
                 match (count, begun) {
                     (0, false) => return Ok(None),
-                    (0, true) | (_, true) => return Ok(Some(Stanza(fields))),
+                    (_, true) => return Ok(Some(Stanza(fields))),
                     (_, false) => {}
                 }
             } else if text.first() == Some(&b'#') {

@@ -142,7 +142,7 @@ impl Universe {
     /// Takes in a package list of release number `source`, whose priority is this.
     pub fn add(&mut self, list: impl BufRead, source: usize, priority: i32) -> Result<()> {
         let mut stanzas = Stanzas::new(list, FIELDS);
-        while let Some(stanza) = stanzas.next()? {
+        while let Some(stanza) = stanzas.read()? {
             let Some(candidate) = self.candidate(&stanza, source, priority)? else { continue };
             self.mention(&candidate, &stanza);
             if self.candidates.len() >= MOST {
