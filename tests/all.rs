@@ -6,6 +6,7 @@
 mod support;
 
 mod audit;
+mod check;
 mod command;
 mod debs;
 mod fetch;
@@ -15,5 +16,6 @@ mod manifest;
 mod realize;
 mod snapshot;
 mod store;
+mod sysroot;
 mod update;
 mod verify;

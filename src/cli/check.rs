@@ -101,9 +101,12 @@ fn tell_path(ui: &Ui, Difference { path, change }: &Difference) {
 }
 
 fn tell_part(ui: &Ui, part: &Part) {
-    let Part { part, offset, bytes, first, second, cause } = part;
+    let Part { part, offset, bytes, first, second, causes } = part;
     let part = if part.is_empty() { "contents" } else { part };
-    ui.line(format!("  {part} at {offset:#x}, {bytes} bytes: {}", cause.label()));
+    ui.line(format!("  {part} at {offset:#x}, {bytes} bytes"));
     ui.line(format!("    realized  {first}"));
     ui.line(format!("    made      {second}"));
+    for cause in causes {
+        ui.line(format!("    because   {}", cause.label()));
+    }
 }

@@ -42,7 +42,7 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, pa
                 bytes: member.map_or(0, |member| member.size),
                 first: says(one.contains_key(key)),
                 second: says(other.contains_key(key)),
-                cause: Cause::Unknown,
+                causes: vec![Cause::Unknown],
             });
             continue;
         };
@@ -52,14 +52,14 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, pa
             if a != b {
                 let part = format!("{label} ({what})");
                 let bytes = a.iter().zip(b).filter(|(a, b)| a != b).count() as u64;
-                parts.push(Part { part, offset: 0, bytes, first: show(a), second: show(b), cause });
+                parts.push(Part { part, offset: 0, bytes, first: show(a), second: show(b), causes: vec![cause] });
             }
         }
         let before = parts.len();
         explain_contents(&label, &first.part(a.offset, a.size)?, &second.part(b.offset, b.size)?, depth - 1, parts)?;
         // The index of symbols says where the members are.
         if key.0.is_empty() || key.0 == b"/" {
-            parts[before..].iter_mut().for_each(|part| part.cause = Cause::Consequence);
+            parts[before..].iter_mut().for_each(|part| part.causes = vec![Cause::Consequence]);
         }
     }
     Ok(())

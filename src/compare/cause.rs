@@ -49,7 +49,7 @@ impl Cause {
             Self::Metadata => "owner, group or mode in an archive; `ar` in deterministic mode (D) mends it",
             Self::Random => "bytes that look random",
             Self::Consequence => "it follows from another difference",
-            Self::Unknown => "unknown",
+            Self::Unknown => "something that is not known here",
         }
     }
 }

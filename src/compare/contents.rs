@@ -27,8 +27,8 @@ pub struct Part {
     pub first: String,
     /// What the second has there.
     pub second: String,
-    /// Why, probably.
-    pub cause: Cause,
+    /// Why, probably: one for each kind of place that was looked at.
+    pub causes: Vec<Cause>,
 }
 
 /// The parts of two files that differ; at least one when the files do. Whatever the files hold, there is an answer.
@@ -63,10 +63,14 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, pa
 
 /// Tells what differs in two ranges that have no parts.
 pub(super) fn place(part: String, first: &Source, second: &Source, found: &Differing) -> Result<Part> {
-    let mut cause = None;
+    let mut causes = Vec::new();
     for (start, end) in &found.runs {
         let (one, other) = (Around::read(first, *start)?, Around::read(second, *start)?);
-        cause = cause.or(guess(&part, &one, &other, end - start));
+        let cause = guess(&part, &one, &other, end - start);
+        causes.extend(cause.filter(|cause| !causes.contains(cause)));
+    }
+    if causes.is_empty() {
+        causes.push(Cause::Unknown);
     }
     let at = found.first();
     Ok(Part {
@@ -74,7 +78,7 @@ pub(super) fn place(part: String, first: &Source, second: &Source, found: &Diffe
         bytes: found.bytes,
         first: Around::read(first, at)?.show(),
         second: Around::read(second, at)?.show(),
-        cause: cause.unwrap_or(Cause::Unknown),
+        causes,
         part,
     })
 }

@@ -40,7 +40,7 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, parts: &mut V
             let bytes = section.map_or(0, |section| section.size);
             let says = |there: bool| if there { "present" } else { "absent" }.to_owned();
             let (first, second) = (says(one.contains_key(&key)), says(other.contains_key(&key)));
-            found.push(Part { part: label, offset: 0, bytes, first, second, cause: Cause::Unknown });
+            found.push(Part { part: label, offset: 0, bytes, first, second, causes: vec![Cause::Unknown] });
             moved = true;
             continue;
         };
@@ -49,7 +49,7 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, parts: &mut V
             if a.size != b.size {
                 let (first, second) = (format!("{} bytes", a.size), format!("{} bytes", b.size));
                 let bytes = a.size.abs_diff(b.size);
-                found.push(Part { part: label, offset: 0, bytes, first, second, cause: Cause::Unknown });
+                found.push(Part { part: label, offset: 0, bytes, first, second, causes: vec![Cause::Unknown] });
             }
             continue;
         }
@@ -58,12 +58,15 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, parts: &mut V
             found.push(place(label, &a, &b, &differing)?);
         }
     }
-    let known = found.iter().any(|part| !matches!(part.cause, Cause::Unknown | Cause::Random | Cause::BuildId));
+    let leads = |cause: &Cause| !matches!(cause, Cause::Unknown | Cause::Random | Cause::BuildId);
+    let known = found.iter().flat_map(|part| &part.causes).any(leads);
     for part in &mut found {
         let section = part.part.rsplit(": ").next().unwrap_or_default();
         let follows = FOLLOWING.iter().any(|start| section.starts_with(start));
-        if matches!(part.cause, Cause::Unknown | Cause::Random) && known && (moved || follows) {
-            part.cause = Cause::Consequence;
+        if known && (moved || follows) {
+            part.causes.iter_mut().filter(|cause| matches!(cause, Cause::Unknown | Cause::Random)).for_each(|cause| {
+                *cause = Cause::Consequence;
+            });
         }
     }
     parts.append(&mut found);

@@ -7,7 +7,7 @@ use crate::tree::scan::scan;
 
 fn told(one: &[u8], other: &[u8]) -> Vec<(String, Cause)> {
     let parts = contents(&Source::memory(one), &Source::memory(other)).unwrap();
-    parts.into_iter().map(|part| (part.part, part.cause)).collect()
+    parts.into_iter().map(|part| (part.part, part.causes[0])).collect()
 }
 
 fn library(text: &str) -> std::sync::Arc<[u8]> {

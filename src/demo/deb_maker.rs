@@ -35,6 +35,13 @@ impl Deb {
         Self { control, info: Vec::new(), data: Vec::new(), compression: Compression::Xz }.field("Architecture", "all")
     }
 
+    /// The same files with this description.
+    #[must_use]
+    pub fn described(mut self, control: &str) -> Self {
+        control.clone_into(&mut self.control);
+        self
+    }
+
     /// Sets a field of its description.
     #[must_use]
     pub fn field(mut self, name: &str, value: &str) -> Self {

@@ -40,6 +40,7 @@ const TEMPLATES: &[(&str, &str)] = templates! {
     "cmake/build-info.cmake"
     "cmake/llama-config.cmake.in"
     "cmake/llama.pc.in"
+    "cmake/stamps.cmake"
     "common/arguments.cpp"
     "common/arguments.h"
     "common/build-info.cpp.in"

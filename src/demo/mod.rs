@@ -9,8 +9,7 @@
 //! * [`nightly`], [`rocm_tree`], [`elf_maker`], [`noise`]: tarballs shaped like ROCm nightlies
 //! * [`llama`], [`llama_history`]: sources shaped like llama.cpp, and their git history
 //! * [`git_http`]: git repositories over HTTP
-//! * [`deb_maker`]: distribution packages
-//! * [`debs`]: an archive of distribution packages
+//! * [`deb_maker`], [`debs`]: distribution packages, and an archive of them
 //! * [`Upstream`]: all of it together
 //!
 //! It needs `cc`, and for builds `cmake` and `ninja`. Everything is made from templates and numbers, and comes out the same

@@ -240,7 +240,7 @@ fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Re
     };
     let recipe = match kind.get_ref().as_str() {
         "sysroot" => Recipe::Sysroot(SysrootRecipe {
-            packages: refer("packages", "packages", Wanted::Input("debs"))?,
+            packages: refer("packages", "sysroot", Wanted::Input("debs"))?,
             links: links(source, &fields)?,
         }),
         "rocm" => Recipe::Rocm(RocmRecipe {

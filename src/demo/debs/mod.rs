@@ -3,7 +3,6 @@
 //! The packages are few, but related in every way that packages are: cycles, alternatives, things that several provide,
 //! versions that fit and that do not, conflicts.
 
-mod deb_file;
 mod key;
 mod packages;
 
@@ -59,7 +58,7 @@ impl DebArchive {
     pub fn serve(&self, server: &Server, root: &str) -> Result<()> {
         let mut list = String::new();
         for package in &self.packages {
-            let file = deb_file::make(package)?;
+            let file = package.file();
             let _ = writeln!(list, "{}", package.stanza(&file));
             server.put(&format!("{root}/{}", package.path()), Resource::bytes(file));
         }

@@ -1,6 +1,8 @@
 //! The packages of the demo archive.
 
+use crate::demo::deb_maker::Deb;
 use crate::digest::Sha256Digest;
+use crate::tree::Compression;
 
 /// A package to be made.
 #[derive(Debug, Clone)]
@@ -11,6 +13,8 @@ pub struct Package {
     pub version: String,
     /// More fields of its control file.
     pub fields: Vec<(String, String)>,
+    /// What is in it instead of a file that says what it is.
+    pub holds: Option<Deb>,
 }
 
 impl Package {
@@ -19,7 +23,13 @@ impl Package {
     pub fn new(name: &str, version: &str, fields: &[&str]) -> Self {
         let field = |text: &&str| text.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
         let fields = fields.iter().filter_map(field).collect();
-        Self { name: name.to_owned(), version: version.to_owned(), fields }
+        Self { name: name.to_owned(), version: version.to_owned(), fields, holds: None }
+    }
+
+    /// The same package with the files of this one.
+    #[must_use]
+    pub fn holding(self, deb: Deb) -> Self {
+        Self { holds: Some(deb), ..self }
     }
 
     /// The control file.
@@ -32,6 +42,16 @@ impl Package {
         }
         text.push_str("Description: a package of the demo archive\n It holds a file or two.\n");
         text
+    }
+
+    /// The `.deb`. Archives compress them in several ways, so that some have each.
+    #[must_use]
+    pub fn file(&self) -> Vec<u8> {
+        let compression = [Compression::Xz, Compression::Zstd, Compression::Gzip][self.name.len() % 3];
+        let about = format!("{} {}\n", self.name, self.version);
+        let document = format!("usr/share/doc/{}/version", self.name);
+        let usual = || Deb::new(&self.name, &self.version).compression(compression).file(&document, about.as_bytes());
+        self.holds.clone().unwrap_or_else(usual).described(&self.control()).make()
     }
 
     /// Where it is below the archive's root. Without the epoch, as everywhere.

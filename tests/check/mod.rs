@@ -1,0 +1,113 @@
+//! `strixlock check`: equal builds are said to be equal, and whatever made two of them differ is found and named.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Project, REQUIRES};
+
+/// A build for the CPU that stamps these things into its programs.
+fn stamping(stamps: &str) -> Project {
+    let project = Project::new();
+    let git = project.upstream().git_url();
+    let manifest = format!(
+        "{REQUIRES}[inputs.llama-cpp]\ntype = \"git\"\nurl = \"{git}\"\n\n[outputs.llama]\ntype = \"llama\"\nbackend = \"cpu\"\n\
+         [outputs.llama.cmake]\nDEMO_STAMPS = \"{stamps}\"\n"
+    );
+    project.write("manifests/strix.toml", &manifest);
+    project.run(&["update"]).code(0);
+    project
+}
+
+#[test]
+fn everything_comes_out_the_same_again() {
+    let project = Project::new();
+    project.full_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["check"]).code(9);
+    assert!(ran.stderr.contains("error: llama: the output is not realized"), "{}", ran.all());
+    let realized = project.run(&["realize", "--json"]).code(0);
+    let ran = project.run(&["check"]).code(0);
+    let equal = |name| format!("equal {name}: made once more, it is {} again\n", realized.tree(name));
+    assert_eq!(ran.stdout, equal("llama") + &equal("runtime"), "{}", ran.all());
+    let json = project.run(&["check", "llama", "--json", "--jobs", "1"]).code(0).json();
+    assert_eq!(json["outputs"][0]["equal"], true);
+    assert_eq!(json["outputs"][0]["made"], realized.tree("llama"));
+    let ran = project.run(&["check", "lama"]).code(2);
+    assert!(ran.stderr.contains("the lock has no output `lama`"), "{}", ran.all());
+}
+
+#[test]
+fn the_date_in_a_program_is_the_pinned_one() {
+    let project = stamping("date");
+    project.run(&["realize"]).code(0);
+    project.run(&["check"]).code(0);
+}
+
+#[test]
+fn what_differs_is_told_with_its_cause() {
+    let project = stamping("clock;path;random");
+    let realized = project.run(&["realize", "--json"]).code(0).tree("llama");
+    let ran = project.run(&["check"]).code(6);
+    for line in [
+        "llama: made once more, it is another tree\n",
+        &format!("  realized  {realized}\n"),
+        "\nbin/llama-cli: ",
+        "  .rodata at 0x",
+        "    because   a path of the build directory; -ffile-prefix-map mends it\n",
+        "    because   a date or time; programs should take it from SOURCE_DATE_EPOCH\n",
+        "\nshare/llama/salt: 33 bytes that differ\n  line 1 at 0x0, ",
+        "    because   bytes that look random\n",
+    ] {
+        assert!(ran.stdout.contains(line), "{line:?} {}", ran.all());
+    }
+    assert!(
+        ran.stderr.ends_with(
+            "error: 1 of 1 outputs came out differently\nhint: `strixlock check --keep` keeps the second tree to look at\n"
+        ),
+        "{}",
+        ran.all()
+    );
+    // What is realized stays what it was, and nothing is left behind.
+    assert_eq!(project.run(&["realize", "--json"]).code(0).tree("llama"), realized);
+    assert_eq!(std::fs::read_dir(project.store("main").join("tmp")).unwrap().count(), 1, "only tmp/partial is left");
+}
+
+#[test]
+fn an_embedded_path_is_found() {
+    let project = stamping("path");
+    project.run(&["realize"]).code(0);
+    let json = project.run(&["check", "--json"]).code(6).json();
+    let differences = json["outputs"][0]["differences"].as_array().unwrap();
+    assert_eq!(json["different"], 1);
+    let cli = differences.iter().find(|difference| difference["path"] == "bin/llama-cli").unwrap();
+    assert_eq!(cli["change"], "contents");
+    let parts = cli["parts"].as_array().unwrap();
+    let rodata = parts.iter().find(|part| part["part"] == ".rodata").unwrap();
+    assert_eq!(rodata["causes"][0], "build-path");
+    assert!(rodata["first"].as_str().unwrap().contains("/build/out/tmp."), "{rodata}");
+}
+
+#[test]
+fn the_second_tree_is_kept_when_asked() {
+    let project = stamping("random");
+    project.run(&["realize"]).code(0);
+    // A diffoscope of our own, which says that it was asked.
+    project.write(
+        "bin/diffoscope",
+        "#!/bin/sh\nwhile [ \"$1\" != --text ]; do shift; done\necho \"$3 and $4\" > \"$2\"\nexit 1\n",
+    );
+    std::fs::set_permissions(project.path("bin/diffoscope"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", project.path("bin").display(), std::env::var("PATH").unwrap());
+    for _ in 0..2 {
+        let ran = project.finish(project.command(&["check", "--keep", "--json"]).env("PATH", &path).output().unwrap());
+        let json = ran.code(6).json();
+        let kept =
+            json["outputs"][0]["kept"].as_str().unwrap().replace("[DIR]", project.directory.path().to_str().unwrap());
+        assert_eq!(project.run(&["hash", &kept]).code(0).stdout.trim(), json["outputs"][0]["made"].as_str().unwrap());
+        let beside = std::path::Path::new(&kept).parent().unwrap();
+        assert!(std::fs::read_to_string(beside.join("log")).unwrap().starts_with("$ cmake"));
+        let said = std::fs::read_to_string(beside.join("diffoscope.txt")).unwrap();
+        assert!(said.contains("/trees/") && said.trim_end().ends_with("/tree"), "{said}");
+    }
+    project.run(&["gc"]).code(0);
+    project.run(&["verify"]).code(0);
+}
