@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 # What may stand in a store outside tmp/, besides what is checked by content.
-KNOWN = re.compile(r"version|lock|generations/\.held|locks/[0-9a-f]{64}|outputs/[0-9a-f]{64}/(output\.json|log|failed\.log)|git/.*")
+KNOWN = re.compile(r"version|lock|generations/\.held|locks/[0-9a-f]{64}|outputs/[0-9a-f]{64}/(output\.json|about\.json|log|failed\.log)|git/.*")
 
 
 def sha256(path):

@@ -21,7 +21,7 @@ pub struct CheckArgs {
     /// Keep a second tree that differs, with its log and, where it is installed, what diffoscope says
     #[arg(long)]
     keep: bool,
-    /// Compilers at a time [default: all cores]
+    /// Compilers at a time [default: all cores, as far as memory lasts]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
 }
@@ -32,9 +32,8 @@ pub fn check(ui: &Ui, global: &GlobalArgs, args: &CheckArgs) -> Result<u8> {
         lock.output(name)?;
     }
     let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
-    let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let realizer =
-        Realizer { lock: &lock, intake: Intake { store: &store, fetcher: &fetcher }, settings: Settings { jobs } };
+    let intake = Intake { store: &store, fetcher: &fetcher };
+    let realizer = Realizer { lock: &lock, intake, settings: Settings { jobs: args.jobs } };
     let names = if args.outputs.is_empty() { realizer.made_outputs() } else { args.outputs.clone() };
     let mut all = Vec::new();
     for name in &names {

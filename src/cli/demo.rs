@@ -29,6 +29,9 @@ pub struct DemoArgs {
     /// Only serve this git repository over HTTP on loopback, and print its address, until interrupted
     #[arg(long, value_name = "REPOSITORY", conflicts_with = "serve")]
     serve_git: Option<PathBuf>,
+    /// Only serve the tarballs in this directory, with an index page as AMD's, and print its address, until interrupted
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["serve", "serve_git"])]
+    serve_tarballs: Option<PathBuf>,
 }
 
 /// The nightly that the demo begins with, and goes on to.
@@ -42,6 +45,10 @@ pub fn demo(ui: &Ui, args: &DemoArgs) -> Result<u8> {
         let server = Server::start()?;
         server.handle("/repository.git/", GitHttp::new("/repository.git", repository));
         return serve(ui, &server.url("/repository.git"));
+    }
+    if let Some(tarballs) = &args.serve_tarballs {
+        let (_server, address) = crate::demo::serve_tarballs(tarballs)?;
+        return serve(ui, &address);
     }
     let directory = match &args.dir {
         Some(directory) => {
@@ -90,7 +97,10 @@ impl Demo<'_> {
 
         self.heading("A manifest, pinned to what it means today");
         let index = upstream.index_url(Generation::Streams);
-        self.strixlock("a", &["init", "--source", &index, "--llama-url", &upstream.git_url(), "--force"])?;
+        self.strixlock(
+            "a",
+            &["init", "--source", &index, "--llama-url", &upstream.git_url(), "--packages", "none", "--force"],
+        )?;
         self.want_version("latest", FIRST)?;
         self.strixlock("a", &["update"])?;
         let lock = fs_err::read(self.lock())?;

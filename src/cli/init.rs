@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::{GlobalArgs, Ui};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
-use crate::manifest::{TemplateSettings, template};
+use crate::manifest::{Packages, TemplateSettings, template};
 use crate::store::replace_file;
 use crate::toolbox_env::ToolboxEnv;
 
@@ -24,6 +24,13 @@ pub struct InitArgs {
     /// Ask this llama.cpp repository
     #[arg(long, value_name = "URL")]
     llama_url: Option<String>,
+    /// Where the packages that builds run in come from: `host` (this machine's own apt), `none` (builds use the host's
+    /// tools), or the URL of an archive [default: Ubuntu 24.04 of a fixed day]
+    #[arg(long, value_name = "ARCHIVE")]
+    packages: Option<String>,
+    /// The suites of that archive
+    #[arg(long = "suite", value_name = "SUITE", requires = "packages")]
+    suites: Vec<String>,
     /// Replace a manifest that is there
     #[arg(short, long)]
     force: bool,
@@ -54,6 +61,17 @@ pub fn init(ui: &Ui, global: &GlobalArgs, args: &InitArgs) -> Result<u8> {
     settings.sources.clone_from(&args.sources);
     if let Some(url) = &args.llama_url {
         settings.llama_url.clone_from(url);
+    }
+    match args.packages.as_deref() {
+        None => {}
+        Some("host") => settings.packages = Packages::Host,
+        Some("none") => settings.packages = Packages::None,
+        Some(_) if args.suites.is_empty() => {
+            return Err(
+                Error::new(Kind::Usage, "an archive has suites, and none is named").hint("such as --suite noble")
+            );
+        }
+        Some(url) => settings.packages = Packages::Archive { url: url.to_owned(), suites: args.suites.clone() },
     }
     let text = template(&settings);
     // What was typed on the command line may not be usable: said now rather than at the next command.

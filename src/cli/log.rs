@@ -11,6 +11,9 @@ use crate::lock::Lock;
 pub struct LogArgs {
     /// The output
     output: String,
+    /// Print the tools, the CMake variables and the libraries that its files need instead
+    #[arg(long)]
+    about: bool,
 }
 
 pub fn log(ui: &Ui, global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
@@ -18,6 +21,21 @@ pub fn log(ui: &Ui, global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
     let store = global.open_store()?;
     let name = &args.output;
     let output = lock.output(name)?;
+    if args.about {
+        let path = store.output_about(output.derivation).ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("nothing is known of the build of output `{name}`"))
+                .hint("only outputs that were built here are known so well")
+        })?;
+        let about: serde_json::Value = serde_json::from_slice(&fs_err::read(&path)?).map_err(|error| {
+            Error::new(Kind::Damaged, "a record in the store is damaged").fact("file", path.display()).because(&error)
+        })?;
+        if ui.is_json() {
+            ui.json(serde_json::json!({ "output": name, "about": about }));
+        } else {
+            ui.line(format!("{about:#}"));
+        }
+        return Ok(0);
+    }
     let path = store.output_log(output.derivation).ok_or_else(|| {
         Error::new(Kind::NotFound, format!("there is no log of output `{name}`"))
             .hint("only outputs that were built here have one")

@@ -15,6 +15,7 @@ mod outdated;
 mod progress;
 mod realize;
 mod settings;
+mod shell;
 mod snapshot;
 mod status;
 mod ui;
@@ -74,6 +75,7 @@ enum Command {
     #[command(subcommand)]
     Lock(lock::LockCommand),
     Log(log::LogArgs),
+    Shell(shell::ShellArgs),
     Generations(generations::GenerationsArgs),
     Switch(generations::SwitchArgs),
     Rollback(generations::RollbackArgs),
@@ -114,6 +116,7 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::List(command) => list::list(ui, global, &command),
         Command::Lock(command) => lock::lock(ui, global, &command),
         Command::Log(args) => log::log(ui, global, &args),
+        Command::Shell(args) => shell::shell(ui, global, &args),
         Command::Generations(args) => generations::generations(ui, global, &args),
         Command::Switch(args) => generations::switch(ui, global, &args),
         Command::Rollback(args) => generations::rollback(ui, global, &args),

@@ -40,7 +40,7 @@ pub struct RealizeArgs {
     /// Write the trees that came out into the lock; from then on they are compared
     #[arg(long)]
     seal: bool,
-    /// Compilers at a time [default: all cores]
+    /// Compilers at a time [default: all cores, as far as memory lasts]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
 }
@@ -75,9 +75,8 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         ui.note(&table(&rows(&plan)).join("\n"));
     }
     let fetcher = global.fetcher(ui)?;
-    let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let realizer =
-        Realizer { lock: &lock, intake: Intake { store: &store, fetcher: &fetcher }, settings: Settings { jobs } };
+    let intake = Intake { store: &store, fetcher: &fetcher };
+    let realizer = Realizer { lock: &lock, intake, settings: Settings { jobs: args.jobs } };
     let realized = realizer.run(&plan)?;
     let named = |name: &String| args.outputs.is_empty() || args.outputs.contains(name);
     if args.seal {

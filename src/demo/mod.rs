@@ -29,8 +29,10 @@ pub mod nightly;
 pub mod noise;
 mod rocm_libraries;
 pub mod rocm_tree;
+mod tarballs;
 mod upstream;
 
 pub use http::{Fault, Server};
 pub use nightly::Nightly;
+pub use tarballs::serve_tarballs;
 pub use upstream::{Generation, Upstream};

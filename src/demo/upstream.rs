@@ -6,6 +6,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::debs::{self, DebArchive};
 use super::git_http::GitHttp;
 use super::http::{Content, Incoming, Maker, Resource, Response, Server};
 use super::index::{self, BucketQuery, Listed};
@@ -210,6 +211,12 @@ impl Upstream {
     #[must_use]
     pub fn mirror_url(&self) -> String {
         self.server.url(MIRROR)
+    }
+
+    /// Serves an archive of packages, in place of the one before; its URL.
+    pub fn publish_debs(&self, archive: &DebArchive) -> Result<String> {
+        archive.serve(&self.server, debs::ROOT)?;
+        Ok(self.server.url(debs::ROOT))
     }
 
     /// The URL of one nightly.

@@ -50,6 +50,7 @@ pub(super) fn request(source: &Source, fields: &Table) -> Result<DebsRequest> {
         architecture,
         packages: packages(source, fields)?,
         keyring: keyring(source, fields)?,
+        accept_expired: fields.flag("accept-expired")?,
         keys: keys(source, fields)?,
     })
 }

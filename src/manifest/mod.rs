@@ -22,7 +22,7 @@ use crate::upstream::file::FileRequest;
 use crate::upstream::git::GitRequest;
 use crate::upstream::rocm::RocmRequest;
 
-pub use template::{Settings as TemplateSettings, template};
+pub use template::{Packages, Settings as TemplateSettings, template};
 
 /// The version of this program, which `requires` is compared with.
 pub const PROGRAM: semver::Version = semver::Version::new(0, 1, 0);

@@ -252,6 +252,11 @@ fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Re
             let recipe = LlamaRecipe {
                 source: refer("source", "llama-cpp", Wanted::Input("git"))?,
                 rocm: if backend == Backend::Hip { Some(refer("rocm", "rocm", Wanted::Output("rocm"))?) } else { None },
+                sysroot: if fields.field("sysroot").is_some() {
+                    Some(refer("sysroot", "", Wanted::Output("sysroot"))?)
+                } else {
+                    None
+                },
                 backend,
                 prefix: prefix(source, &fields, "/opt/llama")?,
                 cmake: cmake(source, &fields)?,

@@ -13,6 +13,24 @@ pub struct Settings {
     pub sources: Vec<String>,
     /// The llama.cpp repository.
     pub llama_url: String,
+    /// The packages that builds run in.
+    pub packages: Packages,
+}
+
+/// Where the packages that builds run in come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Packages {
+    /// An archive by its URL, and its suites.
+    Archive {
+        /// The URL; with its date where it is a snapshot service.
+        url: String,
+        /// The suites.
+        suites: Vec<String>,
+    },
+    /// What the machine's own apt names.
+    Host,
+    /// None: builds use the host's own tools.
+    None,
 }
 
 impl Default for Settings {
@@ -23,14 +41,54 @@ impl Default for Settings {
             llama_prefix: "/opt/llama".to_owned(),
             sources: Vec::new(),
             llama_url: "https://github.com/ggml-org/llama.cpp".to_owned(),
+            packages: Packages::Archive {
+                url: "https://snapshot.ubuntu.com/ubuntu/20261101T000000Z".to_owned(),
+                suites: vec!["noble".to_owned(), "noble-updates".to_owned()],
+            },
         }
     }
+}
+
+const SYSROOT: &str = r#"
+[outputs.sysroot]                   # those packages as the root of a build: compilers, CMake, headers
+type = "sysroot"
+"#;
+
+const FIELD: &str = "sysroot = \"sysroot\"               # without it the host's own tools are used";
+
+/// The input with what a build calls, and what the compiler of a ROCm tree needs of the system.
+fn packages_input(archive: &str) -> String {
+    format!(
+        r#"
+[inputs.packages]                   # what builds run in: these packages, and what they need
+type = "debs"
+{archive}
+packages = [
+  "bash", "cmake", "coreutils", "dash", "findutils", "g++", "gcc", "grep", "ninja-build", "sed",
+  "libatomic1", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for the compiler of the ROCm tree
+]
+"#
+    )
 }
 
 /// A commented manifest.
 #[must_use]
 pub fn template(settings: &Settings) -> String {
-    let Settings { target, rocm_prefix, llama_prefix, sources, llama_url } = settings;
+    let Settings { target, rocm_prefix, llama_prefix, sources, llama_url, packages } = settings;
+    let (packages, sysroot_output, sysroot_field) = match packages {
+        Packages::None => (String::new(), "", "# sysroot = \"sysroot\"             # the host's own tools without it"),
+        Packages::Host => (
+            packages_input("archive = \"host\"                    # whatever this machine's own apt names"),
+            SYSROOT,
+            FIELD,
+        ),
+        Packages::Archive { url, suites } => {
+            let archive = format!(
+                "archive = {url:?}\n                                    # one day of an archive; or \"host\": whatever this machine's own apt names\nsuites = {suites:?}\ncomponents = [\"main\", \"universe\"]"
+            );
+            (packages_input(&archive), SYSROOT, FIELD)
+        }
+    };
     let sources = if sources.is_empty() {
         "# sources = [\"https://...\"]       # index pages to ask instead of AMD's".to_owned()
     } else {
@@ -53,14 +111,15 @@ version = "latest"                  # or one, "10.1.0a20260901", or a range, ">=
 type = "git"
 url = {llama_url:?}
 # branch = "master"                 # or tag = "b9000", or commit = "<40 hex>"; without any of them, HEAD
-
+{packages}
 [outputs.rocm]
 type = "rocm"
 prefix = "{rocm_prefix}"
-
+{sysroot_output}
 [outputs.llama]
 type = "llama"
-backend = "hip"                     # or "cpu"
+backend = "hip"                     # or "cpu", or "vulkan" (add glslc, libvulkan-dev, spirv-headers to the packages)
+{sysroot_field}
 prefix = "{llama_prefix}"
 
 [outputs.llama.cmake]

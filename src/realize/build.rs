@@ -1,101 +1,212 @@
 //! Runs the `llama` recipe in the sandbox.
 
 use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::ExitStatus;
 
+use super::about::About;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::lock::GitPin;
 use crate::progress::Unit;
-use crate::recipe::LlamaRecipe;
 use crate::recipe::llama::{self, Hip};
-use crate::sandbox::{Mount, Sandbox};
+use crate::recipe::{Backend, LlamaRecipe};
+use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{Staging, StoredTree, normalise};
 use crate::tree::Listing;
-use crate::tree::beneath::Root;
+use crate::tree::beneath::Root as Beneath;
 use crate::tree::scan::scan;
 
 /// How many lines of the log a failure shows.
 const LAST: usize = 30;
 
-/// The name of the log in the staging directory that a build leaves.
+/// The log of a build in its staging directory.
 pub(super) const LOG: &str = "log";
+/// What else is kept with an output; see [`About`].
+const ABOUT: &str = "about.json";
 
-/// Builds llama.cpp; gives the staging directory with the install tree and the log, and what is in the tree.
-pub(super) fn llama(
-    intake: Intake,
-    derivation: DerivationId,
-    recipe: &LlamaRecipe,
-    pin: &GitPin,
-    source: &StoredTree,
-    rocm: Option<&(Hip, StoredTree)>,
-    jobs: usize,
-) -> Result<(Staging, Listing)> {
-    let staging = intake.store.stage()?;
-    let (out, dest) = (staging.path().join("out"), staging.path().join("dest"));
-    fs_err::create_dir(&out)?;
-    fs_err::create_dir(&dest)?;
-    let named = llama::Source { commit: &pin.commit, number: pin.number, time: pin.time };
-    let hip = rocm.map(|(hip, _)| hip);
-    let mount = |from: &Path, writable| Mount { from: from.to_path_buf(), writable };
-    let mut sandbox = Sandbox {
-        environment: llama::environment(&named, hip),
-        directory: llama::BUILD.to_owned(),
-        ..Sandbox::default()
-    };
-    sandbox.mounts.insert(llama::SOURCE.to_owned(), mount(&source.path, false));
-    sandbox.mounts.insert(llama::BUILD.to_owned(), mount(&out, true));
-    sandbox.mounts.insert(llama::DEST.to_owned(), mount(&dest, true));
-    if let Some((hip, tree)) = rocm {
-        sandbox.mounts.insert(hip.prefix.clone(), mount(&tree.path, false));
-    }
+/// Everything that goes into a build.
+pub(super) struct Build<'a> {
+    pub intake: Intake<'a>,
+    pub recipe: &'a LlamaRecipe,
+    pub pin: &'a GitPin,
+    pub source: StoredTree,
+    pub rocm: Option<(Hip, StoredTree)>,
+    /// The root of the sandbox; the host's own without one.
+    pub sysroot: Option<StoredTree>,
+    /// Compilers at a time; as many as fit without it.
+    pub jobs: Option<NonZeroUsize>,
+}
 
-    let task = intake.fetcher.progress().begin("llama", None, Unit::Steps);
-    let log_path = staging.path().join(LOG);
-    let mut log = fs_err::File::create(&log_path)?;
-    for command in llama::commands(&llama::variables(recipe, &named, hip), jobs) {
-        let mut last = VecDeque::new();
-        let status = sandbox.run(&command, &mut log, &mut |line| {
-            if let Some((done, total)) = ninja_step(line) {
-                task.set_total(total);
-                task.set_position(done);
-            }
-            last.push_back(line.to_owned());
-            if last.len() > LAST {
-                last.pop_front();
-            }
-        })?;
-        if !status.success() {
+impl Build<'_> {
+    /// Builds llama.cpp; gives the staging directory with the install tree and what is kept besides it, and what is in the tree.
+    pub fn run(&self, derivation: DerivationId) -> Result<(Staging, Listing)> {
+        let staging = self.intake.store.stage()?;
+        let sandbox = self.sandbox(staging.path())?;
+        let variables = self.variables();
+        let task = self.intake.fetcher.progress().begin("llama", None, Unit::Steps);
+        let log_path = staging.path().join(LOG);
+        let mut log = fs_err::File::create(&log_path)?;
+        sandbox.describe(&mut log)?;
+        // The kernel's own word on what is visible inside.
+        sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {})?;
+        let mut about = About::new(&sandbox, &variables, &mut log)?;
+        for command in llama::commands(&variables, self.jobs()) {
+            let mut last = VecDeque::new();
+            let status = sandbox.run(&command, &mut log, &mut |line| {
+                if let Some((done, total)) = ninja_step(line) {
+                    task.set_total(total);
+                    task.set_position(done);
+                }
+                last.push_back(line.to_owned());
+                if last.len() > LAST {
+                    last.pop_front();
+                }
+            });
+            let failed = match status {
+                Ok(status) if status.success() => continue,
+                Ok(status) => Error::failure(failure(&command, status, &last)).excerpt(Vec::from(last).join("\n")),
+                Err(error) => error,
+            };
             // The staging directory goes away; the log must not.
-            let kept = intake.store.keep_failed_log(derivation, &log_path)?;
-            return Err(Error::failure(format!(
-                "`{}` failed in the build ({status})",
-                command[..command.len().min(3)].join(" ")
-            ))
-            .fact("log", kept.display())
-            .excerpt(Vec::from(last).join("\n")));
+            return Err(failed.fact("log", self.intake.store.keep_failed_log(derivation, &log_path)?.display()));
         }
-    }
-    drop(task);
+        drop(task);
 
-    // What the build left is hostile too: a link in place of a directory must not lead to the host's files.
-    let installed = recipe.prefix.trim_start_matches('/');
-    Root::open(&dest)?.take_directory(installed.as_bytes(), &staging.path().join("tree")).map_err(|error| {
-        Error::failure("the build did not install a directory at its prefix")
-            .fact("expected", &recipe.prefix)
-            .because(&error)
-            .hint("check the cmake variables in the manifest")
-    })?;
-    let listing = scan(&staging.path().join("tree"))?;
-    normalise(&staging.path().join("tree"), &listing)?;
-    Ok((staging, listing))
+        // What the build left is hostile too: a link in place of a directory must not lead to the host's files.
+        let (dest, tree) = (staging.path().join("dest"), staging.path().join("tree"));
+        let installed = self.recipe.prefix.trim_start_matches('/');
+        Beneath::open(&dest)?.take_directory(installed.as_bytes(), &tree).map_err(|error| {
+            Error::failure("the build did not install a directory at its prefix")
+                .fact("expected", &self.recipe.prefix)
+                .because(&error)
+                .hint("check the cmake variables in the manifest")
+        })?;
+        let listing = scan(&tree)?;
+        normalise(&tree, &listing)?;
+        about.read_needed(&tree, &listing);
+        fs_err::write(staging.path().join(ABOUT), about.to_json())?;
+        Ok((staging, listing))
+    }
+
+    /// Opens the sandbox for a person; `commands.sh` in it says what the build does.
+    pub fn shell(&self) -> Result<ExitStatus> {
+        let staging = self.intake.store.stage()?;
+        let sandbox = self.sandbox(staging.path())?;
+        let commands = llama::commands(&self.variables(), self.jobs());
+        let script: Vec<String> = commands.iter().map(|words| shell_line(words)).collect();
+        fs_err::write(staging.path().join("out/commands.sh"), format!("{}\n", script.join("\n")))?;
+        let shell = if sandbox.root.has("usr/bin/bash") { "bash" } else { "sh" };
+        sandbox.interact(&[shell.to_owned()])
+    }
+
+    fn variables(&self) -> std::collections::BTreeMap<String, String> {
+        llama::variables(self.recipe, &self.named(), self.hip())
+    }
+
+    fn named(&self) -> llama::Source<'_> {
+        llama::Source { commit: &self.pin.commit, number: self.pin.number, time: self.pin.time }
+    }
+
+    fn hip(&self) -> Option<&Hip> {
+        self.rocm.as_ref().map(|(hip, _)| hip)
+    }
+
+    /// The sandbox, with its writable directories below `staging`.
+    fn sandbox(&self, staging: &Path) -> Result<Sandbox> {
+        let root = self.sysroot.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
+        let mut sandbox = Sandbox {
+            engine: Engine::find()?,
+            root,
+            environment: llama::environment(&self.named(), self.hip()),
+            directory: llama::BUILD.to_owned(),
+            ..Sandbox::default()
+        };
+        sandbox.demand_programs(programs(self.recipe.backend))?;
+        let mut mount = |inside: &str, from: &Path, writable| {
+            sandbox.mounts.insert(inside.to_owned(), Mount { from: from.to_path_buf(), writable });
+        };
+        for (inside, name) in [(llama::BUILD, "out"), (llama::DEST, "dest")] {
+            let directory = staging.join(name);
+            fs_err::create_dir(&directory)?;
+            mount(inside, &directory, true);
+        }
+        mount(llama::SOURCE, &self.source.path, false);
+        if let Some((hip, tree)) = &self.rocm {
+            mount(&hip.prefix, &tree.path, false);
+            let tools = staging.join("tools");
+            fs_err::create_dir(&tools)?;
+            let launcher = tools.join("hip-launcher");
+            fs_err::write(&launcher, llama::HIP_LAUNCHER)?;
+            fs_err::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755))?;
+            mount(llama::TOOLS, &tools, false);
+        }
+        Ok(sandbox)
+    }
+
+    /// Compilers at a time: what was asked for, else as many as there are processors and as fit into free memory.
+    fn jobs(&self) -> usize {
+        let processors = || {
+            let count = std::thread::available_parallelism().map_or(1, usize::from);
+            let fitting =
+                free_memory().map_or(usize::MAX, |free| (free / llama::memory_per_job(self.recipe.backend)) as usize);
+            count.min(fitting).max(1)
+        };
+        self.jobs.map_or_else(processors, usize::from)
+    }
+}
+
+/// What a build calls by name, and the packages that have it.
+fn programs(backend: Backend) -> &'static [(&'static str, &'static str)] {
+    const BASE: [(&str, &str); 7] = [
+        ("cmake", "cmake"),
+        ("ninja", "ninja-build"),
+        ("sh", "dash"),
+        ("env", "coreutils"),
+        ("cc", "gcc"),
+        ("c++", "g++"),
+        ("glslc", "glslc, libvulkan-dev and spirv-headers"),
+    ];
+    match backend {
+        Backend::Vulkan => &BASE,
+        Backend::Cpu => &BASE[..6],
+        // The compilers are those of the ROCm tree.
+        Backend::Hip => &BASE[..4],
+    }
+}
+
+/// Memory that new processes can have, in bytes, as the kernel estimates it (proc(5), `MemAvailable`).
+fn free_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+/// What a failed command is told as. A compiler that the kernel killed leaves only a word in its driver's last lines.
+fn failure(command: &[String], status: ExitStatus, last: &VecDeque<String>) -> String {
+    let name = command[..command.len().min(3)].join(" ");
+    let killed = |line: &String| line.contains("Killed") || line.contains("signal 9") || line.contains("SIGKILL");
+    if last.iter().any(killed) {
+        return format!(
+            "`{name}` failed in the build ({status}): a compiler was killed, most likely for want of memory; try a smaller --jobs"
+        );
+    }
+    format!("`{name}` failed in the build ({status})")
 }
 
 /// `[12/304] Building ...`
 fn ninja_step(line: &str) -> Option<(u64, u64)> {
     let (done, total) = line.strip_prefix('[')?.split_once(']')?.0.split_once('/')?;
     Some((done.trim().parse().ok()?, total.trim().parse().ok()?))
+}
+
+/// A command as one types it.
+fn shell_line(words: &[String]) -> String {
+    let quoted = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -106,5 +217,10 @@ mod tests {
     fn ninja_tells_how_far_it_is() {
         assert_eq!(ninja_step("[12/304] Building CXX object"), Some((12, 304)));
         assert_eq!(ninja_step("-- Configuring done [1]"), None);
+    }
+
+    #[test]
+    fn free_memory_is_known_on_linux() {
+        assert!(free_memory().is_some_and(|bytes| bytes > 1 << 20));
     }
 }

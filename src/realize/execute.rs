@@ -1,9 +1,12 @@
 //! Carries out a plan.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::process::ExitStatus;
 
+use super::build::Build;
 use super::plan::{Action, Plan, Step, version};
-use super::{build, sysroot};
+use super::sysroot;
 use crate::deb::Deb;
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
@@ -21,8 +24,8 @@ use crate::upstream::debs::DebPackage;
 /// How plans are carried out.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Compilers at a time.
-    pub jobs: usize,
+    /// Compilers at a time; as many as there are processors and memory for without it.
+    pub jobs: Option<NonZeroUsize>,
 }
 
 /// Carries out plans.
@@ -80,9 +83,7 @@ impl Realizer<'_> {
 
     /// Fails where nothing can be built.
     pub(super) fn demand_sandbox() -> Result<()> {
-        crate::sandbox::Sandbox::check()?;
-        let tools = [("cmake", "cmake"), ("ninja", "ninja-build"), ("cc", "gcc"), ("c++", "g++")];
-        crate::sandbox::Sandbox::check_tools(&tools)
+        crate::sandbox::Engine::find().map(drop)
     }
 
     pub(super) fn builds(&self, name: &str) -> bool {
@@ -141,8 +142,7 @@ impl Realizer<'_> {
         // What differs from the seal is not recorded: it would be taken for the output next time.
         if locked.tree.is_none_or(|sealed| sealed == tree.digest) {
             let record = OutputRecord { name: name.to_owned(), tree: tree.digest };
-            let log = staging.as_ref().map(|staging| staging.path().join(build::LOG));
-            self.intake.store.publish_output(locked.derivation, &record, log.as_deref())?;
+            self.intake.store.publish_output(locked.derivation, &record, staging.as_ref().map(Staging::path))?;
         }
         Ok(tree)
     }
@@ -205,6 +205,21 @@ impl Realizer<'_> {
     }
 
     fn llama(&self, derivation: DerivationId, recipe: &LlamaRecipe) -> Result<Made> {
+        let (staging, listing) = self.llama_build(recipe)?.run(derivation)?;
+        Ok(Made::Staged(staging, listing))
+    }
+
+    /// Opens the sandbox in which the output `name` is built.
+    pub fn shell(&self, name: &str) -> Result<ExitStatus> {
+        match &self.locked(name)?.recipe {
+            Recipe::Llama(recipe) => self.llama_build(recipe)?.shell().about(name),
+            other => {
+                Err(Error::new(Kind::Usage, format!("`{name}` is a {}, which is not built in a sandbox", other.kind())))
+            }
+        }
+    }
+
+    fn llama_build<'b>(&'b self, recipe: &'b LlamaRecipe) -> Result<Build<'b>> {
         let LockedInput::Git(block) = self.input(&recipe.source)? else {
             return Err(Error::new(Kind::Invalid, format!("`{}` is no git input", recipe.source)));
         };
@@ -216,11 +231,15 @@ impl Realizer<'_> {
                 Some((hip, self.output_tree(name)?))
             }
         };
-        let source = self.input_tree(&recipe.source)?;
-        let jobs = self.settings.jobs;
-        let (staging, listing) =
-            build::llama(self.intake, derivation, recipe, &block.locked, &source, rocm.as_ref(), jobs)?;
-        Ok(Made::Staged(staging, listing))
+        Ok(Build {
+            intake: self.intake,
+            recipe,
+            pin: &block.locked,
+            source: self.input_tree(&recipe.source)?,
+            rocm,
+            sysroot: recipe.sysroot.as_deref().map(|name| self.output_tree(name)).transpose()?,
+            jobs: self.settings.jobs,
+        })
     }
 
     fn runtime(&self, recipe: &RuntimeRecipe) -> Result<StoredTree> {

@@ -3,6 +3,7 @@
 //! First a plan (what is here, what must be fetched, what built), then its execution. No manifest, no index, no HEAD, no
 //! clock: everything comes from the lock and the bytes that it names.
 
+mod about;
 mod build;
 mod check;
 mod compare;

@@ -3,6 +3,9 @@
 //! Everything that CMake or llama.cpp would otherwise find out about the machine is decided here or in the manifest:
 //! CPU features, OpenMP, curl, OpenSSL, ccache, the web UI (which would be downloaded), build number and commit (which
 //! would be asked of any git repository around).
+//!
+//! clang gives every HIP object an id that it derives from the paths of the build (`-fuse-cuid=hash`). Ours follows from the
+//! object's name below the build directory alone: see [`HIP_LAUNCHER`].
 
 use std::collections::BTreeMap;
 
@@ -10,7 +13,7 @@ use super::{Backend, LlamaRecipe};
 use crate::gfx::GfxTarget;
 
 /// Grows with every change of this recipe that can show in its result.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;
 
 /// Where the source stands in the sandbox.
 pub const SOURCE: &str = "/build/source";
@@ -18,6 +21,29 @@ pub const SOURCE: &str = "/build/source";
 pub const BUILD: &str = "/build/out";
 /// What the install step's paths are put under.
 pub const DEST: &str = "/build/dest";
+/// Where our own part of a HIP build stands.
+pub const TOOLS: &str = "/build/tools";
+
+/// A compiler launcher that gives each HIP object an id of its own, the same wherever it is built. Never
+/// `-fuse-cuid=none`: without an id the host cannot read static device variables.
+pub const HIP_LAUNCHER: &str = r#"#!/bin/sh
+out= previous=
+for word; do
+  if [ "$previous" = -o ]; then out=$word; fi
+  previous=$word
+done
+id=$(printf %s "$out" | sha256sum) || exit
+exec "$@" "-cuid=${id%% *}"
+"#;
+
+/// Memory that one compiler may come to need, in bytes: HIP templates are the largest.
+#[must_use]
+pub fn memory_per_job(backend: Backend) -> u64 {
+    match backend {
+        Backend::Hip => 2 << 30,
+        Backend::Cpu | Backend::Vulkan => 1 << 30,
+    }
+}
 
 /// What a build says of its source.
 #[derive(Debug, Clone, Copy)]
@@ -80,12 +106,14 @@ pub fn variables(recipe: &LlamaRecipe, source: &Source, hip: Option<&Hip>) -> BT
         set("CMAKE_CXX_COMPILER", &format!("{llvm}/clang++"));
         set("CMAKE_HIP_COMPILER", &format!("{llvm}/clang++"));
         set("CMAKE_HIP_COMPILER_ROCM_ROOT", prefix);
+        set("CMAKE_HIP_COMPILER_LAUNCHER", &format!("{TOOLS}/hip-launcher"));
         set("CMAKE_HIP_FLAGS", &format!("-ffile-prefix-map={SOURCE}=source -ffile-prefix-map={BUILD}=out"));
         set("CMAKE_PREFIX_PATH", prefix);
         // First beside the build, so that a copy of both trees works anywhere; then where ROCm is meant to stand.
         rpath = format!("{rpath};$ORIGIN/../{}/lib;{prefix}/lib", relative(&recipe.prefix, prefix));
-    } else if recipe.backend == Backend::Cpu {
+    } else {
         set("GGML_HIP", "OFF");
+        set("GGML_VULKAN", if recipe.backend == Backend::Vulkan { "ON" } else { "OFF" });
     }
     set("CMAKE_INSTALL_RPATH", &rpath);
     all.extend(recipe.cmake.clone());

@@ -62,6 +62,10 @@ pub struct LlamaRecipe {
     /// The output that is the ROCm tree; the `cpu` backend has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rocm: Option<String>,
+    /// The output that is the root of the build: compilers, CMake, headers. Without it the host's own are used, and what
+    /// comes out is the same on one machine only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sysroot: Option<String>,
     /// What it computes with.
     pub backend: Backend,
     /// Where it stands when it is used.
@@ -91,13 +95,27 @@ pub enum Backend {
     Hip,
     /// The CPU alone.
     Cpu,
+    /// The GPU, through Vulkan: headers and shader compiler of the sysroot.
+    Vulkan,
+}
+
+impl Backend {
+    /// Its name in a manifest.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hip => "hip",
+            Self::Cpu => "cpu",
+            Self::Vulkan => "vulkan",
+        }
+    }
 }
 
 impl FromStr for Backend {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        one_of("backend", text, &[("hip", Self::Hip), ("cpu", Self::Cpu)])
+        one_of("backend", text, &[Self::Hip, Self::Cpu, Self::Vulkan].map(|backend| (backend.name(), backend)))
     }
 }
 
@@ -139,7 +157,10 @@ impl Recipe {
     pub fn outputs(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::Sysroot(_) | Self::Rocm(_) => Vec::new(),
-            Self::Llama(recipe) => recipe.rocm.iter().map(|name| ("rocm", name.as_str())).collect(),
+            Self::Llama(recipe) => {
+                let sysroot = recipe.sysroot.iter().map(|name| ("sysroot", name.as_str()));
+                recipe.rocm.iter().map(|name| ("rocm", name.as_str())).chain(sysroot).collect()
+            }
             Self::Runtime(recipe) => vec![("rocm", &recipe.rocm), ("llama", &recipe.llama)],
         }
     }

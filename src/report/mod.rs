@@ -184,10 +184,7 @@ fn llama(page: &mut String, recipe: &LlamaRecipe) {
         page,
         "Input `{}` built with CMake and Ninja for `{}` at `{}`, without network, at fixed paths, with the build number and commit of the pin.",
         recipe.source,
-        match recipe.backend {
-            crate::recipe::Backend::Hip => "hip",
-            crate::recipe::Backend::Cpu => "cpu",
-        },
+        recipe.backend.name(),
         recipe.prefix
     );
     if !recipe.cmake.is_empty() {

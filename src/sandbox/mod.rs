@@ -1,28 +1,66 @@
 //! Where recipes run: a root of their own, no network, a fixed environment.
 //!
-//! Made by bubblewrap. The root is empty but for what is bound into it; for now that is the host's own `/usr`,
-//! read-only. Nothing of the caller's environment, home, network or process list is visible inside.
+//! Inside stands what was put there and nothing else: the root (a pinned tree, or for want of one the host's own
+//! `/usr`), the mounts, `/proc`, a minimal `/dev`, an empty `/tmp`. The host gives a kernel. Its environment, home,
+//! network, names, users and processes are not visible.
+//!
+//! Made by [`Engine`]: bubblewrap, or podman where bubblewrap may not make namespaces. Whoever asks for a host's address
+//! inside is told that there is none, and we are told the name (see `names`).
+
+mod engine;
+mod names;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::error::{Error, Result};
 
-/// What of the host's `/etc` programs need to start: links that choose a compiler, and the loader's paths.
-const ETC: [&str; 4] = ["etc/alternatives", "etc/ld.so.cache", "etc/ld.so.conf", "etc/ld.so.conf.d"];
+pub use engine::Engine;
+use names::Names;
 
 /// A sandbox to run commands in.
 #[derive(Debug, Clone, Default)]
 pub struct Sandbox {
+    /// What makes it.
+    pub engine: Engine,
+    /// What programs find in `/usr`, `/etc` and the links into them.
+    pub root: Root,
     /// Directories inside and what of the host stands there.
     pub mounts: BTreeMap<String, Mount>,
     /// The whole environment.
     pub environment: BTreeMap<String, String>,
     /// Where commands start.
     pub directory: String,
+}
+
+/// What the root of a sandbox is made of.
+#[derive(Debug, Clone, Default)]
+pub enum Root {
+    /// The host's own `/usr`: what comes out depends on the host.
+    #[default]
+    Host,
+    /// A tree, such as the output of a `sysroot` recipe.
+    Tree(PathBuf),
+}
+
+impl Root {
+    /// Where it is on the host.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Host => Path::new("/"),
+            Self::Tree(path) => path,
+        }
+    }
+
+    /// Whether it has this file.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.path().join(path).symlink_metadata().is_ok()
+    }
 }
 
 /// Something of the host that is visible inside.
@@ -35,58 +73,51 @@ pub struct Mount {
 }
 
 impl Sandbox {
-    /// Whether sandboxes can be made here; the error says what to do where they cannot.
-    pub fn check() -> Result<()> {
-        let probe = Command::new("bwrap")
-            .args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/sh", "-c", ":"])
-            .stdin(Stdio::null())
-            .output();
-        match probe {
-            Ok(output) if output.status.success() => Ok(()),
-            Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                Err(Error::failure("bubblewrap cannot make a sandbox here").fact("bwrap says", said).hint(
-                    "this kernel refuses unprivileged user namespaces. On Ubuntu 24.04 allow them for bwrap: \
-                     `sudo apt-get install apparmor-profiles && sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict \
-                     /etc/apparmor.d/ && sudo systemctl reload apparmor`; or run as root",
-                ))
-            }
-            Err(error) => Err(Error::failure("builds run in a sandbox made by bubblewrap, which cannot be started")
-                .because(&error)
-                .hint("`sudo apt-get install bubblewrap`")),
-        }
-    }
-
-    /// Whether the host has the programs that builds call; the error names the packages.
-    pub fn check_tools(tools: &[(&str, &str)]) -> Result<()> {
-        let found = |tool: &str| ["/usr/bin", "/bin"].iter().any(|directory| Path::new(directory).join(tool).exists());
-        let missing: Vec<_> = tools.iter().filter(|(tool, _)| !found(tool)).collect();
+    /// Whether the root has the programs that a build calls; the error names the packages.
+    pub fn demand_programs(&self, programs: &[(&str, &str)]) -> Result<()> {
+        let missing: Vec<_> =
+            programs.iter().filter(|(program, _)| !self.root.has(&format!("usr/bin/{program}"))).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let names: Vec<&str> = missing.iter().map(|(tool, _)| *tool).collect();
+        let names: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
         let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
-        Err(Error::failure(format!("builds need {}, which is not in /usr/bin", names.join(", ")))
-            .hint(format!("`sudo apt-get install {}`", packages.join(" "))))
+        let error = Error::failure(format!("builds need {}, and /usr/bin does not have it", names.join(", ")));
+        Err(match &self.root {
+            Root::Host => error.hint(format!("`sudo apt-get install {}`", packages.join(" "))),
+            Root::Tree(path) => error
+                .fact("sysroot", path.display())
+                .hint(format!("add {} to the packages of the sysroot in the manifest", packages.join(", "))),
+        })
     }
 
-    /// Runs a command to its end, writes what it says to `log`, and shows each line to `watch`.
+    /// Says in a log what stands where in this sandbox.
+    pub fn describe(&self, log: &mut dyn Write) -> Result<()> {
+        writeln!(log, "sandbox: {}, no network", self.engine.name())?;
+        writeln!(log, "  {:20} {}", "/usr, /etc", self.root.path().display())?;
+        for (inside, mount) in &self.mounts {
+            let kind = if mount.writable { "writable" } else { "read-only" };
+            writeln!(log, "  {inside:20} {} ({kind})", mount.from.display())?;
+        }
+        for (name, value) in &self.environment {
+            writeln!(log, "  {name}={value}")?;
+        }
+        Ok(())
+    }
+
+    /// Runs a command to its end, writes what it says to `log`, and shows each line to `watch`. A command that asked for
+    /// the address of a host has failed, whatever it says.
     pub fn run(&self, command: &[String], log: &mut dyn Write, watch: &mut dyn FnMut(&str)) -> Result<ExitStatus> {
         writeln!(log, "$ {}", command.join(" "))?;
+        let names = Names::watch()?;
         let (output, input) = std::io::pipe()?;
-        let mut child = Command::new("bwrap")
-            .args(self.arguments())
-            .arg("--")
-            .args(command)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        let mut child = self
+            .command(command, &names, false)
             .stdin(Stdio::null())
             .stdout(input.try_clone()?)
             .stderr(input)
             .spawn()
-            .map_err(|error| {
-                Error::failure("cannot start bubblewrap").because(&error).hint("`sudo apt-get install bubblewrap`")
-            })?;
+            .map_err(|error| self.engine.cannot_start(&error))?;
         let mut lines = BufReader::new(output);
         let mut line = Vec::new();
         loop {
@@ -99,48 +130,35 @@ impl Sandbox {
             log.write_all(&line)?;
             watch(String::from_utf8_lossy(&line).trim_end());
         }
-        Ok(child.wait()?)
+        let status = child.wait()?;
+        let asked = names.asked();
+        if asked.is_empty() {
+            return Ok(status);
+        }
+        writeln!(log, "it asked for the address of {}", asked.join(", "))?;
+        Err(Error::failure(format!("the build asked for the network: it wanted the address of {}", asked.join(", ")))
+            .fact("command", command[..command.len().min(3)].join(" "))
+            .hint(
+                "builds have no network. Make what it downloads an input, or switch that part off with a cmake \
+                 variable in the manifest",
+            ))
     }
 
-    fn arguments(&self) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> = [
-            "--unshare-all",
-            "--die-with-parent",
-            "--new-session",
-            "--hostname",
-            "strixlock",
-            "--uid",
-            "1000",
-            "--gid",
-            "1000",
-            "--clearenv",
-            "--tmpfs",
-            "/",
-        ]
-        .map(OsString::from)
-        .to_vec();
-        let mut add =
-            |parts: &[&dyn AsRef<std::ffi::OsStr>]| arguments.extend(parts.iter().map(|part| part.as_ref().to_owned()));
-        for (name, value) in &self.environment {
-            add(&[&"--setenv", name, value]);
+    /// Gives the sandbox to a person: the terminal is theirs until the command ends.
+    pub fn interact(&self, command: &[String]) -> Result<ExitStatus> {
+        let names = Names::watch()?;
+        self.command(command, &names, true).status().map_err(|error| self.engine.cannot_start(&error))
+    }
+
+    fn command(&self, command: &[String], names: &Names, interactive: bool) -> Command {
+        let mut all = Command::new(self.engine.program());
+        all.args(self.engine.arguments(self, names.directory(), interactive));
+        // The caller's umask comes along otherwise.
+        all.args(["/bin/sh", "-c", "umask 022; exec \"$@\"", "sh"]).args(command);
+        all.env_clear();
+        for name in self.engine.passes() {
+            all.envs(std::env::var_os(name).map(|value| (OsStr::new(name), value)));
         }
-        for top in ["bin", "lib", "lib32", "lib64", "libx32", "sbin", "usr"] {
-            let path = Path::new("/").join(top);
-            if let Ok(target) = path.read_link() {
-                add(&[&"--symlink", &target, &path]);
-            } else if path.is_dir() {
-                add(&[&"--ro-bind", &path, &path]);
-            }
-        }
-        for name in ETC {
-            let path = Path::new("/").join(name);
-            add(&[&"--ro-bind-try", &path, &path]);
-        }
-        add(&[&"--dev", &"/dev", &"--proc", &"/proc", &"--tmpfs", &"/tmp"]);
-        for (inside, mount) in &self.mounts {
-            add(&[if mount.writable { &"--bind" } else { &"--ro-bind" }, &mount.from, inside]);
-        }
-        add(&[&"--remount-ro", &"/", &"--chdir", &self.directory]);
-        arguments
+        all
     }
 }

@@ -8,6 +8,9 @@ use super::{Store, StoredTree, sync_directory};
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{Error, Kind, Result};
 
+/// What a build leaves besides its tree.
+const KEPT: [&str; 2] = ["log", "about.json"];
+
 /// What is known of a realized output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +56,12 @@ impl Store {
         ["log", "failed.log"].map(|name| self.output_directory(id).join(name)).into_iter().find(|path| path.is_file())
     }
 
+    /// What is known of the build that made this output: its tools, its configuration, the libraries that its files need.
+    #[must_use]
+    pub fn output_about(&self, id: DerivationId) -> Option<PathBuf> {
+        Some(self.output_directory(id).join("about.json")).filter(|path| path.is_file())
+    }
+
     /// Keeps the log of a build that failed, until one succeeds.
     pub fn keep_failed_log(&self, id: DerivationId, log: &Path) -> Result<PathBuf> {
         let directory = self.output_directory(id);
@@ -78,15 +87,16 @@ impl Store {
         Ok(place)
     }
 
-    /// Records a realized output, with the log of its build if there was one. Replaces an older record.
-    pub fn publish_output(&self, id: DerivationId, record: &OutputRecord, log: Option<&Path>) -> Result<()> {
+    /// Records a realized output, with what its build left in `kept` besides the tree. Replaces an older record.
+    pub fn publish_output(&self, id: DerivationId, record: &OutputRecord, kept: Option<&Path>) -> Result<()> {
         let directory = self.output_directory(id);
         fs_err::create_dir_all(&directory)?;
-        if let Some(log) = log {
+        for name in KEPT {
+            let Some(from) = kept.map(|kept| kept.join(name)).filter(|from| from.is_file()) else { continue };
             let staging = self.stage()?;
-            let staged = staging.path().join("log");
-            fs_err::copy(log, &staged)?;
-            self.place(&staged, &directory.join("log"))?;
+            let staged = staging.path().join(name);
+            fs_err::copy(from, &staged)?;
+            self.place(&staged, &directory.join(name))?;
         }
         let _ = fs_err::remove_file(directory.join("failed.log"));
         let text = serde_json::to_vec_pretty(record)

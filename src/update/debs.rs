@@ -52,9 +52,10 @@ pub(super) fn resolve(
     let (sources, mut warnings) = sources(request)?;
     let mut universe = Universe::new(&request.architecture);
     let mut releases = Vec::new();
+    let expired = request.accept_expired || (request.archive == Archive::Host && !sources::apt_checks_validity());
     for (number, source) in sources.iter().enumerate() {
         let keyring = keyring(request, source, options)?;
-        let found = in_release(source, &keyring, intake, options.now, &mut warnings)?;
+        let found = in_release(source, &keyring, intake, expired, options.now, &mut warnings)?;
         for list in lists(&found.release, source, &request.architecture)? {
             let read = Lists { name, source, release: &found.release, intake };
             read.add(&mut universe, number, &list).about(name)?;
@@ -189,6 +190,7 @@ fn in_release(
     source: &Source,
     keyring: &Keyring,
     intake: Intake,
+    expired: bool,
     now: i64,
     warnings: &mut Vec<String>,
 ) -> Result<Found> {
@@ -198,7 +200,7 @@ fn in_release(
         let found = intake.fetcher.get_signed(&url, IN_RELEASE).map_err(no_suite).and_then(|bytes| {
             let signed = signature::verify(&bytes, keyring)?;
             let release = Release::parse(&signed.text)?;
-            release.check(&source.suite, now, is_snapshot(archive))?;
+            release.check(&source.suite, now, expired || is_snapshot(archive))?;
             Ok(Found { release, digest: Sha256Digest::of(&bytes), by: signed.by })
         });
         match found {
@@ -292,17 +294,7 @@ impl Lists<'_> {
         let path = package_list(self.intake, self.name, &self.urls(list), list.promise)
             .map_err(|error| error.fact("list", format!("{} of {}", list.path, self.source.suite)))?;
         let mut hashed = HashingReader::new(BufReader::with_capacity(64 * 1024, fs_err::File::open(&path)?));
-        let unpacked: Box<dyn Read + '_> = match list.packed {
-            Packed::Xz => {
-                let stream = Stream::new_stream_decoder(MEMORY, CONCATENATED)
-                    .map_err(|error| Error::failure("cannot unpack xz").because(&error))?;
-                Box::new(liblzma::read::XzDecoder::new_stream(&mut hashed, stream))
-            }
-            Packed::Gzip => Box::new(flate2::read::MultiGzDecoder::new(&mut hashed)),
-            Packed::Not => Box::new(&mut hashed),
-        };
-        let limited = BufReader::with_capacity(256 * 1024, unpacked.take(list.size));
-        let added = universe.add(limited, number, self.release.priority);
+        let added = self.parse(universe, number, list, &mut hashed);
         std::io::copy(&mut hashed, &mut std::io::sink())?;
         // The store may have been damaged since the list came.
         if hashed.finish() != (list.promise.digest, list.promise.size) {
@@ -312,6 +304,26 @@ impl Lists<'_> {
                 .hint("run the same command again"));
         }
         added.map_err(|error| error.fact("list", format!("{} of {}", list.path, self.source.suite)))
+    }
+
+    /// Reads the packages of a list. What it is worth is known only when all of it was hashed.
+    fn parse(&self, universe: &mut Universe, number: usize, list: &List, packed: impl Read) -> Result<()> {
+        let unpacked: Box<dyn Read + '_> = match list.packed {
+            Packed::Xz => {
+                let stream = Stream::new_stream_decoder(MEMORY, CONCATENATED)
+                    .map_err(|error| Error::failure("cannot unpack xz").because(&error))?;
+                Box::new(liblzma::read::XzDecoder::new_stream(packed, stream))
+            }
+            Packed::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+            Packed::Not => Box::new(packed),
+        };
+        let mut limited = BufReader::with_capacity(256 * 1024, unpacked.take(list.size));
+        universe.add(&mut limited, number, self.release.priority)?;
+        if limited.into_inner().into_inner().read(&mut [0])? == 0 {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Mismatch, "the package list is longer than its Release file says")
+            .fact("promised", format!("{} bytes unpacked", list.size)))
     }
 
     /// By its digest where the archive has that, since names are given anew while an archive is updated.

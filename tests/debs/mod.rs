@@ -17,7 +17,7 @@ pub fn now() -> i64 {
 pub fn with_archive() -> (Project, DebArchive) {
     let project = Project::empty();
     let archive = DebArchive::new(now() - 3600);
-    archive.serve(project.upstream().server(), "/debian").unwrap();
+    project.upstream().publish_debs(&archive).unwrap();
     std::fs::write(project.path("manifests/demo.gpg"), archive.key.keyring().unwrap()).unwrap();
     (project, archive)
 }
@@ -69,6 +69,25 @@ fn a_release_file_that_is_only_newer_is_no_news() {
     archive.serve(project.upstream().server(), "/debian").unwrap();
     let ran = project.run(&["update"]).code(0);
     assert!(ran.stderr.contains("warning: sysroot: the archive went back in time"), "{}", ran.all());
+}
+
+#[test]
+fn lists_are_read_however_they_are_packed() {
+    let (project, mut archive) = with_archive();
+    manifest(&project, &["hello"], "");
+    project.run(&["update"]).code(0);
+    let packages = |lock: &str| {
+        let lock: serde_json::Value = serde_json::from_str(lock).unwrap();
+        lock["inputs"]["sysroot"]["locked"]["packages"].clone()
+    };
+    let expected = packages(&project.lock());
+    for (endings, by_hash) in [(vec![""], true), (vec![".gz"], false), (vec!["", ".xz"], false)] {
+        (archive.endings, archive.by_hash) = (endings, by_hash);
+        project.upstream().publish_debs(&archive).unwrap();
+        std::fs::remove_file(project.path("lock/strix.lock")).unwrap();
+        project.run(&["update"]).code(0);
+        assert_eq!(packages(&project.lock()), expected, "{:?}", archive.endings);
+    }
 }
 
 #[test]

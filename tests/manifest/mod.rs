@@ -78,7 +78,7 @@ fn a_missing_manifest_says_how_to_get_one() {
 fn init_writes_a_manifest_that_works() {
     let project = Project::new();
     let (index, git) = (project.index(), project.upstream().git_url());
-    project.run(&["init", "--source", &index, "--llama-url", &git]).code(0);
+    project.run(&["init", "--source", &index, "--llama-url", &git, "--packages", "none"]).code(0);
     project.run(&["init"]).code(1);
     project.run(&["update"]).code(0);
     project.run(&["init", "--force", "--target", "gfx1201"]).code(0);

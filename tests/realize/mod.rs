@@ -210,7 +210,15 @@ fn the_build_has_no_network_and_keeps_its_log() {
     project.run(&["update"]).code(0);
     project.run(&["realize", "llama"]).code(0);
     let log = project.run(&["log", "llama"]).code(0).stdout;
-    assert!(log.starts_with("$ cmake -S /build/source -B /build/out -G Ninja -D"), "{log}");
+    assert!(
+        log.starts_with("sandbox: ") && log.contains("\n$ cmake -S /build/source -B /build/out -G Ninja -D"),
+        "{log}"
+    );
+    let about = project.run(&["log", "llama", "--about", "--json"]).code(0).json()["about"].clone();
+    assert!(about["tools"]["cmake"].as_str().unwrap().starts_with("cmake version "), "{about}");
+    assert_eq!(about["variables"]["GGML_NATIVE"], "OFF");
+    let needed = about["needed"]["bin/llama-cli"].as_array().unwrap();
+    assert!(needed.iter().any(|name| name.as_str().unwrap().starts_with("libllama.so")), "{about}");
     let mut sandbox = strixlock::sandbox::Sandbox { directory: "/tmp".into(), ..Default::default() };
     sandbox.environment.insert("PATH".into(), "/usr/bin:/bin".into());
     let mut said = Vec::new();
@@ -223,6 +231,41 @@ fn the_build_has_no_network_and_keeps_its_log() {
     );
     assert!(said.contains("strixlock\n") && said.contains("read-only\n") && said.contains("\n1000\n"), "{said}");
     assert!(!said.contains("HOME=") && !said.contains("\nhome\n") && !said.contains("\nroot\n"), "{said}");
+}
+
+#[test]
+fn a_build_that_asks_for_a_host_fails_by_its_name() {
+    let mut sandbox = strixlock::sandbox::Sandbox { directory: "/tmp".into(), ..Default::default() };
+    sandbox.environment.insert("PATH".into(), "/usr/bin:/bin".into());
+    let mut run = |script: &str| {
+        let mut log = Vec::new();
+        sandbox.run(&["sh".into(), "-c".into(), script.into()], &mut log, &mut |_| {}).map(|status| status.success())
+    };
+    // A script that goes on without its download does not get away with it.
+    let error = run("getent ahosts github.com || true; getent hosts huggingface.co || true").unwrap_err();
+    assert_eq!(error.kind(), strixlock::error::Kind::Failure);
+    assert!(error.message().contains("the address of github.com, huggingface.co"), "{error}");
+    assert!(run("getent ahosts localhost > /dev/null; exit 0").unwrap());
+}
+
+#[test]
+fn a_shell_opens_in_the_sandbox_of_a_build() {
+    use std::io::Write as _;
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let mut command = project.command(&["shell", "llama", "--jobs", "3"]);
+    command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"pwd; umask; cat commands.sh; ls /opt/rocm/lib; exit 7\n").unwrap();
+    let ran = project.finish(child.wait_with_output().unwrap()).code(7);
+    for part in ["/build/out\n", "0022\n", "'--parallel' '3'", "libamdhip64"] {
+        assert!(ran.stdout.contains(part), "{}", ran.all());
+    }
+    project.run(&["shell", "rocm"]).code(2);
 }
 
 #[test]

@@ -35,13 +35,23 @@ pub struct DebArchive {
     pub valid_until: Option<i64>,
     /// Whether the lists can be had by their digests.
     pub by_hash: bool,
+    /// How the lists are packed: the endings of their names.
+    pub endings: Vec<&'static str>,
 }
 
 impl DebArchive {
     /// The usual packages, signed with the usual key, made at this time.
     #[must_use]
     pub fn new(date: i64) -> Self {
-        Self { packages: usual(), key: Key::new(1), suite: "demo".to_owned(), date, valid_until: None, by_hash: true }
+        Self {
+            packages: usual(),
+            key: Key::new(1),
+            suite: "demo".to_owned(),
+            date,
+            valid_until: None,
+            by_hash: true,
+            endings: vec!["", ".gz", ".xz"],
+        }
     }
 
     /// Serves it below `root`, in place of what was there.
@@ -54,7 +64,12 @@ impl DebArchive {
         }
         let dists = format!("{root}/dists/{}", self.suite);
         let mut listed = Vec::new();
-        for (ending, bytes) in [("", list.clone().into_bytes()), (".gz", gz(&list)?), (".xz", xz(&list)?)] {
+        for ending in &self.endings {
+            let bytes = match *ending {
+                ".gz" => gz(&list)?,
+                ".xz" => xz(&list)?,
+                _ => list.clone().into_bytes(),
+            };
             let name = format!("main/binary-amd64/Packages{ending}");
             let digest = Sha256Digest::of(&bytes);
             listed.push((name.clone(), bytes.len(), digest));

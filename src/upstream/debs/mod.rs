@@ -55,6 +55,9 @@ pub struct DebsRequest {
     /// The keyring that must have signed, as a path relative to the manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyring: Option<String>,
+    /// Whether a Release file may have expired, as those of a mirror that is kept as it was on one day have.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_expired: bool,
     /// The fingerprints of the keys that may have signed; empty means any of the keyring.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,

@@ -78,8 +78,8 @@ impl Release {
         })
     }
 
-    /// Whether this is what was asked for, and of today; a snapshot may be of any day that is over.
-    pub fn check(&self, suite: &str, now: i64, snapshot: bool) -> Result<()> {
+    /// Whether this is what was asked for, and of today; with `expired` it may be of any day that is over.
+    pub fn check(&self, suite: &str, now: i64, expired: bool) -> Result<()> {
         let plain = |name: &str| name.trim_end_matches("/updates").to_owned();
         if !self.names.is_empty() && !self.names.iter().any(|name| plain(name) == plain(suite)) {
             return Err(Error::new(
@@ -96,12 +96,12 @@ impl Release {
                 .fact("now", text::date(now))
                 .hint("check this machine's clock"));
         }
-        if let Some(until) = self.valid_until.filter(|until| *until < now && !snapshot) {
+        if let Some(until) = self.valid_until.filter(|until| *until < now && !expired) {
             return Err(Error::new(Kind::Mismatch, "the Release file has expired")
                 .fact("made", text::date(self.date))
                 .fact("until", text::date(until))
                 .fact("now", text::date(now))
-                .hint("the mirror is no longer kept up to date: use another; or a snapshot service with its date, whose Release files may be old"));
+                .hint("the mirror is no longer kept up to date: use another, or a snapshot service with its date; or say `accept-expired = true` in the manifest if that is meant"));
         }
         Ok(())
     }

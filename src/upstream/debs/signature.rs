@@ -37,27 +37,25 @@ pub fn verify(bytes: &[u8], keyring: &Keyring) -> Result<Signed> {
     })?;
     // The last line break belongs to the frame.
     let hashed = text.strip_suffix('\n').unwrap_or(&text).replace('\n', "\r\n");
-    let mut told = Vec::new();
-    let mut good = None;
+    let (mut told, mut bad) = (Vec::new(), None);
     for signature in &signatures {
         if !is_strong(signature) {
             told.push((issuer(signature), "it is not of a kind that is still trusted"));
             continue;
         }
         match keyring.judge(signature, hashed.as_bytes()) {
-            Judgement::Good(by) => good = good.or(Some(by)),
-            Judgement::Bad(by) => {
-                return Err(Error::new(Kind::Mismatch, "the Release file is not what was signed")
-                    .fact("key", by)
-                    .fact("keyring", keyring.names())
-                    .hint("it was changed on its way: use another mirror, over https"));
-            }
+            // One is enough: the others may be of kinds that come after this program.
+            Judgement::Good(by) => return Ok(Signed { text, by }),
+            Judgement::Bad(by) => bad = bad.or(Some(by)),
             Judgement::Unfit(by, why) => told.push((by, why)),
             Judgement::Unknown => told.push((issuer(signature), "the keyring does not hold this key")),
         }
     }
-    if let Some(by) = good {
-        return Ok(Signed { text, by });
+    if let Some(by) = bad {
+        return Err(Error::new(Kind::Mismatch, "the Release file is not what was signed")
+            .fact("key", by)
+            .fact("keyring", keyring.names())
+            .hint("it was changed on its way: use another mirror, over https"));
     }
     let mut error = Error::new(Kind::Mismatch, "no key that may sign the Release file has signed it");
     for (key, why) in told {

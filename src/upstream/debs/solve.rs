@@ -21,7 +21,7 @@ use crate::error::{Error, Kind, Result};
 const DEEPEST: usize = 10_000;
 
 /// More looks at packages than any closure of real archives takes.
-const MOST_STEPS: u64 = 50_000_000;
+const MOST_STEPS: u64 = 5_000_000;
 
 /// A thread's stack for the walk, which goes as deep as [`DEEPEST`].
 const STACK: usize = 256 << 20;

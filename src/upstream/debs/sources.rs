@@ -21,6 +21,15 @@ pub struct Source {
     pub signed_by: SignedBy,
 }
 
+/// Whether this machine's apt looks at how long a Release file is valid (apt.conf(5), `Acquire::Check-Valid-Until`).
+/// Machines with a mirror that is kept as it was on one day have that switched off.
+#[must_use]
+pub fn apt_checks_validity() -> bool {
+    let asked =
+        std::process::Command::new("apt-config").args(["shell", "value", "Acquire::Check-Valid-Until/b"]).output();
+    !asked.is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).trim() == "value='false'")
+}
+
 /// Whose signature apt would ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SignedBy {

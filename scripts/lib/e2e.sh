@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# Sourced by the end-to-end runs: a work directory, real sources, servers on loopback, and how long each step took.
+
+# begin NAME : makes $work (E2E_DIR keeps it; default: a temporary directory) and builds $strixlock into it.
+begin() {
+  name=$1
+  work=${E2E_DIR:-$(mktemp -d)}
+  mkdir -p "$work"
+  work=$(realpath "$work")
+  chmod a+rx "$work"
+  servers=() steps=() begun=$SECONDS
+  trap finish EXIT
+  export XDG_CONFIG_HOME=/nonexistent
+  cargo build --release --locked
+  strixlock=$work/strixlock
+  install -m 755 target/release/strixlock "$strixlock"
+}
+
+finish() {
+  local status=$?
+  [ ${#servers[@]} = 0 ] || kill "${servers[@]}" 2> /dev/null || true
+  if [ -z "${E2E_DIR:-}" ]; then
+    chmod -R u+w "$work"
+    rm -rf "$work"
+  fi
+  exit "$status"
+}
+
+# step TEXT : a heading; the step before it is over.
+step() {
+  local now=$SECONDS
+  [ -z "${current:-}" ] || steps+=("$((now - since)) s|$current")
+  current=$1 since=$now
+  printf '\n== %s (%s)\n' "$1" "$(date +%T)"
+}
+
+# done_with_steps : how long each took.
+done_with_steps() {
+  step "times"
+  printf '%s\n' "${steps[@]}" | while IFS='|' read -r time text; do printf '%8s  %s\n' "$time" "$text"; done
+  printf '%8s  in all\n%s: passed\n' "$((SECONDS - begun)) s" "$name"
+}
+
+fail() {
+  echo "$name: $*" >&2
+  exit 1
+}
+
+# serve WORD DIRECTORY : a server of strixlock's own on loopback; sets $url.
+serve() {
+  "$strixlock" demo "--serve-$1" "$2" > "$work/url-$1" &
+  servers+=($!)
+  for _ in $(seq 100); do
+    [ ! -s "$work/url-$1" ] || break
+    sleep 0.1
+  done
+  url=$(cat "$work/url-$1")
+  [ -n "$url" ] || fail "the server of $2 did not start"
+  echo "$url"
+}
+
+# sources : the real llama.cpp, which the sdist of the PyPI package llama-cpp-python ships, as the repository $work/repo.
+sources() {
+  if [ ! -d "$work/repo" ]; then
+    rm -rf "$work/sdist"
+    mkdir -p "$work/sdist"
+    python3 -m pip download --quiet --no-deps --no-binary :all: --dest "$work/sdist" llama-cpp-python
+    tar -xzf "$work"/sdist/llama_cpp_python-*.tar.gz -C "$work/sdist"
+    rm -f "$work"/sdist/llama_cpp_python-*/vendor/llama.cpp/.git # the sdist keeps the link of the submodule that it was
+    (
+      cd "$work"/sdist/llama_cpp_python-*/vendor/llama.cpp || exit
+      git init --quiet --initial-branch=master
+      git add --all --force
+      export GIT_AUTHOR_DATE='2026-11-20T12:00:00Z' GIT_COMMITTER_DATE='2026-11-20T12:00:00Z'
+      git -c user.name=e2e -c user.email=e2e@localhost -c commit.gpgsign=false commit --quiet -m 'llama.cpp as shipped in llama-cpp-python'
+      git tag b7777
+    )
+    mv "$work"/sdist/llama_cpp_python-*/vendor/llama.cpp "$work/repo"
+  fi
+  commit=$(git -C "$work/repo" rev-parse HEAD)
+  echo "$(git -C "$work/repo" ls-files | wc -l) files, commit $commit"
+}
+
+# tree_of OUTPUT JSON : the tree digest of a realized output.
+tree_of() {
+  python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))["outputs"][sys.argv[1]]["tree"])' "$1" "$2"
+}
+
+# demand_own_root LOG STORE : the kernel's own list of what was mounted in the sandbox names nothing of the host.
+demand_own_root() {
+  local mounts
+  mounts=$(sed -n '/^\$ cat \/proc\/self\/mountinfo/,/^\$/p' "$1" | grep -E '^[0-9]+ [0-9]+ ' | awk '{ print $4, $5 }')
+  echo "$mounts"
+  [ -n "$mounts" ] || fail "the log of the build does not say what was mounted"
+  # Besides the store: the new root and its own /dev, /proc and /tmp, and the directory in which we listen for look-ups.
+  if echo "$mounts" | grep -vE "^[^ ]*${2##*/}/(trees|tmp)/|^/ |^/(dev/)?(null|zero|full|random|urandom|tty|pts)|^/newroot |strixlock-names-" ; then
+    fail "the sandbox had something of the host in it"
+  fi
+}

@@ -1,0 +1,54 @@
+"""An apt of our own for another suite: packages of Debian unstable through the mirror of this machine's own apt, without root
+and without touching the machine's state."""
+
+import re
+import subprocess
+from pathlib import Path
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def mirror():
+    """The Debian mirror of this machine's own apt."""
+    for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
+        text = path.read_text() if path.is_file() else ""
+        found = re.search(r"^(?:URIs: *|deb (?:\[[^]]*\] )?)([^ \n]+/debian)/?(?: |$)", text, re.M)
+        if found:
+            return found[1]
+    raise LookupError("this machine's apt names no Debian mirror")
+
+
+class PrivateApt:
+    """State, cache and sources below `directory`; nothing is installed there, as apt sees it."""
+
+    def __init__(self, directory, suite="unstable"):
+        self.directory = Path(directory).resolve()
+        self.debs = self.directory / "debs"
+        for below in ("lists/partial", "cache/archives/partial", "debs"):
+            (self.directory / below).mkdir(parents=True, exist_ok=True)
+        (self.directory / "status").touch()
+        (self.directory / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {suite} main\n")
+        self.run("update")
+
+    def run(self, *arguments, **how):
+        here = self.directory
+        options = [f"Dir::Etc::sourcelist={here}/sources.list", "Dir::Etc::sourceparts=-", f"Dir::State={here}",
+                   f"Dir::State::status={here}/status", f"Dir::State::lists={here}/lists", f"Dir::Cache={here}/cache",
+                   "APT::Sandbox::User=root", "Acquire::Retries=5"]
+        command = ["apt-get", "-qq", *(word for option in options for word in ("-o", option)), *arguments]
+        return subprocess.run(command, check=True, **how)
+
+    def closure(self, names):
+        """The packages that installing `names` takes."""
+        shown = self.run("-s", "--no-install-recommends", "install", *names, capture_output=True, text=True).stdout
+        return re.findall(r"^Inst (\S+)", shown, re.M)
+
+    def fetch(self, names):
+        """Downloads packages; gives their files."""
+        self.run("download", *names, cwd=self.debs)
+        return sorted(deb for name in names for deb in self.debs.glob(f"{name}_*.deb"))
+
+    def unpack(self, names, root):
+        """Downloads packages and unpacks them into `root`."""
+        for deb in self.fetch(names):
+            subprocess.run(["dpkg-deb", "-x", deb, root], check=True)

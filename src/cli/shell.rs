@@ -1,0 +1,36 @@
+//! `strixlock shell`
+
+use super::{GlobalArgs, Ui};
+use crate::error::{Error, Kind, Result};
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::realize::{Plan, Realizer, Settings};
+
+/// Open the sandbox that an output is built in
+///
+/// The same root, sources, environment and absence of a network; /build/out is writable, and /build/out/commands.sh there
+/// holds the commands of the build. What the output needs is realized before. Nothing done inside is kept.
+#[derive(Debug, clap::Args)]
+pub struct ShellArgs {
+    /// The output
+    output: String,
+    /// Compilers at a time in commands.sh [default: all cores, as far as memory lasts]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+}
+
+pub fn shell(ui: &Ui, global: &GlobalArgs, args: &ShellArgs) -> Result<u8> {
+    if ui.is_json() {
+        return Err(Error::new(Kind::Usage, "a shell has no result to print as JSON"));
+    }
+    let lock = Lock::read(&global.lock_path())?;
+    let output = lock.output(&args.output)?;
+    let store = global.open_store()?;
+    let fetcher = global.fetcher(ui)?;
+    let intake = Intake { store: &store, fetcher: &fetcher };
+    let realizer = Realizer { lock: &lock, intake, settings: Settings { jobs: args.jobs } };
+    realizer.run(&Plan::of_parts(&lock, &store, &args.output)?)?;
+    ui.note(&format!("the sandbox of {}; commands.sh here holds the commands of the build", output.recipe.kind()));
+    let status = realizer.shell(&args.output)?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}

@@ -1,0 +1,67 @@
+//! What is kept of a build besides its log: the tools that made it, how it was configured, and the libraries that its
+//! files need.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::elf::Elf;
+use crate::error::Result;
+use crate::sandbox::Sandbox;
+use crate::tree::{Listing, Node};
+
+/// See the module's text. Kept as `about.json` beside the log.
+#[derive(Debug, Serialize)]
+pub(super) struct About {
+    /// The first line that each tool says of its version.
+    tools: BTreeMap<String, String>,
+    /// The CMake variables, those of the recipe and of the manifest.
+    variables: BTreeMap<String, String>,
+    /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
+    needed: BTreeMap<String, Vec<String>>,
+}
+
+impl About {
+    /// Asks the tools of a build for their versions; what they say is in the log too.
+    pub fn new(sandbox: &Sandbox, variables: &BTreeMap<String, String>, log: &mut dyn Write) -> Result<Self> {
+        let compiler = |variable: &str, usual: &str| variables.get(variable).map_or(usual, String::as_str).to_owned();
+        let mut all = vec!["cmake".to_owned(), "ninja".to_owned()];
+        all.push(compiler("CMAKE_C_COMPILER", "cc"));
+        all.push(compiler("CMAKE_CXX_COMPILER", "c++"));
+        all.extend(variables.get("CMAKE_HIP_COMPILER").cloned());
+        let mut tools = BTreeMap::new();
+        for tool in all {
+            let mut first = None;
+            let status = sandbox.run(&[tool.clone(), "--version".to_owned()], log, &mut |line| {
+                first.get_or_insert_with(|| line.to_owned());
+            })?;
+            if let Some(line) = first.filter(|_| status.success()) {
+                tools.insert(tool, line);
+            }
+        }
+        Ok(Self { tools, variables: variables.clone(), needed: BTreeMap::new() })
+    }
+
+    /// Reads which libraries the files of a tree need. A file that cannot be read as ELF needs none.
+    pub fn read_needed(&mut self, tree: &Path, listing: &Listing) {
+        for entry in listing.entries().iter().filter(|entry| matches!(entry.node, Node::File { .. })) {
+            let path = tree.join(OsStr::from_bytes(&entry.path));
+            if let Ok(Some(Elf::Native(file))) = Elf::open(&path)
+                && !file.needed.is_empty()
+            {
+                let names = file.needed.iter().map(|name| String::from_utf8_lossy(name).into_owned());
+                self.needed.insert(entry.display(), names.collect());
+            }
+        }
+    }
+
+    /// As text.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Maps of texts: nothing in it can fail.
+        serde_json::to_vec_pretty(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,184 @@
+//! What makes a sandbox: bubblewrap, and podman where the kernel refuses bubblewrap its namespaces.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Resource, getrlimit};
+
+use super::{Root, Sandbox};
+use crate::error::{Error, Result};
+
+/// The host name inside.
+pub(super) const HOST_NAME: &str = "strixlock";
+/// What of the host's `/etc` programs need to start: links that choose a compiler, and the loader's paths.
+const HOST_ETC: [&str; 4] = ["etc/alternatives", "etc/ld.so.cache", "etc/ld.so.conf", "etc/ld.so.conf.d"];
+/// What of a root is visible at the top, besides what a sandbox makes itself.
+const TOP: [&str; 8] = ["bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr"];
+
+/// A program that makes sandboxes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// <https://github.com/containers/bubblewrap>, as root or with user namespaces.
+    #[default]
+    Bubblewrap,
+    /// <https://podman.io>, which distributions allow user namespaces where they forbid them otherwise.
+    Podman,
+}
+
+impl Engine {
+    /// Finds one that works here; the error says what to do where none does.
+    pub fn find() -> Result<Self> {
+        let probe = Command::new("bwrap")
+            .args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/sh", "-c", ":"])
+            .stdin(Stdio::null())
+            .output();
+        if probe.as_ref().is_ok_and(|output| output.status.success()) {
+            return Ok(Self::Bubblewrap);
+        }
+        let podman = Command::new("podman").args(["info", "--format", "{{.Host.OCIRuntime.Name}}"]).output();
+        if podman.is_ok_and(|output| output.status.success()) {
+            return Ok(Self::Podman);
+        }
+        match probe {
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                Err(Error::failure("bubblewrap cannot make a sandbox here").fact("bwrap says", said).hint(
+                    "this kernel refuses unprivileged user namespaces. On Ubuntu 24.04 allow them for bwrap: \
+                     `sudo apt-get install apparmor-profiles && sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict \
+                     /etc/apparmor.d/ && sudo systemctl reload apparmor`; or install podman, which is allowed them; or run as root",
+                ))
+            }
+            Err(error) => Err(Self::Bubblewrap.cannot_start(&error)),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bubblewrap => "bubblewrap",
+            Self::Podman => "podman",
+        }
+    }
+
+    pub(super) fn program(self) -> &'static str {
+        match self {
+            Self::Bubblewrap => "bwrap",
+            Self::Podman => "podman",
+        }
+    }
+
+    pub(super) fn cannot_start(self, error: &std::io::Error) -> Error {
+        Error::failure(format!("builds run in a sandbox made by {}, which cannot be started", self.name()))
+            .because(error)
+            .hint(format!("`sudo apt-get install {}`", self.name()))
+    }
+
+    /// The variables that the program itself needs.
+    pub(super) fn passes(self) -> &'static [&'static str] {
+        match self {
+            Self::Bubblewrap => &["PATH"],
+            Self::Podman => {
+                &["PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "CONTAINERS_CONF", "TMPDIR"]
+            }
+        }
+    }
+
+    /// Its arguments up to the command. `names` is the directory of the name service.
+    pub(super) fn arguments(self, sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
+        match self {
+            Self::Bubblewrap => bubblewrap(sandbox, names, interactive),
+            Self::Podman => podman(sandbox, names, interactive),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Arguments(Vec<OsString>);
+
+impl Arguments {
+    fn add(&mut self, parts: &[&dyn AsRef<OsStr>]) {
+        self.0.extend(parts.iter().map(|part| part.as_ref().to_owned()));
+    }
+}
+
+fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
+    let mut all = Arguments::default();
+    all.add(&[&"--unshare-all", &"--die-with-parent", &"--hostname", &HOST_NAME]);
+    all.add(&[&"--uid", &"1000", &"--gid", &"1000", &"--clearenv", &"--tmpfs", &"/"]);
+    if !interactive {
+        // Without a terminal nobody needs job control, and nobody may push keys into ours.
+        all.add(&[&"--new-session"]);
+    }
+    for (name, value) in &sandbox.environment {
+        all.add(&[&"--setenv", name, value]);
+    }
+    let root = sandbox.root.path();
+    for top in TOP {
+        let (there, inside) = (root.join(top), Path::new("/").join(top));
+        if let Ok(target) = there.read_link() {
+            all.add(&[&"--symlink", &target, &inside]);
+        } else if there.is_dir() && !(top == "etc" && matches!(sandbox.root, Root::Host)) {
+            all.add(&[&"--ro-bind", &there, &inside]);
+        }
+    }
+    if matches!(sandbox.root, Root::Host) {
+        for name in HOST_ETC {
+            let path = Path::new("/").join(name);
+            all.add(&[&"--ro-bind-try", &path, &path]);
+        }
+    }
+    all.add(&[&"--dev", &"/dev", &"--proc", &"/proc", &"--tmpfs", &"/tmp"]);
+    all.add(&[&"--dir", &"/var", &"--symlink", &"/run", &"/var/run", &"--ro-bind", &names, &"/run/nscd"]);
+    for (inside, mount) in &sandbox.mounts {
+        all.add(&[if mount.writable { &"--bind" } else { &"--ro-bind" }, &mount.from, inside]);
+    }
+    all.add(&[&"--remount-ro", &"/", &"--chdir", &sandbox.directory, &"--"]);
+    all.0
+}
+
+fn podman(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
+    let mut all = Arguments::default();
+    all.add(&[&"run", &"--rm", &"--network=none", &"--hostname", &HOST_NAME, &"--read-only", &"--no-hosts"]);
+    all.add(&[&"--http-proxy=false", &"--security-opt=label=disable", &"--pids-limit=-1", &"--log-driver=none"]);
+    // Podman would raise these, which is forbidden where it runs in a container itself.
+    for (name, kind, most) in [("nofile", Resource::Nofile, 1 << 20), ("nproc", Resource::Nproc, 1 << 14)] {
+        let limit = getrlimit(kind).maximum.unwrap_or(most).min(most);
+        all.add(&[&"--ulimit", &format!("{name}={limit}:{limit}")]);
+    }
+    // Whoever calls is user 1000 inside, as with bubblewrap; root has to say it in other words.
+    if rustix::process::geteuid().is_root() {
+        for kind in ["--uidmap", "--gidmap"] {
+            for map in ["1000:0:1", "0:1:1000", "1001:1001:64535"] {
+                all.add(&[&kind, &map]);
+            }
+        }
+        all.add(&[&"--user=1000:1000"]);
+    } else {
+        all.add(&[&"--userns=keep-id:uid=1000,gid=1000"]);
+    }
+    if interactive {
+        all.add(&[&"--interactive"]);
+        if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+            all.add(&[&"--tty"]);
+        }
+    }
+    let volume = |from: &Path, to: &str, kind: &str| {
+        let mut text = from.as_os_str().to_owned();
+        text.push(format!(":{to}:{kind}"));
+        text
+    };
+    all.add(&[&"--tmpfs=/tmp", &"--volume", &volume(names, "/run/nscd", "ro")]);
+    for (inside, mount) in &sandbox.mounts {
+        all.add(&[&"--volume", &volume(&mount.from, inside, if mount.writable { "rw" } else { "ro" })]);
+    }
+    let mut root = sandbox.root.path().as_os_str().to_owned();
+    // An overlay: mount points are made in it, and the tree stays as it is.
+    root.push(":O");
+    all.add(&[&"--workdir", &sandbox.directory, &"--rootfs", &root, &"/usr/bin/env", &"-i"]);
+    for (name, value) in &sandbox.environment {
+        all.add(&[&format!("{name}={value}")]);
+    }
+    all.0
+}
