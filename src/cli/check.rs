@@ -80,7 +80,9 @@ fn tell(ui: &Ui, checked: &Checked) {
     if let Some(kept) = &checked.kept {
         ui.line(format!("  kept      {}", kept.display()));
     }
-    checked.differences.iter().for_each(|difference| tell_path(ui, difference));
+    for difference in &checked.differences {
+        tell_path(ui, difference);
+    }
 }
 
 fn tell_path(ui: &Ui, Difference { path, change }: &Difference) {
@@ -96,7 +98,9 @@ fn tell_path(ui: &Ui, Difference { path, change }: &Difference) {
     };
     ui.line(format!("{path}: {text}"));
     if let Change::Contents { parts, .. } = change {
-        parts.iter().for_each(|part| tell_part(ui, part));
+        for part in parts {
+            tell_part(ui, part);
+        }
     }
 }
 

@@ -54,19 +54,19 @@ impl Around {
         }
         let bytes: Vec<String> = self.ahead().iter().take(HEX).map(|byte| format!("{byte:02x}")).collect();
         let text: String =
-            self.ahead().iter().take(HEX).map(|byte| if is_text(byte) { *byte as char } else { '.' }).collect();
+            self.ahead().iter().take(HEX).map(|byte| if is_text(*byte) { *byte as char } else { '.' }).collect();
         if bytes.is_empty() { "nothing".to_owned() } else { format!("{} |{text}|", bytes.join(" ")) }
     }
 
     fn run(&self) -> (usize, usize) {
         let at = self.at.min(self.bytes.len());
-        let before = self.bytes[..at].iter().rev().take_while(|byte| is_text(byte)).count();
-        let behind = self.bytes[at..].iter().take_while(|byte| is_text(byte)).count();
+        let before = self.bytes[..at].iter().rev().take_while(|byte| is_text(**byte)).count();
+        let behind = self.bytes[at..].iter().take_while(|byte| is_text(**byte)).count();
         (at - before, at + behind)
     }
 }
 
-fn is_text(byte: &u8) -> bool {
+fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t')
 }
 

@@ -17,7 +17,7 @@ pub(super) fn line(first: &Source, second: &Source, place: u64) -> Result<Option
     while offset < place {
         let count = CHUNK.min(place - offset);
         let bytes = first.read("the contents", offset, count, CHUNK)?;
-        line += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        line += bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
         offset += count;
     }
     Ok(Some(line))

@@ -38,7 +38,7 @@ impl Control {
         let mut rest = String::new();
         for (key, value) in &fields {
             if !key.eq_ignore_ascii_case("Package") && !key.eq_ignore_ascii_case("Status") {
-                rest.push_str(&format!("{key}:{value}\n"));
+                rest.extend([key, ":", value, "\n"]);
             }
         }
         Ok(Self {

@@ -276,8 +276,9 @@ fn setuid_files_lose_it_and_are_told() {
 
 #[test]
 fn the_outer_form_is_demanded() {
-    let good = Maker::new("evil", "1").file("a", b"1").members();
-    let with = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+    type Members = Vec<(String, Vec<u8>)>;
+    let good: Members = Maker::new("evil", "1").file("a", b"1").members();
+    let with = |change: &dyn Fn(&mut Members)| {
         let mut members = good.clone();
         change(&mut members);
         ar(&members)

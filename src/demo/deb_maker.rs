@@ -46,9 +46,9 @@ impl Deb {
     #[must_use]
     pub fn field(mut self, name: &str, value: &str) -> Self {
         let head = format!("{name}:");
-        let kept: String =
-            self.control.lines().filter(|line| !line.starts_with(&head)).map(|l| format!("{l}\n")).collect();
-        self.control = format!("{kept}{name}: {value}\n");
+        let kept = self.control.lines().filter(|line| !line.starts_with(&head));
+        let kept: Vec<String> = kept.map(str::to_owned).chain([format!("{name}: {value}")]).collect();
+        self.control = kept.join("\n") + "\n";
         self
     }
 

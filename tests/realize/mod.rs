@@ -237,7 +237,7 @@ fn the_build_has_no_network_and_keeps_its_log() {
 fn a_build_that_asks_for_a_host_fails_by_its_name() {
     let mut sandbox = strixlock::sandbox::Sandbox { directory: "/tmp".into(), ..Default::default() };
     sandbox.environment.insert("PATH".into(), "/usr/bin:/bin".into());
-    let mut run = |script: &str| {
+    let run = |script: &str| {
         let mut log = Vec::new();
         sandbox.run(&["sh".into(), "-c".into(), script.into()], &mut log, &mut |_| {}).map(|status| status.success())
     };
