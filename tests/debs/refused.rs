@@ -68,7 +68,7 @@ fn only_the_fingerprints_of_the_manifest_may_sign() {
 }
 
 #[test]
-fn an_expired_release_file_is_refused_except_from_a_snapshot() {
+fn an_expired_release_file_is_refused_unless_it_is_meant() {
     let old = |archive: &mut DebArchive| {
         archive.date = now() - 900_000;
         archive.valid_until = Some(now() - 300_000);
@@ -77,6 +77,8 @@ fn an_expired_release_file_is_refused_except_from_a_snapshot() {
     let told = told(&project, 5);
     assert!(told.contains("error: sysroot: the Release file has expired\n"), "{told}");
     assert!(told.contains("hint: the mirror is no longer kept up to date"), "{told}");
+    manifest(&project, &["hello"], "accept-expired = true");
+    project.run(&["update"]).code(0);
     let snapshot = "/debian/20261101T000000Z";
     archive.serve(project.upstream().server(), snapshot).unwrap();
     let url = project.upstream().server().url(snapshot);

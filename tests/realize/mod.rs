@@ -237,7 +237,7 @@ fn the_build_has_no_network_and_keeps_its_log() {
 fn a_build_that_asks_for_a_host_fails_by_its_name() {
     let mut sandbox = strixlock::sandbox::Sandbox { directory: "/tmp".into(), ..Default::default() };
     sandbox.environment.insert("PATH".into(), "/usr/bin:/bin".into());
-    let mut run = |script: &str| {
+    let run = |script: &str| {
         let mut log = Vec::new();
         sandbox.run(&["sh".into(), "-c".into(), script.into()], &mut log, &mut |_| {}).map(|status| status.success())
     };
@@ -246,6 +246,27 @@ fn a_build_that_asks_for_a_host_fails_by_its_name() {
     assert_eq!(error.kind(), strixlock::error::Kind::Failure);
     assert!(error.message().contains("the address of github.com, huggingface.co"), "{error}");
     assert!(run("getent ahosts localhost > /dev/null; exit 0").unwrap());
+}
+
+#[test]
+fn what_can_show_in_a_build_is_in_its_derivation_id() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    let plain = project.read("manifests/strix.toml");
+    let id = |manifest: &str, store: &str| {
+        project.write("manifests/strix.toml", manifest);
+        project.run_in_store(store, &["update"]).code(0);
+        project.run_in_store(store, &["lock", "digest", "llama"]).code(0).stdout
+    };
+    let first = id(&plain, "main");
+    assert_eq!(id(&format!("# a remark\n{plain}"), "main"), first);
+    assert_eq!(id(&plain, "at/another/depth"), first);
+    let flag = id(&format!("{plain}\n[outputs.llama.cmake]\nGGML_LLAMAFILE = false\n"), "main");
+    let tree = id(&plain.replace(FIRST, SECOND), "main");
+    project.upstream().add_llama_commit().unwrap();
+    let commit = id(&plain, "main");
+    let all = std::collections::BTreeSet::from([&first, &flag, &tree, &commit]);
+    assert_eq!(all.len(), 4, "{all:?}");
 }
 
 #[test]

@@ -1,0 +1,73 @@
+//! Who may sign the Release files of a source.
+
+use std::path::{Path, PathBuf};
+
+use super::{APT, Options};
+use crate::error::{Error, Kind, Result};
+use crate::fetch::show_url;
+use crate::upstream::debs::keyring::{self as keys, Keyring};
+use crate::upstream::debs::sources::Source;
+use crate::upstream::debs::{Archive, DebsRequest};
+
+/// Who may sign a source: what the manifest says, else what apt would ask, else the distribution that the URL names.
+pub(super) fn keyring(request: &DebsRequest, source: &Source, options: &Options) -> Result<Keyring> {
+    let mut keyring = Keyring::default();
+    if let Some(path) = &request.keyring {
+        keyring.read(&options.directory.join(path), path)?;
+    } else if !request.keys.is_empty() {
+        keys::add_all(&mut keyring, &[Path::new(keys::SHARED), &Path::new(APT).join("keyrings"), &trusted()])?;
+    } else if !source.signed_by.is_empty() {
+        let signed = &source.signed_by;
+        for file in &signed.files {
+            keyring.read(file, &file.display().to_string())?;
+        }
+        if let Some(armored) = &signed.armored {
+            keyring.add("the apt configuration", armored.as_bytes())?;
+        }
+        if !signed.keys.is_empty() {
+            keys::add_all(&mut keyring, &[Path::new(keys::SHARED), &trusted()])?;
+            keyring = keyring.only(&signed.keys);
+        }
+    } else if request.archive == Archive::Host {
+        keys::add_all(&mut keyring, &[&trusted()])?;
+    } else {
+        keyring = distribution(source)?;
+    }
+    if !request.keys.is_empty() {
+        keyring = keyring.only(&request.keys);
+        if keyring.is_empty() {
+            return Err(Error::new(Kind::NotFound, "no keyring has a key with one of the fingerprints under `keys`")
+                .fact("keys", request.keys.join(", "))
+                .hint("name a keyring file that has it with `keyring`"));
+        }
+    }
+    Ok(keyring)
+}
+
+fn trusted() -> PathBuf {
+    Path::new(APT).join("trusted.gpg.d")
+}
+
+/// The keyring that a distribution installs for its own archives.
+fn distribution(source: &Source) -> Result<Keyring> {
+    let named = |word: &str| source.archives.iter().any(|url| url.as_str().contains(word));
+    let names: Vec<&str> = ["ubuntu", "debian"].into_iter().filter(|word| named(word)).collect();
+    let mut keyring = Keyring::default();
+    for name in &names {
+        for ending in ["gpg", "pgp"] {
+            let path = Path::new(keys::SHARED).join(format!("{name}-archive-keyring.{ending}"));
+            if path.is_file() {
+                keyring.read(&path, &path.display().to_string())?;
+                return Ok(keyring);
+            }
+        }
+    }
+    let archive = source.archives.first().map(show_url).unwrap_or_default();
+    let error = Error::new(Kind::NotFound, "it is not known which keys may sign this archive").fact("archive", archive);
+    Err(error.hint(match names.first() {
+        Some(name) => format!(
+            "install the package {name}-keyring or {name}-archive-keyring, or name a keyring file with `keyring`"
+        ),
+        None => "name a keyring file beside the manifest with `keyring`, or fingerprints with `keys`".to_owned(),
+    }))
+}
