@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::realize::{Checked, Realizer, Settings};
+use crate::tree::show;
 
 /// Make realized outputs once more, and compare byte by byte
 ///
@@ -54,6 +55,7 @@ pub fn check(ui: &Ui, global: &GlobalArgs, args: &CheckArgs) -> Result<u8> {
                     "realized": checked.realized,
                     "made": checked.made,
                     "differences": checked.differences,
+                    "tools": checked.tools,
                     "kept": checked.kept.as_ref().map(|path| path.display().to_string()),
                 })
             })
@@ -79,6 +81,10 @@ fn tell(ui: &Ui, checked: &Checked) {
     ui.line(format!("  made      {}", checked.made));
     if let Some(kept) = &checked.kept {
         ui.line(format!("  kept      {}", kept.display()));
+    }
+    for tool in &checked.tools {
+        let [name, realized, made] = [&tool.tool, &tool.realized, &tool.made].map(|text| show(text.as_bytes()));
+        ui.line(format!("{name} was another one: \"{realized}\", and is \"{made}\""));
     }
     for difference in &checked.differences {
         tell_path(ui, difference);

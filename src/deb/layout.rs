@@ -278,3 +278,94 @@ fn kind(node: &Node) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::digest::Sha256Digest;
+
+    /// A package of things at paths: directories, files with one of two contents, links. Parents are directories.
+    fn package(number: usize, things: &[(String, u8)]) -> Package {
+        let control = format!("Package: p{number}\nVersion: 1\nArchitecture: all\n");
+        let (mut entries, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut add = |path: &str, node: Node| {
+            // What a package has at a path, and what it has behind that, fit together.
+            if seen.insert(path.to_owned()) {
+                entries.push(Entry { path: path.as_bytes().to_vec(), node });
+            }
+        };
+        let mut closed = Vec::new();
+        for (path, kind) in things {
+            if closed.iter().any(|end: &String| path.starts_with(&format!("{end}/"))) {
+                continue;
+            }
+            for (at, _) in path.match_indices('/') {
+                add(&path[..at], Node::Directory);
+            }
+            let target = ["a", "../b", "/a/b", "c", "usr"][usize::from(*kind) % 5].as_bytes().to_vec();
+            let node = match kind % 4 {
+                0 => Node::Directory,
+                1 => Node::Link { target },
+                kind => Node::File { executable: false, size: 1, digest: Sha256Digest::of(&[kind % 2]) },
+            };
+            if node != Node::Directory {
+                closed.push(path.clone());
+            }
+            add(path, node);
+        }
+        Package {
+            control: Control::parse(control.as_bytes()).unwrap(),
+            listing: Listing::new(entries),
+            checksums: None,
+            diverts: false,
+            special: Vec::new(),
+        }
+    }
+
+    /// The layout without whose files they are.
+    fn shape(layout: &Layout) -> Vec<(Vec<u8>, String)> {
+        let placed = layout.places.iter().map(|(path, placed)| {
+            let text = match placed {
+                Placed::File { node, .. } => kind(node),
+                other => format!("{other:?}"),
+            };
+            (path.clone(), text)
+        });
+        placed.collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn any_order_gives_the_same_layout(
+            things in prop::collection::vec(prop::collection::vec(("[abc](/[abc]){0,2}|bin/[ab]|lib", any::<u8>()), 1..4), 2..4),
+            turn in 0usize..4,
+        ) {
+            let mut packages: Vec<Package> = things.iter().enumerate().map(|(at, things)| package(at, things)).collect();
+            let first = Layout::new(&packages);
+            let turn = turn % packages.len();
+            packages.rotate_left(turn);
+            if turn.is_multiple_of(2) {
+                packages.reverse();
+            }
+            let second = Layout::new(&packages);
+            match (first, second) {
+                (Ok(first), Ok(second)) => {
+                    prop_assert_eq!(shape(&first), shape(&second));
+                    // Everything stands below directories.
+                    for path in first.places.keys() {
+                        for (at, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+                            prop_assert_eq!(first.places.get(&path[..at]), Some(&Placed::Directory));
+                        }
+                    }
+                }
+                (first, second) => prop_assert_eq!(first.is_err(), second.is_err()),
+            }
+        }
+    }
+}

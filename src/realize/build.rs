@@ -26,7 +26,7 @@ const LAST: usize = 30;
 /// The log of a build in its staging directory.
 pub(super) const LOG: &str = "log";
 /// What else is kept with an output; see [`About`].
-const ABOUT: &str = "about.json";
+pub(super) const ABOUT: &str = "about.json";
 
 /// Everything that goes into a build.
 pub(super) struct Build<'a> {

@@ -1,10 +1,15 @@
 //! Makes an output once more, and compares it with what is realized.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use serde::{Deserialize, Serialize};
+
+use super::Realizer;
+use super::build::ABOUT;
 use super::execute::Made;
 use super::plan::Plan;
-use super::{Realizer, build};
 use crate::compare::{Difference, Side, trees};
 use crate::digest::TreeDigest;
 use crate::error::{About as _, Error, Kind, Result};
@@ -22,8 +27,21 @@ pub struct Checked {
     pub made: TreeDigest,
     /// What differs, by path.
     pub differences: Vec<Difference>,
+    /// The tools that were other ones.
+    pub tools: Vec<OtherTool>,
     /// Where the second tree is, if it was to be kept.
     pub kept: Option<PathBuf>,
+}
+
+/// A tool that was another one when an output was made once more.
+#[derive(Debug, Serialize)]
+pub struct OtherTool {
+    /// How it was called.
+    pub tool: String,
+    /// What it said of its version when the output was realized.
+    pub realized: String,
+    /// What it said now.
+    pub made: String,
 }
 
 impl Realizer<'_> {
@@ -64,39 +82,64 @@ impl Realizer<'_> {
             Side { directory: &realized.path, listing: &listing },
             Side { directory: &directory, listing: &second },
         )?;
+        let tools = match &made {
+            Made::Staged(staging, _) if !differences.is_empty() => self.other_tools(name, staging)?,
+            _ => Vec::new(),
+        };
         let kept = match made {
             _ if !keep || differences.is_empty() => None,
             Made::Stored(tree) => Some(tree.path),
             Made::Staged(staging, _) => Some(self.keep(name, &staging, &realized)?),
         };
-        Ok(Checked { name: name.to_owned(), realized: record.tree, made: second.digest(), differences, kept })
+        Ok(Checked { name: name.to_owned(), realized: record.tree, made: second.digest(), differences, tools, kept })
+    }
+
+    /// The tools that say another version of themselves than those that made what is realized, in a sandbox with the host's
+    /// root.
+    fn other_tools(&self, name: &str, staging: &Staging) -> Result<Vec<OtherTool>> {
+        let recorded = self.intake.store.output_about(self.lock.output(name)?.derivation);
+        let (before, now) = (recorded.map(|path| tools(&path)), tools(&staging.path().join(ABOUT)));
+        let Some(before) = before.filter(|before| !before.is_empty() && !now.is_empty()) else { return Ok(Vec::new()) };
+        let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+        let version = |tools: &BTreeMap<String, String>, tool| tools.get(tool).cloned().unwrap_or_default();
+        let all = names.into_iter().map(|tool| OtherTool {
+            tool: tool.clone(),
+            realized: version(&before, tool),
+            made: version(&now, tool),
+        });
+        Ok(all.filter(|tool| tool.realized != tool.made).collect())
     }
 
     /// Puts the second tree, its log, and what diffoscope says of both, where it stays until the output goes.
     fn keep(&self, name: &str, staging: &Staging, realized: &StoredTree) -> Result<PathBuf> {
-        let place = staging.path().join("kept");
-        fs_err::create_dir(&place)?;
-        for part in ["tree", build::LOG] {
-            fs_err::rename(staging.path().join(part), place.join(part))?;
-        }
-        diffoscope(&realized.path, &place)?;
-        Ok(self.intake.store.keep_second(self.lock.output(name)?.derivation, &place)?.join("tree"))
+        diffoscope(&realized.path, staging.path())?;
+        Ok(self.intake.store.keep_second(self.lock.output(name)?.derivation, staging)?.join("tree"))
     }
 }
 
+/// The versions that a record of a build names. What cannot be read says nothing.
+fn tools(about: &Path) -> BTreeMap<String, String> {
+    #[derive(Deserialize)]
+    struct Tools {
+        tools: BTreeMap<String, String>,
+    }
+    let text = fs_err::read(about).unwrap_or_default();
+    serde_json::from_slice::<Tools>(&text).map(|about| about.tools).unwrap_or_default()
+}
+
 /// Has diffoscope look at both trees, where it is installed: it knows many more kinds of files.
-fn diffoscope(realized: &Path, place: &Path) -> Result<()> {
-    let ran = std::process::Command::new("diffoscope")
+fn diffoscope(realized: &Path, staging: &Path) -> Result<()> {
+    let said = staging.join("diffoscope.txt");
+    let ran = Command::new("diffoscope")
         .args(["--no-progress", "--exclude-directory-metadata=yes", "--text"])
-        .arg(place.join("diffoscope.txt"))
+        .arg(&said)
         .arg(realized)
-        .arg(place.join("tree"))
-        .stdin(std::process::Stdio::null())
+        .arg(staging.join("tree"))
+        .stdin(Stdio::null())
         .output();
     match ran {
         // 0 and 1 say whether there are differences.
-        Ok(output) if matches!(output.status.code(), Some(0 | 1)) => Ok(()),
-        Ok(output) => Ok(fs_err::write(place.join("diffoscope-failed.txt"), output.stderr)?),
-        Err(_) => Ok(()),
+        Ok(output) if !matches!(output.status.code(), Some(0 | 1)) => Ok(fs_err::write(said, output.stderr)?),
+        _ => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ mod plan;
 pub mod prefix;
 mod sysroot;
 
-pub use check::Checked;
+pub use check::{Checked, OtherTool};
 pub use compare::{Difference, compare};
 pub use execute::{Realized, Realizer, Settings, switch};
 pub use plan::{Action, Plan, Step, version};

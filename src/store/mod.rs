@@ -11,6 +11,7 @@
 //!   trees/<hex>/cold               the chunks that it can be brought back from (see `cold`)
 //!   chunks/<2 hex>/<62 hex>        pieces of cold trees, compressed
 //!   outputs/<hex>/output.json      what the recipe with this derivation id gave; beside it the build's log and about.json
+//!   outputs/<hex>/second/          what `check --keep` kept: a second tree that differs, its log, what diffoscope says
 //!   git/<hex of the URL>/          bare repositories, a cache: objects are named by their own hashes
 //!   generations/<n>/               generation.json, the lock, and one link per output into trees/
 //!   locks/<hex>                    paths of locks whose things must stay

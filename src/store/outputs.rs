@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoredTree, sync_directory};
+use super::{Staging, Store, StoredTree, sync_directory};
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{Error, Kind, Result};
 
@@ -73,16 +73,23 @@ impl Store {
         Ok(place)
     }
 
-    /// Keeps what making an output once more gave, beside its record: the directory `second`, which is on the store's file
-    /// system. An older one goes.
-    pub fn keep_second(&self, id: DerivationId, second: &Path) -> Result<PathBuf> {
-        let place = self.output_directory(id).join("second");
+    /// Keeps what making an output once more left in a staging directory beside its record: the tree, and what is kept
+    /// besides it, with what diffoscope says. An older one goes.
+    pub fn keep_second(&self, id: DerivationId, staging: &Staging) -> Result<PathBuf> {
+        let (second, place) = (staging.path().join("second"), self.output_directory(id).join("second"));
+        fs_err::create_dir(&second)?;
+        for name in ["tree", "diffoscope.txt"].iter().chain(&KEPT) {
+            let from = staging.path().join(name);
+            if from.exists() {
+                fs_err::rename(from, second.join(name))?;
+            }
+        }
         if place.is_dir() {
             let old = self.stage()?;
             fs_err::rename(&place, old.path().join("second"))?;
         }
         self.sync()?;
-        fs_err::rename(second, &place)?;
+        fs_err::rename(&second, &place)?;
         sync_directory(&self.output_directory(id))?;
         Ok(place)
     }

@@ -4,6 +4,20 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::support::{Project, REQUIRES};
 
+/// Whoever builds in the host's own root should know that the host has changed.
+#[test]
+fn another_tool_is_named() {
+    let project = stamping("random");
+    project.run(&["realize"]).code(0);
+    let id = project.run(&["lock", "digest", "llama"]).code(0).stdout.trim().replace("sha256:", "");
+    let about = project.store("main").join("outputs").join(id).join("about.json");
+    let text = std::fs::read_to_string(&about).unwrap();
+    std::fs::write(&about, text.replace("cmake version ", "cmake version 0.")).unwrap();
+    let ran = project.run(&["check"]).code(6);
+    assert!(ran.stdout.contains("\ncmake was another one: \"cmake version 0."), "{}", ran.all());
+    assert!(!ran.stdout.contains("ninja was another one"), "{}", ran.all());
+}
+
 /// A build for the CPU that stamps these things into its programs.
 fn stamping(stamps: &str) -> Project {
     let project = Project::new();
@@ -104,7 +118,7 @@ fn the_second_tree_is_kept_when_asked() {
             json["outputs"][0]["kept"].as_str().unwrap().replace("[DIR]", project.directory.path().to_str().unwrap());
         assert_eq!(project.run(&["hash", &kept]).code(0).stdout.trim(), json["outputs"][0]["made"].as_str().unwrap());
         let beside = std::path::Path::new(&kept).parent().unwrap();
-        assert!(std::fs::read_to_string(beside.join("log")).unwrap().starts_with("$ cmake"));
+        assert!(std::fs::read_to_string(beside.join("log")).unwrap().contains("\n$ cmake "));
         let said = std::fs::read_to_string(beside.join("diffoscope.txt")).unwrap();
         assert!(said.contains("/trees/") && said.trim_end().ends_with("/tree"), "{said}");
     }
