@@ -1,6 +1,7 @@
 //! Distribution packages and the lists that name them: downloads by their digests.
 
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -9,6 +10,7 @@ use url::Url;
 
 use super::Intake;
 use super::file::file_trusting;
+use crate::digest::{HashingReader, Sha256Digest};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::{Promise, Sink, Trust, Wanted, show_url};
 use crate::lock::DebsPin;
@@ -19,14 +21,28 @@ use crate::upstream::debs::DebPackage;
 /// Packages fetched at a time. The fetcher allows two connections a host; more serve archives on several hosts.
 const WORKERS: usize = 4;
 
-/// Takes in a pinned set of packages; where each of them lies in the store, in the pin's order.
+/// Takes in a pinned set of packages; where each of them lies in the store, in the pin's order. Each has the pinned digest
+/// now: one that was damaged in the store since it came is fetched again.
 pub fn debs(intake: Intake, name: &str, pin: &DebsPin) -> Result<Vec<(DebPackage, PathBuf)>> {
+    for package in &pin.packages {
+        let path = intake.store.download_path(package.sha256);
+        if path.is_file() && digest_of(&path)? != package.sha256 {
+            fs_err::remove_file(&path)?;
+        }
+    }
     let missing: Vec<&DebPackage> = missing_debs(intake.store, pin).collect();
     if !missing.is_empty() {
         fetch(intake, name, pin, &missing).about(name)?;
     }
     let place = |package: &DebPackage| (package.clone(), intake.store.download_path(package.sha256));
     Ok(pin.packages.iter().map(place).collect())
+}
+
+fn digest_of(path: &Path) -> Result<Sha256Digest> {
+    let mut hashed = HashingReader::new(fs_err::File::open(path)?);
+    let mut buffer = vec![0; 256 * 1024];
+    while hashed.read(&mut buffer)? > 0 {}
+    Ok(hashed.finish().0)
 }
 
 /// The packages of a set that are not in the store.

@@ -94,13 +94,17 @@ fn a_package_that_is_gone_comes_from_the_next_url_or_is_named() {
 }
 
 #[test]
-fn a_package_cut_short_in_the_store_is_fetched_again() {
+fn a_package_damaged_in_the_store_is_fetched_again() {
     let (project, pin) = pinned("");
     take_in(&project, "main", &pin).unwrap();
     let place = project.store("main").join("downloads/sha256").join(pin.packages[1].sha256.hex());
-    std::fs::remove_file(&place).unwrap();
-    std::fs::write(&place, "cut short").unwrap();
-    take_in(&project, "main", &pin).unwrap();
+    let mut turned = std::fs::read(&place).unwrap();
+    turned[100] ^= 1;
+    for damage in [&b"cut short"[..], &turned] {
+        std::fs::remove_file(&place).unwrap();
+        std::fs::write(&place, damage).unwrap();
+        take_in(&project, "main", &pin).unwrap();
+    }
 }
 
 #[test]
