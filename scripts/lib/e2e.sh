@@ -86,14 +86,16 @@ tree_of() {
   python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))["outputs"][sys.argv[1]]["tree"])' "$1" "$2"
 }
 
-# demand_own_root LOG STORE : the kernel's own list of what was mounted in the sandbox names nothing of the host.
+# demand_own_root LOG STORE : the kernel's own list of what was mounted in the sandbox names nothing of the host: what is on a disk
+# is a tree or a staging directory of the store, or the directory in which strixlock listens for look-ups of hosts.
 demand_own_root() {
   local mounts
-  mounts=$(sed -n '/^\$ cat \/proc\/self\/mountinfo/,/^\$/p' "$1" | grep -E '^[0-9]+ [0-9]+ ' | awk '{ print $4, $5 }')
+  mounts=$(sed -n '/^\$ cat \/proc\/self\/mountinfo/,/^\$ cmake/p' "$1" |
+    awk '/^[0-9]+ [0-9]+ / { for (i = 7; $i != "-"; i++); print $4, $5, $(i + 1) }' |
+    grep -vE ' (tmpfs|proc|devpts|devtmpfs)$|^/(null|zero|full|random|urandom|tty) /dev/')
   echo "$mounts"
   [ -n "$mounts" ] || fail "the log of the build does not say what was mounted"
-  # Besides the store: the new root and its own /dev, /proc and /tmp, and the directory in which we listen for look-ups.
-  if echo "$mounts" | grep -vE "^[^ ]*${2##*/}/(trees|tmp)/|^/ |^/(dev/)?(null|zero|full|random|urandom|tty|pts)|^/newroot |strixlock-names-" ; then
+  if grep -vE "^[^ ]*/${2##*/}/(trees|tmp)/|strixlock-names-" <<< "$mounts"; then
     fail "the sandbox had something of the host in it"
   fi
 }

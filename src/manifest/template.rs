@@ -52,6 +52,7 @@ impl Default for Settings {
 const SYSROOT: &str = r#"
 [outputs.sysroot]                   # those packages as the root of a build: compilers, CMake, headers
 type = "sysroot"
+packages = "packages"
 "#;
 
 const FIELD: &str = "sysroot = \"sysroot\"               # without it the host's own tools are used";

@@ -4,11 +4,13 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from shlex import quote
 
 from . import tools
 from .measure import Failed, Subject, compare, row, run_once
+from .workload import fourfold
 
 MANIFEST = """requires = ">=0.1"
 [inputs.rocm]
@@ -88,13 +90,17 @@ class Bench:
         """A lock for each nightly, and a store in which the first is there."""
         remove(self.warm)
         for nightly in (self.first, self.second):
-            project = self.work / "project" / nightly.version
-            shutil.rmtree(project, ignore_errors=True)
-            project.mkdir(parents=True)
-            (project / "strix.toml").write_text(MANIFEST.format(version=nightly.version, url=self.url))
+            self.project(nightly)
         self.take_in(self.warm, self.first)
         self.now(self.strixlock(self.warm, self.first, "realize"))
         [self.tree] = (self.warm / "trees").glob("*/tree")
+
+    def project(self, nightly):
+        """A manifest that asks for a nightly."""
+        project = self.work / "project" / nightly.version
+        shutil.rmtree(project, ignore_errors=True)
+        project.mkdir(parents=True)
+        (project / "strix.toml").write_text(MANIFEST.format(version=nightly.version, url=self.url))
 
     def take_in(self, store, nightly):
         """Brings a nightly into a store without a generation that would keep it hot."""
@@ -141,6 +147,25 @@ class Bench:
         }, {"intake/curl-tar": 0.36, "intake/curl-bsdtar": 0.75, "intake/nix-prefetch-url": 0.28})
         remove(place)
         remove(store)
+
+    def memory(self):
+        """Peak memory for a tarball four times as large, against that for the first nightly."""
+        if not self.wanted("intake/memory-4x"):
+            return
+        large, store, peaks = fourfold(self.work.parent), self.work / "fresh", []
+        self.project(large)
+
+        for nightly in (self.first, large):
+            def fresh():
+                remove(store)
+                (self.work / "project" / nightly.version / "strix.lock").unlink(missing_ok=True)
+
+            subject = Subject(self.strixlock(store, nightly, "update"), fresh)
+            peaks.append(max(run_once(subject, self.lock)[1] for _ in range(3)) / 1024)
+            print(f"  intake/memory-4x: {nightly.tarball.stat().st_size / 1e6:.0f} MB of gzip, peak {peaks[-1]:.1f} MB", file=sys.stderr, flush=True)
+        remove(store)
+        self.rows.append({"name": "intake/memory-4x", "ratio": round(peaks[1] / peaks[0], 4), "bar": 1.1,
+                          "bytes": int(peaks[1] * 1e6), "baseline_bytes": int(peaks[0] * 1e6)})
 
     def nix(self, root):
         """The environment of a Nix store below `root` that needs no daemon."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-FIRST, SECOND = "10.1.0a20260901", "10.1.0a20260902"
+FIRST, SECOND, FOURFOLD = "10.1.0a20260901", "10.1.0a20260902", "10.1.0a20260903"
 TARGET = "gfx1151"
 CHANGED_PERCENT = 15
 # What a ROCm tree is made of: headers by the thousand, then compilers, large shared libraries and archives.
@@ -53,6 +53,20 @@ def workload(directory, wanted_bytes):
     say(f"workload: {files} files, {size / 1e6:.0f} MB; tarballs {first.tarball.stat().st_size / 1e6:.0f} and "
         f"{second.tarball.stat().st_size / 1e6:.0f} MB; {len(changed)} files differ")
     return first, second, changed
+
+
+def fourfold(directory):
+    """A tarball with the first nightly's tree four times over, made unless it is there."""
+    first, large = Nightly(directory, FIRST), Nightly(directory, FOURFOLD)
+    if not large.tarball.exists():
+        shutil.rmtree(large.tree, ignore_errors=True)
+        for copy in "abcd":
+            large.tree.mkdir(exist_ok=True)
+            subprocess.run(["cp", "-al", first.tree, large.tree / copy], check=True)
+        describe(large)
+        pack(large, level=1)
+        shutil.rmtree(large.tree)
+    return large
 
 
 def choose(wanted_bytes):
@@ -152,10 +166,10 @@ def change(tree):
     return changed
 
 
-def pack(nightly):
+def pack(nightly, level=6):
     say(f"packing {nightly.tarball.name}")
-    compress = "pigz -6" if shutil.which("pigz") else "gzip -6"
+    compress = f"pigz -{level}" if shutil.which("pigz") else f"gzip -{level}"
     part = nightly.tarball.with_suffix(".part")
     subprocess.run(["bash", "-o", "pipefail", "-c",
-                    f'tar -C "$0" --sort=name --owner=root --group=root -cf - . | {compress} > "$1"', nightly.tree, part], check=True)
+                    f'tar -C "$0" --sort=name --hard-dereference --owner=root --group=root -cf - . | {compress} > "$1"', nightly.tree, part], check=True)
     part.rename(nightly.tarball)
