@@ -10,13 +10,16 @@ use crate::error::Result;
 use crate::tree::show;
 
 /// Sections that follow from others: tables of names, places and addresses.
-const FOLLOWING: [&str; 10] = [
+const FOLLOWING: [&str; 13] = [
     ".symtab",
+    ".strtab",
     ".dynsym",
+    ".dynstr",
     ".rela",
     ".rel",
     ".hash",
     ".gnu.hash",
+    ".got",
     ".eh_frame",
     ".shstrtab",
     ".dynamic",

@@ -53,6 +53,39 @@ fn archives_are_told_by_member_and_section() {
     );
 }
 
+/// What the tools themselves write: debug information with the directory in it, and archives with times and long names.
+#[test]
+fn what_compilers_and_ar_leave_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let [one, other] = ["one", "other"].map(|name| {
+        let place = directory.path().join(name);
+        let object = place.join("an-object-with-a-long-name.o");
+        crate::elf::testing::cc(
+            &object,
+            "int x(void) { return 1; }",
+            &["-shared", "-nostdlib", "-g", "-Wl,--build-id=none"],
+        );
+        let archive = place.join("it.a");
+        let mut ar = std::process::Command::new("ar");
+        assert!(ar.arg("rcU").arg(&archive).arg(&object).status().unwrap().success());
+        (fs_err::read(object).unwrap(), fs_err::read(archive).unwrap())
+    });
+    let found = told(&one.0, &other.0);
+    assert!(
+        !found.is_empty() && found.iter().all(|(part, cause)| part.starts_with(".debug_") && *cause == Cause::Path),
+        "{found:?}"
+    );
+    let mut later = one.1.clone();
+    let at = later.windows(3).position(|name| name == b"/0 ").unwrap();
+    later[at + 16..at + 26].copy_from_slice(b"1234567890");
+    assert_eq!(told(&one.1, &later), [("member an-object-with-a-long-name.o (time)".to_owned(), Cause::Time)]);
+    let inside = told(&one.1, &other.1);
+    assert!(
+        inside.iter().any(|(part, _)| part.starts_with("member an-object-with-a-long-name.o: .debug_")),
+        "{inside:?}"
+    );
+}
+
 #[test]
 fn text_is_told_by_line() {
     assert_eq!(told(b"a\nb\nc\n", b"a\nb\nd\n"), [("line 3".to_owned(), Cause::Unknown)]);
