@@ -220,6 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn a_compiler_that_the_kernel_killed_is_told_as_such() {
+        let said = |last: &str| {
+            let status = std::os::unix::process::ExitStatusExt::from_raw(256);
+            failure(&["cmake".to_owned()], status, &VecDeque::from([last.to_owned()]))
+        };
+        assert!(said("c++: fatal error: Killed signal terminated program cc1plus").contains("for want of memory"));
+        assert!(!said("error: no such header").contains("memory"));
+    }
+
+    #[test]
     fn free_memory_is_known_on_linux() {
         assert!(free_memory().is_some_and(|bytes| bytes > 1 << 20));
     }
