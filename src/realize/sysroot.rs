@@ -13,6 +13,9 @@ use crate::tree::Listing;
 
 /// Unpacks packages; gives the staging directory with the tree and a log, and what is in the tree.
 pub(super) fn sysroot(intake: Intake, recipe: &SysrootRecipe, debs: &[Deb]) -> Result<(Staging, Listing)> {
+    // How large they become stands in no index: text and programs pack to a quarter or so.
+    let packed: u64 = debs.iter().filter_map(|deb| deb.path.metadata().ok()).map(|found| found.len()).sum();
+    intake.store.demand_space(packed.saturating_mul(5))?;
     let staging = intake.store.stage()?;
     let links = Links { wanted: &recipe.links, usual: LINKS };
     let unpacked = unpack(debs, &links, staging.path(), intake.fetcher.progress())?;

@@ -29,14 +29,15 @@ pub enum Engine {
 impl Engine {
     /// Finds one that works here; the error says what to do where none does.
     pub fn find() -> Result<Self> {
-        let probe = Command::new("bwrap")
+        let probe = Self::Bubblewrap
+            .start()
             .args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/sh", "-c", ":"])
             .stdin(Stdio::null())
             .output();
         if probe.as_ref().is_ok_and(|output| output.status.success()) {
             return Ok(Self::Bubblewrap);
         }
-        let podman = Command::new("podman").args(["info", "--format", "{{.Host.OCIRuntime.Name}}"]).output();
+        let podman = Self::Podman.start().args(["info", "--format", "{{.Host.OCIRuntime.Name}}"]).output();
         if podman.is_ok_and(|output| output.status.success()) {
             return Ok(Self::Podman);
         }
@@ -62,7 +63,15 @@ impl Engine {
         }
     }
 
-    pub(super) fn program(self) -> &'static str {
+    /// The program, with nothing of the caller's environment but what it needs itself.
+    pub(super) fn start(self) -> Command {
+        let mut command = Command::new(self.program());
+        command.env_clear();
+        command.envs(self.passes().iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command
+    }
+
+    fn program(self) -> &'static str {
         match self {
             Self::Bubblewrap => "bwrap",
             Self::Podman => "podman",
@@ -76,7 +85,7 @@ impl Engine {
     }
 
     /// The variables that the program itself needs.
-    pub(super) fn passes(self) -> &'static [&'static str] {
+    fn passes(self) -> &'static [&'static str] {
         match self {
             Self::Bubblewrap => &["PATH"],
             Self::Podman => {

@@ -11,7 +11,6 @@ mod engine;
 mod names;
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -151,14 +150,10 @@ impl Sandbox {
     }
 
     fn command(&self, command: &[String], names: &Names, interactive: bool) -> Command {
-        let mut all = Command::new(self.engine.program());
+        let mut all = self.engine.start();
         all.args(self.engine.arguments(self, names.directory(), interactive));
         // The caller's umask comes along otherwise.
         all.args(["/bin/sh", "-c", "umask 022; exec \"$@\"", "sh"]).args(command);
-        all.env_clear();
-        for name in self.engine.passes() {
-            all.envs(std::env::var_os(name).map(|value| (OsStr::new(name), value)));
-        }
         all
     }
 }
