@@ -139,6 +139,10 @@ fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsStrin
         }
     }
     all.add(&[&"--dev", &"/dev", &"--proc", &"/proc", &"--tmpfs", &"/tmp"]);
+    // Root's own user owns the kernel's settings there, and stays their owner in a namespace of its own.
+    for setting in ["/proc/sys", "/proc/sysrq-trigger"] {
+        all.add(&[&"--ro-bind-try", &setting, &setting]);
+    }
     all.add(&[&"--dir", &"/var", &"--symlink", &"/run", &"/var/run", &"--ro-bind", &names, &"/run/nscd"]);
     for (inside, mount) in &sandbox.mounts {
         all.add(&[if mount.writable { &"--bind" } else { &"--ro-bind" }, &mount.from, inside]);

@@ -234,6 +234,18 @@ fn the_build_has_no_network_and_keeps_its_log() {
 }
 
 #[test]
+fn a_build_by_root_cannot_change_the_kernels_settings() {
+    let mut sandbox = strixlock::sandbox::Sandbox { directory: "/tmp".into(), ..Default::default() };
+    sandbox.environment.insert("PATH".into(), "/usr/bin:/bin".into());
+    // Opened for writing and nothing written: what is there stays.
+    let script = "for f in /proc/sys/kernel/core_pattern /proc/sys/vm/swappiness; do (: >> $f) 2> /dev/null && echo open; done; exit 0";
+    let mut said = Vec::new();
+    sandbox.run(&["sh".into(), "-c".into(), script.into()], &mut said, &mut |_| {}).unwrap();
+    let said = String::from_utf8(said).unwrap();
+    assert!(!said.lines().any(|line| line == "open"), "{said}");
+}
+
+#[test]
 fn a_build_that_asks_for_a_host_fails_by_its_name() {
     let mut sandbox = strixlock::sandbox::Sandbox { directory: "/tmp".into(), ..Default::default() };
     sandbox.environment.insert("PATH".into(), "/usr/bin:/bin".into());
