@@ -70,11 +70,11 @@ fn what_compilers_and_ar_leave_is_told() {
         assert!(ar.arg("rcU").arg(&archive).arg(&object).status().unwrap().success());
         (fs_err::read(object).unwrap(), fs_err::read(archive).unwrap())
     });
+    // The linker may lay the strings out in another order for another path, so that offsets to them differ too: the sections
+    // with those are named, and only the one with the strings shows why.
     let found = told(&one.0, &other.0);
-    assert!(
-        !found.is_empty() && found.iter().all(|(part, cause)| part.starts_with(".debug_") && *cause == Cause::Path),
-        "{found:?}"
-    );
+    assert!(found.iter().all(|(part, _)| part.starts_with(".debug_")), "{found:?}");
+    assert!(found.iter().any(|(_, cause)| *cause == Cause::Path), "{found:?}");
     let mut later = one.1.clone();
     let at = later.windows(3).position(|name| name == b"/0 ").unwrap();
     later[at + 16..at + 26].copy_from_slice(b"1234567890");
