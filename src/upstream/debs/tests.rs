@@ -315,8 +315,8 @@ fn addresses_are_recognized_and_made() {
     let url = |text: &str| Url::parse(text).unwrap();
     assert!(is_snapshot(&url("https://snapshot.ubuntu.com/ubuntu/20261101T000000Z")));
     assert!(is_snapshot(&url("https://snapshot.debian.org/archive/debian/20261101T000000Z/")));
-    assert!(!is_snapshot(&url("https://deb.debian.org/debian")));
-    assert!(!is_snapshot(&url("https://deb.debian.org/20261101T00000Z")));
+    assert!(!is_snapshot(&url("https://mirror.example/debian")));
+    assert!(!is_snapshot(&url("https://mirror.example/20261101T00000Z")));
     let made = below(&url("https://a.example/debian/"), "pool/main/g/g++_1%3a2~rc+1.deb").unwrap();
     assert_eq!(made.as_str(), "https://a.example/debian/pool/main/g/g%2B%2B_1%253a2~rc%2B1.deb");
     assert!(is_word("noble-updates") && is_word("bookworm/updates") && !is_word("../x") && !is_word("a b"));
