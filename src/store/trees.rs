@@ -147,7 +147,7 @@ impl Store {
         // the read-only `tree/` does not give.
         let wrapper = staging.path().join("publish");
         fs_err::create_dir(&wrapper)?;
-        fs_err::write(wrapper.join("listing"), listing.to_bytes())?;
+        listing.write_to(fs_err::File::create(wrapper.join("listing"))?)?;
         fs_err::rename(staging.path().join("tree"), wrapper.join("tree"))?;
         let root = Root::open(&wrapper)?;
         root.seal_directory(b"tree", 0o555)?;

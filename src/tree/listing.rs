@@ -19,6 +19,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::io::{self, BufWriter, Write};
 
 use crate::digest::{Sha256, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
@@ -131,11 +132,8 @@ impl Listing {
     /// The text of the listing.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut text = HEADER.to_vec();
-        text.push(b'\n');
-        for entry in &self.entries {
-            entry.line(&mut text);
-        }
+        let mut text = Vec::new();
+        self.each_line(|line| text.extend_from_slice(line));
         text
     }
 
@@ -143,15 +141,32 @@ impl Listing {
     #[must_use]
     pub fn digest(&self) -> TreeDigest {
         let mut hash = Sha256::default();
-        hash.update(HEADER);
-        hash.update(b"\n");
+        self.each_line(|line| hash.update(line));
+        TreeDigest(hash.finish())
+    }
+
+    /// Writes the text of the listing, which of a large tree is as large as the listing itself, line by line.
+    pub fn write_to(&self, writer: impl Write) -> io::Result<()> {
+        let mut writer = BufWriter::new(writer);
+        let mut written = Ok(());
+        self.each_line(|line| {
+            if written.is_ok() {
+                written = writer.write_all(line);
+            }
+        });
+        written?;
+        writer.flush()
+    }
+
+    fn each_line(&self, mut take: impl FnMut(&[u8])) {
+        take(HEADER);
+        take(b"\n");
         let mut line = Vec::new();
         for entry in &self.entries {
             line.clear();
             entry.line(&mut line);
-            hash.update(&line);
+            take(&line);
         }
-        TreeDigest(hash.finish())
     }
 
     /// Reads the text of a listing; accepts exactly what [`Self::to_bytes`] writes.

@@ -6,6 +6,7 @@
 pub mod beneath;
 mod compression;
 mod listing;
+mod names;
 pub mod nar;
 pub mod scan;
 pub mod unpack;

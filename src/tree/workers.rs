@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::beneath::{Root, seal_file};
 use super::listing::show;
+use super::names::Digests;
 use crate::digest::{Sha256, Sha256Digest};
 use crate::error::{Error, Result};
 
@@ -20,7 +21,7 @@ const BUFFER: usize = 256 * 1024;
 const BUFFERS: usize = 48;
 
 struct Job {
-    id: usize,
+    id: u64,
     path: Vec<u8>,
     mode: u32,
     contents: Contents,
@@ -63,18 +64,17 @@ impl Buffer {
     }
 }
 
-type Digests = Vec<(usize, Sha256Digest)>;
-
 /// A pool of threads that write into one directory.
 pub(super) struct Workers {
     pool: Receiver<Buffer>,
     jobs: Option<Sender<Job>>,
-    threads: Vec<JoinHandle<Result<Digests>>>,
+    threads: Vec<JoinHandle<Result<()>>>,
     failed: Arc<AtomicBool>,
 }
 
 impl Workers {
-    pub(super) fn start(root: &Arc<Root>) -> Self {
+    /// Files go below `root`, their digests to `digests`.
+    pub(super) fn start(root: &Arc<Root>, digests: &Arc<Digests>) -> Self {
         let (give_back, pool) = bounded(BUFFERS);
         for _ in 0..BUFFERS {
             let _ = give_back.send(Buffer::default());
@@ -84,8 +84,12 @@ impl Workers {
         let count = std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, 4);
         let threads = (0..count)
             .map(|_| {
-                let worker =
-                    Worker { root: Arc::clone(root), give_back: give_back.clone(), failed: Arc::clone(&failed) };
+                let worker = Worker {
+                    root: Arc::clone(root),
+                    digests: Arc::clone(digests),
+                    give_back: give_back.clone(),
+                    failed: Arc::clone(&failed),
+                };
                 let queue = queue.clone();
                 std::thread::spawn(move || worker.run(&queue))
             })
@@ -94,7 +98,7 @@ impl Workers {
     }
 
     /// Hands over one file and says how many bytes it has.
-    pub(super) fn file(&mut self, id: usize, path: &[u8], mode: u32, contents: &mut dyn Read) -> Result<u64> {
+    pub(super) fn file(&mut self, id: u64, path: &[u8], mode: u32, contents: &mut dyn Read) -> Result<u64> {
         // Only here, where no queue of a half-given file is held any more, is it safe to wait for the workers.
         self.give(id, path, mode, contents).map_err(|stop| match stop {
             Stop::Producer(error) => error,
@@ -104,7 +108,7 @@ impl Workers {
         })
     }
 
-    fn give(&self, id: usize, path: &[u8], mode: u32, contents: &mut dyn Read) -> Result<u64, Stop> {
+    fn give(&self, id: u64, path: &[u8], mode: u32, contents: &mut dyn Read) -> Result<u64, Stop> {
         let mut buffer = self.fill(contents)?;
         let mut size = buffer.length as u64;
         let job = |contents| Job { id, path: path.to_vec(), mode, contents };
@@ -126,19 +130,18 @@ impl Workers {
         }
     }
 
-    /// Waits for all files and gives their digests by id.
-    pub(super) fn join(&mut self) -> Result<Digests> {
+    /// Waits for all files.
+    pub(super) fn join(&mut self) -> Result<()> {
         self.jobs = None;
-        let mut all = Vec::new();
         let mut failure = None;
         for thread in self.threads.drain(..) {
             match thread.join() {
-                Ok(Ok(digests)) => all.extend(digests),
+                Ok(Ok(())) => {}
                 Ok(Err(error)) => failure = failure.or(Some(error)),
                 Err(_) => failure = failure.or(Some(Error::failure("a thread that writes files panicked"))),
             }
         }
-        failure.map_or(Ok(all), Err)
+        failure.map_or(Ok(()), Err)
     }
 
     fn fill(&self, contents: &mut dyn Read) -> Result<Buffer, Stop> {
@@ -172,24 +175,21 @@ impl Drop for Workers {
 
 struct Worker {
     root: Arc<Root>,
+    digests: Arc<Digests>,
     give_back: Sender<Buffer>,
     failed: Arc<AtomicBool>,
 }
 
 impl Worker {
-    fn run(&self, queue: &Receiver<Job>) -> Result<Digests> {
-        let mut digests = Vec::new();
+    fn run(&self, queue: &Receiver<Job>) -> Result<()> {
         let mut failure = None;
         // After a failure the queue is still emptied, so that a producer that waits for buffers is not left hanging.
         for job in queue {
-            match self.write(&job) {
-                Ok(digest) => digests.push((job.id, digest)),
-                Err(error) => {
-                    self.failed.store(true, Ordering::Relaxed);
-                    let error = Error::from(error);
-                    failure =
-                        failure.or(Some(Error::failure(format!("cannot write `{}`", show(&job.path))).because(&error)));
-                }
+            let written = self.write(&job).and_then(|digest| self.digests.put(job.id, digest));
+            if let Err(error) = written.map_err(Error::from) {
+                self.failed.store(true, Ordering::Relaxed);
+                failure =
+                    failure.or(Some(Error::failure(format!("cannot write `{}`", show(&job.path))).because(&error)));
             }
             match job.contents {
                 Contents::Whole(buffer) => drop(self.give_back.send(buffer)),
@@ -198,7 +198,7 @@ impl Worker {
                 }
             }
         }
-        failure.map_or(Ok(digests), Err)
+        failure.map_or(Ok(()), Err)
     }
 
     fn write(&self, job: &Job) -> io::Result<Sha256Digest> {

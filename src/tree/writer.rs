@@ -1,20 +1,19 @@
 //! Writes a tree: names are checked, files are hashed and written on threads, and the listing comes out at the end.
 //!
 //! One producer (an archive parser, a git walk) calls [`TreeWriter`] entry by entry; its thread only parses and fills
-//! buffers. Worker threads hash and write ([`super::workers`]); memory is bounded by their buffers.
+//! buffers. Worker threads hash and write ([`super::workers`]); memory is bounded by their buffers, because the names
+//! that came so far lie in a file ([`super::names`]).
 //!
 //! The rules that keep names harmless are here and hold for every producer: no `..`, no absolute name, nothing below
 //! a file or link, nothing twice, bounded depth and length. Hard links become files. Nothing is a device.
 
-use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use unicode_normalization::UnicodeNormalization as _;
-
 use super::beneath::Root;
-use super::listing::{Entry, Listing, Node, show};
+use super::listing::{Listing, Node, show};
+use super::names::{Known, Names};
 use super::unpack::Receiver;
 use super::workers::Workers;
 use crate::error::{Error, Kind, Result};
@@ -42,28 +41,14 @@ impl Default for Limits {
     }
 }
 
-enum Pending {
-    Directory,
-    Link(Vec<u8>),
-    File {
-        id: usize,
-        executable: bool,
-        size: u64,
-    },
-    /// A file that was written and hashed before.
-    Adopted(Node),
-}
-
 /// A tree being written. Nothing is promised about the directory until [`Self::finish`] returns.
 pub struct TreeWriter {
     root: Arc<Root>,
     limits: Limits,
     bytes: u64,
-    nodes: HashMap<Vec<u8>, Pending>,
-    /// The names that a file system which folds case and normal form sees otherwise than they are: as what.
-    folded: HashMap<String, Vec<u8>>,
+    names: Names,
     hard_links: Vec<(Vec<u8>, Vec<u8>)>,
-    files: usize,
+    files: u64,
     workers: Workers,
 }
 
@@ -71,64 +56,53 @@ impl TreeWriter {
     /// Begins a tree in `directory`, which must be empty and seen by nobody else.
     pub fn new(directory: &Path, limits: Limits) -> Result<Self> {
         let root = Arc::new(Root::open(directory)?);
-        let workers = Workers::start(&root);
-        Ok(Self {
-            root,
-            limits,
-            bytes: 0,
-            nodes: HashMap::new(),
-            folded: HashMap::new(),
-            hard_links: Vec::new(),
-            files: 0,
-            workers,
-        })
+        let names = Names::new(directory)?;
+        let workers = Workers::start(&root, names.digests());
+        Ok(Self { root, limits, bytes: 0, names, hard_links: Vec::new(), files: 0, workers })
     }
 
     /// Waits for the workers, makes the hard links, and gives the listing. Directories stay writable: whoever
     /// publishes the tree closes them.
     pub fn finish(mut self) -> Result<Listing> {
-        let mut digests = vec![None; self.files];
-        for (id, digest) in self.workers.join()? {
-            digests[id] = Some(digest);
+        self.workers.join()?;
+        let Self { root, names, hard_links, workers, .. } = self;
+        // The listing takes the place of their buffers.
+        drop(workers);
+        for (path, earlier) in hard_links {
+            root.in_parent(&earlier, |from, old| {
+                Ok(root
+                    .in_parent(&path, |to, new| rustix::fs::linkat(from, old, to, new, rustix::fs::AtFlags::empty())))
+            })
+            .and_then(|made| made)
+            .map_err(|error| cannot_write(&path, &error))?;
         }
-        for (path, earlier) in std::mem::take(&mut self.hard_links) {
-            self.root
-                .in_parent(&earlier, |from, old| {
-                    Ok(self.root.in_parent(&path, |to, new| {
-                        rustix::fs::linkat(from, old, to, new, rustix::fs::AtFlags::empty())
-                    }))
-                })
-                .and_then(|made| made)
-                .map_err(|error| cannot_write(&path, &error))?;
-        }
-        self.folded = HashMap::new();
-        let mut entries = Vec::with_capacity(self.nodes.len());
-        for (path, pending) in std::mem::take(&mut self.nodes) {
-            let node = match pending {
-                Pending::Directory => Node::Directory,
-                Pending::Link(target) => Node::Link { target },
-                Pending::Adopted(node) => node,
-                Pending::File { id, executable, size } => {
-                    let digest = digests[id].ok_or_else(|| Error::failure("a worker lost a file"))?;
-                    Node::File { executable, size, digest }
-                }
-            };
-            entries.push(Entry { path, node });
-        }
+        let entries = names
+            .into_entries()
+            .map_err(|error| Error::failure("cannot read the names of a tree again").because(&error))?;
         Ok(Listing::new(entries))
     }
 
     /// Takes over a file that another writer wrote and hashed on the same file system: it is moved.
     pub fn adopt(&mut self, path: &[u8], root: &Root, there: &[u8], node: &Node) -> Result<()> {
-        let Node::File { size, .. } = node else { return Err(refused(path, "it is no file")) };
+        let Node::File { executable, size, digest } = *node else { return Err(refused(path, "it is no file")) };
         self.admit(path)?;
-        self.count(path, *size)?;
+        self.count(path, size)?;
         let moved = root.in_parent(there, |from, old| {
             Ok(self.root.in_parent(path, |to, new| rustix::fs::renameat(from, old, to, new)))
         });
         moved.and_then(|moved| moved).map_err(|error| cannot_write(path, &error))?;
-        self.nodes.insert(path.to_vec(), Pending::Adopted(node.clone()));
-        Ok(())
+        let id = self.next_id();
+        self.names.digests().put(id, digest)?;
+        self.insert(path, &Known::File { id, executable, size })
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.files += 1;
+        self.files - 1
+    }
+
+    fn insert(&mut self, path: &[u8], known: &Known) -> Result<()> {
+        self.names.insert(path, known).map_err(|error| cannot_write(path, &error))
     }
 
     /// Checks a new name and makes the directories above it that no entry named.
@@ -142,38 +116,27 @@ impl TreeWriter {
         if path.split(|byte| *byte == b'/').count() > MAX_DEPTH {
             return Err(refused(path, "it is nested more than 64 deep"));
         }
-        if self.nodes.len() as u64 >= self.limits.entries {
+        if self.names.len() as u64 >= self.limits.entries {
             return Err(refused(path, "there are too many entries").fact("limit", self.limits.entries));
         }
-        if self.nodes.contains_key(path) {
+        if self.names.get(path)?.is_some() {
             return Err(refused(path, "the same name stands there twice"));
         }
         if !self.limits.colliding_names
-            && let Ok(text) = std::str::from_utf8(path)
+            && let Some(other) = self.names.taken_for(path)?
         {
-            let folded: String = text.nfc().flat_map(char::to_lowercase).collect();
-            let other = if folded == text {
-                self.folded.get(&folded).cloned()
-            } else {
-                let plain = self.nodes.get_key_value(folded.as_bytes()).map(|(plain, _)| plain.clone());
-                plain.or(self.folded.insert(folded, path.to_vec()))
-            };
-            if let Some(other) = other {
-                return Err(refused(path, "another name differs from it only in case or Unicode normal form")
-                    .fact("other", show(&other))
-                    .hint("where both are wanted, set `colliding-names = true` for this input"));
-            }
+            return Err(refused(path, "another name differs from it only in case or Unicode normal form")
+                .fact("other", show(&other))
+                .hint("where both are wanted, set `colliding-names = true` for this input"));
         }
         if let Some(slash) = path.iter().rposition(|byte| *byte == b'/') {
             let parent = &path[..slash];
-            match self.nodes.get(parent) {
-                Some(Pending::Directory) => {}
-                Some(Pending::Link(_)) => {
+            match self.names.get(parent)? {
+                Some(Known::Directory) => {}
+                Some(Known::Link(_)) => {
                     return Err(refused(path, "it lies behind a symbolic link of the same archive"));
                 }
-                Some(Pending::File { .. } | Pending::Adopted(_)) => {
-                    return Err(refused(path, "it lies below a file of the same archive"));
-                }
+                Some(Known::File { .. }) => return Err(refused(path, "it lies below a file of the same archive")),
                 None => self.directory(parent)?,
             }
         }
@@ -192,13 +155,12 @@ impl TreeWriter {
 
 impl Receiver for TreeWriter {
     fn directory(&mut self, path: &[u8]) -> Result<()> {
-        if matches!(self.nodes.get(path), Some(Pending::Directory)) {
+        if self.names.get(path)? == Some(Known::Directory) {
             return Ok(());
         }
         self.admit(path)?;
         self.root.create_directory(path).map_err(|error| cannot_write(path, &error))?;
-        self.nodes.insert(path.to_vec(), Pending::Directory);
-        Ok(())
+        self.insert(path, &Known::Directory)
     }
 
     // The target is only text here.
@@ -208,48 +170,38 @@ impl Receiver for TreeWriter {
             return Err(refused(path, "its link target is empty, too long, or holds a NUL byte"));
         }
         self.root.create_link(path, target).map_err(|error| cannot_write(path, &error))?;
-        self.nodes.insert(path.to_vec(), Pending::Link(target.to_vec()));
-        Ok(())
+        self.insert(path, &Known::Link(target.to_vec()))
     }
 
     // In the tree it is an entry of its own with the same contents.
     fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()> {
-        let pending = match self.nodes.get(earlier) {
-            Some(Pending::File { id, executable, size }) => {
-                Pending::File { id: *id, executable: *executable, size: *size }
-            }
-            Some(Pending::Link(target)) => {
-                let target = target.clone();
-                return self.link(path, &target);
-            }
-            Some(Pending::Adopted(node)) => Pending::Adopted(node.clone()),
-            Some(Pending::Directory) => return Err(refused(path, "it is a hard link to a directory")),
+        let known = match self.names.get(earlier)? {
+            Some(Known::Link(target)) => return self.link(path, &target),
+            Some(Known::Directory) => return Err(refused(path, "it is a hard link to a directory")),
+            Some(file) => file,
             None => {
                 return Err(refused(path, "it is a hard link to a name that is not an earlier entry")
                     .fact("target", show(earlier)));
             }
         };
         self.admit(path)?;
-        if let Pending::File { size, .. } | Pending::Adopted(Node::File { size, .. }) = pending {
+        if let Known::File { size, .. } = known {
             self.count(path, size)?;
         }
         // The earlier file may still be in a worker's hands: linked at the end.
         self.hard_links.push((path.to_vec(), earlier.to_vec()));
-        self.nodes.insert(path.to_vec(), pending);
-        Ok(())
+        self.insert(path, &known)
     }
 
     fn file(&mut self, path: &[u8], executable: bool, contents: &mut dyn Read) -> Result<()> {
         self.admit(path)?;
-        let id = self.files;
-        self.files += 1;
+        let id = self.next_id();
         let limit = self.limits.bytes - self.bytes;
         let mode = if executable { 0o555 } else { 0o444 };
         // One byte more than allowed is enough to know.
         let size = self.workers.file(id, path, mode, &mut contents.take(limit.saturating_add(1)))?;
         self.count(path, size)?;
-        self.nodes.insert(path.to_vec(), Pending::File { id, executable, size });
-        Ok(())
+        self.insert(path, &Known::File { id, executable, size })
     }
 }
 
