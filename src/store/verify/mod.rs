@@ -91,10 +91,13 @@ pub fn verify(
     let root = Root::open(directory)?;
     let task = progress.begin(name, Some(listing.total_size()), Unit::Bytes);
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
-    let entries = listing.entries();
+    // Large files first, so that at the end no core waits for another one's last.
+    let mut entries: Vec<&Entry> = listing.entries().iter().collect();
+    entries.sort_by_key(|entry| std::cmp::Reverse(if let Node::File { size, .. } = entry.node { size } else { 0 }));
     let worker = || {
         let mut damages = Vec::new();
-        let mut buffer = vec![0; 128 * 1024];
+        // Small enough to be hashed out of the cache into which it was read.
+        let mut buffer = vec![0; 64 * 1024];
         while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
             if let Some(fault) = check(&root, directory, entry, modes, &mut buffer)? {
                 damages.push(Damage::new(&entry.path, fault));
@@ -133,10 +136,14 @@ fn check(root: &Root, directory: &Path, entry: &Entry, modes: Modes, buffer: &mu
             return Ok(Some(Fault::Contents));
         }
         let mut hash = Sha256::default();
-        loop {
+        let mut left = *size;
+        while left > 0 {
             match file.read(buffer) {
-                Ok(0) => break,
-                Ok(count) => hash.update(&buffer[..count]),
+                Ok(0) => return Ok(Some(Fault::Contents)),
+                Ok(count) => {
+                    hash.update(&buffer[..count]);
+                    left = left.saturating_sub(count as u64);
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 // A block that the disk cannot read any more is damage, not a reason to stop looking.
                 Err(_) => return Ok(Some(Fault::Contents)),
