@@ -63,8 +63,11 @@ impl Engine {
         }
     }
 
-    /// The program, with nothing of the caller's environment but what it needs itself.
+    /// The program, with nothing of the caller's environment but what it needs itself, and none of the files that whoever
+    /// started us left open.
     pub(super) fn start(self) -> Command {
+        // Our own are closed already when a program is started; those that we inherited are not.
+        close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let mut command = Command::new(self.program());
         command.env_clear();
         command.envs(self.passes().iter().filter_map(|name| Some((name, std::env::var_os(name)?))));

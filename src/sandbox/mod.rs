@@ -9,6 +9,8 @@
 
 mod engine;
 mod names;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
