@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, RenameFlags};
 
 use super::StoredTree;
-use super::staging::remove_tree;
+use super::remove::remove_tree;
 use crate::digest::HashingWriter;
 use crate::error::{Error, Kind, Result};
 use crate::tree::beneath::{Root, seal_file, times};

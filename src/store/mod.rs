@@ -35,6 +35,7 @@ pub mod gc;
 mod generations;
 mod in_use;
 mod outputs;
+mod remove;
 mod staging;
 mod trees;
 mod usage;

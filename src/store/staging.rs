@@ -1,9 +1,10 @@
 //! Directories under `tmp/` in which unfinished things grow, each held by a lock while its process lives.
 
 use std::fs::File;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use super::remove::remove_tree;
 use super::{Store, open_lock};
 use crate::error::Result;
 
@@ -30,7 +31,8 @@ impl Store {
                 continue;
             }
             let directory = lock_path.with_extension("");
-            fs_err::create_dir(&directory)?;
+            // What a build makes may be setuid for a moment: it is nobody else's.
+            std::fs::DirBuilder::new().mode(0o700).create(&directory)?;
             return Ok(Staging { directory, lock_path, _lock: lock });
         }
     }
@@ -60,8 +62,10 @@ pub(super) fn sweep(tmp: &Path) -> Result<()> {
         if path.extension().is_some_and(|extension| extension == "lock") {
             let Ok(lock) = open_existing(&path) else { continue };
             if lock.try_lock().is_ok() {
-                remove_tree(&path.with_extension(""))?;
-                let _ = fs_err::remove_file(&path);
+                // What cannot be removed is no reason not to work. Its lock stays, and the next run tries again.
+                if remove_tree(&path.with_extension("")).is_ok() {
+                    let _ = fs_err::remove_file(&path);
+                }
             }
         }
     }
@@ -72,22 +76,16 @@ fn open_existing(path: &Path) -> std::io::Result<File> {
     Ok(fs_err::OpenOptions::new().read(true).write(true).open(path)?.into_parts().0)
 }
 
-/// Removes a directory with all that is in it, also where directories are read-only. One that is absent is removed.
-pub(super) fn remove_tree(directory: &Path) -> Result<()> {
-    match fs_err::remove_dir_all(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        other => return Ok(other?),
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn staging_directories_are_their_owners_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let staging = Store::open(place.path()).unwrap().stage().unwrap();
+        assert_eq!(fs_err::metadata(staging.path()).unwrap().permissions().mode() & 0o7777, 0o700);
     }
-    let mut todo = vec![directory.to_path_buf()];
-    while let Some(next) = todo.pop() {
-        fs_err::set_permissions(&next, PermissionsExt::from_mode(0o755))?;
-        for entry in fs_err::read_dir(&next)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                todo.push(entry.path());
-            }
-        }
-    }
-    Ok(fs_err::remove_dir_all(directory)?)
 }

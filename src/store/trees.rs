@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
-use super::staging::remove_tree;
+use super::remove::remove_tree;
 use super::{Staging, Store, sync_directory};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};

@@ -14,7 +14,7 @@ use rustix::fs::AtFlags;
 use super::{Damage, Fault};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::store::staging::remove_tree;
+use crate::store::remove::remove_tree;
 use crate::store::{Store, StoredTree};
 use crate::tree::beneath::Root;
 use crate::tree::{Entry, Listing, Node, scan};
@@ -80,18 +80,18 @@ fn open_parents(tree: &StoredTree, path: &[u8], opened: &mut BTreeSet<Vec<u8>>) 
 fn put_right(store: &Store, tree: &StoredTree, root: &Root, listing: &Listing, damage: &Damage) -> Result<()> {
     let path = tree.path.join(OsStr::from_bytes(&damage.path));
     let Some(entry) = listing.get(&damage.path) else {
-        return remove(&path);
+        return remove_tree(&path);
     };
     match &entry.node {
         Node::Directory => {
             if damage.fault != Fault::Mode {
-                remove(&path)?;
+                remove_tree(&path)?;
                 root.create_directory(&entry.path)?;
             }
             root.seal_directory(&entry.path, 0o555)?;
         }
         Node::Link { target } => {
-            remove(&path)?;
+            remove_tree(&path)?;
             root.create_link(&entry.path, target)?;
         }
         Node::File { executable, digest, .. } => {
@@ -99,7 +99,7 @@ fn put_right(store: &Store, tree: &StoredTree, root: &Root, listing: &Listing, d
             let mode = if *executable { 0o555 } else { 0o444 };
             crate::tree::beneath::seal_file(fs_err::File::open(&blob)?.file(), mode)?;
             if fs_err::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
-                remove(&path)?;
+                remove_tree(&path)?;
             }
             let staging = store.stage()?;
             let new = staging.path().join("file");
@@ -119,12 +119,4 @@ fn put_right(store: &Store, tree: &StoredTree, root: &Root, listing: &Listing, d
         }
     }
     Ok(())
-}
-
-fn remove(path: &std::path::Path) -> Result<()> {
-    match fs_err::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => remove_tree(path),
-        Ok(_) => Ok(fs_err::remove_file(path)?),
-        Err(_) => Ok(()),
-    }
 }
