@@ -28,7 +28,7 @@ pub fn shell(ui: &Ui, global: &GlobalArgs, args: &ShellArgs) -> Result<u8> {
     let store = global.open_store()?;
     let fetcher = global.fetcher(ui)?;
     let intake = Intake { store: &store, fetcher: &fetcher };
-    let realizer = Realizer { lock: &lock, intake, settings: Settings { jobs: args.jobs } };
+    let realizer = Realizer::new(&lock, intake, Settings { jobs: args.jobs });
     realizer.run(&Plan::of_parts(&lock, &store, &args.output)?)?;
     ui.note(&format!("the sandbox of {}; commands.sh here holds the commands of the build", output.recipe.kind()));
     let status = realizer.shell(&args.output)?;

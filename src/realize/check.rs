@@ -72,6 +72,8 @@ impl Realizer<'_> {
         }
         self.run(&Plan::of_parts(self.lock, store, name)?)?;
         let realized = store.thaw(record.tree, name, self.intake.fetcher.progress())?.ok_or_else(missing)?;
+        // A file that was damaged is no output that came out differently.
+        let realized = self.whole(name, realized)?;
         let listing = realized.listing()?;
         let made = self.build(locked)?;
         let (directory, second) = match &made {

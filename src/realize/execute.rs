@@ -1,8 +1,9 @@
 //! Carries out a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::process::ExitStatus;
+use std::sync::Mutex;
 
 use super::build::Build;
 use super::plan::{Action, Plan, Step, version};
@@ -36,6 +37,8 @@ pub struct Realizer<'a> {
     pub intake: Intake<'a>,
     /// How.
     pub settings: Settings,
+    /// The trees that were read and found whole.
+    pub(super) verified: Mutex<BTreeSet<TreeDigest>>,
 }
 
 /// What a recipe gave.
@@ -57,6 +60,14 @@ pub struct Realized {
     pub version: String,
     /// Whether this run made it.
     pub fresh: bool,
+}
+
+impl<'a> Realizer<'a> {
+    /// Realizes what `lock` says.
+    #[must_use]
+    pub fn new(lock: &'a Lock, intake: Intake<'a>, settings: Settings) -> Self {
+        Self { lock, intake, settings, verified: Mutex::default() }
+    }
 }
 
 impl Realizer<'_> {
@@ -228,22 +239,23 @@ impl Realizer<'_> {
             Some(name) => {
                 let (prefix, target) = self.rocm_settings(name)?;
                 let hip = crate::recipe::llama::Hip { prefix: prefix.to_owned(), target: target.clone() };
-                Some((hip, self.output_tree(name)?))
+                Some((hip, self.whole(name, self.output_tree(name)?)?))
             }
         };
         Ok(Build {
             intake: self.intake,
             recipe,
             pin: &block.locked,
-            source: self.input_tree(&recipe.source)?,
+            source: self.whole(&recipe.source, self.input_tree(&recipe.source)?)?,
             rocm,
-            sysroot: recipe.sysroot.as_deref().map(|name| self.output_tree(name)).transpose()?,
+            sysroot: recipe.sysroot.as_deref().map(|name| self.whole(name, self.output_tree(name)?)).transpose()?,
             jobs: self.settings.jobs,
         })
     }
 
     fn runtime(&self, recipe: &RuntimeRecipe) -> Result<StoredTree> {
-        let (rocm, llama) = (self.output_tree(&recipe.rocm)?, self.output_tree(&recipe.llama)?);
+        let part = |name: &str| self.whole(name, self.output_tree(name)?);
+        let (rocm, llama) = (part(&recipe.rocm)?, part(&recipe.llama)?);
         let (prefix, target) = self.rocm_settings(&recipe.rocm)?;
         let Recipe::Llama(built) = &self.locked(&recipe.llama)?.recipe else {
             return Err(Error::new(Kind::Invalid, format!("`{}` is no llama.cpp build", recipe.llama)));

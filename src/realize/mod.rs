@@ -11,6 +11,7 @@ mod execute;
 mod plan;
 pub mod prefix;
 mod sysroot;
+mod whole;
 
 pub use check::{Checked, OtherTool};
 pub use compare::{Difference, compare};

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::{Project, REQUIRES};
+use crate::verify::spoil;
 
 /// Whoever builds in the host's own root should know that the host has changed.
 #[test]
@@ -124,4 +125,31 @@ fn the_second_tree_is_kept_when_asked() {
     }
     project.run(&["gc"]).code(0);
     project.run(&["verify"]).code(0);
+}
+
+/// A store that is damaged is told as such, and not as a build that came out differently; nothing is built of it.
+#[test]
+fn damage_is_found_before_anything_is_compared_or_built() {
+    let project = Project::new();
+    project.full_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    let current = |name: &str| std::fs::canonicalize(project.store("main").join("current").join(name)).unwrap();
+    spoil(&current("llama").join("bin/llama-cli"));
+    let ran = project.run(&["check", "llama"]).code(7);
+    for line in [
+        "error: llama: the tree of `llama` in the store is damaged\n",
+        "damaged  bin/llama-cli\n",
+        "hint: `strixlock verify --repair` puts it right\n",
+    ] {
+        assert!(ran.stderr.contains(line), "{line:?} {}", ran.all());
+    }
+    project.run(&["verify", "--repair"]).code(0);
+    project.run(&["check", "llama"]).code(0);
+    // What it is built from is looked at too.
+    spoil(&current("rocm").join(".info/version"));
+    for command in ["check", "shell"] {
+        let ran = project.run(&[command, "llama"]).code(7);
+        assert!(ran.stderr.contains("the tree of `rocm` in the store is damaged"), "{}", ran.all());
+    }
 }

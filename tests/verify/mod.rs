@@ -122,3 +122,11 @@ fn a_blob_that_was_written_to_does_not_win_over_fresh_bytes() {
     project.run(&["realize"]).code(0);
     project.run(&["verify"]).code(0);
 }
+
+/// Writes into a file of a tree in the store, as a write through a hard link does; the tree is whole otherwise.
+pub fn spoil(path: &Path) {
+    let before = std::fs::metadata(path).unwrap().permissions();
+    mode(path, 0o644);
+    std::fs::write(path, "spoilt\n").unwrap();
+    std::fs::set_permissions(path, before).unwrap();
+}
