@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use super::{GlobalArgs, Ui};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
-use crate::intake::{Intake, git_contents, tarball_contents};
-use crate::lock::{Lock, LockedInput};
-use crate::store::verify::{Damage, Modes, repair, verify as compare};
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::realize::{Realizer, Settings};
+use crate::store::verify::{Contents, Damage, Modes, repair, verify as compare};
 use crate::store::{ColdTree, Store, StoredTree};
-use crate::tree::{Listing, Node};
+use crate::tree::Listing;
 
 /// Compare trees with their listings, file by file, on all cores
 ///
 /// Names each damaged, missing, extra or mode-changed file and fails with exit code 7. With --repair, exactly those are
-/// put right: from other copies in the store, or by fetching just that input again.
+/// put right: from other copies in the store, by fetching just that input again, or by making just that output again.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// Outputs of the lock, tree digests, or directories that `realize --to` wrote; every tree in the store when none
@@ -46,33 +47,19 @@ pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
     // A lock that cannot be read must not keep anybody from looking at the store.
     let lock = if args.what.is_empty() && !args.repair { None } else { Lock::read_if_there(&global.lock_path())? };
     let subjects = if args.what.is_empty() { everything(&store)? } else { named(&store, lock.as_ref(), &args.what)? };
-    let mut report = Vec::new();
-    let mut bad = 0;
+    let mut looks = Vec::new();
     for subject in &subjects {
         let listing = store.listing(subject.digest).about(&subject.name)?.unwrap_or_default();
         let damages = look(ui, &store, subject, &listing)?;
-        let mut repaired = false;
-        if args.repair && !damages.is_empty() {
-            if let Form::Copy(path) = &subject.form {
-                return Err(Error::failure("a copy is repaired by writing it again")
-                    .fact("copy", path.display())
-                    .hint("`strixlock realize OUTPUT --to DIR --force`"));
-            }
-            mend(ui, global, &store, lock.as_ref(), subject, &listing, &damages)?;
-            // A cold tree was brought back hot.
-            let mended = Subject { name: subject.name.clone(), ..in_store(&store, &subject.name, subject.digest)? };
-            repaired = look(ui, &store, &mended, &listing)?.is_empty();
-        }
-        if !damages.is_empty() && !repaired {
-            bad += 1;
-        }
-        tell(ui, subject, &listing, &damages, repaired);
-        let damages: Vec<_> = damages
-            .iter()
-            .map(|damage| serde_json::json!({ "path": damage.display(), "fault": damage.fault }))
-            .collect();
-        report.push(serde_json::json!({ "name": subject.name, "tree": subject.digest, "path": subject.path().map(|path| path.display().to_string()), "damages": damages, "repaired": repaired }));
+        looks.push(Look { subject, listing, damages, repaired: false });
     }
+    let mended = if args.repair { mend_all(ui, global, &store, lock.as_ref(), &mut looks) } else { Ok(()) };
+    for look in &looks {
+        tell(ui, look);
+    }
+    mended?;
+    let report: Vec<_> = looks.iter().map(Look::to_json).collect();
+    let bad = looks.iter().filter(|look| !look.damages.is_empty() && !look.repaired).count();
     if ui.is_json() {
         ui.json(serde_json::json!({ "trees": report, "damaged": bad }));
         return Ok(if bad > 0 { Kind::Damaged as u8 } else { 0 });
@@ -88,16 +75,69 @@ pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
     Err(Error::new(Kind::Damaged, format!("{bad} of {} trees are damaged", subjects.len())).hint(hint))
 }
 
-fn tell(ui: &Ui, subject: &Subject, listing: &Listing, damages: &[Damage], repaired: bool) {
+/// What was seen of a subject.
+struct Look<'a> {
+    subject: &'a Subject,
+    listing: Listing,
+    damages: Vec<Damage>,
+    repaired: bool,
+}
+
+impl Look<'_> {
+    fn to_json(&self) -> serde_json::Value {
+        let damages: Vec<_> = self
+            .damages
+            .iter()
+            .map(|damage| serde_json::json!({ "path": damage.display(), "fault": damage.fault }))
+            .collect();
+        serde_json::json!({
+            "name": self.subject.name,
+            "tree": self.subject.digest,
+            "path": self.subject.path().map(|path| path.display().to_string()),
+            "damages": damages,
+            "repaired": self.repaired,
+        })
+    }
+}
+
+fn tell(ui: &Ui, look: &Look) {
     if ui.is_json() {
         return;
     }
-    for damage in damages {
-        let done = if repaired { "repaired: " } else { "" };
-        ui.line(format!("{}: {done}{} {}", subject.name, damage.fault.label(), damage.display()));
+    let name = &look.subject.name;
+    for damage in &look.damages {
+        let done = if look.repaired { "repaired: " } else { "" };
+        ui.line(format!("{name}: {done}{} {}", damage.fault.label(), damage.display()));
     }
-    if damages.is_empty() {
-        ui.line(format!("{}: {} entries as they should be", subject.name, listing.entries().len()));
+    if look.damages.is_empty() {
+        ui.line(format!("{name}: {} entries as they should be", look.listing.entries().len()));
+    }
+}
+
+/// Repairs what can be. What one tree lacks may have to be built in another that is damaged too: as long as one is
+/// repaired, the others are tried again.
+fn mend_all(ui: &Ui, global: &GlobalArgs, store: &Store, lock: Option<&Lock>, looks: &mut [Look]) -> Result<()> {
+    loop {
+        let (mut progress, mut failed) = (false, Ok(()));
+        for seen in looks.iter_mut().filter(|seen| !seen.damages.is_empty() && !seen.repaired) {
+            if let Form::Copy(path) = &seen.subject.form {
+                return Err(Error::failure("a copy is repaired by writing it again")
+                    .fact("copy", path.display())
+                    .hint("`strixlock realize OUTPUT --to DIR --force`"));
+            }
+            if let Err(error) = mend(ui, global, store, lock, seen) {
+                failed = failed.and(Err(error));
+                continue;
+            }
+            // A cold tree was brought back hot.
+            let name = &seen.subject.name;
+            let mended = Subject { name: name.clone(), ..in_store(store, name, seen.subject.digest)? };
+            seen.repaired = look(ui, store, &mended, &seen.listing)?.is_empty();
+            progress |= seen.repaired;
+        }
+        if failed.is_ok() || !progress {
+            return failed;
+        }
     }
 }
 
@@ -169,49 +209,21 @@ fn named(store: &Store, lock: Option<&Lock>, names: &[String]) -> Result<Vec<Sub
     Ok(subjects)
 }
 
-fn mend(
-    ui: &Ui,
-    global: &GlobalArgs,
-    store: &Store,
-    lock: Option<&Lock>,
-    subject: &Subject,
-    listing: &Listing,
-    damages: &[Damage],
-) -> Result<()> {
-    let mut bring = |lacking: &BTreeSet<Sha256Digest>| {
+fn mend(ui: &Ui, global: &GlobalArgs, store: &Store, lock: Option<&Lock>, seen: &Look) -> Result<()> {
+    let mut bring = |lacking: &BTreeSet<Contents>| {
+        let Some(lock) = lock else { return Ok(()) };
         let fetcher = global.fetcher(ui)?;
-        let intake = Intake { store, fetcher: &fetcher };
-        let inputs = lock.map(|lock| &lock.inputs);
-        for (name, input) in inputs.into_iter().flatten() {
-            let Some(pin) = input.tree() else { continue };
-            if !store.listing(pin.digest)?.is_some_and(|listing| holds_any(&listing, lacking)) {
-                continue;
-            }
-            match input {
-                LockedInput::Rocm(block) => tarball_contents(intake, name, &block.locked)?,
-                LockedInput::Git(block) => git_contents(intake, name, &block.locked)?,
-                LockedInput::File(_) | LockedInput::Debs(_) => {}
-            }
-        }
-        Ok(())
+        let settings = Settings { jobs: None };
+        Realizer::new(lock, Intake { store, fetcher: &fetcher }, settings).bring(lacking)
     };
-    match &subject.form {
-        Form::Hot(tree) => repair(store, tree, listing, damages, &mut bring).map(drop),
+    match &seen.subject.form {
+        Form::Hot(tree) => repair(store, tree, &seen.listing, &seen.damages, &mut bring),
         // All of its contents come again, since those that are whole are in chunks; then it is an ordinary tree.
-        Form::Cold(_) => bring(&contents(listing)).and_then(|()| store.publish_from_blobs(listing)).map(drop),
+        Form::Cold(_) => {
+            let contents = seen.listing.entries().iter().filter_map(Contents::of).collect();
+            bring(&contents).and_then(|()| store.publish_from_blobs(&seen.listing)).map(drop)
+        }
         Form::Copy(_) => Ok(()),
     }
-    .about(&subject.name)
-}
-
-fn contents(listing: &Listing) -> BTreeSet<Sha256Digest> {
-    let files = listing.entries().iter().filter_map(|entry| match entry.node {
-        Node::File { digest, .. } => Some(digest),
-        _ => None,
-    });
-    files.collect()
-}
-
-fn holds_any(listing: &Listing, lacking: &BTreeSet<Sha256Digest>) -> bool {
-    listing.entries().iter().any(|entry| matches!(entry.node, Node::File { digest, .. } if lacking.contains(&digest)))
+    .about(&seen.subject.name)
 }

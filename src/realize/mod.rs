@@ -4,6 +4,7 @@
 //! clock: everything comes from the lock and the bytes that it names.
 
 mod about;
+mod bring;
 mod build;
 mod check;
 mod compare;

@@ -7,6 +7,7 @@ use strixlock::demo::debs::{DebArchive, Package};
 use tar::EntryType;
 
 use crate::support::{Project, REQUIRES};
+use crate::verify::spoil;
 
 fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
@@ -136,6 +137,25 @@ fn an_ordinary_user_makes_the_same_tree() {
     command.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.env("HOME", "/nonexistent").env("STRIXLOCK_STORE", project.store("nobody"));
     assert_eq!(project.finish(command.output().unwrap()).code(0).tree("sysroot"), tree);
+}
+
+/// A root's files are in no tarball: it is unpacked once more, and only what was damaged is replaced.
+#[test]
+fn a_damaged_root_is_repaired_from_its_packages() {
+    let project = with_packages(usual(), "");
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    let root = std::fs::canonicalize(project.store("main").join("current/sysroot")).unwrap();
+    spoil(&root.join("usr/bin/tool"));
+    project.run(&["check", "sysroot"]).code(7);
+    // Downloads that are gone come again.
+    std::fs::remove_dir_all(project.store("main").join("downloads/sha256")).unwrap();
+    project.run(&["--offline", "verify", "--repair"]).code(8);
+    let ran = project.run(&["verify", "sysroot", "--repair"]).code(0);
+    assert_eq!(ran.stdout, "sysroot: repaired: damaged usr/bin/tool\n", "{}", ran.all());
+    assert_eq!(std::fs::read(root.join("usr/bin/tool")).unwrap(), b"t");
+    project.run(&["check"]).code(0);
+    project.run(&["verify"]).code(0);
 }
 
 #[test]

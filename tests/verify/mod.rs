@@ -130,3 +130,42 @@ pub fn spoil(path: &Path) {
     std::fs::write(path, "spoilt\n").unwrap();
     std::fs::set_permissions(path, before).unwrap();
 }
+
+/// The directories below `tree` that are not read-only.
+fn open_directories(tree: &Path) -> String {
+    let found = std::process::Command::new("find").arg(tree).args(["-type", "d", "-perm", "/222"]).output().unwrap();
+    String::from_utf8(found.stdout).unwrap()
+}
+
+/// Files that no download has are in an output that can be made once more.
+#[test]
+fn what_only_a_build_has_is_built_once_more() {
+    let project = Project::new();
+    project.full_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    project.run(&["realize", "llama"]).code(0);
+    let tree = std::fs::canonicalize(project.store("main").join("current/llama")).unwrap();
+    spoil(&tree.join("bin/llama-cli"));
+    project.run(&["verify", "llama"]).code(7);
+    let ran = project.run(&["verify", "llama", "--repair"]).code(0);
+    assert_eq!(ran.stdout, "llama: repaired: damaged bin/llama-cli\n", "{}", ran.all());
+    project.run(&["verify"]).code(0);
+    assert_eq!(open_directories(&tree), "");
+}
+
+/// What cannot be brought is not lost altogether: its blob stays, and everything else is repaired and closed.
+#[test]
+fn what_nobody_has_leaves_the_rest_repaired() {
+    let (project, tree) = realized();
+    damage(&tree);
+    let damaged = std::fs::read(tree.join("bin/rocminfo")).unwrap();
+    std::fs::remove_file(project.path("lock/strix.lock")).unwrap();
+    let digest = tree.parent().unwrap().file_name().unwrap().to_str().unwrap();
+    let ran = project.run(&["verify", digest, "--repair"]).code(7);
+    assert!(ran.stderr.contains("the contents of `bin/rocminfo` are lost"), "{}", ran.all());
+    assert_eq!(std::fs::read(tree.join("bin/rocminfo")).unwrap(), damaged);
+    assert!(!tree.join("lib/mine.so").exists());
+    assert_eq!(open_directories(&tree), "");
+    let ran = project.run(&["verify", digest]).code(7);
+    assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.all());
+}

@@ -18,7 +18,7 @@ use crate::progress::{Progress, Unit};
 use crate::tree::beneath::Root;
 use crate::tree::{Entry, Listing, Node, show};
 
-pub use repair::{Repaired, repair};
+pub use repair::{Contents, repair};
 
 /// Which modes a tree's files have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

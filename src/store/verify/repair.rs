@@ -1,15 +1,15 @@
 //! Puts back what verification found to be wrong, and nothing else.
 //!
 //! A file's contents come from its blob, if that is whole. A tree's file and its blob are one file under two names, so a
-//! write through either damages both: such a blob is taken away first, and whoever can bring its contents again
-//! (a kept download, a new one, a git cache) is asked for exactly these. Each replacement is one rename.
+//! write through either damages both: then whoever can bring its contents again (a kept download, a new one, a git cache, a
+//! build) is asked for exactly these. Each replacement is one rename.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt;
 
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW};
 
 use super::{Damage, Fault};
 use crate::digest::Sha256Digest;
@@ -19,49 +19,92 @@ use crate::store::{Store, StoredTree};
 use crate::tree::beneath::Root;
 use crate::tree::{Entry, Listing, Node, scan};
 
-/// What a repair did.
-#[derive(Debug, Default)]
-pub struct Repaired {
-    /// How many entries were put right.
-    pub entries: usize,
+/// The contents of a file as the store keeps them: executable or not is another file, since a mode belongs to the inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Contents {
+    /// Of the bytes.
+    pub digest: Sha256Digest,
+    /// Whether the file can be executed.
+    pub executable: bool,
+}
+
+impl Contents {
+    /// Those of an entry that is a file.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Option<Self> {
+        match entry.node {
+            Node::File { executable, digest, .. } => Some(Self { digest, executable }),
+            _ => None,
+        }
+    }
+}
+
+impl Store {
+    /// Whether there is a blob with these contents, and it has them. Reads all of it.
+    #[must_use]
+    pub fn has_whole(&self, Contents { digest, executable }: Contents) -> bool {
+        scan::hash_file(&self.blob(digest, executable)).is_ok_and(|(found, _)| found == digest)
+    }
 }
 
 /// Repairs `damages` of a tree in the store. `bring` is called once, only if contents are needed that no whole blob has:
-/// it must put them into the blob store.
+/// it must put them into the blob store. What can be put right is, also where something else cannot.
 pub fn repair(
     store: &Store,
     tree: &StoredTree,
     listing: &Listing,
     damages: &[Damage],
-    bring: &mut dyn FnMut(&BTreeSet<Sha256Digest>) -> Result<()>,
-) -> Result<Repaired> {
-    let mut lacking = BTreeSet::new();
-    for damage in damages {
-        if let Some(Entry { node: Node::File { executable, digest, .. }, .. }) = listing.get(&damage.path) {
-            let blob = store.blob(*digest, *executable);
-            let whole = scan::hash_file(&blob).is_ok_and(|(found, _)| found == *digest);
-            if !whole {
-                let _ = fs_err::remove_file(&blob);
-                lacking.insert(*digest);
-            }
-        }
-    }
-    if !lacking.is_empty() {
-        bring(&lacking)?;
-    }
+    bring: &mut dyn FnMut(&BTreeSet<Contents>) -> Result<()>,
+) -> Result<()> {
+    let needed = damages.iter().filter_map(|damage| listing.get(&damage.path)).filter_map(Contents::of);
+    let mut lacking: BTreeSet<Contents> = needed.filter(|contents| !store.has_whole(*contents)).collect();
+    let brought = if lacking.is_empty() { Ok(()) } else { bring_in_place(store, &lacking, bring) };
+    lacking.retain(|contents| !store.has_whole(*contents));
     let root = Root::open(&tree.path)?;
     // Directories first: what is in them may be missing too.
     let mut opened = BTreeSet::new();
+    let mut mended = Ok(());
     for damage in damages {
-        open_parents(tree, &damage.path, &mut opened)?;
-        put_right(store, tree, &root, listing, damage)?;
+        let contents = listing.get(&damage.path).and_then(Contents::of);
+        let put = if contents.is_some_and(|contents| lacking.contains(&contents)) {
+            Err(Error::new(Kind::Damaged, format!("the contents of `{}` are lost", damage.display())).hint(
+                "a lock that has what it comes from can bring it again: run this where that lock is, or with --lock",
+            ))
+        } else {
+            open_parents(tree, &damage.path, &mut opened).and_then(|()| put_right(store, tree, &root, listing, damage))
+        };
+        mended = mended.and(put);
     }
+    // Whatever happened, what was opened is closed.
     for directory in opened.iter().rev().filter(|path| !path.is_empty()) {
-        root.seal_directory(directory, 0o555)?;
+        // One that a file had the place of may be gone.
+        mended = mended.and(root.seal_directory(directory, 0o555).map_err(Error::from));
     }
     fs_err::set_permissions(&tree.path, PermissionsExt::from_mode(0o555))?;
     store.sync()?;
-    Ok(Repaired { entries: damages.len() })
+    brought.and(mended)
+}
+
+/// Has `bring` put contents where blobs are that do not hold them. Such a blob goes only when another takes its place:
+/// half of it may be all that is left. It is marked by its time, so that it is not taken for a whole one.
+fn bring_in_place(
+    store: &Store,
+    lacking: &BTreeSet<Contents>,
+    bring: &mut dyn FnMut(&BTreeSet<Contents>) -> Result<()>,
+) -> Result<()> {
+    for Contents { digest, executable } in lacking {
+        let blob = store.blob(*digest, *executable);
+        if let Ok(metadata) = fs_err::symlink_metadata(&blob) {
+            if metadata.is_file() {
+                let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+                let times = Timestamps { last_access: now, last_modification: now };
+                rustix::fs::utimensat(CWD, &blob, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(std::io::Error::from)?;
+            } else {
+                remove_tree(&blob)?;
+            }
+        }
+    }
+    bring(lacking)
 }
 
 /// Makes the directories above a path writable for a while.
@@ -103,7 +146,7 @@ fn put_right(store: &Store, tree: &StoredTree, root: &Root, listing: &Listing, d
             }
             let staging = store.stage()?;
             let new = staging.path().join("file");
-            match rustix::fs::linkat(rustix::fs::CWD, &blob, rustix::fs::CWD, &new, AtFlags::empty()) {
+            match rustix::fs::linkat(CWD, &blob, CWD, &new, AtFlags::empty()) {
                 Ok(()) => {}
                 Err(rustix::io::Errno::MLINK) => drop(fs_err::copy(&blob, &new)?),
                 Err(error) => {

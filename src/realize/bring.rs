@@ -1,0 +1,64 @@
+//! Brings contents again that the store has lost: from downloads and git, else by making an output once more.
+
+use std::collections::BTreeSet;
+
+use super::Realizer;
+use super::execute::Made;
+use super::plan::Plan;
+use crate::error::{About as _, Error, Kind, Result};
+use crate::intake::{git_contents, tarball_contents};
+use crate::lock::LockedInput;
+use crate::recipe::Recipe;
+use crate::store::verify::Contents;
+use crate::tree::Listing;
+
+impl Realizer<'_> {
+    /// Puts whole files with these contents into the store, as far as something in the lock has them.
+    pub fn bring(&self, lacking: &BTreeSet<Contents>) -> Result<()> {
+        let store = self.intake.store;
+        for (name, input) in &self.lock.inputs {
+            let Some(pin) = input.tree() else { continue };
+            if !store.listing(pin.digest)?.is_some_and(|listing| holds_any(&listing, lacking)) {
+                continue;
+            }
+            match input {
+                LockedInput::Rocm(block) => tarball_contents(self.intake, name, &block.locked)?,
+                LockedInput::Git(block) => git_contents(self.intake, name, &block.locked)?,
+                LockedInput::File(_) | LockedInput::Debs(_) => {}
+            }
+        }
+        for (name, output) in &self.lock.outputs {
+            // The others have no file of their own.
+            if !matches!(output.recipe, Recipe::Sysroot(_) | Recipe::Llama(_)) {
+                continue;
+            }
+            let lacking: BTreeSet<Contents> = lacking.iter().copied().filter(|one| !store.has_whole(*one)).collect();
+            let Some(record) = store.output_record(output.derivation)? else { continue };
+            if store.listing(record.tree)?.is_some_and(|listing| holds_any(&listing, &lacking)) {
+                self.make_again(name, &record).about(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a realized output once more in a directory of its own, and gives its files to the store if it is the same.
+    fn make_again(&self, name: &str, record: &crate::store::OutputRecord) -> Result<()> {
+        let (store, locked) = (self.intake.store, self.lock.output(name)?);
+        if self.builds(name) {
+            Self::demand_sandbox()?;
+        }
+        self.run(&Plan::of_parts(self.lock, store, name)?)?;
+        let Made::Staged(staging, listing) = self.build(locked)? else { return Ok(()) };
+        if listing.digest() == record.tree {
+            return store.share_all(&staging, &listing);
+        }
+        Err(Error::new(Kind::Damaged, "files of the output are lost: made once more, it is another tree")
+            .fact("realized", record.tree)
+            .fact("made", listing.digest())
+            .hint(format!("`strixlock check {name}` says what differs")))
+    }
+}
+
+fn holds_any(listing: &Listing, lacking: &BTreeSet<Contents>) -> bool {
+    listing.entries().iter().any(|entry| Contents::of(entry).is_some_and(|contents| lacking.contains(&contents)))
+}
