@@ -26,6 +26,14 @@ pub fn date(seconds: i64) -> String {
     }
 }
 
+/// Text of a stranger as a terminal may show it: without escape sequences, which can do anything to a terminal, and with a
+/// sign in the place of every other control character but the tab.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let stripped = anstream::adapter::strip_str(text).to_string();
+    stripped.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +52,16 @@ mod tests {
         ] {
             assert_eq!(bytes(count), text);
         }
+    }
+
+    #[test]
+    fn a_terminal_is_shown_nothing_that_it_obeys() {
+        assert_eq!(
+            visible("\u{1b}[31merror\u{1b}[0m:\tno\u{1b}]0;title\u{7} such \u{1b}[2Jfile"),
+            "error:\tno such file"
+        );
+        assert!(!visible("a\rb\u{8}c\u{9b}2Jd\u{1b}").chars().any(char::is_control));
+        assert_eq!(visible("naïve – plain"), "naïve – plain");
     }
 
     #[test]

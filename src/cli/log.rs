@@ -1,10 +1,11 @@
 //! `strixlock log`
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
+use crate::text::visible;
 
 /// Print the log of the build that made an output
 #[derive(Debug, clap::Args)]
@@ -43,6 +44,11 @@ pub fn log(ui: &Ui, global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
     let text = fs_err::read(path)?;
     if ui.is_json() {
         ui.json(serde_json::json!({ "output": name, "log": String::from_utf8_lossy(&text) }));
+    } else if std::io::stdout().is_terminal() {
+        // What a build says is not for the terminal to obey. A file or a pipe gets it as it is.
+        for line in String::from_utf8_lossy(&text).lines() {
+            ui.line(visible(line));
+        }
     } else {
         std::io::stdout().write_all(&text)?;
     }

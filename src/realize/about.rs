@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::elf::Elf;
 use crate::error::Result;
 use crate::sandbox::Sandbox;
+use crate::text::visible;
 use crate::tree::{Listing, Node};
 
 /// See the module's text. Kept as `about.json` beside the log.
@@ -37,7 +38,7 @@ impl About {
         for tool in all {
             let mut first = None;
             let status = sandbox.run(&[tool.clone(), "--version".to_owned()], log, &mut |line| {
-                first.get_or_insert_with(|| line.to_owned());
+                first.get_or_insert_with(|| visible(line));
             })?;
             if let Some(line) = first.filter(|_| status.success()) {
                 tools.insert(tool, line);

@@ -16,6 +16,7 @@ use crate::recipe::llama::{self, Hip};
 use crate::recipe::{Backend, LlamaRecipe};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{Staging, StoredTree, normalise};
+use crate::text::visible;
 use crate::tree::Listing;
 use crate::tree::beneath::Root as Beneath;
 use crate::tree::scan::scan;
@@ -61,7 +62,7 @@ impl Build<'_> {
                     task.set_total(total);
                     task.set_position(done);
                 }
-                last.push_back(line.to_owned());
+                last.push_back(visible(line));
                 if last.len() > LAST {
                     last.pop_front();
                 }
