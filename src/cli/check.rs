@@ -34,7 +34,7 @@ pub fn check(ui: &Ui, global: &GlobalArgs, args: &CheckArgs) -> Result<u8> {
     }
     let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
     let intake = Intake { store: &store, fetcher: &fetcher };
-    let realizer = Realizer::new(&lock, intake, Settings { jobs: args.jobs });
+    let realizer = Realizer::new(&lock, intake, Settings { jobs: args.jobs, limits: global.limits()? });
     let names = if args.outputs.is_empty() { realizer.made_outputs() } else { args.outputs.clone() };
     let mut all = Vec::new();
     for name in &names {

@@ -76,7 +76,7 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
     }
     let fetcher = global.fetcher(ui)?;
     let intake = Intake { store: &store, fetcher: &fetcher };
-    let realizer = Realizer::new(&lock, intake, Settings { jobs: args.jobs });
+    let realizer = Realizer::new(&lock, intake, Settings { jobs: args.jobs, limits: global.limits()? });
     let realized = realizer.run(&plan)?;
     let named = |name: &String| args.outputs.is_empty() || args.outputs.contains(name);
     if args.seal {

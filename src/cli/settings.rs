@@ -10,6 +10,7 @@ use url::Url;
 use super::Ui;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{Fetcher, Mirror, Settings};
+use crate::sandbox::Limits;
 use crate::store::Store;
 
 /// Options of every command.
@@ -51,6 +52,8 @@ struct Config {
     rounds: Option<u32>,
     window_seconds: Option<u64>,
     floor_bytes: Option<u64>,
+    silence_seconds: Option<u64>,
+    log_bytes: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,6 +86,8 @@ impl Config {
             rounds: self.rounds.or(below.rounds),
             window_seconds: self.window_seconds.or(below.window_seconds),
             floor_bytes: self.floor_bytes.or(below.floor_bytes),
+            silence_seconds: self.silence_seconds.or(below.silence_seconds),
+            log_bytes: self.log_bytes.or(below.log_bytes),
             ..self
         }
     }
@@ -156,6 +161,15 @@ impl GlobalArgs {
                 .join("strixlock/store"),
         };
         Store::open(&path)
+    }
+
+    /// How far the commands of a build may go.
+    pub fn limits(&self) -> Result<Limits> {
+        let (config, usual) = (self.configuration()?, Limits::default());
+        Ok(Limits {
+            silence: config.silence_seconds.map_or(usual.silence, |seconds| Duration::from_secs(seconds.max(1))),
+            log: config.log_bytes.unwrap_or(usual.log),
+        })
     }
 
     /// Makes the fetcher.

@@ -9,7 +9,8 @@ use crate::realize::{Plan, Realizer, Settings};
 /// Open the sandbox that an output is built in
 ///
 /// The same root, sources, environment and absence of a network; /build/out is writable, and /build/out/commands.sh there
-/// holds the commands of the build. What the output needs is realized before. Nothing done inside is kept.
+/// holds the commands of the build. What the output needs is realized before. Nothing done inside is kept. Where the kernel
+/// lets a program type into its terminal (dev.tty.legacy_tiocsti=1), the shell has no job control.
 #[derive(Debug, clap::Args)]
 pub struct ShellArgs {
     /// The output
@@ -28,7 +29,7 @@ pub fn shell(ui: &Ui, global: &GlobalArgs, args: &ShellArgs) -> Result<u8> {
     let store = global.open_store()?;
     let fetcher = global.fetcher(ui)?;
     let intake = Intake { store: &store, fetcher: &fetcher };
-    let realizer = Realizer::new(&lock, intake, Settings { jobs: args.jobs });
+    let realizer = Realizer::new(&lock, intake, Settings { jobs: args.jobs, limits: global.limits()? });
     realizer.run(&Plan::of_parts(&lock, &store, &args.output)?)?;
     ui.note(&format!("the sandbox of {}; commands.sh here holds the commands of the build", output.recipe.kind()));
     let status = realizer.shell(&args.output)?;

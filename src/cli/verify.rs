@@ -213,7 +213,7 @@ fn mend(ui: &Ui, global: &GlobalArgs, store: &Store, lock: Option<&Lock>, seen: 
     let mut bring = |lacking: &BTreeSet<Contents>| {
         let Some(lock) = lock else { return Ok(()) };
         let fetcher = global.fetcher(ui)?;
-        let settings = Settings { jobs: None };
+        let settings = Settings { jobs: None, limits: global.limits()? };
         Realizer::new(lock, Intake { store, fetcher: &fetcher }, settings).bring(lacking)
     };
     match &seen.subject.form {

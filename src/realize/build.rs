@@ -1,12 +1,12 @@
 //! Runs the `llama` recipe in the sandbox.
 
 use std::collections::VecDeque;
-use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
 
 use super::about::About;
+use super::execute::Settings;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
@@ -38,8 +38,7 @@ pub(super) struct Build<'a> {
     pub rocm: Option<(Hip, StoredTree)>,
     /// The root of the sandbox; the host's own without one.
     pub sysroot: Option<StoredTree>,
-    /// Compilers at a time; as many as fit without it.
-    pub jobs: Option<NonZeroUsize>,
+    pub settings: Settings,
 }
 
 impl Build<'_> {
@@ -100,6 +99,12 @@ impl Build<'_> {
         let commands = llama::commands(&self.variables(), self.jobs());
         let script: Vec<String> = commands.iter().map(|words| shell_line(words)).collect();
         fs_err::write(staging.path().join("out/commands.sh"), format!("{}\n", script.join("\n")))?;
+        if !sandbox.gives_job_control() {
+            self.intake.fetcher.progress().note(
+                "the shell has no job control: with sysctl dev.tty.legacy_tiocsti=1, or before Linux 6.2, it could type \
+                 into your terminal",
+            );
+        }
         let shell = if sandbox.root.has("usr/bin/bash") { "bash" } else { "sh" };
         sandbox.interact(&[shell.to_owned()])
     }
@@ -120,10 +125,11 @@ impl Build<'_> {
     fn sandbox(&self, staging: &Path) -> Result<Sandbox> {
         let root = self.sysroot.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
         let mut sandbox = Sandbox {
-            engine: Engine::find()?,
             root,
             environment: llama::environment(&self.named(), self.hip()),
             directory: llama::BUILD.to_owned(),
+            scratch: staging.to_path_buf(),
+            limits: self.settings.limits,
             ..Sandbox::default()
         };
         sandbox.demand_programs(programs(self.recipe.backend))?;
@@ -145,6 +151,7 @@ impl Build<'_> {
             fs_err::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755))?;
             mount(llama::TOOLS, &tools, false);
         }
+        sandbox.engine = Engine::find(&sandbox)?;
         Ok(sandbox)
     }
 
@@ -156,7 +163,7 @@ impl Build<'_> {
                 free_memory().map_or(usize::MAX, |free| (free / llama::memory_per_job(self.recipe.backend)) as usize);
             count.min(fitting).max(1)
         };
-        self.jobs.map_or_else(processors, usize::from)
+        self.settings.jobs.map_or_else(processors, usize::from)
     }
 }
 

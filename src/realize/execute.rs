@@ -16,6 +16,7 @@ use crate::intake::{Expect, Intake, debs, file, git, git_tree, tarball};
 use crate::lock::{Lock, LockedInput, LockedOutput};
 use crate::recipe::rocm::Provenance;
 use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
+use crate::sandbox::{Engine, Limits};
 use crate::store::{Generation, GenerationOutput, OutputRecord, Staging, Store, StoredTree};
 use crate::tree::Listing;
 use crate::trim;
@@ -27,6 +28,8 @@ use crate::upstream::debs::DebPackage;
 pub struct Settings {
     /// Compilers at a time; as many as there are processors and memory for without it.
     pub jobs: Option<NonZeroUsize>,
+    /// How far each command of a build may go.
+    pub limits: Limits,
 }
 
 /// Carries out plans.
@@ -73,9 +76,9 @@ impl<'a> Realizer<'a> {
 impl Realizer<'_> {
     /// Fetches and builds what the plan says, and returns the plan's outputs by name.
     pub fn run(&self, plan: &Plan) -> Result<BTreeMap<String, Realized>> {
-        if plan.steps.iter().any(|step| step.action == Action::Build && self.builds(&step.name)) {
+        for step in plan.steps.iter().filter(|step| step.action == Action::Build && self.builds(&step.name)) {
             // Before an hour of downloading rather than after.
-            Self::demand_sandbox()?;
+            Self::demand_sandbox(&self.locked(&step.name)?.recipe)?;
         }
         let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
         in_parallel(fetches.map(|step| (step.name.as_str(), ())), |name, ()| self.fetch(name))?;
@@ -92,9 +95,9 @@ impl Realizer<'_> {
         Ok(realized)
     }
 
-    /// Fails where nothing can be built.
-    pub(super) fn demand_sandbox() -> Result<()> {
-        crate::sandbox::Engine::find().map(drop)
+    /// Fails where there is nothing that could make the sandbox of a recipe.
+    pub(super) fn demand_sandbox(recipe: &Recipe) -> Result<()> {
+        Engine::demand(matches!(recipe, Recipe::Llama(recipe) if recipe.sysroot.is_some()))
     }
 
     pub(super) fn builds(&self, name: &str) -> bool {
@@ -249,7 +252,7 @@ impl Realizer<'_> {
             source: self.whole(&recipe.source, self.input_tree(&recipe.source)?)?,
             rocm,
             sysroot: recipe.sysroot.as_deref().map(|name| self.whole(name, self.output_tree(name)?)).transpose()?,
-            jobs: self.settings.jobs,
+            settings: self.settings,
         })
     }
 

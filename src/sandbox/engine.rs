@@ -2,15 +2,18 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Resource, getrlimit};
 
 use super::{Root, Sandbox};
 use crate::error::{Error, Result};
+use crate::text::visible;
 
 /// The host name inside.
 pub(super) const HOST_NAME: &str = "strixlock";
+/// Why podman makes no sandbox with the host's root.
+const HOST_ROOT: &str = "it would show a build all of the host: it can be used with a sysroot only";
 /// What of the host's `/etc` programs need to start: links that choose a compiler, and the loader's paths.
 const HOST_ETC: [&str; 4] = ["etc/alternatives", "etc/ld.so.cache", "etc/ld.so.conf", "etc/ld.so.conf.d"];
 /// What of a root is visible at the top, besides what a sandbox makes itself.
@@ -27,8 +30,26 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Finds one that works here; the error says what to do where none does.
-    pub fn find() -> Result<Self> {
+    /// Finds the one that can make this sandbox; the error says what to do where none can.
+    pub fn find(sandbox: &Sandbox) -> Result<Self> {
+        Self::choose(|| match sandbox.root {
+            Root::Host => Err(HOST_ROOT.to_owned()),
+            Root::Tree(_) => try_out(&Sandbox { engine: Self::Podman, ..sandbox.clone() }),
+        })
+    }
+
+    /// Fails where [`Self::find`] has no hope, before there is anything to put into a sandbox.
+    pub fn demand(own_root: bool) -> Result<()> {
+        let here = || {
+            let said = Self::Podman.start().args(["info", "--format", "{{.Host.OCIRuntime.Name}}"]).output();
+            let said = said.map_err(|error| error.to_string())?;
+            if said.status.success() { Ok(()) } else { Err(last_line(&said.stderr)) }
+        };
+        Self::choose(|| if own_root { here() } else { Err(HOST_ROOT.to_owned()) }).map(drop)
+    }
+
+    /// Bubblewrap where it works, else podman if that works.
+    fn choose(podman: impl FnOnce() -> Result<(), String>) -> Result<Self> {
         let probe = Self::Bubblewrap
             .start()
             .args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/sh", "-c", ":"])
@@ -37,21 +58,19 @@ impl Engine {
         if probe.as_ref().is_ok_and(|output| output.status.success()) {
             return Ok(Self::Bubblewrap);
         }
-        let podman = Self::Podman.start().args(["info", "--format", "{{.Host.OCIRuntime.Name}}"]).output();
-        if podman.is_ok_and(|output| output.status.success()) {
-            return Ok(Self::Podman);
-        }
-        match probe {
-            Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                Err(Error::failure("bubblewrap cannot make a sandbox here").fact("bwrap says", said).hint(
+        let Err(refused) = podman() else { return Ok(Self::Podman) };
+        let error = match probe {
+            Ok(output) => Error::failure("bubblewrap cannot make a sandbox here")
+                .fact("bwrap says", last_line(&output.stderr))
+                .hint(
                     "this kernel refuses unprivileged user namespaces. On Ubuntu 24.04 allow them for bwrap: \
                      `sudo apt-get install apparmor-profiles && sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict \
-                     /etc/apparmor.d/ && sudo systemctl reload apparmor`; or install podman, which is allowed them; or run as root",
-                ))
-            }
-            Err(error) => Err(Self::Bubblewrap.cannot_start(&error)),
-        }
+                     /etc/apparmor.d/ && sudo systemctl reload apparmor`; or install podman, which is allowed them, and give \
+                     the output a sysroot in the manifest; or run as root",
+                ),
+            Err(error) => Self::Bubblewrap.cannot_start(&error),
+        };
+        Err(error.fact("podman", refused))
     }
 
     /// Its name.
@@ -72,6 +91,18 @@ impl Engine {
         command.env_clear();
         command.envs(self.passes().iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command
+    }
+
+    /// Kills a sandbox with everything in it. `names` is the directory of its name service.
+    pub(super) fn kill(self, child: &mut Child, names: &Path) {
+        if self == Self::Podman {
+            // What runs is not a child of podman's.
+            let mut remove = self.start();
+            remove.args(["rm", "--force", "--time=0"]).arg(container(names));
+            let _ = remove.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        }
+        // Bubblewrap's first process dies with it, and with that process all others of its namespace.
+        let _ = child.kill();
     }
 
     fn program(self) -> &'static str {
@@ -119,8 +150,8 @@ fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsStrin
     let mut all = Arguments::default();
     all.add(&[&"--unshare-all", &"--die-with-parent", &"--hostname", &HOST_NAME]);
     all.add(&[&"--uid", &"1000", &"--gid", &"1000", &"--clearenv", &"--tmpfs", &"/"]);
-    if !interactive {
-        // Without a terminal nobody needs job control, and nobody may push keys into ours.
+    if !interactive || may_push_keys() {
+        // Nobody may push keys into the caller's terminal. It costs a shell its job control.
         all.add(&[&"--new-session"]);
     }
     for (name, value) in &sandbox.environment {
@@ -154,9 +185,35 @@ fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsStrin
     all.0
 }
 
+/// Whether a program may put keys into its terminal as if they were typed (`TIOCSTI`): always before Linux 6.2, and
+/// since then if the machine says so.
+pub(super) fn may_push_keys() -> bool {
+    std::fs::read_to_string("/proc/sys/dev/tty/legacy_tiocsti").map_or(true, |text| text.trim() != "0")
+}
+
+/// The name of the container whose name service lies here: both are one sandbox's own.
+fn container(names: &Path) -> &OsStr {
+    names.file_name().unwrap_or_default()
+}
+
+/// Runs something in a sandbox; the error is what went wrong, in a line.
+fn try_out(sandbox: &Sandbox) -> Result<(), String> {
+    let mut log = Vec::new();
+    match sandbox.run(&["true".to_owned()], &mut log, &mut |_| {}) {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(last_line(&log)),
+        Err(error) => Err(error.message().to_owned()),
+    }
+}
+
+fn last_line(said: &[u8]) -> String {
+    visible(String::from_utf8_lossy(said).trim().lines().last().unwrap_or_default())
+}
+
 fn podman(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
     let mut all = Arguments::default();
     all.add(&[&"run", &"--rm", &"--network=none", &"--hostname", &HOST_NAME, &"--read-only", &"--no-hosts"]);
+    all.add(&[&"--name", &container(names), &"--security-opt=mask=/sys"]);
     all.add(&[&"--http-proxy=false", &"--security-opt=label=disable", &"--pids-limit=-1", &"--log-driver=none"]);
     // Podman would raise these, which is forbidden where it runs in a container itself.
     for (name, kind, most) in [("nofile", Resource::Nofile, 1 << 20), ("nproc", Resource::Nproc, 1 << 14)] {

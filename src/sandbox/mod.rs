@@ -8,19 +8,26 @@
 //! inside is told that there is none, and we are told the name (see `names`).
 
 mod engine;
+mod follow;
 mod names;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::error::{Error, Result};
 
 pub use engine::Engine;
+pub use follow::Limits;
+use follow::{End, drain, follow};
 use names::Names;
+
+/// The caller's umask and limits come along otherwise: no core files, and as many open files and as much stack as usual.
+/// A caller who has less of them keeps less.
+const OWN: &str = "umask 022; ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -s 8192 2>/dev/null; exec \"$@\"";
 
 /// A sandbox to run commands in.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +42,10 @@ pub struct Sandbox {
     pub environment: BTreeMap<String, String>,
     /// Where commands start.
     pub directory: String,
+    /// A directory of the host for what the sandbox itself needs; nothing stays in it.
+    pub scratch: PathBuf,
+    /// How far each command may go.
+    pub limits: Limits,
 }
 
 /// What the root of a sandbox is made of.
@@ -107,55 +118,70 @@ impl Sandbox {
     }
 
     /// Runs a command to its end, writes what it says to `log`, and shows each line to `watch`. A command that asked for
-    /// the address of a host has failed, whatever it says.
+    /// the address of a host has failed, whatever it says, and so has one that goes beyond the limits: it is killed, with
+    /// all that it started.
     pub fn run(&self, command: &[String], log: &mut dyn Write, watch: &mut dyn FnMut(&str)) -> Result<ExitStatus> {
         writeln!(log, "$ {}", command.join(" "))?;
-        let names = Names::watch()?;
-        let (output, input) = std::io::pipe()?;
-        let mut child = self
-            .command(command, &names, false)
-            .stdin(Stdio::null())
-            .stdout(input.try_clone()?)
-            .stderr(input)
-            .spawn()
-            .map_err(|error| self.engine.cannot_start(&error))?;
-        let mut lines = BufReader::new(output);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            // A tool may print without ever ending a line; a piece of it will do then.
-            let count = std::io::Read::take(&mut lines, 64 * 1024).read_until(b'\n', &mut line)?;
-            if count == 0 {
-                break;
-            }
-            log.write_all(&line)?;
-            watch(String::from_utf8_lossy(&line).trim_end());
+        let names = Names::watch(&self.scratch)?;
+        let (mut output, input) = std::io::pipe()?;
+        let mut started = self.command(command, &names, false);
+        started.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
+        let mut child = started.spawn().map_err(|error| self.engine.cannot_start(&error))?;
+        // Only the sandbox holds the other end from here on.
+        drop(started);
+        let end = follow(&mut output, &mut child, &self.limits, log, watch);
+        if !matches!(end, Ok(End::Itself)) {
+            self.engine.kill(&mut child, names.directory());
+            drain(&mut output)?;
         }
         let status = child.wait()?;
-        let asked = names.asked();
-        if asked.is_empty() {
-            return Ok(status);
+        let asked = names.stop();
+        if !asked.is_empty() {
+            return Err(asked_for_network(&asked, command, log));
         }
-        writeln!(log, "it asked for the address of {}", asked.join(", "))?;
-        Err(Error::failure(format!("the build asked for the network: it wanted the address of {}", asked.join(", ")))
-            .fact("command", command[..command.len().min(3)].join(" "))
-            .hint(
-                "builds have no network. Make what it downloads an input, or switch that part off with a cmake \
-                 variable in the manifest",
-            ))
+        match end?.error(&self.limits) {
+            None => Ok(status),
+            Some(error) => {
+                writeln!(log, "{}", error.message())?;
+                Err(error.fact("command", short(command)))
+            }
+        }
+    }
+
+    /// Whether a shell in it can stop and continue what it starts: not where that would let it type into the caller's
+    /// terminal.
+    #[must_use]
+    pub fn gives_job_control(&self) -> bool {
+        self.engine == Engine::Podman || !engine::may_push_keys()
     }
 
     /// Gives the sandbox to a person: the terminal is theirs until the command ends.
     pub fn interact(&self, command: &[String]) -> Result<ExitStatus> {
-        let names = Names::watch()?;
+        let names = Names::watch(&self.scratch)?;
         self.command(command, &names, true).status().map_err(|error| self.engine.cannot_start(&error))
     }
 
     fn command(&self, command: &[String], names: &Names, interactive: bool) -> Command {
         let mut all = self.engine.start();
         all.args(self.engine.arguments(self, names.directory(), interactive));
-        // The caller's umask comes along otherwise.
-        all.args(["/bin/sh", "-c", "umask 022; exec \"$@\"", "sh"]).args(command);
+        all.args(["/bin/sh", "-c", OWN, "sh"]).args(command);
         all
     }
+}
+
+fn asked_for_network(asked: &[String], command: &[String], log: &mut dyn Write) -> Error {
+    let hosts = asked.join(", ");
+    // The log is for people; the error says it too.
+    let _ = writeln!(log, "it asked for the address of {hosts}");
+    Error::failure(format!("the build asked for the network: it wanted the address of {hosts}"))
+        .fact("command", short(command))
+        .hint(
+            "builds have no network. Make what it downloads an input, or switch that part off with a cmake variable in \
+             the manifest",
+        )
+}
+
+/// The beginning of a command, for messages.
+fn short(command: &[String]) -> String {
+    command.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(" ")
 }

@@ -35,27 +35,35 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Starts the service.
-    pub(super) fn watch() -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("strixlock-names-").tempdir()?;
-        // The path of a socket has room for 107 bytes; that of the temporary directory may be longer.
+    /// Starts the service, with its socket in a new directory below `scratch`.
+    pub(super) fn watch(scratch: &Path) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("strixlock-names-").tempdir_in(scratch)?;
+        // The path of a socket has room for 107 bytes; that of a store may be longer.
         let opened = fs_err::File::open(directory.path())?;
         let short = format!("/proc/self/fd/{}/{SOCKET}", opened.as_raw_fd());
         let listener = UnixListener::bind(short)
-            .map_err(|error| Error::failure("cannot make a socket in the temporary directory").because(&error))?;
+            .map_err(|error| Error::failure("cannot make a socket in the store").because(&error))?;
         let (asked, done) = (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(AtomicBool::new(false)));
         let (to, until) = (Arc::clone(&asked), Arc::clone(&done));
         let thread = std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if until.load(Ordering::Relaxed) {
-                    return;
+            // A request that is not one, or never comes, is nobody's loss.
+            let take = |stream| {
+                let Some(name) = answer(stream) else { return };
+                let mut asked = to.lock().unwrap_or_else(PoisonError::into_inner);
+                if asked.len() < MOST {
+                    asked.insert(name);
                 }
-                // A request that is not one, or never comes, is nobody's loss.
-                if let Some(name) = answer(stream) {
-                    let mut asked = to.lock().unwrap_or_else(PoisonError::into_inner);
-                    if asked.len() < MOST {
-                        asked.insert(name);
-                    }
+            };
+            for stream in listener.incoming().flatten() {
+                take(stream);
+                if until.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+            // Whoever asked before the end and was not answered yet has asked all the same.
+            if listener.set_nonblocking(true).is_ok() {
+                while let Ok((stream, _)) = listener.accept() {
+                    take(stream);
                 }
             }
         });
@@ -67,19 +75,26 @@ impl Names {
         self.directory.path()
     }
 
-    /// The hosts that were asked for.
-    pub(super) fn asked(&self) -> Vec<String> {
+    /// Stops the service, once it has answered what was asked so far; gives the hosts that were asked for.
+    pub(super) fn stop(mut self) -> Vec<String> {
+        self.join();
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
-}
 
-impl Drop for Names {
-    fn drop(&mut self) {
+    fn join(&mut self) {
         self.done.store(true, Ordering::Relaxed);
         let opened = std::fs::File::open(self.directory.path());
         let woken = opened.and_then(|it| UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", it.as_raw_fd())));
         if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
             let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.join();
         }
     }
 }
@@ -146,12 +161,20 @@ mod tests {
 
     #[test]
     fn names_of_hosts_are_noticed_and_nothing_else() {
-        let names = Names::watch().unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let names = Names::watch(place.path()).unwrap();
         assert_eq!(ask(&names, 14, b"github.com\0").len(), 24);
         assert_eq!(ask(&names, 4, b"example.org\0").len(), 32);
         ask(&names, 14, b"localhost\0");
         ask(&names, 0, b"root\0");
         ask(&names, 13, b"hosts\0");
-        assert_eq!(names.asked(), ["example.org", "github.com"]);
+        // One that nobody waits for an answer to.
+        let mut last = UnixStream::connect(names.directory().join(SOCKET)).unwrap();
+        let key = b"late.example\0";
+        let header: Vec<u8> = [VERSION, 4, key.len() as i32].iter().flat_map(|number| number.to_ne_bytes()).collect();
+        last.write_all(&[&header, key.as_slice()].concat()).unwrap();
+        drop(last);
+        assert_eq!(names.stop(), ["example.org", "github.com", "late.example"]);
+        assert_eq!(fs_err::read_dir(place.path()).unwrap().count(), 0, "nothing is left");
     }
 }

@@ -1,6 +1,7 @@
 //! What commands can see and do in a sandbox with the host's root.
 
 use std::os::fd::AsRawFd as _;
+use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -13,7 +14,8 @@ fn run(sandbox: &Sandbox, script: &str) -> (Result<ExitStatus>, String) {
 
 fn sandbox() -> Sandbox {
     let environment = [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into();
-    Sandbox { environment, directory: "/".to_owned(), ..Sandbox::default() }
+    let limits = Limits { silence: Duration::from_secs(3), log: 100_000 };
+    Sandbox { environment, limits, directory: "/".to_owned(), scratch: std::env::temp_dir(), ..Sandbox::default() }
 }
 
 #[test]
@@ -26,4 +28,45 @@ fn files_that_the_caller_left_open_are_not_seen() {
     assert!(!status.unwrap().success(), "{log}");
     assert!(log.contains(" 0 -> "), "{log}");
     assert!(!log.contains("a secret") && !log.contains(secret.path().to_str().unwrap()), "{log}");
+}
+
+/// The message of a command that was stopped, which it must have been soon.
+fn stopped(script: &str) -> String {
+    let since = Instant::now();
+    let (status, log) = run(&sandbox(), script);
+    assert!(since.elapsed() < Duration::from_secs(40), "{log}");
+    let error = status.unwrap_err();
+    assert!(log.ends_with(&format!("{}\n", error.message())), "{log}");
+    error.message().to_owned()
+}
+
+#[test]
+fn a_build_that_says_nothing_is_stopped() {
+    assert_eq!(stopped("echo begun; sleep 600"), "the build said nothing for 3 seconds, and was stopped");
+    // Signals that can be caught do not help it, nor does a line that it never ends.
+    assert_eq!(
+        stopped("trap '' TERM INT HUP; printf begun; while :; do sleep 600; done"),
+        "the build said nothing for 3 seconds, and was stopped"
+    );
+    let (status, _) = run(&sandbox(), "for i in 1 2 3; do sleep 1; echo $i; done");
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_build_that_talks_without_end_is_stopped() {
+    assert_eq!(stopped("yes"), "the build said more than 100 kB, and was stopped");
+}
+
+#[test]
+fn a_process_that_is_left_behind_holds_nobody_up() {
+    let since = Instant::now();
+    // It dies with the sandbox, or is killed and told: either way this ends.
+    let _ = run(&sandbox(), "(trap '' HUP; while :; do echo here; sleep 1; done) & exit 0");
+    assert!(since.elapsed() < Duration::from_secs(40));
+}
+
+#[test]
+fn the_caller_s_umask_and_limits_stay_outside() {
+    let (_, log) = run(&sandbox(), "umask; ulimit -c");
+    assert!(log.ends_with("\n0022\n0\n"), "{log}");
 }

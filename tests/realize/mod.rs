@@ -203,6 +203,25 @@ fn a_failing_build_shows_the_end_of_its_log() {
     assert_eq!(std::fs::read_dir(project.store("main").join("tmp")).unwrap().count(), 1, "only tmp/partial is left");
 }
 
+fn sandbox_in_tmp() -> strixlock::sandbox::Sandbox {
+    strixlock::sandbox::Sandbox { directory: "/tmp".into(), scratch: std::env::temp_dir(), ..Default::default() }
+}
+
+/// The limits of the configuration hold for builds, and what was said until then is kept.
+#[test]
+fn a_build_that_goes_too_far_is_stopped() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    project.write("strixlock.toml", "log-bytes = 1000\n");
+    let ran = project.run(&["realize", "llama"]).code(1);
+    assert!(ran.stderr.contains("error: llama: the build said more than 1.00 kB, and was stopped\n"), "{}", ran.all());
+    assert!(ran.stderr.contains("`log-bytes` in the configuration") && ran.stderr.contains("  log "), "{}", ran.all());
+    assert!(project.run(&["log", "llama"]).code(0).stdout.ends_with("and was stopped\n"));
+    project.write("strixlock.toml", "silence-seconds = 600\n");
+    project.run(&["realize", "llama"]).code(0);
+}
+
 #[test]
 fn the_build_has_no_network_and_keeps_its_log() {
     let project = Project::new();
@@ -219,7 +238,7 @@ fn the_build_has_no_network_and_keeps_its_log() {
     assert_eq!(about["variables"]["GGML_NATIVE"], "OFF");
     let needed = about["needed"]["bin/llama-cli"].as_array().unwrap();
     assert!(needed.iter().any(|name| name.as_str().unwrap().starts_with("libllama.so")), "{about}");
-    let mut sandbox = strixlock::sandbox::Sandbox { directory: "/tmp".into(), ..Default::default() };
+    let mut sandbox = sandbox_in_tmp();
     sandbox.environment.insert("PATH".into(), "/usr/bin:/bin".into());
     let mut said = Vec::new();
     let script = "cat /proc/net/dev; env; ls /; id -u; hostname || cat /proc/sys/kernel/hostname; touch /usr/x || echo read-only";
@@ -235,7 +254,7 @@ fn the_build_has_no_network_and_keeps_its_log() {
 
 #[test]
 fn a_build_by_root_cannot_change_the_kernels_settings() {
-    let mut sandbox = strixlock::sandbox::Sandbox { directory: "/tmp".into(), ..Default::default() };
+    let mut sandbox = sandbox_in_tmp();
     sandbox.environment.insert("PATH".into(), "/usr/bin:/bin".into());
     // Opened for writing and nothing written: what is there stays.
     let script = "for f in /proc/sys/kernel/core_pattern /proc/sys/vm/swappiness; do (: >> $f) 2> /dev/null && echo open; done; exit 0";
@@ -247,7 +266,7 @@ fn a_build_by_root_cannot_change_the_kernels_settings() {
 
 #[test]
 fn a_build_that_asks_for_a_host_fails_by_its_name() {
-    let mut sandbox = strixlock::sandbox::Sandbox { directory: "/tmp".into(), ..Default::default() };
+    let mut sandbox = sandbox_in_tmp();
     sandbox.environment.insert("PATH".into(), "/usr/bin:/bin".into());
     let run = |script: &str| {
         let mut log = Vec::new();
