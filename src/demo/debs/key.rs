@@ -50,7 +50,12 @@ impl Key {
 
     /// The text, framed and signed at this time.
     pub fn sign(&self, text: &str, at: i64) -> Result<Vec<u8>> {
-        self.signed(text, u32::try_from(at).unwrap_or_default()).map_err(|error| broken(&error))
+        self.sign_for(text, at, 0)
+    }
+
+    /// The same with a signature that ends after so many seconds; 0 is never.
+    pub fn sign_for(&self, text: &str, at: i64, lives: u32) -> Result<Vec<u8>> {
+        self.signed(text, u32::try_from(at).unwrap_or_default(), lives).map_err(|error| broken(&error))
     }
 
     fn secret(&self) -> pgp::errors::Result<SecretKey> {
@@ -80,9 +85,13 @@ impl Key {
         SignedPublicKey::new(public, details, Vec::new()).to_bytes()
     }
 
-    fn signed(&self, text: &str, at: u32) -> pgp::errors::Result<Vec<u8>> {
+    fn signed(&self, text: &str, at: u32, lives: u32) -> pgp::errors::Result<Vec<u8>> {
         let secret = self.secret()?;
-        let config = config(SignatureType::Text, &secret, at)?;
+        let mut config = config(SignatureType::Text, &secret, at)?;
+        if lives > 0 {
+            let lives = SubpacketData::SignatureExpirationTime(Duration::from_secs(lives));
+            config.hashed_subpackets.push(Subpacket::regular(lives)?);
+        }
         let text = text.trim_end_matches('\n');
         let message = CleartextSignedMessage::new(text, config, &secret, &Password::empty())?;
         message.to_armored_bytes(ArmorOptions::default())

@@ -35,7 +35,7 @@ pub(super) fn in_release(
         let Some(url) = below(archive, &format!("dists/{}/InRelease", source.suite)) else { continue };
         let found = intake.fetcher.get_signed(&url, IN_RELEASE).map_err(no_suite).and_then(|bytes| {
             let signed = signature::verify(&bytes, keyring)?;
-            let release = Release::parse(&signed.text)?;
+            let release = Release::parse(&signed.text)?.until(signed.until);
             release.check(&source.suite, now, expired || is_snapshot(archive))?;
             Ok(Found { release, digest: Sha256Digest::of(&bytes), by: signed.by })
         });

@@ -20,6 +20,8 @@ pub struct Keyring {
     keys: Vec<SignedPublicKey>,
     /// What they were read from, for messages.
     names: Vec<String>,
+    /// Fingerprints of which each list must allow a key; see [`Self::only`].
+    only: Vec<Vec<String>>,
 }
 
 /// What a signature is worth to a keyring.
@@ -59,12 +61,24 @@ impl Keyring {
         self.add(name, &fs_err::read(path).map_err(|error| missing(&error))?)
     }
 
-    /// Keeps the keys with these fingerprints, their own or of one of their signing keys.
+    /// Keeps the keys with these fingerprints, as apt has it: one allows a key and all of its signing keys, or that one
+    /// signing key; with a `!` behind it, exactly the key or signing key that it names.
     #[must_use]
     pub fn only(mut self, fingerprints: &[String]) -> Self {
-        let named = |key: &dyn KeyDetails| fingerprints.contains(&fingerprint(key));
-        self.keys.retain(|key| named(&key.primary_key) || key.public_subkeys.iter().any(|subkey| named(&subkey.key)));
+        self.only.push(fingerprints.to_vec());
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.retain(|key| {
+            let subkeys = key.public_subkeys.iter().any(|subkey| self.allows(key, &subkey.key));
+            subkeys || self.allows(key, &key.primary_key)
+        });
+        self.keys = keys;
         self
+    }
+
+    /// Whether `by`, a key or one of its signing keys, is one of those that may sign.
+    fn allows(&self, key: &SignedPublicKey, by: &dyn KeyDetails) -> bool {
+        let (own, by) = (fingerprint(&key.primary_key), fingerprint(by));
+        self.only.iter().all(|list| list.iter().any(|word| names(word, &own, &by)))
     }
 
     /// Whether there is no key.
@@ -88,6 +102,8 @@ impl Keyring {
             let mut consider = |by: &dyn KeyDetails, verified: bool, unfit: Option<&'static str>| {
                 let issuer = signature.issuer_fingerprint().contains(&&by.fingerprint())
                     || signature.issuer_key_id().contains(&&by.legacy_key_id());
+                let unfit =
+                    unfit.or_else(|| (!self.allows(key, by)).then_some("another key of it may sign, this one not"));
                 match (issuer, verified, unfit) {
                     (_, true, None) => judgement = Judgement::Good(own.clone()),
                     (_, true, Some(why)) => judgement = Judgement::Unfit(own.clone(), why),
@@ -130,6 +146,11 @@ pub fn add_all(keyring: &mut Keyring, directories: &[&Path]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a word of a configuration names the key `by`, which belongs to the key `own`.
+fn names(word: &str, own: &str, by: &str) -> bool {
+    word.strip_suffix('!').map_or_else(|| word == by || word == own, |exact| exact == by)
 }
 
 /// A fingerprint as people write it: upper-case hexadecimal digits.
@@ -191,5 +212,17 @@ fn out_of_time(key: &dyn KeyDetails, by: &Signature, at: Option<Timestamp>) -> O
         Some("the key had expired")
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn an_exclamation_mark_names_one_key_alone() {
+        assert!(names("OWN", "OWN", "SUB") && names("SUB", "OWN", "SUB") && names("OWN", "OWN", "OWN"));
+        assert!(names("SUB!", "OWN", "SUB") && names("OWN!", "OWN", "OWN"));
+        assert!(!names("OWN!", "OWN", "SUB") && !names("SUB", "OWN", "OTHER") && !names("SUB!", "OWN", "OWN"));
     }
 }

@@ -78,6 +78,13 @@ impl Release {
         })
     }
 
+    /// The same, valid no longer than its signature is.
+    #[must_use]
+    pub fn until(mut self, signature: Option<i64>) -> Self {
+        self.valid_until = self.valid_until.into_iter().chain(signature).min();
+        self
+    }
+
     /// Whether this is what was asked for, and of today; with `expired` it may be of any day that is over.
     pub fn check(&self, suite: &str, now: i64, expired: bool) -> Result<()> {
         let plain = |name: &str| name.trim_end_matches("/updates").to_owned();

@@ -24,6 +24,8 @@ pub struct Signed {
     pub text: String,
     /// The fingerprint of the key that signed it.
     pub by: String,
+    /// When the signature ends, in seconds since 1970, if it says so.
+    pub until: Option<i64>,
 }
 
 /// Takes the text out of a cleartext signature that a key of the keyring made.
@@ -37,19 +39,27 @@ pub fn verify(bytes: &[u8], keyring: &Keyring) -> Result<Signed> {
     })?;
     // The last line break belongs to the frame.
     let hashed = text.strip_suffix('\n').unwrap_or(&text).replace('\n', "\r\n");
-    let (mut told, mut bad) = (Vec::new(), None);
+    let (mut told, mut bad, mut good) = (Vec::new(), None, None::<(String, Option<i64>)>);
     for signature in &signatures {
         if !is_strong(signature) {
             told.push((issuer(signature), "it is not of a kind that is still trusted"));
             continue;
         }
         match keyring.judge(signature, hashed.as_bytes()) {
-            // One is enough: the others may be of kinds that come after this program.
-            Judgement::Good(by) => return Ok(Signed { text, by }),
+            // One is enough: the others may be of kinds that come after this program. The one that lasts counts.
+            Judgement::Good(by) => {
+                let until = ends(signature);
+                if good.as_ref().is_none_or(|(_, old)| old.is_some_and(|old| until.is_none_or(|new| new > old))) {
+                    good = Some((by, until));
+                }
+            }
             Judgement::Bad(by) => bad = bad.or(Some(by)),
             Judgement::Unfit(by, why) => told.push((by, why)),
             Judgement::Unknown => told.push((issuer(signature), "the keyring does not hold this key")),
         }
+    }
+    if let Some((by, until)) = good {
+        return Ok(Signed { text, by, until });
     }
     if let Some(by) = bad {
         return Err(Error::new(Kind::Mismatch, "the Release file is not what was signed")
@@ -135,6 +145,12 @@ fn is_strong(signature: &Signature) -> bool {
     );
     let kind = matches!(signature.typ(), Some(SignatureType::Text | SignatureType::Binary));
     hash && kind && matches!(signature.version(), SignatureVersion::V4 | SignatureVersion::V6)
+}
+
+/// When a signature ends by its own word (RFC 9580, 5.2.3.18); most never do.
+fn ends(signature: &Signature) -> Option<i64> {
+    let lives = i64::from(signature.signature_expiration_time()?.as_secs());
+    (lives > 0).then(|| signature.created().map_or(0, |at| i64::from(at.as_secs())) + lives)
 }
 
 fn issuer(signature: &Signature) -> String {

@@ -35,7 +35,7 @@ pub fn apt_checks_validity() -> bool {
 pub struct SignedBy {
     /// Keyring files.
     pub files: Vec<PathBuf>,
-    /// Fingerprints.
+    /// Fingerprints; with a `!` behind it, exactly that key, and no subkey of it.
     pub keys: Vec<String>,
     /// Keys that stand in the configuration itself, armored.
     pub armored: Option<String>,
@@ -60,7 +60,7 @@ impl SignedBy {
             if word.starts_with('/') {
                 signed.files.push(word.into());
             } else {
-                signed.keys.push(word.trim_end_matches('!').to_ascii_uppercase());
+                signed.keys.push(word.to_ascii_uppercase());
             }
         }
         signed

@@ -147,7 +147,7 @@ fn apt_configurations_of_both_kinds_are_read_in_order() {
     assert!(!left_out.concat().contains("secret"));
     assert_eq!(sources[0].signed_by.files, [std::path::PathBuf::from("/k/a.gpg")]);
     assert_eq!(sources[1].signed_by.armored.as_deref(), Some("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nx"));
-    assert_eq!(sources[3].signed_by.keys, ["0123456789ABCDEF0123456789ABCDEF01234567"]);
+    assert_eq!(sources[3].signed_by.keys, ["0123456789ABCDEF0123456789ABCDEF01234567!"]);
     assert!(SignedBy::default().is_empty());
 }
 
@@ -210,6 +210,36 @@ fn what_was_not_signed_is_refused() {
         assert!(signature::verify(framed.as_bytes(), &ours).is_err(), "{framed}");
     }
     assert!(ours.only(&["0".repeat(40)]).is_empty());
+}
+
+#[test]
+fn a_signature_counts_for_the_keys_that_are_named() {
+    let key = Key::new(1);
+    let own = key.fingerprint().unwrap();
+    let signed = key.sign("Suite: demo\n", AT).unwrap();
+    for words in [vec![own.clone()], vec![format!("{own}!")], vec!["0".repeat(40), format!("{own}!")]] {
+        signature::verify(&signed, &keyring(&[key, Key::new(2)]).only(&words)).unwrap();
+    }
+    // Named twice, a key must be named both times.
+    let other = Key::new(2).fingerprint().unwrap();
+    let none = keyring(&[key, Key::new(2)]).only(&[own]).only(&[format!("{other}!")]);
+    assert!(none.is_empty() && signature::verify(&signed, &none).is_err());
+}
+
+#[test]
+fn a_signature_that_ends_is_over_as_a_release_file_is() {
+    let key = Key::new(1);
+    let until = |lives| {
+        let signed = key.sign_for("Suite: demo\n", AT, lives).unwrap();
+        signature::verify(&signed, &keyring(&[key])).unwrap().until
+    };
+    assert_eq!(until(0), None);
+    assert_eq!(until(3600), Some(AT + 3600));
+    let text = "Suite: demo\nDate: Tue, 14 Nov 2023 22:13:20 UTC\nSHA256:\n";
+    let release = Release::parse(text).unwrap().until(Some(AT + 3600));
+    release.check("demo", AT + 3600, false).unwrap();
+    assert!(release.check("demo", AT + 3601, false).unwrap_err().message().contains("has expired"));
+    release.check("demo", AT + 3601, true).unwrap();
 }
 
 fn universe(packages: &[Package]) -> Universe {
