@@ -9,17 +9,14 @@ use tar::EntryType;
 use super::*;
 use crate::demo::deb_maker::{Deb as Maker, ar};
 use crate::progress::Silent;
+use crate::tree::testing::Surroundings;
 use crate::tree::{Compression, Entry, Node, scan::scan};
 
 const NO_LINKS: &[(&str, &str)] = &[];
 
 fn unpack_bytes(debs: &[(&str, Vec<u8>)], links: &[(&str, &str)], usual: &[(&str, &str)]) -> Result<Unpacked> {
-    let surroundings = tempfile::tempdir().unwrap();
-    let (canary, place) = (surroundings.path().join("canary"), surroundings.path().join("place"));
-    fs_err::create_dir(&canary).unwrap();
-    fs_err::create_dir(&place).unwrap();
-    fs_err::write(canary.join("file"), "untouched").unwrap();
-    let before = scan(&canary).unwrap();
+    let surroundings = Surroundings::new();
+    let place = surroundings.place();
     let mut all = Vec::new();
     for (number, (name, bytes)) in debs.iter().enumerate() {
         let path = surroundings.path().join(format!("{number}.deb"));
@@ -29,8 +26,7 @@ fn unpack_bytes(debs: &[(&str, Vec<u8>)], links: &[(&str, &str)], usual: &[(&str
     }
     let links = links.iter().map(|(path, target)| ((*path).to_owned(), (*target).to_owned())).collect();
     let result = unpack(&all, &Links { wanted: &links, usual }, &place, &Silent);
-    assert_eq!(scan(&canary).unwrap(), before, "something was written beside the destination");
-    assert_eq!(fs_err::read_dir(surroundings.path()).unwrap().count(), 2 + debs.len());
+    surroundings.check(debs.len());
     if let Ok(unpacked) = &result {
         assert_eq!(scan(&place.join("tree")).unwrap(), unpacked.listing, "the listing is not what is on disk");
     }

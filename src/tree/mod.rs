@@ -9,6 +9,8 @@ mod listing;
 mod names;
 pub mod nar;
 pub mod scan;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod unpack;
 mod workers;
 mod writer;

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use tar::{EntryType, Header};
 
-use super::super::{Node, scan::scan};
+use super::super::{Node, scan::scan, testing::Surroundings};
 use super::*;
 use crate::digest::Sha256Digest;
 
@@ -49,16 +49,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn try_unpack(bytes: &[u8]) -> Result<Unpacked> {
-    let surroundings = tempfile::tempdir().unwrap();
-    let (canary, place) = (surroundings.path().join("canary"), surroundings.path().join("place"));
-    fs_err::create_dir(&canary).unwrap();
-    fs_err::create_dir(&place).unwrap();
-    fs_err::write(canary.join("file"), "untouched").unwrap();
-    let before = scan(&canary).unwrap();
+    let surroundings = Surroundings::new();
+    let place = surroundings.place();
     let limits = Limits { entries: 1000, bytes: 1 << 20, colliding_names: false };
     let result = unpack(bytes, &place, limits);
-    assert_eq!(scan(&canary).unwrap(), before, "something was written beside the destination");
-    assert_eq!(fs_err::read_dir(surroundings.path()).unwrap().count(), 2);
+    surroundings.check(0);
     if let Ok(unpacked) = &result {
         assert_eq!(scan(&place).unwrap(), unpacked.listing, "the listing is not what is on disk");
     }

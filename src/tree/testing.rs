@@ -1,0 +1,39 @@
+//! A place for tests to unpack hostile archives in, and a watch on what lies around it.
+
+use std::path::{Path, PathBuf};
+
+use super::{Listing, scan::scan};
+
+/// An empty directory `place` beside a canary that nothing may touch.
+pub(crate) struct Surroundings {
+    directory: tempfile::TempDir,
+    before: Listing,
+}
+
+impl Surroundings {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let canary = directory.path().join("canary");
+        fs_err::create_dir(&canary).unwrap();
+        fs_err::create_dir(directory.path().join("place")).unwrap();
+        fs_err::write(canary.join("file"), "untouched").unwrap();
+        let before = scan(&canary).unwrap();
+        Self { directory, before }
+    }
+
+    /// The directory that holds both.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn place(&self) -> PathBuf {
+        self.path().join("place")
+    }
+
+    /// Fails the test if something was written beside the place; `others` is how many more things the test put there.
+    pub(crate) fn check(&self, others: usize) {
+        let after = scan(&self.path().join("canary")).unwrap();
+        assert_eq!(after, self.before, "something was written beside the destination");
+        assert_eq!(fs_err::read_dir(self.path()).unwrap().count(), 2 + others);
+    }
+}
