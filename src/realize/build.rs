@@ -50,10 +50,15 @@ impl Build<'_> {
         let task = self.intake.fetcher.progress().begin("llama", None, Unit::Steps);
         let log_path = staging.path().join(LOG);
         let mut log = fs_err::File::create(&log_path)?;
+        // The staging directory goes away; the log of a failure must not.
+        let kept = |failed: Error| match self.intake.store.keep_failed_log(derivation, &log_path) {
+            Ok(place) => failed.fact("log", place.display()),
+            Err(error) => error,
+        };
         sandbox.describe(&mut log)?;
         // The kernel's own word on what is visible inside.
-        sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {})?;
-        let mut about = About::new(&sandbox, &variables, &mut log)?;
+        sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;
+        let mut about = About::new(&sandbox, &variables, &mut log).map_err(kept)?;
         for command in llama::commands(&variables, self.jobs()) {
             let mut last = VecDeque::new();
             let status = sandbox.run(&command, &mut log, &mut |line| {
@@ -71,8 +76,7 @@ impl Build<'_> {
                 Ok(status) => Error::failure(failure(&command, status, &last)).excerpt(Vec::from(last).join("\n")),
                 Err(error) => error,
             };
-            // The staging directory goes away; the log must not.
-            return Err(failed.fact("log", self.intake.store.keep_failed_log(derivation, &log_path)?.display()));
+            return Err(kept(failed));
         }
         drop(task);
 
