@@ -5,7 +5,7 @@
 //! * [`error`], [`text`], [`progress`]: how things are told
 //! * [`digest`], [`gfx`]: the words that everything else is said in
 //! * [`tree`]: canonical trees: listing, writer, archives, NAR
-//! * [`elf`]: what an ELF file needs
+//! * [`elf`], [`gguf`]: what an ELF file needs; what a model file says of itself
 //! * [`compare`]: what differs between two trees, and why
 //! * [`upstream`]: look-ups: what does a request mean today?
 //! * [`deb`]: distribution packages to the tree of a root file system
@@ -31,6 +31,7 @@ pub mod error;
 pub mod export;
 pub mod fetch;
 pub mod gfx;
+pub mod gguf;
 pub mod intake;
 pub mod lock;
 pub mod manifest;

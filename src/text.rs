@@ -3,18 +3,34 @@
 /// A size with a unit, e.g. `1.96 GB`; decimal, as disks and downloads are sold.
 #[must_use]
 pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    match scaled(count, 5) {
+        (_, 0) => format!("{count} B"),
+        (value, unit) => format!("{value} {}", ["B", "kB", "MB", "GB", "TB"][unit]),
+    }
+}
+
+/// A large number as people say it of models, e.g. `1.24B`.
+#[must_use]
+pub fn count(count: u64) -> String {
+    match scaled(count, 5) {
+        (_, 0) => count.to_string(),
+        (value, unit) => format!("{value}{}", ["", "K", "M", "B", "T"][unit]),
+    }
+}
+
+/// A number in three digits, and how many times it was divided by 1000 for that, less than `units` times.
+fn scaled(count: u64, units: usize) -> (String, usize) {
     let (mut value, mut unit) = (count as f64, 0);
-    while value >= 999.5 && unit + 1 < UNITS.len() {
+    while value >= 999.5 && unit + 1 < units {
         value /= 1000.0;
         unit += 1;
     }
-    match unit {
-        0 => format!("{count} B"),
-        _ if value < 9.995 => format!("{value:.2} {}", UNITS[unit]),
-        _ if value < 99.95 => format!("{value:.1} {}", UNITS[unit]),
-        _ => format!("{value:.0} {}", UNITS[unit]),
-    }
+    let text = match value {
+        _ if value < 9.995 => format!("{value:.2}"),
+        _ if value < 99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    };
+    (text, unit)
 }
 
 /// A time as `2026-09-01 12:34:56 UTC`, from seconds since 1970.
@@ -62,6 +78,11 @@ mod tests {
         );
         assert!(!visible("a\rb\u{8}c\u{9b}2Jd\u{1b}").chars().any(char::is_control));
         assert_eq!(visible("naïve – plain"), "naïve – plain");
+    }
+
+    #[test]
+    fn large_numbers_are_said_as_of_models() {
+        assert_eq!([999, 123_400, 1_240_000_000].map(count), ["999", "123K", "1.24B"]);
     }
 
     #[test]

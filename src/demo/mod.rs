@@ -10,6 +10,7 @@
 //! * [`llama`], [`llama_history`]: sources shaped like llama.cpp, and their git history
 //! * [`git_http`]: git repositories over HTTP
 //! * [`deb_maker`], [`debs`]: distribution packages, and an archive of them
+//! * [`gguf_maker`]: a small model that llama.cpp runs
 //! * [`Upstream`]: all of it together
 //!
 //! It needs `cc`, and for builds `cmake` and `ninja`. Everything is made from templates and numbers, and comes out the same
@@ -20,6 +21,7 @@
 pub mod deb_maker;
 pub mod debs;
 pub mod elf_maker;
+pub mod gguf_maker;
 pub mod git_http;
 pub mod http;
 pub mod index;

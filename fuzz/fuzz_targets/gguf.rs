@@ -1,0 +1,12 @@
+//! Any bytes as a GGUF file: facts or an error, never a panic, in bounded memory. `cargo +nightly fuzz run gguf`
+#![no_main]
+
+use std::io::Cursor;
+
+use libfuzzer_sys::fuzz_target;
+use strixlock::gguf::{Gguf, pairs};
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = Gguf::read(Cursor::new(bytes), bytes.len() as u64);
+    let _ = pairs(Cursor::new(bytes), bytes.len() as u64, |_| true);
+});

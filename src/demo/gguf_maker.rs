@@ -1,0 +1,146 @@
+//! A language model that llama.cpp loads and runs, made from numbers: architecture `llama`, two small layers, weights by chance
+//! that are the same every time, and a SentencePiece vocabulary.
+//!
+//! What it says makes no sense, but it says the same on every machine that computes the same, which is what a validation asks for.
+
+mod vocabulary;
+mod writer;
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::gguf;
+
+pub use writer::GgufWriter;
+
+/// How a model is shaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// How many numbers stand for a token.
+    pub width: u64,
+    /// How many numbers a layer computes in between.
+    pub inner: u64,
+    /// Attention heads; they divide the width.
+    pub heads: u64,
+    /// Layers.
+    pub layers: u64,
+    /// Tokens to look back.
+    pub context: u64,
+    /// What chance begins with.
+    pub seed: u64,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self { width: 64, inner: 128, heads: 4, layers: 2, context: 512, seed: 1151 }
+    }
+}
+
+/// The bytes of a model with a small vocabulary of its own.
+#[must_use]
+pub fn model(shape: Shape) -> Vec<u8> {
+    let mut writer = head(shape);
+    let tokens = vocabulary::write(&mut writer);
+    with_weights(writer, shape, tokens)
+}
+
+/// The bytes of a model with the vocabulary of another GGUF file, such as those without weights that llama.cpp's tests have.
+pub fn model_with_vocabulary_of(shape: Shape, path: &Path) -> Result<Vec<u8>> {
+    let mut writer = head(shape);
+    let mut file = std::io::BufReader::new(fs_err::File::open(path)?);
+    let size = fs_err::metadata(path)?.len();
+    let mut tokens = 0;
+    for pair in gguf::pairs(&mut file, size, |key| key.starts_with(b"tokenizer."))? {
+        tokens = tokens.max(writer::tokens_of(&pair));
+        writer.raw(pair);
+    }
+    Ok(with_weights(writer, shape, tokens))
+}
+
+fn head(shape: Shape) -> GgufWriter {
+    let mut writer = GgufWriter::default();
+    let word = |number: u64| number as u32;
+    writer.string("general.architecture", "llama");
+    writer.string("general.name", "strixlock demo");
+    writer.u32("general.file_type", 0);
+    writer.u32("llama.context_length", word(shape.context));
+    writer.u32("llama.embedding_length", word(shape.width));
+    writer.u32("llama.block_count", word(shape.layers));
+    writer.u32("llama.feed_forward_length", word(shape.inner));
+    writer.u32("llama.attention.head_count", word(shape.heads));
+    writer.u32("llama.attention.head_count_kv", word(shape.heads));
+    writer.u32("llama.rope.dimension_count", word(shape.width / shape.heads));
+    writer.f32("llama.attention.layer_norm_rms_epsilon", 1e-5);
+    writer
+}
+
+fn with_weights(mut writer: GgufWriter, Shape { width, inner, layers, seed, .. }: Shape, tokens: u64) -> Vec<u8> {
+    let mut chance = Chance(seed);
+    let mut matrix =
+        |name: &str, columns: u64, rows: u64| writer.tensor(name, &[columns, rows], chance.numbers(columns, rows));
+    matrix("token_embd.weight", width, tokens);
+    matrix("output.weight", width, tokens);
+    for layer in 0..layers {
+        for name in ["attn_q", "attn_k", "attn_v", "attn_output"] {
+            matrix(&format!("blk.{layer}.{name}.weight"), width, width);
+        }
+        matrix(&format!("blk.{layer}.ffn_gate.weight"), width, inner);
+        matrix(&format!("blk.{layer}.ffn_up.weight"), width, inner);
+        matrix(&format!("blk.{layer}.ffn_down.weight"), inner, width);
+    }
+    let norms =
+        (0..layers).flat_map(|layer| ["attn_norm", "ffn_norm"].map(|name| format!("blk.{layer}.{name}.weight")));
+    for name in norms.chain(["output_norm.weight".to_owned()]) {
+        writer.tensor(&name, &[width], vec![1.0; width as usize]);
+    }
+    writer.bytes()
+}
+
+/// Numbers that look like chance (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// The weights of a matrix, spread so that what comes out is about as large as what goes in.
+    fn numbers(&mut self, columns: u64, rows: u64) -> Vec<f32> {
+        let scale = (3.0 / columns as f32).sqrt() / 32_768.0;
+        let number = |_| (self.next() >> 48) as f32 - 32_768.0;
+        (0..columns * rows).map(number).map(|number| number * scale).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::gguf::Gguf;
+
+    #[test]
+    fn a_model_is_the_same_every_time_and_reads_back() {
+        let bytes = model(Shape::default());
+        assert!(bytes == model(Shape::default()));
+        assert!(bytes != model(Shape { seed: 2, ..Shape::default() }));
+        let facts = Gguf::read(Cursor::new(&bytes), bytes.len() as u64).unwrap();
+        assert_eq!((facts.architecture.as_str(), facts.quantisation.as_deref()), ("llama", Some("F32")));
+        assert_eq!((facts.context, facts.tensors), (Some(512), 21));
+        // A header and padding besides the numbers.
+        assert!((bytes.len() as u64).abs_diff(facts.parameters * 4) < 40_000, "{facts:?} in {} bytes", bytes.len());
+    }
+
+    #[test]
+    fn the_vocabulary_of_another_file_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vocabulary.gguf");
+        let own = model(Shape::default());
+        fs_err::write(&path, &own).unwrap();
+        assert!(model_with_vocabulary_of(Shape::default(), &path).unwrap() == own);
+    }
+}

@@ -1,0 +1,124 @@
+//! Writes GGUF, version 3: see [`crate::gguf`] for the format.
+
+/// Where tensors begin: at multiples of so many bytes (the format's usual `general.alignment`).
+const ALIGNMENT: usize = 32;
+
+const U32: u32 = 4;
+const I32: u32 = 5;
+const F32: u32 = 6;
+const BOOL: u32 = 7;
+const STRING: u32 = 8;
+const ARRAY: u32 = 9;
+const U64: u32 = 10;
+
+/// A GGUF file in the making.
+#[derive(Debug, Clone, Default)]
+pub struct GgufWriter {
+    pairs: Vec<Vec<u8>>,
+    tensors: Vec<(String, Vec<u64>, Vec<f32>)>,
+}
+
+impl GgufWriter {
+    fn pair(&mut self, key: &str, kind: u32, value: impl AsRef<[u8]>) {
+        let mut pair = string(key);
+        pair.extend(kind.to_le_bytes());
+        pair.extend(value.as_ref());
+        self.pairs.push(pair);
+    }
+
+    /// A pair as it stands in another file.
+    pub fn raw(&mut self, pair: Vec<u8>) {
+        self.pairs.push(pair);
+    }
+
+    /// A number.
+    pub fn u32(&mut self, key: &str, value: u32) {
+        self.pair(key, U32, value.to_le_bytes());
+    }
+
+    /// A large number.
+    pub fn u64(&mut self, key: &str, value: u64) {
+        self.pair(key, U64, value.to_le_bytes());
+    }
+
+    /// A number with a fraction.
+    pub fn f32(&mut self, key: &str, value: f32) {
+        self.pair(key, F32, value.to_le_bytes());
+    }
+
+    /// Yes or no.
+    pub fn flag(&mut self, key: &str, value: bool) {
+        self.pair(key, BOOL, [u8::from(value)]);
+    }
+
+    /// A text.
+    pub fn string(&mut self, key: &str, value: &str) {
+        self.pair(key, STRING, string(value));
+    }
+
+    /// A list of texts.
+    pub fn strings(&mut self, key: &str, values: &[String]) {
+        self.array(key, STRING, values.iter().map(|value| string(value)));
+    }
+
+    /// A list of numbers with a fraction.
+    pub fn floats(&mut self, key: &str, values: &[f32]) {
+        self.array(key, F32, values.iter().map(|value| value.to_le_bytes()));
+    }
+
+    /// A list of numbers.
+    pub fn integers(&mut self, key: &str, values: &[i32]) {
+        self.array(key, I32, values.iter().map(|value| value.to_le_bytes()));
+    }
+
+    fn array<T: AsRef<[u8]>>(&mut self, key: &str, of: u32, values: impl ExactSizeIterator<Item = T>) {
+        let mut bytes = of.to_le_bytes().to_vec();
+        bytes.extend((values.len() as u64).to_le_bytes());
+        values.for_each(|value| bytes.extend(value.as_ref()));
+        self.pair(key, ARRAY, bytes);
+    }
+
+    /// A tensor of 32-bit numbers, the fastest dimension first.
+    pub fn tensor(&mut self, name: &str, sizes: &[u64], numbers: Vec<f32>) {
+        self.tensors.push((name.to_owned(), sizes.to_vec(), numbers));
+    }
+
+    /// The whole file.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = crate::gguf::MAGIC.to_vec();
+        bytes.extend(3u32.to_le_bytes());
+        bytes.extend((self.tensors.len() as u64).to_le_bytes());
+        bytes.extend((self.pairs.len() as u64).to_le_bytes());
+        self.pairs.iter().for_each(|pair| bytes.extend(pair));
+        let mut offset = 0u64;
+        for (name, sizes, numbers) in &self.tensors {
+            bytes.extend(string(name));
+            bytes.extend((sizes.len() as u32).to_le_bytes());
+            bytes.extend(sizes.iter().flat_map(|size| size.to_le_bytes()));
+            // The tensor type F32 is 0.
+            bytes.extend(0u32.to_le_bytes());
+            bytes.extend(offset.to_le_bytes());
+            offset += (numbers.len() as u64 * 4).next_multiple_of(ALIGNMENT as u64);
+        }
+        for (_, _, numbers) in &self.tensors {
+            bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+            bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        }
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+        bytes
+    }
+}
+
+/// How many tokens a pair lists, if it is the list of tokens.
+pub(super) fn tokens_of(pair: &[u8]) -> u64 {
+    let head = [string("tokenizer.ggml.tokens"), ARRAY.to_le_bytes().to_vec(), STRING.to_le_bytes().to_vec()].concat();
+    let count = pair.strip_prefix(head.as_slice()).and_then(|rest| rest.first_chunk::<8>());
+    count.map_or(0, |count| u64::from_le_bytes(*count))
+}
+
+fn string(text: &str) -> Vec<u8> {
+    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(text.as_bytes());
+    bytes
+}

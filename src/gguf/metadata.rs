@@ -1,0 +1,179 @@
+//! The pairs of keys and values.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek};
+
+use super::cursor::Cursor;
+use super::{MAGIC, damaged};
+use crate::error::Result;
+
+/// More pairs than any model has; it bounds nothing but time.
+const PAIRS: u64 = 1 << 16;
+/// More tensors than any model has.
+const TENSORS: u64 = 1 << 20;
+/// How many candidates for the context length are kept: one for each architecture that a file could name.
+const CONTEXTS: usize = 16;
+
+/// The pairs that are kept.
+#[derive(Default)]
+pub(super) struct Known {
+    pub architecture: Option<String>,
+    pub file_type: Option<u64>,
+    /// By the architecture in the key, since that may be named later.
+    contexts: BTreeMap<String, u64>,
+}
+
+impl Known {
+    /// The context length of the architecture that it is.
+    pub fn context(&self) -> Option<u64> {
+        self.contexts.get(self.architecture.as_ref()?).copied()
+    }
+}
+
+/// Reads magic number, version and counts: how many tensors and how many pairs.
+pub(super) fn counts(cursor: &mut Cursor<impl Read + Seek>) -> Result<(u64, u64)> {
+    if cursor.magic()? != *MAGIC {
+        return Err(damaged("it does not begin with `GGUF`", 0));
+    }
+    match cursor.u32("the version")? {
+        2 | 3 => {}
+        other if matches!(other.swap_bytes(), 1..=3) => {
+            return Err(damaged("it is for a big-endian machine", 4));
+        }
+        other => return Err(damaged(format!("version {other}, and 2 and 3 are known"), 4)),
+    }
+    let tensors = cursor.u64("the number of tensors")?;
+    let pairs = cursor.u64("the number of pairs")?;
+    for (what, count, most) in [("tensors", tensors, TENSORS), ("pairs", pairs, PAIRS)] {
+        if count > most {
+            return Err(damaged(format!("{count} {what}; at most {most} make sense"), 8));
+        }
+    }
+    Ok((tensors, pairs))
+}
+
+/// Reads `count` pairs.
+pub(super) fn read(cursor: &mut Cursor<impl Read + Seek>, count: u64) -> Result<Known> {
+    let mut known = Known::default();
+    for _ in 0..count {
+        let at = cursor.at();
+        let key = cursor.string("a key")?;
+        let kind = Type::read(cursor)?;
+        let twice = || damaged(format!("the key `{}` stands twice", key.escape_ascii()), at);
+        match key.as_slice() {
+            b"general.architecture" => {
+                let text = match kind {
+                    Type::String => cursor.string("the architecture")?,
+                    _ => return Err(damaged("the architecture is not a string", at)),
+                };
+                let text = String::from_utf8(text).ok().filter(|text| is_architecture(text));
+                let text = text.ok_or_else(|| damaged("the architecture is not a plain word", at))?;
+                if known.architecture.replace(text).is_some() {
+                    return Err(twice());
+                }
+            }
+            b"general.file_type" => {
+                if known.file_type.replace(number(cursor, kind, at)?).is_some() {
+                    return Err(twice());
+                }
+            }
+            _ => match key.strip_suffix(b".context_length").and_then(|name| std::str::from_utf8(name).ok()) {
+                Some(name) if known.contexts.len() < CONTEXTS => {
+                    if known.contexts.insert(name.to_owned(), number(cursor, kind, at)?).is_some() {
+                        return Err(twice());
+                    }
+                }
+                _ => skip(cursor, kind)?,
+            },
+        }
+    }
+    Ok(known)
+}
+
+/// The pairs whose keys `wanted` picks, as they stand in a file whose content has `size` bytes: each key, type and value in
+/// the bytes of the format.
+pub fn pairs(reader: impl Read + Seek, size: u64, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<Vec<u8>>> {
+    let mut cursor = Cursor::new(reader, size);
+    let (_, count) = counts(&mut cursor)?;
+    let mut found = Vec::new();
+    for _ in 0..count {
+        let begin = cursor.at();
+        let key = cursor.string("a key")?;
+        let kind = Type::read(&mut cursor)?;
+        skip(&mut cursor, kind)?;
+        if wanted(&key) {
+            found.push(cursor.reread(begin, cursor.at() - begin)?);
+        }
+    }
+    Ok(found)
+}
+
+/// It becomes a word on pages and in tables.
+fn is_architecture(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// The types of values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Type {
+    /// Whole numbers: bytes, and whether there is a sign.
+    Integer(u64, bool),
+    /// Everything else of a fixed size, in bytes.
+    Fixed(u64),
+    String,
+    Array,
+}
+
+impl Type {
+    fn read(cursor: &mut Cursor<impl Read + Seek>) -> Result<Self> {
+        let at = cursor.at();
+        Ok(match cursor.u32("the type of a value")? {
+            0 => Self::Integer(1, false),
+            1 => Self::Integer(1, true),
+            2 => Self::Integer(2, false),
+            3 => Self::Integer(2, true),
+            4 => Self::Integer(4, false),
+            5 => Self::Integer(4, true),
+            6 => Self::Fixed(4),
+            7 => Self::Fixed(1),
+            8 => Self::String,
+            9 => Self::Array,
+            10 => Self::Integer(8, false),
+            11 => Self::Integer(8, true),
+            12 => Self::Fixed(8),
+            other => return Err(damaged(format!("a value of the unknown type {other}"), at)),
+        })
+    }
+}
+
+fn number(cursor: &mut Cursor<impl Read + Seek>, kind: Type, at: u64) -> Result<u64> {
+    let Type::Integer(size, signed) = kind else {
+        return Err(damaged("a value that must be a whole number is none", at));
+    };
+    let number = cursor.integer(size, signed)?;
+    u64::try_from(number).map_err(|_| damaged(format!("the number {number} makes no sense here"), at))
+}
+
+fn skip(cursor: &mut Cursor<impl Read + Seek>, kind: Type) -> Result<()> {
+    match kind {
+        Type::Integer(size, _) | Type::Fixed(size) => cursor.skip("a number", 1, size),
+        Type::String => cursor.skip_string("a string"),
+        Type::Array => {
+            let at = cursor.at();
+            let of = Type::read(cursor)?;
+            let count = cursor.u64("the length of an array")?;
+            match of {
+                Type::Integer(size, _) | Type::Fixed(size) => cursor.skip("an array", count, size),
+                Type::String => {
+                    // Each has a length at least: a count that cannot be is refused before it is begun.
+                    cursor.demand("an array of strings", count, 8)?;
+                    (0..count).try_for_each(|_| cursor.skip_string("a string of an array"))
+                }
+                // llama.cpp does not read them either, and they could be nested as deep as the file is long.
+                Type::Array => Err(damaged("an array of arrays", at)),
+            }
+        }
+    }
+}

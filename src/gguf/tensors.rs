@@ -1,0 +1,35 @@
+//! The list of tensors.
+
+use std::io::{Read, Seek};
+
+use super::cursor::Cursor;
+use super::damaged;
+use crate::error::Result;
+
+/// Tensors have at most so many dimensions (`GGML_MAX_DIMS`).
+const DIMENSIONS: u32 = 4;
+/// The least that a tensor takes in the list: a length, dimensions, type and offset.
+const LEAST: u64 = 8 + 4 + 4 + 8;
+
+/// Reads `count` tensors; gives the sum of the numbers that they hold.
+pub(super) fn count(cursor: &mut Cursor<impl Read + Seek>, count: u64) -> Result<u64> {
+    cursor.demand("the list of tensors", count, LEAST)?;
+    let mut sum = 0u64;
+    for _ in 0..count {
+        let at = cursor.at();
+        cursor.skip_string("the name of a tensor")?;
+        let dimensions = cursor.u32("the dimensions of a tensor")?;
+        if dimensions > DIMENSIONS {
+            return Err(damaged(format!("a tensor of {dimensions} dimensions; at most {DIMENSIONS} make sense"), at));
+        }
+        let mut elements = 1u64;
+        for _ in 0..dimensions {
+            let size = cursor.u64("the size of a tensor")?;
+            let product = elements.checked_mul(size).filter(|product| i64::try_from(*product).is_ok());
+            elements = product.ok_or_else(|| damaged("a tensor of more numbers than can be counted", at))?;
+        }
+        cursor.skip("type and offset of a tensor", 1, 4 + 8)?;
+        sum = sum.checked_add(elements).ok_or_else(|| damaged("more numbers than can be counted", at))?;
+    }
+    Ok(sum)
+}
