@@ -13,6 +13,7 @@ mod fetch;
 mod hash;
 mod lock;
 mod manifest;
+mod models;
 mod realize;
 mod snapshot;
 mod store;

@@ -70,6 +70,9 @@ fn roots(store: &Store) -> Result<Roots> {
                 LockedInput::Debs(block) => {
                     roots.downloads.extend(block.locked.packages.iter().map(|package| package.sha256));
                 }
+                LockedInput::Huggingface(block) => {
+                    roots.downloads.extend(block.locked.files.iter().map(|file| file.sha256));
+                }
                 LockedInput::Git(block) => {
                     roots.repositories.insert(block.locked.url.clone());
                     roots.repositories.extend(block.locked.submodules.values().map(|one| one.url.clone()));

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::Ui;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Fetcher, Mirror, Settings};
+use crate::fetch::{Fetcher, HUB, HubSettings, Mirror, Settings};
 use crate::sandbox::Limits;
 use crate::store::Store;
 
@@ -176,10 +176,17 @@ impl GlobalArgs {
     pub fn fetcher(&self, ui: &Ui) -> Result<Fetcher> {
         let config = self.configuration()?;
         let usual = Settings::default();
+        let hub = HubSettings::read(|name| std::env::var(name).ok());
+        let mut mirrors: Vec<_> =
+            config.mirrors.into_iter().map(|mirror| Mirror { of: mirror.of, at: mirror.at }).collect();
+        if let (Some(at), Ok(of)) = (hub.endpoint, Url::parse(HUB)) {
+            mirrors.push(Mirror { of, at });
+        }
         let settings = Settings {
             offline: self.offline,
             insecure_hosts: config.insecure_hosts,
-            mirrors: config.mirrors.into_iter().map(|mirror| Mirror { of: mirror.of, at: mirror.at }).collect(),
+            mirrors,
+            hub_token: hub.token,
             rounds: config.rounds.unwrap_or(usual.rounds).max(1),
             window: config.window_seconds.map_or(usual.window, |seconds| Duration::from_secs(seconds.max(1))),
             floor: config.floor_bytes.unwrap_or(usual.floor),

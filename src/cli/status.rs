@@ -1,8 +1,10 @@
 //! `strixlock status`
 
+use std::collections::BTreeMap;
+
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
-use crate::intake::missing_debs;
+use crate::intake::{missing_debs, missing_model};
 use crate::lock::{Lock, LockedInput, staleness};
 use crate::manifest::Manifest;
 use crate::realize::{Action, Plan};
@@ -33,6 +35,7 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
             "fresh": stale.is_fresh(),
             "stale": stale.reasons,
             "steps": plan.steps,
+            "models": lock.inputs.iter().filter_map(|(name, input)| Some((name, input.gguf()?))).collect::<BTreeMap<_, _>>(),
             "generation": current,
             "store": store.root().display().to_string(),
         }));
@@ -41,6 +44,7 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
         for (name, input) in &lock.inputs {
             let here = match input {
                 LockedInput::File(block) => store.download(block.locked.sha256).is_some(),
+                LockedInput::Huggingface(block) => missing_model(&store, &block.locked) == 0,
                 LockedInput::Debs(block) => missing_debs(&store, &block.locked).next().is_none(),
                 _ => input
                     .tree()
@@ -58,6 +62,11 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
             rows.push(vec!["output".into(), step.name.clone(), step.version.clone(), state.into()]);
         }
         ui.table(&rows);
+        for (name, input) in &lock.inputs {
+            if let Some(facts) = input.gguf() {
+                ui.line(format!("{name}: {}", facts.summary()));
+            }
+        }
         if plan.bytes() > 0 {
             ui.line(format!("realizing what is missing fetches {}", text::bytes(plan.bytes())));
         }

@@ -10,7 +10,7 @@
 //! * [`llama`], [`llama_history`]: sources shaped like llama.cpp, and their git history
 //! * [`git_http`]: git repositories over HTTP
 //! * [`deb_maker`], [`debs`]: distribution packages, and an archive of them
-//! * [`gguf_maker`]: a small model that llama.cpp runs
+//! * [`gguf_maker`], [`hub`]: a small model that llama.cpp runs, and a hub that has it
 //! * [`Upstream`]: all of it together
 //!
 //! It needs `cc`, and for builds `cmake` and `ninja`. Everything is made from templates and numbers, and comes out the same
@@ -24,6 +24,7 @@ pub mod elf_maker;
 pub mod gguf_maker;
 pub mod git_http;
 pub mod http;
+pub mod hub;
 pub mod index;
 pub mod llama;
 pub mod llama_history;

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::Documents;
 use super::policy::{Settings, Trust, show_url};
-use super::retry;
+use super::{hub, retry};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
 
@@ -103,6 +103,9 @@ impl Fetcher {
 
     pub(super) fn request(&self, method: Method, url: &Url) -> RequestBuilder {
         let request = self.client.request(method, url.clone());
+        if let Some(secret) = self.hub_secret(url) {
+            return request.bearer_auth(secret);
+        }
         let login = url.host_str().and_then(|host| self.netrc.as_ref()?.hosts.get(host));
         match login {
             // Never where somebody may listen, even if what comes needs no protection.
@@ -111,6 +114,18 @@ impl Fetcher {
             }
             _ => request,
         }
+    }
+
+    /// The user's token for the hub, where it may go to `url`: never where somebody may listen.
+    fn hub_secret(&self, url: &Url) -> Option<&str> {
+        let secret = self.settings.hub_token.as_ref()?.secret_for(url)?;
+        self.settings.check(url).is_ok().then_some(secret)
+    }
+
+    /// What an answer that is no success means.
+    pub(super) fn refused(&self, url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
+        let known = self.hub_secret(url).is_some();
+        hub::refusal(url, status, headers, known).unwrap_or_else(|| status_error(url, status, headers))
     }
 
     /// A place among the connections to this host.
@@ -124,7 +139,7 @@ impl Fetcher {
     }
 
     /// Sends a request for a small thing, and again while the failure may pass.
-    async fn ask(&self, url: &Url, request: RequestBuilder) -> Result<Response> {
+    pub(super) async fn ask(&self, url: &Url, request: RequestBuilder) -> Result<Response> {
         let mut round = 1;
         loop {
             let again = request.try_clone();
@@ -132,7 +147,7 @@ impl Fetcher {
             {
                 Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) => {
-                    let error = status_error(url, response.status());
+                    let error = self.refused(url, response.status(), response.headers());
                     if !retry::is_passing(response.status()) {
                         return Err(error);
                     }
@@ -229,7 +244,7 @@ pub(super) fn local_path(url: &Url) -> Result<std::path::PathBuf, ()> {
     if url.scheme() == "file" { url.to_file_path() } else { Err(()) }
 }
 
-pub(super) fn status_error(url: &Url, status: StatusCode) -> Error {
+fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
     let kind =
         if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) { Kind::NotFound } else { Kind::Unreachable };
     let error = Error::new(kind, format!("the server answered {status}")).fact("url", show_url(url));
@@ -237,6 +252,11 @@ pub(super) fn status_error(url: &Url, status: StatusCode) -> Error {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => error.hint("credentials are read from ~/.netrc"),
         StatusCode::NOT_FOUND | StatusCode::GONE => error
             .hint("nightlies are removed after 120 days: name a mirror that kept it in the configuration, or update"),
+        StatusCode::TOO_MANY_REQUESTS => {
+            let wait = retry::retry_after(headers)
+                .map_or_else(|| "a few minutes".to_owned(), |wait| format!("{} s", wait.as_secs()));
+            error.hint(format!("it takes no more requests from here for now: run again in {wait}; where it knows you (HF_TOKEN, ~/.netrc), it may take more"))
+        }
         _ => error,
     }
 }

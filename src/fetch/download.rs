@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::client::{Fetcher, local_path, status_error, transport_error, validator};
+use super::client::{Fetcher, local_path, transport_error, validator};
 use super::policy::{Trust, show_url};
 use super::retry;
 use crate::digest::{Sha256, Sha256Digest};
@@ -334,7 +334,7 @@ impl<'a> Transfer<'a> {
             StatusCode::PARTIAL_CONTENT if self.have > 0 => Some(self.check_range(url, response)?),
             StatusCode::RANGE_NOT_SATISFIABLE if self.have > 0 => {
                 self.restart()?;
-                return Err(passing(status_error(url, response.status())));
+                return Err(passing(self.fetcher.refused(url, response.status(), response.headers())));
             }
             status if status.is_success() => {
                 return Err(Error::new(
@@ -346,7 +346,7 @@ impl<'a> Transfer<'a> {
             }
             status => {
                 return Err(Trouble {
-                    error: status_error(url, status),
+                    error: self.fetcher.refused(url, status, response.headers()),
                     again: retry::is_passing(status),
                     after: retry::retry_after(response.headers()),
                 });

@@ -6,10 +6,14 @@
 mod client;
 mod documents;
 mod download;
+mod hub;
 mod policy;
+mod range;
 mod retry;
 
 pub use client::{Fetcher, Head};
 pub use documents::Documents;
 pub use download::{Promise, Received, Sink, Wanted};
+pub use hub::{HUB, HubSettings, HubToken};
 pub use policy::{Mirror, Settings, Trust, show_url};
+pub use range::Remote;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use super::hub::HubToken;
 use crate::error::{Error, Kind, Result};
 
 /// How the fetcher behaves. Comes from the configuration.
@@ -23,6 +24,8 @@ pub struct Settings {
     pub window: Duration,
     /// See [`Self::window`].
     pub floor: u64,
+    /// The user's token for the Hugging Face hub.
+    pub hub_token: Option<HubToken>,
 }
 
 /// What vouches for bytes that come.
@@ -54,6 +57,7 @@ impl Default for Settings {
             pause: Duration::from_millis(500),
             window: Duration::from_secs(30),
             floor: 30 * 1024,
+            hub_token: None,
         }
     }
 }

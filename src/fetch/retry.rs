@@ -13,12 +13,22 @@ pub(super) fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
-/// How long the server asks to wait: seconds or a date.
+/// How long the server asks to wait: seconds or a date in `Retry-After`, else the seconds that the Hugging Face hub puts into
+/// `RateLimit` (`"resolvers";r=0;t=55`).
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok()?,
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let wait = match (text(RETRY_AFTER.as_str()), text("ratelimit")) {
+        (Some(text), _) => match text.parse() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok()?,
+        },
+        (None, Some(limit)) => {
+            // Every answer of the hub has it; it asks to wait only where nothing remains.
+            limit.split(';').find(|part| part.trim() == "r=0")?;
+            let seconds = limit.split(';').find_map(|part| part.trim().strip_prefix("t="))?;
+            Duration::from_secs(seconds.parse().ok()?)
+        }
+        (None, None) => return None,
     };
     Some(wait.min(LONGEST))
 }
@@ -29,4 +39,24 @@ pub(super) fn pause(first: Duration, round: u32) -> Duration {
     let base = first.saturating_mul(1 << round.saturating_sub(1).min(8)).min(LONGEST);
     let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
     base + base.mul_f64(f64::from(nanos % 1000) / 2000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_may_ask_to_wait_in_three_ways() {
+        let asked = |name: &'static str, value: &str| {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
+            retry_after(&headers).map(|wait| wait.as_secs())
+        };
+        assert_eq!(asked("retry-after", "7"), Some(7));
+        assert_eq!(asked("retry-after", "999999"), Some(120));
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(60));
+        assert!(asked("retry-after", &soon).is_some_and(|wait| (50..=60).contains(&wait)));
+        assert_eq!(asked("ratelimit", "\"resolvers\";r=0;t=55"), Some(55));
+        assert_eq!(asked("ratelimit", "\"api\";r=499;t=55"), None);
+        assert_eq!(asked("ratelimit", "whatever"), None);
+    }
 }

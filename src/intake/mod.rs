@@ -6,12 +6,16 @@
 mod debs;
 mod file;
 mod git;
+mod huggingface;
+mod model;
 mod rocm;
 mod unpack_sink;
 
 pub use debs::{debs, missing_debs, package_list};
 pub use file::file;
 pub use git::{GitContent, git, git_contents, git_tree};
+pub use huggingface::{header, huggingface, missing_model};
+pub use model::{model, model_contents};
 pub use rocm::{Expect, Tarball, tarball, tarball_contents};
 
 use crate::error::{Error, Kind, Result};

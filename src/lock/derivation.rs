@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{LockedInput, canonical};
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
-use crate::recipe::{Recipe, llama, rocm, sysroot};
+use crate::recipe::{Recipe, fits, llama, rocm, sysroot};
 
 #[derive(Serialize)]
 struct Derivation<'a> {
@@ -31,7 +31,7 @@ pub fn derivations(
 ) -> Result<BTreeMap<String, DerivationId>> {
     let mut ids = BTreeMap::new();
     // A recipe needs only outputs of the kinds before its own, so each finds what it needs.
-    for kind in ["sysroot", "rocm", "llama", "runtime"] {
+    for kind in ["sysroot", "rocm", "llama", "runtime", "model"] {
         for (name, recipe) in recipes.iter().filter(|(_, recipe)| recipe.kind() == kind) {
             let id = derive(recipe, inputs, recipes, &ids).map_err(|error| error.about(format!("output `{name}`")))?;
             ids.insert(name.clone(), id);
@@ -52,7 +52,7 @@ fn derive(
     };
     let mut used = BTreeMap::new();
     for (kind, name) in recipe.inputs() {
-        let pin = inputs.get(name).filter(|pin| pin.kind() == kind).ok_or_else(|| missing("input", kind, name))?;
+        let pin = inputs.get(name).filter(|pin| fits(kind, pin.kind())).ok_or_else(|| missing("input", kind, name))?;
         used.insert(name, visible(pin));
     }
     let mut built = BTreeMap::new();
@@ -66,6 +66,7 @@ fn derive(
         Recipe::Rocm(_) => rocm::REVISION,
         Recipe::Llama(_) => llama::REVISION,
         Recipe::Runtime(_) => crate::recipe::RUNTIME_REVISION,
+        Recipe::Model(_) => crate::recipe::MODEL_REVISION,
     };
     let text = canonical(&Derivation { format: "strix-derivation-1", recipe, revision, inputs: used, outputs: built })?;
     Ok(DerivationId(Sha256Digest::of(text.as_bytes())))
@@ -85,7 +86,10 @@ fn visible(pin: &LockedInput) -> Value {
             "number": block.locked.number,
             "time": block.locked.time,
         }),
-        LockedInput::File(block) => serde_json::json!({ "sha256": block.locked.sha256 }),
+        LockedInput::File(block) => {
+            serde_json::json!({ "name": block.locked.name(), "sha256": block.locked.sha256 })
+        }
         LockedInput::Debs(block) => block.locked.visible(),
+        LockedInput::Huggingface(block) => block.locked.visible(),
     }
 }

@@ -10,6 +10,7 @@ mod canonical;
 mod debs;
 mod derivation;
 mod file;
+mod huggingface;
 mod model;
 mod read;
 mod stale;
@@ -18,6 +19,7 @@ mod valid;
 pub use canonical::canonical;
 pub use debs::{DebsPin, ReleasePin};
 pub use derivation::derivations;
+pub use huggingface::{HuggingfacePin, ModelFile};
 pub use model::{Block, FilePin, GitPin, Lock, LockedInput, LockedOutput, RocmPin, TreePin};
 pub use stale::{Staleness, staleness};
 

@@ -6,15 +6,17 @@ use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{DebsPin, canonical};
+use super::{DebsPin, HuggingfacePin, ModelFile, canonical};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
+use crate::gguf::Gguf;
 use crate::manifest::InputRequest;
 use crate::recipe::Recipe;
 use crate::recipe::rocm::TheRock;
 use crate::upstream::debs::DebsRequest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::{GitRequest, Submodule};
+use crate::upstream::huggingface::HuggingfaceRequest;
 use crate::upstream::rocm::{RocmRequest, RocmVersion};
 
 /// A lock.
@@ -42,6 +44,8 @@ pub enum LockedInput {
     File(Block<FileRequest, FilePin>),
     /// A set of distribution packages.
     Debs(Block<DebsRequest, DebsPin>),
+    /// A model.
+    Huggingface(Block<HuggingfaceRequest, HuggingfacePin>),
 }
 
 /// The request, what it resolved to, and the digest of both.
@@ -128,6 +132,20 @@ pub struct FilePin {
     pub size: u64,
     /// Digest.
     pub sha256: Sha256Digest,
+    /// What it says of itself, where it is a GGUF file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gguf: Option<Gguf>,
+}
+
+impl FilePin {
+    /// The name that the file has in a tree: the last part of its first URL.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let last = self.urls.first().and_then(|url| url.path().rsplit('/').next()).unwrap_or_default();
+        let name = percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned();
+        let sound = !name.contains('/') && !name.contains(char::is_control) && crate::tree::is_path(name.as_bytes());
+        if sound { name } else { "file".to_owned() }
+    }
 }
 
 /// One output: how it is made, and once sealed what it is.
@@ -190,6 +208,11 @@ impl LockedInput {
         Block::new("debs", requested, locked).map(Self::Debs)
     }
 
+    /// A block of a model.
+    pub fn huggingface(requested: HuggingfaceRequest, locked: HuggingfacePin) -> Result<Self> {
+        Block::new("huggingface", requested, locked).map(Self::Huggingface)
+    }
+
     /// The `type` field.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -198,6 +221,7 @@ impl LockedInput {
             Self::Git(_) => "git",
             Self::File(_) => "file",
             Self::Debs(_) => "debs",
+            Self::Huggingface(_) => "huggingface",
         }
     }
 
@@ -209,6 +233,7 @@ impl LockedInput {
             Self::Git(block) => InputRequest::Git(block.requested.clone()),
             Self::File(block) => InputRequest::File(block.requested.clone()),
             Self::Debs(block) => InputRequest::Debs(block.requested.clone()),
+            Self::Huggingface(block) => InputRequest::Huggingface(block.requested.clone()),
         }
     }
 
@@ -219,6 +244,9 @@ impl LockedInput {
             Self::Git(block) => Ok((block.entry, entry_digest("git", &block.requested, &block.locked)?)),
             Self::File(block) => Ok((block.entry, entry_digest("file", &block.requested, &block.locked)?)),
             Self::Debs(block) => Ok((block.entry, entry_digest("debs", &block.requested, &block.locked)?)),
+            Self::Huggingface(block) => {
+                Ok((block.entry, entry_digest("huggingface", &block.requested, &block.locked)?))
+            }
         }
     }
 
@@ -232,6 +260,7 @@ impl LockedInput {
             }
             Self::File(block) => format!("sha256:{}…", &block.locked.sha256.hex()[..12]),
             Self::Debs(block) => block.locked.version(),
+            Self::Huggingface(block) => block.locked.version(),
         }
     }
 
@@ -241,7 +270,30 @@ impl LockedInput {
         match self {
             Self::Rocm(block) => Some(&block.locked.tree),
             Self::Git(block) => Some(&block.locked.content),
-            Self::File(_) | Self::Debs(_) => None,
+            Self::File(_) | Self::Debs(_) | Self::Huggingface(_) => None,
+        }
+    }
+
+    /// What the input says of itself, where it is a model.
+    #[must_use]
+    pub fn gguf(&self) -> Option<&Gguf> {
+        match self {
+            Self::File(block) => block.locked.gguf.as_ref(),
+            Self::Huggingface(block) => block.locked.gguf.as_ref(),
+            Self::Rocm(_) | Self::Git(_) | Self::Debs(_) => None,
+        }
+    }
+
+    /// The files of a model, as they stand in the tree of a `model` output; none where the input cannot be a model.
+    #[must_use]
+    pub fn model_files(&self) -> Vec<ModelFile> {
+        match self {
+            Self::Huggingface(block) => block.locked.files.clone(),
+            Self::File(block) => {
+                let pin = &block.locked;
+                vec![ModelFile { path: pin.name(), size: pin.size, sha256: pin.sha256 }]
+            }
+            Self::Rocm(_) | Self::Git(_) | Self::Debs(_) => Vec::new(),
         }
     }
 }

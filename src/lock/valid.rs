@@ -22,6 +22,7 @@ pub(super) fn input(name: &str, input: &LockedInput) -> Option<String> {
         LockedInput::Git(block) => return git(&block.locked),
         LockedInput::File(block) => &block.locked.urls,
         LockedInput::Debs(block) => return block.locked.fault(),
+        LockedInput::Huggingface(block) => return block.locked.fault(),
     };
     urls.iter()
         .find(|url| !rules::is_fetchable(url))
@@ -62,6 +63,6 @@ pub(super) fn output(name: &str, recipe: &Recipe) -> Option<String> {
             let wrong = recipe.roots.is_empty() || recipe.roots.iter().any(|root| !rules::is_program(root));
             wrong.then(|| "its roots are not names of programs".to_owned())
         }
-        Recipe::Rocm(_) => None,
+        Recipe::Rocm(_) | Recipe::Model(_) => None,
     }
 }

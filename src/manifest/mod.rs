@@ -4,6 +4,7 @@
 //! suggestion. The result holds requests and recipes only; what they resolve to is the lock's business.
 
 mod debs;
+mod huggingface;
 mod parse;
 mod reader;
 pub mod rules;
@@ -20,6 +21,7 @@ use crate::recipe::Recipe;
 use crate::upstream::debs::DebsRequest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::GitRequest;
+use crate::upstream::huggingface::HuggingfaceRequest;
 use crate::upstream::rocm::RocmRequest;
 
 pub use template::{Packages, Settings as TemplateSettings, template};
@@ -50,6 +52,8 @@ pub enum InputRequest {
     File(FileRequest),
     /// A closed set of distribution packages.
     Debs(DebsRequest),
+    /// A model of the Hugging Face hub.
+    Huggingface(HuggingfaceRequest),
 }
 
 impl InputRequest {
@@ -61,6 +65,7 @@ impl InputRequest {
             Self::Git(_) => "git",
             Self::File(_) => "file",
             Self::Debs(_) => "debs",
+            Self::Huggingface(_) => "huggingface",
         }
     }
 }

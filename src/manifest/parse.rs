@@ -10,7 +10,7 @@ use url::Url;
 use super::reader::{Source, Table};
 use super::{InputRequest, Manifest, PROGRAM, rules};
 use crate::error::{Error, Result};
-use crate::recipe::{Backend, LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
+use crate::recipe::{Backend, LlamaRecipe, ModelRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe, fits};
 use crate::suggest::suggest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::{GitRef, GitRequest};
@@ -110,8 +110,9 @@ fn input(source: &Source, fields: Table) -> Result<InputRequest> {
             InputRequest::File(FileRequest { urls: urls(source, all)? })
         }
         "debs" => InputRequest::Debs(super::debs::request(source, &fields)?),
+        "huggingface" => InputRequest::Huggingface(super::huggingface::request(source, &fields)?),
         other => {
-            let label = suggest(other, ["rocm", "git", "file", "debs"].into_iter());
+            let label = suggest(other, ["rocm", "git", "file", "debs", "huggingface"].into_iter());
             return Err(source.error(kind.span(), format!("unknown type of input `{other}`"), &label));
         }
     };
@@ -206,7 +207,7 @@ impl Reference {
         let (what, kind, found, names): (_, _, _, Vec<&str>) = match self.wanted {
             Wanted::Input(kind) => {
                 let found = manifest.inputs.get(name).map(InputRequest::kind);
-                let fitting = manifest.inputs.iter().filter(|(_, input)| input.kind() == kind);
+                let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind()));
                 ("input", kind, found, fitting.map(|(name, _)| name.as_str()).collect())
             }
             Wanted::Output(kind) => {
@@ -216,7 +217,7 @@ impl Reference {
             }
         };
         match found {
-            Some(found) if found == kind => Ok(()),
+            Some(found) if fits(kind, found) => Ok(()),
             Some(found) => {
                 let message =
                     format!("`{name}` is an {what} of type `{found}`, and one of type `{kind}` is needed here");
@@ -271,8 +272,9 @@ fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Re
                 roots,
             })
         }
+        "model" => Recipe::Model(ModelRecipe { input: refer("input", "model", Wanted::Input("huggingface"))? }),
         other => {
-            let label = suggest(other, ["rocm", "llama", "runtime", "sysroot"].into_iter());
+            let label = suggest(other, ["rocm", "llama", "runtime", "sysroot", "model"].into_iter());
             return Err(source.error(kind.span(), format!("unknown type of output `{other}`"), &label));
         }
     };

@@ -130,6 +130,13 @@ GGML_HIP_ROCWMMA_FATTN = false
 [outputs.runtime]                   # the parts of ROCm that these programs need
 type = "runtime"
 roots = ["llama-bench", "llama-cli", "llama-server"]
+
+# [inputs.model]                    # a model for `strixlock validate`
+# type = "huggingface"
+# model = "unsloth/gemma-3-1b-it-GGUF:Q4_K_M"
+
+# [outputs.model]                   # its files as a tree
+# type = "model"
 "#
     )
 }

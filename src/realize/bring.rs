@@ -6,7 +6,7 @@ use super::Realizer;
 use super::execute::Made;
 use super::plan::Plan;
 use crate::error::{About as _, Error, Kind, Result};
-use crate::intake::{git_contents, tarball_contents};
+use crate::intake::{git_contents, model_contents, tarball_contents};
 use crate::lock::LockedInput;
 use crate::recipe::Recipe;
 use crate::store::verify::Contents;
@@ -17,6 +17,8 @@ impl Realizer<'_> {
     pub fn bring(&self, lacking: &BTreeSet<Contents>) -> Result<()> {
         let store = self.intake.store;
         for (name, input) in &self.lock.inputs {
+            let lacks = |digest| lacking.contains(&Contents { digest, executable: false });
+            model_contents(self.intake, name, input, lacks).about(name)?;
             let Some(pin) = input.tree() else { continue };
             if !store.listing(pin.digest)?.is_some_and(|listing| holds_any(&listing, lacking)) {
                 continue;
@@ -24,7 +26,7 @@ impl Realizer<'_> {
             match input {
                 LockedInput::Rocm(block) => tarball_contents(self.intake, name, &block.locked)?,
                 LockedInput::Git(block) => git_contents(self.intake, name, &block.locked)?,
-                LockedInput::File(_) | LockedInput::Debs(_) => {}
+                LockedInput::File(_) | LockedInput::Debs(_) | LockedInput::Huggingface(_) => {}
             }
         }
         for (name, output) in &self.lock.outputs {

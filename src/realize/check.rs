@@ -48,7 +48,8 @@ impl Realizer<'_> {
     /// The outputs that are made by a recipe rather than taken as they were published.
     #[must_use]
     pub fn made_outputs(&self) -> Vec<String> {
-        let made = self.lock.outputs.iter().filter(|(_, output)| !matches!(output.recipe, Recipe::Rocm(_)));
+        let made =
+            self.lock.outputs.iter().filter(|(_, output)| !matches!(output.recipe, Recipe::Rocm(_) | Recipe::Model(_)));
         made.map(|(name, _)| name.clone()).collect()
     }
 

@@ -7,12 +7,12 @@ use std::sync::Mutex;
 
 use super::build::Build;
 use super::plan::{Action, Plan, Step, version};
-use super::sysroot;
+use super::{model, sysroot};
 use crate::deb::Deb;
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Promise;
-use crate::intake::{Expect, Intake, debs, file, git, git_tree, tarball};
+use crate::intake::{Expect, Intake, debs, file, git, git_tree, huggingface, tarball};
 use crate::lock::{Lock, LockedInput, LockedOutput};
 use crate::recipe::rocm::Provenance;
 use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
@@ -119,6 +119,7 @@ impl Realizer<'_> {
                 file(self.intake, name, &block.locked.urls, Some(promise)).map(drop)
             }
             LockedInput::Debs(block) => debs(self.intake, name, &block.locked).map(drop),
+            LockedInput::Huggingface(block) => huggingface(self.intake, name, &block.locked).map(drop),
         }
     }
 
@@ -168,6 +169,7 @@ impl Realizer<'_> {
             Recipe::Rocm(recipe) => self.rocm(recipe).map(Made::Stored),
             Recipe::Llama(recipe) => self.llama(locked.derivation, recipe),
             Recipe::Runtime(recipe) => self.runtime(recipe).map(Made::Stored),
+            Recipe::Model(recipe) => model::model(self.intake.store, self.input(&recipe.input)?).map(Made::Stored),
         }
     }
 

@@ -9,6 +9,7 @@ mod build;
 mod check;
 mod compare;
 mod execute;
+mod model;
 mod plan;
 pub mod prefix;
 mod sysroot;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::Result;
-use crate::intake::missing_debs;
+use crate::intake::{missing_debs, missing_model};
 use crate::lock::{Lock, LockedInput};
 use crate::recipe::Recipe;
 use crate::store::Store;
@@ -146,6 +146,7 @@ impl Planner<'_> {
             LockedInput::Debs(block) => {
                 (missing_debs(self.store, &block.locked).next().is_none()).then_some(Action::Have)
             }
+            LockedInput::Huggingface(block) => (missing_model(self.store, &block.locked) == 0).then_some(Action::Have),
             _ => tree.and_then(|tree| self.here(tree)),
         };
         let bytes = match input {
@@ -154,6 +155,7 @@ impl Planner<'_> {
             LockedInput::Debs(block) => {
                 Some(missing_debs(self.store, &block.locked).map(|package| package.size).fold(0, u64::saturating_add))
             }
+            LockedInput::Huggingface(block) => Some(missing_model(self.store, &block.locked)),
             LockedInput::Git(_) => None,
         };
         let action = here.unwrap_or(Action::Fetch { bytes });

@@ -18,6 +18,15 @@ use crate::suggest::one_of;
 /// Grows with every change of the recipe `runtime` that can show in its result.
 pub const RUNTIME_REVISION: u32 = 1;
 
+/// Grows with every change of the recipe `model` that can show in its result.
+pub const MODEL_REVISION: u32 = 1;
+
+/// Whether an input of type `found` can stand where a recipe names one of type `wanted`: a model may be any file.
+#[must_use]
+pub fn fits(wanted: &str, found: &str) -> bool {
+    wanted == found || (wanted, found) == ("huggingface", "file")
+}
+
 /// How one output is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -30,6 +39,8 @@ pub enum Recipe {
     Llama(LlamaRecipe),
     /// The parts of a ROCm tree that a llama.cpp build needs.
     Runtime(RuntimeRecipe),
+    /// The files of a model.
+    Model(ModelRecipe),
 }
 
 /// See [`Recipe::Sysroot`].
@@ -87,6 +98,14 @@ pub struct RuntimeRecipe {
     pub roots: Vec<String>,
 }
 
+/// See [`Recipe::Model`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRecipe {
+    /// The input that is the model: of type `huggingface` or `file`.
+    pub input: String,
+}
+
 /// What llama.cpp computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -128,6 +147,7 @@ impl Recipe {
             Self::Rocm(_) => "rocm",
             Self::Llama(_) => "llama",
             Self::Runtime(_) => "runtime",
+            Self::Model(_) => "model",
         }
     }
 
@@ -137,7 +157,7 @@ impl Recipe {
         match self {
             Self::Rocm(recipe) => Some(&recipe.prefix),
             Self::Llama(recipe) => Some(&recipe.prefix),
-            Self::Sysroot(_) | Self::Runtime(_) => None,
+            Self::Sysroot(_) | Self::Runtime(_) | Self::Model(_) => None,
         }
     }
 
@@ -149,6 +169,7 @@ impl Recipe {
             Self::Rocm(recipe) => vec![("rocm", &recipe.input)],
             Self::Llama(recipe) => vec![("git", &recipe.source)],
             Self::Runtime(_) => Vec::new(),
+            Self::Model(recipe) => vec![("huggingface", &recipe.input)],
         }
     }
 
@@ -156,7 +177,7 @@ impl Recipe {
     #[must_use]
     pub fn outputs(&self) -> Vec<(&'static str, &str)> {
         match self {
-            Self::Sysroot(_) | Self::Rocm(_) => Vec::new(),
+            Self::Sysroot(_) | Self::Rocm(_) | Self::Model(_) => Vec::new(),
             Self::Llama(recipe) => {
                 let sysroot = recipe.sysroot.iter().map(|name| ("sysroot", name.as_str()));
                 recipe.rocm.iter().map(|name| ("rocm", name.as_str())).chain(sysroot).collect()

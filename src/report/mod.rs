@@ -3,6 +3,7 @@
 //! A pure function of the lock: the same lock gives the same page on every machine.
 
 mod debs;
+mod huggingface;
 
 use std::fmt::Write as _;
 
@@ -28,6 +29,7 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
             LockedInput::Git(block) => git(&mut page, &block.locked),
             LockedInput::File(block) => file(&mut page, &block.locked),
             LockedInput::Debs(block) => debs::debs(&mut page, &block.locked),
+            LockedInput::Huggingface(block) => huggingface::huggingface(&mut page, &block.locked),
         }
     }
     let _ = writeln!(page, "\n## Outputs\n\n| output | derivation | tree |\n| --- | --- | --- |");
@@ -136,6 +138,7 @@ fn file(page: &mut String, pin: &FilePin) {
     for url in &pin.urls {
         fact(page, "url", url.as_str());
     }
+    huggingface::gguf(page, pin.gguf.as_ref());
     let url = pin.urls.first().map(ToString::to_string).unwrap_or_default();
     commands(page, &[&format!("curl -fL {} | sha256sum   # {}", quote(&url), pin.sha256.hex())]);
 }
@@ -174,6 +177,9 @@ fn out(page: &mut String, name: &str, output: &LockedOutput) {
                 recipe.roots.iter().map(|root| format!("`{root}`")).collect::<Vec<_>>().join(", "),
                 recipe.llama,
             );
+        }
+        Recipe::Model(recipe) => {
+            let _ = writeln!(page, "The files of input `{}`, under their names.", recipe.input);
         }
     }
     let _ = writeln!(page, "\n```sh\nstrixlock realize {name} --to check\ntree_digest check/{name}\n```");

@@ -1,6 +1,7 @@
 //! Downloads: begun ones under `tmp/partial/`, verified ones under their digest.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Store, open_lock, sync_directory};
@@ -60,6 +61,25 @@ impl Store {
     pub fn download(&self, digest: Sha256Digest) -> Option<PathBuf> {
         let path = self.download_path(digest);
         path.is_file().then_some(path)
+    }
+
+    /// Makes a verified download the contents of its digest in the blob store: one more name for the same file.
+    pub fn share_download(&self, digest: Sha256Digest) -> Result<()> {
+        let (from, blob) = (self.download_path(digest), self.blob(digest, false));
+        fs_err::create_dir_all(blob.parent().unwrap_or(&self.root))?;
+        match fs_err::hard_link(&from, &blob) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            other => return Ok(other?),
+        }
+        let (new, old) = (fs_err::metadata(&from)?, fs_err::symlink_metadata(&blob)?);
+        // Whoever writes to a blob changes its time; such a one gives way.
+        if old.is_file() && (old.len(), old.mtime(), old.mode()) == (new.len(), new.mtime(), new.mode()) {
+            return Ok(());
+        }
+        let staging = self.stage()?;
+        let aside = staging.path().join("blob");
+        fs_err::hard_link(&from, &aside)?;
+        Ok(fs_err::rename(&aside, &blob)?)
     }
 
     /// Gives a finished download its name. The caller has checked that the bytes have this digest.

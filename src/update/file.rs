@@ -4,7 +4,8 @@
 //! line is downloaded again.
 
 use super::{Options, Resolution, Taken};
-use crate::error::Result;
+use crate::error::{About as _, Result};
+use crate::gguf::Gguf;
 use crate::intake::{Intake, file};
 use crate::lock::{Block, FilePin, LockedInput};
 use crate::text;
@@ -29,9 +30,12 @@ pub(super) fn resolve(
     let (name, request) = (name.to_owned(), request.clone());
     let to = request.urls.first().map_or_else(String::new, crate::fetch::show_url);
     let take_in = move |intake: Intake| {
-        let (_, received) = file(intake, &name, &request.urls, None)?;
-        let details = vec![format!("size     {}", text::bytes(received.size)), format!("digest   {}", received.digest)];
-        let pin = FilePin { urls: request.urls.clone(), size: received.size, sha256: received.digest };
+        let (path, received) = file(intake, &name, &request.urls, None)?;
+        let gguf = Gguf::open(&path).about(&name)?;
+        let mut details =
+            vec![format!("size     {}", text::bytes(received.size)), format!("digest   {}", received.digest)];
+        details.extend(gguf.iter().map(|gguf| format!("model    {}", gguf.summary())));
+        let pin = FilePin { urls: request.urls.clone(), size: received.size, sha256: received.digest, gguf };
         if let Some(block) = same.filter(|block| block.locked == pin) {
             return Ok(Taken { block: LockedInput::File(block), details, warnings: Vec::new() });
         }

@@ -6,6 +6,7 @@
 mod debs;
 mod file;
 mod git;
+mod huggingface;
 mod rocm;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,6 +152,10 @@ fn resolve(
         InputRequest::Debs(request) => {
             let locked = if let Some(LockedInput::Debs(block)) = locked { Some(block) } else { None };
             debs::resolve(name, request, locked, intake, options)
+        }
+        InputRequest::Huggingface(request) => {
+            let locked = if let Some(LockedInput::Huggingface(block)) = locked { Some(block) } else { None };
+            huggingface::resolve(name, request, locked, intake)
         }
     }
 }

@@ -6,4 +6,5 @@
 pub mod debs;
 pub mod file;
 pub mod git;
+pub mod huggingface;
 pub mod rocm;

@@ -1,0 +1,205 @@
+//! A stand-in for the Hugging Face hub: its API and addresses, with the answers, refusals and headers of the real one.
+//!
+//! * `GET /api/models/<repo>/revision/<revision>?blobs=true`: commit and files, those in LFS with their SHA-256
+//! * `GET /<repo>/resolve/<revision>/<path>`: 302 to a content server elsewhere for what is in LFS (`X-Linked-Size`,
+//!   `X-Linked-ETag`, `X-Repo-Commit`), the bytes themselves for what is not
+//! * refusals with `X-Error-Code`: `RepoNotFound` (401 without a token, so that nobody can probe for private ones), `GatedRepo`
+//!   (401 without a token, 403 with one that was not let in), `RevisionNotFound`, `EntryNotFound`
+//!
+//! The content server is a server of its own on another port, so another origin, as the real one is. Its log
+//! tells whether a token reached it. Rate limits are faults of the server: 429 with `Retry-After`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::json;
+
+use super::http::{Body, Incoming, Resource, Response, Server};
+use crate::digest::Sha256Digest;
+use crate::error::Result;
+use crate::gguf;
+
+/// A token of somebody who was let into every gated repository and may read every private one.
+pub const MEMBER: &str = "hf_demoMember";
+/// A token of somebody who was let in nowhere.
+pub const STRANGER: &str = "hf_demoStranger";
+
+/// Who may read a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Open,
+    /// Everybody sees what it holds; the files are for accounts that accepted its conditions.
+    Gated,
+    /// Only members know that it exists.
+    Private,
+}
+
+/// The files of a commit by path.
+type Files = BTreeMap<String, Vec<u8>>;
+
+struct Repository {
+    access: Access,
+    /// By id; the newest is named by `main`.
+    commits: Vec<(String, Files)>,
+}
+
+type Shelf = Arc<Mutex<BTreeMap<String, Repository>>>;
+
+/// The stand-in. It ends when it is dropped.
+pub struct Hub {
+    content: Arc<Server>,
+    shelf: Shelf,
+    endpoint: String,
+}
+
+impl Hub {
+    /// Starts it below `root` of a server, such as `/hub`.
+    pub fn start(server: &Server, root: &str) -> Result<Self> {
+        let (content, shelf) = (Arc::new(Server::start()?), Shelf::default());
+        let routes = Routes { root: root.to_owned(), shelf: Arc::clone(&shelf), content: Arc::clone(&content) };
+        server.handle(&format!("{root}/"), move |incoming: &Incoming| routes.answer(incoming));
+        Ok(Self { content, shelf, endpoint: server.url(root) })
+    }
+
+    /// Its address: what goes into `endpoints` and `HF_ENDPOINT`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The server that has the contents of files in LFS, for its log and its faults.
+    #[must_use]
+    pub fn content(&self) -> &Server {
+        &self.content
+    }
+
+    /// Makes a commit with these files on `main` of a repository. Those that end in `.gguf` are in LFS.
+    pub fn commit(&self, repo: &str, access: Access, files: &[(&str, Vec<u8>)]) {
+        let files: Files = files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.clone())).collect();
+        for (path, bytes) in files.iter().filter(|(path, _)| is_large(path)) {
+            let digest = Sha256Digest::of(bytes).hex();
+            let resource = Resource::bytes(bytes.clone()).etag(&format!("\"{digest}\""));
+            self.content.put(&format!("/lfs/{digest}/{path}"), resource);
+        }
+        let mut shelf = lock(&self.shelf);
+        let repository = shelf.entry(repo.to_owned()).or_insert_with(|| Repository { access, commits: Vec::new() });
+        repository.access = access;
+        let text = format!("{repo} {} {:?}", repository.commits.len(), files.keys().collect::<Vec<_>>());
+        let id = Sha256Digest::of(text.as_bytes()).hex()[..40].to_owned();
+        repository.commits.push((id, files));
+    }
+}
+
+struct Routes {
+    root: String,
+    shelf: Shelf,
+    content: Arc<Server>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Caller {
+    Anonymous,
+    Stranger,
+    Member,
+}
+
+impl Routes {
+    fn answer(&self, incoming: &Incoming) -> Response {
+        let caller = match incoming.header("authorization").map(|value| value.strip_prefix("Bearer ")) {
+            None => Caller::Anonymous,
+            Some(Some(MEMBER)) => Caller::Member,
+            Some(Some(STRANGER)) => Caller::Stranger,
+            Some(_) => return Response::text(401, "{\"error\":\"Invalid credentials in Authorization header\"}"),
+        };
+        let path = incoming.path.strip_prefix(&format!("{}/", self.root)).unwrap_or_default();
+        let (path, is_api) = path.strip_prefix("api/models/").map_or((path, false), |rest| (rest, true));
+        let mut parts = path.splitn(5, '/');
+        let mut next = || parts.next().unwrap_or_default();
+        let (repo, what, revision, file) = (format!("{}/{}", next(), next()), next(), next(), next());
+        let shelf = lock(&self.shelf);
+        let hidden = |repository: &&Repository| repository.access != Access::Private || caller == Caller::Member;
+        let Some(repository) = shelf.get(&repo).filter(hidden) else {
+            let status = if caller == Caller::Anonymous { 401 } else { 404 };
+            return refuse(status, "RepoNotFound", "Repository not found");
+        };
+        let revision = percent_encoding::percent_decode_str(revision).decode_utf8_lossy();
+        let found = repository.commits.iter().rev().find(|(id, _)| revision == "main" || *id == revision);
+        let Some((commit, files)) = found else {
+            return refuse(404, "RevisionNotFound", &format!("Invalid rev id: {revision}"));
+        };
+        match (is_api, what) {
+            (true, "revision") => {
+                let blobs = incoming.parameter("blobs").is_some_and(|value| value == "true");
+                about(&repo, repository.access, commit, files, blobs)
+            }
+            (false, "resolve") => match (repository.access, caller) {
+                (Access::Gated, Caller::Anonymous) => refuse(401, "GatedRepo", "Access to model is restricted."),
+                (Access::Gated, Caller::Stranger) => refuse(403, "GatedRepo", "You are not in the authorized list."),
+                _ => self.resolve(commit, file, files),
+            },
+            _ => Response::text(404, "Sorry, we can't find the page you are looking for."),
+        }
+    }
+
+    fn resolve(&self, commit: &str, path: &str, files: &Files) -> Response {
+        let Some(bytes) = files.get(path) else { return refuse(404, "EntryNotFound", "Entry not found") };
+        if !is_large(path) {
+            let headers = vec![("X-Repo-Commit".to_owned(), commit.to_owned())];
+            return Response { status: 200, headers, body: Body::Bytes(bytes.clone()) };
+        }
+        let digest = Sha256Digest::of(bytes).hex();
+        let place = self.content.url(&format!("/lfs/{digest}/{path}?Expires=1795132800&Signature=demo"));
+        Response::text(302, format!("Found. Redirecting to {place}"))
+            .header("Location", &place)
+            .header("X-Repo-Commit", commit)
+            .header("X-Linked-Size", &bytes.len().to_string())
+            .header("X-Linked-ETag", &format!("\"{digest}\""))
+            .header("Accept-Ranges", "bytes")
+    }
+}
+
+/// The answer about a revision.
+fn about(repo: &str, access: Access, commit: &str, files: &Files, blobs: bool) -> Response {
+    let sibling = |(path, bytes): (&String, &Vec<u8>)| {
+        let mut sibling = json!({ "rfilename": path });
+        if blobs {
+            let digest = Sha256Digest::of(bytes).hex();
+            sibling["size"] = bytes.len().into();
+            sibling["blobId"] = digest[..40].into();
+            if is_large(path) {
+                sibling["lfs"] = json!({ "sha256": digest, "size": bytes.len(), "pointerSize": 134 });
+            }
+        }
+        sibling
+    };
+    let gated = if access == Access::Gated { json!("manual") } else { json!(false) };
+    let text = json!({
+        "_id": &commit[..24],
+        "id": repo,
+        "modelId": repo,
+        "sha": commit,
+        "private": access == Access::Private,
+        "gated": gated,
+        "siblings": files.iter().map(sibling).collect::<Vec<_>>(),
+    });
+    let mut response = Response::text(200, text.to_string());
+    response.headers = vec![("Content-Type".to_owned(), "application/json; charset=utf-8".to_owned())];
+    response.header("RateLimit", "\"api\";r=499;t=177")
+}
+
+fn refuse(status: u16, code: &str, message: &str) -> Response {
+    Response::text(status, json!({ "error": message }).to_string())
+        .header("X-Error-Code", code)
+        .header("X-Error-Message", message)
+}
+
+/// What `.gitattributes` of model repositories gives to LFS.
+fn is_large(path: &str) -> bool {
+    gguf::is_name(path)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
