@@ -29,6 +29,8 @@ pub enum Kind {
     Unreachable = 8,
     /// Upstream answered, but has nothing that fits the request.
     NotFound = 9,
+    /// What was realized does not run as it should.
+    Unfit = 10,
 }
 
 impl Kind {
@@ -45,6 +47,7 @@ impl Kind {
             Self::Damaged => "damaged",
             Self::Unreachable => "unreachable",
             Self::NotFound => "not-found",
+            Self::Unfit => "unfit",
         }
     }
 }

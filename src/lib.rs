@@ -16,6 +16,7 @@
 //! * [`update`]: from manifest to lock
 //! * [`sandbox`], [`trim`]: where builds run; which files a build needs at run time
 //! * [`realize`]: from lock to trees
+//! * [`host`], [`validate`]: what this machine is; whether what was realized runs on it
 //! * [`export`]: ways out of the store: snapshots
 //! * [`report`]: the page REPRODUCIBLE.md
 //! * [`demo`]: an upstream of our own, for the demo and the tests
@@ -32,6 +33,7 @@ pub mod export;
 pub mod fetch;
 pub mod gfx;
 pub mod gguf;
+pub mod host;
 pub mod intake;
 pub mod lock;
 pub mod manifest;
@@ -48,3 +50,4 @@ pub mod tree;
 pub mod trim;
 pub mod update;
 pub mod upstream;
+pub mod validate;

@@ -19,4 +19,5 @@ mod snapshot;
 mod store;
 mod sysroot;
 mod update;
+mod validate;
 mod verify;

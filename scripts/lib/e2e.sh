@@ -86,6 +86,23 @@ tree_of() {
   python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))["outputs"][sys.argv[1]]["tree"])' "$1" "$2"
 }
 
+# make_model : a small model with random weights and the SentencePiece vocabulary of llama.cpp's own tests, as $work/model.gguf.
+make_model() {
+  "$strixlock" demo --make-model "$work/model.gguf" --vocabulary "$work/repo/models/ggml-vocab-llama-spm.gguf"
+  ls -l "$work/model.gguf"
+}
+
+# validate_twice PROJECT STORE : the same prompt and seed must give the same text.
+validate_twice() {
+  local run texts=()
+  for run in 1 2; do
+    (cd "$1" && "$strixlock" --store "$2" --offline validate --device cpu)
+    texts+=("$(python3 -c 'import glob, json, sys; print(json.load(open(glob.glob(sys.argv[1])[0]))["generation"]["sha256"])' "$1/validation/*.json")")
+  done
+  [ "${texts[0]}" = "${texts[1]}" ] || fail "the model said something else the second time"
+  cat "$1"/validation/*.md
+}
+
 # demand_own_root LOG STORE : the kernel's own list of what was mounted in the sandbox names nothing of the host: what is on a disk
 # is a tree or a staging directory of the store, or the directory in which strixlock listens for look-ups of hosts.
 demand_own_root() {

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::Ui;
 use super::ui::{DIM, GOOD};
+use crate::demo::gguf_maker::{Shape, model, model_with_vocabulary_of};
 use crate::demo::git_http::GitHttp;
+use crate::demo::hub::{Access, Hub};
 use crate::demo::{Generation, Server, Upstream};
 use crate::error::{Error, Kind, Result};
 use crate::tree::scan::scan;
@@ -32,6 +34,12 @@ pub struct DemoArgs {
     /// Only serve the tarballs in this directory, with an index page as AMD's, and print its address, until interrupted
     #[arg(long, value_name = "DIR", conflicts_with_all = ["serve", "serve_git"])]
     serve_tarballs: Option<PathBuf>,
+    /// Only write a small language model to this file: random weights, the same every time
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "serve_git", "serve_tarballs"])]
+    make_model: Option<PathBuf>,
+    /// With the vocabulary of this GGUF file in place of a small one
+    #[arg(long, value_name = "GGUF", requires = "make_model")]
+    vocabulary: Option<PathBuf>,
 }
 
 /// The nightly that the demo begins with, and goes on to.
@@ -49,6 +57,14 @@ pub fn demo(ui: &Ui, args: &DemoArgs) -> Result<u8> {
     if let Some(tarballs) = &args.serve_tarballs {
         let (_server, address) = crate::demo::serve_tarballs(tarballs)?;
         return serve(ui, &address);
+    }
+    if let Some(path) = &args.make_model {
+        let model = match &args.vocabulary {
+            Some(vocabulary) => model_with_vocabulary_of(Shape::default(), vocabulary)?,
+            None => model(Shape::default()),
+        };
+        fs_err::write(path, model)?;
+        return Ok(0);
     }
     let directory = match &args.dir {
         Some(directory) => {
@@ -89,11 +105,14 @@ struct Demo<'a> {
 
 impl Demo<'_> {
     fn run(&mut self, upstream: Upstream) -> Result<()> {
-        self.heading("An upstream on loopback: three generations of index, their tarballs, a git server");
+        let hub = Hub::start(upstream.server(), "/hub")?;
+        hub.commit("demo/tiny-GGUF", Access::Open, &[("tiny-F32.gguf", model(Shape::default()))]);
+        self.heading("An upstream on loopback: three generations of index, their tarballs, a git server, a model hub");
         for generation in Generation::ALL {
             self.ui.line(upstream.index_url(generation));
         }
         self.ui.line(upstream.git_url());
+        self.ui.line(hub.endpoint());
 
         self.heading("A manifest, pinned to what it means today");
         let index = upstream.index_url(Generation::Streams);
@@ -102,6 +121,7 @@ impl Demo<'_> {
             &["init", "--source", &index, "--llama-url", &upstream.git_url(), "--packages", "none", "--force"],
         )?;
         self.want_version("latest", FIRST)?;
+        self.want_model(hub.endpoint())?;
         self.strixlock("a", &["update"])?;
         let lock = fs_err::read(self.lock())?;
         self.strixlock("a", &["update"])?;
@@ -135,6 +155,10 @@ impl Demo<'_> {
         let devices = self.output(&mut devices)?;
         self.prove("llama-cli runs with the trimmed runtime", true, devices.lines().last().unwrap_or_default().trim())?;
 
+        self.heading("Does it compute, and the same twice?");
+        let [one, two] = [self.validated()?, self.validated()?];
+        self.prove("the model says the same twice", one == two, &one)?;
+
         self.heading("A newer nightly, and back again");
         self.want_version(FIRST, "latest")?;
         upstream.add_llama_commit()?;
@@ -157,7 +181,7 @@ impl Demo<'_> {
         self.prove("REPRODUCIBLE.md fits the lock", true, "project/REPRODUCIBLE.md")?;
 
         self.heading("Upstream disappears");
-        drop(upstream);
+        drop((hub, upstream));
         let offline = self.realized("a", &["--offline", "realize"])?;
         self.prove("the lock is still realized", offline == newer, "without any server")?;
         self.table();
@@ -236,6 +260,25 @@ impl Demo<'_> {
         let text = fs_err::read_to_string(&path)?;
         self.ui.line(format!("{DIM}manifests/strix.toml: version = \"{new}\"{DIM:#}"));
         Ok(fs_err::write(&path, text.replacen(&format!("version = \"{old}\""), &format!("version = \"{new}\""), 1))?)
+    }
+
+    fn want_model(&self, endpoint: &str) -> Result<()> {
+        let path = self.project().join("manifests/strix.toml");
+        let model = format!(
+            "\n[inputs.model]\ntype = \"huggingface\"\nmodel = \"demo/tiny-GGUF:F32\"\nendpoints = [{endpoint:?}]\n\n[outputs.model]\ntype = \"model\"\n"
+        );
+        self.ui.line(format!("{DIM}manifests/strix.toml: and a model, demo/tiny-GGUF:F32{DIM:#}"));
+        Ok(fs_err::write(&path, fs_err::read_to_string(&path)? + &model)?)
+    }
+
+    /// Validates on the CPU; the digest of the text that came out.
+    fn validated(&self) -> Result<String> {
+        self.strixlock("a", &["validate", "--device", "cpu"])?;
+        let lock = crate::digest::Sha256Digest::of(&fs_err::read(self.lock())?);
+        let text = fs_err::read(self.project().join(format!("validation/{}.json", lock.hex())))?;
+        let value: Value =
+            serde_json::from_slice(&text).map_err(|error| Error::failure("validate wrote no JSON").because(&error))?;
+        Ok(value["generation"]["sha256"].as_str().unwrap_or_default().to_owned())
     }
 
     fn prove(&mut self, what: &str, holds: bool, proof: &str) -> Result<()> {

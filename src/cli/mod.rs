@@ -21,6 +21,7 @@ mod status;
 mod ui;
 mod update;
 mod usage;
+mod validate;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -55,6 +56,7 @@ Exit codes:
   7  the store is damaged
   8  offline or unreachable, and not in the store
   9  upstream, or this machine, has nothing that fits (no manifest, no lock)
+  10 a validation failed
 
 Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` shows all of it on an
 upstream of its own.";
@@ -68,6 +70,7 @@ enum Command {
     Realize(realize::RealizeArgs),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
+    Validate(validate::ValidateArgs),
     Audit(audit::AuditArgs),
     Hash(hash::HashArgs),
     #[command(subcommand)]
@@ -111,6 +114,7 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Realize(args) => realize::realize(ui, global, &args),
         Command::Verify(args) => verify::verify(ui, global, &args),
         Command::Check(args) => check::check(ui, global, &args),
+        Command::Validate(args) => validate::validate(ui, global, args),
         Command::Audit(args) => audit::audit(ui, global, &args),
         Command::Hash(args) => hash::hash(ui, &args),
         Command::List(command) => list::list(ui, global, &command),

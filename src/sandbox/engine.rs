@@ -173,6 +173,12 @@ fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsStrin
         }
     }
     all.add(&[&"--dev", &"/dev", &"--proc", &"/proc", &"--tmpfs", &"/tmp"]);
+    for device in &sandbox.devices {
+        all.add(&[&"--dev-bind", device, device]);
+    }
+    if !sandbox.devices.is_empty() {
+        all.add(&[&"--ro-bind", &"/sys", &"/sys"]);
+    }
     // Root's own user owns the kernel's settings there, and stays their owner in a namespace of its own.
     for setting in ["/proc/sys", "/proc/sysrq-trigger"] {
         all.add(&[&"--ro-bind-try", &setting, &setting]);
@@ -245,6 +251,13 @@ fn podman(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
     all.add(&[&"--tmpfs=/tmp", &"--volume", &volume(names, "/run/nscd", "ro")]);
     for (inside, mount) in &sandbox.mounts {
         all.add(&[&"--volume", &volume(&mount.from, inside, if mount.writable { "rw" } else { "ro" })]);
+    }
+    for device in &sandbox.devices {
+        all.add(&[&"--device", device]);
+    }
+    if !sandbox.devices.is_empty() {
+        // The node's group is one of the caller's, which a user namespace would lose.
+        all.add(&[&"--group-add=keep-groups"]);
     }
     let mut root = sandbox.root.path().as_os_str().to_owned();
     // An overlay: mount points are made in it, and the tree stays as it is.

@@ -46,6 +46,8 @@ pub struct Sandbox {
     pub scratch: PathBuf,
     /// How far each command may go.
     pub limits: Limits,
+    /// Device nodes of the host that are there besides the usual ones. With any, `/sys` is too: ROCm reads there what they are.
+    pub devices: Vec<PathBuf>,
 }
 
 /// What the root of a sandbox is made of.

@@ -6,6 +6,7 @@ struct arguments {
     std::string model;
     std::string prompt = "Once upon a time";
     int predict = 8;
+    std::string output;
     std::vector<std::string> rest;
 };
 

@@ -38,17 +38,17 @@ void llama_device_describe(int device, char * line, size_t size) {
     GGML_ASSERT(!"no such device");
 }
 
-int llama_bench(void) {
+int llama_bench(FILE * out) {
     int able = 0;
     auto * x = (float *) ggml_aligned_malloc(256 * sizeof(float));
     GGML_ASSERT(x);
     for (int i = 0; i < 256; i++) x[i] = (float) i;
-    printf("| backend | test | result |\n| --- | --- | --- |\n");
+    fprintf(out, "| backend | test | result |\n| --- | --- | --- |\n");
     for (int i = 0; i < ggml_backend_count(); i++) {
         const ggml_backend_t * backend = ggml_backend_get(i);
         float result = 0;
         const bool done = backend->dot(256, x, x, &result);
-        printf("| %s | dot256 | %s%.0f |\n", backend->name, done ? "" : "failed ", result);
+        fprintf(out, "| %s | dot256 | %s%.0f |\n", backend->name, done ? "" : "failed ", result);
         able += done;
     }
     ggml_aligned_free(x);

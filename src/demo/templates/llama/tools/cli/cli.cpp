@@ -13,8 +13,15 @@ int main(int argc, char ** argv) {
         fprintf(stderr, "error: failed to load model '%s'\n", given.model.c_str());
         return 1;
     }
-    printf("%s", given.prompt.c_str());
+    bool echo = true;
+    for (const std::string & option : given.rest) echo = echo && option != "--no-display-prompt";
+    if (echo) printf("%s", given.prompt.c_str());
     for (int i = 0; i < given.predict; i++) printf(" llama");
     printf("\n");
+    // Real code of every backend, so that it misses what a runtime lost.
+    if (llama_bench(stderr) <= 0) return 1;
+    fprintf(stderr, "common_perf_print:        load time = %10.2f ms\n", 12.5);
+    fprintf(stderr, "common_perf_print: prompt eval time = %10.2f ms / %5d tokens ( 0.50 ms per token, 2000.00 tokens per second)\n", 6.0, 12);
+    fprintf(stderr, "common_perf_print:        eval time = %10.2f ms / %5d runs   ( 5.00 ms per token,  200.00 tokens per second)\n", 235.0, given.predict);
     return 0;
 }

@@ -1,0 +1,98 @@
+//! `strixlock validate`
+
+use super::{GlobalArgs, Ui, settings};
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Kind, Result};
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::text;
+use crate::validate::{Device, Options, Outcome, Validation, last, logs, moved, validate as run, write};
+
+/// Run what was realized with a model: does it work, and does it compute what it did last time?
+///
+/// A fixed prompt with a fixed seed, and llama-bench, in a sandbox with the base system of the build, llama.cpp and the trimmed
+/// runtime. Writes validation/<lock digest>.json and .md beside lock/, with the logs. Fails with exit code 10.
+#[derive(Debug, clap::Args)]
+pub struct ValidateArgs {
+    /// The input that is the model [default: the only one there is]
+    #[arg(long, value_name = "INPUT")]
+    model: Option<String>,
+    /// What is to compute [default: the GPU where there is one that the build can use]
+    #[arg(long, value_enum)]
+    device: Option<Device>,
+}
+
+pub fn validate(ui: &Ui, global: &GlobalArgs, args: ValidateArgs) -> Result<u8> {
+    let lock = Lock::read(&global.lock_path())?;
+    let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
+    let intake = Intake { store: &store, fetcher: &fetcher };
+    let directory = global.project().join("validation");
+    let digest = Sha256Digest::of(lock.to_text()?.as_bytes());
+    let options = Options { model: args.model, device: args.device, now: settings::now() };
+    let validation = run(&lock, intake, &options, &logs(&directory, digest))?;
+    let before = last(&directory, &validation)?;
+    let moved = before.as_ref().map(|before| moved(before, &validation));
+    let written = write(&directory, &validation, moved.as_deref())?;
+    if ui.is_json() {
+        let mut value = serde_json::to_value(&validation)
+            .map_err(|error| Error::failure("cannot print the validation").because(&error))?;
+        if let Some(map) = value.as_object_mut() {
+            map.insert("passed".to_owned(), validation.passed().into());
+            map.insert("moved".to_owned(), serde_json::json!(moved));
+            map.insert("file".to_owned(), written.json.display().to_string().into());
+        }
+        ui.json(value);
+    } else {
+        tell(ui, &validation, moved.as_deref());
+        ui.line(format!("wrote {}", written.page.display()));
+    }
+    if validation.passed() {
+        return Ok(0);
+    }
+    let failed = validation.checks.iter().filter(|check| check.outcome == Outcome::Failed);
+    let failed: Vec<&str> = failed.map(|check| check.name.as_str()).collect();
+    if ui.is_json() {
+        return Ok(Kind::Unfit as u8);
+    }
+    Err(Error::new(Kind::Unfit, format!("the validation failed: {}", failed.join(", ")))
+        .fact("logs", logs(&directory, digest).display())
+        .hint("`strixlock rollback` goes back to the generation before"))
+}
+
+fn tell(ui: &Ui, validation: &Validation, moved: Option<&[String]>) {
+    let rows: Vec<Vec<String>> = validation
+        .checks
+        .iter()
+        .map(|check| {
+            let outcome = match check.outcome {
+                Outcome::Passed => "passed",
+                Outcome::Failed => "failed",
+                Outcome::NotRun => "not run",
+            };
+            vec![outcome.to_owned(), check.name.clone(), check.found.clone()]
+        })
+        .collect();
+    ui.table(&rows);
+    if let Some(generation) = &validation.generation {
+        let number = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.1}"));
+        ui.line(format!(
+            "loaded in {} ms, prompt {} t/s, generation {} t/s, {} of memory",
+            number(generation.load),
+            number(generation.prompt_speed),
+            number(generation.speed),
+            text::bytes(generation.memory)
+        ));
+    }
+    if validation.device == Device::Cpu {
+        ui.line("validated on the CPU; the GPU part was not run");
+    }
+    match moved {
+        None => ui.line("there is no earlier validation with this model and device"),
+        Some([]) => ui.line("nothing moved beyond noise since the last validation"),
+        Some(lines) => {
+            for line in lines {
+                ui.line(format!("moved: {line}"));
+            }
+        }
+    }
+}

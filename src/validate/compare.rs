@@ -1,0 +1,68 @@
+//! What is another way than in the last validation, beyond what such measurements wander by themselves.
+
+use super::{Outcome, Validation};
+use crate::text;
+
+/// Load times depend on what is in the page cache: only this factor tells something.
+const LOAD: f64 = 2.0;
+/// Speeds of a single run wander by so much of themselves.
+const SINGLE: f64 = 0.15;
+/// Means of several runs wander by so much of themselves, however little the runs differ.
+const MEAN: f64 = 0.03;
+/// How many standard deviations are no chance any more.
+const DEVIATIONS: f64 = 3.0;
+/// Memory wanders by so much of itself.
+const MEMORY: f64 = 0.05;
+
+/// What moved from one validation to the next, a line each; nothing where they agree.
+#[must_use]
+pub fn moved(before: &Validation, after: &Validation) -> Vec<String> {
+    let mut lines = Vec::new();
+    for check in &after.checks {
+        let old = before.checks.iter().find(|old| old.name == check.name);
+        if let Some(old) = old.filter(|old| old.outcome != check.outcome) {
+            let word = |outcome| match outcome {
+                Outcome::Passed => "passed",
+                Outcome::Failed => "failed",
+                Outcome::NotRun => "was not run",
+            };
+            lines.push(format!("{}: {} before, {} now", check.name, word(old.outcome), word(check.outcome)));
+        }
+    }
+    if let (Some(old), Some(new)) = (&before.generation, &after.generation) {
+        if old.sha256 != new.sha256 {
+            let same = old.text.chars().zip(new.text.chars()).take_while(|(a, b)| a == b).count();
+            lines.push(format!("the text is another one from character {} on", same + 1));
+        }
+        if let (Some(a), Some(b)) = (old.load, new.load)
+            && (b > a * LOAD || a > b * LOAD)
+        {
+            lines.push(format!("load time: {a:.0} ms before, {b:.0} ms now"));
+        }
+        let speeds = [("prompt", old.prompt_speed, new.prompt_speed), ("generation", old.speed, new.speed)];
+        for (name, a, b) in speeds {
+            if let (Some(a), Some(b)) = (a, b)
+                && (b - a).abs() > a.abs().max(b.abs()) * SINGLE
+            {
+                lines.push(speed(name, a, b));
+            }
+        }
+        let (a, b) = (old.memory as f64, new.memory as f64);
+        if (b - a).abs() > a.max(b) * MEMORY {
+            lines.push(format!("memory: {} before, {} now", text::bytes(old.memory), text::bytes(new.memory)));
+        }
+    }
+    for new in &after.bench {
+        let Some(old) = before.bench.iter().find(|old| old.test == new.test) else { continue };
+        let wander = DEVIATIONS * old.deviation.hypot(new.deviation);
+        if (new.speed - old.speed).abs() > wander.max(old.speed * MEAN) {
+            lines.push(speed(&format!("llama-bench {}", new.test), old.speed, new.speed));
+        }
+    }
+    lines
+}
+
+fn speed(name: &str, before: f64, after: f64) -> String {
+    let percent = if before > 0.0 { (after / before - 1.0) * 100.0 } else { 0.0 };
+    format!("{name}: {before:.2} t/s before, {after:.2} t/s now ({percent:+.0} %)")
+}

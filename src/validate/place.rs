@@ -1,0 +1,172 @@
+//! Where the programs of a validation run, and what is seen of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::Device;
+use super::libraries;
+use super::subject::Subject;
+use crate::error::Result;
+use crate::host::{Devices, NodeState};
+use crate::sandbox::{Engine, Mount, Root, Sandbox};
+use crate::store::{Staging, Store, StoredTree};
+
+/// Where models stand in the sandbox.
+pub(super) const MODELS: &str = "/models";
+/// Where what programs say is written, in the sandbox.
+const WORK: &str = "/work";
+/// The most that is read of what a program says, in bytes; the log keeps all of it.
+const MOST: u64 = 4 << 20;
+
+/// Runs a program with its outputs apart, lets the loader write down what it loads, and looks while it runs at the memory that it
+/// has come to need and at the libraries in it. A child that ended stays as a zombie until it is waited for, so its state ends
+/// the loop; what it had mapped is gone by then. A small program is looked at more often than one that takes its time.
+const SCRIPT: &str = r#"at=/work/$1; shift
+LD_DEBUG=files LD_DEBUG_OUTPUT=$at.loaded "$@" > $at.out 2> $at.err &
+pid=$! peak=0 state= mapped= pause=0.01
+until [ "$state" = Z ] || [ ! -d /proc/$pid ]; do
+  while read -r key value rest; do
+    case $key in State:) state=$value ;; VmHWM:) peak=$value ;; esac
+  done < /proc/$pid/status
+  now=$(while read -r range mode offset device inode path; do
+    case $path in *.so | *.so.*) echo "$path" ;; esac
+  done < /proc/$pid/maps)
+  [ -z "$now" ] || mapped=$now
+  sleep $pause
+  [ $peak -lt 50000 ] || pause=0.1
+done
+wait $pid
+code=$?
+echo $peak > $at.peak
+echo "$mapped" > $at.maps
+exit $code
+"#;
+
+/// The sandbox of a validation.
+pub(super) struct Place<'a> {
+    sandbox: Sandbox,
+    _staging: Staging,
+    work: PathBuf,
+    logs: &'a Path,
+}
+
+/// What a program did.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ran {
+    /// Whether it ended with exit code 0.
+    pub success: bool,
+    /// How it ended, in words.
+    pub status: String,
+    /// What it said, as far as that is text.
+    pub stdout: String,
+    pub stderr: String,
+    /// The most memory that it had, in bytes.
+    pub peak: u64,
+    /// The files of all libraries that were loaded into it.
+    pub libraries: BTreeSet<String>,
+}
+
+impl Ran {
+    /// The last line with anything in it, for a failure.
+    pub fn last_line(&self) -> String {
+        let last = |text: &str| text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned);
+        let said = last(&self.stderr).or_else(|| last(&self.stdout)).unwrap_or_default();
+        format!("{}: {said}", self.status)
+    }
+}
+
+impl<'a> Place<'a> {
+    pub fn new(store: &Store, subject: &Subject, device: Device, devices: &Devices, logs: &'a Path) -> Result<Self> {
+        let staging = store.stage()?;
+        let [work, scratch] = ["work", "scratch"].map(|name| staging.path().join(name));
+        fs_err::create_dir(&work)?;
+        fs_err::create_dir(&scratch)?;
+        let base = subject.base.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
+        let mount = |from: &Path, writable| Mount { from: from.to_path_buf(), writable };
+        let mut mounts = BTreeMap::from([(WORK.to_owned(), mount(&work, true))]);
+        mounts.insert(subject.recipe.prefix.clone(), mount(&subject.llama.path, false));
+        if let Some(rocm) = &subject.rocm {
+            mounts.insert(rocm.prefix.clone(), mount(&rocm.tree.path, false));
+        }
+        for (name, path) in &subject.model.files {
+            mounts.insert(format!("{MODELS}/{name}"), mount(path, false));
+        }
+        let mut environment: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in [("PATH", "/usr/bin:/bin"), ("HOME", "/homeless"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")] {
+            environment.insert(name.to_owned(), value.to_owned());
+        }
+        let usable = devices.all().filter(|node| node.state == NodeState::Usable);
+        let devices =
+            if device == Device::Gpu { usable.map(|node| PathBuf::from(&node.path)).collect() } else { Vec::new() };
+        let mut sandbox = Sandbox {
+            root: base,
+            mounts,
+            environment,
+            directory: "/tmp".to_owned(),
+            scratch,
+            devices,
+            ..Sandbox::default()
+        };
+        sandbox.engine = Engine::find(&sandbox)?;
+        match fs_err::remove_dir_all(logs) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => fs_err::create_dir_all(logs)?,
+        }
+        Ok(Self { sandbox, _staging: staging, work, logs })
+    }
+
+    /// Runs a command; its log is called `name`.
+    pub fn run(&self, name: &str, command: &[String]) -> Result<Ran> {
+        self.run_in(&self.sandbox, name, command)
+    }
+
+    /// The same with another tree in place of the one at `prefix`.
+    pub fn run_with(&self, prefix: &str, tree: &StoredTree, name: &str, command: &[String]) -> Result<Ran> {
+        let mut sandbox = self.sandbox.clone();
+        sandbox.mounts.insert(prefix.to_owned(), Mount { from: tree.path.clone(), writable: false });
+        self.run_in(&sandbox, name, command)
+    }
+
+    fn run_in(&self, sandbox: &Sandbox, name: &str, command: &[String]) -> Result<Ran> {
+        let mut log = fs_err::File::create(self.logs.join(format!("{name}.log")))?;
+        sandbox.describe(&mut log)?;
+        let shell = ["/bin/sh", "-c", SCRIPT, "sh", name].map(str::to_owned);
+        let status = sandbox.run(&[&shell, command].concat(), &mut log, &mut |_| {})?;
+        let work = &self.work;
+        for ending in ["out", "err"] {
+            let from = work.join(format!("{name}.{ending}"));
+            if from.is_file() {
+                fs_err::copy(from, self.logs.join(format!("{name}.{ending}")))?;
+            }
+        }
+        let kilobytes: u64 = read(&work.join(format!("{name}.peak")))?.trim().parse().unwrap_or(0);
+        let mut libraries = libraries::mapped(&read(&work.join(format!("{name}.maps")))?);
+        for entry in fs_err::read_dir(work)? {
+            let path = entry?.path();
+            let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if file.strip_prefix(name).is_some_and(|rest| rest.starts_with(".loaded.")) {
+                libraries.extend(libraries::loaded(&read(&path)?));
+            }
+        }
+        Ok(Ran {
+            success: status.success(),
+            status: status.to_string(),
+            stdout: read(&work.join(format!("{name}.out")))?,
+            stderr: read(&work.join(format!("{name}.err")))?,
+            peak: kilobytes * 1024,
+            libraries,
+        })
+    }
+}
+
+/// The text in a file, as far as it is one; nothing where there is none.
+fn read(path: &Path) -> Result<String> {
+    let mut bytes = Vec::new();
+    match fs_err::File::open(path) {
+        Ok(file) => drop(file.take(MOST).read_to_end(&mut bytes)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,136 @@
+//! What is validated: the outputs of a lock that run, and a model for them.
+
+use std::path::PathBuf;
+
+use super::Model;
+use super::place::MODELS;
+use crate::error::{Error, Kind, Result};
+use crate::intake::{Intake, model};
+use crate::lock::Lock;
+use crate::recipe::{Backend, LlamaRecipe, Recipe, RuntimeRecipe};
+use crate::store::StoredTree;
+
+/// Everything that takes part.
+pub(super) struct Subject {
+    /// The build of llama.cpp.
+    pub llama: StoredTree,
+    /// How it was made.
+    pub recipe: LlamaRecipe,
+    /// What it runs with: the trimmed ROCm tree, else the whole one.
+    pub rocm: Option<Rocm>,
+    /// The ROCm tree that was trimmed, if it is here: it has the tools.
+    pub whole: Option<StoredTree>,
+    /// The base system: the root that it was built in, else the host's.
+    pub base: Option<StoredTree>,
+    /// The model.
+    pub model: ModelFiles,
+}
+
+/// A ROCm tree and where it stands.
+pub(super) struct Rocm {
+    pub prefix: String,
+    pub tree: StoredTree,
+}
+
+/// A model and its files.
+pub(super) struct ModelFiles {
+    pub about: Model,
+    /// Name and place in the store, the first first.
+    pub files: Vec<(String, PathBuf)>,
+}
+
+impl Subject {
+    /// Finds the outputs in the store; the model is fetched if it is not there.
+    pub fn find(lock: &Lock, intake: Intake, model: Option<&str>) -> Result<Self> {
+        let (runtime, name) = runs(lock)?;
+        let Recipe::Llama(recipe) = &lock.output(name)?.recipe else {
+            return Err(Error::new(Kind::Invalid, format!("`{name}` is no llama.cpp build")));
+        };
+        let here = |name: &str| realized(lock, intake, name);
+        let mut rocm = None;
+        if let Some(whole) = &recipe.rocm {
+            let prefix = lock.output(whole)?.recipe.prefix().unwrap_or("/opt/rocm").to_owned();
+            let tree = here(runtime.map_or(whole.as_str(), |(name, _)| name))?;
+            rocm = Some(Rocm { prefix, tree });
+        }
+        Ok(Self {
+            llama: here(name)?,
+            rocm,
+            whole: recipe.rocm.as_deref().and_then(|name| here(name).ok()),
+            base: recipe.sysroot.as_deref().map(here).transpose()?,
+            recipe: recipe.clone(),
+            model: find_model(lock, intake, model)?,
+        })
+    }
+
+    /// Whether the build can compute on a GPU of AMD.
+    pub fn has_gpu_backend(&self) -> bool {
+        self.recipe.backend == Backend::Hip
+    }
+
+    /// Where the model's first file stands in the sandbox; llama.cpp finds further parts beside it.
+    pub fn model_path(&self) -> String {
+        self.model.files.first().map(|(name, _)| format!("{MODELS}/{name}")).unwrap_or_default()
+    }
+
+    /// The place of one of its programs in the sandbox, if it has that.
+    pub fn program(&self, name: &str) -> Option<String> {
+        let there = self.llama.path.join("bin").join(name).is_file();
+        there.then(|| format!("{}/bin/{name}", self.recipe.prefix))
+    }
+}
+
+/// The outputs that run: a runtime and its build where there is one, else a build by itself.
+fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
+    let runtimes = lock.outputs.iter().filter_map(|(name, output)| match &output.recipe {
+        Recipe::Runtime(recipe) => Some((name, recipe)),
+        _ => None,
+    });
+    if let Some((name, recipe)) = { runtimes }.next() {
+        return Ok((Some((name, recipe)), &recipe.llama));
+    }
+    let build = lock.outputs.iter().find(|(_, output)| matches!(output.recipe, Recipe::Llama(_)));
+    build.map(|(name, _)| (None, name.as_str())).ok_or_else(|| {
+        Error::new(Kind::Invalid, "there is no build of llama.cpp in the lock to validate")
+            .hint("the manifest needs an output of type `llama`")
+    })
+}
+
+fn realized(lock: &Lock, intake: Intake, name: &str) -> Result<StoredTree> {
+    let output = lock.output(name)?;
+    let found = intake.store.output(output.derivation)?;
+    found.map(|(_, tree)| tree).ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("the output `{name}` is not realized"))
+            .hint("`strixlock realize` makes it; validate runs only what is there")
+    })
+}
+
+fn find_model(lock: &Lock, intake: Intake, asked: Option<&str>) -> Result<ModelFiles> {
+    let models: Vec<&String> =
+        lock.inputs.iter().filter(|(_, input)| input.gguf().is_some()).map(|(name, _)| name).collect();
+    let listed = models.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    let name = match (asked, models.as_slice()) {
+        (Some(name), _) => name,
+        (None, [one]) => one.as_str(),
+        (None, []) => {
+            return Err(Error::new(Kind::Invalid, "there is no model in the lock to validate with")
+                .hint("the manifest needs an input of type `huggingface`, or `file` for a GGUF file"));
+        }
+        (None, _) => {
+            return Err(
+                Error::new(Kind::Usage, "there are several models").hint(format!("name one with --model: {listed}"))
+            );
+        }
+    };
+    let input = lock.inputs.get(name).filter(|input| input.gguf().is_some()).ok_or_else(|| {
+        Error::new(Kind::Usage, format!("the lock has no model `{name}`")).hint(format!("it has {listed}"))
+    })?;
+    let paths = model(intake, name, input)?;
+    let files = input.model_files();
+    let sha256 = files.first().map(|file| file.sha256);
+    let sha256 = sha256.ok_or_else(|| Error::new(Kind::Invalid, format!("`{name}` has no files")))?;
+    Ok(ModelFiles {
+        about: Model { input: name.to_owned(), version: input.version(), sha256, gguf: input.gguf().cloned() },
+        files: files.into_iter().map(|file| file.path).zip(paths).collect(),
+    })
+}
