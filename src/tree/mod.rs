@@ -3,6 +3,7 @@
 //! Owns the listing and its digest, the writer through which every tree comes into being, the readers of archives
 //! that feed it, and the ways a tree is read again (scan, NAR). Knows nothing of the store or the network.
 
+mod archive;
 pub mod beneath;
 mod compression;
 mod listing;
@@ -15,6 +16,7 @@ pub mod unpack;
 mod workers;
 mod writer;
 
+pub use archive::ArchiveWriter;
 pub use compression::Compression;
 pub use listing::{Entry, Listing, Node, is_path, show};
 pub use unpack::Receiver;

@@ -1,21 +1,17 @@
 //! Writes a snapshot.
 
-use std::ffi::OsStr;
 use std::fs::{File, Permissions};
-use std::io::{BufWriter, Read, Write};
-use std::os::unix::ffi::OsStrExt as _;
+use std::io::BufWriter;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use tar::{EntryType, Header};
-
 use super::{FORMAT, INDEX, Index, LISTING, SnapshotOutput};
-use crate::digest::{HashingReader, HashingWriter, Sha256Digest};
-use crate::error::{About, Error, Kind, Result};
+use crate::digest::{HashingWriter, Sha256Digest};
+use crate::error::{About, Error, Result};
 use crate::progress::{Progress, Unit};
 use crate::store::StoredTree;
-use crate::tree::beneath::{MTIME, Root};
-use crate::tree::{Entry, Listing, Node};
+use crate::tree::beneath::Root;
+use crate::tree::{ArchiveWriter, Entry, Listing, Node};
 
 /// An output that goes into a snapshot.
 #[derive(Debug, Clone)]
@@ -78,15 +74,15 @@ fn write<'f>(
         encoder.long_distance_matching(true)?;
         encoder.window_log(27)?;
     }
-    let mut archive = tar::Builder::new(BufWriter::with_capacity(128 * 1024, encoder));
+    let mut archive = ArchiveWriter::new(BufWriter::with_capacity(128 * 1024, encoder));
     let index = Index { format: FORMAT.to_owned(), outputs: parts.iter().map(|part| part.output.clone()).collect() };
     let text = serde_json::to_vec_pretty(&index)
         .map_err(|error| Error::failure("cannot write the index of a snapshot").because(&error))?;
-    append(&mut archive, INDEX, &text)?;
-    let mut sources = Vec::new();
+    archive.file(INDEX, 0o644, &text)?;
+    let mut sources: Vec<Source> = Vec::new();
     for part in parts {
         let listing = part.tree.listing().about(&part.output.name)?;
-        append(&mut archive, format!("{}{LISTING}", part.output.name).as_bytes(), &listing.to_bytes())?;
+        archive.file(format!("{}{LISTING}", part.output.name).as_bytes(), 0o644, &listing.to_bytes())?;
         sources.push(Source { name: &part.output.name, root: Root::open(&part.tree.path)?, listing });
     }
     let mut entries: Vec<(&Entry, &Source)> =
@@ -97,13 +93,14 @@ fn write<'f>(
     let task = progress.begin("snapshot", Some(total), Unit::Bytes);
     let mut done = 0;
     for (entry, source) in entries {
-        source.append(&mut archive, entry).about(source.name)?;
+        let path = [source.name.as_bytes(), &entry.path].join(&b'/');
+        archive.entry(&path, &source.root, entry, None).about(source.name)?;
         if let Node::File { size, .. } = entry.node {
             done += size;
             task.set_position(done);
         }
     }
-    let encoder = archive.into_inner()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    let encoder = archive.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     Ok(encoder.finish()?)
 }
 
@@ -111,47 +108,4 @@ struct Source<'a> {
     name: &'a str,
     root: Root,
     listing: Listing,
-}
-
-impl Source<'_> {
-    fn append(&self, archive: &mut tar::Builder<impl Write>, entry: &Entry) -> Result<()> {
-        let path = [self.name.as_bytes(), &entry.path].join(&b'/');
-        let path = Path::new(OsStr::from_bytes(&path));
-        match &entry.node {
-            Node::Directory => archive.append_data(&mut header(EntryType::Directory, 0o755, 0), path, &[][..])?,
-            Node::Link { target } => {
-                let target = Path::new(OsStr::from_bytes(target));
-                archive.append_link(&mut header(EntryType::Symlink, 0o777, 0), path, target)?;
-            }
-            Node::File { executable, size, digest } => {
-                let mode = if *executable { 0o755 } else { 0o644 };
-                let mut contents = HashingReader::new(self.root.open_file(&entry.path)?.take(*size));
-                archive.append_data(&mut header(EntryType::Regular, mode, *size), path, &mut contents)?;
-                let (found, read) = contents.finish();
-                if read != *size || found != *digest {
-                    return Err(Error::new(Kind::Damaged, format!("`{}` in the store is damaged", entry.display()))
-                        .fact("expected", format!("{digest}  {size} bytes"))
-                        .fact("found", format!("{found}  {read} bytes"))
-                        .hint("`strixlock verify --repair` restores it"));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn append(archive: &mut tar::Builder<impl Write>, name: &[u8], contents: &[u8]) -> Result<()> {
-    let path = Path::new(OsStr::from_bytes(name));
-    Ok(archive.append_data(&mut header(EntryType::Regular, 0o644, contents.len() as u64), path, contents)?)
-}
-
-fn header(kind: EntryType, mode: u32, size: u64) -> Header {
-    let mut header = Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_size(size);
-    header.set_mtime(MTIME as u64);
-    header.set_uid(0);
-    header.set_gid(0);
-    header
 }

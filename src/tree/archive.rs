@@ -1,0 +1,83 @@
+//! Trees to tar archives: the same bytes on every machine.
+//!
+//! Header format: GNU tar's, as the tar crate writes it; names and link targets of more than 100 bytes in `L` and `K`
+//! entries before their own. Of the rest of a header nothing is taken from a disk: owner 0:0 without names, time 1980-01-01
+//! (315532800), the mode that the caller says. Entries stand in the order of the calls. Files are hashed as they are
+//! read: what is damaged in the store does not get out.
+
+use std::ffi::OsStr;
+use std::io::{Read as _, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use tar::{EntryType, Header};
+
+use super::beneath::{MTIME, Root};
+use super::listing::{Entry, Node};
+use crate::digest::HashingReader;
+use crate::error::{Error, Kind, Result};
+
+/// A tar archive being written.
+pub struct ArchiveWriter<W: Write>(tar::Builder<W>);
+
+impl<W: Write> ArchiveWriter<W> {
+    /// Begins an archive.
+    pub fn new(out: W) -> Self {
+        Self(tar::Builder::new(out))
+    }
+
+    /// A directory with this mode.
+    pub fn directory(&mut self, path: &[u8], mode: u32) -> Result<()> {
+        Ok(self.0.append_data(&mut header(EntryType::Directory, mode, 0), as_path(path), &[][..])?)
+    }
+
+    /// A file with these contents and this mode.
+    pub fn file(&mut self, path: &[u8], mode: u32, contents: &[u8]) -> Result<()> {
+        let mut header = header(EntryType::Regular, mode, contents.len() as u64);
+        Ok(self.0.append_data(&mut header, as_path(path), contents)?)
+    }
+
+    /// The entry of a tree that stands below `root`, under the name `path`, with this mode or the one that all trees have:
+    /// 0644 for files, 0755 for directories and what can be executed.
+    pub fn entry(&mut self, path: &[u8], root: &Root, entry: &Entry, mode: Option<u32>) -> Result<()> {
+        match &entry.node {
+            Node::Directory => self.directory(path, mode.unwrap_or(0o755))?,
+            Node::Link { target } => {
+                self.0.append_link(&mut header(EntryType::Symlink, 0o777, 0), as_path(path), as_path(target))?;
+            }
+            Node::File { executable, size, digest } => {
+                let mode = mode.unwrap_or(if *executable { 0o755 } else { 0o644 });
+                let mut contents = HashingReader::new(root.open_file(&entry.path)?.take(*size));
+                self.0.append_data(&mut header(EntryType::Regular, mode, *size), as_path(path), &mut contents)?;
+                let (found, read) = contents.finish();
+                if read != *size || found != *digest {
+                    return Err(Error::new(Kind::Damaged, format!("`{}` in the store is damaged", entry.display()))
+                        .fact("expected", format!("{digest}  {size} bytes"))
+                        .fact("found", format!("{found}  {read} bytes"))
+                        .hint("`strixlock verify --repair` restores it"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the archive and gives what it was written to.
+    pub fn finish(self) -> Result<W> {
+        Ok(self.0.into_inner()?)
+    }
+}
+
+fn as_path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_mtime(MTIME as u64);
+    header.set_uid(0);
+    header.set_gid(0);
+    header
+}
