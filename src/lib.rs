@@ -5,6 +5,7 @@
 //! * [`error`], [`text`], [`progress`]: how things are told
 //! * [`digest`], [`gfx`]: the words that everything else is said in
 //! * [`tree`]: canonical trees: listing, writer, archives, NAR
+//! * [`oci`]: images: their documents, layers and layout
 //! * [`elf`], [`gguf`]: what an ELF file needs; what a model file says of itself
 //! * [`compare`]: what differs between two trees, and why
 //! * [`upstream`]: look-ups: what does a request mean today?
@@ -17,7 +18,7 @@
 //! * [`sandbox`], [`trim`]: where builds run; which files a build needs at run time
 //! * [`realize`]: from lock to trees
 //! * [`host`], [`validate`]: what this machine is; whether what was realized runs on it
-//! * [`export`]: ways out of the store: snapshots
+//! * [`export`]: ways out of the store: snapshots, images
 //! * [`report`]: the page REPRODUCIBLE.md
 //! * [`demo`]: an upstream of our own, for the demo and the tests
 //! * [`cli`]: the commands
@@ -37,6 +38,7 @@ pub mod host;
 pub mod intake;
 pub mod lock;
 pub mod manifest;
+pub mod oci;
 pub mod progress;
 pub mod realize;
 pub mod recipe;

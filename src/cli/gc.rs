@@ -73,6 +73,9 @@ fn roots(store: &Store) -> Result<Roots> {
                 LockedInput::Huggingface(block) => {
                     roots.downloads.extend(block.locked.files.iter().map(|file| file.sha256));
                 }
+                LockedInput::Oci(block) => {
+                    roots.downloads.extend(block.locked.blobs().iter().map(|blob| blob.digest));
+                }
                 LockedInput::Git(block) => {
                     roots.repositories.insert(block.locked.url.clone());
                     roots.repositories.extend(block.locked.submodules.values().map(|one| one.url.clone()));

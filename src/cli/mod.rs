@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod demo;
 mod diff;
+mod export;
 mod gc;
 mod generations;
 mod hash;
@@ -87,6 +88,8 @@ enum Command {
     Gc(gc::GcArgs),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     Demo(demo::DemoArgs),
 }
 
@@ -128,6 +131,7 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Store(args) => usage::store(ui, global, &args),
         Command::Gc(args) => gc::gc(ui, global, &args),
         Command::Snapshot(command) => snapshot::snapshot(ui, global, &command),
+        Command::Export(command) => export::export(ui, global, &command),
         Command::Demo(args) => demo::demo(ui, &args),
     }
 }

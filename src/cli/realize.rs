@@ -19,7 +19,7 @@ use crate::text;
 /// directory an output, and no generation is made.
 #[derive(Debug, clap::Args)]
 pub struct RealizeArgs {
-    /// The outputs to make; all when none is named
+    /// The outputs to make; all but images when none is named
     #[arg(value_name = "OUTPUT")]
     outputs: Vec<String>,
     /// Write plain copies below this directory

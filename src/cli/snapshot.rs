@@ -23,7 +23,7 @@ pub enum SnapshotCommand {
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "strixlock snapshot save [OPTIONS] [OUTPUT]... <FILE.tar.zst>")]
 pub struct SaveArgs {
-    /// The outputs, all that the lock has when none is named; last, the file to write
+    /// The outputs, all but images when none is named; last, the file to write
     // One argument for both: clap allows no optional list before a required argument.
     #[arg(value_name = "OUTPUT|FILE", required = true)]
     outputs_and_file: Vec<String>,
@@ -70,7 +70,7 @@ fn save(ui: &Ui, global: &GlobalArgs, args: &SaveArgs) -> Result<u8> {
     // clap demands one value at least.
     let Some((file, named)) = args.outputs_and_file.split_last() else { return Ok(0) };
     let file = Path::new(file);
-    let names: Vec<&String> = if named.is_empty() { lock.outputs.keys().collect() } else { named.iter().collect() };
+    let names: Vec<&String> = if named.is_empty() { lock.usual_outputs().collect() } else { named.iter().collect() };
     let mut parts: Vec<Part> = Vec::new();
     for name in names {
         let output = lock.output(name)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
-use crate::intake::{missing_debs, missing_model};
+use crate::intake::{missing_blobs, missing_debs, missing_model};
 use crate::lock::{Lock, LockedInput, staleness};
 use crate::manifest::Manifest;
 use crate::realize::{Action, Plan};
@@ -46,6 +46,7 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
                 LockedInput::File(block) => store.download(block.locked.sha256).is_some(),
                 LockedInput::Huggingface(block) => missing_model(&store, &block.locked) == 0,
                 LockedInput::Debs(block) => missing_debs(&store, &block.locked).next().is_none(),
+                LockedInput::Oci(block) => missing_blobs(&store, &block.locked).next().is_none(),
                 _ => input
                     .tree()
                     .is_some_and(|tree| store.tree(tree.digest).is_some() || store.cold(tree.digest).is_some()),

@@ -3,8 +3,10 @@
 //! Owns the text form `sha256:<64 lower hex>` (and reads and writes SRI), and the writer and reader that hash bytes
 //! as they pass. Never opens a file by itself.
 
+mod aside;
 mod hashing;
 mod sha256;
 
+pub use aside::AsideHasher;
 pub use hashing::{HashingReader, HashingWriter};
 pub use sha256::{DerivationId, Sha256, Sha256Digest, TreeDigest};

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::Documents;
 use super::policy::{Settings, Trust, show_url};
+use super::registry::{Logins, SendError};
 use super::{hub, retry};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
@@ -27,6 +28,7 @@ pub struct Fetcher {
     pub(super) progress: Arc<dyn Progress>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
     netrc: Option<netrc::Netrc>,
+    pub(super) logins: Logins,
 }
 
 /// What a server says of a file without sending it.
@@ -70,7 +72,7 @@ impl Fetcher {
             .map_err(|error| broken(&error))?;
         // A missing or broken netrc must not stop downloads that need no credentials.
         let netrc = netrc::Netrc::new().ok();
-        Ok(Self { runtime, client, settings, progress, hosts: Mutex::default(), netrc })
+        Ok(Self { runtime, client, settings, progress, hosts: Mutex::default(), netrc, logins: Logins::default() })
     }
 
     /// The settings that this fetcher was made with.
@@ -101,10 +103,18 @@ impl Fetcher {
         })
     }
 
+    /// A request without any login.
+    pub(super) fn plain_request(&self, method: Method, url: &Url) -> RequestBuilder {
+        self.client.request(method, url.clone())
+    }
+
     pub(super) fn request(&self, method: Method, url: &Url) -> RequestBuilder {
-        let request = self.client.request(method, url.clone());
+        let request = self.plain_request(method, url);
         if let Some(secret) = self.hub_secret(url) {
             return request.bearer_auth(secret);
+        }
+        if let Some(header) = self.logins.header(url) {
+            return request.header(reqwest::header::AUTHORIZATION, header);
         }
         let login = url.host_str().and_then(|host| self.netrc.as_ref()?.hosts.get(host));
         match login {
@@ -143,8 +153,8 @@ impl Fetcher {
         let mut round = 1;
         loop {
             let again = request.try_clone();
-            let (error, wait) = match request.try_clone().unwrap_or_else(|| self.request(Method::GET, url)).send().await
-            {
+            let next = request.try_clone().unwrap_or_else(|| self.request(Method::GET, url));
+            let (error, wait) = match self.send(url, next).await {
                 Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) => {
                     let error = self.refused(url, response.status(), response.headers());
@@ -153,8 +163,11 @@ impl Fetcher {
                     }
                     (error, retry::retry_after(response.headers()))
                 }
-                Err(error) if error.is_connect() || error.is_redirect() => return Err(transport_error(url, &error)),
-                Err(error) => (transport_error(url, &error), None),
+                Err(SendError::Login(error)) => return Err(error),
+                Err(SendError::Transport(error)) if error.is_connect() || error.is_redirect() => {
+                    return Err(transport_error(url, &error));
+                }
+                Err(SendError::Transport(error)) => (transport_error(url, &error), None),
             };
             if round >= self.settings.rounds || again.is_none() {
                 return Err(error);
@@ -197,28 +210,28 @@ impl Fetcher {
 
     fn get_one(&self, url: &Url, limit: u64, trust: Trust) -> Result<Vec<u8>> {
         self.settings.check_for(url, trust)?;
-        let too_long = || {
-            Error::new(Kind::Mismatch, "the document is far longer than it can be")
-                .fact("url", show_url(url))
-                .fact("limit", format!("{limit} bytes"))
-        };
         if let Ok(path) = local_path(url) {
             let body = fs_err::read(path)?;
-            return if body.len() as u64 > limit { Err(too_long()) } else { Ok(body) };
+            return if body.len() as u64 > limit { Err(too_long(url, limit)) } else { Ok(body) };
         }
+        self.small_body(url, self.request(Method::GET, url), limit).map(|(_, body)| body)
+    }
+
+    /// Headers and body of the answer to a request for a small thing.
+    pub(super) fn small_body(&self, url: &Url, request: RequestBuilder, limit: u64) -> Result<(HeaderMap, Vec<u8>)> {
         // A page comes in seconds; a server that drips one must not hold us.
         let limit_of_time = self.settings.window.saturating_mul(10);
         let late =
             || Error::new(Kind::Unreachable, "the server took too long to send a page").fact("url", show_url(url));
         let answer = async {
             let _permit = self.permit(url).await;
-            let mut response = self.ask(url, self.request(Method::GET, url)).await?;
+            let mut response = self.ask(url, request).await?;
             let promised = response.content_length();
             let mut body = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(|error| transport_error(url, &error))? {
                 body.extend_from_slice(&chunk);
                 if body.len() as u64 > limit {
-                    return Err(too_long());
+                    return Err(too_long(url, limit));
                 }
             }
             match promised {
@@ -226,12 +239,18 @@ impl Fetcher {
                     .fact("url", show_url(url))
                     .fact("promised", format!("{size} bytes"))
                     .fact("received", format!("{} bytes", body.len()))),
-                _ => Ok(body),
+                _ => Ok((response.headers().clone(), body)),
             }
         };
         self.runtime
             .block_on(async { tokio::time::timeout(limit_of_time, answer).await.unwrap_or_else(|_| Err(late())) })
     }
+}
+
+fn too_long(url: &Url, limit: u64) -> Error {
+    Error::new(Kind::Mismatch, "the document is far longer than it can be")
+        .fact("url", show_url(url))
+        .fact("limit", format!("{limit} bytes"))
 }
 
 pub(super) fn validator(headers: &HeaderMap) -> Option<String> {
@@ -244,7 +263,7 @@ pub(super) fn local_path(url: &Url) -> Result<std::path::PathBuf, ()> {
     if url.scheme() == "file" { url.to_file_path() } else { Err(()) }
 }
 
-fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
+pub(super) fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
     let kind =
         if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) { Kind::NotFound } else { Kind::Unreachable };
     let error = Error::new(kind, format!("the server answered {status}")).fact("url", show_url(url));

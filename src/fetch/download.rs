@@ -15,6 +15,7 @@ use url::Url;
 
 use super::client::{Fetcher, local_path, transport_error, validator};
 use super::policy::{Trust, show_url};
+use super::registry::SendError;
 use super::retry;
 use crate::digest::{Sha256, Sha256Digest};
 use crate::error::{Error, Kind, Result};
@@ -305,10 +306,12 @@ impl<'a> Transfer<'a> {
                 request = request.header(IF_RANGE, validator);
             }
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| Trouble { again: !error.is_redirect(), ..transport_error(url, &error).into() })?;
+        let response = self.fetcher.send(url, request).await.map_err(|error| match error {
+            SendError::Login(error) => error.into(),
+            SendError::Transport(error) => {
+                Trouble { again: !error.is_redirect(), ..transport_error(url, &error).into() }
+            }
+        })?;
         let size = self.accept(url, &response)?;
         self.receive(url, response, size).await?;
         Ok(size)

@@ -9,6 +9,7 @@ mod download;
 mod hub;
 mod policy;
 mod range;
+mod registry;
 mod retry;
 
 pub use client::{Fetcher, Head};
@@ -17,3 +18,4 @@ pub use download::{Promise, Received, Sink, Wanted};
 pub use hub::{HUB, HubSettings, HubToken};
 pub use policy::{Mirror, Settings, Trust, show_url};
 pub use range::Remote;
+pub use registry::RegistryDocument;

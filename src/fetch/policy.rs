@@ -84,6 +84,12 @@ impl Settings {
         self.check_for(url, Trust::Transport)
     }
 
+    /// Whether a host may be asked over plain http without anybody's word on the bytes.
+    pub(super) fn may_be_plain(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        is_loopback(url) || self.insecure_hosts.iter().any(|allowed| allowed == host)
+    }
+
     /// The same, by what is to vouch for the bytes.
     pub(super) fn check_for(&self, url: &Url, trust: Trust) -> Result<()> {
         match url.scheme() {
@@ -91,8 +97,8 @@ impl Settings {
             "https" => {}
             "http" if trust == Trust::Content => {}
             "http" => {
-                let host = url.host_str().unwrap_or_default();
-                if !is_loopback(url) && !self.insecure_hosts.iter().any(|allowed| allowed == host) {
+                if !self.may_be_plain(url) {
+                    let host = url.host_str().unwrap_or_default();
                     return Err(Error::new(Kind::Unreachable, "plain http is only used with loopback hosts")
                         .fact("url", show_url(url))
                         .hint(format!("use https, or add \"{host}\" to `insecure-hosts` in the configuration")));

@@ -8,6 +8,8 @@ mod file;
 mod git;
 mod huggingface;
 mod model;
+mod many;
+mod oci;
 mod rocm;
 mod unpack_sink;
 
@@ -16,6 +18,7 @@ pub use file::file;
 pub use git::{GitContent, git, git_contents, git_tree};
 pub use huggingface::{header, huggingface, missing_model};
 pub use model::{model, model_contents};
+pub use oci::{OciImage, missing_blobs, oci, oci_tree, registry_blob};
 pub use rocm::{Expect, Tarball, tarball, tarball_contents};
 
 use crate::error::{Error, Kind, Result};

@@ -17,7 +17,7 @@ pub fn model(intake: Intake, name: &str, input: &LockedInput) -> Result<Vec<Path
             let promise = Promise { size: block.locked.size, digest: block.locked.sha256 };
             Ok(vec![file(intake, name, &block.locked.urls, Some(promise)).about(name)?.0])
         }
-        LockedInput::Rocm(_) | LockedInput::Git(_) | LockedInput::Debs(_) => Ok(Vec::new()),
+        LockedInput::Rocm(_) | LockedInput::Git(_) | LockedInput::Debs(_) | LockedInput::Oci(_) => Ok(Vec::new()),
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{LockedInput, canonical};
+use super::{LockedInput, canonical, labels};
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
-use crate::recipe::{Recipe, fits, llama, rocm, sysroot};
+use crate::recipe::{Recipe, fits, image, llama, rocm, sysroot};
 
 #[derive(Serialize)]
 struct Derivation<'a> {
@@ -21,6 +21,9 @@ struct Derivation<'a> {
     inputs: BTreeMap<&'a str, Value>,
     /// The derivation ids of the outputs that go into it.
     outputs: BTreeMap<&'a str, DerivationId>,
+    /// What an image says of itself, which is in it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
 }
 
 /// Computes the derivation ids of all outputs. Every input and output that a recipe names must be there and of the kind
@@ -31,7 +34,7 @@ pub fn derivations(
 ) -> Result<BTreeMap<String, DerivationId>> {
     let mut ids = BTreeMap::new();
     // A recipe needs only outputs of the kinds before its own, so each finds what it needs.
-    for kind in ["sysroot", "rocm", "llama", "runtime", "model"] {
+    for kind in ["sysroot", "rocm", "llama", "runtime", "model", "image"] {
         for (name, recipe) in recipes.iter().filter(|(_, recipe)| recipe.kind() == kind) {
             let id = derive(recipe, inputs, recipes, &ids).map_err(|error| error.about(format!("output `{name}`")))?;
             ids.insert(name.clone(), id);
@@ -67,8 +70,14 @@ fn derive(
         Recipe::Llama(_) => llama::REVISION,
         Recipe::Runtime(_) => crate::recipe::RUNTIME_REVISION,
         Recipe::Model(_) => crate::recipe::MODEL_REVISION,
+        Recipe::Image(_) => image::REVISION,
     };
-    let text = canonical(&Derivation { format: "strix-derivation-1", recipe, revision, inputs: used, outputs: built })?;
+    let labels = match recipe {
+        Recipe::Image(recipe) => labels(recipe, inputs, |name| recipes.get(name)),
+        _ => BTreeMap::new(),
+    };
+    let format = "strix-derivation-1";
+    let text = canonical(&Derivation { format, recipe, revision, inputs: used, outputs: built, labels })?;
     Ok(DerivationId(Sha256Digest::of(text.as_bytes())))
 }
 
@@ -91,5 +100,6 @@ fn visible(pin: &LockedInput) -> Value {
         }
         LockedInput::Debs(block) => block.locked.visible(),
         LockedInput::Huggingface(block) => block.locked.visible(),
+        LockedInput::Oci(block) => block.locked.visible(),
     }
 }

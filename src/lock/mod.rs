@@ -11,7 +11,9 @@ mod debs;
 mod derivation;
 mod file;
 mod huggingface;
+mod labels;
 mod model;
+mod oci;
 mod read;
 mod stale;
 mod valid;
@@ -20,7 +22,9 @@ pub use canonical::canonical;
 pub use debs::{DebsPin, ReleasePin};
 pub use derivation::derivations;
 pub use huggingface::{HuggingfacePin, ModelFile};
+pub use labels::{LOCK_DIGEST, labels};
 pub use model::{Block, FilePin, GitPin, Lock, LockedInput, LockedOutput, RocmPin, TreePin};
+pub use oci::{BlobPin, LayerPin, OciPin};
 pub use stale::{Staleness, staleness};
 
 /// The lock format that this program writes.

@@ -6,7 +6,7 @@ use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{DebsPin, HuggingfacePin, ModelFile, canonical};
+use super::{DebsPin, HuggingfacePin, ModelFile, OciPin, canonical};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::gguf::Gguf;
@@ -17,6 +17,7 @@ use crate::upstream::debs::DebsRequest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::{GitRequest, Submodule};
 use crate::upstream::huggingface::HuggingfaceRequest;
+use crate::upstream::oci::OciRequest;
 use crate::upstream::rocm::{RocmRequest, RocmVersion};
 
 /// A lock.
@@ -46,6 +47,8 @@ pub enum LockedInput {
     Debs(Block<DebsRequest, DebsPin>),
     /// A model.
     Huggingface(Block<HuggingfaceRequest, HuggingfacePin>),
+    /// A base image.
+    Oci(Block<OciRequest, OciPin>),
 }
 
 /// The request, what it resolved to, and the digest of both.
@@ -168,6 +171,21 @@ impl Lock {
                 .hint(format!("it has {}", there.join(", ")))
         })
     }
+
+    /// The outputs that are meant where none is named: all but images, which hold them once more, and the roots that images
+    /// alone have.
+    pub fn usual_outputs(&self) -> impl Iterator<Item = &String> {
+        self.outputs.iter().filter(|(name, output)| self.is_usual(name, output)).map(|(name, _)| name)
+    }
+
+    fn is_usual(&self, name: &str, output: &LockedOutput) -> bool {
+        let used = |by_images: bool| {
+            let users = self.outputs.values().filter(|output| output.recipe.is_image() == by_images);
+            users.flat_map(|output| output.recipe.outputs()).any(|(_, used)| used == name)
+        };
+        let root_of_images = matches!(output.recipe, Recipe::Sysroot(_)) && used(true) && !used(false);
+        !output.recipe.is_image() && !root_of_images
+    }
 }
 
 impl<Request: Serialize + Clone, Pin: Serialize + Clone> Block<Request, Pin> {
@@ -213,6 +231,11 @@ impl LockedInput {
         Block::new("huggingface", requested, locked).map(Self::Huggingface)
     }
 
+    /// A block of a base image.
+    pub fn oci(requested: OciRequest, locked: OciPin) -> Result<Self> {
+        Block::new("oci", requested, locked).map(Self::Oci)
+    }
+
     /// The `type` field.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -222,6 +245,7 @@ impl LockedInput {
             Self::File(_) => "file",
             Self::Debs(_) => "debs",
             Self::Huggingface(_) => "huggingface",
+            Self::Oci(_) => "oci",
         }
     }
 
@@ -234,6 +258,7 @@ impl LockedInput {
             Self::File(block) => InputRequest::File(block.requested.clone()),
             Self::Debs(block) => InputRequest::Debs(block.requested.clone()),
             Self::Huggingface(block) => InputRequest::Huggingface(block.requested.clone()),
+            Self::Oci(block) => InputRequest::Oci(block.requested.clone()),
         }
     }
 
@@ -247,6 +272,7 @@ impl LockedInput {
             Self::Huggingface(block) => {
                 Ok((block.entry, entry_digest("huggingface", &block.requested, &block.locked)?))
             }
+            Self::Oci(block) => Ok((block.entry, entry_digest("oci", &block.requested, &block.locked)?)),
         }
     }
 
@@ -261,6 +287,7 @@ impl LockedInput {
             Self::File(block) => format!("sha256:{}…", &block.locked.sha256.hex()[..12]),
             Self::Debs(block) => block.locked.version(),
             Self::Huggingface(block) => block.locked.version(),
+            Self::Oci(block) => format!("{} ({})", block.requested.image, &block.locked.top().hex()[..12]),
         }
     }
 
@@ -270,7 +297,7 @@ impl LockedInput {
         match self {
             Self::Rocm(block) => Some(&block.locked.tree),
             Self::Git(block) => Some(&block.locked.content),
-            Self::File(_) | Self::Debs(_) | Self::Huggingface(_) => None,
+            Self::File(_) | Self::Debs(_) | Self::Huggingface(_) | Self::Oci(_) => None,
         }
     }
 
@@ -280,7 +307,7 @@ impl LockedInput {
         match self {
             Self::File(block) => block.locked.gguf.as_ref(),
             Self::Huggingface(block) => block.locked.gguf.as_ref(),
-            Self::Rocm(_) | Self::Git(_) | Self::Debs(_) => None,
+            Self::Rocm(_) | Self::Git(_) | Self::Debs(_) | Self::Oci(_) => None,
         }
     }
 
@@ -293,7 +320,7 @@ impl LockedInput {
                 let pin = &block.locked;
                 vec![ModelFile { path: pin.name(), size: pin.size, sha256: pin.sha256 }]
             }
-            Self::Rocm(_) | Self::Git(_) | Self::Debs(_) => Vec::new(),
+            Self::Rocm(_) | Self::Git(_) | Self::Debs(_) | Self::Oci(_) => Vec::new(),
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use super::{GitPin, LockedInput};
 use crate::manifest::rules;
-use crate::recipe::Recipe;
+use crate::oci::is_repository;
+use crate::recipe::{ImageRecipe, Recipe};
 use crate::upstream::rocm::TarballName;
 
 /// What is wrong with a pin, if anything.
@@ -23,6 +24,7 @@ pub(super) fn input(name: &str, input: &LockedInput) -> Option<String> {
         LockedInput::File(block) => &block.locked.urls,
         LockedInput::Debs(block) => return block.locked.fault(),
         LockedInput::Huggingface(block) => return block.locked.fault(),
+        LockedInput::Oci(block) => return block.locked.fault(),
     };
     urls.iter()
         .find(|url| !rules::is_fetchable(url))
@@ -63,6 +65,16 @@ pub(super) fn output(name: &str, recipe: &Recipe) -> Option<String> {
             let wrong = recipe.roots.is_empty() || recipe.roots.iter().any(|root| !rules::is_program(root));
             wrong.then(|| "its roots are not names of programs".to_owned())
         }
+        Recipe::Image(recipe) => image(recipe),
         Recipe::Rocm(_) | Recipe::Model(_) => None,
     }
+}
+
+fn image(recipe: &ImageRecipe) -> Option<String> {
+    let sound = is_repository(&recipe.name)
+        && recipe.program.as_deref().is_none_or(rules::is_program)
+        && recipe.user.as_deref().is_none_or(rules::is_user)
+        && recipe.environment.iter().all(|(name, value)| rules::is_variable(name, value))
+        && recipe.labels.iter().all(|(name, value)| rules::is_label(name, value));
+    (!sound).then(|| "its name, program, user, variables or labels are none that an image can have".to_owned())
 }

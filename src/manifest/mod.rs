@@ -5,6 +5,8 @@
 
 mod debs;
 mod huggingface;
+mod image;
+mod oci;
 mod parse;
 mod reader;
 pub mod rules;
@@ -22,6 +24,7 @@ use crate::upstream::debs::DebsRequest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::GitRequest;
 use crate::upstream::huggingface::HuggingfaceRequest;
+use crate::upstream::oci::OciRequest;
 use crate::upstream::rocm::RocmRequest;
 
 pub use template::{Packages, Settings as TemplateSettings, template};
@@ -54,6 +57,8 @@ pub enum InputRequest {
     Debs(DebsRequest),
     /// A model of the Hugging Face hub.
     Huggingface(HuggingfaceRequest),
+    /// A base image.
+    Oci(OciRequest),
 }
 
 impl InputRequest {
@@ -66,6 +71,7 @@ impl InputRequest {
             Self::File(_) => "file",
             Self::Debs(_) => "debs",
             Self::Huggingface(_) => "huggingface",
+            Self::Oci(_) => "oci",
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
         for (key, value) in table.entries() {
             check_name(&source, key)?;
             let fields = table.as_table(key.get_ref(), value)?.headed(key.span());
-            let recipe = output(&source, fields, &mut places)?;
+            let recipe = output(&source, key.get_ref(), fields, &mut places)?;
             outputs.insert(key.get_ref().clone().into_owned(), recipe);
         }
     }
@@ -111,8 +111,9 @@ fn input(source: &Source, fields: Table) -> Result<InputRequest> {
         }
         "debs" => InputRequest::Debs(super::debs::request(source, &fields)?),
         "huggingface" => InputRequest::Huggingface(super::huggingface::request(source, &fields)?),
+        "oci" => InputRequest::Oci(super::oci::request(source, &fields)?),
         other => {
-            let label = suggest(other, ["rocm", "git", "file", "debs", "huggingface"].into_iter());
+            let label = suggest(other, ["rocm", "git", "file", "debs", "huggingface", "oci"].into_iter());
             return Err(source.error(kind.span(), format!("unknown type of input `{other}`"), &label));
         }
     };
@@ -191,12 +192,12 @@ fn login(source: &Source, text: &Spanned<String>) -> Error {
 }
 
 /// A name in a recipe that must be somewhere else in the manifest.
-struct Reference {
-    name: Spanned<String>,
-    wanted: Wanted,
+pub(super) struct Reference {
+    pub name: Spanned<String>,
+    pub wanted: Wanted,
 }
 
-enum Wanted {
+pub(super) enum Wanted {
     Input(&'static str),
     Output(&'static str),
 }
@@ -231,7 +232,7 @@ impl Reference {
     }
 }
 
-fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Result<Recipe> {
+fn output(source: &Source, name: &str, fields: Table, references: &mut Vec<Reference>) -> Result<Recipe> {
     let kind = fields.needed("type")?;
     let mut refer = |field: &'static str, default: &str, wanted: Wanted| -> Result<String> {
         let name = fields.text(field)?.unwrap_or_else(|| Spanned::new(fields.span.clone(), default.to_owned()));
@@ -240,8 +241,14 @@ fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Re
         Ok(text)
     };
     let recipe = match kind.get_ref().as_str() {
+        "sysroot" if fields.field("image").is_some() => Recipe::Sysroot(SysrootRecipe {
+            packages: None,
+            image: Some(refer("image", "", Wanted::Input("oci"))?),
+            links: BTreeMap::new(),
+        }),
         "sysroot" => Recipe::Sysroot(SysrootRecipe {
-            packages: refer("packages", "sysroot", Wanted::Input("debs"))?,
+            packages: Some(refer("packages", "sysroot", Wanted::Input("debs"))?),
+            image: None,
             links: links(source, &fields)?,
         }),
         "rocm" => Recipe::Rocm(RocmRecipe {
@@ -273,8 +280,9 @@ fn output(source: &Source, fields: Table, references: &mut Vec<Reference>) -> Re
             })
         }
         "model" => Recipe::Model(ModelRecipe { input: refer("input", "model", Wanted::Input("huggingface"))? }),
+        "image" => Recipe::Image(super::image::recipe(source, name, &fields, references)?),
         other => {
-            let label = suggest(other, ["rocm", "llama", "runtime", "sysroot", "model"].into_iter());
+            let label = suggest(other, ["rocm", "llama", "runtime", "sysroot", "model", "image"].into_iter());
             return Err(source.error(kind.span(), format!("unknown type of output `{other}`"), &label));
         }
     };

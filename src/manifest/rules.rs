@@ -79,3 +79,28 @@ pub fn is_fetchable(url: &Url) -> bool {
 pub fn has_login(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
+
+/// User, or user and group, by name or number.
+#[must_use]
+pub fn is_user(text: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 32
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
+    };
+    text.split(':').count() <= 2 && text.split(':').all(plain)
+}
+
+/// An environment variable.
+#[must_use]
+pub fn is_variable(name: &str, value: &str) -> bool {
+    is_cmake_name(name) && !name.starts_with(|c: char| c.is_ascii_digit()) && !value.contains(char::is_control)
+}
+
+/// A label of an image.
+#[must_use]
+pub fn is_label(name: &str, value: &str) -> bool {
+    !name.is_empty()
+        && !name.contains(|c: char| c.is_control() || c.is_whitespace())
+        && !value.contains(char::is_control)
+}

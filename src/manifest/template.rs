@@ -57,37 +57,95 @@ packages = "packages"
 
 const FIELD: &str = "sysroot = \"sysroot\"               # without it the host's own tools are used";
 
-/// The input with what a build calls, and what the compiler of a ROCm tree needs of the system.
-fn packages_input(archive: &str) -> String {
-    format!(
-        r#"
-[inputs.packages]                   # what builds run in: these packages, and what they need
-type = "debs"
-{archive}
-packages = [
+/// What a build calls, and what the compiler of a ROCm tree needs of the system.
+const BUILD: &str = r#"
   "bash", "cmake", "coreutils", "dash", "findutils", "g++", "gcc", "grep", "ninja-build", "sed",
   "libatomic1", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for the compiler of the ROCm tree
-]
-"#
-    )
+"#;
+
+/// What llama.cpp and ROCm's libraries need of the system at run time.
+const RUN: &str = r#"
+  "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin", "libatomic1", "libstdc++6",
+"#;
+
+/// What distrobox, toolbox and a person expect.
+const TOOLBOX: &str = r#"
+  "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin",
+  "apt", "curl", "diffutils", "findutils", "git", "grep", "gzip", "hostname", "less", "login", "mount", "ncurses-base",
+  "passwd", "procps", "python3", "sed", "sudo", "tar", "util-linux", "vim-tiny", "xz-utils",
+  "libatomic1", "libstdc++6", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for ROCm and its compiler
+"#;
+
+const IMAGES: &str = r#"
+# Images, made from the trees above without an engine: `strixlock export oci server`. Nothing else makes or needs them.
+
+[outputs.base]                      # the root of the images that only run something
+type = "sysroot"
+packages = "base-packages"
+
+[outputs.toolbox-base]              # the root of the one that people work in
+type = "sysroot"
+packages = "toolbox-packages"
+
+[outputs.toolbox]                   # all of ROCm, llama.cpp, and a shell: for distrobox and toolbox
+type = "image"
+base = "toolbox-base"
+rocm = "rocm"
+llama = "llama"
+labels = { "com.github.containers.toolbox" = "true" }
+
+[outputs.runtime-image]             # the parts of ROCm that llama.cpp needs
+type = "image"
+name = "runtime"
+base = "base"
+runtime = "runtime"
+llama = "llama"
+
+[outputs.server]                    # the same, running llama-server on port 8080
+type = "image"
+base = "base"
+runtime = "runtime"
+llama = "llama"
+program = "llama-server"
+user = "1000:1000"
+"#;
+
+/// An input with packages.
+fn packages_input(name: &str, what: &str, archive: &str, packages: &str) -> String {
+    let head = format!("[inputs.{name}]");
+    format!("\n{head:<35} # {what}\ntype = \"debs\"\n{archive}\npackages = [{packages}]\n")
+}
+
+/// The inputs with what builds run in and what images begin with.
+fn all_packages(archive: &str) -> String {
+    let more = archive.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
+    [
+        packages_input("packages", "what builds run in: these packages, and what they need", archive, BUILD),
+        packages_input("base-packages", "what images begin with", &more, RUN),
+        packages_input("toolbox-packages", "and the one that people work in", &more, TOOLBOX),
+    ]
+    .concat()
 }
 
 /// A commented manifest.
 #[must_use]
 pub fn template(settings: &Settings) -> String {
     let Settings { target, rocm_prefix, llama_prefix, sources, llama_url, packages } = settings;
-    let (packages, sysroot_output, sysroot_field) = match packages {
-        Packages::None => (String::new(), "", "# sysroot = \"sysroot\"             # the host's own tools without it"),
+    let (packages, sysroot_output, sysroot_field, images) = match packages {
+        Packages::None => {
+            (String::new(), "", "# sysroot = \"sysroot\"             # the host's own tools without it", "")
+        }
         Packages::Host => (
-            packages_input("archive = \"host\"                    # whatever this machine's own apt names"),
+            all_packages("archive = \"host\"                    # whatever this machine's own apt names"),
             SYSROOT,
             FIELD,
+            IMAGES,
         ),
         Packages::Archive { url, suites } => {
             let archive = format!(
                 "archive = {url:?}\n                                    # one day of an archive; or \"host\": whatever this machine's own apt names\nsuites = {suites:?}\ncomponents = [\"main\", \"universe\"]"
             );
-            (packages_input(&archive), SYSROOT, FIELD)
+            (all_packages(&archive), SYSROOT, FIELD, IMAGES)
         }
     };
     let sources = if sources.is_empty() {
@@ -137,6 +195,6 @@ roots = ["llama-bench", "llama-cli", "llama-server"]
 
 # [outputs.model]                   # its files as a tree
 # type = "model"
-"#
+{images}"#
     )
 }

@@ -26,12 +26,12 @@ impl Realizer<'_> {
             match input {
                 LockedInput::Rocm(block) => tarball_contents(self.intake, name, &block.locked)?,
                 LockedInput::Git(block) => git_contents(self.intake, name, &block.locked)?,
-                LockedInput::File(_) | LockedInput::Debs(_) | LockedInput::Huggingface(_) => {}
+                LockedInput::File(_) | LockedInput::Debs(_) | LockedInput::Huggingface(_) | LockedInput::Oci(_) => {}
             }
         }
         for (name, output) in &self.lock.outputs {
             // The others have no file of their own.
-            if !matches!(output.recipe, Recipe::Sysroot(_) | Recipe::Llama(_)) {
+            if !matches!(output.recipe, Recipe::Sysroot(_) | Recipe::Llama(_) | Recipe::Image(_)) {
                 continue;
             }
             let lacking: BTreeSet<Contents> = lacking.iter().copied().filter(|one| !store.has_whole(*one)).collect();
@@ -50,7 +50,7 @@ impl Realizer<'_> {
             Self::demand_sandbox(&locked.recipe)?;
         }
         self.run(&Plan::of_parts(self.lock, store, name)?)?;
-        let Made::Staged(staging, listing) = self.build(locked)? else { return Ok(()) };
+        let Made::Staged(staging, listing) = self.build(locked, true)? else { return Ok(()) };
         if listing.digest() == record.tree {
             return store.share_all(&staging, &listing);
         }

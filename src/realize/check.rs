@@ -45,12 +45,14 @@ pub struct OtherTool {
 }
 
 impl Realizer<'_> {
-    /// The outputs that are made by a recipe rather than taken as they were published.
+    /// The usual outputs that are made by a recipe rather than taken as they were published.
     #[must_use]
     pub fn made_outputs(&self) -> Vec<String> {
-        let made =
-            self.lock.outputs.iter().filter(|(_, output)| !matches!(output.recipe, Recipe::Rocm(_) | Recipe::Model(_)));
-        made.map(|(name, _)| name.clone()).collect()
+        let made = |name: &&String| {
+            let recipe = self.lock.outputs.get(*name).map(|output| &output.recipe);
+            !matches!(recipe, Some(Recipe::Rocm(_) | Recipe::Model(_)))
+        };
+        self.lock.usual_outputs().filter(made).cloned().collect()
     }
 
     /// Makes the realized output `name` once more in a directory of its own, and compares the two. Its record is not looked
@@ -76,7 +78,7 @@ impl Realizer<'_> {
         // A file that was damaged is no output that came out differently.
         let realized = self.whole(name, realized)?;
         let listing = realized.listing()?;
-        let made = self.build(locked)?;
+        let made = self.build(locked, true)?;
         let (directory, second) = match &made {
             Made::Stored(tree) => (tree.path.clone(), tree.listing()?),
             Made::Staged(staging, listing) => (staging.path().join("tree"), listing.clone()),

@@ -12,8 +12,8 @@ use crate::deb::Deb;
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Promise;
-use crate::intake::{Expect, Intake, debs, file, git, git_tree, huggingface, tarball};
-use crate::lock::{Lock, LockedInput, LockedOutput};
+use crate::intake::{Expect, Intake, debs, file, git, git_tree, huggingface, oci, tarball};
+use crate::lock::{Lock, LockedInput, LockedOutput, OciPin};
 use crate::recipe::rocm::Provenance;
 use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
 use crate::sandbox::{Engine, Limits};
@@ -120,6 +120,7 @@ impl Realizer<'_> {
             }
             LockedInput::Debs(block) => debs(self.intake, name, &block.locked).map(drop),
             LockedInput::Huggingface(block) => huggingface(self.intake, name, &block.locked).map(drop),
+            LockedInput::Oci(block) => oci(self.intake, name, &block.locked).map(drop),
         }
     }
 
@@ -127,7 +128,7 @@ impl Realizer<'_> {
         self.lock.inputs.get(name).ok_or_else(|| Error::new(Kind::Invalid, format!("the lock has no input `{name}`")))
     }
 
-    fn locked(&self, name: &str) -> Result<&LockedOutput> {
+    pub(super) fn locked(&self, name: &str) -> Result<&LockedOutput> {
         self.lock.outputs.get(name).ok_or_else(|| Error::new(Kind::Invalid, format!("the lock has no output `{name}`")))
     }
 
@@ -150,7 +151,7 @@ impl Realizer<'_> {
     }
 
     fn make(&self, name: &str, locked: &LockedOutput) -> Result<StoredTree> {
-        let (tree, staging) = match self.build(locked)? {
+        let (tree, staging) = match self.build(locked, false)? {
             Made::Stored(tree) => (tree, None),
             Made::Staged(staging, listing) => (self.intake.store.publish_tree(&staging, &listing)?, Some(staging)),
         };
@@ -162,20 +163,33 @@ impl Realizer<'_> {
         Ok(tree)
     }
 
-    /// Runs the recipe.
-    pub(super) fn build(&self, locked: &LockedOutput) -> Result<Made> {
+    /// Runs the recipe; with `anew`, without anything that was kept of an earlier run.
+    pub(super) fn build(&self, locked: &LockedOutput, anew: bool) -> Result<Made> {
         match &locked.recipe {
             Recipe::Sysroot(recipe) => self.sysroot(recipe),
             Recipe::Rocm(recipe) => self.rocm(recipe).map(Made::Stored),
             Recipe::Llama(recipe) => self.llama(locked.derivation, recipe),
             Recipe::Runtime(recipe) => self.runtime(recipe).map(Made::Stored),
             Recipe::Model(recipe) => model::model(self.intake.store, self.input(&recipe.input)?).map(Made::Stored),
+            Recipe::Image(recipe) => self.image(locked, recipe, anew),
         }
     }
 
     fn sysroot(&self, recipe: &SysrootRecipe) -> Result<Made> {
-        let (staging, listing) = sysroot::sysroot(self.intake, recipe, &self.debs(&recipe.packages)?)?;
+        let (staging, listing) = match (&recipe.image, &recipe.packages) {
+            (Some(image), _) => sysroot::from_image(self.intake, image, self.image_pin(image)?)?,
+            (None, Some(packages)) => sysroot::sysroot(self.intake, recipe, &self.debs(packages)?)?,
+            (None, None) => return Err(Error::new(Kind::Invalid, "a sysroot is made of packages or of an image")),
+        };
         Ok(Made::Staged(staging, listing))
+    }
+
+    /// The pin of an input that is a base image.
+    pub(super) fn image_pin(&self, name: &str) -> Result<&OciPin> {
+        match self.input(name)? {
+            LockedInput::Oci(block) => Ok(&block.locked),
+            _ => Err(Error::new(Kind::Invalid, format!("`{name}` is no base image"))),
+        }
     }
 
     /// The packages of an input, which the plan has fetched.
@@ -202,7 +216,7 @@ impl Realizer<'_> {
     }
 
     /// The tree of another output, which the plan has made.
-    fn output_tree(&self, name: &str) -> Result<StoredTree> {
+    pub(super) fn output_tree(&self, name: &str) -> Result<StoredTree> {
         let found = self.intake.store.output(self.locked(name)?.derivation)?;
         found.map(|(_, tree)| tree).ok_or_else(|| {
             Error::new(Kind::Damaged, format!("the output `{name}` is not in the store"))

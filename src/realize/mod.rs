@@ -4,12 +4,15 @@
 //! clock: everything comes from the lock and the bytes that it names.
 
 mod about;
+mod base;
 mod bring;
 mod build;
 mod check;
 mod compare;
 mod execute;
 mod model;
+mod image;
+mod layers;
 mod plan;
 pub mod prefix;
 mod sysroot;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::Result;
-use crate::intake::{missing_debs, missing_model};
+use crate::intake::{missing_blobs, missing_debs, missing_model};
 use crate::lock::{Lock, LockedInput};
 use crate::recipe::Recipe;
 use crate::store::Store;
@@ -53,14 +53,14 @@ pub enum Action {
 }
 
 impl Plan {
-    /// Plans the outputs named, or all where none is. Looks at the lock and the store only.
+    /// Plans the outputs named, or the usual ones where none is. Looks at the lock and the store only.
     pub fn new(lock: &Lock, store: &Store, names: &[String]) -> Result<Self> {
         for name in names {
             lock.output(name)?;
         }
         let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
         let wanted: Vec<&String> =
-            if names.is_empty() { lock.outputs.keys().collect() } else { names.iter().collect() };
+            if names.is_empty() { lock.usual_outputs().collect() } else { names.iter().collect() };
         for name in wanted {
             planner.output(name)?;
         }
@@ -147,6 +147,9 @@ impl Planner<'_> {
                 (missing_debs(self.store, &block.locked).next().is_none()).then_some(Action::Have)
             }
             LockedInput::Huggingface(block) => (missing_model(self.store, &block.locked) == 0).then_some(Action::Have),
+            LockedInput::Oci(block) => {
+                (missing_blobs(self.store, &block.locked).next().is_none()).then_some(Action::Have)
+            }
             _ => tree.and_then(|tree| self.here(tree)),
         };
         let bytes = match input {
@@ -156,6 +159,9 @@ impl Planner<'_> {
                 Some(missing_debs(self.store, &block.locked).map(|package| package.size).fold(0, u64::saturating_add))
             }
             LockedInput::Huggingface(block) => Some(missing_model(self.store, &block.locked)),
+            LockedInput::Oci(block) => {
+                Some(missing_blobs(self.store, &block.locked).map(|blob| blob.size).fold(0, u64::saturating_add))
+            }
             LockedInput::Git(_) => None,
         };
         let action = here.unwrap_or(Action::Fetch { bytes });

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::build::LOG;
 use crate::deb::{Deb, Links, Unpacked, unpack};
 use crate::error::Result;
-use crate::intake::Intake;
+use crate::intake::{Intake, oci_tree};
+use crate::lock::OciPin;
 use crate::recipe::SysrootRecipe;
 use crate::recipe::sysroot::LINKS;
 use crate::store::Staging;
@@ -21,6 +22,20 @@ pub(super) fn sysroot(intake: Intake, recipe: &SysrootRecipe, debs: &[Deb]) -> R
     let unpacked = unpack(debs, &links, staging.path(), intake.fetcher.progress())?;
     fs_err::write(staging.path().join(LOG), log(&unpacked))?;
     Ok((staging, unpacked.listing))
+}
+
+/// Lays the layers of a base image over each other; gives the same.
+pub(super) fn from_image(intake: Intake, name: &str, pin: &OciPin) -> Result<(Staging, Listing)> {
+    let (staging, applied) = oci_tree(intake, name, pin)?;
+    let mut text = String::new();
+    for layer in &pin.layers {
+        let _ = writeln!(text, "unpacked layer {}", layer.digest);
+    }
+    for path in &applied.special {
+        let _ = writeln!(text, "dropped setuid or setgid of {path}");
+    }
+    fs_err::write(staging.path().join(LOG), text)?;
+    Ok((staging, applied.listing))
 }
 
 /// What was done, and what was left out.

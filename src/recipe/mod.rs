@@ -3,6 +3,8 @@
 //! A recipe and the digests of what goes into it, as canonical JSON, hash to the derivation id: two outputs with equal
 //! ids are made from the same things in the same way. This module decides nothing about when a recipe is run.
 
+pub mod furnish;
+pub mod image;
 pub mod llama;
 pub mod rocm;
 pub mod sysroot;
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::suggest::one_of;
+
+pub use image::ImageRecipe;
 
 /// Grows with every change of the recipe `runtime` that can show in its result.
 pub const RUNTIME_REVISION: u32 = 1;
@@ -31,7 +35,7 @@ pub fn fits(wanted: &str, found: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Recipe {
-    /// Distribution packages, unpacked.
+    /// Distribution packages or a base image, unpacked.
     Sysroot(SysrootRecipe),
     /// The ROCm tree as it was published.
     Rocm(RocmRecipe),
@@ -41,6 +45,8 @@ pub enum Recipe {
     Runtime(RuntimeRecipe),
     /// The files of a model.
     Model(ModelRecipe),
+    /// An OCI image of other outputs.
+    Image(ImageRecipe),
 }
 
 /// See [`Recipe::Sysroot`].
@@ -48,7 +54,11 @@ pub enum Recipe {
 #[serde(deny_unknown_fields)]
 pub struct SysrootRecipe {
     /// The input with the packages.
-    pub packages: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<String>,
+    /// In place of them, the input that is a base image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Links to make, path and target, beside those that the recipe makes by itself ([`sysroot::LINKS`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, String>,
@@ -148,7 +158,14 @@ impl Recipe {
             Self::Llama(_) => "llama",
             Self::Runtime(_) => "runtime",
             Self::Model(_) => "model",
+            Self::Image(_) => "image",
         }
+    }
+
+    /// Whether it is an image of other outputs.
+    #[must_use]
+    pub fn is_image(&self) -> bool {
+        matches!(self, Self::Image(_))
     }
 
     /// Where the output stands when it is used, if it has a place of its own.
@@ -157,7 +174,7 @@ impl Recipe {
         match self {
             Self::Rocm(recipe) => Some(&recipe.prefix),
             Self::Llama(recipe) => Some(&recipe.prefix),
-            Self::Sysroot(_) | Self::Runtime(_) | Self::Model(_) => None,
+            Self::Sysroot(_) | Self::Runtime(_) | Self::Model(_) | Self::Image(_) => None,
         }
     }
 
@@ -165,11 +182,15 @@ impl Recipe {
     #[must_use]
     pub fn inputs(&self) -> Vec<(&'static str, &str)> {
         match self {
-            Self::Sysroot(recipe) => vec![("debs", &recipe.packages)],
+            Self::Sysroot(recipe) => {
+                let image = recipe.image.iter().map(|name| ("oci", name.as_str()));
+                recipe.packages.iter().map(|name| ("debs", name.as_str())).chain(image).collect()
+            }
             Self::Rocm(recipe) => vec![("rocm", &recipe.input)],
             Self::Llama(recipe) => vec![("git", &recipe.source)],
             Self::Runtime(_) => Vec::new(),
             Self::Model(recipe) => vec![("huggingface", &recipe.input)],
+            Self::Image(recipe) => recipe.from.iter().map(|name| ("oci", name.as_str())).collect(),
         }
     }
 
@@ -183,6 +204,15 @@ impl Recipe {
                 recipe.rocm.iter().map(|name| ("rocm", name.as_str())).chain(sysroot).collect()
             }
             Self::Runtime(recipe) => vec![("rocm", &recipe.rocm), ("llama", &recipe.llama)],
+            Self::Image(recipe) => [
+                ("sysroot", &recipe.base),
+                ("rocm", &recipe.rocm),
+                ("runtime", &recipe.runtime),
+                ("llama", &recipe.llama),
+            ]
+            .into_iter()
+            .filter_map(|(kind, name)| Some((kind, name.as_deref()?)))
+            .collect(),
         }
     }
 }

@@ -4,6 +4,8 @@
 
 mod debs;
 mod huggingface;
+mod image;
+mod oci;
 
 use std::fmt::Write as _;
 
@@ -30,6 +32,7 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
             LockedInput::File(block) => file(&mut page, &block.locked),
             LockedInput::Debs(block) => debs::debs(&mut page, &block.locked),
             LockedInput::Huggingface(block) => huggingface::huggingface(&mut page, &block.locked),
+            LockedInput::Oci(block) => oci::oci(&mut page, &block.requested, &block.locked),
         }
     }
     let _ = writeln!(page, "\n## Outputs\n\n| output | derivation | tree |\n| --- | --- | --- |");
@@ -153,11 +156,15 @@ fn out(page: &mut String, name: &str, output: &LockedOutput) {
     let _ = writeln!(page, "\n### Output {}\n", cell(name));
     match &output.recipe {
         Recipe::Sysroot(recipe) => {
-            let _ = writeln!(
-                page,
-                "The packages of input `{}`, unpacked without running anything of them, with a merged `/usr` and dpkg's database.",
-                recipe.packages
-            );
+            if let Some(packages) = &recipe.packages {
+                let _ = writeln!(
+                    page,
+                    "The packages of input `{packages}`, unpacked without running anything of them, with a merged `/usr` and dpkg's database.",
+                );
+            }
+            if let Some(image) = &recipe.image {
+                let _ = writeln!(page, "The layers of input `{image}`, laid over each other.");
+            }
             if !recipe.links.is_empty() {
                 let _ = writeln!(page, "\nLinks from the manifest:\n");
                 for (path, target) in &recipe.links {
@@ -169,6 +176,7 @@ fn out(page: &mut String, name: &str, output: &LockedOutput) {
             let _ = writeln!(page, "The tree of input `{}`, to stand at `{}`.", recipe.input, recipe.prefix);
         }
         Recipe::Llama(recipe) => llama(page, recipe),
+        Recipe::Image(recipe) => image::image(page, recipe),
         Recipe::Runtime(recipe) => {
             let _ = writeln!(
                 page,

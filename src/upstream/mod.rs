@@ -7,4 +7,5 @@ pub mod debs;
 pub mod file;
 pub mod git;
 pub mod huggingface;
+pub mod oci;
 pub mod rocm;

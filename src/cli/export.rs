@@ -1,0 +1,142 @@
+//! `strixlock export`
+
+use std::path::{Path, PathBuf};
+
+use super::{GlobalArgs, Ui};
+use crate::error::{Error, Kind, Result};
+use crate::export::oci;
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::oci::layout;
+use crate::realize::{Plan, Realizer, Settings};
+use crate::recipe::Recipe;
+use crate::store::{LinkMode, Store, StoredTree, checkout};
+use crate::text;
+
+/// Write what the lock says in a form that other tools take
+#[derive(Debug, clap::Subcommand)]
+pub enum ExportCommand {
+    Oci(OciArgs),
+}
+
+/// Write an image, made from the lock without a container engine
+///
+/// The image is realized if it is not. Its digest is the same on every machine. Without --output a layout stays where it is
+/// in the store, read-only: `skopeo copy oci:PATH containers-storage:NAME` takes it from there, `podman load -i FILE` an
+/// archive.
+#[derive(Debug, clap::Args)]
+pub struct OciArgs {
+    /// The output of type image; the only one when none is named
+    image: Option<String>,
+    /// A directory, or one file
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Where to write it [default: the layout in the store; IMAGE.oci.tar]
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// How files get into a layout
+    #[arg(long, value_enum, default_value_t, requires = "output")]
+    link_mode: LinkMode,
+    /// Replace what stands there
+    #[arg(short, long)]
+    force: bool,
+    /// Threads that compress; the image is the same with any number [default: all cores]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Format {
+    /// An OCI layout: a directory with index.json and blobs.
+    #[default]
+    Layout,
+    /// The layout as a tar file.
+    Archive,
+}
+
+pub fn export(ui: &Ui, global: &GlobalArgs, command: &ExportCommand) -> Result<u8> {
+    let ExportCommand::Oci(args) = command;
+    let lock_path = global.lock_path();
+    let lock = Lock::read(&lock_path)?;
+    let name = match &args.image {
+        Some(name) => name.clone(),
+        None => only_image(&lock)?,
+    };
+    let store = global.open_store()?;
+    let tree = match oci::realized(&store, &lock, &name)? {
+        Some(tree) => tree,
+        None => realize(ui, global, args, &lock, &store, &lock_path, &name)?,
+    };
+    let path = match (args.format, &args.output) {
+        (Format::Layout, None) => tree.path.clone(),
+        (Format::Layout, Some(path)) => {
+            checkout(&tree, path, args.link_mode, args.force)?;
+            path.clone()
+        }
+        (Format::Archive, path) => {
+            let path = path.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.oci.tar")));
+            oci::archive(&tree, &path, args.force, &*ui.progress)?;
+            path
+        }
+    };
+    report(ui, &name, &tree, &path)?;
+    Ok(0)
+}
+
+fn only_image(lock: &Lock) -> Result<String> {
+    let images: Vec<&String> = lock
+        .outputs
+        .iter()
+        .filter(|(_, output)| matches!(output.recipe, Recipe::Image(_)))
+        .map(|(name, _)| name)
+        .collect();
+    match images.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => Err(Error::new(Kind::NotFound, "the lock has no image")
+            .hint("add an output of `type = \"image\"` to the manifest, then `strixlock update`")),
+        many => {
+            let names: Vec<&str> = many.iter().map(|name| name.as_str()).collect();
+            Err(Error::new(Kind::Usage, "the lock has several images: which one?").hint(names.join(", ")))
+        }
+    }
+}
+
+fn realize(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &OciArgs,
+    lock: &Lock,
+    store: &Store,
+    lock_path: &Path,
+    name: &str,
+) -> Result<StoredTree> {
+    store.register_lock(lock_path)?;
+    let fetcher = global.fetcher(ui)?;
+    let settings = Settings { jobs: args.jobs, limits: global.limits()? };
+    let realizer = Realizer::new(lock, Intake { store, fetcher: &fetcher }, settings);
+    let mut realized = realizer.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
+    let made = realized.remove(name).ok_or_else(|| Error::failure("the image was not made").about(name))?;
+    Ok(made.tree)
+}
+
+fn report(ui: &Ui, name: &str, tree: &StoredTree, path: &Path) -> Result<()> {
+    let descriptor = layout::manifest(&tree.path)?;
+    let manifest = layout::image(&tree.path)?;
+    let size = manifest.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
+    if ui.is_json() {
+        let layers: Vec<_> = manifest
+            .layers
+            .iter()
+            .map(|layer| serde_json::json!({ "digest": layer.digest, "size": layer.size }))
+            .collect();
+        ui.json(serde_json::json!({
+            "image": name, "digest": descriptor.digest, "path": path.display().to_string(), "size": size,
+            "layers": layers,
+        }));
+    } else {
+        let layers = if manifest.layers.len() == 1 { "layer" } else { "layers" };
+        ui.line(format!("{name}: {} in {} {layers}, {}", text::bytes(size), manifest.layers.len(), path.display()));
+        ui.line(descriptor.digest.to_string());
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Many downloads at a time whose digests are known: packages, layers.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use url::Url;
+
+use super::Intake;
+use crate::error::{Error, Result};
+use crate::fetch::{Promise, Sink, Trust, Wanted};
+use crate::progress::{Task, Unit};
+use crate::store::Store;
+use crate::tree::scan::hash_file;
+
+/// Downloads at a time. The fetcher allows two connections a host; more serve archives on several hosts.
+const WORKERS: usize = 4;
+
+/// One download.
+pub(super) struct Piece {
+    /// What it must be.
+    pub promise: Promise,
+    /// Where it can be had.
+    pub urls: Vec<Url>,
+    /// What messages call it.
+    pub called: String,
+}
+
+/// Whether a download is in the store. A digest gives it its name; the size tells one that was cut short by something else
+/// than us.
+pub(super) fn is_here(store: &Store, promise: Promise) -> bool {
+    let path = store.download(promise.digest);
+    path.and_then(|path| path.metadata().ok()).is_some_and(|found| found.len() == promise.size)
+}
+
+/// Removes a download that was damaged in the store since it came.
+pub(super) fn drop_damaged(store: &Store, promise: Promise) -> Result<()> {
+    let path = store.download_path(promise.digest);
+    if path.is_file() && hash_file(&path)?.0 != promise.digest {
+        fs_err::remove_file(&path)?;
+    }
+    Ok(())
+}
+
+/// Takes in what is missing. `explain` says more of an error.
+pub(super) fn pieces(
+    intake: Intake,
+    name: &str,
+    missing: &[Piece],
+    trust: Trust,
+    explain: &(dyn Fn(Error, &Piece) -> Error + Sync),
+) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let total = missing.iter().map(|piece| piece.promise.size).fold(0, u64::saturating_add);
+    intake.store.demand_space(total)?;
+    let task = intake.fetcher.progress().begin(name, Some(total), Unit::Bytes);
+    let (queue, done, stop) = (Mutex::new(missing.iter()), AtomicU64::new(0), AtomicBool::new(false));
+    let worker = || {
+        let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+        while let Some(piece) = next().filter(|_| !stop.load(Ordering::Relaxed)) {
+            let mut share = Share { done: &done, task: &*task, own: 0 };
+            one(intake, name, piece, trust, &mut share)
+                .map_err(|error| explain(error, piece))
+                .inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..WORKERS.min(missing.len())).map(|_| scope.spawn(worker)).collect();
+        let results: Vec<Result<()>> = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err(Error::failure("a thread panicked"))))
+            .collect();
+        results.into_iter().collect()
+    })
+}
+
+fn one(intake: Intake, name: &str, piece: &Piece, trust: Trust, share: &mut Share) -> Result<()> {
+    let promise = piece.promise;
+    let partial = intake.store.partial(&promise.digest.to_string())?;
+    // Another process may have brought it while this one waited.
+    if is_here(intake.store, promise) {
+        share.add(promise.size);
+        return Ok(());
+    }
+    let wanted = Wanted { name, urls: &piece.urls, promise: Some(promise), trust };
+    intake.fetcher.download_part(wanted, &partial, share)?;
+    intake.store.publish_download(&partial, promise.digest).map(drop)
+}
+
+/// One download's part of the progress of all.
+struct Share<'a> {
+    done: &'a AtomicU64,
+    task: &'a dyn Task,
+    own: u64,
+}
+
+impl Share<'_> {
+    fn add(&mut self, count: u64) {
+        self.own += count;
+        self.task.set_position(self.done.fetch_add(count, Ordering::Relaxed) + count);
+    }
+}
+
+impl Sink for Share<'_> {
+    fn take(&mut self, bytes: Bytes) {
+        self.add(bytes.len() as u64);
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        self.done.fetch_sub(self.own, Ordering::Relaxed);
+        self.own = 0;
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! Base images: configuration and layers, downloads by their digests.
+
+use std::path::PathBuf;
+
+use super::Intake;
+use super::many::{Piece, drop_damaged, is_here, pieces};
+use crate::error::{About, Error, Kind, Result};
+use crate::fetch::{Promise, Trust};
+use crate::lock::OciPin;
+use crate::oci::apply::{Applied, LayerFile, apply};
+use crate::oci::document::{self, ImageConfig};
+use crate::store::{Staging, Store};
+
+/// What of an image is in the store.
+#[derive(Debug, Clone)]
+pub struct OciImage {
+    /// Its configuration.
+    pub config: ImageConfig,
+    /// Its layers, in the pin's order.
+    pub layers: Vec<PathBuf>,
+}
+
+/// Takes in a pinned image. Each blob has the pinned digest now: one that was damaged in the store since it came is fetched
+/// again.
+pub fn oci(intake: Intake, name: &str, pin: &OciPin) -> Result<OciImage> {
+    for blob in pin.blobs() {
+        drop_damaged(intake.store, blob)?;
+    }
+    let missing: Vec<Promise> = missing_blobs(intake.store, pin).collect();
+    fetch(intake, name, (&pin.registry, &pin.repository), &missing).about(name)?;
+    let config = fs_err::read(intake.store.download_path(pin.config.digest))?;
+    let layers = pin.layers.iter().map(|layer| intake.store.download_path(layer.digest)).collect();
+    Ok(OciImage { config: document::read(&config, "configuration").about(name)?, layers })
+}
+
+/// The blobs of an image that are not in the store.
+pub fn missing_blobs(store: &Store, pin: &OciPin) -> impl Iterator<Item = Promise> {
+    pin.blobs().into_iter().filter(|blob| !is_here(store, *blob))
+}
+
+/// One blob of a repository, host and name; where it lies in the store.
+pub fn registry_blob(intake: Intake, name: &str, repository: (&str, &str), blob: Promise) -> Result<PathBuf> {
+    drop_damaged(intake.store, blob)?;
+    if !is_here(intake.store, blob) {
+        fetch(intake, name, repository, &[blob]).about(name)?;
+    }
+    Ok(intake.store.download_path(blob.digest))
+}
+
+fn fetch(intake: Intake, name: &str, (host, repository): (&str, &str), missing: &[Promise]) -> Result<()> {
+    let base = intake.fetcher.registry(host, repository)?;
+    let piece = |promise: &Promise| {
+        let url =
+            base.join(&format!("blobs/{}", promise.digest)).map_err(|_| Error::failure("a blob has no address"))?;
+        Ok(Piece { promise: *promise, urls: vec![url], called: promise.digest.to_string() })
+    };
+    let all = missing.iter().map(piece).collect::<Result<Vec<_>>>()?;
+    pieces(intake, name, &all, Trust::Transport, &|error, _| {
+        if error.kind() == Kind::NotFound {
+            error.hint("registries drop what no tag leads to: name a mirror that kept it, or update this input")
+        } else {
+            error
+        }
+    })
+}
+
+/// Lays the layers of an image over each other; gives the staging directory with the tree, and what is in it.
+pub fn oci_tree(intake: Intake, name: &str, pin: &OciPin) -> Result<(Staging, Applied)> {
+    let image = oci(intake, name, pin)?;
+    let staging = intake.store.stage()?;
+    let files: Vec<LayerFile> = pin
+        .layers
+        .iter()
+        .zip(&image.layers)
+        .map(|(layer, path)| LayerFile { path, media_type: &layer.media_type, diff_id: layer.diff_id })
+        .collect();
+    // Text and programs pack to a third or so.
+    let packed = pin.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
+    intake.store.demand_space(packed.saturating_mul(3))?;
+    let task = intake.fetcher.progress().begin(name, Some(files.len() as u64), crate::progress::Unit::Steps);
+    let applied = apply(&files, staging.path(), &*task).about(name)?;
+    Ok((staging, applied))
+}

@@ -1,0 +1,70 @@
+//! What an image says of itself: the versions and sources of what is in it, from the lock.
+//!
+//! Names are those of OCI's `annotations.md` where it has one. The URL of an archive or mirror is no part of it: the same
+//! bytes from elsewhere are the same image.
+
+use std::collections::BTreeMap;
+
+use super::LockedInput;
+use crate::recipe::{ImageRecipe, Recipe};
+
+/// The label with the derivation id of the image, which `strixlock lock digest NAME` prints: the digest of all of the lock
+/// that it is made from.
+pub const LOCK_DIGEST: &str = "io.strixlock.lock-digest";
+
+/// The labels of an image, but for [`LOCK_DIGEST`]; `output` finds the recipe of an output.
+#[must_use]
+pub fn labels<'l>(
+    image: &ImageRecipe,
+    inputs: &BTreeMap<String, LockedInput>,
+    output: impl Fn(&str) -> Option<&'l Recipe>,
+) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    let mut set = |name: &str, value: String| drop(all.insert(name.to_owned(), value));
+    let mut parts = Vec::new();
+    let llama = image.llama.as_deref().and_then(&output);
+    if let Some(Recipe::Llama(recipe)) = llama
+        && let Some(LockedInput::Git(block)) = inputs.get(&recipe.source)
+    {
+        let pin = &block.locked;
+        set("org.opencontainers.image.source", pin.url.clone());
+        set("org.opencontainers.image.revision", pin.commit.clone());
+        set("io.strixlock.llama.version", format!("b{}", pin.number));
+        set("io.strixlock.llama.backend", recipe.backend.name().to_owned());
+        parts.push(format!("llama.cpp b{}", pin.number));
+    }
+    let rocm = match image.runtime.as_deref().and_then(&output) {
+        Some(Recipe::Runtime(recipe)) => output(&recipe.rocm),
+        _ => image.rocm.as_deref().and_then(&output),
+    };
+    if let Some(Recipe::Rocm(recipe)) = rocm
+        && let Some(LockedInput::Rocm(block)) = inputs.get(&recipe.input)
+    {
+        let pin = &block.locked;
+        set("io.strixlock.rocm.version", pin.version.to_string());
+        set("io.strixlock.rocm.source", pin.file.clone());
+        set("io.strixlock.rocm.digest", pin.sha256.to_string());
+        set("io.strixlock.rocm.target", block.requested.target.to_string());
+        if let Some(therock) = &pin.therock {
+            set("io.strixlock.rocm.revision", therock.commit.clone());
+        }
+        parts.push(format!("ROCm {} for {}", pin.version, block.requested.target));
+    }
+    let base = match image.base.as_deref().and_then(&output) {
+        Some(Recipe::Sysroot(recipe)) => recipe.packages.as_ref().or(recipe.image.as_ref()),
+        _ => image.from.as_ref(),
+    };
+    match base.and_then(|name| inputs.get(name)) {
+        Some(LockedInput::Debs(block)) => set("io.strixlock.base.packages", block.locked.version()),
+        Some(LockedInput::Oci(block)) => {
+            set("org.opencontainers.image.base.name", block.requested.image.to_string());
+            set("org.opencontainers.image.base.digest", block.locked.manifest.digest.to_string());
+        }
+        _ => {}
+    }
+    set("org.opencontainers.image.title", image.name.clone());
+    if !parts.is_empty() {
+        set("org.opencontainers.image.version", parts.join(", "));
+    }
+    all
+}

@@ -1,0 +1,117 @@
+//! The fields of an output of type `image`.
+//!
+//! ```toml
+//! [outputs.server]
+//! type = "image"
+//! name = "strixlock/server"         # what the image calls itself; the output's name without
+//! base = "base"                     # the output of type sysroot that is its root file system; or
+//! from = "ubuntu"                   # the input of type oci whose layers it begins with; or neither: files to be mounted
+//! runtime = "runtime"               # or rocm = "rocm", the whole tree
+//! llama = "llama"
+//! program = "llama-server"          # what it runs; a shell without
+//! user = "1000:1000"                # root without
+//! compression = "zstd"              # or "gzip"
+//! environment = { LLAMA_ARG_FLASH_ATTN = "on" }
+//! labels = { "org.opencontainers.image.vendor" = "me" }
+//! ```
+
+use std::collections::BTreeMap;
+
+use toml::de::DeValue;
+
+use super::parse::{Reference, Wanted};
+use super::reader::{Source, Table};
+use super::rules;
+use crate::error::Result;
+use crate::oci::{Compression, is_repository};
+use crate::recipe::ImageRecipe;
+use crate::suggest::one_of;
+
+pub(super) fn recipe(
+    source: &Source,
+    output: &str,
+    fields: &Table,
+    references: &mut Vec<Reference>,
+) -> Result<ImageRecipe> {
+    let mut refer = |field: &'static str, wanted: Wanted| -> Result<Option<String>> {
+        let Some(name) = fields.text(field)? else { return Ok(None) };
+        let text = name.get_ref().clone();
+        references.push(Reference { name, wanted });
+        Ok(Some(text))
+    };
+    let (base, from) = (refer("base", Wanted::Output("sysroot"))?, refer("from", Wanted::Input("oci"))?);
+    let (rocm, runtime) = (refer("rocm", Wanted::Output("rocm"))?, refer("runtime", Wanted::Output("runtime"))?);
+    let llama = refer("llama", Wanted::Output("llama"))?;
+    if base.is_some()
+        && let Some(both) = fields.field("from")
+    {
+        return Err(source.error(both.span(), "an image has one base", "leave out `base` or `from`"));
+    }
+    if rocm.is_some()
+        && runtime.is_some()
+        && let Some(both) = fields.field("runtime")
+    {
+        return Err(source.error(
+            both.span(),
+            "an image has a ROCm tree or a part of it, not both",
+            "leave out `rocm` or `runtime`",
+        ));
+    }
+    let word = |field: &'static str, fits: fn(&str) -> bool, message: &str, label: &str| -> Result<Option<String>> {
+        match fields.text(field)? {
+            Some(text) if !fits(text.get_ref()) => Err(source.error(text.span(), message, label)),
+            other => Ok(other.map(toml::Spanned::into_inner)),
+        }
+    };
+    let program = word("program", rules::is_program, "this is not the name of a program", "such as \"llama-server\"")?;
+    if program.is_some()
+        && llama.is_none()
+        && let Some(program) = fields.field("program")
+    {
+        return Err(source.error(program.span(), "`program` is one of llama.cpp's", "needs `llama`"));
+    }
+    let name = word(
+        "name",
+        is_repository,
+        "this cannot be the name of an image",
+        "lower-case letters, digits, `-`, `_`, `.`, with `/` between parts",
+    )?;
+    Ok(ImageRecipe {
+        name: name.unwrap_or_else(|| output.to_owned()),
+        base,
+        from,
+        rocm,
+        runtime,
+        llama,
+        program,
+        user: word("user", rules::is_user, "this is not a user", "such as \"1000:1000\"")?,
+        environment: pairs(source, fields, "environment", rules::is_variable)?,
+        labels: pairs(source, fields, "labels", rules::is_label)?,
+        compression: fields.parsed("compression", Compression::default(), |text| {
+            one_of("compression", text, &[Compression::Zstd, Compression::Gzip].map(|one| (one.name(), one)))
+        })?,
+    })
+}
+
+/// A table of names and strings.
+fn pairs(
+    source: &Source,
+    fields: &Table,
+    field: &'static str,
+    fits: fn(&str, &str) -> bool,
+) -> Result<BTreeMap<String, String>> {
+    let mut pairs = BTreeMap::new();
+    let Some(table) = fields.table(field)? else { return Ok(pairs) };
+    for (key, value) in table.entries() {
+        let name = key.get_ref();
+        let DeValue::String(text) = value.get_ref() else {
+            return Err(table.wrong_type(value.span(), name, "a string", value.get_ref()));
+        };
+        if !fits(name, text) {
+            let message = format!("this cannot be in `{field}`");
+            return Err(source.error(key.span(), message, "names of letters, digits and signs; values of one line"));
+        }
+        pairs.insert(name.clone().into_owned(), text.clone().into_owned());
+    }
+    Ok(pairs)
+}

@@ -1,0 +1,22 @@
+//! The fields of an input of type `oci`.
+//!
+//! ```toml
+//! [inputs.ubuntu]
+//! type = "oci"
+//! image = "registry.example/ubuntu:24.04"   # always with the registry's host; a tag, or @sha256:...
+//! architecture = "amd64"                    # the one platform that is taken, of Linux
+//! ```
+
+use super::reader::{Source, Table};
+use crate::error::Result;
+use crate::upstream::oci::OciRequest;
+
+pub(super) fn request(source: &Source, fields: &Table) -> Result<OciRequest> {
+    let image = fields.needed("image")?;
+    let architecture = match fields.text("architecture")? {
+        None => "amd64".to_owned(),
+        Some(text) if text.get_ref().bytes().all(|byte| byte.is_ascii_alphanumeric()) => text.into_inner(),
+        Some(text) => return Err(source.error(text.span(), "this is not an architecture", "such as \"amd64\"")),
+    };
+    Ok(OciRequest { image: image.get_ref().parse().map_err(|error| source.at(image.span(), &error))?, architecture })
+}

@@ -1,0 +1,47 @@
+//! The kinds of layers, by their media types.
+
+use super::Compression;
+use crate::error::{Error, Kind, Result};
+
+/// What a layer is compressed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerKind {
+    /// Not at all.
+    Plain,
+    /// As one that we write.
+    Compressed(Compression),
+}
+
+/// The kind of a layer by its media type. Layers that may not be distributed, and kinds that nobody here knows, are errors.
+pub fn layer_kind(media_type: &str) -> Result<LayerKind> {
+    let refused = |why: &str| {
+        let shown: String = media_type.chars().filter(|c| !c.is_control()).take(100).collect();
+        Error::new(Kind::Invalid, format!("a layer of the image cannot be used: {why}")).fact("media type", shown)
+    };
+    if media_type.contains("foreign") || media_type.contains("nondistributable") {
+        return Err(refused("it may not be distributed, and its bytes are elsewhere"));
+    }
+    match media_type {
+        "application/vnd.oci.image.layer.v1.tar" | "application/vnd.docker.image.rootfs.diff.tar" => {
+            Ok(LayerKind::Plain)
+        }
+        "application/vnd.oci.image.layer.v1.tar+gzip" | "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
+            Ok(LayerKind::Compressed(Compression::Gzip))
+        }
+        "application/vnd.oci.image.layer.v1.tar+zstd" | "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
+            Ok(LayerKind::Compressed(Compression::Zstd))
+        }
+        _ => Err(refused("it is no tar archive")),
+    }
+}
+
+impl LayerKind {
+    /// What OCI calls it.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Plain => "application/vnd.oci.image.layer.v1.tar",
+            Self::Compressed(compression) => compression.media_type(),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Writes a layer: part of a root file system as a tar archive, compressed.
+//!
+//! One pass: files are read and hashed, the archive is hashed for the diff id on a thread of its own, compressed on more, and
+//! hashed once more for the blob's digest. Nothing is held but buffers. Equal contents give equal bytes on every machine: entries in the
+//! order of the tree's listing, headers as in [`crate::tree::ArchiveWriter`]; zstd always runs with workers, whose jobs do
+//! not depend on how many there are.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+use flate2::GzBuilder;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::document::Descriptor;
+use crate::digest::{AsideHasher, HashingWriter, Sha256Digest};
+use crate::error::{Error, Result};
+use crate::progress::Task;
+use crate::tree::beneath::Root;
+use crate::tree::{ArchiveWriter, Listing, Node};
+
+/// What a layer is compressed with. The level is fixed: it shows in the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Zstandard, level 3, with a checksum.
+    #[default]
+    Zstd,
+    /// gzip, level 6, without name and time: for engines that are older than zstd in images.
+    Gzip,
+}
+
+/// The level of zstd.
+pub const ZSTD_LEVEL: i32 = 3;
+/// The level of gzip.
+pub const GZIP_LEVEL: u32 = 6;
+
+impl Compression {
+    /// Its name in a manifest.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zstd => "zstd",
+            Self::Gzip => "gzip",
+        }
+    }
+
+    /// What a layer is called that is compressed with it.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
+            Self::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
+        }
+    }
+}
+
+/// A layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// The compressed archive.
+    pub blob: Descriptor,
+    /// The digest of the archive before compression.
+    pub diff_id: Sha256Digest,
+}
+
+/// What a layer holds.
+pub enum Contents<'a> {
+    /// A tree below a directory.
+    Tree {
+        /// Where it stands in the image, without `/` at its ends; empty for the root.
+        prefix: &'a str,
+        /// Where it stands on disk.
+        root: &'a Root,
+        /// What is in it.
+        listing: &'a Listing,
+        /// Paths in the tree that have other modes than trees can say.
+        modes: &'a [(&'a str, u32)],
+    },
+    /// Directories and small files, by path.
+    Small(&'a BTreeMap<String, Small>),
+}
+
+/// A directory or small file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Small {
+    /// Its mode.
+    pub mode: u32,
+    /// A file's contents.
+    pub contents: Option<Vec<u8>>,
+}
+
+/// Writes a layer to `out` and tells `task` how many bytes of files went in.
+pub fn write(
+    contents: &Contents,
+    compression: Compression,
+    threads: u32,
+    out: &mut File,
+    task: &dyn Task,
+) -> Result<Layer> {
+    let encoder = Encoder::new(compression, HashingWriter::new(out), threads)?;
+    let mut archive = ArchiveWriter::new(BufWriter::with_capacity(128 * 1024, AsideHasher::new(encoder)));
+    match contents {
+        Contents::Tree { prefix, root, listing, modes } => {
+            let mut above = 0;
+            while let Some(end) = prefix[above..].find('/').map(|at| above + at) {
+                archive.directory(&prefix.as_bytes()[..end], 0o755)?;
+                above = end + 1;
+            }
+            if !prefix.is_empty() {
+                archive.directory(prefix.as_bytes(), 0o755)?;
+            }
+            let mut done = 0;
+            for entry in listing.entries() {
+                let mode = modes.iter().find(|(path, _)| path.as_bytes() == entry.path).map(|(_, mode)| *mode);
+                let inside = [prefix.as_bytes(), &entry.path].join(&b'/');
+                archive.entry(inside.strip_prefix(b"/").unwrap_or(&inside), root, entry, mode)?;
+                if let Node::File { size, .. } = entry.node {
+                    done += size;
+                    task.set_position(done);
+                }
+            }
+        }
+        Contents::Small(files) => {
+            for (path, small) in *files {
+                match &small.contents {
+                    None => archive.directory(path.as_bytes(), small.mode)?,
+                    Some(contents) => archive.file(path.as_bytes(), small.mode, contents)?,
+                }
+            }
+        }
+    }
+    let hasher = archive.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+    let (diff_id, encoder) = hasher.finish()?;
+    let (digest, size, _) = encoder.finish()?.finish();
+    Ok(Layer { blob: Descriptor::new(compression.media_type(), digest, size), diff_id })
+}
+
+enum Encoder<W: Write> {
+    Zstd(zstd::Encoder<'static, W>),
+    Gzip(GzEncoder<W>),
+}
+
+impl<W: Write> Encoder<W> {
+    fn new(compression: Compression, out: W, threads: u32) -> Result<Self> {
+        Ok(match compression {
+            Compression::Gzip => Self::Gzip(GzBuilder::new().write(out, flate2::Compression::new(GZIP_LEVEL))),
+            Compression::Zstd => {
+                let mut encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
+                encoder.include_checksum(true)?;
+                encoder.multithread(threads.max(1))?;
+                Self::Zstd(encoder)
+            }
+        })
+    }
+
+    fn finish(self) -> Result<W> {
+        match self {
+            Self::Zstd(encoder) => encoder.finish(),
+            Self::Gzip(encoder) => encoder.finish(),
+        }
+        .map_err(Error::from)
+    }
+}
+
+impl<W: Write> Write for Encoder<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Zstd(encoder) => encoder.write(bytes),
+            Self::Gzip(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Zstd(encoder) => encoder.flush(),
+            Self::Gzip(encoder) => encoder.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+    use crate::tree::scan::scan;
+
+    fn layer(compression: Compression, threads: u32) -> Layer {
+        let directory = tempfile::tempdir().unwrap();
+        fs_err::create_dir(directory.path().join("lib")).unwrap();
+        // Several of zstd's jobs, and nothing that a compressor could do in one way only.
+        let noise: Vec<u8> = (0..20_u32 << 20).map(|at| ((at >> 3).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        fs_err::write(directory.path().join("lib/noise"), noise).unwrap();
+        fs_err::os::unix::fs::symlink("noise", directory.path().join("lib/link")).unwrap();
+        let listing = scan(directory.path()).unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        let contents = Contents::Tree { prefix: "opt/rocm", root: &root, listing: &listing, modes: &[("lib", 0o700)] };
+        write(&contents, compression, threads, &mut tempfile::tempfile().unwrap(), &Silent).unwrap()
+    }
+
+    /// Whoever makes this fail has changed what layers are compressed with: the revision of the recipe `image` must grow.
+    #[test]
+    fn the_bytes_of_a_layer_are_the_same_for_ever() {
+        assert_eq!(zstd::zstd_safe::version_string(), crate::recipe::image::ZSTD);
+        let zstd = layer(Compression::Zstd, 1);
+        assert_eq!(zstd, layer(Compression::Zstd, 3));
+        let gzip = layer(Compression::Gzip, 1);
+        assert_eq!(zstd.diff_id, gzip.diff_id);
+        let digests = [zstd.diff_id, zstd.blob.digest, gzip.blob.digest].map(|digest| digest.hex()[..16].to_owned());
+        assert_eq!(digests, ["5c49ee59ed8ec382", "f58dd7d729ed27e0", "43085cf51ceb44d7"]);
+    }
+}

@@ -1,0 +1,52 @@
+//! The directory in which an image stands, as OCI's `image-layout.md` has it.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use super::document::{self, Descriptor, INDEX, Index, MANIFEST, Manifest, REF_NAME};
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Kind, Result};
+use crate::tree::beneath::Root;
+
+/// No document of an image that is written or read here is longer, in bytes.
+pub const MOST_DOCUMENT: u64 = 4 << 20;
+
+/// The directory with the blobs.
+pub const BLOBS: &str = "blobs/sha256";
+
+/// The files of a layout besides its blobs: name and contents. `name` is what the layout calls the image.
+pub fn files(manifest: &[u8], name: &str) -> Result<[(&'static str, Vec<u8>); 2]> {
+    let mut descriptor = Descriptor::new(MANIFEST, Sha256Digest::of(manifest), manifest.len() as u64);
+    descriptor.annotations.insert(REF_NAME.to_owned(), name.to_owned());
+    let index = Index { schema_version: 2, media_type: Some(INDEX.to_owned()), manifests: vec![descriptor] };
+    Ok([("index.json", document::write(&index)?), ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec())])
+}
+
+/// The descriptor of the one manifest of the layout at `directory`: its digest is the image's.
+pub fn manifest(directory: &Path) -> Result<Descriptor> {
+    let index: Index = document::read(&read(directory, "index.json")?, "index")?;
+    let mut manifests = index.manifests.into_iter();
+    match (manifests.next(), manifests.next()) {
+        (Some(one), None) => Ok(one),
+        _ => {
+            Err(Error::new(Kind::Damaged, "the layout does not hold exactly one image")
+                .fact("path", directory.display()))
+        }
+    }
+}
+
+/// Configuration and layers of the image in the layout at `directory`.
+pub fn image(directory: &Path) -> Result<Manifest> {
+    let digest = manifest(directory)?.digest;
+    let bytes = read(directory, &format!("{BLOBS}/{}", digest.hex()))?;
+    if Sha256Digest::of(&bytes) != digest {
+        return Err(Error::new(Kind::Damaged, "the manifest of an image is damaged").fact("expected", digest));
+    }
+    document::read(&bytes, "manifest")
+}
+
+fn read(directory: &Path, name: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    Root::open(directory)?.open_file(name.as_bytes())?.take(MOST_DOCUMENT).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,26 @@
+//! OCI images: their documents, their layers, and the directory they stand in.
+//!
+//! Owns the formats (OCI Image Format Specification 1.1; of Docker's schema 2 what registries still send), the writer of
+//! layers and the layout. Asks no registry, and knows no lock: what goes into an image is the caller's business.
+//!
+//! An image here is a tree like any other, an OCI layout:
+//!
+//! ```text
+//! oci-layout                  {"imageLayoutVersion": "1.0.0"}
+//! index.json                  names the one manifest
+//! blobs/sha256/<hex>          manifest, configuration, layers
+//! ```
+//!
+//! The digest that engines know an image by is the manifest's: [`layout::manifest`] reads it.
+
+pub mod apply;
+pub mod document;
+mod kind;
+pub mod layer;
+pub mod layout;
+mod name;
+
+pub use document::{Config, Descriptor, ImageConfig, Manifest};
+pub use kind::{LayerKind, layer_kind};
+pub use layer::{Compression, Layer};
+pub use name::is_repository;

@@ -1,0 +1,208 @@
+//! Runs the recipe `image`: layers, configuration and manifest become an OCI layout.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Realizer;
+use super::base::BaseTree;
+use super::execute::Made;
+use super::layers::{LayerParts, Layers};
+use crate::digest::Sha256Digest;
+use crate::error::{About as _, Error, Kind, Result};
+use crate::intake::oci;
+use crate::lock::{LOCK_DIGEST, LockedInput, LockedOutput, labels};
+use crate::oci::document::{self, CONFIG, History, ImageConfig, MANIFEST, RootFs};
+use crate::oci::{Config, Descriptor, Layer, Manifest, layer_kind, layout};
+use crate::recipe::image::{CREATED, MODES, Prefixes};
+use crate::recipe::{ImageRecipe, Recipe, furnish};
+use crate::tree::beneath::seal_file;
+use crate::tree::{Entry, Listing, Node};
+
+impl Realizer<'_> {
+    /// Makes an image. With `anew`, layers that the store has are compressed once more.
+    pub(super) fn image(&self, locked: &LockedOutput, recipe: &ImageRecipe, anew: bool) -> Result<Made> {
+        let prefixes = self.prefixes(recipe)?;
+        let base = recipe.from.as_ref().map(|name| self.base_image(name)).transpose()?;
+        let parts = self.layer_parts(recipe, prefixes)?;
+        let staging = self.intake.store.stage()?;
+        let mut image = Files::new(staging.path().join("tree"))?;
+        let layers = Layers {
+            store: self.intake.store,
+            progress: self.intake.fetcher.progress(),
+            compression: recipe.compression,
+            threads: self
+                .settings
+                .jobs
+                .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+                as u32,
+            anew,
+        };
+        let mut stack = Stack::default();
+        for (layer, file) in base.iter().flat_map(|(layers, _)| layers) {
+            image.link(file, &layer.blob)?;
+            stack.put("base image", layer.clone());
+        }
+        for (called, part) in &parts {
+            let made = layers.layer(called, part).about(called.as_str())?;
+            image.link(&made.file, &made.layer.blob)?;
+            stack.put(called, made.layer);
+        }
+        let mut said = labels(recipe, &self.lock.inputs, |name| self.lock.outputs.get(name).map(|one| &one.recipe));
+        said.insert(LOCK_DIGEST.to_owned(), locked.derivation.to_string());
+        let config = document::write(&ImageConfig {
+            created: Some(CREATED.to_owned()),
+            architecture: self.architecture(recipe),
+            os: "linux".to_owned(),
+            config: recipe.config(prefixes, said.clone(), base.map(|(_, config)| config).unwrap_or_default()),
+            rootfs: RootFs { r#type: "layers".to_owned(), diff_ids: stack.diff_ids },
+            history: stack.history,
+        })?;
+        let config = image.blob(CONFIG, &config)?;
+        let manifest = document::write(&Manifest {
+            schema_version: 2,
+            media_type: Some(MANIFEST.to_owned()),
+            config,
+            layers: stack.blobs,
+            annotations: said,
+        })?;
+        image.blob(MANIFEST, &manifest)?;
+        for (name, contents) in layout::files(&manifest, &recipe.name)? {
+            image.file(name, &contents)?;
+        }
+        Ok(Made::Staged(staging, image.listing()))
+    }
+
+    /// Where the parts of an image stand.
+    fn prefixes(&self, recipe: &ImageRecipe) -> Result<Prefixes<'_>> {
+        let prefix = |name: &str| Ok::<_, Error>(self.locked(name)?.recipe.prefix());
+        let rocm = match (&recipe.rocm, &recipe.runtime) {
+            (Some(rocm), _) => prefix(rocm)?,
+            (None, Some(runtime)) => match &self.locked(runtime)?.recipe {
+                Recipe::Runtime(runtime) => prefix(&runtime.rocm)?,
+                _ => return Err(Error::new(Kind::Invalid, format!("`{runtime}` is no runtime"))),
+            },
+            (None, None) => None,
+        };
+        Ok(Prefixes { rocm, llama: recipe.llama.as_deref().map(prefix).transpose()?.flatten() })
+    }
+
+    /// Layers and configuration of an input that is a base image.
+    fn base_image(&self, name: &str) -> Result<(Vec<(Layer, PathBuf)>, Config)> {
+        let pin = self.image_pin(name)?;
+        let image = oci(self.intake, name, pin)?;
+        let mut layers = Vec::new();
+        for (layer, file) in pin.layers.iter().zip(image.layers) {
+            let media_type = layer_kind(&layer.media_type)?.media_type();
+            let blob = Descriptor::new(media_type, layer.digest, layer.size);
+            layers.push((Layer { blob, diff_id: layer.diff_id }, file));
+        }
+        Ok((layers, image.config.config))
+    }
+
+    /// What becomes a layer each, above a base image, the lowest first, and what the image's history calls it.
+    fn layer_parts<'p>(&self, recipe: &ImageRecipe, prefixes: Prefixes<'p>) -> Result<Vec<(String, LayerParts<'p>)>> {
+        let mut parts = Vec::new();
+        let mut files = BTreeMap::new();
+        if let Some(name) = &recipe.base {
+            let tree = self.output_tree(name)?;
+            files = furnish::furnish(&BaseTree::open(&tree)?)?;
+            parts.push(("base".to_owned(), LayerParts::Tree { tree, prefix: "", modes: MODES }));
+        }
+        for (called, name, prefix) in [
+            ("ROCm", &recipe.rocm, prefixes.rocm),
+            ("ROCm runtime", &recipe.runtime, prefixes.rocm),
+            ("llama.cpp", &recipe.llama, prefixes.llama),
+        ] {
+            if let Some((name, prefix)) = name.as_ref().zip(prefix) {
+                let (tree, prefix) = (self.output_tree(name)?, prefix.trim_start_matches('/'));
+                parts.push((called.to_owned(), LayerParts::Tree { tree, prefix, modes: &[] }));
+            }
+        }
+        let profile = furnish::profile(&recipe.variables(prefixes));
+        furnish::put(&mut files, "etc/profile.d/strixlock.sh", profile);
+        parts.push(("configuration".to_owned(), LayerParts::Small(files)));
+        Ok(parts)
+    }
+
+    /// The machine that the base is for, in the words of Go, which distributions share for this one.
+    fn architecture(&self, recipe: &ImageRecipe) -> String {
+        let base = recipe.base.as_ref().and_then(|name| self.lock.outputs.get(name)).map(|output| &output.recipe);
+        let input = match base {
+            Some(Recipe::Sysroot(sysroot)) => sysroot.packages.as_ref().or(sysroot.image.as_ref()),
+            _ => recipe.from.as_ref(),
+        };
+        match input.and_then(|name| self.lock.inputs.get(name)) {
+            Some(LockedInput::Debs(block)) => block.requested.architecture.clone(),
+            Some(LockedInput::Oci(block)) => block.requested.architecture.clone(),
+            _ => "amd64".to_owned(),
+        }
+    }
+}
+
+/// The layers of an image, the lowest first, as its documents tell them.
+#[derive(Default)]
+struct Stack {
+    blobs: Vec<Descriptor>,
+    diff_ids: Vec<Sha256Digest>,
+    history: Vec<History>,
+}
+
+impl Stack {
+    fn put(&mut self, called: &str, layer: Layer) {
+        self.blobs.push(layer.blob);
+        self.diff_ids.push(layer.diff_id);
+        self.history.push(History {
+            created: Some(CREATED.to_owned()),
+            created_by: Some(format!("strixlock: {called}")),
+            empty_layer: false,
+        });
+    }
+}
+
+/// The files of a layout in a staging directory, and the listing of them that grows along.
+struct Files {
+    tree: PathBuf,
+    entries: Vec<Entry>,
+}
+
+impl Files {
+    fn new(tree: PathBuf) -> Result<Self> {
+        fs_err::create_dir_all(tree.join(layout::BLOBS))?;
+        let directory = |path: &str| Entry { path: path.into(), node: Node::Directory };
+        Ok(Self { tree, entries: vec![directory("blobs"), directory(layout::BLOBS)] })
+    }
+
+    /// A blob that is a file of the store.
+    fn link(&mut self, file: &Path, blob: &Descriptor) -> Result<()> {
+        let path = format!("{}/{}", layout::BLOBS, blob.digest.hex());
+        // Two layers may be the same one.
+        if !self.tree.join(&path).exists() {
+            fs_err::hard_link(file, self.tree.join(&path))?;
+            self.enter(&path, blob.size, blob.digest);
+        }
+        Ok(())
+    }
+
+    /// A document as a blob; its descriptor.
+    fn blob(&mut self, media_type: &str, contents: &[u8]) -> Result<Descriptor> {
+        let digest = Sha256Digest::of(contents);
+        self.file(&format!("{}/{}", layout::BLOBS, digest.hex()), contents)?;
+        Ok(Descriptor::new(media_type, digest, contents.len() as u64))
+    }
+
+    fn file(&mut self, path: &str, contents: &[u8]) -> Result<()> {
+        let place = self.tree.join(path);
+        fs_err::write(&place, contents)?;
+        seal_file(fs_err::File::open(&place)?.file(), 0o444)?;
+        self.enter(path, contents.len() as u64, Sha256Digest::of(contents));
+        Ok(())
+    }
+
+    fn enter(&mut self, path: &str, size: u64, digest: Sha256Digest) {
+        self.entries.push(Entry { path: path.into(), node: Node::File { executable: false, size, digest } });
+    }
+
+    fn listing(self) -> Listing {
+        Listing::new(self.entries)
+    }
+}

@@ -1,0 +1,140 @@
+//! The layers of an image, kept in the store.
+//!
+//! A layer depends on its own part alone. It is kept as an output under a derivation id of its own, a tree with the blob and
+//! what a manifest says of it, so that three images with one base compress it once, and the next nightly only what changed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::digest::{DerivationId, Sha256Digest};
+use crate::error::{Error, Kind, Result};
+use crate::lock::canonical;
+use crate::oci::layer::{self, Contents, Small};
+use crate::oci::{Compression, Layer, document};
+use crate::progress::{Progress, Unit};
+use crate::recipe::image::REVISION;
+use crate::store::{OutputRecord, Staging, Store, StoredTree};
+use crate::tree::beneath::{Root, seal_file};
+use crate::tree::{Entry, Listing, Node};
+
+/// The blob in a layer's tree.
+const BLOB: &str = "layer";
+/// Beside it, what a manifest says of it.
+const ABOUT: &str = "layer.json";
+
+/// What becomes a layer.
+pub(super) enum LayerParts<'a> {
+    /// A tree below a prefix, with modes that trees cannot say.
+    Tree { tree: StoredTree, prefix: &'a str, modes: &'static [(&'static str, u32)] },
+    /// Directories and small files.
+    Small(BTreeMap<String, Small>),
+}
+
+/// A layer, and where its blob lies.
+pub(super) struct LayerBlob {
+    pub layer: Layer,
+    pub file: PathBuf,
+    /// The directory that the file goes with, where the store does not keep it.
+    _staging: Option<Staging>,
+}
+
+/// How layers are made.
+pub(super) struct Layers<'a> {
+    pub store: &'a Store,
+    pub progress: &'a dyn Progress,
+    pub compression: Compression,
+    pub threads: u32,
+    /// Look at no layer that is kept.
+    pub anew: bool,
+}
+
+impl Layers<'_> {
+    /// A layer and where its blob lies; made if the store does not have it.
+    pub fn layer(&self, called: &str, part: &LayerParts) -> Result<LayerBlob> {
+        let id = self.derivation(part)?;
+        if !self.anew
+            && let Some((_, tree)) = self.store.output(id)?
+        {
+            return kept(&tree);
+        }
+        let (staging, layer, listing) = self.make(called, part)?;
+        if self.anew {
+            return Ok(LayerBlob { layer, file: staging.path().join("tree").join(BLOB), _staging: Some(staging) });
+        }
+        let tree = self.store.publish_tree(&staging, &listing)?;
+        let record = OutputRecord { name: format!("layer {called}"), tree: tree.digest };
+        self.store.publish_output(id, &record, None)?;
+        kept(&tree)
+    }
+
+    /// The digest of everything that shows in a layer's bytes.
+    fn derivation(&self, part: &LayerParts) -> Result<DerivationId> {
+        let contents = match part {
+            LayerParts::Tree { tree, prefix, modes } => {
+                let modes: BTreeMap<&str, u32> = modes.iter().copied().collect();
+                json!({ "tree": tree.digest, "prefix": prefix, "modes": modes })
+            }
+            LayerParts::Small(files) => {
+                let small = |small: &Small| match &small.contents {
+                    None => json!({ "mode": small.mode }),
+                    Some(contents) => json!({ "mode": small.mode, "sha256": Sha256Digest::of(contents) }),
+                };
+                let files = files.iter().map(|(path, file)| (path.clone(), small(file)));
+                Value::Object(files.collect())
+            }
+        };
+        let text = canonical(&json!({
+            "format": "strix-layer-1", "revision": REVISION, "compression": self.compression, "contents": contents,
+        }))?;
+        Ok(DerivationId(Sha256Digest::of(text.as_bytes())))
+    }
+
+    fn make(&self, called: &str, part: &LayerParts) -> Result<(Staging, Layer, Listing)> {
+        let staging = self.store.stage()?;
+        let directory = staging.path().join("tree");
+        fs_err::create_dir(&directory)?;
+        let mut out = fs_err::File::create_new(directory.join(BLOB))?.into_parts().0;
+        let label = format!("layer {called}");
+        let layer = match part {
+            LayerParts::Tree { tree, prefix, modes } => {
+                let (root, listing) = (Root::open(&tree.path)?, tree.listing()?);
+                let total = listing.total_size();
+                // ROCm's libraries pack to a quarter, models of text to less.
+                self.store.demand_space(total / 3)?;
+                let task = self.progress.begin(&label, Some(total), Unit::Bytes);
+                let contents = Contents::Tree { prefix, root: &root, listing: &listing, modes };
+                layer::write(&contents, self.compression, self.threads, &mut out, &*task)?
+            }
+            LayerParts::Small(files) => {
+                let task = self.progress.begin(&label, None, Unit::Bytes);
+                layer::write(&Contents::Small(files), self.compression, self.threads, &mut out, &*task)?
+            }
+        };
+        seal_file(&out, 0o444)?;
+        let about = document::write(&layer)?;
+        fs_err::write(directory.join(ABOUT), &about)?;
+        seal_file(fs_err::File::open(directory.join(ABOUT))?.file(), 0o444)?;
+        let file = |path: &str, size, digest| Entry {
+            path: path.into(),
+            node: Node::File { executable: false, size, digest },
+        };
+        let listing = Listing::new(vec![
+            file(BLOB, layer.blob.size, layer.blob.digest),
+            file(ABOUT, about.len() as u64, Sha256Digest::of(&about)),
+        ]);
+        Ok((staging, layer, listing))
+    }
+}
+
+fn kept(tree: &StoredTree) -> Result<LayerBlob> {
+    let about = tree.path.join(ABOUT);
+    let layer: Layer = serde_json::from_slice(&fs_err::read(&about)?).map_err(|error| {
+        Error::new(Kind::Damaged, "a layer in the store is damaged")
+            .fact("file", about.display())
+            .because(&error)
+            .hint("`strixlock verify` names what is damaged; `strixlock gc` removes layers that are not in use")
+    })?;
+    Ok(LayerBlob { layer, file: tree.path.join(BLOB), _staging: None })
+}

@@ -1,0 +1,169 @@
+//! What maintainer scripts would have written into a root of packages and programs in a container rely on: users and groups,
+//! certificates, PAM's common files, `/tmp`. A base image has all of it; a sysroot, in which nothing was run, does not.
+//!
+//! A function of the base's files alone. Nothing that the base has is replaced.
+
+use std::collections::BTreeMap;
+
+use super::image::MODES;
+use crate::error::Result;
+use crate::oci::layer::Small;
+
+/// The base, as far as it is looked at.
+pub trait Base {
+    /// The paths of all its entries.
+    fn names(&self) -> Vec<&str>;
+    /// Whether anything stands there.
+    fn has(&self, path: &str) -> bool;
+    /// The contents of a file, if there is one.
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>>;
+}
+
+/// What packages hold ready, and where their scripts copy it to.
+const COPIES: [(&str, &str); 6] = [
+    ("usr/share/base-passwd/passwd.master", "etc/passwd"),
+    ("usr/share/base-passwd/group.master", "etc/group"),
+    ("usr/share/base-files/nsswitch.conf", "etc/nsswitch.conf"),
+    ("usr/share/base-files/profile", "etc/profile"),
+    ("usr/share/base-files/dot.bashrc", "root/.bashrc"),
+    ("usr/share/base-files/dot.profile", "root/.profile"),
+];
+
+/// Where no package has them.
+const FALLBACKS: [(&str, &str); 2] = [
+    ("etc/passwd", "root:*:0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
+    ("etc/group", "root:*:0:\ntty:*:5:\nvideo:*:44:\nusers:*:100:\nnogroup:*:65534:\n"),
+];
+
+/// PAM's common files, which pam-auth-update writes: what `pam_unix` alone gives.
+const PAM: [(&str, &str); 5] = [
+    ("etc/pam.d/common-account", "account required pam_unix.so\n"),
+    ("etc/pam.d/common-auth", "auth required pam_unix.so nullok\n"),
+    ("etc/pam.d/common-password", "password required pam_unix.so obscure yescrypt\n"),
+    ("etc/pam.d/common-session", "session required pam_unix.so\n"),
+    ("etc/pam.d/common-session-noninteractive", "session required pam_unix.so\n"),
+];
+
+/// Directories that every system has.
+const DIRECTORIES: [&str; 3] = ["root", "tmp", "var/tmp"];
+
+/// What ca-certificates holds, and the file that its script makes of it.
+const CERTIFICATES: (&str, &str) = ("usr/share/ca-certificates/", "etc/ssl/certs/ca-certificates.crt");
+
+/// What a base lacks, by path.
+pub fn furnish(base: &dyn Base) -> Result<BTreeMap<String, Small>> {
+    let mut files = BTreeMap::new();
+    let mut add = |path: &str, contents: Vec<u8>| {
+        if !files.contains_key(path) && !base.has(path) {
+            put(&mut files, path, contents);
+        }
+    };
+    for (from, to) in COPIES {
+        if let Some(contents) = base.read(from)? {
+            add(to, contents);
+        }
+    }
+    for (path, contents) in FALLBACKS {
+        add(path, contents.as_bytes().to_vec());
+    }
+    if base.has("usr/share/pam/common-auth") {
+        for (path, contents) in PAM {
+            add(path, contents.as_bytes().to_vec());
+        }
+    }
+    let mut certificates = Vec::new();
+    for name in base
+        .names()
+        .into_iter()
+        .filter(|name| name.starts_with(CERTIFICATES.0) && name.split('.').next_back() == Some("crt"))
+    {
+        certificates.extend(base.read(name)?.unwrap_or_default());
+        if !certificates.ends_with(b"\n") {
+            certificates.push(b'\n');
+        }
+    }
+    if !certificates.is_empty() {
+        add(CERTIFICATES.1, certificates);
+    }
+    for path in DIRECTORIES {
+        directories(&mut files, path);
+    }
+    Ok(files)
+}
+
+/// Adds a file, with the directories above it.
+pub fn put(files: &mut BTreeMap<String, Small>, path: &str, contents: Vec<u8>) {
+    if let Some((above, _)) = path.rsplit_once('/') {
+        directories(files, above);
+    }
+    files.insert(path.to_owned(), Small { mode: mode(path, 0o644), contents: Some(contents) });
+}
+
+/// A directory with those above it. What the base has of them stays as it is: the modes are the same.
+fn directories(files: &mut BTreeMap<String, Small>, path: &str) {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    for end in ends {
+        let path = &path[..end];
+        files.insert(path.to_owned(), Small { mode: mode(path, 0o755), contents: None });
+    }
+}
+
+fn mode(path: &str, usual: u32) -> u32 {
+    MODES.iter().find(|(known, _)| *known == path).map_or(usual, |(_, mode)| *mode)
+}
+
+/// A script for login shells, which start from the system's own PATH.
+#[must_use]
+pub fn profile(variables: &BTreeMap<String, String>) -> Vec<u8> {
+    let quoted = |value: &String| format!("'{}'", value.replace('\'', r"'\''"));
+    let lines: Vec<String> =
+        variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect();
+    lines.concat().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Base for BTreeMap<&str, &str> {
+        fn names(&self) -> Vec<&str> {
+            self.keys().copied().collect()
+        }
+
+        fn has(&self, path: &str) -> bool {
+            self.contains_key(path)
+        }
+
+        fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+            Ok(self.get(path).map(|text| text.as_bytes().to_vec()))
+        }
+    }
+
+    #[test]
+    fn what_scripts_would_have_written_is_there_and_what_packages_have_stays() {
+        let base = BTreeMap::from([
+            ("etc/profile", "kept"),
+            ("usr/share/base-files/profile", "not taken"),
+            ("usr/share/base-passwd/passwd.master", "root:*:0:0:root:/root:/bin/bash\n"),
+            ("usr/share/ca-certificates/mozilla/a.crt", "A"),
+            ("usr/share/ca-certificates/mozilla/b.crt", "B\n"),
+            ("usr/share/pam/common-auth", "template"),
+        ]);
+        let files = furnish(&base).unwrap();
+        let text = |path: &str| String::from_utf8(files[path].contents.clone().unwrap()).unwrap();
+        assert_eq!(text("etc/passwd"), "root:*:0:0:root:/root:/bin/bash\n");
+        assert!(text("etc/group").contains("video"));
+        assert_eq!(text("etc/ssl/certs/ca-certificates.crt"), "A\nB\n");
+        assert!(text("etc/pam.d/common-auth").contains("pam_unix"));
+        assert!(!files.contains_key("etc/profile"));
+        assert_eq!((files["tmp"].mode, files["root"].mode, files["etc/ssl"].mode), (0o1777, 0o700, 0o755));
+        // A directory stands before what is in it.
+        assert!(files.keys().position(|path| path == "var") < files.keys().position(|path| path == "var/tmp"));
+    }
+
+    #[test]
+    fn values_cannot_leave_their_quotes() {
+        let variables = BTreeMap::from([("A".to_owned(), "it's $(x)".to_owned())]);
+        assert_eq!(profile(&variables), b"export A='it'\\''s $(x)'\n");
+    }
+}

@@ -1,0 +1,243 @@
+//! Recipe `image`: an OCI image from realized trees, without a container engine.
+//!
+//! Layers, from the lowest: the base (a sysroot, or the layers of a pinned `oci` input as they are), ROCm or the part of it
+//! that a runtime needs, llama.cpp, configuration. Each depends on its own part alone, so what did not change is the same
+//! blob in every image. Layers are tar archives in GNU form, owner 0:0, time 1980-01-01, modes 0644 and 0755 but for
+//! [`MODES`], compressed as [`Compression`] says with the libraries of [`ZSTD`] and [`ZLIB`]: other bytes of theirs are
+//! another [`REVISION`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::oci::document::HealthCheck;
+use crate::oci::{Compression, Config};
+
+/// Grows with every change of this recipe that can show in its result.
+pub const REVISION: u32 = 1;
+/// The version of libzstd that layers are compressed with.
+pub const ZSTD: &str = "1.5.7";
+/// What layers are compressed with as gzip.
+pub const ZLIB: &str = "zlib-rs";
+
+/// When every image says that it was made: the time of everything in it.
+pub const CREATED: &str = "1980-01-01T00:00:00Z";
+
+/// The port of llama-server.
+pub const PORT: u16 = 8080;
+
+/// See [`Recipe::Image`](super::Recipe::Image).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageRecipe {
+    /// What the image calls itself.
+    pub name: String,
+    /// The output that is its root file system: a sysroot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// In place of it, the input whose layers are its lowest, as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The output that is its ROCm tree, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rocm: Option<String>,
+    /// The output that is the part of a ROCm tree that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// The output that is its llama.cpp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub llama: Option<String>,
+    /// The program of llama.cpp that it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// User and group that it runs as: numbers, or names that the base has; root without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Environment variables, over the recipe's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+    /// Labels, over the recipe's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// What layers are compressed with.
+    #[serde(default)]
+    pub compression: Compression,
+}
+
+/// Modes that a sysroot's tree cannot say and its programs rely on. The packages' own setuid bits are known by these names
+/// alone: any other program stays without.
+pub const MODES: &[(&str, u32)] = &[
+    ("etc/shadow", 0o640),
+    ("etc/sudoers", 0o440),
+    ("root", 0o700),
+    ("tmp", 0o1777),
+    ("usr/bin/chfn", 0o4755),
+    ("usr/bin/chsh", 0o4755),
+    ("usr/bin/gpasswd", 0o4755),
+    ("usr/bin/mount", 0o4755),
+    ("usr/bin/newgrp", 0o4755),
+    ("usr/bin/passwd", 0o4755),
+    ("usr/bin/su", 0o4755),
+    ("usr/bin/sudo", 0o4755),
+    ("usr/bin/umount", 0o4755),
+    ("var/tmp", 0o1777),
+];
+
+/// Where the parts of an image stand.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Prefixes<'a> {
+    /// Of ROCm, or its runtime.
+    pub rocm: Option<&'a str>,
+    /// Of llama.cpp.
+    pub llama: Option<&'a str>,
+}
+
+impl ImageRecipe {
+    /// Whether it runs llama-server, which has a port and can be asked how it is.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        self.program.as_deref() == Some("llama-server")
+    }
+
+    /// The variables that the parts of the image need, and those of the manifest.
+    #[must_use]
+    pub fn variables(&self, prefixes: Prefixes) -> BTreeMap<String, String> {
+        let (mut path, mut libraries) = (Vec::new(), Vec::new());
+        let mut all = BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]);
+        if let Some(llama) = prefixes.llama {
+            path.push(format!("{llama}/bin"));
+            libraries.push(format!("{llama}/lib"));
+        }
+        if let Some(rocm) = prefixes.rocm {
+            path.push(format!("{rocm}/bin"));
+            libraries.push(format!("{rocm}/lib"));
+            for (name, value) in [("ROCM_PATH", rocm), ("HIP_PATH", rocm), ("HIP_PLATFORM", "amd")] {
+                all.insert(name.to_owned(), value.to_owned());
+            }
+            if self.rocm.is_some() {
+                path.push(format!("{rocm}/lib/llvm/bin"));
+                all.insert("HIP_DEVICE_LIB_PATH".to_owned(), format!("{rocm}/lib/llvm/amdgcn/bitcode"));
+            }
+        }
+        path.push("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
+        all.insert("PATH".to_owned(), path.join(":"));
+        if !libraries.is_empty() {
+            all.insert("LD_LIBRARY_PATH".to_owned(), libraries.join(":"));
+        }
+        if self.is_server() {
+            // Inside a container nobody else would reach 127.0.0.1.
+            all.insert("LLAMA_ARG_HOST".to_owned(), "0.0.0.0".to_owned());
+            all.insert("LLAMA_ARG_PORT".to_owned(), PORT.to_string());
+        }
+        all.extend(self.environment.clone());
+        all
+    }
+
+    /// How the image is run; what is not said here is as in the base image.
+    #[must_use]
+    pub fn config(&self, prefixes: Prefixes, ours: BTreeMap<String, String>, base: Config) -> Config {
+        let mut labels = base.labels;
+        labels.extend(ours);
+        labels.extend(self.labels.clone());
+        let program = self.program.as_ref().zip(prefixes.llama).map(|(name, llama)| format!("{llama}/bin/{name}"));
+        let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
+        let mut variables: BTreeMap<String, String> =
+            base.env.into_iter().map(|variable| (name(&variable), variable)).collect();
+        for (name, value) in self.variables(prefixes) {
+            let variable = format!("{name}={value}");
+            variables.insert(name, variable);
+        }
+        Config {
+            user: self.user.clone().unwrap_or(base.user),
+            exposed_ports: self
+                .is_server()
+                .then(|| (format!("{PORT}/tcp"), serde_json::json!({})))
+                .into_iter()
+                .collect(),
+            env: variables.into_values().collect(),
+            cmd: match &program {
+                Some(_) => Vec::new(),
+                None if base.cmd.is_empty() => vec!["/bin/sh".to_owned()],
+                None => base.cmd,
+            },
+            entrypoint: program.map_or(base.entrypoint, |program| vec![program]),
+            working_dir: if base.working_dir.is_empty() { "/".to_owned() } else { base.working_dir },
+            labels,
+            healthcheck: self.is_server().then(health_check),
+        }
+    }
+}
+
+/// The shell's line that succeeds where llama-server says that it is well: bash alone, so that images need no curl.
+pub const HEALTH: &str = r#"exec 3<>/dev/tcp/127.0.0.1/${LLAMA_ARG_PORT:-8080} && printf 'GET /health HTTP/1.0\r\n\r\n' >&3 && read -r _ status _ <&3 && [ "$status" = 200 ]"#;
+
+fn health_check() -> HealthCheck {
+    const SECOND: u64 = 1_000_000_000;
+    HealthCheck {
+        test: ["CMD", "bash", "-c", HEALTH].map(str::to_owned).to_vec(),
+        interval: 30 * SECOND,
+        timeout: 5 * SECOND,
+        start_period: 300 * SECOND,
+        retries: 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe() -> ImageRecipe {
+        ImageRecipe {
+            name: "server".to_owned(),
+            base: Some("base".to_owned()),
+            from: None,
+            rocm: None,
+            runtime: Some("runtime".to_owned()),
+            llama: Some("llama".to_owned()),
+            program: Some("llama-server".to_owned()),
+            user: None,
+            environment: BTreeMap::from([("LLAMA_ARG_PORT".to_owned(), "9000".to_owned())]),
+            labels: BTreeMap::from([("a".to_owned(), "mine".to_owned())]),
+            compression: Compression::Zstd,
+        }
+    }
+
+    #[test]
+    fn a_server_has_a_port_and_a_look_at_its_health_and_the_manifest_has_the_last_word() {
+        let prefixes = Prefixes { rocm: Some("/opt/rocm"), llama: Some("/opt/llama") };
+        let config =
+            recipe().config(prefixes, BTreeMap::from([("a".to_owned(), "ours".to_owned())]), Config::default());
+        assert_eq!(config.entrypoint, ["/opt/llama/bin/llama-server"]);
+        assert!(config.cmd.is_empty() && config.healthcheck.is_some());
+        assert!(config.exposed_ports.contains_key("8080/tcp"));
+        assert_eq!(config.labels["a"], "mine");
+        for variable in ["LLAMA_ARG_PORT=9000", "HIP_PLATFORM=amd", "LD_LIBRARY_PATH=/opt/llama/lib:/opt/rocm/lib"] {
+            assert!(config.env.iter().any(|one| one == variable), "{variable} {:?}", config.env);
+        }
+        assert!(config.env.is_sorted());
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_in_the_base_image() {
+        let base = Config {
+            user: "me".to_owned(),
+            env: vec!["LANG=de".to_owned(), "MINE=1".to_owned()],
+            cmd: vec!["bash".to_owned()],
+            labels: BTreeMap::from([("a".to_owned(), "theirs".to_owned()), ("b".to_owned(), "theirs".to_owned())]),
+            ..Config::default()
+        };
+        let recipe = ImageRecipe { program: None, ..recipe() };
+        let config = recipe.config(Prefixes::default(), BTreeMap::new(), base);
+        assert_eq!((config.user.as_str(), config.cmd.as_slice()), ("me", &["bash".to_owned()][..]));
+        assert_eq!((config.labels["a"].as_str(), config.labels["b"].as_str()), ("mine", "theirs"));
+        assert!(config.env.contains(&"MINE=1".to_owned()) && config.env.contains(&"LANG=C.UTF-8".to_owned()));
+    }
+
+    #[test]
+    fn what_runs_no_program_has_a_shell() {
+        let recipe = ImageRecipe { program: None, environment: BTreeMap::new(), ..recipe() };
+        let config = recipe.config(Prefixes::default(), BTreeMap::new(), Config::default());
+        assert_eq!(config.cmd, ["/bin/sh"]);
+        assert!(config.entrypoint.is_empty() && config.exposed_ports.is_empty() && config.healthcheck.is_none());
+    }
+}

@@ -1,0 +1,33 @@
+//! An image on the page.
+
+use std::fmt::Write as _;
+
+use super::fact;
+use crate::recipe::ImageRecipe;
+use crate::recipe::image::CREATED;
+
+pub(super) fn image(page: &mut String, recipe: &ImageRecipe) {
+    let _ = writeln!(
+        page,
+        "An OCI image, as a layout: a layer each of the following, in this order, and one of configuration. Entries stand in \
+         the order of their paths, with owner 0:0 and time {CREATED}; layers are compressed with {}.\n",
+        recipe.compression.name()
+    );
+    for (label, name) in [
+        ("base", &recipe.base),
+        ("base image", &recipe.from),
+        ("ROCm", &recipe.rocm),
+        ("runtime", &recipe.runtime),
+        ("llama.cpp", &recipe.llama),
+    ] {
+        if let Some(name) = name {
+            fact(page, label, name);
+        }
+    }
+    if let Some(program) = &recipe.program {
+        fact(page, "runs", program);
+    }
+    for (name, value) in &recipe.environment {
+        fact(page, name, value);
+    }
+}

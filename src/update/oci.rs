@@ -1,0 +1,135 @@
+//! What an `oci` request means now: the tag is looked up, and everything below it pinned by digest.
+//!
+//! Manifest and configuration are read here, since the digests of layers before compression stand in them; the layers are
+//! fetched when they are needed.
+
+use super::{Resolution, Taken};
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Kind, Result};
+use crate::fetch::{Promise, RegistryDocument, show_url};
+use crate::intake::{Intake, registry_blob};
+use crate::lock::{BlobPin, Block, LayerPin, LockedInput, OciPin};
+use crate::oci::document::Manifest;
+use crate::oci::layout::MOST_DOCUMENT;
+use crate::text;
+use crate::upstream::oci::{ACCEPT, OciRequest, Selected, platform, read_manifest};
+
+pub(super) fn resolve(
+    request: &OciRequest,
+    locked: Option<&Block<OciRequest, OciPin>>,
+    intake: Intake,
+) -> Result<(Resolution, Vec<String>)> {
+    let same = locked.filter(|block| block.requested == *request);
+    let kept = |block: &Block<OciRequest, OciPin>| {
+        Ok((Resolution::Same(Box::new(LockedInput::Oci(block.clone()))), Vec::new()))
+    };
+    // A digest means the same for ever.
+    if let Some(block) = same
+        && request.image.digest.is_some()
+    {
+        return kept(block);
+    }
+    let registry = Registry { intake, request };
+    let top = registry.manifest(&request.image.wanted(), request.image.digest.map(|digest| (digest, None)))?;
+    let digest = Sha256Digest::of(&top.body);
+    if let Some(block) = same
+        && block.locked.top() == digest
+    {
+        return kept(block);
+    }
+    let new = registry.pin(&top, digest)?;
+    let details = details(locked.map(|block| &block.locked), &new);
+    let block = LockedInput::oci(request.clone(), new)?;
+    let to = block.version();
+    let take_in = move |_: Intake| Ok(Taken { block, details: Vec::new(), warnings: Vec::new() });
+    Ok((Resolution::New { to, details, take_in: Box::new(take_in) }, Vec::new()))
+}
+
+struct Registry<'a> {
+    intake: Intake<'a>,
+    request: &'a OciRequest,
+}
+
+impl Registry<'_> {
+    /// A manifest or index by its tag or digest. What was promised must come, and what comes must be what the registry says
+    /// that it is.
+    fn manifest(&self, wanted: &str, promised: Option<(Sha256Digest, Option<u64>)>) -> Result<RegistryDocument> {
+        let image = &self.request.image;
+        let base = self.intake.fetcher.registry(&image.host, &image.repository)?;
+        let url = base.join(&format!("manifests/{wanted}")).map_err(|_| Error::failure("a manifest has no address"))?;
+        let document = self.intake.fetcher.registry_document(&url, &ACCEPT, MOST_DOCUMENT)?;
+        let found = Sha256Digest::of(&document.body);
+        let said = document.digest.as_deref().and_then(|text| text.parse::<Sha256Digest>().ok());
+        let expected = promised.map(|(digest, _)| digest).or(said);
+        let size = promised.and_then(|(_, size)| size);
+        if expected.is_some_and(|expected| expected != found)
+            || size.is_some_and(|size| size != document.body.len() as u64)
+        {
+            let expected = expected.unwrap_or(found);
+            return Err(Error::new(Kind::Mismatch, "the registry sent another document than the one that it names")
+                .fact("url", show_url(&url))
+                .fact("named", format!("{expected}{}", size.map_or_else(String::new, |size| format!("  {size} bytes"))))
+                .fact("received", format!("{found}  {} bytes", document.body.len())));
+        }
+        Ok(document)
+    }
+
+    fn pin(&self, top: &RegistryDocument, digest: Sha256Digest) -> Result<OciPin> {
+        let architecture = &self.request.architecture;
+        let this = BlobPin { digest, size: top.body.len() as u64 };
+        let (index, manifest, document) = match platform(&top.body, top.media_type.as_deref(), architecture)? {
+            Selected::Manifest(manifest) => (None, this, manifest),
+            Selected::Index(descriptor) => {
+                let promised = Some((descriptor.digest, Some(descriptor.size)));
+                let below = self.manifest(&descriptor.digest.to_string(), promised)?;
+                let manifest = BlobPin { digest: descriptor.digest, size: descriptor.size };
+                match platform(&below.body, Some(&descriptor.media_type), architecture)? {
+                    Selected::Manifest(document) => (Some(this), manifest, document),
+                    Selected::Index(_) => {
+                        return Err(Error::new(Kind::Invalid, "the image is an index of indexes"));
+                    }
+                }
+            }
+        };
+        let config = self.config(&document)?;
+        let diff_ids = read_manifest(&document, &config, architecture)?;
+        let layers = document.layers.iter().zip(diff_ids).map(|(layer, diff_id)| LayerPin {
+            media_type: layer.media_type.clone(),
+            digest: layer.digest,
+            size: layer.size,
+            diff_id,
+        });
+        Ok(OciPin {
+            registry: self.request.image.host.clone(),
+            repository: self.request.image.repository.clone(),
+            index,
+            manifest,
+            config: BlobPin { digest: document.config.digest, size: document.config.size },
+            layers: layers.collect(),
+        })
+    }
+
+    /// The configuration, into the store: whoever uses the image reads it again.
+    fn config(&self, manifest: &Manifest) -> Result<Vec<u8>> {
+        if manifest.config.size > MOST_DOCUMENT {
+            return Err(Error::new(Kind::Mismatch, "the configuration of the image is far longer than it can be")
+                .fact("size", text::bytes(manifest.config.size)));
+        }
+        let blob = Promise { size: manifest.config.size, digest: manifest.config.digest };
+        let image = &self.request.image;
+        let path = registry_blob(self.intake, &image.name(), (&image.host, &image.repository), blob)?;
+        Ok(fs_err::read(path)?)
+    }
+}
+
+/// What is worth telling of a new pin.
+fn details(old: Option<&OciPin>, new: &OciPin) -> Vec<String> {
+    let size = new.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
+    let mut details =
+        vec![format!("digest   {}", new.top()), format!("layers   {}, {}", new.layers.len(), text::bytes(size))];
+    if let Some(old) = old {
+        let kept = new.layers.iter().filter(|layer| old.layers.iter().any(|one| one.digest == layer.digest)).count();
+        details.push(format!("kept     {kept} of {} layers", new.layers.len()));
+    }
+    details
+}

@@ -1,0 +1,165 @@
+//! The name of an image: `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`.
+//!
+//! The registry is always named: what a name without one means depends on a machine's configuration. Format: OCI Distribution
+//! Specification, "Pulling manifests"; hosts as in URLs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Kind, Result};
+use crate::oci::is_repository;
+
+/// The name of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// Host, and port if there is one.
+    pub host: String,
+    /// The repository.
+    pub repository: String,
+    /// The tag; `latest` where neither tag nor digest is named.
+    pub tag: Option<String>,
+    /// The digest of an index or manifest. A tag beside it is only for people.
+    pub digest: Option<Sha256Digest>,
+}
+
+impl Reference {
+    /// What a registry is asked for: the digest, else the tag.
+    #[must_use]
+    pub fn wanted(&self) -> String {
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => digest.to_string(),
+            (None, Some(tag)) => tag.clone(),
+            (None, None) => "latest".to_owned(),
+        }
+    }
+
+    /// Host and repository.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.host, self.repository)
+    }
+}
+
+/// Whether this is the host of a registry, with its port.
+#[must_use]
+pub fn is_host(text: &str) -> bool {
+    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let named = host.contains('.') || host == "localhost";
+    let numbered = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0));
+    named && text.len() <= 255 && numbered && host.split('.').all(label)
+}
+
+fn is_tag(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    text.len() <= 128 && text.bytes().all(plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+}
+
+impl FromStr for Reference {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |why: &str| {
+            let shown: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
+            Error::new(Kind::Invalid, format!("`{shown}` is not the name of an image: {why}"))
+                .hint("such as \"registry.example/ubuntu:24.04\", with the registry's host")
+        };
+        let (rest, digest) = match text.split_once('@') {
+            None => (text, None),
+            Some((rest, digest)) => {
+                (rest, Some(digest.parse().map_err(|_| wrong("a digest is `sha256:` and 64 hexadecimal digits"))?))
+            }
+        };
+        let (host, path) = rest.split_once('/').ok_or_else(|| wrong("it names no registry"))?;
+        if !is_host(host) {
+            return Err(wrong("it does not begin with the host of a registry"));
+        }
+        let (repository, tag) = match path.rsplit_once(':') {
+            None => (path, None),
+            Some((repository, tag)) => (repository, Some(tag.to_owned())),
+        };
+        if !is_repository(repository) {
+            return Err(wrong("a repository is lower-case letters and digits with `.`, `_`, `-` and `/` between them"));
+        }
+        if tag.as_deref().is_some_and(|tag| !is_tag(tag)) {
+            return Err(wrong("its tag is none"));
+        }
+        Ok(Self { host: host.to_owned(), repository: repository.to_owned(), tag, digest })
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.host, self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        self.digest.iter().try_for_each(|digest| write!(f, "@{digest}"))
+    }
+}
+
+impl Serialize for Reference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_written() {
+        let digest = Sha256Digest::of(b"");
+        for (text, wanted) in [
+            ("r.example/a/b:24.04", "24.04".to_owned()),
+            ("localhost:5000/a", "latest".to_owned()),
+            (&format!("127.0.0.1:1/a:t@{digest}"), digest.to_string()),
+        ] {
+            let reference: Reference = text.parse().unwrap();
+            assert_eq!((reference.to_string(), reference.wanted()), (text.to_owned(), wanted));
+        }
+        let reference: Reference = "r.example:443/a.b/c_d:x".parse().unwrap();
+        assert_eq!((reference.host.as_str(), reference.name().as_str()), ("r.example:443", "r.example:443/a.b/c_d"));
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for text in [
+            "",
+            "ubuntu",
+            "ubuntu:24.04",
+            "library/ubuntu",
+            "r.example/",
+            "r.example/A",
+            "r.example/a//b",
+            "r.example/../a",
+            "r.example/a:",
+            "r.example/a:.x",
+            "r.example/a b",
+            "r.example:0/a",
+            "r.example:99999/a",
+            "-r.example/a",
+            "user@r.example/a",
+            "r.example/a@sha256:00",
+            "https://r.example/a",
+            "r.example/a?b",
+            "r.ex ample/a",
+        ] {
+            assert_eq!(text.parse::<Reference>().unwrap_err().kind(), Kind::Invalid, "{text}");
+        }
+    }
+}

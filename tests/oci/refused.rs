@@ -1,0 +1,139 @@
+//! Registries that lie, and images that cannot be used.
+
+use serde_json::json;
+use strixlock::demo::Fault;
+use strixlock::demo::http::Resource;
+use strixlock::digest::Sha256Digest;
+
+use super::registry::{GZIP, INDEX, Image, MANIFEST, layer, put, serve};
+use super::{SYSROOT, manifest};
+use crate::support::Project;
+
+const TAG: &str = "/v2/team/base/manifests/24.04";
+
+fn served(image: &Image) -> Project {
+    let project = Project::empty();
+    let (_, text) = image.push(&project, "team/base");
+    serve(&project, "team/base", "24.04", text.as_bytes(), MANIFEST);
+    manifest(&project, "team/base:24.04", SYSROOT);
+    project
+}
+
+fn refused(project: &Project, code: i32, why: &str) {
+    let ran = project.run(&["update"]).code(code);
+    assert!(ran.stderr.contains(why), "{why}: {}", ran.all());
+    assert!(!project.path("lock").exists());
+}
+
+#[test]
+fn images_that_cannot_be_used_are_refused_at_update() {
+    let usual = || Image::new(&[("a", "1")]);
+    let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+    let many = vec![layer(&[("a", "1")]); 4000];
+    for (image, why) in [
+        (Image { layer_type: foreign, ..usual() }, "may not be distributed"),
+        (Image { layer_type: "application/wasm", ..usual() }, "it is no tar archive"),
+        (Image { diff_ids: Some(Vec::new()), ..usual() }, "its configuration names 0"),
+        (Image { layers: many, ..usual() }, "it has 4000 layers"),
+        (Image { architecture: "riscv64", ..usual() }, "another platform"),
+    ] {
+        refused(&served(&image), 3, why);
+    }
+    let project = served(&usual());
+    serve(&project, "team/base", "24.04", b"<html>", "text/html");
+    refused(&project, 5, "is not one");
+    serve(&project, "team/base", "24.04", b"{}", "application/json");
+    refused(&project, 3, "the registry sent no image");
+    serve(&project, "team/base", "24.04", br#"{"schemaVersion":2,"manifests":[]}"#, INDEX);
+    refused(&project, 9, "not there for the platform");
+    project.upstream().server().remove(TAG);
+    refused(&project, 9, "404");
+}
+
+#[test]
+fn wrong_diff_ids_and_wrong_compression_show_when_layers_are_used() {
+    let wrong = vec![Sha256Digest::of(b"x").to_string(); 2];
+    let plain = "application/vnd.oci.image.layer.v1.tar";
+    for (image, why) in [
+        (Image { diff_ids: Some(wrong), ..Image::new(&[]) }, "does not hold the archive that its image names"),
+        (Image { layer_type: plain, ..Image::new(&[]) }, "not compressed as its media type says"),
+    ] {
+        let project = served(&image);
+        project.run(&["update"]).code(0);
+        let ran = project.run(&["realize", "root"]).code(5);
+        assert!(ran.stderr.contains(why) && ran.stderr.contains("layer 1"), "{}", ran.all());
+        assert!(project.published("main").iter().all(|name| name.starts_with("downloads/")), "{}", ran.all());
+    }
+}
+
+#[test]
+fn a_registry_that_changes_a_digest_is_caught() {
+    // A manifest in an index by its digest.
+    let project = served(&Image::new(&[]));
+    let (mut descriptor, text) = Image::new(&[]).push(&project, "team/base");
+    descriptor["platform"] = json!({ "os": "linux", "architecture": "amd64" });
+    let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor] });
+    put(&project, "team/base", &index, INDEX);
+    serve(&project, "team/base", "24.04", index.to_string().as_bytes(), INDEX);
+    serve(
+        &project,
+        "team/base",
+        descriptor["digest"].as_str().unwrap(),
+        text.replace("gzip", "zstd").as_bytes(),
+        MANIFEST,
+    );
+    refused(&project, 5, "another document than the one that it names");
+    // A layer: nothing of it is used.
+    let image = Image::new(&[]);
+    let project = served(&image);
+    project.run(&["update"]).code(0);
+    let (bytes, _) = &image.layers[0];
+    let path = format!("/v2/team/base/blobs/{}", Sha256Digest::of(bytes));
+    project.upstream().server().put(&path, Resource::bytes(bytes.iter().map(|byte| byte ^ 1).collect::<Vec<_>>()));
+    project.write("strixlock.toml", "rounds = 1\n");
+    let ran = project.run(&["realize", "root"]).code(5);
+    assert!(ran.stderr.contains("does not match strix.lock"), "{}", ran.all());
+    for fault in [Fault::LieLength(7), Fault::TruncateAfter(9)] {
+        project.upstream().server().put(&path, Resource::bytes(bytes.clone()).content_type(GZIP));
+        project.upstream().server().fault(&path, fault);
+        project.run(&["realize", "root"]).code(5);
+        project.upstream().server().heal_all();
+    }
+    project.run(&["realize", "root"]).code(0);
+}
+
+#[test]
+fn redirects_lead_nowhere_unsafe() {
+    let project = served(&Image::new(&[]));
+    project.write("strixlock.toml", "rounds = 1\n");
+    let server = project.upstream().server();
+    server.fault(TAG, Fault::Redirect("http://registry.example/v2/".to_owned()));
+    refused(&project, 8, "plain http is only used with loopback hosts");
+    server.heal_all();
+    server.fault(TAG, Fault::Redirect(server.url(TAG)));
+    refused(&project, 8, "more than 10 redirects");
+    server.heal_all();
+    server.fault(TAG, Fault::TruncateAfter(10));
+    project.run(&["update"]);
+    assert!(!project.path("lock").exists());
+}
+
+#[test]
+fn mistakes_in_the_manifest_are_shown() {
+    for (lines, why) in [
+        ("image = \"ubuntu:24.04\"\n", "it names no registry"),
+        ("image = \"r.example/Ubuntu\"\n", "a repository is lower-case"),
+        ("", "the field `image` is missing"),
+        ("image = \"r.example/a\"\narchitecture = \"x/y\"\n", "this is not an architecture"),
+        ("image = \"r.example/a\"\n[outputs.a]\ntype = \"image\"\nfrom = \"bas\"\n", "there is no input `bas`"),
+        (
+            "image = \"r.example/a\"\n[outputs.a]\ntype = \"sysroot\"\nimage = \"base\"\nlinks = {}\n",
+            "unknown field `links`",
+        ),
+    ] {
+        let project = Project::empty();
+        project.write("manifests/strix.toml", &format!("[inputs.base]\ntype = \"oci\"\n{lines}"));
+        let ran = project.run(&["update"]).code(3);
+        assert!(ran.stderr.contains(why), "{why} {}", ran.all());
+    }
+}
