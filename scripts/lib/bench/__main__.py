@@ -65,7 +65,7 @@ def main():
         work.mkdir(exist_ok=True)
         bench = Bench(args.program.resolve(), work, serve(directory / "served"), (first, second), changed, args.runs, args.lock, args.only)
         bench.set_up()
-        for part in (bench.intake, bench.memory, bench.verify, bench.checkout, bench.warm_realize, bench.snapshots, bench.economy):
+        for part in (bench.intake, bench.memory, bench.verify, bench.checkout, bench.warm_realize, bench.snapshots, bench.exports, bench.economy):
             part()
         print(f"{machine()}; medians of {args.runs}, interleaved and warmed; both sides synced where they write")
         print("ours verifies every byte and keeps the download besides the tree; curl, tar and cp verify nothing")

@@ -23,7 +23,13 @@ colliding-names = true
 [outputs.rocm]
 type = "rocm"
 prefix = "/opt/rocm"
+[outputs.image]
+type = "image"
+rocm = "rocm"
 """
+
+# The level of the images' layers: `ZSTD_LEVEL` in src/oci/layer.rs.
+LAYER_LEVEL = 3
 
 
 def remove(path):
@@ -243,6 +249,38 @@ class Bench:
         self.against(ours, {"restore/tar-xz": Subject(f"tar xzf {self.first.tarball} -C {place} && {sync}", fresh)},
                      {"restore/tar-xz": 0.33})
         kept.unlink(missing_ok=True)
+        remove(place)
+        remove(store)
+
+    def exports(self):
+        """An image with the tree as a layer, made from a store in which no layer is, and found there again."""
+        if not self.wanted("export/tar-zstd", "export/unchanged"):
+            return
+        place, store = self.work / "place", self.work / "fresh"
+        sync = f"sync -f {quote(str(self.work))}"
+        missing = self.has("export", "oci")
+
+        def fresh():
+            remove(place)
+            place.mkdir()
+            remove(store)
+            if not missing:
+                subprocess.run(["cp", "-al", self.warm, store], check=True)
+                subprocess.run(["sync", "-f", store], check=True)
+
+        export = self.strixlock(store, self.first, "export", "oci")
+        ours = Subject(f"{export} && {sync}", fresh, missing=missing)
+        self.against(ours, {"export/tar-zstd": Subject(
+            f"tar -C {self.tree} -cf - . | zstd -q -T0 -{LAYER_LEVEL} -o {place}/out.tar.zst && {sync}", fresh, missing=tools.missing("zstd"))},
+            {"export/tar-zstd": 1.3})
+        if ours.missing:
+            return
+        fresh()
+        self.now(export)
+        copy = Subject(self.strixlock(store, self.first, "export", "oci", "--output", place / "layout"))
+        compare({"export: once more": copy}, self.runs, self.lock)
+        self.rows.append({"name": "export/unchanged", "milliseconds": round(copy.median * 1000, 1), "bar_milliseconds": 2000,
+                          "runs": [round(value, 4) for value in copy.seconds], "peak_mb": round(copy.peak, 1)})
         remove(place)
         remove(store)
 
