@@ -71,8 +71,8 @@ const RUN: &str = r#"
 /// What distrobox, toolbox and a person expect.
 const TOOLBOX: &str = r#"
   "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin",
-  "apt", "curl", "diffutils", "findutils", "git", "grep", "gzip", "hostname", "less", "login", "mount", "ncurses-base",
-  "passwd", "procps", "python3", "sed", "sudo", "tar", "util-linux", "vim-tiny", "xz-utils",
+  "apt", "curl", "diffutils", "findutils", "git", "grep", "gzip", "hostname", "less", "login", "mount", "nano",
+  "ncurses-base", "passwd", "procps", "python3", "sed", "sudo", "tar", "util-linux", "xz-utils",
   "libatomic1", "libstdc++6", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for ROCm and its compiler
 "#;
 

@@ -101,7 +101,7 @@ impl Layers<'_> {
             LayerParts::Tree { tree, prefix, modes } => {
                 let (root, listing) = (Root::open(&tree.path)?, tree.listing()?);
                 let total = listing.total_size();
-                // ROCm's libraries pack to a quarter, models of text to less.
+                // ROCm's libraries pack to a quarter, text to less.
                 self.store.demand_space(total / 3)?;
                 let task = self.progress.begin(&label, Some(total), Unit::Bytes);
                 let contents = Contents::Tree { prefix, root: &root, listing: &listing, modes };
