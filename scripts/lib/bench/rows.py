@@ -29,7 +29,7 @@ rocm = "rocm"
 """
 
 # The level of the images' layers: `ZSTD_LEVEL` in src/oci/layer.rs.
-LAYER_LEVEL = 3
+LAYER_LEVEL = 6
 
 
 def remove(path):
