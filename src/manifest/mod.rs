@@ -6,6 +6,7 @@
 mod debs;
 mod huggingface;
 mod image;
+mod links;
 mod oci;
 mod parse;
 mod reader;

@@ -249,7 +249,7 @@ fn output(source: &Source, name: &str, fields: Table, references: &mut Vec<Refer
         "sysroot" => Recipe::Sysroot(SysrootRecipe {
             packages: Some(refer("packages", "sysroot", Wanted::Input("debs"))?),
             image: None,
-            links: links(source, &fields)?,
+            links: super::links::links(source, &fields)?,
         }),
         "rocm" => Recipe::Rocm(RocmRecipe {
             input: refer("input", "rocm", Wanted::Input("rocm"))?,
@@ -305,23 +305,6 @@ fn roots(source: &Source, fields: &Table) -> Result<Vec<String>> {
         return Err(source.error(wrong.span(), "a root is the name of a program", "such as \"llama-cli\""));
     }
     Ok(roots.into_iter().map(Spanned::into_inner).collect())
-}
-
-fn links(source: &Source, fields: &Table) -> Result<BTreeMap<String, String>> {
-    let mut links = BTreeMap::new();
-    let Some(table) = fields.table("links")? else { return Ok(links) };
-    for (key, value) in table.entries() {
-        let path = key.get_ref();
-        let DeValue::String(target) = value.get_ref() else {
-            return Err(table.wrong_type(value.span(), path, "a string", value.get_ref()));
-        };
-        if !rules::is_link(path, target) {
-            let message = "a link is a path below the root and a target";
-            return Err(source.error(key.span(), message, "such as \"usr/bin/cc\" = \"gcc\""));
-        }
-        links.insert(path.clone().into_owned(), target.clone().into_owned());
-    }
-    Ok(links)
 }
 
 fn prefix(source: &Source, fields: &Table, default: &str) -> Result<String> {
