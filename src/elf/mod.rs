@@ -131,6 +131,16 @@ impl Elf {
     }
 }
 
+/// Reads all that can be read of a file: what [`Elf::read`] gives, its sections, and the names of libraries among its constants.
+/// The error is the first damage; what is no ELF file has none. For tests and the fuzz target, which call it with hostile bytes.
+pub fn read_all(source: &Source) -> Result<()> {
+    sections(source)?;
+    if let Some(Elf::Native(file)) = Elf::read(source)? {
+        file.soname_constants(source)?;
+    }
+    Ok(())
+}
+
 fn damaged(what: impl Into<String>, offset: u64) -> Error {
     Error::new(Kind::Invalid, "the ELF file is damaged").fact("what", what.into()).fact("offset", offset)
 }

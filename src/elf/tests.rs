@@ -131,6 +131,82 @@ fn every_prefix_is_read_or_refused() {
     }
 }
 
+/// Bytes at a place of a copy of the library.
+fn with_bytes(at: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut library = LIBRARY.clone();
+    library[at..at + bytes.len()].copy_from_slice(bytes);
+    library
+}
+
+/// The file offset of the first program header of a type.
+fn program_header(kind: u32) -> usize {
+    let count = u16::from_le_bytes(LIBRARY[56..58].try_into().unwrap()) as usize;
+    (0..count).map(|index| 64 + index * 56).find(|at| LIBRARY[*at..*at + 4] == kind.to_le_bytes()).unwrap()
+}
+
+#[test]
+fn lies_in_the_headers_are_refused_with_their_place() {
+    let first_section = u64::from_le_bytes(LIBRARY[40..48].try_into().unwrap()) as usize;
+    let (dynamic, load) = (program_header(2), program_header(1));
+    let beyond = (LIBRARY.len() as u64).to_le_bytes();
+    for (what, bytes, said) in [
+        ("class", with_bytes(4, &[3]), "class 3"),
+        ("byte order", with_bytes(5, &[7]), "byte order 7"),
+        ("program headers beyond the end", with_bytes(32, &beyond), "the program headers lies beyond the end"),
+        ("program headers at the end of numbers", with_bytes(32, &[0xff; 8]), "beyond the end"),
+        ("the most program headers", with_bytes(56, &[0xff; 2]), "beyond the end"),
+        ("program headers of no size", with_bytes(54, &[0; 2]), "program headers of an unknown size"),
+        ("a segment beyond the end", with_bytes(load + 32, &[0xff; 8]), "lies beyond the end"),
+        ("a dynamic table beyond the end", with_bytes(dynamic + 8, &beyond), "the dynamic table lies beyond the end"),
+        ("a dynamic table of absurd size", with_bytes(dynamic + 32, &[0xff; 8]), "at most 65536 make sense"),
+        ("section headers beyond the end", with_bytes(40, &beyond), "the section headers lies beyond the end"),
+        ("section headers of no size", with_bytes(58, &[0; 2]), "section headers of an unknown size"),
+        ("no section with the names", with_bytes(62, &[0xfe, 0xfe]), "the section names are missing"),
+        (
+            "an absurd count of sections in the first of them",
+            {
+                let mut bytes = with_bytes(60, &[0; 2]);
+                bytes[first_section + 32..first_section + 40].fill(0xff);
+                bytes
+            },
+            "make sense",
+        ),
+    ] {
+        let error = read_all(&Source::memory(&bytes)).expect_err(what);
+        assert_eq!(error.kind(), Kind::Invalid, "{what}");
+        let text = error.to_string();
+        assert!(text.contains(said) && text.contains("\n  offset  "), "{what}: {text}");
+    }
+}
+
+#[test]
+fn files_for_other_machines_are_told_and_their_tables_are_not_believed() {
+    for (at, byte, bits, big_endian) in [(4, 1, 32, false), (5, 2, 64, true)] {
+        // All numbers behind the first twenty bytes mean nothing now.
+        let mut bytes = with_bytes(at, &[byte]);
+        bytes[20..64].fill(0xff);
+        let machine = if big_endian { 62 << 8 } else { 62 };
+        let found = Elf::read(&Source::memory(&bytes)).unwrap().unwrap();
+        assert_eq!(found, Elf::Foreign { bits, big_endian, machine: Machine(machine) });
+        read_all(&Source::memory(&bytes)).unwrap();
+        // A header that ends early is damage all the same.
+        let error = Elf::read(&Source::memory(&bytes[..19])).unwrap_err();
+        assert!(error.to_string().contains("the file header lies beyond the end"), "{error}");
+    }
+}
+
+#[test]
+fn damage_on_disk_is_told_with_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("libx.so");
+    fs_err::write(&path, &LIBRARY[..100]).unwrap();
+    let text = Elf::open(&path).unwrap_err().to_string();
+    assert!(
+        text.starts_with(&format!("{}: the ELF file is damaged", path.display())) && text.contains("offset"),
+        "{text}"
+    );
+}
+
 proptest! {
     #[test]
     fn any_mutation_is_read_or_refused(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..16)) {
@@ -141,19 +217,20 @@ proptest! {
             let at = at.index(range);
             bytes[at] = *byte;
         }
-        let source = Source::memory(&bytes);
-        if let Ok(Some(Elf::Native(file))) = Elf::read(&source) {
-            let _ = file.soname_constants(&source);
-        }
+        let _ = read_all(&Source::memory(&bytes));
     }
 
     #[test]
     fn any_numbers_in_the_tables_are_read_or_refused(at in 0usize..600, value in prop::sample::select(vec![0, 1, u64::MAX, u64::MAX - 7, 1 << 40, i64::MAX as u64])) {
         let mut bytes = LIBRARY.clone();
         bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
-        let source = Source::memory(&bytes);
-        if let Ok(Some(Elf::Native(file))) = Elf::read(&source) {
-            let _ = file.soname_constants(&source);
-        }
+        let _ = read_all(&Source::memory(&bytes));
+    }
+
+    #[test]
+    fn any_bytes_behind_the_magic_number_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let header = [&LIBRARY[..20], bytes.as_slice()].concat();
+        let _ = read_all(&Source::memory(&header));
+        let _ = read_all(&Source::memory(&bytes));
     }
 }
