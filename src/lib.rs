@@ -15,7 +15,7 @@
 //! * [`fetch`]: HTTP with resume, retries and mirrors
 //! * [`intake`]: the way of an input into the store, in one pass
 //! * [`update`]: from manifest to lock
-//! * [`sandbox`], [`trim`]: where builds run; which files a build needs at run time
+//! * [`sandbox`], [`trim`], [`proof`]: where builds run; which files a build needs at run time; whether it runs with them
 //! * [`realize`]: from lock to trees
 //! * [`host`], [`validate`]: what this machine is; whether what was realized runs on it
 //! * [`export`]: ways out of the store: snapshots, images
@@ -40,6 +40,7 @@ pub mod lock;
 pub mod manifest;
 pub mod oci;
 pub mod progress;
+pub mod proof;
 pub mod realize;
 pub mod recipe;
 pub mod report;

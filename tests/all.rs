@@ -17,6 +17,7 @@ mod manifest;
 mod models;
 mod oci;
 mod realize;
+mod runtime;
 mod snapshot;
 mod store;
 mod sysroot;

@@ -15,6 +15,7 @@ mod log;
 mod outdated;
 mod progress;
 mod realize;
+mod runtime;
 mod settings;
 mod shell;
 mod snapshot;
@@ -24,6 +25,7 @@ mod update;
 mod usage;
 mod validate;
 mod verify;
+mod why;
 
 use clap::{Parser, Subcommand};
 
@@ -72,6 +74,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
     Validate(validate::ValidateArgs),
+    Runtime(runtime::RuntimeArgs),
+    Why(why::WhyArgs),
     Audit(audit::AuditArgs),
     Hash(hash::HashArgs),
     #[command(subcommand)]
@@ -118,6 +122,8 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Verify(args) => verify::verify(ui, global, &args),
         Command::Check(args) => check::check(ui, global, &args),
         Command::Validate(args) => validate::validate(ui, global, args),
+        Command::Runtime(args) => runtime::runtime(ui, global, &args),
+        Command::Why(args) => why::why(ui, global, &args),
         Command::Audit(args) => audit::audit(ui, global, &args),
         Command::Hash(args) => hash::hash(ui, &args),
         Command::List(command) => list::list(ui, global, &command),

@@ -17,6 +17,7 @@ mod control;
 mod database;
 mod layout;
 mod links;
+mod owners;
 mod package;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use layout::{Layout, Package, Placed};
 
 pub use control::Control;
 pub use links::Links;
+pub use owners::owners;
 
 /// What all packages together may hold: some thirty times what a compiler with its libraries needs.
 const MOST_ENTRIES: u64 = 2_000_000;

@@ -49,10 +49,15 @@ pub(super) const LIBRARIES: &[Library] = &[
     },
     library("librocm_kpack.so.0", ".1.0", &["librocm_sysdeps_zstd.so.1"]),
     library("librocprofiler-register.so.0", ".6.0", &[]),
-    library("libhsa-runtime64.so.1", ".18.0", &[
-        "librocm_sysdeps_elf.so.1", "librocm_sysdeps_drm.so.2", "librocm_sysdeps_drm_amdgpu.so.1", "librocm_sysdeps_numa.so.1",
-        "librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1", "librocprofiler-register.so.0",
-    ]),
+    // Nobody has this one in DT_NEEDED, nor its name in a constant.
+    library("libhsa-amd-aqlprofile64.so.1", ".0", &["librocm_sysdeps_elf.so.1"]),
+    Library {
+        source: include_str!("templates/rocm/hsa-runtime64.c"),
+        ..library("libhsa-runtime64.so.1", ".18.0", &[
+            "librocm_sysdeps_elf.so.1", "librocm_sysdeps_drm.so.2", "librocm_sysdeps_drm_amdgpu.so.1", "librocm_sysdeps_numa.so.1",
+            "librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1", "librocprofiler-register.so.0",
+        ])
+    },
     Library {
         source: include_str!("templates/rocm/amd_comgr.c"),
         varies: true,

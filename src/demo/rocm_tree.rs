@@ -147,6 +147,7 @@ impl RocmTree {
         };
         self.program("bin/rocminfo", program(include_str!("templates/rocm/rocminfo.c"), &["libhsa-runtime64.so.1"])?);
         self.program("bin/hipconfig", program(include_str!("templates/rocm/hipconfig.c"), &[])?);
+        self.file("share/hip/version", format!("HIP_VERSION={}\n", hip_version(nightly)));
         self.program("bin/rocm_agent_enumerator", format!("#!/bin/sh\necho {}\n", nightly.target));
         // Two names for one file; which of them comes first in the archive is left to chance.
         self.program("libexec/rocm_smi/rocm_smi.py", "#!/usr/bin/env python3\nprint('no GPU in a demo')\n");

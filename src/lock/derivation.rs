@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::{LockedInput, canonical, labels};
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
-use crate::recipe::{Recipe, fits, image, llama, rocm, sysroot};
+use crate::manifest::known_edges;
+use crate::recipe::{Edge, Recipe, Target, fits, image, llama, rocm, runtime, sysroot};
 
 #[derive(Serialize)]
 struct Derivation<'a> {
@@ -24,6 +25,9 @@ struct Derivation<'a> {
     /// What an image says of itself, which is in it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<String, String>,
+    /// The digest of the edges that come with the program, where the recipe takes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edges: Option<Sha256Digest>,
 }
 
 /// Computes the derivation ids of all outputs. Every input and output that a recipe names must be there and of the kind
@@ -68,7 +72,7 @@ fn derive(
         Recipe::Sysroot(_) => sysroot::REVISION,
         Recipe::Rocm(_) => rocm::REVISION,
         Recipe::Llama(_) => llama::REVISION,
-        Recipe::Runtime(_) => crate::recipe::RUNTIME_REVISION,
+        Recipe::Runtime(_) => runtime::REVISION,
         Recipe::Model(_) => crate::recipe::MODEL_REVISION,
         Recipe::Image(_) => image::REVISION,
     };
@@ -76,9 +80,20 @@ fn derive(
         Recipe::Image(recipe) => labels(recipe, inputs, |name| recipes.get(name)),
         _ => BTreeMap::new(),
     };
+    let edges = match recipe {
+        Recipe::Runtime(recipe) if !recipe.own_edges_only => Some(edges_digest(known_edges()?)?),
+        _ => None,
+    };
     let format = "strix-derivation-1";
-    let text = canonical(&Derivation { format, recipe, revision, inputs: used, outputs: built, labels })?;
+    let text = canonical(&Derivation { format, recipe, revision, inputs: used, outputs: built, labels, edges })?;
     Ok(DerivationId(Sha256Digest::of(text.as_bytes())))
+}
+
+/// The digest of what of the known edges can show in a result: not their reasons.
+fn edges_digest(edges: &[Edge]) -> Result<Sha256Digest> {
+    let visible: Vec<(&str, &Target, bool)> =
+        edges.iter().map(|edge| (edge.from.as_str(), &edge.to, edge.required)).collect();
+    Ok(Sha256Digest::of(canonical(&visible)?.as_bytes()))
 }
 
 /// The part of a pin that can show in what is made from it.

@@ -11,8 +11,8 @@ use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::gguf::Gguf;
 use crate::manifest::InputRequest;
-use crate::recipe::Recipe;
 use crate::recipe::rocm::TheRock;
+use crate::recipe::{Recipe, RuntimeRecipe};
 use crate::upstream::debs::DebsRequest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::{GitRequest, Submodule};
@@ -185,6 +185,15 @@ impl Lock {
         };
         let root_of_images = matches!(output.recipe, Recipe::Sysroot(_)) && used(true) && !used(false);
         !output.recipe.is_image() && !root_of_images
+    }
+
+    /// The output that is the base system of a runtime: the root that its build was made in, if it had one.
+    #[must_use]
+    pub fn base_of(&self, recipe: &RuntimeRecipe) -> Option<&str> {
+        match &self.outputs.get(&recipe.llama)?.recipe {
+            Recipe::Llama(built) => built.sysroot.as_deref(),
+            _ => None,
+        }
     }
 }
 

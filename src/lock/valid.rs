@@ -62,8 +62,11 @@ pub(super) fn output(name: &str, recipe: &Recipe) -> Option<String> {
             wrong.map(|_| "it names something that cannot be a CMake variable".to_owned())
         }
         Recipe::Runtime(recipe) => {
-            let wrong = recipe.roots.is_empty() || recipe.roots.iter().any(|root| !rules::is_program(root));
-            wrong.then(|| "its roots are not names of programs".to_owned())
+            if recipe.roots.is_empty() || recipe.roots.iter().any(|root| !rules::is_program(root)) {
+                return Some("its roots are not names of programs".to_owned());
+            }
+            let wrong = recipe.edges.iter().any(|edge| !rules::is_edge(edge));
+            wrong.then(|| "its edges are not libraries and what they take".to_owned())
         }
         Recipe::Image(recipe) => image(recipe),
         Recipe::Rocm(_) | Recipe::Model(_) => None,

@@ -4,6 +4,7 @@
 //! suggestion. The result holds requests and recipes only; what they resolve to is the lock's business.
 
 mod debs;
+mod edges;
 mod huggingface;
 mod image;
 mod links;
@@ -28,6 +29,7 @@ use crate::upstream::huggingface::HuggingfaceRequest;
 use crate::upstream::oci::OciRequest;
 use crate::upstream::rocm::RocmRequest;
 
+pub use edges::known_edges;
 pub use template::{Packages, Settings as TemplateSettings, template};
 
 /// The version of this program, which `requires` is compared with.

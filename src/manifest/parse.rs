@@ -277,6 +277,8 @@ fn output(source: &Source, name: &str, fields: Table, references: &mut Vec<Refer
                 rocm: refer("rocm", "rocm", Wanted::Output("rocm"))?,
                 llama: refer("llama", "llama", Wanted::Output("llama"))?,
                 roots,
+                edges: super::edges::edges(source, &fields, "edges")?,
+                own_edges_only: fields.flag("own-edges-only")?,
             })
         }
         "model" => Recipe::Model(ModelRecipe { input: refer("input", "model", Wanted::Input("huggingface"))? }),

@@ -113,6 +113,15 @@ impl<'s, 't> Table<'s, 't> {
         self.as_table(name, value).map(Some)
     }
 
+    /// The tables of an array, such as `[[edge]]`; none where the field is absent.
+    pub fn tables(&self, name: &'static str) -> Result<Vec<Table<'s, 't>>> {
+        let Some(value) = self.field(name) else { return Ok(Vec::new()) };
+        let DeValue::Array(array) = value.get_ref() else {
+            return Err(self.wrong_type(value.span(), name, "an array of tables", value.get_ref()));
+        };
+        array.iter().map(|element| self.as_table(name, element)).collect()
+    }
+
     pub fn as_table(&self, name: &str, value: &'s Spanned<DeValue<'s>>) -> Result<Table<'s, 't>> {
         match value.get_ref() {
             DeValue::Table(table) => Ok(Table::new(self.source, table, value.span())),

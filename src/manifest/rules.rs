@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use crate::recipe::{Edge, Target};
+
 /// Names of inputs and outputs: they become file names, arguments and labels.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
@@ -39,6 +41,30 @@ pub fn is_program(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('.')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
+}
+
+/// A library's name without a version: `libamdhip64.so`.
+#[must_use]
+pub fn is_library(text: &str) -> bool {
+    let inner = text.strip_prefix("lib").and_then(|rest| rest.strip_suffix(".so"));
+    inner.is_some_and(|inner| !inner.contains(".so") && is_program(inner))
+}
+
+/// A library's name without a version, or a program's.
+#[must_use]
+pub fn is_taker(text: &str) -> bool {
+    is_library(text) || (is_program(text) && !text.contains(".so"))
+}
+
+/// An edge of a runtime: what it leads to is a name, or a path that stays in the tree.
+#[must_use]
+pub fn is_edge(edge: &Edge) -> bool {
+    let target = match &edge.to {
+        Target::Library(name) => is_library(name),
+        Target::Path(path) | Target::Kernels(path) => crate::tree::is_path(path.as_bytes()),
+    };
+    let plain = |text: &String| !text.is_empty() && text.len() <= 1024 && !text.chars().any(char::is_control);
+    is_taker(&edge.from) && target && plain(&edge.reason) && edge.seen.iter().all(plain)
 }
 
 /// A CMake variable.

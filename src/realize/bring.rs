@@ -47,7 +47,7 @@ impl Realizer<'_> {
     fn make_again(&self, name: &str, record: &crate::store::OutputRecord) -> Result<()> {
         let (store, locked) = (self.intake.store, self.lock.output(name)?);
         if self.builds(name) {
-            Self::demand_sandbox(&locked.recipe)?;
+            self.demand_sandbox(&locked.recipe)?;
         }
         self.run(&Plan::of_parts(self.lock, store, name)?)?;
         let Made::Staged(staging, listing) = self.build(locked, true)? else { return Ok(()) };

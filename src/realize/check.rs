@@ -71,7 +71,7 @@ impl Realizer<'_> {
         let record = store.output_record(locked.derivation)?.ok_or_else(missing)?;
         // What it is made from; other outputs are taken as they are realized.
         if self.builds(name) {
-            Self::demand_sandbox(&locked.recipe)?;
+            self.demand_sandbox(&locked.recipe)?;
         }
         self.run(&Plan::of_parts(self.lock, store, name)?)?;
         let realized = store.thaw(record.tree, name, self.intake.fetcher.progress())?.ok_or_else(missing)?;

@@ -15,16 +15,15 @@ use crate::fetch::Promise;
 use crate::intake::{Expect, Intake, debs, file, git, git_tree, huggingface, oci, tarball};
 use crate::lock::{Lock, LockedInput, LockedOutput, OciPin};
 use crate::recipe::rocm::Provenance;
-use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe};
+use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, SysrootRecipe};
 use crate::sandbox::{Engine, Limits};
 use crate::store::{Generation, GenerationOutput, OutputRecord, Staging, Store, StoredTree};
 use crate::tree::Listing;
-use crate::trim;
 use crate::update::in_parallel;
 use crate::upstream::debs::DebPackage;
 
 /// How plans are carried out.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Settings {
     /// Compilers at a time; as many as there are processors and memory for without it.
     pub jobs: Option<NonZeroUsize>,
@@ -78,7 +77,7 @@ impl Realizer<'_> {
     pub fn run(&self, plan: &Plan) -> Result<BTreeMap<String, Realized>> {
         for step in plan.steps.iter().filter(|step| step.action == Action::Build && self.builds(&step.name)) {
             // Before an hour of downloading rather than after.
-            Self::demand_sandbox(&self.locked(&step.name)?.recipe)?;
+            self.demand_sandbox(&self.locked(&step.name)?.recipe)?;
         }
         let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
         in_parallel(fetches.map(|step| (step.name.as_str(), ())), |name, ()| self.fetch(name))?;
@@ -95,13 +94,18 @@ impl Realizer<'_> {
         Ok(realized)
     }
 
-    /// Fails where there is nothing that could make the sandbox of a recipe.
-    pub(super) fn demand_sandbox(recipe: &Recipe) -> Result<()> {
-        Engine::demand(matches!(recipe, Recipe::Llama(recipe) if recipe.sysroot.is_some()))
+    /// Fails where there is nothing that could make the sandbox in which an output is built or proven.
+    pub(super) fn demand_sandbox(&self, recipe: &Recipe) -> Result<()> {
+        Engine::demand(match recipe {
+            Recipe::Llama(recipe) => recipe.sysroot.is_some(),
+            Recipe::Runtime(recipe) => self.lock.base_of(recipe).is_some(),
+            Recipe::Sysroot(_) | Recipe::Rocm(_) | Recipe::Model(_) | Recipe::Image(_) => false,
+        })
     }
 
+    /// Whether making an output takes a sandbox.
     pub(super) fn builds(&self, name: &str) -> bool {
-        self.lock.outputs.get(name).is_some_and(|output| matches!(output.recipe, Recipe::Llama(_)))
+        self.lock.outputs.get(name).is_some_and(|output| matches!(output.recipe, Recipe::Llama(_) | Recipe::Runtime(_)))
     }
 
     fn fetch(&self, name: &str) -> Result<()> {
@@ -169,7 +173,7 @@ impl Realizer<'_> {
             Recipe::Sysroot(recipe) => self.sysroot(recipe),
             Recipe::Rocm(recipe) => self.rocm(recipe).map(Made::Stored),
             Recipe::Llama(recipe) => self.llama(locked.derivation, recipe),
-            Recipe::Runtime(recipe) => self.runtime(recipe).map(Made::Stored),
+            Recipe::Runtime(recipe) => self.runtime(locked.derivation, recipe),
             Recipe::Model(recipe) => model::model(self.intake.store, self.input(&recipe.input)?).map(Made::Stored),
             Recipe::Image(recipe) => self.image(locked, recipe, anew),
         }
@@ -225,7 +229,7 @@ impl Realizer<'_> {
     }
 
     /// Prefix and target of the ROCm tree that is the output `name`.
-    fn rocm_settings(&self, name: &str) -> Result<(&str, &crate::gfx::GfxTarget)> {
+    pub(super) fn rocm_settings(&self, name: &str) -> Result<(&str, &crate::gfx::GfxTarget)> {
         if let Recipe::Rocm(recipe) = &self.locked(name)?.recipe
             && let LockedInput::Rocm(block) = self.input(&recipe.input)?
         {
@@ -270,22 +274,6 @@ impl Realizer<'_> {
             sysroot: recipe.sysroot.as_deref().map(|name| self.whole(name, self.output_tree(name)?)).transpose()?,
             settings: self.settings,
         })
-    }
-
-    fn runtime(&self, recipe: &RuntimeRecipe) -> Result<StoredTree> {
-        let part = |name: &str| self.whole(name, self.output_tree(name)?);
-        let (rocm, llama) = (part(&recipe.rocm)?, part(&recipe.llama)?);
-        let (prefix, target) = self.rocm_settings(&recipe.rocm)?;
-        let Recipe::Llama(built) = &self.locked(&recipe.llama)?.recipe else {
-            return Err(Error::new(Kind::Invalid, format!("`{}` is no llama.cpp build", recipe.llama)));
-        };
-        let trimmed = trim::trim(&trim::Request {
-            rocm: trim::Mounted { dir: &rocm.path, listing: &rocm.listing()?, prefix },
-            llama: trim::Mounted { dir: &llama.path, listing: &llama.listing()?, prefix: &built.prefix },
-            roots: &recipe.roots,
-            target,
-        })?;
-        self.intake.store.publish_from_blobs(trimmed.listing())
     }
 }
 

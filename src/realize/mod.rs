@@ -10,11 +10,12 @@ mod build;
 mod check;
 mod compare;
 mod execute;
-mod model;
 mod image;
 mod layers;
+mod model;
 mod plan;
 pub mod prefix;
+mod runtime;
 mod sysroot;
 mod whole;
 
@@ -22,3 +23,4 @@ pub use check::{Checked, OtherTool};
 pub use compare::{Difference, compare};
 pub use execute::{Realized, Realizer, Settings, switch};
 pub use plan::{Action, Plan, Step, version};
+pub use runtime::{Runtime, runtime_output};

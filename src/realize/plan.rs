@@ -124,7 +124,10 @@ impl Planner<'_> {
         for (_, input) in recipe.inputs() {
             self.input(input);
         }
-        recipe.outputs().into_iter().try_for_each(|(_, needed)| self.output(needed))
+        recipe.outputs().into_iter().try_for_each(|(_, needed)| self.output(needed))?;
+        // The proof of a runtime takes place in the root that the build was made in.
+        let base = if let Recipe::Runtime(recipe) = recipe { self.lock.base_of(recipe) } else { None };
+        base.map_or(Ok(()), |name| self.output(name))
     }
 
     /// What it takes to have a tree that is in the store in some form.

@@ -7,6 +7,7 @@ pub mod furnish;
 pub mod image;
 pub mod llama;
 pub mod rocm;
+pub mod runtime;
 pub mod sysroot;
 
 use std::collections::BTreeMap;
@@ -18,9 +19,7 @@ use crate::error::{Error, Result};
 use crate::suggest::one_of;
 
 pub use image::ImageRecipe;
-
-/// Grows with every change of the recipe `runtime` that can show in its result.
-pub const RUNTIME_REVISION: u32 = 1;
+pub use runtime::{Edge, RuntimeRecipe, Target};
 
 /// Grows with every change of the recipe `model` that can show in its result.
 pub const MODEL_REVISION: u32 = 1;
@@ -94,18 +93,6 @@ pub struct LlamaRecipe {
     /// CMake variables, over the recipe's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cmake: BTreeMap<String, String>,
-}
-
-/// See [`Recipe::Runtime`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RuntimeRecipe {
-    /// The output that is trimmed.
-    pub rocm: String,
-    /// The output that must still run.
-    pub llama: String,
-    /// The programs of `llama` that must still run.
-    pub roots: Vec<String>,
 }
 
 /// See [`Recipe::Model`].

@@ -185,6 +185,12 @@ fn out(page: &mut String, name: &str, output: &LockedOutput) {
                 recipe.roots.iter().map(|root| format!("`{root}`")).collect::<Vec<_>>().join(", "),
                 recipe.llama,
             );
+            if !recipe.edges.is_empty() {
+                let _ = writeln!(page, "\nWhat libraries take at run time, from the manifest:\n");
+                for edge in &recipe.edges {
+                    fact(page, &edge.from, &format!("{}: {}", edge.to.name(), edge.reason));
+                }
+            }
         }
         Recipe::Model(recipe) => {
             let _ = writeln!(page, "The files of input `{}`, under their names.", recipe.input);

@@ -102,11 +102,17 @@ impl Store {
         Ok(all)
     }
 
-    /// Makes and publishes a tree whose files are all in the blob store: a part of a tree that is here, for example.
+    /// Makes and publishes a tree whose files are all in the blob store.
     pub fn publish_from_blobs(&self, listing: &Listing) -> Result<StoredTree> {
-        if let Some(there) = self.tree(listing.digest()) {
-            return Ok(there);
+        match self.tree(listing.digest()) {
+            Some(there) => Ok(there),
+            None => self.publish(&self.stage_from_blobs(listing)?, listing),
         }
+    }
+
+    /// Makes a tree whose files are all in the blob store, a part of a tree that is here for example, at `tree/` of a staging
+    /// directory.
+    pub fn stage_from_blobs(&self, listing: &Listing) -> Result<Staging> {
         let staging = self.stage()?;
         let directory = staging.path().join("tree");
         fs_err::create_dir(&directory)?;
@@ -132,7 +138,7 @@ impl Store {
                 }
             }
         }
-        self.publish(&staging, listing)
+        Ok(staging)
     }
 
     /// The last step for both: `staging` holds `tree/`, its listing is added, one rename makes it visible.

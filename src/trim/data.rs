@@ -1,10 +1,12 @@
-//! What is kept by its place: whole directories, device bitcode, provenance.
+//! What is kept by its place: what a library reads, such as device bitcode; provenance.
 
 use std::collections::BTreeSet;
 
-use super::Rule;
 use super::ledger::Ledger;
 use super::world::{Found, World, file_name, join};
+use super::{Rule, is_version_of, missing_edge};
+use crate::error::Result;
+use crate::recipe::{Edge, Target};
 use crate::tree::Node;
 
 /// How a directory is kept.
@@ -43,32 +45,49 @@ pub(super) fn keep_below(world: &World, ledger: &mut Ledger, directory: &Found, 
     }
 }
 
-/// Keeps the device bitcode, and the links that lead to it, if something that compiles at run time is kept.
-pub(super) fn keep_bitcode(world: &World, ledger: &mut Ledger) {
-    let compiles = |path: &[u8]| {
-        let name = file_name(path);
-        world.rocm.relative(path).is_some() && (name.starts_with(b"libamd_comgr") || name.starts_with(b"libhiprtc"))
-    };
-    let Some(by) = ledger.reasons().keys().find(|path| compiles(path)).cloned() else { return };
-    let directory = |path: &[u8]| world.find(&world.rocm.path(path)).filter(|found| found.directory);
-    let Some(bitcode) = directory(b"lib/llvm/amdgcn/bitcode") else { return };
-    let mut walk = Walk { rule: Rule::Bitcode, by: Some(&by), fits: &mut |_| true };
-    keep_below(world, ledger, &bitcode, &mut walk);
+/// Keeps the files and directories that edges name, such as the device bitcode, with the links that lead to the latter, where what
+/// reads each is kept.
+pub(super) fn keep_paths(world: &World, ledger: &mut Ledger, edges: &[Edge]) -> Result<()> {
+    for (number, edge) in edges.iter().enumerate() {
+        let Target::Path(path) = &edge.to else { continue };
+        let reads = |path: &[u8]| world.rocm.relative(path).is_some() && is_version_of(file_name(path), &edge.from);
+        let Some(by) = ledger.reasons().keys().find(|path| reads(path)).cloned() else { continue };
+        let Some(found) = world.find(&world.rocm.path(path.as_bytes())) else {
+            if edge.required {
+                return Err(missing_edge(ledger, &by, edge));
+            }
+            continue;
+        };
+        let rule = Rule::Data(number);
+        if found.directory {
+            keep_below(world, ledger, &found, &mut Walk { rule, by: Some(&by), fits: &mut |_| true });
+            keep_ways(world, ledger, &found.real, rule, &by);
+        } else {
+            ledger.keep_found(&found, rule, Some(&by));
+        }
+    }
+    Ok(())
+}
 
-    // `amdgcn` and `llvm` beside `lib` are how compilers of other ages come there.
-    let Some(llvm) = directory(b"lib/llvm") else { return };
-    let within = |path: &[u8], directory: &[u8]| {
-        path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-    };
+/// Keeps the links anywhere in the tree that lead to a directory or to one above it: `amdgcn` and `llvm` beside `lib` are how
+/// compilers of other ages come to the bitcode. Not those that lead to a whole top directory, as `lib64` does to `lib`: they are
+/// ways to everything.
+fn keep_ways(world: &World, ledger: &mut Ledger, data: &[u8], rule: Rule, by: &[u8]) {
     for (path, node) in world.rocm.below(b"") {
         if !matches!(node, Node::Link { .. }) {
             continue;
         }
-        let Some(found) = directory(path) else { continue };
-        if within(&found.real, &llvm.real) && within(&bitcode.real, &found.real) {
-            ledger.keep_found(&found, Rule::Bitcode, Some(&by));
+        let Some(found) = directory(world, path) else { continue };
+        let above = data.strip_prefix(found.real.as_slice());
+        let leads_there = above.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"));
+        if leads_there && world.rocm.relative(&found.real).is_some_and(|inner| inner.contains(&b'/')) {
+            ledger.keep_found(&found, rule, Some(by));
         }
     }
+}
+
+fn directory(world: &World, path: &[u8]) -> Option<Found> {
+    world.find(&world.rocm.path(path)).filter(|found| found.directory)
 }
 
 /// Keeps what says where the tree comes from, and the licences.

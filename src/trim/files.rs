@@ -13,8 +13,8 @@ use crate::tree::show;
 #[derive(Clone)]
 pub(super) enum Seen {
     Native(Rc<ElfFile>),
-    /// For another processor; ld.so passes over those.
-    Foreign,
+    /// For another processor; ld.so passes over those. Says for which.
+    Foreign(String),
     NoElf,
 }
 
@@ -36,7 +36,10 @@ impl<'w, 'a> Files<'w, 'a> {
         }
         let seen = match Elf::open(&self.on_disk(real)?)? {
             Some(Elf::Native(file)) => Seen::Native(Rc::new(file)),
-            Some(Elf::Foreign { .. }) => Seen::Foreign,
+            Some(Elf::Foreign { bits, big_endian, machine }) => {
+                let order = if big_endian { "big-endian" } else { "little-endian" };
+                Seen::Foreign(format!("{bits}-bit {order} {machine}"))
+            }
             None => Seen::NoElf,
         };
         self.seen.insert(real.to_vec(), seen.clone());

@@ -1,48 +1,56 @@
-//! Kernel files that rocBLAS and hipBLASLt look for in a directory beside themselves.
+//! Kernel files that libraries such as rocBLAS look for in a directory beside themselves.
 
-use super::Rule;
 use super::data::{Walk, keep_below};
 use super::ledger::Ledger;
 use super::world::{World, file_name, join, parent};
+use super::{Request, Rule, is_version_of, missing_edge};
 use crate::elf::ElfFile;
 use crate::error::{Error, Result};
-use crate::gfx::GfxTarget;
+use crate::recipe::Target;
 use crate::tree::show;
 
-/// The libraries, and where their kernels are relative to them.
-const LIBRARIES: [(&[u8], &[u8]); 2] =
-    [(b"librocblas.so", b"rocblas/library"), (b"libhipblaslt.so", b"hipblaslt/library")];
-
-/// If the library at `path` has kernel files, keeps those for `target` and those for all.
-pub(super) fn keep(world: &World, ledger: &mut Ledger, path: &[u8], file: &ElfFile, target: &GfxTarget) -> Result<()> {
-    let directory = LIBRARIES.iter().find(|(library, _)| file_name(path).starts_with(library));
-    let Some((_, directory)) = directory.filter(|_| world.rocm.relative(path).is_some()) else { return Ok(()) };
-    let directory = join(parent(path), directory);
-    let Some(found) = world.find(&directory).filter(|found| found.directory) else { return Ok(()) };
-    let mut ours = false;
-    let mut fits = |name: &[u8]| {
-        let mention = mentions(name, target.as_str().as_bytes());
-        ours |= mention == Mention::Target;
-        mention != Mention::Others
-    };
-    keep_below(world, ledger, &found, &mut Walk { rule: Rule::Kernels, by: Some(path), fits: &mut fits });
-    if !ours && file.kpack_refs.is_empty() {
-        let error = Error::failure(format!("a library has kernels, but none for {target}"));
-        let error = ledger.explain(error, path).fact("looked in", show(&directory));
-        return Err(error.hint("use a tree that was built for this GPU"));
+/// If the library at `path` has kernel files, keeps those for the target and those for all.
+pub(super) fn keep(world: &World, ledger: &mut Ledger, path: &[u8], file: &ElfFile, request: &Request) -> Result<()> {
+    if world.rocm.relative(path).is_none() {
+        return Ok(());
+    }
+    for edge in request.edges {
+        let Target::Kernels(directory) = &edge.to else { continue };
+        if !is_version_of(file_name(path), &edge.from) {
+            continue;
+        }
+        let directory = join(parent(path), directory.as_bytes());
+        let Some(found) = world.find(&directory).filter(|found| found.directory) else {
+            if edge.required {
+                return Err(missing_edge(ledger, path, edge));
+            }
+            continue;
+        };
+        let mut ours = false;
+        let mut fits = |name: &[u8]| {
+            let mention = mentions(name, request.target.as_str().as_bytes());
+            ours |= mention == Mention::Target;
+            mention != Mention::Others
+        };
+        keep_below(world, ledger, &found, &mut Walk { rule: Rule::Kernels, by: Some(path), fits: &mut fits });
+        if !ours && file.kpack_refs.is_empty() {
+            let error = Error::failure(format!("a library has kernels, but none for {}", request.target));
+            let error = ledger.explain(error, path).fact("looked in", show(&directory));
+            return Err(error.hint("use a tree that was built for this GPU"));
+        }
     }
     Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Mention {
+pub(super) enum Mention {
     Target,
     Others,
     Nobody,
 }
 
 /// Which GPUs a file's path below the kernel directory mentions.
-fn mentions(path: &[u8], target: &[u8]) -> Mention {
+pub(super) fn mentions(path: &[u8], target: &[u8]) -> Mention {
     let mut mention = Mention::Nobody;
     let mut rest = path;
     while let Some(at) = rest.windows(3).position(|window| window == b"gfx") {

@@ -10,6 +10,7 @@
 //! * `closure`: from the roots over needed and opened libraries
 //! * `kpack`, `kernels`, `data`: what is found by path: GPU code, kernels, bitcode, provenance
 //! * `ledger`: what is kept, why, and the chain that leads there
+//! * `left_out`, `sums`: what the rest is; sizes by reason
 //! * `files`, `names`: the ELF files, each read once; whether a library that was not found should have been
 
 mod closure;
@@ -18,8 +19,10 @@ mod files;
 mod kernels;
 mod kpack;
 mod ledger;
+mod left_out;
 mod loader;
 mod names;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -28,9 +31,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
+use crate::elf::ElfKind;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
+use crate::recipe::Edge;
 use crate::tree::{Entry, Listing, Node, is_path, show};
+
+pub use left_out::LeftOut;
+pub use sums::Sum;
 
 /// A tree on disk and where it will lie in the system that runs it.
 #[derive(Clone, Copy)]
@@ -53,6 +61,8 @@ pub struct Request<'a> {
     pub roots: &'a [String],
     /// The GPU that they run on.
     pub target: &'a GfxTarget,
+    /// What libraries take at run time and no file shows.
+    pub edges: &'a [Edge],
 }
 
 /// The rule by which a file is kept.
@@ -60,20 +70,24 @@ pub struct Request<'a> {
 pub enum Rule {
     /// A program that was asked for.
     Root,
+    /// A program of ROCm's by which a person sees what the runtime finds.
+    Tool,
     /// A backend of llama.cpp, which opens it by its place.
     Backend,
     /// A library that is in the `DT_NEEDED` of the one before.
     Needed,
     /// A library whose name is a constant in the one before, which may open it with `dlopen`.
     Opened,
+    /// A library that the one before opens by an edge; its number in the request.
+    Edge(usize),
     /// What a symbolic link, kept for its own reason, leads to.
     LinkTarget,
     /// The archive of GPU code that the library's `.rocm_kpack_ref` names.
     Kpack,
     /// Kernels that the library looks for in a directory beside it.
     Kernels,
-    /// Device bitcode, which compiling at run time takes.
-    Bitcode,
+    /// A file that the library or program before reads by an edge; its number in the request.
+    Data(usize),
     /// What says where the tree comes from, and its licences; kept always.
     Provenance,
 }
@@ -84,13 +98,15 @@ impl Rule {
     pub fn label(self) -> &'static str {
         match self {
             Self::Root => "root",
+            Self::Tool => "tool",
             Self::Backend => "backend",
             Self::Needed => "needs",
             Self::Opened => "opens",
+            Self::Edge(_) => "edge",
             Self::LinkTarget => "links to",
             Self::Kpack => "kpack",
             Self::Kernels => "kernels",
-            Self::Bitcode => "bitcode",
+            Self::Data(_) => "data",
             Self::Provenance => "provenance",
         }
     }
@@ -100,13 +116,15 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Root => "was asked for",
+            Self::Tool => "shows what the runtime finds of the machine",
             Self::Backend => "is a backend that llama.cpp opens",
             Self::Needed => "is needed by it (DT_NEEDED)",
             Self::Opened => "is named in its constants, so it may open it (dlopen)",
+            Self::Edge(_) => "is opened by it, as an edge says",
             Self::LinkTarget => "is where the link leads",
             Self::Kpack => "holds its GPU code (.rocm_kpack_ref)",
             Self::Kernels => "is among the kernels that it loads",
-            Self::Bitcode => "is device bitcode that it links when it compiles",
+            Self::Data(_) => "is read by it, as an edge says",
             Self::Provenance => "says where the tree comes from",
         })
     }
@@ -131,6 +149,16 @@ pub struct Trimmed {
     /// The libraries that must come from the base system, such as `libc.so.6`, and who needs each (paths in the system).
     /// The loader that a program names is among them.
     pub host: BTreeMap<String, BTreeSet<Vec<u8>>>,
+    /// The files and links of the ROCm tree that are not kept, by their path in it, and what each is.
+    pub left_out: BTreeMap<Vec<u8>, LeftOut>,
+    /// Every kept x86-64 ELF file of both trees by its path in the system, and how it is used.
+    pub elf: BTreeMap<Vec<u8>, ElfKind>,
+    /// The programs that are kept, by the path in the system under which each is started, and all files that the loader maps for
+    /// it then: paths in the system, itself among them.
+    pub linked: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
+    /// The loader that the first root names.
+    pub interpreter: Option<Vec<u8>>,
+    edges: Vec<Edge>,
     listing: Listing,
     ledger: ledger::Ledger,
     rocm: Vec<u8>,
@@ -151,6 +179,51 @@ impl Trimmed {
         let chain = self.ledger.chain(&path);
         (!chain.is_empty()).then_some(chain)
     }
+
+    /// What a rule says of a file, as the end of a sentence; an edge says its own reason.
+    #[must_use]
+    pub fn because(&self, rule: Rule) -> String {
+        let edge = if let Rule::Edge(number) | Rule::Data(number) = rule { self.edges.get(number) } else { None };
+        edge.map_or_else(|| rule.to_string(), |edge| format!("{} (edge of {})", edge.reason, edge.from))
+    }
+
+    /// Adds the chain that leads to a kept file, a path in the system, to an error.
+    #[must_use]
+    pub fn explain(&self, error: Error, path: &[u8]) -> Error {
+        self.ledger.explain(error, path)
+    }
+}
+
+/// Two trees as one file system, for finding where a path really leads.
+pub struct Places<'a>(world::World<'a>);
+
+impl<'a> Places<'a> {
+    /// The trees of a request.
+    #[must_use]
+    pub fn new(request: &Request<'a>) -> Self {
+        Self(world::World::new(request))
+    }
+
+    /// The file at a path of the system with all links followed; `None` where there is none, or where it is in neither tree.
+    #[must_use]
+    pub fn real(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.0.find(path).filter(|found| !found.directory).map(|found| found.real)
+    }
+}
+
+/// Whether a file name is this library's, in whatever version: `libx.so.1.2` is one of `libx.so`.
+fn is_version_of(name: &[u8], library: &str) -> bool {
+    name.strip_prefix(library.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+}
+
+/// The error for a required edge that leads nowhere.
+fn missing_edge(ledger: &ledger::Ledger, by: &[u8], edge: &Edge) -> Error {
+    let error = Error::failure("a library takes something at run time that the tree does not have");
+    let error =
+        ledger.explain(error, by).fact("missing", edge.to.name()).fact("because", format!("it {}", edge.reason));
+    error.hint(
+        "use the whole tree as it was published; or, if this version does without, an edge of your own in the manifest",
+    )
 }
 
 /// Computes what the roots need of the ROCm tree.
@@ -168,16 +241,16 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
         }
     }
     let world = world::World::new(request);
-    let mut closure = closure::Closure::new(&world);
+    let mut closure = closure::Closure::new(&world, request.edges);
     closure.run(request.roots)?;
-    let closure::Closure { mut ledger, host, libraries, .. } = closure;
+    let closure::Closure { mut ledger, host, libraries, linked, interpreter, .. } = closure;
     for (path, file) in &libraries {
         kpack::keep(&world, &mut ledger, path, file, request.target)?;
     }
     for (path, file) in &libraries {
-        kernels::keep(&world, &mut ledger, path, file, request.target)?;
+        kernels::keep(&world, &mut ledger, path, file, request)?;
     }
-    data::keep_bitcode(&world, &mut ledger);
+    data::keep_paths(&world, &mut ledger, request.edges)?;
     data::keep_provenance(&world, &mut ledger);
 
     let part = |mount: &world::Mount| -> BTreeMap<Vec<u8>, Reason> {
@@ -186,7 +259,19 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
     };
     let kept = part(&world.rocm);
     let llama = part(&world.llama);
-    Ok(Trimmed { listing: subset(&world.rocm, &kept), kept, llama, host, ledger, rocm: world.rocm.prefix.clone() })
+    Ok(Trimmed {
+        listing: subset(&world.rocm, &kept),
+        left_out: left_out::left_out(&world.rocm, request.target, |path| kept.contains_key(path)),
+        elf: libraries.into_iter().map(|(path, file)| (path, file.kind)).collect(),
+        edges: request.edges.to_vec(),
+        linked,
+        interpreter,
+        kept,
+        llama,
+        host,
+        ledger,
+        rocm: world.rocm.prefix.clone(),
+    })
 }
 
 /// The kept entries with the directories above them.

@@ -41,6 +41,13 @@ impl Names {
         if name.ends_with(b".") { self.beginning_with(name).next().is_some() } else { self.rocm.contains_key(name) }
     }
 
+    /// The names in the ROCm tree under which this library is there, in whatever versions.
+    pub fn versions_of(&self, library: &str) -> Vec<Vec<u8>> {
+        let known = self.rocm.range(library.as_bytes().to_vec()..).map(|(known, _)| known);
+        let known = known.take_while(|known| known.starts_with(library.as_bytes()));
+        known.filter(|known| super::is_version_of(known, library)).cloned().collect()
+    }
+
     /// The names in the ROCm tree that begin so.
     pub fn beginning_with(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let known = self.rocm.range(name.to_vec()..).map(|(known, _)| known.as_slice());
@@ -78,7 +85,7 @@ impl Names {
 }
 
 /// What stands before `.so` or `.so.<version>` in a library's name.
-fn stem(name: &[u8]) -> Option<&[u8]> {
+pub(super) fn stem(name: &[u8]) -> Option<&[u8]> {
     let at = name.windows(3).position(|window| window == b".so")?;
     let rest = &name[at + 3..];
     (rest.is_empty() || rest.starts_with(b".")).then(|| &name[..at])

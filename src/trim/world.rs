@@ -211,6 +211,7 @@ mod tests {
             llama: mounted(&llama, "/opt/llama"),
             roots: &[],
             target: &target,
+            edges: &[],
         });
         let lead = |path: &str| match world.follow(path.as_bytes()) {
             Place::Found(found) => String::from_utf8(found.real).unwrap(),

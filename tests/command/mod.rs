@@ -6,9 +6,21 @@ use crate::support::Project;
 fn the_command_line_is_documented() {
     let project = Project::empty();
     let help = project.run(&["--help"]).code(0).stdout;
-    for command in
-        ["init", "update", "status", "outdated", "realize", "audit", "hash", "list", "generations", "rollback", "demo"]
-    {
+    for command in [
+        "init",
+        "update",
+        "status",
+        "outdated",
+        "realize",
+        "runtime",
+        "why",
+        "audit",
+        "hash",
+        "list",
+        "generations",
+        "rollback",
+        "demo",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is not in the help");
         let own = project.run(&[command, "--help"]).code(0).stdout;
         assert!(own.contains("Usage: strixlock"), "{own}");

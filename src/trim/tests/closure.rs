@@ -162,7 +162,8 @@ fn libraries_that_need_each_other_come_to_an_end() {
 
 #[test]
 fn what_constants_name_is_opened_and_followed() {
-    let fixture = with_hip(&["libamdhip64.so.7"]);
+    let mut fixture = with_hip(&["libamdhip64.so.7"]);
+    fixture.edges.clear();
     let hip = Made {
         soname: "libamdhip64.so.7",
         names: &[
@@ -259,6 +260,39 @@ fn what_is_no_library_is_an_error() {
     let fixture = with_hip(&["libamdhip64.so.7"]);
     fixture.file("rocm/lib/libamdhip64.so.7");
     assert!(fixture.refusal().contains("not an ELF file"));
+}
+
+/// Changes a byte of a file that was made.
+fn patch(fixture: &Fixture, path: &str, at: usize, byte: u8) {
+    let mut bytes = fs_err::read(fixture.path(path)).unwrap();
+    bytes[at] = byte;
+    fs_err::write(fixture.path(path), bytes).unwrap();
+}
+
+#[test]
+fn files_for_other_machines_are_passed_over_and_told() {
+    let fixture = with_hip(&["libamdhip64.so.7"]);
+    let (library, root) = ("rocm/lib/libamdhip64.so.7", "llama/bin/llama-server");
+    fixture.library(library, &[], "");
+    patch(&fixture, library, 4, 1);
+    let text = fixture.refusal();
+    assert!(text.contains("passed over  /opt/rocm/lib/libamdhip64.so.7 is for 32-bit little-endian x86-64"), "{text}");
+    patch(&fixture, library, 4, 2);
+    patch(&fixture, root, 5, 2);
+    let text = fixture.refusal();
+    assert!(text.contains("a root is not an x86-64 program") && text.contains("is for  64-bit big-endian"), "{text}");
+}
+
+#[test]
+fn a_damaged_library_is_an_error_with_file_and_offset() {
+    let fixture = with_hip(&["libamdhip64.so.7"]);
+    fixture.library("rocm/lib/libamdhip64.so.7", &[], "");
+    let path = fixture.path("rocm/lib/libamdhip64.so.7");
+    let bytes = fs_err::read(&path).unwrap();
+    fs_err::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let text = fixture.refusal();
+    assert!(text.starts_with(&format!("{}: the ELF file is damaged", path.display())), "{text}");
+    assert!(text.contains("  offset  "), "{text}");
 }
 
 #[test]

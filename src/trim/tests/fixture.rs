@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::digest::Sha256Digest;
 use crate::elf::testing::cc;
 use crate::error::Result;
+use crate::manifest::known_edges;
+use crate::recipe::Edge;
 use crate::tree::{Entry, Listing, Node};
 use crate::trim::{Mounted, Request, Trimmed, trim};
 
@@ -14,6 +16,8 @@ use crate::trim::{Mounted, Request, Trimmed, trim};
 pub(super) struct Fixture {
     dir: tempfile::TempDir,
     root: PathBuf,
+    /// The known edges, and what a test adds.
+    pub edges: Vec<Edge>,
 }
 
 /// A file to be made by the compiler; the empty one is a library without a name that needs nothing.
@@ -37,7 +41,7 @@ impl Fixture {
         for tree in ["opt/llama/bin", "opt/rocm/lib"] {
             fs_err::create_dir_all(root.join(tree)).unwrap();
         }
-        Self { dir, root }
+        Self { dir, root, edges: known_edges().unwrap().to_vec() }
     }
 
     pub fn path(&self, path: &str) -> PathBuf {
@@ -118,6 +122,7 @@ impl Fixture {
             llama: Mounted { dir: &llama_dir, listing: &llama_listing, prefix: llama },
             roots: &["llama-server".to_owned()],
             target: &"gfx1151".parse().unwrap(),
+            edges: &self.edges,
         })
     }
 

@@ -2,5 +2,6 @@
 
 mod closure;
 mod data;
+mod edges;
 mod fixture;
 mod kpack;

@@ -1,0 +1,159 @@
+//! `strixlock runtime`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::ui::GOOD;
+use super::{GlobalArgs, Ui};
+use crate::deb::owners;
+use crate::error::Result;
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::realize::{Realizer, Runtime, Settings, runtime_output};
+use crate::text;
+use crate::tree::{Node, show};
+use crate::trim::Sum;
+
+/// Show how large the trimmed runtime is beside the whole ROCm tree, and what is in it and why
+///
+/// Computed again from the realized trees, without network. `strixlock why PATH` answers for one file.
+#[derive(Debug, clap::Args)]
+pub struct RuntimeArgs {
+    /// Show sizes by reason, what was left out and as what, and what must come from the base system
+    #[arg(long)]
+    explain: bool,
+    /// The runtime, where the lock has several
+    #[arg(long, value_name = "OUTPUT")]
+    output: Option<String>,
+}
+
+pub fn runtime(ui: &Ui, global: &GlobalArgs, args: &RuntimeArgs) -> Result<u8> {
+    let lock = Lock::read(&global.lock_path())?;
+    let name = runtime_output(&lock, args.output.as_deref())?;
+    let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
+    let intake = Intake { store: &store, fetcher: &fetcher };
+    let runtime = Realizer::new(&lock, intake, Settings::default()).explain(&name)?;
+    let (full, kept) = (Sum::of(&runtime.rocm_listing), Sum::of(runtime.trimmed.listing()));
+    let host = host(&runtime)?;
+    if ui.is_json() {
+        let mut value = json!({ "output": name, "full": sum(full), "trimmed": sum(kept) });
+        if args.explain {
+            value["reasons"] = reasons(&runtime);
+            value["left_out"] = left_out(&runtime);
+            value["host"] = host.iter().map(Host::to_json).collect();
+            value["files"] = files(&runtime);
+        }
+        ui.json(value);
+        return Ok(0);
+    }
+    let percent = kept.bytes.saturating_mul(1000).checked_div(full.bytes).unwrap_or(0);
+    ui.table(&[
+        row("the whole ROCm tree", full, ""),
+        row(&name, kept, &format!("{}.{} % of its bytes", percent / 10, percent % 10)),
+    ]);
+    if args.explain {
+        explain(ui, &runtime, &host);
+    }
+    Ok(0)
+}
+
+/// A library of the base system.
+struct Host {
+    name: String,
+    /// The packages of the sysroot that have it; `None` where there is no sysroot.
+    packages: Option<BTreeSet<String>>,
+    /// Who needs it.
+    by: Vec<String>,
+}
+
+impl Host {
+    fn to_json(&self) -> Value {
+        json!({ "library": self.name, "packages": self.packages, "needed_by": self.by })
+    }
+
+    fn from(&self) -> String {
+        match &self.packages {
+            None => "the host's own: the build has no sysroot".to_owned(),
+            Some(packages) if packages.is_empty() => "no package of the sysroot has it".to_owned(),
+            Some(packages) => packages.iter().cloned().collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+fn host(runtime: &Runtime) -> Result<Vec<Host>> {
+    let names: BTreeSet<&str> = runtime.trimmed.host.keys().map(String::as_str).collect();
+    let packages = match &runtime.sysroot {
+        Some(sysroot) => Some(owners(&sysroot.path, &names)?),
+        None => None,
+    };
+    let host = runtime.trimmed.host.iter().map(|(name, by)| Host {
+        name: name.clone(),
+        packages: packages.as_ref().map(|packages| packages.get(name).cloned().unwrap_or_default()),
+        by: by.iter().map(|path| show(path)).collect(),
+    });
+    Ok(host.collect())
+}
+
+fn explain(ui: &Ui, runtime: &Runtime, host: &[Host]) {
+    ui.line(format!("\n{GOOD}kept{GOOD:#}"));
+    let kept = runtime.trimmed.by_rule();
+    ui.table(
+        &kept.iter().map(|(rule, sum)| row(rule.label(), *sum, &runtime.trimmed.because(*rule))).collect::<Vec<_>>(),
+    );
+    ui.line(format!("\n{GOOD}left out{GOOD:#}"));
+    let gone = runtime.trimmed.left_out_by_kind(&runtime.rocm_listing);
+    ui.table(&gone.iter().map(|(kind, sum)| row(kind.label(), *sum, &kind.to_string())).collect::<Vec<_>>());
+    ui.line(format!("\n{GOOD}from the base system{GOOD:#}"));
+    let needs = |host: &Host| match host.by.as_slice() {
+        [one] => format!("needed by {one}"),
+        more => format!("needed by {} files", more.len()),
+    };
+    ui.table(&host.iter().map(|host| vec![format!("  {}", host.name), host.from(), needs(host)]).collect::<Vec<_>>());
+}
+
+fn row(label: &str, sum: Sum, because: &str) -> Vec<String> {
+    let links = if sum.links == 0 { String::new() } else { format!("{} links", sum.links) };
+    vec![
+        format!("  {label}"),
+        format!("{:>9}", text::bytes(sum.bytes)),
+        format!("{:>6} files", sum.files),
+        links,
+        because.to_owned(),
+    ]
+}
+
+fn sum(sum: Sum) -> Value {
+    json!({ "files": sum.files, "links": sum.links, "bytes": sum.bytes })
+}
+
+fn labelled(label: &str, because: &str, of: Sum) -> Value {
+    let mut value = sum(of);
+    value["rule"] = label.into();
+    value["because"] = because.into();
+    value
+}
+
+fn reasons(runtime: &Runtime) -> Value {
+    let all = runtime.trimmed.by_rule();
+    all.iter().map(|(rule, sum)| labelled(rule.label(), &runtime.trimmed.because(*rule), *sum)).collect()
+}
+
+fn left_out(runtime: &Runtime) -> Value {
+    let all = runtime.trimmed.left_out_by_kind(&runtime.rocm_listing);
+    all.iter().map(|(kind, sum)| labelled(kind.label(), &kind.to_string(), *sum)).collect()
+}
+
+/// Every file and link of the runtime with the rule that keeps it.
+fn files(runtime: &Runtime) -> Value {
+    let listing = runtime.trimmed.listing();
+    let mut all = BTreeMap::new();
+    for (path, reason) in &runtime.trimmed.kept {
+        let size = listing
+            .get(path)
+            .and_then(|entry| if let Node::File { size, .. } = entry.node { Some(size) } else { None });
+        let by = reason.by.as_deref().map(show);
+        all.insert(show(path), json!({ "rule": reason.rule.label(), "by": by, "size": size }));
+    }
+    json!(all)
+}

@@ -1,0 +1,144 @@
+//! `strixlock why`
+
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::ui::DIM;
+use super::{GlobalArgs, Ui};
+use crate::error::{Error, Kind, Result};
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::realize::{Realizer, Runtime, Settings, runtime_output};
+use crate::suggest::suggest;
+use crate::text;
+use crate::tree::{Node, show};
+
+/// Say why a file is in the trimmed runtime, or why it was left out
+///
+/// Shows the chain from a program that was asked for to the file, with the rule for each step: computed again from the
+/// realized trees, without network.
+#[derive(Debug, clap::Args)]
+pub struct WhyArgs {
+    /// The file: a path in the ROCm tree (lib/librocblas.so.5), or one where it will stand (/opt/rocm/lib/...,
+    /// /opt/llama/bin/...)
+    path: PathBuf,
+    /// The runtime, where the lock has several
+    #[arg(long, value_name = "OUTPUT")]
+    output: Option<String>,
+}
+
+/// How many places of the same name are shown.
+const SHOWN: usize = 5;
+
+pub fn why(ui: &Ui, global: &GlobalArgs, args: &WhyArgs) -> Result<u8> {
+    let lock = Lock::read(&global.lock_path())?;
+    let name = runtime_output(&lock, args.output.as_deref())?;
+    let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
+    let intake = Intake { store: &store, fetcher: &fetcher };
+    let runtime = Realizer::new(&lock, intake, Settings::default()).explain(&name)?;
+    let place = Place::find(&runtime, args.path.as_os_str().as_bytes())?;
+    let shown = show(&place.system);
+    if let Some(chain) = runtime.trimmed.why(&place.system) {
+        if ui.is_json() {
+            let steps: Vec<_> = chain
+                .iter()
+                .map(|(path, rule)| json!({ "path": show(path), "rule": rule.label(), "because": runtime.trimmed.because(*rule) }))
+                .collect();
+            ui.json(json!({ "output": name, "path": shown, "size": place.size, "kept": true, "chain": steps }));
+            return Ok(0);
+        }
+        ui.line(format!("{shown}{}", place.size.map_or_else(String::new, |size| format!(", {}", text::bytes(size)))));
+        let rows: Vec<_> = chain
+            .iter()
+            .map(|(path, rule)| {
+                vec![
+                    format!("  {}", rule.label()),
+                    show(path),
+                    format!("{DIM}{}{DIM:#}", runtime.trimmed.because(*rule)),
+                ]
+            })
+            .collect();
+        ui.table(&rows);
+        return Ok(0);
+    }
+    let (label, because) = place.left_out;
+    if ui.is_json() {
+        let rule = json!({ "rule": label, "because": because });
+        ui.json(json!({ "output": name, "path": shown, "size": place.size, "kept": false, "left_out": rule }));
+    } else {
+        ui.line(format!("{shown} is not in the runtime: it {because}"));
+    }
+    Ok(0)
+}
+
+/// A file or link that was asked for.
+struct Place {
+    /// Its path in the system.
+    system: Vec<u8>,
+    /// The size of a file.
+    size: Option<u64>,
+    /// What is said of it where it is not kept: a word and a sentence.
+    left_out: (&'static str, String),
+}
+
+impl Place {
+    fn find(runtime: &Runtime, path: &[u8]) -> Result<Self> {
+        let path = path.strip_prefix(b"./").unwrap_or(path);
+        let mut directory = false;
+        let trees = [(&runtime.rocm_prefix, &runtime.rocm_listing), (&runtime.llama_prefix, &runtime.llama_listing)];
+        for (number, (prefix, listing)) in trees.into_iter().enumerate() {
+            let inner = path.strip_prefix(prefix.as_bytes()).and_then(|rest| rest.strip_prefix(b"/"));
+            // A path that does not say where it stands is one in the ROCm tree.
+            let Some(inner) = inner.or((number == 0 && !path.starts_with(b"/")).then_some(path)) else { continue };
+            let Some(entry) = listing.get(inner.strip_suffix(b"/").unwrap_or(inner)) else { continue };
+            let size = match entry.node {
+                Node::Directory => {
+                    directory = true;
+                    continue;
+                }
+                Node::File { size, .. } => Some(size),
+                Node::Link { .. } => None,
+            };
+            let left_out = match runtime.trimmed.left_out.get(inner) {
+                Some(left_out) if number == 0 => (left_out.label(), left_out.to_string()),
+                _ => ("llama", "is a part of the llama.cpp build, which is not trimmed".to_owned()),
+            };
+            return Ok(Self { system: [prefix.as_bytes(), b"/", inner].concat(), size, left_out });
+        }
+        Err(unknown(runtime, path, directory))
+    }
+}
+
+/// The error for a path that leads to no file, with what may have been meant.
+fn unknown(runtime: &Runtime, path: &[u8], directory: bool) -> Error {
+    if directory {
+        return Error::new(Kind::Usage, format!("`{}` is a directory; each file in it has its own reason", show(path)))
+            .hint("`strixlock runtime --explain` sums them up");
+    }
+    let trees = [(&runtime.rocm_prefix, &runtime.rocm_listing), (&runtime.llama_prefix, &runtime.llama_listing)];
+    let files = trees.iter().flat_map(|(prefix, listing)| {
+        let files = listing.entries().iter().filter(|entry| entry.node != Node::Directory);
+        files.map(move |entry| format!("{prefix}/{}", entry.display()))
+    });
+    let all: BTreeSet<String> = files.collect();
+    let wrong = show(path);
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let wanted = last(&wrong);
+    let same: Vec<&str> = all.iter().map(String::as_str).filter(|path| last(path) == wanted).collect();
+    let error = Error::new(Kind::NotFound, format!("neither tree has a file `{wrong}`"));
+    if same.is_empty() {
+        // Names rather than paths: where a file stands is what people remember least.
+        let names: BTreeSet<String> = all.iter().map(|path| last(path)).collect();
+        let near = suggest(&wanted, names.iter().map(String::as_str));
+        return error.hint(if near.starts_with("did you") {
+            near
+        } else {
+            "`strixlock runtime --explain --json` lists the files".to_owned()
+        });
+    }
+    let error = same.iter().take(SHOWN).fold(error, |error, path| error.fact("there is", path));
+    error.hint("give the whole path, in the ROCm tree or where it will stand")
+}

@@ -1,0 +1,149 @@
+//! The proof that a trimmed runtime has all that it needs, by running it where there is nothing else.
+//!
+//! In a sandbox whose root holds the runtime, the llama.cpp build and the base system, and not the whole ROCm tree:
+//!
+//! * `loader`: ld.so itself lists what it maps for every kept ELF file, and that is what trimming computed; it loads every
+//!   kept library, and every name under which one is kept, with all symbols resolved at once, in a process each
+//! * `programs`: the programs that were asked for say their version and devices; ROCm's own tools answer, or miss the GPU. What they
+//!   open meanwhile is kept by a rule that says so
+//! * `data`: trimming the runtime once more, from its own files, gives all of it again: each `.rocm_kpack_ref` leads to its archive,
+//!   each directory of kernels has what the whole tree has for the target, and so on for everything that no loader opens
+//!
+//! The first that fails is an error that names the file, says what the loader said, and shows the chain that leads there.
+//! Nothing of what is proven is changed.
+
+mod data;
+mod loader;
+mod programs;
+mod questions;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::elf::ElfKind;
+use crate::error::Result;
+use crate::sandbox::{Engine, Limits, Mount, Root, Sandbox};
+use crate::tree::show;
+use crate::trim::{Mounted, Request, Trimmed};
+use questions::Questions;
+
+/// What is to be proven.
+pub struct Claim<'a> {
+    /// The runtime as it is on disk now.
+    pub runtime: &'a Path,
+    /// What it was trimmed from, and for what.
+    pub request: Request<'a>,
+    /// What trimming gave.
+    pub trimmed: &'a Trimmed,
+    /// The base system.
+    pub base: Root,
+    /// How far what runs in the sandbox may go.
+    pub limits: Limits,
+    /// An empty directory for what the sandbox needs and shows.
+    pub work: &'a Path,
+}
+
+/// What was proven: counts, which are the same each time.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// Programs and libraries whose needs ld.so could all resolve.
+    pub resolved: usize,
+    /// Libraries that were loaded with all their symbols resolved.
+    pub loaded: usize,
+    /// Names besides their own under which libraries were loaded.
+    pub names: usize,
+    /// For each program how many files it maps when it starts, from ld.so's own list, which is what was computed.
+    pub mapped: BTreeMap<String, usize>,
+    /// For each program how many files more it opened while it answered, each by a rule that says so.
+    pub opened: BTreeMap<String, usize>,
+    /// The libraries that ld.so took from the base system.
+    pub base: BTreeSet<String>,
+    /// What was asked of programs, and the first line of each answer.
+    pub answers: BTreeMap<String, String>,
+    /// Files and links that are there byte for byte because something in the runtime asks for them.
+    pub demanded: usize,
+}
+
+/// Proves a runtime; what is said in the sandbox goes to `log`.
+pub fn prove(claim: &Claim, log: &mut dyn Write) -> Result<Proof> {
+    let sandbox = sandbox(claim)?;
+    sandbox.describe(log)?;
+    let mut questions = Questions::new(claim.trimmed.interpreter.as_deref());
+    for (path, kind) in &claim.trimmed.elf {
+        questions.list(path);
+        if *kind == ElfKind::Shared {
+            questions.load(path);
+        }
+    }
+    for program in claim.trimmed.linked.keys().filter(|path| !claim.trimmed.elf.contains_key(*path)) {
+        questions.list(program);
+    }
+    for name in loader::other_names(claim) {
+        questions.load(&name);
+    }
+    for (program, arguments) in programs::questions(claim) {
+        questions.ask(&program, arguments);
+    }
+    for (program, arguments) in programs::traces(claim) {
+        questions.trace(&program, arguments);
+    }
+    let answers = questions.answers(&sandbox, claim.work, log)?;
+    let seen = loader::judge(claim, &answers)?;
+    let said = programs::judge(claim, &answers)?;
+    let opened = loader::opened(claim, &answers)?;
+    let demanded = data::judge(claim)?;
+    let path = |path: &[u8]| show(path);
+    Ok(Proof {
+        resolved: claim.trimmed.elf.len(),
+        loaded: claim.trimmed.elf.values().filter(|kind| **kind == ElfKind::Shared).count(),
+        names: loader::other_names(claim).len(),
+        mapped: claim.trimmed.linked.iter().map(|(program, files)| (path(program), files.len())).collect(),
+        opened,
+        base: seen,
+        answers: said,
+        demanded,
+    })
+}
+
+fn sandbox(claim: &Claim) -> Result<Sandbox> {
+    let mut sandbox = Sandbox {
+        root: claim.base.clone(),
+        directory: "/tmp".to_owned(),
+        scratch: claim.work.to_path_buf(),
+        limits: claim.limits,
+        ..Sandbox::default()
+    };
+    sandbox.demand_programs(&[("sh", "dash")])?;
+    for (name, value) in [("PATH", "/usr/bin:/bin"), ("HOME", "/homeless"), ("LC_ALL", "C"), ("TZ", "UTC")] {
+        sandbox.environment.insert(name.to_owned(), value.to_owned());
+    }
+    let mut mount = |inside: &str, from: &Path| {
+        sandbox.mounts.insert(inside.to_owned(), Mount { from: from.to_path_buf(), writable: false });
+    };
+    mount(claim.request.rocm.prefix, claim.runtime);
+    mount(claim.request.llama.prefix, claim.request.llama.dir);
+    let shown = claim.work.join(questions::SHOWN);
+    fs_err::create_dir(&shown)?;
+    mount(questions::PLACE, &shown);
+    sandbox.engine = Engine::find(&sandbox)?;
+    Ok(sandbox)
+}
+
+impl<'a> Claim<'a> {
+    /// The same request with the runtime in place of the whole tree.
+    fn again<'b>(&'b self, listing: &'b crate::tree::Listing) -> Request<'b>
+    where
+        'a: 'b,
+    {
+        Request {
+            rocm: Mounted { dir: self.runtime, listing, prefix: self.request.rocm.prefix },
+            llama: self.request.llama,
+            roots: self.request.roots,
+            target: self.request.target,
+            edges: self.request.edges,
+        }
+    }
+}

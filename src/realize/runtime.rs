@@ -1,0 +1,170 @@
+//! Runs the `runtime` recipe, which trims and then proves that what is left runs; and says of a realized one why each file is in
+//! it.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::Realizer;
+use super::build::{ABOUT, LOG};
+use super::execute::Made;
+use crate::digest::DerivationId;
+use crate::error::{Error, Kind, Result};
+use crate::gfx::GfxTarget;
+use crate::lock::Lock;
+use crate::manifest::known_edges;
+use crate::progress::Unit;
+use crate::proof::{Claim, Proof, prove};
+use crate::recipe::{Edge, Recipe, RuntimeRecipe};
+use crate::sandbox::{Limits, Root};
+use crate::store::StoredTree;
+use crate::tree::Listing;
+use crate::trim::{self, Trimmed, trim};
+
+/// What a runtime is made from, and what trimming that gives.
+pub struct Runtime {
+    /// The ROCm tree.
+    pub rocm: StoredTree,
+    /// What is in it.
+    pub rocm_listing: Listing,
+    /// Where it stands when it is used.
+    pub rocm_prefix: String,
+    /// The llama.cpp build.
+    pub llama: StoredTree,
+    /// What is in that.
+    pub llama_listing: Listing,
+    /// Where it stands.
+    pub llama_prefix: String,
+    /// The root of packages that the build was made in, if it had one: the base system.
+    pub sysroot: Option<StoredTree>,
+    roots: Vec<String>,
+    target: GfxTarget,
+    edges: Vec<Edge>,
+    limits: Limits,
+    /// What is kept and why.
+    pub trimmed: Trimmed,
+}
+
+impl Realizer<'_> {
+    /// Computes a runtime again from the realized trees that it is made from. Needs no network, and nothing but the lock and
+    /// the store.
+    pub fn explain(&self, name: &str) -> Result<Runtime> {
+        let Recipe::Runtime(recipe) = &self.lock.output(name)?.recipe else {
+            return Err(Error::new(Kind::Usage, format!("`{name}` is not a trimmed runtime"))
+                .hint("name an output of type `runtime`"));
+        };
+        for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe)) {
+            self.thaw_output(part)?;
+        }
+        self.trimmed(recipe)
+    }
+
+    /// Makes sure that a realized output is here in its hot form.
+    fn thaw_output(&self, name: &str) -> Result<()> {
+        let store = self.intake.store;
+        let record = store.output_record(self.lock.output(name)?.derivation)?;
+        let tree = match record {
+            Some(record) => store.thaw(record.tree, name, self.intake.fetcher.progress())?,
+            None => None,
+        };
+        tree.map(drop).ok_or_else(|| {
+            Error::new(
+                Kind::NotFound,
+                format!("the output `{name}` is not realized, so that nothing is known of its files"),
+            )
+            .hint("`strixlock realize` makes it")
+        })
+    }
+
+    /// Trims the realized trees that a recipe names.
+    pub(super) fn trimmed(&self, recipe: &RuntimeRecipe) -> Result<Runtime> {
+        let (rocm, llama) = (self.output_tree(&recipe.rocm)?, self.output_tree(&recipe.llama)?);
+        let (rocm_prefix, target) = self.rocm_settings(&recipe.rocm)?;
+        let Recipe::Llama(built) = &self.lock.output(&recipe.llama)?.recipe else {
+            return Err(Error::new(Kind::Invalid, format!("`{}` is no llama.cpp build", recipe.llama)));
+        };
+        let sysroot = self.lock.base_of(recipe).map(|name| self.output_tree(name)).transpose()?;
+        let (rocm_listing, llama_listing) = (rocm.listing()?, llama.listing()?);
+        let edges = recipe.all_edges(known_edges()?);
+        let trimmed = trim(&trim::Request {
+            rocm: trim::Mounted { dir: &rocm.path, listing: &rocm_listing, prefix: rocm_prefix },
+            llama: trim::Mounted { dir: &llama.path, listing: &llama_listing, prefix: &built.prefix },
+            roots: &recipe.roots,
+            target,
+            edges: &edges,
+        })?;
+        Ok(Runtime {
+            rocm_prefix: rocm_prefix.to_owned(),
+            llama_prefix: built.prefix.clone(),
+            roots: recipe.roots.clone(),
+            target: target.clone(),
+            rocm,
+            rocm_listing,
+            llama,
+            llama_listing,
+            sysroot,
+            edges,
+            limits: self.settings.limits,
+            trimmed,
+        })
+    }
+
+    /// Trims, and proves what is left before anybody sees it: without the proof there is no output.
+    pub(super) fn runtime(&self, derivation: DerivationId, recipe: &RuntimeRecipe) -> Result<Made> {
+        let store = self.intake.store;
+        for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe)) {
+            self.whole(part, self.output_tree(part)?)?;
+        }
+        let runtime = self.trimmed(recipe)?;
+        let listing = runtime.trimmed.listing().clone();
+        let staging = store.stage_from_blobs(&listing)?;
+        let task = self.intake.fetcher.progress().begin("proof", None, Unit::Steps);
+        let (work, log_path) = (staging.path().join("proof"), staging.path().join(LOG));
+        fs_err::create_dir(&work)?;
+        let mut log = fs_err::File::create(&log_path)?;
+        let proof = match runtime.prove(&staging.path().join("tree"), &work, &mut log) {
+            Ok(proof) => proof,
+            // The staging directory goes away; the log must not.
+            Err(error) => {
+                return Err(error.fact("log", store.keep_failed_log(derivation, &log_path)?.display()));
+            }
+        };
+        drop(task);
+        // Texts and numbers: nothing in it can fail.
+        let about = serde_json::to_vec_pretty(&json!({ "proof": proof })).unwrap_or_default();
+        fs_err::write(staging.path().join(ABOUT), about)?;
+        Ok(Made::Staged(staging, listing))
+    }
+}
+
+impl Runtime {
+    /// Proves a trimmed tree on disk, which must be this runtime. `work` is an empty directory; what is said goes to `log`.
+    pub fn prove(&self, tree: &Path, work: &Path, log: &mut dyn std::io::Write) -> Result<Proof> {
+        let request = trim::Request {
+            rocm: trim::Mounted { dir: &self.rocm.path, listing: &self.rocm_listing, prefix: &self.rocm_prefix },
+            llama: trim::Mounted { dir: &self.llama.path, listing: &self.llama_listing, prefix: &self.llama_prefix },
+            roots: &self.roots,
+            target: &self.target,
+            edges: &self.edges,
+        };
+        let base = self.sysroot.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
+        prove(&Claim { runtime: tree, request, trimmed: &self.trimmed, base, limits: self.limits, work }, log)
+    }
+}
+
+/// The lock's output of type `runtime`: the one that was named, else the only one.
+pub fn runtime_output(lock: &Lock, named: Option<&str>) -> Result<String> {
+    if let Some(name) = named {
+        return lock.output(name).map(|_| name.to_owned());
+    }
+    let mut all = lock.outputs.iter().filter(|(_, output)| matches!(output.recipe, Recipe::Runtime(_)));
+    match (all.next(), all.next()) {
+        (Some((name, _)), None) => Ok(name.clone()),
+        (None, _) => Err(Error::new(Kind::Usage, "the lock has no trimmed runtime")
+            .hint("add an output of type `runtime` to the manifest, then `strixlock update`")),
+        (Some((first, _)), Some((second, _))) => {
+            Err(Error::new(Kind::Usage, "the lock has more than one trimmed runtime")
+                .hint(format!("name one with --output, such as `{first}` or `{second}`")))
+        }
+    }
+}

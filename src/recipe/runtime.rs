@@ -1,0 +1,78 @@
+//! Recipe `runtime`: the parts of a ROCm tree that a llama.cpp build needs, after a proof that they run.
+//!
+//! Which files those are is computed from the files themselves (see `trim`). What no file shows is in the edges: what a
+//! library opens or reads at run time, each with its reason. Edges that are known for all come with the program
+//! (`manifests/rules.toml`); those of a recipe are added to them, in the manifest itself rather than in a file that it names,
+//! so that the lock holds them and nothing else has to be read to realize it.
+
+use serde::{Deserialize, Serialize};
+
+/// Grows with every change of this recipe that can show in its result.
+pub const REVISION: u32 = 2;
+
+/// See [`super::Recipe::Runtime`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuntimeRecipe {
+    /// The output that is trimmed.
+    pub rocm: String,
+    /// The output that must still run.
+    pub llama: String,
+    /// The programs of `llama` that must still run.
+    pub roots: Vec<String>,
+    /// Edges besides the known ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<Edge>,
+    /// Whether the known edges are left out.
+    #[serde(rename = "own-edges-only", default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_edges_only: bool,
+}
+
+/// Something that a library or program of the ROCm tree takes at run time and that no `DT_NEEDED` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edge {
+    /// The library that takes it, without a version (`libamdhip64.so`), or the program.
+    pub from: String,
+    /// What it takes.
+    pub to: Target,
+    /// What for, as the end of a sentence.
+    pub reason: String,
+    /// The versions of ROCm in which this was seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<String>,
+    /// Whether a tree that has the library and not this is broken; else it is kept where it is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+}
+
+/// What an [`Edge`] leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// A library, without a version: `libhiprtc.so`. Looked for where the library that opens it looks.
+    Library(String),
+    /// A file or all of a directory, by its path in the tree.
+    Path(String),
+    /// The kernels for the target in a directory, by its path from the library's own.
+    Kernels(String),
+}
+
+impl Target {
+    /// The name or path.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Library(name) | Self::Path(name) | Self::Kernels(name) => name,
+        }
+    }
+}
+
+impl RuntimeRecipe {
+    /// The edges that count: the known ones, unless they are not wanted, then the recipe's own.
+    #[must_use]
+    pub fn all_edges<'e>(&'e self, known: &'e [Edge]) -> Vec<Edge> {
+        let known = known.iter().filter(|_| !self.own_edges_only);
+        known.chain(&self.edges).cloned().collect()
+    }
+}

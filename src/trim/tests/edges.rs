@@ -1,0 +1,136 @@
+use super::fixture::{Fixture, Made};
+use crate::recipe::{Edge, Target};
+use crate::tree::show;
+
+/// llama-server, which needs these libraries of ROCm's `lib`, none of which names another.
+fn with(libraries: &[&str]) -> Fixture {
+    let fixture = Fixture::new();
+    fixture.server(libraries);
+    for library in libraries {
+        fixture.library(&format!("rocm/lib/{library}"), &[], "$ORIGIN");
+    }
+    fixture
+}
+
+fn edge(from: &str, to: Target) -> Edge {
+    let (from, reason) = (from.to_owned(), "tests need it".to_owned());
+    Edge { from, to, reason, seen: Vec::new(), required: false }
+}
+
+fn steps(fixture: &Fixture, path: &str) -> Vec<String> {
+    let trimmed = fixture.trim().unwrap();
+    let chain = trimmed.why(path.as_bytes()).unwrap();
+    chain.iter().map(|(path, rule)| format!("{} {}: {}", rule.label(), show(path), trimmed.because(*rule))).collect()
+}
+
+#[test]
+fn a_known_edge_is_followed_with_its_reason() {
+    let fixture = with(&["libamdhip64.so.7"]);
+    fixture
+        .library("rocm/lib/libhiprtc.so.7.0", &["libelf_own.so.1"], "$ORIGIN")
+        .link("rocm/lib/libhiprtc.so.7", "libhiprtc.so.7.0")
+        .link("rocm/lib/libhiprtc.so", "libhiprtc.so.7")
+        .library("rocm/lib/libelf_own.so.1", &[], "")
+        .library("rocm/lib/libhiprtc-builtins.so.7", &[], "")
+        .library("rocm/lib/libhiprtcother.so.7", &[], "");
+    assert_eq!(
+        fixture.kept(),
+        [
+            "lib/libamdhip64.so.7",
+            "lib/libelf_own.so.1",
+            "lib/libhiprtc-builtins.so.7",
+            "lib/libhiprtc.so",
+            "lib/libhiprtc.so.7",
+            "lib/libhiprtc.so.7.0",
+        ]
+    );
+    assert_eq!(
+        steps(&fixture, "lib/libelf_own.so.1")[1..],
+        [
+            "needs /opt/rocm/lib/libamdhip64.so.7: is needed by it (DT_NEEDED)",
+            "edge /opt/rocm/lib/libhiprtc.so: compiles kernels from source at run time (edge of libamdhip64.so)",
+            "links to /opt/rocm/lib/libhiprtc.so.7: is where the link leads",
+            "links to /opt/rocm/lib/libhiprtc.so.7.0: is where the link leads",
+            "needs /opt/rocm/lib/libelf_own.so.1: is needed by it (DT_NEEDED)",
+        ]
+    );
+}
+
+#[test]
+fn what_is_linked_already_gets_no_other_names_by_an_edge() {
+    let fixture = with(&["libamdhip64.so.7", "libamd_comgr.so.3"]);
+    fixture.link("rocm/lib/libamd_comgr.so", "libamd_comgr.so.3");
+    assert_eq!(fixture.kept(), ["lib/libamd_comgr.so.3", "lib/libamdhip64.so.7"]);
+}
+
+#[test]
+fn a_required_edge_that_leads_nowhere_is_an_error_with_its_chain() {
+    let fixture = with(&["libamdhip64.so.7"]);
+    fixture.library("rocm/lib/libhiprtc.so.7", &[], "");
+    insta::assert_snapshot!(fixture.refusal(), @r"
+    a library takes something at run time that the tree does not have
+      root     /opt/llama/bin/llama-server
+      needs    /opt/rocm/lib/libamdhip64.so.7
+      edge     /opt/rocm/lib/libhiprtc.so.7
+      missing  libhiprtc-builtins.so
+      because  it has the headers that every program compiled at run time includes
+    hint: use the whole tree as it was published; or, if this version does without, an edge of your own in the manifest
+    ");
+    for to in [Target::Path("share/x".to_owned()), Target::Kernels("x/library".to_owned())] {
+        let mut fixture = with(&["libroctx64.so.4"]);
+        fixture.edges.push(Edge { required: true, ..edge("libroctx64.so", to.clone()) });
+        let text = fixture.refusal();
+        assert!(text.contains(&format!("missing  {}", to.name())), "{text}");
+    }
+}
+
+#[test]
+fn edges_count_from_what_is_kept_only() {
+    let mut fixture = with(&["libroctx64.so.4"]);
+    fixture
+        .library("rocm/lib/libhiprtc.so.7", &[], "")
+        .library("rocm/lib/libplugin.so.1", &[], "")
+        .file("rocm/share/x/a.db")
+        .file("rocm/share/y/b.db")
+        .file("rocm/lib/roctx/library/k_gfx1151.co")
+        .file("rocm/lib/roctx/library/k_gfx1100.co");
+    fixture.edges = vec![
+        edge("libhiprtc.so", Target::Path("share/y".to_owned())),
+        edge("libroctx.so", Target::Library("libhiprtc.so".to_owned())),
+    ];
+    assert_eq!(fixture.kept(), ["lib/libroctx64.so.4"]);
+    fixture.edges = vec![
+        edge("libroctx64.so", Target::Library("libplugin.so".to_owned())),
+        edge("libplugin.so", Target::Path("share/x".to_owned())),
+        edge("libroctx64.so", Target::Kernels("roctx/library".to_owned())),
+    ];
+    assert_eq!(
+        fixture.kept(),
+        ["lib/libplugin.so.1", "lib/libroctx64.so.4", "lib/roctx/library/k_gfx1151.co", "share/x/a.db"]
+    );
+    assert_eq!(
+        steps(&fixture, "share/x/a.db")[2..],
+        [
+            "edge /opt/rocm/lib/libplugin.so.1: tests need it (edge of libroctx64.so)",
+            "data /opt/rocm/share/x/a.db: tests need it (edge of libplugin.so)",
+        ]
+    );
+}
+
+#[test]
+fn tools_are_kept_with_what_they_need_and_scripts_are_not() {
+    let fixture = with(&["libroctx64.so.4"]);
+    let tool = Made { program: true, needs: &["libhsa-runtime64.so.1"], runpath: "$ORIGIN/../lib", ..Made::default() };
+    fixture
+        .make("rocm/bin/rocminfo", &tool)
+        .library("rocm/lib/libhsa-runtime64.so.1", &[], "")
+        .file("rocm/bin/hipconfig");
+    assert_eq!(fixture.kept(), ["bin/rocminfo", "lib/libhsa-runtime64.so.1", "lib/libroctx64.so.4"]);
+    let trimmed = fixture.trim().unwrap();
+    let linked = &trimmed.linked[b"/opt/rocm/bin/rocminfo".as_slice()];
+    assert_eq!(
+        linked.iter().map(|path| show(path)).collect::<Vec<_>>(),
+        ["/opt/rocm/bin/rocminfo", "/opt/rocm/lib/libhsa-runtime64.so.1"]
+    );
+    assert!(trimmed.interpreter.unwrap().ends_with(b"ld-linux-x86-64.so.2"));
+}
