@@ -29,7 +29,7 @@ pub enum Kind {
     Unreachable = 8,
     /// Upstream answered, but has nothing that fits the request.
     NotFound = 9,
-    /// What was realized does not run as it should.
+    /// What was realized does not run as it should, or this machine, or a container on it, lacks what the job needs.
     Unfit = 10,
 }
 

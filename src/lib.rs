@@ -17,8 +17,8 @@
 //! * [`update`]: from manifest to lock
 //! * [`sandbox`], [`trim`], [`proof`]: where builds run; which files a build needs at run time; whether it runs with them
 //! * [`realize`]: from lock to trees
-//! * [`host`], [`validate`]: what this machine is; whether what was realized runs on it
-//! * [`export`]: ways out of the store: snapshots, images
+//! * [`host`], [`doctor`], [`validate`]: what this machine is; what keeps it from doing the job; whether what was realized runs on it
+//! * [`export`]: ways out of the store: snapshots, images, what container engines are told
 //! * [`report`]: the page REPRODUCIBLE.md
 //! * [`demo`]: an upstream of our own, for the demo and the tests
 //! * [`cli`]: the commands
@@ -28,6 +28,7 @@ pub mod compare;
 pub mod deb;
 pub mod demo;
 pub mod digest;
+pub mod doctor;
 pub mod elf;
 pub mod error;
 pub mod export;

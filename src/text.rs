@@ -1,4 +1,4 @@
-//! How numbers and times are written for people.
+//! How numbers and times are written for people, and words for shells.
 
 /// A size with a unit, e.g. `1.96 GB`; decimal, as disks and downloads are sold.
 #[must_use]
@@ -50,6 +50,23 @@ pub fn visible(text: &str) -> String {
     stripped.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
+/// A word for a POSIX shell: quoted where it has anything that a shell may see.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+%=@,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// A command as one would type it.
+#[must_use]
+pub fn command_line(words: &[String]) -> String {
+    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +100,15 @@ mod tests {
     #[test]
     fn large_numbers_are_said_as_of_models() {
         assert_eq!([999, 123_400, 1_240_000_000].map(count), ["999", "123K", "1.24B"]);
+    }
+
+    #[test]
+    fn words_come_out_of_a_shell_as_they_went_in() {
+        for word in ["", "a", "a b", "it's", "$(id)", "`id`", "~", "#", "a\\", "-n", "!x", "{a,b}"] {
+            let script = format!("printf '%s.' {}", shell_word(word));
+            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{word}."), "{script}");
+        }
     }
 
     #[test]

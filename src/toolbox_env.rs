@@ -3,10 +3,19 @@
 //! Lines are `NAME=value`, with an optional `export` and optional quotes; `#` begins a comment. A value in which a shell
 //! would expand something is refused, because two readers would not agree on what it means.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
+use crate::export::image_ref;
 use crate::gfx::GfxTarget;
+use crate::upstream::rocm::Platform;
+
+/// The name of the file.
+pub const FILE: &str = ".toolbox.env";
+
+/// More than this is no file of settings.
+const LARGEST: u64 = 64 * 1024;
 
 /// The settings that were found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,8 +28,8 @@ pub struct ToolboxEnv {
     pub rocm_home: Option<String>,
     /// `GPU_TARGET`
     pub gpu_target: Option<GfxTarget>,
-    /// `BUILD_PLATFORM`
-    pub build_platform: Option<String>,
+    /// `BUILD_PLATFORM`; everything here is built for Linux.
+    pub build_platform: Option<Platform>,
     /// `LLAMA_INSTALL_DIR`, or `LLAMA_HOME`
     pub llama_install_dir: Option<String>,
     /// `WORKSPACE_DIR`
@@ -34,9 +43,25 @@ pub struct ToolboxEnv {
 impl ToolboxEnv {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs_err::read_to_string(path)
-            .map_err(|error| Error::new(Kind::Invalid, "the settings cannot be read").because(&error))?;
+        let problem =
+            |error: &dyn std::error::Error| Error::new(Kind::Invalid, "the settings cannot be read").because(error);
+        let file = fs_err::File::open(path).map_err(|error| problem(&error))?;
+        let mut text = String::new();
+        file.take(LARGEST + 1).read_to_string(&mut text).map_err(|error| problem(&error))?;
+        if text.len() as u64 > LARGEST {
+            return Err(wrong(&path.display().to_string(), "this is too large to be a file of settings"));
+        }
         Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads the file that was named, or else the one of the project, if there is one.
+    pub fn find(named: Option<&Path>, project: &Path) -> Result<Option<Self>> {
+        let usual = project.join(FILE);
+        match named {
+            Some(path) => Self::read(path).map(Some),
+            None if usual.is_file() => Self::read(&usual).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Parses the text of a file that messages call `name`.
@@ -57,23 +82,43 @@ impl ToolboxEnv {
 
     fn set(&mut self, key: &str, value: String, place: &str) -> Result<()> {
         let path = |value: String| {
-            if value.starts_with('/') {
+            if value.starts_with('/') && !value.split('/').any(|part| part == "..") {
                 Ok(Some(value))
             } else {
-                Err(wrong(place, format!("{key} must be an absolute path")))
+                Err(wrong(place, format!("{key} must be an absolute path without `..`")).fact("found", value))
             }
         };
         match key {
+            "TOOLBOX_NAME" if !is_container_name(&value) => {
+                return Err(wrong(place, "TOOLBOX_NAME is not a name for a container")
+                    .fact("found", value)
+                    .hint("letters, digits, `_`, `.` and `-`, beginning with a letter or digit"));
+            }
             "TOOLBOX_NAME" => self.toolbox_name = Some(value),
+            "BASE_IMAGE" if !image_ref::is_image(&value) => {
+                return Err(wrong(place, "BASE_IMAGE is not the name of an image").fact("found", value));
+            }
             "BASE_IMAGE" => self.base_image = Some(value),
             "ROCM_HOME" => self.rocm_home = path(value)?,
             "GPU_TARGET" => self.gpu_target = Some(value.parse().map_err(|error: Error| error.about(place))?),
-            "BUILD_PLATFORM" => self.build_platform = Some(value),
+            "BUILD_PLATFORM" => {
+                let platform: Platform = value.parse().map_err(|error: Error| error.about(place))?;
+                if platform != Platform::Linux {
+                    return Err(wrong(place, "builds are made for Linux").fact("found", value));
+                }
+                self.build_platform = Some(platform);
+            }
             "LLAMA_INSTALL_DIR" => self.llama_install_dir = path(value)?,
             "LLAMA_HOME" if self.llama_install_dir.is_none() => self.llama_install_dir = path(value)?,
             "LLAMA_HOME" => {}
             "WORKSPACE_DIR" => self.workspace_dir = path(value)?,
-            "NON_INTERACTIVE" => self.non_interactive = !matches!(value.as_str(), "" | "0" | "false" | "no"),
+            "NON_INTERACTIVE" => {
+                self.non_interactive = match value.to_ascii_lowercase().as_str() {
+                    "" | "0" | "false" | "no" => false,
+                    "1" | "true" | "yes" => true,
+                    _ => return Err(wrong(place, "NON_INTERACTIVE is 1 or 0").fact("found", value)),
+                }
+            }
             other => self.notes.push(format!("{place}: nothing here is called `{other}`")),
         }
         Ok(())
@@ -91,9 +136,8 @@ fn value_of(text: &str, place: &str) -> Result<String> {
         let end = text.find(char::is_whitespace).unwrap_or(text.len());
         (&text[..end], &text[end..], false)
     };
-    let rest = rest.trim_start();
-    if !rest.is_empty() && !rest.starts_with('#') {
-        return Err(wrong(place, "there is something behind the value").fact("found", rest));
+    if value.chars().any(char::is_control) {
+        return Err(wrong(place, "there is a control character in the value"));
     }
     if (!literal && value.contains(['$', '`', '\\', ';', '&', '|', '<', '>', '(', ')'])) || value.contains(['\'', '"'])
     {
@@ -101,7 +145,18 @@ fn value_of(text: &str, place: &str) -> Result<String> {
             .fact("value", value)
             .hint("write the value out, or put it in single quotes"));
     }
+    let rest = rest.trim_start();
+    if !rest.is_empty() && !rest.starts_with('#') {
+        return Err(wrong(place, "there is something behind the value").fact("found", rest));
+    }
     Ok(value.to_owned())
+}
+
+/// What every engine accepts.
+fn is_container_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= 63
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
 }
 
 fn wrong(place: &str, message: impl Into<String>) -> Error {
@@ -133,6 +188,15 @@ mod tests {
             "TOOLBOX_NAME=a b",
             "oops",
             "ROCM_HOME=rocm",
+            "ROCM_HOME=/opt/../etc",
+            "TOOLBOX_NAME='-rm'",
+            "TOOLBOX_NAME='a/b'",
+            "BASE_IMAGE='Ubuntu latest'",
+            "BUILD_PLATFORM=windows",
+            "BUILD_PLATFORM=solaris",
+            "NON_INTERACTIVE=perhaps",
+            "WORKSPACE_DIR='/a\u{1b}[2J'",
+            "GPU_TARGET=strix",
         ] {
             let error = ToolboxEnv::parse(&format!("\n{line}\n"), "f").unwrap_err();
             assert!(error.to_string().starts_with("f:2: "), "{line}: {error}");

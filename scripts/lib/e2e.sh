@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the end-to-end runs: a work directory, real sources, servers on loopback, and how long each step took.
 
-# begin NAME : makes $work (E2E_DIR keeps it; default: a temporary directory) and builds $strixlock into it.
+# begin NAME : makes $work (E2E_DIR keeps it; default: a temporary directory) and puts $strixlock into it.
 begin() {
   name=$1
   work=${E2E_DIR:-$(mktemp -d)}
@@ -11,13 +11,16 @@ begin() {
   servers=() steps=() begun=$SECONDS
   trap finish EXIT
   export XDG_CONFIG_HOME=/nonexistent
-  cargo build --release --locked
   strixlock=$work/strixlock
-  install -m 755 target/release/strixlock "$strixlock"
+  # STRIXLOCK: one that is built already.
+  [ -n "${STRIXLOCK:-}" ] || cargo build --release --locked
+  install -m 755 "${STRIXLOCK:-target/release/strixlock}" "$strixlock"
 }
 
 finish() {
   local status=$?
+  # What a run has to put away itself.
+  if declare -F before_finish > /dev/null; then before_finish; fi
   [ ${#servers[@]} = 0 ] || kill "${servers[@]}" 2> /dev/null || true
   if [ -z "${E2E_DIR:-}" ]; then
     chmod -R u+w "$work"
@@ -94,8 +97,8 @@ make_model() {
 
 # validate_twice PROJECT STORE : the same prompt and seed must give the same text.
 validate_twice() {
-  local run texts=()
-  for run in 1 2; do
+  local texts=()
+  for _ in 1 2; do
     (cd "$1" && "$strixlock" --store "$2" --offline validate --device cpu)
     texts+=("$(python3 -c 'import glob, json, sys; print(json.load(open(glob.glob(sys.argv[1])[0]))["generation"]["sha256"])' "$1/validation/*.json")")
   done

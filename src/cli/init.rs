@@ -15,7 +15,7 @@ pub struct InitArgs {
     /// The GPU
     #[arg(long, value_name = "GFX")]
     target: Option<GfxTarget>,
-    /// Take target and prefixes from a .toolbox.env file; it is read as data, never run
+    /// Take target and prefixes from this file, which is read as data and never run [default: .toolbox.env, if there is one]
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
     /// Ask these index pages instead of AMD's
@@ -44,8 +44,7 @@ pub fn init(ui: &Ui, global: &GlobalArgs, args: &InitArgs) -> Result<u8> {
             .hint("replace it with --force"));
     }
     let mut settings = TemplateSettings::default();
-    if let Some(from) = &args.from {
-        let env = ToolboxEnv::read(from)?;
+    if let Some(env) = ToolboxEnv::find(args.from.as_deref(), &global.project())? {
         for note in &env.notes {
             ui.warning(note);
         }

@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod demo;
 mod diff;
+mod doctor;
 mod export;
 mod gc;
 mod generations;
@@ -14,6 +15,7 @@ mod lock;
 mod log;
 mod outdated;
 mod progress;
+mod provision;
 mod realize;
 mod runtime;
 mod settings;
@@ -59,7 +61,7 @@ Exit codes:
   7  the store is damaged
   8  offline or unreachable, and not in the store
   9  upstream, or this machine, has nothing that fits (no manifest, no lock)
-  10 a validation failed
+  10 a validation failed, or this machine, or a container on it, lacks something (validate, doctor, provision)
 
 Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` shows all of it on an
 upstream of its own.";
@@ -77,6 +79,10 @@ enum Command {
     Runtime(runtime::RuntimeArgs),
     Why(why::WhyArgs),
     Audit(audit::AuditArgs),
+    Doctor(doctor::DoctorArgs),
+    Provision(provision::ProvisionArgs),
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     Hash(hash::HashArgs),
     #[command(subcommand)]
     List(list::ListCommand),
@@ -92,8 +98,6 @@ enum Command {
     Gc(gc::GcArgs),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
-    #[command(subcommand)]
-    Export(export::ExportCommand),
     Demo(demo::DemoArgs),
 }
 
@@ -125,6 +129,9 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Runtime(args) => runtime::runtime(ui, global, &args),
         Command::Why(args) => why::why(ui, global, &args),
         Command::Audit(args) => audit::audit(ui, global, &args),
+        Command::Doctor(args) => doctor::doctor(ui, global, &args),
+        Command::Provision(args) => provision::provision(ui, global, &args),
+        Command::Export(command) => export::export(ui, global, &command),
         Command::Hash(args) => hash::hash(ui, &args),
         Command::List(command) => list::list(ui, global, &command),
         Command::Lock(command) => lock::lock(ui, global, &command),
@@ -137,7 +144,6 @@ fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
         Command::Store(args) => usage::store(ui, global, &args),
         Command::Gc(args) => gc::gc(ui, global, &args),
         Command::Snapshot(command) => snapshot::snapshot(ui, global, &command),
-        Command::Export(command) => export::export(ui, global, &command),
         Command::Demo(args) => demo::demo(ui, &args),
     }
 }

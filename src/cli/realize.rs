@@ -7,11 +7,12 @@ use super::ui::{GOOD, table};
 use super::{GlobalArgs, Ui};
 use crate::error::{About, Error, Kind, Result};
 use crate::intake::Intake;
-use crate::lock::Lock;
+use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Linked};
 use crate::realize::{Action, Plan, Realized, Realizer, Settings, switch};
 use crate::store::{LinkMode, Store, checkout, replace_file};
 use crate::text;
+use crate::toolbox_env::ToolboxEnv;
 
 /// Make what the lock says, from the lock alone
 ///
@@ -28,11 +29,14 @@ pub struct RealizeArgs {
     /// Make links to the current generation below this directory: with /opt, /opt/rocm and /opt/llama
     #[arg(long, value_name = "DIR", conflicts_with = "to")]
     prefix: Option<PathBuf>,
+    /// Make these links where a .toolbox.env file wants them: ROCM_HOME and LLAMA_INSTALL_DIR
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "prefix"])]
+    prefix_from: Option<PathBuf>,
     /// How files get into the copies
     #[arg(long, value_enum, default_value_t, requires = "to")]
     link_mode: LinkMode,
-    /// Replace what stands where a copy should go
-    #[arg(short, long, requires = "to")]
+    /// Replace what stands where a copy should go; keep what stands where a link of --prefix-from should go under another name
+    #[arg(short, long, conflicts_with = "prefix")]
     force: bool,
     /// Only show the plan
     #[arg(long, conflicts_with_all = ["to", "seal"])]
@@ -63,6 +67,14 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
     let store = global.open_store()?;
     store.register_lock(&lock_path)?;
     let plan = Plan::new(&lock, &store, &args.outputs)?;
+    let mut places = places(args, &lock)?;
+    places.retain(|name, _| plan.steps.iter().any(|step| step.what == "output" && step.name == *name));
+    for (name, place) in &places {
+        prefix::check(place.parent().unwrap_or(Path::new("/"))).about(name)?;
+        if args.prefix_from.is_some() && !args.force {
+            prefix::refuse_other(place, &store.root().join("current").join(name)).about(name)?;
+        }
+    }
     if args.dry_run {
         if ui.is_json() {
             ui.json(serde_json::json!({ "steps": plan.steps, "bytes": plan.bytes() }));
@@ -93,9 +105,7 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         }
     } else {
         generation = Some(switch(&store, &lock, &realized)?);
-        if let Some(prefix) = &args.prefix {
-            make_links(ui, prefix, &lock, &realized, &store)?;
-        }
+        make_links(ui, &places, &realized, &store)?;
     }
     let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
     report(ui, args, &realized, generation, store.root());
@@ -116,13 +126,42 @@ fn seal<'r>(path: &Path, built: &Lock, realized: impl Iterator<Item = (&'r Strin
     Ok(lock)
 }
 
-/// A link for each output that has a place of its own, named as that place is.
-fn make_links(ui: &Ui, prefix: &Path, lock: &Lock, realized: &BTreeMap<String, Realized>, store: &Store) -> Result<()> {
+/// Where the links of outputs go, as far as links are wanted.
+fn places(args: &RealizeArgs, lock: &Lock) -> Result<BTreeMap<String, PathBuf>> {
+    let Some(file) = &args.prefix_from else {
+        return Ok(args.prefix.as_ref().map(|prefix| below(prefix, lock)).unwrap_or_default());
+    };
+    let env = ToolboxEnv::read(file)?;
+    let mut wanted = [("rocm", env.rocm_home), ("llama", env.llama_install_dir)];
+    let place = |(name, output): (&String, &LockedOutput)| {
+        let named = wanted.iter_mut().find(|(kind, _)| *kind == output.recipe.kind());
+        // A second output of the same kind keeps its own place.
+        let place = named.and_then(|(_, place)| place.take()).or(output.recipe.prefix().map(str::to_owned))?;
+        Some((name.clone(), PathBuf::from(place)))
+    };
+    Ok(lock.outputs.iter().filter_map(place).collect())
+}
+
+/// In one directory, named as their own places are.
+fn below(prefix: &Path, lock: &Lock) -> BTreeMap<String, PathBuf> {
+    let place = |(name, output): (&String, &LockedOutput)| {
+        Some((name.clone(), prefix.join(Path::new(output.recipe.prefix()?).file_name()?)))
+    };
+    lock.outputs.iter().filter_map(place).collect()
+}
+
+fn make_links(
+    ui: &Ui,
+    places: &BTreeMap<String, PathBuf>,
+    realized: &BTreeMap<String, Realized>,
+    store: &Store,
+) -> Result<()> {
     for name in realized.keys() {
-        let place = lock.outputs.get(name).and_then(|output| output.recipe.prefix());
-        let Some(last) = place.and_then(|place| Path::new(place).file_name()?.to_str()) else { continue };
+        let Some(place) = places.get(name) else { continue };
+        let (Some(prefix), Some(last)) = (place.parent(), place.file_name().and_then(|last| last.to_str())) else {
+            continue;
+        };
         if let Linked::BackedUp(backup) = prefix::link(prefix, last, &store.root().join("current").join(name))? {
-            let place = prefix.join(last);
             ui.warning(&format!("{} was not made by strixlock: it is now {}", place.display(), backup.display()));
         }
     }

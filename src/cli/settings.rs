@@ -149,9 +149,9 @@ impl GlobalArgs {
         Ok(project.unwrap_or_default().over(user.unwrap_or_default()))
     }
 
-    /// Opens the store.
-    pub fn open_store(&self) -> Result<Store> {
-        let path = match self.store.clone().or(self.configuration()?.store) {
+    /// Where the store is, or would be.
+    pub fn store_path(&self) -> Result<PathBuf> {
+        Ok(match self.store.clone().or(self.configuration()?.store) {
             Some(path) => path,
             None => etcetera::choose_base_strategy()
                 .map_err(|error| {
@@ -159,8 +159,12 @@ impl GlobalArgs {
                 })?
                 .data_dir()
                 .join("strixlock/store"),
-        };
-        Store::open(&path)
+        })
+    }
+
+    /// Opens the store.
+    pub fn open_store(&self) -> Result<Store> {
+        Store::open(&self.store_path()?)
     }
 
     /// How far the commands of a build may go.

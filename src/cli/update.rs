@@ -24,12 +24,18 @@ pub struct UpdateArgs {
     /// Fail with exit code 4 if the lock would change; downloads nothing and writes nothing
     #[arg(long)]
     locked: bool,
+    /// Pin this ROCm tarball, whatever the indexes list; name the one input that it is for
+    #[arg(long, value_name = "URL", requires = "inputs")]
+    url: Option<url::Url>,
     /// Accept that upstream replaced a file whose name is locked
     #[arg(long)]
     accept_replaced: bool,
 }
 
 pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
+    if args.url.is_some() && args.inputs.len() != 1 {
+        return Err(Error::new(Kind::Usage, "--url is for one input").hint("such as `strixlock update rocm --url URL`"));
+    }
     let manifest = Manifest::read(&global.manifest_path())?;
     let lock_path = global.lock_path();
     let (old, dropped) =
@@ -44,6 +50,7 @@ pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
         only: args.inputs.into_iter().collect(),
         dry_run: args.dry_run || args.locked,
         accept_replaced: args.accept_replaced,
+        url: args.url,
         now: settings::now(),
         directory: global.manifest_directory(),
     };

@@ -36,6 +36,17 @@ pub fn check(prefix: &Path) -> Result<()> {
     })
 }
 
+/// Refuses a place where something stands that is not the link to `target`.
+pub fn refuse_other(place: &Path, target: &Path) -> Result<()> {
+    let free = fs_err::symlink_metadata(place).is_err();
+    if free || fs_err::read_link(place).is_ok_and(|there| there == target) {
+        return Ok(());
+    }
+    Err(Error::failure("something else stands where the link should go")
+        .fact("path", place.display())
+        .hint("--force keeps it beside the link, under another name"))
+}
+
 /// Makes `prefix/name` a link to `target`.
 pub fn link(prefix: &Path, name: &str, target: &Path) -> Result<Linked> {
     let place = prefix.join(name);

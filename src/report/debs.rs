@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{cell, commands, fact, quote};
+use super::{cell, commands, fact};
 use crate::lock::DebsPin;
 use crate::text;
 use crate::upstream::debs::below;
@@ -40,7 +40,7 @@ pub(super) fn debs(page: &mut String, pin: &DebsPin) {
         commands(
             page,
             &[
-                &format!("curl -fLo InRelease {}", quote(&url)),
+                &format!("curl -fLo InRelease {}", text::shell_word(&url)),
                 &format!("sha256sum InRelease   # {}", release.inrelease.hex()),
                 &format!("gpgv --keyring KEYRING InRelease   # a key of {}", release.signed_by),
             ],

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{cell, commands, fact, quote};
+use super::{cell, commands, fact};
 use crate::gguf::Gguf;
 use crate::lock::HuggingfacePin;
+use crate::text::shell_word;
 
 pub(super) fn huggingface(page: &mut String, pin: &HuggingfacePin) {
     fact(page, "repository", &pin.repo);
@@ -24,7 +25,7 @@ pub(super) fn huggingface(page: &mut String, pin: &HuggingfacePin) {
         .iter()
         .flat_map(|file| {
             let url = pin.urls(file).first().map(ToString::to_string).unwrap_or_default();
-            [format!("curl -fL {} | sha256sum   # {}", quote(&url), file.sha256.hex())]
+            [format!("curl -fL {} | sha256sum   # {}", shell_word(&url), file.sha256.hex())]
         })
         .collect();
     commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());

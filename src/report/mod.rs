@@ -92,9 +92,9 @@ fn rocm(page: &mut String, pin: &RocmPin) {
     commands(
         page,
         &[
-            &format!("curl -fLo {} {}", quote(&pin.file), quote(&url)),
+            &format!("curl -fLo {} {}", text::shell_word(&pin.file), text::shell_word(&url)),
             &format!("echo '{}  {}' | sha256sum -c", pin.sha256.hex(), pin.file),
-            &format!("mkdir rocm && tar -xzf {} -C rocm --no-same-owner", quote(&pin.file)),
+            &format!("mkdir rocm && tar -xzf {} -C rocm --no-same-owner", text::shell_word(&pin.file)),
             &format!("nix hash path --type sha256 rocm   # {}", pin.tree.nar.sri()),
             &format!("tree_digest rocm                   # {}", pin.tree.digest),
         ],
@@ -119,7 +119,7 @@ fn git(page: &mut String, pin: &GitPin) {
     commands(
         page,
         &[
-            &format!("git clone --quiet --no-checkout -- {} source", quote(&pin.url)),
+            &format!("git clone --quiet --no-checkout -- {} source", text::shell_word(&pin.url)),
             // The raw blobs: git's own conversions are switched off where nothing overrides it.
             "echo '* -text -eol -ident -filter -working-tree-encoding' > source/.git/info/attributes",
             &format!("git -C source rev-parse {}^{{tree}}   # {}", pin.commit, pin.tree),
@@ -143,7 +143,7 @@ fn file(page: &mut String, pin: &FilePin) {
     }
     huggingface::gguf(page, pin.gguf.as_ref());
     let url = pin.urls.first().map(ToString::to_string).unwrap_or_default();
-    commands(page, &[&format!("curl -fL {} | sha256sum   # {}", quote(&url), pin.sha256.hex())]);
+    commands(page, &[&format!("curl -fL {} | sha256sum   # {}", text::shell_word(&url), pin.sha256.hex())]);
 }
 
 fn tree(page: &mut String, tree: &TreePin) {
@@ -234,14 +234,4 @@ fn cell(text: &str) -> String {
         out.push(c);
         out
     })
-}
-
-/// A word for a shell.
-fn quote(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+%=@,".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }

@@ -1,7 +1,8 @@
 //! A base image on the page.
 
-use super::{commands, fact, quote};
+use super::{commands, fact};
 use crate::lock::OciPin;
+use crate::text::shell_word;
 use crate::upstream::oci::OciRequest;
 
 pub(super) fn oci(page: &mut String, request: &OciRequest, pin: &OciPin) {
@@ -19,7 +20,7 @@ pub(super) fn oci(page: &mut String, request: &OciRequest, pin: &OciPin) {
     commands(
         page,
         &[
-            &format!("skopeo copy --preserve-digests {} oci:base:base", quote(&image)),
+            &format!("skopeo copy --preserve-digests {} oci:base:base", shell_word(&image)),
             &format!("sha256sum base/blobs/sha256/{}", pin.manifest.digest.hex()),
         ],
     );

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
+use url::Url;
 
 use crate::error::{About, Error, Kind, Result};
 use crate::intake::Intake;
@@ -30,6 +31,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Accept that upstream put other bytes under a name that is locked.
     pub accept_replaced: bool,
+    /// Take this tarball for the one input of `only`, whatever the indexes list.
+    pub url: Option<Url>,
     /// The time, in seconds since 1970: to tell an index that nobody updates any more.
     pub now: i64,
     /// The directory that paths in the manifest are relative to.
@@ -137,6 +140,9 @@ fn resolve(
     intake: Intake,
     options: &Options,
 ) -> Result<(Resolution, Vec<String>)> {
+    if options.url.is_some() && options.only.contains(name) && !matches!(request, InputRequest::Rocm(_)) {
+        return Err(Error::new(Kind::Usage, "--url names a ROCm tarball, and this input is something else"));
+    }
     match request {
         InputRequest::Rocm(request) => {
             let locked = if let Some(LockedInput::Rocm(block)) = locked { Some(block) } else { None };

@@ -16,8 +16,12 @@ pub(super) fn resolve(
     intake: Intake,
     options: &Options,
 ) -> Result<(Resolution, Vec<String>)> {
-    let found = look_up(request, intake.fetcher, options.now)?;
-    let (candidate, warnings) = (found.newest, found.warnings);
+    let (candidate, warnings) = if let Some(url) = options.url.as_ref().filter(|_| options.only.contains(name)) {
+        (Candidate::at(url, request)?, Vec::new())
+    } else {
+        let found = look_up(request, intake.fetcher, options.now)?;
+        (found.newest, found.warnings)
+    };
     if let Some(block) = locked
         && block.locked.file == candidate.name
         && block.locked.urls.contains(&candidate.url)

@@ -19,6 +19,9 @@ fn the_command_line_is_documented() {
         "list",
         "generations",
         "rollback",
+        "doctor",
+        "provision",
+        "export",
         "demo",
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is not in the help");

@@ -13,9 +13,10 @@
 //!
 //! The files, in the order in which data flows: `version` and `name` are the words, `request` the wish, `source` where to
 //! look; `read` asks, `page` with `bounds`, `script`, `links` and `s3` parses; `select` sorts out, with `family`, and `absent` says
-//! why there is nothing.
+//! why there is nothing. `at` is for a tarball that a person names.
 
 mod absent;
+mod at;
 mod bounds;
 mod family;
 mod links;

@@ -1,8 +1,8 @@
-//! `strixlock export`
+//! `strixlock export oci`
 
 use std::path::{Path, PathBuf};
 
-use super::{GlobalArgs, Ui};
+use crate::cli::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::export::oci;
 use crate::intake::Intake;
@@ -12,12 +12,6 @@ use crate::realize::{Plan, Realizer, Settings};
 use crate::recipe::Recipe;
 use crate::store::{LinkMode, Store, StoredTree, checkout};
 use crate::text;
-
-/// Write what the lock says in a form that other tools take
-#[derive(Debug, clap::Subcommand)]
-pub enum ExportCommand {
-    Oci(OciArgs),
-}
 
 /// Write an image, made from the lock without a container engine
 ///
@@ -54,8 +48,7 @@ enum Format {
     Archive,
 }
 
-pub fn export(ui: &Ui, global: &GlobalArgs, command: &ExportCommand) -> Result<u8> {
-    let ExportCommand::Oci(args) = command;
+pub fn oci(ui: &Ui, global: &GlobalArgs, args: &OciArgs) -> Result<u8> {
     let lock_path = global.lock_path();
     let lock = Lock::read(&lock_path)?;
     let name = match &args.image {

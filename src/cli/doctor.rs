@@ -1,0 +1,67 @@
+//! `strixlock doctor`
+
+use std::path::Path;
+
+use super::ui::{DIM, ERROR, GOOD, WARNING};
+use super::{GlobalArgs, Ui};
+use crate::doctor::{Disk, Finding, Level, PROXY_VARIABLES, Surroundings, examine};
+use crate::error::{Kind, Result};
+use crate::host::Host;
+use crate::sandbox::Engine;
+
+/// Look for what keeps this machine from doing the job; exit code 10 if something does
+///
+/// Kernel and firmware, device nodes and groups, how much memory the GPU may use, sandboxes, disk and proxies: what was
+/// found, why it matters, and the command that mends it. Changes nothing, asks no network, and works inside a container too.
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// Read the machine's files below this directory instead of /
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: std::path::PathBuf,
+}
+
+pub fn doctor(ui: &Ui, global: &GlobalArgs, args: &DoctorArgs) -> Result<u8> {
+    let host = Host::read(&args.root);
+    let proxies = PROXY_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    let surroundings = Surroundings {
+        sandbox: Some(Engine::demand(true)),
+        disk: disk(&global.store_path()?),
+        proxies: proxies.collect(),
+    };
+    let findings = examine(&host, &surroundings);
+    let worst = findings.iter().map(|finding| finding.level).max();
+    if ui.is_json() {
+        ui.json(serde_json::json!({ "container": host.container, "worst": worst, "findings": findings }));
+    } else {
+        for finding in &findings {
+            show(ui, finding);
+        }
+        ui.line(match worst {
+            Some(Level::Bad) => "this machine cannot do all of the job yet",
+            Some(Level::Advice) => "this machine can do the job; see the advice above",
+            _ => "this machine can do the job",
+        });
+    }
+    Ok(if worst == Some(Level::Bad) { Kind::Unfit as u8 } else { 0 })
+}
+
+fn show(ui: &Ui, finding: &Finding) {
+    let (style, mark) = match finding.level {
+        Level::Good => (GOOD, "good  "),
+        Level::Advice => (WARNING, "advice"),
+        Level::Bad => (ERROR, "bad   "),
+    };
+    ui.line(format!("{style}{mark}{style:#}  {:10}  {}", finding.check, finding.found));
+    for (label, text) in [("why ", &finding.why), ("mend", &finding.mend)] {
+        if let Some(text) = text {
+            ui.line(format!("                    {DIM}{label}{DIM:#}  {text}"));
+        }
+    }
+}
+
+/// The space where the store is, or would be.
+fn disk(store: &Path) -> Option<Disk> {
+    let there = store.ancestors().find(|path| path.exists())?;
+    let space = rustix::fs::statvfs(there).ok()?;
+    Some(Disk { store: store.to_path_buf(), free: space.f_bavail.saturating_mul(space.f_frsize) })
+}

@@ -1,0 +1,49 @@
+//! `strixlock export containerfile`
+
+use std::path::PathBuf;
+
+use crate::cli::{GlobalArgs, Ui};
+use crate::error::{Error, Kind, Result};
+use crate::export::ImageRef;
+use crate::export::containerfile::containerfile as text_of;
+use crate::lock::Lock;
+use crate::store::replace_file;
+use crate::toolbox_env::ToolboxEnv;
+
+/// A Containerfile that installs the locked ROCm by streaming it, checked by digest before anything is run
+#[derive(Debug, clap::Args)]
+pub struct ContainerfileArgs {
+    /// The base image, with its digest; it needs sh, coreutils, curl, gzip and tar [default: BASE_IMAGE in .toolbox.env]
+    #[arg(long, value_name = "IMAGE@sha256:HEX")]
+    image: Option<String>,
+    /// Install the directory `llama` of the build's context too, which `strixlock realize llama --to .` makes
+    #[arg(long)]
+    llama: bool,
+    /// Write it to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub fn containerfile(ui: &Ui, global: &GlobalArgs, args: &ContainerfileArgs) -> Result<u8> {
+    let env = ToolboxEnv::find(None, &global.project())?.unwrap_or_default();
+    let base: ImageRef = args.image.clone().or(env.base_image).map_or_else(
+        || Err(Error::new(Kind::Usage, "no base image is named").hint("--image REGISTRY/NAME@sha256:HEX")),
+        |name| name.parse(),
+    )?;
+    let text = text_of(&Lock::read(&global.lock_path())?, &base, args.llama)?;
+    let Some(output) = &args.output else {
+        if ui.is_json() {
+            ui.json(serde_json::json!({ "text": text }));
+        } else {
+            ui.line(text.trim_end());
+        }
+        return Ok(0);
+    };
+    replace_file(output, text.as_bytes())?;
+    if ui.is_json() {
+        ui.json(serde_json::json!({ "file": output.display().to_string() }));
+    } else {
+        ui.line(format!("wrote {}", output.display()));
+    }
+    Ok(0)
+}

@@ -1,0 +1,195 @@
+//! `strixlock provision`
+
+use std::path::{Path, PathBuf};
+
+use super::ui::{ERROR, GOOD};
+use super::{GlobalArgs, Ui};
+use crate::error::{Error, Kind, Result};
+use crate::export::engine::Place;
+use crate::export::inside::{Check, has_gpu};
+use crate::export::{Engine, ImageRef, Machine, Steps, Wanted, run};
+use crate::host::Devices;
+use crate::text::command_line;
+use crate::toolbox_env::ToolboxEnv;
+
+/// Make a container with the GPU, or write what an engine needs to make one
+///
+/// distrobox, toolbox, podman and docker make it now and check it from inside; the others get a file. The image is always
+/// named by digest. It gets the GPU's devices and groups and no more rights, unless --privileged is given. Exit code 10 where
+/// the container is made and has no GPU.
+#[derive(Debug, clap::Args)]
+pub struct ProvisionArgs {
+    /// What for [default: the first of distrobox, toolbox, podman and docker that is installed]
+    #[arg(value_enum)]
+    engine: Option<Engine>,
+    /// The container's name [default: TOOLBOX_NAME, or strix]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The image, with its digest [default: BASE_IMAGE]
+    #[arg(long, value_name = "IMAGE@sha256:HEX")]
+    image: Option<String>,
+    /// A directory of models, at /models inside
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// The model to serve: a file below that directory
+    #[arg(long, value_name = "FILE", requires = "models")]
+    model: Option<String>,
+    /// Where llama.cpp keeps what it downloads [default: $XDG_CACHE_HOME/llama.cpp]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// The server's port on this machine's loopback
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    port: u16,
+    /// Give it all rights, as `--privileged` does, instead of the GPU's devices and groups alone
+    #[arg(long)]
+    privileged: bool,
+    /// Write the file below this directory [default: WORKSPACE_DIR, or here; a quadlet where podman looks for it]
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// Settings in this file, which is read as data and never run [default: .toolbox.env, if there is one]
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Replace a container or file of that name
+    #[arg(short, long)]
+    force: bool,
+    /// Only print the file and the commands
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u8> {
+    let env = ToolboxEnv::find(args.from.as_deref(), &global.project())?.unwrap_or_default();
+    for note in &env.notes {
+        ui.warning(note);
+    }
+    let engine = args.engine.map_or_else(first_installed, Ok)?;
+    let machine = Machine {
+        root: rustix::process::geteuid().is_root(),
+        home: text(&home()?)?,
+        devices: Devices::read(Path::new("/")),
+    };
+    let wanted = wanted(args, &env, engine, &machine)?;
+    let (container, warnings) = wanted.container(&machine)?;
+    for warning in &warnings {
+        ui.warning(warning);
+    }
+    let steps = engine.steps(&container)?;
+    let directory = directory(args, &env, engine)?;
+    if args.dry_run {
+        show(ui, engine, &steps, &directory, None);
+        return Ok(0);
+    }
+    run::demand_program(engine)?;
+    let there = run::refuse(&steps, &directory, args.force)?;
+    if let Some(cache) = &wanted.cache {
+        fs_err::create_dir_all(cache)?;
+    }
+    run::make(&steps, &directory, there, &*ui.progress)?;
+    // Where the plan puts the programs, which PATH may not name inside.
+    let prefixes =
+        [env.rocm_home.as_deref().unwrap_or("/opt/rocm"), env.llama_install_dir.as_deref().unwrap_or("/opt/llama")];
+    let checks = run::check_inside(&steps, &prefixes.map(|prefix| format!("{prefix}/bin")))?;
+    show(ui, engine, &steps, &directory, Some(&checks));
+    let unfit = engine.runs_now() && !has_gpu(&checks);
+    if unfit {
+        ui.warning("there is no usable GPU inside: `strixlock doctor` says what this machine lacks");
+    }
+    Ok(if unfit { Kind::Unfit as u8 } else { 0 })
+}
+
+fn first_installed() -> Result<Engine> {
+    let engines = [Engine::Distrobox, Engine::Toolbox, Engine::Podman, Engine::Docker];
+    engines.into_iter().find(|engine| run::is_on_path(engine.name())).ok_or_else(|| {
+        Error::new(Kind::NotFound, "none of distrobox, toolbox, podman and docker is installed")
+            .hint("`sudo apt-get install podman distrobox`")
+    })
+}
+
+fn wanted(args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine, machine: &Machine) -> Result<Wanted> {
+    let image = args.image.clone().or_else(|| env.base_image.clone()).ok_or_else(|| {
+        Error::new(Kind::Usage, "no image is named")
+            .hint("name one with its digest: --image REGISTRY/NAME@sha256:HEX, or BASE_IMAGE in .toolbox.env")
+    })?;
+    let image: ImageRef = image.parse()?;
+    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::from).and_then(|path| text(&path));
+    let models = args.models.as_ref().map(absolute).transpose()?;
+    // What shares the home directory finds llama.cpp's cache in it.
+    let usual = (!engine.shares_home()).then(|| cache(&machine.home));
+    let workspace = match &env.workspace_dir {
+        Some(directory) => directory.clone(),
+        None => text(&std::env::current_dir()?)?,
+    };
+    Ok(Wanted {
+        engine,
+        name: args.name.clone().or_else(|| env.toolbox_name.clone()).unwrap_or_else(|| "strix".to_owned()),
+        image,
+        privileged: args.privileged,
+        workspace: Some(workspace),
+        models,
+        model: args.model.clone(),
+        cache: args.cache.as_ref().map(absolute).transpose()?.or(usual),
+        port: args.port,
+    })
+}
+
+/// Where llama.cpp keeps what it downloads.
+fn cache(home: &str) -> String {
+    let named = std::env::var("XDG_CACHE_HOME").ok().filter(|path| path.starts_with('/'));
+    format!("{}/llama.cpp", named.unwrap_or_else(|| format!("{home}/.cache")))
+}
+
+fn directory(args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine) -> Result<PathBuf> {
+    if let Some(to) = &args.to {
+        return Ok(std::path::absolute(to)?);
+    }
+    Ok(match engine.place() {
+        Place::Units if rustix::process::geteuid().is_root() => PathBuf::from("/etc/containers/systemd"),
+        Place::Units => home()?.join(".config/containers/systemd"),
+        Place::Workspace => env.workspace_dir.as_ref().map_or_else(std::env::current_dir, |path| Ok(path.into()))?,
+    })
+}
+
+fn home() -> Result<PathBuf> {
+    etcetera::home_dir().map_err(|error| Error::failure("cannot tell where your home directory is").because(&error))
+}
+
+/// Engines take text.
+fn text(path: &Path) -> Result<String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Error::new(Kind::Usage, "this path is not UTF-8, and engines cannot be told it").fact("path", path.display())
+    })
+}
+
+/// What was done, or with no checks what would be.
+fn show(ui: &Ui, engine: Engine, steps: &Steps, directory: &Path, checks: Option<&[Check]>) {
+    let file = steps.file.as_ref().map(|file| (directory.join(&file.name), &file.text));
+    let lines = |commands: &[Vec<String>]| commands.iter().map(|words| command_line(words)).collect::<Vec<_>>();
+    if ui.is_json() {
+        ui.json(serde_json::json!({
+            "engine": engine.name(),
+            "done": checks.is_some(),
+            "file": file.map(|(path, text)| serde_json::json!({ "path": path.display().to_string(), "text": text })),
+            "commands": steps.create,
+            "checks": checks.unwrap_or_default(),
+            "next": steps.next,
+        }));
+        return;
+    }
+    match (checks, file) {
+        (Some(_), Some((path, _))) => ui.line(format!("{GOOD}wrote{GOOD:#} {}", path.display())),
+        (None, Some((path, text))) => ui.line(format!("--- {}\n{text}", path.display())),
+        _ => {}
+    }
+    if checks.is_none() {
+        for line in lines(&steps.create) {
+            ui.line(format!("$ {line}"));
+        }
+    }
+    for check in checks.unwrap_or_default() {
+        let style = if matches!(check.state.as_str(), "usable" | "found") { GOOD } else { ERROR };
+        ui.line(format!("{:24}  {style}{}{style:#}", check.name, check.state));
+    }
+    for line in lines(&steps.next) {
+        ui.line(format!("next: {line}"));
+    }
+}

@@ -1,0 +1,40 @@
+//! The GPU's firmware.
+
+use super::{Finding, Level, on_the_machine};
+use crate::host::{Distribution, Host};
+
+/// The release of linux-firmware whose firmware for gfx1151 crashes under ROCm. Distributions write a day's release with
+/// additions, such as `20251125-1.fc43`.
+const BAD: &str = "20251125";
+
+pub(super) fn check(host: &Host) -> Finding {
+    let ask = match host.distribution {
+        Distribution::Fedora => "rpm -q amd-gpu-firmware linux-firmware",
+        Distribution::Arch => "pacman -Q linux-firmware",
+        Distribution::Ubuntu | Distribution::Debian => "dpkg -l linux-firmware firmware-amd-graphics",
+        Distribution::Other => "ask your package manager for the version of linux-firmware",
+    };
+    let why = format!("linux-firmware {BAD} is bad on gfx1151: computing crashes");
+    match &host.firmware {
+        // A container has packages of its own, and the kernel takes its firmware from outside.
+        _ if host.container.is_some() => {
+            Finding::new("firmware", Level::Advice, "the firmware's version cannot be seen from inside a container")
+                .why(why)
+                .mend(on_the_machine(host, ask))
+        }
+        None => Finding::new("firmware", Level::Advice, "cannot tell the version of linux-firmware").why(why).mend(ask),
+        Some(version) if version.contains(BAD) => {
+            let command = match host.distribution {
+                Distribution::Fedora => "sudo dnf upgrade linux-firmware amd-gpu-firmware",
+                Distribution::Arch => "sudo pacman -Syu linux-firmware",
+                Distribution::Ubuntu | Distribution::Debian | Distribution::Other => {
+                    "sudo apt-get update && sudo apt-get install --only-upgrade linux-firmware firmware-amd-graphics"
+                }
+            };
+            Finding::new("firmware", Level::Bad, format!("linux-firmware {version}"))
+                .why(why)
+                .mend(format!("{command}, or go back to the release before it; then reboot"))
+        }
+        Some(version) => Finding::good("firmware", format!("linux-firmware {version}")),
+    }
+}

@@ -1,0 +1,54 @@
+//! Proxies, which downloads go through. Passwords in them are not shown.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::{Finding, Level, Surroundings};
+use crate::fetch::show_url;
+
+/// The variables that are read.
+pub const VARIABLES: [&str; 8] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
+
+pub(super) fn check(surroundings: &Surroundings) -> Vec<Finding> {
+    let proxies = &surroundings.proxies;
+    let mut findings: Vec<Finding> = proxies
+        .iter()
+        .filter(|(name, value)| !name.eq_ignore_ascii_case("no_proxy") && !value.is_empty())
+        .map(|(name, value)| one(name, value))
+        .collect();
+    findings.extend(contradictions(proxies));
+    if findings.is_empty() {
+        findings.push(Finding::good("proxy", "none"));
+    }
+    findings
+}
+
+fn one(name: &str, value: &str) -> Finding {
+    // Without a scheme it is meant as http, as curl reads it.
+    let text = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
+    match Url::parse(&text).ok().filter(|url| url.has_host() && SCHEMES.contains(&url.scheme())) {
+        Some(url) => Finding::good("proxy", format!("{name}: {}", show_url(&url))),
+        None => Finding::new("proxy", Level::Bad, format!("{name} is not the address of a proxy"))
+            .why("downloads go through it, or fail, or pass it by without a word")
+            .mend(format!("export {name}=http://HOST:PORT, or unset {name}")),
+    }
+}
+
+const SCHEMES: [&str; 5] = ["http", "https", "socks5", "socks5h", "socks4"];
+
+/// A name in both cases: which one is read depends on the program.
+fn contradictions(proxies: &BTreeMap<String, String>) -> Vec<Finding> {
+    let upper = proxies.iter().filter(|(name, _)| name.chars().all(|c| !c.is_ascii_lowercase()));
+    let differs =
+        upper.filter(|(name, value)| proxies.get(&name.to_ascii_lowercase()).is_some_and(|lower| lower != *value));
+    differs
+        .map(|(name, _)| {
+            let lower = name.to_ascii_lowercase();
+            Finding::new("proxy", Level::Advice, format!("{name} and {lower} are not the same"))
+                .why("some programs read the one, some the other")
+                .mend(format!("export {lower}=\"${name}\""))
+        })
+        .collect()
+}

@@ -1,0 +1,176 @@
+use super::*;
+use crate::host::{Devices, KernelVersion, Memory, Node, NodeState, Process};
+
+const GIB: u64 = 1 << 30;
+
+fn node(path: &str, state: NodeState) -> Node {
+    Node { path: path.to_owned(), state, group: 992 }
+}
+
+/// A Strix Halo machine on which all is well.
+fn good() -> Host {
+    Host {
+        kernel: Some(KernelVersion(6, 18, 4)),
+        kernel_release: Some("6.18.4-061804-generic".to_owned()),
+        distribution: Distribution::Ubuntu,
+        firmware: Some("20260110.git1-0ubuntu1".to_owned()),
+        gpus: vec!["gfx1151".to_owned()],
+        driver: true,
+        devices: Devices {
+            kfd: Some(node("/dev/kfd", NodeState::Usable)),
+            render: vec![node("/dev/dri/renderD128", NodeState::Usable)],
+        },
+        memory: Memory {
+            total: Some(125 * GIB),
+            vram: Some(GIB / 2),
+            gtt: Some(121 * GIB),
+            ttm_limit: Some(121 * GIB),
+        },
+        process: Process { user: 1000, groups: vec![992], group_names: [(992, "render".to_owned())].into() },
+        ..Host::default()
+    }
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings {
+        sandbox: Some(Ok(())),
+        disk: Some(Disk { store: "/s".into(), free: 900_000_000_000 }),
+        proxies: BTreeMap::new(),
+    }
+}
+
+/// The finding of one check, which must be the only one that is not good.
+#[track_caller]
+fn only(host: &Host, surroundings: &Surroundings, level: Level) -> Finding {
+    let mut others = examine(host, surroundings);
+    others.retain(|finding| finding.level != Level::Good);
+    assert_eq!(others.len(), 1, "{others:#?}");
+    assert_eq!(others[0].level, level);
+    assert!(others[0].why.is_some() && others[0].mend.is_some(), "{others:#?}");
+    others.remove(0)
+}
+
+#[test]
+fn a_good_machine_is_good() {
+    let findings = examine(&good(), &surroundings());
+    assert!(findings.iter().all(|finding| finding.level == Level::Good), "{findings:#?}");
+    let checks: Vec<&str> = findings.iter().map(|finding| finding.check).collect();
+    assert_eq!(checks, ["kernel", "firmware", "kfd", "dri", "gpu", "gpu-memory", "vram", "sandbox", "disk", "proxy"]);
+}
+
+#[test]
+fn an_old_kernel_is_bad_for_strix_halo_only() {
+    let old =
+        Host { kernel: Some(KernelVersion(6, 18, 3)), kernel_release: Some("6.18.3-generic".to_owned()), ..good() };
+    let finding = only(&old, &surroundings(), Level::Bad);
+    assert_eq!(finding.found, "6.18.3-generic is older than 6.18.4");
+    assert!(finding.mend.unwrap().starts_with("sudo apt-get install --install-recommends linux-generic-hwe-24.04"));
+    let unknown = Host { gpus: Vec::new(), ..old.clone() };
+    only(&unknown, &surroundings(), Level::Bad);
+    let other = Host { gpus: vec!["gfx1201".to_owned()], ..old };
+    assert!(examine(&other, &surroundings()).iter().all(|finding| finding.level == Level::Good));
+}
+
+#[test]
+fn the_bad_firmware_is_known_in_each_distributions_words() {
+    for version in ["20251125", "20251125-1.fc43", "20251125.git1-0ubuntu1", "20251125-1"] {
+        let host = Host { firmware: Some(version.to_owned()), ..good() };
+        assert_eq!(only(&host, &surroundings(), Level::Bad).check, "firmware");
+    }
+    only(&Host { firmware: None, ..good() }, &surroundings(), Level::Advice);
+}
+
+#[test]
+fn a_node_that_cannot_be_used_is_told_with_its_mend() {
+    let with = |state, user, groups: &[u32], container| Host {
+        devices: Devices { kfd: Some(node("/dev/kfd", state)), ..good().devices },
+        process: Process { user, groups: groups.to_vec(), ..good().process },
+        container,
+        ..good()
+    };
+    let mend = |host: &Host| {
+        let finding = examine(host, &surroundings()).into_iter().find(|finding| finding.check == "kfd").unwrap();
+        assert_eq!(finding.level, Level::Bad);
+        finding.mend.unwrap()
+    };
+    assert_eq!(mend(&with(NodeState::Denied, 1000, &[1000], None)), "sudo usermod -aG render $USER, and log in anew");
+    assert_eq!(mend(&with(NodeState::Denied, 1000, &[992], None)), "ls -lZ /dev/kfd");
+    assert!(mend(&with(NodeState::Denied, 1000, &[1000], Some("podman"))).contains("--group-add keep-groups"));
+    assert!(mend(&with(NodeState::NotADevice, 0, &[0], Some("docker"))).contains("--device /dev/kfd"));
+    assert!(mend(&with(NodeState::Dead, 0, &[0], Some("docker"))).starts_with("outside the container: sudo dmesg"));
+    let none = Host { devices: Devices::default(), driver: false, ..good() };
+    assert!(mend(&none).starts_with("sudo modprobe amdgpu"));
+    assert!(mend(&Host { container: Some("toolbox"), ..none }).contains("strixlock provision --force"));
+}
+
+#[test]
+fn one_render_node_that_can_be_used_is_enough() {
+    let mut host = good();
+    host.devices.render.insert(0, node("/dev/dri/renderD127", NodeState::Denied));
+    assert!(examine(&host, &surroundings()).iter().all(|finding| finding.level == Level::Good));
+}
+
+#[test]
+fn half_of_a_large_memory_is_little() {
+    let half = Memory { gtt: Some(62 * GIB), ttm_limit: Some(62 * GIB), ..good().memory };
+    let finding = only(&Host { memory: half, ..good() }, &surroundings(), Level::Advice);
+    assert_eq!(finding.found, "the GPU may use 66.6 GB of 134 GB");
+    // 121 GiB in pages.
+    assert!(finding.mend.unwrap().contains("ttm.pages_limit=31719424 ttm.page_pool_size=31719424"));
+    let small = Memory { total: Some(30 * GIB), gtt: Some(15 * GIB), ..half };
+    assert!(examine(&Host { memory: small, ..good() }, &surroundings()).iter().all(|f| f.level == Level::Good));
+    let aside = Memory { total: Some(31 * GIB), vram: Some(96 * GIB), gtt: Some(16 * GIB), ttm_limit: None };
+    assert_eq!(only(&Host { memory: aside, ..good() }, &surroundings(), Level::Advice).check, "vram");
+}
+
+#[test]
+fn parameters_that_contradict_each_other_are_told() {
+    let with = |line: &str| Host { kernel_parameters: line.split(' ').map(str::to_owned).collect(), ..good() };
+    let finding = only(&with("amdgpu.gttsize=65536 ttm.pages_limit=31719424"), &surroundings(), Level::Advice);
+    assert_eq!(finding.why.as_deref(), Some("the two say 68.7 GB and 130 GB: the smaller one counts"));
+    for line in ["amdgpu.gttsize=120G", "ttm.pages_limit=", "ttm.pages_limit=18446744073709551615"] {
+        assert_eq!(only(&with(line), &surroundings(), Level::Bad).check, "amdgpu", "{line}");
+    }
+    for line in ["amdgpu.gttsize=-1", "amdgpu.gttsize=4 amdgpu.gttsize=123904 ttm.pages_limit=31719424", "quiet"] {
+        let findings = examine(&with(line), &surroundings());
+        assert!(findings.iter().all(|finding| finding.level == Level::Good), "{line}: {findings:#?}");
+    }
+}
+
+#[test]
+fn why_there_is_no_sandbox_is_told() {
+    let refused = || Surroundings { sandbox: Some(Err(Error::failure("no bwrap"))), ..surroundings() };
+    for (setting, value, mend) in [
+        ("user/max_user_namespaces", 0, "user.max_user_namespaces=15000"),
+        ("kernel/unprivileged_userns_clone", 0, "kernel.unprivileged_userns_clone=1"),
+        ("kernel/apparmor_restrict_unprivileged_userns", 1, "bwrap-userns-restrict"),
+    ] {
+        let host = Host { settings: [(setting, value)].into(), ..good() };
+        let finding = only(&host, &refused(), Level::Bad);
+        assert!(finding.mend.as_ref().unwrap().contains(mend), "{finding:#?}");
+    }
+    assert_eq!(only(&good(), &refused(), Level::Bad).mend.unwrap(), "sudo apt-get install bubblewrap");
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    let with = |free| Surroundings { disk: Some(Disk { store: "/s".into(), free }), ..surroundings() };
+    only(&good(), &with(14_000_000_000), Level::Bad);
+    only(&good(), &with(20_000_000_000), Level::Advice);
+}
+
+#[test]
+fn proxies_are_told_without_their_passwords() {
+    let with = |pairs: &[(&str, &str)]| Surroundings {
+        proxies: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        ..surroundings()
+    };
+    let findings = examine(&good(), &with(&[("https_proxy", "http://me:secret@proxy.lan:3128"), ("no_proxy", "x")]));
+    let last = findings.last().unwrap();
+    assert_eq!((last.level, last.found.as_str()), (Level::Good, "https_proxy: http://proxy.lan:3128/"));
+    for wrong in ["http://", "gopher://proxy", "me:secret@ :1"] {
+        let finding = only(&good(), &with(&[("http_proxy", wrong)]), Level::Bad);
+        assert!(!format!("{finding:?}").contains("secret"));
+    }
+    only(&good(), &with(&[("HTTP_PROXY", "http://a"), ("http_proxy", "http://b")]), Level::Advice);
+}

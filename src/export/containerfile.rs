@@ -1,0 +1,120 @@
+//! A Containerfile that installs the locked ROCm by streaming it.
+//!
+//! The first stage unpacks the tarball as it arrives and hashes it at the same time; nothing of it is run, and a wrong
+//! digest fails the stage, so that no layer has it. The second stage takes the tree in parts, which are pulled in parallel
+//! and shared where they did not change: compilers, kernels of each library, the rest. Neither the tarball nor what
+//! fetched it is in the image. Tools needed in the base image: sh, coreutils, curl, gzip, tar.
+
+use std::fmt::Write as _;
+
+use super::ImageRef;
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Kind, Result};
+use crate::lock::{Lock, LockedInput};
+use crate::recipe::Recipe;
+
+/// What is installed.
+struct Tarball<'l> {
+    url: &'l url::Url,
+    sha256: Sha256Digest,
+    version: String,
+    prefix: &'l str,
+}
+
+/// Parts of the tree that get a layer of their own, where the tree has them.
+const PARTS: [&str; 4] = ["lib/llvm", "lib/rocblas", "lib/hipblaslt", ".kpack"];
+
+/// Writes the file. With `llama`, a directory of that name in the build's context is installed where the lock says.
+pub fn containerfile(lock: &Lock, base: &ImageRef, llama: bool) -> Result<String> {
+    let rocm = tarball(lock)?;
+    let (base, prefix, sha256) = (base.without_tag(), rocm.prefix, rocm.sha256.hex());
+    let url = double_quoted(rocm.url.as_str());
+    let version = double_quoted(&rocm.version);
+    let parts = PARTS.join(" ");
+    let mut text = format!(
+        r#"# Written by `strixlock export containerfile` from the lock: ROCm {version} and nothing that the lock does not name.
+FROM {base} AS rocm
+# Another place that has the same bytes will do: what counts is the digest.
+ARG ROCM_URL="{url}"
+RUN set -eu; \
+    mkdir -p "{prefix}" /parts; \
+    mkfifo /tmp/copy; \
+    sha256sum < /tmp/copy > /tmp/sum & \
+    unpacked=yes; \
+    curl --fail --silent --show-error --location --retry 5 "$ROCM_URL" | tee /tmp/copy \
+      | {{ tar -xzf - -C "{prefix}" --no-same-owner && cat > /dev/null; }} || unpacked=no; \
+    wait; \
+    received=$(cut -c 1-64 /tmp/sum); \
+    if [ "$received" != {sha256} ]; then \
+      echo "the download is not the locked one: locked {sha256}, received $received" >&2; exit 1; \
+    fi; \
+    [ "$unpacked" = yes ]; \
+    for part in {parts}; do \
+      into=/parts/$(basename "$part" | tr -d .){prefix}; \
+      mkdir -p "$into/$(dirname "$part")"; \
+      if [ -d "{prefix}/$part" ] && [ ! -L "{prefix}/$part" ]; then mv "{prefix}/$part" "$into/$part"; fi; \
+    done
+
+FROM {base}
+"#
+    );
+    for part in PARTS {
+        let name = part.rsplit('/').next().unwrap_or(part).trim_start_matches('.');
+        let _ = writeln!(text, "COPY --from=rocm /parts/{name}/ /");
+    }
+    let _ = writeln!(text, "COPY --from=rocm {prefix}/ {prefix}/");
+    let mut path = format!("{prefix}/bin");
+    if llama {
+        let llama = llama_prefix(lock)?;
+        let _ = writeln!(text, "# `strixlock realize llama --to .` puts this directory beside this file.");
+        let _ = writeln!(text, "COPY llama/ {llama}/");
+        path = format!("{llama}/bin:{path}");
+    }
+    let _ = write!(
+        text,
+        r#"ENV PATH="{path}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+    ROCM_PATH="{prefix}" HIP_PATH="{prefix}" HIP_PLATFORM="amd" \
+    HIP_DEVICE_LIB_PATH="{prefix}/lib/llvm/amdgcn/bitcode"
+LABEL org.opencontainers.image.version="{version}" org.opencontainers.image.source="{url}"
+"#
+    );
+    Ok(text)
+}
+
+fn tarball(lock: &Lock) -> Result<Tarball<'_>> {
+    let found = lock.outputs.values().find_map(|output| {
+        let Recipe::Rocm(recipe) = &output.recipe else { return None };
+        let LockedInput::Rocm(block) = lock.inputs.get(&recipe.input)? else { return None };
+        let url = block.locked.urls.first()?;
+        let version = block.locked.version.to_string();
+        Some(Tarball { url, sha256: block.locked.sha256, version, prefix: plain(&recipe.prefix)? })
+    });
+    found.ok_or_else(|| {
+        Error::new(Kind::NotFound, "the lock has no ROCm output that a Containerfile could install")
+            .hint("its prefix must be made of a-z, A-Z, 0-9, and -_./")
+    })
+}
+
+fn llama_prefix(lock: &Lock) -> Result<&str> {
+    let found = lock.outputs.values().find_map(|output| match &output.recipe {
+        Recipe::Llama(recipe) => plain(&recipe.prefix),
+        _ => None,
+    });
+    found.ok_or_else(|| Error::new(Kind::NotFound, "the lock has no llama output that a Containerfile could install"))
+}
+
+/// A path that means the same to a Containerfile and to a shell, quoted or not.
+fn plain(path: &str) -> Option<&str> {
+    path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte)).then_some(path)
+}
+
+/// For double quotes in a Containerfile.
+fn double_quoted(text: &str) -> String {
+    text.chars().fold(String::new(), |mut out, c| {
+        if matches!(c, '\\' | '"' | '$') {
+            out.push('\\');
+        }
+        out.push(c);
+        out
+    })
+}

@@ -1,0 +1,115 @@
+//! Does what an engine's steps say, on this machine.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::inside::{self, Check};
+use super::{Engine, NewFile, Steps};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::store::replace_file;
+use crate::text::command_line;
+
+/// What a check inside may print.
+const MOST: u64 = 64 * 1024;
+
+/// Refuses what would replace something: a file, or a container of that name. Tells whether the container is there.
+pub fn refuse(steps: &Steps, directory: &Path, force: bool) -> Result<bool> {
+    if let Some(NewFile { name, .. }) = &steps.file
+        && directory.join(name).exists()
+        && !force
+    {
+        return Err(Error::failure("there is such a file already")
+            .fact("path", directory.join(name).display())
+            .hint("replace it with --force"));
+    }
+    let there = steps.exists.iter().any(|command| succeeds(command));
+    if there && !force {
+        return Err(Error::failure("there is a container of that name already")
+            .hint("make it anew with --force, or choose another name with --name"));
+    }
+    Ok(there)
+}
+
+/// Fails where the engine's program is not there.
+pub fn demand_program(engine: Engine) -> Result<()> {
+    if !engine.runs_now() || is_on_path(engine.name()) {
+        return Ok(());
+    }
+    Err(Error::failure(format!("{} is not installed", engine.name())).hint(match engine {
+        Engine::Toolbox => "`sudo apt-get install podman-toolbox`, or on Fedora `sudo dnf install toolbox`".to_owned(),
+        Engine::Docker => "see https://docs.docker.com/engine/install/".to_owned(),
+        _ => format!("`sudo apt-get install {}`", engine.name()),
+    }))
+}
+
+/// Whether a program can be found.
+#[must_use]
+pub fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .any(|directory| rustix::fs::access(directory.join(program), rustix::fs::Access::EXEC_OK).is_ok())
+}
+
+/// Writes the file and makes the container.
+pub fn make(steps: &Steps, directory: &Path, there: bool, progress: &dyn Progress) -> Result<()> {
+    if let Some(NewFile { name, text }) = &steps.file {
+        let path = directory.join(name);
+        if let Some(parent) = path.parent() {
+            fs_err::create_dir_all(parent)?;
+        }
+        replace_file(&path, text.as_bytes())?;
+    }
+    let remove = steps.remove.iter().filter(|_| there);
+    for command in remove.chain(&steps.create) {
+        progress.note(&format!("$ {}", command_line(command)));
+        run(command, directory)?;
+    }
+    Ok(())
+}
+
+/// Runs the checks inside; none where the engine makes no container now.
+pub fn check_inside(steps: &Steps, directories: &[String]) -> Result<Vec<Check>> {
+    let Some(inside) = &steps.inside else { return Ok(Vec::new()) };
+    let command: Vec<String> = inside.iter().cloned().chain(inside::command(directories)).collect();
+    let mut child = start(&command).stdout(Stdio::piped()).spawn().map_err(|error| cannot(&command, &error))?;
+    let mut printed = Vec::new();
+    if let Some(output) = child.stdout.take() {
+        output.take(MOST).read_to_end(&mut printed)?;
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        return Err(failed("the container is made, and a shell in it fails", inside, status));
+    }
+    Ok(inside::read(&String::from_utf8_lossy(&printed)))
+}
+
+fn start(words: &[String]) -> Command {
+    let mut command = Command::new(words.first().map_or("", String::as_str));
+    command.args(words.iter().skip(1)).stdin(Stdio::null());
+    command
+}
+
+fn succeeds(command: &[String]) -> bool {
+    let status = start(command).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// What the engine prints is no result of ours, so that it goes to stderr.
+fn run(command: &[String], directory: &Path) -> Result<()> {
+    let status = start(command)
+        .current_dir(directory)
+        .stdout(std::io::stderr())
+        .status()
+        .map_err(|error| cannot(command, &error))?;
+    if status.success() { Ok(()) } else { Err(failed("the engine failed; what it said is above", command, status)) }
+}
+
+fn cannot(command: &[String], error: &std::io::Error) -> Error {
+    Error::failure("a program cannot be started").fact("command", command_line(command)).because(error)
+}
+
+fn failed(message: &str, command: &[String], status: std::process::ExitStatus) -> Error {
+    Error::failure(message).fact("command", command_line(command)).fact("status", status)
+}

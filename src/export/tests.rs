@@ -1,0 +1,255 @@
+use super::*;
+use crate::host::{Devices, Node, NodeState};
+
+const IMAGE: &str =
+    "registry.example/strix/server:1@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a";
+
+fn wanted(engine: Engine) -> Wanted {
+    Wanted {
+        engine,
+        name: "strix".to_owned(),
+        image: IMAGE.parse().unwrap(),
+        privileged: false,
+        workspace: Some("/work".to_owned()),
+        models: Some("/srv/models".to_owned()),
+        model: engine.is_server().then(|| "gemma.gguf".to_owned()),
+        cache: None,
+        port: 8080,
+    }
+}
+
+fn machine() -> Machine {
+    let node = |path: &str, group| Node { path: path.to_owned(), state: NodeState::Usable, group };
+    Machine {
+        root: false,
+        home: "/home/me".to_owned(),
+        devices: Devices { kfd: Some(node("/dev/kfd", 992)), render: vec![node("/dev/dri/renderD128", 992)] },
+    }
+}
+
+const ALL: [Engine; 8] = [
+    Engine::Distrobox,
+    Engine::Toolbox,
+    Engine::Podman,
+    Engine::Docker,
+    Engine::Quadlet,
+    Engine::Compose,
+    Engine::Devcontainer,
+    Engine::LlamaSwap,
+];
+
+fn steps(wanted: &Wanted) -> crate::error::Result<Steps> {
+    wanted.engine.steps(&wanted.container(&machine())?.0)
+}
+
+fn file(wanted: &Wanted) -> String {
+    steps(wanted).unwrap().file.unwrap().text
+}
+
+#[test]
+fn podman_and_docker_get_the_narrow_form() {
+    let made = |wanted: &Wanted| crate::text::command_line(&steps(wanted).unwrap().create[0]);
+    insta::assert_snapshot!(made(&wanted(Engine::Podman)), @"podman create --stop-timeout=1 --name=strix --device=/dev/kfd --device=/dev/dri --group-add=keep-groups --security-opt=label=disable --mount=type=bind,source=/work,target=/work --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --workdir=/work --entrypoint=sleep registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a infinity");
+    insta::assert_snapshot!(made(&wanted(Engine::Docker)), @"docker create --stop-timeout=1 --name=strix --device=/dev/kfd --device=/dev/dri --group-add=992 --security-opt=label=disable --mount=type=bind,source=/work,target=/work --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --workdir=/work --entrypoint=sleep registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a infinity");
+    let plan = Wanted { privileged: true, ..wanted(Engine::Podman) };
+    assert!(made(&plan).contains(" --privileged --device=/dev/kfd --device=/dev/dri "), "{}", made(&plan));
+}
+
+#[test]
+fn each_file_says_the_same_in_its_own_words() {
+    insta::assert_snapshot!(file(&wanted(Engine::Distrobox)), @r#"
+    [strix]
+    image=registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a
+    additional_flags="--device /dev/kfd"
+    additional_flags="--device /dev/dri"
+    additional_flags="--env GGML_CUDA_ENABLE_UNIFIED_MEMORY=1"
+    volume="/work:/work"
+    volume="/srv/models:/srv/models:ro"
+    "#);
+    insta::assert_snapshot!(file(&wanted(Engine::Quadlet)), @r"
+    [Unit]
+    Description=llama-server of strix
+    After=network-online.target
+
+    [Container]
+    ContainerName=strix
+    Image=registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a
+    SecurityLabelDisable=true
+    AddDevice=/dev/kfd
+    AddDevice=/dev/dri
+    PodmanArgs=--group-add=keep-groups --entrypoint=llama-server
+    Volume=/srv/models:/models:ro
+    Environment=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1
+    PublishPort=127.0.0.1:8080:8080
+    Exec=--host 0.0.0.0 --port 8080 -ngl 999 -fa 1 --no-mmap --model /models/gemma.gguf
+
+    [Service]
+    Restart=on-failure
+    TimeoutStartSec=900
+
+    [Install]
+    WantedBy=default.target
+    ");
+    insta::assert_snapshot!(file(&wanted(Engine::Compose)), @r#"
+    services:
+      "strix":
+        image: "registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a"
+        container_name: "strix"
+        restart: "unless-stopped"
+        devices:
+          - "/dev/kfd:/dev/kfd"
+          - "/dev/dri:/dev/dri"
+        group_add:
+          - "992"
+        security_opt:
+          - "label=disable"
+        environment:
+          "GGML_CUDA_ENABLE_UNIFIED_MEMORY": "1"
+        volumes:
+          - type: "bind"
+            source: "/srv/models"
+            target: "/models"
+            read_only: true
+        ports:
+          - "127.0.0.1:8080:8080"
+        entrypoint:
+          - "llama-server"
+        command:
+          - "--host"
+          - "0.0.0.0"
+          - "--port"
+          - "8080"
+          - "-ngl"
+          - "999"
+          - "-fa"
+          - "1"
+          - "--no-mmap"
+          - "--model"
+          - "/models/gemma.gguf"
+    "#);
+    insta::assert_snapshot!(file(&wanted(Engine::Devcontainer)), @r#"
+    {
+      "containerEnv": {
+        "GGML_CUDA_ENABLE_UNIFIED_MEMORY": "1"
+      },
+      "image": "registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a",
+      "name": "strix",
+      "postCreateCommand": [
+        "sh",
+        "-c",
+        "for directory; do PATH=$PATH:$directory; done\nfor node in /dev/kfd /dev/dri/renderD*; do\n  if [ ! -c \"$node\" ]; then state=missing; elif [ -r \"$node\" ] && [ -w \"$node\" ]; then state=usable; else state='not usable'; fi\n  printf '%s\\t%s\\n' \"$node\" \"$state\"\ndone\nfor tool in rocminfo hipcc llama-cli llama-server llama-bench; do\n  if command -v \"$tool\" > /dev/null; then state=found; else state=missing; fi\n  printf '%s\\t%s\\n' \"$tool\" \"$state\"\ndone\n",
+        "sh"
+      ],
+      "runArgs": [
+        "--device=/dev/kfd",
+        "--device=/dev/dri",
+        "--group-add=992",
+        "--security-opt=label=disable",
+        "--mount=type=bind,source=/srv/models,target=/models,readonly"
+      ],
+      "workspaceFolder": "/work",
+      "workspaceMount": "type=bind,source=${localWorkspaceFolder},target=/work"
+    }
+    "#);
+    insta::assert_snapshot!(file(&wanted(Engine::LlamaSwap)), @r#"
+    models:
+      "strix":
+        cmd: "podman run --rm --init --name=strix --device=/dev/kfd --device=/dev/dri --group-add=keep-groups --security-opt=label=disable --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --entrypoint=llama-server --publish=127.0.0.1:${PORT}:8080 registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a --host 0.0.0.0 --port 8080 -ngl 999 -fa 1 --no-mmap --model /models/gemma.gguf"
+        cmdStop: "podman stop --time=10 strix"
+        proxy: "http://127.0.0.1:${PORT}"
+        checkEndpoint: "/health"
+    "#);
+}
+
+#[test]
+fn no_engine_is_given_a_tag_alone_or_an_image_without_a_digest() {
+    for engine in ALL {
+        let mut wanted = wanted(engine);
+        if engine == Engine::Toolbox {
+            wanted.models = None;
+        }
+        let all = format!("{:?}", steps(&wanted).unwrap());
+        assert!(all.contains("registry.example/strix/server@sha256:f5ed5a7c"), "{all}");
+        assert!(!all.contains("server:1"), "{all}");
+    }
+}
+
+#[test]
+fn names_that_an_engine_refuses_are_refused_first_with_the_rule() {
+    for engine in ALL {
+        for name in ["", "a", "-a", ".a", "a b", "a/b", "a\nb", "$(id)", "a;b", "é", "a'b", "[a]", &"a".repeat(201)] {
+            let error = steps(&Wanted { name: name.to_owned(), ..wanted(engine) }).unwrap_err().to_string();
+            assert!(error.contains("refuses this name") && error.contains("rule"), "{engine:?} {name:?}: {error}");
+        }
+    }
+    assert!(steps(&Wanted { name: "Strix".to_owned(), ..wanted(Engine::Compose) }).is_err());
+    assert!(steps(&Wanted { name: "strix.1".to_owned(), ..wanted(Engine::Quadlet) }).is_ok());
+}
+
+#[test]
+fn hostile_paths_are_quoted_or_refused() {
+    let with = |engine, models: &str| {
+        let wanted = Wanted { models: Some(models.to_owned()), ..wanted(engine) };
+        steps(&wanted).map(|steps| {
+            let commands: Vec<String> = steps.create.iter().map(|words| words.join(" ")).collect();
+            format!("{}{}", steps.file.map(|file| file.text).unwrap_or_default(), commands.join("\n"))
+        })
+    };
+    // Characters that are a record's, a variable's or a specifier's.
+    assert!(with(Engine::Podman, "/m,\"x").unwrap().contains(r#","source=/m,""x","#));
+    assert!(with(Engine::Quadlet, "/m%n").unwrap().contains("Volume=/m%%n:/models:ro\n"));
+    assert!(with(Engine::Compose, "/m$HOME\"").unwrap().contains(r#"source: "/m$$HOME\"""#));
+    assert!(with(Engine::LlamaSwap, "/it's").unwrap().contains(r"it'\\''s"));
+    for (engine, path) in [
+        (Engine::Distrobox, "/m$(id)"),
+        (Engine::Distrobox, "/m n"),
+        (Engine::Distrobox, "/m#n"),
+        (Engine::Quadlet, "/m:n"),
+        (Engine::Quadlet, "/m\\"),
+        (Engine::Quadlet, "/m$HOME"),
+        (Engine::LlamaSwap, "/${PORT}"),
+        (Engine::Devcontainer, "/${localEnv:HOME}"),
+        (Engine::Podman, "/m\nn"),
+        (Engine::Compose, "/m\u{85}n"),
+        (Engine::Toolbox, "/srv/models"),
+    ] {
+        let error = with(engine, path).unwrap_err();
+        assert_eq!(error.message(), "this path cannot be used here", "{engine:?} {path}");
+    }
+}
+
+#[test]
+fn a_server_needs_a_model_below_the_models() {
+    for engine in [Engine::Quadlet, Engine::Compose, Engine::LlamaSwap] {
+        assert!(steps(&Wanted { model: None, ..wanted(engine) }).is_err());
+        for model in ["/etc/passwd", "../x", "a//b", "", "a\nb"] {
+            assert!(steps(&Wanted { model: Some(model.to_owned()), ..wanted(engine) }).is_err(), "{model}");
+        }
+    }
+}
+
+#[test]
+fn devices_that_are_not_there_are_left_out_where_a_container_is_made_now() {
+    let none = Machine { devices: Devices::default(), ..machine() };
+    let (container, warnings) = wanted(Engine::Docker).container(&none).unwrap();
+    assert!(container.devices.is_empty() && container.groups.is_empty());
+    assert_eq!(warnings, ["this machine has no /dev/kfd, no /dev/dri: `strixlock doctor` says why"]);
+    let (container, warnings) = wanted(Engine::Compose).container(&none).unwrap();
+    assert_eq!((container.devices.len(), container.groups), (2, vec!["video".to_owned(), "render".to_owned()]));
+    assert!(warnings.is_empty());
+}
+
+#[test]
+fn what_shares_the_home_directory_is_told_only_what_lies_outside() {
+    let at_home = Wanted { models: Some("/home/me/models".to_owned()), ..wanted(Engine::Distrobox) };
+    let (container, _) = at_home.container(&machine()).unwrap();
+    assert_eq!(container.mounts.iter().map(|mount| mount.to.as_str()).collect::<Vec<_>>(), ["/work"]);
+}
+
+#[test]
+fn checks_are_read_from_among_an_engines_greetings() {
+    let printed = "Starting container...\n/dev/kfd\tusable\r\n/dev/dri/renderD128\tusable\nrocminfo\tmissing\n\x1b[1m\tfound\nx\todd\n";
+    let checks = inside::read(printed);
+    assert_eq!(checks.len(), 3);
+    assert!(inside::has_gpu(&checks) && !inside::has_gpu(&checks[..1]));
+}

@@ -1,0 +1,128 @@
+//! From what a person wants, and what this machine is, to the container.
+
+use std::collections::BTreeMap;
+
+use super::container::{CACHE, MODELS};
+use super::{Container, Engine, ImageRef, Mount, Server};
+use crate::error::{Error, Kind, Result};
+use crate::host::Devices;
+
+/// What a person wants. Paths are absolute.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// What it is for.
+    pub engine: Engine,
+    /// Its name.
+    pub name: String,
+    /// What it is made from.
+    pub image: ImageRef,
+    /// The plan's form, with all rights, instead of the narrow one.
+    pub privileged: bool,
+    /// The directory one works in.
+    pub workspace: Option<String>,
+    /// The directory of models.
+    pub models: Option<String>,
+    /// The model to serve, below that directory.
+    pub model: Option<String>,
+    /// The directory of llama.cpp's downloads.
+    pub cache: Option<String>,
+    /// The port on the host's loopback.
+    pub port: u16,
+}
+
+/// What the machine is.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Whether we are root.
+    pub root: bool,
+    /// The home directory.
+    pub home: String,
+    /// The device nodes.
+    pub devices: Devices,
+}
+
+/// What ROCm opens.
+const DEVICES: [&str; 2] = ["/dev/kfd", "/dev/dri"];
+
+impl Wanted {
+    /// The container, and what is worth a warning.
+    pub fn container(&self, machine: &Machine) -> Result<(Container, Vec<String>)> {
+        let mut warnings = Vec::new();
+        let there = |device: &&str| match *device {
+            "/dev/kfd" => machine.devices.kfd.is_some(),
+            _ => !machine.devices.render.is_empty(),
+        };
+        // An engine fails on a device that is not there; a file may be for another machine.
+        let (devices, missing): (Vec<&str>, Vec<&str>) =
+            DEVICES.into_iter().partition(|device| !self.engine.runs_now() || there(device));
+        if !missing.is_empty() {
+            warnings.push(format!("this machine has no {}: `strixlock doctor` says why", missing.join(", no ")));
+        }
+        let mut env = BTreeMap::from([("GGML_CUDA_ENABLE_UNIFIED_MEMORY".to_owned(), "1".to_owned())]);
+        let (mounts, cache) = self.mounts(machine);
+        env.extend(cache.map(|cache| ("LLAMA_CACHE".to_owned(), cache)));
+        let server = self.model.as_deref().map(|model| self.server(model)).transpose()?;
+        let container = Container {
+            name: self.name.clone(),
+            image: self.image.clone(),
+            privileged: self.privileged,
+            devices: devices.into_iter().map(str::to_owned).collect(),
+            groups: self.groups(machine),
+            mounts,
+            env,
+            directory: self.workspace.clone().filter(|_| !self.engine.is_server()),
+            server,
+        };
+        Ok((container, warnings))
+    }
+
+    /// The groups that may open the devices.
+    fn groups(&self, machine: &Machine) -> Vec<String> {
+        let podman = matches!(self.engine, Engine::Podman | Engine::Quadlet | Engine::LlamaSwap);
+        if self.engine.shares_home() {
+            // These take the caller's groups along of their own accord.
+            return Vec::new();
+        }
+        if podman && !machine.root {
+            return vec!["keep-groups".to_owned()];
+        }
+        // By number: the image may call them otherwise, or not at all.
+        let numbers: Vec<String> =
+            machine.devices.groups().iter().filter(|group| **group != 0).map(u32::to_string).collect();
+        match numbers.as_slice() {
+            [] if self.engine.runs_now() => Vec::new(),
+            [] => vec!["video".to_owned(), "render".to_owned()],
+            _ => numbers,
+        }
+    }
+
+    /// What is mounted, and where llama.cpp's downloads are inside.
+    fn mounts(&self, machine: &Machine) -> (Vec<Mount>, Option<String>) {
+        let shared = self.engine.shares_home();
+        let at_home = |path: &String| shared && std::path::Path::new(path).starts_with(&machine.home);
+        let mut mounts = Vec::new();
+        let mut add = |path: &Option<String>, inside: &str, read_only: bool| {
+            let path = path.as_ref()?;
+            let to = if shared { path.clone() } else { inside.to_owned() };
+            if !at_home(path) {
+                mounts.push(Mount { from: path.clone(), to: to.clone(), read_only });
+            }
+            Some(to)
+        };
+        if !self.engine.is_server() && self.engine != Engine::Toolbox {
+            let workspace = self.workspace.clone().unwrap_or_default();
+            add(&self.workspace, &workspace, false);
+        }
+        add(&self.models, MODELS, true);
+        let cache = add(&self.cache, CACHE, false);
+        (mounts, cache)
+    }
+
+    fn server(&self, model: &str) -> Result<Server> {
+        let parts_are_names = model.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        if self.models.is_none() || !parts_are_names || model.chars().any(char::is_control) {
+            return Err(Error::new(Kind::Usage, "a model is the name of a file below --models").fact("model", model));
+        }
+        Ok(Server { port: self.port, model: format!("{MODELS}/{model}") })
+    }
+}

@@ -1,0 +1,42 @@
+//! Memory, and how much of it the GPU may use.
+//!
+//! Strix Halo has one memory for both. The firmware sets some of it aside (VRAM); of the rest the driver maps as much as
+//! its limits allow (GTT), which is half unless parameters say more.
+
+use super::files::Files;
+
+/// Sizes in bytes; none where the kernel does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// What the system has (`MemTotal`), without what the firmware set aside.
+    pub total: Option<u64>,
+    /// What the firmware set aside for the GPU.
+    pub vram: Option<u64>,
+    /// What the GPU may map of the rest.
+    pub gtt: Option<u64>,
+    /// The limit of the memory manager below the driver (`ttm.pages_limit`).
+    pub ttm_limit: Option<u64>,
+}
+
+const PAGE: u64 = 4096;
+
+impl Memory {
+    pub(super) fn read(files: Files) -> Self {
+        let meminfo = files.text("proc/meminfo").unwrap_or_default();
+        let total = meminfo.lines().find_map(|line| {
+            line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+        });
+        // The card with the most: a second, small GPU is not the one that is meant.
+        let cards: Vec<String> =
+            files.names("sys/class/drm").into_iter().filter(|name| name.starts_with("card")).collect();
+        let most = |what: &str| {
+            cards.iter().filter_map(|card| files.number(&format!("sys/class/drm/{card}/device/{what}"))).max()
+        };
+        Self {
+            total,
+            vram: most("mem_info_vram_total"),
+            gtt: most("mem_info_gtt_total"),
+            ttm_limit: files.number("sys/module/ttm/parameters/pages_limit").map(|pages| pages.saturating_mul(PAGE)),
+        }
+    }
+}

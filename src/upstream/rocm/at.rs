@@ -1,0 +1,43 @@
+//! A tarball that a person names by its URL, without any index.
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::{Candidate, RocmRequest, TarballName};
+use crate::error::{Error, Kind, Result};
+use crate::fetch::show_url;
+
+impl Candidate {
+    /// The build at `url`, which must be one that the request would accept from an index.
+    pub fn at(url: &Url, request: &RocmRequest) -> Result<Self> {
+        let last = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
+        let name = percent_decode_str(last).decode_utf8_lossy().into_owned();
+        let problem = |message: &str| Error::new(Kind::Usage, message).fact("url", show_url(url));
+        let Some(parsed) = TarballName::parse(&name) else {
+            return Err(problem("this URL does not end in the name of a ROCm tarball").hint(
+                "such as .../therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz; `strixlock list rocm` prints some",
+            ));
+        };
+        if parsed.platform != request.platform || parsed.family != request.target.as_str() {
+            return Err(problem("this tarball is for something else than the manifest asks for")
+                .fact("wanted", format!("{} {}", request.platform, request.target))
+                .fact("found", format!("{} {}", parsed.platform, parsed.family)));
+        }
+        if !request.accepts(&parsed.version) {
+            return Err(problem("this tarball is not of the version that the manifest asks for")
+                .fact("wanted", &request.version)
+                .fact("found", &parsed.version)
+                .hint("change `version` in the manifest, to \"latest\" or to this one"));
+        }
+        Ok(Self {
+            name,
+            date: parsed.version.date(),
+            version: parsed.version,
+            target: request.target.clone(),
+            mtime: None,
+            url: url.clone(),
+            source: url.clone(),
+            elsewhere: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! `strixlock doctor`: a made machine, and this one.
+
+use crate::support::{Project, Ran};
+
+/// A machine with an old kernel, bad firmware and no GPU.
+fn bad_machine(project: &Project) {
+    project.write("machine/proc/sys/kernel/osrelease", "6.17.0-5-generic\n");
+    project.write("machine/etc/os-release", "ID=ubuntu\n");
+    project.write(
+        "machine/var/lib/dpkg/status",
+        "Package: linux-firmware\nStatus: install ok installed\nVersion: 20251125.git1-0ubuntu1\n\n",
+    );
+}
+
+/// The lines of these checks, without those about the machine that runs the test.
+fn lines(ran: &Ran, checks: &[&str]) -> String {
+    let mut wanted = false;
+    let keep = ran.stdout.lines().filter(|line| {
+        if !line.starts_with(' ') {
+            wanted = line.split_whitespace().nth(1).is_some_and(|check| checks.contains(&check));
+        }
+        wanted
+    });
+    keep.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_is_bad_is_told_with_its_mend_and_an_exit_code() {
+    let project = Project::empty();
+    bad_machine(&project);
+    let ran = project.run(&["doctor", "--root", "machine"]).code(10);
+    insta::assert_snapshot!(lines(&ran, &["kernel", "firmware", "kfd", "dri"]), @r"
+    bad     kernel      6.17.0-5-generic is older than 6.18.4
+                        why   kernels below 6.18.4 are bad on gfx1151: computing crashes or hangs
+                        mend  sudo apt-get install --install-recommends linux-generic-hwe-24.04, and reboot; then `uname -r` must say 6.18.4 or more
+    bad     firmware    linux-firmware 20251125.git1-0ubuntu1
+                        why   linux-firmware 20251125 is bad on gfx1151: computing crashes
+                        mend  sudo apt-get update && sudo apt-get install --only-upgrade linux-firmware firmware-amd-graphics, or go back to the release before it; then reboot
+    bad     kfd         there is no /dev/kfd
+                        why   ROCm computes through /dev/kfd: without it there is no GPU for llama.cpp
+                        mend  sudo modprobe amdgpu; if that fails, `sudo dmesg | grep amdgpu` says why
+    bad     dri         there is no /dev/dri/renderD*
+                        why   ROCm gets the GPU's memory through a render node
+                        mend  sudo modprobe amdgpu; if that fails, `sudo dmesg | grep amdgpu` says why
+    ");
+    assert!(ran.stdout.ends_with("this machine cannot do all of the job yet\n"), "{}", ran.all());
+    assert!(!project.store("main").exists(), "looking makes no store");
+}
+
+#[test]
+fn a_script_gets_the_same_as_json() {
+    let project = Project::empty();
+    bad_machine(&project);
+    let json = project.run(&["doctor", "--json", "--root", "machine"]).code(10).json();
+    assert_eq!(json["worst"], "bad");
+    assert_eq!(json["findings"][0]["check"], "kernel");
+    assert_eq!(json["findings"][0]["level"], "bad");
+}
+
+#[test]
+fn this_machine_is_judged_without_failing() {
+    let project = Project::empty();
+    let mut command = project.command(&["doctor", "--json"]);
+    command.env("HTTPS_PROXY", "http://me:secret@proxy.example:3128");
+    let ran = project.finish(command.output().unwrap());
+    assert!([0, 10].contains(&ran.code), "{}", ran.all());
+    let proxy = "HTTPS_PROXY: http://proxy.example:3128/";
+    let json = ran.json();
+    assert!(json["findings"].as_array().unwrap().iter().any(|finding| finding["found"] == proxy), "{}", ran.all());
+    assert!(!ran.all().contains("secret"));
+}

@@ -1,0 +1,231 @@
+//! `strixlock provision` and `export containerfile`: engines that write down what they are told, and files.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Project, Ran};
+
+const IMAGE: &str = "registry.example/toolbox@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a";
+
+/// Puts stand-ins on PATH that write their arguments to `calls`, and answer as a new engine would: no container is there,
+/// and inside it are a GPU and llama-cli.
+pub fn stand_ins(project: &Project, names: &[&str]) {
+    for name in names {
+        let text = r#"#!/bin/sh
+printf '%s' "${0##*/}" >> "$CALLS"
+for word; do case $word in *printf*) word='(checks)' ;; esac; printf ' [%s]' "$word" >> "$CALLS"; done
+echo >> "$CALLS"
+case "$1 $2" in
+  'container exists' | 'container inspect') exit "${THERE:-1}" ;;
+  'exec '* | 'enter '* | 'run '*) printf '/dev/kfd\t%s\n/dev/dri/renderD128\tusable\nllama-cli\tfound\n' "${KFD:-usable}" ;;
+esac
+exit "${FAIL:-0}"
+"#;
+        project.write(&format!("bin/{name}"), text);
+        std::fs::set_permissions(project.path(&format!("bin/{name}")), PermissionsExt::from_mode(0o755)).unwrap();
+    }
+}
+
+/// Runs with the stand-ins alone on PATH; also gives what they were told.
+pub fn run(project: &Project, arguments: &[&str], variables: &[(&str, &str)]) -> (Ran, String) {
+    let mut command = project.command(arguments);
+    std::fs::create_dir_all(project.path("bin")).unwrap();
+    command.env("PATH", project.path("bin")).env("CALLS", project.path("calls"));
+    command.envs(variables.iter().copied());
+    let ran = project.finish(command.output().unwrap());
+    let calls = std::fs::read_to_string(project.path("calls")).unwrap_or_default();
+    let _ = std::fs::remove_file(project.path("calls"));
+    (ran, calls.replace(project.directory.path().to_str().unwrap(), "[DIR]"))
+}
+
+#[test]
+fn an_engine_is_told_to_make_the_container_and_it_is_checked_inside() {
+    let project = Project::empty();
+    stand_ins(&project, &["podman"]);
+    let (ran, calls) = run(&project, &["-q", "provision", "podman", "--image", IMAGE], &[]);
+    insta::assert_snapshot!(ran.code(0).all(), @r"
+    exit code 0
+    --- stdout
+    /dev/kfd                  usable
+    /dev/dri/renderD128       usable
+    llama-cli                 found
+    next: podman exec -it strix bash
+    ");
+    let calls: Vec<&str> = calls.lines().map(|line| line.split("] [--").next().unwrap()).collect();
+    insta::assert_snapshot!(calls.join("\n"), @r"
+    podman [container] [exists] [strix]
+    podman [create
+    podman [start] [strix]
+    podman [exec] [strix] [sh] [-c] [(checks)] [sh] [/opt/rocm/bin] [/opt/llama/bin]
+    ");
+}
+
+#[test]
+fn each_engine_is_checked_in_its_own_way() {
+    for (engine, inside) in [
+        (
+            "distrobox",
+            "distrobox [enter] [--no-tty] [strix] [--] [sh] [-c] [(checks)] [sh] [/opt/rocm/bin] [/opt/llama/bin]",
+        ),
+        ("toolbox", "toolbox [run] [--container] [strix] [sh] [-c] [(checks)] [sh] [/opt/rocm/bin] [/opt/llama/bin]"),
+        ("docker", "docker [exec] [strix] [sh] [-c] [(checks)] [sh] [/opt/rocm/bin] [/opt/llama/bin]"),
+    ] {
+        let project = Project::empty();
+        stand_ins(&project, &[engine]);
+        let (ran, calls) = run(&project, &["provision", engine, "--image", IMAGE], &[]);
+        let ran = ran.code(0);
+        assert_eq!(calls.lines().last(), Some(inside), "{}", ran.all());
+        assert!(ran.stdout.contains("next: "), "{}", ran.all());
+    }
+}
+
+#[test]
+fn a_container_that_is_there_is_refused_unless_forced() {
+    let project = Project::empty();
+    stand_ins(&project, &["podman"]);
+    let (ran, calls) = run(&project, &["provision", "podman", "--image", IMAGE], &[("THERE", "0")]);
+    assert!(ran.stderr.contains("there is a container of that name already"), "{}", ran.all());
+    assert_eq!((ran.code, calls.as_str()), (1, "podman [container] [exists] [strix]\n"));
+    let (ran, calls) = run(&project, &["provision", "podman", "--image", IMAGE, "-f"], &[("THERE", "0")]);
+    ran.code(0);
+    assert_eq!(calls.lines().nth(1), Some("podman [rm] [--force] [strix]"));
+}
+
+#[test]
+fn a_container_without_a_gpu_has_an_exit_code() {
+    let project = Project::empty();
+    stand_ins(&project, &["docker"]);
+    let (ran, _) = run(&project, &["provision", "docker", "--image", IMAGE, "--json"], &[("KFD", "missing")]);
+    let json = ran.code(10).json();
+    assert_eq!(json["checks"][0], serde_json::json!({ "name": "/dev/kfd", "state": "missing" }));
+}
+
+#[test]
+fn an_engine_that_fails_or_is_not_there_is_told() {
+    let project = Project::empty();
+    let (ran, _) = run(&project, &["provision", "podman", "--image", IMAGE], &[]);
+    assert!(ran.code(1).stderr.contains("podman is not installed"));
+    let (ran, _) = run(&project, &["provision", "--image", IMAGE], &[]);
+    assert!(ran.code(9).stderr.contains("none of distrobox, toolbox, podman and docker is installed"));
+    stand_ins(&project, &["podman"]);
+    let (ran, _) = run(&project, &["provision", "--image", IMAGE], &[("FAIL", "125")]);
+    assert!(ran.code(1).stderr.contains("the engine failed; what it said is above\n  command  podman create"));
+}
+
+#[test]
+fn an_image_without_a_digest_is_refused_before_any_work() {
+    let project = Project::empty();
+    stand_ins(&project, &["podman"]);
+    let (ran, calls) = run(&project, &["provision", "podman", "--image", "docker.io/library/ubuntu:24.04"], &[]);
+    insta::assert_snapshot!(ran.code(2).all(), @r"
+    exit code 2
+    --- stderr
+    error: this image has no digest, so it is whatever was pushed last
+      image  docker.io/library/ubuntu:24.04
+    hint: pin it: `skopeo inspect --format '{{.Name}}@{{.Digest}}' docker://docker.io/library/ubuntu:24.04` prints the name to use; so does `podman image inspect --format '{{index .RepoDigests 0}}' docker.io/library/ubuntu:24.04` after a pull
+    ");
+    assert!(calls.is_empty());
+    let (ran, _) = run(&project, &["provision", "podman"], &[]);
+    assert!(ran.code(2).stderr.contains("no image is named"));
+}
+
+#[test]
+fn a_file_is_written_and_not_replaced_unless_forced() {
+    let project = Project::empty();
+    std::fs::create_dir_all(project.path("models")).unwrap();
+    for (engine, file) in [
+        ("quadlet", "strix.container"),
+        ("compose", "compose.yaml"),
+        ("devcontainer", ".devcontainer/devcontainer.json"),
+        ("llama-swap", "llama-swap.yaml"),
+    ] {
+        let arguments =
+            ["provision", engine, "--image", IMAGE, "--models", "models", "--model", "m.gguf", "--to", "out"];
+        let (ran, _) = run(&project, &[&arguments[..], &["--dry-run"]].concat(), &[]);
+        assert!(ran.code(0).stdout.contains(&format!("--- [DIR]/project/out/{file}\n")));
+        assert!(!project.path("out").join(file).exists());
+        let (ran, _) = run(&project, &arguments, &[]);
+        assert!(ran.code(0).stdout.starts_with(&format!("wrote [DIR]/project/out/{file}\nnext: ")));
+        let first = project.read(&format!("out/{file}"));
+        assert!(first.contains("registry.example/toolbox@sha256:f5ed"), "{first}");
+        let (ran, _) = run(&project, &arguments, &[]);
+        assert!(ran.code(1).stderr.contains("there is such a file already"));
+        let (ran, _) = run(&project, &[&arguments[..], &["--force"]].concat(), &[]);
+        ran.code(0);
+        assert_eq!(project.read(&format!("out/{file}")), first);
+    }
+}
+
+#[test]
+fn settings_are_taken_from_toolbox_env_which_is_never_run() {
+    let project = Project::empty();
+    stand_ins(&project, &["distrobox"]);
+    let workspace = project.path("work");
+    std::fs::create_dir_all(&workspace).unwrap();
+    let text = format!("TOOLBOX_NAME=mine\nBASE_IMAGE={IMAGE}\nWORKSPACE_DIR={}\nODD=1\n", workspace.display());
+    project.write(".toolbox.env", &text);
+    let (ran, calls) = run(&project, &["provision"], &[]);
+    let ran = ran.code(0);
+    assert!(ran.stderr.contains("nothing here is called `ODD`"), "{}", ran.all());
+    assert!(ran.stdout.starts_with("wrote [DIR]/project/work/distrobox.ini\n"), "{}", ran.all());
+    assert!(calls.contains("distrobox [assemble] [create] [--file] [distrobox.ini]\n"), "{calls}");
+    assert!(project.read("work/distrobox.ini").starts_with("[mine]\nimage=registry.example/toolbox@sha256:"));
+    project.write(".toolbox.env", &format!("{text}TOOLBOX_NAME=$(touch ran)\n"));
+    let (ran, calls) = run(&project, &["provision", "--force"], &[]);
+    insta::assert_snapshot!(ran.code(3).all(), @r"
+    exit code 3
+    --- stderr
+    error: .toolbox.env:5: a shell would expand or run this value
+      value  $(touch
+    hint: write the value out, or put it in single quotes
+    ");
+    assert!(calls.is_empty() && !project.path("ran").exists());
+}
+
+#[test]
+fn a_containerfile_installs_what_is_locked() {
+    let project = Project::new();
+    project.rocm_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["export", "containerfile", "--image", IMAGE]).code(0);
+    let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
+    let digest = lock["inputs"]["rocm"]["locked"]["sha256"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+    insta::assert_snapshot!(ran.stdout.replace(digest, "[SHA256]"), @r#"
+    # Written by `strixlock export containerfile` from the lock: ROCm 10.1.0a20260901 and nothing that the lock does not name.
+    FROM registry.example/toolbox@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a AS rocm
+    # Another place that has the same bytes will do: what counts is the digest.
+    ARG ROCM_URL="[UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz"
+    RUN set -eu; \
+        mkdir -p "/opt/rocm" /parts; \
+        mkfifo /tmp/copy; \
+        sha256sum < /tmp/copy > /tmp/sum & \
+        unpacked=yes; \
+        curl --fail --silent --show-error --location --retry 5 "$ROCM_URL" | tee /tmp/copy \
+          | { tar -xzf - -C "/opt/rocm" --no-same-owner && cat > /dev/null; } || unpacked=no; \
+        wait; \
+        received=$(cut -c 1-64 /tmp/sum); \
+        if [ "$received" != [SHA256] ]; then \
+          echo "the download is not the locked one: locked [SHA256], received $received" >&2; exit 1; \
+        fi; \
+        [ "$unpacked" = yes ]; \
+        for part in lib/llvm lib/rocblas lib/hipblaslt .kpack; do \
+          into=/parts/$(basename "$part" | tr -d .)/opt/rocm; \
+          mkdir -p "$into/$(dirname "$part")"; \
+          if [ -d "/opt/rocm/$part" ] && [ ! -L "/opt/rocm/$part" ]; then mv "/opt/rocm/$part" "$into/$part"; fi; \
+        done
+
+    FROM registry.example/toolbox@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a
+    COPY --from=rocm /parts/llvm/ /
+    COPY --from=rocm /parts/rocblas/ /
+    COPY --from=rocm /parts/hipblaslt/ /
+    COPY --from=rocm /parts/kpack/ /
+    COPY --from=rocm /opt/rocm/ /opt/rocm/
+    ENV PATH="/opt/rocm/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+        ROCM_PATH="/opt/rocm" HIP_PATH="/opt/rocm" HIP_PLATFORM="amd" \
+        HIP_DEVICE_LIB_PATH="/opt/rocm/lib/llvm/amdgcn/bitcode"
+    LABEL org.opencontainers.image.version="10.1.0a20260901" org.opencontainers.image.source="[UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz"
+    "#);
+    project.run(&["export", "containerfile", "--image", "ubuntu"]).code(2);
+    project.run(&["export", "containerfile", "--image", IMAGE, "--llama"]).code(9);
+    project.run(&["export", "containerfile", "--image", IMAGE, "-o", "Containerfile"]).code(0);
+    assert!(project.read("Containerfile").contains(digest));
+}
