@@ -32,8 +32,8 @@ finish() {
 # step TEXT : a heading; the step before it is over.
 step() {
   local now=$SECONDS
-  [ -z "${current:-}" ] || steps+=("$((now - since)) s|$current")
-  current=$1 since=$now
+  [ -z "${heading:-}" ] || steps+=("$((now - since)) s|$heading")
+  heading=$1 since=$now
   printf '\n== %s (%s)\n' "$1" "$(date +%T)"
 }
 
