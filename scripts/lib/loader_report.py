@@ -17,6 +17,13 @@ LOADER = "/lib64/ld-linux-x86-64.so.2"
 OPENING = {"opens", "edge", "backend"}
 
 
+def for_this_machine(path):
+    """Whether a file is ELF for x86-64: code objects of the GPU are ELF too, and no business of ld.so."""
+    with open(path, "rb") as file:
+        head = file.read(20)
+    return head[:4] == b"\x7fELF" and head[18:20] == b"\x3e\x00"
+
+
 def root(store, base):
     words = ["bwrap", "--unshare-all", "--die-with-parent", "--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C"]
     words += ["--tmpfs", "/", "--ro-bind", str(base / "usr"), "/usr", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
@@ -63,7 +70,7 @@ def main():
     words = root(store, base)
     about = json.loads(subprocess.check_output([strixlock, "--store", store, "log", "runtime", "--about", "--json"]))["about"]["proof"]
     kept = json.loads(subprocess.check_output([strixlock, "--store", store, "runtime", "--explain", "--json"]))["files"]
-    elf = [path for path in kept if kept[path]["size"] and (store / "current/runtime" / path).read_bytes()[:4] == b"\x7fELF"]
+    elf = [path for path in kept if kept[path]["size"] and for_this_machine(store / "current/runtime" / path)]
     for path in elf:
         mapped(store, words, f"/opt/rocm/{path}")
     print(f"{len(elf)} ELF files of the runtime resolve in its own root")
