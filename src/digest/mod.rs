@@ -4,9 +4,11 @@
 //! as they pass. Never opens a file by itself.
 
 mod aside;
+mod engine;
 mod hashing;
 mod sha256;
 
 pub use aside::AsideHasher;
+pub use engine::Sha256;
 pub use hashing::{HashingReader, HashingWriter};
-pub use sha256::{DerivationId, Sha256, Sha256Digest, TreeDigest};
+pub use sha256::{DerivationId, Sha256Digest, TreeDigest};

@@ -4,36 +4,21 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::Digest as _;
 
+use super::Sha256;
 use crate::error::{Error, Kind};
 
 /// The digest of some bytes, as `sha256sum` computes it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Digest([u8; 32]);
 
-/// A running SHA-256.
-#[derive(Clone, Default)]
-pub struct Sha256(sha2::Sha256);
-
-impl Sha256 {
-    /// Takes more bytes in.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// The digest of all bytes so far.
-    #[must_use]
-    pub fn finish(self) -> Sha256Digest {
-        Sha256Digest(self.0.finalize().into())
-    }
-}
-
 impl Sha256Digest {
     /// The digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(sha2::Sha256::digest(bytes).into())
+        let mut hash = Sha256::default();
+        hash.update(bytes);
+        hash.finish()
     }
 
     /// The 32 bytes.
