@@ -9,6 +9,7 @@ mod export;
 mod gc;
 mod generations;
 mod hash;
+mod image;
 mod init;
 mod list;
 mod lock;

@@ -3,20 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use super::ui::{ERROR, GOOD};
-use super::{GlobalArgs, Ui};
+use super::{GlobalArgs, Ui, image as lock_image};
 use crate::error::{Error, Kind, Result};
 use crate::export::engine::Place;
 use crate::export::inside::{Check, has_gpu};
-use crate::export::{Engine, ImageRef, Machine, Steps, Wanted, run};
+use crate::export::{Engine, ImageRef, LocalImage, Machine, Steps, Wanted, oci, run};
 use crate::host::Devices;
+use crate::lock::Lock;
 use crate::text::command_line;
 use crate::toolbox_env::ToolboxEnv;
 
 /// Make a container with the GPU, or write what an engine needs to make one
 ///
 /// distrobox, toolbox, podman and docker make it now and check it from inside; the others get a file. The image is always
-/// named by digest. It gets the GPU's devices and groups and no more rights, unless --privileged is given. Exit code 10 where
-/// the container is made and has no GPU.
+/// named by digest; one of the lock is made if need be and brought into podman's storage. The container gets the GPU's devices
+/// and groups and no more rights, unless --privileged is given. Exit code 10 where it is made and has no GPU.
 #[derive(Debug, clap::Args)]
 pub struct ProvisionArgs {
     /// What for [default: the first of distrobox, toolbox, podman and docker that is installed]
@@ -25,8 +26,9 @@ pub struct ProvisionArgs {
     /// The container's name [default: TOOLBOX_NAME, or strix]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The image, with its digest [default: BASE_IMAGE]
-    #[arg(long, value_name = "IMAGE@sha256:HEX")]
+    /// An image of the lock by its name there, or any other with its digest: IMAGE@sha256:HEX [default: BASE_IMAGE, or the
+    /// image of the lock that fits]
+    #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
     /// A directory of models, at /models inside
     #[arg(long, value_name = "DIR")]
@@ -68,7 +70,8 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
         home: text(&home()?)?,
         devices: Devices::read(Path::new("/")),
     };
-    let wanted = wanted(args, &env, engine, &machine)?;
+    let (image, local) = image(ui, global, args, &env, engine)?;
+    let wanted = wanted(args, &env, engine, &machine, image)?;
     let (container, warnings) = wanted.container(&machine)?;
     for warning in &warnings {
         ui.warning(warning);
@@ -76,11 +79,14 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
     let steps = engine.steps(&container)?;
     let directory = directory(args, &env, engine)?;
     if args.dry_run {
-        show(ui, engine, &steps, &directory, None);
+        show(ui, engine, &steps, &directory, local.as_ref(), None);
         return Ok(0);
     }
     run::demand_program(engine)?;
     let there = run::refuse(&steps, &directory, args.force)?;
+    if let Some(local) = &local {
+        run::bring(local, &*ui.progress)?;
+    }
     if let Some(cache) = &wanted.cache {
         fs_err::create_dir_all(cache)?;
     }
@@ -89,7 +95,7 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
     let prefixes =
         [env.rocm_home.as_deref().unwrap_or("/opt/rocm"), env.llama_install_dir.as_deref().unwrap_or("/opt/llama")];
     let checks = run::check_inside(&steps, &prefixes.map(|prefix| format!("{prefix}/bin")))?;
-    show(ui, engine, &steps, &directory, Some(&checks));
+    show(ui, engine, &steps, &directory, local.as_ref(), Some(&checks));
     let unfit = engine.runs_now() && !has_gpu(&checks);
     if unfit {
         ui.warning("there is no usable GPU inside: `strixlock doctor` says what this machine lacks");
@@ -105,12 +111,61 @@ fn first_installed() -> Result<Engine> {
     })
 }
 
-fn wanted(args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine, machine: &Machine) -> Result<Wanted> {
-    let image = args.image.clone().or_else(|| env.base_image.clone()).ok_or_else(|| {
-        Error::new(Kind::Usage, "no image is named")
-            .hint("name one with its digest: --image REGISTRY/NAME@sha256:HEX, or BASE_IMAGE in .toolbox.env")
-    })?;
-    let image: ImageRef = image.parse()?;
+/// The image by digest; and where it is one of the lock, how it gets to the engine.
+fn image(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &ProvisionArgs,
+    env: &ToolboxEnv,
+    engine: Engine,
+) -> Result<(ImageRef, Option<LocalImage>)> {
+    let named = args.image.as_ref().or(env.base_image.as_ref());
+    let lock_path = global.lock_path();
+    if !lock_path.exists() {
+        return match named {
+            Some(name) => Ok((name.parse()?, None)),
+            None => Err(Error::new(Kind::Usage, "no image is named, and there is no lock that has one").hint(
+                "name one with its digest: --image REGISTRY/NAME@sha256:HEX, or BASE_IMAGE in .toolbox.env; or                  `strixlock update`",
+            )),
+        };
+    }
+    let of_lock = |lock: &Lock, name: String| {
+        let store = global.open_store()?;
+        let tree = if args.dry_run {
+            oci::demand(&store, lock, &name)?
+        } else {
+            lock_image::realize(ui, global, lock, &store, &name, None)?
+        };
+        LocalImage::demand_podman(&tree.path, engine)?;
+        let called = lock_image::recipe(lock, &name).map_or(name.as_str(), |recipe| recipe.name.as_str());
+        let local = LocalImage::of(&tree.path, called)?;
+        Ok((local.image.clone(), Some(local)))
+    };
+    // A name with a digest needs no lock, however broken that is.
+    match named {
+        Some(name) if name.contains('@') => Ok((name.parse()?, None)),
+        Some(name) => {
+            let lock = Lock::read(&lock_path)?;
+            if lock_image::recipe(&lock, name).is_some() {
+                of_lock(&lock, name.clone())
+            } else {
+                Ok((name.parse()?, None))
+            }
+        }
+        None => {
+            let lock = Lock::read(&lock_path)?;
+            of_lock(&lock, lock_image::suitable(&lock, engine.is_server())?)
+        }
+    }
+}
+
+fn wanted(
+    args: &ProvisionArgs,
+    env: &ToolboxEnv,
+    engine: Engine,
+    machine: &Machine,
+    image: ImageRef,
+) -> Result<Wanted> {
     let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::from).and_then(|path| text(&path));
     let models = args.models.as_ref().map(absolute).transpose()?;
     // What shares the home directory finds llama.cpp's cache in it.
@@ -161,15 +216,22 @@ fn text(path: &Path) -> Result<String> {
 }
 
 /// What was done, or with no checks what would be.
-fn show(ui: &Ui, engine: Engine, steps: &Steps, directory: &Path, checks: Option<&[Check]>) {
+fn show(
+    ui: &Ui,
+    engine: Engine,
+    steps: &Steps,
+    directory: &Path,
+    local: Option<&LocalImage>,
+    checks: Option<&[Check]>,
+) {
+    let commands: Vec<&Vec<String>> = local.iter().flat_map(|local| &local.bring).chain(&steps.create).collect();
     let file = steps.file.as_ref().map(|file| (directory.join(&file.name), &file.text));
-    let lines = |commands: &[Vec<String>]| commands.iter().map(|words| command_line(words)).collect::<Vec<_>>();
     if ui.is_json() {
         ui.json(serde_json::json!({
             "engine": engine.name(),
             "done": checks.is_some(),
             "file": file.map(|(path, text)| serde_json::json!({ "path": path.display().to_string(), "text": text })),
-            "commands": steps.create,
+            "commands": commands,
             "checks": checks.unwrap_or_default(),
             "next": steps.next,
         }));
@@ -181,15 +243,15 @@ fn show(ui: &Ui, engine: Engine, steps: &Steps, directory: &Path, checks: Option
         _ => {}
     }
     if checks.is_none() {
-        for line in lines(&steps.create) {
-            ui.line(format!("$ {line}"));
+        for command in commands {
+            ui.line(format!("$ {}", command_line(command)));
         }
     }
     for check in checks.unwrap_or_default() {
         let style = if matches!(check.state.as_str(), "usable" | "found") { GOOD } else { ERROR };
         ui.line(format!("{:24}  {style}{}{style:#}", check.name, check.state));
     }
-    for line in lines(&steps.next) {
-        ui.line(format!("next: {line}"));
+    for command in &steps.next {
+        ui.line(format!("next: {}", command_line(command)));
     }
 }

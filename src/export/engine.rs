@@ -95,6 +95,12 @@ impl Engine {
         matches!(self, Self::Distrobox | Self::Toolbox | Self::Podman | Self::Docker)
     }
 
+    /// Whether it looks for images where podman keeps them.
+    #[must_use]
+    pub fn uses_podman(self) -> bool {
+        matches!(self, Self::Distrobox | Self::Toolbox | Self::Podman | Self::Quadlet | Self::LlamaSwap)
+    }
+
     /// Where its files belong.
     #[must_use]
     pub fn place(self) -> Place {

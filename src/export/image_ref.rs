@@ -28,10 +28,7 @@ impl FromStr for ImageRef {
             return Err(if is_name(text) { floating(text) } else { wrong(text) });
         };
         let digest = digest.parse().map_err(|error: Error| wrong(text).fact("digest", error.message()))?;
-        if !is_name(name) {
-            return Err(wrong(text));
-        }
-        Ok(Self { name: name.to_owned(), digest })
+        Self::new(name, digest).map_err(|_| wrong(text))
     }
 }
 
@@ -42,13 +39,24 @@ impl fmt::Display for ImageRef {
 }
 
 impl ImageRef {
-    /// Without the tag, since podman's image library refuses names that have both.
+    /// The image `name` with this digest.
+    pub fn new(name: &str, digest: Sha256Digest) -> Result<Self> {
+        if is_name(name) { Ok(Self { name: name.to_owned(), digest }) } else { Err(wrong(name)) }
+    }
+
+    /// Registry and repository.
     #[must_use]
-    pub fn without_tag(&self) -> String {
+    pub fn bare_name(&self) -> String {
         let (path, last) =
             self.name.rsplit_once('/').map_or((None, self.name.as_str()), |(path, last)| (Some(path), last));
         let last = last.split_once(':').map_or(last, |(name, _)| name);
-        path.map_or_else(|| format!("{last}@{}", self.digest), |path| format!("{path}/{last}@{}", self.digest))
+        path.map_or_else(|| last.to_owned(), |path| format!("{path}/{last}"))
+    }
+
+    /// Without the tag, since podman's image library refuses names that have both.
+    #[must_use]
+    pub fn without_tag(&self) -> String {
+        format!("{}@{}", self.bare_name(), self.digest)
     }
 }
 

@@ -14,6 +14,7 @@ mod flags;
 pub mod image_ref;
 pub mod inside;
 mod llama_swap;
+mod local;
 pub mod oci;
 mod podman;
 mod quadlet;
@@ -25,6 +26,7 @@ mod wanted;
 pub use container::{Container, Mount, Server};
 pub use engine::{Engine, NewFile, Steps};
 pub use image_ref::ImageRef;
+pub use local::LocalImage;
 pub use wanted::{Machine, Wanted};
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! Images out of the store: as the layout that they are there, or as one archive of it.
 //!
 //! The digest by which engines and registries know an image is its manifest's, `sha256:` and 64 digits. It follows from the
-//! lock; once the image is realized [`digest`] gives it, without network and without an engine. Whoever writes
-//! `NAME@sha256:...` for an engine asks this function.
+//! lock; once the image is realized its layout gives it, without network and without an engine.
 //!
 //! An archive is the layout in a tar file, which podman and skopeo call `oci-archive`; equal images give equal bytes.
 
@@ -10,10 +9,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
-use crate::oci::layout;
 use crate::progress::{Progress, Unit};
 use crate::recipe::Recipe;
 use crate::store::{Store, StoredTree};
@@ -31,15 +28,13 @@ pub fn realized(store: &Store, lock: &Lock, name: &str) -> Result<Option<StoredT
     Ok(found.map(|(_, tree)| tree))
 }
 
-/// The digest of the image that the output `name` of the lock is: its manifest's, as in `NAME@sha256:...`. An image that
-/// is not realized is an error that says how to make it.
-pub fn digest(store: &Store, lock: &Lock, name: &str) -> Result<Sha256Digest> {
-    let tree = realized(store, lock, name)?.ok_or_else(|| {
+/// The same of an image that must be there; where it is not, the error says how to make it.
+pub fn demand(store: &Store, lock: &Lock, name: &str) -> Result<StoredTree> {
+    realized(store, lock, name)?.ok_or_else(|| {
         Error::new(Kind::NotFound, "this image is not realized")
             .about(name)
             .hint(format!("`strixlock realize {name}` makes it"))
-    })?;
-    Ok(layout::manifest(&tree.path)?.digest)
+    })
 }
 
 /// Writes the layout as one archive to `file`, whole or not at all. What stands there is replaced only if `replace`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::inside::{self, Check};
-use super::{Engine, NewFile, Steps};
+use super::{Engine, LocalImage, NewFile, Steps};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::replace_file;
@@ -50,6 +50,22 @@ pub fn is_on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .any(|directory| rustix::fs::access(directory.join(program), rustix::fs::Access::EXEC_OK).is_ok())
+}
+
+/// Brings an image of the lock where the engine looks for it.
+pub fn bring(image: &LocalImage, progress: &dyn Progress) -> Result<()> {
+    if !is_on_path("podman") {
+        return Err(Error::failure("podman is not installed, and the image of the lock goes into its storage")
+            .hint("`sudo apt-get install podman`"));
+    }
+    if succeeds(&image.exists) {
+        return Ok(());
+    }
+    for command in &image.bring {
+        progress.note(&format!("$ {}", command_line(command)));
+        run(command, Path::new("."))?;
+    }
+    Ok(())
 }
 
 /// Writes the file and makes the container.

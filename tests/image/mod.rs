@@ -19,7 +19,7 @@ fn now() -> i64 {
 }
 
 /// A project beside an archive with the packages of a base, at this nightly, with these images.
-fn with_images(images: &str) -> Project {
+pub fn with_images(images: &str) -> Project {
     let project = Project::new();
     let deb = || Deb::new("overwritten", "0");
     let packages = vec![

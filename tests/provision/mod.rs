@@ -1,5 +1,7 @@
 //! `strixlock provision` and `export containerfile`: engines that write down what they are told, and files.
 
+mod of_lock;
+
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::{Project, Ran};
@@ -16,6 +18,7 @@ for word; do case $word in *printf*) word='(checks)' ;; esac; printf ' [%s]' "$w
 echo >> "$CALLS"
 case "$1 $2" in
   'container exists' | 'container inspect') exit "${THERE:-1}" ;;
+  'image exists') exit "${HAS:-1}" ;;
   'exec '* | 'enter '* | 'run '*) printf '/dev/kfd\t%s\n/dev/dri/renderD128\tusable\nllama-cli\tfound\n' "${KFD:-usable}" ;;
 esac
 exit "${FAIL:-0}"
@@ -125,7 +128,7 @@ fn an_image_without_a_digest_is_refused_before_any_work() {
     ");
     assert!(calls.is_empty());
     let (ran, _) = run(&project, &["provision", "podman"], &[]);
-    assert!(ran.code(2).stderr.contains("no image is named"));
+    assert!(ran.code(2).stderr.contains("no image is named, and there is no lock that has one"));
 }
 
 #[test]

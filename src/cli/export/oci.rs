@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{GlobalArgs, Ui};
-use crate::error::{Error, Kind, Result};
+use crate::cli::{GlobalArgs, Ui, image};
+use crate::error::Result;
 use crate::export::oci;
-use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::oci::layout;
-use crate::realize::{Plan, Realizer, Settings};
-use crate::recipe::Recipe;
-use crate::store::{LinkMode, Store, StoredTree, checkout};
+use crate::store::{LinkMode, StoredTree, checkout};
 use crate::text;
 
 /// Write an image, made from the lock without a container engine
@@ -49,17 +46,13 @@ enum Format {
 }
 
 pub fn oci(ui: &Ui, global: &GlobalArgs, args: &OciArgs) -> Result<u8> {
-    let lock_path = global.lock_path();
-    let lock = Lock::read(&lock_path)?;
+    let lock = Lock::read(&global.lock_path())?;
     let name = match &args.image {
         Some(name) => name.clone(),
-        None => only_image(&lock)?,
+        None => image::only(&lock)?,
     };
     let store = global.open_store()?;
-    let tree = match oci::realized(&store, &lock, &name)? {
-        Some(tree) => tree,
-        None => realize(ui, global, args, &lock, &store, &lock_path, &name)?,
-    };
+    let tree = image::realize(ui, global, &lock, &store, &name, args.jobs)?;
     let path = match (args.format, &args.output) {
         (Format::Layout, None) => tree.path.clone(),
         (Format::Layout, Some(path)) => {
@@ -74,42 +67,6 @@ pub fn oci(ui: &Ui, global: &GlobalArgs, args: &OciArgs) -> Result<u8> {
     };
     report(ui, &name, &tree, &path)?;
     Ok(0)
-}
-
-fn only_image(lock: &Lock) -> Result<String> {
-    let images: Vec<&String> = lock
-        .outputs
-        .iter()
-        .filter(|(_, output)| matches!(output.recipe, Recipe::Image(_)))
-        .map(|(name, _)| name)
-        .collect();
-    match images.as_slice() {
-        [one] => Ok((*one).clone()),
-        [] => Err(Error::new(Kind::NotFound, "the lock has no image")
-            .hint("add an output of `type = \"image\"` to the manifest, then `strixlock update`")),
-        many => {
-            let names: Vec<&str> = many.iter().map(|name| name.as_str()).collect();
-            Err(Error::new(Kind::Usage, "the lock has several images: which one?").hint(names.join(", ")))
-        }
-    }
-}
-
-fn realize(
-    ui: &Ui,
-    global: &GlobalArgs,
-    args: &OciArgs,
-    lock: &Lock,
-    store: &Store,
-    lock_path: &Path,
-    name: &str,
-) -> Result<StoredTree> {
-    store.register_lock(lock_path)?;
-    let fetcher = global.fetcher(ui)?;
-    let settings = Settings { jobs: args.jobs, limits: global.limits()? };
-    let realizer = Realizer::new(lock, Intake { store, fetcher: &fetcher }, settings);
-    let mut realized = realizer.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
-    let made = realized.remove(name).ok_or_else(|| Error::failure("the image was not made").about(name))?;
-    Ok(made.tree)
 }
 
 fn report(ui: &Ui, name: &str, tree: &StoredTree, path: &Path) -> Result<()> {

@@ -1,0 +1,84 @@
+//! Which image of the lock a command means, and making it if it is not there.
+
+use std::num::NonZeroUsize;
+
+use super::{GlobalArgs, Ui};
+use crate::error::{Error, Kind, Result};
+use crate::export::oci;
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::realize::{Plan, Realizer, Settings};
+use crate::recipe::{ImageRecipe, Recipe};
+use crate::store::{Store, StoredTree};
+
+/// The image outputs of the lock.
+fn images(lock: &Lock) -> Vec<(&str, &ImageRecipe)> {
+    lock.outputs
+        .iter()
+        .filter_map(|(name, output)| match &output.recipe {
+            Recipe::Image(recipe) => Some((name.as_str(), recipe)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The one image of the lock.
+pub fn only(lock: &Lock) -> Result<String> {
+    one_of(&images(lock))
+}
+
+/// The one image of the lock that fits: to serve, one that runs llama-server; to work in, one that runs nothing of itself, and
+/// rather one with all of ROCm. What there is only one of in all will do for both.
+pub fn suitable(lock: &Lock, server: bool) -> Result<String> {
+    let mut fit = images(lock);
+    let wishes: [fn(&ImageRecipe) -> bool; 2] = if server {
+        [ImageRecipe::is_server, |_| true]
+    } else {
+        [|image| image.program.is_none(), |image| image.rocm.is_some()]
+    };
+    for wish in wishes {
+        let fewer: Vec<_> = fit.iter().copied().filter(|(_, recipe)| wish(recipe)).collect();
+        if !fewer.is_empty() {
+            fit = fewer;
+        }
+    }
+    one_of(&fit)
+}
+
+fn one_of(images: &[(&str, &ImageRecipe)]) -> Result<String> {
+    match images {
+        [(one, _)] => Ok((*one).to_owned()),
+        [] => Err(Error::new(Kind::NotFound, "the lock has no image")
+            .hint("add an output of `type = \"image\"` to the manifest, then `strixlock update`")),
+        many => {
+            let names: Vec<&str> = many.iter().map(|(name, _)| *name).collect();
+            Err(Error::new(Kind::Usage, "the lock has several images: which one?").hint(names.join(", ")))
+        }
+    }
+}
+
+/// The recipe of an image output.
+pub fn recipe<'a>(lock: &'a Lock, name: &str) -> Option<&'a ImageRecipe> {
+    images(lock).into_iter().find(|(other, _)| *other == name).map(|(_, recipe)| recipe)
+}
+
+/// The layout of the image `name`, made now if it is not in the store.
+pub fn realize(
+    ui: &Ui,
+    global: &GlobalArgs,
+    lock: &Lock,
+    store: &Store,
+    name: &str,
+    jobs: Option<NonZeroUsize>,
+) -> Result<StoredTree> {
+    if let Some(tree) = oci::realized(store, lock, name)? {
+        return Ok(tree);
+    }
+    store.register_lock(&global.lock_path())?;
+    let fetcher = global.fetcher(ui)?;
+    let settings = Settings { jobs, limits: global.limits()? };
+    let realizer = Realizer::new(lock, Intake { store, fetcher: &fetcher }, settings);
+    let mut realized = realizer.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
+    let made = realized.remove(name).ok_or_else(|| Error::failure("the image was not made").about(name))?;
+    Ok(made.tree)
+}

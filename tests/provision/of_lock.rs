@@ -1,0 +1,105 @@
+//! `strixlock provision` with an image of the lock, which is made and brought into podman's storage.
+
+use super::{run, stand_ins};
+use crate::image::with_images;
+use crate::support::Project;
+
+const IMAGES: &str = "[outputs.shell]\ntype = \"image\"\nname = \"strixlock/shell\"\nbase = \"base\"\n";
+
+/// A project with a lock that has images, beside engines that are stand-ins.
+fn with_engines(images: &str) -> Project {
+    let project = with_images(images);
+    stand_ins(&project, &["podman", "distrobox", "docker"]);
+    // It changes the directory for podman.
+    std::os::unix::fs::symlink("/usr/bin/env", project.path("bin/env")).unwrap();
+    project
+}
+
+/// The image's digest, which the export tells independently.
+fn digest_of(project: &Project, image: &str) -> String {
+    let ran = project.run(&["export", "oci", image, "--json"]).code(0);
+    ran.json()["digest"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_image_of_the_lock_is_made_and_brought_to_podman_by_digest() {
+    let project = with_engines(IMAGES);
+    let (ran, calls) = run(&project, &["-q", "provision", "podman"], &[]);
+    ran.code(0);
+    let digest = digest_of(&project, "shell");
+    let tag = &digest["sha256:".len()..][..12];
+    let calls: Vec<&str> = calls.lines().collect();
+    assert_eq!(calls[0], "podman [container] [exists] [strix]");
+    assert_eq!(calls[1], format!("podman [image] [exists] [localhost/strixlock/shell:{tag}]"));
+    assert_eq!(calls[2], "podman [load] [--quiet] [--input] [tree]");
+    assert!(
+        calls[3].starts_with("podman [tag] [") && calls[3].ends_with(&format!("[localhost/strixlock/shell:{tag}]"))
+    );
+    assert!(calls[4].starts_with("podman [untag] [") && calls[4].ends_with("[localhost/tree:latest]"));
+    assert!(calls[5].contains(&format!("[localhost/strixlock/shell@{digest}]")), "{}", calls[5]);
+    // What podman has is not brought again.
+    let (ran, calls) = run(&project, &["-q", "provision", "podman"], &[("HAS", "0")]);
+    ran.code(0);
+    assert!(calls.lines().nth(2).unwrap().starts_with("podman [create]"), "{calls}");
+}
+
+#[test]
+fn a_dry_run_makes_no_image_and_says_how() {
+    let project = with_engines(IMAGES);
+    let (ran, calls) = run(&project, &["provision", "distrobox", "--dry-run"], &[]);
+    assert!(ran.code(9).stderr.contains("`strixlock realize shell` makes it"));
+    assert!(calls.is_empty(), "{calls}");
+    let digest = digest_of(&project, "shell");
+    let (ran, calls) = run(&project, &["provision", "distrobox", "--dry-run"], &[]);
+    let ran = ran.code(0);
+    assert!(ran.stdout.contains(&format!("image=localhost/strixlock/shell@{digest}\n")), "{}", ran.all());
+    assert!(ran.stdout.contains("podman load --quiet --input tree\n"), "{}", ran.all());
+    assert!(calls.is_empty(), "{calls}");
+}
+
+#[test]
+fn an_engine_that_takes_images_from_registries_alone_is_told_how_to_get_it_there() {
+    let project = with_engines(IMAGES);
+    let digest = digest_of(&project, "shell");
+    let (ran, calls) = run(&project, &["provision", "docker"], &[]);
+    let ran = ran.code(2);
+    assert!(ran.stderr.contains("docker takes images from a registry"), "{}", ran.all());
+    assert!(ran.stderr.contains(&format!("--image REGISTRY/NAME@{digest}")), "{}", ran.all());
+    assert!(calls.is_empty(), "{calls}");
+}
+
+#[test]
+fn of_several_images_one_is_named() {
+    let project = with_engines(&format!("{IMAGES}[outputs.other]\ntype = \"image\"\nbase = \"base\"\n"));
+    let (ran, calls) = run(&project, &["provision", "podman"], &[]);
+    let ran = ran.code(2);
+    assert!(ran.stderr.contains("the lock has several images: which one?\nhint: other, shell"), "{}", ran.all());
+    assert!(calls.is_empty(), "{calls}");
+    project.write(".toolbox.env", "BASE_IMAGE=other\n");
+    let (ran, calls) = run(&project, &["-q", "provision", "podman"], &[]);
+    ran.code(0);
+    assert!(calls.contains("[localhost/other@sha256:"), "{calls}");
+}
+
+#[test]
+fn who_serves_gets_the_server_and_who_works_all_of_rocm() {
+    let image = |name: &str, more: &str| format!("[outputs.{name}]\ntype = \"image\"\nbase = \"base\"\n{more}\n");
+    let project = with_engines(&(image("toolbox", "rocm = \"rocm\"") + &image("plain", "")));
+    let llama = format!(
+        "[inputs.llama-cpp]\ntype = \"git\"\nurl = \"{}\"\n\n[outputs.llama]\ntype = \"llama\"\n\n",
+        project.upstream().git_url()
+    );
+    let server = image("server", "llama = \"llama\"\nrocm = \"rocm\"\nprogram = \"llama-server\"");
+    project.write("manifests/strix.toml", &(project.read("manifests/strix.toml") + &llama + &server));
+    project.run(&["update"]).code(0);
+    project.run(&["realize", "server"]).code(0);
+    std::fs::create_dir_all(project.path("models")).unwrap();
+    let (ran, calls) = run(&project, &["-q", "provision", "podman"], &[]);
+    ran.code(0);
+    assert!(calls.contains("[localhost/toolbox@sha256:"), "{calls}");
+    let arguments = ["-q", "provision", "quadlet", "--models", "models", "--model", "m.gguf", "--to", "units"];
+    let (ran, calls) = run(&project, &arguments, &[]);
+    ran.code(0);
+    assert!(calls.contains("podman [load] [--quiet] [--input] [tree]\n"), "{calls}");
+    assert!(project.read("units/strix.container").contains("Image=localhost/server@sha256:"));
+}
