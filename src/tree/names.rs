@@ -161,8 +161,10 @@ impl Names {
     /// All entries, in the order in which they came.
     pub(super) fn into_entries(mut self) -> io::Result<Vec<Entry>> {
         self.flush()?;
-        let count = self.slots.len();
-        let Self { file, digests, .. } = self;
+        let Self { file, digests, slots, folded, .. } = self;
+        let count = slots.len();
+        // The entries take the place of the tables.
+        drop((slots, folded));
         let mut records = BufReader::with_capacity(TAIL, At { file: &file, offset: 0 });
         let mut entries = Vec::with_capacity(count);
         for _ in 0..count {

@@ -4,7 +4,6 @@
 //! are a 64-bit little-endian length and the bytes, padded with zeros to eight; entries of a directory stand in byte
 //! order of their names.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -22,59 +21,63 @@ pub fn hash(directory: &Path, listing: &Listing) -> Result<Sha256Digest> {
 
 /// Writes the NAR itself.
 pub fn write(directory: &Path, listing: &Listing, out: &mut dyn Write) -> Result<()> {
-    let mut top = Children::new();
-    for entry in listing.entries() {
-        let mut place = &mut top;
-        let mut parts = entry.path.split(|byte| *byte == b'/').peekable();
-        while let Some(part) = parts.next() {
-            let child = place.entry(part).or_default();
-            if parts.peek().is_none() {
-                child.0 = Some(entry);
-            }
-            place = &mut child.1;
-        }
-    }
     let root = Root::open(directory)?;
-    text(out, b"nix-archive-1")?;
-    directory_node(&root, &top, out)
-}
-
-type Children<'a> = BTreeMap<&'a [u8], Child<'a>>;
-
-#[derive(Default)]
-struct Child<'a>(Option<&'a Entry>, Children<'a>);
-
-fn directory_node(root: &Root, children: &Children, out: &mut dyn Write) -> Result<()> {
-    texts(out, &[b"(", b"type", b"directory"])?;
-    for (name, Child(entry, below)) in children {
+    let mut entries: Vec<&Entry> = listing.entries().iter().collect();
+    // A directory first, then all below it, each directory's names in byte order.
+    entries.sort_unstable_by(|one, other| parts(&one.path).cmp(parts(&other.path)));
+    texts(out, &[b"nix-archive-1", b"(", b"type", b"directory"])?;
+    let mut open: Vec<&[u8]> = Vec::new();
+    for entry in entries {
+        while open.pop_if(|above| !is_below(&entry.path, above)).is_some() {
+            close(out)?;
+        }
+        let name = parts(&entry.path).next_back().unwrap_or_default();
         texts(out, &[b"entry", b"(", b"name", name, b"node"])?;
-        match entry.map(|entry| (entry, &entry.node)) {
-            None | Some((_, Node::Directory)) => directory_node(root, below, out)?,
-            Some((_, Node::Link { target })) => texts(out, &[b"(", b"type", b"symlink", b"target", target, b")"])?,
-            Some((entry, Node::File { executable, size, .. })) => {
-                texts(out, &[b"(", b"type", b"regular"])?;
-                if *executable {
-                    texts(out, &[b"executable", b""])?;
-                }
-                text(out, b"contents")?;
-                out.write_all(&size.to_le_bytes())?;
-                let copied = io::copy(&mut root.open_file(&entry.path)?.take(size + 1), out)?;
-                if copied != *size {
-                    return Err(Error::new(
-                        Kind::Damaged,
-                        format!("`{}` is not as long as its listing says", show(&entry.path)),
-                    )
-                    .fact("listed", size)
-                    .fact("found", copied));
-                }
-                pad(out, *size)?;
-                text(out, b")")?;
+        match &entry.node {
+            Node::Directory => {
+                texts(out, &[b"(", b"type", b"directory"])?;
+                open.push(&entry.path);
+                continue;
             }
+            Node::Link { target } => texts(out, &[b"(", b"type", b"symlink", b"target", target, b")"])?,
+            Node::File { executable, size, .. } => file(&root, entry, *executable, *size, out)?,
         }
         text(out, b")")?;
     }
-    text(out, b")")?;
-    Ok(())
+    for _ in open {
+        close(out)?;
+    }
+    Ok(text(out, b")")?)
+}
+
+fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/')
+}
+
+fn is_below(path: &[u8], above: &[u8]) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.first() == Some(&b'/'))
+}
+
+/// The end of a directory, and of the entry that it is.
+fn close(out: &mut dyn Write) -> io::Result<()> {
+    texts(out, &[b")", b")"])
+}
+
+fn file(root: &Root, entry: &Entry, executable: bool, size: u64, out: &mut dyn Write) -> Result<()> {
+    texts(out, &[b"(", b"type", b"regular"])?;
+    if executable {
+        texts(out, &[b"executable", b""])?;
+    }
+    text(out, b"contents")?;
+    out.write_all(&size.to_le_bytes())?;
+    let copied = io::copy(&mut root.open_file(&entry.path)?.take(size + 1), out)?;
+    if copied != size {
+        return Err(Error::new(Kind::Damaged, format!("`{}` is not as long as its listing says", show(&entry.path)))
+            .fact("listed", size)
+            .fact("found", copied));
+    }
+    pad(out, size)?;
+    Ok(text(out, b")")?)
 }
 
 fn texts(out: &mut dyn Write, all: &[&[u8]]) -> io::Result<()> {
