@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Claim;
 use super::questions::{Answer, Answers, Question};
 use crate::error::{Error, Result};
+use crate::text::visible;
 use crate::tree::show;
 
 /// By what ROCm's tools and runtime say that there is no GPU, or that it cannot be seen; in no other way may they fail.
@@ -80,8 +81,8 @@ pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String,
                 .excerpt(answer.end());
             return Err(claim.trimmed.explain(error, &program));
         }
-        let first = answer.lines.iter().map(|line| line.trim()).find(|line| !line.is_empty());
-        said.insert(question, show(first.unwrap_or_default().as_bytes()));
+        let first = answer.lines.iter().map(|line| visible(line.trim())).find(|line| !line.is_empty());
+        said.insert(question, first.unwrap_or_default());
     }
     Ok(said)
 }

@@ -34,6 +34,7 @@ use crate::gguf::Gguf;
 use crate::host::{Devices, NodeState};
 use crate::intake::Intake;
 use crate::lock::Lock;
+use crate::text;
 
 pub use bench::Speed;
 pub use compare::moved;
@@ -122,8 +123,7 @@ impl Check {
     fn new(name: &str, outcome: Outcome, found: impl Into<String>) -> Self {
         // What programs say goes onto a page: a line of it, and nothing that moves the cursor.
         let found: String = found.into();
-        let line = found.lines().next().unwrap_or_default();
-        let found = line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+        let found = text::visible(found.lines().next().unwrap_or_default()).chars().take(300).collect();
         Self { name: name.to_owned(), outcome, found }
     }
 

@@ -143,3 +143,9 @@ fn one_failure_is_a_failure() {
     assert!(!found.passed());
     assert_eq!(found.checks.last().unwrap().found, "two");
 }
+
+#[test]
+fn what_programs_say_is_shown_without_what_moves_a_terminal() {
+    let check = Check::not_run("rocminfo", "\u{1b}[31mROCk module is NOT loaded\u{1b}[0m\nmore");
+    assert_eq!(check.found, "ROCk module is NOT loaded");
+}
