@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::ui::{ERROR, GOOD};
-use super::{GlobalArgs, Ui, image as lock_image};
+use super::{GlobalArgs, Ui, image};
+use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::export::engine::Place;
 use crate::export::inside::{Check, has_gpu};
-use crate::export::{Engine, ImageRef, LocalImage, Machine, Steps, Wanted, oci, run};
+use crate::export::{Engine, ImageRef, Machine, Source, Steps, Wanted, oci, run, source};
 use crate::host::Devices;
 use crate::lock::Lock;
 use crate::text::command_line;
@@ -23,11 +24,11 @@ pub struct ProvisionArgs {
     /// What for [default: the first of distrobox, toolbox, podman and docker that is installed]
     #[arg(value_enum)]
     engine: Option<Engine>,
-    /// The container's name [default: TOOLBOX_NAME, or strix]
+    /// The container's name [default: TOOLBOX_NAME, or strix; of a server strix-server]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// An image of the lock by its name there, or any other with its digest: IMAGE@sha256:HEX [default: BASE_IMAGE, or the
-    /// image of the lock that fits]
+    /// An image of the lock by its name there, or any other with its digest: IMAGE@sha256:HEX [default: BASE_IMAGE, but not
+    /// for servers; or the image of the lock that fits]
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
     /// A directory of models, at /models inside
@@ -65,27 +66,38 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
         ui.warning(note);
     }
     let engine = args.engine.map_or_else(first_installed, Ok)?;
+    let named = Named::find(global, args, &env, engine)?;
     let machine = Machine {
         root: rustix::process::geteuid().is_root(),
         home: text(&home()?)?,
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         devices: Devices::read(Path::new("/")),
     };
-    let (image, local) = image(ui, global, args, &env, engine)?;
-    let wanted = wanted(args, &env, engine, &machine, image)?;
-    let (container, warnings) = wanted.container(&machine)?;
+    let plan = |image: ImageRef| {
+        let wanted = wanted(args, &env, engine, &machine, image)?;
+        let (container, warnings) = wanted.container(&machine)?;
+        Ok::<_, Error>((wanted, engine.steps(&container)?, warnings))
+    };
+    // All that can be refused is refused before an image is made, which may take an hour.
+    let (_, steps, warnings) = plan(named.provisional()?)?;
     for warning in &warnings {
         ui.warning(warning);
     }
-    let steps = engine.steps(&container)?;
     let directory = directory(args, &env, engine)?;
+    let there = if args.dry_run {
+        false
+    } else {
+        run::demand_programs(engine, named.brought_by(engine))?;
+        run::refuse(&steps, &directory, args.force)?
+    };
+    let (image, source) = named.source(ui, global, args, engine)?;
+    let (wanted, steps, _) = plan(image)?;
     if args.dry_run {
-        show(ui, engine, &steps, &directory, local.as_ref(), None);
+        show(ui, engine, &steps, &directory, source.as_ref(), None);
         return Ok(0);
     }
-    run::demand_program(engine)?;
-    let there = run::refuse(&steps, &directory, args.force)?;
-    if let Some(local) = &local {
-        run::bring(local, &*ui.progress)?;
+    if let Some(source) = &source {
+        run::bring(source, &*ui.progress)?;
     }
     if let Some(cache) = &wanted.cache {
         fs_err::create_dir_all(cache)?;
@@ -95,7 +107,7 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
     let prefixes =
         [env.rocm_home.as_deref().unwrap_or("/opt/rocm"), env.llama_install_dir.as_deref().unwrap_or("/opt/llama")];
     let checks = run::check_inside(&steps, &prefixes.map(|prefix| format!("{prefix}/bin")))?;
-    show(ui, engine, &steps, &directory, local.as_ref(), Some(&checks));
+    show(ui, engine, &steps, &directory, source.as_ref(), Some(&checks));
     let unfit = engine.runs_now() && !has_gpu(&checks);
     if unfit {
         ui.warning("there is no usable GPU inside: `strixlock doctor` says what this machine lacks");
@@ -111,50 +123,83 @@ fn first_installed() -> Result<Engine> {
     })
 }
 
-/// The image by digest; and where it is one of the lock, how it gets to the engine.
-fn image(
-    ui: &Ui,
-    global: &GlobalArgs,
-    args: &ProvisionArgs,
-    env: &ToolboxEnv,
-    engine: Engine,
-) -> Result<(ImageRef, Option<LocalImage>)> {
-    let named = args.image.as_ref().or(env.base_image.as_ref());
-    let lock_path = global.lock_path();
-    if !lock_path.exists() {
-        return match named {
-            Some(name) => Ok((name.parse()?, None)),
-            None => Err(Error::new(Kind::Usage, "no image is named, and there is no lock that has one").hint(
-                "name one with its digest: --image REGISTRY/NAME@sha256:HEX, or BASE_IMAGE in .toolbox.env; or                  `strixlock update`",
-            )),
-        };
-    }
-    let of_lock = |lock: &Lock, name: String| {
-        let store = global.open_store()?;
-        let tree = if args.dry_run {
-            oci::demand(&store, lock, &name)?
-        } else {
-            lock_image::realize(ui, global, lock, &store, &name, None)?
-        };
-        LocalImage::demand_podman(&tree.path, engine)?;
-        let called = lock_image::recipe(lock, &name).map_or(name.as_str(), |recipe| recipe.name.as_str());
-        let local = LocalImage::of(&tree.path, called)?;
-        Ok((local.image.clone(), Some(local)))
-    };
-    // A name with a digest needs no lock, however broken that is.
-    match named {
-        Some(name) if name.contains('@') => Ok((name.parse()?, None)),
-        Some(name) => {
-            let lock = Lock::read(&lock_path)?;
-            if lock_image::recipe(&lock, name).is_some() {
-                of_lock(&lock, name.clone())
-            } else {
-                Ok((name.parse()?, None))
+/// What image is meant.
+enum Named {
+    /// One in a registry.
+    Registry(ImageRef),
+    /// An output of the lock, and what the image calls itself.
+    OfLock { lock: Box<Lock>, output: String, called: String },
+}
+
+impl Named {
+    fn find(global: &GlobalArgs, args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine) -> Result<Self> {
+        // What one works in need not have a llama-server.
+        let base = env.base_image.as_ref().filter(|_| !engine.is_server());
+        let named = args.image.as_ref().or(base);
+        let path = global.lock_path();
+        match named {
+            // A name with a digest needs no lock, however broken that is.
+            Some(name) if name.contains('@') || !path.exists() => return Ok(Self::Registry(name.parse()?)),
+            None if !path.exists() => {
+                return Err(Error::new(Kind::Usage, "no image is named, and there is no lock that has one").hint(
+                    "name one with its digest: --image REGISTRY/NAME@sha256:HEX, or for toolboxes BASE_IMAGE in .toolbox.env; \
+                     or write a lock: `strixlock update`",
+                ));
             }
+            _ => {}
         }
-        None => {
-            let lock = Lock::read(&lock_path)?;
-            of_lock(&lock, lock_image::suitable(&lock, engine.is_server())?)
+        let lock = Lock::read(&path)?;
+        let output = match named {
+            Some(name) if image::recipe(&lock, name).is_none() => return Ok(Self::Registry(name.parse()?)),
+            Some(name) => name.clone(),
+            None => image::suitable(&lock, engine.is_server())?,
+        };
+        source::demand_podman(engine, &output)?;
+        let called = image::recipe(&lock, &output).map_or_else(|| output.clone(), |recipe| recipe.name.clone());
+        Ok(Self::OfLock { lock: Box::new(lock), output, called })
+    }
+
+    /// The image before its digest is known: good for finding out what an engine refuses.
+    fn provisional(&self) -> Result<ImageRef> {
+        match self {
+            Self::Registry(image) => Ok(image.clone()),
+            Self::OfLock { called, .. } => source::local(called, Sha256Digest::of(b"")),
+        }
+    }
+
+    /// The program that brings it to where the engine looks; what only gets a file pulls by itself from registries.
+    fn brought_by(&self, engine: Engine) -> Option<&'static str> {
+        match self {
+            Self::OfLock { .. } => Some("podman"),
+            Self::Registry(_) if !engine.runs_now() => None,
+            Self::Registry(_) if engine.uses_podman() && (engine != Engine::Distrobox || run::is_on_path("podman")) => {
+                Some("podman")
+            }
+            Self::Registry(_) => Some("docker"),
+        }
+    }
+
+    /// The image by digest, made if need be, and how it gets to where the engine looks.
+    fn source(
+        self,
+        ui: &Ui,
+        global: &GlobalArgs,
+        args: &ProvisionArgs,
+        engine: Engine,
+    ) -> Result<(ImageRef, Option<Source>)> {
+        let program = self.brought_by(engine);
+        match self {
+            Self::Registry(image) => Ok((image.clone(), program.map(|program| Source::registry(image, program)))),
+            Self::OfLock { lock, output, called } => {
+                let store = global.open_store()?;
+                let tree = if args.dry_run {
+                    oci::demand(&store, &lock, &output)?
+                } else {
+                    image::realize(ui, global, &lock, &store, &output, None)?
+                };
+                let source = Source::layout(&tree.path, &called)?;
+                Ok((source.image.clone(), Some(source)))
+            }
         }
     }
 }
@@ -174,9 +219,15 @@ fn wanted(
         Some(directory) => directory.clone(),
         None => text(&std::env::current_dir()?)?,
     };
+    // A service that starts replaces the container of its name: never the toolbox's.
+    let name = if engine.is_server() {
+        "strix-server".to_owned()
+    } else {
+        env.toolbox_name.clone().unwrap_or_else(|| "strix".to_owned())
+    };
     Ok(Wanted {
         engine,
-        name: args.name.clone().or_else(|| env.toolbox_name.clone()).unwrap_or_else(|| "strix".to_owned()),
+        name: args.name.clone().unwrap_or(name),
         image,
         privileged: args.privileged,
         workspace: Some(workspace),
@@ -216,15 +267,8 @@ fn text(path: &Path) -> Result<String> {
 }
 
 /// What was done, or with no checks what would be.
-fn show(
-    ui: &Ui,
-    engine: Engine,
-    steps: &Steps,
-    directory: &Path,
-    local: Option<&LocalImage>,
-    checks: Option<&[Check]>,
-) {
-    let commands: Vec<&Vec<String>> = local.iter().flat_map(|local| &local.bring).chain(&steps.create).collect();
+fn show(ui: &Ui, engine: Engine, steps: &Steps, directory: &Path, source: Option<&Source>, checks: Option<&[Check]>) {
+    let commands: Vec<&Vec<String>> = source.iter().flat_map(|source| &source.bring).chain(&steps.create).collect();
     let file = steps.file.as_ref().map(|file| (directory.join(&file.name), &file.text));
     if ui.is_json() {
         ui.json(serde_json::json!({

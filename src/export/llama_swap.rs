@@ -29,6 +29,8 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
         scalar(&command_line(&stop)),
     );
     Ok(Steps {
+        // Starting it replaces whatever container has the name.
+        exists: vec![words(["podman", "container", "exists", &container.name])],
         file: Some(NewFile { name: "llama-swap.yaml".into(), text }),
         next: vec![words(["llama-swap", "--config", "llama-swap.yaml"])],
         ..Steps::default()

@@ -14,19 +14,19 @@ mod flags;
 pub mod image_ref;
 pub mod inside;
 mod llama_swap;
-mod local;
 pub mod oci;
 mod podman;
 mod quadlet;
 pub mod run;
 pub mod snapshot;
+pub mod source;
 mod toolbox;
 mod wanted;
 
 pub use container::{Container, Mount, Server};
 pub use engine::{Engine, NewFile, Steps};
 pub use image_ref::ImageRef;
-pub use local::LocalImage;
+pub use source::Source;
 pub use wanted::{Machine, Wanted};
 
 #[cfg(test)]

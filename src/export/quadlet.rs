@@ -49,6 +49,8 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
     let call = |arguments: [&str; 2]| [systemctl.clone(), words(arguments)].concat();
     let service = format!("{}.service", container.name);
     Ok(Steps {
+        // Starting it replaces whatever container has the name.
+        exists: vec![words(["podman", "container", "exists", &container.name])],
         file: Some(NewFile { name: format!("{}.container", container.name).into(), text: unit.join("\n") + "\n" }),
         next: vec![[systemctl.clone(), words(["daemon-reload"])].concat(), call(["start", &service])],
         ..Steps::default()

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::inside::{self, Check};
-use super::{Engine, LocalImage, NewFile, Steps};
+use super::{Engine, NewFile, Source, Steps};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::replace_file;
@@ -32,8 +32,12 @@ pub fn refuse(steps: &Steps, directory: &Path, force: bool) -> Result<bool> {
     Ok(there)
 }
 
-/// Fails where the engine's program is not there.
-pub fn demand_program(engine: Engine) -> Result<()> {
+/// Fails where a program is not there: the engine's own, or the one that brings its image.
+pub fn demand_programs(engine: Engine, brings: Option<&str>) -> Result<()> {
+    if let Some(program) = brings.filter(|program| !is_on_path(program)) {
+        return Err(Error::failure(format!("{program} is not installed, and it is what brings the image"))
+            .hint(format!("`sudo apt-get install {program}`")));
+    }
     if !engine.runs_now() || is_on_path(engine.name()) {
         return Ok(());
     }
@@ -52,16 +56,12 @@ pub fn is_on_path(program: &str) -> bool {
         .any(|directory| rustix::fs::access(directory.join(program), rustix::fs::Access::EXEC_OK).is_ok())
 }
 
-/// Brings an image of the lock where the engine looks for it.
-pub fn bring(image: &LocalImage, progress: &dyn Progress) -> Result<()> {
-    if !is_on_path("podman") {
-        return Err(Error::failure("podman is not installed, and the image of the lock goes into its storage")
-            .hint("`sudo apt-get install podman`"));
-    }
-    if succeeds(&image.exists) {
+/// Brings the image where the engine looks for it.
+pub fn bring(source: &Source, progress: &dyn Progress) -> Result<()> {
+    if succeeds(&source.exists) {
         return Ok(());
     }
-    for command in &image.bring {
+    for command in &source.bring {
         progress.note(&format!("$ {}", command_line(command)));
         run(command, Path::new("."))?;
     }

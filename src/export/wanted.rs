@@ -37,6 +37,8 @@ pub struct Machine {
     pub root: bool,
     /// The home directory.
     pub home: String,
+    /// The host name.
+    pub host: String,
     /// The device nodes.
     pub devices: Devices,
 }
@@ -58,6 +60,15 @@ impl Wanted {
         if !missing.is_empty() {
             warnings.push(format!("this machine has no {}: `strixlock doctor` says why", missing.join(", no ")));
         }
+        let groups = self.groups(machine);
+        if groups.is_empty() && !self.engine.runs_now() {
+            warnings.push(
+                "this machine has no GPU, so that the numbers of the groups that own one are not in the file: write it where the \
+                 GPU is, or add them"
+                    .to_owned(),
+            );
+        }
+        self.check_host_name(machine)?;
         let mut env = BTreeMap::from([("GGML_CUDA_ENABLE_UNIFIED_MEMORY".to_owned(), "1".to_owned())]);
         let (mounts, cache) = self.mounts(machine);
         env.extend(cache.map(|cache| ("LLAMA_CACHE".to_owned(), cache)));
@@ -67,7 +78,7 @@ impl Wanted {
             image: self.image.clone(),
             privileged: self.privileged,
             devices: devices.into_iter().map(str::to_owned).collect(),
-            groups: self.groups(machine),
+            groups,
             mounts,
             env,
             directory: self.workspace.clone().filter(|_| !self.engine.is_server()),
@@ -87,13 +98,19 @@ impl Wanted {
             return vec!["keep-groups".to_owned()];
         }
         // By number: the image may call them otherwise, or not at all.
-        let numbers: Vec<String> =
-            machine.devices.groups().iter().filter(|group| **group != 0).map(u32::to_string).collect();
-        match numbers.as_slice() {
-            [] if self.engine.runs_now() => Vec::new(),
-            [] => vec!["video".to_owned(), "render".to_owned()],
-            _ => numbers,
+        machine.devices.groups().iter().filter(|group| **group != 0).map(u32::to_string).collect()
+    }
+
+    /// distrobox makes the container's host name of its own and the machine's, and Linux has 64 bytes for it.
+    fn check_host_name(&self, machine: &Machine) -> Result<()> {
+        let length = self.name.len() + 1 + machine.host.len();
+        if self.engine != Engine::Distrobox || length <= 64 {
+            return Ok(());
         }
+        Err(Error::new(Kind::Usage, "distrobox could not enter a container of this name: it makes a host name of it")
+            .fact("host name", format!("{}.{}", self.name, machine.host))
+            .fact("length", format!("{length}, and 64 at most"))
+            .hint("choose a shorter one with --name"))
     }
 
     /// What is mounted, and where llama.cpp's downloads are inside.

@@ -18,7 +18,7 @@ for word; do case $word in *printf*) word='(checks)' ;; esac; printf ' [%s]' "$w
 echo >> "$CALLS"
 case "$1 $2" in
   'container exists' | 'container inspect') exit "${THERE:-1}" ;;
-  'image exists') exit "${HAS:-1}" ;;
+  'image exists' | 'image inspect') exit "${HAS:-1}" ;;
   'exec '* | 'enter '* | 'run '*) printf '/dev/kfd\t%s\n/dev/dri/renderD128\tusable\nllama-cli\tfound\n' "${KFD:-usable}" ;;
 esac
 exit "${FAIL:-0}"
@@ -56,6 +56,8 @@ fn an_engine_is_told_to_make_the_container_and_it_is_checked_inside() {
     let calls: Vec<&str> = calls.lines().map(|line| line.split("] [--").next().unwrap()).collect();
     insta::assert_snapshot!(calls.join("\n"), @r"
     podman [container] [exists] [strix]
+    podman [image] [exists] [registry.example/toolbox@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a]
+    podman [pull] [registry.example/toolbox@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a]
     podman [create
     podman [start] [strix]
     podman [exec] [strix] [sh] [-c] [(checks)] [sh] [/opt/rocm/bin] [/opt/llama/bin]
@@ -73,7 +75,7 @@ fn each_engine_is_checked_in_its_own_way() {
         ("docker", "docker [exec] [strix] [sh] [-c] [(checks)] [sh] [/opt/rocm/bin] [/opt/llama/bin]"),
     ] {
         let project = Project::empty();
-        stand_ins(&project, &[engine]);
+        stand_ins(&project, &[engine, "podman"]);
         let (ran, calls) = run(&project, &["provision", engine, "--image", IMAGE], &[]);
         let ran = ran.code(0);
         assert_eq!(calls.lines().last(), Some(inside), "{}", ran.all());
@@ -88,9 +90,19 @@ fn a_container_that_is_there_is_refused_unless_forced() {
     let (ran, calls) = run(&project, &["provision", "podman", "--image", IMAGE], &[("THERE", "0")]);
     assert!(ran.stderr.contains("there is a container of that name already"), "{}", ran.all());
     assert_eq!((ran.code, calls.as_str()), (1, "podman [container] [exists] [strix]\n"));
-    let (ran, calls) = run(&project, &["provision", "podman", "--image", IMAGE, "-f"], &[("THERE", "0")]);
+    let (ran, calls) = run(&project, &["provision", "podman", "--image", IMAGE, "-f"], &[("THERE", "0"), ("HAS", "0")]);
     ran.code(0);
-    assert_eq!(calls.lines().nth(1), Some("podman [rm] [--force] [strix]"));
+    assert_eq!(calls.lines().nth(2), Some("podman [rm] [--force] [strix]"));
+}
+
+#[test]
+fn the_old_container_stays_where_the_image_cannot_be_had() {
+    let project = Project::empty();
+    stand_ins(&project, &["podman"]);
+    let arguments = ["provision", "podman", "--image", IMAGE, "--force"];
+    let (ran, calls) = run(&project, &arguments, &[("THERE", "0"), ("FAIL", "125")]);
+    assert!(ran.code(1).stderr.contains("podman pull registry.example/toolbox@"));
+    assert!(!calls.contains("[rm]"), "{calls}");
 }
 
 #[test]
@@ -110,7 +122,7 @@ fn an_engine_that_fails_or_is_not_there_is_told() {
     let (ran, _) = run(&project, &["provision", "--image", IMAGE], &[]);
     assert!(ran.code(9).stderr.contains("none of distrobox, toolbox, podman and docker is installed"));
     stand_ins(&project, &["podman"]);
-    let (ran, _) = run(&project, &["provision", "--image", IMAGE], &[("FAIL", "125")]);
+    let (ran, _) = run(&project, &["provision", "--image", IMAGE], &[("FAIL", "125"), ("HAS", "0")]);
     assert!(ran.code(1).stderr.contains("the engine failed; what it said is above\n  command  podman create"));
 }
 
@@ -136,7 +148,7 @@ fn a_file_is_written_and_not_replaced_unless_forced() {
     let project = Project::empty();
     std::fs::create_dir_all(project.path("models")).unwrap();
     for (engine, file) in [
-        ("quadlet", "strix.container"),
+        ("quadlet", "strix-server.container"),
         ("compose", "compose.yaml"),
         ("devcontainer", ".devcontainer/devcontainer.json"),
         ("llama-swap", "llama-swap.yaml"),
@@ -159,9 +171,47 @@ fn a_file_is_written_and_not_replaced_unless_forced() {
 }
 
 #[test]
+fn the_image_that_one_works_in_serves_nothing() {
+    let project = Project::empty();
+    std::fs::create_dir_all(project.path("models")).unwrap();
+    project.write(".toolbox.env", &format!("TOOLBOX_NAME=mine\nBASE_IMAGE={IMAGE}\n"));
+    let arguments = ["provision", "quadlet", "--models", "models", "--model", "m.gguf", "--to", "out"];
+    let (ran, _) = run(&project, &arguments, &[]);
+    assert!(ran.code(2).stderr.contains("no image is named"));
+    let (ran, _) = run(&project, &[&arguments[..], &["--image", IMAGE]].concat(), &[]);
+    ran.code(0);
+    assert!(project.read("out/strix-server.container").contains("ContainerName=strix-server\n"));
+}
+
+#[test]
+fn a_service_does_not_take_the_name_of_a_container() {
+    let project = Project::empty();
+    stand_ins(&project, &["podman"]);
+    std::fs::create_dir_all(project.path("models")).unwrap();
+    for engine in ["quadlet", "llama-swap"] {
+        let arguments = [
+            "provision",
+            engine,
+            "--image",
+            IMAGE,
+            "--models",
+            "models",
+            "--model",
+            "m.gguf",
+            "--to",
+            "o",
+            "--name",
+            "mine",
+        ];
+        let (ran, _) = run(&project, &arguments, &[("THERE", "0")]);
+        assert!(ran.code(1).stderr.contains("there is a container of that name already"));
+    }
+}
+
+#[test]
 fn settings_are_taken_from_toolbox_env_which_is_never_run() {
     let project = Project::empty();
-    stand_ins(&project, &["distrobox"]);
+    stand_ins(&project, &["distrobox", "podman"]);
     let workspace = project.path("work");
     std::fs::create_dir_all(&workspace).unwrap();
     let text = format!("TOOLBOX_NAME=mine\nBASE_IMAGE={IMAGE}\nWORKSPACE_DIR={}\nODD=1\n", workspace.display());

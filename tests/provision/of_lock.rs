@@ -60,12 +60,28 @@ fn a_dry_run_makes_no_image_and_says_how() {
 #[test]
 fn an_engine_that_takes_images_from_registries_alone_is_told_how_to_get_it_there() {
     let project = with_engines(IMAGES);
-    let digest = digest_of(&project, "shell");
     let (ran, calls) = run(&project, &["provision", "docker"], &[]);
     let ran = ran.code(2);
     assert!(ran.stderr.contains("docker takes images from a registry"), "{}", ran.all());
-    assert!(ran.stderr.contains(&format!("--image REGISTRY/NAME@{digest}")), "{}", ran.all());
+    assert!(ran.stderr.contains("`strixlock export oci shell`"), "{}", ran.all());
     assert!(calls.is_empty(), "{calls}");
+}
+
+#[test]
+fn what_can_be_refused_is_refused_before_the_image_is_made() {
+    let project = with_engines(IMAGES);
+    for (arguments, variables, code) in [
+        (&["podman"][..], &[("THERE", "0")][..], 1),
+        (&["podman", "--name", "-x"], &[], 2),
+        (&["toolbox", "--models", "models"], &[], 2),
+        (&["quadlet"], &[], 2),
+        (&["toolbox"], &[], 1),
+    ] {
+        let (ran, _) = run(&project, &[&["provision"], arguments].concat(), variables);
+        ran.code(code);
+        let (ran, _) = run(&project, &["provision", "distrobox", "--dry-run"], &[]);
+        assert!(ran.code(9).stderr.contains("this image is not realized"), "{arguments:?}");
+    }
 }
 
 #[test]
@@ -101,5 +117,5 @@ fn who_serves_gets_the_server_and_who_works_all_of_rocm() {
     let (ran, calls) = run(&project, &arguments, &[]);
     ran.code(0);
     assert!(calls.contains("podman [load] [--quiet] [--input] [tree]\n"), "{calls}");
-    assert!(project.read("units/strix.container").contains("Image=localhost/server@sha256:"));
+    assert!(project.read("units/strix-server.container").contains("Image=localhost/server@sha256:"));
 }
