@@ -5,7 +5,7 @@
 #
 #   -f, --force  replace an image that is there
 #   -h, --help   this text
-#   OPTIONS      for `strixlock export oci`: the name of another image of the manifest
+#   OPTIONS      for `strixlock export oci`: the name of another image of the manifest than `runtime-image`
 #
 # Exit codes are strixlock's: 0 done, 1 failed or there already, 2 wrong usage, 7 the store is damaged.
 set -euo pipefail
@@ -13,6 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib/plan.sh
 . "$here/lib/plan.sh"
 plan "$@"
+[ ${#rest[@]} -gt 0 ] || rest=(runtime-image)
 image=strix-image.tar
 if [ -e "$image" ] && [ ${#force[@]} = 0 ]; then
   echo "$image is there already: replace it with --force" >&2

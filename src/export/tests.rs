@@ -243,7 +243,7 @@ fn devices_that_are_not_there_are_left_out_where_a_container_is_made_now() {
 
 #[test]
 fn a_name_that_distrobox_could_not_enter_is_refused() {
-    let long = |engine| Wanted { name: "n".repeat(60), ..wanted(engine) };
+    let long = |engine| Wanted { name: "n".repeat(60), workspace: None, models: None, ..wanted(engine) };
     assert!(steps(&long(Engine::Distrobox)).unwrap_err().to_string().contains("64 at most"));
     assert!(steps(&long(Engine::Toolbox)).is_ok() && steps(&wanted(Engine::Distrobox)).is_ok());
 }

@@ -68,11 +68,13 @@ const RUN: &str = r#"
   "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin", "libatomic1", "libstdc++6",
 "#;
 
-/// What distrobox, toolbox and a person expect.
+/// What distrobox, toolbox and a person expect: the programs that distrobox-init would install otherwise, and what builds need.
 const TOOLBOX: &str = r#"
   "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin",
-  "apt", "curl", "diffutils", "findutils", "git", "grep", "gzip", "hostname", "less", "login", "mount", "nano",
-  "ncurses-base", "passwd", "procps", "python3", "sed", "sudo", "tar", "util-linux", "xz-utils",
+  "apt", "bsdutils", "bubblewrap", "diffutils", "findutils", "git", "grep", "gzip", "login", "nano", "python3", "sed", "tar",
+  "bc", "bzip2", "curl", "gnupg", "hostname", "iputils-ping", "less", "locales", "lsof", "man-db", "mount", "ncurses-base",
+  "openssh-client", "passwd", "pigz", "pinentry-curses", "procps", "rsync", "sudo", "time", "tree", "tzdata", "unzip",
+  "util-linux", "wget", "xauth", "xz-utils", "zip",             # for distrobox
   "libatomic1", "libstdc++6", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for ROCm and its compiler
 "#;
 

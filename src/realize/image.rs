@@ -120,6 +120,9 @@ impl Realizer<'_> {
         }
         let profile = furnish::profile(&recipe.variables(prefixes));
         furnish::put(&mut files, "etc/profile.d/strixlock.sh", profile);
+        if recipe.is_toolbox() {
+            furnish::put(&mut files, SET_UP, Vec::new());
+        }
         parts.push(("configuration".to_owned(), LayerParts::Small(files)));
         Ok(parts)
     }
@@ -138,6 +141,9 @@ impl Realizer<'_> {
         }
     }
 }
+
+/// By this file distrobox-init knows that packages are installed; without it every new container begins with `apt-get`.
+const SET_UP: &str = ".containersetupdone";
 
 /// The layers of an image, the lowest first, as its documents tell them.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use crate::oci::document::HealthCheck;
 use crate::oci::{Compression, Config};
 
 /// Grows with every change of this recipe that can show in its result.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;
 /// The version of libzstd that layers are compressed with.
 pub const ZSTD: &str = "1.5.7";
 /// What layers are compressed with as gzip.
@@ -97,6 +97,12 @@ impl ImageRecipe {
     #[must_use]
     pub fn is_server(&self) -> bool {
         self.program.as_deref() == Some("llama-server")
+    }
+
+    /// Whether it says of itself that toolbox and distrobox can use it.
+    #[must_use]
+    pub fn is_toolbox(&self) -> bool {
+        self.labels.get("com.github.containers.toolbox").is_some_and(|value| value == "true")
     }
 
     /// The variables that the parts of the image need, and those of the manifest.

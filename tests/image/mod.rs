@@ -51,6 +51,7 @@ fn write_manifest(project: &Project, version: &str, images: &str) {
 }
 
 const TOOLBOX: &str = "[outputs.toolbox]\ntype = \"image\"\nbase = \"base\"\nrocm = \"rocm\"\n";
+const LABELLED: &str = "labels = { \"com.github.containers.toolbox\" = \"true\" }\n";
 const PLAIN: &str = "[outputs.plain]\ntype = \"image\"\nname = \"strixlock/plain\"\nbase = \"base\"\n";
 
 /// The layout of an image and its manifest.
@@ -157,6 +158,16 @@ fn its_layers_are_the_trees_at_their_places() {
     {
         assert!(listed.lines().any(|one| one == line), "{line} {listed}");
     }
+}
+
+#[test]
+fn distrobox_finds_a_toolbox_set_up() {
+    let project = with_images(&format!("{TOOLBOX}{LABELLED}"));
+    let image = Image::export(&project, "main", &[]);
+    let configuration = zstd::decode_all(&*blob(&image.layout, image.layers().last().unwrap())).unwrap();
+    let mut archive = tar::Archive::new(&*configuration);
+    let names = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned());
+    assert!(names.into_iter().any(|name| name == Path::new(".containersetupdone")));
 }
 
 #[test]
