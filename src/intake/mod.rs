@@ -18,7 +18,7 @@ pub use file::file;
 pub use git::{GitContent, git, git_contents, git_tree};
 pub use huggingface::{header, huggingface, missing_model};
 pub use model::{model, model_contents};
-pub use oci::{OciImage, missing_blobs, oci, oci_tree, registry_blob};
+pub use oci::{OciImage, missing_blobs, oci, oci_base, oci_tree, registry_blob};
 pub use rocm::{Expect, Tarball, tarball, tarball_contents};
 
 use crate::error::{Error, Kind, Result};

@@ -6,9 +6,11 @@ use super::Intake;
 use super::many::{Piece, drop_damaged, is_here, pieces};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::{Promise, Trust};
-use crate::lock::OciPin;
-use crate::oci::apply::{Applied, LayerFile, apply};
+use crate::lock::{LayerPin, OciPin};
+use crate::oci::LayerFile;
+use crate::oci::apply::{Applied, apply};
 use crate::oci::document::{self, ImageConfig};
+use crate::progress::Unit;
 use crate::store::{Staging, Store};
 
 /// What of an image is in the store.
@@ -31,6 +33,30 @@ pub fn oci(intake: Intake, name: &str, pin: &OciPin) -> Result<OciImage> {
     let config = fs_err::read(intake.store.download_path(pin.config.digest))?;
     let layers = pin.layers.iter().map(|layer| intake.store.download_path(layer.digest)).collect();
     Ok(OciImage { config: document::read(&config, "configuration").about(name)?, layers })
+}
+
+/// Takes in a pinned image to build on, as [`oci`] does, and looks through each layer for the archive that the image's
+/// configuration names: no engine would take the image that is built on another.
+pub fn oci_base(intake: Intake, name: &str, pin: &OciPin) -> Result<OciImage> {
+    let image = oci(intake, name, pin)?;
+    let packed = pin.layers.iter().map(|layer| layer.size);
+    let task = intake.fetcher.progress().begin(name, Some(packed.clone().fold(0, u64::saturating_add)), Unit::Bytes);
+    let mut done: u64 = 0;
+    for (index, (layer, size)) in layer_files(pin, &image).iter().zip(packed).enumerate() {
+        layer.check().about(layer.called(index)).about(name)?;
+        done = done.saturating_add(size);
+        task.set_position(done);
+    }
+    Ok(image)
+}
+
+fn layer_files<'a>(pin: &'a OciPin, image: &'a OciImage) -> Vec<LayerFile<'a>> {
+    let file = |(layer, path): (&'a LayerPin, &'a PathBuf)| LayerFile {
+        path,
+        media_type: &layer.media_type,
+        diff_id: layer.diff_id,
+    };
+    pin.layers.iter().zip(&image.layers).map(file).collect()
 }
 
 /// The blobs of an image that are not in the store.
@@ -68,16 +94,11 @@ fn fetch(intake: Intake, name: &str, (host, repository): (&str, &str), missing: 
 pub fn oci_tree(intake: Intake, name: &str, pin: &OciPin) -> Result<(Staging, Applied)> {
     let image = oci(intake, name, pin)?;
     let staging = intake.store.stage()?;
-    let files: Vec<LayerFile> = pin
-        .layers
-        .iter()
-        .zip(&image.layers)
-        .map(|(layer, path)| LayerFile { path, media_type: &layer.media_type, diff_id: layer.diff_id })
-        .collect();
+    let files = layer_files(pin, &image);
     // Text and programs pack to a third or so.
     let packed = pin.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
     intake.store.demand_space(packed.saturating_mul(3))?;
-    let task = intake.fetcher.progress().begin(name, Some(files.len() as u64), crate::progress::Unit::Steps);
+    let task = intake.fetcher.progress().begin(name, Some(files.len() as u64), Unit::Steps);
     let applied = apply(&files, staging.path(), &*task).about(name)?;
     Ok((staging, applied))
 }

@@ -12,13 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
-use super::{LayerKind, layer_kind};
-use crate::digest::{HashingReader, Sha256Digest};
+use super::LayerFile;
 use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::Task;
 use crate::tree::beneath::Root;
 use crate::tree::unpack::{SpecialBits, untar};
-use crate::tree::{Compression, Entry, Limits, Listing, Node, Receiver, TreeWriter, show};
+use crate::tree::{Entry, Limits, Listing, Node, Receiver, TreeWriter, show};
 
 /// What the names of whiteouts begin with.
 const WHITEOUT: &[u8] = b".wh.";
@@ -27,17 +26,6 @@ const OPAQUE: &[u8] = b".wh..opq";
 
 /// All layers of an image together; ten times what the largest base images hold.
 const LIMITS: Limits = Limits { entries: 2_000_000, bytes: 128 << 30, colliding_names: true };
-
-/// A layer to be unpacked.
-#[derive(Debug, Clone, Copy)]
-pub struct LayerFile<'a> {
-    /// Where it lies.
-    pub path: &'a Path,
-    /// What it is said to be.
-    pub media_type: &'a str,
-    /// The digest of the archive in it.
-    pub diff_id: Sha256Digest,
-}
 
 /// What came out.
 #[derive(Debug)]
@@ -56,7 +44,7 @@ pub fn apply(layers: &[LayerFile], directory: &Path, task: &dyn Task) -> Result<
     for (number, layer) in layers.iter().enumerate() {
         let place = directory.join(format!("layer-{number}"));
         fs_err::create_dir(&place)?;
-        let unpacked = unpack(layer, &place, left).about(format!("layer {} ({})", number + 1, layer.diff_id))?;
+        let unpacked = unpack(layer, &place, left).about(layer.called(number))?;
         left.bytes = left.bytes.saturating_sub(unpacked.listing.total_size());
         left.entries = left.entries.saturating_sub(unpacked.listing.entries().len() as u64);
         special.extend(unpacked.special.iter().map(|path| show(path)));
@@ -88,29 +76,8 @@ struct Unpacked {
 }
 
 fn unpack(layer: &LayerFile, place: &Path, limits: Limits) -> Result<Unpacked> {
-    let file = fs_err::File::open(layer.path)?;
-    let Some((found, stream)) = Compression::detect(file)? else {
-        return Err(Error::new(Kind::Invalid, "the layer is empty"));
-    };
-    let said = match layer_kind(layer.media_type)? {
-        LayerKind::Plain => Compression::Plain,
-        LayerKind::Compressed(super::Compression::Gzip) => Compression::Gzip,
-        LayerKind::Compressed(super::Compression::Zstd) => Compression::Zstd,
-    };
-    if said != found {
-        return Err(Error::new(Kind::Mismatch, "the layer is not compressed as its media type says")
-            .fact("media type", layer.media_type)
-            .fact("found", format!("{found:?}").to_lowercase()));
-    }
-    let mut archive = HashingReader::new(found.decoder(stream)?);
     let mut receiver = LayerReceiver { writer: TreeWriter::new(place, limits)?, whiteouts: Whiteouts::default() };
-    let remarks = untar(&mut archive, &mut receiver, SpecialBits::Drop)?;
-    let (diff_id, _) = archive.finish();
-    if diff_id != layer.diff_id {
-        return Err(Error::new(Kind::Mismatch, "the layer does not hold the archive that its image names")
-            .fact("diff id", layer.diff_id)
-            .fact("found", diff_id));
-    }
+    let remarks = layer.read(|archive| untar(archive, &mut receiver, SpecialBits::Drop))?;
     Ok(Unpacked { listing: receiver.writer.finish()?, whiteouts: receiver.whiteouts, special: remarks.special })
 }
 

@@ -14,12 +14,14 @@
 //! The digest that engines know an image by is the manifest's: [`layout::manifest`] reads it.
 
 pub mod apply;
+mod archive;
 pub mod document;
 mod kind;
 pub mod layer;
 pub mod layout;
 mod name;
 
+pub use archive::LayerFile;
 pub use document::{Config, Descriptor, ImageConfig, Manifest};
 pub use kind::{LayerKind, layer_kind};
 pub use layer::{Compression, Layer};

@@ -9,7 +9,7 @@ use super::execute::Made;
 use super::layers::{LayerParts, Layers};
 use crate::digest::Sha256Digest;
 use crate::error::{About as _, Error, Kind, Result};
-use crate::intake::oci;
+use crate::intake::oci_base;
 use crate::lock::{LOCK_DIGEST, LockedInput, LockedOutput, labels};
 use crate::oci::document::{self, CONFIG, History, ImageConfig, MANIFEST, RootFs};
 use crate::oci::{Config, Descriptor, Layer, Manifest, layer_kind, layout};
@@ -89,7 +89,7 @@ impl Realizer<'_> {
     /// Layers and configuration of an input that is a base image.
     fn base_image(&self, name: &str) -> Result<(Vec<(Layer, PathBuf)>, Config)> {
         let pin = self.image_pin(name)?;
-        let image = oci(self.intake, name, pin)?;
+        let image = oci_base(self.intake, name, pin)?;
         let mut layers = Vec::new();
         for (layer, file) in pin.layers.iter().zip(image.layers) {
             let media_type = layer_kind(&layer.media_type)?.media_type();

@@ -6,7 +6,7 @@ use strixlock::demo::http::Resource;
 use strixlock::digest::Sha256Digest;
 
 use super::registry::{GZIP, INDEX, Image, MANIFEST, layer, put, serve};
-use super::{SYSROOT, manifest};
+use super::{FROM, SYSROOT, manifest};
 use crate::support::Project;
 
 const TAG: &str = "/v2/team/base/manifests/24.04";
@@ -59,10 +59,14 @@ fn wrong_diff_ids_and_wrong_compression_show_when_layers_are_used() {
         (Image { layer_type: plain, ..Image::new(&[]) }, "not compressed as its media type says"),
     ] {
         let project = served(&image);
-        project.run(&["update"]).code(0);
-        let ran = project.run(&["realize", "root"]).code(5);
-        assert!(ran.stderr.contains(why) && ran.stderr.contains("layer 1"), "{}", ran.all());
-        assert!(project.published("main").iter().all(|name| name.starts_with("downloads/")), "{}", ran.all());
+        // As a tree, and below an image that goes on to an engine.
+        for (lines, command) in [(SYSROOT, ["realize", "root"]), (FROM, ["export", "oci"])] {
+            manifest(&project, "team/base:24.04", lines);
+            project.run(&["update"]).code(0);
+            let ran = project.run(&command).code(5);
+            assert!(ran.stderr.contains(why) && ran.stderr.contains("layer 1"), "{}", ran.all());
+            assert!(project.published("main").iter().all(|name| name.starts_with("downloads/")), "{}", ran.all());
+        }
     }
 }
 

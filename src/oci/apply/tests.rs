@@ -4,7 +4,9 @@ use tar::EntryType;
 
 use super::*;
 use crate::demo::deb_maker::compress;
+use crate::digest::Sha256Digest;
 use crate::progress::Silent;
+use crate::tree::Compression;
 
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
@@ -135,8 +137,13 @@ fn a_layer_must_be_what_its_image_says() {
         (packed[..packed.len() - 9].to_vec(), GZIP, diff_id, "damaged"),
         (Vec::new(), GZIP, diff_id, "empty"),
     ] {
-        let error = applied_bytes(&[(bytes, media_type, diff_id)]).unwrap_err();
-        assert!(error.to_string().contains(why), "{why}: {error}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), &bytes).unwrap();
+        // The same where nothing is unpacked.
+        let checked = LayerFile { path: file.path(), media_type, diff_id }.check().unwrap_err();
+        for error in [checked, applied_bytes(&[(bytes, media_type, diff_id)]).unwrap_err()] {
+            assert!(error.to_string().contains(why), "{why}: {error}");
+        }
     }
 }
 
