@@ -3,7 +3,7 @@
 //! Format: OCI Image Format Specification 1.1, `layer.md`. Each layer is unpacked by itself, by the same rules as every archive
 //! here, and its diff id checked. Then the layers are merged by name: `.wh.NAME` takes away what lower layers have under that
 //! name, `.wh..wh..opq` all that they have in its directory; whatever is no directory hides what it stands over. A
-//! whiteout of what is not there is no fault: many tools write them. Files are moved, never copied.
+//! whiteout of what is not there is no fault: many tools write them; one behind a symbolic link is. Files are moved, never copied.
 
 #[cfg(test)]
 mod tests;
@@ -154,6 +154,7 @@ struct Placed {
 
 impl Merged {
     fn add(&mut self, layer: usize, unpacked: &Unpacked) -> Result<()> {
+        self.demand_real_directories(unpacked)?;
         for path in &unpacked.whiteouts.opaque {
             self.hide_below(path);
         }
@@ -183,6 +184,27 @@ impl Merged {
         Ok(())
     }
 
+    /// Whiteouts must stand in directories. Behind a symbolic link engines disagree about what they hide, and none may be lost:
+    /// what it hides would be there again.
+    fn demand_real_directories(&self, unpacked: &Unpacked) -> Result<()> {
+        let Whiteouts { paths, opaque, named } = &unpacked.whiteouts;
+        let is_link = |path: &[u8]| {
+            let own = unpacked.listing.get(path).map(|entry| &entry.node);
+            let below = self.0.get(path).map(|placed| &placed.node).filter(|_| !named.contains(path));
+            [own, below].iter().any(|node| matches!(node, Some(Node::Link { .. })))
+        };
+        let directories = paths.iter().filter_map(|path| above(path)).chain(opaque.iter().map(Vec::as_slice));
+        for directory in directories {
+            if let Some(link) = std::iter::successors(Some(directory), |path| above(path)).find(|path| is_link(path)) {
+                return Err(Error::new(
+                    Kind::Invalid,
+                    format!("a layer has whiteouts behind `{}`, which is a symbolic link", show(link)),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes away everything in a directory; all of it for the root, whose path is empty.
     fn hide_below(&mut self, path: &[u8]) {
         if path.is_empty() {
@@ -196,4 +218,9 @@ impl Merged {
             self.0.remove(&path);
         }
     }
+}
+
+/// The directory that a path stands in; `None` where that is the root.
+fn above(path: &[u8]) -> Option<&[u8]> {
+    path.iter().rposition(|byte| *byte == b'/').and_then(|slash| path.get(..slash))
 }

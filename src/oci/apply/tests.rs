@@ -93,6 +93,13 @@ fn layers_are_laid_over_each_other() {
         // A directory over a file, a file over a directory, and names that begin alike.
         (&[&["a=1", "d/x=1", "d-e=1", "d0=1"], &["a/", "a/x=2", "d=2"]], "a/ a/x=2 d=2 d-e=1 d0=1"),
         (&[&["lib -> usr/lib", "usr/lib/"], &["lib/", "lib/x=1"]], "lib/ lib/x=1 usr/ usr/lib/"),
+        // A directory in place of a link hides nothing behind the link.
+        (&[&["lib -> usr/lib", "usr/lib/x=1"], &["lib/", "lib/.wh.x="]], "lib/ usr/ usr/lib/ usr/lib/x=1"),
+        (
+            &[&["lib -> usr/lib", "usr/lib/x=1"], &["lib/", "lib/.wh..wh..opq=", "lib/y=1"]],
+            "lib/ lib/y=1 usr/ usr/lib/ usr/lib/x=1",
+        ),
+        (&[&["lib -> usr/lib", "usr/lib/x=1"], &[".wh.lib="]], "usr/ usr/lib/ usr/lib/x=1"),
         // A whiteout reaches lower layers only, and what comes later is there.
         (&[&["a=1"], &[".wh.a="], &["a=3"]], "a=3"),
         (&[&["a=1", "b == a"], &[".wh.a="]], "b=1"),
@@ -114,6 +121,11 @@ fn what_nobody_should_write_is_refused() {
         (&[&["d/.wh.="]], "hides no name"),
         (&[&["a -> /etc", "a/x=1"]], "behind a symbolic link"),
         (&[&["a -> /etc"], &["a/x=1"]], "symbolic link of a lower layer"),
+        (&[&["lib -> usr/lib", "usr/lib/x=1"], &["lib/.wh.x="]], "whiteouts behind `lib`"),
+        (&[&["lib -> usr/lib", "usr/lib/x=1"], &["lib/.wh..wh..opq="]], "whiteouts behind `lib`"),
+        (&[&["lib -> usr/lib", "usr/lib/a/x=1"], &["lib/a/.wh.x="]], "whiteouts behind `lib`"),
+        (&[&["a/b/x=1", "c -> a"], &["c/b/.wh..wh..opq="]], "whiteouts behind `c`"),
+        (&[&["a/x=1"], &["a -> b", "a/.wh.x="]], "whiteouts behind `a`"),
         (&[&["a=1"], &["b == a"]], "not an earlier entry"),
         (&[&["a=1", "a=2"]], "twice"),
         (&[&["a -> ../../x"]], "out of the tree"),
