@@ -40,10 +40,11 @@ pub struct RegistryDocument {
 }
 
 impl Logins {
-    /// The repository that a URL belongs to, if it is one of a registry that was named.
+    /// The repository that a URL belongs to, if it is one of a registry that was named. Repositories may stand below each
+    /// other: the longest name is meant.
     fn repository(&self, url: &Url) -> Option<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.keys().find(|base| url.as_str().starts_with(base.as_str())).cloned()
+        all.keys().filter(|base| url.as_str().starts_with(base.as_str())).max_by_key(|base| base.len()).cloned()
     }
 
     /// What opens the repository of a URL, once that is known.
@@ -216,5 +217,32 @@ impl From<reqwest::Error> for SendError {
 impl From<Error> for SendError {
     fn from(error: Error) -> Self {
         Self::Login(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repositories_below_each_other_have_logins_of_their_own() {
+        let header = |text: &'static str| Some(HeaderValue::from_static(text));
+        // Each map has an order of its own.
+        for _ in 0..50 {
+            let logins = Logins::default();
+            for base in ["https://r.example/v2/team/", "https://r.example/v2/team/base/", "https://r.example/v2/te/"] {
+                logins.name(base);
+            }
+            logins.put("https://r.example/v2/team/", header("Bearer team"));
+            logins.put("https://r.example/v2/team/base/", header("Bearer base"));
+            for (url, wanted) in [
+                ("https://r.example/v2/team/manifests/1", header("Bearer team")),
+                ("https://r.example/v2/team/base/manifests/1", header("Bearer base")),
+                ("https://r.example/v2/te/manifests/1", None),
+                ("https://r.example/v2/other/manifests/1", None),
+            ] {
+                assert_eq!(logins.header(&url.parse().unwrap()), wanted, "{url}");
+            }
+        }
     }
 }
