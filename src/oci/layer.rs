@@ -183,9 +183,14 @@ impl<W: Write> Write for Encoder<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Seek as _;
+
     use super::*;
     use crate::progress::Silent;
+    use crate::tree::Limits;
     use crate::tree::scan::scan;
+    use crate::tree::testing::odd_links;
+    use crate::tree::unpack::unpack;
 
     fn layer(compression: Compression, threads: u32) -> Layer {
         let directory = tempfile::tempdir().unwrap();
@@ -210,5 +215,18 @@ mod tests {
         assert_eq!(zstd.diff_id, gzip.diff_id);
         let digests = [zstd.diff_id, zstd.blob.digest, gzip.blob.digest].map(|digest| digest.hex()[..16].to_owned());
         assert_eq!(digests, ["5c49ee59ed8ec382", "c75c3546db095615", "43085cf51ceb44d7"]);
+    }
+
+    #[test]
+    fn links_in_a_layer_lead_where_they_lead_in_the_tree() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let listing = odd_links(from.path());
+        let root = Root::open(from.path()).unwrap();
+        let contents = Contents::Tree { prefix: "", root: &root, listing: &listing, modes: &[] };
+        let mut file = tempfile::tempfile().unwrap();
+        write(&contents, Compression::Zstd, 1, &mut file, &Silent).unwrap();
+        file.rewind().unwrap();
+        let unpacked = unpack(&file, to.path(), Limits::default()).unwrap();
+        assert_eq!(unpacked.listing.digest(), listing.digest());
     }
 }

@@ -1,7 +1,7 @@
 //! Trees to tar archives: the same bytes on every machine.
 //!
 //! Header format: GNU tar's, as the tar crate writes it; names and link targets of more than 100 bytes in `L` and `K`
-//! entries before their own. Of the rest of a header nothing is taken from a disk: owner 0:0 without names, time 1980-01-01
+//! entries before their own. Targets are written byte for byte: `a//b` is not `a/b`, though both lead to one place. Of the rest of a header nothing is taken from a disk: owner 0:0 without names, time 1980-01-01
 //! (315532800), the mode that the caller says. Entries stand in the order of the calls. Files are hashed as they are
 //! read: what is damaged in the store does not get out.
 
@@ -16,6 +16,9 @@ use super::beneath::{MTIME, Root};
 use super::listing::{Entry, Node};
 use crate::digest::HashingReader;
 use crate::error::{Error, Kind, Result};
+
+/// How many bytes of a link's target a header has room for.
+const LINK_FIELD: usize = 100;
 
 /// A tar archive being written.
 pub struct ArchiveWriter<W: Write>(tar::Builder<W>);
@@ -42,9 +45,7 @@ impl<W: Write> ArchiveWriter<W> {
     pub fn entry(&mut self, path: &[u8], root: &Root, entry: &Entry, mode: Option<u32>) -> Result<()> {
         match &entry.node {
             Node::Directory => self.directory(path, mode.unwrap_or(0o755))?,
-            Node::Link { target } => {
-                self.0.append_link(&mut header(EntryType::Symlink, 0o777, 0), as_path(path), as_path(target))?;
-            }
+            Node::Link { target } => self.link(path, target)?,
             Node::File { executable, size, digest } => {
                 let mode = mode.unwrap_or(if *executable { 0o755 } else { 0o644 });
                 let mut contents = HashingReader::new(root.open_file(&entry.path)?.take(*size));
@@ -61,6 +62,17 @@ impl<W: Write> ArchiveWriter<W> {
         Ok(())
     }
 
+    /// A symbolic link. The tar crate's own way of writing one would tidy its target.
+    fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
+        let mut header = header(EntryType::Symlink, 0o777, 0);
+        let (field, rest) = target.split_at(target.len().min(LINK_FIELD));
+        if !rest.is_empty() {
+            self.0.append(&long_link(target.len() as u64), target.chain(&[0_u8][..]))?;
+        }
+        header.set_link_name_literal(field)?;
+        Ok(self.0.append_data(&mut header, as_path(path), &[][..])?)
+    }
+
     /// Ends the archive and gives what it was written to.
     pub fn finish(self) -> Result<W> {
         Ok(self.0.into_inner()?)
@@ -69,6 +81,22 @@ impl<W: Write> ArchiveWriter<W> {
 
 fn as_path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
+}
+
+/// The header before a target of this length, which with a zero byte is the entry's contents.
+fn long_link(length: u64) -> Header {
+    let mut header = Header::new_gnu();
+    for (slot, byte) in header.as_old_mut().name.iter_mut().zip(b"././@LongLink") {
+        *slot = *byte;
+    }
+    header.set_entry_type(EntryType::GNULongLink);
+    header.set_mode(0o644);
+    header.set_size(length + 1);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_cksum();
+    header
 }
 
 fn header(kind: EntryType, mode: u32, size: u64) -> Header {
@@ -80,4 +108,38 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header.set_uid(0);
     header.set_gid(0);
     header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Limits;
+    use crate::tree::scan::scan;
+    use crate::tree::testing::odd_links;
+    use crate::tree::unpack::unpack;
+
+    #[test]
+    fn targets_come_out_of_an_archive_as_they_went_in() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = |name: &str| {
+            fs_err::create_dir(directory.path().join(name)).unwrap();
+            directory.path().join(name)
+        };
+        let from = place("from");
+        let listing = odd_links(&from);
+        let root = Root::open(&from).unwrap();
+        let mut archive = ArchiveWriter::new(Vec::new());
+        for entry in listing.entries() {
+            archive.entry(&entry.path, &root, entry, None).unwrap();
+        }
+        let archive = archive.finish().unwrap();
+        let unpacked = unpack(&archive[..], &place("by-us"), Limits::default()).unwrap();
+        assert_eq!(unpacked.listing.digest(), listing.digest(), "{:?}", unpacked.listing);
+        // GNU tar reads the same.
+        let (by_tar, file) = (place("by-tar"), directory.path().join("archive.tar"));
+        fs_err::write(&file, &archive).unwrap();
+        let tar = std::process::Command::new("tar").arg("-xf").arg(&file).arg("-C").arg(&by_tar).status().unwrap();
+        assert!(tar.success());
+        assert_eq!(scan(&by_tar).unwrap().digest(), listing.digest());
+    }
 }

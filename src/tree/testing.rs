@@ -1,4 +1,4 @@
-//! A place for tests to unpack hostile archives in, and a watch on what lies around it.
+//! A place for tests to unpack hostile archives in, and a watch on what lies around it; and trees that few programs keep.
 
 use std::path::{Path, PathBuf};
 
@@ -36,4 +36,18 @@ impl Surroundings {
         assert_eq!(after, self.before, "something was written beside the destination");
         assert_eq!(fs_err::read_dir(self.path()).unwrap().count(), 2 + others);
     }
+}
+
+/// Fills an empty directory with links whose targets a tidy program would change, and long ones, under short and long names.
+pub(crate) fn odd_links(directory: &Path) -> Listing {
+    fs_err::create_dir(directory.join("a")).unwrap();
+    let long = |length: usize| format!("a/{}", "./".repeat(length))[..length].to_owned();
+    let long = [99, 100, 101, 300].map(long);
+    let targets = ["a//b", "./a", "a/./b", "a/", "a/../a", ".", "/a//b"].into_iter();
+    for (at, target) in targets.chain(long.iter().map(String::as_str)).enumerate() {
+        for name in ["link", &"n".repeat(120)] {
+            fs_err::os::unix::fs::symlink(target, directory.join(format!("{name}-{at}"))).unwrap();
+        }
+    }
+    scan(directory).unwrap()
 }

@@ -50,3 +50,30 @@ pub struct SnapshotOutput {
     /// What it is.
     pub tree: TreeDigest,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256Digest;
+    use crate::progress::Silent;
+    use crate::store::Store;
+    use crate::tree::testing::odd_links;
+
+    #[test]
+    fn links_come_back_with_the_targets_that_they_had() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("store")).unwrap();
+        let staging = store.stage().unwrap();
+        fs_err::create_dir(staging.path().join("tree")).unwrap();
+        let listing = odd_links(&staging.path().join("tree"));
+        let tree = store.publish_tree(&staging, &listing).unwrap();
+        let derivation = DerivationId(Sha256Digest::of(b"links"));
+        let output = SnapshotOutput { name: "links".into(), version: "1".into(), derivation, tree: tree.digest };
+        let file = directory.path().join("links.tar.zst");
+        let compression = Compression { level: 1, long: false, threads: 1 };
+        save(vec![Part { output, tree }], &file, compression, &Silent).unwrap();
+        let other = Store::open(&directory.path().join("other")).unwrap();
+        let restored = restore(&other, &file, None, &Silent).unwrap();
+        assert_eq!(restored[0].tree.digest, listing.digest());
+    }
+}
