@@ -9,6 +9,7 @@ use super::{LockedInput, canonical, labels};
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::known_edges;
+use crate::oci::Compressor;
 use crate::recipe::{Edge, Recipe, Target, fits, image, llama, rocm, runtime, sysroot};
 
 #[derive(Serialize)]
@@ -25,6 +26,9 @@ struct Derivation<'a> {
     /// What an image says of itself, which is in it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<String, String>,
+    /// With what an image's layers are compressed: method, level, library.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compressor: Option<Compressor>,
     /// The digest of the edges that come with the program, where the recipe takes them.
     #[serde(skip_serializing_if = "Option::is_none")]
     edges: Option<Sha256Digest>,
@@ -40,19 +44,21 @@ pub fn derivations(
     // A recipe needs only outputs of the kinds before its own, so each finds what it needs.
     for kind in ["sysroot", "rocm", "llama", "runtime", "model", "image"] {
         for (name, recipe) in recipes.iter().filter(|(_, recipe)| recipe.kind() == kind) {
-            let id = derive(recipe, inputs, recipes, &ids).map_err(|error| error.about(format!("output `{name}`")))?;
-            ids.insert(name.clone(), id);
+            let text =
+                describe(recipe, inputs, recipes, &ids).map_err(|error| error.about(format!("output `{name}`")))?;
+            ids.insert(name.clone(), DerivationId(Sha256Digest::of(text.as_bytes())));
         }
     }
     Ok(ids)
 }
 
-fn derive(
+/// The canonical JSON that a derivation id is the digest of.
+fn describe(
     recipe: &Recipe,
     inputs: &BTreeMap<String, LockedInput>,
     recipes: &BTreeMap<String, Recipe>,
     ids: &BTreeMap<String, DerivationId>,
-) -> Result<DerivationId> {
+) -> Result<String> {
     let missing = |what: &str, kind: &str, name: &str| {
         Error::new(Kind::Invalid, format!("it needs the {kind} {what} `{name}`, which is not in the lock"))
             .hint("restore the lock from version control, or run `strixlock update`")
@@ -76,17 +82,18 @@ fn derive(
         Recipe::Model(_) => crate::recipe::MODEL_REVISION,
         Recipe::Image(_) => image::REVISION,
     };
-    let labels = match recipe {
-        Recipe::Image(recipe) => labels(recipe, inputs, |name| recipes.get(name)),
-        _ => BTreeMap::new(),
+    let (labels, compressor) = match recipe {
+        Recipe::Image(recipe) => {
+            (labels(recipe, inputs, |name| recipes.get(name)), Some(recipe.compression.compressor()))
+        }
+        _ => (BTreeMap::new(), None),
     };
     let edges = match recipe {
         Recipe::Runtime(recipe) if !recipe.own_edges_only => Some(edges_digest(known_edges()?)?),
         _ => None,
     };
     let format = "strix-derivation-1";
-    let text = canonical(&Derivation { format, recipe, revision, inputs: used, outputs: built, labels, edges })?;
-    Ok(DerivationId(Sha256Digest::of(text.as_bytes())))
+    canonical(&Derivation { format, recipe, revision, inputs: used, outputs: built, labels, compressor, edges })
 }
 
 /// The digest of what of the known edges can show in a result: not their reasons.
@@ -116,5 +123,22 @@ fn visible(pin: &LockedInput) -> Value {
         LockedInput::Debs(block) => block.locked.visible(),
         LockedInput::Huggingface(block) => block.locked.visible(),
         LockedInput::Oci(block) => block.locked.visible(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::Compression;
+
+    #[test]
+    fn level_and_library_of_the_compression_are_part_of_an_image() {
+        for (compression, name) in [(Compression::Zstd, "zstd"), (Compression::Gzip, "gzip")] {
+            let recipe = serde_json::json!({ "type": "image", "name": "server", "compression": name });
+            let recipe: Recipe = serde_json::from_value(recipe).unwrap();
+            let text = describe(&recipe, &BTreeMap::new(), &BTreeMap::new(), &BTreeMap::new()).unwrap();
+            let text: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(text["compressor"], serde_json::to_value(compression.compressor()).unwrap());
+        }
     }
 }

@@ -15,6 +15,7 @@
 
 pub mod apply;
 mod archive;
+mod compression;
 pub mod document;
 mod kind;
 pub mod layer;
@@ -22,7 +23,8 @@ pub mod layout;
 mod name;
 
 pub use archive::LayerFile;
+pub use compression::{Compression, Compressor};
 pub use document::{Config, Descriptor, ImageConfig, Manifest};
 pub use kind::{LayerKind, layer_kind};
-pub use layer::{Compression, Layer};
+pub use layer::Layer;
 pub use name::is_repository;

@@ -53,7 +53,7 @@ pub(super) struct Layers<'a> {
 impl Layers<'_> {
     /// A layer and where its blob lies; made if the store does not have it.
     pub fn layer(&self, called: &str, part: &LayerParts) -> Result<LayerBlob> {
-        let id = self.derivation(part)?;
+        let id = DerivationId(Sha256Digest::of(self.describe(part)?.as_bytes()));
         if !self.anew
             && let Some((_, tree)) = self.store.output(id)?
         {
@@ -69,8 +69,8 @@ impl Layers<'_> {
         kept(&tree)
     }
 
-    /// The digest of everything that shows in a layer's bytes.
-    fn derivation(&self, part: &LayerParts) -> Result<DerivationId> {
+    /// Everything that shows in a layer's bytes, as the canonical JSON that its derivation id is the digest of.
+    fn describe(&self, part: &LayerParts) -> Result<String> {
         let contents = match part {
             LayerParts::Tree { tree, prefix, modes } => {
                 let modes: BTreeMap<&str, u32> = modes.iter().copied().collect();
@@ -85,10 +85,10 @@ impl Layers<'_> {
                 Value::Object(files.collect())
             }
         };
-        let text = canonical(&json!({
-            "format": "strix-layer-1", "revision": REVISION, "compression": self.compression, "contents": contents,
-        }))?;
-        Ok(DerivationId(Sha256Digest::of(text.as_bytes())))
+        canonical(&json!({
+            "format": "strix-layer-1", "revision": REVISION,
+            "compressor": self.compression.compressor(), "contents": contents,
+        }))
     }
 
     fn make(&self, called: &str, part: &LayerParts) -> Result<(Staging, Layer, Listing)> {
@@ -137,4 +137,22 @@ fn kept(tree: &StoredTree) -> Result<LayerBlob> {
             .hint("`strixlock verify` names what is damaged; `strixlock gc` removes layers that are not in use")
     })?;
     Ok(LayerBlob { layer, file: tree.path.join(BLOB), _staging: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+
+    #[test]
+    fn level_and_library_of_the_compression_are_part_of_a_layer() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        for compression in [Compression::Zstd, Compression::Gzip] {
+            let layers = Layers { store: &store, progress: &Silent, compression, threads: 1, anew: false };
+            let text: Value =
+                serde_json::from_str(&layers.describe(&LayerParts::Small(BTreeMap::new())).unwrap()).unwrap();
+            assert_eq!(text["compressor"], serde_json::to_value(compression.compressor()).unwrap());
+        }
+    }
 }

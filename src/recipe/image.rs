@@ -3,8 +3,8 @@
 //! Layers, from the lowest: the base (a sysroot, or the layers of a pinned `oci` input as they are), ROCm or the part of it
 //! that a runtime needs, llama.cpp, configuration. Each depends on its own part alone, so what did not change is the same
 //! blob in every image. Layers are tar archives in GNU form, owner 0:0, time 1980-01-01, modes 0644 and 0755 but for
-//! [`MODES`], compressed as [`Compression`] says with the libraries of [`ZSTD`] and [`ZLIB`]: other bytes of theirs are
-//! another [`REVISION`].
+//! [`MODES`], compressed as [`Compression`] says. Its level, and the library's version, are in the derivations of layers and
+//! images, since each version compresses to other bytes.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,6 @@ use crate::oci::{Compression, Config};
 
 /// Grows with every change of this recipe that can show in its result.
 pub const REVISION: u32 = 2;
-/// The version of libzstd that layers are compressed with.
-pub const ZSTD: &str = "1.5.7";
-/// What layers are compressed with as gzip.
-pub const ZLIB: &str = "zlib-rs";
 
 /// When every image says that it was made: the time of everything in it.
 pub const CREATED: &str = "1980-01-01T00:00:00Z";
