@@ -14,10 +14,13 @@ use serde::{Deserialize, Serialize};
 use super::compression::{Compression, Encoder};
 use super::document::Descriptor;
 use crate::digest::{AsideHasher, HashingWriter, Sha256Digest};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::progress::Task;
 use crate::tree::beneath::Root;
-use crate::tree::{ArchiveWriter, Listing, Node};
+use crate::tree::{ArchiveWriter, Listing, Node, show};
+
+/// What names of whiteouts begin with (OCI Image Layer Specification 1.1).
+const WHITEOUT: &[u8] = b".wh.";
 
 /// A layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +57,7 @@ pub struct Small {
     pub contents: Option<Vec<u8>>,
 }
 
-/// Writes a layer to `out` and tells `task` how many bytes of files went in.
+/// Writes a layer to `out` and tells `task` how many bytes of files went in. Names of whiteouts are refused before any work.
 pub fn write(
     contents: &Contents,
     compression: Compression,
@@ -62,6 +65,13 @@ pub fn write(
     out: &mut File,
     task: &dyn Task,
 ) -> Result<Layer> {
+    match contents {
+        Contents::Tree { prefix, listing, .. } => {
+            demand_plain(prefix.as_bytes())?;
+            listing.entries().iter().try_for_each(|entry| demand_plain(&entry.path))?;
+        }
+        Contents::Small(files) => files.keys().try_for_each(|path| demand_plain(path.as_bytes()))?,
+    }
     let encoder = Encoder::new(compression, HashingWriter::new(out), threads)?;
     let mut archive = ArchiveWriter::new(BufWriter::with_capacity(128 * 1024, AsideHasher::new(encoder)));
     match contents {
@@ -98,6 +108,16 @@ pub fn write(
     let (diff_id, encoder) = hasher.finish()?;
     let (digest, size, _) = encoder.finish()?.finish();
     Ok(Layer { blob: Descriptor::new(compression.media_type(), digest, size), diff_id })
+}
+
+/// Refuses a name that means the removal of another one wherever layers are unpacked: the file would not be in the image,
+/// and what stands below it in a lower layer would be gone.
+fn demand_plain(path: &[u8]) -> Result<()> {
+    if path.split(|byte| *byte == b'/').all(|part| !part.starts_with(WHITEOUT)) {
+        return Ok(());
+    }
+    let why = "no layer can hold this name: `.wh.` in front of one says that what the layers below have is removed";
+    Err(Error::new(Kind::Invalid, why).fact("path", show(path)))
 }
 
 #[cfg(test)]
@@ -146,5 +166,29 @@ mod tests {
         file.rewind().unwrap();
         let unpacked = unpack(&file, to.path(), Limits::default()).unwrap();
         assert_eq!(unpacked.listing.digest(), listing.digest());
+    }
+
+    #[test]
+    fn names_that_mean_the_removal_of_others_are_refused() {
+        let small = |path: &str| BTreeMap::from([(path.to_owned(), Small { mode: 0o755, contents: None })]);
+        let made = |contents: &Contents| {
+            write(contents, Compression::Gzip, 1, &mut tempfile::tempfile().unwrap(), &Silent).map(|_| ())
+        };
+        for path in ["a/.wh.b", ".wh..wh..opq", ".wh.a/b", ".wh."] {
+            let error = made(&Contents::Small(&small(path))).unwrap_err();
+            assert_eq!(error.kind(), Kind::Invalid);
+            assert!(error.to_string().contains(path) && error.to_string().contains("removed"), "{error}");
+        }
+        made(&Contents::Small(&small("a/.who/x.wh.y"))).unwrap();
+
+        let directory = tempfile::tempdir().unwrap();
+        fs_err::create_dir(directory.path().join("etc")).unwrap();
+        fs_err::write(directory.path().join("etc/.wh.passwd"), "").unwrap();
+        let (root, listing) = (Root::open(directory.path()).unwrap(), scan(directory.path()).unwrap());
+        let tree = |prefix| Contents::Tree { prefix, root: &root, listing: &listing, modes: &[] };
+        assert!(made(&tree("")).unwrap_err().to_string().contains("etc/.wh.passwd"));
+        let empty = Listing::default();
+        let prefixed = Contents::Tree { prefix: "opt/.wh.rocm", root: &root, listing: &empty, modes: &[] };
+        assert!(made(&prefixed).is_err());
     }
 }
