@@ -9,7 +9,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Linked};
-use crate::realize::{Action, Plan, Realized, Realizer, Settings, switch};
+use crate::realize::{Action, Plan, Realized, Realizer, Settings, place, switch};
 use crate::store::{LinkMode, Store, checkout, replace_file};
 use crate::text;
 use crate::toolbox_env::ToolboxEnv;
@@ -69,8 +69,11 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
     let plan = Plan::new(&lock, &store, &args.outputs)?;
     let mut places = places(args, &lock)?;
     places.retain(|name, _| plan.steps.iter().any(|step| step.what == "output" && step.name == *name));
+    if args.prefix_from.is_some() {
+        demand_apart(&places)?;
+    }
     for (name, place) in &places {
-        prefix::check(place.parent().unwrap_or(Path::new("/"))).about(name)?;
+        prefix::check_place(place).about(name)?;
         if args.prefix_from.is_some() && !args.force {
             prefix::refuse_other(place, &store.root().join("current").join(name)).about(name)?;
         }
@@ -142,6 +145,18 @@ fn places(args: &RealizeArgs, lock: &Lock) -> Result<BTreeMap<String, PathBuf>> 
     Ok(lock.outputs.iter().filter_map(place).collect())
 }
 
+/// Refuses settings by which one output would stand in the place of another, or in it.
+fn demand_apart(places: &BTreeMap<String, PathBuf>) -> Result<()> {
+    for (at, (name, place)) in places.iter().enumerate() {
+        if let Some((other, there)) = places.iter().take(at).find(|(_, there)| place::overlap(place, there)) {
+            return Err(Error::failure("two outputs cannot stand in one place, nor one in the other")
+                .fact("path", format!("{}  {name}", place.display()))
+                .fact("other", format!("{}  {other}", there.display())));
+        }
+    }
+    Ok(())
+}
+
 /// In one directory, named as their own places are.
 fn below(prefix: &Path, lock: &Lock) -> BTreeMap<String, PathBuf> {
     let place = |(name, output): (&String, &LockedOutput)| {
@@ -158,10 +173,7 @@ fn make_links(
 ) -> Result<()> {
     for name in realized.keys() {
         let Some(place) = places.get(name) else { continue };
-        let (Some(prefix), Some(last)) = (place.parent(), place.file_name().and_then(|last| last.to_str())) else {
-            continue;
-        };
-        if let Linked::BackedUp(backup) = prefix::link(prefix, last, &store.root().join("current").join(name))? {
+        if let Linked::BackedUp(backup) = prefix::link(place, &store.root().join("current").join(name))? {
             ui.warning(&format!("{} was not made by strixlock: it is now {}", place.display(), backup.display()));
         }
     }

@@ -13,6 +13,7 @@ mod execute;
 mod image;
 mod layers;
 mod model;
+pub mod place;
 mod plan;
 pub mod prefix;
 mod runtime;

@@ -3,10 +3,12 @@
 //! A link once made never changes again: it leads through `current`, so switching generations is still one rename. What
 //! stood in its place and was not ours is kept beside it under another name, and the caller is told.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
 
+use super::place;
 use crate::error::{Error, Result};
 
 /// What happened to one link.
@@ -36,6 +38,30 @@ pub fn check(prefix: &Path) -> Result<()> {
     })
 }
 
+/// Says before any work whether a link can be made at `place`.
+pub fn check_place(place: &Path) -> Result<()> {
+    let (prefix, name) = split(place)?;
+    check(prefix)?;
+    // Through links in its path it may be another place than it looks.
+    let real = fs_err::canonicalize(prefix)?.join(name);
+    let home = place::home().map(|home| fs_err::canonicalize(&home).unwrap_or(home));
+    match place::fault(&real, home.as_deref()) {
+        None => Ok(()),
+        Some(fault) => Err(Error::failure(format!("no link can be made in this place: {fault}"))
+            .fact("path", place.display())
+            .fact("which is", real.display())
+            .hint("such as /opt/rocm")),
+    }
+}
+
+/// The directory of a link, and its name.
+fn split(place: &Path) -> Result<(&Path, &OsStr)> {
+    place
+        .parent()
+        .zip(place.file_name())
+        .ok_or_else(|| Error::failure("this path has no name that a link could have").fact("path", place.display()))
+}
+
 /// Refuses a place where something stands that is not the link to `target`.
 pub fn refuse_other(place: &Path, target: &Path) -> Result<()> {
     let free = fs_err::symlink_metadata(place).is_err();
@@ -47,8 +73,9 @@ pub fn refuse_other(place: &Path, target: &Path) -> Result<()> {
         .hint("--force keeps it beside the link, under another name"))
 }
 
-/// Makes `prefix/name` a link to `target`.
-pub fn link(prefix: &Path, name: &str, target: &Path) -> Result<Linked> {
+/// Makes a link to `target` at `place`.
+pub fn link(place: &Path, target: &Path) -> Result<Linked> {
+    let (prefix, name) = split(place)?;
     let place = prefix.join(name);
     if fs_err::read_link(&place).is_ok_and(|there| there == target) {
         return Ok(Linked::Already);
@@ -61,9 +88,13 @@ pub fn link(prefix: &Path, name: &str, target: &Path) -> Result<Linked> {
         return Ok(Linked::Made);
     }
     let backup = (1..10_000)
-        .map(|number| prefix.join(format!("{name}.before-strixlock-{number}")))
+        .map(|number| {
+            let mut beside = name.to_owned();
+            beside.push(format!(".before-strixlock-{number}"));
+            prefix.join(beside)
+        })
         .find(|path| fs_err::symlink_metadata(path).is_err())
-        .unwrap_or_default();
+        .ok_or_else(|| Error::failure("too much was kept beside this link already").fact("path", place.display()))?;
     // Both at once where the file system can, so that there is no moment without either.
     if rustix::fs::renameat_with(CWD, &new, CWD, &place, RenameFlags::EXCHANGE).is_ok() {
         // From here on the directory holds what is not ours: it must not go with it.
@@ -85,14 +116,25 @@ mod tests {
     fn what_is_not_ours_is_kept() {
         let prefix = tempfile::tempdir().unwrap();
         let target = Path::new("/store/current/rocm");
-        fs_err::create_dir(prefix.path().join("rocm")).unwrap();
-        fs_err::write(prefix.path().join("rocm/mine"), "x").unwrap();
+        let rocm = prefix.path().join("rocm");
+        fs_err::create_dir(&rocm).unwrap();
+        fs_err::write(rocm.join("mine"), "x").unwrap();
         let backup = prefix.path().join("rocm.before-strixlock-1");
-        assert_eq!(link(prefix.path(), "rocm", target).unwrap(), Linked::BackedUp(backup.clone()));
+        assert_eq!(link(&rocm, target).unwrap(), Linked::BackedUp(backup.clone()));
         assert_eq!(fs_err::read_to_string(backup.join("mine")).unwrap(), "x");
-        assert_eq!(fs_err::read_link(prefix.path().join("rocm")).unwrap(), target);
-        assert_eq!(link(prefix.path(), "rocm", target).unwrap(), Linked::Already);
-        assert_eq!(link(prefix.path(), "llama", target).unwrap(), Linked::Made);
+        assert_eq!(fs_err::read_link(&rocm).unwrap(), target);
+        assert_eq!(link(&rocm, target).unwrap(), Linked::Already);
+        assert_eq!(link(&prefix.path().join("llama"), target).unwrap(), Linked::Made);
         assert_eq!(fs_err::read_dir(prefix.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn the_root_is_no_place_for_a_link() {
+        for place in ["/", "/..", ""] {
+            assert!(
+                link(Path::new(place), Path::new("/store")).is_err() && check_place(Path::new(place)).is_err(),
+                "{place}"
+            );
+        }
     }
 }

@@ -357,6 +357,35 @@ fn a_prefix_holds_links_into_the_current_generation() {
 }
 
 #[test]
+fn no_link_takes_the_place_of_a_home_directory_or_of_another_output_however_it_is_named() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let home = project.directory.path().join("home");
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::write(home.join("mine"), "precious").unwrap();
+    std::os::unix::fs::symlink(project.directory.path(), project.path("link")).unwrap();
+    let realize = ["realize", "rocm", "--prefix-from", ".toolbox.env", "--force"];
+    project.write(".toolbox.env", &format!("ROCM_HOME={}\n", home.display()));
+    let ran = project.run(&realize).code(3);
+    assert!(ran.stderr.contains(".toolbox.env:1: ROCM_HOME cannot be this directory: it is the home"), "{}", ran.all());
+    project.write(".toolbox.env", &format!("ROCM_HOME={}/home\n", project.path("link").display()));
+    let ran = project.run(&realize).code(1);
+    assert!(ran.stderr.contains("rocm: no link can be made in this place: it is the home directory"), "{}", ran.all());
+    assert!(home.join("mine").is_file() && !project.store("main").join("current").exists());
+    // The place of ROCm is the manifest's.
+    project.write(".toolbox.env", "LLAMA_HOME=/opt/rocm/llama\n");
+    let ran = project.run(&["realize", "--prefix-from", ".toolbox.env", "--dry-run"]).code(1);
+    assert!(ran.stderr.contains("two outputs cannot stand in one place"), "{}", ran.all());
+    // A slash at the end changes nothing.
+    project.write(".toolbox.env", &format!("ROCM_HOME={}/\n", project.path("rocm").display()));
+    for _ in 0..2 {
+        project.run(&["realize", "rocm", "--prefix-from", ".toolbox.env"]).code(0);
+        assert_eq!(std::fs::read_link(project.path("rocm")).unwrap(), project.store("main").join("current/rocm"));
+    }
+}
+
+#[test]
 fn realizing_one_output_leaves_the_others_current() {
     let project = Project::new();
     project.full_manifest(FIRST);
