@@ -1,9 +1,10 @@
 //! A Containerfile that installs the locked ROCm by streaming it.
 //!
 //! The first stage unpacks the tarball as it arrives and hashes it at the same time; nothing of it is run, and a wrong
-//! digest fails the stage, so that no layer has it. The second stage takes the tree in parts, which are pulled in parallel
+//! digest fails the stage, so that no layer has it. The base image is asked for the tools first, and a transfer that failed
+//! is told apart from wrong bytes and from a tarball that cannot be unpacked. The second stage takes the tree in parts, which are pulled in parallel
 //! and shared where they did not change: compilers, kernels of each library, the rest. Neither the tarball nor what
-//! fetched it is in the image. Tools needed in the base image: sh, coreutils, curl, gzip, tar.
+//! fetched it is in the image. Needed in the base image: a POSIX shell and [`TOOLS`].
 
 use std::fmt::Write as _;
 
@@ -21,6 +22,9 @@ struct Tarball<'l> {
     prefix: &'l str,
 }
 
+/// Programs that the first stage runs: of coreutils, curl, gzip and tar.
+const TOOLS: &str = "basename cat curl cut dirname gzip mkdir mkfifo mv sha256sum tar tee tr";
+
 /// Parts of the tree that get a layer of their own, where the tree has them.
 const PARTS: [&str; 4] = ["lib/llvm", "lib/rocblas", "lib/hipblaslt", ".kpack"];
 
@@ -37,18 +41,23 @@ FROM {base} AS rocm
 # Another place that has the same bytes will do: what counts is the digest.
 ARG ROCM_URL="{url}"
 RUN set -eu; \
+    for tool in {TOOLS}; do \
+      command -v "$tool" > /dev/null || {{ echo "the base image lacks $tool" >&2; exit 1; }}; \
+    done; \
     mkdir -p "{prefix}" /parts; \
     mkfifo /tmp/copy; \
     sha256sum < /tmp/copy > /tmp/sum & \
-    unpacked=yes; \
-    curl --fail --silent --show-error --location --retry 5 "$ROCM_URL" | tee /tmp/copy \
-      | {{ tar -xzf - -C "{prefix}" --no-same-owner && cat > /dev/null; }} || unpacked=no; \
+    {{ curl --fail --silent --show-error --location --retry 5 "$ROCM_URL" || echo "$?" > /tmp/failed; }} | tee /tmp/copy \
+      | {{ tar -xzf - -C "{prefix}" --no-same-owner || echo "$?" > /tmp/broken; cat > /dev/null; }}; \
     wait; \
+    if [ -e /tmp/failed ]; then \
+      echo "the download failed: curl ended with $(cat /tmp/failed) for $ROCM_URL" >&2; exit 1; \
+    fi; \
     received=$(cut -c 1-64 /tmp/sum); \
     if [ "$received" != {sha256} ]; then \
       echo "the download is not the locked one: locked {sha256}, received $received" >&2; exit 1; \
     fi; \
-    [ "$unpacked" = yes ]; \
+    if [ -e /tmp/broken ]; then echo "the tarball is the locked one, and tar cannot unpack it here" >&2; exit 1; fi; \
     for part in {parts}; do \
       into=/parts/$(basename "$part" | tr -d .){prefix}; \
       mkdir -p "$into/$(dirname "$part")"; \

@@ -1,5 +1,6 @@
 //! `strixlock provision` and `export containerfile`: engines that write down what they are told, and files.
 
+mod containerfile;
 mod of_lock;
 
 use std::os::unix::fs::PermissionsExt;
@@ -248,18 +249,23 @@ fn a_containerfile_installs_what_is_locked() {
     # Another place that has the same bytes will do: what counts is the digest.
     ARG ROCM_URL="[UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz"
     RUN set -eu; \
+        for tool in basename cat curl cut dirname gzip mkdir mkfifo mv sha256sum tar tee tr; do \
+          command -v "$tool" > /dev/null || { echo "the base image lacks $tool" >&2; exit 1; }; \
+        done; \
         mkdir -p "/opt/rocm" /parts; \
         mkfifo /tmp/copy; \
         sha256sum < /tmp/copy > /tmp/sum & \
-        unpacked=yes; \
-        curl --fail --silent --show-error --location --retry 5 "$ROCM_URL" | tee /tmp/copy \
-          | { tar -xzf - -C "/opt/rocm" --no-same-owner && cat > /dev/null; } || unpacked=no; \
+        { curl --fail --silent --show-error --location --retry 5 "$ROCM_URL" || echo "$?" > /tmp/failed; } | tee /tmp/copy \
+          | { tar -xzf - -C "/opt/rocm" --no-same-owner || echo "$?" > /tmp/broken; cat > /dev/null; }; \
         wait; \
+        if [ -e /tmp/failed ]; then \
+          echo "the download failed: curl ended with $(cat /tmp/failed) for $ROCM_URL" >&2; exit 1; \
+        fi; \
         received=$(cut -c 1-64 /tmp/sum); \
         if [ "$received" != [SHA256] ]; then \
           echo "the download is not the locked one: locked [SHA256], received $received" >&2; exit 1; \
         fi; \
-        [ "$unpacked" = yes ]; \
+        if [ -e /tmp/broken ]; then echo "the tarball is the locked one, and tar cannot unpack it here" >&2; exit 1; fi; \
         for part in lib/llvm lib/rocblas lib/hipblaslt .kpack; do \
           into=/parts/$(basename "$part" | tr -d .)/opt/rocm; \
           mkdir -p "$into/$(dirname "$part")"; \
