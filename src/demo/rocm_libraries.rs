@@ -184,3 +184,11 @@ pub(super) fn make_all(nightly: &Nightly) -> Result<Made> {
     }
     Ok(made)
 }
+
+/// One of them in a build for newer processors, with its path: what ld.so takes instead where it runs on one.
+pub(super) fn make_newer() -> Result<(String, Arc<[u8]>)> {
+    const SONAME: &str = "librocm_sysdeps_numa.so.1";
+    let source = "const int level = 3;\nint rocm_sysdeps_numa_check(void) { return 1; }\n".to_owned();
+    let elf = Elf { soname: Some(SONAME.to_owned()), runpath: None, source, needed: Vec::new() };
+    Ok((format!("{SYSDEPS}/glibc-hwcaps/x86-64-v3/{SONAME}"), elf.make()?))
+}

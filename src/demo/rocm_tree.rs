@@ -133,6 +133,8 @@ impl RocmTree {
             }
             self.link(&format!("{directory}/{}", library.link_name()), soname);
         }
+        let (path, bytes) = rocm_libraries::make_newer()?;
+        self.program(&path, bytes);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::questions::{Answer, Answers, Question};
 use crate::elf::ElfKind;
 use crate::error::{Error, Result};
 use crate::tree::{Node, show};
-use crate::trim::{Places, Rule};
+use crate::trim::{Places, Processor, Rule};
 
 /// The links under which libraries are kept, besides their own names: what is opened is opened by one of these.
 pub(super) fn other_names(claim: &Claim) -> Vec<Vec<u8>> {
@@ -22,7 +22,9 @@ pub(super) fn other_names(claim: &Claim) -> Vec<Vec<u8>> {
             let path = [prefix.as_bytes(), b"/", path].concat();
             let inner = &path[prefix.len() + 1..];
             let link = listing.get(inner).is_some_and(|entry| matches!(entry.node, Node::Link { .. }));
-            let library = |real: Vec<u8>| claim.trimmed.elf.get(&real) == Some(&ElfKind::Shared);
+            let library = |real: Vec<u8>| {
+                claim.trimmed.elf.get(&real) == Some(&ElfKind::Shared) && !claim.trimmed.newer.contains(&real)
+            };
             if link && places.real(&path).is_some_and(library) {
                 names.push(path);
             }
@@ -106,12 +108,13 @@ fn kept_under(claim: &Claim, name: &[u8]) -> Option<Vec<u8>> {
     places.real(&found)
 }
 
-/// For a program, ld.so maps exactly what was computed.
+/// For a program, ld.so maps exactly what was computed for one of the kinds of processors, of which this machine has one.
 fn compare(claim: &Claim, path: &[u8], seen: &BTreeSet<Vec<u8>>) -> Result<()> {
-    let Some(computed) = claim.trimmed.linked.get(path) else { return Ok(()) };
-    if computed == seen {
+    let Some(kinds) = claim.trimmed.linked.get(path) else { return Ok(()) };
+    if kinds.values().any(|computed| computed == seen) {
         return Ok(());
     }
+    let Some(computed) = kinds.get(&Processor::PLAIN) else { return Ok(()) };
     let list = |one: &BTreeSet<Vec<u8>>, other: &BTreeSet<Vec<u8>>| {
         let only: Vec<String> = one.difference(other).map(|path| show(path)).collect();
         if only.is_empty() { "nothing".to_owned() } else { only.join(", ") }
@@ -132,7 +135,8 @@ pub(super) fn opened(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String
         let Question::Trace(program, _) = question else { continue };
         let paths = answer.lines.iter().filter_map(|line| Some(line.split_once("calling init: ")?.1.trim()));
         let seen: BTreeSet<Vec<u8>> = paths.filter_map(|path| places.real(path.as_bytes())).collect();
-        let mapped = claim.trimmed.linked.get(program).cloned().unwrap_or_default();
+        let kinds = claim.trimmed.linked.get(program);
+        let mapped: BTreeSet<Vec<u8>> = kinds.into_iter().flat_map(BTreeMap::values).flatten().cloned().collect();
         for path in seen.difference(&mapped) {
             let chain = claim.trimmed.why(path).unwrap_or_default();
             if !chain.iter().any(|(_, rule)| matches!(rule, Rule::Backend | Rule::Opened | Rule::Edge(_))) {

@@ -9,6 +9,9 @@
 //! * `data`: trimming the runtime once more, from its own files, gives all of it again: each `.rocm_kpack_ref` leads to its archive,
 //!   each directory of kernels has what the whole tree has for the target, and so on for everything that no loader opens
 //!
+//! Libraries that only newer processors load are not loaded here, where there may be none: of those it is proven that they are there,
+//! as everything else that is demanded.
+//!
 //! The first that fails is an error that names the file, says what the loader said, and shows the chain that leads there.
 //! Nothing of what is proven is changed.
 
@@ -27,7 +30,7 @@ use crate::elf::ElfKind;
 use crate::error::Result;
 use crate::sandbox::{Engine, Limits, Mount, Root, Sandbox};
 use crate::tree::show;
-use crate::trim::{Mounted, Request, Trimmed};
+use crate::trim::{Mounted, Processor, Request, Trimmed};
 use questions::Questions;
 
 /// What is to be proven.
@@ -53,9 +56,12 @@ pub struct Proof {
     pub resolved: usize,
     /// Libraries that were loaded with all their symbols resolved.
     pub loaded: usize,
+    /// Libraries that were not loaded, since only newer processors than the plainest do; all others stand for each processor.
+    pub newer: usize,
     /// Names besides their own under which libraries were loaded.
     pub names: usize,
-    /// For each program how many files it maps when it starts, from ld.so's own list, which is what was computed.
+    /// For each program how many files it maps when it starts on the plainest processor; ld.so's own list is what was computed for the
+    /// one that it ran on.
     pub mapped: BTreeMap<String, usize>,
     /// For each program how many files more it opened while it answered, each by a rule that says so.
     pub opened: BTreeMap<String, usize>,
@@ -72,7 +78,8 @@ pub fn prove(claim: &Claim, log: &mut dyn Write) -> Result<Proof> {
     let sandbox = sandbox(claim)?;
     sandbox.describe(log)?;
     let mut questions = Questions::new(claim.trimmed.interpreter.as_deref());
-    for (path, kind) in &claim.trimmed.elf {
+    let any_processor = |path: &Vec<u8>| !claim.trimmed.newer.contains(path);
+    for (path, kind) in claim.trimmed.elf.iter().filter(|(path, _)| any_processor(path)) {
         questions.list(path);
         if *kind == ElfKind::Shared {
             questions.load(path);
@@ -96,11 +103,14 @@ pub fn prove(claim: &Claim, log: &mut dyn Write) -> Result<Proof> {
     let opened = loader::opened(claim, &answers)?;
     let demanded = data::judge(claim)?;
     let path = |path: &[u8]| show(path);
+    let shared = claim.trimmed.elf.iter().filter(|(_, kind)| **kind == ElfKind::Shared);
+    let plain = |files: &BTreeMap<Processor, BTreeSet<_>>| files.get(&Processor::PLAIN).map_or(0, BTreeSet::len);
     Ok(Proof {
-        resolved: claim.trimmed.elf.len(),
-        loaded: claim.trimmed.elf.values().filter(|kind| **kind == ElfKind::Shared).count(),
+        resolved: claim.trimmed.elf.len() - claim.trimmed.newer.len(),
+        loaded: shared.filter(|(path, _)| any_processor(path)).count(),
+        newer: claim.trimmed.newer.len(),
         names: loader::other_names(claim).len(),
-        mapped: claim.trimmed.linked.iter().map(|(program, files)| (path(program), files.len())).collect(),
+        mapped: claim.trimmed.linked.iter().map(|(program, files)| (path(program), plain(files))).collect(),
         opened,
         base: seen,
         answers: said,
@@ -144,6 +154,7 @@ impl<'a> Claim<'a> {
             roots: self.request.roots,
             target: self.request.target,
             edges: self.request.edges,
+            base: self.request.base,
         }
     }
 }

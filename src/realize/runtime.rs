@@ -37,6 +37,7 @@ pub struct Runtime {
     pub llama_prefix: String,
     /// The root of packages that the build was made in, if it had one: the base system.
     pub sysroot: Option<StoredTree>,
+    sysroot_listing: Option<Listing>,
     roots: Vec<String>,
     target: GfxTarget,
     edges: Vec<Edge>,
@@ -85,6 +86,7 @@ impl Realizer<'_> {
         };
         let sysroot = self.lock.base_of(recipe).map(|name| self.output_tree(name)).transpose()?;
         let (rocm_listing, llama_listing) = (rocm.listing()?, llama.listing()?);
+        let sysroot_listing = sysroot.as_ref().map(StoredTree::listing).transpose()?;
         let edges = recipe.all_edges(known_edges()?);
         let trimmed = trim(&trim::Request {
             rocm: trim::Mounted { dir: &rocm.path, listing: &rocm_listing, prefix: rocm_prefix },
@@ -92,6 +94,7 @@ impl Realizer<'_> {
             roots: &recipe.roots,
             target,
             edges: &edges,
+            base: base(sysroot.as_ref(), sysroot_listing.as_ref()),
         })?;
         Ok(Runtime {
             rocm_prefix: rocm_prefix.to_owned(),
@@ -103,6 +106,7 @@ impl Realizer<'_> {
             llama,
             llama_listing,
             sysroot,
+            sysroot_listing,
             edges,
             limits: self.settings.limits,
             trimmed,
@@ -146,10 +150,16 @@ impl Runtime {
             roots: &self.roots,
             target: &self.target,
             edges: &self.edges,
+            base: base(self.sysroot.as_ref(), self.sysroot_listing.as_ref()),
         };
         let base = self.sysroot.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
         prove(&Claim { runtime: tree, request, trimmed: &self.trimmed, base, limits: self.limits, work }, log)
     }
+}
+
+/// The base system as trimming wants it.
+fn base<'a>(sysroot: Option<&'a StoredTree>, listing: Option<&'a Listing>) -> Option<trim::Mounted<'a>> {
+    Some(trim::Mounted { dir: &sysroot?.path, listing: listing?, prefix: "" })
 }
 
 /// The lock's output of type `runtime`: the one that was named, else the only one.

@@ -1,7 +1,7 @@
 //! The ELF files of both trees, each read once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::world::World;
@@ -34,16 +34,16 @@ impl<'w, 'a> Files<'w, 'a> {
         if let Some(seen) = self.seen.get(real) {
             return Ok(seen.clone());
         }
-        let seen = match Elf::open(&self.on_disk(real)?)? {
-            Some(Elf::Native(file)) => Seen::Native(Rc::new(file)),
-            Some(Elf::Foreign { bits, big_endian, machine }) => {
-                let order = if big_endian { "big-endian" } else { "little-endian" };
-                Seen::Foreign(format!("{bits}-bit {order} {machine}"))
-            }
-            None => Seen::NoElf,
-        };
+        let seen = see(&self.on_disk(real)?)?;
         self.seen.insert(real.to_vec(), seen.clone());
         Ok(seen)
+    }
+
+    /// Whether the base system is known to have a library for this processor at a path.
+    pub fn in_base(&self, path: &[u8]) -> Result<bool> {
+        let Some(base) = &self.world.base else { return Ok(false) };
+        let Some(path) = base.find(path).and_then(|found| base.on_disk(&found.real)) else { return Ok(false) };
+        Ok(matches!(see(&path)?, Seen::Native(_)))
     }
 
     /// The names of libraries among the constants of a file.
@@ -61,4 +61,15 @@ impl<'w, 'a> Files<'w, 'a> {
     fn on_disk(&self, real: &[u8]) -> Result<PathBuf> {
         self.world.on_disk(real).ok_or_else(|| Error::failure("the file is in neither tree").fact("path", show(real)))
     }
+}
+
+fn see(path: &Path) -> Result<Seen> {
+    Ok(match Elf::open(path)? {
+        Some(Elf::Native(file)) => Seen::Native(Rc::new(file)),
+        Some(Elf::Foreign { bits, big_endian, machine }) => {
+            let order = if big_endian { "big-endian" } else { "little-endian" };
+            Seen::Foreign(format!("{bits}-bit {order} {machine}"))
+        }
+        None => Seen::NoElf,
+    })
 }

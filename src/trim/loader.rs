@@ -1,11 +1,17 @@
 //! One process and what it has loaded, with the search rules of ld.so.
 //!
-//! Not modelled, because no ROCm or llama.cpp file uses it: `$LIB` and `$PLATFORM`, directories relative to the working
-//! directory, and `glibc-hwcaps` subdirectories. Such a directory is passed over.
+//! The order is that of ld.so: the `DT_RPATH` of the file that needs something and of all that led to it, for as long as that file
+//! has no `DT_RUNPATH`, or else its `DT_RUNPATH` alone; then the system's own directories. In each directory its subdirectories for
+//! the processor come first ([`Processor`]).
+//!
+//! Not modelled, because no ROCm or llama.cpp file uses it: directories relative to the working directory, which are passed
+//! over; `-z nodefaultlib`; `DT_FILTER` and `DT_AUXILIARY`. The proof, which asks ld.so itself, would tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::processor::Processor;
+use super::tokens::Tokens;
 use super::world::{World, join, parent};
 use crate::elf::ElfFile;
 
@@ -21,14 +27,21 @@ pub(super) struct Object {
 }
 
 /// A program and what was loaded into it, in order.
-#[derive(Default)]
 pub(super) struct Process {
     pub objects: Vec<Object>,
+    /// What it runs on.
+    pub processor: Processor,
+    /// The names of what the base system must have.
+    base: BTreeSet<Vec<u8>>,
     names: BTreeMap<Vec<u8>, usize>,
     places: BTreeMap<Vec<u8>, usize>,
 }
 
 impl Process {
+    pub fn new(processor: Processor) -> Self {
+        Self { objects: Vec::new(), processor, base: BTreeSet::new(), names: BTreeMap::new(), places: BTreeMap::new() }
+    }
+
     /// Loads a file under the name by which it was asked for; one that is there already only gets the name.
     pub fn load(&mut self, name: &[u8], path: &[u8], real: Vec<u8>, file: Rc<ElfFile>, loader: Option<usize>) {
         let next = self.objects.len();
@@ -42,9 +55,46 @@ impl Process {
         }
     }
 
+    /// Notes that a library comes from the base system.
+    pub fn load_base(&mut self, name: &[u8]) {
+        self.base.insert(name.to_vec());
+    }
+
     /// Whether a library with this name is there; then ld.so looks no further.
     pub fn has(&self, name: &[u8]) -> bool {
         self.names.contains_key(name)
+    }
+
+    /// Whether the library with this name comes from the base system.
+    pub fn has_base(&self, name: &[u8]) -> bool {
+        self.base.contains(name)
+    }
+
+    /// What a text of `index` may be with its tokens put in: one, unless `$LIB` is in it and the base system is not known.
+    pub fn expand(&self, world: &World, index: usize, text: &[u8]) -> Vec<Vec<u8>> {
+        self.expand_at(world, &self.objects[index].origin, text)
+    }
+
+    fn expand_at(&self, world: &World, origin: &[u8], text: &[u8]) -> Vec<Vec<u8>> {
+        let platform = self.processor.platform();
+        let mut all: Vec<_> =
+            world.libs.iter().filter_map(|lib| Tokens { origin, platform, lib }.expand(text)).collect();
+        all.dedup();
+        all
+    }
+
+    /// Where ld.so looks for what `index` needs, in order: the name under which it is known then, and the path.
+    pub fn candidates(&self, world: &World, index: usize, needed: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut all = Vec::new();
+        for name in self.expand(world, index, needed) {
+            if name.contains(&b'/') {
+                all.extend(name.starts_with(b"/").then(|| (name.clone(), name)));
+            } else {
+                let paths = self.search(world, index).into_iter().map(|directory| join(&directory, &name));
+                all.extend(paths.map(|path| (name.clone(), path)));
+            }
+        }
+        all
     }
 
     /// The directories that ld.so looks through for what `index` needs, in order.
@@ -52,7 +102,8 @@ impl Process {
         let object = &self.objects[index];
         let mut directories = Vec::new();
         let mut add = |object: &Object, paths: &[Vec<u8>]| {
-            directories.extend(paths.iter().filter_map(|path| expand(path, &object.origin)));
+            let paths = paths.iter().flat_map(|path| self.expand_at(world, &object.origin, path));
+            directories.extend(paths.filter(|path| path.starts_with(b"/")));
         };
         if object.file.runpath.is_empty() {
             // The whole line of loaders hands its RPATH down, except for those that have a RUNPATH.
@@ -71,39 +122,15 @@ impl Process {
             // sign of a damaged tree, so it is not for them.
             directories.push(join(&world.rocm.prefix, b"lib"));
         }
-        directories
+        directories.into_iter().flat_map(|directory| self.with_subdirectories(world, directory)).collect()
     }
-}
 
-/// Puts the origin into a search directory; `None` where the directory is not one we can look into.
-pub(super) fn expand(path: &[u8], origin: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut rest = path;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
-        out.extend_from_slice(&rest[..at]);
-        rest = &rest[at + 1..];
-        rest = rest.strip_prefix(b"{ORIGIN}").or_else(|| {
-            let rest = rest.strip_prefix(b"ORIGIN")?;
-            rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').then_some(rest)
-        })?;
-        out.extend_from_slice(origin);
-    }
-    out.extend_from_slice(rest);
-    out.starts_with(b"/").then_some(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_origin_is_put_in() {
-        let expanded = |path: &str| expand(path.as_bytes(), b"/o").map(|path| String::from_utf8(path).unwrap());
-        assert_eq!(expanded("$ORIGIN/../lib").as_deref(), Some("/o/../lib"));
-        assert_eq!(expanded("${ORIGIN}").as_deref(), Some("/o"));
-        assert_eq!(expanded("/opt/rocm/lib").as_deref(), Some("/opt/rocm/lib"));
-        for passed_over in ["", ".", "lib", "$LIB", "$ORIGIN/$LIB", "$ORIGINAL", "${ORIGIN"] {
-            assert_eq!(expanded(passed_over), None, "{passed_over}");
-        }
+    /// A directory behind those in it that are for this processor.
+    pub fn with_subdirectories(&self, world: &World, directory: Vec<u8>) -> Vec<Vec<u8>> {
+        let is_directory = |path: &Vec<u8>| world.find(path).is_some_and(|found| found.directory);
+        let mut all: Vec<_> = self.processor.subdirectories().map(|inner| join(&directory, inner)).collect();
+        all.retain(is_directory);
+        all.push(directory);
+        all
     }
 }

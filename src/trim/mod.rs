@@ -6,13 +6,16 @@
 //! stays, since everything in there finds everything else by it. Only reads; never copies, links or runs anything.
 //!
 //! * `world`: both trees as one file system, with its links
+//! * `base`: what is known of the base system beside them
+//! * `processor`, `tokens`: what ld.so's search depends on beside the files: the machine, and its own build
 //! * `loader`: one process and what it has loaded, with the search rules of ld.so
-//! * `closure`: from the roots over needed and opened libraries
+//! * `closure`: from the roots over what is needed (`need`) and opened (`open`)
 //! * `kpack`, `kernels`, `data`: what is found by path: GPU code, kernels, bitcode, provenance
 //! * `ledger`: what is kept, why, and the chain that leads there
 //! * `left_out`, `sums`: what the rest is; sizes by reason
 //! * `files`, `names`: the ELF files, each read once; whether a library that was not found should have been
 
+mod base;
 mod closure;
 mod data;
 mod files;
@@ -22,9 +25,13 @@ mod ledger;
 mod left_out;
 mod loader;
 mod names;
+mod need;
+mod open;
+mod processor;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +45,7 @@ use crate::recipe::Edge;
 use crate::tree::{Entry, Listing, Node, is_path, show};
 
 pub use left_out::LeftOut;
+pub use processor::Processor;
 pub use sums::Sum;
 
 /// A tree on disk and where it will lie in the system that runs it.
@@ -63,6 +71,8 @@ pub struct Request<'a> {
     pub target: &'a GfxTarget,
     /// What libraries take at run time and no file shows.
     pub edges: &'a [Edge],
+    /// The base system, where it is a tree: its prefix is empty.
+    pub base: Option<Mounted<'a>>,
 }
 
 /// The rule by which a file is kept.
@@ -153,9 +163,11 @@ pub struct Trimmed {
     pub left_out: BTreeMap<Vec<u8>, LeftOut>,
     /// Every kept x86-64 ELF file of both trees by its path in the system, and how it is used.
     pub elf: BTreeMap<Vec<u8>, ElfKind>,
+    /// Those of `elf` that only newer processors load than the plainest.
+    pub newer: BTreeSet<Vec<u8>>,
     /// The programs that are kept, by the path in the system under which each is started, and all files that the loader maps for
-    /// it then: paths in the system, itself among them.
-    pub linked: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
+    /// it then on each kind of processor: paths in the system, itself among them.
+    pub linked: BTreeMap<Vec<u8>, BTreeMap<Processor, BTreeSet<Vec<u8>>>>,
     /// The loader that the first root names.
     pub interpreter: Option<Vec<u8>>,
     edges: Vec<Edge>,
@@ -243,7 +255,7 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
     let world = world::World::new(request);
     let mut closure = closure::Closure::new(&world, request.edges);
     closure.run(request.roots)?;
-    let closure::Closure { mut ledger, host, libraries, linked, interpreter, .. } = closure;
+    let closure::Closure { mut ledger, host, libraries, plain, linked, interpreter, .. } = closure;
     for (path, file) in &libraries {
         kpack::keep(&world, &mut ledger, path, file, request.target)?;
     }
@@ -262,6 +274,7 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
     Ok(Trimmed {
         listing: subset(&world.rocm, &kept),
         left_out: left_out::left_out(&world.rocm, request.target, |path| kept.contains_key(path)),
+        newer: libraries.keys().filter(|path| !plain.contains(*path)).cloned().collect(),
         elf: libraries.into_iter().map(|(path, file)| (path, file.kind)).collect(),
         edges: request.edges.to_vec(),
         linked,

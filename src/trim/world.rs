@@ -5,16 +5,21 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use super::base::Base;
 use super::{Mounted, Request};
 use crate::tree::Node;
 
 /// As many links as Linux follows before it gives up.
 const MOST_LINKS: usize = 40;
 
-/// The part of the system's file system that is known: two trees and the directories above them.
+/// The part of the system's file system that is known: two trees and the directories above them. The base system lies beside
+/// it: nothing in it is ever kept.
 pub(super) struct World<'a> {
     pub rocm: Mount<'a>,
     pub llama: Mount<'a>,
+    pub base: Option<Base<'a>>,
+    /// What `$LIB` in a search path may stand for.
+    pub libs: Vec<&'static [u8]>,
 }
 
 /// A tree in its place.
@@ -34,6 +39,12 @@ pub(super) enum Place {
     Outside,
 }
 
+impl Place {
+    pub fn found(self) -> Option<Found> {
+        if let Self::Found(found) = self { Some(found) } else { None }
+    }
+}
+
 /// A path of the system, followed to its end.
 pub(super) struct Found {
     /// The links on the way, each by its own place, in order.
@@ -43,7 +54,8 @@ pub(super) struct Found {
     pub directory: bool,
 }
 
-enum At<'a> {
+/// What stands at a path.
+pub(super) enum At<'a> {
     Directory,
     File,
     Link(&'a [u8]),
@@ -52,7 +64,7 @@ enum At<'a> {
 }
 
 impl<'a> Mount<'a> {
-    fn new(tree: Mounted<'a>) -> Self {
+    pub fn new(tree: Mounted<'a>) -> Self {
         Self {
             prefix: tree.prefix.as_bytes().to_vec(),
             dir: tree.dir,
@@ -68,6 +80,21 @@ impl<'a> Mount<'a> {
 
     pub fn node(&self, relative: &[u8]) -> Option<&'a Node> {
         self.nodes.get(relative).copied()
+    }
+
+    /// What stands at a path in the tree.
+    pub fn at(&self, relative: &[u8]) -> At<'a> {
+        match (relative, self.node(relative)) {
+            (b"", _) | (_, Some(Node::Directory)) => At::Directory,
+            (_, Some(Node::File { .. })) => At::File,
+            (_, Some(Node::Link { target })) => At::Link(target),
+            (_, None) => At::Nothing,
+        }
+    }
+
+    /// Where the file at a path of the system is now, where it is in this tree. The path must have been followed already.
+    pub fn on_disk(&self, real: &[u8]) -> Option<PathBuf> {
+        Some(self.dir.join(OsStr::from_bytes(self.relative(real)?)))
     }
 
     /// All that lies below a directory of the tree (`b""` for all), by path in the tree.
@@ -88,7 +115,9 @@ impl<'a> Mount<'a> {
 
 impl<'a> World<'a> {
     pub fn new(request: &Request<'a>) -> Self {
-        Self { rocm: Mount::new(request.rocm), llama: Mount::new(request.llama) }
+        let base = request.base.map(Base::new);
+        let libs = Base::libs(base.as_ref());
+        Self { rocm: Mount::new(request.rocm), llama: Mount::new(request.llama), base, libs }
     }
 
     /// The tree that a path of the system lies in.
@@ -98,63 +127,62 @@ impl<'a> World<'a> {
 
     /// Where the file at a path of the system is now. The path must have been followed already.
     pub fn on_disk(&self, real: &[u8]) -> Option<PathBuf> {
-        let mount = self.mount(real)?;
-        Some(mount.dir.join(OsStr::from_bytes(mount.relative(real)?)))
+        self.mount(real)?.on_disk(real)
     }
 
     /// Follows an absolute path as the kernel does: each link where it stands, `..` from where the links led.
     pub fn follow(&self, path: &[u8]) -> Place {
-        let parts = |path: &[u8]| -> Vec<Vec<u8>> { path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect() };
-        let mut ahead = VecDeque::from(parts(path));
-        let (mut real, mut links, mut directory) = (Vec::new(), Vec::new(), true);
-        while let Some(part) = ahead.pop_front() {
-            match part.as_slice() {
-                b"" | b"." => continue,
-                _ if !directory => return Place::Nothing,
-                b".." => {
-                    real.truncate(parent(&real).len());
-                    continue;
-                }
-                _ => {}
-            }
-            let next = join(&real, &part);
-            match self.at(&next) {
-                At::Outside => return Place::Outside,
-                At::Nothing => return Place::Nothing,
-                At::Link(_) if links.len() == MOST_LINKS => return Place::Nothing,
-                At::Link(target) => {
-                    if target.starts_with(b"/") {
-                        real.clear();
-                    }
-                    for part in parts(target).into_iter().rev() {
-                        ahead.push_front(part);
-                    }
-                    links.push(next);
-                }
-                At::Directory => real = next,
-                At::File => (real, directory) = (next, false),
-            }
-        }
-        Place::Found(Found { links, real, directory })
+        follow(path, |path| self.at(path))
     }
 
     /// [`Self::follow`], where only what was found matters.
     pub fn find(&self, path: &[u8]) -> Option<Found> {
-        if let Place::Found(found) = self.follow(path) { Some(found) } else { None }
+        self.follow(path).found()
     }
 
     fn at(&self, path: &[u8]) -> At<'a> {
         if let Some(mount) = self.mount(path) {
-            return match mount.relative(path).map(|relative| (relative, mount.node(relative))) {
-                Some((b"", _) | (_, Some(Node::Directory))) => At::Directory,
-                Some((_, Some(Node::File { .. }))) => At::File,
-                Some((_, Some(Node::Link { target }))) => At::Link(target),
-                Some((_, None)) | None => At::Nothing,
-            };
+            return mount.relative(path).map_or(At::Nothing, |relative| mount.at(relative));
         }
         let above = [&self.rocm, &self.llama].iter().any(|mount| mount.prefix.starts_with(&join(path, b"")));
         if above { At::Directory } else { At::Outside }
     }
+}
+
+/// Follows an absolute path where `at` says what stands at each: links where they stand, `..` from where the links led.
+pub(super) fn follow<'a>(path: &[u8], at: impl Fn(&[u8]) -> At<'a>) -> Place {
+    let parts = |path: &[u8]| -> Vec<Vec<u8>> { path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect() };
+    let mut ahead = VecDeque::from(parts(path));
+    let (mut real, mut links, mut directory) = (Vec::new(), Vec::new(), true);
+    while let Some(part) = ahead.pop_front() {
+        match part.as_slice() {
+            b"" | b"." => continue,
+            _ if !directory => return Place::Nothing,
+            b".." => {
+                real.truncate(parent(&real).len());
+                continue;
+            }
+            _ => {}
+        }
+        let next = join(&real, &part);
+        match at(&next) {
+            At::Outside => return Place::Outside,
+            At::Nothing => return Place::Nothing,
+            At::Link(_) if links.len() == MOST_LINKS => return Place::Nothing,
+            At::Link(target) => {
+                if target.starts_with(b"/") {
+                    real.clear();
+                }
+                for part in parts(target).into_iter().rev() {
+                    ahead.push_front(part);
+                }
+                links.push(next);
+            }
+            At::Directory => real = next,
+            At::File => (real, directory) = (next, false),
+        }
+    }
+    Place::Found(Found { links, real, directory })
 }
 
 /// `directory/name`.
@@ -212,6 +240,7 @@ mod tests {
             roots: &[],
             target: &target,
             edges: &[],
+            base: None,
         });
         let lead = |path: &str| match world.follow(path.as_bytes()) {
             Place::Found(found) => String::from_utf8(found.real).unwrap(),

@@ -1,6 +1,7 @@
 use super::fixture::{Fixture, Made};
 use crate::recipe::{Edge, Target};
 use crate::tree::show;
+use crate::trim::Processor;
 
 /// llama-server, which needs these libraries of ROCm's `lib`, none of which names another.
 fn with(libraries: &[&str]) -> Fixture {
@@ -127,7 +128,7 @@ fn tools_are_kept_with_what_they_need_and_scripts_are_not() {
         .file("rocm/bin/hipconfig");
     assert_eq!(fixture.kept(), ["bin/rocminfo", "lib/libhsa-runtime64.so.1", "lib/libroctx64.so.4"]);
     let trimmed = fixture.trim().unwrap();
-    let linked = &trimmed.linked[b"/opt/rocm/bin/rocminfo".as_slice()];
+    let linked = &trimmed.linked[b"/opt/rocm/bin/rocminfo".as_slice()][&Processor::PLAIN];
     assert_eq!(
         linked.iter().map(|path| show(path)).collect::<Vec<_>>(),
         ["/opt/rocm/bin/rocminfo", "/opt/rocm/lib/libhsa-runtime64.so.1"]

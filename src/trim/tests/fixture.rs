@@ -115,6 +115,16 @@ impl Fixture {
 
     /// Trims for gfx1151 with the trees said to be somewhere.
     pub fn trim_at(&self, rocm: &str, llama: &str) -> Result<Trimmed> {
+        self.trim_with(rocm, llama, None)
+    }
+
+    /// Trims for gfx1151, with what is at `opt/base` as the base system.
+    pub fn trim_on_base(&self) -> Result<Trimmed> {
+        let (dir, listing) = (self.path("base"), listing(&self.path("base")));
+        self.trim_with("/opt/rocm", "/opt/llama", Some(Mounted { dir: &dir, listing: &listing, prefix: "" }))
+    }
+
+    fn trim_with(&self, rocm: &str, llama: &str, base: Option<Mounted>) -> Result<Trimmed> {
         let (rocm_dir, llama_dir) = (self.path("rocm"), self.path("llama"));
         let (rocm_listing, llama_listing) = (listing(&rocm_dir), listing(&llama_dir));
         trim(&Request {
@@ -123,6 +133,7 @@ impl Fixture {
             roots: &["llama-server".to_owned()],
             target: &"gfx1151".parse().unwrap(),
             edges: &self.edges,
+            base,
         })
     }
 

@@ -5,3 +5,4 @@ mod data;
 mod edges;
 mod fixture;
 mod kpack;
+mod processors;
