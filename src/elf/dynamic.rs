@@ -4,6 +4,7 @@ use object::LittleEndian as LE;
 use object::elf;
 
 use super::header::Header;
+use super::versions::{List, VersionNeed};
 use super::{Source, damaged};
 use crate::error::Result;
 
@@ -16,6 +17,9 @@ pub(super) struct Dynamic {
     pub runpath: Vec<Vec<u8>>,
     /// Whether the file says of itself that it is a position-independent program.
     pub pie: bool,
+    pub version_needs: Vec<VersionNeed>,
+    /// `None` where the file has no versions, which is not the same as none of them.
+    pub versions: Option<Vec<Vec<u8>>>,
 }
 
 /// Real tables have some forty entries.
@@ -31,23 +35,29 @@ pub(super) fn read(source: &Source, header: &Header) -> Result<Dynamic> {
     let end = entries.iter().position(|entry| entry.d_tag.get(LE) == elf::DT_NULL).unwrap_or(entries.len());
     entries.truncate(end);
 
-    let strings = Strings::find(source, header, offset, &entries)?;
-    let mut text = 0;
+    let mut strings = Strings::find(source, header, offset, &entries)?;
+    // Of tags that should be there once, ld.so takes the last.
+    let (mut needs, mut definitions) = (None, None);
     for entry in &entries {
         let value = entry.d_val.get(LE);
-        let mut string = |what| -> Result<Vec<u8>> {
-            let string = strings.get(what, value)?;
-            text += string.len();
-            if text > MOST_TEXT { Err(damaged("more names than make sense", offset)) } else { Ok(string) }
-        };
+        let mut string = |what| strings.get(what, value);
         match entry.d_tag.get(LE) {
             elf::DT_NEEDED => dynamic.needed.push(string("a needed name")?),
             elf::DT_SONAME => dynamic.soname = Some(string("the soname")?),
             elf::DT_RPATH => dynamic.rpath = split(&string("the rpath")?),
             elf::DT_RUNPATH => dynamic.runpath = split(&string("the runpath")?),
             elf::DT_FLAGS_1 => dynamic.pie = value & elf::DF_1_PIE.0 != 0,
+            elf::DT_VERNEED => needs = Some(value),
+            elf::DT_VERDEF => definitions = Some(value),
             _ => {}
         }
+    }
+    let mut string = |index| strings.get("a name among symbol versions", index);
+    if let Some(address) = needs {
+        dynamic.version_needs = List::read(source, header, offset, address)?.needs(&mut string)?;
+    }
+    if let Some(address) = definitions {
+        dynamic.versions = Some(List::read(source, header, offset, address)?.definitions(&mut string)?);
     }
     Ok(dynamic)
 }
@@ -61,22 +71,27 @@ struct Strings<'a> {
     source: &'a Source<'a>,
     table: u64,
     range: Option<(u64, u64)>,
+    /// How many bytes more may be read.
+    left: usize,
 }
 
 impl<'a> Strings<'a> {
     fn find(source: &'a Source, header: &Header, table: u64, entries: &[elf::Dyn64<LE>]) -> Result<Self> {
         let value = |tag| entries.iter().find(|entry| entry.d_tag.get(LE) == tag).map(|entry| entry.d_val.get(LE));
-        let Some(address) = value(elf::DT_STRTAB) else { return Ok(Self { source, table, range: None }) };
+        let Some(address) = value(elf::DT_STRTAB) else { return Ok(Self { source, table, range: None, left: 0 }) };
         let (start, mapped) =
             header.offset_of(address).ok_or_else(|| damaged("the dynamic strings lie in no segment", table))?;
         let end = start.saturating_add(value(elf::DT_STRSZ).unwrap_or(u64::MAX)).min(mapped);
-        Ok(Self { source, table, range: Some((start, end)) })
+        Ok(Self { source, table, range: Some((start, end)), left: MOST_TEXT })
     }
 
-    fn get(&self, what: &str, index: u64) -> Result<Vec<u8>> {
+    fn get(&mut self, what: &str, index: u64) -> Result<Vec<u8>> {
         let (start, end) = self.range.ok_or_else(|| damaged("names without a string table", self.table))?;
         let offset = start.checked_add(index).filter(|offset| *offset < end);
         let offset = offset.ok_or_else(|| damaged(format!("{what} lies outside the string table"), self.table))?;
-        self.source.string(what, offset, end)
+        let string = self.source.string(what, offset, end)?;
+        let left = self.left.checked_sub(string.len());
+        self.left = left.ok_or_else(|| damaged("more names than make sense", self.table))?;
+        Ok(string)
     }
 }

@@ -15,6 +15,7 @@ mod strings;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::fmt;
 use std::path::Path;
@@ -23,12 +24,13 @@ use crate::error::{About as _, Error, Kind, Result};
 
 pub use sections::{Section, sections};
 pub use source::Source;
+pub use versions::{NeededVersion, VersionNeed};
 
 /// What an ELF file turned out to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Elf {
     /// A file for 64-bit little-endian x86-64, read.
-    Native(ElfFile),
+    Native(Box<ElfFile>),
     /// A file for something else, such as GPU code; only recognised.
     Foreign {
         /// Pointer width in bits, 32 or 64.
@@ -85,6 +87,10 @@ pub struct ElfFile {
     pub rpath: Vec<Vec<u8>>,
     /// Directories of `DT_RUNPATH`, split at `:`, tokens such as `$ORIGIN` unexpanded.
     pub runpath: Vec<Vec<u8>>,
+    /// The symbol versions that it wants of libraries it needs (`DT_VERNEED`).
+    pub version_needs: Vec<VersionNeed>,
+    /// The symbol versions that it has (`DT_VERDEF`); `None` where its symbols have no versions.
+    pub versions: Option<Vec<Vec<u8>>>,
     /// Where its GPU code is, of its `.rocm_kpack_ref` section: paths relative to the library, with `@GFXARCH@` for
     /// the target. Alternatives: the run time takes the first that is there.
     pub kpack_refs: Vec<String>,
@@ -117,7 +123,7 @@ impl Elf {
             (header::FileType::Dynamic, _) => ElfKind::Shared,
             (header::FileType::Other, _) => ElfKind::Other,
         };
-        Ok(Some(Self::Native(ElfFile {
+        Ok(Some(Self::Native(Box::new(ElfFile {
             kind,
             machine: header.machine,
             interpreter: header.interpreter,
@@ -125,9 +131,11 @@ impl Elf {
             needed: dynamic.needed,
             rpath: dynamic.rpath,
             runpath: dynamic.runpath,
+            version_needs: dynamic.version_needs,
+            versions: dynamic.versions,
             kpack_refs: sections.kpack_refs,
             constants: sections.constants.unwrap_or(header.constants),
-        })))
+        }))))
     }
 }
 

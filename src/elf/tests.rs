@@ -12,18 +12,26 @@ static LIBRARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
         __attribute__((section(".rocm_kpack_ref"))) const char pack[] = "../.kpack/one_@GFXARCH@.kpack\0../b.kpack";
         const char *const opened[] = {"libhiprtc.so.7", "/opt/rocm/lib/libtwo.so", "not libthree.so", "libfour.so."};
         char written[] = "libfive.so";
+        int puts(const char *);
+        int said(void) { return puts(written); }
     "#;
     cc(
         &path,
         code,
-        &["-shared", "-nostdlib", "-lc", "-Wl,-soname,libone.so.1", "-Wl,--enable-new-dtags,-rpath,$ORIGIN/../lib:/x"],
+        &[
+            "-shared",
+            "-nostdlib",
+            "-lc",
+            "-Wl,-soname,libone.so.1,--default-symver",
+            "-Wl,--enable-new-dtags,-rpath,$ORIGIN/../lib:/x",
+        ],
     );
     fs_err::read(&path).unwrap()
 });
 
 fn native(bytes: &[u8]) -> ElfFile {
     match Elf::read(&Source::memory(bytes)).unwrap().unwrap() {
-        Elf::Native(file) => file,
+        Elf::Native(file) => *file,
         other @ Elf::Foreign { .. } => panic!("{other:?}"),
     }
 }
@@ -51,6 +59,9 @@ fn a_library_is_read() {
     assert_eq!(file.rpath, Vec::<Vec<u8>>::new());
     assert_eq!(file.interpreter, None);
     assert_eq!(file.kpack_refs, ["../.kpack/one_@GFXARCH@.kpack", "../b.kpack"]);
+    let version = NeededVersion { name: b"GLIBC_2.2.5".to_vec(), weak: false };
+    assert_eq!(file.version_needs, [VersionNeed { library: b"libc.so.6".to_vec(), versions: vec![version] }]);
+    assert_eq!(text(file.versions.as_deref().unwrap()), ["libone.so.1", "libone.so.1"]);
 }
 
 #[test]
@@ -59,6 +70,7 @@ fn stripped_section_headers_hide_nothing_from_the_loader() {
     let (stripped, whole) = (native(&bytes), native(&LIBRARY));
     assert_eq!((stripped.needed, stripped.runpath), (whole.needed, whole.runpath));
     assert_eq!(stripped.soname, whole.soname);
+    assert_eq!((stripped.version_needs, stripped.versions), (whole.version_needs, whole.versions));
 }
 
 #[test]
@@ -144,11 +156,25 @@ fn program_header(kind: u32) -> usize {
     (0..count).map(|index| 64 + index * 56).find(|at| LIBRARY[*at..*at + 4] == kind.to_le_bytes()).unwrap()
 }
 
+fn number(at: usize) -> u64 {
+    u64::from_le_bytes(LIBRARY[at..at + 8].try_into().unwrap())
+}
+
+/// The file offset of the value of a tag in the dynamic table.
+fn dynamic_value(tag: u64) -> usize {
+    let table = number(program_header(2) + 8) as usize;
+    (0..64).map(|index| table + index * 16).find(|at| number(*at) == tag).unwrap() + 8
+}
+
 #[test]
 fn lies_in_the_headers_are_refused_with_their_place() {
-    let first_section = u64::from_le_bytes(LIBRARY[40..48].try_into().unwrap()) as usize;
+    let first_section = number(40) as usize;
     let (dynamic, load) = (program_header(2), program_header(1));
     let beyond = (LIBRARY.len() as u64).to_le_bytes();
+    let (needs, definitions) = (dynamic_value(0x6fff_fffe), dynamic_value(0x6fff_fffc));
+    // The last byte of a segment that is in memory as it is in the file, from its start on.
+    let (start, size) = (number(load + 16), number(load + 32));
+    let end = (start + size - 1).to_le_bytes();
     for (what, bytes, said) in [
         ("class", with_bytes(4, &[3]), "class 3"),
         ("byte order", with_bytes(5, &[7]), "byte order 7"),
@@ -159,6 +185,10 @@ fn lies_in_the_headers_are_refused_with_their_place() {
         ("a segment beyond the end", with_bytes(load + 32, &[0xff; 8]), "lies beyond the end"),
         ("a dynamic table beyond the end", with_bytes(dynamic + 8, &beyond), "the dynamic table lies beyond the end"),
         ("a dynamic table of absurd size", with_bytes(dynamic + 32, &[0xff; 8]), "at most 65536 make sense"),
+        ("version needs in no segment", with_bytes(needs, &[0xff; 8]), "symbol versions lies in no segment"),
+        ("versions in no segment", with_bytes(definitions, &[0xff; 8]), "symbol versions lies in no segment"),
+        ("version needs at the end of a segment", with_bytes(needs, &end), "symbol versions does not end"),
+        ("versions at the end of a segment", with_bytes(definitions, &end), "symbol versions does not end"),
         ("section headers beyond the end", with_bytes(40, &beyond), "the section headers lies beyond the end"),
         ("section headers of no size", with_bytes(58, &[0; 2]), "section headers of an unknown size"),
         ("no section with the names", with_bytes(62, &[0xfe, 0xfe]), "the section names are missing"),
@@ -224,6 +254,26 @@ proptest! {
     fn any_numbers_in_the_tables_are_read_or_refused(at in 0usize..600, value in prop::sample::select(vec![0, 1, u64::MAX, u64::MAX - 7, 1 << 40, i64::MAX as u64])) {
         let mut bytes = LIBRARY.clone();
         bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        let _ = read_all(&Source::memory(&bytes));
+    }
+
+    #[test]
+    fn any_numbers_in_the_dynamic_table_and_its_lists_are_read_or_refused(
+        list in prop::sample::select(vec![0x6fff_fffe, 0x6fff_fffc, 5, 10]),
+        at in 0usize..64,
+        value in any::<u32>(),
+        moved in any::<Option<u16>>(),
+    ) {
+        let mut bytes = LIBRARY.clone();
+        let place = dynamic_value(list);
+        // In this library the first segment, where the lists are, begins at address 0 and offset 0.
+        let table = number(place) as usize;
+        if table + at + 4 <= bytes.len() {
+            bytes[table + at..table + at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        if let Some(moved) = moved {
+            bytes[place..place + 8].copy_from_slice(&u64::from(moved).to_le_bytes());
+        }
         let _ = read_all(&Source::memory(&bytes));
     }
 

@@ -22,11 +22,12 @@ pub(super) struct Files<'w, 'a> {
     world: &'w World<'a>,
     seen: BTreeMap<Vec<u8>, Seen>,
     constants: BTreeMap<Vec<u8>, Rc<BTreeSet<Vec<u8>>>>,
+    base: BTreeMap<Vec<u8>, Seen>,
 }
 
 impl<'w, 'a> Files<'w, 'a> {
     pub fn new(world: &'w World<'a>) -> Self {
-        Self { world, seen: BTreeMap::new(), constants: BTreeMap::new() }
+        Self { world, seen: BTreeMap::new(), constants: BTreeMap::new(), base: BTreeMap::new() }
     }
 
     /// The file at a path of the system, which has been followed already.
@@ -39,11 +40,23 @@ impl<'w, 'a> Files<'w, 'a> {
         Ok(seen)
     }
 
-    /// Whether the base system is known to have a library for this processor at a path.
-    pub fn in_base(&self, path: &[u8]) -> Result<bool> {
-        let Some(base) = &self.world.base else { return Ok(false) };
-        let Some(path) = base.find(path).and_then(|found| base.on_disk(&found.real)) else { return Ok(false) };
-        Ok(matches!(see(&path)?, Seen::Native(_)))
+    /// The place of the library that the base system has at a path, where it is known to have one for this processor.
+    pub fn in_base(&mut self, path: &[u8]) -> Result<Option<Vec<u8>>> {
+        let Some(base) = &self.world.base else { return Ok(None) };
+        let Some(found) = base.find(path) else { return Ok(None) };
+        Ok(self.read_base(&found.real)?.map(|_| found.real))
+    }
+
+    /// A library of the base system, at a path that has been followed already; `None` where it is for another processor.
+    pub fn read_base(&mut self, real: &[u8]) -> Result<Option<Rc<ElfFile>>> {
+        let known = self.base.get(real).cloned();
+        let seen = match (known, self.world.base.as_ref().and_then(|base| base.on_disk(real))) {
+            (Some(seen), _) => seen,
+            (None, None) => return Ok(None),
+            (None, Some(path)) => see(&path)?,
+        };
+        self.base.insert(real.to_vec(), seen.clone());
+        if let Seen::Native(file) = seen { Ok(Some(file)) } else { Ok(None) }
     }
 
     /// The names of libraries among the constants of a file.
@@ -65,7 +78,7 @@ impl<'w, 'a> Files<'w, 'a> {
 
 fn see(path: &Path) -> Result<Seen> {
     Ok(match Elf::open(path)? {
-        Some(Elf::Native(file)) => Seen::Native(Rc::new(file)),
+        Some(Elf::Native(file)) => Seen::Native(Rc::from(file)),
         Some(Elf::Foreign { bits, big_endian, machine }) => {
             let order = if big_endian { "big-endian" } else { "little-endian" };
             Seen::Foreign(format!("{bits}-bit {order} {machine}"))

@@ -7,7 +7,7 @@
 //! Not modelled, because no ROCm or llama.cpp file uses it: directories relative to the working directory, which are passed
 //! over; `-z nodefaultlib`; `DT_FILTER` and `DT_AUXILIARY`. The proof, which asks ld.so itself, would tell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::processor::Processor;
@@ -31,15 +31,15 @@ pub(super) struct Process {
     pub objects: Vec<Object>,
     /// What it runs on.
     pub processor: Processor,
-    /// The names of what the base system must have.
-    base: BTreeSet<Vec<u8>>,
+    /// The names of what the base system must have, and the file there, where it is known.
+    base: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     names: BTreeMap<Vec<u8>, usize>,
     places: BTreeMap<Vec<u8>, usize>,
 }
 
 impl Process {
     pub fn new(processor: Processor) -> Self {
-        Self { objects: Vec::new(), processor, base: BTreeSet::new(), names: BTreeMap::new(), places: BTreeMap::new() }
+        Self { objects: Vec::new(), processor, base: BTreeMap::new(), names: BTreeMap::new(), places: BTreeMap::new() }
     }
 
     /// Loads a file under the name by which it was asked for; one that is there already only gets the name.
@@ -55,9 +55,9 @@ impl Process {
         }
     }
 
-    /// Notes that a library comes from the base system.
-    pub fn load_base(&mut self, name: &[u8]) {
-        self.base.insert(name.to_vec());
+    /// Notes that a library comes from the base system, and which file it is there.
+    pub fn load_base(&mut self, name: &[u8], real: Option<Vec<u8>>) {
+        self.base.insert(name.to_vec(), real);
     }
 
     /// Whether a library with this name is there; then ld.so looks no further.
@@ -65,9 +65,19 @@ impl Process {
         self.names.contains_key(name)
     }
 
+    /// What is there with this name.
+    pub fn named(&self, name: &[u8]) -> Option<&Object> {
+        self.names.get(name).and_then(|index| self.objects.get(*index))
+    }
+
+    /// The file of the base system that has this name, where a search path led to it.
+    pub fn base_place(&self, name: &[u8]) -> Option<&[u8]> {
+        self.base.get(name)?.as_deref()
+    }
+
     /// Whether the library with this name comes from the base system.
     pub fn has_base(&self, name: &[u8]) -> bool {
-        self.base.contains(name)
+        self.base.contains_key(name)
     }
 
     /// What a text of `index` may be with its tokens put in: one, unless `$LIB` is in it and the base system is not known.

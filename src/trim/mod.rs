@@ -9,7 +9,7 @@
 //! * `base`: what is known of the base system beside them
 //! * `processor`, `tokens`: what ld.so's search depends on beside the files: the machine, and its own build
 //! * `loader`: one process and what it has loaded, with the search rules of ld.so
-//! * `closure`: from the roots over what is needed (`need`) and opened (`open`)
+//! * `closure`: from the roots over what is needed (`need`), in the right version (`versions`), and opened (`open`)
 //! * `kpack`, `kernels`, `data`: what is found by path: GPU code, kernels, bitcode, provenance
 //! * `ledger`: what is kept, why, and the chain that leads there
 //! * `left_out`, `sums`: what the rest is; sizes by reason
@@ -32,6 +32,7 @@ mod sums;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod versions;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

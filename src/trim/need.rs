@@ -1,4 +1,4 @@
-//! What files need: found as ld.so finds it, or an error.
+//! What files need: found as ld.so finds it, in a version that they were linked with, or an error.
 
 use std::rc::Rc;
 
@@ -13,6 +13,7 @@ use crate::tree::show;
 impl Closure<'_, '_> {
     /// Loads what the loaded files need, in the order of ld.so; `linked` of them had that done already.
     pub(super) fn link(&mut self, process: &mut Process, linked: &mut usize) -> Result<()> {
+        let first = *linked;
         while *linked < process.objects.len() {
             let file = Rc::clone(&process.objects[*linked].file);
             for name in &file.needed {
@@ -24,7 +25,7 @@ impl Closure<'_, '_> {
             }
             *linked += 1;
         }
-        Ok(())
+        self.check_versions(process, first)
     }
 
     fn need(&mut self, process: &mut Process, index: usize, name: &[u8]) -> Result<()> {
@@ -36,10 +37,8 @@ impl Closure<'_, '_> {
                 Place::Found(found) if !found.directory => found,
                 Place::Outside => {
                     // A search path that leads into the base system comes before those behind it.
-                    if !self.files.in_base(path)? {
-                        continue;
-                    }
-                    process.load_base(name);
+                    let Some(real) = self.files.in_base(path)? else { continue };
+                    process.load_base(name, Some(real));
                     self.host_needed(name, &by);
                     return Ok(());
                 }
@@ -72,7 +71,7 @@ impl Closure<'_, '_> {
             error = passed_over.into_iter().fold(error, |error, text| error.fact("passed over", text));
             return Err(error);
         }
-        process.load_base(name);
+        process.load_base(name, None);
         self.host_needed(name, &by);
         Ok(())
     }

@@ -32,6 +32,10 @@ pub(super) struct Made<'a> {
     /// Text constants.
     pub names: &'a [&'a str],
     pub kpack: &'a [&'a str],
+    /// Symbol versions that it has, each with a symbol of that name in small letters.
+    pub versions: &'a [&'a str],
+    /// Symbol versions that it wants, and the libraries of which it needs them.
+    pub wants: &'a [(&'a str, &'a str)],
 }
 
 impl Fixture {
@@ -62,6 +66,15 @@ impl Fixture {
         }
         arguments.extend(made.needs.iter().map(|name| self.stub(name)));
         let mut code = String::from("int main(void) { return 0; }\n");
+        for (library, version) in made.wants {
+            arguments.push(self.versioned_stub(library, version));
+            let name = version.to_lowercase();
+            writeln!(code, "int {name}(void); int use_{name}(void) {{ return {name}(); }}").unwrap();
+        }
+        if !made.versions.is_empty() {
+            arguments.push(self.version_script(made.versions));
+        }
+        made.versions.iter().for_each(|version| code.push_str(&defined(version)));
         for (index, name) in made.names.iter().enumerate() {
             writeln!(code, "const char name{index}[] = \"{name}\";").unwrap();
         }
@@ -83,6 +96,21 @@ impl Fixture {
             cc(&path, "", &["-shared", "-nostdlib", &format!("-Wl,-soname,{name}")]);
         }
         path.display().to_string()
+    }
+
+    /// One that has the name, and this version.
+    fn versioned_stub(&self, name: &str, version: &str) -> String {
+        let path = self.dir.path().join("stubs").join(version).join(name);
+        let soname = format!("-Wl,-soname,{name}");
+        cc(&path, &defined(version), &["-shared", "-nostdlib", &soname, &self.version_script(&[version])]);
+        path.display().to_string()
+    }
+
+    fn version_script(&self, versions: &[&str]) -> String {
+        let path = self.dir.path().join("versions");
+        let text = |version: &&str| format!("{version} {{ {}; }};\n", version.to_lowercase());
+        fs_err::write(&path, versions.iter().map(text).collect::<String>()).unwrap();
+        format!("-Wl,--version-script={}", path.display())
     }
 
     pub fn library(&self, path: &str, needs: &[&str], runpath: &str) -> &Self {
@@ -146,6 +174,11 @@ impl Fixture {
     pub fn refusal(&self) -> String {
         self.trim().unwrap_err().to_string()
     }
+}
+
+/// The symbol of a version.
+fn defined(version: &str) -> String {
+    format!("int {}(void) {{ return 0; }}\n", version.to_lowercase())
 }
 
 /// The listing of a directory.

@@ -6,3 +6,4 @@ mod edges;
 mod fixture;
 mod kpack;
 mod processors;
+mod versions;
