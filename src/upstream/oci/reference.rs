@@ -1,7 +1,8 @@
 //! The name of an image: `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`.
 //!
 //! The registry is always named: what a name without one means depends on a machine's configuration. Format: OCI Distribution
-//! Specification, "Pulling manifests"; hosts as in URLs.
+//! Specification, "Pulling manifests"; hosts as in URLs. Of Docker's own registry everybody knows the official images without
+//! the `library/` that they stand under, which no registry is asked without.
 
 use std::fmt;
 use std::str::FromStr;
@@ -91,7 +92,9 @@ impl FromStr for Reference {
         if tag.as_deref().is_some_and(|tag| !is_tag(tag)) {
             return Err(wrong("its tag is none"));
         }
-        Ok(Self { host: host.to_owned(), repository: repository.to_owned(), tag, digest })
+        let official = host == "docker.io" && !repository.contains('/');
+        let repository = format!("{}{repository}", if official { "library/" } else { "" });
+        Ok(Self { host: host.to_owned(), repository, tag, digest })
     }
 }
 
@@ -131,6 +134,14 @@ mod tests {
         ] {
             let reference: Reference = text.parse().unwrap();
             assert_eq!((reference.to_string(), reference.wanted()), (text.to_owned(), wanted));
+        }
+        for (text, whole) in [
+            ("docker.io/ubuntu:24.04", "docker.io/library/ubuntu:24.04"),
+            ("docker.io/library/ubuntu", "docker.io/library/ubuntu"),
+            ("docker.io/rocm/dev", "docker.io/rocm/dev"),
+            ("r.example/ubuntu", "r.example/ubuntu"),
+        ] {
+            assert_eq!(text.parse::<Reference>().unwrap().to_string(), whole);
         }
         let reference: Reference = "r.example:443/a.b/c_d:x".parse().unwrap();
         assert_eq!((reference.host.as_str(), reference.name().as_str()), ("r.example:443", "r.example:443/a.b/c_d"));
