@@ -13,7 +13,7 @@ use url::Url;
 use super::Documents;
 use super::policy::{Settings, Trust, show_url};
 use super::registry::{Logins, SendError};
-use super::{hub, retry};
+use super::{hub, registry, retry};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
 
@@ -135,7 +135,11 @@ impl Fetcher {
     /// What an answer that is no success means.
     pub(super) fn refused(&self, url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
         let known = self.hub_secret(url).is_some();
-        hub::refusal(url, status, headers, known).unwrap_or_else(|| status_error(url, status, headers))
+        let told = match self.logins.repository(url) {
+            Some(base) => registry::refusal(&base, url, status, headers),
+            None => hub::refusal(url, status, headers, known),
+        };
+        told.unwrap_or_else(|| status_error(url, status, headers))
     }
 
     /// A place among the connections to this host.
@@ -263,7 +267,7 @@ pub(super) fn local_path(url: &Url) -> Result<std::path::PathBuf, ()> {
     if url.scheme() == "file" { url.to_file_path() } else { Err(()) }
 }
 
-pub(super) fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
+fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
     let kind =
         if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) { Kind::NotFound } else { Kind::Unreachable };
     let error = Error::new(kind, format!("the server answered {status}")).fact("url", show_url(url));
@@ -272,8 +276,7 @@ pub(super) fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -
         StatusCode::NOT_FOUND | StatusCode::GONE => error
             .hint("nightlies are removed after 120 days: name a mirror that kept it in the configuration, or update"),
         StatusCode::TOO_MANY_REQUESTS => {
-            let wait = retry::retry_after(headers)
-                .map_or_else(|| "a few minutes".to_owned(), |wait| format!("{} s", wait.as_secs()));
+            let wait = retry::when(headers);
             error.hint(format!("it takes no more requests from here for now: run again in {wait}; where it knows you (HF_TOKEN, ~/.netrc), it may take more"))
         }
         _ => error,

@@ -33,6 +33,11 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(wait.min(LONGEST))
 }
 
+/// In how long to ask again, for people.
+pub(super) fn when(headers: &HeaderMap) -> String {
+    retry_after(headers).map_or_else(|| "a few minutes".to_owned(), |wait| format!("{} s", wait.as_secs()))
+}
+
 /// The pause before round `round` (from 1): doubled each time, and spread by up to half so that many clients that
 /// failed together do not come back together.
 pub(super) fn pause(first: Duration, round: u32) -> Duration {

@@ -80,7 +80,7 @@ fn what_is_public_needs_no_login() {
 fn the_credentials_that_podman_and_docker_keep_open_what_is_private() {
     let project = with_tokens(false);
     let ran = project.run(&["update"]).code(8);
-    assert!(ran.stderr.contains("podman login"), "{}", ran.all());
+    assert!(ran.stderr.contains(&format!("podman login {}`", host(&project))), "{}", ran.all());
     let auths = format!("{{\"auths\": {{\"{}\": {{\"auth\": \"{LOGIN}\"}}}}}}", host(&project));
     for place in ["home/.config/containers/auth.json", "home/.docker/config.json"] {
         let file = project.directory.path().join(place);
@@ -100,6 +100,30 @@ fn the_credentials_that_podman_and_docker_keep_open_what_is_private() {
         std::fs::remove_file(&file).unwrap();
         std::fs::remove_file(project.path("lock/strix.lock")).unwrap();
         project.run(&["update"]).code(8);
+    }
+}
+
+#[test]
+fn a_login_that_cannot_be_used_is_told_with_its_place() {
+    let project = with_tokens(false);
+    let host = host(&project);
+    let file = project.directory.path().join("home/.docker/config.json");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    for (kept, why) in [
+        (format!(r#"{{"auths": {{"{host}": {{}}}}, "credsStore": "desktop"}}"#), "`docker-credential-desktop`"),
+        (format!(r#"{{"credHelpers": {{"{host}": "pass"}}}}"#), "`docker-credential-pass`"),
+        (
+            format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6", "identitytoken": "hidden-token"}}}}}}"#),
+            "has an identity token",
+        ),
+        (format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6b2xk"}}}}}}"#), "did not open it"),
+    ] {
+        std::fs::write(&file, kept).unwrap();
+        let ran = project.run(&["update"]).code(8);
+        for part in [why, ".docker/config.json", &format!("podman login {host}`")] {
+            assert!(ran.stderr.contains(part), "{part}: {}", ran.all());
+        }
+        assert!(!ran.all().contains("hidden-token") && !ran.all().contains("bWU6"), "{}", ran.all());
     }
 }
 

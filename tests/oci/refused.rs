@@ -2,11 +2,11 @@
 
 use serde_json::json;
 use strixlock::demo::Fault;
-use strixlock::demo::http::Resource;
+use strixlock::demo::http::{Incoming, Resource, Response};
 use strixlock::digest::Sha256Digest;
 
 use super::registry::{GZIP, INDEX, Image, MANIFEST, layer, put, serve};
-use super::{FROM, SYSROOT, manifest};
+use super::{FROM, SYSROOT, host, manifest};
 use crate::support::Project;
 
 const TAG: &str = "/v2/team/base/manifests/24.04";
@@ -48,6 +48,30 @@ fn images_that_cannot_be_used_are_refused_at_update() {
     refused(&project, 9, "not there for the platform");
     project.upstream().server().remove(TAG);
     refused(&project, 9, "404");
+}
+
+#[test]
+fn what_a_registry_answers_is_told_in_its_own_terms() {
+    for (status, code, parts) in [
+        (404, 9, &["the registry has no such image", "skopeo list-tags docker://[HOST]/team/base`"][..]),
+        (403, 8, &["does not let the repository be read", "`podman login [HOST]`"]),
+        (429, 8, &["takes no more requests", "run again in 7 s", "`podman login [HOST]`"]),
+        (503, 8, &["the server answered 503"]),
+    ] {
+        let project = Project::empty();
+        project.write("strixlock.toml", "rounds = 1\n");
+        project
+            .upstream()
+            .server()
+            .handle("/v2/team/base/", move |_: &Incoming| Response::text(status, "{}").header("Retry-After", "7"));
+        manifest(&project, "team/base:24.40", SYSROOT);
+        let ran = project.run(&["update"]).code(code);
+        let told = ran.stderr.replace(&host(&project), "[HOST]");
+        assert!(parts.iter().all(|part| told.contains(part)), "{status}: {told}");
+        for other in ["nightlies", "netrc", "HF_TOKEN"] {
+            assert!(!told.contains(other), "{status}: {told}");
+        }
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! The credentials that podman and docker keep: `auths` of containers-auth.json(5) and of docker's config.json.
 //!
-//! Of several places the first that knows the registry: `REGISTRY_AUTH_FILE`, podman's in the runtime directory and below the
-//! configuration, docker's. Helpers that are programs of their own are not asked. What is read here is told to nobody but
-//! the registry: the type has no `Debug`.
+//! Of several places the first that has a login for the registry: `REGISTRY_AUTH_FILE`, podman's in the runtime directory and
+//! below the configuration, docker's. Helpers that are programs of their own are not run, and identity tokens (a grant that
+//! is exchanged for others) not used; where only they are kept, that is said. What is read here is told to nobody but the
+//! registry: the type has no `Debug`.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use reqwest::header::HeaderValue;
@@ -13,6 +14,9 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
+
+/// Where Docker's own registry answers.
+pub(super) const DOCKER: &str = "registry-1.docker.io";
 
 /// No such file is longer, in bytes.
 const MOST: u64 = 1 << 20;
@@ -30,34 +34,62 @@ impl Credentials {
     }
 }
 
+/// What is kept for a repository, and in which file.
+pub(super) enum Kept {
+    /// User and password.
+    Login(Credentials, PathBuf),
+    /// The name of a helper program that has them.
+    Helper(String, PathBuf),
+    /// An identity token without a password.
+    IdentityToken(PathBuf),
+    /// Nothing at all.
+    Nothing,
+}
+
+impl Kept {
+    /// User and password, where they are here.
+    pub fn login(&self) -> Option<&Credentials> {
+        if let Self::Login(credentials, _) = self { Some(credentials) } else { None }
+    }
+}
+
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct AuthFile {
-    #[serde(default)]
-    auths: HashMap<String, Auth>,
+    auths: Option<BTreeMap<String, Auth>>,
+    cred_helpers: Option<BTreeMap<String, String>>,
+    creds_store: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Auth {
     auth: Option<String>,
+    identitytoken: Option<String>,
 }
 
-/// The credentials for the repository at this URL, if somebody keeps some.
-pub(super) fn find(url: &Url) -> Option<Credentials> {
-    files().into_iter().find_map(|path| {
-        let short = path.metadata().is_ok_and(|found| found.is_file() && found.len() <= MOST);
-        let text = if short { std::fs::read(&path).ok()? } else { return None };
-        pick(&text, url)
-    })
-}
-
-fn files() -> Vec<PathBuf> {
+/// What somebody keeps for the repository at this URL.
+pub(super) fn find(url: &Url) -> Kept {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let files = files(variable, rustix::process::getuid().as_raw()).into_iter();
+    first_login(
+        files.filter_map(|path| read(&path).map(|text| (path, text))).flat_map(|(path, text)| all(&text, url, &path)),
+    )
+}
+
+fn read(path: &Path) -> Option<Vec<u8>> {
+    let short = path.metadata().is_ok_and(|found| found.is_file() && found.len() <= MOST);
+    if short { std::fs::read(path).ok() } else { None }
+}
+
+fn files(variable: impl Fn(&str) -> Option<PathBuf>, user: u32) -> Vec<PathBuf> {
     let home = variable("HOME");
+    let runtime = variable("XDG_RUNTIME_DIR").map(|path| path.join("containers"));
     let configuration = variable("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
     let docker = variable("DOCKER_CONFIG").or_else(|| Some(home.as_ref()?.join(".docker")));
     [
         variable("REGISTRY_AUTH_FILE"),
-        variable("XDG_RUNTIME_DIR").map(|path| path.join("containers/auth.json")),
+        // For users without a session podman has a directory of its own.
+        Some(runtime.unwrap_or_else(|| format!("/run/containers/{user}").into()).join("auth.json")),
         configuration.map(|path| path.join("containers/auth.json")),
         docker.map(|path| path.join("config.json")),
     ]
@@ -66,50 +98,130 @@ fn files() -> Vec<PathBuf> {
     .collect()
 }
 
-/// The entry of a file that says most of the repository: its own, then those of the directories above it, then the host's.
-fn pick(text: &[u8], url: &Url) -> Option<Credentials> {
-    let file: AuthFile = serde_json::from_slice(text).ok()?;
-    let host = url.host_str()?;
-    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let repository = url.path().trim_start_matches("/v2/").trim_end_matches('/');
-    let mut names = vec![format!("{host}/{repository}")];
+/// The first login, else the first of whatever there is.
+fn first_login(all: impl Iterator<Item = Kept>) -> Kept {
+    let mut other = None;
+    for kept in all {
+        if kept.login().is_some() {
+            return kept;
+        }
+        other = other.or(Some(kept));
+    }
+    other.unwrap_or(Kept::Nothing)
+}
+
+/// Host and port of a repository.
+pub(super) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// The name of the repository at a URL.
+pub(super) fn repository(url: &Url) -> &str {
+    url.path().trim_start_matches("/v2/").trim_end_matches('/')
+}
+
+/// What a file has for a repository, what says most of it first: its own entry, those of the directories above it, the
+/// host's.
+fn all(text: &[u8], url: &Url, path: &Path) -> Vec<Kept> {
+    let Ok(file) = serde_json::from_slice::<AuthFile>(text) else { return Vec::new() };
+    let host = host(url);
+    let mut names = vec![format!("{host}/{}", repository(url))];
     while let Some((above, _)) = names.last().and_then(|name| name.rsplit_once('/')) {
         names.push(above.to_owned());
     }
     // Docker's own registry is kept under names of older days.
-    if host == "registry-1.docker.io" {
+    if host == DOCKER {
         names.extend(["docker.io", "index.docker.io/v1"].map(str::to_owned));
     }
+    names.iter().filter_map(|name| entry(&file, name, path)).collect()
+}
+
+fn entry(file: &AuthFile, name: &str, path: &Path) -> Option<Kept> {
+    let helper = |helper: &String| Kept::Helper(helper.clone(), path.to_owned());
+    let Some(auth) = file.auths.as_ref().and_then(|auths| of(auths, name)) else {
+        return file.cred_helpers.as_ref().and_then(|helpers| of(helpers, name)).map(helper);
+    };
+    let text = auth.auth.as_deref().unwrap_or_default().trim();
+    let decoded = base64::engine::general_purpose::STANDARD.decode(text).ok().unwrap_or_default();
+    let has_token = auth.identitytoken.as_ref().is_some_and(|token| !token.is_empty());
+    // Beside a token stands a user without a password.
+    if has_token && (decoded.is_empty() || decoded.ends_with(b":")) {
+        return Some(Kept::IdentityToken(path.to_owned()));
+    }
+    // Only what can be a user and password.
+    if decoded.contains(&b':') {
+        return Some(Kept::Login(Credentials(text.to_owned()), path.to_owned()));
+    }
+    // An entry without contents says that the helper has them.
+    let helpers = file.cred_helpers.as_ref().and_then(|helpers| of(helpers, name));
+    helpers.or(file.creds_store.as_ref().filter(|_| text.is_empty())).map(helper)
+}
+
+/// The value under a registry's name, in one of the ways in which it is written.
+fn of<'a, T>(entries: &'a BTreeMap<String, T>, name: &str) -> Option<&'a T> {
     let plain =
-        |key: &str| key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/').to_owned();
-    names.iter().find_map(|name| {
-        let (_, auth) = file.auths.iter().find(|(key, _)| plain(key) == *name)?;
-        let text = auth.auth.as_ref()?.trim();
-        // Only what can be a user and password.
-        let decoded = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
-        decoded.contains(&b':').then(|| Credentials(text.to_owned()))
-    })
+        |key: &str| key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/') == name;
+    entries.get(name).or_else(|| entries.iter().find(|(key, _)| plain(key)).map(|(_, value)| value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn picked(text: &str, url: &str) -> Option<String> {
-        pick(text.as_bytes(), &url.parse().unwrap()).map(|found| found.0)
+    /// What is kept, in short.
+    fn kept(text: &str, url: &str) -> String {
+        match first_login(all(text.as_bytes(), &url.parse().unwrap(), Path::new("f")).into_iter()) {
+            Kept::Login(login, _) => login.0,
+            Kept::Helper(helper, _) => format!("helper {helper}"),
+            Kept::IdentityToken(_) => "identity token".to_owned(),
+            Kept::Nothing => "nothing".to_owned(),
+        }
     }
 
     #[test]
     fn the_entry_that_says_most_is_taken() {
         let file = r#"{"auths": {"r.example": {"auth": "aG9zdDpw"}, "r.example/team": {"auth": "dGVhbTpw"},
                        "https://other.example/": {"auth": "b3RoZXI6cA=="}, "broken.example": {"auth": "!!"},
-                       "helper.example": {}}, "credsStore": "x"}"#;
-        assert_eq!(picked(file, "https://r.example/v2/team/image/").as_deref(), Some("dGVhbTpw"));
-        assert_eq!(picked(file, "https://r.example/v2/teams/image/").as_deref(), Some("aG9zdDpw"));
-        assert_eq!(picked(file, "https://other.example/v2/a/").as_deref(), Some("b3RoZXI6cA=="));
-        for none in ["https://r.example:5000/v2/a/", "https://broken.example/v2/a/", "https://helper.example/v2/a/"] {
-            assert_eq!(picked(file, none), None, "{none}");
+                       "helper.example": {}, "token.example": {"auth": "bWU6", "identitytoken": "t"},
+                       "r.example/helped": {}},
+                       "credHelpers": {"own.example": "mine"}, "credsStore": "x"}"#;
+        for (url, wanted) in [
+            ("https://r.example/v2/team/image/", "dGVhbTpw"),
+            ("https://r.example/v2/teams/image/", "aG9zdDpw"),
+            ("https://r.example/v2/helped/", "aG9zdDpw"),
+            ("https://other.example/v2/a/", "b3RoZXI6cA=="),
+            ("https://r.example:5000/v2/a/", "nothing"),
+            ("https://broken.example/v2/a/", "nothing"),
+            ("https://helper.example/v2/a/", "helper x"),
+            ("https://own.example/v2/a/", "helper mine"),
+            ("https://token.example/v2/a/", "identity token"),
+        ] {
+            assert_eq!(kept(file, url), wanted, "{url}");
         }
-        assert_eq!(picked("[]", "https://r.example/v2/a/"), None);
+        assert_eq!(kept("[]", "https://r.example/v2/a/"), "nothing");
+        let docker = r#"{"auths": {"https://index.docker.io/v1/": {"auth": "bWU6cA=="}}}"#;
+        assert_eq!(kept(docker, "https://registry-1.docker.io/v2/library/ubuntu/"), "bWU6cA==");
+    }
+
+    #[test]
+    fn a_login_in_a_later_file_comes_before_a_helper_in_an_earlier_one() {
+        let login = || Kept::Login(Credentials("bWU6cA==".to_owned()), "b".into());
+        let helper = || Kept::Helper("x".to_owned(), "a".into());
+        assert!(matches!(first_login([helper(), login()].into_iter()), Kept::Login(..)));
+        assert!(matches!(first_login([helper(), Kept::IdentityToken("b".into())].into_iter()), Kept::Helper(..)));
+    }
+
+    #[test]
+    fn podman_s_file_is_found_without_a_runtime_directory_too() {
+        let files = |variables: &[(&str, &str)]| {
+            files(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into()), 1000)
+        };
+        assert_eq!(files(&[]), [Path::new("/run/containers/1000/auth.json")]);
+        assert_eq!(
+            files(&[("XDG_RUNTIME_DIR", "/run/user/1000"), ("HOME", "/h")]),
+            ["/run/user/1000/containers/auth.json", "/h/.config/containers/auth.json", "/h/.docker/config.json"]
+                .map(PathBuf::from)
+        );
     }
 }

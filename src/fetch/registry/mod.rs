@@ -7,6 +7,7 @@
 
 mod challenge;
 mod credentials;
+mod refusal;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,10 +17,12 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
-use super::client::{Fetcher, status_error, transport_error};
+use super::client::{Fetcher, transport_error};
 use super::policy::show_url;
 use crate::error::{Error, Kind, Result};
 use challenge::Challenge;
+use credentials::Kept;
+pub(super) use refusal::refusal;
 
 /// The longest answer of a token service, in bytes.
 const MOST_TOKEN: usize = 1 << 20;
@@ -42,7 +45,7 @@ pub struct RegistryDocument {
 impl Logins {
     /// The repository that a URL belongs to, if it is one of a registry that was named. Repositories may stand below each
     /// other: the longest name is meant.
-    fn repository(&self, url: &Url) -> Option<String> {
+    pub(super) fn repository(&self, url: &Url) -> Option<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.keys().filter(|base| url.as_str().starts_with(base.as_str())).max_by_key(|base| base.len()).cloned()
     }
@@ -67,7 +70,7 @@ impl Fetcher {
     /// that the registry asks for is answered. Plain http is for loopback and the hosts that the configuration names.
     pub fn registry(&self, host: &str, repository: &str) -> Result<Url> {
         // The name by which everybody knows it is not where its registry answers.
-        let host = if host == "docker.io" { "registry-1.docker.io" } else { host };
+        let host = if host == "docker.io" { credentials::DOCKER } else { host };
         let parse = |scheme: &str| Url::parse(&format!("{scheme}://{host}/v2/{repository}/"));
         let plain = parse("http").ok().filter(|url| self.settings.may_be_plain(url));
         let url = match plain {
@@ -125,18 +128,16 @@ impl Fetcher {
             .filter_map(|value| value.to_str().ok())
             .filter_map(challenge::parse)
             .collect();
-        let credentials = credentials::find(&url);
+        let kept = credentials::find(&url);
         if let Some(realm) = challenges.iter().find_map(|one| one.bearer_realm()) {
             let service = challenges.iter().find_map(|one| one.parameter("service")).unwrap_or_default();
-            return self.token(&url, realm, service, credentials.as_ref()).await;
+            return self.token(&url, realm, service, &kept).await;
         }
-        let host = url.host_str().unwrap_or_default();
         if challenges.iter().any(|one| one.is("basic")) {
-            let basic = credentials.map(|credentials| credentials.header());
-            return basic.transpose()?.ok_or_else(|| {
+            return kept.login().map(credentials::Credentials::header).transpose()?.ok_or_else(|| {
                 Error::new(Kind::Unreachable, "the registry asks for a user and password")
                     .fact("url", show_url(&url))
-                    .hint(format!("`podman login {host}` or `docker login {host}` keeps them"))
+                    .hint(refusal::how_to_log_in(&url, &kept))
             });
         }
         let known = challenges.first().map_or("nothing", |one| one.scheme.as_str());
@@ -145,13 +146,7 @@ impl Fetcher {
             .fact("asks for", known.chars().filter(char::is_ascii_graphic).take(40).collect::<String>()))
     }
 
-    async fn token(
-        &self,
-        base: &Url,
-        realm: &str,
-        service: &str,
-        credentials: Option<&credentials::Credentials>,
-    ) -> Result<HeaderValue> {
+    async fn token(&self, base: &Url, realm: &str, service: &str, kept: &Kept) -> Result<HeaderValue> {
         let bad = |why: &str| {
             Error::new(Kind::Mismatch, format!("the registry's login cannot be used: {why}"))
                 .fact("url", show_url(base))
@@ -162,20 +157,17 @@ impl Fetcher {
         }
         self.settings.check(&url)?;
         // Our own words, whatever the registry would have us ask for: one repository, for reading.
-        let repository = base.path().trim_start_matches("/v2/").trim_end_matches('/');
+        let repository = credentials::repository(base);
         url.query_pairs_mut()
             .append_pair("service", service)
             .append_pair("scope", &format!("repository:{repository}:pull"));
         let mut request = self.plain_request(Method::GET, &url);
-        if let Some(credentials) = credentials {
+        if let Some(credentials) = kept.login() {
             request = request.header(AUTHORIZATION, credentials.header()?);
         }
         let mut response = request.send().await.map_err(|error| transport_error(&url, &error))?;
         if !response.status().is_success() {
-            let error = status_error(&url, response.status(), response.headers());
-            let host = base.host_str().unwrap_or_default();
-            return Err(error
-                .hint(format!("`podman login {host}` or `docker login {host}` keeps what the registry wants to see")));
+            return Err(refusal::no_token(base, &url, response.status(), response.headers(), kept));
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| transport_error(&url, &error))? {
