@@ -85,7 +85,8 @@ impl Names {
         self.done.store(true, Ordering::Relaxed);
         let opened = std::fs::File::open(self.directory.path());
         let woken = opened.and_then(|it| UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", it.as_raw_fd())));
-        if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
+        // Closed at once: the service would wait for a request on it as long as it is patient.
+        if let (Ok(()), Some(thread)) = (woken.map(drop), self.thread.take()) {
             let _ = thread.join();
         }
     }

@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 /// Where the base system has its libraries.
 const BASE: [&str; 4] = ["/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"];
 
+/// The loader's list of what is where, mapped for a moment while it looks: no library.
+const CACHE: &str = "/etc/ld.so.cache";
+
 /// The files that the loader's report names: each one's initialisers are called.
 pub(super) fn loaded(report: &str) -> BTreeSet<String> {
     let line = |line: &str| line.split_once("calling init: ").map(|(_, path)| path.trim().to_owned());
@@ -17,7 +20,7 @@ pub(super) fn loaded(report: &str) -> BTreeSet<String> {
 
 /// The files in a list of mapped ones, each as often as it has segments.
 pub(super) fn mapped(list: &str) -> BTreeSet<String> {
-    list.lines().filter(|path| path.starts_with('/')).map(str::to_owned).collect()
+    list.lines().filter(|path| path.starts_with('/') && *path != CACHE).map(str::to_owned).collect()
 }
 
 /// Those that come from where nothing should: neither from `prefixes` nor from the base system, or from the base system although

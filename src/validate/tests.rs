@@ -149,3 +149,9 @@ fn what_programs_say_is_shown_without_what_moves_a_terminal() {
     let check = Check::not_run("rocminfo", "\u{1b}[31mROCk module is NOT loaded\u{1b}[0m\nmore");
     assert_eq!(check.found, "ROCk module is NOT loaded");
 }
+
+#[test]
+fn the_loaders_cache_is_no_library() {
+    let mapped = libraries::mapped("/opt/llama/lib/libllama.so\n/etc/ld.so.cache\n[heap]\n");
+    assert_eq!(mapped.into_iter().collect::<Vec<_>>(), ["/opt/llama/lib/libllama.so"]);
+}
