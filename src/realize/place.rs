@@ -76,6 +76,9 @@ fn parts(path: &Path) -> Vec<&str> {
 mod tests {
     use super::*;
 
+    /// The home directory of root, which is one of the system's.
+    const ROOTS: &str = "/root";
+
     #[test]
     fn nothing_takes_the_place_of_the_system_or_of_a_home_directory() {
         let home = Some(Path::new("/data/people/me/"));
@@ -119,23 +122,25 @@ mod tests {
             "/data/people/me/rocm",
             "/data/rocm",
             "/tmp/a",
-            "/root/rocm",
             "/var/lib/rocm",
             "/mnt/rocm",
         ] {
             assert_eq!(fault(Path::new(path), home), None, "{path}");
         }
+        assert_eq!(fault(&Path::new(ROOTS).join("rocm"), home), None);
         assert_eq!(fault(Path::new("/data"), None), None);
     }
 
     #[test]
     fn people_work_in_their_home_directories() {
-        let home = Some(Path::new("/root"));
-        for path in ["/root", "/root/", "/home/me", "/root/work", "/mnt/disk"] {
-            assert_eq!(workspace_fault(Path::new(path), home), None, "{path}");
+        let home = Path::new(ROOTS);
+        let below = [home.join(""), home.join("work")];
+        for path in [home, &below[0], &below[1], Path::new("/home/me"), Path::new("/mnt/disk")] {
+            assert_eq!(workspace_fault(path, Some(home)), None, "{}", path.display());
         }
-        for path in ["/", "/home", "/usr", "/etc/x", "/root/..", "/home/.."] {
-            assert!(workspace_fault(Path::new(path), home).is_some(), "{path}");
+        for path in ["/", "/home", "/usr", "/etc/x", "/home/.."] {
+            assert!(workspace_fault(Path::new(path), Some(home)).is_some(), "{path}");
         }
+        assert!(workspace_fault(&home.join(".."), Some(home)).is_some());
     }
 }
