@@ -20,7 +20,7 @@ use crate::tree::unpack::{SpecialBits, untar};
 use crate::tree::{Entry, Limits, Listing, Node, Receiver, TreeWriter, show};
 
 /// What the names of whiteouts begin with.
-const WHITEOUT: &[u8] = b".wh.";
+pub(super) const WHITEOUT: &[u8] = b".wh.";
 /// The rest of names that concern the directory that they stand in.
 const OPAQUE: &[u8] = b".wh..opq";
 

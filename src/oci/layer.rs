@@ -11,6 +11,7 @@ use std::io::{self, BufWriter};
 
 use serde::{Deserialize, Serialize};
 
+use super::apply::WHITEOUT;
 use super::compression::{Compression, Encoder};
 use super::document::Descriptor;
 use crate::digest::{AsideHasher, HashingWriter, Sha256Digest};
@@ -18,9 +19,6 @@ use crate::error::{Error, Kind, Result};
 use crate::progress::Task;
 use crate::tree::beneath::Root;
 use crate::tree::{ArchiveWriter, Listing, Node, show};
-
-/// What names of whiteouts begin with (OCI Image Layer Specification 1.1).
-const WHITEOUT: &[u8] = b".wh.";
 
 /// A layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

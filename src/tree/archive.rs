@@ -1,8 +1,9 @@
 //! Trees to tar archives: the same bytes on every machine.
 //!
 //! Header format: GNU tar's, as the tar crate writes it; names and link targets of more than 100 bytes in `L` and `K`
-//! entries before their own. Targets are written byte for byte: `a//b` is not `a/b`, though both lead to one place. Of the rest of a header nothing is taken from a disk: owner 0:0 without names, time 1980-01-01
-//! (315532800), the mode that the caller says. Entries stand in the order of the calls. Files are hashed as they are
+//! entries before their own. Targets are written byte for byte: `a//b` is not `a/b`, though both lead to one place. Of the
+//! rest of a header nothing is taken from a disk: owner 0:0 without names, time 1980-01-01 (315532800), the mode that the
+//! caller says. Entries stand in the order of the calls. Files are hashed as they are
 //! read: what is damaged in the store does not get out.
 
 use std::ffi::OsStr;
@@ -85,18 +86,14 @@ fn as_path(bytes: &[u8]) -> &Path {
 
 /// The header before a target of this length, which with a zero byte is the entry's contents.
 fn long_link(length: u64) -> Header {
-    let mut header = Header::new_gnu();
-    for (slot, byte) in header.as_old_mut().name.iter_mut().zip(b"././@LongLink") {
+    let mut long = header(EntryType::GNULongLink, 0o644, length + 1);
+    for (slot, byte) in long.as_old_mut().name.iter_mut().zip(b"././@LongLink") {
         *slot = *byte;
     }
-    header.set_entry_type(EntryType::GNULongLink);
-    header.set_mode(0o644);
-    header.set_size(length + 1);
-    header.set_mtime(0);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_cksum();
-    header
+    // As GNU tar has it.
+    long.set_mtime(0);
+    long.set_cksum();
+    long
 }
 
 fn header(kind: EntryType, mode: u32, size: u64) -> Header {
