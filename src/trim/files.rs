@@ -49,13 +49,14 @@ impl<'w, 'a> Files<'w, 'a> {
 
     /// A library of the base system, at a path that has been followed already; `None` where it is for another processor.
     pub fn read_base(&mut self, real: &[u8]) -> Result<Option<Rc<ElfFile>>> {
-        let known = self.base.get(real).cloned();
-        let seen = match (known, self.world.base.as_ref().and_then(|base| base.on_disk(real))) {
-            (Some(seen), _) => seen,
-            (None, None) => return Ok(None),
-            (None, Some(path)) => see(&path)?,
+        let seen = if let Some(seen) = self.base.get(real) {
+            seen.clone()
+        } else {
+            let Some(path) = self.world.base.as_ref().and_then(|base| base.on_disk(real)) else { return Ok(None) };
+            let seen = see(&path)?;
+            self.base.insert(real.to_vec(), seen.clone());
+            seen
         };
-        self.base.insert(real.to_vec(), seen.clone());
         if let Seen::Native(file) = seen { Ok(Some(file)) } else { Ok(None) }
     }
 
