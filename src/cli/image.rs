@@ -6,20 +6,18 @@ use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::export::oci;
 use crate::intake::Intake;
-use crate::lock::Lock;
+use crate::lock::{Lock, LockedOutput};
 use crate::realize::{Plan, Realizer, Settings};
 use crate::recipe::{ImageRecipe, Recipe};
 use crate::store::{Store, StoredTree};
 
 /// The image outputs of the lock.
 fn images(lock: &Lock) -> Vec<(&str, &ImageRecipe)> {
-    lock.outputs
-        .iter()
-        .filter_map(|(name, output)| match &output.recipe {
-            Recipe::Image(recipe) => Some((name.as_str(), recipe)),
-            _ => None,
-        })
-        .collect()
+    lock.outputs.iter().filter_map(|(name, output)| Some((name.as_str(), as_image(output)?))).collect()
+}
+
+fn as_image(output: &LockedOutput) -> Option<&ImageRecipe> {
+    if let Recipe::Image(recipe) = &output.recipe { Some(recipe) } else { None }
 }
 
 /// The one image of the lock.
@@ -59,7 +57,7 @@ fn one_of(images: &[(&str, &ImageRecipe)]) -> Result<String> {
 
 /// The recipe of an image output.
 pub fn recipe<'a>(lock: &'a Lock, name: &str) -> Option<&'a ImageRecipe> {
-    images(lock).into_iter().find(|(other, _)| *other == name).map(|(_, recipe)| recipe)
+    as_image(lock.outputs.get(name)?)
 }
 
 /// The layout of the image `name`, made now if it is not in the store.

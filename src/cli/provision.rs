@@ -11,6 +11,7 @@ use crate::export::inside::{Check, has_gpu};
 use crate::export::{Engine, ImageRef, Machine, Source, Steps, Wanted, oci, run, source};
 use crate::host::Devices;
 use crate::lock::Lock;
+use crate::realize::place;
 use crate::text::command_line;
 use crate::toolbox_env::ToolboxEnv;
 
@@ -256,7 +257,7 @@ fn directory(args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine) -> Result<P
 }
 
 fn home() -> Result<PathBuf> {
-    etcetera::home_dir().map_err(|error| Error::failure("cannot tell where your home directory is").because(&error))
+    place::home().ok_or_else(|| Error::failure("cannot tell where your home directory is"))
 }
 
 /// Engines take text.

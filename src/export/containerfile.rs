@@ -2,9 +2,9 @@
 //!
 //! The first stage unpacks the tarball as it arrives and hashes it at the same time; nothing of it is run, and a wrong
 //! digest fails the stage, so that no layer has it. The base image is asked for the tools first, and a transfer that failed
-//! is told apart from wrong bytes and from a tarball that cannot be unpacked. The second stage takes the tree in parts, which are pulled in parallel
-//! and shared where they did not change: compilers, kernels of each library, the rest. Neither the tarball nor what
-//! fetched it is in the image. Needed in the base image: a POSIX shell and [`TOOLS`].
+//! is told apart from wrong bytes and from a tarball that cannot be unpacked. The second stage takes the tree in parts, which
+//! are pulled in parallel and shared where they did not change: compilers, kernels of each library, the rest. Neither the
+//! tarball nor what fetched it is in the image. Needed in the base image: a POSIX shell and [`TOOLS`].
 
 use std::fmt::Write as _;
 

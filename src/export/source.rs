@@ -22,9 +22,7 @@ const DIGITS: usize = 12;
 pub struct Source {
     /// The name with its digest.
     pub image: ImageRef,
-    /// The program that brings it.
-    pub program: &'static str,
-    /// Succeeds where that program has it.
+    /// Succeeds where the program that brings it has it.
     pub exists: Vec<String>,
     /// Bring it there.
     pub bring: Vec<Vec<String>>,
@@ -36,12 +34,7 @@ impl Source {
     pub fn registry(image: ImageRef, program: &'static str) -> Self {
         let name = image.without_tag();
         let asks = if program == "docker" { "inspect" } else { "exists" };
-        Self {
-            program,
-            exists: words([program, "image", asks, &name]),
-            bring: vec![words([program, "pull", &name])],
-            image,
-        }
+        Self { exists: words([program, "image", asks, &name]), bring: vec![words([program, "pull", &name])], image }
     }
 
     /// The image of the lock whose layout stands at `tree`, which calls itself `name`.
@@ -59,7 +52,6 @@ impl Source {
         let chdir = format!("--chdir={above}");
         Ok(Self {
             image,
-            program: "podman",
             exists: words(["podman", "image", "exists", &tagged]),
             bring: vec![
                 words(["env", &chdir, "podman", "load", "--quiet", "--input", last]),
