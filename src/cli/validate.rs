@@ -80,7 +80,7 @@ fn tell(ui: &Ui, validation: &Validation, moved: Option<&[String]>) {
             number(generation.load),
             number(generation.prompt_speed),
             number(generation.speed),
-            text::bytes(generation.memory)
+            generation.memory.map_or_else(|| "?".to_owned(), text::bytes)
         ));
     }
     if validation.device == Device::Cpu {

@@ -47,9 +47,10 @@ pub fn moved(before: &Validation, after: &Validation) -> Vec<String> {
                 lines.push(speed(name, a, b));
             }
         }
-        let (a, b) = (old.memory as f64, new.memory as f64);
-        if (b - a).abs() > a.max(b) * MEMORY {
-            lines.push(format!("memory: {} before, {} now", text::bytes(old.memory), text::bytes(new.memory)));
+        if let (Some(a), Some(b)) = (old.memory, new.memory)
+            && a.abs_diff(b) as f64 > a.max(b) as f64 * MEMORY
+        {
+            lines.push(format!("memory: {} before, {} now", text::bytes(a), text::bytes(b)));
         }
     }
     for new in &after.bench {

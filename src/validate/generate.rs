@@ -29,8 +29,8 @@ pub struct Generation {
     pub sha256: Sha256Digest,
     /// What llama.cpp chose to compute on, as it says it.
     pub devices: Vec<String>,
-    /// The most memory that the process had, in bytes; a GPU's own is not in it.
-    pub memory: u64,
+    /// The most memory that the process was seen to have, in bytes; a GPU's own is not in it.
+    pub memory: Option<u64>,
     /// Milliseconds until the model was loaded.
     pub load: Option<f64>,
     /// Tokens of the prompt in a second.

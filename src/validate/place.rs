@@ -21,14 +21,16 @@ const MOST: u64 = 4 << 20;
 
 /// Runs a program with its outputs apart, lets the loader write down what it loads, and looks while it runs at the memory that it
 /// has come to need and at the libraries in it. A child that ended stays as a zombie until it is waited for, so its state ends
-/// the loop; what it had mapped is gone by then. A small program is looked at more often than one that takes its time.
+/// the loop; what it had mapped is gone by then. A small program is looked at more often than one that takes its time. What it needed
+/// is told by whoever saw it twice: the first look may find a program that has only just begun.
 const SCRIPT: &str = r#"at=/work/$1; shift
 LD_DEBUG=files LD_DEBUG_OUTPUT=$at.loaded "$@" > $at.out 2> $at.err &
-pid=$! peak=0 state= mapped= pause=0.01
+pid=$! peak=0 looks=0 state= mapped= pause=0.01
 until [ "$state" = Z ] || [ ! -d /proc/$pid ]; do
   while read -r key value rest; do
     case $key in State:) state=$value ;; VmHWM:) peak=$value ;; esac
   done < /proc/$pid/status
+  [ "$state" = Z ] || looks=$((looks + 1))
   now=$(while read -r range mode offset device inode path; do
     case $path in *.so | *.so.*) echo "$path" ;; esac
   done < /proc/$pid/maps)
@@ -38,7 +40,7 @@ until [ "$state" = Z ] || [ ! -d /proc/$pid ]; do
 done
 wait $pid
 code=$?
-echo $peak > $at.peak
+[ $looks -lt 2 ] || echo $peak > $at.peak
 echo "$mapped" > $at.maps
 exit $code
 "#;
@@ -61,8 +63,8 @@ pub(super) struct Ran {
     /// What it said, as far as that is text.
     pub stdout: String,
     pub stderr: String,
-    /// The most memory that it had, in bytes.
-    pub peak: u64,
+    /// The most memory that it was seen to have, in bytes; none of a program that ended too soon.
+    pub peak: Option<u64>,
     /// The files of all libraries that were loaded into it.
     pub libraries: BTreeSet<String>,
 }
@@ -140,7 +142,7 @@ impl<'a> Place<'a> {
                 fs_err::copy(from, self.logs.join(format!("{name}.{ending}")))?;
             }
         }
-        let kilobytes: u64 = read(&work.join(format!("{name}.peak")))?.trim().parse().unwrap_or(0);
+        let kilobytes = read(&work.join(format!("{name}.peak")))?.trim().parse::<u64>().ok();
         let mut libraries = libraries::mapped(&read(&work.join(format!("{name}.maps")))?);
         for entry in fs_err::read_dir(work)? {
             let path = entry?.path();
@@ -154,7 +156,7 @@ impl<'a> Place<'a> {
             status: status.to_string(),
             stdout: read(&work.join(format!("{name}.out")))?,
             stderr: read(&work.join(format!("{name}.err")))?,
-            peak: kilobytes * 1024,
+            peak: kilobytes.map(|kilobytes| kilobytes * 1024),
             libraries,
         })
     }

@@ -90,7 +90,8 @@ fn page(validation: &Validation, moved: Option<&[String]>) -> String {
         let _ = writeln!(page, "| loading | {} |", number(generation.load, "ms"));
         let _ = writeln!(page, "| prompt | {} |", number(generation.prompt_speed, "tokens per second"));
         let _ = writeln!(page, "| generation | {} |", number(generation.speed, "tokens per second"));
-        let _ = writeln!(page, "| memory of the process | {} |", text::bytes(generation.memory));
+        let memory = generation.memory.map_or_else(|| "it ended too soon to tell".to_owned(), text::bytes);
+        let _ = writeln!(page, "| memory of the process | {memory} |");
         let _ = writeln!(page, "| text | `{}` |\n", generation.sha256);
         for line in generation.text.lines() {
             let _ = writeln!(page, "    {}", line.chars().filter(|c| !c.is_control()).collect::<String>());

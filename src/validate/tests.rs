@@ -29,7 +29,7 @@ fn validation() -> Validation {
             sha256: Sha256Digest::of(text.as_bytes()),
             text,
             devices: Vec::new(),
-            memory: 1_000_000,
+            memory: Some(1_000_000),
             load: Some(100.0),
             prompt_speed: Some(1000.0),
             speed: Some(100.0),
@@ -95,13 +95,13 @@ fn noise_does_not_move_and_what_moves_is_told() {
     let mut after = before.clone();
     after.bench[0].speed = 103.5;
     if let Some(generation) = &mut after.generation {
-        (generation.speed, generation.load, generation.memory) = (Some(110.0), Some(180.0), 1_030_000);
+        (generation.speed, generation.load, generation.memory) = (Some(110.0), Some(180.0), Some(1_030_000));
     }
     assert_eq!(moved(&before, &after), Vec::<String>::new());
     after.bench[0].speed = 80.0;
     after.checks[0].outcome = Outcome::Failed;
     if let Some(generation) = &mut after.generation {
-        (generation.speed, generation.load, generation.memory) = (Some(50.0), Some(300.0), 2_000_000);
+        (generation.speed, generation.load, generation.memory) = (Some(50.0), Some(300.0), Some(2_000_000));
         generation.text = "a b x d".to_owned();
         generation.sha256 = Sha256Digest::of(generation.text.as_bytes());
     }

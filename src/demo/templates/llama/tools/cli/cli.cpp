@@ -1,7 +1,9 @@
 #include "arguments.h"
 #include "llama.h"
 
+#include <chrono>
 #include <cstdio>
+#include <thread>
 
 int main(int argc, char ** argv) {
     const arguments given = parse_arguments(argc, argv);
@@ -16,7 +18,11 @@ int main(int argc, char ** argv) {
     bool echo = true;
     for (const std::string & option : given.rest) echo = echo && option != "--no-display-prompt";
     if (echo) printf("%s", given.prompt.c_str());
-    for (int i = 0; i < given.predict; i++) printf(" llama");
+    for (int i = 0; i < given.predict; i++) {
+        printf(" llama");
+        // As fast as it says below: whoever looks at it while it runs can see it.
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
     printf("\n");
     // Real code of every backend, so that it misses what a runtime lost.
     if (llama_bench(stderr) <= 0) return 1;
