@@ -45,7 +45,8 @@ def table(rows):
             lines.append([row["name"], f"{row['ratio']:.3f}", bar, f"{row['bytes'] / 1e6:.1f} MB", f"{row['baseline_bytes'] / 1e6:.1f} MB", "", ""])
         else:
             lines.append([row["name"], f"{row['ratio']:.3f}", bar, f"{row['seconds']:.2f} s", f"{row['baseline_seconds']:.2f} s",
-                          f"{row['peak_mb']:.0f}", f"{row['baseline_peak_mb']:.0f}"])
+                          f"{row['peak_mb']:.0f}" + (f" of {row['bar_peak_mb']}" if "bar_peak_mb" in row else ""),
+                          f"{row['baseline_peak_mb']:.0f}"])
     widths = [max(len(line[column]) for line in lines if line[1] != "n/a" or column < 3) for column in range(7)]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
@@ -74,7 +75,7 @@ def main():
             about = {"machine": machine(), "runs": args.runs, "small": args.small, "rows": bench.rows}
             args.json.write_text(json.dumps(about, indent=2) + "\n")
     finally:
-        for name in ("warm", "fresh", "pair", "packed", "place", "trash"):
+        for name in ("warm", "fresh", "twofold", "pair", "packed", "place", "trash"):
             sweep(directory / "work" / name)
         if not kept:
             sweep(directory.parent)

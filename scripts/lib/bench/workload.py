@@ -11,7 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-FIRST, SECOND, FOURFOLD = "10.1.0a20260901", "10.1.0a20260902", "10.1.0a20260903"
+FIRST, SECOND = "10.1.0a20260901", "10.1.0a20260902"
+# The first several times over, by how many times.
+MANIFOLD = {4: "10.1.0a20260903", 2: "10.1.0a20260904"}
 TARGET = "gfx1151"
 CHANGED_PERCENT = 15
 # What a ROCm tree is made of: headers by the thousand, then compilers, large shared libraries and archives.
@@ -55,12 +57,12 @@ def workload(directory, wanted_bytes):
     return first, second, changed
 
 
-def fourfold(directory):
-    """A tarball with the first nightly's tree four times over, made unless it is there."""
-    first, large = Nightly(directory, FIRST), Nightly(directory, FOURFOLD)
+def manifold(directory, times):
+    """A tarball with the first nightly's tree several times over, made unless it is there."""
+    first, large = Nightly(directory, FIRST), Nightly(directory, MANIFOLD[times])
     if not large.tarball.exists():
         shutil.rmtree(large.tree, ignore_errors=True)
-        for copy in "abcd":
+        for copy in "abcd"[:times]:
             large.tree.mkdir(exist_ok=True)
             subprocess.run(["cp", "-al", first.tree, large.tree / copy], check=True)
         describe(large)
