@@ -286,10 +286,10 @@ class Bench:
             self.rows[-1]["bar_peak_mb"] = 200
         fresh()
         self.now(export)
-        copy = Subject(self.strixlock(store, large, "export", "oci", "--output", place / "layout"))
-        compare({"export: once more": copy}, self.runs, self.lock)
-        self.rows.append({"name": "export/unchanged", "milliseconds": round(copy.median * 1000, 1), "bar_milliseconds": 2000,
-                          "runs": [round(value, 4) for value in copy.seconds], "peak_mb": round(copy.peak, 1)})
+        again = Subject(export)
+        compare({"export: once more": again}, self.runs, self.lock)
+        self.rows.append({"name": "export/unchanged", "milliseconds": round(again.median * 1000, 1), "bar_milliseconds": 2000,
+                          "runs": [round(value, 4) for value in again.seconds], "peak_mb": round(again.peak, 1)})
         for directory in (place, store, kept):
             remove(directory)
 
