@@ -3,7 +3,8 @@
 //! The digest by which engines and registries know an image is its manifest's, `sha256:` and 64 digits. It follows from the
 //! lock; once the image is realized its layout gives it, without network and without an engine.
 //!
-//! An archive is the layout in a tar file, which podman and skopeo call `oci-archive`; equal images give equal bytes.
+//! An archive is the layout in a tar file, which podman and skopeo call `oci-archive`, and in it the file that `docker load` wants
+//! besides; equal images give equal bytes.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +12,7 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
+use crate::oci::layout;
 use crate::progress::{Progress, Unit};
 use crate::recipe::Recipe;
 use crate::store::{Store, StoredTree};
@@ -70,6 +72,7 @@ pub fn archive(tree: &StoredTree, file: &Path, replace: bool, progress: &dyn Pro
             task.set_position(done);
         }
     }
+    archive.file(b"manifest.json", 0o644, &layout::for_docker(&tree.path)?).map_err(&unwritten)?;
     archive.finish().map_err(&unwritten)?;
     new.as_file().sync_all().map_err(|error| cannot(&error))?;
     new.persist(file).map_err(|error| cannot(&error.error))?;

@@ -64,7 +64,7 @@ impl Source {
 
 /// The name that an image of the lock has on this machine.
 pub fn local(name: &str, digest: Sha256Digest) -> Result<ImageRef> {
-    ImageRef::new(&qualified(name), digest)
+    ImageRef::new(&layout::qualified(name), digest)
 }
 
 /// Refuses engines that do not look into podman's storage, and says how the image `output` of the lock gets where they look.
@@ -75,14 +75,8 @@ pub fn demand_podman(engine: Engine, output: &str) -> Result<()> {
     let message = format!("{} takes images from a registry, and this one is of the lock", engine.name());
     Err(Error::new(Kind::Usage, message).fact("image", output).hint(format!(
         "`strixlock export oci {output}` prints where it is and its digest: `skopeo copy --preserve-digests oci:PATH \
-         docker://REGISTRY/NAME`, then --image REGISTRY/NAME@DIGEST"
+         docker://REGISTRY/NAME`, then --image REGISTRY/NAME@DIGEST; Docker before 23 needs `compression = \"gzip\"` in the output"
     )))
-}
-
-/// Engines look up names without a registry's in registries; podman's own images are `localhost`'s.
-fn qualified(name: &str) -> String {
-    let has_host = name.split_once('/').is_some_and(|(first, _)| first.contains(['.', ':']) || first == "localhost");
-    if has_host { name.to_owned() } else { format!("localhost/{name}") }
 }
 
 #[cfg(test)]
@@ -98,7 +92,7 @@ mod tests {
             ("localhost:5000/a/b", "localhost:5000/a/b"),
             ("ghcr.io/me/server", "ghcr.io/me/server"),
         ] {
-            assert_eq!(qualified(name), full);
+            assert_eq!(layout::qualified(name), full);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::document::{self, Descriptor, INDEX, Index, MANIFEST, Manifest, REF_NAME};
+use super::document::{self, CONTAINERD_NAME, Descriptor, INDEX, Index, MANIFEST, Manifest, REF_NAME};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::tree::beneath::Root;
@@ -18,8 +18,28 @@ pub const BLOBS: &str = "blobs/sha256";
 pub fn files(manifest: &[u8], name: &str) -> Result<[(&'static str, Vec<u8>); 2]> {
     let mut descriptor = Descriptor::new(MANIFEST, Sha256Digest::of(manifest), manifest.len() as u64);
     descriptor.annotations.insert(REF_NAME.to_owned(), name.to_owned());
+    // Docker's containerd shows no image without it, though it says that it has loaded one.
+    descriptor.annotations.insert(CONTAINERD_NAME.to_owned(), format!("{}:latest", qualified(name)));
     let index = Index { schema_version: 2, media_type: Some(INDEX.to_owned()), manifests: vec![descriptor] };
     Ok([("index.json", document::write(&index)?), ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec())])
+}
+
+/// What engines call an image on this machine: a name without a registry they would look up in registries, and podman's own
+/// images are `localhost`'s.
+#[must_use]
+pub fn qualified(name: &str) -> String {
+    let has_host = name.split_once('/').is_some_and(|(first, _)| first.contains(['.', ':']) || first == "localhost");
+    if has_host { name.to_owned() } else { format!("localhost/{name}") }
+}
+
+/// The file by which a Docker that knows no layouts finds the parts of the image in an archive of the layout at `directory`
+/// (`manifest.json` of <https://github.com/moby/docker-image-spec>, chapter "Combined Image JSON").
+pub fn for_docker(directory: &Path) -> Result<Vec<u8>> {
+    let name: Vec<String> = manifest(directory)?.annotations.remove(CONTAINERD_NAME).into_iter().collect();
+    let image = image(directory)?;
+    let path = |blob: &Descriptor| format!("{BLOBS}/{}", blob.digest.hex());
+    let layers: Vec<String> = image.layers.iter().map(path).collect();
+    document::write(&[serde_json::json!({ "Config": path(&image.config), "RepoTags": name, "Layers": layers })])
 }
 
 /// The descriptor of the one manifest of the layout at `directory`: its digest is the image's.

@@ -14,7 +14,7 @@ use crate::oci::document::HealthCheck;
 use crate::oci::{Compression, Config};
 
 /// Grows with every change of this recipe that can show in its result.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 
 /// When every image says that it was made: the time of everything in it.
 pub const CREATED: &str = "1980-01-01T00:00:00Z";

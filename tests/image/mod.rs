@@ -1,6 +1,7 @@
 //! Recipe `image` and `strixlock export oci`: images from the lock, without an engine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -219,6 +220,7 @@ fn an_export_is_whole_and_the_second_one_finds_it_there() {
     assert_eq!(archive, project.path("toolbox.oci.tar"));
     Image::export(&project, "other", &["--format", "archive", "--output", "b.tar"]);
     assert!(std::fs::read(&archive).unwrap() == std::fs::read(project.path("b.tar")).unwrap());
+    holds_what_docker_wants(&archive, &image);
     let ran = project.run(&["export", "oci", "--format", "archive"]).code(1);
     assert!(ran.stderr.contains("--force"), "{}", ran.all());
     project.run(&["export", "oci", "--format", "archive", "--force"]).code(0);
@@ -275,6 +277,27 @@ fn damage_in_the_store_does_not_get_into_an_image() {
     let left = std::fs::read_dir(project.store("main").join("tmp")).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["partial"], "what is not whole is gone");
+}
+
+/// `docker load` finds configuration and layers by `manifest.json` in the archive, containerd by an annotation of the index.
+fn holds_what_docker_wants(archive: &Path, image: &Image) {
+    let mut files = BTreeMap::new();
+    for entry in tar::Archive::new(std::fs::File::open(archive).unwrap()).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        files.insert(name, bytes);
+    }
+    let told = json(&files["manifest.json"]);
+    assert_eq!(told[0]["RepoTags"], serde_json::json!(["localhost/toolbox:latest"]));
+    let path = |digest: &str| format!("blobs/sha256/{}", digest.trim_start_matches("sha256:"));
+    assert_eq!(told[0]["Config"], path(image.manifest["config"]["digest"].as_str().unwrap()));
+    let layers: Vec<String> = image.layers().iter().map(|digest| path(digest)).collect();
+    assert_eq!(told[0]["Layers"], serde_json::json!(layers));
+    assert!(layers.iter().all(|layer| files.contains_key(layer)));
+    let index = json(&files["index.json"]);
+    assert_eq!(index["manifests"][0]["annotations"]["io.containerd.image.name"], "localhost/toolbox:latest");
 }
 
 /// On a file system of 64 kB of its own, where the machine allows such a thing.

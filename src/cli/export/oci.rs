@@ -13,8 +13,8 @@ use crate::text;
 /// Write an image, made from the lock without a container engine
 ///
 /// The image is realized if it is not. Its digest is the same on every machine. Without --output a layout stays where it is
-/// in the store, read-only: `skopeo copy oci:PATH containers-storage:NAME` takes it from there, `podman load -i FILE` an
-/// archive.
+/// in the store, read-only: `skopeo copy oci:PATH containers-storage:NAME` takes it from there; `podman load -i FILE` and
+/// `docker load -i FILE` take an archive.
 #[derive(Debug, clap::Args)]
 pub struct OciArgs {
     /// The output of type image; the only one when none is named
