@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::export::engine::Place;
 use crate::export::inside::{Check, has_gpu};
 use crate::export::{Engine, ImageRef, Machine, Source, Steps, Wanted, oci, run, source};
-use crate::host::Devices;
+use crate::host::{Devices, NodeState};
 use crate::lock::Lock;
 use crate::realize::place;
 use crate::text::command_line;
@@ -19,7 +19,8 @@ use crate::toolbox_env::ToolboxEnv;
 ///
 /// distrobox, toolbox, podman and docker make it now and check it from inside; the others get a file. The image is always
 /// named by digest; one of the lock is made if need be and brought into podman's storage. The container gets the GPU's devices
-/// and groups and no more rights, unless --privileged is given. Exit code 10 where it is made and has no GPU.
+/// and groups and no more rights, unless --privileged is given; distrobox and toolbox give all rights of their own accord. Exit
+/// code 10 where it is made and has no GPU.
 #[derive(Debug, clap::Args)]
 pub struct ProvisionArgs {
     /// What for [default: the first of distrobox, toolbox, podman and docker that is installed]
@@ -32,7 +33,7 @@ pub struct ProvisionArgs {
     /// for servers; or the image of the lock that fits]
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
-    /// A directory of models, at /models inside
+    /// A directory of models, at /models inside; distrobox shows it where it is
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
     /// The model to serve: a file below that directory
@@ -69,7 +70,8 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
     let engine = args.engine.map_or_else(first_installed, Ok)?;
     let named = Named::find(global, args, &env, engine)?;
     let machine = Machine {
-        root: rustix::process::geteuid().is_root(),
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
         home: text(&home()?)?,
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         devices: Devices::read(Path::new("/")),
@@ -111,9 +113,23 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
     show(ui, engine, &steps, &directory, source.as_ref(), Some(&checks));
     let unfit = engine.runs_now() && !has_gpu(&checks);
     if unfit {
-        ui.warning("there is no usable GPU inside: `strixlock doctor` says what this machine lacks");
+        ui.warning(&no_gpu(engine, &machine.devices));
     }
     Ok(if unfit { Kind::Unfit as u8 } else { 0 })
+}
+
+/// Why there may be no GPU inside.
+fn no_gpu(engine: Engine, devices: &Devices) -> String {
+    let lost = devices.all().any(|node| node.state == NodeState::Usable);
+    let why = match engine {
+        _ if !lost => "`strixlock doctor` says what this machine lacks",
+        Engine::Distrobox => {
+            "it is usable outside; distrobox takes your groups along only where podman's runtime is crun"
+        }
+        Engine::Toolbox => "it is usable outside; toolbox takes no groups along: distrobox does",
+        _ => "it is usable outside; `--group-add keep-groups` needs crun as podman's runtime",
+    };
+    format!("there is no usable GPU inside: {why}")
 }
 
 fn first_installed() -> Result<Engine> {
@@ -156,6 +172,12 @@ impl Named {
             None => image::suitable(&lock, engine.is_server())?,
         };
         source::demand_podman(engine, &output)?;
+        if engine.shares_home() && image::recipe(&lock, &output).is_some_and(|recipe| !recipe.is_toolbox()) {
+            return Err(Error::new(Kind::Usage, format!("{} needs an image that is made for it", engine.name()))
+                .fact("image", &output)
+                .fact("expected", "a shell and its tools, and the label com.github.containers.toolbox")
+                .hint("name another with --image, such as the `toolbox` that `strixlock init` writes; or label it, if it has them"));
+        }
         let called = image::recipe(&lock, &output).map_or_else(|| output.clone(), |recipe| recipe.name.clone());
         Ok(Self::OfLock { lock: Box::new(lock), output, called })
     }

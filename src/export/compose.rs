@@ -19,6 +19,7 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
     if container.privileged {
         lines.push("    privileged: true".to_owned());
     }
+    lines.extend(container.user.iter().map(|user| format!("    user: {}", scalar(user))));
     list(&mut lines, "devices", container.devices.iter().map(|device| format!("{device}:{device}")));
     list(&mut lines, "group_add", container.groups.iter().cloned());
     list(&mut lines, "security_opt", ["label=disable".to_owned()]);

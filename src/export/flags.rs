@@ -14,6 +14,7 @@ pub(super) fn flags(container: &Container) -> Vec<String> {
     for group in &container.groups {
         all.push(format!("--group-add={group}"));
     }
+    all.extend(container.user.iter().map(|user| format!("--user={user}")));
     // SELinux lets containers neither open /dev/kfd nor read what is mounted without a label of theirs.
     all.push("--security-opt=label=disable".to_owned());
     all.extend(container.mounts.iter().map(mount));

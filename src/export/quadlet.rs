@@ -24,6 +24,7 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
     ];
     unit.extend(container.devices.iter().map(|device| format!("AddDevice={device}")));
     let mut flags: Vec<String> = container.groups.iter().map(|group| format!("--group-add={group}")).collect();
+    flags.extend(container.user.iter().map(|user| format!("--user={user}")));
     if container.privileged {
         flags.push("--privileged".to_owned());
     }

@@ -38,6 +38,12 @@ pub fn demand_programs(engine: Engine, brings: Option<&str>) -> Result<()> {
         return Err(Error::failure(format!("{program} is not installed, and it is what brings the image"))
             .hint(format!("`sudo apt-get install {program}`")));
     }
+    if engine == Engine::Distrobox && is_on_path("distrobox") && !is_on_path("distrobox-assemble") {
+        return Err(Error::failure(
+            "this distrobox cannot make a container from a file: it has no `distrobox assemble`",
+        )
+        .hint("distrobox 1.5 or newer can (Debian 12 has 1.4); or `strixlock provision podman`"));
+    }
     if !engine.runs_now() || is_on_path(engine.name()) {
         return Ok(());
     }

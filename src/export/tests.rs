@@ -21,7 +21,8 @@ fn wanted(engine: Engine) -> Wanted {
 fn machine() -> Machine {
     let node = |path: &str, group| Node { path: path.to_owned(), state: NodeState::Usable, group };
     Machine {
-        root: false,
+        uid: 1001,
+        gid: 100,
         home: "/home/me".to_owned(),
         host: "strix".to_owned(),
         devices: Devices { kfd: Some(node("/dev/kfd", 992)), render: vec![node("/dev/dri/renderD128", 992)] },
@@ -78,7 +79,7 @@ fn each_file_says_the_same_in_its_own_words() {
     SecurityLabelDisable=true
     AddDevice=/dev/kfd
     AddDevice=/dev/dri
-    PodmanArgs=--group-add=keep-groups --entrypoint=llama-server
+    PodmanArgs=--group-add=keep-groups --user=0:0 --entrypoint=llama-server
     Volume=/srv/models:/models:ro
     Environment=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1
     PublishPort=127.0.0.1:8080:8080
@@ -97,6 +98,7 @@ fn each_file_says_the_same_in_its_own_words() {
         image: "registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a"
         container_name: "strix"
         restart: "unless-stopped"
+        user: "1001:100"
         devices:
           - "/dev/kfd:/dev/kfd"
           - "/dev/dri:/dev/dri"
@@ -155,7 +157,7 @@ fn each_file_says_the_same_in_its_own_words() {
     insta::assert_snapshot!(file(&wanted(Engine::LlamaSwap)), @r#"
     models:
       "strix":
-        cmd: "podman run --rm --init --name=strix --device=/dev/kfd --device=/dev/dri --group-add=keep-groups --security-opt=label=disable --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --entrypoint=llama-server --publish=127.0.0.1:${PORT}:8080 registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a --host 0.0.0.0 --port 8080 -ngl 999 -fa 1 --no-mmap --model /models/gemma.gguf"
+        cmd: "podman run --rm --init --name=strix --device=/dev/kfd --device=/dev/dri --group-add=keep-groups --user=0:0 --security-opt=label=disable --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --entrypoint=llama-server --publish=127.0.0.1:${PORT}:8080 registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a --host 0.0.0.0 --port 8080 -ngl 999 -fa 1 --no-mmap --model /models/gemma.gguf"
         cmdStop: "podman stop --time=10 strix"
         proxy: "http://127.0.0.1:${PORT}"
         checkEndpoint: "/health"
@@ -227,6 +229,14 @@ fn a_server_needs_a_model_below_the_models() {
             assert!(steps(&Wanted { model: Some(model.to_owned()), ..wanted(engine) }).is_err(), "{model}");
         }
     }
+}
+
+#[test]
+fn a_server_runs_as_whoever_sets_it_up_and_roots_as_the_image_says() {
+    let user = |engine, uid| wanted(engine).container(&Machine { uid, ..machine() }).unwrap().0.user;
+    assert_eq!(user(Engine::Quadlet, 1001).as_deref(), Some("0:0"), "root inside is the caller");
+    assert_eq!(user(Engine::Compose, 1001).as_deref(), Some("1001:100"));
+    assert_eq!([user(Engine::Quadlet, 0), user(Engine::Compose, 0), user(Engine::Podman, 1001)], [None, None, None]);
 }
 
 #[test]

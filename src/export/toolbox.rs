@@ -1,4 +1,5 @@
-//! toolbox (<https://containertoolbx.org>): shares home, `/dev` and groups of its own accord, and can be told nothing else.
+//! toolbox (<https://containertoolbx.org>): shares home and `/dev` of its own accord, takes no groups along,
+//! and can be told nothing else.
 
 use super::container::refused;
 use super::engine::words;

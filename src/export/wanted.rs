@@ -33,8 +33,10 @@ pub struct Wanted {
 /// What the machine is.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    /// Whether we are root.
-    pub root: bool,
+    /// Who we are.
+    pub uid: u32,
+    /// Our group.
+    pub gid: u32,
     /// The home directory.
     pub home: String,
     /// The host name.
@@ -79,6 +81,7 @@ impl Wanted {
             privileged: self.privileged,
             devices: devices.into_iter().map(str::to_owned).collect(),
             groups,
+            user: self.user(machine),
             mounts,
             env,
             directory: self.workspace.clone().filter(|_| !self.engine.is_server()),
@@ -89,16 +92,29 @@ impl Wanted {
 
     /// The groups that may open the devices.
     fn groups(&self, machine: &Machine) -> Vec<String> {
-        let podman = matches!(self.engine, Engine::Podman | Engine::Quadlet | Engine::LlamaSwap);
         if self.engine.shares_home() {
-            // These take the caller's groups along of their own accord.
+            // distrobox takes the caller's along of its own accord; toolbox takes none, and cannot be told to.
             return Vec::new();
         }
-        if podman && !machine.root {
+        if self.is_rootless_podman(machine) {
             return vec!["keep-groups".to_owned()];
         }
         // By number: the image may call them otherwise, or not at all.
         machine.devices.groups().iter().filter(|group| **group != 0).map(u32::to_string).collect()
+    }
+
+    fn is_rootless_podman(&self, machine: &Machine) -> bool {
+        machine.uid != 0 && matches!(self.engine, Engine::Podman | Engine::Quadlet | Engine::LlamaSwap)
+    }
+
+    /// A server runs as whoever sets it up: nobody else may be able to read the models and write the cache. That is root inside
+    /// where podman runs without root. Root's own runs as the image says, which is better than as root.
+    fn user(&self, machine: &Machine) -> Option<String> {
+        if !self.engine.is_server() || machine.uid == 0 {
+            return None;
+        }
+        let (uid, gid) = if self.is_rootless_podman(machine) { (0, 0) } else { (machine.uid, machine.gid) };
+        Some(format!("{uid}:{gid}"))
     }
 
     /// distrobox makes the container's host name of its own and the machine's, and Linux has 64 bytes for it.

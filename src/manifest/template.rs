@@ -95,6 +95,7 @@ base = "toolbox-base"
 rocm = "rocm"
 llama = "llama"
 labels = { "com.github.containers.toolbox" = "true" }
+environment = { GGML_CUDA_ENABLE_UNIFIED_MEMORY = "1" }   # GPU and processor share the memory
 
 [outputs.runtime-image]             # the parts of ROCm that llama.cpp needs
 type = "image"
@@ -102,6 +103,7 @@ name = "runtime"
 base = "base"
 runtime = "runtime"
 llama = "llama"
+environment = { GGML_CUDA_ENABLE_UNIFIED_MEMORY = "1" }
 
 [outputs.server]                    # the same, running llama-server on port 8080
 type = "image"
@@ -110,6 +112,7 @@ runtime = "runtime"
 llama = "llama"
 program = "llama-server"
 user = "1000:1000"
+environment = { GGML_CUDA_ENABLE_UNIFIED_MEMORY = "1" }
 "#;
 
 /// An input with packages.

@@ -76,7 +76,7 @@ fn each_engine_is_checked_in_its_own_way() {
         ("docker", "docker [exec] [strix] [sh] [-c] [(checks)] [sh] [/opt/rocm/bin] [/opt/llama/bin]"),
     ] {
         let project = Project::empty();
-        stand_ins(&project, &[engine, "podman"]);
+        stand_ins(&project, &[engine, "distrobox-assemble", "podman"]);
         let (ran, calls) = run(&project, &["provision", engine, "--image", IMAGE], &[]);
         let ran = ran.code(0);
         assert_eq!(calls.lines().last(), Some(inside), "{}", ran.all());
@@ -212,7 +212,7 @@ fn a_service_does_not_take_the_name_of_a_container() {
 #[test]
 fn settings_are_taken_from_toolbox_env_which_is_never_run() {
     let project = Project::empty();
-    stand_ins(&project, &["distrobox", "podman"]);
+    stand_ins(&project, &["distrobox", "distrobox-assemble", "podman"]);
     let workspace = project.path("work");
     std::fs::create_dir_all(&workspace).unwrap();
     let text = format!("TOOLBOX_NAME=mine\nBASE_IMAGE={IMAGE}\nWORKSPACE_DIR={}\nODD=1\n", workspace.display());
@@ -233,6 +233,15 @@ fn settings_are_taken_from_toolbox_env_which_is_never_run() {
     hint: write the value out, or put it in single quotes
     ");
     assert!(calls.is_empty() && !project.path("ran").exists());
+}
+
+#[test]
+fn a_distrobox_that_reads_no_files_is_refused_before_one_is_written() {
+    let project = Project::empty();
+    stand_ins(&project, &["distrobox", "podman"]);
+    let (ran, calls) = run(&project, &["provision", "distrobox", "--image", IMAGE], &[]);
+    assert!(ran.code(1).stderr.contains("distrobox 1.5 or newer can"));
+    assert!(calls.is_empty() && !project.path("distrobox.ini").exists(), "{calls}");
 }
 
 #[test]

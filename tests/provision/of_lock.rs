@@ -4,12 +4,12 @@ use super::{run, stand_ins};
 use crate::image::with_images;
 use crate::support::Project;
 
-const IMAGES: &str = "[outputs.shell]\ntype = \"image\"\nname = \"strixlock/shell\"\nbase = \"base\"\n";
+const IMAGES: &str = "[outputs.shell]\ntype = \"image\"\nname = \"strixlock/shell\"\nbase = \"base\"\nlabels = { \"com.github.containers.toolbox\" = \"true\" }\n";
 
 /// A project with a lock that has images, beside engines that are stand-ins.
 fn with_engines(images: &str) -> Project {
     let project = with_images(images);
-    stand_ins(&project, &["podman", "distrobox", "docker"]);
+    stand_ins(&project, &["podman", "distrobox", "distrobox-assemble", "docker"]);
     // It changes the directory for podman.
     std::os::unix::fs::symlink("/usr/bin/env", project.path("bin/env")).unwrap();
     project
@@ -82,6 +82,15 @@ fn what_can_be_refused_is_refused_before_the_image_is_made() {
         let (ran, _) = run(&project, &["provision", "distrobox", "--dry-run"], &[]);
         assert!(ran.code(9).stderr.contains("this image is not realized"), "{arguments:?}");
     }
+}
+
+#[test]
+fn an_image_without_a_toolbox_s_tools_is_refused_for_toolboxes() {
+    let project = with_engines("[outputs.plain]\ntype = \"image\"\nbase = \"base\"\n");
+    let (ran, calls) = run(&project, &["provision", "distrobox"], &[]);
+    assert!(ran.code(2).stderr.contains("distrobox needs an image that is made for it"));
+    assert!(calls.is_empty(), "{calls}");
+    run(&project, &["-q", "provision", "podman"], &[]).0.code(0);
 }
 
 #[test]
