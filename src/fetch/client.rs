@@ -136,7 +136,7 @@ impl Fetcher {
     pub(super) fn refused(&self, url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
         let known = self.hub_secret(url).is_some();
         let told = match self.logins.repository(url) {
-            Some(base) => registry::refusal(&base, url, status, headers),
+            Some(base) => registry::refusal(&self.logins, &base, url, status, headers),
             None => hub::refusal(url, status, headers, known),
         };
         told.unwrap_or_else(|| status_error(url, status, headers))

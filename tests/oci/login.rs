@@ -11,30 +11,20 @@ use super::{SYSROOT, host, manifest};
 use crate::support::Project;
 
 /// `me:secret`
-const LOGIN: &str = "bWU6c2VjcmV0";
+pub const LOGIN: &str = "bWU6c2VjcmV0";
 
-/// A registry that opens its one repository to whoever shows a token, which its own service gives to anybody, or only to
-/// `me`.
-fn with_tokens(public: bool) -> Project {
+/// A registry that opens its one repository, `team/base`, where it is told to, and asks for a login otherwise.
+pub fn guarded(challenge: &'static str, opens: impl Fn(&Incoming) -> bool + Send + Sync + 'static) -> Project {
     let project = Project::empty();
     let image = Image::new(&[("etc/new", "1")]);
     let (_, text) = image.push(&project, "hidden/base");
     let server = project.upstream().server();
-    let realm = server.url("/token");
+    let challenge = challenge.replace("[TOKEN]", &server.url("/token"));
     let mut blobs: Vec<Vec<u8>> = image.layers.iter().map(|(bytes, _)| bytes.clone()).collect();
     blobs.push(config_of(&project, &text));
-    let expired = Arc::new(AtomicBool::new(true));
     server.handle("/v2/team/base/", move |incoming: &Incoming| {
-        let unauthorized = || {
-            let challenge = format!("Bearer realm=\"{realm}\",service=\"demo\",scope=\"repository:other:push\"");
-            Response::text(401, "{}").header("WWW-Authenticate", &challenge)
-        };
-        // A token that was good runs out once, in the middle.
-        let is_layer = incoming.path.contains("/blobs/");
-        if incoming.header("authorization") != Some("Bearer good")
-            || (is_layer && expired.swap(false, Ordering::SeqCst))
-        {
-            return unauthorized();
+        if !opens(incoming) {
+            return Response::text(401, "{}").header("WWW-Authenticate", &challenge);
         }
         let name = incoming.path.rsplit('/').next().unwrap_or_default();
         if incoming.path.contains("/manifests/") {
@@ -46,16 +36,35 @@ fn with_tokens(public: bool) -> Project {
             None => Response::text(404, "{}"),
         }
     });
-    server.handle("/token", move |incoming: &Incoming| {
+    manifest(&project, "team/base:24.04", SYSROOT);
+    project
+}
+
+/// The challenge of a registry with a token service.
+pub const BEARER: &str = "Bearer realm=\"[TOKEN]\",service=\"demo\",scope=\"repository:other:push\"";
+
+/// Whether a request shows that it is from `me`.
+pub fn is_me(incoming: &Incoming) -> bool {
+    incoming.header("authorization") == Some(&format!("Basic {LOGIN}"))
+}
+
+/// A registry that opens its one repository to whoever shows a token, which its own service gives to anybody, or only to
+/// `me`.
+pub fn with_tokens(public: bool) -> Project {
+    let expired = AtomicBool::new(true);
+    let project = guarded(BEARER, move |incoming| {
+        // A token that was good runs out once, in the middle.
+        let is_layer = incoming.path.contains("/blobs/");
+        incoming.header("authorization") == Some("Bearer good") && !(is_layer && expired.swap(false, Ordering::SeqCst))
+    });
+    project.upstream().server().handle("/token", move |incoming: &Incoming| {
         let asked = (incoming.parameter("scope"), incoming.parameter("service"));
-        let known = incoming.header("authorization") == Some(&format!("Basic {LOGIN}"));
         let wanted = (Some("repository:team/base:pull".to_owned()), Some("demo".to_owned()));
-        if asked != wanted || !(public || known) {
+        if asked != wanted || !(public || is_me(incoming)) {
             return Response::text(401, "{}");
         }
         Response::text(200, "{\"token\": \"good\", \"expires_in\": 60}")
     });
-    manifest(&project, "team/base:24.04", SYSROOT);
     project
 }
 
@@ -110,11 +119,9 @@ fn a_login_that_cannot_be_used_is_told_with_its_place() {
     let file = project.directory.path().join("home/.docker/config.json");
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     for (kept, why) in [
-        (format!(r#"{{"auths": {{"{host}": {{}}}}, "credsStore": "desktop"}}"#), "`docker-credential-desktop`"),
-        (format!(r#"{{"credHelpers": {{"{host}": "pass"}}}}"#), "`docker-credential-pass`"),
         (
             format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6", "identitytoken": "hidden-token"}}}}}}"#),
-            "has an identity token",
+            "is an identity token",
         ),
         (format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6b2xk"}}}}}}"#), "did not open it"),
     ] {

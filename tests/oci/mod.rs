@@ -1,5 +1,6 @@
 //! Input kind `oci`: from a registry's tag to pinned layers, and on to trees and images.
 
+mod helpers;
 mod login;
 mod refused;
 mod registry;

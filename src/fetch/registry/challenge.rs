@@ -1,6 +1,8 @@
 //! `WWW-Authenticate`: a scheme and its parameters (RFC 9110, section 11.6.1). One challenge a header is read, as
 //! registries send it.
 
+use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+
 /// A challenge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Challenge {
@@ -15,6 +17,11 @@ impl Challenge {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
 
+    /// Whether it is of a kind that credentials are an answer to.
+    pub fn is_answered(&self) -> bool {
+        self.is("basic") || self.bearer_realm().is_some()
+    }
+
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -23,6 +30,11 @@ impl Challenge {
     pub fn bearer_realm(&self) -> Option<&str> {
         self.parameter("realm").filter(|_| self.is("bearer"))
     }
+}
+
+/// Those of an answer.
+pub(super) fn all(headers: &HeaderMap) -> Vec<Challenge> {
+    headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| parse(value.to_str().ok()?)).collect()
 }
 
 /// Reads one; `None` for what is none.

@@ -1,9 +1,9 @@
 //! The credentials that podman and docker keep: `auths` of containers-auth.json(5) and of docker's config.json.
 //!
 //! Of several places the first that has a login for the registry: `REGISTRY_AUTH_FILE`, podman's in the runtime directory and
-//! below the configuration, docker's. Helpers that are programs of their own are not run, and identity tokens (a grant that
-//! is exchanged for others) not used; where only they are kept, that is said. What is read here is told to nobody but the
-//! registry: the type has no `Debug`.
+//! below the configuration, docker's. Where none has a login, the first helper program that they name has (see
+//! [`super::helper`]). Identity tokens, a grant that is exchanged for others, are not used; where only one is kept, that is
+//! said. What is read here is told to nobody but the registry: the types have no `Debug`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use url::Url;
 
+use super::helper::Helper;
 use crate::error::{Error, Kind, Result};
 
 /// Where Docker's own registry answers.
@@ -22,9 +23,16 @@ pub(super) const DOCKER: &str = "registry-1.docker.io";
 const MOST: u64 = 1 << 20;
 
 /// User and password, as they are sent.
+#[derive(Clone)]
 pub(super) struct Credentials(String);
 
 impl Credentials {
+    /// Those of a user; `None` for a name that cannot be sent with a password.
+    pub fn new(user: &str, password: &str) -> Option<Self> {
+        let text = || base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        (!user.contains(':')).then(|| Self(text()))
+    }
+
     /// The header that shows them.
     pub fn header(&self) -> Result<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("Basic {}", self.0))
@@ -34,14 +42,17 @@ impl Credentials {
     }
 }
 
-/// What is kept for a repository, and in which file.
+/// What is kept for a repository, and where, as in "kept in FILE".
+#[derive(Clone)]
 pub(super) enum Kept {
     /// User and password.
-    Login(Credentials, PathBuf),
-    /// The name of a helper program that has them.
-    Helper(String, PathBuf),
+    Login(Credentials, String),
+    /// A helper program may have them, which was not asked.
+    Helper(Helper),
+    /// The helper program that was asked has none.
+    HelperWithout(Helper),
     /// An identity token without a password.
-    IdentityToken(PathBuf),
+    IdentityToken(String),
     /// Nothing at all.
     Nothing,
 }
@@ -116,13 +127,19 @@ pub(super) fn host(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
+/// The registry of a repository by the name under which helpers keep its login.
+pub(super) fn server(url: &Url) -> String {
+    let host = host(url);
+    if host == DOCKER { "https://index.docker.io/v1/".to_owned() } else { host }
+}
+
 /// The name of the repository at a URL.
 pub(super) fn repository(url: &Url) -> &str {
     url.path().trim_start_matches("/v2/").trim_end_matches('/')
 }
 
 /// What a file has for a repository, what says most of it first: its own entry, those of the directories above it, the
-/// host's.
+/// host's; then the helper that has every registry's, listed in the file or not.
 fn all(text: &[u8], url: &Url, path: &Path) -> Vec<Kept> {
     let Ok(file) = serde_json::from_slice::<AuthFile>(text) else { return Vec::new() };
     let host = host(url);
@@ -134,28 +151,28 @@ fn all(text: &[u8], url: &Url, path: &Path) -> Vec<Kept> {
     if host == DOCKER {
         names.extend(["docker.io", "index.docker.io/v1"].map(str::to_owned));
     }
-    names.iter().filter_map(|name| entry(&file, name, path)).collect()
+    let store =
+        file.creds_store.iter().filter(|name| !name.is_empty()).map(|name| Kept::Helper(Helper::new(name, path)));
+    names.iter().filter_map(|name| entry(&file, name, path)).chain(store).collect()
 }
 
 fn entry(file: &AuthFile, name: &str, path: &Path) -> Option<Kept> {
-    let helper = |helper: &String| Kept::Helper(helper.clone(), path.to_owned());
-    let Some(auth) = file.auths.as_ref().and_then(|auths| of(auths, name)) else {
-        return file.cred_helpers.as_ref().and_then(|helpers| of(helpers, name)).map(helper);
-    };
-    let text = auth.auth.as_deref().unwrap_or_default().trim();
-    let decoded = base64::engine::general_purpose::STANDARD.decode(text).ok().unwrap_or_default();
-    let has_token = auth.identitytoken.as_ref().is_some_and(|token| !token.is_empty());
-    // Beside a token stands a user without a password.
-    if has_token && (decoded.is_empty() || decoded.ends_with(b":")) {
-        return Some(Kept::IdentityToken(path.to_owned()));
+    let place = || format!("in {}", path.display());
+    if let Some(auth) = file.auths.as_ref().and_then(|auths| of(auths, name)) {
+        let text = auth.auth.as_deref().unwrap_or_default().trim();
+        let decoded = base64::engine::general_purpose::STANDARD.decode(text).ok().unwrap_or_default();
+        let has_token = auth.identitytoken.as_ref().is_some_and(|token| !token.is_empty());
+        // Beside a token stands a user without a password.
+        if has_token && (decoded.is_empty() || decoded.ends_with(b":")) {
+            return Some(Kept::IdentityToken(place()));
+        }
+        // Only what can be a user and password. An entry without contents says that a helper has them.
+        if decoded.contains(&b':') {
+            return Some(Kept::Login(Credentials(text.to_owned()), place()));
+        }
     }
-    // Only what can be a user and password.
-    if decoded.contains(&b':') {
-        return Some(Kept::Login(Credentials(text.to_owned()), path.to_owned()));
-    }
-    // An entry without contents says that the helper has them.
-    let helpers = file.cred_helpers.as_ref().and_then(|helpers| of(helpers, name));
-    helpers.or(file.creds_store.as_ref().filter(|_| text.is_empty())).map(helper)
+    let helper = file.cred_helpers.as_ref().and_then(|helpers| of(helpers, name));
+    helper.map(|helper| Kept::Helper(Helper::new(helper, path)))
 }
 
 /// The value under a registry's name, in one of the ways in which it is written.
@@ -173,7 +190,8 @@ mod tests {
     fn kept(text: &str, url: &str) -> String {
         match first_login(all(text.as_bytes(), &url.parse().unwrap(), Path::new("f")).into_iter()) {
             Kept::Login(login, _) => login.0,
-            Kept::Helper(helper, _) => format!("helper {helper}"),
+            Kept::Helper(helper) => helper.program(),
+            Kept::HelperWithout(_) => "nothing in the helper".to_owned(),
             Kept::IdentityToken(_) => "identity token".to_owned(),
             Kept::Nothing => "nothing".to_owned(),
         }
@@ -183,31 +201,47 @@ mod tests {
     fn the_entry_that_says_most_is_taken() {
         let file = r#"{"auths": {"r.example": {"auth": "aG9zdDpw"}, "r.example/team": {"auth": "dGVhbTpw"},
                        "https://other.example/": {"auth": "b3RoZXI6cA=="}, "broken.example": {"auth": "!!"},
-                       "helper.example": {}, "token.example": {"auth": "bWU6", "identitytoken": "t"},
+                       "helper.example": {}, "both.example": {}, "token.example": {"auth": "bWU6", "identitytoken": "t"},
                        "r.example/helped": {}},
-                       "credHelpers": {"own.example": "mine"}, "credsStore": "x"}"#;
+                       "credHelpers": {"own.example": "mine", "both.example": "mine", "r.example": "mine"},
+                       "credsStore": "x"}"#;
         for (url, wanted) in [
             ("https://r.example/v2/team/image/", "dGVhbTpw"),
             ("https://r.example/v2/teams/image/", "aG9zdDpw"),
             ("https://r.example/v2/helped/", "aG9zdDpw"),
             ("https://other.example/v2/a/", "b3RoZXI6cA=="),
-            ("https://r.example:5000/v2/a/", "nothing"),
-            ("https://broken.example/v2/a/", "nothing"),
-            ("https://helper.example/v2/a/", "helper x"),
-            ("https://own.example/v2/a/", "helper mine"),
+            ("https://r.example:5000/v2/a/", "docker-credential-x"),
+            ("https://broken.example/v2/a/", "docker-credential-x"),
+            ("https://helper.example/v2/a/", "docker-credential-x"),
+            ("https://own.example/v2/a/", "docker-credential-mine"),
+            ("https://both.example/v2/a/", "docker-credential-mine"),
             ("https://token.example/v2/a/", "identity token"),
         ] {
             assert_eq!(kept(file, url), wanted, "{url}");
         }
-        assert_eq!(kept("[]", "https://r.example/v2/a/"), "nothing");
+        for nothing in
+            [r#"{"auths": {"r.example": {"auth": "!!"}}}"#, r#"{"credsStore": "", "credHelpers": null}"#, "[]"]
+        {
+            assert_eq!(kept(nothing, "https://r.example/v2/a/"), "nothing", "{nothing}");
+        }
         let docker = r#"{"auths": {"https://index.docker.io/v1/": {"auth": "bWU6cA=="}}}"#;
         assert_eq!(kept(docker, "https://registry-1.docker.io/v2/library/ubuntu/"), "bWU6cA==");
     }
 
     #[test]
+    fn helpers_know_docker_s_own_registry_by_a_name_of_older_days() {
+        for (url, wanted) in [
+            ("https://registry-1.docker.io/v2/library/ubuntu/", "https://index.docker.io/v1/"),
+            ("https://r.example:5000/v2/a/", "r.example:5000"),
+        ] {
+            assert_eq!(server(&url.parse().unwrap()), wanted);
+        }
+    }
+
+    #[test]
     fn a_login_in_a_later_file_comes_before_a_helper_in_an_earlier_one() {
         let login = || Kept::Login(Credentials("bWU6cA==".to_owned()), "b".into());
-        let helper = || Kept::Helper("x".to_owned(), "a".into());
+        let helper = || Kept::Helper(Helper::new("x", Path::new("a")));
         assert!(matches!(first_login([helper(), login()].into_iter()), Kept::Login(..)));
         assert!(matches!(first_login([helper(), Kept::IdentityToken("b".into())].into_iter()), Kept::Helper(..)));
     }

@@ -3,16 +3,16 @@
 //! Format: OCI Distribution Specification 1.1, and the token flow of the Docker registry ("Token Authentication
 //! Specification"): a registry that answers 401 says where a token is had, and the token opens one repository for reading.
 //! Without credentials that works for everything public. Credentials are those that podman and docker keep; they go to the
-//! registry's own token service alone, never in clear over the network, and nowhere else.
+//! registry's own token service alone, never in clear over the network, and nowhere else. A helper program is asked where
+//! nothing opens without it.
 
 mod challenge;
 mod credentials;
+mod helper;
+mod logins;
 mod refusal;
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use url::Url;
@@ -21,15 +21,12 @@ use super::client::{Fetcher, transport_error};
 use super::policy::show_url;
 use crate::error::{Error, Kind, Result};
 use challenge::Challenge;
-use credentials::Kept;
+use credentials::{Credentials, Kept};
+pub(super) use logins::Logins;
 pub(super) use refusal::refusal;
 
 /// The longest answer of a token service, in bytes.
 const MOST_TOKEN: usize = 1 << 20;
-
-/// The registries that were named, and what opens their repositories. Lives as long as the fetcher: never on a disk.
-#[derive(Default)]
-pub(super) struct Logins(Mutex<HashMap<String, Option<HeaderValue>>>);
 
 /// A document as a registry sent it.
 #[derive(Debug, Clone)]
@@ -40,29 +37,6 @@ pub struct RegistryDocument {
     pub media_type: Option<String>,
     /// The digest that the registry says it has.
     pub digest: Option<String>,
-}
-
-impl Logins {
-    /// The repository that a URL belongs to, if it is one of a registry that was named. Repositories may stand below each
-    /// other: the longest name is meant.
-    pub(super) fn repository(&self, url: &Url) -> Option<String> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.keys().filter(|base| url.as_str().starts_with(base.as_str())).max_by_key(|base| base.len()).cloned()
-    }
-
-    /// What opens the repository of a URL, once that is known.
-    pub(super) fn header(&self, url: &Url) -> Option<HeaderValue> {
-        let base = self.repository(url)?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&base).cloned().flatten()
-    }
-
-    fn put(&self, base: &str, header: Option<HeaderValue>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(base.to_owned(), header);
-    }
-
-    fn name(&self, base: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(base.to_owned()).or_default();
-    }
 }
 
 impl Fetcher {
@@ -108,81 +82,122 @@ impl Fetcher {
         }
         // What was good once may have run out.
         self.logins.put(&base, None);
-        let header = self.login(&base, response.headers()).await?;
+        let url: Url = base.parse().map_err(|_| Error::failure("the address of a registry is none"))?;
+        let challenges = challenge::all(response.headers());
+        let mut kept = self.logins.known(&url);
+        if let Kept::Helper(helper) = &kept
+            && challenges.iter().any(Challenge::is_answered)
+        {
+            // What is public opens without it, and it may ask a person.
+            if let Some(header) = self.anonymous(&url, &challenges).await?
+                && let Some(first) = again.try_clone()
+            {
+                let response = self.send_with(&base, first, header).await?;
+                if !response.status().is_client_error() {
+                    return Ok(response);
+                }
+            }
+            kept = self.logins.ask(helper, &url).await?;
+        }
+        let header = self.login(&url, &challenges, &kept).await?;
+        Ok(self.send_with(&base, again, header).await?)
+    }
+
+    /// Sends a request with this header, which is remembered where it opens the repository.
+    async fn send_with(
+        &self,
+        base: &str,
+        request: RequestBuilder,
+        header: HeaderValue,
+    ) -> Result<Response, reqwest::Error> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, header.clone());
         // `headers` replaces, where `header` would add a second one.
-        let response = again.headers(headers).send().await?;
+        let response = request.headers(headers).send().await?;
         if response.status().is_success() {
-            self.logins.put(&base, Some(header));
+            self.logins.put(base, Some(header));
         }
         Ok(response)
     }
 
-    /// What the registry wants to see, by its challenge.
-    async fn login(&self, base: &str, headers: &HeaderMap) -> Result<HeaderValue> {
-        let url: Url = base.parse().map_err(|_| Error::failure("the address of a registry is none"))?;
-        let challenges: Vec<Challenge> = headers
-            .get_all(WWW_AUTHENTICATE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .filter_map(challenge::parse)
-            .collect();
-        let kept = credentials::find(&url);
-        if let Some(realm) = challenges.iter().find_map(|one| one.bearer_realm()) {
-            let service = challenges.iter().find_map(|one| one.parameter("service")).unwrap_or_default();
-            return self.token(&url, realm, service, &kept).await;
+    /// What the registry wants to see, by its challenges.
+    async fn login(&self, base: &Url, challenges: &[Challenge], kept: &Kept) -> Result<HeaderValue> {
+        if let Some(challenge) = challenges.iter().find(|one| one.bearer_realm().is_some()) {
+            let (url, response) = self.ask_for_token(base, challenge, kept.login()).await?;
+            if !response.status().is_success() {
+                return Err(refusal::no_token(base, &url, response.status(), response.headers(), kept));
+            }
+            return read_token(base, &url, response).await;
         }
         if challenges.iter().any(|one| one.is("basic")) {
-            return kept.login().map(credentials::Credentials::header).transpose()?.ok_or_else(|| {
+            return kept.login().map(Credentials::header).transpose()?.ok_or_else(|| {
                 Error::new(Kind::Unreachable, "the registry asks for a user and password")
-                    .fact("url", show_url(&url))
-                    .hint(refusal::how_to_log_in(&url, &kept))
+                    .fact("url", show_url(base))
+                    .hint(refusal::how_to_log_in(base, kept))
             });
         }
         let known = challenges.first().map_or("nothing", |one| one.scheme.as_str());
         Err(Error::new(Kind::Unreachable, "the registry asks for a login of a kind that strixlock does not know")
-            .fact("url", show_url(&url))
+            .fact("url", show_url(base))
             .fact("asks for", known.chars().filter(char::is_ascii_graphic).take(40).collect::<String>()))
     }
 
-    async fn token(&self, base: &Url, realm: &str, service: &str, kept: &Kept) -> Result<HeaderValue> {
-        let bad = |why: &str| {
-            Error::new(Kind::Mismatch, format!("the registry's login cannot be used: {why}"))
-                .fact("url", show_url(base))
-        };
-        let mut url = Url::parse(realm).map_err(|_| bad("it names no URL for tokens"))?;
+    /// A token that is given to anybody, if one is.
+    async fn anonymous(&self, base: &Url, challenges: &[Challenge]) -> Result<Option<HeaderValue>> {
+        let Some(challenge) = challenges.iter().find(|one| one.bearer_realm().is_some()) else { return Ok(None) };
+        let (url, response) = self.ask_for_token(base, challenge, None).await?;
+        if response.status().is_success() { read_token(base, &url, response).await.map(Some) } else { Ok(None) }
+    }
+
+    /// The answer of the registry's token service, and where it is.
+    async fn ask_for_token(
+        &self,
+        base: &Url,
+        challenge: &Challenge,
+        login: Option<&Credentials>,
+    ) -> Result<(Url, Response)> {
+        let mut url = challenge
+            .bearer_realm()
+            .and_then(|realm| Url::parse(realm).ok())
+            .ok_or_else(|| unusable(base, "it names no URL for tokens"))?;
         if url.scheme() == "file" {
-            return Err(bad("it names a local file"));
+            return Err(unusable(base, "it names a local file"));
         }
         self.settings.check(&url)?;
         // Our own words, whatever the registry would have us ask for: one repository, for reading.
         let repository = credentials::repository(base);
         url.query_pairs_mut()
-            .append_pair("service", service)
+            .append_pair("service", challenge.parameter("service").unwrap_or_default())
             .append_pair("scope", &format!("repository:{repository}:pull"));
         let mut request = self.plain_request(Method::GET, &url);
-        if let Some(credentials) = kept.login() {
+        if let Some(credentials) = login {
             request = request.header(AUTHORIZATION, credentials.header()?);
         }
-        let mut response = request.send().await.map_err(|error| transport_error(&url, &error))?;
-        if !response.status().is_success() {
-            return Err(refusal::no_token(base, &url, response.status(), response.headers(), kept));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| transport_error(&url, &error))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MOST_TOKEN {
-                return Err(bad("its token is far too long"));
-            }
-        }
-        let token: Token = serde_json::from_slice(&body).map_err(|_| bad("its token service sent no token"))?;
-        let token = token.token.or(token.access_token).ok_or_else(|| bad("its token service sent no token"))?;
-        let mut header =
-            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| bad("its token cannot be sent"))?;
-        header.set_sensitive(true);
-        Ok(header)
+        let response = request.send().await.map_err(|error| transport_error(&url, &error))?;
+        Ok((url, response))
     }
+}
+
+/// The token that a token service gave.
+async fn read_token(base: &Url, url: &Url, mut response: Response) -> Result<HeaderValue> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| transport_error(url, &error))? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MOST_TOKEN {
+            return Err(unusable(base, "its token is far too long"));
+        }
+    }
+    let no_token = || unusable(base, "its token service sent no token");
+    let token: Token = serde_json::from_slice(&body).map_err(|_| no_token())?;
+    let token = token.token.or(token.access_token).ok_or_else(no_token)?;
+    let mut header =
+        HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable(base, "its token cannot be sent"))?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+fn unusable(base: &Url, why: &str) -> Error {
+    Error::new(Kind::Mismatch, format!("the registry's login cannot be used: {why}")).fact("url", show_url(base))
 }
 
 /// A token service's answer, in either spelling.
@@ -209,32 +224,5 @@ impl From<reqwest::Error> for SendError {
 impl From<Error> for SendError {
     fn from(error: Error) -> Self {
         Self::Login(error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn repositories_below_each_other_have_logins_of_their_own() {
-        let header = |text: &'static str| Some(HeaderValue::from_static(text));
-        // Each map has an order of its own.
-        for _ in 0..50 {
-            let logins = Logins::default();
-            for base in ["https://r.example/v2/team/", "https://r.example/v2/team/base/", "https://r.example/v2/te/"] {
-                logins.name(base);
-            }
-            logins.put("https://r.example/v2/team/", header("Bearer team"));
-            logins.put("https://r.example/v2/team/base/", header("Bearer base"));
-            for (url, wanted) in [
-                ("https://r.example/v2/team/manifests/1", header("Bearer team")),
-                ("https://r.example/v2/team/base/manifests/1", header("Bearer base")),
-                ("https://r.example/v2/te/manifests/1", None),
-                ("https://r.example/v2/other/manifests/1", None),
-            ] {
-                assert_eq!(logins.header(&url.parse().unwrap()), wanted, "{url}");
-            }
-        }
     }
 }

@@ -4,19 +4,26 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use url::Url;
 
+use super::Logins;
 use super::credentials::{self, DOCKER, Kept};
 use crate::error::{Error, Kind};
 use crate::fetch::policy::show_url;
 use crate::fetch::retry;
 
 /// What it means that a registry refused `url` of the repository at `base`; `None` where the status says it all.
-pub(in crate::fetch) fn refusal(base: &str, url: &Url, status: StatusCode, headers: &HeaderMap) -> Option<Error> {
+pub(in crate::fetch) fn refusal(
+    logins: &Logins,
+    base: &str,
+    url: &Url,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Option<Error> {
     let base: Url = base.parse().ok()?;
     let with = |kind, message: &str| Error::new(kind, message).fact("url", show_url(url)).fact("answer", status);
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(
             with(Kind::Unreachable, "the registry does not let the repository be read")
-                .hint(how_to_log_in(&base, &credentials::find(&base))),
+                .hint(how_to_log_in(&base, &logins.known(&base))),
         ),
         StatusCode::NOT_FOUND | StatusCode::GONE if url.path().contains("/manifests/") => {
             Some(with(Kind::NotFound, "the registry has no such image").hint(format!(
@@ -63,26 +70,30 @@ pub(super) fn how_to_log_in(base: &Url, kept: &Kept) -> String {
             "check the name; if it is private, `podman login {name}` or `docker login {name}` keeps what the registry wants to \
              see"
         ),
-        Kept::Login(_, file) => format!(
-            "the login in {} did not open it: check the name, and whether that user may read it; `podman login {name}` or \
-             `docker login {name}` replaces a login that is out of date",
-            file.display()
+        Kept::Login(_, place) => format!(
+            "the login kept {place} did not open it: check the name, and whether that user may read it; `podman login {name}` or \
+             `docker login {name}` replaces a login that is out of date"
         ),
-        Kept::Helper(helper, file) => format!(
-            "by {} the login is with the helper `docker-credential-{helper}`, and strixlock runs no such programs: `podman login \
-             {name}` keeps one in a file",
-            file.display()
+        Kept::Helper(helper) => format!(
+            "check the name; {} says that `{}` has the login, which the registry did not ask for",
+            helper.file(),
+            helper.program()
         ),
-        Kept::IdentityToken(file) => format!(
-            "{} has an identity token for it, which strixlock cannot use: `podman login {name}` keeps a user and password, or an \
-             access token in the password's place",
-            file.display()
+        Kept::HelperWithout(helper) => format!(
+            "check the name; `{}`, which {} names, has no login for the registry: `docker login {name}` keeps one there, `podman \
+             login {name}` in a file",
+            helper.program(),
+            helper.file()
+        ),
+        Kept::IdentityToken(place) => format!(
+            "what is kept {place} is an identity token, which strixlock cannot use: `podman login {name}` keeps a user and \
+             password, or an access token in the password's place"
         ),
     }
 }
 
 /// The registry, as one logs in to it.
-fn name(base: &Url) -> String {
+pub(super) fn name(base: &Url) -> String {
     let host = credentials::host(base);
     if host == DOCKER { "docker.io".to_owned() } else { host }
 }
