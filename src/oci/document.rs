@@ -114,25 +114,26 @@ pub struct ImageConfig {
     /// GOOS.
     pub os: String,
     /// How it is run.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub config: Config,
     /// Its layers before compression.
     pub rootfs: RootFs,
     /// How each layer came about.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub history: Vec<History>,
 }
 
-/// How an image is run. `Healthcheck` is Docker's: the specification leaves room for it, and engines that do not know it
-/// pass it over.
+/// How an image is run. `Healthcheck`, `StopTimeout` and `Shell` are Docker's: the specification leaves room for them, and
+/// engines that do not know them pass them over. `OnBuild` is no part of this: it is meant for the build that an image is the
+/// base of, and no image made on it has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Config {
     /// User and group.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
     pub user: String,
     /// Ports that are served, such as `8080/tcp`, each with an empty object.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "lenient")]
     pub exposed_ports: BTreeMap<String, Value>,
     /// `NAME=value`.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
@@ -143,34 +144,50 @@ pub struct Config {
     /// The arguments that can, or what is run where there is no entrypoint.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub cmd: Vec<String>,
+    /// Directories that outlive a container, each with an empty object.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "lenient")]
+    pub volumes: BTreeMap<String, Value>,
     /// Where it is run.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
     pub working_dir: String,
     /// Labels.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
     pub labels: BTreeMap<String, String>,
+    /// The signal that asks it to end.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "lenient")]
+    pub stop_signal: String,
+    /// How long it may take for that, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
+    pub stop_timeout: Option<u64>,
     /// How to see that it works.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub healthcheck: Option<HealthCheck>,
+    /// What runs commands that are given as one line.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "lenient")]
+    pub shell: Vec<String>,
 }
 
 /// How to see that a container works. Times are nanoseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 pub struct HealthCheck {
     /// `CMD` and the words of a command.
+    #[serde(deserialize_with = "or_default")]
     pub test: Vec<String>,
     /// From one look to the next.
-    #[serde(default)]
+    #[serde(deserialize_with = "or_default")]
     pub interval: u64,
     /// How long a look may take.
-    #[serde(default)]
+    #[serde(deserialize_with = "or_default")]
     pub timeout: u64,
     /// How long it may be unwell after its start: models take minutes to load.
-    #[serde(default)]
+    #[serde(deserialize_with = "or_default")]
     pub start_period: u64,
+    /// From one look to the next in that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_interval: Option<u64>,
     /// How many looks may fail.
-    #[serde(default)]
+    #[serde(deserialize_with = "or_default")]
     pub retries: u32,
 }
 
@@ -202,6 +219,11 @@ fn or_default<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(f
     Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
 }
 
+/// For what only engines look at: what is not as it should be there counts as not said, and the image can be used.
+fn lenient<'de, D: serde::Deserializer<'de>, T: Default + DeserializeOwned>(from: D) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(from)?).unwrap_or_default())
+}
+
 /// The bytes of a document.
 pub fn write(document: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(document).map_err(|error| Error::failure("cannot write JSON").because(&error))
@@ -211,4 +233,36 @@ pub fn write(document: &impl Serialize) -> Result<Vec<u8>> {
 pub fn read<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
     serde_json::from_slice(bytes)
         .map_err(|error| Error::new(Kind::Mismatch, format!("the {what} of the image is not one")).because(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn what_others_write_for_nothing_is_nothing() {
+        let null = r#"{"User": null, "ExposedPorts": null, "Env": null, "Entrypoint": null, "Cmd": null, "Volumes": null,
+            "WorkingDir": null, "Labels": null, "StopSignal": null, "StopTimeout": null, "Healthcheck": null, "Shell": null,
+            "OnBuild": null, "ArgsEscaped": true, "Unknown": [1]}"#;
+        assert_eq!(config(null), Config::default());
+        let odd = r#"{"ExposedPorts": ["80/tcp"], "Volumes": "/data", "StopSignal": 9, "StopTimeout": -1, "Shell": {},
+            "Healthcheck": {"Test": "curl"}}"#;
+        assert_eq!(config(odd), Config::default());
+        let image = r#"{"architecture": "amd64", "os": "linux", "config": null, "history": null,
+            "rootfs": {"type": "layers", "diff_ids": []}}"#;
+        assert_eq!(read::<ImageConfig>(image.as_bytes(), "configuration").unwrap().config, Config::default());
+    }
+
+    #[test]
+    fn what_docker_adds_is_read_and_written_again() {
+        let text = r#"{"ExposedPorts":{"80/tcp":{}},"Volumes":{"/data":{}},"StopSignal":"SIGQUIT","StopTimeout":5,"Healthcheck":{"Test":["CMD","true"],"Interval":1,"Timeout":0,"StartPeriod":0,"StartInterval":2,"Retries":0},"Shell":["/bin/bash","-c"]}"#;
+        let read = config(text);
+        assert_eq!(String::from_utf8(write(&read).unwrap()).unwrap(), text);
+        let check = config(r#"{"Healthcheck": {"Test": null, "Interval": null, "StartInterval": null, "Unknown": 1}}"#);
+        assert_eq!(check.healthcheck, Some(HealthCheck::default()));
+    }
 }

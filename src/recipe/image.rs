@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::oci::document::HealthCheck;
 use crate::oci::{Compression, Config};
@@ -135,7 +136,9 @@ impl ImageRecipe {
         all
     }
 
-    /// How the image is run; what is not said here is as in the base image.
+    /// How the image is run; what is not said here is as in the base image, by the rules that `FROM` has in a Containerfile.
+    /// An own program takes the place of the base's, with its arguments and the look at its health: that would ask
+    /// for ever about a program that does not run.
     #[must_use]
     pub fn config(&self, prefixes: Prefixes, ours: BTreeMap<String, String>, base: Config) -> Config {
         let mut labels = base.labels;
@@ -151,23 +154,28 @@ impl ImageRecipe {
         }
         Config {
             user: self.user.clone().unwrap_or(base.user),
-            exposed_ports: self
-                .is_server()
-                .then(|| (format!("{PORT}/tcp"), serde_json::json!({})))
-                .into_iter()
-                .collect(),
+            exposed_ports: set(base.exposed_ports.into_keys().chain(self.is_server().then(|| format!("{PORT}/tcp")))),
+            volumes: set(base.volumes.into_keys()),
             env: variables.into_values().collect(),
             cmd: match &program {
                 Some(_) => Vec::new(),
                 None if base.cmd.is_empty() => vec!["/bin/sh".to_owned()],
                 None => base.cmd,
             },
+            healthcheck: if program.is_some() { self.is_server().then(health_check) } else { base.healthcheck },
             entrypoint: program.map_or(base.entrypoint, |program| vec![program]),
             working_dir: if base.working_dir.is_empty() { "/".to_owned() } else { base.working_dir },
             labels,
-            healthcheck: self.is_server().then(health_check),
+            stop_signal: base.stop_signal,
+            stop_timeout: base.stop_timeout,
+            shell: base.shell,
         }
     }
+}
+
+/// Names as the specification writes a set of them, whatever stood beside them.
+fn set(names: impl Iterator<Item = String>) -> BTreeMap<String, Value> {
+    names.map(|name| (name, Value::Object(serde_json::Map::new()))).collect()
 }
 
 /// The shell's line that succeeds where llama-server says that it is well: bash alone, so that images need no curl.
@@ -180,6 +188,7 @@ fn health_check() -> HealthCheck {
         interval: 30 * SECOND,
         timeout: 5 * SECOND,
         start_period: 300 * SECOND,
+        start_interval: None,
         retries: 3,
     }
 }
@@ -233,6 +242,52 @@ mod tests {
         assert_eq!((config.user.as_str(), config.cmd.as_slice()), ("me", &["bash".to_owned()][..]));
         assert_eq!((config.labels["a"].as_str(), config.labels["b"].as_str()), ("mine", "theirs"));
         assert!(config.env.contains(&"MINE=1".to_owned()) && config.env.contains(&"LANG=C.UTF-8".to_owned()));
+    }
+
+    /// A base image that says everything.
+    fn full_base() -> Config {
+        Config {
+            exposed_ports: BTreeMap::from([("80/tcp".to_owned(), Value::Null)]),
+            volumes: BTreeMap::from([("/data".to_owned(), Value::Bool(true))]),
+            entrypoint: vec!["/theirs".to_owned()],
+            cmd: vec!["argument".to_owned()],
+            stop_signal: "SIGQUIT".to_owned(),
+            stop_timeout: Some(5),
+            healthcheck: Some(HealthCheck { test: vec!["NONE".to_owned()], ..HealthCheck::default() }),
+            shell: vec!["/bin/bash".to_owned()],
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn ports_volumes_and_the_rest_are_inherited_and_a_program_takes_the_place_of_the_base_s() {
+        let base = full_base();
+        let prefixes = Prefixes { rocm: None, llama: Some("/opt/llama") };
+        for (program, ports, check) in [
+            (None, &["80/tcp"][..], base.healthcheck.clone()),
+            (Some("llama-cli"), &["80/tcp"][..], None),
+            (Some("llama-server"), &["80/tcp", "8080/tcp"][..], Some(health_check())),
+        ] {
+            let recipe = ImageRecipe { program: program.map(str::to_owned), ..recipe() };
+            let config = recipe.config(prefixes, BTreeMap::new(), base.clone());
+            assert!(config.exposed_ports.keys().eq(ports) && config.volumes.keys().eq(["/data"]), "{config:?}");
+            assert!(
+                config
+                    .exposed_ports
+                    .values()
+                    .chain(config.volumes.values())
+                    .all(|value| *value == serde_json::json!({}))
+            );
+            assert_eq!(
+                (&config.stop_signal, config.stop_timeout, &config.shell),
+                (&base.stop_signal, base.stop_timeout, &base.shell)
+            );
+            assert_eq!(config.healthcheck, check, "{program:?}");
+            match program {
+                None => assert_eq!((config.entrypoint, config.cmd), (base.entrypoint.clone(), base.cmd.clone())),
+                Some(_) => assert!(config.entrypoint[0].starts_with("/opt/llama/bin/") && config.cmd.is_empty()),
+            }
+        }
     }
 
     #[test]

@@ -96,12 +96,7 @@ fn a_pinned_image_is_a_base_with_its_own_blobs() {
     let layout = project.store("main").join("current");
     assert!(!layout.exists(), "an export switches to nothing");
     let path = project.run(&["export", "oci", "--output", "out"]).code(0);
-    let blob = |digest: &Value| {
-        let name = digest.as_str().unwrap().trim_start_matches("sha256:").to_owned();
-        serde_json::from_slice::<Value>(&std::fs::read(project.path("out/blobs/sha256").join(name)).unwrap()).unwrap()
-    };
-    let document = blob(&said["digest"]);
-    let config = blob(&document["config"]["digest"])["config"].clone();
+    let config = exported_config(&project, &said);
     assert_eq!((&config["Cmd"], &config["Labels"]["base"]), (&json!(["bash"]), &json!("1")), "{}", path.all());
     let env = config["Env"].as_array().unwrap();
     assert!(env.contains(&json!("BASE=1")) && env.contains(&json!("MINE=1")), "{env:?}");
@@ -111,6 +106,39 @@ fn a_pinned_image_is_a_base_with_its_own_blobs() {
     project.run(&["gc"]).code(0);
     let again = project.run(&["--offline", "export", "oci", "--json"]).code(0).json();
     assert_eq!(again["digest"], said["digest"]);
+}
+
+/// How the image that `export oci --json` told of is run, from `out/`.
+fn exported_config(project: &Project, said: &Value) -> Value {
+    let blob = |digest: &Value| {
+        let name = digest.as_str().unwrap().trim_start_matches("sha256:").to_owned();
+        serde_json::from_slice::<Value>(&std::fs::read(project.path("out/blobs/sha256").join(name)).unwrap()).unwrap()
+    };
+    let document = blob(&said["digest"]);
+    blob(&document["config"]["digest"])["config"].clone()
+}
+
+#[test]
+fn how_a_base_image_is_run_is_inherited_as_by_a_containerfile() {
+    let project = Project::empty();
+    let theirs = json!({
+        "User": "1000", "ExposedPorts": { "80/tcp": {} }, "Volumes": { "/data": {} }, "WorkingDir": "/srv",
+        "Entrypoint": ["/entry"], "Cmd": ["argument"], "Shell": ["/bin/bash", "-c"], "StopSignal": "SIGQUIT", "StopTimeout": 5,
+        "Healthcheck": { "Test": ["CMD", "true"], "Interval": 5, "Timeout": 0, "StartPeriod": 0, "Retries": 2 },
+    });
+    let mut config = theirs.clone();
+    config["OnBuild"] = json!(["RUN true"]);
+    config["Env"] = Value::Null;
+    config["Labels"] = Value::Null;
+    push(&project, &Image { config, ..Image::new(&[]) }, false);
+    manifest(&project, "team/base:24.04", FROM);
+    project.run(&["update"]).code(0);
+    let said = project.run(&["export", "oci", "--json", "--output", "out"]).code(0).json();
+    let ours = exported_config(&project, &said);
+    for (name, value) in theirs.as_object().unwrap() {
+        assert_eq!(ours[name], *value, "{name}");
+    }
+    assert!(ours.get("OnBuild").is_none(), "{ours}");
 }
 
 #[test]

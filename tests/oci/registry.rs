@@ -18,6 +18,7 @@ pub struct Image {
     pub layer_type: &'static str,
     pub architecture: &'static str,
     pub diff_ids: Option<Vec<String>>,
+    pub config: Value,
 }
 
 /// A layer with these files.
@@ -36,7 +37,8 @@ pub fn layer(files: &[(&str, &str)]) -> (Vec<u8>, Sha256Digest) {
 impl Image {
     pub fn new(files: &[(&str, &str)]) -> Self {
         let base = layer(&[("bin/sh", "shell"), ("etc/os-release", "ID=demo\n"), ("etc/gone", "1")]);
-        Self { layers: vec![base, layer(files)], layer_type: GZIP, architecture: "amd64", diff_ids: None }
+        let config = json!({ "Env": ["PATH=/bin", "BASE=1"], "Cmd": ["bash"], "Labels": { "base": "1" } });
+        Self { layers: vec![base, layer(files)], layer_type: GZIP, architecture: "amd64", diff_ids: None, config }
     }
 
     /// Serves blobs and manifest in a repository; the manifest's descriptor and text.
@@ -50,7 +52,7 @@ impl Image {
         let usual = || self.layers.iter().map(|(_, diff_id)| diff_id.to_string()).collect();
         let config = json!({
             "architecture": self.architecture, "os": "linux",
-            "config": { "Env": ["PATH=/bin", "BASE=1"], "Cmd": ["bash"], "Labels": { "base": "1" } },
+            "config": self.config,
             "rootfs": { "type": "layers", "diff_ids": self.diff_ids.clone().unwrap_or_else(usual) },
         })
         .to_string();
