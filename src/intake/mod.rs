@@ -7,6 +7,7 @@ mod debs;
 mod file;
 mod git;
 mod huggingface;
+mod layer_check;
 mod many;
 mod model;
 mod oci;

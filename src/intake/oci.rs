@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Intake;
+use super::layer_check::check_layers;
 use super::many::{Piece, drop_damaged, is_here, pieces};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::{Promise, Trust};
@@ -36,17 +37,12 @@ pub fn oci(intake: Intake, name: &str, pin: &OciPin) -> Result<OciImage> {
 }
 
 /// Takes in a pinned image to build on, as [`oci`] does, and looks through each layer for the archive that the image's
-/// configuration names: no engine would take the image that is built on another.
-pub fn oci_base(intake: Intake, name: &str, pin: &OciPin) -> Result<OciImage> {
+/// configuration names: no engine would take the image that is built on another. With `anew`, layers that were looked through
+/// before too.
+pub fn oci_base(intake: Intake, name: &str, pin: &OciPin, anew: bool) -> Result<OciImage> {
     let image = oci(intake, name, pin)?;
-    let packed = pin.layers.iter().map(|layer| layer.size);
-    let task = intake.fetcher.progress().begin(name, Some(packed.clone().fold(0, u64::saturating_add)), Unit::Bytes);
-    let mut done: u64 = 0;
-    for (index, (layer, size)) in layer_files(pin, &image).iter().zip(packed).enumerate() {
-        layer.check().about(layer.called(index)).about(name)?;
-        done = done.saturating_add(size);
-        task.set_position(done);
-    }
+    let layers = (pin.layers.as_slice(), image.layers.as_slice());
+    check_layers(intake.store, intake.fetcher.progress(), name, layers, anew).about(name)?;
     Ok(image)
 }
 

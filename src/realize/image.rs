@@ -19,10 +19,10 @@ use crate::tree::beneath::seal_file;
 use crate::tree::{Entry, Listing, Node};
 
 impl Realizer<'_> {
-    /// Makes an image. With `anew`, layers that the store has are compressed once more.
+    /// Makes an image. With `anew`, layers that the store has are compressed, or looked through, once more.
     pub(super) fn image(&self, locked: &LockedOutput, recipe: &ImageRecipe, anew: bool) -> Result<Made> {
         let prefixes = self.prefixes(recipe)?;
-        let base = recipe.from.as_ref().map(|name| self.base_image(name)).transpose()?;
+        let base = recipe.from.as_ref().map(|name| self.base_image(name, anew)).transpose()?;
         let parts = self.layer_parts(recipe, prefixes)?;
         let staging = self.intake.store.stage()?;
         let mut image = Files::new(staging.path().join("tree"))?;
@@ -87,9 +87,9 @@ impl Realizer<'_> {
     }
 
     /// Layers and configuration of an input that is a base image.
-    fn base_image(&self, name: &str) -> Result<(Vec<(Layer, PathBuf)>, Config)> {
+    fn base_image(&self, name: &str, anew: bool) -> Result<(Vec<(Layer, PathBuf)>, Config)> {
         let pin = self.image_pin(name)?;
-        let image = oci_base(self.intake, name, pin)?;
+        let image = oci_base(self.intake, name, pin, anew)?;
         let mut layers = Vec::new();
         for (layer, file) in pin.layers.iter().zip(image.layers) {
             let media_type = layer_kind(&layer.media_type)?.media_type();

@@ -141,6 +141,35 @@ fn how_a_base_image_is_run_is_inherited_as_by_a_containerfile() {
     assert!(ours.get("OnBuild").is_none(), "{ours}");
 }
 
+/// How many layers the store notes as looked through.
+fn noted(project: &Project) -> usize {
+    let records = std::fs::read_dir(project.store("main").join("outputs")).unwrap();
+    let text = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("output.json")).unwrap();
+    records.map(|entry| text(entry.unwrap())).filter(|text| text.contains("checked layer")).count()
+}
+
+#[test]
+fn that_a_layer_was_looked_through_is_noted_until_gc() {
+    let project = Project::empty();
+    push(&project, &Image::new(&[("etc/new", "1")]), false);
+    manifest(&project, "team/base:24.04", FROM);
+    project.run(&["update"]).code(0);
+    let said = project.run(&["export", "oci", "--json"]).code(0).json();
+    assert_eq!(noted(&project), 2);
+    project.run(&["check", "image"]).code(0);
+    // Another image on a base that has one layer of these and one of its own.
+    push(&project, &Image::new(&[("etc/new", "2")]), false);
+    project.run(&["update"]).code(0);
+    project.run(&["export", "oci"]).code(0);
+    assert_eq!(noted(&project), 3);
+    project.run(&["gc"]).code(0);
+    assert_eq!(noted(&project), 0);
+    push(&project, &Image::new(&[("etc/new", "1")]), false);
+    project.run(&["update"]).code(0);
+    assert_eq!(project.run(&["export", "oci", "--json"]).code(0).json()["digest"], said["digest"]);
+    project.run(&["verify"]).code(0);
+}
+
 #[test]
 fn an_image_by_its_digest_is_looked_up_once() {
     let project = Project::empty();
