@@ -123,10 +123,11 @@ impl Listing {
     /// The entry at `path`, if there is one.
     #[must_use]
     pub fn get(&self, path: &[u8]) -> Option<&Entry> {
-        // All names that begin with `path` stand together, and the entry itself stands among the first of them:
-        // only a link's ` -> ` can be preceded by another name.
+        // All names that begin with `path` stand together, and the entry itself stands among the first of them: only a link's
+        // ` -> ` can be preceded by another name, be it that of a link whose path is shorter.
         let start = self.entries.partition_point(|entry| entry.name().lt(path.iter().copied()));
-        self.entries[start..].iter().take_while(|entry| entry.path.starts_with(path)).find(|entry| entry.path == path)
+        let begins = |entry: &&Entry| entry.name().take(path.len()).eq(path.iter().copied());
+        self.entries[start..].iter().take_while(begins).find(|entry| entry.path == path)
     }
 
     /// The text of the listing.
@@ -299,6 +300,11 @@ mod tests {
             assert_eq!(listing.get(path).unwrap().path, path);
         }
         assert!(listing.get(b"a ").is_none());
+        // Here the neighbour's path is the shorter one.
+        let listing = Listing::new(vec![link(b"a", b" -> \n"), link(b"a ->", b"x")]);
+        for path in [b"a".as_slice(), b"a ->"] {
+            assert_eq!(listing.get(path).unwrap().path, path);
+        }
     }
 
     #[test]
