@@ -88,6 +88,7 @@ packages = "base-packages"
 [outputs.toolbox-base]              # the root of the one that people work in
 type = "sysroot"
 packages = "toolbox-packages"
+links = { "usr/bin/editor" = "nano", "usr/bin/pager" = "less", "usr/bin/pinentry" = "pinentry-curses" }
 
 [outputs.toolbox]                   # all of ROCm, llama.cpp, and a shell: for distrobox and toolbox
 type = "image"

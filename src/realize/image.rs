@@ -143,7 +143,7 @@ impl Realizer<'_> {
 }
 
 /// By this file distrobox-init (1.8.2) knows that packages are installed. Older ones look for each program that they would install,
-/// and do so where one is missing: the template's packages have them all.
+/// and do so where one is missing: the template's toolbox has them all.
 const SET_UP: &str = ".containersetupdone";
 
 /// The layers of an image, the lowest first, as its documents tell them.
