@@ -50,6 +50,14 @@ pub fn visible(text: &str) -> String {
     stripped.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
+/// The last line of a stranger's output that shows anything, as [`visible`] shows it; empty where none does.
+#[must_use]
+pub fn last_line(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(said);
+    let line = text.lines().rev().map(visible).find(|line| !line.trim().is_empty());
+    line.unwrap_or_default().trim().to_owned()
+}
+
 /// A word for a POSIX shell: quoted where it has anything that a shell may see.
 #[must_use]
 pub fn shell_word(text: &str) -> String {
@@ -70,6 +78,12 @@ pub fn command_line(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_line_is_what_a_terminal_can_show() {
+        assert_eq!(last_line(b"a\nno \x1b[31mstore\x07\r\n\n  \n"), "no store");
+        assert_eq!(last_line(b" \n\n"), "");
+    }
 
     #[test]
     fn sizes_have_three_digits() {

@@ -113,21 +113,24 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
     show(ui, engine, &steps, &directory, source.as_ref(), Some(&checks));
     let unfit = engine.runs_now() && !has_gpu(&checks);
     if unfit {
-        ui.warning(&no_gpu(engine, &machine.devices));
+        ui.warning(&no_gpu(engine, &machine));
     }
     Ok(if unfit { Kind::Unfit as u8 } else { 0 })
 }
 
 /// Why there may be no GPU inside.
-fn no_gpu(engine: Engine, devices: &Devices) -> String {
-    let lost = devices.all().any(|node| node.state == NodeState::Usable);
+fn no_gpu(engine: Engine, machine: &Machine) -> String {
+    let lost = machine.devices.all().any(|node| node.state == NodeState::Usable);
     let why = match engine {
         _ if !lost => "`strixlock doctor` says what this machine lacks",
         Engine::Distrobox => {
             "it is usable outside; distrobox takes your groups along only where podman's runtime is crun"
         }
         Engine::Toolbox => "it is usable outside; toolbox takes no groups along: distrobox does",
-        _ => "it is usable outside; `--group-add keep-groups` needs crun as podman's runtime",
+        Engine::Podman if machine.uid != 0 => {
+            "it is usable outside; `--group-add keep-groups` needs crun as podman's runtime"
+        }
+        _ => "it is usable outside: look at what the engine says of the devices",
     };
     format!("there is no usable GPU inside: {why}")
 }

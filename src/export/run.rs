@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use super::inside::{self, Check};
 use super::{Engine, NewFile, Source, Steps};
 use crate::error::{Error, Result};
+use crate::host::on_path;
 use crate::progress::Progress;
 use crate::store::replace_file;
 use crate::text::command_line;
@@ -57,9 +58,7 @@ pub fn demand_programs(engine: Engine, brings: Option<&str>) -> Result<()> {
 /// Whether a program can be found.
 #[must_use]
 pub fn is_on_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .any(|directory| rustix::fs::access(directory.join(program), rustix::fs::Access::EXEC_OK).is_ok())
+    on_path(program).next().is_some()
 }
 
 /// Brings the image where the engine looks for it.

@@ -9,12 +9,14 @@ mod gpu;
 mod memory;
 mod packages;
 mod process;
+mod programs;
 mod release;
 
 pub use devices::{Devices, Node, NodeState};
 pub use gpu::gfx_name;
 pub use memory::Memory;
 pub use process::Process;
+pub use programs::on_path;
 pub use release::{Distribution, KernelVersion};
 
 use files::Files;

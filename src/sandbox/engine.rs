@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::{Root, Sandbox};
 use crate::error::{Error, Result};
-use crate::text::visible;
+use crate::text::last_line;
 
 /// The host name inside.
 pub(super) const HOST_NAME: &str = "strixlock";
@@ -210,10 +210,6 @@ fn try_out(sandbox: &Sandbox) -> Result<(), String> {
         Ok(_) => Err(last_line(&log)),
         Err(error) => Err(error.message().to_owned()),
     }
-}
-
-fn last_line(said: &[u8]) -> String {
-    visible(String::from_utf8_lossy(said).trim().lines().last().unwrap_or_default())
 }
 
 fn podman(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {

@@ -20,7 +20,8 @@ use url::Url;
 use super::credentials::{self, Credentials, Kept};
 use super::refusal;
 use crate::error::{Error, Kind, Result};
-use crate::text::{shell_word, visible};
+use crate::host::on_path;
+use crate::text::{last_line, shell_word, visible};
 
 /// How long a helper may take: a person may have to type a passphrase.
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
@@ -35,6 +36,9 @@ const MOST: u64 = 1 << 20;
 const END: usize = 4096;
 
 /// What helpers print that have none.
+/// How much of a line is shown, in characters.
+const LONGEST_LINE: usize = 300;
+
 const NOT_FOUND: &[u8] = b"credentials not found in native keychain";
 
 /// A helper, and the file that names it.
@@ -111,10 +115,8 @@ impl Helper {
             return Ok(Kept::HelperWithout(self.clone()));
         }
         let error = bad("the credential helper failed").fact("status", status);
-        Err(match last_line(&end) {
-            Some(line) => error.fact("it said", line),
-            None => error,
-        })
+        let line: String = last_line(&end).chars().take(LONGEST_LINE).collect();
+        Err(if line.is_empty() { error } else { error.fact("it said", line) })
     }
 
     /// The program, which is on PATH and nowhere else.
@@ -124,7 +126,8 @@ impl Helper {
         if self.name.is_empty() || !self.name.bytes().all(plain) {
             return Err(Error::new(Kind::Unreachable, "the name of the credential helper is none").hint(instead));
         }
-        let path = on_path(&self.program()).ok_or_else(|| {
+        // Relative to where one happens to be, anybody may have put it there.
+        let path = on_path(&self.program()).find(|path| path.is_absolute()).ok_or_else(|| {
             Error::new(Kind::Unreachable, "the credential helper is not on PATH")
                 .hint(format!("install it; or {instead}"))
         })?;
@@ -154,15 +157,6 @@ impl Helper {
     }
 }
 
-/// Where a program is. What PATH names relative to where one happens to be is passed over: anybody may have put it there.
-fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = std::env::split_paths(&path).filter(|directory| directory.is_absolute());
-    places
-        .map(|directory| directory.join(program))
-        .find(|path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok())
-}
-
 /// Says the registry's name, and hears what the helper has to say until it ends.
 async fn converse(child: &mut Child, server: String) -> std::io::Result<(ExitStatus, Vec<u8>)> {
     if let Some(mut stdin) = child.stdin.take() {
@@ -182,13 +176,6 @@ async fn keep_end(stderr: Option<impl AsyncRead + Unpin>, end: &mut Vec<u8>) {
     while stderr.read_buf(end).await.is_ok_and(|read| read > 0) {
         end.drain(..end.len().saturating_sub(END));
     }
-}
-
-/// The last line that says something.
-fn last_line(said: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(said);
-    let line = text.lines().rev().map(visible).find(|line| !line.trim().is_empty())?;
-    Some(line.trim().chars().take(300).collect())
 }
 
 #[cfg(test)]
@@ -233,12 +220,6 @@ mod tests {
             let error = helper(name).command(&base()).err().unwrap().to_string();
             assert!(error.contains("name of the credential helper"), "{name}: {error}");
         }
-    }
-
-    #[test]
-    fn the_last_line_is_what_a_terminal_can_show() {
-        assert_eq!(last_line(b"a\nno \x1b[31mstore\x07\r\n\n  \n").as_deref(), Some("no store"));
-        assert_eq!(last_line(b" \n\n"), None);
     }
 
     fn base() -> Url {
