@@ -58,7 +58,7 @@ impl Sha256 {
 }
 
 /// Whether this processor has the instructions that sha2 uses where they are; asked once, by the standard library.
-fn has_instructions() -> bool {
+pub(super) fn has_instructions() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("sha");
     #[cfg(target_arch = "aarch64")]

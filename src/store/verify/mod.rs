@@ -4,15 +4,16 @@ mod repair;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{self, Read as _, Take};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde::Serialize;
 
-use crate::digest::Sha256;
+use crate::digest::{Files, Sha256Digest, hash_many};
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Unit};
 use crate::tree::beneath::Root;
@@ -95,18 +96,17 @@ pub fn verify(
     let mut entries: Vec<&Entry> = listing.entries().iter().collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(if let Node::File { size, .. } = entry.node { size } else { 0 }));
     let worker = || {
-        let mut damages = Vec::new();
-        // Small enough to be hashed out of the cache into which it was read.
-        let mut buffer = vec![0; 64 * 1024];
-        while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Some(fault) = check(&root, directory, entry, modes, &mut buffer)? {
-                damages.push(Damage::new(&entry.path, fault));
-            }
-            if let Node::File { size, .. } = entry.node {
-                task.set_position(done.fetch_add(size, Ordering::Relaxed) + size);
-            }
-        }
-        Ok(damages)
+        let mut check = Check {
+            root: &root,
+            directory,
+            modes,
+            entries: &entries,
+            next: &next,
+            hashed: &|size| task.set_position(done.fetch_add(size, Ordering::Relaxed) + size),
+            found: Ok(Vec::new()),
+        };
+        hash_many(&mut check);
+        check.found
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut damages = std::thread::scope(|scope| {
@@ -123,51 +123,114 @@ pub fn verify(
     Ok(damages)
 }
 
-fn check(root: &Root, directory: &Path, entry: &Entry, modes: Modes, buffer: &mut [u8]) -> Result<Option<Fault>> {
-    let path = directory.join(OsStr::from_bytes(&entry.path));
-    if let Node::File { executable, size, digest } = &entry.node {
+/// One thread's part: it takes entries as long as there are any.
+struct Check<'a> {
+    root: &'a Root,
+    directory: &'a Path,
+    modes: Modes,
+    entries: &'a [&'a Entry],
+    next: &'a AtomicUsize,
+    /// Told the size of every file that is over.
+    hashed: &'a dyn Fn(u64),
+    found: Result<Vec<Damage>>,
+}
+
+/// A file whose kind and size are right.
+struct Opened<'a> {
+    entry: &'a Entry,
+    digest: Sha256Digest,
+    size: u64,
+    mode_is_right: bool,
+}
+
+impl<'a> Files for Check<'a> {
+    type File = Take<File>;
+    type Name = Opened<'a>;
+
+    fn next(&mut self) -> Option<(Opened<'a>, Take<File>)> {
+        while let Some(entry) = self.entries.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            let fault = match &entry.node {
+                Node::File { executable, size, digest } => match self.open(entry, *executable, *size, *digest) {
+                    Ok(Ok(file)) => return Some(file),
+                    Ok(Err(fault)) => Ok(Some(fault)),
+                    Err(error) => Err(error),
+                },
+                Node::Link { target } => self.check_link(entry, target),
+                Node::Directory => Ok(self.check_directory(entry)),
+            };
+            self.note(entry, fault);
+        }
+        None
+    }
+
+    fn done(&mut self, file: Opened<'a>, digest: io::Result<Sha256Digest>) {
+        // A block that the disk cannot read any more is damage, not a reason to stop looking.
+        let fault = match digest {
+            Ok(digest) if digest == file.digest => (!file.mode_is_right).then_some(Fault::Mode),
+            _ => Some(Fault::Contents),
+        };
+        self.note(file.entry, Ok(fault));
+        (self.hashed)(file.size);
+    }
+}
+
+impl<'a> Check<'a> {
+    fn note(&mut self, entry: &Entry, fault: Result<Option<Fault>>) {
+        match (&mut self.found, fault) {
+            (Ok(found), Ok(fault)) => found.extend(fault.map(|fault| Damage::new(&entry.path, fault))),
+            (found @ Ok(_), Err(error)) => *found = Err(error),
+            (Err(_), _) => {}
+        }
+    }
+
+    fn on_disk(&self, entry: &Entry) -> PathBuf {
+        self.directory.join(OsStr::from_bytes(&entry.path))
+    }
+
+    fn open(
+        &self,
+        entry: &'a Entry,
+        executable: bool,
+        size: u64,
+        digest: Sha256Digest,
+    ) -> Result<Result<(Opened<'a>, Take<File>), Fault>> {
         // Opened below the root without following links: what answers is in the tree, whatever was done to it.
-        let Ok(mut file) = root.open_file(&entry.path) else { return Ok(Some(absent_or_other(&path))) };
+        let Ok(file) = self.root.open_file(&entry.path) else {
+            return Ok(Err(absent_or_other(&self.on_disk(entry))));
+        };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Ok(Some(Fault::Kind));
+            return Ok(Err(Fault::Kind));
         }
-        if metadata.len() != *size {
-            return Ok(Some(Fault::Contents));
-        }
-        let mut hash = Sha256::default();
-        let mut left = *size;
-        while left > 0 {
-            match file.read(buffer) {
-                Ok(0) => return Ok(Some(Fault::Contents)),
-                Ok(count) => {
-                    hash.update(&buffer[..count]);
-                    left = left.saturating_sub(count as u64);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                // A block that the disk cannot read any more is damage, not a reason to stop looking.
-                Err(_) => return Ok(Some(Fault::Contents)),
-            }
-        }
-        if hash.finish() != *digest {
-            return Ok(Some(Fault::Contents));
+        if metadata.len() != size {
+            return Ok(Err(Fault::Contents));
         }
         let mode = metadata.mode() & 0o7777;
-        let right = match modes {
-            Modes::Store => mode == if *executable { 0o555 } else { 0o444 },
-            Modes::Copy => (mode & 0o100 != 0) == *executable,
+        let mode_is_right = match self.modes {
+            Modes::Store => mode == if executable { 0o555 } else { 0o444 },
+            Modes::Copy => (mode & 0o100 != 0) == executable,
         };
-        return Ok((!right).then_some(Fault::Mode));
+        Ok(Ok((Opened { entry, digest, size, mode_is_right }, file.take(size))))
     }
-    let Ok(metadata) = std::fs::symlink_metadata(&path) else { return Ok(Some(Fault::Missing)) };
-    Ok(match &entry.node {
-        Node::Link { .. } if !metadata.is_symlink() => Some(Fault::Kind),
-        Node::Link { target } => {
-            (fs_err::read_link(&path)?.as_os_str().as_bytes() != target).then_some(Fault::Contents)
+
+    fn check_link(&self, entry: &Entry, target: &[u8]) -> Result<Option<Fault>> {
+        let path = self.on_disk(entry);
+        Ok(match fs_err::symlink_metadata(&path) {
+            Err(_) => Some(Fault::Missing),
+            Ok(metadata) if !metadata.is_symlink() => Some(Fault::Kind),
+            Ok(_) => (fs_err::read_link(&path)?.as_os_str().as_bytes() != target).then_some(Fault::Contents),
+        })
+    }
+
+    fn check_directory(&self, entry: &Entry) -> Option<Fault> {
+        match fs_err::symlink_metadata(self.on_disk(entry)) {
+            Err(_) => Some(Fault::Missing),
+            Ok(metadata) if !metadata.is_dir() => Some(Fault::Kind),
+            Ok(metadata) => {
+                (self.modes == Modes::Store && metadata.permissions().mode() & 0o7777 != 0o555).then_some(Fault::Mode)
+            }
         }
-        _ if !metadata.is_dir() => Some(Fault::Kind),
-        _ => (modes == Modes::Store && metadata.permissions().mode() & 0o7777 != 0o555).then_some(Fault::Mode),
-    })
+    }
 }
 
 fn absent_or_other(path: &Path) -> Fault {

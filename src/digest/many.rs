@@ -1,0 +1,208 @@
+//! Hashes many files on one thread: side by side where the processor can ([`super::lanes`]), else one after the other.
+
+use std::io::{self, Read};
+
+use super::lanes::{Block, INITIAL, LANES, Lanes, States};
+use super::{Sha256, Sha256Digest, engine};
+
+/// Bytes that a file has in memory at a time: sixteen of them fit into a core's second cache.
+const BUFFER: usize = 32 * 1024;
+
+/// The files to hash, and who wants to know.
+pub trait Files {
+    /// What is read.
+    type File: Read;
+    /// What it is known by.
+    type Name;
+    /// The next file. May wait for it; is not asked again after `None`.
+    fn next(&mut self) -> Option<(Self::Name, Self::File)>;
+    /// A file was read to its end, or could not be. They come in any order.
+    fn done(&mut self, name: Self::Name, digest: io::Result<Sha256Digest>);
+}
+
+/// Whether files that are given together are hashed faster than one by one.
+#[must_use]
+pub fn side_by_side() -> bool {
+    Lanes::detect().is_some()
+}
+
+/// Hashes all of `files`. Before it begins, and whenever one is done, it asks for as many as go side by side.
+pub fn hash_many<F: Files>(files: &mut F) {
+    match Lanes::detect() {
+        Some(lanes) => hash_in_slots(Some(lanes), files),
+        None => hash_in_turn(files),
+    }
+}
+
+fn hash_in_turn<F: Files>(files: &mut F) {
+    let mut buffer = vec![0; BUFFER];
+    while let Some((name, mut file)) = files.next() {
+        let mut hash = Sha256::default();
+        let digest = loop {
+            match read(&mut file, &mut buffer) {
+                Ok(0) => break Ok(hash.finish()),
+                Ok(count) => hash.update(&buffer[..count]),
+                Err(error) => break Err(error),
+            }
+        };
+        files.done(name, digest);
+    }
+}
+
+/// Without `lanes` every slot is hashed by itself: for tests on a processor that has none.
+fn hash_in_slots<F: Files>(lanes: Option<Lanes>, files: &mut F) {
+    let mut states: States = [[0; LANES]; 8];
+    let mut slots: [Slot<F>; LANES] = std::array::from_fn(|_| Slot::default());
+    // With so few files left, one after the other is faster.
+    let few = if engine::has_instructions() { LANES / 2 } else { 1 };
+    let mut more = true;
+    loop {
+        for (lane, slot) in slots.iter_mut().enumerate() {
+            while slot.blocks().is_empty() {
+                match slot.advance() {
+                    Step::Blocks => {}
+                    Step::Done(name, read) => {
+                        files.done(name, read.map(|()| digest_of(&state_of(&states, lane))));
+                    }
+                    Step::Idle => {
+                        let Some((name, file)) = more.then(|| files.next()).flatten() else {
+                            more = false;
+                            break;
+                        };
+                        slot.begin(name, file);
+                        set_state(&mut states, lane, INITIAL);
+                    }
+                }
+            }
+        }
+        let counts = slots.iter().map(|slot| slot.blocks().len()).filter(|count| *count > 0);
+        let active = counts.clone().count();
+        let Some(count) = counts.min() else { return };
+        if let Some(lanes) = lanes.filter(|_| active > few) {
+            // A lane without a file goes along with another one's blocks; what comes out is looked at by nobody.
+            let idle = slots.iter().map(Slot::blocks).find(|blocks| !blocks.is_empty()).unwrap_or_default();
+            let blocks = slots.each_ref().map(|slot| if slot.blocks().is_empty() { idle } else { slot.blocks() });
+            lanes.compress(&mut states, &blocks);
+        } else {
+            for (lane, slot) in slots.iter().enumerate().filter(|(_, slot)| !slot.blocks().is_empty()) {
+                let mut state = state_of(&states, lane);
+                sha2::block_api::compress256(&mut state, &slot.blocks()[..count]);
+                set_state(&mut states, lane, state);
+            }
+        }
+        for slot in &mut slots {
+            slot.taken += if slot.blocks().is_empty() { 0 } else { count };
+        }
+    }
+}
+
+/// What stands in a lane.
+struct Slot<F: Files> {
+    file: Option<(F::Name, F::File)>,
+    buffer: Vec<Block>,
+    /// Blocks of the buffer that are filled, and those of them that were hashed.
+    filled: usize,
+    taken: usize,
+    /// Bytes so far.
+    size: u64,
+    /// The end was read, and the padding stands in the buffer.
+    padded: bool,
+}
+
+impl<F: Files> Default for Slot<F> {
+    fn default() -> Self {
+        Self { file: None, buffer: Vec::new(), filled: 0, taken: 0, size: 0, padded: false }
+    }
+}
+
+enum Step<Name> {
+    /// There are blocks to hash now.
+    Blocks,
+    /// The file is over.
+    Done(Name, io::Result<()>),
+    /// There is no file.
+    Idle,
+}
+
+impl<F: Files> Slot<F> {
+    fn blocks(&self) -> &[Block] {
+        &self.buffer[self.taken..self.filled]
+    }
+
+    fn begin(&mut self, name: F::Name, file: F::File) {
+        // Two more than are read at a time: what the padding may need.
+        self.buffer.resize(BUFFER / 64 + 2, [0; 64]);
+        (self.filled, self.taken, self.size, self.padded) = (0, 0, 0, false);
+        self.file = Some((name, file));
+    }
+
+    /// Goes on when all blocks were hashed.
+    fn advance(&mut self) -> Step<F::Name> {
+        let Some((name, mut file)) = self.file.take() else { return Step::Idle };
+        if self.padded {
+            return Step::Done(name, Ok(()));
+        }
+        match self.fill(&mut file) {
+            Ok(()) => {
+                self.file = Some((name, file));
+                Step::Blocks
+            }
+            Err(error) => {
+                (self.filled, self.taken) = (0, 0);
+                Step::Done(name, Err(error))
+            }
+        }
+    }
+
+    /// Reads until the buffer is full or the file over, and then pads: a one, zeros, the length in bits (FIPS 180-4, 5.1.1).
+    fn fill(&mut self, file: &mut F::File) -> io::Result<()> {
+        let bytes = self.buffer.as_flattened_mut();
+        let mut length = 0;
+        while length < BUFFER && !self.padded {
+            match read(file, &mut bytes[length..BUFFER])? {
+                0 => self.padded = true,
+                count => length += count,
+            }
+        }
+        self.size += length as u64;
+        if self.padded {
+            let end = (length + 9).next_multiple_of(64);
+            bytes[length..end].fill(0);
+            bytes[length] = 0x80;
+            bytes[end - 8..end].copy_from_slice(&(self.size * 8).to_be_bytes());
+            length = end;
+        }
+        (self.filled, self.taken) = (length / 64, 0);
+        Ok(())
+    }
+}
+
+fn read(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+fn state_of(states: &States, lane: usize) -> [u32; 8] {
+    states.map(|word| word[lane])
+}
+
+fn set_state(states: &mut States, lane: usize, state: [u32; 8]) {
+    for (words, word) in states.iter_mut().zip(state) {
+        words[lane] = word;
+    }
+}
+
+fn digest_of(state: &[u32; 8]) -> Sha256Digest {
+    let mut bytes = [0; 32];
+    for (place, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *place = word.to_be_bytes();
+    }
+    Sha256Digest::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests;
