@@ -57,6 +57,19 @@ impl Sha256 {
     }
 }
 
+/// Takes whole blocks into the state of a hash that began elsewhere.
+pub(super) fn compress(state: &mut [u32; 8], blocks: &[[u8; 64]]) {
+    if has_instructions() {
+        sha2::block_api::compress256(state, blocks);
+    } else {
+        #[allow(unsafe_code)]
+        // SAFETY: it reads 64 bytes for each of the blocks, and reads and writes the eight words of the state.
+        unsafe {
+            aws_lc_sys::SHA256_TransformBlocks(state.as_mut_ptr(), blocks.as_flattened().as_ptr(), blocks.len());
+        }
+    }
+}
+
 /// Whether this processor has the instructions that sha2 uses where they are; asked once, by the standard library.
 pub(super) fn has_instructions() -> bool {
     #[cfg(target_arch = "x86_64")]

@@ -14,29 +14,33 @@ pub trait Files {
     type File: Read;
     /// What it is known by.
     type Name;
-    /// The next file. May wait for it; is not asked again after `None`.
-    fn next(&mut self) -> Option<(Self::Name, Self::File)>;
+    /// The next file, if there is one already or `wait` says to wait for it. `None` after a wait is the end.
+    fn next(&mut self, wait: bool) -> Option<(Self::Name, Self::File)>;
     /// A file was read to its end, or could not be. They come in any order.
     fn done(&mut self, name: Self::Name, digest: io::Result<Sha256Digest>);
 }
 
-/// Whether files that are given together are hashed faster than one by one.
+/// Whether many files given together are hashed several times as fast as one: with lanes, and without the SHA instructions, which
+/// come close to them.
 #[must_use]
 pub fn side_by_side() -> bool {
-    Lanes::detect().is_some()
+    Lanes::detect().is_some() && !engine::has_instructions()
 }
 
-/// Hashes all of `files`. Before it begins, and whenever one is done, it asks for as many as go side by side.
+/// Hashes all of `files`.
 pub fn hash_many<F: Files>(files: &mut F) {
     match Lanes::detect() {
-        Some(lanes) => hash_in_slots(Some(lanes), files),
+        // With SHA instructions up to eight files are hashed faster one after the other. Without them only two are, and it is
+        // worth to wait until all lanes are full.
+        Some(lanes) if engine::has_instructions() => SideBySide::default().hash(files, Some(lanes), LANES / 2, 1),
+        Some(lanes) => SideBySide::default().hash(files, Some(lanes), 2, LANES),
         None => hash_in_turn(files),
     }
 }
 
 fn hash_in_turn<F: Files>(files: &mut F) {
     let mut buffer = vec![0; BUFFER];
-    while let Some((name, mut file)) = files.next() {
+    while let Some((name, mut file)) = files.next(true) {
         let mut hash = Sha256::default();
         let digest = loop {
             match read(&mut file, &mut buffer) {
@@ -49,49 +53,78 @@ fn hash_in_turn<F: Files>(files: &mut F) {
     }
 }
 
-/// Without `lanes` every slot is hashed by itself: for tests on a processor that has none.
-fn hash_in_slots<F: Files>(lanes: Option<Lanes>, files: &mut F) {
-    let mut states: States = [[0; LANES]; 8];
-    let mut slots: [Slot<F>; LANES] = std::array::from_fn(|_| Slot::default());
-    // With so few files left, one after the other is faster.
-    let few = if engine::has_instructions() { LANES / 2 } else { 1 };
-    let mut more = true;
-    loop {
-        for (lane, slot) in slots.iter_mut().enumerate() {
+/// As many files as there are lanes, each at its own place.
+struct SideBySide<F: Files> {
+    states: States,
+    slots: [Slot<F>; LANES],
+    /// No file has come after the last.
+    over: bool,
+}
+
+impl<F: Files> Default for SideBySide<F> {
+    fn default() -> Self {
+        Self { states: [[0; LANES]; 8], slots: std::array::from_fn(|_| Slot::default()), over: false }
+    }
+}
+
+impl<F: Files> SideBySide<F> {
+    /// Hashes in `lanes` while more than `few` files are there, else one after the other; waits for more while fewer than
+    /// `enough` are.
+    fn hash(mut self, files: &mut F, lanes: Option<Lanes>, few: usize, enough: usize) {
+        loop {
+            self.feed(files, enough);
+            let counts = self.slots.iter().map(|slot| slot.blocks().len()).filter(|count| *count > 0);
+            let active = counts.clone().count();
+            let Some(count) = counts.min() else { return };
+            match lanes.filter(|_| active > few) {
+                Some(lanes) => self.compress_all(lanes),
+                None => self.compress_each(count),
+            }
+            for slot in &mut self.slots {
+                slot.taken += if slot.blocks().is_empty() { 0 } else { count };
+            }
+        }
+    }
+
+    /// Sees to it that every slot has blocks, as far as there are files.
+    fn feed(&mut self, files: &mut F, enough: usize) {
+        let mut running = self.slots.iter().filter(|slot| slot.file.is_some()).count();
+        for (lane, slot) in self.slots.iter_mut().enumerate() {
             while slot.blocks().is_empty() {
                 match slot.advance() {
                     Step::Blocks => {}
                     Step::Done(name, read) => {
-                        files.done(name, read.map(|()| digest_of(&state_of(&states, lane))));
+                        running -= 1;
+                        files.done(name, read.map(|()| digest_of(&state_of(&self.states, lane))));
                     }
                     Step::Idle => {
-                        let Some((name, file)) = more.then(|| files.next()).flatten() else {
-                            more = false;
+                        let wait = running < enough;
+                        let next = if self.over { None } else { files.next(wait) };
+                        let Some((name, file)) = next else {
+                            self.over |= wait;
                             break;
                         };
+                        running += 1;
                         slot.begin(name, file);
-                        set_state(&mut states, lane, INITIAL);
+                        set_state(&mut self.states, lane, INITIAL);
                     }
                 }
             }
         }
-        let counts = slots.iter().map(|slot| slot.blocks().len()).filter(|count| *count > 0);
-        let active = counts.clone().count();
-        let Some(count) = counts.min() else { return };
-        if let Some(lanes) = lanes.filter(|_| active > few) {
-            // A lane without a file goes along with another one's blocks; what comes out is looked at by nobody.
-            let idle = slots.iter().map(Slot::blocks).find(|blocks| !blocks.is_empty()).unwrap_or_default();
-            let blocks = slots.each_ref().map(|slot| if slot.blocks().is_empty() { idle } else { slot.blocks() });
-            lanes.compress(&mut states, &blocks);
-        } else {
-            for (lane, slot) in slots.iter().enumerate().filter(|(_, slot)| !slot.blocks().is_empty()) {
-                let mut state = state_of(&states, lane);
-                sha2::block_api::compress256(&mut state, &slot.blocks()[..count]);
-                set_state(&mut states, lane, state);
-            }
-        }
-        for slot in &mut slots {
-            slot.taken += if slot.blocks().is_empty() { 0 } else { count };
+    }
+
+    fn compress_all(&mut self, lanes: Lanes) {
+        // A lane without a file goes along with another one's blocks; what comes out is looked at by nobody.
+        let any = self.slots.iter().map(Slot::blocks).find(|blocks| !blocks.is_empty()).unwrap_or_default();
+        let blocks = self.slots.each_ref().map(|slot| if slot.blocks().is_empty() { any } else { slot.blocks() });
+        lanes.compress(&mut self.states, &blocks);
+    }
+
+    fn compress_each(&mut self, count: usize) {
+        for (lane, slot) in self.slots.iter().enumerate().filter(|(_, slot)| !slot.blocks().is_empty()) {
+            let mut state = state_of(&self.states, lane);
+            engine::compress(&mut state, &slot.blocks()[..count]);
+            set_state(&mut self.states, lane, state);
         }
     }
 }
@@ -99,7 +132,9 @@ fn hash_in_slots<F: Files>(lanes: Option<Lanes>, files: &mut F) {
 /// What stands in a lane.
 struct Slot<F: Files> {
     file: Option<(F::Name, F::File)>,
-    buffer: Vec<Block>,
+    buffer: Vec<u8>,
+    /// Where in it the first block stands: at a line of the cache, which a block then fills.
+    aligned: usize,
     /// Blocks of the buffer that are filled, and those of them that were hashed.
     filled: usize,
     taken: usize,
@@ -111,7 +146,7 @@ struct Slot<F: Files> {
 
 impl<F: Files> Default for Slot<F> {
     fn default() -> Self {
-        Self { file: None, buffer: Vec::new(), filled: 0, taken: 0, size: 0, padded: false }
+        Self { file: None, buffer: Vec::new(), aligned: 0, filled: 0, taken: 0, size: 0, padded: false }
     }
 }
 
@@ -126,12 +161,15 @@ enum Step<Name> {
 
 impl<F: Files> Slot<F> {
     fn blocks(&self) -> &[Block] {
-        &self.buffer[self.taken..self.filled]
+        &self.buffer[self.aligned..].as_chunks().0[self.taken..self.filled]
     }
 
     fn begin(&mut self, name: F::Name, file: F::File) {
-        // Two more than are read at a time: what the padding may need.
-        self.buffer.resize(BUFFER / 64 + 2, [0; 64]);
+        if self.buffer.is_empty() {
+            // Two blocks more than are read at a time: what the padding may need.
+            self.buffer = vec![0; BUFFER + 3 * 64];
+            self.aligned = self.buffer.as_ptr().align_offset(64);
+        }
         (self.filled, self.taken, self.size, self.padded) = (0, 0, 0, false);
         self.file = Some((name, file));
     }
@@ -156,7 +194,7 @@ impl<F: Files> Slot<F> {
 
     /// Reads until the buffer is full or the file over, and then pads: a one, zeros, the length in bits (FIPS 180-4, 5.1.1).
     fn fill(&mut self, file: &mut F::File) -> io::Result<()> {
-        let bytes = self.buffer.as_flattened_mut();
+        let bytes = &mut self.buffer[self.aligned..];
         let mut length = 0;
         while length < BUFFER && !self.padded {
             match read(file, &mut bytes[length..BUFFER])? {

@@ -38,6 +38,8 @@ impl Read for Piecemeal {
 }
 
 struct Given {
+    /// How often it was asked without waiting: every other time there is nothing yet.
+    asked: usize,
     files: std::vec::IntoIter<(usize, Piecemeal)>,
     found: BTreeMap<usize, Option<Sha256Digest>>,
 }
@@ -46,8 +48,9 @@ impl Files for Given {
     type File = Piecemeal;
     type Name = usize;
 
-    fn next(&mut self) -> Option<(usize, Piecemeal)> {
-        self.files.next()
+    fn next(&mut self, wait: bool) -> Option<(usize, Piecemeal)> {
+        self.asked += usize::from(!wait);
+        if !wait && self.asked.is_multiple_of(2) { None } else { self.files.next() }
     }
 
     fn done(&mut self, name: usize, digest: io::Result<Sha256Digest>) {
@@ -75,9 +78,12 @@ proptest! {
         let given = || {
             let files: Vec<_> = files.iter().enumerate()
                 .map(|(name, (size, piece, breaks))| (name, Piecemeal::new(*size, *piece, *breaks))).collect();
-            Given { files: files.into_iter(), found: BTreeMap::new() }
+            Given { asked: 0, files: files.into_iter(), found: BTreeMap::new() }
         };
-        let ways: [fn(&mut Given); 3] = [hash_many, hash_in_turn, |files| hash_in_slots(None, files)];
+        let by = |lanes, few, enough| move |files: &mut Given| SideBySide::default().hash(files, lanes, few, enough);
+        let ways: [&dyn Fn(&mut Given); 5] = [
+            &hash_many, &hash_in_turn, &by(None, 0, LANES), &by(Lanes::detect(), 2, LANES), &by(Lanes::detect(), LANES / 2, 1),
+        ];
         for way in ways {
             let mut given = given();
             way(&mut given);
@@ -98,5 +104,8 @@ fn every_lane_is_a_hash_of_its_own() {
         let mut expected = state_of(&before, lane);
         sha2::block_api::compress256(&mut expected, &blocks[..20]);
         assert_eq!(state_of(&states, lane), expected, "{lane}");
+        let mut alone = state_of(&before, lane);
+        engine::compress(&mut alone, &blocks[..20]);
+        assert_eq!(alone, expected, "{lane}");
     }
 }

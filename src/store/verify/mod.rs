@@ -147,7 +147,7 @@ impl<'a> Files for Check<'a> {
     type File = Take<File>;
     type Name = Opened<'a>;
 
-    fn next(&mut self) -> Option<(Opened<'a>, Take<File>)> {
+    fn next(&mut self, _wait: bool) -> Option<(Opened<'a>, Take<File>)> {
         while let Some(entry) = self.entries.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             let fault = match &entry.node {
                 Node::File { executable, size, digest } => match self.open(entry, *executable, *size, *digest) {
