@@ -6,9 +6,11 @@
 mod archive;
 pub mod beneath;
 mod compression;
+mod flush;
 mod listing;
 mod names;
 pub mod nar;
+mod read_back;
 pub mod scan;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -52,7 +52,7 @@ impl Digests {
         self.0.write_all_at(digest.as_bytes(), id * 32)
     }
 
-    fn get(&self, id: u64) -> io::Result<Sha256Digest> {
+    pub(super) fn get(&self, id: u64) -> io::Result<Sha256Digest> {
         let mut bytes = [0; 32];
         self.0.read_exact_at(&mut bytes, id * 32)?;
         // A hole in the file reads as zeros, and no bytes are known that hash to them.

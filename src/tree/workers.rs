@@ -2,7 +2,8 @@
 //!
 //! A producer fills buffers from a pool of fixed size and hands them over; a small file is one job, a larger one is a
 //! job with a queue of its own, so that its buffers stay in order while other workers go on. Nobody holds a file
-//! whole, and a producer that is faster than the disk waits for a buffer to come back.
+//! whole, and a producer that is faster than the disk waits for a buffer to come back. Where several files are hashed
+//! faster than one, further threads do that a moment after ([`super::read_back`]).
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -12,13 +13,17 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::beneath::{Root, seal_file};
+use super::flush::Flush;
 use super::listing::show;
 use super::names::Digests;
-use crate::digest::{Sha256, Sha256Digest};
+use super::read_back::{ReadBack, Written};
+use crate::digest::{Sha256, Sha256Digest, side_by_side};
 use crate::error::{Error, Result};
 
 const BUFFER: usize = 256 * 1024;
 const BUFFERS: usize = 48;
+/// Files that are written and not yet hashed.
+const WRITTEN: usize = 1024;
 
 struct Job {
     id: u64,
@@ -68,6 +73,7 @@ impl Buffer {
 pub(super) struct Workers {
     pool: Receiver<Buffer>,
     jobs: Option<Sender<Job>>,
+    /// All of them. Those that hash what was written and the one that flushes end when there is no writer any more.
     threads: Vec<JoinHandle<Result<()>>>,
     failed: Arc<AtomicBool>,
 }
@@ -75,6 +81,11 @@ pub(super) struct Workers {
 impl Workers {
     /// Files go below `root`, their digests to `digests`.
     pub(super) fn start(root: &Arc<Root>, digests: &Arc<Digests>) -> Self {
+        Self::start_with(root, digests, side_by_side())
+    }
+
+    /// Files are hashed while they are written, or else after that, from what was written.
+    fn start_with(root: &Arc<Root>, digests: &Arc<Digests>, read_back: bool) -> Self {
         let (give_back, pool) = bounded(BUFFERS);
         for _ in 0..BUFFERS {
             let _ = give_back.send(Buffer::default());
@@ -82,18 +93,32 @@ impl Workers {
         let (jobs, queue) = bounded::<Job>(BUFFERS);
         let failed = Arc::new(AtomicBool::new(false));
         let count = std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, 4);
-        let threads = (0..count)
-            .map(|_| {
-                let worker = Worker {
-                    root: Arc::clone(root),
-                    digests: Arc::clone(digests),
-                    give_back: give_back.clone(),
-                    failed: Arc::clone(&failed),
-                };
-                let queue = queue.clone();
-                std::thread::spawn(move || worker.run(&queue))
-            })
-            .collect();
+        let (later, written) = bounded(WRITTEN);
+        let later = read_back.then_some(later);
+        let (flush, flusher) = Flush::start();
+        let writers = (0..count).map(|_| {
+            let worker = Worker {
+                root: Arc::clone(root),
+                digests: Arc::clone(digests),
+                give_back: give_back.clone(),
+                later: later.clone(),
+                flush: flush.clone(),
+                failed: Arc::clone(&failed),
+            };
+            let queue = queue.clone();
+            std::thread::spawn(move || worker.run(&queue))
+        });
+        // One hashes what a decompressor gives; the second is for archives that are not compressed.
+        let readers = (0..if later.is_some() { count.min(2) } else { 0 }).map(|_| {
+            let reader = ReadBack {
+                root: Arc::clone(root),
+                digests: Arc::clone(digests),
+                queue: written.clone(),
+                failed: Arc::clone(&failed),
+            };
+            std::thread::spawn(move || reader.run())
+        });
+        let threads = writers.chain(readers).chain([flusher]).collect();
         Self { pool, jobs: Some(jobs), threads, failed }
     }
 
@@ -133,15 +158,11 @@ impl Workers {
     /// Waits for all files.
     pub(super) fn join(&mut self) -> Result<()> {
         self.jobs = None;
-        let mut failure = None;
-        for thread in self.threads.drain(..) {
-            match thread.join() {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => failure = failure.or(Some(error)),
-                Err(_) => failure = failure.or(Some(Error::failure("a thread that writes files panicked"))),
-            }
-        }
-        failure.map_or(Ok(()), Err)
+        let panicked = |_| Err(Error::failure("a thread that writes or hashes files panicked"));
+        // All of them, whatever the first says.
+        let ends: Vec<Result<()>> =
+            self.threads.drain(..).map(|thread| thread.join().unwrap_or_else(panicked)).collect();
+        ends.into_iter().collect()
     }
 
     fn fill(&self, contents: &mut dyn Read) -> Result<Buffer, Stop> {
@@ -169,6 +190,8 @@ enum Stop {
 
 impl Drop for Workers {
     fn drop(&mut self) {
+        // Nothing is left to do after a `join`; without one the producer has given up.
+        self.failed.store(true, Ordering::Relaxed);
         let _ = self.join();
     }
 }
@@ -177,6 +200,9 @@ struct Worker {
     root: Arc<Root>,
     digests: Arc<Digests>,
     give_back: Sender<Buffer>,
+    /// Where files are hashed side by side, after they were written.
+    later: Option<Sender<Written>>,
+    flush: Flush,
     failed: Arc<AtomicBool>,
 }
 
@@ -185,7 +211,10 @@ impl Worker {
         let mut failure = None;
         // After a failure the queue is still emptied, so that a producer that waits for buffers is not left hanging.
         for job in queue {
-            let written = self.write(&job).and_then(|digest| self.digests.put(job.id, digest));
+            let written = self.write(&job).and_then(|digest| match digest {
+                Some(digest) => self.digests.put(job.id, digest),
+                None => self.hash_later(&job),
+            });
             if let Err(error) = written.map_err(Error::from) {
                 self.failed.store(true, Ordering::Relaxed);
                 failure =
@@ -201,25 +230,90 @@ impl Worker {
         failure.map_or(Ok(()), Err)
     }
 
-    fn write(&self, job: &Job) -> io::Result<Sha256Digest> {
+    /// Gives the digest, unless it is made later.
+    fn write(&self, job: &Job) -> io::Result<Option<Sha256Digest>> {
         let mut file = self.root.create_file(&job.path)?;
-        let digest = match &job.contents {
-            Contents::Whole(buffer) => {
-                file.write_all(buffer.filled())?;
-                Sha256Digest::of(buffer.filled())
+        let mut hash = self.later.is_none().then(Sha256::default);
+        let mut size = 0;
+        let mut take_in = |bytes: &[u8]| {
+            size += bytes.len() as u64;
+            if let Some(hash) = &mut hash {
+                hash.update(bytes);
             }
-            Contents::Parts(parts) => {
-                let mut hash = Sha256::default();
-                while let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents broke off"))? {
-                    hash.update(buffer.filled());
-                    let written = file.write_all(buffer.filled());
-                    let _ = self.give_back.send(buffer);
-                    written?;
-                }
-                hash.finish()
-            }
+            file.write_all(bytes)
         };
+        match &job.contents {
+            Contents::Whole(buffer) => take_in(buffer.filled())?,
+            Contents::Parts(parts) => {
+                while let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents broke off"))? {
+                    let taken = take_in(buffer.filled());
+                    let _ = self.give_back.send(buffer);
+                    taken?;
+                }
+            }
+        }
         seal_file(&file, job.mode)?;
-        Ok(digest)
+        self.flush.soon(file, size);
+        Ok(hash.map(Sha256::finish))
+    }
+
+    fn hash_later(&self, job: &Job) -> io::Result<()> {
+        let written = Written { id: job.id, path: job.path.clone() };
+        let sent = self.later.as_ref().is_some_and(|later| later.send(written).is_ok());
+        if sent { Ok(()) } else { Err(io::Error::other("the threads that hash have stopped")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::names::Names;
+
+    /// Small ones, more than wait to be hashed at a time, and some of several buffers.
+    fn contents(number: usize) -> Vec<u8> {
+        let size = if number.is_multiple_of(200) { 3 * BUFFER + number } else { number };
+        (0..size).map(|at| (at ^ number) as u8).collect()
+    }
+
+    #[test]
+    fn digests_are_those_of_the_files_whenever_they_are_made() {
+        for read_back in [false, true] {
+            let place = tempfile::tempdir().unwrap();
+            let root = Arc::new(Root::open(place.path()).unwrap());
+            let names = Names::new(place.path()).unwrap();
+            let mut workers = Workers::start_with(&root, names.digests(), read_back);
+            for number in 0..WRITTEN + 77 {
+                let path = number.to_string();
+                let size = workers.file(number as u64, path.as_bytes(), 0o444, &mut &*contents(number)).unwrap();
+                assert_eq!(size, contents(number).len() as u64);
+            }
+            workers.join().unwrap();
+            for number in 0..WRITTEN + 77 {
+                assert_eq!(std::fs::read(place.path().join(number.to_string())).unwrap(), contents(number));
+                assert_eq!(
+                    names.digests().get(number as u64).unwrap(),
+                    Sha256Digest::of(&contents(number)),
+                    "{number}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_ends_all_of_it() {
+        for read_back in [false, true] {
+            let place = tempfile::tempdir().unwrap();
+            std::fs::write(place.path().join("77"), "").unwrap();
+            let root = Arc::new(Root::open(place.path()).unwrap());
+            let names = Names::new(place.path()).unwrap();
+            let mut workers = Workers::start_with(&root, names.digests(), read_back);
+            let given: Result<Vec<_>> = (0..10 * WRITTEN)
+                .map(|number| {
+                    workers.file(number as u64, number.to_string().as_bytes(), 0o444, &mut &*contents(number))
+                })
+                .collect();
+            let ended = given.and_then(|_| workers.join()).unwrap_err().to_string();
+            assert!(ended.contains("77"), "{ended}");
+        }
     }
 }
