@@ -132,9 +132,7 @@ impl<F: Files> SideBySide<F> {
 /// What stands in a lane.
 struct Slot<F: Files> {
     file: Option<(F::Name, F::File)>,
-    buffer: Vec<u8>,
-    /// Where in it the first block stands: at a line of the cache, which a block then fills.
-    aligned: usize,
+    buffer: Vec<Block>,
     /// Blocks of the buffer that are filled, and those of them that were hashed.
     filled: usize,
     taken: usize,
@@ -146,7 +144,7 @@ struct Slot<F: Files> {
 
 impl<F: Files> Default for Slot<F> {
     fn default() -> Self {
-        Self { file: None, buffer: Vec::new(), aligned: 0, filled: 0, taken: 0, size: 0, padded: false }
+        Self { file: None, buffer: Vec::new(), filled: 0, taken: 0, size: 0, padded: false }
     }
 }
 
@@ -161,15 +159,12 @@ enum Step<Name> {
 
 impl<F: Files> Slot<F> {
     fn blocks(&self) -> &[Block] {
-        &self.buffer[self.aligned..].as_chunks().0[self.taken..self.filled]
+        &self.buffer[self.taken..self.filled]
     }
 
     fn begin(&mut self, name: F::Name, file: F::File) {
-        if self.buffer.is_empty() {
-            // Two blocks more than are read at a time: what the padding may need.
-            self.buffer = vec![0; BUFFER + 3 * 64];
-            self.aligned = self.buffer.as_ptr().align_offset(64);
-        }
+        // Two more than are read at a time: what the padding may need.
+        self.buffer.resize(BUFFER / 64 + 2, [0; 64]);
         (self.filled, self.taken, self.size, self.padded) = (0, 0, 0, false);
         self.file = Some((name, file));
     }
@@ -194,7 +189,7 @@ impl<F: Files> Slot<F> {
 
     /// Reads until the buffer is full or the file over, and then pads: a one, zeros, the length in bits (FIPS 180-4, 5.1.1).
     fn fill(&mut self, file: &mut F::File) -> io::Result<()> {
-        let bytes = &mut self.buffer[self.aligned..];
+        let bytes = self.buffer.as_flattened_mut();
         let mut length = 0;
         while length < BUFFER && !self.padded {
             match read(file, &mut bytes[length..BUFFER])? {

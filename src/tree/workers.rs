@@ -93,8 +93,7 @@ impl Workers {
         let (jobs, queue) = bounded::<Job>(BUFFERS);
         let failed = Arc::new(AtomicBool::new(false));
         let count = std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, 4);
-        let (later, written) = bounded(WRITTEN);
-        let later = read_back.then_some(later);
+        let (later, written) = read_back.then(|| bounded(WRITTEN)).unzip();
         let (flush, flusher) = Flush::start();
         let writers = (0..count).map(|_| {
             let worker = Worker {
@@ -109,7 +108,7 @@ impl Workers {
             std::thread::spawn(move || worker.run(&queue))
         });
         // One hashes what a decompressor gives; the second is for archives that are not compressed.
-        let readers = (0..if later.is_some() { count.min(2) } else { 0 }).map(|_| {
+        let readers = written.iter().flat_map(|written| std::iter::repeat_n(written, count.min(2))).map(|written| {
             let reader = ReadBack {
                 root: Arc::clone(root),
                 digests: Arc::clone(digests),
