@@ -22,6 +22,9 @@ use crate::error::{Error, Kind, Result};
 use crate::progress::{Silent, Task, Unit};
 use crate::store::Partial;
 
+/// After so many bytes the file's are sent to the disk, so that the sync at the end has little left to wait for.
+const FLUSH: u64 = 16 << 20;
+
 /// How many bytes a round must bring to count as progress.
 const PROGRESS: u64 = 1 << 20;
 
@@ -460,7 +463,12 @@ impl<'a> Transfer<'a> {
             return Err(error.into());
         }
         self.hash.update(&bytes);
+        let before = self.have;
         self.have += bytes.len() as u64;
+        if before / FLUSH < self.have / FLUSH {
+            // Linux begins to write what is not yet on the disk, without waiting, and gives up the memory of what is.
+            let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+        }
         self.sink.take(bytes);
         self.task.set_position(self.have);
         Ok(())
