@@ -1,8 +1,19 @@
 //! A reader and a writer that hash the bytes that pass.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use super::{Sha256, Sha256Digest};
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 256 * 1024;
+
+/// The digest of all that `reader` gives, and how many bytes that is.
+pub fn hash_reader(reader: impl Read) -> io::Result<(Sha256Digest, u64)> {
+    let mut hashing = HashingWriter::new(io::sink());
+    io::copy(&mut BufReader::with_capacity(BUFFER, reader), &mut hashing)?;
+    let (digest, size, _) = hashing.finish();
+    Ok((digest, size))
+}
 
 /// Hashes and counts what is written through it.
 pub struct HashingWriter<W> {

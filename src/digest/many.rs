@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::lanes::{Block, INITIAL, LANES, Lanes, States};
-use super::{Sha256, Sha256Digest, engine};
+use super::{Sha256Digest, engine, hash_reader};
 
 /// Bytes that a file has in memory at a time: sixteen of them fit into a core's second cache.
 const BUFFER: usize = 32 * 1024;
@@ -16,8 +16,8 @@ pub trait Files {
     type Name;
     /// The next file, if there is one already or `wait` says to wait for it. `None` after a wait is the end.
     fn next(&mut self, wait: bool) -> Option<(Self::Name, Self::File)>;
-    /// A file was read to its end, or could not be. They come in any order.
-    fn done(&mut self, name: Self::Name, digest: io::Result<Sha256Digest>);
+    /// A file was read to its end, and has so many bytes; or it could not be read. They come in any order.
+    fn done(&mut self, name: Self::Name, read: io::Result<(Sha256Digest, u64)>);
 }
 
 /// Whether many files given together are hashed several times as fast as one: with lanes, and without the SHA instructions, which
@@ -39,17 +39,8 @@ pub fn hash_many<F: Files>(files: &mut F) {
 }
 
 fn hash_in_turn<F: Files>(files: &mut F) {
-    let mut buffer = vec![0; BUFFER];
-    while let Some((name, mut file)) = files.next(true) {
-        let mut hash = Sha256::default();
-        let digest = loop {
-            match read(&mut file, &mut buffer) {
-                Ok(0) => break Ok(hash.finish()),
-                Ok(count) => hash.update(&buffer[..count]),
-                Err(error) => break Err(error),
-            }
-        };
-        files.done(name, digest);
+    while let Some((name, file)) = files.next(true) {
+        files.done(name, hash_reader(file));
     }
 }
 
@@ -95,7 +86,7 @@ impl<F: Files> SideBySide<F> {
                     Step::Blocks => {}
                     Step::Done(name, read) => {
                         running -= 1;
-                        files.done(name, read.map(|()| digest_of(&state_of(&self.states, lane))));
+                        files.done(name, read.map(|()| (digest_of(&state_of(&self.states, lane)), slot.size)));
                     }
                     Step::Idle => {
                         let wait = running < enough;

@@ -12,6 +12,6 @@ mod sha256;
 
 pub use aside::AsideHasher;
 pub use engine::Sha256;
-pub use hashing::{HashingReader, HashingWriter};
+pub use hashing::{HashingReader, HashingWriter, hash_reader};
 pub use many::{Files, hash_many, side_by_side};
 pub use sha256::{DerivationId, Sha256Digest, TreeDigest};

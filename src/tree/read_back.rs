@@ -63,8 +63,8 @@ impl Files for Reading {
         }
     }
 
-    fn done(&mut self, written: Written, digest: io::Result<Sha256Digest>) {
-        if let Err(error) = digest.and_then(|digest| self.from.digests.put(written.id, digest)) {
+    fn done(&mut self, written: Written, read: io::Result<(Sha256Digest, u64)>) {
+        if let Err(error) = read.and_then(|(digest, _)| self.from.digests.put(written.id, digest)) {
             self.fail(&written, &error);
         }
     }

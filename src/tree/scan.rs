@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fs::Metadata;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::listing::{Entry, Listing, Node, show};
-use crate::digest::{Sha256, Sha256Digest};
+use crate::digest::{Files, Sha256Digest, hash_many, hash_reader};
 use crate::error::{Error, Kind, Result};
 
 /// The listing of the tree at `directory`: walks it, and hashes its files on all cores.
@@ -45,35 +45,19 @@ pub fn scan(directory: &Path) -> Result<Listing> {
 
 /// The digest and size of the file at `path`.
 pub fn hash_file(path: &Path) -> Result<(Sha256Digest, u64)> {
-    let mut file = fs_err::File::open(path)?;
-    let mut hash = Sha256::default();
-    let mut size = 0;
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok((hash.finish(), size)),
-            Ok(count) => {
-                hash.update(&buffer[..count]);
-                size += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    Ok(hash_reader(fs_err::File::open(path)?)?)
 }
 
 type Found = (Vec<u8>, PathBuf, Metadata);
 
-fn hash_all(files: Vec<Found>) -> Result<Vec<Entry>> {
+fn hash_all(mut files: Vec<Found>) -> Result<Vec<Entry>> {
+    // Large files first, so that at the end no core waits for another one's last.
+    files.sort_by_key(|(_, _, metadata)| std::cmp::Reverse(metadata.len()));
     let queue = Mutex::new(files.into_iter());
     let worker = || {
-        let mut entries = Vec::new();
-        loop {
-            let next = queue.lock().ok().and_then(|mut queue| queue.next());
-            let Some((path, on_disk, metadata)) = next else { return Ok(entries) };
-            let (digest, size) = hash_file(&on_disk)?;
-            entries.push(Entry { path, node: Node::File { executable: metadata.mode() & 0o100 != 0, size, digest } });
-        }
+        let mut hashing = Hashing { queue: &queue, entries: Ok(Vec::new()) };
+        hash_many(&mut hashing);
+        hashing.entries
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -86,4 +70,43 @@ fn hash_all(files: Vec<Found>) -> Result<Vec<Entry>> {
         }
         Ok(all)
     })
+}
+
+/// One thread's part: it takes files as long as there are any, and none after an error.
+struct Hashing<'a> {
+    queue: &'a Mutex<std::vec::IntoIter<Found>>,
+    entries: Result<Vec<Entry>>,
+}
+
+/// A file that is being read.
+struct Opened {
+    path: Vec<u8>,
+    executable: bool,
+}
+
+impl Files for Hashing<'_> {
+    type File = fs_err::File;
+    type Name = Opened;
+
+    fn next(&mut self, _wait: bool) -> Option<(Opened, fs_err::File)> {
+        self.entries.as_ref().ok()?;
+        let (path, on_disk, metadata) = self.queue.lock().ok()?.next()?;
+        match fs_err::File::open(on_disk) {
+            Ok(file) => Some((Opened { path, executable: metadata.mode() & 0o100 != 0 }, file)),
+            Err(error) => {
+                self.entries = Err(error.into());
+                None
+            }
+        }
+    }
+
+    fn done(&mut self, Opened { path, executable }: Opened, read: io::Result<(Sha256Digest, u64)>) {
+        match (&mut self.entries, read) {
+            (Ok(entries), Ok((digest, size))) => {
+                entries.push(Entry { path, node: Node::File { executable, size, digest } });
+            }
+            (entries @ Ok(_), Err(error)) => *entries = Err(error.into()),
+            (Err(_), _) => {}
+        }
+    }
 }

@@ -17,7 +17,7 @@ use super::flush::Flush;
 use super::listing::show;
 use super::names::Digests;
 use super::read_back::{ReadBack, Written};
-use crate::digest::{Sha256, Sha256Digest, side_by_side};
+use crate::digest::{Sha256, side_by_side};
 use crate::error::{Error, Result};
 
 const BUFFER: usize = 256 * 1024;
@@ -94,13 +94,13 @@ impl Workers {
         let failed = Arc::new(AtomicBool::new(false));
         let count = std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, 4);
         let (later, written) = read_back.then(|| bounded(WRITTEN)).unzip();
+        let hashing = || later.clone().map_or_else(|| Hashing::Now(Arc::clone(digests)), Hashing::Later);
         let (flush, flusher) = Flush::start();
         let writers = (0..count).map(|_| {
             let worker = Worker {
                 root: Arc::clone(root),
-                digests: Arc::clone(digests),
+                hashing: hashing(),
                 give_back: give_back.clone(),
-                later: later.clone(),
                 flush: flush.clone(),
                 failed: Arc::clone(&failed),
             };
@@ -197,12 +197,18 @@ impl Drop for Workers {
 
 struct Worker {
     root: Arc<Root>,
-    digests: Arc<Digests>,
+    hashing: Hashing,
     give_back: Sender<Buffer>,
-    /// Where files are hashed side by side, after they were written.
-    later: Option<Sender<Written>>,
     flush: Flush,
     failed: Arc<AtomicBool>,
+}
+
+/// When a file's digest is made.
+enum Hashing {
+    /// While it is written.
+    Now(Arc<Digests>),
+    /// After that, side by side with others, by those who are told of it.
+    Later(Sender<Written>),
 }
 
 impl Worker {
@@ -210,11 +216,7 @@ impl Worker {
         let mut failure = None;
         // After a failure the queue is still emptied, so that a producer that waits for buffers is not left hanging.
         for job in queue {
-            let written = self.write(&job).and_then(|digest| match digest {
-                Some(digest) => self.digests.put(job.id, digest),
-                None => self.hash_later(&job),
-            });
-            if let Err(error) = written.map_err(Error::from) {
+            if let Err(error) = self.take(&job).map_err(Error::from) {
                 self.failed.store(true, Ordering::Relaxed);
                 failure =
                     failure.or(Some(Error::failure(format!("cannot write `{}`", show(&job.path))).because(&error)));
@@ -229,43 +231,50 @@ impl Worker {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Gives the digest, unless it is made later.
-    fn write(&self, job: &Job) -> io::Result<Option<Sha256Digest>> {
-        let mut file = self.root.create_file(&job.path)?;
-        let mut hash = self.later.is_none().then(Sha256::default);
-        let mut size = 0;
-        let mut take_in = |bytes: &[u8]| {
-            size += bytes.len() as u64;
-            if let Some(hash) = &mut hash {
-                hash.update(bytes);
+    fn take(&self, job: &Job) -> io::Result<()> {
+        match &self.hashing {
+            Hashing::Now(digests) => {
+                let mut hash = Sha256::default();
+                self.write(job, |bytes| hash.update(bytes))?;
+                digests.put(job.id, hash.finish())
             }
+            Hashing::Later(written) => {
+                self.write(job, |_| {})?;
+                let file = Written { id: job.id, path: job.path.clone() };
+                written.send(file).map_err(|_| io::Error::other("the threads that hash have stopped"))
+            }
+        }
+    }
+
+    /// Writes the file, and shows its bytes to `pass`.
+    fn write(&self, job: &Job, mut pass: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut file = self.root.create_file(&job.path)?;
+        let mut size = 0;
+        let mut put = |bytes: &[u8]| {
+            size += bytes.len() as u64;
+            pass(bytes);
             file.write_all(bytes)
         };
         match &job.contents {
-            Contents::Whole(buffer) => take_in(buffer.filled())?,
+            Contents::Whole(buffer) => put(buffer.filled())?,
             Contents::Parts(parts) => {
                 while let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents broke off"))? {
-                    let taken = take_in(buffer.filled());
+                    let written = put(buffer.filled());
                     let _ = self.give_back.send(buffer);
-                    taken?;
+                    written?;
                 }
             }
         }
         seal_file(&file, job.mode)?;
         self.flush.soon(file, size);
-        Ok(hash.map(Sha256::finish))
-    }
-
-    fn hash_later(&self, job: &Job) -> io::Result<()> {
-        let written = Written { id: job.id, path: job.path.clone() };
-        let sent = self.later.as_ref().is_some_and(|later| later.send(written).is_ok());
-        if sent { Ok(()) } else { Err(io::Error::other("the threads that hash have stopped")) }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Sha256Digest;
     use crate::tree::names::Names;
 
     /// Small ones, more than wait to be hashed at a time, and some of several buffers.

@@ -41,7 +41,7 @@ struct Given {
     /// How often it was asked without waiting: every other time there is nothing yet.
     asked: usize,
     files: std::vec::IntoIter<(usize, Piecemeal)>,
-    found: BTreeMap<usize, Option<Sha256Digest>>,
+    found: BTreeMap<usize, Option<(Sha256Digest, u64)>>,
 }
 
 impl Files for Given {
@@ -53,8 +53,8 @@ impl Files for Given {
         if !wait && self.asked.is_multiple_of(2) { None } else { self.files.next() }
     }
 
-    fn done(&mut self, name: usize, digest: io::Result<Sha256Digest>) {
-        assert!(self.found.insert(name, digest.ok()).is_none(), "{name} came twice");
+    fn done(&mut self, name: usize, read: io::Result<(Sha256Digest, u64)>) {
+        assert!(self.found.insert(name, read.ok()).is_none(), "{name} came twice");
     }
 }
 
@@ -71,9 +71,9 @@ proptest! {
     fn every_file_gets_its_own_digest(
         files in prop::collection::vec((size(), prop_oneof![Just(usize::MAX), 1..5000usize], prop::bool::weighted(0.1)), 0..40)
     ) {
-        let expected: BTreeMap<usize, Option<Sha256Digest>> = files.iter().enumerate().map(|(name, (size, _, breaks))| {
+        let expected: BTreeMap<usize, Option<(Sha256Digest, u64)>> = files.iter().enumerate().map(|(name, (size, _, breaks))| {
             let digest = sha2::Sha256::digest(&Piecemeal::new(*size, 1, false).bytes);
-            (name, (!breaks).then(|| Sha256Digest::from_bytes(digest.into())))
+            (name, (!breaks).then(|| (Sha256Digest::from_bytes(digest.into()), *size as u64)))
         }).collect();
         let given = || {
             let files: Vec<_> = files.iter().enumerate()

@@ -163,10 +163,10 @@ impl<'a> Files for Check<'a> {
         None
     }
 
-    fn done(&mut self, file: Opened<'a>, digest: io::Result<Sha256Digest>) {
+    fn done(&mut self, file: Opened<'a>, read: io::Result<(Sha256Digest, u64)>) {
         // A block that the disk cannot read any more is damage, not a reason to stop looking.
-        let fault = match digest {
-            Ok(digest) if digest == file.digest => (!file.mode_is_right).then_some(Fault::Mode),
+        let fault = match read {
+            Ok((digest, _)) if digest == file.digest => (!file.mode_is_right).then_some(Fault::Mode),
             _ => Some(Fault::Contents),
         };
         self.note(file.entry, Ok(fault));
