@@ -64,7 +64,7 @@ def main():
         first, second, changed = workload(directory, 150e6 if args.small else 2.5e9)
         work = directory / "work"
         work.mkdir(exist_ok=True)
-        bench = Bench(args.program.resolve(), work, serve(directory / "served"), (first, second), changed, args.runs, args.lock, args.only)
+        bench = Bench(args.program.resolve(), work, serve(directory / "served"), (first, second), changed, args.runs, args.lock, args.only, args.small)
         bench.set_up()
         for part in (bench.intake, bench.memory, bench.verify, bench.checkout, bench.warm_realize, bench.snapshots, bench.exports, bench.economy):
             part()

@@ -13,10 +13,10 @@ class Failed(Exception):
 
 
 class Subject:
-    """One command of a comparison. `prepare` runs before each run and is not measured."""
+    """One command of a comparison. `prepare` runs before each run, `after` after it; neither is measured."""
 
-    def __init__(self, command, prepare=None, env=None, missing=None):
-        self.command, self.prepare, self.env = command, prepare, env
+    def __init__(self, command, prepare=None, env=None, missing=None, after=None):
+        self.command, self.prepare, self.env, self.after = command, prepare, env, after
         # Why it cannot be run here, if it cannot.
         self.missing = missing
         self.seconds, self.memory = [], []
@@ -48,6 +48,8 @@ def run_once(subject, lock):
     finally:
         if held:
             held.close()
+    if subject.after:
+        subject.after()
     if child.returncode:
         raise Failed(f"`{subject.command}` ended with {child.returncode}: {said.decode(errors='replace')[-400:].strip()}")
     return seconds, usage.ru_maxrss

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from shlex import quote
 
@@ -70,8 +71,9 @@ def sweep(directory):
 
 
 class Bench:
-    def __init__(self, program, work, url, nightlies, changed, runs, lock, only):
+    def __init__(self, program, work, url, nightlies, changed, runs, lock, only, small):
         self.program, self.work, self.url, self.runs, self.lock, self.only = program, work, url, runs, lock, only
+        self.small = small
         self.first, self.second = nightlies
         self.changed = changed
         self.warm = work / "warm"
@@ -92,6 +94,12 @@ class Bench:
     def now(self, command):
         subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, stdout=subprocess.DEVNULL)
 
+    def rest(self):
+        """Waits until ext4 without a journal has forgotten what was deleted (see `remove`). The small workload is to be quick."""
+        subprocess.run(["sync"], check=True)
+        if not self.small:
+            time.sleep(61)
+
     def set_up(self):
         """A lock for each nightly, and a store in which the first is there."""
         remove(self.warm)
@@ -100,6 +108,7 @@ class Bench:
         self.take_in(self.warm, self.first)
         self.now(self.strixlock(self.warm, self.first, "realize"))
         [self.tree] = (self.warm / "trees").glob("*/tree")
+        self.rest()
 
     def project(self, nightly):
         """A manifest that asks for a nightly."""
@@ -148,8 +157,9 @@ class Bench:
             "intake/curl-tar": Subject(f"curl -sSf {url} | tar xz -C {place} && {sync}", fresh, missing=tools.missing("curl")),
             "intake/curl-bsdtar": Subject(f"curl -sSf {url} | bsdtar -xz -C {place} -f - && {sync}", fresh,
                                           missing=tools.missing("bsdtar") or tools.missing("curl")),
+            # It unpacks into a directory of its own and removes that, which must not slow down whoever comes next.
             "intake/nix-prefetch-url": Subject(f"nix-prefetch-url --unpack {url} && {sync}", fresh, nix,
-                                               missing=tools.missing("nix-prefetch-url")),
+                                               missing=tools.missing("nix-prefetch-url"), after=self.rest),
         }, {"intake/curl-tar": 0.36, "intake/curl-bsdtar": 0.75, "intake/nix-prefetch-url": 0.28})
         remove(place)
         remove(store)
