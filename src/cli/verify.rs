@@ -46,18 +46,27 @@ pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
     let store = global.open_store()?;
     // A lock that cannot be read must not keep anybody from looking at the store.
     let lock = if args.what.is_empty() && !args.repair { None } else { Lock::read_if_there(&global.lock_path())? };
-    let subjects = if args.what.is_empty() { everything(&store)? } else { named(&store, lock.as_ref(), &args.what)? };
+    // What cannot be looked at at all must not hide what is wrong elsewhere.
+    let mut unseen = Ok(());
+    let subjects =
+        if args.what.is_empty() { everything(&store, &mut unseen)? } else { named(&store, lock.as_ref(), &args.what)? };
     let mut looks = Vec::new();
     for subject in &subjects {
-        let listing = store.listing(subject.digest).about(&subject.name)?.unwrap_or_default();
-        let damages = look(ui, &store, subject, &listing)?;
-        looks.push(Look { subject, listing, damages, repaired: false });
+        let seen = store.listing(subject.digest).about(&subject.name).and_then(|listing| {
+            let listing = listing.unwrap_or_default();
+            let damages = look(ui, &store, subject, &listing)?;
+            Ok(Look { subject, listing, damages, repaired: false })
+        });
+        match seen {
+            Ok(look) => looks.push(look),
+            Err(error) => unseen = unseen.and(Err(error)),
+        }
     }
     let mended = if args.repair { mend_all(ui, global, &store, lock.as_ref(), &mut looks) } else { Ok(()) };
     for look in &looks {
         tell(ui, look);
     }
-    mended?;
+    mended.and(unseen)?;
     let report: Vec<_> = looks.iter().map(Look::to_json).collect();
     let bad = looks.iter().filter(|look| !look.damages.is_empty() && !look.repaired).count();
     if ui.is_json() {
@@ -159,8 +168,21 @@ impl Subject {
     }
 }
 
-fn everything(store: &Store) -> Result<Vec<Subject>> {
-    store.trees()?.into_iter().map(|digest| in_store(store, &digest.to_string(), digest)).collect()
+fn everything(store: &Store, unseen: &mut Result<()>) -> Result<Vec<Subject>> {
+    let mut subjects = Vec::new();
+    for digest in store.trees()? {
+        match in_store(store, &digest.to_string(), digest) {
+            Ok(subject) => subjects.push(subject),
+            Err(error) => {
+                let left = Error::new(Kind::Damaged, "only a part of a tree is left in the store")
+                    .about(digest.to_string())
+                    .because(&error)
+                    .hint("`strixlock realize` makes it again; `strixlock gc` removes it where no lock has it");
+                *unseen = std::mem::replace(unseen, Ok(())).and(Err(left));
+            }
+        }
+    }
+    Ok(subjects)
 }
 
 /// A tree in the store, in whichever form it is there.

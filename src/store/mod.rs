@@ -150,8 +150,8 @@ impl Store {
 
     /// Writes everything that was written to the store's file system so far to the disk.
     fn sync(&self) -> Result<()> {
-        let directory = fs_err::File::open(&self.root)?;
-        Ok(rustix::fs::syncfs(directory.as_fd()).map_err(std::io::Error::from)?)
+        // By a file that has been open since before: a new one would not be told of what could not be written until then.
+        Ok(rustix::fs::syncfs(self.lock.as_fd()).map_err(std::io::Error::from)?)
     }
 }
 

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use super::Store;
 use super::remove::remove_tree;
-use super::{Store, open_lock};
 use crate::error::Result;
 
 /// A directory for something unfinished. Removed when dropped, or by the next run when the process was killed.
@@ -22,9 +22,8 @@ impl Store {
         let tmp = self.root.join("tmp");
         loop {
             // The lock is taken before the directory exists, so that no sweep sees the one without the other.
-            let lock_path = tempfile::Builder::new().prefix("stage-").suffix(".lock").tempfile_in(&tmp)?.keep();
-            let (_, lock_path) = lock_path.map_err(|error| error.error)?;
-            let lock = open_lock(&lock_path)?;
+            let file = tempfile::Builder::new().prefix("stage-").suffix(".lock").tempfile_in(&tmp)?.keep();
+            let (lock, lock_path) = file.map_err(|error| error.error)?;
             lock.lock()?;
             // A sweep may have removed the file between its creation and our lock.
             if !lock_path.exists() {

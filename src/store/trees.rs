@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 
 use super::remove::remove_tree;
@@ -75,11 +75,12 @@ impl Store {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
             let share_some = |mine: usize| {
+                let aside = staging.path().join(format!("aside-{mine}"));
                 for entry in listing.entries() {
                     if let Node::File { executable, digest, .. } = entry.node
                         && usize::from(digest.as_bytes()[0]) % threads == mine
                     {
-                        self.share(&root, entry, digest, executable)?;
+                        self.share(&root, entry, digest, executable, &aside)?;
                     }
                 }
                 Ok(())
@@ -124,7 +125,7 @@ impl Store {
                 Node::File { executable, digest, .. } => {
                     let blob = self.blob(*digest, *executable);
                     let linked = root.in_parent(&entry.path, |parent, name| {
-                        rustix::fs::linkat(rustix::fs::CWD, &blob, parent, name, AtFlags::empty())
+                        rustix::fs::linkat(CWD, &blob, parent, name, AtFlags::empty())
                     });
                     // A file system allows only so many names a file: then the bytes once more.
                     let too_many =
@@ -164,9 +165,10 @@ impl Store {
             Ok(()) => sync_directory(&trees)?,
             // Another process was faster: its tree is the same one.
             Err(_) if self.tree(digest).is_some() => remove_tree(&wrapper)?,
-            Err(_) if self.cold(digest).is_some() => {
+            // The cold form, or what is left of a tree.
+            Err(_) if place.is_dir() => {
                 self.exchange_tree(&wrapper, digest)?;
-                // Before the cold form, which is in the staging directory now, goes.
+                // Before the other one, which is in the staging directory now, goes.
                 self.sync()?;
             }
             Err(error) => return Err(error.into()),
@@ -182,13 +184,12 @@ impl Store {
         self.root.join("blobs").join(&hex[..2]).join(format!("{}{suffix}", &hex[2..]))
     }
 
-    /// Makes a staged file and the blob of its digest one file: whichever was there first stays.
-    fn share(&self, root: &Root, entry: &Entry, digest: Sha256Digest, executable: bool) -> Result<()> {
+    /// Makes a staged file and the blob of its digest one file: whichever was there first stays. `aside` is a free name on the
+    /// same file system.
+    fn share(&self, root: &Root, entry: &Entry, digest: Sha256Digest, executable: bool, aside: &Path) -> Result<()> {
         let blob = self.blob(digest, executable);
         let link_out = || {
-            root.in_parent(&entry.path, |parent, name| {
-                rustix::fs::linkat(parent, name, rustix::fs::CWD, &blob, AtFlags::empty())
-            })
+            root.in_parent(&entry.path, |parent, name| rustix::fs::linkat(parent, name, CWD, &blob, AtFlags::empty()))
         };
         let linked = match link_out() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -201,20 +202,17 @@ impl Store {
             Ok(()) => Ok(()),
             Err((Some(code), _)) if code == Errno::EXIST.raw_os_error() => {
                 if !untouched(&blob, entry) {
-                    return replace_blob(root, entry, &blob);
+                    return replace_blob(root, entry, &blob, aside);
                 }
                 let shared = root.in_parent(&entry.path, |parent, name| {
-                    let mut aside = name.to_vec();
-                    aside.truncate(200);
-                    aside.extend_from_slice(b".strixlock-blob");
-                    match rustix::fs::linkat(rustix::fs::CWD, &blob, parent, &*aside, AtFlags::empty()) {
-                        Ok(()) => rustix::fs::renameat(parent, &*aside, parent, name)?,
+                    match rustix::fs::linkat(CWD, &blob, CWD, aside, AtFlags::empty()) {
+                        Ok(()) => rustix::fs::renameat(CWD, aside, parent, name)?,
                         // A file system allows only so many names a file (65,000 on ext4): this one keeps its own copy.
                         Err(Errno::MLINK) => return Ok(()),
                         Err(error) => return Err(error),
                     }
                     // Renaming one name of a file over another name of it does nothing and leaves both.
-                    match rustix::fs::unlinkat(parent, &*aside, AtFlags::empty()) {
+                    match rustix::fs::unlinkat(CWD, aside, AtFlags::empty()) {
                         Err(Errno::NOENT) => Ok(()),
                         other => other,
                     }
@@ -246,13 +244,9 @@ fn untouched(blob: &Path, entry: &Entry) -> bool {
 }
 
 /// Gives the blob's name to the staged file, whose bytes were verified just now.
-fn replace_blob(root: &Root, entry: &Entry, blob: &Path) -> Result<()> {
-    let aside = tempfile::Builder::new().prefix(".new-").tempdir_in(blob.parent().unwrap_or(Path::new("/")))?;
-    let new = aside.path().join("blob");
-    root.in_parent(&entry.path, |parent, name| {
-        rustix::fs::linkat(parent, name, rustix::fs::CWD, &new, AtFlags::empty())
-    })?;
-    Ok(fs_err::rename(&new, blob)?)
+fn replace_blob(root: &Root, entry: &Entry, blob: &Path, aside: &Path) -> Result<()> {
+    root.in_parent(&entry.path, |parent, name| rustix::fs::linkat(parent, name, CWD, aside, AtFlags::empty()))?;
+    Ok(fs_err::rename(aside, blob)?)
 }
 
 fn make_directory(path: &Path) -> Result<()> {

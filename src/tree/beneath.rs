@@ -40,6 +40,16 @@ impl Root {
         self.open_beneath(path, flags, Mode::empty()).map(File::from)
     }
 
+    /// What stands at `path`. A link is not followed; nothing need be readable.
+    pub fn metadata(&self, path: &[u8]) -> io::Result<std::fs::Metadata> {
+        File::from(self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty())?).metadata()
+    }
+
+    /// Where a symbolic link leads.
+    pub fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
+        Ok(self.in_parent(path, |parent, name| rustix::fs::readlinkat(parent, name, Vec::new()))?.into_bytes())
+    }
+
     /// Creates a directory, open to its owner until [`Self::seal_directory`].
     pub fn create_directory(&self, path: &[u8]) -> io::Result<()> {
         self.in_parent(path, |parent, name| rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755)))
@@ -154,5 +164,20 @@ mod tests {
         root.create_file(b"a/b").unwrap();
         assert!(root.walk(b"a/b", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).is_ok());
         assert!(root.open_file(b"a/b").is_ok());
+    }
+
+    #[test]
+    fn a_link_is_seen_and_never_looked_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        root.create_directory(b"a").unwrap();
+        root.create_file(b"a/b").unwrap();
+        root.create_link(b"link", b"a").unwrap();
+        let path = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let walked = |name: &[u8]| File::from(root.walk(name, path, Mode::empty()).unwrap()).metadata().unwrap();
+        assert!(root.metadata(b"link").unwrap().is_symlink() && walked(b"link").is_symlink());
+        assert!(root.metadata(b"a").unwrap().is_dir() && walked(b"a/b").is_file());
+        assert_eq!(root.read_link(b"link").unwrap(), b"a");
+        assert!(root.metadata(b"link/b").is_err() && root.read_link(b"a/b").is_err());
     }
 }

@@ -18,7 +18,7 @@ fn mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// A flipped byte, a deleted, an added and a mode-changed file, a changed link, a file in place of a directory.
+/// A flipped byte, a deleted, an added and a mode-changed file, a changed link.
 fn damage(tree: &Path) {
     for directory in ["", "bin", ".info", "share/therock", "lib"] {
         mode(&tree.join(directory), 0o755);
@@ -168,4 +168,77 @@ fn what_nobody_has_leaves_the_rest_repaired() {
     assert_eq!(open_directories(&tree), "");
     let ran = project.run(&["verify", digest]).code(7);
     assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.all());
+}
+
+fn files(place: &Path) -> Vec<std::path::PathBuf> {
+    let found = std::process::Command::new("find").arg(place).args(["-type", "f"]).output().unwrap();
+    String::from_utf8(found.stdout).unwrap().lines().map(Into::into).collect()
+}
+
+/// Directories in place of a link and of a file, and a link in place of a directory: they go, and nothing that a link leads to.
+#[test]
+fn what_is_of_another_kind_is_replaced_and_no_link_is_followed() {
+    let (project, tree) = realized();
+    for directory in ["", ".info", "share"] {
+        mode(&tree.join(directory), 0o755);
+    }
+    let toolchain = std::fs::canonicalize(tree.join("llvm")).unwrap();
+    let whole = files(&toolchain);
+    assert!(toolchain.starts_with(&tree) && !whole.is_empty());
+    std::fs::remove_file(tree.join("llvm")).unwrap();
+    std::fs::create_dir(tree.join("llvm")).unwrap();
+    // The same names as behind the link, and one more.
+    for name in whole.iter().map(|file| file.strip_prefix(&toolchain).unwrap()).chain([Path::new("mine/file")]) {
+        let file = tree.join("llvm").join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "mine").unwrap();
+    }
+    std::fs::remove_file(tree.join(".info/version")).unwrap();
+    std::fs::create_dir(tree.join(".info/version")).unwrap();
+    std::fs::write(tree.join(".info/version/inner"), "x").unwrap();
+    let moved = project.path("moved");
+    std::fs::rename(tree.join("share"), &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, tree.join("share")).unwrap();
+    let outside = files(&moved);
+    assert!(!outside.is_empty());
+
+    let ran = project.run(&["verify", "rocm"]).code(7);
+    for line in ["wrong kind llvm\n", "wrong kind .info/version\n", "wrong kind share\n", "missing share/therock\n"] {
+        assert!(ran.stdout.contains(line), "{}", ran.all());
+    }
+    assert!(!ran.stdout.contains("extra"), "{}", ran.all());
+    project.run(&["verify", "rocm", "--repair"]).code(0);
+    project.run(&["verify"]).code(0);
+    assert_eq!(files(&toolchain), whole);
+    assert_eq!(files(&moved), outside);
+    assert_eq!(open_directories(&tree), "");
+}
+
+/// One tree whose own files are damaged does not hide another, and `realize` puts another in its place.
+#[test]
+fn a_tree_without_its_listing_does_not_hide_what_else_is_wrong() {
+    let (project, tree) = realized();
+    project.rocm_manifest("10.1.0a20260902");
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    let other = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
+    for broken in [&tree, &other] {
+        let listing = broken.parent().unwrap().join("listing");
+        let whole = std::fs::read(&listing).unwrap();
+        std::fs::write(&listing, "x").unwrap();
+        let ran = project.run(&["verify"]).code(7);
+        assert!(ran.stderr.contains("a listing in the store is damaged"), "{}", ran.all());
+        assert!(ran.stdout.contains("entries as they should be"), "{}", ran.all());
+        std::fs::write(&listing, whole).unwrap();
+    }
+    project.run(&["verify"]).code(0);
+    // Neither form of a tree is left.
+    let open = ["-type", "d", "-exec", "chmod", "u+w", "{}", "+"];
+    std::process::Command::new("find").arg(&other).args(open).status().unwrap();
+    std::fs::remove_dir_all(&other).unwrap();
+    let ran = project.run(&["verify"]).code(7);
+    assert!(ran.stderr.contains("only a part of a tree is left"), "{}", ran.all());
+    assert!(ran.stdout.contains("entries as they should be"), "{}", ran.all());
+    project.run(&["realize"]).code(0);
+    project.run(&["verify"]).code(0);
 }

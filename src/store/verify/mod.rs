@@ -2,15 +2,16 @@
 
 mod repair;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Take};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::digest::{Files, Sha256Digest, hash_many};
@@ -98,7 +99,6 @@ pub fn verify(
     let worker = || {
         let mut check = Check {
             root: &root,
-            directory,
             modes,
             entries: &entries,
             next: &next,
@@ -126,7 +126,6 @@ pub fn verify(
 /// One thread's part: it takes entries as long as there are any.
 struct Check<'a> {
     root: &'a Root,
-    directory: &'a Path,
     modes: Modes,
     entries: &'a [&'a Entry],
     next: &'a AtomicUsize,
@@ -156,7 +155,7 @@ impl<'a> Files for Check<'a> {
                     Err(error) => Err(error),
                 },
                 Node::Link { target } => self.check_link(entry, target),
-                Node::Directory => Ok(self.check_directory(entry)),
+                Node::Directory => self.check_directory(entry),
             };
             self.note(entry, fault);
         }
@@ -183,10 +182,6 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn on_disk(&self, entry: &Entry) -> PathBuf {
-        self.directory.join(OsStr::from_bytes(&entry.path))
-    }
-
     fn open(
         &self,
         entry: &'a Entry,
@@ -194,9 +189,10 @@ impl<'a> Check<'a> {
         size: u64,
         digest: Sha256Digest,
     ) -> Result<Result<(Opened<'a>, Take<File>), Fault>> {
-        // Opened below the root without following links: what answers is in the tree, whatever was done to it.
-        let Ok(file) = self.root.open_file(&entry.path) else {
-            return Ok(Err(absent_or_other(&self.on_disk(entry))));
+        let file = match self.root.open_file(&entry.path) {
+            Ok(file) => file,
+            Err(error) if is_ours(&error) => return Err(error.into()),
+            Err(error) => return Ok(Err(self.absent_or_other(entry, &error))),
         };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -214,40 +210,55 @@ impl<'a> Check<'a> {
     }
 
     fn check_link(&self, entry: &Entry, target: &[u8]) -> Result<Option<Fault>> {
-        let path = self.on_disk(entry);
-        Ok(match fs_err::symlink_metadata(&path) {
+        Ok(match self.root.metadata(&entry.path) {
+            Err(error) if is_ours(&error) => return Err(error.into()),
             Err(_) => Some(Fault::Missing),
             Ok(metadata) if !metadata.is_symlink() => Some(Fault::Kind),
-            Ok(_) => (fs_err::read_link(&path)?.as_os_str().as_bytes() != target).then_some(Fault::Contents),
+            Ok(_) => (self.root.read_link(&entry.path)? != target).then_some(Fault::Contents),
         })
     }
 
-    fn check_directory(&self, entry: &Entry) -> Option<Fault> {
-        match fs_err::symlink_metadata(self.on_disk(entry)) {
+    fn check_directory(&self, entry: &Entry) -> Result<Option<Fault>> {
+        Ok(match self.root.metadata(&entry.path) {
+            Err(error) if is_ours(&error) => return Err(error.into()),
             Err(_) => Some(Fault::Missing),
             Ok(metadata) if !metadata.is_dir() => Some(Fault::Kind),
             Ok(metadata) => {
                 (self.modes == Modes::Store && metadata.permissions().mode() & 0o7777 != 0o555).then_some(Fault::Mode)
             }
+        })
+    }
+
+    /// Why a file could not be opened: what is in its place is never looked through.
+    fn absent_or_other(&self, entry: &Entry, error: &io::Error) -> Fault {
+        match self.root.metadata(&entry.path) {
+            Ok(metadata) if !metadata.is_file() => Fault::Kind,
+            // Its bytes may be right: they are looked at when it can be read again.
+            Ok(_) if error.kind() == io::ErrorKind::PermissionDenied => Fault::Mode,
+            Ok(_) => Fault::Contents,
+            Err(_) => Fault::Missing,
         }
     }
 }
 
-fn absent_or_other(path: &Path) -> Fault {
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_file() => Fault::Contents,
-        Ok(_) => Fault::Kind,
-        Err(_) => Fault::Missing,
-    }
+/// Whether an error says more of this process or machine than of the file.
+fn is_ours(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE, Errno::NOMEM].iter().any(|one| error.raw_os_error() == Some(one.raw_os_error()))
 }
 
-/// What is on disk and not in the listing. Below a directory that is itself extra nothing more is told.
+/// What is on disk and not in the listing. Below what is no directory there nothing more is told: it goes as a whole.
 fn extra(directory: &Path, listing: &Listing) -> Result<Vec<Damage>> {
-    let known: BTreeSet<&[u8]> = listing.entries().iter().map(|entry| entry.path.as_slice()).collect();
+    let known: BTreeMap<&[u8], &Node> =
+        listing.entries().iter().map(|entry| (entry.path.as_slice(), &entry.node)).collect();
     let mut damages = Vec::new();
     let mut todo = vec![Vec::new()];
     while let Some(relative) = todo.pop() {
-        for found in fs_err::read_dir(directory.join(OsStr::from_bytes(&relative)))? {
+        let found = match fs_err::read_dir(directory.join(OsStr::from_bytes(&relative))) {
+            // It has a wrong mode, which is told.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+            other => other?,
+        };
+        for found in found {
             let found = found?;
             let name = found.file_name();
             let path = if relative.is_empty() {
@@ -255,10 +266,10 @@ fn extra(directory: &Path, listing: &Listing) -> Result<Vec<Damage>> {
             } else {
                 [&relative, b"/".as_slice(), name.as_bytes()].concat()
             };
-            if !known.contains(path.as_slice()) {
-                damages.push(Damage { path, fault: Fault::Extra });
-            } else if found.file_type()?.is_dir() {
-                todo.push(path);
+            match known.get(path.as_slice()) {
+                None => damages.push(Damage { path, fault: Fault::Extra }),
+                Some(Node::Directory) if found.file_type()?.is_dir() => todo.push(path),
+                Some(_) => {}
             }
         }
     }

@@ -57,7 +57,8 @@ pub fn repair(
     bring: &mut dyn FnMut(&BTreeSet<Contents>) -> Result<()>,
 ) -> Result<()> {
     let needed = damages.iter().filter_map(|damage| listing.get(&damage.path)).filter_map(Contents::of);
-    let mut lacking: BTreeSet<Contents> = needed.filter(|contents| !store.has_whole(*contents)).collect();
+    let mut lacking: BTreeSet<Contents> =
+        needed.inspect(|contents| make_readable(store, *contents)).filter(|one| !store.has_whole(*one)).collect();
     let brought = if lacking.is_empty() { Ok(()) } else { bring_in_place(store, &lacking, bring) };
     lacking.retain(|contents| !store.has_whole(*contents));
     let root = Root::open(&tree.path)?;
@@ -71,7 +72,14 @@ pub fn repair(
                 "a lock that has what it comes from can bring it again: run this where that lock is, or with --lock",
             ))
         } else {
-            open_parents(tree, &damage.path, &mut opened).and_then(|()| put_right(store, tree, &root, listing, damage))
+            open_parents(tree, &damage.path, &mut opened).and_then(|there| match listing.get(&damage.path) {
+                // What it was in went already.
+                None if !there => Ok(()),
+                Some(_) if !there => {
+                    Err(Error::failure(format!("the directory of `{}` is not there", damage.display())))
+                }
+                _ => put_right(store, tree, &root, listing, damage),
+            })
         };
         mended = mended.and(put);
     }
@@ -107,19 +115,32 @@ fn bring_in_place(
     bring(lacking)
 }
 
-/// Makes the directories above a path writable for a while.
-fn open_parents(tree: &StoredTree, path: &[u8], opened: &mut BTreeSet<Vec<u8>>) -> Result<()> {
+/// A blob and a tree's file are one: what closed the one closed the other, and its bytes may be right all the same.
+fn make_readable(store: &Store, Contents { digest, executable }: Contents) {
+    let blob = store.blob(digest, executable);
+    if fs_err::symlink_metadata(&blob).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o400 == 0) {
+        // Where it cannot be, reading fails and tells.
+        let _ = fs_err::set_permissions(&blob, PermissionsExt::from_mode(if executable { 0o555 } else { 0o444 }));
+    }
+}
+
+/// Makes the directories above a path writable for a while. Whether all are there; what is no directory is not looked through.
+fn open_parents(tree: &StoredTree, path: &[u8], opened: &mut BTreeSet<Vec<u8>>) -> Result<bool> {
     let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
     for end in std::iter::once(0).chain(slashes) {
         let parent = path[..end].to_vec();
         let on_disk = tree.path.join(OsStr::from_bytes(&parent));
-        if fs_err::symlink_metadata(&on_disk).is_ok_and(|metadata| metadata.is_dir()) && opened.insert(parent) {
+        if !fs_err::symlink_metadata(&on_disk).is_ok_and(|metadata| metadata.is_dir()) {
+            return Ok(false);
+        }
+        if opened.insert(parent) {
             fs_err::set_permissions(&on_disk, PermissionsExt::from_mode(0o755))?;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
+/// The directories above are there, and no links.
 fn put_right(store: &Store, tree: &StoredTree, root: &Root, listing: &Listing, damage: &Damage) -> Result<()> {
     let path = tree.path.join(OsStr::from_bytes(&damage.path));
     let Some(entry) = listing.get(&damage.path) else {
@@ -127,7 +148,10 @@ fn put_right(store: &Store, tree: &StoredTree, root: &Root, listing: &Listing, d
     };
     match &entry.node {
         Node::Directory => {
-            if damage.fault != Fault::Mode {
+            if damage.fault == Fault::Mode {
+                // Else it might not even be opened.
+                fs_err::set_permissions(&path, PermissionsExt::from_mode(0o755))?;
+            } else {
                 remove_tree(&path)?;
                 root.create_directory(&entry.path)?;
             }
