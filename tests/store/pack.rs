@@ -137,3 +137,49 @@ fn neither_a_damaged_tree_nor_one_that_a_process_stands_in_is_packed() {
     assert!(ran.stderr.contains("bin/rocminfo"), "{}", ran.all());
     assert!(old.is_dir());
 }
+
+/// Changes a byte as a disk does: size, time and mode stay.
+fn rot(file: &Path) {
+    let before = std::fs::metadata(file).unwrap();
+    let mut bytes = std::fs::read(file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(file, bytes).unwrap();
+    std::fs::File::options().write(true).open(file).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    std::fs::set_permissions(file, before.permissions()).unwrap();
+}
+
+#[test]
+fn rotten_chunks_do_not_take_the_place_of_whole_contents() {
+    let project = Project::new();
+    project.rocm_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
+    for chunk in files(&project.store("main").join("chunks")) {
+        rot(&chunk);
+    }
+    project.run(&["verify"]).code(7);
+    // Brought back from the kept download; its chunks are still there.
+    project.run(&["verify", "--repair"]).code(0);
+    project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
+    std::fs::remove_dir_all(project.store("main").join("downloads")).unwrap();
+    project.run(&["verify"]).code(0);
+    project.run(&["realize", "--offline"]).code(0);
+}
+
+#[test]
+fn a_cold_tree_whose_index_is_lost_is_fetched_again() {
+    let project = Project::new();
+    project.rocm_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
+    let indexes: Vec<PathBuf> =
+        files(&project.store("main").join("trees")).into_iter().filter(|file| file.ends_with("cold")).collect();
+    assert_eq!(indexes.len(), 1);
+    std::fs::write(&indexes[0], "x").unwrap();
+    let ran = project.run(&["verify"]).code(7);
+    assert!(ran.stdout.contains("damaged bin/rocminfo\n"), "{}", ran.all());
+    project.run(&["verify", "--repair"]).code(0);
+    project.run(&["verify"]).code(0);
+    project.run(&["realize", "--offline"]).code(0);
+}

@@ -64,8 +64,8 @@ impl ColdTree {
     pub(super) fn chunks(&self) -> Result<Vec<Chunk>> {
         let path = self.directory.join("cold");
         let mut text = String::new();
-        let decoder = zstd::Decoder::new(fs_err::File::open(&path)?)?;
-        let read = decoder.take(MOST_INDEX).read_to_string(&mut text);
+        let file = fs_err::File::open(&path)?;
+        let read = zstd::Decoder::new(file).and_then(|decoder| decoder.take(MOST_INDEX).read_to_string(&mut text));
         let chunks = read.ok().and_then(|_| parse(&text));
         chunks.ok_or_else(|| {
             Error::new(Kind::Damaged, "the index of a cold tree is damaged").fact("file", path.display()).hint(REPAIR)

@@ -66,12 +66,20 @@ impl Store {
         }
         let mut packed = Packed::default();
         for digest in self.trees()?.into_iter().filter(|digest| !hot.contains(digest)) {
-            if let Some(tree) = self.tree(digest) {
+            if let Some(tree) = self.tree(digest)
+                && !self.is_downloads(&tree.listing()?)
+            {
                 packed.trees.push(self.pack_tree(&tree, progress)?);
                 packed.freed += self.drop_contents(&tree, &mut uses)?;
             }
         }
         Ok(packed)
+    }
+
+    /// Whether all files of a tree are kept downloads, as a model's are: to pack them would only add to these.
+    fn is_downloads(&self, listing: &Listing) -> bool {
+        let mut files = contents(listing).into_iter().peekable();
+        files.peek().is_some() && files.all(|(digest, ..)| self.download(digest).is_some())
     }
 
     fn pack_tree(&self, tree: &StoredTree, progress: &dyn Progress) -> Result<PackedTree> {
@@ -162,9 +170,12 @@ impl Store {
             let Some(count) = uses.get_mut(&(digest, executable)) else { continue };
             *count -= 1;
             if *count == 0 {
-                match fs_err::remove_file(self.blob(digest, executable)) {
+                let blob = self.blob(digest, executable);
+                // Under another name, in a copy by hard links for example, it stays.
+                let last = fs_err::symlink_metadata(&blob).is_ok_and(|found| found.nlink() == 1);
+                match fs_err::remove_file(blob) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-                    _ => freed += size,
+                    _ => freed += if last { size } else { 0 },
                 }
             }
         }
@@ -237,12 +248,13 @@ impl Worker<'_> {
     fn run(&self, queue: &Receiver<Vec<u8>>) -> Result<(Vec<Chunk>, Vec<New>)> {
         fs_err::create_dir(&self.directory)?;
         let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+        let mut decompressor = zstd::bulk::Decompressor::new()?;
         let (mut chunks, mut new) = (Vec::new(), Vec::new());
         for plain in queue {
             let digest = Sha256Digest::of(&plain);
             chunks.push(Chunk { digest, size: plain.len() });
             let first = self.claimed.lock().is_ok_and(|mut claimed| claimed.insert(digest));
-            if !first || is_sealed(&self.store.chunk(digest)) {
+            if !first || holds(&mut decompressor, &self.store.chunk(digest), &plain) {
                 continue;
             }
             let packed = compressor.compress(&plain)?;
@@ -256,8 +268,12 @@ impl Worker<'_> {
     }
 }
 
-/// Whether a chunk is there as it was written. That a disk changed its bytes is for `verify` to find.
-fn is_sealed(path: &Path) -> bool {
-    std::fs::symlink_metadata(path)
-        .is_ok_and(|found| found.is_file() && found.mtime() == MTIME && found.mode() & 0o7777 == 0o444)
+/// Whether a chunk is there and whole: what lies beside it uncompressed, and was verified just now, goes because of it.
+fn holds(decompressor: &mut zstd::bulk::Decompressor, chunk: &Path, plain: &[u8]) -> bool {
+    let sealed = std::fs::symlink_metadata(chunk)
+        .is_ok_and(|found| found.is_file() && found.mtime() == MTIME && found.mode() & 0o7777 == 0o444);
+    sealed
+        && std::fs::read(chunk)
+            .and_then(|packed| decompressor.decompress(&packed, plain.len()))
+            .is_ok_and(|found| found == plain)
 }

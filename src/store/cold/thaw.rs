@@ -12,7 +12,7 @@ use crate::progress::{Progress, Unit};
 use crate::store::verify::{Damage, Fault};
 use crate::store::{Store, StoredTree};
 use crate::tree::unpack::Receiver as _;
-use crate::tree::{Limits, Node, TreeWriter};
+use crate::tree::{Limits, Listing, Node, TreeWriter};
 
 impl Store {
     /// The tree with this digest, brought back from chunks if it is cold. `None` where the store has it in neither form.
@@ -74,8 +74,15 @@ impl Store {
     /// Reads a cold tree without writing it; gives every file that could not be brought back, sorted by path.
     pub fn verify_cold(&self, cold: &ColdTree, name: &str, progress: &dyn Progress) -> Result<Vec<Damage>> {
         let listing = cold.listing()?;
+        let chunks = match cold.chunks() {
+            // Without it nobody knows which chunks belong to the tree.
+            Err(error) if error.kind() == Kind::Damaged => {
+                return Ok(lost(&listing, |node| matches!(node, Node::File { .. })));
+            }
+            other => other?,
+        };
         let task = progress.begin(name, Some(listing.total_size()), Unit::Bytes);
-        let mut stream = ColdStream::new(self, &cold.chunks()?, Faults::Blank);
+        let mut stream = ColdStream::new(self, &chunks, Faults::Blank);
         let (mut whole, mut done) = (HashMap::<(Sha256Digest, bool), bool>::new(), 0);
         let mut buffer = vec![0; 256 * 1024];
         for (entry, size, digest) in distinct_files(&listing) {
@@ -91,13 +98,16 @@ impl Store {
             done += size;
             task.set_position(done);
         }
-        let lost = |node: &Node| match node {
+        Ok(lost(&listing, |node| match node {
             Node::File { executable, digest, .. } => whole.get(&(*digest, *executable)) == Some(&false),
             _ => false,
-        };
-        let lost = listing.entries().iter().filter(|entry| lost(&entry.node));
-        Ok(lost.map(|entry| Damage { path: entry.path.clone(), fault: Fault::Contents }).collect())
+        }))
     }
+}
+
+fn lost(listing: &Listing, which: impl Fn(&Node) -> bool) -> Vec<Damage> {
+    let lost = listing.entries().iter().filter(|entry| which(&entry.node));
+    lost.map(|entry| Damage { path: entry.path.clone(), fault: Fault::Contents }).collect()
 }
 
 fn is_executable(node: &Node) -> bool {
