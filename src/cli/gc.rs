@@ -24,6 +24,9 @@ pub struct GcArgs {
     /// Drop the oldest generations until their files fit into this, such as 60G or 500M
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
+    /// Forget locks whose directories are not there any more; without this they may be on a disk that comes back
+    #[arg(long)]
+    forget_missing: bool,
     /// Only tell what would go
     #[arg(long)]
     dry_run: bool,
@@ -31,7 +34,7 @@ pub struct GcArgs {
 
 pub fn gc(ui: &Ui, global: &GlobalArgs, args: &GcArgs) -> Result<u8> {
     let store = global.open_store()?.exclusive(|| ui.note("waiting for other processes that use the store"))?;
-    let roots = roots(&store)?;
+    let roots = roots(&store, args)?;
     let policy =
         Policy { keep: args.keep, older_than: args.older_than, max_size: args.max_size, dry_run: args.dry_run };
     let collected = store.collect(&roots, policy)?;
@@ -57,9 +60,9 @@ pub fn gc(ui: &Ui, global: &GlobalArgs, args: &GcArgs) -> Result<u8> {
 }
 
 /// What the registered locks name.
-fn roots(store: &Store) -> Result<Roots> {
+fn roots(store: &Store, args: &GcArgs) -> Result<Roots> {
     let mut roots = Roots::default();
-    for path in store.registered_locks()? {
+    for path in store.registered_locks(args.forget_missing, args.dry_run)? {
         // A lock that cannot be read may name anything: nothing is removed then.
         let lock = Lock::read(&path)?;
         for input in lock.inputs.values() {

@@ -5,13 +5,15 @@
 //! that is killed leaves nothing half there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{Store, open_lock};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::tree::Node;
 
 /// Begun downloads that nobody resumed for so long are garbage.
@@ -66,23 +68,31 @@ impl Store {
     /// Remembers that the lock at `path` names things that must stay.
     pub fn register_lock(&self, path: &Path) -> Result<()> {
         let path = std::path::absolute(path)?;
-        let text = path.to_string_lossy().into_owned();
-        let place = self.root.join("locks").join(Sha256Digest::of(text.as_bytes()).hex());
-        if place.is_file() { Ok(()) } else { self.write(&place, text.as_bytes()) }
+        let text = path.as_os_str().as_bytes();
+        let place = self.root.join("locks").join(Sha256Digest::of(text).hex());
+        if place.is_file() { Ok(()) } else { self.write(&place, text) }
     }
 
-    /// The registered locks that are still there. Those that are gone are forgotten.
-    pub fn registered_locks(&self) -> Result<Vec<PathBuf>> {
+    /// The registered locks. Those that are gone are forgotten, with `forget_missing` also those of which that is not sure: their
+    /// directories are not there, perhaps with the disk that they are on. A `dry_run` only leaves them out.
+    pub fn registered_locks(&self, forget_missing: bool, dry_run: bool) -> Result<Vec<PathBuf>> {
         let mut locks = Vec::new();
         for entry in fs_err::read_dir(self.root.join("locks"))? {
             let entry = entry?.path();
-            let path = PathBuf::from(fs_err::read_to_string(&entry)?);
-            // A lock on a disk that is not there now is not gone: only one whose directory is there and holds it no more.
-            let gone = fs_err::symlink_metadata(&path).is_err() && path.parent().is_some_and(Path::is_dir);
-            if gone {
-                fs_err::remove_file(&entry)?;
-            } else {
+            let path = PathBuf::from(OsString::from_vec(fs_err::read(&entry)?));
+            let missing = fs_err::symlink_metadata(&path).is_err_and(|error| {
+                matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+            });
+            if !missing {
                 locks.push(path);
+            } else if forget_missing || path.parent().is_some_and(Path::is_dir) {
+                if !dry_run {
+                    fs_err::remove_file(&entry)?;
+                }
+            } else {
+                return Err(Error::new(Kind::NotFound, "the directory of a lock that is known here is not there")
+                    .fact("lock", path.display())
+                    .hint("what it names stays as long as it may come back: have its disk there, or run `strixlock gc --forget-missing`"));
             }
         }
         locks.sort();

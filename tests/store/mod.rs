@@ -87,6 +87,20 @@ fn a_registered_lock_that_cannot_be_read_stops_the_collector() {
 }
 
 #[test]
+fn a_lock_whose_directory_is_gone_is_forgotten_only_when_told() {
+    let project = two();
+    std::fs::remove_dir_all(project.path("lock")).unwrap();
+    let ran = project.run(&["gc"]).code(9);
+    assert!(ran.stderr.contains("lock/strix.lock") && ran.stderr.contains("--forget-missing"), "{}", ran.all());
+    let known = || std::fs::read_dir(project.store("main").join("locks")).unwrap().count();
+    project.run(&["gc", "--forget-missing", "--dry-run"]).code(0);
+    assert_eq!(known(), 1);
+    project.run(&["gc", "--forget-missing"]).code(0);
+    assert_eq!(known(), 0);
+    project.run(&["gc"]).code(0);
+}
+
+#[test]
 fn many_processes_make_one_download_and_equal_results() {
     let project = Project::new();
     project.rocm_manifest(FIRST);
