@@ -284,7 +284,10 @@ impl<'a> Transfer<'a> {
         self.task.set_total(size);
         let mut buffer = vec![0; 256 * 1024];
         loop {
-            let count = source.read(&mut buffer)?;
+            // A disk that gave one of its blocks up has not the file any more: another place may.
+            let count = source
+                .read(&mut buffer)
+                .map_err(|error| Error::new(Kind::Mismatch, "the file cannot be read to its end").because(&error))?;
             if count == 0 || self.have > size {
                 return Ok(Some(size));
             }

@@ -17,7 +17,7 @@ use crate::upstream::debs::DebPackage;
 /// now: one that was damaged in the store since it came is fetched again.
 pub fn debs(intake: Intake, name: &str, pin: &DebsPin) -> Result<Vec<(DebPackage, PathBuf)>> {
     for package in &pin.packages {
-        drop_damaged(intake.store, promise(package))?;
+        drop_damaged(intake.store, package.sha256)?;
     }
     let piece = |package: &DebPackage| Piece {
         promise: promise(package),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use url::Url;
 
 use super::Intake;
+use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::fetch::{Promise, Sink, Trust, Wanted};
 use crate::progress::{Task, Unit};
@@ -34,9 +35,9 @@ pub(super) fn is_here(store: &Store, promise: Promise) -> bool {
 }
 
 /// Removes a download that was damaged in the store since it came.
-pub(super) fn drop_damaged(store: &Store, promise: Promise) -> Result<()> {
-    let path = store.download_path(promise.digest);
-    if path.is_file() && hash_file(&path)?.0 != promise.digest {
+pub(super) fn drop_damaged(store: &Store, digest: Sha256Digest) -> Result<()> {
+    let path = store.download_path(digest);
+    if path.is_file() && hash_file(&path)?.0 != digest {
         fs_err::remove_file(&path)?;
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::many::drop_damaged;
 use super::{Intake, file, huggingface};
 use crate::digest::Sha256Digest;
 use crate::error::{About as _, Result};
@@ -31,11 +32,9 @@ pub fn model_contents(
 ) -> Result<()> {
     let wanted: Vec<Sha256Digest> =
         input.model_files().iter().map(|file| file.sha256).filter(|digest| lacks(*digest)).collect();
+    // One that is whole may be the only one there is.
     for digest in &wanted {
-        match fs_err::remove_file(intake.store.download_path(*digest)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
+        drop_damaged(intake.store, *digest)?;
     }
     if !wanted.is_empty() {
         model(intake, name, input)?;

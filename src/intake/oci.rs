@@ -27,7 +27,7 @@ pub struct OciImage {
 /// again.
 pub fn oci(intake: Intake, name: &str, pin: &OciPin) -> Result<OciImage> {
     for blob in pin.blobs() {
-        drop_damaged(intake.store, blob)?;
+        drop_damaged(intake.store, blob.digest)?;
     }
     let missing: Vec<Promise> = missing_blobs(intake.store, pin).collect();
     fetch(intake, name, (&pin.registry, &pin.repository), &missing).about(name)?;
@@ -62,7 +62,7 @@ pub fn missing_blobs(store: &Store, pin: &OciPin) -> impl Iterator<Item = Promis
 
 /// One blob of a repository, host and name; where it lies in the store.
 pub fn registry_blob(intake: Intake, name: &str, repository: (&str, &str), blob: Promise) -> Result<PathBuf> {
-    drop_damaged(intake.store, blob)?;
+    drop_damaged(intake.store, blob.digest)?;
     if !is_here(intake.store, blob) {
         fetch(intake, name, repository, &[blob]).about(name)?;
     }

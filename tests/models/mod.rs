@@ -6,6 +6,7 @@ mod refused;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use strixlock::demo::gguf_maker::{Shape, model};
+use strixlock::demo::hub::Access;
 
 use crate::support::{Project, REQUIRES};
 use hub::{REPO, project};
@@ -55,6 +56,30 @@ fn it_is_realized_without_a_second_copy_and_shown() {
     // Generations hold it, and so does the lock.
     project.run(&["gc", "--keep", "1"]).code(0);
     project.run(&["--offline", "realize"]).code(0);
+}
+
+#[test]
+fn the_kept_download_repairs_it_without_network_and_it_is_not_packed() {
+    let (project, hub) = project("repo = \"demo/tiny-GGUF\"\nfile = \"tiny-F32.gguf\"");
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    let tree = std::fs::canonicalize(project.store("main").join("current/model")).unwrap();
+    std::fs::set_permissions(&tree, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::remove_file(tree.join("tiny-F32.gguf")).unwrap();
+    std::fs::set_permissions(&tree, std::fs::Permissions::from_mode(0o555)).unwrap();
+    std::fs::remove_dir_all(project.store("main").join("blobs")).unwrap();
+    project.run(&["--offline", "verify", "model"]).code(7);
+    project.run(&["--offline", "verify", "model", "--repair"]).code(0);
+    project.run(&["verify"]).code(0);
+
+    // Nothing uses it any more, but packed it would take more than it does now.
+    hub.commit(REPO, Access::Open, &[("tiny-F32.gguf", model(Shape { context: 1024, ..Shape::default() }))]);
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    assert_ne!(std::fs::canonicalize(project.store("main").join("current/model")).unwrap(), tree);
+    project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
+    assert!(tree.is_dir());
+    project.run(&["verify"]).code(0);
 }
 
 #[test]
