@@ -170,3 +170,23 @@ fn damage_in_the_store_does_not_get_into_a_snapshot() {
     assert!(ran.stderr.contains("bin/rocminfo") && ran.stderr.contains("verify --repair"), "{}", ran.all());
     assert!(!project.path("new.tar.zst").exists());
 }
+
+#[test]
+fn what_was_made_here_does_not_give_way_where_no_seal_speaks_for_the_snapshot() {
+    let project = Project::new();
+    project.full_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    let realized = project.run(&["realize", "--json"]).code(0);
+    let (made, other) = (realized.tree("llama"), realized.tree("rocm"));
+    project.run(&["snapshot", "save", "llama", "llama.tar.zst"]).code(0);
+    project.run(&["snapshot", "restore", "llama.tar.zst"]).code(0);
+    // As if another tree had come out of the build here.
+    let outputs = std::fs::read_dir(project.store("main").join("outputs")).unwrap();
+    let mut records = outputs.map(|output| output.unwrap().path().join("output.json"));
+    let record = records.find(|record| std::fs::read_to_string(record).unwrap().contains(&made)).unwrap();
+    let text = std::fs::read_to_string(&record).unwrap().replace(&made, &other);
+    std::fs::write(&record, &text).unwrap();
+    let ran = project.run(&["snapshot", "restore", "llama.tar.zst"]).code(6);
+    assert!(ran.stderr.contains(&made) && ran.stderr.contains(&other), "{}", ran.all());
+    assert_eq!(std::fs::read_to_string(&record).unwrap(), text);
+}

@@ -122,6 +122,7 @@ impl Router<'_> {
             if listing.digest() != output.tree {
                 return Err(differs(&output, &listing));
             }
+            refuse_another(self.store, self.lock, &output)?;
             whole.push((output, staging, listing));
         }
         let mut restored = Vec::new();
@@ -164,6 +165,24 @@ impl Receiver for Router<'_> {
         }
         let (tree, path) = self.tree(path)?;
         tree.file(path, executable, contents)
+    }
+}
+
+/// Where the lock says only how an output is made, a tree that was made here does not give way to one from elsewhere.
+fn refuse_another(store: &Store, lock: Option<&Lock>, output: &SnapshotOutput) -> Result<()> {
+    let unsealed = lock.and_then(|lock| derived(lock, output)).is_some_and(|locked| locked.tree.is_none());
+    match store.output_record(output.derivation)? {
+        Some(here) if unsealed && here.tree != output.tree => Err(Error::new(
+            Kind::NotReproducible,
+            "the snapshot holds another tree than was made here",
+        )
+        .about(&output.name)
+        .fact("here", here.tree)
+        .fact("snapshot", output.tree)
+        .hint(
+            "the lock does not say which one is right: `strixlock realize --seal` makes it say that the one here is",
+        )),
+        _ => Ok(()),
     }
 }
 
