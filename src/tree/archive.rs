@@ -16,7 +16,7 @@ use tar::{EntryType, Header};
 use super::beneath::{MTIME, Root};
 use super::listing::{Entry, Node};
 use crate::digest::HashingReader;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 
 /// How many bytes of a link's target a header has room for.
 const LINK_FIELD: usize = 100;
@@ -47,17 +47,12 @@ impl<W: Write> ArchiveWriter<W> {
         match &entry.node {
             Node::Directory => self.directory(path, mode.unwrap_or(0o755))?,
             Node::Link { target } => self.link(path, target)?,
-            Node::File { executable, size, digest } => {
+            Node::File { executable, size, .. } => {
                 let mode = mode.unwrap_or(if *executable { 0o755 } else { 0o644 });
                 let mut contents = HashingReader::new(root.open_file(&entry.path)?.take(*size));
                 self.0.append_data(&mut header(EntryType::Regular, mode, *size), as_path(path), &mut contents)?;
                 let (found, read) = contents.finish();
-                if read != *size || found != *digest {
-                    return Err(Error::new(Kind::Damaged, format!("`{}` in the store is damaged", entry.display()))
-                        .fact("expected", format!("{digest}  {size} bytes"))
-                        .fact("found", format!("{found}  {read} bytes"))
-                        .hint("`strixlock verify --repair` restores it"));
-                }
+                entry.demand_contents(found, read)?;
             }
         }
         Ok(())

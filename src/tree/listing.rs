@@ -63,6 +63,20 @@ impl Entry {
         show(&self.path)
     }
 
+    /// Refuses what was read of a file's contents, so many bytes with this digest, unless it is what the entry says.
+    pub fn demand_contents(&self, found: Sha256Digest, read: u64) -> Result<()> {
+        match self.node {
+            Node::File { size, digest, .. } if (size, digest) != (read, found) => Err(Error::new(
+                Kind::Damaged,
+                format!("`{}` is damaged: it is not what its listing says", self.display()),
+            )
+            .fact("expected", format!("{digest}  {size} bytes"))
+            .fact("found", format!("{found}  {read} bytes"))
+            .hint("`strixlock verify --repair` restores what is in the store")),
+            _ => Ok(()),
+        }
+    }
+
     /// The bytes of the name column, before escaping.
     fn name(&self) -> impl Iterator<Item = u8> + '_ {
         let target: &[u8] = if let Node::Link { target } = &self.node { target } else { b"" };

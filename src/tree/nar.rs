@@ -4,22 +4,25 @@
 //! are a 64-bit little-endian length and the bytes, padded with zeros to eight; entries of a directory stand in byte
 //! order of their names.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use super::beneath::Root;
-use super::listing::{Entry, Listing, Node, show};
-use crate::digest::{HashingWriter, Sha256Digest};
-use crate::error::{Error, Kind, Result};
+use super::listing::{Entry, Listing, Node};
+use crate::digest::{AsideHasher, HashingReader, Sha256Digest};
+use crate::error::Result;
+
+/// Bytes of a file that are read at a time.
+const BUFFER: usize = 256 * 1024;
 
 /// The SHA-256 of the NAR of the tree in `directory`, which has this `listing`. Reads every file.
 pub fn hash(directory: &Path, listing: &Listing) -> Result<Sha256Digest> {
-    let mut writer = HashingWriter::new(io::sink());
+    let mut writer = AsideHasher::new(io::sink());
     write(directory, listing, &mut writer)?;
-    Ok(writer.finish().0)
+    Ok(writer.finish()?.0)
 }
 
-/// Writes the NAR itself.
+/// Writes the NAR itself. What is not as the listing says does not get into it.
 pub fn write(directory: &Path, listing: &Listing, out: &mut dyn Write) -> Result<()> {
     let root = Root::open(directory)?;
     let mut entries: Vec<&Entry> = listing.entries().iter().collect();
@@ -70,12 +73,10 @@ fn file(root: &Root, entry: &Entry, executable: bool, size: u64, out: &mut dyn W
     }
     text(out, b"contents")?;
     out.write_all(&size.to_le_bytes())?;
-    let copied = io::copy(&mut root.open_file(&entry.path)?.take(size + 1), out)?;
-    if copied != size {
-        return Err(Error::new(Kind::Damaged, format!("`{}` is not as long as its listing says", show(&entry.path)))
-            .fact("listed", size)
-            .fact("found", copied));
-    }
+    let mut contents = HashingReader::new(root.open_file(&entry.path)?.take(size + 1));
+    io::copy(&mut BufReader::with_capacity(BUFFER, &mut contents), out)?;
+    let (found, read) = contents.finish();
+    entry.demand_contents(found, read)?;
     pad(out, size)?;
     Ok(text(out, b")")?)
 }
