@@ -7,6 +7,7 @@ mod archive;
 pub mod beneath;
 mod compression;
 mod flush;
+mod links;
 mod listing;
 mod names;
 pub mod nar;

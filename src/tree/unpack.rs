@@ -12,6 +12,7 @@ use std::rc::Rc;
 use tar::EntryType;
 
 use super::compression::Compression;
+use super::links::climbs_out;
 use super::listing::{Listing, show};
 use super::writer::{Limits, TreeWriter};
 use crate::error::{Error, Kind, Result};
@@ -182,16 +183,8 @@ fn check_link(path: &[u8], target: &[u8], absolute: &mut Vec<String>) -> Result<
         absolute.push(format!("{} -> {}", show(path), show(target)));
         return Ok(());
     }
-    let mut depth = path.split(|byte| *byte == b'/').count() as i64 - 1;
-    for part in target.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => depth -= 1,
-            _ => depth += 1,
-        }
-        if depth < 0 {
-            return Err(refused(path, "its link leads out of the tree").fact("target", show(target)));
-        }
+    if climbs_out(path, target) {
+        return Err(refused(path, "its link leads out of the tree").fact("target", show(target)));
     }
     Ok(())
 }

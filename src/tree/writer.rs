@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::beneath::Root;
+use super::links::{climbs_out, first_out};
 use super::listing::{Listing, Node, show};
 use super::names::{Known, Names};
 use super::unpack::Receiver;
@@ -20,8 +21,14 @@ use crate::error::{Error, Kind, Result};
 
 /// How deep names may nest; AMD's trees reach 20.
 const MAX_DEPTH: usize = 64;
-/// How long a name may be, in bytes: Linux's PATH_MAX.
-const MAX_PATH: usize = 4096;
+/// How long a path may be, in bytes: with the directory of a store before it, it still is below Linux's PATH_MAX of 4096.
+const MAX_PATH: usize = 3072;
+/// How long a part of it may be: Linux's NAME_MAX.
+const MAX_NAME: usize = 255;
+/// How long a link's target may be: PATH_MAX with the zero at its end.
+const MAX_TARGET: usize = 4095;
+/// How long all paths may be together: the listing holds them in memory.
+const MAX_PATHS: usize = 256 << 20;
 
 /// What a tree may hold before it is taken for a bomb.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +53,7 @@ pub struct TreeWriter {
     root: Arc<Root>,
     limits: Limits,
     bytes: u64,
+    paths: usize,
     names: Names,
     hard_links: Vec<(Vec<u8>, Vec<u8>)>,
     files: u64,
@@ -58,7 +66,7 @@ impl TreeWriter {
         let root = Arc::new(Root::open(directory)?);
         let names = Names::new(directory)?;
         let workers = Workers::start(&root, names.digests());
-        Ok(Self { root, limits, bytes: 0, names, hard_links: Vec::new(), files: 0, workers })
+        Ok(Self { root, limits, bytes: 0, paths: 0, names, hard_links: Vec::new(), files: 0, workers })
     }
 
     /// Waits for the workers, makes the hard links, and gives the listing. Directories stay writable: whoever
@@ -79,7 +87,11 @@ impl TreeWriter {
         let entries = names
             .into_entries()
             .map_err(|error| Error::failure("cannot read the names of a tree again").because(&error))?;
-        Ok(Listing::new(entries))
+        let listing = Listing::new(entries);
+        match first_out(&listing) {
+            Some(link) => Err(refused(&link.path, "its link leads out of the tree by way of another link")),
+            None => Ok(listing),
+        }
     }
 
     /// Takes over a file that another writer wrote and hashed on the same file system: it is moved.
@@ -111,7 +123,14 @@ impl TreeWriter {
             return Err(refused(path, "the name is absolute, leads upwards, or is empty"));
         }
         if path.len() > MAX_PATH {
-            return Err(refused(path, "the name is longer than 4096 bytes"));
+            return Err(refused(path, "the path is longer than 3072 bytes"));
+        }
+        if path.split(|byte| *byte == b'/').any(|part| part.len() > MAX_NAME) {
+            return Err(refused(path, "the name is longer than 255 bytes"));
+        }
+        self.paths += path.len();
+        if self.paths > MAX_PATHS {
+            return Err(refused(path, "all paths together are longer than 256 MiB"));
         }
         if path.split(|byte| *byte == b'/').count() > MAX_DEPTH {
             return Err(refused(path, "it is nested more than 64 deep"));
@@ -166,7 +185,7 @@ impl Receiver for TreeWriter {
     // The target is only text here.
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
         self.admit(path)?;
-        if target.is_empty() || target.len() > MAX_PATH || target.contains(&0) {
+        if target.is_empty() || target.len() > MAX_TARGET || target.contains(&0) {
             return Err(refused(path, "its link target is empty, too long, or holds a NUL byte"));
         }
         self.root.create_link(path, target).map_err(|error| cannot_write(path, &error))?;
@@ -176,6 +195,10 @@ impl Receiver for TreeWriter {
     // In the tree it is an entry of its own with the same contents.
     fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()> {
         let known = match self.names.get(earlier)? {
+            // Elsewhere the same target may be another place.
+            Some(Known::Link(target)) if !target.starts_with(b"/") && climbs_out(path, &target) => {
+                return Err(refused(path, "its link leads out of the tree").fact("target", show(&target)));
+            }
             Some(Known::Link(target)) => return self.link(path, &target),
             Some(Known::Directory) => return Err(refused(path, "it is a hard link to a directory")),
             Some(file) => file,

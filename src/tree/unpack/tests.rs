@@ -109,6 +109,10 @@ fn hostile_entries_are_refused_by_name() {
         ("absolute", vec![file(b"/tmp/strixlock-test", b"x")]),
         ("behind a symbolic link", vec![link(b"way", b"deep"), file(b"way/file", b"x")]),
         ("leads out of the tree", vec![link(b"way", b"../canary"), file(b"way/file", b"x")]),
+        (
+            "leads out of the tree",
+            vec![link(b"a/b/way", b"../../x"), Raw(EntryType::Link, b"way", b"a/b/way", b"", 0o777)],
+        ),
         ("below a file", vec![file(b"a", b"x"), file(b"a/b", b"x")]),
         ("twice", vec![file(b"a", b"x"), file(b"./a", b"y")]),
         ("twice", vec![link(b"a", b"b"), file(b"a", b"y")]),
@@ -134,7 +138,12 @@ fn hostile_entries_are_refused_by_name() {
 
 #[test]
 fn names_too_deep_or_too_long_are_refused() {
-    for (name, why) in [(["d"; 65].join("/"), "64 deep"), ("x".repeat(4097), "4096 bytes")] {
+    let long = "x".repeat(200);
+    for (name, why) in [
+        (["d"; 65].join("/"), "64 deep"),
+        ("x".repeat(256), "255 bytes"),
+        ([long.as_str(); 16].join("/"), "3072 bytes"),
+    ] {
         let mut builder = tar::Builder::new(Vec::new());
         let mut header = Header::new_gnu();
         header.set_size(0);
