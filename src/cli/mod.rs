@@ -50,6 +50,9 @@ pub struct Cli {
     command: Command,
 }
 
+/// Enough for 240 threads.
+const OPEN_FILES: u64 = 4096;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -107,12 +110,25 @@ enum Command {
 pub fn run() -> u8 {
     let cli = Cli::parse();
     let ui = Ui::new(&cli.global);
+    allow_open_files();
     match dispatch(&ui, cli).and_then(|code| ui.finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
             ui.error(&error);
             error.kind() as u8
         }
+    }
+}
+
+/// Sixteen files are hashed at a time for each of a machine's threads; the usual limit is 1024. What is run from here gets the same.
+fn allow_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(wanted);
+        // Without it, what needs more says so.
+        let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 
