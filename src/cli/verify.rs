@@ -46,18 +46,15 @@ pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
     let store = global.open_store()?;
     // A lock that cannot be read must not keep anybody from looking at the store.
     let lock = if args.what.is_empty() && !args.repair { None } else { Lock::read_if_there(&global.lock_path())? };
+    let subjects = if args.what.is_empty() {
+        everything(&store)?
+    } else {
+        named(&store, lock.as_ref(), &args.what)?.into_iter().map(Ok).collect()
+    };
     // What cannot be looked at at all must not hide what is wrong elsewhere.
-    let mut unseen = Ok(());
-    let subjects =
-        if args.what.is_empty() { everything(&store, &mut unseen)? } else { named(&store, lock.as_ref(), &args.what)? };
-    let mut looks = Vec::new();
-    for subject in &subjects {
-        let seen = store.listing(subject.digest).about(&subject.name).and_then(|listing| {
-            let listing = listing.unwrap_or_default();
-            let damages = look(ui, &store, subject, &listing)?;
-            Ok(Look { subject, listing, damages, repaired: false })
-        });
-        match seen {
+    let (mut looks, mut unseen) = (Vec::new(), Ok(()));
+    for subject in subjects {
+        match subject.and_then(|subject| see(ui, &store, subject)) {
             Ok(look) => looks.push(look),
             Err(error) => unseen = unseen.and(Err(error)),
         }
@@ -81,18 +78,18 @@ pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
     } else {
         "`strixlock verify --repair` restores exactly these"
     };
-    Err(Error::new(Kind::Damaged, format!("{bad} of {} trees are damaged", subjects.len())).hint(hint))
+    Err(Error::new(Kind::Damaged, format!("{bad} of {} trees are damaged", looks.len())).hint(hint))
 }
 
 /// What was seen of a subject.
-struct Look<'a> {
-    subject: &'a Subject,
+struct Look {
+    subject: Subject,
     listing: Listing,
     damages: Vec<Damage>,
     repaired: bool,
 }
 
-impl Look<'_> {
+impl Look {
     fn to_json(&self) -> serde_json::Value {
         let damages: Vec<_> = self
             .damages
@@ -139,8 +136,7 @@ fn mend_all(ui: &Ui, global: &GlobalArgs, store: &Store, lock: Option<&Lock>, lo
                 continue;
             }
             // A cold tree was brought back hot.
-            let name = &seen.subject.name;
-            let mended = Subject { name: name.clone(), ..in_store(store, name, seen.subject.digest)? };
+            let mended = in_store(store, &seen.subject.name, seen.subject.digest)?;
             seen.repaired = look(ui, store, &mended, &seen.listing)?.is_empty();
             progress |= seen.repaired;
         }
@@ -148,6 +144,12 @@ fn mend_all(ui: &Ui, global: &GlobalArgs, store: &Store, lock: Option<&Lock>, lo
             return failed;
         }
     }
+}
+
+fn see(ui: &Ui, store: &Store, subject: Subject) -> Result<Look> {
+    let listing = store.listing(subject.digest).about(&subject.name)?.unwrap_or_default();
+    let damages = look(ui, store, &subject, &listing)?;
+    Ok(Look { subject, listing, damages, repaired: false })
 }
 
 fn look(ui: &Ui, store: &Store, subject: &Subject, listing: &Listing) -> Result<Vec<Damage>> {
@@ -168,21 +170,17 @@ impl Subject {
     }
 }
 
-fn everything(store: &Store, unseen: &mut Result<()>) -> Result<Vec<Subject>> {
-    let mut subjects = Vec::new();
-    for digest in store.trees()? {
-        match in_store(store, &digest.to_string(), digest) {
-            Ok(subject) => subjects.push(subject),
-            Err(error) => {
-                let left = Error::new(Kind::Damaged, "only a part of a tree is left in the store")
-                    .about(digest.to_string())
-                    .because(&error)
-                    .hint("`strixlock realize` makes it again; `strixlock gc` removes it where no lock has it");
-                *unseen = std::mem::replace(unseen, Ok(())).and(Err(left));
-            }
-        }
-    }
-    Ok(subjects)
+/// Every tree in the store, or what is wrong where that is none any more.
+fn everything(store: &Store) -> Result<Vec<Result<Subject>>> {
+    let subject = |digest: TreeDigest| {
+        in_store(store, &digest.to_string(), digest).map_err(|error| {
+            Error::new(Kind::Damaged, "only a part of a tree is left in the store")
+                .about(digest.to_string())
+                .because(&error)
+                .hint("`strixlock realize` makes it again; `strixlock gc` removes it where no lock has it")
+        })
+    };
+    Ok(store.trees()?.into_iter().map(subject).collect())
 }
 
 /// A tree in the store, in whichever form it is there.

@@ -10,7 +10,7 @@ use super::remove::remove_tree;
 use super::{Staging, Store, sync_directory};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
-use crate::tree::beneath::{MTIME, Root, times};
+use crate::tree::beneath::{MTIME, Root, seal_file, stored_mode, times};
 use crate::tree::{Entry, Listing, Node};
 
 /// A tree that is in the store.
@@ -228,7 +228,7 @@ fn copy_blob(root: &Root, entry: &Entry, blob: &Path) -> std::io::Result<()> {
     let mut file = root.create_file(&entry.path)?;
     std::io::copy(&mut fs_err::File::open(blob)?, &mut file)?;
     let executable = matches!(entry.node, Node::File { executable: true, .. });
-    crate::tree::beneath::seal_file(&file, if executable { 0o555 } else { 0o444 })
+    seal_file(&file, stored_mode(executable))
 }
 
 /// Whether a blob still has the size, mode and time that it was sealed with. Whoever writes to it changes the time; that
@@ -239,7 +239,7 @@ fn untouched(blob: &Path, entry: &Entry) -> bool {
         found.is_file()
             && found.len() == size
             && found.mtime() == MTIME
-            && found.mode() & 0o7777 == if executable { 0o555 } else { 0o444 }
+            && found.mode() & 0o7777 == stored_mode(executable)
     })
 }
 
@@ -263,8 +263,7 @@ pub fn normalise(directory: &Path, listing: &Listing) -> Result<()> {
         match &entry.node {
             Node::Directory => {}
             Node::File { executable, .. } => {
-                let mode = if *executable { 0o555 } else { 0o444 };
-                crate::tree::beneath::seal_file(&root.open_file(&entry.path)?, mode)?;
+                seal_file(&root.open_file(&entry.path)?, stored_mode(*executable))?;
             }
             Node::Link { .. } => root.in_parent(&entry.path, |parent, name| {
                 rustix::fs::utimensat(parent, name, &times(), AtFlags::SYMLINK_NOFOLLOW)

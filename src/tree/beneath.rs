@@ -121,6 +121,12 @@ impl Root {
     }
 }
 
+/// The mode of a file in a store.
+#[must_use]
+pub fn stored_mode(executable: bool) -> u32 {
+    if executable { 0o555 } else { 0o444 }
+}
+
 /// Gives an open file its final mode and time.
 pub fn seal_file(file: &impl AsFd, mode: u32) -> io::Result<()> {
     rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;

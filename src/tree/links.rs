@@ -7,13 +7,14 @@ const MOST_LINKS: u32 = 40;
 /// Parts of targets that are followed in one tree. More than any tree needs: a handful of targets go up again after a name.
 const MOST_PARTS: u32 = 1_000_000;
 
-/// Whether a relative link at `path` climbs out of the tree by its own text.
+/// Whether a link at `path` is relative and climbs out of the tree by its own text.
 pub(super) fn climbs_out(path: &[u8], target: &[u8]) -> bool {
     let mut depth = parts(path).count() as i64 - 1;
-    parts(target).any(|part| {
-        depth += if part == b".." { -1 } else { 1 };
-        depth < 0
-    })
+    !target.starts_with(b"/")
+        && parts(target).any(|part| {
+            depth += if part == b".." { -1 } else { 1 };
+            depth < 0
+        })
 }
 
 /// The first link that leads out by way of others: with `a/b/up -> ..`, what `a/b/up/../..` climbs is more than its text says.

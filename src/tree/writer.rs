@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::beneath::Root;
+use super::beneath::{Root, stored_mode};
 use super::links::{climbs_out, first_out};
 use super::listing::{Listing, Node, show};
 use super::names::{Known, Names};
@@ -196,7 +196,7 @@ impl Receiver for TreeWriter {
     fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()> {
         let known = match self.names.get(earlier)? {
             // Elsewhere the same target may be another place.
-            Some(Known::Link(target)) if !target.starts_with(b"/") && climbs_out(path, &target) => {
+            Some(Known::Link(target)) if climbs_out(path, &target) => {
                 return Err(refused(path, "its link leads out of the tree").fact("target", show(&target)));
             }
             Some(Known::Link(target)) => return self.link(path, &target),
@@ -220,9 +220,8 @@ impl Receiver for TreeWriter {
         self.admit(path)?;
         let id = self.next_id();
         let limit = self.limits.bytes - self.bytes;
-        let mode = if executable { 0o555 } else { 0o444 };
         // One byte more than allowed is enough to know.
-        let size = self.workers.file(id, path, mode, &mut contents.take(limit.saturating_add(1)))?;
+        let size = self.workers.file(id, path, stored_mode(executable), &mut contents.take(limit.saturating_add(1)))?;
         self.count(path, size)?;
         self.insert(path, &Known::File { id, executable, size })
     }

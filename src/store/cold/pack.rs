@@ -66,11 +66,11 @@ impl Store {
         }
         let mut packed = Packed::default();
         for digest in self.trees()?.into_iter().filter(|digest| !hot.contains(digest)) {
-            if let Some(tree) = self.tree(digest)
-                && !self.is_downloads(&tree.listing()?)
-            {
-                packed.trees.push(self.pack_tree(&tree, progress)?);
-                packed.freed += self.drop_contents(&tree, &mut uses)?;
+            let Some(tree) = self.tree(digest) else { continue };
+            let listing = tree.listing()?;
+            if !self.is_downloads(&listing) {
+                packed.trees.push(self.pack_tree(&tree, &listing, progress)?);
+                packed.freed += self.drop_contents(&listing, &mut uses)?;
             }
         }
         Ok(packed)
@@ -82,10 +82,10 @@ impl Store {
         files.peek().is_some() && files.all(|(digest, ..)| self.download(digest).is_some())
     }
 
-    fn pack_tree(&self, tree: &StoredTree, progress: &dyn Progress) -> Result<PackedTree> {
-        let (listing, name) = (tree.listing()?, format!("pack {}", &tree.digest.hex()[..12]));
+    fn pack_tree(&self, tree: &StoredTree, listing: &Listing, progress: &dyn Progress) -> Result<PackedTree> {
+        let name = format!("pack {}", &tree.digest.hex()[..12]);
         // What is packed must be able to come back.
-        if let Some(damage) = verify(&name, &tree.path, &listing, Modes::Store, progress)?.first() {
+        if let Some(damage) = verify(&name, &tree.path, listing, Modes::Store, progress)?.first() {
             return Err(Error::new(Kind::Damaged, "a damaged tree is not packed")
                 .fact("tree", tree.digest)
                 .fact(damage.fault.label(), damage.display())
@@ -93,7 +93,7 @@ impl Store {
         }
         let staging = self.stage()?;
         let task = progress.begin(&name, Some(listing.total_size()), Unit::Bytes);
-        let (chunks, new) = self.cut(&staging, tree, &listing, &*task)?;
+        let (chunks, new) = self.cut(&staging, tree, listing, &*task)?;
         let wrapper = staging.path().join("publish");
         fs_err::create_dir(&wrapper)?;
         fs_err::write(wrapper.join("listing"), listing.to_bytes())?;
@@ -164,9 +164,9 @@ impl Store {
     }
 
     /// Removes the contents of a tree that became cold, except what other hot trees have: `uses` counts those.
-    fn drop_contents(&self, packed: &StoredTree, uses: &mut Uses) -> Result<u64> {
+    fn drop_contents(&self, packed: &Listing, uses: &mut Uses) -> Result<u64> {
         let mut freed = 0;
-        for (digest, executable, size) in contents(&packed.listing()?) {
+        for (digest, executable, size) in contents(packed) {
             let Some(count) = uses.get_mut(&(digest, executable)) else { continue };
             *count -= 1;
             if *count == 0 {

@@ -4,7 +4,7 @@ mod repair;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Take};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::digest::{Files, Sha256Digest, hash_many};
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Unit};
-use crate::tree::beneath::Root;
+use crate::tree::beneath::{Root, stored_mode};
 use crate::tree::{Entry, Listing, Node, show};
 
 pub use repair::{Contents, repair};
@@ -192,7 +192,7 @@ impl<'a> Check<'a> {
         let file = match self.root.open_file(&entry.path) {
             Ok(file) => file,
             Err(error) if is_ours(&error) => return Err(error.into()),
-            Err(error) => return Ok(Err(self.absent_or_other(entry, &error))),
+            Err(error) => return Ok(Err(self.absent_or_other(entry, &error)?)),
         };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -203,40 +203,47 @@ impl<'a> Check<'a> {
         }
         let mode = metadata.mode() & 0o7777;
         let mode_is_right = match self.modes {
-            Modes::Store => mode == if executable { 0o555 } else { 0o444 },
+            Modes::Store => mode == stored_mode(executable),
             Modes::Copy => (mode & 0o100 != 0) == executable,
         };
         Ok(Ok((Opened { entry, digest, size, mode_is_right }, file.take(size))))
     }
 
     fn check_link(&self, entry: &Entry, target: &[u8]) -> Result<Option<Fault>> {
-        Ok(match self.root.metadata(&entry.path) {
-            Err(error) if is_ours(&error) => return Err(error.into()),
-            Err(_) => Some(Fault::Missing),
-            Ok(metadata) if !metadata.is_symlink() => Some(Fault::Kind),
-            Ok(_) => (self.root.read_link(&entry.path)? != target).then_some(Fault::Contents),
+        Ok(match self.metadata(entry)? {
+            None => Some(Fault::Missing),
+            Some(metadata) if !metadata.is_symlink() => Some(Fault::Kind),
+            Some(_) => (self.root.read_link(&entry.path)? != target).then_some(Fault::Contents),
         })
     }
 
     fn check_directory(&self, entry: &Entry) -> Result<Option<Fault>> {
-        Ok(match self.root.metadata(&entry.path) {
-            Err(error) if is_ours(&error) => return Err(error.into()),
-            Err(_) => Some(Fault::Missing),
-            Ok(metadata) if !metadata.is_dir() => Some(Fault::Kind),
-            Ok(metadata) => {
+        Ok(match self.metadata(entry)? {
+            None => Some(Fault::Missing),
+            Some(metadata) if !metadata.is_dir() => Some(Fault::Kind),
+            Some(metadata) => {
                 (self.modes == Modes::Store && metadata.permissions().mode() & 0o7777 != 0o555).then_some(Fault::Mode)
             }
         })
     }
 
-    /// Why a file could not be opened: what is in its place is never looked through.
-    fn absent_or_other(&self, entry: &Entry, error: &io::Error) -> Fault {
-        match self.root.metadata(&entry.path) {
-            Ok(metadata) if !metadata.is_file() => Fault::Kind,
+    /// Why a file could not be opened.
+    fn absent_or_other(&self, entry: &Entry, error: &io::Error) -> Result<Fault> {
+        Ok(match self.metadata(entry)? {
+            None => Fault::Missing,
+            Some(metadata) if !metadata.is_file() => Fault::Kind,
             // Its bytes may be right: they are looked at when it can be read again.
-            Ok(_) if error.kind() == io::ErrorKind::PermissionDenied => Fault::Mode,
-            Ok(_) => Fault::Contents,
-            Err(_) => Fault::Missing,
+            Some(_) if error.kind() == io::ErrorKind::PermissionDenied => Fault::Mode,
+            Some(_) => Fault::Contents,
+        })
+    }
+
+    /// What stands in the place of an entry, if anything does. No link is looked through, neither there nor on the way.
+    fn metadata(&self, entry: &Entry) -> Result<Option<Metadata>> {
+        match self.root.metadata(&entry.path) {
+            Ok(metadata) => Ok(Some(metadata)),
+            Err(error) if is_ours(&error) => Err(error.into()),
+            Err(_) => Ok(None),
         }
     }
 }

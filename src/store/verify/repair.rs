@@ -16,7 +16,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::store::remove::remove_tree;
 use crate::store::{Store, StoredTree};
-use crate::tree::beneath::Root;
+use crate::tree::beneath::{Root, seal_file, stored_mode};
 use crate::tree::{Entry, Listing, Node, scan};
 
 /// The contents of a file as the store keeps them: executable or not is another file, since a mode belongs to the inode.
@@ -66,19 +66,19 @@ pub fn repair(
     let mut opened = BTreeSet::new();
     let mut mended = Ok(());
     for damage in damages {
-        let contents = listing.get(&damage.path).and_then(Contents::of);
-        let put = if contents.is_some_and(|contents| lacking.contains(&contents)) {
+        let entry = listing.get(&damage.path);
+        let put = if entry.and_then(Contents::of).is_some_and(|contents| lacking.contains(&contents)) {
             Err(Error::new(Kind::Damaged, format!("the contents of `{}` are lost", damage.display())).hint(
                 "a lock that has what it comes from can bring it again: run this where that lock is, or with --lock",
             ))
         } else {
-            open_parents(tree, &damage.path, &mut opened).and_then(|there| match listing.get(&damage.path) {
+            open_parents(tree, &damage.path, &mut opened).and_then(|there| match (there, entry) {
+                (true, _) => put_right(store, tree, &root, entry, damage),
                 // What it was in went already.
-                None if !there => Ok(()),
-                Some(_) if !there => {
+                (false, None) => Ok(()),
+                (false, Some(_)) => {
                     Err(Error::failure(format!("the directory of `{}` is not there", damage.display())))
                 }
-                _ => put_right(store, tree, &root, listing, damage),
             })
         };
         mended = mended.and(put);
@@ -120,7 +120,7 @@ fn make_readable(store: &Store, Contents { digest, executable }: Contents) {
     let blob = store.blob(digest, executable);
     if fs_err::symlink_metadata(&blob).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o400 == 0) {
         // Where it cannot be, reading fails and tells.
-        let _ = fs_err::set_permissions(&blob, PermissionsExt::from_mode(if executable { 0o555 } else { 0o444 }));
+        let _ = fs_err::set_permissions(&blob, PermissionsExt::from_mode(stored_mode(executable)));
     }
 }
 
@@ -140,10 +140,10 @@ fn open_parents(tree: &StoredTree, path: &[u8], opened: &mut BTreeSet<Vec<u8>>) 
     Ok(true)
 }
 
-/// The directories above are there, and no links.
-fn put_right(store: &Store, tree: &StoredTree, root: &Root, listing: &Listing, damage: &Damage) -> Result<()> {
+/// Makes it what `entry` says, nothing where that is none. The directories above are there, and no links.
+fn put_right(store: &Store, tree: &StoredTree, root: &Root, entry: Option<&Entry>, damage: &Damage) -> Result<()> {
     let path = tree.path.join(OsStr::from_bytes(&damage.path));
-    let Some(entry) = listing.get(&damage.path) else {
+    let Some(entry) = entry else {
         return remove_tree(&path);
     };
     match &entry.node {
@@ -163,8 +163,7 @@ fn put_right(store: &Store, tree: &StoredTree, root: &Root, listing: &Listing, d
         }
         Node::File { executable, digest, .. } => {
             let blob = store.blob(*digest, *executable);
-            let mode = if *executable { 0o555 } else { 0o444 };
-            crate::tree::beneath::seal_file(fs_err::File::open(&blob)?.file(), mode)?;
+            seal_file(fs_err::File::open(&blob)?.file(), stored_mode(*executable))?;
             if fs_err::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
                 remove_tree(&path)?;
             }
