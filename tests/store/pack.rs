@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::support::Project;
+use crate::support::{Project, files};
 
 /// Two nightlies, one after the other, with all outputs.
 fn two_generations() -> Project {
@@ -16,17 +16,13 @@ fn two_generations() -> Project {
     project
 }
 
-fn files(place: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    let mut todo = vec![place.to_path_buf()];
-    while let Some(next) = todo.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let entry = entry.unwrap();
-            if entry.file_type().unwrap().is_dir() { todo.push(entry.path()) } else { all.push(entry.path()) }
-        }
-    }
-    all.sort();
-    all
+/// A store in which one nightly is packed.
+fn one_packed() -> Project {
+    let project = Project::new();
+    project.rocm_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
+    project
 }
 
 fn tree_of(project: &Project, generation: u64, output: &str) -> PathBuf {
@@ -100,10 +96,7 @@ fn realize_brings_cold_outputs_back_without_network_and_gc_drops_their_chunks() 
 
 #[test]
 fn a_damaged_chunk_is_named_by_the_files_it_hits_and_fetched_again() {
-    let project = Project::new();
-    project.rocm_manifest("10.1.0a20260901");
-    project.run(&["update"]).code(0);
-    project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
+    let project = one_packed();
     let chunks = files(&project.store("main").join("chunks"));
     let largest = chunks.iter().max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
     std::fs::remove_file(largest).unwrap();
@@ -151,10 +144,7 @@ fn rot(file: &Path) {
 
 #[test]
 fn rotten_chunks_do_not_take_the_place_of_whole_contents() {
-    let project = Project::new();
-    project.rocm_manifest("10.1.0a20260901");
-    project.run(&["update"]).code(0);
-    project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
+    let project = one_packed();
     for chunk in files(&project.store("main").join("chunks")) {
         rot(&chunk);
     }
@@ -169,10 +159,7 @@ fn rotten_chunks_do_not_take_the_place_of_whole_contents() {
 
 #[test]
 fn a_cold_tree_whose_index_is_lost_is_fetched_again() {
-    let project = Project::new();
-    project.rocm_manifest("10.1.0a20260901");
-    project.run(&["update"]).code(0);
-    project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
+    let project = one_packed();
     let indexes: Vec<PathBuf> =
         files(&project.store("main").join("trees")).into_iter().filter(|file| file.ends_with("cold")).collect();
     assert_eq!(indexes.len(), 1);

@@ -54,6 +54,20 @@ impl Ran {
     }
 }
 
+/// All files and links below a directory, sorted.
+pub fn files(place: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    let mut todo = vec![place.to_path_buf()];
+    while let Some(next) = todo.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() { todo.push(entry.path()) } else { all.push(entry.path()) }
+        }
+    }
+    all.sort();
+    all
+}
+
 impl Project {
     /// A project without a manifest, beside the usual upstream.
     pub fn new() -> Self {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::Project;
+use crate::support::{Project, files};
 
 fn realized() -> (Project, std::path::PathBuf) {
     let project = Project::new();
@@ -168,11 +168,6 @@ fn what_nobody_has_leaves_the_rest_repaired() {
     assert_eq!(open_directories(&tree), "");
     let ran = project.run(&["verify", digest]).code(7);
     assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.all());
-}
-
-fn files(place: &Path) -> Vec<std::path::PathBuf> {
-    let found = std::process::Command::new("find").arg(place).args(["-type", "f"]).output().unwrap();
-    String::from_utf8(found.stdout).unwrap().lines().map(Into::into).collect()
 }
 
 /// Directories in place of a link and of a file, and a link in place of a directory: they go, and nothing that a link leads to.
