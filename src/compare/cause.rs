@@ -110,7 +110,10 @@ fn times(text: &str) -> Vec<&str> {
         let month = text.get(at..at + 3).filter(|month| MONTHS.contains(month));
         let named = month.and_then(|_| digits("  0 0000", at + 3).map(|_| &text[at..at + 11]));
         let clock = digits("00:00:00", at).or_else(|| digits("0000-00-00", at));
-        let epoch = digits("1000000000", at).filter(|_| !text[at + 10..].starts_with(|c: char| c.is_ascii_digit()));
+        // A number of its own, and not a piece of something in hexadecimal.
+        let apart = |piece: Option<char>| piece.is_none_or(|c| !c.is_ascii_alphanumeric());
+        let epoch = digits("1000000000", at)
+            .filter(|_| apart(text[..at].chars().next_back()) && apart(text[at + 10..].chars().next()));
         found.extend(named.or(clock).or(epoch));
     }
     found
@@ -198,6 +201,8 @@ mod tests {
                 Some(Cause::Random),
             ),
             ("", b"id 91f7e2335ac81f6d", b"id 12d803f48b76ae99", Some(Cause::Random)),
+            ("", b"since 1764000000.", b"since 1764003600.", Some(Cause::Time)),
+            ("", b"id c1764000000e8f2a", b"id 0b91f7e2335a61cd", Some(Cause::Random)),
             (".text", b"\x01\x02", b"\x01\x03", None),
             ("", b"some words", b"more words", None),
         ] {
