@@ -63,13 +63,17 @@ pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
     for look in &looks {
         tell(ui, look);
     }
-    mended.and(unseen)?;
-    let report: Vec<_> = looks.iter().map(Look::to_json).collect();
+    let failed = mended.and(unseen);
     let bad = looks.iter().filter(|look| !look.damages.is_empty() && !look.repaired).count();
     if ui.is_json() {
-        ui.json(serde_json::json!({ "trees": report, "damaged": bad }));
-        return Ok(if bad > 0 { Kind::Damaged as u8 } else { 0 });
+        // One document, so that an error does not hide what was seen of the other trees.
+        let report: Vec<_> = looks.iter().map(Look::to_json).collect();
+        let error = failed.as_ref().err().map(Error::to_json);
+        ui.json(serde_json::json!({ "trees": report, "damaged": bad, "error": error }));
+        let damaged = if bad > 0 { Kind::Damaged as u8 } else { 0 };
+        return Ok(failed.map_or_else(|error| error.kind() as u8, |()| damaged));
     }
+    failed?;
     if bad == 0 {
         return Ok(0);
     }

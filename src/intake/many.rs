@@ -4,15 +4,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
+use rustix::io::Errno;
 use url::Url;
 
 use super::Intake;
-use crate::digest::Sha256Digest;
+use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Result};
 use crate::fetch::{Promise, Sink, Trust, Wanted};
 use crate::progress::{Task, Unit};
 use crate::store::Store;
-use crate::tree::scan::hash_file;
 
 /// Downloads at a time. The fetcher allows two connections a host; more serve archives on several hosts.
 const WORKERS: usize = 4;
@@ -37,10 +37,17 @@ pub(super) fn is_here(store: &Store, promise: Promise) -> bool {
 /// Removes a download that was damaged in the store since it came.
 pub(super) fn drop_damaged(store: &Store, digest: Sha256Digest) -> Result<()> {
     let path = store.download_path(digest);
-    if path.is_file() && hash_file(&path)?.0 != digest {
-        fs_err::remove_file(&path)?;
+    if !path.is_file() {
+        return Ok(());
     }
-    Ok(())
+    let (file, _) = fs_err::File::open(&path)?.into_parts();
+    match hash_reader(file) {
+        Ok((found, _)) if found == digest => Ok(()),
+        Ok(_) => Ok(fs_err::remove_file(&path)?),
+        // A block that the disk cannot read is damage as well; anything else says nothing of the file.
+        Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => Ok(fs_err::remove_file(&path)?),
+        Err(error) => Err(Error::from(error).about(path.display().to_string())),
+    }
 }
 
 /// Takes in what is missing. `explain` says more of an error.
@@ -114,5 +121,26 @@ impl Sink for Share<'_> {
         self.done.fetch_sub(self.own, Ordering::Relaxed);
         self.own = 0;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The address zero of a process cannot be read: the same error as of a broken disk.
+    #[test]
+    fn a_download_that_the_disk_cannot_read_gives_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let path = store.download_path(Sha256Digest::of(b"whole"));
+        std::os::unix::fs::symlink("/proc/self/mem", &path).unwrap();
+        assert!(path.is_file() && std::fs::read(&path).unwrap_err().raw_os_error() == Some(Errno::IO.raw_os_error()));
+        drop_damaged(&store, Sha256Digest::of(b"whole")).unwrap();
+        assert!(!path.is_symlink());
+        // What is whole stays.
+        std::fs::write(&path, "whole").unwrap();
+        drop_damaged(&store, Sha256Digest::of(b"whole")).unwrap();
+        assert!(path.is_file());
     }
 }

@@ -224,6 +224,9 @@ fn a_tree_without_its_listing_does_not_hide_what_else_is_wrong() {
         let ran = project.run(&["verify"]).code(7);
         assert!(ran.stderr.contains("a listing in the store is damaged"), "{}", ran.all());
         assert!(ran.stdout.contains("entries as they should be"), "{}", ran.all());
+        let json = project.run(&["verify", "--json"]).code(7).json();
+        assert_eq!(json["error"]["message"], "a listing in the store is damaged");
+        assert_eq!((json["trees"].as_array().unwrap().len(), &json["damaged"]), (1, &0.into()));
         std::fs::write(&listing, whole).unwrap();
     }
     project.run(&["verify"]).code(0);
