@@ -98,11 +98,22 @@ fn write_index(path: &Path, chunks: &[Chunk]) -> Result<()> {
     Ok(())
 }
 
-/// The files whose contents a cold tree's stream is made of, each once, with where it was first seen.
-fn distinct_files(listing: &Listing) -> impl Iterator<Item = (&Entry, u64, Sha256Digest)> {
+/// The contents of a file, where a tree has them first.
+struct Contents<'a> {
+    /// The file.
+    entry: &'a Entry,
+    digest: Sha256Digest,
+    executable: bool,
+    size: u64,
+}
+
+/// The contents of a tree's files, each once: what a cold tree's stream is made of.
+fn distinct_contents(listing: &Listing) -> impl Iterator<Item = Contents<'_>> {
     let mut seen = HashSet::new();
     listing.entries().iter().filter_map(move |entry| match entry.node {
-        Node::File { executable, size, digest } => seen.insert((digest, executable)).then_some((entry, size, digest)),
+        Node::File { executable, size, digest } => {
+            seen.insert((digest, executable)).then_some(Contents { entry, digest, executable, size })
+        }
         _ => None,
     })
 }
@@ -117,12 +128,13 @@ impl Store {
 
     /// The files of a cold tree's chunks, with their sizes.
     pub(super) fn chunk_files(&self, tree: &ColdTree) -> Result<Vec<(PathBuf, u64)>> {
-        let files = tree.chunks()?.into_iter().map(|chunk| self.chunk(chunk.digest));
-        // One that is missing takes no space; that it is missing is for `verify` to say.
-        Ok(files
-            .map(|file| (std::fs::symlink_metadata(&file).map_or(0, |about| about.len()), file))
-            .map(|(size, file)| (file, size))
-            .collect())
+        let file = |chunk: Chunk| {
+            let path = self.chunk(chunk.digest);
+            // One that is missing takes no space; that it is missing is for `verify` to say.
+            let size = std::fs::symlink_metadata(&path).map_or(0, |about| about.len());
+            (path, size)
+        };
+        Ok(tree.chunks()?.into_iter().map(file).collect())
     }
 
     /// Where the chunk with this digest is, or would be.

@@ -1,6 +1,6 @@
 //! Hot trees to cold ones.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use fastcdc::v2020::FastCDC;
 use rustix::fs::{CWD, RenameFlags};
 use serde::Serialize;
 
-use super::{AVERAGE, Chunk, LARGEST, SMALLEST, distinct_files, write_index};
+use super::{AVERAGE, Chunk, Contents, LARGEST, SMALLEST, distinct_contents, write_index};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::progress::{Progress, Task, Unit};
 use crate::store::verify::{Modes, verify};
 use crate::store::{Staging, Store, StoredTree};
+use crate::tree::Listing;
 use crate::tree::beneath::{MTIME, Root, seal_file};
-use crate::tree::{Listing, Node};
 
 /// As fast as the disk, and what tar and ostree users choose: higher levels save a few per cent in several times the time.
 const LEVEL: i32 = 3;
@@ -59,8 +59,8 @@ impl Store {
         let mut uses = Uses::new();
         for digest in self.trees()? {
             if let Some(tree) = self.tree(digest) {
-                for (digest, executable, _) in contents(&tree.listing()?) {
-                    *uses.entry((digest, executable)).or_default() += 1;
+                for contents in distinct_contents(&tree.listing()?) {
+                    *uses.entry((contents.digest, contents.executable)).or_default() += 1;
                 }
             }
         }
@@ -78,8 +78,8 @@ impl Store {
 
     /// Whether all files of a tree are kept downloads, as a model's are: to pack them would only add to these.
     fn is_downloads(&self, listing: &Listing) -> bool {
-        let mut files = contents(listing).into_iter().peekable();
-        files.peek().is_some() && files.all(|(digest, ..)| self.download(digest).is_some())
+        let mut all = distinct_contents(listing).peekable();
+        all.peek().is_some() && all.all(|contents| self.download(contents.digest).is_some())
     }
 
     fn pack_tree(&self, tree: &StoredTree, listing: &Listing, progress: &dyn Progress) -> Result<PackedTree> {
@@ -166,7 +166,7 @@ impl Store {
     /// Removes the contents of a tree that became cold, except what other hot trees have: `uses` counts those.
     fn drop_contents(&self, packed: &Listing, uses: &mut Uses) -> Result<u64> {
         let mut freed = 0;
-        for (digest, executable, size) in contents(packed) {
+        for Contents { digest, executable, size, .. } in distinct_contents(packed) {
             let Some(count) = uses.get_mut(&(digest, executable)) else { continue };
             *count -= 1;
             if *count == 0 {
@@ -186,29 +186,20 @@ impl Store {
 /// How many hot trees have a file's contents.
 type Uses = HashMap<(Sha256Digest, bool), usize>;
 
-/// The distinct contents of a tree's files.
-fn contents(listing: &Listing) -> BTreeSet<(Sha256Digest, bool, u64)> {
-    let files = listing.entries().iter().filter_map(|entry| match entry.node {
-        Node::File { executable, size, digest } => Some((digest, executable, size)),
-        _ => None,
-    });
-    files.collect()
-}
-
 /// A chunk that the store lacks: where it was written, its digest, its compressed size.
 type New = (PathBuf, Sha256Digest, u64);
 
 /// Reads the files and hands out their chunks in turn; gives their number.
 fn cut_files(root: &Root, listing: &Listing, workers: &[Sender<Vec<u8>>], task: &dyn Task) -> Result<usize> {
-    let mut files = distinct_files(listing);
+    let mut all = distinct_contents(listing);
     let mut open: Option<std::fs::File> = None;
     let mut buffer = vec![0; WINDOW];
     let (mut filled, mut ended, mut number, mut done) = (0, false, 0, 0);
     while !ended || filled > 0 {
         while !ended && filled < WINDOW {
             let Some(file) = &mut open else {
-                match files.next() {
-                    Some((entry, ..)) => open = Some(root.open_file(&entry.path)?),
+                match all.next() {
+                    Some(contents) => open = Some(root.open_file(&contents.entry.path)?),
                     None => ended = true,
                 }
                 continue;

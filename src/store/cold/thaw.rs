@@ -1,12 +1,12 @@
 //! Cold trees back to hot ones, and whether they could be brought back.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 
 use super::read::{ColdStream, Faults};
-use super::{ColdTree, distinct_files};
-use crate::digest::{Sha256, Sha256Digest, TreeDigest};
+use super::{ColdTree, Contents, distinct_contents};
+use crate::digest::{Sha256, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
 use crate::store::verify::{Damage, Fault};
@@ -83,23 +83,25 @@ impl Store {
         };
         let task = progress.begin(name, Some(listing.total_size()), Unit::Bytes);
         let mut stream = ColdStream::new(self, &chunks, Faults::Blank);
-        let (mut whole, mut done) = (HashMap::<(Sha256Digest, bool), bool>::new(), 0);
+        let (mut spoilt, mut done) = (HashSet::new(), 0);
         let mut buffer = vec![0; 256 * 1024];
-        for (entry, size, digest) in distinct_files(&listing) {
-            let mut contents = (&mut stream).take(size);
+        for Contents { digest, executable, size, .. } in distinct_contents(&listing) {
+            let mut plain = (&mut stream).take(size);
             let mut hash = Sha256::default();
             loop {
-                match contents.read(&mut buffer)? {
+                match plain.read(&mut buffer)? {
                     0 => break,
                     count => hash.update(&buffer[..count]),
                 }
             }
-            whole.insert((digest, is_executable(&entry.node)), hash.finish() == digest);
+            if hash.finish() != digest {
+                spoilt.insert((digest, executable));
+            }
             done += size;
             task.set_position(done);
         }
         Ok(lost(&listing, |node| match node {
-            Node::File { executable, digest, .. } => whole.get(&(*digest, *executable)) == Some(&false),
+            Node::File { executable, digest, .. } => spoilt.contains(&(*digest, *executable)),
             _ => false,
         }))
     }
@@ -108,8 +110,4 @@ impl Store {
 fn lost(listing: &Listing, which: impl Fn(&Node) -> bool) -> Vec<Damage> {
     let lost = listing.entries().iter().filter(|entry| which(&entry.node));
     lost.map(|entry| Damage { path: entry.path.clone(), fault: Fault::Contents }).collect()
-}
-
-fn is_executable(node: &Node) -> bool {
-    matches!(node, Node::File { executable: true, .. })
 }
