@@ -19,6 +19,8 @@ CHANGED_PERCENT = 15
 # What a ROCm tree is made of: headers by the thousand, then compilers, large shared libraries and archives.
 HEADERS = r"linux-headers-[0-9.]+.*-common|linux-headers-[0-9.]+-[0-9]+"
 LLVM = ["libllvm{v}(?:t64)?", "libclang-cpp{v}(?:t64)?", "llvm-{v}", "llvm-{v}-dev", "libclang-{v}-dev", "mlir-{v}-tools", "libmlir-{v}-dev"]
+# The bytes that are wanted of these, for the whole workload and for the small one.
+WHOLE, SMALL = (2.5e9, LLVM), (100e6, LLVM[1:])
 
 
 class Nightly:
@@ -34,7 +36,7 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def workload(directory, wanted_bytes):
+def workload(directory, small):
     """Both nightlies, made unless they are there, and the names of the files that differ."""
     first, second = Nightly(directory, FIRST), Nightly(directory, SECOND)
     done = directory / "changed"
@@ -42,7 +44,10 @@ def workload(directory, wanted_bytes):
         for name in ("trees", "served"):
             shutil.rmtree(directory / name, ignore_errors=True)
             (directory / name).mkdir(parents=True)
-        packages(directory, choose(wanted_bytes), first.tree)
+        packages(directory, choose(*(SMALL if small else WHOLE)), first.tree)
+        if small:
+            thin(first.tree)
+        mend(first.tree)
         describe(first)
         subprocess.run(["cp", "-a", first.tree, second.tree], check=True)
         changed = change(second.tree)
@@ -71,13 +76,13 @@ def manifold(directory, times):
     return large
 
 
-def choose(wanted_bytes):
+def choose(wanted_bytes, patterns):
     """Packages of this machine's suite, newest LLVM first, until their installed size is what is wanted."""
     names = subprocess.run(["apt-cache", "pkgnames"], check=True, capture_output=True, text=True).stdout.split()
     order = sorted((name for name in names if re.fullmatch(HEADERS, name)), key=by_numbers)[-1:]
     versions = sorted({int(name[5:]) for name in names if re.fullmatch(r"llvm-\d+", name)}, reverse=True)
     for version in versions:
-        for pattern in LLVM:
+        for pattern in patterns:
             order += [name for name in names if re.fullmatch(pattern.format(v=version), name)]
     chosen, size = [], 0
     for name in order:
@@ -110,6 +115,22 @@ def packages(directory, names, tree):
     shutil.move(root / "usr", tree)
     shutil.rmtree(root)
     shutil.rmtree(tree / "share" / "doc", ignore_errors=True)
+
+
+def thin(tree):
+    """Removes nine of ten files below a megabyte, which by their names: the small workload would be little but headers."""
+    for path in walk(tree):
+        if not path.is_symlink() and path.is_file() and path.stat().st_size < 1e6 and seed(tree, path)[-1] % 10:
+            path.unlink()
+
+
+def seed(tree, path):
+    """Bytes that follow from a file's name."""
+    return hashlib.sha256(str(path.relative_to(tree)).encode()).digest()
+
+
+def mend(tree):
+    """Removes the links that AMD's trees would not have, and lets everybody read."""
     for path in walk(tree):
         if path.is_symlink() and not inside(tree, path):
             path.unlink()
@@ -155,16 +176,15 @@ def change(tree):
     for path in walk(tree):
         if path.is_symlink() or not path.is_file() or not path.stat().st_size:
             continue
-        name = str(path.relative_to(tree))
-        seed = hashlib.sha256(name.encode()).digest()
-        if int.from_bytes(seed[:4], "big") % 100 >= CHANGED_PERCENT:
+        draw = seed(tree, path)
+        if int.from_bytes(draw[:4], "big") % 100 >= CHANGED_PERCENT:
             continue
-        changed.append(name)
+        changed.append(str(path.relative_to(tree)))
         size = path.stat().st_size
         with open(path, "r+b") as file:
             for part in range(4):
-                file.seek(int.from_bytes(seed[4 + 4 * part:8 + 4 * part], "big") % size)
-                file.write(seed[part:part + 8][:max(1, size - file.tell())])
+                file.seek(int.from_bytes(draw[4 + 4 * part:8 + 4 * part], "big") % size)
+                file.write(draw[part:part + 8][:max(1, size - file.tell())])
     return changed
 
 
