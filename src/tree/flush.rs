@@ -1,13 +1,19 @@
 //! Has large files written to the disk while others are still made, so that the sync before publication has little left to wait for.
 //!
 //! The system begins by itself only when a tenth of the memory waits to be written, which is more than most trees have.
+//!
+//! What is on the disk is then given up in memory. A nightly is larger than all else that a machine keeps there, such as the
+//! model that a server has mapped, and would push that out; and to use the same memory again is quicker than to get more, above
+//! all in a virtual machine, whose host takes back what is free (a tree of 2.8 GB from a snapshot: 4.6 s against 7.0 s).
 
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use rustix::fs::{Advice, fadvise};
 
 use crate::error::{Error, Result};
 
@@ -26,9 +32,10 @@ pub(super) struct Flush {
 }
 
 impl Flush {
-    pub(super) fn start() -> (Self, JoinHandle<Result<()>>) {
+    /// With `read_again` the files are soon read by somebody, so they stay in memory.
+    pub(super) fn start(read_again: bool) -> (Self, JoinHandle<Result<()>>) {
         let (files, given) = bounded(WAITING);
-        (Self { files, bytes: Arc::default() }, std::thread::spawn(move || flush(&given)))
+        (Self { files, bytes: Arc::default() }, std::thread::spawn(move || flush(&given, read_again)))
     }
 
     /// Takes a file of `size` bytes. Does not wait.
@@ -39,9 +46,14 @@ impl Flush {
     }
 }
 
-fn flush(files: &Receiver<File>) -> Result<()> {
-    files
-        .iter()
-        .try_for_each(|file| file.sync_data())
-        .map_err(|error| Error::failure("cannot write files to the disk").because(&error))
+fn flush(files: &Receiver<File>, read_again: bool) -> Result<()> {
+    let one = |file: File| -> io::Result<()> {
+        file.sync_data()?;
+        if !read_again {
+            // An advice: where it is not taken nothing is lost.
+            let _ = fadvise(&file, 0, None, Advice::DontNeed);
+        }
+        Ok(())
+    };
+    files.iter().try_for_each(one).map_err(|error| Error::failure("cannot write files to the disk").because(&error))
 }

@@ -95,7 +95,7 @@ impl Workers {
         let count = std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, 4);
         let (later, written) = read_back.then(|| bounded(WRITTEN)).unzip();
         let hashing = || later.clone().map_or_else(|| Hashing::Now(Arc::clone(digests)), Hashing::Later);
-        let (flush, flusher) = Flush::start();
+        let (flush, flusher) = Flush::start(read_back);
         let writers = (0..count).map(|_| {
             let worker = Worker {
                 root: Arc::clone(root),
