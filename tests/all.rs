@@ -22,6 +22,7 @@ mod realize;
 mod runtime;
 mod scripts;
 mod snapshot;
+mod status;
 mod store;
 mod sysroot;
 mod update;

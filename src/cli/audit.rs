@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
-use crate::lock::Lock;
 use crate::report::reproducible;
 use crate::store::replace_file;
 
@@ -20,7 +19,7 @@ pub struct AuditArgs {
 }
 
 pub fn audit(ui: &Ui, global: &GlobalArgs, args: &AuditArgs) -> Result<u8> {
-    let lock = Lock::read(&global.lock_path())?;
+    let lock = global.lock_to_use(ui)?;
     let text = reproducible(&lock)?;
     let path = args.output.clone().unwrap_or_else(|| global.project().join("REPRODUCIBLE.md"));
     if fs_err::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {

@@ -5,7 +5,6 @@ use super::{GlobalArgs, Ui};
 use crate::compare::{Change, Difference, Part};
 use crate::error::{Error, Kind, Result};
 use crate::intake::Intake;
-use crate::lock::Lock;
 use crate::realize::{Checked, Realizer, Settings};
 use crate::tree::show;
 
@@ -28,7 +27,7 @@ pub struct CheckArgs {
 }
 
 pub fn check(ui: &Ui, global: &GlobalArgs, args: &CheckArgs) -> Result<u8> {
-    let lock = Lock::read(&global.lock_path())?;
+    let lock = global.lock_to_use(ui)?;
     for name in &args.outputs {
         lock.output(name)?;
     }

@@ -36,7 +36,17 @@ pub fn hash(ui: &Ui, args: &HashArgs) -> Result<u8> {
     let listing = scan(&args.path)?;
     let nar = if args.nar { Some(nar::hash(&args.path, &listing)?) } else { None };
     if ui.is_json() {
-        ui.json(serde_json::json!({ "tree": listing.digest(), "nar": nar.map(|nar: Sha256Digest| if args.base32 { nar.nix_base32() } else { nar.sri() }), "entries": listing.entries().len(), "size": listing.total_size() }));
+        let mut all = serde_json::json!({
+            "tree": listing.digest(),
+            "nar": nar.map(|nar: Sha256Digest| if args.base32 { nar.nix_base32() } else { nar.sri() }),
+            "entries": listing.entries().len(),
+            "size": listing.total_size(),
+        });
+        if args.listing {
+            // Names are bytes; what is not UTF-8 in them is shown as a replacement character, as everywhere in JSON.
+            all["listing"] = String::from_utf8_lossy(&listing.to_bytes()).into();
+        }
+        ui.json(all);
     } else if args.listing {
         use std::io::Write as _;
         std::io::stdout().write_all(&listing.to_bytes())?;

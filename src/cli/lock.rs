@@ -3,7 +3,6 @@
 use super::{GlobalArgs, Ui};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
-use crate::lock::Lock;
 
 /// Look at the lock
 #[derive(Debug, clap::Subcommand)]
@@ -17,7 +16,7 @@ pub enum LockCommand {
 
 pub fn lock(ui: &Ui, global: &GlobalArgs, command: &LockCommand) -> Result<u8> {
     let LockCommand::Digest { output } = command;
-    let lock = Lock::read(&global.lock_path())?;
+    let lock = global.read_lock()?;
     let digest = match output {
         None => Sha256Digest::of(lock.to_text()?.as_bytes()),
         Some(name) => lock.output(name)?.derivation.0,

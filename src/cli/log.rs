@@ -4,7 +4,6 @@ use std::io::{IsTerminal as _, Write as _};
 
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
-use crate::lock::Lock;
 use crate::text::visible;
 
 /// Print the log of the build that made an output
@@ -18,7 +17,7 @@ pub struct LogArgs {
 }
 
 pub fn log(ui: &Ui, global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
-    let lock = Lock::read(&global.lock_path())?;
+    let lock = global.read_lock()?;
     let store = global.open_store()?;
     let name = &args.output;
     let output = lock.output(name)?;

@@ -16,6 +16,7 @@ mod lock;
 mod log;
 mod outdated;
 mod progress;
+mod project;
 mod provision;
 mod realize;
 mod runtime;

@@ -1,9 +1,10 @@
 //! `strixlock outdated`
 
+use std::collections::BTreeSet;
+
 use super::{GlobalArgs, Ui, settings};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::intake::Intake;
-use crate::lock::Lock;
 use crate::manifest::{InputRequest, Manifest};
 use crate::update::{Options, update};
 use crate::upstream::rocm::VersionRequest;
@@ -13,8 +14,12 @@ use crate::upstream::rocm::VersionRequest;
 pub struct OutdatedArgs {}
 
 pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8> {
+    if global.offline {
+        return Err(Error::new(Kind::Unreachable, "upstream cannot be asked with --offline")
+            .hint("leave out --offline; `strixlock status` shows what is locked, without network"));
+    }
     let manifest = Manifest::read(&global.manifest_path())?;
-    let lock = Lock::read(&global.lock_path())?;
+    let lock = global.read_lock()?;
     let store = global.open_store()?;
     let fetcher = global.fetcher(ui)?;
     let intake = Intake { store: &store, fetcher: &fetcher };
@@ -35,11 +40,9 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
     }
     let latest = if open == manifest { None } else { Some(update(&open, Some(&lock), intake, &options)?) };
     let latest = latest.as_ref().unwrap_or(&wanted);
-    for warning in wanted.warnings.iter().chain(if std::ptr::eq(latest, &raw const wanted) {
-        &[]
-    } else {
-        latest.warnings.as_slice()
-    }) {
+    // Both questions may be answered with the same warning.
+    let warnings: BTreeSet<&String> = wanted.warnings.iter().chain(&latest.warnings).collect();
+    for warning in &warnings {
         ui.warning(warning);
     }
     let to = |moves: &[crate::update::Move], name: &str| {
@@ -62,9 +65,9 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
         all.push(serde_json::json!({ "input": name, "locked": locked, "wanted": wanted, "latest": latest, "changes": changes }));
     }
     if ui.is_json() {
-        ui.json(serde_json::json!({ "inputs": all }));
+        ui.json(serde_json::json!({ "inputs": all, "warnings": warnings }));
     } else if rows.len() == 1 {
-        ui.line("every input is at its newest");
+        ui.line("nothing is newer than the lock");
     } else {
         ui.table(&rows);
         for line in details {

@@ -19,6 +19,7 @@ use crate::toolbox_env::ToolboxEnv;
 /// Outputs land in the store, and a new generation is switched to. With --to, plain copies are written instead, one
 /// directory an output, and no generation is made.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RealizeArgs {
     /// The outputs to make; all but images when none is named
     #[arg(value_name = "OUTPUT")]
@@ -38,6 +39,9 @@ pub struct RealizeArgs {
     /// Replace what stands where a copy should go; keep what stands where a link of --prefix-from should go under another name
     #[arg(short, long, conflicts_with = "prefix")]
     force: bool,
+    /// Fail with exit code 4 if the lock is not up to date with the manifest
+    #[arg(long)]
+    locked: bool,
     /// Only show the plan
     #[arg(long, conflicts_with_all = ["to", "seal"])]
     dry_run: bool,
@@ -54,7 +58,11 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         prefix::check(prefix)?;
     }
     let lock_path = global.lock_path();
-    let mut lock = Lock::read(&lock_path)?;
+    // Not both: what is refused need not be warned of.
+    let mut lock = if args.locked { global.read_lock()? } else { global.lock_to_use(ui)? };
+    if args.locked {
+        global.demand_fresh(&lock)?;
+    }
     if args.seal {
         // What is about to be sealed anew is not compared with the old seal.
         for (name, output) in &mut lock.outputs {
@@ -112,6 +120,9 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
     }
     let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
     report(ui, args, &realized, generation, store.root());
+    if args.seal {
+        tell_sealed(ui, global, &lock_path);
+    }
     Ok(0)
 }
 
@@ -127,6 +138,18 @@ fn seal<'r>(path: &Path, built: &Lock, realized: impl Iterator<Item = (&'r Strin
     }
     replace_file(path, lock.to_text()?.as_bytes())?;
     Ok(lock)
+}
+
+/// Tells that the lock was written, and that a page made from the lock before it is out of date.
+fn tell_sealed(ui: &Ui, global: &GlobalArgs, lock: &Path) {
+    if !ui.is_json() {
+        ui.line(format!("wrote {}", lock.display()));
+    }
+    let page = global.project().join("REPRODUCIBLE.md");
+    let made = Lock::read(lock).and_then(|lock| crate::report::reproducible(&lock));
+    if fs_err::read_to_string(&page).is_ok_and(|there| made.is_ok_and(|made| made != there)) {
+        ui.warning(&format!("{} is out of date now: `strixlock audit` writes it anew", page.display()));
+    }
 }
 
 /// Where the links of outputs go, as far as links are wanted.

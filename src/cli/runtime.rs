@@ -9,7 +9,6 @@ use super::{GlobalArgs, Ui};
 use crate::deb::owners;
 use crate::error::Result;
 use crate::intake::Intake;
-use crate::lock::Lock;
 use crate::realize::{Realizer, Runtime, Settings, runtime_output};
 use crate::text;
 use crate::tree::{Node, show};
@@ -29,7 +28,7 @@ pub struct RuntimeArgs {
 }
 
 pub fn runtime(ui: &Ui, global: &GlobalArgs, args: &RuntimeArgs) -> Result<u8> {
-    let lock = Lock::read(&global.lock_path())?;
+    let lock = global.read_lock()?;
     let name = runtime_output(&lock, args.output.as_deref())?;
     let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
     let intake = Intake { store: &store, fetcher: &fetcher };

@@ -3,8 +3,8 @@
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::intake::Intake;
-use crate::lock::Lock;
 use crate::realize::{Plan, Realizer, Settings};
+use crate::recipe::Recipe;
 
 /// Open the sandbox that an output is built in
 ///
@@ -24,8 +24,18 @@ pub fn shell(ui: &Ui, global: &GlobalArgs, args: &ShellArgs) -> Result<u8> {
     if ui.is_json() {
         return Err(Error::new(Kind::Usage, "a shell has no result to print as JSON"));
     }
-    let lock = Lock::read(&global.lock_path())?;
+    let lock = global.read_lock()?;
     let output = lock.output(&args.output)?;
+    if !matches!(output.recipe, Recipe::Llama(_)) {
+        let built = lock.outputs.iter().find(|(_, output)| matches!(output.recipe, Recipe::Llama(_)));
+        let error =
+            Error::new(Kind::Usage, format!("an output of type {} is not built in a sandbox", output.recipe.kind()))
+                .about(&args.output);
+        return Err(match built {
+            Some((name, _)) => error.hint(format!("`strixlock shell {name}` opens that of {name}")),
+            None => error,
+        });
+    }
     let store = global.open_store()?;
     let fetcher = global.fetcher(ui)?;
     let intake = Intake { store: &store, fetcher: &fetcher };

@@ -65,10 +65,11 @@ pub fn snapshot(ui: &Ui, global: &GlobalArgs, command: &SnapshotCommand) -> Resu
 }
 
 fn save(ui: &Ui, global: &GlobalArgs, args: &SaveArgs) -> Result<u8> {
-    let lock = Lock::read(&global.lock_path())?;
+    let lock = global.lock_to_use(ui)?;
     let store = global.open_store()?;
     // clap demands one value at least.
     let Some((file, named)) = args.outputs_and_file.split_last() else { return Ok(0) };
+    demand_file(file, &lock)?;
     let file = Path::new(file);
     let names: Vec<&String> = if named.is_empty() { lock.usual_outputs().collect() } else { named.iter().collect() };
     let mut parts: Vec<Part> = Vec::new();
@@ -110,9 +111,19 @@ fn save(ui: &Ui, global: &GlobalArgs, args: &SaveArgs) -> Result<u8> {
     Ok(0)
 }
 
+/// Fails if the last argument looks like an output and not like a file: whoever forgot the file means no file of that name.
+fn demand_file(file: &str, lock: &Lock) -> Result<()> {
+    if file.contains(['/', '.']) && !lock.outputs.contains_key(file) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Usage, "the file to write is missing").fact("last argument", file).hint(format!(
+        "name the file last: `strixlock snapshot save {file} {file}.tar.zst`, or `./{file}` for a file of that name"
+    )))
+}
+
 fn restore(ui: &Ui, global: &GlobalArgs, args: &RestoreArgs) -> Result<u8> {
     let path = global.lock_path();
-    let lock = if args.to.is_some() { Lock::read_if_there(&path)? } else { Some(Lock::read(&path)?) };
+    let lock = if args.to.is_some() { Lock::read_if_there(&path)? } else { Some(global.read_lock()?) };
     let store = global.open_store()?;
     let restored = snapshot::restore(&store, &args.file, lock.as_ref(), &*ui.progress)?;
     for one in &restored {

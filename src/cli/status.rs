@@ -3,91 +3,167 @@
 use std::collections::BTreeMap;
 
 use super::{GlobalArgs, Ui};
-use crate::error::{Error, Kind, Result};
-use crate::intake::{missing_blobs, missing_debs, missing_model};
-use crate::lock::{Lock, LockedInput, staleness};
+use crate::error::Result;
+use crate::lock::{Lock, Staleness};
 use crate::manifest::Manifest;
-use crate::realize::{Action, Plan};
+use crate::realize::{Action, Plan, input_action};
+use crate::store::{GenerationOutput, Store};
 use crate::text;
 
-/// Say whether the lock fits the manifest, and what of it is here; asks no network
+/// Say whether the lock is up to date with the manifest, and what of it is present; uses no network
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
-    /// Fail with exit code 4 if the lock does not fit the manifest
+    /// Fail with exit code 4 if the lock is not up to date with the manifest
     #[arg(long)]
     check: bool,
 }
 
 pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
     let manifest = Manifest::read(&global.manifest_path())?;
-    let lock = Lock::read(&global.lock_path())?;
-    let stale = staleness(&manifest, &lock);
-    if args.check && !stale.is_fresh() {
-        return Err(Error::new(Kind::Stale, "the lock does not fit the manifest")
-            .fact("because", stale.reasons.join("; "))
-            .hint("run `strixlock update`"));
+    let lock = Lock::read_if_there(&global.lock_path())?;
+    if args.check {
+        global.demand_fresh(&global.read_lock()?)?;
     }
+    let Some(lock) = lock else {
+        nothing_locked(ui, &manifest);
+        return Ok(0);
+    };
+    let stale = crate::lock::staleness(&manifest, &lock);
     let store = global.open_store()?;
     let plan = Plan::new(&lock, &store, &[])?;
-    let current = store.current_generation()?;
+    let generation = Standing::of(&store, &lock)?;
     if ui.is_json() {
+        let inputs = lock.inputs.iter().map(|(name, input)| {
+            let action = input_action(&store, input);
+            (
+                name,
+                serde_json::json!({ "version": input.version(), "present": action == Action::Have, "action": action }),
+            )
+        });
         ui.json(serde_json::json!({
+            "locked": true,
             "fresh": stale.is_fresh(),
             "stale": stale.reasons,
+            "inputs": inputs.collect::<BTreeMap<_, _>>(),
             "steps": plan.steps,
             "models": lock.inputs.iter().filter_map(|(name, input)| Some((name, input.gguf()?))).collect::<BTreeMap<_, _>>(),
-            "generation": current,
+            "generation": generation.as_ref().map(|standing| standing.current),
+            "differs": generation.as_ref().map(|standing| &standing.differs),
             "store": store.root().display().to_string(),
         }));
     } else {
-        let mut rows = Vec::new();
-        for (name, input) in &lock.inputs {
-            let here = match input {
-                LockedInput::File(block) => store.download(block.locked.sha256).is_some(),
-                LockedInput::Huggingface(block) => missing_model(&store, &block.locked) == 0,
-                LockedInput::Debs(block) => missing_debs(&store, &block.locked).next().is_none(),
-                LockedInput::Oci(block) => missing_blobs(&store, &block.locked).next().is_none(),
-                _ => input
-                    .tree()
-                    .is_some_and(|tree| store.tree(tree.digest).is_some() || store.cold(tree.digest).is_some()),
-            };
-            let state = if here { "here" } else { "not here" };
-            rows.push(vec!["input".into(), name.clone(), input.version(), state.into()]);
-        }
-        for step in plan.steps.iter().filter(|step| step.what == "output") {
-            let state = match step.action {
-                Action::Have => "realized",
-                Action::Thaw => "realized, cold",
-                Action::Fetch { .. } | Action::Build => "not realized",
-            };
-            rows.push(vec!["output".into(), step.name.clone(), step.version.clone(), state.into()]);
-        }
-        ui.table(&rows);
-        for (name, input) in &lock.inputs {
-            if let Some(facts) = input.gguf() {
-                ui.line(format!("{name}: {}", facts.summary()));
-            }
-        }
-        if plan.bytes() > 0 {
-            ui.line(format!("realizing what is missing fetches {}", text::bytes(plan.bytes())));
-        }
-        if let Some(current) = current {
-            let trees = store.generation(current)?.outputs;
-            let same = lock
-                .outputs
-                .iter()
-                .all(|(name, output)| trees.get(name).is_some_and(|current| current.derivation == output.derivation));
-            let differs = if same { "" } else { ", and not what the lock pins: `strixlock realize` switches to that" };
-            ui.line(format!("generation {current} is current{differs}"));
-        }
-        for reason in &stale.reasons {
-            ui.line(format!("stale: {reason}"));
-        }
-        ui.line(if stale.is_fresh() {
-            "the lock answers the manifest"
-        } else {
-            "the lock is stale: run `strixlock update`"
-        });
+        show(ui, &store, &lock, &plan, generation.as_ref(), &stale);
     }
     Ok(0)
+}
+
+fn nothing_locked(ui: &Ui, manifest: &Manifest) {
+    if ui.is_json() {
+        let inputs: BTreeMap<_, _> = manifest
+            .inputs
+            .iter()
+            .map(|(name, request)| (name, serde_json::json!({ "type": request.kind() })))
+            .collect();
+        ui.json(
+            serde_json::json!({ "locked": false, "fresh": false, "stale": ["there is no lock"], "inputs": inputs }),
+        );
+        return;
+    }
+    let row = |(name, request): (&String, &crate::manifest::InputRequest)| {
+        ["input", name, request.kind(), "not locked"].map(str::to_owned).to_vec()
+    };
+    ui.table(&manifest.inputs.iter().map(row).collect::<Vec<_>>());
+    ui.line("there is no lock yet: run `strixlock update`");
+}
+
+fn show(ui: &Ui, store: &Store, lock: &Lock, plan: &Plan, generation: Option<&Standing>, stale: &Staleness) {
+    let mut rows = Vec::new();
+    for (name, input) in &lock.inputs {
+        let state = match input_action(store, input) {
+            Action::Have => "present",
+            Action::Thaw => "present, cold",
+            Action::Fetch { .. } | Action::Build => "missing",
+        };
+        rows.push(vec!["input".into(), name.clone(), input.version(), state.into()]);
+    }
+    for step in plan.steps.iter().filter(|step| step.what == "output") {
+        let state = match step.action {
+            Action::Have => "realized",
+            Action::Thaw => "realized, cold",
+            Action::Fetch { .. } | Action::Build => "not realized",
+        };
+        rows.push(vec!["output".into(), step.name.clone(), step.version.clone(), state.into()]);
+    }
+    ui.table(&rows);
+    for (name, input) in &lock.inputs {
+        if let Some(facts) = input.gguf() {
+            ui.line(format!("{name}: {}", facts.summary()));
+        }
+    }
+    if plan.bytes() > 0 {
+        ui.line(format!("`strixlock realize` fetches {}", text::bytes(plan.bytes())));
+    }
+    match generation {
+        Some(standing) => ui.line(standing.text()),
+        None => ui.line("there is no generation yet: `strixlock realize` makes the first"),
+    }
+    for reason in &stale.reasons {
+        ui.line(format!("stale: {reason}"));
+    }
+    ui.line(if stale.is_fresh() {
+        "the lock is up to date with the manifest"
+    } else {
+        "the lock is not up to date with the manifest: run `strixlock update`"
+    });
+}
+
+/// The current generation beside the lock.
+struct Standing {
+    /// Its number.
+    current: u64,
+    /// The newest generation.
+    newest: u64,
+    /// The outputs that `realize` would switch, with how to say so: those that it makes unnamed, and images that the generation has.
+    differs: Vec<String>,
+    /// Whether all of them are images, which `realize` makes only when they are named.
+    named: bool,
+}
+
+impl Standing {
+    /// Compares the current generation with the lock; nothing where there is no generation.
+    fn of(store: &Store, lock: &Lock) -> Result<Option<Self>> {
+        let Some(current) = store.current_generation()? else { return Ok(None) };
+        let trees = store.generation(current)?.outputs;
+        let newest = store.generations()?.last().copied().unwrap_or(current);
+        let usual: Vec<&String> = lock.usual_outputs().collect();
+        let moved = |name: &String, there: Option<&GenerationOutput>| {
+            lock.outputs.get(name).is_none_or(|locked| {
+                there.is_none_or(|there| {
+                    there.derivation != locked.derivation || locked.tree.is_some_and(|tree| tree != there.tree)
+                })
+            })
+        };
+        let unnamed: Vec<String> =
+            usual.iter().filter(|name| moved(name, trees.get(**name))).map(|name| (*name).clone()).collect();
+        let others = trees.iter().filter(|(name, there)| {
+            !usual.contains(name) && lock.outputs.contains_key(*name) && moved(name, Some(there))
+        });
+        let named: Vec<String> = others.map(|(name, _)| name.clone()).collect();
+        let only_named = unnamed.is_empty() && !named.is_empty();
+        Ok(Some(Self { current, newest, differs: unnamed.into_iter().chain(named).collect(), named: only_named }))
+    }
+
+    fn text(&self) -> String {
+        let Self { current, newest, differs, named } = self;
+        let newer = if newest == current { String::new() } else { format!(" (the newest is {newest})") };
+        if differs.is_empty() {
+            return format!("generation {current} is current{newer}, and is what the lock pins");
+        }
+        let names = differs.join(", ");
+        let command =
+            if *named { format!("strixlock realize {}", differs.join(" ")) } else { "strixlock realize".to_owned() };
+        format!(
+            "generation {current} is current{newer}, and differs from the lock in {names}: `{command}` switches to the lock's"
+        )
+    }
 }

@@ -4,7 +4,6 @@ use super::{GlobalArgs, Ui, settings};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::intake::Intake;
-use crate::lock::Lock;
 use crate::text;
 use crate::validate::{Device, Options, Outcome, Validation, last, logs, moved, validate as run, write};
 
@@ -23,7 +22,7 @@ pub struct ValidateArgs {
 }
 
 pub fn validate(ui: &Ui, global: &GlobalArgs, args: ValidateArgs) -> Result<u8> {
-    let lock = Lock::read(&global.lock_path())?;
+    let lock = global.lock_to_use(ui)?;
     let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
     let intake = Intake { store: &store, fetcher: &fetcher };
     let directory = global.project().join("validation");

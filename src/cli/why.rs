@@ -10,7 +10,6 @@ use super::ui::DIM;
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::intake::Intake;
-use crate::lock::Lock;
 use crate::realize::{Realizer, Runtime, Settings, runtime_output};
 use crate::suggest::suggest;
 use crate::text;
@@ -34,7 +33,7 @@ pub struct WhyArgs {
 const SHOWN: usize = 5;
 
 pub fn why(ui: &Ui, global: &GlobalArgs, args: &WhyArgs) -> Result<u8> {
-    let lock = Lock::read(&global.lock_path())?;
+    let lock = global.read_lock()?;
     let name = runtime_output(&lock, args.output.as_deref())?;
     let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
     let intake = Intake { store: &store, fetcher: &fetcher };

@@ -13,6 +13,7 @@ use crate::gguf::Gguf;
 use crate::manifest::InputRequest;
 use crate::recipe::rocm::TheRock;
 use crate::recipe::{Recipe, RuntimeRecipe};
+use crate::suggest::suggest;
 use crate::upstream::debs::DebsRequest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::{GitRequest, Submodule};
@@ -166,9 +167,15 @@ impl Lock {
     /// The output `name`, or an error that says which there are.
     pub fn output(&self, name: &str) -> Result<&LockedOutput> {
         self.outputs.get(name).ok_or_else(|| {
-            let there: Vec<&str> = self.outputs.keys().map(String::as_str).collect();
-            Error::new(Kind::Usage, format!("the lock has no output `{name}`"))
-                .hint(format!("it has {}", there.join(", ")))
+            let error = Error::new(Kind::NotFound, format!("the lock has no output `{name}`"));
+            let made =
+                self.outputs.iter().find(|(_, output)| output.recipe.inputs().iter().any(|(_, input)| *input == name));
+            error.hint(match made {
+                Some((output, _)) if self.inputs.contains_key(name) => {
+                    format!("`{name}` is an input, and the output `{output}` is made from it")
+                }
+                _ => suggest(name, self.outputs.keys().map(String::as_str)),
+            })
         })
     }
 

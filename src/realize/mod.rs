@@ -23,5 +23,5 @@ mod whole;
 pub use check::{Checked, OtherTool};
 pub use compare::{Difference, compare};
 pub use execute::{Realized, Realizer, Settings, switch};
-pub use plan::{Action, Plan, Step, version};
+pub use plan::{Action, Plan, Step, input_action, version};
 pub use runtime::{Runtime, runtime_output};

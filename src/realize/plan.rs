@@ -104,7 +104,7 @@ impl Planner<'_> {
                 found.filter(|found| sealed.is_none_or(|sealed| sealed == *found))
             }
         };
-        let action = tree.and_then(|tree| self.here(tree)).unwrap_or(Action::Build);
+        let action = tree.and_then(|tree| here(self.store, tree)).unwrap_or(Action::Build);
         if action == Action::Build {
             self.parts(&output.recipe)?;
         }
@@ -130,46 +130,46 @@ impl Planner<'_> {
         base.map_or(Ok(()), |name| self.output(name))
     }
 
-    /// What it takes to have a tree that is in the store in some form.
-    fn here(&self, tree: TreeDigest) -> Option<Action> {
-        match self.store.tree(tree) {
-            Some(_) => Some(Action::Have),
-            None => self.store.cold(tree).map(|_| Action::Thaw),
-        }
-    }
-
     fn input(&mut self, name: &str) {
         if !self.seen.insert(format!("input {name}")) {
             return;
         }
         let Some(input) = self.lock.inputs.get(name) else { return };
         let tree = input.tree().map(|tree| tree.digest);
-        let here = match input {
-            LockedInput::File(block) => self.store.download(block.locked.sha256).map(|_| Action::Have),
-            LockedInput::Debs(block) => {
-                (missing_debs(self.store, &block.locked).next().is_none()).then_some(Action::Have)
-            }
-            LockedInput::Huggingface(block) => (missing_model(self.store, &block.locked) == 0).then_some(Action::Have),
-            LockedInput::Oci(block) => {
-                (missing_blobs(self.store, &block.locked).next().is_none()).then_some(Action::Have)
-            }
-            _ => tree.and_then(|tree| self.here(tree)),
-        };
-        let bytes = match input {
-            LockedInput::Rocm(block) => Some(block.locked.size),
-            LockedInput::File(block) => Some(block.locked.size),
-            LockedInput::Debs(block) => {
-                Some(missing_debs(self.store, &block.locked).map(|package| package.size).fold(0, u64::saturating_add))
-            }
-            LockedInput::Huggingface(block) => Some(missing_model(self.store, &block.locked)),
-            LockedInput::Oci(block) => {
-                Some(missing_blobs(self.store, &block.locked).map(|blob| blob.size).fold(0, u64::saturating_add))
-            }
-            LockedInput::Git(_) => None,
-        };
-        let action = here.unwrap_or(Action::Fetch { bytes });
+        let action = input_action(self.store, input);
         let version = input.version();
         self.plan.steps.push(Step { what: "input", name: name.to_owned(), version, action, derivation: None, tree });
+    }
+}
+
+/// Returns what it takes to have a tree that is in the store in some form.
+fn here(store: &Store, tree: TreeDigest) -> Option<Action> {
+    match store.tree(tree) {
+        Some(_) => Some(Action::Have),
+        None => store.cold(tree).map(|_| Action::Thaw),
+    }
+}
+
+/// Returns what it takes to have an input. Looks at the store only.
+#[must_use]
+pub fn input_action(store: &Store, input: &LockedInput) -> Action {
+    let fetch = |bytes| Action::Fetch { bytes: Some(bytes) };
+    let missing = |sizes: Vec<u64>| {
+        if sizes.is_empty() { Action::Have } else { fetch(sizes.into_iter().fold(0, u64::saturating_add)) }
+    };
+    match input {
+        LockedInput::Rocm(block) => here(store, block.locked.tree.digest).unwrap_or(fetch(block.locked.size)),
+        LockedInput::Git(block) => here(store, block.locked.content.digest).unwrap_or(Action::Fetch { bytes: None }),
+        LockedInput::File(block) => match store.download(block.locked.sha256) {
+            Some(_) => Action::Have,
+            None => fetch(block.locked.size),
+        },
+        LockedInput::Debs(block) => missing(missing_debs(store, &block.locked).map(|package| package.size).collect()),
+        LockedInput::Huggingface(block) => match missing_model(store, &block.locked) {
+            0 => Action::Have,
+            bytes => fetch(bytes),
+        },
+        LockedInput::Oci(block) => missing(missing_blobs(store, &block.locked).map(|blob| blob.size).collect()),
     }
 }
 

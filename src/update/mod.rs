@@ -21,6 +21,7 @@ use crate::intake::Intake;
 use crate::lock::{FORMAT, Lock, LockedInput, LockedOutput, derivations};
 use crate::manifest::{InputRequest, Manifest};
 use crate::recipe::Recipe;
+use crate::suggest::suggest;
 
 /// What to update and how.
 #[derive(Debug, Clone, Default)]
@@ -84,9 +85,7 @@ struct Taken {
 pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: &Options) -> Result<Update> {
     for name in &options.only {
         if !manifest.inputs.contains_key(name) {
-            let names: Vec<&str> = manifest.inputs.keys().map(String::as_str).collect();
-            return Err(Error::new(Kind::Usage, format!("the manifest has no input `{name}`"))
-                .hint(format!("it has {}", names.join(", "))));
+            return Err(no_input(manifest, name));
         }
     }
     let answers = in_parallel(&manifest.inputs, |name, request| {
@@ -131,6 +130,16 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
     let outputs = lock_outputs(manifest, &inputs, old)?;
     let lock = Lock { version: FORMAT, requires: manifest.requires.clone(), inputs, outputs };
     Ok(Update { lock: Some(lock), moves, warnings })
+}
+
+/// Describes an input that the manifest does not have: the near name, or what the output of that name is made from.
+fn no_input(manifest: &Manifest, name: &str) -> Error {
+    let error = Error::new(Kind::NotFound, format!("the manifest has no input `{name}`"));
+    let used = manifest.outputs.get(name).map(Recipe::inputs).unwrap_or_default();
+    error.hint(match used.first() {
+        Some((_, input)) => format!("`{name}` is an output, made from the input `{input}`: `strixlock update {input}`"),
+        None => suggest(name, manifest.inputs.keys().map(String::as_str)),
+    })
 }
 
 fn resolve(
