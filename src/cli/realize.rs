@@ -119,7 +119,7 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         make_links(ui, &places, &realized, &store)?;
     }
     let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
-    report(ui, args, &realized, generation, store.root());
+    report(ui, args, &lock, &realized, generation, store.root());
     if args.seal {
         tell_sealed(ui, global, &lock_path);
     }
@@ -222,6 +222,7 @@ fn rows(plan: &Plan) -> Vec<Vec<String>> {
 fn report(
     ui: &Ui,
     args: &RealizeArgs,
+    lock: &Lock,
     realized: &BTreeMap<String, Realized>,
     generation: Option<(u64, bool)>,
     store: &Path,
@@ -245,8 +246,10 @@ fn report(
         ui.json(serde_json::json!({ "outputs": outputs, "generation": generation.map(|(number, _)| number), "sealed": args.seal }));
         return;
     }
-    let rows: Vec<Vec<String>> = realized
-        .iter()
+    let rows: Vec<Vec<String>> = lock
+        .ordered()
+        .into_iter()
+        .filter_map(|name| realized.get_key_value(name))
         .map(|(name, output)| {
             vec![name.clone(), output.tree.digest.to_string(), place(name, output).display().to_string()]
         })

@@ -179,10 +179,20 @@ impl Lock {
         })
     }
 
+    /// Returns the names of all outputs in the one order in which they are made and shown everywhere: by kind, each after
+    /// those that it is made from, and by name.
+    #[must_use]
+    pub fn ordered(&self) -> Vec<&String> {
+        let mut names: Vec<_> = self.outputs.iter().map(|(name, output)| (output.recipe.rank(), name)).collect();
+        names.sort();
+        names.into_iter().map(|(_, name)| name).collect()
+    }
+
     /// The outputs that are meant where none is named: all but images, which hold them once more, and the roots that images
-    /// alone have.
+    /// alone have. In the order of [`Self::ordered`].
     pub fn usual_outputs(&self) -> impl Iterator<Item = &String> {
-        self.outputs.iter().filter(|(name, output)| self.is_usual(name, output)).map(|(name, _)| name)
+        let usual = |name: &&String| self.outputs.get(*name).is_some_and(|output| self.is_usual(name, output));
+        self.ordered().into_iter().filter(usual)
     }
 
     fn is_usual(&self, name: &str, output: &LockedOutput) -> bool {

@@ -64,7 +64,7 @@ impl Plan {
         for name in wanted {
             planner.output(name)?;
         }
-        Ok(planner.plan)
+        Ok(planner.plan.in_order(lock))
     }
 
     /// Plans what the output `name` is made from, but not itself.
@@ -72,7 +72,25 @@ impl Plan {
         let output = lock.output(name)?;
         let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
         planner.parts(&output.recipe)?;
-        Ok(planner.plan)
+        Ok(planner.plan.in_order(lock))
+    }
+
+    /// Puts the outputs into the order in which they are shown everywhere, and each input before the first output that it
+    /// goes into.
+    fn in_order(mut self, lock: &Lock) -> Self {
+        let mut steps = Vec::new();
+        let mut take = |what: &str, name: &str| {
+            let at = self.steps.iter().position(|step| step.what == what && step.name == name);
+            steps.extend(at.map(|at| self.steps.remove(at)));
+        };
+        for name in lock.ordered() {
+            let inputs = lock.outputs.get(name).map(|output| output.recipe.inputs()).unwrap_or_default();
+            for (_, input) in inputs {
+                take("input", input);
+            }
+            take("output", name);
+        }
+        Self { steps }
     }
 
     /// How many bytes are to be fetched, as far as that is known.

@@ -149,6 +149,19 @@ impl Recipe {
         }
     }
 
+    /// Returns the place of its kind in the order in which outputs are made and shown: each kind is made from those before it.
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Rocm(_) => 0,
+            Self::Sysroot(_) => 1,
+            Self::Llama(_) => 2,
+            Self::Runtime(_) => 3,
+            Self::Model(_) => 4,
+            Self::Image(_) => 5,
+        }
+    }
+
     /// Whether it is an image of other outputs.
     #[must_use]
     pub fn is_image(&self) -> bool {

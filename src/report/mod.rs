@@ -36,11 +36,12 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
         }
     }
     let _ = writeln!(page, "\n## Outputs\n\n| output | derivation | tree |\n| --- | --- | --- |");
-    for (name, output) in &lock.outputs {
+    let outputs = || lock.ordered().into_iter().filter_map(|name| lock.outputs.get_key_value(name));
+    for (name, output) in outputs() {
         let tree = output.tree.map_or_else(|| "not sealed".to_owned(), |tree| format!("`{tree}`"));
         let _ = writeln!(page, "| {} | `{}` | {tree} |", cell(name), output.derivation);
     }
-    for (name, output) in &lock.outputs {
+    for (name, output) in outputs() {
         out(&mut page, name, output);
     }
     let _ = writeln!(page, "{TREE_DIGEST}```sh\n{TREE_DIGEST_SCRIPT}\ntree_digest DIRECTORY\n```");

@@ -84,9 +84,9 @@ fn the_plan_is_shown_before_anything_is_done() {
     assert_eq!(
         steps,
         [
-            ("fetch", "input", "llama-cpp"),
             ("fetch", "input", "rocm"),
             ("make", "output", "rocm"),
+            ("fetch", "input", "llama-cpp"),
             ("make", "output", "llama"),
             ("make", "output", "runtime")
         ]
@@ -429,4 +429,35 @@ fn a_build_cannot_reach_out_through_what_it_installs() {
     let ran = project.run(&["realize"]).code(1);
     assert!(ran.stderr.contains("did not install a directory at its prefix"), "{}", ran.all());
     assert_eq!(std::fs::metadata(victim.join("secret")).unwrap().permissions(), before);
+}
+
+#[test]
+fn outputs_are_shown_in_one_order_everywhere_before_and_after_they_are_made() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    let manifest = project.read("manifests/strix.toml");
+    // Names that sort the other way than what is made from what.
+    project.write("manifests/strix.toml", &manifest.replace("[outputs.runtime]", "[outputs.a-runtime]"));
+    project.run(&["update"]).code(0);
+    let first_words = |text: &str, column: usize| -> Vec<String> {
+        let names = ["rocm", "llama", "a-runtime"];
+        let words = text.lines().filter_map(|line| line.split_whitespace().nth(column)).map(str::to_owned);
+        words.filter(|word| names.contains(&word.as_str())).collect()
+    };
+    let order = ["rocm", "llama", "a-runtime"];
+    let outputs = |text: &str, column: usize| {
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("output")).collect();
+        first_words(&lines.join("\n"), column)
+    };
+    let status = || outputs(&project.run(&["status"]).code(0).stdout, 1);
+    assert_eq!(status(), order);
+    assert_eq!(outputs(&project.run(&["realize", "--dry-run"]).code(0).stdout, 2), order);
+    assert_eq!(outputs(&project.run(&["realize", "a-runtime", "--dry-run"]).code(0).stdout, 2), order);
+    assert_eq!(first_words(&project.run(&["realize"]).code(0).stdout, 0), order);
+    assert_eq!(status(), order);
+    assert_eq!(outputs(&project.run(&["realize", "--dry-run"]).code(0).stdout, 2), order);
+    project.run(&["audit"]).code(0);
+    let page = project.read("REPRODUCIBLE.md");
+    let table = page.split("| output | derivation | tree |").nth(1).unwrap();
+    assert_eq!(first_words(table, 1), order);
 }
