@@ -1,5 +1,7 @@
 //! `strixlock update`, `outdated` and `list`.
 
+mod versions;
+
 use strixlock::demo::http::Resource;
 use strixlock::demo::{Fault, Generation, Nightly};
 

@@ -11,8 +11,8 @@
 //! * A frozen index that fails is a warning, as long as the build is found.
 //! * What is taken from a frozen index where the latest is wanted comes with a warning.
 //!
-//! The files, in the order in which data flows: `version` and `name` are the words, `request` the wish, `source` where to
-//! look; `read` asks, `page` with `bounds`, `script`, `links` and `s3` parses; `select` sorts out, with `family`, and `absent` says
+//! The files, in the order in which data flows: `version` and `name` are the words, `request` with `range` the wish, `source` where
+//! to look; `read` asks, `page` with `bounds`, `script`, `links` and `s3` parses; `select` sorts out, with `family`, and `absent` says
 //! why there is nothing. `at` is for a tarball that a person names.
 
 mod absent;
@@ -22,6 +22,7 @@ mod family;
 mod links;
 mod name;
 mod page;
+mod range;
 mod read;
 mod request;
 mod s3;

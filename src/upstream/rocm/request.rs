@@ -7,7 +7,7 @@ use pep440_rs::VersionSpecifiers;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
-use super::{Channel, Platform, RocmVersion};
+use super::{Channel, Platform, RocmVersion, range};
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 
@@ -50,7 +50,7 @@ pub enum VersionRequest {
     Exact(RocmVersion),
     /// The newest in a PEP 440 range. Unlike pip's, a range contains the nightlies between its ends. They come before
     /// their release, so 10.1's are in `==10.1.*` and `>=10.1.dev0` and not in `>=10.1`; and as PEP 440 has it, a
-    /// nightly of the very end of `<8` is not in it, so that `<8` means 7 at most.
+    /// nightly of the very end of `<8` is not in it, so that `<8` means 7 at most. `<10.1.0a20260905` has all before.
     Range(VersionSpecifiers),
 }
 
@@ -61,14 +61,14 @@ impl VersionRequest {
         match self {
             Self::Latest => true,
             Self::Exact(exact) => exact == version,
-            Self::Range(range) => range.contains(version.pep440()),
+            Self::Range(range) => range::contains(range, version.pep440()),
         }
     }
 
     /// Whether a nightly is left out only because it comes before the release that the range begins with.
     pub(super) fn accepts_release_of(&self, version: &RocmVersion) -> bool {
         matches!(self, Self::Range(range)
-            if !range.contains(version.pep440()) && range.contains(&version.pep440().only_release()))
+            if !range::contains(range, version.pep440()) && range::contains(range, &version.pep440().only_release()))
     }
 
     /// Whether a build that is newer than another is the better answer.
@@ -85,7 +85,10 @@ impl FromStr for VersionRequest {
             return Ok(Self::Latest);
         }
         if !text.starts_with(['<', '>', '=', '!', '~']) {
-            return text.parse().map(Self::Exact);
+            return text.parse().map(Self::Exact).map_err(|error: Error| match series(text) {
+                Some(series) => error.hint(format!("for the newest of a series write \"=={series}.*\"")),
+                None => error,
+            });
         }
         VersionSpecifiers::from_str(text).map(Self::Range).map_err(|error| {
             Error::new(Kind::Invalid, format!("`{text}` is not a version range"))
@@ -93,6 +96,14 @@ impl FromStr for VersionRequest {
                 .hint("a range is such as \">=7.12,<8\" or \"==10.1.*\"")
         })
     }
+}
+
+/// Returns `10` of `10` and of `10.*`, and `7.14` of `7.14`: what people write who mean a series.
+fn series(text: &str) -> Option<&str> {
+    let text = text.trim_end_matches(".*");
+    let numbers = text.split('.').collect::<Vec<_>>();
+    let plain = |number: &&str| (1..=9).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    ((1..=3).contains(&numbers.len()) && numbers.iter().all(plain)).then_some(text)
 }
 
 impl fmt::Display for VersionRequest {
@@ -144,6 +155,15 @@ mod tests {
             ("!=10.1.0a20260811", "10.1.0a20260812", true),
         ] {
             assert_eq!(wish(range).accepts(&version.parse().unwrap()), inside, "{version} in {range}");
+        }
+    }
+
+    #[test]
+    fn a_series_is_told_how_to_be_written() {
+        for (text, hint) in [("10", "\"==10.*\""), ("7.14", "\"==7.14.*\""), ("7.14.*", "\"==7.14.*\"")] {
+            let error = text.parse::<VersionRequest>().unwrap_err().to_string();
+            assert!(error.ends_with(&format!("for the newest of a series write {hint}")), "{error}");
+            wish(hint.trim_matches('"'));
         }
     }
 

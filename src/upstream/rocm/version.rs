@@ -11,7 +11,9 @@
 //! 7.12.0.dev0+<40 hex>            developers' build of a commit
 //! ```
 //!
-//! The order is PEP 440's (dev < a < rc < final), which neither a text sort nor semver gives.
+//! Each of the first four may be published again as `.postN`, as 7.14.0.post1 was.
+//!
+//! The order is PEP 440's (dev < a < rc < final < post), which neither a text sort nor semver gives.
 
 use std::fmt;
 use std::str::FromStr;
@@ -74,32 +76,48 @@ impl<'t> Form<'t> {
         let (major, rest) = number(text)?;
         let (minor, rest) = number(rest.strip_prefix('.')?)?;
         let (patch, suffix) = number(rest.strip_prefix('.')?)?;
-        let plain = |digits: &str| digits.len() <= 9 && (digits == "0" || !digits.starts_with('0'));
         if ![major, minor, patch].into_iter().all(plain) {
             return None;
         }
-        let days = if suffix.is_empty() {
-            Vec::new()
-        } else if let Some(digits) = suffix.strip_prefix("rc") {
-            match number(digits)? {
-                (digits, "") if digits.len() == 8 => vec![digits],
-                (digits, "") if digits.len() < 8 && plain(digits) => Vec::new(),
-                _ => return None,
-            }
-        } else if let Some(commit) = suffix.strip_prefix(".dev0+") {
+        if let Some(commit) = suffix.strip_prefix(".dev0+") {
             let hex = commit.len() == 40 && commit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            hex.then(Vec::new)?
-        } else {
-            let (made, rest) = number(suffix.strip_prefix('a')?)?;
-            let mut days = vec![made];
-            if !rest.is_empty() {
-                let (again, "") = number(rest.strip_prefix("+bkc.")?)? else { return None };
-                days.push(again);
-            }
-            days.iter().all(|digits| digits.len() == 8).then_some(days)?
+            return hex.then_some(Self { days: Vec::new() });
+        }
+        let (mut days, rest) = made(suffix)?;
+        let rest = match rest.strip_prefix(".post") {
+            Some(rest) => number(rest).filter(|(digits, _)| plain(digits))?.1,
+            None => rest,
         };
+        if !rest.is_empty() {
+            // Only nightlies are made again from known good parts.
+            let (again, "") = number(rest.strip_prefix("+bkc.").filter(|_| suffix.starts_with('a'))?)? else {
+                return None;
+            };
+            days.push(again);
+        }
         Some(Self { days })
     }
+}
+
+/// Returns the day in `aYYYYMMDD` or `rcYYYYMMDD`, none in `rcN` or nothing, and what follows.
+fn made(suffix: &str) -> Option<(Vec<&str>, &str)> {
+    if let Some(rest) = suffix.strip_prefix("rc") {
+        let (digits, rest) = number(rest)?;
+        return match digits.len() {
+            8 => Some((vec![digits], rest)),
+            ..8 if plain(digits) => Some((Vec::new(), rest)),
+            _ => None,
+        };
+    }
+    match suffix.strip_prefix('a') {
+        Some(rest) => number(rest).filter(|(digits, _)| digits.len() == 8).map(|(day, rest)| (vec![day], rest)),
+        None => Some((Vec::new(), suffix)),
+    }
+}
+
+/// Returns whether a number is written as it is printed. PEP 440 reads others too, as the same version.
+fn plain(digits: &str) -> bool {
+    digits.len() <= 9 && (digits == "0" || !digits.starts_with('0'))
 }
 
 /// The digits that `text` begins with, at least one, and the rest.
@@ -178,8 +196,13 @@ mod tests {
             "10.0.0a20260720",
             "10.0.0rc1",
             "10.0.0",
+            "10.0.0.post1",
+            "10.0.0.post2",
+            "10.0.0.post10",
+            "10.0.1",
             "10.1.0a20260811",
             "10.1.0a20260811+bkc.20260814",
+            "10.1.0a20260811.post1",
             "10.1.0a20260812",
         ];
         for pair in sorted.windows(2) {
@@ -193,8 +216,12 @@ mod tests {
             ("10.1.0a20260811+bkc.20260814", Some(date(2026, 8, 11))),
             ("10.1.0a20260811", Some(date(2026, 8, 11))),
             ("7.9.0rc20251008", Some(date(2025, 10, 8))),
+            ("10.1.0a20260811.post1", Some(date(2026, 8, 11))),
+            ("10.1.0a20260811.post1+bkc.20260814", Some(date(2026, 8, 11))),
             ("10.0.0rc1", None),
+            ("10.0.0rc1.post1", None),
             ("10.0.0", None),
+            ("10.0.0.post1", None),
             ("7.12.0.dev0+0123456789abcdef0123456789abcdef01234567", None),
         ] {
             assert_eq!(version(text).date(), expected, "{text}");
@@ -225,7 +252,13 @@ mod tests {
             "10.1.0.dev0",
             "10.1.0.dev0+0123456789ABCDEF0123456789abcdef01234567",
             "10.1.0.dev1+0123456789abcdef0123456789abcdef01234567",
-            "10.1.0.post1",
+            "10.1.0.post",
+            "10.1.0.post01",
+            "10.1.0.post1.post2",
+            "10.1.0.post1+bkc.20260814",
+            "10.1.0rc1+bkc.20260814",
+            "10.1.0post1",
+            "10.1.0-1",
             "10.1.0-a",
             "1!10.1.0",
             "10.1.0.0",
@@ -260,7 +293,7 @@ mod tests {
         }
 
         #[test]
-        fn what_looks_like_a_version_is_parsed_or_refused(text in "[0-9]{1,3}\\.[0-9]{1,2}\\.[0-9](a|rc|\\.dev0\\+|\\+bkc\\.|[0-9]){0,12}") {
+        fn what_looks_like_a_version_is_parsed_or_refused(text in "[0-9]{1,3}\\.[0-9]{1,2}\\.[0-9](a|rc|\\.post|\\.dev0\\+|\\+bkc\\.|[0-9]){0,12}") {
             if let Ok(version) = text.parse::<RocmVersion>() {
                 prop_assert_eq!(version.to_string(), text);
             }
