@@ -96,5 +96,13 @@ pub fn oci_tree(intake: Intake, name: &str, pin: &OciPin) -> Result<(Staging, Ap
     intake.store.demand_space(packed.saturating_mul(3))?;
     let task = intake.fetcher.progress().begin(name, Some(files.len() as u64), Unit::Steps);
     let applied = apply(&files, staging.path(), &*task).about(name)?;
+    drop(task);
+    if let Some((what, path)) = applied.left_out.first() {
+        let count = applied.left_out.len();
+        let more = if count > 1 { format!(" and {} more devices and named pipes", count - 1) } else { String::new() };
+        let note =
+            format!("{name}: {what} of the image was left out, `{path}`{more}: containers get theirs from the engine");
+        intake.fetcher.progress().note(&note);
+    }
     Ok((staging, applied))
 }

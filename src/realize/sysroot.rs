@@ -34,6 +34,9 @@ pub(super) fn from_image(intake: Intake, name: &str, pin: &OciPin) -> Result<(St
     for path in &applied.special {
         let _ = writeln!(text, "dropped setuid or setgid of {path}");
     }
+    for (what, path) in &applied.left_out {
+        let _ = writeln!(text, "left out {what}: {path}");
+    }
     fs_err::write(staging.path().join(LOG), text)?;
     Ok((staging, applied.listing))
 }

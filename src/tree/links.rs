@@ -8,7 +8,7 @@ const MOST_LINKS: u32 = 40;
 const MOST_PARTS: u32 = 1_000_000;
 
 /// Whether a link at `path` is relative and climbs out of the tree by its own text.
-pub(super) fn climbs_out(path: &[u8], target: &[u8]) -> bool {
+pub(crate) fn climbs_out(path: &[u8], target: &[u8]) -> bool {
     let mut depth = parts(path).count() as i64 - 1;
     !target.starts_with(b"/")
         && parts(target).any(|part| {

@@ -134,6 +134,12 @@ impl Listing {
         &self.entries
     }
 
+    /// The entries, in order, for who wants to keep them.
+    #[must_use]
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
     /// The entry at `path`, if there is one.
     #[must_use]
     pub fn get(&self, path: &[u8]) -> Option<&Entry> {

@@ -21,6 +21,7 @@ mod writer;
 
 pub use archive::ArchiveWriter;
 pub use compression::Compression;
+pub(crate) use links::climbs_out;
 pub use listing::{Entry, Listing, Node, is_path, show};
 pub use unpack::Receiver;
-pub use writer::{Limits, TreeWriter};
+pub use writer::{Limits, TreeWriter, demand_name};

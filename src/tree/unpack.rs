@@ -35,6 +35,11 @@ pub trait Receiver {
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()>;
     /// A second name for an earlier entry.
     fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()>;
+    /// A device or a named pipe, which no tree can hold; `what` says which. The archive is refused, unless a receiver leaves
+    /// such entries out.
+    fn node(&mut self, path: &[u8], what: &'static str) -> Result<()> {
+        Err(refused(path, &format!("it is {what}")))
+    }
 }
 
 /// Unpacks a tar stream into the empty `directory`; see [`unpack_into`].
@@ -117,7 +122,10 @@ pub fn untar(stream: impl Read, receiver: &mut dyn Receiver, special: SpecialBit
                 let target = link_name(&entry, &name)?;
                 receiver.hard_link(&path, &clean(&target))?;
             }
-            other => return Err(refused(&name, kind_name(other))),
+            EntryType::Char => receiver.node(&path, "a character device")?,
+            EntryType::Block => receiver.node(&path, "a block device")?,
+            EntryType::Fifo => receiver.node(&path, "a named pipe")?,
+            _ => return Err(refused(&name, "it is no directory, file, or link")),
         }
     }
     left.set(u64::MAX);
@@ -200,15 +208,6 @@ fn at_end(mut rest: impl Read) -> Result<()> {
                 return Err(Error::new(Kind::Invalid, "the archive is refused: there are bytes behind its last entry"));
             }
         }
-    }
-}
-
-fn kind_name(kind: EntryType) -> &'static str {
-    match kind {
-        EntryType::Char => "it is a character device",
-        EntryType::Block => "it is a block device",
-        EntryType::Fifo => "it is a named pipe",
-        _ => "it is no directory, file, or link",
     }
 }
 

@@ -119,21 +119,10 @@ impl TreeWriter {
 
     /// Checks a new name and makes the directories above it that no entry named.
     fn admit(&mut self, path: &[u8]) -> Result<()> {
-        if !super::is_path(path) {
-            return Err(refused(path, "the name is absolute, leads upwards, or is empty"));
-        }
-        if path.len() > MAX_PATH {
-            return Err(refused(path, "the path is longer than 3072 bytes"));
-        }
-        if path.split(|byte| *byte == b'/').any(|part| part.len() > MAX_NAME) {
-            return Err(refused(path, "the name is longer than 255 bytes"));
-        }
+        demand_name(path)?;
         self.paths += path.len();
         if self.paths > MAX_PATHS {
             return Err(refused(path, "all paths together are longer than 256 MiB"));
-        }
-        if path.split(|byte| *byte == b'/').count() > MAX_DEPTH {
-            return Err(refused(path, "it is nested more than 64 deep"));
         }
         if self.names.len() as u64 >= self.limits.entries {
             return Err(refused(path, "there are too many entries").fact("limit", self.limits.entries));
@@ -225,6 +214,23 @@ impl Receiver for TreeWriter {
         self.count(path, size)?;
         self.insert(path, &Known::File { id, executable, size })
     }
+}
+
+/// Fails for a name that no tree may hold: one that is absolute or leads upwards, is too long, or is nested too deep.
+pub fn demand_name(path: &[u8]) -> Result<()> {
+    if !super::is_path(path) {
+        return Err(refused(path, "the name is absolute, leads upwards, or is empty"));
+    }
+    if path.len() > MAX_PATH {
+        return Err(refused(path, "the path is longer than 3072 bytes"));
+    }
+    if path.split(|byte| *byte == b'/').any(|part| part.len() > MAX_NAME) {
+        return Err(refused(path, "the name is longer than 255 bytes"));
+    }
+    if path.split(|byte| *byte == b'/').count() > MAX_DEPTH {
+        return Err(refused(path, "it is nested more than 64 deep"));
+    }
+    Ok(())
 }
 
 fn refused(path: &[u8], why: &str) -> Error {

@@ -2,16 +2,19 @@
 
 use tar::EntryType;
 
+use super::receiver::unpack;
 use super::*;
 use crate::demo::deb_maker::compress;
 use crate::digest::Sha256Digest;
+use crate::error::Kind;
 use crate::progress::Silent;
-use crate::tree::Compression;
+use crate::tree::{Compression, testing::Surroundings};
 
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
 
-/// A file `path=contents`, a directory `path/`, a link `path -> target`.
+/// A file `path=contents`, a directory `path/`, a link `path -> target`, a hard link `path == earlier`, a device `path %c`, `path %b`
+/// or a named pipe `path %p`.
 fn archive(entries: &[&str]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for entry in entries {
@@ -22,6 +25,13 @@ fn archive(entries: &[&str]) -> Vec<u8> {
             (path, EntryType::Symlink, target, "")
         } else if let Some((path, target)) = entry.split_once(" == ") {
             (path, EntryType::Link, target, "")
+        } else if let Some((path, kind)) = entry.split_once(" %") {
+            let kind = match kind {
+                "c" => EntryType::Char,
+                "b" => EntryType::Block,
+                _ => EntryType::Fifo,
+            };
+            (path, kind, "", "")
         } else if let Some((path, contents)) = entry.split_once('=') {
             (path, EntryType::Regular, "", contents)
         } else {
@@ -40,9 +50,17 @@ fn archive(entries: &[&str]) -> Vec<u8> {
 
 fn applied_bytes(layers: &[(Vec<u8>, &str, Sha256Digest)]) -> Result<String> {
     let directory = tempfile::tempdir().unwrap();
+    // Nothing around the tree is touched, whatever comes of it.
+    let surroundings = Surroundings::new();
+    let applied = applied_in(layers, directory.path(), &surroundings.place());
+    surroundings.check(0);
+    applied
+}
+
+fn applied_in(layers: &[(Vec<u8>, &str, Sha256Digest)], directory: &Path, place: &Path) -> Result<String> {
     let mut paths = Vec::new();
     for (number, (bytes, ..)) in layers.iter().enumerate() {
-        let path = directory.path().join(format!("{number}.tar"));
+        let path = directory.join(format!("{number}.tar"));
         fs_err::write(&path, bytes).unwrap();
         paths.push(path);
     }
@@ -51,9 +69,7 @@ fn applied_bytes(layers: &[(Vec<u8>, &str, Sha256Digest)]) -> Result<String> {
         .zip(&paths)
         .map(|((_, media_type, diff_id), path)| LayerFile { path, media_type, diff_id: *diff_id })
         .collect();
-    let place = directory.path().join("place");
-    fs_err::create_dir(&place).unwrap();
-    let applied = apply(&files, &place, &Silent)?;
+    let applied = apply(&files, place, &Silent)?;
     // The listing is the tree that is there.
     assert_eq!(crate::tree::scan::scan(&place.join("tree")).unwrap(), applied.listing);
     let mut seen = Vec::new();
@@ -65,6 +81,7 @@ fn applied_bytes(layers: &[(Vec<u8>, &str, Sha256Digest)]) -> Result<String> {
             Node::File { .. } => format!("{path}={}", fs_err::read_to_string(place.join("tree").join(&path)).unwrap()),
         });
     }
+    seen.extend(applied.left_out.iter().map(|(what, path)| format!("[{what}: {path}]")));
     Ok(seen.join(" "))
 }
 
@@ -104,8 +121,124 @@ fn layers_are_laid_over_each_other() {
         (&[&["a=1"], &[".wh.a="], &["a=3"]], "a=3"),
         (&[&["a=1", "b == a"], &[".wh.a="]], "b=1"),
         (&[&["a=1", ".wh..wh.aufs=", ".wh..wh.plnk/"]], "a=1"),
+        // Whiteouts are told by their names, whatever they are.
+        (&[&["a=1", "b=1", "c=1"], &[".wh.a -> /etc/passwd", ".wh.b/", ".wh.c %c"]], ""),
+        (&[&["d/x=1"], &["d/.wh..wh..opq -> x"]], "d/"),
     ] {
         assert_eq!(applied(layers).unwrap(), seen, "{layers:?}");
+    }
+}
+
+#[test]
+fn names_are_taken_below_the_root() {
+    for (layers, seen) in [
+        (&[&["/", "./", "a=1"][..]][..], "a=1"),
+        (&[&["/etc/", "/etc/x=1", "//etc/./y=2", "/bin/sh == /etc/x"]], "bin/ bin/sh=1 etc/ etc/x=1 etc/y=2"),
+        (&[&["etc/x=1", "etc/y=1"], &["/etc/.wh.x="]], "etc/ etc/y=1"),
+    ] {
+        assert_eq!(applied(layers).unwrap(), seen, "{layers:?}");
+    }
+}
+
+#[test]
+fn devices_and_pipes_are_left_out_and_told() {
+    for (layers, seen) in [
+        (&[&["dev/", "dev/null %c", "a=1"][..]][..], "a=1 dev/ [a character device: dev/null]"),
+        (&[&["dev/sda %b", "dev/initctl %p"]], "[a named pipe: dev/initctl] [a block device: dev/sda]"),
+        // One stands in the place of what lower layers have there, and a hard link to one is one.
+        (&[&["x=1", "y/z=1"], &["x %c", "y %p"]], "[a character device: x] [a named pipe: y]"),
+        (&[&["x %c", "y == x"]], "[a character device: x] [a character device: y]"),
+        (&[&["x %c"], &["x=2"]], "x=2 [a character device: x]"),
+        (
+            &[&["lib -> usr/lib", "usr/lib/x=1"], &["lib/x %c"]],
+            "lib -> usr/lib usr/ usr/lib/ [a character device: lib/x]",
+        ),
+    ] {
+        assert_eq!(applied(layers).unwrap(), seen, "{layers:?}");
+    }
+}
+
+#[test]
+fn entries_behind_a_lower_layer_s_link_are_where_it_leads() {
+    let lower: &[&str] = &["lib -> usr/lib", "usr/lib/x=1", "usr/lib/d/e=1"];
+    let base = "lib -> usr/lib usr/ usr/lib/";
+    for (upper, seen) in [
+        (&["lib/y=2"][..], "usr/lib/d/ usr/lib/d/e=1 usr/lib/x=1 usr/lib/y=2"),
+        (&["lib/x=2", "lib/d/f=2"], "usr/lib/d/ usr/lib/d/e=1 usr/lib/d/f=2 usr/lib/x=2"),
+        (&["lib/new/deep/", "lib/d=2"], "usr/lib/d=2 usr/lib/new/ usr/lib/new/deep/ usr/lib/x=1"),
+        (
+            &["lib/y=2", "lib/z == lib/y", "lib/l -> ../d"],
+            "usr/lib/d/ usr/lib/d/e=1 usr/lib/l -> ../d usr/lib/x=1 usr/lib/y=2 usr/lib/z=2",
+        ),
+        (&["usr/lib/y=2", "lib/z=2"], "usr/lib/d/ usr/lib/d/e=1 usr/lib/x=1 usr/lib/y=2 usr/lib/z=2"),
+        // So are whiteouts.
+        (&["lib/.wh.x=", "lib/d/.wh..wh..opq="], "usr/lib/d/"),
+        (&["lib/.wh.d="], "usr/lib/x=1"),
+        (&["lib/d/.wh.e=", "lib/d/e/f=2"], "usr/lib/d/ usr/lib/d/e/ usr/lib/d/e/f=2 usr/lib/x=1"),
+        (&["lib/never/.wh.e="], "usr/lib/d/ usr/lib/d/e=1 usr/lib/x=1"),
+    ] {
+        assert_eq!(applied(&[lower, upper]).unwrap(), format!("{base} {seen}"), "{upper:?}");
+    }
+    for (layers, seen) in [
+        // Absolute ones and those that climb too far stay below the root.
+        (&[&["a -> /b", "b/"][..], &["a/x=1"]][..], "a -> /b b/ b/x=1"),
+        (&[&["var/run -> /../../run", "run/"], &["var/run/x=1"]], "run/ run/x=1 var/ var/run -> /../../run"),
+        (
+            &[&["a -> b", "b -> c/../d", "c/", "d/"], &["a/x=1"], &["a/.wh.x=", "b/y=1"]],
+            "a -> b b -> c/../d c/ d/ d/y=1",
+        ),
+        (&[&["a/b -> ..", "c/"], &["a/b/c/x=1", "a/b/y=1"]], "a/ a/b -> .. c/ c/x=1 y=1"),
+        // A whiteout behind a link that leads nowhere hides nothing.
+        (&[&["a -> b"], &["a/.wh.x="]], "a -> b"),
+    ] {
+        assert_eq!(applied(layers).unwrap(), seen, "{layers:?}");
+    }
+}
+
+#[test]
+fn whiteouts_are_counted_before_they_are_kept() {
+    let whiteout = |name: &str| format!("{name}=");
+    let long = whiteout(&format!(".wh.{}", "x".repeat(90)));
+    let deep = whiteout(&format!("{}.wh.x", "d/".repeat(40)));
+    let taken = |entries: &[&str], limits: Limits, aside: u64| {
+        let bytes = archive(entries);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), &bytes).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let layer = LayerFile { path: file.path(), media_type: PLAIN, diff_id: Sha256Digest::of(&bytes) };
+        let mut left = Budget { tree: limits, aside };
+        unpack(&layer, place.path(), &mut left).map(|_| (left.tree.entries, left.aside))
+    };
+    let few = Limits { entries: 3, ..LIMITS };
+    assert_eq!(taken(&["a=1", ".wh.b=", ".wh..wh..opq="], few, 100).unwrap(), (0, 100 - 5 - 12));
+    for (entries, aside, why) in [
+        (&["a=1", ".wh.b=", "c=1", ".wh.d="][..], 100, "too many entries"),
+        (&[".wh.a=", ".wh.a=", ".wh.a=", ".wh.a="], 100, "too many entries"),
+        (&["a %c", "b %c", "c %c", "d %c"], 100, "too many entries"),
+        (&[".wh..wh..opq=", ".wh..wh..opq=", "a=1", "b=1"], 100, "too many entries"),
+        (&[&long], 90, "longer than 32 MiB"),
+        (&[&long.replace('=', " -> t")], 90, "longer than 32 MiB"),
+        (&["abcdef %c"], 5, "longer than 32 MiB"),
+        (&[&deep], 1000, ""),
+    ] {
+        let answer = taken(entries, few, aside);
+        match why {
+            "" => drop(answer.unwrap()),
+            why => assert!(answer.as_ref().unwrap_err().to_string().contains(why), "{entries:?}: {why}"),
+        }
+    }
+    // Names that no tree can hold hide nothing either.
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, why) in
+        [(format!("{}.wh.x", "d/".repeat(70)), "nested"), (format!(".wh.{}", "x".repeat(300)), "255 bytes")]
+    {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, &b""[..]).unwrap();
+        let bytes = std::mem::replace(&mut builder, tar::Builder::new(Vec::new())).into_inner().unwrap();
+        let error = applied_bytes(&[(bytes.clone(), PLAIN, Sha256Digest::of(&bytes))]).unwrap_err();
+        assert!(error.kind() == Kind::Invalid && error.to_string().contains(why), "{error}");
     }
 }
 
@@ -113,18 +246,32 @@ fn layers_are_laid_over_each_other() {
 fn what_nobody_should_write_is_refused() {
     for (layers, why) in [
         (&[&["../x=1"][..]][..], "leads upwards"),
-        (&[&["/x=1"]], "absolute"),
+        (&[&["/../x=1"]], "leads upwards"),
         (&[&["../.wh.x="]], "hides no name"),
-        (&[&["/etc/.wh.x="]], "hides no name"),
+        (&[&["/../.wh.x="]], "hides no name"),
         (&[&["d/.wh..="]], "hides no name"),
         (&[&["d/.wh...="]], "hides no name"),
         (&[&["d/.wh.="]], "hides no name"),
         (&[&["a -> /etc", "a/x=1"]], "behind a symbolic link"),
-        (&[&["a -> /etc"], &["a/x=1"]], "symbolic link of a lower layer"),
-        (&[&["lib -> usr/lib", "usr/lib/x=1"], &["lib/.wh.x="]], "whiteouts behind `lib`"),
+        (&[&["a -> /etc"], &["a/x=1"]], "symbolic link of a lower layer that leads to no directory"),
+        (&[&["a -> b", "b -> a"], &["a/x=1"]], "leads to no directory"),
+        (&[&["a -> b", "b=1"], &["a/x=1"]], "leads to no directory"),
+        // What engines disagree about.
         (&[&["lib -> usr/lib", "usr/lib/x=1"], &["lib/.wh..wh..opq="]], "whiteouts behind `lib`"),
-        (&[&["lib -> usr/lib", "usr/lib/a/x=1"], &["lib/a/.wh.x="]], "whiteouts behind `lib`"),
-        (&[&["a/b/x=1", "c -> a"], &["c/b/.wh..wh..opq="]], "whiteouts behind `c`"),
+        (&[&["a/b/x=1", "c -> a"], &["c -> a", "c/b/.wh..wh..opq="]], "whiteouts behind `c`"),
+        (&[&["lib -> usr/lib", "usr/lib/"], &["lib/x=1", "usr/lib/x=2"]], "twice"),
+        (&[&["lib -> usr/lib", "usr/lib/"], &["lib/x=1", "usr/lib/x/y=2"]], "twice"),
+        (&[&["lib -> usr/lib", "usr/lib/"], &["lib/x=1", "usr/lib=2"]], "twice"),
+        (&[&["lib -> usr/lib", "usr/lib/"], &["a/", "lib/x=1", "usr/lib -> ../a"]], "twice"),
+        (&[&["a -> b", "b/", "c/"], &["a/l -> ../c", "b/l/x=1"]], "of the same layer"),
+        (&[&["z -> b", "b/", "c/"], &["b/l -> ../c", "z/l/x=1"]], "of the same layer"),
+        (&[&["a -> b/m", "b/m/", "c/"], &["b/m -> ../c", "a/x=1"]], "twice"),
+        (&[&["z -> b/m", "b/m/", "c/"], &["b/m -> ../c", "z/x=1"]], "of the same layer"),
+        // A link that is put elsewhere leads elsewhere.
+        (&[&["a/b/c -> ../..", "d/"], &["a/b/c/up -> ../../x"]], "out of the tree"),
+        (&[&["x=1"], &["x %c", "x=2"]], "twice"),
+        (&[&["x %c", "x %p"]], "twice"),
+        (&[&["x %c", "x/y=2"]], "twice"),
         (&[&["a/x=1"], &["a -> b", "a/.wh.x="]], "whiteouts behind `a`"),
         (&[&["a=1"], &["b == a"]], "not an earlier entry"),
         (&[&["a=1", "a=2"]], "twice"),

@@ -1,0 +1,225 @@
+//! What is seen of several layers, by name.
+//!
+//! A layer may name what stands behind a symbolic link of a lower layer, as tools write it that build without unpacking:
+//! `lib/x` where `lib` leads to `usr/lib`. Engines that unpack one layer over the other put it where the link leads, below the
+//! image's root; so is it done here, by name alone, before anything is moved. What they disagree about is refused: a name that
+//! two ways lead to, an opaque directory that is a link, links of the same layer on the way.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::receiver::{Aside, Unpacked, twice};
+use super::{above, join};
+use crate::error::{Error, Kind, Result};
+use crate::tree::{Entry, Listing, Node, climbs_out, show};
+
+/// Links that one look-up may go through, as Linux has it.
+const MOST_LINKS: u32 = 40;
+/// Parts of targets that are followed in one image. More than any image needs: its layers share a handful of such links.
+const MOST_PARTS: u32 = 100_000;
+
+/// What is seen so far, by path. Every parent of an entry is a directory in it.
+#[derive(Default)]
+pub(super) struct Merged {
+    seen: BTreeMap<Vec<u8>, Placed>,
+    /// Parts that were followed.
+    followed: u32,
+}
+
+/// An entry in its place.
+pub(super) struct Placed {
+    /// The index of its layer.
+    pub layer: usize,
+    /// Its name in that layer, where that is another.
+    pub in_layer: Option<Box<[u8]>>,
+    pub node: Node,
+}
+
+impl Merged {
+    /// All that is seen, in order.
+    pub fn into_entries(self) -> impl Iterator<Item = (Vec<u8>, Placed)> {
+        self.seen.into_iter()
+    }
+
+    /// Lays a layer over what is seen. Its whiteouts reach lower layers only, wherever they stand in it.
+    pub fn add(&mut self, layer: usize, unpacked: Unpacked) -> Result<()> {
+        let Unpacked { listing, aside, .. } = unpacked;
+        self.hide(&listing, &aside)?;
+        // Where the directories are that the layer names by way of links.
+        let mut elsewhere: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
+        for Entry { path, node } in listing.into_entries() {
+            if aside.nodes.contains_key(&path) {
+                return Err(twice(&path));
+            }
+            let directory = above(&path).and_then(|directory| elsewhere.get(directory));
+            let place = directory.map_or_else(|| path.clone(), |directory| join(directory, name(&path)));
+            let moved = directory.is_some();
+            let below = self.seen.get(&place).map(|placed| (&placed.node, placed.layer));
+            match (&node, below) {
+                (Node::Directory, Some((Node::Directory, _))) => {
+                    if moved {
+                        elsewhere.insert(path, place);
+                    }
+                    continue;
+                }
+                // Named by itself, a directory takes the place of a link.
+                (Node::Directory, Some((Node::Link { .. }, _))) if !aside.named.contains(&path) => {
+                    let Some(there) = self.follow(&place, layer)? else {
+                        return Err(behind_link("entries", &path, "of a lower layer that leads to no directory"));
+                    };
+                    elsewhere.insert(path, there);
+                    continue;
+                }
+                (_, Some((_, number))) if number == layer => return Err(twice(&place)),
+                (Node::Directory, _) => {}
+                _ => self.hide_below(&place, Some(layer))?,
+            }
+            if moved && let Node::Link { target } = &node {
+                demand_inside(&place, target)?;
+            }
+            if moved && node == Node::Directory {
+                elsewhere.insert(path.clone(), place.clone());
+            }
+            let in_layer = moved.then(|| path.into_boxed_slice());
+            self.seen.insert(place, Placed { layer, in_layer, node });
+        }
+        Ok(())
+    }
+
+    /// Takes away what a layer hides of lower ones: by whiteouts, and by devices, which are left out themselves.
+    fn hide(&mut self, listing: &Listing, aside: &Aside) -> Result<()> {
+        let hidden = aside.hidden.iter().chain(aside.nodes.keys());
+        if aside.hidden.is_empty() && aside.opaque.is_empty() && aside.nodes.is_empty() {
+            return Ok(());
+        }
+        let links = listing.entries().iter().filter(|entry| matches!(entry.node, Node::Link { .. }));
+        let own: HashSet<&[u8]> = links.map(|entry| entry.path.as_slice()).collect();
+        for directory in &aside.opaque {
+            if own.contains(directory.as_slice()) {
+                return Err(behind_link("whiteouts", directory, "of the same layer"));
+            }
+            let Some(place) = self.directory(above(directory), &own, aside)? else { continue };
+            let place = if directory.is_empty() { Vec::new() } else { join(&place, name(directory)) };
+            match self.seen.get(&place).map(|placed| &placed.node) {
+                _ if place.is_empty() => self.seen.clear(),
+                // Some engines look behind the link, some do not.
+                Some(Node::Link { .. }) if !aside.named.contains(directory) => {
+                    return Err(behind_link("whiteouts", directory, "of a lower layer"));
+                }
+                Some(Node::Directory) => self.hide_below(&place, None)?,
+                _ => {}
+            }
+        }
+        let (mut last, mut place) = (None, None);
+        for path in hidden {
+            let directory = above(path);
+            if last != Some(directory) {
+                place = self.directory(directory, &own, aside)?;
+                last = Some(directory);
+            }
+            if let Some(place) = &place {
+                let place = join(place, name(path));
+                self.seen.remove(&place);
+                self.hide_below(&place, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory of lower layers that a layer means with `path`; `None` where they have none: there is nothing to hide.
+    fn directory(&mut self, path: Option<&[u8]>, own: &HashSet<&[u8]>, aside: &Aside) -> Result<Option<Vec<u8>>> {
+        let (mut place, Some(path)) = (Vec::new(), path) else { return Ok(Some(Vec::new())) };
+        let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
+        for end in ends.chain([path.len()]) {
+            let said = &path[..end];
+            if own.contains(said) {
+                return Err(behind_link("whiteouts", said, "of the same layer"));
+            }
+            place = join(&place, name(said));
+            match self.seen.get(&place).map(|placed| &placed.node) {
+                Some(Node::Directory) => {}
+                Some(Node::Link { .. }) if !aside.named.contains(said) => {
+                    let Some(there) = self.follow(&place, usize::MAX)? else { return Ok(None) };
+                    place = there;
+                }
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(place))
+    }
+
+    /// The directory that a symbolic link leads to, below the image's root as for a program in a container; `None` where it leads
+    /// to none. Nothing on the way may be a link of `layer`, the one that is being laid: engines would depend on its order.
+    fn follow(&mut self, link: &[u8], layer: usize) -> Result<Option<Vec<u8>>> {
+        let mut at = above(link).unwrap_or_default().to_vec();
+        let mut todo = vec![name(link)];
+        let mut links = 0;
+        while let Some(part) = todo.pop() {
+            self.followed += 1;
+            if self.followed > MOST_PARTS {
+                return Err(behind_link("entries", link, "of a lower layer, and too many links were followed"));
+            }
+            if part == b".." {
+                at.truncate(above(&at).map_or(0, <[u8]>::len));
+                continue;
+            }
+            let next = join(&at, part);
+            match self.seen.get(&next).map(|placed| (&placed.node, placed.layer)) {
+                Some((Node::Directory, _)) => at = next,
+                Some((Node::Link { .. }, number)) if number == layer => {
+                    return Err(behind_link("entries", &next, "of the same layer"));
+                }
+                Some((Node::Link { target }, _)) => {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return Ok(None);
+                    }
+                    if target.starts_with(b"/") {
+                        at.clear();
+                    }
+                    let parts = target.split(|byte| *byte == b'/').rev();
+                    todo.extend(parts.filter(|part| !matches!(*part, b"" | b".")));
+                }
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(at))
+    }
+
+    /// Takes away everything in a directory that `layer`, if one is being laid, did not put there itself.
+    fn hide_below(&mut self, path: &[u8], layer: Option<usize>) -> Result<()> {
+        // `0` follows `/`: between the two stands what begins with `path/`.
+        let (first, end) = ([path, b"/"].concat(), [path, b"0"].concat());
+        let mut hidden = Vec::new();
+        for (path, placed) in self.seen.range(first..end) {
+            if Some(placed.layer) == layer {
+                return Err(twice(path));
+            }
+            hidden.push(path.clone());
+        }
+        for path in hidden {
+            self.seen.remove(&path);
+        }
+        Ok(())
+    }
+}
+
+/// Fails for a link that leads out of the tree from the place that it came to by way of another link.
+fn demand_inside(place: &[u8], target: &[u8]) -> Result<()> {
+    if climbs_out(place, target) {
+        return Err(Error::new(
+            Kind::Invalid,
+            format!("the archive is refused at `{}`: its link leads out of the tree", show(place)),
+        )
+        .fact("target", show(target)));
+    }
+    Ok(())
+}
+
+fn behind_link(what: &str, link: &[u8], whose: &str) -> Error {
+    Error::new(Kind::Invalid, format!("a layer has {what} behind `{}`, which is a symbolic link {whose}", show(link)))
+}
+
+/// The last part of a path.
+fn name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+}
