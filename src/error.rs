@@ -31,6 +31,8 @@ pub enum Kind {
     NotFound = 9,
     /// What was realized does not run as it should, or this machine, or a container on it, lacks what the job needs.
     Unfit = 10,
+    /// Another process holds the store for too long.
+    Busy = 11,
 }
 
 impl Kind {
@@ -48,6 +50,7 @@ impl Kind {
             Self::Unreachable => "unreachable",
             Self::NotFound => "not-found",
             Self::Unfit => "unfit",
+            Self::Busy => "busy",
         }
     }
 }

@@ -67,6 +67,7 @@ Exit codes:
   8  offline or unreachable, and not in the store
   9  upstream, or this machine, has nothing that fits (no manifest, no lock)
   10 a validation failed, or this machine, or a container on it, lacks something (validate, doctor, provision)
+  11 another process holds the store for too long
 
 Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` shows all of it on an
 upstream of its own.";
@@ -112,6 +113,7 @@ pub fn run() -> u8 {
     let cli = Cli::parse();
     let ui = Ui::new(&cli.global);
     allow_open_files();
+    keep_from_others();
     match dispatch(&ui, cli).and_then(|code| ui.finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
@@ -131,6 +133,14 @@ fn allow_open_files() {
         // Without it, what needs more says so.
         let _ = setrlimit(Resource::Nofile, limit);
     }
+}
+
+/// What is made here nobody else may write to, also where a person's umask allows their group to: a store is refused then.
+fn keep_from_others() {
+    use rustix::fs::Mode;
+    let others = Mode::WGRP | Mode::WOTH;
+    let before = rustix::process::umask(others);
+    rustix::process::umask(before | others);
 }
 
 fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {

@@ -1,6 +1,8 @@
 //! Where things are and how to behave: command line over environment over project over user configuration.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etcetera::BaseStrategy;
@@ -11,7 +13,7 @@ use super::Ui;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{Fetcher, HUB, HubSettings, Mirror, Settings};
 use crate::sandbox::Limits;
-use crate::store::Store;
+use crate::store::{Store, Waiting};
 
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
@@ -54,6 +56,7 @@ struct Config {
     floor_bytes: Option<u64>,
     silence_seconds: Option<u64>,
     log_bytes: Option<u64>,
+    busy_seconds: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,6 +91,7 @@ impl Config {
             floor_bytes: self.floor_bytes.or(below.floor_bytes),
             silence_seconds: self.silence_seconds.or(below.silence_seconds),
             log_bytes: self.log_bytes.or(below.log_bytes),
+            busy_seconds: self.busy_seconds.or(below.busy_seconds),
             ..self
         }
     }
@@ -164,7 +168,16 @@ impl GlobalArgs {
 
     /// Opens the store.
     pub fn open_store(&self) -> Result<Store> {
-        Store::open(&self.store_path()?)
+        let usual = Waiting::default();
+        let limit = self.configuration()?.busy_seconds.map_or(usual.limit, Duration::from_secs);
+        let tell: Arc<dyn Fn(&str) + Send + Sync> = if self.quiet {
+            usual.tell
+        } else {
+            Arc::new(|text: &str| {
+                let _ = writeln!(anstream::stderr(), "{text}");
+            })
+        };
+        Store::open_waiting(&self.store_path()?, Waiting { limit, tell })
     }
 
     /// How far the commands of a build may go.

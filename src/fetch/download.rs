@@ -190,10 +190,8 @@ impl<'a> Transfer<'a> {
         sink: &'a mut dyn Sink,
         task: Box<dyn Task>,
     ) -> Result<Self> {
-        let state: Option<State> =
-            fs_err::read(&partial.state).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let file =
-            fs_err::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&partial.data)?;
+        let state: Option<State> = partial.read_state().and_then(|text| serde_json::from_slice(&text).ok());
+        let file = fs_err::File::from_parts(partial.open()?, &partial.data);
         let hash = Sha256::default();
         let mut this = Self { fetcher, wanted, partial, sink, task, file, hash, have: 0, state, patched: false };
         // With neither a digest to check in the end nor a validator to ask with, begun bytes are of no use.
@@ -238,7 +236,7 @@ impl<'a> Transfer<'a> {
             self.sink.restart()?;
         }
         (self.hash, self.have, self.state, self.patched) = (Sha256::default(), 0, None, false);
-        let _ = fs_err::remove_file(&self.partial.state);
+        self.partial.forget_state();
         Ok(())
     }
 

@@ -1,38 +1,87 @@
 //! Downloads: begun ones under `tmp/partial/`, verified ones under their digest.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::owners::is_ours;
+use super::remove::remove_beneath;
+use super::trees::no_second_name;
 use super::{Store, open_lock, sync_directory};
 use crate::digest::Sha256Digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::tree::beneath::Root;
+
+/// How often the file of a download is opened anew when something else stood there.
+const TRIES: usize = 3;
+/// What a server said is no longer, in bytes.
+const MOST_STATE: u64 = 64 << 10;
 
 /// A begun download. While it lives no other process downloads the same thing: the second one waits for the lock,
 /// and then finds the first one's result in the store.
 #[derive(Debug)]
 pub struct Partial {
-    /// The bytes that are there so far.
+    /// The bytes that are there so far. They are opened with [`Self::open`].
     pub data: PathBuf,
-    /// What the server said of the file they belong to: needed to resume.
-    pub state: PathBuf,
+    directory: Root,
+    name: String,
+    me: u32,
     _lock: File,
 }
 
 impl Partial {
+    /// Opens the bytes that are there so far, for reading and writing. What is no plain file of our own, with one name, is
+    /// removed first: written is only to that.
+    pub fn open(&self) -> Result<File> {
+        let name = format!("{}.part", self.name);
+        for _ in 0..TRIES {
+            if let Ok(file) = self.directory.open_kept(name.as_bytes(), 0o600)
+                && file.metadata().is_ok_and(|found| found.is_file() && found.nlink() == 1 && found.uid() == self.me)
+            {
+                return Ok(file);
+            }
+            remove_beneath(self.directory.as_fd(), name.as_bytes())?;
+        }
+        Err(Error::failure("the file of a begun download cannot be opened").fact("file", self.data.display()))
+    }
+
+    /// What the server said of the file that the bytes belong to: needed to resume.
+    #[must_use]
+    pub fn read_state(&self) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        let file = self.directory.open_file(self.state().as_bytes()).ok()?;
+        file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        file.take(MOST_STATE).read_to_end(&mut text).ok()?;
+        Some(text)
+    }
+
     /// Writes what the server said. Whoever holds the download is alone with its files, so the unfinished one has a fixed
-    /// name and the next run writes over it.
+    /// name and the next run begins by removing it.
     pub fn write_state(&self, text: &[u8]) -> Result<()> {
-        let new = self.state.with_extension("json.new");
-        fs_err::write(&new, text)?;
-        fs_err::File::open(&new)?.sync_all()?;
-        Ok(fs_err::rename(&new, &self.state)?)
+        let new = format!("{}.json.new", self.name);
+        remove_beneath(self.directory.as_fd(), new.as_bytes())?;
+        let mut file = self.directory.create_file(new.as_bytes())?;
+        file.write_all(text)?;
+        file.sync_all()?;
+        rustix::fs::renameat(&self.directory, &*new, &self.directory, &*self.state()).map_err(std::io::Error::from)?;
+        Ok(())
+    }
+
+    /// Forgets what the server said.
+    pub fn forget_state(&self) {
+        let _ = self.directory.remove_file(self.state().as_bytes());
     }
 
     /// Forgets the begun download.
     pub fn discard(&self) {
-        let _ = fs_err::remove_file(&self.data);
-        let _ = fs_err::remove_file(&self.state);
+        let _ = self.directory.remove_file(format!("{}.part", self.name).as_bytes());
+        self.forget_state();
+    }
+
+    fn state(&self) -> String {
+        format!("{}.json", self.name)
     }
 }
 
@@ -40,14 +89,12 @@ impl Store {
     /// Waits for the right to download the thing that `key` (a digest, or a URL when none is known) stands for.
     pub fn partial(&self, key: &str) -> Result<Partial> {
         let name = Sha256Digest::of(key.as_bytes()).hex();
-        let directory = self.root.join("tmp/partial");
-        let lock = open_lock(&directory.join(format!("{name}.held")))?;
-        lock.lock()?;
-        Ok(Partial {
-            data: directory.join(format!("{name}.part")),
-            state: directory.join(format!("{name}.json")),
-            _lock: lock,
-        })
+        let directory = self.beneath.directory(b"tmp/partial")?;
+        let place = self.root.join("tmp/partial");
+        let (held, data) = (place.join(format!("{name}.held")), place.join(format!("{name}.part")));
+        let lock = open_lock(&held)?;
+        self.waiting.patiently(&lock, &held)?;
+        Ok(Partial { data, directory, name, me: self.me, _lock: lock })
     }
 
     /// Where the verified download with this digest is, or would be.
@@ -59,21 +106,22 @@ impl Store {
     /// The verified download with this digest, if it is here.
     #[must_use]
     pub fn download(&self, digest: Sha256Digest) -> Option<PathBuf> {
-        let path = self.download_path(digest);
-        path.is_file().then_some(path)
+        let found = self.own(&format!("downloads/sha256/{}", digest.hex()));
+        found.filter(Metadata::is_file).map(|_| self.download_path(digest))
     }
 
     /// Makes a verified download the contents of its digest in the blob store: one more name for the same file.
     pub fn share_download(&self, digest: Sha256Digest) -> Result<()> {
         let (from, blob) = (self.download_path(digest), self.blob(digest, false));
-        fs_err::create_dir_all(blob.parent().unwrap_or(&self.root))?;
+        self.make_blob_directory(digest)?;
         match fs_err::hard_link(&from, &blob) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            other => return Ok(other?),
+            other => return other.map_err(|error| no_second_name(&blob, error)),
         }
-        let (new, old) = (fs_err::metadata(&from)?, fs_err::symlink_metadata(&blob)?);
-        // Whoever writes to a blob changes its time; such a one gives way.
-        if old.is_file() && (old.len(), old.mtime(), old.mode()) == (new.len(), new.mtime(), new.mode()) {
+        let (new, old) = (fs_err::symlink_metadata(&from)?, fs_err::symlink_metadata(&blob)?);
+        // Whoever writes to a blob changes its time; such a one gives way, and so does what another user made.
+        let same = (old.len(), old.mtime(), old.mode()) == (new.len(), new.mtime(), new.mode());
+        if old.is_file() && same && is_ours(&old, self.me) {
             return Ok(());
         }
         let staging = self.stage()?;
@@ -85,11 +133,11 @@ impl Store {
     /// Gives a finished download its name. The caller has checked that the bytes have this digest.
     pub fn publish_download(&self, partial: &Partial, digest: Sha256Digest) -> Result<PathBuf> {
         let path = self.download_path(digest);
-        let file = fs_err::File::open(&partial.data)?;
+        let file = partial.open()?;
         file.sync_all()?;
         fs_err::rename(&partial.data, &path)?;
         // Only now: a run that was killed before must be able to write to it again.
-        crate::tree::beneath::seal_file(file.file(), 0o444)?;
+        crate::tree::beneath::seal_file(&file, 0o444)?;
         sync_directory(path.parent().unwrap_or(Path::new("/")))?;
         partial.discard();
         Ok(path)

@@ -33,19 +33,27 @@ mod cold;
 mod downloads;
 pub mod gc;
 mod generations;
+mod holders;
 mod in_use;
 mod outputs;
+mod owners;
 mod remove;
 mod staging;
 mod trees;
 mod usage;
 pub mod verify;
+mod waiting;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::OFlags;
 
 use crate::error::{Error, Kind, Result};
+use crate::tree::beneath::Root;
 
 pub use checkout::{LinkMode, checkout};
 pub use cold::{ColdTree, Packed, PackedTree};
@@ -55,6 +63,7 @@ pub use outputs::OutputRecord;
 pub use staging::Staging;
 pub use trees::{StoredTree, normalise};
 pub use usage::{TreeUsage, Usage};
+pub use waiting::Waiting;
 
 const VERSION: &str = "strixlock-store 1\n";
 
@@ -62,34 +71,52 @@ const VERSION: &str = "strixlock-store 1\n";
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    /// The same directory; what others could have planted is opened through it, and no link is followed then.
+    beneath: Arc<Root>,
+    /// Whoever runs this.
+    me: u32,
+    waiting: Waiting,
     lock: File,
 }
 
 impl Store {
     /// Opens the store at `root` and makes it if it is not there. Removes what killed processes left under `tmp/`.
     pub fn open(root: &Path) -> Result<Self> {
+        Self::open_waiting(root, Waiting::default())
+    }
+
+    /// Opens the store at `root`, and waits in this way for what other processes hold, now and later.
+    pub fn open_waiting(root: &Path, waiting: Waiting) -> Result<Self> {
         let root = std::path::absolute(root)?;
-        for below in
-            ["downloads/sha256", "blobs", "chunks", "trees", "outputs", "git", "generations", "locks", "tmp/partial"]
-        {
-            fs_err::create_dir_all(root.join(below)).map_err(|error| {
-                Error::failure("cannot make the store")
-                    .fact("store", root.display())
-                    .because(&error)
-                    .hint("choose a directory that you may write to, with --store or STRIXLOCK_STORE")
-            })?;
-        }
-        // A store that somebody else made can be read: a shared lock needs no more than that.
-        let lock_path = root.join("lock");
-        let lock = match open_lock(&lock_path) {
-            Err(_) if lock_path.exists() => fs_err::File::open(&lock_path)?.into_parts().0,
-            other => other?,
+        let me = rustix::process::geteuid().as_raw();
+        // Nobody else may write to it, whatever the umask says.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(&root);
+        let beneath = made.and_then(|()| Root::open(&root)).map_err(|error| owners::cannot_make(&root, &error))?;
+        owners::make_and_judge(&beneath, &root, me)?;
+        let lock = match beneath.open_kept(b"lock", 0o644) {
+            // A store of root's can be read by all: a shared lock needs no more than that.
+            Err(_) if beneath.metadata(b"lock").is_ok() => beneath.open_file(b"lock"),
+            other => other,
         };
-        lock.lock_shared()?;
-        let store = Self { root, lock };
+        let place = root.join("lock");
+        let lock = lock.map_err(Error::from).and_then(|lock| plain_file(lock, &place))?;
+        waiting.shared(&lock, &place)?;
+        let store = Self { root, beneath: Arc::new(beneath), me, waiting, lock };
         store.demand_version()?;
-        staging::sweep(&store.root.join("tmp"))?;
+        staging::sweep(&store.beneath.directory(b"tmp")?)?;
         Ok(store)
+    }
+
+    /// Whether something below the store is there, no link, and root's or our own. What is another's counts as absent: it came
+    /// along when a store was copied with its owners, and only they know what it holds.
+    fn own(&self, below: &str) -> Option<Metadata> {
+        self.beneath.metadata(below.as_bytes()).ok().filter(|found| owners::is_ours(found, self.me))
+    }
+
+    /// Makes a directory below the store, if it is not there, and refuses what else may stand there.
+    fn make_directory(&self, below: &str) -> Result<PathBuf> {
+        owners::make_one(&self.beneath, &self.root, below, self.me)?;
+        Ok(self.root.join(below))
     }
 
     /// Refuses a store of another format; a new store gets this one's.
@@ -155,10 +182,21 @@ impl Store {
     }
 }
 
-/// Opens a file that only serves to be locked.
+/// Opens a file that only serves to be locked. Others cannot open it, so they cannot hold it.
 fn open_lock(path: &Path) -> Result<File> {
-    let file = fs_err::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
-    Ok(file.into_parts().0)
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let mut options = fs_err::OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    options.options_mut().mode(0o600).custom_flags(flags);
+    plain_file(options.open(path)?.into_parts().0, path)
+}
+
+/// Refuses what is no plain file where one should be.
+fn plain_file(file: File, place: &Path) -> Result<File> {
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(Error::new(Kind::Damaged, "something else stands where the store has a file").fact("path", place.display()))
 }
 
 /// Writes a small file so that it is there whole or not at all, whenever the machine stops.

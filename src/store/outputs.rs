@@ -64,8 +64,7 @@ impl Store {
 
     /// Keeps the log of a build that failed, until one succeeds.
     pub fn keep_failed_log(&self, id: DerivationId, log: &Path) -> Result<PathBuf> {
-        let directory = self.output_directory(id);
-        fs_err::create_dir_all(&directory)?;
+        let directory = self.make_directory(&format!("outputs/{}", id.hex()))?;
         let (staging, place) = (self.stage()?, directory.join("failed.log"));
         let staged = staging.path().join("log");
         fs_err::copy(log, &staged)?;
@@ -96,8 +95,7 @@ impl Store {
 
     /// Records a realized output, with what its build left in `kept` besides the tree. Replaces an older record.
     pub fn publish_output(&self, id: DerivationId, record: &OutputRecord, kept: Option<&Path>) -> Result<()> {
-        let directory = self.output_directory(id);
-        fs_err::create_dir_all(&directory)?;
+        let directory = self.make_directory(&format!("outputs/{}", id.hex()))?;
         for name in KEPT {
             let Some(from) = kept.map(|kept| kept.join(name)).filter(|from| from.is_file()) else { continue };
             let staging = self.stage()?;

@@ -17,13 +17,23 @@ use crate::error::{Error, Result};
 /// Removes a directory with all that is in it, also where directories are read-only; or the file or link that stands in
 /// its place. What is absent is removed.
 pub(super) fn remove_tree(path: &Path) -> Result<()> {
-    let removed = match open(CWD, path.as_os_str().as_encoded_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => std::fs::remove_file(path),
+    remove_beneath(CWD, path.as_os_str().as_encoded_bytes())
+        .map_err(|error| Error::failure("cannot remove a directory").fact("path", path.display()).because(&error))
+}
+
+/// Removes what has this name in the directory `at`. No link is followed.
+pub(super) fn remove_beneath(at: BorrowedFd, name: &[u8]) -> io::Result<()> {
+    match open(at, name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            Ok(rustix::fs::unlinkat(at, name, AtFlags::empty())?)
+        }
         Err(error) => Err(error),
-        Ok(top) => empty_all(&top).and_then(|()| std::fs::remove_dir(path)),
-    };
-    removed.map_err(|error| Error::failure("cannot remove a directory").fact("path", path.display()).because(&error))
+        Ok(top) => {
+            empty_all(&top)?;
+            Ok(rustix::fs::unlinkat(at, name, AtFlags::REMOVEDIR)?)
+        }
+    }
 }
 
 fn empty_all(top: &OwnedFd) -> io::Result<()> {

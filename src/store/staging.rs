@@ -1,12 +1,20 @@
 //! Directories under `tmp/` in which unfinished things grow, each held by a lock while its process lives.
 
 use std::fs::File;
+use std::io::ErrorKind;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Store;
-use super::remove::remove_tree;
+use super::remove::{remove_beneath, remove_tree};
 use crate::error::Result;
+use crate::tree::beneath::Root;
+
+/// How the names of staging directories begin.
+const STAGE: &str = "stage-";
+/// What the name of a staging directory's lock ends in.
+const LOCK: &str = ".lock";
 
 /// A directory for something unfinished. Removed when dropped, or by the next run when the process was killed.
 #[derive(Debug)]
@@ -22,9 +30,9 @@ impl Store {
         let tmp = self.root.join("tmp");
         loop {
             // The lock is taken before the directory exists, so that no sweep sees the one without the other.
-            let file = tempfile::Builder::new().prefix("stage-").suffix(".lock").tempfile_in(&tmp)?.keep();
+            let file = tempfile::Builder::new().prefix(STAGE).suffix(LOCK).tempfile_in(&tmp)?.keep();
             let (lock, lock_path) = file.map_err(|error| error.error)?;
-            lock.lock()?;
+            self.waiting.alone(&lock, &lock_path)?;
             // A sweep may have removed the file between its creation and our lock.
             if !lock_path.exists() {
                 continue;
@@ -55,24 +63,24 @@ impl Drop for Staging {
 }
 
 /// Removes the staging directories whose processes are gone.
-pub(super) fn sweep(tmp: &Path) -> Result<()> {
-    for entry in fs_err::read_dir(tmp)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "lock") {
-            let Ok(lock) = open_existing(&path) else { continue };
-            if lock.try_lock().is_ok() {
-                // What cannot be removed is no reason not to work. Its lock stays, and the next run tries again.
-                if remove_tree(&path.with_extension("")).is_ok() {
-                    let _ = fs_err::remove_file(&path);
-                }
-            }
+pub(super) fn sweep(tmp: &Root) -> Result<()> {
+    let names = match tmp.names() {
+        // A store that is only read.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
+        other => other?,
+    };
+    for (name, _) in names {
+        // Only what `stage` makes: nothing else with such an ending was ever a staging directory.
+        let Some(stem) = name.strip_suffix(LOCK.as_bytes()).filter(|stem| stem.starts_with(STAGE.as_bytes())) else {
+            continue;
+        };
+        let Ok(lock) = tmp.reopen(&name) else { continue };
+        // What cannot be removed is no reason not to work. Its lock stays, and the next run tries again.
+        if lock.try_lock().is_ok() && remove_beneath(tmp.as_fd(), stem).is_ok() {
+            let _ = tmp.remove_file(&name);
         }
     }
     Ok(())
-}
-
-fn open_existing(path: &Path) -> std::io::Result<File> {
-    Ok(fs_err::OpenOptions::new().read(true).write(true).open(path)?.into_parts().0)
 }
 
 #[cfg(test)]

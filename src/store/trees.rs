@@ -1,5 +1,6 @@
 //! Trees in the store: published by one rename, their files shared by digest.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use rustix::io::Errno;
 
 use super::remove::remove_tree;
 use super::{Staging, Store, sync_directory};
-use crate::digest::{Sha256Digest, TreeDigest};
+use crate::digest::{HashingWriter, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::tree::beneath::{MTIME, Root, seal_file, stored_mode, times};
 use crate::tree::{Entry, Listing, Node};
@@ -46,8 +47,9 @@ impl Store {
     /// The tree with this digest, if it is here.
     #[must_use]
     pub fn tree(&self, digest: TreeDigest) -> Option<StoredTree> {
-        let path = self.root.join("trees").join(digest.hex()).join("tree");
-        path.is_dir().then_some(StoredTree { digest, path })
+        let (hex, own) = (digest.hex(), |below: &str| self.own(below).is_some_and(|found| found.is_dir()));
+        let there = own(&format!("trees/{hex}/tree")) && own(&format!("trees/{hex}"));
+        there.then(|| StoredTree { digest, path: self.root.join("trees").join(hex).join("tree") })
     }
 
     /// What is in the tree with this digest, whether it is hot or cold, if it is here.
@@ -124,17 +126,23 @@ impl Store {
                 Node::Link { target } => root.create_link(&entry.path, target)?,
                 Node::File { executable, digest, .. } => {
                     let blob = self.blob(*digest, *executable);
-                    let linked = root.in_parent(&entry.path, |parent, name| {
-                        rustix::fs::linkat(CWD, &blob, parent, name, AtFlags::empty())
-                    });
+                    // One that is not as it was sealed, or another user's, is believed for its bytes alone.
+                    let linked = if self.is_untouched(entry) {
+                        root.in_parent(&entry.path, |parent, name| {
+                            rustix::fs::linkat(CWD, &blob, parent, name, AtFlags::empty())
+                        })
+                    } else {
+                        Err(Errno::MLINK.into())
+                    };
                     // A file system allows only so many names a file: then the bytes once more.
-                    let too_many =
+                    let copied =
                         matches!(&linked, Err(error) if error.raw_os_error() == Some(Errno::MLINK.raw_os_error()));
-                    let linked = if too_many { copy_blob(&root, entry, &blob) } else { linked };
+                    let linked = if copied { self.copy_blob(&root, entry) } else { linked };
                     linked.map_err(|error| {
                         Error::new(Kind::Damaged, format!("the store lacks the contents of `{}`", entry.display()))
                             .fact("blob", blob.display())
                             .because(&error)
+                            .hint("`strixlock verify --repair` brings it again")
                     })?;
                 }
             }
@@ -179,21 +187,60 @@ impl Store {
     /// The place of a file's contents.
     #[must_use]
     pub fn blob(&self, digest: Sha256Digest, executable: bool) -> PathBuf {
-        let hex = digest.hex();
-        let suffix = if executable { "x" } else { "" };
-        self.root.join("blobs").join(&hex[..2]).join(format!("{}{suffix}", &hex[2..]))
+        self.root.join(blob_name(digest, executable))
+    }
+
+    /// Opens a file's contents for reading. A link in their place is not followed.
+    pub(super) fn open_blob(&self, digest: Sha256Digest, executable: bool) -> std::io::Result<File> {
+        self.beneath.open_file(blob_name(digest, executable).as_bytes())
+    }
+
+    /// Makes the directory that the blobs with this digest stand in.
+    pub(super) fn make_blob_directory(&self, digest: Sha256Digest) -> Result<()> {
+        self.make_directory(&format!("blobs/{}", &digest.hex()[..2])).map(drop)
+    }
+
+    /// Whether a file's blob still has the size, mode and time that it was sealed with, and belongs to root or ourselves.
+    /// Whoever writes to it changes the time; that a disk changed its bytes is for `verify` to find.
+    fn is_untouched(&self, entry: &Entry) -> bool {
+        let Node::File { executable, size, digest } = entry.node else { return false };
+        self.own(&blob_name(digest, executable)).is_some_and(|found| {
+            found.is_file()
+                && found.len() == size
+                && found.mtime() == MTIME
+                && found.mode() & 0o7777 == stored_mode(executable)
+        })
+    }
+
+    /// Writes a file's contents once more from its blob, if those are still the ones of its name.
+    fn copy_blob(&self, root: &Root, entry: &Entry) -> std::io::Result<()> {
+        let Node::File { executable, digest, .. } = entry.node else { return Ok(()) };
+        let mut from = self.open_blob(digest, executable)?;
+        let file = root.create_file(&entry.path)?;
+        let mut writer = HashingWriter::new(&file);
+        std::io::copy(&mut from, &mut writer)?;
+        let (found, copied, _) = writer.finish();
+        entry.demand_contents(found, copied)?;
+        seal_file(&file, stored_mode(executable))
     }
 
     /// Makes a staged file and the blob of its digest one file: whichever was there first stays. `aside` is a free name on the
     /// same file system.
     fn share(&self, root: &Root, entry: &Entry, digest: Sha256Digest, executable: bool, aside: &Path) -> Result<()> {
         let blob = self.blob(digest, executable);
+        let beneath = blob_name(digest, executable);
+        // Both ends by descriptors that no link led to.
         let link_out = || {
-            root.in_parent(&entry.path, |parent, name| rustix::fs::linkat(parent, name, CWD, &blob, AtFlags::empty()))
+            root.in_parent(&entry.path, |parent, name| {
+                Ok(self.beneath.in_parent(beneath.as_bytes(), |blobs, blob| {
+                    rustix::fs::linkat(parent, name, blobs, blob, AtFlags::empty())
+                }))
+            })
+            .and_then(|linked| linked)
         };
         let linked = match link_out() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                make_directory(blob.parent().unwrap_or(Path::new("/")))?;
+                self.make_blob_directory(digest)?;
                 link_out()
             }
             other => other,
@@ -201,7 +248,7 @@ impl Store {
         match linked.map_err(|error| (error.raw_os_error(), error)) {
             Ok(()) => Ok(()),
             Err((Some(code), _)) if code == Errno::EXIST.raw_os_error() => {
-                if !untouched(&blob, entry) {
+                if !self.is_untouched(entry) {
                     return replace_blob(root, entry, &blob, aside);
                 }
                 let shared = root.in_parent(&entry.path, |parent, name| {
@@ -219,28 +266,9 @@ impl Store {
                 });
                 shared.map_err(|error| Error::from(error).fact("entry", entry.display()))
             }
-            Err((_, error)) => Err(Error::from(error).fact("blob", blob.display())),
+            Err((_, error)) => Err(no_second_name(&blob, error)),
         }
     }
-}
-
-fn copy_blob(root: &Root, entry: &Entry, blob: &Path) -> std::io::Result<()> {
-    let mut file = root.create_file(&entry.path)?;
-    std::io::copy(&mut fs_err::File::open(blob)?, &mut file)?;
-    let executable = matches!(entry.node, Node::File { executable: true, .. });
-    seal_file(&file, stored_mode(executable))
-}
-
-/// Whether a blob still has the size, mode and time that it was sealed with. Whoever writes to it changes the time; that
-/// a disk changed its bytes is for `verify` to find.
-fn untouched(blob: &Path, entry: &Entry) -> bool {
-    let Node::File { executable, size, .. } = entry.node else { return false };
-    fs_err::symlink_metadata(blob).is_ok_and(|found| {
-        found.is_file()
-            && found.len() == size
-            && found.mtime() == MTIME
-            && found.mode() & 0o7777 == stored_mode(executable)
-    })
 }
 
 /// Gives the blob's name to the staged file, whose bytes were verified just now.
@@ -249,11 +277,22 @@ fn replace_blob(root: &Root, entry: &Entry, blob: &Path, aside: &Path) -> Result
     Ok(fs_err::rename(aside, blob)?)
 }
 
-fn make_directory(path: &Path) -> Result<()> {
-    match fs_err::create_dir(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
-        _ => Ok(()),
+/// Explains why a file got no second name.
+pub(super) fn no_second_name(blob: &Path, error: std::io::Error) -> Error {
+    let unable = [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS].map(Errno::raw_os_error);
+    if error.raw_os_error().is_none_or(|code| !unable.contains(&code)) {
+        return Error::from(error).fact("blob", blob.display());
     }
+    Error::failure("the file system of the store cannot give a file a second name (hard links)")
+        .fact("blob", blob.display())
+        .because(&error)
+        .hint("put the store on a file system such as ext4, xfs or btrfs, with --store")
+}
+
+/// The name of a blob below the store.
+fn blob_name(digest: Sha256Digest, executable: bool) -> String {
+    let hex = digest.hex();
+    format!("blobs/{}/{}{}", &hex[..2], &hex[2..], if executable { "x" } else { "" })
 }
 
 /// Gives the files and links that a build left in `directory` the modes and times of the store.

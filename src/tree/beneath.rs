@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 
 /// The modification time of everything in a store or export, in seconds: 1980-01-01, the earliest that every archive
@@ -17,6 +17,7 @@ use rustix::io::Errno;
 pub const MTIME: i64 = 315_532_800;
 
 /// A directory that nothing here can lead out of.
+#[derive(Debug)]
 pub struct Root {
     fd: OwnedFd,
 }
@@ -38,6 +39,48 @@ impl Root {
     pub fn open_file(&self, path: &[u8]) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         self.open_beneath(path, flags, Mode::empty()).map(File::from)
+    }
+
+    /// Opens a file that stays when others come and go, such as one that serves to be locked; it is made if it is not there.
+    /// A pipe that stands in its place does not block.
+    pub fn open_kept(&self, path: &[u8], mode: u32) -> io::Result<File> {
+        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        self.open_beneath(path, flags, Mode::from_raw_mode(mode)).map(File::from)
+    }
+
+    /// Opens a file that is there, for reading and writing.
+    pub fn reopen(&self, path: &[u8]) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        self.open_beneath(path, flags, Mode::empty()).map(File::from)
+    }
+
+    /// Opens a directory below this one.
+    pub fn directory(&self, path: &[u8]) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        Ok(Self { fd: self.open_beneath(path, flags, Mode::empty())? })
+    }
+
+    /// What the kernel says of this directory itself.
+    pub fn own_metadata(&self) -> io::Result<std::fs::Metadata> {
+        File::from(self.fd.try_clone()?).metadata()
+    }
+
+    /// The names in this directory, with what they are as far as the directory itself says it.
+    pub fn names(&self) -> io::Result<Vec<(Vec<u8>, FileType)>> {
+        let mut all = Vec::new();
+        for entry in Dir::read_from(&self.fd)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                all.push((name.to_vec(), entry.file_type()));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Removes a name, which is no directory's.
+    pub fn remove_file(&self, path: &[u8]) -> io::Result<()> {
+        self.in_parent(path, |parent, name| rustix::fs::unlinkat(parent, name, AtFlags::empty()))
     }
 
     /// What stands at `path`. A link is not followed; nothing need be readable.
@@ -118,6 +161,12 @@ impl Root {
             current = Some(rustix::fs::openat(at, part, step, Mode::empty())?);
         }
         Err(Errno::NOENT)
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

@@ -1,5 +1,6 @@
 //! `strixlock store`, `gc` and `diff`; several processes in one store.
 
+mod owners;
 mod pack;
 
 use crate::support::Project;

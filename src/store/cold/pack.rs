@@ -102,7 +102,7 @@ impl Store {
         let mut adds = 0;
         for (staged, digest, size) in new {
             let place = self.chunk(digest);
-            fs_err::create_dir_all(place.parent().unwrap_or(&self.root))?;
+            self.make_directory(&format!("chunks/{}", &digest.hex()[..2]))?;
             fs_err::rename(staged, place)?;
             adds += size;
         }

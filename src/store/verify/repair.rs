@@ -12,12 +12,12 @@ use std::os::unix::fs::PermissionsExt;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW};
 
 use super::{Damage, Fault};
-use crate::digest::Sha256Digest;
+use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Kind, Result};
 use crate::store::remove::remove_tree;
 use crate::store::{Store, StoredTree};
 use crate::tree::beneath::{Root, seal_file, stored_mode};
-use crate::tree::{Entry, Listing, Node, scan};
+use crate::tree::{Entry, Listing, Node};
 
 /// The contents of a file as the store keeps them: executable or not is another file, since a mode belongs to the inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +43,8 @@ impl Store {
     /// Whether there is a blob with these contents, and it has them. Reads all of it.
     #[must_use]
     pub fn has_whole(&self, Contents { digest, executable }: Contents) -> bool {
-        scan::hash_file(&self.blob(digest, executable)).is_ok_and(|(found, _)| found == digest)
+        let read = self.open_blob(digest, executable).and_then(hash_reader);
+        read.is_ok_and(|(found, _)| found == digest)
     }
 }
 
@@ -163,7 +164,7 @@ fn put_right(store: &Store, tree: &StoredTree, root: &Root, entry: Option<&Entry
         }
         Node::File { executable, digest, .. } => {
             let blob = store.blob(*digest, *executable);
-            seal_file(fs_err::File::open(&blob)?.file(), stored_mode(*executable))?;
+            seal_file(&store.open_blob(*digest, *executable)?, stored_mode(*executable))?;
             if fs_err::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
                 remove_tree(&path)?;
             }
