@@ -1,17 +1,19 @@
 //! What makes a sandbox: bubblewrap, and podman where the kernel refuses bubblewrap its namespaces.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Resource, getrlimit};
 
-use super::{Root, Sandbox};
+use super::{Root, Sandbox, calls};
 use crate::error::{Error, Result};
 use crate::text::last_line;
 
 /// The host name inside.
 pub(super) const HOST_NAME: &str = "strixlock";
+/// The descriptor from which bubblewrap reads the filter.
+const FILTER: &str = "3";
 /// Why podman makes no sandbox with the host's root.
 const HOST_ROOT: &str = "it would show a build all of the host: it can be used with a sysroot only";
 /// What of the host's `/etc` programs need to start: links that choose a compiler, and the loader's paths.
@@ -85,12 +87,34 @@ impl Engine {
     /// The program, with nothing of the caller's environment but what it needs itself, and none of the files that whoever
     /// started us left open.
     pub(super) fn start(self) -> Command {
+        self.start_as(self.program())
+    }
+
+    fn start_as(self, program: &str) -> Command {
         // Our own are closed already when a program is started; those that we inherited are not.
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
-        let mut command = Command::new(self.program());
+        let mut command = Command::new(program);
         command.env_clear();
         command.envs(self.passes().iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command
+    }
+
+    /// The program with what refuses system calls, which is kept in `names`: bubblewrap reads it from a file that a shell opens,
+    /// podman by its name.
+    pub(super) fn start_filtered(self, names: &Path) -> Result<Command> {
+        let path = filter(names);
+        match self {
+            Self::Bubblewrap => {
+                fs_err::write(&path, calls::program()?)?;
+                let mut command = self.start_as("/bin/sh");
+                command.args(["-c", &format!("exec {FILTER}<\"$0\" \"$@\"")]).arg(path).arg(self.program());
+                Ok(command)
+            }
+            Self::Podman => {
+                fs_err::write(&path, calls::profile())?;
+                Ok(self.start())
+            }
+        }
     }
 
     /// Kills a sandbox with everything in it. `names` is the directory of its name service.
@@ -149,7 +173,7 @@ impl Arguments {
 fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
     let mut all = Arguments::default();
     all.add(&[&"--unshare-all", &"--die-with-parent", &"--hostname", &HOST_NAME]);
-    all.add(&[&"--uid", &"1000", &"--gid", &"1000", &"--clearenv", &"--tmpfs", &"/"]);
+    all.add(&[&"--uid", &"1000", &"--gid", &"1000", &"--clearenv", &"--tmpfs", &"/", &"--seccomp", &FILTER]);
     if !interactive || may_push_keys() {
         // Nobody may push keys into the caller's terminal. It costs a shell its job control.
         all.add(&[&"--new-session"]);
@@ -183,6 +207,10 @@ fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsStrin
     for setting in ["/proc/sys", "/proc/sysrq-trigger"] {
         all.add(&[&"--ro-bind-try", &setting, &setting]);
     }
+    // The names of the caller's keys; a namespace hides no key.
+    for list in ["/proc/keys", "/proc/key-users"].into_iter().filter(|list| Path::new(list).exists()) {
+        all.add(&[&"--ro-bind", &"/dev/null", &list]);
+    }
     all.add(&[&"--dir", &"/var", &"--symlink", &"/run", &"/var/run", &"--ro-bind", &names, &"/run/nscd"]);
     for (inside, mount) in &sandbox.mounts {
         all.add(&[if mount.writable { &"--bind" } else { &"--ro-bind" }, &mount.from, inside]);
@@ -202,6 +230,12 @@ fn container(names: &Path) -> &OsStr {
     names.file_name().unwrap_or_default()
 }
 
+/// The file that says which system calls are refused. It goes away with the name service; inside it is one more file that can
+/// only be read.
+fn filter(names: &Path) -> PathBuf {
+    names.join("filter")
+}
+
 /// Runs something in a sandbox; the error is what went wrong, in a line.
 fn try_out(sandbox: &Sandbox) -> Result<(), String> {
     let mut log = Vec::new();
@@ -215,7 +249,9 @@ fn try_out(sandbox: &Sandbox) -> Result<(), String> {
 fn podman(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
     let mut all = Arguments::default();
     all.add(&[&"run", &"--rm", &"--network=none", &"--hostname", &HOST_NAME, &"--read-only", &"--no-hosts"]);
-    all.add(&[&"--name", &container(names), &"--security-opt=mask=/sys"]);
+    let mut refused = OsString::from("--security-opt=seccomp=");
+    refused.push(filter(names));
+    all.add(&[&"--name", &container(names), &"--security-opt=mask=/sys", &refused]);
     all.add(&[&"--http-proxy=false", &"--security-opt=label=disable", &"--pids-limit=-1", &"--log-driver=none"]);
     // Podman would raise these, which is forbidden where it runs in a container itself.
     for (name, kind, most) in [("nofile", Resource::Nofile, 1 << 20), ("nproc", Resource::Nproc, 1 << 14)] {

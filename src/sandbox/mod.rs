@@ -4,11 +4,14 @@
 //! `/usr`), the mounts, `/proc`, a minimal `/dev`, an empty `/tmp`. The host gives a kernel. Its environment, home,
 //! network, names, users and processes are not visible.
 //!
-//! Made by [`Engine`]: bubblewrap, or podman where bubblewrap may not make namespaces. Whoever asks for a host's address
+//! Made by [`Engine`]: bubblewrap, or podman where bubblewrap may not make namespaces; with a session keyring of its own (see
+//! `keyring`) and without the system calls that no build needs (see `calls`). Whoever asks for a host's address
 //! inside is told that there is none, and we are told the name (see `names`).
 
+mod calls;
 mod engine;
 mod follow;
+mod keyring;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -126,11 +129,9 @@ impl Sandbox {
         writeln!(log, "$ {}", command.join(" "))?;
         let names = Names::watch(&self.scratch)?;
         let (mut output, input) = std::io::pipe()?;
-        let mut started = self.command(command, &names, false);
+        let mut started = self.command(command, &names, false)?;
         started.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
-        let mut child = started.spawn().map_err(|error| self.engine.cannot_start(&error))?;
-        // Only the sandbox holds the other end from here on.
-        drop(started);
+        let (mut child, _keeper) = keyring::start(started).map_err(|error| self.engine.cannot_start(&error))?;
         let end = follow(&mut output, &mut child, &self.limits, log, watch);
         if !matches!(end, Ok(End::Itself)) {
             self.engine.kill(&mut child, names.directory());
@@ -160,14 +161,16 @@ impl Sandbox {
     /// Gives the sandbox to a person: the terminal is theirs until the command ends.
     pub fn interact(&self, command: &[String]) -> Result<ExitStatus> {
         let names = Names::watch(&self.scratch)?;
-        self.command(command, &names, true).status().map_err(|error| self.engine.cannot_start(&error))
+        let started = self.command(command, &names, true)?;
+        let (mut child, _keeper) = keyring::start(started).map_err(|error| self.engine.cannot_start(&error))?;
+        Ok(child.wait()?)
     }
 
-    fn command(&self, command: &[String], names: &Names, interactive: bool) -> Command {
-        let mut all = self.engine.start();
+    fn command(&self, command: &[String], names: &Names, interactive: bool) -> Result<Command> {
+        let mut all = self.engine.start_filtered(names.directory())?;
         all.args(self.engine.arguments(self, names.directory(), interactive));
         all.args(["/bin/sh", "-c", OWN, "sh"]).args(command);
-        all
+        Ok(all)
     }
 }
 

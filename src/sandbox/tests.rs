@@ -70,3 +70,42 @@ fn the_caller_s_umask_and_limits_stay_outside() {
     let (_, log) = run(&sandbox(), "umask; ulimit -c");
     assert!(log.ends_with("\n0022\n0\n"), "{log}");
 }
+
+/// The kernel's numbers on x86-64, which perl calls by.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn keys_of_the_caller_stay_outside() {
+    use keyutils::Keyring;
+    use keyutils::keytypes::User;
+    // A session keyring belongs to a thread: other tests have theirs. A kernel without keyrings has nothing to hide.
+    let Ok(mut session) = Keyring::join_anonymous_session() else { return };
+    let key = session.add_key::<User, _, _>("strixlock-test-secret", b"a secret".as_slice()).unwrap();
+    let (_, log) =
+        run(&sandbox(), "cat /proc/keys; perl -e 'print \"keyctl \", syscall(250, 0, -3, 0), \" \", $!+0, \"\\n\"'");
+    assert!(!log.contains("strixlock-test-secret"), "{log}");
+    assert!(log.contains("keyctl -1 38\n"), "keyctl is not refused: {log}");
+    // The caller still has it.
+    assert_eq!(key.read().unwrap(), b"a secret");
+}
+
+/// Makes a socket of each family by number; the allowed ones work, the others do not exist.
+#[test]
+fn sockets_that_no_namespace_holds_cannot_be_made() {
+    let script = "for f in 1 2 10 16 38 40 17; do perl -MSocket -e 'print \"$ARGV[0] \", (socket(my $s, $ARGV[0], SOCK_DGRAM, 0) ? \"made\" : $!+0), \"\\n\"' $f; done";
+    let (_, log) = run(&sandbox(), script);
+    for line in ["1 made", "38 38", "40 38", "17 38"] {
+        assert!(log.lines().any(|said| said == line), "{line}: {log}");
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn namespaces_cannot_be_made_inside_and_threads_can() {
+    // unshare(CLONE_NEWUSER), clone(CLONE_NEWUSER|SIGCHLD), a call of the x32 interface, and one that does not exist yet.
+    let script = "perl -e 'for ([272, 0x10000000], [56, 0x10000011], [0x40000000 + 39], [460 + 90]) { print \"$$_[0] \", syscall($$_[0], $$_[1] // 0, 0, 0, 0, 0), \" \", $!+0, \"\\n\" }'; (sleep 0 & wait); echo forked";
+    let (status, log) = run(&sandbox(), script);
+    for line in ["272 -1 38", "56 -1 38", "1073741863 -1 38", "550 -1 38", "forked"] {
+        assert!(log.lines().any(|said| said == line), "{line}: {log}");
+    }
+    assert!(status.unwrap().success(), "{log}");
+}

@@ -1,0 +1,41 @@
+//! Starts sandboxes without the caller's session keyring.
+//!
+//! A session keyring (session-keyring(7)) holds keys of whoever logged in: Kerberos tickets, keys of encrypted directories. It
+//! is inherited by every child and hidden by no namespace. It belongs to a thread, so a thread of its own takes a new, empty
+//! one and starts the child. The thread stays as long as the child: bubblewrap dies with the thread that started it
+//! (`--die-with-parent`, PR_SET_PDEATHSIG in prctl(2)).
+
+use std::process::{Child, Command};
+use std::sync::mpsc::{Sender, channel};
+
+use keyutils::Keyring;
+
+/// Keeps the thread that started a child.
+pub(super) struct Keeper {
+    // Dropped, the thread ends.
+    _until: Sender<()>,
+}
+
+/// Starts `command` with a new session keyring. The child must be waited for before the keeper is dropped.
+pub(super) fn start(mut command: Command) -> std::io::Result<(Child, Keeper)> {
+    let (until, ended) = channel::<()>();
+    let (tell, told) = channel();
+    std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
+        let started = new_keyring().and_then(|()| command.spawn());
+        // Only the sandbox holds its ends of pipes from here on.
+        drop(command);
+        let _ = tell.send(started);
+        let _ = ended.recv();
+    })?;
+    let started = told.recv().unwrap_or_else(|_| Err(std::io::Error::other("the thread ended")));
+    Ok((started?, Keeper { _until: until }))
+}
+
+fn new_keyring() -> std::io::Result<()> {
+    match Keyring::join_anonymous_session() {
+        Ok(_) => Ok(()),
+        // A kernel without keyrings, or a container that refuses them: the sandbox is refused them too.
+        Err(error) if matches!(error.0, libc::ENOSYS | libc::EPERM | libc::EOPNOTSUPP) => Ok(()),
+        Err(error) => Err(std::io::Error::from_raw_os_error(error.0)),
+    }
+}
