@@ -12,7 +12,7 @@ use crate::intake::{Intake, package_list};
 use crate::upstream::debs::below;
 use crate::upstream::debs::release::Release;
 use crate::upstream::debs::sources::Source;
-use crate::upstream::debs::universe::Universe;
+use crate::upstream::debs::universe::{PassedOver, Universe};
 
 /// The longest package list, unpacked, where the Release file does not say how long it is.
 const LIST: u64 = 4 << 30;
@@ -81,8 +81,8 @@ pub(super) struct Lists<'a> {
 }
 
 impl Lists<'_> {
-    /// Fetches a list and reads its packages.
-    pub fn add(&self, universe: &mut Universe, number: usize, list: &List) -> Result<()> {
+    /// Fetches a list and reads its packages; what of it nobody can use is told.
+    pub fn add(&self, universe: &mut Universe, number: usize, list: &List) -> Result<Option<String>> {
         let path = package_list(self.intake, self.name, &self.urls(list), list.promise)
             .map_err(|error| error.fact("list", format!("{} of {}", list.path, self.source.suite)))?;
         let mut hashed = HashingReader::new(BufReader::with_capacity(64 * 1024, fs_err::File::open(&path)?));
@@ -95,11 +95,12 @@ impl Lists<'_> {
                 .fact("list", &list.path)
                 .hint("run the same command again"));
         }
-        added.map_err(|error| error.fact("list", format!("{} of {}", list.path, self.source.suite)))
+        let called = format!("{} of {}", list.path, self.source.suite);
+        added.map(|passed| passed.told(&called)).map_err(|error| error.fact("list", called))
     }
 
     /// Reads the packages of a list. What it is worth is known only when all of it was hashed.
-    fn parse(&self, universe: &mut Universe, number: usize, list: &List, packed: impl Read) -> Result<()> {
+    fn parse(&self, universe: &mut Universe, number: usize, list: &List, packed: impl Read) -> Result<PassedOver> {
         let unpacked: Box<dyn Read + '_> = match list.packed {
             Packed::Xz => {
                 let stream = Stream::new_stream_decoder(MEMORY, CONCATENATED)
@@ -110,9 +111,9 @@ impl Lists<'_> {
             Packed::Not => Box::new(packed),
         };
         let mut limited = BufReader::with_capacity(256 * 1024, unpacked.take(list.size));
-        universe.add(&mut limited, number, self.release.priority)?;
+        let passed = universe.add(&mut limited, number, self.release.priority)?;
         if limited.into_inner().into_inner().read(&mut [0])? == 0 {
-            return Ok(());
+            return Ok(passed);
         }
         Err(Error::new(Kind::Mismatch, "the package list is longer than its Release file says")
             .fact("promised", format!("{} bytes unpacked", list.size)))

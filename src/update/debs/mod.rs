@@ -48,11 +48,11 @@ pub(super) fn resolve(
         let found = in_release(source, &keyring, intake, expired, options.now, &mut warnings)?;
         for list in lists(&found.release, source, &request.architecture)? {
             let read = Lists { name, source, release: &found.release, intake };
-            read.add(&mut universe, number, &list).about(name)?;
+            warnings.extend(read.add(&mut universe, number, &list).about(name)?);
         }
         releases.push(found);
     }
-    universe.finish()?;
+    universe.finish();
     let closure = solve(&universe, &request.packages)?;
     let new = pin(&universe, &closure.0, &sources, &releases);
     let old = locked.map(|block| &block.locked);

@@ -10,6 +10,11 @@ const SHOWN: usize = 12;
 
 /// A name that is no package: with who provides it, or what has a like name.
 pub(super) fn no_such_package(universe: &Universe, name: &str, providers: &[usize]) -> Error {
+    if let Some(why) = universe.passed_over(name) {
+        return Error::new(Kind::Invalid, format!("the archive's package `{name}` cannot be used"))
+            .fact("fault", why)
+            .hint("the archive has to mend its package list; or name an archive that has another version of it");
+    }
     if providers.is_empty() {
         let near = suggest(name, near(universe, name).into_iter());
         return Error::new(Kind::NotFound, format!("the archive has no package `{name}`"))
@@ -34,6 +39,16 @@ fn near<'u>(universe: &'u Universe, wrong: &str) -> Vec<&'u str> {
     names.into_iter().take(5).map(|(_, name)| name).collect()
 }
 
+/// Why `index`, which apt's rules choose, cannot be used.
+pub(super) fn odd(solver: &mut Solver, index: usize) -> Error {
+    let candidate = solver.universe.get(index);
+    let error = Error::new(Kind::Invalid, format!("the archive's package `{}` cannot be used", candidate.name))
+        .fact("version", candidate.version.as_str().escape_debug())
+        .fact("fault", candidate.odd.as_deref().unwrap_or_default());
+    wanted_by(solver, index, error)
+        .hint("the archive has to mend its package list; or name another package, version or archive in its place")
+}
+
 /// Why `broken`, which was to be installed, cannot be.
 pub(super) fn broken(solver: &mut Solver, broken: usize, requested: &[usize]) -> Error {
     let error = Error::new(
@@ -48,10 +63,7 @@ pub(super) fn broken(solver: &mut Solver, broken: usize, requested: &[usize]) ->
     let (mut at, mut seen) = (broken, Vec::new());
     loop {
         seen.push(at);
-        let needs = match solver.needs(at) {
-            Ok(needs) => needs,
-            Err(error) => return error,
-        };
+        let needs = solver.needs(at);
         let open = needs.iter().position(|need| !solver.holds(at, need));
         let (need, other) = match (solver.failures.get(&at).copied(), open) {
             (Some(Failure::Conflict(usize::MAX, other)), _) => {
@@ -91,7 +103,10 @@ fn leaf(universe: &Universe, need: &Need, mut error: Error) -> Error {
         let there = match universe.named(relation.name) {
             Some(index) => format!("{} is what the archive has", shown(universe, index)),
             None if provided => format!("`{}` is provided, but not in such a version", relation.name),
-            None => format!("the archive has no `{}`, and nothing that provides it", relation.name),
+            None => match universe.passed_over(relation.name) {
+                Some(why) => format!("the archive's package `{}` cannot be used: {why}", relation.name),
+                None => format!("the archive has no `{}`, and nothing that provides it", relation.name),
+            },
         };
         error = error.fact("but", there);
     }
@@ -107,7 +122,7 @@ fn wanted_by(solver: &mut Solver, index: usize, mut error: Error) -> Error {
         if chain.len() > SHOWN || owner == at {
             break;
         }
-        let Ok(needs) = solver.needs(owner) else { break };
+        let needs = solver.needs(owner);
         let Some(need) = needs.get(need) else { break };
         let verb = need.dependency.kind.verb();
         chain.push(format!("{} {verb} {}", shown(solver.universe, owner), alternatives(need)));

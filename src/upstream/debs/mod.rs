@@ -9,12 +9,14 @@
 //! * [`stanza`], [`release`]: deb822 text, and the Release file in it
 //! * [`keyring`], [`signature`]: who may sign, and whether they did
 //! * [`sources`]: which archives the machine's own apt configuration names
+//! * [`candidate`]: one package of a list, however odd
 //! * [`universe`]: everything that the package lists offer, one version a name
 //! * [`solve()`], and `explain`: the closure, and why there is none
 //!
 //! All of it is pure but [`keyring`] and [`sources`], which read files of this machine. Essential packages are not added of
 //! themselves, as apt does not add them to an empty root either: who wants `dpkg` or `coreutils` names them.
 
+pub mod candidate;
 mod explain;
 pub mod keyring;
 pub mod relation;

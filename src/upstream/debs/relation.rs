@@ -1,4 +1,7 @@
 //! Relations between packages: `a (>= 1) | b:any, c`.
+//!
+//! Archives have names that policy forbids and versions that are none. As apt does, a name is whatever stands before a blank
+//! or one of `()[]<>,|`, and a version whatever stands in the parentheses: what nothing has is just never found.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -43,49 +46,78 @@ impl Operator {
             Self::Later => order.is_gt(),
         }
     }
+
+    /// Splits the operator off a bound. Without one it is `=`; the deprecated single ones mean `<=` and `>=`.
+    fn split(bound: &str) -> (Self, &str) {
+        let signs = [
+            ("<=", Self::EarlierOrEqual),
+            ("<<", Self::Earlier),
+            ("<", Self::EarlierOrEqual),
+            (">=", Self::LaterOrEqual),
+            (">>", Self::Later),
+            (">", Self::LaterOrEqual),
+            ("=", Self::Equal),
+        ];
+        let found = signs.into_iter().find_map(|(sign, operator)| Some((operator, bound.strip_prefix(sign)?)));
+        found.unwrap_or((Self::Equal, bound))
+    }
 }
 
 /// Parses a field: groups that all must hold, each of them alternatives of which one must. What cannot be read is told.
 pub fn parse(field: &str) -> Result<Vec<Vec<Relation<'_>>>, String> {
-    let groups = field.split(',').map(str::trim).filter(|group| !group.is_empty());
-    groups.map(|group| group.split('|').map(one).collect()).collect()
+    let mut groups = Vec::new();
+    for group in groups_of(field) {
+        groups.push(alternatives(group).map(|text| raw(text).map(Raw::relation)).collect::<Result<_, _>>()?);
+    }
+    Ok(groups)
 }
 
-fn one(text: &str) -> Result<Relation<'_>, String> {
-    let text = text.trim();
-    let wrong = || format!("`{}` is no relation to a package", text.chars().take(80).collect::<String>());
-    let (target, bound) = match text.split_once('(') {
-        Some((target, rest)) => (target.trim_end(), Some(rest.strip_suffix(')').ok_or_else(wrong)?)),
-        None => (text, None),
-    };
-    let (name, qualifier) = match target.split_once(':') {
-        Some((name, qualifier)) => (name, Some(qualifier)),
-        None => (target, None),
-    };
-    // Archives have names that policy forbids, such as with capitals: only what would be ambiguous is refused.
-    let plain = |text: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
-    };
-    if !plain(name) || !qualifier.is_none_or(plain) {
+/// Fails if [`parse`] would, with what it would tell.
+pub fn check(field: &str) -> Result<(), String> {
+    groups_of(field).flat_map(alternatives).try_for_each(|text| raw(text).map(drop))
+}
+
+/// The groups that say anything: stray commas do not.
+fn groups_of(field: &str) -> impl Iterator<Item = &str> {
+    field.split(',').map(str::trim).filter(|group| !group.is_empty())
+}
+
+/// A bar at the end says nothing either.
+fn alternatives(group: &str) -> impl Iterator<Item = &str> {
+    group.strip_suffix('|').unwrap_or(group).split('|').map(str::trim)
+}
+
+/// A relation in its parts, as they stand there.
+struct Raw<'t> {
+    target: &'t str,
+    bound: Option<(Operator, &'t str)>,
+}
+
+fn raw(text: &str) -> Result<Raw<'_>, String> {
+    let wrong =
+        || format!("`{}` is no relation to a package", text.chars().take(80).collect::<String>().escape_debug());
+    let end = text.find(|c: char| c.is_ascii_whitespace() || "()[]<>".contains(c)).unwrap_or(text.len());
+    let (target, rest) = text.split_at(end);
+    if target.is_empty() {
         return Err(wrong());
     }
-    let version = bound.map(|bound| versioned(bound).ok_or_else(wrong)).transpose()?;
-    Ok(Relation { name, qualifier, version })
+    let rest = rest.trim_start();
+    if rest.is_empty() {
+        return Ok(Raw { target, bound: None });
+    }
+    let bound =
+        rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).filter(|(_, after)| after.trim().is_empty());
+    let (operator, version) = Operator::split(bound.ok_or_else(wrong)?.0.trim());
+    if version.trim().is_empty() { Err(wrong()) } else { Ok(Raw { target, bound: Some((operator, version.trim())) }) }
 }
 
-fn versioned(text: &str) -> Option<(Operator, DebVersion)> {
-    let text = text.trim();
-    let end = text.find(|c| !matches!(c, '<' | '=' | '>'))?;
-    let operator = match &text[..end] {
-        "<<" => Operator::Earlier,
-        // The single ones are deprecated, and mean this.
-        "<=" | "<" => Operator::EarlierOrEqual,
-        "=" => Operator::Equal,
-        ">=" | ">" => Operator::LaterOrEqual,
-        ">>" => Operator::Later,
-        _ => return None,
-    };
-    Some((operator, DebVersion::parse(text[end..].trim())?))
+impl<'t> Raw<'t> {
+    fn relation(self) -> Relation<'t> {
+        let (name, qualifier) =
+            self.target.rsplit_once(':').map_or((self.target, None), |(name, qualifier)| (name, Some(qualifier)));
+        let version = self.bound.map(|(operator, version)| (operator, DebVersion::as_written(version)));
+        Relation { name, qualifier, version }
+    }
 }
 
 /// The names that a field mentions, in order; with `:any` where that is asked for. Reads what it can.

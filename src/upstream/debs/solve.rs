@@ -130,11 +130,14 @@ impl<'u> Solver<'u> {
         }
         // Those that were asked for say best what is wrong.
         for index in requested.iter().chain(&installed) {
-            if self.is_broken(*index)? {
+            if self.is_broken(*index) {
                 return Err(explain::broken(self, *index, requested));
             }
         }
-        Ok(Closure(installed))
+        match installed.iter().find(|index| self.universe.get(**index).odd.is_some()) {
+            Some(odd) => Err(explain::odd(self, *odd)),
+            None => Ok(Closure(installed)),
+        }
     }
 
     fn state(&self, index: usize) -> State {
@@ -150,18 +153,18 @@ impl<'u> Solver<'u> {
     }
 
     /// The relations of a package, with who satisfies them.
-    pub fn needs(&mut self, index: usize) -> Result<Rc<Vec<Need<'u>>>> {
+    pub fn needs(&mut self, index: usize) -> Rc<Vec<Need<'u>>> {
         if let Some(known) = self.needs.get(&index) {
-            return Ok(Rc::clone(known));
+            return Rc::clone(known);
         }
         let universe = self.universe;
-        let needs = universe.dependencies(index)?.into_iter().map(|dependency| {
+        let needs = universe.dependencies(index).into_iter().map(|dependency| {
             let solutions = dependency.alternatives.iter().map(|relation| universe.solutions(relation)).collect();
             Need { dependency, solutions }
         });
         let needs = Rc::new(needs.collect::<Vec<_>>());
         self.needs.insert(index, Rc::clone(&needs));
-        Ok(needs)
+        needs
     }
 
     /// Whether a relation of `owner` holds as things stand.
@@ -175,9 +178,9 @@ impl<'u> Solver<'u> {
         }
     }
 
-    fn is_broken(&mut self, index: usize) -> Result<bool> {
-        let needs = self.needs(index)?;
-        Ok(needs.iter().any(|need| !self.holds(index, need)))
+    fn is_broken(&mut self, index: usize) -> bool {
+        let needs = self.needs(index);
+        needs.iter().any(|need| !self.holds(index, need))
     }
 
     /// The candidates for a relation that are left, best first.
@@ -213,10 +216,10 @@ impl<'u> Solver<'u> {
         if state.discarded {
             return Ok(false);
         }
-        if !state.protected && state.installed && !self.is_broken(index)? {
+        if !state.protected && state.installed && !self.is_broken(index) {
             return Ok(true);
         }
-        let needs = self.needs(index)?;
+        let needs = self.needs(index);
         if follow && let Some(unmet) = self.impossible(&needs) {
             self.failures.insert(index, Failure::Unmet(unmet));
             if !state.protected {

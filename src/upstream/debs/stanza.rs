@@ -7,17 +7,21 @@ use std::io::BufRead;
 use crate::error::{Error, Kind, Result};
 
 /// The longest stanza. The longest of real archives, Release files, have some hundred thousand bytes.
-const LONGEST: usize = 16 << 20;
+const LONGEST: u64 = 16 << 20;
 
 /// The fields of a stanza that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Stanza(Vec<(String, String)>);
+pub struct Stanza {
+    fields: Vec<(String, String)>,
+    /// Its first line that cannot be read, and why.
+    fault: Option<(u64, &'static str)>,
+}
 
 impl Stanza {
     /// The value of a field; lines after the first keep their breaks.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The words of a field.
@@ -25,11 +29,32 @@ impl Stanza {
         self.get(name).unwrap_or_default().split_ascii_whitespace()
     }
 
+    /// What a field says, in the words that apt takes for yes and no; nothing, where it says neither.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        flag(self.get(name)?)
+    }
+
     /// Whether a field says yes.
     #[must_use]
     pub fn says_yes(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("yes"))
+        self.flag(name) == Some(true)
     }
+
+    /// Why it cannot be read as a whole, if so.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        self.fault.map(|(_, why)| why)
+    }
+}
+
+/// Reads yes or no, in the words that apt takes for them.
+#[must_use]
+pub fn flag(text: &str) -> Option<bool> {
+    const YES: [&str; 6] = ["yes", "true", "with", "on", "enable", "1"];
+    const NO: [&str; 6] = ["no", "false", "without", "off", "disable", "0"];
+    let among = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()));
+    if among(&YES) { Some(true) } else { among(&NO).then_some(false) }
 }
 
 /// Reads stanzas one after the other.
@@ -45,54 +70,69 @@ impl<'w, R: BufRead> Stanzas<'w, R> {
         Self { reader, wanted, line: 0 }
     }
 
-    /// The next stanza, if there is one.
+    /// The next stanza, if there is one. Fails if it has a line that cannot be read.
     pub fn read(&mut self) -> Result<Option<Stanza>> {
-        let mut fields: Vec<(String, String)> = Vec::new();
+        let stanza = self.read_any()?;
+        match stanza.as_ref().and_then(|stanza| stanza.fault) {
+            Some((line, why)) => Err(Error::new(Kind::Invalid, why).fact("line", line)),
+            None => Ok(stanza),
+        }
+    }
+
+    /// The next stanza, if there is one; of a faulty one what could be read, with its [`Stanza::fault`]. Fails only where the
+    /// reader does.
+    pub fn read_any(&mut self) -> Result<Option<Stanza>> {
+        let mut stanza = Stanza::default();
         let (mut size, mut begun, mut keep) = (0, false, false);
         let mut line = Vec::new();
         loop {
             line.clear();
-            let most = (LONGEST - size) as u64 + 1;
-            let count = std::io::Read::take(&mut self.reader, most).read_until(b'\n', &mut line)?;
+            let count = std::io::Read::take(&mut self.reader, LONGEST).read_until(b'\n', &mut line)?;
             self.line += 1;
-            size += count;
-            if size > LONGEST {
-                return Err(self.wrong("a stanza is far longer than it can be"));
-            }
+            size += count as u64;
             let text = line.trim_ascii_end();
             if text.is_empty() {
                 match (count, begun) {
                     (0, false) => return Ok(None),
-                    (_, true) => return Ok(Some(Stanza(fields))),
+                    (_, true) => return Ok(Some(stanza)),
                     (_, false) => {}
                 }
-            } else if text.first() == Some(&b'#') {
+                continue;
+            }
+            if text.first() == Some(&b'#') {
                 // A comment, where people write such files.
+                continue;
+            }
+            let number = self.line;
+            let mut wrong = |why| {
+                stanza.fault.get_or_insert((number, why));
+            };
+            let colon = text.iter().position(|byte| *byte == b':');
+            if size > LONGEST {
+                // Read to its end, and no more of it is kept.
+                keep = false;
+                wrong("a stanza is far longer than it can be");
             } else if matches!(text.first(), Some(b' ' | b'\t')) {
                 if !begun {
-                    return Err(self.wrong("a line continues a field, and there is none before it"));
+                    wrong("a line continues a field, and there is none before it");
                 }
-                if let Some((_, value)) = fields.last_mut().filter(|_| keep) {
+                if let Some((_, value)) = stanza.fields.last_mut().filter(|_| keep) {
                     value.push('\n');
                     value.push_str(String::from_utf8_lossy(text).trim_start());
                 }
-            } else {
-                begun = true;
-                let Some(colon) = text.iter().position(|byte| *byte == b':') else {
-                    return Err(self.wrong("a line has no field"));
-                };
+            } else if let Some(colon) = colon {
                 let (name, value) = (&text[..colon], text[colon + 1..].trim_ascii_start());
                 keep =
                     self.wanted.is_empty() || self.wanted.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(name));
                 if keep {
                     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-                    fields.push((text(name), text(value)));
+                    stanza.fields.push((text(name), text(value)));
                 }
+            } else {
+                keep = false;
+                wrong("a line has no field");
             }
+            begun = true;
         }
-    }
-
-    fn wrong(&self, message: &str) -> Error {
-        Error::new(Kind::Invalid, message).fact("line", self.line)
     }
 }

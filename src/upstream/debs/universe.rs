@@ -3,81 +3,20 @@
 use std::collections::HashMap;
 use std::io::BufRead;
 
-use super::relation::{self, Operator, Relation};
+use super::candidate::{Candidate, FIELDS, RELATIONS, Read};
+use super::relation::{self, Relation};
 use super::stanza::{Stanza, Stanzas};
 use super::version::DebVersion;
-use super::{is_package_name, is_path, is_word};
-use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 
 /// More packages than all distributions together have.
 const MOST: usize = 1_000_000;
 
-/// The fields that depend on other packages, in the order in which apt reads them.
-const RELATIONS: [&str; 8] =
-    ["Pre-Depends", "Depends", "Conflicts", "Breaks", "Recommends", "Suggests", "Replaces", "Enhances"];
+/// How many names of packages that were passed over are remembered, to explain why they are not found.
+const REMEMBERED: usize = 10_000;
 
-/// The fields of a package list that are read; descriptions are most of it.
-const FIELDS: &[&str] = &[
-    "Package",
-    "Version",
-    "Architecture",
-    "Filename",
-    "Size",
-    "SHA256",
-    "Essential",
-    "Important",
-    "Protected",
-    "Priority",
-    "Multi-Arch",
-    "Provides",
-    "Pre-Depends",
-    "Depends",
-    "Conflicts",
-    "Breaks",
-    "Recommends",
-    "Suggests",
-    "Replaces",
-    "Enhances",
-];
-
-/// A package that could be installed.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: DebVersion,
-    /// The architecture that it is for, or `all`.
-    pub architecture: String,
-    /// Where it is in the archive.
-    pub path: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Its digest.
-    pub sha256: Sha256Digest,
-    /// Which of the releases has it.
-    pub source: usize,
-    pub(super) rank: Rank,
-    /// `Multi-Arch: allowed`: it may stand for itself of any architecture.
-    allowed: bool,
-    pre_depends: String,
-    depends: String,
-    conflicts: String,
-    breaks: String,
-    provides: String,
-    /// The priority of its release.
-    priority: i32,
-}
-
-/// What apt prefers among packages that provide the same thing; less is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank {
-    not_essential: bool,
-    not_important: bool,
-    /// From 1, `required`, to 5, `extra`.
-    priority: u8,
-}
+/// How many odd packages of a list are told by name.
+const EXAMPLES: usize = 3;
 
 /// A relation of a package to others.
 #[derive(Debug, Clone)]
@@ -120,6 +59,34 @@ impl Kinship {
     }
 }
 
+/// The packages of a list that nobody can use as they stand there: how many, and some of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PassedOver {
+    count: usize,
+    examples: Vec<String>,
+}
+
+impl PassedOver {
+    fn tell(&mut self, name: &str, why: &str) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(format!("`{}`: {why}", if name.is_empty() { "without a name" } else { name }));
+        }
+    }
+
+    /// Tells it in one line, if there is anything to tell. The list is called `list`.
+    #[must_use]
+    pub fn told(&self, list: &str) -> Option<String> {
+        let what = match self.count {
+            0 => return None,
+            1 => "1 odd package".to_owned(),
+            count => format!("{count} odd packages"),
+        };
+        let more = if self.count > self.examples.len() { ", and more" } else { "" };
+        Some(format!("{what} in {list} ({}{more})", self.examples.join("; ")))
+    }
+}
+
 /// All candidates.
 #[derive(Debug, Default)]
 pub struct Universe {
@@ -128,6 +95,8 @@ pub struct Universe {
     by_name: HashMap<String, usize>,
     /// Who provides a name, and as which version.
     providers: HashMap<String, Vec<(usize, Option<DebVersion>)>>,
+    /// Names of packages that were passed over, and why.
+    passed_over: HashMap<String, String>,
     /// Names in the order in which the lists first mention them: what apt decides by when nothing else does.
     mentioned: HashMap<String, u32>,
 }
@@ -139,78 +108,54 @@ impl Universe {
         Self { architecture: architecture.to_owned(), ..Self::default() }
     }
 
-    /// Takes in a package list of release number `source`, whose priority is this.
-    pub fn add(&mut self, list: impl BufRead, source: usize, priority: i32) -> Result<()> {
+    /// Takes in a package list of release number `source`, whose priority is this. What of it nobody can use is told in the
+    /// answer, and fails nothing until it is wanted.
+    pub fn add(&mut self, list: impl BufRead, source: usize, priority: i32) -> Result<PassedOver> {
         let mut stanzas = Stanzas::new(list, FIELDS);
-        while let Some(stanza) = stanzas.read()? {
-            let Some(candidate) = self.candidate(&stanza, source, priority)? else { continue };
-            self.mention(&candidate, &stanza);
-            if self.candidates.len() >= MOST {
+        let mut passed = PassedOver::default();
+        let mut read = 0;
+        while let Some(stanza) = stanzas.read_any()? {
+            read += 1;
+            if read > MOST {
                 return Err(Error::new(Kind::Invalid, "the package list is far longer than it can be"));
             }
-            match self.by_name.get(&candidate.name) {
-                None => {
-                    self.by_name.insert(candidate.name.clone(), self.candidates.len());
-                    self.candidates.push(candidate);
-                }
-                Some(index) => {
-                    let known = &mut self.candidates[*index];
-                    let newer = candidate.version.compare(&known.version);
-                    if candidate.priority.cmp(&known.priority).then(newer).is_gt() {
-                        *known = candidate;
+            match Candidate::read(&stanza, &self.architecture, source) {
+                Read::Foreign => {}
+                Read::PassedOver(name, why) => {
+                    passed.tell(&name, &why);
+                    if self.passed_over.len() < REMEMBERED {
+                        self.passed_over.entry(name).or_insert(why);
                     }
+                }
+                Read::Candidate(candidate) => {
+                    if let Some(why) = &candidate.odd {
+                        passed.tell(&candidate.name, why);
+                    } else if candidate.provides_unequal() {
+                        passed.tell(&candidate.name, "what it provides in no exact version is not counted");
+                    }
+                    self.mention(&candidate, &stanza);
+                    self.offer(Candidate { priority, ..*candidate });
                 }
             }
         }
-        Ok(())
+        Ok(passed)
     }
 
-    /// The package of a stanza; nothing, where it is for another architecture.
-    fn candidate(&self, stanza: &Stanza, source: usize, priority: i32) -> Result<Option<Candidate>> {
-        let name = stanza.get("Package").unwrap_or_default();
-        let wrong = |field: &str| {
-            Error::new(Kind::Invalid, format!("the package list has a package without a sound `{field}`"))
-                .fact("package", name.chars().take(80).collect::<String>())
-        };
-        let architecture =
-            stanza.get("Architecture").filter(|text| is_word(text)).ok_or_else(|| wrong("Architecture"))?;
-        if architecture != self.architecture && architecture != "all" {
-            return Ok(None);
+    /// Takes in a candidate, if it is the best of its name so far.
+    fn offer(&mut self, candidate: Candidate) {
+        match self.by_name.get(&candidate.name) {
+            None => {
+                self.by_name.insert(candidate.name.clone(), self.candidates.len());
+                self.candidates.push(candidate);
+            }
+            Some(index) => {
+                let known = &mut self.candidates[*index];
+                let newer = candidate.version.compare(&known.version);
+                if candidate.priority.cmp(&known.priority).then(newer).is_gt() {
+                    *known = candidate;
+                }
+            }
         }
-        if !is_package_name(name) {
-            return Err(wrong("Package"));
-        }
-        let text = |field: &str| stanza.get(field).unwrap_or_default().to_owned();
-        let version = stanza.get("Version").and_then(DebVersion::parse).ok_or_else(|| wrong("Version"))?;
-        let digest = stanza.get("SHA256").and_then(Sha256Digest::from_hex).ok_or_else(|| wrong("SHA256"))?;
-        let path = stanza.get("Filename").map(|path| path.trim_start_matches("./")).filter(|path| is_path(path));
-        Ok(Some(Candidate {
-            name: name.to_owned(),
-            version,
-            architecture: architecture.to_owned(),
-            path: path.ok_or_else(|| wrong("Filename"))?.to_owned(),
-            size: stanza.get("Size").and_then(|size| size.parse().ok()).ok_or_else(|| wrong("Size"))?,
-            sha256: digest,
-            source,
-            rank: Rank {
-                not_essential: !stanza.says_yes("Essential"),
-                not_important: !(stanza.says_yes("Important") || stanza.says_yes("Protected")),
-                priority: match stanza.get("Priority") {
-                    Some("required") => 1,
-                    Some("important") => 2,
-                    Some("standard") => 3,
-                    Some("optional") => 4,
-                    _ => 5,
-                },
-            },
-            allowed: stanza.get("Multi-Arch") == Some("allowed"),
-            pre_depends: text("Pre-Depends"),
-            depends: text("Depends"),
-            conflicts: text("Conflicts"),
-            breaks: text("Breaks"),
-            provides: text("Provides"),
-            priority,
-        }))
     }
 
     fn mention(&mut self, candidate: &Candidate, stanza: &Stanza) {
@@ -229,27 +174,20 @@ impl Universe {
     }
 
     /// Works out who provides what, once all lists are in.
-    pub fn finish(&mut self) -> Result<()> {
+    pub fn finish(&mut self) {
         let mut providers: HashMap<String, Vec<(usize, Option<DebVersion>)>> = HashMap::new();
         for (index, candidate) in self.candidates.iter().enumerate() {
-            let provided = relation::parse(&candidate.provides).map_err(|text| unreadable(candidate, &text))?;
-            for relation in provided.into_iter().filter_map(|group| group.into_iter().next()) {
-                let version = match relation.version {
-                    Some((Operator::Equal, version)) => Some(version),
-                    _ => None,
-                };
-                if candidate.allowed {
-                    providers.entry(format!("{}:any", relation.name)).or_default().push((index, version.clone()));
-                }
-                providers.entry(relation.name.to_owned()).or_default().push((index, version));
-            }
-            if candidate.allowed {
-                let own = (index, Some(candidate.version.clone()));
-                providers.entry(format!("{}:any", candidate.name)).or_default().push(own);
+            for (name, version) in candidate.provided(&self.architecture) {
+                providers.entry(name).or_default().push((index, version));
             }
         }
         self.providers = providers;
-        Ok(())
+    }
+
+    /// Why the lists' package of this name was passed over, if one was.
+    #[must_use]
+    pub fn passed_over(&self, name: &str) -> Option<&str> {
+        self.passed_over.get(name).map(String::as_str)
     }
 
     /// The candidate with this number.
@@ -281,8 +219,10 @@ impl Universe {
         self.mentioned.get(name).copied().unwrap_or(u32::MAX)
     }
 
-    /// What a candidate needs and what it cannot stand, in apt's order.
-    pub fn dependencies(&self, index: usize) -> Result<Vec<Dependency<'_>>> {
+    /// What a candidate needs and what it cannot stand, in apt's order. A field that cannot be read, which makes it odd, says
+    /// nothing.
+    #[must_use]
+    pub fn dependencies(&self, index: usize) -> Vec<Dependency<'_>> {
         let candidate = &self.candidates[index];
         let fields = [
             (Kinship::PreDepends, &candidate.pre_depends),
@@ -292,21 +232,23 @@ impl Universe {
         ];
         let mut all = Vec::new();
         for (kind, field) in fields {
-            let groups = relation::parse(field).map_err(|text| unreadable(candidate, &text))?;
+            let groups = relation::parse(field).unwrap_or_default();
             all.extend(groups.into_iter().map(|alternatives| Dependency { kind, alternatives }));
         }
-        Ok(all)
+        all
     }
 
     /// The candidates that a relation is satisfied by, each once.
     #[must_use]
     pub fn solutions(&self, relation: &Relation) -> Vec<usize> {
-        let any = format!("{}:any", relation.name);
-        let name = match relation.qualifier {
-            None | Some("native") => relation.name,
-            Some("any") => any.as_str(),
-            Some(architecture) if architecture == self.architecture => relation.name,
-            Some(_) => return Vec::new(),
+        let qualified;
+        let (name, own) = match relation.qualifier {
+            None | Some("native") => (relation.name, self.named(relation.name)),
+            Some(architecture) if architecture == self.architecture => (relation.name, self.named(relation.name)),
+            Some(other) => {
+                qualified = format!("{}:{other}", relation.name);
+                (qualified.as_str(), None)
+            }
         };
         let fits = |version: Option<&DebVersion>| match (&relation.version, version) {
             (None, _) => true,
@@ -315,7 +257,7 @@ impl Universe {
             (Some((operator, wanted)), Some(version)) => operator.holds(version.compare(wanted)),
         };
         let mut found = Vec::new();
-        if let Some(index) = self.named(name).filter(|index| fits(Some(&self.candidates[*index].version))) {
+        if let Some(index) = own.filter(|index| fits(Some(&self.candidates[*index].version))) {
             found.push(index);
         }
         for (index, version) in self.providers(name) {
@@ -325,10 +267,4 @@ impl Universe {
         }
         found
     }
-}
-
-fn unreadable(candidate: &Candidate, text: &str) -> Error {
-    Error::new(Kind::Invalid, "the package list has a relation that cannot be read")
-        .fact("package", format!("{} {}", candidate.name, candidate.version))
-        .fact("relation", text)
 }

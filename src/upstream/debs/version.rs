@@ -20,6 +20,12 @@ impl DebVersion {
         good.then(|| Self(text.to_owned()))
     }
 
+    /// Takes any text for a version, to compare others with. [`Self::parse`] makes those that are kept.
+    #[must_use]
+    pub fn as_written(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
