@@ -15,6 +15,7 @@ use super::Control;
 use super::package::DATA;
 use super::walk::{Last, walk};
 use crate::error::{Error, Kind, Result};
+use crate::tree::unpack::Remarks;
 use crate::tree::{Entry, Listing, Node, show};
 
 /// The links of the merged `/usr` that are always there.
@@ -30,8 +31,8 @@ pub(super) struct Package {
     pub checksums: Option<(Vec<u8>, Node)>,
     /// Whether its maintainer scripts, which are not run, would divert files.
     pub diverts: bool,
-    /// Files that were setuid or setgid.
-    pub special: Vec<Vec<u8>>,
+    /// What else was in its archive.
+    pub remarks: Remarks,
 }
 
 /// What stands at a path.
@@ -322,7 +323,7 @@ mod tests {
             listing: Listing::new(entries),
             checksums: None,
             diverts: false,
-            special: Vec::new(),
+            remarks: Remarks::default(),
         }
     }
 

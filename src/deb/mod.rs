@@ -31,8 +31,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
 use crate::tree::beneath::Root;
-use crate::tree::unpack::Receiver as _;
-use crate::tree::{Limits, Listing, TreeWriter, show};
+use crate::tree::unpack::{Receiver as _, Remarks};
+use crate::tree::{Limits, Listing, Told, TreeWriter};
 use crate::upstream::debs::DebVersion;
 use layout::{Layout, Package, Placed};
 
@@ -68,6 +68,8 @@ pub struct Unpacked {
     pub links: BTreeMap<String, String>,
     /// Files that were setuid or setgid in their package and are not in the tree: `mount: usr/bin/mount`.
     pub special: Vec<String>,
+    /// Entries that had absolute names in their package, and stand below the root as all others.
+    pub absolute: Vec<String>,
     /// The packages whose maintainer scripts divert files, which is not done.
     pub diverting: Vec<String>,
 }
@@ -86,13 +88,19 @@ pub fn unpack(debs: &[Deb], links: &Links, directory: &Path, progress: &dyn Prog
     database::add(&packages, &mut layout)?;
     let listing = assemble(&layout, &Root::open(&parts)?, &places, &tree)?;
 
-    let special = packages
-        .iter()
-        .flat_map(|package| package.special.iter().map(|path| format!("{}: {}", package.control.package, show(path))));
+    let told = |which: fn(&Remarks) -> &Told| {
+        let of = |package: &Package| {
+            let name = package.control.package.clone();
+            which(&package.remarks).lines().map(move |line| format!("{name}: {line}")).collect::<Vec<_>>()
+        };
+        packages.iter().flat_map(of).collect::<Vec<_>>()
+    };
+    let (special, absolute) = (told(|remarks| &remarks.special), told(|remarks| &remarks.absolute));
     let diverting = packages.iter().filter(|package| package.diverts).map(|package| package.control.display());
     Ok(Unpacked {
         listing,
-        special: special.collect(),
+        special,
+        absolute,
         diverting: diverting.collect(),
         links: made,
         packages: packages.into_iter().map(|package| package.control).collect(),

@@ -53,8 +53,8 @@ pub(super) fn unpack(deb: &Deb, directory: &Path) -> Result<Package> {
 
     let bytes = size.saturating_mul(RATIO).max(ALWAYS);
     let limits = Limits { entries: MOST_ENTRIES, bytes, colliding_names: true };
-    let (listing, Remarks { special, .. }) = extract(&mut file, parts.data, &directory.join(DATA), limits)?;
-    Ok(Package { control, listing, checksums, diverts, special })
+    let (listing, remarks) = extract(&mut file, parts.data, &directory.join(DATA), limits)?;
+    Ok(Package { control, listing, checksums, diverts, remarks })
 }
 
 fn extract(

@@ -10,7 +10,7 @@ use super::*;
 use crate::demo::deb_maker::{Deb as Maker, ar};
 use crate::progress::Silent;
 use crate::tree::testing::Surroundings;
-use crate::tree::{Compression, Entry, Node, scan::scan};
+use crate::tree::{Compression, Entry, Node, scan::scan, show};
 
 const NO_LINKS: &[(&str, &str)] = &[];
 
@@ -240,18 +240,20 @@ fn things_that_cannot_stand_together_are_refused() {
 
 #[test]
 fn hostile_packages_are_refused_by_name() {
-    let raw =
-        |kind, name: &'static [u8], target: &str, mode| Maker::new("evil", "1").entry(kind, name, target, b"x", mode);
+    let raw = |kind, name: &'static [u8], target: &str, mode| {
+        let contents: &[u8] = if kind == EntryType::Regular { b"x" } else { b"" };
+        Maker::new("evil", "1").entry(kind, name, target, contents, mode)
+    };
     for (why, deb) in [
         ("leads upwards", raw(EntryType::Regular, b"./../canary/file", "", 0o644)),
         ("leads upwards", raw(EntryType::Regular, b"usr/../../canary/file", "", 0o644)),
-        ("absolute", raw(EntryType::Regular, b"/tmp/strixlock-test", "", 0o644)),
         ("leads out of the tree", raw(EntryType::Symlink, b"./way", "../canary", 0o777)),
         ("behind a symbolic link", Maker::new("evil", "1").link("way", "/tmp").file("way/x", b"x")),
         ("character device", raw(EntryType::Char, b"./dev/null", "", 0o666)),
         ("block device", raw(EntryType::Block, b"./dev/sda", "", 0o660)),
         ("named pipe", raw(EntryType::Fifo, b"./run/pipe", "", 0o600)),
         ("not an earlier entry", raw(EntryType::Link, b"./hard", "/etc/passwd", 0o644)),
+        ("which only files have", Maker::new("evil", "1").entry(EntryType::Symlink, "a", "b", b"x", 0o777)),
         ("twice", Maker::new("evil", "1").file("a", b"1").file("a", b"2")),
         ("more than it may", Maker::new("evil", "1").file("bomb", &vec![0; 65 << 20])),
         ("control file is not valid", Maker::new("evil", "../1")),
@@ -260,6 +262,15 @@ fn hostile_packages_are_refused_by_name() {
         let error = refused(&[("evil", deb)], why);
         assert!(error.to_string().starts_with("package evil: "), "{error}");
     }
+}
+
+#[test]
+fn absolute_names_stand_below_the_root() {
+    let deb = Maker::new("old", "1").entry(EntryType::Regular, b"/opt/strixlock-test", "", b"x", 0o644);
+    let unpacked = unpack_made(&[("old", deb)]).unwrap();
+    assert_eq!(names(&unpacked.listing), ["opt", "opt/strixlock-test"]);
+    assert_eq!(unpacked.absolute, ["old: /opt/strixlock-test"]);
+    assert!(!Path::new("/opt/strixlock-test").exists());
 }
 
 #[test]

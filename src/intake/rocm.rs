@@ -10,7 +10,7 @@ use crate::fetch::{Promise, Received, Sink, Trust, Wanted};
 use crate::lock::RocmPin;
 use crate::store::{Partial, Staging, StoredTree};
 use crate::tree::unpack::Unpacked;
-use crate::tree::{Limits, Listing};
+use crate::tree::{Limits, Listing, Told};
 
 /// A tarball that was taken in.
 pub struct Tarball {
@@ -23,7 +23,9 @@ pub struct Tarball {
     /// What is in the tree.
     pub listing: Listing,
     /// Absolute link targets found in it.
-    pub absolute_links: Vec<String>,
+    pub absolute_links: Told,
+    /// Absolute names found in it, which stand below the root now.
+    pub absolute_names: Told,
 }
 
 /// Which tarball is to be taken in.
@@ -48,7 +50,8 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
         && let Some(tree) = intake.store.tree(pin.tree.digest)
     {
         let listing = tree.listing()?;
-        return Ok(Tarball { size: pin.size, digest: pin.sha256, tree, listing, absolute_links: Vec::new() });
+        let (absolute_links, absolute_names) = Default::default();
+        return Ok(Tarball { size: pin.size, digest: pin.sha256, tree, listing, absolute_links, absolute_names });
     }
     let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, expect, &partial)?;
     // The download first: a run that stops in between leaves the tree to be made from it, and nothing begun.
@@ -58,8 +61,9 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
         size: received.size,
         digest: received.digest,
         tree,
+        absolute_links: unpacked.absolute_links(),
         listing: unpacked.listing,
-        absolute_links: unpacked.absolute_links,
+        absolute_names: unpacked.remarks.absolute,
     })
 }
 

@@ -49,7 +49,7 @@ pub fn apply(layers: &[LayerFile], directory: &Path, task: &dyn Task) -> Result<
         fs_err::create_dir(&place)?;
         let called = || layer.called(number);
         let unpacked = unpack(layer, &place, &mut left).about(called())?;
-        special.extend(unpacked.special.iter().map(|path| show(path)));
+        special.extend(unpacked.special.lines());
         left_out.extend(unpacked.aside.nodes.iter().map(|(path, what)| (*what, show(path))));
         merged.add(number, unpacked).about(called())?;
         roots.push(Root::open(&place)?);

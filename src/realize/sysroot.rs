@@ -54,6 +54,9 @@ fn log(unpacked: &Unpacked) -> String {
     for path in &unpacked.special {
         let _ = writeln!(text, "dropped setuid or setgid of {path}");
     }
+    for name in &unpacked.absolute {
+        let _ = writeln!(text, "took the absolute name {name} as one below the root");
+    }
     for package in &unpacked.diverting {
         let _ = writeln!(text, "left out what {package} diverts in its maintainer scripts");
     }

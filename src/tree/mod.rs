@@ -6,6 +6,7 @@
 mod archive;
 pub mod beneath;
 mod compression;
+mod entries;
 mod flush;
 mod links;
 mod listing;
@@ -15,6 +16,7 @@ mod read_back;
 pub mod scan;
 #[cfg(test)]
 pub(crate) mod testing;
+mod told;
 pub mod unpack;
 mod workers;
 mod writer;
@@ -23,5 +25,6 @@ pub use archive::ArchiveWriter;
 pub use compression::Compression;
 pub(crate) use links::climbs_out;
 pub use listing::{Entry, Listing, Node, is_path, show};
+pub use told::Told;
 pub use unpack::Receiver;
 pub use writer::{Limits, TreeWriter, demand_name};

@@ -12,12 +12,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::beneath::{Root, stored_mode};
+use super::entries::refused;
 use super::links::{climbs_out, first_out};
 use super::listing::{Listing, Node, show};
 use super::names::{Known, Names};
 use super::unpack::Receiver;
 use super::workers::Workers;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 /// How deep names may nest; AMD's trees reach 20.
 const MAX_DEPTH: usize = 64;
@@ -27,8 +28,10 @@ const MAX_PATH: usize = 3072;
 const MAX_NAME: usize = 255;
 /// How long a link's target may be: PATH_MAX with the zero at its end.
 const MAX_TARGET: usize = 4095;
-/// How long all paths may be together: the listing holds them in memory.
-const MAX_PATHS: usize = 256 << 20;
+/// How much memory all names and link targets may take: the listing holds them. AMD's trees need 5 MB.
+const MAX_NAMES: usize = 96 << 20;
+/// What an entry takes beside its name.
+const ENTRY: usize = 128;
 
 /// What a tree may hold before it is taken for a bomb.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +56,8 @@ pub struct TreeWriter {
     root: Arc<Root>,
     limits: Limits,
     bytes: u64,
-    paths: usize,
+    /// Memory for names and targets, in bytes.
+    taken: usize,
     names: Names,
     hard_links: Vec<(Vec<u8>, Vec<u8>)>,
     files: u64,
@@ -66,7 +70,7 @@ impl TreeWriter {
         let root = Arc::new(Root::open(directory)?);
         let names = Names::new(directory)?;
         let workers = Workers::start(&root, names.digests());
-        Ok(Self { root, limits, bytes: 0, paths: 0, names, hard_links: Vec::new(), files: 0, workers })
+        Ok(Self { root, limits, bytes: 0, taken: 0, names, hard_links: Vec::new(), files: 0, workers })
     }
 
     /// Waits for the workers, makes the hard links, and gives the listing. Directories stay writable: whoever
@@ -117,13 +121,19 @@ impl TreeWriter {
         self.names.insert(path, known).map_err(|error| cannot_write(path, &error))
     }
 
+    /// Counts memory that a name or target takes.
+    fn take(&mut self, path: &[u8], bytes: usize) -> Result<()> {
+        self.taken = self.taken.saturating_add(bytes);
+        if self.taken > MAX_NAMES {
+            return Err(refused(path, "all names and link targets together take more than 96 MiB"));
+        }
+        Ok(())
+    }
+
     /// Checks a new name and makes the directories above it that no entry named.
     fn admit(&mut self, path: &[u8]) -> Result<()> {
         demand_name(path)?;
-        self.paths += path.len();
-        if self.paths > MAX_PATHS {
-            return Err(refused(path, "all paths together are longer than 256 MiB"));
-        }
+        self.take(path, path.len() + ENTRY)?;
         if self.names.len() as u64 >= self.limits.entries {
             return Err(refused(path, "there are too many entries").fact("limit", self.limits.entries));
         }
@@ -177,6 +187,7 @@ impl Receiver for TreeWriter {
         if target.is_empty() || target.len() > MAX_TARGET || target.contains(&0) {
             return Err(refused(path, "its link target is empty, too long, or holds a NUL byte"));
         }
+        self.take(path, target.len())?;
         self.root.create_link(path, target).map_err(|error| cannot_write(path, &error))?;
         self.insert(path, &Known::Link(target.to_vec()))
     }
@@ -201,6 +212,7 @@ impl Receiver for TreeWriter {
             self.count(path, size)?;
         }
         // The earlier file may still be in a worker's hands: linked at the end.
+        self.take(path, path.len() + earlier.len())?;
         self.hard_links.push((path.to_vec(), earlier.to_vec()));
         self.insert(path, &known)
     }
@@ -231,10 +243,6 @@ pub fn demand_name(path: &[u8]) -> Result<()> {
         return Err(refused(path, "it is nested more than 64 deep"));
     }
     Ok(())
-}
-
-fn refused(path: &[u8], why: &str) -> Error {
-    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", show(path)))
 }
 
 fn cannot_write(path: &[u8], error: &std::io::Error) -> Error {

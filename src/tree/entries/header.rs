@@ -1,0 +1,122 @@
+//! One header block: the fields that a tree is made of.
+//!
+//! Three forms of header are known by their magic: POSIX's (`ustar`, zero, `00`), whose names may have a prefix; GNU's, which has
+//! times where that prefix is; and all others, which are as old as Unix Version 7 and have neither.
+
+/// The size of a header, and what contents are filled up to.
+pub(super) const BLOCK: usize = 512;
+
+const POSIX: &[u8] = b"ustar\x0000";
+const GNU: &[u8] = b"ustar  \0";
+
+/// A header whose checksum is right.
+pub(super) struct Header {
+    pub bytes: [u8; BLOCK],
+}
+
+impl Header {
+    pub fn new(bytes: &[u8; BLOCK]) -> Result<Self, &'static str> {
+        let header = Self { bytes: *bytes };
+        let said = number(header.field(148, 8)).map_err(|_| "it has no header where one should be")?;
+        // The checksum's own place counts as blanks. Some programs added up signed bytes.
+        let others = || header.bytes[..148].iter().chain(&header.bytes[156..]);
+        let unsigned: i64 = others().map(|byte| i64::from(*byte)).sum::<i64>() + 8 * 32;
+        let signed: i64 = others().map(|byte| i64::from(byte.cast_signed())).sum::<i64>() + 8 * 32;
+        if [unsigned, signed].contains(&(said as i64)) {
+            Ok(header)
+        } else {
+            Err("the checksum of a header does not fit")
+        }
+    }
+
+    fn field(&self, at: usize, length: usize) -> &[u8] {
+        &self.bytes[at..at + length]
+    }
+
+    pub fn kind(&self) -> u8 {
+        self.bytes[156]
+    }
+
+    /// Whether it only says something about another entry, or about all that follow.
+    pub fn is_extension(&self) -> bool {
+        matches!(self.kind(), b'x' | b'g' | b'L' | b'K')
+    }
+
+    pub fn is_sparse(&self) -> bool {
+        self.kind() == b'S'
+    }
+
+    pub fn size(&self) -> Result<u64, &'static str> {
+        number(self.field(124, 12)).map_err(|why| match why {
+            Wrong::Unreadable => "its size cannot be read",
+            Wrong::TooLarge => "its size is beyond all limits",
+        })
+    }
+
+    /// The permission bits, setuid and setgid among them. Old programs put the kind of the file there too.
+    pub fn mode(&self) -> Result<u32, &'static str> {
+        number(self.field(100, 8)).map(|mode| (mode & 0o7777) as u32).map_err(|_| "its mode cannot be read")
+    }
+
+    /// The name, where no other header gives one.
+    pub fn name(&self) -> Result<Vec<u8>, &'static str> {
+        let (name, prefix) = (text(self.field(0, 100)), text(self.field(345, 155)));
+        if prefix.is_empty() || self.field(257, 8) == GNU {
+            return Ok(name.to_vec());
+        }
+        if self.field(257, 8) != POSIX {
+            return Err("it has a prefix of its name in a header of a form that has none");
+        }
+        if name.is_empty() {
+            return Err("it has a prefix of its name and no name");
+        }
+        Ok([prefix, b"/", name].concat())
+    }
+
+    /// A name for messages, whatever form the header has.
+    pub fn shown(&self) -> Vec<u8> {
+        self.name().unwrap_or_else(|_| text(self.field(0, 100)).to_vec())
+    }
+
+    /// Where a link leads, where no other header says it.
+    pub fn target(&self) -> &[u8] {
+        text(self.field(157, 100))
+    }
+}
+
+/// A field of text ends with its first zero.
+fn text(field: &[u8]) -> &[u8] {
+    field.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// Why a number is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wrong {
+    Unreadable,
+    TooLarge,
+}
+
+/// A number: octal digits, which blanks may stand before and a blank or zero ends; or, after a byte of 128, a binary one.
+/// Nothing but zeros is zero.
+pub(super) fn number(field: &[u8]) -> Result<u64, Wrong> {
+    if let Some((first @ 0x80.., binary)) = field.split_first() {
+        // Negative ones, and bits of the number in the first byte, are read in several ways.
+        let (high, low) = binary.split_at(binary.len().saturating_sub(8));
+        if *first != 0x80 || high.iter().any(|byte| *byte != 0) {
+            return Err(Wrong::TooLarge);
+        }
+        let value = low.iter().fold(0, |value: u64, byte| value << 8 | u64::from(*byte));
+        return if i64::try_from(value).is_ok() { Ok(value) } else { Err(Wrong::TooLarge) };
+    }
+    if field.first() == Some(&0) {
+        return if field.iter().all(|byte| *byte == 0) { Ok(0) } else { Err(Wrong::Unreadable) };
+    }
+    let field = field.trim_ascii_start();
+    let end = field.iter().position(|byte| !matches!(byte, b'0'..=b'7')).unwrap_or(field.len());
+    let (digits, rest) = field.split_at(end);
+    if digits.is_empty() || text(rest).iter().any(|byte| *byte != b' ') {
+        return Err(Wrong::Unreadable);
+    }
+    // Twelve digits have 36 bits.
+    Ok(digits.iter().fold(0, |value: u64, digit| value << 3 | u64::from(digit - b'0')))
+}

@@ -1,0 +1,143 @@
+//! What the headers of one entry say together.
+
+use super::header::Header;
+use super::pax::Records;
+use super::refused;
+use crate::error::{Error, Kind, Result};
+
+/// One entry.
+pub(in crate::tree) struct Member {
+    /// Its name as it stands in the archive, be it absolute or led upwards.
+    pub name: Vec<u8>,
+    /// What it is.
+    pub kind: MemberKind,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// What an entry is.
+pub(in crate::tree) enum MemberKind {
+    /// A directory.
+    Directory,
+    /// A file, whose contents come next.
+    File,
+    /// A symbolic link with this target.
+    Link(Vec<u8>),
+    /// A second name for the entry of this name.
+    HardLink(Vec<u8>),
+    /// A device or a named pipe: which, in words.
+    Node(&'static str),
+}
+
+/// What the headers before an entry say of it.
+#[derive(Default)]
+pub(super) struct Said {
+    records: Option<Records>,
+    long_name: Option<Vec<u8>>,
+    long_target: Option<Vec<u8>>,
+}
+
+impl Said {
+    /// Takes in a header that is about another entry, with its contents.
+    pub fn take(&mut self, header: &Header, body: &[u8]) -> Result<(), &'static str> {
+        let twice = match header.kind() {
+            b'g' => {
+                // Some apply to the global header what was meant for the entry behind it.
+                if !self.is_empty() {
+                    return Err("a global header stands between an entry and what is said of it");
+                }
+                if !Records::parse(body)?.say_nothing() {
+                    return Err("a global header gives a name or a size to all entries");
+                }
+                false
+            }
+            b'x' => self.records.replace(Records::parse(body)?).is_some(),
+            b'L' => self.long_name.replace(long(body)?).is_some(),
+            _ => self.long_target.replace(long(body)?).is_some(),
+        };
+        if twice { Err("two headers of a kind stand before one entry") } else { Ok(()) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.records.is_none() && self.long_name.is_none() && self.long_target.is_none()
+    }
+
+    /// Demands that nothing was said of an entry that does not come.
+    pub fn demand_nothing_left(&self) -> Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Invalid, "the archive is refused: it ends behind a header that is about another entry"))
+    }
+
+    /// The entry, and how many bytes of contents the archive has of it.
+    pub fn member(self, header: &Header) -> Result<(Member, u64)> {
+        let records = self.records.unwrap_or_default();
+        let one_of = |records: Option<Vec<u8>>, long: Option<Vec<u8>>| match (records, long) {
+            (Some(_), Some(_)) => Err(refused(&header.shown(), "it has two names in extended headers")),
+            (records, long) => Ok(records.or(long)),
+        };
+        let named = one_of(records.path, self.long_name)?;
+        let (is_named, target) = (named.is_some(), one_of(records.target, self.long_target)?);
+        let name = match named {
+            Some(name) => name,
+            None => header.name().map_err(|why| refused(&header.shown(), why))?,
+        };
+        let wrong = |why| refused(&name, why);
+        if records.sparse {
+            return Err(wrong("it is a sparse file in PAX form, which parsers read differently"));
+        }
+        if header.is_sparse() && records.size.is_some() {
+            return Err(wrong("it is a sparse file in two forms"));
+        }
+        let said = header.size().map_err(wrong)?;
+        let size = records.size.unwrap_or(said);
+        let mode = header.mode().map_err(wrong)?;
+        let last = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let like_directory = matches!(last, b"" | b".") && !name.is_empty();
+        let target = |what| {
+            let target = target.unwrap_or_else(|| header.target().to_vec());
+            if target.is_empty() { Err(wrong(what)) } else { Ok(target) }
+        };
+        let kind = match header.kind() {
+            b'5' => MemberKind::Directory,
+            // As Unix Version 7 has it. Python looks at the name in this header alone.
+            0 if header.shown().ends_with(b"/") => {
+                if is_named {
+                    return Err(wrong("a header of a directory gives it another name than the one before it"));
+                }
+                MemberKind::Directory
+            }
+            0 | b'0' | b'7' | b'S' => MemberKind::File,
+            b'2' => MemberKind::Link(target("it is a link without a target")?),
+            b'1' => {
+                let target = target("it is a hard link without a target")?;
+                if target.ends_with(b"/") {
+                    return Err(wrong("it is a hard link to the name of a directory"));
+                }
+                MemberKind::HardLink(target)
+            }
+            b'3' => MemberKind::Node("a character device"),
+            b'4' => MemberKind::Node("a block device"),
+            b'6' => MemberKind::Node("a named pipe"),
+            _ => return Err(wrong("it is no directory, file, or link")),
+        };
+        if like_directory && !matches!(kind, MemberKind::Directory) {
+            return Err(wrong("its name is that of a directory, which it is not"));
+        }
+        if size > 0 && !matches!(kind, MemberKind::File) {
+            return Err(wrong("it has a size, which only files have"));
+        }
+        Ok((Member { name, kind, mode }, size))
+    }
+}
+
+/// A name that is the contents of an entry. It ends with a zero, and only zeros may follow that.
+fn long(body: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let end = body.iter().position(|byte| *byte == 0).unwrap_or(body.len());
+    let (name, rest) = body.split_at(end);
+    if name.is_empty() || rest.iter().any(|byte| *byte != 0) {
+        return Err("the long name before an entry is empty or holds a zero byte");
+    }
+    Ok(name.to_vec())
+}

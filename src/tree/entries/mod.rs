@@ -1,0 +1,262 @@
+//! The entries of a tar archive, read so that nobody reads them otherwise.
+//!
+//! Programs agree about ordinary archives and about little else: which of two names counts, whether a link has a body, how
+//! long a damaged number is. An archive of which GNU tar, bsdtar and Python's tarfile make different trees, or of which all three
+//! make another than a careless reader, is refused here with the entry's name. One pass over the stream, in which each rule
+//! stands once:
+//!
+//! * [`header`]: the 512 bytes of a header, their numbers and names
+//! * [`pax`]: the records of extended headers
+//! * [`sparse`]: the maps of old GNU sparse files
+//! * [`member`]: what all of these say of one entry together
+//!
+//! Memory is bounded: all headers of one entry together have at most 1 MiB, and contents are never held.
+
+mod header;
+mod member;
+mod pax;
+mod sparse;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Read};
+
+use crate::error::{Error, Kind, Result};
+use crate::tree::listing::show;
+use header::{BLOCK, Header};
+use member::Said;
+pub(super) use member::{Member, MemberKind};
+use sparse::{Sparse, Step};
+
+/// The longest that one entry's headers may be; PATH_MAX names in every form are far below it.
+const MOST_HEADER: u64 = 1 << 20;
+/// How many zeros may stand behind the last entry. Tapes were written in records of some kilobytes, the last one filled up.
+const MOST_ZEROS: u64 = 64 << 20;
+/// How many bytes of holes sparse files may have together: each is written out, from nothing.
+const MOST_HOLES: u64 = 1 << 30;
+
+/// The entries of an archive that is no longer compressed.
+pub(super) struct Entries<R> {
+    stream: R,
+    /// What is left of the contents of the entry that [`Self::next`] gave last.
+    body: Body,
+    /// How many bytes fill up the block behind the contents.
+    padding: u64,
+    holes: u64,
+    /// How many blocks were read.
+    blocks: u64,
+}
+
+enum Body {
+    Plain(u64),
+    Sparse(Sparse),
+}
+
+impl<R: Read> Entries<R> {
+    pub fn new(stream: R) -> Self {
+        Self { stream, body: Body::Plain(0), padding: 0, holes: 0, blocks: 0 }
+    }
+
+    /// The next entry; `None` at the end of the archive. What nobody read of the last one's contents is skipped.
+    pub fn next(&mut self) -> Result<Option<Member>> {
+        self.skip()?;
+        let mut said = Said::default();
+        let mut length = 0;
+        loop {
+            let Some(header) = self.header()? else {
+                return said.demand_nothing_left().map(|()| None);
+            };
+            let size =
+                if header.is_extension() { header.size().map_err(|why| refused(&header.shown(), why))? } else { 0 };
+            length = size.saturating_add(length).saturating_add(BLOCK as u64);
+            if length > MOST_HEADER {
+                return Err(refused(&header.shown(), "the headers of an entry are longer than 1 MiB"));
+            }
+            if header.is_extension() {
+                let body = self.read_whole(size)?;
+                said.take(&header, &body).map_err(|why| refused(&header.shown(), why))?;
+                continue;
+            }
+            let sparse = header.is_sparse().then(|| self.sparse(&header, length)).transpose()?;
+            let (member, size) = said.member(&header)?;
+            self.padding = filling(size);
+            self.body = match sparse {
+                None => Body::Plain(size),
+                Some(sparse) => {
+                    sparse.demand_whole(size).map_err(|why| refused(&member.name, why))?;
+                    self.holes = self.holes.saturating_add(sparse.holes());
+                    if self.holes > MOST_HOLES {
+                        return Err(refused(&member.name, "the holes of sparse files are larger than 1 GiB together"));
+                    }
+                    Body::Sparse(sparse)
+                }
+            };
+            return Ok(Some(member));
+        }
+    }
+
+    /// Demands that only zeros follow the last entry, and not without end. Reads the stream to its very end, so that every
+    /// checksum of its compression is checked.
+    pub fn finish(mut self) -> Result<()> {
+        let mut buffer = [0; 8192];
+        let mut zeros: u64 = 0;
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) if buffer[..count].iter().all(|byte| *byte == 0) => zeros += count as u64,
+                Ok(_) => {
+                    return Err(Error::new(
+                        Kind::Invalid,
+                        "the archive is refused: there are bytes behind its last entry",
+                    ));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(broken(error)),
+            }
+            if zeros > MOST_ZEROS {
+                return Err(Error::new(
+                    Kind::Invalid,
+                    "the archive is refused: there are more than 64 MiB of zeros behind its last entry",
+                ));
+            }
+        }
+    }
+
+    /// Whether there was nothing at all, not even an end.
+    pub fn is_empty(&self) -> bool {
+        self.blocks == 0
+    }
+
+    fn header(&mut self) -> Result<Option<Header>> {
+        let mut block = [0; BLOCK];
+        if !self.block(&mut block)? || block == [0; BLOCK] {
+            return Ok(None);
+        }
+        Header::new(&block)
+            .map(Some)
+            .map_err(|why| Error::new(Kind::Mismatch, format!("the archive is damaged: {why}")))
+    }
+
+    /// Reads one block; false at the end of the stream.
+    fn block(&mut self, block: &mut [u8; BLOCK]) -> Result<bool> {
+        let mut have = 0;
+        while have < BLOCK {
+            match self.stream.read(&mut block[have..]) {
+                Ok(0) if have == 0 => return Ok(false),
+                Ok(0) => return Err(cut()),
+                Ok(count) => have += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(broken(error)),
+            }
+        }
+        self.blocks += 1;
+        Ok(true)
+    }
+
+    /// The contents of an extended header.
+    fn read_whole(&mut self, size: u64) -> Result<Vec<u8>> {
+        let mut body = Vec::new();
+        (&mut self.stream).take(size).read_to_end(&mut body).map_err(broken)?;
+        if (body.len() as u64) < size {
+            return Err(cut());
+        }
+        self.padding = filling(size);
+        self.skip()?;
+        Ok(body)
+    }
+
+    /// The map of a sparse file: four pieces are in its header, more in blocks behind that.
+    fn sparse(&mut self, header: &Header, mut length: u64) -> Result<Sparse> {
+        let wrong = |why| refused(&header.shown(), why);
+        let mut sparse = Sparse::begin(header).map_err(wrong)?;
+        while sparse.goes_on() {
+            length += BLOCK as u64;
+            if length > MOST_HEADER {
+                return Err(wrong("the headers of an entry are longer than 1 MiB"));
+            }
+            let mut block = [0; BLOCK];
+            if !self.block(&mut block)? {
+                return Err(cut());
+            }
+            sparse.extend(&block).map_err(wrong)?;
+        }
+        Ok(sparse)
+    }
+
+    fn skip(&mut self) -> Result<()> {
+        let left = match &mut self.body {
+            Body::Plain(left) => std::mem::take(left),
+            Body::Sparse(sparse) => sparse.archived_left(),
+        } + std::mem::take(&mut self.padding);
+        self.body = Body::Plain(0);
+        let skipped = io::copy(&mut (&mut self.stream).take(left), &mut io::sink()).map_err(broken)?;
+        if skipped < left { Err(cut()) } else { Ok(()) }
+    }
+
+    fn plain(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.stream.read(buffer) {
+            Ok(0) if !buffer.is_empty() => Err(cut().into()),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(broken(error).into()),
+            other => other,
+        }
+    }
+}
+
+/// The contents of the entry that [`Entries::next`] gave last.
+impl<R: Read> Read for Entries<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let within = |left: u64| usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        match &mut self.body {
+            Body::Plain(left) => {
+                let most = within(*left);
+                let count = self.plain(&mut buffer[..most])?;
+                if let Body::Plain(left) = &mut self.body {
+                    *left -= count as u64;
+                }
+                Ok(count)
+            }
+            Body::Sparse(sparse) => match sparse.step() {
+                Step::End => Ok(0),
+                Step::Hole(left) => {
+                    let count = within(left);
+                    buffer[..count].fill(0);
+                    sparse.advance(count as u64);
+                    Ok(count)
+                }
+                Step::Data(left) => {
+                    let most = within(left);
+                    let count = self.plain(&mut buffer[..most])?;
+                    if let Body::Sparse(sparse) = &mut self.body {
+                        sparse.advance(count as u64);
+                    }
+                    Ok(count)
+                }
+            },
+        }
+    }
+}
+
+/// How many bytes fill up the last block of contents of this size.
+fn filling(size: u64) -> u64 {
+    (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64
+}
+
+pub(super) fn refused(name: &[u8], why: &str) -> Error {
+    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", show(name)))
+}
+
+fn cut() -> Error {
+    Error::new(Kind::Mismatch, "the archive is damaged: it is cut off")
+}
+
+/// Errors of the system are what they are, and so are our own that passed through; all others come from a decompressor that does
+/// not like its input.
+pub(super) fn broken(error: io::Error) -> Error {
+    let of_the_system = error.raw_os_error().is_some();
+    let error = Error::from(error);
+    if error.kind() == Kind::Failure && !of_the_system {
+        Error::new(Kind::Mismatch, "the archive is damaged").because(&error)
+    } else {
+        error
+    }
+}
