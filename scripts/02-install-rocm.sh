@@ -8,8 +8,9 @@
 #   -h, --help   this text
 #   OPTIONS      for `strixlock realize`, such as --dry-run
 #
-# Without a lock it is written first, with the newest nightly. A place below /opt needs root: it is said before any work.
-# Exit codes are strixlock's: 0 done, 1 failed, 2 wrong usage, 3 wrong settings, 5 not the promised bytes, 8 unreachable.
+# Without a lock it is written first, with the newest nightly. A link below /opt is root's to make: the command for that is printed.
+# Exit codes are strixlock's: 0 done, 1 failed, 2 wrong usage, 3 wrong settings, 5 not the promised bytes, 8 unreachable,
+# 10 a link is left for root to make.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib/plan.sh

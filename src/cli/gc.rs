@@ -33,7 +33,7 @@ pub struct GcArgs {
 }
 
 pub fn gc(ui: &Ui, global: &GlobalArgs, args: &GcArgs) -> Result<u8> {
-    let store = global.open_store()?.exclusive(|| ui.note("waiting for other processes that use the store"))?;
+    let store = global.open_store()?.exclusive()?;
     let roots = roots(&store, args)?;
     let policy =
         Policy { keep: args.keep, older_than: args.older_than, max_size: args.max_size, dry_run: args.dry_run };

@@ -105,7 +105,7 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
     if args.seal {
         lock = seal(&lock_path, &lock, realized.iter().filter(|(name, _)| named(name)))?;
     }
-    let mut generation = None;
+    let (mut generation, mut left) = (None, Vec::new());
     if let Some(to) = &args.to {
         let inside = std::path::absolute(to)?.starts_with(store.root());
         if inside {
@@ -116,14 +116,14 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         }
     } else {
         generation = Some(switch(&store, &lock, &realized)?);
-        make_links(ui, &places, &realized, &store)?;
+        left = make_links(ui, &places, &realized, &store)?;
     }
     let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
-    report(ui, args, &lock, &realized, generation, store.root());
+    report(ui, args, &lock, &realized, generation, &left, store.root());
     if args.seal {
         tell_sealed(ui, global, &lock_path);
     }
-    Ok(0)
+    Ok(if left.is_empty() { 0 } else { Kind::Unfit as u8 })
 }
 
 /// Writes what came out into the lock as it is now: somebody may have updated it while we were building.
@@ -188,19 +188,25 @@ fn below(prefix: &Path, lock: &Lock) -> BTreeMap<String, PathBuf> {
     lock.outputs.iter().filter_map(place).collect()
 }
 
+/// Makes the links that are wanted; gives the commands for those that are left for root to make.
 fn make_links(
     ui: &Ui,
     places: &BTreeMap<String, PathBuf>,
     realized: &BTreeMap<String, Realized>,
     store: &Store,
-) -> Result<()> {
+) -> Result<Vec<String>> {
+    let mut left = Vec::new();
     for name in realized.keys() {
         let Some(place) = places.get(name) else { continue };
-        if let Linked::BackedUp(backup) = prefix::link(place, &store.root().join("current").join(name))? {
-            ui.warning(&format!("{} was not made by strixlock: it is now {}", place.display(), backup.display()));
+        match prefix::link(place, &store.root().join("current").join(name))? {
+            Linked::Already | Linked::Made => {}
+            Linked::BackedUp(backup) => {
+                ui.warning(&format!("{} was not made by strixlock: it is now {}", place.display(), backup.display()));
+            }
+            Linked::LeftForRoot(command) => left.push(command),
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 fn rows(plan: &Plan) -> Vec<Vec<String>> {
@@ -225,6 +231,7 @@ fn report(
     lock: &Lock,
     realized: &BTreeMap<String, Realized>,
     generation: Option<(u64, bool)>,
+    left: &[String],
     store: &Path,
 ) {
     let place =
@@ -243,7 +250,10 @@ fn report(
                 (name.clone(), value)
             })
             .collect();
-        ui.json(serde_json::json!({ "outputs": outputs, "generation": generation.map(|(number, _)| number), "sealed": args.seal }));
+        ui.json(serde_json::json!({
+            "outputs": outputs, "generation": generation.map(|(number, _)| number), "sealed": args.seal,
+            "left_for_root": left,
+        }));
         return;
     }
     let rows: Vec<Vec<String>> = lock
@@ -261,5 +271,11 @@ fn report(
         }
         Some((number, false)) => ui.line(format!("generation {number} is current already")),
         None => {}
+    }
+    if !left.is_empty() {
+        ui.line("left for root to make, once; from then on these links follow every switch:");
+    }
+    for command in left {
+        ui.line(format!("  {command}"));
     }
 }

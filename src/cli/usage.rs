@@ -35,7 +35,7 @@ pub fn store(ui: &Ui, global: &GlobalArgs, args: &StoreArgs) -> Result<u8> {
 }
 
 fn pack(ui: &Ui, global: &GlobalArgs, args: &PackArgs) -> Result<u8> {
-    let store = global.open_store()?.exclusive(|| ui.note("waiting for other processes that use the store"))?;
+    let store = global.open_store()?.exclusive()?;
     let packed = store.pack(args.keep_hot, &*ui.progress)?;
     if ui.is_json() {
         ui.json(serde_json::json!({ "packed": packed }));

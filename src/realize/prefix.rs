@@ -1,15 +1,18 @@
 //! Links below a prefix such as `/opt` that lead into the current generation.
 //!
 //! A link once made never changes again: it leads through `current`, so switching generations is still one rename. What
-//! stood in its place and was not ours is kept beside it under another name, and the caller is told.
+//! stood in its place and was not ours is kept beside it under another name, and the caller is told. Where only root may write,
+//! root makes the link with a command that is told: strixlock itself never has to run as root.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{Access, CWD, RenameFlags};
+use rustix::io::Errno;
 
 use super::place;
 use crate::error::{Error, Result};
+use crate::text;
 
 /// What happened to one link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,22 +23,37 @@ pub enum Linked {
     Made,
     /// It was made, and what stood there is now here.
     BackedUp(PathBuf),
+    /// It is not there, since the directory is root's to write to: this command makes it.
+    LeftForRoot(String),
 }
 
-/// Says before any work whether links can be made in `prefix`.
+/// Says before any work whether links can be made in `prefix`, by whoever runs this or by root.
 pub fn check(prefix: &Path) -> Result<()> {
     let problem = |message: &str| Error::failure(message).fact("prefix", prefix.display());
     if !prefix.is_absolute() {
         return Err(problem("a prefix is an absolute path").hint("such as --prefix /opt"));
     }
     if !prefix.is_dir() {
-        return Err(problem("the prefix is no directory").hint(format!("make it first: mkdir -p {}", prefix.display())));
+        let above = prefix.ancestors().find(|above| above.is_dir());
+        let sudo = if above.is_none_or(may_write) { "" } else { "sudo " };
+        let command = format!("{sudo}mkdir -p {}", word(prefix));
+        return Err(problem("the prefix is no directory").hint(format!("make it first: `{command}`")));
     }
-    rustix::fs::access(prefix, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).map_err(|error| {
-        problem("links cannot be made in the prefix")
+    match rustix::fs::access(prefix, Access::WRITE_OK) {
+        Err(error @ Errno::ROFS) => Err(problem("links cannot be made in the prefix")
             .because(&std::io::Error::from(error))
-            .hint("run with sudo (and the same --store), or choose a prefix of your own, such as --prefix ~/.local/opt")
-    })
+            .hint("choose a prefix of your own, such as --prefix ~/.local/opt")),
+        _ => Ok(()),
+    }
+}
+
+fn may_write(directory: &Path) -> bool {
+    rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+/// A path as a shell reads it.
+fn word(path: &Path) -> String {
+    text::shell_word(&path.display().to_string())
 }
 
 /// Says before any work whether a link can be made at `place`.
@@ -73,20 +91,15 @@ pub fn refuse_other(place: &Path, target: &Path) -> Result<()> {
         .hint("--force keeps it beside the link, under another name"))
 }
 
-/// Makes a link to `target` at `place`.
+/// Makes a link to `target` at `place`. Where only root can, it is left to root: the command does nothing else, so nothing of a
+/// user's is read or run with root's rights.
 pub fn link(place: &Path, target: &Path) -> Result<Linked> {
     let (prefix, name) = split(place)?;
     let place = prefix.join(name);
     if fs_err::read_link(&place).is_ok_and(|there| there == target) {
         return Ok(Linked::Already);
     }
-    let aside = tempfile::Builder::new().prefix(".strixlock-").tempdir_in(prefix)?;
-    let new = aside.path().join(name);
-    fs_err::os::unix::fs::symlink(target, &new)?;
-    if fs_err::symlink_metadata(&place).is_err() {
-        fs_err::rename(&new, &place)?;
-        return Ok(Linked::Made);
-    }
+    let free = fs_err::symlink_metadata(&place).is_err();
     let backup = (1..10_000)
         .map(|number| {
             let mut beside = name.to_owned();
@@ -95,6 +108,19 @@ pub fn link(place: &Path, target: &Path) -> Result<Linked> {
         })
         .find(|path| fs_err::symlink_metadata(path).is_err())
         .ok_or_else(|| Error::failure("too much was kept beside this link already").fact("path", place.display()))?;
+    if !may_write(prefix) {
+        // Without -f, so that it fails where something came to stand meanwhile.
+        let link = format!("sudo ln -snT {} {}", word(target), word(&place));
+        let aside = format!("sudo mv -nT {} {} && ", word(&place), word(&backup));
+        return Ok(Linked::LeftForRoot(if free { link } else { aside + &link }));
+    }
+    let aside = tempfile::Builder::new().prefix(".strixlock-").tempdir_in(prefix)?;
+    let new = aside.path().join(name);
+    fs_err::os::unix::fs::symlink(target, &new)?;
+    if free {
+        fs_err::rename(&new, &place)?;
+        return Ok(Linked::Made);
+    }
     // Both at once where the file system can, so that there is no moment without either.
     if rustix::fs::renameat_with(CWD, &new, CWD, &place, RenameFlags::EXCHANGE).is_ok() {
         // From here on the directory holds what is not ours: it must not go with it.

@@ -100,14 +100,12 @@ impl Store {
     }
 
     /// Waits until no other process uses the store, and keeps others out.
-    pub fn exclusive(mut self, waiting: impl Fn()) -> Result<Self> {
+    pub fn exclusive(mut self) -> Result<Self> {
         // A shared lock cannot be turned into an exclusive one while another process wants the same.
         self.lock.unlock()?;
-        let lock = open_lock(&self.root.join("lock"))?;
-        if lock.try_lock().is_err() {
-            waiting();
-            lock.lock()?;
-        }
+        let place = self.root.join("lock");
+        let lock = open_lock(&place)?;
+        self.waiting.alone(&lock, &place)?;
         self.lock = lock;
         Ok(self)
     }

@@ -129,9 +129,20 @@ impl Store {
                 .fact("expected", VERSION.trim())
                 .fact("found", text.trim().chars().take(80).collect::<String>())
                 .hint("use the strixlock that made it, or another --store")),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.write(&version, VERSION.as_bytes()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.demand_second_names()?;
+                self.write(&version, VERSION.as_bytes())
+            }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Fails where a file can have one name only, before anything is downloaded for nothing.
+    fn demand_second_names(&self) -> Result<()> {
+        let staging = self.stage()?;
+        let (one, two) = (staging.path().join("one"), staging.path().join("two"));
+        fs_err::write(&one, "")?;
+        std::fs::hard_link(one, two).map_err(|error| trees::no_second_name(&self.root, error))
     }
 
     /// The store's directory, absolute.

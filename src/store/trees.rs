@@ -278,13 +278,13 @@ fn replace_blob(root: &Root, entry: &Entry, blob: &Path, aside: &Path) -> Result
 }
 
 /// Explains why a file got no second name.
-pub(super) fn no_second_name(blob: &Path, error: std::io::Error) -> Error {
+pub(super) fn no_second_name(place: &Path, error: std::io::Error) -> Error {
     let unable = [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS].map(Errno::raw_os_error);
     if error.raw_os_error().is_none_or(|code| !unable.contains(&code)) {
-        return Error::from(error).fact("blob", blob.display());
+        return Error::from(error).fact("path", place.display());
     }
     Error::failure("the file system of the store cannot give a file a second name (hard links)")
-        .fact("blob", blob.display())
+        .fact("path", place.display())
         .because(&error)
         .hint("put the store on a file system such as ext4, xfs or btrfs, with --store")
 }

@@ -1,5 +1,7 @@
 //! `strixlock realize`, `generations`, `switch`, `rollback`, `log`, `status`.
 
+mod prefix;
+
 use std::process::Command;
 
 use strixlock::demo::Upstream;

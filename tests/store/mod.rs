@@ -1,5 +1,6 @@
 //! `strixlock store`, `gc` and `diff`; several processes in one store.
 
+mod busy;
 mod owners;
 mod pack;
 
