@@ -26,7 +26,7 @@ pub struct RocmArgs {
     /// At most so many
     #[arg(short, long, default_value = "10", value_name = "N")]
     count: std::num::NonZeroUsize,
-    /// The channel: nightly, stable, rc or dev
+    /// The channel: nightly, stable, rc, dev, bkc or weekly
     #[arg(long, default_value = "nightly")]
     channel: Channel,
     /// Only versions in this range
@@ -40,7 +40,7 @@ pub struct RocmArgs {
 pub fn list(ui: &Ui, global: &GlobalArgs, command: &ListCommand) -> Result<u8> {
     let ListCommand::Rocm(args) = command;
     let request = RocmRequest {
-        channel: args.channel,
+        channel: args.channel.clone(),
         platform: args.platform,
         target: args.target.clone(),
         version: args.version.clone(),

@@ -195,9 +195,9 @@ impl GlobalArgs {
         let usual = Settings::default();
         let hub = HubSettings::read(|name| std::env::var(name).ok());
         let mut mirrors: Vec<_> =
-            config.mirrors.into_iter().map(|mirror| Mirror { of: mirror.of, at: mirror.at }).collect();
+            config.mirrors.into_iter().map(|mirror| Mirror::new(mirror.of, mirror.at)).collect::<Result<_>>()?;
         if let (Some(at), Ok(of)) = (hub.endpoint, Url::parse(HUB)) {
-            mirrors.push(Mirror { of, at });
+            mirrors.push(Mirror::new(of, at)?);
         }
         let settings = Settings {
             offline: self.offline,

@@ -10,9 +10,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use super::Documents;
 use super::policy::{Settings, Trust, show_url};
 use super::registry::{Logins, SendError};
+use super::{Document, Documents};
 use super::{hub, registry, retry};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
@@ -51,16 +51,9 @@ impl Fetcher {
             .map_err(|error| broken(&error))?;
         let rules = settings.clone();
         let redirects = reqwest::redirect::Policy::custom(move |attempt| {
-            if attempt.previous().len() > 10 {
-                return attempt.error("there are more than 10 redirects");
-            }
-            match rules.check(attempt.url()) {
-                Ok(()) if attempt.url().scheme() != "file" => attempt.follow(),
-                Ok(()) => attempt.error("a redirect to a local file"),
-                Err(error) => {
-                    let text = format!("a redirect leads to {}: {}", show_url(attempt.url()), error.message());
-                    attempt.error(text)
-                }
+            match rules.may_follow(attempt.previous(), attempt.url()) {
+                Ok(()) => attempt.follow(),
+                Err(why) => attempt.error(why),
             }
         });
         let client = Client::builder()
@@ -183,7 +176,7 @@ impl Fetcher {
 }
 
 impl Documents for Fetcher {
-    fn get(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
+    fn get(&self, url: &Url, limit: u64) -> Result<Document> {
         self.get_from_mirrors(url, limit, Trust::Transport)
     }
 }
@@ -191,20 +184,20 @@ impl Documents for Fetcher {
 impl Fetcher {
     /// The body of a document whose signature is checked: like [`Documents::get`], also over plain http.
     pub fn get_signed(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
-        self.get_from_mirrors(url, limit, Trust::Content)
+        self.get_from_mirrors(url, limit, Trust::Content).map(|document| document.body)
     }
 
-    fn get_from_mirrors(&self, url: &Url, limit: u64, trust: Trust) -> Result<Vec<u8>> {
+    fn get_from_mirrors(&self, asked: &Url, limit: u64, trust: Trust) -> Result<Document> {
         let mut failure = None;
-        for url in self.settings.with_mirrors(std::slice::from_ref(url)) {
+        for url in self.settings.with_mirrors(std::slice::from_ref(asked)) {
             match self.get_one(&url, limit, trust) {
-                Ok(body) => {
+                Ok(Document { url: found, body }) => {
                     if let Some(error) = failure {
                         let error: Error = error;
                         self.progress
                             .note(&format!("warning: a mirror answered, which may be behind: {}", error.message()));
                     }
-                    return Ok(body);
+                    return Ok(Document { url: self.settings.original(asked, &url, found), body });
                 }
                 Err(error) => failure = failure.or(Some(error)),
             }
@@ -212,17 +205,23 @@ impl Fetcher {
         Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")))
     }
 
-    fn get_one(&self, url: &Url, limit: u64, trust: Trust) -> Result<Vec<u8>> {
+    fn get_one(&self, url: &Url, limit: u64, trust: Trust) -> Result<Document> {
         self.settings.check_for(url, trust)?;
         if let Ok(path) = local_path(url) {
             let body = fs_err::read(path)?;
-            return if body.len() as u64 > limit { Err(too_long(url, limit)) } else { Ok(body) };
+            let document = Document { url: url.clone(), body };
+            return if document.body.len() as u64 > limit { Err(too_long(url, limit)) } else { Ok(document) };
         }
-        self.small_body(url, self.request(Method::GET, url), limit).map(|(_, body)| body)
+        self.small(url, self.request(Method::GET, url), limit).map(|(_, document)| document)
     }
 
     /// Headers and body of the answer to a request for a small thing.
     pub(super) fn small_body(&self, url: &Url, request: RequestBuilder, limit: u64) -> Result<(HeaderMap, Vec<u8>)> {
+        self.small(url, request, limit).map(|(headers, document)| (headers, document.body))
+    }
+
+    /// The answer to a request for a small thing.
+    fn small(&self, url: &Url, request: RequestBuilder, limit: u64) -> Result<(HeaderMap, Document)> {
         // A page comes in seconds; a server that drips one must not hold us.
         let limit_of_time = self.settings.window.saturating_mul(10);
         let late =
@@ -243,7 +242,7 @@ impl Fetcher {
                     .fact("url", show_url(url))
                     .fact("promised", format!("{size} bytes"))
                     .fact("received", format!("{} bytes", body.len()))),
-                _ => Ok((response.headers().clone(), body)),
+                _ => Ok((response.headers().clone(), Document { url: response.url().clone(), body })),
             }
         };
         self.runtime
@@ -267,14 +266,27 @@ pub(super) fn local_path(url: &Url) -> Result<std::path::PathBuf, ()> {
     if url.scheme() == "file" { url.to_file_path() } else { Err(()) }
 }
 
+/// Returns whether a server answered, and said that this is not there, or not for us. Object stores say 403 for both.
+#[must_use]
+pub fn is_refusal(error: &Error) -> bool {
+    [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE]
+        .iter()
+        .any(|status| error.message() == answered(*status))
+}
+
+fn answered(status: StatusCode) -> String {
+    format!("the server answered {status}")
+}
+
 fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
     let kind =
         if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) { Kind::NotFound } else { Kind::Unreachable };
-    let error = Error::new(kind, format!("the server answered {status}")).fact("url", show_url(url));
+    let error = Error::new(kind, answered(status)).fact("url", show_url(url));
     match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => error.hint("credentials are read from ~/.netrc"),
-        StatusCode::NOT_FOUND | StatusCode::GONE => error
-            .hint("nightlies are removed after 120 days: name a mirror that kept it in the configuration, or update"),
+        StatusCode::UNAUTHORIZED => error.hint("credentials are read from ~/.netrc"),
+        StatusCode::FORBIDDEN => error
+            .hint("some servers answer so for what they do not have; where it is there, its login goes into ~/.netrc"),
+        StatusCode::NOT_FOUND | StatusCode::GONE => error.hint("check the address"),
         StatusCode::TOO_MANY_REQUESTS => {
             let wait = retry::when(headers);
             error.hint(format!("it takes no more requests from here for now: run again in {wait}; where it knows you (HF_TOKEN, ~/.netrc), it may take more"))

@@ -4,6 +4,7 @@
 //! promised, and in the end size and digest decide. What a broken connection already brought is kept and only the rest
 //! is asked for; what belongs to another file (the validator changed) or turned out wrong is thrown away.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use bytes::Bytes;
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::client::{Fetcher, local_path, transport_error, validator};
-use super::policy::{Trust, show_url};
+use super::client::{Fetcher, is_refusal, local_path, transport_error, validator};
+use super::mismatch::Voucher;
+use super::policy::show_url;
 use super::registry::SendError;
 use super::retry;
 use crate::digest::{Sha256, Sha256Digest};
@@ -46,8 +48,10 @@ pub struct Wanted<'a> {
     pub urls: &'a [Url],
     /// What it must be, where a pin says so.
     pub promise: Option<Promise>,
-    /// What vouches for it; [`Trust::Content`] only together with a promise.
-    pub trust: Trust,
+    /// Who made the promise.
+    pub voucher: Voucher,
+    /// What to do where a server says that it is not there, if that is known.
+    pub if_gone: Option<&'a str>,
 }
 
 /// What came.
@@ -106,7 +110,8 @@ impl Fetcher {
     ) -> Result<Received> {
         let urls = self.settings.with_mirrors(wanted.urls);
         let mut transfer = Transfer::begin(self, wanted, partial, sink, task)?;
-        let mut failure: Option<Error> = None;
+        // What each URL's last failure was.
+        let mut failures: BTreeMap<usize, Error> = BTreeMap::new();
         let mut round = 1;
         // The most that was ever there; a restart does not lower it, or a server that never gets further would be asked
         // for ever.
@@ -114,7 +119,7 @@ impl Fetcher {
         loop {
             let mut wait = None;
             let mut passing = false;
-            for url in &urls {
+            for (place, url) in urls.iter().enumerate() {
                 match transfer.from(url) {
                     Ok(received) => return Ok(received),
                     // A fault of this machine, such as a full disk, is not mended by another URL.
@@ -123,11 +128,11 @@ impl Fetcher {
                         passing |= again;
                         wait = wait.max(after);
                         // A wrong digest says more than a host that is not there.
-                        let keep = failure
-                            .as_ref()
+                        let keep = failures
+                            .get(&place)
                             .is_some_and(|old| old.kind() == Kind::Mismatch && error.kind() != Kind::Mismatch);
                         if !keep {
-                            failure = Some(error);
+                            failures.insert(place, error);
                         }
                     }
                 }
@@ -140,8 +145,21 @@ impl Fetcher {
             round = if transfer.have > furthest + PROGRESS { 1 } else { round + 1 };
             furthest = furthest.max(transfer.have);
         }
-        Err(failure.unwrap_or_else(|| Error::new(Kind::Invalid, "there is no URL to fetch it from")).about(wanted.name))
+        Err(told(&urls, failures).about(wanted.name))
     }
+}
+
+/// The failure of the first URL, or the first that says more than that a host is not there, with what the others said.
+fn told(urls: &[Url], mut failures: BTreeMap<usize, Error>) -> Error {
+    let mismatch = failures.iter().find(|(_, error)| error.kind() == Kind::Mismatch).map(|(place, _)| *place);
+    let Some(told) = mismatch.or_else(|| failures.keys().next().copied()).and_then(|place| failures.remove(&place))
+    else {
+        return Error::new(Kind::Invalid, "there is no URL to fetch it from");
+    };
+    failures
+        .into_iter()
+        .filter_map(|(place, error)| Some((urls.get(place)?, error)))
+        .fold(told, |told, (url, error)| told.fact("also asked", format!("{}: {}", show_url(url), error.message())))
 }
 
 /// Why one try at one URL failed, whether another may do better, and when.
@@ -247,8 +265,7 @@ impl<'a> Transfer<'a> {
         {
             return self.judge(url, Some(promise.size));
         }
-        let trust = if self.wanted.promise.is_some() { self.wanted.trust } else { Trust::Transport };
-        self.fetcher.settings.check_for(url, trust)?;
+        self.fetcher.settings.check_for(url, self.wanted.voucher.trust(self.wanted.promise))?;
         if self.state.as_ref().is_some_and(|state| state.url != *url) {
             // Bytes of one URL may only be continued from another where a digest will tell.
             if self.wanted.promise.is_none() {
@@ -352,8 +369,10 @@ impl<'a> Transfer<'a> {
                 .into());
             }
             status => {
+                let error = self.fetcher.refused(url, status, response.headers());
+                let if_gone = self.wanted.if_gone.filter(|_| is_refusal(&error));
                 return Err(Trouble {
-                    error: self.fetcher.refused(url, status, response.headers()),
+                    error: if let Some(hint) = if_gone { error.hint(hint) } else { error },
                     again: retry::is_passing(status),
                     after: retry::retry_after(response.headers()),
                 });
@@ -507,15 +526,7 @@ impl<'a> Transfer<'a> {
     }
 
     fn mismatch(&self, url: &Url, promise: Promise, size: u64, digest: Option<Sha256Digest>) -> Error {
-        let received = digest.map_or_else(String::new, |digest| format!("{digest}  "));
-        Error::new(Kind::Mismatch, "the download does not match strix.lock")
-            .fact("url", show_url(url))
-            .fact("locked", format!("{}  {} bytes", promise.digest, promise.size))
-            .fact("received", format!("{received}{size} bytes"))
-            .hint(format!(
-                "upstream replaced this file. Use a mirror that has the locked one, or run `strixlock update {} --accept-replaced` to take the new one.",
-                self.wanted.name
-            ))
+        self.wanted.voucher.mismatch(url, promise, (size, digest), self.wanted.name)
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use super::Mirror;
 use super::hub::HubToken;
 use crate::error::{Error, Kind, Result};
 
@@ -38,15 +39,6 @@ pub enum Trust {
     Content,
 }
 
-/// What stands below one address also stands below another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mirror {
-    /// The beginning of the original URLs.
-    pub of: Url,
-    /// What stands in its place.
-    pub at: Url,
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -67,16 +59,38 @@ impl Settings {
     #[must_use]
     pub fn with_mirrors(&self, urls: &[Url]) -> Vec<Url> {
         let mut all = urls.to_vec();
-        for url in urls {
-            for mirror in &self.mirrors {
-                let moved = url.as_str().strip_prefix(mirror.of.as_str());
-                let moved = moved.and_then(|rest| Url::parse(&format!("{}{rest}", mirror.at)).ok());
-                if let Some(moved) = moved.filter(|moved| !all.contains(moved)) {
-                    all.push(moved);
-                }
+        for moved in urls.iter().flat_map(|url| self.mirrors.iter().filter_map(|mirror| mirror.moved(url))) {
+            if !all.contains(&moved) {
+                all.push(moved);
             }
         }
         all
+    }
+
+    /// The address that stands for `found` where `asked` was asked for: a mirror's answer is that of the original.
+    pub(super) fn original(&self, asked: &Url, tried: &Url, found: Url) -> Url {
+        if asked == tried {
+            return found;
+        }
+        // A mirror that sends us on to yet another place says nothing of where the original is.
+        let mut mirrors = self.mirrors.iter().filter(|mirror| mirror.moved(asked).as_ref() == Some(tried));
+        mirrors.find_map(|mirror| mirror.original(&found)).unwrap_or_else(|| asked.clone())
+    }
+
+    /// Returns whether a redirect from the last of `previous` to `next` may be followed, or why not.
+    pub(super) fn may_follow(&self, previous: &[Url], next: &Url) -> Result<(), String> {
+        let leads = || format!("a redirect leads to {}", show_url(next));
+        if previous.len() > 10 {
+            return Err("there are more than 10 redirects".to_owned());
+        }
+        if next.scheme() == "file" {
+            return Err("a redirect to a local file".to_owned());
+        }
+        // Whoever asked by https was promised that nobody listens. Loopback is no exception: any process may sit there.
+        if next.scheme() == "http" && previous.iter().any(|url| url.scheme() == "https") {
+            return Err(format!("{}: from https to plain http", leads()));
+        }
+        self.check(next).map_err(|error| format!("{}: {}", leads(), error.message()))
     }
 
     /// Whether this URL may be asked: https anywhere, http only where nobody can listen or the user said so.
@@ -169,8 +183,46 @@ mod tests {
     }
 
     #[test]
+    fn redirects_never_lead_from_https_to_http() {
+        let settings = Settings { insecure_hosts: vec!["mirror.lan".into()], ..Settings::default() };
+        let follow = |from: &[&str], to: &str| {
+            let from: Vec<Url> = from.iter().map(|text| url(text)).collect();
+            settings.may_follow(&from, &url(to))
+        };
+        for (from, to) in [
+            ("https://a.example/", "https://b.example/"),
+            ("http://127.0.0.1:8/", "http://127.0.0.1:9/"),
+            ("http://127.0.0.1/", "https://b.example/"),
+            ("http://mirror.lan/", "http://127.0.0.1/"),
+        ] {
+            assert_eq!(follow(&[from], to), Ok(()), "{from} {to}");
+        }
+        for to in ["http://127.0.0.1/", "http://localhost/", "http://[::1]/", "http://mirror.lan/", "http://b.example/"]
+        {
+            let why = follow(&["https://a.example/"], to).unwrap_err();
+            assert!(why.ends_with("from https to plain http"), "{why}");
+            assert!(follow(&["https://a.example/", "https://b.example/"], to).is_err());
+        }
+        assert!(follow(&["http://127.0.0.1/", "https://a.example/"], "http://127.0.0.1/").is_err());
+        assert!(follow(&["http://127.0.0.1/"], "http://b.example/").is_err());
+        assert!(follow(&["http://127.0.0.1/"], "file:///etc/passwd").is_err());
+        assert!(follow(&["https://a.example/"; 11], "https://a.example/").is_err());
+    }
+
+    #[test]
+    fn what_a_mirror_answers_is_as_if_the_original_did() {
+        let mirror = Mirror::new(url("https://a.example/x/"), url("https://b.example/y")).unwrap();
+        let settings = Settings { mirrors: vec![mirror], ..Settings::default() };
+        let (asked, tried) = (url("https://a.example/x/t"), url("https://b.example/y/t"));
+        let base = |tried: &Url, found: &str| settings.original(&asked, tried, url(found)).to_string();
+        assert_eq!(base(&asked, "https://a.example/z/"), "https://a.example/z/");
+        assert_eq!(base(&tried, "https://b.example/y/t/"), "https://a.example/x/t/");
+        assert_eq!(base(&tried, "https://cdn.example/t/"), "https://a.example/x/t");
+    }
+
+    #[test]
     fn mirrors_come_after_the_original() {
-        let mirror = Mirror { of: url("https://a.example/x/"), at: url("https://b.example/y/") };
+        let mirror = Mirror::new(url("https://a.example/x/"), url("https://b.example/y/")).unwrap();
         let settings = Settings { mirrors: vec![mirror], ..Settings::default() };
         let all = settings.with_mirrors(&[url("https://a.example/x/f%2B.gz"), url("https://c.example/f")]);
         let all: Vec<&str> = all.iter().map(Url::as_str).collect();

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::Intake;
-use super::file::file_trusting;
+use super::file::file_vouched;
 use super::many::{Piece, drop_damaged, is_here, pieces};
 use crate::error::{About, Error, Kind, Result};
-use crate::fetch::{Promise, Trust, show_url};
+use crate::fetch::{Promise, Voucher, show_url};
 use crate::lock::DebsPin;
 use crate::store::Store;
 use crate::upstream::debs::DebPackage;
@@ -25,7 +25,7 @@ pub fn debs(intake: Intake, name: &str, pin: &DebsPin) -> Result<Vec<(DebPackage
         called: format!("{} {} {}", package.name, package.version, package.architecture),
     };
     let missing: Vec<Piece> = missing_debs(intake.store, pin).map(piece).collect();
-    pieces(intake, name, &missing, Trust::Content, &explained).about(name)?;
+    pieces(intake, name, &missing, Voucher::Archive, &explained).about(name)?;
     let place = |package: &DebPackage| (package.clone(), intake.store.download_path(package.sha256));
     Ok(pin.packages.iter().map(place).collect())
 }
@@ -41,7 +41,7 @@ pub fn missing_debs<'p>(store: &'p Store, pin: &'p DebsPin) -> impl Iterator<Ite
 
 /// Takes in a package list that a signed Release file promises.
 pub fn package_list(intake: Intake, name: &str, urls: &[Url], promise: Promise) -> Result<PathBuf> {
-    file_trusting(intake, name, urls, Some(promise), Trust::Content).map(|(path, _)| path)
+    file_vouched(intake, name, urls, Some(promise), Voucher::Archive).map(|(path, _)| path)
 }
 
 /// A package that the archive names and does not have is a thing of its own; all else is told as it is.

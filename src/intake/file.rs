@@ -6,20 +6,20 @@ use url::Url;
 
 use super::Intake;
 use crate::error::Result;
-use crate::fetch::{Promise, Received, Trust, Wanted};
+use crate::fetch::{Promise, Received, Voucher, Wanted};
 
 /// Takes in the file at `urls`; where it lies in the store, and what it is.
 pub fn file(intake: Intake, name: &str, urls: &[Url], promise: Option<Promise>) -> Result<(PathBuf, Received)> {
-    file_trusting(intake, name, urls, promise, Trust::Transport)
+    file_vouched(intake, name, urls, promise, Voucher::Lock)
 }
 
-/// The same, with the bytes vouched for in this way.
-pub(super) fn file_trusting(
+/// Like [`file()`], of which somebody else than the lock may say what it is.
+pub(super) fn file_vouched(
     intake: Intake,
     name: &str,
     urls: &[Url],
     promise: Option<Promise>,
-    trust: Trust,
+    voucher: Voucher,
 ) -> Result<(PathBuf, Received)> {
     let key = promise
         .map_or_else(|| urls.first().map_or_else(String::new, Url::to_string), |promise| promise.digest.to_string());
@@ -30,7 +30,8 @@ pub(super) fn file_trusting(
     {
         return Ok((path, Received { url, size: promise.size, digest: promise.digest }));
     }
-    let received = intake.fetcher.download(Wanted { name, urls, promise, trust }, &partial, &mut ())?;
+    let received =
+        intake.fetcher.download(Wanted { name, urls, promise, voucher, if_gone: None }, &partial, &mut ())?;
     let path = intake.store.publish_download(&partial, received.digest)?;
     Ok((path, received))
 }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Intake, file};
+use super::Intake;
+use super::file::file_vouched;
 use crate::error::{About as _, Error, Kind, Result};
-use crate::fetch::{Promise, Remote};
+use crate::fetch::{Promise, Remote, Voucher};
 use crate::gguf::{self, Gguf};
 use crate::lock::HuggingfacePin;
 use crate::store::Store;
@@ -15,7 +16,7 @@ pub fn huggingface(intake: Intake, name: &str, pin: &HuggingfacePin) -> Result<V
     let mut paths = Vec::new();
     for part in &pin.files {
         let promise = Promise { size: part.size, digest: part.sha256 };
-        paths.push(file(intake, name, &pin.urls(part), Some(promise))?.0);
+        paths.push(file_vouched(intake, name, &pin.urls(part), Some(promise), Voucher::Hub)?.0);
     }
     // The header was read before anything vouched for it; now its bytes are the pinned ones.
     let found = header(intake, pin).about(name)?;

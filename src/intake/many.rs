@@ -10,7 +10,7 @@ use url::Url;
 use super::Intake;
 use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Result};
-use crate::fetch::{Promise, Sink, Trust, Wanted};
+use crate::fetch::{Promise, Sink, Voucher, Wanted};
 use crate::progress::{Task, Unit};
 use crate::store::Store;
 
@@ -55,7 +55,7 @@ pub(super) fn pieces(
     intake: Intake,
     name: &str,
     missing: &[Piece],
-    trust: Trust,
+    voucher: Voucher,
     explain: &(dyn Fn(Error, &Piece) -> Error + Sync),
 ) -> Result<()> {
     if missing.is_empty() {
@@ -69,7 +69,7 @@ pub(super) fn pieces(
         let next = || queue.lock().ok().and_then(|mut queue| queue.next());
         while let Some(piece) = next().filter(|_| !stop.load(Ordering::Relaxed)) {
             let mut share = Share { done: &done, task: &*task, own: 0 };
-            one(intake, name, piece, trust, &mut share)
+            one(intake, name, piece, voucher, &mut share)
                 .map_err(|error| explain(error, piece))
                 .inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
         }
@@ -85,7 +85,7 @@ pub(super) fn pieces(
     })
 }
 
-fn one(intake: Intake, name: &str, piece: &Piece, trust: Trust, share: &mut Share) -> Result<()> {
+fn one(intake: Intake, name: &str, piece: &Piece, voucher: Voucher, share: &mut Share) -> Result<()> {
     let promise = piece.promise;
     let partial = intake.store.partial(&promise.digest.to_string())?;
     // Another process may have brought it while this one waited.
@@ -93,7 +93,7 @@ fn one(intake: Intake, name: &str, piece: &Piece, trust: Trust, share: &mut Shar
         share.add(promise.size);
         return Ok(());
     }
-    let wanted = Wanted { name, urls: &piece.urls, promise: Some(promise), trust };
+    let wanted = Wanted { name, urls: &piece.urls, promise: Some(promise), voucher, if_gone: None };
     intake.fetcher.download_part(wanted, &partial, share)?;
     intake.store.publish_download(&partial, promise.digest).map(drop)
 }

@@ -6,7 +6,7 @@ use super::Intake;
 use super::layer_check::check_layers;
 use super::many::{Piece, drop_damaged, is_here, pieces};
 use crate::error::{About, Error, Kind, Result};
-use crate::fetch::{Promise, Trust};
+use crate::fetch::{Promise, Voucher};
 use crate::lock::{LayerPin, OciPin};
 use crate::oci::LayerFile;
 use crate::oci::apply::{Applied, apply};
@@ -77,7 +77,7 @@ fn fetch(intake: Intake, name: &str, (host, repository): (&str, &str), missing: 
         Ok(Piece { promise: *promise, urls: vec![url], called: promise.digest.to_string() })
     };
     let all = missing.iter().map(piece).collect::<Result<Vec<_>>>()?;
-    pieces(intake, name, &all, Trust::Transport, &|error, _| {
+    pieces(intake, name, &all, Voucher::Registry, &|error, _| {
         if error.kind() == Kind::NotFound {
             error.hint("registries drop what no tag leads to: name a mirror that kept it, or update this input")
         } else {

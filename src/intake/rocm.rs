@@ -6,11 +6,12 @@ use super::unpack_sink::UnpackSink;
 use super::{Intake, demand_tree};
 use crate::digest::Sha256Digest;
 use crate::error::{About, Kind, Result};
-use crate::fetch::{Promise, Received, Sink, Trust, Wanted};
+use crate::fetch::{Promise, Received, Sink, Voucher, Wanted};
 use crate::lock::RocmPin;
 use crate::store::{Partial, Staging, StoredTree};
 use crate::tree::unpack::Unpacked;
 use crate::tree::{Limits, Listing, Told};
+use crate::upstream::rocm::if_gone;
 
 /// A tarball that was taken in.
 pub struct Tarball {
@@ -108,9 +109,13 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
     let kept_url = kept.and_then(|path| Url::from_file_path(path).ok());
     let from = kept_url.as_ref().map_or(urls, std::slice::from_ref);
 
-    let trust = Trust::Transport;
+    let if_gone = match expect {
+        Expect::Pin(pin) => if_gone(name, &pin.version),
+        Expect::New { .. } => "no server has this file, even if an index lists it: try again later, or ask for another version; `strixlock list rocm` prints what there is".to_owned(),
+    };
+    let wanted = Wanted { name, urls, promise, voucher: Voucher::Lock, if_gone: Some(&if_gone) };
     let mut sink = UnpackSink::new(intake.store, limits)?;
-    let received = match intake.fetcher.download(Wanted { name, urls: from, promise, trust }, partial, &mut sink) {
+    let received = match intake.fetcher.download(Wanted { urls: from, ..wanted }, partial, &mut sink) {
         Err(error) if kept_url.is_some() && error.kind() == Kind::Mismatch => {
             // The kept copy is damaged: it is only a copy.
             if let Some(promise) = promise {
@@ -118,7 +123,7 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
             }
             partial.discard();
             sink.restart()?;
-            intake.fetcher.download(Wanted { name, urls, promise, trust }, partial, &mut sink)?
+            intake.fetcher.download(wanted, partial, &mut sink)?
         }
         other => other?,
     };

@@ -88,7 +88,7 @@ fn input(source: &Source, fields: Table) -> Result<InputRequest> {
             let target = fields.needed("target")?;
             InputRequest::Rocm(RocmRequest {
                 target: target.get_ref().parse().map_err(|error| source.at(target.span(), &error))?,
-                channel: fields.parsed("channel", Channel::Nightly, str::parse)?,
+                channel: fields.parsed("channel", Channel::nightly(), str::parse)?,
                 platform: fields.parsed("platform", Platform::Linux, str::parse)?,
                 version: fields.parsed("version", VersionRequest::Latest, str::parse)?,
                 colliding_names: fields.flag("colliding-names")?,

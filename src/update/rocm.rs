@@ -27,10 +27,12 @@ pub(super) fn resolve(
         && block.locked.urls.contains(&candidate.url)
     {
         let replaced = replaced(&block.locked, &candidate, intake);
-        if replaced.is_none() && block.requested == *request {
+        // A download showed other bytes than the locked ones, whatever index and size say.
+        let anew = options.accept_replaced && options.only.contains(name);
+        if replaced.is_none() && !anew && block.requested == *request {
             return Ok((Resolution::Same(Box::new(LockedInput::Rocm(block.clone()))), warnings));
         }
-        if replaced.is_none() {
+        if replaced.is_none() && !anew {
             return Ok((
                 Resolution::Same(Box::new(LockedInput::rocm(request.clone(), block.locked.clone())?)),
                 warnings,

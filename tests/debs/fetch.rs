@@ -64,7 +64,7 @@ fn a_tampered_package_is_refused_and_leaves_nothing() {
     let error = take_in(&project, "other", &pin).unwrap_err();
     assert_eq!(error.kind(), Kind::Mismatch);
     let text = error.to_string();
-    assert!(text.starts_with("sysroot: the download does not match strix.lock"), "{text}");
+    assert!(text.starts_with("sysroot: the download is not the file that the archive's lists name"), "{text}");
     assert!(text.contains("hello 2.10-3 amd64"), "{text}");
     let hello = pin.packages.iter().find(|package| package.name == "hello").unwrap();
     let name = format!("downloads/sha256/{}", hello.sha256.hex());

@@ -1,5 +1,7 @@
 //! Downloads from servers that fail, lie and die.
 
+mod gone;
+
 use std::io::Read;
 use std::process::Stdio;
 use std::time::{Duration, Instant};

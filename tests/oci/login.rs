@@ -75,7 +75,7 @@ fn config_of(project: &Project, manifest: &str) -> Vec<u8> {
     let fetcher =
         strixlock::fetch::Fetcher::new(strixlock::fetch::Settings::default(), Arc::new(strixlock::progress::Silent))
             .unwrap();
-    strixlock::fetch::Documents::get(&fetcher, &url.parse().unwrap(), 1 << 20).unwrap()
+    strixlock::fetch::Documents::get(&fetcher, &url.parse().unwrap(), 1 << 20).unwrap().body
 }
 
 #[test]

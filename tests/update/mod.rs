@@ -69,7 +69,7 @@ fn a_failing_input_leaves_the_lock_untouched_and_is_named() {
     --- stderr
     error: rocm: the server answered 403 Forbidden
       url  [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260902.tar.gz
-    hint: credentials are read from ~/.netrc
+    hint: no server has this file, even if an index lists it: try again later, or ask for another version; `strixlock list rocm` prints what there is
     ");
     assert_eq!(project.lock(), before);
 }

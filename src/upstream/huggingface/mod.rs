@@ -94,8 +94,8 @@ pub fn look_up(request: &HuggingfaceRequest, documents: &dyn Documents) -> Resul
         let mut url = below(&hub, &format!("api/models/{}/revision/{}", request.repo, escape(&request.revision)))?;
         url.set_query(Some("blobs=true"));
         match documents.get(&url, LONGEST) {
-            Ok(body) => {
-                let answer = answer::parse(&body, &url)?;
+            Ok(found) => {
+                let answer = answer::parse(&found.body, &url)?;
                 let files = choice::choose(&answer.files, &request.model)
                     .map_err(|error| error.fact("repository", &request.repo).fact("commit", &answer.commit))?;
                 return Ok(Found { commit: answer.commit, files });

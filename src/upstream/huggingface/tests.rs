@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::fetch::Document;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const REPO: &str = "unsloth/gemma-3-1b-it-GGUF";
@@ -10,9 +11,9 @@ const REPO: &str = "unsloth/gemma-3-1b-it-GGUF";
 struct Pages(BTreeMap<String, String>);
 
 impl Documents for Pages {
-    fn get(&self, url: &Url, _limit: u64) -> Result<Vec<u8>> {
+    fn get(&self, url: &Url, _limit: u64) -> Result<Document> {
         let page = self.0.get(url.as_str()).ok_or_else(|| Error::new(Kind::Unreachable, "cannot be reached"))?;
-        Ok(page.clone().into_bytes())
+        Ok(Document { url: url.clone(), body: page.clone().into_bytes() })
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn nothing(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Err
 /// The target has builds, and none of the wanted version.
 fn no_version(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     let mut all = sorted.fitting.clone();
-    sort(&mut all, request.channel);
+    sort(&mut all, &request.channel);
     let names = |some: &[Candidate]| some.iter().map(|one| one.version.to_string()).collect::<Vec<_>>().join(", ");
     let error = Error::new(kind, format!("no {} build has version {}", request.target, request.version));
     let error = match all.len() {
@@ -71,6 +71,19 @@ fn no_version(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
             "a nightly comes before its release, so {} is not in {}: begin the range with `.dev0`, as in \">=10.1.dev0\", or write \"==10.1.*\"",
             one.version, request.version
         )),
-        None => error.hint("nightlies are removed after 120 days: a locked one may still be had from a mirror"),
+        None => match gone(&all, request) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        },
     }
+}
+
+/// Says why a build may be missing whose day is before that of the oldest there is.
+fn gone(all: &[Candidate], request: &RocmRequest) -> Option<String> {
+    let VersionRequest::Exact(wanted) = &request.version else { return None };
+    let oldest = all.iter().filter_map(|one| one.date).min()?;
+    let kept = request.channel.about().ok()?.kept.as_deref()?;
+    (wanted.date()? < oldest).then(|| {
+        format!("AMD's policy is to keep {kept}, and the oldest that is listed is of {oldest}: a locked one may still be had from a mirror")
+    })
 }

@@ -41,14 +41,11 @@ use crate::gfx::GfxTarget;
 pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
 pub use request::{RocmRequest, VersionRequest};
-pub use source::{Channel, Source, built_in};
+pub use source::{Channel, Source, built_in, if_gone};
 pub use version::RocmVersion;
 
 use read::Trouble;
 use select::Sorted;
-
-/// An index whose newest build is older than this is probably not updated any more, in days.
-const STALE: i64 = 7;
 
 /// A build that an index lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +90,7 @@ impl LookUp {
 /// Asks the indexes. `now`, in seconds since 1970, serves only to tell an index that nobody updates any more.
 pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Result<LookUp> {
     let sources = if request.sources.is_empty() {
-        built_in(request.channel)?
+        built_in(&request.channel)?
     } else {
         request.sources.iter().cloned().map(Source::named).collect()
     };
@@ -174,14 +171,12 @@ fn frozen_instead(source: &Source, request: &RocmRequest) -> String {
     )
 }
 
-/// Builds of these channels appear about once a day.
+/// Says that an index is doubtful where a channel has builds about once a day.
 fn too_old(sorted: &Sorted, request: &RocmRequest, newest: &Candidate, now: i64) -> Option<String> {
-    if !matches!(request.channel, Channel::Nightly | Channel::Dev) {
-        return None;
-    }
-    let days = select::age(newest.date?, now).filter(|days| *days > STALE)?;
+    let stale = request.channel.about().ok()?.stale_days?;
+    let days = select::age(newest.date?, now).filter(|days| *days > stale)?;
     let target = &request.target;
-    Some(match sorted.age(now).filter(|others| *others <= STALE) {
+    Some(match sorted.age(now).filter(|others| *others <= stale) {
         Some(others) => format!(
             "the newest {target} build is {days} days old, and that of another GPU {others}: builds for {target} may be failing, or its family be renamed"
         ),

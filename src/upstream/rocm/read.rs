@@ -6,7 +6,7 @@ use url::Url;
 
 use super::page::{Listed, parse};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Documents, show_url};
+use crate::fetch::{Document, Documents, is_refusal, show_url};
 
 /// The most that is read of one index, all its pages together, in bytes; a page with 10,000 names has 1 MB.
 const MOST: u64 = 64 << 20;
@@ -30,6 +30,14 @@ impl Trouble {
     }
 }
 
+/// An index that is not there has moved, or was never there.
+fn moved(error: Error) -> Error {
+    if !is_refusal(&error) {
+        return error;
+    }
+    error.hint("the index may have moved again: look for its new address and name it under `sources` in the manifest")
+}
+
 /// All that the index at `url` lists.
 pub(super) fn read(url: &Url, documents: &dyn Documents) -> Result<Vec<Listed>, Trouble> {
     let endless = |why: String| Trouble::NoIndex(Error::new(Kind::Mismatch, why).fact("url", show_url(url)));
@@ -38,9 +46,11 @@ pub(super) fn read(url: &Url, documents: &dyn Documents) -> Result<Vec<Listed>, 
     let mut seen = HashSet::new();
     let mut left = MOST;
     for _ in 0..PAGES {
-        let body = documents.get(&next, left).map_err(Trouble::NoAnswer)?;
+        let Document { url: found, body } =
+            documents.get(&next, left).map_err(|error| Trouble::NoAnswer(moved(error)))?;
         left = left.saturating_sub(body.len() as u64);
-        let page = parse(&body, &next).map_err(Trouble::NoIndex)?;
+        // Links are relative to the address that answered.
+        let page = parse(&body, &found).map_err(Trouble::NoIndex)?;
         all.extend(page.files);
         let Some(after) = page.next else { return Ok(all) };
         seen.insert(std::mem::replace(&mut next, after));

@@ -36,7 +36,8 @@ impl RocmRequest {
     /// are wanted, unless a version is asked for by its name.
     #[must_use]
     pub fn accepts(&self, version: &RocmVersion) -> bool {
-        let final_only = self.channel == Channel::Stable && !matches!(self.version, VersionRequest::Exact(_));
+        let final_only = self.channel.about().is_ok_and(|about| about.final_only)
+            && !matches!(self.version, VersionRequest::Exact(_));
         self.version.accepts(version) && !(final_only && version.pep440().any_prerelease())
     }
 }

@@ -80,7 +80,7 @@ impl Sorted {
     pub fn wanted(&self, request: &RocmRequest) -> Vec<Candidate> {
         let mut wanted: Vec<Candidate> =
             self.fitting.iter().filter(|candidate| request.accepts(&candidate.version)).cloned().collect();
-        sort(&mut wanted, request.channel);
+        sort(&mut wanted, &request.channel);
         wanted
     }
 
@@ -97,10 +97,11 @@ impl Sorted {
 
 /// Newest first: nightlies by their day, then by PEP 440; releases by PEP 440 alone. A developers' build has no day in its
 /// version; the index's time then stands for it.
-pub(super) fn sort(candidates: &mut [Candidate], channel: Channel) {
-    match channel {
-        Channel::Nightly | Channel::Dev => candidates.sort_by(|a, b| (b.date, &b.version).cmp(&(a.date, &a.version))),
-        Channel::Stable | Channel::Rc => candidates.sort_by(|a, b| b.version.cmp(&a.version)),
+pub(super) fn sort(candidates: &mut [Candidate], channel: &Channel) {
+    if channel.about().is_ok_and(|about| about.by_day) {
+        candidates.sort_by(|a, b| (b.date, &b.version).cmp(&(a.date, &a.version)));
+    } else {
+        candidates.sort_by(|a, b| b.version.cmp(&a.version));
     }
 }
 
@@ -121,9 +122,9 @@ mod tests {
 
     const SOURCE: &str = "https://index.example/t/";
 
-    fn request(channel: Channel, version: &str) -> RocmRequest {
+    fn request(channel: &str, version: &str) -> RocmRequest {
         RocmRequest {
-            channel,
+            channel: channel.parse().unwrap(),
             platform: "linux".parse().unwrap(),
             target: "gfx1151".parse().unwrap(),
             version: version.parse().unwrap(),
@@ -132,7 +133,7 @@ mod tests {
         }
     }
 
-    fn wanted(channel: Channel, wish: &str, listed: &[(&str, Option<i64>)]) -> Vec<String> {
+    fn wanted(channel: &str, wish: &str, listed: &[(&str, Option<i64>)]) -> Vec<String> {
         let request = request(channel, wish);
         let mut sorted = Sorted::default();
         sorted.add(
@@ -156,20 +157,20 @@ mod tests {
     fn nightlies_go_by_their_day_and_releases_by_their_version() {
         let all = [("10.1.0a20260901", None), ("10.0.0a20260902", None), ("7.15.0a20260719", None), ("10.0.0", None)];
         let nightly = ["10.0.0a20260902", "10.1.0a20260901", "7.15.0a20260719", "10.0.0"];
-        assert_eq!(wanted(Channel::Nightly, "latest", &all), nightly);
+        assert_eq!(wanted("nightly", "latest", &all), nightly);
         let by_version = ["10.1.0a20260901", "10.0.0", "10.0.0a20260902", "7.15.0a20260719"];
-        assert_eq!(wanted(Channel::Rc, "latest", &all), by_version);
+        assert_eq!(wanted("rc", "latest", &all), by_version);
         // Nightlies that an index of one's own mixes in are no releases.
-        assert_eq!(wanted(Channel::Stable, "latest", &all), ["10.0.0"]);
-        assert_eq!(wanted(Channel::Stable, "10.1.0a20260901", &all), ["10.1.0a20260901"]);
-        assert_eq!(wanted(Channel::Rc, "<8", &all), ["7.15.0a20260719"]);
+        assert_eq!(wanted("stable", "latest", &all), ["10.0.0"]);
+        assert_eq!(wanted("stable", "10.1.0a20260901", &all), ["10.1.0a20260901"]);
+        assert_eq!(wanted("rc", "<8", &all), ["7.15.0a20260719"]);
     }
 
     #[test]
     fn of_a_day_the_later_one_is_first() {
         let all = [("10.1.0a20260811+bkc.20260814", None), ("10.1.0a20260811", None), ("10.1.0a20260812", None)];
         let order = ["10.1.0a20260812", "10.1.0a20260811+bkc.20260814", "10.1.0a20260811"];
-        assert_eq!(wanted(Channel::Nightly, "latest", &all), order);
+        assert_eq!(wanted("nightly", "latest", &all), order);
     }
 
     #[test]
@@ -178,12 +179,12 @@ mod tests {
         let (a, b, c) = (dev("a"), dev("b"), dev("c"));
         // Times that no calendar has must not stop the others.
         let all = [(a.as_str(), Some(1_789_528_424)), (b.as_str(), Some(i64::MAX)), (c.as_str(), Some(1_700_000_000))];
-        assert_eq!(wanted(Channel::Dev, "latest", &all), [a.clone(), c.clone(), b.clone()]);
+        assert_eq!(wanted("dev", "latest", &all), [a.clone(), c.clone(), b.clone()]);
     }
 
     #[test]
     fn a_name_is_one_candidate_and_the_first_source_wins() {
-        let request = request(Channel::Nightly, "latest");
+        let request = request("nightly", "latest");
         let mut sorted = Sorted::default();
         for source in [SOURCE, "https://index.example/asan/", "https://index.example/asan/", SOURCE] {
             sorted.add(vec![file(source, "10.1.0a20260901", None)], &request, &url(source));
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_name_of_the_target_that_cannot_be_read_is_kept_in_mind() {
-        let request = request(Channel::Nightly, "latest");
+        let request = request("nightly", "latest");
         let mut sorted = Sorted::default();
         let names = ["10.2.0b20261121", "tests-10.2.0a20261121", "10.2.0a20261121"];
         sorted.add(names.iter().map(|version| file(SOURCE, version, None)).collect(), &request, &url(SOURCE));

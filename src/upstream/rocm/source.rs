@@ -1,48 +1,80 @@
-//! Which index pages a channel has.
+//! The channels, and which index pages each has.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
-use crate::error::{Error, Result};
-use crate::suggest::one_of;
+use crate::error::{Error, Kind, Result};
+use crate::suggest::suggest;
 
-/// A stream of ROCm builds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Channel {
-    /// Made every day, kept for 120 days.
-    Nightly,
-    /// Releases.
-    Stable,
-    /// Release candidates.
-    Rc,
-    /// Developers' builds.
-    Dev,
+/// A stream of ROCm builds, by its name in `sources.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Channel(String);
+
+/// What is known of a channel; see `sources.toml`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct About {
+    /// Whether builds are ordered by their day, then by version.
+    pub by_day: bool,
+    /// Whether only final versions are meant.
+    pub final_only: bool,
+    /// How old the newest build of an index may be, in days, before the index is doubted.
+    pub stale_days: Option<i64>,
+    /// What AMD's policy is to keep.
+    pub kept: Option<String>,
+    /// Whether there is no such channel yet.
+    pub announced: bool,
+    /// Its indexes, current ones first.
+    index: Vec<Source>,
+}
+
+static CHANNELS: LazyLock<Result<BTreeMap<String, About>, toml::de::Error>> =
+    LazyLock::new(|| toml::from_str(include_str!("sources.toml")));
+
+fn channels() -> Result<&'static BTreeMap<String, About>> {
+    CHANNELS.as_ref().map_err(|error| Error::failure("the built-in list of indexes is broken").because(error))
+}
+
+impl Channel {
+    /// The channel of nightlies, which is the usual one.
+    #[must_use]
+    pub fn nightly() -> Self {
+        Self("nightly".to_owned())
+    }
+
+    /// What is known of it.
+    pub fn about(&self) -> Result<&'static About> {
+        channels()?.get(&self.0).ok_or_else(|| unknown(&self.0, channels().into_iter().flat_map(BTreeMap::keys)))
+    }
+}
+
+fn unknown<'n>(text: &str, names: impl Iterator<Item = &'n String> + Clone) -> Error {
+    Error::new(Kind::Invalid, format!("unknown channel `{text}`")).hint(suggest(text, names.map(String::as_str)))
 }
 
 impl FromStr for Channel {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        one_of(
-            "channel",
-            text,
-            &[("nightly", Self::Nightly), ("stable", Self::Stable), ("rc", Self::Rc), ("dev", Self::Dev)],
-        )
+        let channel = Self(text.to_owned());
+        channel.about().map(|_| channel)
+    }
+}
+
+impl<'de> Deserialize<'de> for Channel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
     }
 }
 
 impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Nightly => "nightly",
-            Self::Stable => "stable",
-            Self::Rc => "rc",
-            Self::Dev => "dev",
-        })
+        f.write_str(&self.0)
     }
 }
 
@@ -67,49 +99,85 @@ impl Source {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sources {
-    nightly: Vec<Source>,
-    stable: Vec<Source>,
-    rc: Vec<Source>,
-    dev: Vec<Source>,
+/// The built-in indexes of a channel, current ones first.
+pub fn built_in(channel: &Channel) -> Result<Vec<Source>> {
+    let about = channel.about()?;
+    if about.announced && about.index.is_empty() {
+        let there: Vec<&str> =
+            channels()?.iter().filter(|(_, about)| !about.index.is_empty()).map(|(name, _)| name.as_str()).collect();
+        return Err(Error::new(
+            Kind::NotFound,
+            format!("the channel `{channel}` is announced, and its address is not known yet"),
+        )
+        .fact("there are", there.join(", "))
+        .hint("where it is there now, name its index under `sources` in the manifest (`--source` of `list`)"));
+    }
+    Ok(about.index.clone())
 }
 
-/// The built-in indexes of a channel, current ones first.
-pub fn built_in(channel: Channel) -> Result<Vec<Source>> {
-    let all: Sources = toml::from_str(include_str!("sources.toml"))
-        .map_err(|error| Error::failure("the built-in list of indexes is broken").because(&error))?;
-    Ok(match channel {
-        Channel::Nightly => all.nightly,
-        Channel::Stable => all.stable,
-        Channel::Rc => all.rc,
-        Channel::Dev => all.dev,
-    })
+/// What to do where a server does not have a tarball of `version` any more.
+#[must_use]
+pub fn if_gone(input: &str, version: &super::RocmVersion) -> String {
+    let take = format!("or take another build with `strixlock update {input}`");
+    // Whoever made it, its form says which policy it falls under.
+    let kept = version.date().and_then(|_| Channel::nightly().about().ok()?.kept.as_deref());
+    match (kept, version.date()) {
+        (Some(kept), Some(day)) => format!(
+            "AMD's policy is to keep {kept}, and this one is of {day}: name a mirror that kept it in the configuration, {take}"
+        ),
+        _ => format!("name a mirror that has it in the configuration, {take}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn channel(name: &str) -> Channel {
+        name.parse().unwrap()
+    }
+
     #[test]
     fn every_channel_has_its_current_index_first() {
-        for channel in [Channel::Nightly, Channel::Stable, Channel::Rc, Channel::Dev] {
-            let sources = built_in(channel).unwrap();
-            let name = channel.to_string();
-            assert_eq!(name.parse::<Channel>().unwrap(), channel);
-            assert_eq!(serde_json::to_string(&channel).unwrap(), format!("\"{name}\""));
+        for name in ["nightly", "stable", "rc", "dev", "bkc"] {
+            let sources = built_in(&channel(name)).unwrap();
+            assert_eq!(serde_json::to_string(&channel(name)).unwrap(), format!("\"{name}\""));
             assert_eq!(sources[0].url.as_str(), format!("https://{name}.repo.amd.com/rocm/core/tarball/"));
-            assert!(!sources[0].frozen && sources[1..].iter().all(|source| source.frozen), "{channel}");
+            assert!(!sources[0].frozen && sources[1..].iter().all(|source| source.frozen), "{name}");
         }
+        assert_eq!(Channel::nightly(), channel("nightly"));
+    }
+
+    #[test]
+    fn a_channel_that_is_announced_is_refused_with_those_that_are_there() {
+        insta::assert_snapshot!(built_in(&channel("weekly")).unwrap_err(), @r"
+        the channel `weekly` is announced, and its address is not known yet
+          there are  bkc, dev, nightly, rc, stable
+        hint: where it is there now, name its index under `sources` in the manifest (`--source` of `list`)
+        ");
+        insta::assert_snapshot!("bkcc".parse::<Channel>().unwrap_err(), @r"
+        unknown channel `bkcc`
+        hint: did you mean `bkc`?
+        ");
+        let error = "daily-driver".parse::<Channel>().unwrap_err().to_string();
+        assert!(error.ends_with("expected one of `bkc`, `dev`, `nightly`, `rc`, `stable`, `weekly`"), "{error}");
     }
 
     #[test]
     fn the_days_are_days_of_frozen_indexes() {
-        for source in [Channel::Nightly, Channel::Stable].into_iter().flat_map(|channel| built_in(channel).unwrap()) {
-            if let Some(day) = &source.frozen_since {
-                assert!(source.frozen && day.parse::<jiff::civil::Date>().is_ok(), "{}", source.url);
+        for about in channels().unwrap().values() {
+            for source in &about.index {
+                if let Some(day) = &source.frozen_since {
+                    assert!(source.frozen && day.parse::<jiff::civil::Date>().is_ok(), "{}", source.url);
+                }
             }
         }
+    }
+
+    #[test]
+    fn only_of_nightlies_it_is_said_how_long_they_are_kept() {
+        let hint = |version: &str| if_gone("rocm", &version.parse().unwrap());
+        insta::assert_snapshot!(hint("10.1.0a20260901"), @"AMD's policy is to keep the last 120 nightlies, and this one is of 2026-09-01: name a mirror that kept it in the configuration, or take another build with `strixlock update rocm`");
+        insta::assert_snapshot!(hint("10.0.0"), @"name a mirror that has it in the configuration, or take another build with `strixlock update rocm`");
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::fetch::Document;
 
 const NIGHTLY: &str = "https://index.example/tarball/";
 /// 2026-11-20
@@ -13,10 +14,10 @@ const NOW: i64 = 1_795_132_800;
 struct Pages(BTreeMap<String, String>);
 
 impl Documents for Pages {
-    fn get(&self, url: &Url, _limit: u64) -> Result<Vec<u8>> {
+    fn get(&self, url: &Url, _limit: u64) -> Result<Document> {
         let page =
             self.0.get(url.as_str()).ok_or_else(|| Error::new(Kind::Unreachable, "the server cannot be reached"))?;
-        Ok(page.clone().into_bytes())
+        Ok(Document { url: url.clone(), body: page.clone().into_bytes() })
     }
 }
 
@@ -31,7 +32,7 @@ fn script(names: &[&str]) -> String {
 
 fn request(version: &str) -> RocmRequest {
     RocmRequest {
-        channel: Channel::Nightly,
+        channel: Channel::nightly(),
         platform: Platform::Linux,
         target: "gfx1151".parse().unwrap(),
         version: version.parse().unwrap(),
@@ -141,13 +142,14 @@ fn an_endless_s3_listing_is_given_up() {
     /// Each page has a token that none had before.
     struct Endless;
     impl Documents for Endless {
-        fn get(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
+        fn get(&self, url: &Url, limit: u64) -> Result<Document> {
             assert!(limit <= 64 << 20);
             let token =
                 url.query_pairs().find(|(name, _)| name == "continuation-token").map_or(0, |(_, token)| token.len());
             let token = "x".repeat(token + 1);
-            Ok(format!("<ListBucketResult><NextContinuationToken>{token}</NextContinuationToken></ListBucketResult>")
-                .into())
+            let body =
+                format!("<ListBucketResult><NextContinuationToken>{token}</NextContinuationToken></ListBucketResult>");
+            Ok(Document { url: url.clone(), body: body.into() })
         }
     }
     let error = look_up(&request("latest"), &Endless, NOW).unwrap_err();
@@ -211,7 +213,11 @@ fn a_version_that_is_not_there_is_told_with_those_that_are() {
     insta::assert_snapshot!(missing(&["10.1.0a20260901", "7.15.0a20260719"], "10.1.0a20260902"), @r"
     no gfx1151 build has version 10.1.0a20260902
       there are  10.1.0a20260901, 7.15.0a20260719
-    hint: nightlies are removed after 120 days: a locked one may still be had from a mirror
+    ");
+    insta::assert_snapshot!(missing(&["10.1.0a20260901", "7.15.0a20260719"], "7.14.0a20260601"), @r"
+    no gfx1151 build has version 7.14.0a20260601
+      there are  10.1.0a20260901, 7.15.0a20260719
+    hint: AMD's policy is to keep the last 120 nightlies, and the oldest that is listed is of 2026-07-19: a locked one may still be had from a mirror
     ");
     insta::assert_snapshot!(missing(&["10.2.0a20260902", "10.1.0a20260901"], "10.1.0a20260902"), @r"
     no gfx1151 build has version 10.1.0a20260902
@@ -228,7 +234,6 @@ fn a_version_that_is_not_there_is_told_with_those_that_are() {
     no gfx1151 build has version <7
       newest  10.1.0a20260929, 10.1.0a20260928, 10.1.0a20260927, 10.1.0a20260926
       oldest  10.1.0a20260912, 10.1.0a20260911, 10.1.0a20260910
-    hint: nightlies are removed after 120 days: a locked one may still be had from a mirror
     ");
 }
 
@@ -283,7 +288,6 @@ fn sources_that_fail_are_told() {
     no gfx1151 build has version <8
       there are  10.2.0a20261120
       no answer  https://gone.example/: the server cannot be reached
-    hint: nightlies are removed after 120 days: a locked one may still be had from a mirror
     ");
     pages.0.insert("https://gone.example/".to_owned(), "<title>Welcome</title>".to_owned());
     assert!(look_up(&two("latest"), &pages, NOW).unwrap_err().message().starts_with("this page is not an index"));
@@ -297,7 +301,7 @@ fn sources_that_fail_are_told() {
 
 #[test]
 fn frozen_indexes_never_stand_in_for_the_current_one() {
-    let sources = built_in(Channel::Nightly).unwrap();
+    let sources = built_in(&Channel::nightly()).unwrap();
     let old = "therock-dist-linux-gfx1151-7.15.0a20260719.tar.gz";
     let mut pages = Pages(BTreeMap::from([(sources[1].url.to_string(), script(&[old]))]));
     let open = |version: &str| RocmRequest { sources: Vec::new(), ..request(version) };
@@ -323,7 +327,7 @@ fn frozen_indexes_never_stand_in_for_the_current_one() {
 
 #[test]
 fn a_page_that_is_no_index_is_fatal_only_where_it_is_current() {
-    let sources = built_in(Channel::Nightly).unwrap();
+    let sources = built_in(&Channel::nightly()).unwrap();
     let old = "therock-dist-linux-gfx1151-7.12.0a20260308.tar.gz";
     let welcome = "<title>Welcome</title>".to_owned();
     let mut pages = Pages(BTreeMap::from([

@@ -1,0 +1,62 @@
+//! Bytes that are not the promised ones: who promised them, and what helps.
+
+use url::Url;
+
+use super::{Promise, Trust, show_url};
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Kind};
+
+/// Who says what the bytes of a download are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voucher {
+    /// The lock, of a file that upstream may replace. Without a promise, the connection alone.
+    Lock,
+    /// The signed lists of a package archive. Plain http will do, as it does for apt.
+    Archive,
+    /// The manifest of an image.
+    Registry,
+    /// The answer of a model hub.
+    Hub,
+}
+
+impl Voucher {
+    /// What has to vouch for the connection.
+    pub(super) fn trust(self, promise: Option<Promise>) -> Trust {
+        if self == Self::Archive && promise.is_some() { Trust::Content } else { Trust::Transport }
+    }
+
+    /// The error for bytes that are not the promised ones; `digest` where all of them came. `input` is what the manifest
+    /// calls it.
+    pub(super) fn mismatch(
+        self,
+        url: &Url,
+        promise: Promise,
+        (size, digest): (u64, Option<Sha256Digest>),
+        input: &str,
+    ) -> Error {
+        let (by, label) = match self {
+            Self::Lock => (None, "locked"),
+            Self::Archive => (Some("the archive's lists name"), "promised"),
+            Self::Registry => (Some("the image's manifest names"), "promised"),
+            Self::Hub => (Some("the hub names"), "promised"),
+        };
+        let message = match by {
+            None => "the download does not match strix.lock".to_owned(),
+            Some(by) => format!("the download is not the file that {by}"),
+        };
+        let hint = match self {
+            Self::Lock => format!(
+                "upstream replaced this file. Use a mirror that has the locked one, or run `strixlock update {input} --accept-replaced` to take the new one."
+            ),
+            Self::Archive => "the archive may be in the middle of a change, or this mirror be damaged: try again later, or name more under `archives` in the manifest".to_owned(),
+            Self::Registry => "the registry, or something on the way, sends other bytes than it names: try again later, or name a mirror in the configuration".to_owned(),
+            Self::Hub => "the hub, or something on the way, sends other bytes than it names: try again later, or name a mirror in the configuration".to_owned(),
+        };
+        let received = digest.map_or_else(String::new, |digest| format!("{digest}  "));
+        Error::new(Kind::Mismatch, message)
+            .fact("url", show_url(url))
+            .fact(label, format!("{}  {} bytes", promise.digest, promise.size))
+            .fact("received", format!("{received}{size} bytes"))
+            .hint(hint)
+    }
+}
