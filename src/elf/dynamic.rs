@@ -5,7 +5,7 @@ use object::elf;
 
 use super::header::Header;
 use super::versions::{List, VersionNeed};
-use super::{Source, damaged};
+use super::{Filter, Source, damaged};
 use crate::error::Result;
 
 /// What the dynamic table says.
@@ -13,6 +13,7 @@ use crate::error::Result;
 pub(super) struct Dynamic {
     pub soname: Option<Vec<u8>>,
     pub needed: Vec<Vec<u8>>,
+    pub filters: Vec<Filter>,
     pub rpath: Vec<Vec<u8>>,
     pub runpath: Vec<Vec<u8>>,
     /// Whether the file says of itself that it is a position-independent program.
@@ -43,6 +44,8 @@ pub(super) fn read(source: &Source, header: &Header) -> Result<Dynamic> {
         let mut string = |what| strings.get(what, value);
         match entry.d_tag.get(LE) {
             elf::DT_NEEDED => dynamic.needed.push(string("a needed name")?),
+            elf::DT_AUXILIARY => dynamic.filters.push(Filter { library: string("an auxiliary name")?, optional: true }),
+            elf::DT_FILTER => dynamic.filters.push(Filter { library: string("a filter's name")?, optional: false }),
             elf::DT_SONAME => dynamic.soname = Some(string("the soname")?),
             elf::DT_RPATH => dynamic.rpath = split(&string("the rpath")?),
             elf::DT_RUNPATH => dynamic.runpath = split(&string("the runpath")?),

@@ -28,6 +28,8 @@ pub(super) struct Header {
     pub loads: Vec<Load>,
     /// Loaded ranges that are not code; where constants are when there are no section headers.
     pub constants: Vec<(u64, u64)>,
+    /// See [`super::ElfFile::flaw`].
+    pub flaw: Option<&'static str>,
     pub sections: SectionTable,
 }
 
@@ -117,6 +119,7 @@ fn native(source: &Source, machine: Machine) -> Result<Header> {
         dynamic: None,
         loads: Vec::new(),
         constants: Vec::new(),
+        flaw: None,
         sections: table(&file),
     };
     if class == FileType::Other {
@@ -129,6 +132,7 @@ fn native(source: &Source, machine: Machine) -> Result<Header> {
     let limit = u64::from(u16::MAX) * 56;
     let segments: Vec<elf::ProgramHeader64<LE>> =
         source.table("the program headers", file.e_phoff.get(LE), count, limit)?;
+    let mut own = None;
     for segment in segments {
         let (offset, size) = (segment.p_offset.get(LE), segment.p_filesz.get(LE));
         match segment.p_type.get(LE) {
@@ -141,6 +145,7 @@ fn native(source: &Source, machine: Machine) -> Result<Header> {
                     header.constants.push((offset, size));
                 }
             }
+            elf::PT_PHDR => own = Some(segment.p_vaddr.get(LE)),
             elf::PT_INTERP if size > 0 => {
                 let end = offset.saturating_add(size);
                 header.interpreter = Some(source.string("the interpreter", offset, end)?);
@@ -149,6 +154,10 @@ fn native(source: &Source, machine: Machine) -> Result<Header> {
             elf::PT_DYNAMIC if size > 0 => header.dynamic = Some((offset, size)),
             _ => {}
         }
+    }
+    // ld.so reads them in memory, where the file says that they are.
+    if own.is_some_and(|address| header.offset_of(address).is_none()) {
+        header.flaw = Some("its program headers lie in no loaded segment (PT_PHDR), as patchelf 0.17 and 0.18 leave them");
     }
     Ok(header)
 }

@@ -69,6 +69,15 @@ pub enum ElfKind {
     Other,
 }
 
+/// A library that answers for the symbols of another.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Filter {
+    /// Its name, as in `DT_NEEDED`.
+    pub library: Vec<u8>,
+    /// Whether the loader goes on without it (`DT_AUXILIARY`).
+    pub optional: bool,
+}
+
 /// What is known of an x86-64 ELF file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ElfFile {
@@ -82,6 +91,8 @@ pub struct ElfFile {
     pub soname: Option<Vec<u8>>,
     /// The libraries it needs (`DT_NEEDED`), in order.
     pub needed: Vec<Vec<u8>>,
+    /// The libraries that answer for its symbols (`DT_FILTER`, `DT_AUXILIARY`), in order.
+    pub filters: Vec<Filter>,
     /// Directories of `DT_RPATH`, split at `:`, tokens such as `$ORIGIN` unexpanded. The loader ignores them when
     /// [`Self::runpath`] is there; they are reported all the same.
     pub rpath: Vec<Vec<u8>>,
@@ -94,6 +105,8 @@ pub struct ElfFile {
     /// Where its GPU code is, of its `.rocm_kpack_ref` section: paths relative to the library, with `@GFXARCH@` for
     /// the target. Alternatives: the run time takes the first that is there.
     pub kpack_refs: Vec<String>,
+    /// A fault for which ld.so may crash with it, though all of it can be read.
+    pub flaw: Option<&'static str>,
     /// Ranges of the file that hold constants: offset and size.
     constants: Vec<(u64, u64)>,
 }
@@ -129,11 +142,13 @@ impl Elf {
             interpreter: header.interpreter,
             soname: dynamic.soname,
             needed: dynamic.needed,
+            filters: dynamic.filters,
             rpath: dynamic.rpath,
             runpath: dynamic.runpath,
             version_needs: dynamic.version_needs,
             versions: dynamic.versions,
             kpack_refs: sections.kpack_refs,
+            flaw: header.flaw,
             constants: sections.constants.unwrap_or(header.constants),
         }))))
     }

@@ -20,7 +20,10 @@ pub(super) struct Sections {
 type SectionHeader = elf::SectionHeader64<LE>;
 
 const MOST_BYTES: u64 = 8 << 20;
+/// Of all references of a file together.
 const MOST_KPACK_BYTES: u64 = 64 << 10;
+/// More archives than a library could have GPUs.
+const MOST_KPACK_REFS: usize = 1024;
 
 /// A section of an ELF file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,14 +45,16 @@ pub fn sections(source: &Source) -> Result<Option<Vec<Section>>> {
     if table.offset == 0 {
         return Ok(Some(Vec::new()));
     }
-    let (headers, names) = headers(source, &table)?;
-    let section = |section: &SectionHeader| Section {
-        name: name(&names, section).to_vec(),
-        offset: section.sh_offset.get(LE),
-        size: section.sh_size.get(LE),
-        in_file: section.sh_type.get(LE) != elf::SHT_NOBITS,
+    let (headers, mut names) = headers(source, &table)?;
+    let section = |section: &SectionHeader| {
+        Ok(Section {
+            name: names.get(section)?.to_vec(),
+            offset: section.sh_offset.get(LE),
+            size: section.sh_size.get(LE),
+            in_file: section.sh_type.get(LE) != elf::SHT_NOBITS,
+        })
     };
-    Ok(Some(headers.iter().skip(1).map(section).collect()))
+    headers.iter().skip(1).map(section).collect::<Result<_>>().map(Some)
 }
 
 pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
@@ -57,16 +62,20 @@ pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
     if table.offset == 0 || header.class == FileType::Other {
         return Ok(Sections::default());
     }
-    let (headers, names) = headers(source, table)?;
-    let mut kpack_refs = Vec::new();
+    let (headers, mut names) = headers(source, table)?;
+    let (mut kpack_refs, mut kpack_bytes) = (Vec::new(), MOST_KPACK_BYTES);
     let mut constants = Vec::new();
     for section in headers.iter().filter(|section| section.sh_type.get(LE) == elf::SHT_PROGBITS) {
-        let name = name(&names, section);
+        let name = names.get(section)?;
         let (offset, size) = (section.sh_offset.get(LE), section.sh_size.get(LE));
         if name == b".rocm_kpack_ref" {
-            let bytes = source.read("the kpack reference", offset, size, MOST_KPACK_BYTES)?;
+            let bytes = source.read("the kpack reference", offset, size, kpack_bytes)?;
+            kpack_bytes -= size;
             let refs = kpack::refs(&bytes).ok_or_else(|| damaged("the kpack reference cannot be read", offset))?;
             kpack_refs.extend(refs);
+            if kpack_refs.len() > MOST_KPACK_REFS {
+                return Err(damaged(format!("more than {MOST_KPACK_REFS} archives of GPU code"), offset));
+            }
         } else if name.starts_with(b".rodata") || name.starts_with(b".data") {
             constants.push((offset, size));
         }
@@ -74,8 +83,8 @@ pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
     Ok(Sections { kpack_refs, constants: Some(constants) })
 }
 
-/// All headers, and the bytes that their names are in.
-fn headers<'a>(source: &Source<'a>, table: &SectionTable) -> Result<(Vec<SectionHeader>, Cow<'a, [u8]>)> {
+/// All headers, and their names.
+fn headers<'a>(source: &Source<'a>, table: &SectionTable) -> Result<(Vec<SectionHeader>, Names<'a>)> {
     if usize::from(table.entry_size) != size_of::<SectionHeader>() {
         return Err(damaged("section headers of an unknown size", 58));
     }
@@ -87,11 +96,33 @@ fn headers<'a>(source: &Source<'a>, table: &SectionTable) -> Result<(Vec<Section
     let Some(names) = headers.get(names as usize) else {
         return Err(damaged("the section names are missing", table.offset));
     };
-    let names = source.read("the section names", names.sh_offset.get(LE), names.sh_size.get(LE), MOST_BYTES)?;
-    Ok((headers, names))
+    let start = names.sh_offset.get(LE);
+    let bytes = source.read("the section names", start, names.sh_size.get(LE), MOST_BYTES)?;
+    let left = bytes.len() * NAMES_SHARED + headers.len() * NAME;
+    Ok((headers, Names { bytes, start, left }))
 }
 
-fn name<'n>(names: &'n [u8], section: &SectionHeader) -> &'n [u8] {
-    let name = names.get(section.sh_name.get(LE) as usize..).unwrap_or_default();
-    name.split(|byte| *byte == 0).next().unwrap_or_default()
+/// So often is each byte of the names read. Linkers let a name be the end of another, such as `.text` of `.rela.text`; a hostile file
+/// lets a hundred thousand sections share a name of a megabyte.
+const NAMES_SHARED: usize = 4;
+/// What each section may have besides: many have the same short name.
+const NAME: usize = 64;
+
+/// The names of sections.
+struct Names<'a> {
+    bytes: Cow<'a, [u8]>,
+    start: u64,
+    /// How many bytes of names more may be read.
+    left: usize,
+}
+
+impl Names<'_> {
+    fn get(&mut self, section: &SectionHeader) -> Result<&[u8]> {
+        let name = self.bytes.get(section.sh_name.get(LE) as usize..).unwrap_or_default();
+        let most = name.len().min(self.left.saturating_add(1));
+        let len = name[..most].iter().position(|byte| *byte == 0).unwrap_or(most);
+        let left = self.left.checked_sub(len);
+        self.left = left.ok_or_else(|| damaged("longer names of sections than make sense", self.start))?;
+        Ok(&name[..len])
+    }
 }

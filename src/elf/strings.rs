@@ -16,7 +16,8 @@ const MOST: usize = 1 << 14;
 
 impl ElfFile {
     /// The constants that look like a library's name, `lib….so` with or without a version, with the directories that
-    /// stand before it. A constant that ends in `.so.` is given as well: the version is put behind it at run time.
+    /// stand before it. A constant that ends in `.so.` is given as well: the version is put behind it at run time; and of one that
+    /// begins with `%s/`, what is put behind a directory.
     /// `source` must be the one that this was read from. Reads all constants of the file, piece by piece.
     pub fn soname_constants(&self, source: &Source) -> Result<BTreeSet<Vec<u8>>> {
         let total = self.constants.iter().fold(0, |total: u64, (_, size)| total.saturating_add(*size));
@@ -42,8 +43,9 @@ impl ElfFile {
                         open.extend_from_slice(part);
                     }
                     if parts.peek().is_some() {
-                        if !long && is_soname(&open) {
-                            names.insert(open.clone());
+                        let name = if long { None } else { soname(&open) };
+                        if let Some(name) = name {
+                            names.insert(name.to_vec());
                         }
                         open.clear();
                         long = false;
@@ -57,6 +59,13 @@ impl ElfFile {
         }
         Ok(names)
     }
+}
+
+/// The name that a constant holds, if it holds one.
+fn soname(constant: &[u8]) -> Option<&[u8]> {
+    let behind = [b"%s".as_slice(), b"%.*s"].iter().find_map(|directory| constant.strip_prefix(*directory));
+    let name = behind.filter(|rest| rest.starts_with(b"/")).unwrap_or(constant);
+    is_soname(name).then_some(name)
 }
 
 /// Whether the last component is `lib….so`, `lib….so.` or `lib….so.<version>`.
@@ -87,6 +96,20 @@ mod tests {
             ["", "lib.so", "libx.s", "libx.sock", "no libx.so", "libx.so.%d", "xlib.so", "libx.so/y", "libx.so.1a"]
         {
             assert!(!is_soname(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_put_behind_a_directory_is_a_name() {
+        for (constant, expected) in [
+            ("%s/sub/libx.so.1", Some("/sub/libx.so.1")),
+            ("%.*s/../libx.so", Some("/../libx.so")),
+            ("/sub/libx.so", Some("/sub/libx.so")),
+            ("%slibx.so", None),
+            ("%d/libx.so", None),
+            ("%s/x", None),
+        ] {
+            assert_eq!(soname(constant.as_bytes()), expected.map(str::as_bytes), "{constant}");
         }
     }
 }

@@ -3,6 +3,7 @@ use std::sync::LazyLock;
 
 use super::testing::cc;
 use super::*;
+use crate::tree::show;
 
 /// A library with everything in it.
 static LIBRARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -207,6 +208,79 @@ fn lies_in_the_headers_are_refused_with_their_place() {
         let text = error.to_string();
         assert!(text.contains(said) && text.contains("\n  offset  "), "{what}: {text}");
     }
+}
+
+/// A file of `count` sections, all with a name of `len` bytes that is there once.
+fn sections_of_one_name(count: u16, len: usize) -> Vec<u8> {
+    let table = 64 + len + 1;
+    let mut bytes = LIBRARY[..64].to_vec();
+    bytes[16..18].copy_from_slice(&3u16.to_le_bytes());
+    bytes[40..48].copy_from_slice(&(table as u64).to_le_bytes());
+    bytes[56..58].fill(0);
+    bytes[60..62].copy_from_slice(&count.to_le_bytes());
+    bytes[62..64].copy_from_slice(&0u16.to_le_bytes());
+    bytes.extend(vec![b'a'; len]);
+    bytes.push(0);
+    for _ in 0..count {
+        let mut section = [0; 64];
+        section[4] = 1;
+        section[24..32].copy_from_slice(&64u64.to_le_bytes());
+        section[32..40].copy_from_slice(&(len as u64 + 1).to_le_bytes());
+        bytes.extend(section);
+    }
+    bytes
+}
+
+#[test]
+fn names_of_sections_cost_no_more_than_the_file_has() {
+    // As in an object file with a section for each function, most of them called the same.
+    let common = sections_of_one_name(30_000, 60);
+    assert_eq!(sections(&Source::memory(&common)).unwrap().unwrap().len(), 29_999);
+    assert!(matches!(Elf::read(&Source::memory(&common)), Ok(Some(Elf::Native(_)))));
+    // 30 GB of names to be read, and to be kept, out of 2.5 MB.
+    let hostile = sections_of_one_name(30_000, 1 << 20);
+    for error in [sections(&Source::memory(&hostile)).unwrap_err(), Elf::read(&Source::memory(&hostile)).unwrap_err()] {
+        assert!(error.to_string().contains("longer names of sections than make sense"), "{error}");
+    }
+}
+
+#[test]
+fn libraries_that_answer_for_another_are_read_in_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("libfilter.so");
+    cc(&path, "", &["-shared", "-nostdlib", "-Wl,-f,libfast.so.1", "-Wl,-F,libreal.so.1", "-Wl,-f,$ORIGIN/x/liby.so"]);
+    let filters = native(&fs_err::read(&path).unwrap()).filters;
+    let mut filters: Vec<_> = filters.iter().map(|one| (show(&one.library), one.optional)).collect();
+    filters.sort();
+    let expected = [("$ORIGIN/x/liby.so", true), ("libfast.so.1", true), ("libreal.so.1", false)];
+    assert_eq!(filters, expected.map(|(name, optional)| (name.to_owned(), optional)));
+}
+
+#[test]
+fn program_headers_out_of_all_segments_are_a_flaw_and_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("program");
+    cc(&path, "int main(void) { return 0; }", &["-pie", "-Wl,-e,main"]);
+    let mut bytes = fs_err::read(&path).unwrap();
+    assert_eq!(native(&bytes).flaw, None);
+    let count = u16::from_le_bytes(bytes[56..58].try_into().unwrap()) as usize;
+    let own = (0..count).map(|index| 64 + index * 56).find(|at| bytes[*at] == 6).unwrap();
+    bytes[own + 16..own + 24].copy_from_slice(&(1u64 << 40).to_le_bytes());
+    assert!(native(&bytes).flaw.is_some_and(|flaw| flaw.contains("patchelf")));
+}
+
+#[test]
+fn gpu_code_that_was_taken_out_may_be_larger_than_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("libblas.so");
+    cc(&path, "__asm__(\".section .hip_fatbin,\\\"a\\\",@nobits\\n.zero 268435456\\n\");", &["-shared", "-nostdlib"]);
+    let bytes = fs_err::read(&path).unwrap();
+    assert!(bytes.len() < 1 << 20);
+    assert_eq!(native(&bytes).flaw, None);
+    read_all(&Source::memory(&bytes)).unwrap();
+    let all = sections(&Source::memory(&bytes)).unwrap().unwrap();
+    let fatbin = all.iter().find(|section| section.name == b".hip_fatbin").unwrap();
+    assert_eq!((fatbin.size, fatbin.in_file), (1 << 28, false));
 }
 
 #[test]
