@@ -157,7 +157,8 @@ fn native(source: &Source, machine: Machine) -> Result<Header> {
     }
     // ld.so reads them in memory, where the file says that they are.
     if own.is_some_and(|address| header.offset_of(address).is_none()) {
-        header.flaw = Some("its program headers lie in no loaded segment (PT_PHDR), as patchelf 0.17 and 0.18 leave them");
+        header.flaw =
+            Some("its program headers lie in no loaded segment (PT_PHDR), as patchelf 0.17 and 0.18 leave them");
     }
     Ok(header)
 }

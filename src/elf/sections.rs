@@ -22,8 +22,8 @@ type SectionHeader = elf::SectionHeader64<LE>;
 const MOST_BYTES: u64 = 8 << 20;
 /// Of all references of a file together.
 const MOST_KPACK_BYTES: u64 = 64 << 10;
-/// More archives than a library could have GPUs.
-const MOST_KPACK_REFS: usize = 1024;
+/// Real libraries have one, which stands for all GPUs.
+const MOST_KPACK_REFS: usize = 64;
 
 /// A section of an ELF file.
 #[derive(Clone, PartialEq, Eq, Debug)]

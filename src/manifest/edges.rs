@@ -3,7 +3,8 @@
 //! ```toml
 //! [[outputs.runtime.edges]]            # [[edge]] in rules.toml
 //! from = "libamdhip64.so"              # the library, without a version; or a program
-//! library = "libhiprtc.so"             # or path = "share/x", in the tree; or kernels = "rocblas/library", beside it
+//! library = "libhiprtc.so"             # or "plugins/libx.so.1", behind a directory; or path = "share/x", in the tree;
+//!                                      # or kernels = "rocblas/library", beside it
 //! reason = "compiles kernels at run time"
 //! seen = ["10.1"]                      # versions of ROCm
 //! required = false                     # whether a tree without it is broken
@@ -17,6 +18,7 @@ use toml::de::DeTable;
 use super::reader::{Source, Table};
 use super::rules;
 use crate::error::{Error, Result};
+use crate::gfx::GfxTarget;
 use crate::recipe::{Edge, Target};
 
 /// The file that comes with the program.
@@ -24,23 +26,58 @@ const KNOWN: &str = include_str!("../../manifests/rules.toml");
 /// More edges than this are no person's work.
 const MOST: usize = 1000;
 
-/// The edges that come with the program.
-pub fn known_edges() -> Result<&'static [Edge]> {
-    static EDGES: LazyLock<Result<Vec<Edge>>> = LazyLock::new(|| parse(KNOWN, "manifests/rules.toml"));
-    EDGES.as_ref().map(Vec::as_slice).map_err(Error::clone)
+/// What is known for all.
+#[derive(Debug)]
+struct Known {
+    edges: Vec<Edge>,
+    generics: Vec<Generic>,
 }
 
-/// Parses a file of edges; `name` is what errors call it.
-fn parse(text: &str, name: &str) -> Result<Vec<Edge>> {
+/// A processor that stands for several GPUs, whose code all of these run.
+#[derive(Debug)]
+pub struct Generic {
+    /// `gfx11-generic`
+    pub name: String,
+    /// The GPUs.
+    pub covers: Vec<GfxTarget>,
+}
+
+static RULES: LazyLock<Result<Known>> = LazyLock::new(|| parse(KNOWN, "manifests/rules.toml"));
+
+/// The edges that come with the program.
+pub fn known_edges() -> Result<&'static [Edge]> {
+    RULES.as_ref().map(|rules| rules.edges.as_slice()).map_err(Error::clone)
+}
+
+/// The generic processors that come with the program; none where its rules cannot be read, which [`known_edges`] tells.
+#[must_use]
+pub fn known_generics() -> &'static [Generic] {
+    RULES.as_ref().map(|rules| rules.generics.as_slice()).unwrap_or_default()
+}
+
+/// Parses a file of rules; `name` is what errors call it.
+fn parse(text: &str, name: &str) -> Result<Known> {
     let source = Source { text, name };
     let document = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         source.error(span, "this is not TOML", error.message())
     })?;
     let top = Table::new(&source, document.get_ref(), 0..text.lines().next().map_or(0, str::len));
-    let all = edges(&source, &top, "edge")?;
+    let edges = edges(&source, &top, "edge")?;
+    let generics = top.tables("generic")?.into_iter().map(|table| generic(&source, table)).collect::<Result<_>>()?;
     top.finish()?;
-    Ok(all)
+    Ok(Known { edges, generics })
+}
+
+fn generic(source: &Source, fields: Table) -> Result<Generic> {
+    let name = fields.needed("name")?.into_inner();
+    let covers = fields.texts("covers")?.unwrap_or_default().into_iter();
+    let target = |text: Spanned<String>| {
+        text.get_ref().parse().map_err(|error: Error| source.error(text.span(), error.message(), "such as \"gfx1151\""))
+    };
+    let covers = covers.map(target).collect::<Result<_>>()?;
+    fields.finish()?;
+    Ok(Generic { name, covers })
 }
 
 /// The edges in the array `name` of a table.
@@ -85,7 +122,8 @@ fn library(source: &Source, text: Spanned<String>) -> Result<String> {
     if rules::is_library(text.get_ref()) {
         return Ok(text.into_inner());
     }
-    Err(source.error(text.span(), "this is not a library's name without a version", "such as \"libhiprtc.so\""))
+    let message = "this is not a library's name, alone or behind directories";
+    Err(source.error(text.span(), message, "such as \"libhiprtc.so\" or \"plugins/libx.so.1\""))
 }
 
 fn inner(source: &Source, text: Spanned<String>) -> Result<String> {
@@ -122,9 +160,9 @@ mod tests {
             ("[[edge]]\n".to_owned(), "1:", "the field `from` is missing"),
             (head.to_owned(), "1:", "the field `library` is missing"),
             (
-                format!("{head}library = \"liby.so.1\"\nreason = \"r\"\n"),
+                format!("{head}library = \"../liby.so\"\nreason = \"r\"\n"),
                 "3:11",
-                "not a library's name without a version",
+                "not a library's name, alone or behind directories",
             ),
             (format!("{head}library = \"liby.so\"\nkernels = \"y\"\nreason = \"r\"\n"), "1:", "only one of"),
             (format!("{head}path = \"../y\"\nreason = \"r\"\n"), "3:8", "not a clean path"),
@@ -134,6 +172,7 @@ mod tests {
             (format!("{head}library = \"liby.so\"\nreason = \"r\"\nseen = \"10\"\n"), "5:8", "an array of strings"),
             (format!("{head}library = \"liby.so\"\nreason = \"r\"\nneeded = true\n"), "5:1", "unknown field `needed`"),
             ("edge = 1\n".to_owned(), "1:8", "`edge` must be an array of tables"),
+            ("[[generic]]\nname = \"gfx11-generic\"\ncovers = [\"x\"]\n".to_owned(), "3:11", "`x` is not a GPU target"),
             ("[[edges]]\n".to_owned(), "1:", "unknown field `edges`"),
             ("edge = [\n".to_owned(), "", "this is not TOML"),
         ] {

@@ -29,7 +29,7 @@ use crate::upstream::huggingface::HuggingfaceRequest;
 use crate::upstream::oci::OciRequest;
 use crate::upstream::rocm::RocmRequest;
 
-pub use edges::known_edges;
+pub use edges::{Generic, known_edges, known_generics};
 pub use template::{Packages, Settings as TemplateSettings, template};
 
 /// The version of this program, which `requires` is compared with.

@@ -43,17 +43,20 @@ pub fn is_program(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
 }
 
-/// A library's name without a version: `libamdhip64.so`.
+/// A library by its name, with or without a version and the directories before it: `libamdhip64.so`, `plugins/libx.so.1`.
 #[must_use]
 pub fn is_library(text: &str) -> bool {
-    let inner = text.strip_prefix("lib").and_then(|rest| rest.strip_suffix(".so"));
-    inner.is_some_and(|inner| !inner.contains(".so") && is_program(inner))
+    let name = text.rsplit('/').next().unwrap_or_default();
+    let (stem, version) = name.split_once(".so").unwrap_or_default();
+    let version = version.is_empty() || version.strip_prefix('.').is_some_and(is_program);
+    crate::tree::is_path(text.as_bytes()) && !text.chars().any(char::is_control) && is_program(stem) && version
 }
 
-/// A library's name without a version, or a program's.
+/// The name of a library without a version, or of a program.
 #[must_use]
 pub fn is_taker(text: &str) -> bool {
-    is_library(text) || (is_program(text) && !text.contains(".so"))
+    let stem = text.strip_suffix(".so").unwrap_or(text);
+    is_program(stem) && !stem.contains(".so")
 }
 
 /// An edge of a runtime: what it leads to is a name, or a path that stays in the tree.

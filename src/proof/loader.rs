@@ -1,13 +1,14 @@
 //! What ld.so says of the kept ELF files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Claim;
-use super::questions::{Answer, Answers, Question};
+use super::programs::ended;
+use super::questions::{Answer, Answers, Question, Where};
 use crate::elf::ElfKind;
 use crate::error::{Error, Result};
 use crate::tree::{Node, show};
-use crate::trim::{Places, Processor, Rule};
+use crate::trim::{Places, Processor};
 
 /// The links under which libraries are kept, besides their own names: what is opened is opened by one of these.
 pub(super) fn other_names(claim: &Claim) -> Vec<Vec<u8>> {
@@ -40,22 +41,30 @@ pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeSet<String>
     let mut base = BTreeSet::new();
     for (question, answer) in answers {
         match question {
-            Question::List(path) => {
-                let mapped = resolved(claim, path, answer)?;
+            Question::List(path, place) => {
+                let mapped = resolved(claim, path, *place, answer)?;
                 let mut own = BTreeSet::from([places.real(path).unwrap_or_else(|| path.clone())]);
                 for Mapped { name, path: at } in mapped {
                     match places.real(at.as_bytes()) {
                         Some(real) if claim.trimmed.elf.contains_key(&real) => drop(own.insert(real)),
                         Some(real) => {
                             let error = Error::failure("ld.so maps a file that was not computed to be needed");
-                            return Err(claim.trimmed.explain(error, path).fact("maps", show(&real)));
+                            let error = claim.where_asked(error, *place);
+                            return Err(claim
+                                .trimmed
+                                .explain(error, &real_of(&places, path))
+                                .fact("maps", show(&real)));
                         }
                         None => drop(base.insert(name)),
                     }
                 }
-                compare(claim, path, &own)?;
+                // A search path from outside comes before those of the files, so that it may lead to another file of a name that the
+                // runtime has twice.
+                if *place == Where::Bare {
+                    compare(claim, path, &own)?;
+                }
             }
-            Question::Load(path) => loaded(claim, path, answer)?,
+            Question::Load(path) | Question::LoadWith(path, _) => loaded(claim, path, answer)?,
             Question::Ask(..) | Question::Trace(..) => {}
         }
     }
@@ -69,18 +78,19 @@ struct Mapped {
 }
 
 /// What ld.so maps for a file. Lines are `NAME => PATH (0x…)`, `PATH (0x…)` for itself, and `NAME (0x…)` for the kernel's part.
-fn resolved(claim: &Claim, path: &[u8], answer: &Answer) -> Result<Vec<Mapped>> {
+fn resolved(claim: &Claim, path: &[u8], place: Where, answer: &Answer) -> Result<Vec<Mapped>> {
+    let real = real_of(&Places::new(&claim.request), path);
     let fault = |what: &str, said: &str, about: &[u8]| {
-        let error = Error::failure(what.to_owned()).fact("file", show(path)).fact("ld.so says", said);
-        claim.trimmed.explain(error, about).hint(HINT)
+        let error = Error::failure(what.to_owned()).fact("file", show(&real)).fact("ld.so says", said);
+        claim.trimmed.explain(claim.where_asked(error, place), about).hint(HINT)
     };
     if let Some((name, line)) = answer.lines.iter().find_map(|line| Some((lost(line)?, line))) {
-        let about = kept_under(claim, name.as_bytes()).unwrap_or_else(|| path.to_vec());
+        let about = kept_under(claim, name.as_bytes()).unwrap_or_else(|| real.clone());
         return Err(fault("a file of the runtime needs something that ld.so does not find there", line.trim(), &about));
     }
     // A library for which ld.so has nothing to map beside itself is `statically linked` to it.
     if answer.code != 0 {
-        return Err(fault("ld.so cannot map a file of the runtime", &answer.end(), path));
+        return Err(claim.with_flaws(fault("ld.so cannot map a file of the runtime", &said(answer), &real)));
     }
     let mapped = answer.lines.iter().filter_map(|line| {
         let (name, rest) = line.trim().split_once(" => ")?;
@@ -126,48 +136,33 @@ fn compare(claim: &Claim, path: &[u8], seen: &BTreeSet<Vec<u8>>) -> Result<()> {
         .hint("this is a mistake of strixlock, or of a search path that leads into the base system"))
 }
 
-/// For each program how many files it initialised while it answered, besides those that it maps when it starts. They were opened
-/// with dlopen: each must be kept, by a chain in which something is opened.
-pub(super) fn opened(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String, usize>> {
-    let places = Places::new(&claim.request);
-    let mut all = BTreeMap::new();
-    for (question, answer) in answers {
-        let Question::Trace(program, _) = question else { continue };
-        let paths = answer.lines.iter().filter_map(|line| Some(line.split_once("calling init: ")?.1.trim()));
-        let seen: BTreeSet<Vec<u8>> = paths.filter_map(|path| places.real(path.as_bytes())).collect();
-        let kinds = claim.trimmed.linked.get(program);
-        let mapped: BTreeSet<Vec<u8>> = kinds.into_iter().flat_map(BTreeMap::values).flatten().cloned().collect();
-        for path in seen.difference(&mapped) {
-            let chain = claim.trimmed.why(path).unwrap_or_default();
-            if !chain.iter().any(|(_, rule)| matches!(rule, Rule::Backend | Rule::Opened | Rule::Edge(_))) {
-                return Err(Error::failure("a program opens a library of which no rule says so")
-                    .fact("program", show(program))
-                    .fact("opens", show(path))
-                    .hint("add an edge to the runtime in the manifest, and tell the authors of strixlock"));
-            }
-        }
-        all.insert(show(program), seen.difference(&mapped).count());
-    }
-    Ok(all)
-}
-
 fn loaded(claim: &Claim, path: &[u8], answer: &Answer) -> Result<()> {
     // A library that is not there or cannot be mapped is only warned of.
     let ignored = answer.lines.iter().find(|line| line.contains("cannot be preloaded"));
     if answer.code == 0 && ignored.is_none() {
         return Ok(());
     }
-    let said = ignored.map_or_else(|| answer.end(), |line| line.trim().to_owned());
+    let said = ignored.map_or_else(|| said(answer), |line| line.trim().to_owned());
     // Where the name is a link, all that it leads over may be what is missing.
     let real = Places::new(&claim.request).real(path);
     let passes = |real: &Vec<u8>| {
         claim.trimmed.why(real).is_some_and(|chain| chain.iter().any(|(step, _)| step.as_slice() == path))
     };
     let about = real.filter(passes).unwrap_or_else(|| path.to_vec());
-    let error = Error::failure("a library of the runtime cannot be loaded")
-        .fact("file", show(path))
-        .fact("ld.so says", if said.is_empty() { format!("nothing, and ended with {}", answer.code) } else { said });
-    Err(claim.trimmed.explain(error, &about).hint(HINT))
+    let error =
+        Error::failure("a library of the runtime cannot be loaded").fact("file", show(path)).fact("ld.so says", said);
+    let error = claim.trimmed.explain(error, &about).hint(HINT);
+    Err(if answer.code > 126 { claim.with_flaws(error) } else { error })
+}
+
+/// The end of an answer, or how it ended where there is none.
+fn said(answer: &Answer) -> String {
+    let end = answer.end();
+    if end.is_empty() { format!("nothing, and ended with {}", ended(answer.code)) } else { end }
+}
+
+fn real_of(places: &Places, path: &[u8]) -> Vec<u8> {
+    places.real(path).unwrap_or_else(|| path.to_vec())
 }
 
 const HINT: &str = "what the base system must have is listed by `strixlock runtime --explain`: add its package to the sysroot; \

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Claim;
-use super::questions::{Answer, Answers, Question};
+use super::questions::{Answer, Answers, Question, Where};
 use crate::error::{Error, Result};
 use crate::text::visible;
 use crate::tree::show;
@@ -43,7 +43,9 @@ fn of_llama(name: &str) -> &'static [(&'static str, Demand)] {
 fn of_rocm(name: &str) -> &'static [(&'static str, Demand)] {
     match name {
         "hipconfig" => &[("--version", Demand::SuccessOrNoGpu)],
-        _ => &[("", Demand::SuccessOrNoGpu)],
+        "rocminfo" => &[("", Demand::SuccessOrNoGpu)],
+        // Kept by an edge: what it can be asked is not known.
+        _ => &[],
     }
 }
 
@@ -73,16 +75,19 @@ pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String,
     let mut said = BTreeMap::new();
     for (program, arguments, demand) in all(claim) {
         let question = format!("{} {arguments}", show(&program)).trim_end().to_owned();
-        let Some(answer) = answers.get(&Question::Ask(program.clone(), arguments)) else { continue };
-        if !fits(answer, demand) {
-            let error = Error::failure("a program does not answer in the runtime")
-                .fact("asked", question)
-                .fact("ended with", ended(answer.code))
-                .excerpt(answer.end());
-            return Err(claim.trimmed.explain(error, &program));
+        for place in Where::ALL {
+            let Some(answer) = answers.get(&Question::Ask(program.clone(), arguments, place)) else { continue };
+            if !fits(answer, demand) {
+                let error = Error::failure("a program does not answer in the runtime")
+                    .fact("asked", question)
+                    .fact("ended with", ended(answer.code))
+                    .excerpt(answer.end());
+                let error = claim.trimmed.explain(claim.where_asked(error, place), &program);
+                return Err(if answer.code > 126 { claim.with_flaws(error) } else { error });
+            }
+            let first = answer.lines.iter().map(|line| visible(line.trim())).find(|line| !line.is_empty());
+            said.entry(question.clone()).or_insert_with(|| first.unwrap_or_default());
         }
-        let first = answer.lines.iter().map(|line| visible(line.trim())).find(|line| !line.is_empty());
-        said.insert(question, first.unwrap_or_default());
     }
     Ok(said)
 }
@@ -102,7 +107,7 @@ fn fits(answer: &Answer, demand: Demand) -> bool {
     }
 }
 
-fn ended(code: i32) -> String {
+pub(super) fn ended(code: i32) -> String {
     match code {
         127 => "127: ld.so could not start it, or it is not there".to_owned(),
         129..255 => format!("signal {}", code - 128),

@@ -16,22 +16,37 @@ pub(super) const PLACE: &str = "/proof";
 pub(super) const SHOWN: &str = "questions";
 /// What the script's own lines begin with.
 const MARK: &str = "@proof ";
-/// An answer of more lines than this is cut; ld.so's longest have some hundred.
-const MOST: usize = 4096;
+/// An answer of more lines than this is cut. ld.so tells some ten lines of each library that it loads.
+const MOST: usize = 1 << 16;
 /// The loader of the platform, for programs that name none.
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+
+/// In what environment something is asked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Where {
+    /// With no search path: libraries find each other by their own.
+    Bare,
+    /// With the search path that images set (`LD_LIBRARY_PATH`).
+    Image,
+}
+
+impl Where {
+    pub const ALL: [Self; 2] = [Self::Bare, Self::Image];
+}
 
 /// What is asked.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Question {
     /// What ld.so maps for this file.
-    List(Vec<u8>),
+    List(Vec<u8>, Where),
     /// Whether ld.so loads this library with all symbols resolved.
     Load(Vec<u8>),
+    /// The same, where ld.so looks through these directories besides, with `:` between them.
+    LoadWith(Vec<u8>, Vec<u8>),
     /// What this program says to these arguments.
-    Ask(Vec<u8>, &'static str),
+    Ask(Vec<u8>, &'static str, Where),
     /// The same, with ld.so telling what it does (`LD_DEBUG=files`).
-    Trace(Vec<u8>, &'static str),
+    Trace(Vec<u8>, &'static str, Where),
 }
 
 /// What was answered.
@@ -54,30 +69,20 @@ impl Answer {
 /// The questions in order.
 pub(super) struct Questions {
     loader: Vec<u8>,
+    /// What images set `LD_LIBRARY_PATH` to.
+    search_path: String,
     all: Vec<Question>,
 }
 
 pub(super) type Answers = BTreeMap<Question, Answer>;
 
 impl Questions {
-    pub fn new(interpreter: Option<&[u8]>) -> Self {
-        Self { loader: interpreter.unwrap_or(LOADER.as_bytes()).to_vec(), all: Vec::new() }
+    pub fn new(interpreter: Option<&[u8]>, search_path: String) -> Self {
+        Self { loader: interpreter.unwrap_or(LOADER.as_bytes()).to_vec(), search_path, all: Vec::new() }
     }
 
-    pub fn list(&mut self, path: &[u8]) {
-        self.all.push(Question::List(path.to_vec()));
-    }
-
-    pub fn load(&mut self, path: &[u8]) {
-        self.all.push(Question::Load(path.to_vec()));
-    }
-
-    pub fn ask(&mut self, program: &[u8], arguments: &'static str) {
-        self.all.push(Question::Ask(program.to_vec(), arguments));
-    }
-
-    pub fn trace(&mut self, program: &[u8], arguments: &'static str) {
-        self.all.push(Question::Trace(program.to_vec(), arguments));
+    pub fn add(&mut self, question: Question) {
+        self.all.push(question);
     }
 
     /// Asks them all. The script is put into [`SHOWN`] of `work`, which stands at [`PLACE`] in the sandbox.
@@ -103,19 +108,29 @@ impl Questions {
             b" --list \"$1\"; }\nload() { LD_BIND_NOW=1 ",
             &loader,
             b" --preload \"$1\" /bin/sh -c :; }\ntrace() { LD_DEBUG=files \"$@\"; }\n",
+            b"load_with() { LD_BIND_NOW=1 ",
+            &loader,
+            b" --library-path \"$1\" --preload \"$2\" /bin/sh -c :; }\nimage() { (LD_LIBRARY_PATH=",
+            &quoted(self.search_path.as_bytes()),
+            b"; export LD_LIBRARY_PATH; \"$@\"); }\n",
             b"n=0\nask() { n=$((n+1)); echo; echo \"@proof $n\"; \"$@\" </dev/null 2>&1; code=$?; echo; echo \"@proof $n $code\"; }\n",
         ] {
             script.extend_from_slice(part);
         }
         for question in &self.all {
-            let (word, path, arguments) = match question {
-                Question::List(path) => ("list ", path, ""),
-                Question::Load(path) => ("load ", path, ""),
-                Question::Ask(path, arguments) => ("", path, *arguments),
-                Question::Trace(path, arguments) => ("trace ", path, *arguments),
+            let (place, word, paths, arguments) = match question {
+                Question::List(path, place) => (*place, "list", vec![path], ""),
+                Question::Load(path) => (Where::Bare, "load", vec![path], ""),
+                Question::LoadWith(path, directories) => (Where::Bare, "load_with", vec![directories, path], ""),
+                Question::Ask(path, arguments, place) => (*place, "", vec![path], *arguments),
+                Question::Trace(path, arguments, place) => (*place, "trace", vec![path], *arguments),
             };
-            script.extend_from_slice(format!("ask {word}").as_bytes());
-            script.extend_from_slice(&quoted(path));
+            let image = if place == Where::Image { " image" } else { "" };
+            script.extend_from_slice(format!("ask{image} {word}").as_bytes());
+            for path in paths {
+                script.push(b' ');
+                script.extend_from_slice(&quoted(path));
+            }
             script.extend_from_slice(format!(" {arguments}\n").as_bytes());
         }
         script.extend_from_slice(b"exit 0\n");
@@ -165,19 +180,37 @@ mod tests {
 
     #[test]
     fn each_question_gets_its_own_answer_and_exit_code() {
-        let mut questions = Questions::new(None);
-        questions.ask(b"/bin/sh", "-c 'printf \"no end of line\"; exit 3'");
-        questions.ask(b"/bin/sh", "-c 'kill -9 $$'");
-        questions.ask(b"/no'where", "--version");
-        questions.list(b"/bin/sh");
-        questions.load(b"/no/lib.so");
-        questions.ask(b"/bin/sh", "-c 'echo @proof 9 0; echo @proof 6'");
-        questions.trace(b"/bin/sh", "-c 'exit 5'");
+        let mut questions = Questions::new(None, "/opt/a lib:/opt/b".to_owned());
+        let sh = || b"/bin/sh".to_vec();
+        let show = "-c 'echo \"path $LD_LIBRARY_PATH\"'";
+        for question in [
+            Question::Ask(sh(), "-c 'printf \"no end of line\"; exit 3'", Where::Bare),
+            Question::Ask(sh(), "-c 'kill -9 $$'", Where::Image),
+            Question::Ask(b"/no'where".to_vec(), "--version", Where::Bare),
+            Question::List(sh(), Where::Image),
+            Question::Load(b"/no/lib.so".to_vec()),
+            Question::Ask(sh(), "-c 'echo @proof 9 0; echo @proof 6'", Where::Bare),
+            Question::Trace(sh(), "-c 'exit 5'", Where::Bare),
+            Question::Ask(sh(), show, Where::Image),
+            Question::Ask(sh(), show, Where::Bare),
+            Question::LoadWith(b"libc.so.6".to_vec(), b"/no'where:/lib/x86_64-linux-gnu:/lib64:/usr/lib".to_vec()),
+        ] {
+            questions.add(question);
+        }
         let mut reader = Reader { answers: Vec::new(), open: None };
-        let output = Command::new("sh").arg("-c").arg(String::from_utf8(questions.script()).unwrap()).output().unwrap();
+        let mut command = Command::new("sh");
+        let output = command
+            .env_remove("LD_LIBRARY_PATH")
+            .arg("-c")
+            .arg(String::from_utf8(questions.script()).unwrap())
+            .output()
+            .unwrap();
         String::from_utf8(output.stdout).unwrap().lines().for_each(|line| reader.line(line));
         let codes: Vec<i32> = reader.answers.iter().map(|answer| answer.code).collect();
-        assert_eq!(codes, [3, 137, 127, 0, 0, 0, 5]);
+        assert_eq!(codes, [3, 137, 127, 0, 0, 0, 5, 0, 0, 0]);
+        let said = |number: usize| &reader.answers[number].lines;
+        assert!(said(7).contains(&"path /opt/a lib:/opt/b".to_owned()) && said(8).contains(&"path ".to_owned()));
+        assert!(!reader.answers[9].end().contains("cannot be preloaded"), "{}", reader.answers[9].end());
         assert!(reader.answers[0].lines.contains(&"no end of line".to_owned()));
         assert!(reader.answers[3].lines.iter().any(|line| line.contains("libc.so.6 => /")));
         assert!(reader.answers[6].lines.iter().any(|line| line.contains("calling init: /")));

@@ -15,7 +15,7 @@ use crate::lock::Lock;
 use crate::manifest::known_edges;
 use crate::progress::Unit;
 use crate::proof::{Claim, Proof, prove};
-use crate::recipe::{Edge, Recipe, RuntimeRecipe};
+use crate::recipe::{Edge, Recipe, RuntimeRecipe, Target};
 use crate::sandbox::{Limits, Root};
 use crate::store::StoredTree;
 use crate::tree::Listing;
@@ -23,6 +23,8 @@ use crate::trim::{self, Trimmed, trim};
 
 /// What a runtime is made from, and what trimming that gives.
 pub struct Runtime {
+    /// The output that it is.
+    pub name: String,
     /// The ROCm tree.
     pub rocm: StoredTree,
     /// What is in it.
@@ -41,6 +43,8 @@ pub struct Runtime {
     roots: Vec<String>,
     target: GfxTarget,
     edges: Vec<Edge>,
+    /// So many of them come with the program.
+    known_edges: usize,
     limits: Limits,
     /// What is kept and why.
     pub trimmed: Trimmed,
@@ -57,7 +61,7 @@ impl Realizer<'_> {
         for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe)) {
             self.thaw_output(part)?;
         }
-        self.trimmed(recipe)
+        self.trimmed(name, recipe)
     }
 
     /// Makes sure that a realized output is here in its hot form.
@@ -78,7 +82,7 @@ impl Realizer<'_> {
     }
 
     /// Trims the realized trees that a recipe names.
-    pub(super) fn trimmed(&self, recipe: &RuntimeRecipe) -> Result<Runtime> {
+    pub(super) fn trimmed(&self, name: &str, recipe: &RuntimeRecipe) -> Result<Runtime> {
         let (rocm, llama) = (self.output_tree(&recipe.rocm)?, self.output_tree(&recipe.llama)?);
         let (rocm_prefix, target) = self.rocm_settings(&recipe.rocm)?;
         let Recipe::Llama(built) = &self.lock.output(&recipe.llama)?.recipe else {
@@ -97,6 +101,7 @@ impl Realizer<'_> {
             base: base(sysroot.as_ref(), sysroot_listing.as_ref()),
         })?;
         Ok(Runtime {
+            name: name.to_owned(),
             rocm_prefix: rocm_prefix.to_owned(),
             llama_prefix: built.prefix.clone(),
             roots: recipe.roots.clone(),
@@ -107,6 +112,7 @@ impl Realizer<'_> {
             llama_listing,
             sysroot,
             sysroot_listing,
+            known_edges: edges.len() - recipe.edges.len(),
             edges,
             limits: self.settings.limits,
             trimmed,
@@ -119,7 +125,12 @@ impl Realizer<'_> {
         for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe)) {
             self.whole(part, self.output_tree(part)?)?;
         }
-        let runtime = self.trimmed(recipe)?;
+        let mut named = self.lock.outputs.iter().filter(|(_, output)| output.derivation == derivation);
+        let name = named.next().map_or("runtime", |(name, _)| name);
+        let runtime = self.trimmed(name, recipe)?;
+        for note in runtime.idle_edges() {
+            self.intake.fetcher.progress().note(&format!("{name}: {note}"));
+        }
         let listing = runtime.trimmed.listing().clone();
         let staging = store.stage_from_blobs(&listing)?;
         let task = self.intake.fetcher.progress().begin("proof", None, Unit::Steps);
@@ -153,7 +164,25 @@ impl Runtime {
             base: base(self.sysroot.as_ref(), self.sysroot_listing.as_ref()),
         };
         let base = self.sysroot.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
-        prove(&Claim { runtime: tree, request, trimmed: &self.trimmed, base, limits: self.limits, work }, log)
+        let claim =
+            Claim { name: &self.name, runtime: tree, request, trimmed: &self.trimmed, base, limits: self.limits, work };
+        prove(&claim, log)
+    }
+
+    /// The edges of the manifest that lead nowhere, a sentence each.
+    #[must_use]
+    pub fn idle_edges(&self) -> Vec<String> {
+        let idle = self.trimmed.idle.iter().filter(|(number, _)| **number >= self.known_edges);
+        let told = |(number, taken): (&usize, &bool)| {
+            let edge = &self.edges[*number];
+            let why = match (taken, &edge.to) {
+                (false, _) => format!("nothing that is kept is called `{}`", edge.from),
+                (true, Target::Library(_)) => "the ROCm tree has no library of that name for this processor".to_owned(),
+                (true, _) => "the ROCm tree has no such path".to_owned(),
+            };
+            format!("the edge from `{}` to `{}` keeps nothing: {why}", edge.from, edge.to.name())
+        };
+        idle.map(told).collect()
     }
 }
 

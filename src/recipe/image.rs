@@ -89,6 +89,15 @@ pub struct Prefixes<'a> {
     pub llama: Option<&'a str>,
 }
 
+impl Prefixes<'_> {
+    /// The directories of libraries, as in `LD_LIBRARY_PATH`; empty where there are none.
+    #[must_use]
+    pub fn search_path(self) -> String {
+        let libraries = [self.llama, self.rocm].into_iter().flatten().map(|prefix| format!("{prefix}/lib"));
+        libraries.collect::<Vec<_>>().join(":")
+    }
+}
+
 impl ImageRecipe {
     /// Whether it runs llama-server, which has a port and can be asked how it is.
     #[must_use]
@@ -105,15 +114,13 @@ impl ImageRecipe {
     /// The variables that the parts of the image need, and those of the manifest.
     #[must_use]
     pub fn variables(&self, prefixes: Prefixes) -> BTreeMap<String, String> {
-        let (mut path, mut libraries) = (Vec::new(), Vec::new());
+        let (mut path, libraries) = (Vec::new(), prefixes.search_path());
         let mut all = BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]);
         if let Some(llama) = prefixes.llama {
             path.push(format!("{llama}/bin"));
-            libraries.push(format!("{llama}/lib"));
         }
         if let Some(rocm) = prefixes.rocm {
             path.push(format!("{rocm}/bin"));
-            libraries.push(format!("{rocm}/lib"));
             for (name, value) in [("ROCM_PATH", rocm), ("HIP_PATH", rocm), ("HIP_PLATFORM", "amd")] {
                 all.insert(name.to_owned(), value.to_owned());
             }
@@ -125,7 +132,7 @@ impl ImageRecipe {
         path.push("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
         all.insert("PATH".to_owned(), path.join(":"));
         if !libraries.is_empty() {
-            all.insert("LD_LIBRARY_PATH".to_owned(), libraries.join(":"));
+            all.insert("LD_LIBRARY_PATH".to_owned(), libraries);
         }
         if self.is_server() {
             // Inside a container nobody else would reach 127.0.0.1.

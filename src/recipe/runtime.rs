@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Grows with every change of this recipe that can show in its result.
-pub const REVISION: u32 = 3;
+pub const REVISION: u32 = 4;
 
 /// See [`super::Recipe::Runtime`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,11 +28,11 @@ pub struct RuntimeRecipe {
     pub own_edges_only: bool,
 }
 
-/// Something that a library or program of the ROCm tree takes at run time and that no `DT_NEEDED` shows.
+/// Something of the ROCm tree that a library or program takes at run time and that no `DT_NEEDED` shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edge {
-    /// The library that takes it, without a version (`libamdhip64.so`), or the program.
+    /// The library that takes it, without a version (`libamdhip64.so`), or the program; of ROCm or of llama.cpp.
     pub from: String,
     /// What it takes.
     pub to: Target,
@@ -50,9 +50,10 @@ pub struct Edge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
-    /// A library, without a version: `libhiprtc.so`. Looked for where the library that opens it looks.
+    /// A library, with or without a version: `libhiprtc.so`. Looked for where what opens it looks, and where it is not there, in all
+    /// of the tree. With directories before it, as in `plugins/libx.so.1`, it is looked for below each of those places and in the tree.
     Library(String),
-    /// A file or all of a directory, by its path in the tree.
+    /// A file or all of a directory, by its path in the tree. Libraries and programs there are kept with what they need.
     Path(String),
     /// The kernels for the target in a directory, by its path from the library's own.
     Kernels(String),

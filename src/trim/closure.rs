@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::Rule;
+use super::alone::{Alone, by_origin};
 use super::files::{Files, Seen};
 use super::ledger::Ledger;
 use super::loader::Process;
 use super::names::Names;
 use super::processor::Processor;
-use super::world::{World, file_name, join};
+use super::world::{Found, World, file_name, join};
 use crate::elf::ElfFile;
 use crate::error::{Error, Result};
 use crate::recipe::Edge;
@@ -31,8 +32,34 @@ pub(super) struct Closure<'w, 'a> {
     pub plain: BTreeSet<Vec<u8>>,
     /// What each program maps when it starts, for each kind of processor.
     pub linked: BTreeMap<Vec<u8>, BTreeMap<Processor, BTreeSet<Vec<u8>>>>,
+    /// What the processor that is being looked at has loaded, in order, with the path under which each has its `$ORIGIN`; and the
+    /// number of each in that.
+    pub(super) order: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) loaded: BTreeMap<Vec<u8>, usize>,
+    /// What was looked at by itself.
+    pub(super) tried: BTreeSet<(Processor, Vec<u8>)>,
+    /// How each library is loaded by itself, on the plainest processor that loads it.
+    pub alone: BTreeMap<Vec<u8>, Alone>,
+    /// Where each file looks for what it opens.
+    pub searched: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
+    /// The programs that edges lead to.
+    pub(super) programs: BTreeMap<Vec<u8>, Program>,
+    /// The edges from something that is kept, and those of them that lead to something.
+    pub taken: BTreeSet<usize>,
+    pub met: BTreeSet<usize>,
     /// The loader that the first root names.
     pub interpreter: Option<Vec<u8>>,
+}
+
+/// A program that an edge leads to.
+#[derive(Clone)]
+pub(super) struct Program {
+    pub found: Found,
+    pub file: Rc<ElfFile>,
+    /// The edge.
+    pub number: usize,
+    /// What takes it.
+    pub by: Vec<u8>,
 }
 
 impl<'w, 'a> Closure<'w, 'a> {
@@ -47,6 +74,14 @@ impl<'w, 'a> Closure<'w, 'a> {
             libraries: BTreeMap::new(),
             plain: BTreeSet::new(),
             linked: BTreeMap::new(),
+            order: Vec::new(),
+            loaded: BTreeMap::new(),
+            tried: BTreeSet::new(),
+            alone: BTreeMap::new(),
+            searched: BTreeMap::new(),
+            programs: BTreeMap::new(),
+            taken: BTreeSet::new(),
+            met: BTreeSet::new(),
             interpreter: None,
         }
     }
@@ -65,6 +100,8 @@ impl<'w, 'a> Closure<'w, 'a> {
     }
 
     fn run_on(&mut self, processor: Processor, roots: &[String]) -> Result<()> {
+        self.order.clear();
+        self.loaded.clear();
         for root in roots {
             let mut process = Process::new(processor);
             let path = self.start(&mut process, root)?;
@@ -80,7 +117,22 @@ impl<'w, 'a> Closure<'w, 'a> {
             self.enter(&mut process, tool, found.real, file);
             self.follow(&mut process, path, false)?;
         }
-        Ok(())
+        let mut followed = BTreeSet::new();
+        loop {
+            self.follow_alone(processor)?;
+            let next = self.programs.iter().find(|(real, _)| !followed.contains(*real)).map(|(_, one)| one.clone());
+            let Some(Program { found, file, number, by }) = next else { return Ok(()) };
+            followed.insert(found.real.clone());
+            let path = found.links.first().unwrap_or(&found.real).clone();
+            let mut trial = Process::new(processor);
+            trial.load(&path, &path, found.real.clone(), Rc::clone(&file), None);
+            if self.is_loadable(&mut trial, 0) {
+                self.ledger.keep_found(&found, Rule::Data(number), Some(&by));
+                let mut process = Process::new(processor);
+                self.enter(&mut process, &show(&path), found.real, file);
+                self.follow(&mut process, path, false)?;
+            }
+        }
     }
 
     /// Loads all that the process of the program at `path` links and opens.
@@ -162,6 +214,10 @@ impl<'w, 'a> Closure<'w, 'a> {
         loader: Option<usize>,
     ) {
         self.libraries.insert(real.clone(), Rc::clone(&file));
+        if !self.loaded.contains_key(&real) {
+            self.loaded.insert(real.clone(), self.order.len());
+            self.order.push((real.clone(), by_origin(self.world, path, &real)));
+        }
         process.load(name, path, real, file, loader);
     }
 

@@ -20,7 +20,14 @@ pub(super) struct Walk<'f> {
 /// Keeps the wanted files below a directory of the ROCm tree, through links as well.
 pub(super) fn keep_below(world: &World, ledger: &mut Ledger, directory: &Found, walk: &mut Walk) {
     ledger.keep_found(directory, walk.rule, walk.by);
-    let mut seen = BTreeSet::new();
+    for found in below(world, directory, walk.fits) {
+        ledger.keep_found(&found, walk.rule, walk.by);
+    }
+}
+
+/// The wanted files below a directory of the ROCm tree, through links as well, and the links that lead to directories.
+pub(super) fn below(world: &World, directory: &Found, fits: &mut dyn FnMut(&[u8]) -> bool) -> Vec<Found> {
+    let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
     let mut open = vec![(directory.real.clone(), Vec::new())];
     while let Some((real, name)) = open.pop() {
         // Links may lead in circles, or twice to the same place.
@@ -30,19 +37,22 @@ pub(super) fn keep_below(world: &World, ledger: &mut Ledger, directory: &Found, 
             let inner = if name.is_empty() { inner.to_vec() } else { join(&name, inner) };
             let path = world.rocm.path(path);
             match node {
-                Node::File { .. } if (walk.fits)(&inner) => ledger.keep(&path, walk.rule, walk.by),
+                Node::File { .. } if fits(&inner) => {
+                    all.push(Found { links: Vec::new(), real: path, directory: false });
+                }
                 Node::File { .. } | Node::Directory => {}
                 Node::Link { .. } => {
                     let found = world.find(&path).filter(|found| world.rocm.relative(&found.real).is_some());
-                    let Some(found) = found.filter(|_| (walk.fits)(&inner)) else { continue };
-                    ledger.keep_found(&found, walk.rule, walk.by);
+                    let Some(found) = found.filter(|_| fits(&inner)) else { continue };
                     if found.directory {
-                        open.push((found.real, inner));
+                        open.push((found.real.clone(), inner));
                     }
+                    all.push(found);
                 }
             }
         }
     }
+    all
 }
 
 /// Keeps the files and directories that edges name, such as the device bitcode, with the links that lead to the latter, where what
@@ -50,7 +60,7 @@ pub(super) fn keep_below(world: &World, ledger: &mut Ledger, directory: &Found, 
 pub(super) fn keep_paths(world: &World, ledger: &mut Ledger, edges: &[Edge]) -> Result<()> {
     for (number, edge) in edges.iter().enumerate() {
         let Target::Path(path) = &edge.to else { continue };
-        let reads = |path: &[u8]| world.rocm.relative(path).is_some() && is_version_of(file_name(path), &edge.from);
+        let reads = |path: &[u8]| world.mount(path).is_some() && is_version_of(file_name(path), &edge.from);
         let Some(by) = ledger.reasons().keys().find(|path| reads(path)).cloned() else { continue };
         let Some(found) = world.find(&world.rocm.path(path.as_bytes())) else {
             if edge.required {

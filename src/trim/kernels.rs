@@ -2,6 +2,7 @@
 
 use super::data::{Walk, keep_below};
 use super::ledger::Ledger;
+use super::targets::{Mention, mentions};
 use super::world::{World, file_name, join, parent};
 use super::{Request, Rule, is_version_of, missing_edge};
 use crate::elf::ElfFile;
@@ -28,7 +29,7 @@ pub(super) fn keep(world: &World, ledger: &mut Ledger, path: &[u8], file: &ElfFi
         };
         let mut ours = false;
         let mut fits = |name: &[u8]| {
-            let mention = mentions(name, request.target.as_str().as_bytes());
+            let mention = mentions(name, request.target);
             ours |= mention == Mention::Target;
             mention != Mention::Others
         };
@@ -40,54 +41,4 @@ pub(super) fn keep(world: &World, ledger: &mut Ledger, path: &[u8], file: &ElfFi
         }
     }
     Ok(())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Mention {
-    Target,
-    Others,
-    Nobody,
-}
-
-/// Which GPUs a file's path below the kernel directory mentions.
-pub(super) fn mentions(path: &[u8], target: &[u8]) -> Mention {
-    let mut mention = Mention::Nobody;
-    let mut rest = path;
-    while let Some(at) = rest.windows(3).position(|window| window == b"gfx") {
-        rest = &rest[at + 3..];
-        let end = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'f')).unwrap_or(rest.len());
-        let (digits, after) = rest.split_at(end);
-        // `gfx11-generic` is code for a whole family, which the target may be one of.
-        let family = after.starts_with(b"-generic") && target[3..].starts_with(digits);
-        if digits == &target[3..] || family {
-            return Mention::Target;
-        }
-        if !digits.is_empty() {
-            mention = Mention::Others;
-        }
-    }
-    mention
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_of_other_gpus_are_told_apart() {
-        for (path, expected) in [
-            ("TensileLibrary_lazy_gfx1151.dat", Mention::Target),
-            ("gfx1151/TensileLibrary.dat", Mention::Target),
-            ("Kernels.so-000-gfx90a-xnack-.hsaco", Mention::Others),
-            ("gfx1150/fallback.dat", Mention::Others),
-            ("TensileLibrary_gfx115.co", Mention::Others),
-            ("TensileLibrary_gfx11510.co", Mention::Others),
-            ("Kernels_gfx11-generic.hsaco", Mention::Target),
-            ("Kernels_gfx12-generic.hsaco", Mention::Others),
-            ("TensileManifest.txt", Mention::Nobody),
-            ("gfx.txt", Mention::Nobody),
-        ] {
-            assert_eq!(mentions(path.as_bytes(), b"gfx1151"), expected, "{path}");
-        }
-    }
 }

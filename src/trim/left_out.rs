@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::kernels::{Mention, mentions};
 use super::names::stem;
+use super::targets::{Mention, mentions};
 use super::world::{Mount, file_name};
 use crate::gfx::GfxTarget;
 use crate::tree::Node;
@@ -18,7 +18,7 @@ pub enum LeftOut {
     OtherTarget,
     /// A shared library.
     Library,
-    /// Kernels or an archive of GPU code, for the target or for all.
+    /// Kernels or an archive of GPU code, for the target or for all, of no library that is kept.
     Kernels,
     /// A symbolic link.
     Link,
@@ -56,8 +56,8 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OtherTarget => "is for another GPU",
-            Self::Library => "is a library that no root needs, and that nothing kept names or opens",
-            Self::Kernels => "is GPU code of a library that is left out",
+            Self::Library => "is a library that no root needs, that nothing kept names, and that no edge leads to",
+            Self::Kernels => "is GPU code that nothing kept asks for",
             Self::Link => "is a link that nothing kept takes on its way",
             Self::Program => "is a program that was not asked for",
             Self::Compiler => "is a part of the compiler, which nothing kept runs",
@@ -90,7 +90,7 @@ fn classify(path: &[u8], node: &Node, target: &GfxTarget) -> LeftOut {
         return LeftOut::Development;
     }
     if within("/library/") || below(&[".kpack/"]) || ends(&[".kpack", ".hsaco", ".co", ".kdb", ".fdb"]) {
-        let others = mentions(path, target.as_str().as_bytes()) == Mention::Others;
+        let others = mentions(path, target) == Mention::Others;
         return if others { LeftOut::OtherTarget } else { LeftOut::Kernels };
     }
     if below(&["lib/llvm/", "llvm/"]) {

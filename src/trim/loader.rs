@@ -5,7 +5,7 @@
 //! the processor come first ([`Processor`]).
 //!
 //! Not modelled, because no ROCm or llama.cpp file uses it: directories relative to the working directory, which are passed
-//! over; `-z nodefaultlib`; `DT_FILTER` and `DT_AUXILIARY`. The proof, which asks ld.so itself, would tell.
+//! over; `-z nodefaultlib`. The proof, which asks ld.so itself, would tell.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -16,6 +16,7 @@ use super::world::{World, join, parent};
 use crate::elf::ElfFile;
 
 /// A file that the process has loaded.
+#[derive(Clone)]
 pub(super) struct Object {
     /// Its place, all links followed.
     pub real: Vec<u8>,
@@ -27,6 +28,7 @@ pub(super) struct Object {
 }
 
 /// A program and what was loaded into it, in order.
+#[derive(Clone)]
 pub(super) struct Process {
     pub objects: Vec<Object>,
     /// What it runs on.

@@ -9,15 +9,19 @@
 //! * `base`: what is known of the base system beside them
 //! * `processor`, `tokens`: what ld.so's search depends on beside the files: the machine, and its own build
 //! * `loader`: one process and what it has loaded, with the search rules of ld.so
-//! * `closure`: from the roots over what is needed (`need`), in the right version (`versions`), and opened (`open`)
+//! * `closure`: from the roots over what is needed (`need`), in the right version (`versions`), and opened (`open`, `edges`)
+//! * `alone`: each library by itself
+//! * `targets`: names that GPU code for the target goes by
 //! * `kpack`, `kernels`, `data`: what is found by path: GPU code, kernels, bitcode, provenance
 //! * `ledger`: what is kept, why, and the chain that leads there
 //! * `left_out`, `sums`: what the rest is; sizes by reason
 //! * `files`, `names`: the ELF files, each read once; whether a library that was not found should have been
 
+mod alone;
 mod base;
 mod closure;
 mod data;
+mod edges;
 mod files;
 mod kernels;
 mod kpack;
@@ -29,6 +33,7 @@ mod need;
 mod open;
 mod processor;
 mod sums;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -42,9 +47,10 @@ use std::path::Path;
 use crate::elf::ElfKind;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
-use crate::recipe::Edge;
+use crate::recipe::{Edge, Target};
 use crate::tree::{Entry, Listing, Node, is_path, show};
 
+pub use alone::Alone;
 pub use left_out::LeftOut;
 pub use processor::Processor;
 pub use sums::Sum;
@@ -87,6 +93,8 @@ pub enum Rule {
     Backend,
     /// A library that is in the `DT_NEEDED` of the one before.
     Needed,
+    /// A library that answers for the symbols of the one before (`DT_FILTER`, `DT_AUXILIARY`).
+    Filter,
     /// A library whose name is a constant in the one before, which may open it with `dlopen`.
     Opened,
     /// A library that the one before opens by an edge; its number in the request.
@@ -112,6 +120,7 @@ impl Rule {
             Self::Tool => "tool",
             Self::Backend => "backend",
             Self::Needed => "needs",
+            Self::Filter => "filter",
             Self::Opened => "opens",
             Self::Edge(_) => "edge",
             Self::LinkTarget => "links to",
@@ -130,6 +139,7 @@ impl fmt::Display for Rule {
             Self::Tool => "shows what the runtime finds of the machine",
             Self::Backend => "is a backend that llama.cpp opens",
             Self::Needed => "is needed by it (DT_NEEDED)",
+            Self::Filter => "answers for its symbols (DT_FILTER, DT_AUXILIARY)",
             Self::Opened => "is named in its constants, so it may open it (dlopen)",
             Self::Edge(_) => "is opened by it, as an edge says",
             Self::LinkTarget => "is where the link leads",
@@ -169,6 +179,14 @@ pub struct Trimmed {
     /// The programs that are kept, by the path in the system under which each is started, and all files that the loader maps for
     /// it then on each kind of processor: paths in the system, itself among them.
     pub linked: BTreeMap<Vec<u8>, BTreeMap<Processor, BTreeSet<Vec<u8>>>>,
+    /// How each library of `elf` is loaded by itself.
+    pub alone: BTreeMap<Vec<u8>, Alone>,
+    /// The directories in which each file of `elf` looks for what it opens by name.
+    pub searched: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
+    /// Those of `elf` that can be read and may crash ld.so all the same, and why.
+    pub flaws: BTreeMap<Vec<u8>, &'static str>,
+    /// The edges to libraries and paths that lead nowhere, by their number in the request, and whether what takes it is kept.
+    pub idle: BTreeMap<usize, bool>,
     /// The loader that the first root names.
     pub interpreter: Option<Vec<u8>>,
     edges: Vec<Edge>,
@@ -222,6 +240,13 @@ impl<'a> Places<'a> {
     pub fn real(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.0.find(path).filter(|found| !found.directory).map(|found| found.real)
     }
+
+    /// The links on the way to a file, and the file; nothing where there is none.
+    #[must_use]
+    pub fn way(&self, path: &[u8]) -> Vec<Vec<u8>> {
+        let found = self.0.find(path).filter(|found| !found.directory);
+        found.map(|found| found.links.into_iter().chain([found.real]).collect()).unwrap_or_default()
+    }
 }
 
 /// Whether a file name is this library's, in whatever version: `libx.so.1.2` is one of `libx.so`.
@@ -256,7 +281,12 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
     let world = world::World::new(request);
     let mut closure = closure::Closure::new(&world, request.edges);
     closure.run(request.roots)?;
-    let closure::Closure { mut ledger, host, libraries, plain, linked, interpreter, .. } = closure;
+    let closure::Closure { mut ledger, host, libraries, plain, linked, interpreter, alone, searched, .. } = closure;
+    let idle = |number: &usize| {
+        let leads = matches!(request.edges[*number].to, Target::Library(_) | Target::Path(_));
+        leads && !closure.met.contains(number)
+    };
+    let idle = (0..request.edges.len()).filter(idle).map(|number| (number, closure.taken.contains(&number))).collect();
     for (path, file) in &libraries {
         kpack::keep(&world, &mut ledger, path, file, request.target)?;
     }
@@ -276,9 +306,13 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
         listing: subset(&world.rocm, &kept),
         left_out: left_out::left_out(&world.rocm, request.target, |path| kept.contains_key(path)),
         newer: libraries.keys().filter(|path| !plain.contains(*path)).cloned().collect(),
+        flaws: libraries.iter().filter_map(|(path, file)| Some((path.clone(), file.flaw?))).collect(),
         elf: libraries.into_iter().map(|(path, file)| (path, file.kind)).collect(),
         edges: request.edges.to_vec(),
         linked,
+        alone,
+        searched,
+        idle,
         interpreter,
         kept,
         llama,

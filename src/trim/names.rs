@@ -48,6 +48,11 @@ impl Names {
         known.filter(|known| super::is_version_of(known, library)).cloned().collect()
     }
 
+    /// The places in the ROCm tree at which there is something of this name.
+    pub fn places(&self, name: &[u8]) -> &[Vec<u8>] {
+        self.rocm.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// The names in the ROCm tree that begin so.
     pub fn beginning_with(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let known = self.rocm.range(name.to_vec()..).map(|(known, _)| known.as_slice());

@@ -1,13 +1,12 @@
-//! What files open with `dlopen`, as their constants and the edges say.
+//! What files open with `dlopen`, as their constants say.
 
+use super::Rule;
 use super::closure::Closure;
 use super::files::Seen;
 use super::loader::Process;
-use super::world::{Found, file_name, join};
-use super::{Rule, is_version_of, missing_edge};
+use super::world::{Found, file_name, join, parent};
 use crate::elf::ElfKind;
 use crate::error::Result;
-use crate::recipe::Target;
 
 impl Closure<'_, '_> {
     /// Loads what a loaded file's constants name, if it is where the file would find it in the ROCm tree.
@@ -15,8 +14,10 @@ impl Closure<'_, '_> {
         let real = process.objects[index].real.clone();
         let names = self.files.constants(&real, &process.objects[index].file)?;
         let directories = self.directories(process, index);
+        self.searched.entry(real.clone()).or_default().extend(directories.iter().cloned());
         for constant in names.iter() {
-            let mut places = self.places(constant, &directories);
+            let expanded = process.expand(self.world, index, constant);
+            let mut places: Vec<_> = expanded.iter().flat_map(|name| self.places(name, &directories)).collect();
             places.retain(|(_, found)| found.real != real);
             for (path, found) in places {
                 // A guess from a string: what is no library is simply not what was meant.
@@ -31,50 +32,9 @@ impl Closure<'_, '_> {
         Ok(())
     }
 
-    /// Loads what edges say that a loaded file opens.
-    pub(super) fn open_edges(&mut self, process: &mut Process, index: usize) -> Result<()> {
-        let object = &process.objects[index];
-        let (real, soname) = (object.real.clone(), object.file.soname.clone());
-        if self.world.rocm.relative(&real).is_none() {
-            return Ok(());
-        }
-        let edges = self.edges;
-        for (number, edge) in edges.iter().enumerate() {
-            let Target::Library(library) = &edge.to else { continue };
-            let own = [Some(file_name(&real)), soname.as_deref()];
-            if !own.into_iter().flatten().any(|name| is_version_of(name, &edge.from)) {
-                continue;
-            }
-            let directories = self.directories(process, index);
-            let names = self.names.versions_of(library);
-            // What the process has already is what it opens; then no other names for it are needed.
-            if names.iter().any(|name| process.has(name)) {
-                continue;
-            }
-            let mut there = false;
-            for name in names {
-                let path = directories
-                    .iter()
-                    .map(|directory| join(directory, &name))
-                    .find(|path| self.world.find(path).is_some_and(|found| !found.directory));
-                let Some((path, found)) = path.and_then(|path| Some((path.clone(), self.world.find(&path)?))) else {
-                    continue;
-                };
-                let Seen::Native(file) = self.files.read(&found.real)? else { continue };
-                there = true;
-                self.ledger.keep_found(&found, Rule::Edge(number), Some(&real));
-                self.load(process, &name, &path, found.real, file, Some(index));
-            }
-            if !there && edge.required {
-                return Err(missing_edge(&self.ledger, &real, edge));
-            }
-        }
-        Ok(())
-    }
-
     /// Where a loaded file finds what it opens, by name or by a path that it puts together; which of the two, nothing says, so that
     /// the subdirectories for the processor count in any case.
-    fn directories(&self, process: &Process, index: usize) -> Vec<Vec<u8>> {
+    pub(super) fn directories(&self, process: &Process, index: usize) -> Vec<Vec<u8>> {
         let world = self.world;
         let mut directories = process.with_subdirectories(world, process.objects[index].origin.clone());
         directories.extend(process.search(world, index));
@@ -82,25 +42,42 @@ impl Closure<'_, '_> {
         directories
     }
 
-    /// The ROCm files that a constant may mean: the first hit in the directories, or, for a name whose version is put
-    /// on at run time, all versions there.
+    /// The ROCm files that a constant may mean, each with the path that leads there: the first hit in the directories, or, for a name
+    /// whose version is put on at run time, all versions there. A path is put behind one of the directories, as by a library that
+    /// asks for its own place (`dladdr`), or behind that of the tree; where none has it, its last part is a name like any other.
     fn places(&self, constant: &[u8], directories: &[Vec<u8>]) -> Vec<(Vec<u8>, Found)> {
         let rocm = &self.world.rocm;
-        let find = |path: Vec<u8>| {
-            let found = self.world.find(&path).filter(|found| !found.directory)?;
-            rocm.relative(&found.real).is_some().then_some((path, found))
-        };
-        if rocm.relative(constant).is_some() && !constant.ends_with(b".") {
-            return find(constant.to_vec()).into_iter().collect();
-        }
         let name = file_name(constant);
+        if rocm.relative(constant).is_some() && !constant.ends_with(b".") {
+            return self.rocm_file(constant.to_vec()).into_iter().collect();
+        }
         if !self.names.in_rocm(name) {
             return Vec::new();
         }
-        if !name.ends_with(b".") {
-            return directories.iter().find_map(|directory| find(join(directory, name))).into_iter().collect();
+        let names: Vec<&[u8]> =
+            if name.ends_with(b".") { self.names.beginning_with(name).collect() } else { vec![name] };
+        let first = |within: &[u8]| -> Vec<(Vec<u8>, Found)> {
+            let found = |name: &&[u8]| {
+                let all = directories.iter().chain((!within.is_empty()).then_some(&rocm.prefix));
+                let mut paths = all.map(|directory| join(&[directory, within].concat(), name));
+                paths.find_map(|path| self.rocm_file(path))
+            };
+            names.iter().filter_map(found).collect()
+        };
+        let within = parent(constant);
+        if !within.is_empty() {
+            let slash: &[u8] = if within.starts_with(b"/") { b"" } else { b"/" };
+            let found = first(&[slash, within].concat());
+            if !found.is_empty() {
+                return found;
+            }
         }
-        let known = self.names.beginning_with(name);
-        known.filter_map(|name| directories.iter().find_map(|directory| find(join(directory, name)))).collect()
+        first(b"")
+    }
+
+    /// The file of the ROCm tree that a path of the system leads to.
+    fn rocm_file(&self, path: Vec<u8>) -> Option<(Vec<u8>, Found)> {
+        let found = self.world.find(&path).filter(|found| !found.directory)?;
+        self.world.rocm.relative(&found.real).is_some().then_some((path, found))
     }
 }

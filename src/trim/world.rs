@@ -46,6 +46,7 @@ impl Place {
 }
 
 /// A path of the system, followed to its end.
+#[derive(Clone)]
 pub(super) struct Found {
     /// The links on the way, each by its own place, in order.
     pub links: Vec<Vec<u8>>,
@@ -107,6 +108,16 @@ impl<'a> Mount<'a> {
         entries.into_iter()
     }
 
+    /// The names in a directory of the tree that begin so.
+    fn names_beginning(&self, directory: &[u8], prefix: &[u8]) -> Vec<&'a [u8]> {
+        let start = if directory.is_empty() { prefix.to_vec() } else { join(directory, prefix) };
+        let skip = start.len() - prefix.len();
+        let from =
+            self.nodes.range::<[u8], _>((std::ops::Bound::Included(start.as_slice()), std::ops::Bound::Unbounded));
+        let names = from.map(|(path, _)| *path).take_while(|path| path.starts_with(&start)).map(|path| &path[skip..]);
+        names.filter(|name| !name.contains(&b'/')).collect()
+    }
+
     /// The path of the system for one in the tree.
     pub fn path(&self, relative: &[u8]) -> Vec<u8> {
         join(&self.prefix, relative)
@@ -128,6 +139,16 @@ impl<'a> World<'a> {
     /// Where the file at a path of the system is now. The path must have been followed already.
     pub fn on_disk(&self, real: &[u8]) -> Option<PathBuf> {
         self.mount(real)?.on_disk(real)
+    }
+
+    /// The names in a directory of the system that begin so.
+    pub fn names_beginning(&self, directory: &[u8], prefix: &[u8]) -> Vec<&'a [u8]> {
+        let found = self.find(directory).filter(|found| found.directory);
+        let names = found.and_then(|found| {
+            let mount = self.mount(&found.real)?;
+            Some(mount.names_beginning(mount.relative(&found.real)?, prefix))
+        });
+        names.unwrap_or_default()
     }
 
     /// Follows an absolute path as the kernel does: each link where it stands, `..` from where the links led.

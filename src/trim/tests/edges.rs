@@ -119,6 +119,88 @@ fn edges_count_from_what_is_kept_only() {
 }
 
 #[test]
+fn an_edge_finds_a_library_wherever_the_tree_has_it() {
+    for (library, kept) in [
+        // Where the library looks, and only there.
+        ("libx.so", vec!["lib/libx.so.1"]),
+        ("libx.so.1", vec!["lib/libx.so.1"]),
+        // Nowhere where it looks.
+        ("liby.so", vec!["lib/trapsub/liby.so.1"]),
+        // Behind a directory: from where it looks, and in the tree.
+        ("trapsub/liby.so", vec!["lib/trapsub/liby.so.1"]),
+        ("trapsub/liby.so.1", vec!["lib/trapsub/liby.so.1"]),
+        ("lib/trapsub/liby.so.1", vec!["lib/trapsub/liby.so.1"]),
+        ("trapsub/libx.so", vec!["lib/trapsub/libx.so.1"]),
+        ("plugin.so", vec!["lib/plugin.so"]),
+        ("libnowhere.so", vec![]),
+    ] {
+        let mut fixture = with(&["libroctx64.so.4"]);
+        for path in ["lib/libx.so.1", "lib/trapsub/libx.so.1", "lib/trapsub/liby.so.1", "lib/plugin.so"] {
+            fixture.library(&format!("rocm/{path}"), &[], "");
+        }
+        fixture.edges = vec![edge("libroctx64.so", Target::Library(library.to_owned()))];
+        let mut expected = [vec!["lib/libroctx64.so.4"], kept.clone()].concat();
+        expected.sort_unstable();
+        assert_eq!(fixture.kept(), expected, "{library}");
+        assert_eq!(fixture.trim().unwrap().idle.is_empty(), !kept.is_empty(), "{library}");
+    }
+}
+
+#[test]
+fn an_edge_with_a_directory_leads_to_a_second_library_of_one_name() {
+    let mut fixture = with(&["libroctx64.so.4", "libdup.so.1"]);
+    fixture.library("rocm/lib/second/libdup.so.1", &[], "");
+    fixture.edges = vec![edge("libroctx64.so", Target::Library("libdup.so.1".to_owned()))];
+    assert_eq!(fixture.kept(), ["lib/libdup.so.1", "lib/libroctx64.so.4"]);
+    fixture.edges = vec![edge("libroctx64.so", Target::Library("second/libdup.so.1".to_owned()))];
+    assert_eq!(fixture.kept(), ["lib/libdup.so.1", "lib/libroctx64.so.4", "lib/second/libdup.so.1"]);
+}
+
+#[test]
+fn a_directory_of_plugins_is_kept_with_what_its_libraries_and_programs_need() {
+    let mut fixture = with(&["libroctx64.so.4"]);
+    let tool = Made { program: true, needs: &["libtool.so.1"], runpath: "$ORIGIN/../../lib", ..Made::default() };
+    fixture
+        .library("rocm/lib/plugins/libone.so", &["libdeep.so.1"], "$ORIGIN/../deep")
+        .library("rocm/lib/deep/libdeep.so.1", &[], "")
+        .library("rocm/lib/libtool.so.1", &[], "")
+        // Nobody can load this one, so nothing of what it names is looked for.
+        .library("rocm/lib/plugins/libbroken.so", &["librocnowhere.so.1"], "")
+        .make("rocm/lib/plugins/tool", &tool)
+        .file("rocm/lib/plugins/list.txt");
+    fixture.edges = vec![edge("libroctx64.so", Target::Path("lib/plugins".to_owned()))];
+    assert_eq!(
+        fixture.kept(),
+        [
+            "lib/deep/libdeep.so.1",
+            "lib/libroctx64.so.4",
+            "lib/libtool.so.1",
+            "lib/plugins/libbroken.so",
+            "lib/plugins/libone.so",
+            "lib/plugins/list.txt",
+            "lib/plugins/tool",
+        ]
+    );
+    let trimmed = fixture.trim().unwrap();
+    assert!(trimmed.linked.contains_key(b"/opt/rocm/lib/plugins/tool".as_slice()));
+    assert!(!trimmed.elf.contains_key(b"/opt/rocm/lib/plugins/libbroken.so".as_slice()));
+}
+
+#[test]
+fn edges_count_from_the_build_as_well_and_idle_ones_are_told() {
+    let mut fixture = with(&["libroctx64.so.4"]);
+    fixture.library("rocm/lib/libplugin.so.1", &[], "");
+    fixture.edges = vec![
+        edge("libgone.so", Target::Library("libplugin.so".to_owned())),
+        edge("llama-server", Target::Path("share/nowhere".to_owned())),
+    ];
+    assert_eq!(fixture.kept(), ["lib/libroctx64.so.4"]);
+    assert_eq!(fixture.trim().unwrap().idle.into_iter().collect::<Vec<_>>(), [(0, false), (1, true)]);
+    fixture.edges = vec![edge("llama-server", Target::Library("libplugin.so".to_owned()))];
+    assert_eq!(fixture.kept(), ["lib/libplugin.so.1", "lib/libroctx64.so.4"]);
+}
+
+#[test]
 fn tools_are_kept_with_what_they_need_and_scripts_are_not() {
     let fixture = with(&["libroctx64.so.4"]);
     let tool = Made { program: true, needs: &["libhsa-runtime64.so.1"], runpath: "$ORIGIN/../lib", ..Made::default() };

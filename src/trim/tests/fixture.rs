@@ -32,6 +32,8 @@ pub(super) struct Made<'a> {
     /// Text constants.
     pub names: &'a [&'a str],
     pub kpack: &'a [&'a str],
+    /// More options of the linker.
+    pub linker: &'a [&'a str],
     /// Symbol versions that it has, each with a symbol of that name in small letters.
     pub versions: &'a [&'a str],
     /// Symbol versions that it wants, and the libraries of which it needs them.
@@ -64,6 +66,7 @@ impl Fixture {
                 arguments.push(format!("-Wl,--{tags}-new-dtags,-rpath,{directories}"));
             }
         }
+        arguments.extend(made.linker.iter().map(|option| (*option).to_owned()));
         arguments.extend(made.needs.iter().map(|name| self.stub(name)));
         let mut code = String::from("int main(void) { return 0; }\n");
         for (library, version) in made.wants {

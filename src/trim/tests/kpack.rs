@@ -18,6 +18,57 @@ fn the_archive_for_the_target_is_kept() {
 }
 
 #[test]
+fn archives_for_features_and_for_generic_processors_are_kept_as_the_loader_may_look_for_them() {
+    for (reference, there, kept) in [
+        (
+            "../.kpack/a_@GFXARCH@.kpack",
+            vec!["a_gfx11-generic.kpack", "a_gfx12-generic.kpack"],
+            vec!["a_gfx11-generic.kpack"],
+        ),
+        (
+            "../.kpack/a_@GFXARCH@.kpack",
+            vec!["a_gfx1151:xnack-.kpack", "a_gfx1100:xnack-.kpack"],
+            vec!["a_gfx1151:xnack-.kpack"],
+        ),
+        (
+            "../.kpack/a_@GFXARCH@.kpack",
+            vec![
+                "a_gfx1151.kpack",
+                "a_gfx1151:xnack-.kpack",
+                "a_gfx11-generic.kpack",
+                "b_gfx1151.kpack",
+                "a_gfx1151_old.kpack",
+            ],
+            vec!["a_gfx11-generic.kpack", "a_gfx1151.kpack", "a_gfx1151:xnack-.kpack"],
+        ),
+        (
+            "../.kpack/@GFXARCH@/a.kpack",
+            vec!["gfx11-generic/a.kpack", "gfx1100/a.kpack"],
+            vec!["gfx11-generic/a.kpack"],
+        ),
+        (
+            "../.kpack/@GFXARCH@/a_@GFXARCH@.kpack",
+            vec!["gfx11-generic/a_gfx11-generic.kpack"],
+            vec!["gfx11-generic/a_gfx11-generic.kpack"],
+        ),
+        (
+            "../.kpack/@GFXARCH@-@GFXARCH@",
+            vec!["gfx1151-gfx1151", "gfx1151:xnack--gfx1151:xnack-"],
+            vec!["gfx1151-gfx1151", "gfx1151:xnack--gfx1151:xnack-"],
+        ),
+        ("../.kpack/all.kpack", vec!["all.kpack"], vec!["all.kpack"]),
+    ] {
+        let fixture = with_references(&[reference]);
+        for name in there {
+            fixture.file(&format!("rocm/.kpack/{name}"));
+        }
+        let archives: Vec<String> =
+            fixture.kept().into_iter().filter_map(|path| path.strip_prefix(".kpack/").map(str::to_owned)).collect();
+        assert_eq!(archives, kept, "{reference}");
+    }
+}
+
+#[test]
 fn one_of_several_references_is_enough() {
     let fixture = with_references(&["../.kpack/old_@GFXARCH@.kpack", "../.kpack/new_@GFXARCH@.kpack"]);
     fixture.file("rocm/.kpack/new_gfx1151.kpack");

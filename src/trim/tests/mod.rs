@@ -1,9 +1,11 @@
 //! Small trees of real ELF files, trimmed.
 
+mod alone;
 mod closure;
 mod data;
 mod edges;
 mod fixture;
 mod kpack;
+mod opened;
 mod processors;
 mod versions;

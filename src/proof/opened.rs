@@ -1,0 +1,186 @@
+//! What programs open while they answer, as ld.so tells it (`LD_DEBUG=files`): by a rule that says so, and all of what they ask for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Claim;
+use super::questions::{Answer, Answers, Question, Where};
+use crate::error::{Error, Result};
+use crate::manifest::rules::{is_library, is_taker};
+use crate::tree::show;
+use crate::trim::{Places, Rule};
+
+/// For each program how many files it initialised while it answered, besides those that it maps when it starts. They were opened
+/// with dlopen: each must be kept, by a chain in which something is opened.
+pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String, usize>> {
+    let places = Places::new(&claim.request);
+    let (mut all, mut lost) = (BTreeMap::new(), BTreeSet::new());
+    for (question, answer) in answers {
+        let Question::Trace(program, _, place) = question else { continue };
+        let trace = Trace::read(answer);
+        let seen: BTreeSet<Vec<u8>> =
+            trace.initialised.iter().filter_map(|path| places.real(path.as_bytes())).collect();
+        lost.extend(trace.unmet().filter_map(|(asker, name)| claim.lost(&places, program, asker, name, &seen)));
+        // With a search path from outside, another file of a name may be the one that is opened.
+        if *place == Where::Image {
+            continue;
+        }
+        let kinds = claim.trimmed.linked.get(program);
+        let mapped: BTreeSet<Vec<u8>> = kinds.into_iter().flat_map(BTreeMap::values).flatten().cloned().collect();
+        for path in seen.difference(&mapped) {
+            let chain = claim.trimmed.why(path).unwrap_or_default();
+            let opens = |rule: &Rule| matches!(rule, Rule::Backend | Rule::Opened | Rule::Edge(_) | Rule::Data(_));
+            if !chain.iter().any(|(_, rule)| opens(rule)) {
+                return Err(Error::failure("a program opens a library of which no rule says so")
+                    .fact("program", show(program))
+                    .fact("opens", show(path))
+                    .hint("add an edge to the runtime in the manifest, and tell the authors of strixlock"));
+            }
+        }
+        all.insert(show(program), seen.difference(&mapped).count());
+    }
+    if lost.is_empty() { Ok(all) } else { Err(claim.missing(&lost)) }
+}
+
+/// What ld.so told of a process.
+#[derive(Default)]
+struct Trace<'l> {
+    /// The names that were asked for, each with who asked.
+    asked: BTreeSet<(&'l str, &'l str)>,
+    /// The names under which something was loaded.
+    loaded: BTreeSet<&'l str>,
+    /// The files that were initialised.
+    initialised: BTreeSet<&'l str>,
+}
+
+impl<'l> Trace<'l> {
+    /// Lines are `file=NAME [0];  dynamically loaded by ASKER [0]`, then `file=NAME [0];  generating link map` where it was found
+    /// and is new, then `calling init: FILE` where it has something to initialise.
+    fn read(answer: &'l Answer) -> Self {
+        let mut trace = Self::default();
+        for line in &answer.lines {
+            if let Some((_, path)) = line.split_once("calling init: ") {
+                trace.initialised.insert(path.trim());
+            }
+            let Some((name, said)) = line.split_once("file=").and_then(|(_, rest)| rest.split_once(" [0];")) else {
+                continue;
+            };
+            if said.trim() == "generating link map" {
+                trace.loaded.insert(name);
+            }
+            let asker = ["dynamically loaded by ", "needed by "].iter().find_map(|word| said.trim().strip_prefix(word));
+            if let Some(asker) = asker {
+                trace.asked.insert((asker.trim_end_matches(" [0]"), name));
+            }
+        }
+        trace
+    }
+
+    /// What was asked for, and not loaded under that name.
+    fn unmet(&self) -> impl Iterator<Item = (&'l str, &'l str)> {
+        self.asked.iter().copied().filter(|(_, name)| !self.loaded.contains(name))
+    }
+}
+
+/// Something that a program asks for, and that the whole tree has and the runtime lacks.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Lost {
+    asker: String,
+    name: String,
+    /// Where the whole tree has it: a path in the system.
+    place: String,
+    /// The edge that keeps it: what takes it, and the library.
+    from: String,
+    library: String,
+}
+
+impl Claim<'_> {
+    /// What was asked for in vain, if it would have been found in the whole tree. The way there must be complete, unless what it
+    /// leads to was found under another name.
+    fn lost(&self, places: &Places, program: &[u8], asker: &str, name: &str, seen: &BTreeSet<Vec<u8>>) -> Option<Lost> {
+        let prefix = self.request.rocm.prefix;
+        let real = places.real(asker.as_bytes());
+        let searched = real.as_ref().and_then(|real| self.trimmed.searched.get(real));
+        let paths: Vec<String> = if name.contains('/') {
+            vec![name.to_owned()]
+        } else {
+            let own = searched.into_iter().flatten().map(|directory| format!("{}/{name}", show(directory)));
+            own.chain([format!("{prefix}/lib/{name}")]).collect()
+        };
+        let (path, way) =
+            paths.iter().map(|path| (path, places.way(path.as_bytes()))).find(|(_, way)| !way.is_empty())?;
+        let inner = |step: &[u8]| Some(step.strip_prefix(prefix.as_bytes())?.strip_prefix(b"/")?.to_vec());
+        let lacks = way.iter().filter_map(|step| inner(step)).any(|step| !self.trimmed.kept.contains_key(&step));
+        if !lacks || way.last().is_some_and(|file| seen.contains(file)) {
+            return None;
+        }
+        let file_name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let takers = [real.map(|real| show(&real)), Some(show(program))];
+        let from =
+            takers.iter().flatten().map(|taker| without_version(&file_name(taker))).find(|taker| is_taker(taker));
+        // A name alone is looked for as the library would; a path is one in the tree.
+        let first = way.first().and_then(|first| inner(first)).map(|first| show(&first));
+        let library = if name.contains('/') { first.unwrap_or_else(|| file_name(path)) } else { name.to_owned() };
+        Some(Lost {
+            asker: asker.to_owned(),
+            name: name.to_owned(),
+            place: path.clone(),
+            from: from.unwrap_or_else(|| file_name(asker)),
+            library,
+        })
+    }
+
+    fn missing(&self, lost: &BTreeSet<Lost>) -> Error {
+        let mut error = Error::failure("programs ask for libraries that the whole tree has and the runtime lacks");
+        let mut edges = BTreeSet::new();
+        for Lost { asker, name, place, from, library } in lost {
+            error = error.fact("asks", asker).fact("for", name).fact("there is", place);
+            let kind = if is_library(library) { "library" } else { "path" };
+            edges.insert(format!(
+                "[[outputs.{}.edges]]\nfrom = {from:?}\n{kind} = {library:?}\nreason = \"is opened under a name that is put together at \
+                 run time\"\n",
+                self.name
+            ));
+        }
+        error.excerpt(edges.into_iter().collect::<Vec<_>>().join("\n")).hint(
+            "such names stand in no file: put these edges into the manifest, then `strixlock update` and `strixlock realize`",
+        )
+    }
+}
+
+/// `librocsolver.so` for `librocsolver.so.0.8.0`.
+fn without_version(name: &str) -> String {
+    name.find(".so").map_or(name, |at| &name[..at + ".so".len()]).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_in_vain_is_told_apart() {
+        let lines = [
+            "        12:\tfile=libone.so.1 [0];  needed by /opt/llama/bin/llama-cli [0]",
+            "        12:\tfile=libone.so.1 [0];  generating link map",
+            "        12:\tfile=libtwo.so [0];  dynamically loaded by /opt/rocm/lib/libone.so.1 [0]",
+            "        12:\tfile=/opt/rocm/lib/x/libthree.so [0];  dynamically loaded by /opt/rocm/lib/libone.so.1 [0]",
+            "        12:\tfile=libfour.so [0];  dynamically loaded by ./llama-cli [0]",
+            "        12:\tfile=libfour.so [0];  generating link map",
+            "        12:\tcalling init: /opt/rocm/lib/libone.so.1",
+            "profile=libfive.so [0];  a line of the program itself",
+        ];
+        let answer = Answer { code: 0, lines: lines.map(str::to_owned).to_vec() };
+        let trace = Trace::read(&answer);
+        let asker = "/opt/rocm/lib/libone.so.1";
+        assert_eq!(trace.unmet().collect::<Vec<_>>(), [(asker, "/opt/rocm/lib/x/libthree.so"), (asker, "libtwo.so")]);
+        assert_eq!(trace.initialised, BTreeSet::from([asker]));
+    }
+
+    #[test]
+    fn an_edge_comes_from_a_library_without_its_version() {
+        for (name, expected) in
+            [("librocsolver.so.0.8.0", "librocsolver.so"), ("libx.so", "libx.so"), ("llama-cli", "llama-cli")]
+        {
+            assert_eq!(without_version(name), expected);
+        }
+    }
+}
