@@ -11,6 +11,7 @@ mod command;
 mod debs;
 mod doctor;
 mod fetch;
+mod git;
 mod hash;
 mod image;
 mod lock;

@@ -23,7 +23,7 @@ const PER_HOST: usize = 2;
 /// Everything that talks HTTP. Its methods block and may be called from several threads.
 pub struct Fetcher {
     pub(super) runtime: Runtime,
-    client: Client,
+    pub(super) client: Client,
     pub(super) settings: Settings,
     pub(super) progress: Arc<dyn Progress>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,

@@ -6,6 +6,7 @@
 mod client;
 mod documents;
 mod download;
+mod exchange;
 mod hub;
 mod mirror;
 mod mismatch;
@@ -17,6 +18,7 @@ mod retry;
 pub use client::{Fetcher, Head, is_refusal};
 pub use documents::{Document, Documents};
 pub use download::{Promise, Received, Sink, Wanted};
+pub use exchange::{Answer, Exchange, Request};
 pub use hub::{HUB, HubSettings, HubToken};
 pub use mirror::Mirror;
 pub use mismatch::Voucher;

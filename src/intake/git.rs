@@ -9,7 +9,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::lock::GitPin;
 use crate::store::{Staging, StoredTree};
 use crate::tree::{Limits, Listing, TreeWriter};
-use crate::upstream::git::{Repository, Submodule, write_content};
+use crate::upstream::git::{Content, Repository, Submodule, write_content};
 
 /// The content of a commit.
 pub struct GitContent {
@@ -33,7 +33,7 @@ pub fn git<T>(intake: Intake, name: &str, url: &str, action: impl Fn(&Repository
     }
     let mut failure: Option<Error> = None;
     for at in urls {
-        let repository = Repository::open(name, url, &cache, settings, intake.fetcher.progress())?.asked_at(at);
+        let repository = Repository::open(name, url, &cache, intake.fetcher)?.asked_at(at);
         match action(&repository) {
             Err(error) if matches!(error.kind(), Kind::Unreachable | Kind::NotFound) => {
                 failure = failure.or(Some(error));
@@ -69,7 +69,13 @@ fn write(intake: Intake, repository: &Repository, commit: &str, pin: Option<&Git
     let limits = Limits { colliding_names: true, ..Limits::default() };
     let limits = pin.map_or(limits, |pin| Limits { entries: pin.content.entries, bytes: pin.content.size, ..limits });
     let mut writer = TreeWriter::new(&directory, limits)?;
-    let submodules = write_content(repository, commit, &|url| intake.store.git_cache(url), &mut writer)?;
+    let content = Content {
+        cache_of: &|url| intake.store.git_cache(url),
+        pinned: pin.map(|pin| &pin.submodules),
+        limits,
+        demand_space: &|bytes| intake.store.demand_space(bytes),
+    };
+    let submodules = write_content(repository, commit, &content, &mut writer)?;
     let listing = writer.finish()?;
     if let Some(pin) = pin {
         demand_tree(repository.name, &listing, &pin.content)?;

@@ -3,15 +3,26 @@
 //! Objects are fetched into a bare repository in the store, a cache that can always be thrown away. What is pinned is
 //! the commit, and beside it the digest of the raw blobs as a tree: no filters, no line-end conversion, no
 //! export-subst, so that the digest means the same everywhere. Server-made archives are never used: their bytes change.
+//!
+//! libgit2 believes servers. So every byte that comes over HTTP is looked at on its way ([`http`]), sizes of objects are
+//! asked for before the objects, and a tree is counted and judged whole before any of it is written ([`measure`]).
 
+mod advertisement;
+mod bounds;
 mod content;
 mod history;
+mod http;
+mod library;
+mod measure;
+mod names;
+mod pack;
+mod packets;
 mod remote;
-mod timeouts;
+mod submodules;
 
 use serde::{Deserialize, Serialize};
 
-pub use content::write_content;
+pub use content::{Content, write_content};
 pub use history::{Log, log_between};
 pub use remote::{Repository, Resolved};
 

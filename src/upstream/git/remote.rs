@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use git2::{Direction, ErrorClass, ErrorCode, FetchOptions, Oid, ProxyOptions, RemoteCallbacks};
+use git2::{
+    ConfigLevel, Direction, ErrorClass, ErrorCode, FetchOptions, ObjectType, Oid, ProxyOptions, RemoteCallbacks,
+};
 use url::Url;
 
+use super::http::Session;
 use super::{GitRef, GitRequest};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::Settings;
-use crate::progress::{Progress, Unit};
+use crate::fetch::Fetcher;
+use crate::progress::Unit;
 
 /// What a request resolved to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,23 +34,18 @@ pub struct Repository<'a> {
     pub url: &'a str,
     /// Where it is asked: the same, or a mirror.
     at: String,
-    /// The rules of the network.
-    pub settings: &'a Settings,
-    /// Who watches.
-    pub progress: &'a dyn Progress,
+    pub(super) fetcher: &'a Fetcher,
+    session: Arc<Session>,
     pub(super) cache: git2::Repository,
 }
 
+/// Where the cache keeps the address that answered in place of the one that was asked.
+const ANSWERED: &str = "strixlock.answered";
+
 impl<'a> Repository<'a> {
     /// Opens, or makes, the cache at `path` for the repository at `url`.
-    pub fn open(
-        name: &'a str,
-        url: &'a str,
-        path: &Path,
-        settings: &'a Settings,
-        progress: &'a dyn Progress,
-    ) -> Result<Self> {
-        super::timeouts::set();
+    pub fn open(name: &'a str, url: &'a str, path: &Path, fetcher: &'a Fetcher) -> Result<Self> {
+        super::library::set();
         let mut options = git2::RepositoryInitOptions::new();
         options.bare(true).external_template(false);
         let cache = git2::Repository::open_bare(path)
@@ -57,7 +56,7 @@ impl<'a> Repository<'a> {
                     .because(&error)
                     .hint("it is only a cache: remove it and run again")
             })?;
-        Ok(Self { name, url, at: url.to_owned(), settings, progress, cache })
+        Ok(Self { name, url, at: url.to_owned(), fetcher, session: Session::new(fetcher.exchange()), cache })
     }
 
     /// The same repository, asked at a mirror.
@@ -70,26 +69,14 @@ impl<'a> Repository<'a> {
     pub fn resolve(&self, request: &GitRequest) -> Result<Resolved> {
         let refs = self.refs()?;
         let missing = |what: String, have: &str| {
-            let mut names: Vec<&str> = refs
-                .names
-                .keys()
-                .filter_map(|name| name.strip_prefix(have))
-                .filter(|name| !name.ends_with("^{}"))
-                .collect();
-            names.sort_by_key(|name| strsim::damerau_levenshtein(name, what.rsplit(' ').next().unwrap_or_default()));
-            names.truncate(5);
-            let there = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
+            let names = refs.near(have, what.rsplit(' ').next().unwrap_or_default());
             Error::new(Kind::NotFound, format!("the repository has no {what}"))
                 .fact("url", self.shown())
-                .fact("nearest", there)
+                .fact("nearest", names)
         };
         let (reference, commit) = match &request.reference {
             GitRef::Head => {
-                let head = refs.names.get("HEAD").ok_or_else(|| {
-                    Error::new(Kind::NotFound, "the repository has no HEAD: it is empty")
-                        .fact("url", self.shown())
-                        .hint("check the address, or name a branch")
-                })?;
+                let head = refs.names.get("HEAD").ok_or_else(|| self.no_head(&refs))?;
                 (Some(refs.head.clone().unwrap_or_else(|| "HEAD".to_owned())), *head)
             }
             GitRef::Branch(branch) => {
@@ -108,26 +95,55 @@ impl<'a> Repository<'a> {
         Ok(Resolved { reference, commit: commit.to_string(), number: refs.number_of(commit) })
     }
 
+    /// Why there is no HEAD: nothing is there at all, or HEAD names a branch that is not.
+    fn no_head(&self, refs: &Refs) -> Error {
+        let error = |why: &str| {
+            Error::new(Kind::NotFound, format!("the repository has no HEAD: {why}")).fact("url", self.shown())
+        };
+        if refs.names.is_empty() {
+            return error("it is empty").hint("check the address, or wait for its first commit");
+        }
+        error("the branch that it names does not exist")
+            .fact("branches", refs.near("refs/heads/", "master"))
+            .fact("tags", refs.near("refs/tags/", "master"))
+            .hint("name one with `branch = \"...\"` or `tag = \"...\"`")
+    }
+
     fn refs(&self) -> Result<Refs> {
         self.allowed()?;
-        let mut remote = self.cache.remote_anonymous(&self.at).map_err(|error| self.trouble(&error))?;
-        let connection = remote
-            .connect_auth(Direction::Fetch, Some(callbacks()), Some(proxy()))
-            .map_err(|error| self.trouble(&error))?;
+        let mut remote = self.remote()?;
         let mut refs = Refs { names: BTreeMap::new(), head: None };
-        for head in connection.list().map_err(|error| self.trouble(&error))? {
-            if head.name() == "HEAD" {
-                refs.head = head.symref_target().map(str::to_owned);
+        self.session.run(|| {
+            let connection = remote
+                .connect_auth(Direction::Fetch, Some(callbacks()), Some(proxy()))
+                .map_err(|error| self.trouble(&error))?;
+            for head in connection.list().map_err(|error| self.trouble(&error))? {
+                if head.name() == "HEAD" {
+                    refs.head = head.symref_target().map(str::to_owned);
+                }
+                refs.names.insert(head.name().to_owned(), head.oid());
             }
-            refs.names.insert(head.name().to_owned(), head.oid());
-        }
+            Ok::<_, Error>(())
+        })?;
+        self.remember_answered();
         Ok(refs)
+    }
+
+    fn remote(&self) -> Result<git2::Remote<'_>> {
+        // Over HTTP the server says so; libgit2 would miss an object somewhere.
+        let local =
+            Url::parse(&self.at).ok().filter(|url| url.scheme() == "file").and_then(|url| url.to_file_path().ok());
+        if local.is_some_and(|path| git2::Repository::open(path).is_ok_and(|found| found.is_shallow())) {
+            return Err(super::advertisement::shallow().fact("url", self.shown()));
+        }
+        let at = super::http::disguised(&self.at);
+        self.cache.remote_anonymous(at.as_deref().unwrap_or(&self.at)).map_err(|error| self.trouble(&error))
     }
 
     /// Makes sure that the commit and its history are in the cache: the ref that it came from, else the commit by its
     /// name, else, for servers that forbid that, everything.
     pub fn fetch(&self, commit: &str, reference: Option<&str>) -> Result<()> {
-        if self.has(commit) {
+        if self.has(commit)? {
             return Ok(());
         }
         self.allowed()?;
@@ -142,8 +158,10 @@ impl<'a> Repository<'a> {
                 continue;
             }
             match self.fetch_refs(refspecs) {
-                Ok(()) if self.has(commit) => return Ok(()),
+                Ok(()) if self.has(commit)? => return Ok(()),
                 Ok(()) => failure = None,
+                // What is too much stays so, however it is asked for.
+                Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Mismatch) => return Err(error),
                 Err(error) => failure = Some(error),
             }
         }
@@ -156,14 +174,24 @@ impl<'a> Repository<'a> {
         })
     }
 
-    /// Whether the commit is in the cache with all its history.
-    fn has(&self, commit: &str) -> bool {
+    /// Whether the commit is in the cache with all its history. An error if the name is that of something else.
+    fn has(&self, commit: &str) -> Result<bool> {
+        let Ok(id) = Oid::from_str(commit) else { return Ok(false) };
+        let Ok((size, kind)) = self.cache.odb().and_then(|odb| odb.read_header(id)) else { return Ok(false) };
+        if kind != ObjectType::Commit {
+            let error = format!("this names a {}, not a commit", kind.str());
+            return Err(Error::new(Kind::NotFound, error)
+                .fact("url", self.shown())
+                .fact(kind.str(), commit)
+                .hint("name a branch, a commit, or a tag of a commit"));
+        }
+        super::measure::demand(kind, size, commit)?;
         // Objects arrive in one pack that is only taken in whole, so a commit that is there has its history.
-        Oid::from_str(commit).is_ok_and(|id| self.cache.find_commit(id).is_ok())
+        Ok(self.cache.find_commit(id).is_ok())
     }
 
     fn fetch_refs(&self, refspecs: &[String]) -> Result<()> {
-        let task = self.progress.begin(self.name, None, Unit::Steps);
+        let task = self.fetcher.progress().begin(self.name, None, Unit::Steps);
         let mut callbacks = callbacks();
         callbacks.transfer_progress(move |progress| {
             task.set_total(progress.total_objects() as u64);
@@ -176,14 +204,38 @@ impl<'a> Repository<'a> {
             .proxy_options(proxy())
             .download_tags(git2::AutotagOption::None)
             .update_fetchhead(false);
-        let mut remote = self.cache.remote_anonymous(&self.at).map_err(|error| self.trouble(&error))?;
-        remote.fetch(refspecs, Some(&mut options), None).map_err(|error| self.trouble(&error))
+        let mut remote = self.remote()?;
+        self.session.run(|| remote.fetch(refspecs, Some(&mut options), None)).map_err(|error| self.trouble(&error))?;
+        self.remember_answered();
+        Ok(())
+    }
+
+    /// Writes down which address answered: what is relative is so to that one, also when nothing has to be asked any more.
+    fn remember_answered(&self) {
+        if self.at != self.url {
+            return;
+        }
+        let Some(answered) = self.session.answered() else { return };
+        let Ok(mut config) = self.cache.config().and_then(|config| config.open_level(ConfigLevel::Local)) else {
+            return;
+        };
+        let own = Url::parse(self.url).is_ok_and(|own| own.as_str().trim_end_matches('/') == answered.as_str());
+        // Without it the address that was asked counts, which is right wherever nothing redirects.
+        let written = if own { config.remove(ANSWERED) } else { config.set_str(ANSWERED, answered.as_str()) };
+        drop(written);
+    }
+
+    /// The address that submodules' addresses are relative to: the one that answered.
+    pub(super) fn base(&self) -> String {
+        let config = self.cache.config().and_then(|config| config.open_level(ConfigLevel::Local));
+        config.and_then(|config| config.get_string(ANSWERED)).unwrap_or_else(|_| self.url.to_owned())
     }
 
     fn allowed(&self) -> Result<()> {
+        let settings = self.fetcher.settings();
         match Url::parse(&self.at) {
-            Ok(url) if matches!(url.scheme(), "http" | "https" | "file") => self.settings.check(&url),
-            _ if self.settings.offline => {
+            Ok(url) if matches!(url.scheme(), "http" | "https" | "file") => settings.check(&url),
+            _ if settings.offline => {
                 Err(Error::new(Kind::Unreachable, "this is not in the store, and --offline forbids the network")
                     .fact("url", self.shown()))
             }
@@ -191,24 +243,28 @@ impl<'a> Repository<'a> {
         }
     }
 
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         Url::parse(&self.at).map_or_else(|_| self.at.clone(), |url| crate::fetch::show_url(&url))
     }
 
     pub(super) fn trouble(&self, error: &git2::Error) -> Error {
+        if let Some(known) = self.session.failure() {
+            return known;
+        }
         let error_with = |kind, message: &str| Error::new(kind, message).fact("url", self.shown()).because(error);
         if error.message().contains("No space left on device") {
             return Error::failure("the cache of a git repository cannot be written")
                 .because(error)
                 .hint("free some space, or put the store elsewhere with --store");
         }
+        // A repository of this machine is opened by libgit2 itself.
+        if let Some(format) = error.message().strip_prefix("unknown object format ") {
+            return super::advertisement::other_format(format.trim_matches('\'')).fact("url", self.shown());
+        }
         match (error.class(), error.code()) {
             (_, ErrorCode::Auth) => error_with(Kind::Unreachable, "the git server wants credentials")
                 .hint("use an ssh URL with an agent, or a git credential helper"),
             (ErrorClass::Net | ErrorClass::Ssl | ErrorClass::Os | ErrorClass::Repository, ErrorCode::NotFound) => {
-                error_with(Kind::NotFound, "there is no git repository at this address").hint("check the address")
-            }
-            (ErrorClass::Http, _) if error.message().contains("404") => {
                 error_with(Kind::NotFound, "there is no git repository at this address").hint("check the address")
             }
             (ErrorClass::Net | ErrorClass::Ssl | ErrorClass::Http | ErrorClass::Ssh | ErrorClass::Os, _) => {
@@ -226,11 +282,21 @@ struct Refs {
 }
 
 impl Refs {
+    /// A few of the names below `prefix`, those most like `wanted` first, in a line.
+    fn near(&self, prefix: &str, wanted: &str) -> String {
+        let names = self.names.keys().filter_map(|name| name.strip_prefix(prefix));
+        let mut names: Vec<&str> = names.filter(|name| !name.ends_with("^{}") && name.len() <= 256).collect();
+        names.sort_by_cached_key(|name| strsim::damerau_levenshtein(name, wanted));
+        names.truncate(5);
+        if names.is_empty() { "none at all".to_owned() } else { names.join(", ") }
+    }
+
     /// llama.cpp tags each build of its master branch `b<number>`.
     fn number_of(&self, commit: Oid) -> Option<u64> {
         let numbers = self.names.iter().filter(|(_, id)| **id == commit).filter_map(|(name, _)| {
             let digits = name.strip_prefix("refs/tags/b")?.trim_end_matches("^{}");
-            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+            let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+            plain.then(|| digits.parse().ok())?
         });
         numbers.max()
     }

@@ -1,0 +1,127 @@
+//! Single requests whose answers are read as streams, for protocols with rules of their own: git's smart HTTP.
+//!
+//! Schemes, redirects, proxies and times are the fetcher's; statuses, logins and retries are the caller's.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use reqwest::{Client, Method, Response};
+use tokio::runtime::Handle;
+use url::Url;
+
+use super::Fetcher;
+use super::client::transport_error;
+use super::policy::{Settings, show_url};
+use crate::error::{Error, Kind, Result};
+
+/// Makes requests with a fetcher's client, and lives as long as whoever needs it. Its methods block.
+#[derive(Clone)]
+pub struct Exchange {
+    client: Client,
+    runtime: Handle,
+    settings: Settings,
+}
+
+/// A request.
+pub struct Request<'a> {
+    /// The address.
+    pub url: &'a Url,
+    /// The program that asks, where the server wants to hear another name than ours.
+    pub agent: &'a str,
+    /// The media type that is wanted.
+    pub accept: &'a str,
+    /// User and password.
+    pub login: Option<&'a (String, String)>,
+    /// Type and bytes of a body; without one it is a GET.
+    pub body: Option<(&'a str, Vec<u8>)>,
+}
+
+/// An answer of any status.
+pub struct Answer {
+    response: Response,
+    runtime: Handle,
+}
+
+impl Fetcher {
+    /// A way to make requests that does not borrow the fetcher.
+    #[must_use]
+    pub fn exchange(&self) -> Exchange {
+        Exchange {
+            client: self.client.clone(),
+            runtime: self.runtime.handle().clone(),
+            settings: self.settings.clone(),
+        }
+    }
+}
+
+impl Exchange {
+    /// Sends a request and follows redirects.
+    pub fn send(&self, request: Request) -> Result<Answer> {
+        let Request { url, agent, accept, login, body } = request;
+        self.settings.check(url)?;
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let mut builder = self.client.request(method, url.clone()).header(USER_AGENT, agent).header(ACCEPT, accept);
+        if let Some((user, password)) = login {
+            builder = builder.basic_auth(user, Some(password));
+        }
+        if let Some((kind, bytes)) = body {
+            builder = builder.header(CONTENT_TYPE, kind).body(bytes);
+        }
+        let response =
+            self.runtime.block_on(async { builder.send().await }).map_err(|error| transport_error(url, &error))?;
+        Ok(Answer { response, runtime: self.runtime.clone() })
+    }
+
+    /// How long a small document may take in all.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.settings.window.saturating_mul(10)
+    }
+}
+
+impl Answer {
+    /// The address that answered, behind all redirects.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        self.response.url()
+    }
+
+    /// The status, as a number.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// The media type without its parameters.
+    #[must_use]
+    pub fn content_type(&self) -> &str {
+        let value = self.response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim()
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub fn chunk(&mut self) -> Result<Option<Bytes>> {
+        let runtime = self.runtime.clone();
+        let chunk = runtime.block_on(self.response.chunk());
+        chunk.map_err(|error| transport_error(self.response.url(), &error))
+    }
+
+    /// The whole body, cut off behind `limit` and one more byte, so that the caller sees that it was longer.
+    pub fn body(mut self, limit: usize, patience: Duration) -> Result<Vec<u8>> {
+        let url = self.response.url().clone();
+        let read = async {
+            let mut body = Vec::new();
+            while let Some(chunk) = self.response.chunk().await.map_err(|error| transport_error(&url, &error))? {
+                body.extend_from_slice(&chunk);
+                if body.len() > limit {
+                    body.truncate(limit + 1);
+                    break;
+                }
+            }
+            Ok(body)
+        };
+        let late = || Error::new(Kind::Unreachable, "the server took too long to answer").fact("url", show_url(&url));
+        self.runtime.block_on(async { tokio::time::timeout(patience, read).await.unwrap_or_else(|_| Err(late())) })
+    }
+}

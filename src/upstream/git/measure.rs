@@ -1,0 +1,160 @@
+//! Counts and judges a whole tree before any of it is written.
+//!
+//! Trees are shared: a few small ones can stand for a tree of 128 GiB. So each is looked at once, and what it would write is
+//! added up wherever it stands. The work is bounded by the entries of distinct trees, the stack by the depth of names.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use git2::{ObjectType, Oid};
+
+use super::{Repository, bounds, names};
+use crate::error::{Error, Kind, Result};
+use crate::text;
+use crate::tree::{Limits, show};
+
+/// How deep trees may nest, as in every tree of ours.
+const DEPTH: usize = 64;
+
+/// What a tree would write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Measure {
+    pub entries: u64,
+    pub bytes: u64,
+    height: usize,
+}
+
+/// Counts what a tree would write. Fails where it holds what no checkout could, or more than `limits`.
+pub(super) fn measure(repository: &Repository, tree: Oid, limits: Limits) -> Result<Measure> {
+    let odb = repository.cache.odb().map_err(|error| repository.trouble(&error))?;
+    let mut counter = Counter { repository, odb, known: HashMap::new(), looked_at: 0, limits, path: Vec::new() };
+    counter.tree(tree, DEPTH)
+}
+
+/// Fails if an object of this size is more than may be held in memory.
+pub(super) fn demand(kind: ObjectType, size: usize, what: &str) -> Result<()> {
+    let limit = bounds::of(kind);
+    if size as u64 <= limit {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Invalid, format!("`{what}` is too large to be held in memory: it is a {}", kind.str()))
+        .fact("size", text::bytes(size as u64))
+        .fact("limit", text::bytes(limit)))
+}
+
+struct Counter<'a> {
+    repository: &'a Repository<'a>,
+    odb: git2::Odb<'a>,
+    known: HashMap<Oid, Measure>,
+    /// Entries of distinct trees.
+    looked_at: u64,
+    limits: Limits,
+    /// Where it is, for messages.
+    path: Vec<Vec<u8>>,
+}
+
+impl Counter<'_> {
+    fn tree(&mut self, id: Oid, left: usize) -> Result<Measure> {
+        if let Some(known) = self.known.get(&id) {
+            if known.height > left {
+                return Err(self.refused("it is nested more than 64 deep"));
+            }
+            return Ok(*known);
+        }
+        let mut all = Measure::default();
+        let mut below = Vec::new();
+        for (name, mode, id) in self.entries(id)? {
+            self.path.push(name);
+            let size = match mode {
+                names::TREE => {
+                    below.push((self.path.pop().unwrap_or_default(), id));
+                    continue;
+                }
+                // Another repository's; it is counted by itself.
+                names::COMMIT => 0,
+                // The target of a link takes no room of a file.
+                names::LINK => self.size(id).map(|_| 0)?,
+                _ => self.size(id)?,
+            };
+            self.path.pop();
+            self.add(&mut all, Measure { entries: 1, bytes: size, height: 1 })?;
+        }
+        for (name, id) in below {
+            self.path.push(name);
+            let left = left.checked_sub(1).ok_or_else(|| self.refused("it is nested more than 64 deep"))?;
+            let inner = self.tree(id, left)?;
+            self.path.pop();
+            self.add(&mut all, Measure { entries: inner.entries + 1, bytes: inner.bytes, height: inner.height + 1 })?;
+        }
+        if all.height > left {
+            return Err(self.refused("it is nested more than 64 deep"));
+        }
+        self.known.insert(id, all);
+        Ok(all)
+    }
+
+    /// Names, modes and objects of a tree, all of them sound.
+    fn entries(&mut self, id: Oid) -> Result<Vec<(Vec<u8>, i32, Oid)>> {
+        let (size, kind) = self.odb.read_header(id).map_err(|error| self.repository.trouble(&error))?;
+        if kind != ObjectType::Tree {
+            return Err(self.refused(&format!("it is said to be a directory and is a {}", kind.str())));
+        }
+        demand(kind, size, &self.place())?;
+        let tree = self.repository.cache.find_tree(id).map_err(|error| self.repository.trouble(&error))?;
+        self.looked_at = self.looked_at.saturating_add(tree.len() as u64);
+        if self.looked_at > self.limits.entries {
+            return Err(self.too_many());
+        }
+        let mut entries: Vec<(Vec<u8>, i32, Oid)> = Vec::with_capacity(tree.len());
+        for entry in &tree {
+            let (name, mode) = (entry.name_bytes().to_vec(), entry.filemode_raw());
+            let why = names::fault(&name, mode);
+            let out_of_order = entries
+                .last()
+                .is_some_and(|(last, last_mode, _)| names::order((last, *last_mode), (&name, mode)) != Ordering::Less);
+            let why = why.or_else(|| out_of_order.then(|| "it stands there twice, or out of order".to_owned()));
+            if let Some(why) = why {
+                self.path.push(name);
+                return Err(self.refused(&why));
+            }
+            entries.push((name, mode, entry.id()));
+        }
+        Ok(entries)
+    }
+
+    fn size(&self, id: Oid) -> Result<u64> {
+        let (size, kind) = self.odb.read_header(id).map_err(|error| self.repository.trouble(&error))?;
+        if kind != ObjectType::Blob {
+            return Err(self.refused(&format!("it is said to be a file and is a {}", kind.str())));
+        }
+        demand(kind, size, &self.place())?;
+        Ok(size as u64)
+    }
+
+    fn add(&self, all: &mut Measure, more: Measure) -> Result<()> {
+        all.entries = all.entries.saturating_add(more.entries);
+        all.bytes = all.bytes.saturating_add(more.bytes);
+        all.height = all.height.max(more.height);
+        if all.entries > self.limits.entries {
+            return Err(self.too_many());
+        }
+        if all.bytes > self.limits.bytes {
+            let limit = text::bytes(self.limits.bytes);
+            return Err(self.refused("what is in it is more than may be written").fact("limit", limit));
+        }
+        Ok(())
+    }
+
+    fn too_many(&self) -> Error {
+        self.refused("there are too many entries").fact("limit", self.limits.entries)
+    }
+
+    fn place(&self) -> String {
+        if self.path.is_empty() { "/".to_owned() } else { show(&self.path.join(&b'/')) }
+    }
+
+    fn refused(&self, why: &str) -> Error {
+        Error::new(Kind::Invalid, format!("the commit is refused at `{}`: {why}", self.place()))
+            .fact("url", self.repository.shown())
+    }
+}
