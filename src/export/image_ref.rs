@@ -1,13 +1,13 @@
 //! Names of images that cannot come to mean something else: `REGISTRY/REPOSITORY[:TAG]@sha256:<64 hex>`.
 //!
-//! The grammar is that of <https://github.com/distribution/reference>. A tag beside the digest is for people; engines go by
-//! the digest. A tag alone is refused: it is what somebody last pushed.
+//! A tag beside the digest is for people; engines go by the digest. A tag alone is refused: it is what somebody last pushed.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
+use crate::oci::ImageName;
 
 /// An image by digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct ImageRef {
     digest: Sha256Digest,
 }
 
-/// Longer names are refused by registries.
+/// More of a name is not shown.
 const LONGEST: usize = 255;
 
 impl FromStr for ImageRef {
@@ -47,10 +47,12 @@ impl ImageRef {
     /// Registry and repository.
     #[must_use]
     pub fn bare_name(&self) -> String {
-        let (path, last) =
-            self.name.rsplit_once('/').map_or((None, self.name.as_str()), |(path, last)| (Some(path), last));
-        let last = last.split_once(':').map_or(last, |(name, _)| name);
-        path.map_or_else(|| last.to_owned(), |path| format!("{path}/{last}"))
+        match ImageName::parse(&self.name) {
+            Ok(ImageName { host: Some(host), repository, .. }) => format!("{host}/{repository}"),
+            Ok(ImageName { repository, .. }) => repository.to_owned(),
+            // No such name is here.
+            Err(_) => self.name.clone(),
+        }
     }
 
     /// Without the tag, since podman's image library refuses names that have both.
@@ -80,42 +82,8 @@ fn wrong(text: &str) -> Error {
         .hint("such as docker.io/library/ubuntu@sha256:<64 hex>")
 }
 
-/// `[host[:port]/]component[/component]...[:tag]`
 fn is_name(text: &str) -> bool {
-    let (path, tag) = match text.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
-        _ => (text, None),
-    };
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let is_tag = |tag: &str| {
-        (1..=128).contains(&tag.len())
-            && tag.bytes().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
-            && tag.bytes().next().is_some_and(word)
-    };
-    let mut components = path.split('/').peekable();
-    let first = components.next().unwrap_or_default();
-    let first_is_right = is_component(first) || (components.peek().is_some() && is_host(first));
-    text.len() <= LONGEST && tag.is_none_or(is_tag) && first_is_right && components.all(is_component)
-}
-
-fn is_host(text: &str) -> bool {
-    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-    let label = |label: &str| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    host.split('.').all(label) && port.is_none_or(|port| port.parse::<u16>().is_ok())
-}
-
-/// Lower case and digits, with single separators between: `.`, `_`, `__` or any number of `-`.
-fn is_component(text: &str) -> bool {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let ends = text.bytes().next().is_some_and(letter) && text.bytes().last().is_some_and(letter);
-    let separator =
-        |part: &str| part.is_empty() || part == "." || part == "_" || part == "__" || part.bytes().all(|b| b == b'-');
-    ends && text.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()).all(separator)
+    ImageName::parse(text).is_ok()
 }
 
 #[cfg(test)]
@@ -132,6 +100,8 @@ mod tests {
             ("ubuntu:24.04", "ubuntu"),
             ("localhost:5000/a/b-c__d.e:V1", "localhost:5000/a/b-c__d.e"),
             ("localhost:5000/a", "localhost:5000/a"),
+            ("registry:5000/a:1", "registry:5000/a"),
+            ("[::1]:5000/a/b:1", "[::1]:5000/a/b"),
         ] {
             let text = format!("{name}@sha256:{HEX}");
             let image: ImageRef = text.parse().unwrap();

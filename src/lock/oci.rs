@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use crate::digest::Sha256Digest;
 use crate::fetch::Promise;
-use crate::oci::{is_repository, layer_kind};
-use crate::upstream::oci::is_host;
+use crate::oci::{ImageName, layer_kind};
 
 /// A pinned image: everything below what a tag led to, by digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +78,9 @@ impl OciPin {
 
     /// What no update would write, if there is such a thing.
     pub(super) fn fault(&self) -> Option<String> {
-        if !is_host(&self.registry) || !is_repository(&self.repository) {
+        let name = format!("{}/{}", self.registry, self.repository);
+        let read = ImageName::parse(&name).ok().map(|name| (name.host, name.repository, name.tag));
+        if read != Some((Some(&*self.registry), &*self.repository, None)) {
             return Some("it names no repository of a registry".to_owned());
         }
         let error = self.layers.iter().find_map(|layer| layer_kind(&layer.media_type).err());

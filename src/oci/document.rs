@@ -28,20 +28,21 @@ pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What they are.
+    /// What they are; empty where it is not said.
+    #[serde(default)]
     pub media_type: String,
     /// Their digest. Other algorithms than SHA-256 are not accepted.
     pub digest: Sha256Digest,
     /// How many.
     pub size: u64,
     /// Where else they are; only layers that may not be distributed have it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub urls: Vec<String>,
     /// What machine they are for, in an index.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub platform: Option<Platform>,
     /// What else is said of them.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "texts")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -77,16 +78,18 @@ pub struct Platform {
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     /// 2.
+    #[serde(default)]
     pub schema_version: u32,
     /// What this document is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub media_type: Option<String>,
     /// The configuration.
     pub config: Descriptor,
     /// The layers, the lowest first.
+    #[serde(deserialize_with = "or_default")]
     pub layers: Vec<Descriptor>,
     /// What else is said of the image.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "texts")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -107,7 +110,7 @@ pub struct Index {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageConfig {
     /// When it was made, in RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
     pub created: Option<String>,
     /// GOARCH.
     pub architecture: String,
@@ -119,7 +122,7 @@ pub struct ImageConfig {
     /// Its layers before compression.
     pub rootfs: RootFs,
     /// How each layer came about.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "lenient")]
     pub history: Vec<History>,
 }
 
@@ -224,15 +227,30 @@ fn lenient<'de, D: serde::Deserializer<'de>, T: Default + DeserializeOwned>(from
     Ok(serde_json::from_value(Value::deserialize(from)?).unwrap_or_default())
 }
 
+/// For remarks: those that are texts.
+fn texts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let Value::Object(remarks) = Value::deserialize(from)? else { return Ok(BTreeMap::new()) };
+    let text = |value: Value| if let Value::String(text) = value { Some(text) } else { None };
+    Ok(remarks.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect())
+}
+
 /// The bytes of a document.
 pub fn write(document: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(document).map_err(|error| Error::failure("cannot write JSON").because(&error))
 }
 
+/// No document of an image has more values in it. In memory each may take a hundred times the room that it has in a document.
+const MOST_VALUES: usize = 100_000;
+
 /// Reads a document; `what` is what errors call it.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
+    // Each value but the first has one of these before it.
+    if bytes.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count() > MOST_VALUES {
+        return Err(Error::new(Kind::Mismatch, format!("the {what} of the image holds more values than any image's"))
+            .fact("limit", MOST_VALUES));
+    }
     serde_json::from_slice(bytes)
-        .map_err(|error| Error::new(Kind::Mismatch, format!("the {what} of the image is not one")).because(&error))
+        .map_err(|error| Error::new(Kind::Mismatch, format!("malformed image {what}")).because(&error))
 }
 
 #[cfg(test)]

@@ -27,4 +27,4 @@ pub use compression::{Compression, Compressor};
 pub use document::{Config, Descriptor, ImageConfig, Manifest};
 pub use kind::{LayerKind, layer_kind};
 pub use layer::Layer;
-pub use name::is_repository;
+pub use name::{ImageName, is_repository};

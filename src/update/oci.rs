@@ -1,7 +1,9 @@
 //! What an `oci` request means now: the tag is looked up, and everything below it pinned by digest.
 //!
 //! Manifest and configuration are read here, since the digests of layers before compression stand in them; the layers are
-//! fetched when they are needed.
+//! fetched when they are needed. What of an index is looked into is told in [`search`].
+
+mod search;
 
 use super::{Resolution, Taken};
 use crate::digest::Sha256Digest;
@@ -9,10 +11,11 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::{Promise, RegistryDocument, show_url};
 use crate::intake::{Intake, registry_blob};
 use crate::lock::{BlobPin, Block, LayerPin, LockedInput, OciPin};
-use crate::oci::document::Manifest;
+use crate::oci::document::{self, ImageConfig, Manifest};
 use crate::oci::layout::MOST_DOCUMENT;
 use crate::text;
-use crate::upstream::oci::{ACCEPT, OciRequest, Selected, platform, read_manifest};
+use crate::upstream::oci::{ACCEPT, OciRequest};
+use search::{Found, Search};
 
 pub(super) fn resolve(
     request: &OciRequest,
@@ -37,8 +40,9 @@ pub(super) fn resolve(
     {
         return kept(block);
     }
-    let new = registry.pin(&top, digest)?;
-    let details = details(locked.map(|block| &block.locked), &new);
+    let (new, told) = registry.pin(&top, digest)?;
+    let mut details = details(locked.map(|block| &block.locked), &new);
+    details.extend(told);
     let block = LockedInput::oci(request.clone(), new)?;
     let to = block.version();
     let take_in = move |_: Intake| Ok(Taken { block, details: Vec::new(), warnings: Vec::new() });
@@ -74,43 +78,30 @@ impl Registry<'_> {
         Ok(document)
     }
 
-    fn pin(&self, top: &RegistryDocument, digest: Sha256Digest) -> Result<OciPin> {
-        let architecture = &self.request.architecture;
+    /// The pin of the image that a document leads to, and what is worth telling of the way there.
+    fn pin(&self, top: &RegistryDocument, digest: Sha256Digest) -> Result<(OciPin, Vec<String>)> {
         let this = BlobPin { digest, size: top.body.len() as u64 };
-        let (index, manifest, document) = match platform(&top.body, top.media_type.as_deref(), architecture)? {
-            Selected::Manifest(manifest) => (None, this, manifest),
-            Selected::Index(descriptor) => {
-                let promised = Some((descriptor.digest, Some(descriptor.size)));
-                let below = self.manifest(&descriptor.digest.to_string(), promised)?;
-                let manifest = BlobPin { digest: descriptor.digest, size: descriptor.size };
-                match platform(&below.body, Some(&descriptor.media_type), architecture)? {
-                    Selected::Manifest(document) => (Some(this), manifest, document),
-                    Selected::Index(_) => {
-                        return Err(Error::new(Kind::Invalid, "the image is an index of indexes"));
-                    }
-                }
-            }
-        };
-        let config = self.config(&document)?;
-        let diff_ids = read_manifest(&document, &config, architecture)?;
+        let mut search = Search::new(self);
+        let Found { manifest, document, diff_ids } = search.image(top, this)?;
         let layers = document.layers.iter().zip(diff_ids).map(|(layer, diff_id)| LayerPin {
             media_type: layer.media_type.clone(),
             digest: layer.digest,
             size: layer.size,
             diff_id,
         });
-        Ok(OciPin {
+        let pin = OciPin {
             registry: self.request.image.host.clone(),
             repository: self.request.image.repository.clone(),
-            index,
+            index: (manifest != this).then_some(this),
             manifest,
             config: BlobPin { digest: document.config.digest, size: document.config.size },
             layers: layers.collect(),
-        })
+        };
+        Ok((pin, search.told()))
     }
 
     /// The configuration, into the store: whoever uses the image reads it again.
-    fn config(&self, manifest: &Manifest) -> Result<Vec<u8>> {
+    fn config(&self, manifest: &Manifest) -> Result<ImageConfig> {
         if manifest.config.size > MOST_DOCUMENT {
             return Err(Error::new(Kind::Mismatch, "the configuration of the image is far longer than it can be")
                 .fact("size", text::bytes(manifest.config.size)));
@@ -118,7 +109,7 @@ impl Registry<'_> {
         let blob = Promise { size: manifest.config.size, digest: manifest.config.digest };
         let image = &self.request.image;
         let path = registry_blob(self.intake, &image.name(), (&image.host, &image.repository), blob)?;
-        Ok(fs_err::read(path)?)
+        document::read(&fs_err::read(path)?, "configuration")
     }
 }
 

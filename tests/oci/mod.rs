@@ -1,6 +1,7 @@
 //! Input kind `oci`: from a registry's tag to pinned layers, and on to trees and images.
 
 mod helpers;
+mod index;
 mod login;
 mod refused;
 mod registry;

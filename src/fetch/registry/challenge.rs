@@ -1,5 +1,4 @@
-//! `WWW-Authenticate`: a scheme and its parameters (RFC 9110, section 11.6.1). One challenge a header is read, as
-//! registries send it.
+//! `WWW-Authenticate`: schemes and their parameters (RFC 9110, section 11.6.1).
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
@@ -32,35 +31,58 @@ impl Challenge {
     }
 }
 
-/// Those of an answer.
+/// The challenges of an answer: several may stand in one header. A header that cannot be read is passed over.
 pub(super) fn all(headers: &HeaderMap) -> Vec<Challenge> {
-    headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| parse(value.to_str().ok()?)).collect()
+    headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| parse(value.to_str().ok()?)).flatten().collect()
 }
 
-/// Reads one; `None` for what is none.
-pub(super) fn parse(text: &str) -> Option<Challenge> {
-    let text = text.trim();
-    let (scheme, mut rest) = text.split_once(' ').unwrap_or((text, ""));
-    if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return None;
-    }
-    let mut parameters = Vec::new();
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// Reads the challenges of one header; `None` for what holds none. Blanks may stand round `=`.
+fn parse(text: &str) -> Option<Vec<Challenge>> {
+    let mut challenges: Vec<Challenge> = Vec::new();
+    let mut rest = text;
     loop {
         rest = rest.trim_start_matches([' ', '\t', ',']);
         if rest.is_empty() {
-            return Some(Challenge { scheme: scheme.to_owned(), parameters });
+            return (!challenges.is_empty()).then_some(challenges);
         }
-        let (name, after) = rest.split_once('=')?;
-        let (value, after) = value(after)?;
-        parameters.push((name.trim().to_ascii_lowercase(), value));
-        rest = after;
+        let (word, after) = token(rest)?;
+        let equals = after.trim_start_matches(BLANKS).strip_prefix('=');
+        if let Some(after) = equals
+            && let Some(challenge) = challenges.last_mut()
+        {
+            let (value, after) = value(after.trim_start_matches(BLANKS))?;
+            challenge.parameters.push((word.to_ascii_lowercase(), value));
+            rest = after;
+        } else if equals.is_none() && (after.is_empty() || after.starts_with([' ', '\t', ','])) {
+            challenges.push(Challenge { scheme: word.to_owned(), parameters: Vec::new() });
+            rest = token68(after);
+        } else {
+            return None;
+        }
     }
+}
+
+/// A word of RFC 9110, and what follows it.
+fn token(text: &str) -> Option<(&str, &str)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
+    (end > 0).then(|| text.split_at(end))
+}
+
+/// Passes over what some schemes have in place of parameters, as in `Negotiate YII...=`.
+fn token68(text: &str) -> &str {
+    let blob = text.trim_start_matches(BLANKS);
+    let end = blob.find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/".contains(c))).unwrap_or(blob.len());
+    let after = blob[end..].trim_start_matches('=').trim_start_matches(BLANKS);
+    if end > 0 && (after.is_empty() || after.starts_with(',')) { after } else { text }
 }
 
 /// A word, or text in quotes, and what follows it.
 fn value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find([',', ' ']).unwrap_or(text.len());
+        let end = text.find([',', ' ', '\t']).unwrap_or(text.len());
         return Some((text[..end].to_owned(), &text[end..]));
     };
     let mut value = String::new();
@@ -81,21 +103,39 @@ mod tests {
 
     use super::*;
 
+    fn one(text: &str) -> Challenge {
+        let [challenge] = parse(text).unwrap().try_into().unwrap();
+        challenge
+    }
+
     #[test]
     fn the_challenges_of_registries_are_read() {
-        let bearer =
-            parse(r#"Bearer realm="https://auth.example/token",service="r.example", scope="repository:a/b:pull,push""#)
-                .unwrap();
-        assert_eq!(bearer.bearer_realm(), Some("https://auth.example/token"));
-        assert_eq!(bearer.parameter("service"), Some("r.example"));
-        assert_eq!(bearer.parameter("scope"), Some("repository:a/b:pull,push"));
-        let basic = parse("Basic realm=\"a \\\"b\\\"\", charset=UTF-8").unwrap();
+        for text in [
+            r#"Bearer realm="https://auth.example/token",service="r.example", scope="repository:a/b:pull,push""#,
+            r#"Bearer realm = "https://auth.example/token" , service= "r.example",scope ="repository:a/b:pull,push""#,
+            "bearer\trealm\t=\t\"https://auth.example/token\",,service=r.example ,SCOPE=\"repository:a/b:pull,push\",",
+        ] {
+            let bearer = one(text);
+            assert_eq!(bearer.bearer_realm(), Some("https://auth.example/token"), "{text}");
+            assert_eq!(bearer.parameter("service"), Some("r.example"), "{text}");
+            assert_eq!(bearer.parameter("scope"), Some("repository:a/b:pull,push"), "{text}");
+        }
+        let basic = one("Basic realm=\"a \\\"b\\\"\", charset=UTF-8");
         assert!(basic.is("basic") && basic.bearer_realm().is_none());
         assert_eq!((basic.parameter("realm"), basic.parameter("charset")), (Some("a \"b\""), Some("UTF-8")));
-        assert!(parse("Negotiate").unwrap().is("negotiate"));
-        for none in ["", "Bearer realm=\"a", "=", "Bearer x"] {
+        assert!(one("Negotiate").is("negotiate") && one("Negotiate YIIx/+==").is("negotiate"));
+        assert!(one("Bearer x").bearer_realm().is_none());
+        for none in ["", "Bearer realm=\"a", "=", "Bearer =x", "a=b", "Bearer \"x\"", "é"] {
             assert_eq!(parse(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn several_challenges_in_one_header_are_read() {
+        let all = parse(r#"Negotiate abc==, Basic realm="x", Bearer realm="https://a.example/", service="s""#).unwrap();
+        let schemes: Vec<&str> = all.iter().map(|challenge| challenge.scheme.as_str()).collect();
+        assert_eq!(schemes, ["Negotiate", "Basic", "Bearer"]);
+        assert_eq!((all[1].parameter("realm"), all[2].bearer_realm()), (Some("x"), Some("https://a.example/")));
     }
 
     proptest! {

@@ -82,14 +82,14 @@ impl Fetcher {
         }
         // What was good once may have run out.
         self.logins.put(&base, None);
-        let url: Url = base.parse().map_err(|_| Error::failure("the address of a registry is none"))?;
+        let url: Url = base.parse().map_err(|_| Error::failure("invalid registry URL"))?;
         let challenges = challenge::all(response.headers());
         let mut kept = self.logins.known(&url);
         if let Kept::Helper(helper) = &kept
             && challenges.iter().any(Challenge::is_answered)
         {
             // What is public opens without it, and it may ask a person.
-            if let Some(header) = self.anonymous(&url, &challenges).await?
+            if let Some(header) = self.in_time(&url, self.anonymous(&url, &challenges)).await?
                 && let Some(first) = again.try_clone()
             {
                 let response = self.send_with(&base, first, header).await?;
@@ -99,7 +99,7 @@ impl Fetcher {
             }
             kept = self.logins.ask(helper, &url).await?;
         }
-        let header = self.login(&url, &challenges, &kept).await?;
+        let header = self.in_time(&url, self.login(&url, &challenges, &kept)).await?;
         Ok(self.send_with(&base, again, header).await?)
     }
 
@@ -118,6 +118,15 @@ impl Fetcher {
             self.logins.put(base, Some(header));
         }
         Ok(response)
+    }
+
+    /// Gives a login the time that a page has: a token service that drips must not hold us.
+    async fn in_time<T>(&self, base: &Url, login: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = self.settings.window.saturating_mul(10);
+        tokio::time::timeout(limit, login).await.unwrap_or_else(|_| {
+            Err(Error::new(Kind::Unreachable, "the registry's token service took too long to send a token")
+                .fact("url", show_url(base)))
+        })
     }
 
     /// What the registry wants to see, by its challenges.
@@ -224,5 +233,40 @@ impl From<reqwest::Error> for SendError {
 impl From<Error> for SendError {
     fn from(error: Error) -> Self {
         Self::Login(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::demo::http::{Body, Incoming, Response as Answer, Server};
+    use crate::fetch::Settings;
+    use crate::progress::Silent;
+
+    #[test]
+    fn a_token_service_that_drips_for_ever_holds_nobody() {
+        let server = Server::start().unwrap();
+        let challenge = format!("Bearer realm=\"{}\"", server.url("/token"));
+        server.handle("/v2/", move |_: &Incoming| Answer::text(401, "{}").header("WWW-Authenticate", &challenge));
+        server.handle("/token", |_: &Incoming| {
+            let drip = Box::new(|out: &mut dyn std::io::Write| {
+                loop {
+                    out.write_all(b" ")?;
+                    out.flush()?;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
+            Answer { status: 200, headers: Vec::new(), body: Body::Stream(drip) }
+        });
+        let settings = Settings { window: Duration::from_millis(100), rounds: 1, ..Settings::default() };
+        let fetcher = Fetcher::new(settings, Arc::new(Silent)).unwrap();
+        let base = fetcher.registry(&server.address().to_string(), "team/base").unwrap();
+        // Like a download, which has no limit of its own for what comes before its first byte.
+        let asked = fetcher.runtime.block_on(fetcher.send(&base, fetcher.request(Method::GET, &base)));
+        let Err(SendError::Login(error)) = asked else { panic!("an answer came") };
+        assert_eq!(error.kind(), Kind::Unreachable);
     }
 }

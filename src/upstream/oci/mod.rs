@@ -3,13 +3,17 @@
 //! A tag is looked up once, at `update`. What it leads to, an index or a manifest, is known by its digest from then on, and
 //! so is everything below it.
 
+mod document;
+mod image;
+mod index;
 mod reference;
-mod select;
 
 use serde::{Deserialize, Serialize};
 
-pub use reference::{Reference, is_host};
-pub use select::{Selected, platform, read_manifest};
+pub use document::Document;
+pub use image::check_image;
+pub use index::{Candidate, Choice, choose};
+pub use reference::Reference;
 
 use crate::oci::document::{INDEX, MANIFEST};
 

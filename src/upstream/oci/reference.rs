@@ -1,8 +1,7 @@
 //! The name of an image: `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`.
 //!
-//! The registry is always named: what a name without one means depends on a machine's configuration. Format: OCI Distribution
-//! Specification, "Pulling manifests"; hosts as in URLs. Of Docker's own registry everybody knows the official images without
-//! the `library/` that they stand under, which no registry is asked without.
+//! The registry is always named: what a name without one means depends on a machine's configuration. On Docker's own registry
+//! `ubuntu` is short for `library/ubuntu`; the registry only accepts the long form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::oci::is_repository;
+use crate::oci::ImageName;
 
 /// The name of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,25 +43,6 @@ impl Reference {
     }
 }
 
-/// Whether this is the host of a registry, with its port.
-#[must_use]
-pub fn is_host(text: &str) -> bool {
-    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-    let label = |label: &str| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    let named = host.contains('.') || host == "localhost";
-    let numbered = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0));
-    named && text.len() <= 255 && numbered && host.split('.').all(label)
-}
-
-fn is_tag(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    text.len() <= 128 && text.bytes().all(plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-}
-
 impl FromStr for Reference {
     type Err = Error;
 
@@ -78,23 +58,13 @@ impl FromStr for Reference {
                 (rest, Some(digest.parse().map_err(|_| wrong("a digest is `sha256:` and 64 hexadecimal digits"))?))
             }
         };
-        let (host, path) = rest.split_once('/').ok_or_else(|| wrong("it names no registry"))?;
-        if !is_host(host) {
-            return Err(wrong("it does not begin with the host of a registry"));
-        }
-        let (repository, tag) = match path.rsplit_once(':') {
-            None => (path, None),
-            Some((repository, tag)) => (repository, Some(tag.to_owned())),
-        };
-        if !is_repository(repository) {
-            return Err(wrong("a repository is lower-case letters and digits with `.`, `_`, `-` and `/` between them"));
-        }
-        if tag.as_deref().is_some_and(|tag| !is_tag(tag)) {
-            return Err(wrong("its tag is none"));
-        }
+        let ImageName { host, repository, tag } = ImageName::parse(rest).map_err(wrong)?;
+        let host = host.ok_or_else(|| wrong("it names no registry: it does not begin with a host"))?;
+        // The name of older days.
+        let host = if host == "index.docker.io" { "docker.io" } else { host };
         let official = host == "docker.io" && !repository.contains('/');
         let repository = format!("{}{repository}", if official { "library/" } else { "" });
-        Ok(Self { host: host.to_owned(), repository, tag, digest })
+        Ok(Self { host: host.to_owned(), repository, tag: tag.map(str::to_owned), digest })
     }
 }
 
@@ -130,6 +100,9 @@ mod tests {
         for (text, wanted) in [
             ("r.example/a/b:24.04", "24.04".to_owned()),
             ("localhost:5000/a", "latest".to_owned()),
+            ("registry:5000/a:t", "t".to_owned()),
+            ("[::1]:5000/a/b", "latest".to_owned()),
+            (&format!("[::1]:5000/a@{digest}"), digest.to_string()),
             (&format!("127.0.0.1:1/a:t@{digest}"), digest.to_string()),
         ] {
             let reference: Reference = text.parse().unwrap();
@@ -139,6 +112,7 @@ mod tests {
             ("docker.io/ubuntu:24.04", "docker.io/library/ubuntu:24.04"),
             ("docker.io/library/ubuntu", "docker.io/library/ubuntu"),
             ("docker.io/rocm/dev", "docker.io/rocm/dev"),
+            ("index.docker.io/ubuntu", "docker.io/library/ubuntu"),
             ("r.example/ubuntu", "r.example/ubuntu"),
         ] {
             assert_eq!(text.parse::<Reference>().unwrap().to_string(), whole);
