@@ -114,19 +114,17 @@ impl Claim<'_> {
             return None;
         }
         let file_name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-        let takers = [real.map(|real| show(&real)), Some(show(program))];
-        let from =
-            takers.iter().flatten().map(|taker| without_version(&file_name(taker))).find(|taker| is_taker(taker));
-        // A name alone is looked for as the library would; a path is one in the tree.
-        let first = way.first().and_then(|first| inner(first)).map(|first| show(&first));
-        let library = if name.contains('/') { first.unwrap_or_else(|| file_name(path)) } else { name.to_owned() };
-        Some(Lost {
-            asker: asker.to_owned(),
-            name: name.to_owned(),
-            place: path.clone(),
-            from: from.unwrap_or_else(|| file_name(asker)),
-            library,
-        })
+        let asker = real.map_or_else(|| asker.to_owned(), |real| show(&real));
+        let takers = [asker.as_str(), &show(program)].map(|taker| without_version(&file_name(taker)));
+        let from = takers.into_iter().find(|taker| is_taker(taker)).unwrap_or_else(|| file_name(&asker));
+        // The path as it stands in the tree, not the way there that a library put together.
+        let place = way.first().map_or_else(|| path.clone(), |first| show(first));
+        let in_tree = way.first().and_then(|first| inner(first)).map(|first| show(&first));
+        let (name, library) = match in_tree.filter(|_| name.contains('/')) {
+            Some(inner) => (place.clone(), inner),
+            None => (name.to_owned(), name.to_owned()),
+        };
+        Some(Lost { asker, name, place, from, library })
     }
 
     fn missing(&self, lost: &BTreeSet<Lost>) -> Error {

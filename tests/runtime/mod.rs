@@ -1,5 +1,7 @@
 //! `strixlock runtime` and `why`: what is in a trimmed runtime, and why each of it.
 
+mod traps;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
