@@ -1,16 +1,21 @@
 //! `strixlock diff`
 
+use super::profile::described;
 use super::ui::GOOD;
+use super::versions::versions;
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::realize::compare;
-use crate::store::{Generation, Store};
+use crate::store::{Generation, Profile};
 use crate::text;
 
 /// Show what changed between two generations
+///
+/// Without numbers: from the next older generation to the current one; where the current one is the oldest, from it to the next
+/// newer. With one number: from that generation to the current one; the number of the current one is as good as none.
 #[derive(Debug, clap::Args)]
 pub struct DiffArgs {
-    /// The first [default: the next older than the second]
+    /// The first [default: see above]
     from: Option<u64>,
     /// The second [default: the current one]
     to: Option<u64>,
@@ -24,12 +29,22 @@ const SHOWN: usize = 10;
 
 pub fn diff(ui: &Ui, global: &GlobalArgs, args: &DiffArgs) -> Result<u8> {
     let store = global.open_store()?;
-    let (from, to) = which(&store, args)?;
-    let (first, second): (Generation, Generation) = (store.generation(from)?, store.generation(to)?);
-    let differences = compare(&store, &first, &second)?;
+    let profile = global.profile_there(ui, &store)?;
+    let (from, to) = which(&profile, args)?;
+    let (first, second): (Generation, Generation) = (profile.generation(from)?, profile.generation(to)?);
+    let mut differences = compare(&store, &first, &second)?;
+    let order: Vec<String> = [(to, &second), (from, &first)]
+        .into_iter()
+        .flat_map(|(number, generation)| versions(&profile, number, generation))
+        .map(|(name, _)| name)
+        .collect();
+    differences.sort_by_key(|difference| order.iter().position(|name| *name == difference.output));
     if ui.is_json() {
-        ui.json(serde_json::json!({ "from": from, "to": to, "outputs": differences }));
+        ui.json(serde_json::json!({ "profile": profile.name(), "from": from, "to": to, "outputs": differences }));
         return Ok(0);
+    }
+    if !differences.is_empty() {
+        ui.line(format!("generation {from} -> {to}"));
     }
     if differences.is_empty() {
         ui.line(format!("generations {from} and {to} hold the same trees"));
@@ -57,17 +72,26 @@ pub fn diff(ui: &Ui, global: &GlobalArgs, args: &DiffArgs) -> Result<u8> {
     Ok(0)
 }
 
-fn which(store: &Store, args: &DiffArgs) -> Result<(u64, u64)> {
-    let none = || {
-        Error::new(Kind::NotFound, "there are no two generations to compare").hint("`strixlock generations` lists them")
+/// Chooses the two generations. See [`DiffArgs`].
+fn which(profile: &Profile, args: &DiffArgs) -> Result<(u64, u64)> {
+    if let (Some(from), Some(to)) = (args.from, args.to) {
+        return Ok((from, to));
+    }
+    let all = profile.generations()?;
+    let none = |message: String| {
+        Error::new(Kind::NotFound, message).fact("profile", described(profile)).hint(
+            "`strixlock realize` makes a generation of what the lock pins; `strixlock generations --all` lists all",
+        )
     };
-    let to = match (args.from, args.to) {
-        (_, Some(to)) => to,
-        (_, None) => store.current_generation()?.ok_or_else(none)?,
+    let Some(current) = profile.current()? else {
+        return Err(none("there is no generation yet".to_owned()));
     };
-    let from = match args.from {
-        Some(from) => from,
-        None => store.generations()?.into_iter().rfind(|number| *number < to).ok_or_else(none)?,
-    };
-    Ok((from, to))
+    if let Some(from) = args.from.filter(|from| *from != current) {
+        return Ok((from, current));
+    }
+    let older = all.iter().rfind(|number| **number < current).map(|older| (*older, current));
+    let newer = || all.iter().find(|number| **number > current).map(|newer| (current, *newer));
+    older
+        .or_else(newer)
+        .ok_or_else(|| none(format!("there is nothing to compare generation {current} with: it is the only one")))
 }

@@ -1,30 +1,42 @@
 //! `strixlock gc`
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::profile::described;
+use super::versions::{line, versions};
 use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Lock, LockedInput};
-use crate::store::Store;
 use crate::store::gc::{Policy, Roots};
+use crate::store::{Numbered, Profile, ProfileName, Store, no_profile};
 use crate::text;
 
 /// Remove what no generation and no known lock needs
 ///
-/// Without options every generation stays, and what goes are leftovers: trees, contents and downloads that nothing
-/// leads to. Locks that `update` or `realize` used are known as long as their files exist.
+/// Without options every generation of every project stays, and what goes are leftovers: trees, contents and downloads that
+/// nothing leads to. Locks that `update` or `realize` used are known as long as their files exist. The rules for generations are
+/// about this project's; the current generation stays in any case.
 #[derive(Debug, clap::Args)]
 pub struct GcArgs {
-    /// Keep only the newest N generations
-    #[arg(long, value_name = "N")]
-    keep: Option<usize>,
-    /// Drop generations older than this, such as 30d or 12h
+    /// Keep only the newest N generations, and the current one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    keep: Option<u64>,
+    /// Drop generations that were made longer ago than this, such as 30d or 12h, but the current one
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Duration>,
-    /// Drop the oldest generations until their files fit into this, such as 60G or 500M
+    /// Drop generations, the oldest first and never the current one, until the files of all that stays fit into this, such as
+    /// 60G or 500M
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
-    /// Forget locks whose directories are not there any more; without this they may be on a disk that comes back
+    /// Let these rules count for the generations of all projects that use the store, each for itself
+    #[arg(long, conflicts_with = "profile")]
+    all_profiles: bool,
+    /// Drop this profile with all its generations, the current one too
+    #[arg(long, value_name = "NAME")]
+    drop_profile: Vec<ProfileName>,
+    /// Forget locks whose directories are not there any more, and drop the generations of such projects; without this they may
+    /// be on a disk that comes back
     #[arg(long)]
     forget_missing: bool,
     /// Only tell what would go
@@ -34,29 +46,101 @@ pub struct GcArgs {
 
 pub fn gc(ui: &Ui, global: &GlobalArgs, args: &GcArgs) -> Result<u8> {
     let store = global.open_store()?.exclusive()?;
+    let policy = policy(ui, global, &store, args)?;
     let roots = roots(&store, args)?;
-    let policy =
-        Policy { keep: args.keep, older_than: args.older_than, max_size: args.max_size, dry_run: args.dry_run };
-    let collected = store.collect(&roots, policy)?;
+    let profiles = store.profiles()?;
+    for profile in profiles.iter().filter(|profile| profile.is_gone() && !policy.drop.contains(profile.name())) {
+        ui.warning(&format!(
+            "the generations of {} stay: if it was moved, run `strixlock generations --adopt {}` where it is now; \
+             `strixlock gc --forget-missing` drops them",
+            described(profile),
+            profile.name()
+        ));
+    }
+    let all = described_generations(&profiles)?;
+    let collected = store.collect(&roots, &policy)?;
     if ui.is_json() {
         ui.json(serde_json::json!({ "dry_run": args.dry_run, "collected": collected }));
         return Ok(0);
     }
     let would = if args.dry_run { "would remove" } else { "removed" };
-    if !collected.generations.is_empty() {
-        let numbers: Vec<String> = collected.generations.iter().map(u64::to_string).collect();
-        ui.line(format!("{would} generation(s) {}", numbers.join(", ")));
+    for numbered in &collected.generations {
+        ui.line(format!("{would} generation {}", all.get(numbered).map_or("", String::as_str)));
     }
-    ui.line(format!(
-        "{would} {} trees, {} files, {} chunks, {} downloads, {} git caches: {}",
-        collected.trees.len(),
-        collected.blobs,
-        collected.chunks,
-        collected.downloads,
-        collected.repositories,
-        text::bytes(collected.bytes)
-    ));
+    for numbered in &collected.kept {
+        ui.line(format!("kept generation {}: it is current", all.get(numbered).map_or("", String::as_str)));
+    }
+    if let (Some(over), Some(most)) = (collected.over, policy.max_size) {
+        let others = if args.all_profiles { "" } else { ", generations of other projects (`--all-profiles`)" };
+        ui.warning(&format!(
+            "what stays has {}, which is more than {}: current generations{others}, and what locks name",
+            text::bytes(over),
+            text::bytes(most)
+        ));
+    }
+    let counts = [
+        (collected.trees.len() as u64, "trees"),
+        (collected.blobs, "files"),
+        (collected.chunks, "chunks"),
+        (collected.downloads, "downloads"),
+        (collected.repositories, "git caches"),
+    ];
+    if counts.iter().all(|(count, _)| *count == 0) && collected.generations.is_empty() {
+        ui.line("nothing to remove");
+        return Ok(0);
+    }
+    let counts: Vec<String> = counts.iter().map(|(count, what)| format!("{count} {what}")).collect();
+    ui.line(format!("{would} {}: {}", counts.join(", "), text::bytes(collected.bytes)));
     Ok(0)
+}
+
+fn policy(ui: &Ui, global: &GlobalArgs, store: &Store, args: &GcArgs) -> Result<Policy> {
+    let rules = args.keep.is_some() || args.older_than.is_some() || args.max_size.is_some();
+    let all = store.profiles()?;
+    let profiles = if args.all_profiles {
+        all.iter().map(|profile| profile.name().clone()).collect()
+    } else if rules {
+        let profile = global.profile_there(ui, store)?;
+        if !profile.exists() {
+            ui.warning(
+                "this project has no generations in the store, so that nothing is dropped by a rule: \
+                 `--profile NAME` or `--all-profiles` says whose are meant",
+            );
+        }
+        vec![profile.name().clone()]
+    } else {
+        Vec::new()
+    };
+    let mut drop = args.drop_profile.clone();
+    if let Some(name) = drop.iter().find(|name| all.iter().all(|profile| profile.name() != *name)) {
+        return Err(no_profile(name));
+    }
+    if args.forget_missing {
+        drop.extend(all.iter().filter(|profile| profile.is_gone()).map(|profile| profile.name().clone()));
+    }
+    drop.sort();
+    drop.dedup();
+    Ok(Policy {
+        profiles,
+        keep: args.keep.map(|keep| usize::try_from(keep).unwrap_or(usize::MAX)),
+        older_than: args.older_than,
+        max_size: args.max_size,
+        drop,
+        dry_run: args.dry_run,
+    })
+}
+
+/// Returns every generation as it is told: its number, profile, project and versions.
+fn described_generations(profiles: &[Profile]) -> Result<BTreeMap<Numbered, String>> {
+    let mut all = BTreeMap::new();
+    for profile in profiles {
+        for number in profile.generations()? {
+            let what = line(&versions(profile, number, &profile.generation(number)?));
+            let numbered = Numbered { profile: profile.name().clone(), number };
+            all.insert(numbered, format!("{number} of {}, {what}", described(profile)));
+        }
+    }
+    Ok(all)
 }
 
 /// What the registered locks name.

@@ -15,6 +15,7 @@ mod list;
 mod lock;
 mod log;
 mod outdated;
+mod profile;
 mod progress;
 mod project;
 mod provision;
@@ -29,6 +30,7 @@ mod update;
 mod usage;
 mod validate;
 mod verify;
+mod versions;
 mod why;
 
 use clap::{Parser, Subcommand};

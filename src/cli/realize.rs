@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::ui::{GOOD, table};
+use super::generations::{Standing, told};
+use super::profile::described;
+use super::ui::table;
 use super::{GlobalArgs, Ui};
 use crate::error::{About, Error, Kind, Result};
 use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
-use crate::realize::prefix::{self, Linked};
+use crate::realize::prefix::{self, Lead, Linked};
 use crate::realize::{Action, Plan, Realized, Realizer, Settings, place, switch};
-use crate::store::{LinkMode, Store, checkout, replace_file};
+use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
 use crate::text;
 use crate::toolbox_env::ToolboxEnv;
 
@@ -80,10 +82,11 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
     if args.prefix_from.is_some() {
         demand_apart(&places)?;
     }
+    let profile = global.profile(ui, &store)?;
     for (name, place) in &places {
         prefix::check_place(place).about(name)?;
         if args.prefix_from.is_some() && !args.force {
-            prefix::refuse_other(place, &store.root().join("current").join(name)).about(name)?;
+            prefix::refuse_other(place, &Lead::to(&store, &profile, name)).about(name)?;
         }
     }
     if args.dry_run {
@@ -115,11 +118,19 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
             checkout(&output.tree, &to.join(name), args.link_mode, args.force).about(name)?;
         }
     } else {
-        generation = Some(switch(&store, &lock, &realized)?);
-        left = make_links(ui, &places, &realized, &store)?;
+        let from = Standing::of(&profile)?;
+        let (number, _) = switch(&profile, &lock, &realized)?;
+        generation = Some((from, number));
+        left = make_links(ui, &places, &realized, &store, &profile)?;
     }
     let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
-    report(ui, args, &lock, &realized, generation, &left, store.root());
+    report(ui, args, &lock, &realized, generation.as_ref().map(|(_, number)| (&profile, *number)), &left);
+    if !ui.is_json() {
+        if let Some((from, number)) = &generation {
+            told(ui, &profile, from.as_ref(), *number)?;
+        }
+        tell_left(ui, &left);
+    }
     if args.seal {
         tell_sealed(ui, global, &lock_path);
     }
@@ -194,14 +205,19 @@ fn make_links(
     places: &BTreeMap<String, PathBuf>,
     realized: &BTreeMap<String, Realized>,
     store: &Store,
+    profile: &Profile,
 ) -> Result<Vec<String>> {
     let mut left = Vec::new();
     for name in realized.keys() {
         let Some(place) = places.get(name) else { continue };
-        match prefix::link(place, &store.root().join("current").join(name))? {
+        match prefix::link(place, &Lead::to(store, profile, name))? {
             Linked::Already | Linked::Made => {}
             Linked::BackedUp(backup) => {
                 ui.warning(&format!("{} was not made by strixlock: it is now {}", place.display(), backup.display()));
+            }
+            Linked::Replaced(old) => {
+                let (place, old) = (place.display(), old.display());
+                ui.warning(&format!("{place} led to {old}: it leads to the generations of {} now", described(profile)));
             }
             Linked::LeftForRoot(command) => left.push(command),
         }
@@ -230,9 +246,8 @@ fn report(
     args: &RealizeArgs,
     lock: &Lock,
     realized: &BTreeMap<String, Realized>,
-    generation: Option<(u64, bool)>,
+    generation: Option<(&Profile, u64)>,
     left: &[String],
-    store: &Path,
 ) {
     let place =
         |name: &str, output: &Realized| args.to.as_ref().map_or_else(|| output.tree.path.clone(), |to| to.join(name));
@@ -251,7 +266,11 @@ fn report(
             })
             .collect();
         ui.json(serde_json::json!({
-            "outputs": outputs, "generation": generation.map(|(number, _)| number), "sealed": args.seal,
+            "outputs": outputs,
+            "profile": generation.map(|(profile, _)| profile.name()),
+            "generation": generation.map(|(_, number)| number),
+            "current": generation.map(|(profile, _)| profile.current_link().display().to_string()),
+            "sealed": args.seal,
             "left_for_root": left,
         }));
         return;
@@ -265,13 +284,10 @@ fn report(
         })
         .collect();
     ui.table(&rows);
-    match generation {
-        Some((number, true)) => {
-            ui.line(format!("{GOOD}switched{GOOD:#} to generation {number}: {}", store.join("current").display()));
-        }
-        Some((number, false)) => ui.line(format!("generation {number} is current already")),
-        None => {}
-    }
+}
+
+/// Tells the commands that make the links which only root can make.
+fn tell_left(ui: &Ui, left: &[String]) {
     if !left.is_empty() {
         ui.line("left for root to make, once; from then on these links follow every switch:");
     }

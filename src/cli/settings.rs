@@ -10,10 +10,11 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Ui;
+use super::profile::tell_migrated;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{Fetcher, HUB, HubSettings, Mirror, Settings};
 use crate::sandbox::Limits;
-use crate::store::{Store, Waiting};
+use crate::store::{ProfileName, Store, Waiting};
 
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,6 +29,9 @@ pub struct GlobalArgs {
     /// Where downloads, trees and outputs live [default: $XDG_DATA_HOME/strixlock/store]
     #[arg(long, global = true, value_name = "DIR", env = "STRIXLOCK_STORE")]
     pub store: Option<PathBuf>,
+    /// Whose generations are meant, by name [default: those of this project; `generations --all` lists the profiles]
+    #[arg(long, global = true, value_name = "NAME", env = "STRIXLOCK_PROFILE")]
+    pub profile: Option<ProfileName>,
     /// A configuration file instead of $XDG_CONFIG_HOME/strixlock/config.toml
     #[arg(long, global = true, value_name = "FILE", env = "STRIXLOCK_CONFIG")]
     pub config: Option<PathBuf>,
@@ -47,6 +51,7 @@ pub struct GlobalArgs {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Config {
     store: Option<PathBuf>,
+    profile: Option<ProfileName>,
     #[serde(default)]
     insecure_hosts: Vec<String>,
     #[serde(default)]
@@ -86,6 +91,7 @@ impl Config {
         self.mirrors.extend(below.mirrors);
         Self {
             store: self.store.or(below.store),
+            profile: self.profile.or(below.profile),
             rounds: self.rounds.or(below.rounds),
             window_seconds: self.window_seconds.or(below.window_seconds),
             floor_bytes: self.floor_bytes.or(below.floor_bytes),
@@ -138,6 +144,11 @@ impl GlobalArgs {
         })
     }
 
+    /// The profile that was chosen by name, if one was.
+    pub fn chosen_profile(&self) -> Result<Option<ProfileName>> {
+        Ok(self.profile.clone().or(self.configuration()?.profile))
+    }
+
     fn configuration(&self) -> Result<Config> {
         let user = match &self.config {
             Some(path) => Some(Config::read(path)?.ok_or_else(|| {
@@ -177,7 +188,11 @@ impl GlobalArgs {
                 let _ = writeln!(anstream::stderr(), "{text}");
             })
         };
-        Store::open_waiting(&self.store_path()?, Waiting { limit, tell })
+        let store = Store::open_waiting(&self.store_path()?, Waiting { limit, tell })?;
+        if !self.quiet {
+            tell_migrated(&store);
+        }
+        Ok(store)
     }
 
     /// How far the commands of a build may go.

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::lock::{Lock, Staleness};
 use crate::manifest::Manifest;
 use crate::realize::{Action, Plan, input_action};
-use crate::store::{GenerationOutput, Store};
+use crate::store::{GenerationOutput, Profile, Store};
 use crate::text;
 
 /// Say whether the lock is up to date with the manifest, and what of it is present; uses no network
@@ -31,7 +31,8 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
     let stale = crate::lock::staleness(&manifest, &lock);
     let store = global.open_store()?;
     let plan = Plan::new(&lock, &store, &[])?;
-    let generation = Standing::of(&store, &lock)?;
+    let profile = global.profile(ui, &store)?;
+    let generation = Standing::of(&profile, &lock)?;
     if ui.is_json() {
         let inputs = lock.inputs.iter().map(|(name, input)| {
             let action = input_action(&store, input);
@@ -49,6 +50,7 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
             "models": lock.inputs.iter().filter_map(|(name, input)| Some((name, input.gguf()?))).collect::<BTreeMap<_, _>>(),
             "generation": generation.as_ref().map(|standing| standing.current),
             "differs": generation.as_ref().map(|standing| &standing.differs),
+            "profile": profile.name(),
             "store": store.root().display().to_string(),
         }));
     } else {
@@ -131,10 +133,10 @@ struct Standing {
 
 impl Standing {
     /// Compares the current generation with the lock; nothing where there is no generation.
-    fn of(store: &Store, lock: &Lock) -> Result<Option<Self>> {
-        let Some(current) = store.current_generation()? else { return Ok(None) };
-        let trees = store.generation(current)?.outputs;
-        let newest = store.generations()?.last().copied().unwrap_or(current);
+    fn of(profile: &Profile, lock: &Lock) -> Result<Option<Self>> {
+        let Some(current) = profile.current()? else { return Ok(None) };
+        let trees = profile.generation(current)?.outputs;
+        let newest = profile.generations()?.last().copied().unwrap_or(current);
         let usual: Vec<&String> = lock.usual_outputs().collect();
         let moved = |name: &String, there: Option<&GenerationOutput>| {
             lock.outputs.get(name).is_none_or(|locked| {

@@ -2,6 +2,7 @@
 
 use super::{GlobalArgs, Ui};
 use crate::error::Result;
+use crate::store::Numbered;
 use crate::text;
 
 /// Show what the store holds, and what each tree added; pack what is not in use
@@ -18,11 +19,11 @@ enum StoreCommand {
 
 /// Turn trees that are not in use into compressed chunks that they share
 ///
-/// `realize`, `switch` and `rollback` bring them back, verified. The current generation and what running processes use
-/// stay as they are. A damaged tree is not packed.
+/// `realize`, `switch` and `rollback` bring them back, verified. The current generation of each project and what running
+/// processes use stay as they are. A damaged tree is not packed.
 #[derive(Debug, clap::Args)]
 struct PackArgs {
-    /// Leave the newest N generations unpacked
+    /// Leave the newest N generations of each project unpacked
     #[arg(long, value_name = "N", default_value_t = 2)]
     keep_hot: usize,
 }
@@ -64,9 +65,17 @@ fn usage(ui: &Ui, global: &GlobalArgs) -> Result<u8> {
         ui.json(serde_json::json!({ "store": store.root().display().to_string(), "usage": usage }));
         return Ok(0);
     }
+    let profile = global.profile(ui, &store)?;
     let mut rows = vec![["size", "adds", "form", "generations", "tree", "what"].map(str::to_owned).to_vec()];
     for tree in &usage.trees {
-        let generations: Vec<String> = tree.generations.iter().map(u64::to_string).collect();
+        let numbered = |held: &Numbered| {
+            if held.profile == *profile.name() {
+                held.number.to_string()
+            } else {
+                format!("{}/{}", held.profile, held.number)
+            }
+        };
+        let generations: Vec<String> = tree.generations.iter().map(numbered).collect();
         rows.push(vec![
             text::bytes(tree.size),
             text::bytes(tree.adds),

@@ -105,7 +105,7 @@ mod tests {
             check(&store, &another, false).unwrap_err();
         }
         let store = store.exclusive().unwrap();
-        store.collect(&Roots::default(), Policy::default()).unwrap();
+        store.collect(&Roots::default(), &Policy::default()).unwrap();
         check(&store, &pin, false).unwrap_err();
         assert_eq!(fs_err::read_dir(directory.path().join("store/outputs")).unwrap().count(), 0);
     }

@@ -17,7 +17,7 @@ use crate::lock::{Lock, LockedInput, LockedOutput, OciPin};
 use crate::recipe::rocm::Provenance;
 use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, SysrootRecipe};
 use crate::sandbox::{Engine, Limits};
-use crate::store::{Generation, GenerationOutput, OutputRecord, Staging, Store, StoredTree};
+use crate::store::{Generation, GenerationOutput, OutputRecord, Profile, Staging, StoredTree};
 use crate::tree::Listing;
 use crate::update::in_parallel;
 use crate::upstream::debs::DebPackage;
@@ -277,12 +277,12 @@ impl Realizer<'_> {
     }
 }
 
-/// Makes a generation of realized outputs and switches to it. Outputs that the lock has and that were not asked for this
+/// Makes a generation of realized outputs in a profile and switches to it. Outputs that the lock has and that were not asked for this
 /// time stay what they are in the current generation.
-pub fn switch(store: &Store, lock: &Lock, realized: &BTreeMap<String, Realized>) -> Result<(u64, bool)> {
+pub fn switch(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Realized>) -> Result<(u64, bool)> {
     let text = lock.to_text()?;
-    let mut outputs = match store.current_generation()? {
-        Some(number) => store.generation(number)?.outputs,
+    let mut outputs = match profile.current()? {
+        Some(number) => profile.generation(number)?.outputs,
         None => BTreeMap::new(),
     };
     outputs.retain(|name, _| lock.outputs.contains_key(name));
@@ -295,7 +295,7 @@ pub fn switch(store: &Store, lock: &Lock, realized: &BTreeMap<String, Realized>)
         outputs.insert(name.clone(), output);
     }
     let generation = Generation { lock: crate::digest::Sha256Digest::of(text.as_bytes()), outputs };
-    store.add_generation(&generation, text.as_bytes())
+    profile.add(&generation, text.as_bytes())
 }
 
 fn not_reproducible(sealed: TreeDigest, found: TreeDigest, name: &str) -> Error {

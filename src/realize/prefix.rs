@@ -1,8 +1,8 @@
 //! Links below a prefix such as `/opt` that lead into the current generation.
 //!
-//! A link once made never changes again: it leads through `current`, so switching generations is still one rename. What
-//! stood in its place and was not ours is kept beside it under another name, and the caller is told. Where only root may write,
-//! root makes the link with a command that is told: strixlock itself never has to run as root.
+//! A link once made never changes again: it leads through the `current` of a profile, so switching generations is still one
+//! rename. What stood in its place and was not ours is kept beside it under another name, and the caller is told. Where only root
+//! may write, root makes the link with a command that is told: strixlock itself never has to run as root.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,32 @@ use rustix::io::Errno;
 
 use super::place;
 use crate::error::{Error, Result};
+use crate::store::{Profile, Store};
 use crate::text;
+
+/// Where a link should lead.
+#[derive(Debug, Clone)]
+pub struct Lead {
+    /// Through the profile's `current` to the output.
+    target: PathBuf,
+    /// Through `STORE/current`, where that leads to the same profile, as links do that were made before there were profiles.
+    same: Option<PathBuf>,
+    /// The store.
+    store: PathBuf,
+}
+
+impl Lead {
+    /// Leads to an output of the generation that is current in a profile.
+    #[must_use]
+    pub fn to(store: &Store, profile: &Profile, output: &str) -> Self {
+        let same = profile.is_first().then(|| store.root().join("current").join(output));
+        Self { target: profile.current_link().join(output), same, store: store.root().to_path_buf() }
+    }
+
+    fn is_met_by(&self, link: &Path) -> bool {
+        link == self.target || self.same.as_deref() == Some(link)
+    }
+}
 
 /// What happened to one link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +46,8 @@ pub enum Linked {
     Already,
     /// It was made; nothing stood there.
     Made,
+    /// It took the place of a link into the same store, which led there.
+    Replaced(PathBuf),
     /// It was made, and what stood there is now here.
     BackedUp(PathBuf),
     /// It is not there, since the directory is root's to write to: this command makes it.
@@ -80,26 +107,32 @@ fn split(place: &Path) -> Result<(&Path, &OsStr)> {
         .ok_or_else(|| Error::failure("this path has no name that a link could have").fact("path", place.display()))
 }
 
-/// Refuses a place where something stands that is not the link to `target`.
-pub fn refuse_other(place: &Path, target: &Path) -> Result<()> {
-    let free = fs_err::symlink_metadata(place).is_err();
-    if free || fs_err::read_link(place).is_ok_and(|there| there == target) {
+/// Returns an error for a place where something else stands than the link.
+pub fn refuse_other(place: &Path, lead: &Lead) -> Result<()> {
+    let Ok(there) = fs_err::symlink_metadata(place) else { return Ok(()) };
+    let link = if there.is_symlink() { fs_err::read_link(place)? } else { PathBuf::new() };
+    if lead.is_met_by(&link) {
         return Ok(());
     }
-    Err(Error::failure("something else stands where the link should go")
-        .fact("path", place.display())
-        .hint("--force keeps it beside the link, under another name"))
+    let error = Error::failure("something else stands where the link should go").fact("path", place.display());
+    Err(if link.starts_with(&lead.store) {
+        error.fact("leads to", link.display()).hint("--force lets it lead to this project's generations")
+    } else {
+        error.hint("--force keeps it beside the link, under another name")
+    })
 }
 
-/// Makes a link to `target` at `place`. Where only root can, it is left to root: the command does nothing else, so nothing of a
-/// user's is read or run with root's rights.
-pub fn link(place: &Path, target: &Path) -> Result<Linked> {
+/// Makes a link at `place`. A link into the same store that stands there gives way; anything else is kept beside it. Where only
+/// root can, it is left to root: the command does nothing else, so nothing of a user's is read or run with root's rights.
+pub fn link(place: &Path, lead: &Lead) -> Result<Linked> {
     let (prefix, name) = split(place)?;
     let place = prefix.join(name);
-    if fs_err::read_link(&place).is_ok_and(|there| there == target) {
+    let there = fs_err::read_link(&place).ok();
+    if there.as_deref().is_some_and(|there| lead.is_met_by(there)) {
         return Ok(Linked::Already);
     }
     let free = fs_err::symlink_metadata(&place).is_err();
+    let replaced = there.filter(|old| old.starts_with(&lead.store));
     let backup = (1..10_000)
         .map(|number| {
             let mut beside = name.to_owned();
@@ -109,17 +142,20 @@ pub fn link(place: &Path, target: &Path) -> Result<Linked> {
         .find(|path| fs_err::symlink_metadata(path).is_err())
         .ok_or_else(|| Error::failure("too much was kept beside this link already").fact("path", place.display()))?;
     if !may_write(prefix) {
+        if replaced.is_some() {
+            return Ok(Linked::LeftForRoot(format!("sudo ln -sfnT {} {}", word(&lead.target), word(&place))));
+        }
         // Without -f, so that it fails where something came to stand meanwhile.
-        let link = format!("sudo ln -snT {} {}", word(target), word(&place));
+        let link = format!("sudo ln -snT {} {}", word(&lead.target), word(&place));
         let aside = format!("sudo mv -nT {} {} && ", word(&place), word(&backup));
         return Ok(Linked::LeftForRoot(if free { link } else { aside + &link }));
     }
     let aside = tempfile::Builder::new().prefix(".strixlock-").tempdir_in(prefix)?;
     let new = aside.path().join(name);
-    fs_err::os::unix::fs::symlink(target, &new)?;
-    if free {
+    fs_err::os::unix::fs::symlink(&lead.target, &new)?;
+    if free || replaced.is_some() {
         fs_err::rename(&new, &place)?;
-        return Ok(Linked::Made);
+        return Ok(replaced.map_or(Linked::Made, Linked::Replaced));
     }
     // Both at once where the file system can, so that there is no moment without either.
     if rustix::fs::renameat_with(CWD, &new, CWD, &place, RenameFlags::EXCHANGE).is_ok() {
@@ -141,26 +177,38 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_kept() {
         let prefix = tempfile::tempdir().unwrap();
-        let target = Path::new("/store/current/rocm");
+        let lead = |target: &str| Lead {
+            target: target.into(),
+            same: Some("/store/current/rocm".into()),
+            store: "/store".into(),
+        };
+        let ours = lead("/store/profiles/p/current/rocm");
         let rocm = prefix.path().join("rocm");
         fs_err::create_dir(&rocm).unwrap();
         fs_err::write(rocm.join("mine"), "x").unwrap();
         let backup = prefix.path().join("rocm.before-strixlock-1");
-        assert_eq!(link(&rocm, target).unwrap(), Linked::BackedUp(backup.clone()));
+        assert_eq!(link(&rocm, &ours).unwrap(), Linked::BackedUp(backup.clone()));
         assert_eq!(fs_err::read_to_string(backup.join("mine")).unwrap(), "x");
-        assert_eq!(fs_err::read_link(&rocm).unwrap(), target);
-        assert_eq!(link(&rocm, target).unwrap(), Linked::Already);
-        assert_eq!(link(&prefix.path().join("llama"), target).unwrap(), Linked::Made);
+        assert_eq!(fs_err::read_link(&rocm).unwrap(), ours.target);
+        assert_eq!(link(&rocm, &ours).unwrap(), Linked::Already);
+        assert_eq!(link(&prefix.path().join("llama"), &ours).unwrap(), Linked::Made);
         assert_eq!(fs_err::read_dir(prefix.path()).unwrap().count(), 3);
+        // A link into the store is nothing that anybody would miss.
+        let other = lead("/store/profiles/q/current/rocm");
+        assert_eq!(link(&rocm, &other).unwrap(), Linked::Replaced(ours.target));
+        assert_eq!(fs_err::read_link(&rocm).unwrap(), other.target);
+        assert_eq!(fs_err::read_dir(prefix.path()).unwrap().count(), 3);
+        // One that leads to the same profile through the top of the store is as good.
+        fs_err::remove_file(&rocm).unwrap();
+        fs_err::os::unix::fs::symlink("/store/current/rocm", &rocm).unwrap();
+        assert_eq!(link(&rocm, &other).unwrap(), Linked::Already);
     }
 
     #[test]
     fn the_root_is_no_place_for_a_link() {
+        let lead = Lead { target: "/store/x".into(), same: None, store: "/store".into() };
         for place in ["/", "/..", ""] {
-            assert!(
-                link(Path::new(place), Path::new("/store")).is_err() && check_place(Path::new(place)).is_err(),
-                "{place}"
-            );
+            assert!(link(Path::new(place), &lead).is_err() && check_place(Path::new(place)).is_err(), "{place}");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Garbage collection: what no root leads to goes.
 //!
-//! Roots are generations, what registered locks name, and the trees of running processes; no other strixlock is at work,
-//! since the collector holds the store's lock alone. Whatever is removed first loses its name by one rename into `tmp/`, so that a collector
-//! that is killed leaves nothing half there.
+//! Roots are the generations of all profiles, what registered locks name, and the trees of running processes; no other
+//! strixlock is at work, since the collector holds the store's lock alone. Whatever is removed first loses its name by one
+//! rename into `tmp/`, so that a collector that is killed leaves nothing half there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -11,7 +11,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Store, open_lock};
+use super::profiles::{Profile, ProfileName, project_of};
+use super::{Numbered, Store, open_lock};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::tree::Node;
@@ -33,14 +34,18 @@ pub struct Roots {
 }
 
 /// What may go.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// Generations to keep, the newest; the current one stays in any case.
+    /// The profiles whose generations may go by the rules below. Those of others stay.
+    pub profiles: Vec<ProfileName>,
+    /// Generations to keep of each, the newest; the current one stays in any case.
     pub keep: Option<usize>,
     /// Generations older than this go.
     pub older_than: Option<Duration>,
     /// The oldest generations go until the store is no larger than this, in bytes.
     pub max_size: Option<u64>,
+    /// Profiles that go with all their generations.
+    pub drop: Vec<ProfileName>,
     /// Only tell.
     pub dry_run: bool,
 }
@@ -48,8 +53,14 @@ pub struct Policy {
 /// What went, or would go.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Collected {
-    /// Generations by number.
-    pub generations: Vec<u64>,
+    /// Generations.
+    pub generations: Vec<Numbered>,
+    /// Profiles, with all of their generations.
+    pub profiles: Vec<ProfileName>,
+    /// Generations that the rules are against, and that stay because they are current.
+    pub kept: Vec<Numbered>,
+    /// The bytes that stay, where that is more than was asked for.
+    pub over: Option<u64>,
     /// Trees.
     pub trees: Vec<TreeDigest>,
     /// How many files' contents.
@@ -68,6 +79,10 @@ impl Store {
     /// Remembers that the lock at `path` names things that must stay.
     pub fn register_lock(&self, path: &Path) -> Result<()> {
         let path = std::path::absolute(path)?;
+        // The lock of a generation stays and goes with it.
+        if self.profile_around(&path)?.is_some() {
+            return Ok(());
+        }
         let text = path.as_os_str().as_bytes();
         let place = self.root.join("locks").join(Sha256Digest::of(text).hex());
         if place.is_file() { Ok(()) } else { self.write(&place, text) }
@@ -90,13 +105,42 @@ impl Store {
                     fs_err::remove_file(&entry)?;
                 }
             } else {
-                return Err(Error::new(Kind::NotFound, "the directory of a lock that is known here is not there")
-                    .fact("lock", path.display())
-                    .hint("what it names stays as long as it may come back: have its disk there, or run `strixlock gc --forget-missing`"));
+                return Err(self.missing_lock(&path)?);
             }
         }
         locks.sort();
         Ok(locks)
+    }
+
+    /// Says that the directory of a lock is not there, and which ways lead on.
+    fn missing_lock(&self, path: &Path) -> Result<Error> {
+        let error = Error::new(Kind::NotFound, "the directory of a lock that is known here is not there")
+            .fact("lock", path.display());
+        let project = project_of(path);
+        let profiles = self.profiles()?;
+        let Some(profile) = profiles.iter().find(|profile| profile.is_gone() && profile.project() == Some(project))
+        else {
+            return Ok(error.hint(
+                "what it names stays as long as it may come back: have its disk there, or run `strixlock gc --forget-missing`",
+            ));
+        };
+        Ok(error.fact("profile", &profile.name).hint(format!(
+            "what it names stays as long as it may come back: have its disk there; if the project was moved, run `strixlock generations \
+             --adopt {}` where it is now; `strixlock gc --forget-missing` drops its generations",
+            profile.name
+        )))
+    }
+
+    /// Forgets the registered locks of a project that is not there any more.
+    pub(super) fn forget_locks_in(&self, project: &Path) -> Result<()> {
+        for entry in fs_err::read_dir(self.root.join("locks"))? {
+            let entry = entry?.path();
+            let lock = super::profiles::real(&PathBuf::from(OsString::from_vec(fs_err::read(&entry)?)))?;
+            if project_of(&lock) == project && fs_err::symlink_metadata(&lock).is_err() {
+                fs_err::remove_file(entry)?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until no other process uses the store, and keeps others out.
@@ -111,57 +155,53 @@ impl Store {
     }
 
     /// Collects garbage. The store must be held by [`Self::exclusive`].
-    pub fn collect(&self, roots: &Roots, policy: Policy) -> Result<Collected> {
-        let mut collected = Collected { generations: self.old_generations(policy)?, ..Collected::default() };
+    pub fn collect(&self, roots: &Roots, policy: &Policy) -> Result<Collected> {
+        let mut collected = Collected { profiles: policy.drop.clone(), ..Collected::default() };
+        let mut left = Vec::new();
+        for profile in self.profiles()? {
+            let numbered = |number| Numbered { profile: profile.name.clone(), number };
+            if policy.drop.contains(&profile.name) {
+                collected.generations.extend(profile.generations()?.into_iter().map(numbered));
+            } else if policy.profiles.contains(&profile.name) {
+                let (old, kept) = old_generations(&profile, policy)?;
+                collected.kept.extend(kept.map(numbered));
+                let current = profile.current()?;
+                for number in profile.generations()?.into_iter().filter(|number| Some(*number) != current) {
+                    if !old.contains(&number) {
+                        left.push((profile.made(number)?, numbered(number)));
+                    }
+                }
+                collected.generations.extend(old.into_iter().map(numbered));
+            }
+        }
         let mut live = self.live(roots, &collected.generations)?;
         if let Some(most) = policy.max_size {
-            let current = self.current_generation()?;
-            let mut left: Vec<u64> =
-                self.generations()?.into_iter().filter(|number| !collected.generations.contains(number)).collect();
+            left.sort();
+            let mut left = left.into_iter();
             while self.size_of(&live)? > most {
-                let Some(at) = left.iter().position(|number| Some(*number) != current) else { break };
-                collected.generations.push(left.remove(at));
+                let Some((_, oldest)) = left.next() else {
+                    collected.over = Some(self.size_of(&live)?);
+                    break;
+                };
+                collected.generations.push(oldest);
                 live = self.live(roots, &collected.generations)?;
             }
         }
-        collected.generations.sort_unstable();
+        collected.generations.sort();
         self.sweep(roots, &live, policy.dry_run, &mut collected)?;
         Ok(collected)
     }
 
-    fn old_generations(&self, policy: Policy) -> Result<Vec<u64>> {
-        let current = self.current_generation()?;
-        let all = self.generations()?;
-        let kept = policy.keep.map_or(0, |keep| all.len().saturating_sub(keep));
-        let mut old = Vec::new();
-        for (index, number) in all.iter().enumerate() {
-            let too_many = policy.keep.is_some() && index < kept;
-            let too_old = match policy.older_than {
-                Some(age) => self.generation_age(*number)? > age,
-                None => false,
-            };
-            if Some(*number) != current && (too_many || too_old) {
-                old.push(*number);
-            }
-        }
-        Ok(old)
-    }
-
-    fn generation_age(&self, number: u64) -> Result<Duration> {
-        let made = fs_err::metadata(self.generation_directory(number).join("generation.json"))?.modified()?;
-        Ok(SystemTime::now().duration_since(made).unwrap_or_default())
-    }
-
     /// The trees that the roots and the generations, without those that go, lead to.
-    fn live(&self, roots: &Roots, without: &[u64]) -> Result<BTreeSet<TreeDigest>> {
+    fn live(&self, roots: &Roots, without: &[Numbered]) -> Result<BTreeSet<TreeDigest>> {
         let mut live = roots.trees.clone();
         for id in &roots.derivations {
             live.extend(self.output_record(*id)?.map(|record| record.tree));
         }
         live.extend(self.trees_in_use()?);
-        for number in self.generations()? {
-            if !without.contains(&number) {
-                live.extend(self.generation(number)?.outputs.values().map(|output| output.tree));
+        for (numbered, generation) in self.all_generations()? {
+            if !without.contains(&numbered) {
+                live.extend(generation.outputs.values().map(|output| output.tree));
             }
         }
         Ok(live)
@@ -198,8 +238,17 @@ impl Store {
         collected: &mut Collected,
     ) -> Result<()> {
         let bin = Bin { store: self, dry_run };
-        for number in &collected.generations {
-            bin.take(&self.generation_directory(*number))?;
+        for profile in self.profiles()? {
+            if collected.profiles.contains(&profile.name) {
+                if profile.is_first() && !dry_run {
+                    fs_err::remove_file(self.root.join("current"))?;
+                }
+                bin.take(&profile.directory())?;
+                continue;
+            }
+            for numbered in collected.generations.iter().filter(|numbered| numbered.profile == profile.name) {
+                bin.take(&profile.generation_directory(numbered.number))?;
+            }
         }
         for digest in self.trees()?.into_iter().filter(|digest| !live.contains(digest)) {
             bin.take(&self.root.join("trees").join(digest.hex()))?;
@@ -263,6 +312,25 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Returns the generations of a profile that a policy is against, and the current one if it is, which stays.
+fn old_generations(profile: &Profile, policy: &Policy) -> Result<(Vec<u64>, Option<u64>)> {
+    let (current, all) = (profile.current()?, profile.generations()?);
+    let surplus = policy.keep.map_or(0, |keep| all.len().saturating_sub(keep));
+    let (mut old, mut kept) = (Vec::new(), None);
+    for (index, number) in all.into_iter().enumerate() {
+        let too_old = match policy.older_than {
+            Some(age) => SystemTime::now().duration_since(profile.made(number)?).unwrap_or_default() > age,
+            None => false,
+        };
+        match index < surplus || too_old {
+            true if Some(number) == current => kept = Some(number),
+            true => old.push(number),
+            false => {}
+        }
+    }
+    Ok((old, kept))
 }
 
 /// Takes names away first, then what they named.

@@ -1,11 +1,13 @@
-//! Generations: numbered sets of realized outputs. Switching is one rename of the `current` link.
+//! Generations: numbered sets of realized outputs of a profile. Switching is one rename of the profile's `current` link.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, open_lock, sync_directory};
+use super::profiles::{Profile, ProfileName};
+use super::{Store, sync_directory};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 
@@ -31,97 +33,178 @@ pub struct GenerationOutput {
     pub version: String,
 }
 
-impl Store {
-    pub(super) fn generation_directory(&self, number: u64) -> PathBuf {
-        self.root.join("generations").join(number.to_string())
-    }
+/// Which generation of which profile.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Numbered {
+    /// The profile.
+    pub profile: ProfileName,
+    /// The number.
+    pub number: u64,
+}
 
-    /// The numbers of all generations, in order.
-    pub fn generations(&self) -> Result<Vec<u64>> {
-        let mut numbers = Vec::new();
-        for entry in fs_err::read_dir(self.root.join("generations"))? {
-            if let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) {
-                numbers.push(number);
-            }
+impl Generation {
+    /// Writes the record, the lock and a link for each output into a new directory, which becomes a generation of a profile by
+    /// its name.
+    pub(super) fn write(&self, directory: &Path, lock: &[u8]) -> Result<()> {
+        fs_err::create_dir(directory)?;
+        let text =
+            serde_json::to_vec_pretty(self).map_err(|error| Error::failure("cannot write a record").because(&error))?;
+        fs_err::write(directory.join("generation.json"), text)?;
+        fs_err::write(directory.join("strix.lock"), lock)?;
+        for (name, output) in &self.outputs {
+            let target = format!("../../../../trees/{}/tree", output.tree.hex());
+            fs_err::os::unix::fs::symlink(target, directory.join(name))?;
         }
-        numbers.sort_unstable();
-        Ok(numbers)
+        Ok(())
+    }
+}
+
+/// Returns the numbers of the generations in a directory, in order.
+pub(super) fn numbers(directory: &Path) -> Result<Vec<u64>> {
+    let entries = match fs_err::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut numbers = Vec::new();
+    for entry in entries {
+        if let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) {
+            numbers.push(number);
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Reads the record of a generation; nothing where there is none.
+pub(super) fn read(directory: &Path) -> Result<Option<Generation>> {
+    let path = directory.join("generation.json");
+    let text = match fs_err::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|error| {
+        Error::new(Kind::Damaged, "the record of a generation is damaged").fact("file", path.display()).because(&error)
+    })
+}
+
+/// Returns the number that a `current` link leads to.
+pub(super) fn linked(link: &Path) -> Result<Option<u64>> {
+    match fs_err::read_link(link) {
+        Ok(target) => Ok(target.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Profile<'_> {
+    pub(super) fn generation_directory(&self, number: u64) -> PathBuf {
+        self.directory().join("generations").join(number.to_string())
     }
 
-    /// The record of one generation.
+    /// Returns the numbers of all generations, in order.
+    pub fn generations(&self) -> Result<Vec<u64>> {
+        numbers(&self.directory().join("generations"))
+    }
+
+    /// Returns the record of one generation.
     pub fn generation(&self, number: u64) -> Result<Generation> {
-        let path = self.generation_directory(number).join("generation.json");
-        let text = fs_err::read(&path).map_err(|error| {
+        read(&self.generation_directory(number))?.ok_or_else(|| {
             Error::new(Kind::NotFound, format!("there is no generation {number}"))
-                .because(&error)
+                .fact("profile", &self.name)
                 .hint("`strixlock generations` lists them")
-        })?;
-        serde_json::from_slice(&text).map_err(|error| {
-            Error::new(Kind::Damaged, "the record of a generation is damaged")
-                .fact("file", path.display())
-                .because(&error)
         })
     }
 
-    /// The generation that is switched to, if any.
-    pub fn current_generation(&self) -> Result<Option<u64>> {
-        match fs_err::read_link(self.root.join("current")) {
-            Ok(target) => Ok(target.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    /// Returns the path of the lock that a generation was realized from.
+    #[must_use]
+    pub fn generation_lock(&self, number: u64) -> PathBuf {
+        self.generation_directory(number).join("strix.lock")
+    }
+
+    /// Returns when a generation was made.
+    pub fn made(&self, number: u64) -> Result<SystemTime> {
+        Ok(fs_err::metadata(self.generation_directory(number).join("generation.json"))?.modified()?)
+    }
+
+    /// Returns the generation that is switched to, if any.
+    pub fn current(&self) -> Result<Option<u64>> {
+        linked(&self.current_link())
     }
 
     /// Adds a generation, unless there is one with the same outputs, and switches to it. Returns its number and whether
     /// it was not the current one before. `lock` is the text of the lock.
-    pub fn add_generation(&self, generation: &Generation, lock: &[u8]) -> Result<(u64, bool)> {
-        let held = open_lock(&self.root.join("generations/.held"))?;
-        held.lock()?;
+    pub fn add(&self, generation: &Generation, lock: &[u8]) -> Result<(u64, bool)> {
+        let _held = self.store.hold_profiles()?;
         // The same set is not numbered twice: rolling back must lead to something else.
-        let current = self.current_generation()?;
+        let current = self.current()?;
         for number in self.generations()?.into_iter().rev() {
             if self.generation(number).is_ok_and(|there| there.outputs == generation.outputs) {
                 if current != Some(number) {
-                    self.switch_generation(number)?;
+                    self.switch(number)?;
                 }
+                self.become_first()?;
                 return Ok((number, current != Some(number)));
             }
         }
         let number = self.generations()?.last().copied().unwrap_or(0) + 1;
-        let staging = self.stage()?;
-        let wrapper = staging.path().join("generation");
-        fs_err::create_dir(&wrapper)?;
-        let text = serde_json::to_vec_pretty(generation)
-            .map_err(|error| Error::failure("cannot write a record").because(&error))?;
-        fs_err::write(wrapper.join("generation.json"), text)?;
-        fs_err::write(wrapper.join("strix.lock"), lock)?;
-        for (name, output) in &generation.outputs {
-            fs_err::os::unix::fs::symlink(format!("../../trees/{}/tree", output.tree.hex()), wrapper.join(name))?;
+        let staging = self.store.stage()?;
+        if self.exists() {
+            let wrapper = staging.path().join("generation");
+            generation.write(&wrapper, lock)?;
+            self.store.sync()?;
+            fs_err::rename(&wrapper, self.generation_directory(number))?;
+            sync_directory(&self.directory().join("generations"))?;
+            self.switch(number)?;
+        } else {
+            let profile = staging.path().join("profile");
+            fs_err::create_dir_all(profile.join("generations"))?;
+            self.record.write(&profile)?;
+            generation.write(&profile.join("generations").join(number.to_string()), lock)?;
+            fs_err::os::unix::fs::symlink(format!("generations/{number}"), profile.join("current"))?;
+            self.store.sync()?;
+            fs_err::rename(&profile, self.directory())?;
+            sync_directory(&self.store.root.join("profiles"))?;
         }
-        self.sync()?;
-        fs_err::rename(&wrapper, self.generation_directory(number))?;
-        sync_directory(&self.root.join("generations"))?;
-        self.switch_generation(number)?;
+        self.become_first()?;
         Ok((number, true))
     }
 
     /// Switches to a generation whose trees must all be here.
-    pub fn switch_generation(&self, number: u64) -> Result<()> {
+    pub fn switch(&self, number: u64) -> Result<()> {
         let generation = self.generation(number)?;
         for (name, output) in &generation.outputs {
-            if self.tree(output.tree).is_none() {
+            if self.store.tree(output.tree).is_none() {
                 return Err(Error::new(Kind::Damaged, format!("generation {number} is not whole: its {name} is gone"))
                     .fact("tree", output.tree)
                     .hint(format!(
-                        "`strixlock realize --lock {}` makes it again",
-                        self.generation_directory(number).join("strix.lock").display()
+                        "`strixlock realize --profile {} --lock {}` makes it again",
+                        self.name,
+                        self.generation_lock(number).display()
                     )));
             }
         }
+        self.store.place_link(Path::new(&format!("generations/{number}")), &self.current_link())
+    }
+}
+
+impl Store {
+    /// Returns the generations of all profiles, with their records.
+    pub fn all_generations(&self) -> Result<Vec<(Numbered, Generation)>> {
+        let mut all = Vec::new();
+        for profile in self.profiles()? {
+            for number in profile.generations()? {
+                all.push((Numbered { profile: profile.name.clone(), number }, profile.generation(number)?));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Puts a link to `target` at `path`, in the place of one that is there.
+    pub(super) fn place_link(&self, target: &Path, path: &Path) -> Result<()> {
         let staging = self.stage()?;
-        let link = staging.path().join("current");
-        fs_err::os::unix::fs::symlink(format!("generations/{number}"), &link)?;
-        fs_err::rename(&link, self.root.join("current"))?;
-        sync_directory(&self.root)
+        let link = staging.path().join("link");
+        fs_err::os::unix::fs::symlink(target, &link)?;
+        fs_err::rename(&link, path)?;
+        sync_directory(path.parent().unwrap_or(&self.root))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! STORE/
-//!   version                        "strixlock-store 1"
+//!   version                        "strixlock-store 2"
 //!   lock                           flock: shared while a process uses the store, exclusive for gc
 //!   downloads/sha256/<hex>         verified downloads, whole
 //!   blobs/<2 hex>/<62 hex>[x]      file contents by digest; `x` where executable, since a mode belongs to the inode
@@ -13,9 +13,12 @@
 //!   outputs/<hex>/output.json      what the recipe with this derivation id gave; beside it the build's log and about.json
 //!   outputs/<hex>/second/          what `check --keep` kept: a second tree that differs, its log, what diffoscope says
 //!   git/<hex of the URL>/          bare repositories, a cache: objects are named by their own hashes
-//!   generations/<n>/               generation.json, the lock, and one link per output into trees/
+//!   profiles/<name>/               the generations of one project (see `profiles`):
+//!     generations/<n>/               generation.json, the lock, and one link per output into trees/
+//!     current                        link to the generation that is switched to
 //!   locks/<hex>                    paths of locks whose things must stay
-//!   current                        link to the generation that is switched to
+//!   current                        link to profiles/<name>/current of the profile that came first: what was told to look
+//!                                  here before there were profiles goes on. It leads to no other profile ever
 //!   tmp/                           everything unfinished
 //! ```
 //!
@@ -27,6 +30,9 @@
 //!   process that was killed, and the next process to open the store removes it. `tmp/partial/` alone is kept: begun
 //!   downloads, to be resumed.
 //! * No database: every fact here is a file whose name says what it must contain.
+//! * Format 1 had no profiles: `generations/` and `current` stood at the top, one list for all projects. Opening such a store
+//!   makes it one of format 2 (see `migrate`), which a strixlock of format 1 refuses by its number: it would take trees that
+//!   only profiles lead to for garbage.
 
 mod checkout;
 mod cold;
@@ -35,8 +41,10 @@ pub mod gc;
 mod generations;
 mod holders;
 mod in_use;
+mod migrate;
 mod outputs;
 mod owners;
+mod profiles;
 mod remove;
 mod staging;
 mod trees;
@@ -58,14 +66,18 @@ use crate::tree::beneath::Root;
 pub use checkout::{LinkMode, checkout};
 pub use cold::{ColdTree, Packed, PackedTree};
 pub use downloads::Partial;
-pub use generations::{Generation, GenerationOutput};
+pub use generations::{Generation, GenerationOutput, Numbered};
+pub use migrate::Migrated;
 pub use outputs::OutputRecord;
+pub use profiles::{Profile, ProfileName, no_profile, project_of};
 pub use staging::Staging;
 pub use trees::{StoredTree, normalise};
 pub use usage::{TreeUsage, Usage};
 pub use waiting::Waiting;
 
-const VERSION: &str = "strixlock-store 1\n";
+const VERSION: &str = "strixlock-store 2\n";
+/// The format before there were profiles.
+const BEFORE: &str = "strixlock-store 1\n";
 
 /// An open store. Holds the shared lock while it lives.
 #[derive(Debug)]
@@ -77,6 +89,7 @@ pub struct Store {
     me: u32,
     waiting: Waiting,
     lock: File,
+    migrated: Option<Migrated>,
 }
 
 impl Store {
@@ -92,7 +105,15 @@ impl Store {
         // Nobody else may write to it, whatever the umask says.
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(&root);
         let beneath = made.and_then(|()| Root::open(&root)).map_err(|error| owners::cannot_make(&root, &error))?;
-        owners::make_and_judge(&beneath, &root, me)?;
+        let is_of_before = beneath.metadata(b"generations").is_ok() && beneath.metadata(b"profiles").is_err();
+        owners::make_and_judge(&beneath, &root, me).map_err(|error| {
+            // One that only its owner can bring up to date.
+            if is_of_before && beneath.metadata(b"profiles").is_err() && error.kind() == Kind::Failure {
+                cannot_migrate(&root, &error)
+            } else {
+                error
+            }
+        })?;
         let lock = match beneath.open_kept(b"lock", 0o644) {
             // A store of root's can be read by all: a shared lock needs no more than that.
             Err(_) if beneath.metadata(b"lock").is_ok() => beneath.open_file(b"lock"),
@@ -101,8 +122,12 @@ impl Store {
         let place = root.join("lock");
         let lock = lock.map_err(Error::from).and_then(|lock| plain_file(lock, &place))?;
         waiting.shared(&lock, &place)?;
-        let store = Self { root, beneath: Arc::new(beneath), me, waiting, lock };
-        store.demand_version()?;
+        let mut store = Self { root, beneath: Arc::new(beneath), me, waiting, lock, migrated: None };
+        if store.is_of_before()? {
+            store.migrate()?;
+        }
+        // The list of a store of before, where a process was killed before it was gone.
+        let _ = store.drop_old_generations();
         staging::sweep(&store.beneath.directory(b"tmp")?)?;
         Ok(store)
     }
@@ -119,19 +144,23 @@ impl Store {
         Ok(self.root.join(below))
     }
 
-    /// Refuses a store of another format; a new store gets this one's.
-    fn demand_version(&self) -> Result<()> {
+    /// Returns whether the store has the format of before there were profiles. Refuses a store of another format; a new store
+    /// gets this one's.
+    fn is_of_before(&self) -> Result<bool> {
         let version = self.root.join("version");
         match fs_err::read_to_string(&version) {
-            Ok(text) if text == VERSION => Ok(()),
+            Ok(text) if text == VERSION => Ok(false),
+            Ok(text) if text == BEFORE => Ok(true),
             Ok(text) => Err(Error::new(Kind::Invalid, "the store has a format that this strixlock does not know")
                 .fact("store", self.root.display())
                 .fact("expected", VERSION.trim())
                 .fact("found", text.trim().chars().take(80).collect::<String>())
                 .hint("use the strixlock that made it, or another --store")),
+            // Whatever became of the number, generations are not dropped for it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.has_old_generations()? => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 self.demand_second_names()?;
-                self.write(&version, VERSION.as_bytes())
+                self.write(&version, VERSION.as_bytes()).map(|()| false)
             }
             Err(error) => Err(error.into()),
         }
@@ -143,6 +172,28 @@ impl Store {
         let (one, two) = (staging.path().join("one"), staging.path().join("two"));
         fs_err::write(&one, "")?;
         std::fs::hard_link(one, two).map_err(|error| trees::no_second_name(&self.root, error))
+    }
+
+    /// Gives a store of before this format. Waits until no other process uses it.
+    fn migrate(&mut self) -> Result<()> {
+        let place = self.root.join("lock");
+        // A shared lock cannot be turned into an exclusive one while another process wants the same.
+        self.lock.unlock()?;
+        self.waiting.alone(&self.lock, &place)?;
+        // Another process may have been quicker.
+        if self.is_of_before()? {
+            let made = self.make_profiles().map_err(|error| cannot_migrate(&self.root, &error))?;
+            self.write(&self.root.join("version"), VERSION.as_bytes())?;
+            self.drop_old_generations()?;
+            self.migrated = Some(made);
+        }
+        self.waiting.shared(&self.lock, &place)
+    }
+
+    /// Returns what became of the generations if opening the store brought it up to date.
+    #[must_use]
+    pub fn migrated(&self) -> Option<&Migrated> {
+        self.migrated.as_ref()
     }
 
     /// The store's directory, absolute.
@@ -191,6 +242,14 @@ impl Store {
         // By a file that has been open since before: a new one would not be told of what could not be written until then.
         Ok(rustix::fs::syncfs(self.lock.as_fd()).map_err(std::io::Error::from)?)
     }
+}
+
+/// Says that a store of before there were profiles stays one.
+fn cannot_migrate(root: &Path, error: &Error) -> Error {
+    Error::failure("the store is of before there were profiles, and cannot be brought up to date")
+        .fact("store", root.display())
+        .because(error)
+        .hint("run any command as the user who owns it, or use another --store")
 }
 
 /// Opens a file that only serves to be locked. Others cannot open it, so they cannot hold it.

@@ -31,14 +31,14 @@ const DIRECTORIES: [&str; 11] = [
     "trees",
     "outputs",
     "git",
-    "generations",
+    "profiles",
     "locks",
     "tmp",
     "tmp/partial",
 ];
 
 /// Those of them in which directories stand, each of which is looked at as well.
-const OF_DIRECTORIES: [&str; 5] = ["blobs", "chunks", "trees", "outputs", "git"];
+const OF_DIRECTORIES: [&str; 6] = ["blobs", "chunks", "trees", "outputs", "git", "profiles"];
 
 /// Whether this is root's, or belongs to the user `me`.
 pub(super) fn is_ours(found: &Metadata, me: u32) -> bool {
@@ -154,9 +154,10 @@ fn refuse_others_things(root: &Root, place: &Path) -> Result<()> {
     if root.metadata(b"version").is_ok() {
         return Ok(());
     }
-    // The last is what a file system of its own begins with.
-    let known =
-        |name: &[u8]| matches!(name, b"lock" | b"lost+found") || DIRECTORIES.iter().any(|one| one.as_bytes() == name);
+    // An older strixlock that was killed at once left `generations`; the last is what a file system of its own begins with.
+    let known = |name: &[u8]| {
+        matches!(name, b"lock" | b"generations" | b"lost+found") || DIRECTORIES.iter().any(|one| one.as_bytes() == name)
+    };
     match root.names()?.into_iter().find(|(name, _)| !known(name)) {
         None => Ok(()),
         Some((name, _)) => Err(Error::new(Kind::Invalid, "this directory is no store, and it is not empty")

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::Store;
+use super::{Numbered, Store};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::Result;
 use crate::tree::Node;
@@ -32,7 +32,7 @@ pub struct TreeUsage {
     /// What it is: `rocm 10.1.0a20260901`, from the first generation that holds it.
     pub what: Option<String>,
     /// The generations that hold it.
-    pub generations: Vec<u64>,
+    pub generations: Vec<Numbered>,
     /// The sum of its files' sizes.
     pub size: u64,
     /// What its contents take beyond those of the trees before it.
@@ -44,15 +44,15 @@ pub struct TreeUsage {
 impl Store {
     /// Counts what is in the store. Reads listings, not files.
     pub fn usage(&self) -> Result<Usage> {
-        let mut known: BTreeMap<TreeDigest, (Option<String>, Vec<u64>)> = BTreeMap::new();
+        let mut known: BTreeMap<TreeDigest, (Option<String>, Vec<Numbered>)> = BTreeMap::new();
         let mut order = Vec::new();
-        for number in self.generations()? {
-            for (name, output) in self.generation(number)?.outputs {
+        for (numbered, generation) in self.all_generations()? {
+            for (name, output) in generation.outputs {
                 let entry = known.entry(output.tree).or_insert_with(|| {
                     order.push(output.tree);
                     (Some(format!("{name} {}", output.version)), Vec::new())
                 });
-                entry.1.push(number);
+                entry.1.push(numbered.clone());
             }
         }
         for digest in self.trees()? {

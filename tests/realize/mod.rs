@@ -6,6 +6,7 @@ use std::process::Command;
 
 use strixlock::demo::Upstream;
 
+use crate::store::listed;
 use crate::support::Project;
 
 const FIRST: &str = "10.1.0a20260901";
@@ -136,13 +137,12 @@ fn generations_are_switched_with_one_link() {
     project.rocm_manifest(SECOND);
     project.run(&["update"]).code(0);
     project.run(&["realize"]).code(0);
-    assert_eq!(
-        project.run(&["generations"]).code(0).stdout,
-        "  1  rocm  10.1.0a20260901\n* 2  rocm  10.1.0a20260902\n"
-    );
+    assert_eq!(listed(&project), ["  1 rocm 10.1.0a20260901", "* 2 rocm 10.1.0a20260902"]);
     let current = || std::fs::read_to_string(project.store("main").join("current/rocm/.info/version")).unwrap();
     let newer = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
-    project.run(&["rollback"]).code(0);
+    let ran = project.run(&["rollback"]).code(0);
+    assert!(ran.stdout.starts_with("switched to generation 1: [DIR]/stores/main/profiles/project-"), "{}", ran.all());
+    assert!(ran.stdout.ends_with("from 2:\n  rocm 10.1.0a20260902 -> 10.1.0a20260901\n"), "{}", ran.all());
     assert_ne!(newer, std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap());
     assert!(current().starts_with("10.1.0"));
     let ran = project.run(&["rollback"]).code(9);
@@ -151,7 +151,7 @@ fn generations_are_switched_with_one_link() {
     project.run(&["switch", "7"]).code(9);
     // The lock of a generation brings it back.
     let ran = project
-        .run(&["realize", "--lock", project.store("main").join("generations/1/strix.lock").to_str().unwrap()])
+        .run(&["realize", "--lock", project.profile().join("generations/1/strix.lock").to_str().unwrap()])
         .code(0);
     assert!(ran.stdout.contains("switched to generation 1"), "{}", ran.all());
 }
@@ -383,7 +383,7 @@ fn no_link_takes_the_place_of_a_home_directory_or_of_another_output_however_it_i
     project.write(".toolbox.env", &format!("ROCM_HOME={}/\n", project.path("rocm").display()));
     for _ in 0..2 {
         project.run(&["realize", "rocm", "--prefix-from", ".toolbox.env"]).code(0);
-        assert_eq!(std::fs::read_link(project.path("rocm")).unwrap(), project.store("main").join("current/rocm"));
+        assert_eq!(std::fs::read_link(project.path("rocm")).unwrap(), project.profile().join("current/rocm"));
     }
 }
 

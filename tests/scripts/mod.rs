@@ -121,7 +121,7 @@ fn a_url_is_pinned_first_and_the_links_go_where_the_settings_say() {
     assert!(ran.stderr.contains("+ strixlock update rocm --url [UPSTREAM]/rocm/core/tarball/"), "{}", ran.all());
     assert!(project.lock().contains("10.1.0a20260901"));
     let link = std::fs::read_link(opt.join("my-rocm")).unwrap();
-    assert_eq!(link, project.store("main").join("current/rocm"));
+    assert_eq!(link, project.profile().join("current/rocm"));
     // Once more: nothing to do. Something else in that place: refused, then kept under another name.
     run(&project, "02-install-rocm.sh", &[]).code(0);
     std::fs::remove_file(opt.join("my-rocm")).unwrap();

@@ -1,8 +1,10 @@
-//! `strixlock store`, `gc` and `diff`; several processes in one store.
+//! `strixlock store`, `gc` and `diff`; several processes and several projects in one store.
 
 mod busy;
+mod migrate;
 mod owners;
 mod pack;
+mod profiles;
 
 use crate::support::Project;
 
@@ -18,6 +20,20 @@ fn two() -> Project {
         project.run(&["realize"]).code(0);
     }
     project
+}
+
+/// The generations of a project as they are listed, without their dates.
+pub fn listed(project: &Project) -> Vec<String> {
+    let ran = project.run(&["generations"]).code(0);
+    let mut lines = ran.stdout.lines();
+    assert!(lines.next().unwrap().ends_with(" ([DIR]/project)"), "{}", ran.all());
+    let words = |line: &str| {
+        let (mark, words) = line.split_at(2);
+        let words: Vec<&str> = words.split_whitespace().collect();
+        assert_eq!(words[3], "UTC", "{line}");
+        format!("{mark}{} {}", words[0], words[4..].join(" "))
+    };
+    lines.map(words).collect()
 }
 
 #[test]
@@ -48,10 +64,34 @@ fn the_second_nightly_adds_only_what_changed() {
 fn diff_tells_versions_sizes_and_files() {
     let project = two();
     let ran = project.run(&["diff"]).code(0);
-    assert!(ran.stdout.starts_with("rocm 10.1.0a20260901 -> 10.1.0a20260902, "), "{}", ran.all());
+    assert!(ran.stdout.starts_with("generation 1 -> 2\nrocm 10.1.0a20260901 -> 10.1.0a20260902, "), "{}", ran.all());
     assert!(ran.stdout.contains("\n  ~ "), "{}", ran.all());
     assert_eq!(project.run(&["diff", "1", "1"]).code(0).stdout, "generations 1 and 1 hold the same trees\n");
     project.run(&["diff", "1", "9"]).code(9);
+}
+
+#[test]
+fn diff_compares_with_another_generation_also_from_the_oldest_one() {
+    let project = Project::new();
+    let ran = project.run(&["diff"]).code(9);
+    assert!(ran.stderr.contains("there is no generation yet"), "{}", ran.all());
+    let project = two();
+    let pair = |arguments: &[&str]| {
+        let value = project.run(&[&["--json", "diff"], arguments].concat()).code(0).json();
+        (value["from"].as_u64().unwrap(), value["to"].as_u64().unwrap())
+    };
+    // Current: 2.
+    assert_eq!((pair(&[]), pair(&["1"]), pair(&["2"]), pair(&["2", "1"])), ((1, 2), (1, 2), (1, 2), (2, 1)));
+    project.run(&["rollback"]).code(0);
+    // Current: 1, and none is older.
+    assert_eq!((pair(&[]), pair(&["1"]), pair(&["2"]), pair(&["1", "1"])), ((1, 2), (1, 2), (2, 1), (1, 1)));
+    let ran = project.run(&["diff"]).code(0);
+    assert!(ran.stdout.starts_with("generation 1 -> 2\nrocm 10.1.0a20260901 -> 10.1.0a20260902"), "{}", ran.all());
+    project.run(&["gc", "--keep", "1"]).code(0);
+    project.run(&["switch", "2"]).code(0);
+    project.run(&["gc", "--keep", "1"]).code(0);
+    let ran = project.run(&["diff"]).code(9);
+    assert!(ran.stderr.contains("nothing to compare generation 2 with: it is the only one"), "{}", ran.all());
 }
 
 #[test]
@@ -60,9 +100,11 @@ fn what_roots_lead_to_stays_and_the_rest_goes() {
     let trees = || std::fs::read_dir(project.store("main").join("trees")).unwrap().count();
     // Both generations and the lock's input are roots.
     assert!(project.run(&["gc"]).code(0).stdout.starts_with("removed 0 trees, 0 files, "));
+    assert_eq!(project.run(&["gc"]).code(0).stdout, "nothing to remove\n");
     project.run(&["realize"]).code(0);
     let would = project.run(&["gc", "--keep", "1", "--dry-run", "--json"]).code(0).json();
-    assert_eq!(would["collected"]["generations"], serde_json::json!([1]));
+    let profile = project.profile().file_name().unwrap().to_str().unwrap().to_owned();
+    assert_eq!(would["collected"]["generations"], serde_json::json!([{ "profile": profile, "number": 1 }]));
     assert_eq!(trees(), 2);
     let did = project.run(&["gc", "--keep", "1", "--json"]).code(0).json();
     assert_eq!(did["collected"]["trees"], would["collected"]["trees"]);
@@ -70,7 +112,7 @@ fn what_roots_lead_to_stays_and_the_rest_goes() {
     assert_eq!(trees(), 1);
     project.run(&["verify"]).code(0);
     project.run(&["--offline", "realize"]).code(0);
-    assert_eq!(project.run(&["generations"]).code(0).stdout, "* 2  rocm  10.1.0a20260902\n");
+    assert_eq!(listed(&project), ["* 2 rocm 10.1.0a20260902"]);
     // Without the lock and with everything old, the current generation alone stays.
     std::fs::remove_file(project.path("lock/strix.lock")).unwrap();
     project.run(&["gc", "--older-than", "0s", "--max-size", "1k"]).code(0);
@@ -130,5 +172,5 @@ fn many_processes_make_one_download_and_equal_results() {
         .into_iter()
         .filter(|request| request.method == "GET" && request.path.ends_with(".tar.gz"));
     assert_eq!(gets.count(), 1);
-    assert_eq!(project.run(&["generations"]).code(0).stdout, "* 1  rocm  10.1.0a20260901\n");
+    assert_eq!(listed(&project), ["* 1 rocm 10.1.0a20260901"]);
 }

@@ -26,7 +26,7 @@ fn one_packed() -> Project {
 }
 
 fn tree_of(project: &Project, generation: u64, output: &str) -> PathBuf {
-    let link = project.store("main").join(format!("generations/{generation}/{output}"));
+    let link = project.profile().join(format!("generations/{generation}/{output}"));
     link.parent().unwrap().join(std::fs::read_link(&link).unwrap())
 }
 
@@ -75,7 +75,7 @@ fn what_is_not_in_use_becomes_cold_and_rollback_brings_it_back() {
 #[test]
 fn realize_brings_cold_outputs_back_without_network_and_gc_drops_their_chunks() {
     let project = two_generations();
-    let old_lock = std::fs::read_to_string(project.store("main").join("generations/1/strix.lock")).unwrap();
+    let old_lock = std::fs::read_to_string(project.profile().join("generations/1/strix.lock")).unwrap();
     project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
     project.write("lock/old.lock", &old_lock);
     let plan = project.run(&["realize", "--lock", "lock/old.lock", "--dry-run"]).code(0);

@@ -99,6 +99,33 @@ impl Project {
         self.directory.path().join("stores").join(name)
     }
 
+    /// The directory of this project's profile in the store `main`: the only one there, where nothing else is said.
+    #[track_caller]
+    pub fn profile(&self) -> PathBuf {
+        let profiles =
+            std::fs::read_dir(self.store("main").join("profiles")).unwrap().map(|entry| entry.unwrap().path());
+        let mut profiles = profiles.filter(|path| path.is_dir());
+        let only = profiles.next().expect("there is no profile");
+        assert_eq!(profiles.next(), None);
+        only
+    }
+
+    /// Runs a command in another project, in a directory beside this one, with the same store.
+    pub fn run_beside(&self, name: &str, arguments: &[&str]) -> Ran {
+        let place = self.directory.path().join(name);
+        self.finish(self.command(arguments).current_dir(place).output().unwrap())
+    }
+
+    /// Pins this version of ROCm in another project and makes a generation of it.
+    pub fn realize_beside(&self, name: &str, version: &str, arguments: &[&str]) -> &Self {
+        let manifest = self.directory.path().join(name).join("manifests/strix.toml");
+        std::fs::create_dir_all(manifest.parent().unwrap()).unwrap();
+        std::fs::write(manifest, format!("{REQUIRES}{}", rocm_input(&self.index(), version))).unwrap();
+        self.run_beside(name, &["update"]).code(0);
+        self.run_beside(name, &[&["realize"], arguments].concat()).code(0);
+        self
+    }
+
     /// The address of the current index.
     pub fn index(&self) -> String {
         self.upstream().index_url(Generation::Streams)

@@ -48,13 +48,14 @@ pub struct PackedTree {
 }
 
 impl Store {
-    /// Packs every tree that is not in the newest `keep_hot` generations, the current one, or a running process. The
-    /// store must be held by [`Self::exclusive`].
+    /// Packs every tree that is not in the newest `keep_hot` generations or the current one of a profile, or in a running process.
+    /// The store must be held by [`Self::exclusive`].
     pub fn pack(&self, keep_hot: usize, progress: &dyn Progress) -> Result<Packed> {
         let mut hot = self.trees_in_use()?;
-        let numbers = self.generations()?;
-        for number in numbers.iter().rev().take(keep_hot).copied().chain(self.current_generation()?) {
-            hot.extend(self.generation(number)?.outputs.values().map(|output| output.tree));
+        for profile in self.profiles()? {
+            for number in profile.generations()?.into_iter().rev().take(keep_hot).chain(profile.current()?) {
+                hot.extend(profile.generation(number)?.outputs.values().map(|output| output.tree));
+            }
         }
         let mut uses = Uses::new();
         for digest in self.trees()? {

@@ -10,7 +10,7 @@ use crate::digest::{Sha256, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
 use crate::store::verify::{Damage, Fault};
-use crate::store::{Store, StoredTree};
+use crate::store::{Generation, Store, StoredTree};
 use crate::tree::unpack::Receiver as _;
 use crate::tree::{Limits, Listing, Node, TreeWriter};
 
@@ -64,8 +64,8 @@ impl Store {
     }
 
     /// Makes every tree of a generation hot.
-    pub fn thaw_generation(&self, number: u64, progress: &dyn Progress) -> Result<()> {
-        for (name, output) in &self.generation(number)?.outputs {
+    pub fn thaw_generation(&self, generation: &Generation, progress: &dyn Progress) -> Result<()> {
+        for (name, output) in &generation.outputs {
             self.thaw(output.tree, name, progress)?;
         }
         Ok(())

@@ -1,0 +1,379 @@
+//! Profiles: whose generations are whose. What one project does to its generations touches no other project.
+//!
+//! ```text
+//! profiles/.held                        flock: held while generations or profiles are added
+//! profiles/<name>/owner                 path of the manifest or lock that this is the usual profile of; or
+//! profiles/<name>/maker                 the path for which a profile was made under a chosen name
+//! profiles/<name>/generations/<n>/      see `generations`
+//! profiles/<name>/current               link to the generation that is switched to
+//! ```
+//!
+//! A project finds its profile by the place of its manifest or lock, whatever links led there. The name is for people: the
+//! project's directory and the beginning of a digest of the place. A project that was moved is at another place: its profile
+//! stays, and `adopt` gives it to the new place when a person says so, since the old one may be on a disk that comes back.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Store, open_lock};
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Kind, Result};
+
+/// The longest name of a profile, in bytes.
+const MOST: usize = 100;
+/// How much of a directory's name goes into the name of a profile.
+const READABLE: usize = 60;
+
+/// The name of a profile: letters, digits, `.`, `_` and `-`, with a letter or digit first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ProfileName(String);
+
+impl ProfileName {
+    /// Returns the usual name for the project with this manifest or lock.
+    pub(super) fn of_place(place: &Path) -> Self {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let project = project_of(place).file_name().unwrap_or_default().to_string_lossy();
+        let stem = place.file_stem().unwrap_or_default().to_string_lossy();
+        let text = if stem == "strix" { project.into_owned() } else { format!("{project}.{stem}") };
+        let text: String = text.chars().map(|c| if allowed(c) { c } else { '-' }).take(READABLE).collect();
+        let text = text.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+        let digest = Sha256Digest::of(place.as_os_str().as_bytes()).hex();
+        Self(format!("{}-{}", if text.is_empty() { "project" } else { text }, &digest[..8]))
+    }
+
+    /// Returns the name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for ProfileName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        if first && text.len() <= MOST && text.bytes().all(allowed) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Error::new(
+            Kind::Usage,
+            "invalid profile name: expected up to 100 letters, digits, `.`, `_` and `-`, with a letter or digit first",
+        ))
+    }
+}
+
+impl TryFrom<String> for ProfileName {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+/// A profile of a store, which may not be there yet: its first generation makes it.
+#[derive(Debug, Clone)]
+pub struct Profile<'s> {
+    pub(super) store: &'s Store,
+    pub(super) name: ProfileName,
+    pub(super) record: Record,
+}
+
+/// What a profile says of where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Record {
+    /// It is the usual profile of what stands there.
+    Owner(PathBuf),
+    /// Somebody chose its name, at this place.
+    Maker(PathBuf),
+    /// Nothing is known.
+    None,
+}
+
+impl Record {
+    fn read(directory: &Path) -> Result<Self> {
+        for (name, record) in [("owner", Self::Owner as fn(PathBuf) -> Self), ("maker", Self::Maker)] {
+            match fs_err::read(directory.join(name)) {
+                Ok(text) => return Ok(record(PathBuf::from(OsString::from_vec(text)))),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Self::None)
+    }
+
+    /// Writes it into the directory of a profile that has no name yet.
+    pub(super) fn write(&self, directory: &Path) -> Result<()> {
+        match self {
+            Self::Owner(place) => Ok(fs_err::write(directory.join("owner"), place.as_os_str().as_bytes())?),
+            Self::Maker(place) => Ok(fs_err::write(directory.join("maker"), place.as_os_str().as_bytes())?),
+            Self::None => Ok(()),
+        }
+    }
+}
+
+impl Profile<'_> {
+    /// Returns its name.
+    #[must_use]
+    pub fn name(&self) -> &ProfileName {
+        &self.name
+    }
+
+    /// Returns the directory of the project that it belongs to, or that it was made in.
+    #[must_use]
+    pub fn project(&self) -> Option<&Path> {
+        match &self.record {
+            Record::Owner(place) | Record::Maker(place) => Some(project_of(place)),
+            Record::None => None,
+        }
+    }
+
+    /// Returns whether it belongs to a project whose directory is not there any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(&self.record, Record::Owner(place) if !project_of(place).is_dir())
+    }
+
+    /// Returns whether it is in the store.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.directory().is_dir()
+    }
+
+    pub(super) fn directory(&self) -> PathBuf {
+        self.store.root.join("profiles").join(&self.name.0)
+    }
+
+    /// Returns the link that leads to the generation that is switched to.
+    #[must_use]
+    pub fn current_link(&self) -> PathBuf {
+        self.directory().join("current")
+    }
+
+    /// Returns whether `STORE/current` leads to this profile, as it does to a store's first.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        let link = fs_err::read_link(self.store.root.join("current"));
+        link.is_ok_and(|target| target == self.below_root())
+    }
+
+    /// Returns the target of a link beside `profiles/` to the current generation.
+    pub(super) fn below_root(&self) -> PathBuf {
+        Path::new("profiles").join(&self.name.0).join("current")
+    }
+
+    /// Lets `STORE/current` lead here if the profile is the store's only one and nothing stands there.
+    pub(super) fn become_first(&self) -> Result<()> {
+        let link = self.store.root.join("current");
+        if fs_err::symlink_metadata(&link).is_ok() || self.store.profiles()?.len() != 1 {
+            return Ok(());
+        }
+        self.store.place_link(&self.below_root(), &link)
+    }
+}
+
+impl Store {
+    /// Waits for the right to add to profiles, which lasts as long as what is returned.
+    pub(super) fn hold_profiles(&self) -> Result<File> {
+        let place = self.root.join("profiles/.held");
+        let held = open_lock(&place)?;
+        self.waiting.alone(&held, &place)?;
+        Ok(held)
+    }
+
+    /// Returns the profiles that are there, by name.
+    pub fn profiles(&self) -> Result<Vec<Profile<'_>>> {
+        let mut profiles = Vec::new();
+        for entry in fs_err::read_dir(self.root.join("profiles"))? {
+            let entry = entry?;
+            let name = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            if let Some(name) = name.filter(|_| entry.path().is_dir()) {
+                profiles.push(Profile { store: self, name, record: Record::read(&entry.path())? });
+            }
+        }
+        profiles.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(profiles)
+    }
+
+    /// Returns the profile with a chosen name; one that is not there yet is made for the project at `place`.
+    pub fn named_profile(&self, name: &ProfileName, place: &Path) -> Result<Profile<'_>> {
+        let mut profile = Profile { store: self, name: name.clone(), record: Record::None };
+        profile.record =
+            if profile.exists() { Record::read(&profile.directory())? } else { Record::Maker(real(place)?) };
+        Ok(profile)
+    }
+
+    /// Returns the usual profile of a project. `places` are the paths by which the project may be known, its manifest and its
+    /// locks; a profile that is not there yet belongs to the first of them.
+    pub fn profile_of(&self, places: &[PathBuf]) -> Result<Profile<'_>> {
+        let places = places.iter().map(|place| real(place)).collect::<Result<Vec<_>>>()?;
+        let profiles = self.profiles()?;
+        let owned = |place: &PathBuf| profiles.iter().find(|profile| profile.record == Record::Owner(place.clone()));
+        if let Some(profile) = places.iter().find_map(owned) {
+            return Ok(profile.clone());
+        }
+        let Some(place) = places.into_iter().next() else {
+            return Err(Error::failure("a project has a manifest or a lock"));
+        };
+        let usual = ProfileName::of_place(&place);
+        let free = |name: &ProfileName| profiles.iter().all(|profile| profile.name != *name);
+        // A profile of this name that went with its project to another place keeps it.
+        let names = (1_u32..).map(|count| match count {
+            1 => usual.clone(),
+            count => ProfileName(format!("{usual}-{count}")),
+        });
+        let name = names.take(profiles.len() + 1).find(free).unwrap_or_else(|| usual.clone());
+        Ok(Profile { store: self, name, record: Record::Owner(place) })
+    }
+
+    /// Returns the profile that a file in the store belongs to, such as the lock of a generation.
+    pub fn profile_around(&self, path: &Path) -> Result<Option<Profile<'_>>> {
+        let (path, inside) = (real(path)?, real(&self.root.join("profiles/x"))?);
+        let below = inside.parent().and_then(|inside| path.strip_prefix(inside).ok());
+        let name = below.and_then(|below| below.iter().next()).and_then(|name| name.to_str()?.parse().ok());
+        let profile = name.map(|name| self.named_profile(&name, &path)).transpose()?;
+        Ok(profile.filter(Profile::exists))
+    }
+
+    /// Returns the profiles that may be those of the project at `place` from before it was moved: what they belong to is not
+    /// there any more, and was in a directory of the same name, or they were made from this very lock.
+    pub fn moved_profiles(&self, place: &Path, lock: Option<Sha256Digest>) -> Result<Vec<Profile<'_>>> {
+        let place = real(place)?;
+        let mut moved = Vec::new();
+        for profile in self.profiles()? {
+            let Record::Owner(owner) = &profile.record else { continue };
+            if fs_err::symlink_metadata(owner).is_ok() {
+                continue;
+            }
+            let namesake = project_of(owner).file_name() == project_of(&place).file_name();
+            let made_from_it = |number| profile.generation(number).is_ok_and(|found| Some(found.lock) == lock);
+            if namesake || profile.generations()?.into_iter().any(made_from_it) {
+                moved.push(profile);
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Makes the profile `name` the usual one of the project at `place`, which was moved there. What the project has in another
+    /// profile stays in it, under its name.
+    pub fn adopt_profile(&self, name: &ProfileName, place: &Path) -> Result<()> {
+        let _held = self.hold_profiles()?;
+        let (place, profiles) = (real(place)?, self.profiles()?);
+        let Some(profile) = profiles.iter().find(|profile| profile.name == *name) else {
+            return Err(no_profile(name));
+        };
+        let owner = if let Record::Owner(owner) = &profile.record { Some(owner) } else { None };
+        if owner == Some(&place) {
+            return Ok(());
+        }
+        if let Some(owner) = owner.filter(|owner| fs_err::symlink_metadata(owner).is_ok()) {
+            return Err(Error::failure(format!("the profile `{name}` belongs to a project that is there"))
+                .fact("project", project_of(owner).display())
+                .hint(format!("`--profile {name}` uses it all the same")));
+        }
+        for other in profiles.iter().filter(|other| other.record == Record::Owner(place.clone())) {
+            fs_err::rename(other.directory().join("owner"), other.directory().join("maker"))?;
+        }
+        self.write(&profile.directory().join("owner"), place.as_os_str().as_bytes())?;
+        let _ = fs_err::remove_file(profile.directory().join("maker"));
+        if let Some(owner) = owner {
+            self.forget_locks_in(project_of(owner))?;
+        }
+        Ok(())
+    }
+}
+
+/// Says that there is no profile of this name.
+#[must_use]
+pub fn no_profile(name: &ProfileName) -> Error {
+    Error::new(Kind::NotFound, format!("there is no profile `{name}`"))
+        .hint("`strixlock generations --all` lists the profiles")
+}
+
+/// Returns the directory of the project that a manifest or lock belongs to.
+#[must_use]
+pub fn project_of(place: &Path) -> &Path {
+    let parent = place.parent().unwrap_or(place);
+    match parent.file_name() {
+        Some(name) if name == "lock" || name == "manifests" => parent.parent().unwrap_or(parent),
+        _ => parent,
+    }
+}
+
+/// Returns where a file is or would be, by the real names of its directories.
+pub(super) fn real(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let (Some(mut at), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path) };
+    let mut rest = PathBuf::from(name);
+    loop {
+        match fs_err::canonicalize(at) {
+            Ok(found) => return Ok(found.join(rest)),
+            Err(error) => match (at.parent(), at.file_name()) {
+                (Some(parent), Some(name)) if error.kind() == std::io::ErrorKind::NotFound => {
+                    rest = Path::new(name).join(rest);
+                    at = parent;
+                }
+                _ => return Ok(path),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_safe_and_tell_the_project() {
+        for good in ["a", "default", "7.x_y-Z", &"x".repeat(100)] {
+            assert_eq!(good.parse::<ProfileName>().unwrap().as_str(), good);
+        }
+        for bad in ["", ".", "..", ".held", "-x", "a/b", "a b", "ä", "a\n", &"x".repeat(101)] {
+            assert!(bad.parse::<ProfileName>().is_err(), "{bad}");
+        }
+        for (place, readable) in [
+            ("/home/me/llama/manifests/strix.toml", "llama"),
+            ("/home/me/llama/lock/strix.lock", "llama"),
+            ("/home/me/llama/manifests/next.toml", "llama.next"),
+            ("/home/me/llama/strix.lock", "llama"),
+            ("/home/me/my llama/lock/strix.lock", "my-llama"),
+            ("/home/me/.dot/lock/strix.lock", "dot"),
+            ("/lock/strix.lock", "project"),
+            ("/héé/strix.lock", "h--"),
+        ] {
+            let name = ProfileName::of_place(Path::new(place));
+            assert!(name.as_str().starts_with(&format!("{readable}-")), "{place}: {name}");
+            assert_eq!(name.as_str().len(), readable.len() + 9, "{place}: {name}");
+            assert_eq!(name.as_str().parse::<ProfileName>().unwrap(), name);
+        }
+        let long = format!("/{}/lock/strix.lock", "x".repeat(255));
+        assert!(ProfileName::of_place(Path::new(&long)).as_str().parse::<ProfileName>().is_ok());
+    }
+
+    #[test]
+    fn a_place_is_one_however_it_is_reached() {
+        let directory = tempfile::tempdir().unwrap();
+        let top = fs_err::canonicalize(directory.path()).unwrap();
+        fs_err::create_dir(top.join("p")).unwrap();
+        fs_err::os::unix::fs::symlink("p", top.join("link")).unwrap();
+        let usual = top.join("p/lock/strix.lock");
+        assert_eq!(real(&top.join("link/lock/strix.lock")).unwrap(), usual);
+        assert_eq!(real(&usual).unwrap(), usual);
+        fs_err::create_dir(top.join("p/lock")).unwrap();
+        assert_eq!(real(&top.join("link/lock/strix.lock")).unwrap(), usual);
+    }
+}

@@ -1,0 +1,280 @@
+//! A store of before there were profiles: nothing in it is lost, whenever the first run on it is killed.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use super::{FIRST, SECOND};
+use crate::support::Project;
+
+/// Turns what was made in the profile `list` back into what a strixlock of before wrote: one list of generations at the top,
+/// links that are two directories less deep, and format 1. Each generation is a day older than the next.
+fn of_before(project: &Project) {
+    let store = project.store("main");
+    let list = store.join("profiles/list");
+    let current = std::fs::read_link(list.join("current")).unwrap();
+    std::fs::rename(list.join("generations"), store.join("generations")).unwrap();
+    std::fs::remove_dir_all(store.join("profiles")).unwrap();
+    for number in 1.. {
+        let generation = store.join("generations").join(number.to_string());
+        if !generation.is_dir() {
+            break;
+        }
+        let link = generation.join("rocm");
+        let target = std::fs::read_link(&link).unwrap().to_str().unwrap().replacen("../../", "", 1);
+        std::fs::remove_file(&link).unwrap();
+        symlink(target, &link).unwrap();
+        assert!(link.is_dir());
+        let record = std::fs::File::options().write(true).open(generation.join("generation.json")).unwrap();
+        record.set_modified(made(number)).unwrap();
+    }
+    std::fs::write(store.join("generations/.held"), "").unwrap();
+    std::fs::remove_file(store.join("current")).unwrap();
+    symlink(current, store.join("current")).unwrap();
+    std::fs::write(store.join("version"), "strixlock-store 1\n").unwrap();
+}
+
+fn made(number: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 + number * 86_400)
+}
+
+const LIST: [&str; 2] = ["--profile", "list"];
+
+/// A store of before with these projects and versions, realized one after the other.
+fn old_store(realized: &[(&str, &str)]) -> Project {
+    let project = Project::new();
+    for (name, version) in realized {
+        project.realize_beside(name, version, &LIST);
+    }
+    of_before(&project);
+    project
+}
+
+/// All generations of all profiles: profile (without its digest), number, current or not, version, time.
+fn all(project: &Project) -> Vec<(String, u64, bool, String, i64)> {
+    let json = project.run(&["generations", "--all", "--json"]).code(0).json();
+    let mut all = Vec::new();
+    for profile in json["profiles"].as_array().unwrap() {
+        let name = profile["profile"].as_str().unwrap();
+        let name = name.split_once('-').map_or(name, |(name, _)| name);
+        for one in profile["generations"].as_array().unwrap() {
+            let version = one["outputs"]["rocm"]["version"].as_str().unwrap();
+            let (number, made) = (one["number"].as_u64().unwrap(), one["made"].as_i64().unwrap());
+            all.push((name.to_owned(), number, one["current"] == true, version.to_owned(), made));
+        }
+    }
+    all
+}
+
+fn entry(name: &str, number: u64, current: bool, version: &str) -> (String, u64, bool, String, i64) {
+    let made = made(number).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    (name.to_owned(), number, current, version.to_owned(), i64::try_from(made).unwrap())
+}
+
+/// Where a link through the top of the store leads.
+fn led(project: &Project) -> PathBuf {
+    std::fs::canonicalize(project.directory.path().join("opt/rocm")).unwrap()
+}
+
+fn link_at_opt(project: &Project) {
+    let opt = project.directory.path().join("opt");
+    std::fs::create_dir(&opt).unwrap();
+    symlink(project.store("main").join("current/rocm"), opt.join("rocm")).unwrap();
+}
+
+#[test]
+fn the_generations_of_the_only_project_stay_its_own() {
+    let project = old_store(&[("one", FIRST), ("one", SECOND), ("one", FIRST)]);
+    link_at_opt(&project);
+    let before = led(&project);
+    let ran = project.run_beside("one", &["generations"]).code(0);
+    assert!(ran.stderr.contains("sorted by project from now on:\n  one-"), "{}", ran.all());
+    assert!(ran.stderr.contains("[DIR]/stores/main/current leads to one-"), "{}", ran.all());
+    // Realizing the first nightly again had switched back to it.
+    assert_eq!(all(&project), [entry("one", 1, true, FIRST), entry("one", 2, false, SECOND)]);
+    let ran = project.run_beside("one", &["generations"]).code(0);
+    assert_eq!(ran.stderr, "", "it is told once");
+    let store = project.store("main");
+    assert!(!store.join("generations").exists());
+    // A strixlock of before knows format 1 alone, and refuses this one before it takes anything for garbage.
+    assert_eq!(std::fs::read_to_string(store.join("version")).unwrap(), "strixlock-store 2\n");
+    assert_eq!(led(&project), before);
+    project.run_beside("one", &["switch", "2"]).code(0);
+    assert_ne!(led(&project), before, "a link of before follows its project");
+    project.run_beside("one", &["switch", "1"]).code(0);
+    assert_eq!(led(&project), before);
+    // Of the second nightly the lock says nothing any more, but the generation does.
+    let ran = project.run_beside("one", &["gc"]).code(0);
+    assert!(ran.stdout.starts_with("removed 0 trees, 0 files, "), "{}", ran.all());
+    project.run_beside("one", &["verify"]).code(0);
+    assert!(project.run_beside("one", &["realize"]).code(0).stdout.ends_with("generation 1 is current already\n"));
+    // What an older strixlock leaves when it is refused.
+    std::fs::create_dir(store.join("generations")).unwrap();
+    project.run_beside("one", &["generations"]).code(0);
+    assert!(!store.join("generations").exists());
+}
+
+#[test]
+fn each_project_gets_what_was_made_from_its_lock_and_what_no_lock_says_any_more() {
+    const THIRD: &str = "10.2.0a20261120";
+    let project = old_store(&[("one", FIRST), ("one", SECOND), ("two", THIRD)]);
+    link_at_opt(&project);
+    let before = led(&project);
+    assert_eq!(
+        all(&project),
+        [
+            entry("one", 1, false, FIRST),
+            entry("one", 2, true, SECOND),
+            entry("two", 1, false, FIRST),
+            entry("two", 3, true, THIRD),
+        ]
+    );
+    assert_eq!(led(&project), before);
+    project.run_beside("one", &["rollback"]).code(0);
+    assert_eq!(led(&project), before, "the current generation was the other project's");
+    let ran = project.run_beside("one", &["gc"]).code(0);
+    assert!(ran.stdout.starts_with("removed 0 trees, 0 files, "), "{}", ran.all());
+    project.run_beside("two", &["rollback"]).code(0);
+    assert_ne!(led(&project), before);
+    project.run_beside("two", &["verify"]).code(0);
+}
+
+#[test]
+fn where_no_project_can_be_told_a_profile_of_its_own_holds_everything() {
+    let project = old_store(&[("one", FIRST), ("two", SECOND)]);
+    link_at_opt(&project);
+    let before = led(&project);
+    // Both have locks by now from which nothing was realized.
+    for name in ["one", "two"] {
+        let lock = project.directory.path().join(name).join("lock/strix.lock");
+        let text = std::fs::read_to_string(&lock).unwrap();
+        std::fs::write(&lock, text + "\n").unwrap();
+    }
+    let everything = |name: &str| [entry(name, 1, false, FIRST), entry(name, 2, true, SECOND)];
+    let ran = project.run(&["generations", "--all"]).code(0);
+    assert!(ran.stderr.contains("current leads to earlier, and so do links through it"), "{}", ran.all());
+    assert_eq!(all(&project), ["earlier", "one", "two"].map(everything).concat());
+    assert_eq!(led(&project), before);
+    for name in ["one", "two"] {
+        project.run_beside(name, &["rollback"]).code(0);
+    }
+    assert_eq!(led(&project), before, "it is neither's");
+    project.run(&["rollback", "--profile", "earlier"]).code(0);
+    assert_ne!(led(&project), before);
+    // Nobody knows of any project.
+    let project = old_store(&[("one", FIRST), ("one", SECOND)]);
+    std::fs::remove_dir_all(project.store("main").join("locks")).unwrap();
+    assert_eq!(all(&project), everything("earlier"));
+}
+
+#[test]
+fn a_store_of_before_that_holds_nothing_is_brought_up_to_date_in_silence() {
+    let project = Project::new();
+    project.run(&["generations"]).code(0);
+    let store = project.store("main");
+    std::fs::remove_dir_all(store.join("profiles")).unwrap();
+    std::fs::create_dir(store.join("generations")).unwrap();
+    std::fs::write(store.join("version"), "strixlock-store 1\n").unwrap();
+    let ran = project.run(&["generations", "--all"]).code(0);
+    assert!(!ran.stderr.contains("sorted"), "{}", ran.all());
+    assert_eq!(std::fs::read_to_string(store.join("version")).unwrap(), "strixlock-store 2\n");
+    // A later format is left alone.
+    std::fs::write(store.join("version"), "strixlock-store 3\n").unwrap();
+    let ran = project.run(&["generations", "--all"]).code(3);
+    assert!(ran.stderr.contains("found     strixlock-store 3"), "{}", ran.all());
+}
+
+#[test]
+fn a_generation_without_its_record_stops_the_migration_and_nothing_is_changed() {
+    let project = old_store(&[("one", FIRST), ("one", SECOND)]);
+    let store = project.store("main");
+    let record = store.join("generations/1/generation.json");
+    let text = std::fs::read(&record).unwrap();
+    std::fs::write(&record, "{").unwrap();
+    let ran = project.run(&["gc", "--keep", "1"]).code(1);
+    assert!(ran.stderr.contains("cannot be brought up to date"), "{}", ran.all());
+    assert_eq!(std::fs::read_to_string(store.join("version")).unwrap(), "strixlock-store 1\n");
+    assert_eq!(std::fs::read_link(store.join("current")).unwrap(), Path::new("generations/2"));
+    std::fs::write(&record, text).unwrap();
+    std::fs::File::options().write(true).open(&record).unwrap().set_modified(made(1)).unwrap();
+    assert_eq!(all(&project), [entry("one", 1, false, FIRST), entry("one", 2, true, SECOND)]);
+}
+
+#[test]
+fn many_processes_that_find_an_old_store_at_once_leave_one_new_one() {
+    let project = old_store(&[("one", FIRST), ("two", SECOND)]);
+    let children: Vec<_> = (0..8)
+        .map(|_| {
+            let mut command = project.command(&["generations", "--all", "--json"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let mut told = 0;
+    for child in children {
+        let ran = project.finish(child.wait_with_output().unwrap()).code(0);
+        assert_eq!(ran.json()["profiles"].as_array().unwrap().len(), 2, "{}", ran.all());
+        told += usize::from(ran.stderr.contains("sorted by project"));
+    }
+    assert_eq!(told, 1, "one of them did it");
+    assert_eq!(all(&project), [entry("one", 1, true, FIRST), entry("two", 2, true, SECOND)]);
+}
+
+/// What a person sees of a store: every file and link outside of `tmp/`, with its contents or target.
+fn seen(store: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for path in crate::support::files(store) {
+        let below = path.strip_prefix(store).unwrap().to_path_buf();
+        let text = match std::fs::read_link(&path) {
+            Ok(target) => target.into_os_string().into_encoded_bytes(),
+            Err(_) => std::fs::read(&path).unwrap(),
+        };
+        if !below.starts_with("tmp") && !below.ends_with(".held") {
+            all.insert(below, text);
+        }
+    }
+    all
+}
+
+/// Each call that gives, changes or takes a name, and each that syncs, is the last that a run does; whatever it leaves, a link
+/// through the store leads where it led, and the next run brings the store to where an undisturbed one does.
+#[test]
+fn killed_at_any_step_the_next_run_finishes() {
+    let copy = |from: &Path, to: &Path| {
+        let _ = std::fs::remove_dir_all(to);
+        assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    };
+    let project = old_store(&[("one", FIRST), ("two", SECOND)]);
+    let (store, kept) = (project.store("main"), project.store("kept"));
+    link_at_opt(&project);
+    copy(&store, &kept);
+    let before = led(&project);
+    project.run(&["generations"]).code(0);
+    let expected = seen(&store);
+    let mut kills = 0;
+    for call in
+        ["rename,renameat,renameat2", "symlink,symlinkat", "mkdir,mkdirat", "unlink,unlinkat,rmdir", "fsync,syncfs"]
+    {
+        for number in 1.. {
+            copy(&kept, &store);
+            let inject = format!("inject={call}:signal=KILL:when={number}");
+            let plain = project.command(&["generations", "--all"]);
+            let mut command = Command::new("strace");
+            command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
+            command.arg(plain.get_program()).args(plain.get_args()).current_dir(project.path("")).env_clear();
+            command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            let done = command.output().unwrap();
+            assert_eq!(led(&project), before, "{call} {number}");
+            project.run(&["generations", "--all"]).code(0);
+            assert_eq!(seen(&store), expected, "{call} {number}");
+            assert_eq!(led(&project), before, "{call} {number}");
+            if done.status.success() {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    // Two profiles, the link, the number and the old list have a name each.
+    assert!(kills > 20, "{kills}");
+}
