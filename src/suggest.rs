@@ -5,12 +5,20 @@ use crate::error::{Error, Kind, Result};
 /// `did you mean X?`, else the list of what there is.
 #[must_use]
 pub fn suggest<'n>(wrong: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
-    let near = names.clone().map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min();
-    match near {
-        Some((distance, name)) if distance <= 2.max(wrong.len() / 3) => format!("did you mean `{name}`?"),
-        Some(_) => format!("expected one of {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+    match nearest(wrong, names.clone()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None if names.clone().next().is_some() => {
+            format!("expected one of {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+        }
         None => "there is none to choose from".to_owned(),
     }
+}
+
+/// Returns the name that is most like `wrong`, if one is like it at all.
+#[must_use]
+pub fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let near = names.map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min();
+    near.filter(|(distance, _)| *distance <= 2.max(wrong.len() / 3)).map(|(_, name)| name)
 }
 
 /// The words of a field that has a few, with the nearest as a suggestion.

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::{GlobalArgs, Ui};
+use crate::digest::TreeDigest;
 use crate::error::{Error, Kind, Result};
 use crate::export::oci;
 use crate::intake::Intake;
@@ -58,6 +59,13 @@ fn one_of(images: &[(&str, &ImageRecipe)]) -> Result<String> {
 /// The recipe of an image output.
 pub fn recipe<'a>(lock: &'a Lock, name: &str) -> Option<&'a ImageRecipe> {
     as_image(lock.outputs.get(name)?)
+}
+
+/// The content of the llama.cpp sources that the image `name` was built from, if it has a llama.cpp.
+pub fn llama_source(lock: &Lock, name: &str) -> Option<TreeDigest> {
+    let built = lock.outputs.get(recipe(lock, name)?.llama.as_ref()?)?;
+    let Recipe::Llama(built) = &built.recipe else { return None };
+    lock.inputs.get(&built.source)?.tree().map(|tree| tree.digest)
 }
 
 /// The layout of the image `name`, made now if it is not in the store.

@@ -8,7 +8,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::export::engine::Place;
 use crate::export::inside::{Check, has_gpu};
-use crate::export::{Engine, ImageRef, Machine, Source, Steps, Wanted, oci, run, source};
+use crate::export::{Engine, ImageRef, Machine, Source, Steps, Wanted, oci, run, source, start};
 use crate::host::{Devices, NodeState};
 use crate::lock::Lock;
 use crate::realize::place;
@@ -76,16 +76,17 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         devices: Devices::read(Path::new("/")),
     };
-    let plan = |image: ImageRef| {
-        let wanted = wanted(args, &env, engine, &machine, image)?;
+    let plan = |image: ImageRef, options: Vec<String>| {
+        let wanted = Wanted { options, ..wanted(args, &env, engine, &machine, image)? };
         let (container, warnings) = wanted.container(&machine)?;
         Ok::<_, Error>((wanted, engine.steps(&container)?, warnings))
     };
     // All that can be refused is refused before an image is made, which may take an hour.
-    let (_, steps, warnings) = plan(named.provisional()?)?;
+    let (_, steps, warnings) = plan(named.provisional()?, Vec::new())?;
     for warning in &warnings {
         ui.warning(warning);
     }
+    demand_models(ui, args)?;
     let directory = directory(args, &env, engine)?;
     let there = if args.dry_run {
         false
@@ -94,7 +95,7 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
         run::refuse(&steps, &directory, args.force)?
     };
     let (image, source) = named.source(ui, global, args, engine)?;
-    let (wanted, steps, _) = plan(image)?;
+    let (wanted, steps, _) = plan(image, named.options(ui, global, engine)?)?;
     if args.dry_run {
         show(ui, engine, &steps, &directory, source.as_ref(), None);
         return Ok(0);
@@ -205,9 +206,32 @@ impl Named {
         }
     }
 
+    /// Options of the server in this image, which differ between versions of llama.cpp. Says so where the version is not known.
+    fn options(&self, ui: &Ui, global: &GlobalArgs, engine: Engine) -> Result<Vec<String>> {
+        if !engine.is_server() {
+            return Ok(Vec::new());
+        }
+        let known = match self {
+            Self::Registry(_) => None,
+            Self::OfLock { lock, output, .. } => match image::llama_source(lock, output) {
+                Some(content) => {
+                    global.open_store()?.tree(content).map(|tree| start::unmapped(&tree)).transpose()?.flatten()
+                }
+                None => None,
+            },
+        };
+        Ok(known.unwrap_or_else(|| {
+            ui.warning(
+                "the version of llama.cpp in this image is not known, so the start line leaves out the option that keeps the model \
+                 out of memory maps: `--load-mode none`, or `--no-mmap` before September 2026",
+            );
+            Vec::new()
+        }))
+    }
+
     /// The image by digest, made if need be, and how it gets to where the engine looks.
     fn source(
-        self,
+        &self,
         ui: &Ui,
         global: &GlobalArgs,
         args: &ProvisionArgs,
@@ -215,15 +239,17 @@ impl Named {
     ) -> Result<(ImageRef, Option<Source>)> {
         let program = self.brought_by(engine);
         match self {
-            Self::Registry(image) => Ok((image.clone(), program.map(|program| Source::registry(image, program)))),
+            Self::Registry(image) => {
+                Ok((image.clone(), program.map(|program| Source::registry(image.clone(), program))))
+            }
             Self::OfLock { lock, output, called } => {
                 let store = global.open_store()?;
                 let tree = if args.dry_run {
-                    oci::demand(&store, &lock, &output)?
+                    oci::demand(&store, lock, output)?
                 } else {
-                    image::realize(ui, global, &lock, &store, &output, None)?
+                    image::realize(ui, global, lock, &store, output, None)?
                 };
-                let source = Source::layout(&tree.path, &called)?;
+                let source = Source::layout(&tree.path, called)?;
                 Ok((source.image.clone(), Some(source)))
             }
         }
@@ -261,6 +287,31 @@ fn wanted(
         model: args.model.clone(),
         cache: args.cache.as_ref().map(absolute).transpose()?.or(usual),
         port: args.port,
+        options: Vec::new(),
+    })
+}
+
+/// Fails if the directory of models, or the model in it, is missing. A dry run may be for another machine: it warns.
+fn demand_models(ui: &Ui, args: &ProvisionArgs) -> Result<()> {
+    let Some(directory) = &args.models else { return Ok(()) };
+    let file = args.model.as_ref().map(|model| directory.join(model));
+    let (what, path) = match file {
+        _ if !directory.is_dir() => ("directory of models", directory.clone()),
+        Some(file) if !file.is_file() => ("model", file),
+        _ => return Ok(()),
+    };
+    let message = format!("this {what} does not exist");
+    if args.dry_run {
+        ui.warning(&format!("{message}: {}", path.display()));
+        return Ok(());
+    }
+    let error = Error::new(Kind::NotFound, message).fact("path", path.display());
+    Err(if directory.starts_with("~") {
+        error.hint("the shell did not expand `~`: write it without quotes, or the whole path")
+    } else {
+        error.hint(
+            "name it with --models DIR, and the file in it with --model FILE; --dry-run prints what would be written",
+        )
     })
 }
 

@@ -48,6 +48,8 @@ pub struct Server {
     pub port: u16,
     /// The model, as a path inside.
     pub model: String,
+    /// Options of this version of llama.cpp, see [`super::start`].
+    pub options: Vec<String>,
 }
 
 /// Where models are inside.
@@ -90,13 +92,13 @@ impl Container {
 }
 
 impl Server {
-    /// The program and its arguments. Strix Halo needs flash attention and no memory mapping of the model.
+    /// The program and its arguments. Strix Halo needs flash attention.
     #[must_use]
     pub fn command(&self) -> Vec<String> {
         let port = PORT.to_string();
-        let words =
-            ["llama-server", "--host", "0.0.0.0", "--port", &port, "-ngl", "999", "-fa", "1", "--no-mmap", "--model"];
-        words.into_iter().map(str::to_owned).chain([self.model.clone()]).collect()
+        let words = ["llama-server", "--host", "0.0.0.0", "--port", &port, "-ngl", "999", "-fa", "1"];
+        let model = ["--model".to_owned(), self.model.clone()];
+        words.into_iter().map(str::to_owned).chain(self.options.iter().cloned()).chain(model).collect()
     }
 }
 

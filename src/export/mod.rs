@@ -20,6 +20,7 @@ mod quadlet;
 pub mod run;
 pub mod snapshot;
 pub mod source;
+pub mod start;
 mod toolbox;
 mod wanted;
 

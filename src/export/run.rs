@@ -82,12 +82,27 @@ pub fn make(steps: &Steps, directory: &Path, there: bool, progress: &dyn Progres
         }
         replace_file(&path, text.as_bytes())?;
     }
-    let remove = steps.remove.iter().filter(|_| there);
-    for command in remove.chain(&steps.create) {
+    for command in steps.remove.iter().filter(|_| there) {
         progress.note(&format!("$ {}", command_line(command)));
         run(command, directory)?;
     }
+    for command in &steps.create {
+        progress.note(&format!("$ {}", command_line(command)));
+        run(command, directory).map_err(|error| undo(steps, directory, error, progress))?;
+    }
     Ok(())
+}
+
+/// Removes a container that was made and could not be started: the next run would find it in its way.
+fn undo(steps: &Steps, directory: &Path, error: Error, progress: &dyn Progress) -> Error {
+    let Some(remove) = steps.remove.as_ref().filter(|_| steps.exists.iter().any(|command| succeeds(command))) else {
+        return error;
+    };
+    progress.note(&format!("$ {}", command_line(remove)));
+    match run(remove, directory) {
+        Ok(()) => error.fact("container", "removed again"),
+        Err(_) => error.fact("container", format!("left behind: `{}` removes it", command_line(remove))),
+    }
 }
 
 /// Runs the checks inside; none where the engine makes no container now.

@@ -15,6 +15,7 @@ fn wanted(engine: Engine) -> Wanted {
         model: engine.is_server().then(|| "gemma.gguf".to_owned()),
         cache: None,
         port: 8080,
+        options: ["--load-mode", "none"].map(str::to_owned).into(),
     }
 }
 
@@ -83,7 +84,7 @@ fn each_file_says_the_same_in_its_own_words() {
     Volume=/srv/models:/models:ro
     Environment=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1
     PublishPort=127.0.0.1:8080:8080
-    Exec=--host 0.0.0.0 --port 8080 -ngl 999 -fa 1 --no-mmap --model /models/gemma.gguf
+    Exec=--host 0.0.0.0 --port 8080 -ngl 999 -fa 1 --load-mode none --model /models/gemma.gguf
 
     [Service]
     Restart=on-failure
@@ -126,10 +127,15 @@ fn each_file_says_the_same_in_its_own_words() {
           - "999"
           - "-fa"
           - "1"
-          - "--no-mmap"
+          - "--load-mode"
+          - "none"
           - "--model"
           - "/models/gemma.gguf"
     "#);
+}
+
+#[test]
+fn files_of_editors_and_proxies_say_the_same() {
     insta::assert_snapshot!(file(&wanted(Engine::Devcontainer)), @r#"
     {
       "containerEnv": {
@@ -157,7 +163,7 @@ fn each_file_says_the_same_in_its_own_words() {
     insta::assert_snapshot!(file(&wanted(Engine::LlamaSwap)), @r#"
     models:
       "strix":
-        cmd: "podman run --rm --init --name=strix --device=/dev/kfd --device=/dev/dri --group-add=keep-groups --user=0:0 --security-opt=label=disable --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --entrypoint=llama-server --publish=127.0.0.1:${PORT}:8080 registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a --host 0.0.0.0 --port 8080 -ngl 999 -fa 1 --no-mmap --model /models/gemma.gguf"
+        cmd: "podman run --rm --init --name=strix --device=/dev/kfd --device=/dev/dri --group-add=keep-groups --user=0:0 --security-opt=label=disable --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --entrypoint=llama-server --publish=127.0.0.1:${PORT}:8080 registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a --host 0.0.0.0 --port 8080 -ngl 999 -fa 1 --load-mode none --model /models/gemma.gguf"
         cmdStop: "podman stop --time=10 strix"
         proxy: "http://127.0.0.1:${PORT}"
         checkEndpoint: "/health"

@@ -28,6 +28,8 @@ pub struct Wanted {
     pub cache: Option<String>,
     /// The port on the host's loopback.
     pub port: u16,
+    /// Options for the server in this image, see [`super::start`].
+    pub options: Vec<String>,
 }
 
 /// What the machine is.
@@ -157,6 +159,6 @@ impl Wanted {
         if self.models.is_none() || !parts_are_names || model.chars().any(char::is_control) {
             return Err(Error::new(Kind::Usage, "a model is the name of a file below --models").fact("model", model));
         }
-        Ok(Server { port: self.port, model: format!("{MODELS}/{model}") })
+        Ok(Server { port: self.port, model: format!("{MODELS}/{model}"), options: self.options.clone() })
     }
 }

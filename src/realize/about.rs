@@ -1,7 +1,7 @@
 //! What is kept of a build besides its log: the tools that made it, how it was configured, and the libraries that its
 //! files need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt as _;
@@ -22,6 +22,9 @@ pub(super) struct About {
     tools: BTreeMap<String, String>,
     /// The CMake variables, those of the recipe and of the manifest.
     variables: BTreeMap<String, String>,
+    /// Variables of the recipe that this source does not know; those of the manifest are an error.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    unknown_variables: BTreeSet<String>,
     /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
     needed: BTreeMap<String, Vec<String>>,
 }
@@ -44,7 +47,13 @@ impl About {
                 tools.insert(tool, line);
             }
         }
-        Ok(Self { tools, variables: variables.clone(), needed: BTreeMap::new() })
+        let unknown_variables = BTreeSet::new();
+        Ok(Self { tools, variables: variables.clone(), unknown_variables, needed: BTreeMap::new() })
+    }
+
+    /// Keeps the variables that the source does not know.
+    pub fn set_unknown(&mut self, names: BTreeSet<String>) {
+        self.unknown_variables = names;
     }
 
     /// Reads which libraries the files of a tree need. A file that cannot be read as ELF needs none.

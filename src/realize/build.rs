@@ -1,11 +1,12 @@
 //! Runs the `llama` recipe in the sandbox.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
 
 use super::about::About;
+use super::configured::{Configured, Unused};
 use super::execute::Settings;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
@@ -59,24 +60,30 @@ impl Build<'_> {
         // The kernel's own word on what is visible inside.
         sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;
         let mut about = About::new(&sandbox, &variables, &mut log).map_err(kept)?;
-        for command in llama::commands(&variables, self.jobs()) {
+        let mut unused = Unused::default();
+        for (index, command) in llama::commands(&variables, self.jobs()).iter().enumerate() {
             let mut last = VecDeque::new();
-            let status = sandbox.run(&command, &mut log, &mut |line| {
+            let status = sandbox.run(command, &mut log, &mut |line| {
                 if let Some((done, total)) = ninja_step(line) {
                     task.set_total(total);
                     task.set_position(done);
                 }
+                unused.see(line);
                 last.push_back(visible(line));
                 if last.len() > LAST {
                     last.pop_front();
                 }
             });
-            let failed = match status {
-                Ok(status) if status.success() => continue,
-                Ok(status) => Error::failure(failure(&command, status, &last)).excerpt(Vec::from(last).join("\n")),
-                Err(error) => error,
+            let done = match status {
+                // The first command configures: what it says of the variables need not wait for the compilers.
+                Ok(status) if status.success() && index == 0 => {
+                    self.unknown(staging.path(), &variables, &unused).map(|names| about.set_unknown(names))
+                }
+                Ok(status) if status.success() => Ok(()),
+                Ok(status) => Err(Error::failure(failure(command, status, &last)).excerpt(Vec::from(last).join("\n"))),
+                Err(error) => Err(error),
             };
-            return Err(kept(failed));
+            done.map_err(kept)?;
         }
         drop(task);
 
@@ -113,12 +120,21 @@ impl Build<'_> {
         sandbox.interact(&[shell.to_owned()])
     }
 
-    fn variables(&self) -> std::collections::BTreeMap<String, String> {
+    fn variables(&self) -> BTreeMap<String, String> {
         llama::variables(self.recipe, &self.named(), self.hip())
     }
 
     fn named(&self) -> llama::Source<'_> {
         llama::Source { commit: &self.pin.commit, number: self.pin.number, time: self.pin.time }
+    }
+
+    /// Returns the variables that the source does not know. Fails if one of them is the manifest's.
+    fn unknown(&self, staging: &Path, given: &BTreeMap<String, String>, unused: &Unused) -> Result<BTreeSet<String>> {
+        let names = given.keys().map(String::as_str).collect();
+        let configured = Configured::read(&staging.join("out"), &self.source, names, unused)?;
+        let called = format!("{} b{} ({})", self.recipe.source, self.pin.number, self.pin.commit);
+        configured.demand(self.recipe.cmake.keys(), &called)?;
+        Ok(configured.unknown)
     }
 
     fn hip(&self) -> Option<&Hip> {

@@ -9,6 +9,7 @@ mod bring;
 mod build;
 mod check;
 mod compare;
+mod configured;
 mod execute;
 mod image;
 mod layers;

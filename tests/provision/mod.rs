@@ -147,7 +147,7 @@ fn an_image_without_a_digest_is_refused_before_any_work() {
 #[test]
 fn a_file_is_written_and_not_replaced_unless_forced() {
     let project = Project::empty();
-    std::fs::create_dir_all(project.path("models")).unwrap();
+    project.write("models/m.gguf", "");
     for (engine, file) in [
         ("quadlet", "strix-server.container"),
         ("compose", "compose.yaml"),
@@ -172,9 +172,62 @@ fn a_file_is_written_and_not_replaced_unless_forced() {
 }
 
 #[test]
+fn what_llama_cpp_an_image_has_is_not_guessed() {
+    let project = Project::empty();
+    project.write("models/m.gguf", "");
+    let arguments =
+        ["provision", "compose", "--image", IMAGE, "--models", "models", "--model", "m.gguf", "--to", "out"];
+    let (ran, _) = run(&project, &arguments, &[]);
+    let ran = ran.code(0);
+    assert!(ran.stderr.contains("leaves out the option that keeps the model out of memory maps"), "{}", ran.all());
+    let file = project.read("out/compose.yaml");
+    assert!(!file.contains("mmap") && !file.contains("load-mode"), "{file}");
+}
+
+#[test]
+fn models_that_are_missing_are_not_written_down() {
+    let project = Project::empty();
+    project.write("models/m.gguf", "");
+    for (models, model, told) in [
+        ("nowhere", "m.gguf", "this directory of models does not exist"),
+        ("~/models", "m.gguf", "hint: the shell did not expand `~`"),
+        ("models", "other.gguf", "this model does not exist"),
+    ] {
+        let arguments = ["provision", "compose", "--image", IMAGE, "--models", models, "--model", model, "--to", "out"];
+        let (ran, _) = run(&project, &arguments, &[]);
+        let ran = ran.code(9);
+        assert!(ran.stderr.contains(told), "{}", ran.all());
+        assert!(!project.path("out").exists());
+        // A dry run may be for another machine.
+        let (ran, _) = run(&project, &[&arguments[..], &["--dry-run"]].concat(), &[]);
+        assert!(ran.code(0).stderr.contains("does not exist"));
+    }
+}
+
+#[test]
+fn a_container_that_cannot_be_started_is_removed_again() {
+    let project = Project::empty();
+    stand_ins(&project, &["podman"]);
+    let podman = project.read("bin/podman").replace(
+        "case \"$1 $2\" in\n",
+        "case \"$1\" in create) : > \"$CALLS.made\" ;; start) exit 125 ;; rm) rm -f \"$CALLS.made\" ;; esac\n\
+         case \"$1 $2\" in\n  'container exists') [ -e \"$CALLS.made\" ]; exit ;;\n",
+    );
+    project.write("bin/podman", &podman);
+    std::os::unix::fs::symlink("/bin/rm", project.path("bin/rm")).unwrap();
+    let (ran, calls) = run(&project, &["provision", "podman", "--image", IMAGE], &[]);
+    let ran = ran.code(1);
+    assert!(ran.stderr.contains("container  removed again"), "{}", ran.all());
+    assert!(calls.contains("podman [rm]"), "{calls}");
+    // Nothing is in the way of the next run.
+    let (ran, _) = run(&project, &["provision", "podman", "--image", IMAGE], &[]);
+    assert!(!ran.code(1).stderr.contains("there is a container of that name already"));
+}
+
+#[test]
 fn the_image_that_one_works_in_serves_nothing() {
     let project = Project::empty();
-    std::fs::create_dir_all(project.path("models")).unwrap();
+    project.write("models/m.gguf", "");
     project.write(".toolbox.env", &format!("TOOLBOX_NAME=mine\nBASE_IMAGE={IMAGE}\n"));
     let arguments = ["provision", "quadlet", "--models", "models", "--model", "m.gguf", "--to", "out"];
     let (ran, _) = run(&project, &arguments, &[]);
@@ -188,7 +241,7 @@ fn the_image_that_one_works_in_serves_nothing() {
 fn a_service_does_not_take_the_name_of_a_container() {
     let project = Project::empty();
     stand_ins(&project, &["podman"]);
-    std::fs::create_dir_all(project.path("models")).unwrap();
+    project.write("models/m.gguf", "");
     for engine in ["quadlet", "llama-swap"] {
         let arguments = [
             "provision",

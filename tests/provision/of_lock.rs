@@ -118,7 +118,7 @@ fn who_serves_gets_the_server_and_who_works_all_of_rocm() {
     project.write("manifests/strix.toml", &(project.read("manifests/strix.toml") + &llama + &server));
     project.run(&["update"]).code(0);
     project.run(&["realize", "server"]).code(0);
-    std::fs::create_dir_all(project.path("models")).unwrap();
+    project.write("models/m.gguf", "");
     let (ran, calls) = run(&project, &["-q", "provision", "podman"], &[]);
     ran.code(0);
     assert!(calls.contains("[localhost/toolbox@sha256:"), "{calls}");
@@ -126,5 +126,8 @@ fn who_serves_gets_the_server_and_who_works_all_of_rocm() {
     let (ran, calls) = run(&project, &arguments, &[]);
     ran.code(0);
     assert!(calls.contains("podman [load] [--quiet] [--input] [tree]\n"), "{calls}");
-    assert!(project.read("units/strix-server.container").contains("Image=localhost/server@sha256:"));
+    let unit = project.read("units/strix-server.container");
+    assert!(unit.contains("Image=localhost/server@sha256:"), "{unit}");
+    // The option of the locked llama.cpp, which its sources tell.
+    assert!(unit.contains(" -fa 1 --load-mode none --model "), "{unit}");
 }

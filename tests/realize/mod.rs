@@ -322,6 +322,38 @@ fn a_shell_opens_in_the_sandbox_of_a_build() {
     project.run(&["shell", "rocm"]).code(2);
 }
 
+/// CMake takes any variable; a build with one that the source does not know is another build than was asked for.
+#[test]
+fn cmake_variables_that_the_source_does_not_know_are_an_error() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    let manifest = project.read("manifests/strix.toml");
+    let with = |table: &str| {
+        project.write("manifests/strix.toml", &format!("{manifest}\n[outputs.llama.cmake]\n{table}\n"));
+        project.run(&["update"]).code(0);
+        project.run(&["realize", "llama"])
+    };
+    for (table, told, hint) in [
+        ("LLAMA_TYPO_OPTION = true", "unknown CMake variable `LLAMA_TYPO_OPTION`", "remove it from the manifest"),
+        (
+            "GGML_CPU_ALL_VARIANT = false",
+            "unknown CMake variable `GGML_CPU_ALL_VARIANT`",
+            "did you mean `GGML_CPU_ALL_VARIANTS`?",
+        ),
+        (
+            "CMAKE_BULID_TYPE = \"Debug\"",
+            "unknown CMake variable `CMAKE_BULID_TYPE`",
+            "did you mean `CMAKE_BUILD_TYPE`?",
+        ),
+    ] {
+        let ran = with(table).code(3);
+        assert!(ran.stderr.contains(told) && ran.stderr.contains(hint), "{}", ran.all());
+        // Known before anything is compiled.
+        assert!(!ran.stderr.contains("cmake --build"), "{}", ran.all());
+    }
+    with("GGML_RPC = false\nCMAKE_POSITION_INDEPENDENT_CODE = true\nLLAMA_BUILD_NUMBER = \"7\"").code(0);
+}
+
 #[test]
 fn unknown_outputs_are_named_with_those_there_are() {
     let project = Project::new();

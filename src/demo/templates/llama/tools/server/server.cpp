@@ -1,4 +1,4 @@
-#include "arguments.h"
+#include "arg.h"
 #include "llama.h"
 
 #include <cstdio>

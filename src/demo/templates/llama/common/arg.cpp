@@ -1,4 +1,4 @@
-#include "arguments.h"
+#include "arg.h"
 
 #include "llama.h"
 
@@ -33,7 +33,7 @@ arguments parse_arguments(int argc, char ** argv) {
             print_devices();
             exit(0);
         } else if (!strcmp(argument, "-h") || !strcmp(argument, "--help")) {
-            printf("usage: %s [--version] [--list-devices] [-m MODEL] [-p PROMPT] [-n N] [-o json] [--no-display-prompt]\n", argv[0]);
+            printf("usage: %s [--version] [--list-devices] [-m MODEL] [-p PROMPT] [-n N] [-lm, --load-mode MODE] [-o json] [--no-display-prompt]\n", argv[0]);
             exit(0);
         } else if (more && (!strcmp(argument, "-m") || !strcmp(argument, "--model"))) {
             result.model = argv[++i];
@@ -41,6 +41,8 @@ arguments parse_arguments(int argc, char ** argv) {
             result.prompt = argv[++i];
         } else if (more && (!strcmp(argument, "-n") || !strcmp(argument, "--predict"))) {
             result.predict = atoi(argv[++i]);
+        } else if (more && (!strcmp(argument, "-lm") || !strcmp(argument, "--load-mode"))) {
+            i++;
         } else if (more && (!strcmp(argument, "-o") || !strcmp(argument, "--output"))) {
             result.output = argv[++i];
         } else {

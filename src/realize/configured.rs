@@ -1,0 +1,151 @@
+//! Reads back what CMake made of the variables of a build.
+//!
+//! CMake takes any `-DNAME=VALUE`, known or not. Two things tell: its warning "Manually-specified variables were not used by
+//! the project", and CMakeCache.txt, where a variable that nothing declared has the type UNINITIALIZED. Neither is enough:
+//! ggml reads every `GGML_*` name, so the warning never has those; and llama.cpp reads some names that it does not declare,
+//! such as LLAMA_BUILD_NUMBER, so a name that a CMake file of the source mentions counts as known.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use crate::error::{Error, Kind, Result};
+use crate::store::StoredTree;
+use crate::suggest::nearest;
+use crate::tree::Node;
+use crate::tree::beneath::Root as Beneath;
+
+/// No cache is as large as this, and no CMake file of a source.
+const MOST: u64 = 16 << 20;
+/// The first line of CMake's own list.
+const UNUSED: &str = "Manually-specified variables were not used by the project:";
+
+/// Collects the names in CMake's warning from the lines that it prints.
+#[derive(Debug, Default)]
+pub(super) struct Unused {
+    names: BTreeSet<String>,
+    listing: bool,
+}
+
+impl Unused {
+    /// Looks at one line.
+    pub fn see(&mut self, line: &str) {
+        if line.trim() == UNUSED {
+            self.listing = true;
+        } else if self.listing && !line.trim().is_empty() {
+            match line.strip_prefix("    ").filter(|name| is_name(name)) {
+                Some(name) => drop(self.names.insert(name.to_owned())),
+                None => self.listing = false,
+            }
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The variables of a configured build.
+#[derive(Debug)]
+pub(super) struct Configured {
+    /// Names that something declared, for suggestions.
+    declared: Vec<String>,
+    /// Names that were given and that the source does not know.
+    pub unknown: BTreeSet<String>,
+}
+
+impl Configured {
+    /// Reads CMakeCache.txt in `build`, and the CMake files of `source` as far as the cache leaves a question.
+    pub fn read(build: &Path, source: &StoredTree, given: BTreeSet<&str>, unused: &Unused) -> Result<Self> {
+        // What a build wrote is hostile: no link is followed, and no file is read to its end whatever its size.
+        let mut cache = Vec::new();
+        Beneath::open(build)?.open_file(b"CMakeCache.txt")?.take(MOST).read_to_end(&mut cache)?;
+        let (mut declared, mut undeclared) = (Vec::new(), BTreeSet::new());
+        for (name, kind) in String::from_utf8_lossy(&cache).lines().filter_map(entry) {
+            match kind {
+                "UNINITIALIZED" => drop(undeclared.insert(name.to_owned())),
+                "INTERNAL" | "STATIC" => {}
+                _ => declared.push(name.to_owned()),
+            }
+        }
+        // CMake itself reads names of its own without declaring them.
+        let open: BTreeSet<&str> =
+            given.iter().copied().filter(|name| undeclared.contains(*name) && !name.starts_with("CMAKE_")).collect();
+        let mentioned = mentioned(source, &open)?;
+        let unknown = given
+            .into_iter()
+            .filter(|name| unused.names.contains(*name) || (open.contains(name) && !mentioned.contains(*name)))
+            .map(str::to_owned)
+            .collect();
+        Ok(Self { declared, unknown })
+    }
+
+    /// Fails if a variable of the manifest is unknown to the source.
+    pub fn demand(&self, manifest: impl Iterator<Item = impl AsRef<str>>, version: &str) -> Result<()> {
+        let unknown: Vec<String> =
+            manifest.map(|name| name.as_ref().to_owned()).filter(|name| self.unknown.contains(name)).collect();
+        let Some(first) = unknown.first() else { return Ok(()) };
+        let names = unknown.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let what = if unknown.len() == 1 { "variable" } else { "variables" };
+        let error = Error::new(Kind::Invalid, format!("unknown CMake {what} {names}"))
+            .fact("manifest", "table `cmake` of the output")
+            .fact("source", version);
+        Err(error.hint(match nearest(first, self.declared.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "this version of the source has no such option: remove it from the manifest".to_owned(),
+        }))
+    }
+}
+
+/// Reads `NAME:TYPE=VALUE`.
+fn entry(line: &str) -> Option<(&str, &str)> {
+    let (name, rest) = line.split_once(':')?;
+    let (kind, _) = rest.split_once('=')?;
+    is_name(name).then_some((name, kind))
+}
+
+/// Returns which of the names stand, as whole words, in CMake files of a source.
+fn mentioned(source: &StoredTree, names: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    if names.is_empty() {
+        return Ok(found);
+    }
+    for entry in source.listing()?.entries() {
+        let name = entry.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let is_cmake = name == b"CMakeLists.txt" || name.ends_with(b".cmake") || name.ends_with(b".cmake.in");
+        if !is_cmake || !matches!(entry.node, Node::File { .. }) {
+            continue;
+        }
+        let mut text = Vec::new();
+        fs_err::File::open(source.path.join(OsStr::from_bytes(&entry.path)))?.take(MOST).read_to_end(&mut text)?;
+        let text = String::from_utf8_lossy(&text);
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        found.extend(words.filter(|word| names.contains(word)).map(str::to_owned));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_from_cmake_s_own_list() {
+        let mut unused = Unused::default();
+        let said = "-- Configuring done\nCMake Warning:\n  Manually-specified variables were not used by the project:\n\n    \
+                    LLAMA_TYPO\n    MORE\n\n\n-- Build files have been written to: /build/out\n    NOT_ONE";
+        said.lines().for_each(|line| unused.see(line));
+        assert_eq!(unused.names, ["LLAMA_TYPO", "MORE"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn lines_of_the_cache_are_read() {
+        assert_eq!(entry("LLAMA_BUILD_UI:BOOL=ON"), Some(("LLAMA_BUILD_UI", "BOOL")));
+        assert_eq!(entry("X:UNINITIALIZED=a:b=c"), Some(("X", "UNINITIALIZED")));
+        for other in ["", "# comment", "//ADVANCED property", "no type=1", "a b:BOOL=1"] {
+            assert_eq!(entry(other), None, "{other}");
+        }
+    }
+}
