@@ -20,7 +20,7 @@ use super::policy::show_url;
 use super::registry::SendError;
 use super::retry;
 use crate::digest::{Sha256, Sha256Digest};
-use crate::error::{Error, Kind, Result};
+use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::{Silent, Task, Unit};
 use crate::store::Partial;
 
@@ -67,15 +67,17 @@ pub struct Received {
 
 /// Takes a download's bytes in order as they come.
 pub trait Sink {
-    /// The next bytes. What they are worth is known only at the end.
-    fn take(&mut self, bytes: Bytes);
+    /// The next bytes. What they are worth is known only at the end; an error ends the download, whatever else could be asked.
+    fn take(&mut self, bytes: Bytes) -> Result<()>;
     /// All bytes so far were of something else: begin again.
     fn restart(&mut self) -> Result<()>;
 }
 
 /// For downloads that are only kept as files.
 impl Sink for () {
-    fn take(&mut self, _bytes: Bytes) {}
+    fn take(&mut self, _bytes: Bytes) -> Result<()> {
+        Ok(())
+    }
     fn restart(&mut self) -> Result<()> {
         Ok(())
     }
@@ -123,7 +125,9 @@ impl Fetcher {
                 match transfer.from(url) {
                     Ok(received) => return Ok(received),
                     // A fault of this machine, such as a full disk, is not mended by another URL.
-                    Err(Trouble { error, .. }) if error.kind() == Kind::Failure => return Err(error.about(wanted.name)),
+                    Err(Trouble { error, .. }) if transfer.ended || error.kind() == Kind::Failure => {
+                        return Err(error.about(wanted.name));
+                    }
                     Err(Trouble { error, again, after }) => {
                         passing |= again;
                         wait = wait.max(after);
@@ -197,6 +201,8 @@ struct Transfer<'a> {
     state: Option<State>,
     /// Whether some of the bytes came in an earlier run, or from another URL.
     patched: bool,
+    /// Whether the sink wants no more.
+    ended: bool,
 }
 
 impl<'a> Transfer<'a> {
@@ -211,7 +217,8 @@ impl<'a> Transfer<'a> {
         let state: Option<State> = partial.read_state().and_then(|text| serde_json::from_slice(&text).ok());
         let file = fs_err::File::from_parts(partial.open()?, &partial.data);
         let hash = Sha256::default();
-        let mut this = Self { fetcher, wanted, partial, sink, task, file, hash, have: 0, state, patched: false };
+        let mut this =
+            Self { fetcher, wanted, partial, sink, task, file, hash, have: 0, state, patched: false, ended: false };
         // With neither a digest to check in the end nor a validator to ask with, begun bytes are of no use.
         let usable = wanted.promise.is_some() || this.state.as_ref().is_some_and(|state| state.validator.is_some());
         if usable {
@@ -238,7 +245,7 @@ impl<'a> Transfer<'a> {
                 break;
             }
             self.hash.update(&buffer[..count]);
-            self.sink.take(Bytes::copy_from_slice(&buffer[..count]));
+            self.sink.take(Bytes::copy_from_slice(&buffer[..count])).about(self.wanted.name)?;
             self.have += count as u64;
             self.task.set_position(self.have);
         }
@@ -489,7 +496,7 @@ impl<'a> Transfer<'a> {
             // Linux begins to write what is not yet on the disk, without waiting, and gives up the memory of what is.
             let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
         }
-        self.sink.take(bytes);
+        self.sink.take(bytes).inspect_err(|_| self.ended = true)?;
         self.task.set_position(self.have);
         Ok(())
     }

@@ -113,8 +113,9 @@ impl Share<'_> {
 }
 
 impl Sink for Share<'_> {
-    fn take(&mut self, bytes: Bytes) {
+    fn take(&mut self, bytes: Bytes) -> Result<()> {
         self.add(bytes.len() as u64);
+        Ok(())
     }
 
     fn restart(&mut self) -> Result<()> {

@@ -114,7 +114,7 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
         Expect::New { .. } => "no server has this file, even if an index lists it: try again later, or ask for another version; `strixlock list rocm` prints what there is".to_owned(),
     };
     let wanted = Wanted { name, urls, promise, voucher: Voucher::Lock, if_gone: Some(&if_gone) };
-    let mut sink = UnpackSink::new(intake.store, limits)?;
+    let mut sink = UnpackSink::new(intake.store, limits, promise.is_some())?;
     let received = match intake.fetcher.download(Wanted { urls: from, ..wanted }, partial, &mut sink) {
         Err(error) if kept_url.is_some() && error.kind() == Kind::Mismatch => {
             // The kept copy is damaged: it is only a copy.
@@ -125,7 +125,11 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
             sink.restart()?;
             intake.fetcher.download(wanted, partial, &mut sink)?
         }
-        other => other?,
+        other => other.inspect_err(|_| {
+            if sink.ended() {
+                partial.discard();
+            }
+        })?,
     };
     // Bytes that a pin promised stay for the next run; others that are no archive would only fail again.
     let (staging, unpacked) = sink

@@ -19,7 +19,11 @@ const QUEUE: usize = 32;
 pub(super) struct UnpackSink<'s> {
     store: &'s Store,
     limits: Limits,
+    /// Whether size and digest of the download are known.
+    promised: bool,
     running: Option<Running>,
+    /// Whether the unpacker ended the download.
+    ended: bool,
 }
 
 struct Running {
@@ -29,8 +33,15 @@ struct Running {
 }
 
 impl<'s> UnpackSink<'s> {
-    pub fn new(store: &'s Store, limits: Limits) -> Result<Self> {
-        Ok(Self { store, limits, running: Some(Running::start(store, limits)?) })
+    /// Of a download that is promised, all is taken whatever the unpacker says: its digest tells whether the bytes or the archive
+    /// are at fault. Any other ends when the unpacker does, or it could go on until the disk is full.
+    pub fn new(store: &'s Store, limits: Limits, promised: bool) -> Result<Self> {
+        Ok(Self { store, limits, promised, running: Some(Running::start(store, limits)?), ended: false })
+    }
+
+    /// Whether the unpacker ended the download: what came of it is of no use.
+    pub fn ended(&self) -> bool {
+        self.ended
     }
 
     /// All bytes were given: waits for the unpacker.
@@ -52,16 +63,23 @@ impl<'s> UnpackSink<'s> {
 }
 
 impl Sink for UnpackSink<'_> {
-    fn take(&mut self, bytes: Bytes) {
-        if let Some(running) = &self.running {
-            // An unpacker that stopped early has its reason, told by `finish`; the download goes on, because its
-            // digest says whether the bytes or the archive are at fault.
-            let _ = running.bytes.send(bytes);
+    fn take(&mut self, bytes: Bytes) -> Result<()> {
+        let stopped = self.running.as_ref().is_some_and(|running| running.bytes.send(bytes).is_err());
+        if !stopped || self.promised {
+            // Where it stopped, `finish` says why.
+            return Ok(());
+        }
+        self.ended = true;
+        let ended = self.running.take().map(|running| running.thread.join());
+        match ended {
+            Some(Ok(Err(reason))) => Err(reason),
+            _ => Err(Error::failure("the unpacker stopped without a reason")),
         }
     }
 
     fn restart(&mut self) -> Result<()> {
         self.stop();
+        self.ended = false;
         self.running = Some(Running::start(self.store, self.limits)?);
         Ok(())
     }
@@ -101,5 +119,44 @@ impl Read for Pieces {
         let count = buffer.len().min(self.piece.len());
         buffer[..count].copy_from_slice(&self.piece.split_to(count));
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    /// An archive that is whole, and what somebody sends behind it.
+    fn pieces() -> (Bytes, Bytes) {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_size(1);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, "a", &b"x"[..]).unwrap();
+        (archive.into_inner().unwrap().into(), vec![7; 64 << 10].into())
+    }
+
+    #[test]
+    fn a_download_that_nobody_promised_ends_with_its_unpacker() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let (archive, more) = pieces();
+        let mut sink = UnpackSink::new(&store, Limits::default(), false).unwrap();
+        sink.take(archive.clone()).unwrap();
+        // What waits in the queue is taken, and no more.
+        let error = (0..QUEUE + 10).find_map(|_| sink.take(more.clone()).err()).unwrap();
+        assert!(error.kind() == Kind::Invalid && error.to_string().contains("bytes behind its last entry"), "{error}");
+        assert!(sink.ended() && sink.take(more.clone()).is_ok());
+        // Another try begins anew.
+        sink.restart().unwrap();
+        sink.take(archive.clone()).unwrap();
+        assert_eq!(sink.finish().unwrap().1.listing.entries().len(), 1);
+
+        let mut sink = UnpackSink::new(&store, Limits::default(), true).unwrap();
+        sink.take(archive).unwrap();
+        (0..QUEUE + 10).for_each(|_| sink.take(more.clone()).unwrap());
+        assert!(!sink.ended() && sink.finish().is_err());
     }
 }

@@ -2,10 +2,15 @@
 
 use super::listing::{Entry, Listing, Node};
 
+/// The longest path that Linux follows.
+const MOST_PATH: usize = 4096;
 /// Links that one look-up may go through, as Linux has it.
 const MOST_LINKS: u32 = 40;
-/// Parts of targets that are followed in one tree. More than any tree needs: a handful of targets go up again after a name.
-const MOST_PARTS: u32 = 1_000_000;
+/// Steps that are taken in one tree: parts of targets that are followed, and more where paths are long. More than any tree needs:
+/// a handful of targets go up again after a name.
+const MOST_STEPS: usize = 1_000_000;
+/// Bytes of a path or target that are one more step.
+const STEP: usize = 64;
 
 /// Whether a link at `path` is relative and climbs out of the tree by its own text.
 pub(crate) fn climbs_out(path: &[u8], target: &[u8]) -> bool {
@@ -17,12 +22,15 @@ pub(crate) fn climbs_out(path: &[u8], target: &[u8]) -> bool {
         })
 }
 
-/// The first link that leads out by way of others: with `a/b/up -> ..`, what `a/b/up/../..` climbs is more than its text says.
-pub(super) fn first_out(listing: &Listing) -> Option<&Entry> {
-    let mut left = MOST_PARTS;
-    listing.entries().iter().find(|entry| match &entry.node {
-        Node::Link { target } => turns_back(target) && leads_out(listing, &entry.path, target, &mut left),
-        _ => false,
+/// The first link that leads out by way of others, and why it is to be refused: with `a/b/up -> ..`, what `a/b/up/../..` climbs is
+/// more than its text says.
+pub(super) fn first_out(listing: &Listing) -> Option<(&Entry, &'static str)> {
+    let mut left = MOST_STEPS;
+    listing.entries().iter().find_map(|entry| match &entry.node {
+        Node::Link { target } if turns_back(target) => {
+            leads_out(listing, &entry.path, target, &mut left).map(|why| (entry, why))
+        }
+        _ => None,
     })
 }
 
@@ -31,34 +39,50 @@ fn turns_back(target: &[u8]) -> bool {
     !target.starts_with(b"/") && parts(target).skip_while(|part| *part == b"..").any(|part| part == b"..")
 }
 
-fn leads_out<'a>(listing: &'a Listing, path: &'a [u8], target: &'a [u8], left: &mut u32) -> bool {
-    let mut at: Vec<&[u8]> = parts(path).collect();
-    at.pop();
+fn leads_out<'a>(listing: &'a Listing, path: &[u8], target: &'a [u8], left: &mut usize) -> Option<&'static str> {
+    let mut at = path.to_vec();
+    go_up(&mut at);
     let mut todo: Vec<&[u8]> = parts(target).rev().collect();
+    let mut step = target.len();
     let mut links = 0;
     while let Some(part) = todo.pop() {
-        *left = left.saturating_sub(1);
+        *left = left.saturating_sub(1 + (step + at.len()) / STEP);
+        step = 0;
         if *left == 0 {
-            return true;
+            return Some("the links of the archive lead to each other too often to be followed");
         }
         if part == b".." {
-            if at.pop().is_none() {
-                return true;
+            if at.is_empty() {
+                return Some("its link leads out of the tree by way of another link");
             }
+            go_up(&mut at);
             continue;
         }
-        at.push(part);
-        if let Some(Node::Link { target }) = listing.get(&at.join(&b'/')).map(|entry| &entry.node) {
+        if !at.is_empty() {
+            at.push(b'/');
+        }
+        at.extend_from_slice(part);
+        if let Some(Node::Link { target }) = listing.get(&at).map(|entry| &entry.node) {
             links += 1;
             // An absolute one leads out by itself, and is told; a circle leads nowhere.
             if target.starts_with(b"/") || links > MOST_LINKS {
-                return false;
+                return None;
             }
-            at.pop();
+            go_up(&mut at);
             todo.extend(parts(target).rev());
+            step = target.len();
+        }
+        if at.len() > MOST_PATH {
+            // No system follows it.
+            return None;
         }
     }
-    false
+    None
+}
+
+/// Takes the last part off.
+fn go_up(path: &mut Vec<u8>) {
+    path.truncate(path.iter().rposition(|byte| *byte == b'/').unwrap_or(0));
 }
 
 fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
@@ -94,7 +118,9 @@ mod tests {
             &[("x/up", ".."), ("way", "x/up/../etc")],
             &[("x/one", "two"), ("x/two", "../."), ("way", "./x/one/../etc")],
         ] {
-            assert_eq!(first_out(&tree(out)).unwrap().path, b"way", "{out:?}");
+            let tree = tree(out);
+            let (entry, why) = first_out(&tree).unwrap();
+            assert!(entry.path == b"way" && why.contains("by way of another link"), "{out:?}: {why}");
         }
     }
 
@@ -103,6 +129,23 @@ mod tests {
         let long = "a/../".repeat(800);
         let names: Vec<String> = (0..5000).map(|number| number.to_string()).collect();
         let links: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), long.as_str())).collect();
-        assert!(first_out(&tree(&links)).is_some());
+        assert!(first_out(&tree(&links)).unwrap().1.contains("too often"));
+        // Each of many leads through forty long ones, which are given up.
+        let chain: Vec<(String, String)> =
+            (0..41).map(|at| (format!("c{at}"), format!("c{}/{long}", at + 1))).collect();
+        let chain = chain.iter().map(|(path, target)| (path.as_str(), target.as_str()));
+        let many = names.iter().map(|name| (name.as_str(), "c0/../x"));
+        let links: Vec<(&str, &str)> = chain.chain(many).collect();
+        assert!(first_out(&tree(&links)).unwrap().1.contains("too often"));
+    }
+
+    /// Names that begin with a link's path and stand before it in the listing do not make finding it longer.
+    #[test]
+    fn a_link_among_many_like_names_is_found_in_few_steps() {
+        let like: Vec<String> = (0..5_000).map(|number| format!("a -> {number:06}")).collect();
+        let up = "a/../".repeat(30);
+        let mut links: Vec<(&str, &str)> = like.iter().map(|name| (name.as_str(), up.as_str())).collect();
+        links.push(("a", "z"));
+        assert!(first_out(&tree(&links)).is_none());
     }
 }

@@ -12,7 +12,8 @@
 //!   length of its target), SHA-256 of the contents, name. `-` stands for "has none".
 //! * The name is the path relative to the root, without `./`; a link's is followed by ` -> ` and its target. Since
 //!   the size says how long the target is, any bytes can stand in both.
-//! * Lines are sorted by the bytes of the name column before escaping. Then `\` is written `\\`, and a line feed `\n`.
+//! * Lines are sorted by the bytes of the name column before escaping; those of which it is equal, as of a file `a -> b/c` and a
+//!   link `a` to `b/c`, by the whole line. Then `\` is written `\\`, and a line feed `\n`.
 //! * The first line names the format; every line ends in one line feed. The root itself has no line.
 //!
 //! Times, owners and all mode bits but the owner's execute bit are not part of a tree. This module does no IO.
@@ -20,6 +21,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
+use std::sync::OnceLock;
 
 use crate::digest::{Sha256, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
@@ -114,10 +116,21 @@ pub fn show(path: &[u8]) -> String {
 }
 
 /// All entries of a tree, in the order of the format.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, Default)]
 pub struct Listing {
     entries: Vec<Entry>,
+    /// The numbers of the entries, by path. Between a link and its neighbours in the order of the format any number of other
+    /// names can stand, so that only this finds every entry in few steps. Made when first needed.
+    by_path: OnceLock<Box<[u32]>>,
 }
+
+impl PartialEq for Listing {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
+
+impl Eq for Listing {}
 
 impl Listing {
     /// Puts entries into order. Each path must be there once, and each parent must be a directory in the list; that is
@@ -125,7 +138,7 @@ impl Listing {
     #[must_use]
     pub fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort_unstable_by(order);
-        Self { entries }
+        Self { entries, by_path: OnceLock::new() }
     }
 
     /// The entries, in order.
@@ -143,11 +156,18 @@ impl Listing {
     /// The entry at `path`, if there is one.
     #[must_use]
     pub fn get(&self, path: &[u8]) -> Option<&Entry> {
-        // All names that begin with `path` stand together, and the entry itself stands among the first of them: only a link's
-        // ` -> ` can be preceded by another name, be it that of a link whose path is shorter.
-        let start = self.entries.partition_point(|entry| entry.name().lt(path.iter().copied()));
-        let begins = |entry: &&Entry| entry.name().take(path.len()).eq(path.iter().copied());
-        self.entries[start..].iter().take_while(begins).find(|entry| entry.path == path)
+        let by_path = self.by_path();
+        let found = by_path.binary_search_by(|number| self.entries[*number as usize].path.as_slice().cmp(path)).ok()?;
+        Some(&self.entries[by_path[found] as usize])
+    }
+
+    fn by_path(&self) -> &[u32] {
+        self.by_path.get_or_init(|| {
+            let mut numbers: Box<[u32]> = (0..self.entries.len() as u32).collect();
+            // Almost sorted, which this way of sorting makes use of.
+            numbers.sort_by(|one, other| self.entries[*one as usize].path.cmp(&self.entries[*other as usize].path));
+            numbers
+        })
     }
 
     /// The text of the listing.
@@ -190,7 +210,7 @@ impl Listing {
         }
     }
 
-    /// Reads the text of a listing; accepts exactly what [`Self::to_bytes`] writes.
+    /// Reads the text of a listing; accepts exactly what [`Self::to_bytes`] writes of a tree.
     pub fn parse(text: &[u8]) -> Result<Self> {
         let mut lines =
             text.strip_suffix(b"\n").ok_or_else(|| wrong(1, "does not end in a line feed"))?.split(|b| *b == b'\n');
@@ -205,7 +225,30 @@ impl Listing {
             }
             entries.push(entry);
         }
-        Ok(Self { entries })
+        let listing = Self { entries, by_path: OnceLock::new() };
+        listing.demand_tree()?;
+        Ok(listing)
+    }
+
+    /// Demands that each path is there once, and below a directory.
+    fn demand_tree(&self) -> Result<()> {
+        let mut last: Option<&[u8]> = None;
+        let mut parent: &[u8] = b"";
+        for number in self.by_path() {
+            let path = self.entries[*number as usize].path.as_slice();
+            if last == Some(path) {
+                return Err(wrong(*number as usize + 2, "has a path that another line has too"));
+            }
+            last = Some(path);
+            let above = path.iter().rposition(|byte| *byte == b'/').map_or(&b""[..], |slash| &path[..slash]);
+            if above != parent && !above.is_empty() {
+                if self.get(above).is_none_or(|entry| entry.node != Node::Directory) {
+                    return Err(wrong(*number as usize + 2, "is not below a directory"));
+                }
+                parent = above;
+            }
+        }
+        Ok(())
     }
 
     /// The sum of the sizes of all files, in bytes.
@@ -223,7 +266,12 @@ impl fmt::Debug for Listing {
 
 fn order(a: &Entry, b: &Entry) -> Ordering {
     if matches!(a.node, Node::Link { .. }) || matches!(b.node, Node::Link { .. }) {
-        a.name().cmp(b.name())
+        a.name().cmp(b.name()).then_with(|| {
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            a.line(&mut one);
+            b.line(&mut other);
+            one.cmp(&other)
+        })
     } else {
         a.path.cmp(&b.path)
     }
@@ -340,9 +388,36 @@ mod tests {
             "strix-tree-1\nf 1 00 a\n",
             "strix-tree-1\nl 01 - a -> b\n",
             "strix-tree-1\nd - - a\\x\n",
+            "strix-tree-1\nl 1 - a -> b\nl 1 - a -> c\n",
+            "strix-tree-1\nl 1 - a -> b\nd - - a\n",
+            "strix-tree-1\nd - - a\nl 1 - a -> b\n",
+            "strix-tree-1\nd - - a/b\n",
+            "strix-tree-1\nl 1 - a -> b\nd - - a/b\n",
         ] {
             assert_eq!(Listing::parse(text.as_bytes()).unwrap_err().kind(), Kind::Damaged, "{text:?}");
         }
+    }
+
+    #[test]
+    fn equal_names_have_an_order() {
+        let entries = || {
+            vec![
+                file(b"a -> b/c"),
+                link(b"a", b"b/c"),
+                entry(b"a -> b", Node::Directory),
+                link(b"a -> b/x", b"y"),
+                link(b"a", b"b/x -> y"),
+            ]
+        };
+        let expected = ["a -> b", "a -> b/c", "a", "a -> b/x", "a"];
+        let paths = |listing: &Listing| listing.entries().iter().map(Entry::display).collect::<Vec<_>>();
+        for turn in 0..5 {
+            let mut entries = entries();
+            entries.rotate_left(turn);
+            assert_eq!(paths(&Listing::new(entries)), expected);
+        }
+        let once = Listing::new(entries()[..4].to_vec());
+        assert_eq!(Listing::parse(&once.to_bytes()).unwrap(), once);
     }
 
     proptest! {

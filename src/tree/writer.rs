@@ -93,7 +93,7 @@ impl TreeWriter {
             .map_err(|error| Error::failure("cannot read the names of a tree again").because(&error))?;
         let listing = Listing::new(entries);
         match first_out(&listing) {
-            Some(link) => Err(refused(&link.path, "its link leads out of the tree by way of another link")),
+            Some((link, why)) => Err(refused(&link.path, why)),
             None => Ok(listing),
         }
     }

@@ -37,6 +37,16 @@ fn awkward() -> Project {
     symlink("plain", tree.join("link")).unwrap();
     symlink("/nowhere -> \n\\", tree.join("li nk")).unwrap();
     symlink("b", tree.join("a/to b")).unwrap();
+    // Names that are the same with an arrow and a target behind them.
+    for (directory, links) in
+        [("t -> b", &[("t", "b/c")][..]), ("u", &[]), ("v", &[("w", "b -> cdefgh"), ("w -> b", "cdefgh")])]
+    {
+        std::fs::create_dir_all(tree.join(directory)).unwrap();
+        std::fs::write(tree.join(directory).join("c"), "c").unwrap();
+        for (link, target) in links {
+            symlink(target, tree.join(link)).unwrap();
+        }
+    }
     project
 }
 

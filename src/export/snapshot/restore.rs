@@ -23,7 +23,9 @@ pub struct Restored {
 /// No index is longer, in bytes.
 const MOST_INDEX: u64 = 1 << 20;
 /// No listing is longer, in bytes; AMD's trees need 5 MB.
-const MOST_LISTING: u64 = 256 << 20;
+const MOST_LISTING: u64 = 96 << 20;
+/// No listing has more lines: each takes memory, however short it is.
+const MOST_LINES: usize = 750_000;
 
 /// Unpacks the snapshot at `file` into the store. Nothing gets a name there unless every tree is the one whose digest the
 /// snapshot names; those whose derivation `lock` has must also be what it was sealed with, and are recorded as its outputs.
@@ -90,7 +92,12 @@ impl Router<'_> {
         let output = next
             .filter(|output| format!("{}{LISTING}", output.name).as_bytes() == name)
             .ok_or_else(|| no_snapshot("its entries are out of order").fact("entry", show(name)))?;
-        let listing = Listing::parse(&read_at_most(contents, MOST_LISTING)?).about(&output.name)?;
+        let text = read_at_most(contents, MOST_LISTING)?;
+        if text.split(|byte| *byte == b'\n').count() > MOST_LINES {
+            return Err(no_snapshot("a listing has more lines than any tree needs"));
+        }
+        let listing = Listing::parse(&text).about(&output.name)?;
+        drop(text);
         if listing.digest() != output.tree {
             return Err(differs(&output, &listing));
         }
