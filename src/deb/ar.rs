@@ -55,7 +55,7 @@ pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
         let (name, size) = header(file, offset, length)?;
         let start = offset + HEADER;
         let member = |compression| Member { offset: start, size, compression };
-        match (&*name, data_name(&name, b"control.tar"), data_name(&name, b"data.tar")) {
+        match (&*name, compressed(&name, b"control.tar", &[]), compressed(&name, b"data.tar", &OLD)) {
             (b"debian-binary", ..) if !version && offset == MAGIC.len() as u64 => {
                 demand_version(file, size)?;
                 version = true;
@@ -110,16 +110,29 @@ fn demand_version(file: &mut impl Read, size: u64) -> Result<()> {
     Err(refused("its format is not known").fact("expected", "2.0").fact("found", show(text.trim_ascii_end())))
 }
 
+type Named = (&'static str, Compression);
+
+/// What dpkg takes, by the ends of members' names.
+const KNOWN: [Named; 4] =
+    [("", Compression::Plain), (".gz", Compression::Gzip), (".xz", Compression::Xz), (".zst", Compression::Zstd)];
+/// What it still takes of old packages, for `data.tar` alone.
+const OLD: [Named; 2] = [(".bz2", Compression::Bzip2), (".lzma", Compression::Lzma)];
+
 /// The compression that the name of a member says; `None` where it is another member.
-fn data_name(name: &[u8], base: &[u8]) -> Option<Result<Compression>> {
-    Some(match name.strip_prefix(base)? {
-        b"" => Ok(Compression::Plain),
-        b".gz" => Ok(Compression::Gzip),
-        b".xz" => Ok(Compression::Xz),
-        b".zst" => Ok(Compression::Zstd),
-        _ => Err(refused("a member is compressed in a way that is not known")
-            .fact("member", show(name))
-            .fact("known", "none, gz, xz, zst")),
+fn compressed(name: &[u8], base: &[u8], old: &[Named]) -> Option<Result<Compression>> {
+    let end = name.strip_prefix(base)?;
+    let mut known = KNOWN.iter().chain(old);
+    Some(match known.find(|(known, _)| known.as_bytes() == end) {
+        Some((_, compression)) => Ok(*compression),
+        None => Err(refused("a member is compressed in a way that is not known").fact("member", show(name)).fact(
+            "known",
+            KNOWN
+                .iter()
+                .chain(old)
+                .map(|(end, _)| end.strip_prefix('.').unwrap_or("none"))
+                .collect::<Vec<_>>()
+                .join(", "),
+        )),
     })
 }
 

@@ -70,6 +70,10 @@ fn extract(
     // Distributions have some (su, mount): they stand in a tree that is only ever used without the rights to be anybody
     // else, and no tree can say it, so that they are told instead of refused.
     let remarks = untar(member.compression.decoder(stream)?, &mut writer, SpecialBits::Drop)?;
+    if remarks.empty {
+        // An archive without entries has its end at least; dpkg does not take a package without.
+        return Err(Error::new(Kind::Invalid, "the package is refused: an archive in it is empty"));
+    }
     Ok((writer.finish()?, remarks))
 }
 

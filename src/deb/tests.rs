@@ -81,7 +81,14 @@ fn every_compression_gives_the_same_tree() {
         .link("etc/alternatives/hello", "/usr/bin/hello")
         .info("md5sums", "0123  usr/bin/hello\n");
     let mut digests = Vec::new();
-    for compression in [Compression::Xz, Compression::Plain, Compression::Gzip, Compression::Zstd] {
+    for compression in [
+        Compression::Xz,
+        Compression::Plain,
+        Compression::Gzip,
+        Compression::Zstd,
+        Compression::Bzip2,
+        Compression::Lzma,
+    ] {
         let unpacked = unpack_made(&[("hello=1.0-1", package.clone().compression(compression))]).unwrap();
         assert_eq!(
             names(&unpacked.listing),
@@ -301,7 +308,9 @@ fn the_outer_form_is_demanded() {
         ("is not one that stands there", with(&|members| members.push(members[2].clone()))),
         ("is not one that stands there", with(&|members| members.push(("extra".to_owned(), Vec::new())))),
         ("its format is not known", with(&|members| members[0].1 = b"3.0\n".to_vec())),
-        ("a way that is not known", with(&|members| members[2].0 = "data.tar.bz2".to_owned())),
+        ("a way that is not known", with(&|members| members[2].0 = "data.tar.br".to_owned())),
+        ("a way that is not known", with(&|members| members[1].0 = "control.tar.bz2".to_owned())),
+        ("an archive in it is empty", with(&|members| members[2] = ("data.tar".to_owned(), Vec::new()))),
         ("more members", with(&|members| members.extend(vec![("_x".to_owned(), Vec::new()); 20]))),
         ("damaged", with(&|members| members[2].0 = "data.tar.gz".to_owned())),
         ("header of a member is damaged", {

@@ -106,18 +106,23 @@ impl Deb {
     /// The members of the `ar` archive: names and bytes.
     #[must_use]
     pub fn members(&self) -> Vec<(String, Vec<u8>)> {
-        let suffix = match self.compression {
+        let suffix = |compression| match compression {
             Compression::Plain => "",
             Compression::Gzip => ".gz",
             Compression::Xz => ".xz",
             Compression::Zstd => ".zst",
+            Compression::Bzip2 => ".bz2",
+            Compression::Lzma => ".lzma",
         };
+        // Never was a control archive compressed otherwise than this when data was so.
+        let old = matches!(self.compression, Compression::Bzip2 | Compression::Lzma);
+        let for_control = if old { Compression::Gzip } else { self.compression };
         let control = member(EntryType::Regular, "./control", "", self.control.as_bytes(), 0o644);
         let info: Vec<Member> = std::iter::once(control).chain(self.info.clone()).collect();
         vec![
             ("debian-binary".to_owned(), b"2.0\n".to_vec()),
-            (format!("control.tar{suffix}"), compress(&tar(&info), self.compression)),
-            (format!("data.tar{suffix}"), compress(&tar(&self.data), self.compression)),
+            (format!("control.tar{}", suffix(for_control)), compress(&tar(&info), for_control)),
+            (format!("data.tar{}", suffix(self.compression)), compress(&tar(&self.data), self.compression)),
         ]
     }
 }
@@ -176,5 +181,16 @@ pub fn compress(bytes: &[u8], compression: Compression) -> Vec<u8> {
             encoder.write_all(bytes).and_then(|()| encoder.finish()).unwrap_or_default()
         }
         Compression::Zstd => zstd::encode_all(bytes, 3).unwrap_or_default(),
+        Compression::Bzip2 => {
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            encoder.write_all(bytes).and_then(|()| encoder.finish()).unwrap_or_default()
+        }
+        Compression::Lzma => {
+            let stream = liblzma::stream::LzmaOptions::new_preset(1)
+                .and_then(|options| liblzma::stream::Stream::new_lzma_encoder(&options));
+            let Ok(stream) = stream else { return Vec::new() };
+            let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+            encoder.write_all(bytes).and_then(|()| encoder.finish()).unwrap_or_default()
+        }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader, Cursor, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use bzip2::bufread::MultiBzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
 
+use super::gzip::Members;
 use crate::error::Result;
 
 /// 2^27 is what `zstd --long` uses; a larger window is only a way to make us allocate.
@@ -24,6 +25,10 @@ pub enum Compression {
     Xz,
     /// Zstandard.
     Zstd,
+    /// bzip2, in old packages; never looked for elsewhere.
+    Bzip2,
+    /// LZMA as it was before xz, in old packages; never looked for elsewhere.
+    Lzma,
 }
 
 impl Compression {
@@ -34,7 +39,8 @@ impl Compression {
         let found = match &*start {
             [] => return Ok(None),
             [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            // A frame, or one that decompressors skip: some begin with what only they know.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             [0xfd, b'7', b'z', b'X', b'Z', 0] => Self::Xz,
             _ => Self::Plain,
         };
@@ -45,9 +51,14 @@ impl Compression {
     pub fn decoder<'r>(self, stream: impl BufRead + 'r) -> Result<Box<dyn Read + 'r>> {
         Ok(match self {
             Self::Plain => Box::new(stream),
-            Self::Gzip => Box::new(MultiGzDecoder::new(stream)),
+            Self::Gzip => Box::new(Members::new(stream)),
             Self::Xz => {
                 let decoder = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(std::io::Error::from)?;
+                Box::new(XzDecoder::new_stream(stream, decoder))
+            }
+            Self::Bzip2 => Box::new(MultiBzDecoder::new(stream)),
+            Self::Lzma => {
+                let decoder = Stream::new_lzma_decoder(XZ_MEMORY).map_err(std::io::Error::from)?;
                 Box::new(XzDecoder::new_stream(stream, decoder))
             }
             Self::Zstd => {

@@ -8,6 +8,7 @@ pub mod beneath;
 mod compression;
 mod entries;
 mod flush;
+mod gzip;
 mod links;
 mod listing;
 mod names;

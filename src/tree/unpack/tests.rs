@@ -99,6 +99,13 @@ fn an_ordinary_tarball_becomes_its_tree() {
     assert_eq!(try_unpack(&zstd::encode_all(&*bytes, 3).unwrap()).unwrap().listing.digest(), digest);
     let members = [gzip(&bytes[..1000]), gzip(&bytes[1000..])].concat();
     assert_eq!(try_unpack(&members).unwrap().listing.digest(), digest, "gzip of several members");
+    let filled = [members, vec![0; 70_000]].concat();
+    assert_eq!(try_unpack(&filled).unwrap().listing.digest(), digest, "zeros behind gzip");
+    // As pzstd and zstd:chunked write them: frames for nobody but themselves, before, between and behind.
+    let skip = [&[0x5d, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"for"].concat();
+    let [first, second] = [&bytes[..1000], &bytes[1000..]].map(|part| zstd::encode_all(part, 3).unwrap());
+    let frames = [&skip, &first, &skip, &second, &skip].map(Vec::as_slice).concat();
+    assert_eq!(try_unpack(&frames).unwrap().listing.digest(), digest, "zstd with skippable frames");
 }
 
 #[test]
@@ -178,7 +185,9 @@ fn damage_is_noticed_wherever_it_is() {
     let last = flipped.len() - 6;
     flipped[last] ^= 1;
     assert_eq!(try_unpack(&flipped).err().unwrap().kind(), Kind::Mismatch, "the checksum of the compression");
-    assert!(try_unpack(&[packed, b"garbage".to_vec()].concat()).is_err(), "garbage behind the compression");
+    assert!(try_unpack(&[packed.clone(), b"garbage".to_vec()].concat()).is_err(), "garbage behind the compression");
+    let behind_zeros = [packed.clone(), vec![0; 600], packed].concat();
+    assert!(try_unpack(&behind_zeros).is_err(), "another member behind zeros");
     assert!(try_unpack(&[bytes, vec![1; 512]].concat()).is_err(), "garbage behind the archive");
     assert!(try_unpack(b"").is_err());
     assert!(try_unpack(b"<html>not found</html>").is_err());

@@ -1,0 +1,59 @@
+//! gzip streams: any number of members one after the other, and zeros behind the last, as tapes and disks leave them there.
+
+use std::io::{self, BufRead, Read};
+
+use flate2::bufread::GzDecoder;
+
+/// How many zeros may follow.
+const MOST_ZEROS: u64 = 64 << 20;
+
+/// What comes out of a gzip stream.
+pub(super) struct Members<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Members<R> {
+    pub fn new(stream: R) -> Self {
+        Self(Some(GzDecoder::new(stream)))
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        while let Some(member) = &mut self.0 {
+            let count = member.read(buffer)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            let rest = self.0.take().map(GzDecoder::into_inner);
+            if let Some(mut rest) = rest
+                && goes_on(&mut rest)?
+            {
+                self.0 = Some(GzDecoder::new(rest));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Whether another member follows. Zeros are skipped; what stands behind them would be read by some and not by others.
+fn goes_on(rest: &mut impl BufRead) -> io::Result<bool> {
+    let mut zeros: u64 = 0;
+    loop {
+        let next = rest.fill_buf()?;
+        let length = next.len();
+        match next.iter().position(|byte| *byte != 0) {
+            None if length == 0 => return Ok(false),
+            Some(0) if zeros == 0 => return Ok(true),
+            Some(_) => return Err(io::Error::other("there are bytes behind its compressed stream")),
+            None => {
+                rest.consume(length);
+                zeros += length as u64;
+            }
+        }
+        if zeros > MOST_ZEROS {
+            return Err(io::Error::other("there are more than 64 MiB of zeros behind its compressed stream"));
+        }
+    }
+}
