@@ -11,7 +11,7 @@ use crate::store::replace_file;
 #[derive(Debug, clap::Args)]
 pub struct AuditArgs {
     /// Where to write it [default: REPRODUCIBLE.md beside lock/]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = super::paths::path())]
     output: Option<PathBuf>,
     /// Write nothing, and fail with exit code 4 if the file is out of date
     #[arg(long)]

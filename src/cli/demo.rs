@@ -23,22 +23,22 @@ use crate::tree::scan::scan;
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
     /// Where to work [default: a new directory under the system's temporary one]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     dir: Option<PathBuf>,
     /// Only serve the upstream, and print its addresses, until interrupted
     #[arg(long)]
     serve: bool,
     /// Only serve this git repository over HTTP on loopback, and print its address, until interrupted
-    #[arg(long, value_name = "REPOSITORY", conflicts_with = "serve")]
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "serve", value_parser = super::paths::path())]
     serve_git: Option<PathBuf>,
     /// Only serve the tarballs in this directory, with an index page as AMD's, and print its address, until interrupted
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["serve", "serve_git"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["serve", "serve_git"], value_parser = super::paths::path())]
     serve_tarballs: Option<PathBuf>,
     /// Only write a small language model to this file: random weights, the same every time
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "serve_git", "serve_tarballs"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "serve_git", "serve_tarballs"], value_parser = super::paths::path())]
     make_model: Option<PathBuf>,
     /// With the vocabulary of this GGUF file in place of a small one
-    #[arg(long, value_name = "GGUF", requires = "make_model")]
+    #[arg(long, value_name = "GGUF", requires = "make_model", value_parser = super::paths::path())]
     vocabulary: Option<PathBuf>,
 }
 

@@ -16,7 +16,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "GFX")]
     target: Option<GfxTarget>,
     /// Take target and prefixes from this file, which is read as data and never run [default: .toolbox.env, if there is one]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::paths::path())]
     from: Option<PathBuf>,
     /// Ask these index pages instead of AMD's
     #[arg(long = "source", value_name = "URL")]

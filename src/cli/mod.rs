@@ -15,6 +15,7 @@ mod list;
 mod lock;
 mod log;
 mod outdated;
+mod paths;
 mod profile;
 mod progress;
 mod project;

@@ -34,13 +34,13 @@ pub struct ProvisionArgs {
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
     /// A directory of models, at /models inside; distrobox shows it where it is
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     models: Option<PathBuf>,
     /// The model to serve: a file below that directory
     #[arg(long, value_name = "FILE", requires = "models")]
     model: Option<String>,
     /// Where llama.cpp keeps what it downloads [default: $XDG_CACHE_HOME/llama.cpp]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     cache: Option<PathBuf>,
     /// The server's port on this machine's loopback
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
@@ -49,10 +49,10 @@ pub struct ProvisionArgs {
     #[arg(long)]
     privileged: bool,
     /// Write the file below this directory [default: WORKSPACE_DIR, or here; a quadlet where podman looks for it]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     to: Option<PathBuf>,
     /// Settings in this file, which is read as data and never run [default: .toolbox.env, if there is one]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::paths::path())]
     from: Option<PathBuf>,
     /// Replace a container or file of that name
     #[arg(short, long)]

@@ -27,13 +27,13 @@ pub struct RealizeArgs {
     #[arg(value_name = "OUTPUT")]
     outputs: Vec<String>,
     /// Write plain copies below this directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     to: Option<PathBuf>,
     /// Make links to the current generation below this directory: with /opt, /opt/rocm and /opt/llama
-    #[arg(long, value_name = "DIR", conflicts_with = "to")]
+    #[arg(long, value_name = "DIR", conflicts_with = "to", value_parser = super::paths::path())]
     prefix: Option<PathBuf>,
     /// Make these links where a .toolbox.env file wants them: ROCM_HOME and LLAMA_INSTALL_DIR
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "prefix"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "prefix"], value_parser = super::paths::path())]
     prefix_from: Option<PathBuf>,
     /// How files get into the copies
     #[arg(long, value_enum, default_value_t, requires = "to")]

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Ui;
+use super::paths::{address, expand, path};
 use super::profile::tell_migrated;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{Fetcher, HUB, HubSettings, Mirror, Settings};
@@ -21,19 +22,19 @@ use crate::store::{ProfileName, Store, Waiting};
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
     /// The manifest [default: manifests/strix.toml here or in a directory above]
-    #[arg(long, global = true, value_name = "FILE", env = "STRIXLOCK_MANIFEST")]
+    #[arg(long, global = true, value_name = "FILE", value_parser = path(), env = "STRIXLOCK_MANIFEST")]
     pub manifest: Option<PathBuf>,
     /// The lock [default: lock/<name of the manifest>.lock beside manifests/]
-    #[arg(long, global = true, value_name = "FILE", env = "STRIXLOCK_LOCK")]
+    #[arg(long, global = true, value_name = "FILE", value_parser = path(), env = "STRIXLOCK_LOCK")]
     pub lock: Option<PathBuf>,
     /// Where downloads, trees and outputs live [default: $XDG_DATA_HOME/strixlock/store]
-    #[arg(long, global = true, value_name = "DIR", env = "STRIXLOCK_STORE")]
+    #[arg(long, global = true, value_name = "DIR", value_parser = path(), env = "STRIXLOCK_STORE")]
     pub store: Option<PathBuf>,
     /// Whose generations are meant, by name [default: those of this project; `generations --all` lists the profiles]
     #[arg(long, global = true, value_name = "NAME", env = "STRIXLOCK_PROFILE")]
     pub profile: Option<ProfileName>,
     /// A configuration file instead of $XDG_CONFIG_HOME/strixlock/config.toml
-    #[arg(long, global = true, value_name = "FILE", env = "STRIXLOCK_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", value_parser = path(), env = "STRIXLOCK_CONFIG")]
     pub config: Option<PathBuf>,
     /// Use no network
     #[arg(long, global = true)]
@@ -68,7 +69,15 @@ struct Config {
 #[serde(deny_unknown_fields)]
 struct MirrorConfig {
     of: Url,
-    at: Url,
+    /// An address, or a path.
+    at: String,
+}
+
+impl MirrorConfig {
+    /// The address, once paths are resolved.
+    fn at(&self) -> Result<Url> {
+        address(&self.at, Path::new("/")).map_err(|why| Error::new(Kind::Invalid, why).fact("mirror", &self.at))
+    }
 }
 
 impl Config {
@@ -78,11 +87,30 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::new(Kind::Invalid, "the configuration cannot be read").because(&error)),
         };
-        toml::from_str(&text).map(Some).map_err(|error| {
+        let mut config: Self = toml::from_str(&text).map_err(|error| {
             Error::new(Kind::Invalid, "the configuration is not valid")
                 .about(path.display().to_string())
                 .excerpt(error.to_string())
-        })
+        })?;
+        let directory = std::path::absolute(path)?.parent().map(Path::to_path_buf).unwrap_or_default();
+        config.resolve(&directory).map_err(|error| error.about(path.display().to_string()))?;
+        Ok(Some(config))
+    }
+
+    /// Makes paths absolute: those in a file are relative to it, so that it means the same wherever somebody stands.
+    fn resolve(&mut self, directory: &Path) -> Result<()> {
+        let wrong = |what, written: String, why: String| {
+            Error::new(Kind::Invalid, format!("the configuration is not valid: {why}")).fact(what, written)
+        };
+        if let Some(store) = &mut self.store {
+            let place = expand(store).map_err(|why| wrong("store", store.display().to_string(), why))?;
+            *store = directory.join(place);
+        }
+        for mirror in &mut self.mirrors {
+            let at = address(&mirror.at, directory).map_err(|why| wrong("mirror", mirror.at.clone(), why))?;
+            mirror.at = at.into();
+        }
+        Ok(())
     }
 
     /// What `self` does not say, `below` says.
@@ -210,7 +238,7 @@ impl GlobalArgs {
         let usual = Settings::default();
         let hub = HubSettings::read(|name| std::env::var(name).ok());
         let mut mirrors: Vec<_> =
-            config.mirrors.into_iter().map(|mirror| Mirror::new(mirror.of, mirror.at)).collect::<Result<_>>()?;
+            config.mirrors.iter().map(|mirror| Mirror::new(mirror.of.clone(), mirror.at()?)).collect::<Result<_>>()?;
         if let (Some(at), Ok(of)) = (hub.endpoint, Url::parse(HUB)) {
             mirrors.push(Mirror::new(of, at)?);
         }

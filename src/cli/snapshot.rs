@@ -44,10 +44,10 @@ pub struct SaveArgs {
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
     /// The snapshot
-    #[arg(value_name = "FILE.tar.zst")]
+    #[arg(value_name = "FILE.tar.zst", value_parser = super::paths::path())]
     file: PathBuf,
     /// Write plain copies below this directory; needs no lock
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     to: Option<PathBuf>,
     /// How files get into the copies
     #[arg(long, value_enum, default_value_t, requires = "to")]
@@ -70,7 +70,7 @@ fn save(ui: &Ui, global: &GlobalArgs, args: &SaveArgs) -> Result<u8> {
     // clap demands one value at least.
     let Some((file, named)) = args.outputs_and_file.split_last() else { return Ok(0) };
     demand_file(file, &lock)?;
-    let file = Path::new(file);
+    let file = &super::paths::expand(Path::new(file)).map_err(|why| Error::new(Kind::Usage, why))?;
     let names: Vec<&String> = if named.is_empty() { lock.usual_outputs().collect() } else { named.iter().collect() };
     let mut parts: Vec<Part> = Vec::new();
     for name in names {

@@ -1,5 +1,7 @@
 //! The command line itself.
 
+mod paths;
+
 use crate::support::Project;
 
 #[test]

@@ -1,7 +1,9 @@
 //! `strixlock store`, `gc` and `diff`; several processes and several projects in one store.
 
 mod busy;
+mod durable;
 mod migrate;
+mod order;
 mod owners;
 mod pack;
 mod profiles;

@@ -20,7 +20,7 @@ pub struct ContainerfileArgs {
     #[arg(long)]
     llama: bool,
     /// Write it to this file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = crate::cli::paths::path())]
     output: Option<PathBuf>,
 }
 

@@ -23,7 +23,7 @@ pub struct OciArgs {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Where to write it [default: the layout in the store; IMAGE.oci.tar]
-    #[arg(short, long, value_name = "PATH")]
+    #[arg(short, long, value_name = "PATH", value_parser = crate::cli::paths::path())]
     output: Option<PathBuf>,
     /// How files get into a layout
     #[arg(long, value_enum, default_value_t, requires = "output")]

@@ -1,0 +1,94 @@
+//! Paths that people write: `~` is the home directory, as in a shell.
+//!
+//! A shell leaves `~` alone in `--store=~/x`, and nothing expands it in a file. Taken by its letters it would make a directory
+//! called `~`, which somebody removes with `rm -rf ~` later.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use url::Url;
+
+use crate::realize::place;
+
+/// Reads a path on the command line.
+pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| expand(&path))
+}
+
+/// Puts the home directory in the place of a `~` that a path begins with; fails for another user's, and without a home.
+pub(super) fn expand(path: &Path) -> Result<PathBuf, String> {
+    expand_to(path, place::home().as_deref())
+}
+
+/// The address of what stands in a setting as an address, or as the path of a directory that is relative to `directory`.
+pub(super) fn address(written: &str, directory: &Path) -> Result<Url, String> {
+    if written.starts_with("file://~") {
+        return Err("`~` is no part of an address: write the path alone".to_owned());
+    }
+    if written.contains("://") {
+        return Url::parse(written).map_err(|error| error.to_string());
+    }
+    let place = directory.join(expand(Path::new(written))?);
+    Url::from_directory_path(place).map_err(|()| "a mirror is an address or a path".to_owned())
+}
+
+fn expand_to(path: &Path, home: Option<&Path>) -> Result<PathBuf, String> {
+    let mut parts = path.components();
+    let first = match parts.next() {
+        Some(Component::Normal(first)) if first.as_bytes().starts_with(b"~") => first,
+        _ => return Ok(path.to_path_buf()),
+    };
+    if first != "~" {
+        return Err(format!(
+            "`{0}` is not expanded: write the directory out, or `./{0}` if it is called so",
+            first.display()
+        ));
+    }
+    let home = home.ok_or("`~` is the home directory, and HOME does not say where that is")?;
+    Ok(home.join(parts.as_path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tilde_is_the_home_directory_and_nothing_else() {
+        let home = Some(Path::new("/home/me"));
+        for (path, expected) in [
+            ("~", "/home/me"),
+            ("~/", "/home/me"),
+            ("~/a/b", "/home/me/a/b"),
+            ("~//a", "/home/me/a"),
+            ("a", "a"),
+            ("./~/a", "./~/a"),
+            ("a/~", "a/~"),
+            ("/~", "/~"),
+            ("a~", "a~"),
+            ("", ""),
+        ] {
+            assert_eq!(expand_to(Path::new(path), home), Ok(PathBuf::from(expected)), "{path}");
+        }
+        for path in ["~you", "~you/a", "~~", "~+", "~1/x"] {
+            assert!(expand_to(Path::new(path), home).is_err(), "{path}");
+        }
+        assert!(expand_to(Path::new("~/a"), None).is_err());
+    }
+
+    #[test]
+    fn a_mirror_is_an_address_or_a_path() {
+        let beside = Path::new("/etc/strixlock");
+        for (written, expected) in [
+            ("https://mirror.example/amd/", "https://mirror.example/amd/"),
+            ("file:///srv/amd/", "file:///srv/amd/"),
+            ("/srv/amd", "file:///srv/amd/"),
+            ("amd", "file:///etc/strixlock/amd/"),
+        ] {
+            assert_eq!(address(written, beside).unwrap().as_str(), expected);
+        }
+        for wrong in ["file://~/amd", "~you/amd", "http://[", "://"] {
+            assert!(address(wrong, beside).is_err(), "{wrong}");
+        }
+    }
+}
