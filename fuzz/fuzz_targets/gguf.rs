@@ -4,9 +4,9 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use strixlock::gguf::{Gguf, pairs};
+use strixlock::gguf::{Header, pairs};
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = Gguf::read(Cursor::new(bytes), bytes.len() as u64);
+    let _ = Header::read(Cursor::new(bytes), bytes.len() as u64);
     let _ = pairs(Cursor::new(bytes), bytes.len() as u64, |_| true);
 });

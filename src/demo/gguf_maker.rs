@@ -41,7 +41,21 @@ impl Default for Shape {
 pub fn model(shape: Shape) -> Vec<u8> {
     let mut writer = head(shape);
     let tokens = vocabulary::write(&mut writer);
-    with_weights(writer, shape, tokens)
+    with_weights(writer, shape, tokens).bytes()
+}
+
+/// The bytes of such a model's parts, with at most so many tensors each, as `llama-gguf-split` writes them.
+#[must_use]
+pub fn model_parts(shape: Shape, tensors: usize) -> Vec<Vec<u8>> {
+    let mut writer = head(shape);
+    let tokens = vocabulary::write(&mut writer);
+    with_weights(writer, shape, tokens).split(tensors)
+}
+
+/// How `llama-gguf-split` names a part, which is counted from 1.
+#[must_use]
+pub fn part_name(stem: &str, number: usize, of: usize) -> String {
+    format!("{stem}-{number:05}-of-{of:05}.gguf")
 }
 
 /// The bytes of a model with the vocabulary of another GGUF file, such as those without weights that llama.cpp's tests have.
@@ -54,7 +68,7 @@ pub fn model_with_vocabulary_of(shape: Shape, path: &Path) -> Result<Vec<u8>> {
         tokens = tokens.max(writer::tokens_of(&pair));
         writer.raw(pair);
     }
-    Ok(with_weights(writer, shape, tokens))
+    Ok(with_weights(writer, shape, tokens).bytes())
 }
 
 fn head(shape: Shape) -> GgufWriter {
@@ -74,7 +88,7 @@ fn head(shape: Shape) -> GgufWriter {
     writer
 }
 
-fn with_weights(mut writer: GgufWriter, Shape { width, inner, layers, seed, .. }: Shape, tokens: u64) -> Vec<u8> {
+fn with_weights(mut writer: GgufWriter, Shape { width, inner, layers, seed, .. }: Shape, tokens: u64) -> GgufWriter {
     let mut chance = Chance(seed);
     let mut matrix =
         |name: &str, columns: u64, rows: u64| writer.tensor(name, &[columns, rows], chance.numbers(columns, rows));
@@ -93,7 +107,7 @@ fn with_weights(mut writer: GgufWriter, Shape { width, inner, layers, seed, .. }
     for name in norms.chain(["output_norm.weight".to_owned()]) {
         writer.tensor(&name, &[width], vec![1.0; width as usize]);
     }
-    writer.bytes()
+    writer
 }
 
 /// Numbers that look like chance (SplitMix64).
@@ -121,18 +135,35 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::gguf::Gguf;
+    use crate::gguf::Header;
 
     #[test]
     fn a_model_is_the_same_every_time_and_reads_back() {
         let bytes = model(Shape::default());
         assert!(bytes == model(Shape::default()));
         assert!(bytes != model(Shape { seed: 2, ..Shape::default() }));
-        let facts = Gguf::read(Cursor::new(&bytes), bytes.len() as u64).unwrap();
-        assert_eq!((facts.architecture.as_str(), facts.quantisation.as_deref()), ("llama", Some("F32")));
+        let facts = Header::read(Cursor::new(&bytes), bytes.len() as u64).unwrap();
+        assert_eq!((facts.architecture.as_deref(), facts.quantisation.as_deref()), (Some("llama"), Some("F32")));
         assert_eq!((facts.context, facts.tensors), (Some(512), 21));
         // A header and padding besides the numbers.
         assert!((bytes.len() as u64).abs_diff(facts.parameters * 4) < 40_000, "{facts:?} in {} bytes", bytes.len());
+    }
+
+    #[test]
+    fn the_parts_of_a_model_are_the_model() {
+        let whole = model(Shape::default());
+        let whole = Header::read(Cursor::new(&whole), whole.len() as u64).unwrap();
+        let parts = model_parts(Shape::default(), 8);
+        let read = |bytes: &Vec<u8>| Header::read(Cursor::new(bytes), bytes.len() as u64).unwrap();
+        let headers: Vec<Header> = parts.iter().map(read).collect();
+        assert_eq!(headers.iter().map(|header| header.tensors).collect::<Vec<_>>(), [8, 8, 5]);
+        let places: Vec<_> = headers.iter().map(|header| header.part.unwrap()).collect();
+        assert!(
+            places.iter().zip(1..).all(|(part, number)| (part.number, part.of, part.tensors) == (number, 3, Some(21)))
+        );
+        assert_eq!(headers.iter().map(|header| header.parameters).sum::<u64>(), whole.parameters);
+        assert_eq!((headers[0].architecture.as_deref(), headers[1].architecture.as_deref()), (Some("llama"), None));
+        assert_eq!(part_name("a/m", 2, 3), "a/m-00002-of-00003.gguf");
     }
 
     #[test]

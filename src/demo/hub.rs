@@ -6,6 +6,8 @@
 //! * refusals with `X-Error-Code`: `RepoNotFound` (401 without a token, so that nobody can probe for private ones), `GatedRepo`
 //!   (401 without a token, 403 with one that was not let in), `RevisionNotFound`, `EntryNotFound`
 //!
+//! * a repository that was renamed: 307 to the new name, for both
+//!
 //! The content server is a server of its own on another port, so another origin, as the real one is. Its log
 //! tells whether a token reached it. Rate limits are faults of the server: 429 with `Retry-After`.
 
@@ -44,7 +46,27 @@ struct Repository {
     commits: Vec<(String, Files)>,
 }
 
-type Shelf = Arc<Mutex<BTreeMap<String, Repository>>>;
+#[derive(Default)]
+struct Shelves {
+    repositories: BTreeMap<String, Repository>,
+    /// New names by old ones.
+    renamed: BTreeMap<String, String>,
+    lfs: Lfs,
+}
+
+/// How the digests of files in LFS are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lfs {
+    /// As `sha256`.
+    #[default]
+    Sha256,
+    /// As `oid`, as another part of the API calls it.
+    Oid,
+    /// Not at all.
+    Untold,
+}
+
+type Shelf = Arc<Mutex<Shelves>>;
 
 /// The stand-in. It ends when it is dropped.
 pub struct Hub {
@@ -79,15 +101,32 @@ impl Hub {
         let files: Files = files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.clone())).collect();
         for (path, bytes) in files.iter().filter(|(path, _)| is_large(path)) {
             let digest = Sha256Digest::of(bytes).hex();
-            let resource = Resource::bytes(bytes.clone()).etag(&format!("\"{digest}\""));
+            // It looks like a digest of the bytes, and is that of how they are stored.
+            let etag = Sha256Digest::of(format!("chunks of {digest}").as_bytes()).hex();
+            let resource = Resource::bytes(bytes.clone()).etag(&format!("\"{etag}\""));
             self.content.put(&format!("/lfs/{digest}/{path}"), resource);
         }
         let mut shelf = lock(&self.shelf);
-        let repository = shelf.entry(repo.to_owned()).or_insert_with(|| Repository { access, commits: Vec::new() });
+        let repository =
+            shelf.repositories.entry(repo.to_owned()).or_insert_with(|| Repository { access, commits: Vec::new() });
         repository.access = access;
         let text = format!("{repo} {} {:?}", repository.commits.len(), files.keys().collect::<Vec<_>>());
         let id = Sha256Digest::of(text.as_bytes()).hex()[..40].to_owned();
         repository.commits.push((id, files));
+    }
+
+    /// Gives a repository another name; the old one leads to it.
+    pub fn rename(&self, old: &str, new: &str) {
+        let mut shelf = lock(&self.shelf);
+        if let Some(repository) = shelf.repositories.remove(old) {
+            shelf.repositories.insert(new.to_owned(), repository);
+            shelf.renamed.insert(old.to_owned(), new.to_owned());
+        }
+    }
+
+    /// From now on, tells digests so.
+    pub fn tell_digests(&self, lfs: Lfs) {
+        lock(&self.shelf).lfs = lfs;
     }
 }
 
@@ -120,7 +159,11 @@ impl Routes {
         let (repo, what, revision, file) = (format!("{}/{}", next(), next()), next(), next(), next());
         let shelf = lock(&self.shelf);
         let hidden = |repository: &&Repository| repository.access != Access::Private || caller == Caller::Member;
-        let Some(repository) = shelf.get(&repo).filter(hidden) else {
+        if let Some(new) = shelf.renamed.get(&repo) {
+            let place = incoming.target.replacen(&repo, new, 1);
+            return Response::text(307, "Temporary Redirect").header("Location", &place);
+        }
+        let Some(repository) = shelf.repositories.get(&repo).filter(hidden) else {
             let status = if caller == Caller::Anonymous { 401 } else { 404 };
             return refuse(status, "RepoNotFound", "Repository not found");
         };
@@ -132,7 +175,7 @@ impl Routes {
         match (is_api, what) {
             (true, "revision") => {
                 let blobs = incoming.parameter("blobs").is_some_and(|value| value == "true");
-                about(&repo, repository.access, commit, files, blobs)
+                about(&repo, repository.access, commit, files, blobs.then_some(shelf.lfs))
             }
             (false, "resolve") => match (repository.access, caller) {
                 (Access::Gated, Caller::Anonymous) => refuse(401, "GatedRepo", "Access to model is restricted."),
@@ -161,15 +204,20 @@ impl Routes {
 }
 
 /// The answer about a revision.
-fn about(repo: &str, access: Access, commit: &str, files: &Files, blobs: bool) -> Response {
+fn about(repo: &str, access: Access, commit: &str, files: &Files, blobs: Option<Lfs>) -> Response {
     let sibling = |(path, bytes): (&String, &Vec<u8>)| {
         let mut sibling = json!({ "rfilename": path });
-        if blobs {
+        if let Some(lfs) = blobs {
             let digest = Sha256Digest::of(bytes).hex();
             sibling["size"] = bytes.len().into();
             sibling["blobId"] = digest[..40].into();
             if is_large(path) {
-                sibling["lfs"] = json!({ "sha256": digest, "size": bytes.len(), "pointerSize": 134 });
+                sibling["lfs"] = json!({ "size": bytes.len(), "pointerSize": 134 });
+                match lfs {
+                    Lfs::Sha256 => sibling["lfs"]["sha256"] = digest.into(),
+                    Lfs::Oid => sibling["lfs"]["oid"] = digest.into(),
+                    Lfs::Untold => {}
+                }
             }
         }
         sibling

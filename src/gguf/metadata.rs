@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
 use super::cursor::Cursor;
-use super::{MAGIC, damaged};
-use crate::error::Result;
+use super::{MAGIC, Part, damaged};
+use crate::error::{Error, Result};
 
 /// More pairs than any model has; it bounds nothing but time.
 const PAIRS: u64 = 1 << 16;
@@ -19,6 +19,8 @@ const CONTEXTS: usize = 16;
 pub(super) struct Known {
     pub architecture: Option<String>,
     pub file_type: Option<u64>,
+    /// `split.no`, `split.count` and `split.tensors.count`.
+    split: [Option<u64>; 3],
     /// By the architecture in the key, since that may be named later.
     contexts: BTreeMap<String, u64>,
 }
@@ -27,6 +29,13 @@ impl Known {
     /// The context length of the architecture that it is.
     pub fn context(&self) -> Option<u64> {
         self.contexts.get(self.architecture.as_ref()?).copied()
+    }
+
+    /// The place in a split model, if the header gives one.
+    pub fn part(&self) -> Option<Part> {
+        let [number, of, tensors] = self.split;
+        let of = of.filter(|of| *of > 0)?;
+        Some(Part { number: number.unwrap_or(0).saturating_add(1), of, tensors })
     }
 }
 
@@ -72,14 +81,15 @@ pub(super) fn read(cursor: &mut Cursor<impl Read + Seek>, count: u64) -> Result<
                     return Err(twice());
                 }
             }
-            b"general.file_type" => {
-                if known.file_type.replace(number(cursor, kind, at)?).is_some() {
-                    return Err(twice());
-                }
-            }
+            b"general.file_type" => keep(&mut known.file_type, number(cursor, kind)?, twice)?,
+            b"split.no" => keep(&mut known.split[0], number(cursor, kind)?, twice)?,
+            b"split.count" => keep(&mut known.split[1], number(cursor, kind)?, twice)?,
+            b"split.tensors.count" => keep(&mut known.split[2], number(cursor, kind)?, twice)?,
             _ => match key.strip_suffix(b".context_length").and_then(|name| std::str::from_utf8(name).ok()) {
                 Some(name) if known.contexts.len() < CONTEXTS => {
-                    if known.contexts.insert(name.to_owned(), number(cursor, kind, at)?).is_some() {
+                    if let Some(tokens) = number(cursor, kind)?
+                        && known.contexts.insert(name.to_owned(), tokens).is_some()
+                    {
                         return Err(twice());
                     }
                 }
@@ -148,12 +158,20 @@ impl Type {
     }
 }
 
-fn number(cursor: &mut Cursor<impl Read + Seek>, kind: Type, at: u64) -> Result<u64> {
-    let Type::Integer(size, signed) = kind else {
-        return Err(damaged("a value that must be a whole number is none", at));
-    };
-    let number = cursor.integer(size, signed)?;
-    u64::try_from(number).map_err(|_| damaged(format!("the number {number} makes no sense here"), at))
+/// Keeps a number, of which there is one at most.
+fn keep(place: &mut Option<u64>, number: Option<u64>, twice: impl Fn() -> Error) -> Result<()> {
+    match number {
+        Some(number) if place.replace(number).is_some() => Err(twice()),
+        _ => Ok(()),
+    }
+}
+
+/// A whole number; `None` where the value is something else, which says nothing then.
+fn number(cursor: &mut Cursor<impl Read + Seek>, kind: Type) -> Result<Option<u64>> {
+    match kind {
+        Type::Integer(size, signed) => Ok(u64::try_from(cursor.integer(size, signed)?).ok()),
+        _ => skip(cursor, kind).map(|()| None),
+    }
 }
 
 fn skip(cursor: &mut Cursor<impl Read + Seek>, kind: Type) -> Result<()> {

@@ -15,10 +15,14 @@
 //! for is skipped and not held, so a vocabulary of a million tokens costs no memory, and a source that can skip (a file, a
 //! server that knows ranges) does not even read long arrays. Every count is held against a limit and against the bytes that are
 //! left before anything is done so often. Never reads tensors, never says whether a model is any good.
+//!
+//! Not every such file is a whole model: a later part of a split one, an importance matrix or a vocabulary has a header with
+//! less in it. So a [`Header`] is what one file says, and [`Gguf`] what is known of a model, if its header names one.
 
 mod cursor;
 mod metadata;
 mod quantisation;
+mod split;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -28,11 +32,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{About as _, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 
 use cursor::Cursor;
 pub use metadata::pairs;
 pub use quantisation::quantisation;
+pub use split::{Part, PartName, Piece, contradiction};
 
 /// What every GGUF file begins with.
 pub const MAGIC: &[u8; 4] = b"GGUF";
@@ -55,7 +60,24 @@ pub struct Gguf {
     pub parameters: u64,
 }
 
-impl Gguf {
+/// What one file says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Header {
+    /// See [`Gguf`]; only files that are a model, or the first part of one, have it.
+    pub architecture: Option<String>,
+    /// See [`Gguf`].
+    pub quantisation: Option<String>,
+    /// See [`Gguf`].
+    pub context: Option<u64>,
+    /// How many tensors are in this file.
+    pub tensors: u64,
+    /// How many numbers they hold.
+    pub parameters: u64,
+    /// Its place in a split model.
+    pub part: Option<Part>,
+}
+
+impl Header {
     /// Reads the header at the beginning of `reader`, whose whole content has `size` bytes. Damage is [`Kind::Invalid`].
     pub fn read(reader: impl Read + Seek, size: u64) -> Result<Self> {
         let mut cursor = Cursor::new(reader, size);
@@ -65,7 +87,8 @@ impl Gguf {
         Ok(Self {
             context: known.context(),
             quantisation: known.file_type.map(quantisation),
-            architecture: known.architecture.ok_or_else(|| damaged("it has no `general.architecture`", cursor.at()))?,
+            part: known.part(),
+            architecture: known.architecture,
             tensors,
             parameters,
         })
@@ -81,18 +104,34 @@ impl Gguf {
             return Ok(None);
         }
         file.rewind()?;
-        Self::read(BufReader::new(file), size).map(Some).about(path.display().to_string())
+        Self::read(BufReader::new(file), size).map(Some)
     }
 
-    /// The facts of a model whose further files are `rest`: a split model's first file has the metadata, and each has its
-    /// own tensors.
+    /// Why there are no facts of a model in a header that can be read.
     #[must_use]
-    pub fn joined(mut self, rest: &[Self]) -> Self {
+    pub fn no_model() -> Error {
+        Error::new(Kind::Invalid, "the GGUF header is not that of a model: it has no `general.architecture`")
+    }
+}
+
+impl Gguf {
+    /// The facts of a model that lies in files with these headers: a split model's first file has the metadata, and each
+    /// has its own tensors. `None` where the first one names no architecture.
+    #[must_use]
+    pub fn of(headers: &[Header]) -> Option<Self> {
+        let (first, rest) = headers.split_first()?;
+        let mut facts = Self {
+            architecture: first.architecture.clone()?,
+            quantisation: first.quantisation.clone(),
+            context: first.context,
+            tensors: first.tensors,
+            parameters: first.parameters,
+        };
         for part in rest {
-            self.tensors = self.tensors.saturating_add(part.tensors);
-            self.parameters = self.parameters.saturating_add(part.parameters);
+            facts.tensors = facts.tensors.saturating_add(part.tensors);
+            facts.parameters = facts.parameters.saturating_add(part.parameters);
         }
-        self
+        Some(facts)
     }
 
     /// All of it in a line, for people.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::Intake;
 use super::file::file_vouched;
 use crate::error::{About as _, Error, Kind, Result};
-use crate::fetch::{Promise, Remote, Voucher};
-use crate::gguf::{self, Gguf};
+use crate::fetch::{Promise, Remote, Voucher, show_url};
+use crate::gguf::{self, Gguf, Header, contradiction};
 use crate::lock::HuggingfacePin;
 use crate::store::Store;
 
@@ -19,7 +19,7 @@ pub fn huggingface(intake: Intake, name: &str, pin: &HuggingfacePin) -> Result<V
         paths.push(file_vouched(intake, name, &pin.urls(part), Some(promise), Voucher::Hub)?.0);
     }
     // The header was read before anything vouched for it; now its bytes are the pinned ones.
-    let found = header(intake, pin).about(name)?;
+    let found = header(intake, pin).about(name)?.facts();
     if found == pin.gguf {
         return Ok(paths);
     }
@@ -38,17 +38,57 @@ pub fn missing_model(store: &Store, pin: &HuggingfacePin) -> u64 {
     missing.map(|file| file.size).fold(0, u64::saturating_add)
 }
 
-/// What the files of a model say of it: from the store, where they are there, else from the beginnings that the hub sends.
-pub fn header(intake: Intake, pin: &HuggingfacePin) -> Result<Option<Gguf>> {
-    let mut all = Vec::new();
-    for part in pin.files.iter().filter(|file| gguf::is_name(&file.path)) {
-        let facts = match intake.store.download(part.sha256) {
-            Some(path) => Gguf::open(&path),
-            None => Gguf::read(Remote::new(intake.fetcher, &pin.urls(part), part.size), part.size).map(Some),
-        };
-        let facts = facts.map_err(|error| error.fact("file", &part.path))?;
-        all.push(facts.ok_or_else(|| Error::new(Kind::Mismatch, "this is no GGUF file").fact("file", &part.path))?);
+/// What the headers of a model's files say.
+pub struct ModelHeader {
+    /// Files and headers, in order; those that are not named as GGUF files are left out.
+    headers: Vec<(String, Header)>,
+    /// Why one of them cannot be read.
+    pub fault: Option<Error>,
+}
+
+impl ModelHeader {
+    /// The facts of the model, if it is one.
+    #[must_use]
+    pub fn facts(&self) -> Option<Gguf> {
+        let headers: Vec<Header> = self.headers.iter().map(|(_, header)| header.clone()).collect();
+        if self.fault.is_some() { None } else { Gguf::of(&headers) }
     }
-    let mut all = all.into_iter();
-    Ok(all.next().map(|first| first.joined(all.as_slice())))
+
+    /// Whether there is a GGUF file among them.
+    #[must_use]
+    pub fn is_gguf(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
+    /// What the files say against each other or against being all of the model.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<String> {
+        let files: Vec<(&str, &Header)> = self.headers.iter().map(|(path, header)| (path.as_str(), header)).collect();
+        contradiction(&files)
+    }
+}
+
+/// Reads the headers of a model's files: from the store, where they are there, else from the beginnings that the hub sends.
+pub fn header(intake: Intake, pin: &HuggingfacePin) -> Result<ModelHeader> {
+    let mut read = ModelHeader { headers: Vec::new(), fault: None };
+    for part in pin.files.iter().filter(|file| gguf::is_name(&file.path)) {
+        let urls = pin.urls(part);
+        let header = match intake.store.download(part.sha256) {
+            Some(path) => Header::open(&path),
+            None => Header::read(Remote::new(intake.fetcher, &urls, part.size), part.size).map(Some),
+        };
+        let header = header
+            .and_then(|header| header.ok_or_else(|| Error::new(Kind::Invalid, "this is not a GGUF file")))
+            .map_err(|error| match urls.first() {
+                Some(url) if error.kind() == Kind::Invalid => error.fact("url", show_url(url)),
+                _ => error,
+            })
+            .map_err(|error| error.fact("file", &part.path));
+        match header {
+            Ok(header) => read.headers.push((part.path.clone(), header)),
+            Err(error) if error.kind() == Kind::Invalid => read.fault = read.fault.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
 }

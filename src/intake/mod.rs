@@ -17,7 +17,7 @@ mod unpack_sink;
 pub use debs::{debs, missing_debs, package_list};
 pub use file::file;
 pub use git::{GitContent, git, git_contents, git_tree};
-pub use huggingface::{header, huggingface, missing_model};
+pub use huggingface::{ModelHeader, header, huggingface, missing_model};
 pub use model::{model, model_contents};
 pub use oci::{OciImage, missing_blobs, oci, oci_base, oci_tree, registry_blob};
 pub use rocm::{Expect, Tarball, tarball, tarball_contents};

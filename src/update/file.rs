@@ -3,9 +3,12 @@
 //! A URL names no version, so a locked file is taken to be the same while its size is; one that is named on the command
 //! line is downloaded again.
 
+use std::path::Path;
+
+use super::huggingface::told;
 use super::{Options, Resolution, Taken};
-use crate::error::{About as _, Result};
-use crate::gguf::Gguf;
+use crate::error::{Kind, Result};
+use crate::gguf::{Gguf, Header, PartName, Piece};
 use crate::intake::{Intake, file};
 use crate::lock::{Block, FilePin, LockedInput};
 use crate::text;
@@ -31,15 +34,48 @@ pub(super) fn resolve(
     let to = request.urls.first().map_or_else(String::new, crate::fetch::show_url);
     let take_in = move |intake: Intake| {
         let (path, received) = file(intake, &name, &request.urls, None)?;
-        let gguf = Gguf::open(&path).about(&name)?;
+        let (gguf, warnings) = facts(&path, &request)?;
         let mut details =
             vec![format!("size     {}", text::bytes(received.size)), format!("digest   {}", received.digest)];
         details.extend(gguf.iter().map(|gguf| format!("model    {}", gguf.summary())));
         let pin = FilePin { urls: request.urls.clone(), size: received.size, sha256: received.digest, gguf };
         if let Some(block) = same.filter(|block| block.locked == pin) {
-            return Ok(Taken { block: LockedInput::File(block), details, warnings: Vec::new() });
+            return Ok(Taken { block: LockedInput::File(block), details, warnings });
         }
-        Ok(Taken { block: LockedInput::file(request, pin)?, details, warnings: Vec::new() })
+        Ok(Taken { block: LockedInput::file(request, pin)?, details, warnings })
     };
     Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, Vec::new()))
+}
+
+/// What a file says of the model in it, and what is to be told: any file can be an input, also one that only begins as a
+/// model does, or is less than one.
+fn facts(path: &Path, request: &FileRequest) -> Result<(Option<Gguf>, Vec<String>)> {
+    let url = request.urls.first();
+    let shown = url.map_or_else(String::new, crate::fetch::show_url);
+    let last = url.and_then(|url| url.path_segments()?.next_back()).unwrap_or_default();
+    let name = percent_encoding::percent_decode_str(last).decode_utf8_lossy();
+    if let Some(piece) = Piece::parse(&name) {
+        return Ok((None, vec![format!("{shown}: {}", piece.warning())]));
+    }
+    let header = match Header::open(path) {
+        Ok(None) => return Ok((None, Vec::new())),
+        Ok(Some(header)) => header,
+        Err(error) if error.kind() == Kind::Invalid => {
+            return Ok((None, vec![format!("{shown} is pinned without a model's facts: {}", told(&error))]));
+        }
+        Err(error) => return Err(error),
+    };
+    let by_name = PartName::parse(&name).map(|part| (u64::from(part.number), u64::from(part.of)));
+    let part = header.part.map(|part| (part.number, part.of)).or(by_name).filter(|(_, of)| *of > 1);
+    let facts = Gguf::of(&[header]);
+    let warning = match part {
+        Some((number, of)) => Some(format!(
+            "{shown} is part {number} of {of} of a split model, and the other parts are not in this input"
+        )),
+        None if facts.is_none() => {
+            Some(format!("{shown} is pinned without a model's facts: {}", told(&Header::no_model())))
+        }
+        None => None,
+    };
+    Ok((facts, warning.into_iter().collect()))
 }

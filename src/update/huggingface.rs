@@ -3,32 +3,37 @@
 //! The hub names digests, so nothing large is downloaded here: of a model, only its header is read. What has no digest there,
 //! small files that are not in LFS, is downloaded and hashed.
 
-use super::{Resolution, Taken};
-use crate::error::{About as _, Result};
-use crate::intake::{Intake, file, header};
+use super::{Options, Resolution, Taken};
+use crate::error::{About as _, Error, Kind, Result};
+use crate::gguf::Header;
+use crate::intake::{Intake, ModelHeader, file, header};
 use crate::lock::{Block, HuggingfacePin, LockedInput, ModelFile};
 use crate::text;
-use crate::upstream::huggingface::{Found, HuggingfaceRequest, file_urls, look_up};
+use crate::upstream::huggingface::{Found, HuggingfaceRequest, ModelChoice, file_urls, look_up};
 
 pub(super) fn resolve(
     name: &str,
     request: &HuggingfaceRequest,
     locked: Option<&Block<HuggingfaceRequest, HuggingfacePin>>,
     intake: Intake,
+    options: &Options,
 ) -> Result<(Resolution, Vec<String>)> {
     let found = look_up(request, intake.fetcher)?;
+    let notes = found.notes.clone();
     if let Some(block) = locked
         && is_same(&block.locked, request, &found)?
+        // Who names it wants its header read again, of which a hub may have sent another.
+        && (!options.only.contains(name) || header(intake, &block.locked)?.facts() == block.locked.gguf)
     {
         let same = LockedInput::huggingface(request.clone(), block.locked.clone())?;
-        return Ok((Resolution::Same(Box::new(same)), Vec::new()));
+        return Ok((Resolution::Same(Box::new(same)), notes));
     }
     let size = found.files.iter().map(|file| file.size.unwrap_or(0)).fold(0, u64::saturating_add);
     let to = format!("{} ({})", request.name(), found.commit.get(..12).unwrap_or(&found.commit));
     let details = vec![format!("commit   {}", found.commit), format!("size     {}", text::bytes(size))];
     let (name, request) = (name.to_owned(), request.clone());
     let take_in = move |intake: Intake| take_in(intake, &name, request, found);
-    Ok((Resolution::New { to, details, take_in: Box::new(take_in) }, Vec::new()))
+    Ok((Resolution::New { to, details, take_in: Box::new(take_in) }, notes))
 }
 
 /// Whether a pin is what was found; a commit has one content, so the paths say all.
@@ -40,7 +45,7 @@ fn is_same(pin: &HuggingfacePin, request: &HuggingfaceRequest, found: &Found) ->
 fn take_in(intake: Intake, name: &str, request: HuggingfaceRequest, found: Found) -> Result<Taken> {
     let endpoints = request.hubs()?;
     let mut files = Vec::new();
-    for one in found.files {
+    for one in &found.files {
         let (size, sha256) = if let (Some(size), Some(sha256)) = (one.size, one.sha256) {
             (size, sha256)
         } else {
@@ -48,12 +53,47 @@ fn take_in(intake: Intake, name: &str, request: HuggingfaceRequest, found: Found
             let (_, received) = file(intake, name, &urls, None)?;
             (received.size, received.digest)
         };
-        files.push(ModelFile { path: one.path, size, sha256 });
+        files.push(ModelFile { path: one.path.clone(), size, sha256 });
     }
-    let mut pin = HuggingfacePin { endpoints, repo: request.repo.clone(), commit: found.commit, files, gguf: None };
-    pin.gguf = header(intake, &pin).about(name)?;
+    let (repo, commit) = (request.repo.clone(), found.commit);
+    let mut pin = HuggingfacePin { endpoints, repo, commit, files, gguf: None };
+    let read = header(intake, &pin).about(name)?;
+    pin.gguf = read.facts();
+    let warnings = judge(&request, &read)?;
     let mut details: Vec<String> =
         pin.files.iter().map(|file| format!("file     {} {}", file.path, file.sha256)).collect();
     details.extend(pin.gguf.iter().map(|gguf| format!("model    {}", gguf.summary())));
-    Ok(Taken { block: LockedInput::huggingface(request, pin)?, details, warnings: Vec::new() })
+    if !found.beside.is_empty() {
+        details.push(format!("beside   {}", found.beside.join(", ")));
+        details.push("         not part of it; each can be an input of its own, with `repo` and `file`".to_owned());
+    }
+    Ok(Taken { block: LockedInput::huggingface(request, pin)?, details, warnings })
+}
+
+/// Fails if files are not the model that was asked for, or not all of it; tells of one that is no model but was asked for by
+/// its name.
+fn judge(request: &HuggingfaceRequest, read: &ModelHeader) -> Result<Vec<String>> {
+    if let Some(what) = read.contradiction() {
+        return Err(Error::new(Kind::Invalid, "the files of the model contradict each other")
+            .fact("what", what)
+            .fact("repository", &request.repo)
+            .hint("a part was renamed, made anew or is missing, so llama.cpp would refuse it or read half a model: take another file or revision, or have it split again with `llama-gguf-split`"));
+    }
+    let fault = match &read.fault {
+        Some(error) => Some(error.clone()),
+        None => (read.is_gguf() && read.facts().is_none()).then(Header::no_model),
+    };
+    match (fault, &request.model) {
+        (None, _) => Ok(Vec::new()),
+        (Some(error), ModelChoice::Quantisation(_)) => Err(error),
+        (Some(error), ModelChoice::File(_)) => Ok(vec![format!("pinned without a model's facts: {}", told(&error))]),
+    }
+}
+
+/// Message and first fact of an error, in a line.
+pub(super) fn told(error: &Error) -> String {
+    let json = error.to_json();
+    let what = json["facts"][0].get("value").filter(|_| json["facts"][0]["label"] == "what");
+    let what = what.and_then(|what| what.as_str()).map(|what| format!(": {what}"));
+    format!("{}{}", error.message(), what.unwrap_or_default())
 }

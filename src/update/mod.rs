@@ -171,7 +171,7 @@ fn resolve(
         }
         InputRequest::Huggingface(request) => {
             let locked = if let Some(LockedInput::Huggingface(block)) = locked { Some(block) } else { None };
-            huggingface::resolve(name, request, locked, intake)
+            huggingface::resolve(name, request, locked, intake, options)
         }
         InputRequest::Oci(request) => {
             let locked = if let Some(LockedInput::Oci(block)) = locked { Some(block) } else { None };

@@ -1,7 +1,9 @@
 //! Models: input kind `huggingface` against a stand-in for the hub, GGUF files as `file` inputs, recipe `model`.
 
 mod hub;
+mod odd;
 mod refused;
+mod split;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
@@ -39,7 +41,7 @@ fn it_is_realized_without_a_second_copy_and_shown() {
     project.run(&["update"]).code(0);
     let ran = project.run(&["status"]).code(0);
     assert!(ran.stdout.contains("model: llama, F32, context 512, 21 tensors"), "{}", ran.all());
-    assert!(ran.stdout.contains("not here"), "{}", ran.all());
+    assert!(ran.stdout.contains("missing"), "{}", ran.all());
     project.run(&["realize"]).code(0);
     project.run(&["realize", "--to", "out", "--link-mode", "copy"]).code(0);
     assert!(std::fs::read(project.path("out/model/tiny-F32.gguf")).unwrap() == model(Shape::default()));
@@ -118,21 +120,6 @@ fn a_newer_commit_is_noticed_and_one_that_is_named_stays() {
     project.run(&["update"]).code(0);
     let again: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
     assert_eq!(again["inputs"]["model"]["locked"], first["inputs"]["model"]["locked"]);
-}
-
-#[test]
-fn the_parts_of_a_split_model_are_one_model() {
-    let (project, hub) = project("model = \"demo/tiny-GGUF:Q8_0\"");
-    let part = |seed| model(Shape { seed, layers: 1, ..Shape::default() });
-    hub.commit(
-        REPO,
-        strixlock::demo::hub::Access::Open,
-        &[("Q8_0/tiny-Q8_0-00001-of-00002.gguf", part(1)), ("Q8_0/tiny-Q8_0-00002-of-00002.gguf", part(2))],
-    );
-    let ran = project.run(&["update"]).code(0);
-    assert!(ran.stdout.contains("24 tensors"), "{}", ran.all());
-    project.run(&["realize", "--to", "out"]).code(0);
-    assert!(project.path("out/model/Q8_0/tiny-Q8_0-00002-of-00002.gguf").is_file());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 /// Where tensors begin: at multiples of so many bytes (the format's usual `general.alignment`).
 const ALIGNMENT: usize = 32;
 
+const U16: u32 = 2;
 const U32: u32 = 4;
 const I32: u32 = 5;
 const F32: u32 = 6;
@@ -15,8 +16,11 @@ const U64: u32 = 10;
 #[derive(Debug, Clone, Default)]
 pub struct GgufWriter {
     pairs: Vec<Vec<u8>>,
-    tensors: Vec<(String, Vec<u64>, Vec<f32>)>,
+    tensors: Vec<Tensor>,
 }
+
+/// Name, sizes and numbers.
+type Tensor = (String, Vec<u64>, Vec<f32>);
 
 impl GgufWriter {
     fn pair(&mut self, key: &str, kind: u32, value: impl AsRef<[u8]>) {
@@ -29,6 +33,16 @@ impl GgufWriter {
     /// A pair as it stands in another file.
     pub fn raw(&mut self, pair: Vec<u8>) {
         self.pairs.push(pair);
+    }
+
+    /// A small number.
+    pub fn u16(&mut self, key: &str, value: u16) {
+        self.pair(key, U16, value.to_le_bytes());
+    }
+
+    /// A number with a sign.
+    pub fn i32(&mut self, key: &str, value: i32) {
+        self.pair(key, I32, value.to_le_bytes());
     }
 
     /// A number.
@@ -81,6 +95,22 @@ impl GgufWriter {
     /// A tensor of 32-bit numbers, the fastest dimension first.
     pub fn tensor(&mut self, name: &str, sizes: &[u64], numbers: Vec<f32>) {
         self.tensors.push((name.to_owned(), sizes.to_vec(), numbers));
+    }
+
+    /// The files into which `llama-gguf-split --split-max-tensors` splits it: all pairs are in the first, the tensors follow in
+    /// order, and each says its place.
+    #[must_use]
+    pub fn split(&self, tensors: usize) -> Vec<Vec<u8>> {
+        let chunks: Vec<_> = self.tensors.chunks(tensors.max(1)).collect();
+        let part = |(number, chunk): (usize, &&[Tensor])| {
+            let pairs = if number == 0 { self.pairs.clone() } else { Vec::new() };
+            let mut part = Self { pairs, tensors: chunk.to_vec() };
+            part.u16("split.no", number as u16);
+            part.i32("split.tensors.count", self.tensors.len() as i32);
+            part.u16("split.count", chunks.len() as u16);
+            part.bytes()
+        };
+        chunks.iter().enumerate().map(part).collect()
     }
 
     /// The whole file.

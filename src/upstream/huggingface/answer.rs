@@ -1,9 +1,12 @@
-//! The hub's answer about a revision. Parsed piece by piece, since the hub adds fields as it likes.
+//! The hub's answer about a revision. Parsed piece by piece, since the hub adds fields as it likes; what is odd about a file
+//! that nobody asks for does not matter.
+
+use std::collections::HashMap;
 
 use serde_json::Value;
 use url::Url;
 
-use super::{HubFile, is_file};
+use super::{HubFile, is_file, is_repository};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::show_url;
@@ -13,8 +16,12 @@ use crate::manifest::rules;
 pub(super) struct Answer {
     /// `sha`
     pub commit: String,
+    /// `id`: what the repository is called now.
+    pub repository: Option<String>,
     /// `siblings`
     pub files: Vec<HubFile>,
+    /// How many of them have no name that a file could have.
+    pub nameless: usize,
 }
 
 pub(super) fn parse(body: &[u8], url: &Url) -> Result<Answer> {
@@ -26,24 +33,44 @@ pub(super) fn parse(body: &[u8], url: &Url) -> Result<Answer> {
     let value: Value = serde_json::from_slice(body).map_err(|error| broken("it is no JSON").because(&error))?;
     let commit = value.get("sha").and_then(Value::as_str).filter(|sha| rules::is_commit(sha));
     let commit = commit.ok_or_else(|| broken("it names no commit"))?.to_owned();
+    let repository = value.get("id").and_then(Value::as_str).filter(|id| is_repository(id)).map(str::to_owned);
     let siblings = value.get("siblings").and_then(Value::as_array).ok_or_else(|| broken("it lists no files"))?;
-    let mut files = Vec::with_capacity(siblings.len());
+    let mut files: Vec<HubFile> = Vec::with_capacity(siblings.len());
+    let mut by_path: HashMap<&str, usize> = HashMap::with_capacity(siblings.len());
+    let mut nameless = 0;
     for sibling in siblings {
-        let path = sibling.get("rfilename").and_then(Value::as_str).ok_or_else(|| broken("a file has no name"))?;
         // A name that no file of ours could have is not one that anybody can ask for.
-        if !is_file(path) {
+        let Some(path) = sibling.get("rfilename").and_then(Value::as_str).filter(|path| is_file(path)) else {
+            nameless += 1;
             continue;
-        }
-        let lfs = sibling.get("lfs").filter(|lfs| !lfs.is_null());
-        let sha256 = match lfs {
-            None => None,
-            Some(lfs) => {
-                let hex = lfs.get("sha256").and_then(Value::as_str).and_then(Sha256Digest::from_hex);
-                Some(hex.ok_or_else(|| broken("a file in LFS has no SHA-256"))?)
-            }
         };
-        let size = lfs.and_then(|lfs| lfs.get("size")).or_else(|| sibling.get("size")).and_then(Value::as_u64);
-        files.push(HubFile { path: path.to_owned(), size, sha256 });
+        let file = read(path, sibling);
+        match by_path.get(path) {
+            None => {
+                by_path.insert(path, files.len());
+                files.push(file);
+            }
+            Some(index) if files[*index] != file => files[*index].fault = Some("it is listed twice, and differs"),
+            Some(_) => {}
+        }
     }
-    Ok(Answer { commit, files })
+    Ok(Answer { commit, repository, files, nameless })
+}
+
+/// One file, with what is wrong about it.
+fn read(path: &str, sibling: &Value) -> HubFile {
+    let lfs = sibling.get("lfs").filter(|lfs| !lfs.is_null());
+    let size = lfs.and_then(|lfs| lfs.get("size")).or_else(|| sibling.get("size")).and_then(Value::as_u64);
+    // The tree API calls the same digest `oid`. A file without any is hashed when it comes; an ETag is never asked.
+    let said = lfs.and_then(|lfs| ["sha256", "oid"].iter().find_map(|key| lfs.get(key).filter(|said| !said.is_null())));
+    let sha256 = said.map(|said| {
+        let hex = said.as_str()?;
+        Sha256Digest::from_hex(hex.strip_prefix("sha256:").unwrap_or(hex))
+    });
+    let (sha256, fault) = match sha256 {
+        Some(None) => (None, Some("its digest in LFS is not a SHA-256")),
+        Some(sha256) => (sha256, None),
+        None => (None, None),
+    };
+    HubFile { path: path.to_owned(), size, sha256, fault }
 }

@@ -2,85 +2,128 @@
 
 use super::{HubFile, ModelChoice};
 use crate::error::{Error, Kind, Result};
-use crate::gguf;
+use crate::gguf::{self, PartName, Piece};
 use crate::suggest::suggest;
 
-/// How many names an error lists.
+/// How many names a message lists.
 const LISTED: usize = 12;
 
-/// The place of a file in a split model: `...-00002-of-00004.gguf`, as llama.cpp's `gguf-split` names parts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Split<'a> {
-    stem: &'a str,
-    number: u32,
-    of: u32,
-}
+/// What llama.cpp's `-hf` takes for no model of its own: what a model sees and hears with, and what was measured of it.
+const BESIDE_ANY_CASE: [&str; 2] = ["mmproj", "imatrix"];
+/// Heads that draft for a model. In this case only: `MTP` in a name says that the model has its head within.
+const HEADS: [&str; 4] = ["mtp-", "eagle3-", "dflash-", "dspark-"];
 
-impl<'a> Split<'a> {
-    fn parse(path: &'a str) -> Option<Self> {
-        let stem = path.strip_suffix(".gguf")?;
-        let (rest, of) = stem.rsplit_once("-of-")?;
-        let (stem, number) = rest.rsplit_once('-')?;
-        let digits = |text: &str| (text.len() == 5).then(|| text.parse::<u32>().ok())?;
-        let (number, of) = (digits(number)?, digits(of)?);
-        (1..=of).contains(&number).then_some(Self { stem, number, of })
-    }
+/// What a request means.
+pub(super) struct Chosen {
+    /// The model's file, or its parts in order.
+    pub files: Vec<HubFile>,
+    /// Paths of what goes with a model, or could have been meant instead.
+    pub beside: Vec<String>,
 }
 
 /// Picks the model's file, or its parts in order.
-pub(super) fn choose(files: &[HubFile], choice: &ModelChoice) -> Result<Vec<HubFile>> {
-    let first = match choice {
-        ModelChoice::File(path) => files.iter().find(|file| file.path == *path).ok_or_else(|| {
-            let label =
-                suggest(path, files.iter().map(|file| file.path.as_str()).filter(|path| is_model(path)).take(LISTED));
-            Error::new(Kind::NotFound, format!("the repository has no file `{path}`")).hint(label)
-        })?,
+pub(super) fn choose(files: &[HubFile], choice: &ModelChoice) -> Result<Chosen> {
+    let (first, beside) = match choice {
+        ModelChoice::File(path) => {
+            let file = files.iter().find(|file| file.path == *path).ok_or_else(|| {
+                let models = files.iter().map(|file| file.path.as_str()).filter(|path| is_model(path)).take(LISTED);
+                Error::new(Kind::NotFound, format!("the repository has no file `{path}`")).hint(suggest(path, models))
+            })?;
+            (file, Vec::new())
+        }
         ModelChoice::Quantisation(quantisation) => by_quantisation(files, quantisation)?,
     };
-    let Some(split) = Split::parse(&first.path) else { return Ok(vec![first.clone()]) };
+    let files = match PartName::parse(&first.path) {
+        None => vec![first.clone()],
+        Some(name) => parts(files, name)?,
+    };
+    match files.iter().find_map(|file| file.fault.map(|fault| (file, fault))) {
+        None => Ok(Chosen { files, beside }),
+        Some((file, fault)) => Err(Error::new(Kind::Mismatch, "the hub says of a file what cannot be")
+            .fact("file", &file.path)
+            .fact("what", fault)),
+    }
+}
+
+fn parts(files: &[HubFile], name: PartName) -> Result<Vec<HubFile>> {
     let mut parts = Vec::new();
-    for number in 1..=split.of {
-        let wanted = Split { number, ..split };
-        let part = files.iter().find(|file| Split::parse(&file.path) == Some(wanted));
+    for number in 1..=name.of {
+        let wanted = PartName { number, ..name };
+        let part = files.iter().find(|file| PartName::parse(&file.path) == Some(wanted));
         parts.push(part.cloned().ok_or_else(|| {
-            Error::new(
-                Kind::NotFound,
-                format!("the repository lacks part {number} of {} of `{}`", split.of, split.stem),
-            )
+            Error::new(Kind::NotFound, format!("the repository lacks part {number} of {} of `{}`", name.of, name.stem))
         })?);
     }
     Ok(parts)
 }
 
 /// The file whose name ends in the quantisation, or that lies in a directory named so, as for large models.
-fn by_quantisation<'a>(files: &'a [HubFile], quantisation: &str) -> Result<&'a HubFile> {
+fn by_quantisation<'a>(files: &'a [HubFile], quantisation: &str) -> Result<(&'a HubFile, Vec<String>)> {
     let wanted = quantisation.to_ascii_lowercase();
     let models: Vec<&HubFile> = files.iter().filter(|file| is_model(&file.path)).collect();
-    let fits = |file: &&&HubFile| carries(&file.path.to_ascii_lowercase(), &wanted);
-    let fitting: Vec<&HubFile> = models.iter().filter(fits).copied().collect();
-    match fitting.as_slice() {
-        [one] => Ok(one),
-        [] => {
-            Err(Error::new(Kind::NotFound, format!("the repository has no GGUF file with quantisation {quantisation}"))
-                .hint(listed("it has", &models)))
+    let fitting: Vec<&HubFile> = models.iter().filter(|file| carries(&file.path, &wanted)).copied().collect();
+    let Some(main) = main(&fitting, &wanted) else {
+        if !fitting.is_empty() {
+            let message = format!("several GGUF files of the repository have quantisation {quantisation}");
+            return Err(Error::new(Kind::NotFound, message).hint(listed("name one with `file`:", &fitting)));
         }
-        several => Err(Error::new(
-            Kind::NotFound,
-            format!("several GGUF files of the repository have quantisation {quantisation}"),
-        )
-        .hint(listed("name one with `file`:", several))),
-    }
+        let pieces = |file: &&HubFile| Piece::parse(&file.path).is_some_and(|piece| carries(piece.whole, &wanted));
+        let pieces: Vec<&HubFile> = files.iter().filter(pieces).collect();
+        if !pieces.is_empty() {
+            let message = format!("the repository has quantisation {quantisation} only in pieces that must be joined");
+            return Err(Error::new(Kind::NotFound, message)
+                .fact("pieces", names(&pieces))
+                .hint("join them (`cat PIECES > NAME.gguf`) and make the result an input of type `file`, or take another quantisation"));
+        }
+        let message = format!("the repository has no GGUF file with quantisation {quantisation}");
+        return Err(Error::new(Kind::NotFound, message).hint(listed("it has", &models)));
+    };
+    let others = fitting.iter().filter(|file| file.path != main.path);
+    let companions = files.iter().filter(|file| is_companion(&file.path) && is_first(&file.path));
+    Ok((main, others.copied().chain(companions).map(|file| file.path.clone()).take(LISTED).collect()))
 }
 
-/// A GGUF file that is a model by itself or the first part of one: not what a model sees with.
+/// The only one, or the one whose name all others lengthen: `m-Q8_0` beside `m-shared-Q8_0`.
+fn main<'a>(fitting: &[&'a HubFile], quantisation: &str) -> Option<&'a HubFile> {
+    let stem = |file: &HubFile| {
+        let name = whole_stem(&file.path).rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        name.strip_suffix(quantisation).unwrap_or(&name).trim_end_matches(['-', '.', '_']).to_owned()
+    };
+    let shortest = fitting.iter().min_by_key(|file| stem(file).len())?;
+    let begin = stem(shortest);
+    let longer = |file: &HubFile| {
+        let stem = stem(file);
+        stem.strip_prefix(&begin).is_some_and(|rest| rest.starts_with(['-', '.', '_']))
+    };
+    fitting.iter().all(|file| file.path == shortest.path || longer(file)).then_some(shortest)
+}
+
+/// A GGUF file that is a model by itself or the first part of one.
 fn is_model(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    gguf::is_name(&name) && !name.contains("mmproj") && Split::parse(path).is_none_or(|split| split.number == 1)
+    gguf::is_name(path) && !is_companion(path) && is_first(path)
+}
+
+fn is_first(path: &str) -> bool {
+    PartName::parse(path).is_none_or(|part| part.number == 1)
+}
+
+/// A GGUF file that goes with a model.
+fn is_companion(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let lower = name.to_ascii_lowercase();
+    gguf::is_name(name)
+        && (BESIDE_ANY_CASE.iter().any(|word| lower.contains(word)) || HEADS.iter().any(|word| name.contains(word)))
+}
+
+fn whole_stem(path: &str) -> &str {
+    let ending = path.len().saturating_sub(".gguf".len());
+    PartName::parse(path)
+        .map_or_else(|| path.get(..ending).filter(|_| gguf::is_name(path)).unwrap_or(path), |part| part.stem)
 }
 
 fn carries(path: &str, quantisation: &str) -> bool {
-    let stem = Split::parse(path).map_or_else(|| path.strip_suffix(".gguf").unwrap_or(path), |split| split.stem);
-    let (directory, name) = stem.rsplit_once('/').unwrap_or(("", stem));
+    let stem = whole_stem(path).to_ascii_lowercase();
+    let (directory, name) = stem.rsplit_once('/').unwrap_or(("", &stem));
     let at_end = |text: &str| {
         let before = text.strip_suffix(quantisation);
         // `UD-Q4_K_M` is another quantisation than `Q4_K_M`.
@@ -93,7 +136,11 @@ fn listed(begin: &str, files: &[&HubFile]) -> String {
     if files.is_empty() {
         return "it has no GGUF file at all; repositories of them often end in -GGUF".to_owned();
     }
+    format!("{begin} {}", names(files))
+}
+
+fn names(files: &[&HubFile]) -> String {
     let names: Vec<&str> = files.iter().take(LISTED).map(|file| file.path.as_str()).collect();
     let more = if files.len() > LISTED { format!(" and {} more", files.len() - LISTED) } else { String::new() };
-    format!("{begin} {}{more}", names.join(", "))
+    format!("{}{more}", names.join(", "))
 }

@@ -3,6 +3,9 @@
 //! One question to the hub's API answers all: `/api/models/<repo>/revision/<revision>?blobs=true` names the commit and every
 //! file with its size and, as large files are kept in Git LFS, its SHA-256. Which file is meant is decided here. Small files that
 //! git itself holds have no SHA-256 there; theirs is made when they are downloaded.
+//!
+//! By quantisation the model is taken that llama.cpp's `-hf` takes: not the projector, importance matrix or draft head beside
+//! it, which carry the same quantisation. Those are told, and each can be an input of its own.
 
 mod answer;
 mod choice;
@@ -16,6 +19,7 @@ use url::Url;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Documents;
+use crate::gguf::Piece;
 
 pub use name::{is_file, is_quantisation, is_repository, is_revision, parse_model};
 
@@ -56,6 +60,8 @@ pub struct HubFile {
     pub size: Option<u64>,
     /// Its digest, where it is kept in LFS.
     pub sha256: Option<Sha256Digest>,
+    /// What the hub says of it and cannot be; of no weight where nobody wants the file.
+    pub fault: Option<&'static str>,
 }
 
 /// What a request means today.
@@ -65,6 +71,10 @@ pub struct Found {
     pub commit: String,
     /// The model's file, or its parts in order.
     pub files: Vec<HubFile>,
+    /// Paths of files that go with the model, or carry the same quantisation, and were not taken.
+    pub beside: Vec<String>,
+    /// What is to be told.
+    pub notes: Vec<String>,
 }
 
 impl HuggingfaceRequest {
@@ -96,15 +106,30 @@ pub fn look_up(request: &HuggingfaceRequest, documents: &dyn Documents) -> Resul
         match documents.get(&url, LONGEST) {
             Ok(found) => {
                 let answer = answer::parse(&found.body, &url)?;
-                let files = choice::choose(&answer.files, &request.model)
+                let chosen = choice::choose(&answer.files, &request.model)
                     .map_err(|error| error.fact("repository", &request.repo).fact("commit", &answer.commit))?;
-                return Ok(Found { commit: answer.commit, files });
+                let notes = notes(request, &answer, &chosen.files);
+                return Ok(Found { commit: answer.commit, files: chosen.files, beside: chosen.beside, notes });
             }
             Err(error) if error.kind() == Kind::NotFound => return Err(error),
             Err(error) => failure = failure.or(Some(error)),
         }
     }
     Err(failure.unwrap_or_else(|| Error::failure("there is no hub to ask")))
+}
+
+/// What is worth telling of an answer that is good enough.
+fn notes(request: &HuggingfaceRequest, answer: &answer::Answer, files: &[HubFile]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(name) = answer.repository.as_ref().filter(|name| **name != request.repo) {
+        notes.push(format!("the repository {} is called {name} now", request.repo));
+    }
+    if answer.nameless > 0 {
+        notes.push(format!("{} files of the hub's list have no usable name and were passed over", answer.nameless));
+    }
+    let pieces = files.iter().filter_map(|file| Some((file, Piece::parse(&file.path)?)));
+    notes.extend(pieces.map(|(file, piece)| format!("`{}`: {}", file.path, piece.warning())));
+    notes
 }
 
 /// Where a file of a commit can be had, at each of the hubs.

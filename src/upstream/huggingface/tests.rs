@@ -94,7 +94,7 @@ fn a_quantisation_of_several_models_must_be_said_by_file() {
 #[test]
 fn a_file_without_lfs_has_no_digest_yet_and_a_wrong_name_gets_a_suggestion() {
     let found = ask(&request(ModelChoice::File("README.md".to_owned())), &answer(&[])).unwrap();
-    assert_eq!(found.files, [HubFile { path: "README.md".to_owned(), size: Some(12), sha256: None }]);
+    assert_eq!(found.files, [HubFile { path: "README.md".to_owned(), size: Some(12), sha256: None, fault: None }]);
     let error = ask(&request(ModelChoice::File("a-Q4_K_N.gguf".to_owned())), &answer(&["a-Q4_K_M.gguf"])).unwrap_err();
     assert!(error.to_string().contains("did you mean `a-Q4_K_M.gguf`?"), "{error}");
     assert!(ask(&request(ModelChoice::File("../../etc/passwd".to_owned())), &answer(&[])).is_err());
@@ -102,19 +102,120 @@ fn a_file_without_lfs_has_no_digest_yet_and_a_wrong_name_gets_a_suggestion() {
 
 #[test]
 fn what_is_no_answer_of_a_hub_is_refused() {
-    let bad_digest = answer(&["a-F16.gguf"]).replace(&Sha256Digest::of(b"a-F16.gguf").hex(), "short");
     for (body, why) in [
         ("<html>", "it is no JSON"),
         ("[]", "it names no commit"),
         (r#"{"sha": "main", "siblings": []}"#, "it names no commit"),
         (&format!(r#"{{"sha": "{COMMIT}"}}"#), "it lists no files"),
-        (&format!(r#"{{"sha": "{COMMIT}", "siblings": [{{}}]}}"#), "a file has no name"),
-        (&bad_digest, "a file in LFS has no SHA-256"),
     ] {
         let error = ask(&quantisation("F16"), body).unwrap_err();
         assert_eq!(error.kind(), Kind::Mismatch);
         assert!(error.to_string().contains(why), "{body}: {error}");
     }
+}
+
+#[test]
+fn odd_neighbours_are_passed_over_and_an_odd_file_is_an_error_when_it_is_wanted() {
+    let odd = [
+        serde_json::json!({}),
+        serde_json::json!("a-F16.gguf"),
+        serde_json::json!(null),
+        serde_json::json!({"rfilename": 7}),
+        serde_json::json!({"rfilename": "a/../b.gguf"}),
+        serde_json::json!({"rfilename": "short-Q4_0.gguf", "lfs": {"sha256": "short", "size": 1}}),
+        serde_json::json!({"rfilename": "number-Q5_0.gguf", "lfs": {"oid": 12}}),
+        serde_json::json!({"rfilename": "list-Q5_1.gguf", "lfs": [], "size": "large"}),
+        serde_json::json!({"rfilename": "twice-Q6_K.gguf", "size": 1}),
+        serde_json::json!({"rfilename": "twice-Q6_K.gguf", "size": 2}),
+        serde_json::json!({"rfilename": "same-Q8_0.gguf", "size": 1}),
+        serde_json::json!({"rfilename": "same-Q8_0.gguf", "size": 1}),
+    ];
+    let mut value: serde_json::Value = serde_json::from_str(&answer(&["a-F16.gguf"])).unwrap();
+    value["siblings"].as_array_mut().unwrap().extend(odd);
+    let body = value.to_string();
+    let found = ask(&quantisation("F16"), &body).unwrap();
+    assert_eq!(paths(&found), ["a-F16.gguf"]);
+    assert_eq!(found.notes, ["6 files of the hub's list have no usable name and were passed over"]);
+    for (wanted, why) in [
+        ("Q4_0", "its digest in LFS is not a SHA-256"),
+        ("Q5_0", "its digest in LFS is not a SHA-256"),
+        ("Q6_K", "it is listed twice, and differs"),
+    ] {
+        let error = ask(&quantisation(wanted), &body).unwrap_err();
+        assert_eq!(error.kind(), Kind::Mismatch);
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    for wanted in ["Q5_1", "Q8_0"] {
+        assert_eq!(ask(&quantisation(wanted), &body).unwrap().files[0].sha256, None);
+    }
+}
+
+#[test]
+fn the_digest_of_lfs_has_two_names() {
+    let digest = Sha256Digest::of(b"x");
+    for lfs in [
+        serde_json::json!({"sha256": digest.hex(), "size": 5}),
+        serde_json::json!({"oid": digest.hex(), "size": 5, "pointerSize": 134}),
+        serde_json::json!({"oid": format!("sha256:{}", digest.hex()), "size": 5}),
+        serde_json::json!({"sha256": null, "oid": digest.hex(), "size": 5}),
+    ] {
+        let body = serde_json::json!({"sha": COMMIT, "id": "other/name", "siblings": [
+            {"rfilename": "a-F16.gguf", "size": 4, "lfs": lfs}]})
+        .to_string();
+        let found = ask(&quantisation("F16"), &body).unwrap();
+        assert_eq!((found.files[0].size, found.files[0].sha256), (Some(5), Some(digest)));
+        assert_eq!(found.notes, [format!("the repository {REPO} is called other/name now")]);
+    }
+}
+
+#[test]
+fn what_goes_with_a_model_is_told_and_not_taken() {
+    let names = [
+        "BF16/Qwen3.8-27B-BF16-00001-of-00002.gguf",
+        "BF16/Qwen3.8-27B-BF16-00002-of-00002.gguf",
+        "MTP/mtp-Qwen3.8-27B-Q4_0.gguf",
+        "MTP/mtp-Qwen3.8-27B-Q8_0.gguf",
+        "Qwen3.8-27B-Q4_0.gguf",
+        "Qwen3.8-27B-Q8_0.gguf",
+        "Qwen3.8-27B-Q8_0.imatrix.gguf",
+        "eagle3-Qwen3.8-27B-Q8_0.gguf",
+        "imatrix_unsloth.gguf_file",
+        "mmproj-F16.gguf",
+    ];
+    let found = ask(&quantisation("Q8_0"), &answer(&names)).unwrap();
+    assert_eq!(paths(&found), ["Qwen3.8-27B-Q8_0.gguf"]);
+    assert_eq!(found.beside, [names[2], names[3], names[6], names[7], names[9]]);
+    assert_eq!(paths(&ask(&quantisation("BF16"), &answer(&names)).unwrap()), names[..2]);
+    // By name each can be had.
+    for path in [names[3], names[6], names[9]] {
+        assert_eq!(paths(&ask(&request(ModelChoice::File(path.to_owned())), &answer(&names)).unwrap()), [path]);
+    }
+    let error = ask(&quantisation("F16"), &answer(&names)).unwrap_err();
+    assert!(error.to_string().contains("no GGUF file with quantisation F16"), "{error}");
+    // A model whose head is within is a model; a longer name beside a shorter one is a variant.
+    let found = ask(&quantisation("Q8_0"), &answer(&["m-MTP-Q8_0.gguf"])).unwrap();
+    assert_eq!((paths(&found), found.beside.len()), (vec!["m-MTP-Q8_0.gguf"], 0));
+    let variants = answer(&["m-shared-Q8_0.gguf", "m-Q8_0.gguf", "m.v2.Q8_0.gguf"]);
+    let found = ask(&quantisation("q8_0"), &variants).unwrap();
+    assert_eq!(paths(&found), ["m-Q8_0.gguf"]);
+    assert_eq!(found.beside, ["m-shared-Q8_0.gguf", "m.v2.Q8_0.gguf"]);
+    for two in [["m-Q8_0.gguf", "Q8_0/m-Q8_0.gguf"], ["m-Q8_0.gguf", "m2-Q8_0.gguf"]] {
+        assert!(ask(&quantisation("Q8_0"), &answer(&two)).is_err(), "{two:?}");
+    }
+}
+
+#[test]
+fn pieces_that_were_cut_by_hand_are_told() {
+    let names = ["m.i1-Q6_K.gguf.part1of2", "m.i1-Q6_K.gguf.part2of2", "m.Q4_0.gguf-split-a", "m.Q4_0.gguf-split-b"];
+    for (wanted, pieces) in [("Q6_K", &names[..2]), ("Q4_0", &names[2..])] {
+        let error = ask(&quantisation(wanted), &answer(&names)).unwrap_err();
+        assert_eq!(error.kind(), Kind::NotFound);
+        let text = error.to_string();
+        assert!(text.contains("only in pieces that must be joined") && text.contains(&pieces.join(", ")), "{text}");
+    }
+    let found = ask(&request(ModelChoice::File(names[0].to_owned())), &answer(&names)).unwrap();
+    assert_eq!(found.notes.len(), 2, "{:?}", found.notes);
+    assert!(found.notes[1].contains("one of 2 pieces of `m.i1-Q6_K.gguf`"), "{:?}", found.notes);
 }
 
 #[test]

@@ -1,0 +1,213 @@
+//! Models in several files: as llama.cpp's `llama-gguf-split` writes them, and as people cut them by hand.
+//!
+//! The tool names parts `NAME-00001-of-00003.gguf`, and puts into each header which part it is (`split.no`, from 0), of how many
+//! (`split.count`), and how many tensors all have together (`split.tensors.count`). Only the first has the rest of the
+//! metadata. llama.cpp goes by the headers: one that does not fit makes it read less than the model, or nothing.
+
+use super::Header;
+
+/// What the header of a part says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Which part it is, from 1.
+    pub number: u64,
+    /// How many there are.
+    pub of: u64,
+    /// How many tensors all of them have.
+    pub tensors: Option<u64>,
+}
+
+/// What the name of a part says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartName<'a> {
+    /// What stands before the numbers.
+    pub stem: &'a str,
+    /// Which part it is, from 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl<'a> PartName<'a> {
+    /// Reads `...-00002-of-00004.gguf`.
+    #[must_use]
+    pub fn parse(path: &'a str) -> Option<Self> {
+        let stem = path.strip_suffix(".gguf")?;
+        let (rest, of) = stem.rsplit_once("-of-")?;
+        let (stem, number) = rest.rsplit_once('-')?;
+        let digits = |text: &str| {
+            let plain = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+            plain.then(|| text.parse::<u32>().ok())?
+        };
+        let (number, of) = (digits(number)?, digits(of)?);
+        (1..=of).contains(&number).then_some(Self { stem, number, of })
+    }
+}
+
+/// A piece of a file that was cut without regard to what is in it: `x.gguf.part1of2`, `x.gguf-split-a`, `x.gguf.001`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// The name of the whole file.
+    pub whole: &'a str,
+    /// How many pieces there are, where the name says so.
+    pub of: Option<u32>,
+}
+
+impl<'a> Piece<'a> {
+    /// Reads the name of a piece.
+    #[must_use]
+    pub fn parse(path: &'a str) -> Option<Self> {
+        let lower = path.to_ascii_lowercase();
+        // The lower-case text has the same bytes at the same places.
+        let end = lower.rfind(".gguf")? + ".gguf".len();
+        let (whole, rest) = (path.get(..end)?, lower.get(end..)?);
+        let rest = rest.strip_prefix(['.', '-', '_'])?;
+        let word = ["part", "split", "chunk", "piece"].iter().find_map(|word| rest.strip_prefix(word));
+        let number = word.unwrap_or(rest).trim_start_matches(['.', '-', '_']);
+        let (number, of) = number.split_once("of").map_or((number, None), |(number, of)| {
+            (number.trim_end_matches(['.', '-', '_']), Some(of.trim_start_matches(['.', '-', '_'])))
+        });
+        let is_number = |text: &str| !text.is_empty() && text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit());
+        let is_letters =
+            |text: &str| !text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_lowercase());
+        let fits = match (word, of) {
+            (_, Some(of)) => is_number(number) && is_number(of),
+            (Some(_), None) => is_number(number) || is_letters(number),
+            // As `split` names pieces: `aa`, `ab`; other endings of two letters are kinds of files.
+            (None, None) => {
+                number.len() >= 2
+                    && (is_number(number) || is_letters(number) && number.starts_with('a') && number.len() == 2)
+            }
+        };
+        fits.then(|| Self { whole, of: of.and_then(|of| of.parse().ok()) })
+    }
+
+    /// What is to be known of a file with this name.
+    #[must_use]
+    pub fn warning(&self) -> String {
+        let of = self.of.map_or_else(|| "several".to_owned(), |of| of.to_string());
+        format!("this is one of {of} pieces of `{}`, which must be joined: nothing reads a piece alone", self.whole)
+    }
+}
+
+/// What the headers of a model's files say against each other or against being all of the model: `None` where they agree.
+#[must_use]
+pub fn contradiction(files: &[(&str, &Header)]) -> Option<String> {
+    let count = files.len() as u64;
+    for ((path, header), number) in files.iter().zip(1..) {
+        let why = match header.part {
+            None if count == 1 => continue,
+            None => format!("`{path}` is part {number} of {count} by its name, and its header says nothing of parts"),
+            Some(part) if part.of != count && count == 1 => {
+                format!(
+                    "`{path}` is part {} of {} by its header, and no other part is beside it under such a name",
+                    part.number, part.of
+                )
+            }
+            Some(part) if part.of != count => {
+                format!("`{path}` is one of {} parts by its header, and one of {count} by its name", part.of)
+            }
+            Some(part) if part.number != number => {
+                format!("`{path}` is part {} by its header, and part {number} by its name", part.number)
+            }
+            Some(_) => continue,
+        };
+        return Some(why);
+    }
+    let together = files.iter().fold(0u64, |sum, (_, header)| sum.saturating_add(header.tensors));
+    files.iter().find_map(|(path, header)| {
+        let said = header.part?.tensors?;
+        (said != together)
+            .then(|| format!("the parts have {together} tensors together, and `{path}` says that there are {said}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_known_by_their_names() {
+        for (name, whole, of) in [
+            ("a/m-Q4_K_M.gguf.part1of2", "a/m-Q4_K_M.gguf", Some(2)),
+            ("m.i1-Q6_K.gguf.part2of3", "m.i1-Q6_K.gguf", Some(3)),
+            ("m.gguf-split-a", "m.gguf", None),
+            ("m.gguf-split-ab", "m.gguf", None),
+            ("m.GGUF.Part-1-of-2", "m.GGUF", Some(2)),
+            ("m.gguf.part_aa", "m.gguf", None),
+            ("m.gguf.part1", "m.gguf", None),
+            ("m.gguf.00", "m.gguf", None),
+            ("m.gguf.001", "m.gguf", None),
+            ("m.gguf.aa", "m.gguf", None),
+        ] {
+            assert_eq!(Piece::parse(name), Some(Piece { whole, of }), "{name}");
+        }
+        for other in [
+            "m.gguf",
+            "imatrix_unsloth.gguf_file",
+            "m.gguf.json",
+            "m.gguf.sha256",
+            "m.gguf.md",
+            "m.gguf.gz",
+            "m.gguf.",
+            "m.gguf.partial",
+            "m.gguf.part",
+            "part1of2",
+            "m-00001-of-00002.gguf",
+            "m.gguf.1",
+            "m.gguf.partofx",
+        ] {
+            assert_eq!(Piece::parse(other), None, "{other}");
+        }
+        assert_eq!(
+            Piece::parse("m.gguf.part1of2").unwrap().warning(),
+            "this is one of 2 pieces of `m.gguf`, which must be joined: nothing reads a piece alone"
+        );
+    }
+
+    #[test]
+    fn names_of_parts_have_five_digits() {
+        let name = PartName { stem: "a/m", number: 2, of: 4 };
+        assert_eq!(PartName::parse("a/m-00002-of-00004.gguf"), Some(name));
+        for other in
+            ["m-00005-of-00004.gguf", "m-00000-of-00004.gguf", "m-2-of-4.gguf", "m-+0002-of-00004.gguf", "m.gguf"]
+        {
+            assert_eq!(PartName::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_parts_say_against_each_other_is_found() {
+        let header = |part: Option<(u64, u64, Option<u64>)>, tensors| Header {
+            part: part.map(|(number, of, tensors)| Part { number, of, tensors }),
+            tensors,
+            ..Header::default()
+        };
+        let (none, one, two) = (header(None, 3), header(Some((1, 2, Some(5))), 3), header(Some((2, 2, Some(5))), 2));
+        let alone = header(Some((1, 1, Some(3))), 3);
+        for good in [&[("a", &none)] as &[_], &[("a", &one), ("b", &two)], &[("a", &alone)]] {
+            assert_eq!(contradiction(good), None);
+        }
+        let four = header(Some((1, 4, None)), 3);
+        let short = header(Some((2, 2, None)), 1);
+        for (bad, why) in [
+            (
+                &[("a", &one)] as &[_],
+                "`a` is part 1 of 2 by its header, and no other part is beside it under such a name",
+            ),
+            (&[("a", &two), ("b", &one)], "`a` is part 2 by its header, and part 1 by its name"),
+            (&[("a", &four), ("b", &two)], "`a` is one of 4 parts by its header, and one of 2 by its name"),
+            (&[("a", &one), ("b", &none)], "`b` is part 2 of 2 by its name, and its header says nothing of parts"),
+            (&[("a", &one), ("b", &short)], "the parts have 4 tensors together, and `a` says that there are 5"),
+        ] {
+            assert_eq!(contradiction(bad).as_deref(), Some(why));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_name_gives_an_answer(name in "\\PC{0,12}(\\.gguf)?[-._]?(part|split)?\\PC{0,12}") {
+            let _ = (Piece::parse(&name), PartName::parse(&name));
+        }
+    }
+}
