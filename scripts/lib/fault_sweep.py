@@ -71,12 +71,15 @@ class Sweep:
     def state(self):
         """Everything that a person sees of this place."""
         store, lock = self.place / "store", self.place / "project" / "strix.lock"
-        current = store / "current"
+        # One project, and so one profile.
+        current = [os.readlink(link) for link in store.glob("profiles/*/current")]
         return {
             "lock": lock.read_bytes() if lock.exists() else None,
-            "current": os.readlink(current) if current.is_symlink() else None,
+            "current": current[0] if current else None,
+            "first": os.path.realpath(store / "current") if (store / "current").is_symlink() else None,
             "trees": sorted(path.name for path in (store / "trees").glob("*")),
-            "generations": sorted(path.name for path in (store / "generations").glob("[0-9]*")),
+            "of before": (store / "generations").exists(),
+            "generations": sorted(path.name for path in store.glob("profiles/*/generations/[0-9]*")),
         }
 
     def check(self, when):
@@ -154,6 +157,21 @@ class Sweep:
         print(f"{sum(self.runs.values())} runs, {sum(self.hits.values())} faults met, {len(self.bad)} violations")
 
 
+def of_before(store):
+    """Turns a store into what a strixlock wrote before there were profiles: one list of generations at the top, in format 1."""
+    (profile,) = store.glob("profiles/[!.]*")
+    (store / "current").unlink()
+    (store / "current").symlink_to(os.readlink(profile / "current"))
+    (profile / "generations").rename(store / "generations")
+    shutil.rmtree(store / "profiles")
+    for link in store.glob("generations/[0-9]*/*"):
+        if link.is_symlink():
+            target = os.readlink(link).replace("../../", "", 1)
+            link.unlink()
+            link.symlink_to(target)
+    (store / "version").write_text("strixlock-store 1\n")
+
+
 def bases(sweep, url):
     """The states from which the cases begin."""
     cases = []
@@ -182,6 +200,8 @@ def bases(sweep, url):
     cases.append(Case("switch", keep("newer"), ["realize"]))
     sweep.plain("realize")
     cases.append(Case("rollback", keep("two"), ["switch", "1"]))
+    of_before(sweep.place / "store")
+    cases.append(Case("migrate", keep("of-before"), ["generations"]))
     return cases
 
 
@@ -190,7 +210,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer calls and times: about a minute")
     parser.add_argument("--keep-going", action="store_true", help="go on after a violation")
     parser.add_argument("--call", action="append", help="only this system call (repeatable)")
-    parser.add_argument("--case", action="append", help="only this case: update, realize, bump, switch, rollback (repeatable)")
+    parser.add_argument("--case", action="append", help="only this case: update, realize, bump, switch, rollback, migrate (repeatable)")
     parser.add_argument("--dir", type=Path, help="where to work, and to leave the states for repeating (default: a temporary directory)")
     parser.add_argument("--program", type=Path, required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -7,7 +7,8 @@ import stat
 from pathlib import Path
 
 # What may stand in a store outside tmp/, besides what is checked by content.
-KNOWN = re.compile(r"version|lock|generations/\.held|locks/[0-9a-f]{64}|outputs/[0-9a-f]{64}/(output\.json|about\.json|log|failed\.log)|git/.*")
+# Of before there were profiles: `generations/`.
+KNOWN = re.compile(r"version|lock|generations/\.held|profiles/\.held|profiles/[^/]+/(owner|maker)|locks/[0-9a-f]{64}|outputs/[0-9a-f]{64}/(output\.json|about\.json|log|failed\.log)|git/.*")
 
 
 def sha256(path):
@@ -61,20 +62,23 @@ def violations(store):
                     wrong.append(f"{path}: its digest is another one")
                 elif bool(path.stat().st_mode & 0o111) != name.endswith("x") or path.stat().st_mode & 0o222:
                     wrong.append(f"{path}: its mode is {path.stat().st_mode & 0o777:o}")
-            elif re.fullmatch(r"generations/\d+/(generation\.json|strix\.lock)", relative):
+            elif re.fullmatch(r"(profiles/[^/]+/)?generations/\d+/(generation\.json|strix\.lock)", relative):
                 pass
             elif path.is_symlink():
                 if not path.exists():
                     wrong.append(f"{path}: leads nowhere")
             elif not KNOWN.fullmatch(relative):
                 wrong.append(f"{path}: is left over")
-    for generation in (store / "generations").glob("[0-9]*"):
+    for generation in store.glob("profiles/*/generations/[0-9]*"):
         for name in ("generation.json", "strix.lock"):
             if not (generation / name).is_file():
                 wrong.append(f"{generation}: has no {name}")
-    current = store / "current"
-    if current.is_symlink() and not current.exists():
-        wrong.append(f"{current}: leads nowhere")
+    for profile in store.glob("profiles/[!.]*"):
+        if not (profile / "current").is_symlink() or not (profile / "owner").exists() and not (profile / "maker").exists():
+            wrong.append(f"{profile}: is not whole")
+    for current in [store / "current", *store.glob("profiles/*/current")]:
+        if current.is_symlink() and not current.exists():
+            wrong.append(f"{current}: leads nowhere")
     return wrong
 
 

@@ -249,7 +249,7 @@ fn cannot_migrate(root: &Path, error: &Error) -> Error {
     Error::failure("the store is of before there were profiles, and cannot be brought up to date")
         .fact("store", root.display())
         .because(error)
-        .hint("run any command as the user who owns it, or use another --store")
+        .hint("nothing was changed: once that is mended, any command of its owner's goes on; or use another --store")
 }
 
 /// Opens a file that only serves to be locked. Others cannot open it, so they cannot hold it.

@@ -221,17 +221,60 @@ fn many_processes_that_find_an_old_store_at_once_leave_one_new_one() {
     assert_eq!(all(&project), [entry("one", 1, true, FIRST), entry("two", 2, true, SECOND)]);
 }
 
-/// What a person sees of a store: every file and link outside of `tmp/`, with its contents or target.
+/// A strixlock of before holds the store together with others as long as it works, and adds to the old list then.
+#[test]
+fn an_older_strixlock_at_work_is_waited_for() {
+    let project = old_store(&[("one", FIRST), ("one", SECOND)]);
+    project.write("strixlock.toml", "busy-seconds = 0\n");
+    let lock = std::fs::File::open(project.store("main").join("lock")).unwrap();
+    lock.lock_shared().unwrap();
+    let ran = project.run(&["gc", "--keep", "1"]).code(11);
+    assert!(ran.stderr.contains("held by  pid"), "{}", ran.all());
+    assert_eq!(std::fs::read_to_string(project.store("main").join("version")).unwrap(), "strixlock-store 1\n");
+    assert!(!project.store("main").join("profiles/.held").exists());
+    drop(lock);
+    assert_eq!(all(&project), [entry("one", 1, false, FIRST), entry("one", 2, true, SECOND)]);
+}
+
+/// A store for the whole machine is brought up to date by root, its owner.
+#[test]
+fn whoever_may_only_read_an_old_store_is_told_who_can_bring_it_up_to_date() {
+    if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) != 0 {
+        return;
+    }
+    let project = old_store(&[("one", FIRST), ("one", SECOND)]);
+    // It was last used by a strixlock that knew no profiles.
+    std::fs::remove_dir_all(project.store("main").join("profiles")).unwrap_or_default();
+    for directory in [project.directory.path(), project.path("").as_path()] {
+        std::fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let inner = project.command(&["generations", "--all"]);
+    let program = project.directory.path().join("strixlock");
+    std::fs::copy(inner.get_program(), &program).unwrap();
+    let mut outer = Command::new("setpriv");
+    outer.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&program).args(inner.get_args());
+    outer.current_dir(project.path("")).env_clear();
+    outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = project.finish(outer.output().unwrap()).code(1);
+    assert!(ran.stderr.contains("of before there were profiles, and cannot be brought up to date"), "{}", ran.all());
+    assert!(ran.stderr.contains("any command of its owner's"), "{}", ran.all());
+    assert_eq!(all(&project), [entry("one", 1, false, FIRST), entry("one", 2, true, SECOND)]);
+}
+
+/// The parts of a store that are about generations: where they are, what they say and what is left over.
+const PARTS: [&str; 5] = ["profiles", "generations", "current", "version", "tmp"];
+
+/// What a person sees of them: every file with its contents, every link with its target. Names of locks are no sign of anything.
 fn seen(store: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
-    for path in crate::support::files(store) {
-        let below = path.strip_prefix(store).unwrap().to_path_buf();
-        let text = match std::fs::read_link(&path) {
-            Ok(target) => target.into_os_string().into_encoded_bytes(),
-            Err(_) => std::fs::read(&path).unwrap(),
-        };
-        if !below.starts_with("tmp") && !below.ends_with(".held") {
-            all.insert(below, text);
+    for part in PARTS.map(|part| store.join(part)) {
+        let files = if part.is_dir() && !part.is_symlink() { crate::support::files(&part) } else { vec![part] };
+        for path in files.into_iter().filter(|path| path.extension().is_none_or(|one| one != "held")) {
+            let text = match std::fs::read_link(&path) {
+                Ok(target) => target.into_os_string().into_encoded_bytes(),
+                Err(_) => std::fs::read(&path).unwrap_or_default(),
+            };
+            all.insert(path.strip_prefix(store).unwrap().to_path_buf(), text);
         }
     }
     all
@@ -242,8 +285,11 @@ fn seen(store: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn killed_at_any_step_the_next_run_finishes() {
     let copy = |from: &Path, to: &Path| {
-        let _ = std::fs::remove_dir_all(to);
-        assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+        let paths = |place: &Path| PARTS.map(|part| place.join(part));
+        assert!(Command::new("rm").arg("-rf").args(paths(to)).status().unwrap().success());
+        std::fs::create_dir_all(to).unwrap();
+        let there = paths(from).into_iter().filter(|path| std::fs::symlink_metadata(path).is_ok());
+        assert!(Command::new("cp").arg("-a").args(there).arg(to).status().unwrap().success());
     };
     let project = old_store(&[("one", FIRST), ("two", SECOND)]);
     let (store, kept) = (project.store("main"), project.store("kept"));

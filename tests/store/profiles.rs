@@ -285,3 +285,25 @@ fn links_below_a_prefix_follow_their_own_project() {
     assert_eq!(std::fs::read_link(opt.join("rocm")).unwrap(), profile(&project, "two").1.join("rocm"));
     assert_eq!(std::fs::read_dir(&opt).unwrap().count(), 1);
 }
+
+#[test]
+fn a_generation_that_lost_a_tree_is_made_again_as_the_hint_says() {
+    let project = two_projects();
+    let (name, current) = profile(&project, "one");
+    let lost = tree(&current.with_file_name("generations").join("1"));
+    let lost = lost.parent().unwrap();
+    std::process::Command::new("rm").arg("-rf").arg(lost).status().unwrap();
+    // From anywhere, though the project that made it is elsewhere.
+    let ran = project.run(&["switch", "1", "--profile", &name]).code(7);
+    let hint = ran.stderr.split('`').find(|part| part.starts_with("strixlock realize")).expect("there is no hint");
+    let hint = hint.replace("[DIR]", project.directory.path().to_str().unwrap());
+    let words: Vec<&str> = hint.split(' ').skip(1).collect();
+    project.run(&words).code(0);
+    assert!(lost.is_dir());
+    assert_eq!(generations(&project, "one"), (vec![1, 2], 1));
+    project.run(&["switch", "2", "--profile", &name]).code(0);
+    assert_eq!(generations(&project, "two"), (vec![1, 2], 2));
+    // The lock of a generation goes with it, and keeps no collector from its work.
+    project.run_beside("one", &["gc", "--keep", "1"]).code(0);
+    project.run_beside("one", &["gc"]).code(0);
+}
