@@ -30,7 +30,7 @@ pub struct GcArgs {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
     /// Let these rules count for the generations of all projects that use the store, each for itself
-    #[arg(long, conflicts_with = "profile")]
+    #[arg(long)]
     all_profiles: bool,
     /// Drop this profile with all its generations, the current one too
     #[arg(long, value_name = "NAME")]

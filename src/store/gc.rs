@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::profiles::{Profile, ProfileName, project_of};
+use super::profiles::{Profile, ProfileName, is_missing, project_of, real};
 use super::{Numbered, Store, open_lock};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
@@ -95,10 +95,7 @@ impl Store {
         for entry in fs_err::read_dir(self.root.join("locks"))? {
             let entry = entry?.path();
             let path = PathBuf::from(OsString::from_vec(fs_err::read(&entry)?));
-            let missing = fs_err::symlink_metadata(&path).is_err_and(|error| {
-                matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
-            });
-            if !missing {
+            if !is_missing(&path) {
                 locks.push(path);
             } else if forget_missing || path.parent().is_some_and(Path::is_dir) {
                 if !dry_run {
@@ -135,8 +132,8 @@ impl Store {
     pub(super) fn forget_locks_in(&self, project: &Path) -> Result<()> {
         for entry in fs_err::read_dir(self.root.join("locks"))? {
             let entry = entry?.path();
-            let lock = super::profiles::real(&PathBuf::from(OsString::from_vec(fs_err::read(&entry)?)))?;
-            if project_of(&lock) == project && fs_err::symlink_metadata(&lock).is_err() {
+            let lock = real(&PathBuf::from(OsString::from_vec(fs_err::read(&entry)?)))?;
+            if project_of(&lock) == project && is_missing(&lock) {
                 fs_err::remove_file(entry)?;
             }
         }

@@ -86,7 +86,7 @@ impl Store {
             self.make_profile(profile, &generations)?;
         }
         sync_directory(&self.root.join("profiles"))?;
-        if let (Some(first), Some(_)) = (&first, current) {
+        if let Some(first) = &first {
             let target = Path::new("profiles").join(first.as_str()).join("current");
             self.place_link(&target, &self.root.join("current"))?;
         }
@@ -195,7 +195,8 @@ fn plan(
         return Ok((profiles, first));
     }
     let name: ProfileName = EARLIER.parse()?;
-    let numbers = generations.keys().copied().collect();
+    let numbers: BTreeSet<u64> = generations.keys().copied().collect();
+    let current = current.or(numbers.last().copied());
     profiles.push(New { name: name.clone(), owner: None, numbers, current });
     Ok((profiles, Some(name)))
 }

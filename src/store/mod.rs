@@ -18,7 +18,8 @@
 //!     current                        link to the generation that is switched to
 //!   locks/<hex>                    paths of locks whose things must stay
 //!   current                        link to profiles/<name>/current of the profile that came first: what was told to look
-//!                                  here before there were profiles goes on. It leads to no other profile ever
+//!                                  here before there were profiles goes on. Only where that is dropped, another that is the
+//!                                  store's only one takes its place
 //!   tmp/                           everything unfinished
 //! ```
 //!

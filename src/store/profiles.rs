@@ -145,7 +145,7 @@ impl Profile<'_> {
     /// Returns whether it belongs to a project whose directory is not there any more.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        matches!(&self.record, Record::Owner(place) if !project_of(place).is_dir())
+        matches!(&self.record, Record::Owner(place) if is_missing(project_of(place)))
     }
 
     /// Returns whether it is in the store.
@@ -256,7 +256,7 @@ impl Store {
         let mut moved = Vec::new();
         for profile in self.profiles()? {
             let Record::Owner(owner) = &profile.record else { continue };
-            if fs_err::symlink_metadata(owner).is_ok() {
+            if !is_missing(owner) {
                 continue;
             }
             let namesake = project_of(owner).file_name() == project_of(&place).file_name();
@@ -280,7 +280,7 @@ impl Store {
         if owner == Some(&place) {
             return Ok(());
         }
-        if let Some(owner) = owner.filter(|owner| fs_err::symlink_metadata(owner).is_ok()) {
+        if let Some(owner) = owner.filter(|owner| !is_missing(owner)) {
             return Err(Error::failure(format!("the profile `{name}` belongs to a project that is there"))
                 .fact("project", project_of(owner).display())
                 .hint(format!("`--profile {name}` uses it all the same")));
@@ -312,6 +312,12 @@ pub fn project_of(place: &Path) -> &Path {
         Some(name) if name == "lock" || name == "manifests" => parent.parent().unwrap_or(parent),
         _ => parent,
     }
+}
+
+/// Returns whether nothing stands there. What may not be looked at is there.
+pub(super) fn is_missing(path: &Path) -> bool {
+    fs_err::symlink_metadata(path)
+        .is_err_and(|error| matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory))
 }
 
 /// Returns where a file is or would be, by the real names of its directories.

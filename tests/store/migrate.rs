@@ -187,6 +187,20 @@ fn a_store_of_before_that_holds_nothing_is_brought_up_to_date_in_silence() {
 }
 
 #[test]
+fn a_store_of_before_that_was_killed_before_it_switched_has_its_newest_generation() {
+    for left in ["nothing", "a link to what is gone"] {
+        let project = old_store(&[("one", FIRST), ("one", SECOND)]);
+        let link = project.store("main").join("current");
+        std::fs::remove_file(&link).unwrap();
+        if left != "nothing" {
+            symlink("generations/7", &link).unwrap();
+        }
+        assert_eq!(all(&project), [entry("one", 1, false, FIRST), entry("one", 2, true, SECOND)], "{left}");
+        assert!(link.join("rocm").is_dir(), "{left}");
+    }
+}
+
+#[test]
 fn a_generation_without_its_record_stops_the_migration_and_nothing_is_changed() {
     let project = old_store(&[("one", FIRST), ("one", SECOND)]);
     let store = project.store("main");
