@@ -8,7 +8,8 @@ use url::Url;
 
 use crate::digest::Sha256Digest;
 use crate::manifest::rules;
-use crate::upstream::debs::{DebPackage, below, is_package_name, is_path, is_word};
+use crate::text;
+use crate::upstream::debs::{DebPackage, DebsRequest, below, is_package_name, is_path, is_word};
 
 /// A pinned set of packages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +29,29 @@ pub struct ReleasePin {
     pub archives: Vec<Url>,
     /// The suite.
     pub suite: String,
-    /// When upstream made it, in seconds since 1970.
-    pub date: i64,
+    /// The time at which upstream made it, in seconds since 1970; absent if it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<i64>,
     /// The digest of its InRelease file.
-    pub inrelease: Sha256Digest,
-    /// The fingerprint of the key that signed it.
-    pub signed_by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inrelease: Option<Sha256Digest>,
+    /// The digest of its Release file, of an archive without InRelease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Sha256Digest>,
+    /// The digest of Release.gpg, the signature beside that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Sha256Digest>,
+    /// The fingerprint of the key that signed it; absent where `unsigned = true` made do without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
+}
+
+impl ReleasePin {
+    /// The time at which upstream made it, for people.
+    #[must_use]
+    pub fn made(&self) -> String {
+        self.date.map_or_else(|| "an unknown date".to_owned(), text::date)
+    }
 }
 
 impl DebsPin {
@@ -73,10 +91,20 @@ impl DebsPin {
     }
 
     /// What no update would write, if there is such a thing.
-    pub(super) fn fault(&self) -> Option<String> {
+    pub(super) fn fault(&self, requested: &DebsRequest) -> Option<String> {
         for release in self.releases.values() {
             if let Some(url) = release.archives.iter().find(|url| !rules::is_fetchable(url)) {
                 return Some(format!("`{}` cannot be fetched", crate::fetch::show_url(url)));
+            }
+            let proof = (release.inrelease, release.release, release.signature, release.signed_by.as_deref());
+            if !matches!(
+                proof,
+                (Some(_), None, None, _) | (None, Some(_), Some(_), Some(_)) | (None, Some(_), None, None)
+            ) {
+                return Some("it has a release whose signature is half there".to_owned());
+            }
+            if release.signed_by.is_none() && !requested.unsigned {
+                return Some("nobody has signed one of its releases, and `unsigned` does not allow that".to_owned());
             }
             if !is_word(&release.suite) || release.archives.is_empty() {
                 return Some("it has a release without a suite or archive".to_owned());

@@ -22,7 +22,7 @@ pub(super) fn input(name: &str, input: &LockedInput) -> Option<String> {
         }
         LockedInput::Git(block) => return git(&block.locked),
         LockedInput::File(block) => &block.locked.urls,
-        LockedInput::Debs(block) => return block.locked.fault(),
+        LockedInput::Debs(block) => return block.locked.fault(&block.requested),
         LockedInput::Huggingface(block) => return block.locked.fault(),
         LockedInput::Oci(block) => return block.locked.fault(),
     };

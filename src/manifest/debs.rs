@@ -11,6 +11,9 @@
 //! packages = ["g++", "cmake"]
 //! keyring = "archive.gpg"                       # relative to the manifest
 //! keys = []                                     # fingerprints; which of the keyring's keys may sign
+//! accept-expired = false                        # a Release file may be past its Valid-Until
+//! accept-names = []                             # names that Release files may have besides those of their suites
+//! unsigned = false                              # a Release file need not be signed
 //! ```
 //!
 //! Whose signature counts: the keys of `keyring`; without it, with `keys`, those keys from wherever this machine has them, since
@@ -27,9 +30,10 @@ use crate::upstream::debs::{Archive, DebsRequest, is_package_name, is_word};
 
 pub(super) fn request(source: &Source, fields: &Table) -> Result<DebsRequest> {
     let archive = archive(source, fields)?;
-    let mut suites = words(source, fields, "suites")?;
+    let suites = fields.texts("suites")?.unwrap_or_default();
+    let mut suites: Vec<String> = suites.into_iter().map(|text| suite_name(source, text)).collect::<Result<_>>()?;
     if let Some(suite) = fields.text("suite")? {
-        suites.insert(0, word(source, suite)?);
+        suites.insert(0, suite_name(source, suite)?);
     }
     let is_host = archive == Archive::Host;
     if suites.is_empty() && !is_host {
@@ -43,6 +47,11 @@ pub(super) fn request(source: &Source, fields: &Table) -> Result<DebsRequest> {
         Some(text) => word(source, text)?,
         None => "amd64".to_owned(),
     };
+    let unsigned = fields.flag("unsigned")?;
+    if let Some(name) = ["keyring", "keys"].into_iter().find(|name| unsigned && fields.field(name).is_some()) {
+        let told = format!("`unsigned` and `{name}` contradict each other");
+        return Err(source.error(fields.span.clone(), &told, "leave out one of them"));
+    }
     Ok(DebsRequest {
         archive,
         suites,
@@ -51,6 +60,8 @@ pub(super) fn request(source: &Source, fields: &Table) -> Result<DebsRequest> {
         packages: packages(source, fields)?,
         keyring: keyring(source, fields)?,
         accept_expired: fields.flag("accept-expired")?,
+        accept_names: words(source, fields, "accept-names")?,
+        unsigned,
         keys: keys(source, fields)?,
     })
 }
@@ -71,6 +82,18 @@ fn archive(source: &Source, fields: &Table) -> Result<Archive> {
 
 fn words(source: &Source, fields: &Table, name: &'static str) -> Result<Vec<String>> {
     fields.texts(name)?.unwrap_or_default().into_iter().map(|text| word(source, text)).collect()
+}
+
+/// The name of a suite. Those of flat archives end with a slash: they have no suites.
+fn suite_name(source: &Source, text: Spanned<String>) -> Result<String> {
+    if text.get_ref().ends_with('/') {
+        return Err(source.error(
+            text.span(),
+            "flat archives, whose suite is a directory, are not supported",
+            "an archive with a directory `dists` and a suite in it",
+        ));
+    }
+    word(source, text)
 }
 
 fn word(source: &Source, text: Spanned<String>) -> Result<String> {

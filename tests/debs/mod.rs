@@ -3,6 +3,7 @@
 mod fetch;
 mod odd;
 mod refused;
+mod release;
 
 use strixlock::demo::debs::{DebArchive, Package};
 
@@ -82,7 +83,13 @@ fn lists_are_read_however_they_are_packed() {
         lock["inputs"]["sysroot"]["locked"]["packages"].clone()
     };
     let expected = packages(&project.lock());
-    for (endings, by_hash) in [(vec![""], true), (vec![".gz"], false), (vec!["", ".xz"], false)] {
+    for (endings, by_hash) in [
+        (vec![""], true),
+        (vec![".gz"], false),
+        (vec!["", ".xz"], false),
+        (vec![".zst"], true),
+        (vec![".bz2", ""], false),
+    ] {
         (archive.endings, archive.by_hash) = (endings, by_hash);
         project.upstream().publish_debs(&archive).unwrap();
         std::fs::remove_file(project.path("lock/strix.lock")).unwrap();
@@ -123,6 +130,9 @@ fn manifests_are_checked_in_place() {
         (&["hello"], "archive = \"https://me:pw@a.example/\"", "a URL must not hold a user or password"),
         (&["hello"], "archive = \"ftp://a.example/\"", "`ftp:` URLs cannot be fetched"),
         (&["hello"], "arch = \"amd64\"", "unknown field `arch`"),
+        (&["hello"], "suites = [\"./\"]", "flat archives, whose suite is a directory, are not supported"),
+        (&["hello"], "suites = [\"/\"]", "flat archives, whose suite is a directory, are not supported"),
+        (&["hello"], "unsigned = true\nkeyring = \"demo.gpg\"", "`unsigned` and `keyring` contradict each other"),
     ] {
         manifest(&project, packages, lines);
         let ran = project.run(&["update"]).code(3);

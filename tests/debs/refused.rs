@@ -97,7 +97,7 @@ fn another_suite_and_the_future_are_refused() {
     let signed = archive.key.sign(text, archive.date).unwrap();
     server.put(IN_RELEASE, strixlock::demo::http::Resource::bytes(signed));
     let told = told(&project, 5);
-    assert!(told.contains("the archive sent another suite's Release file than it was asked for"), "{told}");
+    assert!(told.contains("the Release file is for a suite of another name than was asked for"), "{told}");
 }
 
 #[test]
@@ -105,7 +105,9 @@ fn a_tampered_package_list_is_refused() {
     let (project, _) = served(|_| {});
     project.upstream().server().fault("/debian/dists/demo/main/*", Fault::FlipByteAt(100));
     let told = told(&project, 5);
+    assert!(told.contains("the archive's list differs from its Release file"), "{told}");
     assert!(told.contains("list      main/binary-amd64/Packages.xz of demo"), "{told}");
+    assert!(told.contains("promised") && told.contains("received") && !told.contains("--accept-replaced"), "{told}");
     // By its digest it is not to be had, by its name it is.
     let server = project.upstream().server();
     server.heal_all();
@@ -141,6 +143,7 @@ fn what_the_archive_has_not_is_named() {
     --- stderr
     error: sysroot: the archive has no such suite
       url  [UPSTREAM]/debian/dists/gone/InRelease
+      url  [UPSTREAM]/debian/dists/gone/Release
     hint: suites are called as in sources.list, such as `noble-updates`; a snapshot must not be older than its suite
     ");
 }

@@ -1,7 +1,7 @@
 //! Keys that sign the demo archive: Ed25519, made from a number, so that they are the same on all machines. They protect
 //! nothing.
 
-use pgp::composed::{ArmorOptions, CleartextSignedMessage, SignedKeyDetails, SignedPublicKey};
+use pgp::composed::{ArmorOptions, CleartextSignedMessage, DetachedSignature, SignedKeyDetails, SignedPublicKey};
 use pgp::crypto::ed25519::{Mode, SecretKey as Ed25519};
 use pgp::crypto::eddsa_legacy::SecretKey as EddsaLegacy;
 use pgp::crypto::hash::HashAlgorithm;
@@ -56,6 +56,17 @@ impl Key {
     /// The same with a signature that ends after so many seconds; 0 is never.
     pub fn sign_for(&self, text: &str, at: i64, lives: u32) -> Result<Vec<u8>> {
         self.signed(text, u32::try_from(at).unwrap_or_default(), lives).map_err(|error| broken(&error))
+    }
+
+    /// The armored signature of these bytes, to stand beside them.
+    pub fn sign_beside(&self, bytes: &[u8], at: i64) -> Result<Vec<u8>> {
+        let signature = || {
+            let secret = self.secret()?;
+            let config = config(SignatureType::Binary, &secret, u32::try_from(at).unwrap_or_default())?;
+            let signature = config.sign(&secret, &Password::empty(), bytes)?;
+            DetachedSignature::new(signature).to_armored_bytes(ArmorOptions::default())
+        };
+        signature().map_err(|error: pgp::errors::Error| broken(&error))
     }
 
     fn secret(&self) -> pgp::errors::Result<SecretKey> {

@@ -37,6 +37,21 @@ pub struct DebArchive {
     pub by_hash: bool,
     /// How the lists are packed: the endings of their names.
     pub endings: Vec<&'static str>,
+    /// How its Release file is signed.
+    pub signed: Signed,
+    /// Texts in its Release file that are replaced by others before it is signed.
+    pub edits: Vec<(String, String)>,
+}
+
+/// A way to sign a Release file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    /// InRelease holds it.
+    Inline,
+    /// Release.gpg stands beside it.
+    Beside,
+    /// Not at all.
+    Not,
 }
 
 impl DebArchive {
@@ -51,6 +66,8 @@ impl DebArchive {
             valid_until: None,
             by_hash: true,
             endings: vec!["", ".gz", ".xz"],
+            signed: Signed::Inline,
+            edits: Vec::new(),
         }
     }
 
@@ -68,6 +85,8 @@ impl DebArchive {
             let bytes = match *ending {
                 ".gz" => gz(&list)?,
                 ".xz" => xz(&list)?,
+                ".zst" => zstd::encode_all(list.as_bytes(), 3)?,
+                ".bz2" => bz2(&list)?,
                 _ => list.clone().into_bytes(),
             };
             let name = format!("main/binary-amd64/Packages{ending}");
@@ -79,8 +98,18 @@ impl DebArchive {
             }
             server.put(&format!("{dists}/{name}"), Resource::bytes(bytes));
         }
-        let signed = self.key.sign(&self.release(&listed), self.date)?;
-        server.put(&format!("{dists}/InRelease"), Resource::bytes(signed));
+        let edit = |text: String, (from, to): &(String, String)| text.replace(from, to);
+        let release = self.edits.iter().fold(self.release(&listed), edit);
+        let documents = match self.signed {
+            Signed::Inline => vec![("InRelease", self.key.sign(&release, self.date)?)],
+            Signed::Beside => {
+                vec![("Release.gpg", self.key.sign_beside(release.as_bytes(), self.date)?), ("Release", release.into())]
+            }
+            Signed::Not => vec![("Release", release.into())],
+        };
+        for (name, bytes) in documents {
+            server.put(&format!("{dists}/{name}"), Resource::bytes(bytes));
+        }
         Ok(())
     }
 
@@ -118,6 +147,12 @@ fn gz(text: &str) -> Result<Vec<u8>> {
 
 fn xz(text: &str) -> Result<Vec<u8>> {
     let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 6);
+    encoder.write_all(text.as_bytes())?;
+    Ok(encoder.finish()?)
+}
+
+fn bz2(text: &str) -> Result<Vec<u8>> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::default());
     encoder.write_all(text.as_bytes())?;
     Ok(encoder.finish()?)
 }

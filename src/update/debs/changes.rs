@@ -13,8 +13,8 @@ const SHOWN: usize = 40;
 pub(super) fn went_back(old: &DebsPin, new: &DebsPin) -> Vec<String> {
     let older = |(name, release): (&String, &ReleasePin)| {
         let before = old.releases.get(name).filter(|before| before.archives == release.archives)?;
-        (release.date < before.date).then(|| {
-            let (now, then) = (text::date(release.date), text::date(before.date));
+        (release.date? < before.date?).then(|| {
+            let (now, then) = (release.made(), before.made());
             format!(
                 "the archive went back in time: its Release file for {name} is of {now}, and the locked one of {then}"
             )
@@ -27,7 +27,8 @@ pub(super) fn went_back(old: &DebsPin, new: &DebsPin) -> Vec<String> {
 pub(super) fn details(old: Option<&DebsPin>, new: &DebsPin) -> Vec<String> {
     let mut lines = vec![format!("size     {}", text::bytes(new.size()))];
     for (name, release) in &new.releases {
-        lines.push(format!("release  {name} of {}, signed by {}", text::date(release.date), release.signed_by));
+        let signed = release.signed_by.as_ref().map_or_else(|| "not signed".to_owned(), |by| format!("signed by {by}"));
+        lines.push(format!("release  {name} of {}, {signed}", release.made()));
     }
     let Some(old) = old else { return lines };
     let by_name = |pin: &DebsPin| -> BTreeMap<String, DebPackage> {

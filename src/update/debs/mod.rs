@@ -21,12 +21,13 @@ use super::{Options, Resolution, Taken};
 use crate::error::{About, Error, Kind, Result};
 use crate::intake::Intake;
 use crate::lock::{Block, DebsPin, LockedInput, ReleasePin};
+use crate::upstream::debs::release::Leniency;
 use crate::upstream::debs::sources::{self, SignedBy, Source};
 use crate::upstream::debs::universe::Universe;
 use crate::upstream::debs::{Archive, DebPackage, DebsRequest, solve};
 use changes::{details, went_back};
 use lists::{Lists, lists};
-use release::{Found, in_release};
+use release::{Found, Wanted};
 use trust::keyring;
 
 /// The apt configuration that `host` means.
@@ -42,11 +43,21 @@ pub(super) fn resolve(
     let (sources, mut warnings) = sources(request)?;
     let mut universe = Universe::new(&request.architecture);
     let mut releases = Vec::new();
-    let expired = request.accept_expired || (request.archive == Archive::Host && !sources::apt_checks_validity());
+    let leniency = Leniency {
+        expired: request.accept_expired || (request.archive == Archive::Host && !sources::apt_checks_validity()),
+        future: false,
+        names: request.accept_names.clone(),
+    };
     for (number, source) in sources.iter().enumerate() {
         let keyring = keyring(request, source, options)?;
-        let found = in_release(source, &keyring, intake, expired, options.now, &mut warnings)?;
-        for list in lists(&found.release, source, &request.architecture)? {
+        let (unsigned, leniency) = (request.unsigned, leniency.clone());
+        let wanted = Wanted { source, keyring: &keyring, intake, unsigned, leniency, now: options.now };
+        let found = wanted.find(&mut warnings)?;
+        let (lists, missing) = lists(&found.release, source, &request.architecture);
+        if let Some(error) = missing.into_iter().next() {
+            return Err(error);
+        }
+        for list in lists {
             let read = Lists { name, source, release: &found.release, intake };
             warnings.extend(read.add(&mut universe, number, &list).about(name)?);
         }
@@ -121,8 +132,10 @@ fn pin(universe: &Universe, chosen: &[usize], sources: &[Source], found: &[Found
             archives: source.archives.clone(),
             suite: source.suite.clone(),
             date: found.release.date,
-            inrelease: found.digest,
-            signed_by: found.by.clone(),
+            inrelease: found.proof.inrelease,
+            release: found.proof.release,
+            signature: found.proof.signature,
+            signed_by: found.proof.by.clone(),
         });
         pin.packages.push(DebPackage {
             name: candidate.name.clone(),

@@ -1,66 +1,148 @@
-//! Fetches the InRelease file of a source and verifies it.
+//! Fetches the Release file of a source and verifies it: InRelease, else Release with the signature beside it, Release.gpg.
+
+use url::Url;
 
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::show_url;
+use crate::fetch::{Documents as _, show_url};
 use crate::intake::Intake;
+
 use crate::upstream::debs::keyring::Keyring;
-use crate::upstream::debs::release::Release;
+use crate::upstream::debs::release::{Leniency, Release};
+use crate::upstream::debs::signature::{self, Signed};
 use crate::upstream::debs::sources::Source;
-use crate::upstream::debs::{below, is_snapshot, signature};
+use crate::upstream::debs::{below, is_snapshot};
 
-/// The longest InRelease file. Those of distributions have some hundred thousand bytes.
-const IN_RELEASE: u64 = 8 << 20;
+/// The longest Release file. Those of distributions have some hundred thousand bytes.
+const RELEASE: u64 = 8 << 20;
 
-/// A verified Release file.
+/// A Release file that was found to be sound.
 pub(super) struct Found {
     pub release: Release,
-    /// The digest of the InRelease file.
-    pub digest: Sha256Digest,
-    /// The fingerprint of the key that signed it.
-    pub by: String,
+    pub proof: Proof,
 }
 
-/// The InRelease file of the first archive that has a sound one.
-pub(super) fn in_release(
-    source: &Source,
-    keyring: &Keyring,
-    intake: Intake,
-    expired: bool,
-    now: i64,
-    warnings: &mut Vec<String>,
-) -> Result<Found> {
-    let mut failure: Option<Error> = None;
-    for archive in &source.archives {
-        let Some(url) = below(archive, &format!("dists/{}/InRelease", source.suite)) else { continue };
-        let found = intake.fetcher.get_signed(&url, IN_RELEASE).map_err(no_suite).and_then(|bytes| {
-            let signed = signature::verify(&bytes, keyring)?;
-            let release = Release::parse(&signed.text)?.until(signed.until);
-            release.check(&source.suite, now, expired || is_snapshot(archive))?;
-            Ok(Found { release, digest: Sha256Digest::of(&bytes), by: signed.by })
-        });
-        match found {
-            Ok(found) => {
-                let failed = failure.map(|error| format!("an archive is passed over: {}", error.message()));
-                warnings.extend(failed);
-                return Ok(found);
-            }
-            Err(error) => {
-                let error = if error.kind() == Kind::NotFound { error } else { error.fact("file", show_url(&url)) };
-                let keep = failure.as_ref().is_some_and(|old| old.kind() == Kind::Mismatch);
-                failure = if keep { failure } else { Some(error) };
+/// The documents that a Release file came in, by their digests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Proof {
+    /// InRelease.
+    pub inrelease: Option<Sha256Digest>,
+    /// Release, without InRelease.
+    pub release: Option<Sha256Digest>,
+    /// Release.gpg beside Release.
+    pub signature: Option<Sha256Digest>,
+    /// The fingerprint of the key that signed; none, where no signature was asked for.
+    pub by: Option<String>,
+}
+
+/// A wish for the Release file of a source.
+pub(super) struct Wanted<'a> {
+    pub source: &'a Source,
+    pub keyring: &'a Keyring,
+    pub intake: Intake<'a>,
+    /// A signature is not asked for.
+    pub unsigned: bool,
+    pub leniency: Leniency,
+    pub now: i64,
+}
+
+impl Wanted<'_> {
+    /// Returns the Release file of the first archive that has a sound one, and tells what is odd about it.
+    pub fn find(&self, warnings: &mut Vec<String>) -> Result<Found> {
+        let mut failure: Option<Error> = None;
+        for archive in &self.source.archives {
+            match self.at(archive) {
+                Ok(found) => {
+                    let failed = failure.map(|error| format!("an archive is passed over: {}", error.message()));
+                    warnings.extend(failed);
+                    let suite = &self.source.suite;
+                    let odd = found.release.odd.iter().map(|odd| format!("the Release file of {suite} is odd: {odd}"));
+                    warnings.extend(odd);
+                    return Ok(found);
+                }
+                Err(error) => {
+                    let keep = failure.as_ref().is_some_and(|old| old.kind() == Kind::Mismatch);
+                    failure = if keep { failure } else { Some(error) };
+                }
             }
         }
+        Err(failure.unwrap_or_else(|| Error::new(Kind::Invalid, "there is no archive to ask")))
     }
-    Err(failure.unwrap_or_else(|| Error::new(Kind::Invalid, "there is no archive to ask")))
+
+    fn at(&self, archive: &Url) -> Result<Found> {
+        let url = |name: &str| {
+            let url = below(archive, &format!("dists/{}/{name}", self.source.suite));
+            url.ok_or_else(|| Error::new(Kind::Invalid, "there is no archive to ask"))
+        };
+        let (in_release, release, signature) = (url("InRelease")?, url("Release")?, url("Release.gpg")?);
+        let about = |error: Error, url: &Url| error.fact("file", show_url(url));
+        let Some(bytes) = self.get(&in_release)? else {
+            let Some(bytes) = self.get(&release)? else { return Err(no_suite(&in_release, &release)) };
+            return self.beside(&bytes, &signature, archive).map_err(|error| about(error, &release));
+        };
+        self.inline(&bytes, archive).map_err(|error| about(error, &in_release))
+    }
+
+    /// InRelease.
+    fn inline(&self, bytes: &[u8], archive: &Url) -> Result<Found> {
+        let signed = match signature::verify(bytes, self.keyring) {
+            Err(error) if self.unsigned && error.message() == signature::NOBODY => None,
+            answer => Some(answer?),
+        };
+        let text = signed.as_ref().map_or_else(|| signature::unverified(bytes), |signed| Ok(signed.text.clone()))?;
+        let digest = Some(Sha256Digest::of(bytes));
+        let proof = Proof { inrelease: digest, release: None, signature: None, by: None };
+        self.judge(&text, signed, proof, archive)
+    }
+
+    /// Release, with Release.gpg.
+    fn beside(&self, bytes: &[u8], signature: &Url, archive: &Url) -> Result<Found> {
+        let beside = self.get(signature)?;
+        let signed = match &beside {
+            Some(beside) => match signature::verify_detached(bytes, beside, self.keyring) {
+                Err(error) if self.unsigned && error.message() == signature::NOBODY => None,
+                answer => Some(answer?),
+            },
+            None if self.unsigned => None,
+            None => {
+                return Err(Error::new(Kind::Mismatch, "the archive is not signed: it has neither InRelease nor Release.gpg")
+                    .hint("anybody could have changed it. If it is to be used all the same, say so in the manifest: unsigned = true"));
+            }
+        };
+        let signature = beside.filter(|_| signed.is_some()).map(|beside| Sha256Digest::of(&beside));
+        let proof = Proof { inrelease: None, release: Some(Sha256Digest::of(bytes)), signature, by: None };
+        self.judge(bytes, signed, proof, archive)
+    }
+
+    fn judge(&self, text: &[u8], signed: Option<Signed>, mut proof: Proof, archive: &Url) -> Result<Found> {
+        let mut release = Release::parse(text)?;
+        let mut leniency = self.leniency.clone();
+        leniency.expired |= is_snapshot(archive);
+        match signed {
+            Some(signed) => (release, proof.by) = (release.until(signed.until), Some(signed.by)),
+            None => release.odd.push("nobody has signed it, which `unsigned = true` allows".to_owned()),
+        }
+        release.check(&self.source.suite, self.now, &leniency)?;
+        Ok(Found { release, proof })
+    }
+
+    /// A document, if there is one. Only a signature makes up for a connection that anybody can listen in to.
+    fn get(&self, url: &Url) -> Result<Option<Vec<u8>>> {
+        if url.scheme() == "file" && url.to_file_path().is_ok_and(|path| !path.exists()) {
+            return Ok(None);
+        }
+        let fetcher = self.intake.fetcher;
+        let answer = if self.unsigned { fetcher.get(url, RELEASE) } else { fetcher.get_signed(url, RELEASE) };
+        match answer {
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
 }
 
-fn no_suite(error: Error) -> Error {
-    if error.kind() != Kind::NotFound {
-        return error;
-    }
-    let url = error.to_json()["facts"][0]["value"].as_str().unwrap_or_default().to_owned();
-    Error::new(Kind::NotFound, "the archive has no such suite").fact("url", url).hint(
-        "suites are called as in sources.list, such as `noble-updates`; a snapshot must not be older than its suite",
-    )
+fn no_suite(in_release: &Url, release: &Url) -> Error {
+    Error::new(Kind::NotFound, "the archive has no such suite")
+        .fact("url", show_url(in_release))
+        .fact("url", show_url(release))
+        .hint("suites are called as in sources.list, such as `noble-updates`; a snapshot must not be older than its suite")
 }

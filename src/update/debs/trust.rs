@@ -31,7 +31,10 @@ pub(super) fn keyring(request: &DebsRequest, source: &Source, options: &Options)
     } else if request.archive == Archive::Host {
         keys::add_all(&mut keyring, &[&trusted()])?;
     } else {
-        keyring = distribution(source)?;
+        match distribution(source) {
+            Err(error) if !request.unsigned => return Err(error),
+            found => keyring = found.unwrap_or_default(),
+        }
     }
     if !request.keys.is_empty() {
         keyring = keyring.only(&request.keys);
@@ -66,7 +69,7 @@ fn distribution(source: &Source) -> Result<Keyring> {
     let error = Error::new(Kind::NotFound, "it is not known which keys may sign this archive").fact("archive", archive);
     Err(error.hint(match names.first() {
         Some(name) => format!(
-            "install the package {name}-keyring or {name}-archive-keyring, or name a keyring file with `keyring`"
+            "install the package {name}-keyring or {name}-archive-keyring if this distribution has it; or name a keyring file with `keyring`; or take this machine's own archives with archive = \"host\""
         ),
         None => "name a keyring file beside the manifest with `keyring`, or fingerprints with `keys`".to_owned(),
     }))

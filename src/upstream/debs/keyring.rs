@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
-use pgp::composed::{PublicOrSecret, SignedPublicKey, SignedPublicSubKey};
+use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::packet::{Signature, SignatureType};
 use pgp::types::{KeyDetails, Tag, Timestamp};
 
+use super::key_file;
 use crate::error::{Error, Kind, Result};
 
 /// The largest keyring that is read. Those of distributions have some hundred thousand bytes.
@@ -20,6 +21,8 @@ pub struct Keyring {
     keys: Vec<SignedPublicKey>,
     /// What they were read from, for messages.
     names: Vec<String>,
+    /// Files of a directory that could not be read, and why.
+    unread: Vec<String>,
     /// Fingerprints of which each list must allow a key; see [`Self::only`].
     only: Vec<Vec<String>>,
 }
@@ -40,13 +43,9 @@ pub enum Judgement {
 impl Keyring {
     /// Adds the keys in a keyring: a binary or an armored one.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        let none = || Error::new(Kind::Invalid, "there is no OpenPGP key in this keyring").fact("keyring", name);
-        let (keys, _) = PublicOrSecret::from_reader_many(bytes).map_err(|error| none().because(&error))?;
-        let before = self.keys.len();
-        // Keyrings hold keys of kinds that nobody here knows; the others are still of use.
-        self.keys.extend(keys.filter_map(Result::ok).filter_map(|key| SignedPublicKey::try_from(key).ok()));
+        self.keys.extend(key_file::keys(name, bytes)?);
         self.names.push(name.to_owned());
-        if self.keys.len() > before { Ok(()) } else { Err(none()) }
+        Ok(())
     }
 
     /// Adds the keyring at `path`, called `name` in messages.
@@ -91,6 +90,12 @@ impl Keyring {
     #[must_use]
     pub fn names(&self) -> String {
         self.names.join(", ")
+    }
+
+    /// Files of a directory that could not be read, and why.
+    #[must_use]
+    pub fn unread(&self) -> &[String] {
+        &self.unread
     }
 
     /// What `signature` over `text` is worth.
@@ -141,7 +146,10 @@ pub fn add_all(keyring: &mut Keyring, directories: &[&Path]) -> Result<()> {
             let kind = file.extension().and_then(|extension| extension.to_str());
             if matches!(kind, Some("gpg" | "pgp" | "asc")) {
                 // One that is of a format that nobody reads any more must not stop the others.
-                let _ = keyring.read(&file, &file.display().to_string());
+                let name = file.display().to_string();
+                if let Err(error) = keyring.read(&file, &name) {
+                    keyring.unread.push(format!("{name}: {}", error.message()));
+                }
             }
         }
     }

@@ -6,8 +6,8 @@
 //! package lists by InRelease, and each package by its list.
 //!
 //! * [`version`], [`relation`]: the words of Debian policy: versions and their order, `a (>= 1) | b`
-//! * [`stanza`], [`release`]: deb822 text, and the Release file in it
-//! * [`keyring`], [`signature`]: who may sign, and whether they did
+//! * [`stanza`], [`release`], `date`: deb822 text, and the Release file in it
+//! * [`keyring`], `key_file`, [`signature`]: who may sign, and whether they did
 //! * [`sources`]: which archives the machine's own apt configuration names
 //! * [`candidate`]: one package of a list, however odd
 //! * [`universe`]: everything that the package lists offer, one version a name
@@ -17,7 +17,9 @@
 //! themselves, as apt does not add them to an empty root either: who wants `dpkg` or `coreutils` names them.
 
 pub mod candidate;
+mod date;
 mod explain;
+mod key_file;
 pub mod keyring;
 pub mod relation;
 pub mod release;
@@ -60,6 +62,12 @@ pub struct DebsRequest {
     /// Whether a Release file may have expired, as those of a mirror that is kept as it was on one day have.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accept_expired: bool,
+    /// Names that a Release file may have besides that of its suite.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept_names: Vec<String>,
+    /// Nobody need have signed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsigned: bool,
     /// The fingerprints of the keys that may have signed; empty means any of the keyring.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::is_path;
-use super::stanza::Stanzas;
+use super::stanza::{Stanza, Stanzas};
+use super::{date, is_path};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::text;
@@ -14,110 +14,177 @@ const SKEW: i64 = 3600;
 /// A parsed Release file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Release {
-    /// `Suite` and `Codename`: what it may be asked for as.
-    pub names: Vec<String>,
-    /// When it was made, in seconds since 1970.
-    pub date: i64,
+    /// `Suite`; empty where it does not say.
+    pub suite: String,
+    /// `Codename`; empty where it does not say.
+    pub codename: String,
+    /// `Origin`, `Label` and `Version`, by which apt's preferences can name it; empty where it does not say.
+    pub labels: Labels,
+    /// The time at which it was made, in seconds since 1970, where it says so.
+    pub date: Option<i64>,
     /// Until when it may be believed, where it says so.
     pub valid_until: Option<i64>,
-    /// The architectures that it has packages of.
-    pub architectures: Vec<String>,
-    /// Whether lists can be had by their digests.
+    /// The components that it says it has.
+    pub components: Vec<String>,
+    /// Lists can be had by their digests.
     pub by_hash: bool,
-    /// Whether a list for an architecture leaves out the packages for all of them.
+    /// A list for an architecture leaves out the packages for all of them.
     pub separate_all: bool,
-    /// How its versions rank, as apt ranks them: 500, or less where they are only for those who ask.
+    /// The rank of its versions, as apt ranks them: 500, or less where they are only for those who ask.
     pub priority: i32,
     /// Size and digest of each file.
-    pub files: BTreeMap<String, (u64, Sha256Digest)>,
+    pub files: Files,
+    /// Things of it that cannot be read and do not matter, for warnings.
+    pub odd: Vec<String>,
+}
+
+/// Files by their paths, with size and digest.
+pub type Files = BTreeMap<String, (u64, Sha256Digest)>;
+
+/// Names that a Release file gives its archive.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Labels {
+    /// `Origin`
+    pub origin: String,
+    /// `Label`
+    pub label: String,
+    /// `Version`
+    pub version: String,
+}
+
+/// Things that the person who asks takes in a Release file.
+#[derive(Debug, Clone, Default)]
+pub struct Leniency {
+    /// It may have expired.
+    pub expired: bool,
+    /// It may be of the future.
+    pub future: bool,
+    /// Names that it may have besides that of its suite.
+    pub names: Vec<String>,
 }
 
 impl Release {
-    /// Parses the text of a Release file.
-    pub fn parse(text: &str) -> Result<Self> {
+    /// Parses the bytes of a Release file.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
         let wrong = |what: &str| Error::new(Kind::Invalid, format!("the Release file has {what}"));
-        let mut stanzas = Stanzas::new(text.as_bytes(), &[]);
+        let mut stanzas = Stanzas::new(bytes, &[]);
         let Some(stanza) = stanzas.read()? else { return Err(wrong("nothing in it")) };
-        if stanzas.read()?.is_some() {
-            return Err(wrong("more than one stanza"));
+        let mut odd = Vec::new();
+        if stanzas.read_any()?.is_some() {
+            odd.push("it goes on behind its first stanza, which is all that is read".to_owned());
         }
-        let time = |field: &str| match stanza.get(field) {
-            None => Ok(None),
-            Some(value) => date(value).map(Some).ok_or_else(|| wrong(&format!("a `{field}` that is no time"))),
+        let (files, unread) = files(&stanza).ok_or_else(|| wrong("no SHA-256 digests"))?;
+        if unread > 0 {
+            odd.push(format!("{unread} of the lines under `SHA256` name no file"));
+        }
+        let said = |field: &str| stanza.get(field).map(str::trim).filter(|value| !value.is_empty());
+        let date = said("Date").and_then(date::parse);
+        if date.is_none() {
+            odd.push(match said("Date") {
+                Some(value) => format!("its `Date` is `{}`, which is no time", shown(value)),
+                None => "it has no `Date`".to_owned(),
+            });
+        }
+        let valid_until = match said("Valid-Until") {
+            None => None,
+            Some(value) => Some(date::parse(value).ok_or_else(|| {
+                wrong("a `Valid-Until` that is no time")
+                    .fact("it says", shown(value))
+                    .hint("apt refuses it too: the archive has to mend this")
+            })?),
         };
-        let owned = |text: &str| text.to_owned();
-        let mut files = BTreeMap::new();
-        let list = stanza.get("SHA256").ok_or_else(|| wrong("no SHA-256 digests"))?;
-        for line in list.lines().filter(|line| !line.is_empty()) {
-            let mut words = line.split_ascii_whitespace();
-            let entry = (|| {
-                let digest = Sha256Digest::from_hex(words.next()?)?;
-                let size = words.next()?.parse().ok()?;
-                let path = words.next().filter(|path| is_path(path))?;
-                words.next().is_none().then_some((path.to_owned(), (size, digest)))
-            })();
-            let (path, promise) = entry.ok_or_else(|| wrong("a line under SHA256 that names no file"))?;
-            files.insert(path, promise);
-        }
         let priority = match (stanza.says_yes("NotAutomatic"), stanza.says_yes("ButAutomaticUpgrades")) {
             (false, _) => 500,
             (true, true) => 100,
             (true, false) => 1,
         };
-        let architectures: Vec<String> = stanza.words("Architectures").map(owned).collect();
-        let has_all = architectures.iter().any(|name| name == "all");
+        let owned = |field: &str| said(field).unwrap_or_default().to_owned();
+        let has_all = stanza.words("Architectures").any(|name| name == "all");
         Ok(Self {
-            names: ["Suite", "Codename"].iter().filter_map(|field| stanza.get(field)).map(owned).collect(),
-            date: time("Date")?.ok_or_else(|| wrong("no `Date`"))?,
-            valid_until: time("Valid-Until")?,
+            suite: owned("Suite"),
+            codename: owned("Codename"),
+            labels: Labels { origin: owned("Origin"), label: owned("Label"), version: owned("Version") },
+            date,
+            valid_until,
+            components: stanza.words("Components").map(str::to_owned).collect(),
             by_hash: stanza.says_yes("Acquire-By-Hash"),
             separate_all: has_all && stanza.get("No-Support-for-Architecture-all") != Some("Packages"),
-            architectures,
             priority,
             files,
+            odd,
         })
     }
 
-    /// The same, valid no longer than its signature is.
+    /// Limits how long it is valid to how long its signature is.
     #[must_use]
     pub fn until(mut self, signature: Option<i64>) -> Self {
         self.valid_until = self.valid_until.into_iter().chain(signature).min();
         self
     }
 
-    /// Whether this is what was asked for, and of today; with `expired` it may be of any day that is over.
-    pub fn check(&self, suite: &str, now: i64, expired: bool) -> Result<()> {
-        let plain = |name: &str| name.trim_end_matches("/updates").to_owned();
-        if !self.names.is_empty() && !self.names.iter().any(|name| plain(name) == plain(suite)) {
+    /// Fails unless this is what was asked for, and of today.
+    pub fn check(&self, suite: &str, now: i64, leniency: &Leniency) -> Result<()> {
+        if !self.is_called(suite) && !leniency.names.iter().any(|name| self.is_called(name)) {
+            let mut names: Vec<&str> = vec![&self.codename, &self.suite];
+            names.retain(|name| !name.is_empty());
+            names.dedup();
             return Err(Error::new(
                 Kind::Mismatch,
-                "the archive sent another suite's Release file than it was asked for",
+                "the Release file is for a suite of another name than was asked for",
             )
             .fact("asked", suite)
-            .fact("received", self.names.join(", "))
-            .hint("name the suite as the archive calls it: by its code name, such as `bookworm` or `noble`"));
+            .fact("received", names.join(", "))
+            .hint(format!(
+                "if that is what you mean, say so in the manifest: accept-names = [\"{}\"]",
+                names.first().copied().unwrap_or_default()
+            )));
         }
-        if self.date > now.saturating_add(SKEW) {
+        let made = self.date.map_or_else(|| "at an unknown time".to_owned(), text::date);
+        if let Some(date) = self.date.filter(|date| *date > now.saturating_add(SKEW) && !leniency.future) {
             return Err(Error::new(Kind::Mismatch, "the Release file is of the future")
-                .fact("made", text::date(self.date))
+                .fact("made", text::date(date))
                 .fact("now", text::date(now))
                 .hint("check this machine's clock"));
         }
-        if let Some(until) = self.valid_until.filter(|until| *until < now && !expired) {
+        if let Some(until) = self.valid_until.filter(|until| *until < now && !leniency.expired) {
             return Err(Error::new(Kind::Mismatch, "the Release file has expired")
-                .fact("made", text::date(self.date))
+                .fact("made", made)
                 .fact("until", text::date(until))
                 .fact("now", text::date(now))
                 .hint("the mirror is no longer kept up to date: use another, or a snapshot service with its date; or say `accept-expired = true` in the manifest if that is meant"));
         }
         Ok(())
     }
+
+    /// Returns whether `name` is its name, by apt's rule: the last part of a path does not count. Empty names are none.
+    fn is_called(&self, name: &str) -> bool {
+        let own = [self.suite.as_str(), self.codename.as_str()];
+        let plain = |name: &str| name.trim_end_matches("/updates").to_owned();
+        let shorter = name.rsplit_once('/').map_or(name, |(directory, _)| directory);
+        own.iter().all(|own| own.is_empty())
+            || own.iter().any(|own| !own.is_empty() && (*own == name || *own == shorter || plain(own) == plain(name)))
+    }
 }
 
-/// A time such as `Sat, 11 Jul 2026 10:16:37 UTC`.
-fn date(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let zoned = ["UTC", "GMT", "Z"].iter().find_map(|zone| text.strip_suffix(zone));
-    let text = zoned.map_or_else(|| text.to_owned(), |rest| format!("{}+0000", rest.replace("  ", " ")));
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.as_bytes()).ok().map(jiff::Timestamp::as_second)
+/// The files under `SHA256`, and how many of its lines name none.
+fn files(stanza: &Stanza) -> Option<(Files, usize)> {
+    let (mut files, mut unread) = (BTreeMap::new(), 0);
+    for line in stanza.get("SHA256")?.lines().filter(|line| !line.trim().is_empty()) {
+        let mut words = line.split_ascii_whitespace();
+        let entry = (|| {
+            let digest = Sha256Digest::from_hex(words.next()?)?;
+            let size = words.next()?.parse().ok()?;
+            let path = words.next().map(|path| path.strip_prefix("./").unwrap_or(path)).filter(|path| is_path(path))?;
+            words.next().is_none().then_some((path.to_owned(), (size, digest)))
+        })();
+        match entry {
+            Some((path, promise)) => drop(files.insert(path, promise)),
+            None => unread += 1,
+        }
+    }
+    Some((files, unread))
+}
+
+fn shown(value: &str) -> String {
+    value.chars().take(80).collect::<String>().escape_debug().to_string()
 }

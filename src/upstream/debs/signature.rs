@@ -1,7 +1,7 @@
-//! InRelease: a Release file inside an OpenPGP cleartext signature.
+//! Signatures of Release files: around them, in InRelease, or beside them, in Release.gpg.
 //!
 //! What is parsed later is exactly what was signed: the frame is read strictly, with nothing before, between and after, and
-//! the text that is handed on is the one that was hashed.
+//! the text that is handed on is the one that was hashed. All of it is bytes: old archives write Latin-1.
 
 use pgp::armor::{BlockType, Dearmor};
 use pgp::crypto::hash::HashAlgorithm;
@@ -10,9 +10,9 @@ use pgp::packet::{Packet, PacketParser, Signature, SignatureType, SignatureVersi
 use super::keyring::{Judgement, Keyring};
 use crate::error::{Error, Kind, Result};
 
-const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
-const SIGNATURE: &str = "-----BEGIN PGP SIGNATURE-----";
-const END: &str = "-----END PGP SIGNATURE-----";
+const BEGIN: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
+const SIGNATURE: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
+const END: &[u8] = b"-----END PGP SIGNATURE-----";
 
 /// More signatures than an archive has reason to make.
 const MOST: usize = 16;
@@ -21,7 +21,7 @@ const MOST: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
     /// The text.
-    pub text: String,
+    pub text: Vec<u8>,
     /// The fingerprint of the key that signed it.
     pub by: String,
     /// When the signature ends, in seconds since 1970, if it says so.
@@ -30,22 +30,44 @@ pub struct Signed {
 
 /// Takes the text out of a cleartext signature that a key of the keyring made.
 pub fn verify(bytes: &[u8], keyring: &Keyring) -> Result<Signed> {
-    let Frame { text, armored } = Frame::parse(bytes).ok_or_else(|| {
-        Error::new(Kind::Mismatch, "this is no InRelease file: it is not framed as a signed text")
-            .hint("something between the archive and this machine may answer in its place")
-    })?;
-    let signatures = signatures(armored).map_err(|error| {
-        Error::new(Kind::Mismatch, "the signature of the Release file cannot be read").because(&error)
-    })?;
+    let Frame { text, armored } = frame(bytes)?;
     // The last line break belongs to the frame.
-    let hashed = text.strip_suffix('\n').unwrap_or(&text).replace('\n', "\r\n");
+    let hashed = with_crlf(text.strip_suffix(b"\n").unwrap_or(&text));
+    let (by, until) = judge(&signatures(armored).map_err(unreadable)?, &hashed, keyring)?;
+    Ok(Signed { text, by, until })
+}
+
+/// Checks that a key of the keyring made the detached signature of `text`: armored blocks, one after the other.
+pub fn verify_detached(text: &[u8], signature: &[u8], keyring: &Keyring) -> Result<Signed> {
+    let mut found = Vec::new();
+    let mut rest = signature.trim_ascii();
+    while !rest.is_empty() && found.len() < MOST {
+        let end = rest.starts_with(SIGNATURE).then(|| position(rest, END)).flatten().map(|at| at + END.len());
+        let end = end.ok_or_else(|| {
+            Error::new(Kind::Mismatch, "this is no Release.gpg file: it is not made of armored signatures")
+                .hint("something between the archive and this machine may answer in its place")
+        })?;
+        found.extend(signatures(&rest[..end]).map_err(unreadable)?);
+        rest = rest[end..].trim_ascii_start();
+    }
+    let (by, until) = judge(&found, text, keyring)?;
+    Ok(Signed { text: text.to_owned(), by, until })
+}
+
+/// The text of a cleartext signature, whoever made it. Only for those who asked for no signature.
+pub fn unverified(bytes: &[u8]) -> Result<Vec<u8>> {
+    frame(bytes).map(|frame| frame.text)
+}
+
+/// Returns who of the keyring has signed, and until when that counts.
+fn judge(signatures: &[Signature], hashed: &[u8], keyring: &Keyring) -> Result<(String, Option<i64>)> {
     let (mut told, mut bad, mut good) = (Vec::new(), None, None::<(String, Option<i64>)>);
-    for signature in &signatures {
+    for signature in signatures {
         if !is_strong(signature) {
             told.push((issuer(signature), "it is not of a kind that is still trusted"));
             continue;
         }
-        match keyring.judge(signature, hashed.as_bytes()) {
+        match keyring.judge(signature, hashed) {
             // One is enough: the others may be of kinds that come after this program. The one that lasts counts.
             Judgement::Good(by) => {
                 let until = ends(signature);
@@ -58,8 +80,8 @@ pub fn verify(bytes: &[u8], keyring: &Keyring) -> Result<Signed> {
             Judgement::Unknown => told.push((issuer(signature), "the keyring does not hold this key")),
         }
     }
-    if let Some((by, until)) = good {
-        return Ok(Signed { text, by, until });
+    if let Some(good) = good {
+        return Ok(good);
     }
     if let Some(by) = bad {
         return Err(Error::new(Kind::Mismatch, "the Release file is not what was signed")
@@ -67,58 +89,95 @@ pub fn verify(bytes: &[u8], keyring: &Keyring) -> Result<Signed> {
             .fact("keyring", keyring.names())
             .hint("it was changed on its way: use another mirror, over https"));
     }
-    let mut error = Error::new(Kind::Mismatch, "no key that may sign the Release file has signed it");
+    let mut error = Error::new(Kind::Mismatch, NOBODY);
     for (key, why) in told {
         error = error.fact("signed by", format!("{key}: {why}"));
     }
-    Err(error.fact("keyring", keyring.names()).hint(
+    error = error.fact("keyring", keyring.names());
+    for unread in keyring.unread() {
+        error = error.fact("not read", unread);
+    }
+    Err(error.hint(
         "if you trust one of these keys, put it into a keyring beside the manifest and name that with `keyring`; a newer package of the distribution's keyring may have it too",
     ))
 }
 
+/// The message of the error that says that no signature counts, none of which is known to be wrong.
+pub const NOBODY: &str = "no key that may sign the Release file has signed it";
+
 /// The two parts of the file.
 struct Frame<'t> {
-    text: String,
-    armored: &'t str,
+    text: Vec<u8>,
+    armored: &'t [u8],
 }
 
-impl<'t> Frame<'t> {
-    fn parse(bytes: &'t [u8]) -> Option<Self> {
-        let mut rest = std::str::from_utf8(bytes).ok()?;
-        if line(&mut rest)? != BEGIN {
-            return None;
-        }
-        loop {
-            match line(&mut rest)? {
-                "" => break,
-                header if header.starts_with("Hash:") => {}
-                _ => return None,
-            }
-        }
-        let mut text = String::with_capacity(rest.len());
-        let armored = loop {
-            let at = rest;
-            match line(&mut rest)? {
-                SIGNATURE => break at,
-                escaped if escaped.starts_with('-') => text.push_str(escaped.strip_prefix("- ")?),
-                line => text.push_str(line),
-            }
-            text.push('\n');
-        };
-        let end = armored.find(END)? + END.len();
-        armored[end..].trim().is_empty().then_some(Self { text, armored: &armored[..end] })
+fn frame(bytes: &[u8]) -> Result<Frame<'_>> {
+    parts(bytes).ok_or_else(|| {
+        Error::new(Kind::Mismatch, "this is no InRelease file: it is not framed as a signed text")
+            .hint("something between the archive and this machine may answer in its place")
+    })
+}
+
+fn parts(bytes: &[u8]) -> Option<Frame<'_>> {
+    let mut rest = bytes;
+    if line(&mut rest)? != BEGIN {
+        return None;
     }
+    loop {
+        match line(&mut rest)? {
+            b"" => break,
+            header if header.starts_with(b"Hash:") => {}
+            _ => return None,
+        }
+    }
+    let mut text = Vec::with_capacity(rest.len());
+    let armored = loop {
+        let at = rest;
+        match line(&mut rest)? {
+            SIGNATURE => break at,
+            escaped if escaped.starts_with(b"-") => text.extend_from_slice(escaped.strip_prefix(b"- ")?),
+            line => text.extend_from_slice(line),
+        }
+        text.push(b'\n');
+    };
+    let end = position(armored, END)? + END.len();
+    armored[end..].trim_ascii().is_empty().then_some(Frame { text, armored: &armored[..end] })
 }
 
 /// The next line, without blanks at its end: they are not signed.
-fn line<'t>(rest: &mut &'t str) -> Option<&'t str> {
-    let (line, after) = rest.split_once('\n')?;
-    *rest = after;
-    Some(line.trim_end_matches([' ', '\t', '\r']))
+fn line<'t>(rest: &mut &'t [u8]) -> Option<&'t [u8]> {
+    let at = rest.iter().position(|byte| *byte == b'\n')?;
+    let (line, after) = rest.split_at(at);
+    *rest = &after[1..];
+    let end = line.iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r')).map_or(0, |last| last + 1);
+    Some(&line[..end])
 }
 
-fn signatures(armored: &str) -> pgp::errors::Result<Vec<Signature>> {
-    let mut dearmor = Dearmor::new(std::io::BufReader::new(armored.as_bytes()));
+/// Finds the line of `text` that begins with `needle`.
+fn position(text: &[u8], needle: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        if line.starts_with(needle) {
+            return Some(at);
+        }
+        at += line.len();
+    }
+    None
+}
+
+fn with_crlf(text: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(text.len() + text.len() / 16);
+    for byte in text {
+        if *byte == b'\n' {
+            lines.push(b'\r');
+        }
+        lines.push(*byte);
+    }
+    lines
+}
+
+fn signatures(armored: &[u8]) -> pgp::errors::Result<Vec<Signature>> {
+    let mut dearmor = Dearmor::new(std::io::BufReader::new(armored));
     dearmor.read_header()?;
     let mut found = Vec::new();
     if dearmor.typ == Some(BlockType::Signature) {
@@ -129,6 +188,11 @@ fn signatures(armored: &str) -> pgp::errors::Result<Vec<Signature>> {
         }
     }
     Ok(found)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
+fn unreadable(error: pgp::errors::Error) -> Error {
+    Error::new(Kind::Mismatch, "the signature of the Release file cannot be read").because(&error)
 }
 
 /// Signatures over text with a hash that nobody can make collide.
@@ -147,7 +211,7 @@ fn is_strong(signature: &Signature) -> bool {
     hash && kind && matches!(signature.version(), SignatureVersion::V4 | SignatureVersion::V6)
 }
 
-/// When a signature ends by its own word (RFC 9580, 5.2.3.18); most never do.
+/// The end of a signature by its own word (RFC 9580, 5.2.3.18); most never do.
 fn ends(signature: &Signature) -> Option<i64> {
     let lives = i64::from(signature.signature_expiration_time()?.as_secs());
     (lives > 0).then(|| signature.created().map_or(0, |at| i64::from(at.as_secs())) + lives)

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::keyring::Keyring;
 use super::relation::{self, Operator};
-use super::release::Release;
+use super::release::{Leniency, Release};
 use super::sources::{self, SignedBy};
 use super::stanza::Stanzas;
 use super::universe::Universe;
@@ -88,34 +88,75 @@ const RELEASE: &str = "Suite: stable\nCodename: demo\nDate: Sat, 11 Jul 2026 10:
 
 #[test]
 fn release_files_say_what_they_are_and_for_how_long() {
-    let release = Release::parse(RELEASE).unwrap();
-    assert_eq!((release.date, release.valid_until), (1_783_764_997, Some(1_785_543_397)));
-    assert!(release.by_hash && release.separate_all && release.priority == 500);
+    let release = Release::parse(RELEASE.as_bytes()).unwrap();
+    assert_eq!((release.date, release.valid_until), (Some(1_783_764_997), Some(1_785_543_397)));
+    assert!(release.by_hash && release.separate_all && release.priority == 500 && release.odd.is_empty());
     assert_eq!(release.files["main/binary-amd64/Packages.xz"].0, 12);
-    for suite in ["stable", "demo"] {
-        release.check(suite, 1_783_765_000, false).unwrap();
+    let strict = Leniency::default();
+    for suite in ["stable", "demo", "demo/updates"] {
+        release.check(suite, 1_783_765_000, &strict).unwrap();
     }
-    let message = |suite, now, snapshot| release.check(suite, now, snapshot).unwrap_err().message().to_owned();
-    assert_eq!(
-        message("testing", 1_783_765_000, false),
-        "the archive sent another suite's Release file than it was asked for"
-    );
-    assert_eq!(message("demo", 1_700_000_000, false), "the Release file is of the future");
-    assert_eq!(message("demo", 1_795_543_397, false), "the Release file has expired");
-    release.check("demo", 1_795_543_397, true).unwrap();
+    let message = |suite, now| release.check(suite, now, &strict).unwrap_err().message().to_owned();
+    assert_eq!(message("testing", 1_783_765_000), "the Release file is for a suite of another name than was asked for");
+    assert_eq!(message("demo", 1_700_000_000), "the Release file is of the future");
+    assert_eq!(message("demo", 1_795_543_397), "the Release file has expired");
+    release.check("demo", 1_795_543_397, &Leniency { expired: true, ..Leniency::default() }).unwrap();
+    release.check("demo", 1_700_000_000, &Leniency { future: true, ..Leniency::default() }).unwrap();
+    let named = Leniency { names: vec!["demo".to_owned()], ..Leniency::default() };
+    release.check("testing", 1_783_765_000, &named).unwrap();
     for (from, to) in [
-        ("Date: Sat, 11 Jul 2026 10:16:37 UTC\n", ""),
-        ("10:16:37 UTC", "soon"),
         ("SHA256:", "SHA1:"),
-        (" 12 main", " -12 main"),
-        (" 12 main", " 12 ../main"),
         ("Suite", "\nSuite"),
+        ("Valid-Until: Sat,", "Valid-Until: Sat.,"),
+        ("SHA256:", "nothing\nSHA256:"),
     ] {
         let text = RELEASE.replace(from, to);
-        assert!(Release::parse(&format!("X: y\n{text}")).is_err(), "{to}");
+        assert!(Release::parse(format!("X: y\n{text}").as_bytes()).is_err(), "{to}");
     }
     let upgrades = "NotAutomatic: yes\nButAutomaticUpgrades: yes\n";
-    assert_eq!(Release::parse(&format!("{upgrades}{RELEASE}")).unwrap().priority, 100);
+    assert_eq!(Release::parse(format!("{upgrades}{RELEASE}").as_bytes()).unwrap().priority, 100);
+}
+
+#[test]
+fn odd_release_files_are_read_as_apt_reads_them() {
+    let good = Release::parse(RELEASE.as_bytes()).unwrap();
+    for (from, to, odd) in [
+        ("Date: Sat, 11 Jul 2026 10:16:37 UTC\n", "", Some("it has no `Date`")),
+        ("Date: Sat, 11 Jul 2026 10:16:37 UTC", "Date:", Some("it has no `Date`")),
+        ("Sat, 11 Jul", "Sat., 11 Jul", Some("its `Date` is `Sat., 11 Jul 2026 10:16:37 UTC`, which is no time")),
+        (" 12 main", " -12 main", Some("1 of the lines under `SHA256` name no file")),
+        (" 12 main", " 12 ../main", Some("1 of the lines under `SHA256` name no file")),
+        ("Sat, 11 Jul", "Mon, 11 Jul", None),
+        ("SHA256:", "Acquire-By-Hash: true\nSHA256:", None),
+        ("Suite: stable", "Suite:", None),
+        (" 12 main", " 12 ./main", None),
+        ("\n", "\r\n", None),
+    ] {
+        let release = Release::parse(RELEASE.replace(from, to).as_bytes()).unwrap();
+        assert_eq!(release.odd.first().map(String::as_str), odd, "{to}");
+        release.check("demo", 1_783_765_000, &Leniency::default()).unwrap();
+        assert!(release.date == good.date || odd.is_some(), "{to}");
+        assert!(release.files == good.files || odd.is_some(), "{to}");
+    }
+    // Empty names are absent ones, and a file without a name is that of any suite.
+    let text = RELEASE.replace("stable", "").replace("Codename: demo", "Codename: ");
+    Release::parse(text.as_bytes()).unwrap().check("other", 1_783_765_000, &Leniency::default()).unwrap();
+    let latin: Vec<u8> = RELEASE
+        .replace("Suite", "Description: Z?rich\nSuite")
+        .bytes()
+        .map(|byte| if byte == b'?' { 0xfc } else { byte })
+        .collect();
+    assert_eq!(Release::parse(&latin).unwrap(), good);
+    // apt takes all but the last part of the name of a suite for its code name.
+    let text = RELEASE.replace("Suite: stable", "Suite: focal").replace("Codename: demo", "Codename: focal");
+    let focal = Release::parse(text.as_bytes()).unwrap();
+    focal.check("focal/snap", 1_783_765_000, &Leniency::default()).unwrap();
+    insta::assert_snapshot!(focal.check("focal/snapshots/5.12", 1_783_765_000, &Leniency::default()).unwrap_err(), @r#"
+    the Release file is for a suite of another name than was asked for
+      asked     focal/snapshots/5.12
+      received  focal
+    hint: if that is what you mean, say so in the manifest: accept-names = ["focal"]
+    "#);
 }
 
 #[test]
@@ -180,10 +221,10 @@ fn a_signed_text_comes_out_as_it_was_signed() {
     let text = "Suite: demo\n- dashed\n-----\n\nfrom \u{e9}\nlast\n";
     let signed = key.sign(text, AT).unwrap();
     let out = signature::verify(&signed, &keyring(&[Key::new(2), key])).unwrap();
-    assert_eq!((out.text.as_str(), out.by), (text, key.fingerprint().unwrap()));
+    assert_eq!((out.text.as_slice(), out.by), (text.as_bytes(), key.fingerprint().unwrap()));
     // Line ends may change on the way, as gpg has it.
     let crlf = String::from_utf8(signed).unwrap().replace('\n', "\r\n");
-    assert_eq!(signature::verify(crlf.as_bytes(), &keyring(&[key])).unwrap().text, text);
+    assert_eq!(signature::verify(crlf.as_bytes(), &keyring(&[key])).unwrap().text, text.as_bytes());
 }
 
 #[test]
@@ -243,10 +284,11 @@ fn a_signature_that_ends_is_over_as_a_release_file_is() {
     assert_eq!(until(0), None);
     assert_eq!(until(3600), Some(AT + 3600));
     let text = "Suite: demo\nDate: Tue, 14 Nov 2023 22:13:20 UTC\nSHA256:\n";
-    let release = Release::parse(text).unwrap().until(Some(AT + 3600));
-    release.check("demo", AT + 3600, false).unwrap();
-    assert!(release.check("demo", AT + 3601, false).unwrap_err().message().contains("has expired"));
-    release.check("demo", AT + 3601, true).unwrap();
+    let release = Release::parse(text.as_bytes()).unwrap().until(Some(AT + 3600));
+    let (strict, lenient) = (Leniency::default(), Leniency { expired: true, ..Leniency::default() });
+    release.check("demo", AT + 3600, &strict).unwrap();
+    assert!(release.check("demo", AT + 3601, &strict).unwrap_err().message().contains("has expired"));
+    release.check("demo", AT + 3601, &lenient).unwrap();
 }
 
 fn universe(packages: &[Package]) -> Universe {
@@ -367,7 +409,8 @@ proptest! {
         let _ = relation::parse(&text);
         let _ = relation::names(&text).count();
         let _ = DebVersion::parse(&text);
-        let _ = Release::parse(&text);
+        let _ = Release::parse(text.as_bytes());
+        let _ = date::parse(&text);
         let mut stanzas = Stanzas::new(text.as_bytes(), &[]);
         while let Ok(Some(_)) = stanzas.read() {}
         let _ = SignedBy::default();
@@ -377,6 +420,7 @@ proptest! {
     fn no_bytes_stop_a_parser(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = Keyring::default().add("x", &bytes);
         let _ = signature::verify(&bytes, &Keyring::default());
+        let _ = signature::verify_detached(b"", &bytes, &Keyring::default());
         let mut universe = Universe::new("amd64");
         let _ = universe.add(bytes.as_slice(), 0, 500);
     }
@@ -390,7 +434,7 @@ proptest! {
         let text = signature::verify(&signed, &keyring(&[key])).map(|signed| signed.text);
         // What still verifies is what was signed: nothing but blanks at the end of a line may differ.
         if let Ok(text) = text {
-            prop_assert_eq!(text, "Suite: demo\nDate: today\n");
+            prop_assert_eq!(text, b"Suite: demo\nDate: today\n");
         }
     }
 
