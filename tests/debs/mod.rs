@@ -1,6 +1,7 @@
 //! Input kind `debs`: from archive to lock, from lock to store.
 
 mod fetch;
+mod host;
 mod odd;
 mod refused;
 mod release;

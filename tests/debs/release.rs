@@ -49,7 +49,7 @@ fn a_signature_beside_the_release_file_counts_as_one_around_it() {
     // Another's signature, one of another text, two of which one counts, and none.
     let server = project.upstream().server();
     let fetcher = Fetcher::new(Settings::default(), std::sync::Arc::new(Silent)).unwrap();
-    let text = fetcher.get(&server.url(&format!("{DISTS}/Release")).parse().unwrap(), 1 << 20).unwrap();
+    let text = fetcher.get(&server.url(&format!("{DISTS}/Release")).parse().unwrap(), 1 << 20).unwrap().body;
     let of = |key: Key, text: &[u8]| key.sign_beside(text, now() - 3600).unwrap();
     for (signature, code, told) in [
         (of(Key::new(9), &text), 5, "the keyring does not hold this key"),

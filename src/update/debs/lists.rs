@@ -9,7 +9,9 @@ use crate::digest::HashingReader;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{Promise, show_url};
 use crate::intake::{Intake, package_list};
+use crate::upstream::debs::apt::Preferences;
 use crate::upstream::debs::below;
+use crate::upstream::debs::ranking::ListFacts;
 use crate::upstream::debs::release::Release;
 use crate::upstream::debs::sources::Source;
 use crate::upstream::debs::universe::{PassedOver, Universe};
@@ -31,6 +33,10 @@ pub(super) struct List {
     forms: Vec<Form>,
     /// Its size when it is unpacked.
     size: u64,
+    /// Its component.
+    pub component: String,
+    /// Its architecture.
+    pub architecture: String,
 }
 
 /// A package list as one file.
@@ -78,7 +84,13 @@ fn list(release: &Release, component: &str, architecture: &str) -> Option<List> 
     };
     let forms: Vec<Form> = FORMS.into_iter().filter_map(form).collect();
     let size = release.files.get(&path).map_or(LIST, |(size, _)| *size);
-    (!forms.is_empty()).then_some(List { path, forms, size })
+    (!forms.is_empty()).then(|| List {
+        path,
+        forms,
+        size,
+        component: component.to_owned(),
+        architecture: architecture.to_owned(),
+    })
 }
 
 fn no_component(release: &Release, source: &Source, component: &str, architecture: &str) -> Error {
@@ -122,6 +134,7 @@ pub(super) struct Lists<'a> {
     pub source: &'a Source,
     pub release: &'a Release,
     pub intake: Intake<'a>,
+    pub preferences: &'a Preferences,
 }
 
 impl Lists<'_> {
@@ -214,7 +227,14 @@ impl Lists<'_> {
             Packed::Not => Box::new(packed),
         };
         let mut limited = BufReader::with_capacity(256 * 1024, unpacked.take(list.size));
-        let passed = universe.add(&mut limited, number, self.release.priority)?;
+        let facts = ListFacts {
+            release: self.release,
+            site: self.source.archives.first().and_then(Url::host_str).unwrap_or_default(),
+            component: &list.component,
+            architecture: &list.architecture,
+        };
+        let ranking = self.preferences.of(&facts, self.release.priority);
+        let passed = universe.add(&mut limited, number, &ranking)?;
         if limited.into_inner().into_inner().read(&mut [0])? == 0 {
             return Ok(passed);
         }

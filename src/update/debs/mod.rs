@@ -13,7 +13,6 @@ mod release;
 mod trust;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use url::Url;
 
@@ -21,17 +20,16 @@ use super::{Options, Resolution, Taken};
 use crate::error::{About, Error, Kind, Result};
 use crate::intake::Intake;
 use crate::lock::{Block, DebsPin, LockedInput, ReleasePin};
+use crate::upstream::debs::apt::{self, Configuration};
 use crate::upstream::debs::release::Leniency;
-use crate::upstream::debs::sources::{self, SignedBy, Source};
+use crate::upstream::debs::signature::NOBODY;
+use crate::upstream::debs::sources::{SignedBy, Source, SourceOptions};
 use crate::upstream::debs::universe::Universe;
 use crate::upstream::debs::{Archive, DebPackage, DebsRequest, solve};
 use changes::{details, went_back};
 use lists::{Lists, lists};
 use release::{Found, Wanted};
 use trust::keyring;
-
-/// The apt configuration that `host` means.
-const APT: &str = "/etc/apt";
 
 pub(super) fn resolve(
     name: &str,
@@ -40,32 +38,16 @@ pub(super) fn resolve(
     intake: Intake,
     options: &Options,
 ) -> Result<(Resolution, Vec<String>)> {
-    let (sources, mut warnings) = sources(request)?;
-    let mut universe = Universe::new(&request.architecture);
-    let mut releases = Vec::new();
-    let leniency = Leniency {
-        expired: request.accept_expired || (request.archive == Archive::Host && !sources::apt_checks_validity()),
-        future: false,
-        names: request.accept_names.clone(),
+    let configuration = configuration(request)?;
+    let mut left_out = configuration.left_out.clone();
+    let chosen = choose(name, request, &configuration, intake, options, &mut left_out);
+    // What is missing may be in what was left out.
+    let told = |error: Error| match error.kind() {
+        Kind::NotFound => left_out.iter().fold(error, |error, why| error.fact("left out", why)),
+        _ => error,
     };
-    for (number, source) in sources.iter().enumerate() {
-        let keyring = keyring(request, source, options)?;
-        let (unsigned, leniency) = (request.unsigned, leniency.clone());
-        let wanted = Wanted { source, keyring: &keyring, intake, unsigned, leniency, now: options.now };
-        let found = wanted.find(&mut warnings)?;
-        let (lists, missing) = lists(&found.release, source, &request.architecture);
-        if let Some(error) = missing.into_iter().next() {
-            return Err(error);
-        }
-        for list in lists {
-            let read = Lists { name, source, release: &found.release, intake };
-            warnings.extend(read.add(&mut universe, number, &list).about(name)?);
-        }
-        releases.push(found);
-    }
-    universe.finish();
-    let closure = solve(&universe, &request.packages)?;
-    let new = pin(&universe, &closure.0, &sources, &releases);
+    let (new, mut warnings) = chosen.map_err(told)?;
+    warnings.splice(0..0, left_out);
     let old = locked.map(|block| &block.locked);
     warnings.extend(old.map(|old| went_back(old, &new)).into_iter().flatten());
     if let Some(old) = old.filter(|old| old.packages == new.packages) {
@@ -80,8 +62,65 @@ pub(super) fn resolve(
     Ok((Resolution::New { to, details, take_in: Box::new(take_in) }, warnings))
 }
 
+/// The pin for a request as the archives are now, with warnings.
+fn choose(
+    name: &str,
+    request: &DebsRequest,
+    configuration: &Configuration,
+    intake: Intake,
+    options: &Options,
+    left_out: &mut Vec<String>,
+) -> Result<(DebsPin, Vec<String>)> {
+    let mut warnings = Vec::new();
+    let mut universe = Universe::new(&request.architecture);
+    let mut used: Vec<(&Source, Found)> = Vec::new();
+    let is_host = request.archive == Archive::Host;
+    for source in &configuration.sources {
+        let keyring = keyring(request, source, &configuration.trusted, options)?;
+        let leniency = Leniency {
+            expired: request.accept_expired || source.options.expired.unwrap_or(configuration.expired),
+            future: source.options.future,
+            names: request.accept_names.clone(),
+        };
+        let unsigned = request.unsigned && (!is_host || source.options.unsigned);
+        let wanted = Wanted { source, keyring: &keyring, intake, unsigned, leniency, now: options.now };
+        let found = match wanted.find(&mut warnings) {
+            Err(error) if source.options.unsigned && !unsigned && is_unsigned(&error) => {
+                left_out.push(format!(
+                    "suite {} of the apt configuration is left out: it is not signed, and its `trusted=yes` is followed only with `unsigned = true` in the manifest",
+                    source.suite
+                ));
+                continue;
+            }
+            found => found?,
+        };
+        let (lists, missing) = lists(&found.release, source, &request.architecture);
+        for error in missing {
+            // apt warns of its own configuration and goes on; a component that the manifest names is wanted.
+            if !is_host || !request.components.is_empty() {
+                return Err(error);
+            }
+            left_out.push(error.message().to_owned());
+        }
+        for list in lists {
+            let (release, preferences) = (&found.release, &configuration.preferences);
+            let read = Lists { name, source, release, intake, preferences };
+            warnings.extend(read.add(&mut universe, used.len(), &list).about(name)?);
+        }
+        used.push((source, found));
+    }
+    universe.finish();
+    let closure = solve(&universe, &request.packages)?;
+    Ok((pin(&universe, &closure.0, &used), warnings))
+}
+
+/// Returns whether a Release file was refused because nobody known has signed it.
+fn is_unsigned(error: &Error) -> bool {
+    [NOBODY, release::UNSIGNED].contains(&error.message())
+}
+
 /// The suites that the request means.
-fn sources(request: &DebsRequest) -> Result<(Vec<Source>, Vec<String>)> {
+fn configuration(request: &DebsRequest) -> Result<Configuration> {
     let archives = match &request.archive {
         Archive::Host => return host(request),
         Archive::Urls(urls) => urls,
@@ -91,42 +130,51 @@ fn sources(request: &DebsRequest) -> Result<(Vec<Source>, Vec<String>)> {
         suite: suite.clone(),
         components: request.components.clone(),
         signed_by: SignedBy::default(),
+        options: SourceOptions::default(),
     };
-    Ok((request.suites.iter().map(source).collect(), Vec::new()))
+    let settings = apt::Settings::parse("");
+    let trusted = settings.file("Dir::Etc::trustedparts").into_iter().collect();
+    Ok(Configuration { sources: request.suites.iter().map(source).collect(), trusted, ..Configuration::default() })
 }
 
-fn host(request: &DebsRequest) -> Result<(Vec<Source>, Vec<String>)> {
-    let (mut sources, left_out) = sources::read(Path::new(APT), &request.architecture)?;
+fn host(request: &DebsRequest) -> Result<Configuration> {
+    let mut configuration = apt::read(&apt::Settings::ask(), &request.architecture)?;
+    let sources = &mut configuration.sources;
     let names: Vec<String> = sources.iter().map(|source| source.suite.clone()).collect();
     if !request.suites.is_empty() {
         sources.retain(|source| request.suites.contains(&source.suite));
     }
     if !request.components.is_empty() {
-        for source in &mut sources {
+        for source in sources.iter_mut() {
             source.components.retain(|component| request.components.contains(component));
         }
         sources.retain(|source| !source.components.is_empty());
     }
-    if sources.is_empty() {
-        return Err(Error::new(Kind::NotFound, "this machine's apt configuration names no archive that fits")
-            .fact("asked", [request.suites.join(", "), request.components.join(", ")].join(" "))
-            .fact("it has", names.join(", "))
-            .hint("name an archive by its URL, and its suites, in the manifest"));
+    if !sources.is_empty() {
+        return Ok(configuration);
     }
-    Ok((sources, left_out))
+    let mut error = Error::new(Kind::NotFound, "this machine's apt configuration names no archive that fits");
+    let asked = [("suites", &request.suites), ("components", &request.components)];
+    for (what, asked) in asked.into_iter().filter(|(_, asked)| !asked.is_empty()) {
+        error = error.fact(what, asked.join(", "));
+    }
+    error = error
+        .fact("it has", if names.is_empty() { "no archive that can be used".to_owned() } else { names.join(", ") });
+    error = configuration.left_out.iter().fold(error, |error, why| error.fact("left out", why));
+    Err(error.hint("name an archive by its URL, and its suites, in the manifest"))
 }
 
-fn pin(universe: &Universe, chosen: &[usize], sources: &[Source], found: &[Found]) -> DebsPin {
+fn pin(universe: &Universe, chosen: &[usize], used: &[(&Source, Found)]) -> DebsPin {
     // Two archives may call a suite the same.
     let name = |number: usize| {
-        let suite = &sources[number].suite;
-        let before = sources[..number].iter().filter(|source| source.suite == *suite).count();
+        let suite = &used[number].0.suite;
+        let before = used[..number].iter().filter(|(source, _)| source.suite == *suite).count();
         if before == 0 { suite.clone() } else { format!("{suite} {}", before + 1) }
     };
     let mut pin = DebsPin { releases: BTreeMap::new(), packages: Vec::new() };
     for index in chosen {
         let candidate = universe.get(*index);
-        let (source, found) = (&sources[candidate.source], &found[candidate.source]);
+        let (source, found) = &used[candidate.source];
         let release = name(candidate.source);
         pin.releases.entry(release.clone()).or_insert_with(|| ReleasePin {
             archives: source.archives.clone(),

@@ -16,6 +16,9 @@ use crate::upstream::debs::{below, is_snapshot};
 /// The longest Release file. Those of distributions have some hundred thousand bytes.
 const RELEASE: u64 = 8 << 20;
 
+/// The message of the error for an archive without any signature.
+pub(super) const UNSIGNED: &str = "the archive is not signed: it has neither InRelease nor Release.gpg";
+
 /// A Release file that was found to be sound.
 pub(super) struct Found {
     pub release: Release,
@@ -105,7 +108,7 @@ impl Wanted<'_> {
             },
             None if self.unsigned => None,
             None => {
-                return Err(Error::new(Kind::Mismatch, "the archive is not signed: it has neither InRelease nor Release.gpg")
+                return Err(Error::new(Kind::Mismatch, UNSIGNED)
                     .hint("anybody could have changed it. If it is to be used all the same, say so in the manifest: unsigned = true"));
             }
         };
@@ -122,6 +125,7 @@ impl Wanted<'_> {
             Some(signed) => (release, proof.by) = (release.until(signed.until), Some(signed.by)),
             None => release.odd.push("nobody has signed it, which `unsigned = true` allows".to_owned()),
         }
+        release.by_hash = self.source.options.by_hash.unwrap_or(release.by_hash);
         release.check(&self.source.suite, self.now, &leniency)?;
         Ok(Found { release, proof })
     }
@@ -132,7 +136,11 @@ impl Wanted<'_> {
             return Ok(None);
         }
         let fetcher = self.intake.fetcher;
-        let answer = if self.unsigned { fetcher.get(url, RELEASE) } else { fetcher.get_signed(url, RELEASE) };
+        let answer = if self.unsigned {
+            fetcher.get(url, RELEASE).map(|document| document.body)
+        } else {
+            fetcher.get_signed(url, RELEASE)
+        };
         match answer {
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
             answer => answer.map(Some),

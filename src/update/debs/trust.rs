@@ -2,20 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{APT, Options};
+use super::Options;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::show_url;
 use crate::upstream::debs::keyring::{self as keys, Keyring};
 use crate::upstream::debs::sources::Source;
 use crate::upstream::debs::{Archive, DebsRequest};
 
-/// Who may sign a source: what the manifest says, else what apt would ask, else the distribution that the URL names.
-pub(super) fn keyring(request: &DebsRequest, source: &Source, options: &Options) -> Result<Keyring> {
+/// Returns who may sign a source: what the manifest says, else what apt would ask, else the distribution that the URL names.
+/// `trusted` are apt's own keyrings.
+pub(super) fn keyring(
+    request: &DebsRequest,
+    source: &Source,
+    trusted: &[PathBuf],
+    options: &Options,
+) -> Result<Keyring> {
     let mut keyring = Keyring::default();
+    let all = |more: &[PathBuf]| -> Vec<PathBuf> {
+        [PathBuf::from(keys::SHARED)].iter().chain(more).chain(trusted).cloned().collect()
+    };
     if let Some(path) = &request.keyring {
         keyring.read(&options.directory.join(path), path)?;
     } else if !request.keys.is_empty() {
-        keys::add_all(&mut keyring, &[Path::new(keys::SHARED), &Path::new(APT).join("keyrings"), &trusted()])?;
+        keys::add_all(&mut keyring, &all(&[PathBuf::from("/etc/apt/keyrings")]))?;
     } else if !source.signed_by.is_empty() {
         let signed = &source.signed_by;
         for file in &signed.files {
@@ -25,11 +34,11 @@ pub(super) fn keyring(request: &DebsRequest, source: &Source, options: &Options)
             keyring.add("the apt configuration", armored.as_bytes())?;
         }
         if !signed.keys.is_empty() {
-            keys::add_all(&mut keyring, &[Path::new(keys::SHARED), &trusted()])?;
+            keys::add_all(&mut keyring, &all(&[]))?;
             keyring = keyring.only(&signed.keys);
         }
     } else if request.archive == Archive::Host {
-        keys::add_all(&mut keyring, &[&trusted()])?;
+        keys::add_all(&mut keyring, trusted)?;
     } else {
         match distribution(source) {
             Err(error) if !request.unsigned => return Err(error),
@@ -45,10 +54,6 @@ pub(super) fn keyring(request: &DebsRequest, source: &Source, options: &Options)
         }
     }
     Ok(keyring)
-}
-
-fn trusted() -> PathBuf {
-    Path::new(APT).join("trusted.gpg.d")
 }
 
 /// The keyring that a distribution installs for its own archives.

@@ -224,6 +224,7 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::error::{Kind, Result};
+    use crate::upstream::debs::ranking::Ranking;
     use crate::upstream::debs::solve;
     use crate::upstream::debs::universe::Universe;
 
@@ -248,7 +249,7 @@ mod tests {
     fn universe(list: &str) -> (Universe, Option<String>) {
         let mut universe = Universe::new("amd64");
         let list = format!("{list}{GOOD}\n{}", stanza("lib", &[]));
-        let told = universe.add(list.as_bytes(), 0, 500).unwrap().told("the list");
+        let told = universe.add(list.as_bytes(), 0, &Ranking::plain(500)).unwrap().told("the list");
         universe.finish();
         (universe, told)
     }

@@ -15,6 +15,10 @@ pub(super) fn no_such_package(universe: &Universe, name: &str, providers: &[usiz
             .fact("fault", why)
             .hint("the archive has to mend its package list; or name an archive that has another version of it");
     }
+    if universe.is_forbidden(name) && providers.is_empty() {
+        return Error::new(Kind::NotFound, format!("the preferences of apt forbid every version of `{name}`"))
+            .hint("change the pin in /etc/apt/preferences.d, or name the archive by its URL in the manifest");
+    }
     if providers.is_empty() {
         let near = suggest(name, near(universe, name).into_iter());
         return Error::new(Kind::NotFound, format!("the archive has no package `{name}`"))
@@ -105,6 +109,9 @@ fn leaf(universe: &Universe, need: &Need, mut error: Error) -> Error {
             None if provided => format!("`{}` is provided, but not in such a version", relation.name),
             None => match universe.passed_over(relation.name) {
                 Some(why) => format!("the archive's package `{}` cannot be used: {why}", relation.name),
+                None if universe.is_forbidden(relation.name) => {
+                    format!("the preferences of apt forbid every version of `{}`", relation.name)
+                }
                 None => format!("the archive has no `{}`, and nothing that provides it", relation.name),
             },
         };

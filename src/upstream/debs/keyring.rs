@@ -3,7 +3,7 @@
 //! A key counts as of the moment of the signature: made before, not expired by then, and never revoked. Whether a Release
 //! file is still of today is its own `Valid-Until`'s business, so that the snapshot of an old day can still be checked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::packet::{Signature, SignatureType};
@@ -131,17 +131,22 @@ impl Keyring {
     }
 }
 
-/// Where distributions put the keyrings of their archives.
+/// The directory in which distributions put the keyrings of their archives.
 pub const SHARED: &str = "/usr/share/keyrings";
 
-/// Adds every keyring in these directories that can be read. Only for use with fingerprints, or where apt trusts all of them.
-pub fn add_all(keyring: &mut Keyring, directories: &[&Path]) -> Result<()> {
-    for directory in directories.iter().filter(|directory| directory.is_dir()) {
+/// Adds every keyring that can be read in these places, files or directories. Only for use with fingerprints, or where apt trusts
+/// all of them.
+pub fn add_all(keyring: &mut Keyring, places: &[PathBuf]) -> Result<()> {
+    for place in places {
         let mut files = Vec::new();
-        for entry in fs_err::read_dir(directory)? {
-            files.push(entry?.path());
+        if place.is_dir() {
+            for entry in fs_err::read_dir(place)? {
+                files.push(entry?.path());
+            }
+            files.sort();
+        } else if place.is_file() {
+            files.push(place.clone());
         }
-        files.sort();
         for file in files {
             let kind = file.extension().and_then(|extension| extension.to_str());
             if matches!(kind, Some("gpg" | "pgp" | "asc")) {

@@ -8,19 +8,22 @@
 //! * [`version`], [`relation`]: the words of Debian policy: versions and their order, `a (>= 1) | b`
 //! * [`stanza`], [`release`], `date`: deb822 text, and the Release file in it
 //! * [`keyring`], `key_file`, [`signature`]: who may sign, and whether they did
-//! * [`sources`]: which archives the machine's own apt configuration names
+//! * [`sources`], [`apt`]: suites of archives; those that the machine's own apt configuration names
 //! * [`candidate`]: one package of a list, however odd
+//! * [`ranking`]: the ranks of versions, by which one is taken before a newer one
 //! * [`universe`]: everything that the package lists offer, one version a name
 //! * [`solve()`], and `explain`: the closure, and why there is none
 //!
-//! All of it is pure but [`keyring`] and [`sources`], which read files of this machine. Essential packages are not added of
+//! All of it is pure but [`keyring`] and [`apt`], which read files of this machine. Essential packages are not added of
 //! themselves, as apt does not add them to an empty root either: who wants `dpkg` or `coreutils` names them.
 
+pub mod apt;
 pub mod candidate;
 mod date;
 mod explain;
 mod key_file;
 pub mod keyring;
+pub mod ranking;
 pub mod relation;
 pub mod release;
 pub mod signature;

@@ -3,9 +3,10 @@ use std::cmp::Ordering;
 use proptest::prelude::*;
 
 use super::keyring::Keyring;
+use super::ranking::Ranking;
 use super::relation::{self, Operator};
 use super::release::{Leniency, Release};
-use super::sources::{self, SignedBy};
+use super::sources::SignedBy;
 use super::stanza::Stanzas;
 use super::universe::Universe;
 use super::*;
@@ -159,46 +160,6 @@ fn odd_release_files_are_read_as_apt_reads_them() {
     "#);
 }
 
-#[test]
-fn apt_configurations_of_both_kinds_are_read_in_order() {
-    let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
-    std::fs::create_dir(directory.path().join("sources.list.d")).unwrap();
-    write(
-        "sources.list",
-        "# deb http://a.example/ off main\ndeb [arch=amd64,arm64 signed-by=/k/a.gpg] http://a.example/debian one main extra # x\n\
-         deb http://a.example/debian one more\ndeb-src http://a.example/debian one main\ndeb [arch=arm64] http://b.example/ two main\n\
-         deb cdrom:x three main\ndeb http://me:secret@b.example/ three main\ndeb http://b.example/ flat/\n",
-    );
-    write(
-        "sources.list.d/b.sources",
-        "Types: deb deb-src\nURIs: https://c.example/$(ARCH)\nSuites: s s-updates\nComponents: main\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n x\n\n\
-         Types: deb\nEnabled: no\nURIs: https://d.example\nSuites: s\nComponents: main\n\n\
-         Types: deb\nURIs: https://e.example\nSuites: s/updates\nComponents: main\nSigned-By: 0123456789abcdef0123456789ABCDEF01234567!\n",
-    );
-    write("sources.list.d/c.sources.off", "nonsense");
-    let (sources, left_out) = sources::read(directory.path(), "amd64").unwrap();
-    let told: Vec<String> = sources
-        .iter()
-        .map(|source| format!("{} {} {}", source.archives[0], source.suite, source.components.join(",")))
-        .collect();
-    assert_eq!(
-        told,
-        [
-            "http://a.example/debian one main,extra,more",
-            "https://c.example/amd64 s main",
-            "https://c.example/amd64 s-updates main",
-            "https://e.example/ s/updates main"
-        ]
-    );
-    assert_eq!(left_out.len(), 3, "{left_out:?}");
-    assert!(!left_out.concat().contains("secret"));
-    assert_eq!(sources[0].signed_by.files, [std::path::PathBuf::from("/k/a.gpg")]);
-    assert_eq!(sources[1].signed_by.armored.as_deref(), Some("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nx"));
-    assert_eq!(sources[3].signed_by.keys, ["0123456789ABCDEF0123456789ABCDEF01234567!"]);
-    assert!(SignedBy::default().is_empty());
-}
-
 fn keyring(keys: &[Key]) -> Keyring {
     let mut keyring = Keyring::default();
     for key in keys {
@@ -294,7 +255,7 @@ fn a_signature_that_ends_is_over_as_a_release_file_is() {
 fn universe(packages: &[Package]) -> Universe {
     let list: String = packages.iter().map(|package| package.stanza(b"") + "\n").collect();
     let mut universe = Universe::new("amd64");
-    universe.add(list.as_bytes(), 0, 500).unwrap();
+    universe.add(list.as_bytes(), 0, &Ranking::plain(500)).unwrap();
     universe.finish();
     universe
 }
@@ -371,10 +332,10 @@ fn what_cannot_be_installed_is_explained() {
 fn the_newest_version_wins_and_of_an_archive_for_askers_none() {
     let mut universe = Universe::new("amd64");
     let list = |version: &str| Package::new("hello", version, &[]).stanza(b"");
-    universe.add(list("2.0").as_bytes(), 0, 500).unwrap();
-    universe.add(list("2.1").as_bytes(), 1, 500).unwrap();
-    universe.add(list("1.9").as_bytes(), 2, 500).unwrap();
-    universe.add(list("3.0").as_bytes(), 3, 100).unwrap();
+    universe.add(list("2.0").as_bytes(), 0, &Ranking::plain(500)).unwrap();
+    universe.add(list("2.1").as_bytes(), 1, &Ranking::plain(500)).unwrap();
+    universe.add(list("1.9").as_bytes(), 2, &Ranking::plain(500)).unwrap();
+    universe.add(list("3.0").as_bytes(), 3, &Ranking::plain(100)).unwrap();
     universe.finish();
     let chosen = universe.get(universe.named("hello").unwrap());
     assert_eq!((chosen.version.as_str(), chosen.source), ("2.1", 1));
@@ -422,7 +383,7 @@ proptest! {
         let _ = signature::verify(&bytes, &Keyring::default());
         let _ = signature::verify_detached(b"", &bytes, &Keyring::default());
         let mut universe = Universe::new("amd64");
-        let _ = universe.add(bytes.as_slice(), 0, 500);
+        let _ = universe.add(bytes.as_slice(), 0, &Ranking::plain(500));
     }
 
     #[test]

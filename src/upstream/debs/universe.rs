@@ -1,9 +1,10 @@
 //! Everything that the package lists offer: of each name the version that apt would choose, and who provides what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
 use super::candidate::{Candidate, FIELDS, RELATIONS, Read};
+use super::ranking::Ranking;
 use super::relation::{self, Relation};
 use super::stanza::{Stanza, Stanzas};
 use super::version::DebVersion;
@@ -97,6 +98,8 @@ pub struct Universe {
     providers: HashMap<String, Vec<(usize, Option<DebVersion>)>>,
     /// Names of packages that were passed over, and why.
     passed_over: HashMap<String, String>,
+    /// Names of packages of which a pin forbids versions.
+    forbidden: HashSet<String>,
     /// Names in the order in which the lists first mention them: what apt decides by when nothing else does.
     mentioned: HashMap<String, u32>,
 }
@@ -108,9 +111,9 @@ impl Universe {
         Self { architecture: architecture.to_owned(), ..Self::default() }
     }
 
-    /// Takes in a package list of release number `source`, whose priority is this. What of it nobody can use is told in the
+    /// Takes in a package list of release number `source`, whose versions rank like this. What of it nobody can use is told in the
     /// answer, and fails nothing until it is wanted.
-    pub fn add(&mut self, list: impl BufRead, source: usize, priority: i32) -> Result<PassedOver> {
+    pub fn add(&mut self, list: impl BufRead, source: usize, ranking: &Ranking) -> Result<PassedOver> {
         let mut stanzas = Stanzas::new(list, FIELDS);
         let mut passed = PassedOver::default();
         let mut read = 0;
@@ -134,7 +137,12 @@ impl Universe {
                         passed.tell(&candidate.name, "what it provides in no exact version is not counted");
                     }
                     self.mention(&candidate, &stanza);
-                    self.offer(Candidate { priority, ..*candidate });
+                    let priority = ranking.of(&candidate.name, &candidate.version);
+                    if priority > 0 {
+                        self.offer(Candidate { priority, ..*candidate });
+                    } else if self.forbidden.len() < REMEMBERED {
+                        self.forbidden.insert(candidate.name);
+                    }
                 }
             }
         }
@@ -188,6 +196,12 @@ impl Universe {
     #[must_use]
     pub fn passed_over(&self, name: &str) -> Option<&str> {
         self.passed_over.get(name).map(String::as_str)
+    }
+
+    /// Returns whether a pin forbids versions of the package with this name.
+    #[must_use]
+    pub fn is_forbidden(&self, name: &str) -> bool {
+        self.forbidden.contains(name)
     }
 
     /// The candidate with this number.
