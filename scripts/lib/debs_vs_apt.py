@@ -1,4 +1,5 @@
-"""The comparison of scripts/debs-vs-apt: the same sets of packages asked of strixlock and of `apt-get --simulate`."""
+"""The comparison of scripts/debs-vs-apt: the same sets of packages asked of strixlock and of apt, from the archives of this machine
+and from odd ones that are made for it."""
 
 import argparse
 import json
@@ -9,6 +10,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import odd_run
 
 # One set a line. Some are names of virtual packages, which apt refuses; some cannot be installed together.
 SETS = """
@@ -75,7 +78,7 @@ exim4-daemon-light postfix
 no-such-package-anywhere
 """
 
-# Only the packages and the order in which they are chosen are compared: no pins of this machine, no other architecture.
+# The archives and pins of this machine, without its other architectures.
 APT = """
 #clear APT::Architectures;
 APT::Architecture "{architecture}";
@@ -86,8 +89,6 @@ APT::Sandbox::User "root";
 Dir::State "{state}";
 Dir::State::status "{state}/status";
 Dir::Cache "{cache}";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
 """
 
 MANIFEST = """requires = ">=0.1"
@@ -120,12 +121,12 @@ def ask_apt(names, environment):
     return dict(re.findall(r"^Inst (\S+) \((\S+)", ran.stdout, re.M)), ""
 
 
-def ask_strixlock(program, directory, number, names, architecture):
+def ask_strixlock(program, directory, number, names, architecture, environment):
     project = directory / f"project-{number}"
     (project / "manifests").mkdir(parents=True)
     (project / "manifests/strix.toml").write_text(MANIFEST.format(architecture=architecture, packages=json.dumps(names)))
     command = [program, "--quiet", "--store", str(directory / "store"), "update"]
-    ran = subprocess.run(command, cwd=project, text=True, capture_output=True)
+    ran = subprocess.run(command, cwd=project, text=True, capture_output=True, env=environment)
     if ran.returncode == 9:
         return None, ran.stderr.strip()
     if ran.returncode != 0:
@@ -138,34 +139,45 @@ def ask_strixlock(program, directory, number, names, architecture):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True, type=Path)
+    parser.add_argument("--only", choices=["sets", "odd"], help="compare only sets of packages, or only odd archives")
     parser.add_argument("sets", nargs="*", help="sets of packages, each in one argument")
     arguments = parser.parse_args()
-    sets = [line.split() for line in arguments.sets or SETS.strip().splitlines()]
     program = str(arguments.program.resolve())
+    with tempfile.TemporaryDirectory(prefix="debs-vs-apt-") as directory:
+        different = 0
+        if arguments.only != "odd":
+            sets = [line.split() for line in arguments.sets or SETS.strip().splitlines()]
+            different += compare_sets(Path(directory) / "sets", program, sets)
+        if arguments.only != "sets" and not arguments.sets:
+            different += odd_run.compare(Path(directory) / "odd", program)
+    sys.exit(1 if different else 0)
+
+
+def compare_sets(directory, program, sets):
+    """Prints the table; returns how many sets differ."""
+    directory.mkdir()
     architecture = subprocess.run(["dpkg", "--print-architecture"], text=True, capture_output=True, check=True).stdout.strip()
     begun, different, refused, packages = time.monotonic(), 0, 0, 0
-    with tempfile.TemporaryDirectory(prefix="debs-vs-apt-") as directory:
-        directory = Path(directory)
-        environment = apt_root(directory / "apt", architecture)
-        print(f"{'apt':>6} {'strixlock':>9}  set")
-        for number, names in enumerate(sets):
-            theirs, they_said = ask_apt(names, environment)
-            ours, we_said = ask_strixlock(program, directory, number, names, architecture)
-            count = lambda answer: "no" if answer is None else len(answer)
-            print(f"{count(theirs):>6} {count(ours):>9}  {' '.join(names)}", flush=True)
-            refused += theirs is None
-            packages += len(theirs or {})
-            if theirs == ours:
-                continue
-            different += 1
-            for who, these, those in [("apt", theirs or {}, ours or {}), ("strixlock", ours or {}, theirs or {})]:
-                for name, version in sorted(set(these.items()) - set(those.items())):
-                    print(f"          only {who}: {name} {version}")
-            for said in filter(None, [they_said, we_said]):
-                print("          " + said.replace("\n", "\n          "))
+    environment = apt_root(directory / "apt", architecture)
+    print(f"{'apt':>6} {'strixlock':>9}  set")
+    for number, names in enumerate(sets):
+        theirs, they_said = ask_apt(names, environment)
+        ours, we_said = ask_strixlock(program, directory, number, names, architecture, environment)
+        count = lambda answer: "no" if answer is None else len(answer)
+        print(f"{count(theirs):>6} {count(ours):>9}  {' '.join(names)}", flush=True)
+        refused += theirs is None
+        packages += len(theirs or {})
+        if theirs == ours:
+            continue
+        different += 1
+        for who, these, those in [("apt", theirs or {}, ours or {}), ("strixlock", ours or {}, theirs or {})]:
+            for name, version in sorted(set(these.items()) - set(those.items())):
+                print(f"          only {who}: {name} {version}")
+        for said in filter(None, [they_said, we_said]):
+            print("          " + said.replace("\n", "\n          "))
     same = len(sets) - different
     print(f"{same} of {len(sets)} sets are the same, {refused} of them refused by both; {packages} packages; {time.monotonic() - begun:.0f} seconds")
-    sys.exit(1 if different else 0)
+    return different
 
 
 main()
