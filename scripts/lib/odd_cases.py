@@ -64,10 +64,11 @@ for title, text in [
 for title, text in [
     ("an unreadable Depends", p("odd", "1.0", "Depends: lib (")),
     ("two names in a Depends", p("odd", "1.0", "Depends: lib hello")),
-    ("a line without a field", p("odd", "1.0", "nonsense")),
     ("a stanza without a Package", p("odd", Package=None)),
 ]:
     CASES.append(stanza(f"beside: {title}", text, meant=("apt gives up the whole archive", "picks")))
+
+CASES.append(stanza("beside: a line without a field", p("odd", "1.0", "nonsense")))
 
 # Providers, and what ranks them.
 CASES += [

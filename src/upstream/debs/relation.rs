@@ -82,9 +82,8 @@ fn groups_of(field: &str) -> impl Iterator<Item = &str> {
     field.split(',').map(str::trim).filter(|group| !group.is_empty())
 }
 
-/// A bar at the end says nothing either.
 fn alternatives(group: &str) -> impl Iterator<Item = &str> {
-    group.strip_suffix('|').unwrap_or(group).split('|').map(str::trim)
+    group.split('|').map(str::trim)
 }
 
 /// A relation in its parts, as they stand there.

@@ -54,13 +54,12 @@ fn relations_are_parsed_with_alternatives_versions_and_qualifiers() {
     assert_eq!(groups[0][1].qualifier, Some("any"));
     assert_eq!(groups[1][0].version, Some((Operator::Earlier, version("3"))));
     assert!(relation::parse("").unwrap().is_empty());
-    for wrong in ["a (", "a ()", "a (>= )", "a (>= 1) b", "a b", "(= 1)", "a [amd64]", "a | | b", "a <!nocheck>"] {
+    for wrong in ["a (", "a ()", "a (>= )", "a (>= 1) b", "a b", "(= 1)", "a [amd64]", "a | | b", "a |", "a <!nocheck>"]
+    {
         assert!(relation::parse(wrong).is_err() && relation::check(wrong).is_err(), "{wrong}");
     }
     // Odd ones are read as apt reads them, and then found nowhere.
-    for (odd, read) in
-        [("a |", "a"), ("a (1)", "a (= 1)"), ("a (== 1)", "a (= = 1)"), ("\u{e9}", "\u{e9}"), ("${a:B}", "${a:B}")]
-    {
+    for (odd, read) in [("a (1)", "a (= 1)"), ("a (== 1)", "a (= = 1)"), ("\u{e9}", "\u{e9}"), ("${a:B}", "${a:B}")] {
         relation::check(odd).unwrap();
         assert_eq!(relation::parse(odd).unwrap()[0][0].to_string(), read);
     }
