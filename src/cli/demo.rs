@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Ui;
 use super::ui::{DIM, GOOD};
-use crate::demo::gguf_maker::{Shape, model, model_with_vocabulary_of};
+use crate::demo::gguf_maker::{Shape, model, model_parts, model_with_vocabulary_of, part_name};
 use crate::demo::git_http::GitHttp;
 use crate::demo::hub::{Access, Hub};
 use crate::demo::{Generation, Server, Upstream};
@@ -40,6 +40,9 @@ pub struct DemoArgs {
     /// With the vocabulary of this GGUF file in place of a small one
     #[arg(long, value_name = "GGUF", requires = "make_model", value_parser = super::paths::path())]
     vocabulary: Option<PathBuf>,
+    /// In parts with so many tensors each, named and made as llama-gguf-split does
+    #[arg(long, value_name = "N", requires = "make_model", conflicts_with = "vocabulary")]
+    split: Option<usize>,
 }
 
 /// The nightly that the demo begins with, and goes on to.
@@ -57,6 +60,14 @@ pub fn demo(ui: &Ui, args: &DemoArgs) -> Result<u8> {
     if let Some(tarballs) = &args.serve_tarballs {
         let (_server, address) = crate::demo::serve_tarballs(tarballs)?;
         return serve(ui, &address);
+    }
+    if let (Some(path), Some(tensors)) = (&args.make_model, args.split) {
+        let parts = model_parts(Shape::default(), tensors);
+        let stem = path.with_extension("").display().to_string();
+        for (part, number) in parts.iter().zip(1..) {
+            fs_err::write(part_name(&stem, number, parts.len()), part)?;
+        }
+        return Ok(0);
     }
     if let Some(path) = &args.make_model {
         let model = match &args.vocabulary {

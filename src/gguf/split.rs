@@ -185,7 +185,11 @@ mod tests {
         };
         let (none, one, two) = (header(None, 3), header(Some((1, 2, Some(5))), 3), header(Some((2, 2, Some(5))), 2));
         let alone = header(Some((1, 1, Some(3))), 3);
-        for good in [&[("a", &none)] as &[_], &[("a", &one), ("b", &two)], &[("a", &alone)]] {
+        // With `--no-tensor-first-split` the first part holds metadata alone.
+        let (bare, rest) = (header(Some((1, 2, Some(5))), 0), header(Some((2, 2, Some(5))), 5));
+        for good in
+            [&[("a", &none)] as &[_], &[("a", &one), ("b", &two)], &[("a", &alone)], &[("a", &bare), ("b", &rest)]]
+        {
             assert_eq!(contradiction(good), None);
         }
         let four = header(Some((1, 4, None)), 3);

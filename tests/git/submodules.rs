@@ -69,7 +69,7 @@ fn a_link_that_nothing_explains_is_an_error() {
 }
 
 #[test]
-fn relative_addresses_are_below_the_address_that_answered_and_realize_asks_the_lock() {
+fn relative_addresses_are_below_the_address_that_answered() {
     let project = Project::empty();
     let (made, _) = with_submodule(&project, "[submodule \"sub\"]\npath = vendor/sub\nurl = ../sub.git\n");
     let server = project.upstream().server();
@@ -86,10 +86,31 @@ fn relative_addresses_are_below_the_address_that_answered_and_realize_asks_the_l
         project.run(again).code(0);
         assert_eq!(project.lock(), before);
     }
-    // The lock alone says where it comes from: no redirect is needed any more.
-    server.handle("/old/name.git/", strixlock::demo::git_http::GitHttp::new("/old/name.git", &made.path));
-    let manifest = project.read("manifests/strix.toml");
+}
+
+#[test]
+fn a_lock_is_realized_from_the_addresses_in_it() {
+    let project = Project::new();
+    project.full_manifest("10.1.0a20260901");
+    let sub = Made::new(&project, "/ggml-org/sub.git");
+    let commit = sub.commit(sub.tree(&[("100644", "inside", sub.blob(b"of the submodule"))]));
+    let llama = project.upstream().llama_repository();
+    strixlock::demo::llama_history::add_submodule(&llama, "vendor/sub", "../sub.git", &commit.to_string()).unwrap();
+    project.upstream().add_llama_commit().unwrap();
+    // The address in the manifest leads to the repository; what is relative is found beside that one alone.
+    let server = project.upstream().server();
+    let (new, old) = (project.upstream().git_url(), server.url("/elsewhere/llama.git"));
+    let to = new.clone();
+    server.handle("/elsewhere/llama.git/", move |incoming: &Incoming| {
+        let rest = incoming.path.strip_prefix("/elsewhere/llama.git").unwrap_or_default();
+        Response::text(302, "found").header("Location", &format!("{to}{rest}?{}", incoming.query))
+    });
+    let manifest = project.read("manifests/strix.toml").replace(&new, &old);
     project.write("manifests/strix.toml", &manifest);
-    project.run_in_store("other", &["verify", "--repair"]);
-    project.run_in_store("other", &["update", "source"]).code(0);
+    project.run(&["update"]).code(0);
+    assert!(project.lock().contains(&sub.url), "{}", project.lock());
+    // The same repository without the redirect: by its `.gitmodules` the submodule would not be found any more.
+    let served = strixlock::demo::git_http::GitHttp::new("/elsewhere/llama.git", &llama);
+    server.handle("/elsewhere/llama.git/", served);
+    project.run_in_store("other", &["realize", "llama"]).code(0);
 }

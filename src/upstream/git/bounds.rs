@@ -11,6 +11,8 @@ pub(super) const REFS: usize = 300_000;
 pub(super) const OBJECTS: u32 = 4_000_000;
 /// The largest file, in bytes. Forges take no larger one outside LFS.
 pub(super) const BLOB: u64 = 128 << 20;
+/// The largest delta, and the largest object on either side of one: libgit2 holds all three, and some of them twice.
+pub(super) const DELTA: u64 = 48 << 20;
 /// The largest tree: more entries than a tree of ours may have.
 const TREE: u64 = 16 << 20;
 /// The largest commit or tag. Merges of many signed tags reach some hundred kilobytes.
@@ -21,7 +23,7 @@ pub(super) const MODULES: u64 = 1 << 20;
 /// What all objects of a pack may have together, by what was received. A long history of large files unpacks to some
 /// hundred times its size.
 pub(super) fn unpacked(received: u64) -> u64 {
-    (16u64 << 30).saturating_add(received.saturating_mul(256))
+    (2u64 << 30).saturating_add(received.saturating_mul(256))
 }
 
 /// The most bytes of an object of this kind.
@@ -29,6 +31,7 @@ pub(super) fn of(kind: ObjectType) -> u64 {
     match kind {
         ObjectType::Tree => TREE,
         ObjectType::Commit | ObjectType::Tag => COMMIT,
-        ObjectType::Blob | ObjectType::Any => BLOB,
+        ObjectType::Blob => BLOB,
+        ObjectType::Any => DELTA,
     }
 }

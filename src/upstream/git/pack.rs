@@ -151,7 +151,8 @@ impl PackWatch {
                     return Err(garbled("an object, which is shorter than it says"));
                 }
                 if let Some(head) = delta.take() {
-                    let result = delta_result(&head).ok_or_else(|| garbled("a delta"))?;
+                    let (base, result) = delta_sizes(&head).ok_or_else(|| garbled("a delta"))?;
+                    Self::demand(ObjectType::Any, base)?;
                     self.count(ObjectType::Any, result)?;
                 }
                 self.next_object();
@@ -163,14 +164,19 @@ impl PackWatch {
         Ok(used)
     }
 
-    fn count(&mut self, kind: ObjectType, size: u64) -> Result<()> {
+    fn demand(kind: ObjectType, size: u64) -> Result<()> {
         let limit = bounds::of(kind);
-        if size > limit {
-            let what = if kind == ObjectType::Any { "delta" } else { kind.str() };
-            return Err(Error::new(Kind::Invalid, format!("the git server sends a {what} that is too large"))
-                .fact("size", text::bytes(size))
-                .fact("limit", text::bytes(limit)));
+        if size <= limit {
+            return Ok(());
         }
+        let what = if kind == ObjectType::Any { "delta" } else { kind.str() };
+        Err(Error::new(Kind::Invalid, format!("the git server sends a {what} that is too large"))
+            .fact("size", text::bytes(size))
+            .fact("limit", text::bytes(limit)))
+    }
+
+    fn count(&mut self, kind: ObjectType, size: u64) -> Result<()> {
+        Self::demand(kind, size)?;
         self.unpacked = self.unpacked.saturating_add(size);
         let limit = bounds::unpacked(self.received);
         if self.unpacked > limit {
@@ -182,8 +188,8 @@ impl PackWatch {
     }
 }
 
-/// The second of the two lengths at the beginning of a delta: that of what it makes.
-fn delta_result(head: &[u8]) -> Option<u64> {
+/// The two lengths at the beginning of a delta: of what it changes, and of what it makes.
+fn delta_sizes(head: &[u8]) -> Option<(u64, u64)> {
     let mut bytes = head.iter();
     let mut number = || {
         let (mut number, mut shift) = (0u64, 0);
@@ -196,8 +202,7 @@ fn delta_result(head: &[u8]) -> Option<u64> {
             }
         }
     };
-    number()?;
-    number()
+    Some((number()?, number()?))
 }
 
 fn garbled(what: &str) -> Error {
@@ -271,7 +276,7 @@ mod tests {
     fn what_would_unpack_to_too_much_is_stopped_by_its_header() {
         let too_many = [b"PACK\0\0\0\x02".as_slice(), &u32::MAX.to_be_bytes()].concat();
         let huge = |kind, size| pack(&[(kind, size, b"".as_slice(), Vec::new())]);
-        let many_deltas: Vec<_> = (0..200).map(|_| (OFFSET, 5, [5].as_slice(), delta(1, bounds::BLOB))).collect();
+        let many_deltas: Vec<_> = (0..200).map(|_| (OFFSET, 5, [5].as_slice(), delta(1, bounds::DELTA))).collect();
         for (bytes, message) in [
             (too_many, "too many objects"),
             (huge(1, 400 << 20), "sends a commit that is too large"),
@@ -280,6 +285,10 @@ mod tests {
             (huge(4, 5 << 20), "sends a tag that is too large"),
             (huge(OFFSET, 200 << 20), "sends a delta that is too large"),
             (pack(&[(OFFSET, 6, [5].as_slice(), delta(1, 1 << 33))]), "sends a delta that is too large"),
+            (
+                pack(&[(OFFSET, 6, [5].as_slice(), vec![0x80, 0x80, 0x80, 0x80, 1, 1])]),
+                "sends a delta that is too large",
+            ),
             (pack(&many_deltas), "unpacks to too much"),
         ] {
             let error = watch(&bytes, 11).err().unwrap();
