@@ -6,7 +6,7 @@ use super::{GlobalArgs, Ui, settings};
 use crate::error::Result;
 use crate::gfx::GfxTarget;
 use crate::text;
-use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest, look_up};
+use crate::upstream::rocm::{Channel, Family, Platform, RocmRequest, VersionRequest, look_up};
 
 /// List what upstream has
 #[derive(Debug, clap::Subcommand)]
@@ -20,9 +20,9 @@ pub struct RocmArgs {
     /// The platform: linux or windows
     #[arg(short, long, default_value = "linux")]
     platform: Platform,
-    /// The GPU
-    #[arg(short, long, default_value = "gfx1151")]
-    target: GfxTarget,
+    /// The GPU, or a family of GPUs such as gfx110X-all; `multiarch` stands for all
+    #[arg(short, long, default_value = "gfx1151", value_name = "GPU")]
+    target: String,
     /// At most so many
     #[arg(short, long, default_value = "10", value_name = "N")]
     count: std::num::NonZeroUsize,
@@ -39,13 +39,21 @@ pub struct RocmArgs {
 
 pub fn list(ui: &Ui, global: &GlobalArgs, command: &ListCommand) -> Result<u8> {
     let ListCommand::Rocm(args) = command;
+    let (target, family) = match args.target.parse::<GfxTarget>() {
+        Ok(target) => (target, None),
+        Err(error) if args.target.to_ascii_lowercase().parse::<GfxTarget>().is_ok() => return Err(error),
+        Err(error) => {
+            let family: Family = args.target.parse().map_err(|_| error)?;
+            (family.member().unwrap_or("gfx1151".parse()?), Some(family))
+        }
+    };
     let request = RocmRequest {
         channel: args.channel.clone(),
         platform: args.platform,
-        target: args.target.clone(),
         version: args.version.clone(),
-        colliding_names: false,
+        family,
         sources: args.sources.clone(),
+        ..RocmRequest::newest(target)
     };
     let fetcher = global.fetcher(ui)?;
     let found = look_up(&request, &fetcher, settings::now())?;

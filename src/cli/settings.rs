@@ -60,6 +60,7 @@ struct Config {
     rounds: Option<u32>,
     window_seconds: Option<u64>,
     floor_bytes: Option<u64>,
+    largest_bytes: Option<u64>,
     silence_seconds: Option<u64>,
     log_bytes: Option<u64>,
     busy_seconds: Option<u64>,
@@ -123,6 +124,7 @@ impl Config {
             rounds: self.rounds.or(below.rounds),
             window_seconds: self.window_seconds.or(below.window_seconds),
             floor_bytes: self.floor_bytes.or(below.floor_bytes),
+            largest_bytes: self.largest_bytes.or(below.largest_bytes),
             silence_seconds: self.silence_seconds.or(below.silence_seconds),
             log_bytes: self.log_bytes.or(below.log_bytes),
             busy_seconds: self.busy_seconds.or(below.busy_seconds),
@@ -250,6 +252,7 @@ impl GlobalArgs {
             rounds: config.rounds.unwrap_or(usual.rounds).max(1),
             window: config.window_seconds.map_or(usual.window, |seconds| Duration::from_secs(seconds.max(1))),
             floor: config.floor_bytes.unwrap_or(usual.floor),
+            largest: config.largest_bytes.unwrap_or(usual.largest),
             ..usual
         };
         Fetcher::new(settings, std::sync::Arc::clone(&ui.progress))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::header::{ETAG, HeaderMap, LAST_MODIFIED};
+use reqwest::header::{DATE, ETAG, HeaderMap, LAST_MODIFIED};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -262,6 +262,18 @@ pub(super) fn validator(headers: &HeaderMap) -> Option<String> {
     text(ETAG).filter(|etag| !etag.starts_with("W/")).or_else(|| text(LAST_MODIFIED))
 }
 
+/// Returns the validator that will tell later whether the server still has the same bytes. A time of modification does so
+/// only where it was over for a minute: before, the file may have changed once more within it (RFC 9110, 8.8.2.2).
+pub(super) fn lasting(headers: &HeaderMap) -> Option<String> {
+    let validator = validator(headers)?;
+    if validator.starts_with('"') {
+        return Some(validator);
+    }
+    let date = headers.get(DATE).and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok())?;
+    let modified = httpdate::parse_http_date(&validator).ok()?;
+    (date.duration_since(modified).ok()? >= Duration::from_secs(60)).then_some(validator)
+}
+
 pub(super) fn local_path(url: &Url) -> Result<std::path::PathBuf, ()> {
     if url.scheme() == "file" { url.to_file_path() } else { Err(()) }
 }
@@ -308,4 +320,30 @@ pub(super) fn transport_error(url: &Url, error: &reqwest::Error) -> Error {
     }
     let cause = std::io::Error::other(text);
     Error::new(Kind::Unreachable, "the server cannot be reached").fact("url", show_url(url)).because(&cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_validator_lasts_where_it_names_the_bytes() {
+        let lasts = |headers: &[(&'static str, &str)]| {
+            let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            lasting(&HeaderMap::from_iter(headers))
+        };
+        let (date, old) = ("Mon, 30 Nov 2026 10:00:00 GMT", "Mon, 30 Nov 2026 09:58:00 GMT");
+        let fresh = "Mon, 30 Nov 2026 09:59:30 GMT";
+        assert_eq!(lasts(&[("etag", "\"x\"")]).as_deref(), Some("\"x\""));
+        assert_eq!(lasts(&[("etag", "W/\"x\""), ("date", date), ("last-modified", old)]).as_deref(), Some(old));
+        for without in [
+            &[("etag", "W/\"x\""), ("date", date)][..],
+            &[("date", date), ("last-modified", fresh)],
+            &[("last-modified", old)],
+            &[("date", date), ("last-modified", "yesterday")],
+            &[],
+        ] {
+            assert_eq!(lasts(without), None, "{without:?}");
+        }
+    }
 }

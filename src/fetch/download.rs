@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::client::{Fetcher, is_refusal, local_path, transport_error, validator};
+use super::client::{Fetcher, is_refusal, lasting, local_path, transport_error, validator};
 use super::mismatch::Voucher;
 use super::policy::show_url;
 use super::registry::SendError;
@@ -23,9 +23,13 @@ use crate::digest::{Sha256, Sha256Digest};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::{Silent, Task, Unit};
 use crate::store::Partial;
+use crate::text;
 
 /// After so many bytes the file's are sent to the disk, so that the sync at the end has little left to wait for.
 const FLUSH: u64 = 16 << 20;
+
+/// The space that a download without a known size leaves on the disk.
+const RESERVE: u64 = 256 << 20;
 
 /// How many bytes a round must bring to count as progress.
 const PROGRESS: u64 = 1 << 20;
@@ -63,6 +67,8 @@ pub struct Received {
     pub size: u64,
     /// Digest.
     pub digest: Sha256Digest,
+    /// What the server sends with these bytes and no others, as far as it can be relied on later.
+    pub validator: Option<String>,
 }
 
 /// Takes a download's bytes in order as they come.
@@ -199,6 +205,10 @@ struct Transfer<'a> {
     hash: Sha256,
     have: u64,
     state: Option<State>,
+    /// What of the last answer will tell later whether the server still has the same bytes.
+    lasting: Option<String>,
+    /// Whether neither a promise nor the server says how many bytes there are.
+    open_ended: bool,
     /// Whether some of the bytes came in an earlier run, or from another URL.
     patched: bool,
     /// Whether the sink wants no more.
@@ -217,8 +227,21 @@ impl<'a> Transfer<'a> {
         let state: Option<State> = partial.read_state().and_then(|text| serde_json::from_slice(&text).ok());
         let file = fs_err::File::from_parts(partial.open()?, &partial.data);
         let hash = Sha256::default();
-        let mut this =
-            Self { fetcher, wanted, partial, sink, task, file, hash, have: 0, state, patched: false, ended: false };
+        let mut this = Self {
+            fetcher,
+            wanted,
+            partial,
+            sink,
+            task,
+            file,
+            hash,
+            have: 0,
+            state,
+            lasting: None,
+            open_ended: false,
+            patched: false,
+            ended: false,
+        };
         // With neither a digest to check in the end nor a validator to ask with, begun bytes are of no use.
         let usable = wanted.promise.is_some() || this.state.as_ref().is_some_and(|state| state.validator.is_some());
         if usable {
@@ -390,6 +413,14 @@ impl<'a> Transfer<'a> {
         {
             return Err(self.mismatch(url, promise, size, None).into());
         }
+        if self.wanted.promise.is_none() {
+            if size.is_some_and(|size| size > self.fetcher.settings.largest) {
+                return Err(self.too_large(url, size).into());
+            }
+            self.demand_space(size.map_or(0, |size| size.saturating_sub(self.have)))?;
+        }
+        self.open_ended = size.is_none() && self.wanted.promise.is_none();
+        self.lasting = lasting(response.headers());
         let chunked =
             response.headers().contains_key(TRANSFER_ENCODING) || response.version() >= reqwest::Version::HTTP_2;
         if size.is_none() && !chunked && self.wanted.promise.is_none() {
@@ -451,7 +482,7 @@ impl<'a> Transfer<'a> {
 
     async fn receive(&mut self, url: &Url, mut response: Response, size: Option<u64>) -> Result<(), Trouble> {
         let (window, floor) = (self.fetcher.settings.window, self.fetcher.settings.floor);
-        let most = self.wanted.promise.map(|promise| promise.size).or(size).unwrap_or(u64::MAX);
+        let most = self.wanted.promise.map(|promise| promise.size).or(size).unwrap_or(self.fetcher.settings.largest);
         let (mut since, mut at) = (Instant::now(), self.have);
         loop {
             let chunk = match timeout(window, response.chunk()).await {
@@ -466,6 +497,7 @@ impl<'a> Transfer<'a> {
                 self.restart()?;
                 let error = match promise {
                     Some(promise) => self.mismatch(url, promise, received, None),
+                    None if size.is_none() => self.too_large(url, None),
                     None => {
                         Error::new(Kind::Mismatch, "the server sent more than it promised").fact("url", show_url(url))
                     }
@@ -495,6 +527,9 @@ impl<'a> Transfer<'a> {
         if before / FLUSH < self.have / FLUSH {
             // Linux begins to write what is not yet on the disk, without waiting, and gives up the memory of what is.
             let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+            if self.open_ended {
+                self.demand_space(RESERVE)?;
+            }
         }
         self.sink.take(bytes).inspect_err(|_| self.ended = true)?;
         self.task.set_position(self.have);
@@ -519,7 +554,29 @@ impl<'a> Transfer<'a> {
             self.restart()?;
             return Err(Trouble { error, again, after: Some(std::time::Duration::ZERO) });
         }
-        Ok(Received { url: url.clone(), size: self.have, digest })
+        Ok(Received { url: url.clone(), size: self.have, digest, validator: self.lasting.take() })
+    }
+
+    /// Fails if the disk has no room for so many bytes more.
+    fn demand_space(&self, more: u64) -> Result<()> {
+        let free = rustix::fs::fstatvfs(&self.file).map_err(std::io::Error::from)?;
+        let free = free.f_bavail.saturating_mul(free.f_frsize);
+        if free >= more {
+            return Ok(());
+        }
+        Err(Error::failure("there is not enough space for the download")
+            .fact("needed", text::bytes(more))
+            .fact("free", text::bytes(free))
+            .hint("free some space, or put the store elsewhere with --store"))
+    }
+
+    fn too_large(&self, url: &Url, size: Option<u64>) -> Error {
+        let sent = size.map_or_else(|| "more, without an end in sight".to_owned(), text::bytes);
+        Error::new(Kind::Mismatch, "the file is larger than any that is expected")
+            .fact("url", show_url(url))
+            .fact("expected", format!("at most {}", text::bytes(self.fetcher.settings.largest)))
+            .fact("sent", sent)
+            .hint("if that is right, set `largest-bytes` in the configuration")
     }
 
     fn broke_off(&self, url: &Url, size: Option<u64>, cause: &Error) -> Error {

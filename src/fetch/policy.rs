@@ -25,6 +25,8 @@ pub struct Settings {
     pub window: Duration,
     /// See [`Self::window`].
     pub floor: u64,
+    /// The most bytes of a download of which nobody said how many there are.
+    pub largest: u64,
     /// The user's token for the Hugging Face hub.
     pub hub_token: Option<HubToken>,
 }
@@ -49,6 +51,7 @@ impl Default for Settings {
             pause: Duration::from_millis(500),
             window: Duration::from_secs(30),
             floor: 30 * 1024,
+            largest: 16 << 30,
             hub_token: None,
         }
     }

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::Intake;
+use super::held::{held, hold, note};
+use super::many::drop_damaged;
 use crate::error::Result;
 use crate::fetch::{Promise, Received, Voucher, Wanted};
+use crate::store::Partial;
 
 /// Takes in the file at `urls`; where it lies in the store, and what it is.
 pub fn file(intake: Intake, name: &str, urls: &[Url], promise: Option<Promise>) -> Result<(PathBuf, Received)> {
@@ -21,17 +24,29 @@ pub(super) fn file_vouched(
     promise: Option<Promise>,
     voucher: Voucher,
 ) -> Result<(PathBuf, Received)> {
-    let key = promise
-        .map_or_else(|| urls.first().map_or_else(String::new, Url::to_string), |promise| promise.digest.to_string());
-    let partial = intake.store.partial(&key)?;
-    if let Some(promise) = promise
+    let partial = hold(intake, urls, promise)?;
+    let known = promise.or_else(|| held(intake, urls));
+    if let (None, Some(held)) = (promise, known) {
+        drop_damaged(intake.store, held.digest)?;
+    }
+    if let Some(promise) = known
         && let Some(path) = intake.store.download(promise.digest)
         && let Ok(url) = Url::from_file_path(&path)
     {
-        return Ok((path, Received { url, size: promise.size, digest: promise.digest }));
+        return Ok((path, Received { url, size: promise.size, digest: promise.digest, validator: None }));
     }
-    let received =
-        intake.fetcher.download(Wanted { name, urls, promise, voucher, if_gone: None }, &partial, &mut ())?;
-    let path = intake.store.publish_download(&partial, received.digest)?;
+    take_in(intake, Wanted { name, urls, promise, voucher, if_gone: None }, &partial)
+}
+
+/// Like [`file()`] of a file that nothing promises, without a look at what the store holds of it.
+pub fn file_anew(intake: Intake, name: &str, urls: &[Url]) -> Result<(PathBuf, Received)> {
+    let partial = hold(intake, urls, None)?;
+    take_in(intake, Wanted { name, urls, promise: None, voucher: Voucher::Lock, if_gone: None }, &partial)
+}
+
+fn take_in(intake: Intake, wanted: Wanted, partial: &Partial) -> Result<(PathBuf, Received)> {
+    let received = intake.fetcher.download(wanted, partial, &mut ())?;
+    let path = intake.store.publish_download(partial, received.digest)?;
+    note(intake, &received)?;
     Ok((path, received))
 }

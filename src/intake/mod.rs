@@ -6,6 +6,7 @@
 mod debs;
 mod file;
 mod git;
+mod held;
 mod huggingface;
 mod layer_check;
 mod many;
@@ -15,7 +16,7 @@ mod rocm;
 mod unpack_sink;
 
 pub use debs::{debs, missing_debs, package_list};
-pub use file::file;
+pub use file::{file, file_anew};
 pub use git::{GitContent, git, git_contents, git_tree};
 pub use huggingface::{ModelHeader, header, huggingface, missing_model};
 pub use model::{model, model_contents};

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::held::{held, hold, note};
 use super::unpack_sink::UnpackSink;
 use super::{Intake, demand_tree};
 use crate::digest::Sha256Digest;
@@ -40,12 +41,17 @@ pub enum Expect<'a> {
         urls: &'a [Url],
         /// See [`Limits::colliding_names`].
         colliding_names: bool,
+        /// Whether the download that the store holds is left aside.
+        anew: bool,
     },
 }
 
 /// Takes in a tarball.
 pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
-    let partial = hold(intake, expect)?;
+    let partial = match expect {
+        Expect::Pin(pin) => hold(intake, &pin.urls, Some(promise(pin)))?,
+        Expect::New { urls, .. } => hold(intake, urls, None)?,
+    };
     // Whoever held it before may have brought this very tree.
     if let Expect::Pin(pin) = expect
         && let Some(tree) = intake.store.tree(pin.tree.digest)
@@ -57,6 +63,7 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
     let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, expect, &partial)?;
     // The download first: a run that stops in between leaves the tree to be made from it, and nothing begun.
     intake.store.publish_download(&partial, received.digest)?;
+    note(intake, &received)?;
     let tree = intake.store.publish_tree(&staging, &unpacked.listing)?;
     Ok(Tarball {
         size: received.size,
@@ -70,25 +77,20 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
 
 /// Brings the contents of a pinned tree's files into the blob store once more, for a tree whose own are damaged.
 pub fn tarball_contents(intake: Intake, name: &str, pin: &RocmPin) -> Result<()> {
-    let partial = hold(intake, Expect::Pin(pin))?;
+    let partial = hold(intake, &pin.urls, Some(promise(pin)))?;
     let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, Expect::Pin(pin), &partial)?;
     intake.store.share_all(&staging, &unpacked.listing)?;
     intake.store.publish_download(&partial, received.digest).map(drop)
+}
+
+fn promise(pin: &RocmPin) -> Promise {
+    Promise { size: pin.size, digest: pin.sha256 }
 }
 
 struct Arrived {
     staging: Staging,
     unpacked: Unpacked,
     received: Received,
-}
-
-/// The right to download this tarball, which one process has at a time.
-fn hold(intake: Intake, expect: Expect) -> Result<Partial> {
-    let key = match expect {
-        Expect::Pin(pin) => pin.sha256.to_string(),
-        Expect::New { urls, .. } => urls.first().map_or_else(String::new, Url::to_string),
-    };
-    intake.store.partial(&key)
 }
 
 fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partial) -> Result<Arrived> {
@@ -98,14 +100,19 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
             let limits = Limits { entries: pin.tree.entries, bytes: pin.tree.size, colliding_names: true };
             (pin.urls.as_slice(), Some(pin), limits)
         }
-        Expect::New { urls, colliding_names } => (urls, None, Limits { colliding_names, ..Limits::default() }),
+        Expect::New { urls, colliding_names, .. } => (urls, None, Limits { colliding_names, ..Limits::default() }),
     };
-    let promise = pin.map(|pin| Promise { size: pin.size, digest: pin.sha256 });
+    let promise = pin.map(promise);
+    let known = match expect {
+        Expect::Pin(_) => promise,
+        Expect::New { anew: true, .. } => None,
+        Expect::New { urls, .. } => held(intake, urls),
+    };
     if let Some(pin) = pin {
         let begun = fs_err::metadata(&partial.data).map_or(0, |data| data.len());
         intake.store.demand_space(pin.tree.size.saturating_add(pin.size.saturating_sub(begun))).about(name)?;
     }
-    let kept = promise.and_then(|promise| intake.store.download(promise.digest));
+    let kept = known.and_then(|known| intake.store.download(known.digest));
     let kept_url = kept.and_then(|path| Url::from_file_path(path).ok());
     let from = kept_url.as_ref().map_or(urls, std::slice::from_ref);
 
@@ -114,23 +121,24 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
         Expect::New { .. } => "no server has this file, even if an index lists it: try again later, or ask for another version; `strixlock list rocm` prints what there is".to_owned(),
     };
     let wanted = Wanted { name, urls, promise, voucher: Voucher::Lock, if_gone: Some(&if_gone) };
-    let mut sink = UnpackSink::new(intake.store, limits, promise.is_some())?;
-    let received = match intake.fetcher.download(Wanted { urls: from, ..wanted }, partial, &mut sink) {
+    let mut sink = UnpackSink::new(intake.store, limits, known.is_some())?;
+    let received = match intake.fetcher.download(Wanted { urls: from, promise: known, ..wanted }, partial, &mut sink) {
         Err(error) if kept_url.is_some() && error.kind() == Kind::Mismatch => {
             // The kept copy is damaged: it is only a copy.
-            if let Some(promise) = promise {
-                let _ = fs_err::remove_file(intake.store.download_path(promise.digest));
+            if let Some(known) = known {
+                let _ = fs_err::remove_file(intake.store.download_path(known.digest));
             }
             partial.discard();
-            sink.restart()?;
-            intake.fetcher.download(wanted, partial, &mut sink)?
+            sink = UnpackSink::new(intake.store, limits, promise.is_some())?;
+            intake.fetcher.download(wanted, partial, &mut sink)
         }
-        other => other.inspect_err(|_| {
-            if sink.ended() {
-                partial.discard();
-            }
-        })?,
-    };
+        other => other,
+    }
+    .inspect_err(|_| {
+        if sink.ended() {
+            partial.discard();
+        }
+    })?;
     // Bytes that a pin promised stay for the next run; others that are no archive would only fail again.
     let (staging, unpacked) = sink
         .finish()

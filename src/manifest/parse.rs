@@ -91,6 +91,7 @@ fn input(source: &Source, fields: Table) -> Result<InputRequest> {
                 channel: fields.parsed("channel", Channel::nightly(), str::parse)?,
                 platform: fields.parsed("platform", Platform::Linux, str::parse)?,
                 version: fields.parsed("version", VersionRequest::Latest, str::parse)?,
+                family: fields.parsed("family", None, |text| text.parse().map(Some))?,
                 colliding_names: fields.flag("colliding-names")?,
                 sources: urls(source, fields.texts("sources")?.unwrap_or_default())?,
             })

@@ -6,6 +6,8 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::owners::is_ours;
 use super::remove::remove_beneath;
 use super::trees::no_second_name;
@@ -85,6 +87,20 @@ impl Partial {
     }
 }
 
+/// What a URL gave when something was downloaded from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The URL.
+    pub url: String,
+    /// Bytes.
+    pub size: u64,
+    /// Digest.
+    pub digest: Sha256Digest,
+    /// What the server sent with these bytes and no others: a strong ETag, or a time of modification.
+    pub validator: String,
+}
+
 impl Store {
     /// Waits for the right to download the thing that `key` (a digest, or a URL when none is known) stands for.
     pub fn partial(&self, key: &str) -> Result<Partial> {
@@ -95,6 +111,39 @@ impl Store {
         let lock = open_lock(&held)?;
         self.waiting.patiently(&lock, &held)?;
         Ok(Partial { data, directory, name, me: self.me, _lock: lock })
+    }
+
+    /// Notes what a URL gave.
+    pub fn note_origin(&self, origin: &Origin) -> Result<()> {
+        let path = self.make_directory("downloads/origins")?.join(origin_name(&origin.url));
+        let text =
+            serde_json::to_vec(origin).map_err(|error| Error::failure("cannot note a download").because(&error))?;
+        self.write(&path, &text)
+    }
+
+    /// What a URL gave last, if that is here still. Whether it gives the same now only its server can say.
+    #[must_use]
+    pub fn origin(&self, url: &str) -> Option<Origin> {
+        let place = format!("downloads/origins/{}", origin_name(url));
+        self.own(&place)?;
+        let mut text = Vec::new();
+        self.beneath.open_file(place.as_bytes()).ok()?.take(MOST_STATE).read_to_end(&mut text).ok()?;
+        let origin: Origin = serde_json::from_slice(&text).ok()?;
+        let held = self.own(&format!("downloads/sha256/{}", origin.digest.hex()))?.len();
+        (origin.url == url && held == origin.size).then_some(origin)
+    }
+
+    /// Forgets where downloads came from that are gone.
+    pub(super) fn forget_origins(&self) -> Result<()> {
+        let Ok(entries) = fs_err::read_dir(self.root.join("downloads/origins")) else { return Ok(()) };
+        for entry in entries {
+            let path = entry?.path();
+            let origin = fs_err::read(&path).ok().and_then(|text| serde_json::from_slice::<Origin>(&text).ok());
+            if origin.is_none_or(|origin| self.download(origin.digest).is_none()) {
+                fs_err::remove_file(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Where the verified download with this digest is, or would be.
@@ -142,4 +191,8 @@ impl Store {
         partial.discard();
         Ok(path)
     }
+}
+
+fn origin_name(url: &str) -> String {
+    Sha256Digest::of(url.as_bytes()).hex()
 }

@@ -307,7 +307,7 @@ impl Store {
             collected.bytes += fs_err::symlink_metadata(&path)?.size();
             bin.take(&path)?;
         }
-        Ok(())
+        if bin.dry_run { Ok(()) } else { self.forget_origins() }
     }
 }
 

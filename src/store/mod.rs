@@ -5,6 +5,7 @@
 //!   version                        "strixlock-store 2"
 //!   lock                           flock: shared while a process uses the store, exclusive for gc
 //!   downloads/sha256/<hex>         verified downloads, whole
+//!   downloads/origins/<hex>        what the URL with this digest gave last, and what its server said of it
 //!   blobs/<2 hex>/<62 hex>[x]      file contents by digest; `x` where executable, since a mode belongs to the inode
 //!   trees/<hex>/listing            what is in the tree (strix-tree-1)
 //!   trees/<hex>/tree/              the tree: hard links to blobs, all of it read-only; or
@@ -66,7 +67,7 @@ use crate::tree::beneath::Root;
 
 pub use checkout::{LinkMode, checkout};
 pub use cold::{ColdTree, Packed, PackedTree};
-pub use downloads::Partial;
+pub use downloads::{Origin, Partial};
 pub use generations::{Generation, GenerationOutput, Numbered};
 pub use migrate::Migrated;
 pub use outputs::OutputRecord;

@@ -1,7 +1,7 @@
 //! What a `file` request means now.
 //!
-//! A URL names no version, so a locked file is taken to be the same while its size is; one that is named on the command
-//! line is downloaded again.
+//! A URL names no version, so a locked file is taken to be the same while its size is. Of one that is named on the command
+//! line the server must say so by the validator that it sent with it, or it is downloaded again.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::huggingface::told;
 use super::{Options, Resolution, Taken};
 use crate::error::{Kind, Result};
 use crate::gguf::{Gguf, Header, PartName, Piece};
-use crate::intake::{Intake, file};
+use crate::intake::{Intake, file, file_anew};
 use crate::lock::{Block, FilePin, LockedInput};
 use crate::text;
 use crate::upstream::file::FileRequest;
@@ -30,10 +30,12 @@ pub(super) fn resolve(
         return Ok((Resolution::Same(Box::new(LockedInput::File(block.clone()))), Vec::new()));
     }
     let same = locked.filter(|block| block.requested == *request).cloned();
+    let anew = options.accept_replaced;
     let (name, request) = (name.to_owned(), request.clone());
     let to = request.urls.first().map_or_else(String::new, crate::fetch::show_url);
     let take_in = move |intake: Intake| {
-        let (path, received) = file(intake, &name, &request.urls, None)?;
+        let (path, received) =
+            if anew { file_anew(intake, &name, &request.urls)? } else { file(intake, &name, &request.urls, None)? };
         let (gguf, warnings) = facts(&path, &request)?;
         let mut details =
             vec![format!("size     {}", text::bytes(received.size)), format!("digest   {}", received.digest)];

@@ -47,7 +47,8 @@ pub(super) fn resolve(
     let (name, request) = (name.to_owned(), request.clone());
     let old = locked.map(|block| block.locked.clone());
     let to = candidate.version.to_string();
-    let take_in = move |intake: Intake| take_in(intake, &name, request, &candidate, old.as_ref());
+    let anew = options.accept_replaced;
+    let take_in = move |intake: Intake| take_in(intake, &name, request, &candidate, (old.as_ref(), anew));
     Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, warnings))
 }
 
@@ -77,10 +78,10 @@ fn take_in(
     name: &str,
     request: RocmRequest,
     candidate: &Candidate,
-    old: Option<&RocmPin>,
+    (old, anew): (Option<&RocmPin>, bool),
 ) -> Result<Taken> {
     let urls = vec![candidate.url.clone()];
-    let expect = Expect::New { urls: &urls, colliding_names: request.colliding_names };
+    let expect = Expect::New { urls: &urls, colliding_names: request.colliding_names, anew };
     let tarball = tarball(intake, name, expect)?;
     let provenance = Provenance::read(&tarball.tree.path)?;
     provenance.check(&candidate.version, &request.target)?;

@@ -1,29 +1,40 @@
 //! What to say when nothing fits: what is there instead.
 
 use super::select::{Sorted, sort};
+use super::unread::Why;
 use super::{Candidate, RocmRequest, VersionRequest};
 use crate::error::{Error, Kind};
+use crate::fetch::show_url;
 
 /// More names than this are not shown.
 const SHOWN: usize = 12;
 
 /// Why nothing fits. `kind` is [`Kind::NotFound`], unless an index gave no answer and may have it.
 pub(super) fn nothing(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
-    let RocmRequest { target, platform, .. } = request;
+    let (target, platform) = (request.wanted(), request.platform);
     let absent = |message: String| Error::new(kind, message);
     if !sorted.fitting.is_empty() {
         return no_version(sorted, request, kind);
     }
-    let near = sorted.near(target.as_str());
-    if !near.is_empty() {
-        return absent(format!("the index has no family {target}; it may have been renamed"))
+    let near = sorted.near(request.target.as_str());
+    if let Some(first) = near.first() {
+        return absent(format!("the index has no tarballs of {target} alone; it may have been renamed"))
             .fact("near it", near.join(", "))
-            .hint("families have been renamed before; look which one covers this GPU");
+            .hint(format!(
+                "look which one covers this GPU: `family = \"{first}\"` in the manifest takes that one, `strixlock list rocm -t {first}` lists it"
+            ));
     }
-    if let Some(name) = sorted.unreadable.first() {
-        return absent(format!("the index has {target} builds, but no version of them can be read"))
-            .fact("such as", name)
-            .hint("upstream may have a new form of version; look for a newer strixlock");
+    if let Some(unread) = sorted.unread.first() {
+        let error = sorted.unread.iter().take(SHOWN).fold(
+            absent(format!("the index has files that may be {target} builds, and none of them is taken")),
+            |error, unread| error.fact("there is", &unread.name),
+        );
+        return match unread.why {
+            Why::Family(_) | Why::NoGpu => error.hint(unread.why.text()),
+            Why::Version | Why::Form => {
+                error.hint(format!("{}: upstream may have a new one; look for a newer strixlock", unread.why.text()))
+            }
+        };
     }
     if sorted.families.contains(&format!("{target}-tests")) {
         return absent(format!("the index has only test tarballs for {target}, and no build"))
@@ -42,13 +53,26 @@ pub(super) fn nothing(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Err
         }
         return absent(format!("the index has no {target} build")).fact("there are", shown);
     }
-    if sorted.unknown > 0 {
+    if sorted.unknown + sorted.odd > 0 {
         return absent("the index lists files, but no ROCm tarballs".to_owned())
-            .fact("files", sorted.unknown)
+            .fact("files", sorted.unknown + sorted.odd)
             .hint("names are expected to be therock-dist-<platform>-<family>-<version>.tar.gz");
     }
-    absent("the index is empty".to_owned())
-        .hint("the index may have moved again: look for its new address and name it under `sources` in the manifest")
+    empty(sorted, request, kind)
+}
+
+/// All indexes that answered are empty.
+fn empty(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
+    let message = if request.sources.is_empty() {
+        format!("the channel `{}` is empty", request.channel)
+    } else {
+        "the index is empty".to_owned()
+    };
+    let error = sorted.asked.iter().fold(Error::new(kind, message), |error, url| error.fact("index", show_url(url)));
+    if request.sources.is_empty() && request.channel.about().is_ok_and(|about| about.stale_days.is_none()) {
+        return error.hint("nothing is published there now: ask again later, or choose another `channel`");
+    }
+    error.hint("the index may have moved again: look for its new address and name it under `sources` in the manifest")
 }
 
 /// The target has builds, and none of the wanted version.
@@ -56,11 +80,16 @@ fn no_version(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     let mut all = sorted.fitting.clone();
     sort(&mut all, &request.channel);
     let names = |some: &[Candidate]| some.iter().map(|one| one.version.to_string()).collect::<Vec<_>>().join(", ");
-    let error = Error::new(kind, format!("no {} build has version {}", request.target, request.version));
+    let error = Error::new(kind, format!("no {} build has version {}", request.wanted(), request.version));
     let error = match all.len() {
         0..=8 => error.fact("there are", names(&all)),
         count => error.fact("newest", names(&all[..4])).fact("oldest", names(&all[count - 3..])),
     };
+    let error = sorted
+        .unread
+        .iter()
+        .take(SHOWN)
+        .fold(error, |error, unread| error.fact("not taken", format!("{}: {}", unread.name, unread.why.text())));
     if let VersionRequest::Exact(wanted) = &request.version
         && let Some(twin) = all.iter().find(|one| one.date.is_some() && one.date == wanted.date())
     {

@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::family::{ALL, is_tests, may_be};
 use super::{Candidate, RocmRequest, TarballName};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::show_url;
@@ -18,10 +19,17 @@ impl Candidate {
                 "such as .../therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz; `strixlock list rocm` prints some",
             ));
         };
-        if parsed.platform != request.platform || parsed.family != request.target.as_str() {
-            return Err(problem("this tarball is for something else than the manifest asks for")
-                .fact("wanted", format!("{} {}", request.platform, request.target))
-                .fact("found", format!("{} {}", parsed.platform, parsed.family)));
+        if parsed.platform != request.platform || !parsed.is_of(request.wanted()) {
+            let family = parsed.family.as_deref().unwrap_or(ALL);
+            let error = problem("this tarball is for something else than the manifest asks for")
+                .fact("wanted", format!("{} {}", request.platform, request.wanted()))
+                .fact("found", format!("{} {family}", parsed.platform));
+            let other = parsed.platform != request.platform || is_tests(family);
+            return Err(if other || (family != ALL && !may_be(family, request.target.as_str())) {
+                error
+            } else {
+                error.hint(format!("where it covers this GPU, `family = \"{family}\"` in the manifest takes it"))
+            });
         }
         if !request.accepts(&parsed.version) {
             return Err(problem("this tarball is not of the version that the manifest asks for")

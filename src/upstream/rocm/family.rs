@@ -1,22 +1,88 @@
-//! Which GPUs the name of a family may mean.
+//! Families of GPUs, which tarballs are named by.
 //!
-//! Upstream renames families: `gfx110X-dgpu` became `gfx110X-all`. So where a GPU is gone, or about to go, the names that
-//! may have taken its place are worth a word. They are never taken in its stead: what is in them is a guess.
+//! A family may cover several GPUs (`gfx110X-all`), and upstream renames families: `gfx110X-dgpu` became `gfx110X-all`. So
+//! where a GPU has no tarball of its own, the families that have it, or may have it, are offered. None is taken in its stead
+//! unless the person names it.
 
-/// The family of the tarballs for all GPUs at once.
-const ALL: &str = "multiarch";
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
 
-/// Whether these are test tarballs, which stand beside the real ones.
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::{Error, Kind, Result};
+use crate::gfx::GfxTarget;
+
+/// The family of the tarballs for all GPUs at once. Their names may lose the word.
+pub(super) const ALL: &str = "multiarch";
+
+static MEMBERS: LazyLock<BTreeMap<String, Vec<String>>> =
+    LazyLock::new(|| toml::from_str(include_str!("families.toml")).unwrap_or_default());
+
+/// A family that a person names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Family(String);
+
+impl Family {
+    /// Its name in file names.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A GPU that it is known to have.
+    #[must_use]
+    pub fn member(&self) -> Option<GfxTarget> {
+        MEMBERS.get(&self.0)?.first()?.parse().ok()
+    }
+}
+
+impl FromStr for Family {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if is_family(text) && !is_tests(text) && !text.ends_with(['-', '_']) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Error::new(Kind::Invalid, format!("invalid family `{}`", text.chars().take(100).collect::<String>()))
+            .hint("a family is such as \"gfx110X-all\", or \"multiarch\" for the tarballs of all GPUs"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Family {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Returns whether a text can be the family in a file name.
+pub(super) fn is_family(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=100).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// Returns whether these are test tarballs, which stand beside the real ones.
 pub(super) fn is_tests(family: &str) -> bool {
     family.ends_with("-tests")
 }
 
-/// Whether the family may be `target` under another name: `gfx1151-dgpu`, `gfx115X-all`. Another GPU of the same
-/// generation, such as `gfx1150`, is not.
+/// Returns whether the family has `target`, or may be it under another name: `gfx1151-dgpu`, `gfx115X-all`. Another GPU of
+/// the same generation, such as `gfx1150`, is not.
 pub(super) fn may_be(family: &str, target: &str) -> bool {
     if family == target || family == ALL || is_tests(family) {
         return false;
     }
+    if let Some(members) = MEMBERS.get(family) {
+        return members.iter().any(|member| member == target);
+    }
+    // One that came later than this program.
     let stem = family.split('-').next().unwrap_or_default();
     stem.len() == target.len()
         && stem.bytes().zip(target.bytes()).all(|(have, want)| have == want || matches!(have, b'X' | b'x'))
@@ -30,6 +96,7 @@ mod tests {
     fn names_that_may_be_the_target_are_told_from_its_neighbours() {
         for (family, near) in [
             ("gfx115X-all", true),
+            ("gfx115X-igpu", true),
             ("gfx115x", true),
             ("gfx11XX-all", true),
             ("gfx1151-dgpu", true),
@@ -44,7 +111,32 @@ mod tests {
         ] {
             assert_eq!(may_be(family, "gfx1151"), near, "{family}");
         }
-        assert!(may_be("gfx110X-all", "gfx1100"));
-        assert!(may_be("gfx94X-dcgpu", "gfx942"));
+        for (family, target, near) in [
+            ("gfx110X-all", "gfx1100", true),
+            ("gfx110X-all", "gfx1103", true),
+            // The name alone would say so; it has no integrated GPU.
+            ("gfx110X-dgpu", "gfx1103", false),
+            ("gfx94X-dcgpu", "gfx942", true),
+            ("gfx90X-dcgpu", "gfx90a", true),
+        ] {
+            assert_eq!(may_be(family, target), near, "{family} {target}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_members_can_be_read() {
+        assert!(MEMBERS.len() > 10);
+        for (family, members) in &*MEMBERS {
+            family.parse::<Family>().unwrap();
+            assert!(members.iter().all(|member| member.parse::<crate::gfx::GfxTarget>().is_ok()), "{family}");
+        }
+    }
+
+    #[test]
+    fn families_are_read_strictly() {
+        for wrong in ["", "gfx1151-tests", "a/b", "gfx110X-all ", "x-", "..", "é"] {
+            assert!(wrong.parse::<Family>().is_err(), "{wrong}");
+        }
+        assert_eq!("gfx110X-all".parse::<Family>().unwrap().as_str(), "gfx110X-all");
     }
 }

@@ -1,30 +1,36 @@
 //! The `<a href>` listing of a plain web server, such as a mirror.
 
 use percent_encoding::percent_decode_str;
-use scraper::{Html, Selector};
 use url::Url;
 
-use super::page::{Listed, beside, text_of};
+use super::page::{Listed, Page, beside};
 
-/// The tarballs that the page links to, relative to it or not. What the link shows is not looked at: servers cut long
+/// Returns whether an address may be that of a tarball, or of something that was meant to be one.
+pub(super) fn may_be_file(href: &[u8]) -> bool {
+    const LONGEST: usize = 4096;
+    let has = |part: &[u8]| href.windows(part.len()).any(|window| window == part);
+    href.len() <= LONGEST && (has(b".tar") || has(b"therock"))
+}
+
+/// The files that the page links to, relative to `base` or not. What the link shows is not looked at: servers cut long
 /// names there. Times and sizes are not read: every server writes them differently.
-pub(super) fn files(document: &Html, url: &Url) -> Vec<Listed> {
-    let Ok(selector) = Selector::parse("a[href]") else { return Vec::new() };
-    document.select(&selector).filter_map(|element| link(element.value().attr("href")?, url)).collect()
+pub(super) fn files(links: &[String], base: &Url) -> Page {
+    let files: Vec<Listed> = links.iter().filter_map(|href| link(href, base)).collect();
+    Page { odd: links.len() - files.len(), files, next: None }
 }
 
-/// Whether the page is a listing, if one without any tarball: nginx, Apache and Python say so in the title.
-pub(super) fn is_listing(document: &Html) -> bool {
-    text_of(document, "title")
-        .is_some_and(|title| ["Index of", "Directory listing for"].iter().any(|begin| title.starts_with(begin)))
+/// Returns whether the page is a listing, if one without any tarball: nginx, Apache and Python say so in the title.
+pub(super) fn is_listing(title: &str) -> bool {
+    ["Index of", "Directory listing for"].iter().any(|begin| title.trim_start().starts_with(begin))
 }
 
-fn link(href: &str, url: &Url) -> Option<Listed> {
-    let target = url.join(href).ok().filter(|target| matches!(target.scheme(), "http" | "https"))?;
-    let name = percent_decode_str(target.path_segments()?.next_back()?).decode_utf8().ok()?.into_owned();
-    if !name.ends_with(".tar.gz") {
+fn link(href: &str, base: &Url) -> Option<Listed> {
+    let target = base.join(href).ok()?;
+    // A page may lead to other servers, and one of this machine to others of its files.
+    if !matches!(target.scheme(), "http" | "https") && target.scheme() != base.scheme() {
         return None;
     }
+    let name = percent_decode_str(target.path_segments()?.next_back()?).decode_utf8().ok()?.into_owned();
     Some(Listed { url: beside(&target, &name)?, name, mtime: None, size: None })
 }
 
@@ -50,14 +56,33 @@ mod tests {
             ("a%2Bb.tar.gz", "https://index.example/tarball/a%2Bb.tar.gz"),
             ("a&#43;b.tar.gz", "https://index.example/tarball/a%2Bb.tar.gz"),
             ("a%2bb.tar.gz?C=M&amp;O=D#top", "https://index.example/tarball/a%2Bb.tar.gz"),
+            ("a-1.tar.zst", "https://index.example/tarball/a-1.tar.zst"),
         ] {
             assert_eq!(urls(&format!("<a href=\"{href}\">a-1..&gt;</a>")), [expected], "{href}");
         }
     }
 
     #[test]
+    fn links_are_relative_to_the_base_that_the_page_names() {
+        for (base, expected) in [
+            ("/other/", "https://index.example/other/a.tar.gz"),
+            ("../x/page.html", "https://index.example/x/a.tar.gz"),
+            ("https://cdn.example/d/", "https://cdn.example/d/a.tar.gz"),
+            ("", "https://index.example/tarball/a.tar.gz"),
+            // Nothing that could be asked: as if it were not there.
+            ("https://[", "https://index.example/tarball/a.tar.gz"),
+            ("file:///etc/", "https://index.example/tarball/a.tar.gz"),
+        ] {
+            let link = format!("<base href=\"{base}\"><base href='/second/'><a href='a.tar.gz'>x</a>");
+            assert_eq!(urls(&link), [expected], "{base}");
+            let script = format!("<base href=\"{base}\"><script>const files = [{{\"name\": \"a.tar.gz\"}}]</script>");
+            assert_eq!(urls(&script), [expected], "{base}");
+        }
+    }
+
+    #[test]
     fn other_links_are_passed_over() {
-        for href in ["../", "?C=N;O=D", "x.tar.gz.sig", "a%2Fb.tar.gz", "%ff.tar.gz", "ftp://h/a.tar.gz", "https://["] {
+        for href in ["../", "?C=N;O=D", "x.txt", "a%2Fb.tar.gz", "%ff.tar.gz", "ftp://h/a.tar.gz", "https://[.tar"] {
             let page = format!("<a href=\"{href}\">x</a><a name=x>y</a><a href='a.tar.gz'>z</a>");
             assert_eq!(urls(&page), ["https://index.example/tarball/a.tar.gz"], "{href}");
         }

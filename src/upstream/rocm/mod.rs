@@ -9,17 +9,17 @@
 //!   long as another current one has the build. If none answers, a frozen one may still have an exact version, but never
 //!   stands in where the newest is wanted.
 //! * A frozen index that fails is a warning, as long as the build is found.
-//! * What is taken from a frozen index where the latest is wanted comes with a warning.
+//! * What is taken from a frozen index where the newest is wanted comes with a warning.
 //!
 //! The files, in the order in which data flows: `version` and `name` are the words, `request` with `range` the wish, `source` where
-//! to look; `read` asks, `page` with `bounds`, `script`, `links` and `s3` parses; `select` sorts out, with `family`, and `absent` says
-//! why there is nothing. `at` is for a tarball that a person names.
+//! to look; `read` asks, `page` with `markup`, `script`, `links` and `s3` parses; `select` sorts out, with `family`; `unread` says what may be
+//! meant and is passed over, `absent` why there is nothing. `at` is for a tarball that a person names.
 
 mod absent;
 mod at;
-mod bounds;
 mod family;
 mod links;
+mod markup;
 mod name;
 mod page;
 mod range;
@@ -29,6 +29,7 @@ mod s3;
 mod script;
 mod select;
 mod source;
+mod unread;
 mod version;
 
 use jiff::civil::Date;
@@ -38,6 +39,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::{Documents, show_url};
 use crate::gfx::GfxTarget;
 
+pub use family::Family;
 pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
 pub use request::{RocmRequest, VersionRequest};
@@ -100,9 +102,9 @@ pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Re
     let mut answered = false;
     for source in current {
         match read::read(&source.url, documents) {
-            Ok(listed) => {
+            Ok(page) => {
                 answered = true;
-                sorted.add(listed, request, &source.url);
+                sorted.add(page, request, &source.url);
             }
             Err(Trouble::NoIndex(error)) => return Err(error),
             Err(Trouble::NoAnswer(error)) => failures.push((source.url, error)),
@@ -117,9 +119,9 @@ pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Re
             break;
         }
         match read::read(&source.url, documents) {
-            Ok(listed) => {
+            Ok(page) => {
                 answered = true;
-                sorted.add(listed, request, &source.url);
+                sorted.add(page, request, &source.url);
                 from_frozen.push(source);
             }
             Err(trouble) => failures.push((source.url, trouble.into_error())),
@@ -131,10 +133,13 @@ pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Re
     };
     let mut warnings: Vec<String> = failures.iter().map(|(url, error)| unanswered(url, error)).collect();
     warnings.extend(doubts(&sorted, request, &newest));
-    if request.version == VersionRequest::Latest {
+    if request.version.wants_newest() {
         match from_frozen.iter().find(|source| source.url == newest.source) {
             Some(source) => warnings.push(frozen_instead(source, request)),
-            None => warnings.extend(too_old(&sorted, request, &newest, now)),
+            None if request.version == VersionRequest::Latest => {
+                warnings.extend(too_old(&sorted, request, &newest, now));
+            }
+            None => {}
         }
     }
     Ok(LookUp { newest, candidates, warnings })
@@ -148,15 +153,21 @@ fn unanswered(url: &Url, error: &Error) -> String {
 fn doubts(sorted: &Sorted, request: &RocmRequest, newest: &Candidate) -> Vec<String> {
     let mut doubts = Vec::new();
     let near = sorted.near(request.target.as_str());
-    if !near.is_empty() {
+    let near: Vec<&str> = near.into_iter().filter(|family| *family != request.wanted()).collect();
+    if !near.is_empty() && request.family.is_none() {
         doubts.push(format!("the index also has {}: families have been renamed before", near.join(", ")));
     }
-    if let Some(name) = sorted.unreadable.last().filter(|_| request.version.wants_newest()) {
+    if request.version.wants_newest() {
+        let by_day = request.channel.about().is_ok_and(|about| about.by_day);
+        doubts.extend(unread::newer(&sorted.unread, newest, by_day));
+    }
+    if sorted.odd > 0 {
+        doubts.push(format!("{} entries of the index have no usable name and were passed over", sorted.odd));
+    }
+    if newest.url.path_segments().into_iter().flatten().any(|part| part.to_ascii_lowercase().contains("asan")) {
         doubts.push(format!(
-            "{} name(s) of {} builds have a version that cannot be read, such as {name}: there may be newer ones than {}",
-            sorted.unreadable.len(),
-            request.target,
-            newest.version
+            "{} is in a directory of builds with AddressSanitizer, which have the names of the plain ones",
+            show_url(&newest.url)
         ));
     }
     doubts
@@ -165,8 +176,11 @@ fn doubts(sorted: &Sorted, request: &RocmRequest, newest: &Candidate) -> Vec<Str
 fn frozen_instead(source: &Source, request: &RocmRequest) -> String {
     let since = source.frozen_since.as_ref().map(|day| format!(" since {day}")).unwrap_or_default();
     format!(
-        "no current index has a {} build; this one is from {}, where nothing new has appeared{since}",
-        request.target,
+        "no current index has {}; this one is from {}, where nothing new has appeared{since}",
+        match request.version {
+            VersionRequest::Latest => format!("a {} build", request.wanted()),
+            _ => format!("a {} build in {}", request.wanted(), request.version),
+        },
         show_url(&source.url)
     )
 }
@@ -175,12 +189,17 @@ fn frozen_instead(source: &Source, request: &RocmRequest) -> String {
 fn too_old(sorted: &Sorted, request: &RocmRequest, newest: &Candidate, now: i64) -> Option<String> {
     let stale = request.channel.about().ok()?.stale_days?;
     let days = select::age(newest.date?, now).filter(|days| *days > stale)?;
-    let target = &request.target;
+    let target = request.wanted();
     Some(match sorted.age(now).filter(|others| *others <= stale) {
         Some(others) => format!(
             "the newest {target} build is {days} days old, and that of another GPU {others}: builds for {target} may be failing, or its family be renamed"
         ),
-        None => format!("the newest build is {days} days old: the index is probably not updated any more"),
+        None => match sorted.newest_file.and_then(|file| Some((file, select::age(file, now)?))) {
+            Some((file, age)) if age < days && age <= stale => format!(
+                "the newest {target} build is {days} days old, and the index goes on: its newest file is of {file}"
+            ),
+            _ => format!("the newest build is {days} days old: the index is probably not updated any more"),
+        },
     })
 }
 

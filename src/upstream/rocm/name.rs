@@ -1,4 +1,4 @@
-//! File names: `therock-dist-<platform>-<family>-<version>.tar.gz`.
+//! File names: `therock-dist-<platform>-<family>-<version>.tar.gz`, or `.tar.zst`; the family may be left out.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::RocmVersion;
+use super::family::{ALL, is_family};
 use crate::error::{Error, Result};
 use crate::suggest::one_of;
 
@@ -36,13 +37,16 @@ impl fmt::Display for Platform {
     }
 }
 
+/// The compressions that are read, by the ends of names. The bytes tell them once more.
+pub(super) const ENDINGS: [&str; 2] = [".tar.gz", ".tar.zst"];
+
 /// A tarball's name, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TarballName {
     /// The operating system.
     pub platform: Platform,
     /// The GPU family, e.g. `gfx1151` or `gfx110X-all`; also `multiarch`, and names that end in `-tests`.
-    pub family: String,
+    pub family: Option<String>,
     /// The version.
     pub version: RocmVersion,
 }
@@ -51,15 +55,28 @@ impl TarballName {
     /// Takes a file name apart; `None` where it is no tarball of ours.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        let rest = name.strip_prefix("therock-dist-")?.strip_suffix(".tar.gz")?;
+        let rest = name.strip_prefix("therock-dist-")?;
+        let rest = ENDINGS.iter().find_map(|ending| rest.strip_suffix(ending))?;
         let (platform, rest) = rest.split_once('-')?;
         // Families hold hyphens and versions do not.
-        let (family, version) = rest.rsplit_once('-')?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if family.is_empty() || family.len() > 100 || !family.bytes().all(plain) {
+        let (family, version) = match rest.rsplit_once('-') {
+            Some((family, version)) => (Some(family), version),
+            None => (None, rest),
+        };
+        if family.is_some_and(|family| !is_family(family)) {
             return None;
         }
-        Some(Self { platform: platform.parse().ok()?, family: family.to_owned(), version: version.parse().ok()? })
+        Some(Self {
+            platform: platform.parse().ok()?,
+            family: family.map(str::to_owned),
+            version: version.parse().ok()?,
+        })
+    }
+
+    /// Returns whether these are the tarballs that a person means by `family`. Those for all GPUs may name none.
+    #[must_use]
+    pub fn is_of(&self, family: &str) -> bool {
+        self.family.as_deref().map_or(family == ALL, |own| own == family)
     }
 }
 
@@ -81,12 +98,21 @@ mod tests {
                 "10.1.0a20260811+bkc.20260814",
             ),
             ("therock-dist-linux-gfx1151-tests-10.0.0.tar.gz", Platform::Linux, "gfx1151-tests", "10.0.0"),
+            ("therock-dist-linux-gfx1151-10.0.0.post1.tar.zst", Platform::Linux, "gfx1151", "10.0.0.post1"),
             ("therock-dist-linux-multiarch-10.0.0rc1.tar.gz", Platform::Linux, "multiarch", "10.0.0rc1"),
         ] {
             let parsed = TarballName::parse(name).unwrap();
-            assert_eq!((parsed.platform, parsed.family.as_str()), (platform, family), "{name}");
+            assert_eq!((parsed.platform, parsed.family.as_deref()), (platform, Some(family)), "{name}");
+            assert!(parsed.is_of(family) && !parsed.is_of("gfx1150"));
             assert_eq!(parsed.version.to_string(), version);
         }
+    }
+
+    #[test]
+    fn a_name_without_a_gpu_is_of_all() {
+        let parsed = TarballName::parse("therock-dist-linux-10.3.0a20261120.tar.gz").unwrap();
+        assert_eq!((parsed.family.as_deref(), parsed.version.to_string().as_str()), (None, "10.3.0a20261120"));
+        assert!(parsed.is_of("multiarch") && !parsed.is_of("gfx1151"));
     }
 
     #[test]
@@ -97,7 +123,8 @@ mod tests {
             "therock-dist-linux-gfx1151-latest.tar.gz",
             "therock-dist-linux-gfx1151-10.1.0.tar.xz",
             "therock-dist-linux-gfx1151-10.1.0a20261301.tar.gz",
-            "therock-dist-linux-10.1.0.tar.gz",
+            "therock-dist-linux-gfx1151-10.1.0.tar.gz.zst",
+            "therock-dist-10.1.0.tar.gz",
             "therock-dist-mac-gfx1151-10.1.0.tar.gz",
             "therock-dist-Linux-gfx1151-10.1.0.tar.gz",
             "../therock-dist-linux-gfx1151-10.1.0.tar.gz",

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use url::Url;
 
-use super::page::{Listed, parse};
+use super::page::{ENTRIES, Page, parse};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{Document, Documents, is_refusal, show_url};
 
-/// The most that is read of one index, all its pages together, in bytes; a page with 10,000 names has 1 MB.
+/// The most that is read of one page, in bytes; one with 10,000 names has 1 MB.
+const LONGEST: u64 = 16 << 20;
+/// The most that is read of one index, all its pages together, in bytes.
 const MOST: u64 = 64 << 20;
 /// The most pages of one S3 listing that are read; the buckets have about 20.
 const PAGES: usize = 200;
@@ -39,19 +41,23 @@ fn moved(error: Error) -> Error {
 }
 
 /// All that the index at `url` lists.
-pub(super) fn read(url: &Url, documents: &dyn Documents) -> Result<Vec<Listed>, Trouble> {
+pub(super) fn read(url: &Url, documents: &dyn Documents) -> Result<Page, Trouble> {
     let endless = |why: String| Trouble::NoIndex(Error::new(Kind::Mismatch, why).fact("url", show_url(url)));
-    let mut all = Vec::new();
+    let mut all = Page::default();
     let mut next = url.clone();
     let mut seen = HashSet::new();
     let mut left = MOST;
     for _ in 0..PAGES {
         let Document { url: found, body } =
-            documents.get(&next, left).map_err(|error| Trouble::NoAnswer(moved(error)))?;
+            documents.get(&next, left.min(LONGEST)).map_err(|error| Trouble::NoAnswer(moved(error)))?;
         left = left.saturating_sub(body.len() as u64);
         // Links are relative to the address that answered.
         let page = parse(&body, &found).map_err(Trouble::NoIndex)?;
-        all.extend(page.files);
+        all.files.extend(page.files);
+        all.odd += page.odd;
+        if all.files.len() > ENTRIES {
+            return Err(endless(format!("the S3 listing has more than {ENTRIES} files")));
+        }
         let Some(after) = page.next else { return Ok(all) };
         seen.insert(std::mem::replace(&mut next, after));
         if seen.contains(&next) {

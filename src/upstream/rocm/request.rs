@@ -7,7 +7,7 @@ use pep440_rs::VersionSpecifiers;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
-use super::{Channel, Platform, RocmVersion, range};
+use super::{Channel, Family, Platform, RocmVersion, range};
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 
@@ -23,6 +23,9 @@ pub struct RocmRequest {
     pub target: GfxTarget,
     /// Which version.
     pub version: VersionRequest,
+    /// The family whose tarballs are taken, where it is not that of the GPU alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
     /// Whether the tree may hold names that differ only in case or Unicode normal form.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub colliding_names: bool,
@@ -32,6 +35,26 @@ pub struct RocmRequest {
 }
 
 impl RocmRequest {
+    /// The newest nightly for a GPU.
+    #[must_use]
+    pub fn newest(target: GfxTarget) -> Self {
+        Self {
+            channel: Channel::nightly(),
+            platform: Platform::Linux,
+            target,
+            version: VersionRequest::Latest,
+            family: None,
+            colliding_names: false,
+            sources: Vec::new(),
+        }
+    }
+
+    /// The family in the names of the wanted tarballs.
+    #[must_use]
+    pub fn wanted(&self) -> &str {
+        self.family.as_ref().map_or(self.target.as_str(), Family::as_str)
+    }
+
     /// Whether a version is one of those wanted. An index of one's own may mix channels: of releases, only final versions
     /// are wanted, unless a version is asked for by its name.
     #[must_use]

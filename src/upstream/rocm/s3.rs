@@ -5,7 +5,7 @@ use quick_xml::escape::unescape;
 use quick_xml::events::Event;
 use url::Url;
 
-use super::page::{Listed, Page, beside};
+use super::page::{ENTRIES, Listed, Page, beside};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::show_url;
 
@@ -51,7 +51,13 @@ pub(super) fn parse(text: &str, url: &Url) -> Result<Page> {
             }
             Event::End(_) => {
                 if path == ["ListBucketResult", "Contents"] {
-                    page.files.extend(std::mem::take(&mut entry).listed(&directory, url));
+                    let entry = std::mem::take(&mut entry);
+                    // Directories, and what lies in them, are no files of this index; an entry without a key is odd.
+                    page.odd += usize::from(entry.key.is_empty());
+                    page.files.extend(entry.listed(&directory, url));
+                    if page.files.len() > ENTRIES {
+                        return Err(broken(&format!("it has more than {ENTRIES} files")));
+                    }
                 }
                 path.pop();
             }

@@ -1,50 +1,127 @@
 //! AMD's index page: `const files = [{"name": "...", "mtime": 1789528424.0}, ...];` in an inline script.
 //!
 //! Nothing else on the page is looked at, since everything else on it has changed before. The array is the output of a
-//! JSON encoder; what follows it is JavaScript and not read.
+//! JSON encoder; what follows it is JavaScript and not read. An entry that is not understood costs itself alone.
 
-use scraper::{Html, Selector};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use url::Url;
 
-use super::page::{Listed, beside};
+use super::page::{ENTRIES, Listed, Page, beside};
 
-#[derive(Deserialize)]
-struct File {
-    name: String,
-    /// A float. Any value, since a name is not to be lost for the time beside it.
-    #[serde(default)]
-    mtime: Value,
-}
-
-/// The text from the array on, out of the script that has it.
-pub(super) fn array(document: &Html) -> Option<String> {
+/// The text from the array on, out of a script that has it.
+pub(super) fn array(script: &str) -> Option<&str> {
     const NAME: &str = "const files";
-    let selector = Selector::parse("script").ok()?;
-    document.select(&selector).find_map(|script| {
-        let text: String = script.text().collect();
-        // The first mention may be a comment or another name that begins so.
-        text.match_indices(NAME).find_map(|(at, _)| {
-            let value = text[at + NAME.len()..].trim_start().strip_prefix('=')?.trim_start();
-            value.starts_with('[').then(|| value.to_owned())
-        })
+    // The first mention may be a comment or another name that begins so.
+    script.match_indices(NAME).find_map(|(at, _)| {
+        let value = script[at + NAME.len()..].trim_start().strip_prefix('=')?.trim_start();
+        value.starts_with('[').then_some(value)
     })
 }
 
-/// The files of the array that `text` begins with.
-pub(super) fn files(text: &str, url: &Url) -> serde_json::Result<Vec<Listed>> {
-    let files = first(text).or_else(|error| if error.is_syntax() { first(&without_nan(text)) } else { Err(error) })?;
-    let listed = |File { name, mtime }: File| {
-        let mtime = mtime.as_f64().map(|mtime| mtime.floor() as i64);
-        Some(Listed { url: beside(url, &name)?, name, mtime, size: None })
-    };
-    Ok(files.into_iter().filter_map(listed).collect())
+/// The files of the array that `text` begins with, in the directory of `base`.
+pub(super) fn files(text: &str, base: &Url) -> serde_json::Result<Page> {
+    first(text, base).or_else(|error| if error.is_syntax() { first(&without_nan(text), base) } else { Err(error) })
 }
 
-fn first(text: &str) -> serde_json::Result<Vec<File>> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter();
-    values.next().unwrap_or_else(|| Ok(Vec::new()))
+fn first(text: &str, base: &Url) -> serde_json::Result<Page> {
+    serde_json::Deserializer::from_str(text).deserialize_seq(Files(base))
+}
+
+/// Reads entry by entry, so that no more than one is held beside what is kept.
+struct Files<'a>(&'a Url);
+
+impl<'de> Visitor<'de> for Files<'_> {
+    type Value = Page;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of files")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Page, A::Error> {
+        let mut page = Page::default();
+        while let Some(entry) = entries.next_element::<Entry>()? {
+            let (name, mtime) = match entry {
+                Entry::File { name: Some(name), mtime } => (name, mtime),
+                Entry::Text(name) => (name, None),
+                _ => (String::new(), None),
+            };
+            let Some(url) = beside(self.0, &name) else {
+                page.odd += 1;
+                continue;
+            };
+            if page.files.len() == ENTRIES {
+                return Err(de::Error::custom(format!("it has more than {ENTRIES} files")));
+            }
+            let mtime = mtime.map(|mtime| mtime.floor() as i64);
+            page.files.push(Listed { url, name, mtime, size: None });
+        }
+        Ok(page)
+    }
+}
+
+/// An entry of the list, or a value in one: whatever else it is, a name is not to be lost for what stands beside it.
+enum Entry {
+    File { name: Option<String>, mtime: Option<f64> },
+    Text(String),
+    Number(f64),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyEntry)
+    }
+}
+
+struct AnyEntry;
+
+impl<'de> Visitor<'de> for AnyEntry {
+    type Value = Entry;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Entry, A::Error> {
+        let (mut name, mut mtime) = (None, None);
+        while let Some(key) = fields.next_key::<String>()? {
+            match key.as_str() {
+                "name" => name = if let Entry::Text(text) = fields.next_value()? { Some(text) } else { None },
+                "mtime" => mtime = if let Entry::Number(number) = fields.next_value()? { Some(number) } else { None },
+                _ => drop(fields.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Entry::File { name, mtime })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Entry, A::Error> {
+        while entries.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Entry::Other)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Entry, E> {
+        Ok(Entry::Text(text.to_owned()))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Entry, E> {
+        Ok(Entry::Number(number))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Entry, E> {
+        Ok(Entry::Number(number as f64))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Entry, E> {
+        Ok(Entry::Number(number as f64))
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Entry, E> {
+        Ok(Entry::Other)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Entry, E> {
+        Ok(Entry::Other)
+    }
 }
 
 /// Python's encoder writes numbers that JSON does not have; here they mean that the time is not known.
@@ -81,7 +158,7 @@ fn string_length(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::page::{Page, parse};
+    use super::super::page::{ENTRIES, Page, parse};
     use crate::error::Result;
 
     fn read(script: &str) -> Result<Page> {
@@ -152,13 +229,61 @@ mod tests {
     }
 
     #[test]
+    fn an_odd_entry_costs_itself_alone() {
+        let good = r#"{"name": "a.gz", "mtime": 5}"#;
+        for odd in [
+            "5",
+            "null",
+            "true",
+            "-1.5",
+            "[]",
+            "[[{}], \"x\"]",
+            "{}",
+            "\"\"",
+            r#"{"name": 5}"#,
+            r#"{"name": null}"#,
+            r#"{"name": ["a.gz"]}"#,
+            r#"{"name": {"name": "x"}}"#,
+            r#"{"name": ""}"#,
+            r#"{"name": "../a"}"#,
+            r#"{"mtime": 5}"#,
+        ] {
+            for entries in [format!("{odd}, {good}"), format!("{good}, {odd}")] {
+                let page = read(&format!("const files = [{entries}];")).unwrap();
+                assert_eq!((page.files.len(), page.odd, page.files[0].mtime), (1, 1, Some(5)), "{entries}");
+            }
+        }
+        assert_eq!(
+            times(r#"const files = ["b.gz", {"name": "c.gz", "mtime": [1]}]"#),
+            [("b.gz".to_owned(), None), ("c.gz".to_owned(), None)]
+        );
+    }
+
+    #[test]
+    fn a_list_without_end_is_no_index() {
+        let list = |count: usize| read(&format!("const files = [{}0]", r#"{"name": "a"},"#.repeat(count)));
+        assert_eq!(list(ENTRIES).unwrap().files.len(), ENTRIES);
+        let error = list(ENTRIES + 1).unwrap_err().to_string();
+        assert!(error.contains("it has more than 100000 files"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_may_be_named_without_its_last_slash() {
+        let url = |base: &str| {
+            let page = "<script>const files = [{\"name\": \"a.gz\"}]</script>";
+            parse(page.as_bytes(), &base.parse().unwrap()).unwrap().files[0].url.to_string()
+        };
+        assert_eq!(url("https://index.example/core/tarball"), "https://index.example/core/tarball/a.gz");
+        assert_eq!(url("https://index.example/core/tarball/"), "https://index.example/core/tarball/a.gz");
+        assert_eq!(url("https://index.example/core/index.html"), "https://index.example/core/a.gz");
+    }
+
+    #[test]
     fn a_broken_list_is_an_error() {
         for (script, why) in [
             ("const files = [{\"name\": \"x", "its list of files is cut off"),
             ("const files = [", "its list of files is cut off"),
             ("const files = [{\"name\": \"x\", \"mtime\": NaN}", "its list of files is cut off"),
-            ("const files = [{\"name\": 5}]", "its list of files is broken"),
-            ("const files = [\"x\"]", "its list of files is broken"),
             ("const files = [{name: \"x\"}]", "its list of files is broken"),
         ] {
             let error = read(script).unwrap_err();

@@ -1,12 +1,13 @@
 //! Which of the listed files are wanted, and in what order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use super::{Candidate, Channel, Listed, RocmRequest, TarballName, family};
+use super::unread::Unread;
+use super::{Candidate, Channel, Listed, Page, RocmRequest, TarballName, family};
 
 /// Everything that indexes listed, sorted out for one request.
 #[derive(Debug, Default)]
@@ -19,10 +20,18 @@ pub(super) struct Sorted {
     pub other_platform: usize,
     /// Names that are no tarballs of ours.
     pub unknown: usize,
-    /// Names that would be the target's if their version could be read.
-    pub unreadable: BTreeSet<String>,
+    /// The indexes that answered.
+    pub asked: Vec<Url>,
+    /// Entries without a usable name.
+    pub odd: usize,
+    /// Files that may be meant, and are passed over.
+    pub unread: Vec<Unread>,
+    /// The newest day of any file.
+    pub newest_file: Option<Date>,
     /// The newest day of any build for the platform.
     newest_day: Option<Date>,
+    /// Names in `unread`.
+    named: HashSet<String>,
     /// Where in `fitting` a name is.
     places: HashMap<String, usize>,
 }
@@ -30,22 +39,31 @@ pub(super) struct Sorted {
 impl Sorted {
     /// Adds what one index listed. A name that an earlier index had already is the same candidate with one URL more: the
     /// newest generation wins, and the same name in another directory can be another build (ASAN builds are such).
-    pub fn add(&mut self, listed: Vec<Listed>, request: &RocmRequest, source: &Url) {
-        for Listed { name, url, mtime, .. } in listed {
+    pub fn add(&mut self, page: Page, request: &RocmRequest, source: &Url) {
+        self.odd += page.odd;
+        self.asked.push(source.clone());
+        let wanted = request.wanted();
+        for Listed { name, url, mtime, .. } in page.files {
+            let day = mtime.and_then(day);
+            if let Some(unread) = Unread::of(&name, day, request).filter(|_| self.named.insert(name.clone())) {
+                self.newest_file = self.newest_file.max(unread.day);
+                self.unread.push(unread);
+            }
             let Some(parsed) = TarballName::parse(&name) else {
-                self.not_ours(name, request);
+                self.unknown += 1;
                 continue;
             };
+            let date = parsed.version.date().or(day);
+            self.newest_file = self.newest_file.max(date);
             if parsed.platform != request.platform {
-                self.other_platform += usize::from(parsed.family == request.target.as_str());
+                self.other_platform += usize::from(parsed.is_of(wanted));
                 continue;
             }
-            let date = parsed.version.date().or_else(|| mtime.and_then(day));
-            if !family::is_tests(&parsed.family) {
+            if !parsed.family.as_deref().is_some_and(family::is_tests) {
                 self.newest_day = self.newest_day.max(date);
             }
-            if parsed.family != request.target.as_str() {
-                self.families.insert(parsed.family);
+            if !parsed.is_of(wanted) {
+                self.families.extend(parsed.family);
             } else if let Some(known) = self.places.get(&name).and_then(|place| self.fitting.get_mut(*place)) {
                 if known.url != url && !known.elsewhere.contains(&url) {
                     known.elsewhere.push(url);
@@ -63,16 +81,6 @@ impl Sorted {
                     elsewhere: Vec::new(),
                 });
             }
-        }
-    }
-
-    fn not_ours(&mut self, name: String, request: &RocmRequest) {
-        self.unknown += 1;
-        let rest = name
-            .strip_prefix(&format!("therock-dist-{}-{}-", request.platform, request.target))
-            .filter(|rest| rest.ends_with(".tar.gz") && rest.starts_with(|c: char| c.is_ascii_digit()));
-        if rest.is_some() {
-            self.unreadable.insert(name);
         }
     }
 
@@ -96,12 +104,13 @@ impl Sorted {
 }
 
 /// Newest first: nightlies by their day, then by PEP 440; releases by PEP 440 alone. A developers' build has no day in its
-/// version; the index's time then stands for it.
+/// version; the index's time then stands for it. Of one version in two compressions `.tar.gz` is first: it was there before the other,
+/// and a lock is not to move for that.
 pub(super) fn sort(candidates: &mut [Candidate], channel: &Channel) {
     if channel.about().is_ok_and(|about| about.by_day) {
-        candidates.sort_by(|a, b| (b.date, &b.version).cmp(&(a.date, &a.version)));
+        candidates.sort_by(|a, b| (b.date, &b.version, &a.name).cmp(&(a.date, &a.version, &b.name)));
     } else {
-        candidates.sort_by(|a, b| b.version.cmp(&a.version));
+        candidates.sort_by(|a, b| (&b.version, &a.name).cmp(&(&a.version, &b.name)));
     }
 }
 
@@ -128,6 +137,7 @@ mod tests {
             platform: "linux".parse().unwrap(),
             target: "gfx1151".parse().unwrap(),
             version: version.parse().unwrap(),
+            family: None,
             colliding_names: false,
             sources: Vec::new(),
         }
@@ -137,7 +147,7 @@ mod tests {
         let request = request(channel, wish);
         let mut sorted = Sorted::default();
         sorted.add(
-            listed.iter().map(|(version, mtime)| file(SOURCE, version, *mtime)).collect(),
+            page(listed.iter().map(|(version, mtime)| file(SOURCE, version, *mtime)).collect()),
             &request,
             &url(SOURCE),
         );
@@ -147,6 +157,10 @@ mod tests {
     fn file(base: &str, version: &str, mtime: Option<i64>) -> Listed {
         let name = format!("therock-dist-linux-gfx1151-{version}.tar.gz");
         Listed { url: url(base).join(&name).unwrap(), name, mtime, size: None }
+    }
+
+    fn page(files: Vec<Listed>) -> Page {
+        Page { files, ..Page::default() }
     }
 
     fn url(text: &str) -> Url {
@@ -187,7 +201,7 @@ mod tests {
         let request = request("nightly", "latest");
         let mut sorted = Sorted::default();
         for source in [SOURCE, "https://index.example/asan/", "https://index.example/asan/", SOURCE] {
-            sorted.add(vec![file(source, "10.1.0a20260901", None)], &request, &url(source));
+            sorted.add(page(vec![file(source, "10.1.0a20260901", None)]), &request, &url(source));
         }
         let [candidate] = &sorted.wanted(&request)[..] else { panic!("one candidate") };
         let name = "therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz";
@@ -201,9 +215,23 @@ mod tests {
         let request = request("nightly", "latest");
         let mut sorted = Sorted::default();
         let names = ["10.2.0b20261121", "tests-10.2.0a20261121", "10.2.0a20261121"];
-        sorted.add(names.iter().map(|version| file(SOURCE, version, None)).collect(), &request, &url(SOURCE));
-        let unreadable: Vec<&String> = sorted.unreadable.iter().collect();
-        assert_eq!(unreadable, ["therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz"]);
+        sorted.add(page(names.iter().map(|version| file(SOURCE, version, None)).collect()), &request, &url(SOURCE));
+        let unread: Vec<&str> = sorted.unread.iter().map(|unread| unread.name.as_str()).collect();
+        assert_eq!(unread, ["therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz"]);
         assert_eq!(sorted.fitting.len(), 1);
+    }
+
+    #[test]
+    fn a_second_compression_of_one_version_moves_nothing() {
+        let request = request("nightly", "latest");
+        let mut sorted = Sorted::default();
+        let zstd = |version: &str| {
+            let name = format!("therock-dist-linux-gfx1151-{version}.tar.zst");
+            Listed { url: url(SOURCE).join(&name).unwrap(), name, mtime: None, size: None }
+        };
+        let gzip = file(SOURCE, "10.2.0a20261120", None);
+        sorted.add(page(vec![zstd("10.2.0a20261120"), gzip.clone(), zstd("10.2.0a20261121")]), &request, &url(SOURCE));
+        let names: Vec<String> = sorted.wanted(&request).into_iter().map(|one| one.name).collect();
+        assert_eq!(names, [zstd("10.2.0a20261121").name, gzip.name, zstd("10.2.0a20261120").name]);
     }
 }

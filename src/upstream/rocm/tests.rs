@@ -36,6 +36,7 @@ fn request(version: &str) -> RocmRequest {
         platform: Platform::Linux,
         target: "gfx1151".parse().unwrap(),
         version: version.parse().unwrap(),
+        family: None,
         colliding_names: false,
         sources: vec![NIGHTLY.parse().unwrap()],
     }
@@ -160,6 +161,7 @@ fn an_endless_s3_listing_is_given_up() {
 fn an_empty_index_is_an_error_of_its_own() {
     insta::assert_snapshot!(refusal(&script(&[])), @r"
     the index is empty
+      index  https://index.example/tarball/
     hint: the index may have moved again: look for its new address and name it under `sources` in the manifest
     ");
 }
@@ -177,20 +179,25 @@ fn errors_say_what_is_there_instead() {
         "therock-dist-linux-gfx1151-dgpu-10.2.0a20261121.tar.gz",
         "therock-dist-linux-gfx1151-tests-10.2.0a20261121.tar.gz",
         "therock-dist-linux-gfx1150-10.2.0a20261121.tar.gz",
-    ])), @r"
-    the index has no family gfx1151; it may have been renamed
+    ])), @r#"
+    the index has no tarballs of gfx1151 alone; it may have been renamed
       near it  gfx1151-dgpu, gfx115X-all
-    hint: families have been renamed before; look which one covers this GPU
-    ");
+    hint: look which one covers this GPU: `family = "gfx1151-dgpu"` in the manifest takes that one, `strixlock list rocm -t gfx1151-dgpu` lists it
+    "#);
+    insta::assert_snapshot!(one("linux-10.3.0a20261120"), @r#"
+    the index has files that may be gfx1151 builds, and none of them is taken
+      there is  therock-dist-linux-10.3.0a20261120.tar.gz
+    hint: no GPU stands in its name: `family = "multiarch"` in the manifest takes it
+    "#);
     insta::assert_snapshot!(one("windows-gfx1151-10.2.0a20261121"), @"the index has gfx1151 builds, but none for linux");
     insta::assert_snapshot!(one("linux-gfx1150-10.2.0a20261121"), @r"
     the index has no gfx1151 build
       there are  gfx1150
     ");
     insta::assert_snapshot!(one("linux-gfx1151-10.2.0b20261121"), @r"
-    the index has gfx1151 builds, but no version of them can be read
-      such as  therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz
-    hint: upstream may have a new form of version; look for a newer strixlock
+    the index has files that may be gfx1151 builds, and none of them is taken
+      there is  therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz
+    hint: its version cannot be read: upstream may have a new one; look for a newer strixlock
     ");
     insta::assert_snapshot!(refusal(&script(&["a.tar.gz", "b.txt"])), @r"
     the index lists files, but no ROCm tarballs
@@ -243,7 +250,10 @@ fn an_index_that_nobody_updates_is_noticed() {
     let warnings = |names: &[&str], wish: &str| ask(&script(names), wish).unwrap().warnings;
     let stale = ["the newest build is 80 days old: the index is probably not updated any more"];
     assert_eq!(warnings(&[old], "latest"), stale);
-    assert_eq!(warnings(&[old, "therock-dist-linux-gfx1151-tests-10.2.0a20261120.tar.gz"], "latest"), stale);
+    assert_eq!(
+        warnings(&[old, "therock-dist-linux-gfx1151-tests-10.2.0a20261120.tar.gz"], "latest"),
+        ["the newest gfx1151 build is 80 days old, and the index goes on: its newest file is of 2026-11-20"]
+    );
     assert_eq!(
         warnings(&[old, "therock-dist-linux-gfx1150-10.2.0a20261119.tar.gz"], "latest"),
         [
@@ -264,8 +274,7 @@ fn what_may_hide_newer_builds_is_told() {
     );
     assert_eq!(
         warnings("therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz"),
-        ["1 name(s) of gfx1151 builds have a version that cannot be read, such as \
-          therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz: there may be newer ones than 10.2.0a20261120"]
+        ["therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz is 1 day newer, and its version cannot be read"]
     );
 }
 
@@ -316,7 +325,17 @@ fn frozen_indexes_never_stand_in_for_the_current_one() {
     pages.0.insert(sources[0].url.to_string(), script(&[new]));
     assert_eq!(look_up(&open("latest"), &pages, NOW).unwrap().candidates.len(), 1, "the frozen one was not asked");
     let range = look_up(&open("<8"), &pages, NOW).unwrap();
-    assert_eq!((range.newest.version.to_string().as_str(), range.warnings.len()), ("7.15.0a20260719", 0));
+    assert_eq!(
+        (range.newest.version.to_string().as_str(), range.warnings),
+        (
+            "7.15.0a20260719",
+            vec![
+                "no current index has a gfx1151 build in <8; this one is from https://rocm.nightlies.amd.com/tarball-multi-arch/, \
+                 where nothing new has appeared since 2026-08-22"
+                    .to_owned()
+            ]
+        )
+    );
     pages.0.insert(sources[0].url.to_string(), script(&[]));
     assert_eq!(
         look_up(&open("latest"), &pages, NOW).unwrap().warnings,
@@ -338,10 +357,162 @@ fn a_page_that_is_no_index_is_fatal_only_where_it_is_current() {
     let request = RocmRequest { sources: Vec::new(), ..request("<8") };
     let found = look_up(&request, &pages, NOW).unwrap();
     assert_eq!(found.newest.name, old);
-    assert_eq!(found.warnings.len(), 1);
+    assert_eq!(found.warnings.len(), 2);
     assert!(found.warnings[0].contains("this page is not an index"), "{}", found.warnings[0]);
     pages.0.insert(sources[0].url.to_string(), welcome);
     assert_eq!(look_up(&request, &pages, NOW).unwrap_err().kind(), Kind::NotFound);
+}
+
+/// Index pages by what people met: what is taken, and what is said.
+#[test]
+fn what_changes_upstream_is_taken_or_told() {
+    const OLD: &str = "therock-dist-linux-gfx1151-10.2.0a20261110.tar.gz";
+    for (files, wish, taken, said) in [
+        // Another compression.
+        (&["gfx1151-10.3.0a20261119.tar.zst"][..], "latest", "gfx1151-10.3.0a20261119.tar.zst", &[][..]),
+        (
+            &["gfx1151-10.3.0a20261119.tar.xz", "gfx1151-10.3.0a20261119.tar.xz.sha256sum"],
+            "latest",
+            "",
+            &[
+                "gfx1151-10.3.0a20261119.tar.xz is 9 days newer, and its name has a form that this strixlock does not know",
+            ],
+        ),
+        // The GPU leaves the name.
+        (
+            &["10.3.0a20261118.tar.gz", "10.3.0a20261119.tar.gz", "tests-10.3.0a20261119.tar.gz"],
+            "latest",
+            "",
+            &[
+                "10.3.0a20261119.tar.gz is 9 days newer, and no GPU stands in its name: `family = \"multiarch\"` in the manifest takes it; \
+               so are therock-dist-linux-10.3.0a20261118.tar.gz (8 days newer)",
+            ],
+        ),
+        // A range that cannot mean it says nothing.
+        (&["10.3.0a20261119.tar.gz"], "==10.2.*", "", &[]),
+        (&["10.3.0a20261109.tar.gz"], "latest", "", &[]),
+        // Families are merged.
+        (
+            &["gfx115X-all-10.3.0a20261119.tar.gz"],
+            "latest",
+            "",
+            &[
+                "the index also has gfx115X-all: families have been renamed before",
+                "gfx115X-all-10.3.0a20261119.tar.gz is 9 days newer, and gfx115X-all may cover this GPU: `family = \"gfx115X-all\"` in the manifest takes it",
+            ],
+        ),
+        // Post releases.
+        (&["gfx1151-10.2.0a20261110.post1.tar.gz"], "latest", "gfx1151-10.2.0a20261110.post1.tar.gz", &[]),
+        (
+            &["gfx1151-10.2.0a20261111-1.tar.gz"],
+            "latest",
+            "",
+            &["gfx1151-10.2.0a20261111-1.tar.gz is 1 day newer, and its version cannot be read"],
+        ),
+    ] {
+        let files: Vec<String> = files.iter().map(|name| format!("therock-dist-linux-{name}")).collect();
+        let mut all: Vec<&str> = files.iter().map(String::as_str).collect();
+        all.push(OLD);
+        let found = ask(&script(&all), wish).unwrap();
+        let taken = if taken.is_empty() { OLD.to_owned() } else { format!("therock-dist-linux-{taken}") };
+        assert_eq!(found.newest.name, taken, "{files:?}");
+        let said: Vec<String> = said
+            .iter()
+            .map(
+                |line| if line.starts_with("the ") { (*line).to_owned() } else { format!("therock-dist-linux-{line}") },
+            )
+            .collect();
+        let told: Vec<String> = found.warnings.into_iter().filter(|line| !line.contains("days old")).collect();
+        assert_eq!(told, said, "{files:?}");
+    }
+}
+
+#[test]
+fn a_family_is_taken_where_the_person_says_so() {
+    let page = script(&[
+        "therock-dist-linux-gfx110X-all-10.2.0a20261120.tar.gz",
+        "therock-dist-linux-gfx110X-all-tests-10.2.0a20261121.tar.gz",
+        "therock-dist-linux-gfx1151-10.2.0a20261121.tar.gz",
+        "therock-dist-linux-multiarch-10.2.0a20261118.tar.gz",
+        "therock-dist-linux-10.2.0a20261119.tar.gz",
+    ]);
+    let take = |family: Option<&str>| {
+        let request = RocmRequest {
+            target: "gfx1100".parse().unwrap(),
+            family: family.map(|family| family.parse().unwrap()),
+            ..request("latest")
+        };
+        look_up(&request, &Pages(BTreeMap::from([(NIGHTLY.to_owned(), page.clone())])), NOW)
+    };
+    assert!(take(None).unwrap_err().to_string().contains("`family = \"gfx110X-all\"` in the manifest takes that one"));
+    assert_eq!(take(Some("gfx110X-all")).unwrap().newest.name, "therock-dist-linux-gfx110X-all-10.2.0a20261120.tar.gz");
+    assert_eq!(take(Some("multiarch")).unwrap().newest.name, "therock-dist-linux-10.2.0a20261119.tar.gz");
+    let error = take(Some("gfx110X-dgpu")).unwrap_err().to_string();
+    assert!(error.contains("the index has no tarballs of gfx110X-dgpu alone"), "{error}");
+}
+
+#[test]
+fn releases_and_their_patches_are_found_where_they_are() {
+    let sources = built_in(&"stable".parse().unwrap()).unwrap();
+    let now = names(&["10.0.0", "10.0.0.post1", "10.0.1rc1"]);
+    let before = names(&["7.14.0", "7.14.1", "7.13.0"]);
+    let page = |all: &[String]| script(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    let pages = Pages(BTreeMap::from([
+        (sources[0].url.to_string(), page(&now)),
+        (sources[1].url.to_string(), page(&before)),
+        (sources[2].url.to_string(), script(&[])),
+    ]));
+    for (wish, version, frozen) in [
+        ("latest", "10.0.0.post1", false),
+        ("10.0.0", "10.0.0", false),
+        (">=7.14,<8", "7.14.1", true),
+        ("==7.14.*", "7.14.1", true),
+        ("7.14.0", "7.14.0", false),
+        ("==10.*", "10.0.0.post1", false),
+        ("<10.0.0.post1", "10.0.0", false),
+    ] {
+        let request = RocmRequest { channel: "stable".parse().unwrap(), sources: Vec::new(), ..request(wish) };
+        let found = look_up(&request, &pages, NOW).unwrap();
+        assert_eq!(found.newest.version.to_string(), version, "{wish}");
+        assert_eq!(found.warnings.iter().any(|line| line.starts_with("no current index has")), frozen, "{wish}");
+    }
+}
+
+#[test]
+fn an_empty_channel_says_that_it_is_empty() {
+    let source = built_in(&"bkc".parse().unwrap()).unwrap().remove(0).url;
+    let request = RocmRequest { channel: "bkc".parse().unwrap(), sources: Vec::new(), ..request("latest") };
+    let pages = Pages(BTreeMap::from([(
+        source.to_string(),
+        "<p>No tarballs available.</p><script>const files = [];</script>".to_owned(),
+    )]));
+    let error = look_up(&request, &pages, NOW).unwrap_err();
+    assert_eq!(error.kind(), Kind::NotFound);
+    insta::assert_snapshot!(error, @r"
+    the channel `bkc` is empty
+      index  https://bkc.repo.amd.com/rocm/core/tarball/
+    hint: nothing is published there now: ask again later, or choose another `channel`
+    ");
+    let weekly = RocmRequest { channel: "weekly".parse().unwrap(), ..request };
+    assert!(look_up(&weekly, &pages, NOW).unwrap_err().to_string().contains("is announced"));
+    let named = RocmRequest { sources: vec![source], ..weekly };
+    assert!(look_up(&named, &pages, NOW).unwrap_err().to_string().starts_with("the index is empty"));
+}
+
+#[test]
+fn builds_of_asan_directories_and_odd_entries_are_told() {
+    let index: Url = "https://index.example/tarball-asan/".parse().unwrap();
+    let page = "<script>const files = [{\"name\": 5}, {\"name\": \"therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz\"}, {}]</script>";
+    let request = RocmRequest { sources: vec![index.clone()], ..request("latest") };
+    let found = look_up(&request, &Pages(BTreeMap::from([(index.to_string(), page.to_owned())])), NOW).unwrap();
+    assert_eq!(
+        found.warnings,
+        [
+            "2 entries of the index have no usable name and were passed over",
+            "https://index.example/tarball-asan/therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz is in a directory of builds \
+             with AddressSanitizer, which have the names of the plain ones"
+        ]
+    );
 }
 
 proptest! {

@@ -127,7 +127,7 @@ fn number(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The day of `YYYYMMDD`. ROCm is younger than 2016, and so is whatever has such a number and means no day.
-fn day(digits: &str) -> Option<Date> {
+pub(super) fn day(digits: &str) -> Option<Date> {
     let number: u32 = digits.parse().ok()?;
     let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
     Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?)
