@@ -1,9 +1,11 @@
 //! `strixlock list`
 
+use std::str::FromStr;
+
 use url::Url;
 
 use super::{GlobalArgs, Ui, settings};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
 use crate::text;
 use crate::upstream::rocm::{Channel, Family, Platform, RocmRequest, VersionRequest, look_up};
@@ -22,7 +24,7 @@ pub struct RocmArgs {
     platform: Platform,
     /// The GPU, or a family of GPUs such as gfx110X-all; `multiarch` stands for all
     #[arg(short, long, default_value = "gfx1151", value_name = "GPU")]
-    target: String,
+    target: Gpu,
     /// At most so many
     #[arg(short, long, default_value = "10", value_name = "N")]
     count: std::num::NonZeroUsize,
@@ -37,15 +39,32 @@ pub struct RocmArgs {
     sources: Vec<Url>,
 }
 
+/// What tarballs are named by.
+#[derive(Debug, Clone)]
+enum Gpu {
+    Target(GfxTarget),
+    Family(Family),
+}
+
+impl FromStr for Gpu {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.parse() {
+            Ok(target) => Ok(Self::Target(target)),
+            // A GPU in capitals is no family.
+            Err(error) if text.to_ascii_lowercase().parse::<GfxTarget>().is_ok() => Err(error),
+            Err(_) => text.parse().map(Self::Family),
+        }
+    }
+}
+
 pub fn list(ui: &Ui, global: &GlobalArgs, command: &ListCommand) -> Result<u8> {
     let ListCommand::Rocm(args) = command;
-    let (target, family) = match args.target.parse::<GfxTarget>() {
-        Ok(target) => (target, None),
-        Err(error) if args.target.to_ascii_lowercase().parse::<GfxTarget>().is_ok() => return Err(error),
-        Err(error) => {
-            let family: Family = args.target.parse().map_err(|_| error)?;
-            (family.member().unwrap_or("gfx1151".parse()?), Some(family))
-        }
+    let (target, family) = match &args.target {
+        Gpu::Target(target) => (target.clone(), None),
+        // Of a family that came later than this program no GPU is known; its name is what counts.
+        Gpu::Family(family) => (family.member().unwrap_or("gfx1151".parse()?), Some(family.clone())),
     };
     let request = RocmRequest {
         channel: args.channel.clone(),

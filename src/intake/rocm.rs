@@ -7,12 +7,12 @@ use super::unpack_sink::UnpackSink;
 use super::{Intake, demand_tree};
 use crate::digest::Sha256Digest;
 use crate::error::{About, Kind, Result};
-use crate::fetch::{Promise, Received, Sink, Voucher, Wanted};
+use crate::fetch::{Promise, Received, Voucher, Wanted, is_refusal, show_url};
 use crate::lock::RocmPin;
 use crate::store::{Partial, Staging, StoredTree};
 use crate::tree::unpack::Unpacked;
 use crate::tree::{Limits, Listing, Told};
-use crate::upstream::rocm::if_gone;
+use crate::upstream::rocm::{homes, if_gone};
 
 /// A tarball that was taken in.
 pub struct Tarball {
@@ -131,6 +131,18 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
             partial.discard();
             sink = UnpackSink::new(intake.store, limits, promise.is_some())?;
             intake.fetcher.download(wanted, partial, &mut sink)
+        }
+        // The same digest may be had from another place of AMD's: indexes moved, and files were not always moved along.
+        Err(error) if pin.is_some() && is_refusal(&error) => {
+            let homes: Vec<Url> = urls.iter().flat_map(homes).collect();
+            if homes.is_empty() {
+                return Err(error);
+            }
+            let elsewhere = Wanted { urls: &homes, ..wanted };
+            intake
+                .fetcher
+                .download(elsewhere, partial, &mut sink)
+                .map_err(|_| homes.iter().fold(error, |error, home| error.fact("nor at", show_url(home))))
         }
         other => other,
     }

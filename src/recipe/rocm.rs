@@ -27,6 +27,8 @@ pub struct Provenance {
     pub targets: Option<String>,
     /// `share/therock/therock_manifest.json`.
     pub therock: Option<TheRock>,
+    /// `rocm_package_version` of it, e.g. `10.1.0a20260901`; `rocm_version` where there is none.
+    pub package_version: Option<String>,
 }
 
 /// `share/therock/therock_manifest.json` of a ROCm tree: the commits that it was built from.
@@ -46,19 +48,21 @@ impl Provenance {
         let version = read(tree, ".info/version")?.map(|text| text.trim().to_owned());
         let targets = json(tree, "share/therock/dist_info.json")?
             .and_then(|value| Some(value.get("dist_amdgpu_targets")?.as_str()?.to_owned()));
-        let therock = json(tree, "share/therock/therock_manifest.json")?.and_then(|value| the_rock(&value));
-        Ok(Self { version, targets, therock })
+        let manifest = json(tree, "share/therock/therock_manifest.json")?;
+        let therock = manifest.as_ref().and_then(the_rock);
+        let package_version = ["rocm_package_version", "rocm_version"]
+            .iter()
+            .find_map(|key| Some(manifest.as_ref()?.get(*key)?.as_str()?.trim().to_owned()));
+        Ok(Self { version, targets, therock, package_version })
     }
 
     /// Whether this is the version and target that the file name promised.
     pub fn check(&self, version: &RocmVersion, target: &GfxTarget) -> Result<()> {
-        let promised = version.to_string();
-        if let Some(found) = &self.version
-            && release(found) != release(&promised)
-        {
+        for (label, found) in [(".info/version", &self.version), ("therock_manifest", &self.package_version)] {
+            let Some(found) = found.as_deref().filter(|found| !fits(found, version)) else { continue };
             return Err(Error::new(Kind::Mismatch, "the tree is of another version than its file name says")
-                .fact("file name", promised)
-                .fact(".info/version", found)
+                .fact("file name", version)
+                .fact(label, found)
                 .hint("upstream published a wrong file; choose another version"));
         }
         if let Some(found) = &self.targets
@@ -73,10 +77,31 @@ impl Provenance {
     }
 }
 
-/// `10.1.0` of `10.1.0a20260901` and of `10.1.0-42`.
-fn release(version: &str) -> &str {
+/// Returns whether what a tree says can be meant by the version of a file name: the same, or the release that a nightly or
+/// candidate comes before. A text without numbers says nothing.
+fn fits(found: &str, version: &RocmVersion) -> bool {
+    let promised = version.to_string();
+    let (have, want) = (release(found), release(&promised));
+    let longer = have.len().max(want.len());
+    let padded = |numbers: &[u64]| numbers.iter().copied().chain(std::iter::repeat(0)).take(longer).collect::<Vec<_>>();
+    if have.is_empty() {
+        return true;
+    }
+    if padded(&have) != padded(&want) {
+        return false;
+    }
+    // Two nightlies of one release are two builds.
+    match (found.parse::<RocmVersion>().ok().and_then(|found| found.date()), version.date()) {
+        (Some(found), Some(named)) => found == named,
+        _ => true,
+    }
+}
+
+/// The numbers `10.1.0` of `10.1.0a20260901` and of `10.1.0-42`.
+fn release(version: &str) -> Vec<u64> {
     let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
-    version[..end].trim_end_matches('.')
+    let all: Vec<u64> = version[..end].split('.').map_while(|number| number.parse().ok()).collect();
+    all
 }
 
 fn the_rock(value: &Value) -> Option<TheRock> {
@@ -120,13 +145,70 @@ mod tests {
 
     #[test]
     fn a_tree_of_another_version_or_target_is_noticed() {
-        let provenance =
-            Provenance { version: Some("10.1.0".into()), targets: Some("gfx1150;gfx1151".into()), therock: None };
+        let provenance = Provenance {
+            version: Some("10.1.0".into()),
+            targets: Some("gfx1150;gfx1151".into()),
+            ..Provenance::default()
+        };
         let target = |text: &str| text.parse::<GfxTarget>().unwrap();
         let version = |text: &str| text.parse::<RocmVersion>().unwrap();
         assert!(provenance.check(&version("10.1.0a20260901"), &target("gfx1151")).is_ok());
         assert!(provenance.check(&version("10.2.0a20260901"), &target("gfx1151")).is_err());
         assert!(provenance.check(&version("10.1.0a20260901"), &target("gfx1100")).is_err());
         assert!(Provenance::default().check(&version("10.1.0"), &target("gfx1151")).is_ok());
+    }
+
+    #[test]
+    fn a_nightly_and_a_candidate_may_call_themselves_by_their_release() {
+        let target: GfxTarget = "gfx1151".parse().unwrap();
+        for (name, says, fits) in [
+            ("10.1.0rc0", "10.1.0", true),
+            ("10.1.0a20260901", "10.1.0", true),
+            ("10.1.0a20260901", "10.1", true),
+            ("10.1.0a20260901", "10.1.0a20260901", true),
+            ("10.1.0a20260901", "10.1.0-42", true),
+            ("10.1.0a20260901", "10.1.0~20260901", true),
+            ("10.1.0a20260811+bkc.20260814", "10.1.0a20260811", true),
+            ("10.0.0.post1", "10.0.0", true),
+            ("10.1.0", "10.1.0", true),
+            ("10.1.0", "", true),
+            ("10.1.0", "unknown", true),
+            ("10.1.0a20260901", "10.1.0a20260902", false),
+            ("10.1.0a20260901", "10.2.0", false),
+            ("10.1.0rc0", "10.0.0", false),
+            ("10.0.1", "10.0.0", false),
+            ("10.1.0", "1.10.1", false),
+        ] {
+            let version: RocmVersion = name.parse().unwrap();
+            let info = Provenance { version: Some(says.to_owned()), ..Provenance::default() };
+            let manifest = Provenance { package_version: Some(says.to_owned()), ..Provenance::default() };
+            for provenance in [info, manifest] {
+                let checked = provenance.check(&version, &target);
+                assert_eq!(checked.is_ok(), fits, "{name} says {says:?}");
+                if let Err(error) = checked {
+                    assert!(
+                        error.to_string().contains(name) && error.to_string().contains(says),
+                        "both are told: {error}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_version_is_read_from_the_manifest_in_the_tree() {
+        let directory = tempfile::tempdir().unwrap();
+        fs_err::create_dir_all(directory.path().join("share/therock")).unwrap();
+        let read = |text: &str| {
+            fs_err::write(directory.path().join("share/therock/therock_manifest.json"), text).unwrap();
+            Provenance::read(directory.path()).unwrap().package_version
+        };
+        assert_eq!(
+            read(r#"{"rocm_package_version": "10.1.0a20260901", "rocm_version": "10.1.0"}"#).as_deref(),
+            Some("10.1.0a20260901")
+        );
+        assert_eq!(read(r#"{"rocm_version": "10.1.0"}"#).as_deref(), Some("10.1.0"));
+        assert_eq!(read(r#"{"rocm_package_version": 5}"#), None);
+        assert_eq!(read("[]"), None);
     }
 }

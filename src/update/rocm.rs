@@ -1,13 +1,16 @@
 //! What a `rocm` request means now.
 
+use url::Url;
+
 use super::{Options, Resolution, Taken};
+use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::show_url;
-use crate::intake::{Expect, Intake, pin_tree, tarball};
+use crate::fetch::{Documents as _, show_url};
+use crate::intake::{Expect, Intake, Tarball, pin_tree, tarball};
 use crate::lock::{Block, LockedInput, RocmPin};
 use crate::recipe::rocm::Provenance;
 use crate::text;
-use crate::upstream::rocm::{Candidate, RocmRequest, look_up};
+use crate::upstream::rocm::{Candidate, RocmRequest, leaves, look_up};
 
 pub(super) fn resolve(
     name: &str,
@@ -20,7 +23,8 @@ pub(super) fn resolve(
         (Candidate::at(url, request)?, Vec::new())
     } else {
         let found = look_up(request, intake.fetcher, options.now)?;
-        (found.newest, found.warnings)
+        let leaves = found.newest.date.and_then(|day| leaves(request, day, options.now));
+        (found.newest, found.warnings.into_iter().chain(leaves).collect())
     };
     if let Some(block) = locked
         && block.locked.file == candidate.name
@@ -83,10 +87,13 @@ fn take_in(
     let urls = vec![candidate.url.clone()];
     let expect = Expect::New { urls: &urls, colliding_names: request.colliding_names, anew };
     let tarball = tarball(intake, name, expect)?;
+    let mut warnings = Vec::new();
+    if let Some(sidecar) = &candidate.sidecar {
+        warnings.extend(compare(intake, sidecar, &tarball)?);
+    }
     let provenance = Provenance::read(&tarball.tree.path)?;
     provenance.check(&candidate.version, &request.target)?;
     let tree = pin_tree(&tarball.tree, &tarball.listing)?;
-    let mut warnings = Vec::new();
     if let Some(first) = tarball.absolute_links.first() {
         let count = tarball.absolute_links.count();
         warnings.push(format!("{count} absolute link(s) in the tree, kept as they are, such as {first}"));
@@ -118,4 +125,31 @@ fn take_in(
         therock: provenance.therock,
     };
     Ok(Taken { block: LockedInput::rocm(request, pin)?, details, warnings })
+}
+
+/// Compares a tarball with the digest that lies beside it; a warning where that cannot be read.
+fn compare(intake: Intake, sidecar: &Url, tarball: &Tarball) -> Result<Option<String>> {
+    const LONGEST: u64 = 64 << 10;
+    let found = match intake.fetcher.get(sidecar, LONGEST) {
+        Ok(found) => found,
+        Err(error) => {
+            return Ok(Some(format!(
+                "{} could not be read, and is not compared: {}",
+                show_url(sidecar),
+                error.message()
+            )));
+        }
+    };
+    let text = String::from_utf8_lossy(&found.body);
+    let Some(promised) = text.split_whitespace().find_map(Sha256Digest::from_hex) else {
+        return Ok(Some(format!("{} holds no SHA-256, and is not compared", show_url(sidecar))));
+    };
+    if promised == tarball.digest {
+        return Ok(None);
+    }
+    Err(Error::new(Kind::Mismatch, "the tarball is not the one whose digest lies beside it")
+        .fact("beside it", show_url(sidecar))
+        .fact("promised", promised)
+        .fact("received", tarball.digest)
+        .hint("upstream may be in the middle of a change: try again later"))
 }

@@ -1,5 +1,6 @@
 //! `strixlock update`, `outdated` and `list`.
 
+mod names;
 mod versions;
 
 use strixlock::demo::http::Resource;

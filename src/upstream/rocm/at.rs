@@ -46,6 +46,7 @@ impl Candidate {
             url: url.clone(),
             source: url.clone(),
             elsewhere: Vec::new(),
+            sidecar: None,
         })
     }
 }

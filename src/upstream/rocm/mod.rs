@@ -13,7 +13,7 @@
 //!
 //! The files, in the order in which data flows: `version` and `name` are the words, `request` with `range` the wish, `source` where
 //! to look; `read` asks, `page` with `markup`, `script`, `links` and `s3` parses; `select` sorts out, with `family`; `unread` says what may be
-//! meant and is passed over, `absent` why there is nothing. `at` is for a tarball that a person names.
+//! meant and is passed over, `absent` why there is nothing; `policy` how long builds stay. `at` is for a tarball that a person names.
 
 mod absent;
 mod at;
@@ -22,6 +22,7 @@ mod links;
 mod markup;
 mod name;
 mod page;
+mod policy;
 mod range;
 mod read;
 mod request;
@@ -42,8 +43,9 @@ use crate::gfx::GfxTarget;
 pub use family::Family;
 pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
+pub use policy::{homes, if_gone, leaves};
 pub use request::{RocmRequest, VersionRequest};
-pub use source::{Channel, Source, built_in, if_gone};
+pub use source::{Channel, Source, built_in};
 pub use version::RocmVersion;
 
 use read::Trouble;
@@ -68,6 +70,8 @@ pub struct Candidate {
     pub source: Url,
     /// Where a file of the same name is. It need not be the same build: only a digest can tell.
     pub elsewhere: Vec<Url>,
+    /// A file with its digest, where the index lists one. AMD has none beside tarballs so far.
+    pub sidecar: Option<Url>,
 }
 
 /// What a look-up found.

@@ -9,6 +9,9 @@ use url::Url;
 use super::unread::Unread;
 use super::{Candidate, Channel, Listed, Page, RocmRequest, TarballName, family};
 
+/// How the name of a file with another's digest ends.
+const SIDECAR: &str = ".sha256sum";
+
 /// Everything that indexes listed, sorted out for one request.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
@@ -20,6 +23,8 @@ pub(super) struct Sorted {
     pub other_platform: usize,
     /// Names that are no tarballs of ours.
     pub unknown: usize,
+    /// Digests that lie beside files, by the names of those.
+    sidecars: HashMap<String, Url>,
     /// The indexes that answered.
     pub asked: Vec<Url>,
     /// Entries without a usable name.
@@ -44,6 +49,11 @@ impl Sorted {
         self.asked.push(source.clone());
         let wanted = request.wanted();
         for Listed { name, url, mtime, .. } in page.files {
+            if let Some(of) = name.strip_suffix(SIDECAR) {
+                self.sidecars.entry(of.to_owned()).or_insert(url);
+                self.unknown += 1;
+                continue;
+            }
             let day = mtime.and_then(day);
             if let Some(unread) = Unread::of(&name, day, request).filter(|_| self.named.insert(name.clone())) {
                 self.newest_file = self.newest_file.max(unread.day);
@@ -79,6 +89,7 @@ impl Sorted {
                     url,
                     source: source.clone(),
                     elsewhere: Vec::new(),
+                    sidecar: None,
                 });
             }
         }
@@ -89,6 +100,9 @@ impl Sorted {
         let mut wanted: Vec<Candidate> =
             self.fitting.iter().filter(|candidate| request.accepts(&candidate.version)).cloned().collect();
         sort(&mut wanted, &request.channel);
+        for candidate in &mut wanted {
+            candidate.sidecar = self.sidecars.get(&candidate.name).cloned();
+        }
         wanted
     }
 

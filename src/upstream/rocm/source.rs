@@ -27,6 +27,8 @@ pub struct About {
     pub stale_days: Option<i64>,
     /// What AMD's policy is to keep.
     pub kept: Option<String>,
+    /// The same in days, for a warning.
+    pub kept_days: Option<i64>,
     /// Whether there is no such channel yet.
     pub announced: bool,
     /// Its indexes, current ones first.
@@ -36,7 +38,7 @@ pub struct About {
 static CHANNELS: LazyLock<Result<BTreeMap<String, About>, toml::de::Error>> =
     LazyLock::new(|| toml::from_str(include_str!("sources.toml")));
 
-fn channels() -> Result<&'static BTreeMap<String, About>> {
+pub(super) fn channels() -> Result<&'static BTreeMap<String, About>> {
     CHANNELS.as_ref().map_err(|error| Error::failure("the built-in list of indexes is broken").because(error))
 }
 
@@ -115,18 +117,17 @@ pub fn built_in(channel: &Channel) -> Result<Vec<Source>> {
     Ok(about.index.clone())
 }
 
-/// What to do where a server does not have a tarball of `version` any more.
-#[must_use]
-pub fn if_gone(input: &str, version: &super::RocmVersion) -> String {
-    let take = format!("or take another build with `strixlock update {input}`");
-    // Whoever made it, its form says which policy it falls under.
-    let kept = version.date().and_then(|_| Channel::nightly().about().ok()?.kept.as_deref());
-    match (kept, version.date()) {
-        (Some(kept), Some(day)) => format!(
-            "AMD's policy is to keep {kept}, and this one is of {day}: name a mirror that kept it in the configuration, {take}"
-        ),
-        _ => format!("name a mirror that has it in the configuration, {take}"),
-    }
+/// The directories that the files of a channel's indexes stand in.
+pub(super) fn directories(about: &About) -> Vec<Url> {
+    let directory = |source: &Source| {
+        let mut url = source.url.clone();
+        let prefix = url.query_pairs().find(|(name, _)| name == "prefix").map(|(_, value)| value.into_owned());
+        url.set_query(None);
+        // Of a bucket's prefix only the directories count.
+        let below = prefix.as_deref().and_then(|prefix| prefix.rsplit_once('/')).map(|(below, _)| format!("{below}/"));
+        url.join(&below.unwrap_or_default()).ok()
+    };
+    about.index.iter().filter_map(directory).collect()
 }
 
 #[cfg(test)]
@@ -172,12 +173,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn only_of_nightlies_it_is_said_how_long_they_are_kept() {
-        let hint = |version: &str| if_gone("rocm", &version.parse().unwrap());
-        insta::assert_snapshot!(hint("10.1.0a20260901"), @"AMD's policy is to keep the last 120 nightlies, and this one is of 2026-09-01: name a mirror that kept it in the configuration, or take another build with `strixlock update rocm`");
-        insta::assert_snapshot!(hint("10.0.0"), @"name a mirror that has it in the configuration, or take another build with `strixlock update rocm`");
     }
 }

@@ -147,14 +147,12 @@ fn day_in(name: &str) -> Option<Date> {
 
 /// The first three numbers with points between them.
 fn release(name: &str) -> Option<Version> {
-    let numbers = name.split(|c: char| !c.is_ascii_digit() && c != '.');
-    numbers
-        .filter_map(|part| {
-            let mut numbers = part.split('.').filter(|number| !number.is_empty());
-            let three = [numbers.next()?, numbers.next()?, numbers.next()?];
-            three.join(".").parse().ok()
-        })
-        .next()
+    let mut parts = name.split(|c: char| !c.is_ascii_digit() && c != '.');
+    parts.find_map(|part| {
+        let mut numbers = part.split('.').filter(|number| !number.is_empty());
+        let three = [numbers.next()?, numbers.next()?, numbers.next()?];
+        three.join(".").parse().ok()
+    })
 }
 
 #[cfg(test)]
