@@ -1,5 +1,7 @@
 //! What is another way than in the last validation, beyond what such measurements wander by themselves.
 
+use std::collections::BTreeSet;
+
 use super::{Outcome, Validation};
 use crate::text;
 
@@ -39,6 +41,7 @@ pub fn moved(before: &Validation, after: &Validation) -> Vec<String> {
         {
             lines.push(format!("load time: {a:.0} ms before, {b:.0} ms now"));
         }
+        lines.extend(loaded(&old.libraries, &new.libraries));
         let speeds = [("prompt", old.prompt_speed, new.prompt_speed), ("generation", old.speed, new.speed)];
         for (name, a, b) in speeds {
             if let (Some(a), Some(b)) = (a, b)
@@ -61,6 +64,16 @@ pub fn moved(before: &Validation, after: &Validation) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The libraries that only one of two runs loaded: that is no matter of chance. Records of before they were kept say nothing.
+fn loaded(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Vec<String> {
+    if before.is_empty() {
+        return Vec::new();
+    }
+    let gone = before.difference(after).map(|path| format!("libraries: {path} was loaded before, and is not now"));
+    let new = after.difference(before).map(|path| format!("libraries: {path} is loaded now, and was not before"));
+    gone.chain(new).collect()
 }
 
 fn speed(name: &str, before: f64, after: f64) -> String {

@@ -1,5 +1,7 @@
 //! A text from a fixed prompt, with a fixed seed and temperature 0.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::libraries::strays;
@@ -37,6 +39,9 @@ pub struct Generation {
     pub prompt_speed: Option<f64>,
     /// Generated tokens in a second.
     pub speed: Option<f64>,
+    /// The files of all libraries that were loaded, as the loader tells them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub libraries: BTreeSet<String>,
 }
 
 pub(super) fn generate(
@@ -47,7 +52,8 @@ pub(super) fn generate(
 ) -> Result<Option<Generation>> {
     const NAME: &str = "generation";
     // llama-cli became a chat program; what it did before is llama-completion's job now.
-    let Some(program) = ["llama-completion", "llama-cli"].iter().find_map(|name| subject.program(name)) else {
+    let programs = ["llama-completion", "llama-cli"].into_iter();
+    let Some((name, program)) = { programs }.find_map(|name| Some((name, subject.program(name)?))) else {
         checks.push(Check::not_run(NAME, "the build has neither llama-completion nor llama-cli"));
         return Ok(None);
     };
@@ -66,6 +72,7 @@ pub(super) fn generate(
         load: number(&ran.stderr, " load time", "ms"),
         prompt_speed: number(&ran.stderr, " prompt eval time", "tokens per second"),
         speed: number(&ran.stderr, "  eval time", "tokens per second"),
+        libraries: ran.libraries.clone().unwrap_or_default(),
         command,
     };
     checks.push(if generation.text.is_empty() {
@@ -73,7 +80,7 @@ pub(super) fn generate(
     } else {
         Check::passed(NAME, format!("{} in {}", generation.sha256, text::bytes(generation.text.len() as u64)))
     });
-    checks.push(libraries(subject, &ran)?);
+    checks.push(libraries(subject, name, &ran)?);
     if device == Device::Gpu {
         let on_gpu = generation.devices.iter().any(|device| device.contains("ROCm"));
         let found = generation.devices.join("; ");
@@ -112,8 +119,11 @@ fn command(place: &Place, subject: &Subject, device: Device, program: String) ->
     Ok(command)
 }
 
-fn libraries(subject: &Subject, ran: &Ran) -> Result<Check> {
+fn libraries(subject: &Subject, program: &str, ran: &Ran) -> Result<Check> {
     const NAME: &str = "libraries";
+    let Some(libraries) = &ran.libraries else {
+        return Ok(Check::not_run(NAME, "the loader told more than could be read"));
+    };
     let mut prefixes = vec![subject.recipe.prefix.as_str()];
     let mut own = subject.llama.listing()?.entries().to_vec();
     if let Some(rocm) = &subject.rocm {
@@ -122,16 +132,20 @@ fn libraries(subject: &Subject, ran: &Ran) -> Result<Check> {
     }
     let has =
         |name: &str| own.iter().any(|entry| entry.path.rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes()));
-    let strays = strays(&ran.libraries, &prefixes, has);
+    let strays = strays(libraries, &prefixes, has);
     if !strays.is_empty() {
         return Ok(Check::failed(NAME, format!("from elsewhere: {}", strays.join(", "))));
     }
-    if ran.libraries.is_empty() {
-        return Ok(Check::not_run(NAME, "the loader of the base system does not tell what it loads"));
+    if libraries.is_empty() {
+        return Ok(if subject.is_static(program)? {
+            Check::passed(NAME, "none: the program is statically linked")
+        } else {
+            Check::not_run(NAME, "the loader of the base system does not tell what it loads")
+        });
     }
-    let below = |prefix: &str| ran.libraries.iter().filter(|path| path.starts_with(&format!("{prefix}/"))).count();
+    let below = |prefix: &str| libraries.iter().filter(|path| path.starts_with(&format!("{prefix}/"))).count();
     let mut parts: Vec<String> = prefixes.iter().map(|prefix| format!("{} from {prefix}", below(prefix))).collect();
-    let base = ran.libraries.len() - prefixes.iter().map(|prefix| below(prefix)).sum::<usize>();
+    let base = libraries.len() - prefixes.iter().map(|prefix| below(prefix)).sum::<usize>();
     parts.push(format!("{base} from the base system"));
     Ok(Check::passed(NAME, parts.join(", ")))
 }

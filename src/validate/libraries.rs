@@ -1,26 +1,51 @@
 //! Where the libraries of a process came from.
 //!
-//! Two witnesses are heard. `/proc/PID/maps` has all that is mapped at a moment, but a small program is gone before anybody has
-//! looked. The loader says itself whose initialisers it calls (`LD_DEBUG=files`, ld.so(8)), also of what a program opens for a
-//! moment only, but a library may have none.
+//! The loader says itself what it loads (`LD_DEBUG=files,libs`, ld.so(8)): each file that it tries, and that it makes something of the
+//! last one. That is the same each time, however short the program lives and whatever it opens for a moment only. Looking at
+//! `/proc/PID/maps` while it runs is not: a small program is gone before anybody has looked.
 
 use std::collections::BTreeSet;
 
 /// Where the base system has its libraries.
 const BASE: [&str; 4] = ["/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"];
 
-/// The loader's list of what is where, mapped for a moment while it looks: no library.
-const CACHE: &str = "/etc/ld.so.cache";
-
-/// The files that the loader's report names: each one's initialisers are called.
+/// The files that the loader's report says are loaded.
 pub(super) fn loaded(report: &str) -> BTreeSet<String> {
-    let line = |line: &str| line.split_once("calling init: ").map(|(_, path)| path.trim().to_owned());
-    report.lines().filter_map(line).filter(|path| path.starts_with('/')).collect()
+    let (mut all, mut tried) = (BTreeSet::new(), None);
+    for line in report.lines() {
+        if let Some((_, path)) = line.split_once("trying file=") {
+            tried = Some(path.trim());
+        } else if let Some((_, path)) = line.split_once("calling init: ") {
+            all.insert(clean(path.trim()));
+        } else if let Some(name) = made(line) {
+            // What is asked for by a path is not searched for.
+            let path = if name.contains('/') { Some(name) } else { tried };
+            all.extend(path.map(clean));
+            tried = None;
+        }
+    }
+    all
 }
 
-/// The files in a list of mapped ones, each as often as it has segments.
-pub(super) fn mapped(list: &str) -> BTreeSet<String> {
-    list.lines().filter(|path| path.starts_with('/') && *path != CACHE).map(str::to_owned).collect()
+/// The name that was asked for, of a line that says that the file for it was found: `file=NAME [0];  generating link map`.
+fn made(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("file=")?;
+    let (name, said) = rest.rsplit_once("];")?;
+    (said.trim() == "generating link map").then(|| name.rsplit_once(" [").map_or(name, |(name, _)| name))
+}
+
+/// The path without the ways up that search paths have in them, such as `/opt/llama/bin/../lib`.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        if part == ".." && parts.last().is_some_and(|last| *last != "..") {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    let start = if path.starts_with('/') { "/" } else { "" };
+    format!("{start}{}", parts.join("/"))
 }
 
 /// Those that come from where nothing should: neither from `prefixes` nor from the base system, or from the base system although

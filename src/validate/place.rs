@@ -18,30 +18,27 @@ pub(super) const MODELS: &str = "/models";
 const WORK: &str = "/work";
 /// The most that is read of what a program says, in bytes; the log keeps all of it.
 const MOST: u64 = 4 << 20;
+/// The most that is read of what the loader tells of a process: some ten lines for each library and directory.
+const MOST_REPORT: u64 = 32 << 20;
 
 /// Runs a program with its outputs apart, lets the loader write down what it loads, and looks while it runs at the memory that it
-/// has come to need and at the libraries in it. A child that ended stays as a zombie until it is waited for, so its state ends
-/// the loop; what it had mapped is gone by then. A small program is looked at more often than one that takes its time. What it needed
-/// is told by whoever saw it twice: the first look may find a program that has only just begun.
+/// has come to need. A child that ended stays as a zombie until it is waited for, so its state ends the loop. A small program is
+/// looked at more often than one that takes its time. What it needed is told by whoever saw it twice: the first look may find a
+/// program that has only just begun.
 const SCRIPT: &str = r#"at=/work/$1; shift
-LD_DEBUG=files LD_DEBUG_OUTPUT=$at.loaded "$@" > $at.out 2> $at.err &
-pid=$! peak=0 looks=0 state= mapped= pause=0.01
+LD_DEBUG=files,libs LD_DEBUG_OUTPUT=$at.loaded "$@" > $at.out 2> $at.err &
+pid=$! peak=0 looks=0 state= pause=0.01
 until [ "$state" = Z ] || [ ! -d /proc/$pid ]; do
   while read -r key value rest; do
     case $key in State:) state=$value ;; VmHWM:) peak=$value ;; esac
   done < /proc/$pid/status
   [ "$state" = Z ] || looks=$((looks + 1))
-  now=$(while read -r range mode offset device inode path; do
-    case $path in *.so | *.so.*) echo "$path" ;; esac
-  done < /proc/$pid/maps)
-  [ -z "$now" ] || mapped=$now
   sleep $pause
   [ $peak -lt 50000 ] || pause=0.1
 done
 wait $pid
 code=$?
 [ $looks -lt 2 ] || echo $peak > $at.peak
-echo "$mapped" > $at.maps
 exit $code
 "#;
 
@@ -65,8 +62,8 @@ pub(super) struct Ran {
     pub stderr: String,
     /// The most memory that it was seen to have, in bytes; none of a program that ended too soon.
     pub peak: Option<u64>,
-    /// The files of all libraries that were loaded into it.
-    pub libraries: BTreeSet<String>,
+    /// The files of all libraries that were loaded into it; `None` where its loader had more to tell than anybody reads.
+    pub libraries: Option<BTreeSet<String>>,
 }
 
 impl Ran {
@@ -143,12 +140,14 @@ impl<'a> Place<'a> {
             }
         }
         let kilobytes = read(&work.join(format!("{name}.peak")))?.trim().parse::<u64>().ok();
-        let mut libraries = libraries::mapped(&read(&work.join(format!("{name}.maps")))?);
+        let (mut libraries, mut cut) = (BTreeSet::new(), false);
         for entry in fs_err::read_dir(work)? {
             let path = entry?.path();
             let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if file.strip_prefix(name).is_some_and(|rest| rest.starts_with(".loaded.")) {
-                libraries.extend(libraries::loaded(&read(&path)?));
+                let report = read_most(&path, MOST_REPORT)?;
+                cut |= report.len() as u64 >= MOST_REPORT;
+                libraries.extend(libraries::loaded(&report));
             }
         }
         Ok(Ran {
@@ -157,16 +156,20 @@ impl<'a> Place<'a> {
             stdout: read(&work.join(format!("{name}.out")))?,
             stderr: read(&work.join(format!("{name}.err")))?,
             peak: kilobytes.map(|kilobytes| kilobytes * 1024),
-            libraries,
+            libraries: (!cut).then_some(libraries),
         })
     }
 }
 
 /// The text in a file, as far as it is one; nothing where there is none.
 fn read(path: &Path) -> Result<String> {
+    read_most(path, MOST)
+}
+
+fn read_most(path: &Path, most: u64) -> Result<String> {
     let mut bytes = Vec::new();
     match fs_err::File::open(path) {
-        Ok(file) => drop(file.take(MOST).read_to_end(&mut bytes)?),
+        Ok(file) => drop(file.take(most).read_to_end(&mut bytes)?),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }

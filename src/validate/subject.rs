@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Model;
 use super::place::MODELS;
+use crate::elf::Elf;
 use crate::error::{Error, Kind, Result};
 use crate::intake::{Intake, model};
 use crate::lock::Lock;
@@ -73,6 +74,12 @@ impl Subject {
         self.model.files.first().map(|(name, _)| format!("{MODELS}/{name}")).unwrap_or_default()
     }
 
+    /// Whether one of its programs is an ELF file that needs no loader.
+    pub fn is_static(&self, name: &str) -> Result<bool> {
+        let program = Elf::open(&self.llama.path.join("bin").join(name))?;
+        Ok(matches!(program, Some(Elf::Native(file)) if file.interpreter.is_none()))
+    }
+
     /// The place of one of its programs in the sandbox, if it has that.
     pub fn program(&self, name: &str) -> Option<String> {
         let there = self.llama.path.join("bin").join(name).is_file();
@@ -110,12 +117,15 @@ fn find_model(lock: &Lock, intake: Intake, asked: Option<&str>) -> Result<ModelF
         lock.inputs.iter().filter(|(_, input)| input.gguf().is_some()).map(|(name, _)| name).collect();
     let listed = models.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     let name = match (asked, models.as_slice()) {
+        (_, []) => {
+            let none = Error::new(Kind::Invalid, "there is no model in the lock to validate with");
+            let none = asked.into_iter().fold(none, |error, name| error.fact("asked for", name));
+            return Err(none.hint(
+                "add an input of type `huggingface`, or `file` for a GGUF file, to the manifest, then `strixlock update`",
+            ));
+        }
         (Some(name), _) => name,
         (None, [one]) => one.as_str(),
-        (None, []) => {
-            return Err(Error::new(Kind::Invalid, "there is no model in the lock to validate with")
-                .hint("the manifest needs an input of type `huggingface`, or `file` for a GGUF file"));
-        }
         (None, _) => {
             return Err(
                 Error::new(Kind::Usage, "there are several models").hint(format!("name one with --model: {listed}"))
@@ -123,7 +133,8 @@ fn find_model(lock: &Lock, intake: Intake, asked: Option<&str>) -> Result<ModelF
         }
     };
     let input = lock.inputs.get(name).filter(|input| input.gguf().is_some()).ok_or_else(|| {
-        Error::new(Kind::Usage, format!("the lock has no model `{name}`")).hint(format!("it has {listed}"))
+        let what = if lock.inputs.contains_key(name) { "this input is no model:" } else { "the lock has no model" };
+        Error::new(Kind::Usage, format!("{what} `{name}`")).hint(format!("name one with --model: {listed}"))
     })?;
     let paths = model(intake, name, input)?;
     let files = input.model_files();

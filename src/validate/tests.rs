@@ -33,6 +33,7 @@ fn validation() -> Validation {
             load: Some(100.0),
             prompt_speed: Some(1000.0),
             speed: Some(100.0),
+            libraries: BTreeSet::from(["/lib/libm.so.6".to_owned()]),
         }),
         bench: vec![Speed { test: "tg32".to_owned(), speed: 100.0, deviation: 1.0, backends: "CPU".to_owned() }],
     }
@@ -73,18 +74,84 @@ fn a_benchmark_is_read() {
     assert_eq!(bench::parse("[{}]"), None);
 }
 
+/// What ld.so of glibc writes with LD_DEBUG=files,libs.
+const REPORT: &str = "\
+     12:	file=libllama.so.0 [0];  needed by /opt/llama/bin/llama-cli [0]
+     12:	find library=libllama.so.0 [0]; searching
+     12:	 search path=/opt/llama/bin/../lib/glibc-hwcaps/x86-64-v3:/opt/llama/bin/../lib	(RUNPATH from file /opt/llama/bin/llama-cli)
+     12:	  trying file=/opt/llama/bin/../lib/glibc-hwcaps/x86-64-v3/libllama.so.0
+     12:	  trying file=/opt/llama/bin/../lib/libllama.so.0
+     12:	
+     12:	file=libllama.so.0 [0];  generating link map
+     12:	  dynamic: 0x00007f65f12e3b60  base: 0x00007f65f1111000   size: 0x00000000001e1f50
+     12:	file=libdata.so [0];  needed by /opt/llama/bin/llama-cli [0]
+     12:	 search cache=/etc/ld.so.cache
+     12:	  trying file=/lib/x86_64-linux-gnu/libdata.so
+     12:	file=libdata.so [0];  generating link map
+     12:	calling init: /lib64/ld-linux-x86-64.so.2
+     12:	calling init: /opt/llama/bin/../lib/libllama.so.0
+     12:	file=/opt/rocm/lib/libhsa.so.1 [0];  dynamically loaded by /opt/llama/bin/llama-cli [0]
+     12:	file=/opt/rocm/lib/libhsa.so.1 [0];  generating link map
+     12:	opening file=/opt/rocm/lib/libhsa.so.1 [0]; direct_opencount=1
+     12:	file=libgone.so [0];  dynamically loaded by /opt/rocm/lib/libhsa.so.1 [0]
+     12:	  trying file=/opt/rocm/lib/libgone.so
+     12:	calling fini: /opt/rocm/lib/libother.so [0]
+";
+
+#[test]
+fn what_the_loader_says_is_loaded_is_all_of_it_and_nothing_else() {
+    let expected = [
+        "/lib/x86_64-linux-gnu/libdata.so",
+        "/lib64/ld-linux-x86-64.so.2",
+        "/opt/llama/lib/libllama.so.0",
+        "/opt/rocm/lib/libhsa.so.1",
+    ];
+    assert_eq!(libraries::loaded(REPORT).into_iter().collect::<Vec<_>>(), expected);
+    assert!(libraries::loaded("").is_empty());
+}
+
+/// A program that links one library without anything to initialise, and opens another for a moment.
+#[test]
+fn the_real_loader_tells_each_library_of_a_program_that_is_gone_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let cc = |name: &str, code: &str, arguments: &[&str]| {
+        fs_err::write(path("in.c"), code).unwrap();
+        let mut command = std::process::Command::new("cc");
+        command.arg("-o").arg(path(name)).arg(path("in.c")).args(arguments);
+        assert!(command.status().unwrap().success(), "{name}");
+    };
+    cc("libone.so", "int one(void) { return 0; }", &["-shared", "-fPIC", "-nostdlib"]);
+    cc("libtwo.so", "", &["-shared", "-fPIC"]);
+    let code = "#include <dlfcn.h>\nint one(void); int main(int n, char **names) { \
+                void *two = dlopen(names[1], RTLD_NOW); return !two || dlclose(two) || one(); }";
+    let one = path("libone.so").display().to_string();
+    cc("program", code, &[&one, "-ldl"]);
+    let run = |number: usize| {
+        let report = path(&format!("report{number}"));
+        let mut command = std::process::Command::new(path("program"));
+        command.arg(path("libtwo.so")).env("LD_DEBUG", "files,libs").env("LD_DEBUG_OUTPUT", &report);
+        let mut child = command.spawn().unwrap();
+        assert!(child.wait().unwrap().success());
+        libraries::loaded(&fs_err::read_to_string(format!("{}.{}", report.display(), child.id())).unwrap())
+    };
+    let first = run(0);
+    for name in ["libone.so", "libtwo.so"] {
+        assert!(first.contains(&path(name).display().to_string()), "{name} in {first:?}");
+    }
+    assert!((1..20).all(|number| run(number) == first));
+}
+
 #[test]
 fn libraries_from_elsewhere_are_found() {
-    let report = "        12:\tfile=libllama.so.0 [0];  needed by /opt/llama/bin/llama-cli [0]\n        \
-        12:\tcalling init: /opt/llama/lib/libllama.so.0\n12:\tcalling init: /lib/x86_64-linux-gnu/libc.so.6\n\
-        12:\tcalling init: /usr/lib/libamdhip64.so.7\n12:\tcalling init: /home/me/lib/libggml.so\n\
-        12:\tcalling init: /opt/rocm-old/lib/libhsa.so\n12:\tcalling fini: /x\n";
-    let mut loaded = libraries::loaded(report);
-    assert_eq!(loaded.len(), 5);
-    loaded.extend(libraries::mapped("/opt/rocm/lib/libhsa.so.1\n/opt/rocm/lib/libhsa.so.1\n[vdso]\n"));
-    assert_eq!(loaded.len(), 6);
+    let all = ["/opt/llama/lib/libllama.so.0", "/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/libamdhip64.so.7"];
+    let all = all.into_iter().chain(["/home/me/lib/libggml.so", "/opt/rocm-old/lib/libhsa.so", "plugins/libx.so"]);
+    let loaded: BTreeSet<String> = all.map(str::to_owned).collect();
     let strays = libraries::strays(&loaded, &["/opt/llama", "/opt/rocm"], |name| name == "libamdhip64.so.7");
-    assert_eq!(strays, ["/home/me/lib/libggml.so", "/opt/rocm-old/lib/libhsa.so", "/usr/lib/libamdhip64.so.7"]);
+    assert_eq!(
+        strays,
+        ["/home/me/lib/libggml.so", "/opt/rocm-old/lib/libhsa.so", "/usr/lib/libamdhip64.so.7", "plugins/libx.so"]
+    );
     let fine = BTreeSet::from(["/lib64/libm.so.6".to_owned()]);
     assert!(libraries::strays(&fine, &[], |_| false).is_empty());
 }
@@ -102,6 +169,7 @@ fn noise_does_not_move_and_what_moves_is_told() {
     after.checks[0].outcome = Outcome::Failed;
     if let Some(generation) = &mut after.generation {
         (generation.speed, generation.load, generation.memory) = (Some(50.0), Some(300.0), Some(2_000_000));
+        generation.libraries = BTreeSet::from(["/lib/libm.so.7".to_owned()]);
         generation.text = "a b x d".to_owned();
         generation.sha256 = Sha256Digest::of(generation.text.as_bytes());
     }
@@ -111,11 +179,21 @@ fn noise_does_not_move_and_what_moves_is_told() {
             "generation: passed before, failed now",
             "the text is another one from character 5 on",
             "load time: 100 ms before, 300 ms now",
+            "libraries: /lib/libm.so.6 was loaded before, and is not now",
+            "libraries: /lib/libm.so.7 is loaded now, and was not before",
             "generation: 100.00 t/s before, 50.00 t/s now (-50 %)",
             "memory: 1.00 MB before, 2.00 MB now",
             "llama-bench tg32: 100.00 t/s before, 80.00 t/s now (-20 %)",
         ]
     );
+}
+
+#[test]
+fn a_record_of_before_libraries_were_kept_is_read_and_moves_nothing() {
+    let mut value = serde_json::to_value(validation()).unwrap();
+    value["generation"].as_object_mut().unwrap().remove("libraries");
+    let old: Validation = serde_json::from_value(value).unwrap();
+    assert_eq!(moved(&old, &validation()), Vec::<String>::new());
 }
 
 #[test]
@@ -148,10 +226,4 @@ fn one_failure_is_a_failure() {
 fn what_programs_say_is_shown_without_what_moves_a_terminal() {
     let check = Check::not_run("rocminfo", "\u{1b}[31mROCk module is NOT loaded\u{1b}[0m\nmore");
     assert_eq!(check.found, "ROCk module is NOT loaded");
-}
-
-#[test]
-fn the_loaders_cache_is_no_library() {
-    let mapped = libraries::mapped("/opt/llama/lib/libllama.so\n/etc/ld.so.cache\n[heap]\n");
-    assert_eq!(mapped.into_iter().collect::<Vec<_>>(), ["/opt/llama/lib/libllama.so"]);
 }

@@ -62,9 +62,20 @@ fn what_was_realized_runs_and_says_the_same_twice() {
     let found = found["found"].as_str().unwrap();
     assert!(found.contains("from /opt/llama, ") && found.contains("from /opt/rocm, "), "{found}");
 
+    // What was loaded is told by who loads it: the same each time, to the last file.
+    let again = project.run(&["--offline", "validate", "--device", "cpu", "--json"]).code(0).json();
+    assert!(again["checks"].as_array().unwrap().iter().any(|check| check["found"] == found), "{again}");
+    assert_eq!(again["generation"]["libraries"], generation["libraries"]);
+    let libraries = generation["libraries"].as_array().unwrap();
+    for library in ["/opt/llama/lib/libggml-cpu.so.0", "/opt/rocm/lib/librocblas.so.5", "/opt/rocm/lib/libhiprtc.so.7"]
+    {
+        assert!(libraries.iter().any(|path| path == library), "{library} in {libraries:?}");
+    }
+
     let second = project.run(&["--offline", "validate", "--device", "cpu"]).code(0);
     assert!(second.stdout.contains("validated on the CPU; the GPU part was not run\n"), "{}", second.all());
     assert!(!second.stdout.contains("the text is another one"), "{}", second.all());
+    assert!(!second.stdout.contains("moved: libraries"), "{}", second.all());
     let digest = project.run(&["lock", "digest"]).code(0).stdout.trim().trim_start_matches("sha256:").to_owned();
     let page = project.read(&format!("validation/{digest}.md"));
     assert!(page.contains("# Validation on the CPU: passed"), "{page}");
@@ -95,15 +106,24 @@ fn it_asks_for_what_it_needs() {
     let ran = project.run(&["validate"]).code(9);
     assert!(ran.stderr.contains("is not realized"), "{}", ran.all());
     project.run(&["realize"]).code(0);
-    let ran = project.run(&["validate"]).code(3);
-    assert!(ran.stderr.contains("there is no model in the lock to validate with"), "{}", ran.all());
+    for arguments in [["validate"].as_slice(), &["validate", "--model", "three"]] {
+        let ran = project.run(arguments).code(3);
+        assert!(ran.stderr.contains("there is no model in the lock to validate with"), "{}", ran.all());
+        assert!(ran.stderr.contains("hint: add an input of type `huggingface`, or `file`"), "{}", ran.all());
+    }
     add_model(&project, "one", Shape::default());
     add_model(&project, "two", Shape { seed: 2, ..Shape::default() });
     project.run(&["update"]).code(0);
     let ran = project.run(&["validate"]).code(2);
     assert!(ran.stderr.contains("name one with --model: one, two"), "{}", ran.all());
     let ran = project.run(&["validate", "--model", "three"]).code(2);
-    assert!(ran.stderr.contains("the lock has no model `three`"), "{}", ran.all());
+    assert!(
+        ran.stderr.contains("the lock has no model `three`\nhint: name one with --model: one, two"),
+        "{}",
+        ran.all()
+    );
+    let ran = project.run(&["validate", "--model", "rocm"]).code(2);
+    assert!(ran.stderr.contains("this input is no model: `rocm`"), "{}", ran.all());
     if !std::path::Path::new("/dev/kfd").exists() {
         let ran = project.run(&["validate", "--model", "one", "--device", "gpu"]).code(9);
         assert!(ran.stderr.contains("there is no GPU here that we may use"), "{}", ran.all());
