@@ -11,7 +11,7 @@ use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::intake::Intake;
 use crate::realize::{Realizer, Runtime, Settings, runtime_output};
-use crate::suggest::suggest;
+use crate::suggest::nearest;
 use crate::text;
 use crate::tree::{Node, show};
 
@@ -131,13 +131,15 @@ fn unknown(runtime: &Runtime, path: &[u8], directory: bool) -> Error {
     if same.is_empty() {
         // Names rather than paths: where a file stands is what people remember least.
         let names: BTreeSet<String> = all.iter().map(|path| last(path)).collect();
-        let near = suggest(&wanted, names.iter().map(String::as_str));
-        return error.hint(if near.starts_with("did you") {
-            near
-        } else {
-            "`strixlock runtime --explain --json` lists the files".to_owned()
+        return error.hint(match nearest(&wanted, names.iter().map(String::as_str)) {
+            Some(near) => {
+                let places: Vec<&str> = all.iter().map(String::as_str).filter(|path| last(path) == near).collect();
+                let places = places.iter().take(SHOWN).map(|path| format!("`{path}`")).collect::<Vec<_>>();
+                format!("did you mean {}?", places.join(" or "))
+            }
+            None => "`strixlock runtime --explain --json` lists the files".to_owned(),
         });
     }
     let error = same.iter().take(SHOWN).fold(error, |error, path| error.fact("there is", path));
-    error.hint("give the whole path, in the ROCm tree or where it will stand")
+    error.hint("give one of these paths")
 }

@@ -61,6 +61,30 @@ impl ElfFile {
     }
 }
 
+impl ElfFile {
+    /// Whether a word is among the constants. `source` must be the one that this was read from.
+    pub fn has_constant(&self, source: &Source, word: &[u8]) -> Result<bool> {
+        let mut left = source.len();
+        for &(start, size) in &self.constants {
+            // Overlapping ranges are read as often as they could be there once.
+            let size = size.min(left);
+            left -= size;
+            let mut offset = 0;
+            while offset < size {
+                // A word may lie across the end of a piece.
+                let count = (CHUNK + word.len() as u64).min(size - offset);
+                let piece =
+                    source.read("the constants", start.saturating_add(offset), count, CHUNK + word.len() as u64)?;
+                if piece.windows(word.len()).any(|window| window == word) {
+                    return Ok(true);
+                }
+                offset += CHUNK;
+            }
+        }
+        Ok(false)
+    }
+}
+
 /// The name that a constant holds, if it holds one.
 fn soname(constant: &[u8]) -> Option<&[u8]> {
     let behind = [b"%s".as_slice(), b"%.*s"].iter().find_map(|directory| constant.strip_prefix(*directory));

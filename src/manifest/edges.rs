@@ -6,6 +6,7 @@
 //! library = "libhiprtc.so"             # or "plugins/libx.so.1", behind a directory; or path = "share/x", in the tree;
 //!                                      # or kernels = "rocblas/library", beside it
 //! reason = "compiles kernels at run time"
+//! tables = ["T_@GFXARCH@.dat*"]        # of kernels: one of these must be there for the GPU
 //! seen = ["10.1"]                      # versions of ROCm
 //! required = false                     # whether a tree without it is broken
 //! ```
@@ -110,7 +111,12 @@ fn edge(source: &Source, fields: Table) -> Result<Edge> {
     let reason = fields.needed("reason")?;
     let seen = fields.texts("seen")?.unwrap_or_default().into_iter().map(Spanned::into_inner).collect();
     let required = fields.flag("required")?;
-    let edge = Edge { from, to, reason: reason.get_ref().clone(), seen, required };
+    let tables = fields.texts("tables")?.unwrap_or_default();
+    if let Some(table) = tables.first().filter(|_| !matches!(to, Target::Kernels(_))) {
+        return Err(source.error(table.span(), "only kernels have tables", "this edge has no `kernels`"));
+    }
+    let tables = tables.into_iter().map(Spanned::into_inner).collect();
+    let edge = Edge { from, to, tables, reason: reason.get_ref().clone(), seen, required };
     if !rules::is_edge(&edge) {
         return Err(source.error(reason.span(), "a reason is a line of text", "not empty, and no control characters"));
     }
@@ -171,6 +177,7 @@ mod tests {
             (format!("{head}library = \"liby.so\"\nreason = \"\"\n"), "4:10", "a reason is a line of text"),
             (format!("{head}library = \"liby.so\"\nreason = \"r\"\nseen = \"10\"\n"), "5:8", "an array of strings"),
             (format!("{head}library = \"liby.so\"\nreason = \"r\"\nneeded = true\n"), "5:1", "unknown field `needed`"),
+            (format!("{head}path = \"x\"\nreason = \"r\"\ntables = [\"t\"]\n"), "5:11", "only kernels have tables"),
             ("edge = 1\n".to_owned(), "1:8", "`edge` must be an array of tables"),
             ("[[generic]]\nname = \"gfx11-generic\"\ncovers = [\"x\"]\n".to_owned(), "3:11", "`x` is not a GPU target"),
             ("[[edges]]\n".to_owned(), "1:", "unknown field `edges`"),

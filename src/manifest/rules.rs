@@ -67,7 +67,7 @@ pub fn is_edge(edge: &Edge) -> bool {
         Target::Path(path) | Target::Kernels(path) => crate::tree::is_path(path.as_bytes()),
     };
     let plain = |text: &String| !text.is_empty() && text.len() <= 1024 && !text.chars().any(char::is_control);
-    is_taker(&edge.from) && target && plain(&edge.reason) && edge.seen.iter().all(plain)
+    is_taker(&edge.from) && target && plain(&edge.reason) && edge.seen.iter().chain(&edge.tables).all(plain)
 }
 
 /// A CMake variable.

@@ -89,6 +89,9 @@ impl Realizer<'_> {
         let mut realized = BTreeMap::new();
         for step in plan.steps.iter().filter(|step| step.what == "output") {
             let output = self.output(step).about(&step.name)?;
+            if matches!(self.locked(&step.name)?.recipe, Recipe::Rocm(_)) {
+                self.demand_kernels(&step.name, &output.tree)?;
+            }
             realized.insert(step.name.clone(), output);
         }
         Ok(realized)

@@ -12,6 +12,7 @@ mod compare;
 mod configured;
 mod execute;
 mod image;
+mod kernels;
 mod layers;
 mod model;
 pub mod place;

@@ -36,6 +36,10 @@ pub struct Edge {
     pub from: String,
     /// What it takes.
     pub to: Target,
+    /// Of kernels, the names of the tables by which the library finds them, with `@GFXARCH@` for the GPU and `*` for whatever is
+    /// behind: one must be there for the target, flat or in a directory for each GPU.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<String>,
     /// What for, as the end of a sentence.
     pub reason: String,
     /// The versions of ROCm in which this was seen.
@@ -70,10 +74,11 @@ impl Target {
 }
 
 impl RuntimeRecipe {
-    /// The edges that count: the known ones, unless they are not wanted, then the recipe's own.
+    /// The edges that count: the known ones, unless they are not wanted or the recipe says otherwise of the same, then the recipe's own.
     #[must_use]
     pub fn all_edges<'e>(&'e self, known: &'e [Edge]) -> Vec<Edge> {
-        let known = known.iter().filter(|_| !self.own_edges_only);
+        let own = |edge: &Edge| self.edges.iter().any(|own| own.from == edge.from && own.to == edge.to);
+        let known = known.iter().filter(|edge| !self.own_edges_only && !own(edge));
         known.chain(&self.edges).cloned().collect()
     }
 }

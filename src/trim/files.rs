@@ -35,7 +35,7 @@ impl<'w, 'a> Files<'w, 'a> {
         if let Some(seen) = self.seen.get(real) {
             return Ok(seen.clone());
         }
-        let seen = see(&self.on_disk(real)?)?;
+        let seen = see(&self.on_disk(real)?).map_err(|error| error.fact("stands at", show(real)))?;
         self.seen.insert(real.to_vec(), seen.clone());
         Ok(seen)
     }
@@ -70,6 +70,16 @@ impl<'w, 'a> Files<'w, 'a> {
         let names = Rc::new(names.about(path.display().to_string())?);
         self.constants.insert(real.to_vec(), Rc::clone(&names));
         Ok(names)
+    }
+
+    /// Whether a word is among the constants of a file.
+    pub fn mentions(&mut self, real: &[u8], file: &ElfFile, word: &[u8]) -> Result<bool> {
+        if word.is_empty() {
+            return Ok(false);
+        }
+        let path = self.on_disk(real)?;
+        let found = Source::open(&path).and_then(|source| file.has_constant(&source, word));
+        found.about(path.display().to_string())
     }
 
     fn on_disk(&self, real: &[u8]) -> Result<PathBuf> {

@@ -1,17 +1,31 @@
-//! Kernel files that libraries such as rocBLAS look for in a directory beside themselves.
+//! Kernel files that libraries such as rocBLAS look for in a directory beside themselves, and the tables by which they find them.
+//!
+//! An archive of GPU code does not stand in for them: what is in it are the library's other kernels.
 
 use super::data::{Walk, keep_below};
+use super::files::{Files, Seen};
 use super::ledger::Ledger;
-use super::targets::{Mention, mentions};
+use super::targets::{Mention, mentions, near};
 use super::world::{World, file_name, join, parent};
-use super::{Request, Rule, is_version_of, missing_edge};
+use super::{Mounted, Request, Rule, is_version_of, missing_edge};
 use crate::elf::ElfFile;
 use crate::error::{Error, Result};
-use crate::recipe::Target;
-use crate::tree::show;
+use crate::gfx::GfxTarget;
+use crate::recipe::{Edge, Target};
+use crate::tree::{Listing, Node, show};
+
+/// What stands for the GPU in the name of a table.
+const PLACEHOLDER: &str = "@GFXARCH@";
 
 /// If the library at `path` has kernel files, keeps those for the target and those for all.
-pub(super) fn keep(world: &World, ledger: &mut Ledger, path: &[u8], file: &ElfFile, request: &Request) -> Result<()> {
+pub(super) fn keep(
+    files: &mut Files,
+    world: &World,
+    ledger: &mut Ledger,
+    path: &[u8],
+    file: &ElfFile,
+    request: &Request,
+) -> Result<()> {
     if world.rocm.relative(path).is_none() {
         return Ok(());
     }
@@ -21,24 +35,146 @@ pub(super) fn keep(world: &World, ledger: &mut Ledger, path: &[u8], file: &ElfFi
             continue;
         }
         let directory = join(parent(path), directory.as_bytes());
-        let Some(found) = world.find(&directory).filter(|found| found.directory) else {
-            if edge.required {
-                return Err(missing_edge(ledger, path, edge));
+        let found = world.find(&directory).filter(|found| found.directory);
+        let mut tables = Tables::new(edge, request.target);
+        if let Some(found) = &found {
+            let mut ours = false;
+            let mut fits = |name: &[u8]| {
+                let mention = mentions(name, request.target);
+                ours |= mention == Mention::Target;
+                tables.see(name, mention);
+                mention != Mention::Others
+            };
+            keep_below(world, ledger, found, &mut Walk { rule: Rule::Kernels, by: Some(path), fits: &mut fits });
+            if edge.tables.is_empty() && !ours && file.kpack_refs.is_empty() {
+                let error = Error::failure(format!("a library has kernels, but none for {}", request.target));
+                let error = ledger.explain(error, path).fact("looked in", show(&directory));
+                return Err(error.hint("use a tree that was built for this GPU"));
             }
-            continue;
-        };
-        let mut ours = false;
-        let mut fits = |name: &[u8]| {
-            let mention = mentions(name, request.target);
-            ours |= mention == Mention::Target;
-            mention != Mention::Others
-        };
-        keep_below(world, ledger, &found, &mut Walk { rule: Rule::Kernels, by: Some(path), fits: &mut fits });
-        if !ours && file.kpack_refs.is_empty() {
-            let error = Error::failure(format!("a library has kernels, but none for {}", request.target));
-            let error = ledger.explain(error, path).fact("looked in", show(&directory));
-            return Err(error.hint("use a tree that was built for this GPU"));
+        } else if edge.required {
+            return Err(missing_edge(ledger, path, edge));
+        }
+        if tables.are_missing(found.is_some() || files.mentions(path, file, &tables.word())?) {
+            return Err(tables.missing(|error| ledger.explain(error, path), &directory));
         }
     }
     Ok(())
+}
+
+/// Fails if a library of a ROCm tree that reads tables of kernels has none for the target, before anything is built with it.
+pub fn demand_tables(rocm: Mounted, target: &GfxTarget, edges: &[Edge]) -> Result<()> {
+    let empty = Listing::new(Vec::new());
+    // A place that no tree has.
+    let llama = Mounted { dir: rocm.dir, listing: &empty, prefix: "/.none" };
+    let world = World::new(&Request { rocm, llama, roots: &[], target, edges, base: None });
+    let mut files = Files::new(&world);
+    for edge in edges.iter().filter(|edge| !edge.tables.is_empty()) {
+        let Target::Kernels(directory) = &edge.to else { continue };
+        let named =
+            |path: &[u8], node: &Node| matches!(node, Node::File { .. }) && is_version_of(file_name(path), &edge.from);
+        for (path, _) in world.rocm.below(b"").filter(|(path, node)| named(path, node)) {
+            let path = world.rocm.path(path);
+            let Seen::Native(file) = files.read(&path)? else { continue };
+            let directory = join(parent(&path), directory.as_bytes());
+            let found = world.find(&directory).filter(|found| found.directory);
+            let mut tables = Tables::new(edge, target);
+            if let Some(found) = &found {
+                let mut see = |name: &[u8]| {
+                    let mention = mentions(name, target);
+                    tables.see(name, mention);
+                    mention != Mention::Others
+                };
+                super::data::below(&world, found, &mut see);
+            }
+            if tables.are_missing(found.is_some() || files.mentions(&path, &file, &tables.word())?) {
+                return Err(tables.missing(|error| error.fact("library", show(&path)), &directory));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The tables of a library, as they are seen.
+struct Tables<'e> {
+    edge: &'e Edge,
+    target: &'e GfxTarget,
+    found: bool,
+    /// How many files there are, and how many for other GPUs.
+    files: usize,
+    others: usize,
+}
+
+impl<'e> Tables<'e> {
+    fn new(edge: &'e Edge, target: &'e GfxTarget) -> Self {
+        Self { edge, target, found: false, files: 0, others: 0 }
+    }
+
+    fn see(&mut self, name: &[u8], mention: Mention) {
+        self.files += 1;
+        self.others += usize::from(mention == Mention::Others);
+        let fits = |pattern: &String| is_table(file_name(name), pattern, self.target);
+        self.found |= mention != Mention::Others && self.edge.tables.iter().any(fits);
+    }
+
+    /// A word that a library has among its constants if it reads tables.
+    fn word(&self) -> Vec<u8> {
+        let first = self.edge.tables.first().map(String::as_str).unwrap_or_default();
+        first.split(['@', '*', '.', '_']).next().unwrap_or_default().as_bytes().to_vec()
+    }
+
+    fn are_missing(&self, wanted: bool) -> bool {
+        !self.edge.tables.is_empty() && !self.found && wanted
+    }
+
+    fn missing(&self, explain: impl Fn(Error) -> Error, directory: &[u8]) -> Error {
+        let (library, target) = (&self.edge.from, self.target);
+        let error = explain(Error::failure(format!("this ROCm build has no kernels of {library} for {target}")));
+        let name = |pattern: &String| pattern.replace(PLACEHOLDER, target.as_str());
+        let expected: Vec<String> = self.edge.tables.iter().map(name).collect();
+        let there = match (self.files, self.others) {
+            (0, _) => "nothing".to_owned(),
+            (files, 0) => format!("{files} files, and no such table among them"),
+            (files, others) => {
+                format!("{files} files, {others} of them for other GPUs, and no such table for this one")
+            }
+        };
+        error.fact("looked in", show(directory)).fact("expected", expected.join(" or ")).fact("there is", there).hint(
+            "another nightly has them (`strixlock list rocm` shows which there are); where this version has tables of other names, \
+             name them in an edge of your own with `kernels` and `tables`",
+        )
+    }
+}
+
+/// Whether a file is the table of a name, for this target or for all.
+fn is_table(name: &[u8], pattern: &str, target: &GfxTarget) -> bool {
+    let ends = |rest: &[u8], end: &str| match end.strip_suffix('*') {
+        Some(start) => rest.starts_with(start.as_bytes()),
+        None => rest == end.as_bytes(),
+    };
+    let Some((before, behind)) = pattern.split_once(PLACEHOLDER) else { return ends(name, pattern) };
+    let Some(rest) = name.strip_prefix(before.as_bytes()) else { return false };
+    (0..=rest.len()).any(|at| near(&rest[..at], target).is_some() && ends(&rest[at..], behind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_known_by_their_names() {
+        let target = "gfx1151".parse().unwrap();
+        for (name, pattern, expected) in [
+            ("TensileLibrary_lazy_gfx1151.dat", "TensileLibrary_lazy_@GFXARCH@.dat*", true),
+            ("TensileLibrary_lazy_gfx1151.dat.zlib", "TensileLibrary_lazy_@GFXARCH@.dat*", true),
+            ("TensileLibrary_lazy_gfx11-generic.dat", "TensileLibrary_lazy_@GFXARCH@.dat*", true),
+            ("TensileLibrary_lazy_gfx1100.dat", "TensileLibrary_lazy_@GFXARCH@.dat*", false),
+            ("TensileLibrary_lazy_gfx1151.co", "TensileLibrary_lazy_@GFXARCH@.dat*", false),
+            ("TensileLibrary_Type_SS_fallback.dat", "TensileLibrary_@GFXARCH@.dat*", false),
+            ("TensileLibrary_Type_SS_gfx1151.dat", "TensileLibrary_@GFXARCH@.dat*", false),
+            ("TensileLibrary.dat", "TensileLibrary.dat*", true),
+            ("TensileLibrary.data", "TensileLibrary.dat", false),
+        ] {
+            assert_eq!(is_table(name.as_bytes(), pattern, &target), expected, "{name} {pattern}");
+        }
+    }
 }

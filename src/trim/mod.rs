@@ -51,6 +51,7 @@ use crate::recipe::{Edge, Target};
 use crate::tree::{Entry, Listing, Node, is_path, show};
 
 pub use alone::Alone;
+pub use kernels::demand_tables;
 pub use left_out::LeftOut;
 pub use processor::Processor;
 pub use sums::Sum;
@@ -281,7 +282,9 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
     let world = world::World::new(request);
     let mut closure = closure::Closure::new(&world, request.edges);
     closure.run(request.roots)?;
-    let closure::Closure { mut ledger, host, libraries, plain, linked, interpreter, alone, searched, .. } = closure;
+    let closure::Closure {
+        mut ledger, mut files, host, libraries, plain, linked, interpreter, alone, searched, ..
+    } = closure;
     let idle = |number: &usize| {
         let leads = matches!(request.edges[*number].to, Target::Library(_) | Target::Path(_));
         leads && !closure.met.contains(number)
@@ -291,7 +294,7 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
         kpack::keep(&world, &mut ledger, path, file, request.target)?;
     }
     for (path, file) in &libraries {
-        kernels::keep(&world, &mut ledger, path, file, request)?;
+        kernels::keep(&mut files, &world, &mut ledger, path, file, request)?;
     }
     data::keep_paths(&world, &mut ledger, request.edges)?;
     data::keep_provenance(&world, &mut ledger);

@@ -85,10 +85,21 @@ fn every_file_has_a_reason_and_the_reasons_add_up() {
     assert!(out("/opt/llama/include/llama.h").contains("is a part of the llama.cpp build"));
     let ran = project.run(&["why", "lib/MIOpen.so"]).code(9);
     assert!(
-        ran.stderr.contains("neither tree has a file `lib/MIOpen.so`\nhint: did you mean `libMIOpen.so`?"),
+        ran.stderr
+            .contains("neither tree has a file `lib/MIOpen.so`\nhint: did you mean `/opt/rocm/lib/libMIOpen.so`?"),
         "{}",
         ran.all()
     );
+    // What it asks, typed, is answered.
+    for wrong in ["lib/MIOpen.so", "lib/librocblas.s", "librocblas.so", "bin/lama-cli"] {
+        let ran = project.run(&["why", wrong]).code(9);
+        let path = ran
+            .stderr
+            .split(['`', ' ', '\n'])
+            .find(|word| word.starts_with("/opt/"))
+            .unwrap_or_else(|| panic!("{}", ran.all()));
+        project.run(&["why", path]).code(0);
+    }
     let ran = project.run(&["why", "librocblas.so.5"]).code(9);
     assert!(ran.stderr.contains("there is  /opt/rocm/lib/librocblas.so.5\n"), "{}", ran.all());
     let ran = project.run(&["why", "lib/rocblas"]).code(2);

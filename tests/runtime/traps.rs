@@ -220,3 +220,33 @@ fn what_a_file_says_in_whatever_way_is_kept_without_an_edge() {
     let about = project.run(&["log", "runtime", "--about", "--json"]).code(0).json();
     assert_eq!(about["about"]["proof"]["with_others"], 1, "{about}");
 }
+
+#[test]
+fn a_nightly_without_kernels_is_told_before_anything_is_built_with_it() {
+    let project = with_tree(|tree| {
+        for entry in std::fs::read_dir(tree.join("lib/rocblas/library")).unwrap() {
+            let path = entry.unwrap().path();
+            let fallback = path.to_str().unwrap().ends_with("_fallback.dat");
+            match path.is_dir() {
+                true => std::fs::remove_dir_all(path).unwrap(),
+                false if !fallback => std::fs::remove_file(path).unwrap(),
+                false => {}
+            }
+        }
+    });
+    for arguments in [["realize"].as_slice(), &["realize", "rocm"], &["realize", "rocm"]] {
+        let ran = project.run(arguments).code(1);
+        for part in [
+            "error: rocm: this ROCm build has no kernels of librocblas.so for gfx1151\n",
+            "  library    /opt/rocm/lib/librocblas.so.5.2\n  looked in  /opt/rocm/lib/rocblas/library\n",
+            "  there is   2 files, and no such table among them\n",
+        ] {
+            assert!(ran.stderr.contains(part), "{part}: {}", ran.all());
+        }
+    }
+    assert!(!project.store("main").join("current/llama").exists());
+    // Where nothing runs with it, nothing is amiss.
+    project.rocm_manifest(VERSION);
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+}

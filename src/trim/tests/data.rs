@@ -39,7 +39,12 @@ fn kernels_of_the_target_are_kept_from_a_flat_directory() {
 #[test]
 fn kernels_of_the_target_are_kept_from_its_directory() {
     let fixture = with("libhipblaslt.so.1");
-    for name in ["gfx1151/a.dat", "gfx1150/a.dat", "gfx1151/deep/b.dat", "hipblasltTransform.hsaco"] {
+    for name in [
+        "gfx1151/TensileLibrary_lazy_gfx1151.dat",
+        "gfx1150/TensileLibrary_lazy_gfx1150.dat",
+        "gfx1151/deep/b.dat",
+        "hipblasltTransform.hsaco",
+    ] {
         fixture.file(&format!("rocm/lib/hipblaslt/library/{name}"));
     }
     // Not kept: there is no library for it.
@@ -47,7 +52,7 @@ fn kernels_of_the_target_are_kept_from_its_directory() {
     assert_eq!(
         kernels(&fixture),
         [
-            "lib/hipblaslt/library/gfx1151/a.dat",
+            "lib/hipblaslt/library/gfx1151/TensileLibrary_lazy_gfx1151.dat",
             "lib/hipblaslt/library/gfx1151/deep/b.dat",
             "lib/hipblaslt/library/hipblasltTransform.hsaco",
         ]
@@ -58,7 +63,7 @@ fn kernels_of_the_target_are_kept_from_its_directory() {
 fn kernels_behind_links_are_kept_with_them() {
     let fixture = with("librocblas.so.5");
     fixture
-        .file("rocm/lib/rocblas/shared/a.dat")
+        .file("rocm/lib/rocblas/shared/TensileLibrary.dat")
         .file("rocm/lib/rocblas/shared/b_gfx90a.dat")
         .link("rocm/lib/rocblas/shared/again", ".")
         .link("rocm/lib/rocblas/library/gfx1151", "../shared")
@@ -67,7 +72,7 @@ fn kernels_behind_links_are_kept_with_them() {
         kernels(&fixture),
         [
             "lib/rocblas/library/gfx1151",
-            "lib/rocblas/shared/a.dat",
+            "lib/rocblas/shared/TensileLibrary.dat",
             "lib/rocblas/shared/again",
             "lib/rocblas/shared/b_gfx90a.dat"
         ]
@@ -79,24 +84,79 @@ fn kernels_for_other_targets_only_are_an_error() {
     let fixture = with("librocblas.so.5");
     fixture.file("rocm/lib/rocblas/library/TensileLibrary_gfx1100.dat");
     insta::assert_snapshot!(fixture.refusal(), @r"
-    a library has kernels, but none for gfx1151
+    this ROCm build has no kernels of librocblas.so for gfx1151
       root       /opt/llama/bin/llama-server
       needs      /opt/rocm/lib/librocblas.so.5
       looked in  /opt/rocm/lib/rocblas/library
-    hint: use a tree that was built for this GPU
+      expected   TensileLibrary_lazy_gfx1151.dat* or TensileLibrary_gfx1151.dat* or TensileLibrary.dat* or TensileLibrary.yaml
+      there is   1 files, 1 of them for other GPUs, and no such table for this one
+    hint: another nightly has them (`strixlock list rocm` shows which there are); where this version has tables of other names, name them in an edge of your own with `kernels` and `tables`
     ");
 }
 
-#[test]
-fn kernels_for_other_targets_do_not_matter_beside_an_archive_for_ours() {
+/// librocblas with an archive of GPU code for the target, and these files beside it.
+fn with_archive(files: &[&str], names: &[&str]) -> Fixture {
     let fixture = Fixture::new();
     let kpack = &["../.kpack/blas_@GFXARCH@.kpack"];
     fixture
         .server(&["librocblas.so.5"])
-        .make("rocm/lib/librocblas.so.5", &Made { soname: "librocblas.so.5", kpack, ..Made::default() })
-        .file("rocm/lib/rocblas/library/TensileLibrary_gfx1100.dat")
+        .make("rocm/lib/librocblas.so.5", &Made { soname: "librocblas.so.5", kpack, names, ..Made::default() })
         .file("rocm/.kpack/blas_gfx1151.kpack");
-    assert_eq!(fixture.kept(), [".kpack/blas_gfx1151.kpack", "lib/librocblas.so.5"]);
+    for file in files {
+        fixture.file(&format!("rocm/lib/rocblas/library/{file}"));
+    }
+    fixture
+}
+
+#[test]
+fn an_archive_of_gpu_code_does_not_stand_in_for_tables() {
+    let word = "TensileLibrary_lazy_";
+    for (files, names, there) in [
+        // A broken build has nothing but what others fall back to, or code without its table.
+        (vec!["TensileLibrary_Type_SS_fallback.dat"], vec![], false),
+        (vec!["Kernels.so-000-gfx1151.hsaco", "TensileLibrary_Type_SS_gfx1151.dat"], vec![], false),
+        (vec!["TensileLibrary_lazy_gfx1100.dat"], vec![], false),
+        // No directory at all: the library itself says whether it reads tables.
+        (vec![], vec![word], false),
+        (vec![], vec![], true),
+        (vec!["TensileLibrary_lazy_gfx1151.dat", "TensileLibrary_Type_SS_fallback.dat"], vec![word], true),
+        (vec!["gfx1151/TensileLibrary_lazy_gfx1151.dat.zlib"], vec![word], true),
+        (vec!["TensileLibrary.dat"], vec![word], true),
+    ] {
+        let fixture = with_archive(&files, &names);
+        let trimmed = fixture.trim();
+        assert_eq!(trimmed.is_ok(), there, "{files:?} {names:?}");
+        if let Err(error) = trimmed {
+            assert!(error.to_string().contains("no kernels of librocblas.so for gfx1151"), "{error}");
+        }
+        // The same without a build that would need it.
+        let (dir, listing) = (fixture.path("rocm"), super::fixture::listing(&fixture.path("rocm")));
+        let rocm = crate::trim::Mounted { dir: &dir, listing: &listing, prefix: "/opt/rocm" };
+        let demanded = crate::trim::demand_tables(rocm, &"gfx1151".parse().unwrap(), &fixture.edges);
+        assert_eq!(demanded.is_ok(), there, "{files:?} {names:?}");
+        if let Err(error) = demanded {
+            assert!(error.to_string().contains("\n  library    /opt/rocm/lib/librocblas.so.5\n"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn an_edge_of_the_manifest_names_other_tables() {
+    let mut fixture = with_archive(&["BlasTables_gfx1151.dat"], &[]);
+    let known = fixture.edges.clone();
+    let mut own = known.iter().find(|edge| !edge.tables.is_empty() && edge.from == "librocblas.so").unwrap().clone();
+    own.tables = vec!["BlasTables_@GFXARCH@.dat".to_owned()];
+    let recipe = crate::recipe::RuntimeRecipe {
+        rocm: "rocm".to_owned(),
+        llama: "llama".to_owned(),
+        roots: Vec::new(),
+        edges: vec![own],
+        own_edges_only: false,
+    };
+    assert!(fixture.trim().is_err());
+    fixture.edges = recipe.all_edges(&known);
+    assert_eq!(fixture.edges.len(), known.len());
+    assert!(fixture.kept().contains(&"lib/rocblas/library/BlasTables_gfx1151.dat".to_owned()));
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn with(libraries: &[&str]) -> Fixture {
 
 fn edge(from: &str, to: Target) -> Edge {
     let (from, reason) = (from.to_owned(), "tests need it".to_owned());
-    Edge { from, to, reason, seen: Vec::new(), required: false }
+    Edge { from, to, tables: Vec::new(), reason, seen: Vec::new(), required: false }
 }
 
 fn steps(fixture: &Fixture, path: &str) -> Vec<String> {
