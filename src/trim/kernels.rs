@@ -133,14 +133,12 @@ impl<'e> Tables<'e> {
         let expected: Vec<String> = self.edge.tables.iter().map(name).collect();
         let there = match (self.files, self.others) {
             (0, _) => "nothing".to_owned(),
-            (files, 0) => format!("{files} files, and no such table among them"),
-            (files, others) => {
-                format!("{files} files, {others} of them for other GPUs, and no such table for this one")
-            }
+            (files, 0) => format!("no such table among {files} files"),
+            (files, others) => format!("no such table among {files} files, of which {others} are for other GPUs"),
         };
         error.fact("looked in", show(directory)).fact("expected", expected.join(" or ")).fact("there is", there).hint(
-            "another nightly has them (`strixlock list rocm` shows which there are); where this version has tables of other names, \
-             name them in an edge of your own with `kernels` and `tables`",
+            "name another version in the manifest, as `strixlock list rocm` lists them; where this one has tables of other names, name \
+             those in an edge of your own with `kernels` and `tables`",
         )
     }
 }

@@ -239,7 +239,7 @@ fn a_nightly_without_kernels_is_told_before_anything_is_built_with_it() {
         for part in [
             "error: rocm: this ROCm build has no kernels of librocblas.so for gfx1151\n",
             "  library    /opt/rocm/lib/librocblas.so.5.2\n  looked in  /opt/rocm/lib/rocblas/library\n",
-            "  there is   2 files, and no such table among them\n",
+            "  there is   no such table among 2 files\n",
         ] {
             assert!(ran.stderr.contains(part), "{part}: {}", ran.all());
         }

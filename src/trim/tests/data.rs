@@ -82,15 +82,17 @@ fn kernels_behind_links_are_kept_with_them() {
 #[test]
 fn kernels_for_other_targets_only_are_an_error() {
     let fixture = with("librocblas.so.5");
-    fixture.file("rocm/lib/rocblas/library/TensileLibrary_gfx1100.dat");
+    for name in ["TensileLibrary_gfx1100.dat", "TensileLibrary_gfx1201.dat", "TensileLibrary_Type_SS_fallback.dat"] {
+        fixture.file(&format!("rocm/lib/rocblas/library/{name}"));
+    }
     insta::assert_snapshot!(fixture.refusal(), @r"
     this ROCm build has no kernels of librocblas.so for gfx1151
       root       /opt/llama/bin/llama-server
       needs      /opt/rocm/lib/librocblas.so.5
       looked in  /opt/rocm/lib/rocblas/library
       expected   TensileLibrary_lazy_gfx1151.dat* or TensileLibrary_gfx1151.dat* or TensileLibrary.dat* or TensileLibrary.yaml
-      there is   1 files, 1 of them for other GPUs, and no such table for this one
-    hint: another nightly has them (`strixlock list rocm` shows which there are); where this version has tables of other names, name them in an edge of your own with `kernels` and `tables`
+      there is   no such table among 3 files, of which 2 are for other GPUs
+    hint: name another version in the manifest, as `strixlock list rocm` lists them; where this one has tables of other names, name those in an edge of your own with `kernels` and `tables`
     ");
 }
 
