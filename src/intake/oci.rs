@@ -97,11 +97,12 @@ pub fn oci_tree(intake: Intake, name: &str, pin: &OciPin) -> Result<(Staging, Ap
     let task = intake.fetcher.progress().begin(name, Some(files.len() as u64), Unit::Steps);
     let applied = apply(&files, staging.path(), &*task).about(name)?;
     drop(task);
-    if let Some((what, path)) = applied.left_out.first() {
-        let count = applied.left_out.len();
-        let more = if count > 1 { format!(" and {} more devices and named pipes", count - 1) } else { String::new() };
-        let note =
-            format!("{name}: {what} of the image was left out, `{path}`{more}: containers get theirs from the engine");
+    if let Some(first) = applied.left_out.first() {
+        let more = match applied.left_out.count() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more devices and named pipes"),
+        };
+        let note = format!("{name}: left out of the image: {first}{more}; containers get theirs from the engine");
         intake.fetcher.progress().note(&note);
     }
     Ok((staging, applied))

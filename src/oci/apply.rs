@@ -11,21 +11,22 @@ mod receiver;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use self::merged::Merged;
+use self::merged::{FileAt, Merged};
 pub(super) use self::receiver::WHITEOUT;
 use self::receiver::{Budget, unpack};
 use super::LayerFile;
 use crate::error::{About as _, Error, Result};
 use crate::progress::Task;
 use crate::tree::beneath::Root;
-use crate::tree::{Limits, Listing, Node, Receiver as _, TreeWriter, show};
+use crate::tree::{Limits, Listing, Node, Receiver as _, Told, TreeWriter, show};
 
 /// All layers of an image together; several times what the largest base images hold.
 const LIMITS: Limits = Limits { entries: 1_000_000, bytes: 128 << 30, colliding_names: true };
-/// How long the names of whiteouts and devices may be in all layers together, in bytes.
-const MOST_ASIDE: u64 = 32 << 20;
+/// Memory for the names and link targets of all layers together, in bytes.
+const MOST_NAMES: u64 = 96 << 20;
 
 /// What came out.
 #[derive(Debug)]
@@ -35,14 +36,14 @@ pub struct Applied {
     /// Files that were setuid or setgid, and are not any more.
     pub special: Vec<String>,
     /// Devices and named pipes that were left out: what they are, and their names.
-    pub left_out: Vec<(&'static str, String)>,
+    pub left_out: Told,
 }
 
 /// Unpacks layers into `tree/` of an empty `directory`, and tells `task` how many are done.
 pub fn apply(layers: &[LayerFile], directory: &Path, task: &dyn Task) -> Result<Applied> {
-    let (mut special, mut left_out) = (Vec::new(), Vec::new());
+    let (mut special, mut left_out) = (Vec::new(), Told::default());
     let mut merged = Merged::default();
-    let mut left = Budget { tree: LIMITS, aside: MOST_ASIDE };
+    let mut left = Budget { tree: LIMITS, names: MOST_NAMES };
     let mut roots = Vec::new();
     for (number, layer) in layers.iter().enumerate() {
         let place = directory.join(format!("layer-{number}"));
@@ -50,7 +51,9 @@ pub fn apply(layers: &[LayerFile], directory: &Path, task: &dyn Task) -> Result<
         let called = || layer.called(number);
         let unpacked = unpack(layer, &place, &mut left).about(called())?;
         special.extend(unpacked.special.lines());
-        left_out.extend(unpacked.aside.nodes.iter().map(|(path, what)| (*what, show(path))));
+        for (path, what) in &unpacked.aside.nodes {
+            left_out.push(|| format!("{what}, `{}`", show(path)));
+        }
         merged.add(number, unpacked).about(called())?;
         roots.push(Root::open(&place)?);
         task.set_position(number as u64 + 1);
@@ -58,13 +61,24 @@ pub fn apply(layers: &[LayerFile], directory: &Path, task: &dyn Task) -> Result<
     let tree = directory.join("tree");
     fs_err::create_dir(&tree)?;
     let mut writer = TreeWriter::new(&tree, LIMITS)?;
-    for (path, placed) in merged.into_entries() {
+    let (seen, shared) = merged.finish();
+    // The first name of each file that has several.
+    let mut names: HashMap<FileAt, Vec<u8>> = HashMap::new();
+    for (path, placed) in seen {
         match &placed.node {
             Node::Directory => writer.directory(&path)?,
             Node::Link { target } => writer.link(&path, target)?,
             node @ Node::File { .. } => {
-                let root = roots.get(placed.layer).ok_or_else(|| Error::failure("a layer was lost"))?;
-                writer.adopt(&path, root, placed.in_layer.as_deref().unwrap_or(&path), node)?;
+                let file = placed.file(&path);
+                if let Some(earlier) = names.get(&file) {
+                    writer.hard_link(&path, earlier)?;
+                    continue;
+                }
+                let root = roots.get(file.layer).ok_or_else(|| Error::failure("a layer was lost"))?;
+                writer.adopt(&path, root, &file.path, node)?;
+                if shared.contains(&file) {
+                    names.insert(file, path);
+                }
             }
         }
     }

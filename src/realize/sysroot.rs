@@ -34,8 +34,8 @@ pub(super) fn from_image(intake: Intake, name: &str, pin: &OciPin) -> Result<(St
     for path in &applied.special {
         let _ = writeln!(text, "dropped setuid or setgid of {path}");
     }
-    for (what, path) in &applied.left_out {
-        let _ = writeln!(text, "left out {what}: {path}");
+    for line in applied.left_out.lines() {
+        let _ = writeln!(text, "left out {line}");
     }
     fs_err::write(staging.path().join(LOG), text)?;
     Ok((staging, applied.listing))

@@ -112,6 +112,11 @@ impl TreeWriter {
         self.insert(path, &Known::File { id, executable, size })
     }
 
+    /// Returns whether an entry of this name came already, or one below it.
+    pub fn has(&self, path: &[u8]) -> Result<bool> {
+        Ok(self.names.get(path)?.is_some())
+    }
+
     fn next_id(&mut self) -> u64 {
         self.files += 1;
         self.files - 1

@@ -2,6 +2,7 @@
 
 mod helpers;
 mod index;
+mod layers;
 mod login;
 mod refused;
 mod registry;

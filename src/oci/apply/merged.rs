@@ -21,28 +21,47 @@ const MOST_PARTS: u32 = 100_000;
 #[derive(Default)]
 pub(super) struct Merged {
     seen: BTreeMap<Vec<u8>, Placed>,
+    /// Files that have a second name in a layer above their own.
+    shared: HashSet<FileAt>,
     /// Parts that were followed.
     followed: u32,
 }
 
 /// An entry in its place.
 pub(super) struct Placed {
-    /// The index of its layer.
-    pub layer: usize,
-    /// Its name in that layer, where that is another.
-    pub in_layer: Option<Box<[u8]>>,
+    /// The index of the layer that put it there.
+    layer: usize,
+    /// Where its file lies, if that is not under this name in that layer.
+    at: Option<FileAt>,
     pub node: Node,
 }
 
+/// A file as its layer was unpacked.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct FileAt {
+    /// The index of the layer.
+    pub layer: usize,
+    /// The name in that layer.
+    pub path: Vec<u8>,
+}
+
+impl Placed {
+    /// Where the file lies that is seen at `path`.
+    pub fn file(&self, path: &[u8]) -> FileAt {
+        self.at.clone().unwrap_or_else(|| FileAt { layer: self.layer, path: path.to_vec() })
+    }
+}
+
 impl Merged {
-    /// All that is seen, in order.
-    pub fn into_entries(self) -> impl Iterator<Item = (Vec<u8>, Placed)> {
-        self.seen.into_iter()
+    /// All that is seen, in order; and the files that are seen under several names.
+    pub fn finish(self) -> (impl Iterator<Item = (Vec<u8>, Placed)>, HashSet<FileAt>) {
+        (self.seen.into_iter(), self.shared)
     }
 
     /// Lays a layer over what is seen. Its whiteouts reach lower layers only, wherever they stand in it.
     pub fn add(&mut self, layer: usize, unpacked: Unpacked) -> Result<()> {
         let Unpacked { listing, aside, .. } = unpacked;
+        let lower = self.lower(&aside)?;
         self.hide(&listing, &aside)?;
         // Where the directories are that the layer names by way of links.
         let mut elsewhere: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
@@ -50,39 +69,71 @@ impl Merged {
             if aside.nodes.contains_key(&path) {
                 return Err(twice(&path));
             }
+            let is_directory = node == Node::Directory;
             let directory = above(&path).and_then(|directory| elsewhere.get(directory));
-            let place = directory.map_or_else(|| path.clone(), |directory| join(directory, name(&path)));
-            let moved = directory.is_some();
-            let below = self.seen.get(&place).map(|placed| (&placed.node, placed.layer));
-            match (&node, below) {
-                (Node::Directory, Some((Node::Directory, _))) => {
-                    if moved {
-                        elsewhere.insert(path, place);
-                    }
-                    continue;
-                }
-                // Named by itself, a directory takes the place of a link.
-                (Node::Directory, Some((Node::Link { .. }, _))) if !aside.named.contains(&path) => {
-                    let Some(there) = self.follow(&place, layer)? else {
-                        return Err(behind_link("entries", &path, "of a lower layer that leads to no directory"));
-                    };
-                    elsewhere.insert(path, there);
-                    continue;
-                }
-                (_, Some((_, number))) if number == layer => return Err(twice(&place)),
-                (Node::Directory, _) => {}
-                _ => self.hide_below(&place, Some(layer))?,
+            let mut place = directory.map_or_else(|| path.clone(), |directory| join(directory, name(&path)));
+            let below = self.seen.get(&place).map(|placed| &placed.node);
+            // Named by itself, a directory takes the place of a link.
+            if is_directory && matches!(below, Some(Node::Link { .. })) && !aside.named.contains(&path) {
+                let there = self.follow(&place, layer)?;
+                place = there
+                    .ok_or_else(|| behind_link("entries", &path, "of a lower layer that leads to no directory"))?;
             }
-            if moved && let Node::Link { target } = &node {
-                demand_inside(&place, target)?;
-            }
-            if moved && node == Node::Directory {
+            let moved = place != path;
+            if moved && is_directory {
                 elsewhere.insert(path.clone(), place.clone());
             }
-            let in_layer = moved.then(|| path.into_boxed_slice());
-            self.seen.insert(place, Placed { layer, in_layer, node });
+            let at = (moved && !is_directory).then_some(FileAt { layer, path });
+            self.put(place, Placed { layer, at, node })?;
+        }
+        for (path, at, node) in lower {
+            let directory = above(&path).and_then(|directory| elsewhere.get(directory));
+            let place = directory.map_or_else(|| path.clone(), |directory| join(directory, name(&path)));
+            self.put(place, Placed { layer, at: Some(at), node })?;
         }
         Ok(())
+    }
+
+    /// Puts an entry into its place, and takes away what it hides.
+    fn put(&mut self, place: Vec<u8>, placed: Placed) -> Result<()> {
+        let is_directory = placed.node == Node::Directory;
+        match self.seen.get(&place) {
+            // The root is one, too.
+            _ if place.is_empty() => return Ok(()),
+            Some(there) if is_directory && there.node == Node::Directory => return Ok(()),
+            Some(there) if there.layer == placed.layer => return Err(twice(&place)),
+            _ => {}
+        }
+        if !is_directory {
+            self.hide_below(&place, Some(placed.layer))?;
+        }
+        // It may have come by way of a link, or as another name of one.
+        if placed.at.is_some()
+            && let Node::Link { target } = &placed.node
+        {
+            demand_inside(&place, target)?;
+        }
+        self.seen.insert(place, placed);
+        Ok(())
+    }
+
+    /// What the hard links of a layer to names of lower ones mean.
+    fn lower(&mut self, aside: &Aside) -> Result<Vec<(Vec<u8>, FileAt, Node)>> {
+        let mut all = Vec::new();
+        for (path, lower) in &aside.lower {
+            let directory = above(lower).unwrap_or_default();
+            let parts = directory.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).rev().collect();
+            let directory = self.walk(Vec::new(), parts, usize::MAX)?;
+            let place = directory.map(|directory| join(&directory, name(lower)));
+            let found = place.and_then(|place| Some((self.seen.get(&place)?, place)));
+            let Some((found, place)) = found.filter(|(found, _)| found.node != Node::Directory) else {
+                return Err(no_such_entry(path, lower));
+            };
+            let (at, node) = (found.file(&place), found.node.clone());
+            self.shared.insert(at.clone());
+            all.push((path.clone(), at, node));
+        }
+        Ok(all)
     }
 
     /// Takes away what a layer hides of lower ones: by whiteouts, and by devices, which are left out themselves.
@@ -150,13 +201,19 @@ impl Merged {
     /// The directory that a symbolic link leads to, below the image's root as for a program in a container; `None` where it leads
     /// to none. Nothing on the way may be a link of `layer`, the one that is being laid: engines would depend on its order.
     fn follow(&mut self, link: &[u8], layer: usize) -> Result<Option<Vec<u8>>> {
-        let mut at = above(link).unwrap_or_default().to_vec();
-        let mut todo = vec![name(link)];
+        self.walk(above(link).unwrap_or_default().to_vec(), vec![name(link)], layer)
+    }
+
+    /// The directory at the end of a way through `todo`, the next part last, from the directory `at`.
+    fn walk(&mut self, mut at: Vec<u8>, todo: Vec<&[u8]>, layer: usize) -> Result<Option<Vec<u8>>> {
+        let mut todo = todo;
         let mut links = 0;
         while let Some(part) = todo.pop() {
             self.followed += 1;
             if self.followed > MOST_PARTS {
-                return Err(behind_link("entries", link, "of a lower layer, and too many links were followed"));
+                return Err(
+                    Error::new(Kind::Invalid, "the layers name too much behind symbolic links").fact("at", show(&at))
+                );
             }
             if part == b".." {
                 at.truncate(above(&at).map_or(0, <[u8]>::len));
@@ -213,6 +270,11 @@ fn demand_inside(place: &[u8], target: &[u8]) -> Result<()> {
         .fact("target", show(target)));
     }
     Ok(())
+}
+
+fn no_such_entry(path: &[u8], target: &[u8]) -> Error {
+    let why = "it is a hard link to a name that is no earlier entry, nor a file of a lower layer";
+    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", show(path))).fact("target", show(target))
 }
 
 fn behind_link(what: &str, link: &[u8], whose: &str) -> Error {

@@ -3,7 +3,6 @@
 //! Whatever an archive can make grow is counted before it is kept: whiteouts and devices are held to the rules for names, and
 //! to the limits that all layers share, as every entry is.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
@@ -12,7 +11,7 @@ use super::{above, join};
 use crate::error::{Error, Kind, Result};
 use crate::oci::LayerFile;
 use crate::tree::unpack::{SpecialBits, untar};
-use crate::tree::{Limits, Listing, Receiver, Told, TreeWriter, demand_name, is_path, show};
+use crate::tree::{Entry, Limits, Listing, Node, Receiver, Told, TreeWriter, demand_name, is_path, show};
 
 /// What the names of whiteouts begin with.
 pub(in crate::oci) const WHITEOUT: &[u8] = b".wh.";
@@ -23,8 +22,19 @@ const OPAQUE: &[u8] = b".wh..opq";
 pub(super) struct Budget {
     /// Entries, whiteouts and devices among them, and bytes of files.
     pub tree: Limits,
-    /// Bytes of the names of whiteouts and devices.
-    pub aside: u64,
+    /// Memory for all names and link targets, in bytes.
+    pub names: u64,
+}
+
+/// What an entry takes in memory besides its name.
+const ENTRY: usize = 128;
+
+impl Budget {
+    /// Takes the memory for a name of this length; `None` where there is not so much left.
+    fn take(&mut self, length: usize) -> Option<()> {
+        self.names = self.names.checked_sub((length + ENTRY) as u64)?;
+        Some(())
+    }
 }
 
 /// One layer by itself.
@@ -46,6 +56,8 @@ pub(super) struct Aside {
     pub named: BTreeSet<Vec<u8>>,
     /// Devices and named pipes, and what each is.
     pub nodes: BTreeMap<Vec<u8>, &'static str>,
+    /// Hard links to names of lower layers.
+    pub lower: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// Unpacks a layer into the empty directory `place`, and takes what it needs from what is left for all layers.
@@ -55,7 +67,12 @@ pub(super) fn unpack(layer: &LayerFile, place: &Path, left: &mut Budget) -> Resu
     let remarks = layer.read(|archive| untar(archive, &mut receiver, SpecialBits::Drop))?;
     let LayerReceiver { writer, aside, .. } = receiver;
     let listing = writer.finish()?;
-    let entries = listing.entries().len() + aside.hidden.len() + aside.opaque.len() + aside.nodes.len();
+    for Entry { path, node } in listing.entries() {
+        let target = if let Node::Link { target } = node { target.len() } else { 0 };
+        left.take(path.len() + target).ok_or_else(|| too_long(path))?;
+    }
+    let beside = aside.hidden.len() + aside.opaque.len() + aside.nodes.len() + aside.lower.len();
+    let entries = listing.entries().len() + beside;
     left.tree.entries = left.tree.entries.saturating_sub(entries as u64);
     left.tree.bytes = left.tree.bytes.saturating_sub(listing.total_size());
     Ok(Unpacked { listing, aside, special: remarks.special })
@@ -71,23 +88,19 @@ struct LayerReceiver<'a> {
 }
 
 impl LayerReceiver<'_> {
-    /// Counts an entry, and gives its name below the root; `None` for a whiteout, which was taken in.
-    fn admit<'p>(&mut self, path: &'p [u8]) -> Result<Option<Cow<'p, [u8]>>> {
-        let path = below_root(path);
+    /// Counts an entry, and tells whether it is one of the tree. A whiteout is taken in here.
+    fn admit(&mut self, path: &[u8]) -> Result<bool> {
         self.entries += 1;
         if self.entries > self.left.tree.entries {
-            return Err(refused(&path, "there are too many entries").fact("limit", self.left.tree.entries));
+            return Err(refused(path, "there are too many entries").fact("limit", self.left.tree.entries));
         }
-        Ok(if self.whiteout(&path)? { None } else { Some(path) })
+        Ok(!self.whiteout(path)?)
     }
 
     /// Counts a name that is kept beside the tree, or refuses it.
     fn keep(&mut self, path: &[u8]) -> Result<()> {
         demand_name(path)?;
-        self.left.aside = self.left.aside.checked_sub(path.len() as u64).ok_or_else(|| {
-            refused(path, "the names of whiteouts and devices are longer than 32 MiB in all layers together")
-        })?;
-        Ok(())
+        self.left.take(path.len()).ok_or_else(|| too_long(path))
     }
 
     /// Takes an entry in if it is a whiteout, whatever else it is: engines go by the name.
@@ -111,68 +124,77 @@ impl LayerReceiver<'_> {
     }
 }
 
-/// Engines unpack an image in its root, where an absolute name means what it means without the `/`. What leads upwards is
-/// left as it is, and refused.
-fn below_root(path: &[u8]) -> Cow<'_, [u8]> {
-    if !path.starts_with(b"/") {
-        return Cow::Borrowed(path);
-    }
-    let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
-    Cow::Owned(parts.join(&b'/'))
-}
-
 impl Receiver for LayerReceiver<'_> {
     fn directory(&mut self, path: &[u8]) -> Result<()> {
-        let Some(path) = self.admit(path)? else { return Ok(()) };
-        // The root, which some tools write as `/`.
-        if path.is_empty() {
-            return Ok(());
+        if self.admit(path)? {
+            self.writer.directory(path)?;
+            self.aside.named.insert(path.to_vec());
         }
-        self.writer.directory(&path)?;
-        self.aside.named.insert(path.into_owned());
         Ok(())
     }
 
     fn file(&mut self, path: &[u8], executable: bool, contents: &mut dyn Read) -> Result<()> {
-        let Some(path) = self.admit(path)? else { return Ok(()) };
-        self.writer.file(&path, executable, contents)
+        if self.admit(path)? { self.writer.file(path, executable, contents) } else { Ok(()) }
     }
 
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
-        let Some(path) = self.admit(path)? else { return Ok(()) };
-        self.writer.link(&path, target)
+        if self.admit(path)? { self.writer.link(path, target) } else { Ok(()) }
     }
 
     fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()> {
-        let Some(path) = self.admit(path)? else { return Ok(()) };
-        let earlier = below_root(earlier);
-        match self.aside.nodes.get(&*earlier).copied() {
-            Some(what) => self.leave_out(path.into_owned(), what),
-            None => self.writer.hard_link(&path, &earlier),
+        if !self.admit(path)? {
+            return Ok(());
+        }
+        if let Some(what) = self.aside.nodes.get(earlier).copied() {
+            return self.leave_out(path, what);
+        }
+        match self.aside.lower.get(earlier).cloned() {
+            Some(lower) => self.link_lower(path, lower),
+            None if self.writer.has(earlier)? => self.writer.hard_link(path, earlier),
+            None => self.link_lower(path, earlier.to_vec()),
         }
     }
 
     fn node(&mut self, path: &[u8], what: &'static str) -> Result<()> {
-        let Some(path) = self.admit(path)? else { return Ok(()) };
-        self.leave_out(path.into_owned(), what)
+        if self.admit(path)? { self.leave_out(path, what) } else { Ok(()) }
     }
 }
 
 impl LayerReceiver<'_> {
     /// Leaves out what no tree can hold: containers get their devices from the engine. Official images of older days have some.
-    fn leave_out(&mut self, path: Vec<u8>, what: &'static str) -> Result<()> {
-        self.keep(&path)?;
-        if self.aside.nodes.contains_key(&path) {
-            return Err(twice(&path));
+    fn leave_out(&mut self, path: &[u8], what: &'static str) -> Result<()> {
+        self.keep(path)?;
+        self.make_parent(path)?;
+        if self.aside.nodes.insert(path.to_vec(), what).is_some() {
+            return Err(twice(path));
         }
-        self.aside.nodes.insert(path, what);
         Ok(())
+    }
+
+    /// Takes in a hard link to what is no entry of the layer, and so one of those below it.
+    fn link_lower(&mut self, path: &[u8], lower: Vec<u8>) -> Result<()> {
+        self.keep(path)?;
+        self.keep(&lower)?;
+        self.make_parent(path)?;
+        if self.aside.lower.insert(path.to_vec(), lower).is_some() {
+            return Err(twice(path));
+        }
+        Ok(())
+    }
+
+    /// Makes the directory of a name that is kept beside the tree, as every entry does.
+    fn make_parent(&mut self, path: &[u8]) -> Result<()> {
+        above(path).map_or(Ok(()), |directory| self.writer.directory(directory))
     }
 }
 
 /// Refuses a layer in which a name has two meanings: engines disagree about which counts.
 pub(super) fn twice(path: &[u8]) -> Error {
     refused(path, "the same name stands there twice")
+}
+
+fn too_long(path: &[u8]) -> Error {
+    refused(path, "all names and link targets of the layers together take more than 96 MiB")
 }
 
 fn refused(path: &[u8], why: &str) -> Error {

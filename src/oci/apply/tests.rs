@@ -81,7 +81,7 @@ fn applied_in(layers: &[(Vec<u8>, &str, Sha256Digest)], directory: &Path, place:
             Node::File { .. } => format!("{path}={}", fs_err::read_to_string(place.join("tree").join(&path)).unwrap()),
         });
     }
-    seen.extend(applied.left_out.iter().map(|(what, path)| format!("[{what}: {path}]")));
+    seen.extend(applied.left_out.lines().map(|line| format!("[{}]", line.replace(", `", ": ").replace('`', ""))));
     Ok(seen.join(" "))
 }
 
@@ -144,7 +144,7 @@ fn names_are_taken_below_the_root() {
 fn devices_and_pipes_are_left_out_and_told() {
     for (layers, seen) in [
         (&[&["dev/", "dev/null %c", "a=1"][..]][..], "a=1 dev/ [a character device: dev/null]"),
-        (&[&["dev/sda %b", "dev/initctl %p"]], "[a named pipe: dev/initctl] [a block device: dev/sda]"),
+        (&[&["dev/sda %b", "dev/initctl %p"]], "dev/ [a named pipe: dev/initctl] [a block device: dev/sda]"),
         // One stands in the place of what lower layers have there, and a hard link to one is one.
         (&[&["x=1", "y/z=1"], &["x %c", "y %p"]], "[a character device: x] [a named pipe: y]"),
         (&[&["x %c", "y == x"]], "[a character device: x] [a character device: y]"),
@@ -196,32 +196,51 @@ fn entries_behind_a_lower_layer_s_link_are_where_it_leads() {
 }
 
 #[test]
+fn hard_links_may_lead_into_lower_layers() {
+    for (layers, seen) in [
+        (&[&["a=1"][..], &["b == a", "d/c == b"]][..], "a=1 b=1 d/ d/c=1"),
+        (&[&["z=1"], &["a == z", ".wh.z="]], "a=1"),
+        (&[&["z=1"], &["a == z"], &["z=2"], &["b == a", "c == z"]], "a=1 b=1 c=2 z=2"),
+        (
+            &[&["lib -> usr/lib", "usr/lib/x=1"], &["lib/y == lib/x"]],
+            "lib -> usr/lib usr/ usr/lib/ usr/lib/x=1 usr/lib/y=1",
+        ),
+        (&[&["l -> x"], &["m == l"]], "l -> x m -> x"),
+        (&[&["a=1", "d/e=1"], &["d == a"]], "a=1 d=1"),
+    ] {
+        assert_eq!(applied(layers).unwrap(), seen, "{layers:?}");
+    }
+}
+
+#[test]
 fn whiteouts_are_counted_before_they_are_kept() {
     let whiteout = |name: &str| format!("{name}=");
     let long = whiteout(&format!(".wh.{}", "x".repeat(90)));
     let deep = whiteout(&format!("{}.wh.x", "d/".repeat(40)));
-    let taken = |entries: &[&str], limits: Limits, aside: u64| {
+    let taken = |entries: &[&str], limits: Limits, names: u64| {
         let bytes = archive(entries);
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), &bytes).unwrap();
         let place = tempfile::tempdir().unwrap();
         let layer = LayerFile { path: file.path(), media_type: PLAIN, diff_id: Sha256Digest::of(&bytes) };
-        let mut left = Budget { tree: limits, aside };
-        unpack(&layer, place.path(), &mut left).map(|_| (left.tree.entries, left.aside))
+        let mut left = Budget { tree: limits, names };
+        unpack(&layer, place.path(), &mut left).map(|_| (left.tree.entries, left.names))
     };
     let few = Limits { entries: 3, ..LIMITS };
-    assert_eq!(taken(&["a=1", ".wh.b=", ".wh..wh..opq="], few, 100).unwrap(), (0, 100 - 5 - 12));
-    for (entries, aside, why) in [
-        (&["a=1", ".wh.b=", "c=1", ".wh.d="][..], 100, "too many entries"),
-        (&[".wh.a=", ".wh.a=", ".wh.a=", ".wh.a="], 100, "too many entries"),
-        (&["a %c", "b %c", "c %c", "d %c"], 100, "too many entries"),
-        (&[".wh..wh..opq=", ".wh..wh..opq=", "a=1", "b=1"], 100, "too many entries"),
-        (&[&long], 90, "longer than 32 MiB"),
-        (&[&long.replace('=', " -> t")], 90, "longer than 32 MiB"),
-        (&["abcdef %c"], 5, "longer than 32 MiB"),
+    assert_eq!(taken(&["a=1", ".wh.b=", ".wh..wh..opq="], few, 1000).unwrap(), (0, 1000 - 1 - 5 - 12 - 3 * 128));
+    for (entries, names, why) in [
+        (&["a=1", ".wh.b=", "c=1", ".wh.d="][..], 1000, "too many entries"),
+        (&[".wh.a=", ".wh.a=", ".wh.a=", ".wh.a="], 1000, "too many entries"),
+        (&["a %c", "b %c", "c %c", "d %c"], 1000, "too many entries"),
+        (&[".wh..wh..opq=", ".wh..wh..opq=", "a=1", "b=1"], 1000, "too many entries"),
+        (&[&long], 128 + 90, "96 MiB"),
+        (&[&long.replace('=', " -> t")], 128 + 90, "96 MiB"),
+        (&["abcdef %c"], 128 + 5, "96 MiB"),
+        (&["abcdef/"], 128 + 5, "96 MiB"),
+        (&["a -> bcdef"], 128 + 5, "96 MiB"),
         (&[&deep], 1000, ""),
     ] {
-        let answer = taken(entries, few, aside);
+        let answer = taken(entries, few, names);
         match why {
             "" => drop(answer.unwrap()),
             why => assert!(answer.as_ref().unwrap_err().to_string().contains(why), "{entries:?}: {why}"),
@@ -274,7 +293,13 @@ fn what_nobody_should_write_is_refused() {
         (&[&["x %c", "x %p"]], "twice"),
         (&[&["x %c", "x/y=2"]], "twice"),
         (&[&["a/x=1"], &["a -> b", "a/.wh.x="]], "whiteouts behind `a`"),
-        (&[&["a=1"], &["b == a"]], "not an earlier entry"),
+        (&[&["a=1"], &["b == c"]], "no earlier entry"),
+        (&[&["a/"], &["b == a"]], "no earlier entry"),
+        (&[&["a=1"], &["b == ../a"]], "leads upwards"),
+        (&[&["a=1"], &["b == a", "b=2"]], "twice"),
+        (&[&["a=1"], &["b=2", "b == a"]], "twice"),
+        (&[&["a=1"], &["b == a", "b == a"]], "twice"),
+        (&[&["d/l -> ../x"], &["l == d/l"]], "out of the tree"),
         (&[&["a=1", "a=2"]], "twice"),
         (&[&["a -> ../../x"]], "out of the tree"),
     ] {
