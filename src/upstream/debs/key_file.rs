@@ -3,6 +3,7 @@
 use pgp::composed::{PublicOrSecret, SignedPublicKey};
 
 use crate::error::{Error, Kind, Result};
+use crate::text;
 
 const BEGIN: &[u8] = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";
 const END: &[u8] = b"-----END PGP PUBLIC KEY BLOCK-----";
@@ -18,8 +19,9 @@ pub(super) fn keys(name: &str, bytes: &[u8]) -> Result<Vec<SignedPublicKey>> {
         )
         .fact("keyring", name)
         .hint(format!(
-            "write its keys into a plain one: gpg --no-default-keyring --keyring ./{} --export > plain.gpg",
-            name.rsplit('/').next().unwrap_or_default()
+            "write its keys into a plain one: gpg --no-default-keyring --keyring {} --export > plain.gpg",
+            // GnuPG looks for a bare name in its own directory.
+            text::shell_word(&if name.contains('/') { name.to_owned() } else { format!("./{name}") })
         )));
     }
     let blocks = blocks(bytes);
@@ -110,13 +112,13 @@ mod tests {
         let keybox = [&[0, 0, 0, 32, 1, 1, 0, 2][..], b"KBXf", &[0; 20]].concat();
         let one = armored(Key::new(1));
         for (bytes, message, hint) in [
-            (keybox.as_slice(), "keybox", "gpg --no-default-keyring --keyring ./my.kbx --export > plain.gpg"),
+            (keybox.as_slice(), "keybox", "gpg --no-default-keyring --keyring keys/my.kbx --export > plain.gpg"),
             (b"\n<!DOCTYPE html><title>Not found</title>", "HTML page", "download the key itself"),
             (b"", "no OpenPGP key", ""),
             (b"ssh-ed25519 AAAA", "no OpenPGP key", ""),
             (&one.as_bytes()[..60], "no OpenPGP key", ""),
         ] {
-            let error = keys("manifests/my.kbx", bytes).unwrap_err();
+            let error = keys("keys/my.kbx", bytes).unwrap_err();
             assert_eq!(error.kind(), Kind::Invalid);
             assert!(error.message().contains(message), "{error}");
             assert!(error.to_string().contains(hint), "{error}");

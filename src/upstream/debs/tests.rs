@@ -188,6 +188,20 @@ fn a_signed_text_comes_out_as_it_was_signed() {
 }
 
 #[test]
+fn a_signed_text_need_not_be_utf_8() {
+    let key = Key::new(1);
+    let text = b"Suite: demo\nDescription: Z\xfcrich\nSHA256:\n";
+    let hashed = b"Suite: demo\r\nDescription: Z\xfcrich\r\nSHA256:";
+    let signature = key.sign_beside(hashed, AT).unwrap();
+    let framed = [b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n", &text[..], &signature].concat();
+    let out = signature::verify(&framed, &keyring(&[key])).unwrap();
+    assert_eq!(out.text, text);
+    assert_eq!(Release::parse(&out.text).unwrap().suite, "demo");
+    let changed: Vec<u8> = framed.iter().map(|byte| if *byte == 0xfc { 0xfd } else { *byte }).collect();
+    assert!(signature::verify(&changed, &keyring(&[key])).is_err());
+}
+
+#[test]
 fn what_was_not_signed_is_refused() {
     let key = Key::new(1);
     let good = String::from_utf8(key.sign("Suite: demo\nDate: today\n", AT).unwrap()).unwrap();
