@@ -41,7 +41,7 @@ fn traced(project: &Project, store: &str, arguments: &[&str]) -> (Ran, Judged) {
 }
 
 #[track_caller]
-fn durable(project: &Project, arguments: &[&str]) {
+pub fn durable(project: &Project, arguments: &[&str]) {
     let (ran, judged) = traced(project, "main", arguments);
     ran.code(0);
     // Else the trace was not understood.

@@ -294,6 +294,13 @@ fn seen(store: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
+#[test]
+fn an_old_store_is_brought_up_to_date_with_no_name_before_its_bytes() {
+    let project = old_store(&[("one", FIRST), ("two", SECOND)]);
+    super::durable::durable(&project, &["generations", "--all"]);
+    assert_eq!(all(&project), [entry("one", 1, true, FIRST), entry("two", 2, true, SECOND)]);
+}
+
 /// Each call that gives, changes or takes a name, and each that syncs, is the last that a run does; whatever it leaves, a link
 /// through the store leads where it led, and the next run brings the store to where an undisturbed one does.
 #[test]
