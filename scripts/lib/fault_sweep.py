@@ -77,7 +77,7 @@ class Sweep:
             "lock": lock.read_bytes() if lock.exists() else None,
             "current": current[0] if current else None,
             "first": os.path.realpath(store / "current") if (store / "current").is_symlink() else None,
-            "trees": sorted(path.name for path in (store / "trees").glob("*")),
+            "trees": {path.name: (path / "tree").is_dir() for path in (store / "trees").glob("*")},
             "of before": (store / "generations").exists(),
             "generations": sorted(path.name for path in store.glob("profiles/*/generations/[0-9]*")),
         }
@@ -199,9 +199,22 @@ def bases(sweep, url):
     sweep.plain("update")
     cases.append(Case("switch", keep("newer"), ["realize"]))
     sweep.plain("realize")
-    cases.append(Case("rollback", keep("two"), ["switch", "1"]))
+    two = keep("two")
+    cases.append(Case("rollback", two, ["switch", "1"]))
     of_before(sweep.place / "store")
     cases.append(Case("migrate", keep("of-before"), ["generations"]))
+    sweep.reset(two)
+    cases.append(Case("pack", two, ["store", "pack", "--keep-hot", "1"]))
+    sweep.plain("store", "pack", "--keep-hot", "1")
+    cases.append(Case("thaw", keep("packed"), ["switch", "1"]))
+    # The lock names the cold tree again; nothing but the two commands brings it back.
+    manifest("10.1.0a20260901")
+    sweep.plain("update")
+    cold, saved = keep("cold"), str(sweep.place / "saved.tar.zst")
+    cases.append(Case("save", cold, ["snapshot", "save", "rocm", saved]))
+    sweep.plain("snapshot", "save", "rocm", saved)
+    shutil.copy(saved, cold)
+    cases.append(Case("restore", cold, ["snapshot", "restore", saved]))
     return cases
 
 
@@ -210,7 +223,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer calls and times: about a minute")
     parser.add_argument("--keep-going", action="store_true", help="go on after a violation")
     parser.add_argument("--call", action="append", help="only this system call (repeatable)")
-    parser.add_argument("--case", action="append", help="only this case: update, realize, bump, switch, rollback, migrate (repeatable)")
+    cases = "update, realize, bump, switch, rollback, migrate, pack, thaw, save, restore"
+    parser.add_argument("--case", action="append", help=f"only this case: {cases} (repeatable)")
     parser.add_argument("--dir", type=Path, help="where to work, and to leave the states for repeating (default: a temporary directory)")
     parser.add_argument("--program", type=Path, required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()

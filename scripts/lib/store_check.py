@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import stat
+import subprocess
 from pathlib import Path
 
 # What may stand in a store outside tmp/, besides what is checked by content.
@@ -37,6 +38,22 @@ def listing(tree):
     return b"strix-tree-1\n" + b"".join(line + b"\n" for line in escaped)
 
 
+def plain(path):
+    return subprocess.run(["zstd", "-qdc", path], capture_output=True, check=False).stdout
+
+
+def cold_violations(store, tree):
+    """What is wrong with a cold tree: its index names chunks that are not there, or are not what their names say."""
+    head, *lines = plain(tree / "cold").decode(errors="replace").splitlines() or [""]
+    if head != "strixlock-cold 1":
+        return [f"{tree}: has no index of its chunks"]
+    if (tree / "tree").exists():
+        return [f"{tree}: is hot and cold"]
+    chunks = {line.split()[0] for line in lines}
+    return [f"{tree}: its chunk {name} is not whole" for name in chunks
+            if hashlib.sha256(plain(store / "chunks" / name[:2] / name[2:])).hexdigest() != name]
+
+
 def violations(store):
     """What is wrong with a store, whatever happened to it."""
     store = Path(store)
@@ -46,6 +63,8 @@ def violations(store):
     for tree in trees.glob("*"):
         if not (tree / "listing").is_file() or hashlib.sha256((tree / "listing").read_bytes()).hexdigest() != tree.name:
             wrong.append(f"{tree}: its listing is not the one of its name")
+        elif (tree / "cold").is_file():
+            wrong += cold_violations(store, tree)
         elif listing(tree / "tree") != (tree / "listing").read_bytes():
             wrong.append(f"{tree}: its tree is not its listing")
     for directory, below, files in os.walk(store):
@@ -62,10 +81,13 @@ def violations(store):
                     wrong.append(f"{path}: its digest is another one")
                 elif bool(path.stat().st_mode & 0o111) != name.endswith("x") or path.stat().st_mode & 0o222:
                     wrong.append(f"{path}: its mode is {path.stat().st_mode & 0o777:o}")
+            elif relative.startswith("chunks/"):
+                pass
             elif re.fullmatch(r"(profiles/[^/]+/)?generations/\d+/(generation\.json|strix\.lock)", relative):
                 pass
             elif path.is_symlink():
-                if not path.exists():
+                # A tree that is cold is no directory.
+                if not path.exists() and not Path(os.path.normpath(path.parent / os.readlink(path))).with_name("cold").exists():
                     wrong.append(f"{path}: leads nowhere")
             elif not KNOWN.fullmatch(relative):
                 wrong.append(f"{path}: is left over")

@@ -75,7 +75,7 @@ fn save(ui: &Ui, global: &GlobalArgs, args: &SaveArgs) -> Result<u8> {
     let mut parts: Vec<Part> = Vec::new();
     for name in names {
         let output = lock.output(name)?;
-        let found = store.output(output.derivation)?;
+        let found = store.hot_output(output.derivation, name, &*ui.progress)?;
         let (record, tree) =
             found.filter(|(record, _)| output.tree.is_none_or(|sealed| sealed == record.tree)).ok_or_else(|| {
                 Error::new(Kind::NotFound, "this output is not realized")

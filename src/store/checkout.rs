@@ -1,12 +1,13 @@
 //! Plain copies of trees outside the store.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Mode, RenameFlags};
 
-use super::StoredTree;
-use super::remove::remove_tree;
+use super::remove::{remove_beneath, remove_tree};
+use super::{StoredTree, Waiting};
 use crate::digest::HashingWriter;
 use crate::error::{Error, Result};
 use crate::tree::beneath::{Root, seal_file, times};
@@ -48,11 +49,12 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
     fs_err::create_dir_all(parent)?;
     // One at a time in this directory; what is under our names then was left by a process that was killed.
     let held = fs_err::File::open(parent)?;
-    held.file().lock()?;
-    for entry in fs_err::read_dir(parent)? {
-        let entry = entry?;
-        if entry.file_name().as_encoded_bytes().starts_with(WORK.as_bytes()) {
-            remove_tree(&entry.path())?;
+    Waiting::default().alone(held.file(), parent)?;
+    // Whoever else may write to it can exchange what stands there: it is reached by descriptors that follow no link.
+    let above = Root::open(parent)?;
+    for (name, _) in above.names()? {
+        if name.starts_with(WORK.as_bytes()) {
+            remove_beneath(above.as_fd(), &name)?;
         }
     }
     if fs_err::symlink_metadata(target).is_ok() != there {
@@ -63,7 +65,8 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
     let work = tempfile::Builder::new().prefix(WORK).tempdir_in(parent)?;
     let copy = work.path().join("new");
     fs_err::create_dir(&copy)?;
-    fill(tree, &listing, &copy, mode)?;
+    let inside = [work.path().file_name().unwrap_or_default().as_bytes(), b"new"].join(&b'/');
+    fill(tree, &listing, &above.directory(&inside)?, &copy, mode)?;
     rustix::fs::syncfs(held.file()).map_err(std::io::Error::from)?;
     if there {
         // Both change places at once; a file system that cannot do that is asked for two renames.
@@ -82,8 +85,9 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
     remove_tree(&copy)
 }
 
-fn fill(tree: &StoredTree, listing: &Listing, copy: &Path, mode: LinkMode) -> Result<()> {
-    let (from, to) = (Root::open(&tree.path)?, Root::open(copy)?);
+/// Fills the empty directory `to`, which messages call `copy`.
+fn fill(tree: &StoredTree, listing: &Listing, to: &Root, copy: &Path, mode: LinkMode) -> Result<()> {
+    let from = Root::open(&tree.path)?;
     for entry in listing.entries() {
         match &entry.node {
             Node::Directory => to.create_directory(&entry.path)?,
@@ -120,8 +124,8 @@ fn fill(tree: &StoredTree, listing: &Listing, copy: &Path, mode: LinkMode) -> Re
     for entry in listing.entries().iter().rev().filter(|entry| entry.node == Node::Directory) {
         to.seal_directory(&entry.path, 0o755)?;
     }
-    fs_err::set_permissions(copy, PermissionsExt::from_mode(0o755))?;
-    rustix::fs::utimensat(CWD, copy, &times(), AtFlags::empty()).map_err(std::io::Error::from)?;
+    rustix::fs::fchmod(to, Mode::from_raw_mode(0o755)).map_err(std::io::Error::from)?;
+    rustix::fs::futimens(to, &times()).map_err(std::io::Error::from)?;
     Ok(())
 }
 

@@ -105,7 +105,7 @@ fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
 
 fn realized(lock: &Lock, intake: Intake, name: &str) -> Result<StoredTree> {
     let output = lock.output(name)?;
-    let found = intake.store.output(output.derivation)?;
+    let found = intake.store.hot_output(output.derivation, name, intake.fetcher.progress())?;
     found.map(|(_, tree)| tree).ok_or_else(|| {
         Error::new(Kind::NotFound, format!("the output `{name}` is not realized"))
             .hint("`strixlock realize` makes it; validate runs only what is there")

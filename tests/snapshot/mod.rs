@@ -1,5 +1,7 @@
 //! `strixlock snapshot`: the same lock gives the same file, and the file gives the same trees.
 
+mod cold;
+
 use std::path::Path;
 use std::process::Command;
 

@@ -6,11 +6,11 @@ use std::io::Read as _;
 
 use super::read::{ColdStream, Faults};
 use super::{ColdTree, Contents, distinct_contents};
-use crate::digest::{Sha256, TreeDigest};
+use crate::digest::{DerivationId, Sha256, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
 use crate::store::verify::{Damage, Fault};
-use crate::store::{Generation, Store, StoredTree};
+use crate::store::{Generation, OutputRecord, Store, StoredTree};
 use crate::tree::unpack::Receiver as _;
 use crate::tree::{Limits, Listing, Node, TreeWriter};
 
@@ -61,6 +61,17 @@ impl Store {
                 .hint(super::REPAIR));
         }
         self.publish_tree(&staging, &found).map(Some)
+    }
+
+    /// The output with this derivation id and its tree, brought back if it is cold. `name` is what messages call it.
+    pub fn hot_output(
+        &self,
+        id: DerivationId,
+        name: &str,
+        progress: &dyn Progress,
+    ) -> Result<Option<(OutputRecord, StoredTree)>> {
+        let Some(record) = self.output_record(id)? else { return Ok(None) };
+        Ok(self.thaw(record.tree, name, progress)?.map(|tree| (record, tree)))
     }
 
     /// Makes every tree of a generation hot.
