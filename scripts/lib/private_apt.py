@@ -21,27 +21,35 @@ def mirror():
 class PrivateApt:
     """State, cache and sources below `directory`; nothing is installed there, as apt sees it."""
 
-    def __init__(self, directory, suite="unstable"):
+    def __init__(self, directory, suite="unstable", sources=False):
         self.directory = Path(directory).resolve()
         self.debs = self.directory / "debs"
         for below in ("lists/partial", "cache/archives/partial", "debs"):
             (self.directory / below).mkdir(parents=True, exist_ok=True)
         (self.directory / "status").touch()
-        (self.directory / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {suite} main\n")
+        kinds = ["deb", "deb-src"] if sources else ["deb"]
+        lines = [f"{kind} [signed-by={KEYRING}] {mirror()} {suite} main\n" for kind in kinds]
+        (self.directory / "sources.list").write_text("".join(lines))
         self.run("update")
 
-    def run(self, *arguments, **how):
+    def run(self, *arguments, program="apt-get", **how):
         here = self.directory
         options = [f"Dir::Etc::sourcelist={here}/sources.list", "Dir::Etc::sourceparts=-", f"Dir::State={here}",
                    f"Dir::State::status={here}/status", f"Dir::State::lists={here}/lists", f"Dir::Cache={here}/cache",
                    "APT::Sandbox::User=root", "Acquire::Retries=5"]
-        command = ["apt-get", "-qq", *(word for option in options for word in ("-o", option)), *arguments]
+        command = [program, "-qq", *(word for option in options for word in ("-o", option)), *arguments]
         return subprocess.run(command, check=True, **how)
 
     def closure(self, names):
         """The packages that installing `names` takes."""
         shown = self.run("-s", "--no-install-recommends", "install", *names, capture_output=True, text=True).stdout
         return re.findall(r"^Inst (\S+)", shown, re.M)
+
+    def newest(self, before, behind):
+        """The name with the greatest number of those that have a number between these two."""
+        shown = self.run("pkgnames", before, program="apt-cache", capture_output=True, text=True).stdout
+        numbers = re.findall(f"^{re.escape(before)}([0-9]+){re.escape(behind)}$", shown, re.M)
+        return f"{before}{max(map(int, numbers))}{behind}"
 
     def fetch(self, names):
         """Downloads packages; gives their files."""

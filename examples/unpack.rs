@@ -1,0 +1,75 @@
+//! Unpacks one archive of any origin as inputs are unpacked: `unpack tarball|package|layer FILE PLACE`.
+//!
+//! The door through which `scripts/corpora` brings archives that no lock names. PLACE is an empty directory; the tree comes to
+//! stand in it, or in `tree` below it. Prints one line of JSON: the tree or the error, and the memory that was needed. Exits as
+//! strixlock does.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use strixlock::deb::{self, Deb, Links};
+use strixlock::digest::{Sha256Digest, hash_reader};
+use strixlock::error::{Error, Kind, Result};
+use strixlock::oci::LayerFile;
+use strixlock::oci::apply::apply;
+use strixlock::progress::{Progress as _, Silent, Unit};
+use strixlock::tree::unpack::unpack;
+use strixlock::tree::{Compression, Limits, Listing};
+use strixlock::upstream::debs::DebVersion;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["tarball", file, place] => tarball(Path::new(file), Path::new(place)),
+        ["package", file, place] => package(Path::new(file), Path::new(place)),
+        ["layer", file, place] => layer(Path::new(file), Path::new(place)),
+        _ => Err(Error::new(Kind::Usage, "unpack tarball|package|layer FILE PLACE")),
+    };
+    let (mut told, code) = match &done {
+        Ok(listing) => {
+            (serde_json::json!({ "tree": listing.digest().to_string(), "entries": listing.entries().len() }), 0)
+        }
+        Err(error) => (serde_json::json!({ "error": error.to_json() }), error.kind() as u8),
+    };
+    told["peak_kib"] = peak().into();
+    println!("{told}");
+    ExitCode::from(code)
+}
+
+fn tarball(file: &Path, place: &Path) -> Result<Listing> {
+    Ok(unpack(fs_err::File::open(file)?, place, Limits::default())?.listing)
+}
+
+/// A package that says `Package: corpus` and `Version: 1`.
+fn package(file: &Path, place: &Path) -> Result<Listing> {
+    let version = DebVersion::parse("1").ok_or_else(|| Error::failure("1 is no version"))?;
+    let deb = Deb { name: "corpus".to_owned(), version, path: file.to_owned() };
+    let links = Links { wanted: &BTreeMap::new(), usual: &[] };
+    Ok(deb::unpack(&[deb], &links, place, &Silent)?.listing)
+}
+
+/// A layer whose image says the truth about it. What cannot be decompressed has no digest, and is for the layer to refuse.
+fn layer(path: &Path, place: &Path) -> Result<Listing> {
+    let mut kind = Compression::Plain;
+    let mut diff_id = Sha256Digest::of(b"");
+    if let Some((found, stream)) = Compression::detect(fs_err::File::open(path)?)? {
+        kind = found;
+        diff_id =
+            found.decoder(stream).ok().and_then(|plain| hash_reader(plain).ok()).map_or(diff_id, |(digest, _)| digest);
+    }
+    let media_type = match kind {
+        Compression::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
+        Compression::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
+        _ => "application/vnd.oci.image.layer.v1.tar",
+    };
+    let task = Silent.begin("layers", Some(1), Unit::Steps);
+    Ok(apply(&[LayerFile { path, media_type, diff_id }], place, &*task)?.listing)
+}
+
+/// The most memory that this process had.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
