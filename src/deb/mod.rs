@@ -26,7 +26,7 @@ mod walk;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
@@ -43,6 +43,8 @@ pub use owners::owners;
 /// What all packages together may hold: some thirty times what a compiler with its libraries needs.
 const MOST_ENTRIES: u64 = 2_000_000;
 const MOST_BYTES: u64 = 64 << 30;
+/// How much memory the names in all packages together may take. A compiler's take 6 MB; some copies of them are made.
+const MOST_NAMES: usize = 36 << 20;
 /// Packages that are unpacked at a time, at most: decompressors may need 128 MiB each.
 const MOST_THREADS: usize = 4;
 
@@ -117,7 +119,7 @@ fn unpack_all(debs: &[Deb], directory: &Path, progress: &dyn Progress) -> Result
     queue.sort_unstable();
     let queue = Mutex::new(queue);
     let task = progress.begin("unpack", Some(debs.len() as u64), Unit::Steps);
-    let (failed, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (failed, done, names) = (AtomicBool::new(false), AtomicU64::new(0), AtomicUsize::new(0));
     let work = || {
         let mut all = Vec::new();
         while !failed.load(Ordering::Relaxed) {
@@ -125,7 +127,8 @@ fn unpack_all(debs: &[Deb], directory: &Path, progress: &dyn Progress) -> Result
             let Some((_, number)) = next else { break };
             let (deb, place) = (&debs[number], directory.join(number.to_string()));
             let unpacked = fs_err::create_dir(&place).map_err(Error::from);
-            let unpacked = unpacked.and_then(|()| package::unpack(deb, &place)).about(format!("package {}", deb.name));
+            let unpacked =
+                unpacked.and_then(|()| package::unpack(deb, &place, &names)).about(format!("package {}", deb.name));
             if unpacked.is_err() {
                 failed.store(true, Ordering::Relaxed);
             }

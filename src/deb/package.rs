@@ -2,11 +2,12 @@
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ar::{self, Member};
 use super::control::Control;
 use super::layout::Package;
-use super::{Deb, MOST_ENTRIES};
+use super::{Deb, MOST_ENTRIES, MOST_NAMES};
 use crate::error::{Error, Kind, Result};
 use crate::tree::beneath::Root;
 use crate::tree::unpack::{Remarks, SpecialBits, untar};
@@ -29,13 +30,13 @@ const RATIO: u64 = 200;
 /// What every package may unpack to.
 const ALWAYS: u64 = 64 << 20;
 
-/// Unpacks a package below the empty `directory`.
-pub(super) fn unpack(deb: &Deb, directory: &Path) -> Result<Package> {
+/// Unpacks a package below the empty `directory`. `names` is how much memory the names in all packages take.
+pub(super) fn unpack(deb: &Deb, directory: &Path, names: &AtomicUsize) -> Result<Package> {
     let mut file = fs_err::File::open(&deb.path)?;
     let size = file.metadata()?.len();
     let parts = ar::parts(&mut file)?;
 
-    let (info, _) = extract(&mut file, parts.control, &directory.join(CONTROL), CONTROL_LIMITS)?;
+    let (info, _) = extract(&mut file, parts.control, &directory.join(CONTROL), CONTROL_LIMITS, names)?;
     let root = Root::open(&directory.join(CONTROL))?;
     let control = Control::parse(&read(&root, &info, b"control", MOST_STANZA)?)?;
     if control.package != deb.name || control.version != deb.version {
@@ -53,7 +54,7 @@ pub(super) fn unpack(deb: &Deb, directory: &Path) -> Result<Package> {
 
     let bytes = size.saturating_mul(RATIO).max(ALWAYS);
     let limits = Limits { entries: MOST_ENTRIES, bytes, colliding_names: true };
-    let (listing, remarks) = extract(&mut file, parts.data, &directory.join(DATA), limits)?;
+    let (listing, remarks) = extract(&mut file, parts.data, &directory.join(DATA), limits, names)?;
     Ok(Package { control, listing, checksums, diverts, remarks })
 }
 
@@ -62,17 +63,25 @@ fn extract(
     member: Member,
     directory: &Path,
     limits: Limits,
+    names: &AtomicUsize,
 ) -> Result<(Listing, Remarks)> {
     fs_err::create_dir(directory)?;
     file.seek(SeekFrom::Start(member.offset))?;
     let stream = BufReader::with_capacity(64 * 1024, file.take(member.size));
-    let mut writer = TreeWriter::new(directory, limits)?;
+    let left = MOST_NAMES.saturating_sub(names.load(Ordering::Relaxed));
+    let mut writer = TreeWriter::new(directory, limits)?.with_names(left);
     // Distributions have some (su, mount): they stand in a tree that is only ever used without the rights to be anybody
     // else, and no tree can say it, so that they are told instead of refused.
     let remarks = untar(member.compression.decoder(stream)?, &mut writer, SpecialBits::Drop)?;
     if remarks.empty {
         // An archive without entries has its end at least; dpkg does not take a package without.
         return Err(Error::new(Kind::Invalid, "the package is refused: an archive in it is empty"));
+    }
+    // Packages that were unpacked at the same time each had what was left.
+    let taken = writer.names_taken();
+    if names.fetch_add(taken, Ordering::Relaxed) + taken > MOST_NAMES {
+        return Err(Error::new(Kind::Invalid, "the names in all packages together take more memory than they may")
+            .fact("limit", crate::text::bytes(MOST_NAMES as u64)));
     }
     Ok((writer.finish()?, remarks))
 }

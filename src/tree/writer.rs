@@ -56,8 +56,9 @@ pub struct TreeWriter {
     root: Arc<Root>,
     limits: Limits,
     bytes: u64,
-    /// Memory for names and targets, in bytes.
+    /// Memory for names and targets, in bytes, and how much of it there may be.
     taken: usize,
+    most_names: usize,
     names: Names,
     hard_links: Vec<(Vec<u8>, Vec<u8>)>,
     files: u64,
@@ -70,7 +71,29 @@ impl TreeWriter {
         let root = Arc::new(Root::open(directory)?);
         let names = Names::new(directory)?;
         let workers = Workers::start(&root, names.digests());
-        Ok(Self { root, limits, bytes: 0, taken: 0, names, hard_links: Vec::new(), files: 0, workers })
+        Ok(Self {
+            root,
+            limits,
+            bytes: 0,
+            taken: 0,
+            most_names: MAX_NAMES,
+            names,
+            hard_links: Vec::new(),
+            files: 0,
+            workers,
+        })
+    }
+
+    /// The same for a tree whose names may take less memory than others', in bytes: where several copies of them are made.
+    #[must_use]
+    pub fn with_names(self, most: usize) -> Self {
+        Self { most_names: most.min(MAX_NAMES), ..self }
+    }
+
+    /// How much memory the names take so far, in bytes.
+    #[must_use]
+    pub fn names_taken(&self) -> usize {
+        self.taken
     }
 
     /// Waits for the workers, makes the hard links, and gives the listing. Directories stay writable: whoever
@@ -129,8 +152,9 @@ impl TreeWriter {
     /// Counts memory that a name or target takes.
     fn take(&mut self, path: &[u8], bytes: usize) -> Result<()> {
         self.taken = self.taken.saturating_add(bytes);
-        if self.taken > MAX_NAMES {
-            return Err(refused(path, "all names and link targets together take more than 96 MiB"));
+        if self.taken > self.most_names {
+            return Err(refused(path, "all names and link targets together take more memory than they may")
+                .fact("limit", crate::text::bytes(self.most_names as u64)));
         }
         Ok(())
     }

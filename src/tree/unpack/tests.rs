@@ -175,6 +175,32 @@ fn bombs_stop_at_the_limit() {
 }
 
 #[test]
+fn names_and_targets_are_counted_before_they_are_kept() {
+    let target = [b'x'; 90];
+    let names: Vec<String> = (0..200).map(|number| number.to_string()).collect();
+    let of = |make: &dyn Fn(&'static [u8]) -> Raw<'static>| {
+        names.iter().map(|name| make(name.clone().into_bytes().leak())).collect::<Vec<_>>()
+    };
+    let links = of(&|name| Raw(EntryType::Symlink, name, target.to_vec().leak(), b"", 0o777));
+    let mut hard = vec![file(b"first", b"x")];
+    hard.extend(of(&|name| Raw(EntryType::Link, name, b"first", b"", 0o644)));
+    for (entries, most) in [(of(&|name| file(name, b"")), 26_000), (links, 43_000), (hard, 27_500)] {
+        for (most, enough) in [(most, false), (most + 2_000, true)] {
+            let surroundings = Surroundings::new();
+            let mut writer = TreeWriter::new(&surroundings.place(), Limits::default()).unwrap().with_names(most);
+            let taken = untar(&archive(&entries)[..], &mut writer, SpecialBits::Refuse);
+            assert_eq!(taken.is_ok(), enough, "{most}: {}", writer.names_taken());
+            if let Err(error) = taken {
+                assert!(
+                    error.kind() == Kind::Invalid && error.to_string().contains("more memory than they may"),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn damage_is_noticed_wherever_it_is() {
     let bytes = archive(&[file(b"a", &[1; 5000])]);
     let packed = gzip(&bytes);

@@ -1,0 +1,35 @@
+//! Any bytes as a tar archive: entries or an error, never a panic, in bounded memory. `cargo +nightly fuzz run untar`
+#![no_main]
+
+use std::io::Read;
+
+use libfuzzer_sys::fuzz_target;
+use strixlock::error::Result;
+use strixlock::tree::Receiver;
+use strixlock::tree::unpack::{SpecialBits, untar};
+
+/// Reads all that comes and keeps none of it.
+struct Nothing;
+
+impl Receiver for Nothing {
+    fn directory(&mut self, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn file(&mut self, _: &[u8], _: bool, contents: &mut dyn Read) -> Result<()> {
+        std::io::copy(&mut contents.take(1 << 20), &mut std::io::sink())?;
+        Ok(())
+    }
+
+    fn link(&mut self, _: &[u8], _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn hard_link(&mut self, _: &[u8], _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = untar(bytes, &mut Nothing, SpecialBits::Drop);
+});
