@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use super::{cell, commands, fact};
 use crate::lock::{DebsPin, ReleasePin};
 use crate::text;
-use crate::upstream::debs::below;
+use crate::upstream::debs::{DebsRequest, below};
 
-pub(super) fn debs(page: &mut String, pin: &DebsPin) {
+pub(super) fn debs(page: &mut String, requested: &DebsRequest, pin: &DebsPin) {
     fact(page, "packages", &pin.packages.len().to_string());
     fact(page, "size", &format!("{} bytes", pin.size()));
     for (name, release) in &pin.releases {
@@ -37,17 +37,21 @@ pub(super) fn debs(page: &mut String, pin: &DebsPin) {
     }
     let _ = writeln!(
         page,
-        "\nEach package by its digest; and, where the archive still has it (a snapshot always does), the Release file that named them:"
+        "\nThe signature of each Release file, the package lists that it promises, and in `promised` the digests of all packages in \
+         them; where the archive still has them, as a snapshot always does:"
     );
+    commands(page, &[": > promised"]);
     for release in pin.releases.values() {
-        let lines = document_commands(release);
-        commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+        signed(page, requested, release);
     }
+    let _ = writeln!(page, "\nThen each package: is it what it should be, and is it in one of those lists?");
     let mut lines = vec!["while read -r sha256 url; do".to_owned()];
-    lines.push(
-        "  curl -fsSL \"$url\" | sha256sum | grep -q \"^$sha256 \" && echo \"good $url\" || echo \"BAD $url\""
-            .to_owned(),
-    );
+    for line in [
+        r#"  curl -fsSL "$url" | sha256sum | grep -q "^$sha256 " && echo "good $url" || echo "BAD $url""#,
+        r#"  grep -qx "$sha256" promised || echo "NOT PROMISED $url""#,
+    ] {
+        lines.push(line.to_owned());
+    }
     lines.push("done << 'END'".to_owned());
     for package in &pin.packages {
         let url = pin.urls(package).first().map(ToString::to_string).unwrap_or_default();
@@ -57,20 +61,51 @@ pub(super) fn debs(page: &mut String, pin: &DebsPin) {
     commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// Fetches the documents of a release and checks their digests and signature.
-fn document_commands(release: &ReleasePin) -> Vec<String> {
-    let mut lines = Vec::new();
+/// The way from a signature to the digests of packages: the Release file is signed and has the digests of the lists.
+fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
+    let directory = release.archives.first().and_then(|url| below(url, &format!("dists/{}/", release.suite)));
+    let directory = directory.map(|url| url.to_string()).unwrap_or_default();
+    let mut lines = vec![format!("dists={}", text::shell_word(&directory))];
     let documents =
         [("InRelease", release.inrelease), ("Release", release.release), ("Release.gpg", release.signature)];
     for (name, digest) in documents.iter().filter_map(|(name, digest)| Some((*name, (*digest)?))) {
-        let url = release.archives.first().and_then(|url| below(url, &format!("dists/{}/{name}", release.suite)));
-        let url = url.map(|url| url.to_string()).unwrap_or_default();
-        lines.push(format!("curl -fLo {name} {}", text::shell_word(&url)));
+        lines.push(format!("curl -fsSLo {name} \"${{dists}}{name}\""));
         lines.push(format!("sha256sum {name}   # {}", digest.hex()));
     }
-    if let Some(by) = &release.signed_by {
-        let documents = if release.inrelease.is_some() { "InRelease" } else { "Release.gpg Release" };
-        lines.push(format!("gpgv --keyring KEYRING {documents}   # a key of {by}"));
+    let (document, signed) =
+        if release.inrelease.is_some() { ("InRelease", "InRelease") } else { ("Release", "Release.gpg Release") };
+    if let Some(key) = &release.signed_by {
+        lines.push(keyring(requested, key));
+        lines.push(format!("gpgv --keyring ./archive-keys.gpg {signed}   # a key of {key}"));
     }
-    lines
+    let lists = format!("[^ ]+/binary-({}|all)/Packages\\b", requested.architecture);
+    lines.push(format!(r#"lists=$(grep -oE "{lists}" {document} | sort -u)"#));
+    for line in [
+        "for list in $lists; do",
+        // The smallest form that is promised and served: .xz, .gz, or as it is.
+        r#"  for path in "$list.xz" "$list.gz" "$list"; do"#,
+        r#"    promise=$(grep -E "^ [0-9a-f]{64} +[0-9]+ $path$" DOCUMENT | cut -c2-65) && curl -fsSLo list "$dists$path" || continue"#,
+        r#"    echo "$promise  list" | sha256sum --quiet -c && echo "good $path" || echo "BAD $path""#,
+        r"    case $path in *.xz) xz -dc list ;; *.gz) gzip -dc list ;; *) cat list ;; esac | sed -n 's/^SHA256: //p' >> promised",
+        "    break",
+        "  done",
+        "done",
+    ] {
+        lines.push(line.replace("DOCUMENT", document));
+    }
+    commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Puts the keys of an archive into `archive-keys.gpg`: from the file that the manifest names, or by fingerprint.
+fn keyring(requested: &DebsRequest, key: &str) -> String {
+    match &requested.keyring {
+        // It may be armored, which gpgv does not read.
+        Some(file) => {
+            let file = text::shell_word(&format!("manifests/{file}"));
+            format!("gpg --dearmor < {file} > archive-keys.gpg 2> /dev/null || cp {file} archive-keys.gpg")
+        }
+        None => format!(
+            "gpg --no-default-keyring --keyring ./archive-keys.gpg --keyserver hkps://keyserver.ubuntu.com --recv-keys {key}"
+        ),
+    }
 }

@@ -19,6 +19,7 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
     let digest = crate::digest::Sha256Digest::of(lock.to_text()?.as_bytes());
     let mut page = String::from(INTRODUCTION);
     // Writing to a String cannot fail.
+    let _ = writeln!(page, "{TREE_DIGEST}```sh\n{TREE_DIGEST_SCRIPT}\n```");
     let _ = writeln!(page, "\nLock: `{digest}` (`sha256sum lock/strix.lock`, `strixlock lock digest`)\n\n## Inputs\n");
     let _ = writeln!(page, "| input | kind | version |\n| --- | --- | --- |");
     for (name, input) in &lock.inputs {
@@ -30,7 +31,7 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
             LockedInput::Rocm(block) => rocm(&mut page, &block.locked),
             LockedInput::Git(block) => git(&mut page, &block.locked),
             LockedInput::File(block) => file(&mut page, &block.locked),
-            LockedInput::Debs(block) => debs::debs(&mut page, &block.locked),
+            LockedInput::Debs(block) => debs::debs(&mut page, &block.requested, &block.locked),
             LockedInput::Huggingface(block) => huggingface::huggingface(&mut page, &block.locked),
             LockedInput::Oci(block) => oci::oci(&mut page, &block.requested, &block.locked),
         }
@@ -42,17 +43,20 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
         let _ = writeln!(page, "| {} | `{}` | {tree} |", cell(name), output.derivation);
     }
     for (name, output) in outputs() {
-        out(&mut page, name, output);
+        out(&mut page, lock, name, output);
     }
-    let _ = writeln!(page, "{TREE_DIGEST}```sh\n{TREE_DIGEST_SCRIPT}\ntree_digest DIRECTORY\n```");
     Ok(page)
 }
 
 const INTRODUCTION: &str = "\
 # How to reproduce this
 
-Written by `strixlock audit` from `lock/strix.lock`; `strixlock audit --check` tells whether it still fits. Every version
-and digest below is pinned, and the commands for inputs need no strixlock. `strixlock realize` makes all of it again.
+Written by `strixlock audit` from `lock/strix.lock`; `strixlock audit --check` tells whether it is up to date. Every version
+and digest below is pinned. The commands for inputs need no strixlock, and what each should print stands behind `#`. They are
+for bash, in the directory of this page. `strixlock realize` makes everything again.
+
+Not verified by anybody else: AMD signs no tarball and publishes no digest, so a ROCm digest is that of the first download; the
+TheRock commits are the tarball's own words; git commits and models are what their servers had.
 ";
 
 /// The recipe for a tree digest, also in the README. A test runs exactly this text.
@@ -68,8 +72,11 @@ pub const TREE_DIGEST_SCRIPT: &str = r#"tree_digest() (
 )"#;
 
 const TREE_DIGEST: &str = "\n## Tree digests\n
-A tree digest is the SHA-256 of a listing of names, kinds, sizes, contents and link targets (format `strix-tree-1`).
-With GNU find, sort, sed and coreutils:\n\n";
+A tree digest is the SHA-256 of a listing of names, kinds, sizes, contents and link targets (format `strix-tree-1`). This
+function computes it with GNU find, sort, sed and coreutils; the commands below use it.\n\n";
+
+/// Prints a NAR hash. Stock Nix has the command only where it is asked for by name.
+const NIX_HASH: &str = "nix --extra-experimental-features nix-command hash path --type sha256";
 
 fn rocm(page: &mut String, pin: &RocmPin) {
     fact(page, "file", &pin.file);
@@ -96,8 +103,8 @@ fn rocm(page: &mut String, pin: &RocmPin) {
             &format!("curl -fLo {} {}", text::shell_word(&pin.file), text::shell_word(&url)),
             &format!("echo '{}  {}' | sha256sum -c", pin.sha256.hex(), pin.file),
             &format!("mkdir rocm && tar -xzf {} -C rocm --no-same-owner", text::shell_word(&pin.file)),
-            &format!("nix hash path --type sha256 rocm   # {}", pin.tree.nar.sri()),
-            &format!("tree_digest rocm                   # {}", pin.tree.digest),
+            &format!("{NIX_HASH} rocm   # {}", pin.tree.nar.sri()),
+            &format!("tree_digest rocm   # {}", pin.tree.digest),
         ],
     );
 }
@@ -130,7 +137,7 @@ fn git(page: &mut String, pin: &GitPin) {
             ),
             &format!("git -C source checkout --quiet {}{submodules}", pin.commit),
             "find source -name .git -prune -exec rm -rf {} +",
-            &format!("nix hash path --type sha256 source   # {}", pin.content.nar.sri()),
+            &format!("{NIX_HASH} source   # {}", pin.content.nar.sri()),
             &format!("tree_digest source   # {}", pin.content.digest),
         ],
     );
@@ -153,7 +160,7 @@ fn tree(page: &mut String, tree: &TreePin) {
     fact(page, "holds", &format!("{} bytes in {} entries", tree.size, tree.entries));
 }
 
-fn out(page: &mut String, name: &str, output: &LockedOutput) {
+fn out(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput) {
     let _ = writeln!(page, "\n### Output {}\n", cell(name));
     match &output.recipe {
         Recipe::Sysroot(recipe) => {
@@ -176,7 +183,7 @@ fn out(page: &mut String, name: &str, output: &LockedOutput) {
         Recipe::Rocm(recipe) => {
             let _ = writeln!(page, "The tree of input `{}`, to stand at `{}`.", recipe.input, recipe.prefix);
         }
-        Recipe::Llama(recipe) => llama(page, recipe),
+        Recipe::Llama(recipe) => llama(page, lock, recipe),
         Recipe::Image(recipe) => image::image(page, recipe),
         Recipe::Runtime(recipe) => {
             let _ = writeln!(
@@ -197,16 +204,50 @@ fn out(page: &mut String, name: &str, output: &LockedOutput) {
             let _ = writeln!(page, "The files of input `{}`, under their names.", recipe.input);
         }
     }
-    let _ = writeln!(page, "\n```sh\nstrixlock realize {name} --to check\ntree_digest check/{name}\n```");
+    if matches!(output.recipe, Recipe::Image(_)) {
+        let _ = writeln!(page, "\nThe tree is that of the image's layout, not the digest that podman and skopeo show.");
+    }
+    let expected = output.tree.map_or_else(
+        || "not sealed: `strixlock realize --seal` writes the digest into the lock".to_owned(),
+        |tree| tree.to_string(),
+    );
+    let place = format!("check/{name}");
+    commands(page, &[&format!("strixlock realize {name} --to check"), &format!("tree_digest {place}   # {expected}")]);
 }
 
-fn llama(page: &mut String, recipe: &LlamaRecipe) {
+/// Says how a build was made, and in what: its result holds only for that.
+fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
     let _ = writeln!(
         page,
-        "Input `{}` built with CMake and Ninja for `{}` at `{}`, without network, at fixed paths, with the build number and commit of the pin.",
+        "Input `{}` built with CMake and Ninja for `{}` at `{}`, without network, at fixed paths, with the build number and commit of the pin.\n",
         recipe.source,
         recipe.backend.name(),
         recipe.prefix
+    );
+    match &recipe.sysroot {
+        Some(sysroot) => {
+            fact(page, "built in", &format!("the root of output {sysroot}, and nothing of the host but its kernel"));
+        }
+        None => {
+            let _ = writeln!(
+                page,
+                "- built in: **the host's own `/usr`**, which is not pinned: the digest of the result holds for one machine in one state, \
+                 and says nothing about others. An output `sysroot` in the manifest makes it the same everywhere."
+            );
+        }
+    }
+    let compiler = match recipe.rocm.as_ref().and_then(|name| Some((name, &lock.outputs.get(name)?.recipe))) {
+        Some((name, Recipe::Rocm(rocm))) => {
+            fact(page, "ROCm", &format!("output {name}, at {}", rocm.prefix));
+            format!("clang of that ROCm, {}/lib/llvm/bin/clang", rocm.prefix)
+        }
+        _ if recipe.sysroot.is_some() => "cc and c++ of that root".to_owned(),
+        _ => "cc and c++ of the host".to_owned(),
+    };
+    fact(page, "compiler", &compiler);
+    let _ = writeln!(
+        page,
+        "\nAll CMake variables, the environment and the versions of the tools: `strixlock log OUTPUT --about`."
     );
     if !recipe.cmake.is_empty() {
         let _ = writeln!(page, "\nCMake variables from the manifest:\n");

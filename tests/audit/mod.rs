@@ -41,20 +41,50 @@ fn a_stranger_can_run_the_commands() {
     project.run(&["update"]).code(0);
     project.run(&["audit"]).code(0);
     let page = project.read("REPRODUCIBLE.md");
-    let blocks: Vec<&str> = page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
-    // The inputs' commands; Nix has a test of its own.
-    let lines: Vec<&str> =
-        blocks[..2].iter().flat_map(|block| block.lines()).filter(|line| !line.starts_with("nix ")).collect();
-    let fetch = lines.join("\n");
-    let script = format!("set -e\n{}\n{fetch}", blocks.last().unwrap().replace("tree_digest DIRECTORY", ""));
+    // The function, and the commands of both inputs; scripts/test installs Nix.
+    let script = format!("set -e\n{}", blocks(&page)[..3].join("\n"));
     std::fs::create_dir(project.path("stranger")).unwrap();
-    let output = Command::new("bash").arg("-c").arg(&script).current_dir(project.path("stranger")).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{script}\n{said}{}", String::from_utf8_lossy(&output.stderr));
+    let said = run_by_bash(&script, &project.path("stranger"));
     let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
     assert!(said.contains(": OK\n"), "{said}");
     let (rocm, git) = (&lock["inputs"]["rocm"]["locked"], &lock["inputs"]["llama-cpp"]["locked"]);
     for proof in [&rocm["tree"]["digest"], &git["content"]["digest"], &git["tree"]] {
         assert!(said.contains(proof.as_str().unwrap()), "{proof}: {said}");
     }
+    // What should come out stands behind each command.
+    for line in script.lines().filter(|line| line.starts_with("nix ") || line.starts_with("tree_digest ")) {
+        let (_, expected) = line.split_once("   # ").unwrap();
+        assert!(said.lines().any(|said| said == expected), "{line}: {said}");
+    }
+    assert_eq!(script.matches("nix --extra-experimental-features nix-command hash path").count(), 2);
+}
+
+/// The shell commands of a page, a block each.
+pub fn blocks(page: &str) -> Vec<&str> {
+    page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap()).collect()
+}
+
+/// Runs commands as they stand; gives all that they print.
+pub fn run_by_bash(script: &str, directory: &std::path::Path) -> String {
+    let output = Command::new("bash").arg("-c").arg(script).current_dir(directory).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{script}\n{said}");
+    said
+}
+
+#[test]
+fn in_what_an_output_was_built_is_on_the_page() {
+    let project = Project::new();
+    project.full_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    project.run(&["audit"]).code(0);
+    let page = project.read("REPRODUCIBLE.md");
+    assert!(page.contains("- built in: **the host's own `/usr`**, which is not pinned"), "{page}");
+    assert!(page.contains("- compiler: `clang of that ROCm, /opt/rocm/lib/llvm/bin/clang`"), "{page}");
+    assert!(page.contains("tree_digest check/llama   # not sealed"), "{page}");
+    project.run(&["realize"]).code(0);
+    let sealed = project.run(&["realize", "--seal", "--json"]).code(0);
+    project.run(&["audit"]).code(0);
+    let line = format!("tree_digest check/llama   # {}\n", sealed.tree("llama"));
+    assert!(project.read("REPRODUCIBLE.md").contains(&line), "{line}");
 }

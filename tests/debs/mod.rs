@@ -8,6 +8,7 @@ mod release;
 
 use strixlock::demo::debs::{DebArchive, Package};
 
+use crate::audit::{blocks, run_by_bash};
 use crate::support::{Project, REQUIRES};
 
 pub const FINGERPRINTS: usize = 40;
@@ -147,7 +148,8 @@ fn manifests_are_checked_in_place() {
     assert!(ran.stderr.contains("the field `suite` is missing"), "{}", ran.all());
 }
 
-/// The page's own commands, run as they stand by a shell, confirm what the lock says.
+/// The page's own commands, run as they stand by a shell, lead from the signature of the Release file over its lists to each
+/// package.
 #[test]
 fn a_stranger_can_check_packages_and_signature() {
     let (project, archive) = with_archive();
@@ -155,18 +157,21 @@ fn a_stranger_can_check_packages_and_signature() {
     project.run(&["update"]).code(0);
     project.run(&["audit"]).code(0);
     let page = project.read("REPRODUCIBLE.md");
-    let blocks: Vec<&str> = page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
     let key = archive.key.fingerprint().unwrap();
     assert_eq!(key.len(), FINGERPRINTS);
-    let script = format!("set -e\n{}\n{}", blocks[0], blocks[1]).replace("KEYRING", "../manifests/demo.gpg");
-    std::fs::create_dir(project.path("stranger")).unwrap();
-    let output = std::process::Command::new("bash")
-        .args(["-c", &script])
-        .current_dir(project.path("stranger"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "{script}\n{said}");
+    let script = format!("set -e\n{}", blocks(&page)[1..].join("\n"));
+    let said = run_by_bash(&script, &project.path(""));
     assert_eq!(said.matches("good http").count(), 6, "{said}");
-    assert!(said.contains("Good signature") && said.contains(&key) && !said.contains("BAD"), "{said}");
+    assert!(said.contains("good main/binary-amd64/Packages"), "{said}");
+    assert!(said.contains("Good signature") && said.contains(&key), "{said}");
+    assert!(!said.contains("BAD") && !said.contains("NOT PROMISED"), "{said}");
+    // A package that no signed list has is found, and so is a file that another key signed.
+    let forms = ["gzip -dc list", "xz -dc list", "cat list"];
+    let emptied = forms.iter().fold(script.clone(), |script, form| script.replace(form, "true"));
+    assert_eq!(run_by_bash(&emptied, &project.path("")).matches("NOT PROMISED").count(), 6);
+    let stranger = strixlock::demo::debs::Key::new(9).keyring().unwrap();
+    std::fs::write(project.path("manifests/demo.gpg"), stranger).unwrap();
+    let failed =
+        std::process::Command::new("bash").args(["-c", &script]).current_dir(project.path("")).output().unwrap();
+    assert!(!failed.status.success(), "{}", String::from_utf8_lossy(&failed.stdout));
 }
