@@ -13,6 +13,7 @@ mod doctor;
 mod fetch;
 mod git;
 mod hash;
+mod hints;
 mod image;
 mod lock;
 mod manifest;

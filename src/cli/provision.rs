@@ -306,13 +306,9 @@ fn demand_models(ui: &Ui, args: &ProvisionArgs) -> Result<()> {
         return Ok(());
     }
     let error = Error::new(Kind::NotFound, message).fact("path", path.display());
-    Err(if directory.starts_with("~") {
-        error.hint("the shell did not expand `~`: write it without quotes, or the whole path")
-    } else {
-        error.hint(
-            "name it with --models DIR, and the file in it with --model FILE; --dry-run prints what would be written",
-        )
-    })
+    Err(error.hint(
+        "name it with --models DIR, and the file in it with --model FILE; --dry-run prints what would be written",
+    ))
 }
 
 /// Where llama.cpp keeps what it downloads.

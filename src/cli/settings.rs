@@ -182,7 +182,7 @@ impl GlobalArgs {
     fn configuration(&self) -> Result<Config> {
         let user = match &self.config {
             Some(path) => Some(Config::read(path)?.ok_or_else(|| {
-                Error::new(Kind::Invalid, "there is no configuration at the path that was given")
+                Error::new(Kind::NotFound, "there is no configuration at the path that was given")
                     .fact("path", path.display())
             })?),
             None => match etcetera::choose_base_strategy() {

@@ -11,6 +11,8 @@ use crate::lock::Lock;
 use crate::realize::{Realizer, Settings};
 use crate::store::verify::{Contents, Damage, Modes, repair, verify as compare};
 use crate::store::{ColdTree, Store, StoredTree};
+use crate::suggest::nearest;
+use crate::text;
 use crate::tree::Listing;
 
 /// Compare trees with their listings, file by file, on all cores
@@ -77,11 +79,16 @@ pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
     if bad == 0 {
         return Ok(0);
     }
-    let hint = if args.repair {
-        "what is left could not be repaired"
-    } else {
-        "`strixlock verify --repair` restores exactly these"
-    };
+    let damaged = looks.iter().filter(|look| !look.damages.is_empty() && !look.repaired);
+    let (copies, stored): (Vec<&Look>, Vec<&Look>) =
+        damaged.partition(|look| matches!(look.subject.form, Form::Copy(_)));
+    let mut hints: Vec<String> = copies.into_iter().map(|look| look.subject.written_again()).collect();
+    if args.repair {
+        hints.push("what is left could not be repaired".to_owned());
+    } else if !stored.is_empty() {
+        hints.insert(0, "`strixlock verify --repair` restores exactly these".to_owned());
+    }
+    let hint = hints.join("; ");
     Err(Error::new(Kind::Damaged, format!("{bad} of {} trees are damaged", looks.len())).hint(hint))
 }
 
@@ -133,7 +140,7 @@ fn mend_all(ui: &Ui, global: &GlobalArgs, store: &Store, lock: Option<&Lock>, lo
             if let Form::Copy(path) = &seen.subject.form {
                 return Err(Error::failure("a copy is repaired by writing it again")
                     .fact("copy", path.display())
-                    .hint("`strixlock realize OUTPUT --to DIR --force`"));
+                    .hint(seen.subject.written_again()));
             }
             if let Err(error) = mend(ui, global, store, lock, seen) {
                 failed = failed.and(Err(error));
@@ -171,6 +178,15 @@ impl Subject {
             Form::Copy(path) => Some(path),
             Form::Cold(_) => None,
         }
+    }
+
+    /// Says how a copy is written again: the directory is called as the output is.
+    fn written_again(&self) -> String {
+        let parent = self.path().and_then(Path::parent).map(|parent| parent.display().to_string()).unwrap_or_default();
+        let parent = if parent.is_empty() { "." } else { &parent };
+        // Found by its last part when it was looked up.
+        let output = self.path().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or(&self.name);
+        format!("`strixlock realize {output} --to {} --force` writes the copy again", text::shell_word(parent))
     }
 }
 
@@ -223,10 +239,13 @@ fn named(store: &Store, lock: Option<&Lock>, names: &[String]) -> Result<Vec<Sub
             })?;
             Subject { name: name.clone(), digest: record.tree, form: Form::Copy(path.to_path_buf()) }
         } else {
-            return Err(Error::new(
-                Kind::Usage,
-                format!("`{name}` is no output of the lock, no tree digest and no directory"),
-            ));
+            let known = lock.iter().flat_map(|lock| lock.outputs.keys()).map(String::as_str);
+            let error = Error::new(Kind::NotFound, format!("nothing here is called `{name}`"))
+                .fact("expected", "an output of the lock, a tree digest or a directory");
+            return Err(match nearest(name, known) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error,
+            });
         };
         subjects.push(subject);
     }

@@ -16,9 +16,24 @@ use crate::upstream::file::FileRequest;
 use crate::upstream::git::{GitRef, GitRequest};
 use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
 
+/// Returns the line that git put where two branches changed the same, if there is one.
+fn conflict(text: &str) -> Option<std::ops::Range<usize>> {
+    let mut at = 0;
+    text.split_inclusive('\n').find_map(|line| {
+        let span = at..at + line.trim_end().len();
+        at += line.len();
+        (line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ")).then_some(span)
+    })
+}
+
 pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
     let source = Source { text, name };
     let document = DeTable::parse(text).map_err(|error| {
+        if let Some(span) = conflict(text) {
+            return source.error(span, "a merge was not finished", "git left this").hint(
+                "edit the manifest to what it should say and remove the lines `<<<<<<<`, `=======` and `>>>>>>>`",
+            );
+        }
         let span = error.span().unwrap_or(0..0);
         source.error(span, "this is not TOML", error.message())
     })?;

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Kind, Result};
-use crate::suggest::suggest;
+use crate::suggest::{nearest, suggest};
 
 /// The text of a manifest, for pointing into it.
 pub(super) struct Source<'t> {
@@ -35,6 +35,11 @@ impl Source<'_> {
         let hint = error.to_json()["hint"].as_str().unwrap_or_default().to_owned();
         self.error(span, error.message(), &hint)
     }
+}
+
+/// Returns whether one of two names is probably the other, mistyped.
+fn is_like(typed: &str, name: &str) -> bool {
+    nearest(typed, std::iter::once(name)).is_some()
 }
 
 /// One table of the manifest.
@@ -73,7 +78,19 @@ impl<'s, 't> Table<'s, 't> {
         self.text(name)?.ok_or_else(|| self.missing(name))
     }
 
+    /// Describes a field that is missing, at the name that was probably meant for it if there is one.
     pub fn missing(&self, name: &str) -> Error {
+        let typo = self
+            .fields
+            .keys()
+            .find(|key| !self.known.borrow().contains(&key.get_ref().as_ref()) && is_like(key.get_ref(), name));
+        if let Some(typo) = typo {
+            return self.source.error(
+                typo.span(),
+                format!("the field `{name}` is missing"),
+                &format!("did you mean `{name}`?"),
+            );
+        }
         self.source.error(self.span.clone(), format!("the field `{name}` is missing"), &format!("needs `{name}`"))
     }
 

@@ -68,6 +68,21 @@ fn every_kind_of_mistake_has_a_message() {
 }
 
 #[test]
+fn a_mistyped_field_and_an_unfinished_merge_are_named() {
+    let project = Project::empty();
+    let typo = "requires = \">=0.1\"\n[inputs.rocm]\ntype = \"rocm\"\ntargt = \"gfx1151\"\n";
+    project.write("manifests/strix.toml", typo);
+    let ran = project.run(&["update"]).code(3);
+    assert!(ran.stderr.contains("manifests/strix.toml:4:1: the field `target` is missing"), "{}", ran.all());
+    assert!(ran.stderr.contains("did you mean `target`?"), "{}", ran.all());
+    let merge = "requires = \">=0.1\"\n<<<<<<< HEAD\n[inputs.a]\n=======\n[inputs.b]\n>>>>>>> theirs\n";
+    project.write("manifests/strix.toml", merge);
+    let ran = project.run(&["update"]).code(3);
+    assert!(ran.stderr.contains("manifests/strix.toml:2:1: a merge was not finished"), "{}", ran.all());
+    assert!(ran.stderr.contains("hint: edit the manifest"), "{}", ran.all());
+}
+
+#[test]
 fn a_missing_manifest_says_how_to_get_one() {
     let project = Project::empty();
     let ran = project.run(&["update"]).code(9);

@@ -190,7 +190,7 @@ fn models_that_are_missing_are_not_written_down() {
     project.write("models/m.gguf", "");
     for (models, model, told) in [
         ("nowhere", "m.gguf", "this directory of models does not exist"),
-        ("~/models", "m.gguf", "hint: the shell did not expand `~`"),
+        ("~/models", "m.gguf", "path  [DIR]/home/models"),
         ("models", "other.gguf", "this model does not exist"),
     ] {
         let arguments = ["provision", "compose", "--image", IMAGE, "--models", models, "--model", model, "--to", "out"];

@@ -98,7 +98,7 @@ fn what_cannot_be_verified_is_said() {
     let (project, _) = realized();
     std::fs::create_dir(project.path("other")).unwrap();
     project.run(&["verify", "other"]).code(9);
-    project.run(&["verify", "nothing"]).code(2);
+    project.run(&["verify", "nothing"]).code(9);
     project.run(&["verify", &format!("sha256:{}", "0".repeat(64))]).code(9);
 }
 
