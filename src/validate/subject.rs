@@ -98,7 +98,7 @@ fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
     }
     let build = lock.outputs.iter().find(|(_, output)| matches!(output.recipe, Recipe::Llama(_)));
     build.map(|(name, _)| (None, name.as_str())).ok_or_else(|| {
-        Error::new(Kind::Invalid, "there is no build of llama.cpp in the lock to validate")
+        Error::new(Kind::NotFound, "there is no build of llama.cpp in the lock to validate")
             .hint("the manifest needs an output of type `llama`")
     })
 }
@@ -118,7 +118,7 @@ fn find_model(lock: &Lock, intake: Intake, asked: Option<&str>) -> Result<ModelF
     let listed = models.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     let name = match (asked, models.as_slice()) {
         (_, []) => {
-            let none = Error::new(Kind::Invalid, "there is no model in the lock to validate with");
+            let none = Error::new(Kind::NotFound, "there is no model in the lock to validate with");
             let none = asked.into_iter().fold(none, |error, name| error.fact("asked for", name));
             return Err(none.hint(
                 "add an input of type `huggingface`, or `file` for a GGUF file, to the manifest, then `strixlock update`",
@@ -133,8 +133,12 @@ fn find_model(lock: &Lock, intake: Intake, asked: Option<&str>) -> Result<ModelF
         }
     };
     let input = lock.inputs.get(name).filter(|input| input.gguf().is_some()).ok_or_else(|| {
-        let what = if lock.inputs.contains_key(name) { "this input is no model:" } else { "the lock has no model" };
-        Error::new(Kind::Usage, format!("{what} `{name}`")).hint(format!("name one with --model: {listed}"))
+        let error = if lock.inputs.contains_key(name) {
+            Error::new(Kind::Usage, format!("input `{name}` is not a model"))
+        } else {
+            Error::new(Kind::NotFound, format!("the lock has no model `{name}`"))
+        };
+        error.hint(format!("name one with --model: {listed}"))
     })?;
     let paths = model(intake, name, input)?;
     let files = input.model_files();
