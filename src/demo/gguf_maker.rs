@@ -52,7 +52,7 @@ pub fn model_parts(shape: Shape, tensors: usize) -> Vec<Vec<u8>> {
     with_weights(writer, shape, tokens).split(tensors)
 }
 
-/// How `llama-gguf-split` names a part, which is counted from 1.
+/// Returns the name that `llama-gguf-split` gives a part, which is counted from 1.
 #[must_use]
 pub fn part_name(stem: &str, number: usize, of: usize) -> String {
     format!("{stem}-{number:05}-of-{of:05}.gguf")

@@ -54,7 +54,7 @@ struct Shelves {
     lfs: Lfs,
 }
 
-/// How the digests of files in LFS are told.
+/// Way in which the digests of files in LFS are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Lfs {
     /// As `sha256`.

@@ -54,7 +54,7 @@ pub struct Wanted<'a> {
     pub promise: Option<Promise>,
     /// Who made the promise.
     pub voucher: Voucher,
-    /// What to do where a server says that it is not there, if that is known.
+    /// Advice for the case that a server says that it is not there, if there is any.
     pub if_gone: Option<&'a str>,
 }
 
@@ -67,7 +67,7 @@ pub struct Received {
     pub size: u64,
     /// Digest.
     pub digest: Sha256Digest,
-    /// What the server sends with these bytes and no others, as far as it can be relied on later.
+    /// Validator that the server sends with these bytes and no others, as far as it can be relied on later.
     pub validator: Option<String>,
 }
 
@@ -205,13 +205,13 @@ struct Transfer<'a> {
     hash: Sha256,
     have: u64,
     state: Option<State>,
-    /// What of the last answer will tell later whether the server still has the same bytes.
+    /// Validator of the last answer that will tell later whether the server still has the same bytes.
     lasting: Option<String>,
-    /// Whether neither a promise nor the server says how many bytes there are.
+    /// True if neither a promise nor the server says how many bytes there are.
     open_ended: bool,
     /// Whether some of the bytes came in an earlier run, or from another URL.
     patched: bool,
-    /// Whether the sink wants no more.
+    /// True if the sink wants no more.
     ended: bool,
 }
 

@@ -73,7 +73,7 @@ impl Exchange {
         Ok(Answer { response, runtime: self.runtime.clone() })
     }
 
-    /// How long a small document may take in all.
+    /// Returns the longest time that a small document may take in all.
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.settings.window.saturating_mul(10)

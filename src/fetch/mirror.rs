@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::error::{Error, Kind, Result};
 
-/// What stands below one directory also stands below another.
+/// Directory that also holds what stands below another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirror {
     of: Url,

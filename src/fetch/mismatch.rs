@@ -20,7 +20,7 @@ pub enum Voucher {
 }
 
 impl Voucher {
-    /// What has to vouch for the connection.
+    /// Returns what has to vouch for the connection.
     pub(super) fn trust(self, promise: Option<Promise>) -> Trust {
         if self == Self::Archive && promise.is_some() { Trust::Content } else { Trust::Transport }
     }

@@ -60,7 +60,7 @@ pub struct Gguf {
     pub parameters: u64,
 }
 
-/// What one file says of itself.
+/// Facts that one file states of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
     /// See [`Gguf`]; only files that are a model, or the first part of one, have it.
@@ -69,9 +69,9 @@ pub struct Header {
     pub quantisation: Option<String>,
     /// See [`Gguf`].
     pub context: Option<u64>,
-    /// How many tensors are in this file.
+    /// Number of tensors in this file.
     pub tensors: u64,
-    /// How many numbers they hold.
+    /// Number of numbers that they hold.
     pub parameters: u64,
     /// Its place in a split model.
     pub part: Option<Part>,

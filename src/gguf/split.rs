@@ -6,25 +6,25 @@
 
 use super::Header;
 
-/// What the header of a part says.
+/// Facts that the header of a part states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
     /// Which part it is, from 1.
     pub number: u64,
-    /// How many there are.
+    /// Number of parts.
     pub of: u64,
-    /// How many tensors all of them have.
+    /// Number of tensors in all of them.
     pub tensors: Option<u64>,
 }
 
-/// What the name of a part says.
+/// Facts that the name of a part states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartName<'a> {
-    /// What stands before the numbers.
+    /// Text before the numbers.
     pub stem: &'a str,
     /// Which part it is, from 1.
     pub number: u32,
-    /// How many there are.
+    /// Number of parts.
     pub of: u32,
 }
 
@@ -49,7 +49,7 @@ impl<'a> PartName<'a> {
 pub struct Piece<'a> {
     /// The name of the whole file.
     pub whole: &'a str,
-    /// How many pieces there are, where the name says so.
+    /// Number of pieces, where the name says so.
     pub of: Option<u32>,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Piece<'a> {
         fits.then(|| Self { whole, of: of.and_then(|of| of.parse().ok()) })
     }
 
-    /// What is to be known of a file with this name.
+    /// Returns what is to be known of a file with this name.
     #[must_use]
     pub fn warning(&self) -> String {
         let of = self.of.map_or_else(|| "several".to_owned(), |of| of.to_string());
@@ -90,7 +90,8 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// What the headers of a model's files say against each other or against being all of the model: `None` where they agree.
+/// Returns what the headers of a model's files say against each other or against being all of the model: `None` where they
+/// agree.
 #[must_use]
 pub fn contradiction(files: &[(&str, &Header)]) -> Option<String> {
     let count = files.len() as u64;

@@ -16,8 +16,8 @@ pub(super) fn hold(intake: Intake, urls: &[Url], promise: Option<Promise>) -> Re
     intake.store.partial(&key)
 }
 
-/// What the first of these URLs gave before, if the store holds it and the server says that it has the same still: equal
-/// size, and the same strong validator as when it came. Its bytes are to be checked against the digest once more.
+/// Returns what the first of these URLs gave before, if the store holds it and the server says that it has the same still:
+/// equal size, and the same strong validator as when it came. Its bytes are to be checked against the digest once more.
 pub(super) fn held(intake: Intake, urls: &[Url]) -> Option<Promise> {
     let url = urls.first()?;
     let origin = intake.store.origin(url.as_str())?;

@@ -38,7 +38,7 @@ pub fn missing_model(store: &Store, pin: &HuggingfacePin) -> u64 {
     missing.map(|file| file.size).fold(0, u64::saturating_add)
 }
 
-/// What the headers of a model's files say.
+/// Facts that the headers of a model's files state.
 pub struct ModelHeader {
     /// Files and headers, in order; those that are not named as GGUF files are left out.
     headers: Vec<(String, Header)>,
@@ -54,13 +54,13 @@ impl ModelHeader {
         if self.fault.is_some() { None } else { Gguf::of(&headers) }
     }
 
-    /// Whether there is a GGUF file among them.
+    /// Returns whether there is a GGUF file among them.
     #[must_use]
     pub fn is_gguf(&self) -> bool {
         !self.headers.is_empty()
     }
 
-    /// What the files say against each other or against being all of the model.
+    /// Returns what the files say against each other or against being all of the model.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
         let files: Vec<(&str, &Header)> = self.headers.iter().map(|(path, header)| (path.as_str(), header)).collect();

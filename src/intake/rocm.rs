@@ -41,7 +41,7 @@ pub enum Expect<'a> {
         urls: &'a [Url],
         /// See [`Limits::colliding_names`].
         colliding_names: bool,
-        /// Whether the download that the store holds is left aside.
+        /// True if the download that the store holds is left aside.
         anew: bool,
     },
 }

@@ -19,10 +19,10 @@ const QUEUE: usize = 32;
 pub(super) struct UnpackSink<'s> {
     store: &'s Store,
     limits: Limits,
-    /// Whether size and digest of the download are known.
+    /// True if size and digest of the download are known.
     promised: bool,
     running: Option<Running>,
-    /// Whether the unpacker ended the download.
+    /// True if the unpacker ended the download.
     ended: bool,
 }
 
@@ -39,7 +39,7 @@ impl<'s> UnpackSink<'s> {
         Ok(Self { store, limits, promised, running: Some(Running::start(store, limits)?), ended: false })
     }
 
-    /// Whether the unpacker ended the download: what came of it is of no use.
+    /// Returns whether the unpacker ended the download: what came of it is of no use.
     pub fn ended(&self) -> bool {
         self.ended
     }

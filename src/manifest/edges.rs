@@ -27,7 +27,7 @@ const KNOWN: &str = include_str!("../../manifests/rules.toml");
 /// More edges than this are no person's work.
 const MOST: usize = 1000;
 
-/// What is known for all.
+/// Edges and generic processors that are known for all.
 #[derive(Debug)]
 struct Known {
     edges: Vec<Edge>,

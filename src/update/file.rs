@@ -49,8 +49,8 @@ pub(super) fn resolve(
     Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, Vec::new()))
 }
 
-/// What a file says of the model in it, and what is to be told: any file can be an input, also one that only begins as a
-/// model does, or is less than one.
+/// Reads what a file says of the model in it, and returns that and what is to be told: any file can be an input, also one that
+/// only begins as a model does, or is less than one.
 fn facts(path: &Path, request: &FileRequest) -> Result<(Option<Gguf>, Vec<String>)> {
     let url = request.urls.first();
     let shown = url.map_or_else(String::new, crate::fetch::show_url);

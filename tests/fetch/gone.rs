@@ -1,4 +1,4 @@
-//! What is not where it was: hints that are true, mirrors, and addresses after a redirect.
+//! Files that are not where they were: hints that are true, mirrors, and addresses after a redirect.
 
 use strixlock::demo::http::Resource;
 use strixlock::demo::{Fault, Generation, Nightly};

@@ -1,4 +1,4 @@
-//! What a repository can hold and no tree may, and what a request can find in place of a commit: told by name.
+//! Things that a repository can hold and no tree may, and that a request can find in place of a commit: told by name.
 
 use super::repository::{Made, wanted};
 use crate::support::Project;

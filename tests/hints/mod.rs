@@ -1,4 +1,4 @@
-//! What a hint tells to type, typed, gets further.
+//! Commands that hints tell to type: typed, they get further.
 
 mod options;
 

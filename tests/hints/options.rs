@@ -52,7 +52,7 @@ fn sources(place: &Path, all: &mut Vec<String>) {
     }
 }
 
-/// What stands for something else in a text becomes a word: `{name}`, `{}`.
+/// Replaces what stands for something else in a text by a word: `{name}`, `{}`.
 fn filled(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

@@ -9,7 +9,7 @@ use crate::support::Project;
 
 const VERSION: &str = "10.1.0a20260901";
 const SOLVER: &str = "lib/librocsolver.so.0.8.0";
-/// Where ROCm's own libraries look.
+/// Places where ROCm's own libraries look.
 const RUNPATH: &str = "-Wl,--enable-new-dtags,-rpath,$ORIGIN:$ORIGIN/rocm_sysdeps/lib:$ORIGIN/host-math/lib";
 
 /// A project whose nightly was changed before anybody saw it.

@@ -33,7 +33,7 @@ fn killed(project: &Project, arguments: &[&str], call: &str, at: usize) -> bool 
     !outer.output().expect("strace is not installed").status.success()
 }
 
-/// What a run must be able to do, whatever was killed before.
+/// Checks that a run can do what it must be able to do, whatever was killed before.
 fn goes_on(project: &Project, what: &str) {
     project.run(&["verify"]).code(0);
     project.run(&["snapshot", "save", "rocm", "cold.tar.zst"]).code(0);

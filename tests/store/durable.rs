@@ -82,7 +82,7 @@ fn no_command_gives_a_name_before_its_bytes_are_on_disk() {
     ran.code(0);
 }
 
-/// What is built: logs, facts and trees of several outputs.
+/// Covers what is built: logs, facts and trees of several outputs.
 #[test]
 fn what_is_built_is_on_disk_before_it_has_a_name() {
     let project = Project::new();

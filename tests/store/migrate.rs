@@ -73,7 +73,7 @@ fn entry(name: &str, number: u64, current: bool, version: &str) -> (String, u64,
     (name.to_owned(), number, current, version.to_owned(), i64::try_from(made).unwrap())
 }
 
-/// Where a link through the top of the store leads.
+/// Returns where a link through the top of the store leads.
 fn led(project: &Project) -> PathBuf {
     std::fs::canonicalize(project.directory.path().join("opt/rocm")).unwrap()
 }
@@ -278,7 +278,8 @@ fn whoever_may_only_read_an_old_store_is_told_who_can_bring_it_up_to_date() {
 /// The parts of a store that are about generations: where they are, what they say and what is left over.
 const PARTS: [&str; 5] = ["profiles", "generations", "current", "version", "tmp"];
 
-/// What a person sees of them: every file with its contents, every link with its target. Names of locks are no sign of anything.
+/// Reads what a person sees of them: every file with its contents, every link with its target. Names of locks are no sign of
+/// anything.
 fn seen(store: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for part in PARTS.map(|part| store.join(part)) {

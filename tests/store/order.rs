@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What strace is asked for: everything that writes, syncs or names.
+/// Calls that strace is asked for: everything that writes, syncs or names.
 pub const CALLS: &str = "write,pwrite64,writev,pwritev,pwritev2,copy_file_range,sendfile,splice,ftruncate,ioctl,\
                          fsync,fdatasync,syncfs,sync,link,linkat,rename,renameat,renameat2";
 
-/// What a run did, and what was wrong with it.
+/// Things that a run did, and what was wrong with it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Judged {
     /// Files that were written.
@@ -117,14 +117,15 @@ impl Model<'_> {
     }
 }
 
-/// Whether something stands below a staging directory or among begun downloads, or in a file or directory of our own for what is unfinished.
+/// Returns whether something stands below a staging directory or among begun downloads, or in a file or directory of our own
+/// for what is unfinished.
 fn is_unfinished(path: &Path) -> bool {
     let parts: Vec<&[u8]> = path.components().map(|part| part.as_os_str().as_encoded_bytes()).collect();
     let below = |pair: &[&[u8]]| pair[0] == b"tmp" && (pair[1].starts_with(b"stage-") || pair[1] == b"partial");
     parts.windows(2).any(below) || parts.iter().any(|part| part.starts_with(b".strixlock-"))
 }
 
-/// What a call that succeeded was, with the times at which it began and ended.
+/// Returns what a call that succeeded was, with the times at which it began and ended.
 fn events_of(text: &str, here: &Path, begun: usize, ended: usize) -> Vec<(usize, Event)> {
     let Some((name, rest)) = text.split_once('(') else { return Vec::new() };
     let Some((arguments, result)) = rest.rsplit_once(" = ") else { return Vec::new() };

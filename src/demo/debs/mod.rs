@@ -37,7 +37,7 @@ pub struct DebArchive {
     pub by_hash: bool,
     /// How the lists are packed: the endings of their names.
     pub endings: Vec<&'static str>,
-    /// How its Release file is signed.
+    /// Way in which its Release file is signed.
     pub signed: Signed,
     /// Texts in its Release file that are replaced by others before it is signed.
     pub edits: Vec<(String, String)>,

@@ -22,7 +22,7 @@ const LIST: u64 = 4 << 30;
 /// The memory that unpacking a package list may take.
 const MEMORY: u64 = 256 << 20;
 
-/// The same as a power of two, for zstd.
+/// That memory as a power of two, for zstd.
 const WINDOW: u32 = 27;
 
 /// A package list that a Release file promises.

@@ -1,7 +1,7 @@
 //! The way from what a tag leads to to the image for a platform: through indexes, which may stand in each other, to a manifest.
 //!
-//! What is looked at is bounded, in depth and in number. An entry that does not say what it is for and turns out to be something
-//! else is passed over; only a registry that cannot be asked stops the search there.
+//! The search is bounded, in depth and in number. An entry that does not say what it is for and turns out to be something else
+//! is passed over; only a registry that cannot be asked stops the search there.
 
 use super::Registry;
 use crate::digest::Sha256Digest;
@@ -11,7 +11,7 @@ use crate::lock::BlobPin;
 use crate::oci::document::Manifest;
 use crate::upstream::oci::{Candidate, Choice, Document, check_image, choose};
 
-/// How deep indexes may stand in each other.
+/// Greatest depth to which indexes may stand in each other.
 const MOST_DEPTH: u32 = 4;
 /// Documents that are fetched for one image.
 const MOST_DOCUMENTS: u32 = 16;

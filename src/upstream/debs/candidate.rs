@@ -46,7 +46,7 @@ pub struct Candidate {
     pub version: DebVersion,
     /// The architecture that it is for, or `all`.
     pub architecture: String,
-    /// Where it is in the archive.
+    /// Its path in the archive.
     pub path: String,
     /// Its size in bytes.
     pub size: u64,
@@ -68,7 +68,7 @@ pub struct Candidate {
     pub(super) priority: i32,
 }
 
-/// What apt prefers among packages that provide the same thing; less is better.
+/// Order in which apt prefers packages that provide the same thing; less is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     not_essential: bool,
@@ -208,7 +208,7 @@ impl Candidate {
         found
     }
 
-    /// Whether it provides something in another version than an `=` one.
+    /// Returns whether it provides something in another version than an `=` one.
     pub(super) fn provides_unequal(&self) -> bool {
         let groups = relation::parse(&self.provides).unwrap_or_default();
         groups.into_iter().flatten().any(|one| one.version.is_some_and(|(operator, _)| operator != Operator::Equal))

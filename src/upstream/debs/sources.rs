@@ -1,4 +1,4 @@
-//! Where the packages of a request come from: suites of archives, and who must have signed them.
+//! Sources of the packages of a request: suites of archives, and who must have signed them.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub struct Source {
     pub options: SourceOptions,
 }
 
-/// What an apt configuration says of one source.
+/// Options that an apt configuration gives for one source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceOptions {
     /// Its Release file may, or may not, have expired; none: as for all.

@@ -34,7 +34,7 @@ impl Stanza {
         self.get(name).unwrap_or_default().split_ascii_whitespace()
     }
 
-    /// What a field says, in the words that apt takes for yes and no; nothing, where it says neither.
+    /// Returns what a field says, in the words that apt takes for yes and no; nothing, where it says neither.
     #[must_use]
     pub fn flag(&self, name: &str) -> Option<bool> {
         flag(self.get(name)?)

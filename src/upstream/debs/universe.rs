@@ -13,10 +13,10 @@ use crate::error::{Error, Kind, Result};
 /// More packages than all distributions together have.
 const MOST: usize = 1_000_000;
 
-/// How many names of packages that were passed over are remembered, to explain why they are not found.
+/// Most names of packages that were passed over that are remembered, to explain why they are not found.
 const REMEMBERED: usize = 10_000;
 
-/// How many odd packages of a list are told by name.
+/// Most odd packages of a list that are told by name.
 const EXAMPLES: usize = 3;
 
 /// A relation of a package to others.
@@ -233,8 +233,8 @@ impl Universe {
         self.mentioned.get(name).copied().unwrap_or(u32::MAX)
     }
 
-    /// What a candidate needs and what it cannot stand, in apt's order. A field that cannot be read, which makes it odd, says
-    /// nothing.
+    /// Returns what a candidate needs and what it cannot stand, in apt's order. A field that cannot be read, which makes it
+    /// odd, says nothing.
     #[must_use]
     pub fn dependencies(&self, index: usize) -> Vec<Dependency<'_>> {
         let candidate = &self.candidates[index];

@@ -20,8 +20,8 @@ const COMMIT: u64 = 4 << 20;
 /// The largest `.gitmodules`.
 pub(super) const MODULES: u64 = 1 << 20;
 
-/// What all objects of a pack may have together, by what was received. A long history of large files unpacks to some
-/// hundred times its size.
+/// Returns the most bytes that all objects of a pack may have together, by what was received. A long history of large files
+/// unpacks to some hundred times its size.
 pub(super) fn unpacked(received: u64) -> u64 {
     (2u64 << 30).saturating_add(received.saturating_mul(256))
 }

@@ -16,13 +16,13 @@ const MAX_NESTING: usize = 8;
 /// The longest target that a link can have.
 const MAX_TARGET: u64 = 4095;
 
-/// What writing a commit needs to know.
+/// Everything that writing a commit needs to know.
 pub struct Content<'a> {
     /// Finds the cache of a submodule's repository.
     pub cache_of: &'a dyn Fn(&str) -> std::path::PathBuf,
     /// The submodules by path, where they are pinned; `.gitmodules` is not asked then.
     pub pinned: Option<&'a BTreeMap<String, Submodule>>,
-    /// What may be written.
+    /// Limits of what may be written.
     pub limits: Limits,
     /// Makes sure that there is room for so many bytes.
     pub demand_space: &'a dyn Fn(u64) -> Result<()>,

@@ -34,7 +34,7 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Session>>> = const { RefCell::new(None) };
 }
 
-/// What one repository's connections share.
+/// State that one repository's connections share.
 pub(super) struct Session {
     exchange: Exchange,
     known: Mutex<Known>,
@@ -65,7 +65,7 @@ impl Session {
         action()
     }
 
-    /// What went wrong on the way, of which libgit2 has only the text.
+    /// Takes out the error that happened on the way, of which libgit2 has only the text.
     pub fn failure(&self) -> Option<Error> {
         self.known().failure.take()
     }

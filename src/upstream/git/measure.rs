@@ -13,10 +13,10 @@ use crate::error::{Error, Kind, Result};
 use crate::text;
 use crate::tree::{Limits, show};
 
-/// How deep trees may nest, as in every tree of ours.
+/// Greatest depth to which trees may nest, as in every tree of ours.
 const DEPTH: usize = 64;
 
-/// What a tree would write.
+/// Size of what a tree would write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Measure {
     pub entries: u64,
@@ -49,7 +49,7 @@ struct Counter<'a> {
     /// Entries of distinct trees.
     looked_at: u64,
     limits: Limits,
-    /// Where it is, for messages.
+    /// Path that it is at, for messages.
     path: Vec<Vec<u8>>,
 }
 

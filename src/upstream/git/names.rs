@@ -31,7 +31,7 @@ pub(super) fn fault(name: &[u8], mode: i32) -> Option<String> {
     Some(why.to_owned())
 }
 
-/// Whether a file system could take a name for `.git`: in another case, with characters that HFS+ does not see, or as
+/// Returns whether a file system could take a name for `.git`: in another case, with characters that HFS+ does not see, or as
 /// NTFS knows it.
 fn is_dot_git(name: &[u8]) -> bool {
     let ignored = |c: &char| matches!(*c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');

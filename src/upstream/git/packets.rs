@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 
-/// What remains of an answer that lies in memory.
+/// Rest of an answer that lies in memory.
 pub(super) struct Packets<'a>(pub &'a [u8]);
 
 /// A line, or the packet without one that ends a list.

@@ -39,7 +39,7 @@ pub struct Repository<'a> {
     pub(super) cache: git2::Repository,
 }
 
-/// Where the cache keeps the address that answered in place of the one that was asked.
+/// Key under which the cache keeps the address that answered in place of the one that was asked.
 const ANSWERED: &str = "strixlock.answered";
 
 impl<'a> Repository<'a> {
@@ -174,7 +174,7 @@ impl<'a> Repository<'a> {
         })
     }
 
-    /// Whether the commit is in the cache with all its history. An error if the name is that of something else.
+    /// Returns whether the commit is in the cache with all its history. Fails if the name is that of something else.
     fn has(&self, commit: &str) -> Result<bool> {
         let Ok(id) = Oid::from_str(commit) else { return Ok(false) };
         let Ok((size, kind)) = self.cache.odb().and_then(|odb| odb.read_header(id)) else { return Ok(false) };

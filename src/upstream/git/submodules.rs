@@ -1,4 +1,4 @@
-//! Where submodules come from: `.gitmodules`, read as git reads its configuration, and addresses relative to another.
+//! Origins of submodules: `.gitmodules`, read as git reads its configuration, and addresses relative to another.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

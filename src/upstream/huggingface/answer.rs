@@ -20,7 +20,7 @@ pub(super) struct Answer {
     pub repository: Option<String>,
     /// `siblings`
     pub files: Vec<HubFile>,
-    /// How many of them have no name that a file could have.
+    /// Number of those that have no name that a file could have.
     pub nameless: usize,
 }
 

@@ -5,15 +5,15 @@ use crate::error::{Error, Kind, Result};
 use crate::gguf::{self, PartName, Piece};
 use crate::suggest::suggest;
 
-/// How many names a message lists.
+/// Most names that a message lists.
 const LISTED: usize = 12;
 
-/// What llama.cpp's `-hf` takes for no model of its own: what a model sees and hears with, and what was measured of it.
+/// Names that llama.cpp's `-hf` takes for no model of its own: what a model sees and hears with, and what was measured of it.
 const BESIDE_ANY_CASE: [&str; 2] = ["mmproj", "imatrix"];
 /// Heads that draft for a model. In this case only: `MTP` in a name says that the model has its head within.
 const HEADS: [&str; 4] = ["mtp-", "eagle3-", "dflash-", "dspark-"];
 
-/// What a request means.
+/// Files that a request means.
 pub(super) struct Chosen {
     /// The model's file, or its parts in order.
     pub files: Vec<HubFile>,

@@ -60,7 +60,7 @@ pub struct HubFile {
     pub size: Option<u64>,
     /// Its digest, where it is kept in LFS.
     pub sha256: Option<Sha256Digest>,
-    /// What the hub says of it and cannot be; of no weight where nobody wants the file.
+    /// Statement of the hub on it that cannot be true; of no weight where nobody wants the file.
     pub fault: Option<&'static str>,
 }
 
@@ -73,7 +73,7 @@ pub struct Found {
     pub files: Vec<HubFile>,
     /// Paths of files that go with the model, or carry the same quantisation, and were not taken.
     pub beside: Vec<String>,
-    /// What is to be told.
+    /// Remarks that are to be told.
     pub notes: Vec<String>,
 }
 
@@ -118,7 +118,7 @@ pub fn look_up(request: &HuggingfaceRequest, documents: &dyn Documents) -> Resul
     Err(failure.unwrap_or_else(|| Error::failure("there is no hub to ask")))
 }
 
-/// What is worth telling of an answer that is good enough.
+/// Returns what is worth telling of an answer that is good enough.
 fn notes(request: &HuggingfaceRequest, answer: &answer::Answer, files: &[HubFile]) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(name) = answer.repository.as_ref().filter(|name| **name != request.repo) {

@@ -1,4 +1,4 @@
-//! Whether manifest and configuration are an image that can be taken apart.
+//! A check that manifest and configuration are an image that can be taken apart.
 
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
@@ -8,8 +8,8 @@ use crate::oci::layer_kind;
 /// No image that anybody uses has more layers; engines stop at 127.
 pub const MOST_LAYERS: usize = 512;
 
-/// Whether manifest and configuration are one image, made of layers that can be taken apart; the digests of its layers before
-/// compression.
+/// Returns the digests of an image's layers before compression. Fails if manifest and configuration are not one image, made of
+/// layers that can be taken apart.
 pub fn check_image(manifest: &Manifest, config: ImageConfig, architecture: &str) -> Result<Vec<Sha256Digest>> {
     let wrong = |why: String| Error::new(Kind::Invalid, format!("the image cannot be used: {why}"));
     if manifest.layers.len() > MOST_LAYERS {

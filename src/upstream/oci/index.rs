@@ -18,18 +18,18 @@ const LEVEL: u32 = 4;
 /// Platforms that are shown.
 const MOST_SHOWN: usize = 20;
 
-/// What an index has for a platform.
+/// Entries that an index has for a platform.
 #[derive(Debug, Default)]
 pub struct Choice {
-    /// Where to look, the best first.
+    /// Entries to look at, the best first.
     pub candidates: Vec<Candidate>,
     /// The platforms of other entries.
     pub others: Vec<String>,
-    /// How many entries were passed over.
+    /// Number of entries that were passed over.
     pub passed: usize,
     /// The first entry that says the platform and cannot be used.
     pub unusable: Option<Error>,
-    /// What there is to say of the choice.
+    /// Remark on the choice, if there is one.
     pub told: Option<String>,
 }
 
@@ -38,7 +38,7 @@ pub struct Choice {
 pub struct Candidate {
     /// The entry.
     pub descriptor: Descriptor,
-    /// Whether the index says that it is for the platform.
+    /// True if the index says that it is for the platform.
     pub says_so: bool,
 }
 
@@ -49,7 +49,7 @@ fn platform(entry: &Value) -> Option<(&str, &str, Option<&str>)> {
     Some((text("os")?, text("architecture")?, text("variant").filter(|variant| !variant.is_empty())))
 }
 
-/// Whether an entry says something of another one, as BuildKit has it.
+/// Returns whether an entry says something of another one, as BuildKit has it.
 fn is_remark(entry: &Value) -> bool {
     entry.pointer("/annotations/vnd.docker.reference.type").is_some()
 }

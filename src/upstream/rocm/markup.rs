@@ -1,4 +1,4 @@
-//! What is wanted of an HTML page: its title, its base, its links, and AMD's list in a script.
+//! The parts of an HTML page that are wanted: its title, its base, its links, and AMD's list in a script.
 //!
 //! The page is cut into tags and not made into a tree: how elements nest is of no interest here, and trees of hostile pages
 //! cost parsers more than linear time (nesting, attributes) and a hundred times the page's memory. Tags come one by one, and
@@ -13,7 +13,7 @@ use super::{links, script};
 /// As much of the title as messages show, in bytes.
 const TITLE: usize = 400;
 
-/// What stands on a page.
+/// Wanted parts of a page.
 #[derive(Debug, Default)]
 pub(super) struct Markup {
     /// The beginning of the title.
@@ -44,9 +44,9 @@ struct Reader {
     markup: Markup,
     /// The tag whose attributes come.
     tag: Tag,
-    /// Whether the tag's `href` came: a second one does not count.
+    /// True if the tag's `href` came: a second one does not count.
     had_href: bool,
-    /// Whether the value that comes is that of `href`.
+    /// True if the value that comes is that of `href`.
     is_href: bool,
     /// The element whose text comes.
     within: Tag,
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(markup.array.as_deref(), Some("[1]; a < b"));
     }
 
-    /// What made a parser quadratic: attributes by the hundred thousand, nesting, tags that nothing ends.
+    /// Reads what made a parser quadratic: attributes by the hundred thousand, nesting, tags that nothing ends.
     #[test]
     fn floods_pass_by_and_leave_nothing() {
         let attributes = (0..200_000).map(|number| format!(" a{number}=x")).collect::<Vec<_>>().concat();

@@ -29,7 +29,7 @@ pub struct Page {
     /// The files, in the page's order. Names that are no plain file names (with `/`, `\`, control characters, or `..`)
     /// are left out: upstream has no such file, and nothing good comes of asking for one.
     pub files: Vec<Listed>,
-    /// How many entries were passed over, since they have no usable name.
+    /// Number of entries that were passed over, since they have no usable name.
     pub odd: usize,
     /// Where the list goes on.
     pub next: Option<Url>,

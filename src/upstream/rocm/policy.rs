@@ -1,4 +1,4 @@
-//! How long AMD keeps builds, and where else they may be.
+//! The time for which AMD keeps builds, and where else they may be.
 
 use jiff::civil::Date;
 use url::Url;
@@ -6,10 +6,10 @@ use url::Url;
 use super::source::{channels, directories};
 use super::{Channel, RocmRequest, RocmVersion, select};
 
-/// How many days before a build leaves by AMD's policy this is told.
+/// Number of days before a build leaves by AMD's policy from which on this is told.
 const NOTICE: i64 = 30;
 
-/// What to do where a server does not have a tarball of `version` any more.
+/// Says what to do where a server does not have a tarball of `version` any more.
 #[must_use]
 pub fn if_gone(input: &str, version: &RocmVersion) -> String {
     let take = format!("or take another build with `strixlock update {input}`");
@@ -41,8 +41,8 @@ pub fn leaves(request: &RocmRequest, made: Date, now: i64) -> Option<String> {
     ))
 }
 
-/// Where else AMD may have a file that it published at `url`: in the other generations of the channel. A digest must tell
-/// whether it is the same.
+/// Returns where else AMD may have a file that it published at `url`: in the other generations of the channel. A digest must
+/// tell whether it is the same.
 #[must_use]
 pub fn homes(url: &Url) -> Vec<Url> {
     let Some((directory, name)) = url.as_str().rsplit_once('/') else { return Vec::new() };

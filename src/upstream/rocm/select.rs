@@ -9,7 +9,7 @@ use url::Url;
 use super::unread::Unread;
 use super::{Candidate, Channel, Listed, Page, RocmRequest, TarballName, family};
 
-/// How the name of a file with another's digest ends.
+/// End of the name of a file with another's digest.
 const SIDECAR: &str = ".sha256sum";
 
 /// Everything that indexes listed, sorted out for one request.

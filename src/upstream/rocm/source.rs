@@ -15,21 +15,21 @@ use crate::suggest::suggest;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Channel(String);
 
-/// What is known of a channel; see `sources.toml`.
+/// Facts that are known of a channel; see `sources.toml`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct About {
-    /// Whether builds are ordered by their day, then by version.
+    /// True if builds are ordered by their day, then by version.
     pub by_day: bool,
-    /// Whether only final versions are meant.
+    /// True if only final versions are meant.
     pub final_only: bool,
-    /// How old the newest build of an index may be, in days, before the index is doubted.
+    /// Greatest age that the newest build of an index may have, in days, before the index is doubted.
     pub stale_days: Option<i64>,
-    /// What AMD's policy is to keep.
+    /// Builds that it is AMD's policy to keep, in words.
     pub kept: Option<String>,
-    /// The same in days, for a warning.
+    /// Number of days that AMD keeps a build by that policy, for a warning.
     pub kept_days: Option<i64>,
-    /// Whether there is no such channel yet.
+    /// True if there is no such channel yet.
     pub announced: bool,
     /// Its indexes, current ones first.
     index: Vec<Source>,
@@ -49,7 +49,7 @@ impl Channel {
         Self("nightly".to_owned())
     }
 
-    /// What is known of it.
+    /// Returns what is known of it.
     pub fn about(&self) -> Result<&'static About> {
         channels()?.get(&self.0).ok_or_else(|| unknown(&self.0, channels().into_iter().flat_map(BTreeMap::keys)))
     }

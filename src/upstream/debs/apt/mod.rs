@@ -4,8 +4,8 @@
 //! * `list`, `deb822`: the two forms of source lists; `options`: what one source may ask for; `mirrors`: `mirror+file:`
 //! * `preferences`: pins, by which apt ranks versions
 //!
-//! What `archive = "host"` promises is what apt would do. So everything here is followed, or left out by name and told: nothing
-//! is ignored in silence.
+//! A request with `archive = "host"` promises what apt would do. So everything here is followed, or left out by name and told:
+//! nothing is ignored in silence.
 
 mod deb822;
 mod list;

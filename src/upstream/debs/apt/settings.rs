@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::upstream::debs::stanza::flag;
 
-/// Where apt has its files when nobody says otherwise.
+/// Places where apt has its files when nobody says otherwise.
 const DEFAULTS: [(&str, &str); 8] = [
     ("dir", "/"),
     ("dir::etc", "etc/apt"),
