@@ -39,7 +39,7 @@ pub struct RocmArgs {
     sources: Vec<Url>,
 }
 
-/// What tarballs are named by.
+/// GPU, or family of GPUs, that tarballs are named by.
 #[derive(Debug, Clone)]
 enum Gpu {
     Target(GfxTarget),

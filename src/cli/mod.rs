@@ -138,7 +138,7 @@ fn allow_open_files() {
     }
 }
 
-/// What is made here nobody else may write to, also where a person's umask allows their group to: a store is refused then.
+/// Lets nobody else write to what is made here, also where a person's umask allows their group to: a store is refused then.
 fn keep_from_others() {
     use rustix::fs::Mode;
     let others = Mode::WGRP | Mode::WOTH;

@@ -127,7 +127,7 @@ struct Standing {
     newest: u64,
     /// The outputs that `realize` would switch, with how to say so: those that it makes unnamed, and images that the generation has.
     differs: Vec<String>,
-    /// Whether all of them are images, which `realize` makes only when they are named.
+    /// True if all of them are images, which `realize` makes only when they are named.
     named: bool,
 }
 

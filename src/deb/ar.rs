@@ -112,10 +112,10 @@ fn demand_version(file: &mut impl Read, size: u64) -> Result<()> {
 
 type Named = (&'static str, Compression);
 
-/// What dpkg takes, by the ends of members' names.
+/// Compressions that dpkg takes, by the ends of members' names.
 const KNOWN: [Named; 4] =
     [("", Compression::Plain), (".gz", Compression::Gzip), (".xz", Compression::Xz), (".zst", Compression::Zstd)];
-/// What it still takes of old packages, for `data.tar` alone.
+/// Compressions that it still takes of old packages, for `data.tar` alone.
 const OLD: [Named; 2] = [(".bz2", Compression::Bzip2), (".lzma", Compression::Lzma)];
 
 /// The compression that the name of a member says; `None` where it is another member.

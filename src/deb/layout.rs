@@ -31,7 +31,7 @@ pub(super) struct Package {
     pub checksums: Option<(Vec<u8>, Node)>,
     /// Whether its maintainer scripts, which are not run, would divert files.
     pub diverts: bool,
-    /// What else was in its archive.
+    /// Remarks on what else was in its archive.
     pub remarks: Remarks,
 }
 

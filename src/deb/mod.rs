@@ -43,7 +43,7 @@ pub use owners::owners;
 /// What all packages together may hold: some thirty times what a compiler with its libraries needs.
 const MOST_ENTRIES: u64 = 2_000_000;
 const MOST_BYTES: u64 = 64 << 30;
-/// How much memory the names in all packages together may take. A compiler's take 6 MB; some copies of them are made.
+/// Most memory that the names in all packages together may take. A compiler's take 6 MB; some copies of them are made.
 const MOST_NAMES: usize = 36 << 20;
 /// Packages that are unpacked at a time, at most: decompressors may need 128 MiB each.
 const MOST_THREADS: usize = 4;

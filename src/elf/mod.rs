@@ -74,7 +74,7 @@ pub enum ElfKind {
 pub struct Filter {
     /// Its name, as in `DT_NEEDED`.
     pub library: Vec<u8>,
-    /// Whether the loader goes on without it (`DT_AUXILIARY`).
+    /// True if the loader goes on without it (`DT_AUXILIARY`).
     pub optional: bool,
 }
 

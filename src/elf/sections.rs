@@ -105,14 +105,14 @@ fn headers<'a>(source: &Source<'a>, table: &SectionTable) -> Result<(Vec<Section
 /// So often is each byte of the names read. Linkers let a name be the end of another, such as `.text` of `.rela.text`; a hostile file
 /// lets a hundred thousand sections share a name of a megabyte.
 const NAMES_SHARED: usize = 4;
-/// What each section may have besides: many have the same short name.
+/// Number of bytes that each section may have besides: many have the same short name.
 const NAME: usize = 64;
 
 /// The names of sections.
 struct Names<'a> {
     bytes: Cow<'a, [u8]>,
     start: u64,
-    /// How many bytes of names more may be read.
+    /// Number of bytes of names that may still be read.
     left: usize,
 }
 

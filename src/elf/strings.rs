@@ -62,7 +62,7 @@ impl ElfFile {
 }
 
 impl ElfFile {
-    /// Whether a word is among the constants. `source` must be the one that this was read from.
+    /// Returns whether a word is among the constants. `source` must be the one that this was read from.
     pub fn has_constant(&self, source: &Source, word: &[u8]) -> Result<bool> {
         let mut left = source.len();
         for &(start, size) in &self.constants {

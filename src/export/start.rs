@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::store::StoredTree;
 use crate::tree::beneath::Root;
 
-/// Where llama.cpp's options are.
+/// File in which llama.cpp's options are.
 const OPTIONS: &[u8] = b"common/arg.cpp";
 /// The file has half a megabyte.
 const MOST: u64 = 64 << 20;

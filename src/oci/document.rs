@@ -28,7 +28,7 @@ pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What they are; empty where it is not said.
+    /// Type of the bytes; empty where it is not said.
     #[serde(default)]
     pub media_type: String,
     /// Their digest. Other algorithms than SHA-256 are not accepted.

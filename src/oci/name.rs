@@ -46,7 +46,7 @@ impl<'a> ImageName<'a> {
     }
 }
 
-/// Whether this can be the host of a registry, with its port: a name, an IPv4 address, or an IPv6 address in brackets.
+/// Returns whether this can be the host of a registry, with its port: a name, an IPv4 address, or an IPv6 address in brackets.
 fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         let ends = |c: char| c.is_ascii_alphanumeric();
@@ -72,8 +72,8 @@ fn is_host(text: &str) -> bool {
     named && text.len() <= LONGEST && port.is_none_or(is_port)
 }
 
-/// Whether this is the name of a repository: parts of lower-case letters and digits with single separators between, `.`, `_`,
-/// `__` or any number of `-`.
+/// Returns whether this is the name of a repository: parts of lower-case letters and digits with single separators between,
+/// `.`, `_`, `__` or any number of `-`.
 #[must_use]
 pub fn is_repository(text: &str) -> bool {
     let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();

@@ -1,4 +1,5 @@
-//! What programs open while they answer, as ld.so tells it (`LD_DEBUG=files`): by a rule that says so, and all of what they ask for.
+//! Files that programs open while they answer, as ld.so tells it (`LD_DEBUG=files`): by a rule that says so, and all of what they
+//! ask for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +42,7 @@ pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String,
     if lost.is_empty() { Ok(all) } else { Err(claim.missing(&lost)) }
 }
 
-/// What ld.so told of a process.
+/// Everything that ld.so told of a process.
 #[derive(Default)]
 struct Trace<'l> {
     /// The names that were asked for, each with who asked.
@@ -75,7 +76,7 @@ impl<'l> Trace<'l> {
         trace
     }
 
-    /// What was asked for, and not loaded under that name.
+    /// Returns what was asked for, and not loaded under that name.
     fn unmet(&self) -> impl Iterator<Item = (&'l str, &'l str)> {
         self.asked.iter().copied().filter(|(_, name)| !self.loaded.contains(name))
     }
@@ -86,7 +87,7 @@ impl<'l> Trace<'l> {
 struct Lost {
     asker: String,
     name: String,
-    /// Where the whole tree has it: a path in the system.
+    /// Path in the system at which the whole tree has it.
     place: String,
     /// The edge that keeps it: what takes it, and the library.
     from: String,
@@ -94,8 +95,8 @@ struct Lost {
 }
 
 impl Claim<'_> {
-    /// What was asked for in vain, if it would have been found in the whole tree. The way there must be complete, unless what it
-    /// leads to was found under another name.
+    /// Returns what was asked for in vain, if it would have been found in the whole tree. The way there must be complete, unless
+    /// what it leads to was found under another name.
     fn lost(&self, places: &Places, program: &[u8], asker: &str, name: &str, seen: &BTreeSet<Vec<u8>>) -> Option<Lost> {
         let prefix = self.request.rocm.prefix;
         let real = places.real(asker.as_bytes());

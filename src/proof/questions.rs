@@ -41,7 +41,7 @@ pub(super) enum Question {
     List(Vec<u8>, Where),
     /// Whether ld.so loads this library with all symbols resolved.
     Load(Vec<u8>),
-    /// The same, where ld.so looks through these directories besides, with `:` between them.
+    /// `Load` where ld.so looks through these directories besides, with `:` between them.
     LoadWith(Vec<u8>, Vec<u8>),
     /// What this program says to these arguments.
     Ask(Vec<u8>, &'static str, Where),
@@ -69,7 +69,7 @@ impl Answer {
 /// The questions in order.
 pub(super) struct Questions {
     loader: Vec<u8>,
-    /// What images set `LD_LIBRARY_PATH` to.
+    /// Value that images set `LD_LIBRARY_PATH` to.
     search_path: String,
     all: Vec<Question>,
 }

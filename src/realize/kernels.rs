@@ -1,4 +1,4 @@
-//! Whether a ROCm tree has the kernels that llama.cpp computes with, before half an hour is spent on building with it.
+//! Check that a ROCm tree has the kernels that llama.cpp computes with, before half an hour is spent on building with it.
 
 use super::Realizer;
 use crate::error::{About as _, Result};

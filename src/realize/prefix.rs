@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::store::{Profile, Store};
 use crate::text;
 
-/// Where a link should lead.
+/// Path that a link should lead to.
 #[derive(Debug, Clone)]
 pub struct Lead {
     /// Through the profile's `current` to the output.

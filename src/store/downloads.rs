@@ -16,9 +16,9 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::tree::beneath::Root;
 
-/// How often the file of a download is opened anew when something else stood there.
+/// Number of times that the file of a download is opened anew when something else stood there.
 const TRIES: usize = 3;
-/// What a server said is no longer, in bytes.
+/// Greatest length of what a server said, in bytes.
 const MOST_STATE: u64 = 64 << 10;
 
 /// A begun download. While it lives no other process downloads the same thing: the second one waits for the lock,
@@ -49,7 +49,7 @@ impl Partial {
         Err(Error::failure("the file of a begun download cannot be opened").fact("file", self.data.display()))
     }
 
-    /// What the server said of the file that the bytes belong to: needed to resume.
+    /// Returns what the server said of the file that the bytes belong to: needed to resume.
     #[must_use]
     pub fn read_state(&self) -> Option<Vec<u8>> {
         let mut text = Vec::new();
@@ -87,7 +87,7 @@ impl Partial {
     }
 }
 
-/// What a URL gave when something was downloaded from it.
+/// Record of what a URL gave when something was downloaded from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
@@ -97,7 +97,7 @@ pub struct Origin {
     pub size: u64,
     /// Digest.
     pub digest: Sha256Digest,
-    /// What the server sent with these bytes and no others: a strong ETag, or a time of modification.
+    /// Mark that the server sent with these bytes and no others: a strong ETag, or a time of modification.
     pub validator: String,
 }
 
@@ -121,7 +121,7 @@ impl Store {
         self.write(&path, &text)
     }
 
-    /// What a URL gave last, if that is here still. Whether it gives the same now only its server can say.
+    /// Returns what a URL gave last, if that is here still. Whether it gives the same now only its server can say.
     #[must_use]
     pub fn origin(&self, url: &str) -> Option<Origin> {
         let place = format!("downloads/origins/{}", origin_name(url));

@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result};
 /// The profile of generations of which no project can be told.
 const EARLIER: &str = "earlier";
 
-/// What a store of before became.
+/// Result of migrating a store of before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Migrated {
     /// The profiles, with the projects that they belong to and how many generations they got.

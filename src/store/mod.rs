@@ -85,7 +85,7 @@ const BEFORE: &str = "strixlock-store 1\n";
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    /// The same directory; what others could have planted is opened through it, and no link is followed then.
+    /// That directory, opened; what others could have planted is opened through it, and no link is followed then.
     beneath: Arc<Root>,
     /// Whoever runs this.
     me: u32,
@@ -134,8 +134,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Whether something below the store is there, no link, and root's or our own. What is another's counts as absent: it came
-    /// along when a store was copied with its owners, and only they know what it holds.
+    /// Returns the metadata of something below the store, if it is there, no link, and root's or our own. What is another's counts
+    /// as absent: it came along when a store was copied with its owners, and only they know what it holds.
     fn own(&self, below: &str) -> Option<Metadata> {
         self.beneath.metadata(below.as_bytes()).ok().filter(|found| owners::is_ours(found, self.me))
     }

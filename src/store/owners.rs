@@ -40,7 +40,7 @@ const DIRECTORIES: [&str; 11] = [
 /// Those of them in which directories stand, each of which is looked at as well.
 const OF_DIRECTORIES: [&str; 6] = ["blobs", "chunks", "trees", "outputs", "git", "profiles"];
 
-/// Whether this is root's, or belongs to the user `me`.
+/// Returns whether this is root's, or belongs to the user `me`.
 pub(super) fn is_ours(found: &Metadata, me: u32) -> bool {
     found.uid() == 0 || found.uid() == me
 }
@@ -100,7 +100,7 @@ enum Fault {
     Open,
 }
 
-/// What is wrong with something of this owner and mode, the kind of file included, for the user `me`.
+/// Returns what is wrong with something of this owner and mode, the kind of file included, for the user `me`.
 fn fault(owner: u32, mode: u32, me: u32) -> Option<Fault> {
     match FileType::from_raw_mode(mode) {
         FileType::Symlink => Some(Fault::Link),

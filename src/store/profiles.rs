@@ -27,7 +27,7 @@ use crate::error::{Error, Kind, Result};
 
 /// The longest name of a profile, in bytes.
 const MOST: usize = 100;
-/// How much of a directory's name goes into the name of a profile.
+/// Most characters of a directory's name that go into the name of a profile.
 const READABLE: usize = 60;
 
 /// The name of a profile: letters, digits, `.`, `_` and `-`, with a letter or digit first.
@@ -93,7 +93,7 @@ pub struct Profile<'s> {
     pub(super) record: Record,
 }
 
-/// What a profile says of where it comes from.
+/// Origin of a profile, as it says itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Record {
     /// It is the usual profile of what stands there.

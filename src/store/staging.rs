@@ -11,9 +11,9 @@ use super::remove::{remove_beneath, remove_tree};
 use crate::error::Result;
 use crate::tree::beneath::Root;
 
-/// How the names of staging directories begin.
+/// Beginning of the names of staging directories.
 const STAGE: &str = "stage-";
-/// What the name of a staging directory's lock ends in.
+/// End of the name of a staging directory's lock.
 const LOCK: &str = ".lock";
 
 /// A directory for something unfinished. Removed when dropped, or by the next run when the process was killed.

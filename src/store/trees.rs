@@ -200,7 +200,7 @@ impl Store {
         self.make_directory(&format!("blobs/{}", &digest.hex()[..2])).map(drop)
     }
 
-    /// Whether a file's blob still has the size, mode and time that it was sealed with, and belongs to root or ourselves.
+    /// Returns whether a file's blob still has the size, mode and time that it was sealed with, and belongs to root or ourselves.
     /// Whoever writes to it changes the time; that a disk changed its bytes is for `verify` to find.
     fn is_untouched(&self, entry: &Entry) -> bool {
         let Node::File { executable, size, digest } = entry.node else { return false };

@@ -14,7 +14,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// The longest time between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How to wait for what another process holds.
+/// Manner of waiting for what another process holds.
 #[derive(Clone)]
 pub struct Waiting {
     /// For the store at most so long.

@@ -60,7 +60,7 @@ impl Root {
         Ok(Self { fd: self.open_beneath(path, flags, Mode::empty())? })
     }
 
-    /// What the kernel says of this directory itself.
+    /// Returns what the kernel says of this directory itself.
     pub fn own_metadata(&self) -> io::Result<std::fs::Metadata> {
         File::from(self.fd.try_clone()?).metadata()
     }

@@ -4,10 +4,10 @@ use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// How many zeros may follow.
+/// Most zeros that may follow.
 const MOST_ZEROS: u64 = 64 << 20;
 
-/// What comes out of a gzip stream.
+/// Bytes that come out of a gzip stream.
 pub(super) struct Members<R>(Option<GzDecoder<R>>);
 
 impl<R: BufRead> Members<R> {
@@ -37,7 +37,7 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// Whether another member follows. Zeros are skipped; what stands behind them would be read by some and not by others.
+/// Returns whether another member follows. Zeros are skipped; what stands behind them would be read by some and not by others.
 fn goes_on(rest: &mut impl BufRead) -> io::Result<bool> {
     let mut zeros: u64 = 0;
     loop {

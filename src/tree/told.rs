@@ -1,6 +1,6 @@
 //! Things to be told that an archive may hold by the million.
 
-/// How many are told in full.
+/// Number of those that are told in full.
 const FIRST: usize = 100;
 
 /// The first few of them in words, all of them by number. Memory stays small however many there are.
@@ -19,7 +19,7 @@ impl Told {
         }
     }
 
-    /// How many there were.
+    /// Returns how many there were.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count

@@ -17,16 +17,16 @@ use super::told::Told;
 use super::writer::{Limits, TreeWriter};
 use crate::error::{Error, Kind, Result};
 
-/// How many times its own size a tarball may unpack to. Programs reach ten; zeros reach a thousand.
+/// Greatest multiple of its own size that a tarball may unpack to. Programs reach ten; zeros reach a thousand.
 const RATIO: u64 = 200;
-/// What every tarball may unpack to.
+/// Number of bytes that every tarball may unpack to.
 const ALWAYS: u64 = 1 << 30;
 
 /// A tree that came out of an archive.
 pub struct Unpacked {
     /// What is in it.
     pub listing: Listing,
-    /// What else was in the archive.
+    /// Remarks on what else was in the archive.
     pub remarks: Remarks,
 }
 
@@ -102,7 +102,7 @@ pub struct Remarks {
     pub special: Told,
     /// Absolute names, and absolute targets of hard links. What they name stands below the root.
     pub absolute: Told,
-    /// Whether there was nothing at all, not even an archive's end.
+    /// True if there was nothing at all, not even an archive's end.
     pub empty: bool,
 }
 

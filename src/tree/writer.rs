@@ -28,9 +28,9 @@ const MAX_PATH: usize = 3072;
 const MAX_NAME: usize = 255;
 /// How long a link's target may be: PATH_MAX with the zero at its end.
 const MAX_TARGET: usize = 4095;
-/// How much memory all names and link targets may take: the listing holds them. AMD's trees need 5 MB.
+/// Most memory that all names and link targets may take: the listing holds them. AMD's trees need 5 MB.
 const MAX_NAMES: usize = 96 << 20;
-/// What an entry takes beside its name.
+/// Memory that an entry takes beside its name, in bytes.
 const ENTRY: usize = 128;
 
 /// What a tree may hold before it is taken for a bomb.
@@ -84,13 +84,13 @@ impl TreeWriter {
         })
     }
 
-    /// The same for a tree whose names may take less memory than others', in bytes: where several copies of them are made.
+    /// Lets the names take less memory than other trees', in bytes: where several copies of them are made.
     #[must_use]
     pub fn with_names(self, most: usize) -> Self {
         Self { most_names: most.min(MAX_NAMES), ..self }
     }
 
-    /// How much memory the names take so far, in bytes.
+    /// Returns how much memory the names take so far, in bytes.
     #[must_use]
     pub fn names_taken(&self) -> usize {
         self.taken

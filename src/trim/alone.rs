@@ -15,12 +15,12 @@ use super::world::{World, file_name, join, parent};
 use crate::elf::ElfKind;
 use crate::error::Result;
 
-/// How a library is loaded where nothing else is.
+/// Way in which a library is loaded where nothing else is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Alone {
     /// The path in the system under which its `$ORIGIN` is the one that it has in programs.
     pub path: Vec<u8>,
-    /// Whether it finds all that it needs.
+    /// True if it finds all that it needs.
     pub whole: bool,
 }
 

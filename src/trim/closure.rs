@@ -32,15 +32,15 @@ pub(super) struct Closure<'w, 'a> {
     pub plain: BTreeSet<Vec<u8>>,
     /// What each program maps when it starts, for each kind of processor.
     pub linked: BTreeMap<Vec<u8>, BTreeMap<Processor, BTreeSet<Vec<u8>>>>,
-    /// What the processor that is being looked at has loaded, in order, with the path under which each has its `$ORIGIN`; and the
-    /// number of each in that.
+    /// Files that the processor that is being looked at has loaded, in order, with the path under which each has its `$ORIGIN`;
+    /// and the number of each in that.
     pub(super) order: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) loaded: BTreeMap<Vec<u8>, usize>,
-    /// What was looked at by itself.
+    /// Files that were looked at by themselves.
     pub(super) tried: BTreeSet<(Processor, Vec<u8>)>,
-    /// How each library is loaded by itself, on the plainest processor that loads it.
+    /// Way in which each library is loaded by itself, on the plainest processor that loads it.
     pub alone: BTreeMap<Vec<u8>, Alone>,
-    /// Where each file looks for what it opens.
+    /// Directories in which each file looks for what it opens.
     pub searched: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
     /// The programs that edges lead to.
     pub(super) programs: BTreeMap<Vec<u8>, Program>,
@@ -58,7 +58,7 @@ pub(super) struct Program {
     pub file: Rc<ElfFile>,
     /// The edge.
     pub number: usize,
-    /// What takes it.
+    /// File that takes it.
     pub by: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! What files open, as edges say: libraries, and whatever is loaded of a directory.
+//! Files that others open, as edges say: libraries, and whatever is loaded of a directory.
 
 use std::rc::Rc;
 

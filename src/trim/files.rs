@@ -72,7 +72,7 @@ impl<'w, 'a> Files<'w, 'a> {
         Ok(names)
     }
 
-    /// Whether a word is among the constants of a file.
+    /// Returns whether a word is among the constants of a file.
     pub fn mentions(&mut self, real: &[u8], file: &ElfFile, word: &[u8]) -> Result<bool> {
         if word.is_empty() {
             return Ok(false);

@@ -14,7 +14,7 @@ use crate::gfx::GfxTarget;
 use crate::recipe::{Edge, Target};
 use crate::tree::{Listing, Node, show};
 
-/// What stands for the GPU in the name of a table.
+/// Text that stands for the GPU in the name of a table.
 const PLACEHOLDER: &str = "@GFXARCH@";
 
 /// If the library at `path` has kernel files, keeps those for the target and those for all.
@@ -99,7 +99,7 @@ struct Tables<'e> {
     edge: &'e Edge,
     target: &'e GfxTarget,
     found: bool,
-    /// How many files there are, and how many for other GPUs.
+    /// Number of files, and number of those for other GPUs.
     files: usize,
     others: usize,
 }
@@ -143,7 +143,7 @@ impl<'e> Tables<'e> {
     }
 }
 
-/// Whether a file is the table of a name, for this target or for all.
+/// Returns whether a file is the table of a name, for this target or for all.
 fn is_table(name: &[u8], pattern: &str, target: &GfxTarget) -> bool {
     let ends = |rest: &[u8], end: &str| match end.strip_suffix('*') {
         Some(start) => rest.starts_with(start.as_bytes()),

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
 use crate::tree::show;
 
-/// What stands for the GPU.
+/// Text that stands for the GPU.
 const PLACEHOLDER: &str = "@GFXARCH@";
 
 /// Keeps the archives for `target` that the library at `path` refers to. The references are alternatives: one must be

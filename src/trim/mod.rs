@@ -180,7 +180,7 @@ pub struct Trimmed {
     /// The programs that are kept, by the path in the system under which each is started, and all files that the loader maps for
     /// it then on each kind of processor: paths in the system, itself among them.
     pub linked: BTreeMap<Vec<u8>, BTreeMap<Processor, BTreeSet<Vec<u8>>>>,
-    /// How each library of `elf` is loaded by itself.
+    /// Way in which each library of `elf` is loaded by itself.
     pub alone: BTreeMap<Vec<u8>, Alone>,
     /// The directories in which each file of `elf` looks for what it opens by name.
     pub searched: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,

@@ -11,15 +11,15 @@ use crate::elf::ElfFile;
 use crate::error::{Error, Result};
 use crate::tree::show;
 
-/// What a file has loaded beside itself.
+/// Library that a file has loaded beside itself.
 struct Want<'f> {
     name: &'f [u8],
     rule: Rule,
-    /// Whether ld.so goes on without it.
+    /// True if ld.so goes on without it.
     optional: bool,
 }
 
-/// Where that is.
+/// Place where that is.
 enum Source {
     /// In one of the trees.
     Here { known_as: Vec<u8>, path: Vec<u8>, found: Found, file: Rc<ElfFile> },
@@ -62,7 +62,7 @@ impl Closure<'_, '_> {
         self.check_versions(process, first)
     }
 
-    /// Whether all is there that the objects of a process from `first` on need. Keeps nothing.
+    /// Returns whether all is there that the objects of a process from `first` on need. Keeps nothing.
     pub(super) fn is_loadable(&mut self, process: &mut Process, first: usize) -> bool {
         let mut index = first;
         while index < process.objects.len() {
@@ -89,14 +89,14 @@ impl Closure<'_, '_> {
         process.expand(self.world, index, want.name).iter().any(|name| process.has(name))
     }
 
-    /// What the base system may lack is not asked of it.
+    /// Asks the base system for what is wanted, unless it may lack that.
     fn host_wanted(&mut self, want: &Want, by: &[u8]) {
         if !want.optional {
             self.host_needed(want.name, by);
         }
     }
 
-    /// Where ld.so finds what `index` of a process needs.
+    /// Returns where ld.so finds what `index` of a process needs.
     fn find(&mut self, process: &Process, index: usize, name: &[u8]) -> Result<Source> {
         let by = &process.objects[index].real;
         let candidates = process.candidates(self.world, index, name);

@@ -1,4 +1,4 @@
-//! What files open with `dlopen`, as their constants say.
+//! Files that others open with `dlopen`, as their constants say.
 
 use super::Rule;
 use super::closure::Closure;

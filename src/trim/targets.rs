@@ -12,7 +12,7 @@ pub(super) enum Mention {
     Nobody,
 }
 
-/// How near code is to the target, in the order in which it is looked for.
+/// Nearness of code to the target, in the order in which it is looked for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Near {
     Exact,
@@ -42,7 +42,8 @@ pub(super) fn mentions(path: &[u8], target: &GfxTarget) -> Mention {
     mention
 }
 
-/// How near code under this name is to the target, which runs it; `None` where it does not. All of the text must be the name.
+/// Returns how near code under this name is to the target, which runs it; `None` where it does not. All of the text must be the
+/// name.
 pub(super) fn near(arch: &[u8], target: &GfxTarget) -> Option<Near> {
     let name = arch.starts_with(GFX).then(|| processor(arch))?;
     let features = &arch[name.len()..];

@@ -74,7 +74,7 @@ impl Subject {
         self.model.files.first().map(|(name, _)| format!("{MODELS}/{name}")).unwrap_or_default()
     }
 
-    /// Whether one of its programs is an ELF file that needs no loader.
+    /// Returns whether one of its programs is an ELF file that needs no loader.
     pub fn is_static(&self, name: &str) -> Result<bool> {
         let program = Elf::open(&self.llama.path.join("bin").join(name))?;
         Ok(matches!(program, Some(Elf::Native(file)) if file.interpreter.is_none()))

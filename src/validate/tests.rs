@@ -74,7 +74,7 @@ fn a_benchmark_is_read() {
     assert_eq!(bench::parse("[{}]"), None);
 }
 
-/// What ld.so of glibc writes with LD_DEBUG=files,libs.
+/// Report that ld.so of glibc writes with LD_DEBUG=files,libs.
 const REPORT: &str = "\
      12:	file=libllama.so.0 [0];  needed by /opt/llama/bin/llama-cli [0]
      12:	find library=libllama.so.0 [0]; searching

@@ -1,4 +1,4 @@
-//! What is seen of several layers, by name.
+//! The tree that is seen of several layers, by name.
 //!
 //! A layer may name what stands behind a symbolic link of a lower layer, as tools write it that build without unpacking:
 //! `lib/x` where `lib` leads to `usr/lib`. Engines that unpack one layer over the other put it where the link leads, below the
@@ -17,7 +17,7 @@ const MOST_LINKS: u32 = 40;
 /// Parts of targets that are followed in one image. More than any image needs: its layers share a handful of such links.
 const MOST_PARTS: u32 = 100_000;
 
-/// What is seen so far, by path. Every parent of an entry is a directory in it.
+/// Everything that is seen so far, by path. Every parent of an entry is a directory in it.
 #[derive(Default)]
 pub(super) struct Merged {
     seen: BTreeMap<Vec<u8>, Placed>,
@@ -31,7 +31,7 @@ pub(super) struct Merged {
 pub(super) struct Placed {
     /// The index of the layer that put it there.
     layer: usize,
-    /// Where its file lies, if that is not under this name in that layer.
+    /// Place of its file, if that is not under this name in that layer.
     at: Option<FileAt>,
     pub node: Node,
 }
@@ -46,7 +46,7 @@ pub(super) struct FileAt {
 }
 
 impl Placed {
-    /// Where the file lies that is seen at `path`.
+    /// Returns where the file lies that is seen at `path`.
     pub fn file(&self, path: &[u8]) -> FileAt {
         self.at.clone().unwrap_or_else(|| FileAt { layer: self.layer, path: path.to_vec() })
     }
@@ -117,7 +117,7 @@ impl Merged {
         Ok(())
     }
 
-    /// What the hard links of a layer to names of lower ones mean.
+    /// Returns what the hard links of a layer to names of lower ones mean.
     fn lower(&mut self, aside: &Aside) -> Result<Vec<(Vec<u8>, FileAt, Node)>> {
         let mut all = Vec::new();
         for (path, lower) in &aside.lower {

@@ -13,12 +13,12 @@ use crate::oci::LayerFile;
 use crate::tree::unpack::{SpecialBits, untar};
 use crate::tree::{Entry, Limits, Listing, Node, Receiver, Told, TreeWriter, demand_name, is_path, show};
 
-/// What the names of whiteouts begin with.
+/// Beginning of the names of whiteouts.
 pub(in crate::oci) const WHITEOUT: &[u8] = b".wh.";
 /// The rest of names that concern the directory that they stand in.
 const OPAQUE: &[u8] = b".wh..opq";
 
-/// What the layers that are still to come may hold.
+/// Most that the layers that are still to come may hold.
 pub(super) struct Budget {
     /// Entries, whiteouts and devices among them, and bytes of files.
     pub tree: Limits,
@@ -26,7 +26,7 @@ pub(super) struct Budget {
     pub names: u64,
 }
 
-/// What an entry takes in memory besides its name.
+/// Memory that an entry takes besides its name, in bytes.
 const ENTRY: usize = 128;
 
 impl Budget {
@@ -45,7 +45,7 @@ pub(super) struct Unpacked {
     pub special: Told,
 }
 
-/// What a layer says that is no part of its own tree.
+/// Everything that a layer says and that is no part of its own tree.
 #[derive(Default)]
 pub(super) struct Aside {
     /// Names that it takes away from lower layers.

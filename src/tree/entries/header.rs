@@ -37,7 +37,7 @@ impl Header {
         self.bytes[156]
     }
 
-    /// Whether it only says something about another entry, or about all that follow.
+    /// Returns whether it only says something about another entry, or about all that follow.
     pub fn is_extension(&self) -> bool {
         matches!(self.kind(), b'x' | b'g' | b'L' | b'K')
     }
@@ -78,7 +78,7 @@ impl Header {
         self.name().unwrap_or_else(|_| text(self.field(0, 100)).to_vec())
     }
 
-    /// Where a link leads, where no other header says it.
+    /// Returns where a link leads, where no other header says it.
     pub fn target(&self) -> &[u8] {
         text(self.field(157, 100))
     }

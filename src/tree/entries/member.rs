@@ -1,4 +1,4 @@
-//! What the headers of one entry say together.
+//! Everything that the headers of one entry say together.
 
 use super::header::Header;
 use super::pax::Records;
@@ -9,13 +9,13 @@ use crate::error::{Error, Kind, Result};
 pub(in crate::tree) struct Member {
     /// Its name as it stands in the archive, be it absolute or led upwards.
     pub name: Vec<u8>,
-    /// What it is.
+    /// Its kind.
     pub kind: MemberKind,
     /// Its permission bits.
     pub mode: u32,
 }
 
-/// What an entry is.
+/// Kind of an entry.
 pub(in crate::tree) enum MemberKind {
     /// A directory.
     Directory,
@@ -29,7 +29,7 @@ pub(in crate::tree) enum MemberKind {
     Node(&'static str),
 }
 
-/// What the headers before an entry say of it.
+/// Everything that the headers before an entry say of it.
 #[derive(Default)]
 pub(super) struct Said {
     records: Option<Records>,

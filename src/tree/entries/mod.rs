@@ -30,20 +30,20 @@ use sparse::{Sparse, Step};
 
 /// The longest that one entry's headers may be; PATH_MAX names in every form are far below it.
 const MOST_HEADER: u64 = 1 << 20;
-/// How many zeros may stand behind the last entry. Tapes were written in records of some kilobytes, the last one filled up.
+/// Most zeros that may stand behind the last entry. Tapes were written in records of some kilobytes, the last one filled up.
 const MOST_ZEROS: u64 = 64 << 20;
-/// How many bytes of holes sparse files may have together: each is written out, from nothing.
+/// Most bytes of holes that sparse files may have together: each is written out, from nothing.
 const MOST_HOLES: u64 = 1 << 30;
 
 /// The entries of an archive that is no longer compressed.
 pub(super) struct Entries<R> {
     stream: R,
-    /// What is left of the contents of the entry that [`Self::next`] gave last.
+    /// Rest of the contents of the entry that [`Self::next`] gave last.
     body: Body,
-    /// How many bytes fill up the block behind the contents.
+    /// Number of bytes that fill up the block behind the contents.
     padding: u64,
     holes: u64,
-    /// How many blocks were read.
+    /// Number of blocks that were read.
     blocks: u64,
 }
 
@@ -122,7 +122,7 @@ impl<R: Read> Entries<R> {
         }
     }
 
-    /// Whether there was nothing at all, not even an end.
+    /// Returns whether there was nothing at all, not even an end.
     pub fn is_empty(&self) -> bool {
         self.blocks == 0
     }
@@ -236,7 +236,7 @@ impl<R: Read> Read for Entries<R> {
     }
 }
 
-/// How many bytes fill up the last block of contents of this size.
+/// Returns how many bytes fill up the last block of contents of this size.
 fn filling(size: u64) -> u64 {
     (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64
 }

@@ -8,13 +8,13 @@ const SIZE: &[u8] = b"size";
 const SPARSE: [&[u8]; 5] =
     [b"GNU.sparse.", b"SCHILY.realsize", b"GNU.volume.filename", b"GNU.volume.size", b"GNU.volume.offset"];
 
-/// What records say of an entry, as far as a tree is concerned. Times, owners, comments and attributes are not.
+/// Everything that records say of an entry, as far as a tree is concerned. Times, owners, comments and attributes are not.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub(super) struct Records {
     pub path: Option<Vec<u8>>,
     pub target: Option<Vec<u8>>,
     pub size: Option<u64>,
-    /// Whether the contents are not what the file holds.
+    /// True if the contents are not what the file holds.
     pub sparse: bool,
 }
 
@@ -44,7 +44,7 @@ impl Records {
         Ok(records)
     }
 
-    /// Whether they say nothing that concerns a tree.
+    /// Returns whether they say nothing that concerns a tree.
     pub fn say_nothing(&self) -> bool {
         *self == Self::default()
     }

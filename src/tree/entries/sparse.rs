@@ -8,12 +8,12 @@ use std::collections::VecDeque;
 use super::header::{BLOCK, Header, number};
 
 const SLOT: usize = 24;
-/// Where slots and the byte that says whether more follow are, in the header and in a block behind it.
+/// Places of the slots and of the byte that says whether more follow, in the header and in a block behind it.
 const IN_HEADER: (usize, usize, usize) = (386, 4, 482);
 const IN_BLOCK: (usize, usize, usize) = (0, 21, 504);
 const REAL_SIZE: usize = 483;
 
-/// What comes next of a file, and how many bytes of it.
+/// Next part of a file, and its number of bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
     Hole(u64),
@@ -28,7 +28,7 @@ pub(super) struct Sparse {
     pieces: VecDeque<(u64, u64)>,
     at: u64,
     size: u64,
-    /// Where the last piece ends.
+    /// End of the last piece.
     end: u64,
     archived: u64,
     goes_on: bool,
@@ -46,7 +46,7 @@ impl Sparse {
         self.slots(block, IN_BLOCK)
     }
 
-    /// Whether another block of the map follows.
+    /// Returns whether another block of the map follows.
     pub fn goes_on(&self) -> bool {
         self.goes_on
     }
@@ -106,7 +106,7 @@ impl Sparse {
         self.at += count;
     }
 
-    /// How many bytes of the archive are left of it.
+    /// Returns how many bytes of the archive are left of it.
     pub fn archived_left(&self) -> u64 {
         self.pieces.iter().map(|(begin, end)| end.saturating_sub(self.at.max(*begin))).sum()
     }

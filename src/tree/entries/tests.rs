@@ -25,7 +25,7 @@ impl Raw {
         self
     }
 
-    /// The same with other bytes at some place of its header.
+    /// Returns this with other bytes at some place of its header.
     fn with(mut self, at: usize, bytes: &[u8]) -> Self {
         self.put(at, bytes);
         self

@@ -100,7 +100,7 @@ fn a_filter_is_needed() {
     assert_eq!(fixture.kept(), ["lib/liba.so.1", "lib/librocreal.so.1"]);
 }
 
-/// What ld.so maps for a file of the fixture, below it.
+/// Returns what ld.so maps for a file of the fixture, below it.
 fn mapped(fixture: &Fixture, path: &str) -> Vec<String> {
     let mut command = Command::new("/lib64/ld-linux-x86-64.so.2");
     let output = command.env_clear().arg("--list").arg(fixture.path(path)).output().unwrap();

@@ -1,4 +1,4 @@
-//! What constants name, in all the forms in which a path is put together.
+//! Files that constants name, in all the forms in which a path is put together.
 
 use super::fixture::{Fixture, Made};
 
