@@ -1,10 +1,13 @@
 //! The driver, the device nodes, and the groups that may open them.
 
-use super::{Finding, Level, on_the_machine};
-use crate::host::{Host, Node, NodeState};
+use super::{Finding, Level, STRIX_HALO, on_the_machine};
+use crate::host::{Gpu, Host, Node, NodeState};
 
 pub(super) fn check(host: &Host) -> Vec<Finding> {
-    let mut findings = vec![compute(host), render(host)];
+    let mut findings = vec![compute(host)];
+    findings.extend(topology(host));
+    findings.extend(confined(host));
+    findings.push(render(host));
     findings.extend(gpus(host));
     findings
 }
@@ -18,14 +21,70 @@ fn compute(host: &Host) -> Finding {
     }
 }
 
-fn render(host: &Host) -> Finding {
-    // One that can be used is enough; else the first says what is wrong.
-    let nodes = &host.devices.render;
-    let best = nodes.iter().find(|node| node.state == NodeState::Usable).or(nodes.first());
-    match best {
-        Some(node) => judge(host, "dri", node),
-        None => missing(host, "dri", "/dev/dri/renderD*", "ROCm gets the GPU's memory through a render node"),
+/// ROCm reads from sysfs which GPUs there are: the node alone is not enough.
+fn topology(host: &Host) -> Option<Finding> {
+    if host.topology || host.devices.kfd.is_none() {
+        return None;
     }
+    let finding = Finding::new("topology", Level::Bad, "/dev/kfd is there, and /sys/class/kfd is not")
+        .why("ROCm reads there which GPUs there are, and finds no device");
+    Some(if host.container.is_some() {
+        finding.mend(
+            "docker without root hides it from containers with --network host: make the container anew without that, and \
+             publish its ports",
+        )
+    } else if host.driver {
+        finding.mend("the driver is loaded and offers nothing for computing: sudo dmesg | grep -iE 'amdgpu|kfd'")
+    } else {
+        finding
+            .mend("the driver is not loaded: sudo modprobe amdgpu; if that fails, `sudo dmesg | grep amdgpu` says why")
+    })
+}
+
+fn confined(host: &Host) -> Option<Finding> {
+    (host.container.is_some() && host.selinux_confines).then(|| {
+        Finding::new("selinux", Level::Advice, "SELinux is enforcing, and may deny this container /dev/kfd")
+            .why(
+                "containers may open and map it only where the boolean container_use_devices is on; ROCm may then say that \
+                 memory is short",
+            )
+            .mend(on_the_machine(
+                host,
+                "sudo setsebool -P container_use_devices=true, or make the container with --security-opt label=disable",
+            ))
+    })
+}
+
+/// Each GPU has a render node of its own, and that of another does not help.
+fn render(host: &Host) -> Finding {
+    let (ours, others): (Vec<&Gpu>, Vec<&Gpu>) = host.gpus.iter().partition(|gpu| gpu.name == STRIX_HALO);
+    let (wanted, others) = if ours.is_empty() { (others, Vec::new()) } else { (ours, others) };
+    let owner = |gpus: &[&Gpu], node: &Node| gpus.iter().any(|gpu| gpu.render.as_ref() == Some(&node.path));
+    // Where the driver does not tell whose a node is, any may be the one.
+    let told = wanted.iter().any(|gpu| gpu.render.is_some());
+    let nodes =
+        host.devices.render.iter().filter(|node| if told { owner(&wanted, node) } else { !owner(&others, node) });
+    let nodes: Vec<&Node> = nodes.collect();
+    // One that can be used is enough; else the first says what is wrong.
+    let best = nodes.iter().find(|node| node.state == NodeState::Usable).or(nodes.first());
+    if let Some(node) = best {
+        let mut finding = judge(host, "dri", node);
+        let whose = wanted.iter().find(|gpu| gpu.render.as_ref() == Some(&node.path));
+        if let Some(gpu) = whose.filter(|_| host.gpus.len() > 1) {
+            finding.found = format!("{}; it is the render node of {gpu}", finding.found);
+        }
+        return finding;
+    }
+    let why = "ROCm gets the GPU's memory through a render node";
+    let Some((gpu, path)) = wanted.iter().find_map(|gpu| Some((gpu, gpu.render.as_ref()?))) else {
+        return missing(host, "dri", "/dev/dri/renderD*", why);
+    };
+    let mut finding = missing(host, "dri", path, &format!("{why} of its own, and that is the one of {gpu}"));
+    if host.container.is_none() {
+        finding.mend =
+            Some("the driver has it, and /dev does not: sudo udevadm trigger --subsystem-match=drm".to_owned());
+    }
+    finding
 }
 
 fn judge(host: &Host, check: &'static str, node: &Node) -> Finding {
@@ -84,5 +143,17 @@ fn directory(path: &str) -> &str {
 }
 
 fn gpus(host: &Host) -> Option<Finding> {
-    (!host.gpus.is_empty()).then(|| Finding::good("gpu", host.gpus.join(", ")))
+    let names = host.gpus.iter().map(|gpu| gpu.name.as_str()).collect::<Vec<_>>().join(", ");
+    if host.hidden_gpus > 0 && host.gpus.iter().all(|gpu| gpu.name != STRIX_HALO) {
+        let seen = if names.is_empty() { String::new() } else { format!("{names}; ") };
+        let found = format!("{seen}GPUs that the driver may not tell of: {}", host.hidden_gpus);
+        let mend = if host.container.is_some() {
+            "make the container anew with all of them: --device /dev/dri".to_owned()
+        } else {
+            "allow this process's control group the nodes in /dev/dri".to_owned()
+        };
+        let why = format!("device rules forbid their render nodes, and one may be the {STRIX_HALO}");
+        return Some(Finding::new("gpu", Level::Advice, found).why(why).mend(mend));
+    }
+    (!names.is_empty()).then(|| Finding::good("gpu", names))
 }

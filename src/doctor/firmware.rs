@@ -1,11 +1,8 @@
 //! The GPU's firmware.
 
+use super::known::KNOWN;
 use super::{Finding, Level, on_the_machine};
 use crate::host::{Distribution, Host};
-
-/// The release of linux-firmware whose firmware for gfx1151 crashes under ROCm. Distributions write a day's release with
-/// additions, such as `20251125-1.fc43`.
-const BAD: &str = "20251125";
 
 pub(super) fn check(host: &Host) -> Finding {
     let ask = match host.distribution {
@@ -14,7 +11,11 @@ pub(super) fn check(host: &Host) -> Finding {
         Distribution::Ubuntu | Distribution::Debian => "dpkg -l linux-firmware firmware-amd-graphics",
         Distribution::Other => "ask your package manager for the version of linux-firmware",
     };
-    let why = format!("linux-firmware {BAD} is bad on gfx1151: computing crashes");
+    let bad =
+        host.firmware.as_ref().and_then(|version| KNOWN.firmware.iter().find(|bad| version.contains(&bad.release)));
+    let reasons = KNOWN.firmware.iter().filter(|known| bad.is_none_or(|bad| bad.release == known.release));
+    let reasons = reasons.map(|bad| format!("linux-firmware {} is bad on {}: {}", bad.release, bad.gpu, bad.why));
+    let why = reasons.collect::<Vec<_>>().join("; ");
     match &host.firmware {
         // A container has packages of its own, and the kernel takes its firmware from outside.
         _ if host.container.is_some() => {
@@ -23,7 +24,7 @@ pub(super) fn check(host: &Host) -> Finding {
                 .mend(on_the_machine(host, ask))
         }
         None => Finding::new("firmware", Level::Advice, "cannot tell the version of linux-firmware").why(why).mend(ask),
-        Some(version) if version.contains(BAD) => {
+        Some(version) if bad.is_some() => {
             let command = match host.distribution {
                 Distribution::Fedora => "sudo dnf upgrade linux-firmware amd-gpu-firmware",
                 Distribution::Arch => "sudo pacman -Syu linux-firmware",

@@ -1,25 +1,23 @@
 //! The kernel's version.
 
+use super::known::KNOWN;
 use super::{Finding, Level, on_the_machine};
-use crate::host::{Distribution, Host, KernelVersion};
+use crate::host::{Distribution, Host};
 
-/// Older kernels set aside too little for gfx1151's registers when waves are saved: computing crashes or hangs.
-const GOOD: KernelVersion = KernelVersion(6, 18, 4);
-
-/// The GPU of Strix Halo.
-const STRIX_HALO: &str = "gfx1151";
-
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &Host) -> Option<Finding> {
+    let known = KNOWN.kernel.as_ref()?;
+    let (good, gpu) = (known.good, &known.gpu);
     let Some(version) = host.kernel else {
         let release = host.kernel_release.as_deref().unwrap_or("no release");
-        return Finding::new("kernel", Level::Advice, format!("cannot tell the kernel's version from `{release}`"))
-            .why(format!("kernels below {GOOD} are bad on {STRIX_HALO}"))
-            .mend("look yourself: uname -r");
+        let found = format!("cannot tell the kernel's version from `{release}`");
+        let why = format!("kernels below {good} are bad on {gpu}");
+        return Some(Finding::new("kernel", Level::Advice, found).why(why).mend("look yourself: uname -r"));
     };
     let found = host.kernel_release.clone().unwrap_or_default();
     // Where the driver does not say which GPU this is, it is the one that the project is for.
-    if version >= GOOD || !(host.gpus.is_empty() || host.gpus.iter().any(|gpu| gpu == STRIX_HALO)) {
-        return Finding::good("kernel", found);
+    let unknown = host.gpus.is_empty() || host.hidden_gpus > 0;
+    if version >= good || !(unknown || host.gpus.iter().any(|other| other.name == *gpu)) {
+        return Some(Finding::good("kernel", found));
     }
     let command = match host.distribution {
         Distribution::Ubuntu => "sudo apt-get install --install-recommends linux-generic-hwe-24.04, and reboot",
@@ -28,7 +26,18 @@ pub(super) fn check(host: &Host) -> Finding {
         Distribution::Arch => "sudo pacman -Syu linux, and reboot",
         Distribution::Other => "install a newer kernel, and reboot",
     };
-    Finding::new("kernel", Level::Bad, format!("{found} is older than {GOOD}"))
-        .why(format!("kernels below {GOOD} are bad on {STRIX_HALO}: computing crashes or hangs"))
-        .mend(format!("{}; then `uname -r` must say {GOOD} or more", on_the_machine(host, command)))
+    let why = format!("kernels below {good} are bad on {gpu}: {}", known.why);
+    let (level, found, why, when) = if known.may_be_patched(version, &found) {
+        let found = format!("{found} is older than {good}, and may have its fix");
+        (
+            Level::Advice,
+            found,
+            format!("{why}, unless the distribution brought the fix to an older one"),
+            "if it does: ",
+        )
+    } else {
+        (Level::Bad, format!("{found} is older than {good}"), why, "")
+    };
+    let mend = format!("{when}{}; then `uname -r` must say {}", on_the_machine(host, command), known.wanted());
+    Some(Finding::new("kernel", level, found).why(why).mend(mend))
 }

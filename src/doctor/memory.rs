@@ -4,7 +4,7 @@
 //! `ttm.pages_limit` (in pages of 4096 bytes) raises that; `amdgpu.gttsize` (in MiB) is its older name for one driver, and
 //! the smaller of the two counts.
 
-use super::{Finding, Level, on_the_machine};
+use super::{Finding, Level, STRIX_HALO, on_the_machine};
 use crate::host::{Distribution, Host};
 use crate::text;
 
@@ -93,7 +93,7 @@ fn bad(host: &Host, found: String) -> Finding {
 fn aside(host: &Host) -> Option<Finding> {
     let (vram, total) = (host.memory.vram?, host.memory.total?);
     // A card with a memory of its own is another thing: it does not take any from the system.
-    if !host.gpus.iter().any(|gpu| gpu == "gfx1151") {
+    if !host.gpus.iter().any(|gpu| gpu.name == STRIX_HALO) {
         return None;
     }
     let found = format!("the firmware sets {} aside for the GPU", text::bytes(vram));

@@ -1,12 +1,14 @@
 //! What keeps a machine from doing the job, why, and the command that mends it.
 //!
 //! Judgement without looking: [`examine`] is a function of facts ([`Host`]) and [`Surroundings`], so that a test can be any
-//! machine. The thresholds stand with the checks that use them, each with its reason.
+//! machine. What is known of kernels and firmware is data, `known.toml`; other thresholds stand with the checks that
+//! use them, each with its reason.
 
 mod builds;
 mod devices;
 mod firmware;
 mod kernel;
+mod known;
 mod memory;
 mod proxy;
 
@@ -19,6 +21,9 @@ use crate::error::Error;
 use crate::host::{Distribution, Host};
 
 pub use proxy::VARIABLES as PROXY_VARIABLES;
+
+/// The GPU of Strix Halo, which the project is for.
+const STRIX_HALO: &str = "gfx1151";
 
 /// What is known of a machine besides its own files.
 #[derive(Debug, Clone, Default)]
@@ -90,7 +95,7 @@ impl Finding {
 /// Judges a machine. The order of the findings is fixed.
 #[must_use]
 pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
-    let mut findings = vec![kernel::check(host), firmware::check(host)];
+    let mut findings: Vec<Finding> = kernel::check(host).into_iter().chain([firmware::check(host)]).collect();
     findings.extend(devices::check(host));
     findings.extend(memory::check(host));
     findings.extend(builds::sandbox(host, surroundings));

@@ -1,10 +1,14 @@
 use super::*;
-use crate::host::{Devices, KernelVersion, Memory, Node, NodeState, Process};
+use crate::host::{Devices, Gpu, KernelVersion, Memory, Node, NodeState, Process};
 
 const GIB: u64 = 1 << 30;
 
 fn node(path: &str, state: NodeState) -> Node {
     Node { path: path.to_owned(), state, group: 992 }
+}
+
+fn gpu(name: &str, minor: u32) -> Gpu {
+    Gpu { name: name.to_owned(), render: Some(format!("/dev/dri/renderD{minor}")) }
 }
 
 /// A Strix Halo machine on which all is well.
@@ -14,11 +18,13 @@ fn good() -> Host {
         kernel_release: Some("6.18.4-061804-generic".to_owned()),
         distribution: Distribution::Ubuntu,
         firmware: Some("20260110.git1-0ubuntu1".to_owned()),
-        gpus: vec!["gfx1151".to_owned()],
+        gpus: vec![gpu("gfx1151", 128)],
+        topology: true,
         driver: true,
         devices: Devices {
             kfd: Some(node("/dev/kfd", NodeState::Usable)),
             render: vec![node("/dev/dri/renderD128", NodeState::Usable)],
+            ..Devices::default()
         },
         memory: Memory {
             total: Some(125 * GIB),
@@ -67,7 +73,7 @@ fn an_old_kernel_is_bad_for_strix_halo_only() {
     assert!(finding.mend.unwrap().starts_with("sudo apt-get install --install-recommends linux-generic-hwe-24.04"));
     let unknown = Host { gpus: Vec::new(), ..old.clone() };
     only(&unknown, &surroundings(), Level::Bad);
-    let other = Host { gpus: vec!["gfx1201".to_owned()], ..old };
+    let other = Host { gpus: vec![gpu("gfx1201", 128)], ..old };
     assert!(examine(&other, &surroundings()).iter().all(|finding| finding.level == Level::Good));
 }
 
@@ -108,6 +114,99 @@ fn one_render_node_that_can_be_used_is_enough() {
     let mut host = good();
     host.devices.render.insert(0, node("/dev/dri/renderD127", NodeState::Denied));
     assert!(examine(&host, &surroundings()).iter().all(|finding| finding.level == Level::Good));
+    host.gpus = vec![gpu("gfx1151", 127), gpu("gfx1151", 128)];
+    assert!(examine(&host, &surroundings()).iter().all(|finding| finding.level == Level::Good));
+    host.gpus = Vec::new();
+    assert!(examine(&host, &surroundings()).iter().all(|finding| finding.level == Level::Good));
+}
+
+/// Two GPUs, and these render nodes.
+fn two_gpus(nodes: &[(u32, NodeState)], container: Option<&'static str>) -> Host {
+    let mut host = Host { gpus: vec![gpu("gfx1151", 129), gpu("gfx1201", 128)], container, ..good() };
+    // The version of a container's own firmware is not told.
+    host.firmware = host.firmware.filter(|_| container.is_none());
+    host.devices.render =
+        nodes.iter().map(|(minor, state)| node(&format!("/dev/dri/renderD{minor}"), *state)).collect();
+    host
+}
+
+fn finding(host: &Host, check: &str) -> Finding {
+    examine(host, &surroundings()).into_iter().find(|finding| finding.check == check).unwrap()
+}
+
+#[test]
+fn the_render_node_of_the_target_is_looked_at_and_not_that_of_another_gpu() {
+    use NodeState::{Denied, Usable};
+    let alone = only(&two_gpus(&[(128, Usable)], None), &surroundings(), Level::Bad);
+    assert_eq!((alone.check, alone.found.as_str()), ("dri", "there is no /dev/dri/renderD129"));
+    assert!(alone.why.unwrap().ends_with("that is the one of gfx1151"));
+    let inside = finding(&two_gpus(&[(128, Usable)], Some("podman")), "dri");
+    assert_eq!(inside.level, Level::Bad);
+    assert!(inside.mend.unwrap().contains("--device /dev/dri"));
+    let denied = only(&two_gpus(&[(128, Usable), (129, Denied)], None), &surroundings(), Level::Bad);
+    assert!(denied.found.contains("/dev/dri/renderD129 may not be opened"), "{denied:?}");
+    for nodes in [&[(128, Usable), (129, Usable)][..], &[(129, Usable)], &[(128, Denied), (129, Usable)]] {
+        let host = two_gpus(nodes, None);
+        assert!(examine(&host, &surroundings()).iter().all(|finding| finding.level == Level::Good), "{nodes:?}");
+        let found = finding(&host, "dri").found;
+        assert_eq!(found, "/dev/dri/renderD129 can be opened; it is the render node of gfx1151");
+    }
+    // A driver that does not tell the target's node still tells that another's is not it.
+    let mut untold = two_gpus(&[(128, Usable)], None);
+    untold.gpus[0].render = None;
+    assert_eq!(only(&untold, &surroundings(), Level::Bad).found, "there is no /dev/dri/renderD*");
+}
+
+#[test]
+fn gpus_that_device_rules_hide_are_told_unless_the_target_is_seen() {
+    let hidden = Host { gpus: vec![gpu("gfx1201", 128)], hidden_gpus: 1, ..good() };
+    let finding = only(&hidden, &surroundings(), Level::Advice);
+    assert_eq!(finding.found, "gfx1201; GPUs that the driver may not tell of: 1");
+    let seen = Host { gpus: good().gpus, ..hidden };
+    assert!(examine(&seen, &surroundings()).iter().all(|finding| finding.level == Level::Good));
+}
+
+#[test]
+fn a_compute_node_without_the_drivers_list_of_gpus_is_bad() {
+    let host = Host { topology: false, gpus: Vec::new(), ..good() };
+    let outside = only(&host, &surroundings(), Level::Bad);
+    assert_eq!(outside.found, "/dev/kfd is there, and /sys/class/kfd is not");
+    assert!(outside.mend.unwrap().starts_with("the driver is loaded and offers nothing"));
+    let unloaded = only(&Host { driver: false, ..host.clone() }, &surroundings(), Level::Bad);
+    assert!(unloaded.mend.unwrap().contains("sudo modprobe amdgpu"));
+    let inside = finding(&Host { container: Some("docker"), ..host }, "topology");
+    assert_eq!(inside.level, Level::Bad);
+    assert!(inside.mend.unwrap().contains("--network host"));
+}
+
+#[test]
+fn selinux_is_told_inside_a_container_with_the_boolean_that_lets_it_compute() {
+    let host = Host { selinux_confines: true, ..good() };
+    assert!(examine(&host, &surroundings()).iter().all(|finding| finding.level == Level::Good));
+    let inside = finding(&Host { container: Some("podman"), ..host }, "selinux");
+    assert_eq!(inside.level, Level::Advice);
+    assert!(inside.why.unwrap().contains("container_use_devices"));
+    assert!(inside.mend.unwrap().starts_with("outside the container: sudo setsebool -P container_use_devices=true"));
+}
+
+#[test]
+fn a_distributions_older_kernel_that_may_have_the_fix_is_advice() {
+    let with = |release: &str| Host {
+        kernel: KernelVersion::parse(release),
+        kernel_release: Some(release.to_owned()),
+        ..good()
+    };
+    for release in ["6.14.0-1020-oem", "6.17.9-300.fc43", "6.17.0-35-generic"] {
+        let finding = only(&with(release), &surroundings(), Level::Advice);
+        assert_eq!(finding.found, format!("{release} is older than 6.18.4, and may have its fix"));
+    }
+    for release in ["6.18.3", "6.18.3-061803-generic", "6.17.9-arch1-1", "6.14.0-1017-oem"] {
+        let finding = only(&with(release), &surroundings(), Level::Bad);
+        assert!(finding.mend.unwrap().contains("6.18.4 or more, or Ubuntu's 6.14.0-1018-oem"), "{release}");
+    }
+    for release in ["6.18.9-200.fc43", "7.0.0-38-generic", "7.2.2"] {
+        assert_eq!(finding(&with(release), "kernel").level, Level::Good, "{release}");
+    }
 }
 
 #[test]

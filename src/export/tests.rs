@@ -26,7 +26,11 @@ fn machine() -> Machine {
         gid: 100,
         home: "/home/me".to_owned(),
         host: "strix".to_owned(),
-        devices: Devices { kfd: Some(node("/dev/kfd", 992)), render: vec![node("/dev/dri/renderD128", 992)] },
+        devices: Devices {
+            kfd: Some(node("/dev/kfd", 992)),
+            render: vec![node("/dev/dri/renderD128", 992)],
+            card_groups: vec![],
+        },
     }
 }
 
@@ -243,6 +247,16 @@ fn a_server_runs_as_whoever_sets_it_up_and_roots_as_the_image_says() {
     assert_eq!(user(Engine::Quadlet, 1001).as_deref(), Some("0:0"), "root inside is the caller");
     assert_eq!(user(Engine::Compose, 1001).as_deref(), Some("1001:100"));
     assert_eq!([user(Engine::Quadlet, 0), user(Engine::Compose, 0), user(Engine::Podman, 1001)], [None, None, None]);
+}
+
+#[test]
+fn the_groups_of_the_compute_node_render_nodes_and_cards_are_added_by_number() {
+    let mut machine = machine();
+    machine.devices.render[0].group = 991;
+    machine.devices.card_groups = vec![0, 44];
+    for engine in [Engine::Docker, Engine::Compose] {
+        assert_eq!(wanted(engine).container(&machine).unwrap().0.groups, ["44", "991", "992"], "{engine:?}");
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub struct Devices {
     pub kfd: Option<Node>,
     /// `/dev/dri/renderD128` and so on, in order.
     pub render: Vec<Node>,
+    /// The groups that own `/dev/dri/card*`, each once. ROCm does not open these nodes; what draws does.
+    pub card_groups: Vec<u32>,
 }
 
 /// One device node.
@@ -49,21 +51,35 @@ impl Devices {
     /// Probes the nodes below `root`.
     #[must_use]
     pub fn read(root: &Path) -> Self {
-        let mut names: Vec<String> = std::fs::read_dir(root.join("dev/dri"))
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| name.strip_prefix("renderD").is_some_and(|rest| rest.parse::<u32>().is_ok()))
-            .take(MOST)
-            .collect();
-        names.sort();
+        let numbered = |prefix: &str| {
+            let mut names: Vec<String> = std::fs::read_dir(root.join("dev/dri"))
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .filter(|name| name.strip_prefix(prefix).is_some_and(|rest| rest.parse::<u32>().is_ok()))
+                .take(MOST)
+                .collect();
+            names.sort();
+            names
+        };
+        let card_group = |name: &String| {
+            let metadata = std::fs::metadata(root.join("dev/dri").join(name)).ok()?;
+            metadata.file_type().is_char_device().then(|| metadata.gid())
+        };
+        let mut card_groups: Vec<u32> = numbered("card").iter().filter_map(card_group).collect();
+        card_groups.sort_unstable();
+        card_groups.dedup();
         Self {
             kfd: Node::probe(root, "dev/kfd"),
-            render: names.iter().filter_map(|name| Node::probe(root, &format!("dev/dri/{name}"))).collect(),
+            render: numbered("renderD")
+                .iter()
+                .filter_map(|name| Node::probe(root, &format!("dev/dri/{name}")))
+                .collect(),
+            card_groups,
         }
     }
 
-    /// All nodes that are there.
+    /// All nodes that ROCm opens and that are there.
     pub fn all(&self) -> impl Iterator<Item = &Node> {
         self.kfd.iter().chain(&self.render)
     }
@@ -75,10 +91,10 @@ impl Devices {
         self.kfd.as_ref().is_some_and(usable) && self.render.iter().any(usable)
     }
 
-    /// The groups that own the nodes, each once.
+    /// The groups that own the nodes and those of the cards, each once.
     #[must_use]
     pub fn groups(&self) -> Vec<u32> {
-        let mut groups: Vec<u32> = self.all().map(|node| node.group).collect();
+        let mut groups: Vec<u32> = self.all().map(|node| node.group).chain(self.card_groups.iter().copied()).collect();
         groups.sort_unstable();
         groups.dedup();
         groups

@@ -11,9 +11,10 @@ mod packages;
 mod process;
 mod programs;
 mod release;
+mod selinux;
 
 pub use devices::{Devices, Node, NodeState};
-pub use gpu::gfx_name;
+pub use gpu::{Gpu, gfx_name};
 pub use memory::Memory;
 pub use process::Process;
 pub use programs::on_path;
@@ -39,12 +40,18 @@ pub struct Host {
     pub container: Option<&'static str>,
     /// The version of the package with AMD's GPU firmware, as the distribution writes it.
     pub firmware: Option<String>,
-    /// The GPUs that the driver offers for computing, such as `gfx1151`.
-    pub gpus: Vec<String>,
+    /// The GPUs that the driver offers for computing.
+    pub gpus: Vec<Gpu>,
+    /// GPUs of the driver that it tells us nothing of: a container's device rules keep their render nodes from us.
+    pub hidden_gpus: usize,
+    /// Whether the compute driver tells of its GPUs at all: `/sys/class/kfd` is there.
+    pub topology: bool,
     /// Whether the module `amdgpu` is loaded.
     pub driver: bool,
     /// The device nodes.
     pub devices: Devices,
+    /// Whether SELinux may forbid a container the devices.
+    pub selinux_confines: bool,
     /// Memory, and how much of it the GPU may use.
     pub memory: Memory,
     /// The process that asks.
@@ -67,6 +74,7 @@ impl Host {
             let value = files.line(&format!("proc/sys/{name}"))?;
             Some((*name, value.parse().ok()?))
         });
+        let (gpus, hidden_gpus) = gpu::gpus(files);
         Self {
             kernel: kernel_release.as_deref().and_then(KernelVersion::parse),
             kernel_release,
@@ -77,9 +85,12 @@ impl Host {
             distribution: Distribution::read(files),
             container: container(files),
             firmware: packages::firmware(files),
-            gpus: gpu::gpus(files),
+            gpus,
+            hidden_gpus,
+            topology: files.exists("sys/class/kfd"),
             driver: files.exists("sys/module/amdgpu"),
             devices: Devices::read(root),
+            selinux_confines: selinux::confines(files),
             memory: Memory::read(files),
             process: Process::read(files),
             settings: settings.collect(),

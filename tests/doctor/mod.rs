@@ -32,7 +32,7 @@ fn what_is_bad_is_told_with_its_mend_and_an_exit_code() {
     insta::assert_snapshot!(lines(&ran, &["kernel", "firmware", "kfd", "dri"]), @r"
     bad     kernel      6.17.0-5-generic is older than 6.18.4
                         why   kernels below 6.18.4 are bad on gfx1151: computing crashes or hangs
-                        mend  sudo apt-get install --install-recommends linux-generic-hwe-24.04, and reboot; then `uname -r` must say 6.18.4 or more
+                        mend  sudo apt-get install --install-recommends linux-generic-hwe-24.04, and reboot; then `uname -r` must say 6.18.4 or more, or Ubuntu's 6.14.0-1018-oem, or Ubuntu's 6.17.0-19-generic, or Fedora's 6.17.9
     bad     firmware    linux-firmware 20251125.git1-0ubuntu1
                         why   linux-firmware 20251125 is bad on gfx1151: computing crashes
                         mend  sudo apt-get update && sudo apt-get install --only-upgrade linux-firmware firmware-amd-graphics, or go back to the release before it; then reboot

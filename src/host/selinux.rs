@@ -1,0 +1,23 @@
+//! SELinux, as far as it may forbid a container the devices.
+
+use super::files::Files;
+
+/// Where the kernel shows SELinux's state; most containers see nothing there.
+const STATE: &str = "sys/fs/selinux";
+
+/// Whether SELinux may forbid a container `/dev/kfd`: it is enforcing, this process is not exempt, and the boolean
+/// `container_use_devices` is off, each as far as can be seen.
+pub(super) fn confines(files: Files) -> bool {
+    // user:role:type:level
+    let label = files.line("proc/self/attr/current").unwrap_or_default();
+    let kind = label.split(':').nth(2).unwrap_or_default().trim_end_matches(['\0', '\u{fffd}']);
+    let enforcing = match files.line(&format!("{STATE}/enforce")).as_deref() {
+        Some(state) => state == "1",
+        None => kind == "container_t",
+    };
+    let allowed = files.line(&format!("{STATE}/booleans/container_use_devices"));
+    // Containers made with `label=disable` or all rights have these types.
+    enforcing
+        && !matches!(kind, "spc_t" | "unconfined_t")
+        && !allowed.is_some_and(|now_and_next| now_and_next.starts_with('1'))
+}
