@@ -134,8 +134,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Returns the metadata of something below the store, if it is there, no link, and root's or our own. What is another's counts
-    /// as absent: it came along when a store was copied with its owners, and only they know what it holds.
+    /// Returns the metadata of something below the store, if it is there, no link, and root's or our own. What is another's
+    /// counts as absent: it came along when a store was copied with its owners, and only they know what it holds.
     fn own(&self, below: &str) -> Option<Metadata> {
         self.beneath.metadata(below.as_bytes()).ok().filter(|found| owners::is_ours(found, self.me))
     }
