@@ -1,7 +1,7 @@
 //! Where things are and how to behave: command line over environment over project over user configuration.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,6 +197,10 @@ impl GlobalArgs {
     /// Where the store is, or would be.
     pub fn store_path(&self) -> Result<PathBuf> {
         Ok(match self.store.clone().or(self.configuration()?.store) {
+            // Links that last are made to it: they must not lead by way of where we happen to stand.
+            Some(path) if path.components().any(|part| part == Component::ParentDir) => {
+                std::fs::canonicalize(&path).unwrap_or(path)
+            }
             Some(path) => path,
             None => etcetera::choose_base_strategy()
                 .map_err(|error| {

@@ -2,8 +2,8 @@
 //!
 //! Namespaces do not hide everything: keyrings and some families of sockets (`AF_VSOCK`, `AF_ALG`, ...) are the kernel's, not
 //! a namespace's. Builds and the programs that they make need none of that, nor mounts, namespaces of their own, or the calls
-//! by which the kernel is administered and measured. What is refused answers `ENOSYS`, so that programs do without, and so
-//! does every call that is newer than the table below.
+//! by which the kernel is administered and measured. What is refused answers `ENOSYS`, so that programs do without; with
+//! bubblewrap so does every call that is newer than the table below.
 
 use std::collections::BTreeMap;
 
@@ -115,7 +115,8 @@ pub(super) fn program() -> Result<Vec<u8>> {
 }
 
 /// Returns the same rules as podman takes them (`--security-opt=seccomp=FILE`, the OCI runtime specification's
-/// `linux.seccomp`): other architectures of the processor are refused there by not being named.
+/// `linux.seccomp`): other architectures of the processor are refused there by not being named. Calls are refused by name
+/// there, so those that are newer than the table are not.
 pub(super) fn profile() -> String {
     let refused = |names: &[&str], args: serde_json::Value| serde_json::json!({ "names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": libc::ENOSYS, "args": args });
     let compare = |operator: &str, value: i64, other: i64| serde_json::json!([{ "index": 0, "value": value, "valueTwo": other, "op": operator }]);

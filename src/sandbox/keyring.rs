@@ -34,8 +34,9 @@ pub(super) fn start(mut command: Command) -> std::io::Result<(Child, Keeper)> {
 fn new_keyring() -> std::io::Result<()> {
     match Keyring::join_anonymous_session() {
         Ok(_) => Ok(()),
-        // A kernel without keyrings, or a container that refuses them: the sandbox is refused them too.
-        Err(error) if matches!(error.0, libc::ENOSYS | libc::EPERM | libc::EOPNOTSUPP) => Ok(()),
+        // A kernel without keyrings, a container that refuses them, or a user who may have no more keys: the sandbox cannot ask
+        // for keys in any case, see `calls`.
+        Err(error) if matches!(error.0, libc::ENOSYS | libc::EPERM | libc::EOPNOTSUPP | libc::EDQUOT) => Ok(()),
         Err(error) => Err(std::io::Error::from_raw_os_error(error.0)),
     }
 }

@@ -109,6 +109,13 @@ impl Profile<'_> {
     /// Returns the record of one generation.
     pub fn generation(&self, number: u64) -> Result<Generation> {
         read(&self.generation_directory(number))?.ok_or_else(|| {
+            let directory = self.generation_directory(number);
+            if directory.is_dir() {
+                return Error::new(Kind::Damaged, format!("the record of generation {number} is missing"))
+                    .fact("directory", directory.display())
+                    .fact("profile", &self.name)
+                    .hint("remove that directory: its trees stay in the store, and `strixlock realize` makes a new generation");
+            }
             Error::new(Kind::NotFound, format!("there is no generation {number}"))
                 .fact("profile", &self.name)
                 .hint("`strixlock generations` lists them")
@@ -126,9 +133,9 @@ impl Profile<'_> {
         Ok(fs_err::metadata(self.generation_directory(number).join("generation.json"))?.modified()?)
     }
 
-    /// Returns the generation that is switched to, if any.
+    /// Returns the generation that is switched to, if any. A link to one that was removed by hand leads nowhere.
     pub fn current(&self) -> Result<Option<u64>> {
-        linked(&self.current_link())
+        Ok(linked(&self.current_link())?.filter(|number| self.generation_directory(*number).is_dir()))
     }
 
     /// Adds a generation, unless there is one with the same outputs, and switches to it. Returns its number and whether

@@ -248,7 +248,7 @@ impl Store {
 
 /// Says that a store of before there were profiles stays one.
 fn cannot_migrate(root: &Path, error: &Error) -> Error {
-    Error::failure("the store is of before there were profiles, and cannot be brought up to date")
+    Error::new(error.kind(), "the store is of before there were profiles, and cannot be brought up to date")
         .fact("store", root.display())
         .because(error)
         .hint("nothing was changed: once that is mended, any command of its owner's goes on; or use another --store")

@@ -308,3 +308,23 @@ fn a_generation_that_lost_a_tree_is_made_again_as_the_hint_says() {
     project.run_beside("one", &["gc", "--keep", "1"]).code(0);
     project.run_beside("one", &["gc"]).code(0);
 }
+
+#[test]
+fn a_generation_without_its_record_is_damage_and_there_is_a_way_out() {
+    let project = Project::new();
+    project.rocm_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    let profiles = project.store("main").join("profiles");
+    let profile =
+        std::fs::read_dir(&profiles).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir()).unwrap();
+    let generation = profile.join("generations/1");
+    std::fs::remove_file(generation.join("generation.json")).unwrap();
+    for command in ["generations", "status", "realize"] {
+        let ran = project.run(&[command]).code(7);
+        assert!(ran.stderr.contains("the record of generation 1 is missing"), "{}", ran.all());
+    }
+    std::fs::remove_dir_all(generation).unwrap();
+    project.run(&["realize"]).code(0);
+    project.run(&["status"]).code(0);
+}
