@@ -153,6 +153,11 @@ impl Error {
         &self.0.message
     }
 
+    /// Returns the labelled lines.
+    pub fn facts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.facts.iter().map(|(label, value)| (*label, value.as_str()))
+    }
+
     /// The error as an object for `--json`: `kind`, `exit_code`, `message` and what else is known.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {

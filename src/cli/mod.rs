@@ -11,6 +11,7 @@ mod generations;
 mod hash;
 mod image;
 mod init;
+mod leaving;
 mod list;
 mod lock;
 mod log;

@@ -1,13 +1,14 @@
 //! `strixlock outdated`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::leaving::leaving;
 use super::{GlobalArgs, Ui, settings};
-use crate::error::{Error, Kind, Result};
+use crate::error::{About as _, Error, Kind, Result};
 use crate::intake::Intake;
 use crate::manifest::{InputRequest, Manifest};
 use crate::update::{Options, update};
-use crate::upstream::rocm::VersionRequest;
+use crate::upstream::rocm::{Series, VersionRequest, newest_of_series};
 
 /// Ask upstream what is newer than the lock; writes nothing
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,7 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
         dry_run: true,
         accept_replaced: true,
         now: settings::now(),
+        without_leaving: true,
         directory: global.manifest_directory(),
         ..Options::default()
     };
@@ -45,6 +47,11 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
     for warning in &warnings {
         ui.warning(warning);
     }
+    let series = series(&manifest, &intake, options.now)?;
+    let leaving = leaving(global, &lock, &store)?;
+    for pin in leaving.iter().filter(|_| !ui.is_json()) {
+        ui.warning(&pin.text());
+    }
     let to = |moves: &[crate::update::Move], name: &str| {
         moves.iter().find(|moved| moved.input == name).map(|moved| moved.to.clone())
     };
@@ -62,10 +69,16 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
         let moved = latest_moves.iter().find(|moved| moved.input == *name);
         let changes = moved.map(|moved| moved.details.clone()).unwrap_or_default();
         details.extend(changes.iter().map(|change| format!("  {change}")));
-        all.push(serde_json::json!({ "input": name, "locked": locked, "wanted": wanted, "latest": latest, "changes": changes }));
+        // Where it is the latest of all, it is said already.
+        let series = series.get(name).filter(|series| Some(series.newest.to_string()) != latest);
+        details.extend(series.map(|series| format!("  {} is the newest of {}", series.newest, series.name)));
+        let series = series.map(|series| serde_json::json!({ "name": series.name, "newest": series.newest }));
+        all.push(serde_json::json!({
+            "input": name, "locked": locked, "wanted": wanted, "latest": latest, "series": series, "changes": changes,
+        }));
     }
     if ui.is_json() {
-        ui.json(serde_json::json!({ "inputs": all, "warnings": warnings }));
+        ui.json(serde_json::json!({ "inputs": all, "warnings": warnings, "leaving": leaving }));
     } else if rows.len() == 1 {
         ui.line("nothing is newer than the lock");
     } else {
@@ -75,4 +88,18 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
         }
     }
     Ok(0)
+}
+
+/// Asks for the newest of each series that the manifest holds on to. Of the answers' warnings, the other questions told those that
+/// count.
+fn series(manifest: &Manifest, intake: &Intake, now: i64) -> Result<BTreeMap<String, Series>> {
+    let mut all = BTreeMap::new();
+    for (name, request) in &manifest.inputs {
+        if let InputRequest::Rocm(request) = request
+            && let Some(series) = newest_of_series(request, intake.fetcher, now).about(name)?
+        {
+            all.insert(name.clone(), series);
+        }
+    }
+    Ok(all)
 }

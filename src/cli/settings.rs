@@ -240,6 +240,11 @@ impl GlobalArgs {
 
     /// Makes the fetcher.
     pub fn fetcher(&self, ui: &Ui) -> Result<Fetcher> {
+        Fetcher::new(self.fetch_settings()?, std::sync::Arc::clone(&ui.progress))
+    }
+
+    /// How the fetcher is to behave, mirrors included.
+    pub fn fetch_settings(&self) -> Result<Settings> {
         let config = self.configuration()?;
         let usual = Settings::default();
         let hub = HubSettings::read(|name| std::env::var(name).ok());
@@ -248,7 +253,7 @@ impl GlobalArgs {
         if let (Some(at), Ok(of)) = (hub.endpoint, Url::parse(HUB)) {
             mirrors.push(Mirror::new(of, at)?);
         }
-        let settings = Settings {
+        Ok(Settings {
             offline: self.offline,
             insecure_hosts: config.insecure_hosts,
             mirrors,
@@ -258,8 +263,7 @@ impl GlobalArgs {
             floor: config.floor_bytes.unwrap_or(usual.floor),
             largest: config.largest_bytes.unwrap_or(usual.largest),
             ..usual
-        };
-        Fetcher::new(settings, std::sync::Arc::clone(&ui.progress))
+        })
     }
 }
 

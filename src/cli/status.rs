@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::leaving::{LeavingPin, leaving};
 use super::{GlobalArgs, Ui};
 use crate::error::Result;
 use crate::lock::{Lock, Staleness};
@@ -33,6 +34,7 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
     let plan = Plan::new(&lock, &store, &[])?;
     let profile = global.profile(ui, &store)?;
     let generation = Standing::of(&profile, &lock)?;
+    let leaving = leaving(global, &lock, &store)?;
     if ui.is_json() {
         let inputs = lock.inputs.iter().map(|(name, input)| {
             let action = input_action(&store, input);
@@ -49,12 +51,14 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
             "steps": plan.steps,
             "models": lock.inputs.iter().filter_map(|(name, input)| Some((name, input.gguf()?))).collect::<BTreeMap<_, _>>(),
             "generation": generation.as_ref().map(|standing| standing.current),
+            "leaving": leaving,
             "differs": generation.as_ref().map(|standing| &standing.differs),
             "profile": profile.name(),
             "store": store.root().display().to_string(),
         }));
     } else {
-        show(ui, &store, &lock, &plan, generation.as_ref(), &stale);
+        show(ui, &store, &lock, &plan, &leaving);
+        standing(ui, generation.as_ref(), &stale);
     }
     Ok(0)
 }
@@ -78,7 +82,7 @@ fn nothing_locked(ui: &Ui, manifest: &Manifest) {
     ui.line("there is no lock yet: run `strixlock update`");
 }
 
-fn show(ui: &Ui, store: &Store, lock: &Lock, plan: &Plan, generation: Option<&Standing>, stale: &Staleness) {
+fn show(ui: &Ui, store: &Store, lock: &Lock, plan: &Plan, leaving: &[LeavingPin]) {
     let mut rows = Vec::new();
     for (name, input) in &lock.inputs {
         let state = match input_action(store, input) {
@@ -102,9 +106,15 @@ fn show(ui: &Ui, store: &Store, lock: &Lock, plan: &Plan, generation: Option<&St
             ui.line(format!("{name}: {}", facts.summary()));
         }
     }
+    for pin in leaving {
+        ui.line(pin.text());
+    }
     if plan.bytes() > 0 {
         ui.line(format!("`strixlock realize` fetches {}", text::bytes(plan.bytes())));
     }
+}
+
+fn standing(ui: &Ui, generation: Option<&Standing>, stale: &Staleness) {
     match generation {
         Some(standing) => ui.line(standing.text()),
         None => ui.line("there is no generation yet: `strixlock realize` makes the first"),

@@ -52,6 +52,7 @@ pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
         accept_replaced: args.accept_replaced,
         url: args.url,
         now: settings::now(),
+        without_leaving: false,
         directory: global.manifest_directory(),
     };
     let found = resolve(&manifest, old.as_ref(), Intake { store: &store, fetcher: &fetcher }, &options)?;

@@ -6,8 +6,8 @@ use super::held::{held, hold, note};
 use super::unpack_sink::UnpackSink;
 use super::{Intake, demand_tree};
 use crate::digest::Sha256Digest;
-use crate::error::{About, Kind, Result};
-use crate::fetch::{Promise, Received, Voucher, Wanted, is_refusal, show_url};
+use crate::error::{About, Error, Kind, Result};
+use crate::fetch::{Promise, Received, Voucher, Wanted, is_refusal};
 use crate::lock::RocmPin;
 use crate::store::{Partial, Staging, StoredTree};
 use crate::tree::unpack::Unpacked;
@@ -87,6 +87,15 @@ fn promise(pin: &RocmPin) -> Promise {
     Promise { size: pin.size, digest: pin.sha256 }
 }
 
+/// Adds to the error of the first places those of the others.
+fn beside(error: Error, others: &Error) -> Error {
+    others.facts().fold(error, |error, (label, value)| match label {
+        "url" => error.fact("also asked", format!("{value}: {}", others.message())),
+        "also asked" => error.fact(label, value),
+        _ => error,
+    })
+}
+
 struct Arrived {
     staging: Staging,
     unpacked: Unpacked,
@@ -132,17 +141,24 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
             sink = UnpackSink::new(intake.store, limits, promise.is_some())?;
             intake.fetcher.download(wanted, partial, &mut sink)
         }
-        // The same digest may be had from another place of AMD's: indexes moved, and files were not always moved along.
-        Err(error) if pin.is_some() && is_refusal(&error) => {
+        // The same digest may be had from another place of AMD's: indexes moved, and files were not always moved along. A host
+        // that is gone is no better than one that has not the file.
+        Err(error) if pin.is_some() && (is_refusal(&error) || error.kind() == Kind::Unreachable) => {
             let homes: Vec<Url> = urls.iter().flat_map(homes).collect();
             if homes.is_empty() {
                 return Err(error);
             }
+            // What the first host brought before it failed is fed in anew.
+            sink = UnpackSink::new(intake.store, limits, true)?;
             let elsewhere = Wanted { urls: &homes, ..wanted };
-            intake
-                .fetcher
-                .download(elsewhere, partial, &mut sink)
-                .map_err(|_| homes.iter().fold(error, |error, home| error.fact("nor at", show_url(home))))
+            match intake.fetcher.download(elsewhere, partial, &mut sink) {
+                // Offline nobody was asked.
+                Err(_) if intake.fetcher.settings().offline => Err(error),
+                // A fault of this machine is not that of a host.
+                Err(other) if other.kind() == Kind::Failure => Err(other),
+                Err(other) => Err(beside(error, &other)),
+                received => received,
+            }
         }
         other => other,
     }

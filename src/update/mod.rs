@@ -36,6 +36,8 @@ pub struct Options {
     pub url: Option<Url>,
     /// The time, in seconds since 1970: to tell an index that nobody updates any more.
     pub now: i64,
+    /// Say nothing of builds that leave AMD's host soon: the caller says it of what is locked.
+    pub without_leaving: bool,
     /// The directory that paths in the manifest are relative to.
     pub directory: PathBuf,
 }

@@ -23,7 +23,9 @@ pub(super) fn resolve(
         (Candidate::at(url, request)?, Vec::new())
     } else {
         let found = look_up(request, intake.fetcher, options.now)?;
-        let leaves = found.newest.date.and_then(|day| leaves(request, day, options.now));
+        let made = found.newest.date.filter(|_| !options.without_leaving);
+        let leaves = made.and_then(|day| leaves(&found.newest.url, day, options.now));
+        let leaves = leaves.map(|leaving| format!("{}; the store and mirrors keep it", leaving.text("this one")));
         (found.newest, found.warnings.into_iter().chain(leaves).collect())
     };
     if let Some(block) = locked

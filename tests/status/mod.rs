@@ -1,5 +1,7 @@
 //! `strixlock status`, `outdated` and `realize` in every state that a project can be in.
 
+mod leaving;
+
 use crate::support::Project;
 
 const FIRST: &str = "10.1.0a20260901";

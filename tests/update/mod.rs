@@ -131,6 +131,39 @@ fn outdated_asks_and_writes_nothing() {
 }
 
 #[test]
+fn outdated_names_the_newest_of_the_pinned_series() {
+    let project = Project::empty();
+    for version in ["7.13.0", "7.14.0", "7.14.1", "10.1.0"] {
+        project.upstream().publish(Generation::Streams, &Nightly::new(version));
+    }
+    let manifest = |version: &str| {
+        let input = rocm_input(&project.index(), version).replace("target = ", "channel = \"stable\"\ntarget = ");
+        project.write("manifests/strix.toml", &format!("{REQUIRES}{input}"));
+    };
+    manifest("7.14.0");
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["outdated"]).code(0);
+    let rows = "input  locked  wanted  latest\nrocm   7.14.0  7.14.0  10.1.0\n";
+    assert_eq!(ran.stdout, format!("{rows}  7.14.1 is the newest of 7.14\n"), "{}", ran.all());
+    let json = project.run(&["outdated", "--json"]).code(0).json();
+    assert_eq!(json["inputs"][0]["series"], serde_json::json!({ "name": "7.14", "newest": "7.14.1" }));
+    assert_eq!(json["inputs"][0]["latest"], "10.1.0");
+    // Nothing is said where the pinned one is the newest of its series, of the latest series, and of a range.
+    for (version, stdout) in [
+        ("7.14.1", rows.replace("7.14.0", "7.14.1")),
+        ("10.1.0", "nothing is newer than the lock\n".to_owned()),
+        ("==7.14.*", rows.replace("7.14.0", "7.14.1")),
+    ] {
+        manifest(version);
+        project.run(&["update"]).code(0);
+        let ran = project.run(&["outdated"]).code(0);
+        assert_eq!(ran.stdout, stdout, "{version}: {}", ran.all());
+        let json = project.run(&["outdated", "--json"]).code(0).json();
+        assert_eq!(json["inputs"][0]["series"], serde_json::Value::Null, "{version}");
+    }
+}
+
+#[test]
 fn list_prints_urls_newest_first_and_fails_when_there_is_none() {
     let project = Project::new();
     let index = project.index();

@@ -13,7 +13,7 @@
 //!
 //! The files, in the order in which data flows: `version` and `name` are the words, `request` with `range` the wish, `source` where
 //! to look; `read` asks, `page` with `markup`, `script`, `links` and `s3` parses; `select` sorts out, with `family`; `unread` says what may be
-//! meant and is passed over, `absent` why there is nothing; `policy` how long builds stay. `at` is for a tarball that a person names.
+//! meant and is passed over, `absent` why there is nothing; `series` what is newer near a version; `policy` how long builds stay. `at` is for a tarball that a person names.
 
 mod absent;
 mod at;
@@ -29,6 +29,7 @@ mod request;
 mod s3;
 mod script;
 mod select;
+mod series;
 mod source;
 mod unread;
 mod version;
@@ -43,8 +44,9 @@ use crate::gfx::GfxTarget;
 pub use family::Family;
 pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
-pub use policy::{homes, if_gone, leaves};
+pub use policy::{Leaving, homes, if_gone, leaves, made};
 pub use request::{RocmRequest, VersionRequest};
+pub use series::{Series, newest_of_series};
 pub use source::{Channel, Source, built_in};
 pub use version::RocmVersion;
 

@@ -3,8 +3,8 @@
 use jiff::civil::Date;
 use url::Url;
 
-use super::source::{channels, directories};
-use super::{Channel, RocmRequest, RocmVersion, select};
+use super::source::{About, channels, directories};
+use super::{Channel, RocmVersion, select};
 
 /// Number of days before a build leaves by AMD's policy from which on this is told.
 const NOTICE: i64 = 30;
@@ -23,32 +23,61 @@ pub fn if_gone(input: &str, version: &RocmVersion) -> String {
     }
 }
 
-/// Says when a build that AMD's own indexes list leaves by AMD's policy, where that is soon. It may be gone before, and may
-/// stay longer: only its server knows.
+/// What AMD's policy means for a build that AMD's host has, where it goes soon. It may be gone before, and may stay longer: only
+/// its server knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaving {
+    /// What is kept, in words that go on "AMD's policy is to keep ...".
+    pub kept: &'static str,
+    /// The day that the build was made.
+    pub made: Date,
+    /// How many days are left; none where it may go any day.
+    pub days: i64,
+}
+
+impl Leaving {
+    /// Returns the sentence about `build`, to which there is to be added what keeps it.
+    #[must_use]
+    pub fn text(&self, build: &str) -> String {
+        let when = match self.days {
+            ..=0 => "it may go any day".to_owned(),
+            1 => "it leaves in a day".to_owned(),
+            days => format!("it leaves in {days} days"),
+        };
+        format!("AMD's policy is to keep {}, and {build} is of {}: by that {when}", self.kept, self.made)
+    }
+}
+
+/// Returns when the build at `url` leaves by AMD's policy, where that is soon. Only AMD's own addresses fall under it: a mirror has
+/// a policy of its own.
 #[must_use]
-pub fn leaves(request: &RocmRequest, made: Date, now: i64) -> Option<String> {
-    let about = request.channel.about().ok().filter(|_| request.sources.is_empty())?;
-    let left = about.kept_days?.saturating_sub(select::age(made, now)?);
+pub fn leaves(url: &Url, made: Date, now: i64) -> Option<Leaving> {
+    let (about, _) = shelf(url)?;
+    let days = about.kept_days?.saturating_sub(select::age(made, now)?);
     let kept = about.kept.as_deref()?;
-    let when = match left {
-        ..=0 => "it may go any day".to_owned(),
-        1 => "it leaves in a day".to_owned(),
-        days if days <= NOTICE => format!("it leaves in {days} days"),
-        _ => return None,
-    };
-    Some(format!(
-        "AMD's policy is to keep {kept}, and this one is of {made}: by that {when}; the store and mirrors keep it"
-    ))
+    (days <= NOTICE).then_some(Leaving { kept, made, days: days.max(0) })
+}
+
+/// Returns the day that a build was made: the one in its version, else that of the index's time.
+#[must_use]
+pub fn made(version: &RocmVersion, mtime: Option<i64>) -> Option<Date> {
+    version.date().or_else(|| select::day(mtime?))
 }
 
 /// Returns where else AMD may have a file that it published at `url`: in the other generations of the channel. A digest must
 /// tell whether it is the same.
 #[must_use]
 pub fn homes(url: &Url) -> Vec<Url> {
-    let Some((directory, name)) = url.as_str().rsplit_once('/') else { return Vec::new() };
-    let all = channels().into_iter().flat_map(std::collections::BTreeMap::values).map(directories);
-    let others = all.filter(|all| all.iter().any(|one| one.as_str() == format!("{directory}/"))).flatten();
-    others.filter_map(|one| one.join(name).ok()).filter(|one| one != url).collect()
+    let Some((_, name)) = url.as_str().rsplit_once('/') else { return Vec::new() };
+    let others = shelf(url).map(|(_, all)| all).unwrap_or_default();
+    others.iter().filter_map(|one| one.join(name).ok()).filter(|one| one != url).collect()
+}
+
+/// Returns the channel that has AMD's directory of `url`, with all directories of it.
+fn shelf(url: &Url) -> Option<(&'static About, Vec<Url>)> {
+    let (directory, _) = url.as_str().rsplit_once('/')?;
+    let all = channels().ok()?.values().map(|about| (about, directories(about)));
+    all.into_iter().find(|(_, all)| all.iter().any(|one| one.as_str() == format!("{directory}/")))
 }
 
 #[cfg(test)]
@@ -64,22 +93,32 @@ mod tests {
 
     #[test]
     fn a_build_that_leaves_soon_is_told_and_never_said_to_be_gone() {
-        let request = RocmRequest::newest("gfx1151".parse().unwrap());
+        let nightly = "https://nightly.repo.amd.com/rocm/core/tarball/x.tar.gz".parse().unwrap();
         let made = jiff::civil::date(2026, 9, 10);
         let day = jiff::tz::TimeZone::UTC.to_timestamp(made.at(0, 0, 0, 0)).unwrap().as_second();
-        let after = |days: i64| leaves(&request, made, day + days * 86_400);
-        assert_eq!(after(89), None);
-        assert!(after(90).unwrap().contains("by that it leaves in 30 days"));
-        assert!(after(119).unwrap().contains("by that it leaves in a day"));
+        let of = |url: &Url, days: i64| leaves(url, made, day + days * 86_400).map(|leaving| leaving.text("it"));
+        assert_eq!(of(&nightly, 89), None);
+        assert!(of(&nightly, 90).unwrap().ends_with("by that it leaves in 30 days"));
+        assert!(of(&nightly, 119).unwrap().ends_with("by that it leaves in a day"));
         assert_eq!(
-            after(121).unwrap(),
-            "AMD's policy is to keep the last 120 nightlies, and this one is of 2026-09-10: by that it may go any day; \
-             the store and mirrors keep it"
+            of(&nightly, 121).unwrap(),
+            "AMD's policy is to keep the last 120 nightlies, and it is of 2026-09-10: by that it may go any day"
         );
-        let named = RocmRequest { sources: vec!["https://mirror.example/".parse().unwrap()], ..request.clone() };
-        assert_eq!(leaves(&named, made, day + 119 * 86_400), None, "a mirror has a policy of its own");
-        let stable = RocmRequest { channel: "stable".parse().unwrap(), ..request };
-        assert_eq!(leaves(&stable, made, day + 119 * 86_400), None);
+        let dev = "https://dev.repo.amd.com/rocm/core/tarball/x.tar.gz".parse().unwrap();
+        assert!(of(&dev, 29).unwrap().ends_with("by that it leaves in a day"), "each channel has its own");
+        for never in ["https://stable.repo.amd.com/rocm/core/tarball/x.tar.gz", "https://mirror.example/x.tar.gz"] {
+            assert_eq!(of(&never.parse().unwrap(), 119), None, "{never}");
+        }
+    }
+
+    #[test]
+    fn the_day_is_that_of_the_version_before_that_of_the_index() {
+        let of = |version: &str, mtime| made(&version.parse().unwrap(), mtime).map(|day| day.to_string());
+        let (dev, noon) = (format!("7.12.0.dev0+{}", "a".repeat(40)), Some(1_789_528_424));
+        assert_eq!(of("10.1.0a20260901", noon).as_deref(), Some("2026-09-01"));
+        assert_eq!(of(&dev, noon).as_deref(), Some("2026-09-16"));
+        assert_eq!(of(&dev, None), None);
+        assert_eq!(of(&dev, Some(i64::MAX)), None);
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub(super) fn sort(candidates: &mut [Candidate], channel: &Channel) {
 }
 
 /// The day of a time, in UTC.
-fn day(seconds: i64) -> Option<Date> {
+pub(super) fn day(seconds: i64) -> Option<Date> {
     Some(TimeZone::UTC.to_datetime(jiff::Timestamp::from_second(seconds).ok()?).date())
 }
 

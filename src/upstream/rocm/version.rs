@@ -39,6 +39,13 @@ impl RocmVersion {
         self.date
     }
 
+    /// Returns the series that it is of: `7.14` of 7.14.0.
+    #[must_use]
+    pub fn series(&self) -> String {
+        let numbers = self.version.release().iter().take(2);
+        numbers.map(u64::to_string).collect::<Vec<_>>().join(".")
+    }
+
     /// The version for comparisons with ranges.
     pub(super) fn pep440(&self) -> &Version {
         &self.version

@@ -1,0 +1,150 @@
+//! Builds that leave AMD's host soon, and AMD's other places. Mirrors on loopback stand for its hosts, and the way to the hosts
+//! themselves is closed. Days are counted from now, so that no test depends on the calendar.
+
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use strixlock::demo::{Fault, Generation, Nightly};
+
+use crate::support::{Project, REQUIRES, Ran};
+
+/// The version of a nightly that was made so many days ago.
+fn nightly(days: i64) -> String {
+    let day = TimeZone::UTC.to_datetime(Timestamp::now()).date().checked_sub(Span::new().days(days)).unwrap();
+    format!("10.1.0a{}", day.strftime("%Y%m%d"))
+}
+
+/// A project whose manifest names no source, so that AMD's own are meant.
+fn project(version: &str) -> Project {
+    let project = Project::empty();
+    project.upstream().publish(Generation::Streams, &Nightly::new(version));
+    manifest(&project, version);
+    mirror(&project, &[("nightly.repo.amd.com/", "")]);
+    run(&project, "main", &["update"]).code(0);
+    project
+}
+
+fn manifest(project: &Project, version: &str) {
+    let input = format!("[inputs.rocm]\ntype = \"rocm\"\ntarget = \"gfx1151\"\nversion = \"{version}\"\n");
+    project.write("manifests/strix.toml", &format!("{REQUIRES}{input}\n[outputs.rocm]\ntype = \"rocm\"\n"));
+}
+
+/// Lets directories of the upstream stand for AMD's.
+fn mirror(project: &Project, mirrors: &[(&str, &str)]) {
+    let base = project.base();
+    let one = |(of, at): &(&str, &str)| format!("{{ of = \"https://{of}\", at = \"{base}{at}\" }}");
+    let all: Vec<String> = mirrors.iter().map(one).collect();
+    project.write("strixlock.toml", &format!("rounds = 1\nmirrors = [{}]\n", all.join(", ")));
+}
+
+/// Runs a command that can reach nobody by https: nothing listens at port 1.
+fn run(project: &Project, store: &str, arguments: &[&str]) -> Ran {
+    let mut command = project.command(arguments);
+    command.env("STRIXLOCK_STORE", project.store(store)).env("HTTPS_PROXY", "http://127.0.0.1:1/");
+    project.finish(command.output().unwrap())
+}
+
+/// The lines that say that a build leaves.
+fn told(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.contains("AMD's policy is to keep the last 120 nightlies")).collect()
+}
+
+#[test]
+fn a_locked_nightly_that_leaves_is_told_with_what_keeps_it() {
+    let old = nightly(100);
+    let project = project(&old);
+    let says = |store: &str| {
+        let ran = run(&project, store, &["--offline", "status"]).code(0);
+        let [line] = told(&ran.stdout)[..] else { panic!("once: {}", ran.all()) };
+        assert!(line.contains(&format!("and {old} is of ")) && line.contains(": by that it leaves in "), "{line}");
+        line.split_once("; ").unwrap().1.to_owned()
+    };
+    let mirrored = format!(
+        "a mirror is configured that may have it, [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-{old}.tar.gz"
+    );
+    assert_eq!(says("main"), format!("the store has its tarball and its tree, and {mirrored}"));
+    assert_eq!(says("other"), mirrored);
+    project.write("strixlock.toml", "rounds = 1\n");
+    assert_eq!(says("main"), "the store has its tarball and its tree");
+    assert_eq!(says("other"), "nothing here keeps it: `strixlock realize` brings it into the store");
+    let json = run(&project, "other", &["status", "--json"]).code(0).json();
+    assert_eq!(json["leaving"][0]["input"], "rocm");
+    assert_eq!(json["leaving"][0]["kept_by"], serde_json::json!([]));
+}
+
+#[test]
+fn outdated_tells_of_the_locked_nightly_and_once() {
+    let (old, new) = (nightly(100), nightly(1));
+    let project = project(&old);
+    for wish in [&*old, "latest"] {
+        manifest(&project, wish);
+        project.upstream().publish(Generation::Streams, &Nightly::new(&new));
+        let ran = run(&project, "main", &["outdated"]).code(0);
+        let [line] = told(&ran.stderr)[..] else { panic!("once: {}", ran.all()) };
+        assert!(line.contains(&format!("and {old} is of ")), "{line}");
+        assert!(ran.stdout.contains(&new), "{}", ran.all());
+        let json = run(&project, "main", &["outdated", "--json"]).code(0).json();
+        assert_eq!(json["leaving"].as_array().unwrap().len(), 1, "{json}");
+    }
+}
+
+#[test]
+fn a_nightly_that_stays_or_is_of_a_mirror_is_not_told() {
+    let project = project(&nightly(20));
+    let ran = run(&project, "main", &["status"]).code(0);
+    assert_eq!(told(&ran.stdout), [""; 0], "{}", ran.all());
+    // An index of one's own has a policy of its own.
+    let old = nightly(110);
+    project.upstream().publish(Generation::Streams, &Nightly::new(&old));
+    project.rocm_manifest(&old);
+    run(&project, "main", &["update"]).code(0);
+    for command in ["status", "outdated"] {
+        let ran = run(&project, "main", &[command]).code(0);
+        assert_eq!(told(&ran.all()), [""; 0], "{}", ran.all());
+    }
+}
+
+#[test]
+fn other_places_are_asked_where_the_first_host_cannot_be_reached() {
+    let version = nightly(100);
+    let project = project(&version);
+    let (name, before) = (Nightly::new(&version).file_name(), project.lock());
+    mirror(&project, &[("rocm.nightlies.amd.com/tarball-multi-arch/", "elsewhere/")]);
+    let ran = run(&project, "other", &["realize"]).code(8);
+    assert!(ran.stderr.contains("error: rocm: the server cannot be reached\n"), "{}", ran.all());
+    assert!(
+        ran.stderr.contains(&format!("  url         https://nightly.repo.amd.com/rocm/core/tarball/{name}\n")),
+        "{}",
+        ran.all()
+    );
+    for (place, why) in [
+        ("https://rocm.nightlies.amd.com/tarball-multi-arch/", "the server cannot be reached"),
+        ("https://rocm.nightlies.amd.com/tarball/", "the server cannot be reached"),
+        ("[UPSTREAM]/elsewhere/", "the server answered 404 Not Found"),
+    ] {
+        assert!(ran.stderr.contains(&format!("  also asked  {place}{name}: {why}\n")), "{}", ran.all());
+    }
+    // Other bytes under the name are not taken.
+    let other = Nightly { payload: 100_000, ..Nightly::new(&version).variation(1) };
+    project.upstream().publish(Generation::MultiArch, &other);
+    mirror(&project, &[("rocm.nightlies.amd.com/", "")]);
+    let ran = run(&project, "other", &["realize"]).code(8);
+    assert!(ran.stderr.contains("error: rocm: the server cannot be reached\n"), "{}", ran.all());
+    project.upstream().publish(Generation::MultiArch, &Nightly::new(&version));
+    run(&project, "other", &["realize"]).code(0);
+    assert_eq!(project.lock(), before);
+}
+
+/// What the first host brought in an earlier run is gone on with at the next.
+#[test]
+fn another_place_goes_on_where_the_first_host_stopped() {
+    let version = nightly(100);
+    let project = project(&version);
+    let (name, before) = (Nightly::new(&version).file_name(), project.lock());
+    let server = project.upstream().server();
+    server.fault(&format!("/rocm/core/tarball/{name}"), Fault::TruncateAfter(20_000));
+    run(&project, "other", &["realize"]).code(5);
+    project.upstream().publish(Generation::MultiArch, &Nightly::new(&version));
+    mirror(&project, &[("rocm.nightlies.amd.com/", "")]);
+    run(&project, "other", &["realize"]).code(0);
+    assert_eq!(project.lock(), before);
+}
