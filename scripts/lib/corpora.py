@@ -3,6 +3,7 @@
 import argparse
 import binascii
 import collections
+import fnmatch
 import hashlib
 import io
 import json
@@ -23,7 +24,7 @@ WAYS = ("tarball", "package", "layer")
 JUDGES = ("GNU tar", "bsdtar", "Python")
 # Peak memory, in KiB.
 MOST = {"suite": 64 << 10, "bomb": 200 << 10}
-# Seconds that one archive may take.
+# Seconds that one archive may take, where nothing else is said.
 PATIENCE = 300
 MERGED = {"bin", "lib", "lib32", "lib64", "libx32", "sbin", "usr", "var"}
 
@@ -234,24 +235,41 @@ def as_package(archive, path):
         out.write(b"\n" * (size % 2))
 
 
-def ours(program, way, archive, work):
-    """What our own unpacking says, the tree, and whether the canary is whole."""
+def peak_of(process):
+    """The most memory that a process had which still runs, in KiB."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), 0)
+    except OSError:
+        return 0
+
+
+def told_by(command, patience):
+    """What our own unpacking prints; of one that was stopped, how much memory it had needed until then."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            out, wrong = process.communicate(timeout=patience)
+            return json.loads(out)
+        except subprocess.TimeoutExpired:
+            peak = peak_of(process)
+            process.kill()
+            return {"error": {"message": f"not done after {patience} s"}, "late": True, "peak_kib": peak}
+        except json.JSONDecodeError:
+            return {"error": {"message": "it crashed: " + wrong.decode(errors="replace")[-300:]}, "crashed": True}
+
+
+def ours(program, way, archive, work, patience, compared):
+    """What our own unpacking says, the tree if it is to be compared, and whether the canary is whole."""
     with Beside(work) as beside:
         source = archive
         if way == "package":
             source = Path(work) / "corpus.deb"
             as_package(archive, source)
         began = time.monotonic()
-        try:
-            done = subprocess.run([program, way, source, beside.place], capture_output=True, timeout=PATIENCE, check=False)
-            told = json.loads(done.stdout)
-        except subprocess.TimeoutExpired:
-            told = {"error": {"message": f"not done after {PATIENCE} s"}, "late": True}
-        except json.JSONDecodeError:
-            told = {"error": {"message": "it crashed: " + done.stderr.decode(errors="replace")[-300:]}, "crashed": True}
+        told = told_by([program, way, source, beside.place], patience)
         told["seconds"] = time.monotonic() - began
         tree = None
-        if "tree" in told:
+        if compared and "tree" in told:
             root = beside.place if way == "tarball" else beside.place / "tree"
             tree = tree_of(root, MERGED if way == "package" else ())
         told["whole"] = beside.is_whole()
@@ -265,8 +283,8 @@ def without(tree, tops):
 
 
 class Run:
-    def __init__(self, program, work, verbose):
-        self.program, self.work, self.verbose = program, work, verbose
+    def __init__(self, program, work, verbose, patience):
+        self.program, self.work, self.verbose, self.patience = program, work, verbose, patience
         self.counts = collections.defaultdict(collections.Counter)
         self.peaks = collections.defaultdict(int)
         self.slowest = collections.defaultdict(float)
@@ -275,12 +293,13 @@ class Run:
     def archive(self, suite, path, kind):
         judged = {}
         for way in WAYS:
-            told, tree = ours(self.program, way, path, self.work)
+            told, tree = ours(self.program, way, path, self.work, self.patience, kind != "bomb")
             counts, key = self.counts[suite, way], (suite, way)
             counts["archives"] += 1
             self.peaks[key] = max(self.peaks[key], told.get("peak_kib") or 0)
             self.slowest[key] = max(self.slowest[key], told["seconds"])
             where = f"{suite}/{path.name} as {way}"
+            needed = f"{(told.get('peak_kib') or 0) / 1024:.0f} MB, {told['seconds']:.1f} s"
             for wrong in ("late", "crashed"):
                 if told.get(wrong):
                     self.faults.append(f"{where}: {told['error']['message']}")
@@ -288,12 +307,13 @@ class Run:
                 self.faults.append(f"{where}: something was changed beside its place")
             if (told.get("peak_kib") or 0) > MOST[kind]:
                 self.faults.append(f"{where}: needed {told['peak_kib'] >> 10} MB")
-            if tree is None:
+            if "tree" not in told:
                 counts["refused"] += 1
-                self.tell(where, "refused: " + told["error"]["message"])
+                self.tell(where, f"{needed}, refused: {told['error']['message']}")
                 continue
             counts["taken"] += 1
             if kind == "bomb":
+                self.tell(where, f"{needed}, taken")
                 continue
             # What is refused need not be asked about.
             judged = judged or {which: judge(which, path, self.work) for which in JUDGES}
@@ -302,7 +322,7 @@ class Run:
             for which in JUDGES:
                 counts[which] += which in agree
             counts["all"] += len(agree) == len(JUDGES)
-            self.tell(where, "taken, as " + (", ".join(agree) or "nobody"))
+            self.tell(where, f"{needed}, taken, as {', '.join(agree) or 'nobody'}")
             if not agree:
                 counts["none"] += 1
                 self.faults.append(f"{where}: all three others read another tree")
@@ -335,24 +355,28 @@ def main():
     parser.add_argument("--suites", type=Path, help="a directory for the suites, which are not asked for again where it is there")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--no-bombs", action="store_true", help="leave out those made to need much, which take minutes")
+    parser.add_argument("--patience", type=int, default=PATIENCE, metavar="SECONDS", help="how long one archive may take")
+    parser.add_argument("--only", action="append", metavar="PATTERN", help="only archives `SUITE/FILE` of such names, as bombs/bomb-names*")
     arguments = parser.parse_args()
+    patterns = arguments.only or ["*"]
+    wanted = lambda suite, name: any(fnmatch.fnmatchcase(f"{suite}/{name}", pattern) for pattern in patterns)
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         place = arguments.suites or work / "suites"
         if not place.is_dir():
             suites(place, work)
-        run = Run(arguments.program.resolve(), work, arguments.verbose)
+        run = Run(arguments.program.resolve(), work, arguments.verbose, arguments.patience)
         made = work / "made"
         written(made, work)
         (made / "lies").mkdir()
         for name, bytes_ in odd_archives.lies().items():
             (made / "lies" / f"{name}.tar").write_bytes(bytes_)
         for directory in sorted(place.iterdir()) + sorted(made.iterdir()):
-            for path in sorted(directory.iterdir()):
+            for path in filter(lambda path: wanted(directory.name, path.name), sorted(directory.iterdir())):
                 run.archive(directory.name, path, "suite")
         if not arguments.no_bombs:
             (work / "bombs").mkdir()
-            for path in odd_archives.bombs(work / "bombs"):
+            for path in odd_archives.bombs(work / "bombs", lambda name: wanted("bombs", name)):
                 run.archive("bombs", path, "bomb")
                 path.unlink()
         run.table()

@@ -159,9 +159,9 @@ def packed(pieces, path):
             out.write(piece)
 
 
-def bombs(place):
-    """Makes archives that are small and want much; gives their files. Some stay just below what one tree may hold, where most memory
-    is needed, some go far beyond."""
+def bombs(place, wanted):
+    """Makes archives that are small and want much, those whose names are wanted; gives their files. Some stay just below what one tree
+    may hold, where most memory is needed, some go far beyond."""
     most = lambda name: b"%09d" % name
     text = lambda length: (b"x" * 200 + b"/") * (length // 201)
     zeros = bytes(1 << 20)
@@ -194,11 +194,13 @@ def bombs(place):
     }
     for name, pieces in makers.items():
         path = place / f"bomb-{name}.tar.gz"
+        if not wanted(path.name):
+            continue
         packed(itertools.chain(pieces, [END]), path)
         yield path
-    if shutil.which("xz"):
+    path = place / "bomb-window.tar.xz"
+    if wanted(path.name) and shutil.which("xz"):
         # A window that only a bomb needs.
-        path = place / "bomb-window.tar.xz"
         made = subprocess.run(["xz", "--lzma2=dict=1GiB", "-c"], input=file(b"a") + END, capture_output=True)
         if made.returncode == 0:
             path.write_bytes(made.stdout)
