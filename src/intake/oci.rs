@@ -8,9 +8,8 @@ use super::many::{Piece, drop_damaged, is_here, pieces};
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::{Promise, Voucher};
 use crate::lock::{LayerPin, OciPin};
-use crate::oci::LayerFile;
 use crate::oci::apply::{Applied, apply};
-use crate::oci::document::{self, ImageConfig};
+use crate::oci::{BaseConfig, LayerFile};
 use crate::progress::Unit;
 use crate::store::{Staging, Store};
 
@@ -18,7 +17,7 @@ use crate::store::{Staging, Store};
 #[derive(Debug, Clone)]
 pub struct OciImage {
     /// Its configuration.
-    pub config: ImageConfig,
+    pub config: BaseConfig,
     /// Its layers, in the pin's order.
     pub layers: Vec<PathBuf>,
 }
@@ -33,7 +32,7 @@ pub fn oci(intake: Intake, name: &str, pin: &OciPin) -> Result<OciImage> {
     fetch(intake, name, (&pin.registry, &pin.repository), &missing).about(name)?;
     let config = fs_err::read(intake.store.download_path(pin.config.digest))?;
     let layers = pin.layers.iter().map(|layer| intake.store.download_path(layer.digest)).collect();
-    Ok(OciImage { config: document::read(&config, "configuration").about(name)?, layers })
+    Ok(OciImage { config: BaseConfig::read(&config).about(name)?, layers })
 }
 
 /// Takes in a pinned image to build on, as [`oci`] does, and looks through each layer for the archive that the image's

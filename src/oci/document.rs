@@ -106,67 +106,66 @@ pub struct Index {
     pub manifests: Vec<Descriptor>,
 }
 
-/// The configuration of an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The configuration of an image that is made here; those of others are read as [`BaseConfig`](super::BaseConfig).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImageConfig {
     /// When it was made, in RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// GOARCH.
     pub architecture: String,
     /// GOOS.
     pub os: String,
     /// How it is run.
-    #[serde(default, deserialize_with = "or_default")]
     pub config: Config,
     /// Its layers before compression.
     pub rootfs: RootFs,
     /// How each layer came about.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "lenient")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<History>,
 }
 
 /// How an image is run. `Healthcheck`, `StopTimeout` and `Shell` are Docker's: the specification leaves room for them, and
 /// engines that do not know them pass them over. `OnBuild` is no part of this: it is meant for the build that an image is the
 /// base of, and no image made on it has it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Config {
     /// User and group.
-    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub user: String,
     /// Ports that are served, such as `8080/tcp`, each with an empty object.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "lenient")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub exposed_ports: BTreeMap<String, Value>,
     /// `NAME=value`.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
     /// What is run, with the arguments that cannot be taken from it.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entrypoint: Vec<String>,
     /// The arguments that can, or what is run where there is no entrypoint.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cmd: Vec<String>,
     /// Directories that outlive a container, each with an empty object.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "lenient")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, Value>,
     /// Where it is run.
-    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub working_dir: String,
     /// Labels.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// The signal that asks it to end.
-    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "lenient")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub stop_signal: String,
     /// How long it may take for that, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_timeout: Option<u64>,
     /// How to see that it works.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "lenient")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub healthcheck: Option<HealthCheck>,
     /// What runs commands that are given as one line.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "lenient")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shell: Vec<String>,
 }
 
@@ -204,16 +203,16 @@ pub struct RootFs {
 }
 
 /// How a layer came about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct History {
     /// When.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// By what.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
     /// Whether it made no layer.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub empty_layer: bool,
 }
 
@@ -256,31 +255,19 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn config(text: &str) -> Config {
-        serde_json::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn what_others_write_for_nothing_is_nothing() {
-        let null = r#"{"User": null, "ExposedPorts": null, "Env": null, "Entrypoint": null, "Cmd": null, "Volumes": null,
-            "WorkingDir": null, "Labels": null, "StopSignal": null, "StopTimeout": null, "Healthcheck": null, "Shell": null,
-            "OnBuild": null, "ArgsEscaped": true, "Unknown": [1]}"#;
-        assert_eq!(config(null), Config::default());
-        let odd = r#"{"ExposedPorts": ["80/tcp"], "Volumes": "/data", "StopSignal": 9, "StopTimeout": -1, "Shell": {},
-            "Healthcheck": {"Test": "curl"}}"#;
-        assert_eq!(config(odd), Config::default());
-        let image = r#"{"architecture": "amd64", "os": "linux", "config": null, "history": null,
-            "rootfs": {"type": "layers", "diff_ids": []}}"#;
-        assert_eq!(read::<ImageConfig>(image.as_bytes(), "configuration").unwrap().config, Config::default());
-    }
+    use crate::oci::BaseConfig;
 
     #[test]
     fn what_docker_adds_is_read_and_written_again() {
         let text = r#"{"ExposedPorts":{"80/tcp":{}},"Volumes":{"/data":{}},"StopSignal":"SIGQUIT","StopTimeout":5,"Healthcheck":{"Test":["CMD","true"],"Interval":1,"Timeout":0,"StartPeriod":0,"StartInterval":2,"Retries":0},"Shell":["/bin/bash","-c"]}"#;
-        let read = config(text);
-        assert_eq!(String::from_utf8(write(&read).unwrap()).unwrap(), text);
-        let check = config(r#"{"Healthcheck": {"Test": null, "Interval": null, "StartInterval": null, "Unknown": 1}}"#);
+        let read = |config: &str| {
+            let rest = r#""architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}"#;
+            let read = BaseConfig::read(format!("{{{rest}, \"config\": {config}}}").as_bytes()).unwrap();
+            assert_eq!(read.run.odd, []);
+            read.run.config
+        };
+        assert_eq!(String::from_utf8(write(&read(text)).unwrap()).unwrap(), text);
+        let check = read(r#"{"Healthcheck": {"Test": null, "Interval": null, "StartInterval": null, "Unknown": 1}}"#);
         assert_eq!(check.healthcheck, Some(HealthCheck::default()));
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{About as _, Error, Kind, Result};
 use crate::intake::oci_base;
 use crate::lock::{LOCK_DIGEST, LockedInput, LockedOutput, labels};
 use crate::oci::document::{self, CONFIG, History, ImageConfig, MANIFEST, RootFs};
-use crate::oci::{Config, Descriptor, Layer, Manifest, layer_kind, layout};
+use crate::oci::{Descriptor, Inherited, Layer, Manifest, layer_kind, layout};
 use crate::recipe::image::{CREATED, MODES, Prefixes};
 use crate::recipe::{ImageRecipe, Recipe, furnish};
 use crate::tree::beneath::seal_file;
@@ -23,6 +23,11 @@ impl Realizer<'_> {
     pub(super) fn image(&self, locked: &LockedOutput, recipe: &ImageRecipe, anew: bool) -> Result<Made> {
         let prefixes = self.prefixes(recipe)?;
         let base = recipe.from.as_ref().map(|name| self.base_image(name, anew)).transpose()?;
+        let mut said = labels(recipe, &self.lock.inputs, |name| self.lock.outputs.get(name).map(|one| &one.recipe));
+        said.insert(LOCK_DIGEST.to_owned(), locked.derivation.to_string());
+        if let Some((name, (_, run))) = recipe.from.as_ref().zip(base.as_ref()) {
+            self.judge_base(name, recipe, run, &said)?;
+        }
         let parts = self.layer_parts(recipe, prefixes)?;
         let staging = self.intake.store.stage()?;
         let mut image = Files::new(staging.path().join("tree"))?;
@@ -47,13 +52,11 @@ impl Realizer<'_> {
             image.link(&made.file, &made.layer.blob)?;
             stack.put(called, made.layer);
         }
-        let mut said = labels(recipe, &self.lock.inputs, |name| self.lock.outputs.get(name).map(|one| &one.recipe));
-        said.insert(LOCK_DIGEST.to_owned(), locked.derivation.to_string());
         let config = document::write(&ImageConfig {
             created: Some(CREATED.to_owned()),
             architecture: self.architecture(recipe),
             os: "linux".to_owned(),
-            config: recipe.config(prefixes, said.clone(), base.map(|(_, config)| config).unwrap_or_default()),
+            config: recipe.config(prefixes, said.clone(), base.map(|(_, run)| run.config).unwrap_or_default()),
             rootfs: RootFs { r#type: "layers".to_owned(), diff_ids: stack.diff_ids },
             history: stack.history,
         })?;
@@ -87,7 +90,7 @@ impl Realizer<'_> {
     }
 
     /// Layers and configuration of an input that is a base image.
-    fn base_image(&self, name: &str, anew: bool) -> Result<(Vec<(Layer, PathBuf)>, Config)> {
+    fn base_image(&self, name: &str, anew: bool) -> Result<(Vec<(Layer, PathBuf)>, Inherited)> {
         let pin = self.image_pin(name)?;
         let image = oci_base(self.intake, name, pin, anew)?;
         let mut layers = Vec::new();
@@ -96,7 +99,36 @@ impl Realizer<'_> {
             let blob = Descriptor::new(media_type, layer.digest, layer.size);
             layers.push((Layer { blob, diff_id: layer.diff_id }, file));
         }
-        Ok((layers, image.config.config))
+        Ok((layers, image.config.run))
+    }
+
+    /// Fails if the image takes a field of the base that could not be read, and tells of those that it does not need.
+    fn judge_base(
+        &self,
+        name: &str,
+        recipe: &ImageRecipe,
+        run: &Inherited,
+        said: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        if let Some(odd) = recipe.lacks(run, said) {
+            let hint = match odd.field {
+                "User" => "set `user` in the output, or take another image",
+                "Entrypoint" | "Cmd" => "give the output `llama` and `program`, or take another image",
+                "Labels" if odd.entry.is_some() => "set this label in the output's `labels`, or take another image",
+                _ => "take another image, or have the field mended where this one is made",
+            };
+            return Err(Error::new(
+                Kind::Invalid,
+                "the base image does not say how it is run in the form that images have",
+            )
+            .fact("field", odd.told())
+            .hint(hint)
+            .about(name));
+        }
+        if let Some(told) = run.told() {
+            self.intake.fetcher.progress().note(&format!("{name}: {told}"));
+        }
+        Ok(())
     }
 
     /// What becomes a layer each, above a base image, the lowest first, and what the image's history calls it.

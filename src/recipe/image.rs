@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::oci::document::HealthCheck;
-use crate::oci::{Compression, Config};
+use crate::oci::{Compression, Config, Inherited, Odd};
 
 /// Grows with every change of this recipe that can show in its result.
 pub const REVISION: u32 = 3;
@@ -141,6 +141,18 @@ impl ImageRecipe {
         }
         all.extend(self.environment.clone());
         all
+    }
+
+    /// The field of a base image that this image would take and that could not be read; `ours` are its labels. What only tells an
+    /// engine of ports, volumes, signals and health counts as not said: the image runs without.
+    #[must_use]
+    pub fn lacks<'a>(&self, base: &'a Inherited, ours: &BTreeMap<String, String>) -> Option<&'a Odd> {
+        base.odd.iter().find(|odd| match (odd.field, &odd.entry) {
+            ("User", _) => self.user.is_none(),
+            ("Entrypoint" | "Cmd", _) => self.program.is_none(),
+            ("Labels", Some(label)) => !ours.contains_key(label) && !self.labels.contains_key(label),
+            (field, _) => matches!(field, "Env" | "WorkingDir" | "Labels" | "config"),
+        })
     }
 
     /// How the image is run; what is not said here is as in the base image, by the rules that `FROM` has in a Containerfile.
@@ -294,6 +306,39 @@ mod tests {
                 None => assert_eq!((config.entrypoint, config.cmd), (base.entrypoint.clone(), base.cmd.clone())),
                 Some(_) => assert!(config.entrypoint[0].starts_with("/opt/llama/bin/") && config.cmd.is_empty()),
             }
+        }
+    }
+
+    #[test]
+    fn an_odd_field_of_the_base_is_lacked_only_where_it_is_taken() {
+        let base = |config: &str| {
+            let rest = r#""architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}"#;
+            let text = format!("{{{rest}, \"config\": {config}}}");
+            crate::oci::BaseConfig::read(text.as_bytes()).unwrap().run
+        };
+        let program = recipe();
+        let plain = ImageRecipe { program: None, ..recipe() };
+        let user = ImageRecipe { user: Some("me".to_owned()), ..recipe() };
+        let ours = BTreeMap::from([("version".to_owned(), "1".to_owned())]);
+        for (config, recipe, lacked) in [
+            (r#"{"Cmd": "sh"}"#, &plain, true),
+            (r#"{"Cmd": "sh"}"#, &program, false),
+            (r#"{"Entrypoint": {}}"#, &plain, true),
+            (r#"{"Entrypoint": {}}"#, &program, false),
+            (r#"{"User": 1000}"#, &program, true),
+            (r#"{"User": 1000}"#, &user, false),
+            (r#"{"Labels": {"other": 1}}"#, &program, true),
+            (r#"{"Labels": {"a": 1, "version": 2}}"#, &program, false),
+            (r#"{"Labels": []}"#, &program, true),
+            (r#"{"Env": ["A=1", 2]}"#, &program, true),
+            (r#"{"WorkingDir": []}"#, &program, true),
+            ("[]", &program, true),
+            (r#"{"ExposedPorts": [], "Volumes": 1, "StopSignal": 9, "StopTimeout": "", "Shell": ""}"#, &plain, false),
+            (r#"{"Healthcheck": "curl"}"#, &plain, false),
+        ] {
+            let base = base(config);
+            assert!(!base.odd.is_empty());
+            assert_eq!(recipe.lacks(&base, &ours).is_some(), lacked, "{config} {recipe:?}");
         }
     }
 

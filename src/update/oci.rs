@@ -11,7 +11,8 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::{Promise, RegistryDocument, show_url};
 use crate::intake::{Intake, registry_blob};
 use crate::lock::{BlobPin, Block, LayerPin, LockedInput, OciPin};
-use crate::oci::document::{self, ImageConfig, Manifest};
+use crate::oci::BaseConfig;
+use crate::oci::document::Manifest;
 use crate::oci::layout::MOST_DOCUMENT;
 use crate::text;
 use crate::upstream::oci::{ACCEPT, OciRequest};
@@ -40,13 +41,21 @@ pub(super) fn resolve(
     {
         return kept(block);
     }
-    let (new, told) = registry.pin(&top, digest)?;
+    let Pinned { pin: new, told, warnings } = registry.pin(&top, digest)?;
     let mut details = details(locked.map(|block| &block.locked), &new);
     details.extend(told);
     let block = LockedInput::oci(request.clone(), new)?;
     let to = block.version();
     let take_in = move |_: Intake| Ok(Taken { block, details: Vec::new(), warnings: Vec::new() });
-    Ok((Resolution::New { to, details, take_in: Box::new(take_in) }, Vec::new()))
+    Ok((Resolution::New { to, details, take_in: Box::new(take_in) }, warnings))
+}
+
+/// A new pin.
+struct Pinned {
+    pin: OciPin,
+    /// Lines worth telling of the way there.
+    told: Vec<String>,
+    warnings: Vec<String>,
 }
 
 struct Registry<'a> {
@@ -78,11 +87,11 @@ impl Registry<'_> {
         Ok(document)
     }
 
-    /// The pin of the image that a document leads to, and what is worth telling of the way there.
-    fn pin(&self, top: &RegistryDocument, digest: Sha256Digest) -> Result<(OciPin, Vec<String>)> {
+    /// The pin of the image that a document leads to.
+    fn pin(&self, top: &RegistryDocument, digest: Sha256Digest) -> Result<Pinned> {
         let this = BlobPin { digest, size: top.body.len() as u64 };
         let mut search = Search::new(self);
-        let Found { manifest, document, diff_ids } = search.image(top, this)?;
+        let Found { manifest, document, diff_ids, odd } = search.image(top, this)?;
         let layers = document.layers.iter().zip(diff_ids).map(|(layer, diff_id)| LayerPin {
             media_type: layer.media_type.clone(),
             digest: layer.digest,
@@ -97,11 +106,15 @@ impl Registry<'_> {
             config: BlobPin { digest: document.config.digest, size: document.config.size },
             layers: layers.collect(),
         };
-        Ok((pin, search.told()))
+        let warnings = odd
+            .map(|odd| format!("{odd}; an image output that takes these from it (`from`) is not made"))
+            .into_iter()
+            .collect();
+        Ok(Pinned { pin, told: search.told(), warnings })
     }
 
     /// The configuration, into the store: whoever uses the image reads it again.
-    fn config(&self, manifest: &Manifest) -> Result<ImageConfig> {
+    fn config(&self, manifest: &Manifest) -> Result<BaseConfig> {
         if manifest.config.size > MOST_DOCUMENT {
             return Err(Error::new(Kind::Mismatch, "the configuration of the image is far longer than it can be")
                 .fact("size", text::bytes(manifest.config.size)));
@@ -109,7 +122,7 @@ impl Registry<'_> {
         let blob = Promise { size: manifest.config.size, digest: manifest.config.digest };
         let image = &self.request.image;
         let path = registry_blob(self.intake, &image.name(), (&image.host, &image.repository), blob)?;
-        document::read(&fs_err::read(path)?, "configuration")
+        BaseConfig::read(&fs_err::read(path)?)
     }
 }
 

@@ -4,6 +4,7 @@ mod helpers;
 mod index;
 mod layers;
 mod login;
+mod odd;
 mod refused;
 mod registry;
 

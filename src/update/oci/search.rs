@@ -22,6 +22,8 @@ pub(super) struct Found {
     pub document: Manifest,
     /// The digests of its layers before compression.
     pub diff_ids: Vec<Sha256Digest>,
+    /// What of its configuration was passed over.
+    pub odd: Option<String>,
 }
 
 /// A search, and what was seen on the way.
@@ -131,8 +133,8 @@ impl<'a> Search<'a> {
             self.seen.add_other(&config.os, &config.architecture);
             return Ok(None);
         }
-        let diff_ids = check_image(&document, config, architecture)?;
-        Ok(Some(Found { manifest, document, diff_ids }))
+        let diff_ids = check_image(&document, &config, architecture)?;
+        Ok(Some(Found { manifest, document, diff_ids, odd: config.run.told() }))
     }
 }
 

@@ -2,15 +2,15 @@
 
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::oci::document::{ImageConfig, Manifest};
-use crate::oci::layer_kind;
+use crate::oci::document::Manifest;
+use crate::oci::{BaseConfig, layer_kind};
 
 /// No image that anybody uses has more layers; engines stop at 127.
 pub const MOST_LAYERS: usize = 512;
 
 /// Returns the digests of an image's layers before compression. Fails if manifest and configuration are not one image, made of
 /// layers that can be taken apart.
-pub fn check_image(manifest: &Manifest, config: ImageConfig, architecture: &str) -> Result<Vec<Sha256Digest>> {
+pub fn check_image(manifest: &Manifest, config: &BaseConfig, architecture: &str) -> Result<Vec<Sha256Digest>> {
     let wrong = |why: String| Error::new(Kind::Invalid, format!("the image cannot be used: {why}"));
     if manifest.layers.len() > MOST_LAYERS {
         return Err(wrong(format!("it has {} layers, more than {MOST_LAYERS}", manifest.layers.len())));
@@ -33,7 +33,7 @@ pub fn check_image(manifest: &Manifest, config: ImageConfig, architecture: &str)
             config.rootfs.diff_ids.len()
         )));
     }
-    Ok(config.rootfs.diff_ids)
+    Ok(config.rootfs.diff_ids.clone())
 }
 
 #[cfg(test)]
@@ -41,7 +41,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::oci::{Descriptor, document};
+    use crate::oci::Descriptor;
 
     const HEX: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -49,7 +49,7 @@ mod tests {
     fn layers_that_cannot_be_taken_apart_are_refused() {
         let config = |layers: usize| {
             let config = json!({ "architecture": "amd64", "os": "linux", "config": null_config(), "rootfs": { "type": "layers", "diff_ids": vec![HEX; layers] } });
-            document::read::<ImageConfig>(config.to_string().as_bytes(), "configuration").unwrap()
+            BaseConfig::read(config.to_string().as_bytes()).unwrap()
         };
         let manifest = |layers: Vec<Descriptor>| Manifest {
             schema_version: 2,
@@ -60,7 +60,7 @@ mod tests {
         };
         let layer = |kind: &str| Descriptor::new(kind, Sha256Digest::of(b""), 0);
         let gzip = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-        let read = |layers: Vec<Descriptor>, named: usize| check_image(&manifest(layers), config(named), "amd64");
+        let read = |layers: Vec<Descriptor>, named: usize| check_image(&manifest(layers), &config(named), "amd64");
         assert_eq!(read(vec![layer(gzip)], 1).unwrap().len(), 1);
         let elsewhere = Descriptor { urls: vec!["https://x.example/".to_owned()], ..layer(gzip) };
         for (layers, named, why) in [
@@ -74,7 +74,7 @@ mod tests {
             let error = read(layers, named).unwrap_err();
             assert!(error.message().contains(why), "{why}: {error}");
         }
-        assert!(check_image(&manifest(vec![]), config(0), "arm64").is_err());
+        assert!(check_image(&manifest(vec![]), &config(0), "arm64").is_err());
     }
 
     /// Docker writes `null` for what is not there.
