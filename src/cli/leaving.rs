@@ -15,9 +15,9 @@ use crate::upstream::rocm::{Leaving, leaves, made};
 #[derive(Debug, Serialize)]
 pub(super) struct LeavingPin {
     input: String,
-    /// How many days are left; none where it may go any day.
+    /// Days that are left; absent where it may go any day.
     days: i64,
-    /// What has it besides AMD, or may.
+    /// Places that have it besides AMD, or may.
     kept_by: Vec<String>,
     text: String,
 }

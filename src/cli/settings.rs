@@ -243,7 +243,7 @@ impl GlobalArgs {
         Fetcher::new(self.fetch_settings()?, std::sync::Arc::clone(&ui.progress))
     }
 
-    /// How the fetcher is to behave, mirrors included.
+    /// Settings of the fetcher, mirrors included.
     pub fn fetch_settings(&self) -> Result<Settings> {
         let config = self.configuration()?;
         let usual = Settings::default();

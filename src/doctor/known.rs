@@ -1,4 +1,4 @@
-//! What is known to be good and bad on a GPU: `known.toml`, each entry with its source.
+//! Versions known to be good and bad on a GPU: `known.toml`, each entry with its source.
 
 use std::sync::LazyLock;
 
@@ -25,9 +25,9 @@ pub(super) struct Kernel {
     #[serde(deserialize_with = "version")]
     pub good: KernelVersion,
     pub why: String,
-    /// What distributions that patch their kernels write behind the build's number.
+    /// Words that distributions which patch their kernels write behind the build's number.
     pub distributions: Vec<String>,
-    /// What is in the releases of builds that are mainline all the same.
+    /// Words in the releases of builds that are mainline all the same.
     pub mainline: Vec<String>,
     pub backport: Vec<Backport>,
 }
@@ -56,7 +56,7 @@ pub(super) struct Firmware {
 }
 
 impl Kernel {
-    /// Whether an older kernel of this release may have the fix, because a distribution patches it.
+    /// Returns whether an older kernel of this release may have the fix, because a distribution patches it.
     pub fn may_be_patched(&self, version: KernelVersion, release: &str) -> bool {
         let rest = release.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
         let (build, rest) = match rest.strip_prefix('-') {

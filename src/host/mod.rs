@@ -44,13 +44,13 @@ pub struct Host {
     pub gpus: Vec<Gpu>,
     /// GPUs of the driver that it tells us nothing of: a container's device rules keep their render nodes from us.
     pub hidden_gpus: usize,
-    /// Whether the compute driver tells of its GPUs at all: `/sys/class/kfd` is there.
+    /// True if the compute driver tells of its GPUs at all: `/sys/class/kfd` is there.
     pub topology: bool,
     /// Whether the module `amdgpu` is loaded.
     pub driver: bool,
     /// The device nodes.
     pub devices: Devices,
-    /// Whether SELinux may forbid a container the devices.
+    /// True if SELinux may forbid a container the devices.
     pub selinux_confines: bool,
     /// Memory, and how much of it the GPU may use.
     pub memory: Memory,

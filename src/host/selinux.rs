@@ -2,10 +2,10 @@
 
 use super::files::Files;
 
-/// Where the kernel shows SELinux's state; most containers see nothing there.
+/// Directory in which the kernel shows SELinux's state; most containers see nothing there.
 const STATE: &str = "sys/fs/selinux";
 
-/// Whether SELinux may forbid a container `/dev/kfd`: it is enforcing, this process is not exempt, and the boolean
+/// Returns whether SELinux may forbid a container `/dev/kfd`: it is enforcing, this process is not exempt, and the boolean
 /// `container_use_devices` is off, each as far as can be seen.
 pub(super) fn confines(files: Files) -> bool {
     // user:role:type:level

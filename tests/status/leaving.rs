@@ -134,7 +134,7 @@ fn other_places_are_asked_where_the_first_host_cannot_be_reached() {
     assert_eq!(project.lock(), before);
 }
 
-/// What the first host brought in an earlier run is gone on with at the next.
+/// A part that the first host brought in an earlier run is gone on with at the next.
 #[test]
 fn another_place_goes_on_where_the_first_host_stopped() {
     let version = nightly(100);

@@ -23,15 +23,15 @@ pub fn if_gone(input: &str, version: &RocmVersion) -> String {
     }
 }
 
-/// What AMD's policy means for a build that AMD's host has, where it goes soon. It may be gone before, and may stay longer: only
+/// AMD's policy for a build that AMD's host has, where it goes soon. It may be gone before, and may stay longer: only
 /// its server knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaving {
-    /// What is kept, in words that go on "AMD's policy is to keep ...".
+    /// Builds that are kept, in words that go on "AMD's policy is to keep ...".
     pub kept: &'static str,
     /// The day that the build was made.
     pub made: Date,
-    /// How many days are left; none where it may go any day.
+    /// Days that are left; absent where it may go any day.
     pub days: i64,
 }
 

@@ -1,4 +1,4 @@
-//! What is newer in the series of a version that is held on to.
+//! Newer builds in the series of a version that is held on to.
 
 use super::{RocmRequest, RocmVersion, VersionRequest, look_up};
 use crate::error::{Kind, Result};
