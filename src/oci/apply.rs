@@ -26,7 +26,7 @@ use crate::tree::{Limits, Listing, Node, Receiver as _, Told, TreeWriter, show};
 /// All layers of an image together; several times what the largest base images hold.
 const LIMITS: Limits = Limits { entries: 1_000_000, bytes: 128 << 30, colliding_names: true };
 /// Memory for the names and link targets of all layers together, in bytes.
-const MOST_NAMES: u64 = 48 << 20;
+const MOST_NAMES: u64 = 40 << 20;
 
 /// What came out.
 #[derive(Debug)]

@@ -194,7 +194,7 @@ pub(super) fn twice(path: &[u8]) -> Error {
 }
 
 fn too_long(path: &[u8]) -> Error {
-    refused(path, "all names and link targets of the layers together take more than 48 MiB")
+    refused(path, "all names and link targets of the layers together take more than 40 MiB")
 }
 
 fn refused(path: &[u8], why: &str) -> Error {
