@@ -1,11 +1,12 @@
 //! The parts of an HTML page that are wanted: its title, its base, its links, and AMD's list in a script.
 //!
-//! The page is cut into tags and not made into a tree: how elements nest is of no interest here, and trees of hostile pages
-//! cost parsers more than linear time (nesting, attributes) and a hundred times the page's memory. Tags come one by one, and
-//! nothing of them is kept but what is wanted.
+//! Trees of hostile pages cost parsers more than linear time (nesting, attributes) and a hundred times the page's memory. So the
+//! page first goes through a sieve, which takes tags one by one in linear time and lets nothing through but what is wanted,
+//! one after the other. That is a page again, flat and short, and scraper reads it.
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
+use scraper::{Html, Selector};
 
 use super::page::ENTRIES;
 use super::{links, script};
@@ -26,8 +27,38 @@ pub(super) struct Markup {
     pub links: Vec<String>,
 }
 
-/// Reads a page in one pass. The time is linear in its length; the memory, one text between two tags and what is kept.
+/// Reads a page. The time is linear in its length; the memory, one text between two tags and what is kept.
 pub(super) fn read(text: &str) -> Markup {
+    let sieved = sieve(text);
+    let page = Html::parse_document(&sieved.flat());
+    let first = |element: &str| page.select(&Selector::parse(element).ok()?).next();
+    let href = |element: scraper::ElementRef<'_>| element.value().attr("href").map(str::to_owned);
+    let all = Selector::parse("a[href]").map(|links| page.select(&links).filter_map(href).collect());
+    Markup {
+        title: first("title").map(|title| title.text().collect()).unwrap_or_default(),
+        base: first("base[href]").and_then(href),
+        array: sieved.array,
+        links: all.unwrap_or_default(),
+    }
+}
+
+impl Markup {
+    /// Writes what was let through as a page without nesting. A list in a script is no markup and stays aside.
+    fn flat(&self) -> String {
+        let title = format!("<title>{}</title>", escaped(&self.title));
+        let base = self.base.iter().map(|base| format!("<base href=\"{}\">", escaped(base)));
+        let links = self.links.iter().map(|link| format!("<a href=\"{}\"></a>", escaped(link)));
+        std::iter::once(title).chain(base).chain(links).collect::<Vec<_>>().concat()
+    }
+}
+
+/// Writes a text as HTML has it in elements and quoted attributes.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Lets what is wanted through, in one pass.
+fn sieve(text: &str) -> Markup {
     let mut reader = Reader::default();
     let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| -> Option<()> {
         reader.take(&event);
