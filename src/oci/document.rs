@@ -116,7 +116,7 @@ pub struct ImageConfig {
     pub architecture: String,
     /// GOOS.
     pub os: String,
-    /// How it is run.
+    /// Settings of how it is run.
     pub config: Config,
     /// Its layers before compression.
     pub rootfs: RootFs,

@@ -21,16 +21,16 @@ pub struct BaseConfig {
     pub os: String,
     /// Its layers before compression.
     pub rootfs: RootFs,
-    /// How it is run.
+    /// Settings of how it is run.
     pub run: Inherited,
 }
 
-/// How an image is run, as far as its configuration says it in the right form.
+/// Settings of how an image is run, as far as its configuration says them in the right form.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inherited {
-    /// What is in that form.
+    /// Settings in that form.
     pub config: Config,
-    /// What is not.
+    /// Fields of another form.
     pub odd: Vec<Odd>,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Found {
     pub document: Manifest,
     /// The digests of its layers before compression.
     pub diff_ids: Vec<Sha256Digest>,
-    /// What of its configuration was passed over.
+    /// Fields of its configuration that were passed over.
     pub odd: Option<String>,
 }
 
