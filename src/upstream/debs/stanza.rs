@@ -119,7 +119,7 @@ impl<'w, R: BufRead> Stanzas<'w, R> {
                 wrong("a stanza is far longer than it can be");
             } else if matches!(text.first(), Some(b' ' | b'\t')) {
                 if !begun {
-                    wrong("a line continues a field, and there is none before it");
+                    wrong("continuation line without a field before it");
                 }
                 if let Some((_, value)) = stanza.fields.last_mut().filter(|_| keep) {
                     value.push('\n');
