@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::deb::DebVersion;
 use strixlock::deb::{self, Deb, Links};
 use strixlock::digest::{Sha256Digest, hash_reader};
 use strixlock::error::{Error, Kind, Result};
@@ -16,7 +17,6 @@ use strixlock::oci::apply::apply;
 use strixlock::progress::{Progress as _, Silent, Unit};
 use strixlock::tree::unpack::unpack;
 use strixlock::tree::{Compression, Limits, Listing};
-use strixlock::upstream::debs::DebVersion;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

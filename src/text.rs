@@ -1,4 +1,4 @@
-//! How numbers and times are written for people, and words for shells.
+//! Numbers and times as people read them, and words for shells.
 
 /// A size with a unit, e.g. `1.96 GB`; decimal, as disks and downloads are sold.
 #[must_use]

@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::GlobalArgs;
 use super::settings;
 use crate::error::Result;
-use crate::fetch::show_url;
 use crate::lock::{Lock, LockedInput, RocmPin};
 use crate::realize::{Action, input_action};
 use crate::store::Store;
 use crate::upstream::rocm::{Leaving, leaves, made};
+use crate::urls::show_url;
 
 /// A locked build that leaves AMD's host soon by AMD's policy.
 #[derive(Debug, Serialize)]

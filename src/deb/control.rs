@@ -1,8 +1,8 @@
 //! The control file of a package: one stanza of fields.
 
+use super::{DebVersion, is_package_name, relation};
 use crate::error::{Error, Kind, Result};
 use crate::tree::show;
-use crate::upstream::debs::{DebVersion, is_package_name, relation};
 
 /// What of a package's own description is used here.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,6 +1,7 @@
 //! dpkg's database of what is installed, for programs that look into a root to see what is there.
 
-use super::layout::{Layout, Package, Placed};
+use super::layout::{Layout, Placed};
+use super::package::Package;
 use crate::error::Result;
 
 const DATABASE: &str = "var/lib/dpkg";

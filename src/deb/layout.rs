@@ -11,29 +11,15 @@
 
 use std::collections::BTreeMap;
 
-use super::Control;
-use super::package::DATA;
+use super::package::{DATA, Package};
 use super::walk::{Last, walk};
 use crate::error::{Error, Kind, Result};
-use crate::tree::unpack::Remarks;
-use crate::tree::{Entry, Listing, Node, show};
+use crate::tree::{Entry, Node, show};
 
 /// The links of the merged `/usr` that are always there.
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
 /// Those that are there where some package has something in them.
 const MERGED_IF_USED: [&str; 2] = ["lib32", "libx32"];
-
-/// One package, unpacked.
-pub(super) struct Package {
-    pub control: Control,
-    pub listing: Listing,
-    /// Its `md5sums`, where it has them: where they were unpacked, and what they are.
-    pub checksums: Option<(Vec<u8>, Node)>,
-    /// Whether its maintainer scripts, which are not run, would divert files.
-    pub diverts: bool,
-    /// Remarks on what else was in its archive.
-    pub remarks: Remarks,
-}
 
 /// What stands at a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -287,7 +273,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::deb::Control;
     use crate::digest::Sha256Digest;
+    use crate::tree::Listing;
+    use crate::tree::unpack::Remarks;
 
     /// A package of things at paths: directories, files with one of two contents, links. Parents are directories.
     fn package(number: usize, things: &[(String, u8)]) -> Package {

@@ -17,10 +17,13 @@ mod control;
 mod database;
 mod layout;
 mod links;
+mod name;
 mod owners;
 mod package;
+pub mod relation;
 #[cfg(test)]
 mod tests;
+mod version;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -31,14 +34,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
 use crate::tree::beneath::Root;
-use crate::tree::unpack::{Receiver as _, Remarks};
-use crate::tree::{Limits, Listing, Told, TreeWriter};
-use crate::upstream::debs::DebVersion;
-use layout::{Layout, Package, Placed};
+use crate::tree::unpack::Remarks;
+use crate::tree::{Limits, Listing, Receiver as _, Told, TreeWriter};
+use layout::{Layout, Placed};
+use package::Package;
 
 pub use control::Control;
 pub use links::Links;
+pub use name::is_package_name;
 pub use owners::owners;
+pub use version::DebVersion;
 
 /// What all packages together may hold: some thirty times what a compiler with its libraries needs.
 const MOST_ENTRIES: u64 = 2_000_000;

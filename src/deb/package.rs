@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ar::{self, Member};
 use super::control::Control;
-use super::layout::Package;
 use super::{Deb, MOST_ENTRIES, MOST_NAMES};
 use crate::error::{Error, Kind, Result};
 use crate::tree::beneath::Root;
@@ -29,6 +28,18 @@ const SCRIPTS: [&[u8]; 4] = [b"preinst", b"postinst", b"prerm", b"postrm"];
 const RATIO: u64 = 200;
 /// What every package may unpack to.
 const ALWAYS: u64 = 64 << 20;
+
+/// One package, unpacked.
+pub(super) struct Package {
+    pub control: Control,
+    pub listing: Listing,
+    /// Its `md5sums`, where it has them: where they were unpacked, and what they are.
+    pub checksums: Option<(Vec<u8>, Node)>,
+    /// Whether its maintainer scripts, which are not run, would divert files.
+    pub diverts: bool,
+    /// Remarks on what else was in its archive.
+    pub remarks: Remarks,
+}
 
 /// Unpacks a package below the empty `directory`. `names` is how much memory the names in all packages take.
 pub(super) fn unpack(deb: &Deb, directory: &Path, names: &AtomicUsize) -> Result<Package> {

@@ -8,10 +8,12 @@ mod engine;
 mod hashing;
 mod lanes;
 mod many;
+mod promise;
 mod sha256;
 
 pub use aside::AsideHasher;
 pub use engine::Sha256;
 pub use hashing::{HashingReader, HashingWriter, hash_reader};
 pub use many::{Files, hash_many, side_by_side};
+pub use promise::Promise;
 pub use sha256::{DerivationId, Sha256Digest, TreeDigest};

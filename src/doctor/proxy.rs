@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::{Finding, Level, Surroundings};
-use crate::fetch::show_url;
+use crate::urls::show_url;
 
 /// The variables that are read.
 pub const VARIABLES: [&str; 8] =

@@ -11,12 +11,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use super::policy::{Settings, Trust, show_url};
+use super::policy::{Settings, Trust};
 use super::registry::{Logins, SendError};
 use super::{Document, Documents};
 use super::{hub, registry, retry};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
+use crate::urls::show_url;
 
 /// Connections to one host at a time. Package archives ask for no more than two; two downloads fill most lines.
 const PER_HOST: usize = 2;

@@ -16,14 +16,15 @@ use url::Url;
 
 use super::client::{Fetcher, is_refusal, lasting, local_path, transport_error, validator};
 use super::mismatch::Voucher;
-use super::policy::show_url;
 use super::registry::SendError;
 use super::retry;
+use crate::digest::Promise;
 use crate::digest::{Sha256, Sha256Digest};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::{Silent, Task, Unit};
 use crate::store::Partial;
 use crate::text;
+use crate::urls::show_url;
 
 /// After so many bytes the file's are sent to the disk, so that the sync at the end has little left to wait for.
 const FLUSH: u64 = 16 << 20;
@@ -33,15 +34,6 @@ const RESERVE: u64 = 256 << 20;
 
 /// How many bytes a round must bring to count as progress.
 const PROGRESS: u64 = 1 << 20;
-
-/// What a download must turn out to be. Both come from a pin, or neither is known yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Promise {
-    /// Bytes.
-    pub size: u64,
-    /// Digest.
-    pub digest: Sha256Digest,
-}
 
 /// A download to make.
 #[derive(Debug, Clone, Copy)]

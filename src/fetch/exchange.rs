@@ -12,8 +12,9 @@ use url::Url;
 
 use super::Fetcher;
 use super::client::transport_error;
-use super::policy::{Settings, show_url};
+use super::policy::Settings;
 use crate::error::{Error, Kind, Result};
+use crate::urls::show_url;
 
 /// Makes requests with a fetcher's client, and lives as long as whoever needs it. Its methods block.
 #[derive(Clone)]

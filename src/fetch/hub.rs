@@ -11,8 +11,8 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use url::{Origin, Url};
 
-use super::policy::show_url;
 use crate::error::{Error, Kind};
+use crate::urls::show_url;
 
 /// The hub where nobody names another.
 pub const HUB: &str = "https://huggingface.co/";

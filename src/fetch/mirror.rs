@@ -20,7 +20,7 @@ impl Mirror {
                     Kind::Invalid,
                     format!("`{field}` of a mirror must be the address of a directory"),
                 )
-                .fact("found", super::show_url(url))
+                .fact("found", crate::urls::show_url(url))
                 .hint("such as https://mirror.example/amd/, without `?` or `#`"));
             }
         }

@@ -2,9 +2,11 @@
 
 use url::Url;
 
-use super::{Promise, Trust, show_url};
+use super::Trust;
+use crate::digest::Promise;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind};
+use crate::urls::show_url;
 
 /// Who says what the bytes of a download are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,11 +17,11 @@ mod retry;
 
 pub use client::{Fetcher, Head, is_refusal};
 pub use documents::{Document, Documents};
-pub use download::{Promise, Received, Sink, Wanted};
+pub use download::{Received, Sink, Wanted};
 pub use exchange::{Answer, Exchange, Request};
 pub use hub::{HUB, HubSettings, HubToken};
 pub use mirror::Mirror;
 pub use mismatch::Voucher;
-pub use policy::{Settings, Trust, show_url};
+pub use policy::{Settings, Trust};
 pub use range::Remote;
 pub use registry::RegistryDocument;

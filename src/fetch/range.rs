@@ -7,9 +7,10 @@ use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+use super::Fetcher;
 use super::client::{local_path, transport_error};
-use super::{Fetcher, show_url};
 use crate::error::{Error, Kind, Result};
+use crate::urls::show_url;
 
 /// The first part that is asked for; each that follows directly is twice as large as the one before.
 const FIRST: u64 = 256 << 10;

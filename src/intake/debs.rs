@@ -7,11 +7,13 @@ use url::Url;
 use super::Intake;
 use super::file::file_vouched;
 use super::many::{Piece, drop_damaged, is_here, pieces};
+use crate::digest::Promise;
 use crate::error::{About, Error, Kind, Result};
-use crate::fetch::{Promise, Voucher, show_url};
+use crate::fetch::Voucher;
 use crate::lock::DebsPin;
 use crate::store::Store;
 use crate::upstream::debs::DebPackage;
+use crate::urls::show_url;
 
 /// Takes in a pinned set of packages; where each of them lies in the store, in the pin's order. Each has the pinned digest
 /// now: one that was damaged in the store since it came is fetched again.

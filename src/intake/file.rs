@@ -7,8 +7,9 @@ use url::Url;
 use super::Intake;
 use super::held::{held, hold, note};
 use super::many::drop_damaged;
+use crate::digest::Promise;
 use crate::error::Result;
-use crate::fetch::{Promise, Received, Voucher, Wanted};
+use crate::fetch::{Received, Voucher, Wanted};
 use crate::store::Partial;
 
 /// Takes in the file at `urls`; where it lies in the store, and what it is.

@@ -3,8 +3,9 @@
 use url::Url;
 
 use super::Intake;
+use crate::digest::Promise;
 use crate::error::Result;
-use crate::fetch::{Promise, Received};
+use crate::fetch::Received;
 use crate::store::{Origin, Partial};
 
 /// The right to download from these URLs, which one process has at a time. What another brought meanwhile is in the store.

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use super::Intake;
 use super::file::file_vouched;
+use crate::digest::Promise;
 use crate::error::{About as _, Error, Kind, Result};
-use crate::fetch::{Promise, Remote, Voucher, show_url};
+use crate::fetch::{Remote, Voucher};
 use crate::gguf::{self, Gguf, Header, contradiction};
 use crate::lock::HuggingfacePin;
 use crate::store::Store;
+use crate::urls::show_url;
 
 /// Takes in the files of a pinned model; where each of them lies in the store, in the pin's order.
 pub fn huggingface(intake: Intake, name: &str, pin: &HuggingfacePin) -> Result<Vec<PathBuf>> {

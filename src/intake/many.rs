@@ -8,9 +8,10 @@ use rustix::io::Errno;
 use url::Url;
 
 use super::Intake;
+use crate::digest::Promise;
 use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Result};
-use crate::fetch::{Promise, Sink, Voucher, Wanted};
+use crate::fetch::{Sink, Voucher, Wanted};
 use crate::progress::{Task, Unit};
 use crate::store::Store;
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::many::drop_damaged;
 use super::{Intake, file, huggingface};
+use crate::digest::Promise;
 use crate::digest::Sha256Digest;
 use crate::error::{About as _, Result};
-use crate::fetch::Promise;
 use crate::lock::LockedInput;
 
 /// Takes in the files of a model; where each of them lies in the store, in the order of [`LockedInput::model_files`]. None where

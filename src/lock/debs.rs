@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use crate::deb::is_package_name;
 use crate::digest::Sha256Digest;
-use crate::manifest::rules;
 use crate::text;
-use crate::upstream::debs::{DebPackage, DebsRequest, below, is_package_name, is_path, is_word};
+use crate::upstream::debs::{DebPackage, DebsRequest, below, is_path, is_word};
+use crate::urls::{is_fetchable, show_url};
 
 /// A pinned set of packages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,8 +94,8 @@ impl DebsPin {
     /// What no update would write, if there is such a thing.
     pub(super) fn fault(&self, requested: &DebsRequest) -> Option<String> {
         for release in self.releases.values() {
-            if let Some(url) = release.archives.iter().find(|url| !rules::is_fetchable(url)) {
-                return Some(format!("`{}` cannot be fetched", crate::fetch::show_url(url)));
+            if let Some(url) = release.archives.iter().find(|url| !is_fetchable(url)) {
+                return Some(format!("`{}` cannot be fetched", show_url(url)));
             }
             let proof = (release.inrelease, release.release, release.signature, release.signed_by.as_deref());
             if !matches!(

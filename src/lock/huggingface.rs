@@ -8,8 +8,9 @@ use url::Url;
 
 use crate::digest::Sha256Digest;
 use crate::gguf::Gguf;
-use crate::manifest::rules;
+use crate::upstream::git::is_commit;
 use crate::upstream::huggingface::{file_urls, is_file, is_repository};
+use crate::urls::{is_fetchable, show_url};
 
 /// A pinned model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,11 +69,11 @@ impl HuggingfacePin {
 
     /// What no update would write, if there is such a thing.
     pub(super) fn fault(&self) -> Option<String> {
-        if !is_repository(&self.repo) || !rules::is_commit(&self.commit) {
+        if !is_repository(&self.repo) || !is_commit(&self.commit) {
             return Some("it names no commit of a repository".to_owned());
         }
-        if let Some(url) = self.endpoints.iter().find(|url| !rules::is_fetchable(url)) {
-            return Some(format!("`{}` cannot be fetched", crate::fetch::show_url(url)));
+        if let Some(url) = self.endpoints.iter().find(|url| !is_fetchable(url)) {
+            return Some(format!("`{}` cannot be fetched", show_url(url)));
         }
         let paths: BTreeSet<&str> =
             self.files.iter().map(|file| file.path.as_str()).filter(|path| is_file(path)).collect();

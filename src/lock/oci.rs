@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::digest::Promise;
 use crate::digest::Sha256Digest;
-use crate::fetch::Promise;
 use crate::oci::{ImageName, layer_kind};
 
 /// A pinned image: everything below what a tag led to, by digest.

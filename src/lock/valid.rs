@@ -5,7 +5,9 @@ use super::{GitPin, LockedInput};
 use crate::manifest::rules;
 use crate::oci::is_repository;
 use crate::recipe::{ImageRecipe, Recipe};
+use crate::upstream::git::{is_commit, is_git_url};
 use crate::upstream::rocm::TarballName;
+use crate::urls::{is_fetchable, show_url};
 
 /// What is wrong with a pin, if anything.
 pub(super) fn input(name: &str, input: &LockedInput) -> Option<String> {
@@ -26,18 +28,16 @@ pub(super) fn input(name: &str, input: &LockedInput) -> Option<String> {
         LockedInput::Huggingface(block) => return block.locked.fault(),
         LockedInput::Oci(block) => return block.locked.fault(),
     };
-    urls.iter()
-        .find(|url| !rules::is_fetchable(url))
-        .map(|url| format!("`{}` cannot be fetched", crate::fetch::show_url(url)))
+    urls.iter().find(|url| !is_fetchable(url)).map(|url| format!("`{}` cannot be fetched", show_url(url)))
 }
 
 fn git(pin: &GitPin) -> Option<String> {
     let ids = [&pin.commit, &pin.tree].into_iter().chain(pin.submodules.values().map(|one| &one.commit));
-    if let Some(wrong) = ids.into_iter().find(|text| !rules::is_commit(text)) {
+    if let Some(wrong) = ids.into_iter().find(|text| !is_commit(text)) {
         return Some(format!("`{wrong}` is not a git id"));
     }
     let mut urls = std::iter::once(&pin.url).chain(pin.submodules.values().map(|one| &one.url));
-    if urls.any(|url| !rules::is_git_url(url)) {
+    if urls.any(|url| !is_git_url(url)) {
         return Some("it names something that is not the address of a git repository".to_owned());
     }
     let reference = pin.reference.as_deref().unwrap_or_default();

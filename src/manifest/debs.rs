@@ -25,8 +25,9 @@ use url::Url;
 
 use super::parse::urls;
 use super::reader::{Source, Table};
+use crate::deb::is_package_name;
 use crate::error::Result;
-use crate::upstream::debs::{Archive, DebsRequest, is_package_name, is_word};
+use crate::upstream::debs::{Archive, DebsRequest, is_word};
 
 pub(super) fn request(source: &Source, fields: &Table) -> Result<DebsRequest> {
     let archive = archive(source, fields)?;

@@ -13,8 +13,9 @@ use crate::error::{Error, Result};
 use crate::recipe::{Backend, LlamaRecipe, ModelRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe, fits};
 use crate::suggest::suggest;
 use crate::upstream::file::FileRequest;
-use crate::upstream::git::{GitRef, GitRequest};
+use crate::upstream::git::{GitRef, GitRequest, is_commit, is_git_url};
 use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
+use crate::urls::{has_login, is_fetchable};
 
 /// Returns the line that git put where two branches changed the same, if there is one.
 fn conflict(text: &str) -> Option<std::ops::Range<usize>> {
@@ -149,7 +150,7 @@ fn git_ref(source: &Source, fields: &Table) -> Result<GitRef> {
             ));
         }
         let value = text.get_ref();
-        if name == "commit" && !rules::is_commit(value) {
+        if name == "commit" && !is_commit(value) {
             return Err(source.error(
                 text.span(),
                 "a commit is given by all of its 40 lower-case hex digits",
@@ -169,10 +170,10 @@ fn git_ref(source: &Source, fields: &Table) -> Result<GitRef> {
 /// What git takes as an address: a URL, or `user@host:path`.
 fn git_url(source: &Source, text: &Spanned<String>) -> Result<String> {
     let value = text.get_ref();
-    if Url::parse(value).is_ok_and(|url| url.scheme() != "ssh" && rules::has_login(&url)) {
+    if Url::parse(value).is_ok_and(|url| url.scheme() != "ssh" && has_login(&url)) {
         return Err(login(source, text));
     }
-    if rules::is_git_url(value) {
+    if is_git_url(value) {
         return Ok(value.clone());
     }
     Err(source.error(text.span(), "this is not the address of a git repository", "https:, ssh: or file:"))
@@ -183,10 +184,10 @@ pub(super) fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<U
         let url = Url::parse(text.get_ref()).map_err(|error| {
             source.error(text.span(), format!("this is not a URL: {error}"), "such as https://host/path")
         })?;
-        if rules::has_login(&url) {
+        if has_login(&url) {
             return Err(login(source, &text));
         }
-        if rules::is_fetchable(&url) {
+        if is_fetchable(&url) {
             return Ok(url);
         }
         Err(source.error(

@@ -1,7 +1,5 @@
 //! What may stand in a manifest, and so in a lock.
 
-use url::Url;
-
 use crate::recipe::{Edge, Target};
 
 /// Names of inputs and outputs: they become file names, arguments and labels.
@@ -74,39 +72,6 @@ pub fn is_edge(edge: &Edge) -> bool {
 #[must_use]
 pub fn is_cmake_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// All 40 digits of a git id.
-#[must_use]
-pub fn is_commit(text: &str) -> bool {
-    text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// What git takes as an address: a URL without a password, or `user@host:path`.
-#[must_use]
-pub fn is_git_url(text: &str) -> bool {
-    if !text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        || text.contains(|c: char| c.is_control() || c.is_whitespace())
-    {
-        return false;
-    }
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https" | "file") => !has_login(&url),
-        Ok(url) if url.scheme() == "ssh" => url.password().is_none(),
-        _ => text.contains('@') && text.contains(':') && !text.contains("://"),
-    }
-}
-
-/// A URL that can be fetched and holds no secret: what is in a lock is published.
-#[must_use]
-pub fn is_fetchable(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https" | "file") && !has_login(url)
-}
-
-/// Whether a URL carries a user or password.
-#[must_use]
-pub fn has_login(url: &Url) -> bool {
-    !url.username().is_empty() || url.password().is_some()
 }
 
 /// User, or user and group, by name or number.

@@ -15,6 +15,11 @@ use crate::sandbox::Sandbox;
 use crate::text::visible;
 use crate::tree::{Listing, Node};
 
+/// The log of a build in its staging directory.
+pub(super) const LOG: &str = "log";
+/// The file beside the log that holds an [`About`].
+pub(super) const ABOUT: &str = "about.json";
+
 /// See the module's text. Kept as `about.json` beside the log.
 #[derive(Debug, Serialize)]
 pub(super) struct About {

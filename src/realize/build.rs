@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
 
-use super::about::About;
+use super::about::{ABOUT, About, LOG};
 use super::configured::{Configured, Unused};
-use super::execute::Settings;
+use super::settings::Settings;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::intake::Intake;
@@ -24,11 +24,6 @@ use crate::tree::scan::scan;
 
 /// How many lines of the log a failure shows.
 const LAST: usize = 30;
-
-/// The log of a build in its staging directory.
-pub(super) const LOG: &str = "log";
-/// What else is kept with an output; see [`About`].
-pub(super) const ABOUT: &str = "about.json";
 
 /// Everything that goes into a build.
 pub(super) struct Build<'a> {

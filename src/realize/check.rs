@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use super::Realizer;
-use super::build::ABOUT;
+use super::about::ABOUT;
 use super::execute::Made;
 use super::plan::Plan;
 use crate::compare::{Difference, Side, trees};

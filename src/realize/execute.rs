@@ -1,35 +1,26 @@
 //! Carries out a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
 use std::process::ExitStatus;
 use std::sync::Mutex;
 
 use super::build::Build;
 use super::plan::{Action, Plan, Step, version};
+use super::settings::Settings;
 use super::{model, sysroot};
 use crate::deb::Deb;
+use crate::digest::Promise;
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
-use crate::fetch::Promise;
 use crate::intake::{Expect, Intake, debs, file, git, git_tree, huggingface, oci, tarball};
 use crate::lock::{Lock, LockedInput, LockedOutput, OciPin};
 use crate::recipe::rocm::Provenance;
 use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, SysrootRecipe};
-use crate::sandbox::{Engine, Limits};
+use crate::sandbox::Engine;
 use crate::store::{Generation, GenerationOutput, OutputRecord, Profile, Staging, StoredTree};
+use crate::threads::in_parallel;
 use crate::tree::Listing;
-use crate::update::in_parallel;
 use crate::upstream::debs::DebPackage;
-
-/// How plans are carried out.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Settings {
-    /// Compilers at a time; as many as there are processors and memory for without it.
-    pub jobs: Option<NonZeroUsize>,
-    /// How far each command of a build may go.
-    pub limits: Limits,
-}
 
 /// Carries out plans.
 pub struct Realizer<'a> {

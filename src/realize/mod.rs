@@ -19,11 +19,13 @@ pub mod place;
 mod plan;
 pub mod prefix;
 mod runtime;
+mod settings;
 mod sysroot;
 mod whole;
 
 pub use check::{Checked, OtherTool};
 pub use compare::{Difference, compare};
-pub use execute::{Realized, Realizer, Settings, switch};
+pub use execute::{Realized, Realizer, switch};
 pub use plan::{Action, Plan, Step, input_action, version};
 pub use runtime::{Runtime, runtime_output};
+pub use settings::Settings;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::Realizer;
-use super::build::{ABOUT, LOG};
+use super::about::{ABOUT, LOG};
 use super::execute::Made;
 use crate::digest::DerivationId;
 use crate::error::{Error, Kind, Result};

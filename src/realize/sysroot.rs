@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::build::LOG;
+use super::about::LOG;
 use crate::deb::{Deb, Links, Unpacked, unpack};
 use crate::error::Result;
 use crate::intake::{Intake, oci_tree};

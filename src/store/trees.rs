@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD};
+use rustix::fs::{AtFlags, CWD, RenameFlags};
 use rustix::io::Errno;
 
 use super::remove::remove_tree;
@@ -182,6 +182,16 @@ impl Store {
             Err(error) => return Err(error.into()),
         }
         Ok(StoredTree { digest, path: place.join("tree") })
+    }
+
+    /// Puts the directory of a tree in one form into the place of its other form, which is then at `wrapper`.
+    pub(super) fn exchange_tree(&self, wrapper: &Path, digest: TreeDigest) -> Result<()> {
+        let place = self.root.join("trees").join(digest.hex());
+        rustix::fs::renameat_with(CWD, wrapper, CWD, &place, RenameFlags::EXCHANGE).map_err(|error| {
+            Error::failure("the file system cannot exchange two directories in one step, which cold trees need")
+                .fact("store", self.root.display())
+                .because(&std::io::Error::from(error))
+        })
     }
 
     /// The place of a file's contents.

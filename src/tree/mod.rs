@@ -14,6 +14,7 @@ mod listing;
 mod names;
 pub mod nar;
 mod read_back;
+mod receiver;
 pub mod scan;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -26,6 +27,6 @@ pub use archive::ArchiveWriter;
 pub use compression::Compression;
 pub(crate) use links::climbs_out;
 pub use listing::{Entry, Listing, Node, is_path, show};
+pub use receiver::Receiver;
 pub use told::Told;
-pub use unpack::Receiver;
 pub use writer::{Limits, TreeWriter, demand_name};

@@ -13,6 +13,7 @@ use super::compression::Compression;
 use super::entries::{Entries, Member, MemberKind, refused};
 use super::links::climbs_out;
 use super::listing::{Listing, Node, show};
+use super::receiver::Receiver;
 use super::told::Told;
 use super::writer::{Limits, TreeWriter};
 use crate::error::{Error, Kind, Result};
@@ -43,23 +44,6 @@ impl Unpacked {
             }
         }
         told
-    }
-}
-
-/// Takes the entries of an archive, one after the other.
-pub trait Receiver {
-    /// A directory. It may be named again.
-    fn directory(&mut self, path: &[u8]) -> Result<()>;
-    /// A file with all that `contents` gives.
-    fn file(&mut self, path: &[u8], executable: bool, contents: &mut dyn Read) -> Result<()>;
-    /// A symbolic link.
-    fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()>;
-    /// A second name for an earlier entry.
-    fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()>;
-    /// A device or a named pipe, which no tree can hold; `what` says which. The archive is refused, unless a receiver leaves
-    /// such entries out.
-    fn node(&mut self, path: &[u8], what: &'static str) -> Result<()> {
-        Err(refused(path, &format!("it is {what}")))
     }
 }
 

@@ -16,7 +16,7 @@ use super::entries::refused;
 use super::links::{climbs_out, first_out};
 use super::listing::{Listing, Node, show};
 use super::names::{Known, Names};
-use super::unpack::Receiver;
+use super::receiver::Receiver;
 use super::workers::Workers;
 use crate::error::{Error, Result};
 

@@ -32,7 +32,7 @@ pub(super) fn resolve(
     let same = locked.filter(|block| block.requested == *request).cloned();
     let anew = options.accept_replaced;
     let (name, request) = (name.to_owned(), request.clone());
-    let to = request.urls.first().map_or_else(String::new, crate::fetch::show_url);
+    let to = request.urls.first().map_or_else(String::new, crate::urls::show_url);
     let take_in = move |intake: Intake| {
         let (path, received) =
             if anew { file_anew(intake, &name, &request.urls)? } else { file(intake, &name, &request.urls, None)? };
@@ -53,7 +53,7 @@ pub(super) fn resolve(
 /// only begins as a model does, or is less than one.
 fn facts(path: &Path, request: &FileRequest) -> Result<(Option<Gguf>, Vec<String>)> {
     let url = request.urls.first();
-    let shown = url.map_or_else(String::new, crate::fetch::show_url);
+    let shown = url.map_or_else(String::new, crate::urls::show_url);
     let last = url.and_then(|url| url.path_segments()?.next_back()).unwrap_or_default();
     let name = percent_encoding::percent_decode_str(last).decode_utf8_lossy();
     if let Some(piece) = Piece::parse(&name) {

@@ -22,6 +22,7 @@ use crate::lock::{FORMAT, Lock, LockedInput, LockedOutput, derivations};
 use crate::manifest::{InputRequest, Manifest};
 use crate::recipe::Recipe;
 use crate::suggest::suggest;
+use crate::threads::in_parallel;
 
 /// What to update and how.
 #[derive(Debug, Clone, Default)]
@@ -199,26 +200,4 @@ fn lock_outputs(
         Some((name.clone(), LockedOutput { recipe: recipe.clone(), derivation, tree }))
     });
     Ok(outputs.collect())
-}
-
-/// Does the same for every entry, each on a thread of its own. All end before the first error is returned.
-pub(crate) fn in_parallel<T: Send, R: Send>(
-    entries: impl IntoIterator<Item = (impl AsRef<str> + Send, T)>,
-    action: impl Fn(&str, T) -> Result<R> + Sync,
-) -> Result<BTreeMap<String, R>> {
-    let action = &action;
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = entries
-            .into_iter()
-            .map(|(name, entry)| {
-                let own = name.as_ref().to_owned();
-                (own.clone(), scope.spawn(move || action(&own, entry)))
-            })
-            .collect();
-        let results: Vec<_> = threads
-            .into_iter()
-            .map(|(name, thread)| (name, thread.join().unwrap_or_else(|_| Err(Error::failure("a thread panicked")))))
-            .collect();
-        results.into_iter().map(|(name, result)| Ok((name, result?))).collect()
-    })
 }

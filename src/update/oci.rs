@@ -6,9 +6,10 @@
 mod search;
 
 use super::{Resolution, Taken};
+use crate::digest::Promise;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Promise, RegistryDocument, show_url};
+use crate::fetch::RegistryDocument;
 use crate::intake::{Intake, registry_blob};
 use crate::lock::{BlobPin, Block, LayerPin, LockedInput, OciPin};
 use crate::oci::BaseConfig;
@@ -16,6 +17,7 @@ use crate::oci::document::Manifest;
 use crate::oci::layout::MOST_DOCUMENT;
 use crate::text;
 use crate::upstream::oci::{ACCEPT, OciRequest};
+use crate::urls::show_url;
 use search::{Found, Search};
 
 pub(super) fn resolve(

@@ -5,12 +5,13 @@ use url::Url;
 use super::{Options, Resolution, Taken};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Documents as _, show_url};
+use crate::fetch::Documents as _;
 use crate::intake::{Expect, Intake, Tarball, pin_tree, tarball};
 use crate::lock::{Block, LockedInput, RocmPin};
 use crate::recipe::rocm::Provenance;
 use crate::text;
 use crate::upstream::rocm::{Candidate, RocmRequest, leaves, look_up};
+use crate::urls::show_url;
 
 pub(super) fn resolve(
     name: &str,

@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::Device;
 use super::libraries;
-use super::subject::Subject;
+use super::subject::{MODELS, Subject};
 use crate::error::Result;
 use crate::host::{Devices, NodeState};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{Staging, Store, StoredTree};
 
-/// Where models stand in the sandbox.
-pub(super) const MODELS: &str = "/models";
 /// Where what programs say is written, in the sandbox.
 const WORK: &str = "/work";
 /// The most that is read of what a program says, in bytes; the log keeps all of it.

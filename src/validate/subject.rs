@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use super::Model;
-use super::place::MODELS;
 use crate::elf::Elf;
 use crate::error::{Error, Kind, Result};
 use crate::intake::{Intake, model};
 use crate::lock::Lock;
 use crate::recipe::{Backend, LlamaRecipe, Recipe, RuntimeRecipe};
 use crate::store::StoredTree;
+
+/// Where models stand in the sandbox.
+pub(super) const MODELS: &str = "/models";
 
 /// Everything that takes part.
 pub(super) struct Subject {

@@ -8,7 +8,8 @@ use crate::error::{About, Error, Kind, Result};
 use crate::lock::Lock;
 use crate::progress::{Progress, Task, Unit};
 use crate::store::{OutputRecord, Staging, Store, StoredTree};
-use crate::tree::unpack::{Receiver, unpack_into};
+use crate::tree::Receiver;
+use crate::tree::unpack::unpack_into;
 use crate::tree::{Limits, Listing, TreeWriter, is_path, show};
 
 /// An output that came out of a snapshot.

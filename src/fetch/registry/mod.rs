@@ -18,8 +18,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::client::{Fetcher, transport_error};
-use super::policy::show_url;
 use crate::error::{Error, Kind, Result};
+use crate::urls::show_url;
 use challenge::Challenge;
 use credentials::{Credentials, Kept};
 pub(super) use logins::Logins;

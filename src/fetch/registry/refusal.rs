@@ -7,8 +7,8 @@ use url::Url;
 use super::Logins;
 use super::credentials::{self, DOCKER, Kept};
 use crate::error::{Error, Kind};
-use crate::fetch::policy::show_url;
 use crate::fetch::retry;
+use crate::urls::show_url;
 
 /// What it means that a registry refused `url` of the repository at `base`; `None` where the status says it all.
 pub(in crate::fetch) fn refusal(

@@ -8,7 +8,6 @@ use std::sync::Mutex;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use fastcdc::v2020::FastCDC;
-use rustix::fs::{CWD, RenameFlags};
 use serde::Serialize;
 
 use super::{AVERAGE, Chunk, Contents, LARGEST, SMALLEST, distinct_contents, write_index};
@@ -112,16 +111,6 @@ impl Store {
         self.exchange_tree(&wrapper, tree.digest)?;
         self.sync()?;
         Ok(PackedTree { tree: tree.digest, size: listing.total_size(), adds })
-    }
-
-    /// Puts the directory of a tree in one form into the place of its other form, which is then at `wrapper`.
-    pub(in crate::store) fn exchange_tree(&self, wrapper: &Path, digest: TreeDigest) -> Result<()> {
-        let place = self.root.join("trees").join(digest.hex());
-        rustix::fs::renameat_with(CWD, wrapper, CWD, &place, RenameFlags::EXCHANGE).map_err(|error| {
-            Error::failure("the file system cannot exchange two directories in one step, which cold trees need")
-                .fact("store", self.root.display())
-                .because(&std::io::Error::from(error))
-        })
     }
 
     /// Cuts a tree's contents into chunks and writes those that the store lacks below `staging`.

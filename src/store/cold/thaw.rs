@@ -11,7 +11,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
 use crate::store::verify::{Damage, Fault};
 use crate::store::{Generation, OutputRecord, Store, StoredTree};
-use crate::tree::unpack::Receiver as _;
+use crate::tree::Receiver as _;
 use crate::tree::{Limits, Listing, Node, TreeWriter};
 
 impl Store {

@@ -6,8 +6,8 @@ use liblzma::stream::{CONCATENATED, Stream};
 use url::Url;
 
 use crate::digest::HashingReader;
+use crate::digest::Promise;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Promise, show_url};
 use crate::intake::{Intake, package_list};
 use crate::upstream::debs::apt::Preferences;
 use crate::upstream::debs::below;
@@ -15,6 +15,7 @@ use crate::upstream::debs::ranking::ListFacts;
 use crate::upstream::debs::release::Release;
 use crate::upstream::debs::sources::Source;
 use crate::upstream::debs::universe::{PassedOver, Universe};
+use crate::urls::show_url;
 
 /// The longest package list, unpacked, where the Release file does not say how long it is.
 const LIST: u64 = 4 << 30;

@@ -4,8 +4,9 @@ use url::Url;
 
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Documents as _, show_url};
+use crate::fetch::Documents as _;
 use crate::intake::Intake;
+use crate::urls::show_url;
 
 use crate::upstream::debs::keyring::Keyring;
 use crate::upstream::debs::release::{Leniency, Release};

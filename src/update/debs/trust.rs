@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::Options;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::show_url;
 use crate::upstream::debs::keyring::{self as keys, Keyring};
 use crate::upstream::debs::sources::Source;
 use crate::upstream::debs::{Archive, DebsRequest};
+use crate::urls::show_url;
 
 /// Returns who may sign a source: what the manifest says, else what apt would ask, else the distribution that the URL names.
 /// `trusted` are apt's own keyrings.

@@ -3,10 +3,11 @@
 //! apt reads stanzas that no rule of policy allows, and chooses among packages with them. So do we: an odd package takes part
 //! in the choice, lest another be taken in silence where apt takes this one; and it is an error once it is chosen.
 
-use super::relation::{self, Operator};
 use super::stanza::Stanza;
-use super::version::DebVersion;
-use super::{is_package_name, is_path, is_word};
+use super::{is_path, is_word};
+use crate::deb::DebVersion;
+use crate::deb::is_package_name;
+use crate::deb::relation::{self, Operator};
 use crate::digest::Sha256Digest;
 
 /// The fields that depend on other packages, in the order in which apt reads them.

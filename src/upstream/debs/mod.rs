@@ -5,7 +5,6 @@
 //! would bring. Nothing is believed before it is proven: InRelease by an OpenPGP key that the manifest's keyring holds, the
 //! package lists by InRelease, and each package by its list.
 //!
-//! * [`version`], [`relation`]: the words of Debian policy: versions and their order, `a (>= 1) | b`
 //! * [`stanza`], [`release`], `date`: deb822 text, and the Release file in it
 //! * [`keyring`], `key_file`, [`signature`]: who may sign, and whether they did
 //! * [`sources`], [`apt`]: suites of archives; those that the machine's own apt configuration names
@@ -24,7 +23,6 @@ mod explain;
 mod key_file;
 pub mod keyring;
 pub mod ranking;
-pub mod relation;
 pub mod release;
 pub mod signature;
 mod solve;
@@ -33,15 +31,14 @@ pub mod stanza;
 #[cfg(test)]
 mod tests;
 pub mod universe;
-pub mod version;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::deb::DebVersion;
 use crate::digest::Sha256Digest;
 pub use solve::{Closure, solve};
-pub use version::DebVersion;
 
 /// A wanted set of packages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,15 +128,6 @@ pub fn below(archive: &Url, path: &str) -> Option<Url> {
     let mut url = archive.clone();
     url.set_path(&format!("{}/{}", archive.path().trim_end_matches('/'), encoded.collect::<Vec<_>>().join("/")));
     (!url.cannot_be_a_base()).then_some(url)
-}
-
-/// Names of packages, by Debian policy.
-#[must_use]
-pub fn is_package_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
-    (2..=200).contains(&text.len())
-        && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
-        && text.bytes().all(plain)
 }
 
 /// Suites, components and architectures: words that become parts of paths.

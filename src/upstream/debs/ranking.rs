@@ -1,7 +1,7 @@
 //! The ranks of versions, by which apt chooses among those of one name before it looks at which is newer.
 
 use super::release::Release;
-use super::version::DebVersion;
+use crate::deb::DebVersion;
 
 /// A wish of a person about how versions rank.
 #[derive(Debug, Clone)]

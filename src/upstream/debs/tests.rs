@@ -1,70 +1,18 @@
-use std::cmp::Ordering;
-
 use proptest::prelude::*;
 
 use super::keyring::Keyring;
 use super::ranking::Ranking;
-use super::relation::{self, Operator};
 use super::release::{Leniency, Release};
 use super::sources::SignedBy;
 use super::stanza::Stanzas;
 use super::universe::Universe;
 use super::*;
+use crate::deb::{DebVersion, relation};
 use crate::demo::debs::{Key, Package, usual};
 use crate::error::{Kind, Result};
 
 fn version(text: &str) -> DebVersion {
     DebVersion::parse(text).unwrap()
-}
-
-#[test]
-fn versions_are_ordered_by_policy() {
-    // Each is earlier than the next.
-    let rows: [&[&str]; 7] = [
-        &["1.0~~", "1.0~~a", "1.0~", "1.0~rc1", "1.0", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0a", "1.0+b1", "1.0.1"],
-        &["0.9", "0.10", "1", "1:0", "1:0.1", "2:0"],
-        &["1.2-1~bpo12+1", "1.2-1", "1.2-1+deb12u1", "1.2-1+deb12u2", "1.2-1+deb12u10", "1.2-2"],
-        &["2.36-9", "2.36-9+deb12u14", "2.37-1"],
-        &["1-1-1", "1-1-2", "1-2-1"],
-        &["a", "b", "ba", "z", "z0+"],
-        &["99999999999999999999999", "100000000000000000000000"],
-    ];
-    for row in rows {
-        for (index, early) in row.iter().enumerate() {
-            assert_eq!(version(early).compare(&version(early)), Ordering::Equal, "{early}");
-            for late in &row[index + 1..] {
-                assert_eq!(version(early).compare(&version(late)), Ordering::Less, "{early} {late}");
-                assert_eq!(version(late).compare(&version(early)), Ordering::Greater, "{late} {early}");
-            }
-        }
-    }
-    for (one, same) in [("1.0", "1.00"), ("0:1", "1"), ("1-0", "1"), ("1.0-00", "1.0"), ("1.", "1.0")] {
-        assert_eq!(version(one).compare(&version(same)), Ordering::Equal, "{one} {same}");
-    }
-    for wrong in ["", "1 2", "1\n", "1/2", "é"] {
-        assert!(DebVersion::parse(wrong).is_none(), "{wrong}");
-    }
-}
-
-#[test]
-fn relations_are_parsed_with_alternatives_versions_and_qualifiers() {
-    let groups = relation::parse("a (>= 1:2.0~rc1) | b:any , c(<<3), ,d (= 1)|e:amd64\n (> 2)").unwrap();
-    let told: Vec<Vec<String>> = groups.iter().map(|group| group.iter().map(ToString::to_string).collect()).collect();
-    assert_eq!(told, [vec!["a (>= 1:2.0~rc1)", "b:any"], vec!["c (<< 3)"], vec!["d (= 1)", "e:amd64 (>= 2)"]]);
-    assert_eq!(groups[0][1].qualifier, Some("any"));
-    assert_eq!(groups[1][0].version, Some((Operator::Earlier, version("3"))));
-    assert!(relation::parse("").unwrap().is_empty());
-    for wrong in ["a (", "a ()", "a (>= )", "a (>= 1) b", "a b", "(= 1)", "a [amd64]", "a | | b", "a |", "a <!nocheck>"]
-    {
-        assert!(relation::parse(wrong).is_err() && relation::check(wrong).is_err(), "{wrong}");
-    }
-    // Odd ones are read as apt reads them, and then found nowhere.
-    for (odd, read) in [("a (1)", "a (= 1)"), ("a (== 1)", "a (= = 1)"), ("\u{e9}", "\u{e9}"), ("${a:B}", "${a:B}")] {
-        relation::check(odd).unwrap();
-        assert_eq!(relation::parse(odd).unwrap()[0][0].to_string(), read);
-    }
-    let names: Vec<&str> = relation::names("a (>= 1)|b:any, c:amd64,\n d").collect();
-    assert_eq!(names, ["a", "b:any", "c", "d"]);
 }
 
 #[test]

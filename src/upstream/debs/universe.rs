@@ -5,9 +5,9 @@ use std::io::BufRead;
 
 use super::candidate::{Candidate, FIELDS, RELATIONS, Read};
 use super::ranking::Ranking;
-use super::relation::{self, Relation};
 use super::stanza::{Stanza, Stanzas};
-use super::version::DebVersion;
+use crate::deb::DebVersion;
+use crate::deb::relation::{self, Relation};
 use crate::error::{Error, Kind, Result};
 
 /// More packages than all distributions together have.

@@ -17,7 +17,8 @@ use super::pack::PackWatch;
 use super::packets::Bands;
 use super::{advertisement, bounds};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Answer, Exchange, Request, show_url};
+use crate::fetch::{Answer, Exchange, Request};
+use crate::urls::show_url;
 
 /// The schemes that stand for this transport in libgit2.
 pub(super) const SCHEMES: [&str; 2] = ["strixlock+http", "strixlock+https"];

@@ -7,6 +7,7 @@
 //! libgit2 believes servers. So every byte that comes over HTTP is looked at on its way ([`http`]), sizes of objects are
 //! asked for before the objects, and a tree is counted and judged whole before any of it is written ([`measure`]).
 
+mod address;
 mod advertisement;
 mod bounds;
 mod content;
@@ -22,6 +23,7 @@ mod submodules;
 
 use serde::{Deserialize, Serialize};
 
+pub use address::{is_commit, is_git_url};
 pub use content::{Content, write_content};
 pub use history::{Log, log_between};
 pub use remote::{Repository, Resolved};

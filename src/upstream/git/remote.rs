@@ -244,7 +244,7 @@ impl<'a> Repository<'a> {
     }
 
     pub(super) fn shown(&self) -> String {
-        Url::parse(&self.at).map_or_else(|_| self.at.clone(), |url| crate::fetch::show_url(&url))
+        Url::parse(&self.at).map_or_else(|_| self.at.clone(), |url| crate::urls::show_url(&url))
     }
 
     pub(super) fn trouble(&self, error: &git2::Error) -> Error {

@@ -5,9 +5,8 @@ use std::io::Write as _;
 
 use git2::Tree;
 
-use super::{Repository, bounds, names};
+use super::{Repository, bounds, is_git_url, names};
 use crate::error::{Error, Kind, Result};
-use crate::manifest::rules;
 use crate::tree::show;
 
 const FILE: &str = ".gitmodules";
@@ -46,7 +45,7 @@ pub(super) fn urls(
             || error("a submodule has an address that cannot be used").fact("url", said).fact("relative to", &base);
         let url = url.ok_or_else(refused)?;
         // A file of this machine is only meant by a repository that is itself one.
-        if url.starts_with("file:") && !base.starts_with("file:") || !rules::is_git_url(&url) {
+        if url.starts_with("file:") && !base.starts_with("file:") || !is_git_url(&url) {
             return Err(refused());
         }
         urls.insert(path.clone(), url);

@@ -9,8 +9,8 @@ use url::Url;
 use super::{HubFile, is_file, is_repository};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::show_url;
-use crate::manifest::rules;
+use crate::upstream::git::is_commit;
+use crate::urls::show_url;
 
 /// What is read of the answer.
 pub(super) struct Answer {
@@ -31,7 +31,7 @@ pub(super) fn parse(body: &[u8], url: &Url) -> Result<Answer> {
             .hint("an endpoint must speak the API of huggingface.co")
     };
     let value: Value = serde_json::from_slice(body).map_err(|error| broken("it is no JSON").because(&error))?;
-    let commit = value.get("sha").and_then(Value::as_str).filter(|sha| rules::is_commit(sha));
+    let commit = value.get("sha").and_then(Value::as_str).filter(|sha| is_commit(sha));
     let commit = commit.ok_or_else(|| broken("it names no commit"))?.to_owned();
     let repository = value.get("id").and_then(Value::as_str).filter(|id| is_repository(id)).map(str::to_owned);
     let siblings = value.get("siblings").and_then(Value::as_array).ok_or_else(|| broken("it lists no files"))?;

@@ -4,7 +4,7 @@ use super::select::{Sorted, sort};
 use super::unread::Why;
 use super::{Candidate, RocmRequest, VersionRequest};
 use crate::error::{Error, Kind};
-use crate::fetch::show_url;
+use crate::urls::show_url;
 
 /// More names than this are not shown.
 const SHOWN: usize = 12;

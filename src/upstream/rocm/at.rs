@@ -6,7 +6,7 @@ use url::Url;
 use super::family::{ALL, is_tests, may_be};
 use super::{Candidate, RocmRequest, TarballName};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::show_url;
+use crate::urls::show_url;
 
 impl Candidate {
     /// The build at `url`, which must be one that the request would accept from an index.

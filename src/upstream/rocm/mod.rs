@@ -38,8 +38,9 @@ use jiff::civil::Date;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Documents, show_url};
+use crate::fetch::Documents;
 use crate::gfx::GfxTarget;
+use crate::urls::show_url;
 
 pub use family::Family;
 pub use name::{Platform, TarballName};

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{links, markup, s3, script};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::show_url;
+use crate::urls::show_url;
 
 /// One file that an index names.
 #[derive(Debug, Clone, PartialEq, Eq)]

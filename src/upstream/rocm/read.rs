@@ -6,7 +6,8 @@ use url::Url;
 
 use super::page::{ENTRIES, Page, parse};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Document, Documents, is_refusal, show_url};
+use crate::fetch::{Document, Documents, is_refusal};
+use crate::urls::show_url;
 
 /// The most that is read of one page, in bytes; one with 10,000 names has 1 MB.
 const LONGEST: u64 = 16 << 20;

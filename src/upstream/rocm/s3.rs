@@ -7,7 +7,7 @@ use url::Url;
 
 use super::page::{ENTRIES, Listed, Page, beside};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::show_url;
+use crate::urls::show_url;
 
 /// Deeper than any listing.
 const DEPTH: usize = 16;

@@ -1,9 +1,9 @@
 use super::{Configuration, Settings, read};
+use crate::deb::DebVersion;
 use crate::error::{Kind, Result};
 use crate::upstream::debs::ranking::ListFacts;
 use crate::upstream::debs::release::{Labels, Release};
 use crate::upstream::debs::sources::{SignedBy, SourceOptions};
-use crate::upstream::debs::version::DebVersion;
 
 /// Reads a configuration of these files, with these settings.
 fn configured(files: &[(&str, &str)], settings: &str) -> Result<Configuration> {

@@ -115,3 +115,41 @@ impl<'de> Deserialize<'de> for DebVersion {
         Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no version of a package")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(text: &str) -> DebVersion {
+        DebVersion::parse(text).unwrap()
+    }
+
+    #[test]
+    fn versions_are_ordered_by_policy() {
+        // Each is earlier than the next.
+        let rows: [&[&str]; 7] = [
+            &["1.0~~", "1.0~~a", "1.0~", "1.0~rc1", "1.0", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0a", "1.0+b1", "1.0.1"],
+            &["0.9", "0.10", "1", "1:0", "1:0.1", "2:0"],
+            &["1.2-1~bpo12+1", "1.2-1", "1.2-1+deb12u1", "1.2-1+deb12u2", "1.2-1+deb12u10", "1.2-2"],
+            &["2.36-9", "2.36-9+deb12u14", "2.37-1"],
+            &["1-1-1", "1-1-2", "1-2-1"],
+            &["a", "b", "ba", "z", "z0+"],
+            &["99999999999999999999999", "100000000000000000000000"],
+        ];
+        for row in rows {
+            for (index, early) in row.iter().enumerate() {
+                assert_eq!(version(early).compare(&version(early)), Ordering::Equal, "{early}");
+                for late in &row[index + 1..] {
+                    assert_eq!(version(early).compare(&version(late)), Ordering::Less, "{early} {late}");
+                    assert_eq!(version(late).compare(&version(early)), Ordering::Greater, "{late} {early}");
+                }
+            }
+        }
+        for (one, same) in [("1.0", "1.00"), ("0:1", "1"), ("1-0", "1"), ("1.0-00", "1.0"), ("1.", "1.0")] {
+            assert_eq!(version(one).compare(&version(same)), Ordering::Equal, "{one} {same}");
+        }
+        for wrong in ["", "1 2", "1\n", "1/2", "é"] {
+            assert!(DebVersion::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

@@ -152,3 +152,32 @@ impl fmt::Display for Relation<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relations_are_parsed_with_alternatives_versions_and_qualifiers() {
+        let groups = parse("a (>= 1:2.0~rc1) | b:any , c(<<3), ,d (= 1)|e:amd64\n (> 2)").unwrap();
+        let told: Vec<Vec<String>> =
+            groups.iter().map(|group| group.iter().map(ToString::to_string).collect()).collect();
+        assert_eq!(told, [vec!["a (>= 1:2.0~rc1)", "b:any"], vec!["c (<< 3)"], vec!["d (= 1)", "e:amd64 (>= 2)"]]);
+        assert_eq!(groups[0][1].qualifier, Some("any"));
+        assert_eq!(groups[1][0].version, Some((Operator::Earlier, DebVersion::parse("3").unwrap())));
+        assert!(parse("").unwrap().is_empty());
+        for wrong in
+            ["a (", "a ()", "a (>= )", "a (>= 1) b", "a b", "(= 1)", "a [amd64]", "a | | b", "a |", "a <!nocheck>"]
+        {
+            assert!(parse(wrong).is_err() && check(wrong).is_err(), "{wrong}");
+        }
+        // Odd ones are read as apt reads them, and then found nowhere.
+        for (odd, read) in [("a (1)", "a (= 1)"), ("a (== 1)", "a (= = 1)"), ("\u{e9}", "\u{e9}"), ("${a:B}", "${a:B}")]
+        {
+            check(odd).unwrap();
+            assert_eq!(parse(odd).unwrap()[0][0].to_string(), read);
+        }
+        let names: Vec<&str> = names("a (>= 1)|b:any, c:amd64,\n d").collect();
+        assert_eq!(names, ["a", "b:any", "c", "d"]);
+    }
+}
