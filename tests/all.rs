@@ -1,7 +1,7 @@
 //! Command tests: what a user types, and everything that the user sees, against the embedded upstream.
 //!
-//! One folder a capability; `support` holds the project and the upstream that they share. One crate, so that it is
-//! linked once.
+//! One file a capability, or a folder of several; `support` holds the project and the upstream that they share. One crate, so
+//! that it is linked once.
 
 mod support;
 
