@@ -23,6 +23,7 @@
 //! * [`demo`]: an upstream of our own, for the demo and the tests
 //! * [`cli`]: the commands
 
+pub mod canonical;
 pub mod cli;
 pub mod compare;
 pub mod deb;
@@ -33,6 +34,7 @@ pub mod elf;
 pub mod error;
 pub mod export;
 pub mod fetch;
+pub mod fields;
 pub mod gfx;
 pub mod gguf;
 pub mod host;

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{About as _, Result};
-use crate::lock::{LayerPin, canonical};
+use crate::lock::LayerPin;
 use crate::oci::LayerFile;
 use crate::progress::{Progress, Unit};
 use crate::store::{OutputRecord, Store};

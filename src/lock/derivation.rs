@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{LockedInput, canonical, labels};
+use super::{LockedInput, labels};
+use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::known_edges;

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 
-use super::{Lock, LockedInput, LockedOutput, canonical, derivations};
+use super::{Lock, LockedInput, LockedOutput, derivations};
+use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::Result;
 use crate::recipe::Recipe;

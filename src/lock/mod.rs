@@ -6,7 +6,6 @@
 //! Each input and output is a block of its own with its own digest (`entry`), so that a hand edit is noticed and two branches that
 //! update different inputs merge clean. Nothing in the lock spans blocks: no time of ours, no host, no tool version.
 
-mod canonical;
 mod debs;
 mod derivation;
 mod file;
@@ -18,7 +17,6 @@ mod read;
 mod stale;
 mod valid;
 
-pub use canonical::canonical;
 pub use debs::{DebsPin, ReleasePin};
 pub use derivation::derivations;
 pub use huggingface::{HuggingfacePin, ModelFile};

@@ -6,7 +6,8 @@ use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{DebsPin, HuggingfacePin, ModelFile, OciPin, canonical};
+use super::{DebsPin, HuggingfacePin, ModelFile, OciPin};
+use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::gguf::Gguf;

@@ -23,10 +23,9 @@
 use toml::Spanned;
 use url::Url;
 
-use super::parse::urls;
-use super::reader::{Source, Table};
 use crate::deb::is_package_name;
 use crate::error::Result;
+use crate::fields::{Source, Table, urls};
 use crate::upstream::debs::{Archive, DebsRequest, is_word};
 
 pub(super) fn request(source: &Source, fields: &Table) -> Result<DebsRequest> {

@@ -16,9 +16,9 @@ use std::sync::LazyLock;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::reader::{Source, Table};
 use super::rules;
 use crate::error::{Error, Result};
+use crate::fields::{Source, Table};
 use crate::gfx::GfxTarget;
 use crate::recipe::{Edge, Target};
 

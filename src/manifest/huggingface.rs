@@ -10,9 +10,8 @@
 //! endpoints = ["https://hub.example"]           # hubs to ask in place of https://huggingface.co
 //! ```
 
-use super::parse::urls;
-use super::reader::{Source, Table};
 use crate::error::Result;
+use crate::fields::{Source, Table, urls};
 use crate::upstream::huggingface::{
     HuggingfaceRequest, ModelChoice, is_file, is_quantisation, is_repository, is_revision, parse_model,
 };

@@ -20,9 +20,9 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::parse::{Reference, Wanted};
-use super::reader::{Source, Table};
 use super::rules;
 use crate::error::Result;
+use crate::fields::{Source, Table};
 use crate::oci::{Compression, is_repository};
 use crate::recipe::ImageRecipe;
 use crate::suggest::one_of;

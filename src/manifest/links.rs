@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-use super::reader::{Source, Table};
 use super::rules;
 use crate::error::Result;
+use crate::fields::{Source, Table};
 
 pub(super) fn links(source: &Source, fields: &Table) -> Result<BTreeMap<String, String>> {
     let mut links = BTreeMap::new();

@@ -10,7 +10,6 @@ mod image;
 mod links;
 mod oci;
 mod parse;
-mod reader;
 pub mod rules;
 mod template;
 

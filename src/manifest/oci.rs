@@ -7,8 +7,8 @@
 //! architecture = "amd64"                    # the one platform that is taken, of Linux
 //! ```
 
-use super::reader::{Source, Table};
 use crate::error::Result;
+use crate::fields::{Source, Table};
 use crate::upstream::oci::OciRequest;
 
 pub(super) fn request(source: &Source, fields: &Table) -> Result<OciRequest> {

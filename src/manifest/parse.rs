@@ -7,15 +7,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
-use super::reader::{Source, Table};
 use super::{InputRequest, Manifest, PROGRAM, rules};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::fields::{Source, Table, login, urls};
 use crate::recipe::{Backend, LlamaRecipe, ModelRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe, fits};
 use crate::suggest::suggest;
 use crate::upstream::file::FileRequest;
 use crate::upstream::git::{GitRef, GitRequest, is_commit, is_git_url};
 use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
-use crate::urls::{has_login, is_fetchable};
+use crate::urls::has_login;
 
 /// Returns the line that git put where two branches changed the same, if there is one.
 fn conflict(text: &str) -> Option<std::ops::Range<usize>> {
@@ -177,35 +177,6 @@ fn git_url(source: &Source, text: &Spanned<String>) -> Result<String> {
         return Ok(value.clone());
     }
     Err(source.error(text.span(), "this is not the address of a git repository", "https:, ssh: or file:"))
-}
-
-pub(super) fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
-    let parse = |text: Spanned<String>| {
-        let url = Url::parse(text.get_ref()).map_err(|error| {
-            source.error(text.span(), format!("this is not a URL: {error}"), "such as https://host/path")
-        })?;
-        if has_login(&url) {
-            return Err(login(source, &text));
-        }
-        if is_fetchable(&url) {
-            return Ok(url);
-        }
-        Err(source.error(
-            text.span(),
-            format!("`{}:` URLs cannot be fetched", url.scheme()),
-            "https:, http: (loopback) or file:",
-        ))
-    };
-    texts.into_iter().map(parse).collect()
-}
-
-/// What is in a manifest goes into the lock, and from there everywhere.
-fn login(source: &Source, text: &Spanned<String>) -> Error {
-    source.error(
-        text.span(),
-        "a URL must not hold a user or password",
-        "put them into ~/.netrc or a git credential helper",
-    )
 }
 
 /// A name in a recipe that must be somewhere else in the manifest.

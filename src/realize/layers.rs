@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
-use crate::lock::canonical;
 use crate::oci::layer::{self, Contents, Small};
 use crate::oci::{Compression, Layer, document};
 use crate::progress::{Progress, Unit};

@@ -2,6 +2,8 @@
 //!
 //! Each field is taken at most once; what is left at the end is unknown and shown with the nearest known name.
 
+mod urls;
+
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -12,14 +14,19 @@ use toml::de::{DeTable, DeValue};
 use crate::error::{Error, Kind, Result};
 use crate::suggest::{nearest, suggest};
 
+pub use urls::{login, urls};
+
 /// The text of a manifest, for pointing into it.
-pub(super) struct Source<'t> {
+pub struct Source<'t> {
+    /// The text.
     pub text: &'t str,
+    /// What errors call it.
     pub name: &'t str,
 }
 
 impl Source<'_> {
-    /// An error at a place: `message` for the first line, `label` beside the caret.
+    /// Describes an error at a place: `message` for the first line, `label` beside the caret.
+    #[must_use]
     pub fn error(&self, span: Range<usize>, message: impl Into<String>, label: &str) -> Error {
         let start = span.start.min(self.text.len());
         let before = self.text.get(..start).unwrap_or(self.text);
@@ -31,6 +38,7 @@ impl Source<'_> {
     }
 
     /// Gives an error of a value's own parser the value's place.
+    #[must_use]
     pub fn at(&self, span: Range<usize>, error: &Error) -> Error {
         let hint = error.to_json()["hint"].as_str().unwrap_or_default().to_owned();
         self.error(span, error.message(), &hint)
@@ -43,7 +51,7 @@ fn is_like(typed: &str, name: &str) -> bool {
 }
 
 /// One table of the manifest.
-pub(super) struct Table<'s, 't> {
+pub struct Table<'s, 't> {
     source: &'s Source<'t>,
     fields: &'s DeTable<'s>,
     /// Where the table's head stands: shown when a field is missing.
@@ -52,20 +60,24 @@ pub(super) struct Table<'s, 't> {
 }
 
 impl<'s, 't> Table<'s, 't> {
+    /// Reads the fields of a table whose head stands at `span`.
+    #[must_use]
     pub fn new(source: &'s Source<'t>, fields: &'s DeTable<'s>, span: Range<usize>) -> Self {
         Self { source, fields, span, known: RefCell::default() }
     }
 
+    /// Returns the value of a field.
     pub fn field(&self, name: &'static str) -> Option<&'s Spanned<DeValue<'s>>> {
         self.known.borrow_mut().push(name);
         self.fields.get(name)
     }
 
-    /// The names in the table with where they stand, for tables whose names are free.
+    /// Returns the names in the table with where they stand, for tables whose names are free.
     pub fn entries(&self) -> impl Iterator<Item = (&'s Spanned<std::borrow::Cow<'s, str>>, &'s Spanned<DeValue<'s>>)> {
         self.fields.iter()
     }
 
+    /// Returns the text of a field.
     pub fn text(&self, name: &'static str) -> Result<Option<Spanned<String>>> {
         let Some(value) = self.field(name) else { return Ok(None) };
         match value.get_ref() {
@@ -74,11 +86,13 @@ impl<'s, 't> Table<'s, 't> {
         }
     }
 
+    /// Returns the text of a field that must be there.
     pub fn needed(&self, name: &'static str) -> Result<Spanned<String>> {
         self.text(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// Describes a field that is missing, at the name that was probably meant for it if there is one.
+    #[must_use]
     pub fn missing(&self, name: &str) -> Error {
         let typo = self
             .fields
@@ -94,7 +108,7 @@ impl<'s, 't> Table<'s, 't> {
         self.source.error(self.span.clone(), format!("the field `{name}` is missing"), &format!("needs `{name}`"))
     }
 
-    /// The text of a field, parsed; a default where it is absent.
+    /// Parses the text of a field; returns a default where it is absent.
     pub fn parsed<T>(&self, name: &'static str, default: T, parse: impl Fn(&str) -> Result<T>) -> Result<T> {
         match self.text(name)? {
             None => Ok(default),
@@ -102,7 +116,7 @@ impl<'s, 't> Table<'s, 't> {
         }
     }
 
-    /// `true` or `false`; false where it is absent.
+    /// Returns `true` or `false`; false where it is absent.
     pub fn flag(&self, name: &'static str) -> Result<bool> {
         match self.field(name) {
             None => Ok(false),
@@ -113,6 +127,7 @@ impl<'s, 't> Table<'s, 't> {
         }
     }
 
+    /// Returns the strings of an array.
     pub fn texts(&self, name: &'static str) -> Result<Option<Vec<Spanned<String>>>> {
         let Some(value) = self.field(name) else { return Ok(None) };
         let DeValue::Array(array) = value.get_ref() else {
@@ -125,12 +140,13 @@ impl<'s, 't> Table<'s, 't> {
         texts.collect::<Result<_>>().map(Some)
     }
 
+    /// Returns a table inside this one.
     pub fn table(&self, name: &'static str) -> Result<Option<Table<'s, 't>>> {
         let Some(value) = self.field(name) else { return Ok(None) };
         self.as_table(name, value).map(Some)
     }
 
-    /// The tables of an array, such as `[[edge]]`; none where the field is absent.
+    /// Returns the tables of an array, such as `[[edge]]`; none where the field is absent.
     pub fn tables(&self, name: &'static str) -> Result<Vec<Table<'s, 't>>> {
         let Some(value) = self.field(name) else { return Ok(Vec::new()) };
         let DeValue::Array(array) = value.get_ref() else {
@@ -139,6 +155,7 @@ impl<'s, 't> Table<'s, 't> {
         array.iter().map(|element| self.as_table(name, element)).collect()
     }
 
+    /// Reads a value that must be a table.
     pub fn as_table(&self, name: &str, value: &'s Spanned<DeValue<'s>>) -> Result<Table<'s, 't>> {
         match value.get_ref() {
             DeValue::Table(table) => Ok(Table::new(self.source, table, value.span())),
@@ -146,12 +163,13 @@ impl<'s, 't> Table<'s, 't> {
         }
     }
 
-    /// The same table, shown by its name when a field is missing.
+    /// Moves the head to `span`, such as the table's name, which is shown when a field is missing.
+    #[must_use]
     pub fn headed(self, span: Range<usize>) -> Self {
         Self { span, ..self }
     }
 
-    /// Everything must have been asked for.
+    /// Fails if the table has a field that nobody asked for.
     pub fn finish(self) -> Result<()> {
         let known = self.known.borrow();
         for key in self.fields.keys() {
@@ -163,6 +181,8 @@ impl<'s, 't> Table<'s, 't> {
         Ok(())
     }
 
+    /// Describes a field whose value has another type than `wanted`.
+    #[must_use]
     pub fn wrong_type(&self, span: Range<usize>, name: &str, wanted: &str, found: &DeValue<'_>) -> Error {
         let found = match found {
             DeValue::String(_) => "a string",

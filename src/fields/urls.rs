@@ -1,0 +1,39 @@
+//! URLs in a table.
+
+use toml::Spanned;
+use url::Url;
+
+use super::Source;
+use crate::error::{Error, Result};
+use crate::urls::{has_login, is_fetchable};
+
+/// Parses URLs that can be fetched and hold no secret.
+pub fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
+    let parse = |text: Spanned<String>| {
+        let url = Url::parse(text.get_ref()).map_err(|error| {
+            source.error(text.span(), format!("this is not a URL: {error}"), "such as https://host/path")
+        })?;
+        if has_login(&url) {
+            return Err(login(source, &text));
+        }
+        if is_fetchable(&url) {
+            return Ok(url);
+        }
+        Err(source.error(
+            text.span(),
+            format!("`{}:` URLs cannot be fetched", url.scheme()),
+            "https:, http: (loopback) or file:",
+        ))
+    };
+    texts.into_iter().map(parse).collect()
+}
+
+/// Describes a URL with a password: what is in a manifest goes into the lock, and from there everywhere.
+#[must_use]
+pub fn login(source: &Source, text: &Spanned<String>) -> Error {
+    source.error(
+        text.span(),
+        "a URL must not hold a user or password",
+        "put them into ~/.netrc or a git credential helper",
+    )
+}
