@@ -1,11 +1,30 @@
-//! A reader and a writer that hash the bytes that pass.
+//! A running SHA-256, and a reader and a writer that hash the bytes that pass.
 
 use std::io::{self, BufReader, Read, Write};
 
-use super::{Sha256, Sha256Digest};
+use sha2::Digest as _;
+
+use super::Sha256Digest;
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 256 * 1024;
+
+/// A running SHA-256. `sha2` uses the processor's SHA instructions, which every Strix Halo has.
+#[derive(Clone, Default)]
+pub struct Sha256(sha2::Sha256);
+
+impl Sha256 {
+    /// Takes more bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Returns the digest of all bytes so far.
+    #[must_use]
+    pub fn finish(self) -> Sha256Digest {
+        Sha256Digest::from_bytes(self.0.finalize().into())
+    }
+}
 
 /// The digest of all that `reader` gives, and how many bytes that is.
 pub fn hash_reader(reader: impl Read) -> io::Result<(Sha256Digest, u64)> {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::apply::WHITEOUT;
 use super::compression::{Compression, Encoder};
 use super::document::Descriptor;
-use crate::digest::{AsideHasher, HashingWriter, Sha256Digest};
+use crate::digest::{HashingWriter, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Task;
 use crate::tree::beneath::Root;
@@ -71,7 +71,7 @@ pub fn write(
         Contents::Small(files) => files.keys().try_for_each(|path| demand_plain(path.as_bytes()))?,
     }
     let encoder = Encoder::new(compression, HashingWriter::new(out), threads)?;
-    let mut archive = ArchiveWriter::new(BufWriter::with_capacity(128 * 1024, AsideHasher::new(encoder)));
+    let mut archive = ArchiveWriter::new(BufWriter::with_capacity(128 * 1024, HashingWriter::new(encoder)));
     match contents {
         Contents::Tree { prefix, root, listing, modes } => {
             let mut above = 0;
@@ -103,7 +103,7 @@ pub fn write(
         }
     }
     let hasher = archive.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-    let (diff_id, encoder) = hasher.finish()?;
+    let (diff_id, _, encoder) = hasher.finish();
     let (digest, size, _) = encoder.finish()?.finish();
     Ok(Layer { blob: Descriptor::new(compression.media_type(), digest, size), diff_id })
 }

@@ -32,10 +32,9 @@ pub(super) struct Flush {
 }
 
 impl Flush {
-    /// With `read_again` the files are soon read by somebody, so they stay in memory.
-    pub(super) fn start(read_again: bool) -> (Self, JoinHandle<Result<()>>) {
+    pub(super) fn start() -> (Self, JoinHandle<Result<()>>) {
         let (files, given) = bounded(WAITING);
-        (Self { files, bytes: Arc::default() }, std::thread::spawn(move || flush(&given, read_again)))
+        (Self { files, bytes: Arc::default() }, std::thread::spawn(move || flush(&given)))
     }
 
     /// Takes a file of `size` bytes. Does not wait.
@@ -46,13 +45,11 @@ impl Flush {
     }
 }
 
-fn flush(files: &Receiver<File>, read_again: bool) -> Result<()> {
+fn flush(files: &Receiver<File>) -> Result<()> {
     let one = |file: File| -> io::Result<()> {
         file.sync_data()?;
-        if !read_again {
-            // An advice: where it is not taken nothing is lost.
-            let _ = fadvise(&file, 0, None, Advice::DontNeed);
-        }
+        // An advice: where it is not taken nothing is lost.
+        let _ = fadvise(&file, 0, None, Advice::DontNeed);
         Ok(())
     };
     files.iter().try_for_each(one).map_err(|error| Error::failure("cannot write files to the disk").because(&error))

@@ -13,7 +13,6 @@ mod links;
 mod listing;
 mod names;
 pub mod nar;
-mod read_back;
 mod receiver;
 pub mod scan;
 #[cfg(test)]

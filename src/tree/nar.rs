@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::beneath::Root;
 use super::listing::{Entry, Listing, Node};
-use crate::digest::{AsideHasher, HashingReader, Sha256Digest};
+use crate::digest::{HashingReader, HashingWriter, Sha256Digest};
 use crate::error::Result;
 
 /// Bytes of a file that are read at a time.
@@ -17,9 +17,9 @@ const BUFFER: usize = 256 * 1024;
 
 /// The SHA-256 of the NAR of the tree in `directory`, which has this `listing`. Reads every file.
 pub fn hash(directory: &Path, listing: &Listing) -> Result<Sha256Digest> {
-    let mut writer = AsideHasher::new(io::sink());
+    let mut writer = HashingWriter::new(io::sink());
     write(directory, listing, &mut writer)?;
-    Ok(writer.finish()?.0)
+    Ok(writer.finish().0)
 }
 
 /// Writes the NAR itself. What is not as the listing says does not get into it.

@@ -2,14 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fs::Metadata;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::listing::{Entry, Listing, Node, show};
-use crate::digest::{Files, Sha256Digest, hash_many, hash_reader};
+use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Kind, Result};
 
 /// The listing of the tree at `directory`: walks it, and hashes its files on all cores.
@@ -53,60 +52,25 @@ type Found = (Vec<u8>, PathBuf, Metadata);
 fn hash_all(mut files: Vec<Found>) -> Result<Vec<Entry>> {
     // Large files first, so that at the end no core waits for another one's last.
     files.sort_by_key(|(_, _, metadata)| std::cmp::Reverse(metadata.len()));
-    let queue = Mutex::new(files.into_iter());
+    let next = AtomicUsize::new(0);
     let worker = || {
-        let mut hashing = Hashing { queue: &queue, entries: Ok(Vec::new()) };
-        hash_many(&mut hashing);
-        hashing.entries
+        let mine = std::iter::from_fn(|| files.get(next.fetch_add(1, Ordering::Relaxed)));
+        mine.map(hash_found).collect::<Result<Vec<Entry>>>()
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         let mut all = Vec::new();
         for handle in handles {
-            let entries: Result<Vec<Entry>> =
-                handle.join().unwrap_or_else(|_| Err(Error::failure("a thread that hashes files panicked")));
+            let entries = handle.join().unwrap_or_else(|_| Err(Error::failure("a thread that hashes files panicked")));
             all.extend(entries?);
         }
         Ok(all)
     })
 }
 
-/// One thread's part: it takes files as long as there are any, and none after an error.
-struct Hashing<'a> {
-    queue: &'a Mutex<std::vec::IntoIter<Found>>,
-    entries: Result<Vec<Entry>>,
-}
-
-/// A file that is being read.
-struct Opened {
-    path: Vec<u8>,
-    executable: bool,
-}
-
-impl Files for Hashing<'_> {
-    type File = fs_err::File;
-    type Name = Opened;
-
-    fn next(&mut self, _wait: bool) -> Option<(Opened, fs_err::File)> {
-        self.entries.as_ref().ok()?;
-        let (path, on_disk, metadata) = self.queue.lock().ok()?.next()?;
-        match fs_err::File::open(on_disk) {
-            Ok(file) => Some((Opened { path, executable: metadata.mode() & 0o100 != 0 }, file)),
-            Err(error) => {
-                self.entries = Err(error.into());
-                None
-            }
-        }
-    }
-
-    fn done(&mut self, Opened { path, executable }: Opened, read: io::Result<(Sha256Digest, u64)>) {
-        match (&mut self.entries, read) {
-            (Ok(entries), Ok((digest, size))) => {
-                entries.push(Entry { path, node: Node::File { executable, size, digest } });
-            }
-            (entries @ Ok(_), Err(error)) => *entries = Err(error.into()),
-            (Err(_), _) => {}
-        }
-    }
+fn hash_found((path, on_disk, metadata): &Found) -> Result<Entry> {
+    let (digest, size) = hash_file(on_disk)?;
+    let executable = metadata.mode() & 0o100 != 0;
+    Ok(Entry { path: path.clone(), node: Node::File { executable, size, digest } })
 }

@@ -2,8 +2,7 @@
 //!
 //! A producer fills buffers from a pool of fixed size and hands them over; a small file is one job, a larger one is a
 //! job with a queue of its own, so that its buffers stay in order while other workers go on. Nobody holds a file
-//! whole, and a producer that is faster than the disk waits for a buffer to come back. Where several files are hashed
-//! faster than one, further threads do that a moment after ([`super::read_back`]).
+//! whole, and a producer that is faster than the disk waits for a buffer to come back.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -16,14 +15,11 @@ use super::beneath::{Root, seal_file};
 use super::flush::Flush;
 use super::listing::show;
 use super::names::Digests;
-use super::read_back::{ReadBack, Written};
-use crate::digest::{Sha256, side_by_side};
+use crate::digest::HashingWriter;
 use crate::error::{Error, Result};
 
 const BUFFER: usize = 256 * 1024;
 const BUFFERS: usize = 48;
-/// Files that are written and not yet hashed.
-const WRITTEN: usize = 1024;
 
 struct Job {
     id: u64,
@@ -73,7 +69,7 @@ impl Buffer {
 pub(super) struct Workers {
     pool: Receiver<Buffer>,
     jobs: Option<Sender<Job>>,
-    /// All of them. Those that hash what was written and the one that flushes end when there is no writer any more.
+    /// All of them. The one that flushes ends when there is no writer any more.
     threads: Vec<JoinHandle<Result<()>>>,
     failed: Arc<AtomicBool>,
 }
@@ -81,11 +77,6 @@ pub(super) struct Workers {
 impl Workers {
     /// Files go below `root`, their digests to `digests`.
     pub(super) fn start(root: &Arc<Root>, digests: &Arc<Digests>) -> Self {
-        Self::start_with(root, digests, side_by_side())
-    }
-
-    /// Files are hashed while they are written, or else after that, from what was written.
-    fn start_with(root: &Arc<Root>, digests: &Arc<Digests>, read_back: bool) -> Self {
         let (give_back, pool) = bounded(BUFFERS);
         for _ in 0..BUFFERS {
             let _ = give_back.send(Buffer::default());
@@ -93,13 +84,11 @@ impl Workers {
         let (jobs, queue) = bounded::<Job>(BUFFERS);
         let failed = Arc::new(AtomicBool::new(false));
         let count = std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, 4);
-        let (later, written) = read_back.then(|| bounded(WRITTEN)).unzip();
-        let hashing = || later.clone().map_or_else(|| Hashing::Now(Arc::clone(digests)), Hashing::Later);
-        let (flush, flusher) = Flush::start(read_back);
+        let (flush, flusher) = Flush::start();
         let writers = (0..count).map(|_| {
             let worker = Worker {
                 root: Arc::clone(root),
-                hashing: hashing(),
+                digests: Arc::clone(digests),
                 give_back: give_back.clone(),
                 flush: flush.clone(),
                 failed: Arc::clone(&failed),
@@ -107,17 +96,7 @@ impl Workers {
             let queue = queue.clone();
             std::thread::spawn(move || worker.run(&queue))
         });
-        // One hashes what a decompressor gives; the second is for archives that are not compressed.
-        let readers = written.iter().flat_map(|written| std::iter::repeat_n(written, count.min(2))).map(|written| {
-            let reader = ReadBack {
-                root: Arc::clone(root),
-                digests: Arc::clone(digests),
-                queue: written.clone(),
-                failed: Arc::clone(&failed),
-            };
-            std::thread::spawn(move || reader.run())
-        });
-        let threads = writers.chain(readers).chain([flusher]).collect();
+        let threads = writers.chain([flusher]).collect();
         Self { pool, jobs: Some(jobs), threads, failed }
     }
 
@@ -197,18 +176,10 @@ impl Drop for Workers {
 
 struct Worker {
     root: Arc<Root>,
-    hashing: Hashing,
+    digests: Arc<Digests>,
     give_back: Sender<Buffer>,
     flush: Flush,
     failed: Arc<AtomicBool>,
-}
-
-/// When a file's digest is made.
-enum Hashing {
-    /// While it is written.
-    Now(Arc<Digests>),
-    /// After that, side by side with others, by those who are told of it.
-    Later(Sender<Written>),
 }
 
 impl Worker {
@@ -232,42 +203,21 @@ impl Worker {
     }
 
     fn take(&self, job: &Job) -> io::Result<()> {
-        match &self.hashing {
-            Hashing::Now(digests) => {
-                let mut hash = Sha256::default();
-                self.write(job, |bytes| hash.update(bytes))?;
-                digests.put(job.id, hash.finish())
-            }
-            Hashing::Later(written) => {
-                self.write(job, |_| {})?;
-                let file = Written { id: job.id, path: job.path.clone() };
-                written.send(file).map_err(|_| io::Error::other("the threads that hash have stopped"))
-            }
-        }
-    }
-
-    /// Writes the file, and shows its bytes to `pass`.
-    fn write(&self, job: &Job, mut pass: impl FnMut(&[u8])) -> io::Result<()> {
-        let mut file = self.root.create_file(&job.path)?;
-        let mut size = 0;
-        let mut put = |bytes: &[u8]| {
-            size += bytes.len() as u64;
-            pass(bytes);
-            file.write_all(bytes)
-        };
+        let mut writer = HashingWriter::new(self.root.create_file(&job.path)?);
         match &job.contents {
-            Contents::Whole(buffer) => put(buffer.filled())?,
+            Contents::Whole(buffer) => writer.write_all(buffer.filled())?,
             Contents::Parts(parts) => {
                 while let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents broke off"))? {
-                    let written = put(buffer.filled());
+                    let written = writer.write_all(buffer.filled());
                     let _ = self.give_back.send(buffer);
                     written?;
                 }
             }
         }
+        let (digest, size, file) = writer.finish();
         seal_file(&file, job.mode)?;
         self.flush.soon(file, size);
-        Ok(())
+        self.digests.put(job.id, digest)
     }
 }
 
@@ -277,51 +227,44 @@ mod tests {
     use crate::digest::Sha256Digest;
     use crate::tree::names::Names;
 
-    /// Small ones, more than wait to be hashed at a time, and some of several buffers.
+    /// Number of files in a test: more than wait to be written at a time.
+    const FILES: usize = 1101;
+
+    /// Small ones, and some of several buffers.
     fn contents(number: usize) -> Vec<u8> {
         let size = if number.is_multiple_of(200) { 3 * BUFFER + number } else { number };
         (0..size).map(|at| (at ^ number) as u8).collect()
     }
 
     #[test]
-    fn digests_are_those_of_the_files_whenever_they_are_made() {
-        for read_back in [false, true] {
-            let place = tempfile::tempdir().unwrap();
-            let root = Arc::new(Root::open(place.path()).unwrap());
-            let names = Names::new(place.path()).unwrap();
-            let mut workers = Workers::start_with(&root, names.digests(), read_back);
-            for number in 0..WRITTEN + 77 {
-                let path = number.to_string();
-                let size = workers.file(number as u64, path.as_bytes(), 0o444, &mut &*contents(number)).unwrap();
-                assert_eq!(size, contents(number).len() as u64);
-            }
-            workers.join().unwrap();
-            for number in 0..WRITTEN + 77 {
-                assert_eq!(std::fs::read(place.path().join(number.to_string())).unwrap(), contents(number));
-                assert_eq!(
-                    names.digests().get(number as u64).unwrap(),
-                    Sha256Digest::of(&contents(number)),
-                    "{number}"
-                );
-            }
+    fn digests_are_those_of_the_files() {
+        let place = tempfile::tempdir().unwrap();
+        let root = Arc::new(Root::open(place.path()).unwrap());
+        let names = Names::new(place.path()).unwrap();
+        let mut workers = Workers::start(&root, names.digests());
+        for number in 0..FILES {
+            let path = number.to_string();
+            let size = workers.file(number as u64, path.as_bytes(), 0o444, &mut &*contents(number)).unwrap();
+            assert_eq!(size, contents(number).len() as u64);
+        }
+        workers.join().unwrap();
+        for number in 0..FILES {
+            assert_eq!(std::fs::read(place.path().join(number.to_string())).unwrap(), contents(number));
+            assert_eq!(names.digests().get(number as u64).unwrap(), Sha256Digest::of(&contents(number)), "{number}");
         }
     }
 
     #[test]
     fn a_file_that_cannot_be_written_ends_all_of_it() {
-        for read_back in [false, true] {
-            let place = tempfile::tempdir().unwrap();
-            std::fs::write(place.path().join("77"), "").unwrap();
-            let root = Arc::new(Root::open(place.path()).unwrap());
-            let names = Names::new(place.path()).unwrap();
-            let mut workers = Workers::start_with(&root, names.digests(), read_back);
-            let given: Result<Vec<_>> = (0..10 * WRITTEN)
-                .map(|number| {
-                    workers.file(number as u64, number.to_string().as_bytes(), 0o444, &mut &*contents(number))
-                })
-                .collect();
-            let ended = given.and_then(|_| workers.join()).unwrap_err().to_string();
-            assert!(ended.contains("77"), "{ended}");
-        }
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("77"), "").unwrap();
+        let root = Arc::new(Root::open(place.path()).unwrap());
+        let names = Names::new(place.path()).unwrap();
+        let mut workers = Workers::start(&root, names.digests());
+        let given: Result<Vec<_>> = (0..10 * FILES)
+            .map(|number| workers.file(number as u64, number.to_string().as_bytes(), 0o444, &mut &*contents(number)))
+            .collect();
+        let ended = given.and_then(|_| workers.join()).unwrap_err().to_string();
+        assert!(ended.contains("77"), "{ended}");
     }
 }

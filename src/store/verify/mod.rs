@@ -4,8 +4,8 @@ mod repair;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
-use std::io::{self, Read as _, Take};
+use std::fs::Metadata;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use crate::digest::{Files, Sha256Digest, hash_many};
+use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Unit};
 use crate::tree::beneath::{Root, stored_mode};
@@ -96,17 +96,16 @@ pub fn verify(
     // Large files first, so that at the end no core waits for another one's last.
     let mut entries: Vec<&Entry> = listing.entries().iter().collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(if let Node::File { size, .. } = entry.node { size } else { 0 }));
+    let check = Check { root: &root, modes };
     let worker = || {
-        let mut check = Check {
-            root: &root,
-            modes,
-            entries: &entries,
-            next: &next,
-            hashed: &|size| task.set_position(done.fetch_add(size, Ordering::Relaxed) + size),
-            found: Ok(Vec::new()),
-        };
-        hash_many(&mut check);
-        check.found
+        let mut found = Vec::new();
+        while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.extend(check.entry(entry)?.map(|fault| Damage::new(&entry.path, fault)));
+            if let Node::File { size, .. } = entry.node {
+                task.set_position(done.fetch_add(size, Ordering::Relaxed) + size);
+            }
+        }
+        Ok(found)
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut damages = std::thread::scope(|scope| {
@@ -123,90 +122,44 @@ pub fn verify(
     Ok(damages)
 }
 
-/// One thread's part: it takes entries as long as there are any.
+/// Compares entries with what is on the disk.
 struct Check<'a> {
     root: &'a Root,
     modes: Modes,
-    entries: &'a [&'a Entry],
-    next: &'a AtomicUsize,
-    /// Told the size of every file that is over.
-    hashed: &'a dyn Fn(u64),
-    found: Result<Vec<Damage>>,
 }
 
-/// A file whose kind and size are right.
-struct Opened<'a> {
-    entry: &'a Entry,
-    digest: Sha256Digest,
-    size: u64,
-    mode_is_right: bool,
-}
-
-impl<'a> Files for Check<'a> {
-    type File = Take<File>;
-    type Name = Opened<'a>;
-
-    fn next(&mut self, _wait: bool) -> Option<(Opened<'a>, Take<File>)> {
-        while let Some(entry) = self.entries.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            let fault = match &entry.node {
-                Node::File { executable, size, digest } => match self.open(entry, *executable, *size, *digest) {
-                    Ok(Ok(file)) => return Some(file),
-                    Ok(Err(fault)) => Ok(Some(fault)),
-                    Err(error) => Err(error),
-                },
-                Node::Link { target } => self.check_link(entry, target),
-                Node::Directory => self.check_directory(entry),
-            };
-            self.note(entry, fault);
-        }
-        None
-    }
-
-    fn done(&mut self, file: Opened<'a>, read: io::Result<(Sha256Digest, u64)>) {
-        // A block that the disk cannot read any more is damage, not a reason to stop looking.
-        let fault = match read {
-            Ok((digest, _)) if digest == file.digest => (!file.mode_is_right).then_some(Fault::Mode),
-            _ => Some(Fault::Contents),
-        };
-        self.note(file.entry, Ok(fault));
-        (self.hashed)(file.size);
-    }
-}
-
-impl<'a> Check<'a> {
-    fn note(&mut self, entry: &Entry, fault: Result<Option<Fault>>) {
-        match (&mut self.found, fault) {
-            (Ok(found), Ok(fault)) => found.extend(fault.map(|fault| Damage::new(&entry.path, fault))),
-            (found @ Ok(_), Err(error)) => *found = Err(error),
-            (Err(_), _) => {}
+impl Check<'_> {
+    fn entry(&self, entry: &Entry) -> Result<Option<Fault>> {
+        match &entry.node {
+            Node::File { executable, size, digest } => self.check_file(entry, *executable, *size, *digest),
+            Node::Link { target } => self.check_link(entry, target),
+            Node::Directory => self.check_directory(entry),
         }
     }
 
-    fn open(
-        &self,
-        entry: &'a Entry,
-        executable: bool,
-        size: u64,
-        digest: Sha256Digest,
-    ) -> Result<Result<(Opened<'a>, Take<File>), Fault>> {
+    fn check_file(&self, entry: &Entry, executable: bool, size: u64, digest: Sha256Digest) -> Result<Option<Fault>> {
         let file = match self.root.open_file(&entry.path) {
             Ok(file) => file,
             Err(error) if is_ours(&error) => return Err(error.into()),
-            Err(error) => return Ok(Err(self.absent_or_other(entry, &error)?)),
+            Err(error) => return self.absent_or_other(entry, &error).map(Some),
         };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Ok(Err(Fault::Kind));
+            return Ok(Some(Fault::Kind));
         }
         if metadata.len() != size {
-            return Ok(Err(Fault::Contents));
+            return Ok(Some(Fault::Contents));
+        }
+        // A block that the disk cannot read any more is damage, not a reason to stop looking.
+        if !hash_reader(file.take(size)).is_ok_and(|(found, _)| found == digest) {
+            return Ok(Some(Fault::Contents));
         }
         let mode = metadata.mode() & 0o7777;
         let mode_is_right = match self.modes {
             Modes::Store => mode == stored_mode(executable),
             Modes::Copy => (mode & 0o100 != 0) == executable,
         };
-        Ok(Ok((Opened { entry, digest, size, mode_is_right }, file.take(size))))
+        Ok((!mode_is_right).then_some(Fault::Mode))
     }
 
     fn check_link(&self, entry: &Entry, target: &[u8]) -> Result<Option<Fault>> {
