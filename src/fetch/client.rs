@@ -58,6 +58,8 @@ impl Fetcher {
                 Err(why) => attempt.error(why),
             }
         });
+        // Where another fetcher of this process has done it before, nothing is left to do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent(concat!("strixlock/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(20))
