@@ -7,6 +7,7 @@ use super::{GlobalArgs, Ui, settings};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::intake::Intake;
 use crate::manifest::{InputRequest, Manifest};
+use crate::store::Store;
 use crate::update::{Options, update};
 use crate::upstream::rocm::{Series, VersionRequest, newest_of_series};
 
@@ -21,9 +22,16 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
     }
     let manifest = Manifest::read(&global.manifest_path())?;
     let lock = global.read_lock()?;
-    let store = global.open_store()?;
+    // A store is only needed for what need not be downloaded twice: where none can be written to, a passing one will do.
+    let (mut store, scratch) = (global.read_store()?, tempfile::tempdir()?);
+    let cache = if store.can_write() {
+        store = global.open_store()?;
+        None
+    } else {
+        Some(Store::open(scratch.path())?)
+    };
     let fetcher = global.fetcher(ui)?;
-    let intake = Intake { store: &store, fetcher: &fetcher };
+    let intake = Intake { store: cache.as_ref().unwrap_or(&store), fetcher: &fetcher };
     let options = Options {
         dry_run: true,
         accept_replaced: true,

@@ -75,8 +75,14 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         }
     }
     let store = global.open_store()?;
-    store.register_lock(&lock_path)?;
     let plan = Plan::new(&lock, &store, &args.outputs)?;
+    let has_all = plan.steps.iter().all(|step| step.action == Action::Have);
+    // A store that can only be read has what is wanted, or has not.
+    if store.can_write() {
+        store.register_lock(&lock_path)?;
+    } else if !has_all && !args.dry_run {
+        store.demand_writable()?;
+    }
     let mut places = places(args, &lock)?;
     places.retain(|name, _| plan.steps.iter().any(|step| step.what == "output" && step.name == *name));
     if args.prefix_from.is_some() {
@@ -97,7 +103,7 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         }
         return Ok(0);
     }
-    if plan.steps.iter().any(|step| step.action != Action::Have) {
+    if !has_all {
         ui.note(&table(&rows(&plan)).join("\n"));
     }
     let fetcher = global.fetcher(ui)?;

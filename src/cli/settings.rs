@@ -211,8 +211,25 @@ impl GlobalArgs {
         })
     }
 
-    /// Opens the store.
+    /// Opens the store, and makes it if it is not there.
     pub fn open_store(&self) -> Result<Store> {
+        let store = Store::open_waiting(&self.store_path()?, self.waiting()?)?;
+        if !self.quiet {
+            tell_migrated(&store);
+        }
+        Ok(store)
+    }
+
+    /// Opens the store for reading alone; one that is not there is empty, and stays away.
+    pub fn read_store(&self) -> Result<Store> {
+        let store = Store::open_for_reading(&self.store_path()?, self.waiting()?)?;
+        if !self.quiet {
+            tell_migrated(&store);
+        }
+        Ok(store)
+    }
+
+    fn waiting(&self) -> Result<Waiting> {
         let usual = Waiting::default();
         let limit = self.configuration()?.busy_seconds.map_or(usual.limit, Duration::from_secs);
         let tell: Arc<dyn Fn(&str) + Send + Sync> = if self.quiet {
@@ -222,11 +239,7 @@ impl GlobalArgs {
                 let _ = writeln!(anstream::stderr(), "{text}");
             })
         };
-        let store = Store::open_waiting(&self.store_path()?, Waiting { limit, tell })?;
-        if !self.quiet {
-            tell_migrated(&store);
-        }
-        Ok(store)
+        Ok(Waiting { limit, tell })
     }
 
     /// How far the commands of a build may go.

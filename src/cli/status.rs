@@ -30,7 +30,7 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
         return Ok(0);
     };
     let stale = crate::lock::staleness(&manifest, &lock);
-    let store = global.open_store()?;
+    let store = global.read_store()?;
     let plan = Plan::new(&lock, &store, &[])?;
     let profile = global.profile(ui, &store)?;
     let generation = Standing::of(&profile, &lock)?;

@@ -105,7 +105,7 @@ impl Store {
     /// Waits for the right to download the thing that `key` (a digest, or a URL when none is known) stands for.
     pub fn partial(&self, key: &str) -> Result<Partial> {
         let name = Sha256Digest::of(key.as_bytes()).hex();
-        let directory = self.beneath.directory(b"tmp/partial")?;
+        let directory = self.beneath()?.directory(b"tmp/partial")?;
         let place = self.root.join("tmp/partial");
         let (held, data) = (place.join(format!("{name}.held")), place.join(format!("{name}.part")));
         let lock = open_lock(&held)?;
@@ -127,7 +127,7 @@ impl Store {
         let place = format!("downloads/origins/{}", origin_name(url));
         self.own(&place)?;
         let mut text = Vec::new();
-        self.beneath.open_file(place.as_bytes()).ok()?.take(MOST_STATE).read_to_end(&mut text).ok()?;
+        self.beneath().ok()?.open_file(place.as_bytes()).ok()?.take(MOST_STATE).read_to_end(&mut text).ok()?;
         let origin: Origin = serde_json::from_slice(&text).ok()?;
         let held = self.own(&format!("downloads/sha256/{}", origin.digest.hex()))?.len();
         (origin.url == url && held == origin.size).then_some(origin)

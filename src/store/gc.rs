@@ -143,11 +143,11 @@ impl Store {
     /// Waits until no other process uses the store, and keeps others out.
     pub fn exclusive(mut self) -> Result<Self> {
         // A shared lock cannot be turned into an exclusive one while another process wants the same.
-        self.lock.unlock()?;
+        self.lock()?.unlock()?;
         let place = self.root.join("lock");
         let lock = open_lock(&place)?;
         self.waiting.alone(&lock, &place)?;
-        self.lock = lock;
+        self.lock = Some(lock);
         Ok(self)
     }
 

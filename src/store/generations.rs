@@ -141,6 +141,10 @@ impl Profile<'_> {
     /// Adds a generation, unless there is one with the same outputs, and switches to it. Returns its number and whether
     /// it was not the current one before. `lock` is the text of the lock.
     pub fn add(&self, generation: &Generation, lock: &[u8]) -> Result<(u64, bool)> {
+        if let Some(number) = self.is_current(generation)? {
+            return Ok((number, false));
+        }
+        self.store.demand_writable()?;
         let _held = self.store.hold_profiles()?;
         // The same set is not numbered twice: rolling back must lead to something else.
         let current = self.current()?;
@@ -174,6 +178,14 @@ impl Profile<'_> {
         }
         self.become_first()?;
         Ok((number, true))
+    }
+
+    /// Returns the number of the current generation if it has these outputs and nothing is left to be done for it: a store that can
+    /// only be read will do then.
+    fn is_current(&self, generation: &Generation) -> Result<Option<u64>> {
+        let Some(number) = self.current()?.filter(|_| self.has_first()) else { return Ok(None) };
+        let same = self.generation(number).is_ok_and(|there| there.outputs == generation.outputs);
+        Ok(same.then_some(number))
     }
 
     /// Switches to a generation whose trees must all be here.

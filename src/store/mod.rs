@@ -47,6 +47,7 @@ mod migrate;
 mod outputs;
 mod owners;
 mod profiles;
+mod reading;
 mod remove;
 mod staging;
 mod trees;
@@ -58,7 +59,6 @@ use std::fs::{File, Metadata};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
@@ -85,12 +85,14 @@ const BEFORE: &str = "strixlock-store 1\n";
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    /// That directory, opened; what others could have planted is opened through it, and no link is followed then.
-    beneath: Arc<Root>,
+    /// That directory, opened; what others could have planted is opened through it, and no link is followed then. Absent for a
+    /// store that is only read and is not there (see `reading`).
+    beneath: Option<Root>,
     /// Whoever runs this.
     me: u32,
     waiting: Waiting,
-    lock: File,
+    /// Absent where there is nothing to be locked.
+    lock: Option<File>,
     migrated: Option<Migrated>,
 }
 
@@ -124,25 +126,33 @@ impl Store {
         let place = root.join("lock");
         let lock = lock.map_err(Error::from).and_then(|lock| plain_file(lock, &place))?;
         waiting.shared(&lock, &place)?;
-        let mut store = Self { root, beneath: Arc::new(beneath), me, waiting, lock, migrated: None };
+        let mut store = Self { root, beneath: Some(beneath), me, waiting, lock: Some(lock), migrated: None };
         if store.is_of_before()? {
             store.migrate()?;
         }
         // The list of a store of before, where a process was killed before it was gone.
         let _ = store.drop_old_generations();
-        staging::sweep(&store.beneath.directory(b"tmp")?)?;
+        staging::sweep(&store.beneath()?.directory(b"tmp")?)?;
         Ok(store)
+    }
+
+    fn beneath(&self) -> std::io::Result<&Root> {
+        self.beneath.as_ref().ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    }
+
+    fn lock(&self) -> std::io::Result<&File> {
+        self.lock.as_ref().ok_or_else(|| std::io::ErrorKind::NotFound.into())
     }
 
     /// Returns the metadata of something below the store, if it is there, no link, and root's or our own. What is another's
     /// counts as absent: it came along when a store was copied with its owners, and only they know what it holds.
     fn own(&self, below: &str) -> Option<Metadata> {
-        self.beneath.metadata(below.as_bytes()).ok().filter(|found| owners::is_ours(found, self.me))
+        self.beneath().ok()?.metadata(below.as_bytes()).ok().filter(|found| owners::is_ours(found, self.me))
     }
 
     /// Makes a directory below the store, if it is not there, and refuses what else may stand there.
     fn make_directory(&self, below: &str) -> Result<PathBuf> {
-        owners::make_one(&self.beneath, &self.root, below, self.me)?;
+        owners::make_one(self.beneath()?, &self.root, below, self.me)?;
         Ok(self.root.join(below))
     }
 
@@ -153,11 +163,7 @@ impl Store {
         match fs_err::read_to_string(&version) {
             Ok(text) if text == VERSION => Ok(false),
             Ok(text) if text == BEFORE => Ok(true),
-            Ok(text) => Err(Error::new(Kind::Invalid, "the store has a format that this strixlock does not know")
-                .fact("store", self.root.display())
-                .fact("expected", VERSION.trim())
-                .fact("found", text.trim().chars().take(80).collect::<String>())
-                .hint("use the strixlock that made it, or another --store")),
+            Ok(text) => Err(unknown_format(&self.root, &text)),
             // Whatever became of the number, generations are not dropped for it.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.has_old_generations()? => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -180,8 +186,8 @@ impl Store {
     fn migrate(&mut self) -> Result<()> {
         let place = self.root.join("lock");
         // A shared lock cannot be turned into an exclusive one while another process wants the same.
-        self.lock.unlock()?;
-        self.waiting.alone(&self.lock, &place)?;
+        self.lock()?.unlock()?;
+        self.waiting.alone(self.lock()?, &place)?;
         // Another process may have been quicker.
         if self.is_of_before()? {
             let made = self.make_profiles().map_err(|error| cannot_migrate(&self.root, &error))?;
@@ -189,7 +195,7 @@ impl Store {
             self.drop_old_generations()?;
             self.migrated = Some(made);
         }
-        self.waiting.shared(&self.lock, &place)
+        self.waiting.shared(self.lock()?, &place)
     }
 
     /// Returns what became of the generations if opening the store brought it up to date.
@@ -242,8 +248,16 @@ impl Store {
     /// Writes everything that was written to the store's file system so far to the disk.
     fn sync(&self) -> Result<()> {
         // By a file that has been open since before: a new one would not be told of what could not be written until then.
-        Ok(rustix::fs::syncfs(self.lock.as_fd()).map_err(std::io::Error::from)?)
+        Ok(rustix::fs::syncfs(self.lock()?.as_fd()).map_err(std::io::Error::from)?)
     }
+}
+
+fn unknown_format(root: &Path, found: &str) -> Error {
+    Error::new(Kind::Invalid, "the store has a format that this strixlock does not know")
+        .fact("store", root.display())
+        .fact("expected", VERSION.trim())
+        .fact("found", found.trim().chars().take(80).collect::<String>())
+        .hint("use the strixlock that made it, or another --store")
 }
 
 /// Says that a store of before there were profiles stays one.

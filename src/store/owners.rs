@@ -59,6 +59,22 @@ pub(super) fn make_and_judge(root: &Root, place: &Path, me: u32) -> Result<()> {
     Ok(())
 }
 
+/// Looks at the store in `root`, which is at `place`, as [`make_and_judge`] does, and makes nothing.
+pub(super) fn judge_what_is_there(root: &Root, place: &Path, me: u32) -> Result<()> {
+    judge(place, &root.own_metadata()?, me)?;
+    refuse_others_things(root, place)?;
+    for below in DIRECTORIES {
+        match root.metadata(below.as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            found => judge(&place.join(below), &found?, me)?,
+        }
+        if OF_DIRECTORIES.contains(&below) {
+            judge_all(&root.directory(below.as_bytes())?, &place.join(below), me)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a directory below the store's `root`, if it is not there, and looks at it.
 pub(super) fn make_one(root: &Root, place: &Path, below: &str, me: u32) -> Result<()> {
     let fails = |error: std::io::Error| cannot_make(place, &error);

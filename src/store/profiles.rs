@@ -176,13 +176,17 @@ impl Profile<'_> {
         Path::new("profiles").join(&self.name.0).join("current")
     }
 
+    /// Returns whether something stands at `STORE/current`.
+    pub(super) fn has_first(&self) -> bool {
+        fs_err::symlink_metadata(self.store.root.join("current")).is_ok()
+    }
+
     /// Lets `STORE/current` lead here if the profile is the store's only one and nothing stands there.
     pub(super) fn become_first(&self) -> Result<()> {
-        let link = self.store.root.join("current");
-        if fs_err::symlink_metadata(&link).is_ok() || self.store.profiles()?.len() != 1 {
+        if self.has_first() || self.store.profiles()?.len() != 1 {
             return Ok(());
         }
-        self.store.place_link(&self.below_root(), &link)
+        self.store.place_link(&self.below_root(), &self.store.root.join("current"))
     }
 }
 
@@ -198,7 +202,11 @@ impl Store {
     /// Returns the profiles that are there, by name.
     pub fn profiles(&self) -> Result<Vec<Profile<'_>>> {
         let mut profiles = Vec::new();
-        for entry in fs_err::read_dir(self.root.join("profiles"))? {
+        let entries = match fs_err::read_dir(self.root.join("profiles")) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(profiles),
+            other => other?,
+        };
+        for entry in entries {
             let entry = entry?;
             let name = entry.file_name().to_str().and_then(|name| name.parse().ok());
             if let Some(name) = name.filter(|_| entry.path().is_dir()) {

@@ -202,7 +202,7 @@ impl Store {
 
     /// Opens a file's contents for reading. A link in their place is not followed.
     pub(super) fn open_blob(&self, digest: Sha256Digest, executable: bool) -> std::io::Result<File> {
-        self.beneath.open_file(blob_name(digest, executable).as_bytes())
+        self.beneath()?.open_file(blob_name(digest, executable).as_bytes())
     }
 
     /// Makes the directory that the blobs with this digest stand in.
@@ -239,10 +239,11 @@ impl Store {
     fn share(&self, root: &Root, entry: &Entry, digest: Sha256Digest, executable: bool, aside: &Path) -> Result<()> {
         let blob = self.blob(digest, executable);
         let beneath = blob_name(digest, executable);
+        let blobs_root = self.beneath()?;
         // Both ends by descriptors that no link led to.
         let link_out = || {
             root.in_parent(&entry.path, |parent, name| {
-                Ok(self.beneath.in_parent(beneath.as_bytes(), |blobs, blob| {
+                Ok(blobs_root.in_parent(beneath.as_bytes(), |blobs, blob| {
                     rustix::fs::linkat(parent, name, blobs, blob, AtFlags::empty())
                 }))
             })

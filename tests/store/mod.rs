@@ -7,6 +7,7 @@ mod order;
 mod owners;
 mod pack;
 mod profiles;
+mod reading;
 
 use crate::support::Project;
 
