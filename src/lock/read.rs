@@ -100,7 +100,8 @@ fn parse(text: &str) -> Result<LockFile> {
         Some(Some(FORMAT)) => {}
         Some(Some(newer)) if newer > FORMAT => {
             return Err(invalid(format!(
-                "the lock has format {newer}, and this strixlock {PROGRAM} knows formats up to {FORMAT}"
+                "the lock has format {newer}, and this strixlock {} knows formats up to {FORMAT}",
+                *PROGRAM
             ))
             .hint("install a newer strixlock"));
         }
@@ -117,7 +118,7 @@ fn parse(text: &str) -> Result<LockFile> {
             .hint("restore it from version control, or remove it and run `strixlock update`")
     })?;
     if !file.requires.matches(&PROGRAM) {
-        return Err(invalid(format!("this lock requires strixlock {}, and this is {PROGRAM}", file.requires))
+        return Err(invalid(format!("this lock requires strixlock {}, and this is {}", file.requires, *PROGRAM))
             .hint("install a strixlock that fits"));
     }
     Ok(file)

@@ -15,6 +15,7 @@ mod template;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use semver::VersionReq;
 use serde::{Deserialize, Serialize};
@@ -31,8 +32,9 @@ use crate::upstream::rocm::RocmRequest;
 pub use edges::{Generic, known_edges, known_generics};
 pub use template::{Packages, Settings as TemplateSettings, template};
 
-/// The version of this program, which `requires` is compared with.
-pub const PROGRAM: semver::Version = semver::Version::new(0, 1, 0);
+/// The version of this program, which `requires` is compared with: that of the package.
+pub static PROGRAM: LazyLock<semver::Version> =
+    LazyLock::new(|| semver::Version::parse(env!("CARGO_PKG_VERSION")).expect("Cargo takes no other versions"));
 
 /// A parsed manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,5 +96,15 @@ impl Manifest {
     /// Parses a manifest; `name` is what errors call it.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         parse::parse(text, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PROGRAM;
+
+    #[test]
+    fn the_version_that_requires_is_compared_with_is_the_package_s() {
+        assert_eq!(PROGRAM.to_string(), env!("CARGO_PKG_VERSION"));
     }
 }

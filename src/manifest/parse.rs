@@ -85,7 +85,7 @@ fn requires(source: &Source, top: &Table) -> Result<VersionReq> {
     }
     let message = format!("this manifest requires strixlock {requires}");
     Err(source
-        .error(text.span(), message, &format!("this is strixlock {PROGRAM}"))
+        .error(text.span(), message, &format!("this is strixlock {}", *PROGRAM))
         .hint("install a strixlock that fits"))
 }
 
