@@ -68,8 +68,8 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
     if args.seal {
         // What is about to be sealed anew is not compared with the old seal.
         for (name, output) in &mut lock.outputs {
-            let rocm = matches!(output.recipe, crate::recipe::Recipe::Rocm(_));
-            if !rocm && (args.outputs.is_empty() || args.outputs.contains(name)) {
+            let made = output.recipe.published().is_none();
+            if made && (args.outputs.is_empty() || args.outputs.contains(name)) {
                 output.tree = None;
             }
         }

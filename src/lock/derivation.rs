@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::order::in_order;
 use super::{LockedInput, labels};
 use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::known_edges;
 use crate::oci::Compressor;
-use crate::recipe::{Edge, Recipe, Target, fits, image, llama, rocm, runtime, sysroot};
+use crate::recipe::{Edge, Recipe, Target, fits};
 
 #[derive(Serialize)]
 struct Derivation<'a> {
@@ -42,13 +43,10 @@ pub fn derivations(
     recipes: &BTreeMap<String, Recipe>,
 ) -> Result<BTreeMap<String, DerivationId>> {
     let mut ids = BTreeMap::new();
-    // A recipe needs only outputs of the kinds before its own, so each finds what it needs.
-    for kind in ["sysroot", "rocm", "llama", "runtime", "model", "image"] {
-        for (name, recipe) in recipes.iter().filter(|(_, recipe)| recipe.kind() == kind) {
-            let text =
-                describe(recipe, inputs, recipes, &ids).map_err(|error| error.about(format!("output `{name}`")))?;
-            ids.insert(name.clone(), DerivationId(Sha256Digest::of(text.as_bytes())));
-        }
+    for name in in_order(recipes.iter()) {
+        let recipe = &recipes[name];
+        let text = describe(recipe, inputs, recipes, &ids).map_err(|error| error.about(format!("output `{name}`")))?;
+        ids.insert(name.clone(), DerivationId(Sha256Digest::of(text.as_bytes())));
     }
     Ok(ids)
 }
@@ -75,14 +73,7 @@ fn describe(
         let id = ids.get(name).filter(|_| fits).ok_or_else(|| missing("output", kind, name))?;
         built.insert(name, *id);
     }
-    let revision = match recipe {
-        Recipe::Sysroot(_) => sysroot::REVISION,
-        Recipe::Rocm(_) => rocm::REVISION,
-        Recipe::Llama(_) => llama::REVISION,
-        Recipe::Runtime(_) => runtime::REVISION,
-        Recipe::Model(_) => crate::recipe::MODEL_REVISION,
-        Recipe::Image(_) => image::REVISION,
-    };
+    let revision = recipe.revision();
     let (labels, compressor) = match recipe {
         Recipe::Image(recipe) => {
             (labels(recipe, inputs, |name| recipes.get(name)), Some(recipe.compression.compressor()))

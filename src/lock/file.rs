@@ -45,7 +45,7 @@ pub(super) struct Seal {
 impl OutputBlock {
     fn new(output: &LockedOutput) -> Result<Self> {
         // The tree of a ROCm output is its input's, which has its own block.
-        let sealed = output.tree.filter(|_| !matches!(output.recipe, Recipe::Rocm(_)));
+        let sealed = output.tree.filter(|_| output.recipe.published().is_none());
         let sealed = sealed.map(|tree| Seal { derivation: output.derivation, tree });
         let mut block = Self { recipe: output.recipe.clone(), sealed, entry: Sha256Digest::of(b"") };
         block.entry = block.digest()?;
@@ -84,11 +84,9 @@ impl LockFile {
         let ids = derivations(&self.inputs, &recipes)?;
         let outputs = self.outputs.into_iter().filter_map(|(name, block)| {
             let derivation = *ids.get(&name)?;
-            let tree = match &block.recipe {
-                Recipe::Rocm(recipe) => {
-                    self.inputs.get(&recipe.input).and_then(LockedInput::tree).map(|pin| pin.digest)
-                }
-                _ => block.sealed.filter(|seal| seal.derivation == derivation).map(|seal| seal.tree),
+            let tree = match block.recipe.published() {
+                Some(input) => self.inputs.get(input).and_then(LockedInput::tree).map(|pin| pin.digest),
+                None => block.sealed.filter(|seal| seal.derivation == derivation).map(|seal| seal.tree),
             };
             Some((name, LockedOutput { recipe: block.recipe, derivation, tree }))
         });

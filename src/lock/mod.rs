@@ -13,6 +13,7 @@ mod huggingface;
 mod labels;
 mod model;
 mod oci;
+mod order;
 mod read;
 mod stale;
 mod valid;

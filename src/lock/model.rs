@@ -6,6 +6,7 @@ use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::order::in_order;
 use super::{DebsPin, HuggingfacePin, ModelFile, OciPin};
 use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
@@ -13,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::gguf::Gguf;
 use crate::manifest::InputRequest;
 use crate::recipe::rocm::TheRock;
-use crate::recipe::{Recipe, RuntimeRecipe};
+use crate::recipe::{BuildRoot, Recipe};
 use crate::suggest::suggest;
 use crate::upstream::debs::DebsRequest;
 use crate::upstream::file::FileRequest;
@@ -184,9 +185,7 @@ impl Lock {
     /// those that it is made from, and by name.
     #[must_use]
     pub fn ordered(&self) -> Vec<&String> {
-        let mut names: Vec<_> = self.outputs.iter().map(|(name, output)| (output.recipe.rank(), name)).collect();
-        names.sort();
-        names.into_iter().map(|(_, name)| name).collect()
+        in_order(self.outputs.iter().map(|(name, output)| (name, &output.recipe)))
     }
 
     /// The outputs that are meant where none is named: all but images, which hold them once more, and the roots that images
@@ -201,17 +200,22 @@ impl Lock {
             let users = self.outputs.values().filter(|output| output.recipe.is_image() == by_images);
             users.flat_map(|output| output.recipe.outputs()).any(|(_, used)| used == name)
         };
-        let root_of_images = matches!(output.recipe, Recipe::Sysroot(_)) && used(true) && !used(false);
+        let root_of_images = output.recipe.is_root() && used(true) && !used(false);
         !output.recipe.is_image() && !root_of_images
     }
 
-    /// The output that is the base system of a runtime: the root that its build was made in, if it had one.
+    /// Returns the output that is the root of the sandbox in which another one is built or proven; none where that is the host's.
     #[must_use]
-    pub fn base_of(&self, recipe: &RuntimeRecipe) -> Option<&str> {
-        match &self.outputs.get(&recipe.llama)?.recipe {
-            Recipe::Llama(built) => built.sysroot.as_deref(),
-            _ => None,
-        }
+    pub fn base_of(&self, root: BuildRoot<'_>) -> Option<&str> {
+        let built = match root {
+            BuildRoot::NoSandbox | BuildRoot::Host => return None,
+            BuildRoot::Output(name) => name,
+            BuildRoot::RootOf(built) => match self.outputs.get(built)?.recipe.build_root() {
+                BuildRoot::Output(name) => name,
+                _ => return None,
+            },
+        };
+        self.outputs.get_key_value(built).map(|(name, _)| name.as_str())
     }
 }
 

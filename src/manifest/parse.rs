@@ -272,7 +272,7 @@ fn output(source: &Source, name: &str, fields: Table, references: &mut Vec<Refer
         "model" => Recipe::Model(ModelRecipe { input: refer("input", "model", Wanted::Input("huggingface"))? }),
         "image" => Recipe::Image(super::image::recipe(source, name, &fields, references)?),
         other => {
-            let label = suggest(other, ["rocm", "llama", "runtime", "sysroot", "model", "image"].into_iter());
+            let label = suggest(other, Recipe::kinds().into_iter());
             return Err(source.error(kind.span(), format!("unknown type of output `{other}`"), &label));
         }
     };

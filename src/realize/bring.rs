@@ -8,7 +8,7 @@ use super::plan::Plan;
 use crate::error::{About as _, Error, Kind, Result};
 use crate::intake::{git_contents, model_contents, tarball_contents};
 use crate::lock::LockedInput;
-use crate::recipe::Recipe;
+use crate::recipe::Files;
 use crate::store::verify::Contents;
 use crate::tree::Listing;
 
@@ -31,7 +31,7 @@ impl Realizer<'_> {
         }
         for (name, output) in &self.lock.outputs {
             // The others have no file of their own.
-            if !matches!(output.recipe, Recipe::Sysroot(_) | Recipe::Llama(_) | Recipe::Image(_)) {
+            if output.recipe.files() != Files::Made {
                 continue;
             }
             let lacking: BTreeSet<Contents> = lacking.iter().copied().filter(|one| !store.has_whole(*one)).collect();

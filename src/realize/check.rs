@@ -13,7 +13,7 @@ use super::plan::Plan;
 use crate::compare::{Difference, Side, trees};
 use crate::digest::TreeDigest;
 use crate::error::{About as _, Error, Kind, Result};
-use crate::recipe::Recipe;
+use crate::recipe::Files;
 use crate::store::{Staging, StoredTree};
 
 /// What making an output once more gave.
@@ -48,10 +48,8 @@ impl Realizer<'_> {
     /// The usual outputs that are made by a recipe rather than taken as they were published.
     #[must_use]
     pub fn made_outputs(&self) -> Vec<String> {
-        let made = |name: &&String| {
-            let recipe = self.lock.outputs.get(*name).map(|output| &output.recipe);
-            !matches!(recipe, Some(Recipe::Rocm(_) | Recipe::Model(_)))
-        };
+        let made =
+            |name: &&String| self.lock.outputs.get(*name).is_some_and(|output| output.recipe.files() != Files::Taken);
         self.lock.usual_outputs().filter(made).cloned().collect()
     }
 

@@ -15,7 +15,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::intake::{Expect, Intake, debs, file, git, git_tree, huggingface, oci, tarball};
 use crate::lock::{Lock, LockedInput, LockedOutput, OciPin};
 use crate::recipe::rocm::Provenance;
-use crate::recipe::{LlamaRecipe, Recipe, RocmRecipe, SysrootRecipe};
+use crate::recipe::{BuildRoot, LlamaRecipe, Recipe, RocmRecipe, SysrootRecipe};
 use crate::sandbox::Engine;
 use crate::store::{Generation, GenerationOutput, OutputRecord, Profile, Staging, StoredTree};
 use crate::threads::in_parallel;
@@ -90,16 +90,13 @@ impl Realizer<'_> {
 
     /// Fails where there is nothing that could make the sandbox in which an output is built or proven.
     pub(super) fn demand_sandbox(&self, recipe: &Recipe) -> Result<()> {
-        Engine::demand(match recipe {
-            Recipe::Llama(recipe) => recipe.sysroot.is_some(),
-            Recipe::Runtime(recipe) => self.lock.base_of(recipe).is_some(),
-            Recipe::Sysroot(_) | Recipe::Rocm(_) | Recipe::Model(_) | Recipe::Image(_) => false,
-        })
+        Engine::demand(self.lock.base_of(recipe.build_root()).is_some())
     }
 
     /// Whether making an output takes a sandbox.
     pub(super) fn builds(&self, name: &str) -> bool {
-        self.lock.outputs.get(name).is_some_and(|output| matches!(output.recipe, Recipe::Llama(_) | Recipe::Runtime(_)))
+        let output = self.lock.outputs.get(name);
+        output.is_some_and(|output| output.recipe.build_root() != BuildRoot::NoSandbox)
     }
 
     fn fetch(&self, name: &str) -> Result<()> {

@@ -116,7 +116,7 @@ impl Planner<'_> {
         // The lock was checked when it was read: names lead somewhere, and nothing goes into itself.
         let Some(output) = self.lock.outputs.get(name) else { return Ok(()) };
         let tree = match output.tree {
-            Some(tree) if matches!(output.recipe, Recipe::Rocm(_)) => Some(tree),
+            Some(tree) if output.recipe.published().is_some() => Some(tree),
             sealed => {
                 let found = self.store.output_record(output.derivation)?.map(|record| record.tree);
                 found.filter(|found| sealed.is_none_or(|sealed| sealed == *found))
@@ -143,9 +143,8 @@ impl Planner<'_> {
             self.input(input);
         }
         recipe.outputs().into_iter().try_for_each(|(_, needed)| self.output(needed))?;
-        // The proof of a runtime takes place in the root that the build was made in.
-        let base = if let Recipe::Runtime(recipe) = recipe { self.lock.base_of(recipe) } else { None };
-        base.map_or(Ok(()), |name| self.output(name))
+        // What is proven is proven in the root that another output was built in.
+        self.lock.base_of(recipe.build_root()).map_or(Ok(()), |name| self.output(name))
     }
 
     fn input(&mut self, name: &str) {

@@ -15,7 +15,7 @@ use crate::lock::Lock;
 use crate::manifest::known_edges;
 use crate::progress::Unit;
 use crate::proof::{Claim, Proof, prove};
-use crate::recipe::{Edge, Recipe, RuntimeRecipe, Target};
+use crate::recipe::{Edge, OutputKind as _, Recipe, RuntimeRecipe, Target};
 use crate::sandbox::{Limits, Root};
 use crate::store::StoredTree;
 use crate::tree::Listing;
@@ -58,7 +58,7 @@ impl Realizer<'_> {
             return Err(Error::new(Kind::Usage, format!("`{name}` is not a trimmed runtime"))
                 .hint("name an output of type `runtime`"));
         };
-        for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe)) {
+        for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe.build_root())) {
             self.thaw_output(part)?;
         }
         self.trimmed(name, recipe)
@@ -88,7 +88,7 @@ impl Realizer<'_> {
         let Recipe::Llama(built) = &self.lock.output(&recipe.llama)?.recipe else {
             return Err(Error::new(Kind::Invalid, format!("`{}` is no llama.cpp build", recipe.llama)));
         };
-        let sysroot = self.lock.base_of(recipe).map(|name| self.output_tree(name)).transpose()?;
+        let sysroot = self.lock.base_of(recipe.build_root()).map(|name| self.output_tree(name)).transpose()?;
         let (rocm_listing, llama_listing) = (rocm.listing()?, llama.listing()?);
         let sysroot_listing = sysroot.as_ref().map(StoredTree::listing).transpose()?;
         let edges = recipe.all_edges(known_edges()?);
@@ -122,7 +122,7 @@ impl Realizer<'_> {
     /// Trims, and proves what is left before anybody sees it: without the proof there is no output.
     pub(super) fn runtime(&self, derivation: DerivationId, recipe: &RuntimeRecipe) -> Result<Made> {
         let store = self.intake.store;
-        for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe)) {
+        for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe.build_root())) {
             self.whole(part, self.output_tree(part)?)?;
         }
         let mut named = self.lock.outputs.iter().filter(|(_, output)| output.derivation == derivation);

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::OutputKind;
 use crate::oci::document::HealthCheck;
 use crate::oci::{Compression, Config, Inherited, Odd};
 
@@ -59,6 +60,24 @@ pub struct ImageRecipe {
     /// What layers are compressed with.
     #[serde(default)]
     pub compression: Compression,
+}
+
+impl OutputKind for ImageRecipe {
+    const NAME: &'static str = "image";
+    const REVISION: u32 = REVISION;
+
+    fn inputs(&self) -> Vec<(&'static str, &str)> {
+        self.from.iter().map(|name| ("oci", name.as_str())).collect()
+    }
+
+    fn outputs(&self) -> Vec<(&'static str, &str)> {
+        let parts = [("sysroot", &self.base), ("rocm", &self.rocm), ("runtime", &self.runtime), ("llama", &self.llama)];
+        parts.into_iter().filter_map(|(kind, name)| Some((kind, name.as_deref()?))).collect()
+    }
+
+    fn is_image(&self) -> bool {
+        true
+    }
 }
 
 /// Modes that a sysroot's tree cannot say and its programs rely on. The packages' own setuid bits are known by these names

@@ -8,12 +8,93 @@
 //! object's name below the build directory alone: see [`HIP_LAUNCHER`].
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
-use super::{Backend, LlamaRecipe};
+use serde::{Deserialize, Serialize};
+
+use super::{BuildRoot, OutputKind};
+use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
+use crate::suggest::one_of;
 
 /// Grows with every change of this recipe that can show in its result.
 pub const REVISION: u32 = 2;
+
+/// See [`super::Recipe::Llama`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LlamaRecipe {
+    /// The input with the source.
+    pub source: String,
+    /// The output that is the ROCm tree; the `cpu` backend has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rocm: Option<String>,
+    /// The output that is the root of the build: compilers, CMake, headers. Without it the host's own are used, and what
+    /// comes out is the same on one machine only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sysroot: Option<String>,
+    /// What it computes with.
+    pub backend: Backend,
+    /// Where it stands when it is used.
+    pub prefix: String,
+    /// CMake variables, over the recipe's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cmake: BTreeMap<String, String>,
+}
+
+impl OutputKind for LlamaRecipe {
+    const NAME: &'static str = "llama";
+    const REVISION: u32 = REVISION;
+
+    fn inputs(&self) -> Vec<(&'static str, &str)> {
+        vec![("git", &self.source)]
+    }
+
+    fn outputs(&self) -> Vec<(&'static str, &str)> {
+        let sysroot = self.sysroot.iter().map(|name| ("sysroot", name.as_str()));
+        self.rocm.iter().map(|name| ("rocm", name.as_str())).chain(sysroot).collect()
+    }
+
+    fn prefix(&self) -> Option<&str> {
+        Some(&self.prefix)
+    }
+
+    fn build_root(&self) -> BuildRoot<'_> {
+        self.sysroot.as_deref().map_or(BuildRoot::Host, BuildRoot::Output)
+    }
+}
+
+/// What llama.cpp computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// The GPU, through HIP, with the compiler of the ROCm tree.
+    Hip,
+    /// The CPU alone.
+    Cpu,
+    /// The GPU, through Vulkan: headers and shader compiler of the sysroot.
+    Vulkan,
+}
+
+impl Backend {
+    /// Its name in a manifest.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hip => "hip",
+            Self::Cpu => "cpu",
+            Self::Vulkan => "vulkan",
+        }
+    }
+}
+
+impl FromStr for Backend {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        one_of("backend", text, &[Self::Hip, Self::Cpu, Self::Vulkan].map(|backend| (backend.name(), backend)))
+    }
+}
 
 /// Where the source stands in the sandbox.
 pub const SOURCE: &str = "/build/source";

@@ -5,24 +5,22 @@
 
 pub mod furnish;
 pub mod image;
+mod kind;
 pub mod llama;
+pub mod model;
 pub mod rocm;
 pub mod runtime;
 pub mod sysroot;
 
-use std::collections::BTreeMap;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::suggest::one_of;
-
 pub use image::ImageRecipe;
+pub use kind::{BuildRoot, Files, OutputKind};
+pub use llama::{Backend, LlamaRecipe};
+pub use model::ModelRecipe;
+pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
-
-/// Grows with every change of the recipe `model` that can show in its result.
-pub const MODEL_REVISION: u32 = 1;
+pub use sysroot::SysrootRecipe;
 
 /// Whether an input of type `found` can stand where a recipe names one of type `wanted`: a model may be any file.
 #[must_use]
@@ -30,189 +28,148 @@ pub fn fits(wanted: &str, found: &str) -> bool {
     wanted == found || (wanted, found) == ("huggingface", "file")
 }
 
-/// How one output is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum Recipe {
-    /// Distribution packages or a base image, unpacked.
-    Sysroot(SysrootRecipe),
-    /// The ROCm tree as it was published.
-    Rocm(RocmRecipe),
-    /// llama.cpp, built from source.
-    Llama(LlamaRecipe),
-    /// The parts of a ROCm tree that a llama.cpp build needs.
-    Runtime(RuntimeRecipe),
-    /// The files of a model.
-    Model(ModelRecipe),
-    /// An OCI image of other outputs.
-    Image(ImageRecipe),
-}
-
-/// See [`Recipe::Sysroot`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SysrootRecipe {
-    /// The input with the packages.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub packages: Option<String>,
-    /// In place of them, the input that is a base image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// Links to make, path and target, beside those that the recipe makes by itself ([`sysroot::LINKS`]).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub links: BTreeMap<String, String>,
-}
-
-/// See [`Recipe::Rocm`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RocmRecipe {
-    /// The input that is the tree.
-    pub input: String,
-    /// Where the tree stands when it is used.
-    pub prefix: String,
-}
-
-/// See [`Recipe::Llama`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LlamaRecipe {
-    /// The input with the source.
-    pub source: String,
-    /// The output that is the ROCm tree; the `cpu` backend has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rocm: Option<String>,
-    /// The output that is the root of the build: compilers, CMake, headers. Without it the host's own are used, and what
-    /// comes out is the same on one machine only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sysroot: Option<String>,
-    /// What it computes with.
-    pub backend: Backend,
-    /// Where it stands when it is used.
-    pub prefix: String,
-    /// CMake variables, over the recipe's own.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub cmake: BTreeMap<String, String>,
-}
-
-/// See [`Recipe::Model`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelRecipe {
-    /// The input that is the model: of type `huggingface` or `file`.
-    pub input: String,
-}
-
-/// What llama.cpp computes with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Backend {
-    /// The GPU, through HIP, with the compiler of the ROCm tree.
-    Hip,
-    /// The CPU alone.
-    Cpu,
-    /// The GPU, through Vulkan: headers and shader compiler of the sysroot.
-    Vulkan,
-}
-
-impl Backend {
-    /// Its name in a manifest.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Hip => "hip",
-            Self::Cpu => "cpu",
-            Self::Vulkan => "vulkan",
+/// Makes the enum of all kinds of outputs from the one list of them, and the two macros that ask each kind.
+///
+/// `each_output!(recipe, it => it.inputs())` evaluates the expression with the recipe that an output has, whichever kind it
+/// is of. `each_kind!(Kind => Kind::NAME)` evaluates it for the type of every kind. The first token is `$`, which a macro
+/// cannot write otherwise into those that it makes.
+macro_rules! output_kinds {
+    ($dollar:tt $($(#[$doc:meta])* $kind:ident($recipe:ty),)*) => {
+        /// How one output is made.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "type", rename_all = "lowercase")]
+        pub enum Recipe {
+            $($(#[$doc])* $kind($recipe),)*
         }
-    }
+
+        $(impl From<$recipe> for Recipe {
+            fn from(recipe: $recipe) -> Self {
+                Self::$kind(recipe)
+            }
+        })*
+
+        macro_rules! each_output {
+            ($dollar recipe:expr, $dollar it:ident => $dollar body:expr) => {
+                match $dollar recipe { $($crate::recipe::Recipe::$kind($dollar it) => $dollar body,)* }
+            };
+        }
+
+        macro_rules! each_kind {
+            ($dollar name:ident => $dollar body:expr) => {
+                [$({ type $dollar name = $recipe; $dollar body },)*]
+            };
+        }
+    };
 }
 
-impl FromStr for Backend {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        one_of("backend", text, &[Self::Hip, Self::Cpu, Self::Vulkan].map(|backend| (backend.name(), backend)))
-    }
+output_kinds! { $
+    /// The ROCm tree as it was published.
+    Rocm(crate::recipe::RocmRecipe),
+    /// Distribution packages or a base image, unpacked.
+    Sysroot(crate::recipe::SysrootRecipe),
+    /// llama.cpp, built from source.
+    Llama(crate::recipe::LlamaRecipe),
+    /// The parts of a ROCm tree that a llama.cpp build needs.
+    Runtime(crate::recipe::RuntimeRecipe),
+    /// The files of a model.
+    Model(crate::recipe::ModelRecipe),
+    /// An OCI image of other outputs.
+    Image(crate::recipe::ImageRecipe),
 }
 
 impl Recipe {
-    /// The `type` field.
+    /// Returns the names of all kinds, in the order in which outputs of them are shown.
+    #[must_use]
+    pub fn kinds() -> Vec<&'static str> {
+        each_kind!(Kind => Kind::NAME).to_vec()
+    }
+
+    /// Returns the `type` field.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Sysroot(_) => "sysroot",
-            Self::Rocm(_) => "rocm",
-            Self::Llama(_) => "llama",
-            Self::Runtime(_) => "runtime",
-            Self::Model(_) => "model",
-            Self::Image(_) => "image",
+        fn name<Kind: OutputKind>(_: &Kind) -> &'static str {
+            Kind::NAME
         }
+        each_output!(self, recipe => name(recipe))
     }
 
-    /// Returns the place of its kind in the order in which outputs are made and shown: each kind is made from those before it.
+    /// Returns the place of its kind in the order in which outputs are shown.
     #[must_use]
-    pub fn rank(&self) -> u8 {
-        match self {
-            Self::Rocm(_) => 0,
-            Self::Sysroot(_) => 1,
-            Self::Llama(_) => 2,
-            Self::Runtime(_) => 3,
-            Self::Model(_) => 4,
-            Self::Image(_) => 5,
+    pub fn rank(&self) -> usize {
+        Self::kinds().iter().position(|kind| *kind == self.kind()).unwrap_or_default()
+    }
+}
+
+/// What every kind answers: see [`OutputKind`].
+impl Recipe {
+    /// See [`OutputKind::REVISION`].
+    #[must_use]
+    pub fn revision(&self) -> u32 {
+        fn revision<Kind: OutputKind>(_: &Kind) -> u32 {
+            Kind::REVISION
         }
+        each_output!(self, recipe => revision(recipe))
     }
 
-    /// Whether it is an image of other outputs.
-    #[must_use]
-    pub fn is_image(&self) -> bool {
-        matches!(self, Self::Image(_))
-    }
-
-    /// Where the output stands when it is used, if it has a place of its own.
-    #[must_use]
-    pub fn prefix(&self) -> Option<&str> {
-        match self {
-            Self::Rocm(recipe) => Some(&recipe.prefix),
-            Self::Llama(recipe) => Some(&recipe.prefix),
-            Self::Sysroot(_) | Self::Runtime(_) | Self::Model(_) | Self::Image(_) => None,
-        }
-    }
-
-    /// The inputs that go into it: kind and name.
+    /// See [`OutputKind::inputs`].
     #[must_use]
     pub fn inputs(&self) -> Vec<(&'static str, &str)> {
-        match self {
-            Self::Sysroot(recipe) => {
-                let image = recipe.image.iter().map(|name| ("oci", name.as_str()));
-                recipe.packages.iter().map(|name| ("debs", name.as_str())).chain(image).collect()
-            }
-            Self::Rocm(recipe) => vec![("rocm", &recipe.input)],
-            Self::Llama(recipe) => vec![("git", &recipe.source)],
-            Self::Runtime(_) => Vec::new(),
-            Self::Model(recipe) => vec![("huggingface", &recipe.input)],
-            Self::Image(recipe) => recipe.from.iter().map(|name| ("oci", name.as_str())).collect(),
-        }
+        each_output!(self, recipe => recipe.inputs())
     }
 
-    /// The other outputs that go into it: kind and name.
+    /// See [`OutputKind::outputs`].
     #[must_use]
     pub fn outputs(&self) -> Vec<(&'static str, &str)> {
-        match self {
-            Self::Sysroot(_) | Self::Rocm(_) | Self::Model(_) => Vec::new(),
-            Self::Llama(recipe) => {
-                let sysroot = recipe.sysroot.iter().map(|name| ("sysroot", name.as_str()));
-                recipe.rocm.iter().map(|name| ("rocm", name.as_str())).chain(sysroot).collect()
-            }
-            Self::Runtime(recipe) => vec![("rocm", &recipe.rocm), ("llama", &recipe.llama)],
-            Self::Image(recipe) => [
-                ("sysroot", &recipe.base),
-                ("rocm", &recipe.rocm),
-                ("runtime", &recipe.runtime),
-                ("llama", &recipe.llama),
-            ]
-            .into_iter()
-            .filter_map(|(kind, name)| Some((kind, name.as_deref()?)))
-            .collect(),
+        each_output!(self, recipe => recipe.outputs())
+    }
+
+    /// See [`OutputKind::prefix`].
+    #[must_use]
+    pub fn prefix(&self) -> Option<&str> {
+        each_output!(self, recipe => recipe.prefix())
+    }
+
+    /// See [`OutputKind::published`].
+    #[must_use]
+    pub fn published(&self) -> Option<&str> {
+        each_output!(self, recipe => recipe.published())
+    }
+
+    /// See [`OutputKind::files`].
+    #[must_use]
+    pub fn files(&self) -> Files {
+        each_output!(self, recipe => recipe.files())
+    }
+
+    /// See [`OutputKind::build_root`].
+    #[must_use]
+    pub fn build_root(&self) -> BuildRoot<'_> {
+        each_output!(self, recipe => recipe.build_root())
+    }
+
+    /// See [`OutputKind::is_image`].
+    #[must_use]
+    pub fn is_image(&self) -> bool {
+        each_output!(self, recipe => recipe.is_image())
+    }
+
+    /// See [`OutputKind::is_root`].
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        each_output!(self, recipe => recipe.is_root())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_has_one_name_in_the_lock_and_in_messages() {
+        for kind in Recipe::kinds() {
+            let error = serde_json::from_value::<Recipe>(serde_json::json!({ "type": kind })).err();
+            let told = error.map(|error| error.to_string()).unwrap_or_default();
+            assert!(!told.contains("unknown variant"), "{kind}: {told}");
         }
     }
 }

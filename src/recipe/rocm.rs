@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{Files, OutputKind};
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 use crate::tree::beneath::Root;
@@ -14,6 +15,37 @@ use crate::upstream::rocm::RocmVersion;
 
 /// Grows with every change of this recipe that can show in its result.
 pub const REVISION: u32 = 1;
+
+/// See [`super::Recipe::Rocm`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RocmRecipe {
+    /// The input that is the tree.
+    pub input: String,
+    /// Where the tree stands when it is used.
+    pub prefix: String,
+}
+
+impl OutputKind for RocmRecipe {
+    const NAME: &'static str = "rocm";
+    const REVISION: u32 = REVISION;
+
+    fn inputs(&self) -> Vec<(&'static str, &str)> {
+        vec![("rocm", &self.input)]
+    }
+
+    fn prefix(&self) -> Option<&str> {
+        Some(&self.prefix)
+    }
+
+    fn published(&self) -> Option<&str> {
+        Some(&self.input)
+    }
+
+    fn files(&self) -> Files {
+        Files::Taken
+    }
+}
 
 /// The largest provenance file that is read, in bytes; AMD's is under 100 kB.
 const MOST: u64 = 4 << 20;

@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{BuildRoot, Files, OutputKind};
+
 /// Grows with every change of this recipe that can show in its result.
 pub const REVISION: u32 = 4;
 
@@ -26,6 +28,27 @@ pub struct RuntimeRecipe {
     /// Whether the known edges are left out.
     #[serde(rename = "own-edges-only", default, skip_serializing_if = "std::ops::Not::not")]
     pub own_edges_only: bool,
+}
+
+impl OutputKind for RuntimeRecipe {
+    const NAME: &'static str = "runtime";
+    const REVISION: u32 = REVISION;
+
+    fn inputs(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+
+    fn outputs(&self) -> Vec<(&'static str, &str)> {
+        vec![("rocm", &self.rocm), ("llama", &self.llama)]
+    }
+
+    fn files(&self) -> Files {
+        Files::Chosen
+    }
+
+    fn build_root(&self) -> BuildRoot<'_> {
+        BuildRoot::RootOf(&self.llama)
+    }
 }
 
 /// Something of the ROCm tree that a library or program takes at run time and that no `DT_NEEDED` shows.

@@ -1,7 +1,42 @@
 //! Recipe `sysroot`: distribution packages unpacked into one tree, without running anything of them.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::OutputKind;
+
 /// Grows with every change of this recipe that can show in its result.
 pub const REVISION: u32 = 1;
+
+/// See [`super::Recipe::Sysroot`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SysrootRecipe {
+    /// The input with the packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<String>,
+    /// In place of them, the input that is a base image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Links to make, path and target, beside those that the recipe makes by itself ([`LINKS`]).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, String>,
+}
+
+impl OutputKind for SysrootRecipe {
+    const NAME: &'static str = "sysroot";
+    const REVISION: u32 = REVISION;
+
+    fn inputs(&self) -> Vec<(&'static str, &str)> {
+        let image = self.image.iter().map(|name| ("oci", name.as_str()));
+        self.packages.iter().map(|name| ("debs", name.as_str())).chain(image).collect()
+    }
+
+    fn is_root(&self) -> bool {
+        true
+    }
+}
 
 /// The links that maintainer scripts would have made, as path and target: each is made where nothing stands at the path and
 /// its target is there; of several for one path, the first that can be. Those of `update-alternatives` have the order of

@@ -193,9 +193,9 @@ fn lock_outputs(
     let outputs = manifest.outputs.iter().filter_map(|(name, recipe)| {
         let derivation = *ids.get(name)?;
         let sealed = old.and_then(|lock| lock.outputs.get(name)).filter(|output| output.derivation == derivation);
-        let tree = match recipe {
-            Recipe::Rocm(recipe) => inputs.get(&recipe.input).and_then(LockedInput::tree).map(|tree| tree.digest),
-            _ => sealed.and_then(|output| output.tree),
+        let tree = match recipe.published() {
+            Some(input) => inputs.get(input).and_then(LockedInput::tree).map(|tree| tree.digest),
+            None => sealed.and_then(|output| output.tree),
         };
         Some((name.clone(), LockedOutput { recipe: recipe.clone(), derivation, tree }))
     });
