@@ -3,7 +3,6 @@ and from odd ones that are made for it."""
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import beside_apt
 import odd_run
 
 # One set a line. Some are names of virtual packages, which apt refuses; some cannot be installed together.
@@ -78,19 +78,6 @@ exim4-daemon-light postfix
 no-such-package-anywhere
 """
 
-# The archives and pins of this machine, without its other architectures.
-APT = """
-#clear APT::Architectures;
-APT::Architecture "{architecture}";
-APT::Architectures {{ "{architecture}"; }};
-APT::Solver "internal";
-APT::Install-Recommends "false";
-APT::Sandbox::User "root";
-Dir::State "{state}";
-Dir::State::status "{state}/status";
-Dir::Cache "{cache}";
-"""
-
 MANIFEST = """requires = ">=0.1"
 [inputs.packages]
 type = "debs"
@@ -98,19 +85,6 @@ archive = "host"
 architecture = "{architecture}"
 packages = {packages}
 """
-
-
-def apt_root(directory, architecture):
-    """An apt whose root is empty; its environment."""
-    state, cache = directory / "state", directory / "cache"
-    for place in [state / "lists/partial", cache / "archives/partial"]:
-        place.mkdir(parents=True)
-    (state / "status").touch()
-    configuration = directory / "apt.conf"
-    configuration.write_text(APT.format(architecture=architecture, state=state, cache=cache))
-    environment = {**os.environ, "APT_CONFIG": str(configuration), "LC_ALL": "C"}
-    subprocess.run(["apt-get", "update", "-qq"], env=environment, check=True)
-    return environment
 
 
 def ask_apt(names, environment):
@@ -131,9 +105,7 @@ def ask_strixlock(program, directory, number, names, architecture, environment):
         return None, ran.stderr.strip()
     if ran.returncode != 0:
         sys.exit(f"strixlock failed for {' '.join(names)}:\n{ran.stderr}")
-    lock = json.loads((project / "lock/strix.lock").read_text())
-    packages = lock["inputs"]["packages"]["locked"]["packages"]
-    return {package["name"]: package["version"] for package in packages}, ""
+    return beside_apt.locked(project), ""
 
 
 def main():
@@ -158,13 +130,14 @@ def compare_sets(directory, program, sets):
     directory.mkdir()
     architecture = subprocess.run(["dpkg", "--print-architecture"], text=True, capture_output=True, check=True).stdout.strip()
     begun, different, refused, packages = time.monotonic(), 0, 0, 0
-    environment = apt_root(directory / "apt", architecture)
-    print(f"{'apt':>6} {'strixlock':>9}  set")
+    # The archives and pins of this machine, without its other architectures.
+    environment = beside_apt.empty_apt(directory / "apt", architecture)
+    subprocess.run(["apt-get", "update", "-qq"], env=environment, check=True)
+    beside_apt.heading("set")
     for number, names in enumerate(sets):
         theirs, they_said = ask_apt(names, environment)
         ours, we_said = ask_strixlock(program, directory, number, names, architecture, environment)
-        count = lambda answer: "no" if answer is None else len(answer)
-        print(f"{count(theirs):>6} {count(ours):>9}  {' '.join(names)}", flush=True)
+        beside_apt.row(theirs, ours, " ".join(names))
         refused += theirs is None
         packages += len(theirs or {})
         if theirs == ours:
@@ -173,8 +146,7 @@ def compare_sets(directory, program, sets):
         for who, these, those in [("apt", theirs or {}, ours or {}), ("strixlock", ours or {}, theirs or {})]:
             for name, version in sorted(set(these.items()) - set(those.items())):
                 print(f"          only {who}: {name} {version}")
-        for said in filter(None, [they_said, we_said]):
-            print("          " + said.replace("\n", "\n          "))
+        beside_apt.words(they_said, we_said)
     same = len(sets) - different
     print(f"{same} of {len(sets)} sets are the same, {refused} of them refused by both; {packages} packages; {time.monotonic() - begun:.0f} seconds")
     return different

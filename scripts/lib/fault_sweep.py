@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import nightly_project
 import store_check
 
 CALLS = ["rename", "renameat", "renameat2", "openat", "openat2", "fsync", "syncfs", "link", "linkat", "write", "mkdir", "mkdirat",
@@ -20,18 +21,6 @@ QUICK = ["rename", "renameat", "openat", "openat2", "fsync", "syncfs", "linkat",
 FAULTS = {"KILL": "signal=SIGKILL:when={n}", "ENOSPC": "error=ENOSPC:when={n}+", "EIO": "error=EIO:when={n}"}
 # What may not fail without the command failing.
 MUST_TELL = {"fsync", "syncfs", "linkat", "rename", "renameat", "renameat2"}
-
-MANIFEST = """requires = ">=0.1"
-[inputs.rocm]
-type = "rocm"
-target = "gfx1151"
-channel = "nightly"
-version = "{version}"
-sources = ["{url}"]
-[outputs.rocm]
-type = "rocm"
-prefix = "/opt/rocm"
-"""
 
 
 class Violation(Exception):
@@ -55,9 +44,7 @@ class Sweep:
         self.bad = []
 
     def strixlock(self, *arguments):
-        project = self.place / "project"
-        return [str(self.program), "--quiet", "--store", str(self.place / "store"), "--manifest", str(project / "strix.toml"),
-                "--lock", str(project / "strix.lock"), *arguments]
+        return nightly_project.command(self.program, self.place / "store", self.place / "project", *arguments)
 
     def plain(self, *arguments):
         done = subprocess.run(self.strixlock(*arguments), capture_output=True, text=True, timeout=120)
@@ -177,7 +164,7 @@ def bases(sweep, url):
     cases = []
 
     def manifest(version):
-        (sweep.place / "project" / "strix.toml").write_text(MANIFEST.format(version=version, url=url))
+        nightly_project.write(sweep.place / "project", version, url)
 
     def keep(name):
         base = sweep.directory / "base" / name

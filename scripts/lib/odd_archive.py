@@ -6,13 +6,12 @@ import gzip
 import hashlib
 import http.server
 import lzma
-import os
 import re
-import shutil
 import subprocess
 import threading
 import urllib.parse
-from pathlib import Path
+
+from beside_apt import empty_apt
 
 NOW = "Sun, 01 Nov 2026 10:16:37 UTC"
 
@@ -130,12 +129,6 @@ class Server:
 
 APT = """Dir "{root}";
 Dir::Bin::methods "/usr/lib/apt/methods";
-#clear APT::Architectures;
-APT::Architecture "amd64";
-APT::Architectures {{ "amd64"; }};
-APT::Solver "internal";
-APT::Install-Recommends "false";
-APT::Sandbox::User "root";
 Acquire::Languages "none";
 Acquire::http::Proxy "DIRECT";
 Acquire::Retries "0";
@@ -146,17 +139,13 @@ class Apt:
     """An apt that has nothing installed and reads the configuration `files`, by their paths below /etc/apt."""
 
     def __init__(self, root, files, configuration=""):
-        self.root = root
-        for below in ["etc/apt/sources.list.d", "etc/apt/preferences.d", "etc/apt/trusted.gpg.d", "etc/apt/apt.conf.d",
-                      "var/lib/apt/lists/partial", "var/lib/dpkg", "var/cache/apt/archives/partial"]:
-            (root / below).mkdir(parents=True)
-        (root / "var/lib/dpkg/status").touch()
-        (root / "apt.conf").write_text(APT.format(root=root) + configuration)
+        self.environment = empty_apt(root, "amd64", APT.format(root=root) + configuration)
+        for below in ["sources.list.d", "preferences.d", "trusted.gpg.d", "apt.conf.d"]:
+            (root / "etc/apt" / below).mkdir(parents=True)
         for name, text in files.items():
             file = root / "etc/apt" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text if isinstance(text, bytes) else text.encode())
-        self.environment = {**os.environ, "APT_CONFIG": str(root / "apt.conf"), "LC_ALL": "C"}
 
     def run(self, *arguments):
         return subprocess.run(["apt-get", *arguments], env=self.environment, text=True, capture_output=True)

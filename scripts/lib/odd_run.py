@@ -1,10 +1,10 @@
 """Asks apt and strixlock for the packages of the odd archives, and compares."""
 
 import json
-import os
 import re
 import subprocess
 
+import beside_apt
 from odd_archive import Apt, Server, Signer
 from odd_cases import CASES
 
@@ -63,8 +63,7 @@ class Odd:
             raise SystemExit(f"strixlock failed at {case.name}: exit {ran.returncode}\n{ran.stderr}")
         if ran.returncode:
             return None, ran.stderr.strip()
-        packages = json.loads((place / "lock/strix.lock").read_text())["inputs"]["packages"]["locked"]["packages"]
-        return {one["name"]: one["version"] for one in packages}, ran.stderr.strip()
+        return beside_apt.locked(place), ran.stderr.strip()
 
 
 def judge(case, theirs, ours, said):
@@ -85,19 +84,16 @@ def compare(directory, program):
     counts = {"same": 0, "meant": 0, "DIFFERENT": 0}
     refused = 0
     try:
-        print(f"{'apt':>6} {'strixlock':>9}  odd archive")
+        beside_apt.heading("odd archive")
         for number, case in enumerate(CASES):
             (theirs, they_said), (ours, we_said) = odd.run(number, case)
             verdict = judge(case, theirs, ours, we_said)
             counts[verdict] += 1
             refused += theirs is None and ours is None
-            count = lambda answer: "no" if answer is None else len(answer)
             note = f"  (meant: {case.meant[0]})" if verdict == "meant" else ""
-            print(f"{count(theirs):>6} {count(ours):>9}  {case.name}{note}", flush=True)
+            beside_apt.row(theirs, ours, case.name + note)
             if verdict == "DIFFERENT":
-                print(f"          apt: {theirs}\n          strixlock: {ours}")
-                for said in filter(None, [they_said, we_said]):
-                    print("          " + said.replace("\n", "\n          "))
+                beside_apt.words(f"apt: {theirs}", f"strixlock: {ours}", they_said, we_said)
     finally:
         odd.signer.stop()
         odd.other.stop()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 # What may stand in a store outside tmp/, besides what is checked by content.
 # Of before there were profiles: `generations/`.
-KNOWN = re.compile(r"version|lock|generations/\.held|profiles/\.held|profiles/[^/]+/(owner|maker)|locks/[0-9a-f]{64}|outputs/[0-9a-f]{64}/(output\.json|about\.json|log|failed\.log)|git/.*")
+KNOWN = re.compile(r"version|lock|generations/\.held|profiles/\.held|profiles/[^/]+/(owner|maker)|locks/[0-9a-f]{64}|downloads/origins/[0-9a-f]{64}|outputs/[0-9a-f]{64}/(output\.json|about\.json|log|failed\.log)|git/.*")
 
 
 def sha256(path):

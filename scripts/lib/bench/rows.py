@@ -9,25 +9,11 @@ import time
 from pathlib import Path
 from shlex import quote
 
+import nightly_project
+
 from . import tools
 from .measure import Failed, Subject, compare, row, run_once
 from .workload import manifold
-
-MANIFEST = """requires = ">=0.1"
-[inputs.rocm]
-type = "rocm"
-target = "gfx1151"
-channel = "nightly"
-version = "{version}"
-sources = ["{url}"]
-colliding-names = true
-[outputs.rocm]
-type = "rocm"
-prefix = "/opt/rocm"
-[outputs.image]
-type = "image"
-rocm = "rocm"
-"""
 
 # The level of the images' layers: `ZSTD_LEVEL` in src/oci/layer.rs.
 LAYER_LEVEL = 6
@@ -83,8 +69,7 @@ class Bench:
 
     def strixlock(self, store, nightly, *arguments):
         project = self.work / "project" / nightly.version
-        return " ".join(map(quote, map(str, [
-            self.program, "--quiet", "--store", store, "--manifest", project / "strix.toml", "--lock", project / "strix.lock", *arguments])))
+        return " ".join(map(quote, nightly_project.command(self.program, store, project, *arguments)))
 
     def has(self, *command):
         """None, or why a row cannot be measured: this strixlock has no such command."""
@@ -118,7 +103,8 @@ class Bench:
         project = self.work / "project" / nightly.version
         shutil.rmtree(project, ignore_errors=True)
         project.mkdir(parents=True)
-        (project / "strix.toml").write_text(MANIFEST.format(version=nightly.version, url=self.url))
+        image = '[outputs.image]\ntype = "image"\nrocm = "rocm"\n'
+        nightly_project.write(project, nightly.version, self.url, "colliding-names = true\n", image)
 
     def take_in(self, store, nightly):
         """Brings a nightly into a store without a generation that would keep it hot."""
