@@ -10,10 +10,7 @@ use strixlock::demo::deb_maker::Deb;
 use strixlock::demo::debs::{DebArchive, Package};
 use strixlock::digest::Sha256Digest;
 
-use crate::support::{Project, REQUIRES, rocm_input};
-
-const FIRST: &str = "10.1.0a20260901";
-const SECOND: &str = "10.1.0a20260902";
+use crate::support::{FIRST, Project, REQUIRES, SECOND, rocm_input};
 
 fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64

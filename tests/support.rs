@@ -79,6 +79,16 @@ impl Project {
         Self::with(Upstream::start_empty)
     }
 
+    /// A project with a generation of ROCm alone for each of these versions. The last one is current, and in the lock.
+    #[track_caller]
+    pub fn realized(versions: &[&str]) -> Self {
+        let project = Self::new();
+        for version in versions {
+            project.realize_rocm(version);
+        }
+        project
+    }
+
     fn with(start: impl Fn(&Path) -> strixlock::error::Result<Upstream>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let upstream = start(&directory.path().join("upstream")).unwrap();
@@ -157,6 +167,15 @@ impl Project {
         self.write("manifests/strix.toml", &format!("{REQUIRES}{}", rocm_input(&index, version)))
     }
 
+    /// Pins this version of ROCm alone and makes a generation of it.
+    #[track_caller]
+    pub fn realize_rocm(&self, version: &str) -> &Self {
+        self.rocm_manifest(version);
+        self.run(&["update"]).code(0);
+        self.run(&["realize"]).code(0);
+        self
+    }
+
     /// A manifest with everything: ROCm at this version, llama.cpp's HEAD, and all outputs.
     pub fn full_manifest(&self, version: &str) -> &Self {
         let (index, git) = (self.index(), self.upstream().git_url());
@@ -203,6 +222,10 @@ impl Project {
         found
     }
 }
+
+/// Two nightlies of the embedded upstream, of one day and the next.
+pub const FIRST: &str = "10.1.0a20260901";
+pub const SECOND: &str = "10.1.0a20260902";
 
 pub const REQUIRES: &str = "requires = \">=0.1\"\n\n";
 

@@ -3,13 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::{Project, files};
+use crate::support::{FIRST, Project, SECOND, files};
 
 fn realized() -> (Project, std::path::PathBuf) {
-    let project = Project::new();
-    project.rocm_manifest("10.1.0a20260901");
-    project.run(&["update"]).code(0);
-    project.run(&["realize"]).code(0);
+    let project = Project::realized(&[FIRST]);
     let tree = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
     (project, tree)
 }
@@ -213,9 +210,7 @@ fn what_is_of_another_kind_is_replaced_and_no_link_is_followed() {
 #[test]
 fn a_tree_without_its_listing_does_not_hide_what_else_is_wrong() {
     let (project, tree) = realized();
-    project.rocm_manifest("10.1.0a20260902");
-    project.run(&["update"]).code(0);
-    project.run(&["realize"]).code(0);
+    project.realize_rocm(SECOND);
     let other = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
     for broken in [&tree, &other] {
         let listing = broken.parent().unwrap().join("listing");

@@ -2,10 +2,7 @@
 
 mod options;
 
-use crate::support::{Project, Ran};
-
-const FIRST: &str = "10.1.0a20260901";
-const SECOND: &str = "10.1.0a20260902";
+use crate::support::{FIRST, Project, Ran, SECOND};
 
 /// The commands of strixlock in the hint of a failed one, as words; directories are those of the project again.
 fn hinted(project: &Project, ran: &Ran) -> Vec<Vec<String>> {
@@ -82,10 +79,7 @@ fn a_wrong_name_leads_to_a_right_one() {
 
 #[test]
 fn damage_is_repaired_by_what_the_hint_says() {
-    let project = Project::new();
-    project.rocm_manifest(FIRST);
-    project.run(&["update"]).code(0);
-    project.run(&["realize"]).code(0);
+    let project = Project::realized(&[FIRST]);
     let damage = |place: &std::path::Path| {
         use std::os::unix::fs::PermissionsExt;
         let _ = std::fs::set_permissions(place, PermissionsExt::from_mode(0o644));

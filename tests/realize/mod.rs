@@ -7,10 +7,7 @@ use std::process::Command;
 use strixlock::demo::Upstream;
 
 use crate::store::listed;
-use crate::support::Project;
-
-const FIRST: &str = "10.1.0a20260901";
-const SECOND: &str = "10.1.0a20260902";
+use crate::support::{FIRST, Project, SECOND};
 
 #[test]
 fn the_same_lock_gives_the_same_trees_anywhere() {
@@ -128,15 +125,10 @@ fn copies_are_plain_and_whole() {
 
 #[test]
 fn generations_are_switched_with_one_link() {
-    let project = Project::new();
-    project.rocm_manifest(FIRST);
-    project.run(&["update"]).code(0);
-    project.run(&["realize"]).code(0);
+    let project = Project::realized(&[FIRST]);
     let ran = project.run(&["realize"]).code(0);
     assert!(ran.stdout.contains("generation 1 is current already"), "{}", ran.all());
-    project.rocm_manifest(SECOND);
-    project.run(&["update"]).code(0);
-    project.run(&["realize"]).code(0);
+    project.realize_rocm(SECOND);
     assert_eq!(listed(&project), ["  1 rocm 10.1.0a20260901", "* 2 rocm 10.1.0a20260902"]);
     let current = || std::fs::read_to_string(project.store("main").join("current/rocm/.info/version")).unwrap();
     let newer = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
@@ -384,9 +376,7 @@ fn a_prefix_holds_links_into_the_current_generation() {
     assert_eq!(project.read("opt/rocm.before-strixlock-1/mine"), "precious");
     assert!(project.read("opt/rocm/.info/version").starts_with("10.1.0"));
     let before = std::fs::canonicalize(project.path("opt/rocm")).unwrap();
-    project.rocm_manifest(SECOND);
-    project.run(&["update"]).code(0);
-    project.run(&["realize"]).code(0);
+    project.realize_rocm(SECOND);
     assert_ne!(std::fs::canonicalize(project.path("opt/rocm")).unwrap(), before, "the link follows the generation");
 }
 

@@ -4,8 +4,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use super::FIRST;
-use crate::support::{Project, Ran};
+use crate::support::{FIRST, Project, Ran};
 
 /// The user `nobody`.
 const OTHER: &str = "65534";

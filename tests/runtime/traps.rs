@@ -246,7 +246,5 @@ fn a_nightly_without_kernels_is_told_before_anything_is_built_with_it() {
     }
     assert!(!project.store("main").join("current/llama").exists());
     // Where nothing runs with it, nothing is amiss.
-    project.rocm_manifest(VERSION);
-    project.run(&["update"]).code(0);
-    project.run(&["realize"]).code(0);
+    project.realize_rocm(VERSION);
 }

@@ -3,19 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::Project;
-
-const FIRST: &str = "10.1.0a20260901";
-const SECOND: &str = "10.1.0a20260902";
+use crate::support::{FIRST, Project, SECOND};
 
 /// Two generations, of which the older one is what the lock names.
 fn two() -> Project {
-    let project = Project::new();
-    for version in [FIRST, SECOND] {
-        project.rocm_manifest(version);
-        project.run(&["update"]).code(0);
-        project.run(&["realize"]).code(0);
-    }
+    let project = Project::realized(&[FIRST, SECOND]);
     project.rocm_manifest(FIRST);
     project.run(&["update"]).code(0);
     project.run(&["snapshot", "save", "rocm", "hot.tar.zst"]).code(0);

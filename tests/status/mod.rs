@@ -2,18 +2,7 @@
 
 mod leaving;
 
-use crate::support::Project;
-
-const FIRST: &str = "10.1.0a20260901";
-const SECOND: &str = "10.1.0a20260902";
-
-fn realized() -> Project {
-    let project = Project::new();
-    project.rocm_manifest(FIRST);
-    project.run(&["update"]).code(0);
-    project.run(&["realize"]).code(0);
-    project
-}
+use crate::support::{FIRST, Project, SECOND};
 
 #[test]
 fn with_nothing_at_all_the_first_step_is_named() {
@@ -95,7 +84,7 @@ fn images_that_nobody_asked_for_do_not_make_a_generation_differ() {
 
 #[test]
 fn a_lock_that_moved_on_and_a_rollback_are_told_apart() {
-    let project = realized();
+    let project = Project::realized(&[FIRST]);
     project.rocm_manifest(SECOND);
     project.run(&["update"]).code(0);
     let line = |project: &Project| {
@@ -112,7 +101,7 @@ fn a_lock_that_moved_on_and_a_rollback_are_told_apart() {
 
 #[test]
 fn realize_with_a_changed_manifest_says_what_changed() {
-    let project = realized();
+    let project = Project::realized(&[FIRST]);
     project.rocm_manifest(SECOND);
     let ran = project.run(&["realize"]).code(0);
     let changed = format!("input `rocm`: `version` is `{SECOND}` in the manifest, `{FIRST}` in the lock");
@@ -136,7 +125,7 @@ fn realize_with_a_changed_manifest_says_what_changed() {
 
 #[test]
 fn without_a_network_nobody_says_what_is_newest() {
-    let project = realized();
+    let project = Project::realized(&[FIRST]);
     let ran = project.run(&["outdated"]).code(0);
     assert!(ran.stdout.contains("10.2.0a"), "{}", ran.all());
     insta::assert_snapshot!(project.run(&["--offline", "outdated"]).all(), @r"
@@ -151,7 +140,7 @@ fn without_a_network_nobody_says_what_is_newest() {
 
 #[test]
 fn sealing_says_that_the_lock_was_written() {
-    let project = realized();
+    let project = Project::realized(&[FIRST]);
     project.run(&["audit"]).code(0);
     let ran = project.run(&["realize", "--seal"]).code(0);
     assert!(ran.stdout.ends_with("wrote lock/strix.lock\n"), "{}", ran.all());

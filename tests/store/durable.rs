@@ -5,10 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::order::{CALLS, Judged, judge};
-use crate::support::{Project, Ran};
-
-const FIRST: &str = "10.1.0a20260901";
-const SECOND: &str = "10.1.0a20260902";
+use crate::support::{FIRST, Project, Ran, SECOND};
 
 /// Runs a command under strace and judges the order of what it did.
 fn traced(project: &Project, store: &str, arguments: &[&str]) -> (Ran, Judged) {

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use super::{FIRST, SECOND};
-use crate::support::Project;
+use crate::support::{FIRST, Project, SECOND};
 
 /// Turns what was made in the profile `list` back into what a strixlock of before wrote: one list of generations at the top,
 /// links that are two directories less deep, and format 1. Each generation is a day older than the next.

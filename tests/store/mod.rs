@@ -9,21 +9,7 @@ mod pack;
 mod profiles;
 mod reading;
 
-use crate::support::Project;
-
-const FIRST: &str = "10.1.0a20260901";
-const SECOND: &str = "10.1.0a20260902";
-
-/// Two generations of ROCm.
-fn two() -> Project {
-    let project = Project::new();
-    for version in [FIRST, SECOND] {
-        project.rocm_manifest(version);
-        project.run(&["update"]).code(0);
-        project.run(&["realize"]).code(0);
-    }
-    project
-}
+use crate::support::{FIRST, Project, SECOND};
 
 /// The generations of a project as they are listed, without their dates.
 pub fn listed(project: &Project) -> Vec<String> {
@@ -41,7 +27,7 @@ pub fn listed(project: &Project) -> Vec<String> {
 
 #[test]
 fn the_second_nightly_adds_only_what_changed() {
-    let project = two();
+    let project = Project::realized(&[FIRST, SECOND]);
     let usage = &project.run(&["store", "--json"]).code(0).json()["usage"];
     let trees = usage["trees"].as_array().unwrap();
     assert_eq!(trees.len(), 2);
@@ -65,7 +51,7 @@ fn the_second_nightly_adds_only_what_changed() {
 
 #[test]
 fn diff_tells_versions_sizes_and_files() {
-    let project = two();
+    let project = Project::realized(&[FIRST, SECOND]);
     let ran = project.run(&["diff"]).code(0);
     assert!(ran.stdout.starts_with("generation 1 -> 2\nrocm 10.1.0a20260901 -> 10.1.0a20260902, "), "{}", ran.all());
     assert!(ran.stdout.contains("\n  ~ "), "{}", ran.all());
@@ -78,7 +64,7 @@ fn diff_compares_with_another_generation_also_from_the_oldest_one() {
     let project = Project::new();
     let ran = project.run(&["diff"]).code(9);
     assert!(ran.stderr.contains("there is no generation yet"), "{}", ran.all());
-    let project = two();
+    let project = Project::realized(&[FIRST, SECOND]);
     let pair = |arguments: &[&str]| {
         let value = project.run(&[&["--json", "diff"], arguments].concat()).code(0).json();
         (value["from"].as_u64().unwrap(), value["to"].as_u64().unwrap())
@@ -99,7 +85,7 @@ fn diff_compares_with_another_generation_also_from_the_oldest_one() {
 
 #[test]
 fn what_roots_lead_to_stays_and_the_rest_goes() {
-    let project = two();
+    let project = Project::realized(&[FIRST, SECOND]);
     let trees = || std::fs::read_dir(project.store("main").join("trees")).unwrap().count();
     // Both generations and the lock's input are roots.
     assert!(project.run(&["gc"]).code(0).stdout.starts_with("removed 0 trees, 0 files, "));
@@ -126,7 +112,7 @@ fn what_roots_lead_to_stays_and_the_rest_goes() {
 
 #[test]
 fn a_registered_lock_that_cannot_be_read_stops_the_collector() {
-    let project = two();
+    let project = Project::realized(&[FIRST, SECOND]);
     project.write("lock/strix.lock", "<<<<<<< HEAD\n");
     let ran = project.run(&["gc"]).code(3);
     assert!(ran.stderr.contains("strix.lock: line 1 is a conflict marker"), "{}", ran.all());
@@ -135,7 +121,7 @@ fn a_registered_lock_that_cannot_be_read_stops_the_collector() {
 
 #[test]
 fn a_lock_whose_directory_is_gone_is_forgotten_only_when_told() {
-    let project = two();
+    let project = Project::realized(&[FIRST, SECOND]);
     std::fs::remove_dir_all(project.path("lock")).unwrap();
     let ran = project.run(&["gc"]).code(9);
     assert!(ran.stderr.contains("lock/strix.lock") && ran.stderr.contains("--forget-missing"), "{}", ran.all());

@@ -3,23 +3,13 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::support::{Project, files};
+use crate::support::{FIRST, Project, files};
 
-const FIRST: &str = "10.1.0a20260901";
 /// The user `nobody`.
 const OTHER: u32 = 65534;
 
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
-}
-
-/// A project with one nightly in the store.
-fn realized() -> Project {
-    let project = Project::new();
-    project.rocm_manifest(FIRST);
-    project.run(&["update"]).code(0);
-    project.run(&["realize"]).code(0);
-    project
 }
 
 /// A directory outside of the store that nothing may touch, and all that is known of what is in it.
@@ -70,7 +60,7 @@ fn undo(place: &Path) {
 
 #[test]
 fn no_link_in_the_place_of_a_directory_is_followed() {
-    let project = realized();
+    let project = Project::realized(&[FIRST]);
     let (store, canary) = (project.store("main"), Canary::new(&project));
     let before = canary.state();
     let first = |place: &str| {
@@ -112,7 +102,7 @@ fn no_link_in_the_place_of_a_directory_is_followed() {
 /// Only what this program calls its own in `tmp/` is swept.
 #[test]
 fn names_of_others_in_tmp_stay() {
-    let project = realized();
+    let project = Project::realized(&[FIRST]);
     let tmp = project.store("main").join("tmp");
     std::fs::create_dir(tmp.join("strix")).unwrap();
     std::fs::write(tmp.join("strix.lock"), "").unwrap();
@@ -162,7 +152,7 @@ fn a_download_writes_to_no_file_that_a_link_leads_to() {
 
 #[test]
 fn a_store_that_others_may_write_to_is_refused_until_they_may_not() {
-    let project = realized();
+    let project = Project::realized(&[FIRST]);
     let store = project.store("main");
     for place in ["", "tmp", "tmp/partial", "blobs", "trees"] {
         for mode in [0o777, 0o775, 0o757] {
@@ -226,7 +216,7 @@ fn a_store_of_another_user_is_refused() {
     if !is_root() {
         return;
     }
-    let project = realized();
+    let project = Project::realized(&[FIRST]);
     let (store, canary) = (project.store("main"), Canary::new(&project));
     let before = canary.state();
     let tree = std::fs::canonicalize(store.join("current/rocm")).unwrap();
@@ -252,7 +242,7 @@ fn bytes_of_another_user_are_not_believed() {
     if !is_root() {
         return;
     }
-    let project = realized();
+    let project = Project::realized(&[FIRST]);
     let store = project.store("main");
     let tree = std::fs::canonicalize(store.join("current/rocm")).unwrap();
     let honest = project.run(&["hash", tree.to_str().unwrap()]).code(0).stdout;
@@ -284,7 +274,7 @@ fn a_store_of_root_s_is_read_by_all() {
     if !is_root() {
         return;
     }
-    let project = realized();
+    let project = Project::realized(&[FIRST]);
     for directory in [project.directory.path(), project.path("").as_path()] {
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).unwrap();
     }

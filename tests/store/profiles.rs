@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{FIRST, SECOND};
-use crate::support::{Project, Ran};
+use crate::support::{FIRST, Project, Ran, SECOND};
 
 /// Two projects in one store: `one` with the first nightly, then the second; `two` the other way round.
 fn two_projects() -> Project {
@@ -311,10 +310,7 @@ fn a_generation_that_lost_a_tree_is_made_again_as_the_hint_says() {
 
 #[test]
 fn a_generation_without_its_record_is_damage_and_there_is_a_way_out() {
-    let project = Project::new();
-    project.rocm_manifest("10.1.0a20260901");
-    project.run(&["update"]).code(0);
-    project.run(&["realize"]).code(0);
+    let project = Project::realized(&[FIRST]);
     let profiles = project.store("main").join("profiles");
     let profile =
         std::fs::read_dir(&profiles).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir()).unwrap();

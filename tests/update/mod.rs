@@ -6,10 +6,7 @@ mod versions;
 use strixlock::demo::http::Resource;
 use strixlock::demo::{Fault, Generation, Nightly};
 
-use crate::support::{Project, REQUIRES, rocm_input};
-
-const FIRST: &str = "10.1.0a20260901";
-const SECOND: &str = "10.1.0a20260902";
+use crate::support::{FIRST, Project, REQUIRES, SECOND, rocm_input};
 
 fn tarball(version: &str) -> String {
     format!("/rocm/core/tarball/therock-dist-linux-gfx1151-{version}.tar.gz")
