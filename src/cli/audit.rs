@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{GlobalArgs, Ui};
+use super::Session;
 use crate::error::{Error, Kind, Result};
 use crate::report::reproducible;
 use crate::store::replace_file;
@@ -18,10 +18,11 @@ pub struct AuditArgs {
     check: bool,
 }
 
-pub fn audit(ui: &Ui, global: &GlobalArgs, args: &AuditArgs) -> Result<u8> {
-    let lock = global.lock_to_use(ui)?;
-    let text = reproducible(&lock)?;
-    let path = args.output.clone().unwrap_or_else(|| global.project().join("REPRODUCIBLE.md"));
+pub fn run(args: &AuditArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let lock = session.lock_to_use()?;
+    let text = reproducible(lock)?;
+    let path = args.output.clone().unwrap_or_else(|| session.project.directory().join("REPRODUCIBLE.md"));
     if fs_err::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(Error::failure("the page can only be a regular file").fact("path", path.display()));
     }
@@ -46,10 +47,8 @@ pub fn audit(ui: &Ui, global: &GlobalArgs, args: &AuditArgs) -> Result<u8> {
     if !fits {
         replace_file(&path, text.as_bytes())?;
     }
-    if ui.is_json() {
-        ui.json(serde_json::json!({ "file": path.display().to_string(), "written": !fits }));
-    } else {
+    ui.result(serde_json::json!({ "file": path.display().to_string(), "written": !fits }), || {
         ui.line(format!("{} {}", if fits { "up to date:" } else { "wrote" }, path.display()));
-    }
+    });
     Ok(0)
 }

@@ -1,11 +1,10 @@
 //! `strixlock check`
 
 use super::ui::GOOD;
-use super::{GlobalArgs, Ui};
+use super::{Session, Ui};
 use crate::compare::{Change, Difference, Part};
 use crate::error::{Error, Kind, Result};
-use crate::intake::Intake;
-use crate::realize::{Checked, Realizer, Settings};
+use crate::realize::Checked;
 use crate::tree::show;
 
 /// Make realized outputs once more, and compare byte by byte
@@ -26,14 +25,13 @@ pub struct CheckArgs {
     jobs: Option<std::num::NonZeroUsize>,
 }
 
-pub fn check(ui: &Ui, global: &GlobalArgs, args: &CheckArgs) -> Result<u8> {
-    let lock = global.lock_to_use(ui)?;
+pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let lock = session.lock_to_use()?;
     for name in &args.outputs {
         lock.output(name)?;
     }
-    let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
-    let intake = Intake { store: &store, fetcher: &fetcher };
-    let realizer = Realizer::new(&lock, intake, Settings { jobs: args.jobs, limits: global.limits()? });
+    let realizer = session.realizer(lock, args.jobs)?;
     let names = if args.outputs.is_empty() { realizer.made_outputs() } else { args.outputs.clone() };
     let mut all = Vec::new();
     for name in &names {

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::Ui;
 use super::ui::{DIM, GOOD};
+use super::{Session, Ui};
 use crate::demo::gguf_maker::{Shape, model, model_parts, model_with_vocabulary_of, part_name};
 use crate::demo::git_http::GitHttp;
 use crate::demo::hub::{Access, Hub};
@@ -48,7 +48,8 @@ pub struct DemoArgs {
 /// The nightly that the demo begins with, and goes on to.
 const FIRST: &str = "10.1.0a20260901";
 
-pub fn demo(ui: &Ui, args: &DemoArgs) -> Result<u8> {
+pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
     if let Some(repository) = &args.serve_git {
         git2::Repository::open(repository).map_err(|error| {
             Error::new(Kind::NotFound, "this is no git repository").fact("path", repository.display()).because(&error)

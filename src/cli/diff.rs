@@ -1,9 +1,9 @@
 //! `strixlock diff`
 
-use super::profile::described;
+use super::Session;
+use super::session::described;
 use super::ui::GOOD;
 use super::versions::versions;
-use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::realize::compare;
 use crate::store::{Generation, Profile};
@@ -27,12 +27,13 @@ pub struct DiffArgs {
 /// How many paths of a kind are shown.
 const SHOWN: usize = 10;
 
-pub fn diff(ui: &Ui, global: &GlobalArgs, args: &DiffArgs) -> Result<u8> {
-    let store = global.open_store()?;
-    let profile = global.profile_there(ui, &store)?;
+pub fn run(args: &DiffArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let store = session.store()?;
+    let profile = session.profile_there()?;
     let (from, to) = which(&profile, args)?;
     let (first, second): (Generation, Generation) = (profile.generation(from)?, profile.generation(to)?);
-    let mut differences = compare(&store, &first, &second)?;
+    let mut differences = compare(store, &first, &second)?;
     let order: Vec<String> = [(to, &second), (from, &first)]
         .into_iter()
         .flat_map(|(number, generation)| versions(&profile, number, generation))

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::ui::{DIM, ERROR, GOOD, WARNING};
-use super::{GlobalArgs, Ui};
+use super::{Session, Ui};
 use crate::doctor::{Disk, Finding, Level, PROXY_VARIABLES, Surroundings, examine};
 use crate::error::{Kind, Result};
 use crate::host::Host;
@@ -20,19 +20,18 @@ pub struct DoctorArgs {
     root: std::path::PathBuf,
 }
 
-pub fn doctor(ui: &Ui, global: &GlobalArgs, args: &DoctorArgs) -> Result<u8> {
+pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
     let host = Host::read(&args.root);
     let proxies = PROXY_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
     let surroundings = Surroundings {
         sandbox: Some(Engine::demand(true)),
-        disk: disk(&global.store_path()?),
+        disk: disk(&session.store_path()?),
         proxies: proxies.collect(),
     };
     let findings = examine(&host, &surroundings);
     let worst = findings.iter().map(|finding| finding.level).max();
-    if ui.is_json() {
-        ui.json(serde_json::json!({ "container": host.container, "worst": worst, "findings": findings }));
-    } else {
+    ui.result(serde_json::json!({ "container": host.container, "worst": worst, "findings": findings }), || {
         for finding in &findings {
             show(ui, finding);
         }
@@ -41,7 +40,7 @@ pub fn doctor(ui: &Ui, global: &GlobalArgs, args: &DoctorArgs) -> Result<u8> {
             Some(Level::Advice) => "this machine can do the job; see the advice above",
             _ => "this machine can do the job",
         });
-    }
+    });
     Ok(if worst == Some(Level::Bad) { Kind::Unfit as u8 } else { 0 })
 }
 

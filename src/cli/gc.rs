@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::profile::described;
+use super::Session;
+use super::session::described;
 use super::versions::{line, versions};
-use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::{Lock, LockedInput};
 use crate::store::gc::{Policy, Roots};
@@ -44,10 +44,11 @@ pub struct GcArgs {
     dry_run: bool,
 }
 
-pub fn gc(ui: &Ui, global: &GlobalArgs, args: &GcArgs) -> Result<u8> {
-    let store = global.open_store()?.exclusive()?;
-    let policy = policy(ui, global, &store, args)?;
-    let roots = roots(&store, args)?;
+pub fn run(args: &GcArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let store = session.exclusive_store()?;
+    let policy = policy(session, store, args)?;
+    let roots = roots(store, args)?;
     let profiles = store.profiles()?;
     for profile in profiles.iter().filter(|profile| profile.is_gone() && !policy.drop.contains(profile.name())) {
         ui.warning(&format!(
@@ -94,15 +95,15 @@ pub fn gc(ui: &Ui, global: &GlobalArgs, args: &GcArgs) -> Result<u8> {
     Ok(0)
 }
 
-fn policy(ui: &Ui, global: &GlobalArgs, store: &Store, args: &GcArgs) -> Result<Policy> {
+fn policy(session: &Session, store: &Store, args: &GcArgs) -> Result<Policy> {
     let rules = args.keep.is_some() || args.older_than.is_some() || args.max_size.is_some();
     let all = store.profiles()?;
     let profiles = if args.all_profiles {
         all.iter().map(|profile| profile.name().clone()).collect()
     } else if rules {
-        let profile = global.profile_there(ui, store)?;
+        let profile = session.profile_there()?;
         if !profile.exists() {
-            ui.warning(
+            session.ui.warning(
                 "this project has no generations in the store, so that nothing is dropped by a rule: \
                  `--profile NAME` or `--all-profiles` says whose are meant",
             );

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Ui;
+use super::Session;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::tree::nar;
@@ -24,7 +24,8 @@ pub struct HashArgs {
     listing: bool,
 }
 
-pub fn hash(ui: &Ui, args: &HashArgs) -> Result<u8> {
+pub fn run(args: &HashArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
     if !args.path.exists() {
         return Err(Error::new(Kind::NotFound, "there is no such directory").fact("path", args.path.display()));
     }

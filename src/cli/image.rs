@@ -2,15 +2,14 @@
 
 use std::num::NonZeroUsize;
 
-use super::{GlobalArgs, Ui};
+use super::Session;
 use crate::digest::TreeDigest;
 use crate::error::{Error, Kind, Result};
 use crate::export::oci;
-use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
-use crate::realize::{Plan, Realizer, Settings};
+use crate::realize::Plan;
 use crate::recipe::{ImageRecipe, Recipe};
-use crate::store::{Store, StoredTree};
+use crate::store::StoredTree;
 
 /// The image outputs of the lock.
 fn images(lock: &Lock) -> Vec<(&str, &ImageRecipe)> {
@@ -68,23 +67,14 @@ pub fn llama_source(lock: &Lock, name: &str) -> Option<TreeDigest> {
     lock.inputs.get(&built.source)?.tree().map(|tree| tree.digest)
 }
 
-/// The layout of the image `name`, made now if it is not in the store.
-pub fn realize(
-    ui: &Ui,
-    global: &GlobalArgs,
-    lock: &Lock,
-    store: &Store,
-    name: &str,
-    jobs: Option<NonZeroUsize>,
-) -> Result<StoredTree> {
+/// Returns the layout of the image `name`, made now if it is not in the store.
+pub fn realize(session: &Session, lock: &Lock, name: &str, jobs: Option<NonZeroUsize>) -> Result<StoredTree> {
+    let store = session.store()?;
     if let Some(tree) = oci::realized(store, lock, name)? {
         return Ok(tree);
     }
-    store.register_lock(&global.lock_path())?;
-    let fetcher = global.fetcher(ui)?;
-    let settings = Settings { jobs, limits: global.limits()? };
-    let realizer = Realizer::new(lock, Intake { store, fetcher: &fetcher }, settings);
-    let mut realized = realizer.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
+    store.register_lock(&session.project.lock_path())?;
+    let mut realized = session.realizer(lock, jobs)?.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
     let made = realized.remove(name).ok_or_else(|| Error::failure("the image was not made").about(name))?;
     Ok(made.tree)
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{GlobalArgs, Ui};
+use super::Session;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 use crate::manifest::{Packages, TemplateSettings, template};
@@ -36,15 +36,16 @@ pub struct InitArgs {
     force: bool,
 }
 
-pub fn init(ui: &Ui, global: &GlobalArgs, args: &InitArgs) -> Result<u8> {
-    let path = global.manifest.clone().unwrap_or_else(|| PathBuf::from("manifests/strix.toml"));
+pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let path = session.project.new_manifest_path();
     if path.exists() && !args.force {
         return Err(Error::failure("there is a manifest already")
             .fact("path", path.display())
             .hint("replace it with --force"));
     }
     let mut settings = TemplateSettings::default();
-    if let Some(env) = ToolboxEnv::find(args.from.as_deref(), &global.project())? {
+    if let Some(env) = ToolboxEnv::find(args.from.as_deref(), &session.project.directory())? {
         for note in &env.notes {
             ui.warning(note);
         }
@@ -79,11 +80,9 @@ pub fn init(ui: &Ui, global: &GlobalArgs, args: &InitArgs) -> Result<u8> {
         fs_err::create_dir_all(parent)?;
     }
     replace_file(&path, text.as_bytes())?;
-    if ui.is_json() {
-        ui.json(serde_json::json!({ "manifest": path.display().to_string() }));
-    } else {
+    ui.result(serde_json::json!({ "manifest": path.display().to_string() }), || {
         ui.line(format!("wrote {} for {}", path.display(), settings.target));
         ui.note("next: strixlock update");
-    }
+    });
     Ok(0)
 }

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::GlobalArgs;
-use super::settings;
+use super::Session;
 use crate::error::Result;
 use crate::lock::{Lock, LockedInput, RocmPin};
 use crate::realize::{Action, input_action};
@@ -30,17 +29,16 @@ impl LeavingPin {
 }
 
 /// Returns the locked builds that leave soon.
-pub(super) fn leaving(global: &GlobalArgs, lock: &Lock, store: &Store) -> Result<Vec<LeavingPin>> {
-    let now = settings::now();
+pub(super) fn leaving(session: &Session, lock: &Lock, store: &Store) -> Result<Vec<LeavingPin>> {
     let soon = |pin: &RocmPin| -> Option<Leaving> {
         let day = made(&pin.version, pin.mtime)?;
-        pin.urls.iter().filter_map(|url| leaves(url, day, now)).max_by_key(|leaving| leaving.days)
+        pin.urls.iter().filter_map(|url| leaves(url, day, session.now)).max_by_key(|leaving| leaving.days)
     };
     let mut all = Vec::new();
     for (name, input) in &lock.inputs {
         let LockedInput::Rocm(block) = input else { continue };
         let Some(leaving) = soon(&block.locked) else { continue };
-        let kept_by = keepers(global, store, input, &block.locked)?;
+        let kept_by = keepers(session, store, input, &block.locked)?;
         let kept = if kept_by.is_empty() {
             "nothing here keeps it: `strixlock realize` brings it into the store".to_owned()
         } else {
@@ -53,7 +51,7 @@ pub(super) fn leaving(global: &GlobalArgs, lock: &Lock, store: &Store) -> Result
 }
 
 /// Says what has a build besides AMD, or may: only a mirror itself knows what it has.
-fn keepers(global: &GlobalArgs, store: &Store, input: &LockedInput, pin: &RocmPin) -> Result<Vec<String>> {
+fn keepers(session: &Session, store: &Store, input: &LockedInput, pin: &RocmPin) -> Result<Vec<String>> {
     let tree = matches!(input_action(store, input), Action::Have | Action::Thaw);
     let here = match (store.download(pin.sha256).is_some(), tree) {
         (true, true) => Some("the store has its tarball and its tree"),
@@ -61,7 +59,7 @@ fn keepers(global: &GlobalArgs, store: &Store, input: &LockedInput, pin: &RocmPi
         (false, true) => Some("the store has its tree"),
         (false, false) => None,
     };
-    let places = global.fetch_settings()?.with_mirrors(&pin.urls);
+    let places = session.fetch_settings()?.with_mirrors(&pin.urls);
     let mirrors = places.iter().filter(|url| !pin.urls.contains(url));
     let mirrors = mirrors.map(|url| format!("a mirror is configured that may have it, {}", show_url(url)));
     Ok(here.map(str::to_owned).into_iter().chain(mirrors).collect())

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use super::{GlobalArgs, Ui, settings};
+use super::Session;
 use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
 use crate::text;
@@ -59,7 +59,8 @@ impl FromStr for Gpu {
     }
 }
 
-pub fn list(ui: &Ui, global: &GlobalArgs, command: &ListCommand) -> Result<u8> {
+pub fn run(command: &ListCommand, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
     let ListCommand::Rocm(args) = command;
     let (target, family) = match &args.target {
         Gpu::Target(target) => (target.clone(), None),
@@ -74,8 +75,7 @@ pub fn list(ui: &Ui, global: &GlobalArgs, command: &ListCommand) -> Result<u8> {
         sources: args.sources.clone(),
         ..RocmRequest::newest(target)
     };
-    let fetcher = global.fetcher(ui)?;
-    let found = look_up(&request, &fetcher, settings::now())?;
+    let found = look_up(&request, session.fetcher()?, session.now)?;
     for warning in &found.warnings {
         ui.warning(warning);
     }

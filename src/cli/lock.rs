@@ -1,6 +1,6 @@
 //! `strixlock lock`
 
-use super::{GlobalArgs, Ui};
+use super::Session;
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 
@@ -14,17 +14,13 @@ pub enum LockCommand {
     },
 }
 
-pub fn lock(ui: &Ui, global: &GlobalArgs, command: &LockCommand) -> Result<u8> {
+pub fn run(command: &LockCommand, session: &Session) -> Result<u8> {
     let LockCommand::Digest { output } = command;
-    let lock = global.read_lock()?;
+    let lock = session.lock()?;
     let digest = match output {
         None => Sha256Digest::of(lock.to_text()?.as_bytes()),
         Some(name) => lock.output(name)?.derivation.0,
     };
-    if ui.is_json() {
-        ui.json(serde_json::json!({ "digest": digest }));
-    } else {
-        ui.line(digest.to_string());
-    }
+    session.ui.result(serde_json::json!({ "digest": digest }), || session.ui.line(digest.to_string()));
     Ok(0)
 }

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use super::{GlobalArgs, Ui};
+use super::Session;
 use crate::error::{Error, Kind, Result};
 use crate::text::visible;
 
@@ -16,9 +16,10 @@ pub struct LogArgs {
     about: bool,
 }
 
-pub fn log(ui: &Ui, global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
-    let lock = global.read_lock()?;
-    let store = global.open_store()?;
+pub fn run(args: &LogArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let lock = session.lock()?;
+    let store = session.store()?;
     let name = &args.output;
     let output = lock.output(name)?;
     if args.about {
@@ -29,11 +30,7 @@ pub fn log(ui: &Ui, global: &GlobalArgs, args: &LogArgs) -> Result<u8> {
         let about: serde_json::Value = serde_json::from_slice(&fs_err::read(&path)?).map_err(|error| {
             Error::new(Kind::Damaged, "a record in the store is damaged").fact("file", path.display()).because(&error)
         })?;
-        if ui.is_json() {
-            ui.json(serde_json::json!({ "output": name, "about": about }));
-        } else {
-            ui.line(format!("{about:#}"));
-        }
+        ui.result(serde_json::json!({ "output": name, "about": about }), || ui.line(format!("{about:#}")));
         return Ok(0);
     }
     let path = store.output_log(output.derivation).ok_or_else(|| {

@@ -17,19 +17,19 @@ mod lock;
 mod log;
 mod outdated;
 mod paths;
-mod profile;
 mod progress;
-mod project;
 mod provision;
 mod realize;
+mod rollback;
 mod runtime;
-mod settings;
+mod session;
 mod shell;
 mod snapshot;
 mod status;
+mod store;
+mod switch;
 mod ui;
 mod update;
-mod usage;
 mod validate;
 mod verify;
 mod versions;
@@ -39,7 +39,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 
-pub use settings::GlobalArgs;
+use session::{GlobalArgs, Project, Session};
+
 pub use ui::Ui;
 
 /// Lock files and a verified fetcher for llama.cpp on AMD Strix Halo (gfx1151) with ROCm nightlies.
@@ -49,6 +50,8 @@ pub use ui::Ui;
 #[derive(Debug, Parser)]
 #[command(name = "strixlock", version, max_term_width = 110, after_long_help = EXIT_CODES)]
 pub struct Cli {
+    #[command(flatten)]
+    project: Project,
     #[command(flatten)]
     global: GlobalArgs,
     #[command(subcommand)]
@@ -101,10 +104,10 @@ enum Command {
     Log(log::LogArgs),
     Shell(shell::ShellArgs),
     Generations(generations::GenerationsArgs),
-    Switch(generations::SwitchArgs),
-    Rollback(generations::RollbackArgs),
+    Switch(switch::SwitchArgs),
+    Rollback(rollback::RollbackArgs),
     Diff(diff::DiffArgs),
-    Store(usage::StoreArgs),
+    Store(store::StoreArgs),
     Gc(gc::GcArgs),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
@@ -114,14 +117,14 @@ enum Command {
 /// Parses the command line, runs the command, and gives the exit code.
 #[must_use]
 pub fn run() -> u8 {
-    let cli = Cli::parse();
-    let ui = Ui::new(&cli.global);
+    let Cli { project, global, command } = Cli::parse();
+    let session = Session::new(project, global);
     allow_open_files();
     keep_from_others();
-    match dispatch(&ui, cli).and_then(|code| ui.finish().map(|()| code)) {
+    match dispatch(&command, &session).and_then(|code| session.ui.finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
-            ui.error(&error);
+            session.ui.error(&error);
             error.kind() as u8
         }
     }
@@ -147,35 +150,34 @@ fn keep_from_others() {
     rustix::process::umask(before | others);
 }
 
-fn dispatch(ui: &Ui, cli: Cli) -> Result<u8> {
-    let global = &cli.global;
-    match cli.command {
-        Command::Init(args) => init::init(ui, global, &args),
-        Command::Update(args) => update::update(ui, global, args),
-        Command::Status(args) => status::status(ui, global, &args),
-        Command::Outdated(args) => outdated::outdated(ui, global, &args),
-        Command::Realize(args) => realize::realize(ui, global, &args),
-        Command::Verify(args) => verify::verify(ui, global, &args),
-        Command::Check(args) => check::check(ui, global, &args),
-        Command::Validate(args) => validate::validate(ui, global, args),
-        Command::Runtime(args) => runtime::runtime(ui, global, &args),
-        Command::Why(args) => why::why(ui, global, &args),
-        Command::Audit(args) => audit::audit(ui, global, &args),
-        Command::Doctor(args) => doctor::doctor(ui, global, &args),
-        Command::Provision(args) => provision::provision(ui, global, &args),
-        Command::Export(command) => export::export(ui, global, &command),
-        Command::Hash(args) => hash::hash(ui, &args),
-        Command::List(command) => list::list(ui, global, &command),
-        Command::Lock(command) => lock::lock(ui, global, &command),
-        Command::Log(args) => log::log(ui, global, &args),
-        Command::Shell(args) => shell::shell(ui, global, &args),
-        Command::Generations(args) => generations::generations(ui, global, &args),
-        Command::Switch(args) => generations::switch(ui, global, &args),
-        Command::Rollback(args) => generations::rollback(ui, global, &args),
-        Command::Diff(args) => diff::diff(ui, global, &args),
-        Command::Store(args) => usage::store(ui, global, &args),
-        Command::Gc(args) => gc::gc(ui, global, &args),
-        Command::Snapshot(command) => snapshot::snapshot(ui, global, &command),
-        Command::Demo(args) => demo::demo(ui, &args),
+fn dispatch(command: &Command, session: &Session) -> Result<u8> {
+    match command {
+        Command::Init(args) => init::run(args, session),
+        Command::Update(args) => update::run(args, session),
+        Command::Status(args) => status::run(args, session),
+        Command::Outdated(args) => outdated::run(args, session),
+        Command::Realize(args) => realize::run(args, session),
+        Command::Verify(args) => verify::run(args, session),
+        Command::Check(args) => check::run(args, session),
+        Command::Validate(args) => validate::run(args, session),
+        Command::Runtime(args) => runtime::run(args, session),
+        Command::Why(args) => why::run(args, session),
+        Command::Audit(args) => audit::run(args, session),
+        Command::Doctor(args) => doctor::run(args, session),
+        Command::Provision(args) => provision::run(args, session),
+        Command::Export(command) => export::run(command, session),
+        Command::Hash(args) => hash::run(args, session),
+        Command::List(command) => list::run(command, session),
+        Command::Lock(command) => lock::run(command, session),
+        Command::Log(args) => log::run(args, session),
+        Command::Shell(args) => shell::run(args, session),
+        Command::Generations(args) => generations::run(args, session),
+        Command::Switch(args) => switch::run(args, session),
+        Command::Rollback(args) => rollback::run(args, session),
+        Command::Diff(args) => diff::run(args, session),
+        Command::Store(args) => store::run(args, session),
+        Command::Gc(args) => gc::run(args, session),
+        Command::Snapshot(command) => snapshot::run(command, session),
+        Command::Demo(args) => demo::run(args, session),
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Session;
 use super::leaving::leaving;
-use super::{GlobalArgs, Ui, settings};
 use crate::error::{About as _, Error, Kind, Result};
+use crate::fetch::Fetcher;
 use crate::intake::Intake;
 use crate::manifest::{InputRequest, Manifest};
 use crate::store::Store;
@@ -15,32 +16,27 @@ use crate::upstream::rocm::{Series, VersionRequest, newest_of_series};
 #[derive(Debug, clap::Args)]
 pub struct OutdatedArgs {}
 
-pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8> {
-    if global.offline {
+pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    if session.is_offline() {
         return Err(Error::new(Kind::Unreachable, "upstream cannot be asked with --offline")
             .hint("leave out --offline; `strixlock status` shows what is locked, without network"));
     }
-    let manifest = Manifest::read(&global.manifest_path())?;
-    let lock = global.read_lock()?;
+    let manifest = session.manifest()?;
+    let lock = session.lock()?;
     // A store is only needed for what need not be downloaded twice: where none can be written to, a passing one will do.
-    let (mut store, scratch) = (global.read_store()?, tempfile::tempdir()?);
-    let cache = if store.can_write() {
-        store = global.open_store()?;
-        None
-    } else {
-        Some(Store::open(scratch.path())?)
-    };
-    let fetcher = global.fetcher(ui)?;
-    let intake = Intake { store: cache.as_ref().unwrap_or(&store), fetcher: &fetcher };
+    let (store, scratch) = (session.store_as_allowed()?, tempfile::tempdir()?);
+    let passing = if store.can_write() { None } else { Some(Store::open(scratch.path())?) };
+    let intake = Intake { store: passing.as_ref().unwrap_or(store), fetcher: session.fetcher()? };
     let options = Options {
         dry_run: true,
         accept_replaced: true,
-        now: settings::now(),
+        now: session.now,
         without_leaving: true,
-        directory: global.manifest_directory(),
+        directory: session.project.manifest_directory(),
         ..Options::default()
     };
-    let wanted = update(&manifest, Some(&lock), intake, &options)?;
+    let wanted = update(manifest, Some(lock), intake, &options)?;
     // The same question without the version that the manifest holds on to.
     let mut open = manifest.clone();
     for request in open.inputs.values_mut() {
@@ -48,15 +44,15 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
             request.version = VersionRequest::Latest;
         }
     }
-    let latest = if open == manifest { None } else { Some(update(&open, Some(&lock), intake, &options)?) };
+    let latest = if open == *manifest { None } else { Some(update(&open, Some(lock), intake, &options)?) };
     let latest = latest.as_ref().unwrap_or(&wanted);
     // Both questions may be answered with the same warning.
     let warnings: BTreeSet<&String> = wanted.warnings.iter().chain(&latest.warnings).collect();
     for warning in &warnings {
         ui.warning(warning);
     }
-    let series = series(&manifest, &intake, options.now)?;
-    let leaving = leaving(global, &lock, &store)?;
+    let series = series(manifest, intake.fetcher, options.now)?;
+    let leaving = leaving(session, lock, store)?;
     for pin in leaving.iter().filter(|_| !ui.is_json()) {
         ui.warning(&pin.text());
     }
@@ -100,11 +96,11 @@ pub fn outdated(ui: &Ui, global: &GlobalArgs, _args: &OutdatedArgs) -> Result<u8
 
 /// Asks for the newest of each series that the manifest holds on to. Of the answers' warnings, the other questions told those that
 /// count.
-fn series(manifest: &Manifest, intake: &Intake, now: i64) -> Result<BTreeMap<String, Series>> {
+fn series(manifest: &Manifest, fetcher: &Fetcher, now: i64) -> Result<BTreeMap<String, Series>> {
     let mut all = BTreeMap::new();
     for (name, request) in &manifest.inputs {
         if let InputRequest::Rocm(request) = request
-            && let Some(series) = newest_of_series(request, intake.fetcher, now).about(name)?
+            && let Some(series) = newest_of_series(request, fetcher, now).about(name)?
         {
             all.insert(name.clone(), series);
         }

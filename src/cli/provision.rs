@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ui::{ERROR, GOOD};
-use super::{GlobalArgs, Ui, image};
+use super::{Session, Ui, image};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::export::engine::Place;
@@ -62,13 +62,14 @@ pub struct ProvisionArgs {
     dry_run: bool,
 }
 
-pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u8> {
-    let env = ToolboxEnv::find(args.from.as_deref(), &global.project())?.unwrap_or_default();
+pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let env = ToolboxEnv::find(args.from.as_deref(), &session.project.directory())?.unwrap_or_default();
     for note in &env.notes {
         ui.warning(note);
     }
     let engine = args.engine.map_or_else(first_installed, Ok)?;
-    let named = Named::find(global, args, &env, engine)?;
+    let named = Named::find(session, args, &env, engine)?;
     let machine = Machine {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
@@ -94,8 +95,8 @@ pub fn provision(ui: &Ui, global: &GlobalArgs, args: &ProvisionArgs) -> Result<u
         run::demand_programs(engine, named.brought_by(engine))?;
         run::refuse(&steps, &directory, args.force)?
     };
-    let (image, source) = named.source(ui, global, args, engine)?;
-    let (wanted, steps, _) = plan(image, named.options(ui, global, engine)?)?;
+    let (image, source) = named.source(session, args, engine)?;
+    let (wanted, steps, _) = plan(image, named.options(session, engine)?)?;
     if args.dry_run {
         show(ui, engine, &steps, &directory, source.as_ref(), None);
         return Ok(0);
@@ -145,23 +146,23 @@ fn first_installed() -> Result<Engine> {
 }
 
 /// What image is meant.
-enum Named {
+enum Named<'s> {
     /// One in a registry.
     Registry(ImageRef),
     /// An output of the lock, and what the image calls itself.
-    OfLock { lock: Box<Lock>, output: String, called: String },
+    OfLock { lock: &'s Lock, output: String, called: String },
 }
 
-impl Named {
-    fn find(global: &GlobalArgs, args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine) -> Result<Self> {
+impl<'s> Named<'s> {
+    fn find(session: &'s Session, args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine) -> Result<Self> {
         // What one works in need not have a llama-server.
         let base = env.base_image.as_ref().filter(|_| !engine.is_server());
         let named = args.image.as_ref().or(base);
-        let path = global.lock_path();
+        let is_locked = session.project.lock_path().exists();
         match named {
             // A name with a digest needs no lock, however broken that is.
-            Some(name) if name.contains('@') || !path.exists() => return Ok(Self::Registry(name.parse()?)),
-            None if !path.exists() => {
+            Some(name) if name.contains('@') || !is_locked => return Ok(Self::Registry(name.parse()?)),
+            None if !is_locked => {
                 return Err(Error::new(Kind::Usage, "no image is named, and there is no lock that has one").hint(
                     "name one with its digest: --image REGISTRY/NAME@sha256:HEX, or for toolboxes BASE_IMAGE in .toolbox.env; \
                      or write a lock: `strixlock update`",
@@ -169,21 +170,21 @@ impl Named {
             }
             _ => {}
         }
-        let lock = Lock::read(&path)?;
+        let lock = session.lock()?;
         let output = match named {
-            Some(name) if image::recipe(&lock, name).is_none() => return Ok(Self::Registry(name.parse()?)),
+            Some(name) if image::recipe(lock, name).is_none() => return Ok(Self::Registry(name.parse()?)),
             Some(name) => name.clone(),
-            None => image::suitable(&lock, engine.is_server())?,
+            None => image::suitable(lock, engine.is_server())?,
         };
         source::demand_podman(engine, &output)?;
-        if engine.shares_home() && image::recipe(&lock, &output).is_some_and(|recipe| !recipe.is_toolbox()) {
+        if engine.shares_home() && image::recipe(lock, &output).is_some_and(|recipe| !recipe.is_toolbox()) {
             return Err(Error::new(Kind::Usage, format!("{} needs an image that is made for it", engine.name()))
                 .fact("image", &output)
                 .fact("expected", "a shell and its tools, and the label com.github.containers.toolbox")
                 .hint("name another with --image, such as the `toolbox` that `strixlock init` writes; or label it, if it has them"));
         }
-        let called = image::recipe(&lock, &output).map_or_else(|| output.clone(), |recipe| recipe.name.clone());
-        Ok(Self::OfLock { lock: Box::new(lock), output, called })
+        let called = image::recipe(lock, &output).map_or_else(|| output.clone(), |recipe| recipe.name.clone());
+        Ok(Self::OfLock { lock, output, called })
     }
 
     /// The image before its digest is known: good for finding out what an engine refuses.
@@ -207,7 +208,7 @@ impl Named {
     }
 
     /// Options of the server in this image, which differ between versions of llama.cpp. Says so where the version is not known.
-    fn options(&self, ui: &Ui, global: &GlobalArgs, engine: Engine) -> Result<Vec<String>> {
+    fn options(&self, session: &Session, engine: Engine) -> Result<Vec<String>> {
         if !engine.is_server() {
             return Ok(Vec::new());
         }
@@ -215,13 +216,13 @@ impl Named {
             Self::Registry(_) => None,
             Self::OfLock { lock, output, .. } => match image::llama_source(lock, output) {
                 Some(content) => {
-                    global.open_store()?.tree(content).map(|tree| start::unmapped(&tree)).transpose()?.flatten()
+                    session.store()?.tree(content).map(|tree| start::unmapped(&tree)).transpose()?.flatten()
                 }
                 None => None,
             },
         };
         Ok(known.unwrap_or_else(|| {
-            ui.warning(
+            session.ui.warning(
                 "the version of llama.cpp in this image is not known, so the start line leaves out the option that keeps the model \
                  out of memory maps: `--load-mode none`, or `--no-mmap` before September 2026",
             );
@@ -230,24 +231,17 @@ impl Named {
     }
 
     /// The image by digest, made if need be, and how it gets to where the engine looks.
-    fn source(
-        &self,
-        ui: &Ui,
-        global: &GlobalArgs,
-        args: &ProvisionArgs,
-        engine: Engine,
-    ) -> Result<(ImageRef, Option<Source>)> {
+    fn source(&self, session: &Session, args: &ProvisionArgs, engine: Engine) -> Result<(ImageRef, Option<Source>)> {
         let program = self.brought_by(engine);
         match self {
             Self::Registry(image) => {
                 Ok((image.clone(), program.map(|program| Source::registry(image.clone(), program))))
             }
             Self::OfLock { lock, output, called } => {
-                let store = global.open_store()?;
                 let tree = if args.dry_run {
-                    oci::demand(&store, lock, output)?
+                    oci::demand(session.store()?, lock, output)?
                 } else {
-                    image::realize(ui, global, lock, &store, output, None)?
+                    image::realize(session, lock, output, None)?
                 };
                 let source = Source::layout(&tree.path, called)?;
                 Ok((source.image.clone(), Some(source)))

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::generations::{Standing, told};
-use super::profile::described;
+use super::session::described;
+use super::switch::{Standing, told};
 use super::ui::table;
-use super::{GlobalArgs, Ui};
+use super::{Session, Ui};
 use crate::error::{About, Error, Kind, Result};
-use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
-use crate::realize::{Action, Plan, Realized, Realizer, Settings, place, switch};
+use crate::realize::{Action, Plan, Realized, place, switch};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
 use crate::text;
 use crate::toolbox_env::ToolboxEnv;
@@ -55,16 +54,14 @@ pub struct RealizeArgs {
     jobs: Option<std::num::NonZeroUsize>,
 }
 
-pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
+pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
     if let Some(prefix) = &args.prefix {
         prefix::check(prefix)?;
     }
-    let lock_path = global.lock_path();
+    let lock_path = session.project.lock_path();
     // Not both: what is refused need not be warned of.
-    let mut lock = if args.locked { global.read_lock()? } else { global.lock_to_use(ui)? };
-    if args.locked {
-        global.demand_fresh(&lock)?;
-    }
+    let mut lock = if args.locked { session.fresh_lock()? } else { session.lock_to_use()? }.clone();
     if args.seal {
         // What is about to be sealed anew is not compared with the old seal.
         for (name, output) in &mut lock.outputs {
@@ -74,8 +71,8 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
             }
         }
     }
-    let store = global.open_store()?;
-    let plan = Plan::new(&lock, &store, &args.outputs)?;
+    let store = session.store()?;
+    let plan = Plan::new(&lock, store, &args.outputs)?;
     let has_all = plan.steps.iter().all(|step| step.action == Action::Have);
     // A store that can only be read has what is wanted, or has not.
     if store.can_write() {
@@ -88,27 +85,21 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
     if args.prefix_from.is_some() {
         demand_apart(&places)?;
     }
-    let profile = global.profile(ui, &store)?;
+    let profile = session.profile()?;
     for (name, place) in &places {
         prefix::check_place(place).about(name)?;
         if args.prefix_from.is_some() && !args.force {
-            prefix::refuse_other(place, &Lead::to(&store, &profile, name)).about(name)?;
+            prefix::refuse_other(place, &Lead::to(store, &profile, name)).about(name)?;
         }
     }
     if args.dry_run {
-        if ui.is_json() {
-            ui.json(serde_json::json!({ "steps": plan.steps, "bytes": plan.bytes() }));
-        } else {
-            ui.table(&rows(&plan));
-        }
+        ui.result(serde_json::json!({ "steps": plan.steps, "bytes": plan.bytes() }), || ui.table(&rows(&plan)));
         return Ok(0);
     }
     if !has_all {
         ui.note(&table(&rows(&plan)).join("\n"));
     }
-    let fetcher = global.fetcher(ui)?;
-    let intake = Intake { store: &store, fetcher: &fetcher };
-    let realizer = Realizer::new(&lock, intake, Settings { jobs: args.jobs, limits: global.limits()? });
+    let realizer = session.realizer(&lock, args.jobs)?;
     let realized = realizer.run(&plan)?;
     let named = |name: &String| args.outputs.is_empty() || args.outputs.contains(name);
     if args.seal {
@@ -127,7 +118,7 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         let from = Standing::of(&profile)?;
         let (number, _) = switch(&profile, &lock, &realized)?;
         generation = Some((from, number));
-        left = make_links(ui, &places, &realized, &store, &profile)?;
+        left = make_links(ui, &places, &realized, store, &profile)?;
     }
     let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
     report(ui, args, &lock, &realized, generation.as_ref().map(|(_, number)| (&profile, *number)), &left);
@@ -138,7 +129,7 @@ pub fn realize(ui: &Ui, global: &GlobalArgs, args: &RealizeArgs) -> Result<u8> {
         tell_left(ui, &left);
     }
     if args.seal {
-        tell_sealed(ui, global, &lock_path);
+        tell_sealed(session, &lock_path);
     }
     Ok(if left.is_empty() { 0 } else { Kind::Unfit as u8 })
 }
@@ -158,11 +149,12 @@ fn seal<'r>(path: &Path, built: &Lock, realized: impl Iterator<Item = (&'r Strin
 }
 
 /// Tells that the lock was written, and that a page made from the lock before it is out of date.
-fn tell_sealed(ui: &Ui, global: &GlobalArgs, lock: &Path) {
+fn tell_sealed(session: &Session, lock: &Path) {
+    let ui = &session.ui;
     if !ui.is_json() {
         ui.line(format!("wrote {}", lock.display()));
     }
-    let page = global.project().join("REPRODUCIBLE.md");
+    let page = session.project.directory().join("REPRODUCIBLE.md");
     let made = Lock::read(lock).and_then(|lock| crate::report::reproducible(&lock));
     if fs_err::read_to_string(&page).is_ok_and(|there| made.is_ok_and(|made| made != there)) {
         ui.warning(&format!("{} is out of date now: `strixlock audit` writes it anew", page.display()));

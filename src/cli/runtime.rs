@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::ui::GOOD;
-use super::{GlobalArgs, Ui};
+use super::{Session, Ui};
 use crate::deb::owners;
 use crate::error::Result;
-use crate::intake::Intake;
-use crate::realize::{Realizer, Runtime, Settings, runtime_output};
+use crate::realize::{Runtime, runtime_output};
 use crate::text;
 use crate::tree::{Node, show};
 use crate::trim::Sum;
@@ -27,12 +26,11 @@ pub struct RuntimeArgs {
     output: Option<String>,
 }
 
-pub fn runtime(ui: &Ui, global: &GlobalArgs, args: &RuntimeArgs) -> Result<u8> {
-    let lock = global.read_lock()?;
-    let name = runtime_output(&lock, args.output.as_deref())?;
-    let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
-    let intake = Intake { store: &store, fetcher: &fetcher };
-    let runtime = Realizer::new(&lock, intake, Settings::default()).explain(&name)?;
+pub fn run(args: &RuntimeArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let lock = session.lock()?;
+    let name = runtime_output(lock, args.output.as_deref())?;
+    let runtime = session.realizer(lock, None)?.explain(&name)?;
     let (full, kept) = (Sum::of(&runtime.rocm_listing), Sum::of(runtime.trimmed.listing()));
     let host = host(&runtime)?;
     if ui.is_json() {

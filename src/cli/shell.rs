@@ -1,9 +1,8 @@
 //! `strixlock shell`
 
-use super::{GlobalArgs, Ui};
+use super::Session;
 use crate::error::{Error, Kind, Result};
-use crate::intake::Intake;
-use crate::realize::{Plan, Realizer, Settings};
+use crate::realize::Plan;
 use crate::recipe::Recipe;
 
 /// Open the sandbox that an output is built in
@@ -20,11 +19,12 @@ pub struct ShellArgs {
     jobs: Option<std::num::NonZeroUsize>,
 }
 
-pub fn shell(ui: &Ui, global: &GlobalArgs, args: &ShellArgs) -> Result<u8> {
+pub fn run(args: &ShellArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
     if ui.is_json() {
         return Err(Error::new(Kind::Usage, "a shell has no result to print as JSON"));
     }
-    let lock = global.read_lock()?;
+    let lock = session.lock()?;
     let output = lock.output(&args.output)?;
     if !matches!(output.recipe, Recipe::Llama(_)) {
         let built = lock.outputs.iter().find(|(_, output)| matches!(output.recipe, Recipe::Llama(_)));
@@ -36,11 +36,8 @@ pub fn shell(ui: &Ui, global: &GlobalArgs, args: &ShellArgs) -> Result<u8> {
             None => error,
         });
     }
-    let store = global.open_store()?;
-    let fetcher = global.fetcher(ui)?;
-    let intake = Intake { store: &store, fetcher: &fetcher };
-    let realizer = Realizer::new(&lock, intake, Settings { jobs: args.jobs, limits: global.limits()? });
-    realizer.run(&Plan::of_parts(&lock, &store, &args.output)?)?;
+    let realizer = session.realizer(lock, args.jobs)?;
+    realizer.run(&Plan::of_parts(lock, session.store()?, &args.output)?)?;
     ui.note(&format!("the sandbox of {}; commands.sh here holds the commands of the build", output.recipe.kind()));
     let status = realizer.shell(&args.output)?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::leaving::{LeavingPin, leaving};
-use super::{GlobalArgs, Ui};
+use super::{Session, Ui};
 use crate::error::Result;
 use crate::lock::{Lock, Staleness};
 use crate::manifest::Manifest;
@@ -19,25 +19,26 @@ pub struct StatusArgs {
     check: bool,
 }
 
-pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
-    let manifest = Manifest::read(&global.manifest_path())?;
-    let lock = Lock::read_if_there(&global.lock_path())?;
+pub fn run(args: &StatusArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let manifest = session.manifest()?;
+    let lock = session.lock_if_there()?;
     if args.check {
-        global.demand_fresh(&global.read_lock()?)?;
+        session.fresh_lock()?;
     }
     let Some(lock) = lock else {
-        nothing_locked(ui, &manifest);
+        nothing_locked(ui, manifest);
         return Ok(0);
     };
-    let stale = crate::lock::staleness(&manifest, &lock);
-    let store = global.read_store()?;
-    let plan = Plan::new(&lock, &store, &[])?;
-    let profile = global.profile(ui, &store)?;
-    let generation = Standing::of(&profile, &lock)?;
-    let leaving = leaving(global, &lock, &store)?;
+    let stale = crate::lock::staleness(manifest, lock);
+    let store = session.store_to_read()?;
+    let plan = Plan::new(lock, store, &[])?;
+    let profile = session.profile()?;
+    let generation = Standing::of(&profile, lock)?;
+    let leaving = leaving(session, lock, store)?;
     if ui.is_json() {
         let inputs = lock.inputs.iter().map(|(name, input)| {
-            let action = input_action(&store, input);
+            let action = input_action(store, input);
             (
                 name,
                 serde_json::json!({ "version": input.version(), "present": action == Action::Have, "action": action }),
@@ -57,7 +58,7 @@ pub fn status(ui: &Ui, global: &GlobalArgs, args: &StatusArgs) -> Result<u8> {
             "store": store.root().display().to_string(),
         }));
     } else {
-        show(ui, &store, &lock, &plan, &leaving);
+        show(ui, store, lock, &plan, &leaving);
         standing(ui, generation.as_ref(), &stale);
     }
     Ok(0)

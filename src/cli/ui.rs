@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::GlobalArgs;
 use super::progress::{Bars, Lines};
+use super::session::GlobalArgs;
 use crate::error::Error;
 use crate::progress::{Progress, Silent};
 
@@ -85,6 +85,11 @@ impl Ui {
             map.insert("schema".to_owned(), SCHEMA.into());
         }
         self.written(writeln!(anstream::stdout(), "{value:#}"));
+    }
+
+    /// Prints the result: as JSON, or as `plain` prints it.
+    pub fn result(&self, json: Value, plain: impl FnOnce()) {
+        if self.json { self.json(json) } else { plain() }
     }
 
     /// Something worth knowing that is no result.

@@ -1,11 +1,9 @@
 //! `strixlock update`
 
 use super::ui::{DIM, GOOD};
-use super::{GlobalArgs, Ui, settings};
+use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
-use crate::intake::Intake;
 use crate::lock::Lock;
-use crate::manifest::Manifest;
 use crate::store::replace_file;
 use crate::update::{Move, Options, update as resolve};
 
@@ -32,30 +30,30 @@ pub struct UpdateArgs {
     accept_replaced: bool,
 }
 
-pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
+pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
     if args.url.is_some() && args.inputs.len() != 1 {
         return Err(Error::new(Kind::Usage, "--url is for one input").hint("such as `strixlock update rocm --url URL`"));
     }
-    let manifest = Manifest::read(&global.manifest_path())?;
-    let lock_path = global.lock_path();
+    let manifest = session.manifest()?;
+    let lock_path = session.project.lock_path();
     let (old, dropped) =
         Lock::read_for_update(&lock_path)?.map_or((None, Vec::new()), |(lock, dropped)| (Some(lock), dropped));
     for name in &dropped {
         ui.warning(&format!("{name}: its block in the lock was edited by hand, so it is resolved again"));
     }
     let old_text = fs_err::read_to_string(&lock_path).ok();
-    let store = global.open_store()?;
-    let fetcher = global.fetcher(ui)?;
+    let intake = session.intake()?;
     let options = Options {
-        only: args.inputs.into_iter().collect(),
+        only: args.inputs.iter().cloned().collect(),
         dry_run: args.dry_run || args.locked,
         accept_replaced: args.accept_replaced,
-        url: args.url,
-        now: settings::now(),
+        url: args.url.clone(),
+        now: session.now,
         without_leaving: false,
-        directory: global.manifest_directory(),
+        directory: session.project.manifest_directory(),
     };
-    let found = resolve(&manifest, old.as_ref(), Intake { store: &store, fetcher: &fetcher }, &options)?;
+    let found = resolve(manifest, old.as_ref(), intake, &options)?;
     for warning in &found.warnings {
         ui.warning(warning);
     }
@@ -77,11 +75,10 @@ pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
         replace_file(&lock_path, text.as_bytes())?;
     }
     if lock_path.is_file() {
-        store.register_lock(&lock_path)?;
+        intake.store.register_lock(&lock_path)?;
     }
-    if ui.is_json() {
-        ui.json(serde_json::json!({ "lock": lock_path.display().to_string(), "changed": changed, "written": written, "inputs": found.moves, "warnings": found.warnings }));
-    } else {
+    let json = serde_json::json!({ "lock": lock_path.display().to_string(), "changed": changed, "written": written, "inputs": found.moves, "warnings": found.warnings });
+    ui.result(json, || {
         for moved in &found.moves {
             show(ui, moved);
         }
@@ -90,7 +87,7 @@ pub fn update(ui: &Ui, global: &GlobalArgs, args: UpdateArgs) -> Result<u8> {
             (true, true) => ui.line(format!("{} would change", lock_path.display())),
             (true, false) => ui.line(format!("wrote {}", lock_path.display())),
         }
-    }
+    });
     Ok(0)
 }
 

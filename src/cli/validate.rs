@@ -1,11 +1,10 @@
 //! `strixlock validate`
 
-use super::{GlobalArgs, Ui, settings};
+use super::{Session, Ui};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::intake::Intake;
 use crate::text;
-use crate::validate::{Device, Options, Outcome, Validation, last, logs, moved, validate as run, write};
+use crate::validate::{Device, Options, Outcome, Validation, last, logs, moved, validate, write};
 
 /// Run what was realized with a model: does it work, and does it compute what it did last time?
 ///
@@ -21,14 +20,14 @@ pub struct ValidateArgs {
     device: Option<Device>,
 }
 
-pub fn validate(ui: &Ui, global: &GlobalArgs, args: ValidateArgs) -> Result<u8> {
-    let lock = global.lock_to_use(ui)?;
-    let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
-    let intake = Intake { store: &store, fetcher: &fetcher };
-    let directory = global.project().join("validation");
+pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let lock = session.lock_to_use()?;
+    let intake = session.intake()?;
+    let directory = session.project.directory().join("validation");
     let digest = Sha256Digest::of(lock.to_text()?.as_bytes());
-    let options = Options { model: args.model, device: args.device, now: settings::now() };
-    let validation = run(&lock, intake, &options, &logs(&directory, digest))?;
+    let options = Options { model: args.model.clone(), device: args.device, now: session.now };
+    let validation = validate(lock, intake, &options, &logs(&directory, digest))?;
     let before = last(&directory, &validation)?;
     let moved = before.as_ref().map(|before| moved(before, &validation));
     let written = write(&directory, &validation, moved.as_deref())?;

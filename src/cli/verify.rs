@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{GlobalArgs, Ui};
+use super::{Session, Ui};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
-use crate::intake::Intake;
 use crate::lock::Lock;
-use crate::realize::{Realizer, Settings};
 use crate::store::verify::{Contents, Damage, Modes, repair, verify as compare};
 use crate::store::{ColdTree, Store, StoredTree};
 use crate::suggest::nearest;
@@ -44,24 +42,25 @@ enum Form {
     Copy(PathBuf),
 }
 
-pub fn verify(ui: &Ui, global: &GlobalArgs, args: &VerifyArgs) -> Result<u8> {
-    let store = global.open_store()?;
+pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let store = session.store()?;
     // A lock that cannot be read must not keep anybody from looking at the store.
-    let lock = if args.what.is_empty() && !args.repair { None } else { Lock::read_if_there(&global.lock_path())? };
+    let lock = if args.what.is_empty() && !args.repair { None } else { session.lock_if_there()? };
     let subjects = if args.what.is_empty() {
-        everything(&store)?
+        everything(store)?
     } else {
-        named(&store, lock.as_ref(), &args.what)?.into_iter().map(Ok).collect()
+        named(store, lock, &args.what)?.into_iter().map(Ok).collect()
     };
     // What cannot be looked at at all must not hide what is wrong elsewhere.
     let (mut looks, mut unseen) = (Vec::new(), Ok(()));
     for subject in subjects {
-        match subject.and_then(|subject| see(ui, &store, subject)) {
+        match subject.and_then(|subject| see(ui, store, subject)) {
             Ok(look) => looks.push(look),
             Err(error) => unseen = unseen.and(Err(error)),
         }
     }
-    let mended = if args.repair { mend_all(ui, global, &store, lock.as_ref(), &mut looks) } else { Ok(()) };
+    let mended = if args.repair { mend_all(session, store, lock, &mut looks) } else { Ok(()) };
     for look in &looks {
         tell(ui, look);
     }
@@ -133,7 +132,7 @@ fn tell(ui: &Ui, look: &Look) {
 
 /// Repairs what can be. What one tree lacks may have to be built in another that is damaged too: as long as one is
 /// repaired, the others are tried again.
-fn mend_all(ui: &Ui, global: &GlobalArgs, store: &Store, lock: Option<&Lock>, looks: &mut [Look]) -> Result<()> {
+fn mend_all(session: &Session, store: &Store, lock: Option<&Lock>, looks: &mut [Look]) -> Result<()> {
     loop {
         let (mut progress, mut failed) = (false, Ok(()));
         for seen in looks.iter_mut().filter(|seen| !seen.damages.is_empty() && !seen.repaired) {
@@ -142,13 +141,13 @@ fn mend_all(ui: &Ui, global: &GlobalArgs, store: &Store, lock: Option<&Lock>, lo
                     .fact("copy", path.display())
                     .hint(seen.subject.written_again()));
             }
-            if let Err(error) = mend(ui, global, store, lock, seen) {
+            if let Err(error) = mend(session, store, lock, seen) {
                 failed = failed.and(Err(error));
                 continue;
             }
             // A cold tree was brought back hot.
             let mended = in_store(store, &seen.subject.name, seen.subject.digest)?;
-            seen.repaired = look(ui, store, &mended, &seen.listing)?.is_empty();
+            seen.repaired = look(&session.ui, store, &mended, &seen.listing)?.is_empty();
             progress |= seen.repaired;
         }
         if failed.is_ok() || !progress {
@@ -252,12 +251,10 @@ fn named(store: &Store, lock: Option<&Lock>, names: &[String]) -> Result<Vec<Sub
     Ok(subjects)
 }
 
-fn mend(ui: &Ui, global: &GlobalArgs, store: &Store, lock: Option<&Lock>, seen: &Look) -> Result<()> {
+fn mend(session: &Session, store: &Store, lock: Option<&Lock>, seen: &Look) -> Result<()> {
     let mut bring = |lacking: &BTreeSet<Contents>| {
         let Some(lock) = lock else { return Ok(()) };
-        let fetcher = global.fetcher(ui)?;
-        let settings = Settings { jobs: None, limits: global.limits()? };
-        Realizer::new(lock, Intake { store, fetcher: &fetcher }, settings).bring(lacking)
+        session.realizer(lock, None)?.bring(lacking)
     };
     match &seen.subject.form {
         Form::Hot(tree) => repair(store, tree, &seen.listing, &seen.damages, &mut bring),

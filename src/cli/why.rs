@@ -6,11 +6,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::Session;
 use super::ui::DIM;
-use super::{GlobalArgs, Ui};
 use crate::error::{Error, Kind, Result};
-use crate::intake::Intake;
-use crate::realize::{Realizer, Runtime, Settings, runtime_output};
+use crate::realize::{Runtime, runtime_output};
 use crate::suggest::nearest;
 use crate::text;
 use crate::tree::{Node, show};
@@ -32,12 +31,11 @@ pub struct WhyArgs {
 /// How many places of the same name are shown.
 const SHOWN: usize = 5;
 
-pub fn why(ui: &Ui, global: &GlobalArgs, args: &WhyArgs) -> Result<u8> {
-    let lock = global.read_lock()?;
-    let name = runtime_output(&lock, args.output.as_deref())?;
-    let (store, fetcher) = (global.open_store()?, global.fetcher(ui)?);
-    let intake = Intake { store: &store, fetcher: &fetcher };
-    let runtime = Realizer::new(&lock, intake, Settings::default()).explain(&name)?;
+pub fn run(args: &WhyArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let lock = session.lock()?;
+    let name = runtime_output(lock, args.output.as_deref())?;
+    let runtime = session.realizer(lock, None)?.explain(&name)?;
     let place = Place::find(&runtime, args.path.as_os_str().as_bytes())?;
     let shown = show(&place.system);
     if let Some(chain) = runtime.trimmed.why(&place.system) {

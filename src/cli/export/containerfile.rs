@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::cli::{GlobalArgs, Ui};
+use crate::cli::Session;
 use crate::error::{Error, Kind, Result};
 use crate::export::ImageRef;
 use crate::export::containerfile::containerfile as text_of;
-use crate::lock::Lock;
 use crate::store::replace_file;
 use crate::toolbox_env::ToolboxEnv;
 
@@ -24,26 +23,20 @@ pub struct ContainerfileArgs {
     output: Option<PathBuf>,
 }
 
-pub fn containerfile(ui: &Ui, global: &GlobalArgs, args: &ContainerfileArgs) -> Result<u8> {
-    let env = ToolboxEnv::find(None, &global.project())?.unwrap_or_default();
+pub fn run(args: &ContainerfileArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let env = ToolboxEnv::find(None, &session.project.directory())?.unwrap_or_default();
     let base: ImageRef = args.image.clone().or(env.base_image).map_or_else(
         || Err(Error::new(Kind::Usage, "no base image is named").hint("--image REGISTRY/NAME@sha256:HEX")),
         |name| name.parse(),
     )?;
-    let text = text_of(&Lock::read(&global.lock_path())?, &base, args.llama)?;
+    let text = text_of(session.lock()?, &base, args.llama)?;
     let Some(output) = &args.output else {
-        if ui.is_json() {
-            ui.json(serde_json::json!({ "text": text }));
-        } else {
-            ui.line(text.trim_end());
-        }
+        ui.result(serde_json::json!({ "text": text }), || ui.line(text.trim_end()));
         return Ok(0);
     };
     replace_file(output, text.as_bytes())?;
-    if ui.is_json() {
-        ui.json(serde_json::json!({ "file": output.display().to_string() }));
-    } else {
-        ui.line(format!("wrote {}", output.display()));
-    }
+    let json = serde_json::json!({ "file": output.display().to_string() });
+    ui.result(json, || ui.line(format!("wrote {}", output.display())));
     Ok(0)
 }

@@ -3,7 +3,7 @@
 mod containerfile;
 mod oci;
 
-use super::{GlobalArgs, Ui};
+use super::Session;
 use crate::error::Result;
 
 /// Write what the lock says in a form that other tools take
@@ -13,9 +13,9 @@ pub enum ExportCommand {
     Containerfile(containerfile::ContainerfileArgs),
 }
 
-pub fn export(ui: &Ui, global: &GlobalArgs, command: &ExportCommand) -> Result<u8> {
+pub fn run(command: &ExportCommand, session: &Session) -> Result<u8> {
     match command {
-        ExportCommand::Oci(args) => oci::oci(ui, global, args),
-        ExportCommand::Containerfile(args) => containerfile::containerfile(ui, global, args),
+        ExportCommand::Oci(args) => oci::run(args, session),
+        ExportCommand::Containerfile(args) => containerfile::run(args, session),
     }
 }

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{GlobalArgs, Ui, image};
+use crate::cli::{Session, Ui, image};
 use crate::error::Result;
 use crate::export::oci;
-use crate::lock::Lock;
 use crate::oci::layout;
 use crate::store::{LinkMode, StoredTree, checkout};
 use crate::text;
@@ -45,14 +44,14 @@ enum Format {
     Archive,
 }
 
-pub fn oci(ui: &Ui, global: &GlobalArgs, args: &OciArgs) -> Result<u8> {
-    let lock = Lock::read(&global.lock_path())?;
+pub fn run(args: &OciArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let lock = session.lock()?;
     let name = match &args.image {
         Some(name) => name.clone(),
-        None => image::only(&lock)?,
+        None => image::only(lock)?,
     };
-    let store = global.open_store()?;
-    let tree = image::realize(ui, global, &lock, &store, &name, args.jobs)?;
+    let tree = image::realize(session, lock, &name, args.jobs)?;
     let path = match (args.format, &args.output) {
         (Format::Layout, None) => tree.path.clone(),
         (Format::Layout, Some(path)) => {

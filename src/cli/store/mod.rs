@@ -1,6 +1,8 @@
-//! `strixlock store` and `store pack`
+//! `strixlock store`
 
-use super::{GlobalArgs, Ui};
+mod pack;
+
+use super::Session;
 use crate::error::Result;
 use crate::store::Numbered;
 use crate::text;
@@ -14,58 +16,25 @@ pub struct StoreArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum StoreCommand {
-    Pack(PackArgs),
+    Pack(pack::PackArgs),
 }
 
-/// Turn trees that are not in use into compressed chunks that they share
-///
-/// `realize`, `switch` and `rollback` bring them back, verified. The current generation of each project and what running
-/// processes use stay as they are. A damaged tree is not packed.
-#[derive(Debug, clap::Args)]
-struct PackArgs {
-    /// Leave the newest N generations of each project unpacked
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    keep_hot: usize,
-}
-
-pub fn store(ui: &Ui, global: &GlobalArgs, args: &StoreArgs) -> Result<u8> {
+pub fn run(args: &StoreArgs, session: &Session) -> Result<u8> {
     match &args.command {
-        Some(StoreCommand::Pack(args)) => pack(ui, global, args),
-        None => usage(ui, global),
+        Some(StoreCommand::Pack(args)) => pack::run(args, session),
+        None => usage(session),
     }
 }
 
-fn pack(ui: &Ui, global: &GlobalArgs, args: &PackArgs) -> Result<u8> {
-    let store = global.open_store()?.exclusive()?;
-    let packed = store.pack(args.keep_hot, &*ui.progress)?;
-    if ui.is_json() {
-        ui.json(serde_json::json!({ "packed": packed }));
-        return Ok(0);
-    }
-    for tree in &packed.trees {
-        ui.line(format!(
-            "packed {}: {} as {} more",
-            &tree.tree.hex()[..12],
-            text::bytes(tree.size),
-            text::bytes(tree.adds)
-        ));
-    }
-    if packed.trees.is_empty() {
-        ui.line("nothing to pack");
-    } else {
-        ui.line(format!("freed {}", text::bytes(packed.freed)));
-    }
-    Ok(0)
-}
-
-fn usage(ui: &Ui, global: &GlobalArgs) -> Result<u8> {
-    let store = global.open_store()?;
+fn usage(session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let store = session.store()?;
     let usage = store.usage()?;
     if ui.is_json() {
         ui.json(serde_json::json!({ "store": store.root().display().to_string(), "usage": usage }));
         return Ok(0);
     }
-    let profile = global.profile(ui, &store)?;
+    let profile = session.profile()?;
     let mut rows = vec![["size", "adds", "form", "generations", "tree", "what"].map(str::to_owned).to_vec()];
     for tree in &usage.trees {
         let numbered = |held: &Numbered| {

@@ -1,0 +1,65 @@
+//! `strixlock snapshot restore`
+
+use std::path::PathBuf;
+
+use crate::cli::Session;
+use crate::error::{About, Result};
+use crate::export::snapshot::{Restored, restore};
+use crate::store::{LinkMode, checkout};
+
+/// Unpack a snapshot, verified against its listings and the lock, without network
+///
+/// What the lock names is then realized; `strixlock realize` switches to it. With --to, plain copies are written as well.
+#[derive(Debug, clap::Args)]
+pub struct RestoreArgs {
+    /// The snapshot
+    #[arg(value_name = "FILE.tar.zst", value_parser = crate::cli::paths::path())]
+    file: PathBuf,
+    /// Write plain copies below this directory; needs no lock
+    #[arg(long, value_name = "DIR", value_parser = crate::cli::paths::path())]
+    to: Option<PathBuf>,
+    /// How files get into the copies
+    #[arg(long, value_enum, default_value_t, requires = "to")]
+    link_mode: LinkMode,
+    /// Replace what stands where a copy should go
+    #[arg(short, long, requires = "to")]
+    force: bool,
+}
+
+pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let lock = if args.to.is_some() { session.lock_if_there()? } else { Some(session.lock()?) };
+    let restored = restore(session.store()?, &args.file, lock, &*ui.progress)?;
+    for one in &restored {
+        if let Some(to) = &args.to {
+            checkout(&one.tree, &to.join(&one.output.name), args.link_mode, args.force).about(&one.output.name)?;
+        }
+    }
+    let locked = |one: &Restored| {
+        lock.is_some_and(|lock| lock.outputs.values().any(|out| out.derivation == one.output.derivation))
+    };
+    if ui.is_json() {
+        let outputs: Vec<_> = restored
+            .iter()
+            .map(|one| {
+                let path = args.to.as_ref().map_or_else(|| one.tree.path.clone(), |to| to.join(&one.output.name));
+                serde_json::json!({ "output": one.output, "locked": locked(one), "path": path.display().to_string() })
+            })
+            .collect();
+        ui.json(serde_json::json!({ "restored": outputs }));
+        return Ok(0);
+    }
+    ui.table(
+        &restored
+            .iter()
+            .map(|one| vec![one.output.name.clone(), one.output.tree.to_string(), one.output.version.clone()])
+            .collect::<Vec<_>>(),
+    );
+    for one in restored.iter().filter(|one| args.to.is_none() && !locked(one)) {
+        ui.warning(&format!(
+            "{} is not what this lock makes: its tree is in the store, and nothing uses it",
+            one.output.name
+        ));
+    }
+    Ok(0)
+}

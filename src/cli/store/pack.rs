@@ -1,0 +1,40 @@
+//! `strixlock store pack`
+
+use crate::cli::Session;
+use crate::error::Result;
+use crate::text;
+
+/// Turn trees that are not in use into compressed chunks that they share
+///
+/// `realize`, `switch` and `rollback` bring them back, verified. The current generation of each project and what running
+/// processes use stay as they are. A damaged tree is not packed.
+#[derive(Debug, clap::Args)]
+pub struct PackArgs {
+    /// Leave the newest N generations of each project unpacked
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    keep_hot: usize,
+}
+
+pub fn run(args: &PackArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let store = session.exclusive_store()?;
+    let packed = store.pack(args.keep_hot, &*ui.progress)?;
+    if ui.is_json() {
+        ui.json(serde_json::json!({ "packed": packed }));
+        return Ok(0);
+    }
+    for tree in &packed.trees {
+        ui.line(format!(
+            "packed {}: {} as {} more",
+            &tree.tree.hex()[..12],
+            text::bytes(tree.size),
+            text::bytes(tree.adds)
+        ));
+    }
+    if packed.trees.is_empty() {
+        ui.line("nothing to pack");
+    } else {
+        ui.line(format!("freed {}", text::bytes(packed.freed)));
+    }
+    Ok(0)
+}
