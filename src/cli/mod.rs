@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod choices;
 mod demo;
 mod diff;
 mod doctor;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ui::{ERROR, GOOD};
-use super::{Session, Ui, image};
+use super::{Session, Ui, choices, image};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::export::engine::Place;
@@ -24,7 +24,7 @@ use crate::toolbox_env::ToolboxEnv;
 #[derive(Debug, clap::Args)]
 pub struct ProvisionArgs {
     /// What for [default: the first of distrobox, toolbox, podman and docker that is installed]
-    #[arg(value_enum)]
+    #[arg(value_parser = choices::engine())]
     engine: Option<Engine>,
     /// The container's name [default: TOOLBOX_NAME, or strix; of a server strix-server]
     #[arg(long, value_name = "NAME")]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::choices::link_mode;
 use super::session::described;
 use super::switch::{Standing, told};
 use super::ui::table;
@@ -35,7 +36,7 @@ pub struct RealizeArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "prefix"], value_parser = super::paths::path())]
     prefix_from: Option<PathBuf>,
     /// How files get into the copies
-    #[arg(long, value_enum, default_value_t, requires = "to")]
+    #[arg(long, value_parser = link_mode(), default_value = "auto", requires = "to")]
     link_mode: LinkMode,
     /// Replace what stands where a copy should go; keep what stands where a link of --prefix-from should go under another name
     #[arg(short, long, conflicts_with = "prefix")]

@@ -1,5 +1,6 @@
 //! `strixlock validate`
 
+use super::choices::device;
 use super::{Session, Ui};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
@@ -16,7 +17,7 @@ pub struct ValidateArgs {
     #[arg(long, value_name = "INPUT")]
     model: Option<String>,
     /// What is to compute [default: the GPU where there is one that the build can use]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = device())]
     device: Option<Device>,
 }
 

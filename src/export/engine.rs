@@ -6,7 +6,7 @@ use super::{Container, compose, devcontainer, distrobox, docker, llama_swap, pod
 use crate::error::{Error, Kind, Result};
 
 /// A way to run a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// distrobox: a toolbox that shares your home; writes distrobox.ini
     Distrobox,

@@ -14,7 +14,7 @@ use crate::tree::beneath::{Root, seal_file, times};
 use crate::tree::{Listing, Node, scan};
 
 /// How files get from the store into a copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LinkMode {
     /// Shared blocks where the file system can, else a copy.
     #[default]

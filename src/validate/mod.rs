@@ -44,7 +44,7 @@ pub use record::{Written, last, logs, write};
 use subject::Subject;
 
 /// What computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
     /// The GPU, through the device nodes of ROCm.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cli::choices::link_mode;
 use crate::cli::{Session, Ui, image};
 use crate::error::Result;
 use crate::export::oci;
@@ -25,7 +26,7 @@ pub struct OciArgs {
     #[arg(short, long, value_name = "PATH", value_parser = crate::cli::paths::path())]
     output: Option<PathBuf>,
     /// How files get into a layout
-    #[arg(long, value_enum, default_value_t, requires = "output")]
+    #[arg(long, value_parser = link_mode(), default_value = "auto", requires = "output")]
     link_mode: LinkMode,
     /// Replace what stands there
     #[arg(short, long)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::Session;
+use crate::cli::choices::link_mode;
 use crate::error::{About, Result};
 use crate::export::snapshot::{Restored, restore};
 use crate::store::{LinkMode, checkout};
@@ -19,7 +20,7 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "DIR", value_parser = crate::cli::paths::path())]
     to: Option<PathBuf>,
     /// How files get into the copies
-    #[arg(long, value_enum, default_value_t, requires = "to")]
+    #[arg(long, value_parser = link_mode(), default_value = "auto", requires = "to")]
     link_mode: LinkMode,
     /// Replace what stands where a copy should go
     #[arg(short, long, requires = "to")]
