@@ -2,18 +2,28 @@
 //!
 //! A key counts as of the moment of the signature: made before, not expired by then, and never revoked. Whether a Release
 //! file is still of today is its own `Valid-Until`'s business, so that the snapshot of an old day can still be checked.
+//!
+//! The policy here and in [`super::signature`] is our own, on the crate `pgp`. Sequoia has one that many use, but in Rust alone it
+//! needs its `allow-experimental-crypto` and `allow-variable-time-crypto`, a parser generator to build, and 201 crates where `pgp`
+//! needs 149; with Nettle or OpenSSL the binary would link a C library. Refused, as there: signatures over weak hashes; keys that
+//! are weak, revoked, expired, not bound or not for signing. Not refused, as apt has it so far: a key that vouches for itself by
+//! SHA-1, as keys of old archives do.
 
 use std::path::{Path, PathBuf};
 
 use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::packet::{Signature, SignatureType};
-use pgp::types::{KeyDetails, Tag, Timestamp};
+use pgp::ser::Serialize as _;
+use pgp::types::{KeyDetails, PublicParams, Tag, Timestamp};
 
 use super::key_file;
 use crate::error::{Error, Kind, Result};
 
 /// The largest keyring that is read. Those of distributions have some hundred thousand bytes.
 const LARGEST: u64 = 8 << 20;
+
+/// Said of keys that are too short.
+const WEAK: &str = "the key is of a kind or length that is no longer trusted";
 
 /// The keys of some keyrings.
 #[derive(Debug, Clone, Default)]
@@ -171,9 +181,27 @@ fn fingerprint(key: &dyn KeyDetails) -> String {
     format!("{:X}", key.fingerprint())
 }
 
+/// Returns whether somebody may find out the private key: like apt, trusts RSA from 2048 bits on, and curves.
+fn is_weak(key: &dyn KeyDetails) -> bool {
+    match key.public_params() {
+        // Written out, the modulus comes first, and its number of bits before it.
+        PublicParams::RSA(rsa) => rsa
+            .to_bytes()
+            .ok()
+            .as_deref()
+            .and_then(<[u8]>::first_chunk)
+            .is_none_or(|bits| u16::from_be_bytes(*bits) < 2048),
+        PublicParams::DSA(_) | PublicParams::Elgamal(_) => true,
+        _ => false,
+    }
+}
+
 /// Why a key may not sign something at this time.
 fn unfit(key: &SignedPublicKey, at: Option<Timestamp>) -> Option<&'static str> {
     let primary = &key.primary_key;
+    if is_weak(primary) {
+        return Some(WEAK);
+    }
     if key.details.revocation_signatures.iter().any(|revocation| revocation.verify_key(primary).is_ok()) {
         return Some("the key was revoked");
     }
@@ -211,6 +239,9 @@ fn unfit_subkey(key: &SignedPublicKey, subkey: &SignedPublicSubKey, at: Option<T
         .is_some_and(|back| back.verify_primary_key_binding(&subkey.key, &key.primary_key).is_ok());
     if !newest.key_flags().sign() || !returned {
         return Some("the key is not one for signing");
+    }
+    if is_weak(&subkey.key) {
+        return Some(WEAK);
     }
     unfit(key, at).or_else(|| out_of_time(&subkey.key, newest, at))
 }

@@ -183,6 +183,21 @@ fn what_was_not_signed_is_refused() {
 }
 
 #[test]
+fn a_short_key_may_sign_nothing() {
+    // Made by gpg.
+    let ours = |bytes: &[u8]| {
+        let mut keyring = Keyring::default();
+        keyring.add("demo.asc", bytes).unwrap();
+        keyring
+    };
+    let long = ours(include_bytes!("tests/rsa2048.asc"));
+    assert_eq!(signature::verify(include_bytes!("tests/rsa2048-signed.asc"), &long).unwrap().text, b"Suite: demo\n");
+    let short = ours(include_bytes!("tests/rsa1024.asc"));
+    let told = message(include_bytes!("tests/rsa1024-signed.asc"), &short);
+    assert!(told.contains("the key is of a kind or length that is no longer trusted"), "{told}");
+}
+
+#[test]
 fn a_signature_counts_for_the_keys_that_are_named() {
     let key = Key::new(1);
     let own = key.fingerprint().unwrap();
