@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
+use super::netrc::Netrc;
 use super::policy::{Settings, Trust};
 use super::registry::{Logins, SendError};
 use super::{Document, Documents};
@@ -29,7 +30,7 @@ pub struct Fetcher {
     pub(super) settings: Settings,
     pub(super) progress: Arc<dyn Progress>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
-    netrc: Option<netrc::Netrc>,
+    netrc: Netrc,
     pub(super) logins: Logins,
 }
 
@@ -67,8 +68,7 @@ impl Fetcher {
             .redirect(redirects)
             .build()
             .map_err(|error| broken(&error))?;
-        // A missing or broken netrc must not stop downloads that need no credentials.
-        let netrc = netrc::Netrc::new().ok();
+        let netrc = Netrc::of_user();
         Ok(Self { runtime, client, settings, progress, hosts: Mutex::default(), netrc, logins: Logins::default() })
     }
 
@@ -113,11 +113,11 @@ impl Fetcher {
         if let Some(header) = self.logins.header(url) {
             return request.header(reqwest::header::AUTHORIZATION, header);
         }
-        let login = url.host_str().and_then(|host| self.netrc.as_ref()?.hosts.get(host));
+        let login = url.host_str().and_then(|host| self.netrc.login(host));
         match login {
             // Never where somebody may listen, even if what comes needs no protection.
             Some(login) if url.password().is_none() && self.settings.check(url).is_ok() => {
-                request.basic_auth(&login.login, Some(&login.password))
+                request.basic_auth(&login.user, Some(&login.password))
             }
             _ => request,
         }

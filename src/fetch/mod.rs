@@ -10,6 +10,7 @@ mod exchange;
 mod hub;
 mod mirror;
 mod mismatch;
+mod netrc;
 mod policy;
 mod range;
 mod registry;

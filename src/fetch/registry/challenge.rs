@@ -1,4 +1,7 @@
 //! `WWW-Authenticate`: schemes and their parameters (RFC 9110, section 11.6.1).
+//!
+//! The crate `http-auth` would do, but for two things that servers send: a tab or several blanks between a scheme and its
+//! parameters, and `Negotiate` with a token behind it. It gives up there, and a Bearer challenge that follows would be lost.
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 

@@ -5,12 +5,12 @@
 //! What one prints on stdout is in no error, since it may be a secret; the last line of its stderr is. It stays in our group
 //! of processes, to ask a person for a passphrase at the terminal, so that only itself is stopped when its time is over.
 
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
@@ -35,10 +35,10 @@ const MOST: u64 = 1 << 20;
 /// How much of the end of stderr is kept, in bytes.
 const END: usize = 4096;
 
-/// What helpers print that have none.
 /// How much of a line is shown, in characters.
 const LONGEST_LINE: usize = 300;
 
+/// Printed by helpers that have no login.
 const NOT_FOUND: &[u8] = b"credentials not found in native keychain";
 
 /// A helper, and the file that names it.
@@ -91,13 +91,16 @@ impl Helper {
             let talk = keep_end(child.stderr.take(), &mut end);
             let answer = converse(&mut child, credentials::server(base));
             let both = async {
-                match select(pin!(answer), pin!(talk)).await {
-                    Either::Left((ran, talk)) => {
-                        let _ = timeout(GRACE, talk).await;
-                        ran
-                    }
-                    Either::Right(((), answer)) => answer.await,
+                let (mut answer, mut talk, mut said_all) = (pin!(answer), pin!(talk), false);
+                let ran = poll_fn(|context| {
+                    said_all = said_all || talk.as_mut().poll(context).is_ready();
+                    answer.as_mut().poll(context)
+                })
+                .await;
+                if !said_all {
+                    let _ = timeout(GRACE, talk).await;
                 }
+                ran
             };
             timeout(limit, both).await
         };
