@@ -8,12 +8,13 @@
 //! * [`oci`]: images: their documents, layers and layout
 //! * [`elf`], [`gguf`]: what an ELF file needs; what a model file says of itself
 //! * [`compare`]: what differs between two trees, and why
-//! * [`upstream`]: look-ups: what does a request mean today?
 //! * [`deb`]: distribution packages to the tree of a root file system
-//! * [`recipe`], [`manifest`], [`lock`]: how outputs are made, what a person asks for, what that was pinned to
 //! * [`store`]: where verified downloads, trees and outputs live
 //! * [`fetch`]: HTTP with resume, retries and mirrors
-//! * [`intake`]: the way of an input into the store, in one pass
+//! * [`upstream`]: the languages of upstreams: index pages, apt's archives, git's protocol, answers of hubs and registries
+//! * [`intake`]: downloads into the store, in one pass
+//! * [`inputs`]: kinds of inputs, a folder each: the wish, the pin, the look-up, the way into the store
+//! * [`recipe`], [`manifest`], [`lock`]: how outputs are made, what a person asks for, what that was pinned to
 //! * [`update`]: from manifest to lock
 //! * [`sandbox`], [`trim`], [`proof`]: where builds run; which files a build needs at run time; whether it runs with them
 //! * [`realize`]: from lock to trees
@@ -38,10 +39,12 @@ pub mod fields;
 pub mod gfx;
 pub mod gguf;
 pub mod host;
+pub mod inputs;
 pub mod intake;
 pub mod lock;
 pub mod manifest;
 pub mod oci;
+pub mod page;
 pub mod progress;
 pub mod proof;
 pub mod realize;

@@ -19,6 +19,12 @@ pub fn is_fetchable(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https" | "file") && !has_login(url)
 }
 
+/// Describes the first of a pin's URLs that cannot be fetched, if there is one.
+#[must_use]
+pub fn unfetchable(urls: &[Url]) -> Option<String> {
+    urls.iter().find(|url| !is_fetchable(url)).map(|url| format!("`{}` cannot be fetched", show_url(url)))
+}
+
 /// Returns whether a URL carries a user or password.
 #[must_use]
 pub fn has_login(url: &Url) -> bool {

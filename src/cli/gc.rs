@@ -7,7 +7,7 @@ use super::Session;
 use super::session::described;
 use super::versions::{line, versions};
 use crate::error::{Error, Kind, Result};
-use crate::lock::{Lock, LockedInput};
+use crate::lock::Lock;
 use crate::store::gc::{Policy, Roots};
 use crate::store::{Numbered, Profile, ProfileName, Store, no_profile};
 use crate::text;
@@ -152,23 +152,7 @@ fn roots(store: &Store, args: &GcArgs) -> Result<Roots> {
         let lock = Lock::read(&path)?;
         for input in lock.inputs.values() {
             roots.trees.extend(input.tree().map(|tree| tree.digest));
-            match input {
-                LockedInput::Rocm(block) => drop(roots.downloads.insert(block.locked.sha256)),
-                LockedInput::File(block) => drop(roots.downloads.insert(block.locked.sha256)),
-                LockedInput::Debs(block) => {
-                    roots.downloads.extend(block.locked.packages.iter().map(|package| package.sha256));
-                }
-                LockedInput::Huggingface(block) => {
-                    roots.downloads.extend(block.locked.files.iter().map(|file| file.sha256));
-                }
-                LockedInput::Oci(block) => {
-                    roots.downloads.extend(block.locked.blobs().iter().map(|blob| blob.digest));
-                }
-                LockedInput::Git(block) => {
-                    roots.repositories.insert(block.locked.url.clone());
-                    roots.repositories.extend(block.locked.submodules.values().map(|one| one.url.clone()));
-                }
-            }
+            input.keep(&mut roots);
         }
         roots.derivations.extend(lock.outputs.values().map(|output| output.derivation));
     }

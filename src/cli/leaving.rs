@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::Session;
 use crate::error::Result;
-use crate::lock::{Lock, LockedInput, RocmPin};
+use crate::inputs::LockedInput;
+use crate::inputs::rocm::RocmPin;
+use crate::lock::Lock;
 use crate::realize::{Action, input_action};
 use crate::store::Store;
 use crate::upstream::rocm::{Leaving, leaves, made};

@@ -69,15 +69,15 @@ fn nothing_locked(ui: &Ui, manifest: &Manifest) {
         let inputs: BTreeMap<_, _> = manifest
             .inputs
             .iter()
-            .map(|(name, request)| (name, serde_json::json!({ "type": request.kind() })))
+            .map(|(name, request)| (name, serde_json::json!({ "type": request.kind().name() })))
             .collect();
         ui.json(
             serde_json::json!({ "locked": false, "fresh": false, "stale": ["there is no lock"], "inputs": inputs }),
         );
         return;
     }
-    let row = |(name, request): (&String, &crate::manifest::InputRequest)| {
-        ["input", name, request.kind(), "not locked"].map(str::to_owned).to_vec()
+    let row = |(name, request): (&String, &crate::inputs::InputRequest)| {
+        ["input", name, request.kind().name(), "not locked"].map(str::to_owned).to_vec()
     };
     ui.table(&manifest.inputs.iter().map(row).collect::<Vec<_>>());
     ui.line("there is no lock yet: run `strixlock update`");

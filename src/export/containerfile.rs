@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 use super::ImageRef;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::lock::{Lock, LockedInput};
+use crate::inputs::LockedInput;
+use crate::lock::Lock;
 use crate::recipe::Recipe;
 
 /// What is installed.

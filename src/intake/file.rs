@@ -18,7 +18,7 @@ pub fn file(intake: Intake, name: &str, urls: &[Url], promise: Option<Promise>) 
 }
 
 /// Like [`file()`], of which somebody else than the lock may say what it is.
-pub(super) fn file_vouched(
+pub fn file_vouched(
     intake: Intake,
     name: &str,
     urls: &[Url],

@@ -9,7 +9,7 @@ use crate::fetch::Received;
 use crate::store::{Origin, Partial};
 
 /// The right to download from these URLs, which one process has at a time. What another brought meanwhile is in the store.
-pub(super) fn hold(intake: Intake, urls: &[Url], promise: Option<Promise>) -> Result<Partial> {
+pub fn hold(intake: Intake, urls: &[Url], promise: Option<Promise>) -> Result<Partial> {
     let key = match promise {
         Some(promise) => promise.digest.to_string(),
         None => urls.first().map_or_else(String::new, Url::to_string),
@@ -19,7 +19,7 @@ pub(super) fn hold(intake: Intake, urls: &[Url], promise: Option<Promise>) -> Re
 
 /// Returns what the first of these URLs gave before, if the store holds it and the server says that it has the same still:
 /// equal size, and the same strong validator as when it came. Its bytes are to be checked against the digest once more.
-pub(super) fn held(intake: Intake, urls: &[Url]) -> Option<Promise> {
+pub fn held(intake: Intake, urls: &[Url]) -> Option<Promise> {
     let url = urls.first()?;
     let origin = intake.store.origin(url.as_str())?;
     let head = intake.fetcher.head(url).ok()?;
@@ -28,7 +28,7 @@ pub(super) fn held(intake: Intake, urls: &[Url]) -> Option<Promise> {
 }
 
 /// Notes where a download came from that was published, for [`held`].
-pub(super) fn note(intake: Intake, received: &Received) -> Result<()> {
+pub fn note(intake: Intake, received: &Received) -> Result<()> {
     let Some(validator) = received.validator.clone() else { return Ok(()) };
     intake.store.note_origin(&Origin {
         url: received.url.to_string(),

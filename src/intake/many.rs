@@ -19,7 +19,7 @@ use crate::store::Store;
 const WORKERS: usize = 4;
 
 /// One download.
-pub(super) struct Piece {
+pub struct Piece {
     /// What it must be.
     pub promise: Promise,
     /// Where it can be had.
@@ -30,13 +30,13 @@ pub(super) struct Piece {
 
 /// Whether a download is in the store. A digest gives it its name; the size tells one that was cut short by something else
 /// than us.
-pub(super) fn is_here(store: &Store, promise: Promise) -> bool {
+pub fn is_here(store: &Store, promise: Promise) -> bool {
     let path = store.download(promise.digest);
     path.and_then(|path| path.metadata().ok()).is_some_and(|found| found.len() == promise.size)
 }
 
 /// Removes a download that was damaged in the store since it came.
-pub(super) fn drop_damaged(store: &Store, digest: Sha256Digest) -> Result<()> {
+pub fn drop_damaged(store: &Store, digest: Sha256Digest) -> Result<()> {
     let path = store.download_path(digest);
     if !path.is_file() {
         return Ok(());
@@ -52,7 +52,7 @@ pub(super) fn drop_damaged(store: &Store, digest: Sha256Digest) -> Result<()> {
 }
 
 /// Takes in what is missing. `explain` says more of an error.
-pub(super) fn pieces(
+pub fn pieces(
     intake: Intake,
     name: &str,
     missing: &[Piece],

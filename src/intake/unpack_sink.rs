@@ -16,7 +16,7 @@ use crate::tree::unpack::{Unpacked, unpack};
 const QUEUE: usize = 32;
 
 /// Feeds an unpacker that writes to `tree/` of a staging directory.
-pub(super) struct UnpackSink<'s> {
+pub struct UnpackSink<'s> {
     store: &'s Store,
     limits: Limits,
     /// True if size and digest of the download are known.

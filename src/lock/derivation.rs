@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::labels;
 use super::order::in_order;
-use super::{LockedInput, labels};
 use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
+use crate::inputs::LockedInput;
 use crate::manifest::known_edges;
 use crate::oci::Compressor;
 use crate::recipe::{Edge, Recipe, Target, fits};
@@ -64,8 +65,9 @@ fn describe(
     };
     let mut used = BTreeMap::new();
     for (kind, name) in recipe.inputs() {
-        let pin = inputs.get(name).filter(|pin| fits(kind, pin.kind())).ok_or_else(|| missing("input", kind, name))?;
-        used.insert(name, visible(pin));
+        let pin =
+            inputs.get(name).filter(|pin| fits(kind, pin.kind().name())).ok_or_else(|| missing("input", kind, name))?;
+        used.insert(name, pin.visible());
     }
     let mut built = BTreeMap::new();
     for (kind, name) in recipe.outputs() {
@@ -93,29 +95,6 @@ fn edges_digest(edges: &[Edge]) -> Result<Sha256Digest> {
     let visible: Vec<(&str, &Target, bool)> =
         edges.iter().map(|edge| (edge.from.as_str(), &edge.to, edge.required)).collect();
     Ok(Sha256Digest::of(canonical(&visible)?.as_bytes()))
-}
-
-/// The part of a pin that can show in what is made from it.
-fn visible(pin: &LockedInput) -> Value {
-    match pin {
-        LockedInput::Rocm(block) => serde_json::json!({
-            "tree": block.locked.tree.digest,
-            "version": block.locked.version,
-            "target": block.requested.target,
-        }),
-        LockedInput::Git(block) => serde_json::json!({
-            "content": block.locked.content.digest,
-            "commit": block.locked.commit,
-            "number": block.locked.number,
-            "time": block.locked.time,
-        }),
-        LockedInput::File(block) => {
-            serde_json::json!({ "name": block.locked.name(), "sha256": block.locked.sha256 })
-        }
-        LockedInput::Debs(block) => block.locked.visible(),
-        LockedInput::Huggingface(block) => block.locked.visible(),
-        LockedInput::Oci(block) => block.locked.visible(),
-    }
 }
 
 #[cfg(test)]

@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 
-use super::{Lock, LockedInput, LockedOutput, derivations};
+use super::{Lock, LockedOutput, derivations};
 use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::Result;
+use crate::inputs::LockedInput;
 use crate::recipe::Recipe;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,7 +86,7 @@ impl LockFile {
         let outputs = self.outputs.into_iter().filter_map(|(name, block)| {
             let derivation = *ids.get(&name)?;
             let tree = match block.recipe.published() {
-                Some(input) => self.inputs.get(input).and_then(LockedInput::tree).map(|pin| pin.digest),
+                Some(input) => self.inputs.get(input).and_then(|input| input.tree()).map(|pin| pin.digest),
                 None => block.sealed.filter(|seal| seal.derivation == derivation).map(|seal| seal.tree),
             };
             Some((name, LockedOutput { recipe: block.recipe, derivation, tree }))

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::LockedInput;
+use crate::inputs::LockedInput;
 use crate::recipe::{ImageRecipe, Recipe};
 
 /// The label with the derivation id of the image, which `strixlock lock digest NAME` prints: the digest of all of the lock

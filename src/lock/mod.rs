@@ -6,24 +6,18 @@
 //! Each input and output is a block of its own with its own digest (`entry`), so that a hand edit is noticed and two branches that
 //! update different inputs merge clean. Nothing in the lock spans blocks: no time of ours, no host, no tool version.
 
-mod debs;
 mod derivation;
 mod file;
-mod huggingface;
 mod labels;
 mod model;
-mod oci;
 mod order;
 mod read;
 mod stale;
 mod valid;
 
-pub use debs::{DebsPin, ReleasePin};
 pub use derivation::derivations;
-pub use huggingface::{HuggingfacePin, ModelFile};
 pub use labels::{LOCK_DIGEST, labels};
-pub use model::{Block, FilePin, GitPin, Lock, LockedInput, LockedOutput, RocmPin, TreePin};
-pub use oci::{BlobPin, LayerPin, OciPin};
+pub use model::{Lock, LockedOutput};
 pub use stale::{Staleness, staleness};
 
 /// The lock format that this program writes.

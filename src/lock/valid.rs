@@ -1,47 +1,17 @@
 //! What no update would write. Names become file names, prefixes places, and URLs arguments: a lock from elsewhere is
 //! held to the same rules as a manifest.
 
-use super::{GitPin, LockedInput};
+use crate::inputs::LockedInput;
 use crate::manifest::rules;
 use crate::oci::is_repository;
 use crate::recipe::{ImageRecipe, Recipe};
-use crate::upstream::git::{is_commit, is_git_url};
-use crate::upstream::rocm::TarballName;
-use crate::urls::{is_fetchable, show_url};
 
 /// What is wrong with a pin, if anything.
 pub(super) fn input(name: &str, input: &LockedInput) -> Option<String> {
     if !rules::is_name(name) {
         return Some("this cannot be a name".to_owned());
     }
-    let urls = match input {
-        LockedInput::Rocm(block) => {
-            let parsed = TarballName::parse(&block.locked.file);
-            if parsed.is_none_or(|parsed| parsed.version != block.locked.version) {
-                return Some(format!("`{}` is not the name of its tarball", block.locked.file));
-            }
-            &block.locked.urls
-        }
-        LockedInput::Git(block) => return git(&block.locked),
-        LockedInput::File(block) => &block.locked.urls,
-        LockedInput::Debs(block) => return block.locked.fault(&block.requested),
-        LockedInput::Huggingface(block) => return block.locked.fault(),
-        LockedInput::Oci(block) => return block.locked.fault(),
-    };
-    urls.iter().find(|url| !is_fetchable(url)).map(|url| format!("`{}` cannot be fetched", show_url(url)))
-}
-
-fn git(pin: &GitPin) -> Option<String> {
-    let ids = [&pin.commit, &pin.tree].into_iter().chain(pin.submodules.values().map(|one| &one.commit));
-    if let Some(wrong) = ids.into_iter().find(|text| !is_commit(text)) {
-        return Some(format!("`{wrong}` is not a git id"));
-    }
-    let mut urls = std::iter::once(&pin.url).chain(pin.submodules.values().map(|one| &one.url));
-    if urls.any(|url| !is_git_url(url)) {
-        return Some("it names something that is not the address of a git repository".to_owned());
-    }
-    let reference = pin.reference.as_deref().unwrap_or_default();
-    reference.contains(|c: char| c.is_control() || c.is_whitespace()).then(|| "its ref is none".to_owned())
+    input.fault()
 }
 
 /// What is wrong with a recipe, if anything.

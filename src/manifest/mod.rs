@@ -3,12 +3,9 @@
 //! Parsing walks the TOML table itself instead of deriving it, so that every mistake is shown at its place with a
 //! suggestion. The result holds requests and recipes only; what they resolve to is the lock's business.
 
-mod debs;
 mod edges;
-mod huggingface;
 mod image;
 mod links;
-mod oci;
 mod parse;
 pub mod rules;
 mod template;
@@ -18,16 +15,10 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use semver::VersionReq;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
+use crate::inputs::InputRequest;
 use crate::recipe::Recipe;
-use crate::upstream::debs::DebsRequest;
-use crate::upstream::file::FileRequest;
-use crate::upstream::git::GitRequest;
-use crate::upstream::huggingface::HuggingfaceRequest;
-use crate::upstream::oci::OciRequest;
-use crate::upstream::rocm::RocmRequest;
 
 pub use edges::{Generic, known_edges, known_generics};
 pub use template::{Packages, Settings as TemplateSettings, template};
@@ -45,39 +36,6 @@ pub struct Manifest {
     pub inputs: BTreeMap<String, InputRequest>,
     /// What is to be made, by name.
     pub outputs: BTreeMap<String, Recipe>,
-}
-
-/// One thing wanted from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum InputRequest {
-    /// A ROCm nightly tarball.
-    Rocm(RocmRequest),
-    /// A git repository at a ref.
-    Git(GitRequest),
-    /// Any file by its URL.
-    File(FileRequest),
-    /// A closed set of distribution packages.
-    Debs(DebsRequest),
-    /// A model of the Hugging Face hub.
-    Huggingface(HuggingfaceRequest),
-    /// A base image.
-    Oci(OciRequest),
-}
-
-impl InputRequest {
-    /// The `type` field.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Rocm(_) => "rocm",
-            Self::Git(_) => "git",
-            Self::File(_) => "file",
-            Self::Debs(_) => "debs",
-            Self::Huggingface(_) => "huggingface",
-            Self::Oci(_) => "oci",
-        }
-    }
 }
 
 impl Manifest {

@@ -5,17 +5,13 @@ use std::collections::BTreeMap;
 use semver::VersionReq;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use url::Url;
 
-use super::{InputRequest, Manifest, PROGRAM, rules};
+use super::{Manifest, PROGRAM, rules};
 use crate::error::Result;
-use crate::fields::{Source, Table, login, urls};
+use crate::fields::{Source, Table};
+use crate::inputs::{InputKind, InputRequest};
 use crate::recipe::{Backend, LlamaRecipe, ModelRecipe, Recipe, RocmRecipe, RuntimeRecipe, SysrootRecipe, fits};
 use crate::suggest::suggest;
-use crate::upstream::file::FileRequest;
-use crate::upstream::git::{GitRef, GitRequest, is_commit, is_git_url};
-use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
-use crate::urls::has_login;
 
 /// Returns the line that git put where two branches changed the same, if there is one.
 fn conflict(text: &str) -> Option<std::ops::Range<usize>> {
@@ -98,85 +94,14 @@ fn check_name(source: &Source, key: &Spanned<std::borrow::Cow<'_, str>>) -> Resu
 }
 
 fn input(source: &Source, fields: Table) -> Result<InputRequest> {
-    let kind = fields.needed("type")?;
-    let request = match kind.get_ref().as_str() {
-        "rocm" => {
-            let target = fields.needed("target")?;
-            InputRequest::Rocm(RocmRequest {
-                target: target.get_ref().parse().map_err(|error| source.at(target.span(), &error))?,
-                channel: fields.parsed("channel", Channel::nightly(), str::parse)?,
-                platform: fields.parsed("platform", Platform::Linux, str::parse)?,
-                version: fields.parsed("version", VersionRequest::Latest, str::parse)?,
-                family: fields.parsed("family", None, |text| text.parse().map(Some))?,
-                colliding_names: fields.flag("colliding-names")?,
-                sources: urls(source, fields.texts("sources")?.unwrap_or_default())?,
-            })
-        }
-        "git" => InputRequest::Git(GitRequest {
-            url: git_url(source, &fields.needed("url")?)?,
-            reference: git_ref(source, &fields)?,
-        }),
-        "file" => {
-            let mut all = fields.texts("urls")?.unwrap_or_default();
-            if let Some(url) = fields.text("url")? {
-                all.insert(0, url);
-            }
-            if all.is_empty() {
-                return Err(fields.missing("url"));
-            }
-            InputRequest::File(FileRequest { urls: urls(source, all)? })
-        }
-        "debs" => InputRequest::Debs(super::debs::request(source, &fields)?),
-        "huggingface" => InputRequest::Huggingface(super::huggingface::request(source, &fields)?),
-        "oci" => InputRequest::Oci(super::oci::request(source, &fields)?),
-        other => {
-            let label = suggest(other, ["rocm", "git", "file", "debs", "huggingface", "oci"].into_iter());
-            return Err(source.error(kind.span(), format!("unknown type of input `{other}`"), &label));
-        }
+    let typed = fields.needed("type")?;
+    let Some(kind) = InputKind::ALL.iter().find(|kind| kind.name() == typed.get_ref()) else {
+        let label = suggest(typed.get_ref(), InputKind::ALL.iter().map(|kind| kind.name()));
+        return Err(source.error(typed.span(), format!("unknown type of input `{}`", typed.get_ref()), &label));
     };
+    let request = kind.parse(source, &fields)?;
     fields.finish()?;
     Ok(request)
-}
-
-fn git_ref(source: &Source, fields: &Table) -> Result<GitRef> {
-    let mut found = None;
-    for name in ["branch", "tag", "commit"] {
-        let Some(text) = fields.text(name)? else { continue };
-        if found.is_some() {
-            return Err(source.error(
-                text.span(),
-                "only one of `branch`, `tag` and `commit` can be given",
-                "this is the second",
-            ));
-        }
-        let value = text.get_ref();
-        if name == "commit" && !is_commit(value) {
-            return Err(source.error(
-                text.span(),
-                "a commit is given by all of its 40 lower-case hex digits",
-                "this does not identify one",
-            ));
-        }
-        let value = value.clone();
-        found = Some(match name {
-            "branch" => GitRef::Branch(value),
-            "tag" => GitRef::Tag(value),
-            _ => GitRef::Commit(value),
-        });
-    }
-    Ok(found.unwrap_or(GitRef::Head))
-}
-
-/// What git takes as an address: a URL, or `user@host:path`.
-fn git_url(source: &Source, text: &Spanned<String>) -> Result<String> {
-    let value = text.get_ref();
-    if Url::parse(value).is_ok_and(|url| url.scheme() != "ssh" && has_login(&url)) {
-        return Err(login(source, text));
-    }
-    if is_git_url(value) {
-        return Ok(value.clone());
-    }
-    Err(source.error(text.span(), "this is not the address of a git repository", "https:, ssh: or file:"))
 }
 
 /// A name in a recipe that must be somewhere else in the manifest.
@@ -195,8 +120,8 @@ impl Reference {
         let name = self.name.get_ref().as_str();
         let (what, kind, found, names): (_, _, _, Vec<&str>) = match self.wanted {
             Wanted::Input(kind) => {
-                let found = manifest.inputs.get(name).map(InputRequest::kind);
-                let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind()));
+                let found = manifest.inputs.get(name).map(|input| input.kind().name());
+                let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind().name()));
                 ("input", kind, found, fitting.map(|(name, _)| name.as_str()).collect())
             }
             Wanted::Output(kind) => {

@@ -6,8 +6,7 @@ use super::Realizer;
 use super::execute::Made;
 use super::plan::Plan;
 use crate::error::{About as _, Error, Kind, Result};
-use crate::intake::{git_contents, model_contents, tarball_contents};
-use crate::lock::LockedInput;
+use crate::inputs::restore_model;
 use crate::recipe::Files;
 use crate::store::verify::Contents;
 use crate::tree::Listing;
@@ -18,16 +17,12 @@ impl Realizer<'_> {
         let store = self.intake.store;
         for (name, input) in &self.lock.inputs {
             let lacks = |digest| lacking.contains(&Contents { digest, executable: false });
-            model_contents(self.intake, name, input, lacks).about(name)?;
+            restore_model(self.intake, name, input, lacks).about(name)?;
             let Some(pin) = input.tree() else { continue };
             if !store.listing(pin.digest)?.is_some_and(|listing| holds_any(&listing, lacking)) {
                 continue;
             }
-            match input {
-                LockedInput::Rocm(block) => tarball_contents(self.intake, name, &block.locked)?,
-                LockedInput::Git(block) => git_contents(self.intake, name, &block.locked)?,
-                LockedInput::File(_) | LockedInput::Debs(_) | LockedInput::Huggingface(_) | LockedInput::Oci(_) => {}
-            }
+            input.restore(self.intake, name)?;
         }
         for (name, output) in &self.lock.outputs {
             // The others have no file of their own.

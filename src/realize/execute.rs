@@ -9,12 +9,13 @@ use super::plan::{Action, Plan, Step, version};
 use super::settings::Settings;
 use super::{model, sysroot};
 use crate::deb::Deb;
-use crate::digest::Promise;
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
-use crate::intake::{Expect, Intake, debs, file, git, git_tree, huggingface, oci, tarball};
-use crate::lock::{Lock, LockedInput, LockedOutput, OciPin};
-use crate::recipe::rocm::Provenance;
+use crate::inputs::LockedInput;
+use crate::inputs::debs::debs;
+use crate::inputs::oci::OciPin;
+use crate::intake::Intake;
+use crate::lock::{Lock, LockedOutput};
 use crate::recipe::{BuildRoot, LlamaRecipe, Recipe, RocmRecipe, SysrootRecipe};
 use crate::sandbox::Engine;
 use crate::store::{Generation, GenerationOutput, OutputRecord, Profile, Staging, StoredTree};
@@ -71,7 +72,9 @@ impl Realizer<'_> {
             self.demand_sandbox(&self.locked(&step.name)?.recipe)?;
         }
         let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
-        in_parallel(fetches.map(|step| (step.name.as_str(), ())), |name, ()| self.fetch(name))?;
+        in_parallel(fetches.map(|step| (step.name.as_str(), ())), |name, ()| {
+            self.input(name)?.fetch(self.intake, name)
+        })?;
         for step in plan.steps.iter().filter(|step| step.action == Action::Thaw) {
             if let Some(tree) = step.tree {
                 self.intake.store.thaw(tree, &step.name, self.intake.fetcher.progress()).about(&step.name)?;
@@ -97,26 +100,6 @@ impl Realizer<'_> {
     pub(super) fn builds(&self, name: &str) -> bool {
         let output = self.lock.outputs.get(name);
         output.is_some_and(|output| output.recipe.build_root() != BuildRoot::NoSandbox)
-    }
-
-    fn fetch(&self, name: &str) -> Result<()> {
-        match self.input(name)? {
-            LockedInput::Rocm(block) => {
-                let tarball = tarball(self.intake, name, Expect::Pin(&block.locked))?;
-                Provenance::read(&tarball.tree.path)?.check(&block.locked.version, &block.requested.target).about(name)
-            }
-            LockedInput::Git(block) => git(self.intake, name, &block.locked.url, |repository| {
-                repository.fetch(&block.locked.commit, block.locked.reference.as_deref())?;
-                git_tree(self.intake, repository, &block.locked.commit, Some(&block.locked)).map(drop)
-            }),
-            LockedInput::File(block) => {
-                let promise = Promise { size: block.locked.size, digest: block.locked.sha256 };
-                file(self.intake, name, &block.locked.urls, Some(promise)).map(drop)
-            }
-            LockedInput::Debs(block) => debs(self.intake, name, &block.locked).map(drop),
-            LockedInput::Huggingface(block) => huggingface(self.intake, name, &block.locked).map(drop),
-            LockedInput::Oci(block) => oci(self.intake, name, &block.locked).map(drop),
-        }
     }
 
     fn input(&self, name: &str) -> Result<&LockedInput> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Kind, Result};
-use crate::lock::{LockedInput, ModelFile};
+use crate::inputs::{LockedInput, ModelFile};
 use crate::store::{Store, StoredTree};
 use crate::tree::{Entry, Listing, Node};
 

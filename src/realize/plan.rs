@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::Result;
-use crate::intake::{missing_blobs, missing_debs, missing_model};
-use crate::lock::{Lock, LockedInput};
+use crate::inputs::{LockedInput, Presence};
+use crate::lock::Lock;
 use crate::recipe::Recipe;
 use crate::store::Store;
 
@@ -170,23 +170,10 @@ fn here(store: &Store, tree: TreeDigest) -> Option<Action> {
 /// Returns what it takes to have an input. Looks at the store only.
 #[must_use]
 pub fn input_action(store: &Store, input: &LockedInput) -> Action {
-    let fetch = |bytes| Action::Fetch { bytes: Some(bytes) };
-    let missing = |sizes: Vec<u64>| {
-        if sizes.is_empty() { Action::Have } else { fetch(sizes.into_iter().fold(0, u64::saturating_add)) }
-    };
-    match input {
-        LockedInput::Rocm(block) => here(store, block.locked.tree.digest).unwrap_or(fetch(block.locked.size)),
-        LockedInput::Git(block) => here(store, block.locked.content.digest).unwrap_or(Action::Fetch { bytes: None }),
-        LockedInput::File(block) => match store.download(block.locked.sha256) {
-            Some(_) => Action::Have,
-            None => fetch(block.locked.size),
-        },
-        LockedInput::Debs(block) => missing(missing_debs(store, &block.locked).map(|package| package.size).collect()),
-        LockedInput::Huggingface(block) => match missing_model(store, &block.locked) {
-            0 => Action::Have,
-            bytes => fetch(bytes),
-        },
-        LockedInput::Oci(block) => missing(missing_blobs(store, &block.locked).map(|blob| blob.size).collect()),
+    match input.presence(store) {
+        Presence::Here => Action::Have,
+        Presence::Cold => Action::Thaw,
+        Presence::Missing { bytes } => Action::Fetch { bytes },
     }
 }
 
@@ -195,7 +182,7 @@ pub fn input_action(store: &Store, input: &LockedInput) -> Action {
 pub fn version(lock: &Lock, name: &str) -> String {
     let Some(output) = lock.outputs.get(name) else { return String::new() };
     let inputs = output.recipe.inputs().into_iter().filter_map(|(_, name)| lock.inputs.get(name));
-    let inputs = inputs.map(LockedInput::version);
+    let inputs = inputs.map(|input| input.version());
     let outputs = output.recipe.outputs().into_iter().map(|(_, name)| version(lock, name));
     let mut all: Vec<String> = Vec::new();
     for part in inputs.chain(outputs).flat_map(|text| text.split(" + ").map(str::to_owned).collect::<Vec<_>>()) {

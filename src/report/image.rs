@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::fact;
+use crate::page::fact;
 use crate::recipe::ImageRecipe;
 use crate::recipe::image::CREATED;
 

@@ -2,17 +2,14 @@
 //!
 //! A pure function of the lock: the same lock gives the same page on every machine.
 
-mod debs;
-mod huggingface;
 mod image;
-mod oci;
 
 use std::fmt::Write as _;
 
 use crate::error::Result;
-use crate::lock::{FilePin, GitPin, Lock, LockedInput, LockedOutput, RocmPin, TreePin};
+use crate::lock::{Lock, LockedOutput};
+use crate::page::{cell, commands, fact};
 use crate::recipe::{LlamaRecipe, Recipe};
-use crate::text;
 
 /// The text of REPRODUCIBLE.md.
 pub fn reproducible(lock: &Lock) -> Result<String> {
@@ -23,18 +20,11 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
     let _ = writeln!(page, "\nLock: `{digest}` (`sha256sum lock/strix.lock`, `strixlock lock digest`)\n\n## Inputs\n");
     let _ = writeln!(page, "| input | kind | version |\n| --- | --- | --- |");
     for (name, input) in &lock.inputs {
-        let _ = writeln!(page, "| {} | {} | {} |", cell(name), input.requested().kind(), cell(&input.version()));
+        let _ = writeln!(page, "| {} | {} | {} |", cell(name), input.kind().name(), cell(&input.version()));
     }
     for (name, input) in &lock.inputs {
         let _ = writeln!(page, "\n### {}\n", cell(name));
-        match input {
-            LockedInput::Rocm(block) => rocm(&mut page, &block.locked),
-            LockedInput::Git(block) => git(&mut page, &block.locked),
-            LockedInput::File(block) => file(&mut page, &block.locked),
-            LockedInput::Debs(block) => debs::debs(&mut page, &block.requested, &block.locked),
-            LockedInput::Huggingface(block) => huggingface::huggingface(&mut page, &block.locked),
-            LockedInput::Oci(block) => oci::oci(&mut page, &block.requested, &block.locked),
-        }
+        input.report(&mut page);
     }
     let _ = writeln!(page, "\n## Outputs\n\n| output | derivation | tree |\n| --- | --- | --- |");
     let outputs = || lock.ordered().into_iter().filter_map(|name| lock.outputs.get_key_value(name));
@@ -74,91 +64,6 @@ pub const TREE_DIGEST_SCRIPT: &str = r#"tree_digest() (
 const TREE_DIGEST: &str = "\n## Tree digests\n
 A tree digest is the SHA-256 of a listing of names, kinds, sizes, contents and link targets (format `strix-tree-1`). This
 function computes it with GNU find, sort, sed and coreutils; the commands below use it.\n\n";
-
-/// Prints a NAR hash. Stock Nix has the command only where it is asked for by name.
-const NIX_HASH: &str = "nix --extra-experimental-features nix-command hash path --type sha256";
-
-fn rocm(page: &mut String, pin: &RocmPin) {
-    fact(page, "file", &pin.file);
-    fact(page, "version", &pin.version.to_string());
-    if let Some(mtime) = pin.mtime {
-        fact(page, "made", &text::date(mtime));
-    }
-    fact(page, "size", &format!("{} bytes", pin.size));
-    fact(page, "digest", &pin.sha256.to_string());
-    for url in &pin.urls {
-        fact(page, "url", url.as_str());
-    }
-    tree(page, &pin.tree);
-    if let Some(therock) = &pin.therock {
-        fact(page, "TheRock", &therock.commit);
-        for (name, commit) in &therock.submodules {
-            fact(page, "submodule", &format!("{name} {commit}"));
-        }
-    }
-    let url = pin.urls.first().map(ToString::to_string).unwrap_or_default();
-    commands(
-        page,
-        &[
-            &format!("curl -fLo {} {}", text::shell_word(&pin.file), text::shell_word(&url)),
-            &format!("echo '{}  {}' | sha256sum -c", pin.sha256.hex(), pin.file),
-            &format!("mkdir rocm && tar -xzf {} -C rocm --no-same-owner", text::shell_word(&pin.file)),
-            &format!("{NIX_HASH} rocm   # {}", pin.tree.nar.sri()),
-            &format!("tree_digest rocm   # {}", pin.tree.digest),
-        ],
-    );
-}
-
-fn git(page: &mut String, pin: &GitPin) {
-    fact(page, "url", &pin.url);
-    if let Some(reference) = &pin.reference {
-        fact(page, "ref", reference);
-    }
-    fact(page, "commit", &pin.commit);
-    fact(page, "git tree", &pin.tree);
-    fact(page, "committed", &text::date(pin.time));
-    fact(page, "build number", &pin.number.to_string());
-    for (path, submodule) in &pin.submodules {
-        fact(page, "submodule", &format!("{path} {} {}", submodule.commit, submodule.url));
-    }
-    tree(page, &pin.content);
-    let submodules =
-        if pin.submodules.is_empty() { "" } else { " && git -C source submodule update --init --recursive" };
-    commands(
-        page,
-        &[
-            &format!("git clone --quiet --no-checkout -- {} source", text::shell_word(&pin.url)),
-            // The raw blobs: git's own conversions are switched off where nothing overrides it.
-            "echo '* -text -eol -ident -filter -working-tree-encoding' > source/.git/info/attributes",
-            &format!("git -C source rev-parse {}^{{tree}}   # {}", pin.commit, pin.tree),
-            &format!(
-                "git -C source rev-list --count {}   # the build number, where no tag b<number> says it",
-                pin.commit
-            ),
-            &format!("git -C source checkout --quiet {}{submodules}", pin.commit),
-            "find source -name .git -prune -exec rm -rf {} +",
-            &format!("{NIX_HASH} source   # {}", pin.content.nar.sri()),
-            &format!("tree_digest source   # {}", pin.content.digest),
-        ],
-    );
-}
-
-fn file(page: &mut String, pin: &FilePin) {
-    fact(page, "size", &format!("{} bytes", pin.size));
-    fact(page, "digest", &pin.sha256.to_string());
-    for url in &pin.urls {
-        fact(page, "url", url.as_str());
-    }
-    huggingface::gguf(page, pin.gguf.as_ref());
-    let url = pin.urls.first().map(ToString::to_string).unwrap_or_default();
-    commands(page, &[&format!("curl -fL {} | sha256sum   # {}", text::shell_word(&url), pin.sha256.hex())]);
-}
-
-fn tree(page: &mut String, tree: &TreePin) {
-    fact(page, "tree", &tree.digest.to_string());
-    fact(page, "NAR", &tree.nar.sri());
-    fact(page, "holds", &format!("{} bytes in {} entries", tree.size, tree.entries));
-}
 
 fn out(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput) {
     let _ = writeln!(page, "\n### Output {}\n", cell(name));
@@ -255,25 +160,4 @@ fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
             fact(page, name, value);
         }
     }
-}
-
-fn fact(page: &mut String, label: &str, value: &str) {
-    // Values come from outside: nothing in them may end the code span or the line.
-    let value: String = value.chars().map(|c| if c == '`' || c.is_control() { '?' } else { c }).collect();
-    let _ = writeln!(page, "- {label}: `{value}`");
-}
-
-fn commands(page: &mut String, lines: &[&str]) {
-    let _ = writeln!(page, "\n```sh\n{}\n```", lines.join("\n"));
-}
-
-/// Names and versions come from outside: nothing in them may be Markdown.
-fn cell(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).fold(String::new(), |mut out, c| {
-        if matches!(c, '|' | '`' | '<' | '>' | '[' | ']' | '*' | '_' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-        out
-    })
 }

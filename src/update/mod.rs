@@ -3,13 +3,6 @@
 //! Nothing is written here but the store: the caller writes the lock, and only when every input succeeded. An input that
 //! still means what the lock says keeps its block byte for byte.
 
-mod debs;
-mod file;
-mod git;
-mod huggingface;
-mod oci;
-mod rocm;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -17,9 +10,10 @@ use serde::Serialize;
 use url::Url;
 
 use crate::error::{About, Error, Kind, Result};
+use crate::inputs::{InputKind, LockedInput, Question, Resolution};
 use crate::intake::Intake;
-use crate::lock::{FORMAT, Lock, LockedInput, LockedOutput, derivations};
-use crate::manifest::{InputRequest, Manifest};
+use crate::lock::{FORMAT, Lock, LockedOutput, derivations};
+use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::suggest::suggest;
 use crate::threads::in_parallel;
@@ -41,6 +35,23 @@ pub struct Options {
     pub without_leaving: bool,
     /// The directory that paths in the manifest are relative to.
     pub directory: PathBuf,
+}
+
+impl Options {
+    /// Returns what is asked of upstream for one input.
+    fn question<'a>(&'a self, name: &'a str, intake: Intake<'a>) -> Question<'a> {
+        let named = self.only.contains(name);
+        Question {
+            name,
+            intake,
+            named,
+            accept_replaced: self.accept_replaced,
+            url: self.url.as_ref().filter(|_| named),
+            now: self.now,
+            without_leaving: self.without_leaving,
+            directory: &self.directory,
+        }
+    }
 }
 
 /// What an update found.
@@ -67,23 +78,6 @@ pub struct Move {
     pub details: Vec<String>,
 }
 
-/// What one input means now.
-enum Resolution {
-    /// The same: the block stays.
-    Same(Box<LockedInput>),
-    /// Something else, to be taken in; with what can be told of it before.
-    New { to: String, details: Vec<String>, take_in: TakeIn },
-}
-
-/// Takes the new thing in and gives its block, with lines worth telling.
-type TakeIn = Box<dyn FnOnce(Intake) -> Result<Taken> + Send>;
-
-struct Taken {
-    block: LockedInput,
-    details: Vec<String>,
-    warnings: Vec<String>,
-}
-
 /// Updates: see the module.
 pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: &Options) -> Result<Update> {
     for name in &options.only {
@@ -98,9 +92,14 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
         if let Some(fresh) = fresh
             && (!asked || intake.fetcher.settings().offline)
         {
-            return Ok((Resolution::Same(Box::new(fresh.clone())), Vec::new()));
+            return Ok((Resolution::same(fresh.clone()), Vec::new()));
         }
-        resolve(name, request, locked, intake, options).about(name)
+        let question = options.question(name, intake);
+        if question.url.is_some() && request.kind() != InputKind::Rocm {
+            let error = Error::new(Kind::Usage, "--url names a ROCm tarball, and this input is something else");
+            return Err(error.about(name));
+        }
+        request.resolve(locked, question).about(name)
     })?;
 
     let mut warnings = Vec::new();
@@ -112,7 +111,7 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
         match resolution {
             Resolution::Same(block) => drop(inputs.insert(name, *block)),
             Resolution::New { to, details, take_in } => {
-                let from = old.and_then(|lock| lock.inputs.get(&name)).map(LockedInput::version);
+                let from = old.and_then(|lock| lock.inputs.get(&name)).map(|input| input.version());
                 moves.push(Move { input: name.clone(), from, to, details });
                 new.insert(name, take_in);
             }
@@ -145,44 +144,6 @@ fn no_input(manifest: &Manifest, name: &str) -> Error {
     })
 }
 
-fn resolve(
-    name: &str,
-    request: &InputRequest,
-    locked: Option<&LockedInput>,
-    intake: Intake,
-    options: &Options,
-) -> Result<(Resolution, Vec<String>)> {
-    if options.url.is_some() && options.only.contains(name) && !matches!(request, InputRequest::Rocm(_)) {
-        return Err(Error::new(Kind::Usage, "--url names a ROCm tarball, and this input is something else"));
-    }
-    match request {
-        InputRequest::Rocm(request) => {
-            let locked = if let Some(LockedInput::Rocm(block)) = locked { Some(block) } else { None };
-            rocm::resolve(name, request, locked, intake, options)
-        }
-        InputRequest::Git(request) => {
-            let locked = if let Some(LockedInput::Git(block)) = locked { Some(block) } else { None };
-            git::resolve(name, request, locked, intake)
-        }
-        InputRequest::File(request) => {
-            let locked = if let Some(LockedInput::File(block)) = locked { Some(block) } else { None };
-            file::resolve(name, request, locked, intake, options)
-        }
-        InputRequest::Debs(request) => {
-            let locked = if let Some(LockedInput::Debs(block)) = locked { Some(block) } else { None };
-            debs::resolve(name, request, locked, intake, options)
-        }
-        InputRequest::Huggingface(request) => {
-            let locked = if let Some(LockedInput::Huggingface(block)) = locked { Some(block) } else { None };
-            huggingface::resolve(name, request, locked, intake, options)
-        }
-        InputRequest::Oci(request) => {
-            let locked = if let Some(LockedInput::Oci(block)) = locked { Some(block) } else { None };
-            oci::resolve(request, locked, intake)
-        }
-    }
-}
-
 /// The outputs of the manifest with their derivation ids. A sealed tree stays as long as the derivation does.
 fn lock_outputs(
     manifest: &Manifest,
@@ -194,7 +155,7 @@ fn lock_outputs(
         let derivation = *ids.get(name)?;
         let sealed = old.and_then(|lock| lock.outputs.get(name)).filter(|output| output.derivation == derivation);
         let tree = match recipe.published() {
-            Some(input) => inputs.get(input).and_then(LockedInput::tree).map(|tree| tree.digest),
+            Some(input) => inputs.get(input).and_then(|input| input.tree()).map(|tree| tree.digest),
             None => sealed.and_then(|output| output.tree),
         };
         Some((name.clone(), LockedOutput { recipe: recipe.clone(), derivation, tree }))

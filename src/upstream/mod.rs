@@ -4,7 +4,6 @@
 //! Nothing is downloaded here but index pages and refs; the pinned bytes themselves are `fetch`'s and `store`'s job.
 
 pub mod debs;
-pub mod file;
 pub mod git;
 pub mod huggingface;
 pub mod oci;

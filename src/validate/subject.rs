@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Model;
 use crate::elf::Elf;
 use crate::error::{Error, Kind, Result};
-use crate::intake::{Intake, model};
+use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::recipe::{Backend, LlamaRecipe, Recipe, RuntimeRecipe};
 use crate::store::StoredTree;
@@ -142,7 +142,7 @@ fn find_model(lock: &Lock, intake: Intake, asked: Option<&str>) -> Result<ModelF
         };
         error.hint(format!("name one with --model: {listed}"))
     })?;
-    let paths = model(intake, name, input)?;
+    let paths = input.model(intake, name)?;
     let files = input.model_files();
     let sha256 = files.first().map(|file| file.sha256);
     let sha256 = sha256.ok_or_else(|| Error::new(Kind::Invalid, format!("`{name}` has no files")))?;

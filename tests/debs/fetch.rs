@@ -6,8 +6,10 @@ use strixlock::demo::Fault;
 use strixlock::digest::Sha256Digest;
 use strixlock::error::{Error, Kind};
 use strixlock::fetch::{Fetcher, Settings};
-use strixlock::intake::{Intake, debs};
-use strixlock::lock::{DebsPin, Lock, LockedInput};
+use strixlock::inputs::debs::{DebsPin, debs};
+use strixlock::inputs::{Block, LockedInput};
+use strixlock::intake::Intake;
+use strixlock::lock::Lock;
 use strixlock::progress::Silent;
 use strixlock::store::Store;
 
@@ -130,7 +132,7 @@ fn a_lock_from_elsewhere_is_held_to_the_same_rules() {
     let parse = |pin: DebsPin| {
         let lock = Lock::parse(&project.lock()).unwrap();
         let LockedInput::Debs(block) = &lock.inputs["sysroot"] else { panic!("no packages") };
-        let input = LockedInput::debs(block.requested.clone(), pin).unwrap();
+        let input = LockedInput::from(Block::new(block.requested.clone(), pin).unwrap());
         let lock = Lock { inputs: [("sysroot".to_owned(), input)].into(), ..lock };
         Lock::parse(&lock.to_text().unwrap()).map(drop).map_err(|error| error.message().to_owned())
     };

@@ -1,0 +1,168 @@
+//! Input kind `debs`: a closed set of distribution packages. apt's rules, archives and keys are [`crate::upstream::debs`]'s.
+//!
+//! ```toml
+//! [inputs.sysroot]
+//! type = "debs"
+//! archive = "https://snapshot.ubuntu.com/ubuntu/20261101T000000Z"   # or a mirror, or "host"
+//! archives = []                                 # more URLs of the same files
+//! suites = ["noble", "noble-updates"]           # or suite = "noble"; none of them with "host": all that it names
+//! components = ["main", "universe"]             # "main" without; with "host" all that it names
+//! architecture = "amd64"
+//! packages = ["g++", "cmake"]
+//! keyring = "archive.gpg"                       # relative to the manifest
+//! keys = []                                     # fingerprints; which of the keyring's keys may sign
+//! accept-expired = false                        # a Release file may be past its Valid-Until
+//! accept-names = []                             # names that Release files may have besides those of their suites
+//! unsigned = false                              # a Release file need not be signed
+//! ```
+//!
+//! Whose signature counts: the keys of `keyring`; without it, with `keys`, those keys from wherever this machine has them, since
+//! a fingerprint says all; without both, what apt would ask with `host`, else the keyring that the distribution installs for its
+//! own archives, by the word `debian` or `ubuntu` in the URL. The lock keeps the fingerprint of the key that signed.
+
+mod pin;
+mod report;
+mod resolve;
+mod supply;
+
+use toml::Spanned;
+use url::Url;
+
+use super::Request;
+use crate::deb::is_package_name;
+use crate::error::Result;
+use crate::fields::{Source, Table, urls};
+use crate::upstream::debs::{Archive, DebsRequest, is_word};
+
+pub use pin::{DebsPin, ReleasePin};
+pub use supply::debs;
+
+impl Request for DebsRequest {
+    type Pin = DebsPin;
+
+    fn parse(source: &Source, fields: &Table) -> Result<Self> {
+        request(source, fields)
+    }
+}
+
+fn request(source: &Source, fields: &Table) -> Result<DebsRequest> {
+    let archive = archive(source, fields)?;
+    let suites = fields.texts("suites")?.unwrap_or_default();
+    let mut suites: Vec<String> = suites.into_iter().map(|text| suite_name(source, text)).collect::<Result<_>>()?;
+    if let Some(suite) = fields.text("suite")? {
+        suites.insert(0, suite_name(source, suite)?);
+    }
+    let is_host = archive == Archive::Host;
+    if suites.is_empty() && !is_host {
+        return Err(fields.missing("suite"));
+    }
+    let mut components = words(source, fields, "components")?;
+    if components.is_empty() && !is_host {
+        components.push("main".to_owned());
+    }
+    let architecture = match fields.text("architecture")? {
+        Some(text) => word(source, text)?,
+        None => "amd64".to_owned(),
+    };
+    let unsigned = fields.flag("unsigned")?;
+    if let Some(name) = ["keyring", "keys"].into_iter().find(|name| unsigned && fields.field(name).is_some()) {
+        let told = format!("`unsigned` and `{name}` contradict each other");
+        return Err(source.error(fields.span.clone(), &told, "leave out one of them"));
+    }
+    Ok(DebsRequest {
+        archive,
+        suites,
+        components,
+        architecture,
+        packages: packages(source, fields)?,
+        keyring: keyring(source, fields)?,
+        accept_expired: fields.flag("accept-expired")?,
+        accept_names: words(source, fields, "accept-names")?,
+        unsigned,
+        keys: keys(source, fields)?,
+    })
+}
+
+/// `archive`, with more URLs of the same files under `archives`.
+fn archive(source: &Source, fields: &Table) -> Result<Archive> {
+    let first = fields.text("archive")?;
+    let more = fields.texts("archives")?.unwrap_or_default();
+    if let Some(host) = first.as_ref().filter(|text| text.get_ref() == "host") {
+        return match more.first() {
+            None => Ok(Archive::Host),
+            Some(_) => Err(source.error(host.span(), "`host` has no mirrors", "or name the archive by its URL")),
+        };
+    }
+    let all: Vec<Url> = urls(source, first.into_iter().chain(more).collect())?;
+    if all.is_empty() { Err(fields.missing("archive")) } else { Ok(Archive::Urls(all)) }
+}
+
+fn words(source: &Source, fields: &Table, name: &'static str) -> Result<Vec<String>> {
+    fields.texts(name)?.unwrap_or_default().into_iter().map(|text| word(source, text)).collect()
+}
+
+/// The name of a suite. Those of flat archives end with a slash: they have no suites.
+fn suite_name(source: &Source, text: Spanned<String>) -> Result<String> {
+    if text.get_ref().ends_with('/') {
+        return Err(source.error(
+            text.span(),
+            "flat archives, whose suite is a directory, are not supported",
+            "an archive with a directory `dists` and a suite in it",
+        ));
+    }
+    word(source, text)
+}
+
+fn word(source: &Source, text: Spanned<String>) -> Result<String> {
+    if is_word(text.get_ref()) {
+        return Ok(text.into_inner());
+    }
+    Err(source.error(text.span(), "this cannot be part of an archive's address", "letters, digits, `-`, `_`, `.`"))
+}
+
+/// The names, sorted: their order means nothing.
+fn packages(source: &Source, fields: &Table) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for text in fields.texts("packages")?.ok_or_else(|| fields.missing("packages"))? {
+        if !is_package_name(text.get_ref()) {
+            return Err(source.error(text.span(), "this is not the name of a package", "such as \"g++\""));
+        }
+        names.push(text.into_inner());
+    }
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return Err(source.error(fields.span.clone(), "a set of packages needs at least one", "name it in `packages`"));
+    }
+    Ok(names)
+}
+
+/// What is in a manifest goes into the lock, and there paths of one machine mean nothing.
+fn keyring(source: &Source, fields: &Table) -> Result<Option<String>> {
+    let Some(text) = fields.text("keyring")? else { return Ok(None) };
+    let path = text.get_ref();
+    if path.is_empty() || path.starts_with('/') || path.contains(char::is_control) {
+        return Err(source.error(
+            text.span(),
+            "a keyring is named relative to the manifest",
+            "keep it beside the manifest; or name fingerprints in `keys`",
+        ));
+    }
+    Ok(Some(text.into_inner()))
+}
+
+/// Fingerprints, as people write them: with blanks, in any case.
+fn keys(source: &Source, fields: &Table) -> Result<Vec<String>> {
+    let mut keys = Vec::new();
+    for text in fields.texts("keys")?.unwrap_or_default() {
+        let key: String = text.get_ref().split_whitespace().collect::<String>().to_ascii_uppercase();
+        let key = key.strip_prefix("0X").unwrap_or(&key).to_owned();
+        if !matches!(key.len(), 40 | 64) || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(source.error(text.span(), "this is not a fingerprint", "all of its 40 hexadecimal digits"));
+        }
+        keys.push(key);
+    }
+    keys.sort();
+    keys.dedup();
+    Ok(keys)
+}

@@ -1,0 +1,111 @@
+//! Distribution packages on the page.
+
+use std::fmt::Write as _;
+
+use super::{DebsPin, ReleasePin};
+use crate::page::{cell, commands, fact};
+use crate::text;
+use crate::upstream::debs::{DebsRequest, below};
+
+pub(super) fn report(page: &mut String, requested: &DebsRequest, pin: &DebsPin) {
+    fact(page, "packages", &pin.packages.len().to_string());
+    fact(page, "size", &format!("{} bytes", pin.size()));
+    for (name, release) in &pin.releases {
+        fact(page, "release", &format!("{name} of {}", release.made()));
+        for url in &release.archives {
+            fact(page, "archive", url.as_str());
+        }
+        let documents =
+            [("InRelease", release.inrelease), ("Release", release.release), ("Release.gpg", release.signature)];
+        for (name, digest) in documents.iter().filter_map(|(name, digest)| Some((name, (*digest)?))) {
+            fact(page, name, &digest.to_string());
+        }
+        let nobody = "nobody, which the manifest allows (unsigned = true)";
+        fact(page, "signed by", release.signed_by.as_deref().unwrap_or(nobody));
+    }
+    let _ = writeln!(page, "\n| package | version | architecture | bytes | sha256 |\n| --- | --- | --- | --- | --- |");
+    for one in &pin.packages {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {} | `{}` |",
+            cell(&one.name),
+            cell(one.version.as_str()),
+            cell(&one.architecture),
+            one.size,
+            one.sha256.hex()
+        );
+    }
+    let _ = writeln!(
+        page,
+        "\nThe signature of each Release file, the package lists that it promises, and in `promised` the digests of all packages in \
+         them; where the archive still has them, as a snapshot always does:"
+    );
+    commands(page, &[": > promised"]);
+    for release in pin.releases.values() {
+        signed(page, requested, release);
+    }
+    let _ = writeln!(page, "\nThen each package: is it what it should be, and is it in one of those lists?");
+    let mut lines = vec!["while read -r sha256 url; do".to_owned()];
+    for line in [
+        r#"  curl -fsSL "$url" | sha256sum | grep -q "^$sha256 " && echo "good $url" || echo "BAD $url""#,
+        r#"  grep -qx "$sha256" promised || echo "NOT PROMISED $url""#,
+    ] {
+        lines.push(line.to_owned());
+    }
+    lines.push("done << 'END'".to_owned());
+    for package in &pin.packages {
+        let url = pin.urls(package).first().map(ToString::to_string).unwrap_or_default();
+        lines.push(format!("{} {url}", package.sha256.hex()));
+    }
+    lines.push("END".to_owned());
+    commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// The way from a signature to the digests of packages: the Release file is signed and has the digests of the lists.
+fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
+    let directory = release.archives.first().and_then(|url| below(url, &format!("dists/{}/", release.suite)));
+    let directory = directory.map(|url| url.to_string()).unwrap_or_default();
+    let mut lines = vec![format!("dists={}", text::shell_word(&directory))];
+    let documents =
+        [("InRelease", release.inrelease), ("Release", release.release), ("Release.gpg", release.signature)];
+    for (name, digest) in documents.iter().filter_map(|(name, digest)| Some((*name, (*digest)?))) {
+        lines.push(format!("curl -fsSLo {name} \"${{dists}}{name}\""));
+        lines.push(format!("sha256sum {name}   # {}", digest.hex()));
+    }
+    let (document, signed) =
+        if release.inrelease.is_some() { ("InRelease", "InRelease") } else { ("Release", "Release.gpg Release") };
+    if let Some(key) = &release.signed_by {
+        lines.push(keyring(requested, key));
+        lines.push(format!("gpgv --keyring ./archive-keys.gpg {signed}   # a key of {key}"));
+    }
+    let lists = format!("[^ ]+/binary-({}|all)/Packages\\b", requested.architecture);
+    lines.push(format!(r#"lists=$(grep -oE "{lists}" {document} | sort -u)"#));
+    for line in [
+        "for list in $lists; do",
+        // The smallest form that is promised and served: .xz, .gz, or as it is.
+        r#"  for path in "$list.xz" "$list.gz" "$list"; do"#,
+        r#"    promise=$(grep -E "^ [0-9a-f]{64} +[0-9]+ $path$" DOCUMENT | cut -c2-65) && curl -fsSLo list "$dists$path" || continue"#,
+        r#"    echo "$promise  list" | sha256sum --quiet -c && echo "good $path" || echo "BAD $path""#,
+        r"    case $path in *.xz) xz -dc list ;; *.gz) gzip -dc list ;; *) cat list ;; esac | sed -n 's/^SHA256: //p' >> promised",
+        "    break",
+        "  done",
+        "done",
+    ] {
+        lines.push(line.replace("DOCUMENT", document));
+    }
+    commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Puts the keys of an archive into `archive-keys.gpg`: from the file that the manifest names, or by fingerprint.
+fn keyring(requested: &DebsRequest, key: &str) -> String {
+    match &requested.keyring {
+        // It may be armored, which gpgv does not read.
+        Some(file) => {
+            let file = text::shell_word(&format!("manifests/{file}"));
+            format!("gpg --dearmor < {file} > archive-keys.gpg 2> /dev/null || cp {file} archive-keys.gpg")
+        }
+        None => format!(
+            "gpg --no-default-keyring --keyring ./archive-keys.gpg --keyserver hkps://keyserver.ubuntu.com --recv-keys {key}"
+        ),
+    }
+}

@@ -1,0 +1,203 @@
+//! What a `debs` request means now.
+//!
+//! From the machine or the manifest come archives; from each archive its InRelease file, verified; from that the package
+//! lists, by digest; from those the closure. Nothing of it is the packages themselves: their digests stand in the lists, so
+//! that they are fetched when they are needed. Package lists are kept among the store's downloads until `gc`.
+//!
+//! While the packages stay what they are, so does the pin: an archive signs a new Release file every few hours, and that alone
+//! is no news.
+
+mod changes;
+mod lists;
+mod release;
+mod trust;
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::{DebsPin, ReleasePin};
+use crate::error::{About, Error, Kind, Result};
+use crate::inputs::{Answer, Block, Question, Resolution, Resolve, Taken};
+use crate::intake::Intake;
+use crate::upstream::debs::apt::{self, Configuration};
+use crate::upstream::debs::release::Leniency;
+use crate::upstream::debs::signature::NOBODY;
+use crate::upstream::debs::sources::{SignedBy, Source, SourceOptions};
+use crate::upstream::debs::universe::Universe;
+use crate::upstream::debs::{Archive, DebPackage, DebsRequest, solve};
+use changes::{details, went_back};
+use lists::{Lists, lists};
+use release::{Found, Wanted};
+use trust::keyring;
+
+impl Resolve for DebsRequest {
+    fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer> {
+        let configuration = configuration(self)?;
+        let mut left_out = configuration.left_out.clone();
+        let chosen = choose(self, &configuration, question, &mut left_out);
+        // What is missing may be in what was left out.
+        let told = |error: Error| match error.kind() {
+            Kind::NotFound => left_out.iter().fold(error, |error, why| error.fact("left out", why)),
+            _ => error,
+        };
+        let (new, mut warnings) = chosen.map_err(told)?;
+        warnings.splice(0..0, left_out);
+        let old = locked.map(|block| &block.locked);
+        warnings.extend(old.map(|old| went_back(old, &new)).into_iter().flatten());
+        if let Some(old) = old.filter(|old| old.packages == new.packages) {
+            let pin = if is_the_same_place(old, &new) { old.clone() } else { new };
+            return Ok((Resolution::same(Block::new(self.clone(), pin)?), warnings));
+        }
+        let details = details(old, &new);
+        let (to, request) = (new.version(), self.clone());
+        let take_in = move |_: Intake| {
+            Ok(Taken { block: Block::new(request, new)?.into(), details: Vec::new(), warnings: Vec::new() })
+        };
+        Ok((Resolution::New { to, details, take_in: Box::new(take_in) }, warnings))
+    }
+}
+
+/// The pin for a request as the archives are now, with warnings.
+fn choose(
+    request: &DebsRequest,
+    configuration: &Configuration,
+    question: Question,
+    left_out: &mut Vec<String>,
+) -> Result<(DebsPin, Vec<String>)> {
+    let Question { name, intake, now, .. } = question;
+    let mut warnings = Vec::new();
+    let mut universe = Universe::new(&request.architecture);
+    let mut used: Vec<(&Source, Found)> = Vec::new();
+    let is_host = request.archive == Archive::Host;
+    for source in &configuration.sources {
+        let keyring = keyring(request, source, &configuration.trusted, question.directory)?;
+        let leniency = Leniency {
+            expired: request.accept_expired || source.options.expired.unwrap_or(configuration.expired),
+            future: source.options.future,
+            names: request.accept_names.clone(),
+        };
+        let unsigned = request.unsigned && (!is_host || source.options.unsigned);
+        let wanted = Wanted { source, keyring: &keyring, intake, unsigned, leniency, now };
+        let found = match wanted.find(&mut warnings) {
+            Err(error) if source.options.unsigned && !unsigned && is_unsigned(&error) => {
+                left_out.push(format!(
+                    "suite {} of the apt configuration is left out: it is not signed, and its `trusted=yes` is followed only with `unsigned = true` in the manifest",
+                    source.suite
+                ));
+                continue;
+            }
+            found => found?,
+        };
+        let (lists, missing) = lists(&found.release, source, &request.architecture);
+        for error in missing {
+            // apt warns of its own configuration and goes on; a component that the manifest names is wanted.
+            if !is_host || !request.components.is_empty() {
+                return Err(error);
+            }
+            left_out.push(error.message().to_owned());
+        }
+        for list in lists {
+            let (release, preferences) = (&found.release, &configuration.preferences);
+            let read = Lists { name, source, release, intake, preferences };
+            warnings.extend(read.add(&mut universe, used.len(), &list).about(name)?);
+        }
+        used.push((source, found));
+    }
+    universe.finish();
+    let closure = solve(&universe, &request.packages)?;
+    Ok((pin(&universe, &closure.0, &used), warnings))
+}
+
+/// Returns whether a Release file was refused because nobody known has signed it.
+fn is_unsigned(error: &Error) -> bool {
+    [NOBODY, release::UNSIGNED].contains(&error.message())
+}
+
+/// The suites that the request means.
+fn configuration(request: &DebsRequest) -> Result<Configuration> {
+    let archives = match &request.archive {
+        Archive::Host => return host(request),
+        Archive::Urls(urls) => urls,
+    };
+    let source = |suite: &String| Source {
+        archives: archives.clone(),
+        suite: suite.clone(),
+        components: request.components.clone(),
+        signed_by: SignedBy::default(),
+        options: SourceOptions::default(),
+    };
+    let settings = apt::Settings::parse("");
+    let trusted = settings.file("Dir::Etc::trustedparts").into_iter().collect();
+    Ok(Configuration { sources: request.suites.iter().map(source).collect(), trusted, ..Configuration::default() })
+}
+
+fn host(request: &DebsRequest) -> Result<Configuration> {
+    let mut configuration = apt::read(&apt::Settings::ask(), &request.architecture)?;
+    let sources = &mut configuration.sources;
+    let names: Vec<String> = sources.iter().map(|source| source.suite.clone()).collect();
+    if !request.suites.is_empty() {
+        sources.retain(|source| request.suites.contains(&source.suite));
+    }
+    if !request.components.is_empty() {
+        for source in sources.iter_mut() {
+            source.components.retain(|component| request.components.contains(component));
+        }
+        sources.retain(|source| !source.components.is_empty());
+    }
+    if !sources.is_empty() {
+        return Ok(configuration);
+    }
+    let mut error = Error::new(Kind::NotFound, "this machine's apt configuration names no archive that fits");
+    let asked = [("suites", &request.suites), ("components", &request.components)];
+    for (what, asked) in asked.into_iter().filter(|(_, asked)| !asked.is_empty()) {
+        error = error.fact(what, asked.join(", "));
+    }
+    error = error
+        .fact("it has", if names.is_empty() { "no archive that can be used".to_owned() } else { names.join(", ") });
+    error = configuration.left_out.iter().fold(error, |error, why| error.fact("left out", why));
+    Err(error.hint("name an archive by its URL, and its suites, in the manifest"))
+}
+
+fn pin(universe: &Universe, chosen: &[usize], used: &[(&Source, Found)]) -> DebsPin {
+    // Two archives may call a suite the same.
+    let name = |number: usize| {
+        let suite = &used[number].0.suite;
+        let before = used[..number].iter().filter(|(source, _)| source.suite == *suite).count();
+        if before == 0 { suite.clone() } else { format!("{suite} {}", before + 1) }
+    };
+    let mut pin = DebsPin { releases: BTreeMap::new(), packages: Vec::new() };
+    for index in chosen {
+        let candidate = universe.get(*index);
+        let (source, found) = &used[candidate.source];
+        let release = name(candidate.source);
+        pin.releases.entry(release.clone()).or_insert_with(|| ReleasePin {
+            archives: source.archives.clone(),
+            suite: source.suite.clone(),
+            date: found.release.date,
+            inrelease: found.proof.inrelease,
+            release: found.proof.release,
+            signature: found.proof.signature,
+            signed_by: found.proof.by.clone(),
+        });
+        pin.packages.push(DebPackage {
+            name: candidate.name.clone(),
+            version: candidate.version.clone(),
+            architecture: candidate.architecture.clone(),
+            release,
+            path: candidate.path.clone(),
+            size: candidate.size,
+            sha256: candidate.sha256,
+        });
+    }
+    pin
+}
+
+/// Whether two pins of the same packages have them from the same places.
+fn is_the_same_place(old: &DebsPin, new: &DebsPin) -> bool {
+    let place = |pin: &DebsPin| -> Vec<(String, Vec<Url>, String)> {
+        let releases = pin.releases.iter();
+        releases.map(|(name, one)| (name.clone(), one.archives.clone(), one.suite.clone())).collect()
+    };
+    place(old) == place(new)
+}

@@ -1,0 +1,44 @@
+//! Input kind `file`: any file by its URL.
+//!
+//! ```toml
+//! [inputs.model]
+//! type = "file"
+//! url = "https://host/model.gguf"
+//! urls = []                    # more URLs of the same bytes
+//! ```
+
+mod pin;
+mod resolve;
+mod supply;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::Request;
+use crate::error::Result;
+use crate::fields::{Source, Table, urls};
+
+pub use pin::FilePin;
+
+/// A wanted file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRequest {
+    /// Where it can be had; each of them gives the same bytes.
+    pub urls: Vec<Url>,
+}
+
+impl Request for FileRequest {
+    type Pin = FilePin;
+
+    fn parse(source: &Source, fields: &Table) -> Result<Self> {
+        let mut all = fields.texts("urls")?.unwrap_or_default();
+        if let Some(url) = fields.text("url")? {
+            all.insert(0, url);
+        }
+        if all.is_empty() {
+            return Err(fields.missing("url"));
+        }
+        Ok(Self { urls: urls(source, all)? })
+    }
+}

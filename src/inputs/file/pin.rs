@@ -1,0 +1,74 @@
+//! A pinned file.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::FileRequest;
+use crate::digest::Sha256Digest;
+use crate::gguf::Gguf;
+use crate::inputs::{Block, ModelFile, Pinned, model};
+use crate::page::{commands, fact};
+use crate::text;
+use crate::urls::unfetchable;
+
+/// A pinned file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilePin {
+    /// Where it can be had.
+    pub urls: Vec<Url>,
+    /// Bytes.
+    pub size: u64,
+    /// Digest.
+    pub sha256: Sha256Digest,
+    /// What it says of itself, where it is a GGUF file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gguf: Option<Gguf>,
+}
+
+impl FilePin {
+    /// The name that the file has in a tree: the last part of its first URL.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let last = self.urls.first().and_then(|url| url.path().rsplit('/').next()).unwrap_or_default();
+        let name = percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned();
+        let sound = !name.contains('/') && !name.contains(char::is_control) && crate::tree::is_path(name.as_bytes());
+        if sound { name } else { "file".to_owned() }
+    }
+}
+
+impl Pinned for Block<FileRequest> {
+    fn version(&self) -> String {
+        format!("sha256:{}…", &self.locked.sha256.hex()[..12])
+    }
+
+    fn visible(&self) -> Value {
+        serde_json::json!({ "name": self.locked.name(), "sha256": self.locked.sha256 })
+    }
+
+    fn fault(&self) -> Option<String> {
+        unfetchable(&self.locked.urls)
+    }
+
+    fn report(&self, page: &mut String) {
+        let pin = &self.locked;
+        fact(page, "size", &format!("{} bytes", pin.size));
+        fact(page, "digest", &pin.sha256.to_string());
+        for url in &pin.urls {
+            fact(page, "url", url.as_str());
+        }
+        model::report(page, pin.gguf.as_ref());
+        let url = pin.urls.first().map(ToString::to_string).unwrap_or_default();
+        commands(page, &[&format!("curl -fL {} | sha256sum   # {}", text::shell_word(&url), pin.sha256.hex())]);
+    }
+
+    fn gguf(&self) -> Option<&Gguf> {
+        self.locked.gguf.as_ref()
+    }
+
+    fn model_files(&self) -> Vec<ModelFile> {
+        let pin = &self.locked;
+        vec![ModelFile { path: pin.name(), size: pin.size, sha256: pin.sha256 }]
+    }
+}

@@ -1,0 +1,71 @@
+//! A pinned git commit.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::report;
+use crate::inputs::{Block, Pinned, TreePin};
+use crate::upstream::git::{GitRequest, Submodule, is_commit, is_git_url};
+
+/// A pinned git commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitPin {
+    /// The repository.
+    pub url: String,
+    /// The ref that was followed, e.g. `refs/heads/master`; absent where a commit was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// 40 hex digits.
+    pub commit: String,
+    /// The git tree of the commit, 40 hex digits.
+    pub tree: String,
+    /// The committer's time, in seconds since 1970.
+    pub time: i64,
+    /// llama.cpp's build number: from the tag `b<number>`, else the number of commits up to this one.
+    pub number: u64,
+    /// Submodules by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub submodules: BTreeMap<String, Submodule>,
+    /// The raw blobs as a tree, submodules in their places.
+    pub content: TreePin,
+}
+
+impl Pinned for Block<GitRequest> {
+    fn version(&self) -> String {
+        format!("b{} ({})", self.locked.number, &self.locked.commit[..12.min(self.locked.commit.len())])
+    }
+
+    fn visible(&self) -> Value {
+        serde_json::json!({
+            "content": self.locked.content.digest,
+            "commit": self.locked.commit,
+            "number": self.locked.number,
+            "time": self.locked.time,
+        })
+    }
+
+    fn fault(&self) -> Option<String> {
+        let pin = &self.locked;
+        let ids = [&pin.commit, &pin.tree].into_iter().chain(pin.submodules.values().map(|one| &one.commit));
+        if let Some(wrong) = ids.into_iter().find(|text| !is_commit(text)) {
+            return Some(format!("`{wrong}` is not a git id"));
+        }
+        let mut urls = std::iter::once(&pin.url).chain(pin.submodules.values().map(|one| &one.url));
+        if urls.any(|url| !is_git_url(url)) {
+            return Some("it names something that is not the address of a git repository".to_owned());
+        }
+        let reference = pin.reference.as_deref().unwrap_or_default();
+        reference.contains(|c: char| c.is_control() || c.is_whitespace()).then(|| "its ref is none".to_owned())
+    }
+
+    fn report(&self, page: &mut String) {
+        report::report(page, &self.locked);
+    }
+
+    fn tree(&self) -> Option<&TreePin> {
+        Some(&self.locked.content)
+    }
+}

@@ -1,0 +1,71 @@
+//! What a `git` request means now.
+
+use super::GitPin;
+use super::supply::{git, git_tree};
+use crate::error::Result;
+use crate::inputs::{Answer, Block, Question, Resolution, Resolve, Taken, TreePin};
+use crate::intake::Intake;
+use crate::text;
+use crate::upstream::git::{GitRequest, Resolved, log_between};
+
+/// How many subjects of new commits are told.
+const SUBJECTS: usize = 10;
+
+impl Resolve for GitRequest {
+    fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer> {
+        let Question { name, intake, .. } = question;
+        let resolved = git(intake, name, &self.url, |repository| repository.resolve(self))?;
+        if let Some(block) = locked
+            && block.locked.commit == resolved.commit
+            && block.locked.url == self.url
+        {
+            // The number stays what it was: a tag that comes later must not change a pin.
+            let mut pin = block.locked.clone();
+            pin.reference = resolved.reference;
+            return Ok((Resolution::same(Block::new(self.clone(), pin)?), Vec::new()));
+        }
+        let (name, request) = (name.to_owned(), self.clone());
+        let old = locked.map(|block| block.locked.commit.clone());
+        let short = &resolved.commit[..12.min(resolved.commit.len())];
+        let to = resolved.number.map_or_else(|| short.to_owned(), |number| format!("b{number} ({short})"));
+        let take_in = move |intake: Intake| take_in(intake, &name, request, &resolved, old.as_deref());
+        Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, Vec::new()))
+    }
+}
+
+fn take_in(intake: Intake, name: &str, request: GitRequest, resolved: &Resolved, old: Option<&str>) -> Result<Taken> {
+    let (pin, log) = git(intake, name, &request.url, |repository| {
+        repository.fetch(&resolved.commit, resolved.reference.as_deref())?;
+        let (tree, time) = repository.commit(&resolved.commit)?;
+        let number = match resolved.number {
+            Some(number) => number,
+            None => repository.count(&resolved.commit)?,
+        };
+        let content = git_tree(intake, repository, &resolved.commit, None)?;
+        let log = old.and_then(|old| log_between(repository, old, &resolved.commit, SUBJECTS));
+        let pin = GitPin {
+            url: request.url.clone(),
+            reference: resolved.reference.clone(),
+            commit: resolved.commit.clone(),
+            tree,
+            time,
+            number,
+            submodules: content.submodules.clone(),
+            content: TreePin::of(&content.tree, &content.listing)?,
+        };
+        Ok((pin, log))
+    })?;
+    let mut details = vec![
+        format!("commit   {}", pin.commit),
+        format!("dated    {}", text::date(pin.time)),
+        format!("content  {} in {} entries", text::bytes(pin.content.size), pin.content.entries),
+    ];
+    if let Some(log) = log {
+        details.push(format!("{} new commit{}", log.count, if log.count == 1 { "" } else { "s" }));
+        details.extend(log.subjects.iter().map(|subject| format!("  {subject}")));
+        if log.count > log.subjects.len() as u64 {
+            details.push(format!("  and {} more", log.count - log.subjects.len() as u64));
+        }
+    }
+    Ok(Taken { block: Block::new(request, pin)?.into(), details, warnings: Vec::new() })
+}

@@ -1,0 +1,109 @@
+//! A git commit: fetched into the cache, its raw blobs written as a tree.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::GitPin;
+use crate::error::{About, Error, Kind, Result};
+use crate::inputs::{Block, Presence, Supply};
+use crate::intake::Intake;
+use crate::store::gc::Roots;
+use crate::store::{Staging, Store, StoredTree};
+use crate::tree::{Limits, Listing, TreeWriter};
+use crate::upstream::git::{Content, GitRequest, Repository, Submodule, write_content};
+
+impl Supply for Block<GitRequest> {
+    fn fetch(&self, intake: Intake, name: &str) -> Result<()> {
+        let pin = &self.locked;
+        git(intake, name, &pin.url, |repository| {
+            repository.fetch(&pin.commit, pin.reference.as_deref())?;
+            git_tree(intake, repository, &pin.commit, Some(pin)).map(drop)
+        })
+    }
+
+    fn presence(&self, store: &Store) -> Presence {
+        Presence::of_tree(store, self.locked.content.digest, None)
+    }
+
+    fn keep(&self, roots: &mut Roots) {
+        roots.repositories.insert(self.locked.url.clone());
+        roots.repositories.extend(self.locked.submodules.values().map(|one| one.url.clone()));
+    }
+
+    fn restore(&self, intake: Intake, name: &str) -> Result<()> {
+        git_contents(intake, name, &self.locked)
+    }
+}
+
+/// The content of a commit.
+pub struct GitContent {
+    /// The tree.
+    pub tree: StoredTree,
+    /// What is in it.
+    pub listing: Listing,
+    /// The submodules that are part of it.
+    pub submodules: BTreeMap<String, Submodule>,
+}
+
+/// Runs `action` with the repository at `url`, or where that fails for want of a network or commit, at its mirrors.
+/// Nobody else uses the cache meanwhile.
+pub fn git<T>(intake: Intake, name: &str, url: &str, action: impl Fn(&Repository) -> Result<T>) -> Result<T> {
+    let _held = intake.store.partial(&format!("git:{url}"))?;
+    let cache = intake.store.git_cache(url);
+    let settings = intake.fetcher.settings();
+    let mut urls = vec![url.to_owned()];
+    if let Ok(parsed) = Url::parse(url) {
+        urls.extend(settings.with_mirrors(&[parsed]).into_iter().skip(1).map(String::from));
+    }
+    let mut failure: Option<Error> = None;
+    for at in urls {
+        let repository = Repository::open(name, url, &cache, intake.fetcher)?.asked_at(at);
+        match action(&repository) {
+            Err(error) if matches!(error.kind(), Kind::Unreachable | Kind::NotFound) => {
+                failure = failure.or(Some(error));
+            }
+            other => return other.about(name),
+        }
+    }
+    Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")).about(name))
+}
+
+/// Writes the content of a fetched commit as a tree into the store. With a pin it must be the pinned one.
+pub fn git_tree(intake: Intake, repository: &Repository, commit: &str, pin: Option<&GitPin>) -> Result<GitContent> {
+    let (staging, listing, submodules) = write(intake, repository, commit, pin)?;
+    let tree = intake.store.publish_tree(&staging, &listing)?;
+    Ok(GitContent { tree, listing, submodules })
+}
+
+/// Brings the contents of a pinned commit's files into the blob store once more, for a tree whose own are damaged.
+fn git_contents(intake: Intake, name: &str, pin: &GitPin) -> Result<()> {
+    git(intake, name, &pin.url, |repository| {
+        repository.fetch(&pin.commit, pin.reference.as_deref())?;
+        let (staging, listing, _) = write(intake, repository, &pin.commit, Some(pin))?;
+        intake.store.share_all(&staging, &listing)
+    })
+}
+
+type Written = (Staging, Listing, BTreeMap<String, Submodule>);
+
+fn write(intake: Intake, repository: &Repository, commit: &str, pin: Option<&GitPin>) -> Result<Written> {
+    let staging = intake.store.stage()?;
+    let directory = staging.path().join("tree");
+    fs_err::create_dir(&directory)?;
+    let limits = Limits { colliding_names: true, ..Limits::default() };
+    let limits = pin.map_or(limits, |pin| Limits { entries: pin.content.entries, bytes: pin.content.size, ..limits });
+    let mut writer = TreeWriter::new(&directory, limits)?;
+    let content = Content {
+        cache_of: &|url| intake.store.git_cache(url),
+        pinned: pin.map(|pin| &pin.submodules),
+        limits,
+        demand_space: &|bytes| intake.store.demand_space(bytes),
+    };
+    let submodules = write_content(repository, commit, &content, &mut writer)?;
+    let listing = writer.finish()?;
+    if let Some(pin) = pin {
+        pin.content.demand(repository.name, &listing)?;
+    }
+    Ok((staging, listing, submodules))
+}

@@ -1,0 +1,36 @@
+//! Input kind `oci`: a base image of a registry. What registries answer is read by [`crate::upstream::oci`].
+//!
+//! ```toml
+//! [inputs.ubuntu]
+//! type = "oci"
+//! image = "registry.example/ubuntu:24.04"   # always with the registry's host; a tag, or @sha256:...
+//! architecture = "amd64"                    # the one platform that is taken, of Linux
+//! ```
+
+mod layer_check;
+mod pin;
+mod report;
+mod resolve;
+mod supply;
+
+use super::Request;
+use crate::error::Result;
+use crate::fields::{Source, Table};
+use crate::upstream::oci::OciRequest;
+
+pub use pin::{BlobPin, LayerPin, OciPin};
+pub use supply::{OciImage, oci_base, oci_tree};
+
+impl Request for OciRequest {
+    type Pin = OciPin;
+
+    fn parse(source: &Source, fields: &Table) -> Result<Self> {
+        let image = fields.needed("image")?;
+        let architecture = match fields.text("architecture")? {
+            None => "amd64".to_owned(),
+            Some(text) if text.get_ref().bytes().all(|byte| byte.is_ascii_alphanumeric()) => text.into_inner(),
+            Some(text) => return Err(source.error(text.span(), "this is not an architecture", "such as \"amd64\"")),
+        };
+        Ok(Self { image: image.get_ref().parse().map_err(|error| source.at(image.span(), &error))?, architecture })
+    }
+}

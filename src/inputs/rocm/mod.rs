@@ -1,0 +1,43 @@
+//! Input kind `rocm`: a nightly tarball of AMD's, and the tree in it. Look-ups are [`crate::upstream::rocm`]'s.
+//!
+//! ```toml
+//! [inputs.rocm]
+//! type = "rocm"
+//! target = "gfx1151"
+//! channel = "nightly"          # or stable, rc, dev
+//! version = "latest"           # or one, "10.1.0a20260901", or a range, ">=7.12,<8"
+//! platform = "linux"
+//! family = "gfx1151"           # the word in file names, where it is not the target's usual one
+//! colliding-names = false      # names in the tarball may differ in case alone
+//! sources = []                 # index pages to ask instead of AMD's
+//! ```
+
+mod pin;
+mod provenance;
+mod report;
+mod resolve;
+mod supply;
+
+use super::Request;
+use crate::error::Result;
+use crate::fields::{Source, Table, urls};
+use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
+
+pub use pin::RocmPin;
+
+impl Request for RocmRequest {
+    type Pin = RocmPin;
+
+    fn parse(source: &Source, fields: &Table) -> Result<Self> {
+        let target = fields.needed("target")?;
+        Ok(Self {
+            target: target.get_ref().parse().map_err(|error| source.at(target.span(), &error))?,
+            channel: fields.parsed("channel", Channel::nightly(), str::parse)?,
+            platform: fields.parsed("platform", Platform::Linux, str::parse)?,
+            version: fields.parsed("version", VersionRequest::Latest, str::parse)?,
+            family: fields.parsed("family", None, |text| text.parse().map(Some))?,
+            colliding_names: fields.flag("colliding-names")?,
+            sources: urls(source, fields.texts("sources")?.unwrap_or_default())?,
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! A pinned ROCm tarball.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::provenance::TheRock;
+use super::report;
+use crate::digest::Sha256Digest;
+use crate::inputs::{Block, Pinned, TreePin};
+use crate::upstream::rocm::{RocmRequest, RocmVersion, TarballName};
+use crate::urls::unfetchable;
+
+/// A pinned ROCm tarball and the tree in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RocmPin {
+    /// Where the tarball can be had.
+    pub urls: Vec<Url>,
+    /// Its file name.
+    pub file: String,
+    /// The version in the file name.
+    pub version: RocmVersion,
+    /// When upstream says that it was made, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtime: Option<i64>,
+    /// The tarball's size in bytes.
+    pub size: u64,
+    /// The tarball's digest.
+    pub sha256: Sha256Digest,
+    /// What is in it.
+    pub tree: TreePin,
+    /// What the tree says of its own origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub therock: Option<TheRock>,
+}
+
+impl Pinned for Block<RocmRequest> {
+    fn version(&self) -> String {
+        self.locked.version.to_string()
+    }
+
+    fn visible(&self) -> Value {
+        serde_json::json!({
+            "tree": self.locked.tree.digest,
+            "version": self.locked.version,
+            "target": self.requested.target,
+        })
+    }
+
+    fn fault(&self) -> Option<String> {
+        let parsed = TarballName::parse(&self.locked.file);
+        if parsed.is_none_or(|parsed| parsed.version != self.locked.version) {
+            return Some(format!("`{}` is not the name of its tarball", self.locked.file));
+        }
+        unfetchable(&self.locked.urls)
+    }
+
+    fn report(&self, page: &mut String) {
+        report::report(page, &self.locked);
+    }
+
+    fn tree(&self) -> Option<&TreePin> {
+        Some(&self.locked.tree)
+    }
+}

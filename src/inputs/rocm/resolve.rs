@@ -1,0 +1,153 @@
+//! What a `rocm` request means now.
+
+use url::Url;
+
+use super::RocmPin;
+use super::provenance::Provenance;
+use super::supply::{Expect, Tarball, tarball};
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Kind, Result};
+use crate::fetch::Documents as _;
+use crate::inputs::{Answer, Block, Question, Resolution, Resolve, Taken, TreePin};
+use crate::intake::Intake;
+use crate::text;
+use crate::upstream::rocm::{Candidate, RocmRequest, leaves, look_up};
+use crate::urls::show_url;
+
+impl Resolve for RocmRequest {
+    fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer> {
+        let Question { name, intake, .. } = question;
+        let (candidate, warnings) = if let Some(url) = question.url {
+            (Candidate::at(url, self)?, Vec::new())
+        } else {
+            let found = look_up(self, intake.fetcher, question.now)?;
+            let made = found.newest.date.filter(|_| !question.without_leaving);
+            let leaves = made.and_then(|day| leaves(&found.newest.url, day, question.now));
+            let leaves = leaves.map(|leaving| format!("{}; the store and mirrors keep it", leaving.text("this one")));
+            (found.newest, found.warnings.into_iter().chain(leaves).collect())
+        };
+        if let Some(block) = locked
+            && block.locked.file == candidate.name
+            && block.locked.urls.contains(&candidate.url)
+        {
+            let replaced = replaced(&block.locked, &candidate, intake);
+            // A download showed other bytes than the locked ones, whatever index and size say.
+            let anew = question.accept_replaced && question.named;
+            if replaced.is_none() && !anew && block.requested == *self {
+                return Ok((Resolution::same(block.clone()), warnings));
+            }
+            if replaced.is_none() && !anew {
+                return Ok((Resolution::same(Block::new(self.clone(), block.locked.clone())?), warnings));
+            }
+            if let Some(error) = replaced.filter(|_| !question.accept_replaced) {
+                return Err(error.hint(format!(
+                    "upstream replaced this file. Keep the lock to stay with the old one, or run `strixlock update {name} --accept-replaced` to take the new one."
+                )));
+            }
+        }
+        let (name, request) = (name.to_owned(), self.clone());
+        let old = locked.map(|block| block.locked.clone());
+        let to = candidate.version.to_string();
+        let anew = question.accept_replaced;
+        let take_in = move |intake: Intake| take_in(intake, &name, request, &candidate, (old.as_ref(), anew));
+        Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, warnings))
+    }
+}
+
+/// Whether upstream has something else under the locked name. The index gives a time, the server a size; neither is
+/// proof that the bytes are the same, but a difference is proof that they are not.
+fn replaced(pin: &RocmPin, candidate: &Candidate, intake: Intake) -> Option<Error> {
+    let error = |locked: String, found: String| {
+        Some(
+            Error::new(Kind::Mismatch, "upstream has another file under the locked name")
+                .fact("url", show_url(&candidate.url))
+                .fact("locked", locked)
+                .fact("found", found),
+        )
+    };
+    if let (Some(old), Some(new)) = (pin.mtime, candidate.mtime)
+        && old != new
+    {
+        return error(format!("made {}", text::date(old)), format!("made {}", text::date(new)));
+    }
+    // A server that does not answer HEAD proves nothing either way.
+    let size = intake.fetcher.head(&candidate.url).ok().and_then(|head| head.size);
+    size.filter(|size| *size != pin.size).and_then(|size| error(format!("{} bytes", pin.size), format!("{size} bytes")))
+}
+
+fn take_in(
+    intake: Intake,
+    name: &str,
+    request: RocmRequest,
+    candidate: &Candidate,
+    (old, anew): (Option<&RocmPin>, bool),
+) -> Result<Taken> {
+    let urls = vec![candidate.url.clone()];
+    let expect = Expect::New { urls: &urls, colliding_names: request.colliding_names, anew };
+    let tarball = tarball(intake, name, expect)?;
+    let mut warnings = Vec::new();
+    if let Some(sidecar) = &candidate.sidecar {
+        warnings.extend(compare(intake, sidecar, &tarball)?);
+    }
+    let provenance = Provenance::read(&tarball.tree.path)?;
+    provenance.check(&candidate.version, &request.target)?;
+    let tree = TreePin::of(&tarball.tree, &tarball.listing)?;
+    if let Some(first) = tarball.absolute_links.first() {
+        let count = tarball.absolute_links.count();
+        warnings.push(format!("{count} absolute link(s) in the tree, kept as they are, such as {first}"));
+    }
+    if let Some(first) = tarball.absolute_names.first() {
+        let count = tarball.absolute_names.count();
+        warnings
+            .push(format!("{count} absolute name(s) in the tarball, taken as names below its root, such as {first}"));
+    }
+    let change = |old: Option<u64>, new: u64| match old {
+        Some(old) => format!("{} -> {}", text::bytes(old), text::bytes(new)),
+        None => text::bytes(new),
+    };
+    let mut details = vec![
+        format!("tarball  {}", change(old.map(|old| old.size), tarball.size)),
+        format!("tree     {} in {} entries", change(old.map(|old| old.tree.size), tree.size), tree.entries),
+    ];
+    if let Some(mtime) = candidate.mtime {
+        details.push(format!("made     {}", text::date(mtime)));
+    }
+    let pin = RocmPin {
+        urls,
+        file: candidate.name.clone(),
+        version: candidate.version.clone(),
+        mtime: candidate.mtime,
+        size: tarball.size,
+        sha256: tarball.digest,
+        tree,
+        therock: provenance.therock,
+    };
+    Ok(Taken { block: Block::new(request, pin)?.into(), details, warnings })
+}
+
+/// Compares a tarball with the digest that lies beside it; a warning where that cannot be read.
+fn compare(intake: Intake, sidecar: &Url, tarball: &Tarball) -> Result<Option<String>> {
+    const LONGEST: u64 = 64 << 10;
+    let found = match intake.fetcher.get(sidecar, LONGEST) {
+        Ok(found) => found,
+        Err(error) => {
+            return Ok(Some(format!(
+                "{} could not be read, and is not compared: {}",
+                show_url(sidecar),
+                error.message()
+            )));
+        }
+    };
+    let text = String::from_utf8_lossy(&found.body);
+    let Some(promised) = text.split_whitespace().find_map(Sha256Digest::from_hex) else {
+        return Ok(Some(format!("{} holds no SHA-256, and is not compared", show_url(sidecar))));
+    };
+    if promised == tarball.digest {
+        return Ok(None);
+    }
+    Err(Error::new(Kind::Mismatch, "the tarball is not the one whose digest lies beside it")
+        .fact("beside it", show_url(sidecar))
+        .fact("promised", promised)
+        .fact("received", tarball.digest)
+        .hint("upstream may be in the middle of a change: try again later"))
+}

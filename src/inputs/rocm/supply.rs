@@ -1,0 +1,204 @@
+//! A ROCm tarball: downloaded and unpacked in one pass.
+
+use url::Url;
+
+use super::RocmPin;
+use super::provenance::Provenance;
+use crate::digest::Promise;
+use crate::digest::Sha256Digest;
+use crate::error::{About, Error, Kind, Result};
+use crate::fetch::{Received, Voucher, Wanted, is_refusal};
+use crate::inputs::{Block, Presence, Supply};
+use crate::intake::{Intake, UnpackSink, held, hold, note};
+use crate::store::gc::Roots;
+use crate::store::{Partial, Staging, Store, StoredTree};
+use crate::tree::unpack::Unpacked;
+use crate::tree::{Limits, Listing, Told};
+use crate::upstream::rocm::{RocmRequest, homes, if_gone};
+
+impl Supply for Block<RocmRequest> {
+    fn fetch(&self, intake: Intake, name: &str) -> Result<()> {
+        let tarball = tarball(intake, name, Expect::Pin(&self.locked))?;
+        Provenance::read(&tarball.tree.path)?.check(&self.locked.version, &self.requested.target).about(name)
+    }
+
+    fn presence(&self, store: &Store) -> Presence {
+        Presence::of_tree(store, self.locked.tree.digest, Some(self.locked.size))
+    }
+
+    fn keep(&self, roots: &mut Roots) {
+        roots.downloads.insert(self.locked.sha256);
+    }
+
+    fn restore(&self, intake: Intake, name: &str) -> Result<()> {
+        tarball_contents(intake, name, &self.locked)
+    }
+}
+
+/// A tarball that was taken in.
+pub struct Tarball {
+    /// The tarball's size in bytes.
+    pub size: u64,
+    /// The tarball's digest.
+    pub digest: Sha256Digest,
+    /// The tree that was in it.
+    pub tree: StoredTree,
+    /// What is in the tree.
+    pub listing: Listing,
+    /// Absolute link targets found in it.
+    pub absolute_links: Told,
+    /// Absolute names found in it, which stand below the root now.
+    pub absolute_names: Told,
+}
+
+/// Which tarball is to be taken in.
+#[derive(Clone, Copy)]
+pub enum Expect<'a> {
+    /// The pinned one: both its bytes and its tree must be the pinned ones.
+    Pin(&'a RocmPin),
+    /// One that nobody knows yet.
+    New {
+        /// Where it can be had.
+        urls: &'a [Url],
+        /// See [`Limits::colliding_names`].
+        colliding_names: bool,
+        /// True if the download that the store holds is left aside.
+        anew: bool,
+    },
+}
+
+/// Takes in a tarball.
+pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
+    let partial = match expect {
+        Expect::Pin(pin) => hold(intake, &pin.urls, Some(promise(pin)))?,
+        Expect::New { urls, .. } => hold(intake, urls, None)?,
+    };
+    // Whoever held it before may have brought this very tree.
+    if let Expect::Pin(pin) = expect
+        && let Some(tree) = intake.store.tree(pin.tree.digest)
+    {
+        let listing = tree.listing()?;
+        let (absolute_links, absolute_names) = Default::default();
+        return Ok(Tarball { size: pin.size, digest: pin.sha256, tree, listing, absolute_links, absolute_names });
+    }
+    let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, expect, &partial)?;
+    // The download first: a run that stops in between leaves the tree to be made from it, and nothing begun.
+    intake.store.publish_download(&partial, received.digest)?;
+    note(intake, &received)?;
+    let tree = intake.store.publish_tree(&staging, &unpacked.listing)?;
+    Ok(Tarball {
+        size: received.size,
+        digest: received.digest,
+        tree,
+        absolute_links: unpacked.absolute_links(),
+        listing: unpacked.listing,
+        absolute_names: unpacked.remarks.absolute,
+    })
+}
+
+/// Brings the contents of a pinned tree's files into the blob store once more, for a tree whose own are damaged.
+fn tarball_contents(intake: Intake, name: &str, pin: &RocmPin) -> Result<()> {
+    let partial = hold(intake, &pin.urls, Some(promise(pin)))?;
+    let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, Expect::Pin(pin), &partial)?;
+    intake.store.share_all(&staging, &unpacked.listing)?;
+    intake.store.publish_download(&partial, received.digest).map(drop)
+}
+
+fn promise(pin: &RocmPin) -> Promise {
+    Promise { size: pin.size, digest: pin.sha256 }
+}
+
+/// Adds to the error of the first places those of the others.
+fn beside(error: Error, others: &Error) -> Error {
+    others.facts().fold(error, |error, (label, value)| match label {
+        "url" => error.fact("also asked", format!("{value}: {}", others.message())),
+        "also asked" => error.fact(label, value),
+        _ => error,
+    })
+}
+
+struct Arrived {
+    staging: Staging,
+    unpacked: Unpacked,
+    received: Received,
+}
+
+fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partial) -> Result<Arrived> {
+    let (urls, pin, limits) = match expect {
+        // A pin knows exactly what the tree holds; anything more is not the tree.
+        Expect::Pin(pin) => {
+            let limits = Limits { entries: pin.tree.entries, bytes: pin.tree.size, colliding_names: true };
+            (pin.urls.as_slice(), Some(pin), limits)
+        }
+        Expect::New { urls, colliding_names, .. } => (urls, None, Limits { colliding_names, ..Limits::default() }),
+    };
+    let promise = pin.map(promise);
+    let known = match expect {
+        Expect::Pin(_) => promise,
+        Expect::New { anew: true, .. } => None,
+        Expect::New { urls, .. } => held(intake, urls),
+    };
+    if let Some(pin) = pin {
+        let begun = fs_err::metadata(&partial.data).map_or(0, |data| data.len());
+        intake.store.demand_space(pin.tree.size.saturating_add(pin.size.saturating_sub(begun))).about(name)?;
+    }
+    let kept = known.and_then(|known| intake.store.download(known.digest));
+    let kept_url = kept.and_then(|path| Url::from_file_path(path).ok());
+    let from = kept_url.as_ref().map_or(urls, std::slice::from_ref);
+
+    let if_gone = match expect {
+        Expect::Pin(pin) => if_gone(name, &pin.version),
+        Expect::New { .. } => "no server has this file, even if an index lists it: try again later, or ask for another version; `strixlock list rocm` prints what there is".to_owned(),
+    };
+    let wanted = Wanted { name, urls, promise, voucher: Voucher::Lock, if_gone: Some(&if_gone) };
+    let mut sink = UnpackSink::new(intake.store, limits, known.is_some())?;
+    let received = match intake.fetcher.download(Wanted { urls: from, promise: known, ..wanted }, partial, &mut sink) {
+        Err(error) if kept_url.is_some() && error.kind() == Kind::Mismatch => {
+            // The kept copy is damaged: it is only a copy.
+            if let Some(known) = known {
+                let _ = fs_err::remove_file(intake.store.download_path(known.digest));
+            }
+            partial.discard();
+            sink = UnpackSink::new(intake.store, limits, promise.is_some())?;
+            intake.fetcher.download(wanted, partial, &mut sink)
+        }
+        // The same digest may be had from another place of AMD's: indexes moved, and files were not always moved along. A host
+        // that is gone is no better than one that has not the file.
+        Err(error) if pin.is_some() && (is_refusal(&error) || error.kind() == Kind::Unreachable) => {
+            let homes: Vec<Url> = urls.iter().flat_map(homes).collect();
+            if homes.is_empty() {
+                return Err(error);
+            }
+            // What the first host brought before it failed is fed in anew.
+            sink = UnpackSink::new(intake.store, limits, true)?;
+            let elsewhere = Wanted { urls: &homes, ..wanted };
+            match intake.fetcher.download(elsewhere, partial, &mut sink) {
+                // Offline nobody was asked.
+                Err(_) if intake.fetcher.settings().offline => Err(error),
+                // A fault of this machine is not that of a host.
+                Err(other) if other.kind() == Kind::Failure => Err(other),
+                Err(other) => Err(beside(error, &other)),
+                received => received,
+            }
+        }
+        other => other,
+    }
+    .inspect_err(|_| {
+        if sink.ended() {
+            partial.discard();
+        }
+    })?;
+    // Bytes that a pin promised stay for the next run; others that are no archive would only fail again.
+    let (staging, unpacked) = sink
+        .finish()
+        .inspect_err(|error| {
+            if pin.is_none() && matches!(error.kind(), Kind::Invalid | Kind::Mismatch) {
+                partial.discard();
+            }
+        })
+        .about(name)?;
+    if let Some(pin) = pin {
+        pin.tree.demand(name, &unpacked.listing)?;
+    }
+    Ok(Arrived { staging, unpacked, received })
+}

@@ -1,0 +1,68 @@
+//! From a pin to its bytes in the store.
+
+use std::path::PathBuf;
+
+use super::Pinned;
+use crate::digest::TreeDigest;
+use crate::error::Result;
+use crate::intake::Intake;
+use crate::store::Store;
+use crate::store::gc::Roots;
+
+/// A block of the lock whose bytes can be had.
+pub trait Supply: Pinned {
+    /// Takes the pinned bytes into the store. Fails if they are not the pinned ones.
+    fn fetch(&self, intake: Intake, name: &str) -> Result<()>;
+
+    /// Returns how much of the pin the store has. Asks nobody else.
+    fn presence(&self, store: &Store) -> Presence;
+
+    /// Adds the downloads and repositories that `gc` must leave, beside [`Pinned::tree`].
+    fn keep(&self, roots: &mut Roots);
+
+    /// Downloads the contents of the files of [`Pinned::tree`] once more, for a tree whose own are damaged.
+    fn restore(&self, _intake: Intake, _name: &str) -> Result<()> {
+        Ok(())
+    }
+
+    /// Takes in the files of a model; returns their places in the store, in the order of [`Pinned::model_files`].
+    fn model(&self, _intake: Intake, _name: &str) -> Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+}
+
+/// How much of a pinned input the store has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// All of it.
+    Here,
+    /// A cold tree, to be thawed.
+    Cold,
+    /// Not all of it.
+    Missing {
+        /// How many bytes are to be fetched; what git will send is not known before.
+        bytes: Option<u64>,
+    },
+}
+
+impl Presence {
+    /// Looks for a tree that takes so many bytes to fetch.
+    #[must_use]
+    pub fn of_tree(store: &Store, tree: TreeDigest, bytes: Option<u64>) -> Self {
+        match store.tree(tree) {
+            Some(_) => Self::Here,
+            None if store.cold(tree).is_some() => Self::Cold,
+            None => Self::Missing { bytes },
+        }
+    }
+
+    /// Adds up the sizes of what is missing.
+    #[must_use]
+    pub fn of_missing(sizes: impl IntoIterator<Item = u64>) -> Self {
+        let mut sizes = sizes.into_iter().peekable();
+        match sizes.peek() {
+            None => Self::Here,
+            Some(_) => Self::Missing { bytes: Some(sizes.fold(0, u64::saturating_add)) },
+        }
+    }
+}
