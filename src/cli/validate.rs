@@ -10,7 +10,7 @@ use crate::validate::{Device, Options, Outcome, Validation, last, logs, moved, v
 /// Run what was realized with a model: does it work, and does it compute what it did last time?
 ///
 /// A fixed prompt with a fixed seed, and llama-bench, in a sandbox with the base system of the build, llama.cpp and the trimmed
-/// runtime. Writes validation/<lock digest>.json and .md beside lock/, with the logs. Fails with exit code 10.
+/// runtime. Writes validation/LOCK-DIGEST.json and .md beside lock/, with the logs. Fails with exit code 10.
 #[derive(Debug, clap::Args)]
 pub struct ValidateArgs {
     /// The input that is the model [default: the only one there is]

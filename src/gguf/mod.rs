@@ -48,7 +48,7 @@ pub const MAGIC: &[u8; 4] = b"GGUF";
 pub struct Gguf {
     /// `general.architecture`, such as `llama` or `gemma3`.
     pub architecture: String,
-    /// The name of `general.file_type`, such as `Q4_K_M`: see [`quantisation`].
+    /// The name of `general.file_type`, such as `Q4_K_M`: see [`mod@quantisation`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantisation: Option<String>,
     /// `<architecture>.context_length`: the tokens that the model was trained to look back.

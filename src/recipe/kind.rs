@@ -8,7 +8,7 @@ pub trait OutputKind {
     /// The `type` field.
     const NAME: &'static str;
 
-    /// The revision of those rules that [`crate::lock::Derive`] cannot describe: unpacking, trimming, what is decided from a
+    /// The revision of those rules that `lock::derivation` cannot describe: unpacking, trimming, what is decided from a
     /// source once it is there. Raised with every change of them that can show in a tree; tests/golden fails until it is.
     const REVISION: u32;
 

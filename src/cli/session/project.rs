@@ -12,7 +12,7 @@ pub struct Project {
     /// The manifest [default: manifests/strix.toml here or in a directory above]
     #[arg(long, global = true, value_name = "FILE", value_parser = path(), env = "STRIXLOCK_MANIFEST")]
     manifest: Option<PathBuf>,
-    /// The lock [default: lock/<name of the manifest>.lock beside manifests/]
+    /// The lock [default: lock/NAME.lock for manifests/NAME.toml]
     #[arg(long, global = true, value_name = "FILE", value_parser = path(), env = "STRIXLOCK_LOCK")]
     lock: Option<PathBuf>,
 }
