@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::deb::DebVersion;
-use strixlock::deb::{self, Deb, Links};
-use strixlock::digest::{Sha256Digest, hash_reader};
-use strixlock::error::{Error, Kind, Result};
-use strixlock::oci::LayerFile;
-use strixlock::oci::apply::apply;
-use strixlock::progress::{Progress as _, Silent, Unit};
-use strixlock::tree::unpack::unpack;
-use strixlock::tree::{Compression, Limits, Listing};
+use strixlock_formats::deb::DebVersion;
+use strixlock_formats::deb::{self, Deb, Links};
+use strixlock_formats::oci::LayerFile;
+use strixlock_formats::oci::apply::apply;
+use strixlock_formats::tree::unpack::unpack;
+use strixlock_formats::tree::{Compression, Limits, Listing};
+use strixlock_ground::digest::{Sha256Digest, hash_reader};
+use strixlock_ground::error::{Error, Kind, Result};
+use strixlock_ground::progress::{Progress as _, Silent, Unit};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

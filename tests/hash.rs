@@ -55,7 +55,7 @@ fn the_tree_digest_is_what_find_sort_and_sha256sum_give() {
     let project = awkward();
     let ours = project.run(&["hash", "tree"]).code(0).stdout;
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let script = strixlock::report::TREE_DIGEST_SCRIPT;
+    let script = strixlock::parts::TREE_DIGEST_SCRIPT;
     assert!(readme.contains(script), "the README shows another recipe than the page");
     let digest = |directory: &str| {
         let output = Command::new("bash")
@@ -71,7 +71,7 @@ fn the_tree_digest_is_what_find_sort_and_sha256sum_give() {
     assert_eq!(project.run(&["hash", "tree/empty"]).code(0).stdout, digest("tree/empty"));
     // The listing is the text whose digest this is.
     let listing = project.command(&["hash", "tree", "--listing"]).output().unwrap().stdout;
-    assert_eq!(ours.trim(), strixlock::digest::Sha256Digest::of(&listing).to_string());
+    assert_eq!(ours.trim(), strixlock_ground::digest::Sha256Digest::of(&listing).to_string());
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn the_nar_hash_is_what_nix_and_another_library_give() {
     // The library only knows names that are UTF-8.
     std::fs::remove_file(project.path("tree").join(std::ffi::OsStr::from_bytes(b"\xff\xfe"))).unwrap();
     let ours = project.run(&["hash", "--nar", "tree"]).code(0).stdout;
-    let mut hash = strixlock::digest::HashingWriter::new(std::io::sink());
+    let mut hash = strixlock_ground::digest::HashingWriter::new(std::io::sink());
     std::io::copy(&mut nix_nar::Encoder::new(project.path("tree")).unwrap(), &mut hash).unwrap();
     assert_eq!(ours.trim(), hash.finish().0.sri());
 }

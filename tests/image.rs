@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use strixlock::demo::deb_maker::Deb;
-use strixlock::demo::debs::{DebArchive, Package};
-use strixlock::digest::Sha256Digest;
+use strixlock_demo::deb_maker::Deb;
+use strixlock_demo::debs::{DebArchive, Package};
+use strixlock_ground::digest::Sha256Digest;
 
 use crate::support::{FIRST, Project, REQUIRES, SECOND, rocm_input};
 

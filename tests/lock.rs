@@ -101,14 +101,14 @@ fn staleness_is_seen_without_a_network() {
 fn the_digests_are_those_of_standard_tools() {
     let project = with_lock();
     let digest = project.run(&["lock", "digest"]).code(0).stdout;
-    let expected = strixlock::digest::Sha256Digest::of(project.lock().as_bytes());
+    let expected = strixlock_ground::digest::Sha256Digest::of(project.lock().as_bytes());
     assert_eq!(digest.trim(), expected.to_string());
     // What `jq -S '.inputs.rocm | del(.entry)'` prints is what `entry` is the digest of.
     let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
     let mut block = lock["inputs"]["rocm"].clone();
     let entry = block.as_object_mut().unwrap().remove("entry").unwrap();
     let text = format!("{}\n", serde_json::to_string_pretty(&block).unwrap());
-    assert_eq!(entry, strixlock::digest::Sha256Digest::of(text.as_bytes()).to_string());
+    assert_eq!(entry, strixlock_ground::digest::Sha256Digest::of(text.as_bytes()).to_string());
     let derivation = project.run(&["lock", "digest", "rocm"]).code(0).stdout;
     let plan = project.run(&["realize", "--dry-run", "--json"]).code(0).json();
     assert_eq!(derivation.trim(), plan["steps"].as_array().unwrap().last().unwrap()["derivation"]);
@@ -180,5 +180,5 @@ pub fn seal(block: &mut serde_json::Value) {
     let map = block.as_object_mut().unwrap();
     map.remove("entry");
     let text = format!("{}\n", serde_json::to_string_pretty(&map).unwrap());
-    map.insert("entry".to_owned(), strixlock::digest::Sha256Digest::of(text.as_bytes()).to_string().into());
+    map.insert("entry".to_owned(), strixlock_ground::digest::Sha256Digest::of(text.as_bytes()).to_string().into());
 }

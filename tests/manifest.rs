@@ -119,6 +119,6 @@ fn init_takes_settings_from_a_toolbox_env() {
 #[test]
 fn the_manifest_in_the_repository_is_the_one_that_init_writes() {
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/strix.toml");
-    let written = strixlock::manifest::template(&strixlock::manifest::TemplateSettings::default());
+    let written = strixlock::parts::template(&strixlock::parts::TemplateSettings::default());
     assert_eq!(std::fs::read_to_string(here).unwrap(), written, "run `strixlock init --force`");
 }

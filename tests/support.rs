@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use strixlock::demo::{Generation, Upstream};
+use strixlock_demo::{Generation, Upstream};
 
 /// A temporary directory with `project/`, `stores/` and an embedded upstream.
 pub struct Project {
@@ -89,7 +89,7 @@ impl Project {
         project
     }
 
-    fn with(start: impl Fn(&Path) -> strixlock::error::Result<Upstream>) -> Self {
+    fn with(start: impl Fn(&Path) -> strixlock_ground::error::Result<Upstream>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let upstream = start(&directory.path().join("upstream")).unwrap();
         std::fs::create_dir_all(directory.path().join("project/manifests")).unwrap();

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use strixlock::demo::deb_maker::Deb;
-use strixlock::demo::debs::{DebArchive, Package};
+use strixlock_demo::deb_maker::Deb;
+use strixlock_demo::debs::{DebArchive, Package};
 use tar::EntryType;
 
 use crate::support::{Project, REQUIRES};

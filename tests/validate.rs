@@ -1,6 +1,6 @@
 //! `strixlock validate`, with the embedded upstream's llama.cpp and trimmed runtime in the sandbox.
 
-use strixlock::demo::gguf_maker::{Shape, model};
+use strixlock_demo::gguf_maker::{Shape, model};
 
 use crate::support::{Project, Ran};
 

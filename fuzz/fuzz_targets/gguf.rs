@@ -4,7 +4,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use strixlock::gguf::{Header, pairs};
+use strixlock_formats::gguf::{Header, pairs};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = Header::read(Cursor::new(bytes), bytes.len() as u64);

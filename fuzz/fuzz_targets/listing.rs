@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use strixlock::tree::Listing;
+use strixlock_formats::tree::Listing;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(listing) = Listing::parse(bytes) else { return };

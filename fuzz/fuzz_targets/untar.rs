@@ -4,9 +4,9 @@
 use std::io::Read;
 
 use libfuzzer_sys::fuzz_target;
-use strixlock::error::Result;
-use strixlock::tree::Receiver;
-use strixlock::tree::unpack::{SpecialBits, untar};
+use strixlock_ground::error::Result;
+use strixlock_formats::tree::Receiver;
+use strixlock_formats::tree::unpack::{SpecialBits, untar};
 
 /// Reads all that comes and keeps none of it.
 struct Nothing;

@@ -23,7 +23,6 @@ use crate::error::{About as _, Result};
 use crate::tree::beneath::Root;
 use crate::tree::{Entry, Listing, Node, show};
 
-pub use cause::Cause;
 pub use contents::{Part, contents};
 
 /// Files beyond this are named, but not looked into.

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::cause::Cause;
 use super::*;
 use crate::demo::deb_maker::ar;
 use crate::demo::elf_maker::Elf;

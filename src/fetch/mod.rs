@@ -16,11 +16,11 @@ mod range;
 mod registry;
 mod retry;
 
-pub use client::{Fetcher, Head, is_refusal};
+pub use client::{Fetcher, is_refusal};
 pub use documents::{Document, Documents};
 pub use download::{Received, Sink, Wanted};
 pub use exchange::{Answer, Exchange, Request};
-pub use hub::{HUB, HubSettings, HubToken};
+pub use hub::{HUB, HubSettings};
 pub use mirror::Mirror;
 pub use mismatch::Voucher;
 pub use policy::{Settings, Trust};

@@ -14,7 +14,7 @@ mod release;
 mod selinux;
 
 pub use devices::{Devices, Node, NodeState};
-pub use gpu::{Gpu, gfx_name};
+pub use gpu::Gpu;
 pub use memory::Memory;
 pub use process::Process;
 pub use programs::on_path;

@@ -1,3 +1,4 @@
+use super::gpu::gfx_name;
 use super::*;
 
 /// A made root with these files.

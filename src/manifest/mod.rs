@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::inputs::InputRequest;
 use crate::recipe::Recipe;
 
-pub use edges::{Generic, known_edges, known_generics};
+pub use edges::{known_edges, known_generics};
 pub use template::{Packages, Settings as TemplateSettings, template};
 
 /// The version of this program, which `requires` is compared with: that of the package.

@@ -23,9 +23,9 @@ mod settings;
 mod sysroot;
 mod whole;
 
-pub use check::{Checked, OtherTool};
-pub use compare::{Difference, compare};
+pub use check::Checked;
+pub use compare::compare;
 pub use execute::{Realized, Realizer, switch};
-pub use plan::{Action, Plan, Step, input_action, version};
+pub use plan::{Action, Plan, input_action, version};
 pub use runtime::{Runtime, runtime_output};
 pub use settings::Settings;

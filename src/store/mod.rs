@@ -66,7 +66,7 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::beneath::Root;
 
 pub use checkout::{LinkMode, checkout};
-pub use cold::{ColdTree, Packed, PackedTree};
+pub use cold::ColdTree;
 pub use downloads::{Origin, Partial};
 pub use generations::{Generation, GenerationOutput, Numbered};
 pub use migrate::Migrated;
@@ -74,7 +74,6 @@ pub use outputs::OutputRecord;
 pub use profiles::{Profile, ProfileName, no_profile, project_of};
 pub use staging::Staging;
 pub use trees::{StoredTree, normalise};
-pub use usage::{TreeUsage, Usage};
 pub use waiting::Waiting;
 
 const VERSION: &str = "strixlock-store 2\n";

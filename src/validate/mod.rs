@@ -40,7 +40,7 @@ pub use bench::Speed;
 pub use compare::moved;
 pub use generate::Generation;
 use place::Place;
-pub use record::{Written, last, logs, write};
+pub use record::{last, logs, write};
 use subject::Subject;
 
 /// What computes.

@@ -2,16 +2,11 @@
 
 use std::sync::Arc;
 
-use strixlock::demo::Fault;
-use strixlock::digest::Sha256Digest;
-use strixlock::error::{Error, Kind};
-use strixlock::fetch::{Fetcher, Settings};
-use strixlock::inputs::debs::{DebsPin, debs};
-use strixlock::inputs::{Block, LockedInput};
-use strixlock::intake::Intake;
-use strixlock::lock::Lock;
-use strixlock::progress::Silent;
-use strixlock::store::Store;
+use strixlock::parts::{Block, DebsPin, FetchSettings, Fetcher, Intake, Lock, LockedInput, Store, debs};
+use strixlock_demo::Fault;
+use strixlock_ground::digest::Sha256Digest;
+use strixlock_ground::error::{Error, Kind};
+use strixlock_ground::progress::Silent;
 
 use super::{manifest, with_archive};
 use crate::support::Project;
@@ -33,7 +28,7 @@ fn pinned(lines: &str) -> (Project, DebsPin) {
 
 fn take_in(project: &Project, store: &str, pin: &DebsPin) -> Result<Vec<String>, Error> {
     let store = Store::open(&project.store(store))?;
-    let settings = Settings { pause: std::time::Duration::from_millis(1), ..Settings::default() };
+    let settings = FetchSettings { pause: std::time::Duration::from_millis(1), ..FetchSettings::default() };
     let fetcher = Fetcher::new(settings, Arc::new(Silent))?;
     let found = debs(Intake { store: &store, fetcher: &fetcher }, "sysroot", pin)?;
     for (package, path) in &found {

@@ -1,6 +1,6 @@
 //! `archive = "host"`: what this machine's own apt is configured to take.
 
-use strixlock::demo::debs::{DebArchive, Key, Package, Signed};
+use strixlock_demo::debs::{DebArchive, Key, Package, Signed};
 
 use super::{manifest, now};
 use crate::support::{Project, Ran};

@@ -6,7 +6,7 @@ mod odd;
 mod refused;
 mod release;
 
-use strixlock::demo::debs::{DebArchive, Package};
+use strixlock_demo::debs::{DebArchive, Package};
 
 use crate::audit::{blocks, run_by_bash};
 use crate::support::{Project, REQUIRES};
@@ -169,7 +169,7 @@ fn a_stranger_can_check_packages_and_signature() {
     let forms = ["gzip -dc list", "xz -dc list", "cat list"];
     let emptied = forms.iter().fold(script.clone(), |script, form| script.replace(form, "true"));
     assert_eq!(run_by_bash(&emptied, &project.path("")).matches("NOT PROMISED").count(), 6);
-    let stranger = strixlock::demo::debs::Key::new(9).keyring().unwrap();
+    let stranger = strixlock_demo::debs::Key::new(9).keyring().unwrap();
     std::fs::write(project.path("manifests/demo.gpg"), stranger).unwrap();
     let failed =
         std::process::Command::new("bash").args(["-c", &script]).current_dir(project.path("")).output().unwrap();

@@ -1,6 +1,6 @@
 //! Archives with packages that no rule allows.
 
-use strixlock::demo::debs::Package;
+use strixlock_demo::debs::Package;
 
 use super::{manifest, with_archive};
 

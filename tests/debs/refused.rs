@@ -1,7 +1,7 @@
 //! Archives that lie, are old, or have not what is wanted.
 
-use strixlock::demo::Fault;
-use strixlock::demo::debs::{DebArchive, Key};
+use strixlock_demo::Fault;
+use strixlock_demo::debs::{DebArchive, Key};
 
 use super::{manifest, now, with_archive};
 use crate::support::Project;
@@ -95,7 +95,7 @@ fn another_suite_and_the_future_are_refused() {
     // The other suite's file, soundly signed, in the wanted one's place.
     let text = "Suite: other\nDate: Tue, 01 Sep 2026 00:00:00 UTC\nSHA256:\n";
     let signed = archive.key.sign(text, archive.date).unwrap();
-    server.put(IN_RELEASE, strixlock::demo::http::Resource::bytes(signed));
+    server.put(IN_RELEASE, strixlock_demo::http::Resource::bytes(signed));
     let told = told(&project, 5);
     assert!(told.contains("the Release file is for a suite of another name than was asked for"), "{told}");
 }

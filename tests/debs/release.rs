@@ -1,10 +1,10 @@
 //! Release files, signatures and lists in the forms in which archives really have them.
 
-use strixlock::demo::Fault;
-use strixlock::demo::debs::{DebArchive, Key, Signed};
-use strixlock::demo::http::Resource;
-use strixlock::fetch::{Documents as _, Fetcher, Settings};
-use strixlock::progress::Silent;
+use strixlock::parts::{Documents as _, FetchSettings, Fetcher};
+use strixlock_demo::Fault;
+use strixlock_demo::debs::{DebArchive, Key, Signed};
+use strixlock_demo::http::Resource;
+use strixlock_ground::progress::Silent;
 
 use super::{manifest, now, with_archive};
 use crate::support::{Project, Ran};
@@ -48,7 +48,7 @@ fn a_signature_beside_the_release_file_counts_as_one_around_it() {
     assert!(page.contains("gpgv --keyring ./archive-keys.gpg Release.gpg Release   # a key of "), "{page}");
     // Another's signature, one of another text, two of which one counts, and none.
     let server = project.upstream().server();
-    let fetcher = Fetcher::new(Settings::default(), std::sync::Arc::new(Silent)).unwrap();
+    let fetcher = Fetcher::new(FetchSettings::default(), std::sync::Arc::new(Silent)).unwrap();
     let text = fetcher.get(&server.url(&format!("{DISTS}/Release")).parse().unwrap(), 1 << 20).unwrap().body;
     let of = |key: Key, text: &[u8]| key.sign_beside(text, now() - 3600).unwrap();
     for (signature, code, told) in [

@@ -2,8 +2,8 @@
 
 use std::process::Stdio;
 
-use strixlock::demo::http::{Content, Resource};
-use strixlock::demo::{Fault, Generation, Nightly};
+use strixlock_demo::http::{Content, Resource};
+use strixlock_demo::{Fault, Generation, Nightly};
 
 use super::{TARBALL, VERSION};
 use crate::support::{Project, REQUIRES};

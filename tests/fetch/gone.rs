@@ -1,7 +1,7 @@
 //! Files that are not where they were: hints that are true, mirrors, and addresses after a redirect.
 
-use strixlock::demo::http::Resource;
-use strixlock::demo::{Fault, Generation, Nightly};
+use strixlock_demo::http::Resource;
+use strixlock_demo::{Fault, Generation, Nightly};
 
 use super::{TARBALL, VERSION, locked};
 use crate::support::{Project, REQUIRES, rocm_input};

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use strixlock::demo::{Fault, Generation, Nightly};
+use strixlock_demo::{Fault, Generation, Nightly};
 
 use crate::support::Project;
 
@@ -147,7 +147,7 @@ fn a_resumed_download_of_another_file_begins_again() {
     let other = Nightly::new(VERSION).variation(3);
     project.upstream().publish(Generation::Streams, &other);
     project.run(&["update"]).code(0);
-    let expected = strixlock::tree::scan::hash_file(&project.upstream().tarball(&other).unwrap()).unwrap().0;
+    let expected = strixlock_formats::tree::scan::hash_file(&project.upstream().tarball(&other).unwrap()).unwrap().0;
     assert!(project.lock().contains(&expected.to_string()));
 }
 
@@ -272,7 +272,7 @@ fn a_page_in_place_of_the_file_does_not_cost_what_is_here() {
     project.run(&["realize"]).code(5);
     server.heal_all();
     let nightly = Nightly::new(VERSION);
-    server.put(TARBALL, strixlock::demo::http::Resource::html("<html>please log in</html>"));
+    server.put(TARBALL, strixlock_demo::http::Resource::html("<html>please log in</html>"));
     project.run(&["realize"]).code(5);
     project.upstream().publish(Generation::Streams, &nightly);
     server.clear_log();

@@ -1,7 +1,7 @@
 //! Small repositories that would take much memory, disk or time: refused by what they say of themselves.
 
 use git2::ObjectType;
-use strixlock::demo::http::{Body, Incoming, Response};
+use strixlock_demo::http::{Body, Incoming, Response};
 
 use super::repository::{Made, wanted};
 use crate::support::Project;

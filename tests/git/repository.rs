@@ -1,7 +1,7 @@
 //! Repositories of our own making, object by object, also such as git would not make.
 
 use git2::{ObjectType, Oid, Repository};
-use strixlock::demo::git_http::GitHttp;
+use strixlock_demo::git_http::GitHttp;
 
 use crate::support::{Project, REQUIRES};
 

@@ -1,6 +1,6 @@
 //! Submodules: found as git finds them, below the address that answered, and from the lock alone once they are pinned.
 
-use strixlock::demo::http::{Incoming, Response};
+use strixlock_demo::http::{Incoming, Response};
 
 use super::repository::{Made, wanted};
 use crate::support::Project;
@@ -95,7 +95,7 @@ fn a_lock_is_realized_from_the_addresses_in_it() {
     let sub = Made::new(&project, "/ggml-org/sub.git");
     let commit = sub.commit(sub.tree(&[("100644", "inside", sub.blob(b"of the submodule"))]));
     let llama = project.upstream().llama_repository();
-    strixlock::demo::llama_history::add_submodule(&llama, "vendor/sub", "../sub.git", &commit.to_string()).unwrap();
+    strixlock_demo::llama_history::add_submodule(&llama, "vendor/sub", "../sub.git", &commit.to_string()).unwrap();
     project.upstream().add_llama_commit().unwrap();
     // The address in the manifest leads to the repository; what is relative is found beside that one alone.
     let server = project.upstream().server();
@@ -110,7 +110,7 @@ fn a_lock_is_realized_from_the_addresses_in_it() {
     project.run(&["update"]).code(0);
     assert!(project.lock().contains(&sub.url), "{}", project.lock());
     // The same repository without the redirect: by its `.gitmodules` the submodule would not be found any more.
-    let served = strixlock::demo::git_http::GitHttp::new("/elsewhere/llama.git", &llama);
+    let served = strixlock_demo::git_http::GitHttp::new("/elsewhere/llama.git", &llama);
     server.handle("/elsewhere/llama.git/", served);
     project.run_in_store("other", &["realize", "llama"]).code(0);
 }

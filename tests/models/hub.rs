@@ -1,7 +1,7 @@
 //! A project with a model input, and the hub that has it.
 
-use strixlock::demo::gguf_maker::{Shape, model};
-use strixlock::demo::hub::{Access, Hub};
+use strixlock_demo::gguf_maker::{Shape, model};
+use strixlock_demo::hub::{Access, Hub};
 
 use crate::support::{Project, REQUIRES};
 

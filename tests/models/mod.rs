@@ -7,8 +7,8 @@ mod split;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-use strixlock::demo::gguf_maker::{Shape, model};
-use strixlock::demo::hub::Access;
+use strixlock_demo::gguf_maker::{Shape, model};
+use strixlock_demo::hub::Access;
 
 use crate::support::{Project, REQUIRES};
 use hub::{REPO, project};
@@ -109,7 +109,7 @@ fn a_newer_commit_is_noticed_and_one_that_is_named_stays() {
     let first: serde_json::Value = serde_json::from_str(&old).unwrap();
     let commit = first["inputs"]["model"]["locked"]["commit"].as_str().unwrap().to_owned();
     let other = model(Shape { seed: 2, ..Shape::default() });
-    hub.commit(REPO, strixlock::demo::hub::Access::Open, &[("tiny-F32.gguf", other)]);
+    hub.commit(REPO, strixlock_demo::hub::Access::Open, &[("tiny-F32.gguf", other)]);
     let ran = project.run(&["outdated"]).code(0);
     assert!(ran.stdout.contains("demo/tiny-GGUF:F32 ("), "{}", ran.all());
     project.run(&["update"]).code(0);
@@ -128,7 +128,7 @@ fn a_small_file_that_is_not_in_lfs_is_hashed_when_it_is_pinned() {
     project.run(&["update"]).code(0);
     let value: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
     let pin = &value["inputs"]["model"]["locked"];
-    let digest = strixlock::digest::Sha256Digest::of(hub::CONFIG).hex();
+    let digest = strixlock_ground::digest::Sha256Digest::of(hub::CONFIG).hex();
     assert_eq!(pin["files"][0]["sha256"], format!("sha256:{digest}"));
     assert_eq!(pin.get("gguf"), None);
     project.run(&["--offline", "realize"]).code(0);

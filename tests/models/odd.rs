@@ -1,8 +1,8 @@
 //! Repositories as the hub really holds them: files beside the model, other forms of answers, other names.
 
-use strixlock::demo::gguf_maker::{GgufWriter, Shape, model};
-use strixlock::demo::hub::{Access, Lfs};
-use strixlock::digest::Sha256Digest;
+use strixlock_demo::gguf_maker::{GgufWriter, Shape, model};
+use strixlock_demo::hub::{Access, Lfs};
+use strixlock_ground::digest::Sha256Digest;
 
 use super::hub::{REPO, project, write_manifest};
 
@@ -86,9 +86,9 @@ fn the_hint_for_another_header_works() {
     let digest = Sha256Digest::of(&model(Shape::default())).hex();
     let place = format!("/lfs/{digest}/tiny-F32.gguf");
     let other = model(Shape { context: 4096, ..Shape::default() });
-    hub.content().put(&place, strixlock::demo::http::Resource::bytes(other));
+    hub.content().put(&place, strixlock_demo::http::Resource::bytes(other));
     project.run(&["update"]).code(0);
-    hub.content().put(&place, strixlock::demo::http::Resource::bytes(model(Shape::default())));
+    hub.content().put(&place, strixlock_demo::http::Resource::bytes(model(Shape::default())));
     let ran = project.run(&["realize"]).code(5);
     assert!(ran.stderr.contains("`strixlock update model` reads it again"), "{}", ran.all());
     project.run(&["update", "model"]).code(0);

@@ -1,8 +1,8 @@
 //! What a hub refuses, and what a network does to a model: errors that say what to do, and tokens that go nowhere else.
 
-use strixlock::demo::Fault;
-use strixlock::demo::gguf_maker::{Shape, model};
-use strixlock::demo::hub::{Access, Hub, MEMBER, STRANGER};
+use strixlock_demo::Fault;
+use strixlock_demo::gguf_maker::{Shape, model};
+use strixlock_demo::hub::{Access, Hub, MEMBER, STRANGER};
 
 use super::hub::{REPO, project, project_with, write_manifest};
 use crate::support::{Project, Ran};
@@ -108,7 +108,7 @@ fn a_token_goes_to_its_hub_alone_and_is_written_nowhere() {
     let content = hub.content().log();
     assert!(content.len() >= 2, "{content:?}");
     let carried =
-        |request: &strixlock::demo::http::Request| request.headers.iter().any(|(name, _)| name == "authorization");
+        |request: &strixlock_demo::http::Request| request.headers.iter().any(|(name, _)| name == "authorization");
     assert!(!content.iter().any(carried), "the redirect took the token along");
     assert_eq!(holding(project.directory.path(), MEMBER), Vec::<std::path::PathBuf>::new());
 
@@ -189,12 +189,12 @@ fn a_header_that_the_file_does_not_have_is_noticed_when_the_file_comes() {
     // The first request is for the header; what it gets is not what the digest stands for.
     let log = hub.content();
     project.run(&["update", "--dry-run"]).code(0);
-    let digest = strixlock::digest::Sha256Digest::of(&model(Shape::default())).hex();
+    let digest = strixlock_ground::digest::Sha256Digest::of(&model(Shape::default())).hex();
     let other = model(Shape { context: 4096, ..Shape::default() });
     let place = format!("/lfs/{digest}/tiny-F32.gguf");
-    log.put(&place, strixlock::demo::http::Resource::bytes(other));
+    log.put(&place, strixlock_demo::http::Resource::bytes(other));
     project.run(&["update"]).code(0);
-    log.put(&place, strixlock::demo::http::Resource::bytes(model(Shape::default())));
+    log.put(&place, strixlock_demo::http::Resource::bytes(model(Shape::default())));
     let ran = project.run(&["realize"]).code(5);
     assert!(ran.stderr.contains("the model is not what the lock says of it"), "{}", ran.all());
     assert!(ran.stderr.contains("context 4096"), "{}", ran.all());

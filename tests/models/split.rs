@@ -1,7 +1,7 @@
 //! Models in several files: pinned whole, or told why not.
 
-use strixlock::demo::gguf_maker::{GgufWriter, Shape, model, model_parts, part_name};
-use strixlock::demo::hub::{Access, Hub};
+use strixlock_demo::gguf_maker::{GgufWriter, Shape, model, model_parts, part_name};
+use strixlock_demo::hub::{Access, Hub};
 
 use super::hub::{REPO, project};
 use crate::support::{Project, REQUIRES};
@@ -120,7 +120,7 @@ fn files_by_url_that_are_less_than_a_model_are_told_with_their_url() {
         ("m.gguf.part2of3", model(Shape::default()), "this is one of 3 pieces of `m.gguf`"),
         ("m.gguf-split-a", b"anything".to_vec(), "this is one of several pieces of `m.gguf`"),
     ] {
-        server.put(&format!("/{name}"), strixlock::demo::http::Resource::bytes(bytes));
+        server.put(&format!("/{name}"), strixlock_demo::http::Resource::bytes(bytes));
         let url = server.url(&format!("/{name}"));
         project.write(
             "manifests/strix.toml",
@@ -138,7 +138,7 @@ fn files_by_url_that_are_less_than_a_model_are_told_with_their_url() {
     }
     // A whole model, and what is no such file at all, need no word.
     for (name, bytes) in [("whole.gguf", model(Shape::default())), ("GG", b"GG".to_vec())] {
-        server.put(&format!("/{name}"), strixlock::demo::http::Resource::bytes(bytes));
+        server.put(&format!("/{name}"), strixlock_demo::http::Resource::bytes(bytes));
         let url = server.url(&format!("/{name}"));
         project.write("manifests/strix.toml", &format!("{REQUIRES}[inputs.f]\ntype = \"file\"\nurl = \"{url}\"\n"));
         let ran = project.run(&["update"]).code(0);

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use strixlock::demo::http::{Incoming, Response};
+use strixlock_demo::http::{Incoming, Response};
 
 use super::host;
 use super::login::{BEARER, LOGIN, guarded, is_me, with_tokens};

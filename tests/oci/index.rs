@@ -103,7 +103,8 @@ fn odd_neighbours_spoil_nothing() {
 fn entries_without_a_platform_are_told_by_their_configuration() {
     let project = Project::empty();
     let arm = Image { architecture: "arm64", ..image("arm") };
-    let gone = json!({ "mediaType": MANIFEST, "digest": strixlock::digest::Sha256Digest::of(b"gone"), "size": 5 });
+    let gone =
+        json!({ "mediaType": MANIFEST, "digest": strixlock_ground::digest::Sha256Digest::of(b"gone"), "size": 5 });
     let none = Value::Null;
     tagged(
         &project,

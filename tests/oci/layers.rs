@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use strixlock::demo::deb_maker::compress;
-use strixlock::digest::Sha256Digest;
-use strixlock::tree::Compression;
+use strixlock_demo::deb_maker::compress;
+use strixlock_formats::tree::Compression;
+use strixlock_ground::digest::Sha256Digest;
 use tar::EntryType;
 
 use super::registry::{Image, MANIFEST, serve};

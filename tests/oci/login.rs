@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use strixlock::demo::http::{Body, Incoming, Response};
-use strixlock::digest::Sha256Digest;
+use strixlock_demo::http::{Body, Incoming, Response};
+use strixlock_ground::digest::Sha256Digest;
 
 use super::registry::{Image, MANIFEST};
 use super::{SYSROOT, host, manifest};
@@ -72,10 +72,12 @@ fn config_of(project: &Project, manifest: &str) -> Vec<u8> {
     let manifest: serde_json::Value = serde_json::from_str(manifest).unwrap();
     let digest = manifest["config"]["digest"].as_str().unwrap();
     let url = project.upstream().server().url(&format!("/v2/hidden/base/blobs/{digest}"));
-    let fetcher =
-        strixlock::fetch::Fetcher::new(strixlock::fetch::Settings::default(), Arc::new(strixlock::progress::Silent))
-            .unwrap();
-    strixlock::fetch::Documents::get(&fetcher, &url.parse().unwrap(), 1 << 20).unwrap().body
+    let fetcher = strixlock::parts::Fetcher::new(
+        strixlock::parts::FetchSettings::default(),
+        Arc::new(strixlock_ground::progress::Silent),
+    )
+    .unwrap();
+    strixlock::parts::Documents::get(&fetcher, &url.parse().unwrap(), 1 << 20).unwrap().body
 }
 
 #[test]

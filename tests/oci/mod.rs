@@ -94,7 +94,7 @@ fn a_pinned_image_is_a_base_with_its_own_blobs() {
     let layers = said["layers"].as_array().unwrap();
     assert_eq!(layers.len(), 3);
     for (index, (bytes, _)) in image.layers.iter().enumerate() {
-        assert_eq!(layers[index]["digest"], strixlock::digest::Sha256Digest::of(bytes).to_string());
+        assert_eq!(layers[index]["digest"], strixlock_ground::digest::Sha256Digest::of(bytes).to_string());
     }
     let layout = project.store("main").join("current");
     assert!(!layout.exists(), "an export switches to nothing");

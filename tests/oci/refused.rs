@@ -1,9 +1,9 @@
 //! Registries that lie, and images that cannot be used.
 
 use serde_json::json;
-use strixlock::demo::Fault;
-use strixlock::demo::http::{Incoming, Resource, Response};
-use strixlock::digest::Sha256Digest;
+use strixlock_demo::Fault;
+use strixlock_demo::http::{Incoming, Resource, Response};
+use strixlock_ground::digest::Sha256Digest;
 
 use super::registry::{GZIP, INDEX, Image, MANIFEST, layer, put, serve};
 use super::{FROM, SYSROOT, host, manifest};

@@ -1,10 +1,10 @@
 //! A registry on the upstream's server, and images in it: as tools would have pushed them, and as nobody should.
 
 use serde_json::{Value, json};
-use strixlock::demo::deb_maker::compress;
-use strixlock::demo::http::Resource;
-use strixlock::digest::Sha256Digest;
-use strixlock::tree::Compression;
+use strixlock_demo::deb_maker::compress;
+use strixlock_demo::http::Resource;
+use strixlock_formats::tree::Compression;
+use strixlock_ground::digest::Sha256Digest;
 
 use crate::support::Project;
 

@@ -4,7 +4,7 @@ mod prefix;
 
 use std::process::Command;
 
-use strixlock::demo::Upstream;
+use strixlock_demo::Upstream;
 
 use crate::store::listed;
 use crate::support::{FIRST, Project, SECOND};
@@ -197,8 +197,8 @@ fn a_failing_build_shows_the_end_of_its_log() {
     assert_eq!(std::fs::read_dir(project.store("main").join("tmp")).unwrap().count(), 1, "only tmp/partial is left");
 }
 
-fn sandbox_in_tmp() -> strixlock::sandbox::Sandbox {
-    strixlock::sandbox::Sandbox { directory: "/tmp".into(), scratch: std::env::temp_dir(), ..Default::default() }
+fn sandbox_in_tmp() -> strixlock::parts::Sandbox {
+    strixlock::parts::Sandbox { directory: "/tmp".into(), scratch: std::env::temp_dir(), ..Default::default() }
 }
 
 /// The limits of the configuration hold for builds, and what was said until then is kept.
@@ -268,7 +268,7 @@ fn a_build_that_asks_for_a_host_fails_by_its_name() {
     };
     // A script that goes on without its download does not get away with it.
     let error = run("getent ahosts github.com || true; getent hosts huggingface.co || true").unwrap_err();
-    assert_eq!(error.kind(), strixlock::error::Kind::Failure);
+    assert_eq!(error.kind(), strixlock_ground::error::Kind::Failure);
     assert!(error.message().contains("the address of github.com, huggingface.co"), "{error}");
     assert!(run("getent ahosts localhost > /dev/null; exit 0").unwrap());
 }

@@ -5,13 +5,8 @@ mod traps;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strixlock::fetch::{self, Fetcher};
-use strixlock::intake::Intake;
-use strixlock::lock::Lock;
-use strixlock::progress::Silent;
-use strixlock::realize::{self, Realizer};
-use strixlock::store::Store;
-use strixlock::trim::Processor;
+use strixlock::parts::{FetchSettings, Fetcher, Intake, Lock, Processor, RealizeSettings, Realizer, Store};
+use strixlock_ground::progress::Silent;
 
 use crate::support::Project;
 
@@ -115,9 +110,9 @@ fn whichever_file_is_missing_the_proof_fails() {
     let tree = project.path("out/runtime");
     let (lock, store) =
         (Lock::read(&project.path("lock/strix.lock")).unwrap(), Store::open(&project.store("main")).unwrap());
-    let fetcher = Fetcher::new(fetch::Settings::default(), Arc::new(Silent)).unwrap();
+    let fetcher = Fetcher::new(FetchSettings::default(), Arc::new(Silent)).unwrap();
     let intake = Intake { store: &store, fetcher: &fetcher };
-    let runtime = Realizer::new(&lock, intake, realize::Settings::default()).explain("runtime").unwrap();
+    let runtime = Realizer::new(&lock, intake, RealizeSettings::default()).explain("runtime").unwrap();
     let prove = || {
         let work = tempfile::tempdir().unwrap();
         runtime.prove(&tree, work.path(), &mut std::io::sink())

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use strixlock::demo::Nightly;
+use strixlock_demo::Nightly;
 
 use crate::support::Project;
 

@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
-use strixlock::demo::{Fault, Generation, Nightly};
+use strixlock_demo::{Fault, Generation, Nightly};
 
 use crate::support::{Project, REQUIRES, Ran};
 

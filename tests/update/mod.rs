@@ -3,8 +3,8 @@
 mod names;
 mod versions;
 
-use strixlock::demo::http::Resource;
-use strixlock::demo::{Fault, Generation, Nightly};
+use strixlock_demo::http::Resource;
+use strixlock_demo::{Fault, Generation, Nightly};
 
 use crate::support::{FIRST, Project, REQUIRES, SECOND, rocm_input};
 
@@ -270,7 +270,7 @@ fn a_file_by_url_is_pinned() {
     let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
     let pin = &lock["inputs"]["data"]["locked"];
     assert_eq!(pin["size"], 10);
-    assert_eq!(pin["sha256"], strixlock::digest::Sha256Digest::of(b"some bytes").to_string());
+    assert_eq!(pin["sha256"], strixlock_ground::digest::Sha256Digest::of(b"some bytes").to_string());
     let before = project.lock();
     project.run(&["update"]).code(0);
     assert_eq!(project.lock(), before);

@@ -2,9 +2,9 @@
 
 use std::io::Read as _;
 
-use strixlock::demo::http::Resource;
-use strixlock::demo::{Generation, Nightly};
-use strixlock::digest::Sha256Digest;
+use strixlock_demo::http::Resource;
+use strixlock_demo::{Generation, Nightly};
+use strixlock_ground::digest::Sha256Digest;
 
 use crate::support::{Project, REQUIRES, rocm_input};
 

@@ -15,7 +15,7 @@ from . import tools
 from .measure import Failed, Subject, compare, row, run_once
 from .workload import manifold
 
-# The level of the images' layers: `ZSTD_LEVEL` in src/oci/layer.rs.
+# The level of the images' layers: `ZSTD_LEVEL` in crates/formats/src/oci/layer.rs.
 LAYER_LEVEL = 6
 
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{DerivationId, TreeDigest};
 
 pub use restore::{Restored, restore};
-pub use save::{Compression, Part, Saved, save};
+pub use save::{Compression, Part, save};
 
 /// The name of the first entry.
 const INDEX: &[u8] = b"strixlock-snapshot.json";

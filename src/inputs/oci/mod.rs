@@ -19,7 +19,7 @@ use crate::fields::{Source, Table};
 use crate::upstream::oci::OciRequest;
 
 pub use pin::{BlobPin, LayerPin, OciPin};
-pub use supply::{OciImage, oci_base, oci_tree};
+pub use supply::{oci_base, oci_tree};
 
 impl Request for OciRequest {
     type Pin = OciPin;

@@ -28,8 +28,6 @@ use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::tree::{Entry, Listing, Node};
 
-pub use pack::{Packed, PackedTree};
-
 const HEADER: &str = "strixlock-cold 1";
 /// No index is longer; 128 GB of small chunks fit into it.
 const MOST_INDEX: u64 = 512 << 20;

@@ -38,7 +38,7 @@ use url::Url;
 
 use crate::deb::DebVersion;
 use crate::digest::Sha256Digest;
-pub use solve::{Closure, solve};
+pub use solve::solve;
 
 /// A wanted set of packages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

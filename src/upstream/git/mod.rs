@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{is_commit, is_git_url};
 pub use content::{Content, write_content};
-pub use history::{Log, log_between};
+pub use history::log_between;
 pub use remote::{Repository, Resolved};
 
 /// A wanted commit.

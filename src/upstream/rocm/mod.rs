@@ -44,7 +44,7 @@ use crate::urls::show_url;
 
 pub use family::Family;
 pub use name::{Platform, TarballName};
-pub use page::{Listed, Page, parse};
+pub use page::{Listed, Page};
 pub use policy::{Leaving, homes, if_gone, leaves, made};
 pub use request::{RocmRequest, VersionRequest};
 pub use series::{Series, newest_of_series};
@@ -86,14 +86,6 @@ pub struct LookUp {
     pub candidates: Vec<Candidate>,
     /// Worth saying, but no failure.
     pub warnings: Vec<String>,
-}
-
-impl LookUp {
-    /// The build to take.
-    #[must_use]
-    pub fn pick(&self) -> &Candidate {
-        &self.newest
-    }
 }
 
 /// Asks the indexes. `now`, in seconds since 1970, serves only to tell an index that nobody updates any more.

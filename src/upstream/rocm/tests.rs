@@ -287,7 +287,7 @@ fn sources_that_fail_are_told() {
     let new = "therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz";
     let mut pages = Pages(BTreeMap::from([(NIGHTLY.to_owned(), script(&[new]))]));
     let found = look_up(&two("latest"), &pages, NOW).unwrap();
-    assert_eq!(found.pick().source.as_str(), NIGHTLY);
+    assert_eq!(found.newest.source.as_str(), NIGHTLY);
     let gone = "https://gone.example/ gave no answer and may have newer builds: the server cannot be reached";
     assert_eq!(found.warnings, [gone]);
     // What is not in one index may be in the one that does not answer.

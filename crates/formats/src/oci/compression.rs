@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_libraries_are_those_that_the_program_is_built_with() {
-        let lock = include_str!("../../Cargo.lock");
+        let lock = include_str!("../../../../Cargo.lock");
         assert!(lock.contains(&format!("name = \"zlib-rs\"\nversion = \"{ZLIB_RS}\"\n")));
         let shown = |compression: Compression| serde_json::to_value(compression.compressor()).unwrap();
         let zstd = serde_json::json!({ "method": "zstd", "level": 6, "library": "libzstd 1.5.7" });

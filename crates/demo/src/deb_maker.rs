@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use tar::{EntryType, Header};
 
-use crate::tree::Compression;
+pub use crate::tree::Compression;
 
 /// A package.
 #[derive(Clone, Debug)]

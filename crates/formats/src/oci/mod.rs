@@ -25,7 +25,7 @@ mod name;
 
 pub use archive::LayerFile;
 pub use compression::{Compression, Compressor};
-pub use document::{Config, Descriptor, ImageConfig, Manifest};
+pub use document::{Config, Descriptor, Manifest};
 pub use inherited::{BaseConfig, Inherited, Odd};
 pub use kind::{LayerKind, layer_kind};
 pub use layer::Layer;

@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use tar::EntryType;
 
 use super::*;
-use crate::demo::deb_maker::{Deb as Maker, ar};
 use crate::progress::Silent;
 use crate::tree::testing::Surroundings;
-use crate::tree::{Compression, Entry, Node, scan::scan, show};
+use crate::tree::{Entry, Node, scan::scan, show};
+use strixlock_demo::deb_maker::{Compression, Deb as Maker, ar};
 
 const NO_LINKS: &[(&str, &str)] = &[];
 

@@ -3,7 +3,7 @@ use std::io::Cursor as Memory;
 use proptest::prelude::*;
 
 use super::*;
-use crate::demo::gguf_maker::{GgufWriter, Shape, model};
+use strixlock_demo::gguf_maker::{GgufWriter, Shape, model};
 
 fn read(bytes: &[u8]) -> Result<Header> {
     Header::read(Memory::new(bytes), bytes.len() as u64)

@@ -1,6 +1,6 @@
 //! The packages of the demo archive.
 
-use crate::demo::deb_maker::Deb;
+use crate::deb_maker::Deb;
 use crate::digest::Sha256Digest;
 use crate::tree::Compression;
 

@@ -35,6 +35,9 @@ pub mod rocm_tree;
 mod tarballs;
 mod upstream;
 
+use strixlock_formats::{gguf, tree};
+use strixlock_ground::{digest, error};
+
 pub use http::{Fault, Server};
 pub use nightly::Nightly;
 pub use tarballs::serve_tarballs;

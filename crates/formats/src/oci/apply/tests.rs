@@ -4,11 +4,11 @@ use tar::EntryType;
 
 use super::receiver::unpack;
 use super::*;
-use crate::demo::deb_maker::compress;
 use crate::digest::Sha256Digest;
 use crate::error::Kind;
 use crate::progress::Silent;
-use crate::tree::{Compression, testing::Surroundings};
+use crate::tree::testing::Surroundings;
+use strixlock_demo::deb_maker::{Compression, compress};
 
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";

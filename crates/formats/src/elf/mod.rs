@@ -11,8 +11,8 @@ mod kpack;
 mod sections;
 mod source;
 mod strings;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod versions;

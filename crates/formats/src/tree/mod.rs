@@ -15,8 +15,8 @@ mod names;
 pub mod nar;
 mod receiver;
 pub mod scan;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod told;
 pub mod unpack;
 mod workers;
@@ -24,7 +24,7 @@ mod writer;
 
 pub use archive::ArchiveWriter;
 pub use compression::Compression;
-pub(crate) use links::climbs_out;
+pub use links::climbs_out;
 pub use listing::{Entry, Listing, Node, is_path, show};
 pub use receiver::Receiver;
 pub use told::Told;

@@ -1,17 +1,21 @@
 //! A place for tests to unpack hostile archives in, and a watch on what lies around it; and trees that few programs keep.
 
+// To panic is how these fail a test.
+#![allow(clippy::missing_panics_doc, clippy::must_use_candidate, clippy::new_without_default)]
+
 use std::path::{Path, PathBuf};
 
 use super::{Listing, scan::scan};
 
 /// An empty directory `place` beside a canary that nothing may touch.
-pub(crate) struct Surroundings {
+pub struct Surroundings {
     directory: tempfile::TempDir,
     before: Listing,
 }
 
 impl Surroundings {
-    pub(crate) fn new() -> Self {
+    /// Makes both in a temporary directory.
+    pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let canary = directory.path().join("canary");
         fs_err::create_dir(&canary).unwrap();
@@ -22,16 +26,17 @@ impl Surroundings {
     }
 
     /// The directory that holds both.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    pub(crate) fn place(&self) -> PathBuf {
+    /// Returns the empty directory.
+    pub fn place(&self) -> PathBuf {
         self.path().join("place")
     }
 
     /// Fails the test if something was written beside the place; `others` is how many more things the test put there.
-    pub(crate) fn check(&self, others: usize) {
+    pub fn check(&self, others: usize) {
         let after = scan(&self.path().join("canary")).unwrap();
         assert_eq!(after, self.before, "something was written beside the destination");
         assert_eq!(fs_err::read_dir(self.path()).unwrap().count(), 2 + others);
@@ -39,7 +44,7 @@ impl Surroundings {
 }
 
 /// Fills an empty directory with links whose targets a tidy program would change, and long ones, under short and long names.
-pub(crate) fn odd_links(directory: &Path) -> Listing {
+pub fn odd_links(directory: &Path) -> Listing {
     fs_err::create_dir(directory.join("a")).unwrap();
     let long = |length: usize| format!("a/{}", "./".repeat(length))[..length].to_owned();
     let long = [99, 100, 101, 300].map(long);

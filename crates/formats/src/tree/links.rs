@@ -12,8 +12,9 @@ const MOST_STEPS: usize = 1_000_000;
 /// Bytes of a path or target that are one more step.
 const STEP: usize = 64;
 
-/// Whether a link at `path` is relative and climbs out of the tree by its own text.
-pub(crate) fn climbs_out(path: &[u8], target: &[u8]) -> bool {
+/// Returns whether a link at `path` is relative and climbs out of the tree by its own text.
+#[must_use]
+pub fn climbs_out(path: &[u8], target: &[u8]) -> bool {
     let mut depth = parts(path).count() as i64 - 1;
     !target.starts_with(b"/")
         && parts(target).any(|part| {
