@@ -11,7 +11,7 @@ use crate::intake::Intake;
 use crate::manifest::Manifest;
 use crate::store::Store;
 use crate::update::{Options, update};
-use crate::upstream::rocm::{Series, VersionRequest, newest_of_series};
+use crate::upstream::rocm::{Series, newest_of_series};
 
 /// Ask upstream what is newer than the lock; writes nothing
 #[derive(Debug, clap::Args)]
@@ -41,8 +41,8 @@ pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
     // The same question without the version that the manifest holds on to.
     let mut open = manifest.clone();
     for request in open.inputs.values_mut() {
-        if let InputRequest::Rocm(request) = request {
-            request.version = VersionRequest::Latest;
+        if let Some(unheld) = request.unheld() {
+            *request = unheld;
         }
     }
     let latest = if open == *manifest { None } else { Some(update(&open, Some(lock), intake, &options)?) };

@@ -58,6 +58,14 @@ macro_rules! kinds {
                 }
             }
 
+            /// See [`Request::unheld`].
+            #[must_use]
+            pub fn unheld(&self) -> Option<Self> {
+                match self {
+                    $(Self::$kind(request) => request.unheld().map(Self::$kind),)+
+                }
+            }
+
             /// Asks upstream what the request means today. A block of another kind counts as none.
             pub fn resolve(&self, locked: Option<&LockedInput>, question: Question) -> crate::error::Result<Answer> {
                 match self {

@@ -19,4 +19,9 @@ pub trait Request: OfKind + Serialize + Sized {
 
     /// Reads the wish from its table in the manifest. Fields that are not asked for are refused afterwards.
     fn parse(source: &Source, fields: &Table) -> Result<Self>;
+
+    /// Returns the wish without the version that it holds on to, if it holds on to one: `outdated` asks both.
+    fn unheld(&self) -> Option<Self> {
+        None
+    }
 }

@@ -40,4 +40,9 @@ impl Request for RocmRequest {
             sources: urls(source, fields.texts("sources")?.unwrap_or_default())?,
         })
     }
+
+    fn unheld(&self) -> Option<Self> {
+        let held = self.version != VersionRequest::Latest;
+        held.then(|| Self { version: VersionRequest::Latest, ..self.clone() })
+    }
 }
