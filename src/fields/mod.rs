@@ -20,7 +20,7 @@ pub use urls::{login, urls};
 pub struct Source<'t> {
     /// The text.
     pub text: &'t str,
-    /// What errors call it.
+    /// The name that errors give it.
     pub name: &'t str,
 }
 
@@ -54,7 +54,7 @@ fn is_like(typed: &str, name: &str) -> bool {
 pub struct Table<'s, 't> {
     source: &'s Source<'t>,
     fields: &'s DeTable<'s>,
-    /// Where the table's head stands: shown when a field is missing.
+    /// The place of the table's head, which is shown when a field is missing.
     pub span: Range<usize>,
     known: RefCell<Vec<&'static str>>,
 }

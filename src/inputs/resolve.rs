@@ -35,18 +35,18 @@ pub struct Question<'a> {
     pub directory: &'a Path,
 }
 
-/// What an input means now, with warnings.
+/// The meaning of a wish today, with warnings.
 pub type Answer = (Resolution, Vec<String>);
 
-/// What one input means now.
+/// The meaning of a wish today, compared with what is locked.
 pub enum Resolution {
-    /// The same: the block stays.
+    /// Nothing else: the block stays.
     Same(Box<LockedInput>),
     /// Something else, to be taken in.
     New {
-        /// What a person calls it, as far as that is known before.
+        /// The new thing's version, as far as that is known before.
         to: String,
-        /// What can be told of it before, a line each.
+        /// Facts about it that are known before, a line each.
         details: Vec<String>,
         /// Takes it in.
         take_in: TakeIn,

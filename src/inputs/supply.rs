@@ -31,7 +31,7 @@ pub trait Supply: Pinned {
     }
 }
 
-/// How much of a pinned input the store has.
+/// The part of a pinned input that the store has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// All of it.
@@ -40,7 +40,7 @@ pub enum Presence {
     Cold,
     /// Not all of it.
     Missing {
-        /// How many bytes are to be fetched; what git will send is not known before.
+        /// The bytes that are to be fetched; unknown of git, which says only while it sends.
         bytes: Option<u64>,
     },
 }

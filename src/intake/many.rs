@@ -20,15 +20,15 @@ const WORKERS: usize = 4;
 
 /// One download.
 pub struct Piece {
-    /// What it must be.
+    /// Its size and digest.
     pub promise: Promise,
-    /// Where it can be had.
+    /// Its URLs.
     pub urls: Vec<Url>,
-    /// What messages call it.
+    /// The name that messages give it.
     pub called: String,
 }
 
-/// Whether a download is in the store. A digest gives it its name; the size tells one that was cut short by something else
+/// Returns whether a download is in the store. A digest gives it its name; the size tells one that was cut short by something else
 /// than us.
 pub fn is_here(store: &Store, promise: Promise) -> bool {
     let path = store.download(promise.digest);

@@ -16,11 +16,11 @@ pub(crate) use unpack_sink::UnpackSink;
 use crate::fetch::Fetcher;
 use crate::store::Store;
 
-/// What an intake works with.
+/// Store and fetcher, which every intake works with.
 #[derive(Clone, Copy)]
 pub struct Intake<'a> {
-    /// Where things go.
+    /// The store that downloads go to.
     pub store: &'a Store,
-    /// How they come.
+    /// The fetcher that they come through.
     pub fetcher: &'a Fetcher,
 }

@@ -137,7 +137,7 @@ fn packages(source: &Source, fields: &Table) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What is in a manifest goes into the lock, and there paths of one machine mean nothing.
+/// Reads the path of a keyring. It goes into the lock, where an absolute path of one machine means nothing.
 fn keyring(source: &Source, fields: &Table) -> Result<Option<String>> {
     let Some(text) = fields.text("keyring")? else { return Ok(None) };
     let path = text.get_ref();

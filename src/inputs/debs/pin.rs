@@ -58,7 +58,7 @@ impl ReleasePin {
 }
 
 impl DebsPin {
-    /// Where a package can be had.
+    /// Returns the URLs of a package.
     #[must_use]
     pub fn urls(&self, package: &DebPackage) -> Vec<Url> {
         let release = self.releases.get(&package.release);
@@ -71,7 +71,7 @@ impl DebsPin {
         self.packages.iter().map(|package| package.size).fold(0, u64::saturating_add)
     }
 
-    /// What a person calls it: how many, and a digest over names and contents.
+    /// Returns the version for people: the number of packages, and a digest over names and contents.
     #[must_use]
     pub fn version(&self) -> String {
         let line = |one: &DebPackage| format!("{} {} {}", one.name, one.version, one.sha256);

@@ -24,7 +24,7 @@ pub use pin::FilePin;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRequest {
-    /// Where it can be had; each of them gives the same bytes.
+    /// URLs of the file; each of them gives the same bytes.
     pub urls: Vec<Url>,
 }
 

@@ -16,13 +16,13 @@ use crate::urls::unfetchable;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FilePin {
-    /// Where it can be had.
+    /// URLs of the file.
     pub urls: Vec<Url>,
     /// Bytes.
     pub size: u64,
     /// Digest.
     pub sha256: Sha256Digest,
-    /// What it says of itself, where it is a GGUF file.
+    /// Facts that it states of itself, if it is a GGUF file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gguf: Option<Gguf>,
 }

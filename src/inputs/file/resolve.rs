@@ -1,4 +1,4 @@
-//! What a `file` request means now.
+//! From a `file` request to its pin.
 //!
 //! A URL names no version, so a locked file is taken to be the same while its size is. Of one that is named on the command
 //! line the server must say so by the validator that it sent with it, or it is downloaded again.

@@ -60,7 +60,7 @@ fn git_ref(source: &Source, fields: &Table) -> Result<GitRef> {
     Ok(found.unwrap_or(GitRef::Head))
 }
 
-/// What git takes as an address: a URL, or `user@host:path`.
+/// Reads an address that git takes: a URL, or `user@host:path`.
 fn git_url(source: &Source, text: &Spanned<String>) -> Result<String> {
     let value = text.get_ref();
     if Url::parse(value).is_ok_and(|url| url.scheme() != "ssh" && has_login(&url)) {

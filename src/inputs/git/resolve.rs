@@ -1,4 +1,4 @@
-//! What a `git` request means now.
+//! From a `git` request to its pin.
 
 use super::GitPin;
 use super::supply::{git, git_tree};
@@ -8,7 +8,7 @@ use crate::intake::Intake;
 use crate::text;
 use crate::upstream::git::{GitRequest, Resolved, log_between};
 
-/// How many subjects of new commits are told.
+/// The most subjects of new commits that are told.
 const SUBJECTS: usize = 10;
 
 impl Resolve for GitRequest {

@@ -40,7 +40,7 @@ impl Supply for Block<GitRequest> {
 pub struct GitContent {
     /// The tree.
     pub tree: StoredTree,
-    /// What is in it.
+    /// The listing of the tree.
     pub listing: Listing,
     /// The submodules that are part of it.
     pub submodules: BTreeMap<String, Submodule>,

@@ -25,13 +25,13 @@ pub struct HuggingfacePin {
     pub commit: String,
     /// The file; of a split model, its parts in order.
     pub files: Vec<ModelFile>,
-    /// What the files say of themselves, where they are GGUF.
+    /// Facts that the files state of themselves, if they are GGUF.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gguf: Option<Gguf>,
 }
 
 impl HuggingfacePin {
-    /// Where a file of it can be had.
+    /// Returns the URLs of one of its files.
     #[must_use]
     pub fn urls(&self, file: &ModelFile) -> Vec<Url> {
         file_urls(&self.endpoints, &self.repo, &self.commit, &file.path)
@@ -43,7 +43,7 @@ impl HuggingfacePin {
         self.files.iter().map(|file| file.size).fold(0, u64::saturating_add)
     }
 
-    /// What a person calls it: the first file's name, and the commit.
+    /// Returns the version for people: the first file's name, and the commit.
     #[must_use]
     pub fn version(&self) -> String {
         let name = self.files.first().and_then(|file| file.path.rsplit('/').next()).unwrap_or_default();

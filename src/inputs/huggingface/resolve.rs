@@ -1,4 +1,4 @@
-//! What a `huggingface` request means now.
+//! From a `huggingface` request to its pin.
 //!
 //! The hub names digests, so nothing large is downloaded here: of a model, only its header is read. What has no digest there,
 //! small files that are not in LFS, is downloaded and hashed.
@@ -34,7 +34,7 @@ impl Resolve for HuggingfaceRequest {
     }
 }
 
-/// Whether a pin is what was found; a commit has one content, so the paths say all.
+/// Returns whether a pin is what was found; a commit has one content, so the paths say all.
 fn is_same(pin: &HuggingfacePin, request: &HuggingfaceRequest, found: &Found) -> Result<bool> {
     let paths = pin.files.iter().map(|file| &file.path).eq(found.files.iter().map(|file| &file.path));
     Ok(paths && pin.commit == found.commit && pin.repo == request.repo && pin.endpoints == request.hubs()?)

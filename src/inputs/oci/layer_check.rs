@@ -1,4 +1,4 @@
-//! Whether layers hold the archives that their image names, found out once.
+//! Finds out once if layers hold the archives that their image names.
 //!
 //! To know a layer's diff id is to inflate all of it. What was found is noted in the store, as layers that are made here are
 //! kept: an output under a derivation id of its own, of digest, diff id and media type. Its tree is empty, since its name says

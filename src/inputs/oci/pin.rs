@@ -34,7 +34,7 @@ pub struct OciPin {
 pub struct BlobPin {
     /// Their digest.
     pub digest: Sha256Digest,
-    /// How many.
+    /// The number of bytes.
     pub size: u64,
 }
 
@@ -42,11 +42,11 @@ pub struct BlobPin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerPin {
-    /// What it is.
+    /// Its media type.
     pub media_type: String,
     /// Its digest.
     pub digest: Sha256Digest,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
     /// The digest of the archive in it.
     pub diff_id: Sha256Digest,

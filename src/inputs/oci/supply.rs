@@ -30,7 +30,7 @@ impl Supply for Block<OciRequest> {
     }
 }
 
-/// What of an image is in the store.
+/// An image of which all is in the store.
 #[derive(Debug, Clone)]
 pub struct OciImage {
     /// Its configuration.

@@ -15,7 +15,7 @@ use crate::urls::unfetchable;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RocmPin {
-    /// Where the tarball can be had.
+    /// URLs of the tarball.
     pub urls: Vec<Url>,
     /// Its file name.
     pub file: String,
@@ -28,9 +28,9 @@ pub struct RocmPin {
     pub size: u64,
     /// The tarball's digest.
     pub sha256: Sha256Digest,
-    /// What is in it.
+    /// The tree in it.
     pub tree: TreePin,
-    /// What the tree says of its own origin.
+    /// The commits that the tree says it was built from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub therock: Option<TheRock>,
 }

@@ -15,7 +15,7 @@ use crate::upstream::rocm::RocmVersion;
 /// The largest provenance file that is read, in bytes; AMD's is under 100 kB.
 const MOST: u64 = 4 << 20;
 
-/// What a tree says of its own origin.
+/// Facts that a tree states of its own origin.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Provenance {
     /// `.info/version`, e.g. `10.1.0`.
@@ -53,7 +53,7 @@ impl Provenance {
         Ok(Self { version, targets, therock, package_version })
     }
 
-    /// Whether this is the version and target that the file name promised.
+    /// Fails if this is not the version and target that the file name promised.
     pub fn check(&self, version: &RocmVersion, target: &GfxTarget) -> Result<()> {
         for (label, found) in [(".info/version", &self.version), ("therock_manifest", &self.package_version)] {
             let Some(found) = found.as_deref().filter(|found| !fits(found, version)) else { continue };

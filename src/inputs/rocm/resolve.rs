@@ -1,4 +1,4 @@
-//! What a `rocm` request means now.
+//! From a `rocm` request to its pin.
 
 use url::Url;
 
@@ -54,7 +54,7 @@ impl Resolve for RocmRequest {
     }
 }
 
-/// Whether upstream has something else under the locked name. The index gives a time, the server a size; neither is
+/// Describes the difference if upstream has something else under the locked name. The index gives a time, the server a size; neither is
 /// proof that the bytes are the same, but a difference is proof that they are not.
 fn replaced(pin: &RocmPin, candidate: &Candidate, intake: Intake) -> Option<Error> {
     let error = |locked: String, found: String| {

@@ -43,7 +43,7 @@ pub struct Tarball {
     pub digest: Sha256Digest,
     /// The tree that was in it.
     pub tree: StoredTree,
-    /// What is in the tree.
+    /// The listing of the tree.
     pub listing: Listing,
     /// Absolute link targets found in it.
     pub absolute_links: Told,
@@ -58,7 +58,7 @@ pub enum Expect<'a> {
     Pin(&'a RocmPin),
     /// One that nobody knows yet.
     New {
-        /// Where it can be had.
+        /// URLs of the tarball.
         urls: &'a [Url],
         /// See [`Limits::colliding_names`].
         colliding_names: bool,

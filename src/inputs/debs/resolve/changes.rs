@@ -1,4 +1,4 @@
-//! What is different between two sets of packages, in words.
+//! Differences between two sets of packages, in words.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::inputs::debs::{DebsPin, ReleasePin};
 use crate::text;
 use crate::upstream::debs::DebPackage;
 
-/// How many changed packages are told.
+/// The most changed packages that are told.
 const SHOWN: usize = 40;
 
 /// A Release file older than the pinned one may be an old one that somebody plays back.
@@ -23,7 +23,7 @@ pub(super) fn went_back(old: &DebsPin, new: &DebsPin) -> Vec<String> {
     new.releases.iter().filter_map(older).collect()
 }
 
-/// What changed, a line each.
+/// Lists the changes, a line each.
 pub(super) fn details(old: Option<&DebsPin>, new: &DebsPin) -> Vec<String> {
     let mut lines = vec![format!("size     {}", text::bytes(new.size()))];
     for (name, release) in &new.releases {

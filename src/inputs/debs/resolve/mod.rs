@@ -1,4 +1,4 @@
-//! What a `debs` request means now.
+//! From a `debs` request to its pin.
 //!
 //! From the machine or the manifest come archives; from each archive its InRelease file, verified; from that the package
 //! lists, by digest; from those the closure. Nothing of it is the packages themselves: their digests stand in the lists, so
@@ -193,7 +193,7 @@ fn pin(universe: &Universe, chosen: &[usize], used: &[(&Source, Found)]) -> Debs
     pin
 }
 
-/// Whether two pins of the same packages have them from the same places.
+/// Returns whether two pins of the same packages have them from the same places.
 fn is_the_same_place(old: &DebsPin, new: &DebsPin) -> bool {
     let place = |pin: &DebsPin| -> Vec<(String, Vec<Url>, String)> {
         let releases = pin.releases.iter();

@@ -1,4 +1,4 @@
-//! What an `oci` request means now: the tag is looked up, and everything below it pinned by digest.
+//! From an `oci` request to its pin: the tag is looked up, and everything below it pinned by digest.
 //!
 //! Manifest and configuration are read here, since the digests of layers before compression stand in them; the layers are
 //! fetched when they are needed. What of an index is looked into is told in [`search`].
@@ -124,7 +124,7 @@ impl Registry<'_> {
     }
 }
 
-/// What is worth telling of a new pin.
+/// Returns the lines that are worth telling of a new pin.
 fn details(old: Option<&OciPin>, new: &OciPin) -> Vec<String> {
     let size = new.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
     let mut details =
