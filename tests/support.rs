@@ -153,6 +153,21 @@ impl Project {
         self
     }
 
+    /// Writes a program. Another process does it: no child of another test's thread can hold it open while it is to be run.
+    pub fn program(&self, name: &str, script: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut sh = Command::new("sh");
+        sh.args(["-c", "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh", script]).arg(&path);
+        assert!(sh.status().unwrap().success());
+        path
+    }
+
+    /// PATH with the project's `bin` before all others.
+    pub fn search_path(&self) -> String {
+        format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap())
+    }
+
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }

@@ -35,7 +35,7 @@ allow_sandbox() {
 
 # What building strixlock needs besides Rust and a C compiler.
 # shellcheck disable=SC2034
-BUILD_PACKAGES=(pkg-config libssl-dev ca-certificates)
+BUILD_PACKAGES=(ca-certificates)
 # What strixlock's own builds of llama.cpp need on the host.
 # shellcheck disable=SC2034
 RUN_PACKAGES=(bubblewrap cmake ninja-build g++ git)

@@ -1,6 +1,6 @@
 //! The HTTP client, and requests for small documents.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,6 +32,7 @@ pub struct Fetcher {
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
     netrc: Netrc,
     pub(super) logins: Logins,
+    told: Mutex<HashSet<String>>,
 }
 
 /// What a server says of a file without sending it.
@@ -69,7 +70,16 @@ impl Fetcher {
             .build()
             .map_err(|error| broken(&error))?;
         let netrc = Netrc::of_user();
-        Ok(Self { runtime, client, settings, progress, hosts: Mutex::default(), netrc, logins: Logins::default() })
+        Ok(Self {
+            runtime,
+            client,
+            settings,
+            progress,
+            hosts: Mutex::default(),
+            netrc,
+            logins: Logins::default(),
+            told: Mutex::default(),
+        })
     }
 
     /// The settings that this fetcher was made with.
@@ -82,6 +92,13 @@ impl Fetcher {
     #[must_use]
     pub fn progress(&self) -> &dyn Progress {
         &*self.progress
+    }
+
+    /// Tells something that is worth a line, the first time.
+    pub fn note_once(&self, text: &str) {
+        if self.told.lock().is_ok_and(|mut told| told.insert(text.to_owned())) {
+            self.progress.note(text);
+        }
     }
 
     /// Asks for size and validator of a file.

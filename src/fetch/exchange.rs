@@ -2,18 +2,21 @@
 //!
 //! Schemes, redirects, proxies and times are the fetcher's; statuses, logins and retries are the caller's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use reqwest::{Client, Method, Response};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use url::Url;
 
 use super::Fetcher;
 use super::client::transport_error;
 use super::policy::Settings;
 use crate::error::{Error, Kind, Result};
+use crate::progress::Progress;
 use crate::urls::show_url;
 
 /// Makes requests with a fetcher's client, and lives as long as whoever needs it. Its methods block.
@@ -22,6 +25,7 @@ pub struct Exchange {
     client: Client,
     runtime: Handle,
     settings: Settings,
+    progress: Arc<dyn Progress>,
 }
 
 /// A request.
@@ -52,6 +56,7 @@ impl Fetcher {
             client: self.client.clone(),
             runtime: self.runtime.handle().clone(),
             settings: self.settings.clone(),
+            progress: Arc::clone(&self.progress),
         }
     }
 }
@@ -72,6 +77,33 @@ impl Exchange {
         let response =
             self.runtime.block_on(async { builder.send().await }).map_err(|error| transport_error(url, &error))?;
         Ok(Answer { response, runtime: self.runtime.clone() })
+    }
+
+    /// Runs a future; `None` where it takes longer than this.
+    pub fn within<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+        self.runtime.block_on(async { tokio::time::timeout(limit, future).await.ok() })
+    }
+
+    /// Starts a program, whose pipes are read by futures.
+    pub fn start(&self, command: &mut tokio::process::Command) -> std::io::Result<tokio::process::Child> {
+        let _entered = self.runtime.enter();
+        command.spawn()
+    }
+
+    /// Runs a future beside everything else.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.runtime.spawn(future)
+    }
+
+    /// Tells something that is worth a line.
+    pub fn note(&self, text: &str) {
+        self.progress.note(text);
+    }
+
+    /// Returns the longest pause between two pieces of an answer.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        self.settings.window
     }
 
     /// Returns the longest time that a small document may take in all.

@@ -7,4 +7,5 @@ pub mod debs;
 pub mod git;
 pub mod huggingface;
 pub mod oci;
+mod proxy;
 pub mod rocm;

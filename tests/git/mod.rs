@@ -1,6 +1,10 @@
 //! Git inputs: what is read of a repository, what is refused, and where submodules come from.
 
 mod bombs;
+mod configuration;
+mod hostile;
+mod local;
 mod refused;
 mod repository;
+mod ssh;
 mod submodules;

@@ -4,18 +4,31 @@ use super::bounds;
 use super::packets::{Packet, Packets};
 use crate::error::{Error, Kind, Result};
 
+/// Beginning of an answer over HTTP.
+const SERVICE: &[u8] = b"# service=";
+
+/// Fails as [`check`] does, and if an answer over HTTP does not begin as that of a git server.
+pub(super) fn check_http(body: &[u8]) -> Result<()> {
+    check(body)?;
+    match (Packets(body)).next()? {
+        Some(Packet::Line(line)) if line.starts_with(SERVICE) => Ok(()),
+        _ => Err(no_answer().hint("check the address")),
+    }
+}
+
 /// Fails if the advertisement is too long, the server's own refusal, or of a repository that cannot be read here.
 pub(super) fn check(body: &[u8]) -> Result<()> {
     if body.len() > bounds::ADVERTISEMENT {
         return Err(too_many(format!("{} bytes", bounds::ADVERTISEMENT)));
     }
     let mut packets = Packets(body);
-    let (mut refs, mut service) = (0, false);
+    let mut refs = 0;
     while let Some(packet) = packets.next()? {
         let Packet::Line(line) = packet else { continue };
-        if line.starts_with(b"# service=") {
-            service = true;
-        } else if let Some(why) = line.strip_prefix(b"ERR ") {
+        if line.starts_with(SERVICE) {
+            continue;
+        }
+        if let Some(why) = line.strip_prefix(b"ERR ") {
             let why = String::from_utf8_lossy(why).chars().filter(|c| !c.is_control()).take(200).collect::<String>();
             return Err(Error::new(Kind::NotFound, "the git server refuses").fact("answer", why));
         } else if line.starts_with(b"shallow ") {
@@ -28,11 +41,12 @@ pub(super) fn check(body: &[u8]) -> Result<()> {
             check_capabilities(line)?;
         }
     }
-    if service {
-        Ok(())
-    } else {
-        Err(Error::new(Kind::NotFound, "this is no answer of a git server").hint("check the address"))
-    }
+    Ok(())
+}
+
+/// The error for something in place of an advertisement.
+pub(super) fn no_answer() -> Error {
+    Error::new(Kind::NotFound, "this is no answer of a git server")
 }
 
 /// Fails for what a server says behind its first ref and libgit2 cannot do.
@@ -59,7 +73,7 @@ pub(super) fn shallow() -> Error {
     )
 }
 
-fn too_many(limit: impl std::fmt::Display) -> Error {
+pub(super) fn too_many(limit: impl std::fmt::Display) -> Error {
     Error::new(Kind::Invalid, "the git server names more branches and tags than can be read").fact("limit", limit)
 }
 
@@ -92,7 +106,7 @@ mod tests {
             let error = check(&answer(lines)).unwrap_err();
             assert!(error.to_string().contains(message), "{error}");
         }
-        assert!(check(b"0009hello").unwrap_err().to_string().contains("this is no answer of a git server"));
+        assert!(check_http(b"0009hello").unwrap_err().to_string().contains("this is no answer of a git server"));
     }
 
     #[test]

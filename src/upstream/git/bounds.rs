@@ -7,6 +7,10 @@ use git2::ObjectType;
 pub(super) const ADVERTISEMENT: usize = 24 << 20;
 /// The most refs in it.
 pub(super) const REFS: usize = 300_000;
+/// The most bytes that a server may send beside its list of refs and the pack.
+pub(super) const ASIDE: u64 = 8 << 20;
+/// The longest pack, in bytes. All of the Linux kernel's history has a third of it.
+pub(super) const PACK: u64 = 16 << 30;
 /// The most objects of a pack; libgit2 keeps about a hundred bytes of each.
 pub(super) const OBJECTS: u32 = 4_000_000;
 /// The largest file, in bytes. Forges take no larger one outside LFS.

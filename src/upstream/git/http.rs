@@ -4,24 +4,19 @@
 //! redirects, proxies and time, and remembers which address answered. Logins come from git's credential helpers and are
 //! asked for by the address that wants them.
 
-use std::cell::RefCell;
 use std::io::{self, Cursor, Read, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
-use git2::{ErrorClass, ErrorCode, Remote};
+use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use url::Url;
 
-use super::pack::PackWatch;
-use super::packets::Bands;
+use super::session::{Session, refused};
+use super::watch::Watch;
 use super::{advertisement, bounds};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{Answer, Exchange, Request};
-use crate::urls::show_url;
-
-/// The schemes that stand for this transport in libgit2.
-pub(super) const SCHEMES: [&str; 2] = ["strixlock+http", "strixlock+https"];
+use crate::fetch::{Answer, Request};
+use crate::urls::{has_login, show_url};
 
 /// Some servers answer as a git server to nobody but git.
 const AGENT: &str = concat!("git/2.0 (strixlock ", env!("CARGO_PKG_VERSION"), ")");
@@ -30,74 +25,40 @@ const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
 const REQUEST: &str = "application/x-git-upload-pack-request";
 const RESULT: &str = "application/x-git-upload-pack-result";
 
-thread_local! {
-    /// libgit2 makes a transport in the thread that asked for a connection, and hands nothing over.
-    static CURRENT: RefCell<Option<Arc<Session>>> = const { RefCell::new(None) };
+type Login = Option<(String, String)>;
+
+/// The way to one repository.
+#[derive(Clone)]
+pub(super) struct Http {
+    session: Arc<Session>,
+    asked: Url,
+    /// The address that answered, and the login that it took.
+    found: Arc<Mutex<Option<(Url, Login)>>>,
 }
 
-/// State that one repository's connections share.
-pub(super) struct Session {
-    exchange: Exchange,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    /// The repository's address that answered.
-    base: Option<Url>,
-    login: Option<(String, String)>,
-    failure: Option<Error>,
-}
-
-impl Session {
-    pub fn new(exchange: Exchange) -> Arc<Self> {
-        Arc::new(Self { exchange, known: Mutex::default() })
-    }
-
-    /// Runs `action`, whose connections are this session's.
-    pub fn run<T>(self: &Arc<Self>, action: impl FnOnce() -> T) -> T {
-        struct Restore(Option<Arc<Session>>);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                CURRENT.set(self.0.take());
-            }
-        }
-        let _restore = Restore(CURRENT.replace(Some(Arc::clone(self))));
-        action()
-    }
-
-    /// Takes out the error that happened on the way, of which libgit2 has only the text.
-    pub fn failure(&self) -> Option<Error> {
-        self.known().failure.take()
-    }
-
-    /// The repository's address that answered, behind redirects.
-    pub fn answered(&self) -> Option<Url> {
-        self.known().base.clone()
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps an error, and gives its text to libgit2.
-    fn failed(&self, error: Error) -> io::Error {
-        let text = error.message().replace('\0', "");
-        self.known().failure = Some(error);
-        io::Error::other(text)
+impl Http {
+    pub fn new(session: Arc<Session>, asked: Url) -> Self {
+        Self { session, asked, found: Arc::default() }
     }
 
     /// Asks which refs there are. The address may redirect, and may want a login.
-    fn advertise(&self, repository: &Url) -> Result<Vec<u8>> {
-        let mut base = repository.clone();
-        let mut login = None;
+    fn advertise(&self) -> Result<Vec<u8>> {
+        let exchange = &self.session.exchange;
+        let (mut base, mut login) = without_login(&self.asked);
+        let mut tries = 0;
         let answer = loop {
+            tries += 1;
             let mut url = below(&base, "info/refs");
             url.set_query(Some("service=git-upload-pack"));
             let request = Request { url: &url, agent: AGENT, accept: ADVERTISEMENT, login: login.as_ref(), body: None };
-            let answer = self.exchange.send(request)?;
-            base = base_of(answer.url())?;
-            if answer.status() != 401 || login.is_some() {
+            let answer = exchange.send(request)?;
+            let answered = base_of(answer.url())?;
+            // A login is for the host that it was asked for, and for none that this one leads to.
+            if answered.origin() != base.origin() {
+                login = None;
+            }
+            base = answered;
+            if answer.status() != 401 || login.is_some() || tries > 2 {
                 break answer;
             }
             match ask_for_login(&base) {
@@ -107,24 +68,21 @@ impl Session {
         };
         demand(&answer, ADVERTISEMENT)?;
         let url = answer.url().clone();
-        let body = answer.body(bounds::ADVERTISEMENT, self.exchange.patience())?;
-        advertisement::check(&body).map_err(|error| error.fact("url", show_url(&url)))?;
-        let mut known = self.known();
-        (known.base, known.login) = (Some(base), login);
+        let body = answer.body(bounds::ADVERTISEMENT, exchange.patience())?;
+        advertisement::check_http(&body).map_err(|error| error.fact("url", show_url(&url)))?;
+        self.session.reach(Some(base.clone()));
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((base, login));
         Ok(body)
     }
 
     /// Sends what libgit2 says of wants and haves.
     fn ask_for_pack(&self, body: Vec<u8>) -> Result<Answer> {
-        let (base, login) = {
-            let known = self.known();
-            (known.base.clone(), known.login.clone())
-        };
-        let base = base.ok_or_else(|| Error::failure("a pack is asked for before the refs"))?;
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (base, login) = found.ok_or_else(|| Error::failure("a pack is asked for before the refs"))?;
         let url = below(&base, "git-upload-pack");
         let body = Some((REQUEST, body));
-        let answer =
-            self.exchange.send(Request { url: &url, agent: AGENT, accept: RESULT, login: login.as_ref(), body })?;
+        let request = Request { url: &url, agent: AGENT, accept: RESULT, login: login.as_ref(), body };
+        let answer = self.session.exchange.send(request)?;
         // Git follows redirects for the first question only.
         if *answer.url() != url {
             return Err(Error::new(Kind::Unreachable, "the git server redirects in the middle of a conversation")
@@ -136,31 +94,14 @@ impl Session {
     }
 }
 
-/// Makes the transport for a connection of the session that is running.
-pub(super) fn transport(remote: &Remote<'_>) -> Result<Transport, git2::Error> {
-    let session = CURRENT.with_borrow(Clone::clone);
-    let session = session.ok_or_else(|| refused("there is no session"))?;
-    Transport::smart(remote, true, Http(session))
-}
-
-/// The address under which libgit2 finds this transport.
-pub(super) fn disguised(url: &str) -> Option<String> {
-    let scheme = url.split_once("://")?.0;
-    matches!(scheme, "http" | "https").then(|| format!("strixlock+{url}"))
-}
-
-struct Http(Arc<Session>);
-
 impl SmartSubtransport for Http {
-    fn action(&self, url: &str, service: Service) -> Result<Box<dyn SmartSubtransportStream>, git2::Error> {
-        let url = url.strip_prefix("strixlock+").and_then(|url| Url::parse(url).ok());
-        let url = url.ok_or_else(|| refused("the address of a repository is no URL"))?;
+    fn action(&self, _: &str, service: Service) -> Result<Box<dyn SmartSubtransportStream>, git2::Error> {
         match service {
             Service::UploadPackLs => {
-                let body = self.0.advertise(&url).map_err(|error| refused(&self.0.failed(error).to_string()))?;
+                let body = self.advertise().map_err(|error| refused(&self.session.failed(error).to_string()))?;
                 Ok(Box::new(Cursor::new(body)))
             }
-            Service::UploadPack => Ok(Box::new(Conversation::new(Arc::clone(&self.0)))),
+            Service::UploadPack => Ok(Box::new(Conversation::new(self.clone()))),
             Service::ReceivePack | Service::ReceivePackLs => Err(refused("nothing is ever pushed")),
         }
     }
@@ -172,28 +113,25 @@ impl SmartSubtransport for Http {
 
 /// One request with wants and haves, and its answer.
 struct Conversation {
-    session: Arc<Session>,
+    http: Http,
     asked: Vec<u8>,
     answer: Option<Answer>,
     piece: Bytes,
-    bands: Bands,
-    pack: PackWatch,
+    watch: Watch,
 }
 
 impl Conversation {
-    fn new(session: Arc<Session>) -> Self {
-        let (bands, pack) = (Bands::default(), PackWatch::default());
-        Self { session, asked: Vec::new(), answer: None, piece: Bytes::new(), bands, pack }
+    fn new(http: Http) -> Self {
+        Self { http, asked: Vec::new(), answer: None, piece: Bytes::new(), watch: Watch::default() }
     }
 
     fn next(&mut self) -> Result<()> {
         if self.answer.is_none() {
-            self.answer = Some(self.session.ask_for_pack(std::mem::take(&mut self.asked))?);
+            self.answer = Some(self.http.ask_for_pack(std::mem::take(&mut self.asked))?);
         }
         let Some(answer) = &mut self.answer else { return Ok(()) };
         if let Some(piece) = answer.chunk()? {
-            let pack = &mut self.pack;
-            self.bands.feed(&piece, &mut |bytes| pack.feed(bytes))?;
+            self.watch.feed(&piece)?;
             self.piece = piece;
         }
         Ok(())
@@ -214,7 +152,7 @@ impl Write for Conversation {
 impl Read for Conversation {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.piece.is_empty() {
-            self.next().map_err(|error| self.session.failed(error))?;
+            self.next().map_err(|error| self.http.session.failed(error))?;
         }
         let piece = self.piece.split_to(self.piece.len().min(buffer.len()));
         buffer[..piece.len()].copy_from_slice(&piece);
@@ -246,6 +184,18 @@ fn demand(answer: &Answer, kind: &str) -> Result<()> {
     }
 }
 
+/// Takes user and password out of a URL. They stand there where a rewriting of the user's git configuration put them.
+fn without_login(url: &Url) -> (Url, Login) {
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let password = url.password().unwrap_or_default();
+    let login = has_login(url).then(|| (decoded(url.username()), decoded(password)));
+    let mut plain = url.clone();
+    // Both fail only for URLs that have no host.
+    let _ = plain.set_username("");
+    let _ = plain.set_password(None);
+    (plain, login)
+}
+
 fn ask_for_login(base: &Url) -> Option<(String, String)> {
     let config = git2::Config::open_default().ok()?;
     let mut helper = git2::CredentialHelper::new(base.as_str());
@@ -272,8 +222,4 @@ fn below(base: &Url, path: &str) -> Url {
     url.set_fragment(None);
     url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
     url
-}
-
-fn refused(text: &str) -> git2::Error {
-    git2::Error::new(ErrorCode::GenericError, ErrorClass::Net, text.replace('\0', ""))
 }

@@ -4,22 +4,30 @@
 //! the commit, and beside it the digest of the raw blobs as a tree: no filters, no line-end conversion, no
 //! export-subst, so that the digest means the same everywhere. Server-made archives are never used: their bytes change.
 //!
-//! libgit2 believes servers. So every byte that comes over HTTP is looked at on its way ([`http`]), sizes of objects are
-//! asked for before the objects, and a tree is counted and judged whole before any of it is written ([`measure`]).
+//! libgit2 believes servers. So it never speaks to one itself: over [`http`], [`ssh`] and to a repository of this machine
+//! ([`local`]) every byte that comes is looked at on its way, sizes of objects are asked for before the objects, and a tree
+//! is counted and judged whole before any of it is written ([`measure`]).
 
 mod address;
 mod advertisement;
 mod bounds;
+mod config;
 mod content;
 mod history;
 mod http;
 mod library;
+mod local;
 mod measure;
 mod names;
 mod pack;
 mod packets;
+mod program;
 mod remote;
+mod session;
+mod ssh;
+mod ssh_refusal;
 mod submodules;
+mod watch;
 
 use serde::{Deserialize, Serialize};
 

@@ -13,6 +13,9 @@ use crate::text;
 /// The longest beginning of a delta that holds two lengths.
 const DELTA_HEAD: usize = 20;
 
+/// The digest at the end of a pack.
+const TRAILER: usize = 20;
+
 /// A pack on its way.
 pub(super) struct PackWatch {
     at: Place,
@@ -31,8 +34,8 @@ enum Place {
     Base { left: Option<u8>, size: u64 },
     /// In compressed bytes: `Some` with the first of them if they are a delta.
     Data { size: u64, seen: u64, delta: Option<Vec<u8>> },
-    /// Behind all objects.
-    End,
+    /// Behind all objects: bytes left of the pack's own digest.
+    End { left: usize },
 }
 
 impl Default for PackWatch {
@@ -45,9 +48,16 @@ impl PackWatch {
     /// Looks at the next bytes of the pack.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
         self.received = self.received.saturating_add(bytes.len() as u64);
+        if self.received > bounds::PACK {
+            return Err(Error::new(Kind::Invalid, "the git server sends a pack that is too large")
+                .fact("limit", text::bytes(bounds::PACK)));
+        }
         while let Some(first) = bytes.first().copied() {
             match &mut self.at {
-                Place::End => return Ok(()),
+                Place::End { left } => {
+                    *left = left.checked_sub(bytes.len()).ok_or_else(|| garbled("its end, which does not come"))?;
+                    return Ok(());
+                }
                 Place::Data { .. } => {
                     let used = self.data(bytes)?;
                     bytes = &bytes[used..];
@@ -100,10 +110,15 @@ impl PackWatch {
         Ok(())
     }
 
+    /// Returns whether all of the pack has passed.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.at, Place::End { left: 0 })
+    }
+
     fn next_object(&mut self) {
         self.inflate.reset(true);
         self.at = match self.objects.checked_sub(1) {
-            None => Place::End,
+            None => Place::End { left: TRAILER },
             Some(left) => {
                 self.objects = left;
                 Place::Object { kind: 0, size: 0, shift: 0 }
@@ -267,7 +282,7 @@ mod tests {
         let bytes = pack(&objects);
         for piece in [1, 2, 3, 7, 64, 100_000] {
             let watch = watch(&bytes, piece).unwrap();
-            assert!(matches!(watch.at, Place::End));
+            assert!(watch.is_complete());
             assert_eq!(watch.unpacked, 6 + 5000 + 2 + 9 + 3 + 300);
         }
     }
@@ -295,6 +310,17 @@ mod tests {
             assert_eq!(error.kind(), Kind::Invalid);
             assert!(error.to_string().contains(message), "{error}");
         }
+    }
+
+    #[test]
+    fn a_pack_has_a_longest_length_and_nothing_behind_it() {
+        let bytes = pack(&[(3, 0, b"".as_slice(), Vec::new())]);
+        let mut whole = watch(&bytes, 9).unwrap();
+        assert!(whole.is_complete());
+        assert!(whole.feed(b"x").unwrap_err().to_string().contains("its end, which does not come"));
+        assert!(!watch(&bytes[..bytes.len() - 1], 9).unwrap().is_complete());
+        let mut long = PackWatch { received: bounds::PACK, ..PackWatch::default() };
+        assert!(long.feed(b"P").unwrap_err().to_string().contains("sends a pack that is too large"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Packet lines, in which git's servers answer: four hex digits of length, then the line.
 
+use super::bounds;
 use crate::error::{Error, Kind, Result};
+use crate::text;
 
 /// Rest of an answer that lies in memory.
 pub(super) struct Packets<'a>(pub &'a [u8]);
@@ -38,6 +40,8 @@ pub(super) struct Bands {
     filled: usize,
     left: usize,
     at: Place,
+    /// Bytes that belong to no pack: acknowledgements, progress, empty packets.
+    aside: u64,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +77,9 @@ impl Bands {
                         0 => 0,
                         all => all.checked_sub(4).ok_or_else(garbled)?,
                     };
+                    if self.left <= 1 {
+                        self.aside(4)?;
+                    }
                     self.at = if self.left == 0 { Place::Head } else { Place::Band };
                 }
                 Place::Band => {
@@ -84,6 +91,8 @@ impl Bands {
                     let (part, rest) = bytes.split_at(self.left.min(bytes.len()));
                     if self.at == Place::Pack {
                         pack(part)?;
+                    } else {
+                        self.aside(part.len() as u64)?;
                     }
                     bytes = rest;
                     self.pass(part.len());
@@ -91,6 +100,16 @@ impl Bands {
             }
         }
         Ok(())
+    }
+
+    /// Counts what is no part of a pack. libgit2 keeps every acknowledgement.
+    fn aside(&mut self, count: u64) -> Result<()> {
+        self.aside += count;
+        if self.aside <= bounds::ASIDE {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Invalid, "the git server talks without sending a pack")
+            .fact("limit", text::bytes(bounds::ASIDE)))
     }
 
     fn pass(&mut self, count: usize) {
@@ -101,13 +120,14 @@ impl Bands {
     }
 }
 
-fn length(head: [u8; 4]) -> Option<usize> {
+/// The length that the head of a packet tells.
+pub(super) fn length(head: [u8; 4]) -> Option<usize> {
     // `from_str_radix` would take a sign.
     let digits = std::str::from_utf8(&head).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
     usize::from_str_radix(digits, 16).ok()
 }
 
-fn garbled() -> Error {
+pub(super) fn garbled() -> Error {
     Error::new(Kind::Mismatch, "the git server's answer is garbled: its packet lines have no valid length")
 }
 
@@ -136,6 +156,18 @@ mod tests {
         }
         for bad in [b"zzzz".as_slice(), b"0003", b"+00a", b"0001"] {
             assert!(pack_of(bad, 1).is_err());
+        }
+    }
+
+    #[test]
+    fn talk_beside_the_pack_has_an_end() {
+        let progress = [b"fff0\x02".as_slice(), &vec![b'.'; 0xffeb]].concat();
+        let acknowledged = [b"0038ACK ".as_slice(), &[b'1'; 40], b" common\n"].concat();
+        for packet in [progress.as_slice(), &acknowledged, b"0000", b"0005\x01"] {
+            let mut bands = Bands::default();
+            let many = packet.repeat((1 << 20) / packet.len());
+            let error = (0..100).find_map(|_| bands.feed(&many, &mut |_| Ok(())).err()).unwrap();
+            assert_eq!(error.kind(), Kind::Invalid);
         }
     }
 

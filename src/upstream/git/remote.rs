@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use git2::{
-    ConfigLevel, Direction, ErrorClass, ErrorCode, FetchOptions, ObjectType, Oid, ProxyOptions, RemoteCallbacks,
-};
+use git2::{ConfigLevel, Direction, ErrorClass, FetchOptions, ObjectType, Oid, RemoteCallbacks};
 use url::Url;
 
-use super::http::Session;
+use super::address::Address;
+use super::session::{PLACEHOLDER, Session};
 use super::{GitRef, GitRequest};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Fetcher;
 use crate::progress::Unit;
+use crate::upstream::proxy::variable;
 
 /// What a request resolved to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,7 @@ impl<'a> Repository<'a> {
     /// Opens, or makes, the cache at `path` for the repository at `url`.
     pub fn open(name: &'a str, url: &'a str, path: &Path, fetcher: &'a Fetcher) -> Result<Self> {
         super::library::set();
+        let session = Session::new(fetcher.exchange())?;
         let mut options = git2::RepositoryInitOptions::new();
         options.bare(true).external_template(false);
         let cache = git2::Repository::open_bare(path)
@@ -56,7 +57,7 @@ impl<'a> Repository<'a> {
                     .because(&error)
                     .hint("it is only a cache: remove it and run again")
             })?;
-        Ok(Self { name, url, at: url.to_owned(), fetcher, session: Session::new(fetcher.exchange()), cache })
+        Ok(Self { name, url, at: url.to_owned(), fetcher, session, cache })
     }
 
     /// The same repository, asked at a mirror.
@@ -110,13 +111,11 @@ impl<'a> Repository<'a> {
     }
 
     fn refs(&self) -> Result<Refs> {
-        self.allowed()?;
+        let address = self.address()?;
         let mut remote = self.remote()?;
         let mut refs = Refs { names: BTreeMap::new(), head: None };
-        self.session.run(|| {
-            let connection = remote
-                .connect_auth(Direction::Fetch, Some(callbacks()), Some(proxy()))
-                .map_err(|error| self.trouble(&error))?;
+        self.session.run(address, || {
+            let connection = remote.connect_auth(Direction::Fetch, None, None).map_err(|error| self.trouble(&error))?;
             for head in connection.list().map_err(|error| self.trouble(&error))? {
                 if head.name() == "HEAD" {
                     refs.head = head.symref_target().map(str::to_owned);
@@ -130,14 +129,7 @@ impl<'a> Repository<'a> {
     }
 
     fn remote(&self) -> Result<git2::Remote<'_>> {
-        // Over HTTP the server says so; libgit2 would miss an object somewhere.
-        let local =
-            Url::parse(&self.at).ok().filter(|url| url.scheme() == "file").and_then(|url| url.to_file_path().ok());
-        if local.is_some_and(|path| git2::Repository::open(path).is_ok_and(|found| found.is_shallow())) {
-            return Err(super::advertisement::shallow().fact("url", self.shown()));
-        }
-        let at = super::http::disguised(&self.at);
-        self.cache.remote_anonymous(at.as_deref().unwrap_or(&self.at)).map_err(|error| self.trouble(&error))
+        self.cache.remote_anonymous(PLACEHOLDER).map_err(|error| self.trouble(&error))
     }
 
     /// Makes sure that the commit and its history are in the cache: the ref that it came from, else the commit by its
@@ -146,7 +138,6 @@ impl<'a> Repository<'a> {
         if self.has(commit)? {
             return Ok(());
         }
-        self.allowed()?;
         let by_ref =
             reference.map(|reference| format!("+{reference}:refs/strixlock/{}", reference.trim_start_matches("refs/")));
         let by_name = format!("{commit}:refs/strixlock/commits/{commit}");
@@ -160,8 +151,10 @@ impl<'a> Repository<'a> {
             match self.fetch_refs(refspecs) {
                 Ok(()) if self.has(commit)? => return Ok(()),
                 Ok(()) => failure = None,
-                // What is too much stays so, however it is asked for.
-                Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Mismatch) => return Err(error),
+                // What is too much stays so, however it is asked for, and who does not answer is not asked again.
+                Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Mismatch) || !self.session.reached() => {
+                    return Err(error);
+                }
                 Err(error) => failure = Some(error),
             }
         }
@@ -191,28 +184,26 @@ impl<'a> Repository<'a> {
     }
 
     fn fetch_refs(&self, refspecs: &[String]) -> Result<()> {
+        let address = self.address()?;
         let task = self.fetcher.progress().begin(self.name, None, Unit::Steps);
-        let mut callbacks = callbacks();
+        let mut callbacks = RemoteCallbacks::new();
         callbacks.transfer_progress(move |progress| {
             task.set_total(progress.total_objects() as u64);
             task.set_position(progress.received_objects() as u64);
             true
         });
         let mut options = FetchOptions::new();
-        options
-            .remote_callbacks(callbacks)
-            .proxy_options(proxy())
-            .download_tags(git2::AutotagOption::None)
-            .update_fetchhead(false);
+        options.remote_callbacks(callbacks).download_tags(git2::AutotagOption::None).update_fetchhead(false);
         let mut remote = self.remote()?;
-        self.session.run(|| remote.fetch(refspecs, Some(&mut options), None)).map_err(|error| self.trouble(&error))?;
+        let fetched = self.session.run(address, || remote.fetch(refspecs, Some(&mut options), None));
+        fetched.map_err(|error| self.trouble(&error))?;
         self.remember_answered();
         Ok(())
     }
 
     /// Writes down which address answered: what is relative is so to that one, also when nothing has to be asked any more.
     fn remember_answered(&self) {
-        if self.at != self.url {
+        if self.at != self.url || self.session.config.rewrite(self.url).is_some() {
             return;
         }
         let Some(answered) = self.session.answered() else { return };
@@ -231,20 +222,57 @@ impl<'a> Repository<'a> {
         config.and_then(|config| config.get_string(ANSWERED)).unwrap_or_else(|_| self.url.to_owned())
     }
 
-    fn allowed(&self) -> Result<()> {
-        let settings = self.fetcher.settings();
-        match Url::parse(&self.at) {
-            Ok(url) if matches!(url.scheme(), "http" | "https" | "file") => settings.check(&url),
-            _ if settings.offline => {
-                Err(Error::new(Kind::Unreachable, "this is not in the store, and --offline forbids the network")
-                    .fact("url", self.shown()))
+    /// The place to ask: what the user's git configuration makes of the address. Fails if it may not be asked.
+    fn address(&self) -> Result<Address> {
+        let (config, settings) = (&self.session.config, self.fetcher.settings());
+        let rewriting = config.rewrite(&self.at);
+        let asked = rewriting.as_ref().map_or(self.at.as_str(), |rewriting| rewriting.url.as_str());
+        let shown = shown(asked);
+        let address = Address::parse(asked).ok_or_else(|| {
+            let error =
+                Error::new(Kind::Invalid, "this address of a git repository cannot be used").fact("url", &shown);
+            let rule = rewriting.as_ref().map(|rewriting| format!("url.{}.insteadOf", self::shown(rewriting.base)));
+            match rule {
+                Some(rule) => error.fact("in place of", self.shown()).hint(format!(
+                    "`{rule}` of git's configuration leads to it; a directory of this machine is named with file://"
+                )),
+                None => error.hint("https:, ssh: or file:"),
             }
-            _ => Ok(()),
+        })?;
+        if let Some(rewriting) = &rewriting {
+            let instead_of = self::shown(rewriting.instead_of);
+            let rule = format!("url.{}.insteadOf={instead_of}", self::shown(rewriting.base));
+            self.tell(&format!("{shown} is asked in place of {}: `{rule}` of git's configuration", self.shown()));
         }
+        match &address {
+            Address::Http(url) => {
+                settings.check(url)?;
+                for setting in config.not_read(url, &variable) {
+                    self.warn(&setting);
+                }
+            }
+            Address::Ssh(_) if settings.offline => {
+                return Err(Error::new(
+                    Kind::Unreachable,
+                    "this is not in the store, and --offline forbids the network",
+                )
+                .fact("url", shown));
+            }
+            Address::Ssh(_) | Address::Local(_) => {}
+        }
+        Ok(address)
+    }
+
+    fn tell(&self, text: &str) {
+        self.fetcher.note_once(&format!("note: {}: {text}", self.name));
+    }
+
+    fn warn(&self, text: &str) {
+        self.fetcher.note_once(&format!("warning: {}: {text}", self.name));
     }
 
     pub(super) fn shown(&self) -> String {
-        Url::parse(&self.at).map_or_else(|_| self.at.clone(), |url| crate::urls::show_url(&url))
+        shown(&self.at)
     }
 
     pub(super) fn trouble(&self, error: &git2::Error) -> Error {
@@ -257,23 +285,18 @@ impl<'a> Repository<'a> {
                 .because(error)
                 .hint("free some space, or put the store elsewhere with --store");
         }
-        // A repository of this machine is opened by libgit2 itself.
-        if let Some(format) = error.message().strip_prefix("unknown object format ") {
-            return super::advertisement::other_format(format.trim_matches('\'')).fact("url", self.shown());
-        }
-        match (error.class(), error.code()) {
-            (_, ErrorCode::Auth) => error_with(Kind::Unreachable, "the git server wants credentials")
-                .hint("use an ssh URL with an agent, or a git credential helper"),
-            (ErrorClass::Net | ErrorClass::Ssl | ErrorClass::Os | ErrorClass::Repository, ErrorCode::NotFound) => {
-                error_with(Kind::NotFound, "there is no git repository at this address").hint("check the address")
-            }
-            (ErrorClass::Net | ErrorClass::Ssl | ErrorClass::Http | ErrorClass::Ssh | ErrorClass::Os, _) => {
-                error_with(Kind::Unreachable, "the git server cannot be used")
-            }
-            _ => error_with(Kind::NotFound, "the git server gave no usable answer")
-                .hint("check that the address is a git repository"),
+        if error.class() == ErrorClass::Net {
+            error_with(Kind::Unreachable, "the git server cannot be used")
+        } else {
+            error_with(Kind::NotFound, "the git server gave no usable answer")
+                .hint("check that the address is a git repository")
         }
     }
+}
+
+/// An address without a password.
+fn shown(address: &str) -> String {
+    Url::parse(address).map_or_else(|_| address.to_owned(), |url| crate::urls::show_url(&url))
 }
 
 struct Refs {
@@ -300,28 +323,4 @@ impl Refs {
         });
         numbers.max()
     }
-}
-
-fn proxy<'a>() -> ProxyOptions<'a> {
-    let mut proxy = ProxyOptions::new();
-    proxy.auto();
-    proxy
-}
-
-fn callbacks<'a>() -> RemoteCallbacks<'a> {
-    let mut callbacks = RemoteCallbacks::new();
-    let mut tries = 0;
-    callbacks.credentials(move |url, user, allowed| {
-        // libgit2 asks again and again while a credential is refused.
-        tries += 1;
-        if tries > 2 {
-            return Err(git2::Error::new(ErrorCode::Auth, ErrorClass::Http, "the credentials were refused"));
-        }
-        if allowed.is_ssh_key() {
-            return git2::Cred::ssh_key_from_agent(user.unwrap_or("git"));
-        }
-        let config = git2::Config::open_default()?;
-        git2::Cred::credential_helper(&config, url, user)
-    });
-    callbacks
 }

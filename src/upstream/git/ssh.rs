@@ -1,0 +1,162 @@
+//! Repositories that ssh leads to, by the user's own program: with its configuration, agent and known hosts.
+//!
+//! Which program that is, and how it takes options, is decided as git does: `GIT_SSH_COMMAND`, `core.sshCommand`, `GIT_SSH`,
+//! else `ssh`. Without a terminal it is told to ask nobody.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use super::address::SshAddress;
+use super::program::{LastWords, Server, at_terminal};
+use super::session::Session;
+use super::ssh_refusal;
+use crate::error::{Error, Kind, Result};
+use crate::host::on_path;
+use crate::text::shell_word;
+
+/// A repository on another host.
+pub(super) struct Ssh(pub SshAddress);
+
+/// Time that a program may take to say whether it knows OpenSSH's options.
+const PROBE: Duration = Duration::from_secs(10);
+
+/// A program that leads to other hosts.
+enum Chosen {
+    /// A line for the shell, and where it stands.
+    Line(String, &'static str),
+    /// A file.
+    File(PathBuf),
+}
+
+/// A way in which programs take options.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Variant {
+    OpenSsh,
+    Plink,
+    /// It takes a host and a command, and no options.
+    Simple,
+}
+
+impl Chosen {
+    fn find(session: &Session) -> Result<Self> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let Some(line) = variable("GIT_SSH_COMMAND") {
+            return Ok(Self::Line(line, "GIT_SSH_COMMAND"));
+        }
+        if let Some(line) = session.config.get("core.sshcommand") {
+            return Ok(Self::Line(line.to_owned(), "core.sshCommand"));
+        }
+        if let Some(file) = variable("GIT_SSH") {
+            return Ok(Self::File(PathBuf::from(file)));
+        }
+        on_path("ssh").find(|path| path.is_absolute()).map(Self::File).ok_or_else(|| {
+            Error::new(Kind::Unreachable, "this repository is reached by ssh, which is not installed").hint(
+                "install it (`apt install openssh-client`, `dnf install openssh-clients`), or name another program in GIT_SSH_COMMAND",
+            )
+        })
+    }
+
+    /// The words that a person would type for it.
+    fn shown(&self) -> String {
+        match self {
+            Self::Line(line, _) => line.clone(),
+            Self::File(path) => match path.file_name().and_then(|name| name.to_str()) {
+                Some("ssh") => "ssh".to_owned(),
+                _ => shell_word(&path.to_string_lossy()),
+            },
+        }
+    }
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Line(line, _) => {
+                let mut command = Command::new("sh");
+                command.arg("-c").arg(format!("{line} \"$@\"")).arg(line);
+                command
+            }
+            Self::File(path) => Command::new(path),
+        }
+    }
+
+    /// Finds out how it takes options: somebody says so, or its name does, or it answers to an option of OpenSSH.
+    fn variant(&self, session: &Session) -> Variant {
+        let said = std::env::var("GIT_SSH_VARIANT").ok().filter(|value| !value.is_empty());
+        let said = said.or_else(|| session.config.get("ssh.variant").map(str::to_owned));
+        let line = match self {
+            Self::Line(line, _) => OsString::from(line.split_whitespace().next().unwrap_or_default()),
+            Self::File(path) => path.clone().into_os_string(),
+        };
+        let name = Path::new(&line).file_name().and_then(|name| name.to_str()).unwrap_or_default().to_lowercase();
+        let said = said.filter(|said| said != "auto");
+        match (said.as_deref(), name.trim_end_matches(".exe")) {
+            (Some("simple"), _) => Variant::Simple,
+            (Some("plink" | "putty" | "tortoiseplink"), _) | (None, "plink" | "putty" | "tortoiseplink") => {
+                Variant::Plink
+            }
+            (Some(_), _) | (None, "ssh") => Variant::OpenSsh,
+            (None, _) => self.probe(session),
+        }
+    }
+
+    fn probe(&self, session: &Session) -> Variant {
+        let mut command = self.command();
+        command.args(["-G", "host"]).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let started = session.exchange.start(&mut command);
+        let ended = started.ok().and_then(|mut child| session.exchange.within(PROBE, async { child.wait().await }));
+        if matches!(ended, Some(Ok(status)) if status.success()) { Variant::OpenSsh } else { Variant::Simple }
+    }
+}
+
+impl Server for Ssh {
+    fn command(&self, session: &Session) -> Result<Command> {
+        let chosen = Chosen::find(session)?;
+        let variant = chosen.variant(session);
+        let mut command = chosen.command();
+        match variant {
+            Variant::OpenSsh if !at_terminal() => _ = command.args(["-o", "BatchMode=yes"]),
+            Variant::Plink if !at_terminal() => _ = command.arg("-batch"),
+            _ => {}
+        }
+        if let Some(port) = self.0.port {
+            let option = match variant {
+                Variant::OpenSsh => "-p",
+                Variant::Plink => "-P",
+                Variant::Simple => {
+                    return Err(Error::new(Kind::Unreachable, "the program in place of ssh takes no port")
+                        .fact("program", chosen.shown())
+                        .hint("where it does, say so with `GIT_SSH_VARIANT=ssh`"));
+                }
+            };
+            command.arg(option).arg(port.to_string());
+        }
+        command.arg(&self.0.destination).arg(format!("git-upload-pack {}", quoted(&self.0.path)));
+        // Another version of the protocol would be answered.
+        command.env_remove("GIT_PROTOCOL");
+        Ok(command)
+    }
+
+    fn name(&self) -> &'static str {
+        "ssh"
+    }
+
+    fn explain(&self, session: &Session, words: &LastWords) -> Error {
+        let chosen = match Chosen::find(session) {
+            Ok(chosen) => chosen,
+            Err(missing) => return missing,
+        };
+        let port = self.0.port.map(|port| format!(" -p {port}")).unwrap_or_default();
+        let by_hand = format!("{}{port} {}", chosen.shown(), self.0.destination);
+        let named_in = if let Chosen::Line(_, place) = chosen { Some(place) } else { None };
+        ssh_refusal::explain(words, &self.0, &by_hand, named_in)
+    }
+}
+
+/// A path for the shell of the other side, in the way of git, by which some servers tell its commands from others.
+fn quoted(path: &str) -> String {
+    format!("'{}'", path.replace('\'', r"'\''").replace('!', r"'\!'"))
+}
