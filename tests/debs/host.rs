@@ -21,14 +21,8 @@ impl Machine {
         DebArchive { suite: "next".to_owned(), packages, ..DebArchive::new(now() - 3600) }
             .serve(server, "/next")
             .unwrap();
-        std::fs::create_dir(project.path("bin")).unwrap();
-        // Written by another process: no child of another test's thread can hold it open while it is to be run.
         let script = format!("#!/bin/sh\necho 'Dir \"{}\";'\n", project.path("machine").display());
-        let made = std::process::Command::new("sh")
-            .args(["-c", "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh", &script])
-            .arg(project.path("bin/apt-config"))
-            .status();
-        assert!(made.unwrap().success());
+        project.program("bin/apt-config", &script);
         let machine = Self { project };
         machine.write("key.gpg", &Key::new(1).keyring().unwrap());
         machine
@@ -53,9 +47,8 @@ impl Machine {
         let text = self.project.read("manifests/strix.toml").replace("suite = \"demo\"\n", "");
         self.project.write("manifests/strix.toml", &text);
         let _ = std::fs::remove_file(self.project.path("lock/strix.lock"));
-        let path = format!("{}:{}", self.project.path("bin").display(), std::env::var("PATH").unwrap());
         let mut command = self.project.command(&["update"]);
-        self.project.finish(command.env("PATH", path).output().unwrap()).code(code)
+        self.project.finish(command.env("PATH", self.project.search_path()).output().unwrap()).code(code)
     }
 
     fn hello(&self) -> String {
@@ -157,4 +150,30 @@ fn a_list_of_mirrors_is_followed() {
     let ran = machine.update(&["hello"], "", 0);
     assert!(ran.stderr.contains("an archive is passed over: the archive has no such suite"), "{}", ran.all());
     assert!(machine.project.lock().contains("/debian\""), "{}", machine.project.lock());
+}
+
+#[test]
+fn proxies_and_logins_of_apt_are_named_with_what_to_set_instead() {
+    let machine = Machine::new();
+    let conf = |more: &str| {
+        let script = format!("#!/bin/sh\necho 'Dir \"{}\";'\n{more}", machine.project.path("machine").display());
+        machine.project.program("bin/apt-config", &script);
+    };
+    machine.sources("deb [ [K] ] [U]/debian demo main\n");
+    conf("echo 'Acquire::http::Proxy \"http://127.0.0.1:9/\";'\n");
+    let host = machine.project.base().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    machine.write("auth.conf", format!("machine http://{host}/debian login me password secret\n").as_bytes());
+    machine.write("auth.conf.d/other.conf", b"machine elsewhere.example\nlogin me\npassword secret\n");
+    let ran = machine.update(&["hello"], "", 0);
+    for told in [
+        "warning: sysroot: apt's setting `Acquire::http::Proxy` is not followed: set `http_proxy=http://127.0.0.1:9` in the environment\n",
+        "warning: sysroot: the login for [UPSTREAM]/debian in [DIR]/project/machine/etc/apt/auth.conf is not followed: put it into ~/.netrc\n",
+    ] {
+        assert_eq!(ran.stderr.matches(told).count(), 1, "{told} {}", ran.all());
+    }
+    assert_eq!(ran.stderr.lines().count(), 2, "{}", ran.all());
+    assert!(!ran.all().contains("secret"), "{}", ran.all());
+    conf("echo 'Acquire::http::Proxy \"DIRECT\";'\n");
+    std::fs::remove_file(machine.project.path("machine/etc/apt/auth.conf")).unwrap();
+    assert_eq!(machine.update(&["hello"], "", 0).stderr, "");
 }

@@ -3,10 +3,12 @@
 //! * `settings`: apt.conf, as `apt-config` tells it
 //! * `list`, `deb822`: the two forms of source lists; `options`: what one source may ask for; `mirrors`: `mirror+file:`
 //! * `preferences`: pins, by which apt ranks versions
+//! * `access`: proxies and logins, which are not followed
 //!
 //! A request with `archive = "host"` promises what apt would do. So everything here is followed, or left out by name and told:
 //! nothing is ignored in silence.
 
+mod access;
 mod deb822;
 mod list;
 mod mirrors;
@@ -24,6 +26,7 @@ use url::Url;
 use super::is_word;
 use super::sources::{SignedBy, Source, SourceOptions};
 use crate::error::{About, Error, Kind, Result};
+use crate::upstream::proxy::variable;
 pub use preferences::Preferences;
 pub use settings::Settings;
 
@@ -59,6 +62,8 @@ pub fn read(settings: &Settings, architecture: &str) -> Result<Configuration> {
     let mut left_out = reader.left_out;
     let preferences = Preferences::read(settings, &mut left_out)?;
     left_out.extend(settings.not_followed());
+    let archives = reader.sources.iter().flat_map(|source| &source.archives);
+    left_out.extend(access::not_followed(settings, archives, &variable)?);
     Ok(Configuration {
         sources: reader.sources,
         preferences,

@@ -7,13 +7,15 @@ use std::process::Command;
 use crate::upstream::debs::stanza::flag;
 
 /// Places where apt has its files when nobody says otherwise.
-const DEFAULTS: [(&str, &str); 8] = [
+const DEFAULTS: [(&str, &str); 10] = [
     ("dir", "/"),
     ("dir::etc", "etc/apt"),
     ("dir::etc::sourcelist", "sources.list"),
     ("dir::etc::sourceparts", "sources.list.d"),
     ("dir::etc::preferences", "preferences"),
     ("dir::etc::preferencesparts", "preferences.d"),
+    ("dir::etc::netrc", "auth.conf"),
+    ("dir::etc::netrcparts", "auth.conf.d"),
     ("dir::etc::trusted", "trusted.gpg"),
     ("dir::etc::trustedparts", "trusted.gpg.d"),
 ];
