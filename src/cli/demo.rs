@@ -1,7 +1,7 @@
 //! `strixlock demo`: every step is the command that a person would type, run for real.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use crate::demo::git_http::GitHttp;
 use crate::demo::hub::{Access, Hub};
 use crate::demo::{Generation, Server, Upstream};
 use crate::error::{Error, Kind, Result};
+use crate::text::shell_word;
 use crate::tree::scan::scan;
 
 /// Show the whole way on an upstream of its own: index, tarballs and git server on loopback
@@ -307,14 +308,13 @@ impl Demo<'_> {
         let rows: Vec<Vec<String>> = self.shown.iter().map(|row| row.to_vec()).collect();
         self.ui.table(&rows);
         self.ui.line(format!("\nfiles: {}", self.directory.display()));
-        self.ui.line(format!("clean up: chmod -R u+w {0} && rm -rf {0}", quoted(&self.directory)));
+        self.ui.line(format!(
+            "clean up: chmod -R u+w {0} && rm -rf {0}",
+            shell_word(&self.directory.display().to_string())
+        ));
     }
 }
 
 fn failed(arguments: &[&str], status: std::process::ExitStatus) -> Error {
     Error::failure(format!("`strixlock {}` failed: {status}", arguments.join(" ")))
-}
-
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display())
 }

@@ -23,9 +23,7 @@ const PAGE: u64 = 4096;
 impl Memory {
     pub(super) fn read(files: Files) -> Self {
         let meminfo = files.text("proc/meminfo").unwrap_or_default();
-        let total = meminfo.lines().find_map(|line| {
-            line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-        });
+        let total = bytes(&meminfo, "MemTotal:");
         // The card with the most: a second, small GPU is not the one that is meant.
         let cards: Vec<String> =
             files.names("sys/class/drm").into_iter().filter(|name| name.starts_with("card")).collect();
@@ -39,4 +37,15 @@ impl Memory {
             ttm_limit: files.number("sys/module/ttm/parameters/pages_limit").map(|pages| pages.saturating_mul(PAGE)),
         }
     }
+}
+
+/// Returns the memory that new processes can have, as the kernel estimates it (proc(5), `MemAvailable`).
+#[must_use]
+pub fn free_memory() -> Option<u64> {
+    bytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+}
+
+fn bytes(meminfo: &str, name: &str) -> Option<u64> {
+    let value = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
+    value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

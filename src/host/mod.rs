@@ -15,7 +15,7 @@ mod selinux;
 
 pub use devices::{Devices, Node, NodeState};
 pub use gpu::Gpu;
-pub use memory::Memory;
+pub use memory::{Memory, free_memory};
 pub use process::Process;
 pub use programs::on_path;
 pub use release::{Distribution, KernelVersion};

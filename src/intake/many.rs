@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::fetch::{Sink, Voucher, Wanted};
 use crate::progress::{Task, Unit};
 use crate::store::Store;
+use crate::threads::on_threads;
 
 /// Downloads at a time. The fetcher allows two connections a host; more serve archives on several hosts.
 const WORKERS: usize = 4;
@@ -76,14 +77,7 @@ pub fn pieces(
         }
         Ok(())
     };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..WORKERS.min(missing.len())).map(|_| scope.spawn(worker)).collect();
-        let results: Vec<Result<()>> = threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| Err(Error::failure("a thread panicked"))))
-            .collect();
-        results.into_iter().collect()
-    })
+    on_threads(WORKERS.min(missing.len()), "a thread that downloads", |_| worker()).map(drop)
 }
 
 fn one(intake: Intake, name: &str, piece: &Piece, voucher: Voucher, share: &mut Share) -> Result<()> {

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::error::{Error, Result};
 use crate::fetch::Sink;
 use crate::store::{Staging, Store};
+use crate::threads::ended;
 use crate::tree::Limits;
 use crate::tree::unpack::{Unpacked, unpack};
 
@@ -49,7 +50,7 @@ impl<'s> UnpackSink<'s> {
         let Running { staging, bytes, thread } =
             self.running.take().ok_or_else(|| Error::failure("the unpacker is not running"))?;
         drop(bytes);
-        let unpacked = thread.join().unwrap_or_else(|_| Err(Error::failure("the unpacker panicked")))?;
+        let unpacked = ended(thread.join(), "the unpacker")?;
         Ok((staging, unpacked))
     }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::sandbox::Sandbox;
+use crate::text::shell_quoted_bytes;
 
 /// Where the script stands in the sandbox.
 pub(super) const PLACE: &str = "/proof";
@@ -99,7 +100,7 @@ impl Questions {
     }
 
     fn script(&self) -> Vec<u8> {
-        let loader = quoted(&self.loader);
+        let loader = shell_quoted_bytes(&self.loader);
         let mut script = Vec::new();
         // Loading a library beside a program that needs nothing of it: ld.so resolves all symbols of both before it starts.
         for part in [
@@ -111,7 +112,7 @@ impl Questions {
             b"load_with() { LD_BIND_NOW=1 ",
             &loader,
             b" --library-path \"$1\" --preload \"$2\" /bin/sh -c :; }\nimage() { (LD_LIBRARY_PATH=",
-            &quoted(self.search_path.as_bytes()),
+            &shell_quoted_bytes(self.search_path.as_bytes()),
             b"; export LD_LIBRARY_PATH; \"$@\"); }\n",
             b"n=0\nask() { n=$((n+1)); echo; echo \"@proof $n\"; \"$@\" </dev/null 2>&1; code=$?; echo; echo \"@proof $n $code\"; }\n",
         ] {
@@ -129,23 +130,13 @@ impl Questions {
             script.extend_from_slice(format!("ask{image} {word}").as_bytes());
             for path in paths {
                 script.push(b' ');
-                script.extend_from_slice(&quoted(path));
+                script.extend_from_slice(&shell_quoted_bytes(path));
             }
             script.extend_from_slice(format!(" {arguments}\n").as_bytes());
         }
         script.extend_from_slice(b"exit 0\n");
         script
     }
-}
-
-/// As one word of the shell.
-fn quoted(text: &[u8]) -> Vec<u8> {
-    let mut word = vec![b'\''];
-    for byte in text {
-        if *byte == b'\'' { word.extend_from_slice(b"'\\''") } else { word.push(*byte) }
-    }
-    word.push(b'\'');
-    word
 }
 
 /// Puts the script's output together again.

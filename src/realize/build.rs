@@ -10,6 +10,7 @@ use super::configured::{Configured, Unused};
 use super::settings::Settings;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
+use crate::host::free_memory;
 use crate::inputs::git::GitPin;
 use crate::intake::Intake;
 use crate::progress::Unit;
@@ -17,7 +18,9 @@ use crate::recipe::llama::{self, Hip};
 use crate::recipe::{Backend, LlamaRecipe};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{Staging, StoredTree, normalise};
+use crate::text::shell_quoted;
 use crate::text::visible;
+use crate::threads::cores;
 use crate::tree::Listing;
 use crate::tree::beneath::Root as Beneath;
 use crate::tree::scan::scan;
@@ -173,10 +176,9 @@ impl Build<'_> {
     /// Compilers at a time: what was asked for, else as many as there are processors and as fit into free memory.
     fn jobs(&self) -> usize {
         let processors = || {
-            let count = std::thread::available_parallelism().map_or(1, usize::from);
             let fitting =
                 free_memory().map_or(usize::MAX, |free| (free / llama::memory_per_job(self.recipe.backend)) as usize);
-            count.min(fitting).max(1)
+            cores().min(fitting).max(1)
         };
         self.settings.jobs.map_or_else(processors, usize::from)
     }
@@ -201,13 +203,6 @@ fn programs(backend: Backend) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// Memory that new processes can have, in bytes, as the kernel estimates it (proc(5), `MemAvailable`).
-fn free_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
-}
-
 /// What a failed command is told as. A compiler that the kernel killed leaves only a word in its driver's last lines.
 fn failure(command: &[String], status: ExitStatus, last: &VecDeque<String>) -> String {
     let name = command[..command.len().min(3)].join(" ");
@@ -228,8 +223,7 @@ fn ninja_step(line: &str) -> Option<(u64, u64)> {
 
 /// A command as one types it.
 fn shell_line(words: &[String]) -> String {
-    let quoted = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    words.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::oci::document::{self, CONFIG, History, ImageConfig, MANIFEST, RootFs}
 use crate::oci::{Descriptor, Inherited, Layer, Manifest, layer_kind, layout};
 use crate::recipe::image::{CREATED, MODES, Prefixes};
 use crate::recipe::{ImageRecipe, Recipe, furnish};
+use crate::threads::cores;
 use crate::tree::beneath::seal_file;
 use crate::tree::{Entry, Listing, Node};
 
@@ -36,11 +37,7 @@ impl Realizer<'_> {
             store: self.intake.store,
             progress: self.intake.fetcher.progress(),
             compression: recipe.compression,
-            threads: self
-                .settings
-                .jobs
-                .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
-                as u32,
+            threads: self.settings.jobs.map_or_else(cores, usize::from) as u32,
             anew,
         };
         let mut stack = Stack::default();

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::image::MODES;
 use crate::error::Result;
 use crate::oci::layer::Small;
+use crate::text::shell_quoted;
 
 /// The base, as far as it is looked at.
 pub trait Base {
@@ -115,9 +116,8 @@ fn mode(path: &str, usual: u32) -> u32 {
 /// A script for login shells, which start from the system's own PATH.
 #[must_use]
 pub fn profile(variables: &BTreeMap<String, String>) -> Vec<u8> {
-    let quoted = |value: &String| format!("'{}'", value.replace('\'', r"'\''"));
     let lines: Vec<String> =
-        variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect();
+        variables.iter().map(|(name, value)| format!("export {name}={}\n", shell_quoted(value))).collect();
     lines.concat().into_bytes()
 }
 

@@ -11,11 +11,12 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::threads::lock;
 
 const VERSION: i32 = 2;
 /// GETHOSTBYNAME, GETHOSTBYNAMEv6, GETAI.
@@ -49,7 +50,7 @@ impl Names {
             // A request that is not one, or never comes, is nobody's loss.
             let take = |stream| {
                 let Some(name) = answer(stream) else { return };
-                let mut asked = to.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut asked = lock(&to);
                 if asked.len() < MOST {
                     asked.insert(name);
                 }
@@ -78,7 +79,7 @@ impl Names {
     /// Stops the service, once it has answered what was asked so far; gives the hosts that were asked for.
     pub(super) fn stop(mut self) -> Vec<String> {
         self.join();
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        lock(&self.asked).iter().cloned().collect()
     }
 
     fn join(&mut self) {

@@ -11,6 +11,7 @@ use super::remove::remove_tree;
 use super::{Staging, Store, sync_directory};
 use crate::digest::{HashingWriter, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
+use crate::threads::{cores, on_threads};
 use crate::tree::beneath::{MTIME, Root, seal_file, stored_mode, times};
 use crate::tree::{Entry, Listing, Node};
 
@@ -74,24 +75,19 @@ impl Store {
         self.sync()?;
         let root = Root::open(&staging.path().join("tree"))?;
         // Each thread has blob directories of its own: none waits for another, and no digest is in two hands.
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        std::thread::scope(|scope| {
-            let share_some = |mine: usize| {
-                let aside = staging.path().join(format!("aside-{mine}"));
-                for entry in listing.entries() {
-                    if let Node::File { executable, digest, .. } = entry.node
-                        && usize::from(digest.as_bytes()[0]) % threads == mine
-                    {
-                        self.share(&root, entry, digest, executable, &aside)?;
-                    }
+        let threads = cores();
+        let shared = on_threads(threads, "a thread that shares files", |mine| {
+            let aside = staging.path().join(format!("aside-{mine}"));
+            for entry in listing.entries() {
+                if let Node::File { executable, digest, .. } = entry.node
+                    && usize::from(digest.as_bytes()[0]) % threads == mine
+                {
+                    self.share(&root, entry, digest, executable, &aside)?;
                 }
-                Ok(())
-            };
-            let running: Vec<_> = (0..threads).map(|mine| scope.spawn(move || share_some(mine))).collect();
-            running.into_iter().try_for_each(|thread| {
-                thread.join().unwrap_or_else(|_| Err(Error::failure("a thread that shares files panicked")))
-            })
-        })
+            }
+            Ok(())
+        });
+        shared.map(drop)
     }
 
     /// The digests of all trees here.

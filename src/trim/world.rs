@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::base::Base;
 use super::{Mounted, Request};
+use crate::tree::MOST_LINKS;
 use crate::tree::Node;
-
-/// As many links as Linux follows before it gives up.
-const MOST_LINKS: usize = 40;
+pub(super) use crate::tree::path::{file_name, parent};
 
 /// The part of the system's file system that is known: two trees and the directories above them. The base system lies beside
 /// it: nothing in it is ever kept.
@@ -209,16 +208,6 @@ pub(super) fn follow<'a>(path: &[u8], at: impl Fn(&[u8]) -> At<'a>) -> Place {
 /// `directory/name`.
 pub(super) fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     [directory, b"/", name].concat()
-}
-
-/// What stands before the last slash; empty where there is none.
-pub(super) fn parent(path: &[u8]) -> &[u8] {
-    path.iter().rposition(|byte| *byte == b'/').map_or(b"", |at| &path[..at])
-}
-
-/// What stands behind the last slash.
-pub(super) fn file_name(path: &[u8]) -> &[u8] {
-    path.iter().rposition(|byte| *byte == b'/').map_or(path, |at| &path[at + 1..])
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The configuration of the user's git: addresses are rewritten as it says, and what is not read of it is named.
 
-use strixlock::demo::git_http::GitHttp;
-use strixlock::demo::http::{Handler as _, Incoming, Response};
+use strixlock_demo::git_http::GitHttp;
+use strixlock_demo::http::{Handler as _, Incoming, Response};
 
 use super::repository::{Made, wanted};
 use crate::support::Project;

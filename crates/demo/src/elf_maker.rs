@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
+use crate::threads::lock;
 
 /// A shared library or, without a soname, a program.
 #[derive(Clone, Debug, Default)]
@@ -29,11 +30,11 @@ impl Elf {
         static MADE: OnceLock<Mutex<HashMap<Sha256Digest, Arc<[u8]>>>> = OnceLock::new();
         let made = MADE.get_or_init(Mutex::default);
         let key = self.key();
-        if let Some(bytes) = made.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(bytes) = lock(made).get(&key) {
             return Ok(Arc::clone(bytes));
         }
         let bytes: Arc<[u8]> = self.compile()?.into();
-        made.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&bytes));
+        lock(made).insert(key, Arc::clone(&bytes));
         Ok(bytes)
     }
 

@@ -8,6 +8,7 @@ mod writer;
 
 use std::path::Path;
 
+use super::noise::Numbers;
 use crate::error::Result;
 use crate::gguf;
 
@@ -89,9 +90,10 @@ fn head(shape: Shape) -> GgufWriter {
 }
 
 fn with_weights(mut writer: GgufWriter, Shape { width, inner, layers, seed, .. }: Shape, tokens: u64) -> GgufWriter {
-    let mut chance = Chance(seed);
-    let mut matrix =
-        |name: &str, columns: u64, rows: u64| writer.tensor(name, &[columns, rows], chance.numbers(columns, rows));
+    let mut numbers = Numbers(seed);
+    let mut matrix = |name: &str, columns: u64, rows: u64| {
+        writer.tensor(name, &[columns, rows], weights(&mut numbers, columns, rows));
+    };
     matrix("token_embd.weight", width, tokens);
     matrix("output.weight", width, tokens);
     for layer in 0..layers {
@@ -110,24 +112,11 @@ fn with_weights(mut writer: GgufWriter, Shape { width, inner, layers, seed, .. }
     writer
 }
 
-/// Numbers that look like chance (SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// The weights of a matrix, spread so that what comes out is about as large as what goes in.
-    fn numbers(&mut self, columns: u64, rows: u64) -> Vec<f32> {
-        let scale = (3.0 / columns as f32).sqrt() / 32_768.0;
-        let number = |_| (self.next() >> 48) as f32 - 32_768.0;
-        (0..columns * rows).map(number).map(|number| number * scale).collect()
-    }
+/// Returns the weights of a matrix, spread so that what comes out is about as large as what goes in.
+fn weights(numbers: &mut Numbers, columns: u64, rows: u64) -> Vec<f32> {
+    let scale = (3.0 / columns as f32).sqrt() / 32_768.0;
+    let number = |_| (numbers.next() >> 48) as f32 - 32_768.0;
+    (0..columns * rows).map(number).map(|number| number * scale).collect()
 }
 
 #[cfg(test)]

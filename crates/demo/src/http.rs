@@ -15,11 +15,9 @@ mod wire;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufReader, Read};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 pub use answer::{Body, BodyWriter, Response};
 pub use content::{Content, Maker, Resource};
@@ -28,10 +26,8 @@ pub use log::Request;
 pub use message::Incoming;
 
 use crate::error::{Error, Result};
-
-/// Everything but what RFC 3986 leaves alone, and the slash.
-pub(super) const IN_PATH: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+use crate::threads::lock;
+use crate::urls::escape_path;
 
 /// Answers every request below a prefix.
 pub trait Handler: Send + Sync {
@@ -80,7 +76,7 @@ impl Server {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-        let mut url = format!("http://{}{}", self.address, utf8_percent_encode(path, IN_PATH));
+        let mut url = format!("http://{}{}", self.address, escape_path(path));
         if let Some(query) = query {
             url.push('?');
             url.push_str(query);
@@ -248,9 +244,4 @@ fn refuse(status: u16, stream: &TcpStream, shared: &Shared) {
     let line = shared.log.begin(&incoming);
     let response = Response::text(status, "that was no request for this server\n");
     let _ = answer::send(response, &incoming, stream, &shared.stop, &line, &[]);
-}
-
-/// A panic in another thread must not hide what that thread was about.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,7 +12,7 @@
 //! tells whether a token reached it. Rate limits are faults of the server: 429 with `Retry-After`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
@@ -20,6 +20,7 @@ use super::http::{Body, Incoming, Resource, Response, Server};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 use crate::gguf;
+use crate::threads::lock;
 
 /// A token of somebody who was let into every gated repository and may read every private one.
 pub const MEMBER: &str = "hf_demoMember";
@@ -246,8 +247,4 @@ fn refuse(status: u16, code: &str, message: &str) -> Response {
 /// What `.gitattributes` of model repositories gives to LFS.
 fn is_large(path: &str) -> bool {
     gguf::is_name(path)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use crate::urls::escape_path;
+
 /// One file in an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -40,7 +42,7 @@ pub fn links(path: &str, entries: &[Listed]) -> String {
     let mut sorted: Vec<_> = entries.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     for entry in sorted {
-        let href = percent_encoding::utf8_percent_encode(&entry.name, super::http::IN_PATH);
+        let href = escape_path(&entry.name);
         let time = timestamp(entry.mtime).strftime("%d-%b-%Y %H:%M");
         // As nginx does: a long name is cut in the text, so only the href can be relied on.
         let shown = if entry.name.chars().count() > 50 {

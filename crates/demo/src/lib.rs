@@ -36,7 +36,7 @@ mod tarballs;
 mod upstream;
 
 use strixlock_formats::{gguf, tree};
-use strixlock_ground::{digest, error};
+use strixlock_ground::{digest, error, threads, urls};
 
 pub use http::{Fault, Server};
 pub use nightly::Nightly;

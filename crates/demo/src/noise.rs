@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 /// A reader of `length` bytes that depend on the seed only.
 pub struct Noise {
-    state: u64,
+    numbers: Numbers,
     left: u64,
     word: [u8; 8],
     used: usize,
@@ -14,13 +14,17 @@ impl Noise {
     /// A new reader.
     #[must_use]
     pub fn new(seed: u64, length: u64) -> Self {
-        Self { state: seed, left: length, word: [0; 8], used: 8 }
+        Self { numbers: Numbers(seed), left: length, word: [0; 8], used: 8 }
     }
+}
 
-    /// The next number (SplitMix64).
-    pub fn next_u64(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
+/// Numbers that look like chance and depend on the seed only (SplitMix64).
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
@@ -33,7 +37,7 @@ impl Read for Noise {
         let mut rest = &mut buffer[..count];
         while !rest.is_empty() {
             if self.used == 8 {
-                self.word = self.next_u64().to_le_bytes();
+                self.word = self.numbers.next().to_le_bytes();
                 self.used = 0;
             }
             let part = rest.len().min(8 - self.used);

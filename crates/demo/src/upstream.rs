@@ -4,7 +4,7 @@
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::debs::{self, DebArchive};
 use super::git_http::GitHttp;
@@ -14,6 +14,7 @@ use super::llama_history::{self, History};
 use super::nightly::Nightly;
 use crate::digest::Sha256Digest;
 use crate::error::Result;
+use crate::threads::lock;
 
 const BUCKET: &str = "/therock-nightly-tarball/";
 const BUCKET_PREFIX_OF_SECOND: &str = "v4/tarball/";
@@ -338,8 +339,4 @@ fn xml(status: u16, text: String) -> Response {
     let mut response = Response::text(status, text);
     response.headers = vec![("Content-Type".to_owned(), "application/xml".to_owned())];
     response
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

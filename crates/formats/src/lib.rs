@@ -11,4 +11,4 @@ pub mod gguf;
 pub mod oci;
 pub mod tree;
 
-use strixlock_ground::{digest, error, progress, text};
+use strixlock_ground::{digest, error, progress, text, threads};

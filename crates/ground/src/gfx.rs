@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::error::{Error, Kind};
 
 /// One GPU architecture as LLVM names it: `gfx`, a decimal major version, a minor and a stepping digit in hex.
@@ -46,17 +44,7 @@ impl fmt::Display for GfxTarget {
     }
 }
 
-impl Serialize for GfxTarget {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for GfxTarget {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
-    }
-}
+crate::serde_by_text!(GfxTarget);
 
 #[cfg(test)]
 mod tests {

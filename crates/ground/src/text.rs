@@ -58,21 +58,49 @@ pub fn last_line(said: &[u8]) -> String {
     line.unwrap_or_default().trim().to_owned()
 }
 
+/// Returns a text as one word of a POSIX shell, always in quotes.
+#[must_use]
+pub fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Like [`shell_quoted`], for bytes that need not be UTF-8.
+#[must_use]
+pub fn shell_quoted_bytes(text: &[u8]) -> Vec<u8> {
+    let parts: Vec<&[u8]> = text.split(|byte| *byte == b'\'').collect();
+    [b"'".as_slice(), &parts.join(br"'\''".as_slice()), b"'"].concat()
+}
+
 /// A word for a POSIX shell: quoted where it has anything that a shell may see.
 #[must_use]
 pub fn shell_word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+%=@,".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    if !text.is_empty() && text.bytes().all(plain) { text.to_owned() } else { shell_quoted(text) }
 }
 
 /// A command as one would type it.
 #[must_use]
 pub fn command_line(words: &[String]) -> String {
     words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// Makes serde read and write a type by its `FromStr` and `Display`.
+#[macro_export]
+macro_rules! serde_by_text {
+    ($name:ty) => {
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
+                let text = <::std::string::String as ::serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(|error: $crate::error::Error| ::serde::de::Error::custom(error.message()))
+            }
+        }
+    };
 }
 
 #[cfg(test)]
@@ -119,6 +147,7 @@ mod tests {
     #[test]
     fn words_come_out_of_a_shell_as_they_went_in() {
         for word in ["", "a", "a b", "it's", "$(id)", "`id`", "~", "#", "a\\", "-n", "!x", "{a,b}"] {
+            assert_eq!(shell_quoted_bytes(word.as_bytes()), shell_quoted(word).into_bytes());
             let script = format!("printf '%s.' {}", shell_word(word));
             let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{word}."), "{script}");

@@ -1,6 +1,7 @@
 //! Work on several threads.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 
@@ -18,10 +19,64 @@ pub fn in_parallel<T: Send, R: Send>(
                 (own.clone(), scope.spawn(move || action(&own, entry)))
             })
             .collect();
-        let results: Vec<_> = threads
-            .into_iter()
-            .map(|(name, thread)| (name, thread.join().unwrap_or_else(|_| Err(Error::failure("a thread panicked")))))
-            .collect();
+        let results: Vec<_> =
+            threads.into_iter().map(|(name, thread)| (name, ended(thread.join(), "a thread"))).collect();
         results.into_iter().map(|(name, result)| Ok((name, result?))).collect()
     })
+}
+
+/// Runs `work` on so many threads, each with its number, and returns the results in that order. All end before the first error is
+/// returned; `name` says in the message of a panic what the threads do.
+pub fn on_threads<R: Send>(count: usize, name: &str, work: impl Fn(usize) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let work = &work;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || work(number))).collect();
+        let results: Vec<_> = threads.into_iter().map(|thread| ended(thread.join(), name)).collect();
+        results.into_iter().collect()
+    })
+}
+
+/// Returns how many threads can run at a time.
+#[must_use]
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Returns the result of a thread that was joined; a panic is an error.
+pub fn ended<R>(joined: std::thread::Result<Result<R>>, name: &str) -> Result<R> {
+    joined.unwrap_or_else(|_| Err(Error::failure(format!("{name} panicked"))))
+}
+
+/// Locks a mutex. A panic in another thread must not hide what that thread was about.
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_threads_and_a_panic_is_an_error() {
+        assert_eq!(on_threads(5, "a thread that counts", Ok).unwrap(), [0, 1, 2, 3, 4]);
+        let ended = Mutex::new(0);
+        let error = on_threads(3, "a thread that counts", |number| {
+            assert!(number != 1, "on purpose");
+            *lock(&ended) += 1;
+            Ok(())
+        });
+        assert_eq!(error.unwrap_err().message(), "a thread that counts panicked");
+        assert_eq!(*lock(&ended), 2);
+    }
+
+    #[test]
+    fn a_lock_is_had_after_a_panic() {
+        let mutex = Mutex::new(1);
+        let held = || {
+            let held = mutex.lock();
+            assert!(held.is_err(), "on purpose");
+        };
+        assert!(std::thread::scope(|scope| scope.spawn(held).join()).is_err());
+        assert_eq!(*lock(&mutex), 1);
+    }
 }

@@ -1,6 +1,23 @@
 //! URLs in messages and in what is published.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
+
+/// Escaped in a part of a path: all but what RFC 3986 leaves alone. A `+` is, since object stores take a bare one for a blank.
+const IN_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const IN_PATH: &AsciiSet = &IN_PART.remove(b'/');
+
+/// Returns a part of a path as it stands in a URL: its slashes are escaped too.
+#[must_use]
+pub fn escape_part(part: &str) -> String {
+    utf8_percent_encode(part, IN_PART).to_string()
+}
+
+/// Returns a path as it stands in a URL.
+#[must_use]
+pub fn escape_path(path: &str) -> String {
+    utf8_percent_encode(path, IN_PATH).to_string()
+}
 
 /// Returns a URL for messages: without user and password.
 #[must_use]
@@ -34,6 +51,11 @@ pub fn has_login(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_keep_their_slashes_and_parts_do_not() {
+        assert_eq!((escape_path("a b/c+~"), escape_part("a/b")), ("a%20b/c%2B~".to_owned(), "a%2Fb".to_owned()));
+    }
 
     #[test]
     fn passwords_are_not_shown() {

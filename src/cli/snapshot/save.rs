@@ -9,6 +9,7 @@ use crate::export::snapshot::{self, Compression, Part, SnapshotOutput};
 use crate::lock::Lock;
 use crate::realize::version;
 use crate::text;
+use crate::threads::cores;
 
 /// Write realized outputs to one deterministic archive that carries their listings
 #[derive(Debug, clap::Args)]
@@ -59,9 +60,7 @@ pub fn run(args: &SaveArgs, session: &Session) -> Result<u8> {
         };
         parts.push(Part { output, tree });
     }
-    let threads = args
-        .threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |count| count.get().min(256) as u32));
+    let threads = args.threads.unwrap_or_else(|| cores().min(256) as u32);
     let compression = Compression { level: args.level, long: args.long, threads };
     let outputs: Vec<SnapshotOutput> = parts.iter().map(|part| part.output.clone()).collect();
     let saved = snapshot::save(parts, file, compression, &*ui.progress)?;

@@ -2,7 +2,7 @@
 //! on a disk.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use reqwest::header::HeaderValue;
 use tokio::sync::OnceCell;
@@ -11,6 +11,7 @@ use url::Url;
 use super::credentials::{self, Kept};
 use super::helper::{self, Helper};
 use crate::error::Result;
+use crate::threads::lock;
 
 /// What a helper said, once it was asked.
 type Asked = Arc<OnceCell<Result<Kept>>>;
@@ -27,22 +28,22 @@ impl Logins {
     /// The repository that a URL belongs to, if it is one of a registry that was named. Repositories may stand below each
     /// other: the longest name is meant.
     pub fn repository(&self, url: &Url) -> Option<String> {
-        let all = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = lock(&self.headers);
         all.keys().filter(|base| url.as_str().starts_with(base.as_str())).max_by_key(|base| base.len()).cloned()
     }
 
     /// What opens the repository of a URL, once that is known.
     pub fn header(&self, url: &Url) -> Option<HeaderValue> {
         let base = self.repository(url)?;
-        self.headers.lock().unwrap_or_else(PoisonError::into_inner).get(&base).cloned().flatten()
+        lock(&self.headers).get(&base).cloned().flatten()
     }
 
     pub(super) fn put(&self, base: &str, header: Option<HeaderValue>) {
-        self.headers.lock().unwrap_or_else(PoisonError::into_inner).insert(base.to_owned(), header);
+        lock(&self.headers).insert(base.to_owned(), header);
     }
 
     pub(super) fn name(&self, base: &str) {
-        self.headers.lock().unwrap_or_else(PoisonError::into_inner).entry(base.to_owned()).or_default();
+        lock(&self.headers).entry(base.to_owned()).or_default();
     }
 
     /// What is kept for the repository at `base`, as far as it is known without asking a helper.
@@ -64,7 +65,7 @@ impl Logins {
 
     fn asked(&self, helper: &Helper, base: &Url) -> Asked {
         let key = (helper.program(), credentials::server(base));
-        Arc::clone(self.helpers.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
+        Arc::clone(lock(&self.helpers).entry(key).or_default())
     }
 }
 

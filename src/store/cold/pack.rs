@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::progress::{Progress, Task, Unit};
 use crate::store::verify::{Modes, verify};
 use crate::store::{Staging, Store, StoredTree};
+use crate::threads::{cores, ended};
 use crate::tree::Listing;
 use crate::tree::beneath::{MTIME, Root, seal_file};
 
@@ -123,7 +124,7 @@ impl Store {
     ) -> Result<(Vec<Chunk>, Vec<New>)> {
         let root = Root::open(&tree.path)?;
         let claimed = Mutex::new(HashSet::new());
-        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = cores();
         std::thread::scope(|scope| {
             let (mut inputs, mut workers) = (Vec::new(), Vec::new());
             for number in 0..count {
@@ -140,8 +141,7 @@ impl Store {
             drop(inputs);
             let (mut parts, mut new) = (Vec::new(), Vec::new());
             for worker in workers {
-                let done = worker.join().unwrap_or_else(|_| Err(Error::failure("a thread that packs panicked")));
-                let (chunks, fresh) = done?;
+                let (chunks, fresh) = ended(worker.join(), "a thread that packs")?;
                 parts.push(chunks.into_iter());
                 new.extend(fresh);
             }

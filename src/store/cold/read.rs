@@ -9,6 +9,7 @@ use super::{Chunk, REPAIR};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::store::Store;
+use crate::threads::cores;
 
 /// Chunks that a thread may be ahead.
 const AHEAD: usize = 4;
@@ -37,7 +38,7 @@ pub(super) struct ColdStream {
 
 impl ColdStream {
     pub(super) fn new(store: &Store, chunks: &[Chunk], faults: Faults) -> Self {
-        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = cores();
         let threads = (0..count)
             .map(|first| {
                 let mine: Vec<_> =

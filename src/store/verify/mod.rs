@@ -15,9 +15,11 @@ use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::digest::{Sha256Digest, hash_reader};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::progress::{Progress, Unit};
+use crate::threads::{cores, on_threads};
 use crate::tree::beneath::{Root, stored_mode};
+use crate::tree::path::join;
 use crate::tree::{Entry, Listing, Node, show};
 
 pub use repair::{Contents, repair};
@@ -97,8 +99,9 @@ pub fn verify(
     let mut entries: Vec<&Entry> = listing.entries().iter().collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(if let Node::File { size, .. } = entry.node { size } else { 0 }));
     let check = Check { root: &root, modes };
-    let worker = || {
-        let mut found = Vec::new();
+    let found = on_threads(cores(), "a thread that verifies files", |number| {
+        // The walk for what is extra is one thread's, before it helps the others.
+        let mut found = if number == 0 { extra(directory, listing)? } else { Vec::new() };
         while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
             found.extend(check.entry(entry)?.map(|fault| Damage::new(&entry.path, fault)));
             if let Node::File { size, .. } = entry.node {
@@ -106,18 +109,8 @@ pub fn verify(
             }
         }
         Ok(found)
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut damages = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        let mut all = extra(directory, listing)?;
-        for worker in workers {
-            let found: Result<Vec<Damage>> =
-                worker.join().unwrap_or_else(|_| Err(Error::failure("a thread that verifies files panicked")));
-            all.extend(found?);
-        }
-        Ok::<_, Error>(all)
     })?;
+    let mut damages: Vec<Damage> = found.into_iter().flatten().collect();
     damages.sort();
     Ok(damages)
 }
@@ -221,11 +214,7 @@ fn extra(directory: &Path, listing: &Listing) -> Result<Vec<Damage>> {
         for found in found {
             let found = found?;
             let name = found.file_name();
-            let path = if relative.is_empty() {
-                name.as_bytes().to_vec()
-            } else {
-                [&relative, b"/".as_slice(), name.as_bytes()].concat()
-            };
+            let path = join(&relative, name.as_bytes());
             match known.get(path.as_slice()) {
                 None => damages.push(Damage { path, fault: Fault::Extra }),
                 Some(Node::Directory) if found.file_type()?.is_dir() => todo.push(path),

@@ -32,12 +32,12 @@ pub mod stanza;
 mod tests;
 pub mod universe;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::deb::DebVersion;
 use crate::digest::Sha256Digest;
+use crate::urls::escape_path;
 pub use solve::solve;
 
 /// A wanted set of packages.
@@ -118,15 +118,11 @@ pub fn is_snapshot(url: &Url) -> bool {
     url.path_segments().is_some_and(|mut parts| parts.any(date))
 }
 
-/// What is written as it is not in a path. A `+` is, since object stores take a bare one for a blank.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 /// The address of a file below an archive's.
 #[must_use]
 pub fn below(archive: &Url, path: &str) -> Option<Url> {
-    let encoded = path.split('/').map(|part| utf8_percent_encode(part, ESCAPED).to_string());
     let mut url = archive.clone();
-    url.set_path(&format!("{}/{}", archive.path().trim_end_matches('/'), encoded.collect::<Vec<_>>().join("/")));
+    url.set_path(&format!("{}/{}", archive.path().trim_end_matches('/'), escape_path(path)));
     (!url.cannot_be_a_base()).then_some(url)
 }
 

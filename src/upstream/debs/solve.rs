@@ -16,6 +16,7 @@ use std::rc::Rc;
 use super::explain;
 use super::universe::{Dependency, Universe};
 use crate::error::{Error, Kind, Result};
+use crate::threads::ended;
 
 /// The longest chain of packages of which each needs the next. Some hundred are usual for a desktop.
 const DEEPEST: usize = 10_000;
@@ -40,7 +41,7 @@ pub fn solve(universe: &Universe, names: &[String]) -> Result<Closure> {
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, walk)?;
-        thread.join().unwrap_or_else(|_| Err(Error::failure("the search for packages panicked")))
+        ended(thread.join(), "the search for packages")
     })
 }
 

@@ -8,6 +8,7 @@ use url::Url;
 use super::measure::measure;
 use super::{Repository, Submodule, names, submodules};
 use crate::error::{Error, Kind, Result};
+use crate::tree::path::join;
 use crate::tree::{Limits, Receiver as _, TreeWriter, climbs_out, show};
 
 /// How deep submodules may nest.
@@ -163,8 +164,4 @@ fn fetched<'a>(
         }
     }
     Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")))
-}
-
-fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    if directory.is_empty() { name.to_vec() } else { [directory, b"/", name].concat() }
 }

@@ -20,6 +20,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Documents;
 use crate::gguf::Piece;
+use crate::urls::{escape_part, escape_path};
 
 pub use name::{is_file, is_quantisation, is_repository, is_revision, parse_model};
 
@@ -101,7 +102,7 @@ impl HuggingfaceRequest {
 pub fn look_up(request: &HuggingfaceRequest, documents: &dyn Documents) -> Result<Found> {
     let mut failure = None;
     for hub in request.hubs()? {
-        let mut url = below(&hub, &format!("api/models/{}/revision/{}", request.repo, escape(&request.revision)))?;
+        let mut url = below(&hub, &format!("api/models/{}/revision/{}", request.repo, escape_part(&request.revision)))?;
         url.set_query(Some("blobs=true"));
         match documents.get(&url, LONGEST) {
             Ok(found) => {
@@ -133,15 +134,10 @@ fn notes(request: &HuggingfaceRequest, answer: &answer::Answer, files: &[HubFile
 }
 
 /// Where a file of a commit can be had, at each of the hubs.
+#[must_use]
 pub fn file_urls(hubs: &[Url], repo: &str, commit: &str, path: &str) -> Vec<Url> {
-    let place = format!("{repo}/resolve/{commit}/{}", path.split('/').map(escape).collect::<Vec<_>>().join("/"));
+    let place = format!("{repo}/resolve/{commit}/{}", escape_path(path));
     hubs.iter().filter_map(|hub| below(hub, &place).ok()).collect()
-}
-
-fn escape(part: &str) -> String {
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    utf8_percent_encode(part, KEPT).to_string()
 }
 
 fn below(hub: &Url, path: &str) -> Result<Url> {

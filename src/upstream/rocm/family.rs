@@ -9,8 +9,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Deserializer, Serialize};
-
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 
@@ -21,7 +19,7 @@ static MEMBERS: LazyLock<BTreeMap<String, Vec<String>>> =
     LazyLock::new(|| toml::from_str(include_str!("families.toml")).unwrap_or_default());
 
 /// A family that a person names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Family(String);
 
 impl Family {
@@ -50,11 +48,7 @@ impl FromStr for Family {
     }
 }
 
-impl<'de> Deserialize<'de> for Family {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
-    }
-}
+strixlock_ground::serde_by_text!(Family);
 
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use pep440_rs::VersionSpecifiers;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{Channel, Family, Platform, RocmVersion, range};
@@ -140,17 +140,7 @@ impl fmt::Display for VersionRequest {
     }
 }
 
-impl Serialize for VersionRequest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for VersionRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
-    }
-}
+strixlock_ground::serde_by_text!(VersionRequest);
 
 #[cfg(test)]
 mod tests {

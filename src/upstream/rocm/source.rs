@@ -5,14 +5,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Deserialize;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
 use crate::suggest::suggest;
 
 /// A stream of ROCm builds, by its name in `sources.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Channel(String);
 
 /// Facts that are known of a channel; see `sources.toml`.
@@ -68,11 +68,7 @@ impl FromStr for Channel {
     }
 }
 
-impl<'de> Deserialize<'de> for Channel {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
-    }
-}
+strixlock_ground::serde_by_text!(Channel);
 
 impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,11 +18,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::{Error, Kind, Result};
 use jiff::civil::Date;
 use pep440_rs::Version;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::error::{Error, Kind, Result};
 
 /// The version of a ROCm build, as its file name spells it.
 #[derive(Debug, Clone)]
@@ -168,17 +166,7 @@ impl Ord for RocmVersion {
     }
 }
 
-impl Serialize for RocmVersion {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for RocmVersion {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
-    }
-}
+strixlock_ground::serde_by_text!(RocmVersion);
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::SystemTime;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::content::{Opened, Resource};
 use super::fault::Fault;
 use super::log::LogLine;
@@ -61,7 +64,7 @@ impl Response {
 pub(super) fn instead(incoming: &Incoming, faults: &[Fault]) -> Option<Response> {
     faults.iter().find_map(|fault| match fault {
         Fault::BasicAuth { user, password } => {
-            let wanted = format!("Basic {}", base64(format!("{user}:{password}").as_bytes()));
+            let wanted = format!("Basic {}", STANDARD.encode(format!("{user}:{password}").as_bytes()));
             let refused = incoming.header("authorization") != Some(wanted.as_str());
             refused.then(|| {
                 Response::text(401, "who are you?\n")
@@ -231,17 +234,4 @@ fn reason(status: u16) -> &'static str {
         504 => "Gateway Timeout",
         _ => "Whatever",
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for index in 0..4 {
-            let digit = ALPHABET[(bits >> (18 - 6 * index)) as usize & 63] as char;
-            text.push(if index <= group.len() { digit } else { '=' });
-        }
-    }
-    text
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::log::LogLine;
+use crate::threads::lock;
 
 /// The signal on which every thread of a server ends.
 #[derive(Default)]
@@ -17,17 +18,17 @@ pub(super) struct Stop {
 
 impl Stop {
     pub(super) fn set(&self) {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *lock(&self.stopped) = true;
         self.changed.notify_all();
     }
 
     pub(super) fn is_set(&self) -> bool {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.stopped)
     }
 
     /// Sleeps, but not longer than until the signal; false if it came.
     fn sleep(&self, pause: Duration) -> bool {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopped = lock(&self.stopped);
         let waited = self.changed.wait_timeout_while(stopped, pause, |stopped| !*stopped);
         !*waited.unwrap_or_else(PoisonError::into_inner).0
     }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use super::package::{DATA, Package};
 use super::walk::{Last, walk};
 use crate::error::{Error, Kind, Result};
+use crate::tree::path::{above, parent};
 use crate::tree::{Entry, Node, show};
 
 /// The links of the merged `/usr` that are always there.
@@ -146,8 +147,8 @@ impl Layout {
     /// The directories above a path: a link may lead to one that no package has.
     fn make_parents(&mut self, path: &[u8]) -> Result<()> {
         let mut rest = path;
-        while let Some(slash) = rest.iter().rposition(|byte| *byte == b'/') {
-            rest = &rest[..slash];
+        while let Some(directory) = above(rest) {
+            rest = directory;
             match self.places.get(rest) {
                 Some(Placed::Directory) => return Ok(()),
                 None => drop(self.places.insert(rest.to_vec(), Placed::Directory)),
@@ -179,8 +180,7 @@ fn merged_usr(packages: &[Package]) -> Vec<Entry> {
 
 /// A link may not climb above the root: the kernel would stay there, and whoever reads the tree elsewhere would not.
 pub(super) fn demand_inside(path: &[u8], target: &[u8]) -> Result<()> {
-    let parent = path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
-    let start = if target.starts_with(b"/") { b"" } else { parent };
+    let start = if target.starts_with(b"/") { b"" } else { parent(path) };
     walk(&[start, b"/", target].concat(), Last::Keep, |_| None).map(drop).map_err(|_| {
         let message = format!("the packages are refused at `{}`: its link leads out of the root", show(path));
         Error::new(Kind::Invalid, message).fact("target", show(target))

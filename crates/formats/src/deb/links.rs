@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::layout::{Layout, Placed, demand_inside};
 use crate::error::{Error, Kind, Result};
+use crate::tree::path::parent;
 use crate::tree::{is_path, show};
 
 /// Which links are made beside those of the packages.
@@ -50,8 +51,7 @@ pub(super) fn make(links: &Links, layout: &mut Layout) -> Result<BTreeMap<String
 
 /// What a link at `place` with this target would lead to.
 fn lead<'l>(layout: &'l Layout, place: &[u8], target: &str) -> Result<Option<&'l Placed>> {
-    let parent = place.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
-    let start = if target.starts_with('/') { b"" } else { parent };
+    let start = if target.starts_with('/') { b"" } else { parent(place) };
     let end = layout.follow(&[start, b"/", target.as_bytes()].concat())?;
     Ok(layout.places.get(&end))
 }

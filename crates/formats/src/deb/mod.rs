@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
+use crate::threads::{cores, on_threads};
 use crate::tree::beneath::Root;
 use crate::tree::unpack::Remarks;
 use crate::tree::{Limits, Listing, Receiver as _, Told, TreeWriter};
@@ -142,13 +143,9 @@ fn unpack_all(debs: &[Deb], directory: &Path, progress: &dyn Progress) -> Result
         }
         all
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, MOST_THREADS);
-    let mut all = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let ended = running.into_iter().map(std::thread::ScopedJoinHandle::join);
-        ended.collect::<Result<Vec<_>, _>>().map(|all| all.into_iter().flatten().collect::<Vec<_>>())
-    })
-    .map_err(|_| Error::failure("a thread that unpacks packages panicked"))?;
+    let threads = cores().clamp(1, MOST_THREADS);
+    let all = on_threads(threads, "a thread that unpacks packages", |_| Ok(work()))?;
+    let mut all: Vec<_> = all.into_iter().flatten().collect();
     all.sort_by_key(|(number, _)| *number);
     all.into_iter().map(|(number, package)| Ok((number, package?))).collect()
 }

@@ -1,10 +1,9 @@
 //! Where a name leads in a tree that exists only as a list, as the kernel would find it with the tree as its root.
 
 use crate::error::{Error, Kind, Result};
+use crate::tree::MOST_LINKS;
+use crate::tree::path::parent;
 use crate::tree::show;
-
-/// As many links as Linux follows.
-const MOST_LINKS: usize = 40;
 
 /// Which part of a name may be followed when it is a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,7 +27,7 @@ pub(super) fn walk<'a>(path: &'a [u8], last: Last, link: impl Fn(&[u8]) -> Optio
                 if here.is_empty() {
                     return Err(stray(path, "it leads out of the root"));
                 }
-                here.truncate(here.iter().rposition(|byte| *byte == b'/').unwrap_or(0));
+                here.truncate(parent(&here).len());
                 continue;
             }
             _ => {}

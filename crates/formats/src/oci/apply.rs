@@ -84,13 +84,3 @@ pub fn apply(layers: &[LayerFile], directory: &Path, task: &dyn Task) -> Result<
     }
     Ok(Applied { listing: writer.finish()?, special, left_out })
 }
-
-/// The directory that a path stands in; `None` where that is the root.
-fn above(path: &[u8]) -> Option<&[u8]> {
-    path.iter().rposition(|byte| *byte == b'/').and_then(|slash| path.get(..slash))
-}
-
-/// A name in a directory; the root's path is empty.
-fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    if directory.is_empty() { name.to_vec() } else { [directory, name].join(&b'/') }
-}

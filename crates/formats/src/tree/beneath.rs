@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use super::path::split;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 
@@ -125,12 +126,11 @@ impl Root {
         path: &[u8],
         action: impl FnOnce(BorrowedFd<'_>, &[u8]) -> Result<T, Errno>,
     ) -> io::Result<T> {
-        let Some(slash) = path.iter().rposition(|byte| *byte == b'/') else {
+        let Some((parent, name)) = split(path) else {
             return Ok(action(self.fd.as_fd(), path)?);
         };
-        let parent =
-            self.open_beneath(&path[..slash], OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
-        Ok(action(parent.as_fd(), &path[slash + 1..])?)
+        let parent = self.open_beneath(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+        Ok(action(parent.as_fd(), name)?)
     }
 
     fn open_beneath(&self, path: &[u8], flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {

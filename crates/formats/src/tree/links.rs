@@ -1,11 +1,12 @@
 //! Whether the relative links of a tree stay in it. One that does not would mean something else on every machine.
 
 use super::listing::{Entry, Listing, Node};
+use super::path::parent;
 
 /// The longest path that Linux follows.
 const MOST_PATH: usize = 4096;
 /// Links that one look-up may go through, as Linux has it.
-const MOST_LINKS: u32 = 40;
+pub const MOST_LINKS: usize = 40;
 /// Steps that are taken in one tree: parts of targets that are followed, and more where paths are long. More than any tree needs:
 /// a handful of targets go up again after a name.
 const MOST_STEPS: usize = 1_000_000;
@@ -83,7 +84,7 @@ fn leads_out<'a>(listing: &'a Listing, path: &[u8], target: &'a [u8], left: &mut
 
 /// Takes the last part off.
 fn go_up(path: &mut Vec<u8>) {
-    path.truncate(path.iter().rposition(|byte| *byte == b'/').unwrap_or(0));
+    path.truncate(parent(path).len());
 }
 
 fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {

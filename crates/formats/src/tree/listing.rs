@@ -23,6 +23,7 @@ use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::sync::OnceLock;
 
+use super::path;
 use crate::digest::{Sha256, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 
@@ -240,7 +241,7 @@ impl Listing {
                 return Err(wrong(*number as usize + 2, "has a path that another line has too"));
             }
             last = Some(path);
-            let above = path.iter().rposition(|byte| *byte == b'/').map_or(&b""[..], |slash| &path[..slash]);
+            let above = path::parent(path);
             if above != parent && !above.is_empty() {
                 if self.get(above).is_none_or(|entry| entry.node != Node::Directory) {
                     return Err(wrong(*number as usize + 2, "is not below a directory"));

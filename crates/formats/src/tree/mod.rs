@@ -13,6 +13,7 @@ mod links;
 mod listing;
 mod names;
 pub mod nar;
+pub mod path;
 mod receiver;
 pub mod scan;
 #[cfg(any(test, feature = "testing"))]
@@ -24,7 +25,7 @@ mod writer;
 
 pub use archive::ArchiveWriter;
 pub use compression::Compression;
-pub use links::climbs_out;
+pub use links::{MOST_LINKS, climbs_out};
 pub use listing::{Entry, Listing, Node, is_path, show};
 pub use receiver::Receiver;
 pub use told::Told;

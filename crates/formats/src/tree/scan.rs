@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::listing::{Entry, Listing, Node, show};
 use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Kind, Result};
+use crate::threads::{cores, on_threads};
 
 /// The listing of the tree at `directory`: walks it, and hashes its files on all cores.
 /// Anything but directories, files and symbolic links is an error that names it.
@@ -53,20 +54,11 @@ fn hash_all(mut files: Vec<Found>) -> Result<Vec<Entry>> {
     // Large files first, so that at the end no core waits for another one's last.
     files.sort_by_key(|(_, _, metadata)| std::cmp::Reverse(metadata.len()));
     let next = AtomicUsize::new(0);
-    let worker = || {
+    let hashed = on_threads(cores(), "a thread that hashes files", |_| {
         let mine = std::iter::from_fn(|| files.get(next.fetch_add(1, Ordering::Relaxed)));
         mine.map(hash_found).collect::<Result<Vec<Entry>>>()
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        let mut all = Vec::new();
-        for handle in handles {
-            let entries = handle.join().unwrap_or_else(|_| Err(Error::failure("a thread that hashes files panicked")));
-            all.extend(entries?);
-        }
-        Ok(all)
-    })
+    })?;
+    Ok(hashed.into_iter().flatten().collect())
 }
 
 fn hash_found((path, on_disk, metadata): &Found) -> Result<Entry> {

@@ -17,6 +17,7 @@ use super::listing::show;
 use super::names::Digests;
 use crate::digest::HashingWriter;
 use crate::error::{Error, Result};
+use crate::threads::{cores, ended};
 
 const BUFFER: usize = 256 * 1024;
 const BUFFERS: usize = 48;
@@ -83,7 +84,7 @@ impl Workers {
         }
         let (jobs, queue) = bounded::<Job>(BUFFERS);
         let failed = Arc::new(AtomicBool::new(false));
-        let count = std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).clamp(1, 4);
+        let count = cores().saturating_sub(1).clamp(1, 4);
         let (flush, flusher) = Flush::start();
         let writers = (0..count).map(|_| {
             let worker = Worker {
@@ -136,10 +137,9 @@ impl Workers {
     /// Waits for all files.
     pub(super) fn join(&mut self) -> Result<()> {
         self.jobs = None;
-        let panicked = |_| Err(Error::failure("a thread that writes or hashes files panicked"));
         // All of them, whatever the first says.
         let ends: Vec<Result<()>> =
-            self.threads.drain(..).map(|thread| thread.join().unwrap_or_else(panicked)).collect();
+            self.threads.drain(..).map(|thread| ended(thread.join(), "a thread that writes files")).collect();
         ends.into_iter().collect()
     }
 

@@ -16,6 +16,7 @@ use super::entries::refused;
 use super::links::{climbs_out, first_out};
 use super::listing::{Listing, Node, show};
 use super::names::{Known, Names};
+use super::path::above;
 use super::receiver::Receiver;
 use super::workers::Workers;
 use crate::error::{Error, Result};
@@ -176,8 +177,7 @@ impl TreeWriter {
                 .fact("other", show(&other))
                 .hint("where both are wanted, set `colliding-names = true` for this input"));
         }
-        if let Some(slash) = path.iter().rposition(|byte| *byte == b'/') {
-            let parent = &path[..slash];
+        if let Some(parent) = above(path) {
             match self.names.get(parent)? {
                 Some(Known::Directory) => {}
                 Some(Known::Link(_)) => {

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 
 use super::Sha256;
 use crate::error::{Error, Kind};
@@ -56,19 +58,7 @@ impl Sha256Digest {
     /// The form that Nix and browsers call SRI: `sha256-<base64>`.
     #[must_use]
     pub fn sri(&self) -> String {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut text = String::from("sha256-");
-        for group in self.0.chunks(3) {
-            let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-            for index in 0..4 {
-                if index <= group.len() {
-                    text.push(ALPHABET[(bits >> (18 - 6 * index)) as usize & 63] as char);
-                } else {
-                    text.push('=');
-                }
-            }
-        }
-        text
+        format!("sha256-{}", STANDARD.encode(self.0))
     }
 
     /// The form of `nix hash path --base32`: Nix's own alphabet, least significant digit last.
@@ -124,17 +114,7 @@ impl FromStr for Sha256Digest {
     }
 }
 
-impl Serialize for Sha256Digest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Sha256Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(|error: Error| serde::de::Error::custom(error.message()))
-    }
-}
+crate::serde_by_text!(Sha256Digest);
 
 macro_rules! meaning {
     ($(#[$doc:meta])* $name:ident) => {

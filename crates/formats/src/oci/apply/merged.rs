@@ -8,12 +8,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::receiver::{Aside, Unpacked, twice};
-use super::{above, join};
 use crate::error::{Error, Kind, Result};
+use crate::tree::MOST_LINKS;
+use crate::tree::path::{above, file_name, join};
 use crate::tree::{Entry, Listing, Node, climbs_out, show};
 
-/// Links that one look-up may go through, as Linux has it.
-const MOST_LINKS: u32 = 40;
 /// Parts of targets that are followed in one image. More than any image needs: its layers share a handful of such links.
 const MOST_PARTS: u32 = 100_000;
 
@@ -71,7 +70,7 @@ impl Merged {
             }
             let is_directory = node == Node::Directory;
             let directory = above(&path).and_then(|directory| elsewhere.get(directory));
-            let mut place = directory.map_or_else(|| path.clone(), |directory| join(directory, name(&path)));
+            let mut place = directory.map_or_else(|| path.clone(), |directory| join(directory, file_name(&path)));
             let below = self.seen.get(&place).map(|placed| &placed.node);
             // Named by itself, a directory takes the place of a link.
             if is_directory && matches!(below, Some(Node::Link { .. })) && !aside.named.contains(&path) {
@@ -88,7 +87,7 @@ impl Merged {
         }
         for (path, at, node) in lower {
             let directory = above(&path).and_then(|directory| elsewhere.get(directory));
-            let place = directory.map_or_else(|| path.clone(), |directory| join(directory, name(&path)));
+            let place = directory.map_or_else(|| path.clone(), |directory| join(directory, file_name(&path)));
             self.put(place, Placed { layer, at: Some(at), node })?;
         }
         Ok(())
@@ -124,7 +123,7 @@ impl Merged {
             let directory = above(lower).unwrap_or_default();
             let parts = directory.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).rev().collect();
             let directory = self.walk(Vec::new(), parts, usize::MAX)?;
-            let place = directory.map(|directory| join(&directory, name(lower)));
+            let place = directory.map(|directory| join(&directory, file_name(lower)));
             let found = place.and_then(|place| Some((self.seen.get(&place)?, place)));
             let Some((found, place)) = found.filter(|(found, _)| found.node != Node::Directory) else {
                 return Err(no_such_entry(path, lower));
@@ -149,7 +148,7 @@ impl Merged {
                 return Err(behind_link("whiteouts", directory, "of the same layer"));
             }
             let Some(place) = self.directory(above(directory), &own, aside)? else { continue };
-            let place = if directory.is_empty() { Vec::new() } else { join(&place, name(directory)) };
+            let place = if directory.is_empty() { Vec::new() } else { join(&place, file_name(directory)) };
             match self.seen.get(&place).map(|placed| &placed.node) {
                 _ if place.is_empty() => self.seen.clear(),
                 // Some engines look behind the link, some do not.
@@ -168,7 +167,7 @@ impl Merged {
                 last = Some(directory);
             }
             if let Some(place) = &place {
-                let place = join(place, name(path));
+                let place = join(place, file_name(path));
                 self.seen.remove(&place);
                 self.hide_below(&place, None)?;
             }
@@ -185,7 +184,7 @@ impl Merged {
             if own.contains(said) {
                 return Err(behind_link("whiteouts", said, "of the same layer"));
             }
-            place = join(&place, name(said));
+            place = join(&place, file_name(said));
             match self.seen.get(&place).map(|placed| &placed.node) {
                 Some(Node::Directory) => {}
                 Some(Node::Link { .. }) if !aside.named.contains(said) => {
@@ -201,7 +200,7 @@ impl Merged {
     /// The directory that a symbolic link leads to, below the image's root as for a program in a container; `None` where it leads
     /// to none. Nothing on the way may be a link of `layer`, the one that is being laid: engines would depend on its order.
     fn follow(&mut self, link: &[u8], layer: usize) -> Result<Option<Vec<u8>>> {
-        self.walk(above(link).unwrap_or_default().to_vec(), vec![name(link)], layer)
+        self.walk(above(link).unwrap_or_default().to_vec(), vec![file_name(link)], layer)
     }
 
     /// The directory at the end of a way through `todo`, the next part last, from the directory `at`.
@@ -279,9 +278,4 @@ fn no_such_entry(path: &[u8], target: &[u8]) -> Error {
 
 fn behind_link(what: &str, link: &[u8], whose: &str) -> Error {
     Error::new(Kind::Invalid, format!("a layer has {what} behind `{}`, which is a symbolic link {whose}", show(link)))
-}
-
-/// The last part of a path.
-fn name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
-use super::{above, join};
 use crate::error::{Error, Kind, Result};
 use crate::oci::LayerFile;
+use crate::tree::path::{above, join};
 use crate::tree::unpack::{SpecialBits, untar};
 use crate::tree::{Entry, Limits, Listing, Node, Receiver, Told, TreeWriter, demand_name, is_path, show};
 
