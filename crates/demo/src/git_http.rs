@@ -2,6 +2,9 @@
 //!
 //! Protocol versions 0 and 1, stateless, as `git help http-protocol` and `git help protocol-pack` describe them. Works for
 //! libgit2 and for git itself. Only reads; there is no receive-pack. Shallow fetches are refused politely.
+//!
+//! `git http-backend` would do for tests. The demo has to run where no git is installed, so there is a server in any case, and one
+//! is enough: its own tests fetch from it with git and with libgit2.
 
 mod negotiation;
 mod pkt_line;
