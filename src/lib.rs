@@ -4,6 +4,7 @@
 //! progress), the formats (`strixlock_formats`: trees, ELF, GGUF, packages, images) and the embedded upstream
 //! (`strixlock_demo`). The modules here, from the bottom up; each may use those before it and none after it:
 //!
+//! * `log`: what is logged, by topic, and where it goes
 //! * `canonical`, `fields`: JSON with one form, and fields of TOML tables
 //! * `page`: Markdown whose text comes from outside
 //! * `toolbox_env`, `host`: settings of the plan's scripts, and what this machine is
@@ -37,6 +38,7 @@ mod host;
 mod inputs;
 mod intake;
 mod lock;
+mod log;
 mod manifest;
 mod page;
 mod proof;

@@ -16,6 +16,7 @@ mod hash;
 mod hints;
 mod image;
 mod lock;
+mod log;
 mod manifest;
 mod models;
 mod oci;

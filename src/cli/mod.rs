@@ -16,6 +16,7 @@ mod leaving;
 mod list;
 mod lock;
 mod log;
+mod logging;
 mod outdated;
 mod paths;
 mod progress;
@@ -40,6 +41,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 
+use logging::LogArgs;
 use session::{GlobalArgs, Project, Session};
 
 pub use ui::Ui;
@@ -55,6 +57,8 @@ pub struct Cli {
     project: Project,
     #[command(flatten)]
     global: GlobalArgs,
+    #[command(flatten)]
+    log: LogArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -118,11 +122,12 @@ enum Command {
 /// Parses the command line, runs the command, and gives the exit code.
 #[must_use]
 pub fn run() -> u8 {
-    let Cli { project, global, command } = Cli::parse();
+    let Cli { project, global, log, command } = Cli::parse();
     let session = Session::new(project, global);
     allow_open_files();
     keep_from_others();
-    match dispatch(&command, &session).and_then(|code| session.ui.finish().map(|()| code)) {
+    let done = log.start(&session.ui).and_then(|()| dispatch(&command, &session));
+    match done.and_then(|code| session.ui.finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
             session.ui.error(&error);

@@ -17,6 +17,7 @@ const SCHEMA: u64 = 1;
 /// How to talk.
 pub struct Ui {
     json: bool,
+    quiet: bool,
     unwritten: std::sync::atomic::AtomicBool,
     /// Who draws progress.
     pub progress: Arc<dyn Progress>,
@@ -40,7 +41,7 @@ impl Ui {
         } else {
             Arc::new(Lines)
         };
-        Self { json: global.json, unwritten: false.into(), progress }
+        Self { json: global.json, quiet: global.quiet, unwritten: false.into(), progress }
     }
 
     /// Whether results are wanted as JSON.
@@ -85,6 +86,11 @@ impl Ui {
             map.insert("schema".to_owned(), SCHEMA.into());
         }
         self.written(writeln!(anstream::stdout(), "{value:#}"));
+    }
+
+    /// Returns what writes lines to standard error, between the bars, also where nothing else is shown.
+    pub(super) fn screen(&self) -> Arc<dyn Progress> {
+        if self.quiet { Arc::new(Lines) } else { Arc::clone(&self.progress) }
     }
 
     /// Prints the result: as JSON, or as `plain` prints it.

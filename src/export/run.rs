@@ -8,6 +8,7 @@ use super::inside::{self, Check};
 use super::{Engine, NewFile, Source, Steps};
 use crate::error::{Error, Result};
 use crate::host::on_path;
+use crate::log::running;
 use crate::progress::Progress;
 use crate::store::replace_file;
 use crate::text::command_line;
@@ -123,7 +124,7 @@ pub fn check_inside(steps: &Steps, directories: &[String]) -> Result<Vec<Check>>
 
 fn start(words: &[String]) -> Command {
     let mut command = Command::new(words.first().map_or("", String::as_str));
-    command.args(words.iter().skip(1)).stdin(Stdio::null());
+    running(command.args(words.iter().skip(1))).stdin(Stdio::null());
     command
 }
 

@@ -6,19 +6,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::header::{DATE, ETAG, HeaderMap, LAST_MODIFIED};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::info;
 use url::Url;
 
 use super::netrc::Netrc;
 use super::policy::{Settings, Trust};
 use super::registry::{Logins, SendError};
+use super::reply::{Reply, causes};
 use super::{Document, Documents};
 use super::{hub, registry, retry};
 use crate::error::{Error, Kind, Result};
+use crate::log::FETCH;
 use crate::progress::Progress;
-use crate::urls::show_url;
+use crate::urls::{log_url, show_url};
 
 /// Connections to one host at a time. Package archives ask for no more than two; two downloads fill most lines.
 const PER_HOST: usize = 2;
@@ -56,7 +59,11 @@ impl Fetcher {
         let rules = settings.clone();
         let redirects = reqwest::redirect::Policy::custom(move |attempt| {
             match rules.may_follow(attempt.previous(), attempt.url()) {
-                Ok(()) => attempt.follow(),
+                Ok(()) => {
+                    let from = attempt.previous().last().map(log_url).unwrap_or_default();
+                    info!(target: FETCH, "{from}: {} leads to {}", attempt.status(), log_url(attempt.url()));
+                    attempt.follow()
+                }
                 Err(why) => attempt.error(why),
             }
         });
@@ -167,7 +174,7 @@ impl Fetcher {
     }
 
     /// Sends a request for a small thing, and again while the failure may pass.
-    pub(super) async fn ask(&self, url: &Url, request: RequestBuilder) -> Result<Response> {
+    pub(super) async fn ask(&self, url: &Url, request: RequestBuilder) -> Result<Reply> {
         let mut round = 1;
         loop {
             let again = request.try_clone();
@@ -190,7 +197,10 @@ impl Fetcher {
             if round >= self.settings.rounds || again.is_none() {
                 return Err(error);
             }
-            tokio::time::sleep(wait.unwrap_or_else(|| retry::pause(self.settings.pause, round))).await;
+            let wait = wait.unwrap_or_else(|| retry::pause(self.settings.pause, round));
+            let (url, rounds) = (log_url(url), self.settings.rounds);
+            info!(target: FETCH, "{url}: {}; asked again in {wait:.1?}, after {round} of {rounds} tries", error.message());
+            tokio::time::sleep(wait).await;
             round += 1;
         }
     }
@@ -220,7 +230,10 @@ impl Fetcher {
                     }
                     return Ok(Document { url: self.settings.original(asked, &url, found), body });
                 }
-                Err(error) => failure = failure.or(Some(error)),
+                Err(error) => {
+                    info!(target: FETCH, "{}: {}", log_url(&url), error.message());
+                    failure = failure.or(Some(error));
+                }
             }
         }
         Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")))
@@ -330,17 +343,7 @@ fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
 }
 
 pub(super) fn transport_error(url: &Url, error: &reqwest::Error) -> Error {
-    // reqwest puts the URL into its own text too, password and all.
-    let mut text = String::new();
-    let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(inner) = next {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&inner.to_string());
-        next = inner.source();
-    }
-    let cause = std::io::Error::other(text);
+    let cause = std::io::Error::other(causes(error));
     Error::new(Kind::Unreachable, "the server cannot be reached").fact("url", show_url(url)).because(&cause)
 }
 

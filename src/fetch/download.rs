@@ -9,22 +9,25 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_RANGE, IF_RANGE, RANGE, TRANSFER_ENCODING};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
+use tracing::info;
 use url::Url;
 
 use super::client::{Fetcher, is_refusal, lasting, local_path, transport_error, validator};
 use super::mismatch::Voucher;
 use super::registry::SendError;
+use super::reply::Reply;
 use super::retry;
 use crate::digest::Promise;
 use crate::digest::{Sha256, Sha256Digest};
 use crate::error::{About as _, Error, Kind, Result};
+use crate::log::FETCH;
 use crate::progress::{Silent, Task, Unit};
 use crate::store::Partial;
 use crate::text;
-use crate::urls::show_url;
+use crate::urls::{log_url, show_url};
 
 /// After so many bytes the file's are sent to the disk, so that the sync at the end has little left to wait for.
 const FLUSH: u64 = 16 << 20;
@@ -127,6 +130,7 @@ impl Fetcher {
                         return Err(error.about(wanted.name));
                     }
                     Err(Trouble { error, again, after }) => {
+                        info!(target: FETCH, "{}: {}: {}", wanted.name, log_url(url), error.message());
                         passing |= again;
                         wait = wait.max(after);
                         // A wrong digest says more than a host that is not there.
@@ -142,7 +146,10 @@ impl Fetcher {
             if !passing || round == self.settings.rounds {
                 break;
             }
-            std::thread::sleep(wait.unwrap_or_else(|| retry::pause(self.settings.pause, round)));
+            let wait = wait.unwrap_or_else(|| retry::pause(self.settings.pause, round));
+            let (name, rounds, have) = (wanted.name, self.settings.rounds, text::bytes(transfer.have));
+            info!(target: FETCH, "{name}: asked again in {wait:.1?}, after {round} of {rounds} rounds and {have}");
+            std::thread::sleep(wait);
             // A line that breaks now and then, but brings something each time, is not given up.
             round = if transfer.have > furthest + PROGRESS { 1 } else { round + 1 };
             furthest = furthest.max(transfer.have);
@@ -265,6 +272,9 @@ impl<'a> Transfer<'a> {
             self.task.set_position(self.have);
         }
         self.patched = self.have > 0;
+        if self.patched {
+            info!(target: FETCH, "{}: goes on behind the {} of an earlier run", self.wanted.name, text::bytes(self.have));
+        }
         Ok(())
     }
 
@@ -273,6 +283,7 @@ impl<'a> Transfer<'a> {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
         if self.have > 0 {
+            info!(target: FETCH, "{}: begins again, without the {} so far", self.wanted.name, text::bytes(self.have));
             self.sink.restart()?;
         }
         (self.hash, self.have, self.state, self.patched) = (Sha256::default(), 0, None, false);
@@ -361,7 +372,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Checks status and framing, and says how long the whole file will be.
-    fn accept(&mut self, url: &Url, response: &Response) -> Result<Option<u64>, Trouble> {
+    fn accept(&mut self, url: &Url, response: &Reply) -> Result<Option<u64>, Trouble> {
         let size = match response.status() {
             StatusCode::OK => {
                 let size = response.content_length();
@@ -437,7 +448,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// `Content-Range: bytes FIRST-LAST/TOTAL` must continue exactly where we are.
-    fn check_range(&mut self, url: &Url, response: &Response) -> Result<u64, Trouble> {
+    fn check_range(&mut self, url: &Url, response: &Reply) -> Result<u64, Trouble> {
         let text =
             response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or("nothing").to_owned();
         let parsed = text.strip_prefix("bytes ").and_then(|text| text.split_once('/')).and_then(|(range, total)| {
@@ -464,7 +475,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Whether a part belongs to the file of which we have the beginning. Where a digest will tell, it may.
-    fn is_the_same(&self, response: &Response, total: u64) -> bool {
+    fn is_the_same(&self, response: &Reply, total: u64) -> bool {
         let before = self.state.as_ref();
         self.wanted.promise.is_some()
             || before.is_some_and(|state| {
@@ -472,7 +483,7 @@ impl<'a> Transfer<'a> {
             })
     }
 
-    async fn receive(&mut self, url: &Url, mut response: Response, size: Option<u64>) -> Result<(), Trouble> {
+    async fn receive(&mut self, url: &Url, mut response: Reply, size: Option<u64>) -> Result<(), Trouble> {
         let (window, floor) = (self.fetcher.settings.window, self.fetcher.settings.floor);
         let most = self.wanted.promise.map(|promise| promise.size).or(size).unwrap_or(self.fetcher.settings.largest);
         let (mut since, mut at) = (Instant::now(), self.have);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, Method};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -15,6 +15,7 @@ use url::Url;
 use super::Fetcher;
 use super::client::transport_error;
 use super::policy::Settings;
+use super::reply::{Reply, send};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
 use crate::urls::show_url;
@@ -44,7 +45,7 @@ pub struct Request<'a> {
 
 /// An answer of any status.
 pub struct Answer {
-    response: Response,
+    response: Reply,
     runtime: Handle,
 }
 
@@ -75,7 +76,7 @@ impl Exchange {
             builder = builder.header(CONTENT_TYPE, kind).body(bytes);
         }
         let response =
-            self.runtime.block_on(async { builder.send().await }).map_err(|error| transport_error(url, &error))?;
+            self.runtime.block_on(async { send(builder).await }).map_err(|error| transport_error(url, &error))?;
         Ok(Answer { response, runtime: self.runtime.clone() })
     }
 

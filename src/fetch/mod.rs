@@ -14,6 +14,7 @@ mod netrc;
 mod policy;
 mod range;
 mod registry;
+mod reply;
 mod retry;
 
 pub use client::{Fetcher, is_refusal};

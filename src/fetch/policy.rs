@@ -7,7 +7,7 @@ use url::{Host, Url};
 use super::Mirror;
 use super::hub::HubToken;
 use crate::error::{Error, Kind, Result};
-use crate::urls::show_url;
+use crate::urls::{log_url, show_url};
 
 /// How the fetcher behaves. Comes from the configuration.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ impl Settings {
 
     /// Returns whether a redirect from the last of `previous` to `next` may be followed, or why not.
     pub(super) fn may_follow(&self, previous: &[Url], next: &Url) -> Result<(), String> {
-        let leads = || format!("a redirect leads to {}", show_url(next));
+        let leads = || format!("a redirect leads to {}", log_url(next));
         if previous.len() > 10 {
             return Err("there are more than 10 redirects".to_owned());
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use tracing::info;
 use url::Url;
 
 use super::Intake;
@@ -10,6 +11,7 @@ use super::many::drop_damaged;
 use crate::digest::Promise;
 use crate::error::Result;
 use crate::fetch::{Received, Voucher, Wanted};
+use crate::log::CACHE;
 use crate::store::Partial;
 
 /// Takes in the file at `urls`; where it lies in the store, and what it is.
@@ -34,6 +36,7 @@ pub fn file_vouched(
         && let Some(path) = intake.store.download(promise.digest)
         && let Ok(url) = Url::from_file_path(&path)
     {
+        info!(target: CACHE, "{name}: have: {} is in the store", promise.digest);
         return Ok((path, Received { url, size: promise.size, digest: promise.digest, validator: None }));
     }
     take_in(intake, Wanted { name, urls, promise, voucher, if_gone: None }, &partial)
@@ -46,6 +49,7 @@ pub fn file_anew(intake: Intake, name: &str, urls: &[Url]) -> Result<(PathBuf, R
 }
 
 fn take_in(intake: Intake, wanted: Wanted, partial: &Partial) -> Result<(PathBuf, Received)> {
+    info!(target: CACHE, "{}: fetch: the store does not have it", wanted.name);
     let received = intake.fetcher.download(wanted, partial, &mut ())?;
     let path = intake.store.publish_download(partial, received.digest)?;
     note(intake, &received)?;

@@ -1,12 +1,15 @@
 //! Downloads that the store holds already, of things that no lock names yet.
 
+use tracing::info;
 use url::Url;
 
 use super::Intake;
 use crate::digest::Promise;
 use crate::error::Result;
 use crate::fetch::Received;
+use crate::log::CACHE;
 use crate::store::{Origin, Partial};
+use crate::urls::log_url;
 
 /// The right to download from these URLs, which one process has at a time. What another brought meanwhile is in the store.
 pub fn hold(intake: Intake, urls: &[Url], promise: Option<Promise>) -> Result<Partial> {
@@ -24,6 +27,12 @@ pub fn held(intake: Intake, urls: &[Url]) -> Option<Promise> {
     let origin = intake.store.origin(url.as_str())?;
     let head = intake.fetcher.head(url).ok()?;
     let same = head.size == Some(origin.size) && head.validator.as_ref() == Some(&origin.validator);
+    let decision = if same {
+        "have: the server still has the bytes that came before"
+    } else {
+        "fetch: the server has other bytes now"
+    };
+    info!(target: CACHE, "{}: {decision}", log_url(url));
     same.then_some(Promise { size: origin.size, digest: origin.digest })
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use rustix::io::Errno;
+use tracing::{debug, info};
 use url::Url;
 
 use super::Intake;
@@ -12,6 +13,7 @@ use crate::digest::Promise;
 use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Result};
 use crate::fetch::{Sink, Voucher, Wanted};
+use crate::log::CACHE;
 use crate::progress::{Task, Unit};
 use crate::store::Store;
 use crate::threads::on_threads;
@@ -62,6 +64,10 @@ pub fn pieces(
 ) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
+    }
+    info!(target: CACHE, "{name}: fetch: {} of its files are not in the store", missing.len());
+    for piece in missing {
+        debug!(target: CACHE, "{name}: fetch: {}, {}", piece.called, piece.promise.digest);
     }
     let total = missing.iter().map(|piece| piece.promise.size).fold(0, u64::saturating_add);
     intake.store.demand_space(total)?;

@@ -13,6 +13,7 @@ use super::plan::Plan;
 use crate::compare::{Difference, Side, trees};
 use crate::digest::TreeDigest;
 use crate::error::{About as _, Error, Kind, Result};
+use crate::log::running;
 use crate::recipe::Files;
 use crate::store::{Staging, StoredTree};
 
@@ -133,13 +134,9 @@ fn tools(about: &Path) -> BTreeMap<String, String> {
 /// Has diffoscope look at both trees, where it is installed: it knows many more kinds of files.
 fn diffoscope(realized: &Path, staging: &Path) -> Result<()> {
     let said = staging.join("diffoscope.txt");
-    let ran = Command::new("diffoscope")
-        .args(["--no-progress", "--exclude-directory-metadata=yes", "--text"])
-        .arg(&said)
-        .arg(realized)
-        .arg(staging.join("tree"))
-        .stdin(Stdio::null())
-        .output();
+    let mut diffoscope = Command::new("diffoscope");
+    diffoscope.args(["--no-progress", "--exclude-directory-metadata=yes", "--text"]).arg(&said);
+    let ran = running(diffoscope.arg(realized).arg(staging.join("tree"))).stdin(Stdio::null()).output();
     match ran {
         // 0 and 1 say whether there are differences.
         Ok(output) if !matches!(output.status.code(), Some(0 | 1)) => Ok(fs_err::write(said, output.stderr)?),

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitStatus;
 use std::sync::Mutex;
 
+use tracing::info;
+
 use super::build::Build;
 use super::plan::{Action, Plan, Step, version};
 use super::settings::Settings;
@@ -16,6 +18,7 @@ use crate::inputs::debs::debs;
 use crate::inputs::oci::OciPin;
 use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
+use crate::log::CACHE;
 use crate::recipe::{BuildRoot, LlamaRecipe, Recipe, RocmRecipe, SysrootRecipe};
 use crate::sandbox::Engine;
 use crate::store::{Generation, GenerationOutput, OutputRecord, Profile, Staging, StoredTree};
@@ -129,10 +132,12 @@ impl Realizer<'_> {
     }
 
     fn make(&self, name: &str, locked: &LockedOutput) -> Result<StoredTree> {
+        info!(target: CACHE, "output {name}: build: {}", locked.derivation);
         let (tree, staging) = match self.build(locked, false)? {
             Made::Stored(tree) => (tree, None),
             Made::Staged(staging, listing) => (self.intake.store.publish_tree(&staging, &listing)?, Some(staging)),
         };
+        info!(target: CACHE, "output {name}: built: its tree is {}", tree.digest);
         // What differs from the seal is not recorded: it would be taken for the output next time.
         if locked.tree.is_none_or(|sealed| sealed == tree.digest) {
             let record = OutputRecord { name: name.to_owned(), tree: tree.digest };

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use tracing::info;
 
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::Result;
 use crate::inputs::{LockedInput, Presence};
 use crate::lock::Lock;
+use crate::log::CACHE;
 use crate::recipe::Recipe;
 use crate::store::Store;
 
@@ -50,6 +52,18 @@ pub enum Action {
     Thaw,
     /// Run the recipe.
     Build,
+}
+
+impl Action {
+    /// Returns the word for it in the log.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Have => "have",
+            Self::Fetch { .. } => "fetch",
+            Self::Thaw => "thaw",
+            Self::Build => "build",
+        }
+    }
 }
 
 impl Plan {
@@ -123,6 +137,12 @@ impl Planner<'_> {
             }
         };
         let action = tree.and_then(|tree| here(self.store, tree)).unwrap_or(Action::Build);
+        let why = match (action, tree) {
+            (Action::Have | Action::Thaw, Some(tree)) => format!("its tree is {tree}"),
+            (_, Some(tree)) => format!("its tree {tree} is not in the store"),
+            (_, None) => format!("nothing that fits the lock was recorded for {}", output.derivation),
+        };
+        info!(target: CACHE, "output {name}: {}: {why}", action.word());
         if action == Action::Build {
             self.parts(&output.recipe)?;
         }
@@ -155,6 +175,7 @@ impl Planner<'_> {
         let tree = input.tree().map(|tree| tree.digest);
         let action = input_action(self.store, input);
         let version = input.version();
+        info!(target: CACHE, "input {name}: {}: {version}", action.word());
         self.plan.steps.push(Step { what: "input", name: name.to_owned(), version, action, derivation: None, tree });
     }
 }

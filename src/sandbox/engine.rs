@@ -8,6 +8,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::{Root, Sandbox, calls};
 use crate::error::{Error, Result};
+use crate::log::running;
 use crate::text::last_line;
 
 /// The host name inside.
@@ -43,7 +44,8 @@ impl Engine {
     /// Fails where [`Self::find`] has no hope, before there is anything to put into a sandbox.
     pub fn demand(own_root: bool) -> Result<()> {
         let here = || {
-            let said = Self::Podman.start().args(["info", "--format", "{{.Host.OCIRuntime.Name}}"]).output();
+            let mut podman = Self::Podman.start();
+            let said = running(podman.args(["info", "--format", "{{.Host.OCIRuntime.Name}}"])).output();
             let said = said.map_err(|error| error.to_string())?;
             if said.status.success() { Ok(()) } else { Err(last_line(&said.stderr)) }
         };
@@ -52,11 +54,9 @@ impl Engine {
 
     /// Bubblewrap where it works, else podman if that works.
     fn choose(podman: impl FnOnce() -> Result<(), String>) -> Result<Self> {
-        let probe = Self::Bubblewrap
-            .start()
-            .args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/sh", "-c", ":"])
-            .stdin(Stdio::null())
-            .output();
+        let mut probe = Self::Bubblewrap.start();
+        probe.args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/sh", "-c", ":"]);
+        let probe = running(&mut probe).stdin(Stdio::null()).output();
         if probe.as_ref().is_ok_and(|output| output.status.success()) {
             return Ok(Self::Bubblewrap);
         }
@@ -123,7 +123,7 @@ impl Engine {
             // What runs is not a child of podman's.
             let mut remove = self.start();
             remove.args(["rm", "--force", "--time=0"]).arg(container(names));
-            let _ = remove.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            let _ = running(&mut remove).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         }
         // Bubblewrap's first process dies with it, and with that process all others of its namespace.
         let _ = child.kill();

@@ -20,8 +20,13 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+use tracing::info;
 
 use crate::error::{Error, Result};
+use crate::log::RUN;
+use crate::text::command_line;
 
 pub use engine::Engine;
 pub use follow::Limits;
@@ -127,6 +132,8 @@ impl Sandbox {
     /// all that it started.
     pub fn run(&self, command: &[String], log: &mut dyn Write, watch: &mut dyn FnMut(&str)) -> Result<ExitStatus> {
         writeln!(log, "$ {}", command.join(" "))?;
+        info!(target: RUN, "in a sandbox of {}: {}", self.engine.name(), command_line(command));
+        let begun = Instant::now();
         let names = Names::watch(&self.scratch)?;
         let (mut output, input) = std::io::pipe()?;
         let mut started = self.command(command, &names, false)?;
@@ -138,6 +145,7 @@ impl Sandbox {
             drain(&mut output)?;
         }
         let status = child.wait()?;
+        info!(target: RUN, "{}: {status} after {:.1?}", short(command), begun.elapsed());
         let asked = names.stop();
         if !asked.is_empty() {
             return Err(asked_for_network(&asked, command, log));
@@ -160,6 +168,7 @@ impl Sandbox {
 
     /// Gives the sandbox to a person: the terminal is theirs until the command ends.
     pub fn interact(&self, command: &[String]) -> Result<ExitStatus> {
+        info!(target: RUN, "in a sandbox of {}, for a person: {}", self.engine.name(), command_line(command));
         let names = Names::watch(&self.scratch)?;
         let started = self.command(command, &names, true)?;
         let (mut child, _keeper) = keyring::start(started).map_err(|error| self.engine.cannot_start(&error))?;

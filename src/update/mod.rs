@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
+use tracing::{debug, info};
 use url::Url;
 
 use crate::error::{About, Error, Kind, Result};
 use crate::inputs::{InputKind, LockedInput, Question, Resolution};
 use crate::intake::Intake;
 use crate::lock::{FORMAT, Lock, LockedOutput, derivations};
+use crate::log::CACHE;
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::suggest::suggest;
@@ -92,6 +94,8 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
         if let Some(fresh) = fresh
             && (!asked || intake.fetcher.settings().offline)
         {
+            let why = if asked { "the network is not to be used" } else { "it was not named" };
+            info!(target: CACHE, "input {name}: have: what the lock pins stays: {why}");
             return Ok((Resolution::same(fresh.clone()), Vec::new()));
         }
         let question = options.question(name, intake);
@@ -99,6 +103,12 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
             let error = Error::new(Kind::Usage, "--url names a ROCm tarball, and this input is something else");
             return Err(error.about(name));
         }
+        let why = match (locked, fresh) {
+            (None, _) => "it is not locked yet",
+            (Some(_), None) => "the manifest asks for something else than the lock answers",
+            (Some(_), Some(_)) => "there may be something newer",
+        };
+        info!(target: CACHE, "input {name}: upstream is asked: {why}");
         request.resolve(locked, question).about(name)
     })?;
 
@@ -109,8 +119,12 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
     for (name, (resolution, said)) in answers {
         warnings.extend(said.into_iter().map(|text| format!("{name}: {text}")));
         match resolution {
-            Resolution::Same(block) => drop(inputs.insert(name, *block)),
+            Resolution::Same(block) => {
+                debug!(target: CACHE, "input {name}: have: {} is what the lock pins", block.version());
+                inputs.insert(name, *block);
+            }
             Resolution::New { to, details, take_in } => {
+                info!(target: CACHE, "input {name}: fetch: {to} is new");
                 let from = old.and_then(|lock| lock.inputs.get(&name)).map(|input| input.version());
                 moves.push(Move { input: name.clone(), from, to, details });
                 new.insert(name, take_in);

@@ -1,6 +1,6 @@
 //! Models: input kind `huggingface` against a stand-in for the hub, GGUF files as `file` inputs, recipe `model`.
 
-mod hub;
+pub mod hub;
 mod odd;
 mod refused;
 mod split;

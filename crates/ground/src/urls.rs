@@ -30,6 +30,17 @@ pub fn show_url(url: &Url) -> String {
     url.to_string()
 }
 
+/// Returns a URL for the log, which people publish: also without its query, in which servers put signatures.
+#[must_use]
+pub fn log_url(url: &Url) -> String {
+    let mut url = url.clone();
+    if url.query().is_some() {
+        url.set_query(Some("..."));
+    }
+    url.set_fragment(None);
+    show_url(&url)
+}
+
 /// Returns whether a URL can be fetched and holds no secret: locks are published.
 #[must_use]
 pub fn is_fetchable(url: &Url) -> bool {
@@ -60,5 +71,7 @@ mod tests {
     #[test]
     fn passwords_are_not_shown() {
         assert_eq!(show_url(&Url::parse("https://me:secret@a.example/x").unwrap()), "https://a.example/x");
+        let signed = Url::parse("https://me:secret@a.example/x?Signature=secret&Expires=1#secret").unwrap();
+        assert_eq!(log_url(&signed), "https://a.example/x?...");
     }
 }

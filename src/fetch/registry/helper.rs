@@ -21,6 +21,7 @@ use super::credentials::{self, Credentials, Kept};
 use super::refusal;
 use crate::error::{Error, Kind, Result};
 use crate::host::on_path;
+use crate::log::running;
 use crate::text::{last_line, shell_word, visible};
 
 /// How long a helper may take: a person may have to type a passphrase.
@@ -135,7 +136,7 @@ impl Helper {
                 .hint(format!("install it; or {instead}"))
         })?;
         let mut command = Command::new(path);
-        command.arg("get");
+        running(command.arg("get").as_std_mut());
         Ok(command)
     }
 

@@ -13,11 +13,12 @@ mod logins;
 mod refusal;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
 use super::client::{Fetcher, transport_error};
+use super::reply::{self, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::urls::show_url;
 use challenge::Challenge;
@@ -69,9 +70,9 @@ impl Fetcher {
     }
 
     /// Sends a request, and once more with a login where a registry that was named asks for one.
-    pub(super) async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Response, SendError> {
+    pub(super) async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Reply, SendError> {
         let again = request.try_clone();
-        let response = request.send().await?;
+        let response = reply::send(request).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
@@ -109,11 +110,11 @@ impl Fetcher {
         base: &str,
         request: RequestBuilder,
         header: HeaderValue,
-    ) -> Result<Response, reqwest::Error> {
+    ) -> Result<Reply, reqwest::Error> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, header.clone());
         // `headers` replaces, where `header` would add a second one.
-        let response = request.headers(headers).send().await?;
+        let response = reply::send(request.headers(headers)).await?;
         if response.status().is_success() {
             self.logins.put(base, Some(header));
         }
@@ -164,7 +165,7 @@ impl Fetcher {
         base: &Url,
         challenge: &Challenge,
         login: Option<&Credentials>,
-    ) -> Result<(Url, Response)> {
+    ) -> Result<(Url, Reply)> {
         let mut url = challenge
             .bearer_realm()
             .and_then(|realm| Url::parse(realm).ok())
@@ -182,13 +183,13 @@ impl Fetcher {
         if let Some(credentials) = login {
             request = request.header(AUTHORIZATION, credentials.header()?);
         }
-        let response = request.send().await.map_err(|error| transport_error(&url, &error))?;
+        let response = reply::send(request).await.map_err(|error| transport_error(&url, &error))?;
         Ok((url, response))
     }
 }
 
 /// The token that a token service gave.
-async fn read_token(base: &Url, url: &Url, mut response: Response) -> Result<HeaderValue> {
+async fn read_token(base: &Url, url: &Url, mut response: Reply) -> Result<HeaderValue> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| transport_error(url, &error))? {
         body.extend_from_slice(&chunk);

@@ -1,5 +1,6 @@
 //! A ROCm tarball: downloaded and unpacked in one pass.
 
+use tracing::info;
 use url::Url;
 
 use super::RocmPin;
@@ -10,6 +11,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::fetch::{Received, Voucher, Wanted, is_refusal};
 use crate::inputs::{Block, Presence, Supply};
 use crate::intake::{Intake, UnpackSink, held, hold, note};
+use crate::log::CACHE;
 use crate::store::gc::Roots;
 use crate::store::{Partial, Staging, Store, StoredTree};
 use crate::tree::unpack::Unpacked;
@@ -77,6 +79,7 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
     if let Expect::Pin(pin) = expect
         && let Some(tree) = intake.store.tree(pin.tree.digest)
     {
+        info!(target: CACHE, "{name}: have: the tree {} is in the store", tree.digest);
         let listing = tree.listing()?;
         let (absolute_links, absolute_names) = Default::default();
         return Ok(Tarball { size: pin.size, digest: pin.sha256, tree, listing, absolute_links, absolute_names });
@@ -143,6 +146,12 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
         intake.store.demand_space(pin.tree.size.saturating_add(pin.size.saturating_sub(begun))).about(name)?;
     }
     let kept = known.and_then(|known| intake.store.download(known.digest));
+    let decision = if kept.is_some() {
+        "have: the tarball is in the store, and is unpacked"
+    } else {
+        "fetch: the tarball is not in the store"
+    };
+    info!(target: CACHE, "{name}: {decision}");
     let kept_url = kept.and_then(|path| Url::from_file_path(path).ok());
     let from = kept_url.as_ref().map_or(urls, std::slice::from_ref);
 

@@ -4,10 +4,13 @@ use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 
+use tracing::info;
+
 use super::read::{ColdStream, Faults};
 use super::{ColdTree, Contents, distinct_contents};
 use crate::digest::{DerivationId, Sha256, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
+use crate::log::CACHE;
 use crate::progress::{Progress, Unit};
 use crate::store::verify::{Damage, Fault};
 use crate::store::{Generation, OutputRecord, Store, StoredTree};
@@ -23,6 +26,7 @@ impl Store {
             return Ok(Some(hot));
         }
         let Some(cold) = self.cold(digest) else { return Ok(None) };
+        info!(target: CACHE, "{name}: thaw: the tree {digest} was packed");
         let listing = cold.listing()?;
         self.demand_space(listing.total_size()).about(name)?;
         let staging = self.stage()?;

@@ -3,12 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
+use tracing::debug;
+
 use super::candidate::{Candidate, FIELDS, RELATIONS, Read};
 use super::ranking::Ranking;
 use super::stanza::{Stanza, Stanzas};
 use crate::deb::DebVersion;
 use crate::deb::relation::{self, Relation};
 use crate::error::{Error, Kind, Result};
+use crate::log::LISTS;
 
 /// More packages than all distributions together have.
 const MOST: usize = 1_000_000;
@@ -69,6 +72,7 @@ pub struct PassedOver {
 
 impl PassedOver {
     fn tell(&mut self, name: &str, why: &str) {
+        debug!(target: LISTS, "package {name:?} is passed over: {why}");
         self.count += 1;
         if self.examples.len() < EXAMPLES {
             self.examples.push(format!("`{}`: {why}", if name.is_empty() { "without a name" } else { name }));

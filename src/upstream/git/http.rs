@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
+use tracing::info;
 use url::Url;
 
 use super::session::{Session, refused};
@@ -16,7 +17,8 @@ use super::watch::Watch;
 use super::{advertisement, bounds};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{Answer, Request};
-use crate::urls::{has_login, show_url};
+use crate::log::RUN;
+use crate::urls::{has_login, log_url, show_url};
 
 /// Some servers answer as a git server to nobody but git.
 const AGENT: &str = concat!("git/2.0 (strixlock ", env!("CARGO_PKG_VERSION"), ")");
@@ -198,6 +200,7 @@ fn without_login(url: &Url) -> (Url, Login) {
 
 fn ask_for_login(base: &Url) -> Option<(String, String)> {
     let config = git2::Config::open_default().ok()?;
+    info!(target: RUN, "git's credential helpers are asked for {}", log_url(base));
     let mut helper = git2::CredentialHelper::new(base.as_str());
     helper.config(&config).execute()
 }

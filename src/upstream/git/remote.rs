@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use git2::{ConfigLevel, Direction, ErrorClass, FetchOptions, ObjectType, Oid, RemoteCallbacks};
+use tracing::info;
 use url::Url;
 
 use super::address::Address;
@@ -12,6 +13,7 @@ use super::session::{PLACEHOLDER, Session};
 use super::{GitRef, GitRequest};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Fetcher;
+use crate::log::CACHE;
 use crate::progress::Unit;
 use crate::upstream::proxy::variable;
 
@@ -136,8 +138,10 @@ impl<'a> Repository<'a> {
     /// name, else, for servers that forbid that, everything.
     pub fn fetch(&self, commit: &str, reference: Option<&str>) -> Result<()> {
         if self.has(commit)? {
+            info!(target: CACHE, "{}: have: commit {commit} is in the cache of {}", self.name, self.shown());
             return Ok(());
         }
+        info!(target: CACHE, "{}: fetch: commit {commit} is not in the cache of {}", self.name, self.shown());
         let by_ref =
             reference.map(|reference| format!("+{reference}:refs/strixlock/{}", reference.trim_start_matches("refs/")));
         let by_name = format!("{commit}:refs/strixlock/commits/{commit}");

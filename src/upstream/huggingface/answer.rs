@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
+use tracing::debug;
 use url::Url;
 
 use super::{HubFile, is_file, is_repository};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
+use crate::log::LISTS;
 use crate::upstream::git::is_commit;
 use crate::urls::show_url;
 
@@ -41,6 +43,7 @@ pub(super) fn parse(body: &[u8], url: &Url) -> Result<Answer> {
     for sibling in siblings {
         // A name that no file of ours could have is not one that anybody can ask for.
         let Some(path) = sibling.get("rfilename").and_then(Value::as_str).filter(|path| is_file(path)) else {
+            debug!(target: LISTS, "a file of the hub's list is passed over: its name cannot be one: {}", sibling["rfilename"]);
             nameless += 1;
             continue;
         };

@@ -7,9 +7,11 @@
 //! be read, is passed over: it is an error only where nothing else says the platform.
 
 use serde_json::Value;
+use tracing::debug;
 
 use super::{DOCKER_LIST, DOCKER_MANIFEST};
 use crate::error::{Error, Kind};
+use crate::log::LISTS;
 use crate::oci::Descriptor;
 use crate::oci::document::{INDEX, MANIFEST};
 
@@ -67,6 +69,7 @@ pub fn choose(entries: Vec<Value>, architecture: &str) -> Choice {
                 continue;
             }
             Some(_) => {
+                debug!(target: LISTS, "an entry of the index is passed over: it does not say its platform");
                 choice.passed += 1;
                 continue;
             }
@@ -75,6 +78,7 @@ pub fn choose(entries: Vec<Value>, architecture: &str) -> Choice {
         let variant = platform(&entry).and_then(|(_, _, variant)| variant).map(str::to_owned);
         let is_artifact = entry.get("artifactType").is_some_and(|kind| !kind.is_null());
         if is_remark(&entry) || (is_artifact && !says_so) {
+            debug!(target: LISTS, "an entry of the index is passed over: it is about another one");
             choice.passed += 1;
             continue;
         }
@@ -87,10 +91,12 @@ pub fn choose(entries: Vec<Value>, architecture: &str) -> Choice {
                 } else if is_known {
                     silent.push(Candidate { descriptor, says_so });
                 } else {
+                    debug!(target: LISTS, "an entry of the index is passed over: {} is unknown", descriptor.media_type);
                     choice.passed += 1;
                 }
             }
             Err(error) => {
+                debug!(target: LISTS, "an entry of the index is passed over: {error}");
                 choice.passed += 1;
                 if says_so && choice.unusable.is_none() {
                     let message = format!("the index's entry for linux/{architecture} cannot be used");

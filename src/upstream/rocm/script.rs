@@ -4,9 +4,11 @@
 //! JSON encoder; what follows it is JavaScript and not read. An entry that is not understood costs itself alone.
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use tracing::debug;
 use url::Url;
 
 use super::page::{ENTRIES, Listed, Page, beside};
+use crate::log::LISTS;
 
 /// The text from the array on, out of a script that has it.
 pub(super) fn array(script: &str) -> Option<&str> {
@@ -46,6 +48,7 @@ impl<'de> Visitor<'de> for Files<'_> {
                 _ => (String::new(), None),
             };
             let Some(url) = beside(self.0, &name) else {
+                debug!(target: LISTS, "an entry of the index is passed over: {name:?} is not a usable name");
                 page.odd += 1;
                 continue;
             };

@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use tracing::debug;
 use url::Url;
 
 use super::unread::Unread;
 use super::{Candidate, Channel, Listed, Page, RocmRequest, TarballName, family};
+use crate::log::LISTS;
 
 /// End of the name of a file with another's digest.
 const SIDECAR: &str = ".sha256sum";
@@ -57,9 +59,11 @@ impl Sorted {
             let day = mtime.and_then(day);
             if let Some(unread) = Unread::of(&name, day, request).filter(|_| self.named.insert(name.clone())) {
                 self.newest_file = self.newest_file.max(unread.day);
+                debug!(target: LISTS, "{name} is passed over: {}", unread.why.text());
                 self.unread.push(unread);
             }
             let Some(parsed) = TarballName::parse(&name) else {
+                debug!(target: LISTS, "{name} is passed over: its name is not one of a tarball of ROCm");
                 self.unknown += 1;
                 continue;
             };

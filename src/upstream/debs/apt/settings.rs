@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::log::running;
 use crate::upstream::debs::stanza::flag;
 
 /// Places where apt has its files when nobody says otherwise.
@@ -31,7 +32,7 @@ impl Settings {
     /// Asks the apt of this machine; without one, its defaults.
     #[must_use]
     pub fn ask() -> Self {
-        let asked = Command::new("apt-config").arg("dump").env("LC_ALL", "C").output();
+        let asked = running(Command::new("apt-config").arg("dump").env("LC_ALL", "C")).output();
         let told = asked.ok().filter(|answer| answer.status.success());
         Self::parse(&told.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default())
     }
