@@ -22,6 +22,7 @@
 //! * `doctor`, `validate`: whether this machine can do the job, and whether what was realized runs on it
 //! * `export`: ways out of the store: snapshots, images, what container engines are told
 //! * `report`: the page REPRODUCIBLE.md
+//! * `outputs`: kinds of outputs: the part of each in all of the above
 //! * `cli`: the commands
 //!
 //! The interface of this crate is the command, [`cli::run`]. What tests put together without it is in [`parts`]; all else is
@@ -40,6 +41,7 @@ mod intake;
 mod lock;
 mod log;
 mod manifest;
+mod outputs;
 mod page;
 mod proof;
 mod realize;
@@ -66,6 +68,7 @@ pub mod parts {
     pub use crate::lock::Lock;
     pub use crate::manifest::{TemplateSettings, template};
     pub use crate::realize::{Realizer, Settings as RealizeSettings};
+    pub use crate::recipe::revisions;
     pub use crate::report::TREE_DIGEST_SCRIPT;
     pub use crate::sandbox::Sandbox;
     pub use crate::store::Store;

@@ -14,7 +14,7 @@ fn project() -> Project {
     project
 }
 
-fn add_model(project: &Project, name: &str, shape: Shape) {
+pub fn add_model(project: &Project, name: &str, shape: Shape) {
     let path = project.path(&format!("{name}.gguf"));
     std::fs::write(&path, model(shape)).unwrap();
     let input = format!("\n[inputs.{name}]\ntype = \"file\"\nurl = \"file://{}\"\n", path.display());

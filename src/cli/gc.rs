@@ -154,7 +154,11 @@ fn roots(store: &Store, args: &GcArgs) -> Result<Roots> {
             roots.trees.extend(input.tree().map(|tree| tree.digest));
             input.keep(&mut roots);
         }
-        roots.derivations.extend(lock.outputs.values().map(|output| output.derivation));
+        for output in lock.outputs.values() {
+            roots.derivations.insert(output.derivation);
+            // Nothing has been made anew yet after an update of strixlock itself: what is sealed stays.
+            roots.derivations.extend(output.earlier.map(|earlier| earlier.derivation));
+        }
     }
     Ok(roots)
 }

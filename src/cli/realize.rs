@@ -66,9 +66,8 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     if args.seal {
         // What is about to be sealed anew is not compared with the old seal.
         for (name, output) in &mut lock.outputs {
-            let made = output.recipe.published().is_none();
-            if made && (args.outputs.is_empty() || args.outputs.contains(name)) {
-                output.tree = None;
+            if args.outputs.is_empty() || args.outputs.contains(name) {
+                output.remove_seal();
             }
         }
     }
@@ -142,7 +141,7 @@ fn seal<'r>(path: &Path, built: &Lock, realized: impl Iterator<Item = (&'r Strin
         if let Some(locked) = lock.outputs.get_mut(name)
             && built.outputs.get(name).is_some_and(|built| built.derivation == locked.derivation)
         {
-            locked.tree = Some(output.tree.digest);
+            locked.set_seal(output.tree.digest);
         }
     }
     replace_file(path, lock.to_text()?.as_bytes())?;

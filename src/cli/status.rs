@@ -53,6 +53,7 @@ pub fn run(args: &StatusArgs, session: &Session) -> Result<u8> {
             "models": lock.inputs.iter().filter_map(|(name, input)| Some((name, input.gguf()?))).collect::<BTreeMap<_, _>>(),
             "generation": generation.as_ref().map(|standing| standing.current),
             "leaving": leaving,
+            "earlier_seals": earlier_seals(lock),
             "differs": generation.as_ref().map(|standing| &standing.differs),
             "profile": profile.name(),
             "store": store.root().display().to_string(),
@@ -107,12 +108,23 @@ fn show(ui: &Ui, store: &Store, lock: &Lock, plan: &Plan, leaving: &[LeavingPin]
             ui.line(format!("{name}: {}", facts.summary()));
         }
     }
+    for name in earlier_seals(lock) {
+        ui.line(format!(
+            "{name}: sealed by a version of strixlock with another recipe for it; the seal holds, and `strixlock realize {name} --seal` \
+             renews it"
+        ));
+    }
     for pin in leaving {
         ui.line(pin.text());
     }
     if plan.bytes() > 0 {
         ui.line(format!("`strixlock realize` fetches {}", text::bytes(plan.bytes())));
     }
+}
+
+/// Returns the outputs that were sealed by a version of strixlock with another recipe for them.
+fn earlier_seals(lock: &Lock) -> Vec<&str> {
+    lock.outputs.iter().filter(|(_, output)| output.earlier.is_some()).map(|(name, _)| name.as_str()).collect()
 }
 
 fn standing(ui: &Ui, generation: Option<&Standing>, stale: &Staleness) {
@@ -151,8 +163,10 @@ impl Standing {
         let usual: Vec<&String> = lock.usual_outputs().collect();
         let moved = |name: &String, there: Option<&GenerationOutput>| {
             lock.outputs.get(name).is_none_or(|locked| {
-                there.is_none_or(|there| {
-                    there.derivation != locked.derivation || locked.tree.is_some_and(|tree| tree != there.tree)
+                // Where the lock says which tree it is, that is the answer, by whichever recipe it was made.
+                there.is_none_or(|there| match locked.tree {
+                    Some(tree) => tree != there.tree,
+                    None => there.derivation != locked.derivation,
                 })
             })
         };

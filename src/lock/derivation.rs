@@ -1,100 +1,142 @@
-//! The derivation ids of outputs.
+//! The two ids of every output.
+//!
+//! Both are digests of canonical JSON. The request id covers what a lock asks for: the recipe, and what of the inputs can show in
+//! the output (not their URLs). It is the same for every strixlock that knows the recipe. The derivation id covers the request
+//! and what the recipe of this program adds to it ([`Derive::adds`]): variables, environment, commands, tables, and a revision
+//! for rules that cannot be told as data. The store keeps outputs by derivation id; a seal holds both.
+//!
+//! Neither covers what is decided only while an output is made, from sources that the request pins: whether a source declares
+//! a CMake variable, which libraries a loader asks for. The same sources decide the same, by rules that the revision stands for.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::labels;
 use super::order::in_order;
 use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
+use crate::gfx::GfxTarget;
 use crate::inputs::LockedInput;
-use crate::manifest::known_edges;
-use crate::oci::Compressor;
-use crate::recipe::{Edge, Recipe, Target, fits};
+use crate::recipe::{OutputKind, Recipe, each_output, fits};
+
+/// The part of every kind of output that decides its ids and what a lock may hold of it.
+pub trait Derive: OutputKind {
+    /// Returns everything besides the recipe and its parts that this program lets show in the output, as data: it is hashed
+    /// into the derivation id. What shows and cannot be data is [`OutputKind::REVISION`].
+    fn adds(&self, parts: &Parts) -> Result<Value>;
+
+    /// Returns what is wrong with a recipe that no manifest could have given, if anything.
+    fn fault(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The inputs and recipes among which an output finds its parts.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'l> {
+    /// The pins by name.
+    pub inputs: &'l BTreeMap<String, LockedInput>,
+    /// The recipes of all outputs by name.
+    pub recipes: &'l BTreeMap<String, Recipe>,
+}
+
+/// The ids of one output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ids {
+    /// The digest of what the lock asks for.
+    pub request: Sha256Digest,
+    /// The digest of that, and of how this program does it.
+    pub derivation: DerivationId,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    /// Names this format.
+    format: &'static str,
+    recipe: &'a Recipe,
+    /// What of the inputs can show in the output.
+    inputs: BTreeMap<&'a str, Value>,
+    /// The request ids of the outputs that go into it.
+    outputs: BTreeMap<&'a str, Sha256Digest>,
+}
 
 #[derive(Serialize)]
 struct Derivation<'a> {
     /// Names this format.
     format: &'static str,
-    recipe: &'a Recipe,
-    /// How the recipe of this type is carried out; grows with every change that can show in the result.
+    request: Sha256Digest,
+    /// See [`OutputKind::REVISION`].
     revision: u32,
-    /// What of the inputs can show in the result: not their URLs.
-    inputs: BTreeMap<&'a str, Value>,
+    /// See [`Derive::adds`].
+    adds: Value,
     /// The derivation ids of the outputs that go into it.
     outputs: BTreeMap<&'a str, DerivationId>,
-    /// What an image says of itself, which is in it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    labels: BTreeMap<String, String>,
-    /// With what an image's layers are compressed: method, level, library.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    compressor: Option<Compressor>,
-    /// The digest of the edges that come with the program, where the recipe takes them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    edges: Option<Sha256Digest>,
 }
 
-/// Computes the derivation ids of all outputs. Every input and output that a recipe names must be there and of the kind
-/// that is needed, so that nothing goes into itself.
-pub fn derivations(
-    inputs: &BTreeMap<String, LockedInput>,
-    recipes: &BTreeMap<String, Recipe>,
-) -> Result<BTreeMap<String, DerivationId>> {
-    let mut ids = BTreeMap::new();
+/// Computes the ids of all outputs. Every input and output that a recipe names must be there and of the kind that is needed,
+/// so that nothing goes into itself.
+pub fn derivations<'l>(
+    inputs: &'l BTreeMap<String, LockedInput>,
+    recipes: &'l BTreeMap<String, Recipe>,
+) -> Result<BTreeMap<&'l str, (&'l Recipe, Ids)>> {
+    let parts = Parts { inputs, recipes };
+    let mut all = BTreeMap::new();
     for name in in_order(recipes.iter()) {
-        let recipe = &recipes[name];
-        let text = describe(recipe, inputs, recipes, &ids).map_err(|error| error.about(format!("output `{name}`")))?;
-        ids.insert(name.clone(), DerivationId(Sha256Digest::of(text.as_bytes())));
+        let Some(recipe) = parts.recipe(name) else { continue };
+        let ids = parts.ids(recipe, &all).map_err(|error| error.about(format!("output `{name}`")))?;
+        all.insert(name.as_str(), (recipe, ids));
     }
-    Ok(ids)
+    Ok(all)
 }
 
-/// The canonical JSON that a derivation id is the digest of.
-fn describe(
-    recipe: &Recipe,
-    inputs: &BTreeMap<String, LockedInput>,
-    recipes: &BTreeMap<String, Recipe>,
-    ids: &BTreeMap<String, DerivationId>,
-) -> Result<String> {
-    let missing = |what: &str, kind: &str, name: &str| {
-        Error::new(Kind::Invalid, format!("it needs the {kind} {what} `{name}`, which is not in the lock"))
-            .hint("restore the lock from version control, or run `strixlock update`")
-    };
-    let mut used = BTreeMap::new();
-    for (kind, name) in recipe.inputs() {
-        let pin =
-            inputs.get(name).filter(|pin| fits(kind, pin.kind().name())).ok_or_else(|| missing("input", kind, name))?;
-        used.insert(name, pin.visible());
+impl<'l> Parts<'l> {
+    /// Returns the recipe of an output.
+    #[must_use]
+    pub fn recipe(&self, name: &str) -> Option<&'l Recipe> {
+        self.recipes.get(name)
     }
-    let mut built = BTreeMap::new();
-    for (kind, name) in recipe.outputs() {
-        let fits = recipes.get(name).is_some_and(|recipe| recipe.kind() == kind);
-        let id = ids.get(name).filter(|_| fits).ok_or_else(|| missing("output", kind, name))?;
-        built.insert(name, *id);
-    }
-    let revision = recipe.revision();
-    let (labels, compressor) = match recipe {
-        Recipe::Image(recipe) => {
-            (labels(recipe, inputs, |name| recipes.get(name)), Some(recipe.compression.compressor()))
+
+    /// Returns prefix and GPU of the ROCm tree that is the output `name`.
+    pub fn rocm(&self, name: &str) -> Result<(&'l str, &'l GfxTarget)> {
+        if let Some(Recipe::Rocm(recipe)) = self.recipe(name)
+            && let Some(LockedInput::Rocm(block)) = self.inputs.get(&recipe.input)
+        {
+            return Ok((&recipe.prefix, &block.requested.target));
         }
-        _ => (BTreeMap::new(), None),
-    };
-    let edges = match recipe {
-        Recipe::Runtime(recipe) if !recipe.own_edges_only => Some(edges_digest(known_edges()?)?),
-        _ => None,
-    };
-    let format = "strix-derivation-1";
-    canonical(&Derivation { format, recipe, revision, inputs: used, outputs: built, labels, compressor, edges })
-}
+        Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree")))
+    }
 
-/// The digest of what of the known edges can show in a result: not their reasons.
-fn edges_digest(edges: &[Edge]) -> Result<Sha256Digest> {
-    let visible: Vec<(&str, &Target, bool)> =
-        edges.iter().map(|edge| (edge.from.as_str(), &edge.to, edge.required)).collect();
-    Ok(Sha256Digest::of(canonical(&visible)?.as_bytes()))
+    /// Computes the ids of an output, those of its parts being known.
+    fn ids(&self, recipe: &Recipe, known: &BTreeMap<&str, (&Recipe, Ids)>) -> Result<Ids> {
+        let missing = |what: &str, kind: &str, name: &str| {
+            Error::new(Kind::Invalid, format!("it needs the {kind} {what} `{name}`, which is not in the lock"))
+                .hint("restore the lock from version control, or run `strixlock update`")
+        };
+        let mut used = BTreeMap::new();
+        for (kind, name) in recipe.inputs() {
+            let pin = self.inputs.get(name).filter(|pin| fits(kind, pin.kind().name()));
+            used.insert(name, pin.ok_or_else(|| missing("input", kind, name))?.visible());
+        }
+        let (mut requests, mut built) = (BTreeMap::new(), BTreeMap::new());
+        for (kind, name) in recipe.outputs() {
+            if self.recipe(name).is_none_or(|recipe| recipe.kind() != kind) {
+                return Err(missing("output", kind, name));
+            }
+            let (_, ids) = known
+                .get(name)
+                .ok_or_else(|| Error::new(Kind::Invalid, format!("it is made from `{name}`, which is made from it")))?;
+            requests.insert(name, ids.request);
+            built.insert(name, ids.derivation);
+        }
+        let request = Request { format: "strix-request-1", recipe, inputs: used, outputs: requests };
+        let request = Sha256Digest::of(canonical(&request)?.as_bytes());
+        let adds = each_output!(recipe, recipe => recipe.adds(self))?;
+        let format = "strix-derivation-2";
+        let derivation = Derivation { format, request, revision: recipe.revision(), adds, outputs: built };
+        Ok(Ids { request, derivation: DerivationId(Sha256Digest::of(canonical(&derivation)?.as_bytes())) })
+    }
 }
 
 #[cfg(test)]
@@ -102,14 +144,28 @@ mod tests {
     use super::*;
     use crate::oci::Compression;
 
+    fn adds(recipe: &Value) -> Value {
+        let recipe: Recipe = serde_json::from_value(recipe.clone()).unwrap();
+        let parts = Parts { inputs: &BTreeMap::new(), recipes: &BTreeMap::new() };
+        each_output!(&recipe, recipe => recipe.adds(&parts)).unwrap()
+    }
+
     #[test]
     fn level_and_library_of_the_compression_are_part_of_an_image() {
         for (compression, name) in [(Compression::Zstd, "zstd"), (Compression::Gzip, "gzip")] {
-            let recipe = serde_json::json!({ "type": "image", "name": "server", "compression": name });
-            let recipe: Recipe = serde_json::from_value(recipe).unwrap();
-            let text = describe(&recipe, &BTreeMap::new(), &BTreeMap::new(), &BTreeMap::new()).unwrap();
-            let text: Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(text["compressor"], serde_json::to_value(compression.compressor()).unwrap());
+            let added = adds(&serde_json::json!({ "type": "image", "name": "server", "compression": name }));
+            assert_eq!(added["compressor"], serde_json::to_value(compression.compressor()).unwrap());
         }
+    }
+
+    #[test]
+    fn known_edges_are_part_of_a_runtime_that_takes_them() {
+        let runtime = |own: bool| {
+            adds(&serde_json::json!({
+                "type": "runtime", "rocm": "rocm", "llama": "llama", "roots": ["llama-cli"], "own-edges-only": own,
+            }))
+        };
+        assert!(!runtime(false)["edges"].as_array().unwrap().is_empty());
+        assert!(runtime(true)["edges"].as_array().unwrap().is_empty());
     }
 }

@@ -1,18 +1,18 @@
 //! The lock as it stands in the file.
 //!
-//! An output's block holds its recipe, and once sealed the derivation id and tree that the seal is for. The derivation
-//! of an unsealed output is not written: it follows from the rest, it would make every two branches that update
-//! different inputs conflict, and a merge could never get it right. A seal whose derivation is no longer the output's
-//! is void.
+//! An output's block holds its recipe, and once sealed the ids and the tree that the seal is for. The ids of an unsealed
+//! output are not written: they follow from the rest, they would make every two branches that update different inputs
+//! conflict, and a merge could never get them right. What a seal holds for is said in `seal`.
 
 use std::collections::BTreeMap;
 
 use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 
-use super::{Lock, LockedOutput, derivations};
+use super::seal::{Seal, foreign};
+use super::{Lock, LockedOutput};
 use crate::canonical::canonical;
-use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
+use crate::digest::Sha256Digest;
 use crate::error::Result;
 use crate::inputs::LockedInput;
 use crate::recipe::Recipe;
@@ -36,19 +36,9 @@ pub(super) struct OutputBlock {
     pub entry: Sha256Digest,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Seal {
-    pub derivation: DerivationId,
-    pub tree: TreeDigest,
-}
-
 impl OutputBlock {
     fn new(output: &LockedOutput) -> Result<Self> {
-        // The tree of a ROCm output is its input's, which has its own block.
-        let sealed = output.tree.filter(|_| output.recipe.published().is_none());
-        let sealed = sealed.map(|tree| Seal { derivation: output.derivation, tree });
-        let mut block = Self { recipe: output.recipe.clone(), sealed, entry: Sha256Digest::of(b"") };
+        let mut block = Self { recipe: output.recipe.clone(), sealed: output.seal(), entry: Sha256Digest::of(b"") };
         block.entry = block.digest()?;
         Ok(block)
     }
@@ -79,19 +69,17 @@ impl Lock {
 }
 
 impl LockFile {
-    /// Computes what the file does not say.
-    pub fn complete(self) -> Result<Lock> {
-        let recipes = self.outputs.iter().map(|(name, block)| (name.clone(), block.recipe.clone())).collect();
-        let ids = derivations(&self.inputs, &recipes)?;
-        let outputs = self.outputs.into_iter().filter_map(|(name, block)| {
-            let derivation = *ids.get(&name)?;
-            let tree = match block.recipe.published() {
-                Some(input) => self.inputs.get(input).and_then(|input| input.tree()).map(|pin| pin.digest),
-                None => block.sealed.filter(|seal| seal.derivation == derivation).map(|seal| seal.tree),
-            };
-            Some((name, LockedOutput { recipe: block.recipe, derivation, tree }))
-        });
-        let outputs = outputs.collect();
-        Ok(Lock { version: self.version, requires: self.requires, inputs: self.inputs, outputs })
+    /// Computes what the file does not say. Returns with the lock the names of outputs whose seals were written for another
+    /// request; the lock is without these seals.
+    pub fn complete(self) -> Result<(Lock, Vec<String>)> {
+        let (mut recipes, mut seals) = (BTreeMap::new(), BTreeMap::new());
+        for (name, block) in &self.outputs {
+            recipes.insert(name.clone(), block.recipe.clone());
+            seals.extend(block.sealed.map(|seal| (name.as_str(), seal)));
+        }
+        let foreign = foreign(&self.inputs, &recipes, &seals)?;
+        seals.retain(|name, _| !foreign.iter().any(|foreign| foreign == name));
+        let outputs = LockedOutput::all(&self.inputs, &recipes, |name, _| seals.get(name).copied())?;
+        Ok((Lock { version: self.version, requires: self.requires, inputs: self.inputs, outputs }, foreign))
     }
 }

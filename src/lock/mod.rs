@@ -7,17 +7,20 @@
 //! update different inputs merge clean. Nothing in the lock spans blocks: no time of ours, no host, no tool version.
 
 mod derivation;
+mod earlier;
 mod file;
 mod labels;
 mod model;
 mod order;
 mod read;
+mod seal;
 mod stale;
 mod valid;
 
-pub use derivation::derivations;
+pub use derivation::{Derive, Ids, Parts, derivations};
 pub use labels::{LOCK_DIGEST, labels};
 pub use model::{Lock, LockedOutput};
+pub use seal::{EarlierSeal, Seal};
 pub use stale::{Staleness, staleness};
 
 /// The lock format that this program writes.

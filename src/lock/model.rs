@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use semver::VersionReq;
 
+use super::EarlierSeal;
 use super::order::in_order;
-use crate::digest::{DerivationId, TreeDigest};
+use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::inputs::LockedInput;
 use crate::recipe::{BuildRoot, Recipe};
@@ -29,10 +30,14 @@ pub struct Lock {
 pub struct LockedOutput {
     /// How it is made.
     pub recipe: Recipe,
-    /// The digest of the recipe with everything that goes into it.
+    /// The digest of what is asked for: the recipe with everything that goes into it.
+    pub request: Sha256Digest,
+    /// The digest of that, with what the recipe of this program adds.
     pub derivation: DerivationId,
     /// Its tree, once sealed; for `rocm` always, since the input's tree is the output.
     pub tree: Option<TreeDigest>,
+    /// Under which ids it was sealed, if that was by a version of strixlock whose recipe adds something else.
+    pub earlier: Option<EarlierSeal>,
 }
 
 impl Lock {

@@ -36,7 +36,14 @@ impl Lock {
     pub fn parse(text: &str) -> Result<Self> {
         let file = parse(text)?;
         check(&file)?;
-        let lock = file.complete()?;
+        let (lock, foreign) = file.complete()?;
+        if let Some(name) = foreign.first() {
+            return Err(invalid(format!(
+                "the output `{}` was sealed for other pins or another recipe than the lock has",
+                name.escape_debug()
+            ))
+            .hint("after a merge this is to be expected: `strixlock update` takes the seal out"));
+        }
         if lock.to_text()? != text {
             return Err(invalid("the lock is not in its canonical form: something rewrote it")
                 .hint("`strixlock update` writes it as it should be; digests over the file would differ otherwise"));
@@ -69,7 +76,7 @@ impl Lock {
                 break;
             }
         }
-        Ok((file.complete()?, dropped))
+        Ok((file.complete()?.0, dropped))
     }
 }
 

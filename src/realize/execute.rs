@@ -1,6 +1,7 @@
 //! Carries out a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Mutex;
 
@@ -118,17 +119,40 @@ impl Realizer<'_> {
         // An older record that differs from the seal does not stand in for what the lock wants.
         let found = self.intake.store.output(locked.derivation)?;
         let found = found.filter(|(record, _)| locked.tree.is_none_or(|sealed| sealed == record.tree));
-        let fresh = found.is_none();
-        let tree = match found {
-            Some((_, tree)) => tree,
-            None => self.make(&step.name, locked)?,
+        let found = match found {
+            Some((_, tree)) => Some(tree),
+            None => self.as_sealed(&step.name, locked)?,
         };
+        let fresh = found.is_none();
+        let tree = found.map_or_else(|| self.make(&step.name, locked), Ok)?;
         if let Some(sealed) = locked.tree
             && sealed != tree.digest
         {
             return Err(not_reproducible(sealed, tree.digest, &step.name));
         }
         Ok(Realized { derivation: locked.derivation, tree, version: step.version.clone(), fresh })
+    }
+
+    /// Returns the tree that an output was sealed with by a version of strixlock whose recipe added something else, if the
+    /// store has it: that is what the lock promises, and it becomes the output of today's recipe too. Tells of it, and also
+    /// if the output is to be made anew and compared.
+    fn as_sealed(&self, name: &str, locked: &LockedOutput) -> Result<Option<StoredTree>> {
+        let Some((earlier, sealed)) = locked.earlier.zip(locked.tree) else { return Ok(None) };
+        let (store, progress) = (self.intake.store, self.intake.fetcher.progress());
+        let Some(tree) = store.tree(sealed) else {
+            progress.note(&format!(
+                "{name}: sealed by a version of strixlock with another recipe for it; it is made by today's and compared with the seal"
+            ));
+            return Ok(None);
+        };
+        progress.note(&format!(
+            "{name}: taken as it was sealed, by a version of strixlock with another recipe for it; `strixlock check {name}` \
+             compares it with what today's recipe makes"
+        ));
+        let record = OutputRecord { name: name.to_owned(), tree: sealed };
+        let log = store.output_log(earlier.derivation);
+        store.publish_output(locked.derivation, &record, log.as_deref().and_then(Path::parent))?;
+        Ok(Some(tree))
     }
 
     fn make(&self, name: &str, locked: &LockedOutput) -> Result<StoredTree> {

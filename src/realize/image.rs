@@ -14,7 +14,7 @@ use crate::inputs::oci::oci_base;
 use crate::lock::{LOCK_DIGEST, LockedOutput, labels};
 use crate::oci::document::{self, CONFIG, History, ImageConfig, MANIFEST, RootFs};
 use crate::oci::{Descriptor, Inherited, Layer, Manifest, layer_kind, layout};
-use crate::recipe::image::{CREATED, MODES, Prefixes};
+use crate::recipe::image::{CREATED, MODES, Prefixes, SET_UP};
 use crate::recipe::{ImageRecipe, Recipe, furnish};
 use crate::threads::cores;
 use crate::tree::beneath::seal_file;
@@ -23,7 +23,7 @@ use crate::tree::{Entry, Listing, Node};
 impl Realizer<'_> {
     /// Makes an image. With `anew`, layers that the store has are compressed, or looked through, once more.
     pub(super) fn image(&self, locked: &LockedOutput, recipe: &ImageRecipe, anew: bool) -> Result<Made> {
-        let prefixes = self.prefixes(recipe)?;
+        let prefixes = recipe.prefixes(|name| self.lock.outputs.get(name).map(|output| &output.recipe));
         let base = recipe.from.as_ref().map(|name| self.base_image(name, anew)).transpose()?;
         let mut said = labels(recipe, &self.lock.inputs, |name| self.lock.outputs.get(name).map(|one| &one.recipe));
         said.insert(LOCK_DIGEST.to_owned(), locked.derivation.to_string());
@@ -71,20 +71,6 @@ impl Realizer<'_> {
             image.file(name, &contents)?;
         }
         Ok(Made::Staged(staging, image.listing()))
-    }
-
-    /// Where the parts of an image stand.
-    fn prefixes(&self, recipe: &ImageRecipe) -> Result<Prefixes<'_>> {
-        let prefix = |name: &str| Ok::<_, Error>(self.locked(name)?.recipe.prefix());
-        let rocm = match (&recipe.rocm, &recipe.runtime) {
-            (Some(rocm), _) => prefix(rocm)?,
-            (None, Some(runtime)) => match &self.locked(runtime)?.recipe {
-                Recipe::Runtime(runtime) => prefix(&runtime.rocm)?,
-                _ => return Err(Error::new(Kind::Invalid, format!("`{runtime}` is no runtime"))),
-            },
-            (None, None) => None,
-        };
-        Ok(Prefixes { rocm, llama: recipe.llama.as_deref().map(prefix).transpose()?.flatten() })
     }
 
     /// Layers and configuration of an input that is a base image.
@@ -171,11 +157,6 @@ impl Realizer<'_> {
         }
     }
 }
-
-/// By this file distrobox-init (1.8.2) knows that packages are installed. Older ones look for each program that they would install,
-/// and do so where one is missing: the template's toolbox has them all.
-const SET_UP: &str = ".containersetupdone";
-
 /// The layers of an image, the lowest first, as its documents tell them.
 #[derive(Default)]
 struct Stack {

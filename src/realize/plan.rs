@@ -133,7 +133,9 @@ impl Planner<'_> {
             Some(tree) if output.recipe.published().is_some() => Some(tree),
             sealed => {
                 let found = self.store.output_record(output.derivation)?.map(|record| record.tree);
-                found.filter(|found| sealed.is_none_or(|sealed| sealed == *found))
+                let found = found.filter(|found| sealed.is_none_or(|sealed| sealed == *found));
+                // The tree is what the seal promises, by whichever recipe it was made.
+                found.or(sealed.filter(|_| output.earlier.is_some()))
             }
         };
         let action = tree.and_then(|tree| here(self.store, tree)).unwrap_or(Action::Build);

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::image::MODES;
 use crate::error::Result;
 use crate::oci::layer::Small;
@@ -50,6 +52,14 @@ const DIRECTORIES: [&str; 3] = ["root", "tmp", "var/tmp"];
 
 /// What ca-certificates holds, and the file that its script makes of it.
 const CERTIFICATES: (&str, &str) = ("usr/share/ca-certificates/", "etc/ssl/certs/ca-certificates.crt");
+
+/// Returns everything that [`furnish`] may add, as data.
+#[must_use]
+pub fn tables() -> Value {
+    serde_json::json!({
+        "copies": COPIES, "fallbacks": FALLBACKS, "pam": PAM, "directories": DIRECTORIES, "certificates": CERTIFICATES,
+    })
+}
 
 /// What a base lacks, by path.
 pub fn furnish(base: &dyn Base) -> Result<BTreeMap<String, Small>> {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::OutputKind;
+use super::{OutputKind, Recipe};
 use crate::oci::document::HealthCheck;
 use crate::oci::{Compression, Config, Inherited, Odd};
 
@@ -20,6 +20,10 @@ pub const REVISION: u32 = 3;
 
 /// When every image says that it was made: the time of everything in it.
 pub const CREATED: &str = "1980-01-01T00:00:00Z";
+
+/// By this file distrobox-init (1.8.2) knows that packages are installed. Older ones look for each program that they would install,
+/// and do so where one is missing: the template's toolbox has them all.
+pub const SET_UP: &str = ".containersetupdone";
 
 /// The port of llama-server.
 pub const PORT: u16 = 8080;
@@ -118,6 +122,17 @@ impl Prefixes<'_> {
 }
 
 impl ImageRecipe {
+    /// Returns the places of the image's parts; `output` finds the recipe of an output.
+    #[must_use]
+    pub fn prefixes<'l>(&self, output: impl Fn(&str) -> Option<&'l Recipe>) -> Prefixes<'l> {
+        let recipe = |name: &Option<String>| name.as_deref().and_then(&output);
+        let rocm = match (recipe(&self.rocm), recipe(&self.runtime)) {
+            (None, Some(Recipe::Runtime(runtime))) => output(&runtime.rocm),
+            (rocm, _) => rocm,
+        };
+        Prefixes { rocm: rocm.and_then(Recipe::prefix), llama: recipe(&self.llama).and_then(Recipe::prefix) }
+    }
+
     /// Whether it runs llama-server, which has a port and can be asked how it is.
     #[must_use]
     pub fn is_server(&self) -> bool {

@@ -100,6 +100,14 @@ impl Recipe {
     }
 }
 
+pub(crate) use each_output;
+
+/// Returns the names of all kinds with the revisions of their rules.
+#[must_use]
+pub fn revisions() -> Vec<(&'static str, u32)> {
+    each_kind!(Kind => (Kind::NAME, Kind::REVISION)).to_vec()
+}
+
 /// What every kind answers: see [`OutputKind`].
 impl Recipe {
     /// See [`OutputKind::REVISION`].

@@ -11,9 +11,9 @@ use tracing::{debug, info};
 use url::Url;
 
 use crate::error::{About, Error, Kind, Result};
-use crate::inputs::{InputKind, LockedInput, Question, Resolution};
+use crate::inputs::{InputKind, Question, Resolution};
 use crate::intake::Intake;
-use crate::lock::{FORMAT, Lock, LockedOutput, derivations};
+use crate::lock::{FORMAT, Lock, LockedOutput};
 use crate::log::CACHE;
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
@@ -143,7 +143,11 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
         warnings.extend(taken.warnings.into_iter().map(|text| format!("{name}: {text}")));
         inputs.insert(name, taken.block);
     }
-    let outputs = lock_outputs(manifest, &inputs, old)?;
+    // A seal stays as long as it is for what is asked.
+    let outputs = LockedOutput::all(&inputs, &manifest.outputs, |name, ids| {
+        let old = old.and_then(|lock| lock.outputs.get(name));
+        old.filter(|output| output.request == ids.request).and_then(LockedOutput::seal)
+    })?;
     let lock = Lock { version: FORMAT, requires: manifest.requires.clone(), inputs, outputs };
     Ok(Update { lock: Some(lock), moves, warnings })
 }
@@ -156,23 +160,4 @@ fn no_input(manifest: &Manifest, name: &str) -> Error {
         Some((_, input)) => format!("`{name}` is an output, made from the input `{input}`: `strixlock update {input}`"),
         None => suggest(name, manifest.inputs.keys().map(String::as_str)),
     })
-}
-
-/// The outputs of the manifest with their derivation ids. A sealed tree stays as long as the derivation does.
-fn lock_outputs(
-    manifest: &Manifest,
-    inputs: &BTreeMap<String, LockedInput>,
-    old: Option<&Lock>,
-) -> Result<BTreeMap<String, LockedOutput>> {
-    let ids = derivations(inputs, &manifest.outputs)?;
-    let outputs = manifest.outputs.iter().filter_map(|(name, recipe)| {
-        let derivation = *ids.get(name)?;
-        let sealed = old.and_then(|lock| lock.outputs.get(name)).filter(|output| output.derivation == derivation);
-        let tree = match recipe.published() {
-            Some(input) => inputs.get(input).and_then(|input| input.tree()).map(|tree| tree.digest),
-            None => sealed.and_then(|output| output.tree),
-        };
-        Some((name.clone(), LockedOutput { recipe: recipe.clone(), derivation, tree }))
-    });
-    Ok(outputs.collect())
 }

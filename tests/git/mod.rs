@@ -5,6 +5,6 @@ mod configuration;
 mod hostile;
 mod local;
 mod refused;
-mod repository;
+pub mod repository;
 mod ssh;
 mod submodules;

@@ -1,0 +1,35 @@
+//! Output `image`.
+
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::lock::{Derive, Parts, labels};
+use crate::manifest::rules;
+use crate::oci::{Config, is_repository};
+use crate::recipe::image::{CREATED, MODES, SET_UP};
+use crate::recipe::{ImageRecipe, furnish};
+
+impl Derive for ImageRecipe {
+    fn adds(&self, parts: &Parts) -> Result<Value> {
+        let prefixes = self.prefixes(|name| parts.recipe(name));
+        let labels = labels(self, parts.inputs, |name| parts.recipe(name));
+        Ok(json!({
+            "compressor": self.compression.compressor(),
+            // As it is without a base image, whose own configuration is among the digests of its input.
+            "config": self.config(prefixes, labels, Config::default()),
+            "created": CREATED,
+            "base": self.base.as_ref().map(|_| json!({ "modes": MODES, "files": furnish::tables() })),
+            "profile": String::from_utf8_lossy(&furnish::profile(&self.variables(prefixes))),
+            "set-up": self.is_toolbox().then_some(SET_UP),
+        }))
+    }
+
+    fn fault(&self) -> Option<String> {
+        let sound = is_repository(&self.name)
+            && self.program.as_deref().is_none_or(rules::is_program)
+            && self.user.as_deref().is_none_or(rules::is_user)
+            && self.environment.iter().all(|(name, value)| rules::is_variable(name, value))
+            && self.labels.iter().all(|(name, value)| rules::is_label(name, value));
+        (!sound).then(|| "its name, program, user, variables or labels are none that an image can have".to_owned())
+    }
+}
