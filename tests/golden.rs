@@ -1,7 +1,7 @@
 //! The trees that recipes make of small fixed inputs, beside the revisions that they were made with.
 //!
-//! What a recipe adds as data is hashed into derivation ids; for rules of unpacking, trimming and installing, a revision stands
-//! in, which somebody has to raise. These tests fail where such a rule gives another tree.
+//! Data that a recipe adds is hashed into derivation ids; for rules of unpacking, trimming and installing, a revision stands in,
+//! which somebody has to raise. These tests fail where such a rule gives another tree.
 
 use serde_json::Value;
 use strixlock::parts::revisions;

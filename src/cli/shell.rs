@@ -3,7 +3,7 @@
 use super::Session;
 use crate::error::{Error, Kind, Result};
 use crate::realize::Plan;
-use crate::recipe::Recipe;
+use crate::recipe::{BuildRoot, Recipe};
 
 /// Open the sandbox that an output is built in
 ///
@@ -26,8 +26,9 @@ pub fn run(args: &ShellArgs, session: &Session) -> Result<u8> {
     }
     let lock = session.lock()?;
     let output = lock.output(&args.output)?;
-    if !matches!(output.recipe, Recipe::Llama(_)) {
-        let built = lock.outputs.iter().find(|(_, output)| matches!(output.recipe, Recipe::Llama(_)));
+    let is_built = |recipe: &Recipe| matches!(recipe.build_root(), BuildRoot::Host | BuildRoot::Output(_));
+    if !is_built(&output.recipe) {
+        let built = lock.outputs.iter().find(|(_, output)| is_built(&output.recipe));
         let error =
             Error::new(Kind::Usage, format!("an output of type {} is not built in a sandbox", output.recipe.kind()))
                 .about(&args.output);

@@ -56,7 +56,7 @@ struct Request<'a> {
     /// Names this format.
     format: &'static str,
     recipe: &'a Recipe,
-    /// What of the inputs can show in the output.
+    /// The parts of the inputs that can show in the output.
     inputs: BTreeMap<&'a str, Value>,
     /// The request ids of the outputs that go into it.
     outputs: BTreeMap<&'a str, Sha256Digest>,

@@ -17,10 +17,10 @@ mod seal;
 mod stale;
 mod valid;
 
-pub use derivation::{Derive, Ids, Parts, derivations};
+pub use derivation::{Derive, Parts};
 pub use labels::{LOCK_DIGEST, labels};
 pub use model::{Lock, LockedOutput};
-pub use seal::{EarlierSeal, Seal};
+pub use seal::EarlierSeal;
 pub use stale::{Staleness, staleness};
 
 /// The lock format that this program writes.

@@ -82,7 +82,7 @@ fn generic(source: &Source, fields: Table) -> Result<Generic> {
 }
 
 /// The edges in the array `name` of a table.
-pub(super) fn edges(source: &Source, fields: &Table, name: &'static str) -> Result<Vec<Edge>> {
+pub fn edges(source: &Source, fields: &Table, name: &'static str) -> Result<Vec<Edge>> {
     let tables = fields.tables(name)?;
     if let Some(table) = tables.get(MOST) {
         return Err(source.error(table.span.clone(), "these are more edges than make sense", "one too many"));

@@ -4,8 +4,7 @@
 //! suggestion. The result holds requests and recipes only; what they resolve to is the lock's business.
 
 mod edges;
-mod image;
-mod links;
+mod form;
 mod parse;
 pub mod rules;
 mod template;
@@ -20,7 +19,8 @@ use crate::error::{Error, Kind, Result};
 use crate::inputs::InputRequest;
 use crate::recipe::Recipe;
 
-pub use edges::{known_edges, known_generics};
+pub use edges::{edges, known_edges, known_generics};
+pub(crate) use form::{Form, FromFields};
 pub use template::{Packages, Settings as TemplateSettings, template};
 
 /// The version of this program, which `requires` is compared with: that of the package.

@@ -1,14 +1,37 @@
 //! Output `model`.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::error::Result;
-use crate::lock::{Derive, Parts};
+use crate::lock::{Derive, Lock, LockedOutput, Parts};
+use crate::manifest::{Form, FromFields};
+use crate::realize::{Made, Make, Realizer};
 use crate::recipe::ModelRecipe;
+use crate::report::Describe;
+
+impl FromFields for ModelRecipe {
+    fn from_fields(form: &mut Form) -> Result<Self> {
+        Ok(Self { input: form.input_or("input", "huggingface", "model")? })
+    }
+}
 
 impl Derive for ModelRecipe {
-    /// Names and digests of the files are the input's.
+    /// Adds nothing: names and digests of the files are the input's.
     fn adds(&self, _: &Parts) -> Result<Value> {
         Ok(json!({}))
+    }
+}
+
+impl Make for ModelRecipe {
+    fn make(&self, realizer: &Realizer, _: &LockedOutput, _: bool) -> Result<Made> {
+        realizer.model(&self.input).map(Made::Stored)
+    }
+}
+
+impl Describe for ModelRecipe {
+    fn describe(&self, page: &mut String, _: &Lock) {
+        let _ = writeln!(page, "The files of input `{}`, under their names.", self.input);
     }
 }

@@ -1,14 +1,44 @@
 //! Output `rocm`.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::error::Result;
-use crate::lock::{Derive, Parts};
+use crate::lock::{Derive, Lock, LockedOutput, Parts};
+use crate::manifest::{Form, FromFields};
+use crate::realize::{Made, Make, Realizer};
 use crate::recipe::RocmRecipe;
+use crate::report::Describe;
+use crate::store::StoredTree;
+
+impl FromFields for RocmRecipe {
+    fn from_fields(form: &mut Form) -> Result<Self> {
+        Ok(Self { input: form.input_or("input", "rocm", "rocm")?, prefix: form.prefix("/opt/rocm")? })
+    }
+}
 
 impl Derive for RocmRecipe {
-    /// The tree of the input is the output.
+    /// Adds nothing: the tree of the input is the output.
     fn adds(&self, _: &Parts) -> Result<Value> {
         Ok(json!({}))
+    }
+}
+
+impl Make for RocmRecipe {
+    fn make(&self, realizer: &Realizer, _: &LockedOutput, _: bool) -> Result<Made> {
+        realizer.input_tree(&self.input).map(Made::Stored)
+    }
+
+    /// Fails if the tree lacks kernels: half an hour of building with it would be lost.
+    fn judge(&self, realizer: &Realizer, name: &str, tree: &StoredTree) -> Result<()> {
+        realizer.demand_kernels(name, tree)
+    }
+}
+
+impl Describe for RocmRecipe {
+    fn describe(&self, page: &mut String, _: &Lock) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "The tree of input `{}`, to stand at `{}`.", self.input, self.prefix);
     }
 }

@@ -1,14 +1,49 @@
 //! Output `runtime`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use toml::Spanned;
 
 use crate::error::Result;
+use crate::fields::{Source, Table};
 use crate::gfx::GfxTarget;
-use crate::lock::{Derive, Parts};
-use crate::manifest::{known_edges, known_generics, rules};
+use crate::lock::{Derive, Lock, LockedOutput, Parts};
+use crate::manifest::{Form, FromFields, edges, known_edges, known_generics, rules};
+use crate::page::fact;
+use crate::realize::{Made, Make, Realizer};
 use crate::recipe::{Edge, RuntimeRecipe, Target};
+use crate::report::Describe;
+
+impl FromFields for RuntimeRecipe {
+    fn from_fields(form: &mut Form) -> Result<Self> {
+        Ok(Self {
+            roots: roots(form.source, form.fields)?,
+            rocm: form.output_or("rocm", "rocm", "rocm")?,
+            llama: form.output_or("llama", "llama", "llama")?,
+            edges: edges(form.source, form.fields, "edges")?,
+            own_edges_only: form.fields.flag("own-edges-only")?,
+        })
+    }
+}
+
+fn roots(source: &Source, fields: &Table) -> Result<Vec<String>> {
+    let Some(roots) = fields.texts("roots")? else {
+        return Ok(["llama-bench", "llama-cli", "llama-server"].map(str::to_owned).to_vec());
+    };
+    if roots.is_empty() {
+        return Err(source.error(
+            fields.span.clone(),
+            "a runtime needs at least one root",
+            "such as roots = [\"llama-cli\"]",
+        ));
+    }
+    if let Some(wrong) = roots.iter().find(|root| !rules::is_program(root.get_ref())) {
+        return Err(source.error(wrong.span(), "a root is the name of a program", "such as \"llama-cli\""));
+    }
+    Ok(roots.into_iter().map(Spanned::into_inner).collect())
+}
 
 impl Derive for RuntimeRecipe {
     fn adds(&self, _: &Parts) -> Result<Value> {
@@ -29,5 +64,33 @@ impl Derive for RuntimeRecipe {
         }
         let wrong = self.edges.iter().any(|edge| !rules::is_edge(edge));
         wrong.then(|| "its edges are not libraries and what they take".to_owned())
+    }
+}
+
+impl Make for RuntimeRecipe {
+    fn make(&self, realizer: &Realizer, locked: &LockedOutput, _: bool) -> Result<Made> {
+        realizer.runtime(locked.derivation, self)
+    }
+
+    fn edges(&self, _: &Realizer, rocm: &str) -> Result<Option<Vec<Edge>>> {
+        Ok(if self.rocm == rocm { Some(self.all_edges(known_edges()?)) } else { None })
+    }
+}
+
+impl Describe for RuntimeRecipe {
+    fn describe(&self, page: &mut String, _: &Lock) {
+        let _ = writeln!(
+            page,
+            "The files of output `{}` that {} of output `{}` need: shared libraries, kernel data and provenance, where they were.",
+            self.rocm,
+            self.roots.iter().map(|root| format!("`{root}`")).collect::<Vec<_>>().join(", "),
+            self.llama,
+        );
+        if !self.edges.is_empty() {
+            let _ = writeln!(page, "\nWhat libraries take at run time, from the manifest:\n");
+            for edge in &self.edges {
+                fact(page, &edge.from, &format!("{}: {}", edge.to.name(), edge.reason));
+            }
+        }
     }
 }

@@ -1,12 +1,48 @@
 //! Output `sysroot`.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
+use toml::de::DeValue;
 
 use crate::error::Result;
-use crate::lock::{Derive, Parts};
-use crate::manifest::rules;
+use crate::fields::{Source, Table};
+use crate::lock::{Derive, Lock, LockedOutput, Parts};
+use crate::manifest::{Form, FromFields, rules};
+use crate::page::fact;
+use crate::realize::{Made, Make, Realizer};
 use crate::recipe::SysrootRecipe;
 use crate::recipe::sysroot::LINKS;
+use crate::report::Describe;
+
+impl FromFields for SysrootRecipe {
+    fn from_fields(form: &mut Form) -> Result<Self> {
+        if let Some(image) = form.input("image", "oci")? {
+            return Ok(Self { packages: None, image: Some(image), links: BTreeMap::new() });
+        }
+        let packages = form.input_or("packages", "debs", "sysroot")?;
+        Ok(Self { packages: Some(packages), image: None, links: links(form.source, form.fields)? })
+    }
+}
+
+/// Reads the links that the manifest asks for: path and target.
+fn links(source: &Source, fields: &Table) -> Result<BTreeMap<String, String>> {
+    let mut links = BTreeMap::new();
+    let Some(table) = fields.table("links")? else { return Ok(links) };
+    for (key, value) in table.entries() {
+        let path = key.get_ref();
+        let DeValue::String(target) = value.get_ref() else {
+            return Err(table.wrong_type(value.span(), path, "a string", value.get_ref()));
+        };
+        if !rules::is_link(path, target) {
+            let message = "a link is a path below the root and a target";
+            return Err(source.error(key.span(), message, "such as \"usr/bin/cc\" = \"gcc\""));
+        }
+        links.insert(path.clone().into_owned(), target.clone().into_owned());
+    }
+    Ok(links)
+}
 
 impl Derive for SysrootRecipe {
     fn adds(&self, _: &Parts) -> Result<Value> {
@@ -17,5 +53,31 @@ impl Derive for SysrootRecipe {
     fn fault(&self) -> Option<String> {
         let wrong = self.links.iter().any(|(path, target)| !rules::is_link(path, target));
         wrong.then(|| "its links are not paths and targets".to_owned())
+    }
+}
+
+impl Make for SysrootRecipe {
+    fn make(&self, realizer: &Realizer, _: &LockedOutput, _: bool) -> Result<Made> {
+        realizer.sysroot(self)
+    }
+}
+
+impl Describe for SysrootRecipe {
+    fn describe(&self, page: &mut String, _: &Lock) {
+        if let Some(packages) = &self.packages {
+            let _ = writeln!(
+                page,
+                "The packages of input `{packages}`, unpacked without running anything of them, with a merged `/usr` and dpkg's database.",
+            );
+        }
+        if let Some(image) = &self.image {
+            let _ = writeln!(page, "The layers of input `{image}`, laid over each other.");
+        }
+        if !self.links.is_empty() {
+            let _ = writeln!(page, "\nLinks from the manifest:\n");
+            for (path, target) in &self.links {
+                fact(page, path, target);
+            }
+        }
     }
 }

@@ -29,7 +29,7 @@ use crate::tree::scan::scan;
 const LAST: usize = 30;
 
 /// Everything that goes into a build.
-pub(super) struct Build<'a> {
+pub(crate) struct Build<'a> {
     pub intake: Intake<'a>,
     pub recipe: &'a LlamaRecipe,
     pub pin: &'a GitPin,

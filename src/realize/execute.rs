@@ -20,7 +20,7 @@ use crate::inputs::oci::OciPin;
 use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
 use crate::log::CACHE;
-use crate::recipe::{BuildRoot, LlamaRecipe, Recipe, RocmRecipe, SysrootRecipe};
+use crate::recipe::{BuildRoot, Edge, LlamaRecipe, OutputKind, Recipe, SysrootRecipe, each_output};
 use crate::sandbox::Engine;
 use crate::store::{Generation, GenerationOutput, OutputRecord, Profile, Staging, StoredTree};
 use crate::threads::in_parallel;
@@ -39,12 +39,33 @@ pub struct Realizer<'a> {
     pub(super) verified: Mutex<BTreeSet<TreeDigest>>,
 }
 
-/// What a recipe gave.
-pub(super) enum Made {
+/// The result of a recipe.
+pub(crate) enum Made {
     /// A tree whose files were in the store already.
     Stored(StoredTree),
     /// `tree/` of a staging directory, with what is in it. Beside it may be a log.
     Staged(Staging, Listing),
+}
+
+/// The part of every kind of output that makes it.
+pub(crate) trait Make: OutputKind {
+    /// Makes the output from its parts, which are in the store; with `anew`, without anything that was kept of an earlier run.
+    fn make(&self, realizer: &Realizer, locked: &LockedOutput, anew: bool) -> Result<Made>;
+
+    /// Fails if nothing should be made from the output `name`, which was realized.
+    fn judge(&self, _realizer: &Realizer, _name: &str, _tree: &StoredTree) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns the edges along which the output runs with the ROCm tree that is the output `rocm`, if it does.
+    fn edges(&self, _realizer: &Realizer, _rocm: &str) -> Result<Option<Vec<Edge>>> {
+        Ok(None)
+    }
+
+    /// Opens the sandbox that the output is built in, if it is.
+    fn shell(&self, _realizer: &Realizer) -> Option<Result<ExitStatus>> {
+        None
+    }
 }
 
 /// One realized output.
@@ -87,9 +108,8 @@ impl Realizer<'_> {
         let mut realized = BTreeMap::new();
         for step in plan.steps.iter().filter(|step| step.what == "output") {
             let output = self.output(step).about(&step.name)?;
-            if matches!(self.locked(&step.name)?.recipe, Recipe::Rocm(_)) {
-                self.demand_kernels(&step.name, &output.tree)?;
-            }
+            let recipe = &self.locked(&step.name)?.recipe;
+            each_output!(recipe, recipe => recipe.judge(self, &step.name, &output.tree))?;
             realized.insert(step.name.clone(), output);
         }
         Ok(realized)
@@ -106,11 +126,12 @@ impl Realizer<'_> {
         output.is_some_and(|output| output.recipe.build_root() != BuildRoot::NoSandbox)
     }
 
-    fn input(&self, name: &str) -> Result<&LockedInput> {
+    /// Returns the pin of an input.
+    pub(crate) fn input(&self, name: &str) -> Result<&LockedInput> {
         self.lock.inputs.get(name).ok_or_else(|| Error::new(Kind::Invalid, format!("the lock has no input `{name}`")))
     }
 
-    pub(super) fn locked(&self, name: &str) -> Result<&LockedOutput> {
+    pub(crate) fn locked(&self, name: &str) -> Result<&LockedOutput> {
         self.lock.outputs.get(name).ok_or_else(|| Error::new(Kind::Invalid, format!("the lock has no output `{name}`")))
     }
 
@@ -172,17 +193,16 @@ impl Realizer<'_> {
 
     /// Runs the recipe; with `anew`, without anything that was kept of an earlier run.
     pub(super) fn build(&self, locked: &LockedOutput, anew: bool) -> Result<Made> {
-        match &locked.recipe {
-            Recipe::Sysroot(recipe) => self.sysroot(recipe),
-            Recipe::Rocm(recipe) => self.rocm(recipe).map(Made::Stored),
-            Recipe::Llama(recipe) => self.llama(locked.derivation, recipe),
-            Recipe::Runtime(recipe) => self.runtime(locked.derivation, recipe),
-            Recipe::Model(recipe) => model::model(self.intake.store, self.input(&recipe.input)?).map(Made::Stored),
-            Recipe::Image(recipe) => self.image(locked, recipe, anew),
-        }
+        each_output!(&locked.recipe, recipe => recipe.make(self, locked, anew))
     }
 
-    fn sysroot(&self, recipe: &SysrootRecipe) -> Result<Made> {
+    /// Makes the tree of a model.
+    pub(crate) fn model(&self, input: &str) -> Result<StoredTree> {
+        model::model(self.intake.store, self.input(input)?)
+    }
+
+    /// Makes the root of a set of packages or of a base image.
+    pub(crate) fn sysroot(&self, recipe: &SysrootRecipe) -> Result<Made> {
         let (staging, listing) = match (&recipe.image, &recipe.packages) {
             (Some(image), _) => sysroot::from_image(self.intake, image, self.image_pin(image)?)?,
             (None, Some(packages)) => sysroot::sysroot(self.intake, recipe, &self.debs(packages)?)?,
@@ -209,12 +229,8 @@ impl Realizer<'_> {
         Ok(here.into_iter().map(deb).collect())
     }
 
-    fn rocm(&self, recipe: &RocmRecipe) -> Result<StoredTree> {
-        self.input_tree(&recipe.input)
-    }
-
-    /// The tree of an input, which the plan has fetched.
-    fn input_tree(&self, name: &str) -> Result<StoredTree> {
+    /// Returns the tree of an input, which the plan has fetched.
+    pub(crate) fn input_tree(&self, name: &str) -> Result<StoredTree> {
         let digest = self.input(name)?.tree().map(|tree| tree.digest);
         digest.and_then(|digest| self.intake.store.tree(digest)).ok_or_else(|| {
             Error::new(Kind::Damaged, format!("the tree of input `{name}` is not in the store"))
@@ -222,8 +238,8 @@ impl Realizer<'_> {
         })
     }
 
-    /// The tree of another output, which the plan has made.
-    pub(super) fn output_tree(&self, name: &str) -> Result<StoredTree> {
+    /// Returns the tree of another output, which the plan has made.
+    pub(crate) fn output_tree(&self, name: &str) -> Result<StoredTree> {
         let found = self.intake.store.output(self.locked(name)?.derivation)?;
         found.map(|(_, tree)| tree).ok_or_else(|| {
             Error::new(Kind::Damaged, format!("the output `{name}` is not in the store"))
@@ -241,22 +257,16 @@ impl Realizer<'_> {
         Err(Error::new(Kind::Invalid, format!("`{name}` is no ROCm tree")))
     }
 
-    fn llama(&self, derivation: DerivationId, recipe: &LlamaRecipe) -> Result<Made> {
-        let (staging, listing) = self.llama_build(recipe)?.run(derivation)?;
-        Ok(Made::Staged(staging, listing))
-    }
-
     /// Opens the sandbox in which the output `name` is built.
     pub fn shell(&self, name: &str) -> Result<ExitStatus> {
-        match &self.locked(name)?.recipe {
-            Recipe::Llama(recipe) => self.llama_build(recipe)?.shell().about(name),
-            other => {
-                Err(Error::new(Kind::Usage, format!("`{name}` is a {}, which is not built in a sandbox", other.kind())))
-            }
-        }
+        let recipe = &self.locked(name)?.recipe;
+        each_output!(recipe, recipe => recipe.shell(self)).map(|ended| ended.about(name)).unwrap_or_else(|| {
+            Err(Error::new(Kind::Usage, format!("`{name}` is a {}, which is not built in a sandbox", recipe.kind())))
+        })
     }
 
-    fn llama_build<'b>(&'b self, recipe: &'b LlamaRecipe) -> Result<Build<'b>> {
+    /// Prepares a build of llama.cpp.
+    pub(crate) fn llama_build<'b>(&'b self, recipe: &'b LlamaRecipe) -> Result<Build<'b>> {
         let LockedInput::Git(block) = self.input(&recipe.source)? else {
             return Err(Error::new(Kind::Invalid, format!("`{}` is no git input", recipe.source)));
         };

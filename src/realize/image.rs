@@ -22,7 +22,7 @@ use crate::tree::{Entry, Listing, Node};
 
 impl Realizer<'_> {
     /// Makes an image. With `anew`, layers that the store has are compressed, or looked through, once more.
-    pub(super) fn image(&self, locked: &LockedOutput, recipe: &ImageRecipe, anew: bool) -> Result<Made> {
+    pub(crate) fn image(&self, locked: &LockedOutput, recipe: &ImageRecipe, anew: bool) -> Result<Made> {
         let prefixes = recipe.prefixes(|name| self.lock.outputs.get(name).map(|output| &output.recipe));
         let base = recipe.from.as_ref().map(|name| self.base_image(name, anew)).transpose()?;
         let mut said = labels(recipe, &self.lock.inputs, |name| self.lock.outputs.get(name).map(|one| &one.recipe));

@@ -25,6 +25,7 @@ mod whole;
 
 pub use check::Checked;
 pub use compare::compare;
+pub(crate) use execute::{Made, Make};
 pub use execute::{Realized, Realizer, switch};
 pub use plan::{Action, Plan, input_action, version};
 pub use runtime::{Runtime, runtime_output};

@@ -85,8 +85,8 @@ impl Realizer<'_> {
     pub(super) fn trimmed(&self, name: &str, recipe: &RuntimeRecipe) -> Result<Runtime> {
         let (rocm, llama) = (self.output_tree(&recipe.rocm)?, self.output_tree(&recipe.llama)?);
         let (rocm_prefix, target) = self.rocm_settings(&recipe.rocm)?;
-        let Recipe::Llama(built) = &self.lock.output(&recipe.llama)?.recipe else {
-            return Err(Error::new(Kind::Invalid, format!("`{}` is no llama.cpp build", recipe.llama)));
+        let Some(llama_prefix) = self.lock.output(&recipe.llama)?.recipe.prefix() else {
+            return Err(Error::new(Kind::Invalid, format!("`{}` is not a llama.cpp build", recipe.llama)));
         };
         let sysroot = self.lock.base_of(recipe.build_root()).map(|name| self.output_tree(name)).transpose()?;
         let (rocm_listing, llama_listing) = (rocm.listing()?, llama.listing()?);
@@ -94,7 +94,7 @@ impl Realizer<'_> {
         let edges = recipe.all_edges(known_edges()?);
         let trimmed = trim(&trim::Request {
             rocm: trim::Mounted { dir: &rocm.path, listing: &rocm_listing, prefix: rocm_prefix },
-            llama: trim::Mounted { dir: &llama.path, listing: &llama_listing, prefix: &built.prefix },
+            llama: trim::Mounted { dir: &llama.path, listing: &llama_listing, prefix: llama_prefix },
             roots: &recipe.roots,
             target,
             edges: &edges,
@@ -103,7 +103,7 @@ impl Realizer<'_> {
         Ok(Runtime {
             name: name.to_owned(),
             rocm_prefix: rocm_prefix.to_owned(),
-            llama_prefix: built.prefix.clone(),
+            llama_prefix: llama_prefix.to_owned(),
             roots: recipe.roots.clone(),
             target: target.clone(),
             rocm,
@@ -120,7 +120,7 @@ impl Realizer<'_> {
     }
 
     /// Trims, and proves what is left before anybody sees it: without the proof there is no output.
-    pub(super) fn runtime(&self, derivation: DerivationId, recipe: &RuntimeRecipe) -> Result<Made> {
+    pub(crate) fn runtime(&self, derivation: DerivationId, recipe: &RuntimeRecipe) -> Result<Made> {
         let store = self.intake.store;
         for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe.build_root())) {
             self.whole(part, self.output_tree(part)?)?;

@@ -52,7 +52,7 @@ pub trait OutputKind {
     }
 }
 
-/// Where the files of an output come from.
+/// The origin of an output's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Files {
     /// From an input, each as it was published.

@@ -22,7 +22,7 @@ pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
 
-/// Whether an input of type `found` can stand where a recipe names one of type `wanted`: a model may be any file.
+/// Returns whether an input of type `found` can stand where a recipe names one of type `wanted`: a model may be any file.
 #[must_use]
 pub fn fits(wanted: &str, found: &str) -> bool {
     wanted == found || (wanted, found) == ("huggingface", "file")
@@ -35,11 +35,11 @@ pub fn fits(wanted: &str, found: &str) -> bool {
 /// cannot write otherwise into those that it makes.
 macro_rules! output_kinds {
     ($dollar:tt $($(#[$doc:meta])* $kind:ident($recipe:ty),)*) => {
-        /// How one output is made.
+        /// A recipe: how one output is made.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(tag = "type", rename_all = "lowercase")]
         pub enum Recipe {
-            $($(#[$doc])* $kind($recipe),)*
+            $($(#[$doc])* #[doc = concat!("\n\nSee [`", stringify!($recipe), "`].")] $kind($recipe),)*
         }
 
         $(impl From<$recipe> for Recipe {
@@ -100,7 +100,8 @@ impl Recipe {
     }
 }
 
-pub(crate) use each_output;
+#[allow(clippy::single_component_path_imports, reason = "this is how a macro is named from other modules")]
+pub(crate) use {each_kind, each_output};
 
 /// Returns the names of all kinds with the revisions of their rules.
 #[must_use]
@@ -108,7 +109,7 @@ pub fn revisions() -> Vec<(&'static str, u32)> {
     each_kind!(Kind => (Kind::NAME, Kind::REVISION)).to_vec()
 }
 
-/// What every kind answers: see [`OutputKind`].
+/// The answers of each kind: see [`OutputKind`].
 impl Recipe {
     /// See [`OutputKind::REVISION`].
     #[must_use]

@@ -2,14 +2,18 @@
 //!
 //! A pure function of the lock: the same lock gives the same page on every machine.
 
-mod image;
-
 use std::fmt::Write as _;
 
 use crate::error::Result;
 use crate::lock::{Lock, LockedOutput};
-use crate::page::{cell, commands, fact};
-use crate::recipe::{LlamaRecipe, Recipe};
+use crate::page::{cell, commands};
+use crate::recipe::{OutputKind, each_output};
+
+/// The part of every kind of output that is on the page.
+pub(crate) trait Describe: OutputKind {
+    /// Writes how the output is made from what, below its heading.
+    fn describe(&self, page: &mut String, lock: &Lock);
+}
 
 /// The text of REPRODUCIBLE.md.
 pub fn reproducible(lock: &Lock) -> Result<String> {
@@ -67,97 +71,11 @@ function computes it with GNU find, sort, sed and coreutils; the commands below 
 
 fn out(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput) {
     let _ = writeln!(page, "\n### Output {}\n", cell(name));
-    match &output.recipe {
-        Recipe::Sysroot(recipe) => {
-            if let Some(packages) = &recipe.packages {
-                let _ = writeln!(
-                    page,
-                    "The packages of input `{packages}`, unpacked without running anything of them, with a merged `/usr` and dpkg's database.",
-                );
-            }
-            if let Some(image) = &recipe.image {
-                let _ = writeln!(page, "The layers of input `{image}`, laid over each other.");
-            }
-            if !recipe.links.is_empty() {
-                let _ = writeln!(page, "\nLinks from the manifest:\n");
-                for (path, target) in &recipe.links {
-                    fact(page, path, target);
-                }
-            }
-        }
-        Recipe::Rocm(recipe) => {
-            let _ = writeln!(page, "The tree of input `{}`, to stand at `{}`.", recipe.input, recipe.prefix);
-        }
-        Recipe::Llama(recipe) => llama(page, lock, recipe),
-        Recipe::Image(recipe) => image::image(page, recipe),
-        Recipe::Runtime(recipe) => {
-            let _ = writeln!(
-                page,
-                "The files of output `{}` that {} of output `{}` need: shared libraries, kernel data and provenance, where they were.",
-                recipe.rocm,
-                recipe.roots.iter().map(|root| format!("`{root}`")).collect::<Vec<_>>().join(", "),
-                recipe.llama,
-            );
-            if !recipe.edges.is_empty() {
-                let _ = writeln!(page, "\nWhat libraries take at run time, from the manifest:\n");
-                for edge in &recipe.edges {
-                    fact(page, &edge.from, &format!("{}: {}", edge.to.name(), edge.reason));
-                }
-            }
-        }
-        Recipe::Model(recipe) => {
-            let _ = writeln!(page, "The files of input `{}`, under their names.", recipe.input);
-        }
-    }
-    if matches!(output.recipe, Recipe::Image(_)) {
-        let _ = writeln!(page, "\nThe tree is that of the image's layout, not the digest that podman and skopeo show.");
-    }
+    each_output!(&output.recipe, recipe => recipe.describe(page, lock));
     let expected = output.tree.map_or_else(
         || "not sealed: `strixlock realize --seal` writes the digest into the lock".to_owned(),
         |tree| tree.to_string(),
     );
     let place = format!("check/{name}");
     commands(page, &[&format!("strixlock realize {name} --to check"), &format!("tree_digest {place}   # {expected}")]);
-}
-
-/// Says how a build was made, and in what: its result holds only for that.
-fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
-    let _ = writeln!(
-        page,
-        "Input `{}` built with CMake and Ninja for `{}` at `{}`, without network, at fixed paths, with the build number and commit of the pin.\n",
-        recipe.source,
-        recipe.backend.name(),
-        recipe.prefix
-    );
-    match &recipe.sysroot {
-        Some(sysroot) => {
-            fact(page, "built in", &format!("the root of output {sysroot}, and nothing of the host but its kernel"));
-        }
-        None => {
-            let _ = writeln!(
-                page,
-                "- built in: **the host's own `/usr`**, which is not pinned: the digest of the result holds for one machine in one state, \
-                 and says nothing about others. An output `sysroot` in the manifest makes it the same everywhere."
-            );
-        }
-    }
-    let compiler = match recipe.rocm.as_ref().and_then(|name| Some((name, &lock.outputs.get(name)?.recipe))) {
-        Some((name, Recipe::Rocm(rocm))) => {
-            fact(page, "ROCm", &format!("output {name}, at {}", rocm.prefix));
-            format!("clang of that ROCm, {}/lib/llvm/bin/clang", rocm.prefix)
-        }
-        _ if recipe.sysroot.is_some() => "cc and c++ of that root".to_owned(),
-        _ => "cc and c++ of the host".to_owned(),
-    };
-    fact(page, "compiler", &compiler);
-    let _ = writeln!(
-        page,
-        "\nAll CMake variables, the environment and the versions of the tools: `strixlock log OUTPUT --about`."
-    );
-    if !recipe.cmake.is_empty() {
-        let _ = writeln!(page, "\nCMake variables from the manifest:\n");
-        for (name, value) in &recipe.cmake {
-            fact(page, name, value);
-        }
-    }
 }

@@ -6,6 +6,7 @@ use crate::page::fact;
 use crate::recipe::ImageRecipe;
 use crate::recipe::image::CREATED;
 
+/// Writes what is in the image, and how it is run.
 pub(super) fn image(page: &mut String, recipe: &ImageRecipe) {
     let _ = writeln!(
         page,
@@ -30,4 +31,5 @@ pub(super) fn image(page: &mut String, recipe: &ImageRecipe) {
     for (name, value) in &recipe.environment {
         fact(page, name, value);
     }
+    let _ = writeln!(page, "\nThe tree is that of the image's layout, not the digest that podman and skopeo show.");
 }

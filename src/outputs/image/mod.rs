@@ -1,13 +1,18 @@
 //! Output `image`.
 
+mod fields;
+mod page;
+
 use serde_json::{Value, json};
 
 use crate::error::Result;
-use crate::lock::{Derive, Parts, labels};
-use crate::manifest::rules;
+use crate::lock::{Derive, Lock, LockedOutput, Parts, labels};
+use crate::manifest::{Form, FromFields, rules};
 use crate::oci::{Config, is_repository};
+use crate::realize::{Made, Make, Realizer};
 use crate::recipe::image::{CREATED, MODES, SET_UP};
 use crate::recipe::{ImageRecipe, furnish};
+use crate::report::Describe;
 
 impl Derive for ImageRecipe {
     fn adds(&self, parts: &Parts) -> Result<Value> {
@@ -31,5 +36,23 @@ impl Derive for ImageRecipe {
             && self.environment.iter().all(|(name, value)| rules::is_variable(name, value))
             && self.labels.iter().all(|(name, value)| rules::is_label(name, value));
         (!sound).then(|| "its name, program, user, variables or labels are none that an image can have".to_owned())
+    }
+}
+
+impl FromFields for ImageRecipe {
+    fn from_fields(form: &mut Form) -> Result<Self> {
+        fields::recipe(form)
+    }
+}
+
+impl Make for ImageRecipe {
+    fn make(&self, realizer: &Realizer, locked: &LockedOutput, anew: bool) -> Result<Made> {
+        realizer.image(locked, self, anew)
+    }
+}
+
+impl Describe for ImageRecipe {
+    fn describe(&self, page: &mut String, _: &Lock) {
+        page::image(page, self);
     }
 }

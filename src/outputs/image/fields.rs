@@ -19,29 +19,19 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-use super::parse::{Reference, Wanted};
-use super::rules;
 use crate::error::Result;
 use crate::fields::{Source, Table};
+use crate::manifest::{Form, rules};
 use crate::oci::{Compression, is_repository};
 use crate::recipe::ImageRecipe;
 use crate::suggest::one_of;
 
-pub(super) fn recipe(
-    source: &Source,
-    output: &str,
-    fields: &Table,
-    references: &mut Vec<Reference>,
-) -> Result<ImageRecipe> {
-    let mut refer = |field: &'static str, wanted: Wanted| -> Result<Option<String>> {
-        let Some(name) = fields.text(field)? else { return Ok(None) };
-        let text = name.get_ref().clone();
-        references.push(Reference { name, wanted });
-        Ok(Some(text))
-    };
-    let (base, from) = (refer("base", Wanted::Output("sysroot"))?, refer("from", Wanted::Input("oci"))?);
-    let (rocm, runtime) = (refer("rocm", Wanted::Output("rocm"))?, refer("runtime", Wanted::Output("runtime"))?);
-    let llama = refer("llama", Wanted::Output("llama"))?;
+/// Reads an image; what the parts are is judged together.
+pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
+    let (base, from) = (form.output("base", "sysroot")?, form.input("from", "oci")?);
+    let (rocm, runtime) = (form.output("rocm", "rocm")?, form.output("runtime", "runtime")?);
+    let llama = form.output("llama", "llama")?;
+    let Form { source, fields, name: output, .. } = *form;
     if base.is_some()
         && let Some(both) = fields.field("from")
     {

@@ -1,0 +1,116 @@
+//! The fields of an output, and the names in them that must stand elsewhere in the manifest.
+
+use toml::Spanned;
+
+use super::{Manifest, rules};
+use crate::error::Result;
+use crate::fields::{Source, Table};
+use crate::recipe::{OutputKind, Recipe, fits};
+use crate::suggest::suggest;
+
+/// The part of every kind of output that reads it from a manifest.
+pub(crate) trait FromFields: OutputKind + Sized {
+    /// Reads the recipe; fields that are not asked for are refused afterwards.
+    fn from_fields(form: &mut Form) -> Result<Self>;
+}
+
+/// The table of one output.
+pub(crate) struct Form<'f, 's, 't> {
+    /// The manifest, for pointing into it.
+    pub source: &'f Source<'t>,
+    /// The output's name.
+    pub name: &'f str,
+    /// Its fields.
+    pub fields: &'f Table<'s, 't>,
+    pub(super) references: &'f mut Vec<Reference>,
+}
+
+impl Form<'_, '_, '_> {
+    /// Reads the name of an input of this kind, if the field is there.
+    pub fn input(&mut self, field: &'static str, kind: &'static str) -> Result<Option<String>> {
+        self.refer(field, Wanted::Input(kind))
+    }
+
+    /// Reads the name of an output of this kind, if the field is there.
+    pub fn output(&mut self, field: &'static str, kind: &'static str) -> Result<Option<String>> {
+        self.refer(field, Wanted::Output(kind))
+    }
+
+    /// Reads the name of an input of this kind; `default` without the field.
+    pub fn input_or(&mut self, field: &'static str, kind: &'static str, default: &str) -> Result<String> {
+        Ok(self.input(field, kind)?.unwrap_or_else(|| self.usual(default, Wanted::Input(kind))))
+    }
+
+    /// Reads the name of an output of this kind; `default` without the field.
+    pub fn output_or(&mut self, field: &'static str, kind: &'static str, default: &str) -> Result<String> {
+        Ok(self.output(field, kind)?.unwrap_or_else(|| self.usual(default, Wanted::Output(kind))))
+    }
+
+    /// Reads the directory that the output stands at; `default` without the field `prefix`.
+    pub fn prefix(&self, default: &str) -> Result<String> {
+        let Some(text) = self.fields.text("prefix")? else { return Ok(default.to_owned()) };
+        if rules::is_prefix(text.get_ref()) {
+            return Ok(text.into_inner());
+        }
+        Err(self.source.error(
+            text.span(),
+            "a prefix is a clean absolute path that hides nothing of the system",
+            "such as \"/opt/llama\"",
+        ))
+    }
+
+    fn refer(&mut self, field: &'static str, wanted: Wanted) -> Result<Option<String>> {
+        let Some(name) = self.fields.text(field)? else { return Ok(None) };
+        let text = name.get_ref().clone();
+        self.references.push(Reference { name, wanted });
+        Ok(Some(text))
+    }
+
+    /// Refers to a name that the manifest does not say; if there is no such thing, the output's head is shown.
+    fn usual(&mut self, name: &str, wanted: Wanted) -> String {
+        self.references.push(Reference { name: Spanned::new(self.fields.span.clone(), name.to_owned()), wanted });
+        name.to_owned()
+    }
+}
+
+/// A name in a recipe that must be somewhere else in the manifest.
+pub(super) struct Reference {
+    name: Spanned<String>,
+    wanted: Wanted,
+}
+
+enum Wanted {
+    Input(&'static str),
+    Output(&'static str),
+}
+
+impl Reference {
+    /// Fails if the name is not that of a thing of the wanted kind.
+    pub fn check(&self, source: &Source, manifest: &Manifest) -> Result<()> {
+        let name = self.name.get_ref().as_str();
+        let (what, kind, found, names): (_, _, _, Vec<&str>) = match self.wanted {
+            Wanted::Input(kind) => {
+                let found = manifest.inputs.get(name).map(|input| input.kind().name());
+                let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind().name()));
+                ("input", kind, found, fitting.map(|(name, _)| name.as_str()).collect())
+            }
+            Wanted::Output(kind) => {
+                let found = manifest.outputs.get(name).map(Recipe::kind);
+                let fitting = manifest.outputs.iter().filter(|(_, output)| output.kind() == kind);
+                ("output", kind, found, fitting.map(|(name, _)| name.as_str()).collect())
+            }
+        };
+        match found {
+            Some(found) if fits(kind, found) => Ok(()),
+            Some(found) => {
+                let message =
+                    format!("`{name}` is an {what} of type `{found}`, and one of type `{kind}` is needed here");
+                Err(source.error(self.name.span(), message, &suggest(name, names.into_iter())))
+            }
+            None => {
+                let message = format!("there is no {what} `{name}`");
+                Err(source.error(self.name.span(), message, &suggest(name, names.into_iter())))
+            }
+        }
+    }
+}
