@@ -116,8 +116,8 @@ impl<'l> Parts<'l> {
         };
         let mut used = BTreeMap::new();
         for (kind, name) in recipe.inputs() {
-            let pin = self.inputs.get(name).filter(|pin| fits(kind, pin.kind().name()));
-            used.insert(name, pin.ok_or_else(|| missing("input", kind, name))?.visible());
+            let pin = self.inputs.get(name).filter(|pin| fits(kind, pin.kind()));
+            used.insert(name, pin.ok_or_else(|| missing("input", kind.name(), name))?.visible());
         }
         let (mut requests, mut built) = (BTreeMap::new(), BTreeMap::new());
         for (kind, name) in recipe.outputs() {

@@ -5,7 +5,8 @@ use toml::Spanned;
 use super::{Manifest, rules};
 use crate::error::Result;
 use crate::fields::{Source, Table};
-use crate::recipe::{OutputKind, Recipe, fits};
+use crate::inputs::InputKind;
+use crate::recipe::{OutputKind, fits};
 use crate::suggest::suggest;
 
 /// The part of every kind of output that reads it from a manifest.
@@ -27,7 +28,7 @@ pub(crate) struct Form<'f, 's, 't> {
 
 impl Form<'_, '_, '_> {
     /// Reads the name of an input of this kind, if the field is there.
-    pub fn input(&mut self, field: &'static str, kind: &'static str) -> Result<Option<String>> {
+    pub fn input(&mut self, field: &'static str, kind: InputKind) -> Result<Option<String>> {
         self.refer(field, Wanted::Input(kind))
     }
 
@@ -37,7 +38,7 @@ impl Form<'_, '_, '_> {
     }
 
     /// Reads the name of an input of this kind; `default` without the field.
-    pub fn input_or(&mut self, field: &'static str, kind: &'static str, default: &str) -> Result<String> {
+    pub fn input_or(&mut self, field: &'static str, kind: InputKind, default: &str) -> Result<String> {
         Ok(self.input(field, kind)?.unwrap_or_else(|| self.usual(default, Wanted::Input(kind))))
     }
 
@@ -80,7 +81,7 @@ pub(super) struct Reference {
 }
 
 enum Wanted {
-    Input(&'static str),
+    Input(InputKind),
     Output(&'static str),
 }
 
@@ -90,19 +91,19 @@ impl Reference {
         let name = self.name.get_ref().as_str();
         let (what, kind, found, names): (_, _, _, Vec<&str>) = match self.wanted {
             Wanted::Input(kind) => {
-                let found = manifest.inputs.get(name).map(|input| input.kind().name());
-                let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind().name()));
-                ("input", kind, found, fitting.map(|(name, _)| name.as_str()).collect())
+                let found = manifest.inputs.get(name).map(|input| (input.kind().name(), fits(kind, input.kind())));
+                let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind()));
+                ("input", kind.name(), found, fitting.map(|(name, _)| name.as_str()).collect())
             }
             Wanted::Output(kind) => {
-                let found = manifest.outputs.get(name).map(Recipe::kind);
+                let found = manifest.outputs.get(name).map(|output| (output.kind(), output.kind() == kind));
                 let fitting = manifest.outputs.iter().filter(|(_, output)| output.kind() == kind);
                 ("output", kind, found, fitting.map(|(name, _)| name.as_str()).collect())
             }
         };
         match found {
-            Some(found) if fits(kind, found) => Ok(()),
-            Some(found) => {
+            Some((_, true)) => Ok(()),
+            Some((found, false)) => {
                 let message =
                     format!("`{name}` is an {what} of type `{found}`, and one of type `{kind}` is needed here");
                 Err(source.error(self.name.span(), message, &suggest(name, names.into_iter())))

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::error::Result;
+use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields};
 use crate::realize::{Made, Make, Realizer};
@@ -13,7 +14,7 @@ use crate::report::Describe;
 
 impl FromFields for ModelRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
-        Ok(Self { input: form.input_or("input", "huggingface", "model")? })
+        Ok(Self { input: form.input_or("input", InputKind::Huggingface, "model")? })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::error::Result;
+use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields};
 use crate::realize::{Made, Make, Realizer};
@@ -14,7 +15,7 @@ use crate::store::StoredTree;
 
 impl FromFields for RocmRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
-        Ok(Self { input: form.input_or("input", "rocm", "rocm")?, prefix: form.prefix("/opt/rocm")? })
+        Ok(Self { input: form.input_or("input", InputKind::Rocm, "rocm")?, prefix: form.prefix("/opt/rocm")? })
     }
 }
 

@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use crate::error::Result;
 use crate::fields::{Source, Table};
+use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, rules};
 use crate::page::fact;
@@ -18,10 +19,10 @@ use crate::report::Describe;
 
 impl FromFields for SysrootRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
-        if let Some(image) = form.input("image", "oci")? {
+        if let Some(image) = form.input("image", InputKind::Oci)? {
             return Ok(Self { packages: None, image: Some(image), links: BTreeMap::new() });
         }
-        let packages = form.input_or("packages", "debs", "sysroot")?;
+        let packages = form.input_or("packages", InputKind::Debs, "sysroot")?;
         Ok(Self { packages: Some(packages), image: None, links: links(form.source, form.fields)? })
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{OutputKind, Recipe};
+use crate::inputs::InputKind;
 use crate::oci::document::HealthCheck;
 use crate::oci::{Compression, Config, Inherited, Odd};
 
@@ -70,8 +71,8 @@ impl OutputKind for ImageRecipe {
     const NAME: &'static str = "image";
     const REVISION: u32 = REVISION;
 
-    fn inputs(&self) -> Vec<(&'static str, &str)> {
-        self.from.iter().map(|name| ("oci", name.as_str())).collect()
+    fn inputs(&self) -> Vec<(InputKind, &str)> {
+        self.from.iter().map(|name| (InputKind::Oci, name.as_str())).collect()
     }
 
     fn outputs(&self) -> Vec<(&'static str, &str)> {

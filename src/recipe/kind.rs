@@ -3,6 +3,8 @@
 //! Pure: a kind answers from its recipe alone. How an output is read from a manifest, made, and described on the audit page are
 //! further interfaces, each in its room, which a kind implements too (see docs/adding-an-output-kind.md).
 
+use crate::inputs::InputKind;
+
 /// A kind of output. The list of kinds is in [`super::Recipe`].
 pub trait OutputKind {
     /// The `type` field.
@@ -13,7 +15,7 @@ pub trait OutputKind {
     const REVISION: u32;
 
     /// Returns the inputs that go into the output: kind and name.
-    fn inputs(&self) -> Vec<(&'static str, &str)>;
+    fn inputs(&self) -> Vec<(InputKind, &str)>;
 
     /// Returns the other outputs that go into it: kind and name.
     fn outputs(&self) -> Vec<(&'static str, &str)> {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{BuildRoot, OutputKind};
 use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
+use crate::inputs::InputKind;
 use crate::suggest::one_of;
 
 /// Grows with every change of this recipe that can show in its result.
@@ -46,8 +47,8 @@ impl OutputKind for LlamaRecipe {
     const NAME: &'static str = "llama";
     const REVISION: u32 = REVISION;
 
-    fn inputs(&self) -> Vec<(&'static str, &str)> {
-        vec![("git", &self.source)]
+    fn inputs(&self) -> Vec<(InputKind, &str)> {
+        vec![(InputKind::Git, &self.source)]
     }
 
     fn outputs(&self) -> Vec<(&'static str, &str)> {

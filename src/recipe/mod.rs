@@ -14,6 +14,8 @@ pub mod sysroot;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inputs::InputKind;
+
 pub use image::ImageRecipe;
 pub use kind::{BuildRoot, Files, OutputKind};
 pub use llama::{Backend, LlamaRecipe};
@@ -22,10 +24,10 @@ pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
 
-/// Returns whether an input of type `found` can stand where a recipe names one of type `wanted`: a model may be any file.
+/// Returns whether an input of kind `found` can stand where a recipe names one of kind `wanted`: a model may be any file.
 #[must_use]
-pub fn fits(wanted: &str, found: &str) -> bool {
-    wanted == found || (wanted, found) == ("huggingface", "file")
+pub fn fits(wanted: InputKind, found: InputKind) -> bool {
+    wanted == found || (wanted, found) == (InputKind::Huggingface, InputKind::File)
 }
 
 /// Makes the enum of all kinds of outputs from the one list of them, and the two macros that ask each kind.
@@ -122,7 +124,7 @@ impl Recipe {
 
     /// See [`OutputKind::inputs`].
     #[must_use]
-    pub fn inputs(&self) -> Vec<(&'static str, &str)> {
+    pub fn inputs(&self) -> Vec<(InputKind, &str)> {
         each_output!(self, recipe => recipe.inputs())
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Files, OutputKind};
+use crate::inputs::InputKind;
 
 /// Grows with every change of this recipe that can show in its result.
 pub const REVISION: u32 = 1;
@@ -19,8 +20,8 @@ impl OutputKind for ModelRecipe {
     const NAME: &'static str = "model";
     const REVISION: u32 = REVISION;
 
-    fn inputs(&self) -> Vec<(&'static str, &str)> {
-        vec![("huggingface", &self.input)]
+    fn inputs(&self) -> Vec<(InputKind, &str)> {
+        vec![(InputKind::Huggingface, &self.input)]
     }
 
     fn files(&self) -> Files {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Files, OutputKind};
+use crate::inputs::InputKind;
 
 /// Grows with every change of this recipe that can show in its result.
 pub const REVISION: u32 = 1;
@@ -21,8 +22,8 @@ impl OutputKind for RocmRecipe {
     const NAME: &'static str = "rocm";
     const REVISION: u32 = REVISION;
 
-    fn inputs(&self) -> Vec<(&'static str, &str)> {
-        vec![("rocm", &self.input)]
+    fn inputs(&self) -> Vec<(InputKind, &str)> {
+        vec![(InputKind::Rocm, &self.input)]
     }
 
     fn prefix(&self) -> Option<&str> {

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BuildRoot, Files, OutputKind};
+use crate::inputs::InputKind;
 
 /// Grows with every change of this recipe that can show in its result.
 pub const REVISION: u32 = 4;
@@ -34,7 +35,7 @@ impl OutputKind for RuntimeRecipe {
     const NAME: &'static str = "runtime";
     const REVISION: u32 = REVISION;
 
-    fn inputs(&self) -> Vec<(&'static str, &str)> {
+    fn inputs(&self) -> Vec<(InputKind, &str)> {
         Vec::new()
     }
 

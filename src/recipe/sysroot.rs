@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::OutputKind;
+use crate::inputs::InputKind;
 
 /// Grows with every change of this recipe that can show in its result.
 pub const REVISION: u32 = 1;
@@ -28,9 +29,9 @@ impl OutputKind for SysrootRecipe {
     const NAME: &'static str = "sysroot";
     const REVISION: u32 = REVISION;
 
-    fn inputs(&self) -> Vec<(&'static str, &str)> {
-        let image = self.image.iter().map(|name| ("oci", name.as_str()));
-        self.packages.iter().map(|name| ("debs", name.as_str())).chain(image).collect()
+    fn inputs(&self) -> Vec<(InputKind, &str)> {
+        let image = self.image.iter().map(|name| (InputKind::Oci, name.as_str()));
+        self.packages.iter().map(|name| (InputKind::Debs, name.as_str())).chain(image).collect()
     }
 
     fn is_root(&self) -> bool {

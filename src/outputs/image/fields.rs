@@ -21,6 +21,7 @@ use toml::de::DeValue;
 
 use crate::error::Result;
 use crate::fields::{Source, Table};
+use crate::inputs::InputKind;
 use crate::manifest::{Form, rules};
 use crate::oci::{Compression, is_repository};
 use crate::recipe::ImageRecipe;
@@ -28,7 +29,7 @@ use crate::suggest::one_of;
 
 /// Reads an image; what the parts are is judged together.
 pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
-    let (base, from) = (form.output("base", "sysroot")?, form.input("from", "oci")?);
+    let (base, from) = (form.output("base", "sysroot")?, form.input("from", InputKind::Oci)?);
     let (rocm, runtime) = (form.output("rocm", "rocm")?, form.output("runtime", "runtime")?);
     let llama = form.output("llama", "llama")?;
     let Form { source, fields, name: output, .. } = *form;

@@ -10,6 +10,7 @@ use toml::de::DeValue;
 
 use crate::error::{Error, Kind, Result};
 use crate::fields::{Source, Table};
+use crate::inputs::InputKind;
 use crate::inputs::LockedInput;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
@@ -25,7 +26,7 @@ impl FromFields for LlamaRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
         let backend = form.fields.parsed("backend", Backend::Hip, str::parse)?;
         Ok(Self {
-            source: form.input_or("source", "git", "llama-cpp")?,
+            source: form.input_or("source", InputKind::Git, "llama-cpp")?,
             rocm: if backend == Backend::Hip { Some(form.output_or("rocm", "rocm", "rocm")?) } else { None },
             sysroot: form.output("sysroot", "sysroot")?,
             backend,
