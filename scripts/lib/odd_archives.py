@@ -159,6 +159,18 @@ def packed(pieces, path):
             out.write(piece)
 
 
+def piped(pieces, path, *command):
+    """Writes pieces to a file by way of a program; false where the program fails."""
+    with open(path, "wb") as out, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.DEVNULL) as program:
+        try:
+            for piece in pieces:
+                program.stdin.write(piece)
+            program.stdin.close()
+        except BrokenPipeError:
+            return False
+    return program.returncode == 0
+
+
 def bombs(place, wanted):
     """Makes archives that are small and want much, those whose names are wanted; gives their files. Some stay just below what one tree
     may hold, where most memory is needed, some go far beyond."""
@@ -169,6 +181,7 @@ def bombs(place, wanted):
         "names": (long(b"L", text(2800) + most(n)) + file(b"x", b"") for n in range(33_000)),
         "names-many": (long(b"L", text(2800) + most(n)) + file(b"x", b"") for n in range(200_000)),
         "entries": (file(most(n), b"") for n in range(299_000)),
+        "entries-many": (file(most(n), b"") for n in range(700_000)),
         "links": (long(b"K", text(4000) + most(n)) + link(most(n), b"x") for n in range(24_000)),
         "links-many": (long(b"K", text(4000) + most(n)) + link(most(n), b"x") for n in range(200_000)),
         "absolute-links": (long(b"K", b"/" + text(4000) + most(n)) + link(most(n), b"x") for n in range(24_000)),
@@ -198,10 +211,14 @@ def bombs(place, wanted):
             continue
         packed(itertools.chain(pieces, [END]), path)
         yield path
-    path = place / "bomb-window.tar.xz"
-    if wanted(path.name) and shutil.which("xz"):
-        # A window that only a bomb needs.
-        made = subprocess.run(["xz", "--lzma2=dict=1GiB", "-c"], input=file(b"a") + END, capture_output=True)
-        if made.returncode == 0:
-            path.write_bytes(made.stdout)
+    # Windows that only bombs need: one that is too large to be given, and the largest that is, filled before names come that take as
+    # much memory as they may.
+    window = itertools.chain([header(b"0", b"zeros", 150 << 20)], itertools.repeat(zeros, 150),
+                             (long(b"L", text(2800) + b".wh." + most(n)) + file(b"x", b"") for n in range(33_000)), [END])
+    for name, command, pieces in [
+        ("bomb-window.tar.xz", ["xz", "--lzma2=dict=1GiB", "-c"], [file(b"a") + END]),
+        ("bomb-window-whiteouts.tar.zst", ["zstd", "--long=27", "-q", "-c"], window),
+    ]:
+        path = place / name
+        if wanted(name) and shutil.which(command[0]) and piped(pieces, path, *command):
             yield path
