@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use strixlock::digest::{Sha256Digest, hash_reader};
-use strixlock::elf::{Source, sections};
-use strixlock::oci::LayerFile;
-use strixlock::oci::apply::apply;
-use strixlock::progress::{Progress as _, Silent, Unit};
-use strixlock::tree::{Entry, Limits, Listing, Node, Receiver as _, TreeWriter};
+use strixlock_formats::elf::{Source, sections};
+use strixlock_formats::oci::LayerFile;
+use strixlock_formats::oci::apply::apply;
+use strixlock_formats::tree::{Entry, Limits, Listing, Node, Receiver as _, TreeWriter};
+use strixlock_ground::digest::{Sha256Digest, hash_reader};
+use strixlock_ground::progress::{Progress as _, Silent, Unit};
 
 type Anything<T> = Result<T, Box<dyn Error>>;
 

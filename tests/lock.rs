@@ -182,3 +182,68 @@ pub fn seal(block: &mut serde_json::Value) {
     let text = format!("{}\n", serde_json::to_string_pretty(&map).unwrap());
     map.insert("entry".to_owned(), strixlock_ground::digest::Sha256Digest::of(text.as_bytes()).to_string().into());
 }
+
+/// Writes outputs as the first locks had them: with their derivation and tree, and without a digest of the block.
+fn in_first_form(lock: &str) -> String {
+    let known = strixlock::parts::Lock::parse(lock).unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(lock).unwrap();
+    for (name, output) in &known.outputs {
+        let mut block = serde_json::json!({ "recipe": output.recipe, "derivation": output.derivation });
+        if let Some(tree) = output.tree {
+            block["tree"] = serde_json::json!(tree);
+        }
+        value["outputs"][name] = block;
+    }
+    format!("{}\n", serde_json::to_string_pretty(&value).unwrap())
+}
+
+#[test]
+fn a_lock_of_the_first_form_is_refused_with_a_way_out_that_works() {
+    let project = with_lock();
+    let today = project.lock();
+    project.write("lock/strix.lock", &in_first_form(&today));
+    for command in ["realize", "status", "update", "audit", "outdated", "lock digest"] {
+        let ran = project.run(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, 3, "{command}: {}", ran.all());
+        for part in [
+            "error: lock/strix.lock: the lock has the right format, but not the right contents",
+            "unknown field `derivation`",
+            "remove it and run `strixlock update`",
+        ] {
+            assert!(ran.stderr.contains(part), "{command}, {part}: {}", ran.all());
+        }
+    }
+    std::fs::remove_file(project.path("lock/strix.lock")).unwrap();
+    project.run(&["update"]).code(0);
+    assert_eq!(project.lock(), today);
+    project.run(&["realize"]).code(0);
+}
+
+/// A lock as strixlock wrote it on 28 November 2026, with all outputs sealed.
+const EARLIER: &str = include_str!("lock/earlier.lock");
+
+#[test]
+fn a_lock_that_an_earlier_strixlock_wrote_is_read_as_it_stands() {
+    let lock = strixlock::parts::Lock::parse(EARLIER).unwrap();
+    let sealed = |name: &str| lock.outputs[name].tree.map(|tree| tree.to_string());
+    assert_eq!(lock.outputs["rocm"].tree, lock.inputs["rocm"].tree().map(|pin| pin.digest));
+    assert!(sealed("llama").is_some_and(|tree| EARLIER.contains(&tree)));
+    // Its recipe has another revision since: what it was sealed as is not what would be made now.
+    assert_eq!(sealed("runtime"), None);
+
+    let project = Project::new();
+    let index = EARLIER.lines().find_map(|line| line.trim().strip_suffix("tarball/\"")).unwrap();
+    let index = format!("{}tarball/", index.trim_start_matches('"'));
+    let git = index.replace("rocm/core/tarball/", "ggml-org/llama.cpp.git");
+    let manifest = format!(
+        "{}{}[inputs.llama-cpp]\ntype = \"git\"\nurl = \"{git}\"\n\n[outputs.llama]\ntype = \"llama\"\n\n\
+         [outputs.runtime]\ntype = \"runtime\"\n\n\
+         [outputs.image]\ntype = \"image\"\nllama = \"llama\"\nruntime = \"runtime\"\nprogram = \"llama-server\"\n",
+        crate::support::REQUIRES,
+        crate::support::rocm_input(&index, "10.1.0a20260901"),
+    );
+    project.write("manifests/strix.toml", &manifest).write("lock/strix.lock", EARLIER);
+    let ran = project.run(&["--offline", "status", "--check"]).code(0);
+    assert!(!ran.all().contains("stale"), "{}", ran.all());
+    assert_eq!(project.lock(), EARLIER);
+}

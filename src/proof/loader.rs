@@ -158,7 +158,12 @@ fn loaded(claim: &Claim, path: &[u8], answer: &Answer) -> Result<()> {
 /// The end of an answer, or how it ended where there is none.
 fn said(answer: &Answer) -> String {
     let end = answer.end();
-    if end.is_empty() { format!("nothing, and ended with {}", ended(answer.code)) } else { end }
+    match answer.code {
+        code if end.is_empty() => format!("nothing, and ended with {}", ended(code)),
+        // All that is said then is the shell's word for it.
+        code if code > 128 => format!("{end} ({})", ended(code)),
+        _ => end,
+    }
 }
 
 fn real_of(places: &Places, path: &[u8]) -> Vec<u8> {

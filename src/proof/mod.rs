@@ -183,8 +183,14 @@ impl<'a> Claim<'a> {
 
     /// Names the files that may have crashed ld.so, where it crashed.
     fn with_flaws(&self, error: Error) -> Error {
+        if self.trimmed.flaws.is_empty() {
+            return error;
+        }
         let flaws = self.trimmed.flaws.iter();
-        flaws.fold(error, |error, (path, flaw)| error.fact("damaged", format!("{}: {flaw}", show(path))))
+        let error = flaws.fold(error, |error, (path, flaw)| error.fact("damaged", format!("{}: {flaw}", show(path))));
+        error.hint(
+            "the files named as damaged were published like this: pin another version, and tell who publishes them",
+        )
     }
 
     /// The same request with the runtime in place of the whole tree.

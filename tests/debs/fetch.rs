@@ -63,6 +63,7 @@ fn a_tampered_package_is_refused_and_leaves_nothing() {
     let text = error.to_string();
     assert!(text.starts_with("sysroot: the download is not the file that the archive's lists name"), "{text}");
     assert!(text.contains("hello 2.10-3 amd64"), "{text}");
+    assert!(text.contains("hint: ") && !text.contains("--accept-replaced"), "it would do nothing: {text}");
     let hello = pin.packages.iter().find(|package| package.name == "hello").unwrap();
     let name = format!("downloads/sha256/{}", hello.sha256.hex());
     assert!(!project.published("other").contains(&name));

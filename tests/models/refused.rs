@@ -138,6 +138,20 @@ fn a_rate_limit_is_waited_for_and_one_that_stays_is_told() {
 }
 
 #[test]
+fn other_bytes_than_the_hub_names_are_told_without_a_command_that_would_do_nothing() {
+    let (project, hub) = project(MODEL);
+    project.run(&["update"]).code(0);
+    project.write("strixlock.toml", "rounds = 1\n");
+    let place = hub.content().log()[0].path.split('?').next().unwrap().to_owned();
+    hub.content().fault(&place, Fault::FlipByteAt(100_000));
+    let ran = project.run(&["realize"]).code(5);
+    assert!(ran.stderr.contains("the download is not the file that the hub names"), "{}", ran.all());
+    assert!(ran.stderr.contains("\nhint: ") && !ran.stderr.contains("--accept-replaced"), "{}", ran.all());
+    hub.content().heal_all();
+    project.run(&["realize"]).code(0);
+}
+
+#[test]
 fn a_download_that_broke_off_goes_on_where_it_was() {
     let (project, hub) = project(MODEL);
     project.run(&["update"]).code(0);

@@ -248,3 +248,37 @@ fn a_nightly_without_kernels_is_told_before_anything_is_built_with_it() {
     // Where nothing runs with it, nothing is amiss.
     project.realize_rocm(VERSION);
 }
+
+/// Writes into a library's program headers, in place of the one for its stack, that they stand where nothing is loaded.
+fn lose_program_headers(path: &Path) {
+    const PT_PHDR: u32 = 6;
+    const PT_GNU_STACK: u32 = 0x6474_e551;
+    let mut bytes = std::fs::read(path).unwrap();
+    let count = usize::from(u16::from_le_bytes(bytes[56..58].try_into().unwrap()));
+    let kind = |at: &usize| bytes[*at..*at + 4] == PT_GNU_STACK.to_le_bytes();
+    let stack = (0..count).map(|index| 64 + 56 * index).find(kind).unwrap();
+    bytes[stack..stack + 4].copy_from_slice(&PT_PHDR.to_le_bytes());
+    bytes[stack + 16..stack + 24].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_library_that_crashes_the_loader_is_named_with_what_is_wrong_in_it() {
+    let project = with_tree(|tree| {
+        plain(tree, "lib/libtrapcrash.so.1");
+        lose_program_headers(&tree.join("lib/libtrapcrash.so.1"));
+        let does = "static const char name[] __attribute__((used)) = \"libtrapcrash.so.1\";";
+        solver(tree, does, &[], &[]);
+    });
+    let ran = project.run(&["realize"]).code(1);
+    for part in [
+        "error: runtime: ld.so cannot map a file of the runtime\n",
+        "  /opt/rocm/lib/libtrapcrash.so.1\n",
+        " (signal 11)\n",
+        "  /opt/rocm/lib/libtrapcrash.so.1: its program headers lie in no loaded segment (PT_PHDR)",
+        "\nhint: the files named as damaged were published like this: pin another version",
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.all());
+    }
+    assert!(!project.store("main").join("current/runtime").exists());
+}
