@@ -31,7 +31,7 @@ fn told(case: &str, number: usize, place: &Path) -> Anything<serde_json::Value> 
         "page-attributes" => {
             let page = page(number)?;
             measured(page.len(), || {
-                Ok(strixlock::upstream::rocm::parse(&page, &"http://localhost/".parse()?)?.files.len())
+                Ok(strixlock::parts::parse_index(&page, &"http://localhost/".parse()?)?.files.len())
             })
         }
         "whiteouts" => {

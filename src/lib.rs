@@ -73,4 +73,5 @@ pub mod parts {
     pub use crate::sandbox::Sandbox;
     pub use crate::store::Store;
     pub use crate::trim::Processor;
+    pub use crate::upstream::rocm::parse as parse_index;
 }

@@ -178,7 +178,7 @@ fn refuse_others_things(root: &Root, place: &Path) -> Result<()> {
         None => Ok(()),
         Some((name, _)) => Err(Error::new(Kind::Invalid, "this directory is no store, and it is not empty")
             .fact("directory", place.display())
-            .fact("holds", crate::tree::show(&name))
+            .fact("holds", crate::tree::named(&name))
             .hint("name an empty directory, or one that is not there yet, with --store")),
     }
 }

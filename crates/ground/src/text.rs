@@ -50,6 +50,39 @@ pub fn visible(text: &str) -> String {
     stripped.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
+/// As much of a name as a message shows, in bytes: its beginning and its end.
+const BEGINNING: usize = 120;
+const ENDING: usize = 76;
+
+/// Leaves out the middle of a name that is too long for a message. Characters and escapes such as `\\x1b` are not cut.
+#[must_use]
+pub fn shortened(name: &str) -> String {
+    if name.len() <= BEGINNING + ENDING {
+        return name.to_owned();
+    }
+    let (mut at, mut beginning) = (0, 0);
+    while at < name.len() - ENDING {
+        if at <= BEGINNING {
+            beginning = at;
+        }
+        at += first_sign(&name[at..]);
+    }
+    format!("{}…{}", &name[..beginning], &name[at..])
+}
+
+/// Length of the character or escape that a text begins with, in bytes.
+fn first_sign(text: &str) -> usize {
+    /// `\\u{10ffff}` is the longest escape.
+    const LONGEST: usize = 10;
+    let plain = text.chars().next().map_or(1, char::len_utf8);
+    let escape = text.strip_prefix('\\').and_then(|rest| match rest.bytes().next()? {
+        b'x' => Some(4),
+        b'u' => rest.bytes().take(LONGEST - 1).position(|byte| byte == b'}').map(|end| end + 2),
+        _ => Some(2),
+    });
+    escape.filter(|length| text.is_char_boundary(*length)).unwrap_or(plain)
+}
+
 /// The last line of a stranger's output that shows anything, as [`visible`] shows it; empty where none does.
 #[must_use]
 pub fn last_line(said: &[u8]) -> String {
@@ -111,6 +144,28 @@ mod tests {
     fn the_last_line_is_what_a_terminal_can_show() {
         assert_eq!(last_line(b"a\nno \x1b[31mstore\x07\r\n\n  \n"), "no store");
         assert_eq!(last_line(b" \n\n"), "");
+    }
+
+    #[test]
+    fn long_names_lose_their_middle_and_no_escape_is_cut() {
+        let whole = "x".repeat(196);
+        assert_eq!(shortened(&whole), whole);
+        let long = format!("{}{}", "a".repeat(2000), "b".repeat(1000));
+        assert_eq!(shortened(&long), format!("{}…{}", "a".repeat(120), "b".repeat(76)));
+        for sign in [r"\x1b", r"\u{202e}", r"\n", r"\\", "é", "木"] {
+            for before in 0..10 {
+                let name = format!("{}{}", "a".repeat(before), sign.repeat(1000));
+                let short = shortened(&name);
+                let (beginning, ending) = short.split_once('…').unwrap();
+                assert_eq!(beginning.trim_start_matches('a').replace(sign, ""), "", "{short}");
+                assert_eq!(ending.replace(sign, ""), "", "{short}");
+                assert!(short.len() <= 200 && short.len() > 170, "{short}");
+            }
+        }
+        // Text that only looks as if it were escaped is no slower and no worse.
+        for odd in [r"\u{".repeat(1000), r"\".repeat(999), format!("{}\\é", "x".repeat(300))] {
+            assert!(shortened(&odd).len() <= 200, "{odd}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::progress::{Progress, Task, Unit};
 use crate::store::{OutputRecord, Staging, Store, StoredTree};
 use crate::tree::Receiver;
 use crate::tree::unpack::unpack_into;
-use crate::tree::{Limits, Listing, TreeWriter, is_path, show};
+use crate::tree::{Limits, Listing, TreeWriter, is_path, named};
 
 /// An output that came out of a snapshot.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ impl Router<'_> {
         for (at, output) in index.outputs.iter().enumerate() {
             let name = output.name.as_bytes();
             if !is_path(name) || name.contains(&b'/') || index.outputs[..at].iter().any(|one| one.name == output.name) {
-                return Err(no_snapshot("the names of its outputs are not valid").fact("name", show(name)));
+                return Err(no_snapshot("the names of its outputs are not valid").fact("name", named(name)));
             }
             let locked = self.lock.and_then(|lock| derived(lock, output)).and_then(|locked| locked.tree);
             if let Some(sealed) = locked
@@ -92,7 +92,7 @@ impl Router<'_> {
         let next = self.expected.as_mut().and_then(Vec::pop);
         let output = next
             .filter(|output| format!("{}{LISTING}", output.name).as_bytes() == name)
-            .ok_or_else(|| no_snapshot("its entries are out of order").fact("entry", show(name)))?;
+            .ok_or_else(|| no_snapshot("its entries are out of order").fact("entry", named(name)))?;
         let text = read_at_most(contents, MOST_LISTING)?;
         if text.split(|byte| *byte == b'\n').count() > MOST_LINES {
             return Err(no_snapshot("a listing has more lines than any tree needs"));
@@ -119,7 +119,7 @@ impl Router<'_> {
             let part = self.parts.iter_mut().find(|part| part.output.name.as_bytes() == &path[..slash])?;
             Some((&mut part.writer, &path[slash + 1..]))
         });
-        found.ok_or_else(|| no_snapshot("it holds an entry of no output").fact("entry", show(path)))
+        found.ok_or_else(|| no_snapshot("it holds an entry of no output").fact("entry", named(path)))
     }
 
     fn finish(self) -> Result<Vec<Restored>> {
@@ -161,13 +161,13 @@ impl Receiver for Router<'_> {
     }
 
     fn hard_link(&mut self, path: &[u8], _earlier: &[u8]) -> Result<()> {
-        Err(no_snapshot("it holds a hard link").fact("entry", show(path)))
+        Err(no_snapshot("it holds a hard link").fact("entry", named(path)))
     }
 
     fn file(&mut self, path: &[u8], executable: bool, contents: &mut dyn Read) -> Result<()> {
         if self.expected.is_none() {
             if path != INDEX {
-                return Err(no_snapshot("its first entry is not its index").fact("entry", show(path)));
+                return Err(no_snapshot("its first entry is not its index").fact("entry", named(path)));
             }
             return self.index(contents);
         }

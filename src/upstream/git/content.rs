@@ -9,7 +9,7 @@ use super::measure::measure;
 use super::{Repository, Submodule, names, submodules};
 use crate::error::{Error, Kind, Result};
 use crate::tree::path::join;
-use crate::tree::{Limits, Receiver as _, TreeWriter, climbs_out, show};
+use crate::tree::{Limits, Receiver as _, TreeWriter, climbs_out, named};
 
 /// How deep submodules may nest.
 const MAX_NESTING: usize = 8;
@@ -87,11 +87,11 @@ impl Writing<'_, '_> {
     ) -> Result<()> {
         if nesting >= MAX_NESTING {
             return Err(Error::new(Kind::Invalid, format!("submodules nest more than {MAX_NESTING} deep"))
-                .fact("path", show(place)));
+                .fact("path", named(place)));
         }
         if commit != submodule.commit {
             return Err(Error::new(Kind::Invalid, "a submodule is pinned to another commit than the repository names")
-                .fact("path", show(place))
+                .fact("path", named(place))
                 .fact("locked", &submodule.commit)
                 .fact("found", commit)
                 .hint("the lock contradicts itself; restore it from version control, or update this input"));
@@ -121,7 +121,7 @@ impl Writing<'_, '_> {
                 names::COMMIT => links.push((path, entry.id().to_string())),
                 names::LINK => {
                     let refused = |why: &str| {
-                        Error::new(Kind::Invalid, format!("the commit is refused at `{}`: {why}", show(&place)))
+                        Error::new(Kind::Invalid, format!("the commit is refused at `{}`: {why}", named(&place)))
                             .fact("url", repository.shown())
                     };
                     let odb = repository.cache.odb().map_err(trouble)?;
@@ -131,7 +131,7 @@ impl Writing<'_, '_> {
                     let blob = repository.cache.find_blob(entry.id()).map_err(trouble)?;
                     let target = blob.content();
                     if climbs_out(&place, target) {
-                        return Err(refused("its link leads out of the tree").fact("target", show(target)));
+                        return Err(refused("its link leads out of the tree").fact("target", named(target)));
                     }
                     self.writer.link(&place, target)?;
                 }

@@ -11,7 +11,7 @@ use git2::{ObjectType, Oid};
 use super::{Repository, bounds, names};
 use crate::error::{Error, Kind, Result};
 use crate::text;
-use crate::tree::{Limits, show};
+use crate::tree::{Limits, named};
 
 /// Greatest depth to which trees may nest, as in every tree of ours.
 const DEPTH: usize = 64;
@@ -150,7 +150,7 @@ impl Counter<'_> {
     }
 
     fn place(&self) -> String {
-        if self.path.is_empty() { "/".to_owned() } else { show(&self.path.join(&b'/')) }
+        if self.path.is_empty() { "/".to_owned() } else { named(&self.path.join(&b'/')) }
     }
 
     fn refused(&self, why: &str) -> Error {

@@ -7,7 +7,7 @@ use git2::Tree;
 
 use super::{Repository, bounds, is_git_url, names};
 use crate::error::{Error, Kind, Result};
-use crate::tree::show;
+use crate::tree::named;
 
 const FILE: &str = ".gitmodules";
 
@@ -26,7 +26,7 @@ pub(super) fn urls(
     let mut urls = BTreeMap::new();
     for (path, commit) in links {
         let error = |message: &str| {
-            Error::new(Kind::Invalid, message).fact("path", show(path)).fact("repository", repository.shown())
+            Error::new(Kind::Invalid, message).fact("path", named(path)).fact("repository", repository.shown())
         };
         let said = match known.get(path).map(Vec::as_slice) {
             Some([one]) => one,

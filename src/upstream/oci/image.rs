@@ -4,6 +4,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::oci::document::Manifest;
 use crate::oci::{BaseConfig, layer_kind};
+use crate::text::shortened;
 
 /// No image that anybody uses has more layers; engines stop at 127.
 pub const MOST_LAYERS: usize = 512;
@@ -24,7 +25,10 @@ pub fn check_image(manifest: &Manifest, config: &BaseConfig, architecture: &str)
     if config.os != "linux" || config.architecture != architecture {
         return Err(wrong("its configuration is for another platform".to_owned())
             .fact("asked", format!("linux/{architecture}"))
-            .fact("found", format!("{}/{}", config.os.escape_debug(), config.architecture.escape_debug())));
+            .fact(
+                "found",
+                shortened(&format!("{}/{}", config.os.escape_debug(), config.architecture.escape_debug())),
+            ));
     }
     if config.rootfs.diff_ids.len() != manifest.layers.len() {
         return Err(wrong(format!(

@@ -44,7 +44,7 @@ use crate::urls::show_url;
 
 pub use family::Family;
 pub use name::{Platform, TarballName};
-pub use page::{Listed, Page};
+pub use page::{Listed, Page, parse};
 pub use policy::{Leaving, homes, if_gone, leaves, made};
 pub use request::{RocmRequest, VersionRequest};
 pub use series::{Series, newest_of_series};

@@ -7,9 +7,11 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::error::{Error, Kind, Result};
-use crate::tree::{Compression, show};
+use crate::tree::{Compression, Foreign, named};
 
 const MAGIC: &[u8; 8] = b"!<arch>\n";
+/// As much of the beginning as is looked at to say what else a file is.
+const START: u64 = 512;
 const HEADER: u64 = 60;
 /// Real ones have four bytes.
 const MOST_VERSION: u64 = 64;
@@ -35,13 +37,14 @@ pub(super) struct Member {
 pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
     let length = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(0))?;
-    let mut magic = [0; MAGIC.len()];
-    if length < magic.len() as u64 {
-        return Err(refused("it is too short"));
-    }
-    file.read_exact(&mut magic)?;
-    if magic != *MAGIC {
-        return Err(refused("it does not begin as an `ar` archive"));
+    let mut start = Vec::new();
+    file.by_ref().take(START).read_to_end(&mut start)?;
+    if !start.starts_with(MAGIC) {
+        return Err(match Foreign::of(&start) {
+            Some(Foreign::Other(what)) => refused(format!("it is {what}, and a `.deb` is expected")),
+            _ if start.len() < MAGIC.len() => refused("it is too short"),
+            _ => refused("it does not begin as an `ar` archive"),
+        });
     }
     let (mut version, mut control, mut data) = (false, None, None);
     let mut offset = MAGIC.len() as u64;
@@ -66,7 +69,7 @@ pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
             (_, _, Some(compression)) if control.is_some() && data.is_none() => data = Some(member(compression?)),
             (name, ..) if version && name.starts_with(b"_") => {}
             (name, ..) => {
-                return Err(refused("a member is not one that stands there").fact("member", show(name)));
+                return Err(refused("a member is not one that stands there").fact("member", named(name)));
             }
         }
         // Members begin at even offsets; the last one may lack the byte that fills up.
@@ -107,7 +110,7 @@ fn demand_version(file: &mut impl Read, size: u64) -> Result<()> {
     if text.starts_with(b"2.") {
         return Ok(());
     }
-    Err(refused("its format is not known").fact("expected", "2.0").fact("found", show(text.trim_ascii_end())))
+    Err(refused("its format is not known").fact("expected", "2.0").fact("found", named(text.trim_ascii_end())))
 }
 
 type Named = (&'static str, Compression);
@@ -124,7 +127,7 @@ fn compressed(name: &[u8], base: &[u8], old: &[Named]) -> Option<Result<Compress
     let mut known = KNOWN.iter().chain(old);
     Some(match known.find(|(known, _)| known.as_bytes() == end) {
         Some((_, compression)) => Ok(*compression),
-        None => Err(refused("a member is compressed in a way that is not known").fact("member", show(name)).fact(
+        None => Err(refused("a member is compressed in a way that is not known").fact("member", named(name)).fact(
             "known",
             KNOWN
                 .iter()

@@ -2,7 +2,7 @@
 
 use super::{DebVersion, is_package_name, relation};
 use crate::error::{Error, Kind, Result};
-use crate::tree::show;
+use crate::tree::named;
 
 /// What of a package's own description is used here.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,7 +31,7 @@ impl Control {
             let value =
                 get(name).map(|value| value.trim()).ok_or_else(|| wrong(format!("it lacks the field {name}")))?;
             let fits = fits(value).then(|| value.to_owned());
-            fits.ok_or_else(|| wrong(format!("its field {name} is not valid")).fact("found", show(value.as_bytes())))
+            fits.ok_or_else(|| wrong(format!("its field {name} is not valid")).fact("found", named(value.as_bytes())))
         };
         let replaces = get("Replaces").map(String::as_str).unwrap_or_default();
         relation::parse(replaces).map_err(|why| wrong(format!("in its field Replaces, {why}")))?;

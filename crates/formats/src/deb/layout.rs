@@ -15,7 +15,7 @@ use super::package::{DATA, Package};
 use super::walk::{Last, walk};
 use crate::error::{Error, Kind, Result};
 use crate::tree::path::{above, parent};
-use crate::tree::{Entry, Node, show};
+use crate::tree::{Entry, Node, named};
 
 /// The links of the merged `/usr` that are always there.
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
@@ -125,7 +125,7 @@ impl Layout {
     pub fn put(&mut self, path: &[u8], placed: Placed) -> Result<()> {
         let path = self.place(path)?;
         if self.places.contains_key(&path) {
-            return Err(Error::new(Kind::Invalid, format!("a package has something at `{}`", show(&path)))
+            return Err(Error::new(Kind::Invalid, format!("a package has something at `{}`", named(&path)))
                 .hint("that is a place of dpkg's own database"));
         }
         self.make_parents(&path)?;
@@ -153,8 +153,9 @@ impl Layout {
                 Some(Placed::Directory) => return Ok(()),
                 None => drop(self.places.insert(rest.to_vec(), Placed::Directory)),
                 Some(_) => {
-                    let message = format!("the packages are refused at `{}`: it lies below a file or link", show(path));
-                    return Err(Error::new(Kind::Invalid, message).fact("no directory", show(rest)));
+                    let message =
+                        format!("the packages are refused at `{}`: it lies below a file or link", named(path));
+                    return Err(Error::new(Kind::Invalid, message).fact("no directory", named(rest)));
                 }
             }
         }
@@ -182,8 +183,8 @@ fn merged_usr(packages: &[Package]) -> Vec<Entry> {
 pub(super) fn demand_inside(path: &[u8], target: &[u8]) -> Result<()> {
     let start = if target.starts_with(b"/") { b"" } else { parent(path) };
     walk(&[start, b"/", target].concat(), Last::Keep, |_| None).map(drop).map_err(|_| {
-        let message = format!("the packages are refused at `{}`: its link leads out of the root", show(path));
-        Error::new(Kind::Invalid, message).fact("target", show(target))
+        let message = format!("the packages are refused at `{}`: its link leads out of the root", named(path));
+        Error::new(Kind::Invalid, message).fact("target", named(target))
     })
 }
 
@@ -232,7 +233,7 @@ fn winner<'a>(path: &[u8], claims: &[Claim<'a>], packages: &[Package]) -> Result
     let clash = pairs.into_iter().find(|(one, other)| !beats(one, other) && !beats(other, one));
     Err(match clash {
         Some((one, other)) => conflict(path, one, other, packages),
-        None => Error::new(Kind::Invalid, format!("several packages replace each other at `{}`", show(path))),
+        None => Error::new(Kind::Invalid, format!("several packages replace each other at `{}`", named(path))),
     })
 }
 
@@ -242,7 +243,7 @@ fn conflict(path: &[u8], one: &Claim, other: &Claim, packages: &[Package]) -> Er
         Some(number) => packages[number].control.display(),
     };
     let tell = |claim: &Claim| format!("{}: {}", name(claim), kind(&claim.entry.node));
-    let error = Error::new(Kind::Invalid, format!("two packages put different things at `{}`", show(path)))
+    let error = Error::new(Kind::Invalid, format!("two packages put different things at `{}`", named(path)))
         .fact("one", tell(one))
         .fact("other", tell(other));
     let diverts = |claim: &&&Claim| claim.package.is_some_and(|number| packages[number].diverts);
@@ -258,7 +259,7 @@ fn conflict(path: &[u8], one: &Claim, other: &Claim, packages: &[Package]) -> Er
 fn kind(node: &Node) -> String {
     match node {
         Node::Directory => "a directory".to_owned(),
-        Node::Link { target } => format!("a link to {}", show(target)),
+        Node::Link { target } => format!("a link to {}", named(target)),
         Node::File { executable, size, digest } => {
             let program = if *executable { "an executable file" } else { "a file" };
             format!("{program}, {size} bytes, {digest}")

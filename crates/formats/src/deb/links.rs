@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::layout::{Layout, Placed, demand_inside};
 use crate::error::{Error, Kind, Result};
 use crate::tree::path::parent;
-use crate::tree::{is_path, show};
+use crate::tree::{is_path, named};
 
 /// Which links are made beside those of the packages.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub(super) fn make(links: &Links, layout: &mut Layout) -> Result<BTreeMap<String
         }
         let place = layout.place(path.as_bytes())?;
         if !matches!(layout.places.get(&place), None | Some(Placed::Link(_))) {
-            return Err(wrong("a package has something else there").fact("at", show(&place)));
+            return Err(wrong("a package has something else there").fact("at", named(&place)));
         }
         demand_inside(&place, target.as_bytes())?;
         if lead(layout, &place, target)?.is_none() {

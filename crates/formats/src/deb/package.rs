@@ -99,7 +99,7 @@ fn extract(
 
 fn read(root: &Root, listing: &Listing, name: &[u8], most: u64) -> Result<Vec<u8>> {
     let wrong = |why: &str| {
-        let name = crate::tree::show(name);
+        let name = crate::tree::named(name);
         Error::new(Kind::Invalid, format!("the package is refused: its `{name}` {why}"))
     };
     match listing.get(name).map(|entry| &entry.node) {

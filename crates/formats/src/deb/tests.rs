@@ -301,6 +301,7 @@ fn the_outer_form_is_demanded() {
     for (why, bytes) in [
         ("too short", Vec::new()),
         ("does not begin as", b"!<arch>_".to_vec()),
+        ("it is an rpm package, and a `.deb` is expected", b"\xed\xab\xee\xdb\x03\0\0\0\0\x01".to_vec()),
         ("no control.tar", b"!<arch>\n".to_vec()),
         ("no data.tar", with(&|members| drop(members.pop()))),
         ("is not one that stands there", with(&|members| drop(members.remove(0)))),

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::tree::MOST_LINKS;
+use crate::tree::named;
 use crate::tree::path::parent;
-use crate::tree::show;
 
 /// Which part of a name may be followed when it is a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,7 +56,7 @@ pub(super) fn walk<'a>(path: &'a [u8], last: Last, link: impl Fn(&[u8]) -> Optio
 }
 
 fn stray(path: &[u8], why: &str) -> Error {
-    Error::new(Kind::Invalid, format!("the packages are refused at `{}`: {why}", show(path)))
+    Error::new(Kind::Invalid, format!("the packages are refused at `{}`: {why}", named(path)))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::LayerFile;
 use crate::error::{About as _, Error, Result};
 use crate::progress::Task;
 use crate::tree::beneath::Root;
-use crate::tree::{Limits, Listing, Node, Receiver as _, Told, TreeWriter, show};
+use crate::tree::{Limits, Listing, Node, Receiver as _, Told, TreeWriter, named};
 
 /// All layers of an image together; several times what the largest base images hold.
 const LIMITS: Limits = Limits { entries: 1_000_000, bytes: 128 << 30, colliding_names: true };
@@ -52,7 +52,7 @@ pub fn apply(layers: &[LayerFile], directory: &Path, task: &dyn Task) -> Result<
         let unpacked = unpack(layer, &place, &mut left).about(called())?;
         special.extend(unpacked.special.lines());
         for (path, what) in &unpacked.aside.nodes {
-            left_out.push(|| format!("{what}, `{}`", show(path)));
+            left_out.push(|| format!("{what}, `{}`", named(path)));
         }
         merged.add(number, unpacked).about(called())?;
         roots.push(Root::open(&place)?);

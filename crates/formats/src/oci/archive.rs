@@ -10,7 +10,7 @@ use std::path::Path;
 use super::{LayerKind, layer_kind};
 use crate::digest::{HashingReader, Sha256Digest};
 use crate::error::{Error, Kind, Result};
-use crate::tree::Compression;
+use crate::tree::{Compression, Packed, broken};
 
 /// The longest archive that is looked through, in bytes: ten times what the largest images hold together.
 const MOST: u64 = 256 << 30;
@@ -37,7 +37,9 @@ impl LayerFile<'_> {
     /// be the one that the media type names.
     pub fn read<T>(&self, with: impl FnOnce(&mut dyn Read) -> Result<T>) -> Result<T> {
         let file = fs_err::File::open(self.path)?;
-        let Some((found, stream)) = Compression::detect(file)? else {
+        let packed = Packed::new(file);
+        let bound = packed.bound();
+        let Some((found, stream)) = Compression::detect(packed)? else {
             return Err(Error::new(Kind::Invalid, "the layer is empty"));
         };
         let said = match layer_kind(self.media_type)? {
@@ -50,7 +52,7 @@ impl LayerFile<'_> {
                 .fact("media type", self.media_type)
                 .fact("found", format!("{found:?}").to_lowercase()));
         }
-        let mut archive = HashingReader::new(found.decoder(stream)?);
+        let mut archive = HashingReader::new(bound.over(found.decoder(stream)?));
         let made = with(&mut archive)?;
         let (diff_id, _) = archive.finish();
         if diff_id != self.diff_id {
@@ -65,14 +67,8 @@ impl LayerFile<'_> {
     pub fn check(&self) -> Result<()> {
         self.read(|archive| {
             // One byte more shows that there is more.
-            let size = io::copy(&mut archive.take(MOST + 1), &mut io::sink()).map_err(|error| {
-                // Errors of the system are what they are; all others come from a decompressor that does not like its input.
-                if error.raw_os_error().is_some() {
-                    error.into()
-                } else {
-                    Error::new(Kind::Mismatch, "the layer is damaged").because(&error)
-                }
-            })?;
+            let size =
+                io::copy(&mut archive.take(MOST + 1), &mut io::sink()).map_err(|error| broken("the layer", error))?;
             if size > MOST {
                 return Err(Error::new(Kind::Invalid, "the layer unpacks to far more than any image holds"));
             }

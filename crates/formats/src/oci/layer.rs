@@ -18,7 +18,7 @@ use crate::digest::{HashingWriter, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Task;
 use crate::tree::beneath::Root;
-use crate::tree::{ArchiveWriter, Listing, Node, show};
+use crate::tree::{ArchiveWriter, Listing, Node, named};
 
 /// A layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ fn demand_plain(path: &[u8]) -> Result<()> {
         return Ok(());
     }
     let why = "no layer can hold this name: `.wh.` in front of one says that what the layers below have is removed";
-    Err(Error::new(Kind::Invalid, why).fact("path", show(path)))
+    Err(Error::new(Kind::Invalid, why).fact("path", named(path)))
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! What a stream is compressed with, and its decompressor. Memory is bounded whatever the stream asks for.
 
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use bzip2::bufread::MultiBzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
 
+use super::foreign::{Foreign, START};
 use super::gzip::Members;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 /// 2^27 is what `zstd --long` uses; a larger window is only a way to make us allocate.
 const ZSTD_WINDOW_LOG: u32 = 27;
@@ -32,17 +33,21 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Looks at the first bytes of a stream; gives them back with it. `None` where the stream is empty.
+    /// Looks at the first bytes of a stream; gives them back with it. `None` where the stream is empty. Fails where they are those
+    /// of another compression or of another kind of file.
     pub fn detect<'r>(mut stream: impl Read + 'r) -> Result<Option<(Self, impl BufRead + 'r)>> {
         let mut start = Vec::new();
-        (&mut stream).take(6).read_to_end(&mut start)?;
+        (&mut stream).take(START).read_to_end(&mut start)?;
         let found = match &*start {
             [] => return Ok(None),
             [0x1f, 0x8b, ..] => Self::Gzip,
             // A frame, or one that decompressors skip: some begin with what only they know.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
-            [0xfd, b'7', b'z', b'X', b'Z', 0] => Self::Xz,
-            _ => Self::Plain,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            _ => match Foreign::of(&start) {
+                Some(foreign) => return Err(foreign.refused()),
+                None => Self::Plain,
+            },
         };
         Ok(Some((found, Cursor::new(start).chain(BufReader::with_capacity(64 * 1024, stream)))))
     }
@@ -67,5 +72,17 @@ impl Compression {
                 Box::new(decoder)
             }
         })
+    }
+}
+
+/// Tells what went wrong with a compressed stream. Errors of the system are what they are, and so are our own that passed through;
+/// all others come from a decompressor that does not like its input, and so `what` is damaged.
+pub(crate) fn broken(what: &str, error: io::Error) -> Error {
+    let of_the_system = error.raw_os_error().is_some();
+    let error = Error::from(error);
+    if error.kind() == Kind::Failure && !of_the_system {
+        Error::new(Kind::Mismatch, format!("{what} is damaged")).because(&error)
+    } else {
+        error
     }
 }

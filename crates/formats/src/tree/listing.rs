@@ -26,6 +26,7 @@ use std::sync::OnceLock;
 use super::path;
 use crate::digest::{Sha256, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
+use crate::text::shortened;
 
 const HEADER: &[u8] = b"strix-tree-1";
 
@@ -71,7 +72,7 @@ impl Entry {
         match self.node {
             Node::File { size, digest, .. } if (size, digest) != (read, found) => Err(Error::new(
                 Kind::Damaged,
-                format!("`{}` is damaged: it is not what its listing says", self.display()),
+                format!("`{}` is damaged: it is not what its listing says", named(&self.path)),
             )
             .fact("expected", format!("{digest}  {size} bytes"))
             .fact("found", format!("{found}  {read} bytes"))
@@ -114,6 +115,12 @@ pub fn show(path: &[u8]) -> String {
         Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
         _ => format!("\"{}\"", path.escape_ascii()),
     }
+}
+
+/// A path for messages in which it is only named: as [`show`] writes it, without the middle of one that is longer than a line.
+#[must_use]
+pub fn named(path: &[u8]) -> String {
+    shortened(&show(path))
 }
 
 /// All entries of a tree, in the order of the format.

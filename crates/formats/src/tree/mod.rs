@@ -8,12 +8,14 @@ pub mod beneath;
 mod compression;
 mod entries;
 mod flush;
+mod foreign;
 mod gzip;
 mod links;
 mod listing;
 mod names;
 pub mod nar;
 pub mod path;
+mod ratio;
 mod receiver;
 pub mod scan;
 #[cfg(any(test, feature = "testing"))]
@@ -25,8 +27,11 @@ mod writer;
 
 pub use archive::ArchiveWriter;
 pub use compression::Compression;
+pub(crate) use compression::broken;
+pub(crate) use foreign::Foreign;
 pub use links::{MOST_LINKS, climbs_out};
-pub use listing::{Entry, Listing, Node, is_path, show};
+pub use listing::{Entry, Listing, Node, is_path, named, show};
+pub(crate) use ratio::Packed;
 pub use receiver::Receiver;
 pub use told::Told;
 pub use writer::{Limits, TreeWriter, demand_name};

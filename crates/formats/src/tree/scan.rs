@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::listing::{Entry, Listing, Node, show};
+use super::listing::{Entry, Listing, Node, named};
 use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Kind, Result};
 use crate::threads::{cores, on_threads};
@@ -33,7 +33,7 @@ pub fn scan(directory: &Path) -> Result<Listing> {
             } else if metadata.is_file() {
                 files.push((name, found.path(), metadata));
             } else {
-                return Err(Error::new(Kind::Invalid, format!("`{}` is no directory, file or link", show(&name)))
+                return Err(Error::new(Kind::Invalid, format!("`{}` is no directory, file or link", named(&name)))
                     .fact("in", directory.display())
                     .hint("a tree cannot hold devices, sockets or pipes"));
             }

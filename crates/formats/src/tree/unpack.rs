@@ -4,24 +4,18 @@
 //! what a tree is made of. Absolute names stand below the root, as tar and dpkg put them, and are told. Every other kind of
 //! entry is the receiver's to refuse.
 
-use std::cell::Cell;
 use std::io::Read;
 use std::path::Path;
-use std::rc::Rc;
 
 use super::compression::Compression;
 use super::entries::{Entries, Member, MemberKind, refused};
 use super::links::climbs_out;
-use super::listing::{Listing, Node, show};
+use super::listing::{Listing, Node, named};
+use super::ratio::Packed;
 use super::receiver::Receiver;
 use super::told::Told;
 use super::writer::{Limits, TreeWriter};
 use crate::error::{Error, Kind, Result};
-
-/// Greatest multiple of its own size that a tarball may unpack to. Programs reach ten; zeros reach a thousand.
-const RATIO: u64 = 200;
-/// Number of bytes that every tarball may unpack to.
-const ALWAYS: u64 = 1 << 30;
 
 /// A tree that came out of an archive.
 pub struct Unpacked {
@@ -40,7 +34,7 @@ impl Unpacked {
             if let Node::Link { target } = &entry.node
                 && target.starts_with(b"/")
             {
-                told.push(|| format!("{} -> {}", entry.display(), show(target)));
+                told.push(|| format!("{} -> {}", named(&entry.path), named(target)));
             }
         }
         told
@@ -50,9 +44,9 @@ impl Unpacked {
 /// Unpacks a tar stream into the empty `directory`; see [`unpack_into`]. What unpacks to far more than any tarball is a bomb.
 pub fn unpack(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked> {
     let mut writer = TreeWriter::new(directory, limits)?;
-    let taken = Rc::new(Cell::new(0));
-    let packed = Counted { inner: stream, taken: Rc::clone(&taken) };
-    let plain = Measured { inner: decompressed(packed)?, taken, given: 0 };
+    let packed = Packed::new(stream);
+    let bound = packed.bound();
+    let plain = bound.over(decompressed(packed)?);
     let remarks = untar(plain, &mut writer, SpecialBits::Refuse)?;
     Ok(Unpacked { listing: writer.finish()?, remarks })
 }
@@ -113,7 +107,7 @@ pub fn untar(stream: impl Read, receiver: &mut dyn Receiver, special: SpecialBit
             MemberKind::Link(target) => {
                 if climbs_out(&path, &target) {
                     // It would mean something else on every machine.
-                    return Err(refused(&path, "its link leads out of the tree").fact("target", show(&target)));
+                    return Err(refused(&path, "its link leads out of the tree").fact("target", named(&target)));
                 }
                 receiver.link(&path, &target)?;
             }
@@ -125,10 +119,10 @@ pub fn untar(stream: impl Read, receiver: &mut dyn Receiver, special: SpecialBit
         }
         // Only now: what the receiver refuses must not grow here.
         if privileged {
-            remarks.special.push(|| show(&path));
+            remarks.special.push(|| named(&path));
         }
         if absolute {
-            remarks.absolute.push(|| show(&name));
+            remarks.absolute.push(|| named(&name));
         }
     }
     remarks.empty = entries.is_empty();
@@ -143,40 +137,7 @@ fn clean(name: &[u8]) -> Vec<u8> {
 }
 
 fn in_file(name: &[u8], error: Error) -> Error {
-    if error.kind() == Kind::Failure { error.fact("entry", show(name)) } else { error }
-}
-
-/// Stands before the decompressor and counts.
-struct Counted<R> {
-    inner: R,
-    taken: Rc<Cell<u64>>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.taken.set(self.taken.get() + count as u64);
-        Ok(count)
-    }
-}
-
-/// Stands behind it and compares.
-struct Measured<R> {
-    inner: R,
-    taken: Rc<Cell<u64>>,
-    given: u64,
-}
-
-impl<R: Read> Read for Measured<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.given += count as u64;
-        if self.given > ALWAYS.saturating_add(self.taken.get().saturating_mul(RATIO)) {
-            let why = "the archive is refused: it unpacks to more than 1 GiB and 200 times its own size";
-            return Err(Error::new(Kind::Invalid, why).into());
-        }
-        Ok(count)
-    }
+    if error.kind() == Kind::Failure { error.fact("entry", named(name)) } else { error }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::beneath::{Root, seal_file};
 use super::flush::Flush;
-use super::listing::show;
+use super::listing::named;
 use super::names::Digests;
 use crate::digest::HashingWriter;
 use crate::error::{Error, Result};
@@ -190,7 +190,7 @@ impl Worker {
             if let Err(error) = self.take(&job).map_err(Error::from) {
                 self.failed.store(true, Ordering::Relaxed);
                 failure =
-                    failure.or(Some(Error::failure(format!("cannot write `{}`", show(&job.path))).because(&error)));
+                    failure.or(Some(Error::failure(format!("cannot write `{}`", named(&job.path))).because(&error)));
             }
             match job.contents {
                 Contents::Whole(buffer) => drop(self.give_back.send(buffer)),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::beneath::{Root, stored_mode};
 use super::entries::refused;
 use super::links::{climbs_out, first_out};
-use super::listing::{Listing, Node, show};
+use super::listing::{Listing, Node, named};
 use super::names::{Known, Names};
 use super::path::above;
 use super::receiver::Receiver;
@@ -174,7 +174,7 @@ impl TreeWriter {
             && let Some(other) = self.names.taken_for(path)?
         {
             return Err(refused(path, "another name differs from it only in case or Unicode normal form")
-                .fact("other", show(&other))
+                .fact("other", named(&other))
                 .hint("where both are wanted, set `colliding-names = true` for this input"));
         }
         if let Some(parent) = above(path) {
@@ -226,14 +226,14 @@ impl Receiver for TreeWriter {
         let known = match self.names.get(earlier)? {
             // Elsewhere the same target may be another place.
             Some(Known::Link(target)) if climbs_out(path, &target) => {
-                return Err(refused(path, "its link leads out of the tree").fact("target", show(&target)));
+                return Err(refused(path, "its link leads out of the tree").fact("target", named(&target)));
             }
             Some(Known::Link(target)) => return self.link(path, &target),
             Some(Known::Directory) => return Err(refused(path, "it is a hard link to a directory")),
             Some(file) => file,
             None => {
                 return Err(refused(path, "it is a hard link to a name that is not an earlier entry")
-                    .fact("target", show(earlier)));
+                    .fact("target", named(earlier)));
             }
         };
         self.admit(path)?;
@@ -275,5 +275,5 @@ pub fn demand_name(path: &[u8]) -> Result<()> {
 }
 
 fn cannot_write(path: &[u8], error: &std::io::Error) -> Error {
-    Error::failure(format!("cannot write `{}`", show(path))).because(error)
+    Error::failure(format!("cannot write `{}`", named(path))).because(error)
 }

@@ -11,7 +11,7 @@ use super::receiver::{Aside, Unpacked, twice};
 use crate::error::{Error, Kind, Result};
 use crate::tree::MOST_LINKS;
 use crate::tree::path::{above, file_name, join};
-use crate::tree::{Entry, Listing, Node, climbs_out, show};
+use crate::tree::{Entry, Listing, Node, climbs_out, named};
 
 /// Parts of targets that are followed in one image. More than any image needs: its layers share a handful of such links.
 const MOST_PARTS: u32 = 100_000;
@@ -211,7 +211,7 @@ impl Merged {
             self.followed += 1;
             if self.followed > MOST_PARTS {
                 return Err(
-                    Error::new(Kind::Invalid, "the layers name too much behind symbolic links").fact("at", show(&at))
+                    Error::new(Kind::Invalid, "the layers name too much behind symbolic links").fact("at", named(&at))
                 );
             }
             if part == b".." {
@@ -264,18 +264,19 @@ fn demand_inside(place: &[u8], target: &[u8]) -> Result<()> {
     if climbs_out(place, target) {
         return Err(Error::new(
             Kind::Invalid,
-            format!("the archive is refused at `{}`: its link leads out of the tree", show(place)),
+            format!("the archive is refused at `{}`: its link leads out of the tree", named(place)),
         )
-        .fact("target", show(target)));
+        .fact("target", named(target)));
     }
     Ok(())
 }
 
 fn no_such_entry(path: &[u8], target: &[u8]) -> Error {
     let why = "it is a hard link to a name that is no earlier entry, nor a file of a lower layer";
-    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", show(path))).fact("target", show(target))
+    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", named(path)))
+        .fact("target", named(target))
 }
 
 fn behind_link(what: &str, link: &[u8], whose: &str) -> Error {
-    Error::new(Kind::Invalid, format!("a layer has {what} behind `{}`, which is a symbolic link {whose}", show(link)))
+    Error::new(Kind::Invalid, format!("a layer has {what} behind `{}`, which is a symbolic link {whose}", named(link)))
 }

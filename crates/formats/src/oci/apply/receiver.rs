@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::oci::LayerFile;
 use crate::tree::path::{above, join};
 use crate::tree::unpack::{SpecialBits, untar};
-use crate::tree::{Entry, Limits, Listing, Node, Receiver, Told, TreeWriter, demand_name, is_path, show};
+use crate::tree::{Entry, Limits, Listing, Node, Receiver, Told, TreeWriter, demand_name, is_path, named};
 
 /// Beginning of the names of whiteouts.
 pub(in crate::oci) const WHITEOUT: &[u8] = b".wh.";
@@ -198,5 +198,5 @@ fn too_long(path: &[u8]) -> Error {
 }
 
 fn refused(path: &[u8], why: &str) -> Error {
-    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", show(path)))
+    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", named(path)))
 }

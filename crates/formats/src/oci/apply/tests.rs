@@ -1,5 +1,7 @@
 //! Layers as tools write them, and as nobody should.
 
+use std::io::Read as _;
+
 use tar::EntryType;
 
 use super::receiver::unpack;
@@ -7,10 +9,12 @@ use super::*;
 use crate::digest::Sha256Digest;
 use crate::error::Kind;
 use crate::progress::Silent;
+use crate::tree::show;
 use crate::tree::testing::Surroundings;
 use strixlock_demo::deb_maker::{Compression, compress};
 
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// A file `path=contents`, a directory `path/`, a link `path -> target`, a hard link `path == earlier`, a device `path %c`, `path %b`
@@ -259,6 +263,7 @@ fn whiteouts_are_counted_before_they_are_kept() {
         let bytes = std::mem::replace(&mut builder, tar::Builder::new(Vec::new())).into_inner().unwrap();
         let error = applied_bytes(&[(bytes.clone(), PLAIN, Sha256Digest::of(&bytes))]).unwrap_err();
         assert!(error.kind() == Kind::Invalid && error.to_string().contains(why), "{error}");
+        assert!(error.to_string().len() < 400, "a name fills the terminal: {error}");
     }
 }
 
@@ -321,6 +326,7 @@ fn a_layer_must_be_what_its_image_says() {
         (archive, GZIP, diff_id, "not compressed as its media type says"),
         (packed[..packed.len() - 9].to_vec(), GZIP, diff_id, "damaged"),
         (Vec::new(), GZIP, diff_id, "empty"),
+        (b"\x04\x22\x4d\x18\x64\x40\xa7".to_vec(), GZIP, diff_id, "unsupported compression: LZ4"),
     ] {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), &bytes).unwrap();
@@ -330,6 +336,45 @@ fn a_layer_must_be_what_its_image_says() {
             assert!(error.to_string().contains(why), "{why}: {error}");
         }
     }
+}
+
+/// pzstd writes frames for nobody but itself, zstd:chunked a table behind all, and tapes leave zeros.
+#[test]
+fn layers_are_read_as_other_tools_pack_them() {
+    let archive = archive(&["a=1", "d/b=2"]);
+    let diff_id = Sha256Digest::of(&archive);
+    let skip = [&[0x5d, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"for"].concat();
+    let [first, second] = [&archive[..700], &archive[700..]].map(|part| zstd::encode_all(part, 3).unwrap());
+    let pieces = |pieces: &[&Vec<u8>]| pieces.iter().flat_map(|piece| piece.iter().copied()).collect::<Vec<u8>>();
+    let gzip = [compress(&archive[..700], Compression::Gzip), compress(&archive[700..], Compression::Gzip)].concat();
+    for (bytes, media_type) in [
+        (pieces(&[&skip, &first, &skip, &second, &skip]), ZSTD),
+        (pieces(&[&first, &second, &skip, &skip]), ZSTD),
+        (gzip.clone(), GZIP),
+        (pieces(&[&gzip, &vec![0; 70_000]]), GZIP),
+    ] {
+        assert_eq!(applied_bytes(&[(bytes.clone(), media_type, diff_id)]).unwrap(), "a=1 d/ d/b=2");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), &bytes).unwrap();
+        LayerFile { path: file.path(), media_type, diff_id }.check().unwrap();
+    }
+    // Bytes that are no zeros are read by some and not by others.
+    for (bytes, media_type) in [(pieces(&[&gzip, &b"x".to_vec()]), GZIP), (pieces(&[&first, &b"x".to_vec()]), ZSTD)] {
+        let error = applied_bytes(&[(bytes, media_type, diff_id)]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Mismatch, "{error}");
+    }
+}
+
+#[test]
+fn a_layer_that_unpacks_to_far_more_than_itself_is_no_layer() {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    std::io::copy(&mut std::io::repeat(0).take((1 << 30) + (8 << 20)), &mut encoder).unwrap();
+    let bytes = encoder.finish().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs_err::write(file.path(), bytes).unwrap();
+    let layer = LayerFile { path: file.path(), media_type: ZSTD, diff_id: Sha256Digest::of(b"") };
+    let error = layer.check().unwrap_err();
+    assert!(error.kind() == Kind::Invalid && error.message().contains("200 times its own size"), "{error}");
 }
 
 #[test]

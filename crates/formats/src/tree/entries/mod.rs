@@ -22,7 +22,8 @@ mod tests;
 use std::io::{self, Read};
 
 use crate::error::{Error, Kind, Result};
-use crate::tree::listing::show;
+use crate::tree::compression;
+use crate::tree::listing::named;
 use header::{BLOCK, Header};
 use member::Said;
 pub(super) use member::{Member, MemberKind};
@@ -242,21 +243,13 @@ fn filling(size: u64) -> u64 {
 }
 
 pub(super) fn refused(name: &[u8], why: &str) -> Error {
-    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", show(name)))
+    Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", named(name)))
 }
 
 fn cut() -> Error {
     Error::new(Kind::Mismatch, "the archive is damaged: it is cut off")
 }
 
-/// Errors of the system are what they are, and so are our own that passed through; all others come from a decompressor that does
-/// not like its input.
-pub(super) fn broken(error: io::Error) -> Error {
-    let of_the_system = error.raw_os_error().is_some();
-    let error = Error::from(error);
-    if error.kind() == Kind::Failure && !of_the_system {
-        Error::new(Kind::Mismatch, "the archive is damaged").because(&error)
-    } else {
-        error
-    }
+fn broken(error: io::Error) -> Error {
+    compression::broken("the archive", error)
 }

@@ -158,6 +158,39 @@ fn names_too_deep_or_too_long_are_refused() {
         builder.append_data(&mut header, &name, std::io::empty()).unwrap();
         let error = try_unpack(&builder.into_inner().unwrap()).err().unwrap();
         assert!(error.to_string().contains(why), "{error}");
+        assert!(error.to_string().len() < 400, "{error}");
+    }
+}
+
+#[test]
+fn what_is_compressed_otherwise_or_no_archive_is_named() {
+    let bytes = archive(&[file(b"a", b"x")]);
+    let mut bzip2 = Vec::new();
+    bzip2::read::BzEncoder::new(&bytes[..], bzip2::Compression::fast()).read_to_end(&mut bzip2).unwrap();
+    let mut lzma = Vec::new();
+    let options = liblzma::stream::LzmaOptions::new_preset(1).unwrap();
+    let encoder = liblzma::stream::Stream::new_lzma_encoder(&options).unwrap();
+    liblzma::read::XzEncoder::new_stream(&bytes[..], encoder).read_to_end(&mut lzma).unwrap();
+    for (bytes, name) in [
+        (bzip2, "bzip2"),
+        (lzma, "LZMA (.lzma)"),
+        (b"\x04\x22\x4d\x18\x64\x40\xa7".to_vec(), "LZ4"),
+        (b"\x1f\x9d\x90a\x02".to_vec(), "compress (.Z)"),
+    ] {
+        let error = try_unpack(&bytes).err().unwrap();
+        assert_eq!(error.message(), format!("unsupported compression: {name}"));
+        assert_eq!(error.kind(), Kind::Invalid);
+        assert!(error.to_string().contains("gzip, xz, zstd") && error.to_string().contains("hint: "), "{error}");
+    }
+    for (bytes, what) in [
+        (&b"\xed\xab\xee\xdb\x03\0\0\0"[..], "an rpm package"),
+        (b"!<arch>\ndebian-binary", "an `ar` archive, as Debian packages are"),
+        (b"PK\x03\x04\x14\0", "a zip archive"),
+        (b"<!doctype HTML><title>404</title>", "an HTML page"),
+    ] {
+        let error = try_unpack(bytes).err().unwrap();
+        assert_eq!(error.message(), format!("expected a tar archive, found {what}"));
+        assert_eq!(error.kind(), Kind::Mismatch);
     }
 }
 

@@ -1,0 +1,119 @@
+//! Files that stand where an archive should, and are no tar archive or compressed in another way than archives are read in. Their
+//! first bytes tell them apart from damaged ones.
+
+use crate::error::{Error, Kind};
+
+/// As much of the beginning as it takes to know one: a whole header of a tar archive.
+pub(super) const START: u64 = 512;
+
+/// A file of a kind that is not unpacked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Foreign {
+    /// Anything, compressed in this way.
+    Compressed(&'static str),
+    /// No tar archive in whatever compression: what it is, in words.
+    Other(&'static str),
+}
+
+/// Ways to compress by the first bytes.
+const COMPRESSED: [(&[u8], &str); 7] = [
+    (b"\x1f\x9d", "compress (.Z)"),
+    (b"\x1f\x1e", "pack (.z)"),
+    (b"\x04\x22\x4d\x18", "LZ4"),
+    // As the Linux kernel has it.
+    (b"\x02\x21\x4c\x18", "LZ4"),
+    (b"LZIP", "lzip"),
+    (b"\x89LZO\0", "lzop"),
+    (b"\xfeLRZI", "lrzip"),
+];
+/// Other files by the first bytes.
+const OTHER: [(&[u8], &str); 5] = [
+    (b"\xed\xab\xee\xdb", "an rpm package"),
+    (b"!<arch>\n", "an `ar` archive, as Debian packages are"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"\x7fELF", "an ELF file"),
+];
+/// What stands behind `BZh` and the level, of a stream with contents and of an empty one.
+const BZIP2: [&[u8]; 2] = [b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90"];
+
+impl Foreign {
+    /// Recognises a file by its beginning. A header of a tar archive is one, whatever name it begins with.
+    pub fn of(start: &[u8]) -> Option<Self> {
+        if start.get(257..262) == Some(b"ustar") {
+            return None;
+        }
+        let find = |known: &[(&[u8], &'static str)]| {
+            known.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, name)| *name)
+        };
+        let level = start.strip_prefix(b"BZh").and_then(|rest| rest.split_first());
+        if level
+            .is_some_and(|(level, rest)| level.is_ascii_digit() && BZIP2.iter().any(|magic| rest.starts_with(magic)))
+        {
+            return Some(Self::Compressed("bzip2"));
+        }
+        if is_lzma(start) {
+            return Some(Self::Compressed("LZMA (.lzma)"));
+        }
+        let html = [&b"<!doctype html"[..], b"<html"];
+        let begins = |text: &[u8]| start.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
+        if html.iter().any(|text| begins(text)) {
+            return Some(Self::Other("an HTML page"));
+        }
+        find(&COMPRESSED).map(Self::Compressed).or_else(|| find(&OTHER).map(Self::Other))
+    }
+
+    /// Refuses it in the place of a tar archive.
+    pub fn refused(self) -> Error {
+        match self {
+            Self::Compressed(name) => Error::new(Kind::Invalid, format!("unsupported compression: {name}"))
+                .fact("supported", "gzip, xz, zstd, none")
+                .hint("ask for it in a form that is supported, or unpack it and compress it anew with one of these"),
+            Self::Other(name) => Error::new(Kind::Mismatch, format!("expected a tar archive, found {name}"))
+                .hint("check the address: it leads to another file"),
+        }
+    }
+}
+
+/// Returns whether this is the header of LZMA without xz around it, which has no magic: its usual properties, a dictionary as large
+/// as programs make them, and a size below 256 GiB or none.
+fn is_lzma(start: &[u8]) -> bool {
+    let Some(([0x5d, d0, d1, d2, d3], rest)) = start.split_first_chunk::<5>().map(|(first, rest)| (*first, rest))
+    else {
+        return false;
+    };
+    let dictionary = u32::from_le_bytes([d0, d1, d2, d3]);
+    let rounded = dictionary.is_power_of_two() || (dictionary % 3 == 0 && (dictionary / 3).is_power_of_two());
+    let size = rest.first_chunk::<8>().map(|size| u64::from_le_bytes(*size));
+    rounded && dictionary >= 4096 && size.is_some_and(|size| size == u64::MAX || size < 1 << 38)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_known_by_their_beginning() {
+        let lzma = b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0";
+        for (start, expected) in [
+            (&b"\x1f\x9d\x90x"[..], Some(Foreign::Compressed("compress (.Z)"))),
+            (b"\x04\x22\x4d\x18d", Some(Foreign::Compressed("LZ4"))),
+            (b"BZh91AY&SYx", Some(Foreign::Compressed("bzip2"))),
+            (lzma, Some(Foreign::Compressed("LZMA (.lzma)"))),
+            (b"\xed\xab\xee\xdb\x03\0", Some(Foreign::Other("an rpm package"))),
+            (b"<!DOCTYPE html><title>", Some(Foreign::Other("an HTML page"))),
+            // Names that a tar archive may begin with.
+            (b"]\0\0\0\0\0\0\0\0\0\0\0\0\0", None),
+            (b"BZh9.txt\0\0\0", None),
+            (b"<htm", None),
+            (b"", None),
+        ] {
+            assert_eq!(Foreign::of(start), expected, "{start:?}");
+        }
+        let mut header = [0; 512];
+        header[..4].copy_from_slice(b"LZIP");
+        assert_eq!(Foreign::of(&header), Some(Foreign::Compressed("lzip")));
+        header[257..262].copy_from_slice(b"ustar");
+        assert_eq!(Foreign::of(&header), None);
+    }
+}
