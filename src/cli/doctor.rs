@@ -7,6 +7,8 @@ use super::{Session, Ui};
 use crate::doctor::{Disk, Finding, Level, PROXY_VARIABLES, Surroundings, examine};
 use crate::error::{Kind, Result};
 use crate::host::Host;
+use crate::manifest::Manifest;
+use crate::recipe::Recipe;
 use crate::sandbox::Engine;
 
 /// Look for what keeps this machine from doing the job; exit code 10 if something does
@@ -26,6 +28,7 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
     let proxies = PROXY_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
     let surroundings = Surroundings {
         sandbox: Some(Engine::demand(true)),
+        without_sysroot: session.manifest().ok().map(without_sysroot),
         disk: disk(&session.store_path()?),
         proxies: proxies.collect(),
     };
@@ -56,6 +59,12 @@ fn show(ui: &Ui, finding: &Finding) {
             ui.line(format!("                    {DIM}{label}{DIM:#}  {text}"));
         }
     }
+}
+
+/// Returns the outputs that are built in the host's own root.
+fn without_sysroot(manifest: &Manifest) -> Vec<String> {
+    let is_without = |recipe: &Recipe| matches!(recipe, Recipe::Llama(llama) if llama.sysroot.is_none());
+    manifest.outputs.iter().filter(|(_, recipe)| is_without(recipe)).map(|(name, _)| name.clone()).collect()
 }
 
 /// The space where the store is, or would be.

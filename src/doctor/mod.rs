@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::host::{Distribution, Host};
+use crate::sandbox::Engine;
 
 pub use proxy::VARIABLES as PROXY_VARIABLES;
 
@@ -28,8 +29,10 @@ const STRIX_HALO: &str = "gfx1151";
 /// What is known of a machine besides its own files.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// Whether a sandbox can be made here, or why not; none where that was not tried.
-    pub sandbox: Option<Result<(), Error>>,
+    /// What makes sandboxes here, or why nothing does; absent where that was not tried.
+    pub sandbox: Option<Result<Engine, Error>>,
+    /// The outputs of the manifest that are built in the host's own root, for want of a sysroot; absent where there is no manifest.
+    pub without_sysroot: Option<Vec<String>>,
     /// The disk that the store is on.
     pub disk: Option<Disk>,
     /// The variables of the environment that name proxies.

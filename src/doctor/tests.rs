@@ -39,7 +39,8 @@ fn good() -> Host {
 
 fn surroundings() -> Surroundings {
     Surroundings {
-        sandbox: Some(Ok(())),
+        sandbox: Some(Ok(Engine::Bubblewrap)),
+        without_sysroot: None,
         disk: Some(Disk { store: "/s".into(), free: 900_000_000_000 }),
         proxies: BTreeMap::new(),
     }
@@ -249,6 +250,36 @@ fn why_there_is_no_sandbox_is_told() {
         assert!(finding.mend.as_ref().unwrap().contains(mend), "{finding:#?}");
     }
     assert_eq!(only(&good(), &refused(), Level::Bad).mend.unwrap(), "sudo apt-get install bubblewrap");
+}
+
+#[test]
+fn podman_alone_is_enough_only_where_there_is_a_sysroot() {
+    let with = |outputs: Option<&[&str]>| Surroundings {
+        sandbox: Some(Ok(Engine::Podman)),
+        without_sysroot: outputs.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
+        ..surroundings()
+    };
+    let found = |surroundings| {
+        let findings = examine(&good(), &surroundings);
+        let finding = findings.into_iter().find(|finding| finding.check == "sandbox").unwrap();
+        (finding.level, finding.found)
+    };
+    let enough = "podman makes one, and every build of the manifest has the sysroot that this takes";
+    assert_eq!(found(with(Some(&[]))), (Level::Good, enough.to_owned()));
+    let unknown = "podman makes one for builds with a sysroot; those without need bubblewrap, which makes none here";
+    assert_eq!(found(with(None)), (Level::Good, unknown.to_owned()));
+    let finding = only(&good(), &with(Some(&["llama", "other"])), Level::Bad);
+    assert_eq!(
+        finding.found,
+        "podman alone makes one, which takes a sysroot, and the manifest gives `llama`, `other` none"
+    );
+    assert_eq!(
+        finding.mend.unwrap(),
+        "give the output a `sysroot` in the manifest, as `strixlock init` writes it; or sudo apt-get install bubblewrap"
+    );
+    let refused = Host { settings: [("kernel/apparmor_restrict_unprivileged_userns", 1)].into(), ..good() };
+    let finding = only(&refused, &with(Some(&["llama"])), Level::Bad);
+    assert!(finding.mend.unwrap().contains("; or sudo apt-get install apparmor-profiles && "));
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl Realizer<'_> {
 
     /// Fails where there is nothing that could make the sandbox in which an output is built or proven.
     pub(super) fn demand_sandbox(&self, recipe: &Recipe) -> Result<()> {
-        Engine::demand(self.lock.base_of(recipe.build_root()).is_some())
+        Engine::demand(self.lock.base_of(recipe.build_root()).is_some()).map(drop)
     }
 
     /// Whether making an output takes a sandbox.

@@ -41,15 +41,15 @@ impl Engine {
         })
     }
 
-    /// Fails where [`Self::find`] has no hope, before there is anything to put into a sandbox.
-    pub fn demand(own_root: bool) -> Result<()> {
+    /// Returns the one that [`Self::find`] would find, before there is anything to put into a sandbox. Fails where there is no hope.
+    pub fn demand(own_root: bool) -> Result<Self> {
         let here = || {
             let mut podman = Self::Podman.start();
             let said = running(podman.args(["info", "--format", "{{.Host.OCIRuntime.Name}}"])).output();
             let said = said.map_err(|error| error.to_string())?;
             if said.status.success() { Ok(()) } else { Err(last_line(&said.stderr)) }
         };
-        Self::choose(|| if own_root { here() } else { Err(HOST_ROOT.to_owned()) }).map(drop)
+        Self::choose(|| if own_root { here() } else { Err(HOST_ROOT.to_owned()) })
     }
 
     /// Bubblewrap where it works, else podman if that works.
