@@ -6,12 +6,12 @@ use super::Session;
 use super::leaving::leaving;
 use crate::error::{About as _, Error, Kind, Result};
 use crate::fetch::Fetcher;
-use crate::inputs::InputRequest;
+use crate::inputs::{InputRequest, LockedInput};
 use crate::intake::Intake;
 use crate::manifest::Manifest;
 use crate::store::Store;
 use crate::update::{Options, update};
-use crate::upstream::rocm::{Series, newest_of_series};
+use crate::upstream::rocm::{RocmVersion, Series, VersionRequest, newest_of_series};
 
 /// Ask upstream what is newer than the lock; writes nothing
 #[derive(Debug, clap::Args)]
@@ -67,9 +67,19 @@ pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
         let locked = input.version();
         let wanted = to(&wanted.moves, name);
         let latest = to(&latest.moves, name);
-        if wanted.is_some() || latest.is_some() {
+        let listed = latest.clone().filter(|latest| is_older(latest, input));
+        let latest = latest.filter(|_| listed.is_none());
+        if wanted.is_some() || latest.is_some() || listed.is_some() {
             let show = |version: &Option<String>| version.clone().unwrap_or_else(|| locked.clone());
             rows.push(vec![name.clone(), locked.clone(), show(&wanted), show(&latest)]);
+        }
+        if let Some(listed) = &listed {
+            let back = if wanted.as_ref() == Some(listed) {
+                format!(", which `strixlock update {name}` would go back to")
+            } else {
+                String::new()
+            };
+            details.push(format!("  {locked} is newer than all that the index lists; its newest is {listed}{back}"));
         }
         let moved = latest_moves.iter().find(|moved| moved.input == *name);
         let changes = moved.map(|moved| moved.details.clone()).unwrap_or_default();
@@ -79,7 +89,8 @@ pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
         details.extend(series.map(|series| format!("  {} is the newest of {}", series.newest, series.name)));
         let series = series.map(|series| serde_json::json!({ "name": series.name, "newest": series.newest }));
         all.push(serde_json::json!({
-            "input": name, "locked": locked, "wanted": wanted, "latest": latest, "series": series, "changes": changes,
+            "input": name, "locked": locked, "wanted": wanted, "latest": latest, "listed": listed, "series": series,
+            "changes": changes,
         }));
     }
     if ui.is_json() {
@@ -93,6 +104,15 @@ pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
         }
     }
     Ok(0)
+}
+
+/// Returns whether the newest version that an index lists is older than the locked one, which came by its own address.
+fn is_older(listed: &str, locked: &LockedInput) -> bool {
+    let LockedInput::Rocm(block) = locked else { return false };
+    let (version, by_day) = (&block.locked.version, block.requested.channel.about().is_ok_and(|about| about.by_day));
+    listed.parse::<RocmVersion>().is_ok_and(|listed| {
+        if by_day { (listed.date(), &listed) < (version.date(), version) } else { listed < *version }
+    })
 }
 
 /// Asks for the newest of each series that the manifest holds on to. Of the answers' warnings, the other questions told those that

@@ -160,6 +160,27 @@ fn outdated_names_the_newest_of_the_pinned_series() {
     }
 }
 
+/// A build that a person named by its address may be newer than all that an index lists.
+#[test]
+fn an_older_version_is_never_called_the_latest() {
+    let project = Project::new();
+    let nightly = Nightly::new("10.3.0a20261129");
+    project.upstream().publish(Generation::PerFamily, &nightly);
+    let newest = project.upstream().tarball_url(Generation::PerFamily, &nightly);
+    project.rocm_manifest("latest");
+    project.run(&["update"]).code(0);
+    project.run(&["update", "rocm", "--url", &newest]).code(0);
+    let ran = project.run(&["outdated"]).code(0);
+    assert_eq!(ran.stdout, "\
+input  locked           wanted           latest
+rocm   10.3.0a20261129  10.2.0a20261120  10.3.0a20261129
+  10.3.0a20261129 is newer than all that the index lists; its newest is 10.2.0a20261120, which `strixlock update rocm` would go back to
+");
+    let json = project.run(&["outdated", "--json"]).code(0).json();
+    assert_eq!(json["inputs"][0]["latest"], serde_json::Value::Null);
+    assert_eq!(json["inputs"][0]["listed"], "10.2.0a20261120");
+}
+
 #[test]
 fn list_prints_urls_newest_first_and_fails_when_there_is_none() {
     let project = Project::new();
@@ -176,6 +197,8 @@ fn list_prints_urls_newest_first_and_fails_when_there_is_none() {
     let mirror = project.upstream().mirror_url();
     project.run(&["list", "rocm", "--source", &mirror]).code(0);
     project.run(&["list", "rocm", "--source", &index, "-t", "gfx1201"]).code(9);
+    insta::assert_snapshot!(project.run(&["list", "rocm", "--source", &index, "--channel", "stable"]).all(), @r"
+    ");
 }
 
 #[test]
