@@ -1,16 +1,28 @@
 //! What to say when nothing fits: what is there instead.
 
 use super::select::{Sorted, sort};
+use super::source::with_an_index;
 use super::unread::Why;
-use super::{Candidate, RocmRequest, VersionRequest};
+use super::{Candidate, Channel, RocmRequest, VersionRequest};
 use crate::error::{Error, Kind};
 use crate::urls::show_url;
 
 /// More names than this are not shown.
 const SHOWN: usize = 12;
 
-/// Why nothing fits. `kind` is [`Kind::NotFound`], unless an index gave no answer and may have it.
+/// Says why nothing fits, and in which channel. `kind` is [`Kind::NotFound`], unless an index gave no answer and may have it.
 pub(super) fn nothing(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
+    let error = reason(sorted, request, kind);
+    // An index that a person named is that of any channel, and nightlies are meant where nothing is said.
+    if !request.sources.is_empty() && request.channel == Channel::nightly() {
+        return error;
+    }
+    let error = error.fact("channel", &request.channel);
+    let others = with_an_index().into_iter().filter(|name| *name != request.channel.to_string());
+    error.fact("others", others.collect::<Vec<_>>().join(", "))
+}
+
+fn reason(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     let (target, platform) = (request.wanted(), request.platform);
     let absent = |message: String| Error::new(kind, message);
     if !sorted.fitting.is_empty() {
@@ -80,7 +92,18 @@ fn no_version(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     let mut all = sorted.fitting.clone();
     sort(&mut all, &request.channel);
     let names = |some: &[Candidate]| some.iter().map(|one| one.version.to_string()).collect::<Vec<_>>().join(", ");
-    let error = Error::new(kind, format!("no {} build has version {}", request.wanted(), request.version));
+    let releases = request.channel.about().is_ok_and(|about| about.final_only);
+    let before = all.iter().any(|one| request.version.accepts(&one.version));
+    let message = if releases && before {
+        format!(
+            "the index has no release of {} builds, and the channel `{}` is one of releases",
+            request.wanted(),
+            request.channel
+        )
+    } else {
+        format!("no {} build has version {}", request.wanted(), request.version)
+    };
+    let error = Error::new(kind, message);
     let error = match all.len() {
         0..=8 => error.fact("there are", names(&all)),
         count => error.fact("newest", names(&all[..4])).fact("oldest", names(&all[count - 3..])),

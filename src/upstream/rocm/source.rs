@@ -101,16 +101,20 @@ impl Source {
 pub fn built_in(channel: &Channel) -> Result<Vec<Source>> {
     let about = channel.about()?;
     if about.announced && about.index.is_empty() {
-        let there: Vec<&str> =
-            channels()?.iter().filter(|(_, about)| !about.index.is_empty()).map(|(name, _)| name.as_str()).collect();
         return Err(Error::new(
             Kind::NotFound,
             format!("the channel `{channel}` is announced, and its address is not known yet"),
         )
-        .fact("there are", there.join(", "))
+        .fact("there are", with_an_index().join(", "))
         .hint("where it is there now, name its index under `sources` in the manifest (`--source` of `list`)"));
     }
     Ok(about.index.clone())
+}
+
+/// Returns the names of the channels that have an index.
+pub(super) fn with_an_index() -> Vec<&'static str> {
+    let all = channels().into_iter().flatten();
+    all.filter(|(_, about)| !about.index.is_empty()).map(|(name, _)| name.as_str()).collect()
 }
 
 /// The directories that the files of a channel's indexes stand in.
