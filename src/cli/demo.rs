@@ -66,9 +66,12 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
     if let (Some(path), Some(tensors)) = (&args.make_model, args.split) {
         let parts = model_parts(Shape::default(), tensors);
         let stem = path.with_extension("").display().to_string();
-        for (part, number) in parts.iter().zip(1..) {
-            fs_err::write(part_name(&stem, number, parts.len()), part)?;
+        let names = (1..=parts.len()).map(|number| part_name(&stem, number, parts.len()));
+        let names: Vec<String> = names.collect();
+        for (part, name) in parts.iter().zip(&names) {
+            fs_err::write(name, part)?;
         }
+        tell_written(ui, &names);
         return Ok(0);
     }
     if let Some(path) = &args.make_model {
@@ -77,6 +80,7 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
             None => model(Shape::default()),
         };
         fs_err::write(path, model)?;
+        tell_written(ui, &[path.display().to_string()]);
         return Ok(0);
     }
     let directory = match &args.dir {
@@ -98,6 +102,13 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
     let mut demo = Demo { ui, directory, shown: Vec::new(), begun: Instant::now() };
     demo.run(upstream)?;
     Ok(0)
+}
+
+/// Names the files that were written, for a script.
+fn tell_written(ui: &Ui, files: &[String]) {
+    if ui.is_json() {
+        ui.json(serde_json::json!({ "wrote": files }));
+    }
 }
 
 fn serve(ui: &Ui, addresses: &str) -> Result<u8> {

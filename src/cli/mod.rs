@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod choices;
+mod command_line;
 mod demo;
 mod diff;
 mod doctor;
@@ -122,7 +123,10 @@ enum Command {
 /// Parses the command line, runs the command, and gives the exit code.
 #[must_use]
 pub fn run() -> u8 {
-    let Cli { project, global, log, command } = Cli::parse();
+    let Cli { project, global, log, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return command_line::end(&error),
+    };
     let session = Session::new(project, global);
     allow_open_files();
     keep_from_others();

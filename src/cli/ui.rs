@@ -81,11 +81,8 @@ impl Ui {
     }
 
     /// The result as JSON, with the schema's version.
-    pub fn json(&self, mut value: Value) {
-        if let Some(map) = value.as_object_mut() {
-            map.insert("schema".to_owned(), SCHEMA.into());
-        }
-        self.written(writeln!(anstream::stdout(), "{value:#}"));
+    pub fn json(&self, value: Value) {
+        self.written(write_json(value));
     }
 
     /// Returns what writes lines to standard error, between the bars, also where nothing else is shown.
@@ -114,6 +111,18 @@ impl Ui {
         }
         let _ = writeln!(anstream::stderr(), "{ERROR}error{ERROR:#}: {error}");
     }
+}
+
+fn write_json(mut value: Value) -> std::io::Result<()> {
+    if let Some(map) = value.as_object_mut() {
+        map.insert("schema".to_owned(), SCHEMA.into());
+    }
+    writeln!(anstream::stdout(), "{value:#}")
+}
+
+/// Prints a document before it is known how to talk: its reader has seen enough where that fails.
+pub(super) fn print_json(value: Value) {
+    let _ = write_json(value);
 }
 
 /// Rows as columns that line up; the last column is not padded.

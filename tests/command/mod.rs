@@ -46,6 +46,50 @@ fn errors_are_json_where_results_are() {
 }
 
 #[test]
+fn a_wrong_command_line_is_json_too() {
+    let project = Project::empty();
+    for (words, message) in [
+        (["--json", "realize", "--sael"].as_slice(), "unexpected argument '--sael' found"),
+        (&["frobnicate", "--json"], "unrecognized subcommand 'frobnicate'"),
+        (&["--json", "log"], "the following required arguments were not provided: <OUTPUT>"),
+        (
+            &["--json", "list", "rocm", "--count", "0"],
+            "invalid value '0' for '--count <N>': number would be zero for non-zero type",
+        ),
+        (&["--json"], "a command is missing"),
+        (
+            &["--json", "realize", "--to", "a", "--prefix", "b"],
+            "the argument '--to <DIR>' cannot be used with '--prefix <DIR>'",
+        ),
+    ] {
+        let ran = project.run(words).code(2);
+        let json = ran.json();
+        assert_eq!(json["error"]["message"], message);
+        assert_eq!(
+            (&json["error"]["kind"], &json["error"]["exit_code"], &json["schema"]),
+            (&"usage".into(), &2.into(), &1.into())
+        );
+        assert!(!ran.stderr.is_empty(), "a person is told as well");
+    }
+    let json = project.run(&["--json", "realize", "--sael"]).json();
+    assert_eq!(json["error"]["hint"], "a similar argument exists: '--seal'");
+    assert!(json["error"]["facts"][0]["value"].as_str().unwrap().starts_with("strixlock realize"), "{json}");
+    assert_eq!(project.run(&["realize", "--sael"]).code(2).stdout, "");
+    assert!(project.run(&["--json", "--version"]).code(0).stdout.starts_with("strixlock "));
+}
+
+#[test]
+fn what_the_demo_writes_is_named_in_json() {
+    let project = Project::empty();
+    let json = project.run(&["--json", "demo", "--make-model", "a.gguf"]).code(0).json();
+    assert_eq!(json["wrote"], serde_json::json!(["a.gguf"]));
+    let json = project.run(&["--json", "demo", "--make-model", "b.gguf", "--split", "4"]).code(0).json();
+    let parts = json["wrote"].as_array().unwrap();
+    assert!(parts.len() > 1 && parts.iter().all(|part| project.path(part.as_str().unwrap()).is_file()), "{json}");
+    assert_eq!(project.run(&["demo", "--make-model", "c.gguf"]).code(0).stdout, "");
+}
+
+#[test]
 fn there_is_no_colour_without_a_terminal() {
     let project = Project::new();
     project.rocm_manifest("10.1.0a20260901");

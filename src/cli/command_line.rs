@@ -1,0 +1,55 @@
+//! Command lines that are not understood, told as every other error is.
+
+use std::ffi::OsString;
+
+use super::ui::print_json;
+use crate::error::{Error, Kind};
+
+/// Ends a command that clap did not let begin: prints the help or version that was asked for, or why the command line is
+/// wrong, where `--json` stands in it as JSON too. Returns the exit code.
+pub(super) fn end(error: &clap::Error) -> u8 {
+    if error.use_stderr() && wants_json(std::env::args_os()) {
+        print_json(serde_json::json!({ "error": explained(error).to_json() }));
+    }
+    // Nobody is there to be told that nobody reads it.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).unwrap_or(Kind::Usage as u8)
+}
+
+fn wants_json(words: impl Iterator<Item = OsString>) -> bool {
+    words.take_while(|word| word != "--").any(|word| word == "--json")
+}
+
+/// Returns the parts of clap's text: message, tips, and how the command is used.
+fn explained(error: &clap::Error) -> Error {
+    use clap::error::ErrorKind;
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Error::new(Kind::Usage, "a command is missing").hint("`strixlock --help` lists them");
+    }
+    let text = error.render().to_string();
+    let mut parts = text.split("\n\n").map(str::trim);
+    let first = parts.next().unwrap_or_default();
+    let message: Vec<&str> = first.trim_start_matches("error: ").lines().map(str::trim).collect();
+    let mut explained = Error::new(Kind::Usage, message.join(" "));
+    for part in parts {
+        if let Some(tip) = part.strip_prefix("tip: ") {
+            explained = explained.hint(tip);
+        } else if let Some(usage) = part.strip_prefix("Usage: ") {
+            explained = explained.fact("usage", usage);
+        }
+    }
+    explained
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_wanted_by_its_own_word_alone() {
+        let wanted = |words: &[&str]| wants_json(words.iter().map(OsString::from));
+        assert!(wanted(&["strixlock", "realise", "--json"]));
+        assert!(!wanted(&["strixlock", "realize", "--jsonx"]));
+        assert!(!wanted(&["strixlock", "realize", "--", "--json"]));
+    }
+}
