@@ -23,7 +23,7 @@ fn wants_json(words: impl Iterator<Item = OsString>) -> bool {
 /// Returns the parts of clap's text: message, tips, and how the command is used.
 fn explained(error: &clap::Error) -> Error {
     use clap::error::ErrorKind;
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
         return Error::new(Kind::Usage, "a command is missing").hint("`strixlock --help` lists them");
     }
     let text = error.render().to_string();

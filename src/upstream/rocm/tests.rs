@@ -490,7 +490,9 @@ fn an_empty_channel_says_that_it_is_empty() {
     assert_eq!(error.kind(), Kind::NotFound);
     insta::assert_snapshot!(error, @r"
     the channel `bkc` is empty
-      index  https://bkc.repo.amd.com/rocm/core/tarball/
+      index    https://bkc.repo.amd.com/rocm/core/tarball/
+      channel  bkc
+      others   dev, nightly, rc, stable
     hint: nothing is published there now: ask again later, or choose another `channel`
     ");
     let weekly = RocmRequest { channel: "weekly".parse().unwrap(), ..request };
