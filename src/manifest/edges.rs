@@ -150,7 +150,9 @@ mod tests {
         let edges = known_edges().unwrap();
         assert!(edges.len() > 5);
         for edge in edges {
-            assert!(!edge.reason.is_empty() && !edge.seen.is_empty(), "{edge:?}");
+            // One that nobody has seen may keep a directory that is there, and must not demand one.
+            let unproven = edge.seen.is_empty() && (edge.required || !edge.tables.is_empty());
+            assert!(!edge.reason.is_empty() && !unproven, "{edge:?}");
         }
         let twice = edges
             .iter()
