@@ -1,5 +1,7 @@
 //! `strixlock shell`
 
+use std::os::unix::process::ExitStatusExt as _;
+
 use super::Session;
 use crate::error::{Error, Kind, Result};
 use crate::realize::Plan;
@@ -8,7 +10,7 @@ use crate::recipe::{BuildRoot, Recipe};
 /// Open the sandbox that an output is built in
 ///
 /// The same root, sources, environment and absence of a network; /build/out is writable, and /build/out/commands.sh there
-/// holds the commands of the build. What the output needs is realized before. Nothing done inside is kept. Where the kernel
+/// holds the commands of the build. What the output needs is realized before. Nothing done inside is kept. Ctrl-C is for what runs inside. Where the kernel
 /// lets a program type into its terminal (dev.tty.legacy_tiocsti=1), the shell has no job control.
 #[derive(Debug, clap::Args)]
 pub struct ShellArgs {
@@ -41,5 +43,7 @@ pub fn run(args: &ShellArgs, session: &Session) -> Result<u8> {
     realizer.run(&Plan::of_parts(lock, session.store()?, &args.output)?)?;
     ui.note(&format!("the sandbox of {}; commands.sh here holds the commands of the build", output.recipe.kind()));
     let status = realizer.shell(&args.output)?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    // As a shell says it of a program that a signal ended.
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

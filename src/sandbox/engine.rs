@@ -174,8 +174,7 @@ fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsStrin
     let mut all = Arguments::default();
     all.add(&[&"--unshare-all", &"--die-with-parent", &"--hostname", &HOST_NAME]);
     all.add(&[&"--uid", &"1000", &"--gid", &"1000", &"--clearenv", &"--tmpfs", &"/", &"--seccomp", &FILTER]);
-    if !interactive || may_push_keys() {
-        // Nobody may push keys into the caller's terminal. It costs a shell its job control.
+    if own_session(interactive) {
         all.add(&[&"--new-session"]);
     }
     for (name, value) in &sandbox.environment {
@@ -217,6 +216,12 @@ fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsStrin
     }
     all.add(&[&"--remount-ro", &"/", &"--chdir", &sandbox.directory, &"--"]);
     all.0
+}
+
+/// Returns whether a sandbox gets a session without the caller's terminal: nobody may push keys into that. It costs a shell its
+/// job control, which is of no use without a terminal.
+pub(super) fn own_session(interactive: bool) -> bool {
+    !interactive || may_push_keys() || !std::io::IsTerminal::is_terminal(&std::io::stdin())
 }
 
 /// Whether a program may put keys into its terminal as if they were typed (`TIOCSTI`): always before Linux 6.2, and

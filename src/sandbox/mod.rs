@@ -11,6 +11,7 @@
 mod calls;
 mod engine;
 mod follow;
+mod interrupt;
 mod keyring;
 mod names;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
@@ -31,6 +33,7 @@ use crate::text::command_line;
 pub use engine::Engine;
 pub use follow::Limits;
 use follow::{End, drain, follow};
+use interrupt::Interrupts;
 use names::Names;
 
 /// The caller's umask and limits come along otherwise: no core files, and as many open files and as much stack as usual.
@@ -166,12 +169,21 @@ impl Sandbox {
         self.engine == Engine::Podman || !engine::may_push_keys()
     }
 
-    /// Gives the sandbox to a person: the terminal is theirs until the command ends.
+    /// Gives the sandbox to a person: the terminal is theirs until the command ends, and so is Ctrl-C.
     pub fn interact(&self, command: &[String]) -> Result<ExitStatus> {
         info!(target: RUN, "in a sandbox of {}, for a person: {}", self.engine.name(), command_line(command));
         let names = Names::watch(&self.scratch)?;
-        let started = self.command(command, &names, true)?;
+        let mut started = self.command(command, &names, true)?;
+        let passed_on = self.engine == Engine::Bubblewrap && engine::own_session(true);
+        if passed_on {
+            // Out of the terminal's sight: its signal would end bubblewrap, and the shell with it.
+            started.process_group(0);
+        }
+        let interrupts = Interrupts::take()?;
         let (mut child, _keeper) = keyring::start(started).map_err(|error| self.engine.cannot_start(&error))?;
+        if passed_on {
+            interrupts.pass_on(&child)?;
+        }
         Ok(child.wait()?)
     }
 

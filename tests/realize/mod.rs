@@ -314,6 +314,39 @@ fn a_shell_opens_in_the_sandbox_of_a_build() {
     project.run(&["shell", "rocm"]).code(2);
 }
 
+/// Ctrl-C comes to all that has the terminal, us included: what runs inside gets it, once, and the shell goes on.
+#[test]
+fn an_interrupt_is_for_what_runs_in_the_shell() {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, Stdio};
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let mut command = project.command(&["shell", "llama"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    let mut child = command.spawn().unwrap();
+    let script = b"trap 'echo told' INT; echo ready; sleep 1000; echo after; exit 7\n";
+    child.stdin.take().unwrap().write_all(script).unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    // Again and again, since nobody says when `sleep` has begun.
+    let group = format!("-{}", child.id());
+    let status = loop {
+        Command::new("kill").args(["-s", "INT", "--", &group]).status().unwrap();
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("told\n") && rest.ends_with("after\n"), "{rest}");
+    assert_eq!(status.code(), Some(7));
+}
+
 /// CMake takes any variable; a build with one that the source does not know is another build than was asked for.
 #[test]
 fn cmake_variables_that_the_source_does_not_know_are_an_error() {
