@@ -11,6 +11,7 @@
 //! * `sandbox`: where commands run
 //! * `compare`: what differs between two trees, and why
 //! * `store`: verified downloads, trees and outputs on disk
+//! * `llama_source`: what the sources of a pinned llama.cpp know
 //! * `fetch`: HTTP with resume, retries and mirrors
 //! * `upstream`: the languages of upstreams: index pages, apt's archives, git's protocol, answers of hubs and registries
 //! * `intake`: downloads into the store, in one pass
@@ -38,6 +39,7 @@ mod fields;
 mod host;
 mod inputs;
 mod intake;
+mod llama_source;
 mod lock;
 mod log;
 mod manifest;

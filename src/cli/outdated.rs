@@ -11,7 +11,7 @@ use crate::intake::Intake;
 use crate::manifest::Manifest;
 use crate::store::Store;
 use crate::update::{Options, update};
-use crate::upstream::rocm::{RocmVersion, Series, VersionRequest, newest_of_series};
+use crate::upstream::rocm::{RocmVersion, Series, newest_of_series};
 
 /// Ask upstream what is newer than the lock; writes nothing
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use super::{Session, Ui};
 use crate::error::{About, Error, Kind, Result};
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
-use crate::realize::{Action, Plan, Realized, place, switch};
+use crate::realize::{Action, Plan, Realized, place, switch, unknown_models};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
 use crate::text;
 use crate::toolbox_env::ToolboxEnv;
@@ -101,6 +101,9 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     }
     let realizer = session.realizer(&lock, args.jobs)?;
     let realized = realizer.run(&plan)?;
+    for warning in unknown_models(&lock, store)? {
+        ui.warning(&warning);
+    }
     let named = |name: &String| args.outputs.is_empty() || args.outputs.contains(name);
     if args.seal {
         lock = seal(&lock_path, &lock, realized.iter().filter(|(name, _)| named(name)))?;

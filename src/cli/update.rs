@@ -4,6 +4,7 @@ use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
+use crate::realize::unknown_models;
 use crate::store::replace_file;
 use crate::update::{Move, Options, update as resolve};
 
@@ -53,7 +54,10 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         without_leaving: false,
         directory: session.project.manifest_directory(),
     };
-    let found = resolve(manifest, old.as_ref(), intake, &options)?;
+    let mut found = resolve(manifest, old.as_ref(), intake, &options)?;
+    if let Some(lock) = &found.lock {
+        found.warnings.extend(unknown_models(lock, intake.store)?);
+    }
     for warning in &found.warnings {
         ui.warning(warning);
     }

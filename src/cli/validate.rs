@@ -4,6 +4,7 @@ use super::choices::device;
 use super::{Session, Ui};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
+use crate::realize::unknown_models;
 use crate::text;
 use crate::validate::{Device, Options, Outcome, Validation, last, logs, moved, validate, write};
 
@@ -28,6 +29,9 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
     let directory = session.project.directory().join("validation");
     let digest = Sha256Digest::of(lock.to_text()?.as_bytes());
     let options = Options { model: args.model.clone(), device: args.device, now: session.now };
+    for warning in unknown_models(lock, intake.store)? {
+        ui.warning(&warning);
+    }
     let validation = validate(lock, intake, &options, &logs(&directory, digest))?;
     let before = last(&directory, &validation)?;
     let moved = before.as_ref().map(|before| moved(before, &validation));

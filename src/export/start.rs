@@ -4,28 +4,19 @@
 //! `--no-mmap` until September 2026 and is `--load-mode none` since; either ends a program that does not know it. Which one
 //! a version has, its sources say: `common/arg.cpp` holds every option as a string literal.
 
-use std::io::Read as _;
-
 use crate::error::Result;
+use crate::llama_source;
 use crate::store::StoredTree;
-use crate::tree::beneath::Root;
 
 /// File in which llama.cpp's options are.
-const OPTIONS: &[u8] = b"common/arg.cpp";
-/// The file has half a megabyte.
-const MOST: u64 = 64 << 20;
+const OPTIONS: &str = "common/arg.cpp";
 /// The forms of the option, the newest first.
 const UNMAPPED: [&[&str]; 2] = [&["--load-mode", "none"], &["--no-mmap"]];
 
 /// Returns the words that keep a model out of memory maps in this version of llama.cpp: no words where it has no such option.
 /// Nothing is returned for sources that are not llama.cpp's.
 pub fn unmapped(source: &StoredTree) -> Result<Option<Vec<String>>> {
-    let mut text = Vec::new();
-    match Root::open(&source.path)?.open_file(OPTIONS) {
-        Ok(file) => file.take(MOST).read_to_end(&mut text)?,
-        Err(_) => return Ok(None),
-    };
-    Ok(Some(in_source(&String::from_utf8_lossy(&text))))
+    Ok(llama_source::read(source, OPTIONS)?.map(|text| in_source(&text)))
 }
 
 fn in_source(text: &str) -> Vec<String> {

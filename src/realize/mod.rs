@@ -21,6 +21,7 @@ pub mod prefix;
 mod runtime;
 mod settings;
 mod sysroot;
+mod unknown;
 mod whole;
 
 pub use check::Checked;
@@ -30,3 +31,4 @@ pub use execute::{Realized, Realizer, switch};
 pub use plan::{Action, Plan, input_action, version};
 pub use runtime::{Runtime, runtime_output};
 pub use settings::Settings;
+pub use unknown::unknown_models;

@@ -4,6 +4,7 @@ pub mod hub;
 mod odd;
 mod refused;
 mod split;
+mod unknown;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 

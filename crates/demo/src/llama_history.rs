@@ -52,6 +52,12 @@ pub fn add_commit(directory: &Path) -> Result<String> {
     Ok(commit_next(&Repository::open(directory).map_err(failed)?)?.to_string())
 }
 
+/// One more commit on `master` that adds files; its id.
+pub fn add_files(directory: &Path, files: &[SourceFile]) -> Result<String> {
+    let repository = Repository::open(directory).map_err(failed)?;
+    Ok(write_commit(&repository, Some("refs/heads/master"), None, files, None, "add files")?.to_string())
+}
+
 /// One more commit on `master` that adds a submodule; its id.
 pub fn add_submodule(directory: &Path, path: &str, url: &str, commit: &str) -> Result<String> {
     let repository = Repository::open(directory).map_err(failed)?;

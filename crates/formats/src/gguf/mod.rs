@@ -27,6 +27,7 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
@@ -73,6 +74,8 @@ pub struct Header {
     pub tensors: u64,
     /// Number of numbers that they hold.
     pub parameters: u64,
+    /// Types of the tensors in this file, as ggml numbers them.
+    pub types: BTreeSet<u32>,
     /// Its place in a split model.
     pub part: Option<Part>,
 }
@@ -83,7 +86,7 @@ impl Header {
         let mut cursor = Cursor::new(reader, size);
         let (tensors, pairs) = metadata::counts(&mut cursor)?;
         let known = metadata::read(&mut cursor, pairs)?;
-        let parameters = tensors::count(&mut cursor, tensors)?;
+        let (parameters, types) = tensors::read(&mut cursor, tensors)?;
         Ok(Self {
             context: known.context(),
             quantisation: known.file_type.map(quantisation),
@@ -91,6 +94,7 @@ impl Header {
             architecture: known.architecture,
             tensors,
             parameters,
+            types,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The list of tensors.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
 use super::cursor::Cursor;
@@ -11,10 +12,13 @@ const DIMENSIONS: u32 = 4;
 /// The least that a tensor takes in the list: a length, dimensions, type and offset.
 const LEAST: u64 = 8 + 4 + 4 + 8;
 
-/// Reads `count` tensors; gives the sum of the numbers that they hold.
-pub(super) fn count(cursor: &mut Cursor<impl Read + Seek>, count: u64) -> Result<u64> {
+/// More types than ggml has; further ones of a damaged file are not kept.
+const MOST_TYPES: usize = 256;
+
+/// Reads `count` tensors; returns the sum of the numbers that they hold, and the types that these have.
+pub(super) fn read(cursor: &mut Cursor<impl Read + Seek>, count: u64) -> Result<(u64, BTreeSet<u32>)> {
     cursor.demand("the list of tensors", count, LEAST)?;
-    let mut sum = 0u64;
+    let (mut sum, mut types) = (0u64, BTreeSet::new());
     for _ in 0..count {
         let at = cursor.at();
         cursor.skip_string("the name of a tensor")?;
@@ -28,8 +32,12 @@ pub(super) fn count(cursor: &mut Cursor<impl Read + Seek>, count: u64) -> Result
             let product = elements.checked_mul(size).filter(|product| i64::try_from(*product).is_ok());
             elements = product.ok_or_else(|| damaged("a tensor of more numbers than can be counted", at))?;
         }
-        cursor.skip("type and offset of a tensor", 1, 4 + 8)?;
+        let kind = cursor.u32("the type of a tensor")?;
+        if types.len() < MOST_TYPES {
+            types.insert(kind);
+        }
+        cursor.skip("the offset of a tensor", 1, 8)?;
         sum = sum.checked_add(elements).ok_or_else(|| damaged("more numbers than can be counted", at))?;
     }
-    Ok(sum)
+    Ok((sum, types))
 }
