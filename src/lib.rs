@@ -2,29 +2,29 @@
 //!
 //! The program. Below it lie three crates, which know nothing of it: the ground floor (`strixlock_ground`: errors, digests,
 //! progress), the formats (`strixlock_formats`: trees, ELF, GGUF, packages, images) and the embedded upstream
-//! (`strixlock_demo`). The modules here, from the bottom up; each may use those before it and none after it:
+//! (`strixlock_demo`). The modules here, from the bottom up; each uses
+//! only those before it (`tests/map.rs` sees to it):
 //!
-//! * `log`: what is logged, by topic, and where it goes
-//! * `canonical`, `fields`: JSON with one form, and fields of TOML tables
-//! * `page`: Markdown whose text comes from outside
-//! * `toolbox_env`, `host`: settings of the plan's scripts, and what this machine is
-//! * `sandbox`: where commands run
-//! * `compare`: what differs between two trees, and why
-//! * `store`: verified downloads, trees and outputs on disk
-//! * `llama_source`: what the sources of a pinned llama.cpp know
-//! * `fetch`: HTTP with resume, retries and mirrors
-//! * `upstream`: the languages of upstreams: index pages, apt's archives, git's protocol, answers of hubs and registries
-//! * `intake`: downloads into the store, in one pass
-//! * `inputs`: kinds of inputs, a folder each: the wish, the pin, the look-up, the way into the store
-//! * `recipe`, `manifest`, `lock`: how outputs are made, what a person asks for, and what that was pinned to
-//! * `update`: from manifest to lock
-//! * `trim`, `proof`: which files a build needs at run time, and whether it runs with them
-//! * `realize`: from lock to trees
-//! * `doctor`, `validate`: whether this machine can do the job, and whether what was realized runs on it
-//! * `export`: ways out of the store: snapshots, images, what container engines are told
-//! * `report`: the page REPRODUCIBLE.md
-//! * `outputs`: kinds of outputs: the part of each in all of the above
-//! * `cli`: the commands
+//! * [`log`]: what is logged, by topic, and where it goes
+//! * [`canonical`], [`fields`], [`page`]: JSON with one form; fields of TOML tables; Markdown whose text comes from outside
+//! * [`compare`]: what differs between two trees, and why
+//! * [`host`], [`sandbox`]: what this machine is; where builds and proofs run
+//! * [`store`]: verified downloads, trees and outputs on disk
+//! * [`llama_source`]: what the sources of a pinned llama.cpp know
+//! * [`fetch`]: HTTP with resume, retries and mirrors
+//! * [`intake`]: downloads into the store, in one pass
+//! * [`upstream`]: the languages of upstreams: index pages, apt's archives, git's protocol, answers of hubs and registries
+//! * [`inputs`]: kinds of inputs, a folder each: the wish, the pin, the look-up, the way into the store
+//! * [`recipe`], [`manifest`], [`lock`]: how outputs are made, what a person asks for, what that was pinned to
+//! * [`update`]: from manifest to lock
+//! * [`trim`], [`proof`]: which files a build needs at run time; whether it runs with them
+//! * [`realize`]: from lock to trees
+//! * [`doctor`], [`validate`]: what keeps this machine from doing the job; whether what was realized runs on it
+//! * [`export`], [`toolbox_env`]: ways out of the store: snapshots, images, what container engines are told; settings of the
+//!   plan's scripts
+//! * [`report`]: the page REPRODUCIBLE.md
+//! * [`outputs`]: kinds of outputs: how each is made and described
+//! * [`cli`]: the commands
 //!
 //! The interface of this crate is the command, [`cli::run`]. What tests put together without it is in [`parts`]; all else is
 //! private, so that the compiler finds what nobody uses any more.

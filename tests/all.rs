@@ -19,6 +19,7 @@ mod image;
 mod lock;
 mod log;
 mod manifest;
+mod map;
 mod models;
 mod oci;
 mod provision;

@@ -24,11 +24,11 @@ enum ggml_type {
 ";
 
 /// The model with another architecture, and with another type of its first tensor.
-fn odd(architecture: &[u8; 5], kind: u32) -> Vec<u8> {
+fn odd(architecture: [u8; 5], kind: u32) -> Vec<u8> {
     let mut bytes = model(Shape::default());
     let at = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).position(|window| window == text).unwrap();
     let name = at(&bytes, b"general.architecture") + 20 + 4 + 8;
-    bytes[name..name + 5].copy_from_slice(architecture);
+    bytes[name..name + 5].copy_from_slice(&architecture);
     let tensor = at(&bytes, b"token_embd.weight") + 17 + 4 + 2 * 8;
     bytes[tensor..tensor + 4].copy_from_slice(&kind.to_le_bytes());
     bytes
@@ -55,7 +55,7 @@ fn knows(project: &Project) {
 
 #[test]
 fn what_a_model_has_and_llama_cpp_does_not_know_is_told() {
-    let project = project(odd(b"mamba", 250));
+    let project = project(odd(*b"mamba", 250));
     // Sources that say nothing of models are not judged.
     assert!(!project.run(&["update"]).code(0).stderr.contains("does not know"));
     knows(&project);
@@ -71,7 +71,7 @@ fn what_a_model_has_and_llama_cpp_does_not_know_is_told() {
 
 #[test]
 fn a_model_that_is_known_is_not_told() {
-    let project = project(odd(b"llama", 1));
+    let project = project(odd(*b"llama", 1));
     knows(&project);
     let ran = project.run(&["update"]).code(0);
     assert!(!ran.stderr.contains("does not know"), "{}", ran.all());
