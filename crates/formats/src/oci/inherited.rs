@@ -1,9 +1,7 @@
 //! The configuration of an image that somebody else made: what decides its tree, and how it is run.
 //!
 //! The first is read strictly. Of the second, each field that is not of the form that the specification gives it is passed over
-//! and remembered: a tree is made without any of it, and an image takes some of it, which [`ImageRecipe`] knows.
-//!
-//! [`ImageRecipe`]: crate::recipe::ImageRecipe
+//! and remembered: a tree is made without any of it, and an image takes some of it, which `ImageRecipe` knows.
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
