@@ -29,7 +29,7 @@ pub const SET_UP: &str = ".containersetupdone";
 /// The port of llama-server.
 pub const PORT: u16 = 8080;
 
-/// See [`Recipe::Image`](super::Recipe::Image).
+/// See [`Recipe::Image`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageRecipe {
