@@ -22,7 +22,8 @@ def arguments():
     parser.add_argument("--only", metavar="PREFIX", help="only rows whose names begin so")
     parser.add_argument("--runs", type=int, help="measured runs of each command (default 5)")
     parser.add_argument("--lock", type=Path, metavar="FILE", help="hold flock(1)'s lock on FILE during each measured run")
-    parser.add_argument("--program", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--program", type=Path, required=True, metavar="FILE",
+                        help="measure this strixlock and build none; without it, the one that STRIXLOCK names")
     args = parser.parse_args()
     args.runs = args.runs or (3 if args.small else 5)
     return args
@@ -68,7 +69,7 @@ def main():
         work.mkdir(exist_ok=True)
         bench = Bench(args.program.resolve(), work, serve(directory / "served"), (first, second), changed, args.runs, args.lock, args.only, args.small)
         bench.set_up()
-        for part in (bench.intake, bench.memory, bench.verify, bench.checkout, bench.warm_realize, bench.snapshots, bench.exports, bench.economy):
+        for part in (bench.intake, bench.intake_on_tmpfs, bench.memory, bench.verify, bench.checkout, bench.warm_realize, bench.snapshots, bench.exports, bench.economy):
             part()
         print(f"{machine()}; medians of {args.runs}, interleaved and warmed; both sides synced where they write")
         print("ours verifies every byte and keeps the download besides the tree; curl, tar and cp verify nothing")
@@ -79,7 +80,7 @@ def main():
             about = {"machine": machine(), "runs": args.runs, "small": args.small, "rows": bench.rows}
             args.json.write_text(json.dumps(about, indent=2) + "\n")
     finally:
-        for name in ("warm", "fresh", "twofold", "pair", "packed", "place", "trash"):
+        for name in ("warm", "fresh", "twofold", "pair", "packed", "place", "one-file", "trash"):
             sweep(directory / "work" / name)
         if not kept:
             sweep(directory.parent)

@@ -13,7 +13,7 @@ import nightly_project
 
 from . import tools
 from .measure import Failed, Subject, compare, row, run_once
-from .workload import manifold
+from .workload import concatenate, manifold, measure
 
 # The level of the images' layers: `ZSTD_LEVEL` in crates/formats/src/oci/layer.rs.
 LAYER_LEVEL = 6
@@ -141,17 +141,47 @@ class Bench:
 
         sync = f"sync -f {quote(str(self.work))}"
         nix = self.nix(place)
+        # The bytes that strixlock keeps: those of the tarball, and those of the tree.
+        tree = self.work / "one-file"
+        if self.wanted("intake/dd-fsync"):
+            concatenate(self.first.tree, tree)
+        dd = " && ".join(f"dd if={quote(str(source))} of={place}/{number} bs=1M conv=fsync status=none"
+                         for number, source in enumerate((self.first.tarball, tree)))
         ours = Subject(f"{self.strixlock(store, self.first, 'realize', 'rocm')} && {sync}", fresh)
         self.against(ours, {
             "intake/curl-tar": Subject(f"curl -sSf {url} | tar xz -C {place} && {sync}", fresh, missing=tools.missing("curl")),
             "intake/curl-bsdtar": Subject(f"curl -sSf {url} | bsdtar -xz -C {place} -f - && {sync}", fresh,
                                           missing=tools.missing("bsdtar") or tools.missing("curl")),
+            "intake/dd-fsync": Subject(f"{dd} && {sync}", fresh),
             # It unpacks into a directory of its own and removes that, which must not slow down whoever comes next.
             "intake/nix-prefetch-url": Subject(f"nix-prefetch-url --unpack {url} && {sync}", fresh, nix,
                                                missing=tools.missing("nix-prefetch-url"), after=self.rest),
-        }, {"intake/curl-tar": 0.36, "intake/curl-bsdtar": 0.75, "intake/nix-prefetch-url": 0.28})
+        }, {"intake/curl-tar": 0.36, "intake/curl-bsdtar": 0.75, "intake/dd-fsync": 1.2, "intake/nix-prefetch-url": 0.28})
+        tree.unlink(missing_ok=True)
         remove(place)
         remove(store)
+
+    def intake_on_tmpfs(self):
+        """Intake without a disk: both sides write to a tmpfs."""
+        name = "intake/tmpfs-bsdtar"
+        if not self.wanted(name):
+            return
+        tarball = self.first.tarball
+        # The store takes tarball and tree; the rest is for its own bookkeeping, and for both sides to work in.
+        needed = tarball.stat().st_size + measure(self.first.tree)[1] * 5 // 4 + (512 << 20)
+        with tools.tmpfs(self.work / "tmpfs", needed) as (directory, missing):
+            place, store = directory / "place", directory / "store"
+
+            def fresh():
+                sweep(place)
+                sweep(store)
+                place.mkdir()
+
+            url = quote(self.url + tarball.name)
+            self.against(Subject(self.strixlock(store, self.first, "realize", "rocm"), fresh, missing=missing), {
+                name: Subject(f"curl -sSf {url} | bsdtar -xz -C {quote(str(place))} -f -", fresh,
+                              missing=missing or tools.missing("bsdtar") or tools.missing("curl")),
+            })
 
     def memory(self):
         """Peak memory for a tarball four times as large, against that for the first nightly."""

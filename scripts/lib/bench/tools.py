@@ -1,7 +1,12 @@
-"""Where the tools that strixlock is compared with come from."""
+"""The tools that strixlock is compared with, and the tmpfs on which it is compared."""
 
+import contextlib
+import os
+import re
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from private_apt import PrivateApt
 
@@ -19,6 +24,50 @@ def desync(directory):
         return from_unstable(directory.resolve()), None
     except (OSError, subprocess.CalledProcessError, LookupError) as error:
         return "false", f"desync cannot be had: {error}"
+
+
+@contextlib.contextmanager
+def tmpfs(mount_point, needed):
+    """Gives a directory on a tmpfs that has room for `needed` bytes, and None or the reason why there is none.
+
+    It is in /dev/shm or, where that is small as in containers, a mount of root's. It is gone afterwards."""
+    free = available_memory()
+    if free < needed:
+        yield mount_point, f"needs {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free"
+    elif is_tmpfs("/dev/shm") and os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free >= needed:
+        directory = Path(tempfile.mkdtemp(prefix="strixlock-bench-", dir="/dev/shm"))
+        try:
+            yield directory, None
+        finally:
+            subprocess.run(["chmod", "-R", "u+w", directory], check=False)
+            shutil.rmtree(directory)
+    else:
+        mount_point.mkdir(exist_ok=True)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={needed},mode=700", "tmpfs", mount_point], capture_output=True)
+        try:
+            yield mount_point, None if mounted.returncode == 0 else "/dev/shm is too small, and only root can mount a tmpfs"
+        finally:
+            if mounted.returncode == 0:
+                subprocess.run(["umount", mount_point], check=True)
+            mount_point.rmdir()
+
+
+def is_tmpfs(directory):
+    return subprocess.run(["stat", "-f", "-c", "%T", directory], capture_output=True, text=True).stdout.strip() == "tmpfs"
+
+
+def available_memory():
+    """Returns the bytes that programs can still take: this machine's, or those of the container that this is."""
+    kilobytes = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.M)
+    free = int(kilobytes[1]) * 1024
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        parts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        # The cache of files gives way, tmpfs does not.
+        return min(free, limit - used + int(parts["file"]) - int(parts["shmem"]))
+    except (OSError, ValueError, KeyError):
+        return free
 
 
 def from_unstable(work):

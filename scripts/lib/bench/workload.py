@@ -156,6 +156,15 @@ def measure(tree):
     return len(sizes), sum(sizes)
 
 
+def concatenate(tree, file):
+    """Writes the contents of all files of a tree into one file."""
+    with open(file, "wb") as into:
+        for path in walk(tree):
+            if path.is_file() and not path.is_symlink():
+                with open(path, "rb") as part:
+                    shutil.copyfileobj(part, into, 1 << 20)
+
+
 def describe(nightly):
     """What AMD's trees say of themselves."""
     plain = nightly.version.split("a")[0]
