@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the toolbox: a container with the GPU passed through, from an image that is named by its digest.
+# Makes the toolbox: a container with the GPU passed through, from an image pinned by digest.
 #
 # usage: scripts/01-provision-toolbox.sh [-f|--force] [ENGINE] [-- OPTIONS]
 #
@@ -9,7 +9,7 @@
 #   OPTIONS      for `strixlock provision`, such as --image REGISTRY/NAME@sha256:HEX, --privileged, --dry-run
 #
 # Settings in .toolbox.env: TOOLBOX_NAME, BASE_IMAGE (with digest), WORKSPACE_DIR.
-# Exit codes are strixlock's: 0 done, 1 failed or there already, 2 wrong usage, 3 wrong settings, 10 there is no GPU inside.
+# Exit codes are strixlock's: 0 done, 1 failed or there already, 2 wrong usage, 3 wrong settings, 10 no GPU inside.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib/plan.sh

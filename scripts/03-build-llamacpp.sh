@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds the locked llama.cpp for the GPU and links it where it is looked for: LLAMA_INSTALL_DIR, or /opt/llama.
+# Builds the locked llama.cpp for the GPU and links it to LLAMA_INSTALL_DIR, or /opt/llama.
 #
 # usage: scripts/03-build-llamacpp.sh [-f|--force] [-- OPTIONS]
 #
-#   -f, --force  where something else stands in that place, keep it under another name
+#   -f, --force  if something else is in the link's place, keep it under another name
 #   -h, --help   this text
 #   OPTIONS      for `strixlock realize`, such as --jobs 8 or --dry-run
 #
-# The build has a root of pinned packages and no network; nothing of this machine takes part in it.
+# The build has a root of pinned packages and no network, and sees nothing of this machine.
 # Exit codes are strixlock's: 0 done, 1 failed, 2 wrong usage, 3 wrong settings, 6 not what was sealed, 8 unreachable.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -3,7 +3,7 @@
 #
 # usage: scripts/04-validate.sh [-f|--force] [-- OPTIONS]
 #
-#   -f, --force  of no effect: a validation replaces nothing but the one of the same lock
+#   -f, --force  no effect: a validation only replaces that of the same lock
 #   -h, --help   this text
 #   OPTIONS      for `strixlock validate`, such as --model INPUT, --device cpu, --json
 #

@@ -3,9 +3,9 @@
 #
 # usage: scripts/05-package-runtime.sh [-f|--force] [-- OPTIONS]
 #
-#   -f, --force  replace an image that is there
+#   -f, --force  replace an existing image
 #   -h, --help   this text
-#   OPTIONS      for `strixlock export oci`: the name of another image of the manifest than `runtime-image`
+#   OPTIONS      for `strixlock export oci`: an image of the manifest, instead of `runtime-image`
 #
 # Exit codes are strixlock's: 0 done, 1 failed or there already, 2 wrong usage, 7 the store is damaged.
 set -euo pipefail
@@ -19,7 +19,7 @@ if [ -e "$image" ] && [ ${#force[@]} = 0 ]; then
   echo "$image is there already: replace it with --force" >&2
   exit 1
 fi
-# The old one stays until the new one is whole.
+# The old image stays until the new one is complete.
 trap 'rm -f "$image.new"' EXIT
 rm -f "$image.new"
 strix export oci "${rest[@]}" --format archive --output "$image.new"

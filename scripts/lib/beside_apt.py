@@ -1,4 +1,5 @@
-"""What the comparisons with apt share: an apt that has nothing installed, the packages of a lock, and the rows of the table."""
+"""Shared by the comparisons with apt: an apt with nothing installed, the packages of a lock, and the rows of the
+table."""
 
 import json
 import os
@@ -16,7 +17,8 @@ Dir::Cache "{root}/var/cache/apt";
 
 
 def empty_apt(root, architecture, settings=""):
-    """Makes state and cache of an apt below `root`, and returns the environment in which apt uses them and these further settings."""
+    """Creates state and cache of an apt below `root`. Returns the environment in which apt uses them, with `settings`
+    added."""
     for below in ["var/lib/apt/lists/partial", "var/lib/dpkg", "var/cache/apt/archives/partial"]:
         (root / below).mkdir(parents=True)
     (root / "var/lib/dpkg/status").touch()
@@ -36,12 +38,12 @@ def heading(what):
 
 
 def row(theirs, ours, name):
-    """Prints how many packages each chose, or that it chose none."""
+    """Prints how many packages each program chose; `no` if it refused."""
     theirs, ours = ("no" if answer is None else len(answer) for answer in (theirs, ours))
     print(f"{theirs:>6} {ours:>9}  {name}", flush=True)
 
 
 def words(*said):
-    """Prints what programs said below a row."""
+    """Prints the messages of programs below a row."""
     for text in filter(None, said):
         print("          " + text.replace("\n", "\n          "))

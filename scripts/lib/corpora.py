@@ -1,4 +1,5 @@
-"""Unpacks archives of public suites and made ones in three ways, and asks three other programs: see scripts/corpora."""
+"""Unpacks archives, public and generated, in three ways, and compares with three other programs: see
+scripts/corpora."""
 
 import argparse
 import binascii
@@ -24,7 +25,7 @@ WAYS = ("tarball", "package", "layer")
 JUDGES = ("GNU tar", "bsdtar", "Python")
 # Peak memory, in KiB.
 MOST = {"suite": 64 << 10, "bomb": 200 << 10}
-# Seconds that one archive may take, where nothing else is said.
+# Default limit for one archive, in seconds.
 PATIENCE = 300
 MERGED = {"bin", "lib", "lib32", "lib64", "libx32", "sbin", "usr", "var"}
 
@@ -50,13 +51,13 @@ def uudecoded(text):
             try:
                 out += binascii.a2b_uu(line)
             except binascii.Error:
-                # Some encoders end lines with what is none of theirs.
+                # Some encoders append characters that do not belong to the line.
                 out += binascii.a2b_uu(line[:1 + (((line[0] - 32) & 63) * 4 + 5) // 3])
     return bytes(out)
 
 
 def keep(suite, name, bytes_, place):
-    """An archive, once, under a name without directories."""
+    """Writes an archive under a name without directories, unless it exists."""
     path = place / suite / name.replace("/", "+")
     path.parent.mkdir(parents=True, exist_ok=True)
     if bytes_ and not path.exists():
@@ -64,7 +65,7 @@ def keep(suite, name, bytes_, place):
 
 
 def from_source(suite, archive, place):
-    """Archives that the tar archive of a program's sources holds."""
+    """Keeps the archives found in the source tarball of a program."""
     with tarfile.open(archive) as source:
         for member in source:
             name = Path(member.name).name
@@ -81,7 +82,7 @@ def from_directory(suite, root, place):
 
 
 def suites(place, work):
-    """Brings the suites from apt and cargo to `place`."""
+    """Downloads the suites with apt and cargo into `place`."""
     apt = PrivateApt(work / "apt", suite="stable", sources=True)
     for suite, name, inside in [
         ("Go", apt.newest("golang-1.", "-src"), "archive/tar/testdata"),
@@ -108,8 +109,8 @@ def suites(place, work):
 
 
 def written(place, work):
-    """An ordinary tree as GNU tar, bsdtar and Python write it in each of their forms: GNU tar's own tests make such archives too,
-    and hold none."""
+    """Writes an ordinary tree with GNU tar, bsdtar and Python in each of their formats. GNU tar's own test suite ships
+    no archives: it makes them like this."""
     tree = work / "ordinary"
     (tree / "d" / ("n" * 90)).mkdir(parents=True)
     (tree / "d" / ("n" * 90) / ("f" * 90)).write_bytes(b"deep")
@@ -141,7 +142,7 @@ def written(place, work):
 # --- what came out
 
 def tree_of(root, without=()):
-    """Names, kinds, contents, execute bits and targets; what no tree can hold is left out."""
+    """Returns names, kinds, contents, execute bits and link targets. Omits entries that no tree can hold."""
     found = {}
     for above, directories, files in os.walk(os.fsencode(root)):
         for name in directories + files:
@@ -157,7 +158,7 @@ def tree_of(root, without=()):
             elif stat.S_ISREG(status.st_mode):
                 digest = hashlib.sha256(b"%d" % status.st_size)
                 with open(path, "rb") as contents:
-                    # The beginning is enough of those that are mostly holes.
+                    # Files that are mostly holes are compared by their beginning.
                     while (piece := contents.read(1 << 20)) and contents.tell() < 1 << 28:
                         digest.update(piece)
                 found[relative] = ("file", bool(status.st_mode & 0o100), digest.digest())
@@ -165,7 +166,7 @@ def tree_of(root, without=()):
 
 
 class Beside:
-    """A place to unpack in, beside a canary."""
+    """A directory to unpack into, next to a canary that must not change."""
 
     def __init__(self, work):
         self.root = Path(tempfile.mkdtemp(dir=work))
@@ -200,7 +201,7 @@ with tarfile.open(sys.argv[1]) as archive:
 
 
 def judge(which, archive, work):
-    """The tree that another program makes, with or without complaints."""
+    """Returns the tree that another program unpacks, even if it reports errors."""
     with Beside(work) as beside:
         to = ["-xf", archive, "-C", beside.place, "--no-same-owner", "--no-same-permissions"]
         command = {"GNU tar": ["tar", *to], "bsdtar": ["bsdtar", *to],
@@ -213,7 +214,7 @@ def judge(which, archive, work):
 
 
 def as_package(archive, path):
-    """A package around an archive, which is decompressed where dpkg has no name for its compression."""
+    """Wraps an archive in a Debian package. The member has no suffix if dpkg has none for the compression."""
     start = archive.open("rb").read(6)
     ends = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"\xfd7zXZ\0": ".xz", b"BZh": ".bz2"}
     end = next((end for magic, end in ends.items() if start.startswith(magic)), "")
@@ -236,7 +237,7 @@ def as_package(archive, path):
 
 
 def peak_of(process):
-    """The most memory that a process had which still runs, in KiB."""
+    """Returns the peak memory of a running process, in KiB."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
         return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), 0)
@@ -245,7 +246,7 @@ def peak_of(process):
 
 
 def told_by(command, patience):
-    """What our own unpacking prints; of one that was stopped, how much memory it had needed until then."""
+    """Runs our unpacker and returns what it prints. If it is stopped, returns its peak memory until then."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             out, wrong = process.communicate(timeout=patience)
@@ -259,7 +260,8 @@ def told_by(command, patience):
 
 
 def ours(program, way, archive, work, patience, compared):
-    """What our own unpacking says, the tree if it is to be compared, and whether the canary is whole."""
+    """Unpacks with strixlock. Returns its answer, with the state of the canary, and the tree if it is to be
+    compared."""
     with Beside(work) as beside:
         source = archive
         if way == "package":
@@ -315,7 +317,7 @@ class Run:
             if kind == "bomb":
                 self.tell(where, f"{needed}, taken")
                 continue
-            # What is refused need not be asked about.
+            # Other programs are asked only about archives that strixlock takes.
             judged = judged or {which: judge(which, path, self.work) for which in JUDGES}
             tops = {os.fsencode(top) for top in MERGED} if way == "package" else set()
             agree = [which for which in JUDGES if without(judged[which], tops) == without(tree, tops)]
@@ -352,11 +354,11 @@ class Run:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", type=Path, required=True)
-    parser.add_argument("--suites", type=Path, help="a directory for the suites, which are not asked for again where it is there")
+    parser.add_argument("--suites", type=Path, help="directory for the suites; they are not downloaded again if it exists")
     parser.add_argument("--verbose", action="store_true")
-    parser.add_argument("--no-bombs", action="store_true", help="leave out those made to need much, which take minutes")
-    parser.add_argument("--patience", type=int, default=PATIENCE, metavar="SECONDS", help="how long one archive may take")
-    parser.add_argument("--only", action="append", metavar="PATTERN", help="only archives `SUITE/FILE` of such names, as bombs/bomb-names*")
+    parser.add_argument("--no-bombs", action="store_true", help="skip the bombs, which take minutes")
+    parser.add_argument("--patience", type=int, default=PATIENCE, metavar="SECONDS", help="limit for one archive")
+    parser.add_argument("--only", action="append", metavar="PATTERN", help="only archives whose `SUITE/FILE` matches, such as bombs/bomb-names*")
     arguments = parser.parse_args()
     patterns = arguments.only or ["*"]
     wanted = lambda suite, name: any(fnmatch.fnmatchcase(f"{suite}/{name}", pattern) for pattern in patterns)

@@ -1,5 +1,5 @@
-"""The comparison of scripts/debs-vs-apt: the same sets of packages asked of strixlock and of apt, from the archives of this machine
-and from odd ones that are made for it."""
+"""The comparison of scripts/debs-vs-apt: strixlock and apt choose packages for the same requests, from this machine's
+archives and from generated odd ones."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 import beside_apt
 import odd_run
 
-# One set a line. Some are names of virtual packages, which apt refuses; some cannot be installed together.
+# One set per line. Some name virtual packages, which apt refuses; some cannot be installed together.
 SETS = """
 hello
 gcc
@@ -88,7 +88,7 @@ packages = {packages}
 
 
 def ask_apt(names, environment):
-    """Names and versions, or nothing where apt refuses; and what it said."""
+    """Returns names and versions, or None if apt refuses, and its message."""
     ran = subprocess.run(["apt-get", "--simulate", "install", "--no-install-recommends", *names], env=environment, text=True, capture_output=True)
     if ran.returncode != 0:
         return None, ran.stderr.strip() or ran.stdout.strip()
@@ -126,11 +126,11 @@ def main():
 
 
 def compare_sets(directory, program, sets):
-    """Prints the table; returns how many sets differ."""
+    """Prints the table and returns the number of sets that differ."""
     directory.mkdir()
     architecture = subprocess.run(["dpkg", "--print-architecture"], text=True, capture_output=True, check=True).stdout.strip()
     begun, different, refused, packages = time.monotonic(), 0, 0, 0
-    # The archives and pins of this machine, without its other architectures.
+    # This machine's archives and pins, without its foreign architectures.
     environment = beside_apt.empty_apt(directory / "apt", architecture)
     subprocess.run(["apt-get", "update", "-qq"], env=environment, check=True)
     beside_apt.heading("set")

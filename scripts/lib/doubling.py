@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Each case with its least number of parts; eight times that is near the limits, or as much as is made in seconds.
+# Cases with their smallest number of parts. Eight times that is near a limit, or as much as can be generated in
+# seconds.
 CASES = {
     "page-attributes": 50_000,
     "whiteouts": 30_000,
@@ -16,11 +17,11 @@ CASES = {
     "section-names-long": 16_384,
 }
 TIMES = (1, 2, 4, 8)
-# Runs of which the quickest counts: the machine may be busy.
+# The quickest of these runs counts, because the machine may be busy.
 RUNS = 3
-# How much eight times the input may cost of what one time did. Quadratic would be 64 times.
+# Largest allowed growth for eight times the input; a quadratic parser would need 64 times as long.
 MOST_TIME, MOST_MEMORY = 24, 16
-# What is less than this is not compared.
+# Smaller values are noise and count as this much.
 LEAST_SECONDS, LEAST_KIB = 0.005, 1024
 
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced by the end-to-end runs: a work directory, real sources, servers on loopback, and how long each step took.
+# Sourced by the end-to-end runs: work directory, real sources, servers on loopback, and the time of each step.
 
-# begin NAME : makes $work (E2E_DIR keeps it; default: a temporary directory) and puts $strixlock into it.
+# begin NAME : creates $work (E2E_DIR, which is kept, or a temporary directory) and installs $strixlock into it.
 begin() {
   name=$1
   work=${E2E_DIR:-$(mktemp -d)}
@@ -12,14 +12,14 @@ begin() {
   trap finish EXIT
   export XDG_CONFIG_HOME=/nonexistent
   strixlock=$work/strixlock
-  # STRIXLOCK: one that is built already.
+  # STRIXLOCK names an already built program.
   [ -n "${STRIXLOCK:-}" ] || cargo build --release --locked
   install -m 755 "${STRIXLOCK:-target/release/strixlock}" "$strixlock"
 }
 
 finish() {
   local status=$?
-  # What a run has to put away itself.
+  # Clean-up of the run itself.
   if declare -F before_finish > /dev/null; then before_finish; fi
   [ ${#servers[@]} = 0 ] || kill "${servers[@]}" 2> /dev/null || true
   if [ -z "${E2E_DIR:-}" ]; then
@@ -29,7 +29,7 @@ finish() {
   exit "$status"
 }
 
-# step TEXT : a heading; the step before it is over.
+# step TEXT : prints a heading and ends the step before it.
 step() {
   local now=$SECONDS
   [ -z "${heading:-}" ] || steps+=("$((now - since)) s|$heading")
@@ -37,7 +37,7 @@ step() {
   printf '\n== %s (%s)\n' "$1" "$(date +%T)"
 }
 
-# done_with_steps : how long each took.
+# done_with_steps : prints the time of each step.
 done_with_steps() {
   step "times"
   printf '%s\n' "${steps[@]}" | while IFS='|' read -r time text; do printf '%8s  %s\n' "$time" "$text"; done
@@ -49,7 +49,7 @@ fail() {
   exit 1
 }
 
-# serve WORD DIRECTORY : a server of strixlock's own on loopback; sets $url.
+# serve WORD DIRECTORY : starts one of strixlock's own servers on loopback and sets $url.
 serve() {
   "$strixlock" demo "--serve-$1" "$2" > "$work/url-$1" &
   servers+=($!)
@@ -62,14 +62,15 @@ serve() {
   echo "$url"
 }
 
-# sources : the real llama.cpp, which the sdist of the PyPI package llama-cpp-python ships, as the repository $work/repo.
+# sources : makes the repository $work/repo with the real llama.cpp, from the sdist of the PyPI package
+# llama-cpp-python.
 sources() {
   if [ ! -d "$work/repo" ]; then
     rm -rf "$work/sdist"
     mkdir -p "$work/sdist"
     python3 -m pip download --quiet --no-deps --no-binary :all: --dest "$work/sdist" llama-cpp-python
     tar -xzf "$work"/sdist/llama_cpp_python-*.tar.gz -C "$work/sdist"
-    rm -f "$work"/sdist/llama_cpp_python-*/vendor/llama.cpp/.git # the sdist keeps the link of the submodule that it was
+    rm -f "$work"/sdist/llama_cpp_python-*/vendor/llama.cpp/.git # left over from the submodule
     (
       cd "$work"/sdist/llama_cpp_python-*/vendor/llama.cpp || exit
       git init --quiet --initial-branch=master
@@ -84,18 +85,19 @@ sources() {
   echo "$(git -C "$work/repo" ls-files | wc -l) files, commit $commit"
 }
 
-# tree_of OUTPUT JSON : the tree digest of a realized output.
+# tree_of OUTPUT JSON : prints the tree digest of a realized output.
 tree_of() {
   python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))["outputs"][sys.argv[1]]["tree"])' "$1" "$2"
 }
 
-# make_model : a small model with random weights and the SentencePiece vocabulary of llama.cpp's own tests, as $work/model.gguf.
+# make_model : writes $work/model.gguf, a small model with random weights and the SentencePiece vocabulary of
+# llama.cpp's tests.
 make_model() {
   "$strixlock" demo --make-model "$work/model.gguf" --vocabulary "$work/repo/models/ggml-vocab-llama-spm.gguf"
   ls -l "$work/model.gguf"
 }
 
-# validate_twice PROJECT STORE : the same prompt and seed must give the same text.
+# validate_twice PROJECT STORE : fails unless the same prompt and seed give the same text twice.
 validate_twice() {
   local texts=()
   for _ in 1 2; do
@@ -106,8 +108,9 @@ validate_twice() {
   cat "$1"/validation/*.md
 }
 
-# demand_own_root LOG STORE : the kernel's own list of what was mounted in the sandbox names nothing of the host: what is on a disk
-# is a tree or a staging directory of the store, or the directory in which strixlock listens for look-ups of hosts.
+# demand_own_root LOG STORE : fails if the kernel's list of mounts in the sandbox names anything of the host. Only trees
+# and staging directories of the store may come from a disk, and the directory in which strixlock listens for look-ups
+# of hosts.
 demand_own_root() {
   local mounts
   mounts=$(sed -n '/^\$ cat \/proc\/self\/mountinfo/,/^\$ cmake/p' "$1" |

@@ -1,4 +1,5 @@
-"""The sweep of scripts/fault-sweep: which call, which fault, which time; run, judge, run again, judge again."""
+"""The sweep of scripts/fault-sweep: for each call, fault and repetition, runs a command, checks the store, runs it
+again and checks again."""
 
 import argparse
 import collections
@@ -17,14 +18,14 @@ import store_check
 CALLS = ["rename", "renameat", "renameat2", "openat", "openat2", "fsync", "syncfs", "link", "linkat", "write", "mkdir", "mkdirat",
          "symlink", "symlinkat", "unlink", "unlinkat", "fchmod", "utimensat", "flock"]
 QUICK = ["rename", "renameat", "openat", "openat2", "fsync", "syncfs", "linkat", "write", "mkdir", "mkdirat", "symlinkat"]
-# A disk that is full stays full; a bad block is bad once.
+# A full disk stays full; a bad block fails once.
 FAULTS = {"KILL": "signal=SIGKILL:when={n}", "ENOSPC": "error=ENOSPC:when={n}+", "EIO": "error=EIO:when={n}"}
-# What may not fail without the command failing.
+# Calls whose failure must make the command fail.
 MUST_TELL = {"fsync", "syncfs", "linkat", "rename", "renameat", "renameat2"}
 
 
 class Violation(Exception):
-    """Something that must never be."""
+    """A state that must never occur."""
 
 
 class Case:
@@ -32,7 +33,7 @@ class Case:
 
     def __init__(self, name, base, command, again=None):
         self.name, self.base, self.command = name, base, command
-        # What brings the machine into the new state after a faulted run; the same command unless that is not idempotent.
+        # The command that reaches the new state after a faulted run. Differs from `command` if that is not idempotent.
         self.again = again or command
 
 
@@ -56,7 +57,7 @@ class Sweep:
         subprocess.run(["cp", "-a", base, self.place], check=True)
 
     def state(self):
-        """Everything that a person sees of this place."""
+        """Returns the user-visible state: the lock, current generations and trees."""
         store, lock = self.place / "store", self.place / "project" / "strix.lock"
         # One project, and so one profile.
         current = [os.readlink(link) for link in store.glob("profiles/*/current")]
@@ -85,7 +86,7 @@ class Sweep:
         for call in calls:
             for fault in faults:
                 # strace cannot tell writes to files from those that wake threads of the same process, which never fail
-                # on a real machine. That a full disk ends a run well is tested on a real one, in tests/fetch.
+                # on a real machine. tests/fetch covers a full disk with a real one.
                 if call == "write" and fault != "KILL":
                     continue
                 n = 1
@@ -93,7 +94,7 @@ class Sweep:
                     n *= 2
 
     def faulted(self, case, call, fault, n, old, new):
-        """One run; whether the fault was met."""
+        """Runs the command once under the fault. Returns true if the fault occurred."""
         self.reset(case.base)
         log = self.directory / "strace.log"
         inject = f"inject={call}:{FAULTS[fault].format(n=n)}"
@@ -112,7 +113,7 @@ class Sweep:
             if hit and fault != "KILL" and call in MUST_TELL and done.returncode == 0 and self.state() != new:
                 raise Violation(f"{call} failed, the command says that all is well, and it is not")
             if hit and fault != "KILL" and call in ("fsync", "syncfs") and done.returncode == 0:
-                raise Violation(f"the command does not tell that {call} failed")
+                raise Violation(f"the command does not report that {call} failed")
             self.check("after the faulted run")
             between = self.state()
             if between["lock"] not in (old["lock"], new["lock"]):
@@ -145,7 +146,7 @@ class Sweep:
 
 
 def of_before(store):
-    """Turns a store into what a strixlock wrote before there were profiles: one list of generations at the top, in format 1."""
+    """Turns a store into format 1, from before profiles: one list of generations at the top."""
     (profile,) = store.glob("profiles/[!.]*")
     (store / "current").unlink()
     (store / "current").symlink_to(os.readlink(profile / "current"))
@@ -160,7 +161,7 @@ def of_before(store):
 
 
 def bases(sweep, url):
-    """The states from which the cases begin."""
+    """Creates the initial states and returns the cases."""
     cases = []
 
     def manifest(version):
@@ -194,7 +195,7 @@ def bases(sweep, url):
     cases.append(Case("pack", two, ["store", "pack", "--keep-hot", "1"]))
     sweep.plain("store", "pack", "--keep-hot", "1")
     cases.append(Case("thaw", keep("packed"), ["switch", "1"]))
-    # The lock names the cold tree again; nothing but the two commands brings it back.
+    # The lock names the cold tree again; only `save` and `restore` thaw it.
     manifest("10.1.0a20260901")
     sweep.plain("update")
     cold, saved = keep("cold"), str(sweep.place / "saved.tar.zst")
@@ -208,11 +209,11 @@ def bases(sweep, url):
 def main():
     parser = argparse.ArgumentParser(prog="scripts/fault-sweep", description="Fault injection over intake and generation switch.")
     parser.add_argument("--quick", action="store_true", help="fewer calls and times: about a minute")
-    parser.add_argument("--keep-going", action="store_true", help="go on after a violation")
+    parser.add_argument("--keep-going", action="store_true", help="continue after a violation")
     parser.add_argument("--call", action="append", help="only this system call (repeatable)")
     cases = "update, realize, bump, switch, rollback, migrate, pack, thaw, save, restore"
     parser.add_argument("--case", action="append", help=f"only this case: {cases} (repeatable)")
-    parser.add_argument("--dir", type=Path, help="where to work, and to leave the states for repeating (default: a temporary directory)")
+    parser.add_argument("--dir", type=Path, help="work directory, which keeps the states for repeating (default: a temporary directory)")
     parser.add_argument("--program", type=Path, required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()
     os.environ["XDG_CONFIG_HOME"] = "/nonexistent"
@@ -224,7 +225,7 @@ def main():
     upstream = subprocess.Popen([program, "demo", "--serve", "--dir", directory / "upstream"], stdout=subprocess.PIPE, text=True)
     sweep, begun = Sweep(program, directory, args.keep_going), time.monotonic()
     try:
-        # The indexes of three generations, the last of them today's.
+        # The demo prints three indexes; the last is the current one.
         url = [upstream.stdout.readline().split()[-1] for _ in range(3)][-1]
         for case in bases(sweep, url):
             if args.case and case.name not in args.case:

@@ -1,8 +1,9 @@
-"""loader_report.py STRIXLOCK STORE BASE: what ld.so itself reports in the trimmed runtime's own root, beside what strixlock computed.
+"""loader_report.py STRIXLOCK STORE BASE: compares what ld.so reports in the trimmed runtime's own root with what
+strixlock computed.
 
 The root is made by bubblewrap from BASE (a sysroot, or / for the machine's own /usr), the runtime at /opt/rocm and the build at /opt/llama;
 strixlock's own sandbox takes no part. For each program: the files of both trees that `ld.so --list` maps, and those that LD_DEBUG sees
-initialised while it lists its devices. What is only among the latter was opened with dlopen, and `strixlock why` must name the rule.
+initialise while it lists its devices. Files that are only among the latter were opened with dlopen, and `strixlock why` must name the rule.
 """
 
 import json
@@ -18,7 +19,7 @@ OPENING = {"opens", "edge", "backend"}
 
 
 def for_this_machine(path):
-    """Whether a file is ELF for x86-64: code objects of the GPU are ELF too, and no business of ld.so."""
+    """Returns true for ELF files for x86-64. GPU code objects are ELF too, but ld.so does not load them."""
     with open(path, "rb") as file:
         head = file.read(20)
     return head[:4] == b"\x7fELF" and head[18:20] == b"\x3e\x00"
@@ -41,7 +42,7 @@ def run(words, *command, **variables):
 
 
 def real(store, path):
-    """A path of the root with its links followed; nothing for one of the base system."""
+    """Resolves the links of a path in the root. Returns None for a path of the base system."""
     place = next((place for place in TREES if path.startswith(f"{place}/")), None)
     if place is None:
         return None

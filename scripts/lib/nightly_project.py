@@ -1,4 +1,4 @@
-"""A project that pins one nightly of ROCm, its manifest and lock side by side, and what strixlock is called with in it."""
+"""A project that pins one ROCm nightly, with manifest and lock in one directory, and the command line for it."""
 
 MANIFEST = """requires = ">=0.1"
 [inputs.rocm]
@@ -14,11 +14,11 @@ prefix = "/opt/rocm"
 
 
 def write(project, version, url, settings="", outputs=""):
-    """Writes the manifest. `settings` are more lines of the input, `outputs` more tables."""
+    """Writes the manifest. `settings` are extra lines of the input, `outputs` extra tables."""
     (project / "strix.toml").write_text(MANIFEST.format(version=version, url=url, settings=settings, outputs=outputs))
 
 
 def command(program, store, project, *arguments):
-    """Returns the words of a command in this project."""
+    """Returns the words of a strixlock command in this project."""
     words = [program, "--quiet", "--store", store, "--manifest", project / "strix.toml", "--lock", project / "strix.lock", *arguments]
     return list(map(str, words))

@@ -1,5 +1,5 @@
-"""Small package archives with whatever oddness is asked for, signed by a key of their own and served on loopback; and an apt
-with a root and a configuration of its own that reads them."""
+"""Small package archives with chosen oddities, signed by their own key and served on loopback, and an apt with its own
+root and configuration that reads them."""
 
 import bz2
 import gzip
@@ -17,7 +17,7 @@ NOW = "Sun, 01 Nov 2026 10:16:37 UTC"
 
 
 def package(name, version="1.0", *fields, **more):
-    """A stanza: `fields` stand as they are, `more` replaces or, with None, takes away what a package usually has."""
+    """Returns a stanza. `fields` are added as they are; `more` replaces usual fields, or removes them with None."""
     text = f"{name} {version}"
     usual = {
         "Package": name, "Version": version, "Architecture": "amd64", "Maintainer": "Nobody <nobody@localhost>",
@@ -40,7 +40,7 @@ PACK = {
 
 
 class Signer:
-    """A key in a GnuPG home of its own."""
+    """A key in its own GnuPG home."""
 
     def __init__(self, home):
         home.mkdir(mode=0o700)
@@ -58,15 +58,16 @@ class Signer:
 
 
 class Archive:
-    """One suite with one component. `packages` is text; see `write` for what else may be said."""
+    """One suite with one component. `packages` is text; `write` documents the other options."""
 
     def __init__(self, packages, **how):
         self.packages, self.how = packages, how
 
     def write(self, root, signer):
-        """Writes the archive. Of `how`: suite, component, architecture, forms (listed), unserved (endings), cut (endings whose
-        files are longer than listed), hash_only (endings that only by-hash has), release (fields to set or, with None, to drop),
-        change (of the whole Release text), encode, signed (`inline`, `detached`, `binary`, `none`), more (further Packages files)."""
+        """Writes the archive. Options in `how`: suite, component, architecture, forms (listed), unserved (endings), cut
+        (endings whose files are longer than listed), hash_only (endings that only by-hash has), release (fields to set
+        or, with None, to drop), change (of the whole Release text), encode, signed (`inline`, `detached`, `binary`,
+        `none`), more (further Packages files)."""
         how = self.how
         suite, component = how.get("suite", "demo"), how.get("component", "main")
         architecture = how.get("architecture", "amd64")
@@ -136,7 +137,7 @@ Acquire::Retries "0";
 
 
 class Apt:
-    """An apt that has nothing installed and reads the configuration `files`, by their paths below /etc/apt."""
+    """An apt with nothing installed that reads the configuration `files`, named by their paths below /etc/apt."""
 
     def __init__(self, root, files, configuration=""):
         self.environment = empty_apt(root, "amd64", APT.format(root=root) + configuration)
@@ -151,7 +152,7 @@ class Apt:
         return subprocess.run(["apt-get", *arguments], env=self.environment, text=True, capture_output=True)
 
     def install(self, names):
-        """What apt would fetch for these packages, as file names with digests, or None; and what it said."""
+        """Returns what apt would download for these packages, as file names with digests, or None, and its messages."""
         updated = self.run("update")
         ran = self.run("install", "-qq", "--print-uris", "--no-install-recommends", *names)
         said = (updated.stdout + updated.stderr + ran.stderr)

@@ -1,4 +1,4 @@
-"""Archives made to be read differently by different programs, and archives made to need much time, memory or disk."""
+"""Archives that programs read differently (lies), and archives that need much time, memory or disk (bombs)."""
 
 import gzip
 import itertools
@@ -61,7 +61,7 @@ END = bytes(2 * BLOCK)
 
 
 def lies():
-    """Names and bytes of archives that some program reads otherwise than another."""
+    """Returns names and bytes of archives that two programs read differently."""
     a = file(b"a")
     inner = file(b"hidden")
     size = {"field": b"%011o\0" % len(inner)}
@@ -153,14 +153,14 @@ def lies():
 
 
 def packed(pieces, path):
-    """Writes pieces, packed by gzip, to a file."""
+    """Writes pieces to a file through gzip."""
     with gzip.open(path, "wb", compresslevel=6) as out:
         for piece in pieces:
             out.write(piece)
 
 
 def piped(pieces, path, *command):
-    """Writes pieces to a file by way of a program; false where the program fails."""
+    """Writes pieces to a file through a program. Returns false if the program fails."""
     with open(path, "wb") as out, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.DEVNULL) as program:
         try:
             for piece in pieces:
@@ -172,8 +172,8 @@ def piped(pieces, path, *command):
 
 
 def bombs(place, wanted):
-    """Makes archives that are small and want much, those whose names are wanted; gives their files. Some stay just below what one tree
-    may hold, where most memory is needed, some go far beyond."""
+    """Makes small archives that unpack to much, if `wanted` says so of their names, and yields their files. Some stay
+    just below the limits of a tree, where memory peaks; some go far beyond."""
     most = lambda name: b"%09d" % name
     text = lambda length: (b"x" * 200 + b"/") * (length // 201)
     zeros = bytes(1 << 20)
@@ -211,7 +211,7 @@ def bombs(place, wanted):
             continue
         packed(itertools.chain(pieces, [END]), path)
         yield path
-    # Windows that only bombs need: one that is too large to be given, and the largest that is, filled before names come that take as
+    # Windows that only bombs need: one above the limit, and the largest allowed one, filled before names that take as
     # much memory as they may.
     window = itertools.chain([header(b"0", b"zeros", 150 << 20)], itertools.repeat(zeros, 150),
                              (long(b"L", text(2800) + b".wh." + most(n)) + file(b"x", b"") for n in range(33_000)), [END])

@@ -1,5 +1,5 @@
-"""The odd archives of scripts/debs-vs-apt: after public bug reports, each as small as it can be. `CASES` says for each what is
-wanted of it, and where strixlock is meant to differ from apt."""
+"""The odd archives of scripts/debs-vs-apt, after public bug reports, each as small as possible. `CASES` has for each
+the packages to ask for, and says where strixlock differs from apt on purpose."""
 
 from dataclasses import dataclass, field
 
@@ -11,9 +11,9 @@ NEWER = p("hello", "2.0", "Depends: lib") + "\n" + p("lib", "2.0") + "\n"
 
 @dataclass
 class Case:
-    """`archives` are served as a0, a1, ...; `files` is the apt configuration, {url}, {key} and {etc} filled in, or the usual one;
-    `lines` stand in the manifest; `meant` says why the two may differ, and what strixlock then does: `picks`, or the text of its
-    refusal."""
+    """One comparison. `archives` are served as a0, a1, ...; `files` is the apt configuration, with {url}, {key} and
+    {etc} filled in (default: the usual one); `lines` are added to the manifest; `meant` is the reason for a difference
+    and strixlock's answer: `picks`, or the text of its refusal."""
 
     name: str
     archives: list
@@ -44,7 +44,7 @@ def provider(name, fields, depends):
 V = "Provides: virt"
 CASES = []
 
-# One odd stanza that nobody asked for, and the same one asked for.
+# An odd stanza that is not requested, and the same one requested.
 for title, text in [
     ("a capital in a name", p("Odd")),
     ("no SHA256", p("odd", SHA256=None)),
@@ -70,7 +70,7 @@ for title, text in [
 
 CASES.append(stanza("beside: a line without a field", p("odd", "1.0", "nonsense")))
 
-# Providers, and what ranks them.
+# Providers, and how they rank.
 CASES += [
     provider("Provides with >=", ["Provides: virt (>= 2)"], "virt"),
     provider("Provides with = for >=", ["Provides: virt (= 2)"], "virt (>= 1)"),
@@ -135,7 +135,7 @@ CASES += [
     release("only by-hash, said with true", hash_only=["", ".xz", ".gz"], release={"Acquire-By-Hash": "true"}),
 ]
 
-# What this machine's apt is configured to take.
+# Configurations of this machine's apt.
 ONE, TWO = Archive(BASE, suite="one"), Archive(NEWER, suite="two", release={"Label": "New", "Version": "12.3"})
 LISTS = "deb [signed-by={key}] {url}/a0 one main\ndeb [signed-by={key}] {url}/a1 two main\n"
 ONE_LINE = "deb [signed-by={key}] {url}/a0 one main\n"
@@ -186,7 +186,7 @@ CASES += [
     host("one version in two archives", {"sources.list": LISTS}, [ONE, Archive(BASE, suite="two")]),
 ]
 
-# Who may sign.
+# Keys that may sign.
 CASES += [
     host("two armored blocks in one file", {"sources.list": "deb [signed-by={etc}/two.asc] {url}/a0 one main\n", "two.asc": "{other}{armored}"}, [ONE]),
     host("a key in a stanza", {"sources.list.d/a.sources": "Types: deb\nURIs: {url}/a0\nSuites: one\nComponents: main\nSigned-By:{embedded}\n"}, [ONE]),

@@ -33,7 +33,7 @@ class Odd:
         return re.sub(r"\{(url|key|etc|armored|other|fingerprint|embedded)\}", lambda found: words[found[1]], text)
 
     def run(self, number, case):
-        """What apt and strixlock choose, or None, and what they say."""
+        """Returns what apt and strixlock choose, or None, and their messages."""
         place = self.directory / f"case-{number}"
         web = place / "web"
         for index, archive in enumerate(case.archives):
@@ -67,7 +67,7 @@ class Odd:
 
 
 def judge(case, theirs, ours, said):
-    """`same`, `meant` or `DIFFERENT`."""
+    """Returns `same`, `meant` or `DIFFERENT`."""
     if theirs == ours and not case.meant:
         return "same"
     if not case.meant:
@@ -79,7 +79,7 @@ def judge(case, theirs, ours, said):
 
 
 def compare(directory, program):
-    """Prints the table; returns how many cases differ."""
+    """Prints the table and returns the number of cases that differ."""
     odd = Odd(directory, program)
     counts = {"same": 0, "meant": 0, "DIFFERENT": 0}
     refused = 0

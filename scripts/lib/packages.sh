@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the other scripts: installs distribution packages that are missing, and says so.
 
-# need_packages PACKAGE... : through apt, as root or with sudo.
+# need_packages PACKAGE... : installs packages with apt, as root or with sudo.
 need_packages() {
   local missing=() package
   for package in "$@"; do
@@ -21,22 +21,22 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# allow_sandbox : Ubuntu 24.04 forbids user namespaces to programs without an AppArmor profile, and bubblewrap's lies unused in a
-# package of its own. Where a sandbox cannot be made, that profile is switched on.
+# allow_sandbox : enables bubblewrap's AppArmor profile if bubblewrap cannot make a sandbox. Ubuntu 24.04 forbids user
+# namespaces to programs without a profile, and ships bubblewrap's disabled in a package of its own.
 allow_sandbox() {
   ! bwrap --unshare-user --ro-bind / / true 2> /dev/null || return 0
   local profile=bwrap-userns-restrict
   need_packages apparmor-profiles || return 0
   [ -f "/usr/share/apparmor/extra-profiles/$profile" ] || return 0
-  echo "switching on the AppArmor profile $profile, so that bubblewrap may make user namespaces" >&2
+  echo "enabling the AppArmor profile $profile, so that bubblewrap may make user namespaces" >&2
   as_root ln -sf "/usr/share/apparmor/extra-profiles/$profile" /etc/apparmor.d/
   as_root apparmor_parser -r "/etc/apparmor.d/$profile"
 }
 
-# What building strixlock needs besides Rust and a C compiler.
+# Needed to build strixlock, besides Rust and a C compiler.
 # shellcheck disable=SC2034
 BUILD_PACKAGES=(ca-certificates)
-# What strixlock's own builds of llama.cpp need on the host.
+# Needed on the host by strixlock's builds of llama.cpp.
 # shellcheck disable=SC2034
 RUN_PACKAGES=(bubblewrap cmake ninja-build g++ git)
 

@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034
-# Sourced by the plan's scripts, 01 to 05: their common options, and where strixlock, the project and its settings are.
+# Sourced by the plan's scripts, 01 to 05: parses common options and finds strixlock, the project and its settings.
 #
-# The scripts decide nothing: they name a strixlock command. .toolbox.env is read by strixlock, as data; nothing here sources it.
+# The scripts decide nothing: they call strixlock. Only strixlock reads .toolbox.env, as data; nothing here sources it.
 # STRIXLOCK names the program, STRIXLOCK_PROJECT the directory that holds manifests/ (default: the one above scripts/).
 
-# plan "$@" : parses -f, --force, --url URL, -h, --help and `--`; sets $force, $url and $rest. Options that only one script has
-# are allowed by setting `takes` before, such as takes=(--url).
+# plan "$@" : parses -f, --force, --url URL, -h, --help and `--`, and sets $force, $url and $rest. A script allows
+# options of its own by setting `takes` first, such as takes=(--url).
 plan() {
   force=() url='' rest=()
   while [ $# -gt 0 ]; do
@@ -47,7 +47,7 @@ plan() {
   [ -f "$settings" ] || settings=/dev/null
 }
 
-# usage : the comment at the top of the script.
+# usage : prints the comment at the top of the script.
 usage() {
   sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"
 }
@@ -72,19 +72,19 @@ find_strixlock() {
   fi
 }
 
-# strix COMMAND... : runs strixlock, and says so.
+# strix COMMAND... : prints the command and runs strixlock.
 strix() {
   echo "+ strixlock $*" >&2
   "$strixlock" "$@"
 }
 
-# pinned : there is a manifest and a lock that answers it.
+# pinned : writes the manifest and the lock if they are missing.
 pinned() {
   [ -f manifests/strix.toml ] || strix init
   [ -f lock/strix.lock ] || strix update
 }
 
-# in_toolbox : whether this is the inside of a toolbox: toolbox leaves a file there, distrobox a variable.
+# in_toolbox : succeeds inside a toolbox. toolbox leaves a file there, distrobox sets a variable.
 in_toolbox() {
   [ -e /run/.toolboxenv ] || [ -n "${CONTAINER_ID-}" ]
 }

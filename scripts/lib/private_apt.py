@@ -1,5 +1,5 @@
-"""An apt of our own for another suite: packages of Debian unstable through the mirror of this machine's own apt, without root
-and without touching the machine's state."""
+"""A private apt for another suite: downloads packages of Debian unstable from this machine's mirror, without root and
+without changing the machine's state."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def mirror():
-    """The Debian mirror of this machine's own apt."""
+    """Returns the Debian mirror that this machine's apt uses."""
     for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
         text = path.read_text() if path.is_file() else ""
         found = re.search(r"^(?:URIs: *|deb (?:\[[^]]*\] )?)([^ \n]+/debian)/?(?: |$)", text, re.M)
@@ -19,7 +19,7 @@ def mirror():
 
 
 class PrivateApt:
-    """State, cache and sources below `directory`; nothing is installed there, as apt sees it."""
+    """An apt with state, cache and sources below `directory`, and nothing installed."""
 
     def __init__(self, directory, suite="unstable", sources=False):
         self.directory = Path(directory).resolve()
@@ -41,18 +41,18 @@ class PrivateApt:
         return subprocess.run(command, check=True, **how)
 
     def closure(self, names):
-        """The packages that installing `names` takes."""
+        """Returns the packages that installing `names` needs."""
         shown = self.run("-s", "--no-install-recommends", "install", *names, capture_output=True, text=True).stdout
         return re.findall(r"^Inst (\S+)", shown, re.M)
 
     def newest(self, before, behind):
-        """The name with the greatest number of those that have a number between these two."""
+        """Returns the package name with the highest number between the two texts."""
         shown = self.run("pkgnames", before, program="apt-cache", capture_output=True, text=True).stdout
         numbers = re.findall(f"^{re.escape(before)}([0-9]+){re.escape(behind)}$", shown, re.M)
         return f"{before}{max(map(int, numbers))}{behind}"
 
     def fetch(self, names):
-        """Downloads packages; gives their files."""
+        """Downloads packages and returns their files."""
         self.run("download", *names, cwd=self.debs)
         return sorted(deb for name in names for deb in self.debs.glob(f"{name}_*.deb"))
 

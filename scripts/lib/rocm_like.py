@@ -1,4 +1,5 @@
-"""rocm_like.py DIRECTORY VERSION: a working ROCm tree in the layout of AMD's nightlies, as their tarball, from distribution packages.
+"""rocm_like.py DIRECTORY VERSION: makes a tarball in the layout of AMD's nightlies, with a working ROCm tree, from
+distribution packages.
 
 Compiler, HIP headers and runtime, device libraries, rocBLAS and hipBLAS of Debian unstable, through the machine's own apt. About
 0.9 GB are fetched and kept in DIRECTORY/apt; the tarball has 0.5 GB or so. It has no .kpack files, and of rocBLAS's kernels only
@@ -21,7 +22,7 @@ WANTED = [f"clang-{LLVM}", f"clang-tools-{LLVM}", f"lld-{LLVM}", f"llvm-{LLVM}",
           "hipcc", "libamdhip64-6", "libamdhip64-dev", "libamd-comgr-dev", "libhsa-runtime-dev", "librocblas-dev", "libhipblas-dev",
           "libhipblas-common-dev", "libhipblaslt1", "librocsolver0", "librocsparse1", "rocminfo", "rocm-smi", "rocm-cmake",
           "librocprim-dev", "libhipcub-dev", "librocthrust-dev"]
-# What of their closure is part of ROCm; the rest is the base system's.
+# Packages of their closure that are part of ROCm; the rest belongs to the base system.
 OURS = re.compile(r"clang|lld|llvm|libclang|libllvm|liblld|rocm|hipcc|libamd|libhsa|libhip|libroc|libfmt|libmsgpack|libdrm|libnuma|libelf|libz3"
                   r"|libedit|libbsd0|libmd0|libpfm")
 
@@ -31,7 +32,7 @@ def say(text):
 
 
 def merge(source, destination):
-    """Moves a directory's contents into another one that may have some of the same directories."""
+    """Moves a directory's contents into another directory, which may have some of the same subdirectories."""
     destination.mkdir(parents=True, exist_ok=True)
     for entry in sorted(source.iterdir()):
         there = destination / entry.name
@@ -42,7 +43,7 @@ def merge(source, destination):
 
 
 def arrange(root, tree):
-    """From Debian's places to AMD's: one prefix, with LLVM in lib/llvm."""
+    """Moves files from Debian's places to AMD's: one prefix, with LLVM in lib/llvm."""
     usr = root / "usr"
     merge(usr / "lib" / f"llvm-{LLVM}", tree / "lib" / "llvm")
     merge(usr / "lib" / MULTIARCH, tree / "lib")
@@ -53,7 +54,7 @@ def arrange(root, tree):
         shutil.rmtree(tree / "share" / name, ignore_errors=True)
     for archive in (tree / "lib" / "llvm" / "lib").glob("*.a"):
         archive.unlink()
-    # The compiler's own libraries live beside it.
+    # The compiler's own libraries go beside it.
     for pattern in ("libLLVM*", "libclang*", "liblld*"):
         for path in (tree / "lib").glob(pattern):
             there = tree / "lib" / "llvm" / "lib" / path.name
@@ -61,8 +62,8 @@ def arrange(root, tree):
             path.rename(there)
 
 
-def mend_links(tree):
-    """Links that led into Debian's places lead to the same file here, or go."""
+def repair_links(tree):
+    """Points links into Debian's places to the same file here, or removes them."""
     files = {}
     for directory, _, names in os.walk(tree):
         for name in names:
@@ -79,8 +80,8 @@ def mend_links(tree):
                 path.symlink_to(os.path.relpath(there, path.parent))
 
 
-def mend_cmake(tree):
-    """CMake files count their way up from lib/MULTIARCH/cmake/NAME, which is one level less here."""
+def repair_cmake(tree):
+    """Removes one step up from CMake files: lib/MULTIARCH/cmake/NAME is one level deeper than their place here."""
     steps = re.compile(r'get_filename_component\((\w+) "\$\{\1\}" PATH\)\n(?:get_filename_component\(\1 "\$\{\1\}" PATH\)\n)+')
     for path in (tree / "lib" / "cmake").rglob("*.cmake"):
         text = path.read_text(errors="surrogateescape")
@@ -94,8 +95,8 @@ def magic(path):
         return file.read(4)
 
 
-def mend_runpaths(tree):
-    """AMD's files find each other from where they stand; Debian's rely on the loader's usual places."""
+def repair_runpaths(tree):
+    """Sets runpaths relative to each file, as AMD's have them; Debian's rely on the loader's default directories."""
     for places, runpath in (
         (["lib"], "$ORIGIN:$ORIGIN/llvm/lib"),
         (["bin", "libexec"], "$ORIGIN/../lib:$ORIGIN/../lib/llvm/lib"),
@@ -106,12 +107,12 @@ def mend_runpaths(tree):
                 if path.is_symlink() or not path.is_file() or magic(path) != b"\x7fELF":
                     continue
                 os.chmod(path, 0o755)
-                # Static programs have no place for it and need none.
+                # Static programs have no runpath and need none.
                 subprocess.run(["patchelf", "--set-rpath", runpath, path], check=False, stderr=subprocess.DEVNULL)
 
 
 def finish(tree, version):
-    """What AMD's trees have besides: short ways, provenance, kernels for one architecture."""
+    """Adds what else AMD's trees have: links, provenance, kernels for one architecture."""
     (tree / "llvm").symlink_to("lib/llvm")
     bitcode = next((tree / "lib" / "llvm").glob("**/amdgcn/bitcode"))
     if not os.path.lexists(tree / "lib" / "llvm" / "amdgcn"):
@@ -146,9 +147,9 @@ def main():
     say(f"fetching and unpacking {len(names)} packages")
     apt.unpack(names, root)
     arrange(root, tree)
-    mend_links(tree)
-    mend_cmake(tree)
-    mend_runpaths(tree)
+    repair_links(tree)
+    repair_cmake(tree)
+    repair_runpaths(tree)
     finish(tree, version)
     say(f"packing {tarball.name}")
     tarball.parent.mkdir(exist_ok=True)

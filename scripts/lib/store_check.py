@@ -1,4 +1,4 @@
-"""Judges a store from outside: everything that has a name must be what the name says. Knows only the documented formats."""
+"""Checks a store from outside: every digest in a name must match the contents. Knows only the documented formats."""
 
 import hashlib
 import os
@@ -7,8 +7,8 @@ import stat
 import subprocess
 from pathlib import Path
 
-# What may stand in a store outside tmp/, besides what is checked by content.
-# Of before there were profiles: `generations/`.
+# Files that may be in a store outside tmp/, besides those that are checked by content.
+# `generations/` is from before there were profiles.
 KNOWN = re.compile(r"version|lock|generations/\.held|profiles/\.held|profiles/[^/]+/(owner|maker)|locks/[0-9a-f]{64}|downloads/origins/[0-9a-f]{64}|outputs/[0-9a-f]{64}/(output\.json|about\.json|log|failed\.log)|git/.*")
 
 
@@ -18,7 +18,7 @@ def sha256(path):
 
 
 def listing(tree):
-    """The listing of a directory in the format strix-tree-1, as the README tells it."""
+    """Returns the listing of a directory in the format strix-tree-1, as the README specifies it."""
     lines = []
     for directory, below, files in os.walk(os.fsencode(tree)):
         for name in below + files:
@@ -43,7 +43,7 @@ def plain(path):
 
 
 def cold_violations(store, tree):
-    """What is wrong with a cold tree: its index names chunks that are not there, or are not what their names say."""
+    """Returns the faults of a cold tree: chunks that its index names and that are missing or damaged."""
     head, *lines = plain(tree / "cold").decode(errors="replace").splitlines() or [""]
     if head != "strixlock-cold 1":
         return [f"{tree}: has no index of its chunks"]
@@ -55,7 +55,7 @@ def cold_violations(store, tree):
 
 
 def violations(store):
-    """What is wrong with a store, whatever happened to it."""
+    """Returns the faults of a store. There must be none, whatever happened to it."""
     store = Path(store)
     if not store.exists():
         return []
@@ -86,7 +86,7 @@ def violations(store):
             elif re.fullmatch(r"(profiles/[^/]+/)?generations/\d+/(generation\.json|strix\.lock)", relative):
                 pass
             elif path.is_symlink():
-                # A tree that is cold is no directory.
+                # The directory of a cold tree is missing.
                 if not path.exists() and not Path(os.path.normpath(path.parent / os.readlink(path))).with_name("cold").exists():
                     wrong.append(f"{path}: leads nowhere")
             elif not KNOWN.fullmatch(relative):
@@ -105,6 +105,6 @@ def violations(store):
 
 
 def leftovers(store):
-    """What must be gone after a run that succeeded: all of tmp/ but what stands beside begun downloads."""
+    """Returns leftovers of a successful run: everything in tmp/ except what belongs to partial downloads."""
     tmp = Path(store) / "tmp"
     return [f"{path}: is left over" for path in tmp.rglob("*") if path.name != "partial" and path.suffix not in (".held", ".json")]

@@ -17,9 +17,9 @@ def arguments():
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description="Measures strixlock against the tools people use today. "
         "BENCH_DIR names a directory in which the workload is kept; without it, a temporary one is used and removed.")
-    parser.add_argument("--small", action="store_true", help="the same on about 80 MB, within two minutes, with 3 runs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures there")
-    parser.add_argument("--only", metavar="PREFIX", help="only rows whose names begin so")
+    parser.add_argument("--small", action="store_true", help="use about 80 MB, which takes two minutes, with 3 runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
+    parser.add_argument("--only", metavar="PREFIX", help="only rows whose names begin with PREFIX")
     parser.add_argument("--runs", type=int, help="measured runs of each command (default 5)")
     parser.add_argument("--lock", type=Path, metavar="FILE", help="hold flock(1)'s lock on FILE during each measured run")
     parser.add_argument("--program", type=Path, required=True, metavar="FILE",

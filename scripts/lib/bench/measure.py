@@ -1,4 +1,4 @@
-"""Runs commands against each other: interleaved, warmed, and with the same sync at the end of each."""
+"""Runs commands against each other: interleaved, warmed up, and each ending with the same sync."""
 
 import fcntl
 import os
@@ -9,15 +9,15 @@ import time
 
 
 class Failed(Exception):
-    """A command that was to be measured failed."""
+    """A measured command failed."""
 
 
 class Subject:
-    """One command of a comparison. `prepare` runs before each run, `after` after it; neither is measured."""
+    """One command of a comparison. `prepare` and `after` are called before and after each run and not measured."""
 
     def __init__(self, command, prepare=None, env=None, missing=None, after=None):
         self.command, self.prepare, self.env, self.after = command, prepare, env, after
-        # Why it cannot be run here, if it cannot.
+        # The reason why it cannot be run here, or None.
         self.missing = missing
         self.seconds, self.memory = [], []
 
@@ -27,7 +27,8 @@ class Subject:
 
     @property
     def peak(self):
-        """Peak memory in MB of the largest process. Never less than this program's own, which every child starts from."""
+        """Returns the peak memory of the largest process, in MB. It is at least this program's own, since children are
+        forked from it."""
         return max(self.memory) / 1024
 
 
@@ -56,7 +57,7 @@ def run_once(subject, lock):
 
 
 def compare(subjects, runs, lock=None):
-    """Runs all subjects that can be run, once to warm up and then `runs` times in turn."""
+    """Runs all available subjects once to warm up, and then `runs` times in turn."""
     for number in range(runs + 1):
         for name, subject in subjects.items():
             if subject.missing:
@@ -74,7 +75,7 @@ def compare(subjects, runs, lock=None):
 
 
 def row(name, ours, theirs, bar=None):
-    """One row of the table: our median by theirs."""
+    """Returns one row of the table: our median divided by theirs."""
     missing = ours.missing or theirs.missing
     if missing:
         return {"name": name, "missing": missing, "bar": bar}

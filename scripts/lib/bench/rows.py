@@ -1,4 +1,4 @@
-"""The comparisons: what strixlock does, against the tools that people use for it today."""
+"""The comparisons of strixlock with the tools that people use for the same jobs today."""
 
 import os
 import shutil
@@ -20,10 +20,10 @@ LAYER_LEVEL = 6
 
 
 def remove(path):
-    """Takes a tree out of the way and frees its space, but keeps its inodes until `sweep`, and lets the disk come to rest.
+    """Moves a tree to the trash and frees its space, but keeps its inodes until `sweep`. Syncs the disk.
 
-    ext4 without a journal looks for a minute at every inode that was deleted before it makes a new one, so that runs
-    after a removal would measure the removal."""
+    For a minute, ext4 without a journal looks at every recently deleted inode before it makes a new one. Runs right after a removal
+    would measure that."""
     path = Path(path)
     if os.path.lexists(path):
         trash = path.parent / "trash"
@@ -43,14 +43,14 @@ def remove(path):
                 os.chmod(files[0], 0o644)
                 os.truncate(files[0], 0)
             else:
-                # The rest of its names are elsewhere: the inode stays anyway.
+                # Other names of the inode exist elsewhere, so it stays anyway.
                 for file in files:
                     os.unlink(file)
     subprocess.run(["sync", "-f", path.parent], check=True)
 
 
 def sweep(directory):
-    """Removes a directory with all that is in it."""
+    """Removes a directory and its contents."""
     if os.geteuid():
         subprocess.run(["chmod", "-R", "u+w", directory], check=False)
     subprocess.run(["rm", "-rf", directory], check=True)
@@ -65,14 +65,14 @@ class Bench:
         self.warm = work / "warm"
         self.rows = []
 
-    # What strixlock is called with.
+    # Commands.
 
     def strixlock(self, store, nightly, *arguments):
         project = self.work / "project" / nightly.version
         return " ".join(map(quote, nightly_project.command(self.program, store, project, *arguments)))
 
     def has(self, *command):
-        """None, or why a row cannot be measured: this strixlock has no such command."""
+        """Returns None if this strixlock has the command, else the reason why a row cannot be measured."""
         answer = subprocess.run([self.program, *command, "--help"], capture_output=True)
         return None if answer.returncode == 0 else f"this strixlock has no `{' '.join(command)}`"
 
@@ -80,7 +80,7 @@ class Bench:
         subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, stdout=subprocess.DEVNULL)
 
     def rest(self, seconds=61):
-        """Waits until ext4 has forgotten what was deleted (see `remove`). The small workload is to be quick."""
+        """Waits until ext4 no longer looks at deleted inodes (see `remove`). Skipped for the small workload."""
         subprocess.run(["sync"], check=True)
         kind = subprocess.run(["stat", "-f", "-c", "%T", self.work], capture_output=True, text=True, check=True)
         if not self.small and kind.stdout.startswith("ext"):
@@ -88,18 +88,18 @@ class Bench:
             time.sleep(seconds)
 
     def set_up(self):
-        """A lock for each nightly, and a store in which the first is there."""
+        """Makes a lock for each nightly, and a store that holds the first."""
         remove(self.warm)
         for nightly in (self.first, self.second):
             self.project(nightly)
         self.take_in(self.warm, self.first)
         self.now(self.strixlock(self.warm, self.first, "realize"))
         [self.tree] = (self.warm / "trees").glob("*/tree")
-        # What builds, tests or an earlier run of this deleted, not all of it synced then, is remembered for six minutes.
+        # Files that builds, tests or an earlier run deleted without a sync slow ext4 down for six minutes.
         self.rest(360)
 
     def project(self, nightly):
-        """A manifest that asks for a nightly."""
+        """Writes the manifest for a nightly."""
         project = self.work / "project" / nightly.version
         shutil.rmtree(project, ignore_errors=True)
         project.mkdir(parents=True)
@@ -107,8 +107,8 @@ class Bench:
         nightly_project.write(project, nightly.version, self.url, "colliding-names = true\n", image)
 
     def take_in(self, store, nightly):
-        """Brings a nightly into a store without a generation that would keep it hot."""
-        # What a lock names already, `update` does not fetch.
+        """Takes a nightly into a store, without a generation that would keep it hot."""
+        # `update` does not download what the lock already names.
         (self.work / "project" / nightly.version / "strix.lock").unlink(missing_ok=True)
         self.now(self.strixlock(store, nightly, "update"))
 
@@ -118,7 +118,7 @@ class Bench:
         return not self.only or any(name.startswith(self.only) for name in names)
 
     def against(self, ours, baselines, bars=None):
-        """Measures one subject against baselines by row name."""
+        """Measures one subject against baselines, which are given by row name."""
         baselines = {name: subject for name, subject in baselines.items() if self.wanted(name)}
         if not baselines:
             return
@@ -153,7 +153,7 @@ class Bench:
             "intake/curl-bsdtar": Subject(f"curl -sSf {url} | bsdtar -xz -C {place} -f - && {sync}", fresh,
                                           missing=tools.missing("bsdtar") or tools.missing("curl")),
             "intake/dd-fsync": Subject(f"{dd} && {sync}", fresh),
-            # It unpacks into a directory of its own and removes that, which must not slow down whoever comes next.
+            # It removes the directory that it unpacked into, which must not slow down the next command.
             "intake/nix-prefetch-url": Subject(f"nix-prefetch-url --unpack {url} && {sync}", fresh, nix,
                                                missing=tools.missing("nix-prefetch-url"), after=self.rest),
         }, {"intake/curl-tar": 0.36, "intake/curl-bsdtar": 0.75, "intake/dd-fsync": 1.2, "intake/nix-prefetch-url": 0.28})
@@ -184,7 +184,7 @@ class Bench:
             })
 
     def memory(self):
-        """Peak memory for a tarball four times as large, against that for the first nightly."""
+        """Compares the peak memory for a tarball four times as large with that for the first nightly."""
         if not self.wanted("intake/memory-4x"):
             return
         large, store, peaks = manifold(self.work.parent, 4), self.work / "fresh", []
@@ -203,7 +203,7 @@ class Bench:
                           "bytes": int(peaks[1] * 1e6), "baseline_bytes": int(peaks[0] * 1e6)})
 
     def nix(self, root):
-        """The environment of a Nix store below `root` that needs no daemon."""
+        """Returns the environment for a Nix store below `root` that needs no daemon."""
         return {"NIX_STORE_DIR": f"{root}/store", "NIX_STATE_DIR": f"{root}/state", "NIX_LOG_DIR": f"{root}/log",
                 "NIX_REMOTE": "", "XDG_CACHE_HOME": f"{root}/cache", "HOME": f"{root}/home",
                 "NIX_CONFIG": "build-users-group =\nsandbox = false\nextra-experimental-features = nix-command"}
@@ -282,7 +282,8 @@ class Bench:
         remove(store)
 
     def exports(self):
-        """An image with a tree of twice the first's size as a layer, made from a store in which no layer is, and found there again."""
+        """Exports an image whose layer has twice the first nightly's size: from a store without the layer, and once
+        more with it."""
         if not self.wanted("export/tar-zstd", "export/unchanged"):
             return
         missing = self.has("export", "oci")
@@ -307,7 +308,7 @@ class Bench:
 
         export = self.strixlock(store, large, "export", "oci")
         ours = Subject(f"{export} && {sync}", fresh)
-        # Equal files of a tree are one in the store: tar would store the second as a link.
+        # Equal files of a tree are hard links in the store; tar would archive the second as a link.
         self.against(ours, {"export/tar-zstd": Subject(
             f"tar -C {tree} --hard-dereference -cf - . | zstd -q -T0 -{LAYER_LEVEL} -o {place}/out.tar.zst && {sync}", fresh,
             missing=tools.missing("zstd"))}, {"export/tar-zstd": 1.3})
@@ -323,7 +324,7 @@ class Bench:
             remove(directory)
 
     def economy(self):
-        """Two nightlies in one store: what the second adds, and what both take when they are cold."""
+        """Measures two nightlies in one store: the bytes that the second adds, and those of both when cold."""
         if not self.wanted("pack/desync", "space/desync", "space/second-hot"):
             return
         store = self.work / "pair"
@@ -377,7 +378,7 @@ class Bench:
 
 
 def inodes(store):
-    """Sizes of the files in a directory by inode, kept downloads left out: those are told apart from trees."""
+    """Returns the sizes of files in a directory by inode. Kept downloads do not count."""
     sizes = {}
     for directory, below, files in os.walk(store):
         if Path(directory) == Path(store) and "downloads" in below:

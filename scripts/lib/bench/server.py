@@ -55,7 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def serve(root):
-    """Serves `root` until the process ends; the URL, with a slash at its end."""
+    """Serves `root` until the process ends. Returns the URL, which ends with a slash."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.root = root

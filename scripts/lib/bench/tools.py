@@ -12,25 +12,27 @@ from private_apt import PrivateApt
 
 
 def missing(program):
-    """Why a program cannot be compared with, if it cannot."""
+    """Returns None if a program is installed, else the reason why there is no comparison."""
     return None if shutil.which(program) else f"{program} is not installed"
 
 
 def desync(directory):
-    """The command that runs desync, and why there is none. Debian unstable has it; it is unpacked into `directory`."""
+    """Returns the command that runs desync, and None or the reason why there is none. Packages of Debian unstable are
+    unpacked into `directory`."""
     if shutil.which("desync"):
         return "desync", None
     try:
         return from_unstable(directory.resolve()), None
     except (OSError, subprocess.CalledProcessError, LookupError) as error:
-        return "false", f"desync cannot be had: {error}"
+        return "false", f"desync is not available: {error}"
 
 
 @contextlib.contextmanager
 def tmpfs(mount_point, needed):
-    """Gives a directory on a tmpfs that has room for `needed` bytes, and None or the reason why there is none.
+    """Yields a directory on a tmpfs with room for `needed` bytes, and None or the reason why there is none.
 
-    It is in /dev/shm or, where that is small as in containers, a mount of root's. It is gone afterwards."""
+    The directory is in /dev/shm or, where that is small as in containers, on a new mount, which only root can make. It is removed
+    afterwards."""
     free = available_memory()
     if free < needed:
         yield mount_point, f"needs {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free"
@@ -57,14 +59,14 @@ def is_tmpfs(directory):
 
 
 def available_memory():
-    """Returns the bytes that programs can still take: this machine's, or those of the container that this is."""
+    """Returns the free memory in bytes: this machine's, or what the limit of this container leaves."""
     kilobytes = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.M)
     free = int(kilobytes[1]) * 1024
     group = Path("/sys/fs/cgroup")
     try:
         limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
         parts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        # The cache of files gives way, tmpfs does not.
+        # The page cache can be reclaimed, tmpfs cannot.
         return min(free, limit - used + int(parts["file"]) - int(parts["shmem"]))
     except (OSError, ValueError, KeyError):
         return free
@@ -75,7 +77,7 @@ def from_unstable(work):
     program = root / "usr" / "bin" / "desync"
     if not program.exists():
         PrivateApt(work).unpack(["desync", "libc6"], root)
-    # It may need a newer C library than this machine has, so it brings its own.
+    # It may need a newer C library than this machine's, so it runs with its own.
     for place in (root / "usr" / loader, root / loader):
         if place.exists():
             libraries = f"{root}/usr/lib/x86_64-linux-gnu:{root}/lib/x86_64-linux-gnu"

@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 
 FIRST, SECOND = "10.1.0a20260901", "10.1.0a20260902"
-# The first several times over, by how many times.
+# Versions that hold the first nightly's tree several times, by how many times.
 MANIFOLD = {4: "10.1.0a20260903", 2: "10.1.0a20260904"}
 TARGET = "gfx1151"
 CHANGED_PERCENT = 15
-# What a ROCm tree is made of: headers by the thousand, then compilers, large shared libraries and archives.
+# The mix of a ROCm tree: thousands of headers, then compilers, large shared libraries and archives.
 HEADERS = r"linux-headers-[0-9.]+.*-common|linux-headers-[0-9.]+-[0-9]+"
 LLVM = ["libllvm{v}(?:t64)?", "libclang-cpp{v}(?:t64)?", "llvm-{v}", "llvm-{v}-dev", "libclang-{v}-dev", "mlir-{v}-tools", "libmlir-{v}-dev"]
-# The bytes that are wanted of these, for the whole workload and for the small one.
+# Bytes and packages of the whole workload and of the small one.
 WHOLE, SMALL = (2.5e9, LLVM), (100e6, LLVM[1:])
 
 
@@ -37,7 +37,7 @@ def say(text):
 
 
 def workload(directory, small):
-    """Both nightlies, made unless they are there, and the names of the files that differ."""
+    """Returns both nightlies, and the names of the files that differ. Makes them unless they exist."""
     first, second = Nightly(directory, FIRST), Nightly(directory, SECOND)
     done = directory / "changed"
     if not done.exists():
@@ -47,7 +47,7 @@ def workload(directory, small):
         packages(directory, choose(*(SMALL if small else WHOLE)), first.tree)
         if small:
             thin(first.tree)
-        mend(first.tree)
+        clean(first.tree)
         describe(first)
         subprocess.run(["cp", "-a", first.tree, second.tree], check=True)
         changed = change(second.tree)
@@ -63,7 +63,7 @@ def workload(directory, small):
 
 
 def manifold(directory, times):
-    """A tarball with the first nightly's tree several times over, made unless it is there."""
+    """Returns a nightly with the first one's tree several times over. Makes its tarball unless it exists."""
     first, large = Nightly(directory, FIRST), Nightly(directory, MANIFOLD[times])
     if not large.tarball.exists():
         shutil.rmtree(large.tree, ignore_errors=True)
@@ -77,7 +77,7 @@ def manifold(directory, times):
 
 
 def choose(wanted_bytes, patterns):
-    """Packages of this machine's suite, newest LLVM first, until their installed size is what is wanted."""
+    """Chooses packages of this machine's suite, newest LLVM first, until their installed size is reached."""
     names = subprocess.run(["apt-cache", "pkgnames"], check=True, capture_output=True, text=True).stdout.split()
     order = sorted((name for name in names if re.fullmatch(HEADERS, name)), key=by_numbers)[-1:]
     versions = sorted({int(name[5:]) for name in names if re.fullmatch(r"llvm-\d+", name)}, reverse=True)
@@ -103,7 +103,7 @@ def by_numbers(name):
 
 
 def packages(directory, names, tree):
-    """Downloads and unpacks; `tree` becomes what lies under /usr in them."""
+    """Downloads and unpacks packages. Their /usr becomes `tree`."""
     debs, root = directory / "debs", directory / "root"
     debs.mkdir(exist_ok=True)
     shutil.rmtree(root, ignore_errors=True)
@@ -118,19 +118,20 @@ def packages(directory, names, tree):
 
 
 def thin(tree):
-    """Removes nine of ten files below a megabyte, which by their names: the small workload would be little but headers."""
+    """Removes nine of ten files below a megabyte, chosen by name. Otherwise the small workload would be mostly
+    headers."""
     for path in walk(tree):
         if not path.is_symlink() and path.is_file() and path.stat().st_size < 1e6 and seed(tree, path)[-1] % 10:
             path.unlink()
 
 
 def seed(tree, path):
-    """Bytes that follow from a file's name."""
+    """Returns pseudo-random bytes that depend only on a file's name."""
     return hashlib.sha256(str(path.relative_to(tree)).encode()).digest()
 
 
-def mend(tree):
-    """Removes the links that AMD's trees would not have, and lets everybody read."""
+def clean(tree):
+    """Removes links that AMD's trees would not have, and makes everything readable."""
     for path in walk(tree):
         if path.is_symlink() and not inside(tree, path):
             path.unlink()
@@ -139,7 +140,7 @@ def mend(tree):
 
 
 def inside(tree, link):
-    """Whether a link stays within the tree and leads to something, as AMD's do."""
+    """Returns true if a link stays within the tree and leads to something, as AMD's do."""
     target = os.readlink(link)
     there = os.path.normpath(os.path.join(link.parent, target))
     return not target.startswith("/") and there.startswith(f"{tree}/") and os.path.lexists(there)
@@ -166,7 +167,7 @@ def concatenate(tree, file):
 
 
 def describe(nightly):
-    """What AMD's trees say of themselves."""
+    """Writes the files in which AMD's trees describe themselves."""
     plain = nightly.version.split("a")[0]
     commit = hashlib.sha1(nightly.version.encode()).hexdigest()
     about = nightly.tree / "share" / "therock"
@@ -180,7 +181,7 @@ def describe(nightly):
 
 
 def change(tree):
-    """Changes a few bytes in a few places of 15 % of the files; which ones follows from their names."""
+    """Changes a few bytes in a few places of 15 % of the files, chosen by name. Returns their names."""
     changed = []
     for path in walk(tree):
         if path.is_symlink() or not path.is_file() or not path.stat().st_size:

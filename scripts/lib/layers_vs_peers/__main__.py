@@ -21,7 +21,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 class Refused(Exception):
-    """A program did not take the layers; the text says why."""
+    """A program refused the layers; the text says why."""
 
 
 def layout(place, layers):
@@ -53,7 +53,8 @@ def layout(place, layers):
 
 
 def tree(root):
-    """What is below a directory, as a tree of strixlock's would say it: no devices, no owners, one bit of the mode."""
+    """Returns the contents of a directory as a strixlock tree records them: no devices, no owners, one bit of the
+    mode."""
     seen = {}
     for directory, names, files in os.walk(root):
         for name in names + files:
@@ -118,7 +119,7 @@ def ours(program, registry, place):
 
 
 def umoci(place):
-    # It reads no zstd before 0.5, so it has all layers in gzip: the archives are the same.
+    # Before 0.5 it does not read zstd, so it gets all layers in gzip; the archives inside are the same.
     run("umoci", "unpack", "--image", f"{place / 'layout-gzip'}:case", str(place / "bundle"))
     return tree(place / "bundle/rootfs")
 
@@ -134,7 +135,8 @@ def podman(place, storage):
 
 
 def gnu_tar(place, archives):
-    """GNU tar, one layer over the other in a root of its own, and the whiteouts by hand before each."""
+    """Applies the layers with GNU tar, one over the other in a directory. Whiteouts are applied here, before each
+    layer."""
     root = place / "tar"
     root.mkdir()
     for number, data in enumerate(archives):
@@ -147,7 +149,7 @@ def gnu_tar(place, archives):
                 raise Refused("not asked: it would follow a link out of its root")
             where = real(root, directory)
             if not name.startswith(".wh."):
-                # What is no directory takes the place of one, which GNU tar does only for those who ask for more than that.
+                # A file replaces a directory. GNU tar does that only with --recursive-unlink, which does more besides.
                 if (where / name).is_dir() and not (where / name).is_symlink() and not is_directory:
                     remove(where / name)
                 continue
@@ -162,7 +164,7 @@ def gnu_tar(place, archives):
 
 
 def real(root, directory):
-    """Where a directory of an image is, links followed below its root."""
+    """Resolves a directory of an image, with links followed below its root."""
     at, todo, links = [], [part for part in reversed(directory.split("/")) if part], 0
     while todo:
         part = todo.pop()
@@ -188,7 +190,7 @@ def remove(path):
 
 
 def answer(function, *arguments):
-    """A tree, or the reason why there is none."""
+    """Returns a tree, or the reason why there is none."""
     try:
         return function(*arguments)
     except Refused as error:
@@ -196,7 +198,7 @@ def answer(function, *arguments):
 
 
 def verdict(mine, others):
-    """What a row shows: programs that refused have no say in what the tree is."""
+    """Returns the verdict of a row. Programs that refused the layers do not count."""
     trees = [other for other in others if isinstance(other, dict)]
     agree = all(other == trees[0] for other in trees)
     if isinstance(mine, dict):

@@ -1,5 +1,6 @@
-"""Layers as tools write them. An entry is a text: `name=contents`, `name/`, `name -> target`, `name == earlier`, `name %c` (a
-device), `name %p` (a named pipe), with `!` before it for setuid. A layer is a list of entries, and perhaps its compression."""
+"""Layers as tools write them. An entry is a text: `name=contents`, `name/`, `name -> target`, `name == earlier`, `name
+%c` (a device), `name %p` (a named pipe), with `!` before it for setuid. A layer is a list of entries, and perhaps its
+compression."""
 
 import gzip
 import io
@@ -61,12 +62,12 @@ CASES = {
     "plain-tar": [(["a=1"], "plain")],
 }
 
-# What is refused although peers agree: nothing lies behind a link of its own archive, for any kind of archive.
+# Refused although peers agree: entries behind a link of the same archive, in any kind of archive.
 BY_RULE = {"behind-own-link"}
 
 
 def archive(entries):
-    """The tar archive of these entries."""
+    """Returns the tar archive of these entries."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for text in entries:
@@ -75,7 +76,7 @@ def archive(entries):
 
 
 def entry(text):
-    """Header and contents of one."""
+    """Returns header and contents of one entry."""
     mode, text = (0o4755, text[1:]) if text.startswith("!") else (0o755, text)
     contents = b""
     if " -> " in text:
@@ -111,7 +112,7 @@ SKIPPABLE = bytes.fromhex("502a4d18") + (4).to_bytes(4, "little") + b"note"
 
 
 def compressed(data, kind):
-    """A layer's blob, and the end of its media type."""
+    """Returns a layer's blob, and the end of its media type."""
     half = len(data) // 2
     return {
         "plain": lambda: (data, ""),
