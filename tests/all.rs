@@ -9,6 +9,7 @@ mod audit;
 mod check;
 mod command;
 mod debs;
+mod docs;
 mod doctor;
 mod fetch;
 mod git;
