@@ -103,10 +103,11 @@ fn every_source_file_and_item_in_the_documents_exists() {
     for (document, text) in documents() {
         for span in spans(&text).filter(|span| !stands_for_others(span)) {
             let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-            let there = if span.ends_with(".rs") && span.contains('/') {
+            let is_source = Path::new(span).extension().is_some_and(|end| end == "rs");
+            let there = if is_source && span.contains('/') {
                 let tops = sources().into_iter().chain([PathBuf::from(ROOT)]);
                 tops.into_iter().any(|above| exists(&above, span))
-            } else if span.ends_with(".rs") {
+            } else if is_source {
                 names.iter().any(|name| name == span)
             } else if span.starts_with(|c: char| c.is_ascii_lowercase())
                 && span.contains("::")
