@@ -31,8 +31,8 @@ def desync(directory):
 def tmpfs(mount_point, needed):
     """Yields a directory on a tmpfs with room for `needed` bytes, and None or the reason why there is none.
 
-    The directory is in /dev/shm or, where that is small as in containers, on a new mount, which only root can make. It is removed
-    afterwards."""
+    The directory is in /dev/shm or, where that is small as in containers, on a new mount, which only root can make. It
+    is removed afterwards."""
     free = available_memory()
     if free < needed:
         yield mount_point, f"needs {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free"
