@@ -62,7 +62,7 @@ impl Derive for LlamaRecipe {
             return Err(Error::new(Kind::Invalid, format!("`{}` is not a git input", self.source)));
         };
         let pin = &block.locked;
-        let source = llama::Source { commit: &pin.commit, number: pin.number, time: pin.time };
+        let source = llama::SourceId { commit: &pin.commit, number: pin.number, time: pin.time };
         let hip = match &self.rocm {
             None => None,
             Some(name) => {
