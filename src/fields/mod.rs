@@ -17,14 +17,14 @@ use crate::suggest::{nearest, suggest};
 pub use urls::{login, urls};
 
 /// The text of a manifest, for errors that show a place in it.
-pub struct Source<'t> {
+pub struct SourceText<'t> {
     /// The text.
     pub text: &'t str,
     /// The name that errors give it.
     pub name: &'t str,
 }
 
-impl Source<'_> {
+impl SourceText<'_> {
     /// Returns an error at a place: `message` in the first line, `label` beside the caret.
     #[must_use]
     pub fn error(&self, span: Range<usize>, message: impl Into<String>, label: &str) -> Error {
@@ -35,6 +35,12 @@ impl Source<'_> {
         let snippet = Snippet::source(self.text).annotation(AnnotationKind::Primary.span(span).label(label.to_owned()));
         let excerpt = Renderer::plain().render(&[Group::with_level(Level::ERROR).element(snippet)]);
         Error::new(Kind::Invalid, message).about(format!("{}:{line}:{column}", self.name)).excerpt(excerpt)
+    }
+
+    /// Returns the error for text that is not TOML.
+    #[must_use]
+    pub fn invalid_toml(&self, error: &toml::de::Error) -> Error {
+        self.error(error.span().unwrap_or(0..0), "invalid TOML", error.message())
     }
 
     /// Adds the place of a value to an error of the value's parser.
@@ -52,7 +58,7 @@ fn is_like(typed: &str, name: &str) -> bool {
 
 /// A table of the manifest.
 pub struct Table<'s, 't> {
-    source: &'s Source<'t>,
+    source: &'s SourceText<'t>,
     fields: &'s DeTable<'s>,
     /// The place of the table's head, which errors about missing fields show.
     pub span: Range<usize>,
@@ -60,9 +66,15 @@ pub struct Table<'s, 't> {
 }
 
 impl<'s, 't> Table<'s, 't> {
+    /// Returns the table of a whole document. Its head is the first line.
+    #[must_use]
+    pub fn top(source: &'s SourceText<'t>, fields: &'s DeTable<'s>) -> Self {
+        Self::new(source, fields, 0..source.text.lines().next().map_or(0, str::len))
+    }
+
     /// Returns a table with its head at `span`.
     #[must_use]
-    pub fn new(source: &'s Source<'t>, fields: &'s DeTable<'s>, span: Range<usize>) -> Self {
+    pub fn new(source: &'s SourceText<'t>, fields: &'s DeTable<'s>, span: Range<usize>) -> Self {
         Self { source, fields, span, known: RefCell::default() }
     }
 

@@ -3,12 +3,12 @@
 use toml::Spanned;
 use url::Url;
 
-use super::Source;
+use super::SourceText;
 use crate::error::{Error, Result};
 use crate::urls::{has_login, is_fetchable};
 
 /// Parses URLs. Fails for one that contains a password or cannot be fetched.
-pub fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
+pub fn urls(source: &SourceText, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
     let parse = |text: Spanned<String>| {
         let url = Url::parse(text.get_ref())
             .map_err(|error| source.error(text.span(), format!("invalid URL: {error}"), "such as https://host/path"))?;
@@ -29,7 +29,7 @@ pub fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
 
 /// Returns the error for a URL with a login. The URLs of a manifest are copied into the lock, which gets published.
 #[must_use]
-pub fn login(source: &Source, text: &Spanned<String>) -> Error {
+pub fn login(source: &SourceText, text: &Spanned<String>) -> Error {
     source.error(
         text.span(),
         "a URL must not contain a user or password",

@@ -19,7 +19,7 @@ use toml::de::DeTable;
 
 use super::rules;
 use crate::error::{Error, Result};
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::gfx::GfxTarget;
 use crate::recipe::{Edge, Target};
 
@@ -60,19 +60,16 @@ pub fn known_generics() -> &'static [Generic] {
 
 /// Parses a file of rules. Errors call it `name`.
 fn parse(text: &str, name: &str) -> Result<Known> {
-    let source = Source { text, name };
-    let document = DeTable::parse(text).map_err(|error| {
-        let span = error.span().unwrap_or(0..0);
-        source.error(span, "invalid TOML", error.message())
-    })?;
-    let top = Table::new(&source, document.get_ref(), 0..text.lines().next().map_or(0, str::len));
+    let source = SourceText { text, name };
+    let document = DeTable::parse(text).map_err(|error| source.invalid_toml(&error))?;
+    let top = Table::top(&source, document.get_ref());
     let edges = edges(&source, &top, "edge")?;
     let generics = top.tables("generic")?.into_iter().map(|table| generic(&source, table)).collect::<Result<_>>()?;
     top.finish()?;
     Ok(Known { edges, generics })
 }
 
-fn generic(source: &Source, fields: Table) -> Result<Generic> {
+fn generic(source: &SourceText, fields: Table) -> Result<Generic> {
     let name = fields.needed("name")?.into_inner();
     let covers = fields.texts("covers")?.unwrap_or_default().into_iter();
     let target = |text: Spanned<String>| {
@@ -84,7 +81,7 @@ fn generic(source: &Source, fields: Table) -> Result<Generic> {
 }
 
 /// Reads the edges in the array `name` of a table.
-pub fn edges(source: &Source, fields: &Table, name: &'static str) -> Result<Vec<Edge>> {
+pub fn edges(source: &SourceText, fields: &Table, name: &'static str) -> Result<Vec<Edge>> {
     let tables = fields.tables(name)?;
     if let Some(table) = tables.get(MOST) {
         return Err(source.error(
@@ -96,7 +93,7 @@ pub fn edges(source: &Source, fields: &Table, name: &'static str) -> Result<Vec<
     tables.into_iter().map(|table| edge(source, table)).collect()
 }
 
-fn edge(source: &Source, fields: Table) -> Result<Edge> {
+fn edge(source: &SourceText, fields: Table) -> Result<Edge> {
     let from = fields.needed("from")?;
     if !rules::is_taker(from.get_ref()) {
         let message = "invalid name: expected a program, or a library without a version";
@@ -134,7 +131,7 @@ fn edge(source: &Source, fields: Table) -> Result<Edge> {
     Ok(edge)
 }
 
-fn library(source: &Source, text: Spanned<String>) -> Result<String> {
+fn library(source: &SourceText, text: Spanned<String>) -> Result<String> {
     if rules::is_library(text.get_ref()) {
         return Ok(text.into_inner());
     }
@@ -142,7 +139,7 @@ fn library(source: &Source, text: Spanned<String>) -> Result<String> {
     Err(source.error(text.span(), message, "such as \"libhiprtc.so\" or \"plugins/libx.so.1\""))
 }
 
-fn inner(source: &Source, text: Spanned<String>) -> Result<String> {
+fn inner(source: &SourceText, text: Spanned<String>) -> Result<String> {
     if crate::tree::is_path(text.get_ref().as_bytes()) {
         return Ok(text.into_inner());
     }

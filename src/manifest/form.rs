@@ -4,7 +4,7 @@ use toml::Spanned;
 
 use super::{Manifest, rules};
 use crate::error::Result;
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
 use crate::recipe::{OutputKind, fits};
 use crate::suggest::suggest;
@@ -18,7 +18,7 @@ pub(crate) trait FromFields: OutputKind + Sized {
 /// The table of one output.
 pub(crate) struct Form<'f, 's, 't> {
     /// The text of the manifest, for errors.
-    pub source: &'f Source<'t>,
+    pub source: &'f SourceText<'t>,
     /// The name of the output.
     pub name: &'f str,
     /// The fields of the output.
@@ -87,7 +87,7 @@ enum Wanted {
 
 impl Reference {
     /// Fails if there is no input or output of the wanted kind with this name.
-    pub fn check(&self, source: &Source, manifest: &Manifest) -> Result<()> {
+    pub fn check(&self, source: &SourceText, manifest: &Manifest) -> Result<()> {
         let name = self.name.get_ref().as_str();
         let (what, kind, found, names): (_, _, _, Vec<&str>) = match self.wanted {
             Wanted::Input(kind) => {

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::form::{Form, FromFields, Reference};
 use super::{Manifest, PROGRAM, rules};
 use crate::error::Result;
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::inputs::{InputKind, InputRequest};
 use crate::recipe::{OutputKind as _, Recipe, each_kind};
 use crate::suggest::suggest;
@@ -25,17 +25,16 @@ fn conflict(text: &str) -> Option<std::ops::Range<usize>> {
 }
 
 pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
-    let source = Source { text, name };
+    let source = SourceText { text, name };
     let document = DeTable::parse(text).map_err(|error| {
         if let Some(span) = conflict(text) {
             return source.error(span, "unfinished merge", "git's conflict marker").hint(
                 "edit the manifest to what it should say and remove the lines `<<<<<<<`, `=======` and `>>>>>>>`",
             );
         }
-        let span = error.span().unwrap_or(0..0);
-        source.error(span, "invalid TOML", error.message())
+        source.invalid_toml(&error)
     })?;
-    let top = Table::new(&source, document.get_ref(), 0..text.lines().next().map_or(0, str::len));
+    let top = Table::top(&source, document.get_ref());
     let requires = requires(&source, &top)?;
 
     let mut inputs = BTreeMap::new();
@@ -68,7 +67,7 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
     Ok(manifest)
 }
 
-fn requires(source: &Source, top: &Table) -> Result<VersionReq> {
+fn requires(source: &SourceText, top: &Table) -> Result<VersionReq> {
     let Some(text) = top.text("requires")? else { return Ok(VersionReq::STAR) };
     let requires = VersionReq::parse(text.get_ref()).map_err(|error| {
         source.error(text.span(), format!("invalid version range in `requires`: {error}"), "such as \">=0.1\"")
@@ -83,14 +82,14 @@ fn requires(source: &Source, top: &Table) -> Result<VersionReq> {
 }
 
 /// Fails for an invalid name. Names become file names, command-line arguments and labels.
-fn check_name(source: &Source, key: &Spanned<std::borrow::Cow<'_, str>>) -> Result<()> {
+fn check_name(source: &SourceText, key: &Spanned<std::borrow::Cow<'_, str>>) -> Result<()> {
     if rules::is_name(key.get_ref()) && !rules::is_reserved(key.get_ref()) {
         return Ok(());
     }
     Err(source.error(key.span(), "invalid name", "lower-case letters, digits, `-`, `_` and `.`"))
 }
 
-fn input(source: &Source, fields: Table) -> Result<InputRequest> {
+fn input(source: &SourceText, fields: Table) -> Result<InputRequest> {
     let typed = fields.needed("type")?;
     let Some(kind) = InputKind::ALL.iter().find(|kind| kind.name() == typed.get_ref()) else {
         let label = suggest(typed.get_ref(), InputKind::ALL.iter().map(|kind| kind.name()));
@@ -101,7 +100,7 @@ fn input(source: &Source, fields: Table) -> Result<InputRequest> {
     Ok(request)
 }
 
-fn output(source: &Source, name: &str, fields: Table, references: &mut Vec<Reference>) -> Result<Recipe> {
+fn output(source: &SourceText, name: &str, fields: Table, references: &mut Vec<Reference>) -> Result<Recipe> {
     type Read = fn(&mut Form) -> Result<Recipe>;
     let kind = fields.needed("type")?;
     let kinds = each_kind!(Kind => (Kind::NAME, read::<Kind> as Read));

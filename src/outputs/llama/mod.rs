@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use crate::error::{Error, Kind, Result};
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
 use crate::inputs::LockedInput;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
@@ -37,7 +37,7 @@ impl FromFields for LlamaRecipe {
 }
 
 /// Reads the CMake variables of a build.
-fn cmake(source: &Source, fields: &Table) -> Result<BTreeMap<String, String>> {
+fn cmake(source: &SourceText, fields: &Table) -> Result<BTreeMap<String, String>> {
     let mut flags = BTreeMap::new();
     let Some(table) = fields.table("cmake")? else { return Ok(flags) };
     for (key, value) in table.entries() {
