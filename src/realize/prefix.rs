@@ -22,7 +22,7 @@ pub struct Lead {
     target: PathBuf,
     /// The path through `STORE/current`, if that leads to the same profile: older links have this target.
     same: Option<PathBuf>,
-    /// The store.
+    /// The root of the store.
     store: PathBuf,
 }
 
@@ -34,7 +34,7 @@ impl Lead {
         Self { target: profile.current_link().join(output), same, store: store.root().to_path_buf() }
     }
 
-    fn is_met_by(&self, link: &Path) -> bool {
+    fn accepts(&self, link: &Path) -> bool {
         link == self.target || self.same.as_deref() == Some(link)
     }
 }
@@ -63,7 +63,7 @@ pub fn check(prefix: &Path) -> Result<()> {
     if !prefix.is_dir() {
         let above = prefix.ancestors().find(|above| above.is_dir());
         let sudo = if above.is_none_or(may_write) { "" } else { "sudo " };
-        let command = format!("{sudo}mkdir -p {}", word(prefix));
+        let command = format!("{sudo}mkdir -p {}", quoted(prefix));
         return Err(problem("the prefix is not a directory").hint(format!("create it first: `{command}`")));
     }
     match rustix::fs::access(prefix, Access::WRITE_OK) {
@@ -79,7 +79,7 @@ fn may_write(directory: &Path) -> bool {
 }
 
 /// Quotes a path for a shell.
-fn word(path: &Path) -> String {
+fn quoted(path: &Path) -> String {
     text::shell_word(&path.display().to_string())
 }
 
@@ -111,7 +111,7 @@ fn split(place: &Path) -> Result<(&Path, &OsStr)> {
 pub fn refuse_other(place: &Path, lead: &Lead) -> Result<()> {
     let Ok(there) = fs_err::symlink_metadata(place) else { return Ok(()) };
     let link = if there.is_symlink() { fs_err::read_link(place)? } else { PathBuf::new() };
-    if lead.is_met_by(&link) {
+    if lead.accepts(&link) {
         return Ok(());
     }
     let error = Error::failure("something else exists at the path of the link").fact("path", place.display());
@@ -128,7 +128,7 @@ pub fn link(place: &Path, lead: &Lead) -> Result<Linked> {
     let (prefix, name) = split(place)?;
     let place = prefix.join(name);
     let there = fs_err::read_link(&place).ok();
-    if there.as_deref().is_some_and(|there| lead.is_met_by(there)) {
+    if there.as_deref().is_some_and(|there| lead.accepts(there)) {
         return Ok(Linked::Already);
     }
     let free = fs_err::symlink_metadata(&place).is_err();
@@ -143,11 +143,11 @@ pub fn link(place: &Path, lead: &Lead) -> Result<Linked> {
         .ok_or_else(|| Error::failure("too many backups beside the link").fact("path", place.display()))?;
     if !may_write(prefix) {
         if replaced.is_some() {
-            return Ok(Linked::LeftForRoot(format!("sudo ln -sfnT {} {}", word(&lead.target), word(&place))));
+            return Ok(Linked::LeftForRoot(format!("sudo ln -sfnT {} {}", quoted(&lead.target), quoted(&place))));
         }
         // Without -f: fails if something appeared there meanwhile.
-        let link = format!("sudo ln -snT {} {}", word(&lead.target), word(&place));
-        let move_away = format!("sudo mv -nT {} {} && ", word(&place), word(&backup));
+        let link = format!("sudo ln -snT {} {}", quoted(&lead.target), quoted(&place));
+        let move_away = format!("sudo mv -nT {} {} && ", quoted(&place), quoted(&backup));
         return Ok(Linked::LeftForRoot(if free { link } else { move_away + &link }));
     }
     let staging = tempfile::Builder::new().prefix(".strixlock-").tempdir_in(prefix)?;

@@ -56,9 +56,9 @@ impl OutputKind for RuntimeRecipe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edge {
-    /// The user: a library without a version (`libamdhip64.so`) or a program, of ROCm or of llama.cpp.
+    /// The library (without a version: `libamdhip64.so`) or program that uses it, of ROCm or of llama.cpp.
     pub from: String,
-    /// The thing used.
+    /// The library, path or kernels that it uses.
     pub to: Target,
     /// For kernels: file names of the tables by which the library finds them, with `@GFXARCH@` for the GPU and `*` for
     /// any end. At least one must exist for the target, directly or in a directory for each GPU.
@@ -78,9 +78,9 @@ pub struct Edge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
-    /// A library, with or without a version: `libhiprtc.so`. It is searched in the directories in which its user
-    /// searches, then in the whole tree. With directories, as in `plugins/libx.so.1`, it is searched below each of
-    /// them.
+    /// A library, with or without a version: `libhiprtc.so`. It is searched in the directories in which the
+    /// library or program of the edge searches, then in the whole tree. With directories, as in `plugins/libx.so.1`, it
+    /// is searched below each of them.
     Library(String),
     /// A file or a whole directory, by its path in the tree. Libraries and programs there are kept with their own
     /// needs.
