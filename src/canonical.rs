@@ -1,13 +1,13 @@
-//! The one text of a JSON value: two spaces, keys sorted by bytes, final newline.
+//! Canonical JSON: two spaces, keys sorted by bytes, final newline.
 //!
-//! This is what `jq -S .` prints, so that a stranger can recompute every digest taken over it.
+//! `jq -S .` prints the same text, so that anybody can recompute the digests of it.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// The canonical text of anything that serializes to JSON.
+/// Returns the canonical text of a value that serializes to JSON.
 pub fn canonical(value: &impl Serialize) -> Result<String> {
     let broken = |error: serde_json::Error| Error::failure("cannot write JSON").because(&error);
     let value = serde_json::to_value(value).map_err(broken)?;
@@ -16,7 +16,7 @@ pub fn canonical(value: &impl Serialize) -> Result<String> {
     Ok(text)
 }
 
-/// serde_json keeps maps sorted only as long as no crate in the build asks it to preserve their order.
+/// Sorts all keys. serde_json itself sorts maps only if no crate in the build enables `preserve_order`.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(map) => {

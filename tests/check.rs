@@ -140,7 +140,7 @@ fn damage_is_found_before_anything_is_compared_or_built() {
     for line in [
         "error: llama: the tree of `llama` in the store is damaged\n",
         "damaged  bin/llama-cli\n",
-        "hint: `strixlock verify --repair` puts it right\n",
+        "hint: `strixlock verify --repair` repairs it\n",
     ] {
         assert!(ran.stderr.contains(line), "{line:?} {}", ran.all());
     }

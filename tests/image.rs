@@ -326,7 +326,7 @@ fn mistakes_in_the_manifest_are_shown() {
     let project = with_images("");
     for (lines, why) in [
         ("base = \"base\"\nfrom = \"rocm\"\n", "an image has one base"),
-        ("base = \"rocm\"\n", "`rocm` is an output of type `rocm`, and one of type `sysroot` is needed here"),
+        ("base = \"rocm\"\n", "expected an output of type `sysroot`, but `rocm` has type `rocm`"),
         ("base = \"base\"\nrocm = \"rok\"\n", "there is no output `rok`"),
         ("base = \"base\"\nname = \"Big\"\n", "this cannot be the name of an image"),
         ("base = \"base\"\nname = \"a//b\"\n", "this cannot be the name of an image"),

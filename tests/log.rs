@@ -39,13 +39,13 @@ fn each_request_and_each_decision_is_told_with_v() {
     let project = project();
     let ran = project.run(&["-v", "update"]).code(0);
     has(&ran, "fetch", &["GET [UPSTREAM]/", ": 200 OK, ", " in ", " ms"]);
-    has(&ran, "cache", &["input rocm: upstream is asked: it is not locked yet"]);
+    has(&ran, "cache", &["input rocm: asking upstream: it is not locked yet"]);
     has(&ran, "cache", &["input rocm: fetch: 10.1.0a20260901 is new"]);
     has(&ran, "cache", &["rocm: fetch: the tarball is not in the store"]);
     assert!(!ran.stderr.contains("DEBUG"), "{}", ran.all());
     let ran = project.run(&["update", "-vv"]).code(0);
-    has(&ran, "cache", &["input rocm: upstream is asked: there may be something newer"]);
-    has(&ran, "cache", &["input rocm: have: 10.1.0a20260901 is what the lock pins"]);
+    has(&ran, "cache", &["input rocm: asking upstream: there may be something newer"]);
+    has(&ran, "cache", &["input rocm: have: 10.1.0a20260901 is the locked version"]);
     assert!(ran.stderr.contains("DEBUG fetch: GET [UPSTREAM]/"), "{}", ran.all());
     let ran = project.run(&["-v", "realize"]).code(0);
     has(&ran, "cache", &["output rocm: have: its tree is sha256:"]);

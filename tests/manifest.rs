@@ -31,18 +31,18 @@ fn every_kind_of_mistake_has_a_message() {
     let rocm = "[inputs.rocm]\ntype = \"rocm\"\n";
     for (text, place, message) in [
         ("inputs = 1\n".to_owned(), "1:10", "`inputs` must be a table"),
-        ("x = [\n".to_owned(), "", "this is not TOML"),
+        ("x = [\n".to_owned(), "", "invalid TOML"),
         ("requires = \">=9\"\n".to_owned(), "1:12", "this manifest requires strixlock >=9"),
-        ("requires = \"soon\"\n".to_owned(), "1:12", "`requires` is not a version range"),
+        ("requires = \"soon\"\n".to_owned(), "1:12", "invalid version range in `requires`"),
         (rocm.to_owned(), "1:9", "the field `target` is missing"),
         (format!("{rocm}target = 1151\n"), "3:10", "`target` must be a string"),
         (format!("{rocm}target = \"GFX1151\"\n"), "3:10", "`GFX1151` is not a GPU target"),
         (format!("{rocm}target = \"gfx1151\"\nversion = \"10\"\n"), "4:11", "`10` is not a ROCm version"),
         (format!("{rocm}target = \"gfx1151\"\nversion = \">=x\"\n"), "4:11", "`>=x` is not a version range"),
         (format!("{rocm}target = \"gfx1151\"\nchannel = \"nightlies\"\n"), "4:11", "unknown channel `nightlies`"),
-        (format!("{rocm}target = \"gfx1151\"\nsources = [\"here\"]\n"), "4:12", "this is not a URL"),
+        (format!("{rocm}target = \"gfx1151\"\nsources = [\"here\"]\n"), "4:12", "invalid URL"),
         ("[inputs.x]\ntype = \"gti\"\n".to_owned(), "2:8", "unknown type of input `gti`"),
-        ("[inputs.X]\ntype = \"git\"\n".to_owned(), "1:9", "this cannot be a name"),
+        ("[inputs.X]\ntype = \"git\"\n".to_owned(), "1:9", "invalid name"),
         (
             "[inputs.x]\ntype = \"git\"\nurl = \"here\"\n".to_owned(),
             "3:7",
@@ -58,7 +58,7 @@ fn every_kind_of_mistake_has_a_message() {
         (
             "[outputs.llama]\ntype = \"llama\"\nprefix = \"opt\"\n".to_owned(),
             "3:10",
-            "a prefix is a clean absolute path",
+            "invalid prefix: expected a clean absolute path",
         ),
     ] {
         let said = refusal(&text);
@@ -78,7 +78,7 @@ fn a_mistyped_field_and_an_unfinished_merge_are_named() {
     let merge = "requires = \">=0.1\"\n<<<<<<< HEAD\n[inputs.a]\n=======\n[inputs.b]\n>>>>>>> theirs\n";
     project.write("manifests/strix.toml", merge);
     let ran = project.run(&["update"]).code(3);
-    assert!(ran.stderr.contains("manifests/strix.toml:2:1: a merge was not finished"), "{}", ran.all());
+    assert!(ran.stderr.contains("manifests/strix.toml:2:1: unfinished merge"), "{}", ran.all());
     assert!(ran.stderr.contains("hint: edit the manifest"), "{}", ran.all());
 }
 

@@ -127,7 +127,7 @@ fn a_url_is_pinned_first_and_the_links_go_where_the_settings_say() {
     std::fs::remove_file(opt.join("my-rocm")).unwrap();
     std::fs::write(opt.join("my-rocm"), "mine").unwrap();
     let ran = run(&project, "02-install-rocm.sh", &[]).code(1);
-    assert!(ran.stderr.contains("something else stands where the link should go"), "{}", ran.all());
+    assert!(ran.stderr.contains("something else exists at the path of the link"), "{}", ran.all());
     run(&project, "02-install-rocm.sh", &["--force"]).code(0);
     assert_eq!(std::fs::read_to_string(opt.join("my-rocm.before-strixlock-1")).unwrap(), "mine");
 }

@@ -5,7 +5,7 @@ use super::session::described;
 use super::ui::GOOD;
 use super::versions::versions;
 use crate::error::{Error, Kind, Result};
-use crate::realize::compare;
+use crate::realize::compare_generations;
 use crate::store::{Generation, Profile};
 use crate::text;
 
@@ -33,7 +33,7 @@ pub fn run(args: &DiffArgs, session: &Session) -> Result<u8> {
     let profile = session.profile_there()?;
     let (from, to) = which(&profile, args)?;
     let (first, second): (Generation, Generation) = (profile.generation(from)?, profile.generation(to)?);
-    let mut differences = compare(store, &first, &second)?;
+    let mut differences = compare_generations(store, &first, &second)?;
     let order: Vec<String> = [(to, &second), (from, &first)]
         .into_iter()
         .flat_map(|(number, generation)| versions(&profile, number, generation))

@@ -254,7 +254,7 @@ fn named(store: &Store, lock: Option<&Lock>, names: &[String]) -> Result<Vec<Sub
 fn mend(session: &Session, store: &Store, lock: Option<&Lock>, seen: &Look) -> Result<()> {
     let mut bring = |lacking: &BTreeSet<Contents>| {
         let Some(lock) = lock else { return Ok(()) };
-        session.realizer(lock, None)?.bring(lacking)
+        session.realizer(lock, None)?.restore_contents(lacking)
     };
     match &seen.subject.form {
         Form::Hot(tree) => repair(store, tree, &seen.listing, &seen.damages, &mut bring),

@@ -1,6 +1,6 @@
-//! A walk through a TOML table that knows where everything stands.
+//! Reads TOML tables field by field, with the place of everything for errors.
 //!
-//! Each field is taken at most once; what is left at the end is unknown and shown with the nearest known name.
+//! Fields that nobody read are unknown. They are reported at the end, with the most similar known name.
 
 mod urls;
 
@@ -16,16 +16,16 @@ use crate::suggest::{nearest, suggest};
 
 pub use urls::{login, urls};
 
-/// The text of a manifest, for pointing into it.
-pub struct Source<'t> {
+/// The text of a manifest, for errors that show a place in it.
+pub struct SourceText<'t> {
     /// The text.
     pub text: &'t str,
     /// The name that errors give it.
     pub name: &'t str,
 }
 
-impl Source<'_> {
-    /// Describes an error at a place: `message` for the first line, `label` beside the caret.
+impl SourceText<'_> {
+    /// Returns an error at a place: `message` in the first line, `label` beside the caret.
     #[must_use]
     pub fn error(&self, span: Range<usize>, message: impl Into<String>, label: &str) -> Error {
         let start = span.start.min(self.text.len());
@@ -37,7 +37,13 @@ impl Source<'_> {
         Error::new(Kind::Invalid, message).about(format!("{}:{line}:{column}", self.name)).excerpt(excerpt)
     }
 
-    /// Gives an error of a value's own parser the value's place.
+    /// Returns the error for text that is not TOML.
+    #[must_use]
+    pub fn invalid_toml(&self, error: &toml::de::Error) -> Error {
+        self.error(error.span().unwrap_or(0..0), "invalid TOML", error.message())
+    }
+
+    /// Adds the place of a value to an error of the value's parser.
     #[must_use]
     pub fn at(&self, span: Range<usize>, error: &Error) -> Error {
         let hint = error.to_json()["hint"].as_str().unwrap_or_default().to_owned();
@@ -45,24 +51,30 @@ impl Source<'_> {
     }
 }
 
-/// Returns whether one of two names is probably the other, mistyped.
+/// Returns true if one of two names is probably the other, mistyped.
 fn is_like(typed: &str, name: &str) -> bool {
     nearest(typed, std::iter::once(name)).is_some()
 }
 
-/// One table of the manifest.
+/// A table of the manifest.
 pub struct Table<'s, 't> {
-    source: &'s Source<'t>,
+    source: &'s SourceText<'t>,
     fields: &'s DeTable<'s>,
-    /// The place of the table's head, which is shown when a field is missing.
+    /// The place of the table's head, which errors about missing fields show.
     pub span: Range<usize>,
     known: RefCell<Vec<&'static str>>,
 }
 
 impl<'s, 't> Table<'s, 't> {
-    /// Reads the fields of a table whose head stands at `span`.
+    /// Returns the table of a whole document. Its head is the first line.
     #[must_use]
-    pub fn new(source: &'s Source<'t>, fields: &'s DeTable<'s>, span: Range<usize>) -> Self {
+    pub fn top(source: &'s SourceText<'t>, fields: &'s DeTable<'s>) -> Self {
+        Self::new(source, fields, 0..source.text.lines().next().map_or(0, str::len))
+    }
+
+    /// Returns a table with its head at `span`.
+    #[must_use]
+    pub fn new(source: &'s SourceText<'t>, fields: &'s DeTable<'s>, span: Range<usize>) -> Self {
         Self { source, fields, span, known: RefCell::default() }
     }
 
@@ -72,7 +84,7 @@ impl<'s, 't> Table<'s, 't> {
         self.fields.get(name)
     }
 
-    /// Returns the names in the table with where they stand, for tables whose names are free.
+    /// Returns all fields with their places, for tables with free names.
     pub fn entries(&self) -> impl Iterator<Item = (&'s Spanned<std::borrow::Cow<'s, str>>, &'s Spanned<DeValue<'s>>)> {
         self.fields.iter()
     }
@@ -86,12 +98,13 @@ impl<'s, 't> Table<'s, 't> {
         }
     }
 
-    /// Returns the text of a field that must be there.
+    /// Returns the text of a required field.
     pub fn needed(&self, name: &'static str) -> Result<Spanned<String>> {
         self.text(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// Describes a field that is missing, at the name that was probably meant for it if there is one.
+    /// Returns the error for a missing field. It points to a field that is probably this one, mistyped, else to the
+    /// head.
     #[must_use]
     pub fn missing(&self, name: &str) -> Error {
         let typo = self
@@ -108,7 +121,7 @@ impl<'s, 't> Table<'s, 't> {
         self.source.error(self.span.clone(), format!("the field `{name}` is missing"), &format!("needs `{name}`"))
     }
 
-    /// Parses the text of a field; returns a default where it is absent.
+    /// Parses the text of a field. Returns a default if it is missing.
     pub fn parsed<T>(&self, name: &'static str, default: T, parse: impl Fn(&str) -> Result<T>) -> Result<T> {
         match self.text(name)? {
             None => Ok(default),
@@ -116,7 +129,7 @@ impl<'s, 't> Table<'s, 't> {
         }
     }
 
-    /// Returns `true` or `false`; false where it is absent.
+    /// Returns a boolean field, false if it is missing.
     pub fn flag(&self, name: &'static str) -> Result<bool> {
         match self.field(name) {
             None => Ok(false),
@@ -127,7 +140,7 @@ impl<'s, 't> Table<'s, 't> {
         }
     }
 
-    /// Returns the strings of an array.
+    /// Returns the strings of an array, if the field is present.
     pub fn texts(&self, name: &'static str) -> Result<Option<Vec<Spanned<String>>>> {
         let Some(value) = self.field(name) else { return Ok(None) };
         let DeValue::Array(array) = value.get_ref() else {
@@ -140,13 +153,13 @@ impl<'s, 't> Table<'s, 't> {
         texts.collect::<Result<_>>().map(Some)
     }
 
-    /// Returns a table inside this one.
+    /// Returns a table in this one, if the field is present.
     pub fn table(&self, name: &'static str) -> Result<Option<Table<'s, 't>>> {
         let Some(value) = self.field(name) else { return Ok(None) };
         self.as_table(name, value).map(Some)
     }
 
-    /// Returns the tables of an array, such as `[[edge]]`; none where the field is absent.
+    /// Returns the tables of an array such as `[[edge]]`; none if the field is missing.
     pub fn tables(&self, name: &'static str) -> Result<Vec<Table<'s, 't>>> {
         let Some(value) = self.field(name) else { return Ok(Vec::new()) };
         let DeValue::Array(array) = value.get_ref() else {
@@ -163,13 +176,13 @@ impl<'s, 't> Table<'s, 't> {
         }
     }
 
-    /// Moves the head to `span`, such as the table's name, which is shown when a field is missing.
+    /// Sets the place of the head to `span`, such as the table's name.
     #[must_use]
     pub fn headed(self, span: Range<usize>) -> Self {
         Self { span, ..self }
     }
 
-    /// Fails if the table has a field that nobody asked for.
+    /// Fails if the table has a field that was not read.
     pub fn finish(self) -> Result<()> {
         let known = self.known.borrow();
         for key in self.fields.keys() {
@@ -181,7 +194,7 @@ impl<'s, 't> Table<'s, 't> {
         Ok(())
     }
 
-    /// Describes a field whose value has another type than `wanted`.
+    /// Returns the error for a field whose value does not have the type `wanted`.
     #[must_use]
     pub fn wrong_type(&self, span: Range<usize>, name: &str, wanted: &str, found: &DeValue<'_>) -> Error {
         let found = match found {

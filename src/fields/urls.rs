@@ -1,18 +1,17 @@
-//! URLs in a table.
+//! Reads URLs in a table.
 
 use toml::Spanned;
 use url::Url;
 
-use super::Source;
+use super::SourceText;
 use crate::error::{Error, Result};
 use crate::urls::{has_login, is_fetchable};
 
-/// Parses URLs that can be fetched and hold no secret.
-pub fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
+/// Parses URLs. Fails for one that contains a password or cannot be fetched.
+pub fn urls(source: &SourceText, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
     let parse = |text: Spanned<String>| {
-        let url = Url::parse(text.get_ref()).map_err(|error| {
-            source.error(text.span(), format!("this is not a URL: {error}"), "such as https://host/path")
-        })?;
+        let url = Url::parse(text.get_ref())
+            .map_err(|error| source.error(text.span(), format!("invalid URL: {error}"), "such as https://host/path"))?;
         if has_login(&url) {
             return Err(login(source, &text));
         }
@@ -28,12 +27,12 @@ pub fn urls(source: &Source, texts: Vec<Spanned<String>>) -> Result<Vec<Url>> {
     texts.into_iter().map(parse).collect()
 }
 
-/// Describes a URL with a password: what is in a manifest goes into the lock, and from there everywhere.
+/// Returns the error for a URL with a login. The URLs of a manifest are copied into the lock, which gets published.
 #[must_use]
-pub fn login(source: &Source, text: &Spanned<String>) -> Error {
+pub fn login(source: &SourceText, text: &Spanned<String>) -> Error {
     source.error(
         text.span(),
-        "a URL must not hold a user or password",
+        "a URL must not contain a user or password",
         "put them into ~/.netrc or a git credential helper",
     )
 }

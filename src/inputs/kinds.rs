@@ -40,7 +40,7 @@ macro_rules! kinds {
             /// Reads what a table of the manifest asks for.
             pub fn parse(
                 self,
-                source: &crate::fields::Source,
+                source: &crate::fields::SourceText,
                 fields: &crate::fields::Table,
             ) -> crate::error::Result<InputRequest> {
                 match self {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::InputKind;
 use crate::error::Result;
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 
 /// A type that belongs to one kind. The list of kinds implements it.
 pub trait OfKind {
@@ -18,7 +18,7 @@ pub trait Request: OfKind + Serialize + Sized {
     type Pin: Serialize;
 
     /// Reads the wish from its table in the manifest. Fields that are not asked for are refused afterwards.
-    fn parse(source: &Source, fields: &Table) -> Result<Self>;
+    fn parse(source: &SourceText, fields: &Table) -> Result<Self>;
 
     /// Returns the wish without the version that it holds on to, if it holds on to one: `outdated` asks both.
     fn unheld(&self) -> Option<Self> {

@@ -1,12 +1,14 @@
 //! The two ids of every output.
 //!
-//! Both are digests of canonical JSON. The request id covers what a lock asks for: the recipe, and what of the inputs can show in
-//! the output (not their URLs). It is the same for every strixlock that knows the recipe. The derivation id covers the request
-//! and what the recipe of this program adds to it ([`Derive::adds`]): variables, environment, commands, tables, and a revision
-//! for rules that cannot be told as data. The store keeps outputs by derivation id; a seal holds both.
+//! Both are digests of canonical JSON. The request id covers what a lock asks for: the recipe, and the parts of the
+//! inputs that can show in the output (not their URLs). It is the same for every strixlock that knows the recipe. The
+//! derivation id covers the request and everything that the recipe of this program adds ([`Derive::adds`]): variables,
+//! environment, commands, tables, and a revision for rules that are not data. The store keeps outputs by derivation id.
+//! A seal has both ids.
 //!
-//! Neither covers what is decided only while an output is made, from sources that the request pins: whether a source declares
-//! a CMake variable, which libraries a loader asks for. The same sources decide the same, by rules that the revision stands for.
+//! Neither covers decisions that are made while an output is built from pinned sources: whether a source declares a
+//! CMake variable, which libraries a loader asks for. The same sources give the same decisions, by rules that the
+//! revision covers.
 
 use std::collections::BTreeMap;
 
@@ -21,19 +23,19 @@ use crate::gfx::GfxTarget;
 use crate::inputs::LockedInput;
 use crate::recipe::{OutputKind, Recipe, each_output, fits};
 
-/// The part of every kind of output that decides its ids and what a lock may hold of it.
+/// The part of every kind of output that determines its ids and validates its recipe in a lock.
 pub trait Derive: OutputKind {
-    /// Returns everything besides the recipe and its parts that this program lets show in the output, as data: it is hashed
-    /// into the derivation id. What shows and cannot be data is [`OutputKind::REVISION`].
+    /// Returns, as data, everything besides the recipe and its parts that can show in the output. It is hashed into the
+    /// derivation id. [`OutputKind::REVISION`] covers rules that are not data.
     fn adds(&self, parts: &Parts) -> Result<Value>;
 
-    /// Returns what is wrong with a recipe that no manifest could have given, if anything.
+    /// Returns the fault of a recipe that no manifest could have given, if any.
     fn fault(&self) -> Option<String> {
         None
     }
 }
 
-/// The inputs and recipes among which an output finds its parts.
+/// All inputs and recipes of a lock, among which an output finds its parts.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts<'l> {
     /// The pins by name.
@@ -45,38 +47,40 @@ pub struct Parts<'l> {
 /// The ids of one output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ids {
-    /// The digest of what the lock asks for.
+    /// The request id: the digest of what the lock asks for.
     pub request: Sha256Digest,
-    /// The digest of that, and of how this program does it.
+    /// The derivation id: the digest of the request and of everything that this program adds.
     pub derivation: DerivationId,
 }
 
+/// The text that is hashed into a request id.
 #[derive(Serialize)]
 struct Request<'a> {
-    /// Names this format.
+    /// The name of this format.
     format: &'static str,
     recipe: &'a Recipe,
     /// The parts of the inputs that can show in the output.
     inputs: BTreeMap<&'a str, Value>,
-    /// The request ids of the outputs that go into it.
+    /// The request ids of the outputs that it is made from.
     outputs: BTreeMap<&'a str, Sha256Digest>,
 }
 
+/// The text that is hashed into a derivation id.
 #[derive(Serialize)]
 struct Derivation<'a> {
-    /// Names this format.
+    /// The name of this format.
     format: &'static str,
     request: Sha256Digest,
     /// See [`OutputKind::REVISION`].
     revision: u32,
     /// See [`Derive::adds`].
     adds: Value,
-    /// The derivation ids of the outputs that go into it.
+    /// The derivation ids of the outputs that it is made from.
     outputs: BTreeMap<&'a str, DerivationId>,
 }
 
-/// Computes the ids of all outputs. Every input and output that a recipe names must be there and of the kind that is needed,
-/// so that nothing goes into itself.
+/// Computes the ids of all outputs. Fails if an input or output that a recipe names is missing or of another kind, or
+/// if an output is made from itself.
 pub fn derivations<'l>(
     inputs: &'l BTreeMap<String, LockedInput>,
     recipes: &'l BTreeMap<String, Recipe>,
@@ -98,7 +102,7 @@ impl<'l> Parts<'l> {
         self.recipes.get(name)
     }
 
-    /// Returns prefix and GPU of the ROCm tree that is the output `name`.
+    /// Returns prefix and GPU of the ROCm output `name`.
     pub fn rocm(&self, name: &str) -> Result<(&'l str, &'l GfxTarget)> {
         if let Some(Recipe::Rocm(recipe)) = self.recipe(name)
             && let Some(LockedInput::Rocm(block)) = self.inputs.get(&recipe.input)
@@ -108,10 +112,10 @@ impl<'l> Parts<'l> {
         Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree")))
     }
 
-    /// Computes the ids of an output, those of its parts being known.
+    /// Computes the ids of an output from the known ids of its parts.
     fn ids(&self, recipe: &Recipe, known: &BTreeMap<&str, (&Recipe, Ids)>) -> Result<Ids> {
         let missing = |what: &str, kind: &str, name: &str| {
-            Error::new(Kind::Invalid, format!("it needs the {kind} {what} `{name}`, which is not in the lock"))
+            Error::new(Kind::Invalid, format!("the {kind} {what} `{name}` that it needs is not in the lock"))
                 .hint("restore the lock from version control, or run `strixlock update`")
         };
         let mut used = BTreeMap::new();
@@ -124,9 +128,9 @@ impl<'l> Parts<'l> {
             if self.recipe(name).is_none_or(|recipe| recipe.kind() != kind) {
                 return Err(missing("output", kind, name));
             }
-            let (_, ids) = known
-                .get(name)
-                .ok_or_else(|| Error::new(Kind::Invalid, format!("it is made from `{name}`, which is made from it")))?;
+            let (_, ids) = known.get(name).ok_or_else(|| {
+                Error::new(Kind::Invalid, format!("circular: it is made from `{name}`, which is made from it"))
+            })?;
             requests.insert(name, ids.request);
             built.insert(name, ids.derivation);
         }

@@ -1,8 +1,8 @@
 //! The derivation ids that strixlock wrote into seals before seals held a request id.
 //!
-//! Format `strix-derivation-1`: the recipe of the program was in it as a number alone. The numbers, and the digest of the edges
-//! that came with the program, are those of the last version that wrote it, and never change. A seal with such an id answers
-//! the same request as today, so its tree is still what the lock promises.
+//! In format `strix-derivation-1` a number stood for the recipe of the program. The numbers, and the digest of the
+//! edges that came with the program, are those of the last version that wrote this format, and never change. A seal
+//! with such an id is for the same request as now, so the lock still promises its tree.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ struct Derivation<'a> {
     edges: Option<&'static str>,
 }
 
-/// Computes the earlier ids of outputs, as far as their kinds and parts had one.
+/// Computes the earlier ids of outputs whose kinds and parts had one.
 pub(super) fn derivations<'l>(
     inputs: &BTreeMap<String, LockedInput>,
     recipes: &'l BTreeMap<String, Recipe>,

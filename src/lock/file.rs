@@ -1,8 +1,8 @@
-//! The lock as it stands in the file.
+//! The file format of the lock.
 //!
-//! An output's block holds its recipe, and once sealed the ids and the tree that the seal is for. The ids of an unsealed
-//! output are not written: they follow from the rest, they would make every two branches that update different inputs
-//! conflict, and a merge could never get them right. What a seal holds for is said in `seal`.
+//! The block of an output has its recipe and, once sealed, the ids and the tree of the seal. The ids of an unsealed
+//! output are not written. They follow from the rest, any two branches that update different inputs would conflict, and
+//! a merge could not get them right. The module `seal` describes when a seal holds.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl OutputBlock {
         Ok(block)
     }
 
-    /// What `entry` must be.
+    /// Computes the digest that `entry` must have.
     pub fn digest(&self) -> Result<Sha256Digest> {
         #[derive(Serialize)]
         struct Signed<'a> {
@@ -56,7 +56,7 @@ impl OutputBlock {
 }
 
 impl Lock {
-    /// The text that is written to strix.lock.
+    /// Returns the text of strix.lock.
     pub fn to_text(&self) -> Result<String> {
         let outputs = self.outputs.iter().map(|(name, output)| Ok((name.clone(), OutputBlock::new(output)?)));
         canonical(&LockFile {
@@ -69,8 +69,8 @@ impl Lock {
 }
 
 impl LockFile {
-    /// Computes what the file does not say. Returns with the lock the names of outputs whose seals were written for another
-    /// request; the lock is without these seals.
+    /// Computes the ids, which the file does not have. Returns the lock without seals that were written for another
+    /// request, and the names of their outputs.
     pub fn complete(self) -> Result<(Lock, Vec<String>)> {
         let (mut recipes, mut seals) = (BTreeMap::new(), BTreeMap::new());
         for (name, block) in &self.outputs {

@@ -1,18 +1,18 @@
-//! What an image says of itself: the versions and sources of what is in it, from the lock.
+//! Labels of an image: versions and sources of its parts, from the lock.
 //!
-//! Names are those of OCI's `annotations.md` where it has one. The URL of an archive or mirror is no part of it: the same
-//! bytes from elsewhere are the same image.
+//! Names are those of OCI's `annotations.md` if it has one. URLs of archives and mirrors are left out: the same bytes
+//! from elsewhere give the same image.
 
 use std::collections::BTreeMap;
 
 use crate::inputs::LockedInput;
 use crate::recipe::{ImageRecipe, Recipe};
 
-/// The label with the derivation id of the image, which `strixlock lock digest NAME` prints: the digest of all of the lock
-/// that it is made from.
+/// The label with the derivation id of the image, as `strixlock lock digest NAME` prints it. It covers all parts of the
+/// lock that the image is made from.
 pub const LOCK_DIGEST: &str = "io.strixlock.lock-digest";
 
-/// The labels of an image, but for [`LOCK_DIGEST`]; `output` finds the recipe of an output.
+/// Returns the labels of an image without [`LOCK_DIGEST`]; `output` finds the recipe of an output.
 #[must_use]
 pub fn labels<'l>(
     image: &ImageRecipe,

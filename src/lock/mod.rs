@@ -1,10 +1,11 @@
-//! The lock: all pins, and what is known of every output. JSON, canonical.
+//! The lock: the pins of all inputs, and recipe and seal of every output, as canonical JSON.
 //!
-//! Owns the model, its text, and the judgement whether a lock fits a manifest. A pin without a digest cannot be
-//! written: the types have no such state. Never asks the network and never looks into the store.
+//! Owns the model, its text, and the comparison of a lock with a manifest. The types cannot express a pin without a
+//! digest. Never uses the network and never reads the store.
 //!
-//! Each input and output is a block of its own with its own digest (`entry`), so that a hand edit is noticed and two branches that
-//! update different inputs merge clean. Nothing in the lock spans blocks: no time of ours, no host, no tool version.
+//! Each input and output is a block with a digest of its own (`entry`), so that a hand edit is detected and branches
+//! that update different inputs merge without conflicts. Nothing spans blocks: no time of the run, no host, no tool
+//! version.
 
 mod derivation;
 mod earlier;

@@ -17,7 +17,7 @@ use crate::suggest::suggest;
 pub struct Lock {
     /// The format, [`super::FORMAT`].
     pub version: u64,
-    /// Which versions of strixlock may read it, as the manifest says.
+    /// The versions of strixlock that may read the lock, from the manifest.
     pub requires: VersionReq,
     /// The pins by name.
     pub inputs: BTreeMap<String, LockedInput>,
@@ -25,23 +25,23 @@ pub struct Lock {
     pub outputs: BTreeMap<String, LockedOutput>,
 }
 
-/// One output: how it is made, and once sealed what it is.
+/// One output: its recipe, its ids and, once sealed, its tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedOutput {
-    /// How it is made.
+    /// The recipe.
     pub recipe: Recipe,
-    /// The digest of what is asked for: the recipe with everything that goes into it.
+    /// The request id: the digest of the recipe with everything that it uses.
     pub request: Sha256Digest,
-    /// The digest of that, with what the recipe of this program adds.
+    /// The derivation id: the digest of the request and of everything that this program adds.
     pub derivation: DerivationId,
-    /// Its tree, once sealed; for `rocm` always, since the input's tree is the output.
+    /// The tree, once sealed. Always known for `rocm`, since the input's tree is the output.
     pub tree: Option<TreeDigest>,
-    /// Under which ids it was sealed, if that was by a version of strixlock whose recipe adds something else.
+    /// The ids in its seal, if a version of strixlock wrote them whose recipe adds something else.
     pub earlier: Option<EarlierSeal>,
 }
 
 impl Lock {
-    /// The output `name`, or an error that says which there are.
+    /// Returns the output `name`. The error suggests a similar name.
     pub fn output(&self, name: &str) -> Result<&LockedOutput> {
         self.outputs.get(name).ok_or_else(|| {
             let error = Error::new(Kind::NotFound, format!("the lock has no output `{name}`"));
@@ -56,15 +56,15 @@ impl Lock {
         })
     }
 
-    /// Returns the names of all outputs in the one order in which they are made and shown everywhere: by kind, each after
-    /// those that it is made from, and by name.
+    /// Returns the names of all outputs in the order in which they are made and shown everywhere: each after its parts,
+    /// then by kind and by name.
     #[must_use]
     pub fn ordered(&self) -> Vec<&String> {
         in_order(self.outputs.iter().map(|(name, output)| (name, &output.recipe)))
     }
 
-    /// The outputs that are meant where none is named: all but images, which hold them once more, and the roots that images
-    /// alone have. In the order of [`Self::ordered`].
+    /// Returns the default outputs of a command, in the order of [`Self::ordered`]: all except images, which contain
+    /// copies of others, and root file systems that only images use.
     pub fn usual_outputs(&self) -> impl Iterator<Item = &String> {
         let usual = |name: &&String| self.outputs.get(*name).is_some_and(|output| self.is_usual(name, output));
         self.ordered().into_iter().filter(usual)
@@ -79,7 +79,7 @@ impl Lock {
         !output.recipe.is_image() && !root_of_images
     }
 
-    /// Returns the output that is the root of the sandbox in which another one is built or proven; none where that is the host's.
+    /// Returns the output that is the root of a sandbox, or none if there is no sandbox or it has the host's root.
     #[must_use]
     pub fn base_of(&self, root: BuildRoot<'_>) -> Option<&str> {
         let built = match root {

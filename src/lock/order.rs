@@ -1,11 +1,11 @@
-//! The one order in which outputs are made and shown.
+//! The order in which outputs are made and shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::recipe::Recipe;
 
-/// Sorts outputs so that each stands behind those that it is made from, and otherwise by kind and name. Of outputs that go into
-/// themselves, the first stands before its parts.
+/// Sorts outputs so that each comes after its parts, and otherwise by kind and name. In a circle of outputs, the first
+/// comes before its parts.
 pub(super) fn in_order<'l>(outputs: impl Iterator<Item = (&'l String, &'l Recipe)>) -> Vec<&'l String> {
     let recipes: BTreeMap<&str, (&String, &Recipe)> =
         outputs.map(|(name, recipe)| (name.as_str(), (name, recipe))).collect();

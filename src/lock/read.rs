@@ -1,4 +1,4 @@
-//! Reads strix.lock, and says plainly what is wrong with one that cannot be read.
+//! Reads and validates strix.lock.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,18 +21,18 @@ impl Lock {
         })
     }
 
-    /// Reads the lock at `path`, if there is a file.
+    /// Reads the lock at `path`, if it exists.
     pub fn read_if_there(path: &Path) -> Result<Option<Self>> {
         read(path, Self::parse)
     }
 
-    /// Reads the lock at `path` for an update: blocks that are not as they were written are left out, so that they are
-    /// resolved again, and named.
+    /// Reads the lock at `path` for an update, if it exists. Leaves out inputs whose blocks were edited or are invalid,
+    /// so that they are resolved again, and returns their names.
     pub fn read_for_update(path: &Path) -> Result<Option<(Self, Vec<String>)>> {
         read(path, Self::parse_for_update)
     }
 
-    /// Parses a lock and checks everything that can be checked without the network and the store.
+    /// Parses and validates a lock, as far as that needs neither network nor store.
     pub fn parse(text: &str) -> Result<Self> {
         let file = parse(text)?;
         check(&file)?;
@@ -42,11 +42,11 @@ impl Lock {
                 "the output `{}` was sealed for other pins or another recipe than the lock has",
                 name.escape_debug()
             ))
-            .hint("after a merge this is to be expected: `strixlock update` takes the seal out"));
+            .hint("this is normal after a merge: `strixlock update` removes the seal"));
         }
         if lock.to_text()? != text {
-            return Err(invalid("the lock is not in its canonical form: something rewrote it")
-                .hint("`strixlock update` writes it as it should be; digests over the file would differ otherwise"));
+            return Err(invalid("the lock is not in canonical form: something rewrote it")
+                .hint("`strixlock update` restores the form, on which digests of the file depend"));
         }
         Ok(lock)
     }
@@ -64,7 +64,7 @@ impl Lock {
         file.outputs.retain(|name, block| {
             block.digest().is_ok_and(|is| is == block.entry) && valid::output(name, &block.recipe).is_none()
         });
-        // What a dropped block went into has no derivation any more.
+        // Outputs that used a dropped block have no derivation any more.
         let inputs: BTreeSet<String> = file.inputs.keys().cloned().collect();
         loop {
             let outputs: BTreeSet<String> = file.outputs.keys().cloned().collect();
@@ -93,12 +93,13 @@ fn parse(text: &str) -> Result<LockFile> {
         ["<<<<<<< ", ">>>>>>> ", "||||||| "].iter().any(|marker| line.starts_with(marker)) || line == "======="
     };
     if let Some(line) = text.lines().position(marker) {
-        return Err(invalid(format!("line {} is a conflict marker: a merge was not finished", line + 1)).hint(
-                "take either side whole (`git checkout --theirs` or `--ours`), then `strixlock update` the inputs that the other side changed",
-            ));
+        return Err(invalid(format!("line {} is a conflict marker: unfinished merge", line + 1)).hint(
+            "take all of one side (`git checkout --theirs` or `--ours`), then `strixlock update` the inputs that the \
+             other side changed",
+        ));
     }
     let not_json = |error: serde_json::Error| {
-        invalid(format!("the lock is not valid at line {} column {}", error.line(), error.column()))
+        invalid(format!("invalid JSON at line {} column {}", error.line(), error.column()))
             .because(&error)
             .hint("restore it from version control, or remove it and run `strixlock update`")
     };
@@ -107,40 +108,40 @@ fn parse(text: &str) -> Result<LockFile> {
         Some(Some(FORMAT)) => {}
         Some(Some(newer)) if newer > FORMAT => {
             return Err(invalid(format!(
-                "the lock has format {newer}, and this strixlock {} knows formats up to {FORMAT}",
+                "the lock has format {newer}, and this strixlock {} supports formats up to {FORMAT}",
                 *PROGRAM
             ))
             .hint("install a newer strixlock"));
         }
         _ => {
-            return Err(invalid("the lock does not say which format it has")
+            return Err(invalid("the lock has no format version")
                 .fact("expected", format!("\"version\": {FORMAT}"))
                 .hint("restore it from version control, or remove it and run `strixlock update`"));
         }
     }
-    // From the value and not from the text: duplicate keys then mean the same to both.
+    // Parsed from the value and not from the text, so that duplicate keys mean the same to both.
     let file: LockFile = serde_json::from_value(value).map_err(|error| {
-        invalid("the lock has the right format, but not the right contents")
+        invalid("invalid contents of the lock")
             .because(&error)
             .hint("restore it from version control, or remove it and run `strixlock update`")
     })?;
     if !file.requires.matches(&PROGRAM) {
         return Err(invalid(format!("this lock requires strixlock {}, and this is {}", file.requires, *PROGRAM))
-            .hint("install a strixlock that fits"));
+            .hint("install a matching version of strixlock"));
     }
     Ok(file)
 }
 
-/// Every block as it was written: otherwise the first that is not, and why.
+/// Fails if a block was edited or is invalid.
 fn check(file: &LockFile) -> Result<()> {
     let edited = |what: &str, said: Sha256Digest, is: Sha256Digest| {
-        invalid(format!("the block of {what} was edited by hand: its `entry` digest does not fit"))
+        invalid(format!("the block of {what} was edited by hand: its `entry` digest does not match"))
             .fact("entry", said)
             .fact("block has", is)
             .hint("restore it from version control, or run `strixlock update`, which resolves it again")
     };
     let impossible = |what: &str, why: String| {
-        invalid(format!("the block of {what} cannot be right: {why}"))
+        invalid(format!("invalid block of {what}: {why}"))
             .hint("restore it from version control, or run `strixlock update`, which resolves it again")
     };
     for (name, input) in &file.inputs {

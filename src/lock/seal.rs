@@ -1,8 +1,8 @@
-//! Seals: the promise that an output is one tree, whoever makes it.
+//! Seals: the promise that an output is the same tree on every machine.
 //!
-//! A seal names the request and the derivation that it was written for. Where the request is still the output's, the seal
-//! holds, also when another version of strixlock has another recipe for it, and so another derivation. Where it is not, the
-//! seal was written for other pins or another recipe (two branches that were merged), and holds no longer.
+//! A seal has the request id and the derivation id that it was written for. It holds while the output has this request
+//! id, also if another version of strixlock has another recipe for the output and so another derivation id. Otherwise
+//! the seal was written for other pins or another recipe, as after a merge of two branches, and no longer holds.
 
 use std::collections::BTreeMap;
 
@@ -15,30 +15,30 @@ use crate::error::Result;
 use crate::inputs::LockedInput;
 use crate::recipe::Recipe;
 
-/// A seal as it stands in the lock.
+/// A seal in the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seal {
-    /// The derivation id by which the tree was made.
+    /// The derivation id with which the tree was made.
     pub derivation: DerivationId,
-    /// The request id; seals of strixlock 0.1.0 and before have none.
+    /// The request id. Seals of strixlock 0.1.0 and before have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Sha256Digest>,
     /// The tree.
     pub tree: TreeDigest,
 }
 
-/// The name under which a seal of another version of strixlock stands in the lock.
+/// The ids in a seal that another version of strixlock wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EarlierSeal {
-    /// The derivation id by which that version made the tree.
+    /// The derivation id with which that version made the tree.
     pub derivation: DerivationId,
     /// The request id, if it wrote one.
     pub request: Option<Sha256Digest>,
 }
 
 impl LockedOutput {
-    /// Locks every recipe: computes its ids, and gives it the tree of its input or of the seal that `seal` has for it.
+    /// Locks every recipe: computes its ids, and sets the tree of its input or of the seal that `seal` returns.
     pub fn all(
         inputs: &BTreeMap<String, LockedInput>,
         recipes: &BTreeMap<String, Recipe>,
@@ -62,7 +62,7 @@ impl LockedOutput {
         Ok(locked.collect())
     }
 
-    /// Returns the seal as it stands in the lock; the tree of an input has its own block.
+    /// Returns the seal for the lock; none if the tree is an input's, which has a block of its own.
     #[must_use]
     pub fn seal(&self) -> Option<Seal> {
         let tree = self.tree.filter(|_| self.recipe.published().is_none())?;
@@ -76,7 +76,7 @@ impl LockedOutput {
         (self.tree, self.earlier) = (Some(tree), None);
     }
 
-    /// Takes the seal away; the tree of an input stays.
+    /// Removes the seal. The tree of an input stays.
     pub fn remove_seal(&mut self) {
         if self.recipe.published().is_none() {
             (self.tree, self.earlier) = (None, None);
@@ -91,7 +91,7 @@ pub(super) fn foreign(
     seals: &BTreeMap<&str, Seal>,
 ) -> Result<Vec<String>> {
     let ids = derivations(inputs, recipes)?;
-    // Only where a seal needs them.
+    // Computed only if a seal needs them.
     let is_asked = seals.values().any(|seal| seal.request.is_none());
     let before = if is_asked { earlier::derivations(inputs, recipes)? } else { BTreeMap::new() };
     let holds = |name: &str, seal: &Seal| match seal.request {

@@ -1,4 +1,4 @@
-//! Does a lock fit a manifest? A comparison, with no network.
+//! Compares a lock with a manifest, without the network.
 
 use std::collections::BTreeSet;
 
@@ -8,27 +8,31 @@ use serde_json::Value;
 use super::Lock;
 use crate::manifest::Manifest;
 
-/// What a manifest asks for and a lock does not answer.
+/// The differences by which a lock is stale.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Staleness {
-    /// Each reason in words, e.g. ``input `rocm`: `version` is `latest` in the manifest, `10.1.0` in the lock``.
+    /// A sentence for each difference, such as
+    /// ``input `rocm`: the manifest wants `version` `latest`, the lock was made for `10.1.0` ``.
     pub reasons: Vec<String>,
 }
 
 impl Staleness {
-    /// Whether the lock fits.
+    /// Returns true if the lock is up to date.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.reasons.is_empty()
     }
 }
 
-/// Compares what `manifest` asks for with what `lock` answers. Names each setting that differs.
+/// Compares `lock` with `manifest`, setting by setting.
 #[must_use]
 pub fn staleness(manifest: &Manifest, lock: &Lock) -> Staleness {
     let mut reasons = Vec::new();
     if manifest.requires != lock.requires {
-        reasons.push(format!("`requires` is `{}` in the manifest, `{}` in the lock", manifest.requires, lock.requires));
+        reasons.push(format!(
+            "the manifest wants `requires` `{}`, the lock was made for `{}`",
+            manifest.requires, lock.requires
+        ));
     }
     for (name, request) in &manifest.inputs {
         match lock.inputs.get(name) {
@@ -55,31 +59,37 @@ pub fn staleness(manifest: &Manifest, lock: &Lock) -> Staleness {
     Staleness { reasons }
 }
 
-/// Names the settings in which two requests or recipes differ, with both values.
+/// Describes the settings in which two requests or recipes differ, with both values.
 fn differing(manifest: &impl Serialize, lock: &impl Serialize) -> String {
     let (Ok(Value::Object(wanted)), Ok(Value::Object(locked))) =
         (serde_json::to_value(manifest), serde_json::to_value(lock))
     else {
-        return "the manifest asks for something else".to_owned();
+        return "the manifest wants something else".to_owned();
     };
     let names: BTreeSet<&String> = wanted.keys().chain(locked.keys()).collect();
     let differing = names.into_iter().filter(|name| wanted.get(*name) != locked.get(*name)).map(|name| {
-        let (wanted, locked) = (wanted.get(name), locked.get(name));
-        format!("`{name}` is {} in the manifest, {} in the lock", shown(wanted), shown(locked))
+        match (shown(wanted.get(name)), shown(locked.get(name))) {
+            (Some(wanted), Some(locked)) => {
+                format!("the manifest wants `{name}` `{wanted}`, the lock was made for `{locked}`")
+            }
+            (Some(wanted), None) => format!("the manifest wants `{name}` `{wanted}`, the lock was made without"),
+            (None, Some(locked)) => format!("the manifest sets no `{name}`, the lock was made for `{locked}`"),
+            (None, None) => format!("the manifest and the lock differ in `{name}`"),
+        }
     });
     differing.collect::<Vec<_>>().join("; ")
 }
 
-/// Shows a setting in one line. Long ones are cut: the lock has all of it.
-fn shown(value: Option<&Value>) -> String {
+/// Returns a setting as one line, or none if it is not set. Long ones are cut: the lock has the rest.
+fn shown(value: Option<&Value>) -> Option<String> {
     const MOST: usize = 80;
     let text = match value {
-        None | Some(Value::Null) => return "not set".to_owned(),
+        None | Some(Value::Null) => return None,
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
     let cut: String = text.chars().take(MOST).collect();
-    if cut.len() < text.len() { format!("`{cut}...`") } else { format!("`{cut}`") }
+    Some(if cut.len() < text.len() { format!("{cut}...") } else { cut })
 }
 
 #[cfg(test)]
@@ -92,9 +102,9 @@ mod tests {
         let locked = serde_json::json!({ "version": "10.1.0a20260901", "target": "gfx1151", "channel": "rc" });
         assert_eq!(
             differing(&wanted, &locked),
-            "`channel` is not set in the manifest, `rc` in the lock; \
-             `cmake` is `{\"A\":\"ON\"}` in the manifest, not set in the lock; \
-             `version` is `latest` in the manifest, `10.1.0a20260901` in the lock"
+            "the manifest sets no `channel`, the lock was made for `rc`; \
+             the manifest wants `cmake` `{\"A\":\"ON\"}`, the lock was made without; \
+             the manifest wants `version` `latest`, the lock was made for `10.1.0a20260901`"
         );
     }
 }

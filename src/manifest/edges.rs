@@ -1,14 +1,15 @@
-//! What libraries take at run time and no file shows: in `manifests/rules.toml`, and in an output of type `runtime`.
+//! Reads edges, the needs at run time that no file shows, from `manifests/rules.toml` and from outputs of type
+//! `runtime`.
 //!
 //! ```toml
 //! [[outputs.runtime.edges]]            # [[edge]] in rules.toml
 //! from = "libamdhip64.so"              # the library, without a version; or a program
-//! library = "libhiprtc.so"             # or "plugins/libx.so.1", behind a directory; or path = "share/x", in the tree;
+//! library = "libhiprtc.so"             # or "plugins/libx.so.1", with a directory; or path = "share/x", in the tree;
 //!                                      # or kernels = "rocblas/library", beside it
 //! reason = "compiles kernels at run time"
-//! tables = ["T_@GFXARCH@.dat*"]        # of kernels: one of these must be there for the GPU
+//! tables = ["T_@GFXARCH@.dat*"]        # for kernels: one of these must exist for the GPU
 //! seen = ["10.1"]                      # versions of ROCm
-//! required = false                     # whether a tree without it is broken
+//! required = false                     # true: a tree without it is broken
 //! ```
 
 use std::sync::LazyLock;
@@ -18,59 +19,57 @@ use toml::de::DeTable;
 
 use super::rules;
 use crate::error::{Error, Result};
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::gfx::GfxTarget;
 use crate::recipe::{Edge, Target};
 
-/// The file that comes with the program.
+/// The rules that come with the program.
 const KNOWN: &str = include_str!("../../manifests/rules.toml");
-/// More edges than this are no person's work.
+/// Limit on the number of edges: nobody writes more by hand.
 const MOST: usize = 1000;
 
-/// Edges and generic processors that are known for all.
+/// The edges and generic processors that come with the program.
 #[derive(Debug)]
 struct Known {
     edges: Vec<Edge>,
     generics: Vec<Generic>,
 }
 
-/// A processor that stands for several GPUs, whose code all of these run.
+/// A generic processor: several GPUs run its code.
 #[derive(Debug)]
 pub struct Generic {
-    /// `gfx11-generic`
+    /// The name, such as `gfx11-generic`.
     pub name: String,
-    /// The GPUs.
+    /// The GPUs that run its code.
     pub covers: Vec<GfxTarget>,
 }
 
 static RULES: LazyLock<Result<Known>> = LazyLock::new(|| parse(KNOWN, "manifests/rules.toml"));
 
-/// The edges that come with the program.
+/// Returns the edges that come with the program.
 pub fn known_edges() -> Result<&'static [Edge]> {
     RULES.as_ref().map(|rules| rules.edges.as_slice()).map_err(Error::clone)
 }
 
-/// The generic processors that come with the program; none where its rules cannot be read, which [`known_edges`] tells.
+/// Returns the generic processors that come with the program; none if its rules are invalid, which [`known_edges`]
+/// reports.
 #[must_use]
 pub fn known_generics() -> &'static [Generic] {
     RULES.as_ref().map(|rules| rules.generics.as_slice()).unwrap_or_default()
 }
 
-/// Parses a file of rules; `name` is what errors call it.
+/// Parses a file of rules. Errors call it `name`.
 fn parse(text: &str, name: &str) -> Result<Known> {
-    let source = Source { text, name };
-    let document = DeTable::parse(text).map_err(|error| {
-        let span = error.span().unwrap_or(0..0);
-        source.error(span, "this is not TOML", error.message())
-    })?;
-    let top = Table::new(&source, document.get_ref(), 0..text.lines().next().map_or(0, str::len));
+    let source = SourceText { text, name };
+    let document = DeTable::parse(text).map_err(|error| source.invalid_toml(&error))?;
+    let top = Table::top(&source, document.get_ref());
     let edges = edges(&source, &top, "edge")?;
     let generics = top.tables("generic")?.into_iter().map(|table| generic(&source, table)).collect::<Result<_>>()?;
     top.finish()?;
     Ok(Known { edges, generics })
 }
 
-fn generic(source: &Source, fields: Table) -> Result<Generic> {
+fn generic(source: &SourceText, fields: Table) -> Result<Generic> {
     let name = fields.needed("name")?.into_inner();
     let covers = fields.texts("covers")?.unwrap_or_default().into_iter();
     let target = |text: Spanned<String>| {
@@ -81,19 +80,23 @@ fn generic(source: &Source, fields: Table) -> Result<Generic> {
     Ok(Generic { name, covers })
 }
 
-/// The edges in the array `name` of a table.
-pub fn edges(source: &Source, fields: &Table, name: &'static str) -> Result<Vec<Edge>> {
+/// Reads the edges in the array `name` of a table.
+pub fn edges(source: &SourceText, fields: &Table, name: &'static str) -> Result<Vec<Edge>> {
     let tables = fields.tables(name)?;
     if let Some(table) = tables.get(MOST) {
-        return Err(source.error(table.span.clone(), "these are more edges than make sense", "one too many"));
+        return Err(source.error(
+            table.span.clone(),
+            format!("too many edges: at most {MOST} are allowed"),
+            "one too many",
+        ));
     }
     tables.into_iter().map(|table| edge(source, table)).collect()
 }
 
-fn edge(source: &Source, fields: Table) -> Result<Edge> {
+fn edge(source: &SourceText, fields: Table) -> Result<Edge> {
     let from = fields.needed("from")?;
     if !rules::is_taker(from.get_ref()) {
-        let message = "this is not the name of a program, or of a library without a version";
+        let message = "invalid name: expected a program, or a library without a version";
         return Err(source.error(from.span(), message, "such as \"libamdhip64.so\""));
     }
     let from = from.into_inner();
@@ -118,25 +121,33 @@ fn edge(source: &Source, fields: Table) -> Result<Edge> {
     let tables = tables.into_iter().map(Spanned::into_inner).collect();
     let edge = Edge { from, to, tables, reason: reason.get_ref().clone(), seen, required };
     if !rules::is_edge(&edge) {
-        return Err(source.error(reason.span(), "a reason is a line of text", "not empty, and no control characters"));
+        return Err(source.error(
+            reason.span(),
+            "invalid reason: expected a line of text",
+            "not empty, and no control characters",
+        ));
     }
     fields.finish()?;
     Ok(edge)
 }
 
-fn library(source: &Source, text: Spanned<String>) -> Result<String> {
+fn library(source: &SourceText, text: Spanned<String>) -> Result<String> {
     if rules::is_library(text.get_ref()) {
         return Ok(text.into_inner());
     }
-    let message = "this is not a library's name, alone or behind directories";
+    let message = "invalid library: expected its name, alone or with directories";
     Err(source.error(text.span(), message, "such as \"libhiprtc.so\" or \"plugins/libx.so.1\""))
 }
 
-fn inner(source: &Source, text: Spanned<String>) -> Result<String> {
+fn inner(source: &SourceText, text: Spanned<String>) -> Result<String> {
     if crate::tree::is_path(text.get_ref().as_bytes()) {
         return Ok(text.into_inner());
     }
-    Err(source.error(text.span(), "this is not a clean path in the tree", "such as \"lib/llvm/amdgcn/bitcode\""))
+    Err(source.error(
+        text.span(),
+        "invalid path: expected a clean path in the tree",
+        "such as \"lib/llvm/amdgcn/bitcode\"",
+    ))
 }
 
 #[cfg(test)]
@@ -150,7 +161,7 @@ mod tests {
         let edges = known_edges().unwrap();
         assert!(edges.len() > 5);
         for edge in edges {
-            // One that nobody has seen may keep a directory that is there, and must not demand one.
+            // An edge that nobody has seen may keep a directory if it exists, but must not require one.
             let unproven = edge.seen.is_empty() && (edge.required || !edge.tables.is_empty());
             assert!(!edge.reason.is_empty() && !unproven, "{edge:?}");
         }
@@ -170,20 +181,28 @@ mod tests {
             (
                 format!("{head}library = \"../liby.so\"\nreason = \"r\"\n"),
                 "3:11",
-                "not a library's name, alone or behind directories",
+                "invalid library: expected its name, alone or with directories",
             ),
             (format!("{head}library = \"liby.so\"\nkernels = \"y\"\nreason = \"r\"\n"), "1:", "only one of"),
-            (format!("{head}path = \"../y\"\nreason = \"r\"\n"), "3:8", "not a clean path"),
-            ("[[edge]]\nfrom = \"libx.so.1\"\n".to_owned(), "2:8", "not the name of a program, or of a library"),
+            (format!("{head}path = \"../y\"\nreason = \"r\"\n"), "3:8", "invalid path: expected a clean path"),
+            (
+                "[[edge]]\nfrom = \"libx.so.1\"\n".to_owned(),
+                "2:8",
+                "expected a program, or a library without a version",
+            ),
             (format!("{head}library = \"liby.so\"\n"), "1:", "the field `reason` is missing"),
-            (format!("{head}library = \"liby.so\"\nreason = \"\"\n"), "4:10", "a reason is a line of text"),
+            (
+                format!("{head}library = \"liby.so\"\nreason = \"\"\n"),
+                "4:10",
+                "invalid reason: expected a line of text",
+            ),
             (format!("{head}library = \"liby.so\"\nreason = \"r\"\nseen = \"10\"\n"), "5:8", "an array of strings"),
             (format!("{head}library = \"liby.so\"\nreason = \"r\"\nneeded = true\n"), "5:1", "unknown field `needed`"),
             (format!("{head}path = \"x\"\nreason = \"r\"\ntables = [\"t\"]\n"), "5:11", "only kernels have tables"),
             ("edge = 1\n".to_owned(), "1:8", "`edge` must be an array of tables"),
             ("[[generic]]\nname = \"gfx11-generic\"\ncovers = [\"x\"]\n".to_owned(), "3:11", "`x` is not a GPU target"),
             ("[[edges]]\n".to_owned(), "1:", "unknown field `edges`"),
-            ("edge = [\n".to_owned(), "", "this is not TOML"),
+            ("edge = [\n".to_owned(), "", "invalid TOML"),
         ] {
             let error = parse(&text, "x.toml").unwrap_err().to_string();
             assert!(error.starts_with(&format!("x.toml:{place}")) && error.contains(message), "{error}");

@@ -1,53 +1,53 @@
-//! The fields of an output, and the names in them that must stand elsewhere in the manifest.
+//! Reads the fields of an output, and checks its references to inputs and other outputs of the manifest.
 
 use toml::Spanned;
 
 use super::{Manifest, rules};
 use crate::error::Result;
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
 use crate::recipe::{OutputKind, fits};
 use crate::suggest::suggest;
 
 /// The part of every kind of output that reads it from a manifest.
 pub(crate) trait FromFields: OutputKind + Sized {
-    /// Reads the recipe; fields that are not asked for are refused afterwards.
+    /// Reads the recipe. The caller then refuses fields that were not read.
     fn from_fields(form: &mut Form) -> Result<Self>;
 }
 
 /// The table of one output.
 pub(crate) struct Form<'f, 's, 't> {
-    /// The manifest, for pointing into it.
-    pub source: &'f Source<'t>,
-    /// The output's name.
+    /// The text of the manifest, for errors.
+    pub source: &'f SourceText<'t>,
+    /// The name of the output.
     pub name: &'f str,
-    /// Its fields.
+    /// The fields of the output.
     pub fields: &'f Table<'s, 't>,
     pub(super) references: &'f mut Vec<Reference>,
 }
 
 impl Form<'_, '_, '_> {
-    /// Reads the name of an input of this kind, if the field is there.
+    /// Reads the name of an input of this kind, if the field is present.
     pub fn input(&mut self, field: &'static str, kind: InputKind) -> Result<Option<String>> {
         self.refer(field, Wanted::Input(kind))
     }
 
-    /// Reads the name of an output of this kind, if the field is there.
+    /// Reads the name of an output of this kind, if the field is present.
     pub fn output(&mut self, field: &'static str, kind: &'static str) -> Result<Option<String>> {
         self.refer(field, Wanted::Output(kind))
     }
 
-    /// Reads the name of an input of this kind; `default` without the field.
+    /// Reads the name of an input of this kind. Returns `default` without the field.
     pub fn input_or(&mut self, field: &'static str, kind: InputKind, default: &str) -> Result<String> {
         Ok(self.input(field, kind)?.unwrap_or_else(|| self.usual(default, Wanted::Input(kind))))
     }
 
-    /// Reads the name of an output of this kind; `default` without the field.
+    /// Reads the name of an output of this kind. Returns `default` without the field.
     pub fn output_or(&mut self, field: &'static str, kind: &'static str, default: &str) -> Result<String> {
         Ok(self.output(field, kind)?.unwrap_or_else(|| self.usual(default, Wanted::Output(kind))))
     }
 
-    /// Reads the directory that the output stands at; `default` without the field `prefix`.
+    /// Reads the directory at which the output is used. Returns `default` without the field `prefix`.
     pub fn prefix(&self, default: &str) -> Result<String> {
         let Some(text) = self.fields.text("prefix")? else { return Ok(default.to_owned()) };
         if rules::is_prefix(text.get_ref()) {
@@ -55,7 +55,7 @@ impl Form<'_, '_, '_> {
         }
         Err(self.source.error(
             text.span(),
-            "a prefix is a clean absolute path that hides nothing of the system",
+            "invalid prefix: expected a clean absolute path that hides no system directory",
             "such as \"/opt/llama\"",
         ))
     }
@@ -67,14 +67,14 @@ impl Form<'_, '_, '_> {
         Ok(Some(text))
     }
 
-    /// Refers to a name that the manifest does not say; if there is no such thing, the output's head is shown.
+    /// Refers to a default name. If it does not exist, the error points to the head of the output.
     fn usual(&mut self, name: &str, wanted: Wanted) -> String {
         self.references.push(Reference { name: Spanned::new(self.fields.span.clone(), name.to_owned()), wanted });
         name.to_owned()
     }
 }
 
-/// A name in a recipe that must be somewhere else in the manifest.
+/// A name in a recipe that must be an input or output of the manifest.
 pub(super) struct Reference {
     name: Spanned<String>,
     wanted: Wanted,
@@ -86,8 +86,8 @@ enum Wanted {
 }
 
 impl Reference {
-    /// Fails if the name is not that of a thing of the wanted kind.
-    pub fn check(&self, source: &Source, manifest: &Manifest) -> Result<()> {
+    /// Fails if there is no input or output of the wanted kind with this name.
+    pub fn check(&self, source: &SourceText, manifest: &Manifest) -> Result<()> {
         let name = self.name.get_ref().as_str();
         let (what, kind, found, names): (_, _, _, Vec<&str>) = match self.wanted {
             Wanted::Input(kind) => {
@@ -104,8 +104,7 @@ impl Reference {
         match found {
             Some((_, true)) => Ok(()),
             Some((found, false)) => {
-                let message =
-                    format!("`{name}` is an {what} of type `{found}`, and one of type `{kind}` is needed here");
+                let message = format!("expected an {what} of type `{kind}`, but `{name}` has type `{found}`");
                 Err(source.error(self.name.span(), message, &suggest(name, names.into_iter())))
             }
             None => {

@@ -1,7 +1,7 @@
-//! The manifest: what a person asks for, in TOML. Never changed by strixlock unless asked.
+//! The manifest: the user's requests and recipes, in TOML. strixlock changes it only on request.
 //!
-//! Parsing walks the TOML table itself instead of deriving it, so that every mistake is shown at its place with a
-//! suggestion. The result holds requests and recipes only; what they resolve to is the lock's business.
+//! The parser walks the TOML tables itself, without serde, so that every mistake is shown at its place with a
+//! suggestion. The result has requests and recipes only. The lock has what they resolve to.
 
 mod edges;
 mod form;
@@ -21,20 +21,20 @@ use crate::recipe::Recipe;
 
 pub use edges::{edges, known_edges, known_generics};
 pub(crate) use form::{Form, FromFields};
-pub use template::{Packages, Settings as TemplateSettings, template};
+pub use template::{Packages, TemplateSettings, template};
 
-/// The version of this program, which `requires` is compared with: that of the package.
+/// The version of this package, with which `requires` is compared.
 pub static PROGRAM: LazyLock<semver::Version> =
     LazyLock::new(|| semver::Version::parse(env!("CARGO_PKG_VERSION")).expect("Cargo takes no other versions"));
 
 /// A parsed manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// Which versions of strixlock may read it.
+    /// The versions of strixlock that may read the manifest.
     pub requires: VersionReq,
-    /// What is wanted from outside, by name.
+    /// The requested inputs, by name.
     pub inputs: BTreeMap<String, InputRequest>,
-    /// What is to be made, by name.
+    /// The recipes of the outputs, by name.
     pub outputs: BTreeMap<String, Recipe>,
 }
 
@@ -43,7 +43,7 @@ impl Manifest {
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs_err::read_to_string(path).map_err(|error| {
             let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Invalid };
-            Error::new(kind, "there is no manifest that can be read")
+            Error::new(kind, "cannot read the manifest")
                 .fact("path", path.display())
                 .because(&error)
                 .hint("`strixlock init` writes one; --manifest names another")
@@ -51,7 +51,7 @@ impl Manifest {
         Self::parse(&text, &path.display().to_string())
     }
 
-    /// Parses a manifest; `name` is what errors call it.
+    /// Parses a manifest. Errors call it `name`.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         parse::parse(text, name)
     }

@@ -1,4 +1,4 @@
-//! The manifest's schema.
+//! Parses the manifest.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use toml::de::DeTable;
 use super::form::{Form, FromFields, Reference};
 use super::{Manifest, PROGRAM, rules};
 use crate::error::Result;
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::inputs::{InputKind, InputRequest};
 use crate::recipe::{OutputKind as _, Recipe, each_kind};
 use crate::suggest::suggest;
 
-/// Returns the line that git put where two branches changed the same, if there is one.
+/// Returns the place of git's first conflict marker, if there is one.
 fn conflict(text: &str) -> Option<std::ops::Range<usize>> {
     let mut at = 0;
     text.split_inclusive('\n').find_map(|line| {
@@ -25,17 +25,16 @@ fn conflict(text: &str) -> Option<std::ops::Range<usize>> {
 }
 
 pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
-    let source = Source { text, name };
+    let source = SourceText { text, name };
     let document = DeTable::parse(text).map_err(|error| {
         if let Some(span) = conflict(text) {
-            return source.error(span, "a merge was not finished", "git left this").hint(
+            return source.error(span, "unfinished merge", "git's conflict marker").hint(
                 "edit the manifest to what it should say and remove the lines `<<<<<<<`, `=======` and `>>>>>>>`",
             );
         }
-        let span = error.span().unwrap_or(0..0);
-        source.error(span, "this is not TOML", error.message())
+        source.invalid_toml(&error)
     })?;
-    let top = Table::new(&source, document.get_ref(), 0..text.lines().next().map_or(0, str::len));
+    let top = Table::top(&source, document.get_ref());
     let requires = requires(&source, &top)?;
 
     let mut inputs = BTreeMap::new();
@@ -47,35 +46,31 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
         }
     }
     let mut outputs = BTreeMap::new();
-    let mut places = Vec::new();
+    let mut references = Vec::new();
     if let Some(table) = top.table("outputs")? {
         for (key, value) in table.entries() {
             check_name(&source, key)?;
             let fields = table.as_table(key.get_ref(), value)?.headed(key.span());
-            let recipe = output(&source, key.get_ref(), fields, &mut places)?;
+            let recipe = output(&source, key.get_ref(), fields, &mut references)?;
             outputs.insert(key.get_ref().clone().into_owned(), recipe);
         }
     }
     let top_span = top.span.clone();
     top.finish()?;
     if inputs.is_empty() && outputs.is_empty() {
-        return Err(source.error(
-            top_span,
-            "the manifest asks for nothing",
-            "it needs [inputs.NAME] and [outputs.NAME]",
-        ));
+        return Err(source.error(top_span, "the manifest is empty", "it needs [inputs.NAME] and [outputs.NAME]"));
     }
     let manifest = Manifest { requires, inputs, outputs };
-    for reference in &places {
+    for reference in &references {
         reference.check(&source, &manifest)?;
     }
     Ok(manifest)
 }
 
-fn requires(source: &Source, top: &Table) -> Result<VersionReq> {
+fn requires(source: &SourceText, top: &Table) -> Result<VersionReq> {
     let Some(text) = top.text("requires")? else { return Ok(VersionReq::STAR) };
     let requires = VersionReq::parse(text.get_ref()).map_err(|error| {
-        source.error(text.span(), format!("`requires` is not a version range: {error}"), "such as \">=0.1\"")
+        source.error(text.span(), format!("invalid version range in `requires`: {error}"), "such as \">=0.1\"")
     })?;
     if requires.matches(&PROGRAM) {
         return Ok(requires);
@@ -83,18 +78,18 @@ fn requires(source: &Source, top: &Table) -> Result<VersionReq> {
     let message = format!("this manifest requires strixlock {requires}");
     Err(source
         .error(text.span(), message, &format!("this is strixlock {}", *PROGRAM))
-        .hint("install a strixlock that fits"))
+        .hint("install a matching version of strixlock"))
 }
 
-/// Names become file names, command-line arguments and labels.
-fn check_name(source: &Source, key: &Spanned<std::borrow::Cow<'_, str>>) -> Result<()> {
+/// Fails for an invalid name. Names become file names, command-line arguments and labels.
+fn check_name(source: &SourceText, key: &Spanned<std::borrow::Cow<'_, str>>) -> Result<()> {
     if rules::is_name(key.get_ref()) && !rules::is_reserved(key.get_ref()) {
         return Ok(());
     }
-    Err(source.error(key.span(), "this cannot be a name", "lower-case letters, digits, `-`, `_` and `.`"))
+    Err(source.error(key.span(), "invalid name", "lower-case letters, digits, `-`, `_` and `.`"))
 }
 
-fn input(source: &Source, fields: Table) -> Result<InputRequest> {
+fn input(source: &SourceText, fields: Table) -> Result<InputRequest> {
     let typed = fields.needed("type")?;
     let Some(kind) = InputKind::ALL.iter().find(|kind| kind.name() == typed.get_ref()) else {
         let label = suggest(typed.get_ref(), InputKind::ALL.iter().map(|kind| kind.name()));
@@ -105,7 +100,7 @@ fn input(source: &Source, fields: Table) -> Result<InputRequest> {
     Ok(request)
 }
 
-fn output(source: &Source, name: &str, fields: Table, references: &mut Vec<Reference>) -> Result<Recipe> {
+fn output(source: &SourceText, name: &str, fields: Table, references: &mut Vec<Reference>) -> Result<Recipe> {
     type Read = fn(&mut Form) -> Result<Recipe>;
     let kind = fields.needed("type")?;
     let kinds = each_kind!(Kind => (Kind::NAME, read::<Kind> as Read));

@@ -1,21 +1,21 @@
-//! What may stand in a manifest, and so in a lock.
+//! Rules for names, paths and values in a manifest, and so in a lock.
 
 use crate::recipe::{Edge, Target};
 
-/// Names of inputs and outputs: they become file names, arguments and labels.
+/// Returns true for a valid name of an input or output. Names become file names, arguments and labels.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
     text.len() <= 64 && text.bytes().all(plain) && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
 }
 
-/// Names that a generation has other files under.
+/// Returns true for names of other files in a generation.
 #[must_use]
 pub fn is_reserved(text: &str) -> bool {
     matches!(text, "generation.json" | "strix.lock")
 }
 
-/// Where an output may stand: a clean absolute path that hides nothing that builds need.
+/// Returns true for a valid prefix of an output: a clean absolute path that hides no directory that builds need.
 #[must_use]
 pub fn is_prefix(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
@@ -26,14 +26,14 @@ pub fn is_prefix(text: &str) -> bool {
     clean && text.bytes().all(plain) && parts.next().is_some() && !taken.contains(&top)
 }
 
-/// A link below a root: a relative path, and a target.
+/// Returns true for a valid link below a root: a relative path and a target.
 #[must_use]
 pub fn is_link(path: &str, target: &str) -> bool {
     let plain = |text: &str| !text.is_empty() && text.len() <= 1024 && !text.chars().any(char::is_control);
     plain(path) && plain(target) && crate::tree::is_path(path.as_bytes())
 }
 
-/// A program of a build, by its name alone.
+/// Returns true for the name of a program.
 #[must_use]
 pub fn is_program(text: &str) -> bool {
     !text.is_empty()
@@ -41,7 +41,8 @@ pub fn is_program(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
 }
 
-/// A library by its name, with or without a version and the directories before it: `libamdhip64.so`, `plugins/libx.so.1`.
+/// Returns true for the name of a library, with or without version and directories: `libamdhip64.so`,
+/// `plugins/libx.so.1`.
 #[must_use]
 pub fn is_library(text: &str) -> bool {
     let name = text.rsplit('/').next().unwrap_or_default();
@@ -50,14 +51,14 @@ pub fn is_library(text: &str) -> bool {
     crate::tree::is_path(text.as_bytes()) && !text.chars().any(char::is_control) && is_program(stem) && version
 }
 
-/// The name of a library without a version, or of a program.
+/// Returns true for the name of a program, or of a library without a version.
 #[must_use]
 pub fn is_taker(text: &str) -> bool {
     let stem = text.strip_suffix(".so").unwrap_or(text);
     is_program(stem) && !stem.contains(".so")
 }
 
-/// An edge of a runtime: what it leads to is a name, or a path that stays in the tree.
+/// Returns true for a valid edge of a runtime: its target is a name, or a path within the tree.
 #[must_use]
 pub fn is_edge(edge: &Edge) -> bool {
     let target = match &edge.to {
@@ -68,13 +69,13 @@ pub fn is_edge(edge: &Edge) -> bool {
     is_taker(&edge.from) && target && plain(&edge.reason) && edge.seen.iter().chain(&edge.tables).all(plain)
 }
 
-/// A CMake variable.
+/// Returns true for the name of a CMake variable.
 #[must_use]
 pub fn is_cmake_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// User, or user and group, by name or number.
+/// Returns true for a user, or user and group, by name or number.
 #[must_use]
 pub fn is_user(text: &str) -> bool {
     let plain = |part: &str| {
@@ -85,13 +86,13 @@ pub fn is_user(text: &str) -> bool {
     text.split(':').count() <= 2 && text.split(':').all(plain)
 }
 
-/// An environment variable.
+/// Returns true for a valid environment variable.
 #[must_use]
 pub fn is_variable(name: &str, value: &str) -> bool {
     is_cmake_name(name) && !name.starts_with(|c: char| c.is_ascii_digit()) && !value.contains(char::is_control)
 }
 
-/// A label of an image.
+/// Returns true for a valid label of an image.
 #[must_use]
 pub fn is_label(name: &str, value: &str) -> bool {
     !name.is_empty()

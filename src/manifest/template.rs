@@ -1,39 +1,39 @@
 //! The manifest that `strixlock init` writes.
 
-/// What a new manifest is filled with.
+/// Settings for a new manifest.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct TemplateSettings {
     /// The GPU target.
     pub target: String,
-    /// Where ROCm is to stand.
+    /// The prefix of ROCm.
     pub rocm_prefix: String,
-    /// Where llama.cpp is to stand.
+    /// The prefix of llama.cpp.
     pub llama_prefix: String,
     /// Index pages instead of the built-in list.
     pub sources: Vec<String>,
     /// The llama.cpp repository.
     pub llama_url: String,
-    /// The packages that builds run in.
+    /// The source of the packages for builds and images.
     pub packages: Packages,
 }
 
-/// Where the packages that builds run in come from.
+/// The source of the packages for builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packages {
-    /// An archive by its URL, and its suites.
+    /// A package archive.
     Archive {
-        /// The URL; with its date where it is a snapshot service.
+        /// The URL, with the date if it is a snapshot service.
         url: String,
         /// The suites.
         suites: Vec<String>,
     },
-    /// What the machine's own apt names.
+    /// The archives in this machine's apt configuration.
     Host,
-    /// None: builds use the host's own tools.
+    /// No packages: builds use the host's own tools.
     None,
 }
 
-impl Default for Settings {
+impl Default for TemplateSettings {
     fn default() -> Self {
         Self {
             target: "gfx1151".to_owned(),
@@ -57,18 +57,19 @@ packages = "packages"
 
 const FIELD: &str = "sysroot = \"sysroot\"               # without it the host's own tools are used";
 
-/// What a build calls, and what the compiler of a ROCm tree needs of the system.
+/// Packages of the programs that a build calls, and of the libraries that the compiler of ROCm needs.
 const BUILD: &str = r#"
   "bash", "cmake", "coreutils", "dash", "findutils", "g++", "gcc", "grep", "ninja-build", "sed",
   "libatomic1", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for the compiler of the ROCm tree
 "#;
 
-/// What llama.cpp and ROCm's libraries need of the system at run time.
+/// Packages that llama.cpp and ROCm's libraries need at run time.
 const RUN: &str = r#"
   "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin", "libatomic1", "libstdc++6",
 "#;
 
-/// What distrobox, toolbox and a person expect: the programs that distrobox-init would install otherwise, and what builds need.
+/// Packages of the toolbox: programs that distrobox-init would otherwise install, tools for people, and needs of
+/// builds.
 const TOOLBOX: &str = r#"
   "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin",
   "apt", "bsdutils", "bubblewrap", "diffutils", "findutils", "git", "grep", "gzip", "login", "nano", "python3", "sed", "tar",
@@ -116,13 +117,13 @@ user = "1000:1000"
 environment = { GGML_CUDA_ENABLE_UNIFIED_MEMORY = "1" }
 "#;
 
-/// An input with packages.
+/// Returns the table of an input with packages.
 fn packages_input(name: &str, what: &str, archive: &str, packages: &str) -> String {
     let head = format!("[inputs.{name}]");
     format!("\n{head:<35} # {what}\ntype = \"debs\"\n{archive}\npackages = [{packages}]\n")
 }
 
-/// The inputs with what builds run in and what images begin with.
+/// Returns the tables of all inputs with packages: for builds and for the bases of images.
 fn all_packages(archive: &str) -> String {
     let more = archive.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
     [
@@ -133,10 +134,10 @@ fn all_packages(archive: &str) -> String {
     .concat()
 }
 
-/// A commented manifest.
+/// Returns a commented manifest.
 #[must_use]
-pub fn template(settings: &Settings) -> String {
-    let Settings { target, rocm_prefix, llama_prefix, sources, llama_url, packages } = settings;
+pub fn template(settings: &TemplateSettings) -> String {
+    let TemplateSettings { target, rocm_prefix, llama_prefix, sources, llama_url, packages } = settings;
     let (packages, sysroot_output, sysroot_field, images) = match packages {
         Packages::None => {
             (String::new(), "", "# sysroot = \"sysroot\"             # the host's own tools without it", "")
@@ -149,7 +150,8 @@ pub fn template(settings: &Settings) -> String {
         ),
         Packages::Archive { url, suites } => {
             let archive = format!(
-                "archive = {url:?}\n                                    # one day of an archive; or \"host\": whatever this machine's own apt names\nsuites = {suites:?}\ncomponents = [\"main\", \"universe\"]"
+                "archive = {url:?}\n                                    # one day of an archive; or \"host\": \
+                 whatever this machine's own apt names\nsuites = {suites:?}\ncomponents = [\"main\", \"universe\"]"
             );
             (all_packages(&archive), SYSROOT, FIELD, IMAGES)
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use toml::Spanned;
 
 use crate::error::Result;
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::gfx::GfxTarget;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, edges, known_edges, known_generics, rules};
@@ -28,7 +28,7 @@ impl FromFields for RuntimeRecipe {
     }
 }
 
-fn roots(source: &Source, fields: &Table) -> Result<Vec<String>> {
+fn roots(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     let Some(roots) = fields.texts("roots")? else {
         return Ok(["llama-bench", "llama-cli", "llama-server"].map(str::to_owned).to_vec());
     };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use crate::error::Result;
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, rules};
@@ -28,7 +28,7 @@ impl FromFields for SysrootRecipe {
 }
 
 /// Reads the links that the manifest asks for: path and target.
-fn links(source: &Source, fields: &Table) -> Result<BTreeMap<String, String>> {
+fn links(source: &SourceText, fields: &Table) -> Result<BTreeMap<String, String>> {
     let mut links = BTreeMap::new();
     let Some(table) = fields.table("links")? else { return Ok(links) };
     for (key, value) in table.entries() {

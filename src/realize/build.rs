@@ -1,13 +1,13 @@
-//! Runs the `llama` recipe in the sandbox.
+//! Runs the `llama` recipe: builds llama.cpp in the sandbox.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
 
-use super::about::{ABOUT, About, LOG};
+use super::build_record::{ABOUT, BuildRecord, LOG};
 use super::configured::{Configured, Unused};
-use super::settings::Settings;
+use super::settings::RealizeSettings;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::host::free_memory;
@@ -21,27 +21,27 @@ use crate::store::{Staging, StoredTree, normalise};
 use crate::text::shell_quoted;
 use crate::text::visible;
 use crate::threads::cores;
-use crate::tree::Listing;
-use crate::tree::beneath::Root as Beneath;
 use crate::tree::scan::scan;
+use crate::tree::{Listing, beneath};
 
-/// How many lines of the log a failure shows.
-const LAST: usize = 30;
+/// Number of lines of the log that an error shows.
+const LAST_LINES: usize = 30;
 
-/// Everything that goes into a build.
+/// A build of llama.cpp and everything that goes into it.
 pub(crate) struct Build<'a> {
     pub intake: Intake<'a>,
     pub recipe: &'a LlamaRecipe,
     pub pin: &'a GitPin,
     pub source: StoredTree,
     pub rocm: Option<(Hip, StoredTree)>,
-    /// The root of the sandbox; the host's own without one.
+    /// The root of the sandbox; the host's own if there is none.
     pub sysroot: Option<StoredTree>,
-    pub settings: Settings,
+    pub settings: RealizeSettings,
 }
 
 impl Build<'_> {
-    /// Builds llama.cpp; gives the staging directory with the install tree and what is kept besides it, and what is in the tree.
+    /// Builds llama.cpp. Returns the staging directory with the installed tree, the log and the record of the build,
+    /// and the listing of the tree.
     pub fn run(&self, derivation: DerivationId) -> Result<(Staging, Listing)> {
         let staging = self.intake.store.stage()?;
         let sandbox = self.sandbox(staging.path())?;
@@ -49,15 +49,15 @@ impl Build<'_> {
         let task = self.intake.fetcher.progress().begin("llama", None, Unit::Steps);
         let log_path = staging.path().join(LOG);
         let mut log = fs_err::File::create(&log_path)?;
-        // The staging directory goes away; the log of a failure must not.
+        // The staging directory is deleted; the log of a failure is kept.
         let kept = |failed: Error| match self.intake.store.keep_failed_log(derivation, &log_path) {
             Ok(place) => failed.fact("log", place.display()),
             Err(error) => error,
         };
         sandbox.describe(&mut log)?;
-        // The kernel's own word on what is visible inside.
+        // Logs the mounts that are visible inside, as the kernel reports them.
         sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;
-        let mut about = About::new(&sandbox, &variables, &mut log).map_err(kept)?;
+        let mut record = BuildRecord::new(&sandbox, &variables, &mut log).map_err(kept)?;
         let mut unused = Unused::default();
         for (index, command) in llama::commands(&variables, self.jobs()).iter().enumerate() {
             let mut last = VecDeque::new();
@@ -68,14 +68,14 @@ impl Build<'_> {
                 }
                 unused.see(line);
                 last.push_back(visible(line));
-                if last.len() > LAST {
+                if last.len() > LAST_LINES {
                     last.pop_front();
                 }
             });
             let done = match status {
-                // The first command configures: what it says of the variables need not wait for the compilers.
+                // The first command configures: unknown variables are reported before anything is compiled.
                 Ok(status) if status.success() && index == 0 => {
-                    self.unknown(staging.path(), &variables, &unused).map(|names| about.set_unknown(names))
+                    self.unknown(staging.path(), &variables, &unused).map(|names| record.set_unknown(names))
                 }
                 Ok(status) if status.success() => Ok(()),
                 Ok(status) => Err(Error::failure(failure(command, status, &last)).excerpt(Vec::from(last).join("\n"))),
@@ -85,10 +85,10 @@ impl Build<'_> {
         }
         drop(task);
 
-        // What the build left is hostile too: a link in place of a directory must not lead to the host's files.
+        // A build's files are hostile: a symlink in place of a directory must not lead to the host's files.
         let (dest, tree) = (staging.path().join("dest"), staging.path().join("tree"));
         let installed = self.recipe.prefix.trim_start_matches('/');
-        Beneath::open(&dest)?.take_directory(installed.as_bytes(), &tree).map_err(|error| {
+        beneath::Root::open(&dest)?.take_directory(installed.as_bytes(), &tree).map_err(|error| {
             Error::failure("the build did not install a directory at its prefix")
                 .fact("expected", &self.recipe.prefix)
                 .because(&error)
@@ -96,12 +96,12 @@ impl Build<'_> {
         })?;
         let listing = scan(&tree)?;
         normalise(&tree, &listing)?;
-        about.read_needed(&tree, &listing);
-        fs_err::write(staging.path().join(ABOUT), about.to_json())?;
+        record.read_needed(&tree, &listing);
+        fs_err::write(staging.path().join(ABOUT), record.to_json())?;
         Ok((staging, listing))
     }
 
-    /// Opens the sandbox for a person; `commands.sh` in it says what the build does.
+    /// Opens a shell in the sandbox, with the commands of the build in `commands.sh`.
     pub fn shell(&self) -> Result<ExitStatus> {
         let staging = self.intake.store.stage()?;
         let sandbox = self.sandbox(staging.path())?;
@@ -110,8 +110,8 @@ impl Build<'_> {
         fs_err::write(staging.path().join("out/commands.sh"), format!("{}\n", script.join("\n")))?;
         if !sandbox.gives_job_control() {
             self.intake.fetcher.progress().note(
-                "the shell has no job control: with sysctl dev.tty.legacy_tiocsti=1, or before Linux 6.2, it could type \
-                 into your terminal",
+                "the shell has no job control, because it could type into your terminal (sysctl \
+                 dev.tty.legacy_tiocsti=1, or Linux before 6.2)",
             );
         }
         let shell = if sandbox.root.has("usr/bin/bash") { "bash" } else { "sh" };
@@ -119,14 +119,14 @@ impl Build<'_> {
     }
 
     fn variables(&self) -> BTreeMap<String, String> {
-        llama::variables(self.recipe, &self.named(), self.hip())
+        llama::variables(self.recipe, &self.source_id(), self.hip())
     }
 
-    fn named(&self) -> llama::Source<'_> {
-        llama::Source { commit: &self.pin.commit, number: self.pin.number, time: self.pin.time }
+    fn source_id(&self) -> llama::SourceId<'_> {
+        llama::SourceId { commit: &self.pin.commit, number: self.pin.number, time: self.pin.time }
     }
 
-    /// Returns the variables that the source does not know. Fails if one of them is the manifest's.
+    /// Returns the variables that the source does not know. Fails if the manifest set one of them.
     fn unknown(&self, staging: &Path, given: &BTreeMap<String, String>, unused: &Unused) -> Result<BTreeSet<String>> {
         let names = given.keys().map(String::as_str).collect();
         let configured = Configured::read(&staging.join("out"), &self.source, names, unused)?;
@@ -139,12 +139,12 @@ impl Build<'_> {
         self.rocm.as_ref().map(|(hip, _)| hip)
     }
 
-    /// The sandbox, with its writable directories below `staging`.
+    /// Returns the sandbox of the build, with its writable directories below `staging`.
     fn sandbox(&self, staging: &Path) -> Result<Sandbox> {
         let root = self.sysroot.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
         let mut sandbox = Sandbox {
             root,
-            environment: llama::environment(&self.named(), self.hip()),
+            environment: llama::environment(&self.source_id(), self.hip()),
             directory: llama::BUILD.to_owned(),
             scratch: staging.to_path_buf(),
             limits: self.settings.limits,
@@ -173,7 +173,8 @@ impl Build<'_> {
         Ok(sandbox)
     }
 
-    /// Compilers at a time: what was asked for, else as many as there are processors and as fit into free memory.
+    /// Returns the number of compilers that run at once: as configured, else one per processor, as far as free memory
+    /// allows.
     fn jobs(&self) -> usize {
         let processors = || {
             let fitting =
@@ -184,7 +185,7 @@ impl Build<'_> {
     }
 }
 
-/// What a build calls by name, and the packages that have it.
+/// Returns the programs that a build calls by name, with the packages that have them.
 fn programs(backend: Backend) -> &'static [(&'static str, &'static str)] {
     const BASE: [(&str, &str); 7] = [
         ("cmake", "cmake"),
@@ -198,30 +199,32 @@ fn programs(backend: Backend) -> &'static [(&'static str, &'static str)] {
     match backend {
         Backend::Vulkan => &BASE,
         Backend::Cpu => &BASE[..6],
-        // The compilers are those of the ROCm tree.
+        // The ROCm tree has the compilers.
         Backend::Hip => &BASE[..4],
     }
 }
 
-/// What a failed command is told as. A compiler that the kernel killed leaves only a word in its driver's last lines.
+/// Describes a failed command. The only sign of a compiler that the kernel killed is a word in the last lines of its
+/// driver.
 fn failure(command: &[String], status: ExitStatus, last: &VecDeque<String>) -> String {
     let name = command[..command.len().min(3)].join(" ");
     let killed = |line: &String| line.contains("Killed") || line.contains("signal 9") || line.contains("SIGKILL");
     if last.iter().any(killed) {
         return format!(
-            "`{name}` failed in the build ({status}): a compiler was killed, most likely for want of memory; try a smaller --jobs"
+            "`{name}` failed in the build ({status}): a compiler was killed, \
+             probably because memory ran out; try a smaller --jobs"
         );
     }
     format!("`{name}` failed in the build ({status})")
 }
 
-/// `[12/304] Building ...`
+/// Parses the steps done and in total from a line of Ninja, such as `[12/304] Building ...`.
 fn ninja_step(line: &str) -> Option<(u64, u64)> {
     let (done, total) = line.strip_prefix('[')?.split_once(']')?.0.split_once('/')?;
     Some((done.trim().parse().ok()?, total.trim().parse().ok()?))
 }
 
-/// A command as one types it.
+/// Quotes a command for a shell.
 fn shell_line(words: &[String]) -> String {
     words.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ")
 }
@@ -242,7 +245,7 @@ mod tests {
             let status = std::os::unix::process::ExitStatusExt::from_raw(256);
             failure(&["cmake".to_owned()], status, &VecDeque::from([last.to_owned()]))
         };
-        assert!(said("c++: fatal error: Killed signal terminated program cc1plus").contains("for want of memory"));
+        assert!(said("c++: fatal error: Killed signal terminated program cc1plus").contains("because memory ran out"));
         assert!(!said("error: no such header").contains("memory"));
     }
 

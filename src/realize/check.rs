@@ -1,4 +1,4 @@
-//! Makes an output once more, and compares it with what is realized.
+//! `check`: builds an output again and compares it with the realized one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,56 +7,56 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use super::Realizer;
-use super::about::ABOUT;
+use super::build_record::ABOUT;
 use super::execute::Made;
 use super::plan::Plan;
 use crate::compare::{Difference, Side, trees};
 use crate::digest::TreeDigest;
 use crate::error::{About as _, Error, Kind, Result};
 use crate::log::running;
-use crate::recipe::Files;
+use crate::recipe::Origin;
 use crate::store::{Staging, StoredTree};
 
-/// What making an output once more gave.
+/// The result of building an output again.
 #[derive(Debug)]
 pub struct Checked {
-    /// The output.
+    /// The name of the output.
     pub name: String,
-    /// What is realized.
+    /// The realized tree.
     pub realized: TreeDigest,
-    /// What was made now.
+    /// The tree that was built now.
     pub made: TreeDigest,
-    /// What differs, by path.
+    /// The differences, by path.
     pub differences: Vec<Difference>,
-    /// The tools that were other ones.
+    /// The tools whose versions differ.
     pub tools: Vec<OtherTool>,
-    /// Where the second tree is, if it was to be kept.
+    /// The path of the second tree, if it was kept.
     pub kept: Option<PathBuf>,
 }
 
-/// A tool that was another one when an output was made once more.
+/// A tool whose version differs between two builds of an output.
 #[derive(Debug, Serialize)]
 pub struct OtherTool {
-    /// How it was called.
+    /// The command.
     pub tool: String,
-    /// What it said of its version when the output was realized.
+    /// Its version when the output was realized.
     pub realized: String,
-    /// What it said now.
+    /// Its version now.
     pub made: String,
 }
 
 impl Realizer<'_> {
-    /// The usual outputs that are made by a recipe rather than taken as they were published.
+    /// Returns the usual outputs without those that consist of published files.
     #[must_use]
     pub fn made_outputs(&self) -> Vec<String> {
         let made =
-            |name: &&String| self.lock.outputs.get(*name).is_some_and(|output| output.recipe.files() != Files::Taken);
+            |name: &&String| self.lock.outputs.get(*name).is_some_and(|output| output.recipe.origin() != Origin::Taken);
         self.lock.usual_outputs().filter(made).cloned().collect()
     }
 
-    /// Makes the realized output `name` once more in a directory of its own, and compares the two. Its record is not looked
-    /// at while it is made, and stays as it is. With `keep`, a second tree that differs stays in the store beside the
-    /// record.
+    /// Builds the realized output `name` again in a staging directory, and compares both trees. The record of the
+    /// output is not used for the build and stays as it is. With `keep`, a second tree that differs is kept in the
+    /// store beside the record.
     pub fn check(&self, name: &str, keep: bool) -> Result<Checked> {
         self.check_one(name, keep).about(name)
     }
@@ -64,18 +64,18 @@ impl Realizer<'_> {
     fn check_one(&self, name: &str, keep: bool) -> Result<Checked> {
         let (store, locked) = (self.intake.store, self.lock.output(name)?);
         let missing = || {
-            Error::new(Kind::NotFound, "the output is not realized, so that there is nothing to compare with")
-                .hint(format!("`strixlock realize {name}` makes it"))
+            Error::new(Kind::NotFound, "the output is not realized: nothing to compare with")
+                .hint(format!("`strixlock realize {name}` builds it"))
         };
         let record = store.output_record(locked.derivation)?.ok_or_else(missing)?;
-        // What it is made from; other outputs are taken as they are realized.
+        // The parts only, as they are realized.
         if self.builds(name) {
             self.demand_sandbox(&locked.recipe)?;
         }
         self.run(&Plan::of_parts(self.lock, store, name)?)?;
         let realized = store.thaw(record.tree, name, self.intake.fetcher.progress())?.ok_or_else(missing)?;
-        // A file that was damaged is no output that came out differently.
-        let realized = self.whole(name, realized)?;
+        // A damaged file must not be reported as a difference between the builds.
+        let realized = self.demand_intact(name, realized)?;
         let listing = realized.listing()?;
         let made = self.build(locked, true)?;
         let (directory, second) = match &made {
@@ -98,8 +98,8 @@ impl Realizer<'_> {
         Ok(Checked { name: name.to_owned(), realized: record.tree, made: second.digest(), differences, tools, kept })
     }
 
-    /// The tools that say another version of themselves than those that made what is realized, in a sandbox with the host's
-    /// root.
+    /// Returns the tools whose versions differ from those of the realized build. They can differ in builds with the
+    /// host's root.
     fn other_tools(&self, name: &str, staging: &Staging) -> Result<Vec<OtherTool>> {
         let recorded = self.intake.store.output_about(self.lock.output(name)?.derivation);
         let (before, now) = (recorded.map(|path| tools(&path)), tools(&staging.path().join(ABOUT)));
@@ -114,14 +114,14 @@ impl Realizer<'_> {
         Ok(all.filter(|tool| tool.realized != tool.made).collect())
     }
 
-    /// Puts the second tree, its log, and what diffoscope says of both, where it stays until the output goes.
+    /// Keeps the second tree, its log and the report of diffoscope in the store until the output is removed.
     fn keep(&self, name: &str, staging: &Staging, realized: &StoredTree) -> Result<PathBuf> {
         diffoscope(&realized.path, staging.path())?;
         Ok(self.intake.store.keep_second(self.lock.output(name)?.derivation, staging)?.join("tree"))
     }
 }
 
-/// The versions that a record of a build names. What cannot be read says nothing.
+/// Returns the versions of tools from the record of a build; none if it cannot be read.
 fn tools(about: &Path) -> BTreeMap<String, String> {
     #[derive(Deserialize)]
     struct Tools {
@@ -131,14 +131,14 @@ fn tools(about: &Path) -> BTreeMap<String, String> {
     serde_json::from_slice::<Tools>(&text).map(|about| about.tools).unwrap_or_default()
 }
 
-/// Has diffoscope look at both trees, where it is installed: it knows many more kinds of files.
+/// Compares both trees with diffoscope if it is installed, because it knows many more kinds of files.
 fn diffoscope(realized: &Path, staging: &Path) -> Result<()> {
     let said = staging.join("diffoscope.txt");
     let mut diffoscope = Command::new("diffoscope");
     diffoscope.args(["--no-progress", "--exclude-directory-metadata=yes", "--text"]).arg(&said);
     let ran = running(diffoscope.arg(realized).arg(staging.join("tree"))).stdin(Stdio::null()).output();
     match ran {
-        // 0 and 1 say whether there are differences.
+        // 0: no differences. 1: differences.
         Ok(output) if !matches!(output.status.code(), Some(0 | 1)) => Ok(fs_err::write(said, output.stderr)?),
         _ => Ok(()),
     }

@@ -1,9 +1,10 @@
 //! Reads back what CMake made of the variables of a build.
 //!
-//! CMake takes any `-DNAME=VALUE`, known or not. Two things tell: its warning "Manually-specified variables were not used by
-//! the project", and CMakeCache.txt, where a variable that nothing declared has the type UNINITIALIZED. Neither is enough:
-//! ggml reads every `GGML_*` name, so the warning never has those; and llama.cpp reads some names that it does not declare,
-//! such as LLAMA_BUILD_NUMBER, so a name that a CMake file of the source mentions counts as known.
+//! CMake accepts any `-DNAME=VALUE`, known or not. Two things show an unknown name: the warning "Manually-specified
+//! variables were not used by the project", and CMakeCache.txt, where a variable that nothing declared has the type
+//! UNINITIALIZED. Neither is enough. ggml reads every `GGML_*` name, so the warning never lists those. And llama.cpp
+//! reads some names that it does not declare, such as LLAMA_BUILD_NUMBER, so a name that a CMake file of the source
+//! mentions counts as known.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -15,14 +16,14 @@ use crate::error::{Error, Kind, Result};
 use crate::store::StoredTree;
 use crate::suggest::nearest;
 use crate::tree::Node;
-use crate::tree::beneath::Root as Beneath;
+use crate::tree::beneath;
 
-/// No cache is as large as this, and no CMake file of a source.
+/// Bytes that are read of a cache or a CMake file at most; real ones are far smaller.
 const MOST: u64 = 16 << 20;
-/// The first line of CMake's own list.
+/// The line above CMake's list of unused variables.
 const UNUSED: &str = "Manually-specified variables were not used by the project:";
 
-/// Collects the names in CMake's warning from the lines that it prints.
+/// The names in CMake's warning, collected from the lines that it prints.
 #[derive(Debug, Default)]
 pub(super) struct Unused {
     names: BTreeSet<String>,
@@ -30,7 +31,7 @@ pub(super) struct Unused {
 }
 
 impl Unused {
-    /// Looks at one line.
+    /// Reads one line of CMake's output.
     pub fn see(&mut self, line: &str) {
         if line.trim() == UNUSED {
             self.listing = true;
@@ -52,16 +53,16 @@ fn is_name(text: &str) -> bool {
 pub(super) struct Configured {
     /// Names that something declared, for suggestions.
     declared: Vec<String>,
-    /// Names that were given and that the source does not know.
+    /// Given names that the source does not know.
     pub unknown: BTreeSet<String>,
 }
 
 impl Configured {
-    /// Reads CMakeCache.txt in `build`, and the CMake files of `source` as far as the cache leaves a question.
+    /// Reads CMakeCache.txt in `build`, and the CMake files of `source` for names that the cache does not settle.
     pub fn read(build: &Path, source: &StoredTree, given: BTreeSet<&str>, unused: &Unused) -> Result<Self> {
-        // What a build wrote is hostile: no link is followed, and no file is read to its end whatever its size.
+        // A build's files are hostile: no symlink is followed, and the size that is read has a limit.
         let mut cache = Vec::new();
-        Beneath::open(build)?.open_file(b"CMakeCache.txt")?.take(MOST).read_to_end(&mut cache)?;
+        beneath::Root::open(build)?.open_file(b"CMakeCache.txt")?.take(MOST).read_to_end(&mut cache)?;
         let (mut declared, mut undeclared) = (Vec::new(), BTreeSet::new());
         for (name, kind) in String::from_utf8_lossy(&cache).lines().filter_map(entry) {
             match kind {
@@ -70,7 +71,7 @@ impl Configured {
                 _ => declared.push(name.to_owned()),
             }
         }
-        // CMake itself reads names of its own without declaring them.
+        // CMake reads its own `CMAKE_*` names without declaring them.
         let open: BTreeSet<&str> =
             given.iter().copied().filter(|name| undeclared.contains(*name) && !name.starts_with("CMAKE_")).collect();
         let mentioned = mentioned(source, &open)?;
@@ -88,8 +89,8 @@ impl Configured {
             manifest.map(|name| name.as_ref().to_owned()).filter(|name| self.unknown.contains(name)).collect();
         let Some(first) = unknown.first() else { return Ok(()) };
         let names = unknown.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let what = if unknown.len() == 1 { "variable" } else { "variables" };
-        let error = Error::new(Kind::Invalid, format!("unknown CMake {what} {names}"))
+        let noun = if unknown.len() == 1 { "variable" } else { "variables" };
+        let error = Error::new(Kind::Invalid, format!("unknown CMake {noun} {names}"))
             .fact("manifest", "table `cmake` of the output")
             .fact("source", version);
         Err(error.hint(match nearest(first, self.declared.iter().map(String::as_str)) {
@@ -106,7 +107,7 @@ fn entry(line: &str) -> Option<(&str, &str)> {
     is_name(name).then_some((name, kind))
 }
 
-/// Returns which of the names stand, as whole words, in CMake files of a source.
+/// Returns the names that occur as whole words in the CMake files of a source.
 fn mentioned(source: &StoredTree, names: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     if names.is_empty() {
@@ -134,8 +135,9 @@ mod tests {
     #[test]
     fn names_are_taken_from_cmake_s_own_list() {
         let mut unused = Unused::default();
-        let said = "-- Configuring done\nCMake Warning:\n  Manually-specified variables were not used by the project:\n\n    \
-                    LLAMA_TYPO\n    MORE\n\n\n-- Build files have been written to: /build/out\n    NOT_ONE";
+        let said = "-- Configuring done\nCMake Warning:\n  Manually-specified variables were not used by the project:\
+                    \n\n\
+                    \x20   LLAMA_TYPO\n    MORE\n\n\n-- Build files have been written to: /build/out\n    NOT_ONE";
         said.lines().for_each(|line| unused.see(line));
         assert_eq!(unused.names, ["LLAMA_TYPO", "MORE"].map(str::to_owned).into());
     }

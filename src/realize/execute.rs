@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::build::Build;
 use super::plan::{Action, Plan, Step, version};
-use super::settings::Settings;
+use super::settings::RealizeSettings;
 use super::{model, sysroot};
 use crate::deb::Deb;
 use crate::digest::{DerivationId, TreeDigest};
@@ -27,73 +27,73 @@ use crate::threads::in_parallel;
 use crate::tree::Listing;
 use crate::upstream::debs::DebPackage;
 
-/// Carries out plans.
+/// Realizes a lock: carries out plans.
 pub struct Realizer<'a> {
-    /// What to realize.
+    /// The lock to realize.
     pub lock: &'a Lock,
-    /// Store and fetcher.
+    /// The store and the fetcher.
     pub intake: Intake<'a>,
-    /// How.
-    pub settings: Settings,
-    /// The trees that were read and found whole.
+    /// The settings.
+    pub settings: RealizeSettings,
+    /// The trees that were verified in this run.
     pub(super) verified: Mutex<BTreeSet<TreeDigest>>,
 }
 
 /// The result of a recipe.
 pub(crate) enum Made {
-    /// A tree whose files were in the store already.
+    /// A tree of files that the store had.
     Stored(StoredTree),
-    /// `tree/` of a staging directory, with what is in it. Beside it may be a log.
+    /// A tree in `tree/` of a staging directory, perhaps with a log beside it, and the listing of the tree.
     Staged(Staging, Listing),
 }
 
 /// The part of every kind of output that makes it.
 pub(crate) trait Make: OutputKind {
-    /// Makes the output from its parts, which are in the store; with `anew`, without anything that was kept of an earlier run.
+    /// Makes the output from its parts, which are in the store. With `anew`, reuses nothing of an earlier run.
     fn make(&self, realizer: &Realizer, locked: &LockedOutput, anew: bool) -> Result<Made>;
 
-    /// Fails if nothing should be made from the output `name`, which was realized.
+    /// Fails if the realized output `name` is unfit to make other outputs from.
     fn judge(&self, _realizer: &Realizer, _name: &str, _tree: &StoredTree) -> Result<()> {
         Ok(())
     }
 
-    /// Returns the edges along which the output runs with the ROCm tree that is the output `rocm`, if it does.
+    /// Returns the edges by which the output uses the ROCm output `rocm` at run time, if it does.
     fn edges(&self, _realizer: &Realizer, _rocm: &str) -> Result<Option<Vec<Edge>>> {
         Ok(None)
     }
 
-    /// Opens the sandbox that the output is built in, if it is.
+    /// Opens a shell in the sandbox that the output is built in, if it is built in one.
     fn shell(&self, _realizer: &Realizer) -> Option<Result<ExitStatus>> {
         None
     }
 }
 
-/// One realized output.
+/// A realized output.
 #[derive(Debug, Clone)]
 pub struct Realized {
-    /// How it was made.
+    /// Its derivation id.
     pub derivation: DerivationId,
-    /// Where and what it is.
+    /// Its tree in the store.
     pub tree: StoredTree,
-    /// What a person calls it.
+    /// Its version, for people.
     pub version: String,
-    /// Whether this run made it.
+    /// True if this run made it.
     pub fresh: bool,
 }
 
 impl<'a> Realizer<'a> {
-    /// Realizes what `lock` says.
+    /// Returns a realizer for `lock`.
     #[must_use]
-    pub fn new(lock: &'a Lock, intake: Intake<'a>, settings: Settings) -> Self {
+    pub fn new(lock: &'a Lock, intake: Intake<'a>, settings: RealizeSettings) -> Self {
         Self { lock, intake, settings, verified: Mutex::default() }
     }
 }
 
 impl Realizer<'_> {
-    /// Fetches and builds what the plan says, and returns the plan's outputs by name.
+    /// Carries out a plan. Returns the plan's outputs by name.
     pub fn run(&self, plan: &Plan) -> Result<BTreeMap<String, Realized>> {
         for step in plan.steps.iter().filter(|step| step.action == Action::Build && self.builds(&step.name)) {
-            // Before an hour of downloading rather than after.
+            // Checked before an hour of downloads.
             self.demand_sandbox(&self.locked(&step.name)?.recipe)?;
         }
         let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
@@ -115,12 +115,12 @@ impl Realizer<'_> {
         Ok(realized)
     }
 
-    /// Fails where there is nothing that could make the sandbox in which an output is built or proven.
+    /// Fails if this machine has no program for the sandbox in which the output is built or proven.
     pub(super) fn demand_sandbox(&self, recipe: &Recipe) -> Result<()> {
         Engine::demand(self.lock.base_of(recipe.build_root()).is_some()).map(drop)
     }
 
-    /// Whether making an output takes a sandbox.
+    /// Returns true if making the output needs a sandbox.
     pub(super) fn builds(&self, name: &str) -> bool {
         let output = self.lock.outputs.get(name);
         output.is_some_and(|output| output.recipe.build_root() != BuildRoot::NoSandbox)
@@ -137,7 +137,7 @@ impl Realizer<'_> {
 
     fn output(&self, step: &Step) -> Result<Realized> {
         let locked = self.locked(&step.name)?;
-        // An older record that differs from the seal does not stand in for what the lock wants.
+        // A recorded tree that differs from the seal is not used.
         let found = self.intake.store.output(locked.derivation)?;
         let found = found.filter(|(record, _)| locked.tree.is_none_or(|sealed| sealed == record.tree));
         let found = match found {
@@ -154,21 +154,22 @@ impl Realizer<'_> {
         Ok(Realized { derivation: locked.derivation, tree, version: step.version.clone(), fresh })
     }
 
-    /// Returns the tree that an output was sealed with by a version of strixlock whose recipe added something else, if the
-    /// store has it: that is what the lock promises, and it becomes the output of today's recipe too. Tells of it, and also
-    /// if the output is to be made anew and compared.
+    /// Returns the tree of a seal that another version of strixlock wrote, whose recipe added something else, if the
+    /// store has the tree. The lock promises this tree, so it is recorded as the output of the current recipe too.
+    /// Notes this, or that the output must be built and compared.
     fn as_sealed(&self, name: &str, locked: &LockedOutput) -> Result<Option<StoredTree>> {
         let Some((earlier, sealed)) = locked.earlier.zip(locked.tree) else { return Ok(None) };
         let (store, progress) = (self.intake.store, self.intake.fetcher.progress());
         let Some(tree) = store.tree(sealed) else {
             progress.note(&format!(
-                "{name}: sealed by a version of strixlock with another recipe for it; it is made by today's and compared with the seal"
+                "{name}: sealed by a version of strixlock with another recipe for it; building it with the current \
+                 recipe and comparing it with the seal"
             ));
             return Ok(None);
         };
         progress.note(&format!(
-            "{name}: taken as it was sealed, by a version of strixlock with another recipe for it; `strixlock check {name}` \
-             compares it with what today's recipe makes"
+            "{name}: used as sealed by a version of strixlock with another recipe for it; `strixlock check {name}` \
+             compares it with a build by the current recipe"
         ));
         let record = OutputRecord { name: name.to_owned(), tree: sealed };
         let log = store.output_log(earlier.derivation);
@@ -183,7 +184,7 @@ impl Realizer<'_> {
             Made::Staged(staging, listing) => (self.intake.store.publish_tree(&staging, &listing)?, Some(staging)),
         };
         info!(target: CACHE, "output {name}: built: its tree is {}", tree.digest);
-        // What differs from the seal is not recorded: it would be taken for the output next time.
+        // A tree that differs from the seal is not recorded, so that the next run does not use it.
         if locked.tree.is_none_or(|sealed| sealed == tree.digest) {
             let record = OutputRecord { name: name.to_owned(), tree: tree.digest };
             self.intake.store.publish_output(locked.derivation, &record, staging.as_ref().map(Staging::path))?;
@@ -191,7 +192,7 @@ impl Realizer<'_> {
         Ok(tree)
     }
 
-    /// Runs the recipe; with `anew`, without anything that was kept of an earlier run.
+    /// Runs the recipe. With `anew`, reuses nothing of an earlier run.
     pub(super) fn build(&self, locked: &LockedOutput, anew: bool) -> Result<Made> {
         each_output!(&locked.recipe, recipe => recipe.make(self, locked, anew))
     }
@@ -201,35 +202,35 @@ impl Realizer<'_> {
         model::model(self.intake.store, self.input(input)?)
     }
 
-    /// Makes the root of a set of packages or of a base image.
+    /// Makes a root file system from packages or a base image.
     pub(crate) fn sysroot(&self, recipe: &SysrootRecipe) -> Result<Made> {
         let (staging, listing) = match (&recipe.image, &recipe.packages) {
             (Some(image), _) => sysroot::from_image(self.intake, image, self.image_pin(image)?)?,
             (None, Some(packages)) => sysroot::sysroot(self.intake, recipe, &self.debs(packages)?)?,
-            (None, None) => return Err(Error::new(Kind::Invalid, "a sysroot is made of packages or of an image")),
+            (None, None) => return Err(Error::new(Kind::Invalid, "a sysroot needs packages or a base image")),
         };
         Ok(Made::Staged(staging, listing))
     }
 
-    /// The pin of an input that is a base image.
+    /// Returns the pin of an input that is a base image.
     pub(super) fn image_pin(&self, name: &str) -> Result<&OciPin> {
         match self.input(name)? {
             LockedInput::Oci(block) => Ok(&block.locked),
-            _ => Err(Error::new(Kind::Invalid, format!("`{name}` is no base image"))),
+            _ => Err(Error::new(Kind::Invalid, format!("`{name}` is not a base image"))),
         }
     }
 
-    /// The packages of an input, which the plan has fetched.
+    /// Returns the packages of an input that the plan has fetched.
     fn debs(&self, name: &str) -> Result<Vec<Deb>> {
         let LockedInput::Debs(block) = self.input(name)? else {
-            return Err(Error::new(Kind::Invalid, format!("`{name}` is no set of packages")));
+            return Err(Error::new(Kind::Invalid, format!("`{name}` is not a set of packages")));
         };
-        let here = debs(self.intake, name, &block.locked)?;
+        let packages = debs(self.intake, name, &block.locked)?;
         let deb = |(package, path): (DebPackage, _)| Deb { name: package.name, version: package.version, path };
-        Ok(here.into_iter().map(deb).collect())
+        Ok(packages.into_iter().map(deb).collect())
     }
 
-    /// Returns the tree of an input, which the plan has fetched.
+    /// Returns the tree of an input that the plan has fetched.
     pub(crate) fn input_tree(&self, name: &str) -> Result<StoredTree> {
         let digest = self.input(name)?.tree().map(|tree| tree.digest);
         digest.and_then(|digest| self.intake.store.tree(digest)).ok_or_else(|| {
@@ -238,7 +239,7 @@ impl Realizer<'_> {
         })
     }
 
-    /// Returns the tree of another output, which the plan has made.
+    /// Returns the tree of an output that the plan has made.
     pub(crate) fn output_tree(&self, name: &str) -> Result<StoredTree> {
         let found = self.intake.store.output(self.locked(name)?.derivation)?;
         found.map(|(_, tree)| tree).ok_or_else(|| {
@@ -247,17 +248,17 @@ impl Realizer<'_> {
         })
     }
 
-    /// Prefix and target of the ROCm tree that is the output `name`.
+    /// Returns prefix and target of the ROCm output `name`.
     pub(super) fn rocm_settings(&self, name: &str) -> Result<(&str, &crate::gfx::GfxTarget)> {
         if let Recipe::Rocm(recipe) = &self.locked(name)?.recipe
             && let LockedInput::Rocm(block) = self.input(&recipe.input)?
         {
             return Ok((&recipe.prefix, &block.requested.target));
         }
-        Err(Error::new(Kind::Invalid, format!("`{name}` is no ROCm tree")))
+        Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree")))
     }
 
-    /// Opens the sandbox in which the output `name` is built.
+    /// Opens a shell in the sandbox in which the output `name` is built.
     pub fn shell(&self, name: &str) -> Result<ExitStatus> {
         let recipe = &self.locked(name)?.recipe;
         each_output!(recipe, recipe => recipe.shell(self)).map(|ended| ended.about(name)).unwrap_or_else(|| {
@@ -268,30 +269,34 @@ impl Realizer<'_> {
     /// Prepares a build of llama.cpp.
     pub(crate) fn llama_build<'b>(&'b self, recipe: &'b LlamaRecipe) -> Result<Build<'b>> {
         let LockedInput::Git(block) = self.input(&recipe.source)? else {
-            return Err(Error::new(Kind::Invalid, format!("`{}` is no git input", recipe.source)));
+            return Err(Error::new(Kind::Invalid, format!("`{}` is not a git input", recipe.source)));
         };
         let rocm = match &recipe.rocm {
             None => None,
             Some(name) => {
                 let (prefix, target) = self.rocm_settings(name)?;
                 let hip = crate::recipe::llama::Hip { prefix: prefix.to_owned(), target: target.clone() };
-                Some((hip, self.whole(name, self.output_tree(name)?)?))
+                Some((hip, self.demand_intact(name, self.output_tree(name)?)?))
             }
         };
         Ok(Build {
             intake: self.intake,
             recipe,
             pin: &block.locked,
-            source: self.whole(&recipe.source, self.input_tree(&recipe.source)?)?,
+            source: self.demand_intact(&recipe.source, self.input_tree(&recipe.source)?)?,
             rocm,
-            sysroot: recipe.sysroot.as_deref().map(|name| self.whole(name, self.output_tree(name)?)).transpose()?,
+            sysroot: recipe
+                .sysroot
+                .as_deref()
+                .map(|name| self.demand_intact(name, self.output_tree(name)?))
+                .transpose()?,
             settings: self.settings,
         })
     }
 }
 
-/// Makes a generation of realized outputs in a profile and switches to it. Outputs that the lock has and that were not asked for this
-/// time stay what they are in the current generation.
+/// Makes a generation of realized outputs in a profile and switches to it. Other outputs of the lock stay as they are
+/// in the current generation.
 pub fn switch(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Realized>) -> Result<(u64, bool)> {
     let text = lock.to_text()?;
     let mut outputs = match profile.current()? {
@@ -312,10 +317,10 @@ pub fn switch(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Realiz
 }
 
 fn not_reproducible(sealed: TreeDigest, found: TreeDigest, name: &str) -> Error {
-    Error::new(Kind::NotReproducible, "the output is not the one that strix.lock was sealed with")
+    Error::new(Kind::NotReproducible, "the output differs from the seal in strix.lock")
         .fact("sealed", sealed)
         .fact("made", found)
         .hint(format!(
-            "`strixlock log {name}` shows how it was made; if the new one is right, `strixlock realize {name} --seal`"
+            "`strixlock log {name}` shows the build; to accept the new tree, run `strixlock realize {name} --seal`"
         ))
 }

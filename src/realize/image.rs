@@ -1,10 +1,10 @@
-//! Runs the recipe `image`: layers, configuration and manifest become an OCI layout.
+//! Runs the `image` recipe: makes an OCI layout of layers, configuration and manifest.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Realizer;
-use super::base::BaseTree;
+use super::base_tree::BaseTree;
 use super::execute::Made;
 use super::layers::{LayerParts, Layers};
 use crate::digest::Sha256Digest;
@@ -15,13 +15,13 @@ use crate::lock::{LOCK_DIGEST, LockedOutput, labels};
 use crate::oci::document::{self, CONFIG, History, ImageConfig, MANIFEST, RootFs};
 use crate::oci::{Descriptor, Inherited, Layer, Manifest, layer_kind, layout};
 use crate::recipe::image::{CREATED, MODES, Prefixes, SET_UP};
-use crate::recipe::{ImageRecipe, Recipe, furnish};
+use crate::recipe::{ImageRecipe, Recipe, base_files};
 use crate::threads::cores;
 use crate::tree::beneath::seal_file;
 use crate::tree::{Entry, Listing, Node};
 
 impl Realizer<'_> {
-    /// Makes an image. With `anew`, layers that the store has are compressed, or looked through, once more.
+    /// Makes an image. With `anew`, compresses or checks again the layers that the store has.
     pub(crate) fn image(&self, locked: &LockedOutput, recipe: &ImageRecipe, anew: bool) -> Result<Made> {
         let prefixes = recipe.prefixes(|name| self.lock.outputs.get(name).map(|output| &output.recipe));
         let base = recipe.from.as_ref().map(|name| self.base_image(name, anew)).transpose()?;
@@ -32,7 +32,7 @@ impl Realizer<'_> {
         }
         let parts = self.layer_parts(recipe, prefixes)?;
         let staging = self.intake.store.stage()?;
-        let mut image = Files::new(staging.path().join("tree"))?;
+        let mut image = LayoutFiles::new(staging.path().join("tree"))?;
         let layers = Layers {
             store: self.intake.store,
             progress: self.intake.fetcher.progress(),
@@ -73,7 +73,7 @@ impl Realizer<'_> {
         Ok(Made::Staged(staging, image.listing()))
     }
 
-    /// Layers and configuration of an input that is a base image.
+    /// Returns layers and configuration of an input that is a base image.
     fn base_image(&self, name: &str, anew: bool) -> Result<(Vec<(Layer, PathBuf)>, Inherited)> {
         let pin = self.image_pin(name)?;
         let image = oci_base(self.intake, name, pin, anew)?;
@@ -86,7 +86,8 @@ impl Realizer<'_> {
         Ok((layers, image.config.run))
     }
 
-    /// Fails if the image takes a field of the base that could not be read, and tells of those that it does not need.
+    /// Fails if the image inherits a malformed field of the base image. Notes malformed fields that it does not
+    /// inherit.
     fn judge_base(
         &self,
         name: &str,
@@ -96,18 +97,15 @@ impl Realizer<'_> {
     ) -> Result<()> {
         if let Some(odd) = recipe.lacks(run, said) {
             let hint = match odd.field {
-                "User" => "set `user` in the output, or take another image",
-                "Entrypoint" | "Cmd" => "give the output `llama` and `program`, or take another image",
-                "Labels" if odd.entry.is_some() => "set this label in the output's `labels`, or take another image",
-                _ => "take another image, or have the field mended where this one is made",
+                "User" => "set `user` in the output, or use another base image",
+                "Entrypoint" | "Cmd" => "set `llama` and `program` in the output, or use another base image",
+                "Labels" if odd.entry.is_some() => "set this label in the output's `labels`, or use another base image",
+                _ => "use another base image, or fix the field where this one is built",
             };
-            return Err(Error::new(
-                Kind::Invalid,
-                "the base image does not say how it is run in the form that images have",
-            )
-            .fact("field", odd.told())
-            .hint(hint)
-            .about(name));
+            return Err(Error::new(Kind::Invalid, "malformed field in the configuration of the base image")
+                .fact("field", odd.told())
+                .hint(hint)
+                .about(name));
         }
         if let Some(told) = run.told() {
             self.intake.fetcher.progress().note(&format!("{name}: {told}"));
@@ -115,13 +113,14 @@ impl Realizer<'_> {
         Ok(())
     }
 
-    /// What becomes a layer each, above a base image, the lowest first, and what the image's history calls it.
+    /// Returns the parts that become one layer each above a base image, the lowest first, with their names in the
+    /// history.
     fn layer_parts<'p>(&self, recipe: &ImageRecipe, prefixes: Prefixes<'p>) -> Result<Vec<(String, LayerParts<'p>)>> {
         let mut parts = Vec::new();
         let mut files = BTreeMap::new();
         if let Some(name) = &recipe.base {
             let tree = self.output_tree(name)?;
-            files = furnish::furnish(&BaseTree::open(&tree)?)?;
+            files = base_files::missing_files(&BaseTree::open(&tree)?)?;
             parts.push(("base".to_owned(), LayerParts::Tree { tree, prefix: "", modes: MODES }));
         }
         for (called, name, prefix) in [
@@ -134,16 +133,16 @@ impl Realizer<'_> {
                 parts.push((called.to_owned(), LayerParts::Tree { tree, prefix, modes: &[] }));
             }
         }
-        let profile = furnish::profile(&recipe.variables(prefixes));
-        furnish::put(&mut files, "etc/profile.d/strixlock.sh", profile);
+        let profile = base_files::profile(&recipe.variables(prefixes));
+        base_files::put(&mut files, "etc/profile.d/strixlock.sh", profile);
         if recipe.is_toolbox() {
-            furnish::put(&mut files, SET_UP, Vec::new());
+            base_files::put(&mut files, SET_UP, Vec::new());
         }
         parts.push(("configuration".to_owned(), LayerParts::Small(files)));
         Ok(parts)
     }
 
-    /// The machine that the base is for, in the words of Go, which distributions share for this one.
+    /// Returns the architecture of the base by its Go name, which distributions share for this one.
     fn architecture(&self, recipe: &ImageRecipe) -> String {
         let base = recipe.base.as_ref().and_then(|name| self.lock.outputs.get(name)).map(|output| &output.recipe);
         let input = match base {
@@ -157,7 +156,8 @@ impl Realizer<'_> {
         }
     }
 }
-/// The layers of an image, the lowest first, as its documents tell them.
+
+/// The layers of an image, the lowest first, as they appear in its documents.
 #[derive(Default)]
 struct Stack {
     blobs: Vec<Descriptor>,
@@ -177,23 +177,23 @@ impl Stack {
     }
 }
 
-/// The files of a layout in a staging directory, and the listing of them that grows along.
-struct Files {
+/// The files of an OCI layout in a staging directory, with the entries of their listing.
+struct LayoutFiles {
     tree: PathBuf,
     entries: Vec<Entry>,
 }
 
-impl Files {
+impl LayoutFiles {
     fn new(tree: PathBuf) -> Result<Self> {
         fs_err::create_dir_all(tree.join(layout::BLOBS))?;
         let directory = |path: &str| Entry { path: path.into(), node: Node::Directory };
         Ok(Self { tree, entries: vec![directory("blobs"), directory(layout::BLOBS)] })
     }
 
-    /// A blob that is a file of the store.
+    /// Adds a blob by a hard link to a file of the store.
     fn link(&mut self, file: &Path, blob: &Descriptor) -> Result<()> {
         let path = format!("{}/{}", layout::BLOBS, blob.digest.hex());
-        // Two layers may be the same one.
+        // An image may have the same layer twice.
         if !self.tree.join(&path).exists() {
             fs_err::hard_link(file, self.tree.join(&path))?;
             self.enter(&path, blob.size, blob.digest);
@@ -201,7 +201,7 @@ impl Files {
         Ok(())
     }
 
-    /// A document as a blob; its descriptor.
+    /// Adds a document as a blob. Returns its descriptor.
     fn blob(&mut self, media_type: &str, contents: &[u8]) -> Result<Descriptor> {
         let digest = Sha256Digest::of(contents);
         self.file(&format!("{}/{}", layout::BLOBS, digest.hex()), contents)?;

@@ -1,4 +1,4 @@
-//! Check that a ROCm tree has the kernels that llama.cpp computes with, before half an hour is spent on building with it.
+//! Checks that a ROCm tree has the kernels that llama.cpp computes with, before a build spends half an hour.
 
 use super::{Make as _, Realizer};
 use crate::error::{About as _, Result};
@@ -7,8 +7,8 @@ use crate::store::StoredTree;
 use crate::trim::{Mounted, demand_tables};
 
 impl Realizer<'_> {
-    /// Fails if the tree of the output `name` lacks the tables of a library that something in the lock is still to run with. Where all
-    /// of that is made already it was looked at then, and a tree that nothing runs with may lack what it likes.
+    /// Fails if the tree of the ROCm output `name` lacks kernel tables of a library that an output of the lock needs.
+    /// Outputs that are realized already were checked then, and a tree that nothing runs with is not checked.
     pub(crate) fn demand_kernels(&self, name: &str, tree: &StoredTree) -> Result<()> {
         let mut all = Vec::new();
         for output in self.lock.outputs.values() {
@@ -26,7 +26,7 @@ impl Realizer<'_> {
         all.iter().try_for_each(|edges| demand_tables(mounted, target, edges)).about(name)
     }
 
-    /// Returns whether a runtime is cut out of the ROCm tree that is the output `rocm`.
+    /// Returns true if an output of the lock is a runtime trimmed from the ROCm output `rocm`.
     pub(crate) fn is_trimmed(&self, rocm: &str) -> bool {
         let mut outputs = self.lock.outputs.values();
         outputs.any(|output| matches!(&output.recipe, Recipe::Runtime(recipe) if recipe.rocm == rocm))

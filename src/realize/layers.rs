@@ -1,7 +1,8 @@
 //! The layers of an image, kept in the store.
 //!
-//! A layer depends on its own part alone. It is kept as an output under a derivation id of its own, a tree with the blob and
-//! what a manifest says of it, so that three images with one base compress it once, and the next nightly only what changed.
+//! A layer depends on its own part alone. It is kept as an output under its own derivation id: a tree with the blob and
+//! the blob's entry in a manifest. So three images with one base compress the base once, and a new nightly compresses
+//! only the layers that changed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,45 +20,45 @@ use crate::store::{OutputRecord, Staging, Store, StoredTree};
 use crate::tree::beneath::{Root, seal_file};
 use crate::tree::{Entry, Listing, Node};
 
-/// The blob in a layer's tree.
+/// Name of the blob in a layer's tree.
 const BLOB: &str = "layer";
-/// Beside it, what a manifest says of it.
+/// Name of the file beside the blob that holds its [`Layer`].
 const ABOUT: &str = "layer.json";
 
-/// What becomes a layer.
+/// The contents of a layer.
 pub(super) enum LayerParts<'a> {
-    /// A tree below a prefix, with modes that trees cannot say.
+    /// A tree below a prefix, with modes that trees do not have.
     Tree { tree: StoredTree, prefix: &'a str, modes: &'static [(&'static str, u32)] },
     /// Directories and small files.
     Small(BTreeMap<String, Small>),
 }
 
-/// A layer, and where its blob lies.
+/// A layer and the path of its blob.
 pub(super) struct LayerBlob {
     pub layer: Layer,
     pub file: PathBuf,
-    /// The directory that the file goes with, where the store does not keep it.
+    /// The directory of the blob if the store does not keep the layer. Deleted with this value.
     _staging: Option<Staging>,
 }
 
-/// How layers are made.
+/// The maker of layers.
 pub(super) struct Layers<'a> {
     pub store: &'a Store,
     pub progress: &'a dyn Progress,
     pub compression: Compression,
     pub threads: u32,
-    /// Look at no layer that is kept.
+    /// Make every layer, also those that the store has.
     pub anew: bool,
 }
 
 impl Layers<'_> {
-    /// A layer and where its blob lies; made if the store does not have it.
+    /// Returns a layer from the store, and makes it first if the store lacks it.
     pub fn layer(&self, called: &str, part: &LayerParts) -> Result<LayerBlob> {
         let id = DerivationId(Sha256Digest::of(self.describe(part)?.as_bytes()));
         if !self.anew
             && let Some((_, tree)) = self.store.output(id)?
         {
-            return kept(&tree);
+            return stored(&tree);
         }
         let (staging, layer, listing) = self.make(called, part)?;
         if self.anew {
@@ -66,10 +67,10 @@ impl Layers<'_> {
         let tree = self.store.publish_tree(&staging, &listing)?;
         let record = OutputRecord { name: format!("layer {called}"), tree: tree.digest };
         self.store.publish_output(id, &record, None)?;
-        kept(&tree)
+        stored(&tree)
     }
 
-    /// Everything that shows in a layer's bytes, as the canonical JSON that its derivation id is the digest of.
+    /// Returns everything that shows in a layer's bytes, as canonical JSON. Its digest is the layer's derivation id.
     fn describe(&self, part: &LayerParts) -> Result<String> {
         let contents = match part {
             LayerParts::Tree { tree, prefix, modes } => {
@@ -101,7 +102,7 @@ impl Layers<'_> {
             LayerParts::Tree { tree, prefix, modes } => {
                 let (root, listing) = (Root::open(&tree.path)?, tree.listing()?);
                 let total = listing.total_size();
-                // ROCm's libraries pack to a quarter, text to less.
+                // ROCm's libraries compress to a quarter, text to less.
                 self.store.demand_space(total / 3)?;
                 let task = self.progress.begin(&label, Some(total), Unit::Bytes);
                 let contents = Contents::Tree { prefix, root: &root, listing: &listing, modes };
@@ -128,13 +129,14 @@ impl Layers<'_> {
     }
 }
 
-fn kept(tree: &StoredTree) -> Result<LayerBlob> {
+/// Reads a layer that the store keeps.
+fn stored(tree: &StoredTree) -> Result<LayerBlob> {
     let about = tree.path.join(ABOUT);
     let layer: Layer = serde_json::from_slice(&fs_err::read(&about)?).map_err(|error| {
         Error::new(Kind::Damaged, "a layer in the store is damaged")
             .fact("file", about.display())
             .because(&error)
-            .hint("`strixlock verify` names what is damaged; `strixlock gc` removes layers that are not in use")
+            .hint("`strixlock verify` names damaged files; `strixlock gc` removes unused layers")
     })?;
     Ok(LayerBlob { layer, file: tree.path.join(BLOB), _staging: None })
 }

@@ -1,34 +1,35 @@
 //! `realize`: turns a lock, and nothing else, into trees.
 //!
-//! First a plan (what is here, what must be fetched, what built), then its execution. No manifest, no index, no HEAD, no
-//! clock: everything comes from the lock and the bytes that it names.
+//! First a plan is made (what the store has, what must be fetched, what must be built), then it is carried out.
+//! Realizing reads no manifest, asks no index, sends no HEAD and looks at no clock: everything comes from the lock and
+//! from the bytes that the lock names.
 
-mod about;
-mod base;
-mod bring;
+mod base_tree;
 mod build;
+mod build_record;
 mod check;
-mod compare;
+mod compare_generations;
 mod configured;
 mod execute;
 mod image;
+mod intact;
 mod kernels;
 mod layers;
 mod model;
 pub mod place;
 mod plan;
 pub mod prefix;
+mod restore;
 mod runtime;
 mod settings;
 mod sysroot;
-mod unknown;
-mod whole;
+mod unknown_models;
 
 pub use check::Checked;
-pub use compare::compare;
+pub use compare_generations::compare_generations;
 pub(crate) use execute::{Made, Make};
 pub use execute::{Realized, Realizer, switch};
 pub use plan::{Action, Plan, input_action, version};
 pub use runtime::{Runtime, runtime_output};
-pub use settings::Settings;
-pub use unknown::unknown_models;
+pub use settings::RealizeSettings;
+pub use unknown_models::unknown_models;

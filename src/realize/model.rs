@@ -1,4 +1,4 @@
-//! Runs the `model` recipe: the files of a model as a tree, without copying one of their bytes.
+//! Runs the `model` recipe: makes a tree of a model's files by hard links, without copying.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,11 @@ use crate::inputs::{LockedInput, ModelFile};
 use crate::store::{Store, StoredTree};
 use crate::tree::{Entry, Listing, Node};
 
-/// Makes the tree of an input, which the plan has fetched.
+/// Makes the tree of an input that the plan has fetched.
 pub(super) fn model(store: &Store, input: &LockedInput) -> Result<StoredTree> {
     let files = input.model_files();
     if files.is_empty() {
-        return Err(Error::new(Kind::Invalid, "its input is no model"));
+        return Err(Error::new(Kind::Invalid, "the input is not a model"));
     }
     let mut entries = Vec::new();
     let mut directories = BTreeSet::new();

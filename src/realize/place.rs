@@ -1,21 +1,21 @@
-//! Where trees and links may stand: never in the place of something that the system, or a person, lives in.
+//! The places where trees and links may be put: never over a directory of the system or a home directory.
 //!
-//! What stands in the way of a link is renamed aside if the user insists. With `/usr` in a file of settings that would be the
-//! end of the system, so such places are refused whoever names them. The rule looks at paths alone and touches no disk.
+//! With --force, whatever stands at the path of a link is renamed. With `/usr` in a file of settings that would destroy
+//! the system, so such places are always refused. The rule depends on paths alone and reads no disk.
 
 use std::path::{Component, Path};
 
-/// The home directory of whoever runs this, if it has one that is absolute.
+/// Returns the home directory of the user, if it is an absolute path.
 #[must_use]
 pub fn home() -> Option<std::path::PathBuf> {
     etcetera::home_dir().ok().filter(|home| home.is_absolute())
 }
 
-/// Why no tree and no link may stand at `path`, if so; `home` is the user's home directory.
+/// Returns the reason why no tree and no link may be put at `path`, if any. `home` is the user's home directory.
 #[must_use]
 pub fn fault(path: &Path, home: Option<&Path>) -> Option<&'static str> {
     match home {
-        _ if !is_clean(path) => Some("it is not an absolute path without `..`"),
+        _ if !is_clean(path) => Some("it must be an absolute path without `..`"),
         Some(home) if home == path => Some("it is the home directory itself"),
         Some(home) if home.starts_with(path) => Some("the home directory is in it"),
         _ if is_persons(path) => Some("it is a home directory"),
@@ -24,30 +24,30 @@ pub fn fault(path: &Path, home: Option<&Path>) -> Option<&'static str> {
     }
 }
 
-/// Why `path` can be no directory to work in, if so: it may be a home directory.
+/// Returns the reason why `path` cannot be a directory to work in, if any. A home directory can.
 #[must_use]
 pub fn workspace_fault(path: &Path, home: Option<&Path>) -> Option<&'static str> {
     let lives = home == Some(path) || is_persons(path);
     fault(path, home).filter(|_| !(lives && is_clean(path)))
 }
 
-/// Whether two trees would be in each other's way: in one place, or one in the other.
+/// Returns true if two trees would overlap: the same path, or one within the other.
 #[must_use]
 pub fn overlap(one: &Path, other: &Path) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 
-/// Whether it means the same whatever the directory, and whatever its parts are links to.
+/// Returns true for an absolute path without `..`, whose meaning depends on neither directory nor symlinks.
 fn is_clean(path: &Path) -> bool {
     path.is_absolute() && !path.components().any(|part| part == Component::ParentDir)
 }
 
-/// Whether people's home directories are called so.
+/// Returns true for the usual paths of home directories.
 fn is_persons(path: &Path) -> bool {
     matches!(parts(path)[..], ["home", _] | ["var", "home", _])
 }
 
-/// Whether it is the root, a directory that every system has, or something in those that hold nothing else.
+/// Returns true for the root, the directories that every system has, and paths in those that only the system fills.
 fn is_systems(path: &Path) -> bool {
     matches!(
         parts(path)[..],
@@ -63,7 +63,7 @@ fn is_systems(path: &Path) -> bool {
     )
 }
 
-/// The names in a path. One that is not UTF-8 is none of the system's.
+/// Returns the names in a path. A name that is not UTF-8 is replaced: the system has no such names.
 fn parts(path: &Path) -> Vec<&str> {
     let name = |part| match part {
         Component::Normal(name) => Some(name.to_str().unwrap_or("\u{fffd}")),
@@ -76,7 +76,7 @@ fn parts(path: &Path) -> Vec<&str> {
 mod tests {
     use super::*;
 
-    /// The home directory of root, which is one of the system's.
+    /// The home directory of root, which is also a directory of the system.
     const ROOTS: &str = "/root";
 
     #[test]

@@ -1,4 +1,4 @@
-//! What realizing outputs will take.
+//! The plan: what the store has, what must be fetched and what must be built to realize outputs.
 
 use std::collections::BTreeSet;
 
@@ -13,49 +13,49 @@ use crate::log::CACHE;
 use crate::recipe::Recipe;
 use crate::store::Store;
 
-/// Steps in an order in which each finds what it needs.
+/// Steps, each after those whose results it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
 }
 
-/// One step.
+/// One input or output of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// `input` or `output`.
     pub what: &'static str,
-    /// Its name in the lock.
+    /// The name in the lock.
     pub name: String,
-    /// What a person calls it.
+    /// The version, for people.
     pub version: String,
-    /// What is to be done.
+    /// The work to do.
     pub action: Action,
     /// The output's derivation id.
     pub derivation: Option<DerivationId>,
-    /// The tree that it is, where that is known before.
+    /// Its tree, if known beforehand.
     pub tree: Option<TreeDigest>,
 }
 
-/// What a step does.
+/// The work of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 pub enum Action {
-    /// Nothing: it is here.
+    /// Nothing: the store has it.
     Have,
-    /// Fetch so many bytes; what git will send is not known before.
+    /// Fetch it.
     Fetch {
-        /// Bytes.
+        /// Size of the download; unknown for git.
         bytes: Option<u64>,
     },
-    /// Bring it back from the chunks that `store pack` made of it.
+    /// Unpack its cold copy, which `store pack` made.
     Thaw,
     /// Run the recipe.
     Build,
 }
 
 impl Action {
-    /// Returns the word for it in the log.
+    /// Returns the word for the action in the log.
     fn word(self) -> &'static str {
         match self {
             Self::Have => "have",
@@ -67,7 +67,7 @@ impl Action {
 }
 
 impl Plan {
-    /// Plans the outputs named, or the usual ones where none is. Looks at the lock and the store only.
+    /// Plans the named outputs, or the usual ones if none is named. Reads the lock and the store only.
     pub fn new(lock: &Lock, store: &Store, names: &[String]) -> Result<Self> {
         for name in names {
             lock.output(name)?;
@@ -81,7 +81,7 @@ impl Plan {
         Ok(planner.plan.in_order(lock))
     }
 
-    /// Plans what the output `name` is made from, but not itself.
+    /// Plans everything that the output `name` is made from, without the output.
     pub fn of_parts(lock: &Lock, store: &Store, name: &str) -> Result<Self> {
         let output = lock.output(name)?;
         let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
@@ -89,8 +89,7 @@ impl Plan {
         Ok(planner.plan.in_order(lock))
     }
 
-    /// Puts the outputs into the order in which they are shown everywhere, and each input before the first output that it
-    /// goes into.
+    /// Sorts outputs into their usual order ([`Lock::ordered`]), with each input before the first output that uses it.
     fn in_order(mut self, lock: &Lock) -> Self {
         let mut steps = Vec::new();
         let mut take = |what: &str, name: &str| {
@@ -107,7 +106,7 @@ impl Plan {
         Self { steps }
     }
 
-    /// How many bytes are to be fetched, as far as that is known.
+    /// Returns the number of bytes to fetch, as far as it is known.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let bytes = |step: &Step| if let Action::Fetch { bytes: Some(bytes) } = step.action { bytes } else { 0 };
@@ -127,22 +126,22 @@ impl Planner<'_> {
         if !self.seen.insert(format!("output {name}")) {
             return Ok(());
         }
-        // The lock was checked when it was read: names lead somewhere, and nothing goes into itself.
+        // Reading the lock checked that all names exist and that no output is made from itself.
         let Some(output) = self.lock.outputs.get(name) else { return Ok(()) };
         let tree = match output.tree {
             Some(tree) if output.recipe.published().is_some() => Some(tree),
             sealed => {
                 let found = self.store.output_record(output.derivation)?.map(|record| record.tree);
                 let found = found.filter(|found| sealed.is_none_or(|sealed| sealed == *found));
-                // The tree is what the seal promises, by whichever recipe it was made.
+                // An earlier recipe's seal promises this tree too.
                 found.or(sealed.filter(|_| output.earlier.is_some()))
             }
         };
-        let action = tree.and_then(|tree| here(self.store, tree)).unwrap_or(Action::Build);
+        let action = tree.and_then(|tree| stored(self.store, tree)).unwrap_or(Action::Build);
         let why = match (action, tree) {
             (Action::Have | Action::Thaw, Some(tree)) => format!("its tree is {tree}"),
             (_, Some(tree)) => format!("its tree {tree} is not in the store"),
-            (_, None) => format!("nothing that fits the lock was recorded for {}", output.derivation),
+            (_, None) => format!("the store has no output that fits the lock for {}", output.derivation),
         };
         info!(target: CACHE, "output {name}: {}: {why}", action.word());
         if action == Action::Build {
@@ -159,13 +158,13 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What a recipe needs.
+    /// Plans the parts of a recipe.
     fn parts(&mut self, recipe: &Recipe) -> Result<()> {
         for (_, input) in recipe.inputs() {
             self.input(input);
         }
         recipe.outputs().into_iter().try_for_each(|(_, needed)| self.output(needed))?;
-        // What is proven is proven in the root that another output was built in.
+        // A proof runs in the root that another output was built in.
         self.lock.base_of(recipe.build_root()).map_or(Ok(()), |name| self.output(name))
     }
 
@@ -182,15 +181,15 @@ impl Planner<'_> {
     }
 }
 
-/// Returns what it takes to have a tree that is in the store in some form.
-fn here(store: &Store, tree: TreeDigest) -> Option<Action> {
+/// Returns the cheapest way to get a tree that the store holds: `Have` it, or `Thaw` its cold copy.
+fn stored(store: &Store, tree: TreeDigest) -> Option<Action> {
     match store.tree(tree) {
         Some(_) => Some(Action::Have),
         None => store.cold(tree).map(|_| Action::Thaw),
     }
 }
 
-/// Returns what it takes to have an input. Looks at the store only.
+/// Returns the action that an input needs. Reads the store only.
 #[must_use]
 pub fn input_action(store: &Store, input: &LockedInput) -> Action {
     match input.presence(store) {
@@ -200,7 +199,7 @@ pub fn input_action(store: &Store, input: &LockedInput) -> Action {
     }
 }
 
-/// What a person calls an output: the versions of what it is made from.
+/// Returns the version of an output, for people: the versions of all inputs that it is made from.
 #[must_use]
 pub fn version(lock: &Lock, name: &str) -> String {
     let Some(output) = lock.outputs.get(name) else { return String::new() };

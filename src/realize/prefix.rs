@@ -1,8 +1,8 @@
-//! Links below a prefix such as `/opt` that lead into the current generation.
+//! Symlinks below a prefix such as `/opt` that lead into the current generation.
 //!
-//! A link once made never changes again: it leads through the `current` of a profile, so switching generations is still one
-//! rename. What stood in its place and was not ours is kept beside it under another name, and the caller is told. Where only root
-//! may write, root makes the link with a command that is told: strixlock itself never has to run as root.
+//! A link never changes once it is made: it leads through the `current` of a profile, so switching generations is still
+//! one rename. Anything else at its path is kept beside it under another name and reported. If only root may write
+//! there, the caller gets the command that makes the link: strixlock itself never has to run as root.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -15,59 +15,59 @@ use crate::error::{Error, Result};
 use crate::store::{Profile, Store};
 use crate::text;
 
-/// Path that a link should lead to.
+/// The target that a link should have.
 #[derive(Debug, Clone)]
 pub struct Lead {
-    /// Through the profile's `current` to the output.
+    /// The path through the profile's `current` to the output.
     target: PathBuf,
-    /// Through `STORE/current`, where that leads to the same profile, as links do that were made before there were profiles.
+    /// The path through `STORE/current`, if that leads to the same profile: older links have this target.
     same: Option<PathBuf>,
-    /// The store.
+    /// The root of the store.
     store: PathBuf,
 }
 
 impl Lead {
-    /// Leads to an output of the generation that is current in a profile.
+    /// Returns the target for an output of the current generation of a profile.
     #[must_use]
     pub fn to(store: &Store, profile: &Profile, output: &str) -> Self {
         let same = profile.is_first().then(|| store.root().join("current").join(output));
         Self { target: profile.current_link().join(output), same, store: store.root().to_path_buf() }
     }
 
-    fn is_met_by(&self, link: &Path) -> bool {
+    fn accepts(&self, link: &Path) -> bool {
         link == self.target || self.same.as_deref() == Some(link)
     }
 }
 
-/// What happened to one link.
+/// The result of making one link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Linked {
-    /// It was there.
+    /// The link existed.
     Already,
-    /// It was made; nothing stood there.
+    /// The link was made at a free path.
     Made,
-    /// It took the place of a link into the same store, which led there.
+    /// The link replaced one into the same store with this target.
     Replaced(PathBuf),
-    /// It was made, and what stood there is now here.
+    /// The link was made, and what was at its path is now here.
     BackedUp(PathBuf),
-    /// It is not there, since the directory is root's to write to: this command makes it.
+    /// The link was not made, because only root may write there. This command makes it.
     LeftForRoot(String),
 }
 
-/// Says before any work whether links can be made in `prefix`, by whoever runs this or by root.
+/// Fails if neither the user nor root can make links in `prefix`. Called before any work.
 pub fn check(prefix: &Path) -> Result<()> {
     let problem = |message: &str| Error::failure(message).fact("prefix", prefix.display());
     if !prefix.is_absolute() {
-        return Err(problem("a prefix is an absolute path").hint("such as --prefix /opt"));
+        return Err(problem("the prefix must be an absolute path").hint("such as --prefix /opt"));
     }
     if !prefix.is_dir() {
         let above = prefix.ancestors().find(|above| above.is_dir());
         let sudo = if above.is_none_or(may_write) { "" } else { "sudo " };
-        let command = format!("{sudo}mkdir -p {}", word(prefix));
-        return Err(problem("the prefix is no directory").hint(format!("make it first: `{command}`")));
+        let command = format!("{sudo}mkdir -p {}", quoted(prefix));
+        return Err(problem("the prefix is not a directory").hint(format!("create it first: `{command}`")));
     }
     match rustix::fs::access(prefix, Access::WRITE_OK) {
-        Err(error @ Errno::ROFS) => Err(problem("links cannot be made in the prefix")
+        Err(error @ Errno::ROFS) => Err(problem("cannot create links in the prefix")
             .because(&std::io::Error::from(error))
             .hint("choose a prefix of your own, such as --prefix ~/.local/opt")),
         _ => Ok(()),
@@ -78,57 +78,57 @@ fn may_write(directory: &Path) -> bool {
     rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
-/// A path as a shell reads it.
-fn word(path: &Path) -> String {
+/// Quotes a path for a shell.
+fn quoted(path: &Path) -> String {
     text::shell_word(&path.display().to_string())
 }
 
-/// Says before any work whether a link can be made at `place`.
+/// Fails if no link can be made at `place`. Called before any work.
 pub fn check_place(place: &Path) -> Result<()> {
     let (prefix, name) = split(place)?;
     check(prefix)?;
-    // Through links in its path it may be another place than it looks.
+    // Symlinks in the path may lead to another place.
     let real = fs_err::canonicalize(prefix)?.join(name);
     let home = place::home().map(|home| fs_err::canonicalize(&home).unwrap_or(home));
     match place::fault(&real, home.as_deref()) {
         None => Ok(()),
-        Some(fault) => Err(Error::failure(format!("no link can be made in this place: {fault}"))
+        Some(fault) => Err(Error::failure(format!("cannot create a link at this path: {fault}"))
             .fact("path", place.display())
             .fact("which is", real.display())
             .hint("such as /opt/rocm")),
     }
 }
 
-/// The directory of a link, and its name.
+/// Splits the path of a link into directory and name.
 fn split(place: &Path) -> Result<(&Path, &OsStr)> {
     place
         .parent()
         .zip(place.file_name())
-        .ok_or_else(|| Error::failure("this path has no name that a link could have").fact("path", place.display()))
+        .ok_or_else(|| Error::failure("the path of the link has no file name").fact("path", place.display()))
 }
 
-/// Returns an error for a place where something else stands than the link.
+/// Fails if something other than the link exists at `place`.
 pub fn refuse_other(place: &Path, lead: &Lead) -> Result<()> {
     let Ok(there) = fs_err::symlink_metadata(place) else { return Ok(()) };
     let link = if there.is_symlink() { fs_err::read_link(place)? } else { PathBuf::new() };
-    if lead.is_met_by(&link) {
+    if lead.accepts(&link) {
         return Ok(());
     }
-    let error = Error::failure("something else stands where the link should go").fact("path", place.display());
+    let error = Error::failure("something else exists at the path of the link").fact("path", place.display());
     Err(if link.starts_with(&lead.store) {
-        error.fact("leads to", link.display()).hint("--force lets it lead to this project's generations")
+        error.fact("leads to", link.display()).hint("--force points it to this project's generations")
     } else {
-        error.hint("--force keeps it beside the link, under another name")
+        error.hint("--force renames it and keeps it beside the link")
     })
 }
 
-/// Makes a link at `place`. A link into the same store that stands there gives way; anything else is kept beside it. Where only
-/// root can, it is left to root: the command does nothing else, so nothing of a user's is read or run with root's rights.
+/// Makes a link at `place`. Replaces a link into the same store; keeps anything else beside the link. If only root can
+/// do it, returns a command for root that does nothing else, so no file of a user is read or run with root's rights.
 pub fn link(place: &Path, lead: &Lead) -> Result<Linked> {
     let (prefix, name) = split(place)?;
     let place = prefix.join(name);
     let there = fs_err::read_link(&place).ok();
-    if there.as_deref().is_some_and(|there| lead.is_met_by(there)) {
+    if there.as_deref().is_some_and(|there| lead.accepts(there)) {
         return Ok(Linked::Already);
     }
     let free = fs_err::symlink_metadata(&place).is_err();
@@ -140,29 +140,29 @@ pub fn link(place: &Path, lead: &Lead) -> Result<Linked> {
             prefix.join(beside)
         })
         .find(|path| fs_err::symlink_metadata(path).is_err())
-        .ok_or_else(|| Error::failure("too much was kept beside this link already").fact("path", place.display()))?;
+        .ok_or_else(|| Error::failure("too many backups beside the link").fact("path", place.display()))?;
     if !may_write(prefix) {
         if replaced.is_some() {
-            return Ok(Linked::LeftForRoot(format!("sudo ln -sfnT {} {}", word(&lead.target), word(&place))));
+            return Ok(Linked::LeftForRoot(format!("sudo ln -sfnT {} {}", quoted(&lead.target), quoted(&place))));
         }
-        // Without -f, so that it fails where something came to stand meanwhile.
-        let link = format!("sudo ln -snT {} {}", word(&lead.target), word(&place));
-        let aside = format!("sudo mv -nT {} {} && ", word(&place), word(&backup));
-        return Ok(Linked::LeftForRoot(if free { link } else { aside + &link }));
+        // Without -f: fails if something appeared there meanwhile.
+        let link = format!("sudo ln -snT {} {}", quoted(&lead.target), quoted(&place));
+        let move_away = format!("sudo mv -nT {} {} && ", quoted(&place), quoted(&backup));
+        return Ok(Linked::LeftForRoot(if free { link } else { move_away + &link }));
     }
-    let aside = tempfile::Builder::new().prefix(".strixlock-").tempdir_in(prefix)?;
-    let new = aside.path().join(name);
+    let staging = tempfile::Builder::new().prefix(".strixlock-").tempdir_in(prefix)?;
+    let new = staging.path().join(name);
     fs_err::os::unix::fs::symlink(&lead.target, &new)?;
     if free || replaced.is_some() {
         fs_err::rename(&new, &place)?;
         return Ok(replaced.map_or(Linked::Made, Linked::Replaced));
     }
-    // Both at once where the file system can, so that there is no moment without either.
+    // In one step if the file system can, so that the path is never missing.
     if rustix::fs::renameat_with(CWD, &new, CWD, &place, RenameFlags::EXCHANGE).is_ok() {
-        // From here on the directory holds what is not ours: it must not go with it.
-        let aside = aside.keep();
+        // The directory now holds the user's files and must not be deleted.
+        let staging = staging.keep();
         fs_err::rename(&new, &backup)?;
-        fs_err::remove_dir(aside)?;
+        fs_err::remove_dir(staging)?;
     } else {
         fs_err::rename(&place, &backup)?;
         fs_err::rename(&new, &place)?;
@@ -193,12 +193,12 @@ mod tests {
         assert_eq!(link(&rocm, &ours).unwrap(), Linked::Already);
         assert_eq!(link(&prefix.path().join("llama"), &ours).unwrap(), Linked::Made);
         assert_eq!(fs_err::read_dir(prefix.path()).unwrap().count(), 3);
-        // A link into the store is nothing that anybody would miss.
+        // A link into the store is replaced without a backup.
         let other = lead("/store/profiles/q/current/rocm");
         assert_eq!(link(&rocm, &other).unwrap(), Linked::Replaced(ours.target));
         assert_eq!(fs_err::read_link(&rocm).unwrap(), other.target);
         assert_eq!(fs_err::read_dir(prefix.path()).unwrap().count(), 3);
-        // One that leads to the same profile through the top of the store is as good.
+        // A link to the same profile through the top of the store is kept.
         fs_err::remove_file(&rocm).unwrap();
         fs_err::os::unix::fs::symlink("/store/current/rocm", &rocm).unwrap();
         assert_eq!(link(&rocm, &other).unwrap(), Linked::Already);

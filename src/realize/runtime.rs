@@ -1,12 +1,12 @@
-//! Runs the `runtime` recipe, which trims and then proves that what is left runs; and says of a realized one why each file is in
-//! it.
+//! Runs the `runtime` recipe: trims a ROCm tree, then proves that programs run with the rest. Also explains why a
+//! realized runtime has each of its files.
 
 use std::path::Path;
 
 use serde_json::json;
 
 use super::Realizer;
-use super::about::{ABOUT, LOG};
+use super::build_record::{ABOUT, LOG};
 use super::execute::Made;
 use crate::digest::DerivationId;
 use crate::error::{Error, Kind, Result};
@@ -21,38 +21,38 @@ use crate::store::StoredTree;
 use crate::tree::Listing;
 use crate::trim::{self, Trimmed, trim};
 
-/// What a runtime is made from, and what trimming that gives.
+/// A trimmed runtime, with the trees that it is made from.
 pub struct Runtime {
-    /// The output that it is.
+    /// The name of the output.
     pub name: String,
     /// The ROCm tree.
     pub rocm: StoredTree,
-    /// What is in it.
+    /// The listing of the ROCm tree.
     pub rocm_listing: Listing,
-    /// Where it stands when it is used.
+    /// The path of the ROCm tree in use.
     pub rocm_prefix: String,
     /// The llama.cpp build.
     pub llama: StoredTree,
-    /// What is in that.
+    /// The listing of the build.
     pub llama_listing: Listing,
-    /// Where it stands.
+    /// The path of the build in use.
     pub llama_prefix: String,
-    /// The root of packages that the build was made in, if it had one: the base system.
+    /// The sysroot that the build was made in, if any: the base system.
     pub sysroot: Option<StoredTree>,
     sysroot_listing: Option<Listing>,
     roots: Vec<String>,
     target: GfxTarget,
     edges: Vec<Edge>,
-    /// So many of them come with the program.
+    /// Number of leading edges that come with the program.
     known_edges: usize,
     limits: Limits,
-    /// What is kept and why.
+    /// The files that are kept, with reasons.
     pub trimmed: Trimmed,
 }
 
 impl Realizer<'_> {
-    /// Computes a runtime again from the realized trees that it is made from. Needs no network, and nothing but the lock and
-    /// the store.
+    /// Computes a runtime again from the realized trees that it is made from. Uses the lock and the store, and no
+    /// network.
     pub fn explain(&self, name: &str) -> Result<Runtime> {
         let Recipe::Runtime(recipe) = &self.lock.output(name)?.recipe else {
             return Err(Error::new(Kind::Usage, format!("`{name}` is not a trimmed runtime"))
@@ -64,7 +64,7 @@ impl Realizer<'_> {
         self.trimmed(name, recipe)
     }
 
-    /// Makes sure that a realized output is here in its hot form.
+    /// Thaws a realized output if the store has only its cold copy. Fails if it is not realized.
     fn thaw_output(&self, name: &str) -> Result<()> {
         let store = self.intake.store;
         let record = store.output_record(self.lock.output(name)?.derivation)?;
@@ -73,11 +73,8 @@ impl Realizer<'_> {
             None => None,
         };
         tree.map(drop).ok_or_else(|| {
-            Error::new(
-                Kind::NotFound,
-                format!("the output `{name}` is not realized, so that nothing is known of its files"),
-            )
-            .hint("`strixlock realize` makes it")
+            Error::new(Kind::NotFound, format!("the output `{name}` is not realized: its files are unknown"))
+                .hint("`strixlock realize` builds it")
         })
     }
 
@@ -119,11 +116,11 @@ impl Realizer<'_> {
         })
     }
 
-    /// Trims, and proves what is left before anybody sees it: without the proof there is no output.
+    /// Trims and then proves the runtime. There is no output without the proof.
     pub(crate) fn runtime(&self, derivation: DerivationId, recipe: &RuntimeRecipe) -> Result<Made> {
         let store = self.intake.store;
         for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe.build_root())) {
-            self.whole(part, self.output_tree(part)?)?;
+            self.demand_intact(part, self.output_tree(part)?)?;
         }
         let mut named = self.lock.outputs.iter().filter(|(_, output)| output.derivation == derivation);
         let name = named.next().map_or("runtime", |(name, _)| name);
@@ -139,13 +136,13 @@ impl Realizer<'_> {
         let mut log = fs_err::File::create(&log_path)?;
         let proof = match runtime.prove(&staging.path().join("tree"), &work, &mut log) {
             Ok(proof) => proof,
-            // The staging directory goes away; the log must not.
+            // The staging directory is deleted; the log is kept.
             Err(error) => {
                 return Err(error.fact("log", store.keep_failed_log(derivation, &log_path)?.display()));
             }
         };
         drop(task);
-        // Texts and numbers: nothing in it can fail.
+        // Strings and numbers always serialize.
         let about = serde_json::to_vec_pretty(&json!({ "proof": proof })).unwrap_or_default();
         fs_err::write(staging.path().join(ABOUT), about)?;
         Ok(Made::Staged(staging, listing))
@@ -153,7 +150,7 @@ impl Realizer<'_> {
 }
 
 impl Runtime {
-    /// Proves a trimmed tree on disk, which must be this runtime. `work` is an empty directory; what is said goes to `log`.
+    /// Proves that `tree` on disk is this runtime and runs. `work` is an empty directory. Output goes to `log`.
     pub fn prove(&self, tree: &Path, work: &Path, log: &mut dyn std::io::Write) -> Result<Proof> {
         let request = trim::Request {
             rocm: trim::Mounted { dir: &self.rocm.path, listing: &self.rocm_listing, prefix: &self.rocm_prefix },
@@ -169,14 +166,14 @@ impl Runtime {
         prove(&claim, log)
     }
 
-    /// The edges of the manifest that lead nowhere, a sentence each.
+    /// Returns a sentence for each edge of the manifest that leads nowhere.
     #[must_use]
     pub fn idle_edges(&self) -> Vec<String> {
         let idle = self.trimmed.idle.iter().filter(|(number, _)| **number >= self.known_edges);
         let told = |(number, taken): (&usize, &bool)| {
             let edge = &self.edges[*number];
             let why = match (taken, &edge.to) {
-                (false, _) => format!("nothing that is kept is called `{}`", edge.from),
+                (false, _) => format!("no kept file is named `{}`", edge.from),
                 (true, Target::Library(_)) => "the ROCm tree has no library of that name for this processor".to_owned(),
                 (true, _) => "the ROCm tree has no such path".to_owned(),
             };
@@ -186,12 +183,12 @@ impl Runtime {
     }
 }
 
-/// The base system as trimming wants it.
+/// Returns the base system in the form that trimming takes.
 fn base<'a>(sysroot: Option<&'a StoredTree>, listing: Option<&'a Listing>) -> Option<trim::Mounted<'a>> {
     Some(trim::Mounted { dir: &sysroot?.path, listing: listing?, prefix: "" })
 }
 
-/// The lock's output of type `runtime`: the one that was named, else the only one.
+/// Returns the named output, or the only one of type `runtime` in the lock.
 pub fn runtime_output(lock: &Lock, named: Option<&str>) -> Result<String> {
     if let Some(name) = named {
         return lock.output(name).map(|_| name.to_owned());

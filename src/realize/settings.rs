@@ -1,14 +1,14 @@
-//! Settings of a run of `realize`.
+//! Settings for carrying out a plan.
 
 use std::num::NonZeroUsize;
 
 use crate::sandbox::Limits;
 
-/// The settings by which plans are carried out.
+/// Settings for carrying out a plan.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Settings {
-    /// Compilers at a time; as many as there are processors and memory for without it.
+pub struct RealizeSettings {
+    /// Number of compilers that run at once. Default: as many as there are processors and as fit into free memory.
     pub jobs: Option<NonZeroUsize>,
-    /// How far each command of a build may go.
+    /// Limits of time, memory and output for each command of a build.
     pub limits: Limits,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::about::LOG;
+use super::build_record::LOG;
 use crate::deb::{Deb, Links, Unpacked, unpack};
 use crate::error::Result;
 use crate::inputs::oci::{OciPin, oci_tree};
@@ -12,9 +12,9 @@ use crate::recipe::sysroot::LINKS;
 use crate::store::Staging;
 use crate::tree::Listing;
 
-/// Unpacks packages; gives the staging directory with the tree and a log, and what is in the tree.
+/// Unpacks packages. Returns the staging directory with the tree and a log, and the listing of the tree.
 pub(super) fn sysroot(intake: Intake, recipe: &SysrootRecipe, debs: &[Deb]) -> Result<(Staging, Listing)> {
-    // How large they become stands in no index: text and programs pack to a quarter or so.
+    // No index has the unpacked size. Text and programs compress to about a quarter.
     let packed: u64 = debs.iter().filter_map(|deb| deb.path.metadata().ok()).map(|found| found.len()).sum();
     intake.store.demand_space(packed.saturating_mul(5))?;
     let staging = intake.store.stage()?;
@@ -24,7 +24,7 @@ pub(super) fn sysroot(intake: Intake, recipe: &SysrootRecipe, debs: &[Deb]) -> R
     Ok((staging, unpacked.listing))
 }
 
-/// Lays the layers of a base image over each other; gives the same.
+/// Applies the layers of a base image in order. Returns the staging directory with the tree and a log, and the listing.
 pub(super) fn from_image(intake: Intake, name: &str, pin: &OciPin) -> Result<(Staging, Listing)> {
     let (staging, applied) = oci_tree(intake, name, pin)?;
     let mut text = String::new();
@@ -41,7 +41,7 @@ pub(super) fn from_image(intake: Intake, name: &str, pin: &OciPin) -> Result<(St
     Ok((staging, applied.listing))
 }
 
-/// What was done, and what was left out.
+/// Returns the log: everything that was done and left out.
 fn log(unpacked: &Unpacked) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.

@@ -1,10 +1,10 @@
-//! Recipe `image`: an OCI image from realized trees, without a container engine.
+//! Recipe `image`: an OCI image from realized trees, made without a container engine.
 //!
-//! Layers, from the lowest: the base (a sysroot, or the layers of a pinned `oci` input as they are), ROCm or the part of it
-//! that a runtime needs, llama.cpp, configuration. Each depends on its own part alone, so what did not change is the same
-//! blob in every image. Layers are tar archives in GNU form, owner 0:0, time 1980-01-01, modes 0644 and 0755 but for
-//! [`MODES`], compressed as [`Compression`] says. Its level, and the library's version, are in the derivations of layers and
-//! images, since each version compresses to other bytes.
+//! The layers, from the lowest: the base (a sysroot, or the unchanged layers of a pinned `oci` input), ROCm or a
+//! trimmed runtime, llama.cpp, configuration. Each layer depends on its own part alone, so an unchanged part is the
+//! same blob in every image. Layers are GNU tar archives with owner 0:0, time 1980-01-01, and modes 0644 and 0755
+//! except for [`MODES`]. They are compressed by [`Compression`]. The level and the version of its library are in the
+//! derivations of layers and images, because each version compresses to other bytes.
 
 use std::collections::BTreeMap;
 
@@ -16,53 +16,53 @@ use crate::inputs::InputKind;
 use crate::oci::document::HealthCheck;
 use crate::oci::{Compression, Config, Inherited, Odd};
 
-/// Grows with every change of this recipe that can show in its result.
+/// Revision of the recipe, raised with every change that can show in its result.
 pub const REVISION: u32 = 3;
 
-/// When every image says that it was made: the time of everything in it.
+/// The creation time of every image: the time of all files in it.
 pub const CREATED: &str = "1980-01-01T00:00:00Z";
 
-/// By this file distrobox-init (1.8.2) knows that packages are installed. Older ones look for each program that they would install,
-/// and do so where one is missing: the template's toolbox has them all.
+/// The file by which distrobox-init (1.8.2) recognizes that packages are installed. Older versions install packages if
+/// one of their programs is missing; the template's toolbox has all of them.
 pub const SET_UP: &str = ".containersetupdone";
 
 /// The port of llama-server.
 pub const PORT: u16 = 8080;
 
-/// See [`Recipe::Image`].
+/// The recipe of an image: see [`Recipe::Image`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageRecipe {
-    /// What the image calls itself.
+    /// The name of the image.
     pub name: String,
-    /// The output that is its root file system: a sysroot.
+    /// The sysroot output that is its root file system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
-    /// In place of it, the input whose layers are its lowest, as they are.
+    /// The `oci` input whose unchanged layers are the lowest, instead of `base`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// The output that is its ROCm tree, whole.
+    /// The output that is its complete ROCm tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rocm: Option<String>,
-    /// The output that is the part of a ROCm tree that it has.
+    /// The output that is its trimmed ROCm tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
-    /// The output that is its llama.cpp.
+    /// The output that is its build of llama.cpp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub llama: Option<String>,
-    /// The program of llama.cpp that it runs.
+    /// The program of llama.cpp that the image runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
-    /// User and group that it runs as: numbers, or names that the base has; root without.
+    /// User and group that it runs as: numbers, or names in the base. Default: root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Environment variables, over the recipe's own.
+    /// Environment variables, which override the recipe's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
-    /// Labels, over the recipe's own.
+    /// Labels, which override the recipe's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// What layers are compressed with.
+    /// Compression of the layers.
     #[serde(default)]
     pub compression: Compression,
 }
@@ -85,8 +85,8 @@ impl OutputKind for ImageRecipe {
     }
 }
 
-/// Modes that a sysroot's tree cannot say and its programs rely on. The packages' own setuid bits are known by these names
-/// alone: any other program stays without.
+/// Modes that programs of a sysroot rely on and that trees do not have. Setuid bits of packages are restored for these
+/// paths only.
 pub const MODES: &[(&str, u32)] = &[
     ("etc/shadow", 0o640),
     ("etc/sudoers", 0o440),
@@ -104,17 +104,17 @@ pub const MODES: &[(&str, u32)] = &[
     ("var/tmp", 0o1777),
 ];
 
-/// Where the parts of an image stand.
+/// The prefixes of an image's parts.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Prefixes<'a> {
-    /// Of ROCm, or its runtime.
+    /// The prefix of ROCm or its runtime.
     pub rocm: Option<&'a str>,
-    /// Of llama.cpp.
+    /// The prefix of llama.cpp.
     pub llama: Option<&'a str>,
 }
 
 impl Prefixes<'_> {
-    /// The directories of libraries, as in `LD_LIBRARY_PATH`; empty where there are none.
+    /// Returns the directories of libraries, as in `LD_LIBRARY_PATH`; empty if there are none.
     #[must_use]
     pub fn search_path(self) -> String {
         let libraries = [self.llama, self.rocm].into_iter().flatten().map(|prefix| format!("{prefix}/lib"));
@@ -123,7 +123,7 @@ impl Prefixes<'_> {
 }
 
 impl ImageRecipe {
-    /// Returns the places of the image's parts; `output` finds the recipe of an output.
+    /// Returns the prefixes of the image's parts; `output` finds the recipe of an output.
     #[must_use]
     pub fn prefixes<'l>(&self, output: impl Fn(&str) -> Option<&'l Recipe>) -> Prefixes<'l> {
         let recipe = |name: &Option<String>| name.as_deref().and_then(&output);
@@ -134,19 +134,19 @@ impl ImageRecipe {
         Prefixes { rocm: rocm.and_then(Recipe::prefix), llama: recipe(&self.llama).and_then(Recipe::prefix) }
     }
 
-    /// Whether it runs llama-server, which has a port and can be asked how it is.
+    /// Returns true if the image runs llama-server, which has a port and a health check.
     #[must_use]
     pub fn is_server(&self) -> bool {
         self.program.as_deref() == Some("llama-server")
     }
 
-    /// Whether it says of itself that toolbox and distrobox can use it.
+    /// Returns true if the image has the label of images for toolbox and distrobox.
     #[must_use]
     pub fn is_toolbox(&self) -> bool {
         self.labels.get("com.github.containers.toolbox").is_some_and(|value| value == "true")
     }
 
-    /// The variables that the parts of the image need, and those of the manifest.
+    /// Returns the variables that the image's parts need, and those of the manifest.
     #[must_use]
     pub fn variables(&self, prefixes: Prefixes) -> BTreeMap<String, String> {
         let (mut path, libraries) = (Vec::new(), prefixes.search_path());
@@ -170,7 +170,7 @@ impl ImageRecipe {
             all.insert("LD_LIBRARY_PATH".to_owned(), libraries);
         }
         if self.is_server() {
-            // Inside a container nobody else would reach 127.0.0.1.
+            // Nothing outside the container can reach its 127.0.0.1.
             all.insert("LLAMA_ARG_HOST".to_owned(), "0.0.0.0".to_owned());
             all.insert("LLAMA_ARG_PORT".to_owned(), PORT.to_string());
         }
@@ -178,8 +178,8 @@ impl ImageRecipe {
         all
     }
 
-    /// The field of a base image that this image would take and that could not be read; `ours` are its labels. What only tells an
-    /// engine of ports, volumes, signals and health counts as not said: the image runs without.
+    /// Returns a malformed field of a base image that this image would inherit, if any. `ours` are the image's labels.
+    /// Malformed ports, volumes, signals and health checks count as unset, because the image runs without them.
     #[must_use]
     pub fn lacks<'a>(&self, base: &'a Inherited, ours: &BTreeMap<String, String>) -> Option<&'a Odd> {
         base.odd.iter().find(|odd| match (odd.field, &odd.entry) {
@@ -190,9 +190,9 @@ impl ImageRecipe {
         })
     }
 
-    /// How the image is run; what is not said here is as in the base image, by the rules that `FROM` has in a Containerfile.
-    /// An own program takes the place of the base's, with its arguments and the look at its health: that would ask
-    /// for ever about a program that does not run.
+    /// Returns the run configuration. Unset fields are inherited from the base image, by the rules of `FROM` in a
+    /// Containerfile. A `program` replaces entrypoint, arguments and health check of the base. The base's health check
+    /// would otherwise ask forever about a program that does not run.
     #[must_use]
     pub fn config(&self, prefixes: Prefixes, ours: BTreeMap<String, String>, base: Config) -> Config {
         let mut labels = base.labels;
@@ -227,13 +227,17 @@ impl ImageRecipe {
     }
 }
 
-/// Names as the specification writes a set of them, whatever stood beside them.
+/// Returns names as the specification writes a set: an object with empty values.
 fn set(names: impl Iterator<Item = String>) -> BTreeMap<String, Value> {
     names.map(|name| (name, Value::Object(serde_json::Map::new()))).collect()
 }
 
-/// The shell's line that succeeds where llama-server says that it is well: bash alone, so that images need no curl.
-pub const HEALTH: &str = r#"exec 3<>/dev/tcp/127.0.0.1/${LLAMA_ARG_PORT:-8080} && printf 'GET /health HTTP/1.0\r\n\r\n' >&3 && read -r _ status _ <&3 && [ "$status" = 200 ]"#;
+/// Shell command that succeeds if llama-server reports that it is healthy. Uses bash alone, so that images need no
+/// curl.
+pub const HEALTH: &str = concat!(
+    r"exec 3<>/dev/tcp/127.0.0.1/${LLAMA_ARG_PORT:-8080} && printf 'GET /health HTTP/1.0\r\n\r\n' >&3 && ",
+    r#"read -r _ status _ <&3 && [ "$status" = 200 ]"#,
+);
 
 fn health_check() -> HealthCheck {
     const SECOND: u64 = 1_000_000_000;
@@ -298,7 +302,7 @@ mod tests {
         assert!(config.env.contains(&"MINE=1".to_owned()) && config.env.contains(&"LANG=C.UTF-8".to_owned()));
     }
 
-    /// A base image that says everything.
+    /// A base image with all fields set.
     fn full_base() -> Config {
         Config {
             exposed_ports: BTreeMap::from([("80/tcp".to_owned(), Value::Null)]),

@@ -1,7 +1,7 @@
-//! The interface that every kind of output has towards the lock and the plan: its name, its parts, and how it is treated.
+//! The interface of every kind of output for lock and plan: its name, its parts, and the rules for it.
 //!
-//! Pure: a kind answers from its recipe alone. How an output is read from a manifest, made, and described on the audit page are
-//! further interfaces, each in its room, which a kind implements too (see docs/adding-an-output-kind.md).
+//! A kind answers from its recipe alone. Further interfaces, each in its own module, read an output from a manifest,
+//! make it and describe it on the audit page (see docs/adding-an-output-kind.md).
 
 use crate::inputs::InputKind;
 
@@ -10,32 +10,31 @@ pub trait OutputKind {
     /// The `type` field.
     const NAME: &'static str;
 
-    /// The revision of those rules that `lock::derivation` cannot describe: unpacking, trimming, what is decided from a
-    /// source once it is there. Raised with every change of them that can show in a tree; tests/golden fails until it is.
+    /// The revision of the rules that `lock::derivation` cannot describe: unpacking, trimming, decisions from a source
+    /// at build time. Raised with every change of them that can show in a tree; tests/golden fails until then.
     const REVISION: u32;
 
-    /// Returns the inputs that go into the output: kind and name.
+    /// Returns kinds and names of the inputs that the output is made from.
     fn inputs(&self) -> Vec<(InputKind, &str)>;
 
-    /// Returns the other outputs that go into it: kind and name.
+    /// Returns kinds and names of the outputs that the output is made from.
     fn outputs(&self) -> Vec<(&'static str, &str)> {
         Vec::new()
     }
 
-    /// Returns the directory that the output stands at when it is used, if it has a place of its own.
+    /// Returns the directory at which the output is used, if it is made for one.
     fn prefix(&self) -> Option<&str> {
         None
     }
 
-    /// Returns the input whose tree is the output, unchanged, if the output is nothing else. The lock then knows its tree
-    /// without a seal.
+    /// Returns the input whose tree is the output, if it is one unchanged. The lock then knows the tree without a seal.
     fn published(&self) -> Option<&str> {
         None
     }
 
-    /// Returns where the output's files come from.
-    fn files(&self) -> Files {
-        Files::Made
+    /// Returns the origin of the output's files.
+    fn origin(&self) -> Origin {
+        Origin::Made
     }
 
     /// Returns the root of the sandbox that the output is built or proven in.
@@ -43,12 +42,12 @@ pub trait OutputKind {
         BuildRoot::NoSandbox
     }
 
-    /// Returns true for an image of other outputs, which is made only when it is named.
+    /// Returns true for an image of other outputs. Images are made only when they are named.
     fn is_image(&self) -> bool {
         false
     }
 
-    /// Returns true for a root file system, which is not made for the sake of images alone.
+    /// Returns true for a root file system. One that only images use is made only with them.
     fn is_root(&self) -> bool {
         false
     }
@@ -56,12 +55,12 @@ pub trait OutputKind {
 
 /// The origin of an output's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Files {
-    /// From an input, each as it was published.
+pub enum Origin {
+    /// From an input, unchanged.
     Taken,
     /// From other outputs.
     Chosen,
-    /// From the recipe: the store has them of nothing else.
+    /// From the recipe: no input or other output has them.
     Made,
 }
 
@@ -74,6 +73,6 @@ pub enum BuildRoot<'a> {
     Host,
     /// The tree of an output.
     Output(&'a str),
-    /// Proven in the root that another output was built in.
+    /// The root that another output was built in: the output is proven there.
     RootOf(&'a str),
 }

@@ -1,11 +1,11 @@
 //! Recipe `llama`: llama.cpp built with CMake and Ninja at fixed paths.
 //!
-//! Everything that CMake or llama.cpp would otherwise find out about the machine is decided here or in the manifest:
-//! CPU features, OpenMP, curl, OpenSSL, ccache, the web UI (which would be downloaded), build number and commit (which
-//! would be asked of any git repository around).
+//! Everything that CMake or llama.cpp would otherwise detect on the machine is set here or in the manifest: CPU
+//! features, OpenMP, curl, OpenSSL, ccache, the web UI (otherwise downloaded), build number and commit (otherwise read
+//! from any git repository around the source).
 //!
-//! clang gives every HIP object an id that it derives from the paths of the build (`-fuse-cuid=hash`). Ours follows from the
-//! object's name below the build directory alone: see [`HIP_LAUNCHER`].
+//! clang gives every HIP object an id that it derives from the paths of the build (`-fuse-cuid=hash`). Here the id
+//! depends only on the object's name below the build directory: see [`HIP_LAUNCHER`].
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -18,27 +18,27 @@ use crate::gfx::GfxTarget;
 use crate::inputs::InputKind;
 use crate::suggest::one_of;
 
-/// Grows with every change of this recipe that can show in its result.
+/// Revision of the recipe, raised with every change that can show in its result.
 pub const REVISION: u32 = 2;
 
-/// See [`super::Recipe::Llama`].
+/// The recipe of a llama.cpp build: see [`super::Recipe::Llama`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LlamaRecipe {
     /// The input with the source.
     pub source: String,
-    /// The output that is the ROCm tree; the `cpu` backend has none.
+    /// The output that is the ROCm tree, for the `hip` backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rocm: Option<String>,
-    /// The output that is the root of the build: compilers, CMake, headers. Without it the host's own are used, and what
-    /// comes out is the same on one machine only.
+    /// The output that is the root of the build: compilers, CMake, headers. Without it the build uses the host's own
+    /// and is reproducible on one machine only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sysroot: Option<String>,
-    /// What it computes with.
+    /// The backend.
     pub backend: Backend,
-    /// Where it stands when it is used.
+    /// The directory at which the build is used.
     pub prefix: String,
-    /// CMake variables, over the recipe's own.
+    /// CMake variables, which override the recipe's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cmake: BTreeMap<String, String>,
 }
@@ -65,7 +65,7 @@ impl OutputKind for LlamaRecipe {
     }
 }
 
-/// What llama.cpp computes with.
+/// The hardware interface that llama.cpp computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
@@ -78,7 +78,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Its name in a manifest.
+    /// Returns the name in a manifest.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -97,17 +97,17 @@ impl FromStr for Backend {
     }
 }
 
-/// Where the source stands in the sandbox.
+/// Path of the source in the sandbox.
 pub const SOURCE: &str = "/build/source";
-/// Where CMake builds.
+/// Directory in which CMake builds.
 pub const BUILD: &str = "/build/out";
-/// What the install step's paths are put under.
+/// Directory below which the install step writes (`DESTDIR`).
 pub const DEST: &str = "/build/dest";
-/// Where our own part of a HIP build stands.
+/// Directory of strixlock's own tools in a HIP build.
 pub const TOOLS: &str = "/build/tools";
 
-/// A compiler launcher that gives each HIP object an id of its own, the same wherever it is built. Never
-/// `-fuse-cuid=none`: without an id the host cannot read static device variables.
+/// A compiler launcher that gives each HIP object an id of its own, the same on every machine. `-fuse-cuid=none` would
+/// not do: without an id the host cannot read static device variables.
 pub const HIP_LAUNCHER: &str = r#"#!/bin/sh
 out= previous=
 for word; do
@@ -118,7 +118,7 @@ id=$(printf %s "$out" | sha256sum) || exit
 exec "$@" "-cuid=${id%% *}"
 "#;
 
-/// Memory that one compiler may come to need, in bytes: HIP templates are the largest.
+/// Returns the memory that one compiler may need, in bytes. HIP templates need the most.
 #[must_use]
 pub fn memory_per_job(backend: Backend) -> u64 {
     match backend {
@@ -127,9 +127,9 @@ pub fn memory_per_job(backend: Backend) -> u64 {
     }
 }
 
-/// What a build says of its source.
+/// The identity of a build's source, which is compiled into the build.
 #[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
+pub struct SourceId<'a> {
     /// The commit.
     pub commit: &'a str,
     /// The build number.
@@ -141,15 +141,15 @@ pub struct Source<'a> {
 /// The GPU side of a build.
 #[derive(Debug, Clone)]
 pub struct Hip {
-    /// Where the ROCm tree stands.
+    /// The prefix of the ROCm tree.
     pub prefix: String,
     /// The GPU that is built for.
     pub target: GfxTarget,
 }
 
-/// The CMake variables of a build: the recipe's own, then those of the manifest.
+/// Returns the CMake variables of a build: the recipe's own, overridden by those of the manifest.
 #[must_use]
-pub fn variables(recipe: &LlamaRecipe, source: &Source, hip: Option<&Hip>) -> BTreeMap<String, String> {
+pub fn variables(recipe: &LlamaRecipe, source: &SourceId, hip: Option<&Hip>) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let mut set = |name: &str, value: &str| all.insert(name.to_owned(), value.to_owned());
     set("CMAKE_BUILD_TYPE", "Release");
@@ -174,7 +174,7 @@ pub fn variables(recipe: &LlamaRecipe, source: &Source, hip: Option<&Hip>) -> BT
     ] {
         set(off, "OFF");
     }
-    // x86-64-v3, which every machine with this GPU has; left unsaid, ggml decides by the builder's environment.
+    // x86-64-v3, which every machine with this GPU has. Otherwise ggml would decide by the builder's environment.
     for on in ["GGML_SSE42", "GGML_AVX", "GGML_AVX2", "GGML_BMI2", "GGML_FMA", "GGML_F16C"] {
         set(on, "ON");
     }
@@ -191,7 +191,7 @@ pub fn variables(recipe: &LlamaRecipe, source: &Source, hip: Option<&Hip>) -> BT
         set("CMAKE_HIP_COMPILER_LAUNCHER", &format!("{TOOLS}/hip-launcher"));
         set("CMAKE_HIP_FLAGS", &format!("-ffile-prefix-map={SOURCE}=source -ffile-prefix-map={BUILD}=out"));
         set("CMAKE_PREFIX_PATH", prefix);
-        // First beside the build, so that a copy of both trees works anywhere; then where ROCm is meant to stand.
+        // First the path relative to the build, so that copies of both trees work anywhere; then the prefix of ROCm.
         rpath = format!("{rpath};$ORIGIN/../{}/lib;{prefix}/lib", relative(&recipe.prefix, prefix));
     } else {
         set("GGML_HIP", "OFF");
@@ -202,9 +202,9 @@ pub fn variables(recipe: &LlamaRecipe, source: &Source, hip: Option<&Hip>) -> BT
     all
 }
 
-/// The environment of a build.
+/// Returns the environment of a build.
 #[must_use]
-pub fn environment(source: &Source, hip: Option<&Hip>) -> BTreeMap<String, String> {
+pub fn environment(source: &SourceId, hip: Option<&Hip>) -> BTreeMap<String, String> {
     let epoch = source.time.to_string();
     let mut all: BTreeMap<String, String> = [
         ("PATH", "/usr/bin:/bin"),
@@ -232,7 +232,7 @@ pub fn environment(source: &Source, hip: Option<&Hip>) -> BTreeMap<String, Strin
     all
 }
 
-/// The commands of a build, in order.
+/// Returns the commands of a build, in order.
 #[must_use]
 pub fn commands(variables: &BTreeMap<String, String>, jobs: usize) -> Vec<Vec<String>> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -245,7 +245,7 @@ pub fn commands(variables: &BTreeMap<String, String>, jobs: usize) -> Vec<Vec<St
     ]
 }
 
-/// The way from one absolute directory to another.
+/// Returns the relative path from one absolute directory to another.
 fn relative(from: &str, to: &str) -> String {
     let (from, to): (Vec<&str>, Vec<&str>) = (from.split('/').collect(), to.split('/').collect());
     let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();

@@ -1,9 +1,9 @@
-//! Recipes: how an output is made from trees and other outputs. The manifest and the lock hold them in the same form.
+//! Recipes: how an output is made from inputs and other outputs. Manifest and lock hold them in the same form.
 //!
-//! A recipe and the digests of what goes into it, as canonical JSON, hash to the derivation id: two outputs with equal
-//! ids are made from the same things in the same way. This module decides nothing about when a recipe is run.
+//! A recipe is hashed, with the digests of all that it uses, into the derivation id: two outputs with equal ids are
+//! made from the same things in the same way. This module does not decide when a recipe is run.
 
-pub mod furnish;
+pub mod base_files;
 pub mod image;
 mod kind;
 pub mod llama;
@@ -17,24 +17,24 @@ use serde::{Deserialize, Serialize};
 use crate::inputs::InputKind;
 
 pub use image::ImageRecipe;
-pub use kind::{BuildRoot, Files, OutputKind};
+pub use kind::{BuildRoot, Origin, OutputKind};
 pub use llama::{Backend, LlamaRecipe};
 pub use model::ModelRecipe;
 pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
 
-/// Returns whether an input of kind `found` can stand where a recipe names one of kind `wanted`: a model may be any file.
+/// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`. A model may be any file.
 #[must_use]
 pub fn fits(wanted: InputKind, found: InputKind) -> bool {
     wanted == found || (wanted, found) == (InputKind::Huggingface, InputKind::File)
 }
 
-/// Makes the enum of all kinds of outputs from the one list of them, and the two macros that ask each kind.
+/// Defines, from one list of all kinds of outputs, the enum of them and the two macros that call each kind.
 ///
-/// `each_output!(recipe, it => it.inputs())` evaluates the expression with the recipe that an output has, whichever kind it
-/// is of. `each_kind!(Kind => Kind::NAME)` evaluates it for the type of every kind. The first token is `$`, which a macro
-/// cannot write otherwise into those that it makes.
+/// `each_output!(recipe, it => it.inputs())` evaluates the expression with the recipe of an output of any kind.
+/// `each_kind!(Kind => Kind::NAME)` evaluates it for the type of every kind. The first token is `$`, because a macro
+/// cannot write a `$` of its own into the macros that it defines.
 macro_rules! output_kinds {
     ($dollar:tt $($(#[$doc:meta])* $kind:ident($recipe:ty),)*) => {
         /// A recipe: how one output is made.
@@ -95,7 +95,7 @@ impl Recipe {
         each_output!(self, recipe => name(recipe))
     }
 
-    /// Returns the place of its kind in the order in which outputs are shown.
+    /// Returns the position of its kind in the order in which outputs are shown.
     #[must_use]
     pub fn rank(&self) -> usize {
         Self::kinds().iter().position(|kind| *kind == self.kind()).unwrap_or_default()
@@ -105,13 +105,13 @@ impl Recipe {
 #[allow(clippy::single_component_path_imports, reason = "this is how a macro is named from other modules")]
 pub(crate) use {each_kind, each_output};
 
-/// Returns the names of all kinds with the revisions of their rules.
+/// Returns the names of all kinds with their revisions.
 #[must_use]
 pub fn revisions() -> Vec<(&'static str, u32)> {
     each_kind!(Kind => (Kind::NAME, Kind::REVISION)).to_vec()
 }
 
-/// The answers of each kind: see [`OutputKind`].
+/// The methods of [`OutputKind`] for any kind.
 impl Recipe {
     /// See [`OutputKind::REVISION`].
     #[must_use]
@@ -146,10 +146,10 @@ impl Recipe {
         each_output!(self, recipe => recipe.published())
     }
 
-    /// See [`OutputKind::files`].
+    /// See [`OutputKind::origin`].
     #[must_use]
-    pub fn files(&self) -> Files {
-        each_output!(self, recipe => recipe.files())
+    pub fn origin(&self) -> Origin {
+        each_output!(self, recipe => recipe.origin())
     }
 
     /// See [`OutputKind::build_root`].

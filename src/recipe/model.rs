@@ -1,18 +1,18 @@
-//! Recipe `model`: the files of a model, under their names.
+//! Recipe `model`: the files of a model under their published names.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Files, OutputKind};
+use super::{Origin, OutputKind};
 use crate::inputs::InputKind;
 
-/// Grows with every change of this recipe that can show in its result.
+/// Revision of the recipe, raised with every change that can show in its result.
 pub const REVISION: u32 = 1;
 
-/// See [`super::Recipe::Model`].
+/// The recipe of a model: see [`super::Recipe::Model`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelRecipe {
-    /// The input that is the model: of type `huggingface` or `file`.
+    /// The input of type `huggingface` or `file` that is the model.
     pub input: String,
 }
 
@@ -24,7 +24,7 @@ impl OutputKind for ModelRecipe {
         vec![(InputKind::Huggingface, &self.input)]
     }
 
-    fn files(&self) -> Files {
-        Files::Taken
+    fn origin(&self) -> Origin {
+        Origin::Taken
     }
 }

@@ -1,20 +1,20 @@
-//! Recipe `rocm`: the tree as it was published.
+//! Recipe `rocm`: the unchanged tree of a ROCm tarball.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Files, OutputKind};
+use super::{Origin, OutputKind};
 use crate::inputs::InputKind;
 
-/// Grows with every change of this recipe that can show in its result.
+/// Revision of the recipe, raised with every change that can show in its result.
 pub const REVISION: u32 = 1;
 
-/// See [`super::Recipe::Rocm`].
+/// The recipe of a ROCm tree: see [`super::Recipe::Rocm`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RocmRecipe {
-    /// The input that is the tree.
+    /// The input with the tree.
     pub input: String,
-    /// Where the tree stands when it is used.
+    /// The directory at which the tree is used.
     pub prefix: String,
 }
 
@@ -34,7 +34,7 @@ impl OutputKind for RocmRecipe {
         Some(&self.input)
     }
 
-    fn files(&self) -> Files {
-        Files::Taken
+    fn origin(&self) -> Origin {
+        Origin::Taken
     }
 }

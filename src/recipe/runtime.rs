@@ -1,32 +1,32 @@
-//! Recipe `runtime`: the parts of a ROCm tree that a llama.cpp build needs, after a proof that they run.
+//! Recipe `runtime`: the parts of a ROCm tree that a llama.cpp build needs, after a proof that programs run with them.
 //!
-//! Which files those are is computed from the files themselves (see `trim`). What no file shows is in the edges: what a
-//! library opens or reads at run time, each with its reason. Edges that are known for all come with the program
-//! (`manifests/rules.toml`); those of a recipe are added to them, in the manifest itself rather than in a file that it names,
-//! so that the lock holds them and nothing else has to be read to realize it.
+//! These files are computed from the files themselves (see `trim`). Needs that no file shows are edges: a library opens
+//! or reads something at run time. Each edge has a reason. Edges that hold for everyone come with the program
+//! (`manifests/rules.toml`). A recipe adds its own. They are in the manifest and not in another file, so that the lock
+//! has them and realizing reads nothing else.
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildRoot, Files, OutputKind};
+use super::{BuildRoot, Origin, OutputKind};
 use crate::inputs::InputKind;
 
-/// Grows with every change of this recipe that can show in its result.
+/// Revision of the recipe, raised with every change that can show in its result.
 pub const REVISION: u32 = 4;
 
-/// See [`super::Recipe::Runtime`].
+/// The recipe of a runtime: see [`super::Recipe::Runtime`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuntimeRecipe {
-    /// The output that is trimmed.
+    /// The ROCm output that is trimmed.
     pub rocm: String,
-    /// The output that must still run.
+    /// The llama.cpp output that must run.
     pub llama: String,
-    /// The programs of `llama` that must still run.
+    /// The programs of `llama` that must run.
     pub roots: Vec<String>,
-    /// Edges besides the known ones.
+    /// Edges in addition to the known ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<Edge>,
-    /// Whether the known edges are left out.
+    /// Leave out the known edges.
     #[serde(rename = "own-edges-only", default, skip_serializing_if = "std::ops::Not::not")]
     pub own_edges_only: bool,
 }
@@ -43,8 +43,8 @@ impl OutputKind for RuntimeRecipe {
         vec![("rocm", &self.rocm), ("llama", &self.llama)]
     }
 
-    fn files(&self) -> Files {
-        Files::Chosen
+    fn origin(&self) -> Origin {
+        Origin::Chosen
     }
 
     fn build_root(&self) -> BuildRoot<'_> {
@@ -52,43 +52,45 @@ impl OutputKind for RuntimeRecipe {
     }
 }
 
-/// Something of the ROCm tree that a library or program takes at run time and that no `DT_NEEDED` shows.
+/// Something in the ROCm tree that a library or program uses at run time and that no `DT_NEEDED` shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edge {
-    /// The library that takes it, without a version (`libamdhip64.so`), or the program; of ROCm or of llama.cpp.
+    /// The library (without a version: `libamdhip64.so`) or program that uses it, of ROCm or of llama.cpp.
     pub from: String,
-    /// What it takes.
+    /// The library, path or kernels that it uses.
     pub to: Target,
-    /// Of kernels, the names of the tables by which the library finds them, with `@GFXARCH@` for the GPU and `*` for whatever is
-    /// behind: one must be there for the target, flat or in a directory for each GPU.
+    /// For kernels: file names of the tables by which the library finds them, with `@GFXARCH@` for the GPU and `*` for
+    /// any end. At least one must exist for the target, directly or in a directory for each GPU.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<String>,
-    /// What for, as the end of a sentence.
+    /// The reason, as the end of a sentence.
     pub reason: String,
-    /// The versions of ROCm in which this was seen.
+    /// The versions of ROCm in which the edge was seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<String>,
-    /// Whether a tree that has the library and not this is broken; else it is kept where it is there.
+    /// A tree that has the library but not the target is broken. Otherwise the target is kept if it exists.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
 }
 
-/// What an [`Edge`] leads to.
+/// The target of an [`Edge`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
-    /// A library, with or without a version: `libhiprtc.so`. Looked for where what opens it looks, and where it is not there, in all
-    /// of the tree. With directories before it, as in `plugins/libx.so.1`, it is looked for below each of those places and in the tree.
+    /// A library, with or without a version: `libhiprtc.so`. It is searched in the directories in which the
+    /// library or program of the edge searches, then in the whole tree. With directories, as in `plugins/libx.so.1`, it
+    /// is searched below each of them.
     Library(String),
-    /// A file or all of a directory, by its path in the tree. Libraries and programs there are kept with what they need.
+    /// A file or a whole directory, by its path in the tree. Libraries and programs there are kept with their own
+    /// needs.
     Path(String),
-    /// The kernels for the target in a directory, by its path from the library's own.
+    /// The kernels for the target in a directory, by its path from the library's directory.
     Kernels(String),
 }
 
 impl Target {
-    /// The name or path.
+    /// Returns the name or path.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -98,7 +100,8 @@ impl Target {
 }
 
 impl RuntimeRecipe {
-    /// The edges that count: the known ones, unless they are not wanted or the recipe says otherwise of the same, then the recipe's own.
+    /// Returns the known edges, unless left out or overridden by an edge of the recipe, and then the recipe's own
+    /// edges.
     #[must_use]
     pub fn all_edges<'e>(&'e self, known: &'e [Edge]) -> Vec<Edge> {
         let own = |edge: &Edge| self.edges.iter().any(|own| own.from == edge.from && own.to == edge.to);

@@ -1,4 +1,5 @@
-//! Recipe `sysroot`: distribution packages unpacked into one tree, without running anything of them.
+//! Recipe `sysroot`: distribution packages, or a base image, unpacked into one tree without running any of their
+//! programs.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +8,20 @@ use serde::{Deserialize, Serialize};
 use super::OutputKind;
 use crate::inputs::InputKind;
 
-/// Grows with every change of this recipe that can show in its result.
+/// Revision of the recipe, raised with every change that can show in its result.
 pub const REVISION: u32 = 1;
 
-/// See [`super::Recipe::Sysroot`].
+/// The recipe of a root file system: see [`super::Recipe::Sysroot`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SysrootRecipe {
     /// The input with the packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<String>,
-    /// In place of them, the input that is a base image.
+    /// The input that is a base image, instead of packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// Links to make, path and target, beside those that the recipe makes by itself ([`LINKS`]).
+    /// Links to make, as path and target, besides the recipe's own ([`LINKS`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, String>,
 }
@@ -39,9 +40,9 @@ impl OutputKind for SysrootRecipe {
     }
 }
 
-/// The links that maintainer scripts would have made, as path and target: each is made where nothing stands at the path and
-/// its target is there; of several for one path, the first that can be. Those of `update-alternatives` have the order of
-/// its priorities.
+/// Links that maintainer scripts would have made, as path and target. A link is made if its path is free and its target
+/// exists; of several for one path, the first such one. Links of `update-alternatives` are in the order of its
+/// priorities.
 pub const LINKS: &[(&str, &str)] = &[
     ("usr/bin/awk", "gawk"),
     ("usr/bin/awk", "mawk"),

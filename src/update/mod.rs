@@ -1,7 +1,7 @@
-//! `update`: asks every upstream what a request means today, takes in what is new, and gives the new lock.
+//! `update`: resolves every request anew, downloads new pins into the store, and returns the new lock.
 //!
-//! Nothing is written here but the store: the caller writes the lock, and only when every input succeeded. An input that
-//! still means what the lock says keeps its block byte for byte.
+//! This module writes only to the store. The caller writes the lock, and only if every input succeeded. An input that
+//! resolves to its locked pin keeps its block byte for byte.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -20,27 +20,27 @@ use crate::recipe::Recipe;
 use crate::suggest::suggest;
 use crate::threads::in_parallel;
 
-/// What to update and how.
+/// The options of an update.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The inputs to ask for; all where it is empty. Inputs that the lock does not answer are asked for in any case.
+    /// The inputs to resolve; all if empty. Inputs for which the lock is stale are always resolved.
     pub only: BTreeSet<String>,
-    /// Find out, but take nothing in.
+    /// Resolve inputs, but download nothing.
     pub dry_run: bool,
-    /// Accept that upstream put other bytes under a name that is locked.
+    /// Accept that upstream replaced a locked file with other bytes.
     pub accept_replaced: bool,
-    /// Take this tarball for the one input of `only`, whatever the indexes list.
+    /// Use this tarball for the one input of `only`, whatever the indexes list.
     pub url: Option<Url>,
-    /// The time, in seconds since 1970: to tell an index that nobody updates any more.
+    /// The time in seconds since 1970, by which an abandoned index is recognized.
     pub now: i64,
-    /// Say nothing of builds that leave AMD's host soon: the caller says it of what is locked.
+    /// Do not warn of builds that AMD's host will soon delete: the caller warns of locked ones.
     pub without_leaving: bool,
-    /// The directory that paths in the manifest are relative to.
+    /// The directory to which paths in the manifest are relative.
     pub directory: PathBuf,
 }
 
 impl Options {
-    /// Returns what is asked of upstream for one input.
+    /// Returns the question to upstream for one input.
     fn question<'a>(&'a self, name: &'a str, intake: Intake<'a>) -> Question<'a> {
         let named = self.only.contains(name);
         Question {
@@ -56,31 +56,31 @@ impl Options {
     }
 }
 
-/// What an update found.
+/// The result of an update.
 #[derive(Debug)]
 pub struct Update {
-    /// The new lock; with `dry_run` only where it would be the old one.
+    /// The new lock. With `dry_run`, only if no input would change.
     pub lock: Option<Lock>,
-    /// What would change, or did.
+    /// The changes, made or (with `dry_run`) to be made.
     pub moves: Vec<Move>,
-    /// Worth saying, but no failure.
+    /// Warnings.
     pub warnings: Vec<String>,
 }
 
-/// One input that means something else now.
+/// One input that resolves to another pin now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Move {
-    /// Its name.
+    /// The name of the input.
     pub input: String,
-    /// What the lock says; absent where it says nothing.
+    /// The locked version, if there is one.
     pub from: Option<String>,
-    /// What upstream says.
+    /// The new version.
     pub to: String,
-    /// More of it, a line each: sizes, dates, subjects of commits.
+    /// Details, one per line: sizes, dates, subjects of commits.
     pub details: Vec<String>,
 }
 
-/// Updates: see the module.
+/// Resolves the inputs of a manifest and returns the new lock: see the module.
 pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: &Options) -> Result<Update> {
     for name in &options.only {
         if !manifest.inputs.contains_key(name) {
@@ -94,21 +94,21 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
         if let Some(fresh) = fresh
             && (!asked || intake.fetcher.settings().offline)
         {
-            let why = if asked { "the network is not to be used" } else { "it was not named" };
-            info!(target: CACHE, "input {name}: have: what the lock pins stays: {why}");
+            let why = if asked { "offline" } else { "it was not named" };
+            info!(target: CACHE, "input {name}: have: keeping the locked pin: {why}");
             return Ok((Resolution::same(fresh.clone()), Vec::new()));
         }
         let question = options.question(name, intake);
         if question.url.is_some() && request.kind() != InputKind::Rocm {
-            let error = Error::new(Kind::Usage, "--url names a ROCm tarball, and this input is something else");
+            let error = Error::new(Kind::Usage, "--url is for ROCm tarballs only, and this input has another type");
             return Err(error.about(name));
         }
         let why = match (locked, fresh) {
             (None, _) => "it is not locked yet",
-            (Some(_), None) => "the manifest asks for something else than the lock answers",
+            (Some(_), None) => "the lock is stale",
             (Some(_), Some(_)) => "there may be something newer",
         };
-        info!(target: CACHE, "input {name}: upstream is asked: {why}");
+        info!(target: CACHE, "input {name}: asking upstream: {why}");
         request.resolve(locked, question).about(name)
     })?;
 
@@ -120,7 +120,7 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
         warnings.extend(said.into_iter().map(|text| format!("{name}: {text}")));
         match resolution {
             Resolution::Same(block) => {
-                debug!(target: CACHE, "input {name}: have: {} is what the lock pins", block.version());
+                debug!(target: CACHE, "input {name}: have: {} is the locked version", block.version());
                 inputs.insert(name, *block);
             }
             Resolution::New { to, details, take_in } => {
@@ -143,7 +143,7 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
         warnings.extend(taken.warnings.into_iter().map(|text| format!("{name}: {text}")));
         inputs.insert(name, taken.block);
     }
-    // A seal stays as long as it is for what is asked.
+    // A seal is kept while the request id is the same.
     let outputs = LockedOutput::all(&inputs, &manifest.outputs, |name, ids| {
         let old = old.and_then(|lock| lock.outputs.get(name));
         old.filter(|output| output.request == ids.request).and_then(LockedOutput::seal)
@@ -152,7 +152,8 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
     Ok(Update { lock: Some(lock), moves, warnings })
 }
 
-/// Describes an input that the manifest does not have: the near name, or what the output of that name is made from.
+/// Returns the error for an input that the manifest lacks. Its hint is a similar name, or the input of the output
+/// `name`.
 fn no_input(manifest: &Manifest, name: &str) -> Error {
     let error = Error::new(Kind::NotFound, format!("the manifest has no input `{name}`"));
     let used = manifest.outputs.get(name).map(Recipe::inputs).unwrap_or_default();

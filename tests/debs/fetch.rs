@@ -158,6 +158,6 @@ fn a_lock_from_elsewhere_is_held_to_the_same_rules() {
         let mut changed = pin.clone();
         change(&mut changed);
         let message = parse(changed).unwrap_err();
-        assert!(message.starts_with("the block of input `sysroot` cannot be right: "), "{message}");
+        assert!(message.starts_with("invalid block of input `sysroot`: "), "{message}");
     }
 }

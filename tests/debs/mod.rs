@@ -129,7 +129,7 @@ fn manifests_are_checked_in_place() {
         (&[], "", "a set of packages needs at least one"),
         (&["hello"], "components = [\"../main\"]", "this cannot be part of an archive's address"),
         (&["hello"], "archive = \"host\"\narchives = [\"https://a.example/\"]", "`host` has no mirrors"),
-        (&["hello"], "archive = \"https://me:pw@a.example/\"", "a URL must not hold a user or password"),
+        (&["hello"], "archive = \"https://me:pw@a.example/\"", "a URL must not contain a user or password"),
         (&["hello"], "archive = \"ftp://a.example/\"", "`ftp:` URLs cannot be fetched"),
         (&["hello"], "arch = \"amd64\"", "unknown field `arch`"),
         (&["hello"], "suites = [\"./\"]", "flat archives, whose suite is a directory, are not supported"),

@@ -55,8 +55,8 @@ fn an_image_fails_where_it_takes_an_odd_field_of_its_base_and_the_hint_helps() {
     for (fields, told, hint, mended) in [
         (json!({ "Labels": { "a": 1 } }), "Labels `a`", "set this label", "labels = { a = \"mine\" }\n"),
         (json!({ "User": 1000 }), "User: expected a text", "set `user`", "user = \"1000\"\n"),
-        (json!({ "Cmd": "sh" }), "Cmd: expected a list", "give the output `llama` and `program`", ""),
-        (json!({ "Env": 5 }), "Env: expected a list", "take another image", ""),
+        (json!({ "Cmd": "sh" }), "Cmd: expected a list", "set `llama` and `program` in the output", ""),
+        (json!({ "Env": 5 }), "Env: expected a list", "use another base image", ""),
     ] {
         let project = with(&fields, false);
         manifest(&project, "team/base:24.04", &format!("{SYSROOT}{FROM}"));

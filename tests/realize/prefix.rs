@@ -42,7 +42,7 @@ fn links_in_a_directory_of_root_s_are_left_to_root_and_strixlock_runs_without_it
     let prefix = opt.to_str().unwrap();
     as_other(&project, &["update"]).code(0);
     let ran = as_other(&project, &["realize", "--prefix", prefix]).code(1);
-    assert!(ran.stderr.contains("hint: make it first: `sudo mkdir -p '[DIR]/opt of root'`"), "{}", ran.all());
+    assert!(ran.stderr.contains("hint: create it first: `sudo mkdir -p '[DIR]/opt of root'`"), "{}", ran.all());
     std::fs::create_dir(&opt).unwrap();
     // The first generation names the profile that the links lead to.
     as_other(&project, &["realize"]).code(0);

@@ -104,7 +104,7 @@ fn realize_with_a_changed_manifest_says_what_changed() {
     let project = Project::realized(&[FIRST]);
     project.rocm_manifest(SECOND);
     let ran = project.run(&["realize"]).code(0);
-    let changed = format!("input `rocm`: `version` is `{SECOND}` in the manifest, `{FIRST}` in the lock");
+    let changed = format!("input `rocm`: the manifest wants `version` `{SECOND}`, the lock was made for `{FIRST}`");
     let warned = format!("warning: the manifest has changed, and the lock is used as it is: {changed}.");
     assert!(ran.stderr.contains(&warned), "{}", ran.all());
     let ran = project.run(&["realize", "--locked"]).code(4);

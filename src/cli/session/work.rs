@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::fetch::{self, Fetcher, HUB, HubSettings, Mirror};
 use crate::intake::Intake;
 use crate::lock::Lock;
-use crate::realize::{Realizer, Settings};
+use crate::realize::{RealizeSettings, Realizer};
 use crate::sandbox::Limits;
 
 impl Session {
@@ -27,7 +27,7 @@ impl Session {
 
     /// Returns what realizes the outputs of `lock`, with so many compilers at a time.
     pub fn realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
-        Ok(Realizer::new(lock, self.intake()?, Settings { jobs, limits: self.limits()? }))
+        Ok(Realizer::new(lock, self.intake()?, RealizeSettings { jobs, limits: self.limits()? }))
     }
 
     /// Returns how far the commands of a build may go.

@@ -31,7 +31,7 @@ use url::Url;
 use super::Request;
 use crate::deb::is_package_name;
 use crate::error::Result;
-use crate::fields::{Source, Table, urls};
+use crate::fields::{SourceText, Table, urls};
 use crate::upstream::debs::{Archive, DebsRequest, is_word};
 
 pub use pin::{DebsPin, ReleasePin};
@@ -40,12 +40,12 @@ pub use supply::debs;
 impl Request for DebsRequest {
     type Pin = DebsPin;
 
-    fn parse(source: &Source, fields: &Table) -> Result<Self> {
+    fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         request(source, fields)
     }
 }
 
-fn request(source: &Source, fields: &Table) -> Result<DebsRequest> {
+fn request(source: &SourceText, fields: &Table) -> Result<DebsRequest> {
     let archive = archive(source, fields)?;
     let suites = fields.texts("suites")?.unwrap_or_default();
     let mut suites: Vec<String> = suites.into_iter().map(|text| suite_name(source, text)).collect::<Result<_>>()?;
@@ -84,7 +84,7 @@ fn request(source: &Source, fields: &Table) -> Result<DebsRequest> {
 }
 
 /// `archive`, with more URLs of the same files under `archives`.
-fn archive(source: &Source, fields: &Table) -> Result<Archive> {
+fn archive(source: &SourceText, fields: &Table) -> Result<Archive> {
     let first = fields.text("archive")?;
     let more = fields.texts("archives")?.unwrap_or_default();
     if let Some(host) = first.as_ref().filter(|text| text.get_ref() == "host") {
@@ -97,12 +97,12 @@ fn archive(source: &Source, fields: &Table) -> Result<Archive> {
     if all.is_empty() { Err(fields.missing("archive")) } else { Ok(Archive::Urls(all)) }
 }
 
-fn words(source: &Source, fields: &Table, name: &'static str) -> Result<Vec<String>> {
+fn words(source: &SourceText, fields: &Table, name: &'static str) -> Result<Vec<String>> {
     fields.texts(name)?.unwrap_or_default().into_iter().map(|text| word(source, text)).collect()
 }
 
 /// The name of a suite. Those of flat archives end with a slash: they have no suites.
-fn suite_name(source: &Source, text: Spanned<String>) -> Result<String> {
+fn suite_name(source: &SourceText, text: Spanned<String>) -> Result<String> {
     if text.get_ref().ends_with('/') {
         return Err(source.error(
             text.span(),
@@ -113,7 +113,7 @@ fn suite_name(source: &Source, text: Spanned<String>) -> Result<String> {
     word(source, text)
 }
 
-fn word(source: &Source, text: Spanned<String>) -> Result<String> {
+fn word(source: &SourceText, text: Spanned<String>) -> Result<String> {
     if is_word(text.get_ref()) {
         return Ok(text.into_inner());
     }
@@ -121,7 +121,7 @@ fn word(source: &Source, text: Spanned<String>) -> Result<String> {
 }
 
 /// The names, sorted: their order means nothing.
-fn packages(source: &Source, fields: &Table) -> Result<Vec<String>> {
+fn packages(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for text in fields.texts("packages")?.ok_or_else(|| fields.missing("packages"))? {
         if !is_package_name(text.get_ref()) {
@@ -138,7 +138,7 @@ fn packages(source: &Source, fields: &Table) -> Result<Vec<String>> {
 }
 
 /// Reads the path of a keyring. It goes into the lock, where an absolute path of one machine means nothing.
-fn keyring(source: &Source, fields: &Table) -> Result<Option<String>> {
+fn keyring(source: &SourceText, fields: &Table) -> Result<Option<String>> {
     let Some(text) = fields.text("keyring")? else { return Ok(None) };
     let path = text.get_ref();
     if path.is_empty() || path.starts_with('/') || path.contains(char::is_control) {
@@ -152,7 +152,7 @@ fn keyring(source: &Source, fields: &Table) -> Result<Option<String>> {
 }
 
 /// Fingerprints, as people write them: with blanks, in any case.
-fn keys(source: &Source, fields: &Table) -> Result<Vec<String>> {
+fn keys(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     for text in fields.texts("keys")?.unwrap_or_default() {
         let key: String = text.get_ref().split_whitespace().collect::<String>().to_ascii_uppercase();

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::Request;
 use crate::error::Result;
-use crate::fields::{Source, Table, urls};
+use crate::fields::{SourceText, Table, urls};
 
 pub use pin::FilePin;
 
@@ -31,7 +31,7 @@ pub struct FileRequest {
 impl Request for FileRequest {
     type Pin = FilePin;
 
-    fn parse(source: &Source, fields: &Table) -> Result<Self> {
+    fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         let mut all = fields.texts("urls")?.unwrap_or_default();
         if let Some(url) = fields.text("url")? {
             all.insert(0, url);

@@ -17,7 +17,7 @@ use url::Url;
 
 use super::Request;
 use crate::error::Result;
-use crate::fields::{Source, Table, login};
+use crate::fields::{SourceText, Table, login};
 use crate::upstream::git::{GitRef, GitRequest, is_commit, is_git_url};
 use crate::urls::has_login;
 
@@ -26,12 +26,12 @@ pub use pin::GitPin;
 impl Request for GitRequest {
     type Pin = GitPin;
 
-    fn parse(source: &Source, fields: &Table) -> Result<Self> {
+    fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         Ok(Self { url: git_url(source, &fields.needed("url")?)?, reference: git_ref(source, fields)? })
     }
 }
 
-fn git_ref(source: &Source, fields: &Table) -> Result<GitRef> {
+fn git_ref(source: &SourceText, fields: &Table) -> Result<GitRef> {
     let mut found = None;
     for name in ["branch", "tag", "commit"] {
         let Some(text) = fields.text(name)? else { continue };
@@ -61,7 +61,7 @@ fn git_ref(source: &Source, fields: &Table) -> Result<GitRef> {
 }
 
 /// Reads an address that git takes: a URL, or `user@host:path`.
-fn git_url(source: &Source, text: &Spanned<String>) -> Result<String> {
+fn git_url(source: &SourceText, text: &Spanned<String>) -> Result<String> {
     let value = text.get_ref();
     if Url::parse(value).is_ok_and(|url| url.scheme() != "ssh" && has_login(&url)) {
         return Err(login(source, text));

@@ -17,7 +17,7 @@ mod supply;
 
 use super::Request;
 use crate::error::Result;
-use crate::fields::{Source, Table, urls};
+use crate::fields::{SourceText, Table, urls};
 use crate::upstream::huggingface::{
     HuggingfaceRequest, ModelChoice, is_file, is_quantisation, is_repository, is_revision, parse_model,
 };
@@ -27,7 +27,7 @@ pub use pin::HuggingfacePin;
 impl Request for HuggingfaceRequest {
     type Pin = HuggingfacePin;
 
-    fn parse(source: &Source, fields: &Table) -> Result<Self> {
+    fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         let (repo, model) = model(source, fields)?;
         let revision = match fields.text("revision")? {
             None => "main".to_owned(),
@@ -41,7 +41,7 @@ impl Request for HuggingfaceRequest {
     }
 }
 
-fn model(source: &Source, fields: &Table) -> Result<(String, ModelChoice)> {
+fn model(source: &SourceText, fields: &Table) -> Result<(String, ModelChoice)> {
     let (repo, file, quantisation) = (fields.text("repo")?, fields.text("file")?, fields.text("quantisation")?);
     if let Some(text) = fields.text("model")? {
         if repo.is_some() || file.is_some() || quantisation.is_some() {

@@ -15,7 +15,7 @@ mod supply;
 
 use super::Request;
 use crate::error::Result;
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::upstream::oci::OciRequest;
 
 pub use pin::{BlobPin, LayerPin, OciPin};
@@ -24,7 +24,7 @@ pub use supply::{oci_base, oci_tree};
 impl Request for OciRequest {
     type Pin = OciPin;
 
-    fn parse(source: &Source, fields: &Table) -> Result<Self> {
+    fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         let image = fields.needed("image")?;
         let architecture = match fields.text("architecture")? {
             None => "amd64".to_owned(),

@@ -20,7 +20,7 @@ mod supply;
 
 use super::Request;
 use crate::error::Result;
-use crate::fields::{Source, Table, urls};
+use crate::fields::{SourceText, Table, urls};
 use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
 
 pub use pin::RocmPin;
@@ -28,7 +28,7 @@ pub use pin::RocmPin;
 impl Request for RocmRequest {
     type Pin = RocmPin;
 
-    fn parse(source: &Source, fields: &Table) -> Result<Self> {
+    fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         let target = fields.needed("target")?;
         Ok(Self {
             target: target.get_ref().parse().map_err(|error| source.at(target.span(), &error))?,

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use crate::error::Result;
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
 use crate::manifest::{Form, rules};
 use crate::oci::{Compression, is_repository};
@@ -86,7 +86,7 @@ pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
 
 /// A table of names and strings.
 fn pairs(
-    source: &Source,
+    source: &SourceText,
     fields: &Table,
     field: &'static str,
     fits: fn(&str, &str) -> bool,

@@ -11,7 +11,7 @@ use crate::manifest::{Form, FromFields, rules};
 use crate::oci::{Config, is_repository};
 use crate::realize::{Made, Make, Realizer};
 use crate::recipe::image::{CREATED, MODES, SET_UP};
-use crate::recipe::{ImageRecipe, furnish};
+use crate::recipe::{ImageRecipe, base_files};
 use crate::report::Describe;
 
 impl Derive for ImageRecipe {
@@ -23,8 +23,8 @@ impl Derive for ImageRecipe {
             // As it is without a base image, whose own configuration is among the digests of its input.
             "config": self.config(prefixes, labels, Config::default()),
             "created": CREATED,
-            "base": self.base.as_ref().map(|_| json!({ "modes": MODES, "files": furnish::tables() })),
-            "profile": String::from_utf8_lossy(&furnish::profile(&self.variables(prefixes))),
+            "base": self.base.as_ref().map(|_| json!({ "modes": MODES, "files": base_files::tables() })),
+            "profile": String::from_utf8_lossy(&base_files::profile(&self.variables(prefixes))),
             "set-up": self.is_toolbox().then_some(SET_UP),
         }))
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use crate::error::{Error, Kind, Result};
-use crate::fields::{Source, Table};
+use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
 use crate::inputs::LockedInput;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
@@ -37,7 +37,7 @@ impl FromFields for LlamaRecipe {
 }
 
 /// Reads the CMake variables of a build.
-fn cmake(source: &Source, fields: &Table) -> Result<BTreeMap<String, String>> {
+fn cmake(source: &SourceText, fields: &Table) -> Result<BTreeMap<String, String>> {
     let mut flags = BTreeMap::new();
     let Some(table) = fields.table("cmake")? else { return Ok(flags) };
     for (key, value) in table.entries() {
@@ -62,7 +62,7 @@ impl Derive for LlamaRecipe {
             return Err(Error::new(Kind::Invalid, format!("`{}` is not a git input", self.source)));
         };
         let pin = &block.locked;
-        let source = llama::Source { commit: &pin.commit, number: pin.number, time: pin.time };
+        let source = llama::SourceId { commit: &pin.commit, number: pin.number, time: pin.time };
         let hip = match &self.rocm {
             None => None,
             Some(name) => {

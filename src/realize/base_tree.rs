@@ -1,16 +1,17 @@
-//! A sysroot in the store, as the base of an image is looked at.
+//! Reads files out of a sysroot in the store that is the base of an image.
 
 use std::io::Read as _;
 
 use crate::error::{Error, Kind, Result};
-use crate::recipe::furnish::Base;
+use crate::recipe::base_files::Base;
 use crate::store::StoredTree;
 use crate::tree::beneath::Root;
 use crate::tree::{Listing, Node};
 
-/// What is copied out of a base is small.
+/// Largest file that is copied out of a base; real ones are smaller.
 const MOST: u64 = 4 << 20;
 
+/// A sysroot in the store as the base of an image.
 pub(super) struct BaseTree {
     root: Root,
     listing: Listing,
@@ -36,13 +37,13 @@ impl Base for BaseTree {
             return Ok(None);
         };
         if *size > MOST {
-            return Err(Error::new(Kind::Invalid, format!("`{path}` of the base is too large to be copied")));
+            return Err(Error::new(Kind::Invalid, format!("`{path}` in the base is too large to copy")));
         }
         let mut contents = Vec::new();
         self.root.open_file(path.as_bytes())?.take(MOST).read_to_end(&mut contents)?;
         if crate::digest::Sha256Digest::of(&contents) != *digest {
             return Err(Error::new(Kind::Damaged, format!("`{path}` in the store is damaged"))
-                .hint("`strixlock verify --repair` restores it"));
+                .hint("`strixlock verify --repair` repairs it"));
         }
         Ok(Some(contents))
     }

@@ -1,7 +1,8 @@
-//! What maintainer scripts would have written into a root of packages and programs in a container rely on: users and groups,
-//! certificates, PAM's common files, `/tmp`. A base image has all of it; a sysroot, in which nothing was run, does not.
+//! Files that maintainer scripts would have created and that programs in a container expect: users and groups,
+//! certificates, PAM's common files, `/tmp`. A base image has all of them. A sysroot lacks them, since nothing was run
+//! in it.
 //!
-//! A function of the base's files alone. Nothing that the base has is replaced.
+//! They depend on the base's files alone, and replace no file of the base.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +13,17 @@ use crate::error::Result;
 use crate::oci::layer::Small;
 use crate::text::shell_quoted;
 
-/// The base, as far as it is looked at.
+/// The root file system that an image is based on.
 pub trait Base {
-    /// The paths of all its entries.
+    /// Returns the paths of all entries.
     fn names(&self) -> Vec<&str>;
-    /// Whether anything stands there.
+    /// Returns true if the path exists.
     fn has(&self, path: &str) -> bool;
-    /// The contents of a file, if there is one.
+    /// Returns the contents of a file, if it exists.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>>;
 }
 
-/// What packages hold ready, and where their scripts copy it to.
+/// Templates in packages, and the paths to which maintainer scripts copy them.
 const COPIES: [(&str, &str); 6] = [
     ("usr/share/base-passwd/passwd.master", "etc/passwd"),
     ("usr/share/base-passwd/group.master", "etc/group"),
@@ -32,13 +33,13 @@ const COPIES: [(&str, &str); 6] = [
     ("usr/share/base-files/dot.profile", "root/.profile"),
 ];
 
-/// Where no package has them.
+/// Files and their contents for bases whose packages have no template.
 const FALLBACKS: [(&str, &str); 2] = [
     ("etc/passwd", "root:*:0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
     ("etc/group", "root:*:0:\ntty:*:5:\nvideo:*:44:\nusers:*:100:\nnogroup:*:65534:\n"),
 ];
 
-/// PAM's common files, which pam-auth-update writes: what `pam_unix` alone gives.
+/// PAM's common files, as pam-auth-update writes them for `pam_unix` alone.
 const PAM: [(&str, &str); 5] = [
     ("etc/pam.d/common-account", "account required pam_unix.so\n"),
     ("etc/pam.d/common-auth", "auth required pam_unix.so nullok\n"),
@@ -50,10 +51,10 @@ const PAM: [(&str, &str); 5] = [
 /// Directories that every system has.
 const DIRECTORIES: [&str; 3] = ["root", "tmp", "var/tmp"];
 
-/// What ca-certificates holds, and the file that its script makes of it.
+/// The directory of ca-certificates, and the file that its script makes of the certificates there.
 const CERTIFICATES: (&str, &str) = ("usr/share/ca-certificates/", "etc/ssl/certs/ca-certificates.crt");
 
-/// Returns everything that [`furnish`] may add, as data.
+/// Returns everything that [`missing_files`] may add, as data.
 #[must_use]
 pub fn tables() -> Value {
     serde_json::json!({
@@ -61,8 +62,8 @@ pub fn tables() -> Value {
     })
 }
 
-/// What a base lacks, by path.
-pub fn furnish(base: &dyn Base) -> Result<BTreeMap<String, Small>> {
+/// Returns the files that a base lacks, by path.
+pub fn missing_files(base: &dyn Base) -> Result<BTreeMap<String, Small>> {
     let mut files = BTreeMap::new();
     let mut add = |path: &str, contents: Vec<u8>| {
         if !files.contains_key(path) && !base.has(path) {
@@ -110,7 +111,8 @@ pub fn put(files: &mut BTreeMap<String, Small>, path: &str, contents: Vec<u8>) {
     files.insert(path.to_owned(), Small { mode: mode(path, 0o644), contents: Some(contents) });
 }
 
-/// A directory with those above it. What the base has of them stays as it is: the modes are the same.
+/// Adds a directory and those above it. For directories that the base has, this changes nothing: the modes are the
+/// same.
 fn directories(files: &mut BTreeMap<String, Small>, path: &str) {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     for end in ends {
@@ -123,7 +125,7 @@ fn mode(path: &str, usual: u32) -> u32 {
     MODES.iter().find(|(known, _)| *known == path).map_or(usual, |(_, mode)| *mode)
 }
 
-/// A script for login shells, which start from the system's own PATH.
+/// Returns a script that sets the variables in login shells, which start from the system's own PATH.
 #[must_use]
 pub fn profile(variables: &BTreeMap<String, String>) -> Vec<u8> {
     let lines: Vec<String> =
@@ -159,7 +161,7 @@ mod tests {
             ("usr/share/ca-certificates/mozilla/b.crt", "B\n"),
             ("usr/share/pam/common-auth", "template"),
         ]);
-        let files = furnish(&base).unwrap();
+        let files = missing_files(&base).unwrap();
         let text = |path: &str| String::from_utf8(files[path].contents.clone().unwrap()).unwrap();
         assert_eq!(text("etc/passwd"), "root:*:0:0:root:/root:/bin/bash\n");
         assert!(text("etc/group").contains("video"));
@@ -167,7 +169,7 @@ mod tests {
         assert!(text("etc/pam.d/common-auth").contains("pam_unix"));
         assert!(!files.contains_key("etc/profile"));
         assert_eq!((files["tmp"].mode, files["root"].mode, files["etc/ssl"].mode), (0o1777, 0o700, 0o755));
-        // A directory stands before what is in it.
+        // A directory comes before its contents.
         assert!(files.keys().position(|path| path == "var") < files.keys().position(|path| path == "var/tmp"));
     }
 

@@ -1,20 +1,20 @@
-//! Whether what goes into a build is what it should be.
+//! Checks that trees are undamaged before they are used.
 //!
-//! A tree in the store may have been damaged by a disk, or by a write through a hard link. A build of it would give
-//! another output, and `check` would call that one not reproducible. So trees are read once before they are used, which takes
-//! seconds where a build takes minutes.
+//! A disk, or a write through a hard link, may have damaged a tree in the store. A build from a damaged tree would give
+//! another output, which `check` would report as not reproducible. So each tree is read once before it is used. That
+//! takes seconds, and a build takes minutes.
 
 use super::Realizer;
 use crate::error::{Error, Kind, Result};
 use crate::store::StoredTree;
 use crate::store::verify::{Modes, verify};
 
-/// How many damaged files an error names.
+/// Number of damaged files that an error names.
 const NAMED: usize = 5;
 
 impl Realizer<'_> {
-    /// Fails if the tree that `name` is has been damaged. Each tree is looked at once.
-    pub(super) fn whole(&self, name: &str, tree: StoredTree) -> Result<StoredTree> {
+    /// Fails if `name`'s tree is damaged. Checks each tree at most once per run.
+    pub(super) fn demand_intact(&self, name: &str, tree: StoredTree) -> Result<StoredTree> {
         if self.verified.lock().is_ok_and(|verified| verified.contains(&tree.digest)) {
             return Ok(tree);
         }
@@ -33,6 +33,6 @@ impl Realizer<'_> {
         if damages.len() > NAMED {
             error = error.fact("and", format!("{} more", damages.len() - NAMED));
         }
-        Err(error.hint("`strixlock verify --repair` puts it right"))
+        Err(error.hint("`strixlock verify --repair` repairs it"))
     }
 }

@@ -1,4 +1,4 @@
-//! What differs between two generations.
+//! Compares two generations.
 
 use std::collections::BTreeSet;
 
@@ -8,29 +8,29 @@ use crate::error::{Error, Result};
 use crate::store::{Generation, GenerationOutput, Store};
 use crate::tree::{Listing, Node, show};
 
-/// One output that is not the same in both.
+/// One output that differs between two generations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    /// The output.
+pub struct OutputDifference {
+    /// The name of the output.
     pub output: String,
-    /// Its version in the first; absent where only the second has it.
+    /// Its version in the first generation; absent if only the second has the output.
     pub from: Option<String>,
-    /// Its version in the second.
+    /// Its version in the second generation; absent if only the first has the output.
     pub to: Option<String>,
-    /// Its size in the first, in bytes.
+    /// Its size in the first generation, in bytes.
     pub from_size: u64,
-    /// Its size in the second.
+    /// Its size in the second generation, in bytes.
     pub to_size: u64,
-    /// Paths that only the second has.
+    /// Paths that only the second generation has.
     pub added: Vec<String>,
-    /// Paths that only the first has.
+    /// Paths that only the first generation has.
     pub removed: Vec<String>,
-    /// Paths that are something else in the second.
+    /// Paths that both have with different entries.
     pub changed: Vec<String>,
 }
 
 /// Compares two generations, output by output.
-pub fn compare(store: &Store, from: &Generation, to: &Generation) -> Result<Vec<Difference>> {
+pub fn compare_generations(store: &Store, from: &Generation, to: &Generation) -> Result<Vec<OutputDifference>> {
     let names: BTreeSet<&String> = from.outputs.keys().chain(to.outputs.keys()).collect();
     let mut differences = Vec::new();
     for name in names {
@@ -43,7 +43,7 @@ pub fn compare(store: &Store, from: &Generation, to: &Generation) -> Result<Vec<
             None => Ok::<_, Error>(Listing::default()),
         };
         let (before, after) = (listing(old)?, listing(new)?);
-        let mut difference = Difference {
+        let mut difference = OutputDifference {
             output: name.clone(),
             from: old.map(|output| output.version.clone()),
             to: new.map(|output| output.version.clone()),
@@ -61,7 +61,7 @@ pub fn compare(store: &Store, from: &Generation, to: &Generation) -> Result<Vec<
             }
         }
         let gone = before.entries().iter().filter(|entry| after.get(&entry.path).is_none());
-        // Of a directory that is gone as a whole, its own line says it all only with its contents listed.
+        // Directories are left out: their files are listed.
         difference.removed =
             gone.filter(|entry| entry.node != Node::Directory).map(|entry| show(&entry.path)).collect();
         difference

@@ -1,4 +1,4 @@
-//! Brings contents again that the store has lost: from downloads and git, else by making an output once more.
+//! Restores file contents that the store has lost: from downloads and git, else by building an output again.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use super::execute::Made;
 use super::plan::Plan;
 use crate::error::{About as _, Error, Kind, Result};
 use crate::inputs::restore_model;
-use crate::recipe::Files;
+use crate::recipe::Origin;
 use crate::store::verify::Contents;
 use crate::tree::Listing;
 
 impl Realizer<'_> {
-    /// Puts whole files with these contents into the store, as far as something in the lock has them.
-    pub fn bring(&self, lacking: &BTreeSet<Contents>) -> Result<()> {
+    /// Puts undamaged files with these contents into the store, as far as an input or output of the lock has them.
+    pub fn restore_contents(&self, lacking: &BTreeSet<Contents>) -> Result<()> {
         let store = self.intake.store;
         for (name, input) in &self.lock.inputs {
             let lacks = |digest| lacking.contains(&Contents { digest, executable: false });
@@ -25,21 +25,21 @@ impl Realizer<'_> {
             input.restore(self.intake, name)?;
         }
         for (name, output) in &self.lock.outputs {
-            // The others have no file of their own.
-            if output.recipe.files() != Files::Made {
+            // All other outputs consist of files of inputs and outputs.
+            if output.recipe.origin() != Origin::Made {
                 continue;
             }
             let lacking: BTreeSet<Contents> = lacking.iter().copied().filter(|one| !store.has_whole(*one)).collect();
             let Some(record) = store.output_record(output.derivation)? else { continue };
             if store.listing(record.tree)?.is_some_and(|listing| holds_any(&listing, &lacking)) {
-                self.make_again(name, &record).about(name)?;
+                self.rebuild(name, &record).about(name)?;
             }
         }
         Ok(())
     }
 
-    /// Makes a realized output once more in a directory of its own, and gives its files to the store if it is the same.
-    fn make_again(&self, name: &str, record: &crate::store::OutputRecord) -> Result<()> {
+    /// Builds a realized output again in a staging directory, and gives its files to the store if the tree is the same.
+    fn rebuild(&self, name: &str, record: &crate::store::OutputRecord) -> Result<()> {
         let (store, locked) = (self.intake.store, self.lock.output(name)?);
         if self.builds(name) {
             self.demand_sandbox(&locked.recipe)?;
@@ -49,10 +49,10 @@ impl Realizer<'_> {
         if listing.digest() == record.tree {
             return store.share_all(&staging, &listing);
         }
-        Err(Error::new(Kind::Damaged, "files of the output are lost: made once more, it is another tree")
+        Err(Error::new(Kind::Damaged, "files of the output are lost, and building it again gave another tree")
             .fact("realized", record.tree)
             .fact("made", listing.digest())
-            .hint(format!("`strixlock check {name}` says what differs")))
+            .hint(format!("`strixlock check {name}` shows the differences")))
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is kept of a build besides its log: the tools that made it, how it was configured, and the libraries that its
-//! files need.
+//! The record that is kept of a build besides its log: the versions of its tools, its CMake variables, and the
+//! libraries that its files need.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -15,27 +15,27 @@ use crate::sandbox::Sandbox;
 use crate::text::visible;
 use crate::tree::{Listing, Node};
 
-/// The log of a build in its staging directory.
+/// Name of a build's log in its staging directory.
 pub(super) const LOG: &str = "log";
-/// The file beside the log that holds an [`About`].
+/// Name of the file beside the log that holds an [`BuildRecord`].
 pub(super) const ABOUT: &str = "about.json";
 
-/// See the module's text. Kept as `about.json` beside the log.
+/// The record of a build, kept as `about.json` beside the log.
 #[derive(Debug, Serialize)]
-pub(super) struct About {
-    /// The first line that each tool says of its version.
+pub(super) struct BuildRecord {
+    /// The first line of each tool's `--version`.
     tools: BTreeMap<String, String>,
-    /// The CMake variables, those of the recipe and of the manifest.
+    /// The CMake variables of the recipe and of the manifest.
     variables: BTreeMap<String, String>,
-    /// Variables of the recipe that this source does not know; those of the manifest are an error.
+    /// Variables of the recipe that this source does not know. Unknown variables of the manifest are an error.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unknown_variables: BTreeSet<String>,
     /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
     needed: BTreeMap<String, Vec<String>>,
 }
 
-impl About {
-    /// Asks the tools of a build for their versions; what they say is in the log too.
+impl BuildRecord {
+    /// Asks the tools of a build for their versions. Their output goes to the log too.
     pub fn new(sandbox: &Sandbox, variables: &BTreeMap<String, String>, log: &mut dyn Write) -> Result<Self> {
         let compiler = |variable: &str, usual: &str| variables.get(variable).map_or(usual, String::as_str).to_owned();
         let mut all = vec!["cmake".to_owned(), "ninja".to_owned()];
@@ -56,12 +56,12 @@ impl About {
         Ok(Self { tools, variables: variables.clone(), unknown_variables, needed: BTreeMap::new() })
     }
 
-    /// Keeps the variables that the source does not know.
+    /// Records the variables that the source does not know.
     pub fn set_unknown(&mut self, names: BTreeSet<String>) {
         self.unknown_variables = names;
     }
 
-    /// Reads which libraries the files of a tree need. A file that cannot be read as ELF needs none.
+    /// Records the libraries that the files of a tree need. Skips files that cannot be read as ELF.
     pub fn read_needed(&mut self, tree: &Path, listing: &Listing) {
         for entry in listing.entries().iter().filter(|entry| matches!(entry.node, Node::File { .. })) {
             let path = tree.join(OsStr::from_bytes(&entry.path));
@@ -74,9 +74,9 @@ impl About {
         }
     }
 
-    /// As text.
+    /// Returns the record as JSON.
     pub fn to_json(&self) -> Vec<u8> {
-        // Maps of texts: nothing in it can fail.
+        // Maps of strings always serialize.
         serde_json::to_vec_pretty(self).unwrap_or_default()
     }
 }

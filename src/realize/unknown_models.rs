@@ -1,4 +1,4 @@
-//! Models that the pinned llama.cpp does not know, which it refuses to load: told before anybody waits for it.
+//! Warns of models that the pinned llama.cpp does not support and would refuse to load.
 
 use crate::error::{Kind, Result};
 use crate::gguf::{self, Header};
@@ -8,8 +8,8 @@ use crate::lock::Lock;
 use crate::recipe::Recipe;
 use crate::store::Store;
 
-/// Returns a sentence for each model of the lock of which a llama.cpp that the lock builds does not know something. Asks
-/// no network: sources that are not in the store are not looked at, and types of tensors are known of models that are.
+/// Returns a sentence for each model of the lock that a llama.cpp of the lock does not support. Uses no network:
+/// sources that the store lacks are skipped, and tensor types are checked only for models that the store has.
 pub fn unknown_models(lock: &Lock, store: &Store) -> Result<Vec<String>> {
     let mut told = Vec::new();
     for (name, knowledge) in builds(lock, store)? {
@@ -18,8 +18,8 @@ pub fn unknown_models(lock: &Lock, store: &Store) -> Result<Vec<String>> {
             let unknown = knowledge.lacks(facts, &headers(store, input)?);
             if !unknown.is_empty() {
                 told.push(format!(
-                    "{model}: the llama.cpp of `{name}` does not know {}, and will not load the model: `strixlock update {name}` takes a newer \
-                     one, or name a commit, tag or fork that knows it",
+                    "{model}: the llama.cpp of `{name}` does not know {} and will not load the model: `strixlock \
+                     update {name}` takes a newer one, or name a commit, tag or fork that knows it",
                     unknown.join(", ")
                 ));
             }
@@ -28,7 +28,7 @@ pub fn unknown_models(lock: &Lock, store: &Store) -> Result<Vec<String>> {
     Ok(told)
 }
 
-/// Returns the inputs that are llama.cpp's sources, with what these know.
+/// Returns the inputs that are sources of llama.cpp, with their supported architectures and types.
 fn builds(lock: &Lock, store: &Store) -> Result<Vec<(String, Knowledge)>> {
     let mut found: Vec<(String, Knowledge)> = Vec::new();
     for output in lock.outputs.values() {
@@ -42,7 +42,7 @@ fn builds(lock: &Lock, store: &Store) -> Result<Vec<(String, Knowledge)>> {
     Ok(found)
 }
 
-/// Returns the headers of a model's files that are in the store. What cannot be read was told when it was pinned.
+/// Returns the headers of a model's files that are in the store. Skips malformed files: pinning them gave a warning.
 fn headers(store: &Store, input: &LockedInput) -> Result<Vec<Header>> {
     let mut all = Vec::new();
     for file in input.model_files().iter().filter(|file| gguf::is_name(&file.path)) {
