@@ -1,4 +1,4 @@
-//! Any bytes as a tar archive: entries or an error, never a panic, in bounded memory. `cargo +nightly fuzz run untar`
+//! Reads any bytes as a tar archive, without panics, in bounded memory. `cargo +nightly fuzz run untar`
 #![no_main]
 
 use std::io::Read;
@@ -8,7 +8,7 @@ use strixlock_ground::error::Result;
 use strixlock_formats::tree::Receiver;
 use strixlock_formats::tree::unpack::{SpecialBits, untar};
 
-/// Reads all that comes and keeps none of it.
+/// A receiver that reads all contents and keeps none.
 struct Nothing;
 
 impl Receiver for Nothing {

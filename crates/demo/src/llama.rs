@@ -1,13 +1,14 @@
-//! A CMake project in the shape of llama.cpp: the same options, libraries, tools and habits, in a few hundred lines.
+//! A CMake project in the shape of llama.cpp: the same options, libraries, tools and conventions, in a few hundred
+//! lines.
 //!
-//! It builds in seconds, with and without HIP, and its `llama-bench` fails where a runtime lost something.
+//! It builds in seconds, with and without HIP, and its `llama-bench` fails if the runtime lacks something.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::error::Result;
 
-/// What a file of the sources is.
+/// The mode of a source file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// 0644
@@ -64,7 +65,7 @@ const TEMPLATES: &[(&str, &str)] = templates! {
     "tools/server/server.cpp"
 };
 
-/// The sources at a revision, from 1 on. Revisions differ in `src/llama.cpp` and `docs/changes.md`.
+/// Returns the sources at a revision, from 1 on. Revisions differ in `src/llama.cpp` and `docs/changes.md`.
 #[must_use]
 pub fn source_files(revision: u64) -> Vec<SourceFile> {
     let file = |path: &str, mode, bytes: &[u8]| SourceFile { path: path.to_owned(), mode, bytes: bytes.to_vec() };
@@ -78,7 +79,7 @@ pub fn source_files(revision: u64) -> Vec<SourceFile> {
         file("README.md", Mode::Plain, b"# llama.cpp, or rather its shape\n"),
         file("docs/README.md", Mode::Link, b"../README.md"),
         file("docs/changes.md", Mode::Plain, changes.concat().as_bytes()),
-        // Git would give these other bytes on checkout, or in an archive: a pin is about the blobs.
+        // On checkout or in an archive git would change these bytes: a pin is about the blobs.
         file(".gitattributes", Mode::Plain, include_bytes!("templates/llama/gitattributes")),
         file("docs/notes.txt", Mode::Plain, b"lines that end\nin line feeds\n"),
         file("docs/VERSION.md", Mode::Plain, b"commit $Format:%H$\n"),
@@ -170,7 +171,7 @@ mod tests {
             assert!(directory.path().join("opt").join(name).exists(), "{name}");
         }
 
-        // What a careless trimming loses is missed.
+        // The loss of any of these is noticed.
         for lost in [
             ".kpack/blas_lib_gfx1151.kpack",
             "lib/libhiprtc.so.7",

@@ -1,4 +1,5 @@
-//! A ROCm nightly as a tarball, made the way upstream makes it: `tar cfz NAME .` in a directory of no particular order.
+//! Makes a ROCm nightly as a tarball, the way upstream makes it: `tar cfz NAME .` in a directory of no particular
+//! order.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Read, Write};
@@ -11,23 +12,23 @@ use super::noise::{self, Noise};
 use super::rocm_tree::{Bytes, Node, RocmTree};
 use crate::error::Result;
 
-/// All that a tarball depends on, apart from the machine's compiler.
+/// The inputs of a tarball, apart from the machine's compiler.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Nightly {
-    /// `10.1.0a20260901`
+    /// Such as `10.1.0a20260901`.
     pub version: String,
-    /// `gfx1151`
+    /// Such as `gfx1151`.
     pub target: String,
-    /// When it was packed and published, in seconds since 1970.
+    /// The time of packing and publication, in seconds since 1970.
     pub mtime: i64,
-    /// Bytes of bulk that do not compress, beside the small tree.
+    /// Bytes of incompressible bulk besides the small tree.
     pub payload: u64,
-    /// Another number, another build: other bytes in some libraries and kernels under the same names.
+    /// The number of the build: another one has other bytes in some libraries and kernels, under the same names.
     pub variation: u64,
 }
 
 impl Nightly {
-    /// A small nightly for gfx1151, published on the morning of the day in its version.
+    /// Creates a small nightly for gfx1151, published on the morning of the day in its version.
     #[must_use]
     pub fn new(version: &str) -> Self {
         let mut nightly = Self {
@@ -46,32 +47,32 @@ impl Nightly {
         nightly
     }
 
-    /// The same with this much bulk.
+    /// Sets the bytes of bulk.
     #[must_use]
     pub fn payload(self, payload: u64) -> Self {
         Self { payload, ..self }
     }
 
-    /// The same as another build.
+    /// Sets the number of the build.
     #[must_use]
     pub fn variation(self, variation: u64) -> Self {
         Self { variation, ..self }
     }
 
-    /// `therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz`
+    /// Returns the file name: `therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz`.
     #[must_use]
     pub fn file_name(&self) -> String {
         format!("therock-dist-linux-{}-{}.tar.gz", self.target, self.version)
     }
 
-    /// `10.1.0`
+    /// Returns the version without the date: `10.1.0`.
     #[must_use]
     pub fn base(&self) -> String {
         let end = self.version.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(self.version.len());
         self.version[..end].trim_end_matches('.').to_owned()
     }
 
-    /// `20260901`, or 0 for a version without date.
+    /// Returns the date in the version: `20260901`; 0 if it has none.
     #[must_use]
     pub fn date(&self) -> u32 {
         let public = self.version.split('+').next().unwrap_or("");
@@ -85,7 +86,7 @@ impl Nightly {
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
 
-    /// Writes the tarball into a directory and says where. A file that is there under the name is taken as it is.
+    /// Writes the tarball into a directory and returns its path. An existing file of that name is kept.
     pub fn write(&self, directory: &Path) -> Result<PathBuf> {
         let path = directory.join(self.file_name());
         if path.exists() {
@@ -113,7 +114,7 @@ impl Nightly {
             children.entry(path.rsplit_once('/').map_or("", |(parent, _)| parent)).or_default().push(path);
         }
         for names in children.values_mut() {
-            // No order that anyone could rely on, but the same every time.
+            // An order that nobody can rely on, but the same every time.
             names.sort_by_key(|name| noise::seed(self.variation ^ u64::from(self.date()), name));
         }
         self.append(&mut archive, ".", &Node::Directory)?;
@@ -122,7 +123,7 @@ impl Nightly {
         while let Some(path) = waiting.pop() {
             let node = &tree.entries()[path];
             waiting.extend(children.get(path).into_iter().flatten().rev());
-            // Of several names the one that comes first carries the bytes, whichever that is.
+            // Of several names for a file, the one that comes first carries the bytes.
             let original = if let Node::SameAs(original) = node { original } else { path };
             let node = match first_names.get(original) {
                 Some(first) => &Node::SameAs((*first).to_owned()),
@@ -170,7 +171,7 @@ impl Nightly {
             name.push('/');
         }
         long_name(archive, &name, b'L')?;
-        // `Header::set_path` would take the `./` away.
+        // `Header::set_path` would remove the `./`.
         put(&mut header.as_old_mut().name, &name);
         if let Some(link) = link {
             long_name(archive, &link, b'K')?;
@@ -181,7 +182,7 @@ impl Nightly {
     }
 }
 
-/// GNU's way with names over 100 bytes: an entry before the entry.
+/// Writes a name over 100 bytes as GNU tar does: in an entry before the entry.
 fn long_name<W: Write>(archive: &mut tar::Builder<W>, name: &str, kind: u8) -> Result<()> {
     if name.len() <= 100 {
         return Ok(());

@@ -1,5 +1,5 @@
-//! What is in a ROCm nightly, in small: the layout, the links, the kernels beside the libraries, and the bulk that
-//! nobody needs.
+//! The contents of a ROCm nightly in miniature: the layout, the links, the kernels beside the libraries, and the
+//! unneeded bulk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,47 +11,47 @@ use super::rocm_libraries::{self, Library, hip_version};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 
-/// What a file of the demo holds.
+/// The contents of a file.
 #[derive(Clone)]
 pub enum Bytes {
     /// These bytes.
     Held(Arc<[u8]>),
-    /// That many bytes of noise.
+    /// Pseudo-random bytes.
     Noise {
         /// The seed.
         seed: u64,
-        /// How many bytes.
+        /// The number of bytes.
         length: u64,
     },
 }
 
-/// What stands at a path.
+/// The object at a path.
 #[derive(Clone)]
 pub enum Node {
     /// A directory.
     Directory,
     /// A file.
     File {
-        /// What it holds.
+        /// Its contents.
         bytes: Bytes,
-        /// Mode 0755 or 0644.
+        /// True for mode 0755, false for 0644.
         executable: bool,
     },
     /// A symbolic link.
     Link(String),
-    /// Another name of the file at this path.
+    /// A second name of the file at this path.
     SameAs(String),
 }
 
-/// A tree by path; parents are in it.
+/// A tree by path, parents included.
 #[derive(Default)]
 pub struct RocmTree(BTreeMap<String, Node>);
 
-/// The largest piece that a payload is cut into.
+/// Largest piece of a payload, in bytes.
 const PIECE: u64 = 64 << 20;
 
 impl RocmTree {
-    /// The tree of a nightly.
+    /// Makes the tree of a nightly. Fails if the compiler does.
     pub fn of(nightly: &Nightly) -> Result<Self> {
         let mut tree = Self::default();
         tree.provenance(nightly);
@@ -64,7 +64,7 @@ impl RocmTree {
         Ok(tree)
     }
 
-    /// All entries, parents before children.
+    /// Returns all entries, parents before children.
     #[must_use]
     pub fn entries(&self) -> &BTreeMap<String, Node> {
         &self.0
@@ -151,7 +151,7 @@ impl RocmTree {
         self.program("bin/hipconfig", program(include_str!("templates/rocm/hipconfig.c"), &[])?);
         self.file("share/hip/version", format!("HIP_VERSION={}\n", hip_version(nightly)));
         self.program("bin/rocm_agent_enumerator", format!("#!/bin/sh\necho {}\n", nightly.target));
-        // Two names for one file; which of them comes first in the archive is left to chance.
+        // Two names for one file; the order of the archive decides which comes first.
         self.program("libexec/rocm_smi/rocm_smi.py", "#!/usr/bin/env python3\nprint('no GPU in a demo')\n");
         self.add("bin/rocm-smi-real", Node::SameAs("libexec/rocm_smi/rocm_smi.py".to_owned()));
         self.link("bin/rocm-smi", "../libexec/rocm_smi/rocm_smi.py");

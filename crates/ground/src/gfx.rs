@@ -10,7 +10,7 @@ use crate::error::{Error, Kind};
 pub struct GfxTarget(String);
 
 impl GfxTarget {
-    /// The name, e.g. `gfx1151`.
+    /// Returns the name, such as `gfx1151`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

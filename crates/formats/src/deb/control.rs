@@ -4,25 +4,25 @@ use super::{DebVersion, is_package_name, relation};
 use crate::error::{Error, Kind, Result};
 use crate::tree::named;
 
-/// What of a package's own description is used here.
+/// The fields of a package's control file that are used here.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Control {
     /// Its name.
     pub package: String,
     /// Its version.
     pub version: DebVersion,
-    /// Its architecture, `all` where it fits any.
+    /// Its architecture, or `all`.
     pub architecture: String,
-    /// Whether packages of this name for several architectures can stand side by side (`Multi-Arch: same`).
+    /// True if packages of this name for several architectures can be installed together (`Multi-Arch: same`).
     pub side_by_side: bool,
-    /// The packages whose files it may replace, as it says it.
+    /// The value of `Replaces`: the packages whose files it may replace.
     replaces: String,
-    /// The stanza as it was written, without the lines `Package` and `Status`.
+    /// The stanza as written, without the fields `Package` and `Status`.
     rest: String,
 }
 
 impl Control {
-    /// Reads a control file.
+    /// Parses a control file. Fails if a required field is missing or invalid.
     pub(super) fn parse(text: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(text).map_err(|_| wrong("it is not UTF-8"))?;
         let fields = fields(text)?;
@@ -51,7 +51,7 @@ impl Control {
         })
     }
 
-    /// Whether it may put files in the place of another package's.
+    /// Returns whether this package may replace files of another one (`Replaces`).
     #[must_use]
     pub fn may_replace(&self, other: &Self) -> bool {
         let groups = relation::parse(&self.replaces).unwrap_or_default();
@@ -62,26 +62,26 @@ impl Control {
         })
     }
 
-    /// The stanza as dpkg's database of installed packages has it.
+    /// Returns the stanza as dpkg's database of installed packages has it.
     #[must_use]
     pub fn installed_stanza(&self) -> String {
         format!("Package: {}\nStatus: install ok installed\n{}", self.package, self.rest)
     }
 
-    /// What the package's files in dpkg's database are named after.
+    /// Returns the base name of the package's files in dpkg's database.
     #[must_use]
     pub fn info_name(&self) -> String {
         if self.side_by_side { format!("{}:{}", self.package, self.architecture) } else { self.package.clone() }
     }
 
-    /// For messages.
+    /// Returns name, version and architecture for messages.
     #[must_use]
     pub fn display(&self) -> String {
         format!("{} {} ({})", self.package, self.version, self.architecture)
     }
 }
 
-/// Names and values; a value keeps its continuation lines and the space before it.
+/// Splits a stanza into names and values. A value keeps its continuation lines and the space before it.
 fn fields(text: &str) -> Result<Vec<(&str, String)>> {
     let mut fields: Vec<(&str, String)> = Vec::new();
     let mut ended = false;

@@ -1,5 +1,5 @@
-//! Packages of every kind, made by code: ordinary ones become the right tree whatever order they come in, hostile ones are
-//! refused by name and leave the surroundings as they were.
+//! Packages of every kind, made by code: ordinary ones become the right tree in whatever order they come, hostile
+//! ones are refused by name and leave the surroundings as they were.
 
 use std::process::Command;
 
@@ -48,7 +48,7 @@ fn refused(debs: &[(&str, Maker)], why: &str) -> Error {
     error
 }
 
-/// Everything but dpkg's database.
+/// Returns everything but dpkg's database.
 fn names(listing: &Listing) -> Vec<String> {
     let shown = |entry: &Entry| match &entry.node {
         Node::Link { target } => format!("{} -> {}", entry.display(), show(target)),
@@ -142,7 +142,7 @@ fn the_database_says_what_is_installed() {
     assert_eq!(read("info/awk.list"), "/.\n/bin\n/bin/awk\n");
     assert_eq!(read("info/awk.md5sums"), "0  bin/awk\n");
     assert_eq!(read("info/zlib:amd64.list"), "/.\n/lib\n/lib/z\n");
-    // What a scanner would ask: dpkg itself, where there is one.
+    // Scanners ask dpkg itself, if there is one.
     let mut query = Command::new("dpkg-query");
     query.arg("--admindir").arg(place.join("tree/var/lib/dpkg"));
     query.args(["-f", "${Package} ${Version} ${db:Status-Status}\n", "-W"]);
@@ -215,14 +215,14 @@ fn the_same_file_may_come_twice_and_another_only_where_it_replaces() {
     {
         let unpacked = unpack_made(&debs).unwrap();
         assert_eq!(content(&unpacked), of(b"2"));
-        // Nobody says that it still has the file that was replaced.
+        // The list of a package lacks the file that was replaced.
         let list = unpacked.listing.get(b"var/lib/dpkg/info/one.list").unwrap();
         assert!(
             matches!(list.node, Node::File { size, .. } if size == "/.\n/etc\n/usr\n/usr/share\n/usr/share/common\n".len() as u64)
         );
     }
     refused(&[("one", one.clone()), ("two", other.clone().field("Replaces", "one (<< 1)"))], "different things");
-    // Where each replaces the other, the order decides.
+    // Each replaces the other, so the order decides.
     let both = one.field("Replaces", "two");
     assert_eq!(content(&unpack_made(&[("two", replacing), ("one", both)]).unwrap()), of(b"2"));
     let third = Maker::new("six", "1").file("etc/conf", b"3");
@@ -323,7 +323,7 @@ fn the_outer_form_is_demanded() {
         let error = unpack_bytes(&[("evil", bytes)], &[], NO_LINKS).err().unwrap_or_else(|| panic!("{why}: accepted"));
         assert!(error.to_string().contains(why), "{why}: {error}");
     }
-    // Members for others are skipped; the last byte that fills up may be missing.
+    // Members for other programs are skipped; the last padding byte may be missing.
     let signed = with(&|members| members.push(("_gpgorigin".to_owned(), b"x".to_vec())));
     unpack_bytes(&[("evil", signed[..signed.len() - 1].to_vec())], &[], NO_LINKS).unwrap();
     for length in 0..bytes.len() - 1 {

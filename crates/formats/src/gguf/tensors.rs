@@ -7,15 +7,15 @@ use super::cursor::Cursor;
 use super::damaged;
 use crate::error::Result;
 
-/// Tensors have at most so many dimensions (`GGML_MAX_DIMS`).
+/// Most dimensions of a tensor (`GGML_MAX_DIMS`).
 const DIMENSIONS: u32 = 4;
-/// The least that a tensor takes in the list: a length, dimensions, type and offset.
+/// Smallest entry of a tensor, in bytes: a length, dimensions, type and offset.
 const LEAST: u64 = 8 + 4 + 4 + 8;
 
-/// More types than ggml has; further ones of a damaged file are not kept.
+/// Most types that are kept; ggml has fewer.
 const MOST_TYPES: usize = 256;
 
-/// Reads `count` tensors; returns the sum of the numbers that they hold, and the types that these have.
+/// Reads `count` tensors. Returns the number of their elements, and their types.
 pub(super) fn read(cursor: &mut Cursor<impl Read + Seek>, count: u64) -> Result<(u64, BTreeSet<u32>)> {
     cursor.demand("the list of tensors", count, LEAST)?;
     let (mut sum, mut types) = (0u64, BTreeSet::new());

@@ -9,12 +9,12 @@ fn read(bytes: &[u8]) -> Result<Header> {
     Header::read(Memory::new(bytes), bytes.len() as u64)
 }
 
-/// The facts of a file that is a model by itself.
+/// Returns the facts of a file that is a whole model.
 fn summary(bytes: &[u8]) -> String {
     Gguf::of(&[read(bytes).unwrap()]).unwrap().summary()
 }
 
-/// What a reader says is wrong, and where.
+/// Returns the reader's error: the fault and its offset.
 fn fault(bytes: &[u8]) -> String {
     let error = read(bytes).unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid, "{error}");
@@ -28,7 +28,7 @@ fn small(fill: impl FnOnce(&mut GgufWriter)) -> Vec<u8> {
     writer.bytes()
 }
 
-/// A header with these counts and what follows.
+/// Returns a header with these counts, and the bytes that follow it.
 fn head(tensors: u64, pairs: u64, rest: &[&[u8]]) -> Vec<u8> {
     let mut bytes = [MAGIC.as_slice(), &3u32.to_le_bytes(), &tensors.to_le_bytes(), &pairs.to_le_bytes()].concat();
     bytes.extend(rest.concat());
@@ -39,7 +39,7 @@ const LLAMA: &str = "general.architecture";
 
 #[test]
 fn facts_are_found_wherever_they_stand() {
-    // As llama-quantize leaves it: what it changes goes to the end, after the vocabulary.
+    // llama-quantize appends the pairs that it changes, after the vocabulary.
     let bytes = small(|writer| {
         writer.u32("gemma3.context_length", 32_768);
         writer.u64("clip.context_length", 77);
@@ -118,7 +118,7 @@ fn counts_that_cannot_be_are_refused_at_once() {
     let (string, array, u64s) = (8u32.to_le_bytes(), 9u32.to_le_bytes(), 10u32.to_le_bytes());
     assert_eq!(fault(&head(0, 1, &[&huge])), format!("a key of {} bytes; at most 65535 make sense at 32", u64::MAX));
     assert_eq!(fault(&head(0, 1, &[&key, &string, &huge])), "a string lies beyond the end, at 45 bytes at 45");
-    // A product that wraps around to a small one.
+    // The product wraps around to a small number.
     let wraps = ((1u64 << 61) + 1).to_le_bytes();
     for of in [string, u64s] {
         let found = fault(&head(0, 1, &[&key, &array, &of, &wraps, &[0; 64]]));
@@ -184,7 +184,7 @@ fn a_file_is_read_and_another_is_none() {
     fs_err::write(&path, "GG").unwrap();
     assert_eq!(Header::open(&path).unwrap(), None);
     fs_err::write(&path, "GGUF").unwrap();
-    // Where the file came from is more telling than where it lies in the store.
+    // The error names the file's origin rather than its path in the store.
     let error = Header::open(&path).unwrap_err().to_string();
     assert!(!error.contains(path.to_str().unwrap()) && error.contains("offset"), "{error}");
 }

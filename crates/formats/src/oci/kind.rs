@@ -3,16 +3,17 @@
 use super::Compression;
 use crate::error::{Error, Kind, Result};
 
-/// What a layer is compressed with.
+/// The kind of a layer: its compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerKind {
-    /// Not at all.
+    /// No compression.
     Plain,
-    /// As one that we write.
+    /// A compression that we also write.
     Compressed(Compression),
 }
 
-/// The kind of a layer by its media type. Layers that may not be distributed, and kinds that nobody here knows, are errors.
+/// Returns the kind of a layer by its media type. Fails for layers that may not be distributed, and for unknown
+/// types.
 pub fn layer_kind(media_type: &str) -> Result<LayerKind> {
     let refused = |why: &str| {
         let shown: String = media_type.chars().filter(|c| !c.is_control()).take(100).collect();
@@ -36,7 +37,7 @@ pub fn layer_kind(media_type: &str) -> Result<LayerKind> {
 }
 
 impl LayerKind {
-    /// What OCI calls it.
+    /// Returns the media type of OCI.
     #[must_use]
     pub fn media_type(self) -> &'static str {
         match self {

@@ -1,11 +1,11 @@
 //! The names of images: `[HOST[:PORT]/]REPOSITORY[:TAG]`.
 //!
-//! The grammar is that of <https://github.com/distribution/reference>, as every engine reads it: what stands before the first
-//! slash is a host if it has a dot, a port or a capital, or is `localhost`.
+//! The grammar is that of <https://github.com/distribution/reference>, as every engine reads it: the text before the
+//! first slash is a host if it has a dot, a port or a capital, or is `localhost`.
 
 use std::net::Ipv6Addr;
 
-/// Longer names are refused by registries.
+/// Longest name; registries refuse longer ones.
 const LONGEST: usize = 255;
 
 /// The parts of an image's name.
@@ -20,7 +20,7 @@ pub struct ImageName<'a> {
 }
 
 impl<'a> ImageName<'a> {
-    /// Reads a name without a digest; the error says which part is wrong.
+    /// Parses a name without a digest. The error tells which part is wrong.
     pub fn parse(text: &'a str) -> Result<Self, &'static str> {
         let begins_with_host = |first: &str| {
             first == "localhost" || first.contains(['.', ':', '[']) || first.contains(|c: char| c.is_ascii_uppercase())

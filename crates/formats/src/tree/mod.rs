@@ -1,7 +1,7 @@
 //! Canonical trees: a directory reduced to names, bytes, exec bits and link targets.
 //!
-//! Owns the listing and its digest, the writer through which every tree comes into being, the readers of archives
-//! that feed it, and the ways a tree is read again (scan, NAR). Knows nothing of the store or the network.
+//! Owns the listing and its digest, the writer through which every tree is made, the readers of archives that feed
+//! it, and the ways to read a tree again (scan, NAR). Knows nothing of the store or the network.
 
 mod archive;
 pub mod beneath;

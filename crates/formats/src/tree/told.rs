@@ -1,9 +1,9 @@
-//! Things to be told that an archive may hold by the million.
+//! A bounded list of remarks, since an archive may give cause for millions.
 
-/// Number of those that are told in full.
+/// Number of remarks that are kept in full.
 const FIRST: usize = 100;
 
-/// The first few of them in words, all of them by number. Memory stays small however many there are.
+/// The first remarks in words, and the number of all of them. Memory stays bounded.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Told {
     first: Vec<String>,
@@ -11,7 +11,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// Adds one.
+    /// Adds a remark. Calls `text` only if it is among the first.
     pub fn push(&mut self, text: impl FnOnce() -> String) {
         self.count += 1;
         if self.first.len() < FIRST {
@@ -19,19 +19,19 @@ impl Told {
         }
     }
 
-    /// Returns how many there were.
+    /// Returns the number of all remarks.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The first one.
+    /// Returns the first remark.
     #[must_use]
     pub fn first(&self) -> Option<&str> {
         self.first.first().map(String::as_str)
     }
 
-    /// The first ones, and how many more there were.
+    /// Returns the first remarks, and a last line that counts the rest.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let more = self.count - self.first.len() as u64;
         self.first.iter().cloned().chain((more > 0).then(|| format!("{more} more")))

@@ -1,4 +1,4 @@
-//! Everything that the headers of one entry say together.
+//! An entry, put together from all of its headers.
 
 use super::header::Header;
 use super::pax::Records;
@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 
 /// One entry.
 pub(in crate::tree) struct Member {
-    /// Its name as it stands in the archive, be it absolute or led upwards.
+    /// Its name as in the archive: it may be absolute or contain `..`.
     pub name: Vec<u8>,
     /// Its kind.
     pub kind: MemberKind,
@@ -23,13 +23,13 @@ pub(in crate::tree) enum MemberKind {
     File,
     /// A symbolic link with this target.
     Link(Vec<u8>),
-    /// A second name for the entry of this name.
+    /// A hard link to the entry of this name.
     HardLink(Vec<u8>),
-    /// A device or a named pipe: which, in words.
+    /// A device or a named pipe, in words.
     Node(&'static str),
 }
 
-/// Everything that the headers before an entry say of it.
+/// The extended headers collected before an entry.
 #[derive(Default)]
 pub(super) struct Said {
     records: Option<Records>,
@@ -38,11 +38,11 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Takes in a header that is about another entry, with its contents.
+    /// Adds an extended header with its contents.
     pub fn take(&mut self, header: &Header, body: &[u8]) -> Result<(), &'static str> {
         let twice = match header.kind() {
             b'g' => {
-                // Some apply to the global header what was meant for the entry behind it.
+                // Some programs apply the extended header of the next entry to the global header.
                 if !self.is_empty() {
                     return Err("a global header stands between an entry and what is said of it");
                 }
@@ -62,7 +62,7 @@ impl Said {
         self.records.is_none() && self.long_name.is_none() && self.long_target.is_none()
     }
 
-    /// Demands that nothing was said of an entry that does not come.
+    /// Fails if extended headers are left over, since the entry that they describe is missing.
     pub fn demand_nothing_left(&self) -> Result<()> {
         if self.is_empty() {
             return Ok(());
@@ -70,7 +70,7 @@ impl Said {
         Err(Error::new(Kind::Invalid, "the archive is refused: it ends behind a header that is about another entry"))
     }
 
-    /// The entry, and how many bytes of contents the archive has of it.
+    /// Returns the entry, and the number of bytes of contents that the archive holds of it.
     pub fn member(self, header: &Header) -> Result<(Member, u64)> {
         let records = self.records.unwrap_or_default();
         let one_of = |records: Option<Vec<u8>>, long: Option<Vec<u8>>| match (records, long) {
@@ -101,7 +101,8 @@ impl Said {
         };
         let kind = match header.kind() {
             b'5' => MemberKind::Directory,
-            // As Unix Version 7 has it. Python looks at the name in this header alone.
+            // In Unix Version 7 a directory is a name that ends in a slash. Python looks only at the name in this
+            // header.
             0 if header.shown().ends_with(b"/") => {
                 if is_named {
                     return Err(wrong("a header of a directory gives it another name than the one before it"));
@@ -132,7 +133,7 @@ impl Said {
     }
 }
 
-/// A name that is the contents of an entry. It ends with a zero, and only zeros may follow that.
+/// Returns a name that is the contents of an entry. It ends with a zero; only zeros may follow.
 fn long(body: &[u8]) -> Result<Vec<u8>, &'static str> {
     let end = body.iter().position(|byte| *byte == 0).unwrap_or(body.len());
     let (name, rest) = body.split_at(end);

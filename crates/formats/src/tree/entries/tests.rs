@@ -1,11 +1,11 @@
-//! Archives that programs read differently, byte for byte: each is refused for its reason. Those of which all make one tree
-//! become that tree, and GNU tar is asked.
+//! Archives that programs read differently, byte for byte: each is refused for its reason. Archives that all programs
+//! read alike become that tree, which is compared with GNU tar's.
 
 use super::super::unpack::{Unpacked, unpack};
 use super::super::{Limits, scan::scan, testing::Surroundings};
 use super::*;
 
-/// One entry: a header with its contents, filled up.
+/// One entry: a header with its contents, padded.
 #[derive(Clone)]
 struct Raw {
     block: [u8; BLOCK],
@@ -25,7 +25,7 @@ impl Raw {
         self
     }
 
-    /// Returns this with other bytes at some place of its header.
+    /// Returns the entry with other bytes at this offset of its header.
     fn with(mut self, at: usize, bytes: &[u8]) -> Self {
         self.put(at, bytes);
         self
@@ -72,7 +72,7 @@ fn pax_raw(body: &[u8]) -> Raw {
     Raw::new(b'x', b"PaxHeaders/x", body)
 }
 
-/// The size field in another form.
+/// Returns the entry with this size field.
 fn sized(raw: Raw, field: &[u8]) -> Raw {
     raw.with(124, field)
 }
@@ -106,7 +106,7 @@ fn names(unpacked: &Unpacked) -> Vec<String> {
 #[test]
 fn what_programs_read_differently_is_refused() {
     let a = || file(b"a", b"x");
-    // What a careless reader would skip as contents.
+    // A careless reader would skip this as contents.
     let inner = file(b"hidden", b"x").bytes();
     let body = |raw: Raw| Raw { body: inner.clone(), ..sized(raw, b"00000002000\0") };
     let cases: Vec<(&str, Vec<Raw>)> = vec![
@@ -234,7 +234,7 @@ fn demand_refused(cases: Vec<(&str, Vec<Raw>)>) {
     }
 }
 
-/// Each with the names that it has; GNU tar makes the same tree.
+/// Each case has the names that it holds; GNU tar makes the same tree.
 #[test]
 fn what_all_read_alike_is_taken() {
     let a = || file(b"a", b"x");
@@ -247,11 +247,11 @@ fn what_all_read_alike_is_taken() {
     };
     let many: Vec<(u64, u64)> = (0..4).map(|at| (at * 2000, 512)).collect();
     let cases: Vec<(&[&str], Vec<Raw>)> = vec![
-        // Unix Version 7: a directory is a slash.
+        // In Unix Version 7 a directory is a name that ends in a slash.
         (&["d", "d/a"], vec![old(Raw::new(0, b"d/", b"")), old(file(b"d/a", b"x"))]),
         (&["a", "d"], vec![Raw::new(0, b"d/", b""), Raw::new(b'7', b"a", b"x")]),
         (&["p", "p/a"], vec![a().with(345, b"p")]),
-        // In GNU's form there are times.
+        // GNU's form has times there.
         (&["a"], vec![a().with(257, b"ustar  \0").with(345, b"14735702460")]),
         (&["a"], vec![a().with(263, b"\0\0")]),
         (
@@ -332,7 +332,7 @@ fn zeros_behind_the_end_have_an_end() {
 fn what_is_cut_off_is_damaged_wherever_that_is() {
     let whole = archive(&[long(b'L', b"b"), file(b"a", &[7; 700]), sparse(1600, &[(1000, 600)], &[8; 600])]);
     for length in 1..whole.len() - 2 * BLOCK {
-        // Where a header would begin, nobody can tell; what the long name is about is missing there.
+        // At a header's boundary nobody can tell; the entry that the long name is for is missing there.
         let boundary = matches!(length, 1024 | 2560);
         let error = try_unpack(&whole[..length]).err();
         if length == 2560 {

@@ -9,7 +9,7 @@ use super::super::{Node, scan::scan, testing::Surroundings};
 use super::*;
 use crate::digest::Sha256Digest;
 
-/// One raw entry: the header's fields exactly as given, so that names no well-meaning library would write are possible.
+/// One raw entry: the header's fields exactly as given, since a library would refuse to write such names.
 struct Raw<'a>(EntryType, &'a [u8], &'a [u8], &'a [u8], u32);
 
 fn file<'a>(name: &'a [u8], contents: &'a [u8]) -> Raw<'a> {
@@ -101,7 +101,7 @@ fn an_ordinary_tarball_becomes_its_tree() {
     assert_eq!(try_unpack(&members).unwrap().listing.digest(), digest, "gzip of several members");
     let filled = [members, vec![0; 70_000]].concat();
     assert_eq!(try_unpack(&filled).unwrap().listing.digest(), digest, "zeros behind gzip");
-    // As pzstd and zstd:chunked write them: frames for nobody but themselves, before, between and behind.
+    // pzstd and zstd:chunked write skippable frames before, between and after the others.
     let skip = [&[0x5d, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"for"].concat();
     let [first, second] = [&bytes[..1000], &bytes[1000..]].map(|part| zstd::encode_all(part, 3).unwrap());
     let frames = [&skip, &first, &skip, &second, &skip].map(Vec::as_slice).concat();
@@ -252,7 +252,7 @@ fn damage_is_noticed_wherever_it_is() {
     assert!(try_unpack(b"<html>not found</html>").is_err());
 }
 
-/// GNU tar in each of its formats, with names and files that need the formats' extensions.
+/// Archives of GNU tar in each of its formats, with names and files that need the formats' extensions.
 #[test]
 fn what_gnu_tar_writes_is_read() {
     let source = tempfile::tempdir().unwrap();
