@@ -109,5 +109,5 @@ fn what_is_no_tree_is_refused() {
     std::fs::create_dir(project.path("tree")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(project.path("tree/socket")).unwrap();
     let ran = project.run(&["hash", "tree"]).code(3);
-    assert!(ran.stderr.contains("`socket` is no directory, file or link"), "{}", ran.all());
+    assert!(ran.stderr.contains("`socket` is not a directory, file or link"), "{}", ran.all());
 }

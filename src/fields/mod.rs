@@ -40,8 +40,7 @@ impl Source<'_> {
     /// Gives an error of a value's own parser the value's place.
     #[must_use]
     pub fn at(&self, span: Range<usize>, error: &Error) -> Error {
-        let hint = error.to_json()["hint"].as_str().unwrap_or_default().to_owned();
-        self.error(span, error.message(), &hint)
+        self.error(span, error.message(), error.advice().unwrap_or_default())
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use crate::error::{Error, Kind, Result};
 use crate::recipe::furnish::Base;
 use crate::store::StoredTree;
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::{Listing, Node};
 
 /// What is copied out of a base is small.

@@ -22,7 +22,7 @@ use crate::text::shell_quoted;
 use crate::text::visible;
 use crate::threads::cores;
 use crate::tree::Listing;
-use crate::tree::beneath::Root as Beneath;
+use crate::tree::confined::Root as Beneath;
 use crate::tree::scan::scan;
 
 /// How many lines of the log a failure shows.

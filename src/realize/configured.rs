@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::StoredTree;
 use crate::suggest::nearest;
 use crate::tree::Node;
-use crate::tree::beneath::Root as Beneath;
+use crate::tree::confined::Root as Beneath;
 
 /// No cache is as large as this, and no CMake file of a source.
 const MOST: u64 = 16 << 20;

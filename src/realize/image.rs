@@ -17,7 +17,7 @@ use crate::oci::{Descriptor, Inherited, Layer, Manifest, layer_kind, layout};
 use crate::recipe::image::{CREATED, MODES, Prefixes, SET_UP};
 use crate::recipe::{ImageRecipe, Recipe, furnish};
 use crate::threads::cores;
-use crate::tree::beneath::seal_file;
+use crate::tree::confined::seal_file;
 use crate::tree::{Entry, Listing, Node};
 
 impl Realizer<'_> {

@@ -1,15 +1,14 @@
 //! A stand-in for the Hugging Face hub: its API and addresses, with the answers, refusals and headers of the real one.
 //!
 //! * `GET /api/models/<repo>/revision/<revision>?blobs=true`: commit and files, those in LFS with their SHA-256
-//! * `GET /<repo>/resolve/<revision>/<path>`: 302 to a content server elsewhere for what is in LFS (`X-Linked-Size`,
-//!   `X-Linked-ETag`, `X-Repo-Commit`), the bytes themselves for what is not
-//! * refusals with `X-Error-Code`: `RepoNotFound` (401 without a token, so that nobody can probe for private ones), `GatedRepo`
-//!   (401 without a token, 403 with one that was not let in), `RevisionNotFound`, `EntryNotFound`
+//! * `GET /<repo>/resolve/<revision>/<path>`: for LFS files 302 to a content server elsewhere (`X-Linked-Size`,
+//!   `X-Linked-ETag`, `X-Repo-Commit`), for others the bytes
+//! * refusals with `X-Error-Code`: `RepoNotFound` (401 without a token, so that nobody can probe for private ones),
+//!   `GatedRepo` (401 without a token, 403 with one that has no access), `RevisionNotFound`, `EntryNotFound`
+//! * a renamed repository: 307 to the new name, for both
 //!
-//! * a repository that was renamed: 307 to the new name, for both
-//!
-//! The content server is a server of its own on another port, so another origin, as the real one is. Its log
-//! tells whether a token reached it. Rate limits are faults of the server: 429 with `Retry-After`.
+//! The content server has another port, so it is another origin, like the real one. Its log tells if a token reached
+//! it. Rate limits are faults of the server: 429 with `Retry-After`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -26,7 +26,7 @@ pub fn serve_tarballs(directory: &Path) -> Result<(Server, String)> {
         entries.push(Listed { name, mtime: age.as_secs() as i64, size: metadata.len(), etag: String::new() });
     }
     if entries.is_empty() {
-        return Err(Error::new(Kind::NotFound, "there is no .tar.gz to serve").fact("directory", directory.display()));
+        return Err(Error::new(Kind::NotFound, "no .tar.gz to serve").fact("directory", directory.display()));
     }
     server.put(path, Resource::html(page(&entries)));
     let address = server.url(path);

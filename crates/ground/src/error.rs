@@ -155,6 +155,12 @@ impl Error {
         &self.0.message
     }
 
+    /// Returns the hint, if there is one.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
     /// Returns the labelled lines.
     pub fn facts(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.facts.iter().map(|(label, value)| (*label, value.as_str()))

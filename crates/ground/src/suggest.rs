@@ -10,7 +10,7 @@ pub fn suggest<'n>(wrong: &str, names: impl Iterator<Item = &'n str> + Clone) ->
         None if names.clone().next().is_some() => {
             format!("expected one of {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
         }
-        None => "there is none to choose from".to_owned(),
+        None => "there is nothing to choose from".to_owned(),
     }
 }
 

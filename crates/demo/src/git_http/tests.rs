@@ -7,9 +7,9 @@ use std::process::Command;
 
 use git2::{FetchOptions, Repository};
 
-use super::super::http::Server;
-use super::super::llama_history::{History, add_commit, commit_history};
 use super::GitHttp;
+use crate::http::Server;
+use crate::llama::{History, add_commit, commit_history};
 
 const PREFIX: &str = "/ggml-org/llama.cpp.git";
 

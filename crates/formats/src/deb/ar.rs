@@ -41,9 +41,9 @@ pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
     file.by_ref().take(START).read_to_end(&mut start)?;
     if !start.starts_with(MAGIC) {
         return Err(match Foreign::of(&start) {
-            Some(Foreign::Other(what)) => refused(format!("it is {what}, and a `.deb` is expected")),
+            Some(Foreign::Other(what)) => refused(format!("expected a `.deb`, found {what}")),
             _ if start.len() < MAGIC.len() => refused("it is too short"),
-            _ => refused("it does not begin as an `ar` archive"),
+            _ => refused("not an `ar` archive"),
         });
     }
     let (mut version, mut control, mut data) = (false, None, None);
@@ -53,7 +53,7 @@ pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
             break;
         }
         if count == MOST_MEMBERS {
-            return Err(refused("it has more members than make sense"));
+            return Err(refused("too many members"));
         }
         let (name, size) = header(file, offset, length)?;
         let start = offset + HEADER;
@@ -69,21 +69,21 @@ pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
             (_, _, Some(compression)) if control.is_some() && data.is_none() => data = Some(member(compression?)),
             (name, ..) if version && name.starts_with(b"_") => {}
             (name, ..) => {
-                return Err(refused("a member is not one that stands there").fact("member", named(name)));
+                return Err(refused("unexpected archive member").fact("member", named(name)));
             }
         }
         // Members begin at even offsets; the padding byte may be missing at the end of the file.
         offset = start + size;
         offset = (offset + offset % 2).min(length);
     }
-    let missing = |what: &str| refused(format!("it has no {what}"));
+    let missing = |what: &str| refused(format!("missing member {what}"));
     let control = control.ok_or_else(|| missing("control.tar"))?;
     Ok(Parts { control, data: data.ok_or_else(|| missing("data.tar"))? })
 }
 
 /// Returns the name and size of the member whose header is at `offset`.
 fn header(file: &mut (impl Read + Seek), offset: u64, length: u64) -> Result<(Vec<u8>, u64)> {
-    let cut = || refused("it is cut off").fact("at", offset);
+    let cut = || refused("truncated").fact("at", offset);
     if length - offset < HEADER {
         return Err(cut());
     }
@@ -91,7 +91,7 @@ fn header(file: &mut (impl Read + Seek), offset: u64, length: u64) -> Result<(Ve
     file.seek(SeekFrom::Start(offset))?;
     file.read_exact(&mut header)?;
     let size = number(&header[48..58]).filter(|_| header[58..] == *b"`\n");
-    let size = size.ok_or_else(|| refused("the header of a member is damaged").fact("at", offset))?;
+    let size = size.ok_or_else(|| refused("damaged member header").fact("at", offset))?;
     if size > length - offset - HEADER {
         return Err(cut());
     }
@@ -110,7 +110,7 @@ fn demand_version(file: &mut impl Read, size: u64) -> Result<()> {
     if text.starts_with(b"2.") {
         return Ok(());
     }
-    Err(refused("its format is not known").fact("expected", "2.0").fact("found", named(text.trim_ascii_end())))
+    Err(refused("unknown format version").fact("expected", "2.0").fact("found", named(text.trim_ascii_end())))
 }
 
 type Named = (&'static str, Compression);
@@ -127,7 +127,7 @@ fn compressed(name: &[u8], base: &[u8], old: &[Named]) -> Option<Result<Compress
     let mut known = KNOWN.iter().chain(old);
     Some(match known.find(|(known, _)| known.as_bytes() == end) {
         Some((_, compression)) => Ok(*compression),
-        None => Err(refused("a member is compressed in a way that is not known").fact("member", named(name)).fact(
+        None => Err(refused("unsupported compression of a member").fact("member", named(name)).fact(
             "known",
             KNOWN
                 .iter()

@@ -125,8 +125,8 @@ impl Layout {
     pub fn put(&mut self, path: &[u8], placed: Placed) -> Result<()> {
         let path = self.place(path)?;
         if self.places.contains_key(&path) {
-            return Err(Error::new(Kind::Invalid, format!("a package has something at `{}`", named(&path)))
-                .hint("that is a place of dpkg's own database"));
+            return Err(Error::new(Kind::Invalid, format!("a package has an entry at `{}`", named(&path)))
+                .fact("reserved for", "dpkg's database"));
         }
         self.make_parents(&path)?;
         self.places.insert(path, placed);
@@ -155,7 +155,7 @@ impl Layout {
                 Some(_) => {
                     let message =
                         format!("the packages are refused at `{}`: it lies below a file or link", named(path));
-                    return Err(Error::new(Kind::Invalid, message).fact("no directory", named(rest)));
+                    return Err(Error::new(Kind::Invalid, message).fact("not a directory", named(rest)));
                 }
             }
         }
@@ -244,7 +244,7 @@ fn conflict(path: &[u8], one: &Claim, other: &Claim, packages: &[Package]) -> Er
         Some(number) => packages[number].control.display(),
     };
     let tell = |claim: &Claim| format!("{}: {}", name(claim), kind(&claim.entry.node));
-    let error = Error::new(Kind::Invalid, format!("two packages put different things at `{}`", named(path)))
+    let error = Error::new(Kind::Invalid, format!("two packages have different entries at `{}`", named(path)))
         .fact("one", tell(one))
         .fact("other", tell(other));
     let diverts = |claim: &&&Claim| claim.package.is_some_and(|number| packages[number].diverts);
@@ -253,7 +253,7 @@ fn conflict(path: &[u8], one: &Claim, other: &Claim, packages: &[Package]) -> Er
             "{} diverts files with dpkg-divert in its maintainer scripts, which are not run; leave one of the two out",
             name(claim)
         )),
-        None => error.hint("neither says that it replaces the other; leave one of the two out"),
+        None => error.hint("neither package declares to replace the other; leave one of them out"),
     }
 }
 

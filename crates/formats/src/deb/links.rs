@@ -25,11 +25,11 @@ pub(super) fn make(links: &Links, layout: &mut Layout) -> Result<BTreeMap<String
             Error::new(Kind::Invalid, format!("the link `{path}` cannot be made: {why}")).fact("target", target)
         };
         if !is_path(path.as_bytes()) || target.is_empty() || target.contains('\0') {
-            return Err(wrong("its path is relative to the root, and its target is not empty"));
+            return Err(wrong("its path must be relative to the root, and its target must not be empty"));
         }
         let place = layout.place(path.as_bytes())?;
         if !matches!(layout.places.get(&place), None | Some(Placed::Link(_))) {
-            return Err(wrong("a package has something else there").fact("at", named(&place)));
+            return Err(wrong("a package has another entry there").fact("at", named(&place)));
         }
         demand_inside(&place, target.as_bytes())?;
         if lead(layout, &place, target)?.is_none() {

@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
 use crate::threads::{cores, on_threads};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::unpack::Remarks;
 use crate::tree::{Limits, Listing, Receiver as _, Told, TreeWriter};
 use layout::{Layout, Placed};
@@ -162,7 +162,7 @@ fn in_order(mut packages: Vec<(usize, Package)>) -> Result<Vec<(usize, Package)>
         let same_name = one.control.package == other.control.package;
         let apart = key(one) != key(other) && one.control.side_by_side && other.control.side_by_side;
         if same_name && !apart {
-            return Err(Error::new(Kind::Invalid, "the same package is there twice")
+            return Err(Error::new(Kind::Invalid, "duplicate package")
                 .fact("one", one.control.display())
                 .fact("other", other.control.display()));
         }

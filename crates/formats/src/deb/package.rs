@@ -8,7 +8,7 @@ use super::ar::{self, Member};
 use super::control::Control;
 use super::{Deb, MOST_ENTRIES, MOST_NAMES};
 use crate::error::{Error, Kind, Result};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::unpack::{Remarks, SpecialBits, untar};
 use crate::tree::{Limits, Listing, Node, TreeWriter};
 
@@ -52,7 +52,7 @@ pub(super) fn unpack(deb: &Deb, directory: &Path, names: &AtomicUsize) -> Result
     let root = Root::open(&directory.join(CONTROL))?;
     let control = Control::parse(&read(&root, &info, b"control", MOST_STANZA)?)?;
     if control.package != deb.name || control.version != deb.version {
-        return Err(Error::new(Kind::Mismatch, "the package is another one than the lock says")
+        return Err(Error::new(Kind::Mismatch, "the package does not match the lock")
             .fact("locked", format!("{} {}", deb.name, deb.version))
             .fact("found", control.display()));
     }
@@ -87,12 +87,12 @@ fn extract(
     let remarks = untar(member.compression.decoder(stream)?, &mut writer, SpecialBits::Drop)?;
     if remarks.empty {
         // Even an archive without entries has an end; dpkg refuses a package without one.
-        return Err(Error::new(Kind::Invalid, "the package is refused: an archive in it is empty"));
+        return Err(Error::new(Kind::Invalid, "the package is refused: one of its archives is empty"));
     }
     // Packages unpacked at the same time were each given the whole remainder.
     let taken = writer.names_taken();
     if names.fetch_add(taken, Ordering::Relaxed) + taken > MOST_NAMES {
-        return Err(Error::new(Kind::Invalid, "the names in all packages together take more memory than they may")
+        return Err(Error::new(Kind::Invalid, "the names in all packages together need too much memory")
             .fact("limit", crate::text::bytes(MOST_NAMES as u64)));
     }
     Ok((writer.finish()?, remarks))
@@ -105,7 +105,7 @@ fn read(root: &Root, listing: &Listing, name: &[u8], most: u64) -> Result<Vec<u8
     };
     match listing.get(name).map(|entry| &entry.node) {
         Some(Node::File { size, .. }) if *size <= most => {}
-        Some(Node::File { .. }) => return Err(wrong("is larger than makes sense")),
+        Some(Node::File { .. }) => return Err(wrong("is too large")),
         _ => return Err(wrong("is missing")),
     }
     let mut text = Vec::new();

@@ -94,8 +94,7 @@ struct Raw<'t> {
 }
 
 fn raw(text: &str) -> Result<Raw<'_>, String> {
-    let wrong =
-        || format!("`{}` is no relation to a package", text.chars().take(80).collect::<String>().escape_debug());
+    let wrong = || format!("invalid package relation `{}`", text.chars().take(80).collect::<String>().escape_debug());
     let end = text.find(|c: char| c.is_ascii_whitespace() || "()[]<>".contains(c)).unwrap_or(text.len());
     let (target, rest) = text.split_at(end);
     if target.is_empty() {

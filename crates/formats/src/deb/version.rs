@@ -114,7 +114,7 @@ impl Serialize for DebVersion {
 impl<'de> Deserialize<'de> for DebVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no version of a package")))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("invalid package version `{text}`")))
     }
 }
 

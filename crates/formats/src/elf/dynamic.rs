@@ -83,7 +83,7 @@ impl<'a> Strings<'a> {
         let value = |tag| entries.iter().find(|entry| entry.d_tag.get(LE) == tag).map(|entry| entry.d_val.get(LE));
         let Some(address) = value(elf::DT_STRTAB) else { return Ok(Self { source, table, range: None, left: 0 }) };
         let (start, mapped) =
-            header.offset_of(address).ok_or_else(|| damaged("the dynamic strings lie in no segment", table))?;
+            header.offset_of(address).ok_or_else(|| damaged("the dynamic string table is not in a segment", table))?;
         let end = start.saturating_add(value(elf::DT_STRSZ).unwrap_or(u64::MAX)).min(mapped);
         Ok(Self { source, table, range: Some((start, end)), left: MOST_TEXT })
     }
@@ -94,7 +94,7 @@ impl<'a> Strings<'a> {
         let offset = offset.ok_or_else(|| damaged(format!("{what} lies outside the string table"), self.table))?;
         let string = self.source.string(what, offset, end)?;
         let left = self.left.checked_sub(string.len());
-        self.left = left.ok_or_else(|| damaged("more names than make sense", self.table))?;
+        self.left = left.ok_or_else(|| damaged("too many bytes of names", self.table))?;
         Ok(string)
     }
 }

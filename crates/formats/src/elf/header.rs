@@ -68,12 +68,12 @@ pub(super) fn read(source: &Source) -> Result<Option<Recognised>> {
     let bits = match start[4] {
         1 => 32,
         2 => 64,
-        other => return Err(damaged(format!("class {other}"), 4)),
+        other => return Err(damaged(format!("unknown class {other}"), 4)),
     };
     let big_endian = match start[5] {
         1 => false,
         2 => true,
-        other => return Err(damaged(format!("byte order {other}"), 5)),
+        other => return Err(damaged(format!("unknown byte order {other}"), 5)),
     };
     let number = [start[18], start[19]];
     let machine = Machine(if big_endian { u16::from_be_bytes(number) } else { u16::from_le_bytes(number) });
@@ -139,7 +139,7 @@ fn native(source: &Source, machine: Machine) -> Result<Header> {
         match segment.p_type.get(LE) {
             elf::PT_LOAD => {
                 if offset.checked_add(size).is_none_or(|end| end > source.len()) {
-                    return Err(damaged(format!("a segment of {size} bytes lies beyond the end"), offset));
+                    return Err(damaged(format!("a segment of {size} bytes extends beyond the end"), offset));
                 }
                 header.loads.push(Load { address: segment.p_vaddr.get(LE), offset, size });
                 if segment.p_flags.get(LE).0 & elf::PF_X.0 == 0 {
@@ -159,7 +159,7 @@ fn native(source: &Source, machine: Machine) -> Result<Header> {
     // ld.so reads the program headers in memory, at the address that the file gives.
     if own.is_some_and(|address| header.offset_of(address).is_none()) {
         header.flaw =
-            Some("its program headers lie in no loaded segment (PT_PHDR), as patchelf 0.17 and 0.18 leave them");
+            Some("its program headers are not in a loaded segment (PT_PHDR), as after patchelf 0.17 and 0.18");
     }
     Ok(header)
 }

@@ -71,7 +71,7 @@ pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
         if name == b".rocm_kpack_ref" {
             let bytes = source.read("the kpack reference", offset, size, kpack_bytes)?;
             kpack_bytes -= size;
-            let refs = kpack::refs(&bytes).ok_or_else(|| damaged("the kpack reference cannot be read", offset))?;
+            let refs = kpack::refs(&bytes).ok_or_else(|| damaged("malformed kpack reference", offset))?;
             kpack_refs.extend(refs);
             if kpack_refs.len() > MOST_KPACK_REFS {
                 return Err(damaged(format!("more than {MOST_KPACK_REFS} archives of GPU code"), offset));
@@ -122,7 +122,7 @@ impl Names<'_> {
         let most = name.len().min(self.left.saturating_add(1));
         let len = name[..most].iter().position(|byte| *byte == 0).unwrap_or(most);
         let left = self.left.checked_sub(len);
-        self.left = left.ok_or_else(|| damaged("longer names of sections than make sense", self.start))?;
+        self.left = left.ok_or_else(|| damaged("too many bytes of section names", self.start))?;
         Ok(&name[..len])
     }
 }

@@ -44,7 +44,7 @@ impl<'a> Source<'a> {
     /// Returns a range of this source as a source of its own. Fails if the range exceeds it.
     pub fn part(&self, offset: u64, size: u64) -> Result<Self> {
         if offset.checked_add(size).is_none_or(|end| end > self.len) {
-            return Err(damaged(format!("{size} bytes lie beyond the end, at {} bytes", self.len), offset));
+            return Err(damaged(format!("{size} bytes extend beyond the end at {} bytes", self.len), offset));
         }
         let bytes = match &self.bytes {
             Bytes::Memory(bytes) => Bytes::Memory(bytes),
@@ -68,10 +68,10 @@ impl<'a> Source<'a> {
     /// Reads `size` bytes at `offset`. Fails, naming `what`, if that is more than `limit` or exceeds the source.
     pub fn read(&self, what: &str, offset: u64, size: u64, limit: u64) -> Result<Cow<'a, [u8]>> {
         if size > limit {
-            return Err(damaged(format!("{what} of {size} bytes; at most {limit} make sense"), offset));
+            return Err(damaged(format!("{what} of {size} bytes, the limit is {limit}"), offset));
         }
         if offset.checked_add(size).is_none_or(|end| end > self.len) {
-            return Err(damaged(format!("{what} lies beyond the end, at {} bytes", self.len), offset));
+            return Err(damaged(format!("{what} extends beyond the end at {} bytes", self.len), offset));
         }
         let offset = self.start + offset;
         match &self.bytes {
@@ -98,7 +98,7 @@ impl<'a> Source<'a> {
         let size = end.min(self.len).saturating_sub(offset).min(LONGEST);
         let bytes = self.read(what, offset, size, LONGEST)?;
         let len = bytes.iter().position(|byte| *byte == 0);
-        let len = len.ok_or_else(|| damaged(format!("{what} does not end"), offset))?;
+        let len = len.ok_or_else(|| damaged(format!("{what} is not terminated"), offset))?;
         Ok(bytes[..len].to_vec())
     }
 }

@@ -183,13 +183,13 @@ fn lies_in_the_headers_are_refused_with_their_place() {
         ("program headers at the end of numbers", with_bytes(32, &[0xff; 8]), "beyond the end"),
         ("the most program headers", with_bytes(56, &[0xff; 2]), "beyond the end"),
         ("program headers of no size", with_bytes(54, &[0; 2]), "program headers of an unknown size"),
-        ("a segment beyond the end", with_bytes(load + 32, &[0xff; 8]), "lies beyond the end"),
+        ("a segment beyond the end", with_bytes(load + 32, &[0xff; 8]), "extends beyond the end"),
         ("a dynamic table beyond the end", with_bytes(dynamic + 8, &beyond), "the dynamic table lies beyond the end"),
-        ("a dynamic table of absurd size", with_bytes(dynamic + 32, &[0xff; 8]), "at most 65536 make sense"),
-        ("version needs in no segment", with_bytes(needs, &[0xff; 8]), "symbol versions lies in no segment"),
-        ("versions in no segment", with_bytes(definitions, &[0xff; 8]), "symbol versions lies in no segment"),
-        ("version needs at the end of a segment", with_bytes(needs, &end), "symbol versions does not end"),
-        ("versions at the end of a segment", with_bytes(definitions, &end), "symbol versions does not end"),
+        ("a dynamic table of absurd size", with_bytes(dynamic + 32, &[0xff; 8]), "the limit is 65536"),
+        ("version needs in no segment", with_bytes(needs, &[0xff; 8]), "symbol versions is not in a segment"),
+        ("versions in no segment", with_bytes(definitions, &[0xff; 8]), "symbol versions is not in a segment"),
+        ("version needs at the end of a segment", with_bytes(needs, &end), "symbol versions is not terminated"),
+        ("versions at the end of a segment", with_bytes(definitions, &end), "symbol versions is not terminated"),
         ("section headers beyond the end", with_bytes(40, &beyond), "the section headers lies beyond the end"),
         ("section headers of no size", with_bytes(58, &[0; 2]), "section headers of an unknown size"),
         ("no section with the names", with_bytes(62, &[0xfe, 0xfe]), "the section names are missing"),
@@ -240,7 +240,7 @@ fn names_of_sections_cost_no_more_than_the_file_has() {
     // 30 GB of names to read and to keep, out of 2.5 MB.
     let hostile = sections_of_one_name(30_000, 1 << 20);
     for error in [sections(&Source::memory(&hostile)).unwrap_err(), Elf::read(&Source::memory(&hostile)).unwrap_err()] {
-        assert!(error.to_string().contains("longer names of sections than make sense"), "{error}");
+        assert!(error.to_string().contains("too many bytes of section names"), "{error}");
     }
 }
 

@@ -43,7 +43,7 @@ impl<'s> List<'s> {
     /// Finds the list at an address that the dynamic table at offset `table` gives.
     pub fn read(source: &Source<'s>, header: &Header, table: u64, address: u64) -> Result<Self> {
         let range = header.offset_of(address);
-        let (start, end) = range.ok_or_else(|| damaged("a list of symbol versions lies in no segment", table))?;
+        let (start, end) = range.ok_or_else(|| damaged("a list of symbol versions is not in a segment", table))?;
         let size = end.saturating_sub(start).min(MOST_BYTES);
         Ok(Self { bytes: source.read("a list of symbol versions", start, size, MOST_BYTES)?, start })
     }
@@ -98,7 +98,7 @@ impl<'s> List<'s> {
         if revision == 1 {
             return Ok(());
         }
-        Err(damaged(format!("a list of symbol versions of form {revision}"), self.place(at)))
+        Err(damaged(format!("unknown revision {revision} of a list of symbol versions"), self.place(at)))
     }
 
     /// Returns the offset of the entry after the one at `at`, whose distance stands at `inside`. Distance 0 ends
@@ -119,7 +119,7 @@ impl<'s> List<'s> {
     fn number<const SIZE: usize>(&self, at: u64, inside: u64) -> Result<[u8; SIZE]> {
         let at = at.saturating_add(inside);
         let bytes = usize::try_from(at).ok().and_then(|at| self.bytes.get(at..)?.first_chunk());
-        bytes.copied().ok_or_else(|| damaged("a list of symbol versions does not end", self.place(at)))
+        bytes.copied().ok_or_else(|| damaged("a list of symbol versions is not terminated", self.place(at)))
     }
 
     fn place(&self, at: u64) -> u64 {
@@ -178,7 +178,7 @@ mod tests {
         );
         for len in 0..all.len() {
             let error = list(&all[..len]).needs(&mut text()).unwrap_err().to_string();
-            assert!(error.contains("does not end") && error.contains("offset  10"), "{len}: {error}");
+            assert!(error.contains("is not terminated") && error.contains("offset  10"), "{len}: {error}");
         }
     }
 

@@ -33,9 +33,9 @@ impl<R: Read + Seek> Cursor<R> {
     pub fn demand(&self, what: &str, count: u64, each: u64) -> Result<u64> {
         let size = count.checked_mul(each).filter(|size| *size <= self.end - self.at);
         let size =
-            size.ok_or_else(|| damaged(format!("{what} lies beyond the end, at {} bytes", self.end), self.at))?;
+            size.ok_or_else(|| damaged(format!("{what} extends beyond the end at {} bytes", self.end), self.at))?;
         if self.at + size > LONGEST {
-            return Err(damaged(format!("{what} is beyond the {LONGEST} bytes that a header can have"), self.at));
+            return Err(damaged(format!("{what} lies beyond {LONGEST} bytes, the limit of a header"), self.at));
         }
         Ok(size)
     }
@@ -85,7 +85,7 @@ impl<R: Read + Seek> Cursor<R> {
     pub fn string(&mut self, what: &str) -> Result<Vec<u8>> {
         let size = self.u64(what)?;
         if size > STRING {
-            return Err(damaged(format!("{what} of {size} bytes; at most {STRING} make sense"), self.at));
+            return Err(damaged(format!("{what} of {size} bytes, the limit is {STRING}"), self.at));
         }
         self.demand(what, size, 1)?;
         let mut bytes = vec![0; size as usize];

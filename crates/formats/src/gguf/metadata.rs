@@ -49,13 +49,13 @@ pub(super) fn counts(cursor: &mut Cursor<impl Read + Seek>) -> Result<(u64, u64)
         other if matches!(other.swap_bytes(), 1..=3) => {
             return Err(damaged("it is for a big-endian machine", 4));
         }
-        other => return Err(damaged(format!("version {other}, and 2 and 3 are known"), 4)),
+        other => return Err(damaged(format!("unsupported version {other}, expected 2 or 3"), 4)),
     }
     let tensors = cursor.u64("the number of tensors")?;
     let pairs = cursor.u64("the number of pairs")?;
     for (what, count, most) in [("tensors", tensors, TENSORS), ("pairs", pairs, PAIRS)] {
         if count > most {
-            return Err(damaged(format!("{count} {what}; at most {most} make sense"), 8));
+            return Err(damaged(format!("{count} {what}, the limit is {most}"), 8));
         }
     }
     Ok((tensors, pairs))
@@ -68,7 +68,7 @@ pub(super) fn read(cursor: &mut Cursor<impl Read + Seek>, count: u64) -> Result<
         let at = cursor.at();
         let key = cursor.string("a key")?;
         let kind = Type::read(cursor)?;
-        let twice = || damaged(format!("the key `{}` stands twice", key.escape_ascii()), at);
+        let twice = || damaged(format!("duplicate key `{}`", key.escape_ascii()), at);
         match key.as_slice() {
             b"general.architecture" => {
                 let text = match kind {
@@ -153,7 +153,7 @@ impl Type {
             10 => Self::Integer(8, false),
             11 => Self::Integer(8, true),
             12 => Self::Fixed(8),
-            other => return Err(damaged(format!("a value of the unknown type {other}"), at)),
+            other => return Err(damaged(format!("unknown value type {other}"), at)),
         })
     }
 }

@@ -117,7 +117,7 @@ impl Header {
     /// Returns the error for a readable header that does not describe a model.
     #[must_use]
     pub fn no_model() -> Error {
-        Error::new(Kind::Invalid, "the GGUF header is not that of a model: it has no `general.architecture`")
+        Error::new(Kind::Invalid, "the GGUF header does not describe a model: missing `general.architecture`")
     }
 }
 

@@ -99,7 +99,7 @@ pub fn contradiction(files: &[(&str, &Header)]) -> Option<String> {
     for ((path, header), number) in files.iter().zip(1..) {
         let why = match header.part {
             None if count == 1 => continue,
-            None => format!("`{path}` is part {number} of {count} by its name, and its header says nothing of parts"),
+            None => format!("`{path}` is part {number} of {count} by its name, but its header does not name a part"),
             Some(part) if part.of != count && count == 1 => {
                 format!(
                     "`{path}` is part {} of {} by its header, and no other part is beside it under such a name",
@@ -107,10 +107,10 @@ pub fn contradiction(files: &[(&str, &Header)]) -> Option<String> {
                 )
             }
             Some(part) if part.of != count => {
-                format!("`{path}` is one of {} parts by its header, and one of {count} by its name", part.of)
+                format!("`{path}` is one of {} parts by its header, but one of {count} by its name", part.of)
             }
             Some(part) if part.number != number => {
-                format!("`{path}` is part {} by its header, and part {number} by its name", part.number)
+                format!("`{path}` is part {} by its header, but part {number} by its name", part.number)
             }
             Some(_) => continue,
         };
@@ -119,8 +119,7 @@ pub fn contradiction(files: &[(&str, &Header)]) -> Option<String> {
     let together = files.iter().fold(0u64, |sum, (_, header)| sum.saturating_add(header.tensors));
     files.iter().find_map(|(path, header)| {
         let said = header.part?.tensors?;
-        (said != together)
-            .then(|| format!("the parts have {together} tensors together, and `{path}` says that there are {said}"))
+        (said != together).then(|| format!("the parts have {together} tensors in total, but `{path}` declares {said}"))
     })
 }
 
@@ -201,10 +200,10 @@ mod tests {
                 &[("a", &one)] as &[_],
                 "`a` is part 1 of 2 by its header, and no other part is beside it under such a name",
             ),
-            (&[("a", &two), ("b", &one)], "`a` is part 2 by its header, and part 1 by its name"),
-            (&[("a", &four), ("b", &two)], "`a` is one of 4 parts by its header, and one of 2 by its name"),
-            (&[("a", &one), ("b", &none)], "`b` is part 2 of 2 by its name, and its header says nothing of parts"),
-            (&[("a", &one), ("b", &short)], "the parts have 4 tensors together, and `a` says that there are 5"),
+            (&[("a", &two), ("b", &one)], "`a` is part 2 by its header, but part 1 by its name"),
+            (&[("a", &four), ("b", &two)], "`a` is one of 4 parts by its header, but one of 2 by its name"),
+            (&[("a", &one), ("b", &none)], "`b` is part 2 of 2 by its name, but its header does not name a part"),
+            (&[("a", &one), ("b", &short)], "the parts have 4 tensors in total, but `a` declares 5"),
         ] {
             assert_eq!(contradiction(bad).as_deref(), Some(why));
         }

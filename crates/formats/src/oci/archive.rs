@@ -48,7 +48,7 @@ impl LayerFile<'_> {
             LayerKind::Compressed(super::Compression::Zstd) => Compression::Zstd,
         };
         if said != found {
-            return Err(Error::new(Kind::Mismatch, "the layer is not compressed as its media type says")
+            return Err(Error::new(Kind::Mismatch, "the layer's compression differs from its media type")
                 .fact("media type", self.media_type)
                 .fact("found", format!("{found:?}").to_lowercase()));
         }
@@ -56,7 +56,7 @@ impl LayerFile<'_> {
         let made = with(&mut archive)?;
         let (diff_id, _) = archive.finish();
         if diff_id != self.diff_id {
-            return Err(Error::new(Kind::Mismatch, "the layer does not hold the archive that its image names")
+            return Err(Error::new(Kind::Mismatch, "the layer does not match its diff id")
                 .fact("diff id", self.diff_id)
                 .fact("found", diff_id));
         }
@@ -70,7 +70,7 @@ impl LayerFile<'_> {
             let size =
                 io::copy(&mut archive.take(MOST + 1), &mut io::sink()).map_err(|error| broken("the layer", error))?;
             if size > MOST {
-                return Err(Error::new(Kind::Invalid, "the layer unpacks to far more than any image holds"));
+                return Err(Error::new(Kind::Invalid, "the layer unpacks to more than 256 GiB"));
             }
             Ok(())
         })

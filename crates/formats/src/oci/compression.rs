@@ -74,7 +74,7 @@ fn demand_zstd(found: &str) -> Result<()> {
     if found == ZSTD {
         return Ok(());
     }
-    Err(Error::failure("this strixlock was built with another libzstd than its layers are compressed with")
+    Err(Error::failure("this strixlock was built with the wrong version of libzstd")
         .fact("needed", ZSTD)
         .fact("found", found)
         .hint("build it without ZSTD_SYS_USE_PKG_CONFIG, or give the image compression = \"gzip\""))

@@ -243,11 +243,11 @@ pub fn write(document: &impl Serialize) -> Result<Vec<u8>> {
 /// document.
 const MOST_VALUES: usize = 100_000;
 
-/// Parses a document; `what` names it in errors. Fails with [`Kind::Invalid`] if it is malformed.
+/// Parses a document; `what` names it in errors. Fails with [`Kind::Mismatch`] if it is malformed.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
     // Each value but the first follows one of these.
     if bytes.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count() > MOST_VALUES {
-        return Err(Error::new(Kind::Mismatch, format!("the {what} of the image holds more values than any image's"))
+        return Err(Error::new(Kind::Mismatch, format!("the {what} of the image has too many values"))
             .fact("limit", MOST_VALUES));
     }
     serde_json::from_slice(bytes)

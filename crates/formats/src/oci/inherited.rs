@@ -76,15 +76,15 @@ impl Inherited {
             }
         };
         let config = Config {
-            user: reader.take("User", "a text"),
+            user: reader.take("User", "a string"),
             exposed_ports: reader.take("ExposedPorts", "an object"),
             env: reader.variables(),
             entrypoint: reader.take("Entrypoint", LIST),
             cmd: reader.take("Cmd", LIST),
             volumes: reader.take("Volumes", "an object"),
-            working_dir: reader.take("WorkingDir", "a text"),
+            working_dir: reader.take("WorkingDir", "a string"),
             labels: reader.labels(),
-            stop_signal: reader.take("StopSignal", "a text"),
+            stop_signal: reader.take("StopSignal", "a string"),
             stop_timeout: reader.take("StopTimeout", "a number of seconds"),
             healthcheck: reader.take::<Option<HealthCheck>>("Healthcheck", "an object as Docker writes it"),
             shell: reader.take("Shell", LIST),
@@ -100,12 +100,12 @@ impl Inherited {
         if self.odd.len() > SHOWN {
             shown.push(format!("and {} more", self.odd.len() - SHOWN));
         }
-        (!shown.is_empty()).then(|| format!("passed over in the image's configuration: {}", shown.join("; ")))
+        (!shown.is_empty()).then(|| format!("ignored in the image's configuration: {}", shown.join("; ")))
     }
 }
 
 impl Odd {
-    /// Describes the field by its name, with the expected form and its purpose.
+    /// Describes the field: its name, the expected form and the form found.
     #[must_use]
     pub fn told(&self) -> String {
         let entry = self.entry.as_ref().map(|entry| {
@@ -117,7 +117,7 @@ impl Odd {
     }
 }
 
-const LIST: &str = "a list of texts";
+const LIST: &str = "a list of strings";
 
 /// The fields not read yet, and those that were left out.
 struct Reader {
@@ -144,7 +144,7 @@ impl Reader {
     }
 
     fn labels<B: FromIterator<(String, String)>>(&mut self) -> B {
-        let entries: Map<String, Value> = self.take("Labels", "an object of texts");
+        let entries: Map<String, Value> = self.take("Labels", "an object of strings");
         self.texts("Labels", entries.into_iter()).collect()
     }
 
@@ -158,7 +158,7 @@ impl Reader {
             Value::String(text) => Some((name, text)),
             odd => {
                 let found = shape(&odd);
-                self.odd.push(Odd { field, entry: Some(name), expected: "a text", found });
+                self.odd.push(Odd { field, entry: Some(name), expected: "a string", found });
                 None
             }
         })
@@ -170,7 +170,7 @@ fn shape(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
@@ -248,7 +248,7 @@ mod tests {
         let entries: Vec<_> = read.odd.iter().map(|odd| (odd.field, odd.entry.as_deref().unwrap())).collect();
         assert_eq!(entries, [("Env", "2"), ("Env", "4"), ("Labels", "a"), ("Labels", "c")]);
         let told = read.told().unwrap();
-        assert!(told.contains("Labels `a`: expected a text, found a number"), "{told}");
+        assert!(told.contains("Labels `a`: expected a string, found a number"), "{told}");
         let many = json!({ "Env": vec![0; 1000] });
         assert!(run(&many.to_string()).told().unwrap().ends_with("; and 995 more"));
         let wicked = json!({ "Labels": { format!("\u{1b}[31m{}", "x".repeat(1000)): 1 } });

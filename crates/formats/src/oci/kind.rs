@@ -17,10 +17,10 @@ pub enum LayerKind {
 pub fn layer_kind(media_type: &str) -> Result<LayerKind> {
     let refused = |why: &str| {
         let shown: String = media_type.chars().filter(|c| !c.is_control()).take(100).collect();
-        Error::new(Kind::Invalid, format!("a layer of the image cannot be used: {why}")).fact("media type", shown)
+        Error::new(Kind::Invalid, format!("unsupported layer of the image: {why}")).fact("media type", shown)
     };
     if media_type.contains("foreign") || media_type.contains("nondistributable") {
-        return Err(refused("it may not be distributed, and its bytes are elsewhere"));
+        return Err(refused("it may not be distributed, so its bytes are elsewhere"));
     }
     match media_type {
         "application/vnd.oci.image.layer.v1.tar" | "application/vnd.docker.image.rootfs.diff.tar" => {
@@ -32,7 +32,7 @@ pub fn layer_kind(media_type: &str) -> Result<LayerKind> {
         "application/vnd.oci.image.layer.v1.tar+zstd" | "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
             Ok(LayerKind::Compressed(Compression::Zstd))
         }
-        _ => Err(refused("it is no tar archive")),
+        _ => Err(refused("not a tar archive")),
     }
 }
 

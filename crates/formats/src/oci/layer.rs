@@ -17,7 +17,7 @@ use super::document::Descriptor;
 use crate::digest::{HashingWriter, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Task;
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::{ArchiveWriter, Listing, Node, named};
 
 /// A layer that was written.
@@ -115,7 +115,7 @@ fn demand_plain(path: &[u8]) -> Result<()> {
     if path.split(|byte| *byte == b'/').all(|part| !part.starts_with(WHITEOUT)) {
         return Ok(());
     }
-    let why = "no layer can hold this name: `.wh.` in front of one says that what the layers below have is removed";
+    let why = "invalid name in a layer: the prefix `.wh.` removes an entry of the layers below";
     Err(Error::new(Kind::Invalid, why).fact("path", named(path)))
 }
 

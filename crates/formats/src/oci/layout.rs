@@ -6,7 +6,7 @@ use std::path::Path;
 use super::document::{self, CONTAINERD_NAME, Descriptor, INDEX, Index, MANIFEST, Manifest, REF_NAME};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 
 /// Longest document of an image that is written or read here, in bytes.
 pub const MOST_DOCUMENT: u64 = 4 << 20;
@@ -50,8 +50,7 @@ pub fn manifest(directory: &Path) -> Result<Descriptor> {
     match (manifests.next(), manifests.next()) {
         (Some(one), None) => Ok(one),
         _ => {
-            Err(Error::new(Kind::Damaged, "the layout does not hold exactly one image")
-                .fact("path", directory.display()))
+            Err(Error::new(Kind::Damaged, "expected exactly one image in the layout").fact("path", directory.display()))
         }
     }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use tar::{EntryType, Header};
 
-use super::beneath::{MTIME, Root};
+use super::confined::{MTIME, Root};
 use super::listing::{Entry, Node};
 use crate::digest::HashingReader;
 use crate::error::Result;

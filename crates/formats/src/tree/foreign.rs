@@ -69,9 +69,9 @@ impl Foreign {
         match self {
             Self::Compressed(name) => Error::new(Kind::Invalid, format!("unsupported compression: {name}"))
                 .fact("supported", "gzip, xz, zstd, none")
-                .hint("ask for it in a form that is supported, or unpack it and compress it anew with one of these"),
+                .hint("get it in a supported form, or recompress it with one of these"),
             Self::Other(name) => Error::new(Kind::Mismatch, format!("expected a tar archive, found {name}"))
-                .hint("check the address: it leads to another file"),
+                .hint("check the URL: it leads to another kind of file"),
         }
     }
 }

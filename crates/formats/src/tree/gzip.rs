@@ -47,14 +47,14 @@ fn goes_on(rest: &mut impl BufRead) -> io::Result<bool> {
         match next.iter().position(|byte| *byte != 0) {
             None if length == 0 => return Ok(false),
             Some(0) if zeros == 0 => return Ok(true),
-            Some(_) => return Err(io::Error::other("there are bytes behind its compressed stream")),
+            Some(_) => return Err(io::Error::other("there are bytes after its compressed stream")),
             None => {
                 rest.consume(length);
                 zeros += length as u64;
             }
         }
         if zeros > MOST_ZEROS {
-            return Err(io::Error::other("there are more than 64 MiB of zeros behind its compressed stream"));
+            return Err(io::Error::other("there are more than 64 MiB of zeros after its compressed stream"));
         }
     }
 }

@@ -52,7 +52,7 @@ fn leads_out<'a>(listing: &'a Listing, path: &[u8], target: &'a [u8], left: &mut
         *left = left.saturating_sub(1 + (step + at.len()) / STEP);
         step = 0;
         if *left == 0 {
-            return Some("the links of the archive lead to each other too often to be followed");
+            return Some("the links of the archive take too many steps to follow");
         }
         if part == b".." {
             if at.is_empty() {
@@ -132,14 +132,14 @@ mod tests {
         let long = "a/../".repeat(800);
         let names: Vec<String> = (0..5000).map(|number| number.to_string()).collect();
         let links: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), long.as_str())).collect();
-        assert!(first_out(&tree(&links)).unwrap().1.contains("too often"));
+        assert!(first_out(&tree(&links)).unwrap().1.contains("too many steps"));
         // Each of many links leads through forty long ones, so the look-up gives up.
         let chain: Vec<(String, String)> =
             (0..41).map(|at| (format!("c{at}"), format!("c{}/{long}", at + 1))).collect();
         let chain = chain.iter().map(|(path, target)| (path.as_str(), target.as_str()));
         let many = names.iter().map(|name| (name.as_str(), "c0/../x"));
         let links: Vec<(&str, &str)> = chain.chain(many).collect();
-        assert!(first_out(&tree(&links)).unwrap().1.contains("too often"));
+        assert!(first_out(&tree(&links)).unwrap().1.contains("too many steps"));
     }
 
     /// Many names that begin with a link's path and sort before it do not make finding it slower.

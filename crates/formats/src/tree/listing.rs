@@ -73,11 +73,11 @@ impl Entry {
         match self.node {
             Node::File { size, digest, .. } if (size, digest) != (read, found) => Err(Error::new(
                 Kind::Damaged,
-                format!("`{}` is damaged: it is not what its listing says", named(&self.path)),
+                format!("`{}` is damaged: it differs from its listing", named(&self.path)),
             )
             .fact("expected", format!("{digest}  {size} bytes"))
             .fact("found", format!("{found}  {read} bytes"))
-            .hint("`strixlock verify --repair` restores what is in the store")),
+            .hint("`strixlock verify --repair` restores damaged files of the store")),
             _ => Ok(()),
         }
     }
@@ -246,7 +246,7 @@ impl Listing {
         for number in self.by_path() {
             let path = self.entries[*number as usize].path.as_slice();
             if last == Some(path) {
-                return Err(wrong(*number as usize + 2, "has a path that another line has too"));
+                return Err(wrong(*number as usize + 2, "repeats the path of another line"));
             }
             last = Some(path);
             let above = path::parent(path);

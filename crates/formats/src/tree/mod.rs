@@ -4,8 +4,8 @@
 //! it, and the ways to read a tree again (scan, NAR). Knows nothing of the store or the network.
 
 mod archive;
-pub mod beneath;
 mod compression;
+pub mod confined;
 mod entries;
 mod flush;
 mod foreign;

@@ -7,7 +7,7 @@
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use super::beneath::Root;
+use super::confined::Root;
 use super::listing::{Entry, Listing, Node};
 use crate::digest::{HashingReader, HashingWriter, Sha256Digest};
 use crate::error::Result;

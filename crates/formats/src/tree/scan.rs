@@ -33,7 +33,7 @@ pub fn scan(directory: &Path) -> Result<Listing> {
             } else if metadata.is_file() {
                 files.push((name, found.path(), metadata));
             } else {
-                return Err(Error::new(Kind::Invalid, format!("`{}` is no directory, file or link", named(&name)))
+                return Err(Error::new(Kind::Invalid, format!("`{}` is not a directory, file or link", named(&name)))
                     .fact("in", directory.display())
                     .hint("a tree cannot hold devices, sockets or pipes"));
             }

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::beneath::{Root, seal_file};
+use super::confined::{Root, seal_file};
 use super::flush::Flush;
 use super::listing::named;
 use super::names::Digests;
@@ -207,7 +207,7 @@ impl Worker {
         match &job.contents {
             Contents::Whole(buffer) => writer.write_all(buffer.filled())?,
             Contents::Parts(parts) => {
-                while let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents broke off"))? {
+                while let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents ended early"))? {
                     let written = writer.write_all(buffer.filled());
                     let _ = self.give_back.send(buffer);
                     written?;

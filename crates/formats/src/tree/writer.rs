@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::beneath::{Root, stored_mode};
+use super::confined::{Root, stored_mode};
 use super::entries::refused;
 use super::links::{climbs_out, first_out};
 use super::listing::{Listing, Node, named};
@@ -124,7 +124,7 @@ impl TreeWriter {
 
     /// Moves a file that another writer wrote and hashed on the same file system into this tree.
     pub fn adopt(&mut self, path: &[u8], root: &Root, there: &[u8], node: &Node) -> Result<()> {
-        let Node::File { executable, size, digest } = *node else { return Err(refused(path, "it is no file")) };
+        let Node::File { executable, size, digest } = *node else { return Err(refused(path, "not a file")) };
         self.admit(path)?;
         self.count(path, size)?;
         let moved = root.in_parent(there, |from, old| {
@@ -154,7 +154,7 @@ impl TreeWriter {
     fn take(&mut self, path: &[u8], bytes: usize) -> Result<()> {
         self.taken = self.taken.saturating_add(bytes);
         if self.taken > self.most_names {
-            return Err(refused(path, "all names and link targets together take more memory than they may")
+            return Err(refused(path, "all names and link targets together need too much memory")
                 .fact("limit", crate::text::bytes(self.most_names as u64)));
         }
         Ok(())
@@ -168,14 +168,14 @@ impl TreeWriter {
             return Err(refused(path, "there are too many entries").fact("limit", self.limits.entries));
         }
         if self.names.get(path)?.is_some() {
-            return Err(refused(path, "the same name stands there twice"));
+            return Err(refused(path, "duplicate name"));
         }
         if !self.limits.colliding_names
             && let Some(other) = self.names.taken_for(path)?
         {
             return Err(refused(path, "another name differs from it only in case or Unicode normal form")
                 .fact("other", named(&other))
-                .hint("where both are wanted, set `colliding-names = true` for this input"));
+                .hint("if both are wanted, set `colliding-names = true` for this input"));
         }
         if let Some(parent) = above(path) {
             match self.names.get(parent)? {
@@ -193,7 +193,7 @@ impl TreeWriter {
     fn count(&mut self, path: &[u8], size: u64) -> Result<()> {
         self.bytes = self.bytes.saturating_add(size);
         if self.bytes > self.limits.bytes {
-            return Err(refused(path, "the archive unpacks to more than it may")
+            return Err(refused(path, "the archive unpacks to more than the limit")
                 .fact("limit", format!("{} bytes", self.limits.bytes)));
         }
         Ok(())
@@ -214,7 +214,7 @@ impl Receiver for TreeWriter {
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
         self.admit(path)?;
         if target.is_empty() || target.len() > MAX_TARGET || target.contains(&0) {
-            return Err(refused(path, "its link target is empty, too long, or holds a NUL byte"));
+            return Err(refused(path, "its link target is empty, too long, or contains a NUL byte"));
         }
         self.take(path, target.len())?;
         self.root.create_link(path, target).map_err(|error| cannot_write(path, &error))?;

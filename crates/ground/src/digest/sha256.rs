@@ -108,8 +108,8 @@ impl FromStr for Sha256Digest {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         text.strip_prefix("sha256:").and_then(Self::from_hex).ok_or_else(|| {
-            Error::new(Kind::Invalid, format!("`{text}` is not a digest"))
-                .hint("a digest is `sha256:` and 64 lower-case hexadecimal digits")
+            Error::new(Kind::Invalid, format!("invalid digest `{text}`"))
+                .hint("expected `sha256:` and 64 lower-case hexadecimal digits")
         })
     }
 }

@@ -77,8 +77,9 @@ impl Merged {
             // A directory with an entry of its own replaces a link.
             if is_directory && matches!(below, Some(Node::Link { .. })) && !aside.named.contains(&path) {
                 let there = self.follow(&place, layer)?;
-                place = there
-                    .ok_or_else(|| behind_link("entries", &path, "of a lower layer that leads to no directory"))?;
+                place = there.ok_or_else(|| {
+                    behind_link("entries", &path, "of a lower layer that does not lead to a directory")
+                })?;
             }
             let moved = place != path;
             if moved && is_directory {
@@ -214,9 +215,8 @@ impl Merged {
         while let Some(part) = todo.pop() {
             self.followed += 1;
             if self.followed > MOST_PARTS {
-                return Err(
-                    Error::new(Kind::Invalid, "the layers name too much behind symbolic links").fact("at", named(&at))
-                );
+                return Err(Error::new(Kind::Invalid, "the layers have too many names behind symbolic links")
+                    .fact("at", named(&at)));
             }
             if part == b".." {
                 at.truncate(above(&at).map_or(0, <[u8]>::len));
@@ -276,7 +276,7 @@ fn demand_inside(place: &[u8], target: &[u8]) -> Result<()> {
 }
 
 fn no_such_entry(path: &[u8], target: &[u8]) -> Error {
-    let why = "it is a hard link to a name that is no earlier entry, nor a file of a lower layer";
+    let why = "it is a hard link to neither an earlier entry nor a file of a lower layer";
     Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", named(path)))
         .fact("target", named(target))
 }

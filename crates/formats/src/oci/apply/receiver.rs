@@ -110,7 +110,7 @@ impl LayerReceiver<'_> {
         let name = name.strip_prefix(b"/").unwrap_or(name);
         let Some(hidden) = name.strip_prefix(WHITEOUT) else { return Ok(false) };
         if matches!(hidden, b"" | b"." | b"..") || (!directory.is_empty() && !is_path(directory)) {
-            return Err(refused(path, "it hides no name"));
+            return Err(refused(path, "a whiteout without a name"));
         }
         if hidden == OPAQUE {
             self.keep(path)?;
@@ -191,7 +191,7 @@ impl LayerReceiver<'_> {
 
 /// Returns the error for a layer in which a name has two meanings: engines disagree about which counts.
 pub(super) fn twice(path: &[u8]) -> Error {
-    refused(path, "the same name stands there twice")
+    refused(path, "duplicate name")
 }
 
 fn too_long(path: &[u8]) -> Error {

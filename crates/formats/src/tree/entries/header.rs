@@ -18,16 +18,12 @@ pub(super) struct Header {
 impl Header {
     pub fn new(bytes: &[u8; BLOCK]) -> Result<Self, &'static str> {
         let header = Self { bytes: *bytes };
-        let said = number(header.field(148, 8)).map_err(|_| "it has no header where one should be")?;
+        let said = number(header.field(148, 8)).map_err(|_| "expected a header")?;
         // The checksum field itself counts as blanks. Some programs added up signed bytes.
         let others = || header.bytes[..148].iter().chain(&header.bytes[156..]);
         let unsigned: i64 = others().map(|byte| i64::from(*byte)).sum::<i64>() + 8 * 32;
         let signed: i64 = others().map(|byte| i64::from(byte.cast_signed())).sum::<i64>() + 8 * 32;
-        if [unsigned, signed].contains(&(said as i64)) {
-            Ok(header)
-        } else {
-            Err("the checksum of a header does not fit")
-        }
+        if [unsigned, signed].contains(&(said as i64)) { Ok(header) } else { Err("wrong checksum of a header") }
     }
 
     fn field(&self, at: usize, length: usize) -> &[u8] {
@@ -49,15 +45,15 @@ impl Header {
 
     pub fn size(&self) -> Result<u64, &'static str> {
         number(self.field(124, 12)).map_err(|why| match why {
-            Wrong::Unreadable => "its size cannot be read",
-            Wrong::TooLarge => "its size is beyond all limits",
+            Wrong::Unreadable => "invalid size",
+            Wrong::TooLarge => "the size is too large",
         })
     }
 
     /// Returns the permission bits, including setuid and setgid. Old programs put the file's type into the field
     /// too.
     pub fn mode(&self) -> Result<u32, &'static str> {
-        number(self.field(100, 8)).map(|mode| (mode & 0o7777) as u32).map_err(|_| "its mode cannot be read")
+        number(self.field(100, 8)).map(|mode| (mode & 0o7777) as u32).map_err(|_| "invalid mode")
     }
 
     /// Returns the name that this header gives.
@@ -67,10 +63,10 @@ impl Header {
             return Ok(name.to_vec());
         }
         if self.field(257, 8) != POSIX {
-            return Err("it has a prefix of its name in a header of a form that has none");
+            return Err("a name prefix in a form of header that has none");
         }
         if name.is_empty() {
-            return Err("it has a prefix of its name and no name");
+            return Err("a name prefix without a name");
         }
         Ok([prefix, b"/", name].concat())
     }

@@ -44,7 +44,7 @@ impl Said {
             b'g' => {
                 // Some programs apply the extended header of the next entry to the global header.
                 if !self.is_empty() {
-                    return Err("a global header stands between an entry and what is said of it");
+                    return Err("a global header stands between an extended header and its entry");
                 }
                 if !Records::parse(body)?.say_nothing() {
                     return Err("a global header gives a name or a size to all entries");
@@ -55,7 +55,7 @@ impl Said {
             b'L' => self.long_name.replace(long(body)?).is_some(),
             _ => self.long_target.replace(long(body)?).is_some(),
         };
-        if twice { Err("two headers of a kind stand before one entry") } else { Ok(()) }
+        if twice { Err("two extended headers of one kind before one entry") } else { Ok(()) }
     }
 
     fn is_empty(&self) -> bool {
@@ -67,7 +67,7 @@ impl Said {
         if self.is_empty() {
             return Ok(());
         }
-        Err(Error::new(Kind::Invalid, "the archive is refused: it ends behind a header that is about another entry"))
+        Err(Error::new(Kind::Invalid, "the archive is refused: it ends after an extended header, without its entry"))
     }
 
     /// Returns the entry, and the number of bytes of contents that the archive holds of it.
@@ -105,7 +105,7 @@ impl Said {
             // header.
             0 if header.shown().ends_with(b"/") => {
                 if is_named {
-                    return Err(wrong("a header of a directory gives it another name than the one before it"));
+                    return Err(wrong("the header of a directory and its extended header have different names"));
                 }
                 MemberKind::Directory
             }
@@ -121,13 +121,13 @@ impl Said {
             b'3' => MemberKind::Node("a character device"),
             b'4' => MemberKind::Node("a block device"),
             b'6' => MemberKind::Node("a named pipe"),
-            _ => return Err(wrong("it is no directory, file, or link")),
+            _ => return Err(wrong("unsupported type of entry: not a directory, file, or link")),
         };
         if like_directory && !matches!(kind, MemberKind::Directory) {
-            return Err(wrong("its name is that of a directory, which it is not"));
+            return Err(wrong("the name ends like a directory's, but the entry is not one"));
         }
         if size > 0 && !matches!(kind, MemberKind::File) {
-            return Err(wrong("it has a size, which only files have"));
+            return Err(wrong("it has a size, but is not a file"));
         }
         Ok((Member { name, kind, mode }, size))
     }
@@ -138,7 +138,7 @@ fn long(body: &[u8]) -> Result<Vec<u8>, &'static str> {
     let end = body.iter().position(|byte| *byte == 0).unwrap_or(body.len());
     let (name, rest) = body.split_at(end);
     if name.is_empty() || rest.iter().any(|byte| *byte != 0) {
-        return Err("the long name before an entry is empty or holds a zero byte");
+        return Err("the long name before an entry is empty or contains a zero byte");
     }
     Ok(name.to_vec())
 }

@@ -90,7 +90,7 @@ impl<R: Read> Entries<R> {
                     sparse.demand_whole(size).map_err(|why| refused(&member.name, why))?;
                     self.holes = self.holes.saturating_add(sparse.holes());
                     if self.holes > MOST_HOLES {
-                        return Err(refused(&member.name, "the holes of sparse files are larger than 1 GiB together"));
+                        return Err(refused(&member.name, "the holes of all sparse files together exceed 1 GiB"));
                     }
                     Body::Sparse(sparse)
                 }
@@ -111,7 +111,7 @@ impl<R: Read> Entries<R> {
                 Ok(_) => {
                     return Err(Error::new(
                         Kind::Invalid,
-                        "the archive is refused: there are bytes behind its last entry",
+                        "the archive is refused: there are bytes after its last entry",
                     ));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -120,7 +120,7 @@ impl<R: Read> Entries<R> {
             if zeros > MOST_ZEROS {
                 return Err(Error::new(
                     Kind::Invalid,
-                    "the archive is refused: there are more than 64 MiB of zeros behind its last entry",
+                    "the archive is refused: there are more than 64 MiB of zeros after its last entry",
                 ));
             }
         }

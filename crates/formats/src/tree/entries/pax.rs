@@ -22,10 +22,10 @@ impl Records {
     pub fn parse(mut rest: &[u8]) -> Result<Self, &'static str> {
         let mut records = Self::default();
         while !rest.is_empty() {
-            let (record, behind) = split(rest).ok_or("a record of its extended header cannot be read")?;
+            let (record, behind) = split(rest).ok_or("malformed record in its extended header")?;
             rest = behind;
             let equals = record.iter().position(|byte| *byte == b'=').filter(|at| *at > 0);
-            let (key, value) = record.split_at(equals.ok_or("a record of its extended header has no key")?);
+            let (key, value) = record.split_at(equals.ok_or("a record without a key in its extended header")?);
             let value = &value[1..];
             if SPARSE.iter().any(|sparse| key.starts_with(sparse)) {
                 records.sparse = true;
@@ -38,7 +38,7 @@ impl Records {
                 _ => false,
             };
             if twice {
-                return Err("its extended header has a key twice");
+                return Err("duplicate key in its extended header");
             }
         }
         Ok(records)
@@ -62,7 +62,7 @@ fn split(rest: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Validates a name. An empty value would undo an earlier header's, and a zero ends the name for some programs.
 fn name(value: &[u8]) -> Result<&[u8], &'static str> {
     if value.is_empty() || value.contains(&0) {
-        Err("its extended header has a name that is empty or holds a zero byte")
+        Err("a name in its extended header is empty or contains a zero byte")
     } else {
         Ok(value)
     }
@@ -73,5 +73,5 @@ fn size(value: &[u8]) -> Result<u64, &'static str> {
         .ok()
         .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
     let size = digits.and_then(|text| text.parse::<u64>().ok()).filter(|size| i64::try_from(*size).is_ok());
-    size.ok_or("the size in its extended header cannot be read")
+    size.ok_or("invalid size in its extended header")
 }

@@ -113,4 +113,4 @@ impl Sparse {
     }
 }
 
-const WRONG: &str = "the map of its sparse file cannot be read in one way only";
+const WRONG: &str = "the map of its sparse file is ambiguous";

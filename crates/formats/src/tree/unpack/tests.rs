@@ -199,7 +199,7 @@ fn bombs_stop_at_the_limit() {
     let bytes = archive(&[file(b"zeros", &vec![0; 2 << 20])]);
     for packed in [gzip(&bytes), zstd::encode_all(&*bytes, 3).unwrap()] {
         let error = try_unpack(&packed).err().unwrap();
-        assert!(error.to_string().contains("`zeros`: the archive unpacks to more than it may"), "{error}");
+        assert!(error.to_string().contains("`zeros`: the archive unpacks to more than the limit"), "{error}");
     }
     let many: Vec<String> = (0..1001).map(|number| number.to_string()).collect();
     let entries: Vec<Raw> = many.iter().map(|name| file(name.as_bytes(), b"")).collect();
@@ -224,10 +224,7 @@ fn names_and_targets_are_counted_before_they_are_kept() {
             let taken = untar(&archive(&entries)[..], &mut writer, SpecialBits::Refuse);
             assert_eq!(taken.is_ok(), enough, "{most}: {}", writer.names_taken());
             if let Err(error) = taken {
-                assert!(
-                    error.kind() == Kind::Invalid && error.to_string().contains("more memory than they may"),
-                    "{error}"
-                );
+                assert!(error.kind() == Kind::Invalid && error.to_string().contains("too much memory"), "{error}");
             }
         }
     }

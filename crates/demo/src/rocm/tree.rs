@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::elf_maker::Elf;
+use super::libraries::{self, Library, hip_version};
 use super::nightly::Nightly;
-use super::noise;
-use super::rocm_libraries::{self, Library, hip_version};
 use crate::digest::Sha256Digest;
+use crate::elf_maker::Elf;
 use crate::error::Result;
+use crate::noise;
 
 /// The contents of a file.
 #[derive(Clone)]
@@ -124,7 +124,7 @@ impl RocmTree {
     }
 
     fn libraries(&mut self, nightly: &Nightly) -> Result<()> {
-        for (library, bytes) in rocm_libraries::make_all(nightly)?.values() {
+        for (library, bytes) in libraries::make_all(nightly)?.values() {
             let Library { directory, soname, .. } = library;
             let file = library.file_name(nightly);
             self.program(&format!("{directory}/{file}"), bytes);
@@ -133,22 +133,25 @@ impl RocmTree {
             }
             self.link(&format!("{directory}/{}", library.link_name()), soname);
         }
-        let (path, bytes) = rocm_libraries::make_newer()?;
+        let (path, bytes) = libraries::make_newer()?;
         self.program(&path, bytes);
         Ok(())
     }
 
     fn programs(&mut self, nightly: &Nightly) -> Result<()> {
-        let libraries = rocm_libraries::make_all(nightly)?;
+        let libraries = libraries::make_all(nightly)?;
         let program = |source: &str, needed: &[&str]| {
             let needed =
                 needed.iter().filter_map(|soname| Some(((*soname).to_owned(), Arc::clone(&libraries.get(soname)?.1))));
             let runpath = Some("$ORIGIN/../lib".to_owned());
-            let source = format!("{}{source}", rocm_libraries::defines(nightly));
+            let source = format!("{}{source}", libraries::defines(nightly));
             Elf { soname: None, runpath, source, needed: needed.collect() }.make()
         };
-        self.program("bin/rocminfo", program(include_str!("templates/rocm/rocminfo.c"), &["libhsa-runtime64.so.1"])?);
-        self.program("bin/hipconfig", program(include_str!("templates/rocm/hipconfig.c"), &[])?);
+        self.program(
+            "bin/rocminfo",
+            program(include_str!("../templates/rocm/rocminfo.c"), &["libhsa-runtime64.so.1"])?,
+        );
+        self.program("bin/hipconfig", program(include_str!("../templates/rocm/hipconfig.c"), &[])?);
         self.file("share/hip/version", format!("HIP_VERSION={}\n", hip_version(nightly)));
         self.program("bin/rocm_agent_enumerator", format!("#!/bin/sh\necho {}\n", nightly.target));
         // Two names for one file; the order of the archive decides which comes first.
@@ -159,22 +162,22 @@ impl RocmTree {
     }
 
     fn development(&mut self, nightly: &Nightly) {
-        self.file("include/hip/hip_runtime.h", include_str!("templates/rocm/hip_runtime.h"));
-        self.file("include/rocblas/rocblas.h", include_str!("templates/rocm/rocblas.h"));
-        self.file("include/hipblas/hipblas.h", include_str!("templates/rocm/hipblas.h"));
+        self.file("include/hip/hip_runtime.h", include_str!("../templates/rocm/hip_runtime.h"));
+        self.file("include/rocblas/rocblas.h", include_str!("../templates/rocm/rocblas.h"));
+        self.file("include/hipblas/hipblas.h", include_str!("../templates/rocm/hipblas.h"));
         let filled = |template: &str| {
             template.replace("@VERSION@", &nightly.base()).replace("@HIP_VERSION@", &hip_version(nightly))
         };
-        let version = filled(include_str!("templates/rocm/hip-config-version.cmake"));
-        self.file("lib/cmake/hip/hip-config.cmake", filled(include_str!("templates/rocm/hip-config.cmake")));
+        let version = filled(include_str!("../templates/rocm/hip-config-version.cmake"));
+        self.file("lib/cmake/hip/hip-config.cmake", filled(include_str!("../templates/rocm/hip-config.cmake")));
         self.file("lib/cmake/hip/hip-config-version.cmake", &version);
-        for library in rocm_libraries::LIBRARIES {
+        for library in libraries::LIBRARIES {
             let name = match library.soname {
                 "librocblas.so.5" => "rocblas",
                 "libhipblas.so.3" => "hipblas",
                 _ => continue,
             };
-            let config = filled(include_str!("templates/rocm/blas-config.cmake"))
+            let config = filled(include_str!("../templates/rocm/blas-config.cmake"))
                 .replace("@NAME@", name)
                 .replace("@FILE@", &library.file_name(nightly))
                 .replace("@SONAME@", library.soname);
@@ -213,7 +216,7 @@ impl RocmTree {
     }
 
     fn compiler(&mut self) {
-        let script = include_str!("templates/rocm/clang.sh");
+        let script = include_str!("../templates/rocm/clang.sh");
         self.program("lib/llvm/bin/clang", script.replace("@COMPILER@", "cc"));
         self.program("lib/llvm/bin/clang++", script.replace("@COMPILER@", "c++"));
         self.link("bin/amdclang", "../lib/llvm/bin/clang");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::elf_maker::Elf;
 use super::nightly::Nightly;
+use crate::elf_maker::Elf;
 use crate::error::{Error, Result};
 
 /// One shared library.
@@ -52,22 +52,22 @@ pub(super) const LIBRARIES: &[Library] = &[
     // No file names this one in DT_NEEDED or in a constant.
     library("libhsa-amd-aqlprofile64.so.1", ".0", &["librocm_sysdeps_elf.so.1"]),
     Library {
-        source: include_str!("templates/rocm/hsa-runtime64.c"),
+        source: include_str!("../templates/rocm/hsa-runtime64.c"),
         ..library("libhsa-runtime64.so.1", ".18.0", &[
             "librocm_sysdeps_elf.so.1", "librocm_sysdeps_drm.so.2", "librocm_sysdeps_drm_amdgpu.so.1", "librocm_sysdeps_numa.so.1",
             "librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1", "librocprofiler-register.so.0",
         ])
     },
     Library {
-        source: include_str!("templates/rocm/amd_comgr.c"),
+        source: include_str!("../templates/rocm/amd_comgr.c"),
         varies: true,
         ..library("libamd_comgr.so.3", ".0", &["librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1"])
     },
     library("libhiprtc-builtins.so.7", ".0", &[]),
     // No file has this one in DT_NEEDED.
-    Library { source: include_str!("templates/rocm/hiprtc.c"), ..library("libhiprtc.so.7", ".0", &["libamd_comgr.so.3"]) },
+    Library { source: include_str!("../templates/rocm/hiprtc.c"), ..library("libhiprtc.so.7", ".0", &["libamd_comgr.so.3"]) },
     Library {
-        source: include_str!("templates/rocm/amdhip64.c"),
+        source: include_str!("../templates/rocm/amdhip64.c"),
         varies: true,
         ..library("libamdhip64.so.7", "", &[
             "libamd_comgr.so.3", "libhsa-runtime64.so.1", "librocprofiler-register.so.0", "librocm_kpack.so.0",
@@ -79,14 +79,14 @@ pub(super) const LIBRARIES: &[Library] = &[
     library("liborigami.so.1", ".0.0", &[]),
     library("libtensilelite-host.so.1", ".0.0", &["libamdhip64.so.7"]),
     Library {
-        source: include_str!("templates/rocm/hipblaslt.c"),
+        source: include_str!("../templates/rocm/hipblaslt.c"),
         varies: true,
         ..library("libhipblaslt.so.1", ".2", &[
             "libamdhip64.so.7", "librocroller.so.1", "liborigami.so.1", "librocm-openblas.so.0", "libtensilelite-host.so.1",
         ])
     },
     Library {
-        source: include_str!("templates/rocm/librocblas.c"),
+        source: include_str!("../templates/rocm/librocblas.c"),
         varies: true,
         ..library("librocblas.so.5", ".2", &[
             "libamdhip64.so.7", "libhipblaslt.so.1", "libroctx64.so.4", "librocm_smi64.so.7",
@@ -94,7 +94,7 @@ pub(super) const LIBRARIES: &[Library] = &[
     },
     library("librocsolver.so.0", ".8.0", &["librocblas.so.5", "libamdhip64.so.7"]),
     Library {
-        source: include_str!("templates/rocm/libhipblas.c"),
+        source: include_str!("../templates/rocm/libhipblas.c"),
         ..library("libhipblas.so.3", ".2", &["librocblas.so.5", "librocsolver.so.0"])
     },
     // No llama.cpp needs these.

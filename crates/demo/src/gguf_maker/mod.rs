@@ -9,9 +9,9 @@ mod writer;
 
 use std::path::Path;
 
-use super::noise::Numbers;
 use crate::error::Result;
 use crate::gguf;
+use crate::noise::Numbers;
 
 pub use writer::GgufWriter;
 

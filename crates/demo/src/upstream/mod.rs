@@ -7,14 +7,14 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::debs::{self, DebArchive};
-use super::git_http::GitHttp;
-use super::http::{Content, Incoming, Maker, Resource, Response, Server};
-use super::index::{self, BucketQuery, Listed};
-use super::llama_history::{self, History};
-use super::nightly::Nightly;
+use crate::debs::{self, DebArchive};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
+use crate::git_http::GitHttp;
+use crate::http::{Content, Incoming, Maker, Resource, Response, Server};
+use crate::index::{self, BucketQuery, Listed};
+use crate::llama::{self, History};
+use crate::rocm::Nightly;
 use crate::threads::lock;
 
 const BUCKET: &str = "/therock-nightly-tarball/";
@@ -131,7 +131,7 @@ impl Upstream {
         fs_err::create_dir_all(directory)?;
         let upstream = Self { server: Server::start()?, directory: directory.to_owned(), shelf: Shelf::default() };
         if !upstream.llama_repository().exists() {
-            llama_history::commit_history(&upstream.llama_repository(), 8)?;
+            llama::commit_history(&upstream.llama_repository(), 8)?;
         }
         upstream.server.handle(&format!("{LLAMA}/"), GitHttp::new(LLAMA, &upstream.llama_repository()));
         let shelf = Arc::clone(&upstream.shelf);
@@ -241,12 +241,12 @@ impl Upstream {
 
     /// Returns the commits of llama.cpp's `master`.
     pub fn llama(&self) -> Result<History> {
-        llama_history::history(&self.llama_repository())
+        llama::history(&self.llama_repository())
     }
 
     /// Adds a commit to llama.cpp's `master`. Returns its id.
     pub fn add_llama_commit(&self) -> Result<String> {
-        llama_history::add_commit(&self.llama_repository())
+        llama::add_commit(&self.llama_repository())
     }
 
     /// Returns the directory for a nightly of exactly this content: others of the same name go elsewhere.

@@ -21,7 +21,7 @@ use self::receiver::{Budget, unpack};
 use super::LayerFile;
 use crate::error::{About as _, Error, Result};
 use crate::progress::Task;
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::{Limits, Listing, Node, Receiver as _, Told, TreeWriter, named};
 
 /// Limits of all layers of an image together: several times what the largest base images hold.

@@ -3,10 +3,14 @@
 //!
 //! It builds in seconds, with and without HIP, and its `llama-bench` fails if the runtime lacks something.
 
+pub(crate) mod history;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::error::Result;
+
+pub use history::{History, add_commit, add_files, add_submodule, commit_history, history};
 
 /// The mode of a source file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +36,7 @@ pub struct SourceFile {
 
 macro_rules! templates {
     ($($path:literal)*) => {
-        &[$(($path, include_str!(concat!("templates/llama/", $path)))),*]
+        &[$(($path, include_str!(concat!("../templates/llama/", $path)))),*]
     };
 }
 
@@ -75,12 +79,12 @@ pub fn source_files(revision: u64) -> Vec<SourceFile> {
         .collect();
     let changes: Vec<_> = (1..=revision).map(|number| format!("* revision {number}\n")).collect();
     files.extend([
-        file("scripts/show-flags.sh", Mode::Executable, include_bytes!("templates/llama/scripts/show-flags.sh")),
+        file("scripts/show-flags.sh", Mode::Executable, include_bytes!("../templates/llama/scripts/show-flags.sh")),
         file("README.md", Mode::Plain, b"# llama.cpp, or rather its shape\n"),
         file("docs/README.md", Mode::Link, b"../README.md"),
         file("docs/changes.md", Mode::Plain, changes.concat().as_bytes()),
         // On checkout or in an archive git would change these bytes: a pin is about the blobs.
-        file(".gitattributes", Mode::Plain, include_bytes!("templates/llama/gitattributes")),
+        file(".gitattributes", Mode::Plain, include_bytes!("../templates/llama/gitattributes")),
         file("docs/notes.txt", Mode::Plain, b"lines that end\nin line feeds\n"),
         file("docs/VERSION.md", Mode::Plain, b"commit $Format:%H$\n"),
         file("docs/ident.md", Mode::Plain, b"$Id$\n"),
@@ -110,8 +114,8 @@ pub fn write_sources(directory: &Path, revision: u64) -> Result<()> {
 mod tests {
     use std::process::{Command, Output};
 
-    use super::super::nightly::Nightly;
     use super::*;
+    use crate::Nightly;
 
     fn run(command: &mut Command) -> Output {
         let output = command.output().unwrap();

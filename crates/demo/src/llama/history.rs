@@ -4,7 +4,7 @@ use std::path::Path;
 
 use git2::{Commit, IndexEntry, IndexTime, ObjectType, Oid, Repository, RepositoryInitOptions, Signature, Time};
 
-use super::llama::{Mode, SourceFile, source_files};
+use super::{Mode, SourceFile, source_files};
 use crate::error::{Error, Result};
 
 /// The commits of a repository.
@@ -172,7 +172,7 @@ fn signature(number: i64) -> Result<Signature<'static>> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(super) fn failed(error: git2::Error) -> Error {
+pub(crate) fn failed(error: git2::Error) -> Error {
     Error::failure("the git repository of the demo upstream cannot be made or read").because(&error)
 }
 

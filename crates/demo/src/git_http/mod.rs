@@ -18,9 +18,9 @@ use git2::{ObjectType, Oid, Repository};
 
 use self::negotiation::{Asked, Outcome};
 use self::pkt_line::Packets;
-use super::http::{Body, Handler, Incoming, Response};
-use super::llama_history::failed;
 use crate::error::Result;
+use crate::http::{Body, Handler, Incoming, Response};
+use crate::llama::history::failed;
 
 const CAPABILITIES: &str = "multi_ack multi_ack_detailed side-band-64k ofs-delta no-progress \
                             allow-tip-sha1-in-want allow-reachable-sha1-in-want";
