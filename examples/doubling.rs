@@ -151,6 +151,6 @@ fn measured(bytes: usize, parser: impl FnOnce() -> Anything<usize>) -> Anything<
 /// Returns a value of the kernel's status of this process, in KiB.
 fn memory(what: &str) -> Anything<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(what)).ok_or("the kernel does not tell the memory")?;
-    Ok(line.split_whitespace().next().ok_or("the kernel does not tell the memory")?.parse()?)
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).ok_or("no memory figures from the kernel")?;
+    Ok(line.split_whitespace().next().ok_or("no memory figures from the kernel")?.parse()?)
 }

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use strixlock_formats::deb::DebVersion;
-use strixlock_formats::deb::{self, Deb, Links};
+use strixlock_formats::deb::{self, Deb, DebVersion, Links};
 use strixlock_formats::oci::LayerFile;
 use strixlock_formats::oci::apply::apply;
 use strixlock_formats::tree::unpack::unpack;
@@ -43,7 +42,7 @@ fn tarball(file: &Path, place: &Path) -> Result<Listing> {
 
 /// Unpacks a package with `Package: corpus` and `Version: 1`.
 fn package(file: &Path, place: &Path) -> Result<Listing> {
-    let version = DebVersion::parse("1").ok_or_else(|| Error::failure("1 is no version"))?;
+    let version = DebVersion::parse("1").ok_or_else(|| Error::failure("invalid version"))?;
     let deb = Deb { name: "corpus".to_owned(), version, path: file.to_owned() };
     let links = Links { wanted: &BTreeMap::new(), usual: &[] };
     Ok(deb::unpack(&[deb], &links, place, &Silent)?.listing)

@@ -1,5 +1,5 @@
-//! Reads any bytes as a listing. One that is accepted is written unchanged, and each of its paths is found. `cargo
-//! +nightly fuzz run listing`
+//! Reads any bytes as a listing. One that is accepted is written unchanged, and each of its paths is found.
+//! `cargo +nightly fuzz run listing`
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

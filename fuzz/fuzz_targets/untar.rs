@@ -4,9 +4,9 @@
 use std::io::Read;
 
 use libfuzzer_sys::fuzz_target;
-use strixlock_ground::error::Result;
 use strixlock_formats::tree::Receiver;
 use strixlock_formats::tree::unpack::{SpecialBits, untar};
+use strixlock_ground::error::Result;
 
 /// A receiver that reads all contents and keeps none.
 struct Nothing;

@@ -31,7 +31,7 @@ impl GgufWriter {
     }
 
     /// Adds a pair in the bytes of the format.
-    pub fn raw(&mut self, pair: Vec<u8>) {
+    pub(crate) fn raw(&mut self, pair: Vec<u8>) {
         self.pairs.push(pair);
     }
 

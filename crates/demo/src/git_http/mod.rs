@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid, Repository};
 
-use self::negotiation::{Asked, Outcome};
+use self::negotiation::{Outcome, UploadRequest};
 use self::pkt_line::Packets;
 use crate::error::Result;
 use crate::http::{Body, Handler, Incoming, Response};
@@ -75,7 +75,8 @@ impl GitHttp {
         if incoming.header("content-type") != Some("application/x-git-upload-pack-request") {
             return Ok(Response::text(415, "not an upload-pack request\n"));
         }
-        let Some(asked) = Packets::new(&incoming.body).collect::<Option<Vec<_>>>().and_then(|all| Asked::parse(&all))
+        let Some(asked) =
+            Packets::new(&incoming.body).collect::<Option<Vec<_>>>().and_then(|all| UploadRequest::parse(&all))
         else {
             return Ok(Response::text(400, "that is not what git says\n"));
         };
@@ -140,7 +141,7 @@ fn advertised(repository: &Repository) -> Result<Vec<(String, Oid)>> {
 
 /// Returns the reason to refuse a request: it wants an object that no ref leads to, or a feature that this server
 /// lacks.
-fn refuse(repository: &Repository, asked: &Asked) -> Result<Option<String>> {
+fn refuse(repository: &Repository, asked: &UploadRequest) -> Result<Option<String>> {
     if asked.shallow {
         return Ok(Some("no shallow fetches here".to_owned()));
     }
@@ -158,7 +159,7 @@ fn refuse(repository: &Repository, asked: &Asked) -> Result<Option<String>> {
 }
 
 /// Streams a pack with all objects that are reachable from the wants but not from the common commits.
-fn send_pack(repository: &Path, asked: &Asked, common: &[Oid], to: &mut dyn Write) -> io::Result<()> {
+fn send_pack(repository: &Path, asked: &UploadRequest, common: &[Oid], to: &mut dyn Write) -> io::Result<()> {
     let repository = Repository::open(repository).map_err(io::Error::other)?;
     let mut builder = repository.packbuilder().map_err(io::Error::other)?;
     let mut walk = repository.revwalk().map_err(io::Error::other)?;

@@ -19,7 +19,7 @@ pub(super) enum Acknowledge {
 /// An upload-pack request.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a word that the client said or did not")]
-pub(super) struct Asked {
+pub(super) struct UploadRequest {
     pub wants: Vec<Oid>,
     pub side_band: bool,
     pub no_progress: bool,
@@ -30,7 +30,7 @@ pub(super) struct Asked {
     done: bool,
 }
 
-impl Asked {
+impl UploadRequest {
     /// Parses a request; `None` if it is malformed.
     pub(super) fn parse(packets: &[Packet<'_>]) -> Option<Self> {
         let mut asked = Self::default();
@@ -92,7 +92,7 @@ pub(super) struct Outcome {
 }
 
 /// Answers the haves of one request. Keeps no state: over HTTP the client repeats the common commits.
-pub(super) fn negotiate(repository: &Repository, asked: &Asked, out: &mut impl Write) -> Result<Outcome> {
+pub(super) fn negotiate(repository: &Repository, asked: &UploadRequest, out: &mut impl Write) -> Result<Outcome> {
     let mut common: Vec<Oid> = Vec::new();
     let (mut known_since_flush, mut unknown_since_flush) = (false, false);
     for have in &asked.haves {

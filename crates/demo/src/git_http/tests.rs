@@ -182,6 +182,6 @@ proptest::proptest! {
         }
         bytes.extend_from_slice(&tail);
         let packets: Option<Vec<_>> = super::Packets::new(&bytes).collect();
-        let _ = packets.and_then(|packets| super::Asked::parse(&packets));
+        let _ = packets.and_then(|packets| super::UploadRequest::parse(&packets));
     }
 }

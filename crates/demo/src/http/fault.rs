@@ -76,10 +76,6 @@ impl Faults {
         self.0.entry(path.to_owned()).or_default().push(fault);
     }
 
-    pub(super) fn heal(&mut self, path: &str) {
-        self.0.remove(path);
-    }
-
     pub(super) fn heal_all(&mut self) {
         self.0.clear();
     }

@@ -105,15 +105,10 @@ impl Server {
         lock(&self.shared.handlers).insert(prefix.to_owned(), Arc::new(handler));
     }
 
-    /// Adds a fault to a path (plain text) until it is healed. A path that ends in `*` stands for all paths with
+    /// Adds a fault to a path (plain text), until [`Self::heal_all`]. A path that ends in `*` stands for all paths with
     /// that prefix.
     pub fn fault(&self, path: &str, fault: Fault) {
         lock(&self.shared.faults).add(path, fault);
-    }
-
-    /// Removes the faults of a path or pattern.
-    pub fn heal(&self, path: &str) {
-        lock(&self.shared.faults).heal(path);
     }
 
     /// Removes all faults.

@@ -5,12 +5,8 @@
 
 pub(crate) mod history;
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-
-use crate::error::Result;
-
-pub use history::{History, add_commit, add_files, add_submodule, commit_history, history};
+pub use history::{History, add_files, add_submodule};
+pub(crate) use history::{add_commit, commit_history, history};
 
 /// The mode of a source file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +67,7 @@ const TEMPLATES: &[(&str, &str)] = templates! {
 
 /// Returns the sources at a revision, from 1 on. Revisions differ in `src/llama.cpp` and `docs/changes.md`.
 #[must_use]
-pub fn source_files(revision: u64) -> Vec<SourceFile> {
+pub(crate) fn source_files(revision: u64) -> Vec<SourceFile> {
     let file = |path: &str, mode, bytes: &[u8]| SourceFile { path: path.to_owned(), mode, bytes: bytes.to_vec() };
     let mut files: Vec<_> = TEMPLATES
         .iter()
@@ -94,28 +90,15 @@ pub fn source_files(revision: u64) -> Vec<SourceFile> {
     files
 }
 
-/// Writes the sources at a revision into a directory, as plain files without git.
-pub fn write_sources(directory: &Path, revision: u64) -> Result<()> {
-    for file in source_files(revision) {
-        let path = directory.join(&file.path);
-        fs_err::create_dir_all(path.parent().unwrap_or(directory))?;
-        if file.mode == Mode::Link {
-            fs_err::os::unix::fs::symlink(String::from_utf8_lossy(&file.bytes).as_ref(), &path)?;
-            continue;
-        }
-        fs_err::write(&path, &file.bytes)?;
-        let mode = if file.mode == Mode::Executable { 0o755 } else { 0o644 };
-        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
     use std::process::{Command, Output};
 
     use super::*;
     use crate::Nightly;
+    use crate::error::Result;
 
     fn run(command: &mut Command) -> Output {
         let output = command.output().unwrap();
@@ -126,6 +109,22 @@ mod tests {
 
     fn stdout(command: &mut Command) -> String {
         String::from_utf8(run(command).stdout).unwrap()
+    }
+
+    /// Writes the sources at a revision into a directory, as plain files without git.
+    fn write_sources(directory: &Path, revision: u64) -> Result<()> {
+        for file in source_files(revision) {
+            let path = directory.join(&file.path);
+            fs_err::create_dir_all(path.parent().unwrap_or(directory))?;
+            if file.mode == Mode::Link {
+                fs_err::os::unix::fs::symlink(String::from_utf8_lossy(&file.bytes).as_ref(), &path)?;
+                continue;
+            }
+            fs_err::write(&path, &file.bytes)?;
+            let mode = if file.mode == Mode::Executable { 0o755 } else { 0o644 };
+            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
+        }
+        Ok(())
     }
 
     /// Unpacks a nightly and builds the project against it with these options; the install tree is at `opt`.

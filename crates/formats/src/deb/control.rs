@@ -14,7 +14,7 @@ pub struct Control {
     /// Its architecture, or `all`.
     pub architecture: String,
     /// True if packages of this name for several architectures can be installed together (`Multi-Arch: same`).
-    pub side_by_side: bool,
+    pub(crate) side_by_side: bool,
     /// The value of `Replaces`: the packages whose files it may replace.
     replaces: String,
     /// The stanza as written, without the fields `Package` and `Status`.
@@ -53,7 +53,7 @@ impl Control {
 
     /// Returns whether this package may replace files of another one (`Replaces`).
     #[must_use]
-    pub fn may_replace(&self, other: &Self) -> bool {
+    pub(crate) fn may_replace(&self, other: &Self) -> bool {
         let groups = relation::parse(&self.replaces).unwrap_or_default();
         groups.iter().flatten().any(|relation| {
             let bound = relation.version.as_ref();
@@ -64,13 +64,13 @@ impl Control {
 
     /// Returns the stanza as dpkg's database of installed packages has it.
     #[must_use]
-    pub fn installed_stanza(&self) -> String {
+    pub(crate) fn installed_stanza(&self) -> String {
         format!("Package: {}\nStatus: install ok installed\n{}", self.package, self.rest)
     }
 
     /// Returns the base name of the package's files in dpkg's database.
     #[must_use]
-    pub fn info_name(&self) -> String {
+    pub(crate) fn info_name(&self) -> String {
         if self.side_by_side { format!("{}:{}", self.package, self.architecture) } else { self.package.clone() }
     }
 

@@ -158,7 +158,7 @@ impl Listing {
 
     /// Returns the entries, in the order of the format, without copying.
     #[must_use]
-    pub fn into_entries(self) -> Vec<Entry> {
+    pub(crate) fn into_entries(self) -> Vec<Entry> {
         self.entries
     }
 

@@ -34,4 +34,5 @@ pub use listing::{Entry, Listing, Node, is_path, named, show};
 pub(crate) use ratio::Packed;
 pub use receiver::Receiver;
 pub use told::Told;
-pub use writer::{Limits, TreeWriter, demand_name};
+pub(crate) use writer::demand_name;
+pub use writer::{Limits, TreeWriter};

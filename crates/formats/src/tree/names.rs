@@ -165,7 +165,7 @@ impl Names {
         let count = slots.len();
         // The entries take the place of the tables in memory.
         drop((slots, folded));
-        let mut records = BufReader::with_capacity(TAIL, At { file: &file, offset: 0 });
+        let mut records = BufReader::with_capacity(TAIL, FromOffset { file: &file, offset: 0 });
         let mut entries = Vec::with_capacity(count);
         for _ in 0..count {
             let (path, known) = record(&mut records)?;
@@ -182,7 +182,7 @@ impl Names {
     fn read(&self, at: u64) -> io::Result<(Vec<u8>, Known)> {
         match at.checked_sub(self.written) {
             Some(in_tail) => record(&mut self.tail.get(in_tail as usize..).unwrap_or_default()),
-            None => record(&mut BufReader::with_capacity(512, At { file: &self.file, offset: at })),
+            None => record(&mut BufReader::with_capacity(512, FromOffset { file: &self.file, offset: at })),
         }
     }
 
@@ -195,12 +195,12 @@ impl Names {
 }
 
 /// A reader of a file from an offset, which does not move the shared position.
-struct At<'f> {
+struct FromOffset<'f> {
     file: &'f File,
     offset: u64,
 }
 
-impl Read for At<'_> {
+impl Read for FromOffset<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_at(buffer, self.offset)?;
         self.offset += count as u64;

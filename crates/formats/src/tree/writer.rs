@@ -87,7 +87,7 @@ impl TreeWriter {
 
     /// Lowers the memory that names may take, in bytes, for callers that hold several copies of them.
     #[must_use]
-    pub fn with_names(self, most: usize) -> Self {
+    pub(crate) fn with_names(self, most: usize) -> Self {
         Self { most_names: most.min(MAX_NAMES), ..self }
     }
 
@@ -258,7 +258,7 @@ impl Receiver for TreeWriter {
 }
 
 /// Fails for a name that no tree may hold: one that is absolute, contains `..`, is too long, or is nested too deep.
-pub fn demand_name(path: &[u8]) -> Result<()> {
+pub(crate) fn demand_name(path: &[u8]) -> Result<()> {
     if !super::is_path(path) {
         return Err(refused(path, "the name is absolute, leads upwards, or is empty"));
     }

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::receiver::{Aside, Unpacked, twice};
+use super::receiver::{Aside, UnpackedLayer, twice};
 use crate::error::{Error, Kind, Result};
 use crate::tree::MOST_LINKS;
 use crate::tree::path::{above, file_name, join};
@@ -21,7 +21,7 @@ const MOST_PARTS: u32 = 100_000;
 /// The entries visible so far, by path. Every parent of an entry is a directory in the map.
 #[derive(Default)]
 pub(super) struct Merged {
-    seen: BTreeMap<Vec<u8>, Placed>,
+    seen: BTreeMap<Vec<u8>, MergedEntry>,
     /// Files that have a second name in a layer above their own.
     shared: HashSet<FileAt>,
     /// Parts of link targets followed so far.
@@ -29,7 +29,7 @@ pub(super) struct Merged {
 }
 
 /// An entry in its place.
-pub(super) struct Placed {
+pub(super) struct MergedEntry {
     /// The index of the layer that placed it.
     layer: usize,
     /// The place of its file, if the file has another name or layer.
@@ -46,7 +46,7 @@ pub(super) struct FileAt {
     pub path: Vec<u8>,
 }
 
-impl Placed {
+impl MergedEntry {
     /// Returns the place of the file that is visible at `path`.
     pub fn file(&self, path: &[u8]) -> FileAt {
         self.at.clone().unwrap_or_else(|| FileAt { layer: self.layer, path: path.to_vec() })
@@ -55,13 +55,13 @@ impl Placed {
 
 impl Merged {
     /// Returns all visible entries in order, and the files that are visible under several names.
-    pub fn finish(self) -> (impl Iterator<Item = (Vec<u8>, Placed)>, HashSet<FileAt>) {
+    pub fn finish(self) -> (impl Iterator<Item = (Vec<u8>, MergedEntry)>, HashSet<FileAt>) {
         (self.seen.into_iter(), self.shared)
     }
 
     /// Lays a layer over the entries so far. Its whiteouts affect lower layers only, wherever they stand in it.
-    pub fn add(&mut self, layer: usize, unpacked: Unpacked) -> Result<()> {
-        let Unpacked { listing, aside, .. } = unpacked;
+    pub fn add(&mut self, layer: usize, unpacked: UnpackedLayer) -> Result<()> {
+        let UnpackedLayer { listing, aside, .. } = unpacked;
         let lower = self.lower(&aside)?;
         self.hide(&listing, &aside)?;
         // Directories that the layer names by way of links, and their real places.
@@ -86,18 +86,18 @@ impl Merged {
                 elsewhere.insert(path.clone(), place.clone());
             }
             let at = (moved && !is_directory).then_some(FileAt { layer, path });
-            self.put(place, Placed { layer, at, node })?;
+            self.put(place, MergedEntry { layer, at, node })?;
         }
         for (path, at, node) in lower {
             let directory = above(&path).and_then(|directory| elsewhere.get(directory));
             let place = directory.map_or_else(|| path.clone(), |directory| join(directory, file_name(&path)));
-            self.put(place, Placed { layer, at: Some(at), node })?;
+            self.put(place, MergedEntry { layer, at: Some(at), node })?;
         }
         Ok(())
     }
 
     /// Places an entry, and removes the entries that it hides.
-    fn put(&mut self, place: Vec<u8>, placed: Placed) -> Result<()> {
+    fn put(&mut self, place: Vec<u8>, placed: MergedEntry) -> Result<()> {
         let is_directory = placed.node == Node::Directory;
         match self.seen.get(&place) {
             // The root is a directory, too.

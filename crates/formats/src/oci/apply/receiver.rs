@@ -38,7 +38,7 @@ impl Budget {
 }
 
 /// An unpacked layer.
-pub(super) struct Unpacked {
+pub(super) struct UnpackedLayer {
     pub listing: Listing,
     pub aside: Aside,
     /// Files that were setuid or setgid.
@@ -61,7 +61,7 @@ pub(super) struct Aside {
 }
 
 /// Unpacks a layer into the empty directory `place`, and subtracts its use from the limits that are left.
-pub(super) fn unpack(layer: &LayerFile, place: &Path, left: &mut Budget) -> Result<Unpacked> {
+pub(super) fn unpack(layer: &LayerFile, place: &Path, left: &mut Budget) -> Result<UnpackedLayer> {
     let writer = TreeWriter::new(place, left.tree)?;
     let mut receiver = LayerReceiver { writer, aside: Aside::default(), entries: 0, left };
     let remarks = layer.read(|archive| untar(archive, &mut receiver, SpecialBits::Drop))?;
@@ -75,7 +75,7 @@ pub(super) fn unpack(layer: &LayerFile, place: &Path, left: &mut Budget) -> Resu
     let entries = listing.entries().len() + beside;
     left.tree.entries = left.tree.entries.saturating_sub(entries as u64);
     left.tree.bytes = left.tree.bytes.saturating_sub(listing.total_size());
-    Ok(Unpacked { listing, aside, special: remarks.special })
+    Ok(UnpackedLayer { listing, aside, special: remarks.special })
 }
 
 /// A receiver that passes entries to the tree, except whiteouts and devices, which it keeps separately.

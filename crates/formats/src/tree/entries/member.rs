@@ -31,13 +31,13 @@ pub(in crate::tree) enum MemberKind {
 
 /// The extended headers collected before an entry.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct ExtendedHeaders {
     records: Option<Records>,
     long_name: Option<Vec<u8>>,
     long_target: Option<Vec<u8>>,
 }
 
-impl Said {
+impl ExtendedHeaders {
     /// Adds an extended header with its contents.
     pub fn take(&mut self, header: &Header, body: &[u8]) -> Result<(), &'static str> {
         let twice = match header.kind() {

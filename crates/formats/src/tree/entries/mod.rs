@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::compression;
 use crate::tree::listing::named;
 use header::{BLOCK, Header};
-use member::Said;
+use member::ExtendedHeaders;
 pub(super) use member::{Member, MemberKind};
 use sparse::{Sparse, Step};
 
@@ -64,7 +64,7 @@ impl<R: Read> Entries<R> {
     /// not read.
     pub fn next(&mut self) -> Result<Option<Member>> {
         self.skip()?;
-        let mut said = Said::default();
+        let mut said = ExtendedHeaders::default();
         let mut length = 0;
         loop {
             let Some(header) = self.header()? else {
