@@ -30,7 +30,7 @@ fn what_the_store_holds_is_not_downloaded_again() {
     project.run(&["update"]).code(0);
     assert_eq!(downloads(&project), 0);
     assert_eq!(project.lock(), project.read("first.lock"));
-    // Nor a file that names the URL.
+    // Neither is a file input of this URL, nor a pin by URL.
     let url = project.upstream().server().url(TARBALL);
     let manifest = project.read("manifests/strix.toml");
     project.write("manifests/strix.toml", &format!("{manifest}[inputs.copy]\ntype = \"file\"\nurl = \"{url}\"\n"));

@@ -48,7 +48,10 @@ fn the_error_of_the_first_address_is_kept_and_the_others_are_named() {
     let base = project.base();
     project.write(
         "strixlock.toml",
-        &format!("rounds = 1\nmirrors = [{{ of = \"{base}rocm\", at = \"{base}mirrored/\" }}, {{ of = \"{base}roc\", at = \"{base}wrong\" }}]\n"),
+        &format!(
+            "rounds = 1\nmirrors = [{{ of = \"{base}rocm\", at = \"{base}mirrored/\" }}, \
+             {{ of = \"{base}roc\", at = \"{base}wrong\" }}]\n"
+        ),
     );
     let server = project.upstream().server();
     server.fault(TARBALL, Fault::status(403, usize::MAX));

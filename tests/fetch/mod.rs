@@ -289,7 +289,8 @@ fn a_disk_that_fills_up_ends_the_run_and_the_next_one_finishes() {
     project.rocm_manifest(VERSION);
     project.upstream().tarball(&nightly).unwrap();
     // A small file system of its own, in a namespace that ends with the command.
-    let script = "mkdir -p \"$STORE\" && mount -t tmpfs -o size=40m,mode=755 none \"$STORE\" && STRIXLOCK_STORE=$STORE \"$0\" update; code=$?; \
+    let script = "mkdir -p \"$STORE\" && mount -t tmpfs -o size=40m,mode=755 none \"$STORE\" && \
+        STRIXLOCK_STORE=$STORE \"$0\" update; code=$?; \
         mount -o remount,size=400m \"$STORE\"; STRIXLOCK_STORE=$STORE \"$0\" update || exit 99; exit $code";
     let plain = project.command(&[]);
     let mut command = std::process::Command::new("timeout");

@@ -1,7 +1,7 @@
 //! Makes `.deb` files from a description: real ones with every compression, and malformed ones that no honest tool
 //! would write.
 //!
-//! The same description gives the same bytes.
+//! Equal descriptions give equal bytes.
 
 use std::io::Write as _;
 

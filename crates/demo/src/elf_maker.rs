@@ -1,6 +1,6 @@
 //! Makes ELF files from small C sources with the machine's `cc`.
 //!
-//! The same source gives the same bytes: it is compiled in a directory of its own under fixed relative names, without
+//! Equal sources give equal bytes: a source is compiled in a directory of its own under fixed relative names, without
 //! build id and debug information. Each source is compiled only once per process.
 
 use std::collections::HashMap;

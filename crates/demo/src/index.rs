@@ -37,7 +37,8 @@ pub fn page(entries: &[Listed]) -> String {
 pub fn links(path: &str, entries: &[Listed]) -> String {
     let path = escape(path);
     let mut text = format!(
-        "<html>\r\n<head><title>Index of {path}</title></head>\r\n<body>\r\n<h1>Index of {path}</h1><hr><pre><a href=\"../\">../</a>\r\n"
+        "<html>\r\n<head><title>Index of {path}</title></head>\r\n<body>\r\n\
+         <h1>Index of {path}</h1><hr><pre><a href=\"../\">../</a>\r\n"
     );
     let mut sorted: Vec<_> = entries.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
@@ -81,7 +82,8 @@ pub fn bucket(name: &str, entries: &[Listed], query: &BucketQuery) -> Option<Str
     sorted.truncate(max_keys);
 
     let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
          <Name>{}</Name><Prefix>{}</Prefix>",
         escape(name),
         escape(&query.prefix)

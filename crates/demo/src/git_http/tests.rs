@@ -169,7 +169,10 @@ fn garbage_is_refused() {
 proptest::proptest! {
     #[test]
     fn any_packets_are_a_request_or_not(
-        lines in proptest::collection::vec("(want |have |done|deepen )?[0-9a-f]{0,41}( side-band-64k| multi_ack)?\n?", 0..6),
+        lines in proptest::collection::vec(
+            "(want |have |done|deepen )?[0-9a-f]{0,41}( side-band-64k| multi_ack)?\n?",
+            0..6,
+        ),
         flush in 0..6_usize,
         tail in proptest::collection::vec(proptest::num::u8::ANY, 0..9),
     ) {

@@ -54,8 +54,9 @@ pub(super) const LIBRARIES: &[Library] = &[
     Library {
         source: include_str!("../templates/rocm/hsa-runtime64.c"),
         ..library("libhsa-runtime64.so.1", ".18.0", &[
-            "librocm_sysdeps_elf.so.1", "librocm_sysdeps_drm.so.2", "librocm_sysdeps_drm_amdgpu.so.1", "librocm_sysdeps_numa.so.1",
-            "librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1", "librocprofiler-register.so.0",
+            "librocm_sysdeps_elf.so.1", "librocm_sysdeps_drm.so.2", "librocm_sysdeps_drm_amdgpu.so.1",
+            "librocm_sysdeps_numa.so.1", "librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1",
+            "librocprofiler-register.so.0",
         ])
     },
     Library {
@@ -65,7 +66,10 @@ pub(super) const LIBRARIES: &[Library] = &[
     },
     library("libhiprtc-builtins.so.7", ".0", &[]),
     // No file has this one in DT_NEEDED.
-    Library { source: include_str!("../templates/rocm/hiprtc.c"), ..library("libhiprtc.so.7", ".0", &["libamd_comgr.so.3"]) },
+    Library {
+        source: include_str!("../templates/rocm/hiprtc.c"),
+        ..library("libhiprtc.so.7", ".0", &["libamd_comgr.so.3"])
+    },
     Library {
         source: include_str!("../templates/rocm/amdhip64.c"),
         varies: true,
@@ -82,7 +86,8 @@ pub(super) const LIBRARIES: &[Library] = &[
         source: include_str!("../templates/rocm/hipblaslt.c"),
         varies: true,
         ..library("libhipblaslt.so.1", ".2", &[
-            "libamdhip64.so.7", "librocroller.so.1", "liborigami.so.1", "librocm-openblas.so.0", "libtensilelite-host.so.1",
+            "libamdhip64.so.7", "librocroller.so.1", "liborigami.so.1", "librocm-openblas.so.0",
+            "libtensilelite-host.so.1",
         ])
     },
     Library {

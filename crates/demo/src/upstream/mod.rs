@@ -319,7 +319,7 @@ fn list_mirror(shelf: &Shelf, incoming: &Incoming) -> Response {
     let listed = listing(shelf, |published| published.make.is_some().then(|| published.name.clone()));
     match listed {
         Ok(mut listed) => {
-            // The same nightly may have been published in two places.
+            // One nightly may have been published in two places.
             listed.sort_by(|a, b| a.name.cmp(&b.name));
             listed.dedup_by(|a, b| a.name == b.name);
             let mut response = Response::text(200, index::links(MIRROR, &listed));

@@ -1,4 +1,4 @@
-//! The control file of a package: one stanza of fields.
+//! The control file of a package: one stanza of fields, as in deb-control(5).
 
 use super::{DebVersion, is_package_name, relation};
 use crate::error::{Error, Kind, Result};

@@ -336,10 +336,14 @@ mod tests {
 
         #[test]
         fn any_order_gives_the_same_layout(
-            things in prop::collection::vec(prop::collection::vec(("[abc](/[abc]){0,2}|bin/[ab]|lib", any::<u8>()), 1..4), 2..4),
+            things in prop::collection::vec(
+                prop::collection::vec(("[abc](/[abc]){0,2}|bin/[ab]|lib", any::<u8>()), 1..4),
+                2..4,
+            ),
             turn in 0usize..4,
         ) {
-            let mut packages: Vec<Package> = things.iter().enumerate().map(|(at, things)| package(at, things)).collect();
+            let mut packages: Vec<Package> =
+                things.iter().enumerate().map(|(at, things)| package(at, things)).collect();
             let first = Layout::new(&packages);
             let turn = turn % packages.len();
             packages.rotate_left(turn);

@@ -1,4 +1,4 @@
-//! Relations between packages: `a (>= 1) | b:any, c`.
+//! Relations between packages: `a (>= 1) | b:any, c` (Debian Policy, chapter 7).
 //!
 //! Archives contain names that policy forbids and invalid versions. As in apt, a name is any text up to a blank or
 //! one of `()[]<>,|`, and a version any text in the parentheses: if no package has it, it is just never found.

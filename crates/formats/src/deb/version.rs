@@ -1,4 +1,4 @@
-//! Versions of packages and their order, by Debian policy: `[epoch:]upstream[-revision]`.
+//! Versions of packages and their order: `[epoch:]upstream[-revision]` (Debian Policy, section 5.6.12).
 //!
 //! The order is total on all texts, so that no version from outside can stop a comparison.
 

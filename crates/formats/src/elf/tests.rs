@@ -313,7 +313,9 @@ fn damage_on_disk_is_told_with_the_file() {
 
 proptest! {
     #[test]
-    fn any_mutation_is_read_or_refused(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..16)) {
+    fn any_mutation_is_read_or_refused(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..16),
+    ) {
         let mut bytes = LIBRARY.clone();
         for (at, byte) in &changes {
             // Half of the changes go to the headers and the neighbourhood of the dynamic table, where they do most
@@ -326,7 +328,10 @@ proptest! {
     }
 
     #[test]
-    fn any_numbers_in_the_tables_are_read_or_refused(at in 0usize..600, value in prop::sample::select(vec![0, 1, u64::MAX, u64::MAX - 7, 1 << 40, i64::MAX as u64])) {
+    fn any_numbers_in_the_tables_are_read_or_refused(
+        at in 0usize..600,
+        value in prop::sample::select(vec![0, 1, u64::MAX, u64::MAX - 7, 1 << 40, i64::MAX as u64]),
+    ) {
         let mut bytes = LIBRARY.clone();
         bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
         let _ = read_all(&Source::memory(&bytes));

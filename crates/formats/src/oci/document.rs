@@ -261,7 +261,11 @@ mod tests {
 
     #[test]
     fn what_docker_adds_is_read_and_written_again() {
-        let text = r#"{"ExposedPorts":{"80/tcp":{}},"Volumes":{"/data":{}},"StopSignal":"SIGQUIT","StopTimeout":5,"Healthcheck":{"Test":["CMD","true"],"Interval":1,"Timeout":0,"StartPeriod":0,"StartInterval":2,"Retries":0},"Shell":["/bin/bash","-c"]}"#;
+        let text = concat!(
+            r#"{"ExposedPorts":{"80/tcp":{}},"Volumes":{"/data":{}},"StopSignal":"SIGQUIT","StopTimeout":5,"#,
+            r#""Healthcheck":{"Test":["CMD","true"],"Interval":1,"Timeout":0,"StartPeriod":0,"StartInterval":2,"#,
+            r#""Retries":0},"Shell":["/bin/bash","-c"]}"#
+        );
         let read = |config: &str| {
             let rest = r#""architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}"#;
             let read = BaseConfig::read(format!("{{{rest}, \"config\": {config}}}").as_bytes()).unwrap();

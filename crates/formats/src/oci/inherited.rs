@@ -199,9 +199,9 @@ mod tests {
 
     #[test]
     fn what_others_write_for_nothing_is_nothing() {
-        let null = r#"{"User": null, "ExposedPorts": null, "Env": null, "Entrypoint": null, "Cmd": null, "Volumes": null,
-            "WorkingDir": null, "Labels": null, "StopSignal": null, "StopTimeout": null, "Healthcheck": null, "Shell": null,
-            "OnBuild": null, "ArgsEscaped": true, "Unknown": [1]}"#;
+        let null = r#"{"User": null, "ExposedPorts": null, "Env": null, "Entrypoint": null, "Cmd": null,
+            "Volumes": null, "WorkingDir": null, "Labels": null, "StopSignal": null, "StopTimeout": null,
+            "Healthcheck": null, "Shell": null, "OnBuild": null, "ArgsEscaped": true, "Unknown": [1]}"#;
         for nothing in [null, "null", "{}"] {
             assert_eq!(run(nothing), Inherited::default());
         }

@@ -1,4 +1,4 @@
-//! gzip streams: any number of members one after the other, then zeros, as tapes and disks leave them.
+//! gzip streams (RFC 1952): any number of members one after the other, then zeros, as tapes and disks leave them.
 
 use std::io::{self, BufRead, Read};
 

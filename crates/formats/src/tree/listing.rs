@@ -431,7 +431,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(names in prop::collection::btree_set("[a-c \n\\\\>!-]{1,4}", 0..12), links in any::<u16>()) {
+        fn what_is_written_is_read(
+            names in prop::collection::btree_set("[a-c \n\\\\>!-]{1,4}", 0..12),
+            links in any::<u16>(),
+        ) {
             let entries = names.iter().enumerate().map(|(index, name)| {
                 if links >> index & 1 == 1 { link(name.as_bytes(), b" -> \n") } else { file(name.as_bytes()) }
             });

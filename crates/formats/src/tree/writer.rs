@@ -224,7 +224,7 @@ impl Receiver for TreeWriter {
     // In the tree it becomes an entry of its own with the same contents.
     fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()> {
         let known = match self.names.get(earlier)? {
-            // The same target text may mean another place from here.
+            // From here the target text may mean another place.
             Some(Known::Link(target)) if climbs_out(path, &target) => {
                 return Err(refused(path, "its link leads out of the tree").fact("target", named(&target)));
             }

@@ -3,7 +3,8 @@
 //! Programs agree about ordinary archives and about little else: which of two names counts, whether a link has a
 //! body, how long a damaged number is. An archive from which GNU tar, bsdtar and Python's tarfile make different
 //! trees, or all three make another than a careless reader, is refused with the entry's name. Reading is one pass
-//! over the stream, and each rule stands once:
+//! over the stream, and each rule stands once. Formats: POSIX.1 (`ustar` and pax), Unix Version 7, and GNU tar's
+//! extensions.
 //!
 //! * [`header`]: the 512 bytes of a header, their numbers and names
 //! * [`pax`]: the records of extended headers

@@ -255,7 +255,9 @@ fn what_gnu_tar_writes_is_read() {
     let source = tempfile::tempdir().unwrap();
     let long = ["directory-with-a-long-name"; 12].join("/");
     fs_err::create_dir_all(source.path().join(&long)).unwrap();
-    fs_err::write(source.path().join(&long).join("a-file-with-a-name-that-alone-is-longer-than-one-hundred-bytes-which-is-all-that-old-headers-have-room-for"), "x").unwrap();
+    let name = "a-file-with-a-name-that-alone-is-longer-than-one-hundred-bytes-which-is-all-that-old-headers-\
+                have-room-for";
+    fs_err::write(source.path().join(&long).join(name), "x").unwrap();
     std::os::unix::fs::symlink(format!("{long}/x"), source.path().join("long-link")).unwrap();
     fs_err::write(source.path().join("first"), "same").unwrap();
     fs_err::hard_link(source.path().join("first"), source.path().join("second")).unwrap();
