@@ -105,11 +105,11 @@ impl Realizer<'_> {
                 Kind::Invalid,
                 "the base image does not say how it is run in the form that images have",
             )
-            .fact("field", odd.told())
+            .fact("field", odd.describe())
             .hint(hint)
             .about(name));
         }
-        if let Some(told) = run.told() {
+        if let Some(told) = run.describe() {
             self.intake.fetcher.progress().note(&format!("{name}: {told}"));
         }
         Ok(())

@@ -37,7 +37,7 @@ use crate::progress::{Progress, Unit};
 use crate::threads::{cores, on_threads};
 use crate::tree::confined::Root;
 use crate::tree::unpack::Remarks;
-use crate::tree::{Limits, Listing, Receiver as _, Told, TreeWriter};
+use crate::tree::{Limits, Listing, Notes, Receiver as _, TreeWriter};
 use layout::{Layout, Placed};
 use package::Package;
 
@@ -99,7 +99,7 @@ pub fn unpack(debs: &[Deb], links: &Links, directory: &Path, progress: &dyn Prog
     database::add(&packages, &mut layout)?;
     let listing = assemble(&layout, &Root::open(&parts)?, &places, &tree)?;
 
-    let told = |which: fn(&Remarks) -> &Told| {
+    let told = |which: fn(&Remarks) -> &Notes| {
         let of = |package: &Package| {
             let name = package.control.package.clone();
             which(&package.remarks).lines().map(move |line| format!("{name}: {line}")).collect::<Vec<_>>()

@@ -94,9 +94,9 @@ impl Inherited {
 
     /// Describes the fields that were left out, in one line; `None` if there are none.
     #[must_use]
-    pub fn told(&self) -> Option<String> {
+    pub fn describe(&self) -> Option<String> {
         const SHOWN: usize = 5;
-        let mut shown: Vec<String> = self.odd.iter().take(SHOWN).map(Odd::told).collect();
+        let mut shown: Vec<String> = self.odd.iter().take(SHOWN).map(Odd::describe).collect();
         if self.odd.len() > SHOWN {
             shown.push(format!("and {} more", self.odd.len() - SHOWN));
         }
@@ -107,7 +107,7 @@ impl Inherited {
 impl Odd {
     /// Describes the field: its name, the expected form and the form found.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         let entry = self.entry.as_ref().map(|entry| {
             let entry: String = crate::text::visible(entry).chars().take(60).collect();
             format!(" `{entry}`")
@@ -247,12 +247,12 @@ mod tests {
         assert!(read.config.labels.keys().eq(["b"]));
         let entries: Vec<_> = read.odd.iter().map(|odd| (odd.field, odd.entry.as_deref().unwrap())).collect();
         assert_eq!(entries, [("Env", "2"), ("Env", "4"), ("Labels", "a"), ("Labels", "c")]);
-        let told = read.told().unwrap();
+        let told = read.describe().unwrap();
         assert!(told.contains("Labels `a`: expected a string, found a number"), "{told}");
         let many = json!({ "Env": vec![0; 1000] });
-        assert!(run(&many.to_string()).told().unwrap().ends_with("; and 995 more"));
+        assert!(run(&many.to_string()).describe().unwrap().ends_with("; and 995 more"));
         let wicked = json!({ "Labels": { format!("\u{1b}[31m{}", "x".repeat(1000)): 1 } });
-        let told = run(&wicked.to_string()).told().unwrap();
+        let told = run(&wicked.to_string()).describe().unwrap();
         assert!(told.len() < 200 && !told.contains('\u{1b}'), "{told}");
     }
 

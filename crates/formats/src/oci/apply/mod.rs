@@ -22,7 +22,7 @@ use super::LayerFile;
 use crate::error::{About as _, Error, Result};
 use crate::progress::Task;
 use crate::tree::confined::Root;
-use crate::tree::{Limits, Listing, Node, Receiver as _, Told, TreeWriter, named};
+use crate::tree::{Limits, Listing, Node, Notes, Receiver as _, TreeWriter, named};
 
 /// Limits of all layers of an image together: several times what the largest base images hold.
 const LIMITS: Limits = Limits { entries: 1_000_000, bytes: 128 << 30, colliding_names: true };
@@ -37,13 +37,13 @@ pub struct Applied {
     /// Files that were setuid or setgid, and are plain in the tree.
     pub special: Vec<String>,
     /// Devices and named pipes that were left out: kind and name.
-    pub left_out: Told,
+    pub left_out: Notes,
 }
 
 /// Unpacks layers into `tree/` of an empty `directory`, and reports to `task` how many are done. Fails if a layer
 /// is damaged, or if engines would disagree about the result.
 pub fn apply(layers: &[LayerFile], directory: &Path, task: &dyn Task) -> Result<Applied> {
-    let (mut special, mut left_out) = (Vec::new(), Told::default());
+    let (mut special, mut left_out) = (Vec::new(), Notes::default());
     let mut merged = Merged::default();
     let mut left = Budget { tree: LIMITS, names: MOST_NAMES };
     let mut roots = Vec::new();

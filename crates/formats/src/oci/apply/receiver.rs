@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::oci::LayerFile;
 use crate::tree::path::{above, join};
 use crate::tree::unpack::{SpecialBits, untar};
-use crate::tree::{Entry, Limits, Listing, Node, Receiver, Told, TreeWriter, demand_name, is_path, named};
+use crate::tree::{Entry, Limits, Listing, Node, Notes, Receiver, TreeWriter, demand_name, is_path, named};
 
 /// Prefix of the names of whiteouts.
 pub(in crate::oci) const WHITEOUT: &[u8] = b".wh.";
@@ -42,7 +42,7 @@ pub(super) struct UnpackedLayer {
     pub listing: Listing,
     pub aside: Aside,
     /// Files that were setuid or setgid.
-    pub special: Told,
+    pub special: Notes,
 }
 
 /// The entries of a layer that are not part of its own tree.

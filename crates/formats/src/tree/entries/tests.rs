@@ -345,7 +345,7 @@ fn what_is_cut_off_is_damaged_wherever_that_is() {
 
 #[test]
 fn things_told_are_few_however_many_there_are() {
-    let mut told = crate::tree::Told::default();
+    let mut told = crate::tree::Notes::default();
     (0..1_000_000).for_each(|number| told.push(|| number.to_string()));
     assert_eq!((told.count(), told.lines().count()), (1_000_000, 101));
     assert_eq!(told.lines().last().unwrap(), "999900 more");

@@ -11,9 +11,9 @@ use super::compression::Compression;
 use super::entries::{Entries, Member, MemberKind, refused};
 use super::links::climbs_out;
 use super::listing::{Listing, Node, named};
+use super::notes::Notes;
 use super::ratio::Packed;
 use super::receiver::Receiver;
-use super::told::Told;
 use super::writer::{Limits, TreeWriter};
 use crate::error::{Error, Kind, Result};
 
@@ -28,8 +28,8 @@ pub struct Unpacked {
 impl Unpacked {
     /// Lists absolute link targets, which AMD's build machines are said to leave behind: reported, never followed.
     #[must_use]
-    pub fn absolute_links(&self) -> Told {
-        let mut told = Told::default();
+    pub fn absolute_links(&self) -> Notes {
+        let mut told = Notes::default();
         for entry in self.listing.entries() {
             if let Node::Link { target } = &entry.node
                 && target.starts_with(b"/")
@@ -78,9 +78,9 @@ pub enum SpecialBits {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Remarks {
     /// Files that were setuid or setgid.
-    pub special: Told,
+    pub special: Notes,
     /// Absolute names, and absolute targets of hard links. They are placed below the root.
-    pub absolute: Told,
+    pub absolute: Notes,
     /// True if the stream was empty, without even an end of archive.
     pub empty: bool,
 }
