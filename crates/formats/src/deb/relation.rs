@@ -119,7 +119,8 @@ impl<'t> Raw<'t> {
     }
 }
 
-/// Returns the names that a field mentions, in order, with `:any` if present. Skips invalid alternatives.
+/// Returns the names that a field mentions, in order, with `:any` if present. Skips empty alternatives, and validates
+/// nothing.
 pub fn names(field: &str) -> impl Iterator<Item = &str> {
     field.split([',', '|']).filter_map(|text| {
         let name = text.trim_start().split([' ', '(', '\t', '\n']).next()?;
