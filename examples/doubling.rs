@@ -1,7 +1,7 @@
-//! Gives a parser hostile input of a chosen length: `doubling CASE NUMBER`.
+//! Feeds a parser hostile input of a chosen size: `doubling CASE NUMBER`.
 //!
-//! `scripts/doubling` asks for each case with a number, twice that, four and eight times as much. Prints one line of JSON: the
-//! bytes of the input, the seconds that the parser took, the memory that it needed besides its input, and its answer.
+//! `scripts/doubling` runs each case with a number, twice, four and eight times that. Prints one line of JSON: the
+//! bytes of the input, the seconds that the parser took, the memory that it needed besides its input, and its result.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -46,7 +46,7 @@ fn told(case: &str, number: usize, place: &Path) -> Anything<serde_json::Value> 
             measured(length, move || Ok(found(&Listing::new(entries), number)))
         }
         "link-targets" => {
-            // Making links takes the file system's time: what is measured comes behind it.
+            // Creating links takes the file system's time, so the measurement begins after it.
             let mut tree = TreeWriter::new(place, Limits::default())?;
             for (path, target) in likes(number, "a/../z") {
                 tree.link(path.as_bytes(), target.as_bytes())?;
@@ -54,14 +54,14 @@ fn told(case: &str, number: usize, place: &Path) -> Anything<serde_json::Value> 
             let length = tree.names_taken();
             measured(length, || Ok(tree.finish()?.entries().len()))
         }
-        // Names that are as long as they may be together, and names that are all as long as the file.
+        // Names that together are as long as allowed, and names that are each as long as the file.
         "section-names" => sections_of(&elf(number, 128)),
         "section-names-long" => sections_of(&elf(number, 16 * number)),
         other => Err(format!("unknown case: {other}").into()),
     }
 }
 
-/// An index page with one link that has so many attributes.
+/// Returns an index page with one link that has `number` attributes.
 fn page(number: usize) -> Anything<Vec<u8>> {
     let mut page = "<title>Index of /</title><a href=x.tar.gz>x</a><a".to_owned();
     for at in 0..number {
@@ -71,7 +71,7 @@ fn page(number: usize) -> Anything<Vec<u8>> {
     Ok(page.into_bytes())
 }
 
-/// So many links whose names stand between that of the last one and the places where it could be looked for; and it.
+/// Returns `number` links whose names sort between the last link and its possible places, and that link.
 fn likes(number: usize, target: &str) -> impl Iterator<Item = (String, String)> {
     let links = (0..number).map(move |at| (format!("a -> {at:09}"), target.to_owned()));
     links.chain([("a".to_owned(), "z".to_owned())])
@@ -81,7 +81,7 @@ fn entry((path, target): (String, String)) -> Entry {
     Entry { path: path.into_bytes(), node: Node::Link { target: target.into_bytes() } }
 }
 
-/// Writes an archive of empty files; gives its size.
+/// Writes an archive of empty files. Returns its size.
 fn archive(path: &Path, names: impl Iterator<Item = String>) -> Anything<usize> {
     let mut archive = tar::Builder::new(std::io::BufWriter::new(fs_err::File::create(path)?));
     for name in names {
@@ -100,7 +100,7 @@ fn whiteouts(path: &Path, diff_id: Sha256Digest, place: &Path) -> Anything<usize
     Ok(apply(&[LayerFile { path, media_type, diff_id }], place, &*task)?.listing.entries().len())
 }
 
-/// Asks for the link behind all others as often as there are others.
+/// Looks up the link behind all others as often as there are others.
 fn found(listing: &Listing, number: usize) -> usize {
     (0..number).filter(|_| listing.get(b"a").is_some()).count()
 }
@@ -109,9 +109,9 @@ fn sections_of(file: &[u8]) -> Anything<serde_json::Value> {
     measured(file.len(), || Ok(sections(&Source::memory(file))?.map_or(0, |sections| sections.len())))
 }
 
-/// An ELF file in which so many sections share one name of this length.
+/// Returns an ELF file with `number` sections that share one name of this length.
 fn elf(number: usize, length: usize) -> Vec<u8> {
-    // A table that is as long as it would be if each section had an eighth of its name for itself.
+    // A table as long as if each section had an eighth of its name for itself.
     let names = length.max(16 * number);
     let mut file = b"\x7fELF\x02\x01\x01".to_vec();
     file.resize(64, 0);
@@ -120,7 +120,7 @@ fn elf(number: usize, length: usize) -> Vec<u8> {
     }
     for at in 0..number {
         let mut section = [0; 64];
-        // The first one has the number of all, the second the names.
+        // The first section has the number of all, the second the names.
         let (start, size) = if at == 0 { (0, number) } else { (64 + 64 * number, names) };
         section[24..32].copy_from_slice(&(start as u64).to_le_bytes());
         section[32..40].copy_from_slice(&(size as u64).to_le_bytes());
@@ -132,10 +132,10 @@ fn elf(number: usize, length: usize) -> Vec<u8> {
     file
 }
 
-/// Runs a parser on input of this many bytes, and gives what is told of it.
+/// Runs a parser on input of this many bytes, and returns the measurements as JSON.
 fn measured(bytes: usize, parser: impl FnOnce() -> Anything<usize>) -> Anything<serde_json::Value> {
     let before = memory("VmRSS:")?;
-    // From here on the kernel counts the peak anew.
+    // From here on the kernel measures the peak anew.
     fs_err::write("/proc/self/clear_refs", "5")?;
     let began = Instant::now();
     let answer = parser();
@@ -148,9 +148,9 @@ fn measured(bytes: usize, parser: impl FnOnce() -> Anything<usize>) -> Anything<
     Ok(serde_json::json!({ "bytes": bytes, "seconds": seconds, "needed_kib": needed, "answer": answer }))
 }
 
-/// A line of what the kernel says of this process, in KiB.
+/// Returns a value of the kernel's status of this process, in KiB.
 fn memory(what: &str) -> Anything<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(what)).ok_or("the kernel does not tell the memory")?;
-    Ok(line.split_whitespace().next().ok_or("the kernel does not tell the memory")?.parse()?)
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).ok_or("no memory figures from the kernel")?;
+    Ok(line.split_whitespace().next().ok_or("no memory figures from the kernel")?.parse()?)
 }

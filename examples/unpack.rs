@@ -1,15 +1,14 @@
 //! Unpacks one archive of any origin as inputs are unpacked: `unpack tarball|package|layer FILE PLACE`.
 //!
-//! The door through which `scripts/corpora` brings archives that no lock names. PLACE is an empty directory; the tree comes to
-//! stand in it, or in `tree` below it. Prints one line of JSON: the tree or the error, and the memory that was needed. Exits as
-//! strixlock does.
+//! `scripts/corpora` uses this for archives that no lock names. PLACE is an empty directory; the tree is put there,
+//! or into `tree` below it. Prints one line of JSON: the tree or the error, and the memory that was needed. Exits
+//! with strixlock's exit codes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use strixlock_formats::deb::DebVersion;
-use strixlock_formats::deb::{self, Deb, Links};
+use strixlock_formats::deb::{self, Deb, DebVersion, Links};
 use strixlock_formats::oci::LayerFile;
 use strixlock_formats::oci::apply::apply;
 use strixlock_formats::tree::unpack::unpack;
@@ -41,15 +40,16 @@ fn tarball(file: &Path, place: &Path) -> Result<Listing> {
     Ok(unpack(fs_err::File::open(file)?, place, Limits::default())?.listing)
 }
 
-/// A package that says `Package: corpus` and `Version: 1`.
+/// Unpacks a package with `Package: corpus` and `Version: 1`.
 fn package(file: &Path, place: &Path) -> Result<Listing> {
-    let version = DebVersion::parse("1").ok_or_else(|| Error::failure("1 is no version"))?;
+    let version = DebVersion::parse("1").ok_or_else(|| Error::failure("invalid version"))?;
     let deb = Deb { name: "corpus".to_owned(), version, path: file.to_owned() };
     let links = Links { wanted: &BTreeMap::new(), usual: &[] };
     Ok(deb::unpack(&[deb], &links, place, &Silent)?.listing)
 }
 
-/// A layer whose image says the truth about it. What cannot be decompressed has no digest, and is for the layer to refuse.
+/// Unpacks a layer with the diff id that it really has. If it cannot be decompressed there is no digest, and
+/// unpacking refuses it.
 fn layer(path: &Path, place: &Path) -> Result<Listing> {
     let mut kind = Compression::Plain;
     let mut diff_id = Sha256Digest::of(b"");
@@ -67,7 +67,7 @@ fn layer(path: &Path, place: &Path) -> Result<Listing> {
     Ok(apply(&[LayerFile { path, media_type, diff_id }], place, &*task)?.listing)
 }
 
-/// The most memory that this process had.
+/// Returns the peak memory of this process.
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

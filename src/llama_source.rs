@@ -10,7 +10,7 @@ use std::io::Read as _;
 use crate::error::Result;
 use crate::gguf::{Gguf, Header};
 use crate::store::StoredTree;
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 
 const ARCHITECTURES: &str = "src/llama-arch.cpp";
 const TYPES: &str = "ggml/include/ggml.h";

@@ -1,4 +1,4 @@
-//! `strixlock hash` against independent judges: coreutils, Nix, and another NAR library.
+//! `strixlock hash` against independent programs: coreutils, Nix, and another NAR library.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::Project;
 
-/// A tree with everything that is hard to write down.
+/// A tree with names and targets that are hard to write down.
 fn awkward() -> Project {
     let project = Project::empty();
     let tree = project.path("tree");
@@ -37,7 +37,7 @@ fn awkward() -> Project {
     symlink("plain", tree.join("link")).unwrap();
     symlink("/nowhere -> \n\\", tree.join("li nk")).unwrap();
     symlink("b", tree.join("a/to b")).unwrap();
-    // Names that are the same with an arrow and a target behind them.
+    // Names that are equal when followed by an arrow and a target.
     for (directory, links) in
         [("t -> b", &[("t", "b/c")][..]), ("u", &[]), ("v", &[("w", "b -> cdefgh"), ("w -> b", "cdefgh")])]
     {
@@ -69,7 +69,7 @@ fn the_tree_digest_is_what_find_sort_and_sha256sum_give() {
     };
     assert_eq!(ours, digest("tree"));
     assert_eq!(project.run(&["hash", "tree/empty"]).code(0).stdout, digest("tree/empty"));
-    // The listing is the text whose digest this is.
+    // The digest is that of the listing's text.
     let listing = project.command(&["hash", "tree", "--listing"]).output().unwrap().stdout;
     assert_eq!(ours.trim(), strixlock_ground::digest::Sha256Digest::of(&listing).to_string());
 }
@@ -109,5 +109,5 @@ fn what_is_no_tree_is_refused() {
     std::fs::create_dir(project.path("tree")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(project.path("tree/socket")).unwrap();
     let ran = project.run(&["hash", "tree"]).code(3);
-    assert!(ran.stderr.contains("`socket` is no directory, file or link"), "{}", ran.all());
+    assert!(ran.stderr.contains("`socket` is not a directory, file or link"), "{}", ran.all());
 }

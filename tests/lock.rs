@@ -33,7 +33,7 @@ fn every_broken_lock_has_one_clear_message() {
         ("edited recipe", good.replace("/opt/rocm", "/opt/other"), "the block of output `rocm` was edited by hand"),
         ("truncated", good[..good.len() / 2].to_owned(), "invalid JSON at line"),
         ("unknown field", good.replacen("\"inputs\"", "\"colour\": 1,\n  \"inputs\"", 1), "unknown field `colour`"),
-        ("bad digest", good.replacen("sha256:", "sha1:", 1), "is not a digest"),
+        ("bad digest", good.replacen("sha256:", "sha1:", 1), "invalid digest"),
         ("other requirement", good.replace(">=0.1", ">=9"), "this lock requires strixlock >=9"),
         ("rewritten", good.replace("  \"version\": 1\n", "    \"version\": 1\n"), "the lock is not in canonical form"),
         ("empty", String::new(), "invalid JSON at line 1"),

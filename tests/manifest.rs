@@ -36,7 +36,7 @@ fn every_kind_of_mistake_has_a_message() {
         ("requires = \"soon\"\n".to_owned(), "1:12", "invalid version range in `requires`"),
         (rocm.to_owned(), "1:9", "the field `target` is missing"),
         (format!("{rocm}target = 1151\n"), "3:10", "`target` must be a string"),
-        (format!("{rocm}target = \"GFX1151\"\n"), "3:10", "`GFX1151` is not a GPU target"),
+        (format!("{rocm}target = \"GFX1151\"\n"), "3:10", "invalid GPU target `GFX1151`"),
         (format!("{rocm}target = \"gfx1151\"\nversion = \"10\"\n"), "4:11", "`10` is not a ROCm version"),
         (format!("{rocm}target = \"gfx1151\"\nversion = \">=x\"\n"), "4:11", "`>=x` is not a version range"),
         (format!("{rocm}target = \"gfx1151\"\nchannel = \"nightlies\"\n"), "4:11", "unknown channel `nightlies`"),

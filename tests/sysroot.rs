@@ -179,7 +179,7 @@ fn links_and_packages_enter_the_derivation_and_comments_do_not() {
 fn what_cannot_become_a_root_is_told() {
     let two = |deb: Deb| vec![package("aa", &[], self::deb().file("etc/x", b"1")), package("bb", &[], deb)];
     for (packages, lines, why) in [
-        (two(deb().file("etc/x", b"2")), "", "error: sysroot: two packages put different things at `etc/x`\n"),
+        (two(deb().file("etc/x", b"2")), "", "error: sysroot: two packages have different entries at `etc/x`\n"),
         (
             two(deb().entry(EntryType::Char, "./dev/null", "", b"", 0o666)),
             "",

@@ -1,4 +1,4 @@
-//! Any bytes are read as an ELF file or refused: no panic, and no more memory than the limits of the reader.
+//! Reads any bytes as an ELF file, without panics, in bounded memory. `cargo +nightly fuzz run elf`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

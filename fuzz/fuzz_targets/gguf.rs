@@ -1,4 +1,4 @@
-//! Any bytes as a GGUF file: facts or an error, never a panic, in bounded memory. `cargo +nightly fuzz run gguf`
+//! Reads any bytes as a GGUF file, without panics, in bounded memory. `cargo +nightly fuzz run gguf`
 #![no_main]
 
 use std::io::Cursor;

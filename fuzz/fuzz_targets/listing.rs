@@ -1,4 +1,5 @@
-//! Any bytes as a listing: what is taken is a tree, is written as it was read, and each of its paths is found.
+//! Reads any bytes as a listing. One that is accepted is written unchanged, and each of its paths is found.
+//! `cargo +nightly fuzz run listing`
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,14 +1,14 @@
-//! Any bytes as a tar archive: entries or an error, never a panic, in bounded memory. `cargo +nightly fuzz run untar`
+//! Reads any bytes as a tar archive, without panics, in bounded memory. `cargo +nightly fuzz run untar`
 #![no_main]
 
 use std::io::Read;
 
 use libfuzzer_sys::fuzz_target;
-use strixlock_ground::error::Result;
 use strixlock_formats::tree::Receiver;
 use strixlock_formats::tree::unpack::{SpecialBits, untar};
+use strixlock_ground::error::Result;
 
-/// Reads all that comes and keeps none of it.
+/// A receiver that reads all contents and keeps none.
 struct Nothing;
 
 impl Receiver for Nothing {

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::elf::Source;
 use crate::error::{About as _, Result};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::{Entry, Listing, Node, show};
 
 pub use contents::{Part, contents};

@@ -16,7 +16,7 @@ use crate::oci::layout;
 use crate::progress::{Progress, Unit};
 use crate::recipe::Recipe;
 use crate::store::{Store, StoredTree};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::{ArchiveWriter, Node};
 
 /// The layout of the image that the output `name` of the lock is, if it is realized.

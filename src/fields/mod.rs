@@ -46,8 +46,7 @@ impl SourceText<'_> {
     /// Adds the place of a value to an error of the value's parser.
     #[must_use]
     pub fn at(&self, span: Range<usize>, error: &Error) -> Error {
-        let hint = error.to_json()["hint"].as_str().unwrap_or_default().to_owned();
-        self.error(span, error.message(), &hint)
+        self.error(span, error.message(), error.advice().unwrap_or_default())
     }
 }
 

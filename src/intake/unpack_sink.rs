@@ -148,7 +148,7 @@ mod tests {
         sink.take(archive.clone()).unwrap();
         // What waits in the queue is taken, and no more.
         let error = (0..QUEUE + 10).find_map(|_| sink.take(more.clone()).err()).unwrap();
-        assert!(error.kind() == Kind::Invalid && error.to_string().contains("bytes behind its last entry"), "{error}");
+        assert!(error.kind() == Kind::Invalid && error.to_string().contains("bytes after its last entry"), "{error}");
         assert!(sink.ended() && sink.take(more.clone()).is_ok());
         // Another try begins anew.
         sink.restart().unwrap();

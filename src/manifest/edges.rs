@@ -200,7 +200,7 @@ mod tests {
             (format!("{head}library = \"liby.so\"\nreason = \"r\"\nneeded = true\n"), "5:1", "unknown field `needed`"),
             (format!("{head}path = \"x\"\nreason = \"r\"\ntables = [\"t\"]\n"), "5:11", "only kernels have tables"),
             ("edge = 1\n".to_owned(), "1:8", "`edge` must be an array of tables"),
-            ("[[generic]]\nname = \"gfx11-generic\"\ncovers = [\"x\"]\n".to_owned(), "3:11", "`x` is not a GPU target"),
+            ("[[generic]]\nname = \"gfx11-generic\"\ncovers = [\"x\"]\n".to_owned(), "3:11", "invalid GPU target `x`"),
             ("[[edges]]\n".to_owned(), "1:", "unknown field `edges`"),
             ("edge = [\n".to_owned(), "", "invalid TOML"),
         ] {

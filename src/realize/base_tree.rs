@@ -5,7 +5,7 @@ use std::io::Read as _;
 use crate::error::{Error, Kind, Result};
 use crate::recipe::base_files::Base;
 use crate::store::StoredTree;
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::{Listing, Node};
 
 /// Largest file that is copied out of a base; real ones are smaller.

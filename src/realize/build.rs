@@ -22,7 +22,7 @@ use crate::text::shell_quoted;
 use crate::text::visible;
 use crate::threads::cores;
 use crate::tree::scan::scan;
-use crate::tree::{Listing, beneath};
+use crate::tree::{Listing, confined};
 
 /// Number of lines of the log that an error shows.
 const LAST_LINES: usize = 30;
@@ -88,7 +88,7 @@ impl Build<'_> {
         // A build's files are hostile: a symlink in place of a directory must not lead to the host's files.
         let (dest, tree) = (staging.path().join("dest"), staging.path().join("tree"));
         let installed = self.recipe.prefix.trim_start_matches('/');
-        beneath::Root::open(&dest)?.take_directory(installed.as_bytes(), &tree).map_err(|error| {
+        confined::Root::open(&dest)?.take_directory(installed.as_bytes(), &tree).map_err(|error| {
             Error::failure("the build did not install a directory at its prefix")
                 .fact("expected", &self.recipe.prefix)
                 .because(&error)

@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::StoredTree;
 use crate::suggest::nearest;
 use crate::tree::Node;
-use crate::tree::beneath;
+use crate::tree::confined;
 
 /// Bytes that are read of a cache or a CMake file at most; real ones are far smaller.
 const MOST: u64 = 16 << 20;
@@ -62,7 +62,7 @@ impl Configured {
     pub fn read(build: &Path, source: &StoredTree, given: BTreeSet<&str>, unused: &Unused) -> Result<Self> {
         // A build's files are hostile: no symlink is followed, and the size that is read has a limit.
         let mut cache = Vec::new();
-        beneath::Root::open(build)?.open_file(b"CMakeCache.txt")?.take(MOST).read_to_end(&mut cache)?;
+        confined::Root::open(build)?.open_file(b"CMakeCache.txt")?.take(MOST).read_to_end(&mut cache)?;
         let (mut declared, mut undeclared) = (Vec::new(), BTreeSet::new());
         for (name, kind) in String::from_utf8_lossy(&cache).lines().filter_map(entry) {
             match kind {

@@ -17,7 +17,7 @@ use crate::oci::{Descriptor, Inherited, Layer, Manifest, layer_kind, layout};
 use crate::recipe::image::{CREATED, MODES, Prefixes, SET_UP};
 use crate::recipe::{ImageRecipe, Recipe, base_files};
 use crate::threads::cores;
-use crate::tree::beneath::seal_file;
+use crate::tree::confined::seal_file;
 use crate::tree::{Entry, Listing, Node};
 
 impl Realizer<'_> {
@@ -107,7 +107,7 @@ impl Realizer<'_> {
                 .hint(hint)
                 .about(name));
         }
-        if let Some(told) = run.told() {
+        if let Some(told) = run.describe() {
             self.intake.fetcher.progress().note(&format!("{name}: {told}"));
         }
         Ok(())

@@ -17,7 +17,7 @@ use crate::oci::{Compression, Layer, document};
 use crate::progress::{Progress, Unit};
 use crate::recipe::image::REVISION;
 use crate::store::{OutputRecord, Staging, Store, StoredTree};
-use crate::tree::beneath::{Root, seal_file};
+use crate::tree::confined::{Root, seal_file};
 use crate::tree::{Entry, Listing, Node};
 
 /// Name of the blob in a layer's tree.

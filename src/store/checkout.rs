@@ -10,7 +10,7 @@ use super::remove::{remove_beneath, remove_tree};
 use super::{StoredTree, Waiting};
 use crate::digest::HashingWriter;
 use crate::error::{Error, Result};
-use crate::tree::beneath::{Root, seal_file, times};
+use crate::tree::confined::{Root, seal_file, times};
 use crate::tree::{Listing, Node, scan};
 
 /// How files get from the store into a copy.

@@ -14,7 +14,7 @@ use super::trees::no_second_name;
 use super::{Store, open_lock, sync_directory};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 
 /// Number of times that the file of a download is opened anew when something else stood there.
 const TRIES: usize = 3;
@@ -186,7 +186,7 @@ impl Store {
         file.sync_all()?;
         fs_err::rename(&partial.data, &path)?;
         // Only now: a run that was killed before must be able to write to it again.
-        crate::tree::beneath::seal_file(&file, 0o444)?;
+        crate::tree::confined::seal_file(&file, 0o444)?;
         sync_directory(path.parent().unwrap_or(Path::new("/")))?;
         partial.discard();
         Ok(path)

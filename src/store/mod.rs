@@ -63,7 +63,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use crate::error::{Error, Kind, Result};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 
 pub use checkout::{LinkMode, checkout};
 pub use cold::ColdTree;

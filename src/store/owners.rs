@@ -20,7 +20,7 @@ use std::path::Path;
 use rustix::fs::FileType;
 
 use crate::error::{Error, Kind, Result};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 
 /// The directories of a store, each after the one that it is in.
 const DIRECTORIES: [&str; 11] = [

@@ -10,7 +10,7 @@ use rustix::fs::Access;
 
 use super::{BEFORE, Store, VERSION, Waiting, owners, plain_file, unknown_format};
 use crate::error::{Error, Result};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 
 impl Store {
     /// Opens the store at `root` for reading. A store of before there were profiles is brought up to date all the same: it cannot

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::Store;
 use super::remove::{remove_beneath, remove_tree};
 use crate::error::Result;
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 
 /// Beginning of the names of staging directories.
 const STAGE: &str = "stage-";

@@ -12,7 +12,7 @@ use super::{Staging, Store, sync_directory};
 use crate::digest::{HashingWriter, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::threads::{cores, on_threads};
-use crate::tree::beneath::{MTIME, Root, seal_file, stored_mode, times};
+use crate::tree::confined::{MTIME, Root, seal_file, stored_mode, times};
 use crate::tree::{Entry, Listing, Node};
 
 /// A tree that is in the store.

@@ -1,4 +1,4 @@
-//! Downloads that the store holds, and downloads without an end.
+//! Downloads that the store has already, and downloads without an end.
 
 use std::process::Stdio;
 
@@ -30,7 +30,7 @@ fn what_the_store_holds_is_not_downloaded_again() {
     project.run(&["update"]).code(0);
     assert_eq!(downloads(&project), 0);
     assert_eq!(project.lock(), project.read("first.lock"));
-    // Nor by those who ask for it by its address, nor as a file.
+    // Neither is a file input of this URL, nor a pin by URL.
     let url = project.upstream().server().url(TARBALL);
     let manifest = project.read("manifests/strix.toml");
     project.write("manifests/strix.toml", &format!("{manifest}[inputs.copy]\ntype = \"file\"\nurl = \"{url}\"\n"));
@@ -54,7 +54,7 @@ fn what_the_server_has_no_more_is_downloaded() {
                 server.put(TARBALL, Resource::bytes(bytes));
             }
             "validator" => server.put(TARBALL, Resource::bytes(bytes).etag("\"another\"")),
-            // The time of modification that stands beside it is another than the noted tag.
+            // The Last-Modified differs from the recorded ETag.
             "no validator" => server.put(TARBALL, Resource::bytes(bytes).etag("W/\"weak\"")),
             "damage" => {
                 let held = std::fs::read_dir(project.store("main").join("downloads/sha256")).unwrap();
@@ -107,7 +107,7 @@ fn of_two_updates_at_once_one_downloads() {
     assert_eq!(project.read("lock/one.lock"), project.read("lock/two.lock"));
 }
 
-/// Bytes that the server sent of the tarball.
+/// Returns the bytes that the server sent of the tarball.
 fn sent(project: &Project) -> u64 {
     let log = project.upstream().server().log();
     log.iter()
@@ -121,7 +121,7 @@ fn a_download_ends_where_nothing_can_be_made_of_its_bytes() {
     let project = Project::empty();
     project.upstream().publish(Generation::Streams, &Nightly::new(VERSION));
     project.rocm_manifest(VERSION);
-    // A gigabyte of zeros, which takes no space here: no archive, as the first bytes tell.
+    // A gigabyte of zeros, sparse here: not an archive, as its first bytes show.
     let path = project.path("zeros");
     std::fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
     project.upstream().server().put(TARBALL, Resource::new(Content::File(path)));

@@ -1,4 +1,4 @@
-//! Files that are not where they were: hints that are true, mirrors, and addresses after a redirect.
+//! Files that have gone: hints that are true, mirrors, and addresses after a redirect.
 
 use strixlock_demo::http::Resource;
 use strixlock_demo::{Fault, Generation, Nightly};
@@ -27,7 +27,7 @@ fn what_is_not_there_is_told_as_what_it_is() {
       url  [UPSTREAM]/rocm/nowhere/
     hint: the index may have moved again: look for its new address and name it under `sources` in the manifest
     ");
-    // Object stores say so of what they do not have.
+    // Object stores answer 403 for missing files.
     project.upstream().server().fault("/rocm/nowhere/", Fault::status(403, usize::MAX));
     let ran = project.run(&["update"]).code(8);
     assert!(ran.stderr.contains("hint: the index may have moved again"), "{}", ran.all());
@@ -48,7 +48,10 @@ fn the_error_of_the_first_address_is_kept_and_the_others_are_named() {
     let base = project.base();
     project.write(
         "strixlock.toml",
-        &format!("rounds = 1\nmirrors = [{{ of = \"{base}rocm\", at = \"{base}mirrored/\" }}, {{ of = \"{base}roc\", at = \"{base}wrong\" }}]\n"),
+        &format!(
+            "rounds = 1\nmirrors = [{{ of = \"{base}rocm\", at = \"{base}mirrored/\" }}, \
+             {{ of = \"{base}roc\", at = \"{base}wrong\" }}]\n"
+        ),
     );
     let server = project.upstream().server();
     server.fault(TARBALL, Fault::status(403, usize::MAX));
@@ -58,7 +61,7 @@ fn the_error_of_the_first_address_is_kept_and_the_others_are_named() {
     let also = format!("also asked  [UPSTREAM]/mirrored/{name}: the server answered 404 Not Found\n");
     assert!(ran.stderr.contains(&also), "{}", ran.all());
     assert!(server.log().iter().all(|request| !request.path.starts_with("/wrong")), "`roc` is no directory of it");
-    // And the mirror without its last slash is enough.
+    // A mirror without its last slash works as well.
     let tarball = std::fs::read(project.upstream().tarball(&Nightly::new(VERSION)).unwrap()).unwrap();
     server.put(&format!("/mirrored/{name}"), Resource::bytes(tarball));
     project.run(&["realize"]).code(0);
@@ -99,7 +102,7 @@ fn an_index_that_a_mirror_gives_is_that_of_the_original() {
 fn what_was_replaced_unseen_is_taken_anew_when_asked() {
     let project = locked();
     let before = project.lock();
-    // Other bytes, of which neither the index nor their number tells.
+    // Other bytes of the same size, so that neither index nor length tells.
     let mut bytes = std::fs::read(project.upstream().tarball(&Nightly::new(VERSION)).unwrap()).unwrap();
     let time = bytes.get_mut(4).unwrap();
     *time ^= 1;

@@ -1,4 +1,4 @@
-//! Downloads from servers that fail, lie and die.
+//! Downloads from servers that fail, lie and stop.
 
 mod again;
 mod gone;
@@ -14,7 +14,7 @@ use crate::support::Project;
 const VERSION: &str = "10.1.0a20260901";
 const TARBALL: &str = "/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz";
 
-/// A project whose lock is there and whose store is empty.
+/// A project with a lock and an empty store.
 fn locked() -> Project {
     let project = Project::new();
     project.rocm_manifest(VERSION);
@@ -47,7 +47,7 @@ fn a_flipped_byte_is_refused_with_the_whole_story() {
     project.run(&["realize"]).code(0);
 }
 
-/// Digests and sizes differ with the compiler of the machine.
+/// Digests and sizes depend on the machine's compiler.
 fn regex(text: &str) -> String {
     let mut out = Vec::new();
     for line in text.lines() {
@@ -62,7 +62,7 @@ fn regex(text: &str) -> String {
             }
         });
         let line = words.collect::<Vec<_>>().join(" ");
-        // How wide the first column is depends on the size in it.
+        // The width of the first column depends on the size in it.
         out.push(if line.starts_with("make ") {
             "make         output  rocm  10.1.0a20260901".to_owned()
         } else {
@@ -177,7 +177,7 @@ fn a_killed_update_resumes_where_it_was() {
     project.upstream().publish(Generation::Streams, &nightly);
     project.rocm_manifest(VERSION);
     let server = project.upstream().server();
-    // Made before the clock runs.
+    // Made before the clock starts.
     let size = std::fs::metadata(project.upstream().tarball(&nightly).unwrap()).unwrap().len();
     assert!(size > 100_000_000);
     server.fault(TARBALL, Fault::Throttle { bytes_per_second: 60_000_000 });
@@ -231,7 +231,7 @@ fn memory_is_bounded_whatever_the_size() {
             .unwrap();
         let status = format!("/proc/{}/status", child.id());
         let mut peak = 0;
-        // The high-water mark only grows, so the last one seen before the end is the one.
+        // The high-water mark only grows, so the last value seen before the end counts.
         while child.try_wait().unwrap().is_none() {
             let text = std::fs::read_to_string(&status).unwrap_or_default();
             let line = text.lines().find(|line| line.starts_with("VmHWM:"));
@@ -289,7 +289,8 @@ fn a_disk_that_fills_up_ends_the_run_and_the_next_one_finishes() {
     project.rocm_manifest(VERSION);
     project.upstream().tarball(&nightly).unwrap();
     // A small file system of its own, in a namespace that ends with the command.
-    let script = "mkdir -p \"$STORE\" && mount -t tmpfs -o size=40m,mode=755 none \"$STORE\" && STRIXLOCK_STORE=$STORE \"$0\" update; code=$?; \
+    let script = "mkdir -p \"$STORE\" && mount -t tmpfs -o size=40m,mode=755 none \"$STORE\" && \
+        STRIXLOCK_STORE=$STORE \"$0\" update; code=$?; \
         mount -o remount,size=400m \"$STORE\"; STRIXLOCK_STORE=$STORE \"$0\" update || exit 99; exit $code";
     let plain = project.command(&[]);
     let mut command = std::process::Command::new("timeout");

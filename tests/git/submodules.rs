@@ -95,7 +95,7 @@ fn a_lock_is_realized_from_the_addresses_in_it() {
     let sub = Made::new(&project, "/ggml-org/sub.git");
     let commit = sub.commit(sub.tree(&[("100644", "inside", sub.blob(b"of the submodule"))]));
     let llama = project.upstream().llama_repository();
-    strixlock_demo::llama_history::add_submodule(&llama, "vendor/sub", "../sub.git", &commit.to_string()).unwrap();
+    strixlock_demo::llama::add_submodule(&llama, "vendor/sub", "../sub.git", &commit.to_string()).unwrap();
     project.upstream().add_llama_commit().unwrap();
     // The address in the manifest leads to the repository; what is relative is found beside that one alone.
     let server = project.upstream().server();

@@ -51,18 +51,18 @@ fn parts_that_contradict_each_other_are_refused() {
         (vec![(&own, &three[2])], "`tiny-Q8_0.gguf` is part 3 of 3 by its header"),
         (
             vec![(&names2[0], &three[0]), (&names2[1], &three[1])],
-            "is one of 3 parts by its header, and one of 2 by its name",
+            "is one of 3 parts by its header, but one of 2 by its name",
         ),
-        (vec![(&names2[0], &two[1]), (&names2[1], &two[0])], "is part 2 by its header, and part 1 by its name"),
-        (vec![(&names2[0], &two[0]), (&names2[1], &whole)], "its header says nothing of parts"),
-        (vec![(&names2[0], &whole), (&names2[1], &whole)], "its header says nothing of parts"),
+        (vec![(&names2[0], &two[1]), (&names2[1], &two[0])], "is part 2 by its header, but part 1 by its name"),
+        (vec![(&names2[0], &two[0]), (&names2[1], &whole)], "its header does not name a part"),
+        (vec![(&names2[0], &whole), (&names2[1], &whole)], "its header does not name a part"),
         (
             vec![(&names3[0], &three[0]), (&names3[1], &three[2]), (&names3[2], &three[2])],
-            "is part 3 by its header, and part 2 by its name",
+            "is part 3 by its header, but part 2 by its name",
         ),
         (
             vec![(&names2[0], &two[0]), (&names2[1], &model_parts(Shape { layers: 3, ..Shape::default() }, 15)[1])],
-            "tensors together, and",
+            "tensors in total, but",
         ),
     ] {
         let files: Vec<_> = files.into_iter().map(|(name, bytes)| (name.as_str(), bytes)).collect();
@@ -107,7 +107,7 @@ fn files_by_url_that_are_less_than_a_model_are_told_with_their_url() {
     };
     let mut big_endian = model(Shape::default());
     big_endian[4..8].reverse();
-    let no_architecture = "the GGUF header is not that of a model: it has no `general.architecture`";
+    let no_architecture = "the GGUF header does not describe a model: missing `general.architecture`";
     for (name, bytes, told) in [
         ("imatrix.gguf", imatrix, no_architecture),
         ("m-00002-of-00003.gguf", parts()[1].clone(), "is part 2 of 3 of a split model"),

@@ -2,8 +2,7 @@
 
 use strixlock_demo::gguf_maker::{Shape, model};
 use strixlock_demo::http::Resource;
-use strixlock_demo::llama::{Mode, SourceFile};
-use strixlock_demo::llama_history::add_files;
+use strixlock_demo::llama::{Mode, SourceFile, add_files};
 
 use crate::support::{Project, REQUIRES};
 

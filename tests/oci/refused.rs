@@ -32,7 +32,7 @@ fn images_that_cannot_be_used_are_refused_at_update() {
     let many = vec![layer(&[("a", "1")]); 4000];
     for (image, why) in [
         (Image { layer_type: foreign, ..usual() }, "may not be distributed"),
-        (Image { layer_type: "application/wasm", ..usual() }, "it is no tar archive"),
+        (Image { layer_type: "application/wasm", ..usual() }, "not a tar archive"),
         (Image { diff_ids: Some(Vec::new()), ..usual() }, "its configuration names 0"),
         (Image { layers: many, ..usual() }, "it has 4000 layers"),
         (Image { architecture: "riscv64", ..usual() }, "another platform"),
@@ -79,8 +79,8 @@ fn wrong_diff_ids_and_wrong_compression_show_when_layers_are_used() {
     let wrong = vec![Sha256Digest::of(b"x").to_string(); 2];
     let plain = "application/vnd.oci.image.layer.v1.tar";
     for (image, why) in [
-        (Image { diff_ids: Some(wrong), ..Image::new(&[]) }, "does not hold the archive that its image names"),
-        (Image { layer_type: plain, ..Image::new(&[]) }, "not compressed as its media type says"),
+        (Image { diff_ids: Some(wrong), ..Image::new(&[]) }, "the layer does not match its diff id"),
+        (Image { layer_type: plain, ..Image::new(&[]) }, "the layer's compression differs from its media type"),
     ] {
         let project = served(&image);
         // As a tree, and below an image that goes on to an engine.
@@ -151,7 +151,7 @@ fn redirects_lead_nowhere_unsafe() {
 fn mistakes_in_the_manifest_are_shown() {
     for (lines, why) in [
         ("image = \"ubuntu:24.04\"\n", "it names no registry"),
-        ("image = \"r.example/Ubuntu\"\n", "a repository is lower-case"),
+        ("image = \"r.example/Ubuntu\"\n", "invalid repository: expected lower-case"),
         ("", "the field `image` is missing"),
         ("image = \"r.example/a\"\narchitecture = \"x/y\"\n", "this is not an architecture"),
         ("image = \"r.example/a\"\n[outputs.a]\ntype = \"image\"\nfrom = \"bas\"\n", "there is no input `bas`"),

@@ -1,6 +1,7 @@
-//! Real `.deb` files from a description, with every compression, and such as no honest tool would write.
+//! Makes `.deb` files from a description: real ones with every compression, and malformed ones that no honest tool
+//! would write.
 //!
-//! The same description gives the same bytes.
+//! Equal descriptions give equal bytes.
 
 use std::io::Write as _;
 
@@ -8,7 +9,7 @@ use tar::{EntryType, Header};
 
 pub use crate::tree::Compression;
 
-/// A package.
+/// The description of a package.
 #[derive(Clone, Debug)]
 pub struct Deb {
     control: String,
@@ -28,21 +29,21 @@ struct Member {
 }
 
 impl Deb {
-    /// A package without files, for any architecture.
+    /// Creates a package without files, for any architecture.
     #[must_use]
     pub fn new(package: &str, version: &str) -> Self {
         let control = format!("Package: {package}\nVersion: {version}\n");
         Self { control, info: Vec::new(), data: Vec::new(), compression: Compression::Xz }.field("Architecture", "all")
     }
 
-    /// The same files with this description.
+    /// Replaces the control file, keeping the files.
     #[must_use]
     pub fn described(mut self, control: &str) -> Self {
         control.clone_into(&mut self.control);
         self
     }
 
-    /// Sets a field of its description.
+    /// Sets a field of the control file.
     #[must_use]
     pub fn field(mut self, name: &str, value: &str) -> Self {
         let head = format!("{name}:");
@@ -52,58 +53,58 @@ impl Deb {
         self
     }
 
-    /// Compresses both archives in another way than with xz.
+    /// Sets the compression of both archives; xz by default.
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
         self
     }
 
-    /// A file beside the description, such as `postinst`.
+    /// Adds a file beside the control file, such as `postinst`.
     #[must_use]
     pub fn info(mut self, name: &str, text: &str) -> Self {
         self.info.push(member(EntryType::Regular, format!("./{name}"), "", text.as_bytes(), 0o755));
         self
     }
 
-    /// A file.
+    /// Adds a file.
     #[must_use]
     pub fn file(self, path: &str, contents: &[u8]) -> Self {
         self.entry(EntryType::Regular, format!("./{path}"), "", contents, 0o644)
     }
 
-    /// A program.
+    /// Adds an executable file.
     #[must_use]
     pub fn program(self, path: &str, contents: &[u8]) -> Self {
         self.entry(EntryType::Regular, format!("./{path}"), "", contents, 0o755)
     }
 
-    /// A directory.
+    /// Adds a directory.
     #[must_use]
     pub fn directory(self, path: &str) -> Self {
         self.entry(EntryType::Directory, format!("./{path}/"), "", b"", 0o755)
     }
 
-    /// A symbolic link.
+    /// Adds a symbolic link.
     #[must_use]
     pub fn link(self, path: &str, target: &str) -> Self {
         self.entry(EntryType::Symlink, format!("./{path}"), target, b"", 0o777)
     }
 
-    /// An entry with exactly these fields.
+    /// Adds an entry with exactly these fields.
     #[must_use]
     pub fn entry(mut self, kind: EntryType, name: impl AsRef<[u8]>, target: &str, contents: &[u8], mode: u32) -> Self {
         self.data.push(member(kind, name, target, contents, mode));
         self
     }
 
-    /// The bytes of the `.deb`.
+    /// Returns the bytes of the `.deb`.
     #[must_use]
     pub fn make(&self) -> Vec<u8> {
         ar(&self.members())
     }
 
-    /// The members of the `ar` archive: names and bytes.
+    /// Returns the members of the `ar` archive: names and bytes.
     #[must_use]
     pub fn members(&self) -> Vec<(String, Vec<u8>)> {
         let suffix = |compression| match compression {
@@ -114,7 +115,7 @@ impl Deb {
             Compression::Bzip2 => ".bz2",
             Compression::Lzma => ".lzma",
         };
-        // Never was a control archive compressed otherwise than this when data was so.
+        // No control archive has this compression, even in packages whose data does.
         let old = matches!(self.compression, Compression::Bzip2 | Compression::Lzma);
         let for_control = if old { Compression::Gzip } else { self.compression };
         let control = member(EntryType::Regular, "./control", "", self.control.as_bytes(), 0o644);
@@ -127,7 +128,7 @@ impl Deb {
     }
 }
 
-/// An `ar` archive of these members.
+/// Returns an `ar` archive of these members.
 #[must_use]
 pub fn ar(members: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut out = b"!<arch>\n".to_vec();
@@ -167,7 +168,7 @@ fn tar(members: &[Member]) -> Vec<u8> {
     out
 }
 
-/// Compresses bytes. Memory takes whatever is written, so that nothing can go wrong.
+/// Compresses bytes in memory, where writing cannot fail.
 #[must_use]
 pub fn compress(bytes: &[u8], compression: Compression) -> Vec<u8> {
     match compression {

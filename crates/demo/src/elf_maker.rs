@@ -1,7 +1,7 @@
-//! Real ELF files from small C sources, by the machine's `cc`.
+//! Makes ELF files from small C sources with the machine's `cc`.
 //!
-//! The same source gives the same bytes: compiled in a directory of its own under fixed relative names, without build
-//! id and debug information. What was compiled once in this process is not compiled again.
+//! Equal sources give equal bytes: a source is compiled in a directory of its own under fixed relative names, without
+//! build id and debug information. Each source is compiled only once per process.
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::threads::lock;
 
-/// A shared library or, without a soname, a program.
+/// The description of a shared library or, without a soname, a program.
 #[derive(Clone, Debug, Default)]
 pub struct Elf {
     /// DT_SONAME.
@@ -25,7 +25,7 @@ pub struct Elf {
 }
 
 impl Elf {
-    /// Compiles and links it.
+    /// Compiles and links it. Returns the bytes of the file.
     pub fn make(&self) -> Result<Arc<[u8]>> {
         static MADE: OnceLock<Mutex<HashMap<Sha256Digest, Arc<[u8]>>>> = OnceLock::new();
         let made = MADE.get_or_init(Mutex::default);
@@ -39,7 +39,7 @@ impl Elf {
     }
 
     fn key(&self) -> Sha256Digest {
-        // The linker takes only the sonames of the needed libraries over, so they stand for them.
+        // Only the sonames of the needed libraries show in the result, so they stand for them in the cache key.
         let needed: Vec<_> = self.needed.iter().map(|(soname, _)| soname).collect();
         Sha256Digest::of(format!("{:?}", (&self.soname, &self.runpath, &self.source, needed)).as_bytes())
     }
@@ -63,7 +63,7 @@ impl Elf {
             fs_err::write(path.join(soname), bytes)?;
             cc.arg(format!("./{soname}"));
         }
-        // dlopen lives in libc itself since glibc 2.34; before that this is needed.
+        // dlopen is in libc itself since glibc 2.34; before that, it needs -ldl.
         cc.args(["-Wl,--as-needed", "-ldl"]);
         let what = self.soname.as_deref().unwrap_or("a program");
         let output = cc.output().map_err(|error| {

@@ -1,15 +1,14 @@
 //! A stand-in for the Hugging Face hub: its API and addresses, with the answers, refusals and headers of the real one.
 //!
 //! * `GET /api/models/<repo>/revision/<revision>?blobs=true`: commit and files, those in LFS with their SHA-256
-//! * `GET /<repo>/resolve/<revision>/<path>`: 302 to a content server elsewhere for what is in LFS (`X-Linked-Size`,
-//!   `X-Linked-ETag`, `X-Repo-Commit`), the bytes themselves for what is not
-//! * refusals with `X-Error-Code`: `RepoNotFound` (401 without a token, so that nobody can probe for private ones), `GatedRepo`
-//!   (401 without a token, 403 with one that was not let in), `RevisionNotFound`, `EntryNotFound`
+//! * `GET /<repo>/resolve/<revision>/<path>`: for LFS files 302 to a content server elsewhere (`X-Linked-Size`,
+//!   `X-Linked-ETag`, `X-Repo-Commit`), for others the bytes
+//! * refusals with `X-Error-Code`: `RepoNotFound` (401 without a token, so that nobody can probe for private ones),
+//!   `GatedRepo` (401 without a token, 403 with one that has no access), `RevisionNotFound`, `EntryNotFound`
+//! * a renamed repository: 307 to the new name, for both
 //!
-//! * a repository that was renamed: 307 to the new name, for both
-//!
-//! The content server is a server of its own on another port, so another origin, as the real one is. Its log
-//! tells whether a token reached it. Rate limits are faults of the server: 429 with `Retry-After`.
+//! The content server has another port, so it is another origin, like the real one. Its log tells if a token reached
+//! it. Rate limits are faults of the server: 429 with `Retry-After`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,17 +21,17 @@ use crate::error::Result;
 use crate::gguf;
 use crate::threads::lock;
 
-/// A token of somebody who was let into every gated repository and may read every private one.
+/// The token of a user who may read every repository, gated and private ones included.
 pub const MEMBER: &str = "hf_demoMember";
-/// A token of somebody who was let in nowhere.
+/// The token of a user without access to any gated or private repository.
 pub const STRANGER: &str = "hf_demoStranger";
 
-/// Who may read a repository.
+/// The users who may read a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Everybody.
     Open,
-    /// Everybody sees what it holds; the files are for accounts that accepted its conditions.
+    /// Everybody sees the list of files; only accounts that accepted its conditions get the files.
     Gated,
     /// Only members know that it exists.
     Private,
@@ -43,7 +42,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 
 struct Repository {
     access: Access,
-    /// By id; the newest is named by `main`.
+    /// Commits by id, the last of which is `main`.
     commits: Vec<(String, Files)>,
 }
 
@@ -55,13 +54,13 @@ struct Shelves {
     lfs: Lfs,
 }
 
-/// Way in which the digests of files in LFS are told.
+/// The form in which the API gives the digests of LFS files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Lfs {
     /// As `sha256`.
     #[default]
     Sha256,
-    /// As `oid`, as another part of the API calls it.
+    /// As `oid`, like another part of the API.
     Oid,
     /// Not at all.
     Untold,
@@ -77,7 +76,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Starts it below `root` of a server, such as `/hub`.
+    /// Starts the hub below `root` of a server, such as `/hub`.
     pub fn start(server: &Server, root: &str) -> Result<Self> {
         let (content, shelf) = (Arc::new(Server::start()?), Shelf::default());
         let routes = Routes { root: root.to_owned(), shelf: Arc::clone(&shelf), content: Arc::clone(&content) };
@@ -85,24 +84,24 @@ impl Hub {
         Ok(Self { content, shelf, endpoint: server.url(root) })
     }
 
-    /// Its address: what goes into `endpoints` and `HF_ENDPOINT`.
+    /// Returns its URL, for `endpoints` and `HF_ENDPOINT`.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The server that has the contents of files in LFS, for its log and its faults.
+    /// Returns the server that has the contents of LFS files, for its log and its faults.
     #[must_use]
     pub fn content(&self) -> &Server {
         &self.content
     }
 
-    /// Makes a commit with these files on `main` of a repository. Those that end in `.gguf` are in LFS.
+    /// Commits these files to `main` of a repository. Those that end in `.gguf` are in LFS.
     pub fn commit(&self, repo: &str, access: Access, files: &[(&str, Vec<u8>)]) {
         let files: Files = files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.clone())).collect();
         for (path, bytes) in files.iter().filter(|(path, _)| is_large(path)) {
             let digest = Sha256Digest::of(bytes).hex();
-            // It looks like a digest of the bytes, and is that of how they are stored.
+            // It looks like the file's digest but is another one, of how the file is stored.
             let etag = Sha256Digest::of(format!("chunks of {digest}").as_bytes()).hex();
             let resource = Resource::bytes(bytes.clone()).etag(&format!("\"{etag}\""));
             self.content.put(&format!("/lfs/{digest}/{path}"), resource);
@@ -116,7 +115,7 @@ impl Hub {
         repository.commits.push((id, files));
     }
 
-    /// Gives a repository another name; the old one leads to it.
+    /// Renames a repository; the old name redirects to the new one.
     pub fn rename(&self, old: &str, new: &str) {
         let mut shelf = lock(&self.shelf);
         if let Some(repository) = shelf.repositories.remove(old) {
@@ -125,7 +124,7 @@ impl Hub {
         }
     }
 
-    /// From now on, tells digests so.
+    /// Sets the form in which digests are given from now on.
     pub fn tell_digests(&self, lfs: Lfs) {
         lock(&self.shelf).lfs = lfs;
     }
@@ -137,7 +136,7 @@ struct Routes {
     content: Arc<Server>,
 }
 
-/// Who asks.
+/// The user who asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Caller {
     Anonymous,
@@ -204,7 +203,7 @@ impl Routes {
     }
 }
 
-/// The answer about a revision.
+/// Returns the answer about a revision.
 fn about(repo: &str, access: Access, commit: &str, files: &Files, blobs: Option<Lfs>) -> Response {
     let sibling = |(path, bytes): (&String, &Vec<u8>)| {
         let mut sibling = json!({ "rfilename": path });
@@ -244,7 +243,7 @@ fn refuse(status: u16, code: &str, message: &str) -> Response {
         .header("X-Error-Message", message)
 }
 
-/// What `.gitattributes` of model repositories gives to LFS.
+/// Returns whether a file is in LFS, as `.gitattributes` of model repositories have it.
 fn is_large(path: &str) -> bool {
     gguf::is_name(path)
 }

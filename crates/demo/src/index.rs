@@ -15,12 +15,12 @@ pub struct Listed {
     pub mtime: i64,
     /// Size in bytes. Only the bucket shows it.
     pub size: u64,
-    /// The ETag without quotes. Only the bucket shows it: the digest of digests and the number of parts of a large
-    /// upload, an MD5 of nothing.
+    /// The ETag without quotes. Only the bucket shows it: for a large upload it is a digest of digests with the
+    /// number of parts, not the file's MD5.
     pub etag: String,
 }
 
-/// The page of all three generations: the names stand only in a script line, in lexical order.
+/// Returns the page of all three generations: the names stand only in a script line, in lexical order.
 #[must_use]
 pub fn page(entries: &[Listed]) -> String {
     let mut sorted: Vec<_> = entries.iter().collect();
@@ -32,19 +32,20 @@ pub fn page(entries: &[Listed]) -> String {
     include_str!("templates/index.html").replace("@FILES@", &files.join(", "))
 }
 
-/// A directory listing as plain web servers make it.
+/// Returns a directory listing as plain web servers make it.
 #[must_use]
 pub fn links(path: &str, entries: &[Listed]) -> String {
     let path = escape(path);
     let mut text = format!(
-        "<html>\r\n<head><title>Index of {path}</title></head>\r\n<body>\r\n<h1>Index of {path}</h1><hr><pre><a href=\"../\">../</a>\r\n"
+        "<html>\r\n<head><title>Index of {path}</title></head>\r\n<body>\r\n\
+         <h1>Index of {path}</h1><hr><pre><a href=\"../\">../</a>\r\n"
     );
     let mut sorted: Vec<_> = entries.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     for entry in sorted {
         let href = escape_path(&entry.name);
         let time = timestamp(entry.mtime).strftime("%d-%b-%Y %H:%M");
-        // As nginx does: a long name is cut in the text, so only the href can be relied on.
+        // nginx cuts a long name in the text, so only the href can be relied on.
         let shown = if entry.name.chars().count() > 50 {
             format!("{}..&gt;", escape(&entry.name.chars().take(47).collect::<String>()))
         } else {
@@ -55,18 +56,18 @@ pub fn links(path: &str, entries: &[Listed]) -> String {
     text + "</pre><hr></body>\r\n</html>\r\n"
 }
 
-/// What a request to list a bucket asks for (S3's `list-type=2`).
+/// The parameters of a request to list a bucket (S3's `list-type=2`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BucketQuery {
-    /// Only keys that begin so.
+    /// The prefix of the wanted keys.
     pub prefix: String,
-    /// Where the last answer ended.
+    /// The token of the last answer, to continue there.
     pub continuation_token: Option<String>,
-    /// The most keys wanted; S3 gives 1000 at most.
+    /// Most keys wanted; S3 returns at most 1000.
     pub max_keys: Option<usize>,
 }
 
-/// The XML that lists a bucket. `None` if the token is not one that was given out.
+/// Returns the XML that lists a bucket; `None` if the token was not given out here.
 #[must_use]
 pub fn bucket(name: &str, entries: &[Listed], query: &BucketQuery) -> Option<String> {
     let after = match &query.continuation_token {
@@ -81,7 +82,8 @@ pub fn bucket(name: &str, entries: &[Listed], query: &BucketQuery) -> Option<Str
     sorted.truncate(max_keys);
 
     let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
          <Name>{}</Name><Prefix>{}</Prefix>",
         escape(name),
         escape(&query.prefix)
@@ -115,7 +117,8 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Opaque to the client, with characters that it has to percent-encode: real tokens have those.
+/// Returns a token that is opaque to the client. Like real ones, it has characters that the client must
+/// percent-encode.
 fn encode_token(last: &str) -> String {
     let hex = last.bytes().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");

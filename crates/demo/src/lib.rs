@@ -1,22 +1,22 @@
 //! The embedded upstream: index pages, tarballs and git repositories made by code and served on loopback.
 //!
-//! `strixlock demo` shows the whole tool with it, without a network and in seconds, and the integration tests run against it.
-//! Nothing in it is pretended further than it has to be: servers frame (and misframe) real HTTP, tarballs hold ELF files
-//! that run, git speaks its own protocol, and the sources build with CMake.
+//! `strixlock demo` shows the whole tool with it, without a network and in seconds, and the integration tests run
+//! against it. It is as real as it has to be: servers frame (and misframe) real HTTP, tarballs hold ELF files that run,
+//! git speaks its own protocol, and the sources build with CMake.
 //!
 //! * [`http`]: the server, its log and its faults
-//! * [`index`]: index pages of all generations
-//! * [`nightly`], [`rocm_tree`], [`elf_maker`], [`noise`]: tarballs shaped like ROCm nightlies
-//! * [`llama`], [`llama_history`]: sources shaped like llama.cpp, and their git history
+//! * `index`: index pages of all generations
+//! * `rocm` ([`Nightly`]), [`elf_maker`], `noise`: tarballs shaped like ROCm nightlies
+//! * [`llama`]: sources shaped like llama.cpp, and their git history
 //! * [`git_http`]: git repositories over HTTP
 //! * [`deb_maker`], [`debs`]: distribution packages, and an archive of them
 //! * [`gguf_maker`], [`hub`]: a small model that llama.cpp runs, and a hub that has it
 //! * [`Upstream`]: all of it together
 //!
-//! It needs `cc`, and for builds `cmake` and `ninja`. Everything is made from templates and numbers, and comes out the same
-//! again on the same machine; commit ids are the same on all machines.
+//! It needs `cc`, and for builds `cmake` and `ninja`. Everything is made from templates and numbers, so that it is the
+//! same every time on one machine; commit ids are the same on all machines.
 //!
-//! It never makes a connection itself, and nothing outside tests and the `demo` command uses it.
+//! It never makes a connection itself, and only tests and the `demo` command use it.
 
 pub mod deb_maker;
 pub mod debs;
@@ -25,13 +25,10 @@ pub mod gguf_maker;
 pub mod git_http;
 pub mod http;
 pub mod hub;
-pub mod index;
+mod index;
 pub mod llama;
-pub mod llama_history;
-pub mod nightly;
-pub mod noise;
-mod rocm_libraries;
-pub mod rocm_tree;
+mod noise;
+mod rocm;
 mod tarballs;
 mod upstream;
 
@@ -39,6 +36,6 @@ use strixlock_formats::{gguf, tree};
 use strixlock_ground::{digest, error, threads, urls};
 
 pub use http::{Fault, Server};
-pub use nightly::Nightly;
+pub use rocm::Nightly;
 pub use tarballs::serve_tarballs;
 pub use upstream::{Generation, Upstream};

@@ -1,8 +1,8 @@
-//! Bytes that do not compress and are the same every time.
+//! Incompressible bytes that are the same every time.
 
 use std::io::{self, Read};
 
-/// A reader of `length` bytes that depend on the seed only.
+/// A reader of `length` bytes that depend only on the seed.
 pub struct Noise {
     numbers: Numbers,
     left: u64,
@@ -11,14 +11,14 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// A new reader.
+    /// Creates a reader.
     #[must_use]
     pub fn new(seed: u64, length: u64) -> Self {
         Self { numbers: Numbers(seed), left: length, word: [0; 8], used: 8 }
     }
 }
 
-/// Numbers that look like chance and depend on the seed only (SplitMix64).
+/// A generator of pseudo-random numbers that depend only on the seed (SplitMix64).
 pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
@@ -50,7 +50,7 @@ impl Read for Noise {
     }
 }
 
-/// A seed made of a number and a name.
+/// Derives a seed from a number and a name.
 #[must_use]
 pub fn seed(number: u64, name: &str) -> u64 {
     let digest = crate::digest::Sha256Digest::of(format!("{number} {name}").as_bytes());

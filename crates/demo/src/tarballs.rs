@@ -1,4 +1,4 @@
-//! Tarballs that are there already, on an index page of their own.
+//! Serves existing tarballs, on an index page of their own.
 
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -8,7 +8,8 @@ use super::index::{Listed, page};
 use super::upstream::Generation;
 use crate::error::{Error, Kind, Result};
 
-/// Serves the `.tar.gz` files in a directory as nightlies, until the server is dropped; gives the address of the index.
+/// Serves the `.tar.gz` files in a directory as nightlies until the server is dropped. Returns the server and the
+/// URL of the index.
 pub fn serve_tarballs(directory: &Path) -> Result<(Server, String)> {
     let server = Server::start()?;
     let path = Generation::Streams.path();
@@ -25,7 +26,7 @@ pub fn serve_tarballs(directory: &Path) -> Result<(Server, String)> {
         entries.push(Listed { name, mtime: age.as_secs() as i64, size: metadata.len(), etag: String::new() });
     }
     if entries.is_empty() {
-        return Err(Error::new(Kind::NotFound, "there is no .tar.gz to serve").fact("directory", directory.display()));
+        return Err(Error::new(Kind::NotFound, "no .tar.gz to serve").fact("directory", directory.display()));
     }
     server.put(path, Resource::html(page(&entries)));
     let address = server.url(path);

@@ -1,8 +1,9 @@
-//! The formats that strixlock reads and writes. Bytes in, values or errors out: nothing here asks a network or knows a store.
+//! The formats that strixlock reads and writes. Bytes in, values or errors out: nothing here uses a network or knows a
+//! store.
 //!
 //! * [`tree`]: canonical trees: listing, writer, archives, NAR
-//! * [`elf`], [`gguf`]: what an ELF file needs; what a model file says of itself
-//! * [`deb`]: distribution packages to the tree of a root file system
+//! * [`elf`], [`gguf`]: the headers of programs and libraries, and of model files
+//! * [`deb`]: distribution packages, unpacked to the tree of a root file system
 //! * [`oci`]: images: their documents, layers and layout
 
 pub mod deb;

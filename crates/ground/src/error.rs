@@ -1,42 +1,42 @@
-//! The one error type of the house, told in five parts: whose it is, what went wrong, the facts, why,
-//! and what to do next.
+//! The one error type of the program. It has five parts: the subject, the message, the facts, the cause, and a hint.
 //!
-//! Errors here are read by people and by scripts. A person gets the text of [`Error`]'s `Display`; a script gets the
+//! Errors are read by people and by scripts. A person gets the text of [`Error`]'s `Display`; a script gets the
 //! [`Kind`], which is the exit code, and the same parts as JSON. One struct instead of an enum per module, because
-//! every error has these parts and none of them is ever matched on below the command line except its kind.
+//! every error has these parts, and nothing below the command line matches on any of them except the kind.
 
 use std::fmt;
 
-/// What kind of failure this is. The discriminant is the process's exit code and part of the interface.
+/// The kind of a failure. The discriminant is the exit code of the process and part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// The job could not be done: a build failed, a file could not be written.
+    /// The job could not be done: for example, a build failed or a file could not be written.
     Failure = 1,
     /// The command line is wrong (clap uses the same code).
     Usage = 2,
-    /// The manifest, the lock or the configuration is not valid.
+    /// The manifest, the lock or the configuration is invalid.
     Invalid = 3,
     /// The lock does not fit the manifest, or a generated file is out of date.
     Stale = 4,
-    /// Bytes from outside are not the ones that were promised or pinned.
+    /// Bytes from outside differ from those that were promised or pinned.
     Mismatch = 5,
-    /// An output came out differently from what the lock says.
+    /// An output differs from the one that the lock records.
     NotReproducible = 6,
-    /// The store holds something that its own digest denies.
+    /// Something in the store does not have the digest that it is named by.
     Damaged = 7,
-    /// What is needed is not here, and the network was forbidden or no source answered.
+    /// Something that is needed is not here, and the network was forbidden or no source answered.
     Unreachable = 8,
     /// Upstream answered, but has nothing that fits the request.
     NotFound = 9,
-    /// What was realized does not run as it should, or this machine, or a container on it, lacks what the job needs.
+    /// An output does not run as it should, or this machine, or a container on it, lacks something that the job
+    /// needs.
     Unfit = 10,
-    /// Another process holds the store for too long.
+    /// Another process has held the store for too long.
     Busy = 11,
 }
 
 impl Kind {
-    /// The name that `--json` errors carry.
+    /// Returns the name that `--json` errors carry.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-/// A failure, ready to be shown. Cheap to move: one pointer.
+/// An error, ready to be shown. Cheap to move: one pointer.
 #[derive(Clone)]
 pub struct Error(Box<Parts>);
 
@@ -70,11 +70,11 @@ struct Parts {
     hint: Option<String>,
 }
 
-/// The result of everything here that can fail.
+/// The result of anything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A new error: `message` is a lower-case sentence without a full stop.
+    /// Creates an error. `message` is a lower-case fragment without a full stop.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Parts {
@@ -88,13 +88,14 @@ impl Error {
         }))
     }
 
-    /// [`Kind::Failure`] with a message.
+    /// Creates an error of [`Kind::Failure`].
     #[must_use]
     pub fn failure(message: impl Into<String>) -> Self {
         Self::new(Kind::Failure, message)
     }
 
-    /// Says which input, output or file the error is about. The first caller, who knows most, wins.
+    /// Sets the input, output or file that the error is about. The first call wins, since the innermost caller
+    /// knows most.
     #[must_use]
     pub fn about(mut self, subject: impl Into<String>) -> Self {
         self.0.subject.get_or_insert_with(|| subject.into());
@@ -108,14 +109,15 @@ impl Error {
         self
     }
 
-    /// Adds text that is shown as it is, such as a source line with a caret or the end of a log.
+    /// Adds text that is shown unchanged, such as a source line with a caret or the end of a log.
     #[must_use]
     pub fn excerpt(mut self, text: impl Into<String>) -> Self {
         self.0.excerpt = Some(text.into());
         self
     }
 
-    /// Adds the error of a library that lies below, with its own causes.
+    /// Adds the underlying error of another library as the cause, with its own causes. At most 2000 characters are
+    /// kept.
     #[must_use]
     pub fn because(mut self, cause: &dyn std::error::Error) -> Self {
         let mut text = cause.to_string();
@@ -128,29 +130,35 @@ impl Error {
             }
             source = inner.source();
         }
-        // Libraries quote what they could not read, and that comes from outside.
+        // Libraries quote the input that they could not read, which comes from outside.
         let shown = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c });
         self.0.cause = Some(shown.take(2000).collect());
         self
     }
 
-    /// Says what to do next.
+    /// Sets the hint: the next thing to do. The last call wins.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// The kind, which is the exit code.
+    /// Returns the kind, which is the exit code.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// What went wrong, without subject and facts.
+    /// Returns the message alone, without subject and facts.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// Returns the hint, if there is one.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        self.0.hint.as_deref()
     }
 
     /// Returns the labelled lines.
@@ -158,11 +166,12 @@ impl Error {
         self.0.facts.iter().map(|(label, value)| (*label, value.as_str()))
     }
 
-    /// The error as an object for `--json`: `kind`, `exit_code`, `message` and what else is known.
+    /// Returns the error as an object for `--json`: `kind`, `exit_code`, `message`, `facts`, and `subject`,
+    /// `excerpt`, `cause` and `hint`, each null if there is none.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let parts = &self.0;
-        // A list, since a chain has the same label many times.
+        // A list rather than an object, since the same label can occur several times.
         let facts: Vec<_> =
             parts.facts.iter().map(|(label, value)| serde_json::json!({ "label": label, "value": value })).collect();
         serde_json::json!({
@@ -210,7 +219,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// IO errors come from `fs_err`, whose text already names the path and what was tried.
+/// IO errors come from `fs_err`, whose text already names the path and the operation.
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         if let Some(ours) = carried(&error) {
@@ -222,7 +231,8 @@ impl From<std::io::Error> for Error {
     }
 }
 
-/// One of our own errors that a reader of ours sent through a `Read` interface, however often a library wrapped it.
+/// Returns the [`Error`] that passed through a `Read` interface inside an IO error, however often a library wrapped
+/// it.
 fn carried(error: &std::io::Error) -> Option<Error> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = next {
@@ -237,14 +247,14 @@ fn carried(error: &std::io::Error) -> Option<Error> {
     None
 }
 
-/// Lets an [`Error`] pass through interfaces that speak `std::io::Error`; `From` takes it out again.
+/// Lets an [`Error`] pass through interfaces that take `std::io::Error`; `From` takes it out again.
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         Self::other(error)
     }
 }
 
-/// Adds the subject to the error of a whole step.
+/// Adds a subject to the error of a result.
 pub trait About<T> {
     /// See [`Error::about`].
     fn about(self, subject: impl Into<String>) -> Result<T>;

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind};
 pub struct GfxTarget(String);
 
 impl GfxTarget {
-    /// The name, e.g. `gfx1151`.
+    /// Returns the name, such as `gfx1151`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -34,7 +34,7 @@ impl FromStr for GfxTarget {
         } else {
             "a GPU target is one architecture such as `gfx1151` (Strix Halo) or `gfx90a`".to_owned()
         };
-        Err(Error::new(Kind::Invalid, format!("`{text}` is not a GPU target")).hint(hint))
+        Err(Error::new(Kind::Invalid, format!("invalid GPU target `{text}`")).hint(hint))
     }
 }
 

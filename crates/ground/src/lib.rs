@@ -1,9 +1,9 @@
-//! The ground floor: what every part of strixlock stands on, and knows nothing of any of them.
+//! The ground floor: modules that every part of strixlock uses, and that use no other part.
 //!
 //! * [`error`]: the one error type, with its exit codes
 //! * [`text`], [`urls`], [`suggest`]: numbers, times, URLs and names as people read them
-//! * [`progress`]: long work, reported to whoever draws it
-//! * [`digest`]: the values that everything else is known by
+//! * [`progress`]: progress reporting
+//! * [`digest`]: SHA-256 values, and the readers and writers that compute them
 //! * [`gfx`]: names of GPUs
 //! * [`threads`]: work on several threads
 

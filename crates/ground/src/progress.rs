@@ -1,14 +1,14 @@
-//! How long work is told to whoever watches. The library only reports; drawing is the command line's job.
+//! Progress reporting: the library emits events, the command line draws them.
 
-/// A watcher of long work.
+/// A receiver of progress reports.
 pub trait Progress: Send + Sync {
-    /// A piece of work begins. `total` is in `unit`s, where it is known.
+    /// Reports that a task begins. `total` is in `unit`s; `None` if it is not known yet.
     fn begin(&self, label: &str, total: Option<u64>, unit: Unit) -> Box<dyn Task>;
-    /// Something worth a line: a warning, a retry.
+    /// Reports a message that deserves a line of its own, such as a warning or a retry.
     fn note(&self, text: &str);
 }
 
-/// What a task counts.
+/// The unit that a task counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Bytes.
@@ -17,15 +17,15 @@ pub enum Unit {
     Steps,
 }
 
-/// One piece of long work. Dropping it takes it off the screen.
+/// One task in progress. Dropping it ends the task and removes it from the screen.
 pub trait Task: Send + Sync {
-    /// How much there is to do, once that is known.
+    /// Reports the total, once it is known.
     fn set_total(&self, total: u64);
-    /// How much is done.
+    /// Reports how much is done so far.
     fn set_position(&self, position: u64);
 }
 
-/// Watches nothing.
+/// A receiver that ignores all reports.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -1,6 +1,6 @@
-//! Numbers and times as people read them, and words for shells.
+//! Numbers, times and hostile text as people read them, and quoting for shells.
 
-/// A size with a unit, e.g. `1.96 GB`; decimal, as disks and downloads are sold.
+/// Formats a number of bytes with a unit, such as `1.96 GB`: decimal, as disks and downloads are sold.
 #[must_use]
 pub fn bytes(count: u64) -> String {
     match scaled(count, 5) {
@@ -9,7 +9,7 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// A large number as people say it of models, e.g. `1.24B`.
+/// Formats a large number as the sizes of models are given, such as `1.24B`.
 #[must_use]
 pub fn count(count: u64) -> String {
     match scaled(count, 5) {
@@ -18,7 +18,8 @@ pub fn count(count: u64) -> String {
     }
 }
 
-/// A number in three digits, and how many times it was divided by 1000 for that, less than `units` times.
+/// Formats a number in three digits after dividing it by 1000 less than `units` times. Returns the text and the
+/// number of divisions.
 fn scaled(count: u64, units: usize) -> (String, usize) {
     let (mut value, mut unit) = (count as f64, 0);
     while value >= 999.5 && unit + 1 < units {
@@ -33,7 +34,7 @@ fn scaled(count: u64, units: usize) -> (String, usize) {
     (text, unit)
 }
 
-/// A time as `2026-09-01 12:34:56 UTC`, from seconds since 1970.
+/// Formats seconds since 1970 as `2026-09-01 12:34:56 UTC`.
 #[must_use]
 pub fn date(seconds: i64) -> String {
     match jiff::Timestamp::from_second(seconds) {
@@ -42,19 +43,20 @@ pub fn date(seconds: i64) -> String {
     }
 }
 
-/// Text of a stranger as a terminal may show it: without escape sequences, which can do anything to a terminal, and with a
-/// sign in the place of every other control character but the tab.
+/// Makes text from outside safe for a terminal: removes escape sequences and replaces every other control
+/// character, except the tab, by U+FFFD.
 #[must_use]
 pub fn visible(text: &str) -> String {
     let stripped = anstream::adapter::strip_str(text).to_string();
     stripped.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
-/// As much of a name as a message shows, in bytes: its beginning and its end.
+/// Bytes of the beginning and of the end of a long name that a message shows.
 const BEGINNING: usize = 120;
 const ENDING: usize = 76;
 
-/// Leaves out the middle of a name that is too long for a message. Characters and escapes such as `\\x1b` are not cut.
+/// Leaves out the middle of a name that is too long for a message. Does not cut characters or escapes such as
+/// `\\x1b`.
 #[must_use]
 pub fn shortened(name: &str) -> String {
     if name.len() <= BEGINNING + ENDING {
@@ -70,7 +72,7 @@ pub fn shortened(name: &str) -> String {
     format!("{}…{}", &name[..beginning], &name[at..])
 }
 
-/// Length of the character or escape that a text begins with, in bytes.
+/// Returns the length of the character or escape that a text begins with, in bytes.
 fn first_sign(text: &str) -> usize {
     /// `\\u{10ffff}` is the longest escape.
     const LONGEST: usize = 10;
@@ -83,7 +85,8 @@ fn first_sign(text: &str) -> usize {
     escape.filter(|length| text.is_char_boundary(*length)).unwrap_or(plain)
 }
 
-/// The last line of a stranger's output that shows anything, as [`visible`] shows it; empty where none does.
+/// Returns the last line of a program's output that is not blank, made safe by [`visible`]; empty if all lines are
+/// blank.
 #[must_use]
 pub fn last_line(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(said);
@@ -91,7 +94,7 @@ pub fn last_line(said: &[u8]) -> String {
     line.unwrap_or_default().trim().to_owned()
 }
 
-/// Returns a text as one word of a POSIX shell, always in quotes.
+/// Quotes a text as one word of a POSIX shell. Always adds quotes.
 #[must_use]
 pub fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -104,20 +107,20 @@ pub fn shell_quoted_bytes(text: &[u8]) -> Vec<u8> {
     [b"'".as_slice(), &parts.join(br"'\''".as_slice()), b"'"].concat()
 }
 
-/// A word for a POSIX shell: quoted where it has anything that a shell may see.
+/// Returns a text as one word of a POSIX shell, quoted only if it contains anything that a shell may interpret.
 #[must_use]
 pub fn shell_word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+%=@,".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) { text.to_owned() } else { shell_quoted(text) }
 }
 
-/// A command as one would type it.
+/// Formats a command as one would type it.
 #[must_use]
 pub fn command_line(words: &[String]) -> String {
     words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// Makes serde read and write a type by its `FromStr` and `Display`.
+/// Implements serde's traits for a type by its `FromStr` and `Display`.
 #[macro_export]
 macro_rules! serde_by_text {
     ($name:ty) => {
@@ -162,7 +165,7 @@ mod tests {
                 assert!(short.len() <= 200 && short.len() > 170, "{short}");
             }
         }
-        // Text that only looks as if it were escaped is no slower and no worse.
+        // Unfinished escapes are neither slower nor cut in the wrong place.
         for odd in [r"\u{".repeat(1000), r"\".repeat(999), format!("{}\\é", "x".repeat(300))] {
             assert!(shortened(&odd).len() <= 200, "{odd}");
         }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 
-/// Runs `action` for every entry, each on a thread of its own. All end before the first error is returned.
+/// Runs `action` for every entry, each on a thread of its own. All threads end before the first error is returned.
 pub fn in_parallel<T: Send, R: Send>(
     entries: impl IntoIterator<Item = (impl AsRef<str> + Send, T)>,
     action: impl Fn(&str, T) -> Result<R> + Sync,
@@ -25,8 +25,8 @@ pub fn in_parallel<T: Send, R: Send>(
     })
 }
 
-/// Runs `work` on so many threads, each with its number, and returns the results in that order. All end before the first error is
-/// returned; `name` says in the message of a panic what the threads do.
+/// Runs `work` on `count` threads, passing each its number, and returns the results in that order. All threads end
+/// before the first error is returned. `name` names the threads in the message of a panic.
 pub fn on_threads<R: Send>(count: usize, name: &str, work: impl Fn(usize) -> Result<R> + Sync) -> Result<Vec<R>> {
     let work = &work;
     std::thread::scope(|scope| {
@@ -36,18 +36,19 @@ pub fn on_threads<R: Send>(count: usize, name: &str, work: impl Fn(usize) -> Res
     })
 }
 
-/// Returns how many threads can run at a time.
+/// Returns the number of threads that can run at a time.
 #[must_use]
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Returns the result of a thread that was joined; a panic is an error.
+/// Returns the result of a joined thread. A panic becomes an error; `name` names the thread in it.
 pub fn ended<R>(joined: std::thread::Result<Result<R>>, name: &str) -> Result<R> {
     joined.unwrap_or_else(|_| Err(Error::failure(format!("{name} panicked"))))
 }
 
-/// Locks a mutex. A panic in another thread must not hide what that thread was about.
+/// Locks a mutex, even after a panic in another thread: the panic is reported elsewhere and must not hide other
+/// errors.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

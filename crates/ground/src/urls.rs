@@ -1,25 +1,26 @@
-//! URLs in messages and in what is published.
+//! URLs in messages, in the log and in locks.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-/// Escaped in a part of a path: all but what RFC 3986 leaves alone. A `+` is, since object stores take a bare one for a blank.
+/// Characters escaped in a part of a path: all but those that RFC 3986 calls unreserved. `+` is among them, since
+/// object stores read a bare one as a blank.
 const IN_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const IN_PATH: &AsciiSet = &IN_PART.remove(b'/');
 
-/// Returns a part of a path as it stands in a URL: its slashes are escaped too.
+/// Escapes a part of a path for a URL, slashes included.
 #[must_use]
 pub fn escape_part(part: &str) -> String {
     utf8_percent_encode(part, IN_PART).to_string()
 }
 
-/// Returns a path as it stands in a URL.
+/// Escapes a path for a URL, except its slashes.
 #[must_use]
 pub fn escape_path(path: &str) -> String {
     utf8_percent_encode(path, IN_PATH).to_string()
 }
 
-/// Returns a URL for messages: without user and password.
+/// Formats a URL for messages: without user and password.
 #[must_use]
 pub fn show_url(url: &Url) -> String {
     let mut url = url.clone();
@@ -30,7 +31,8 @@ pub fn show_url(url: &Url) -> String {
     url.to_string()
 }
 
-/// Returns a URL for the log, which people publish: also without its query, in which servers put signatures.
+/// Formats a URL for the log, which people publish: without user and password, and without the query, where servers
+/// put signatures.
 #[must_use]
 pub fn log_url(url: &Url) -> String {
     let mut url = url.clone();
@@ -41,13 +43,14 @@ pub fn log_url(url: &Url) -> String {
     show_url(&url)
 }
 
-/// Returns whether a URL can be fetched and holds no secret: locks are published.
+/// Returns whether a URL can be downloaded (http, https, file) and has no user or password, since locks are
+/// published.
 #[must_use]
 pub fn is_fetchable(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https" | "file") && !has_login(url)
 }
 
-/// Describes the first of a pin's URLs that cannot be fetched, if there is one.
+/// Describes the first of a pin's URLs that cannot be downloaded, if there is one.
 #[must_use]
 pub fn unfetchable(urls: &[Url]) -> Option<String> {
     urls.iter().find(|url| !is_fetchable(url)).map(|url| format!("`{}` cannot be fetched", show_url(url)))

@@ -10,7 +10,7 @@ use crate::digest::{HashingWriter, Sha256Digest};
 use crate::error::{About, Error, Result};
 use crate::progress::{Progress, Unit};
 use crate::store::StoredTree;
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::{ArchiveWriter, Entry, Listing, Node};
 
 /// An output that goes into a snapshot.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::upstream::rocm::RocmVersion;
 
 /// The largest provenance file that is read, in bytes; AMD's is under 100 kB.

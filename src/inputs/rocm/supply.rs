@@ -15,7 +15,7 @@ use crate::log::CACHE;
 use crate::store::gc::Roots;
 use crate::store::{Partial, Staging, Store, StoredTree};
 use crate::tree::unpack::Unpacked;
-use crate::tree::{Limits, Listing, Told};
+use crate::tree::{Limits, Listing, Notes};
 use crate::upstream::rocm::{RocmRequest, homes, if_gone};
 
 impl Supply for Block<RocmRequest> {
@@ -48,9 +48,9 @@ pub struct Tarball {
     /// The listing of the tree.
     pub listing: Listing,
     /// Absolute link targets found in it.
-    pub absolute_links: Told,
+    pub absolute_links: Notes,
     /// Absolute names found in it, which stand below the root now.
-    pub absolute_names: Told,
+    pub absolute_names: Notes,
 }
 
 /// Which tarball is to be taken in.

@@ -18,7 +18,7 @@ use crate::store::verify::{Modes, verify};
 use crate::store::{Staging, Store, StoredTree};
 use crate::threads::{cores, ended};
 use crate::tree::Listing;
-use crate::tree::beneath::{MTIME, Root, seal_file};
+use crate::tree::confined::{MTIME, Root, seal_file};
 
 /// As fast as the disk, and what tar and ostree users choose: higher levels save a few per cent in several times the time.
 const LEVEL: i32 = 3;

@@ -18,7 +18,7 @@ use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::Result;
 use crate::progress::{Progress, Unit};
 use crate::threads::{cores, on_threads};
-use crate::tree::beneath::{Root, stored_mode};
+use crate::tree::confined::{Root, stored_mode};
 use crate::tree::path::join;
 use crate::tree::{Entry, Listing, Node, show};
 

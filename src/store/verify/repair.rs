@@ -16,7 +16,7 @@ use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Kind, Result};
 use crate::store::remove::remove_tree;
 use crate::store::{Store, StoredTree};
-use crate::tree::beneath::{Root, seal_file, stored_mode};
+use crate::tree::confined::{Root, seal_file, stored_mode};
 use crate::tree::{Entry, Listing, Node};
 
 /// The contents of a file as the store keeps them: executable or not is another file, since a mode belongs to the inode.

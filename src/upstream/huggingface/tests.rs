@@ -64,8 +64,7 @@ fn a_quantisation_finds_its_file_with_size_and_digest() {
     assert_eq!(paths(&ask(&quantisation("UD-Q4_K_M"), &answer(&names)).unwrap()), [names[1]]);
     let error = ask(&quantisation("Q8_0"), &answer(&names)).unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
-    let hint = error.to_json()["hint"].as_str().unwrap().to_owned();
-    assert_eq!(hint, format!("it has {}, {}, {}", names[0], names[1], names[2]));
+    assert_eq!(error.advice().unwrap(), format!("it has {}, {}, {}", names[0], names[1], names[2]));
     let error = ask(&quantisation("Q8_0"), &answer(&[])).unwrap_err().to_string();
     assert!(error.contains("it has no GGUF file at all"), "{error}");
 }

@@ -132,6 +132,6 @@ mod tests {
         assert_eq!(read(&sha512).unwrap_err().kind(), Kind::Mismatch);
         assert_eq!(Document::read(b"<html>", None).unwrap_err().kind(), Kind::Mismatch);
         let many = format!("{{\"manifests\": [{}5]}}", "{\"\":0},".repeat(60_000));
-        assert!(Document::read(many.as_bytes(), None).unwrap_err().message().contains("more values"));
+        assert!(Document::read(many.as_bytes(), None).unwrap_err().message().contains("too many values"));
     }
 }

@@ -1,5 +1,5 @@
-//! Keys that sign the demo archive: Ed25519, made from a number, so that they are the same on all machines. They protect
-//! nothing.
+//! Keys that sign the demo archive: Ed25519, derived from a number, so that they are the same on all machines. They
+//! protect nothing.
 
 use pgp::composed::{ArmorOptions, CleartextSignedMessage, DetachedSignature, SignedKeyDetails, SignedPublicKey};
 use pgp::crypto::ed25519::{Mode, SecretKey as Ed25519};
@@ -19,46 +19,46 @@ use crate::error::{Error, Result};
 
 const ALGORITHM: PublicKeyAlgorithm = PublicKeyAlgorithm::EdDSALegacy;
 
-/// A key.
+/// A signing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// Makes one key another.
+    /// The number that the key is derived from.
     pub seed: u8,
-    /// When it was made, in seconds since 1970.
+    /// The time of its creation, in seconds since 1970.
     pub made: u32,
-    /// For how many seconds it lives; 0 is for ever.
+    /// Its lifetime in seconds; 0 if it does not expire.
     pub lives: u32,
 }
 
 impl Key {
-    /// A key that never expires.
+    /// Creates a key that never expires.
     #[must_use]
     pub fn new(seed: u8) -> Self {
         Self { seed, made: 1_600_000_000, lives: 0 }
     }
 
-    /// The keyring that holds it, and nothing else.
+    /// Returns the keyring that holds it, and nothing else.
     pub fn keyring(&self) -> Result<Vec<u8>> {
         self.public().map_err(|error| broken(&error))
     }
 
-    /// Its fingerprint.
+    /// Returns its fingerprint.
     pub fn fingerprint(&self) -> Result<String> {
         let key = self.secret().map_err(|error| broken(&error))?;
         Ok(format!("{:X}", key.fingerprint()))
     }
 
-    /// The text, framed and signed at this time.
+    /// Returns the text in a cleartext signature made at this time.
     pub fn sign(&self, text: &str, at: i64) -> Result<Vec<u8>> {
         self.sign_for(text, at, 0)
     }
 
-    /// The same with a signature that ends after so many seconds; 0 is never.
+    /// Like [`Self::sign`], with a signature that expires after `lives` seconds; 0 means never.
     pub fn sign_for(&self, text: &str, at: i64, lives: u32) -> Result<Vec<u8>> {
         self.signed(text, u32::try_from(at).unwrap_or_default(), lives).map_err(|error| broken(&error))
     }
 
-    /// The armored signature of these bytes, to stand beside them.
+    /// Returns a detached, armored signature of these bytes.
     pub fn sign_beside(&self, bytes: &[u8], at: i64) -> Result<Vec<u8>> {
         let signature = || {
             let secret = self.secret()?;
@@ -115,7 +115,7 @@ fn config(kind: SignatureType, key: &SecretKey, at: u32) -> pgp::errors::Result<
         Subpacket::regular(SubpacketData::SignatureCreationTime(Timestamp::from_secs(at)))?,
         Subpacket::regular(SubpacketData::IssuerFingerprint(key.fingerprint()))?,
     ];
-    // GnuPG takes a signature for none of a key's own without it.
+    // GnuPG does not attribute a signature to a key without it.
     config.unhashed_subpackets = vec![Subpacket::regular(SubpacketData::IssuerKeyId(key.legacy_key_id()))?];
     Ok(config)
 }

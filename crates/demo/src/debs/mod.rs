@@ -1,7 +1,8 @@
-//! A small archive of distribution packages: real .deb files, package lists, and an InRelease file that is really signed.
+//! A small archive of distribution packages: real .deb files, package lists, and an InRelease file with a valid
+//! signature.
 //!
-//! The packages are few, but related in every way that packages are: cycles, alternatives, things that several provide,
-//! versions that fit and that do not, conflicts.
+//! The packages are few, but related in every way that packages are: cycles, alternatives, names that several
+//! provide, versions that fit and that do not, conflicts.
 
 mod key;
 mod packages;
@@ -17,7 +18,7 @@ use super::http::Resource;
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 
-/// Where the archive is on its server.
+/// The path of the archive on its server.
 pub const ROOT: &str = "/debian";
 
 /// An archive with one suite, `demo`, and one component, `main`.
@@ -25,37 +26,37 @@ pub const ROOT: &str = "/debian";
 pub struct DebArchive {
     /// Its packages.
     pub packages: Vec<Package>,
-    /// Who signs it.
+    /// The key that signs it.
     pub key: Key,
     /// `Suite` and `Codename` of its Release file.
     pub suite: String,
-    /// When it says that it was made, in seconds since 1970.
+    /// `Date` of its Release file, in seconds since 1970.
     pub date: i64,
-    /// Until when it says that it is valid.
+    /// `Valid-Until` of its Release file, in seconds since 1970.
     pub valid_until: Option<i64>,
-    /// Whether the lists can be had by their digests.
+    /// True if the lists are also served by their digests.
     pub by_hash: bool,
-    /// How the lists are packed: the endings of their names.
+    /// Compressions of the lists, as suffixes of their names.
     pub endings: Vec<&'static str>,
-    /// Way in which its Release file is signed.
+    /// The form of its signature.
     pub signed: Signed,
-    /// Texts in its Release file that are replaced by others before it is signed.
+    /// Replacements in the text of its Release file, made before it is signed.
     pub edits: Vec<(String, String)>,
 }
 
-/// A way to sign a Release file.
+/// The form of a Release file's signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signed {
-    /// InRelease holds it.
+    /// Inline, in InRelease.
     Inline,
-    /// Release.gpg stands beside it.
+    /// Detached, in Release.gpg.
     Beside,
-    /// Not at all.
+    /// No signature.
     Not,
 }
 
 impl DebArchive {
-    /// The usual packages, signed with the usual key, made at this time.
+    /// Creates the usual packages, signed with the usual key, with this date.
     #[must_use]
     pub fn new(date: i64) -> Self {
         Self {
@@ -71,7 +72,7 @@ impl DebArchive {
         }
     }
 
-    /// Serves it below `root`, in place of what was there.
+    /// Serves the archive below `root`, replacing the one there.
     pub fn serve(&self, server: &Server, root: &str) -> Result<()> {
         let mut list = String::new();
         for package in &self.packages {
@@ -113,7 +114,7 @@ impl DebArchive {
         Ok(())
     }
 
-    /// The Release file.
+    /// Returns the text of the Release file.
     fn release(&self, listed: &[(String, usize, Sha256Digest)]) -> String {
         let mut text = format!(
             "Origin: Demo\nSuite: {0}\nCodename: {0}\nDate: {1}\nArchitectures: amd64\nComponents: main\n",

@@ -11,14 +11,14 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// More fields of its control file.
+    /// Further fields of its control file.
     pub fields: Vec<(String, String)>,
-    /// What is in it instead of a file that says what it is.
+    /// Its files; `None` for one file that names the package.
     pub holds: Option<Deb>,
 }
 
 impl Package {
-    /// A package with these fields, each `Name: value`.
+    /// Creates a package with these fields, each `Name: value`.
     #[must_use]
     pub fn new(name: &str, version: &str, fields: &[&str]) -> Self {
         let field = |text: &&str| text.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -26,13 +26,13 @@ impl Package {
         Self { name: name.to_owned(), version: version.to_owned(), fields, holds: None }
     }
 
-    /// The same package with the files of this one.
+    /// Sets the files of the package.
     #[must_use]
     pub fn holding(self, deb: Deb) -> Self {
         Self { holds: Some(deb), ..self }
     }
 
-    /// The control file.
+    /// Returns the control file.
     #[must_use]
     pub fn control(&self) -> String {
         let mut text = format!("Package: {}\nVersion: {}\nArchitecture: amd64\n", self.name, self.version);
@@ -44,7 +44,7 @@ impl Package {
         text
     }
 
-    /// The `.deb`. Archives compress them in several ways, so that some have each.
+    /// Returns the bytes of the `.deb`. Packages differ in their compression, so that each compression occurs.
     #[must_use]
     pub fn file(&self) -> Vec<u8> {
         let compression = [Compression::Xz, Compression::Zstd, Compression::Gzip][self.name.len() % 3];
@@ -54,14 +54,14 @@ impl Package {
         self.holds.clone().unwrap_or_else(usual).described(&self.control()).make()
     }
 
-    /// Where it is below the archive's root. Without the epoch, as everywhere.
+    /// Returns its path below the archive's root: without the epoch, as in all archives.
     #[must_use]
     pub fn path(&self) -> String {
         let version = self.version.split_once(':').map_or(self.version.as_str(), |(_, version)| version);
         format!("pool/main/{}/{}_{version}_amd64.deb", self.name, self.name)
     }
 
-    /// Its stanza in the package list.
+    /// Returns its stanza in the package list.
     #[must_use]
     pub fn stanza(&self, file: &[u8]) -> String {
         let digest = Sha256Digest::of(file).hex();
@@ -69,7 +69,7 @@ impl Package {
     }
 }
 
-/// The usual packages.
+/// Returns the usual packages.
 #[must_use]
 pub fn usual() -> Vec<Package> {
     [
@@ -81,7 +81,7 @@ pub fn usual() -> Vec<Package> {
         Package::new("gcc", "4:12.2.0-3", &["Pre-Depends: libc6", "Depends: cpp (= 4:12.2.0-3), binutils"]),
         Package::new("cpp", "4:12.2.0-3", &["Depends: libc6"]),
         Package::new("binutils", "2.40-2", &["Depends: libc6 (>= 2.36)", "Recommends: gcc"]),
-        // Two provide the same: the higher priority wins.
+        // Two packages provide one name: the higher priority wins.
         Package::new("gawk", "1:5.2.1-2", &["Provides: awk (= 5)", "Priority: optional"]),
         Package::new("mawk", "1.3.4.20200120-3.1", &["Provides: awk", "Priority: required"]),
         Package::new("script", "1.0", &["Depends: awk"]),

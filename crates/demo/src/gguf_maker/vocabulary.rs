@@ -1,12 +1,12 @@
-//! A SentencePiece vocabulary: control tokens, the 256 bytes, every printable ASCII character, and words with what they are
-//! put together from.
+//! A SentencePiece vocabulary: control tokens, the 256 bytes, every printable ASCII character, and words with the
+//! pieces that they are merged from.
 //!
-//! llama.cpp merges neighbours to longer pieces while the result is in the vocabulary, the best score first; so each word
-//! is there with all of its beginnings.
+//! llama.cpp merges neighbours to longer pieces while the result is in the vocabulary, the best score first; so each
+//! word is there with all of its prefixes.
 
 use super::GgufWriter;
 
-/// SentencePiece writes a blank so.
+/// SentencePiece's sign for a blank.
 const BLANK: char = '\u{2581}';
 
 const WORDS: [&str; 48] = [
@@ -16,13 +16,13 @@ const WORDS: [&str; 48] = [
     "llama",
 ];
 
-/// Kinds of tokens (`enum llama_token_type`).
+/// Types of tokens (`enum llama_token_type`).
 const NORMAL: i32 = 1;
 const UNKNOWN: i32 = 2;
 const CONTROL: i32 = 3;
 const BYTE: i32 = 6;
 
-/// Writes the vocabulary; how many tokens it has.
+/// Writes the vocabulary. Returns its number of tokens.
 pub(super) fn write(writer: &mut GgufWriter) -> u64 {
     let mut tokens: Vec<(String, i32)> =
         vec![("<unk>".to_owned(), UNKNOWN), ("<s>".to_owned(), CONTROL), ("</s>".to_owned(), CONTROL)];
@@ -40,7 +40,7 @@ pub(super) fn write(writer: &mut GgufWriter) -> u64 {
     tokens.extend(pieces.into_iter().map(|piece| (piece, NORMAL)));
     let texts: Vec<String> = tokens.iter().map(|(text, _)| text.clone()).collect();
     let kinds: Vec<i32> = tokens.iter().map(|(_, kind)| *kind).collect();
-    // Earlier ones are the more frequent ones.
+    // Earlier tokens are the more frequent ones.
     let scores: Vec<f32> =
         (0..tokens.len()).map(|place| if place < 259 { 0.0 } else { 259.0 - place as f32 }).collect();
     writer.string("tokenizer.ggml.model", "llama");

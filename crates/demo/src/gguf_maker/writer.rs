@@ -1,6 +1,6 @@
 //! Writes GGUF, version 3: see [`crate::gguf`] for the format.
 
-/// Where tensors begin: at multiples of so many bytes (the format's usual `general.alignment`).
+/// Alignment of tensors, in bytes (the format's default `general.alignment`).
 const ALIGNMENT: usize = 32;
 
 const U16: u32 = 2;
@@ -30,57 +30,57 @@ impl GgufWriter {
         self.pairs.push(pair);
     }
 
-    /// A pair as it stands in another file.
-    pub fn raw(&mut self, pair: Vec<u8>) {
+    /// Adds a pair in the bytes of the format.
+    pub(crate) fn raw(&mut self, pair: Vec<u8>) {
         self.pairs.push(pair);
     }
 
-    /// A small number.
+    /// Adds an unsigned 16-bit number.
     pub fn u16(&mut self, key: &str, value: u16) {
         self.pair(key, U16, value.to_le_bytes());
     }
 
-    /// A number with a sign.
+    /// Adds a signed 32-bit number.
     pub fn i32(&mut self, key: &str, value: i32) {
         self.pair(key, I32, value.to_le_bytes());
     }
 
-    /// A number.
+    /// Adds an unsigned 32-bit number.
     pub fn u32(&mut self, key: &str, value: u32) {
         self.pair(key, U32, value.to_le_bytes());
     }
 
-    /// A large number.
+    /// Adds an unsigned 64-bit number.
     pub fn u64(&mut self, key: &str, value: u64) {
         self.pair(key, U64, value.to_le_bytes());
     }
 
-    /// A number with a fraction.
+    /// Adds a 32-bit float.
     pub fn f32(&mut self, key: &str, value: f32) {
         self.pair(key, F32, value.to_le_bytes());
     }
 
-    /// Yes or no.
+    /// Adds a boolean.
     pub fn flag(&mut self, key: &str, value: bool) {
         self.pair(key, BOOL, [u8::from(value)]);
     }
 
-    /// A text.
+    /// Adds a string.
     pub fn string(&mut self, key: &str, value: &str) {
         self.pair(key, STRING, string(value));
     }
 
-    /// A list of texts.
+    /// Adds an array of strings.
     pub fn strings(&mut self, key: &str, values: &[String]) {
         self.array(key, STRING, values.iter().map(|value| string(value)));
     }
 
-    /// A list of numbers with a fraction.
+    /// Adds an array of 32-bit floats.
     pub fn floats(&mut self, key: &str, values: &[f32]) {
         self.array(key, F32, values.iter().map(|value| value.to_le_bytes()));
     }
 
-    /// A list of numbers.
+    /// Adds an array of signed 32-bit numbers.
     pub fn integers(&mut self, key: &str, values: &[i32]) {
         self.array(key, I32, values.iter().map(|value| value.to_le_bytes()));
     }
@@ -92,13 +92,13 @@ impl GgufWriter {
         self.pair(key, ARRAY, bytes);
     }
 
-    /// A tensor of 32-bit numbers, the fastest dimension first.
+    /// Adds a tensor of 32-bit floats. `sizes` gives the fastest dimension first.
     pub fn tensor(&mut self, name: &str, sizes: &[u64], numbers: Vec<f32>) {
         self.tensors.push((name.to_owned(), sizes.to_vec(), numbers));
     }
 
-    /// The files into which `llama-gguf-split --split-max-tensors` splits it: all pairs are in the first, the tensors follow in
-    /// order, and each says its place.
+    /// Returns the files into which `llama-gguf-split --split-max-tensors` splits this one: the first has all
+    /// pairs, the tensors follow in order, and each file's header has its place.
     #[must_use]
     pub fn split(&self, tensors: usize) -> Vec<Vec<u8>> {
         let chunks: Vec<_> = self.tensors.chunks(tensors.max(1)).collect();
@@ -113,7 +113,7 @@ impl GgufWriter {
         chunks.iter().enumerate().map(part).collect()
     }
 
-    /// The whole file.
+    /// Returns the whole file.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = crate::gguf::MAGIC.to_vec();
@@ -140,7 +140,7 @@ impl GgufWriter {
     }
 }
 
-/// How many tokens a pair lists, if it is the list of tokens.
+/// Returns the number of tokens if a pair is the list of tokens, else 0.
 pub(super) fn tokens_of(pair: &[u8]) -> u64 {
     let head = [string("tokenizer.ggml.tokens"), ARRAY.to_le_bytes().to_vec(), STRING.to_le_bytes().to_vec()].concat();
     let count = pair.strip_prefix(head.as_slice()).and_then(|rest| rest.first_chunk::<8>());

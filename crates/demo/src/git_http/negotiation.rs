@@ -1,4 +1,4 @@
-//! What the client wants, what it has, and what it is told about that.
+//! The negotiation of a fetch: the objects that the client wants and has, and the answers.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use git2::{Oid, Repository};
 use super::pkt_line::{self, Packet};
 use crate::error::Result;
 
-/// How the client wants to be told of common commits.
+/// The form in which the client wants common commits acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Acknowledge {
     #[default]
@@ -19,19 +19,19 @@ pub(super) enum Acknowledge {
 /// An upload-pack request.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a word that the client said or did not")]
-pub(super) struct Asked {
+pub(super) struct UploadRequest {
     pub wants: Vec<Oid>,
     pub side_band: bool,
     pub no_progress: bool,
     pub shallow: bool,
     acknowledge: Acknowledge,
-    /// Haves, with `None` for each flush between them.
+    /// The haves, with `None` for each flush between them.
     haves: Vec<Option<Oid>>,
     done: bool,
 }
 
-impl Asked {
-    /// `None` if that is no request.
+impl UploadRequest {
+    /// Parses a request; `None` if it is malformed.
     pub(super) fn parse(packets: &[Packet<'_>]) -> Option<Self> {
         let mut asked = Self::default();
         let mut packets = packets.iter();
@@ -82,23 +82,23 @@ fn full_id(text: &str) -> Option<Oid> {
     Oid::from_str(text).ok().filter(|_| text.len() == 40)
 }
 
-/// What came of it.
+/// The result of a negotiation.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Outcome {
     /// Commits that both sides have.
     pub common: Vec<Oid>,
-    /// Whether the pack follows; else the client asks again.
+    /// True if the pack follows; else the client asks again.
     pub pack: bool,
 }
 
-/// Answers the haves of one request. Nothing is remembered: over HTTP the client repeats what is common.
-pub(super) fn negotiate(repository: &Repository, asked: &Asked, out: &mut impl Write) -> Result<Outcome> {
+/// Answers the haves of one request. Keeps no state: over HTTP the client repeats the common commits.
+pub(super) fn negotiate(repository: &Repository, asked: &UploadRequest, out: &mut impl Write) -> Result<Outcome> {
     let mut common: Vec<Oid> = Vec::new();
     let (mut known_since_flush, mut unknown_since_flush) = (false, false);
     for have in &asked.haves {
         let detailed = asked.acknowledge == Acknowledge::Detailed;
         let Some(have) = have else {
-            // `ready` spares the client to go on to the first commit of its history.
+            // `ready` saves the client from going on to the first commit of its history.
             if let Some(last) = common.last().filter(|_| detailed && known_since_flush && !unknown_since_flush)
                 && covers(repository, &asked.wants, &common)
             {
@@ -117,7 +117,7 @@ pub(super) fn negotiate(repository: &Repository, asked: &Asked, out: &mut impl W
         } else {
             unknown_since_flush = true;
         }
-        // Git remembers as common only what is called `common`, so `ready` must not stand in its place.
+        // Git only remembers commits acknowledged as `common`, so `ready` must not replace that.
         let word = match asked.acknowledge {
             Acknowledge::Once if known && common.len() == 1 => "",
             Acknowledge::Continue if known => " continue",
@@ -140,7 +140,7 @@ pub(super) fn negotiate(repository: &Repository, asked: &Asked, out: &mut impl W
     Ok(Outcome { common, pack: asked.done })
 }
 
-/// Whether each want has a common commit among its ancestors: then there is no need to look further.
+/// Returns whether each want has a common commit among its ancestors, so that there is no need to look further.
 fn covers(repository: &Repository, wants: &[Oid], common: &[Oid]) -> bool {
     wants.iter().all(|want| {
         let commit = repository.find_object(*want, None).and_then(|object| object.peel_to_commit());

@@ -1,8 +1,9 @@
-//! Git's framing: four hex digits that count themselves, then the line; `0000` ends a part.
+//! Git's pkt-line framing: four hex digits with the length, their own four bytes included, then the line; `0000` ends
+//! a part.
 
 use std::io::{self, Write};
 
-/// The most bytes that one line can hold.
+/// Most bytes that one line can hold.
 pub(super) const LARGEST: usize = 65_520 - 4;
 
 /// Writes a line.
@@ -11,7 +12,7 @@ pub(super) fn write(out: &mut (impl Write + ?Sized), line: &[u8]) -> io::Result<
     out.write_all(line)
 }
 
-/// Writes a line of a side band.
+/// Writes a line in a side band.
 pub(super) fn write_band(out: &mut (impl Write + ?Sized), band: u8, bytes: &[u8]) -> io::Result<()> {
     write!(out, "{:04x}", bytes.len() + 5)?;
     out.write_all(&[band])?;
@@ -32,7 +33,7 @@ pub(super) enum Packet<'a> {
     Flush,
 }
 
-/// Reads packets; `None` in place of one that cannot be read, which is then the last.
+/// An iterator over packets; `None` in place of a malformed one, which is then the last.
 pub(super) struct Packets<'a>(&'a [u8]);
 
 impl<'a> Packets<'a> {

@@ -1,4 +1,4 @@
-//! With the two clients that matter: git itself and libgit2.
+//! Fetches with the two clients that matter: git itself and libgit2.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,9 +7,9 @@ use std::process::Command;
 
 use git2::{FetchOptions, Repository};
 
-use super::super::http::Server;
-use super::super::llama_history::{History, add_commit, commit_history};
 use super::GitHttp;
+use crate::http::Server;
+use crate::llama::{History, add_commit, commit_history};
 
 const PREFIX: &str = "/ggml-org/llama.cpp.git";
 
@@ -76,7 +76,7 @@ fn a_second_fetch_gets_only_what_is_new() {
     let directory = tempfile::tempdir().unwrap();
     let (upstream, clone, bare) =
         (directory.path().join("up"), directory.path().join("clone"), directory.path().join("bare"));
-    // More commits than a client tells of at once.
+    // More commits than a client lists at once.
     let (_, server, url) = llama(&upstream, 60);
     git(directory.path(), &["clone", "-q", &url, "clone"]);
     let repository = Repository::init_bare(&bare).unwrap();
@@ -94,7 +94,7 @@ fn a_second_fetch_gets_only_what_is_new() {
     assert!(objects < 10, "{objects} objects");
     assert!(server.log().iter().all(|request| request.bytes_sent * 4 < whole), "{:?} {whole}", server.log());
 
-    // With a local commit that upstream does not know.
+    // The clone has a commit that upstream does not know.
     git(&clone, &["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "--allow-empty", "-m", "mine"]);
     let next = add_commit(&upstream).unwrap();
     git(&clone, &["fetch", "-q"]);
@@ -108,7 +108,7 @@ fn a_commit_is_fetched_by_its_id_if_a_ref_leads_to_it() {
     let repository = Repository::init_bare(directory.path().join("bare")).unwrap();
     assert_eq!(libgit2_fetch(&repository, &url, &history.commits[2]).0, history.commits[2]);
     let mut remote = repository.remote_anonymous(&url).unwrap();
-    // libgit2 1.9 skips the ERR line that says `not our ref`, and tells of the end of the answer instead.
+    // libgit2 1.9 skips the ERR line `not our ref`, and reports the end of the answer instead.
     assert!(remote.fetch(&["0123456789012345678901234567890123456789"], None, None).is_err());
 }
 
@@ -169,7 +169,10 @@ fn garbage_is_refused() {
 proptest::proptest! {
     #[test]
     fn any_packets_are_a_request_or_not(
-        lines in proptest::collection::vec("(want |have |done|deepen )?[0-9a-f]{0,41}( side-band-64k| multi_ack)?\n?", 0..6),
+        lines in proptest::collection::vec(
+            "(want |have |done|deepen )?[0-9a-f]{0,41}( side-band-64k| multi_ack)?\n?",
+            0..6,
+        ),
         flush in 0..6_usize,
         tail in proptest::collection::vec(proptest::num::u8::ANY, 0..9),
     ) {
@@ -182,6 +185,6 @@ proptest::proptest! {
         }
         bytes.extend_from_slice(&tail);
         let packets: Option<Vec<_>> = super::Packets::new(&bytes).collect();
-        let _ = packets.and_then(|packets| super::Asked::parse(&packets));
+        let _ = packets.and_then(|packets| super::UploadRequest::parse(&packets));
     }
 }

@@ -1,4 +1,4 @@
-//! From a request to an answer on the wire: ranges, framing, and the faults that concern them.
+//! Turns a request into an answer on the wire: ranges, framing, and the faults that concern them.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -14,23 +14,23 @@ use super::message::Incoming;
 use super::wire::{Chunks, Stop, Wire};
 use crate::error::Result;
 
-/// Writes a body whose length is not known before.
+/// A function that writes a body of unknown length.
 pub type BodyWriter = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
-/// What follows the headers.
+/// The body of an answer.
 pub enum Body {
     /// Bytes in memory.
     Bytes(Vec<u8>),
     /// This many bytes from a reader, which stand at `start` of the whole content.
     Part {
-        /// Where the bytes come from.
+        /// The reader.
         source: Box<dyn Read + Send>,
-        /// Their place in the whole content.
+        /// The offset of the bytes in the whole content.
         start: u64,
-        /// How many there are.
+        /// The number of bytes.
         length: u64,
     },
-    /// Whatever the function writes, sent in chunks.
+    /// The output of a function, sent in chunks.
     Stream(BodyWriter),
 }
 
@@ -38,14 +38,14 @@ pub enum Body {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Headers apart from those that concern framing.
+    /// Headers, except those that concern framing.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Body,
 }
 
 impl Response {
-    /// A short answer in plain text.
+    /// Creates a short answer in plain text.
     #[must_use]
     pub fn text(status: u16, text: impl Into<String>) -> Self {
         let body = Body::Bytes(text.into().into_bytes());
@@ -60,7 +60,7 @@ impl Response {
     }
 }
 
-/// The answer that faults give instead of the real one.
+/// Returns the answer that a fault gives in place of the real one.
 pub(super) fn instead(incoming: &Incoming, faults: &[Fault]) -> Option<Response> {
     faults.iter().find_map(|fault| match fault {
         Fault::BasicAuth { user, password } => {
@@ -77,7 +77,7 @@ pub(super) fn instead(incoming: &Incoming, faults: &[Fault]) -> Option<Response>
             Some(response)
         }
         Fault::Redirect(url) => {
-            // 302 turns a POST into a GET.
+            // 302 would turn a POST into a GET.
             let code = if matches!(incoming.method.as_str(), "GET" | "HEAD") { 302 } else { 307 };
             Some(Response::text(code, "elsewhere\n").header("Location", url))
         }
@@ -85,7 +85,7 @@ pub(super) fn instead(incoming: &Incoming, faults: &[Fault]) -> Option<Response>
     })
 }
 
-/// The answer for a resource.
+/// Returns the answer for a resource.
 pub(super) fn serve(incoming: &Incoming, resource: &Resource, faults: &[Fault]) -> Result<Response> {
     if !matches!(incoming.method.as_str(), "GET" | "HEAD") {
         return Ok(Response::text(405, "only GET and HEAD\n").header("Allow", "GET, HEAD"));
@@ -123,12 +123,13 @@ pub(super) fn serve(incoming: &Incoming, resource: &Resource, faults: &[Fault]) 
 
 fn if_range(incoming: &Incoming, opened: &Opened) -> bool {
     incoming.header("if-range").is_none_or(|value| {
-        // A weak validator never matches here, as RFC 9110 has it.
+        // A weak validator never matches here (RFC 9110).
         value == opened.etag && !value.starts_with("W/") || value == httpdate::fmt_http_date(opened.modified)
     })
 }
 
-/// `None`: not a range we understand, so ignored. `Some(None)`: cannot be satisfied. Else the first and the last byte.
+/// Parses a Range header. `None`: not understood, so ignored. `Some(None)`: cannot be satisfied. Else the first and
+/// the last byte.
 #[expect(clippy::option_option, reason = "three answers that RFC 9110 tells apart")]
 fn parse_range(text: &str, size: u64) -> Option<Option<(u64, u64)>> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
@@ -144,7 +145,7 @@ fn parse_range(text: &str, size: u64) -> Option<Option<(u64, u64)>> {
     Some((first < size).then(|| (first, last.min(size - 1))))
 }
 
-/// Puts a response on the wire; true if the connection can be used again.
+/// Sends a response. Returns whether the connection can be used again.
 pub(super) fn send(
     response: Response,
     incoming: &Incoming,
@@ -198,7 +199,7 @@ fn write_body(body: Body, out: &mut dyn Write) -> io::Result<()> {
         Body::Bytes(bytes) => out.write_all(&bytes),
         Body::Stream(write) => write(out),
         Body::Part { mut source, length, .. } => {
-            // Larger than what `io::copy` takes: a demo moves gigabytes.
+            // Larger than the buffer of `io::copy`: a demo sends gigabytes.
             let mut buffer = vec![0; 256 << 10];
             let mut left = length;
             while left > 0 {

@@ -1,4 +1,4 @@
-//! What can be served at a path: bytes, files, and files that are made when somebody asks for them.
+//! Resources that can be served at a path: bytes, files, and files that are made on request.
 
 use std::fmt;
 use std::io::{Cursor, Read, Seek, SeekFrom};
@@ -9,47 +9,47 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 
-/// Makes a file, or finds that it is there, and says where.
+/// A function that makes a file, unless it exists, and returns its path.
 pub type Maker = Arc<dyn Fn() -> Result<PathBuf> + Send + Sync>;
 
-/// Where the bytes are.
+/// The source of a resource's bytes.
 #[derive(Clone)]
 pub enum Content {
     /// In memory.
     Bytes(Arc<[u8]>),
     /// In a file, which is streamed.
     File(PathBuf),
-    /// In a file that is made when the first request for it comes.
+    /// In a file that is made at the first request for it.
     Made(Maker),
 }
 
 /// Something served at a path.
 #[derive(Clone, Debug)]
 pub struct Resource {
-    /// Where its bytes are.
+    /// The source of its bytes.
     pub content: Content,
     /// The Content-Type.
     pub content_type: String,
-    /// The ETag, with quotes; absent: made from the bytes, or from size and time of a file.
+    /// The ETag, with quotes. `None`: derived from the bytes, or from size and time of a file.
     pub etag: Option<String>,
-    /// The Last-Modified; absent: the time of the file, or a fixed one.
+    /// The Last-Modified. `None`: the time of the file, or a fixed one.
     pub modified: Option<SystemTime>,
 }
 
 impl Resource {
-    /// A resource of unspecific type, with ETag and Last-Modified of its own.
+    /// Creates a resource of unspecific type, with derived ETag and Last-Modified.
     #[must_use]
     pub fn new(content: Content) -> Self {
         Self { content, content_type: "application/octet-stream".to_owned(), etag: None, modified: None }
     }
 
-    /// Bytes in memory.
+    /// Creates a resource of bytes in memory.
     #[must_use]
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::new(Content::Bytes(bytes.into().into()))
     }
 
-    /// A page.
+    /// Creates an HTML page.
     #[must_use]
     pub fn html(text: impl Into<Vec<u8>>) -> Self {
         Self::bytes(text).content_type("text/html; charset=utf-8")
@@ -62,21 +62,21 @@ impl Resource {
         self
     }
 
-    /// Sets the ETag; give it its quotes.
+    /// Sets the ETag, which must include its quotes.
     #[must_use]
     pub fn etag(mut self, etag: &str) -> Self {
         self.etag = Some(etag.to_owned());
         self
     }
 
-    /// Sets Last-Modified.
+    /// Sets the Last-Modified.
     #[must_use]
     pub fn modified(mut self, modified: SystemTime) -> Self {
         self.modified = Some(modified);
         self
     }
 
-    /// Opens it: what the headers say and where the bytes come from.
+    /// Opens the resource for one answer.
     pub(super) fn open(&self) -> Result<Opened> {
         let path = match &self.content {
             Content::Bytes(bytes) => {
@@ -113,7 +113,7 @@ impl fmt::Debug for Content {
     }
 }
 
-/// Bytes that can be read from any place.
+/// Bytes that can be read from any offset.
 pub(super) trait Source: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Source for T {}
 

@@ -1,40 +1,40 @@
-//! What a path can be made to do wrong.
+//! Faults: the errors that a path can be made to show.
 //!
-//! Faults of one path act together, in the order in which they were set. Offsets and counts mean body bytes.
+//! Faults of one path act together, in the order in which they were set. Offsets and counts are those of body bytes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One way in which an answer goes wrong, or merely is not the plain one.
+/// A way in which an answer is wrong, or merely unusual.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Every response breaks off after this many body bytes, although its Content-Length is right.
     TruncateAfter(u64),
-    /// As [`Fault::TruncateAfter`], but the next GET only.
+    /// Like [`Fault::TruncateAfter`], for the next GET only.
     DisconnectOnce {
         /// Body bytes that are still sent.
         after: u64,
     },
-    /// The byte at this offset of the whole content is another one; a range that does not hold it is right.
+    /// The byte at this offset of the whole content is changed. A range without it is right.
     FlipByteAt(u64),
-    /// The next `times` requests get this status instead; `usize::MAX` stands for always.
+    /// The next `times` requests get this status instead; `usize::MAX` means always.
     Status {
         /// The status code.
         code: u16,
         /// Headers sent with it, such as `Retry-After`.
         headers: Vec<(String, String)>,
-        /// For how many requests.
+        /// The number of requests.
         times: usize,
     },
-    /// Content-Length claims this number; the whole body is sent all the same.
+    /// Content-Length has this value; the whole body is sent all the same.
     LieLength(u64),
-    /// No Content-Length: the end of the body is the end of the connection.
+    /// There is no Content-Length: the end of the connection ends the body.
     NoContentLength,
-    /// No Content-Length but chunked transfer coding.
+    /// Chunked transfer coding replaces the Content-Length.
     Chunked,
-    /// 200 with everything, also where a range was asked for.
+    /// Range requests get a 200 with the whole content.
     IgnoreRange,
-    /// 206 always, also to a plain GET, and Content-Range is off by one.
+    /// Every request gets a 206, even without a range, and Content-Range is off by one.
     Wrong206,
     /// The body comes in pieces of `bytes`, with a pause of `every` before each piece but the first.
     Drip {
@@ -48,9 +48,9 @@ pub enum Fault {
         /// The speed.
         bytes_per_second: u64,
     },
-    /// Sends the client to this URL.
+    /// Redirects to this URL.
     Redirect(String),
-    /// 401 unless this user and password were given.
+    /// Requests without this user and password get a 401.
     BasicAuth {
         /// The user.
         user: String,
@@ -60,7 +60,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// This status, for the next `times` requests.
+    /// Returns a fault that gives this status for the next `times` requests.
     #[must_use]
     pub fn status(code: u16, times: usize) -> Self {
         Self::Status { code, headers: Vec::new(), times }
@@ -76,15 +76,11 @@ impl Faults {
         self.0.entry(path.to_owned()).or_default().push(fault);
     }
 
-    pub(super) fn heal(&mut self, path: &str) {
-        self.0.remove(path);
-    }
-
     pub(super) fn heal_all(&mut self) {
         self.0.clear();
     }
 
-    /// The faults for one request; those that act a number of times are counted down.
+    /// Returns the faults for one request, and counts down those that act a number of times.
     pub(super) fn take(&mut self, path: &str, is_head: bool) -> Vec<Fault> {
         let mut taken = Vec::new();
         let matching = self.0.iter_mut().filter(|(pattern, _)| match pattern.strip_suffix('*') {

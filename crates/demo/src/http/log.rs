@@ -1,11 +1,11 @@
-//! What was asked for, and what was sent.
+//! The log of requests and of the bytes sent.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::message::Incoming;
 use crate::threads::lock;
 
-/// One request that a server got.
+/// One request that a server received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// `GET`, `HEAD`, `POST`, ...
@@ -16,13 +16,13 @@ pub struct Request {
     pub range: Option<String>,
     /// All headers; names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The status of the answer; 0 while there is none.
+    /// The status of the answer; 0 if there is none yet.
     pub status: u16,
     /// Body bytes sent so far.
     pub bytes_sent: u64,
 }
 
-/// All requests in the order in which they came. A request is in it before any of its answer is sent.
+/// All requests in order of arrival. A request is in it before any of its answer is sent.
 #[derive(Clone, Default)]
 pub(super) struct Log(Arc<Mutex<Vec<Request>>>);
 
@@ -49,7 +49,7 @@ impl Log {
     }
 }
 
-/// The line of one request, filled in as its answer is sent.
+/// The log line of one request, filled in as its answer is sent.
 pub(super) struct LogLine {
     log: Log,
     index: usize,

@@ -1,4 +1,4 @@
-//! Reading one HTTP/1.1 request from a connection. Total: whatever comes in is a request or a status to refuse it with.
+//! Reads one HTTP/1.1 request from a connection. Total: any bytes are a request or a status to refuse them with.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 const HEAD_LIMIT: u64 = 64 << 10;
 const BODY_LIMIT: u64 = 64 << 20;
 
-/// A request as it came in.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub struct Incoming {
     /// `GET`, `HEAD`, `POST`, ...
@@ -16,7 +16,7 @@ pub struct Incoming {
     pub target: String,
     /// The path with percent-encoding undone.
     pub path: String,
-    /// What follows the `?`, still percent-encoded.
+    /// The query after `?`, still percent-encoded.
     pub query: String,
     /// Headers in order; names in lower case.
     pub headers: Vec<(String, String)>,
@@ -27,13 +27,13 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// The first header of this (lower-case) name.
+    /// Returns the first header of this name, which must be in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The decoded value of a parameter of the query.
+    /// Returns the decoded value of a parameter of the query.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {
         let mut pairs = url::form_urlencoded::parse(self.query.as_bytes());
@@ -41,11 +41,11 @@ impl Incoming {
     }
 }
 
-/// Why there is no request.
+/// The reason why there is no request.
 pub(super) enum NoRequest {
-    /// The connection ended or broke: nobody is there to answer.
+    /// The connection ended or broke, so that nobody can be answered.
     Gone,
-    /// What came is answered with this status.
+    /// The request is refused with this status.
     Refused(u16),
 }
 
@@ -102,7 +102,7 @@ pub(super) fn read(reader: &mut impl BufRead, reply: &mut impl Write) -> Result<
     Ok(incoming)
 }
 
-/// As object stores do, a bare `+` is taken for a space: a client that does not write `%2B` gets a 404.
+/// Decodes a path. Like object stores, reads a bare `+` as a space: a client that does not write `%2B` gets a 404.
 fn decode_path(path: &str) -> String {
     percent_encoding::percent_decode_str(&path.replace('+', " ")).decode_utf8_lossy().into_owned()
 }

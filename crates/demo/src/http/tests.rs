@@ -1,4 +1,4 @@
-//! Seen through a raw socket, since a client library would hide what is wrong.
+//! Requests over a raw socket, since a client library would hide the faults.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Where body bytes go out: counts them, paces them, and does to them what the faults say.
+//! Sends body bytes: counts them, paces them, and applies the faults.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::log::LogLine;
 use crate::threads::lock;
 
-/// The signal on which every thread of a server ends.
+/// The signal that ends every thread of a server.
 #[derive(Default)]
 pub(super) struct Stop {
     stopped: Mutex<bool>,
@@ -26,7 +26,7 @@ impl Stop {
         *lock(&self.stopped)
     }
 
-    /// Sleeps, but not longer than until the signal; false if it came.
+    /// Sleeps, but no longer than until the signal. Returns false if the signal came.
     fn sleep(&self, pause: Duration) -> bool {
         let stopped = lock(&self.stopped);
         let waited = self.changed.wait_timeout_while(stopped, pause, |stopped| !*stopped);
@@ -34,7 +34,7 @@ impl Stop {
     }
 }
 
-/// A connection, seen by the body of one response.
+/// A connection, as the body of one response uses it.
 pub(super) struct Wire<'a> {
     stream: &'a TcpStream,
     stop: &'a Stop,
@@ -51,7 +51,7 @@ pub(super) struct Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    /// `first_offset` is where in the whole content the body begins.
+    /// Begins a body at `first_offset` of the whole content.
     pub(super) fn new(
         stream: &'a TcpStream,
         stop: &'a Stop,
@@ -90,7 +90,7 @@ impl<'a> Wire<'a> {
     }
 
     fn send(&mut self, piece: &[u8]) -> io::Result<()> {
-        // Pieces can come out smaller than asked for: it is what was sent that is waited for.
+        // Pieces can be smaller than asked for, so the pause depends on the bytes sent.
         let pause = self.pause + Duration::from_secs_f64(self.pause_per_byte * self.last_piece as f64);
         if !pause.is_zero() && self.sent > 0 && !self.stop.sleep(pause) {
             return Err(io::ErrorKind::ConnectionAborted.into());
@@ -103,7 +103,7 @@ impl<'a> Wire<'a> {
             }
             flipped[(offset - begin) as usize] ^= 0x20;
         }
-        // Counted first: a client that has read everything must find it in the log.
+        // Counted before sending: a client that has read everything must find it in the log.
         self.log.sent(piece.len() as u64);
         self.stream.write_all(if flipped.is_empty() { piece } else { &flipped })?;
         self.sent += piece.len() as u64;
@@ -127,7 +127,7 @@ impl Write for Wire<'_> {
     }
 }
 
-/// Chunked transfer coding.
+/// A writer in chunked transfer coding.
 pub(super) struct Chunks<'a, 'b> {
     wire: Wire<'a>,
     stream: &'b TcpStream,

@@ -1,4 +1,4 @@
-//! Asked for over a raw socket, as everything here that has a client of its own is tested elsewhere.
+//! Requests over a raw socket, as everything here that has a client of its own is tested elsewhere.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-/// Status and body of a GET.
+/// Returns status and body of a GET.
 fn get(upstream: &Upstream, url: &str) -> (u16, Vec<u8>) {
     let url = url::Url::parse(url).unwrap();
     let mut stream = TcpStream::connect(upstream.server().address()).unwrap();

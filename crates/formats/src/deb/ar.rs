@@ -1,8 +1,8 @@
-//! The outer form of a `.deb`: an `ar` archive with three members in this order, as deb(5) has it.
+//! The outer form of a `.deb`: an `ar` archive with three members in this order, as in deb(5).
 //!
-//! `debian-binary` says the format's version, `control.tar.*` describes the package, `data.tar.*` is what is installed.
-//! Members whose names begin with `_` are for others and skipped; anything else that parsers could disagree about is
-//! refused.
+//! `debian-binary` holds the format's version, `control.tar.*` describes the package, `data.tar.*` is what is
+//! installed. Members whose names begin with `_` are for other programs and skipped. Anything else that parsers could
+//! disagree about is refused.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -10,22 +10,22 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::{Compression, Foreign, named};
 
 const MAGIC: &[u8; 8] = b"!<arch>\n";
-/// As much of the beginning as is looked at to say what else a file is.
+/// Bytes of the beginning that are read to recognise other kinds of files.
 const START: u64 = 512;
 const HEADER: u64 = 60;
-/// Real ones have four bytes.
+/// Longest version, in bytes; real ones have four.
 const MOST_VERSION: u64 = 64;
-/// More members than this are no package's.
+/// Most members; no package has as many.
 const MOST_MEMBERS: usize = 16;
 
-/// Where the two archives in a `.deb` are.
+/// The two archives in a `.deb`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Parts {
     pub control: Member,
     pub data: Member,
 }
 
-/// A member: a range of the file, and what it is compressed with.
+/// A member: a range of the file, and its compression.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Member {
     pub offset: u64,
@@ -33,7 +33,7 @@ pub(super) struct Member {
     pub compression: Compression,
 }
 
-/// Finds the members of the `.deb` that `file` is.
+/// Finds the members of the `.deb` in `file`.
 pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
     let length = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(0))?;
@@ -41,9 +41,9 @@ pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
     file.by_ref().take(START).read_to_end(&mut start)?;
     if !start.starts_with(MAGIC) {
         return Err(match Foreign::of(&start) {
-            Some(Foreign::Other(what)) => refused(format!("it is {what}, and a `.deb` is expected")),
+            Some(Foreign::Other(what)) => refused(format!("expected a `.deb`, found {what}")),
             _ if start.len() < MAGIC.len() => refused("it is too short"),
-            _ => refused("it does not begin as an `ar` archive"),
+            _ => refused("not an `ar` archive"),
         });
     }
     let (mut version, mut control, mut data) = (false, None, None);
@@ -53,7 +53,7 @@ pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
             break;
         }
         if count == MOST_MEMBERS {
-            return Err(refused("it has more members than make sense"));
+            return Err(refused("too many members"));
         }
         let (name, size) = header(file, offset, length)?;
         let start = offset + HEADER;
@@ -69,21 +69,21 @@ pub(super) fn parts(file: &mut (impl Read + Seek)) -> Result<Parts> {
             (_, _, Some(compression)) if control.is_some() && data.is_none() => data = Some(member(compression?)),
             (name, ..) if version && name.starts_with(b"_") => {}
             (name, ..) => {
-                return Err(refused("a member is not one that stands there").fact("member", named(name)));
+                return Err(refused("unexpected archive member").fact("member", named(name)));
             }
         }
-        // Members begin at even offsets; the last one may lack the byte that fills up.
+        // Members begin at even offsets; the padding byte may be missing at the end of the file.
         offset = start + size;
         offset = (offset + offset % 2).min(length);
     }
-    let missing = |what: &str| refused(format!("it has no {what}"));
+    let missing = |what: &str| refused(format!("missing member {what}"));
     let control = control.ok_or_else(|| missing("control.tar"))?;
     Ok(Parts { control, data: data.ok_or_else(|| missing("data.tar"))? })
 }
 
-/// Name and size of the member whose header is at `offset`.
+/// Returns the name and size of the member whose header is at `offset`.
 fn header(file: &mut (impl Read + Seek), offset: u64, length: u64) -> Result<(Vec<u8>, u64)> {
-    let cut = || refused("it is cut off").fact("at", offset);
+    let cut = || refused("truncated").fact("at", offset);
     if length - offset < HEADER {
         return Err(cut());
     }
@@ -91,7 +91,7 @@ fn header(file: &mut (impl Read + Seek), offset: u64, length: u64) -> Result<(Ve
     file.seek(SeekFrom::Start(offset))?;
     file.read_exact(&mut header)?;
     let size = number(&header[48..58]).filter(|_| header[58..] == *b"`\n");
-    let size = size.ok_or_else(|| refused("the header of a member is damaged").fact("at", offset))?;
+    let size = size.ok_or_else(|| refused("damaged member header").fact("at", offset))?;
     if size > length - offset - HEADER {
         return Err(cut());
     }
@@ -110,24 +110,24 @@ fn demand_version(file: &mut impl Read, size: u64) -> Result<()> {
     if text.starts_with(b"2.") {
         return Ok(());
     }
-    Err(refused("its format is not known").fact("expected", "2.0").fact("found", named(text.trim_ascii_end())))
+    Err(refused("unknown format version").fact("expected", "2.0").fact("found", named(text.trim_ascii_end())))
 }
 
 type Named = (&'static str, Compression);
 
-/// Compressions that dpkg takes, by the ends of members' names.
+/// Compressions that dpkg accepts, by the suffixes of members' names.
 const KNOWN: [Named; 4] =
     [("", Compression::Plain), (".gz", Compression::Gzip), (".xz", Compression::Xz), (".zst", Compression::Zstd)];
-/// Compressions that it still takes of old packages, for `data.tar` alone.
+/// Compressions that dpkg still accepts in old packages, for `data.tar` alone.
 const OLD: [Named; 2] = [(".bz2", Compression::Bzip2), (".lzma", Compression::Lzma)];
 
-/// The compression that the name of a member says; `None` where it is another member.
+/// Returns the compression by the name of a member; `None` if it is another member.
 fn compressed(name: &[u8], base: &[u8], old: &[Named]) -> Option<Result<Compression>> {
     let end = name.strip_prefix(base)?;
     let mut known = KNOWN.iter().chain(old);
     Some(match known.find(|(known, _)| known.as_bytes() == end) {
         Some((_, compression)) => Ok(*compression),
-        None => Err(refused("a member is compressed in a way that is not known").fact("member", named(name)).fact(
+        None => Err(refused("unsupported compression of a member").fact("member", named(name)).fact(
             "known",
             KNOWN
                 .iter()

@@ -1,40 +1,39 @@
-//! The control file of a package: one stanza of fields.
+//! The control file of a package: one stanza of fields, as in deb-control(5).
 
 use super::{DebVersion, is_package_name, relation};
 use crate::error::{Error, Kind, Result};
 use crate::tree::named;
 
-/// What of a package's own description is used here.
+/// The fields of a package's control file that are used here.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Control {
     /// Its name.
     pub package: String,
     /// Its version.
     pub version: DebVersion,
-    /// Its architecture, `all` where it fits any.
+    /// Its architecture, or `all`.
     pub architecture: String,
-    /// Whether packages of this name for several architectures can stand side by side (`Multi-Arch: same`).
-    pub side_by_side: bool,
-    /// The packages whose files it may replace, as it says it.
+    /// True if packages of this name for several architectures can be installed together (`Multi-Arch: same`).
+    pub(crate) side_by_side: bool,
+    /// The value of `Replaces`: the packages whose files it may replace.
     replaces: String,
-    /// The stanza as it was written, without the lines `Package` and `Status`.
+    /// The stanza as written, without the fields `Package` and `Status`.
     rest: String,
 }
 
 impl Control {
-    /// Reads a control file.
+    /// Parses a control file. Fails if a required field is missing or invalid.
     pub(super) fn parse(text: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(text).map_err(|_| wrong("it is not UTF-8"))?;
+        let text = std::str::from_utf8(text).map_err(|_| wrong("not UTF-8"))?;
         let fields = fields(text)?;
         let get = |name: &str| fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
         let needed = |name: &'static str, fits: fn(&str) -> bool| {
-            let value =
-                get(name).map(|value| value.trim()).ok_or_else(|| wrong(format!("it lacks the field {name}")))?;
+            let value = get(name).map(|value| value.trim()).ok_or_else(|| wrong(format!("missing field {name}")))?;
             let fits = fits(value).then(|| value.to_owned());
-            fits.ok_or_else(|| wrong(format!("its field {name} is not valid")).fact("found", named(value.as_bytes())))
+            fits.ok_or_else(|| wrong(format!("invalid field {name}")).fact("found", named(value.as_bytes())))
         };
         let replaces = get("Replaces").map(String::as_str).unwrap_or_default();
-        relation::parse(replaces).map_err(|why| wrong(format!("in its field Replaces, {why}")))?;
+        relation::parse(replaces).map_err(|why| wrong(format!("field Replaces: {why}")))?;
         let mut rest = String::new();
         for (key, value) in &fields {
             if !key.eq_ignore_ascii_case("Package") && !key.eq_ignore_ascii_case("Status") {
@@ -43,7 +42,8 @@ impl Control {
         }
         Ok(Self {
             package: needed("Package", is_package_name)?,
-            version: DebVersion::parse(&needed("Version", is_version)?).ok_or_else(|| wrong("it has no version"))?,
+            version: DebVersion::parse(&needed("Version", is_version)?)
+                .ok_or_else(|| wrong("invalid field Version"))?,
             architecture: needed("Architecture", is_architecture)?,
             side_by_side: get("Multi-Arch").is_some_and(|value| value.trim() == "same"),
             replaces: replaces.to_owned(),
@@ -51,9 +51,9 @@ impl Control {
         })
     }
 
-    /// Whether it may put files in the place of another package's.
+    /// Returns whether this package may replace files of another one (`Replaces`).
     #[must_use]
-    pub fn may_replace(&self, other: &Self) -> bool {
+    pub(crate) fn may_replace(&self, other: &Self) -> bool {
         let groups = relation::parse(&self.replaces).unwrap_or_default();
         groups.iter().flatten().any(|relation| {
             let bound = relation.version.as_ref();
@@ -62,53 +62,53 @@ impl Control {
         })
     }
 
-    /// The stanza as dpkg's database of installed packages has it.
+    /// Returns the stanza as dpkg's database of installed packages has it.
     #[must_use]
-    pub fn installed_stanza(&self) -> String {
+    pub(crate) fn installed_stanza(&self) -> String {
         format!("Package: {}\nStatus: install ok installed\n{}", self.package, self.rest)
     }
 
-    /// What the package's files in dpkg's database are named after.
+    /// Returns the base name of the package's files in dpkg's database.
     #[must_use]
-    pub fn info_name(&self) -> String {
+    pub(crate) fn info_name(&self) -> String {
         if self.side_by_side { format!("{}:{}", self.package, self.architecture) } else { self.package.clone() }
     }
 
-    /// For messages.
+    /// Returns name, version and architecture for messages.
     #[must_use]
     pub fn display(&self) -> String {
         format!("{} {} ({})", self.package, self.version, self.architecture)
     }
 }
 
-/// Names and values; a value keeps its continuation lines and the space before it.
+/// Splits a stanza into names and values. A value keeps its continuation lines and the space before it.
 fn fields(text: &str) -> Result<Vec<(&str, String)>> {
     let mut fields: Vec<(&str, String)> = Vec::new();
     let mut ended = false;
     for line in text.lines() {
         if line.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(wrong("it holds control characters"));
+            return Err(wrong("contains control characters"));
         }
         if line.trim().is_empty() {
             ended = !fields.is_empty();
             continue;
         }
         if ended {
-            return Err(wrong("it has more than one stanza"));
+            return Err(wrong("more than one stanza"));
         }
         if line.starts_with([' ', '\t']) {
-            let (_, value) = fields.last_mut().ok_or_else(|| wrong("it begins with a continuation line"))?;
+            let (_, value) = fields.last_mut().ok_or_else(|| wrong("begins with a continuation line"))?;
             value.push('\n');
             value.push_str(line);
             continue;
         }
-        let (name, value) = line.split_once(':').ok_or_else(|| wrong("a line is no field"))?;
+        let (name, value) = line.split_once(':').ok_or_else(|| wrong("expected `Name: value`"))?;
         let plain = |byte: u8| byte.is_ascii_graphic();
         if name.is_empty() || !name.bytes().all(plain) || name.starts_with(['#', '-']) {
-            return Err(wrong("a line is no field"));
+            return Err(wrong("expected `Name: value`"));
         }
         if fields.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
-            return Err(wrong(format!("the field {name} stands there twice")));
+            return Err(wrong(format!("duplicate field {name}")));
         }
         fields.push((name, value.to_owned()));
     }
@@ -125,7 +125,7 @@ fn is_architecture(text: &str) -> bool {
 }
 
 fn wrong(why: impl std::fmt::Display) -> Error {
-    Error::new(Kind::Invalid, format!("the package's control file is not valid: {why}"))
+    Error::new(Kind::Invalid, format!("invalid control file of the package: {why}"))
 }
 
 #[cfg(test)]
@@ -150,15 +150,15 @@ mod tests {
         let good = "Package: xx\nVersion: 1\nArchitecture: all\n";
         Control::parse(good.as_bytes()).unwrap();
         for (text, why) in [
-            ("", "lacks the field Package"),
+            ("", "missing field Package"),
             (" x\n", "continuation"),
-            ("Package: ../x\nVersion: 1\nArchitecture: all\n", "field Package is not valid"),
-            ("Package: xx\nVersion: 1/2\nArchitecture: all\n", "field Version is not valid"),
-            ("Package: xx\nVersion: 1\nArchitecture: a/b\n", "field Architecture is not valid"),
-            (&format!("{good}Replaces: x (\n"), "in its field Replaces, `x (` is no relation"),
+            ("Package: ../x\nVersion: 1\nArchitecture: all\n", "invalid field Package"),
+            ("Package: xx\nVersion: 1/2\nArchitecture: all\n", "invalid field Version"),
+            ("Package: xx\nVersion: 1\nArchitecture: a/b\n", "invalid field Architecture"),
+            (&format!("{good}Replaces: x (\n"), "field Replaces: invalid package relation `x (`"),
             (&format!("{good}\n{good}"), "more than one stanza"),
-            (&format!("{good}package: yy\n"), "twice"),
-            (&format!("{good}no field\n"), "no field"),
+            (&format!("{good}package: yy\n"), "duplicate field package"),
+            (&format!("{good}no field\n"), "expected `Name: value`"),
             (&format!("{good}A: \u{1b}[1m\n"), "control characters"),
         ] {
             let error = Control::parse(text.as_bytes()).unwrap_err();

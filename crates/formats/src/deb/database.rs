@@ -1,4 +1,4 @@
-//! dpkg's database of what is installed, for programs that look into a root to see what is there.
+//! dpkg's database of installed packages, for programs that ask a root what is installed in it.
 
 use super::layout::{Layout, Placed};
 use super::package::Package;
@@ -6,7 +6,7 @@ use crate::error::Result;
 
 const DATABASE: &str = "var/lib/dpkg";
 
-/// Adds `var/lib/dpkg/status`, and for each package the list of its files and its checksums where it brought some.
+/// Adds `var/lib/dpkg/status`, and for each package the list of its files, and its checksums if it brought any.
 pub(super) fn add(packages: &[Package], layout: &mut Layout) -> Result<()> {
     let mut status = String::new();
     for (number, package) in packages.iter().enumerate() {
@@ -24,7 +24,7 @@ pub(super) fn add(packages: &[Package], layout: &mut Layout) -> Result<()> {
     layout.put(format!("{DATABASE}/status").as_bytes(), Placed::Text(status.into_bytes()))
 }
 
-/// The names as the package has them, without what another package has replaced.
+/// Returns the names as in the package, without those that another package replaced.
 fn list(number: usize, package: &Package, layout: &Layout) -> Result<Vec<u8>> {
     let mut text = b"/.\n".to_vec();
     for entry in package.listing.entries() {

@@ -1,13 +1,13 @@
-//! Where everything that several packages hold stands in the one tree that they make.
+//! Lays out the entries of several packages in the one tree that they make.
 //!
-//! Works on listings alone, so the result depends on what the packages hold and on nothing else; the order in which
-//! they are given only decides between two packages that each say that they replace the other.
+//! Works on listings alone, so the result depends only on the contents of the packages. The order in which they are
+//! given decides one thing: between two packages that each declare to replace the other.
 //!
-//! * The links of the merged `/usr` are there first, and what a package has below `bin` stands in `usr/bin`.
-//! * Where one package has a link and another a directory, the link stands and the directory's entries are found
-//!   through it, as dpkg has it whichever of them comes first.
-//! * The same thing in several packages is there once. Different things are refused, unless one of the packages
-//!   replaces all the others there.
+//! * The links of the merged `/usr` exist first, so an entry below `bin` is placed in `usr/bin`.
+//! * If one package has a link and another a directory, the link stands and the directory's entries are placed where
+//!   it leads, as dpkg does it whichever comes first.
+//! * Equal entries of several packages become one. Different ones are refused, unless one of the packages replaces
+//!   all the others there.
 
 use std::collections::BTreeMap;
 
@@ -17,25 +17,25 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::path::{above, parent};
 use crate::tree::{Entry, Node, named};
 
-/// The links of the merged `/usr` that are always there.
+/// The links of the merged `/usr` that always exist.
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
-/// Those that are there where some package has something in them.
+/// The links of the merged `/usr` that exist if a package has an entry below them.
 const MERGED_IF_USED: [&str; 2] = ["lib32", "libx32"];
 
-/// What stands at a path.
+/// The object at a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Placed {
     /// A directory.
     Directory,
     /// A symbolic link to this target.
     Link(Vec<u8>),
-    /// A file: it lies at this path below the directory that the package with this number was unpacked to.
+    /// A file of the package with this number, at this path below the directory that the package was unpacked to.
     File { package: usize, path: Vec<u8>, node: Node },
     /// A file with this text.
     Text(Vec<u8>),
 }
 
-/// What stands where.
+/// The objects of the tree, by path.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     pub places: BTreeMap<Vec<u8>, Placed>,
@@ -45,7 +45,7 @@ pub(super) struct Layout {
 
 type DirectoryLinks = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// What one package wants to stand at a place; without a package, the merged `/usr` does.
+/// An entry that one package places at a path. Without a package, the entry belongs to the merged `/usr`.
 #[derive(Clone, Copy)]
 struct Claim<'a> {
     package: Option<usize>,
@@ -68,7 +68,7 @@ impl Layout {
         let merged = merged_usr(packages);
         let mut links: DirectoryLinks =
             merged.iter().filter_map(|entry| Claim { package: None, entry }.link()).collect();
-        // A link that turns out to lead to a directory moves what is behind it, which may meet another link.
+        // A link that is found to lead to a directory moves the entries behind it, which may meet another link.
         let claims = loop {
             let claims = claims(packages, &merged, &links)?;
             let known = links.len();
@@ -108,12 +108,12 @@ impl Layout {
         Ok(layout)
     }
 
-    /// The place that a path means.
+    /// Returns the place of a path: the path without links to directories on its way.
     pub fn place(&self, path: &[u8]) -> Result<Vec<u8>> {
         place(path, Last::Keep, &self.links)
     }
 
-    /// Where a path leads when every link on its way is followed.
+    /// Returns the place that a path leads to when every link on its way is followed, the last one too.
     pub fn follow(&self, path: &[u8]) -> Result<Vec<u8>> {
         walk(path, Last::Follow, |path| match self.places.get(path) {
             Some(Placed::Link(target)) => Some(target.as_slice()),
@@ -121,19 +121,19 @@ impl Layout {
         })
     }
 
-    /// Puts something where nothing may stand yet.
+    /// Places an object. Fails if another one stands there already.
     pub fn put(&mut self, path: &[u8], placed: Placed) -> Result<()> {
         let path = self.place(path)?;
         if self.places.contains_key(&path) {
-            return Err(Error::new(Kind::Invalid, format!("a package has something at `{}`", named(&path)))
-                .hint("that is a place of dpkg's own database"));
+            return Err(Error::new(Kind::Invalid, format!("a package has an entry at `{}`", named(&path)))
+                .fact("reserved for", "dpkg's database"));
         }
         self.make_parents(&path)?;
         self.places.insert(path, placed);
         Ok(())
     }
 
-    /// Whether the package with this number is the one, or one of those, whose entry stands in the tree.
+    /// Returns whether the entry in the tree is this package's, or equal to it.
     pub fn holds(&self, package: usize, entry: &Entry) -> Result<bool> {
         let last = if entry.node == Node::Directory { Last::Follow } else { Last::Keep };
         Ok(match (self.places.get(&place(&entry.path, last, &self.links)?), &entry.node) {
@@ -144,7 +144,7 @@ impl Layout {
         })
     }
 
-    /// The directories above a path: a link may lead to one that no package has.
+    /// Creates the directories above a path: a link may lead to one that no package has.
     fn make_parents(&mut self, path: &[u8]) -> Result<()> {
         let mut rest = path;
         while let Some(directory) = above(rest) {
@@ -155,7 +155,7 @@ impl Layout {
                 Some(_) => {
                     let message =
                         format!("the packages are refused at `{}`: it lies below a file or link", named(path));
-                    return Err(Error::new(Kind::Invalid, message).fact("no directory", named(rest)));
+                    return Err(Error::new(Kind::Invalid, message).fact("not a directory", named(rest)));
                 }
             }
         }
@@ -163,7 +163,7 @@ impl Layout {
     }
 }
 
-/// The links of the merged `/usr`, and the directories that they lead to.
+/// Returns the links of the merged `/usr`, and the directories that they lead to.
 fn merged_usr(packages: &[Package]) -> Vec<Entry> {
     let used = |top: &str| {
         let usr = format!("usr/{top}");
@@ -179,7 +179,8 @@ fn merged_usr(packages: &[Package]) -> Vec<Entry> {
     entries
 }
 
-/// A link may not climb above the root: the kernel would stay there, and whoever reads the tree elsewhere would not.
+/// Fails if a link climbs above the root: the kernel would stop at the root, but programs that read the tree
+/// elsewhere would not.
 pub(super) fn demand_inside(path: &[u8], target: &[u8]) -> Result<()> {
     let start = if target.starts_with(b"/") { b"" } else { parent(path) };
     walk(&[start, b"/", target].concat(), Last::Keep, |_| None).map(drop).map_err(|_| {
@@ -192,7 +193,7 @@ fn place(path: &[u8], last: Last, links: &DirectoryLinks) -> Result<Vec<u8>> {
     walk(path, last, |path| links.get(path).map(Vec::as_slice))
 }
 
-/// Gathers what all packages want, by place.
+/// Collects the entries of all packages by place.
 fn claims<'a>(packages: &'a [Package], merged: &'a [Entry], links: &DirectoryLinks) -> Result<Claims<'a>> {
     let mut claims = Claims::new();
     let own = merged.iter().map(|entry| Claim { package: None, entry });
@@ -213,7 +214,7 @@ fn claims<'a>(packages: &'a [Package], merged: &'a [Entry], links: &DirectoryLin
     Ok(claims)
 }
 
-/// The claim that stands: of different ones, that of the package that replaces all the others.
+/// Returns the claim that stands: among different ones, that of the package that replaces all the others.
 fn winner<'a>(path: &[u8], claims: &[Claim<'a>], packages: &[Package]) -> Result<Claim<'a>> {
     let replaces = |one: &Claim, other: &Claim| match (one.package, other.package) {
         (Some(one_package), Some(other_package)) => {
@@ -224,7 +225,7 @@ fn winner<'a>(path: &[u8], claims: &[Claim<'a>], packages: &[Package]) -> Result
     };
     let beats = |one: &Claim, other: &Claim| one.entry.node == other.entry.node || replaces(one, other);
     let found = claims.iter().rev().find(|one| claims.iter().all(|other| beats(one, other)));
-    // Of equal ones the first, so that it does not matter which of them are there.
+    // The first of equal ones, so that it does not matter which others are there.
     let found = found.and_then(|found| claims.iter().find(|one| one.entry.node == found.entry.node));
     if let Some(found) = found {
         return Ok(*found);
@@ -243,7 +244,7 @@ fn conflict(path: &[u8], one: &Claim, other: &Claim, packages: &[Package]) -> Er
         Some(number) => packages[number].control.display(),
     };
     let tell = |claim: &Claim| format!("{}: {}", name(claim), kind(&claim.entry.node));
-    let error = Error::new(Kind::Invalid, format!("two packages put different things at `{}`", named(path)))
+    let error = Error::new(Kind::Invalid, format!("two packages have different entries at `{}`", named(path)))
         .fact("one", tell(one))
         .fact("other", tell(other));
     let diverts = |claim: &&&Claim| claim.package.is_some_and(|number| packages[number].diverts);
@@ -252,7 +253,7 @@ fn conflict(path: &[u8], one: &Claim, other: &Claim, packages: &[Package]) -> Er
             "{} diverts files with dpkg-divert in its maintainer scripts, which are not run; leave one of the two out",
             name(claim)
         )),
-        None => error.hint("neither says that it replaces the other; leave one of the two out"),
+        None => error.hint("neither package declares to replace the other; leave one of them out"),
     }
 }
 
@@ -279,12 +280,13 @@ mod tests {
     use crate::tree::Listing;
     use crate::tree::unpack::Remarks;
 
-    /// A package of things at paths: directories, files with one of two contents, links. Parents are directories.
+    /// Returns a package of things at paths: directories, files with one of two contents, links. Parents are
+    /// directories.
     fn package(number: usize, things: &[(String, u8)]) -> Package {
         let control = format!("Package: p{number}\nVersion: 1\nArchitecture: all\n");
         let (mut entries, mut seen) = (Vec::new(), BTreeSet::new());
         let mut add = |path: &str, node: Node| {
-            // What a package has at a path, and what it has behind that, fit together.
+            // The entry of a package at a path must fit its entries behind that path.
             if seen.insert(path.to_owned()) {
                 entries.push(Entry { path: path.as_bytes().to_vec(), node });
             }
@@ -317,7 +319,7 @@ mod tests {
         }
     }
 
-    /// The layout without whose files they are.
+    /// Returns the layout without the packages that its files come from.
     fn shape(layout: &Layout) -> Vec<(Vec<u8>, String)> {
         let placed = layout.places.iter().map(|(path, placed)| {
             let text = match placed {
@@ -334,10 +336,14 @@ mod tests {
 
         #[test]
         fn any_order_gives_the_same_layout(
-            things in prop::collection::vec(prop::collection::vec(("[abc](/[abc]){0,2}|bin/[ab]|lib", any::<u8>()), 1..4), 2..4),
+            things in prop::collection::vec(
+                prop::collection::vec(("[abc](/[abc]){0,2}|bin/[ab]|lib", any::<u8>()), 1..4),
+                2..4,
+            ),
             turn in 0usize..4,
         ) {
-            let mut packages: Vec<Package> = things.iter().enumerate().map(|(at, things)| package(at, things)).collect();
+            let mut packages: Vec<Package> =
+                things.iter().enumerate().map(|(at, things)| package(at, things)).collect();
             let first = Layout::new(&packages);
             let turn = turn % packages.len();
             packages.rotate_left(turn);

@@ -7,17 +7,17 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::path::parent;
 use crate::tree::{is_path, named};
 
-/// Which links are made beside those of the packages.
+/// The links to make besides those in the packages.
 #[derive(Clone, Copy, Debug)]
 pub struct Links<'a> {
-    /// Those that are asked for, by path. They take the place of a package's link, never that of a file.
+    /// Links that the manifest asks for: target by path. They replace a package's link, never a file.
     pub wanted: &'a BTreeMap<String, String>,
-    /// Path and target of those that are made where nothing stands at the path, the target is there, and no earlier one was
-    /// made at that path.
+    /// Path and target of usual links. One is made if nothing stands at its path, its target exists, and no earlier
+    /// one was made at that path.
     pub usual: &'a [(&'a str, &'a str)],
 }
 
-/// Makes them, and says which were made.
+/// Makes the links. Returns those that were made.
 pub(super) fn make(links: &Links, layout: &mut Layout) -> Result<BTreeMap<String, String>> {
     let mut made = BTreeMap::new();
     for (path, target) in links.wanted {
@@ -25,11 +25,11 @@ pub(super) fn make(links: &Links, layout: &mut Layout) -> Result<BTreeMap<String
             Error::new(Kind::Invalid, format!("the link `{path}` cannot be made: {why}")).fact("target", target)
         };
         if !is_path(path.as_bytes()) || target.is_empty() || target.contains('\0') {
-            return Err(wrong("its path is relative to the root, and its target is not empty"));
+            return Err(wrong("its path must be relative to the root, and its target must not be empty"));
         }
         let place = layout.place(path.as_bytes())?;
         if !matches!(layout.places.get(&place), None | Some(Placed::Link(_))) {
-            return Err(wrong("a package has something else there").fact("at", named(&place)));
+            return Err(wrong("a package has another entry there").fact("at", named(&place)));
         }
         demand_inside(&place, target.as_bytes())?;
         if lead(layout, &place, target)?.is_none() {
@@ -49,7 +49,7 @@ pub(super) fn make(links: &Links, layout: &mut Layout) -> Result<BTreeMap<String
     Ok(made)
 }
 
-/// What a link at `place` with this target would lead to.
+/// Returns the object that a link at `place` with this target would lead to.
 fn lead<'l>(layout: &'l Layout, place: &[u8], target: &str) -> Result<Option<&'l Placed>> {
     let start = if target.starts_with('/') { b"" } else { parent(place) };
     let end = layout.follow(&[start, b"/", target.as_bytes()].concat())?;

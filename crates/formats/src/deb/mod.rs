@@ -1,14 +1,15 @@
 //! Distribution packages: from a set of verified `.deb` files to the tree of a root file system.
 //!
-//! Nothing in a package is run. What its maintainer scripts would have done is left out, but for a few links that are
-//! listed ([`Links`]); `ldconfig` is not run either, since the loader finds the usual directories by itself.
+//! Nothing in a package is run. The effects of its maintainer scripts are left out, except a few links that are
+//! listed ([`Links`]). `ldconfig` is not run either, since the loader searches the usual directories without its
+//! cache.
 //!
-//! * Packages are unpacked each into a directory of its own, several at a time, in one pass ([`package`]); names,
-//!   sizes and kinds of entries are judged there as for every archive.
-//! * Where everything stands in the one tree is then decided from the listings alone ([`layout`]), and the files are
-//!   moved there. So the tree depends on the set of packages and not on the order in which they come.
+//! * Each package is unpacked into a directory of its own, several at a time, in one pass ([`package`]); names, sizes
+//!   and kinds of entries are validated there as for every archive.
+//! * The layout of the one tree is then computed from the listings alone ([`layout`]), and the files are moved to
+//!   their places. So the tree depends on the set of packages and not on their order.
 //! * Owners, times and all mode bits but the owner's execute bit are dropped, as in every tree: it comes out the same
-//!   for every user. Files that were setuid or setgid are told. Devices are refused.
+//!   for every user. Setuid and setgid files are reported. Devices are refused.
 //!
 //! Memory is bounded by the names in the packages; no file is held whole.
 
@@ -34,9 +35,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::progress::{Progress, Unit};
 use crate::threads::{cores, on_threads};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::unpack::Remarks;
-use crate::tree::{Limits, Listing, Receiver as _, Told, TreeWriter};
+use crate::tree::{Limits, Listing, Notes, Receiver as _, TreeWriter};
 use layout::{Layout, Placed};
 use package::Package;
 
@@ -46,44 +47,46 @@ pub use name::is_package_name;
 pub use owners::owners;
 pub use version::DebVersion;
 
-/// What all packages together may hold: some thirty times what a compiler with its libraries needs.
+/// Most entries of all packages together: some thirty times what a compiler with its libraries needs.
 const MOST_ENTRIES: u64 = 2_000_000;
 const MOST_BYTES: u64 = 64 << 30;
-/// Most memory that the names in all packages together may take. A compiler's take 6 MB; some copies of them are made.
+/// Most memory for the names in all packages together, in bytes. A compiler's take 6 MB; several copies of them are
+/// made.
 const MOST_NAMES: usize = 36 << 20;
-/// Packages that are unpacked at a time, at most: decompressors may need 128 MiB each.
+/// Most packages that are unpacked at a time: decompressors may need 128 MiB each.
 const MOST_THREADS: usize = 4;
 
 /// One verified `.deb`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Deb {
-    /// The package that it must be.
+    /// The expected name.
     pub name: String,
-    /// The version that it must be.
+    /// The expected version.
     pub version: DebVersion,
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
 }
 
 /// A tree that was made of packages.
 #[derive(Debug)]
 pub struct Unpacked {
-    /// What is in it.
+    /// Its listing.
     pub listing: Listing,
-    /// What the packages say of themselves, by name and architecture.
+    /// The control data of the packages, sorted by name and architecture.
     pub packages: Vec<Control>,
-    /// The links that were made beside those of the packages: path and target.
+    /// The links that were made besides those in the packages: target by path.
     pub links: BTreeMap<String, String>,
-    /// Files that were setuid or setgid in their package and are not in the tree: `mount: usr/bin/mount`.
+    /// Files that were setuid or setgid in their package and are plain in the tree: `mount: usr/bin/mount`.
     pub special: Vec<String>,
-    /// Entries that had absolute names in their package, and stand below the root as all others.
+    /// Entries that had absolute names in their package. They stand below the root like all others.
     pub absolute: Vec<String>,
     /// The packages whose maintainer scripts divert files, which is not done.
     pub diverting: Vec<String>,
 }
 
-/// Unpacks packages to `tree/` below `directory`, which must be empty and seen by nobody else. What lies beside `tree/`
-/// afterwards is of no use.
+/// Unpacks packages to `tree/` below `directory`, which must be empty and not visible to other processes. Other
+/// entries of `directory` are of no use afterwards. Fails if a file is not the expected package, or if packages
+/// conflict.
 pub fn unpack(debs: &[Deb], links: &Links, directory: &Path, progress: &dyn Progress) -> Result<Unpacked> {
     let (parts, tree) = (directory.join("packages"), directory.join("tree"));
     fs_err::create_dir(&parts)?;
@@ -96,7 +99,7 @@ pub fn unpack(debs: &[Deb], links: &Links, directory: &Path, progress: &dyn Prog
     database::add(&packages, &mut layout)?;
     let listing = assemble(&layout, &Root::open(&parts)?, &places, &tree)?;
 
-    let told = |which: fn(&Remarks) -> &Told| {
+    let told = |which: fn(&Remarks) -> &Notes| {
         let of = |package: &Package| {
             let name = package.control.package.clone();
             which(&package.remarks).lines().map(move |line| format!("{name}: {line}")).collect::<Vec<_>>()
@@ -115,13 +118,13 @@ pub fn unpack(debs: &[Deb], links: &Links, directory: &Path, progress: &dyn Prog
     })
 }
 
-/// Unpacks each package into a directory that is named by its number in `debs`.
+/// Unpacks each package into a directory named after its index in `debs`.
 fn unpack_all(debs: &[Deb], directory: &Path, progress: &dyn Progress) -> Result<Vec<(usize, Package)>> {
     let mut queue = Vec::new();
     for (number, deb) in debs.iter().enumerate() {
         queue.push((fs_err::metadata(&deb.path).about(&deb.name)?.len(), number));
     }
-    // The largest first, so that no thread is left alone with it at the end.
+    // The largest first, so that at the end no thread is left alone with it.
     queue.sort_unstable();
     let queue = Mutex::new(queue);
     let task = progress.begin("unpack", Some(debs.len() as u64), Unit::Steps);
@@ -150,7 +153,7 @@ fn unpack_all(debs: &[Deb], directory: &Path, progress: &dyn Progress) -> Result
     all.into_iter().map(|(number, package)| Ok((number, package?))).collect()
 }
 
-/// Sorts packages by name and architecture; one must not be there twice.
+/// Sorts packages by name and architecture. Fails if one occurs twice.
 fn in_order(mut packages: Vec<(usize, Package)>) -> Result<Vec<(usize, Package)>> {
     let key = |package: &Package| (package.control.package.clone(), package.control.architecture.clone());
     packages.sort_by_cached_key(|(_, package)| key(package));
@@ -159,7 +162,7 @@ fn in_order(mut packages: Vec<(usize, Package)>) -> Result<Vec<(usize, Package)>
         let same_name = one.control.package == other.control.package;
         let apart = key(one) != key(other) && one.control.side_by_side && other.control.side_by_side;
         if same_name && !apart {
-            return Err(Error::new(Kind::Invalid, "the same package is there twice")
+            return Err(Error::new(Kind::Invalid, "duplicate package")
                 .fact("one", one.control.display())
                 .fact("other", other.control.display()));
         }
@@ -167,7 +170,7 @@ fn in_order(mut packages: Vec<(usize, Package)>) -> Result<Vec<(usize, Package)>
     Ok(packages)
 }
 
-/// Moves everything to its place.
+/// Moves all files to their places, and returns the listing of the tree.
 fn assemble(layout: &Layout, parts: &Root, places: &[usize], tree: &Path) -> Result<Listing> {
     let limits = Limits { entries: MOST_ENTRIES, bytes: MOST_BYTES, colliding_names: true };
     let mut writer = TreeWriter::new(tree, limits)?;

@@ -1,17 +1,17 @@
-//! Which packages of a root have which libraries, by dpkg's lists of files.
+//! Finds the packages of a root that own given libraries, by dpkg's lists of files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::error::Result;
 
-/// Where dpkg keeps, for each package, the list of its files (dpkg(1), `/var/lib/dpkg/info`).
+/// The directory where dpkg keeps the list of each package's files (dpkg(1), `/var/lib/dpkg/info`).
 const INFO: &str = "var/lib/dpkg/info";
-/// Where ld.so looks by itself, as packages name these directories.
+/// The directories that ld.so searches by default, as packages name them.
 const PLACES: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
 
-/// For each of these file names the packages of the root at `root` that have it in one of the loader's own directories. A name
-/// that no package has is not in the answer; a root without dpkg's database has none at all.
+/// Returns, for each of these file names, the packages of the root at `root` that have it in one of the loader's
+/// default directories. Names that no package has are left out; without dpkg's database the result is empty.
 pub fn owners(root: &Path, names: &BTreeSet<&str>) -> Result<BTreeMap<String, BTreeSet<String>>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let lists = match fs_err::read_dir(root.join(INFO)) {
@@ -36,7 +36,8 @@ pub fn owners(root: &Path, names: &BTreeSet<&str>) -> Result<BTreeMap<String, BT
     Ok(found)
 }
 
-/// One of the loader's directories, or the directory of an architecture below it (`/usr/lib/x86_64-linux-gnu`).
+/// Returns whether this is one of the loader's directories, or an architecture's directory below it
+/// (`/usr/lib/x86_64-linux-gnu`).
 fn is_place(directory: &str) -> bool {
     let above = directory.rsplit_once('/').filter(|(_, last)| last.ends_with("-linux-gnu")).map(|(above, _)| above);
     PLACES.contains(&directory) || above.is_some_and(|above| PLACES.contains(&above))

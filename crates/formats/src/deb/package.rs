@@ -1,4 +1,4 @@
-//! One package, unpacked into a directory of its own.
+//! Unpacks one package into a directory of its own.
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -8,40 +8,41 @@ use super::ar::{self, Member};
 use super::control::Control;
 use super::{Deb, MOST_ENTRIES, MOST_NAMES};
 use crate::error::{Error, Kind, Result};
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::unpack::{Remarks, SpecialBits, untar};
 use crate::tree::{Limits, Listing, Node, TreeWriter};
 
-/// Where the two archives of a package go below its directory.
+/// Directories of the two archives of a package, below the package's directory.
 pub(super) const DATA: &str = "data";
 const CONTROL: &str = "control";
 
-/// The largest that control archives are, unpacked: the checksums of a kernel's headers are some megabytes.
+/// Limits of control archives, unpacked: the checksums of a kernel's headers are some megabytes.
 const CONTROL_LIMITS: Limits = Limits { entries: 1000, bytes: 64 << 20, colliding_names: true };
-/// The largest stanza; real ones are some kilobytes.
+/// Longest stanza, in bytes; real ones have some kilobytes.
 const MOST_STANZA: u64 = 1 << 20;
-/// How much of a maintainer script is looked at.
+/// Bytes of a maintainer script that are searched.
 const MOST_SCRIPT: u64 = 1 << 20;
 const SCRIPTS: [&[u8]; 4] = [b"preinst", b"postinst", b"prerm", b"postrm"];
 
-/// How many times its own size a package may unpack to. Text in many languages reaches 15; zeros reach thousands.
+/// Greatest multiple of its own size that a package may unpack to. Text in many languages reaches 15; zeros reach
+/// thousands.
 const RATIO: u64 = 200;
-/// What every package may unpack to.
+/// Bytes that every package may unpack to.
 const ALWAYS: u64 = 64 << 20;
 
 /// One package, unpacked.
 pub(super) struct Package {
     pub control: Control,
     pub listing: Listing,
-    /// Its `md5sums`, where it has them: where they were unpacked, and what they are.
+    /// The place and node of the unpacked `md5sums`, if the package has one.
     pub checksums: Option<(Vec<u8>, Node)>,
-    /// Whether its maintainer scripts, which are not run, would divert files.
+    /// True if its maintainer scripts, which are not run, would divert files.
     pub diverts: bool,
-    /// Remarks on what else was in its archive.
+    /// Reports of what a tree cannot express.
     pub remarks: Remarks,
 }
 
-/// Unpacks a package below the empty `directory`. `names` is how much memory the names in all packages take.
+/// Unpacks a package below the empty `directory`. `names` counts the memory for the names in all packages.
 pub(super) fn unpack(deb: &Deb, directory: &Path, names: &AtomicUsize) -> Result<Package> {
     let mut file = fs_err::File::open(&deb.path)?;
     let size = file.metadata()?.len();
@@ -51,7 +52,7 @@ pub(super) fn unpack(deb: &Deb, directory: &Path, names: &AtomicUsize) -> Result
     let root = Root::open(&directory.join(CONTROL))?;
     let control = Control::parse(&read(&root, &info, b"control", MOST_STANZA)?)?;
     if control.package != deb.name || control.version != deb.version {
-        return Err(Error::new(Kind::Mismatch, "the package is another one than the lock says")
+        return Err(Error::new(Kind::Mismatch, "the package does not match the lock")
             .fact("locked", format!("{} {}", deb.name, deb.version))
             .fact("found", control.display()));
     }
@@ -81,17 +82,17 @@ fn extract(
     let stream = BufReader::with_capacity(64 * 1024, file.take(member.size));
     let left = MOST_NAMES.saturating_sub(names.load(Ordering::Relaxed));
     let mut writer = TreeWriter::new(directory, limits)?.with_names(left);
-    // Distributions have some (su, mount): they stand in a tree that is only ever used without the rights to be anybody
-    // else, and no tree can say it, so that they are told instead of refused.
+    // Distributions ship some setuid files (su, mount). Their tree is only used without rights to become another
+    // user, and no tree can hold the bits, so they are reported instead of refused.
     let remarks = untar(member.compression.decoder(stream)?, &mut writer, SpecialBits::Drop)?;
     if remarks.empty {
-        // An archive without entries has its end at least; dpkg does not take a package without.
-        return Err(Error::new(Kind::Invalid, "the package is refused: an archive in it is empty"));
+        // Even an archive without entries has an end; dpkg refuses a package without one.
+        return Err(Error::new(Kind::Invalid, "the package is refused: one of its archives is empty"));
     }
-    // Packages that were unpacked at the same time each had what was left.
+    // Packages unpacked at the same time were each given the whole remainder.
     let taken = writer.names_taken();
     if names.fetch_add(taken, Ordering::Relaxed) + taken > MOST_NAMES {
-        return Err(Error::new(Kind::Invalid, "the names in all packages together take more memory than they may")
+        return Err(Error::new(Kind::Invalid, "the names in all packages together need too much memory")
             .fact("limit", crate::text::bytes(MOST_NAMES as u64)));
     }
     Ok((writer.finish()?, remarks))
@@ -104,7 +105,7 @@ fn read(root: &Root, listing: &Listing, name: &[u8], most: u64) -> Result<Vec<u8
     };
     match listing.get(name).map(|entry| &entry.node) {
         Some(Node::File { size, .. }) if *size <= most => {}
-        Some(Node::File { .. }) => return Err(wrong("is larger than makes sense")),
+        Some(Node::File { .. }) => return Err(wrong("is too large")),
         _ => return Err(wrong("is missing")),
     }
     let mut text = Vec::new();

@@ -1,25 +1,25 @@
-//! Relations between packages: `a (>= 1) | b:any, c`.
+//! Relations between packages: `a (>= 1) | b:any, c` (Debian Policy, chapter 7).
 //!
-//! Archives have names that policy forbids and versions that are none. As apt does, a name is whatever stands before a blank
-//! or one of `()[]<>,|`, and a version whatever stands in the parentheses: what nothing has is just never found.
+//! Archives contain names that policy forbids and invalid versions. As in apt, a name is any text up to a blank or
+//! one of `()[]<>,|`, and a version any text in the parentheses: if no package has it, it is just never found.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use super::version::DebVersion;
 
-/// One package that would do.
+/// One alternative of a relation: a package that would satisfy it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation<'t> {
     /// Its name.
     pub name: &'t str,
-    /// What stands after the colon: `any`, `native`, or an architecture.
+    /// The text after the colon: `any`, `native`, or an architecture.
     pub qualifier: Option<&'t str>,
-    /// Which of its versions would do; absent: all.
+    /// The versions that satisfy it, as a bound; `None` if all do.
     pub version: Option<(Operator, DebVersion)>,
 }
 
-/// How a version must compare.
+/// A comparison of versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
     /// `<<`
@@ -35,7 +35,7 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// Whether a version that compares so with the wanted one will do.
+    /// Returns whether a version satisfies the bound, given how it compares with the bound's version.
     #[must_use]
     pub fn holds(self, order: Ordering) -> bool {
         match self {
@@ -47,7 +47,7 @@ impl Operator {
         }
     }
 
-    /// Splits the operator off a bound. Without one it is `=`; the deprecated single ones mean `<=` and `>=`.
+    /// Splits the operator off a bound. Without one it is `=`; the deprecated `<` and `>` mean `<=` and `>=`.
     fn split(bound: &str) -> (Self, &str) {
         let signs = [
             ("<=", Self::EarlierOrEqual),
@@ -63,7 +63,8 @@ impl Operator {
     }
 }
 
-/// Parses a field: groups that all must hold, each of them alternatives of which one must. What cannot be read is told.
+/// Parses a field into groups that must all be satisfied, each by one of its alternatives. The error describes the
+/// text that cannot be parsed.
 pub fn parse(field: &str) -> Result<Vec<Vec<Relation<'_>>>, String> {
     let mut groups = Vec::new();
     for group in groups_of(field) {
@@ -72,12 +73,12 @@ pub fn parse(field: &str) -> Result<Vec<Vec<Relation<'_>>>, String> {
     Ok(groups)
 }
 
-/// Fails if [`parse`] would, with what it would tell.
+/// Fails if [`parse`] would, with the same error, without building the result.
 pub fn check(field: &str) -> Result<(), String> {
     groups_of(field).flat_map(alternatives).try_for_each(|text| raw(text).map(drop))
 }
 
-/// The groups that say anything: stray commas do not.
+/// Splits a field into its groups. Skips empty ones, which stray commas make.
 fn groups_of(field: &str) -> impl Iterator<Item = &str> {
     field.split(',').map(str::trim).filter(|group| !group.is_empty())
 }
@@ -86,15 +87,14 @@ fn alternatives(group: &str) -> impl Iterator<Item = &str> {
     group.split('|').map(str::trim)
 }
 
-/// A relation in its parts, as they stand there.
+/// The parts of an alternative, as written.
 struct Raw<'t> {
     target: &'t str,
     bound: Option<(Operator, &'t str)>,
 }
 
 fn raw(text: &str) -> Result<Raw<'_>, String> {
-    let wrong =
-        || format!("`{}` is no relation to a package", text.chars().take(80).collect::<String>().escape_debug());
+    let wrong = || format!("invalid package relation `{}`", text.chars().take(80).collect::<String>().escape_debug());
     let end = text.find(|c: char| c.is_ascii_whitespace() || "()[]<>".contains(c)).unwrap_or(text.len());
     let (target, rest) = text.split_at(end);
     if target.is_empty() {
@@ -119,7 +119,8 @@ impl<'t> Raw<'t> {
     }
 }
 
-/// The names that a field mentions, in order; with `:any` where that is asked for. Reads what it can.
+/// Returns the names that a field mentions, in order, with `:any` if present. Skips empty alternatives, and validates
+/// nothing.
 pub fn names(field: &str) -> impl Iterator<Item = &str> {
     field.split([',', '|']).filter_map(|text| {
         let name = text.trim_start().split([' ', '(', '\t', '\n']).next()?;
@@ -171,7 +172,7 @@ mod tests {
         {
             assert!(parse(wrong).is_err() && check(wrong).is_err(), "{wrong}");
         }
-        // Odd ones are read as apt reads them, and then found nowhere.
+        // Odd ones are read as in apt, and then match no package.
         for (odd, read) in [("a (1)", "a (= 1)"), ("a (== 1)", "a (= = 1)"), ("\u{e9}", "\u{e9}"), ("${a:B}", "${a:B}")]
         {
             check(odd).unwrap();

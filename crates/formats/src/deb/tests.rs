@@ -1,5 +1,5 @@
-//! Packages of every kind, made by code: ordinary ones become the right tree whatever order they come in, hostile ones are
-//! refused by name and leave the surroundings as they were.
+//! Packages of every kind, made by code: ordinary ones become the right tree in whatever order they come, hostile
+//! ones are refused by name and leave the surroundings as they were.
 
 use std::process::Command;
 
@@ -48,7 +48,7 @@ fn refused(debs: &[(&str, Maker)], why: &str) -> Error {
     error
 }
 
-/// Everything but dpkg's database.
+/// Returns everything but dpkg's database.
 fn names(listing: &Listing) -> Vec<String> {
     let shown = |entry: &Entry| match &entry.node {
         Node::Link { target } => format!("{} -> {}", entry.display(), show(target)),
@@ -142,7 +142,7 @@ fn the_database_says_what_is_installed() {
     assert_eq!(read("info/awk.list"), "/.\n/bin\n/bin/awk\n");
     assert_eq!(read("info/awk.md5sums"), "0  bin/awk\n");
     assert_eq!(read("info/zlib:amd64.list"), "/.\n/lib\n/lib/z\n");
-    // What a scanner would ask: dpkg itself, where there is one.
+    // Scanners ask dpkg itself, if there is one.
     let mut query = Command::new("dpkg-query");
     query.arg("--admindir").arg(place.join("tree/var/lib/dpkg"));
     query.args(["-f", "${Package} ${Version} ${db:Status-Status}\n", "-W"]);
@@ -193,13 +193,13 @@ fn the_same_file_may_come_twice_and_another_only_where_it_replaces() {
 
     let other = Maker::new("two", "1").file("etc/conf", b"2");
     for debs in [[("one", one.clone()), ("two", other.clone())], [("two", other.clone()), ("one", one.clone())]] {
-        let error = refused(&debs, "two packages put different things at `etc/conf`");
+        let error = refused(&debs, "two packages have different entries at `etc/conf`");
         let text = error.to_string();
         assert!(
             text.contains("one 1 (all): a file, 1 bytes") && text.contains("two 1 (all): a file, 1 bytes"),
             "{text}"
         );
-        assert!(text.contains("neither says that it replaces the other"), "{text}");
+        assert!(text.contains("neither package declares to replace the other"), "{text}");
     }
     let diverting = other.clone().info("preinst", "#!/bin/sh\ndpkg-divert --add /etc/conf\n");
     let error = refused(&[("one", one.clone()), ("two", diverting)], "diverts files with dpkg-divert");
@@ -215,18 +215,17 @@ fn the_same_file_may_come_twice_and_another_only_where_it_replaces() {
     {
         let unpacked = unpack_made(&debs).unwrap();
         assert_eq!(content(&unpacked), of(b"2"));
-        // Nobody says that it still has the file that was replaced.
+        // The list of a package lacks the file that was replaced.
         let list = unpacked.listing.get(b"var/lib/dpkg/info/one.list").unwrap();
-        assert!(
-            matches!(list.node, Node::File { size, .. } if size == "/.\n/etc\n/usr\n/usr/share\n/usr/share/common\n".len() as u64)
-        );
+        let left = "/.\n/etc\n/usr\n/usr/share\n/usr/share/common\n".len() as u64;
+        assert!(matches!(list.node, Node::File { size, .. } if size == left));
     }
-    refused(&[("one", one.clone()), ("two", other.clone().field("Replaces", "one (<< 1)"))], "different things");
-    // Where each replaces the other, the order decides.
+    refused(&[("one", one.clone()), ("two", other.clone().field("Replaces", "one (<< 1)"))], "different entries");
+    // Each replaces the other, so the order decides.
     let both = one.field("Replaces", "two");
     assert_eq!(content(&unpack_made(&[("two", replacing), ("one", both)]).unwrap()), of(b"2"));
     let third = Maker::new("six", "1").file("etc/conf", b"3");
-    refused(&[("two", other.field("Replaces", "one")), ("six", third)], "different things");
+    refused(&[("two", other.field("Replaces", "one")), ("six", third)], "different entries");
 }
 
 #[test]
@@ -241,7 +240,7 @@ fn things_that_cannot_stand_together_are_refused() {
     refused(&[a(|deb| deb.link("x", "/../etc"))], "leads out of the root");
     refused(&[a(|deb| deb.link("x", "/a/../../etc")), b(|deb| deb.file("x/z", b"1"))], "out of the root");
     refused(&[a(|deb| deb.file("var/lib/dpkg/status", b"1"))], "dpkg's own database");
-    refused(&[a(|deb| deb), a(|deb| deb)], "the same package is there twice");
+    refused(&[a(|deb| deb), a(|deb| deb)], "duplicate package");
     refused(&[("other", Maker::new("a1", "1"))], "another one than the lock says");
 }
 
@@ -260,11 +259,11 @@ fn hostile_packages_are_refused_by_name() {
         ("block device", raw(EntryType::Block, b"./dev/sda", "", 0o660)),
         ("named pipe", raw(EntryType::Fifo, b"./run/pipe", "", 0o600)),
         ("not an earlier entry", raw(EntryType::Link, b"./hard", "/etc/passwd", 0o644)),
-        ("which only files have", Maker::new("evil", "1").entry(EntryType::Symlink, "a", "b", b"x", 0o777)),
+        ("has a size, but is not a file", Maker::new("evil", "1").entry(EntryType::Symlink, "a", "b", b"x", 0o777)),
         ("twice", Maker::new("evil", "1").file("a", b"1").file("a", b"2")),
-        ("more than it may", Maker::new("evil", "1").file("bomb", &vec![0; 65 << 20])),
-        ("control file is not valid", Maker::new("evil", "../1")),
-        ("more than it may", Maker::new("evil", "1").info("md5sums", &"0".repeat(65 << 20))),
+        ("more than the limit", Maker::new("evil", "1").file("bomb", &vec![0; 65 << 20])),
+        ("invalid control file", Maker::new("evil", "../1")),
+        ("more than the limit", Maker::new("evil", "1").info("md5sums", &"0".repeat(65 << 20))),
     ] {
         let error = refused(&[("evil", deb)], why);
         assert!(error.to_string().starts_with("package evil: "), "{error}");
@@ -300,21 +299,21 @@ fn the_outer_form_is_demanded() {
     let bytes = ar(&good);
     for (why, bytes) in [
         ("too short", Vec::new()),
-        ("does not begin as", b"!<arch>_".to_vec()),
-        ("it is an rpm package, and a `.deb` is expected", b"\xed\xab\xee\xdb\x03\0\0\0\0\x01".to_vec()),
+        ("not an `ar` archive", b"!<arch>_".to_vec()),
+        ("expected a `.deb`, found an rpm package", b"\xed\xab\xee\xdb\x03\0\0\0\0\x01".to_vec()),
         ("no control.tar", b"!<arch>\n".to_vec()),
         ("no data.tar", with(&|members| drop(members.pop()))),
-        ("is not one that stands there", with(&|members| drop(members.remove(0)))),
-        ("is not one that stands there", with(&|members| members.swap(1, 2))),
-        ("is not one that stands there", with(&|members| members.push(members[2].clone()))),
-        ("is not one that stands there", with(&|members| members.push(("extra".to_owned(), Vec::new())))),
-        ("its format is not known", with(&|members| members[0].1 = b"3.0\n".to_vec())),
-        ("a way that is not known", with(&|members| members[2].0 = "data.tar.br".to_owned())),
-        ("a way that is not known", with(&|members| members[1].0 = "control.tar.bz2".to_owned())),
-        ("an archive in it is empty", with(&|members| members[2] = ("data.tar".to_owned(), Vec::new()))),
-        ("more members", with(&|members| members.extend(vec![("_x".to_owned(), Vec::new()); 20]))),
+        ("unexpected archive member", with(&|members| drop(members.remove(0)))),
+        ("unexpected archive member", with(&|members| members.swap(1, 2))),
+        ("unexpected archive member", with(&|members| members.push(members[2].clone()))),
+        ("unexpected archive member", with(&|members| members.push(("extra".to_owned(), Vec::new())))),
+        ("unknown format version", with(&|members| members[0].1 = b"3.0\n".to_vec())),
+        ("unsupported compression", with(&|members| members[2].0 = "data.tar.br".to_owned())),
+        ("unsupported compression", with(&|members| members[1].0 = "control.tar.bz2".to_owned())),
+        ("one of its archives is empty", with(&|members| members[2] = ("data.tar".to_owned(), Vec::new()))),
+        ("too many members", with(&|members| members.extend(vec![("_x".to_owned(), Vec::new()); 20]))),
         ("damaged", with(&|members| members[2].0 = "data.tar.gz".to_owned())),
-        ("header of a member is damaged", {
+        ("damaged member header", {
             let mut bytes = bytes.clone();
             bytes[8 + 48] = b'-';
             bytes
@@ -323,7 +322,7 @@ fn the_outer_form_is_demanded() {
         let error = unpack_bytes(&[("evil", bytes)], &[], NO_LINKS).err().unwrap_or_else(|| panic!("{why}: accepted"));
         assert!(error.to_string().contains(why), "{why}: {error}");
     }
-    // Members for others are skipped; the last byte that fills up may be missing.
+    // Members for other programs are skipped; the last padding byte may be missing.
     let signed = with(&|members| members.push(("_gpgorigin".to_owned(), b"x".to_vec())));
     unpack_bytes(&[("evil", signed[..signed.len() - 1].to_vec())], &[], NO_LINKS).unwrap();
     for length in 0..bytes.len() - 1 {
@@ -362,7 +361,7 @@ fn links_are_made_where_they_lead_somewhere() {
     );
     for (link, why) in [
         (("usr/bin/x", "nothing"), "no package has its target"),
-        (("usr/bin/gcc", "mawk"), "something else there"),
+        (("usr/bin/gcc", "mawk"), "another entry there"),
         (("../x", "mawk"), "relative to the root"),
         (("usr/x", "../../mawk"), "leads out of the root"),
     ] {
@@ -375,7 +374,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_damage_is_read_or_refused(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+    fn any_damage_is_read_or_refused(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
         let mut bytes = Maker::new("evil", "1").compression(Compression::Plain).file("a/b", b"1").link("c", "a").make();
         for (at, byte) in &changes {
             let at = at.index(bytes.len());

@@ -1,4 +1,4 @@
-//! Versions of packages and their order, by Debian policy: `[epoch:]upstream[-revision]`.
+//! Versions of packages and their order: `[epoch:]upstream[-revision]` (Debian Policy, section 5.6.12).
 //!
 //! The order is total on all texts, so that no version from outside can stop a comparison.
 
@@ -7,12 +7,13 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A version as an archive writes it. Two texts that compare equal, such as `1.0` and `1.00`, are still two versions.
+/// A version as an archive writes it. Texts that compare as equal, such as `1.0` and `1.00`, are different values.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DebVersion(String);
 
 impl DebVersion {
-    /// Reads a version: the characters of policy, and not too many of them.
+    /// Parses a version of the characters that policy allows. Returns `None` for other characters, and for texts
+    /// that are too long.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+-~:_".contains(&byte);
@@ -20,19 +21,19 @@ impl DebVersion {
         good.then(|| Self(text.to_owned()))
     }
 
-    /// Takes any text for a version, to compare others with. [`Self::parse`] makes those that are kept.
+    /// Wraps any text, to compare it with versions. Use [`Self::parse`] for versions that are stored.
     #[must_use]
     pub fn as_written(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Which of two versions is the newer.
+    /// Compares two versions as dpkg does; `Greater` if `self` is newer.
     #[must_use]
     pub fn compare(&self, other: &Self) -> Ordering {
         let (a, b) = (split(&self.0), split(&other.0));
@@ -40,14 +41,14 @@ impl DebVersion {
     }
 }
 
-/// Epoch, upstream version and revision.
+/// Splits a version into epoch, upstream version and revision.
 fn split(text: &str) -> (&[u8], &[u8], &[u8]) {
     let (epoch, rest) = text.split_once(':').unwrap_or(("", text));
     let (upstream, revision) = rest.rsplit_once('-').unwrap_or((rest, ""));
     (epoch.as_bytes(), upstream.as_bytes(), revision.as_bytes())
 }
 
-/// Compares what is no number letter by letter, and numbers as numbers, in turns.
+/// Compares runs of other characters letter by letter, and runs of digits as numbers, in turns.
 fn part(mut a: &[u8], mut b: &[u8]) -> Ordering {
     while !a.is_empty() || !b.is_empty() {
         while begins_other(a) || begins_other(b) {
@@ -71,7 +72,8 @@ fn begins_other(text: &[u8]) -> bool {
     text.first().is_some_and(|byte| !byte.is_ascii_digit())
 }
 
-/// `~` is before everything, even the end; letters are before all else.
+/// Returns the weight of a character: `~` sorts before everything, even the end; letters sort before other
+/// characters.
 fn weight(byte: Option<&u8>) -> i32 {
     match byte {
         None => 0,
@@ -82,7 +84,7 @@ fn weight(byte: Option<&u8>) -> i32 {
     }
 }
 
-/// Takes the digits at the beginning, without leading zeros.
+/// Takes the digits off the beginning, and returns them without leading zeros.
 fn number<'t>(text: &mut &'t [u8]) -> &'t [u8] {
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
@@ -112,7 +114,7 @@ impl Serialize for DebVersion {
 impl<'de> Deserialize<'de> for DebVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no version of a package")))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("invalid package version `{text}`")))
     }
 }
 

@@ -1,21 +1,21 @@
-//! Where a name leads in a tree that exists only as a list, as the kernel would find it with the tree as its root.
+//! Path look-ups in a tree that exists only as a list, as the kernel would do them with the tree as its root.
 
 use crate::error::{Error, Kind, Result};
 use crate::tree::MOST_LINKS;
 use crate::tree::named;
 use crate::tree::path::parent;
 
-/// Which part of a name may be followed when it is a link.
+/// The treatment of a link in the last part of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Last {
-    /// The last one too.
+    /// The link is followed.
     Follow,
-    /// All but the last.
+    /// The link is kept: it is the result.
     Keep,
 }
 
-/// The path that `path` leads to, with all links on the way followed; `link` gives the target of the link at a path. A
-/// way that climbs above the root is refused, although the kernel would stay there.
+/// Returns the path that `path` leads to, following all links on the way; `link` returns the target of the link at
+/// a path. Fails if the way climbs above the root, although the kernel would stop there.
 pub(super) fn walk<'a>(path: &'a [u8], last: Last, link: impl Fn(&[u8]) -> Option<&'a [u8]>) -> Result<Vec<u8>> {
     let mut ahead: Vec<&[u8]> = path.rsplit(|byte| *byte == b'/').collect();
     let mut here: Vec<u8> = Vec::with_capacity(path.len());

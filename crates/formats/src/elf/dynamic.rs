@@ -1,4 +1,4 @@
-//! The dynamic table: what the loader reads.
+//! The dynamic table, which the loader reads.
 
 use object::LittleEndian as LE;
 use object::elf;
@@ -8,7 +8,7 @@ use super::versions::{List, VersionNeed};
 use super::{Filter, Source, damaged};
 use crate::error::Result;
 
-/// What the dynamic table says.
+/// The entries of the dynamic table that are used here.
 #[derive(Default)]
 pub(super) struct Dynamic {
     pub soname: Option<Vec<u8>>,
@@ -16,16 +16,16 @@ pub(super) struct Dynamic {
     pub filters: Vec<Filter>,
     pub rpath: Vec<Vec<u8>>,
     pub runpath: Vec<Vec<u8>>,
-    /// Whether the file says of itself that it is a position-independent program.
+    /// True if the file declares itself a position-independent program (`DF_1_PIE`).
     pub pie: bool,
     pub version_needs: Vec<VersionNeed>,
-    /// `None` where the file has no versions, which is not the same as none of them.
+    /// `None` if the file's symbols have no versions, which differs from an empty list.
     pub versions: Option<Vec<Vec<u8>>>,
 }
 
-/// Real tables have some forty entries.
+/// Largest dynamic table, in bytes; real ones have some forty entries.
 const MOST_BYTES: u64 = 64 << 10;
-/// All names and search paths of a file together; real ones have some hundred bytes.
+/// Most bytes of all names and search paths of a file together; real ones have some hundred.
 const MOST_TEXT: usize = 1 << 20;
 
 pub(super) fn read(source: &Source, header: &Header) -> Result<Dynamic> {
@@ -37,7 +37,7 @@ pub(super) fn read(source: &Source, header: &Header) -> Result<Dynamic> {
     entries.truncate(end);
 
     let mut strings = Strings::find(source, header, offset, &entries)?;
-    // Of tags that should be there once, ld.so takes the last.
+    // If a tag occurs several times that should occur once, ld.so takes the last.
     let (mut needs, mut definitions) = (None, None);
     for entry in &entries {
         let value = entry.d_val.get(LE);
@@ -74,7 +74,7 @@ struct Strings<'a> {
     source: &'a Source<'a>,
     table: u64,
     range: Option<(u64, u64)>,
-    /// How many bytes more may be read.
+    /// Bytes that may still be read.
     left: usize,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Strings<'a> {
         let value = |tag| entries.iter().find(|entry| entry.d_tag.get(LE) == tag).map(|entry| entry.d_val.get(LE));
         let Some(address) = value(elf::DT_STRTAB) else { return Ok(Self { source, table, range: None, left: 0 }) };
         let (start, mapped) =
-            header.offset_of(address).ok_or_else(|| damaged("the dynamic strings lie in no segment", table))?;
+            header.offset_of(address).ok_or_else(|| damaged("the dynamic string table is not in a segment", table))?;
         let end = start.saturating_add(value(elf::DT_STRSZ).unwrap_or(u64::MAX)).min(mapped);
         Ok(Self { source, table, range: Some((start, end)), left: MOST_TEXT })
     }
@@ -94,7 +94,7 @@ impl<'a> Strings<'a> {
         let offset = offset.ok_or_else(|| damaged(format!("{what} lies outside the string table"), self.table))?;
         let string = self.source.string(what, offset, end)?;
         let left = self.left.checked_sub(string.len());
-        self.left = left.ok_or_else(|| damaged("more names than make sense", self.table))?;
+        self.left = left.ok_or_else(|| damaged("too many bytes of names", self.table))?;
         Ok(string)
     }
 }

@@ -18,7 +18,7 @@ pub(super) enum FileType {
     Other,
 }
 
-/// What the headers say of an x86-64 file.
+/// The contents of an x86-64 file's headers.
 pub(super) struct Header {
     pub class: FileType,
     pub machine: Machine,
@@ -26,7 +26,7 @@ pub(super) struct Header {
     /// Offset and size of the dynamic table.
     pub dynamic: Option<(u64, u64)>,
     pub loads: Vec<Load>,
-    /// Loaded ranges that are not code; where constants are when there are no section headers.
+    /// Loaded ranges that are not code, which hold the constants if there are no section headers.
     pub constants: Vec<(u64, u64)>,
     /// See [`super::ElfFile::flaw`].
     pub flaw: Option<&'static str>,
@@ -48,7 +48,7 @@ pub(super) struct SectionTable {
 }
 
 impl Header {
-    /// The file offset of an address, and where the mapped range that holds it ends in the file.
+    /// Returns the file offset of an address, and the end in the file of the mapped range that holds it.
     pub fn offset_of(&self, address: u64) -> Option<(u64, u64)> {
         self.loads.iter().find_map(|load| {
             let inside = address.checked_sub(load.address).filter(|inside| *inside < load.size)?;
@@ -57,9 +57,9 @@ impl Header {
     }
 }
 
-/// `None` when this is no ELF file.
+/// Reads the headers. Returns `None` if this is not an ELF file.
 pub(super) fn read(source: &Source) -> Result<Option<Recognised>> {
-    // The processor stands at the same place for all classes; 20 bytes reach just beyond it.
+    // The machine stands at the same offset in all classes, and ends before 20 bytes.
     const RECOGNISED: u64 = 20;
     if source.len() < 4 || *source.read("the magic number", 0, 4, 4)? != elf::ELFMAG {
         return Ok(None);
@@ -68,12 +68,12 @@ pub(super) fn read(source: &Source) -> Result<Option<Recognised>> {
     let bits = match start[4] {
         1 => 32,
         2 => 64,
-        other => return Err(damaged(format!("class {other}"), 4)),
+        other => return Err(damaged(format!("unknown class {other}"), 4)),
     };
     let big_endian = match start[5] {
         1 => false,
         2 => true,
-        other => return Err(damaged(format!("byte order {other}"), 5)),
+        other => return Err(damaged(format!("unknown byte order {other}"), 5)),
     };
     let number = [start[18], start[19]];
     let machine = Machine(if big_endian { u16::from_be_bytes(number) } else { u16::from_le_bytes(number) });
@@ -83,7 +83,8 @@ pub(super) fn read(source: &Source) -> Result<Option<Recognised>> {
     native(source, machine).map(|header| Some(Recognised::Native(header)))
 }
 
-/// Where the section headers of a 64-bit little-endian file for any processor are; `None` when it is no such file.
+/// Returns the place of the section headers of a 64-bit little-endian file for any machine; `None` if it is no such
+/// file.
 pub(super) fn section_table(source: &Source) -> Result<Option<SectionTable>> {
     const RECOGNISED: u64 = 6;
     if source.len() < RECOGNISED {
@@ -138,7 +139,7 @@ fn native(source: &Source, machine: Machine) -> Result<Header> {
         match segment.p_type.get(LE) {
             elf::PT_LOAD => {
                 if offset.checked_add(size).is_none_or(|end| end > source.len()) {
-                    return Err(damaged(format!("a segment of {size} bytes lies beyond the end"), offset));
+                    return Err(damaged(format!("a segment of {size} bytes extends beyond the end"), offset));
                 }
                 header.loads.push(Load { address: segment.p_vaddr.get(LE), offset, size });
                 if segment.p_flags.get(LE).0 & elf::PF_X.0 == 0 {
@@ -150,15 +151,15 @@ fn native(source: &Source, machine: Machine) -> Result<Header> {
                 let end = offset.saturating_add(size);
                 header.interpreter = Some(source.string("the interpreter", offset, end)?);
             }
-            // Where the contents were split off into a debug file, the header stays behind with no size.
+            // If the contents were split off into a debug file, the program header remains, with size 0.
             elf::PT_DYNAMIC if size > 0 => header.dynamic = Some((offset, size)),
             _ => {}
         }
     }
-    // ld.so reads them in memory, where the file says that they are.
+    // ld.so reads the program headers in memory, at the address that the file gives.
     if own.is_some_and(|address| header.offset_of(address).is_none()) {
         header.flaw =
-            Some("its program headers lie in no loaded segment (PT_PHDR), as patchelf 0.17 and 0.18 leave them");
+            Some("its program headers are not in a loaded segment (PT_PHDR), as after patchelf 0.17 and 0.18");
     }
     Ok(header)
 }

@@ -1,12 +1,12 @@
-//! The contents of a `.rocm_kpack_ref` section: where the GPU code of a library is.
+//! Parses a `.rocm_kpack_ref` section, which names the archives that hold the GPU code of a library.
 //!
 //! TheRock writes a MessagePack map, `{"kernel_name": "lib/librocblas.so.5", "kpack_search_paths": ["../.kpack/…"]}`,
 //! which may be followed by padding. Plain NUL-separated paths are read as well.
 
-/// Nesting beyond this is refused, so that damage cannot exhaust the stack. Real references have two levels.
+/// Deepest nesting, so that damage cannot exhaust the stack. Real references have two levels.
 const DEEPEST: u8 = 8;
 
-/// The paths, or `None` when the bytes are neither form.
+/// Returns the paths, or `None` if the bytes have neither form.
 pub(super) fn refs(bytes: &[u8]) -> Option<Vec<String>> {
     match bytes.first() {
         Some(0x80..=0x8f | 0xde | 0xdf) => search_paths(bytes),
@@ -31,7 +31,7 @@ fn search_paths(bytes: &[u8]) -> Option<Vec<String>> {
             continue;
         }
         let Value::Array(count) = reader.value()? else { return None };
-        // Each path takes at least a byte, so a count that lies ends the reading, not the memory.
+        // Each path takes at least a byte, so a false count ends the reading before it exhausts the memory.
         return (0..count)
             .map(|_| match reader.value()? {
                 Value::Text(text) => path(text),
@@ -49,7 +49,7 @@ enum Value<'a> {
     Other,
 }
 
-/// Reads as much MessagePack as a reference can hold; extension types are refused.
+/// A reader of the part of MessagePack that a reference needs. Extension types are refused.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
             0x90..=0x9f => Some(Value::Array(u32::from(kind & 0x0f))),
             0xa0..=0xbf => self.text(u32::from(kind & 0x1f)),
             0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => Some(Value::Other),
-            // Both the text and the binary types have a length of one, two or four bytes before them.
+            // Both the text and the binary types begin with a length of one, two or four bytes.
             0xc4..=0xc6 => self.number(1 << (kind - 0xc4)).and_then(|len| self.text(len)),
             0xd9..=0xdb => self.number(1 << (kind - 0xd9)).and_then(|len| self.text(len)),
             0xca | 0xce | 0xd2 => self.other(4),
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads past what a value that was begun holds.
+    /// Reads past the contents of a value whose head was read.
     fn skip(&mut self, value: &Value, depth: u8) -> Option<()> {
         let count = match value {
             Value::Text(_) | Value::Other => return Some(()),

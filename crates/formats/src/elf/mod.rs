@@ -1,9 +1,11 @@
-//! What the trimmer and the auditor need to know of an ELF file: what it needs, where it looks, what it carries.
+//! Reads ELF files: the libraries that a file needs, the paths it searches, and the GPU code it refers to.
 //!
-//! Owns a total reader: any bytes give an answer or an error that says where the damage is. Only the ranges that are
-//! asked for are read, each within a limit of its own, so a library of many gigabytes costs no more memory than a
-//! small one. What the loader reads (`DT_*`) is found as the loader finds it, through the program headers; a file whose
-//! section headers were stripped reads the same. Never writes, never runs anything.
+//! Sources: the System V ABI (gABI) with its x86-64 supplement, and glibc's loader where it differs.
+//!
+//! Owns a total reader: any bytes give a value, or an error with the offset of the damage. Only the ranges that are
+//! asked for are read, each within a limit, so a library of many gigabytes costs no more memory than a small one. The
+//! loader's data (`DT_*`) is found as the loader finds it, through the program headers; a file whose section headers
+//! were stripped reads the same. Never writes, never runs anything.
 
 mod dynamic;
 mod header;
@@ -26,23 +28,23 @@ pub use sections::{Section, sections};
 pub use source::Source;
 pub use versions::{NeededVersion, VersionNeed};
 
-/// What an ELF file turned out to be.
+/// A file that begins with the ELF magic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Elf {
-    /// A file for 64-bit little-endian x86-64, read.
+    /// A 64-bit little-endian x86-64 file, read.
     Native(Box<ElfFile>),
-    /// A file for something else, such as GPU code; only recognised.
+    /// A file for another machine, such as GPU code: recognised, but not read further.
     Foreign {
         /// Pointer width in bits, 32 or 64.
         bits: u8,
-        /// Whether numbers in it are big-endian.
+        /// True if its numbers are big-endian.
         big_endian: bool,
-        /// The processor it is for.
+        /// The machine that it is for.
         machine: Machine,
     },
 }
 
-/// The number of a processor (`e_machine`).
+/// A machine by its number (`e_machine`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Machine(pub u16);
 
@@ -58,7 +60,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// How an ELF file is used.
+/// The use of an ELF file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ElfKind {
     /// A program, whether at a fixed address or position-independent.
@@ -69,7 +71,7 @@ pub enum ElfKind {
     Other,
 }
 
-/// A library that answers for the symbols of another.
+/// A library that provides symbols in place of another.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Filter {
     /// Its name, as in `DT_NEEDED`.
@@ -78,12 +80,12 @@ pub struct Filter {
     pub optional: bool,
 }
 
-/// What is known of an x86-64 ELF file.
+/// The contents of an x86-64 ELF file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ElfFile {
-    /// How it is used.
+    /// Its use.
     pub kind: ElfKind,
-    /// The processor it is for: always x86-64 here.
+    /// The machine that it is for: always x86-64 here.
     pub machine: Machine,
     /// The loader it names (`PT_INTERP`).
     pub interpreter: Option<Vec<u8>>,
@@ -91,33 +93,35 @@ pub struct ElfFile {
     pub soname: Option<Vec<u8>>,
     /// The libraries it needs (`DT_NEEDED`), in order.
     pub needed: Vec<Vec<u8>>,
-    /// The libraries that answer for its symbols (`DT_FILTER`, `DT_AUXILIARY`), in order.
+    /// The libraries that provide its symbols (`DT_FILTER`, `DT_AUXILIARY`), in order.
     pub filters: Vec<Filter>,
-    /// Directories of `DT_RPATH`, split at `:`, tokens such as `$ORIGIN` unexpanded. The loader ignores them when
-    /// [`Self::runpath`] is there; they are reported all the same.
+    /// Directories of `DT_RPATH`, split at `:`, tokens such as `$ORIGIN` unexpanded. The loader ignores them if
+    /// there is a [`Self::runpath`]; they are returned all the same.
     pub rpath: Vec<Vec<u8>>,
     /// Directories of `DT_RUNPATH`, split at `:`, tokens such as `$ORIGIN` unexpanded.
     pub runpath: Vec<Vec<u8>>,
-    /// The symbol versions that it wants of libraries it needs (`DT_VERNEED`).
+    /// The symbol versions that it needs of libraries (`DT_VERNEED`).
     pub version_needs: Vec<VersionNeed>,
-    /// The symbol versions that it has (`DT_VERDEF`); `None` where its symbols have no versions.
+    /// The symbol versions that it defines (`DT_VERDEF`); `None` if its symbols have no versions.
     pub versions: Option<Vec<Vec<u8>>>,
-    /// Where its GPU code is, of its `.rocm_kpack_ref` section: paths relative to the library, with `@GFXARCH@` for
-    /// the target. Alternatives: the run time takes the first that is there.
+    /// Paths of the archives with its GPU code, from its `.rocm_kpack_ref` section: relative to the library, with
+    /// `@GFXARCH@` for the target. They are alternatives: the ROCm runtime takes the first that exists.
     pub kpack_refs: Vec<String>,
-    /// A fault for which ld.so may crash with it, though all of it can be read.
+    /// A defect with which ld.so may crash, although the whole file can be read.
     pub flaw: Option<&'static str>,
     /// Ranges of the file that hold constants: offset and size.
     constants: Vec<(u64, u64)>,
 }
 
 impl Elf {
-    /// Reads the file at `path`; `None` when it is no ELF file.
+    /// Reads the file at `path`. Returns `None` if it is not an ELF file; fails with [`Kind::Invalid`] if it is
+    /// damaged.
     pub fn open(path: &Path) -> Result<Option<Self>> {
         Source::open(path).and_then(|source| Self::read(&source)).about(path.display().to_string())
     }
 
-    /// Reads an ELF file from `source`; `None` when it is no ELF file. Damage is [`Kind::Invalid`].
+    /// Reads an ELF file from `source`. Returns `None` if it is not an ELF file; fails with [`Kind::Invalid`] if it
+    /// is damaged.
     pub fn read(source: &Source) -> Result<Option<Self>> {
         let Some(header) = header::read(source)? else { return Ok(None) };
         let header = match header {
@@ -130,7 +134,7 @@ impl Elf {
         let sections = sections::read(source, &header)?;
         let kind = match (header.class, header.interpreter.is_some()) {
             (header::FileType::Executable, _) => ElfKind::Executable,
-            // A library may name an interpreter too, as libc does; then its soname tells it apart.
+            // A library may name an interpreter too, as libc does; its soname tells it from a program.
             (header::FileType::Dynamic, true) if dynamic.pie || dynamic.soname.is_none() => ElfKind::Executable,
             (header::FileType::Dynamic, false) if dynamic.pie => ElfKind::Executable,
             (header::FileType::Dynamic, _) => ElfKind::Shared,
@@ -154,8 +158,9 @@ impl Elf {
     }
 }
 
-/// Reads all that can be read of a file: what [`Elf::read`] gives, its sections, and the names of libraries among its constants.
-/// The error is the first damage; what is no ELF file has none. For tests and the fuzz target, which call it with hostile bytes.
+/// Reads everything that can be read of a file: the result of [`Elf::read`], its sections, and the library names
+/// among its constants. Returns the first damage found; `Ok` for anything that is not ELF. For tests and the fuzz
+/// target, which pass hostile bytes.
 pub fn read_all(source: &Source) -> Result<()> {
     sections(source)?;
     if let Some(Elf::Native(file)) = Elf::read(source)? {

@@ -1,4 +1,4 @@
-//! What only the section headers tell: names of parts, the reference to GPU code, and where constants are.
+//! Section headers: the names of sections, the references to GPU code, and the ranges of constants.
 
 use std::borrow::Cow;
 
@@ -9,20 +9,20 @@ use super::header::{FileType, Header, SectionTable};
 use super::{Source, damaged, header, kpack};
 use crate::error::Result;
 
-/// What the section headers say; nothing, where they were stripped.
+/// The data from the section headers; empty if they were stripped.
 #[derive(Default)]
 pub(super) struct Sections {
     pub kpack_refs: Vec<String>,
-    /// Offset and size of `.rodata*` and `.data*`; `None` where there are no section headers.
+    /// Offset and size of `.rodata*` and `.data*`; `None` if there are no section headers.
     pub constants: Option<Vec<(u64, u64)>>,
 }
 
 type SectionHeader = elf::SectionHeader64<LE>;
 
 const MOST_BYTES: u64 = 8 << 20;
-/// Of all references of a file together.
+/// Most bytes of all references of a file together.
 const MOST_KPACK_BYTES: u64 = 64 << 10;
-/// Real libraries have one, which stands for all GPUs.
+/// Most references. Real libraries have one, for all GPUs.
 const MOST_KPACK_REFS: usize = 64;
 
 /// A section of an ELF file.
@@ -30,16 +30,16 @@ const MOST_KPACK_REFS: usize = 64;
 pub struct Section {
     /// Its name.
     pub name: Vec<u8>,
-    /// Where it begins in the file.
+    /// Its offset in the file, in bytes.
     pub offset: u64,
     /// Its size in bytes.
     pub size: u64,
-    /// Whether its bytes are in the file; those of `.bss` are not.
+    /// True if its bytes are in the file; those of `.bss` are not.
     pub in_file: bool,
 }
 
-/// The sections of a 64-bit little-endian file for any processor, in order, without the empty first one. `None` when it is
-/// no such file.
+/// Reads the sections of a 64-bit little-endian file for any machine, in order, without the empty first one.
+/// Returns `None` if it is no such file.
 pub fn sections(source: &Source) -> Result<Option<Vec<Section>>> {
     let Some(table) = header::section_table(source)? else { return Ok(None) };
     if table.offset == 0 {
@@ -71,7 +71,7 @@ pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
         if name == b".rocm_kpack_ref" {
             let bytes = source.read("the kpack reference", offset, size, kpack_bytes)?;
             kpack_bytes -= size;
-            let refs = kpack::refs(&bytes).ok_or_else(|| damaged("the kpack reference cannot be read", offset))?;
+            let refs = kpack::refs(&bytes).ok_or_else(|| damaged("malformed kpack reference", offset))?;
             kpack_refs.extend(refs);
             if kpack_refs.len() > MOST_KPACK_REFS {
                 return Err(damaged(format!("more than {MOST_KPACK_REFS} archives of GPU code"), offset));
@@ -83,7 +83,7 @@ pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
     Ok(Sections { kpack_refs, constants: Some(constants) })
 }
 
-/// All headers, and their names.
+/// Reads all headers and their names.
 fn headers<'a>(source: &Source<'a>, table: &SectionTable) -> Result<(Vec<SectionHeader>, Names<'a>)> {
     if usize::from(table.entry_size) != size_of::<SectionHeader>() {
         return Err(damaged("section headers of an unknown size", 58));
@@ -102,17 +102,17 @@ fn headers<'a>(source: &Source<'a>, table: &SectionTable) -> Result<(Vec<Section
     Ok((headers, Names { bytes, start, left }))
 }
 
-/// So often is each byte of the names read. Linkers let a name be the end of another, such as `.text` of `.rela.text`; a hostile file
-/// lets a hundred thousand sections share a name of a megabyte.
+/// Times that each byte of the names may be read. Linkers let a name be the end of another, such as `.text` of
+/// `.rela.text`; a hostile file lets a hundred thousand sections share a name of a megabyte.
 const NAMES_SHARED: usize = 4;
-/// Number of bytes that each section may have besides: many have the same short name.
+/// Further bytes allowed per section: many have the same short name.
 const NAME: usize = 64;
 
-/// The names of sections.
+/// A reader of the names of sections.
 struct Names<'a> {
     bytes: Cow<'a, [u8]>,
     start: u64,
-    /// Number of bytes of names that may still be read.
+    /// Bytes of names that may still be read.
     left: usize,
 }
 
@@ -122,7 +122,7 @@ impl Names<'_> {
         let most = name.len().min(self.left.saturating_add(1));
         let len = name[..most].iter().position(|byte| *byte == 0).unwrap_or(most);
         let left = self.left.checked_sub(len);
-        self.left = left.ok_or_else(|| damaged("longer names of sections than make sense", self.start))?;
+        self.left = left.ok_or_else(|| damaged("too many bytes of section names", self.start))?;
         Ok(&name[..len])
     }
 }

@@ -10,10 +10,10 @@ use object::pod::{Pod, slice_from_bytes};
 use super::damaged;
 use crate::error::Result;
 
-/// Where an ELF file's bytes come from. A file is never read whole.
+/// The bytes of an ELF file: a range of a file or of memory. A file is never read whole.
 pub struct Source<'a> {
     bytes: Bytes<'a>,
-    /// Where it begins in them.
+    /// The offset at which the range begins.
     start: u64,
     len: u64,
 }
@@ -24,27 +24,27 @@ enum Bytes<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// A file on disk.
+    /// Opens a file on disk.
     pub fn open(path: &Path) -> Result<Self> {
         Self::file(File::open(path)?)
     }
 
-    /// An open file.
+    /// Wraps an open file.
     pub fn file(file: File) -> Result<Self> {
         let len = file.metadata()?.len();
         Ok(Self { bytes: Bytes::File(file), start: 0, len })
     }
 
-    /// Bytes in memory.
+    /// Wraps bytes in memory.
     #[must_use]
     pub fn memory(bytes: &'a [u8]) -> Self {
         Self { bytes: Bytes::Memory(bytes), start: 0, len: bytes.len() as u64 }
     }
 
-    /// A range of it as a source of its own.
+    /// Returns a range of this source as a source of its own. Fails if the range exceeds it.
     pub fn part(&self, offset: u64, size: u64) -> Result<Self> {
         if offset.checked_add(size).is_none_or(|end| end > self.len) {
-            return Err(damaged(format!("{size} bytes lie beyond the end, at {} bytes", self.len), offset));
+            return Err(damaged(format!("{size} bytes extend beyond the end at {} bytes", self.len), offset));
         }
         let bytes = match &self.bytes {
             Bytes::Memory(bytes) => Bytes::Memory(bytes),
@@ -53,25 +53,25 @@ impl<'a> Source<'a> {
         Ok(Self { bytes, start: self.start + offset, len: size })
     }
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether there are no bytes at all.
+    /// Returns whether the source is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// `size` bytes at `offset`; more than `limit`, or bytes that are not there, are damage to `what`.
+    /// Reads `size` bytes at `offset`. Fails, naming `what`, if that is more than `limit` or exceeds the source.
     pub fn read(&self, what: &str, offset: u64, size: u64, limit: u64) -> Result<Cow<'a, [u8]>> {
         if size > limit {
-            return Err(damaged(format!("{what} of {size} bytes; at most {limit} make sense"), offset));
+            return Err(damaged(format!("{what} of {size} bytes, the limit is {limit}"), offset));
         }
         if offset.checked_add(size).is_none_or(|end| end > self.len) {
-            return Err(damaged(format!("{what} lies beyond the end, at {} bytes", self.len), offset));
+            return Err(damaged(format!("{what} extends beyond the end at {} bytes", self.len), offset));
         }
         let offset = self.start + offset;
         match &self.bytes {
@@ -84,7 +84,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A table of `count` entries at `offset`.
+    /// Reads a table of `count` entries at `offset`.
     pub(super) fn table<T: Pod>(&self, what: &str, offset: u64, count: u64, limit: u64) -> Result<Vec<T>> {
         let size = count.saturating_mul(size_of::<T>() as u64);
         let bytes = self.read(what, offset, size, limit)?;
@@ -92,13 +92,13 @@ impl<'a> Source<'a> {
         Ok(entries.to_vec())
     }
 
-    /// The bytes at `offset` up to the next NUL, which must come before `end`.
+    /// Reads the bytes at `offset` up to the next NUL, which must come before `end`.
     pub(super) fn string(&self, what: &str, offset: u64, end: u64) -> Result<Vec<u8>> {
         const LONGEST: u64 = 16 << 10;
         let size = end.min(self.len).saturating_sub(offset).min(LONGEST);
         let bytes = self.read(what, offset, size, LONGEST)?;
         let len = bytes.iter().position(|byte| *byte == 0);
-        let len = len.ok_or_else(|| damaged(format!("{what} does not end"), offset))?;
+        let len = len.ok_or_else(|| damaged(format!("{what} is not terminated"), offset))?;
         Ok(bytes[..len].to_vec())
     }
 }

@@ -1,4 +1,4 @@
-//! Constants that look like the name of a shared library: what a file may open with `dlopen`.
+//! Finds constants that look like the name of a shared library, which a program may open with `dlopen`.
 //!
 //! A compiler may also build a short name out of immediate operands, and a program may compose one at run time; such
 //! names are not found here.
@@ -9,15 +9,16 @@ use super::{ElfFile, Source, damaged};
 use crate::error::Result;
 
 const CHUNK: u64 = 256 << 10;
-/// Longer constants are no file names.
+/// Longest constant that can be a file name.
 const LONGEST: usize = 4096;
-/// More names than this are no program's; it bounds what a hostile file can make us keep.
+/// Most names that are kept; no program has as many, but a hostile file may.
 const MOST: usize = 1 << 14;
 
 impl ElfFile {
-    /// The constants that look like a library's name, `lib….so` with or without a version, with the directories that
-    /// stand before it. A constant that ends in `.so.` is given as well: the version is put behind it at run time; and of one that
-    /// begins with `%s/`, what is put behind a directory.
+    /// Returns the constants that look like a library's name, `lib….so` with or without a version, with the
+    /// directories before it. Includes constants that end in `.so.`, to which the version is appended at run time.
+    /// Of one that begins with `%s/`, returns the rest: the directory is put before it at run time.
+    ///
     /// `source` must be the one that this was read from. Reads all constants of the file, piece by piece.
     pub fn soname_constants(&self, source: &Source) -> Result<BTreeSet<Vec<u8>>> {
         let total = self.constants.iter().fold(0, |total: u64, (_, size)| total.saturating_add(*size));
@@ -28,7 +29,8 @@ impl ElfFile {
         let mut names = BTreeSet::new();
         for &(start, size) in &self.constants {
             let (mut offset, end) = (start, start.saturating_add(size));
-            // The constant that the last piece ended in; cleared, and `long` set, when it grew too long to be a name.
+            // The constant at the end of the last piece. If it grows too long to be a name, it is cleared and
+            // `long` is set.
             let mut open: Vec<u8> = Vec::new();
             let mut long = false;
             while offset < end {
@@ -62,11 +64,11 @@ impl ElfFile {
 }
 
 impl ElfFile {
-    /// Returns whether a word is among the constants. `source` must be the one that this was read from.
+    /// Returns whether `word` occurs among the constants. `source` must be the one that this was read from.
     pub fn has_constant(&self, source: &Source, word: &[u8]) -> Result<bool> {
         let mut left = source.len();
         for &(start, size) in &self.constants {
-            // Overlapping ranges are read as often as they could be there once.
+            // Overlapping ranges are read until as many bytes were read as the file has.
             let size = size.min(left);
             left -= size;
             let mut offset = 0;
@@ -85,14 +87,14 @@ impl ElfFile {
     }
 }
 
-/// The name that a constant holds, if it holds one.
+/// Returns the library name that a constant holds, if it does.
 fn soname(constant: &[u8]) -> Option<&[u8]> {
     let behind = [b"%s".as_slice(), b"%.*s"].iter().find_map(|directory| constant.strip_prefix(*directory));
     let name = behind.filter(|rest| rest.starts_with(b"/")).unwrap_or(constant);
     is_soname(name).then_some(name)
 }
 
-/// Whether the last component is `lib….so`, `lib….so.` or `lib….so.<version>`.
+/// Returns whether the last component is `lib….so`, `lib….so.` or `lib….so.<version>`.
 fn is_soname(text: &[u8]) -> bool {
     let name = text.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let Some(rest) = name.strip_prefix(b"lib") else { return false };

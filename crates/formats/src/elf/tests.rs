@@ -5,7 +5,7 @@ use super::testing::cc;
 use super::*;
 use crate::tree::show;
 
-/// A library with everything in it.
+/// A library that uses every feature that is read.
 static LIBRARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("libone.so");
@@ -37,7 +37,7 @@ fn native(bytes: &[u8]) -> ElfFile {
     }
 }
 
-/// As after `strip --strip-section-headers`.
+/// Returns a copy as after `strip --strip-section-headers`.
 fn without_sections(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     bytes[40..48].fill(0);
@@ -90,7 +90,7 @@ fn names_in_constants_are_found_with_and_without_sections() {
 fn a_name_across_two_pieces_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("libbig.so");
-    // Long fill that is no name by itself, so that the piece ends within the run of names that follows it.
+    // The long filler is not a name, so that the piece ends within the run of names after it.
     let code = r#"
         __asm__(".section .rodata\n .fill 262000, 1, 0x41\n .byte 0\n .rept 60\n .asciz \"libpiece.so.12\"\n .endr\n");
     "#;
@@ -137,21 +137,21 @@ fn every_prefix_is_read_or_refused() {
         let source = Source::memory(&LIBRARY[..len]);
         match Elf::read(&source) {
             Ok(None) => assert!(len < 4),
-            // The whole section table stands at the end, so nothing shorter is complete.
+            // The section table stands at the end, so nothing shorter is complete.
             Ok(Some(elf)) => panic!("{len}: {elf:?}"),
             Err(error) => assert_eq!(error.kind(), Kind::Invalid),
         }
     }
 }
 
-/// Bytes at a place of a copy of the library.
+/// Returns a copy of the library with these bytes at an offset.
 fn with_bytes(at: usize, bytes: &[u8]) -> Vec<u8> {
     let mut library = LIBRARY.clone();
     library[at..at + bytes.len()].copy_from_slice(bytes);
     library
 }
 
-/// The file offset of the first program header of a type.
+/// Returns the file offset of the first program header of a type.
 fn program_header(kind: u32) -> usize {
     let count = u16::from_le_bytes(LIBRARY[56..58].try_into().unwrap()) as usize;
     (0..count).map(|index| 64 + index * 56).find(|at| LIBRARY[*at..*at + 4] == kind.to_le_bytes()).unwrap()
@@ -161,7 +161,7 @@ fn number(at: usize) -> u64 {
     u64::from_le_bytes(LIBRARY[at..at + 8].try_into().unwrap())
 }
 
-/// The file offset of the value of a tag in the dynamic table.
+/// Returns the file offset of the value of a tag in the dynamic table.
 fn dynamic_value(tag: u64) -> usize {
     let table = number(program_header(2) + 8) as usize;
     (0..64).map(|index| table + index * 16).find(|at| number(*at) == tag).unwrap() + 8
@@ -173,7 +173,7 @@ fn lies_in_the_headers_are_refused_with_their_place() {
     let (dynamic, load) = (program_header(2), program_header(1));
     let beyond = (LIBRARY.len() as u64).to_le_bytes();
     let (needs, definitions) = (dynamic_value(0x6fff_fffe), dynamic_value(0x6fff_fffc));
-    // The last byte of a segment that is in memory as it is in the file, from its start on.
+    // The last byte of a segment is the last one that is the same in memory as in the file.
     let (start, size) = (number(load + 16), number(load + 32));
     let end = (start + size - 1).to_le_bytes();
     for (what, bytes, said) in [
@@ -183,13 +183,13 @@ fn lies_in_the_headers_are_refused_with_their_place() {
         ("program headers at the end of numbers", with_bytes(32, &[0xff; 8]), "beyond the end"),
         ("the most program headers", with_bytes(56, &[0xff; 2]), "beyond the end"),
         ("program headers of no size", with_bytes(54, &[0; 2]), "program headers of an unknown size"),
-        ("a segment beyond the end", with_bytes(load + 32, &[0xff; 8]), "lies beyond the end"),
+        ("a segment beyond the end", with_bytes(load + 32, &[0xff; 8]), "extends beyond the end"),
         ("a dynamic table beyond the end", with_bytes(dynamic + 8, &beyond), "the dynamic table lies beyond the end"),
-        ("a dynamic table of absurd size", with_bytes(dynamic + 32, &[0xff; 8]), "at most 65536 make sense"),
-        ("version needs in no segment", with_bytes(needs, &[0xff; 8]), "symbol versions lies in no segment"),
-        ("versions in no segment", with_bytes(definitions, &[0xff; 8]), "symbol versions lies in no segment"),
-        ("version needs at the end of a segment", with_bytes(needs, &end), "symbol versions does not end"),
-        ("versions at the end of a segment", with_bytes(definitions, &end), "symbol versions does not end"),
+        ("a dynamic table of absurd size", with_bytes(dynamic + 32, &[0xff; 8]), "the limit is 65536"),
+        ("version needs in no segment", with_bytes(needs, &[0xff; 8]), "symbol versions is not in a segment"),
+        ("versions in no segment", with_bytes(definitions, &[0xff; 8]), "symbol versions is not in a segment"),
+        ("version needs at the end of a segment", with_bytes(needs, &end), "symbol versions is not terminated"),
+        ("versions at the end of a segment", with_bytes(definitions, &end), "symbol versions is not terminated"),
         ("section headers beyond the end", with_bytes(40, &beyond), "the section headers lies beyond the end"),
         ("section headers of no size", with_bytes(58, &[0; 2]), "section headers of an unknown size"),
         ("no section with the names", with_bytes(62, &[0xfe, 0xfe]), "the section names are missing"),
@@ -210,7 +210,7 @@ fn lies_in_the_headers_are_refused_with_their_place() {
     }
 }
 
-/// A file of `count` sections, all with a name of `len` bytes that is there once.
+/// Returns a file of `count` sections that share one name of `len` bytes.
 fn sections_of_one_name(count: u16, len: usize) -> Vec<u8> {
     let table = 64 + len + 1;
     let mut bytes = LIBRARY[..64].to_vec();
@@ -233,14 +233,14 @@ fn sections_of_one_name(count: u16, len: usize) -> Vec<u8> {
 
 #[test]
 fn names_of_sections_cost_no_more_than_the_file_has() {
-    // As in an object file with a section for each function, most of them called the same.
+    // An object file has a section for each function, and most of them have the same name.
     let common = sections_of_one_name(30_000, 60);
     assert_eq!(sections(&Source::memory(&common)).unwrap().unwrap().len(), 29_999);
     assert!(matches!(Elf::read(&Source::memory(&common)), Ok(Some(Elf::Native(_)))));
-    // 30 GB of names to be read, and to be kept, out of 2.5 MB.
+    // 30 GB of names to read and to keep, out of 2.5 MB.
     let hostile = sections_of_one_name(30_000, 1 << 20);
     for error in [sections(&Source::memory(&hostile)).unwrap_err(), Elf::read(&Source::memory(&hostile)).unwrap_err()] {
-        assert!(error.to_string().contains("longer names of sections than make sense"), "{error}");
+        assert!(error.to_string().contains("too many bytes of section names"), "{error}");
     }
 }
 
@@ -286,14 +286,14 @@ fn gpu_code_that_was_taken_out_may_be_larger_than_the_file() {
 #[test]
 fn files_for_other_machines_are_told_and_their_tables_are_not_believed() {
     for (at, byte, bits, big_endian) in [(4, 1, 32, false), (5, 2, 64, true)] {
-        // All numbers behind the first twenty bytes mean nothing now.
+        // No number after the first twenty bytes has a meaning now.
         let mut bytes = with_bytes(at, &[byte]);
         bytes[20..64].fill(0xff);
         let machine = if big_endian { 62 << 8 } else { 62 };
         let found = Elf::read(&Source::memory(&bytes)).unwrap().unwrap();
         assert_eq!(found, Elf::Foreign { bits, big_endian, machine: Machine(machine) });
         read_all(&Source::memory(&bytes)).unwrap();
-        // A header that ends early is damage all the same.
+        // A truncated header is damage as well.
         let error = Elf::read(&Source::memory(&bytes[..19])).unwrap_err();
         assert!(error.to_string().contains("the file header lies beyond the end"), "{error}");
     }
@@ -313,10 +313,13 @@ fn damage_on_disk_is_told_with_the_file() {
 
 proptest! {
     #[test]
-    fn any_mutation_is_read_or_refused(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..16)) {
+    fn any_mutation_is_read_or_refused(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..16),
+    ) {
         let mut bytes = LIBRARY.clone();
         for (at, byte) in &changes {
-            // Half of the changes go to the headers and the dynamic table's neighbourhood, where they hurt most.
+            // Half of the changes go to the headers and the neighbourhood of the dynamic table, where they do most
+            // harm.
             let range = if byte % 2 == 0 { 1024.min(bytes.len()) } else { bytes.len() };
             let at = at.index(range);
             bytes[at] = *byte;
@@ -325,7 +328,10 @@ proptest! {
     }
 
     #[test]
-    fn any_numbers_in_the_tables_are_read_or_refused(at in 0usize..600, value in prop::sample::select(vec![0, 1, u64::MAX, u64::MAX - 7, 1 << 40, i64::MAX as u64])) {
+    fn any_numbers_in_the_tables_are_read_or_refused(
+        at in 0usize..600,
+        value in prop::sample::select(vec![0, 1, u64::MAX, u64::MAX - 7, 1 << 40, i64::MAX as u64]),
+    ) {
         let mut bytes = LIBRARY.clone();
         bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
         let _ = read_all(&Source::memory(&bytes));
@@ -340,7 +346,7 @@ proptest! {
     ) {
         let mut bytes = LIBRARY.clone();
         let place = dynamic_value(list);
-        // In this library the first segment, where the lists are, begins at address 0 and offset 0.
+        // In this library the first segment, which has the lists, begins at address 0 and offset 0.
         let table = number(place) as usize;
         if table + at + 4 <= bytes.len() {
             bytes[table + at..table + at + 4].copy_from_slice(&value.to_le_bytes());

@@ -1,7 +1,7 @@
-//! Symbol versions: which of them a file wants of which library (`DT_VERNEED`), and which it has (`DT_VERDEF`).
+//! Symbol versions: those that a file needs of its libraries (`DT_VERNEED`), and those that it defines (`DT_VERDEF`).
 //!
-//! Both are lists in which each entry says how far it is to the next, as ld.so walks them: counts in the dynamic table are not
-//! looked at. Steps only lead forward and the lists have a limit, so that every walk ends.
+//! Both are lists in which each entry holds the distance to the next. They are walked as ld.so walks them: the counts
+//! in the dynamic table are ignored. Distances only lead forward and the lists have a limit, so that every walk ends.
 
 use std::borrow::Cow;
 
@@ -9,46 +9,46 @@ use super::header::Header;
 use super::{Source, damaged};
 use crate::error::Result;
 
-/// The versions that a file wants of one library.
+/// The versions that a file needs of one library.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VersionNeed {
     /// The library, as in `DT_NEEDED`.
     pub library: Vec<u8>,
-    /// What it must have.
+    /// The versions that the library must define.
     pub versions: Vec<NeededVersion>,
 }
 
-/// A version that a library must have.
+/// A version that a library must define.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NeededVersion {
-    /// Such as `GLIBC_2.34`.
+    /// Its name, such as `GLIBC_2.34`.
     pub name: Vec<u8>,
-    /// Whether the file can do without (`VER_FLG_WEAK`).
+    /// True if the file can do without it (`VER_FLG_WEAK`).
     pub weak: bool,
 }
 
-/// Real lists have some kilobytes.
+/// Longest list, in bytes; real ones have some kilobytes.
 const MOST_BYTES: u64 = 64 << 10;
-/// Versions in a list; glibc has some forty.
+/// Most versions in a list; glibc has some forty.
 const MOST: usize = 4096;
 const WEAK: u32 = 2;
 
-/// The bytes from the start of a list to where it must have ended.
+/// The bytes from the start of a list to its latest possible end.
 pub(super) struct List<'s> {
     bytes: Cow<'s, [u8]>,
     start: u64,
 }
 
 impl<'s> List<'s> {
-    /// The list at an address, which the dynamic table at offset `table` says.
+    /// Finds the list at an address that the dynamic table at offset `table` gives.
     pub fn read(source: &Source<'s>, header: &Header, table: u64, address: u64) -> Result<Self> {
         let range = header.offset_of(address);
-        let (start, end) = range.ok_or_else(|| damaged("a list of symbol versions lies in no segment", table))?;
+        let (start, end) = range.ok_or_else(|| damaged("a list of symbol versions is not in a segment", table))?;
         let size = end.saturating_sub(start).min(MOST_BYTES);
         Ok(Self { bytes: source.read("a list of symbol versions", start, size, MOST_BYTES)?, start })
     }
 
-    /// What is wanted, by the library that it is wanted of; `string` gives the text at an index of the string table.
+    /// Returns the versions needed, by library; `string` returns the text at an index of the string table.
     pub fn needs(&self, string: &mut dyn FnMut(u64) -> Result<Vec<u8>>) -> Result<Vec<VersionNeed>> {
         let mut needs = Vec::new();
         let (mut at, mut left) = (0, MOST);
@@ -72,7 +72,7 @@ impl<'s> List<'s> {
         }
     }
 
-    /// What there is. The first is the file itself in most files.
+    /// Returns the versions defined. The first one is the file itself in most files.
     pub fn definitions(&self, string: &mut dyn FnMut(u64) -> Result<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
         let mut definitions = Vec::new();
         let (mut at, mut left) = (0, MOST);
@@ -80,7 +80,7 @@ impl<'s> List<'s> {
             // Elf64_Verdef: vd_version, vd_flags, vd_ndx, vd_cnt (2 bytes each), vd_hash, vd_aux, vd_next (4 each).
             left = self.count(left, at)?;
             self.revision(at)?;
-            // Of its Elf64_Verdaux the first has the name; those behind it are the versions that it grew from.
+            // Of its Elf64_Verdaux the first has the name; the others are the versions that it succeeds.
             let name = at.saturating_add(self.word(at, 12)?.into());
             definitions.push(string(self.word(name, 0)?.into())?);
             let Some(next) = self.next(at, 16)? else { return Ok(definitions) };
@@ -92,16 +92,17 @@ impl<'s> List<'s> {
         left.checked_sub(1).ok_or_else(|| damaged(format!("more than {MOST} symbol versions"), self.place(at)))
     }
 
-    /// Both lists have had one form ever since.
+    /// Fails unless the entry has revision 1, the only one that exists.
     fn revision(&self, at: u64) -> Result<()> {
         let revision = self.half(at, 0)?;
         if revision == 1 {
             return Ok(());
         }
-        Err(damaged(format!("a list of symbol versions of form {revision}"), self.place(at)))
+        Err(damaged(format!("unknown revision {revision} of a list of symbol versions"), self.place(at)))
     }
 
-    /// Where the entry behind the one at `at` begins, which says so `inside` of itself; 0 ends the list.
+    /// Returns the offset of the entry after the one at `at`, whose distance stands at `inside`. Distance 0 ends
+    /// the list.
     fn next(&self, at: u64, inside: u64) -> Result<Option<u64>> {
         let step = self.word(at, inside)?;
         Ok((step != 0).then(|| at.saturating_add(step.into())))
@@ -118,7 +119,7 @@ impl<'s> List<'s> {
     fn number<const SIZE: usize>(&self, at: u64, inside: u64) -> Result<[u8; SIZE]> {
         let at = at.saturating_add(inside);
         let bytes = usize::try_from(at).ok().and_then(|at| self.bytes.get(at..)?.first_chunk());
-        bytes.copied().ok_or_else(|| damaged("a list of symbol versions does not end", self.place(at)))
+        bytes.copied().ok_or_else(|| damaged("a list of symbol versions is not terminated", self.place(at)))
     }
 
     fn place(&self, at: u64) -> u64 {
@@ -136,7 +137,7 @@ mod tests {
         List { bytes: Cow::Borrowed(numbers), start: 1000 }
     }
 
-    /// The index as text.
+    /// Returns a function that gives each index as text.
     fn text() -> impl FnMut(u64) -> Result<Vec<u8>> {
         |index| Ok(index.to_string().into_bytes())
     }
@@ -177,7 +178,7 @@ mod tests {
         );
         for len in 0..all.len() {
             let error = list(&all[..len]).needs(&mut text()).unwrap_err().to_string();
-            assert!(error.contains("does not end") && error.contains("offset  10"), "{len}: {error}");
+            assert!(error.contains("is not terminated") && error.contains("offset  10"), "{len}: {error}");
         }
     }
 
@@ -199,7 +200,7 @@ mod tests {
         let said = |error: crate::error::Error| error.to_string();
         let other = bytes(&[2, 1], &[7, 16, 0]);
         assert!(said(list(&other).needs(&mut text()).unwrap_err()).contains("of form 2"));
-        // Steps of one byte in a sea of ones: each entry looks like the one before.
+        // Distances of one byte over a run of ones: each entry looks like the one before.
         let ones = vec![1; 60_000];
         assert!(list(&ones).needs(&mut text()).is_err());
         let steps: Vec<u8> = wanted(1, 0, 16).repeat(4097);

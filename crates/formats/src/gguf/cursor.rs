@@ -1,16 +1,17 @@
-//! Bounded reads in order, each held against the end of the file before it is made.
+//! Bounded reads in order, each compared with the end of the file before it is done.
 
 use std::io::{Read, Seek, SeekFrom};
 
 use super::damaged;
 use crate::error::Result;
 
-/// Headers of real models have up to 20 MB, most of it vocabulary. It bounds what a hostile file can make us read.
+/// Longest header, in bytes. Real models have up to 20 MB, most of it vocabulary. Bounds what a hostile file can
+/// make us read.
 const LONGEST: u64 = 256 << 20;
-/// Names of keys may have 64 kB by the format, and that is more than any value that is kept needs.
+/// Longest string that is kept, in bytes. The format limits keys to this, and no value that is kept needs more.
 const STRING: u64 = (1 << 16) - 1;
 
-/// A reader that knows where it is and where the end is.
+/// A reader that knows its offset and the end.
 pub(super) struct Cursor<R> {
     reader: R,
     at: u64,
@@ -18,23 +19,23 @@ pub(super) struct Cursor<R> {
 }
 
 impl<R: Read + Seek> Cursor<R> {
-    /// At the beginning of a content of `size` bytes.
+    /// Creates a cursor at the beginning of a content of `size` bytes.
     pub fn new(reader: R, size: u64) -> Self {
         Self { reader, at: 0, end: size }
     }
 
-    /// The offset of the next byte.
+    /// Returns the offset of the next byte.
     pub fn at(&self) -> u64 {
         self.at
     }
 
-    /// Makes sure that `count` things of at least `each` bytes can still come.
+    /// Fails unless `count` things of at least `each` bytes fit before the end. Returns their size.
     pub fn demand(&self, what: &str, count: u64, each: u64) -> Result<u64> {
         let size = count.checked_mul(each).filter(|size| *size <= self.end - self.at);
         let size =
-            size.ok_or_else(|| damaged(format!("{what} lies beyond the end, at {} bytes", self.end), self.at))?;
+            size.ok_or_else(|| damaged(format!("{what} extends beyond the end at {} bytes", self.end), self.at))?;
         if self.at + size > LONGEST {
-            return Err(damaged(format!("{what} is beyond the {LONGEST} bytes that a header can have"), self.at));
+            return Err(damaged(format!("{what} lies beyond {LONGEST} bytes, the limit of a header"), self.at));
         }
         Ok(size)
     }
@@ -52,7 +53,7 @@ impl<R: Read + Seek> Cursor<R> {
         Ok(())
     }
 
-    /// The first four bytes.
+    /// Reads the first four bytes.
     pub fn magic(&mut self) -> Result<[u8; 4]> {
         self.bytes("the magic number")
     }
@@ -65,7 +66,7 @@ impl<R: Read + Seek> Cursor<R> {
         self.bytes(what).map(u64::from_le_bytes)
     }
 
-    /// A number of `size` bytes, at most 8; `signed` extends the sign.
+    /// Reads a number of `size` bytes, at most 8; `signed` extends the sign.
     pub fn integer(&mut self, size: u64, signed: bool) -> Result<i128> {
         let mut bytes = [0; 8];
         let size = size.min(8) as usize;
@@ -80,11 +81,11 @@ impl<R: Read + Seek> Cursor<R> {
         Ok(if signed { (number as i64).into() } else { number.into() })
     }
 
-    /// A string, which must be short enough to be held.
+    /// Reads a string. Fails if it is too long to be kept.
     pub fn string(&mut self, what: &str) -> Result<Vec<u8>> {
         let size = self.u64(what)?;
         if size > STRING {
-            return Err(damaged(format!("{what} of {size} bytes; at most {STRING} make sense"), self.at));
+            return Err(damaged(format!("{what} of {size} bytes, the limit is {STRING}"), self.at));
         }
         self.demand(what, size, 1)?;
         let mut bytes = vec![0; size as usize];
@@ -92,16 +93,16 @@ impl<R: Read + Seek> Cursor<R> {
         Ok(bytes)
     }
 
-    /// Passes over a string of any length.
+    /// Skips a string of any length.
     pub fn skip_string(&mut self, what: &str) -> Result<()> {
         let size = self.u64(what)?;
         self.skip(what, size, 1)
     }
 
-    /// Passes over `count` things of `each` bytes.
+    /// Skips `count` things of `each` bytes.
     pub fn skip(&mut self, what: &str, count: u64, each: u64) -> Result<()> {
         let size = self.demand(what, count, each)?;
-        // Relative, so that a buffered reader keeps what it has; the limit makes the number fit.
+        // A relative seek keeps the buffer of a reader; the limit above makes the number fit.
         self.reader.seek_relative(size as i64)?;
         self.at += size;
         Ok(())

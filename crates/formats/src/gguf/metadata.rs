@@ -1,4 +1,4 @@
-//! The pairs of keys and values.
+//! The metadata: pairs of keys and values.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -7,31 +7,31 @@ use super::cursor::Cursor;
 use super::{MAGIC, Part, damaged};
 use crate::error::{Error, Result};
 
-/// More pairs than any model has; it bounds nothing but time.
+/// Most pairs; no model has as many. Bounds only time.
 const PAIRS: u64 = 1 << 16;
-/// More tensors than any model has.
+/// Most tensors; no model has as many.
 const TENSORS: u64 = 1 << 20;
-/// How many candidates for the context length are kept: one for each architecture that a file could name.
+/// Candidates for the context length that are kept: one per architecture that a file could name later.
 const CONTEXTS: usize = 16;
 
-/// The pairs that are kept.
+/// The values that are kept.
 #[derive(Default)]
 pub(super) struct Known {
     pub architecture: Option<String>,
     pub file_type: Option<u64>,
     /// `split.no`, `split.count` and `split.tensors.count`.
     split: [Option<u64>; 3],
-    /// By the architecture in the key, since that may be named later.
+    /// By the architecture in the key, since the file's own may come later.
     contexts: BTreeMap<String, u64>,
 }
 
 impl Known {
-    /// The context length of the architecture that it is.
+    /// Returns the context length of the file's architecture.
     pub fn context(&self) -> Option<u64> {
         self.contexts.get(self.architecture.as_ref()?).copied()
     }
 
-    /// The place in a split model, if the header gives one.
+    /// Returns the place in a split model, if the header gives one.
     pub fn part(&self) -> Option<Part> {
         let [number, of, tensors] = self.split;
         let of = of.filter(|of| *of > 0)?;
@@ -39,7 +39,7 @@ impl Known {
     }
 }
 
-/// Reads magic number, version and counts: how many tensors and how many pairs.
+/// Reads magic number, version and counts. Returns the number of tensors and that of pairs.
 pub(super) fn counts(cursor: &mut Cursor<impl Read + Seek>) -> Result<(u64, u64)> {
     if cursor.magic()? != *MAGIC {
         return Err(damaged("it does not begin with `GGUF`", 0));
@@ -49,13 +49,13 @@ pub(super) fn counts(cursor: &mut Cursor<impl Read + Seek>) -> Result<(u64, u64)
         other if matches!(other.swap_bytes(), 1..=3) => {
             return Err(damaged("it is for a big-endian machine", 4));
         }
-        other => return Err(damaged(format!("version {other}, and 2 and 3 are known"), 4)),
+        other => return Err(damaged(format!("unsupported version {other}, expected 2 or 3"), 4)),
     }
     let tensors = cursor.u64("the number of tensors")?;
     let pairs = cursor.u64("the number of pairs")?;
     for (what, count, most) in [("tensors", tensors, TENSORS), ("pairs", pairs, PAIRS)] {
         if count > most {
-            return Err(damaged(format!("{count} {what}; at most {most} make sense"), 8));
+            return Err(damaged(format!("{count} {what}, the limit is {most}"), 8));
         }
     }
     Ok((tensors, pairs))
@@ -68,7 +68,7 @@ pub(super) fn read(cursor: &mut Cursor<impl Read + Seek>, count: u64) -> Result<
         let at = cursor.at();
         let key = cursor.string("a key")?;
         let kind = Type::read(cursor)?;
-        let twice = || damaged(format!("the key `{}` stands twice", key.escape_ascii()), at);
+        let twice = || damaged(format!("duplicate key `{}`", key.escape_ascii()), at);
         match key.as_slice() {
             b"general.architecture" => {
                 let text = match kind {
@@ -100,8 +100,8 @@ pub(super) fn read(cursor: &mut Cursor<impl Read + Seek>, count: u64) -> Result<
     Ok(known)
 }
 
-/// The pairs whose keys `wanted` picks, as they stand in a file whose content has `size` bytes: each key, type and value in
-/// the bytes of the format.
+/// Returns the pairs whose keys `wanted` picks, in order and in the bytes of the format: each key, type and value.
+/// `size` is the size of the file's content in bytes.
 pub fn pairs(reader: impl Read + Seek, size: u64, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<Vec<u8>>> {
     let mut cursor = Cursor::new(reader, size);
     let (_, count) = counts(&mut cursor)?;
@@ -118,19 +118,19 @@ pub fn pairs(reader: impl Read + Seek, size: u64, wanted: impl Fn(&[u8]) -> bool
     Ok(found)
 }
 
-/// It becomes a word on pages and in tables.
+/// Returns whether a text can be an architecture: it becomes a word on pages and in tables.
 fn is_architecture(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// The types of values.
+/// The type of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Type {
-    /// Whole numbers: bytes, and whether there is a sign.
+    /// An integer: its size in bytes, and true if it is signed.
     Integer(u64, bool),
-    /// Everything else of a fixed size, in bytes.
+    /// Any other type of a fixed size, in bytes.
     Fixed(u64),
     String,
     Array,
@@ -153,12 +153,12 @@ impl Type {
             10 => Self::Integer(8, false),
             11 => Self::Integer(8, true),
             12 => Self::Fixed(8),
-            other => return Err(damaged(format!("a value of the unknown type {other}"), at)),
+            other => return Err(damaged(format!("unknown value type {other}"), at)),
         })
     }
 }
 
-/// Keeps a number, of which there is one at most.
+/// Stores a number, which may occur once.
 fn keep(place: &mut Option<u64>, number: Option<u64>, twice: impl Fn() -> Error) -> Result<()> {
     match number {
         Some(number) if place.replace(number).is_some() => Err(twice()),
@@ -166,7 +166,7 @@ fn keep(place: &mut Option<u64>, number: Option<u64>, twice: impl Fn() -> Error)
     }
 }
 
-/// A whole number; `None` where the value is something else, which says nothing then.
+/// Reads an integer; `None` if the value has another type, which is ignored.
 fn number(cursor: &mut Cursor<impl Read + Seek>, kind: Type) -> Result<Option<u64>> {
     match kind {
         Type::Integer(size, signed) => Ok(u64::try_from(cursor.integer(size, signed)?).ok()),
@@ -185,7 +185,7 @@ fn skip(cursor: &mut Cursor<impl Read + Seek>, kind: Type) -> Result<()> {
             match of {
                 Type::Integer(size, _) | Type::Fixed(size) => cursor.skip("an array", count, size),
                 Type::String => {
-                    // Each has a length at least: a count that cannot be is refused before it is begun.
+                    // Each string has a length at least, so an impossible count is refused before the loop begins.
                     cursor.demand("an array of strings", count, 8)?;
                     (0..count).try_for_each(|_| cursor.skip_string("a string of an array"))
                 }

@@ -1,4 +1,4 @@
-//! What a GGUF file says of itself: architecture, quantisation, context length, tensors.
+//! Reads the header of a GGUF file: architecture, quantisation, context length, tensors.
 //!
 //! GGUF is the model format of llama.cpp (`docs/gguf.md` of ggml). Little endian throughout:
 //!
@@ -11,13 +11,14 @@
 //! string: u64 length, then so many bytes        array: u32 type, u64 count, then so many values
 //! ```
 //!
-//! Owns a total reader of versions 2 and 3: any bytes give facts or an error that says where the damage is. What nobody asked
-//! for is skipped and not held, so a vocabulary of a million tokens costs no memory, and a source that can skip (a file, a
-//! server that knows ranges) does not even read long arrays. Every count is held against a limit and against the bytes that are
-//! left before anything is done so often. Never reads tensors, never says whether a model is any good.
+//! Owns a total reader of versions 2 and 3: any bytes give facts, or an error with the offset of the damage. Other
+//! values are skipped and not held, so a vocabulary of a million tokens costs no memory, and a source that can seek
+//! (a file, a server that knows ranges) does not even read long arrays. Every count is compared with a limit and with
+//! the bytes that are left before a loop of that length begins. Never reads tensors, never judges a model.
 //!
-//! Not every such file is a whole model: a later part of a split one, an importance matrix or a vocabulary has a header with
-//! less in it. So a [`Header`] is what one file says, and [`Gguf`] what is known of a model, if its header names one.
+//! Not every such file is a whole model: a later part of a split one, an importance matrix or a vocabulary has fewer
+//! pairs in its header. So a [`Header`] has the facts of one file, and [`Gguf`] those of a model, if the header
+//! describes one.
 
 mod cursor;
 mod metadata;
@@ -40,10 +41,10 @@ pub use metadata::pairs;
 pub use quantisation::quantisation;
 pub use split::{Part, PartName, Piece, contradiction};
 
-/// What every GGUF file begins with.
+/// The first bytes of every GGUF file.
 pub const MAGIC: &[u8; 4] = b"GGUF";
 
-/// What is known of a model.
+/// The facts about a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gguf {
@@ -52,19 +53,19 @@ pub struct Gguf {
     /// The name of `general.file_type`, such as `Q4_K_M`: see [`mod@quantisation`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantisation: Option<String>,
-    /// `<architecture>.context_length`: the tokens that the model was trained to look back.
+    /// `<architecture>.context_length`: the context length that the model was trained for, in tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<u64>,
-    /// How many tensors there are, in all files of the model.
+    /// Number of tensors, in all files of the model.
     pub tensors: u64,
-    /// How many numbers those tensors hold.
+    /// Number of parameters: the elements of all tensors.
     pub parameters: u64,
 }
 
-/// Facts that one file states of itself.
+/// The facts in the header of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
-    /// See [`Gguf`]; only files that are a model, or the first part of one, have it.
+    /// See [`Gguf`]. Only a model, or the first part of one, has it.
     pub architecture: Option<String>,
     /// See [`Gguf`].
     pub quantisation: Option<String>,
@@ -72,16 +73,17 @@ pub struct Header {
     pub context: Option<u64>,
     /// Number of tensors in this file.
     pub tensors: u64,
-    /// Number of numbers that they hold.
+    /// Number of elements of those tensors.
     pub parameters: u64,
-    /// Types of the tensors in this file, as ggml numbers them.
+    /// Types of the tensors in this file, by ggml's numbers.
     pub types: BTreeSet<u32>,
     /// Its place in a split model.
     pub part: Option<Part>,
 }
 
 impl Header {
-    /// Reads the header at the beginning of `reader`, whose whole content has `size` bytes. Damage is [`Kind::Invalid`].
+    /// Reads the header at the beginning of `reader`, whose whole content has `size` bytes. Fails with
+    /// [`Kind::Invalid`] if it is damaged.
     pub fn read(reader: impl Read + Seek, size: u64) -> Result<Self> {
         let mut cursor = Cursor::new(reader, size);
         let (tensors, pairs) = metadata::counts(&mut cursor)?;
@@ -98,7 +100,8 @@ impl Header {
         })
     }
 
-    /// Reads the file at `path`; `None` when it is no GGUF file.
+    /// Reads the file at `path`. Returns `None` if it is not a GGUF file; fails with [`Kind::Invalid`] if it is
+    /// damaged.
     pub fn open(path: &Path) -> Result<Option<Self>> {
         let mut file = fs_err::File::open(path)?;
         let size = file.metadata()?.len();
@@ -111,16 +114,16 @@ impl Header {
         Self::read(BufReader::new(file), size).map(Some)
     }
 
-    /// Why there are no facts of a model in a header that can be read.
+    /// Returns the error for a readable header that does not describe a model.
     #[must_use]
     pub fn no_model() -> Error {
-        Error::new(Kind::Invalid, "the GGUF header is not that of a model: it has no `general.architecture`")
+        Error::new(Kind::Invalid, "the GGUF header does not describe a model: missing `general.architecture`")
     }
 }
 
 impl Gguf {
-    /// The facts of a model that lies in files with these headers: a split model's first file has the metadata, and each
-    /// has its own tensors. `None` where the first one names no architecture.
+    /// Combines the headers of a model's files: the first one of a split model has the metadata, and each has its
+    /// own tensors. Returns `None` if the first one names no architecture.
     #[must_use]
     pub fn of(headers: &[Header]) -> Option<Self> {
         let (first, rest) = headers.split_first()?;
@@ -138,7 +141,7 @@ impl Gguf {
         Some(facts)
     }
 
-    /// All of it in a line, for people.
+    /// Formats all facts in one line, for people.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut parts = vec![self.architecture.clone()];
@@ -150,7 +153,7 @@ impl Gguf {
     }
 }
 
-/// Whether a path is named as GGUF files are.
+/// Returns whether a path ends in `.gguf`, in any case.
 #[must_use]
 pub fn is_name(path: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("gguf"))

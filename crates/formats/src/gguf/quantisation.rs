@@ -1,7 +1,7 @@
 //! Names of `general.file_type`.
 
-/// The name of a file type (`enum llama_ftype` of llama.cpp), as repositories put it into file names; a number that has none
-/// yet is given as `type 77`.
+/// Returns the name of a file type (`enum llama_ftype` of llama.cpp), as repositories write it in file names; `type
+/// 77` for a number without a known name.
 #[must_use]
 pub fn quantisation(file_type: u64) -> String {
     let name = match file_type {

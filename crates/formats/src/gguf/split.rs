@@ -1,15 +1,16 @@
 //! Models in several files: as llama.cpp's `llama-gguf-split` writes them, and as people cut them by hand.
 //!
-//! The tool names parts `NAME-00001-of-00003.gguf`, and puts into each header which part it is (`split.no`, from 0), of how many
-//! (`split.count`), and how many tensors all have together (`split.tensors.count`). Only the first has the rest of the
-//! metadata. llama.cpp goes by the headers: one that does not fit makes it read less than the model, or nothing.
+//! The tool names parts `NAME-00001-of-00003.gguf`, and puts into each header the part's number (`split.no`, from 0),
+//! the number of parts (`split.count`), and the number of tensors in all of them (`split.tensors.count`). Only the
+//! first has the rest of the metadata. llama.cpp goes by the headers: with a wrong one it reads less than the model,
+//! or nothing.
 
 use super::Header;
 
-/// Facts that the header of a part states.
+/// The place of a part, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// Which part it is, from 1.
+    /// Its number, from 1.
     pub number: u64,
     /// Number of parts.
     pub of: u64,
@@ -17,19 +18,19 @@ pub struct Part {
     pub tensors: Option<u64>,
 }
 
-/// Facts that the name of a part states.
+/// The place of a part, by its file name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartName<'a> {
     /// Text before the numbers.
     pub stem: &'a str,
-    /// Which part it is, from 1.
+    /// Its number, from 1.
     pub number: u32,
     /// Number of parts.
     pub of: u32,
 }
 
 impl<'a> PartName<'a> {
-    /// Reads `...-00002-of-00004.gguf`.
+    /// Parses `...-00002-of-00004.gguf`.
     #[must_use]
     pub fn parse(path: &'a str) -> Option<Self> {
         let stem = path.strip_suffix(".gguf")?;
@@ -44,21 +45,21 @@ impl<'a> PartName<'a> {
     }
 }
 
-/// A piece of a file that was cut without regard to what is in it: `x.gguf.part1of2`, `x.gguf-split-a`, `x.gguf.001`.
+/// A piece of a file that was cut at arbitrary offsets: `x.gguf.part1of2`, `x.gguf-split-a`, `x.gguf.001`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece<'a> {
     /// The name of the whole file.
     pub whole: &'a str,
-    /// Number of pieces, where the name says so.
+    /// Number of pieces, if the name tells.
     pub of: Option<u32>,
 }
 
 impl<'a> Piece<'a> {
-    /// Reads the name of a piece.
+    /// Parses the name of a piece.
     #[must_use]
     pub fn parse(path: &'a str) -> Option<Self> {
         let lower = path.to_ascii_lowercase();
-        // The lower-case text has the same bytes at the same places.
+        // The lower-case text has the same bytes at the same offsets.
         let end = lower.rfind(".gguf")? + ".gguf".len();
         let (whole, rest) = (path.get(..end)?, lower.get(end..)?);
         let rest = rest.strip_prefix(['.', '-', '_'])?;
@@ -73,7 +74,7 @@ impl<'a> Piece<'a> {
         let fits = match (word, of) {
             (_, Some(of)) => is_number(number) && is_number(of),
             (Some(_), None) => is_number(number) || is_letters(number),
-            // As `split` names pieces: `aa`, `ab`; other endings of two letters are kinds of files.
+            // `split` names pieces `aa`, `ab`; other endings of two letters are types of files.
             (None, None) => {
                 number.len() >= 2
                     && (is_number(number) || is_letters(number) && number.starts_with('a') && number.len() == 2)
@@ -82,7 +83,7 @@ impl<'a> Piece<'a> {
         fits.then(|| Self { whole, of: of.and_then(|of| of.parse().ok()) })
     }
 
-    /// Returns what is to be known of a file with this name.
+    /// Returns a warning that this file is only a piece.
     #[must_use]
     pub fn warning(&self) -> String {
         let of = self.of.map_or_else(|| "several".to_owned(), |of| of.to_string());
@@ -90,15 +91,15 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// Returns what the headers of a model's files say against each other or against being all of the model: `None` where they
-/// agree.
+/// Describes a contradiction among the headers of a model's files, or a missing part; `None` if they form a whole
+/// model.
 #[must_use]
 pub fn contradiction(files: &[(&str, &Header)]) -> Option<String> {
     let count = files.len() as u64;
     for ((path, header), number) in files.iter().zip(1..) {
         let why = match header.part {
             None if count == 1 => continue,
-            None => format!("`{path}` is part {number} of {count} by its name, and its header says nothing of parts"),
+            None => format!("`{path}` is part {number} of {count} by its name, but its header does not name a part"),
             Some(part) if part.of != count && count == 1 => {
                 format!(
                     "`{path}` is part {} of {} by its header, and no other part is beside it under such a name",
@@ -106,10 +107,10 @@ pub fn contradiction(files: &[(&str, &Header)]) -> Option<String> {
                 )
             }
             Some(part) if part.of != count => {
-                format!("`{path}` is one of {} parts by its header, and one of {count} by its name", part.of)
+                format!("`{path}` is one of {} parts by its header, but one of {count} by its name", part.of)
             }
             Some(part) if part.number != number => {
-                format!("`{path}` is part {} by its header, and part {number} by its name", part.number)
+                format!("`{path}` is part {} by its header, but part {number} by its name", part.number)
             }
             Some(_) => continue,
         };
@@ -118,8 +119,7 @@ pub fn contradiction(files: &[(&str, &Header)]) -> Option<String> {
     let together = files.iter().fold(0u64, |sum, (_, header)| sum.saturating_add(header.tensors));
     files.iter().find_map(|(path, header)| {
         let said = header.part?.tensors?;
-        (said != together)
-            .then(|| format!("the parts have {together} tensors together, and `{path}` says that there are {said}"))
+        (said != together).then(|| format!("the parts have {together} tensors in total, but `{path}` declares {said}"))
     })
 }
 
@@ -200,10 +200,10 @@ mod tests {
                 &[("a", &one)] as &[_],
                 "`a` is part 1 of 2 by its header, and no other part is beside it under such a name",
             ),
-            (&[("a", &two), ("b", &one)], "`a` is part 2 by its header, and part 1 by its name"),
-            (&[("a", &four), ("b", &two)], "`a` is one of 4 parts by its header, and one of 2 by its name"),
-            (&[("a", &one), ("b", &none)], "`b` is part 2 of 2 by its name, and its header says nothing of parts"),
-            (&[("a", &one), ("b", &short)], "the parts have 4 tensors together, and `a` says that there are 5"),
+            (&[("a", &two), ("b", &one)], "`a` is part 2 by its header, but part 1 by its name"),
+            (&[("a", &four), ("b", &two)], "`a` is one of 4 parts by its header, but one of 2 by its name"),
+            (&[("a", &one), ("b", &none)], "`b` is part 2 of 2 by its name, but its header does not name a part"),
+            (&[("a", &one), ("b", &short)], "the parts have 4 tensors in total, but `a` declares 5"),
         ] {
             assert_eq!(contradiction(bad).as_deref(), Some(why));
         }

@@ -9,12 +9,12 @@ fn read(bytes: &[u8]) -> Result<Header> {
     Header::read(Memory::new(bytes), bytes.len() as u64)
 }
 
-/// The facts of a file that is a model by itself.
+/// Returns the facts of a file that is a whole model.
 fn summary(bytes: &[u8]) -> String {
     Gguf::of(&[read(bytes).unwrap()]).unwrap().summary()
 }
 
-/// What a reader says is wrong, and where.
+/// Returns the reader's error: the fault and its offset.
 fn fault(bytes: &[u8]) -> String {
     let error = read(bytes).unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid, "{error}");
@@ -28,7 +28,7 @@ fn small(fill: impl FnOnce(&mut GgufWriter)) -> Vec<u8> {
     writer.bytes()
 }
 
-/// A header with these counts and what follows.
+/// Returns a header with these counts, and the bytes that follow it.
 fn head(tensors: u64, pairs: u64, rest: &[&[u8]]) -> Vec<u8> {
     let mut bytes = [MAGIC.as_slice(), &3u32.to_le_bytes(), &tensors.to_le_bytes(), &pairs.to_le_bytes()].concat();
     bytes.extend(rest.concat());
@@ -39,7 +39,7 @@ const LLAMA: &str = "general.architecture";
 
 #[test]
 fn facts_are_found_wherever_they_stand() {
-    // As llama-quantize leaves it: what it changes goes to the end, after the vocabulary.
+    // llama-quantize appends the pairs that it changes, after the vocabulary.
     let bytes = small(|writer| {
         writer.u32("gemma3.context_length", 32_768);
         writer.u64("clip.context_length", 77);
@@ -103,7 +103,7 @@ fn version_2_is_read_and_others_are_told_apart() {
     bytes[4] = 2;
     assert!(read(&bytes).is_ok());
     bytes[4] = 1;
-    assert_eq!(fault(&bytes), "version 1, and 2 and 3 are known at 4");
+    assert_eq!(fault(&bytes), "unsupported version 1, expected 2 or 3 at 4");
     bytes[4..8].copy_from_slice(&3u32.to_be_bytes());
     assert_eq!(fault(&bytes), "it is for a big-endian machine at 4");
     assert_eq!(fault(b"GGML...................."), "it does not begin with `GGUF` at 0");
@@ -111,23 +111,23 @@ fn version_2_is_read_and_others_are_told_apart() {
 
 #[test]
 fn counts_that_cannot_be_are_refused_at_once() {
-    assert_eq!(fault(&head(u64::MAX, 0, &[])), format!("{} tensors; at most 1048576 make sense at 8", u64::MAX));
-    assert_eq!(fault(&head(0, 1 << 40, &[])), format!("{} pairs; at most 65536 make sense at 8", 1u64 << 40));
+    assert_eq!(fault(&head(u64::MAX, 0, &[])), format!("{} tensors, the limit is 1048576 at 8", u64::MAX));
+    assert_eq!(fault(&head(0, 1 << 40, &[])), format!("{} pairs, the limit is 65536 at 8", 1u64 << 40));
     let huge = u64::MAX.to_le_bytes();
     let key = [1u64.to_le_bytes().as_slice(), b"k"].concat();
     let (string, array, u64s) = (8u32.to_le_bytes(), 9u32.to_le_bytes(), 10u32.to_le_bytes());
-    assert_eq!(fault(&head(0, 1, &[&huge])), format!("a key of {} bytes; at most 65535 make sense at 32", u64::MAX));
-    assert_eq!(fault(&head(0, 1, &[&key, &string, &huge])), "a string lies beyond the end, at 45 bytes at 45");
-    // A product that wraps around to a small one.
+    assert_eq!(fault(&head(0, 1, &[&huge])), format!("a key of {} bytes, the limit is 65535 at 32", u64::MAX));
+    assert_eq!(fault(&head(0, 1, &[&key, &string, &huge])), "a string extends beyond the end, at 45 bytes at 45");
+    // The product wraps around to a small number.
     let wraps = ((1u64 << 61) + 1).to_le_bytes();
     for of in [string, u64s] {
         let found = fault(&head(0, 1, &[&key, &array, &of, &wraps, &[0; 64]]));
-        assert!(found.starts_with("an array") && found.contains("lies beyond the end"), "{found}");
+        assert!(found.starts_with("an array") && found.contains("extends beyond the end"), "{found}");
     }
     assert_eq!(fault(&head(0, 1, &[&key, &array, &array, &[0; 64]])), "an array of arrays at 37");
-    assert_eq!(fault(&head(0, 1, &[&key, &77u32.to_le_bytes()])), "a value of the unknown type 77 at 33");
+    assert_eq!(fault(&head(0, 1, &[&key, &77u32.to_le_bytes()])), "unknown value type 77 at 33");
     let pair = [key.as_slice(), &string, &0u64.to_le_bytes()].concat();
-    assert_eq!(fault(&head(1, 1, &[&pair])), "the list of tensors lies beyond the end, at 45 bytes at 45");
+    assert_eq!(fault(&head(1, 1, &[&pair])), "the list of tensors extends beyond the end, at 45 bytes at 45");
     assert_eq!(read(&head(0, 1, &[&pair, &[0; 8]])).unwrap(), Header::default());
 }
 
@@ -136,7 +136,7 @@ fn a_header_longer_than_any_is_refused_however_large_the_file_is() {
     let key = [1u64.to_le_bytes().as_slice(), b"k"].concat();
     let bytes = head(0, 1, &[&key, &9u32.to_le_bytes(), &0u32.to_le_bytes(), &(1u64 << 40).to_le_bytes()]);
     let error = Header::read(Memory::new(&bytes), 1 << 50).unwrap_err().to_string();
-    assert!(error.contains("an array is beyond the 268435456 bytes that a header can have"), "{error}");
+    assert!(error.contains("an array lies beyond 268435456 bytes, the limit of a header"), "{error}");
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn tensors_that_cannot_be_are_refused() {
         bytes
     };
     assert_eq!(read(&tensor(2, &[3, 4])).unwrap().parameters, 12);
-    assert_eq!(fault(&tensor(5, &[1; 5])), "a tensor of 5 dimensions; at most 4 make sense at 69");
-    assert_eq!(fault(&tensor(2, &[1 << 32, 1 << 32])), "a tensor of more numbers than can be counted at 69");
+    assert_eq!(fault(&tensor(5, &[1; 5])), "a tensor of 5 dimensions, the limit is 4 at 69");
+    assert_eq!(fault(&tensor(2, &[1 << 32, 1 << 32])), "a tensor with too many elements at 69");
 }
 
 #[test]
@@ -162,13 +162,10 @@ fn values_of_another_meaning_are_refused() {
     for (bytes, found) in [
         (small(|writer| writer.u32(LLAMA, 1)), "the architecture is not a string at 24"),
         (small(|writer| writer.string(LLAMA, "a\n| b")), "the architecture is not a plain word at 24"),
-        (
-            small(|writer| (0..2).for_each(|_| writer.string(LLAMA, "a"))),
-            "the key `general.architecture` stands twice at 65",
-        ),
+        (small(|writer| (0..2).for_each(|_| writer.string(LLAMA, "a"))), "duplicate key `general.architecture` at 65"),
         (
             small(|writer| (0..2).for_each(|_| writer.u32("a.context_length", 1))),
-            "the key `a.context_length` stands twice at 56",
+            "duplicate key `a.context_length` at 56",
         ),
     ] {
         assert_eq!(fault(&bytes), found);
@@ -184,7 +181,7 @@ fn a_file_is_read_and_another_is_none() {
     fs_err::write(&path, "GG").unwrap();
     assert_eq!(Header::open(&path).unwrap(), None);
     fs_err::write(&path, "GGUF").unwrap();
-    // Where the file came from is more telling than where it lies in the store.
+    // The error names the file's origin rather than its path in the store.
     let error = Header::open(&path).unwrap_err().to_string();
     assert!(!error.contains(path.to_str().unwrap()) && error.contains("offset"), "{error}");
 }

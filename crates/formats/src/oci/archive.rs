@@ -1,8 +1,8 @@
-//! The archive in a layer's blob.
+//! Reads the archive in a layer's blob.
 //!
-//! A blob has a digest of its own, the one by which registries hand it out; what is in it has another, the diff id, which stands
-//! in the image's configuration alone. No registry checks that one, but engines do when they unpack a layer, so everything
-//! that uses a layer here does too.
+//! A blob has a digest, by which registries serve it. The archive in it has another one, the diff id, which only
+//! stands in the image's configuration. No registry verifies that one, but engines do when they unpack a layer, so
+//! everything that uses a layer here does too.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -12,29 +12,29 @@ use crate::digest::{HashingReader, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::tree::{Compression, Packed, broken};
 
-/// The longest archive that is looked through, in bytes: ten times what the largest images hold together.
+/// Longest archive that is read, in bytes: ten times what the largest images hold together.
 const MOST: u64 = 256 << 30;
 
 /// A layer in a file.
 #[derive(Debug, Clone, Copy)]
 pub struct LayerFile<'a> {
-    /// Where it lies.
+    /// Its path.
     pub path: &'a Path,
-    /// What it is said to be.
+    /// The media type that its manifest gives.
     pub media_type: &'a str,
-    /// The digest of the archive in it.
+    /// The expected digest of the archive in it.
     pub diff_id: Sha256Digest,
 }
 
 impl LayerFile<'_> {
-    /// What messages call the layer with this index, the lowest of which is 0.
+    /// Returns the name of the layer for messages; its index counts from 0 for the lowest.
     #[must_use]
     pub fn called(&self, index: usize) -> String {
         format!("layer {} ({})", index + 1, self.diff_id)
     }
 
-    /// Gives the archive to `with`, which reads all of it, and checks that it was the one with the diff id. The compression must
-    /// be the one that the media type names.
+    /// Passes the archive to `with`, which must read all of it, and verifies the diff id. Fails if the compression
+    /// is not that of the media type.
     pub fn read<T>(&self, with: impl FnOnce(&mut dyn Read) -> Result<T>) -> Result<T> {
         let file = fs_err::File::open(self.path)?;
         let packed = Packed::new(file);
@@ -48,7 +48,7 @@ impl LayerFile<'_> {
             LayerKind::Compressed(super::Compression::Zstd) => Compression::Zstd,
         };
         if said != found {
-            return Err(Error::new(Kind::Mismatch, "the layer is not compressed as its media type says")
+            return Err(Error::new(Kind::Mismatch, "the layer's compression differs from its media type")
                 .fact("media type", self.media_type)
                 .fact("found", format!("{found:?}").to_lowercase()));
         }
@@ -56,21 +56,21 @@ impl LayerFile<'_> {
         let made = with(&mut archive)?;
         let (diff_id, _) = archive.finish();
         if diff_id != self.diff_id {
-            return Err(Error::new(Kind::Mismatch, "the layer does not hold the archive that its image names")
+            return Err(Error::new(Kind::Mismatch, "the layer does not match its diff id")
                 .fact("diff id", self.diff_id)
                 .fact("found", diff_id));
         }
         Ok(made)
     }
 
-    /// Checks compression and diff id and unpacks nothing; needs the memory of the decompressor alone.
+    /// Verifies compression and diff id without unpacking. Needs no memory beyond the decompressor's.
     pub fn check(&self) -> Result<()> {
         self.read(|archive| {
-            // One byte more shows that there is more.
+            // Reading one byte more shows that the archive is too long.
             let size =
                 io::copy(&mut archive.take(MOST + 1), &mut io::sink()).map_err(|error| broken("the layer", error))?;
             if size > MOST {
-                return Err(Error::new(Kind::Invalid, "the layer unpacks to far more than any image holds"));
+                return Err(Error::new(Kind::Invalid, "the layer unpacks to more than 256 GiB"));
             }
             Ok(())
         })

@@ -1,4 +1,4 @@
-//! What layers are compressed with: method, level and library, since all three show in the bytes.
+//! Compression of layers: method, level and library, since all three show in the bytes.
 
 use std::io::{self, Write};
 
@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// What a layer is compressed with. The level is fixed: it shows in the bytes.
+/// A compression of layers. The level is fixed, because it shows in the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// Zstandard, level 6, with a checksum.
     #[default]
     Zstd,
-    /// gzip, level 6, without name and time: for engines that are older than zstd in images.
+    /// gzip, level 6, without name and time: for engines that do not know zstd in images.
     Gzip,
 }
 
-/// The level of zstd: a layer is compressed once and fetched many times. Where processors have no SHA instructions, hashing
-/// takes as long as level 3 does, and hides behind this one.
+/// The level of zstd. A layer is compressed once and downloaded many times. On processors without SHA instructions
+/// hashing takes as long as level 3, so it costs nothing beside this one.
 const ZSTD_LEVEL: i32 = 6;
 /// The version of libzstd.
 const ZSTD: &str = "1.5.7";
@@ -29,7 +29,7 @@ const GZIP_LEVEL: u32 = 6;
 /// The version of zlib-rs, which flate2 uses.
 const ZLIB_RS: &str = "0.6.8";
 
-/// A way to compress by everything that shows in the bytes, for a derivation.
+/// Everything about a compression that shows in the bytes, for a derivation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Compressor {
     method: Compression,
@@ -39,7 +39,7 @@ pub struct Compressor {
 }
 
 impl Compression {
-    /// Its name in a manifest.
+    /// Returns the name in a manifest.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl Compression {
         }
     }
 
-    /// What a layer is called that is compressed with it.
+    /// Returns the media type of a layer with this compression.
     #[must_use]
     pub fn media_type(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl Compression {
         }
     }
 
-    /// With what exactly it is done.
+    /// Returns the exact compressor.
     #[must_use]
     pub fn compressor(self) -> Compressor {
         let (level, library) = match self {
@@ -68,19 +68,19 @@ impl Compression {
     }
 }
 
-/// Refuses another libzstd than the one that derivations name. A build may be linked with the system's own, and each version
-/// compresses to other bytes.
+/// Fails for another libzstd than the one that derivations name. A build may be linked with the system's own, and
+/// each version compresses to other bytes.
 fn demand_zstd(found: &str) -> Result<()> {
     if found == ZSTD {
         return Ok(());
     }
-    Err(Error::failure("this strixlock was built with another libzstd than its layers are compressed with")
+    Err(Error::failure("this strixlock was built with the wrong version of libzstd")
         .fact("needed", ZSTD)
         .fact("found", found)
         .hint("build it without ZSTD_SYS_USE_PKG_CONFIG, or give the image compression = \"gzip\""))
 }
 
-/// Compresses what is written to it.
+/// A writer that compresses.
 pub(super) enum Encoder<W: Write> {
     Zstd(zstd::Encoder<'static, W>),
     Gzip(GzEncoder<W>),

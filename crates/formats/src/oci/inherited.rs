@@ -1,7 +1,7 @@
-//! The configuration of an image that somebody else made: what decides its tree, and how it is run.
+//! The configuration of an image made by others: the part that decides its tree, and the settings for running it.
 //!
-//! The first is read strictly. Of the second, each field that is not of the form that the specification gives it is passed over
-//! and remembered: a tree is made without any of it, and an image takes some of it, which `ImageRecipe` knows.
+//! The first part is read strictly. Of the settings, each field that does not have the form of the specification is
+//! left out and recorded: a tree needs none of them, and an image needs some, which `ImageRecipe` knows.
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -10,34 +10,34 @@ use serde_json::{Map, Value};
 use super::document::{self, Config, HealthCheck, RootFs};
 use crate::error::Result;
 
-/// A configuration as its image has it.
+/// The configuration of a base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseConfig {
     /// GOARCH.
     pub architecture: String,
     /// GOOS.
     pub os: String,
-    /// Its layers before compression.
+    /// The digests of its layers before compression.
     pub rootfs: RootFs,
-    /// Settings of how it is run.
+    /// The settings for running it.
     pub run: Inherited,
 }
 
-/// Settings of how an image is run, as far as its configuration says them in the right form.
+/// Settings for running an image, as far as the configuration gives them in the right form.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inherited {
-    /// Settings in that form.
+    /// The settings in the right form.
     pub config: Config,
-    /// Fields of another form.
+    /// The fields that are not.
     pub odd: Vec<Odd>,
 }
 
-/// A field that was passed over.
+/// A field that was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Odd {
-    /// Its name, such as `Cmd`; `config` where none of them could be read.
+    /// Its name, such as `Cmd`; `config` if none of the settings could be read.
     pub field: &'static str,
-    /// The entry of it, where the others are as they should be: a label's name, the number of a variable.
+    /// The entry of the field, if only that is invalid: a label's name, or the number of a variable.
     pub entry: Option<String>,
     expected: &'static str,
     found: &'static str,
@@ -53,13 +53,13 @@ struct Fields<C> {
 }
 
 impl BaseConfig {
-    /// Reads a configuration. Fails if it does not say what decides the tree.
+    /// Parses a configuration. Fails if the part that decides the tree is invalid.
     pub fn read(bytes: &[u8]) -> Result<Self> {
         const WHAT: &str = "configuration";
         if let Ok(Fields { architecture, os, config, rootfs }) = document::read::<Fields<Value>>(bytes, WHAT) {
             return Ok(Self { architecture, os, rootfs, run: Inherited::of(config) });
         }
-        // What no value can hold, such as a thousand lists in each other, spoils the field alone too.
+        // JSON that no value can hold, such as a thousand nested lists, spoils this field alone too.
         let Fields { architecture, os, config: IgnoredAny, rootfs } = document::read(bytes, WHAT)?;
         Ok(Self { architecture, os, rootfs, run: Inherited::of(Value::Bool(false)) })
     }
@@ -76,15 +76,15 @@ impl Inherited {
             }
         };
         let config = Config {
-            user: reader.take("User", "a text"),
+            user: reader.take("User", "a string"),
             exposed_ports: reader.take("ExposedPorts", "an object"),
             env: reader.variables(),
             entrypoint: reader.take("Entrypoint", LIST),
             cmd: reader.take("Cmd", LIST),
             volumes: reader.take("Volumes", "an object"),
-            working_dir: reader.take("WorkingDir", "a text"),
+            working_dir: reader.take("WorkingDir", "a string"),
             labels: reader.labels(),
-            stop_signal: reader.take("StopSignal", "a text"),
+            stop_signal: reader.take("StopSignal", "a string"),
             stop_timeout: reader.take("StopTimeout", "a number of seconds"),
             healthcheck: reader.take::<Option<HealthCheck>>("Healthcheck", "an object as Docker writes it"),
             shell: reader.take("Shell", LIST),
@@ -92,22 +92,22 @@ impl Inherited {
         Self { config, odd: reader.odd }
     }
 
-    /// Tells in a line that fields were passed over, and which.
+    /// Describes the fields that were left out, in one line; `None` if there are none.
     #[must_use]
-    pub fn told(&self) -> Option<String> {
+    pub fn describe(&self) -> Option<String> {
         const SHOWN: usize = 5;
-        let mut shown: Vec<String> = self.odd.iter().take(SHOWN).map(Odd::told).collect();
+        let mut shown: Vec<String> = self.odd.iter().take(SHOWN).map(Odd::describe).collect();
         if self.odd.len() > SHOWN {
             shown.push(format!("and {} more", self.odd.len() - SHOWN));
         }
-        (!shown.is_empty()).then(|| format!("passed over in the image's configuration: {}", shown.join("; ")))
+        (!shown.is_empty()).then(|| format!("ignored in the image's configuration: {}", shown.join("; ")))
     }
 }
 
 impl Odd {
-    /// The field by name, with what it should hold and what it does.
+    /// Describes the field: its name, the expected form and the form found.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         let entry = self.entry.as_ref().map(|entry| {
             let entry: String = crate::text::visible(entry).chars().take(60).collect();
             format!(" `{entry}`")
@@ -117,16 +117,16 @@ impl Odd {
     }
 }
 
-const LIST: &str = "a list of texts";
+const LIST: &str = "a list of strings";
 
-/// The fields that were not read yet, and those that were passed over.
+/// The fields not read yet, and those that were left out.
 struct Reader {
     fields: Map<String, Value>,
     odd: Vec<Odd>,
 }
 
 impl Reader {
-    /// A field's value. Other writers say `null` for what is not there.
+    /// Takes the value of a field; `null`, which other writers use for a missing one, is the default.
     fn take<T: Default + DeserializeOwned>(&mut self, field: &'static str, expected: &'static str) -> T {
         let value = self.fields.remove(field).unwrap_or_default();
         let found = shape(&value);
@@ -144,11 +144,11 @@ impl Reader {
     }
 
     fn labels<B: FromIterator<(String, String)>>(&mut self) -> B {
-        let entries: Map<String, Value> = self.take("Labels", "an object of texts");
+        let entries: Map<String, Value> = self.take("Labels", "an object of strings");
         self.texts("Labels", entries.into_iter()).collect()
     }
 
-    /// The entries of a field that are texts.
+    /// Takes the entries of a field that are strings.
     fn texts(
         &mut self,
         field: &'static str,
@@ -158,7 +158,7 @@ impl Reader {
             Value::String(text) => Some((name, text)),
             odd => {
                 let found = shape(&odd);
-                self.odd.push(Odd { field, entry: Some(name), expected: "a text", found });
+                self.odd.push(Odd { field, entry: Some(name), expected: "a string", found });
                 None
             }
         })
@@ -170,7 +170,7 @@ fn shape(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
@@ -199,9 +199,9 @@ mod tests {
 
     #[test]
     fn what_others_write_for_nothing_is_nothing() {
-        let null = r#"{"User": null, "ExposedPorts": null, "Env": null, "Entrypoint": null, "Cmd": null, "Volumes": null,
-            "WorkingDir": null, "Labels": null, "StopSignal": null, "StopTimeout": null, "Healthcheck": null, "Shell": null,
-            "OnBuild": null, "ArgsEscaped": true, "Unknown": [1]}"#;
+        let null = r#"{"User": null, "ExposedPorts": null, "Env": null, "Entrypoint": null, "Cmd": null,
+            "Volumes": null, "WorkingDir": null, "Labels": null, "StopSignal": null, "StopTimeout": null,
+            "Healthcheck": null, "Shell": null, "OnBuild": null, "ArgsEscaped": true, "Unknown": [1]}"#;
         for nothing in [null, "null", "{}"] {
             assert_eq!(run(nothing), Inherited::default());
         }
@@ -247,12 +247,12 @@ mod tests {
         assert!(read.config.labels.keys().eq(["b"]));
         let entries: Vec<_> = read.odd.iter().map(|odd| (odd.field, odd.entry.as_deref().unwrap())).collect();
         assert_eq!(entries, [("Env", "2"), ("Env", "4"), ("Labels", "a"), ("Labels", "c")]);
-        let told = read.told().unwrap();
-        assert!(told.contains("Labels `a`: expected a text, found a number"), "{told}");
+        let told = read.describe().unwrap();
+        assert!(told.contains("Labels `a`: expected a string, found a number"), "{told}");
         let many = json!({ "Env": vec![0; 1000] });
-        assert!(run(&many.to_string()).told().unwrap().ends_with("; and 995 more"));
+        assert!(run(&many.to_string()).describe().unwrap().ends_with("; and 995 more"));
         let wicked = json!({ "Labels": { format!("\u{1b}[31m{}", "x".repeat(1000)): 1 } });
-        let told = run(&wicked.to_string()).told().unwrap();
+        let told = run(&wicked.to_string()).describe().unwrap();
         assert!(told.len() < 200 && !told.contains('\u{1b}'), "{told}");
     }
 

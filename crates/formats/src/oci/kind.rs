@@ -3,23 +3,24 @@
 use super::Compression;
 use crate::error::{Error, Kind, Result};
 
-/// What a layer is compressed with.
+/// The kind of a layer: its compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerKind {
-    /// Not at all.
+    /// No compression.
     Plain,
-    /// As one that we write.
+    /// A compression that we also write.
     Compressed(Compression),
 }
 
-/// The kind of a layer by its media type. Layers that may not be distributed, and kinds that nobody here knows, are errors.
+/// Returns the kind of a layer by its media type. Fails for layers that may not be distributed, and for unknown
+/// types.
 pub fn layer_kind(media_type: &str) -> Result<LayerKind> {
     let refused = |why: &str| {
         let shown: String = media_type.chars().filter(|c| !c.is_control()).take(100).collect();
-        Error::new(Kind::Invalid, format!("a layer of the image cannot be used: {why}")).fact("media type", shown)
+        Error::new(Kind::Invalid, format!("unsupported layer of the image: {why}")).fact("media type", shown)
     };
     if media_type.contains("foreign") || media_type.contains("nondistributable") {
-        return Err(refused("it may not be distributed, and its bytes are elsewhere"));
+        return Err(refused("it may not be distributed, so its bytes are elsewhere"));
     }
     match media_type {
         "application/vnd.oci.image.layer.v1.tar" | "application/vnd.docker.image.rootfs.diff.tar" => {
@@ -31,12 +32,12 @@ pub fn layer_kind(media_type: &str) -> Result<LayerKind> {
         "application/vnd.oci.image.layer.v1.tar+zstd" | "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
             Ok(LayerKind::Compressed(Compression::Zstd))
         }
-        _ => Err(refused("it is no tar archive")),
+        _ => Err(refused("not a tar archive")),
     }
 }
 
 impl LayerKind {
-    /// What OCI calls it.
+    /// Returns the media type of OCI.
     #[must_use]
     pub fn media_type(self) -> &'static str {
         match self {

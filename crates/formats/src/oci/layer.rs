@@ -1,9 +1,9 @@
 //! Writes a layer: part of a root file system as a tar archive, compressed.
 //!
-//! One pass: files are read and hashed, the archive is hashed for the diff id on a thread of its own, compressed on more, and
-//! hashed once more for the blob's digest. Nothing is held but buffers. Equal contents give equal bytes on every machine:
-//! entries in the order of the tree's listing, headers as in [`crate::tree::ArchiveWriter`]; zstd always runs with workers, whose jobs do
-//! not depend on how many there are.
+//! One pass: files are read and hashed, the archive is hashed for the diff id on a thread of its own, compressed on
+//! more, and hashed once more for the blob's digest. Memory is bounded by the buffers. Equal contents give equal
+//! bytes on every machine: entries in the order of the tree's listing, headers as in [`crate::tree::ArchiveWriter`];
+//! zstd always runs with workers, whose jobs do not depend on their number.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,10 +17,10 @@ use super::document::Descriptor;
 use crate::digest::{HashingWriter, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Task;
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 use crate::tree::{ArchiveWriter, Listing, Node, named};
 
-/// A layer.
+/// A layer that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
     /// The compressed archive.
@@ -29,17 +29,17 @@ pub struct Layer {
     pub diff_id: Sha256Digest,
 }
 
-/// What a layer holds.
+/// The contents of a layer.
 pub enum Contents<'a> {
     /// A tree below a directory.
     Tree {
-        /// Where it stands in the image, without `/` at its ends; empty for the root.
+        /// Its path in the image, without `/` at its ends; empty for the root.
         prefix: &'a str,
-        /// Where it stands on disk.
+        /// The directory on disk.
         root: &'a Root,
-        /// What is in it.
+        /// Its listing.
         listing: &'a Listing,
-        /// Paths in the tree that have other modes than trees can say.
+        /// Paths in the tree with modes that a tree cannot express.
         modes: &'a [(&'a str, u32)],
     },
     /// Directories and small files, by path.
@@ -51,11 +51,12 @@ pub enum Contents<'a> {
 pub struct Small {
     /// Its mode.
     pub mode: u32,
-    /// A file's contents.
+    /// A file's contents; `None` for a directory.
     pub contents: Option<Vec<u8>>,
 }
 
-/// Writes a layer to `out` and tells `task` how many bytes of files went in. Names of whiteouts are refused before any work.
+/// Writes a layer to `out`, and reports to `task` how many bytes of files were read. Fails before any work if a
+/// name is that of a whiteout.
 pub fn write(
     contents: &Contents,
     compression: Compression,
@@ -108,13 +109,13 @@ pub fn write(
     Ok(Layer { blob: Descriptor::new(compression.media_type(), digest, size), diff_id })
 }
 
-/// Refuses a name that means the removal of another one wherever layers are unpacked: the file would not be in the image,
-/// and what stands below it in a lower layer would be gone.
+/// Fails for a name that means the removal of another one wherever layers are unpacked: the file would not be in
+/// the image, and the lower layer's entry would be gone.
 fn demand_plain(path: &[u8]) -> Result<()> {
     if path.split(|byte| *byte == b'/').all(|part| !part.starts_with(WHITEOUT)) {
         return Ok(());
     }
-    let why = "no layer can hold this name: `.wh.` in front of one says that what the layers below have is removed";
+    let why = "invalid name in a layer: the prefix `.wh.` removes an entry of the layers below";
     Err(Error::new(Kind::Invalid, why).fact("path", named(path)))
 }
 
@@ -132,7 +133,7 @@ mod tests {
     fn layer(compression: Compression, threads: u32) -> Layer {
         let directory = tempfile::tempdir().unwrap();
         fs_err::create_dir(directory.path().join("lib")).unwrap();
-        // Several of zstd's jobs, and nothing that a compressor could do in one way only.
+        // Enough for several of zstd's jobs, and compressible in more than one way.
         let noise: Vec<u8> = (0..20_u32 << 20).map(|at| ((at >> 3).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         fs_err::write(directory.path().join("lib/noise"), noise).unwrap();
         fs_err::os::unix::fs::symlink("noise", directory.path().join("lib/link")).unwrap();
@@ -142,7 +143,7 @@ mod tests {
         write(&contents, compression, threads, &mut tempfile::tempfile().unwrap(), &Silent).unwrap()
     }
 
-    /// Whoever makes this fail has changed what layers are compressed with: the revision of the recipe `image` must grow.
+    /// A failure means that layers are compressed differently now: increase the revision of the recipe `image`.
     #[test]
     fn the_bytes_of_a_layer_are_the_same_for_ever() {
         let zstd = layer(Compression::Zstd, 1);

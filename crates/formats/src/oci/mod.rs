@@ -1,7 +1,8 @@
 //! OCI images: their documents, their layers, and the directory they stand in.
 //!
-//! Owns the formats (OCI Image Format Specification 1.1; of Docker's schema 2 what registries still send), the writer of
-//! layers and the layout. Asks no registry, and knows no lock: what goes into an image is the caller's business.
+//! Owns the formats (OCI Image Format Specification 1.1, and the parts of Docker's schema 2 that registries still
+//! send), the writer of layers and the layout. Uses no registry and knows no lock: the caller decides what goes into an
+//! image.
 //!
 //! An image here is a tree like any other, an OCI layout:
 //!

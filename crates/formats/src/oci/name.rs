@@ -1,11 +1,11 @@
 //! The names of images: `[HOST[:PORT]/]REPOSITORY[:TAG]`.
 //!
-//! The grammar is that of <https://github.com/distribution/reference>, as every engine reads it: what stands before the first
-//! slash is a host if it has a dot, a port or a capital, or is `localhost`.
+//! The grammar is that of <https://github.com/distribution/reference>, as every engine reads it: the text before the
+//! first slash is a host if it has a dot, a port or a capital, or is `localhost`.
 
 use std::net::Ipv6Addr;
 
-/// Longer names are refused by registries.
+/// Longest name; registries refuse longer ones.
 const LONGEST: usize = 255;
 
 /// The parts of an image's name.
@@ -20,7 +20,7 @@ pub struct ImageName<'a> {
 }
 
 impl<'a> ImageName<'a> {
-    /// Reads a name without a digest; the error says which part is wrong.
+    /// Parses a name without a digest. The error tells which part is wrong.
     pub fn parse(text: &'a str) -> Result<Self, &'static str> {
         let begins_with_host = |first: &str| {
             first == "localhost" || first.contains(['.', ':', '[']) || first.contains(|c: char| c.is_ascii_uppercase())
@@ -30,14 +30,16 @@ impl<'a> ImageName<'a> {
             _ => (None, text),
         };
         if host.is_some_and(|host| !is_host(host)) {
-            return Err("invalid host: a name or an address, and perhaps `:` and a port");
+            return Err("invalid host: expected a name or an address, optionally with `:` and a port");
         }
         let (repository, tag) = match rest.rsplit_once(':') {
             Some((repository, tag)) => (repository, Some(tag)),
             None => (rest, None),
         };
         if !is_repository(repository) {
-            return Err("a repository is lower-case letters and digits with `.`, `_`, `-` and `/` between them");
+            return Err(
+                "invalid repository: expected lower-case letters and digits with `.`, `_`, `-` and `/` between them",
+            );
         }
         if tag.is_some_and(|tag| !is_tag(tag)) {
             return Err("invalid tag");
@@ -46,7 +48,8 @@ impl<'a> ImageName<'a> {
     }
 }
 
-/// Returns whether this can be the host of a registry, with its port: a name, an IPv4 address, or an IPv6 address in brackets.
+/// Returns whether this can be the host of a registry, with an optional port: a name, an IPv4 address, or an IPv6
+/// address in brackets.
 fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         let ends = |c: char| c.is_ascii_alphanumeric();
@@ -72,8 +75,8 @@ fn is_host(text: &str) -> bool {
     named && text.len() <= LONGEST && port.is_none_or(is_port)
 }
 
-/// Returns whether this is the name of a repository: parts of lower-case letters and digits with single separators between,
-/// `.`, `_`, `__` or any number of `-`.
+/// Returns whether this is the name of a repository: parts of lower-case letters and digits, with a single separator
+/// (`.`, `_`, `__` or any number of `-`) between them.
 #[must_use]
 pub fn is_repository(text: &str) -> bool {
     let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();

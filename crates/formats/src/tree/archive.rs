@@ -1,10 +1,10 @@
-//! Trees to tar archives: the same bytes on every machine.
+//! Writes trees as tar archives, with the same bytes on every machine.
 //!
-//! Header format: GNU tar's, as the tar crate writes it; names and link targets of more than 100 bytes in `L` and `K`
-//! entries before their own. Targets are written byte for byte: `a//b` is not `a/b`, though both lead to one place. Of the
-//! rest of a header nothing is taken from a disk: owner 0:0 without names, time 1980-01-01 (315532800), the mode that the
-//! caller says. Entries stand in the order of the calls. Files are hashed as they are
-//! read: what is damaged in the store does not get out.
+//! Header format: GNU tar's, as the tar crate writes it; names and link targets of more than 100 bytes go into `L`
+//! and `K` entries before their own. Targets are written byte for byte: `a//b` is not `a/b`, though both lead to one
+//! place. Nothing else in a header is taken from the disk: the owner is 0:0 without names, the time 1980-01-01
+//! (315532800), and the caller gives the mode. Entries stand in the order of the calls. Files are hashed as they are
+//! read, so that damaged files of a store are not exported.
 
 use std::ffi::OsStr;
 use std::io::{Read as _, Write};
@@ -13,36 +13,36 @@ use std::path::Path;
 
 use tar::{EntryType, Header};
 
-use super::beneath::{MTIME, Root};
+use super::confined::{MTIME, Root};
 use super::listing::{Entry, Node};
 use crate::digest::HashingReader;
 use crate::error::Result;
 
-/// How many bytes of a link's target a header has room for.
+/// Bytes of a link's target that a header has room for.
 const LINK_FIELD: usize = 100;
 
 /// A tar archive being written.
 pub struct ArchiveWriter<W: Write>(tar::Builder<W>);
 
 impl<W: Write> ArchiveWriter<W> {
-    /// Begins an archive.
+    /// Begins an archive that is written to `out`.
     pub fn new(out: W) -> Self {
         Self(tar::Builder::new(out))
     }
 
-    /// A directory with this mode.
+    /// Adds a directory with this mode.
     pub fn directory(&mut self, path: &[u8], mode: u32) -> Result<()> {
         Ok(self.0.append_data(&mut header(EntryType::Directory, mode, 0), as_path(path), &[][..])?)
     }
 
-    /// A file with these contents and this mode.
+    /// Adds a file with these contents and this mode.
     pub fn file(&mut self, path: &[u8], mode: u32, contents: &[u8]) -> Result<()> {
         let mut header = header(EntryType::Regular, mode, contents.len() as u64);
         Ok(self.0.append_data(&mut header, as_path(path), contents)?)
     }
 
-    /// The entry of a tree that stands below `root`, under the name `path`, with this mode or the one that all trees have:
-    /// 0644 for files, 0755 for directories and what can be executed.
+    /// Adds an entry of the tree below `root`, under the name `path`. Without a `mode`, files get 0644, directories
+    /// and executable files 0755. Fails if a file's contents differ from the entry's digest.
     pub fn entry(&mut self, path: &[u8], root: &Root, entry: &Entry, mode: Option<u32>) -> Result<()> {
         match &entry.node {
             Node::Directory => self.directory(path, mode.unwrap_or(0o755))?,
@@ -58,7 +58,7 @@ impl<W: Write> ArchiveWriter<W> {
         Ok(())
     }
 
-    /// A symbolic link. The tar crate's own way of writing one would tidy its target.
+    /// Adds a symbolic link. The tar crate's own method would tidy the target.
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
         let mut header = header(EntryType::Symlink, 0o777, 0);
         let (field, rest) = target.split_at(target.len().min(LINK_FIELD));
@@ -69,7 +69,7 @@ impl<W: Write> ArchiveWriter<W> {
         Ok(self.0.append_data(&mut header, as_path(path), &[][..])?)
     }
 
-    /// Ends the archive and gives what it was written to.
+    /// Ends the archive and returns the writer.
     pub fn finish(self) -> Result<W> {
         Ok(self.0.into_inner()?)
     }
@@ -79,13 +79,13 @@ fn as_path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
 
-/// The header before a target of this length, which with a zero byte is the entry's contents.
+/// Returns the header before a long target of this length. The target and a zero byte follow as contents.
 fn long_link(length: u64) -> Header {
     let mut long = header(EntryType::GNULongLink, 0o644, length + 1);
     for (slot, byte) in long.as_old_mut().name.iter_mut().zip(b"././@LongLink") {
         *slot = *byte;
     }
-    // As GNU tar has it.
+    // As in GNU tar.
     long.set_mtime(0);
     long.set_cksum();
     long

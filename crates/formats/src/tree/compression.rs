@@ -1,4 +1,4 @@
-//! What a stream is compressed with, and its decompressor. Memory is bounded whatever the stream asks for.
+//! Compressions that archives come in: detection and decompression. Memory is bounded, whatever the stream asks for.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
@@ -10,7 +10,7 @@ use super::foreign::{Foreign, START};
 use super::gzip::Members;
 use crate::error::{Error, Kind, Result};
 
-/// 2^27 is what `zstd --long` uses; a larger window is only a way to make us allocate.
+/// 2^27 is the window of `zstd --long`; a larger one only serves to make us allocate.
 const ZSTD_WINDOW_LOG: u32 = 27;
 /// `xz -9` needs 65 MiB to decompress.
 const XZ_MEMORY: u64 = 128 << 20;
@@ -18,7 +18,7 @@ const XZ_MEMORY: u64 = 128 << 20;
 /// A compression that archives come in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compression {
-    /// None at all.
+    /// No compression.
     Plain,
     /// gzip.
     Gzip,
@@ -26,22 +26,22 @@ pub enum Compression {
     Xz,
     /// Zstandard.
     Zstd,
-    /// bzip2, in old packages; never looked for elsewhere.
+    /// bzip2, in old packages; not detected elsewhere.
     Bzip2,
-    /// LZMA as it was before xz, in old packages; never looked for elsewhere.
+    /// LZMA without xz's container, in old packages; not detected elsewhere.
     Lzma,
 }
 
 impl Compression {
-    /// Looks at the first bytes of a stream; gives them back with it. `None` where the stream is empty. Fails where they are those
-    /// of another compression or of another kind of file.
+    /// Detects the compression by the first bytes of a stream and returns it with the whole stream; `None` if the
+    /// stream is empty. Fails if the bytes are those of another compression or of another kind of file.
     pub fn detect<'r>(mut stream: impl Read + 'r) -> Result<Option<(Self, impl BufRead + 'r)>> {
         let mut start = Vec::new();
         (&mut stream).take(START).read_to_end(&mut start)?;
         let found = match &*start {
             [] => return Ok(None),
             [0x1f, 0x8b, ..] => Self::Gzip,
-            // A frame, or one that decompressors skip: some begin with what only they know.
+            // A frame, or a skippable frame: some programs begin their streams with private ones.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
             _ => match Foreign::of(&start) {
@@ -52,7 +52,7 @@ impl Compression {
         Ok(Some((found, Cursor::new(start).chain(BufReader::with_capacity(64 * 1024, stream)))))
     }
 
-    /// What comes out of a stream that is compressed this way, however many parts it was compressed in.
+    /// Returns the decompressed stream. A stream may consist of several compressed parts.
     pub fn decoder<'r>(self, stream: impl BufRead + 'r) -> Result<Box<dyn Read + 'r>> {
         Ok(match self {
             Self::Plain => Box::new(stream),
@@ -75,8 +75,8 @@ impl Compression {
     }
 }
 
-/// Tells what went wrong with a compressed stream. Errors of the system are what they are, and so are our own that passed through;
-/// all others come from a decompressor that does not like its input, and so `what` is damaged.
+/// Converts an error from reading a compressed stream. Errors of the system and our own that passed through stay as
+/// they are; all others come from a decompressor, so they mean that `what` is damaged.
 pub(crate) fn broken(what: &str, error: io::Error) -> Error {
     let of_the_system = error.raw_os_error().is_some();
     let error = Error::from(error);

@@ -1,32 +1,32 @@
-//! Files that stand where an archive should, and are no tar archive or compressed in another way than archives are read in. Their
-//! first bytes tell them apart from damaged ones.
+//! Recognises files that are not tar archives, or are compressed in a way that is not read here, by their first
+//! bytes. That tells them apart from damaged ones.
 
 use crate::error::{Error, Kind};
 
-/// As much of the beginning as it takes to know one: a whole header of a tar archive.
+/// Bytes of the beginning that are needed to recognise a file: a whole tar header.
 pub(super) const START: u64 = 512;
 
 /// A file of a kind that is not unpacked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Foreign {
-    /// Anything, compressed in this way.
+    /// Any file, compressed in this way.
     Compressed(&'static str),
-    /// No tar archive in whatever compression: what it is, in words.
+    /// Not a tar archive in any compression: its kind, in words.
     Other(&'static str),
 }
 
-/// Ways to compress by the first bytes.
+/// First bytes of compressed files.
 const COMPRESSED: [(&[u8], &str); 7] = [
     (b"\x1f\x9d", "compress (.Z)"),
     (b"\x1f\x1e", "pack (.z)"),
     (b"\x04\x22\x4d\x18", "LZ4"),
-    // As the Linux kernel has it.
+    // As in the Linux kernel.
     (b"\x02\x21\x4c\x18", "LZ4"),
     (b"LZIP", "lzip"),
     (b"\x89LZO\0", "lzop"),
     (b"\xfeLRZI", "lrzip"),
 ];
-/// Other files by the first bytes.
+/// First bytes of other files.
 const OTHER: [(&[u8], &str); 5] = [
     (b"\xed\xab\xee\xdb", "an rpm package"),
     (b"!<arch>\n", "an `ar` archive, as Debian packages are"),
@@ -34,11 +34,12 @@ const OTHER: [(&[u8], &str); 5] = [
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"\x7fELF", "an ELF file"),
 ];
-/// What stands behind `BZh` and the level, of a stream with contents and of an empty one.
+/// Bytes that follow `BZh` and the level, in a stream with contents and in an empty one.
 const BZIP2: [&[u8]; 2] = [b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90"];
 
 impl Foreign {
-    /// Recognises a file by its beginning. A header of a tar archive is one, whatever name it begins with.
+    /// Recognises a file by its beginning. The header of a tar archive is recognised first, whatever name it begins
+    /// with.
     pub fn of(start: &[u8]) -> Option<Self> {
         if start.get(257..262) == Some(b"ustar") {
             return None;
@@ -63,20 +64,20 @@ impl Foreign {
         find(&COMPRESSED).map(Self::Compressed).or_else(|| find(&OTHER).map(Self::Other))
     }
 
-    /// Refuses it in the place of a tar archive.
+    /// Returns the error that refuses this file in the place of a tar archive.
     pub fn refused(self) -> Error {
         match self {
             Self::Compressed(name) => Error::new(Kind::Invalid, format!("unsupported compression: {name}"))
                 .fact("supported", "gzip, xz, zstd, none")
-                .hint("ask for it in a form that is supported, or unpack it and compress it anew with one of these"),
+                .hint("get it in a supported form, or recompress it with one of these"),
             Self::Other(name) => Error::new(Kind::Mismatch, format!("expected a tar archive, found {name}"))
-                .hint("check the address: it leads to another file"),
+                .hint("check the URL: it leads to another kind of file"),
         }
     }
 }
 
-/// Returns whether this is the header of LZMA without xz around it, which has no magic: its usual properties, a dictionary as large
-/// as programs make them, and a size below 256 GiB or none.
+/// Returns whether this is the header of LZMA without xz's container. It has no magic: its usual properties, a
+/// dictionary of a usual size, and a size below 256 GiB or none are compared.
 fn is_lzma(start: &[u8]) -> bool {
     let Some(([0x5d, d0, d1, d2, d3], rest)) = start.split_first_chunk::<5>().map(|(first, rest)| (*first, rest))
     else {

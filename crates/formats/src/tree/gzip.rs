@@ -1,13 +1,13 @@
-//! gzip streams: any number of members one after the other, and zeros behind the last, as tapes and disks leave them there.
+//! gzip streams (RFC 1952): any number of members one after the other, then zeros, as tapes and disks leave them.
 
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// Most zeros that may follow.
+/// Most zeros that may follow the last member.
 const MOST_ZEROS: u64 = 64 << 20;
 
-/// Bytes that come out of a gzip stream.
+/// The decompressed bytes of a gzip stream.
 pub(super) struct Members<R>(Option<GzDecoder<R>>);
 
 impl<R: BufRead> Members<R> {
@@ -37,7 +37,8 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// Returns whether another member follows. Zeros are skipped; what stands behind them would be read by some and not by others.
+/// Returns whether another member follows. Skips zeros. Other bytes are an error, since some programs would read
+/// them and others not.
 fn goes_on(rest: &mut impl BufRead) -> io::Result<bool> {
     let mut zeros: u64 = 0;
     loop {
@@ -46,14 +47,14 @@ fn goes_on(rest: &mut impl BufRead) -> io::Result<bool> {
         match next.iter().position(|byte| *byte != 0) {
             None if length == 0 => return Ok(false),
             Some(0) if zeros == 0 => return Ok(true),
-            Some(_) => return Err(io::Error::other("there are bytes behind its compressed stream")),
+            Some(_) => return Err(io::Error::other("there are bytes after its compressed stream")),
             None => {
                 rest.consume(length);
                 zeros += length as u64;
             }
         }
         if zeros > MOST_ZEROS {
-            return Err(io::Error::other("there are more than 64 MiB of zeros behind its compressed stream"));
+            return Err(io::Error::other("there are more than 64 MiB of zeros after its compressed stream"));
         }
     }
 }

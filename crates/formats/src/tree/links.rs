@@ -1,19 +1,20 @@
-//! Whether the relative links of a tree stay in it. One that does not would mean something else on every machine.
+//! Checks that the relative links of a tree stay in it. One that leaves it would mean something else on every
+//! machine.
 
 use super::listing::{Entry, Listing, Node};
 use super::path::parent;
 
 /// The longest path that Linux follows.
 const MOST_PATH: usize = 4096;
-/// Links that one look-up may go through, as Linux has it.
+/// Symlinks that one look-up may pass through, as in Linux.
 pub const MOST_LINKS: usize = 40;
-/// Steps that are taken in one tree: parts of targets that are followed, and more where paths are long. More than any tree needs:
-/// a handful of targets go up again after a name.
+/// Most steps taken in one tree: parts of targets that are followed, and more if paths are long. That is more than
+/// any tree needs, since only a handful of targets go up again after a name.
 const MOST_STEPS: usize = 1_000_000;
-/// Bytes of a path or target that are one more step.
+/// Bytes of a path or target that count as one more step.
 const STEP: usize = 64;
 
-/// Returns whether a link at `path` is relative and climbs out of the tree by its own text.
+/// Returns whether the target of a link at `path` is relative and leads out of the tree by its own text.
 #[must_use]
 pub fn climbs_out(path: &[u8], target: &[u8]) -> bool {
     let mut depth = parts(path).count() as i64 - 1;
@@ -24,8 +25,8 @@ pub fn climbs_out(path: &[u8], target: &[u8]) -> bool {
         })
 }
 
-/// The first link that leads out by way of others, and why it is to be refused: with `a/b/up -> ..`, what `a/b/up/../..` climbs is
-/// more than its text says.
+/// Returns the first link that leads out of the tree by way of other links, and the reason to refuse it: with
+/// `a/b/up -> ..`, `a/b/up/../..` climbs higher than its text says.
 pub(super) fn first_out(listing: &Listing) -> Option<(&Entry, &'static str)> {
     let mut left = MOST_STEPS;
     listing.entries().iter().find_map(|entry| match &entry.node {
@@ -36,7 +37,7 @@ pub(super) fn first_out(listing: &Listing) -> Option<(&Entry, &'static str)> {
     })
 }
 
-/// Whether it goes up after a name, which may be a link's.
+/// Returns whether a target goes up after a name, which may be a link's.
 fn turns_back(target: &[u8]) -> bool {
     !target.starts_with(b"/") && parts(target).skip_while(|part| *part == b"..").any(|part| part == b"..")
 }
@@ -51,7 +52,7 @@ fn leads_out<'a>(listing: &'a Listing, path: &[u8], target: &'a [u8], left: &mut
         *left = left.saturating_sub(1 + (step + at.len()) / STEP);
         step = 0;
         if *left == 0 {
-            return Some("the links of the archive lead to each other too often to be followed");
+            return Some("the links of the archive take too many steps to follow");
         }
         if part == b".." {
             if at.is_empty() {
@@ -66,7 +67,7 @@ fn leads_out<'a>(listing: &'a Listing, path: &[u8], target: &'a [u8], left: &mut
         at.extend_from_slice(part);
         if let Some(Node::Link { target }) = listing.get(&at).map(|entry| &entry.node) {
             links += 1;
-            // An absolute one leads out by itself, and is told; a circle leads nowhere.
+            // An absolute target is reported elsewhere; a circle leads nowhere.
             if target.starts_with(b"/") || links > MOST_LINKS {
                 return None;
             }
@@ -75,14 +76,14 @@ fn leads_out<'a>(listing: &'a Listing, path: &[u8], target: &'a [u8], left: &mut
             step = target.len();
         }
         if at.len() > MOST_PATH {
-            // No system follows it.
+            // Linux does not follow it either.
             return None;
         }
     }
     None
 }
 
-/// Takes the last part off.
+/// Removes the last part of a path.
 fn go_up(path: &mut Vec<u8>) {
     path.truncate(parent(path).len());
 }
@@ -95,7 +96,7 @@ fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    /// The links of a tree in which everything else that is named is a directory.
+    /// Returns a tree of these links, in which everything else that is named is a directory.
     fn tree(links: &[(&str, &str)]) -> Listing {
         let links = links.iter().map(|(path, target)| Entry {
             path: path.as_bytes().to_vec(),
@@ -131,17 +132,17 @@ mod tests {
         let long = "a/../".repeat(800);
         let names: Vec<String> = (0..5000).map(|number| number.to_string()).collect();
         let links: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), long.as_str())).collect();
-        assert!(first_out(&tree(&links)).unwrap().1.contains("too often"));
-        // Each of many leads through forty long ones, which are given up.
+        assert!(first_out(&tree(&links)).unwrap().1.contains("too many steps"));
+        // Each of many links leads through forty long ones, so the look-up gives up.
         let chain: Vec<(String, String)> =
             (0..41).map(|at| (format!("c{at}"), format!("c{}/{long}", at + 1))).collect();
         let chain = chain.iter().map(|(path, target)| (path.as_str(), target.as_str()));
         let many = names.iter().map(|name| (name.as_str(), "c0/../x"));
         let links: Vec<(&str, &str)> = chain.chain(many).collect();
-        assert!(first_out(&tree(&links)).unwrap().1.contains("too often"));
+        assert!(first_out(&tree(&links)).unwrap().1.contains("too many steps"));
     }
 
-    /// Names that begin with a link's path and stand before it in the listing do not make finding it longer.
+    /// Many names that begin with a link's path and sort before it do not make finding it slower.
     #[test]
     fn a_link_among_many_like_names_is_found_in_few_steps() {
         let like: Vec<String> = (0..5_000).map(|number| format!("a -> {number:06}")).collect();

@@ -12,8 +12,8 @@
 //!   length of its target), SHA-256 of the contents, name. `-` stands for "has none".
 //! * The name is the path relative to the root, without `./`; a link's is followed by ` -> ` and its target. Since
 //!   the size says how long the target is, any bytes can stand in both.
-//! * Lines are sorted by the bytes of the name column before escaping; those of which it is equal, as of a file `a -> b/c` and a
-//!   link `a` to `b/c`, by the whole line. Then `\` is written `\\`, and a line feed `\n`.
+//! * Lines are sorted by the bytes of the name column before escaping; lines with equal ones, as of a file `a -> b/c`
+//!   and a link `a` to `b/c`, by the whole line. Then `\` is written `\\`, and a line feed `\n`.
 //! * The first line names the format; every line ends in one line feed. The root itself has no line.
 //!
 //! Times, owners and all mode bits but the owner's execute bit are not part of a tree. This module does no IO.
@@ -30,58 +30,59 @@ use crate::text::shortened;
 
 const HEADER: &[u8] = b"strix-tree-1";
 
-/// What stands at a path.
+/// The object at a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Node {
     /// A directory.
     Directory,
     /// A regular file.
     File {
-        /// Whether the owner may execute it.
+        /// True if the owner may execute it.
         executable: bool,
         /// Its size in bytes.
         size: u64,
-        /// The digest of its contents.
+        /// The SHA-256 of its contents.
         digest: Sha256Digest,
     },
     /// A symbolic link.
     Link {
-        /// Its target, as it stands in the link.
+        /// Its target, byte for byte.
         target: Vec<u8>,
     },
 }
 
-/// One entry of a tree: a path relative to the root, in raw bytes, and what stands there.
+/// One entry of a tree: a path relative to the root, in raw bytes, and the object at it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
     /// Relative, `/`-separated, without `.`, `..` or empty parts.
     pub path: Vec<u8>,
-    /// What stands there.
+    /// The object at the path.
     pub node: Node,
 }
 
 impl Entry {
-    /// The path for messages.
+    /// Returns the path for messages.
     #[must_use]
     pub fn display(&self) -> String {
         show(&self.path)
     }
 
-    /// Refuses what was read of a file's contents, so many bytes with this digest, unless it is what the entry says.
+    /// Fails unless a file's contents, of which `read` bytes with the digest `found` were read, are those of the
+    /// entry.
     pub fn demand_contents(&self, found: Sha256Digest, read: u64) -> Result<()> {
         match self.node {
             Node::File { size, digest, .. } if (size, digest) != (read, found) => Err(Error::new(
                 Kind::Damaged,
-                format!("`{}` is damaged: it is not what its listing says", named(&self.path)),
+                format!("`{}` is damaged: it differs from its listing", named(&self.path)),
             )
             .fact("expected", format!("{digest}  {size} bytes"))
             .fact("found", format!("{found}  {read} bytes"))
-            .hint("`strixlock verify --repair` restores what is in the store")),
+            .hint("`strixlock verify --repair` restores damaged files of the store")),
             _ => Ok(()),
         }
     }
 
-    /// The bytes of the name column, before escaping.
+    /// Returns the bytes of the name column, before escaping.
     fn name(&self) -> impl Iterator<Item = u8> + '_ {
         let target: &[u8] = if let Node::Link { target } = &self.node { target } else { b"" };
         let arrow: &[u8] = if matches!(self.node, Node::Link { .. }) { b" -> " } else { b"" };
@@ -108,7 +109,7 @@ impl Entry {
     }
 }
 
-/// A path for messages: printable, with everything else escaped.
+/// Formats a path for messages: printable, with everything else escaped.
 #[must_use]
 pub fn show(path: &[u8]) -> String {
     match std::str::from_utf8(path) {
@@ -117,7 +118,7 @@ pub fn show(path: &[u8]) -> String {
     }
 }
 
-/// A path for messages in which it is only named: as [`show`] writes it, without the middle of one that is longer than a line.
+/// Formats a path for a message that only names it: like [`show`], without the middle of a path longer than a line.
 #[must_use]
 pub fn named(path: &[u8]) -> String {
     shortened(&show(path))
@@ -127,8 +128,8 @@ pub fn named(path: &[u8]) -> String {
 #[derive(Clone, Default)]
 pub struct Listing {
     entries: Vec<Entry>,
-    /// The numbers of the entries, by path. Between a link and its neighbours in the order of the format any number of other
-    /// names can stand, so that only this finds every entry in few steps. Made when first needed.
+    /// The indices of the entries, sorted by path; made when first needed. In the order of the format any number of
+    /// other names can stand between a link and its neighbours, so a binary search needs this second order.
     by_path: OnceLock<Box<[u32]>>,
 }
 
@@ -141,27 +142,27 @@ impl PartialEq for Listing {
 impl Eq for Listing {}
 
 impl Listing {
-    /// Puts entries into order. Each path must be there once, and each parent must be a directory in the list; that is
-    /// the business of whoever collects them.
+    /// Sorts entries into a listing. The caller must ensure that each path occurs once and that each parent is a
+    /// directory in the list.
     #[must_use]
     pub fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort_unstable_by(order);
         Self { entries, by_path: OnceLock::new() }
     }
 
-    /// The entries, in order.
+    /// Returns the entries, in the order of the format.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The entries, in order, for who wants to keep them.
+    /// Returns the entries, in the order of the format, without copying.
     #[must_use]
-    pub fn into_entries(self) -> Vec<Entry> {
+    pub(crate) fn into_entries(self) -> Vec<Entry> {
         self.entries
     }
 
-    /// The entry at `path`, if there is one.
+    /// Returns the entry at `path`, if there is one.
     #[must_use]
     pub fn get(&self, path: &[u8]) -> Option<&Entry> {
         let by_path = self.by_path();
@@ -172,13 +173,13 @@ impl Listing {
     fn by_path(&self) -> &[u32] {
         self.by_path.get_or_init(|| {
             let mut numbers: Box<[u32]> = (0..self.entries.len() as u32).collect();
-            // Almost sorted, which this way of sorting makes use of.
+            // The paths are almost sorted, which this sort exploits.
             numbers.sort_by(|one, other| self.entries[*one as usize].path.cmp(&self.entries[*other as usize].path));
             numbers
         })
     }
 
-    /// The text of the listing.
+    /// Returns the text of the listing.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -186,7 +187,7 @@ impl Listing {
         text
     }
 
-    /// The tree digest: SHA-256 of the text.
+    /// Returns the tree digest: the SHA-256 of the text.
     #[must_use]
     pub fn digest(&self) -> TreeDigest {
         let mut hash = Sha256::default();
@@ -194,7 +195,7 @@ impl Listing {
         TreeDigest(hash.finish())
     }
 
-    /// Writes the text of the listing, which of a large tree is as large as the listing itself, line by line.
+    /// Writes the text of the listing line by line, without holding it in memory.
     pub fn write_to(&self, writer: impl Write) -> io::Result<()> {
         let mut writer = BufWriter::new(writer);
         let mut written = Ok(());
@@ -218,7 +219,7 @@ impl Listing {
         }
     }
 
-    /// Reads the text of a listing; accepts exactly what [`Self::to_bytes`] writes of a tree.
+    /// Parses the text of a listing. Accepts exactly the texts that [`Self::to_bytes`] writes.
     pub fn parse(text: &[u8]) -> Result<Self> {
         let mut lines =
             text.strip_suffix(b"\n").ok_or_else(|| wrong(1, "does not end in a line feed"))?.split(|b| *b == b'\n');
@@ -238,14 +239,14 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Demands that each path is there once, and below a directory.
+    /// Fails unless each path occurs once and below a directory.
     fn demand_tree(&self) -> Result<()> {
         let mut last: Option<&[u8]> = None;
         let mut parent: &[u8] = b"";
         for number in self.by_path() {
             let path = self.entries[*number as usize].path.as_slice();
             if last == Some(path) {
-                return Err(wrong(*number as usize + 2, "has a path that another line has too"));
+                return Err(wrong(*number as usize + 2, "repeats the path of another line"));
             }
             last = Some(path);
             let above = path::parent(path);
@@ -259,7 +260,7 @@ impl Listing {
         Ok(())
     }
 
-    /// The sum of the sizes of all files, in bytes.
+    /// Returns the sum of the sizes of all files, in bytes.
     #[must_use]
     pub fn total_size(&self) -> u64 {
         self.entries.iter().map(|entry| if let Node::File { size, .. } = entry.node { size } else { 0 }).sum()
@@ -312,7 +313,7 @@ fn parse_line(line: &[u8]) -> Option<Entry> {
     is_path(&name).then_some(Entry { path: name, node })
 }
 
-/// Whether these bytes are a clean relative path: no empty, `.` or `..` part, no NUL.
+/// Returns whether these bytes are a clean relative path: no empty, `.` or `..` part, no NUL.
 #[must_use]
 pub fn is_path(path: &[u8]) -> bool {
     !path.contains(&0) && path.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."))
@@ -376,7 +377,7 @@ mod tests {
             assert_eq!(listing.get(path).unwrap().path, path);
         }
         assert!(listing.get(b"a ").is_none());
-        // Here the neighbour's path is the shorter one.
+        // Here the path that sorts before is the shorter one.
         let listing = Listing::new(vec![link(b"a", b" -> \n"), link(b"a ->", b"x")]);
         for path in [b"a".as_slice(), b"a ->"] {
             assert_eq!(listing.get(path).unwrap().path, path);
@@ -430,7 +431,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(names in prop::collection::btree_set("[a-c \n\\\\>!-]{1,4}", 0..12), links in any::<u16>()) {
+        fn what_is_written_is_read(
+            names in prop::collection::btree_set("[a-c \n\\\\>!-]{1,4}", 0..12),
+            links in any::<u16>(),
+        ) {
             let entries = names.iter().enumerate().map(|(index, name)| {
                 if links >> index & 1 == 1 { link(name.as_bytes(), b" -> \n") } else { file(name.as_bytes()) }
             });

@@ -1,11 +1,11 @@
 //! Canonical trees: a directory reduced to names, bytes, exec bits and link targets.
 //!
-//! Owns the listing and its digest, the writer through which every tree comes into being, the readers of archives
-//! that feed it, and the ways a tree is read again (scan, NAR). Knows nothing of the store or the network.
+//! Owns the listing and its digest, the writer through which every tree is made, the readers of archives that feed
+//! it, and the ways to read a tree again (scan, NAR). Knows nothing of the store or the network.
 
 mod archive;
-pub mod beneath;
 mod compression;
+pub mod confined;
 mod entries;
 mod flush;
 mod foreign;
@@ -14,13 +14,13 @@ mod links;
 mod listing;
 mod names;
 pub mod nar;
+mod notes;
 pub mod path;
 mod ratio;
 mod receiver;
 pub mod scan;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-mod told;
 pub mod unpack;
 mod workers;
 mod writer;
@@ -31,7 +31,8 @@ pub(crate) use compression::broken;
 pub(crate) use foreign::Foreign;
 pub use links::{MOST_LINKS, climbs_out};
 pub use listing::{Entry, Listing, Node, is_path, named, show};
+pub use notes::Notes;
 pub(crate) use ratio::Packed;
 pub use receiver::Receiver;
-pub use told::Told;
-pub use writer::{Limits, TreeWriter, demand_name};
+pub(crate) use writer::demand_name;
+pub use writer::{Limits, TreeWriter};

@@ -1,9 +1,9 @@
-//! What a tree that is being written holds so far: the names lie in a file, memory has a few bytes for each.
+//! The entries of a tree that is being written: the names are kept in a file, with a few bytes of memory for each.
 //!
-//! A nightly has 29,000 names and may have ten times as many, while the tarball streams through buffers of fixed size;
-//! held in memory they would be the only thing that grows with it. Here each entry is one record in a file without a
-//! name, found through the hash of its path, and the digest of each file is 32 bytes in a second one, where the thread
-//! that hashed the file puts it.
+//! A nightly has 29,000 names and may have ten times as many, while the tarball streams through buffers of fixed size.
+//! In memory the names would be the only thing that grows with it. So each entry is one record in an unnamed file,
+//! found through the hash of its path, and the digest of each file is 32 bytes in a second unnamed file, where the
+//! thread that hashed the file writes it.
 //!
 //! ```text
 //! kind u8, length of path u16, length of target u16, id u64, size u64 (all little-endian), path, target
@@ -23,7 +23,7 @@ use super::listing::{Entry, Node};
 use crate::digest::Sha256Digest;
 
 const HEADER: usize = 21;
-/// Records wait in memory until there are so many bytes of them.
+/// Bytes of records that wait in memory before they are written.
 const TAIL: usize = 64 * 1024;
 
 const DIRECTORY: u8 = 0;
@@ -31,12 +31,12 @@ const PLAIN: u8 = 1;
 const EXECUTABLE: u8 = 2;
 const LINK: u8 = 3;
 
-/// What stands at a name.
+/// An entry that was added to the tree.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Known {
     Directory,
     Link(Vec<u8>),
-    /// A file whose digest is the one with this id.
+    /// A file whose digest has this id.
     File {
         id: u64,
         executable: bool,
@@ -44,7 +44,7 @@ pub(super) enum Known {
     },
 }
 
-/// The digests of files, by an id that is given to each in turn.
+/// The digests of files, in a file without a name, by ids that count up from zero.
 pub(super) struct Digests(File);
 
 impl Digests {
@@ -55,12 +55,12 @@ impl Digests {
     pub(super) fn get(&self, id: u64) -> io::Result<Sha256Digest> {
         let mut bytes = [0; 32];
         self.0.read_exact_at(&mut bytes, id * 32)?;
-        // A hole in the file reads as zeros, and no bytes are known that hash to them.
+        // A hole in the file reads as zeros, and no bytes are known to hash to them.
         if bytes == [0; 32] { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(Sha256Digest::from_bytes(bytes)) }
     }
 }
 
-/// Where a record begins, and the hash of what it is found by.
+/// The offset of a record, and the hash of its key.
 struct Slot {
     hash: u64,
     at: u64,
@@ -68,18 +68,18 @@ struct Slot {
 
 pub(super) struct Names {
     file: File,
-    /// How much of the records is in the file; the rest is in `tail`.
+    /// Bytes of records that are in the file; the rest is in `tail`.
     written: u64,
     tail: Vec<u8>,
     hasher: RandomState,
     slots: HashTable<Slot>,
-    /// The names that a file system which folds case and normal form sees otherwise than they are, by what it sees.
+    /// The names that change when a file system folds case and Unicode normal form, by their folded form.
     folded: HashTable<Slot>,
     digests: Arc<Digests>,
 }
 
 impl Names {
-    /// Begins with nothing, in two files on the file system of `place` that nobody else can see.
+    /// Creates both files, empty and without names, on the file system of `place`.
     pub(super) fn new(place: &Path) -> io::Result<Self> {
         Ok(Self {
             file: tempfile::tempfile_in(place)?,
@@ -111,7 +111,7 @@ impl Names {
         Ok(None)
     }
 
-    /// Another name that some file system takes for `path`.
+    /// Returns another name that some file system takes for `path`, if there is one.
     pub(super) fn taken_for(&self, path: &[u8]) -> io::Result<Option<Vec<u8>>> {
         let fold = folded(path);
         if let Some(plain) = &fold
@@ -158,14 +158,14 @@ impl Names {
         Ok(())
     }
 
-    /// All entries, in the order in which they came.
+    /// Returns all entries, in the order in which they were added.
     pub(super) fn into_entries(mut self) -> io::Result<Vec<Entry>> {
         self.flush()?;
         let Self { file, digests, slots, folded, .. } = self;
         let count = slots.len();
-        // The entries take the place of the tables.
+        // The entries take the place of the tables in memory.
         drop((slots, folded));
-        let mut records = BufReader::with_capacity(TAIL, At { file: &file, offset: 0 });
+        let mut records = BufReader::with_capacity(TAIL, FromOffset { file: &file, offset: 0 });
         let mut entries = Vec::with_capacity(count);
         for _ in 0..count {
             let (path, known) = record(&mut records)?;
@@ -182,7 +182,7 @@ impl Names {
     fn read(&self, at: u64) -> io::Result<(Vec<u8>, Known)> {
         match at.checked_sub(self.written) {
             Some(in_tail) => record(&mut self.tail.get(in_tail as usize..).unwrap_or_default()),
-            None => record(&mut BufReader::with_capacity(512, At { file: &self.file, offset: at })),
+            None => record(&mut BufReader::with_capacity(512, FromOffset { file: &self.file, offset: at })),
         }
     }
 
@@ -194,13 +194,13 @@ impl Names {
     }
 }
 
-/// A file from an offset on, without moving the position that others share.
-struct At<'f> {
+/// A reader of a file from an offset, which does not move the shared position.
+struct FromOffset<'f> {
     file: &'f File,
     offset: u64,
 }
 
-impl Read for At<'_> {
+impl Read for FromOffset<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_at(buffer, self.offset)?;
         self.offset += count as u64;
@@ -229,8 +229,8 @@ fn record(from: &mut impl Read) -> io::Result<(Vec<u8>, Known)> {
     Ok((path, known))
 }
 
-/// A name as a file system sees it that folds case and normal form; `None` where that is the name itself, or where it
-/// is no text.
+/// Returns a name as a file system sees it that folds case and Unicode normal form; `None` if it does not change,
+/// or is not UTF-8.
 fn folded(path: &[u8]) -> Option<String> {
     if path.iter().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
         return None;

@@ -7,26 +7,26 @@
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use super::beneath::Root;
+use super::confined::Root;
 use super::listing::{Entry, Listing, Node};
 use crate::digest::{HashingReader, HashingWriter, Sha256Digest};
 use crate::error::Result;
 
-/// Bytes of a file that are read at a time.
+/// Size of the read buffer, in bytes.
 const BUFFER: usize = 256 * 1024;
 
-/// The SHA-256 of the NAR of the tree in `directory`, which has this `listing`. Reads every file.
+/// Returns the SHA-256 of the NAR of the tree in `directory`, which has this `listing`. Reads every file.
 pub fn hash(directory: &Path, listing: &Listing) -> Result<Sha256Digest> {
     let mut writer = HashingWriter::new(io::sink());
     write(directory, listing, &mut writer)?;
     Ok(writer.finish().0)
 }
 
-/// Writes the NAR itself. What is not as the listing says does not get into it.
+/// Writes the NAR of the tree in `directory`. Fails if a file differs from the listing.
 pub fn write(directory: &Path, listing: &Listing, out: &mut dyn Write) -> Result<()> {
     let root = Root::open(directory)?;
     let mut entries: Vec<&Entry> = listing.entries().iter().collect();
-    // A directory first, then all below it, each directory's names in byte order.
+    // A directory first, then everything below it, with the names of each directory in byte order.
     entries.sort_unstable_by(|one, other| parts(&one.path).cmp(parts(&other.path)));
     texts(out, &[b"nix-archive-1", b"(", b"type", b"directory"])?;
     let mut open: Vec<&[u8]> = Vec::new();
@@ -61,7 +61,7 @@ fn is_below(path: &[u8], above: &[u8]) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.first() == Some(&b'/'))
 }
 
-/// The end of a directory, and of the entry that it is.
+/// Writes the end of a directory, and of the entry that holds it.
 fn close(out: &mut dyn Write) -> io::Result<()> {
     texts(out, &[b")", b")"])
 }

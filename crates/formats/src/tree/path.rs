@@ -1,12 +1,12 @@
 //! Paths as trees have them: bytes between slashes. The root's own path is empty.
 
-/// Returns the directory that a path stands in; `None` where that is the root.
+/// Returns the directory of a path; `None` if that is the root.
 #[must_use]
 pub fn above(path: &[u8]) -> Option<&[u8]> {
     split(path).map(|(directory, _)| directory)
 }
 
-/// Returns the directory that a path stands in: an empty path where that is the root.
+/// Returns the directory of a path; empty if that is the root.
 #[must_use]
 pub fn parent(path: &[u8]) -> &[u8] {
     above(path).unwrap_or_default()
@@ -24,7 +24,7 @@ pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     if directory.is_empty() { name.to_vec() } else { [directory, b"/", name].concat() }
 }
 
-/// Returns both sides of the last slash.
+/// Splits a path at its last slash.
 pub(super) fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
     let slash = path.iter().rposition(|byte| *byte == b'/')?;
     Some((&path[..slash], &path[slash + 1..]))

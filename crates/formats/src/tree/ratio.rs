@@ -1,4 +1,5 @@
-//! Bounds what a stream unpacks to by its own size. Programs reach ten times that; zeros reach a thousand, and are a bomb.
+//! Limits how much a stream may unpack to, relative to its own size. Real programs reach ten times their size; zeros
+//! reach a thousand times, and are a bomb.
 
 use std::cell::Cell;
 use std::io::Read;
@@ -11,7 +12,7 @@ const RATIO: u64 = 200;
 /// Number of bytes that every archive may unpack to.
 const ALWAYS: u64 = 1 << 30;
 
-/// A stream before its decompressor, which counts the bytes that are taken of it.
+/// A compressed stream that counts the bytes read from it.
 pub(crate) struct Packed<R> {
     inner: R,
     taken: Rc<Cell<u64>>,
@@ -22,7 +23,7 @@ impl<R: Read> Packed<R> {
         Self { inner, taken: Rc::default() }
     }
 
-    /// Returns the bound for what comes out of this stream.
+    /// Returns the bound for the decompressed bytes of this stream.
     pub fn bound(&self) -> Bound {
         Bound { taken: Rc::clone(&self.taken), always: ALWAYS }
     }
@@ -43,7 +44,7 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Stands behind the decompressor and fails where too much comes out.
+    /// Wraps a decompressor's output in a reader that fails if too much comes out.
     pub fn over<R: Read>(self, inner: R) -> Bounded<R> {
         Bounded { inner, bound: self, given: 0 }
     }

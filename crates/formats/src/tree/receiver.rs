@@ -5,18 +5,18 @@ use std::io::Read;
 use super::entries::refused;
 use crate::error::Result;
 
-/// Takes the entries of an archive, one after the other.
+/// A receiver of the entries of an archive, in their order. Paths are relative and raw bytes.
 pub trait Receiver {
-    /// A directory. It may be named again.
+    /// Receives a directory. It may be named again.
     fn directory(&mut self, path: &[u8]) -> Result<()>;
-    /// A file with all that `contents` gives.
+    /// Receives a file. The receiver reads `contents` to its end.
     fn file(&mut self, path: &[u8], executable: bool, contents: &mut dyn Read) -> Result<()>;
-    /// A symbolic link.
+    /// Receives a symbolic link.
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()>;
-    /// A second name for an earlier entry.
+    /// Receives a hard link: a second name for an earlier entry.
     fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()>;
-    /// A device or a named pipe, which no tree can hold; `what` says which. The archive is refused, unless a receiver leaves
-    /// such entries out.
+    /// Receives a device or a named pipe, which no tree can hold; `what` is its kind in words. By default the
+    /// archive is refused.
     fn node(&mut self, path: &[u8], what: &'static str) -> Result<()> {
         Err(refused(path, &format!("it is {what}")))
     }

@@ -1,4 +1,4 @@
-//! Reads a directory that is already on disk and gives its listing.
+//! Reads a directory on disk and returns its listing.
 
 use std::collections::VecDeque;
 use std::fs::Metadata;
@@ -12,8 +12,8 @@ use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Kind, Result};
 use crate::threads::{cores, on_threads};
 
-/// The listing of the tree at `directory`: walks it, and hashes its files on all cores.
-/// Anything but directories, files and symbolic links is an error that names it.
+/// Returns the listing of the tree at `directory`: walks it, and hashes its files on all cores. Fails for anything
+/// but directories, files and symbolic links.
 pub fn scan(directory: &Path) -> Result<Listing> {
     let mut entries = Vec::new();
     let mut files = Vec::new();
@@ -33,7 +33,7 @@ pub fn scan(directory: &Path) -> Result<Listing> {
             } else if metadata.is_file() {
                 files.push((name, found.path(), metadata));
             } else {
-                return Err(Error::new(Kind::Invalid, format!("`{}` is no directory, file or link", named(&name)))
+                return Err(Error::new(Kind::Invalid, format!("`{}` is not a directory, file or link", named(&name)))
                     .fact("in", directory.display())
                     .hint("a tree cannot hold devices, sockets or pipes"));
             }
@@ -43,7 +43,7 @@ pub fn scan(directory: &Path) -> Result<Listing> {
     Ok(Listing::new(entries))
 }
 
-/// The digest and size of the file at `path`.
+/// Returns the digest and size of the file at `path`.
 pub fn hash_file(path: &Path) -> Result<(Sha256Digest, u64)> {
     Ok(hash_reader(fs_err::File::open(path)?)?)
 }
@@ -51,7 +51,7 @@ pub fn hash_file(path: &Path) -> Result<(Sha256Digest, u64)> {
 type Found = (Vec<u8>, PathBuf, Metadata);
 
 fn hash_all(mut files: Vec<Found>) -> Result<Vec<Entry>> {
-    // Large files first, so that at the end no core waits for another one's last.
+    // Large files first, so that at the end no core waits for the last large file of another.
     files.sort_by_key(|(_, _, metadata)| std::cmp::Reverse(metadata.len()));
     let next = AtomicUsize::new(0);
     let hashed = on_threads(cores(), "a thread that hashes files", |_| {

@@ -1,20 +1,20 @@
-//! A place for tests to unpack hostile archives in, and a watch on what lies around it; and trees that few programs keep.
+//! Test support: a guarded directory to unpack hostile archives into, and trees with odd links.
 
-// To panic is how these fail a test.
+// These functions fail a test by a panic.
 #![allow(clippy::missing_panics_doc, clippy::must_use_candidate, clippy::new_without_default)]
 
 use std::path::{Path, PathBuf};
 
 use super::{Listing, scan::scan};
 
-/// An empty directory `place` beside a canary that nothing may touch.
+/// An empty directory `place` beside a canary that must stay untouched.
 pub struct Surroundings {
     directory: tempfile::TempDir,
     before: Listing,
 }
 
 impl Surroundings {
-    /// Makes both in a temporary directory.
+    /// Creates both in a temporary directory.
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let canary = directory.path().join("canary");
@@ -25,7 +25,7 @@ impl Surroundings {
         Self { directory, before }
     }
 
-    /// The directory that holds both.
+    /// Returns the directory that holds both.
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -35,7 +35,8 @@ impl Surroundings {
         self.path().join("place")
     }
 
-    /// Fails the test if something was written beside the place; `others` is how many more things the test put there.
+    /// Fails the test if anything was written beside the place; `others` is the number of further entries that the
+    /// test itself put there.
     pub fn check(&self, others: usize) {
         let after = scan(&self.path().join("canary")).unwrap();
         assert_eq!(after, self.before, "something was written beside the destination");
@@ -43,7 +44,8 @@ impl Surroundings {
     }
 }
 
-/// Fills an empty directory with links whose targets a tidy program would change, and long ones, under short and long names.
+/// Fills an empty directory with links whose targets a tidying program would change, and with long ones, under
+/// short and long names.
 pub fn odd_links(directory: &Path) -> Listing {
     fs_err::create_dir(directory.join("a")).unwrap();
     let long = |length: usize| format!("a/{}", "./".repeat(length))[..length].to_owned();

@@ -1,8 +1,8 @@
 //! The threads that hash and write files.
 //!
-//! A producer fills buffers from a pool of fixed size and hands them over; a small file is one job, a larger one is a
-//! job with a queue of its own, so that its buffers stay in order while other workers go on. Nobody holds a file
-//! whole, and a producer that is faster than the disk waits for a buffer to come back.
+//! A producer fills buffers from a pool of fixed size and hands them over. A small file is one job; a larger one is a
+//! job with a queue of its own, so that its buffers stay in order while other workers go on. No thread holds a whole
+//! large file, and a producer that is faster than the disk waits for a buffer to come back.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::beneath::{Root, seal_file};
+use super::confined::{Root, seal_file};
 use super::flush::Flush;
 use super::listing::named;
 use super::names::Digests;
@@ -47,9 +47,9 @@ impl Buffer {
         &self.memory[..self.length]
     }
 
-    /// Reads until it is full or `contents` ends.
+    /// Reads until the buffer is full or `contents` ends.
     fn fill(&mut self, contents: &mut dyn Read) -> io::Result<()> {
-        // Zeroed pages come from the system when they are first written: a small tree never makes them real.
+        // Zeroed pages are allocated by the kernel when first written, so a small tree uses few.
         if self.memory.is_empty() {
             self.memory = vec![0; BUFFER];
         }
@@ -70,13 +70,13 @@ impl Buffer {
 pub(super) struct Workers {
     pool: Receiver<Buffer>,
     jobs: Option<Sender<Job>>,
-    /// All of them. The one that flushes ends when there is no writer any more.
+    /// All threads. The one that flushes ends when the last writer has ended.
     threads: Vec<JoinHandle<Result<()>>>,
     failed: Arc<AtomicBool>,
 }
 
 impl Workers {
-    /// Files go below `root`, their digests to `digests`.
+    /// Starts the threads. They write files below `root`, and their digests to `digests`.
     pub(super) fn start(root: &Arc<Root>, digests: &Arc<Digests>) -> Self {
         let (give_back, pool) = bounded(BUFFERS);
         for _ in 0..BUFFERS {
@@ -101,9 +101,9 @@ impl Workers {
         Self { pool, jobs: Some(jobs), threads, failed }
     }
 
-    /// Hands over one file and says how many bytes it has.
+    /// Hands over one file. Returns its size in bytes.
     pub(super) fn file(&mut self, id: u64, path: &[u8], mode: u32, contents: &mut dyn Read) -> Result<u64> {
-        // Only here, where no queue of a half-given file is held any more, is it safe to wait for the workers.
+        // Only here, where no queue of an unfinished file is held any more, is it safe to wait for the workers.
         self.give(id, path, mode, contents).map_err(|stop| match stop {
             Stop::Producer(error) => error,
             Stop::Workers => {
@@ -137,7 +137,7 @@ impl Workers {
     /// Waits for all files.
     pub(super) fn join(&mut self) -> Result<()> {
         self.jobs = None;
-        // All of them, whatever the first says.
+        // Joins all of them, even if the first one failed.
         let ends: Vec<Result<()>> =
             self.threads.drain(..).map(|thread| ended(thread.join(), "a thread that writes files")).collect();
         ends.into_iter().collect()
@@ -158,17 +158,17 @@ impl Workers {
     }
 }
 
-/// Why a file was not given whole.
+/// The reason why a file was not handed over completely.
 enum Stop {
-    /// Its contents could not be read.
+    /// The contents could not be read.
     Producer(Error),
-    /// A worker failed; it knows why.
+    /// A worker failed; its own error tells why.
     Workers,
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        // Nothing is left to do after a `join`; without one the producer has given up.
+        // Has no effect after `join`; without `join` the producer has given up.
         self.failed.store(true, Ordering::Relaxed);
         let _ = self.join();
     }
@@ -185,7 +185,7 @@ struct Worker {
 impl Worker {
     fn run(&self, queue: &Receiver<Job>) -> Result<()> {
         let mut failure = None;
-        // After a failure the queue is still emptied, so that a producer that waits for buffers is not left hanging.
+        // After a failure the queue is still drained, so that a producer that waits for buffers does not hang.
         for job in queue {
             if let Err(error) = self.take(&job).map_err(Error::from) {
                 self.failed.store(true, Ordering::Relaxed);
@@ -207,7 +207,7 @@ impl Worker {
         match &job.contents {
             Contents::Whole(buffer) => writer.write_all(buffer.filled())?,
             Contents::Parts(parts) => {
-                while let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents broke off"))? {
+                while let Some(buffer) = parts.recv().map_err(|_| io::Error::other("its contents ended early"))? {
                     let written = writer.write_all(buffer.filled());
                     let _ = self.give_back.send(buffer);
                     written?;
@@ -227,10 +227,10 @@ mod tests {
     use crate::digest::Sha256Digest;
     use crate::tree::names::Names;
 
-    /// Number of files in a test: more than wait to be written at a time.
+    /// Number of files in a test: more than can wait to be written at a time.
     const FILES: usize = 1101;
 
-    /// Small ones, and some of several buffers.
+    /// Returns the contents of a file: mostly small, some of several buffers.
     fn contents(number: usize) -> Vec<u8> {
         let size = if number.is_multiple_of(200) { 3 * BUFFER + number } else { number };
         (0..size).map(|at| (at ^ number) as u8).collect()

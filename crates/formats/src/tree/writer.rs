@@ -1,17 +1,17 @@
-//! Writes a tree: names are checked, files are hashed and written on threads, and the listing comes out at the end.
+//! Writes a tree: checks names, hashes and writes files on threads, and returns the listing at the end.
 //!
 //! One producer (an archive parser, a git walk) calls [`TreeWriter`] entry by entry; its thread only parses and fills
 //! buffers. Worker threads hash and write ([`super::workers`]); memory is bounded by their buffers, because the names
-//! that came so far lie in a file ([`super::names`]).
+//! so far are kept in a file ([`super::names`]).
 //!
 //! The rules that keep names harmless are here and hold for every producer: no `..`, no absolute name, nothing below
-//! a file or link, nothing twice, bounded depth and length. Hard links become files. Nothing is a device.
+//! a file or link, nothing twice, bounded depth and length. Hard links become files. There are no devices.
 
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::beneath::{Root, stored_mode};
+use super::confined::{Root, stored_mode};
 use super::entries::refused;
 use super::links::{climbs_out, first_out};
 use super::listing::{Listing, Node, named};
@@ -21,43 +21,43 @@ use super::receiver::Receiver;
 use super::workers::Workers;
 use crate::error::{Error, Result};
 
-/// How deep names may nest; AMD's trees reach 20.
+/// Most parts that a path may have; AMD's trees reach 20.
 const MAX_DEPTH: usize = 64;
-/// How long a path may be, in bytes: with the directory of a store before it, it still is below Linux's PATH_MAX of 4096.
+/// Longest path, in bytes: with a store's directory before it, the path is still below Linux's PATH_MAX of 4096.
 const MAX_PATH: usize = 3072;
-/// How long a part of it may be: Linux's NAME_MAX.
+/// Longest part of a path, in bytes: Linux's NAME_MAX.
 const MAX_NAME: usize = 255;
-/// How long a link's target may be: PATH_MAX with the zero at its end.
+/// Longest link target, in bytes: PATH_MAX without the zero at its end.
 const MAX_TARGET: usize = 4095;
-/// Most memory that all names and link targets may take: the listing holds them. AMD's trees need 5 MB.
+/// Most memory for all names and link targets, in bytes: the listing holds them. AMD's trees need 5 MB.
 const MAX_NAMES: usize = 96 << 20;
-/// Memory that an entry takes beside its name, in bytes.
+/// Memory that an entry takes besides its name, in bytes.
 const ENTRY: usize = 128;
 
-/// What a tree may hold before it is taken for a bomb.
+/// Limits beyond which a tree is taken for a bomb.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Most entries.
     pub entries: u64,
-    /// Most bytes in all files together. Where a pin knows the figure, exactly that.
+    /// Most bytes in all files together: exactly the pinned number if a pin has one.
     pub bytes: u64,
-    /// Whether names may stand side by side that some file systems take for one: `a` and `A`, or two spellings of `é`.
+    /// True if names may coexist that some file systems take for one: `a` and `A`, or two spellings of `é`.
     pub colliding_names: bool,
 }
 
 impl Default for Limits {
-    /// Ten times what a ROCm nightly holds.
+    /// Returns ten times what a ROCm nightly holds.
     fn default() -> Self {
         Self { entries: 300_000, bytes: 128 << 30, colliding_names: false }
     }
 }
 
-/// A tree being written. Nothing is promised about the directory until [`Self::finish`] returns.
+/// A tree being written. The contents of the directory are unspecified until [`Self::finish`] returns.
 pub struct TreeWriter {
     root: Arc<Root>,
     limits: Limits,
     bytes: u64,
-    /// Memory for names and targets, in bytes, and how much of it there may be.
+    /// Memory taken by names and targets, in bytes, and the most that they may take.
     taken: usize,
     most_names: usize,
     names: Names,
@@ -67,7 +67,7 @@ pub struct TreeWriter {
 }
 
 impl TreeWriter {
-    /// Begins a tree in `directory`, which must be empty and seen by nobody else.
+    /// Begins a tree in `directory`, which must be empty and not visible to other processes.
     pub fn new(directory: &Path, limits: Limits) -> Result<Self> {
         let root = Arc::new(Root::open(directory)?);
         let names = Names::new(directory)?;
@@ -85,24 +85,24 @@ impl TreeWriter {
         })
     }
 
-    /// Lets the names take less memory than other trees', in bytes: where several copies of them are made.
+    /// Lowers the memory that names may take, in bytes, for callers that hold several copies of them.
     #[must_use]
-    pub fn with_names(self, most: usize) -> Self {
+    pub(crate) fn with_names(self, most: usize) -> Self {
         Self { most_names: most.min(MAX_NAMES), ..self }
     }
 
-    /// Returns how much memory the names take so far, in bytes.
+    /// Returns the memory taken by names so far, in bytes.
     #[must_use]
     pub fn names_taken(&self) -> usize {
         self.taken
     }
 
-    /// Waits for the workers, makes the hard links, and gives the listing. Directories stay writable: whoever
-    /// publishes the tree closes them.
+    /// Waits for the workers, makes the hard links, and returns the listing. Directories stay writable until the
+    /// tree is published.
     pub fn finish(mut self) -> Result<Listing> {
         self.workers.join()?;
         let Self { root, names, hard_links, workers, .. } = self;
-        // The listing takes the place of their buffers.
+        // The listing takes the place of the buffers in memory.
         drop(workers);
         for (path, earlier) in hard_links {
             root.in_parent(&earlier, |from, old| {
@@ -122,9 +122,9 @@ impl TreeWriter {
         }
     }
 
-    /// Takes over a file that another writer wrote and hashed on the same file system: it is moved.
+    /// Moves a file that another writer wrote and hashed on the same file system into this tree.
     pub fn adopt(&mut self, path: &[u8], root: &Root, there: &[u8], node: &Node) -> Result<()> {
-        let Node::File { executable, size, digest } = *node else { return Err(refused(path, "it is no file")) };
+        let Node::File { executable, size, digest } = *node else { return Err(refused(path, "not a file")) };
         self.admit(path)?;
         self.count(path, size)?;
         let moved = root.in_parent(there, |from, old| {
@@ -136,7 +136,7 @@ impl TreeWriter {
         self.insert(path, &Known::File { id, executable, size })
     }
 
-    /// Returns whether an entry of this name came already, or one below it.
+    /// Returns whether an entry of this name, or one below it, was added already.
     pub fn has(&self, path: &[u8]) -> Result<bool> {
         Ok(self.names.get(path)?.is_some())
     }
@@ -150,17 +150,17 @@ impl TreeWriter {
         self.names.insert(path, known).map_err(|error| cannot_write(path, &error))
     }
 
-    /// Counts memory that a name or target takes.
+    /// Counts the memory that a name or target takes. Fails if it exceeds the limit.
     fn take(&mut self, path: &[u8], bytes: usize) -> Result<()> {
         self.taken = self.taken.saturating_add(bytes);
         if self.taken > self.most_names {
-            return Err(refused(path, "all names and link targets together take more memory than they may")
+            return Err(refused(path, "all names and link targets together need too much memory")
                 .fact("limit", crate::text::bytes(self.most_names as u64)));
         }
         Ok(())
     }
 
-    /// Checks a new name and makes the directories above it that no entry named.
+    /// Validates a new name, and creates the directories above it that had no entry.
     fn admit(&mut self, path: &[u8]) -> Result<()> {
         demand_name(path)?;
         self.take(path, path.len() + ENTRY)?;
@@ -168,14 +168,14 @@ impl TreeWriter {
             return Err(refused(path, "there are too many entries").fact("limit", self.limits.entries));
         }
         if self.names.get(path)?.is_some() {
-            return Err(refused(path, "the same name stands there twice"));
+            return Err(refused(path, "duplicate name"));
         }
         if !self.limits.colliding_names
             && let Some(other) = self.names.taken_for(path)?
         {
             return Err(refused(path, "another name differs from it only in case or Unicode normal form")
                 .fact("other", named(&other))
-                .hint("where both are wanted, set `colliding-names = true` for this input"));
+                .hint("if both are wanted, set `colliding-names = true` for this input"));
         }
         if let Some(parent) = above(path) {
             match self.names.get(parent)? {
@@ -193,7 +193,7 @@ impl TreeWriter {
     fn count(&mut self, path: &[u8], size: u64) -> Result<()> {
         self.bytes = self.bytes.saturating_add(size);
         if self.bytes > self.limits.bytes {
-            return Err(refused(path, "the archive unpacks to more than it may")
+            return Err(refused(path, "the archive unpacks to more than the limit")
                 .fact("limit", format!("{} bytes", self.limits.bytes)));
         }
         Ok(())
@@ -214,17 +214,17 @@ impl Receiver for TreeWriter {
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
         self.admit(path)?;
         if target.is_empty() || target.len() > MAX_TARGET || target.contains(&0) {
-            return Err(refused(path, "its link target is empty, too long, or holds a NUL byte"));
+            return Err(refused(path, "its link target is empty, too long, or contains a NUL byte"));
         }
         self.take(path, target.len())?;
         self.root.create_link(path, target).map_err(|error| cannot_write(path, &error))?;
         self.insert(path, &Known::Link(target.to_vec()))
     }
 
-    // In the tree it is an entry of its own with the same contents.
+    // In the tree it becomes an entry of its own with the same contents.
     fn hard_link(&mut self, path: &[u8], earlier: &[u8]) -> Result<()> {
         let known = match self.names.get(earlier)? {
-            // Elsewhere the same target may be another place.
+            // From here the target text may mean another place.
             Some(Known::Link(target)) if climbs_out(path, &target) => {
                 return Err(refused(path, "its link leads out of the tree").fact("target", named(&target)));
             }
@@ -240,7 +240,7 @@ impl Receiver for TreeWriter {
         if let Known::File { size, .. } = known {
             self.count(path, size)?;
         }
-        // The earlier file may still be in a worker's hands: linked at the end.
+        // A worker may still be writing the earlier file, so the link is made at the end.
         self.take(path, path.len() + earlier.len())?;
         self.hard_links.push((path.to_vec(), earlier.to_vec()));
         self.insert(path, &known)
@@ -250,15 +250,15 @@ impl Receiver for TreeWriter {
         self.admit(path)?;
         let id = self.next_id();
         let limit = self.limits.bytes - self.bytes;
-        // One byte more than allowed is enough to know.
+        // Reading one byte more than allowed shows that a file is too large.
         let size = self.workers.file(id, path, stored_mode(executable), &mut contents.take(limit.saturating_add(1)))?;
         self.count(path, size)?;
         self.insert(path, &Known::File { id, executable, size })
     }
 }
 
-/// Fails for a name that no tree may hold: one that is absolute or leads upwards, is too long, or is nested too deep.
-pub fn demand_name(path: &[u8]) -> Result<()> {
+/// Fails for a name that no tree may hold: one that is absolute, contains `..`, is too long, or is nested too deep.
+pub(crate) fn demand_name(path: &[u8]) -> Result<()> {
     if !super::is_path(path) {
         return Err(refused(path, "the name is absolute, leads upwards, or is empty"));
     }

@@ -6,7 +6,7 @@ use sha2::Digest as _;
 
 use super::Sha256Digest;
 
-/// Bytes that are read at a time.
+/// Size of the read buffer, in bytes.
 const BUFFER: usize = 256 * 1024;
 
 /// A running SHA-256. `sha2` uses the processor's SHA instructions, which every Strix Halo has.
@@ -14,7 +14,7 @@ const BUFFER: usize = 256 * 1024;
 pub struct Sha256(sha2::Sha256);
 
 impl Sha256 {
-    /// Takes more bytes in.
+    /// Adds bytes to the hash.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
@@ -26,7 +26,7 @@ impl Sha256 {
     }
 }
 
-/// The digest of all that `reader` gives, and how many bytes that is.
+/// Reads `reader` to its end. Returns the digest of its bytes and their number.
 pub fn hash_reader(reader: impl Read) -> io::Result<(Sha256Digest, u64)> {
     let mut hashing = HashingWriter::new(io::sink());
     io::copy(&mut BufReader::with_capacity(BUFFER, reader), &mut hashing)?;
@@ -34,7 +34,7 @@ pub fn hash_reader(reader: impl Read) -> io::Result<(Sha256Digest, u64)> {
     Ok((digest, size))
 }
 
-/// Hashes and counts what is written through it.
+/// A writer that hashes and counts the bytes written through it.
 pub struct HashingWriter<W> {
     inner: W,
     hash: Sha256,
@@ -47,7 +47,7 @@ impl<W: Write> HashingWriter<W> {
         Self { inner, hash: Sha256::default(), size: 0 }
     }
 
-    /// The digest of all that was written, how many bytes that was, and the inner writer.
+    /// Returns the digest of all bytes written, their number, and the inner writer.
     pub fn finish(self) -> (Sha256Digest, u64, W) {
         (self.hash.finish(), self.size, self.inner)
     }
@@ -66,7 +66,7 @@ impl<W: Write> Write for HashingWriter<W> {
     }
 }
 
-/// Hashes and counts what is read through it.
+/// A reader that hashes and counts the bytes read through it.
 pub struct HashingReader<R> {
     inner: R,
     hash: Sha256,
@@ -79,7 +79,7 @@ impl<R: Read> HashingReader<R> {
         Self { inner, hash: Sha256::default(), size: 0 }
     }
 
-    /// The digest of all that was read so far, and how many bytes that was.
+    /// Returns the digest of all bytes read so far, and their number.
     pub fn finish(self) -> (Sha256Digest, u64) {
         (self.hash.finish(), self.size)
     }

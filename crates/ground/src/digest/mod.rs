@@ -1,7 +1,6 @@
-//! Digests: the values that everything else is known by. Knows no other module but `error`.
+//! Digests: SHA-256 values, and readers and writers that compute them. Uses no other module but `error`.
 //!
-//! Owns the text form `sha256:<64 lower hex>` (and reads and writes SRI), and the writer and reader that hash bytes
-//! as they pass. Never opens a file by itself.
+//! Owns the text form `sha256:<64 lower hex>`, the SRI form and Nix's base 32. Never opens a file itself.
 
 mod hashing;
 mod promise;

@@ -1,4 +1,4 @@
-//! SHA-256 values with a meaning each, so that a tree digest is never taken for a file's.
+//! SHA-256 values, with a type for each meaning, so that a tree digest is never taken for a file's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::Sha256;
 use crate::error::{Error, Kind};
 
-/// The digest of some bytes, as `sha256sum` computes it.
+/// The SHA-256 of some bytes, as `sha256sum` computes it. Its text form is `sha256:<64 lower hex>`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Digest([u8; 32]);
 
 impl Sha256Digest {
-    /// The digest of `bytes`.
+    /// Returns the digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let mut hash = Sha256::default();
@@ -23,25 +23,25 @@ impl Sha256Digest {
         hash.finish()
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// A digest that was computed elsewhere.
+    /// Wraps a digest that was computed elsewhere.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// 64 lower-case hexadecimal digits.
+    /// Returns 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> String {
         hex(&self.0)
     }
 
-    /// Reads 64 lower-case hexadecimal digits.
+    /// Parses 64 lower-case hexadecimal digits. Returns `None` for anything else, upper-case digits included.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         let text = text.as_bytes();
@@ -55,13 +55,13 @@ impl Sha256Digest {
         Some(Self(bytes))
     }
 
-    /// The form that Nix and browsers call SRI: `sha256-<base64>`.
+    /// Returns the form that Nix and browsers call SRI: `sha256-<base64>`.
     #[must_use]
     pub fn sri(&self) -> String {
         format!("sha256-{}", STANDARD.encode(self.0))
     }
 
-    /// The form of `nix hash path --base32`: Nix's own alphabet, least significant digit last.
+    /// Returns the form of `nix hash path --base32`: Nix's own alphabet, least significant digit last.
     #[must_use]
     pub fn nix_base32(&self) -> String {
         const ALPHABET: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
@@ -108,8 +108,8 @@ impl FromStr for Sha256Digest {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         text.strip_prefix("sha256:").and_then(Self::from_hex).ok_or_else(|| {
-            Error::new(Kind::Invalid, format!("`{text}` is not a digest"))
-                .hint("a digest is `sha256:` and 64 lower-case hexadecimal digits")
+            Error::new(Kind::Invalid, format!("invalid digest `{text}`"))
+                .hint("expected `sha256:` and 64 lower-case hexadecimal digits")
         })
     }
 }
@@ -124,7 +124,7 @@ macro_rules! meaning {
         pub struct $name(pub Sha256Digest);
 
         impl $name {
-            /// 64 lower-case hexadecimal digits.
+            /// Returns 64 lower-case hexadecimal digits.
             #[must_use]
             pub fn hex(&self) -> String {
                 self.0.hex()
@@ -154,11 +154,13 @@ macro_rules! meaning {
 }
 
 meaning! {
-    /// The digest of a tree's listing (`strix-tree-1`): equal exactly when names, bytes, exec bits and links are.
+    /// The SHA-256 of a tree's listing (`strix-tree-1`). Two are equal exactly when names, bytes, exec bits and
+    /// links of the trees are.
     TreeDigest
 }
 meaning! {
-    /// The digest of a recipe's canonical JSON: what an output is made from and how.
+    /// The SHA-256 of a recipe's canonical JSON: everything that an output is made from, and the commands that make
+    /// it.
     DerivationId
 }
 

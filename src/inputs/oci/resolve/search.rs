@@ -134,7 +134,7 @@ impl<'a> Search<'a> {
             return Ok(None);
         }
         let diff_ids = check_image(&document, &config, architecture)?;
-        Ok(Some(Found { manifest, document, diff_ids, odd: config.run.told() }))
+        Ok(Some(Found { manifest, document, diff_ids, odd: config.run.describe() }))
     }
 }
 

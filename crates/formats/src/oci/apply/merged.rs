@@ -1,41 +1,43 @@
-//! The tree that is seen of several layers, by name.
+//! Merges layers by name.
 //!
-//! A layer may name what stands behind a symbolic link of a lower layer, as tools write it that build without unpacking:
-//! `lib/x` where `lib` leads to `usr/lib`. Engines that unpack one layer over the other put it where the link leads, below the
-//! image's root; so is it done here, by name alone, before anything is moved. What they disagree about is refused: a name that
-//! two ways lead to, an opaque directory that is a link, links of the same layer on the way.
+//! A layer may name an entry behind a symbolic link of a lower layer, as tools write it that build without unpacking:
+//! `lib/x` where `lib` leads to `usr/lib`. Engines that unpack one layer over the other put it where the link leads,
+//! below the image's root. So does this module, by name alone, before anything is moved. Cases about which engines
+//! disagree are refused: a name that two ways lead to, an opaque directory that is a link, links of the same layer on
+//! the way.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::receiver::{Aside, Unpacked, twice};
+use super::receiver::{Aside, UnpackedLayer, twice};
 use crate::error::{Error, Kind, Result};
 use crate::tree::MOST_LINKS;
 use crate::tree::path::{above, file_name, join};
 use crate::tree::{Entry, Listing, Node, climbs_out, named};
 
-/// Parts of targets that are followed in one image. More than any image needs: its layers share a handful of such links.
+/// Most parts of link targets that are followed in one image. More than any image needs: its layers share a handful
+/// of such links.
 const MOST_PARTS: u32 = 100_000;
 
-/// Everything that is seen so far, by path. Every parent of an entry is a directory in it.
+/// The entries visible so far, by path. Every parent of an entry is a directory in the map.
 #[derive(Default)]
 pub(super) struct Merged {
-    seen: BTreeMap<Vec<u8>, Placed>,
+    seen: BTreeMap<Vec<u8>, MergedEntry>,
     /// Files that have a second name in a layer above their own.
     shared: HashSet<FileAt>,
-    /// Parts that were followed.
+    /// Parts of link targets followed so far.
     followed: u32,
 }
 
 /// An entry in its place.
-pub(super) struct Placed {
-    /// The index of the layer that put it there.
+pub(super) struct MergedEntry {
+    /// The index of the layer that placed it.
     layer: usize,
-    /// Place of its file, if that is not under this name in that layer.
+    /// The place of its file, if the file has another name or layer.
     at: Option<FileAt>,
     pub node: Node,
 }
 
-/// A file as its layer was unpacked.
+/// A file in an unpacked layer.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct FileAt {
     /// The index of the layer.
@@ -44,25 +46,25 @@ pub(super) struct FileAt {
     pub path: Vec<u8>,
 }
 
-impl Placed {
-    /// Returns where the file lies that is seen at `path`.
+impl MergedEntry {
+    /// Returns the place of the file that is visible at `path`.
     pub fn file(&self, path: &[u8]) -> FileAt {
         self.at.clone().unwrap_or_else(|| FileAt { layer: self.layer, path: path.to_vec() })
     }
 }
 
 impl Merged {
-    /// All that is seen, in order; and the files that are seen under several names.
-    pub fn finish(self) -> (impl Iterator<Item = (Vec<u8>, Placed)>, HashSet<FileAt>) {
+    /// Returns all visible entries in order, and the files that are visible under several names.
+    pub fn finish(self) -> (impl Iterator<Item = (Vec<u8>, MergedEntry)>, HashSet<FileAt>) {
         (self.seen.into_iter(), self.shared)
     }
 
-    /// Lays a layer over what is seen. Its whiteouts reach lower layers only, wherever they stand in it.
-    pub fn add(&mut self, layer: usize, unpacked: Unpacked) -> Result<()> {
-        let Unpacked { listing, aside, .. } = unpacked;
+    /// Lays a layer over the entries so far. Its whiteouts affect lower layers only, wherever they stand in it.
+    pub fn add(&mut self, layer: usize, unpacked: UnpackedLayer) -> Result<()> {
+        let UnpackedLayer { listing, aside, .. } = unpacked;
         let lower = self.lower(&aside)?;
         self.hide(&listing, &aside)?;
-        // Where the directories are that the layer names by way of links.
+        // Directories that the layer names by way of links, and their real places.
         let mut elsewhere: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
         for Entry { path, node } in listing.into_entries() {
             if aside.nodes.contains_key(&path) {
@@ -72,32 +74,33 @@ impl Merged {
             let directory = above(&path).and_then(|directory| elsewhere.get(directory));
             let mut place = directory.map_or_else(|| path.clone(), |directory| join(directory, file_name(&path)));
             let below = self.seen.get(&place).map(|placed| &placed.node);
-            // Named by itself, a directory takes the place of a link.
+            // A directory with an entry of its own replaces a link.
             if is_directory && matches!(below, Some(Node::Link { .. })) && !aside.named.contains(&path) {
                 let there = self.follow(&place, layer)?;
-                place = there
-                    .ok_or_else(|| behind_link("entries", &path, "of a lower layer that leads to no directory"))?;
+                place = there.ok_or_else(|| {
+                    behind_link("entries", &path, "of a lower layer that does not lead to a directory")
+                })?;
             }
             let moved = place != path;
             if moved && is_directory {
                 elsewhere.insert(path.clone(), place.clone());
             }
             let at = (moved && !is_directory).then_some(FileAt { layer, path });
-            self.put(place, Placed { layer, at, node })?;
+            self.put(place, MergedEntry { layer, at, node })?;
         }
         for (path, at, node) in lower {
             let directory = above(&path).and_then(|directory| elsewhere.get(directory));
             let place = directory.map_or_else(|| path.clone(), |directory| join(directory, file_name(&path)));
-            self.put(place, Placed { layer, at: Some(at), node })?;
+            self.put(place, MergedEntry { layer, at: Some(at), node })?;
         }
         Ok(())
     }
 
-    /// Puts an entry into its place, and takes away what it hides.
-    fn put(&mut self, place: Vec<u8>, placed: Placed) -> Result<()> {
+    /// Places an entry, and removes the entries that it hides.
+    fn put(&mut self, place: Vec<u8>, placed: MergedEntry) -> Result<()> {
         let is_directory = placed.node == Node::Directory;
         match self.seen.get(&place) {
-            // The root is one, too.
+            // The root is a directory, too.
             _ if place.is_empty() => return Ok(()),
             Some(there) if is_directory && there.node == Node::Directory => return Ok(()),
             Some(there) if there.layer == placed.layer => return Err(twice(&place)),
@@ -106,7 +109,7 @@ impl Merged {
         if !is_directory {
             self.hide_below(&place, Some(placed.layer))?;
         }
-        // It may have come by way of a link, or as another name of one.
+        // The link may have come by way of another link, or as another name of one.
         if placed.at.is_some()
             && let Node::Link { target } = &placed.node
         {
@@ -116,7 +119,7 @@ impl Merged {
         Ok(())
     }
 
-    /// Returns what the hard links of a layer to names of lower ones mean.
+    /// Resolves the hard links of a layer to names in lower layers.
     fn lower(&mut self, aside: &Aside) -> Result<Vec<(Vec<u8>, FileAt, Node)>> {
         let mut all = Vec::new();
         for (path, lower) in &aside.lower {
@@ -135,7 +138,7 @@ impl Merged {
         Ok(all)
     }
 
-    /// Takes away what a layer hides of lower ones: by whiteouts, and by devices, which are left out themselves.
+    /// Removes the lower entries that a layer hides: by whiteouts, and by devices, which are themselves left out.
     fn hide(&mut self, listing: &Listing, aside: &Aside) -> Result<()> {
         let hidden = aside.hidden.iter().chain(aside.nodes.keys());
         if aside.hidden.is_empty() && aside.opaque.is_empty() && aside.nodes.is_empty() {
@@ -151,7 +154,7 @@ impl Merged {
             let place = if directory.is_empty() { Vec::new() } else { join(&place, file_name(directory)) };
             match self.seen.get(&place).map(|placed| &placed.node) {
                 _ if place.is_empty() => self.seen.clear(),
-                // Some engines look behind the link, some do not.
+                // Some engines follow the link, some do not.
                 Some(Node::Link { .. }) if !aside.named.contains(directory) => {
                     return Err(behind_link("whiteouts", directory, "of a lower layer"));
                 }
@@ -175,7 +178,8 @@ impl Merged {
         Ok(())
     }
 
-    /// The directory of lower layers that a layer means with `path`; `None` where they have none: there is nothing to hide.
+    /// Returns the directory of lower layers that a layer means with `path`; `None` if there is none, so that there
+    /// is nothing to hide.
     fn directory(&mut self, path: Option<&[u8]>, own: &HashSet<&[u8]>, aside: &Aside) -> Result<Option<Vec<u8>>> {
         let (mut place, Some(path)) = (Vec::new(), path) else { return Ok(Some(Vec::new())) };
         let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
@@ -197,22 +201,22 @@ impl Merged {
         Ok(Some(place))
     }
 
-    /// The directory that a symbolic link leads to, below the image's root as for a program in a container; `None` where it leads
-    /// to none. Nothing on the way may be a link of `layer`, the one that is being laid: engines would depend on its order.
+    /// Returns the directory that a symbolic link leads to, with the image's root as its root, as in a container;
+    /// `None` if it leads to none. Fails if a link of `layer`, the one being added, is on the way: the result would
+    /// depend on the order in which engines unpack.
     fn follow(&mut self, link: &[u8], layer: usize) -> Result<Option<Vec<u8>>> {
         self.walk(above(link).unwrap_or_default().to_vec(), vec![file_name(link)], layer)
     }
 
-    /// The directory at the end of a way through `todo`, the next part last, from the directory `at`.
+    /// Returns the directory at the end of the path in `todo`, whose next part is last, from the directory `at`.
     fn walk(&mut self, mut at: Vec<u8>, todo: Vec<&[u8]>, layer: usize) -> Result<Option<Vec<u8>>> {
         let mut todo = todo;
         let mut links = 0;
         while let Some(part) = todo.pop() {
             self.followed += 1;
             if self.followed > MOST_PARTS {
-                return Err(
-                    Error::new(Kind::Invalid, "the layers name too much behind symbolic links").fact("at", named(&at))
-                );
+                return Err(Error::new(Kind::Invalid, "the layers have too many names behind symbolic links")
+                    .fact("at", named(&at)));
             }
             if part == b".." {
                 at.truncate(above(&at).map_or(0, <[u8]>::len));
@@ -241,9 +245,9 @@ impl Merged {
         Ok(Some(at))
     }
 
-    /// Takes away everything in a directory that `layer`, if one is being laid, did not put there itself.
+    /// Removes everything in a directory, except the entries of `layer`, the one being added, if there is one.
     fn hide_below(&mut self, path: &[u8], layer: Option<usize>) -> Result<()> {
-        // `0` follows `/`: between the two stands what begins with `path/`.
+        // `0` follows `/`: between the two stand the paths that begin with `path/`.
         let (first, end) = ([path, b"/"].concat(), [path, b"0"].concat());
         let mut hidden = Vec::new();
         for (path, placed) in self.seen.range(first..end) {
@@ -259,7 +263,7 @@ impl Merged {
     }
 }
 
-/// Fails for a link that leads out of the tree from the place that it came to by way of another link.
+/// Fails for a link that leads out of the tree from the place where another link put it.
 fn demand_inside(place: &[u8], target: &[u8]) -> Result<()> {
     if climbs_out(place, target) {
         return Err(Error::new(
@@ -272,7 +276,7 @@ fn demand_inside(place: &[u8], target: &[u8]) -> Result<()> {
 }
 
 fn no_such_entry(path: &[u8], target: &[u8]) -> Error {
-    let why = "it is a hard link to a name that is no earlier entry, nor a file of a lower layer";
+    let why = "it is a hard link to neither an earlier entry nor a file of a lower layer";
     Error::new(Kind::Invalid, format!("the archive is refused at `{}`: {why}", named(path)))
         .fact("target", named(target))
 }

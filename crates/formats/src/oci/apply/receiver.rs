@@ -1,7 +1,7 @@
-//! One layer by itself: its tree, and beside it what only means something over other layers.
+//! Unpacks one layer: its tree, and separately the entries that only have a meaning for lower layers.
 //!
-//! Whatever an archive can make grow is counted before it is kept: whiteouts and devices are held to the rules for names, and
-//! to the limits that all layers share, as every entry is.
+//! Everything that an archive can make grow is counted before it is kept: whiteouts and devices are held to the rules
+//! for names and to the limits that all layers share, as every entry is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -11,16 +11,16 @@ use crate::error::{Error, Kind, Result};
 use crate::oci::LayerFile;
 use crate::tree::path::{above, join};
 use crate::tree::unpack::{SpecialBits, untar};
-use crate::tree::{Entry, Limits, Listing, Node, Receiver, Told, TreeWriter, demand_name, is_path, named};
+use crate::tree::{Entry, Limits, Listing, Node, Notes, Receiver, TreeWriter, demand_name, is_path, named};
 
-/// Beginning of the names of whiteouts.
+/// Prefix of the names of whiteouts.
 pub(in crate::oci) const WHITEOUT: &[u8] = b".wh.";
-/// The rest of names that concern the directory that they stand in.
+/// Rest of the name of a whiteout that concerns its whole directory.
 const OPAQUE: &[u8] = b".wh..opq";
 
-/// Most that the layers that are still to come may hold.
+/// The limits left for the remaining layers.
 pub(super) struct Budget {
-    /// Entries, whiteouts and devices among them, and bytes of files.
+    /// Entries, including whiteouts and devices, and bytes of files.
     pub tree: Limits,
     /// Memory for all names and link targets, in bytes.
     pub names: u64,
@@ -30,38 +30,38 @@ pub(super) struct Budget {
 const ENTRY: usize = 128;
 
 impl Budget {
-    /// Takes the memory for a name of this length; `None` where there is not so much left.
+    /// Takes the memory for a name of this length; `None` if not enough is left.
     fn take(&mut self, length: usize) -> Option<()> {
         self.names = self.names.checked_sub((length + ENTRY) as u64)?;
         Some(())
     }
 }
 
-/// One layer by itself.
-pub(super) struct Unpacked {
+/// An unpacked layer.
+pub(super) struct UnpackedLayer {
     pub listing: Listing,
     pub aside: Aside,
     /// Files that were setuid or setgid.
-    pub special: Told,
+    pub special: Notes,
 }
 
-/// Everything that a layer says and that is no part of its own tree.
+/// The entries of a layer that are not part of its own tree.
 #[derive(Default)]
 pub(super) struct Aside {
-    /// Names that it takes away from lower layers.
+    /// Names that it removes from lower layers.
     pub hidden: Vec<Vec<u8>>,
-    /// Directories of which it takes away all that lower layers have.
+    /// Directories from which it removes all entries of lower layers.
     pub opaque: Vec<Vec<u8>>,
-    /// Directories that it names itself.
+    /// Directories that have an entry of their own.
     pub named: BTreeSet<Vec<u8>>,
-    /// Devices and named pipes, and what each is.
+    /// Devices and named pipes, with their kinds.
     pub nodes: BTreeMap<Vec<u8>, &'static str>,
     /// Hard links to names of lower layers.
     pub lower: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
-/// Unpacks a layer into the empty directory `place`, and takes what it needs from what is left for all layers.
-pub(super) fn unpack(layer: &LayerFile, place: &Path, left: &mut Budget) -> Result<Unpacked> {
+/// Unpacks a layer into the empty directory `place`, and subtracts its use from the limits that are left.
+pub(super) fn unpack(layer: &LayerFile, place: &Path, left: &mut Budget) -> Result<UnpackedLayer> {
     let writer = TreeWriter::new(place, left.tree)?;
     let mut receiver = LayerReceiver { writer, aside: Aside::default(), entries: 0, left };
     let remarks = layer.read(|archive| untar(archive, &mut receiver, SpecialBits::Drop))?;
@@ -75,20 +75,20 @@ pub(super) fn unpack(layer: &LayerFile, place: &Path, left: &mut Budget) -> Resu
     let entries = listing.entries().len() + beside;
     left.tree.entries = left.tree.entries.saturating_sub(entries as u64);
     left.tree.bytes = left.tree.bytes.saturating_sub(listing.total_size());
-    Ok(Unpacked { listing, aside, special: remarks.special })
+    Ok(UnpackedLayer { listing, aside, special: remarks.special })
 }
 
-/// Sends whiteouts and devices aside and everything else to the tree.
+/// A receiver that passes entries to the tree, except whiteouts and devices, which it keeps separately.
 struct LayerReceiver<'a> {
     writer: TreeWriter,
     aside: Aside,
-    /// Entries of every kind that came.
+    /// Entries of every kind so far.
     entries: u64,
     left: &'a mut Budget,
 }
 
 impl LayerReceiver<'_> {
-    /// Counts an entry, and tells whether it is one of the tree. A whiteout is taken in here.
+    /// Counts an entry. Returns whether it belongs to the tree; keeps it here if it is a whiteout.
     fn admit(&mut self, path: &[u8]) -> Result<bool> {
         self.entries += 1;
         if self.entries > self.left.tree.entries {
@@ -97,26 +97,26 @@ impl LayerReceiver<'_> {
         Ok(!self.whiteout(path)?)
     }
 
-    /// Counts a name that is kept beside the tree, or refuses it.
+    /// Counts a name that is kept outside of the tree. Fails if the limits are exceeded.
     fn keep(&mut self, path: &[u8]) -> Result<()> {
         demand_name(path)?;
         self.left.take(path.len()).ok_or_else(|| too_long(path))
     }
 
-    /// Takes an entry in if it is a whiteout, whatever else it is: engines go by the name.
+    /// Keeps an entry if it is a whiteout, of whatever type, since engines go by the name.
     fn whiteout(&mut self, path: &[u8]) -> Result<bool> {
         let directory = above(path).unwrap_or_default();
         let name = path.strip_prefix(directory).unwrap_or(path);
         let name = name.strip_prefix(b"/").unwrap_or(name);
         let Some(hidden) = name.strip_prefix(WHITEOUT) else { return Ok(false) };
         if matches!(hidden, b"" | b"." | b"..") || (!directory.is_empty() && !is_path(directory)) {
-            return Err(refused(path, "it hides no name"));
+            return Err(refused(path, "a whiteout without a name"));
         }
         if hidden == OPAQUE {
             self.keep(path)?;
             self.aside.opaque.push(directory.to_vec());
         } else if !hidden.starts_with(WHITEOUT) {
-            // Other doubled ones are notes that AUFS left for itself.
+            // Other names with a doubled prefix are AUFS's own notes.
             self.keep(path)?;
             self.aside.hidden.push(join(directory, hidden));
         }
@@ -161,7 +161,8 @@ impl Receiver for LayerReceiver<'_> {
 }
 
 impl LayerReceiver<'_> {
-    /// Leaves out what no tree can hold: containers get their devices from the engine. Official images of older days have some.
+    /// Leaves out an entry that no tree can hold: containers get their devices from the engine. Old official images
+    /// have some.
     fn leave_out(&mut self, path: &[u8], what: &'static str) -> Result<()> {
         self.keep(path)?;
         self.make_parent(path)?;
@@ -171,7 +172,7 @@ impl LayerReceiver<'_> {
         Ok(())
     }
 
-    /// Takes in a hard link to what is no entry of the layer, and so one of those below it.
+    /// Keeps a hard link to a name that the layer has no entry for, so that it must be a lower layer's.
     fn link_lower(&mut self, path: &[u8], lower: Vec<u8>) -> Result<()> {
         self.keep(path)?;
         self.keep(&lower)?;
@@ -182,15 +183,15 @@ impl LayerReceiver<'_> {
         Ok(())
     }
 
-    /// Makes the directory of a name that is kept beside the tree, as every entry does.
+    /// Creates the parent of a name that is kept outside of the tree, as for every entry.
     fn make_parent(&mut self, path: &[u8]) -> Result<()> {
         above(path).map_or(Ok(()), |directory| self.writer.directory(directory))
     }
 }
 
-/// Refuses a layer in which a name has two meanings: engines disagree about which counts.
+/// Returns the error for a layer in which a name has two meanings: engines disagree about which counts.
 pub(super) fn twice(path: &[u8]) -> Error {
-    refused(path, "the same name stands there twice")
+    refused(path, "duplicate name")
 }
 
 fn too_long(path: &[u8]) -> Error {

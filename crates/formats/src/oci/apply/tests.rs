@@ -1,4 +1,4 @@
-//! Layers as tools write them, and as nobody should.
+//! Layers as tools write them, and hostile ones.
 
 use std::io::Read as _;
 
@@ -17,8 +17,8 @@ const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
 
-/// A file `path=contents`, a directory `path/`, a link `path -> target`, a hard link `path == earlier`, a device `path %c`, `path %b`
-/// or a named pipe `path %p`.
+/// Returns an archive of a file `path=contents`, a directory `path/`, a link `path -> target`, a hard link `path ==
+/// earlier`, a device `path %c`, `path %b` or a named pipe `path %p`.
 fn archive(entries: &[&str]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for entry in entries {
@@ -43,7 +43,7 @@ fn archive(entries: &[&str]) -> Vec<u8> {
         };
         header.set_entry_type(kind);
         header.set_size(contents.len() as u64);
-        // Hostile names cannot be set in a better way.
+        // The library's setter refuses hostile names.
         header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
         header.as_gnu_mut().unwrap().linkname[..target.len()].copy_from_slice(target.as_bytes());
         header.set_cksum();
@@ -54,7 +54,7 @@ fn archive(entries: &[&str]) -> Vec<u8> {
 
 fn applied_bytes(layers: &[(Vec<u8>, &str, Sha256Digest)]) -> Result<String> {
     let directory = tempfile::tempdir().unwrap();
-    // Nothing around the tree is touched, whatever comes of it.
+    // Nothing around the tree is touched, whatever the result.
     let surroundings = Surroundings::new();
     let applied = applied_in(layers, directory.path(), &surroundings.place());
     surroundings.check(0);
@@ -74,7 +74,7 @@ fn applied_in(layers: &[(Vec<u8>, &str, Sha256Digest)], directory: &Path, place:
         .map(|((_, media_type, diff_id), path)| LayerFile { path, media_type, diff_id: *diff_id })
         .collect();
     let applied = apply(&files, place, &Silent)?;
-    // The listing is the tree that is there.
+    // The listing agrees with the tree on disk.
     assert_eq!(crate::tree::scan::scan(&place.join("tree")).unwrap(), applied.listing);
     let mut seen = Vec::new();
     for entry in applied.listing.entries() {
@@ -105,13 +105,13 @@ fn applied(layers: &[&[&str]]) -> Result<String> {
 fn layers_are_laid_over_each_other() {
     for (layers, seen) in [
         (&[&["a=1", "d/", "d/x=1"][..], &["a=2", "d/y=2"]][..], "a=2 d/ d/x=1 d/y=2"),
-        // Whiteouts, of a file, of a directory, of what is not there, in an order of the archive's own.
+        // Whiteouts of a file, of a directory, and of a missing entry, in an unusual order.
         (&[&["a=1", "d/x=1", "d/e/f=1", "k=1"], &[".wh.a=", "d/.wh.e=", ".wh.never="]], "d/ d/x=1 k=1"),
         (&[&["d/x=1"], &["d/x=2", "d/.wh.x="]], "d/ d/x=2"),
-        // An opaque directory shows what its own layer has.
+        // An opaque directory shows its own layer's entries.
         (&[&["d/x=1", "d/e/f=1"], &["d/y=2", "d/.wh..wh..opq="]], "d/ d/y=2"),
         (&[&["a=1", "d/x=1"], &[".wh..wh..opq=", "b=2"]], "b=2"),
-        // A directory over a file, a file over a directory, and names that begin alike.
+        // A directory over a file, a file over a directory, and names with the same beginning.
         (&[&["a=1", "d/x=1", "d-e=1", "d0=1"], &["a/", "a/x=2", "d=2"]], "a/ a/x=2 d=2 d-e=1 d0=1"),
         (&[&["lib -> usr/lib", "usr/lib/"], &["lib/", "lib/x=1"]], "lib/ lib/x=1 usr/ usr/lib/"),
         // A directory in place of a link hides nothing behind the link.
@@ -121,11 +121,11 @@ fn layers_are_laid_over_each_other() {
             "lib/ lib/y=1 usr/ usr/lib/ usr/lib/x=1",
         ),
         (&[&["lib -> usr/lib", "usr/lib/x=1"], &[".wh.lib="]], "usr/ usr/lib/ usr/lib/x=1"),
-        // A whiteout reaches lower layers only, and what comes later is there.
+        // A whiteout affects lower layers only; later ones can add the name again.
         (&[&["a=1"], &[".wh.a="], &["a=3"]], "a=3"),
         (&[&["a=1", "b == a"], &[".wh.a="]], "b=1"),
         (&[&["a=1", ".wh..wh.aufs=", ".wh..wh.plnk/"]], "a=1"),
-        // Whiteouts are told by their names, whatever they are.
+        // Whiteouts are recognised by their names, whatever their type.
         (&[&["a=1", "b=1", "c=1"], &[".wh.a -> /etc/passwd", ".wh.b/", ".wh.c %c"]], ""),
         (&[&["d/x=1"], &["d/.wh..wh..opq -> x"]], "d/"),
     ] {
@@ -149,7 +149,7 @@ fn devices_and_pipes_are_left_out_and_told() {
     for (layers, seen) in [
         (&[&["dev/", "dev/null %c", "a=1"][..]][..], "a=1 dev/ [a character device: dev/null]"),
         (&[&["dev/sda %b", "dev/initctl %p"]], "dev/ [a named pipe: dev/initctl] [a block device: dev/sda]"),
-        // One stands in the place of what lower layers have there, and a hard link to one is one.
+        // A device hides lower entries of its name, and a hard link to a device is one.
         (&[&["x=1", "y/z=1"], &["x %c", "y %p"]], "[a character device: x] [a named pipe: y]"),
         (&[&["x %c", "y == x"]], "[a character device: x] [a character device: y]"),
         (&[&["x %c"], &["x=2"]], "x=2 [a character device: x]"),
@@ -175,7 +175,7 @@ fn entries_behind_a_lower_layer_s_link_are_where_it_leads() {
             "usr/lib/d/ usr/lib/d/e=1 usr/lib/l -> ../d usr/lib/x=1 usr/lib/y=2 usr/lib/z=2",
         ),
         (&["usr/lib/y=2", "lib/z=2"], "usr/lib/d/ usr/lib/d/e=1 usr/lib/x=1 usr/lib/y=2 usr/lib/z=2"),
-        // So are whiteouts.
+        // Whiteouts follow links as well.
         (&["lib/.wh.x=", "lib/d/.wh..wh..opq="], "usr/lib/d/"),
         (&["lib/.wh.d="], "usr/lib/x=1"),
         (&["lib/d/.wh.e=", "lib/d/e/f=2"], "usr/lib/d/ usr/lib/d/e/ usr/lib/d/e/f=2 usr/lib/x=1"),
@@ -184,7 +184,7 @@ fn entries_behind_a_lower_layer_s_link_are_where_it_leads() {
         assert_eq!(applied(&[lower, upper]).unwrap(), format!("{base} {seen}"), "{upper:?}");
     }
     for (layers, seen) in [
-        // Absolute ones and those that climb too far stay below the root.
+        // Absolute targets, and those that climb too far, stay below the root.
         (&[&["a -> /b", "b/"][..], &["a/x=1"]][..], "a -> /b b/ b/x=1"),
         (&[&["var/run -> /../../run", "run/"], &["var/run/x=1"]], "run/ run/x=1 var/ var/run -> /../../run"),
         (
@@ -192,7 +192,7 @@ fn entries_behind_a_lower_layer_s_link_are_where_it_leads() {
             "a -> b b -> c/../d c/ d/ d/y=1",
         ),
         (&[&["a/b -> ..", "c/"], &["a/b/c/x=1", "a/b/y=1"]], "a/ a/b -> .. c/ c/x=1 y=1"),
-        // A whiteout behind a link that leads nowhere hides nothing.
+        // A whiteout behind a dangling link hides nothing.
         (&[&["a -> b"], &["a/.wh.x="]], "a -> b"),
     ] {
         assert_eq!(applied(layers).unwrap(), seen, "{layers:?}");
@@ -272,16 +272,16 @@ fn what_nobody_should_write_is_refused() {
     for (layers, why) in [
         (&[&["../x=1"][..]][..], "leads upwards"),
         (&[&["/../x=1"]], "leads upwards"),
-        (&[&["../.wh.x="]], "hides no name"),
-        (&[&["/../.wh.x="]], "hides no name"),
-        (&[&["d/.wh..="]], "hides no name"),
-        (&[&["d/.wh...="]], "hides no name"),
-        (&[&["d/.wh.="]], "hides no name"),
+        (&[&["../.wh.x="]], "a whiteout without a name"),
+        (&[&["/../.wh.x="]], "a whiteout without a name"),
+        (&[&["d/.wh..="]], "a whiteout without a name"),
+        (&[&["d/.wh...="]], "a whiteout without a name"),
+        (&[&["d/.wh.="]], "a whiteout without a name"),
         (&[&["a -> /etc", "a/x=1"]], "behind a symbolic link"),
-        (&[&["a -> /etc"], &["a/x=1"]], "symbolic link of a lower layer that leads to no directory"),
-        (&[&["a -> b", "b -> a"], &["a/x=1"]], "leads to no directory"),
-        (&[&["a -> b", "b=1"], &["a/x=1"]], "leads to no directory"),
-        // What engines disagree about.
+        (&[&["a -> /etc"], &["a/x=1"]], "symbolic link of a lower layer that does not lead to a directory"),
+        (&[&["a -> b", "b -> a"], &["a/x=1"]], "does not lead to a directory"),
+        (&[&["a -> b", "b=1"], &["a/x=1"]], "does not lead to a directory"),
+        // Engines disagree about these.
         (&[&["lib -> usr/lib", "usr/lib/x=1"], &["lib/.wh..wh..opq="]], "whiteouts behind `lib`"),
         (&[&["a/b/x=1", "c -> a"], &["c -> a", "c/b/.wh..wh..opq="]], "whiteouts behind `c`"),
         (&[&["lib -> usr/lib", "usr/lib/"], &["lib/x=1", "usr/lib/x=2"]], "twice"),
@@ -292,14 +292,14 @@ fn what_nobody_should_write_is_refused() {
         (&[&["z -> b", "b/", "c/"], &["b/l -> ../c", "z/l/x=1"]], "of the same layer"),
         (&[&["a -> b/m", "b/m/", "c/"], &["b/m -> ../c", "a/x=1"]], "twice"),
         (&[&["z -> b/m", "b/m/", "c/"], &["b/m -> ../c", "z/x=1"]], "of the same layer"),
-        // A link that is put elsewhere leads elsewhere.
+        // A link that was placed elsewhere leads elsewhere.
         (&[&["a/b/c -> ../..", "d/"], &["a/b/c/up -> ../../x"]], "out of the tree"),
         (&[&["x=1"], &["x %c", "x=2"]], "twice"),
         (&[&["x %c", "x %p"]], "twice"),
         (&[&["x %c", "x/y=2"]], "twice"),
         (&[&["a/x=1"], &["a -> b", "a/.wh.x="]], "whiteouts behind `a`"),
-        (&[&["a=1"], &["b == c"]], "no earlier entry"),
-        (&[&["a/"], &["b == a"]], "no earlier entry"),
+        (&[&["a=1"], &["b == c"]], "neither an earlier entry"),
+        (&[&["a/"], &["b == a"]], "neither an earlier entry"),
         (&[&["a=1"], &["b == ../a"]], "leads upwards"),
         (&[&["a=1"], &["b == a", "b=2"]], "twice"),
         (&[&["a=1"], &["b=2", "b == a"]], "twice"),
@@ -320,17 +320,17 @@ fn a_layer_must_be_what_its_image_says() {
     assert_eq!(applied_bytes(&[(packed.clone(), GZIP, diff_id)]).unwrap(), "a=1");
     assert_eq!(applied_bytes(&[(archive.clone(), PLAIN, diff_id)]).unwrap(), "a=1");
     for (bytes, media_type, diff_id, why) in [
-        (packed.clone(), GZIP, Sha256Digest::of(b"other"), "does not hold the archive"),
-        (packed.clone(), GZIP, Sha256Digest::of(&packed), "does not hold the archive"),
-        (packed.clone(), PLAIN, diff_id, "not compressed as its media type says"),
-        (archive, GZIP, diff_id, "not compressed as its media type says"),
+        (packed.clone(), GZIP, Sha256Digest::of(b"other"), "does not match its diff id"),
+        (packed.clone(), GZIP, Sha256Digest::of(&packed), "does not match its diff id"),
+        (packed.clone(), PLAIN, diff_id, "compression differs from its media type"),
+        (archive, GZIP, diff_id, "compression differs from its media type"),
         (packed[..packed.len() - 9].to_vec(), GZIP, diff_id, "damaged"),
         (Vec::new(), GZIP, diff_id, "empty"),
         (b"\x04\x22\x4d\x18\x64\x40\xa7".to_vec(), GZIP, diff_id, "unsupported compression: LZ4"),
     ] {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), &bytes).unwrap();
-        // The same where nothing is unpacked.
+        // A check without unpacking gives the same error.
         let checked = LayerFile { path: file.path(), media_type, diff_id }.check().unwrap_err();
         for error in [checked, applied_bytes(&[(bytes, media_type, diff_id)]).unwrap_err()] {
             assert!(error.to_string().contains(why), "{why}: {error}");
@@ -338,7 +338,7 @@ fn a_layer_must_be_what_its_image_says() {
     }
 }
 
-/// pzstd writes frames for nobody but itself, zstd:chunked a table behind all, and tapes leave zeros.
+/// pzstd writes skippable frames, zstd:chunked appends a table, and tapes leave zeros.
 #[test]
 fn layers_are_read_as_other_tools_pack_them() {
     let archive = archive(&["a=1", "d/b=2"]);
@@ -358,7 +358,7 @@ fn layers_are_read_as_other_tools_pack_them() {
         fs_err::write(file.path(), &bytes).unwrap();
         LayerFile { path: file.path(), media_type, diff_id }.check().unwrap();
     }
-    // Bytes that are no zeros are read by some and not by others.
+    // Some programs read trailing bytes that are not zeros, others do not.
     for (bytes, media_type) in [(pieces(&[&gzip, &b"x".to_vec()]), GZIP), (pieces(&[&first, &b"x".to_vec()]), ZSTD)] {
         let error = applied_bytes(&[(bytes, media_type, diff_id)]).unwrap_err();
         assert_eq!(error.kind(), Kind::Mismatch, "{error}");

@@ -1,9 +1,10 @@
-//! One header block: the fields that a tree is made of.
+//! The header block of an entry: 512 bytes of fields.
 //!
-//! Three forms of header are known by their magic: POSIX's (`ustar`, zero, `00`), whose names may have a prefix; GNU's, which has
-//! times where that prefix is; and all others, which are as old as Unix Version 7 and have neither.
+//! Three forms of header are known by their magic: POSIX's (`ustar`, zero, `00`), whose names may have a prefix;
+//! GNU's, which has times in the place of that prefix; and all others, which are as old as Unix Version 7 and have
+//! neither.
 
-/// The size of a header, and what contents are filled up to.
+/// Size of a header in bytes. Contents are padded to a multiple of it.
 pub(super) const BLOCK: usize = 512;
 
 const POSIX: &[u8] = b"ustar\x0000";
@@ -17,16 +18,12 @@ pub(super) struct Header {
 impl Header {
     pub fn new(bytes: &[u8; BLOCK]) -> Result<Self, &'static str> {
         let header = Self { bytes: *bytes };
-        let said = number(header.field(148, 8)).map_err(|_| "it has no header where one should be")?;
-        // The checksum's own place counts as blanks. Some programs added up signed bytes.
+        let said = number(header.field(148, 8)).map_err(|_| "expected a header")?;
+        // The checksum field itself counts as blanks. Some programs added up signed bytes.
         let others = || header.bytes[..148].iter().chain(&header.bytes[156..]);
         let unsigned: i64 = others().map(|byte| i64::from(*byte)).sum::<i64>() + 8 * 32;
         let signed: i64 = others().map(|byte| i64::from(byte.cast_signed())).sum::<i64>() + 8 * 32;
-        if [unsigned, signed].contains(&(said as i64)) {
-            Ok(header)
-        } else {
-            Err("the checksum of a header does not fit")
-        }
+        if [unsigned, signed].contains(&(said as i64)) { Ok(header) } else { Err("wrong checksum of a header") }
     }
 
     fn field(&self, at: usize, length: usize) -> &[u8] {
@@ -37,7 +34,7 @@ impl Header {
         self.bytes[156]
     }
 
-    /// Returns whether it only says something about another entry, or about all that follow.
+    /// Returns whether this header only describes another entry, or all that follow.
     pub fn is_extension(&self) -> bool {
         matches!(self.kind(), b'x' | b'g' | b'L' | b'K')
     }
@@ -48,59 +45,60 @@ impl Header {
 
     pub fn size(&self) -> Result<u64, &'static str> {
         number(self.field(124, 12)).map_err(|why| match why {
-            Wrong::Unreadable => "its size cannot be read",
-            Wrong::TooLarge => "its size is beyond all limits",
+            Wrong::Unreadable => "invalid size",
+            Wrong::TooLarge => "the size is too large",
         })
     }
 
-    /// The permission bits, setuid and setgid among them. Old programs put the kind of the file there too.
+    /// Returns the permission bits, including setuid and setgid. Old programs put the file's type into the field
+    /// too.
     pub fn mode(&self) -> Result<u32, &'static str> {
-        number(self.field(100, 8)).map(|mode| (mode & 0o7777) as u32).map_err(|_| "its mode cannot be read")
+        number(self.field(100, 8)).map(|mode| (mode & 0o7777) as u32).map_err(|_| "invalid mode")
     }
 
-    /// The name, where no other header gives one.
+    /// Returns the name that this header gives.
     pub fn name(&self) -> Result<Vec<u8>, &'static str> {
         let (name, prefix) = (text(self.field(0, 100)), text(self.field(345, 155)));
         if prefix.is_empty() || self.field(257, 8) == GNU {
             return Ok(name.to_vec());
         }
         if self.field(257, 8) != POSIX {
-            return Err("it has a prefix of its name in a header of a form that has none");
+            return Err("a name prefix in a form of header that has none");
         }
         if name.is_empty() {
-            return Err("it has a prefix of its name and no name");
+            return Err("a name prefix without a name");
         }
         Ok([prefix, b"/", name].concat())
     }
 
-    /// A name for messages, whatever form the header has.
+    /// Returns a name for messages, whatever form the header has.
     pub fn shown(&self) -> Vec<u8> {
         self.name().unwrap_or_else(|_| text(self.field(0, 100)).to_vec())
     }
 
-    /// Returns where a link leads, where no other header says it.
+    /// Returns the link target that this header gives.
     pub fn target(&self) -> &[u8] {
         text(self.field(157, 100))
     }
 }
 
-/// A field of text ends with its first zero.
+/// Returns a text field up to its first zero.
 fn text(field: &[u8]) -> &[u8] {
     field.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// Why a number is none.
+/// The reason why a number is invalid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Wrong {
     Unreadable,
     TooLarge,
 }
 
-/// A number: octal digits, which blanks may stand before and a blank or zero ends; or, after a byte of 128, a binary one.
-/// Nothing but zeros is zero.
+/// Parses a number: octal digits after optional blanks, ended by a blank or zero; or binary, after a byte of 128. A
+/// field of zeros is zero.
 pub(super) fn number(field: &[u8]) -> Result<u64, Wrong> {
     if let Some((first @ 0x80.., binary)) = field.split_first() {
-        // Negative ones, and bits of the number in the first byte, are read in several ways.
+        // Programs disagree about negative numbers, and about bits of the number in the first byte.
         let (high, low) = binary.split_at(binary.len().saturating_sub(8));
         if *first != 0x80 || high.iter().any(|byte| *byte != 0) {
             return Err(Wrong::TooLarge);

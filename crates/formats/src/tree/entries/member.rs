@@ -1,4 +1,4 @@
-//! Everything that the headers of one entry say together.
+//! An entry, put together from all of its headers.
 
 use super::header::Header;
 use super::pax::Records;
@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 
 /// One entry.
 pub(in crate::tree) struct Member {
-    /// Its name as it stands in the archive, be it absolute or led upwards.
+    /// Its name as in the archive: it may be absolute or contain `..`.
     pub name: Vec<u8>,
     /// Its kind.
     pub kind: MemberKind,
@@ -23,28 +23,28 @@ pub(in crate::tree) enum MemberKind {
     File,
     /// A symbolic link with this target.
     Link(Vec<u8>),
-    /// A second name for the entry of this name.
+    /// A hard link to the entry of this name.
     HardLink(Vec<u8>),
-    /// A device or a named pipe: which, in words.
+    /// A device or a named pipe, in words.
     Node(&'static str),
 }
 
-/// Everything that the headers before an entry say of it.
+/// The extended headers collected before an entry.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct ExtendedHeaders {
     records: Option<Records>,
     long_name: Option<Vec<u8>>,
     long_target: Option<Vec<u8>>,
 }
 
-impl Said {
-    /// Takes in a header that is about another entry, with its contents.
+impl ExtendedHeaders {
+    /// Adds an extended header with its contents.
     pub fn take(&mut self, header: &Header, body: &[u8]) -> Result<(), &'static str> {
         let twice = match header.kind() {
             b'g' => {
-                // Some apply to the global header what was meant for the entry behind it.
+                // Some programs apply the extended header of the next entry to the global header.
                 if !self.is_empty() {
-                    return Err("a global header stands between an entry and what is said of it");
+                    return Err("a global header stands between an extended header and its entry");
                 }
                 if !Records::parse(body)?.say_nothing() {
                     return Err("a global header gives a name or a size to all entries");
@@ -55,22 +55,22 @@ impl Said {
             b'L' => self.long_name.replace(long(body)?).is_some(),
             _ => self.long_target.replace(long(body)?).is_some(),
         };
-        if twice { Err("two headers of a kind stand before one entry") } else { Ok(()) }
+        if twice { Err("two extended headers of one kind before one entry") } else { Ok(()) }
     }
 
     fn is_empty(&self) -> bool {
         self.records.is_none() && self.long_name.is_none() && self.long_target.is_none()
     }
 
-    /// Demands that nothing was said of an entry that does not come.
+    /// Fails if extended headers are left over, since the entry that they describe is missing.
     pub fn demand_nothing_left(&self) -> Result<()> {
         if self.is_empty() {
             return Ok(());
         }
-        Err(Error::new(Kind::Invalid, "the archive is refused: it ends behind a header that is about another entry"))
+        Err(Error::new(Kind::Invalid, "the archive is refused: it ends after an extended header, without its entry"))
     }
 
-    /// The entry, and how many bytes of contents the archive has of it.
+    /// Returns the entry, and the number of bytes of contents that the archive holds of it.
     pub fn member(self, header: &Header) -> Result<(Member, u64)> {
         let records = self.records.unwrap_or_default();
         let one_of = |records: Option<Vec<u8>>, long: Option<Vec<u8>>| match (records, long) {
@@ -101,10 +101,11 @@ impl Said {
         };
         let kind = match header.kind() {
             b'5' => MemberKind::Directory,
-            // As Unix Version 7 has it. Python looks at the name in this header alone.
+            // In Unix Version 7 a directory is a name that ends in a slash. Python looks only at the name in this
+            // header.
             0 if header.shown().ends_with(b"/") => {
                 if is_named {
-                    return Err(wrong("a header of a directory gives it another name than the one before it"));
+                    return Err(wrong("the header of a directory and its extended header have different names"));
                 }
                 MemberKind::Directory
             }
@@ -120,24 +121,24 @@ impl Said {
             b'3' => MemberKind::Node("a character device"),
             b'4' => MemberKind::Node("a block device"),
             b'6' => MemberKind::Node("a named pipe"),
-            _ => return Err(wrong("it is no directory, file, or link")),
+            _ => return Err(wrong("unsupported type of entry: not a directory, file, or link")),
         };
         if like_directory && !matches!(kind, MemberKind::Directory) {
-            return Err(wrong("its name is that of a directory, which it is not"));
+            return Err(wrong("the name ends like a directory's, but the entry is not one"));
         }
         if size > 0 && !matches!(kind, MemberKind::File) {
-            return Err(wrong("it has a size, which only files have"));
+            return Err(wrong("it has a size, but is not a file"));
         }
         Ok((Member { name, kind, mode }, size))
     }
 }
 
-/// A name that is the contents of an entry. It ends with a zero, and only zeros may follow that.
+/// Returns a name that is the contents of an entry. It ends with a zero; only zeros may follow.
 fn long(body: &[u8]) -> Result<Vec<u8>, &'static str> {
     let end = body.iter().position(|byte| *byte == 0).unwrap_or(body.len());
     let (name, rest) = body.split_at(end);
     if name.is_empty() || rest.iter().any(|byte| *byte != 0) {
-        return Err("the long name before an entry is empty or holds a zero byte");
+        return Err("the long name before an entry is empty or contains a zero byte");
     }
     Ok(name.to_vec())
 }

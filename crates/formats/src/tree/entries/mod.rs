@@ -1,14 +1,15 @@
-//! The entries of a tar archive, read so that nobody reads them otherwise.
+//! Reads the entries of a tar archive, and refuses what programs read differently.
 //!
-//! Programs agree about ordinary archives and about little else: which of two names counts, whether a link has a body, how
-//! long a damaged number is. An archive of which GNU tar, bsdtar and Python's tarfile make different trees, or of which all three
-//! make another than a careless reader, is refused here with the entry's name. One pass over the stream, in which each rule
-//! stands once:
+//! Programs agree about ordinary archives and about little else: which of two names counts, whether a link has a
+//! body, how long a damaged number is. An archive from which GNU tar, bsdtar and Python's tarfile make different
+//! trees, or all three make another than a careless reader, is refused with the entry's name. Reading is one pass
+//! over the stream, and each rule stands once. Formats: POSIX.1 (`ustar` and pax), Unix Version 7, and GNU tar's
+//! extensions.
 //!
 //! * [`header`]: the 512 bytes of a header, their numbers and names
 //! * [`pax`]: the records of extended headers
 //! * [`sparse`]: the maps of old GNU sparse files
-//! * [`member`]: what all of these say of one entry together
+//! * [`member`]: an entry, put together from its headers
 //!
 //! Memory is bounded: all headers of one entry together have at most 1 MiB, and contents are never held.
 
@@ -25,26 +26,28 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::compression;
 use crate::tree::listing::named;
 use header::{BLOCK, Header};
-use member::Said;
+use member::ExtendedHeaders;
 pub(super) use member::{Member, MemberKind};
 use sparse::{Sparse, Step};
 
-/// The longest that one entry's headers may be; PATH_MAX names in every form are far below it.
+/// Most bytes that the headers of one entry may have together. Names of PATH_MAX bytes in every form are far below
+/// it.
 const MOST_HEADER: u64 = 1 << 20;
-/// Most zeros that may stand behind the last entry. Tapes were written in records of some kilobytes, the last one filled up.
+/// Most zeros that may follow the last entry. Tapes were written in records of some kilobytes, of which the last
+/// was padded.
 const MOST_ZEROS: u64 = 64 << 20;
-/// Most bytes of holes that sparse files may have together: each is written out, from nothing.
+/// Most bytes of holes that sparse files may have together, since holes cost nothing to send and are written out.
 const MOST_HOLES: u64 = 1 << 30;
 
-/// The entries of an archive that is no longer compressed.
+/// The entries of a decompressed archive.
 pub(super) struct Entries<R> {
     stream: R,
-    /// Rest of the contents of the entry that [`Self::next`] gave last.
+    /// The rest of the contents of the last entry.
     body: Body,
-    /// Number of bytes that fill up the block behind the contents.
+    /// Number of padding bytes after the contents.
     padding: u64,
     holes: u64,
-    /// Number of blocks that were read.
+    /// Number of blocks read so far.
     blocks: u64,
 }
 
@@ -58,10 +61,11 @@ impl<R: Read> Entries<R> {
         Self { stream, body: Body::Plain(0), padding: 0, holes: 0, blocks: 0 }
     }
 
-    /// The next entry; `None` at the end of the archive. What nobody read of the last one's contents is skipped.
+    /// Returns the next entry, or `None` at the end of the archive. Skips the contents of the last one that were
+    /// not read.
     pub fn next(&mut self) -> Result<Option<Member>> {
         self.skip()?;
-        let mut said = Said::default();
+        let mut said = ExtendedHeaders::default();
         let mut length = 0;
         loop {
             let Some(header) = self.header()? else {
@@ -87,7 +91,7 @@ impl<R: Read> Entries<R> {
                     sparse.demand_whole(size).map_err(|why| refused(&member.name, why))?;
                     self.holes = self.holes.saturating_add(sparse.holes());
                     if self.holes > MOST_HOLES {
-                        return Err(refused(&member.name, "the holes of sparse files are larger than 1 GiB together"));
+                        return Err(refused(&member.name, "the holes of all sparse files together exceed 1 GiB"));
                     }
                     Body::Sparse(sparse)
                 }
@@ -96,8 +100,8 @@ impl<R: Read> Entries<R> {
         }
     }
 
-    /// Demands that only zeros follow the last entry, and not without end. Reads the stream to its very end, so that every
-    /// checksum of its compression is checked.
+    /// Fails if anything but a limited number of zeros follows the last entry. Reads the stream to its end, so that
+    /// every checksum of its compression is verified.
     pub fn finish(mut self) -> Result<()> {
         let mut buffer = [0; 8192];
         let mut zeros: u64 = 0;
@@ -108,7 +112,7 @@ impl<R: Read> Entries<R> {
                 Ok(_) => {
                     return Err(Error::new(
                         Kind::Invalid,
-                        "the archive is refused: there are bytes behind its last entry",
+                        "the archive is refused: there are bytes after its last entry",
                     ));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -117,13 +121,13 @@ impl<R: Read> Entries<R> {
             if zeros > MOST_ZEROS {
                 return Err(Error::new(
                     Kind::Invalid,
-                    "the archive is refused: there are more than 64 MiB of zeros behind its last entry",
+                    "the archive is refused: there are more than 64 MiB of zeros after its last entry",
                 ));
             }
         }
     }
 
-    /// Returns whether there was nothing at all, not even an end.
+    /// Returns whether the stream was empty, without even an end of archive.
     pub fn is_empty(&self) -> bool {
         self.blocks == 0
     }
@@ -138,7 +142,7 @@ impl<R: Read> Entries<R> {
             .map_err(|why| Error::new(Kind::Mismatch, format!("the archive is damaged: {why}")))
     }
 
-    /// Reads one block; false at the end of the stream.
+    /// Reads one block. Returns false at the end of the stream.
     fn block(&mut self, block: &mut [u8; BLOCK]) -> Result<bool> {
         let mut have = 0;
         while have < BLOCK {
@@ -154,7 +158,7 @@ impl<R: Read> Entries<R> {
         Ok(true)
     }
 
-    /// The contents of an extended header.
+    /// Reads the contents of an extended header.
     fn read_whole(&mut self, size: u64) -> Result<Vec<u8>> {
         let mut body = Vec::new();
         (&mut self.stream).take(size).read_to_end(&mut body).map_err(broken)?;
@@ -166,7 +170,7 @@ impl<R: Read> Entries<R> {
         Ok(body)
     }
 
-    /// The map of a sparse file: four pieces are in its header, more in blocks behind that.
+    /// Reads the map of a sparse file: four pieces are in its header, more in the blocks after it.
     fn sparse(&mut self, header: &Header, mut length: u64) -> Result<Sparse> {
         let wrong = |why| refused(&header.shown(), why);
         let mut sparse = Sparse::begin(header).map_err(wrong)?;
@@ -203,7 +207,7 @@ impl<R: Read> Entries<R> {
     }
 }
 
-/// The contents of the entry that [`Entries::next`] gave last.
+/// Reads the contents of the entry that [`Entries::next`] returned last.
 impl<R: Read> Read for Entries<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let within = |left: u64| usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
@@ -237,7 +241,7 @@ impl<R: Read> Read for Entries<R> {
     }
 }
 
-/// Returns how many bytes fill up the last block of contents of this size.
+/// Returns the number of padding bytes after contents of this size.
 fn filling(size: u64) -> u64 {
     (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64
 }

@@ -1,6 +1,6 @@
-//! The map of a sparse file in the old GNU form: which pieces of it are in the archive, one after the other.
+//! The map of a sparse file in the old GNU form: the pieces of the file that are in the archive, one after the other.
 //!
-//! It must be one that can be read in one way only: pieces in order, none after an empty slot, and together as long as the
+//! The map must be readable in one way only: pieces in order, none after an empty slot, and their sum as long as the
 //! archive says.
 
 use std::collections::VecDeque;
@@ -8,12 +8,13 @@ use std::collections::VecDeque;
 use super::header::{BLOCK, Header, number};
 
 const SLOT: usize = 24;
-/// Places of the slots and of the byte that says whether more follow, in the header and in a block behind it.
+/// Offset of the first slot, number of slots, and offset of the byte that tells if more follow: in the header, and
+/// in a block after it.
 const IN_HEADER: (usize, usize, usize) = (386, 4, 482);
 const IN_BLOCK: (usize, usize, usize) = (0, 21, 504);
 const REAL_SIZE: usize = 483;
 
-/// Next part of a file, and its number of bytes.
+/// The next part of a file, with its number of bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
     Hole(u64),
@@ -21,14 +22,14 @@ pub(super) enum Step {
     End,
 }
 
-/// A file that is being read.
+/// A sparse file that is being read.
 #[derive(Debug)]
 pub(super) struct Sparse {
-    /// The pieces that are not read yet: where they begin in the file, and where they end.
+    /// The pieces not read yet: their begin and end in the file.
     pieces: VecDeque<(u64, u64)>,
     at: u64,
     size: u64,
-    /// End of the last piece.
+    /// The end of the last piece.
     end: u64,
     archived: u64,
     goes_on: bool,
@@ -55,7 +56,7 @@ impl Sparse {
         let mut ended = false;
         for slot in block[first..first + count * SLOT].chunks_exact(SLOT) {
             let (offset, length) = slot.split_at(SLOT / 2);
-            // GNU tar ends the map with the first slot without a length.
+            // GNU tar ends the map at the first slot without a length.
             ended |= length[0] == 0;
             if ended {
                 if slot.iter().any(|byte| *byte != 0) {
@@ -65,7 +66,7 @@ impl Sparse {
             }
             let (offset, length) = (number(offset).map_err(|_| WRONG)?, number(length).map_err(|_| WRONG)?);
             let end = offset.checked_add(length).filter(|end| offset >= self.end && *end <= self.size).ok_or(WRONG)?;
-            // GNU tar begins each piece with a new block, others go on in the last one's.
+            // GNU tar begins each piece at a new block, other programs continue in the same block.
             if !self.archived.is_multiple_of(BLOCK as u64) && length > 0 {
                 return Err(WRONG);
             }
@@ -79,8 +80,8 @@ impl Sparse {
         if ended && self.goes_on { Err(WRONG) } else { Ok(()) }
     }
 
-    /// Demands that the archive has as many bytes as the pieces need, and that they lead to the file's end: where the last one
-    /// does not, an empty one must, or GNU tar makes a shorter file.
+    /// Fails unless the archive has as many bytes as the pieces need and the pieces reach the file's end. If the
+    /// last piece does not, an empty one must, or GNU tar makes a shorter file.
     pub fn demand_whole(&self, size: u64) -> Result<(), &'static str> {
         if self.archived == size && self.end == self.size { Ok(()) } else { Err(WRONG) }
     }
@@ -106,10 +107,10 @@ impl Sparse {
         self.at += count;
     }
 
-    /// Returns how many bytes of the archive are left of it.
+    /// Returns how many bytes of the archive remain to be read.
     pub fn archived_left(&self) -> u64 {
         self.pieces.iter().map(|(begin, end)| end.saturating_sub(self.at.max(*begin))).sum()
     }
 }
 
-const WRONG: &str = "the map of its sparse file cannot be read in one way only";
+const WRONG: &str = "the map of its sparse file is ambiguous";

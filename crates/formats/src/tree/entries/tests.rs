@@ -1,11 +1,11 @@
-//! Archives that programs read differently, byte for byte: each is refused for its reason. Those of which all make one tree
-//! become that tree, and GNU tar is asked.
+//! Archives that programs read differently, byte for byte: each is refused for its reason. Archives that all programs
+//! read alike become that tree, which is compared with GNU tar's.
 
 use super::super::unpack::{Unpacked, unpack};
 use super::super::{Limits, scan::scan, testing::Surroundings};
 use super::*;
 
-/// One entry: a header with its contents, filled up.
+/// One entry: a header with its contents, padded.
 #[derive(Clone)]
 struct Raw {
     block: [u8; BLOCK],
@@ -25,7 +25,7 @@ impl Raw {
         self
     }
 
-    /// Returns this with other bytes at some place of its header.
+    /// Returns the entry with other bytes at this offset of its header.
     fn with(mut self, at: usize, bytes: &[u8]) -> Self {
         self.put(at, bytes);
         self
@@ -72,7 +72,7 @@ fn pax_raw(body: &[u8]) -> Raw {
     Raw::new(b'x', b"PaxHeaders/x", body)
 }
 
-/// The size field in another form.
+/// Returns the entry with this size field.
 fn sized(raw: Raw, field: &[u8]) -> Raw {
     raw.with(124, field)
 }
@@ -106,16 +106,16 @@ fn names(unpacked: &Unpacked) -> Vec<String> {
 #[test]
 fn what_programs_read_differently_is_refused() {
     let a = || file(b"a", b"x");
-    // What a careless reader would skip as contents.
+    // A careless reader would skip this as contents.
     let inner = file(b"hidden", b"x").bytes();
     let body = |raw: Raw| Raw { body: inner.clone(), ..sized(raw, b"00000002000\0") };
     let cases: Vec<(&str, Vec<Raw>)> = vec![
-        ("which only files have", vec![a(), body(link(b'1', b"b", b"a"))]),
-        ("which only files have", vec![body(link(b'2', b"b", b"a"))]),
-        ("which only files have", vec![body(directory(b"b"))]),
-        ("which only files have", vec![body(Raw::new(0, b"b/", b""))]),
-        ("which only files have", vec![body(Raw::new(b'6', b"b", b""))]),
-        ("which only files have", vec![pax(b'x', &[("size", "512")]), body(link(b'2', b"b", b"a"))]),
+        ("has a size, but is not a file", vec![a(), body(link(b'1', b"b", b"a"))]),
+        ("has a size, but is not a file", vec![body(link(b'2', b"b", b"a"))]),
+        ("has a size, but is not a file", vec![body(directory(b"b"))]),
+        ("has a size, but is not a file", vec![body(Raw::new(0, b"b/", b""))]),
+        ("has a size, but is not a file", vec![body(Raw::new(b'6', b"b", b""))]),
+        ("has a size, but is not a file", vec![pax(b'x', &[("size", "512")]), body(link(b'2', b"b", b"a"))]),
         ("global header stands between", vec![pax(b'x', &[("path", "b")]), pax(b'g', &[("comment", "c")]), a()]),
         ("global header stands between", vec![pax(b'x', &[("size", "1")]), pax(b'g', &[]), a()]),
         ("global header stands between", vec![long(b'L', b"b"), pax(b'g', &[("comment", "c")]), a()]),
@@ -127,32 +127,32 @@ fn what_programs_read_differently_is_refused() {
         ("to all entries", vec![pax(b'g', &[("linkpath", "b")]), a(), link(b'2', b"c", b"a")]),
         ("to all entries", vec![pax(b'g', &[("size", "1")]), a()]),
         ("to all entries", vec![pax(b'g', &[("GNU.sparse.major", "1")]), a()]),
-        ("a key twice", vec![pax(b'x', &[("path", "b"), ("path", "c")]), a()]),
-        ("a key twice", vec![pax(b'x', &[("linkpath", "b"), ("linkpath", "c")]), link(b'2', b"d", b"a")]),
-        ("a key twice", vec![pax(b'x', &[("size", "1"), ("size", "2")]), a()]),
-        ("headers of a kind", vec![pax(b'x', &[("path", "b")]), pax(b'x', &[("mtime", "1")]), a()]),
-        ("headers of a kind", vec![long(b'L', b"b"), long(b'L', b"c"), a()]),
-        ("headers of a kind", vec![long(b'K', b"b"), long(b'K', b"c"), link(b'2', b"d", b"a")]),
+        ("duplicate key", vec![pax(b'x', &[("path", "b"), ("path", "c")]), a()]),
+        ("duplicate key", vec![pax(b'x', &[("linkpath", "b"), ("linkpath", "c")]), link(b'2', b"d", b"a")]),
+        ("duplicate key", vec![pax(b'x', &[("size", "1"), ("size", "2")]), a()]),
+        ("headers of one kind", vec![pax(b'x', &[("path", "b")]), pax(b'x', &[("mtime", "1")]), a()]),
+        ("headers of one kind", vec![long(b'L', b"b"), long(b'L', b"c"), a()]),
+        ("headers of one kind", vec![long(b'K', b"b"), long(b'K', b"c"), link(b'2', b"d", b"a")]),
         ("two names", vec![pax(b'x', &[("path", "b")]), long(b'L', b"c"), a()]),
         ("two names", vec![long(b'L', b"c"), pax(b'x', &[("path", "b")]), a()]),
         ("two names", vec![pax(b'x', &[("linkpath", "b")]), long(b'K', b"c"), link(b'2', b"d", b"a")]),
-        ("about another entry", vec![a(), pax(b'x', &[("path", "b")])]),
-        ("about another entry", vec![a(), long(b'L', b"b")]),
-        ("prefix of its name in a header of a form", vec![a().with(345, b"p").with(263, b"\0\0")]),
-        ("prefix of its name in a header of a form", vec![a().with(345, b"p").with(263, b"  ")]),
-        ("prefix of its name in a header of a form", vec![a().with(345, b"p").with(263, b"01")]),
-        ("prefix of its name in a header of a form", vec![a().with(345, b"p").with(257, b"ustar00\0")]),
-        ("prefix of its name in a header of a form", vec![a().with(345, b"p").with(257, &[0; 8])]),
-        ("prefix of its name and no name", vec![Raw::new(0, b"", b"").with(345, b"p")]),
-        ("that of a directory", vec![file(b"a/", b"")]),
-        ("that of a directory", vec![Raw::new(b'7', b"a/", b"")]),
-        ("that of a directory", vec![file(b"a/.", b"")]),
-        ("that of a directory", vec![link(b'2', b"a/", b"b")]),
-        ("that of a directory", vec![a(), link(b'1', b"b/", b"a")]),
-        ("that of a directory", vec![pax(b'x', &[("path", "b/")]), a()]),
-        ("that of a directory", vec![long(b'L', b"b/"), Raw::new(0, b"b", b"")]),
-        ("another name than the one before", vec![long(b'L', b"b"), Raw::new(0, b"b/", b"")]),
-        ("another name than the one before", vec![pax(b'x', &[("path", "b")]), Raw::new(0, b"b/", b"")]),
+        ("after an extended header, without its entry", vec![a(), pax(b'x', &[("path", "b")])]),
+        ("after an extended header, without its entry", vec![a(), long(b'L', b"b")]),
+        ("a name prefix in a form of header", vec![a().with(345, b"p").with(263, b"\0\0")]),
+        ("a name prefix in a form of header", vec![a().with(345, b"p").with(263, b"  ")]),
+        ("a name prefix in a form of header", vec![a().with(345, b"p").with(263, b"01")]),
+        ("a name prefix in a form of header", vec![a().with(345, b"p").with(257, b"ustar00\0")]),
+        ("a name prefix in a form of header", vec![a().with(345, b"p").with(257, &[0; 8])]),
+        ("a name prefix without a name", vec![Raw::new(0, b"", b"").with(345, b"p")]),
+        ("ends like a directory's", vec![file(b"a/", b"")]),
+        ("ends like a directory's", vec![Raw::new(b'7', b"a/", b"")]),
+        ("ends like a directory's", vec![file(b"a/.", b"")]),
+        ("ends like a directory's", vec![link(b'2', b"a/", b"b")]),
+        ("ends like a directory's", vec![a(), link(b'1', b"b/", b"a")]),
+        ("ends like a directory's", vec![pax(b'x', &[("path", "b/")]), a()]),
+        ("ends like a directory's", vec![long(b'L', b"b/"), Raw::new(0, b"b", b"")]),
+        ("have different names", vec![long(b'L', b"b"), Raw::new(0, b"b/", b"")]),
+        ("have different names", vec![pax(b'x', &[("path", "b")]), Raw::new(0, b"b/", b"")]),
         ("to the name of a directory", vec![a(), link(b'1', b"b", b"a/")]),
     ];
     demand_refused(cases);
@@ -168,58 +168,58 @@ fn what_cannot_be_read_for_sure_is_refused() {
         sized(a(), &field)
     };
     let cases: Vec<(&str, Vec<Raw>)> = vec![
-        ("beyond all limits", vec![b256(&[0x80, 0, 0, 1])]),
-        ("beyond all limits", vec![b256(&[0x81])]),
-        ("beyond all limits", vec![b256(&[0xc0])]),
-        ("beyond all limits", vec![b256(&[0xff])]),
-        ("beyond all limits", vec![b256(&[0x80, 0, 0, 0, 0x80])]),
-        ("its size cannot be read", vec![sized(a(), b"0000000001x\0")]),
-        ("its size cannot be read", vec![sized(a(), b"-0000000001\0")]),
-        ("its size cannot be read", vec![sized(a(), b"            ")]),
-        ("its size cannot be read", vec![sized(a(), b"\x0000000000001"[..12].try_into().unwrap())]),
-        ("its size cannot be read", vec![sized(a(), b"0000001 001\0")]),
-        ("its size cannot be read", vec![sized(a(), b"00000000008\0")]),
-        ("its mode cannot be read", vec![a().with(100, b"rw-r--r-")]),
-        ("size in its extended header cannot be read", vec![pax(b'x', &[("size", "0x1")]), a()]),
-        ("size in its extended header cannot be read", vec![pax(b'x', &[("size", "-1")]), a()]),
-        ("size in its extended header cannot be read", vec![pax(b'x', &[("size", "")]), a()]),
-        ("size in its extended header cannot be read", vec![pax(b'x', &[("size", "1.0")]), a()]),
-        ("size in its extended header cannot be read", vec![pax(b'x', &[("size", " 1")]), a()]),
-        ("size in its extended header cannot be read", vec![pax(b'x', &[("size", "18446744073709551617")]), a()]),
-        ("size in its extended header cannot be read", vec![pax(b'x', &[("size", "9223372036854775808")]), a()]),
-        ("empty or holds a zero", vec![pax(b'x', &[("path", "")]), a()]),
-        ("empty or holds a zero", vec![pax(b'x', &[("path", "b\0c")]), a()]),
-        ("empty or holds a zero", vec![pax(b'x', &[("linkpath", "")]), link(b'2', b"c", b"a")]),
-        ("empty or holds a zero", vec![long(b'L', b""), a()]),
-        ("empty or holds a zero", vec![long(b'L', b"b\0c"), a()]),
-        ("empty or holds a zero", vec![long(b'K', b"b\0c"), link(b'2', b"c", b"a")]),
-        ("record of its extended header cannot be read", vec![pax_raw(b"10 path=b"), a()]),
-        ("record of its extended header cannot be read", vec![pax_raw(b"99 path=b\n"), a()]),
-        ("record of its extended header cannot be read", vec![pax_raw(b"8 path=b\n"), a()]),
-        ("record of its extended header cannot be read", vec![pax_raw(b"9 path=b\nx"), a()]),
-        ("record of its extended header cannot be read", vec![pax_raw(b" 10 path=b\n"), a()]),
-        ("record of its extended header cannot be read", vec![pax_raw(b"+10 path=b\n"), a()]),
-        ("record of its extended header cannot be read", vec![pax_raw(b"99999999999999999999999 path=b\n"), a()]),
-        ("record of its extended header cannot be read", vec![pax_raw(b"10 path=b\n\0\0\0"), a()]),
-        ("record of its extended header cannot be read", vec![pax_raw(b"x"), a()]),
-        ("has no key", vec![pax_raw(b"8 pathb\n"), a()]),
-        ("has no key", vec![pax_raw(b"6 =bc\n"), a()]),
+        ("size is too large", vec![b256(&[0x80, 0, 0, 1])]),
+        ("size is too large", vec![b256(&[0x81])]),
+        ("size is too large", vec![b256(&[0xc0])]),
+        ("size is too large", vec![b256(&[0xff])]),
+        ("size is too large", vec![b256(&[0x80, 0, 0, 0, 0x80])]),
+        ("invalid size", vec![sized(a(), b"0000000001x\0")]),
+        ("invalid size", vec![sized(a(), b"-0000000001\0")]),
+        ("invalid size", vec![sized(a(), b"            ")]),
+        ("invalid size", vec![sized(a(), b"\x0000000000001"[..12].try_into().unwrap())]),
+        ("invalid size", vec![sized(a(), b"0000001 001\0")]),
+        ("invalid size", vec![sized(a(), b"00000000008\0")]),
+        ("invalid mode", vec![a().with(100, b"rw-r--r-")]),
+        ("invalid size in its extended header", vec![pax(b'x', &[("size", "0x1")]), a()]),
+        ("invalid size in its extended header", vec![pax(b'x', &[("size", "-1")]), a()]),
+        ("invalid size in its extended header", vec![pax(b'x', &[("size", "")]), a()]),
+        ("invalid size in its extended header", vec![pax(b'x', &[("size", "1.0")]), a()]),
+        ("invalid size in its extended header", vec![pax(b'x', &[("size", " 1")]), a()]),
+        ("invalid size in its extended header", vec![pax(b'x', &[("size", "18446744073709551617")]), a()]),
+        ("invalid size in its extended header", vec![pax(b'x', &[("size", "9223372036854775808")]), a()]),
+        ("empty or contains a zero", vec![pax(b'x', &[("path", "")]), a()]),
+        ("empty or contains a zero", vec![pax(b'x', &[("path", "b\0c")]), a()]),
+        ("empty or contains a zero", vec![pax(b'x', &[("linkpath", "")]), link(b'2', b"c", b"a")]),
+        ("empty or contains a zero", vec![long(b'L', b""), a()]),
+        ("empty or contains a zero", vec![long(b'L', b"b\0c"), a()]),
+        ("empty or contains a zero", vec![long(b'K', b"b\0c"), link(b'2', b"c", b"a")]),
+        ("malformed record in its extended header", vec![pax_raw(b"10 path=b"), a()]),
+        ("malformed record in its extended header", vec![pax_raw(b"99 path=b\n"), a()]),
+        ("malformed record in its extended header", vec![pax_raw(b"8 path=b\n"), a()]),
+        ("malformed record in its extended header", vec![pax_raw(b"9 path=b\nx"), a()]),
+        ("malformed record in its extended header", vec![pax_raw(b" 10 path=b\n"), a()]),
+        ("malformed record in its extended header", vec![pax_raw(b"+10 path=b\n"), a()]),
+        ("malformed record in its extended header", vec![pax_raw(b"99999999999999999999999 path=b\n"), a()]),
+        ("malformed record in its extended header", vec![pax_raw(b"10 path=b\n\0\0\0"), a()]),
+        ("malformed record in its extended header", vec![pax_raw(b"x"), a()]),
+        ("without a key", vec![pax_raw(b"8 pathb\n"), a()]),
+        ("without a key", vec![pax_raw(b"6 =bc\n"), a()]),
         ("sparse file in PAX form", vec![pax(b'x', &[("GNU.sparse.name", "b"), ("GNU.sparse.size", "9")]), a()]),
         ("sparse file in PAX form", vec![pax(b'x', &[("SCHILY.realsize", "9")]), a()]),
         ("sparse file in PAX form", vec![pax(b'x', &[("GNU.volume.offset", "9")]), a()]),
         ("sparse file in two forms", vec![pax(b'x', &[("size", "1")]), sparse(9, &[(0, 1)], b"x")]),
-        ("in one way only", vec![sparse(9, &[(4, 1), (0, 1)], b"xy")]),
-        ("in one way only", vec![sparse(9, &[(0, 2), (1, 1)], b"xyz")]),
-        ("in one way only", vec![sparse(9, &[(0, 1)], b"xy")]),
-        ("in one way only", vec![sparse(9, &[(0, 1), (4, 1)], b"xy")]),
-        ("in one way only", vec![sparse(1, &[(0, 2)], b"xy")]),
-        ("in one way only", vec![sparse(9, &[(0, 2)], b"xy")]),
-        ("in one way only", vec![sparse(9, &[(0, 1)], b"x").with(482, b"\x01"), a()]),
-        ("in one way only", vec![sparse(9, &[(0, 1)], b"x").with(386 + 72, b"00000000002\x0000000000000\0")]),
-        ("larger than 1 GiB", vec![sparse((1 << 30) + 2, &[(0, 1), ((1 << 30) + 2, 0)], b"x")]),
-        ("no directory, file, or link", vec![Raw::new(b'X', b"a", b"10 path=b\n"), a()]),
-        ("no directory, file, or link", vec![Raw::new(b'V', b"label", b""), a()]),
-        ("no directory, file, or link", vec![Raw::new(b'D', b"a", b""), a()]),
+        ("ambiguous", vec![sparse(9, &[(4, 1), (0, 1)], b"xy")]),
+        ("ambiguous", vec![sparse(9, &[(0, 2), (1, 1)], b"xyz")]),
+        ("ambiguous", vec![sparse(9, &[(0, 1)], b"xy")]),
+        ("ambiguous", vec![sparse(9, &[(0, 1), (4, 1)], b"xy")]),
+        ("ambiguous", vec![sparse(1, &[(0, 2)], b"xy")]),
+        ("ambiguous", vec![sparse(9, &[(0, 2)], b"xy")]),
+        ("ambiguous", vec![sparse(9, &[(0, 1)], b"x").with(482, b"\x01"), a()]),
+        ("ambiguous", vec![sparse(9, &[(0, 1)], b"x").with(386 + 72, b"00000000002\x0000000000000\0")]),
+        ("exceed 1 GiB", vec![sparse((1 << 30) + 2, &[(0, 1), ((1 << 30) + 2, 0)], b"x")]),
+        ("not a directory, file, or link", vec![Raw::new(b'X', b"a", b"10 path=b\n"), a()]),
+        ("not a directory, file, or link", vec![Raw::new(b'V', b"label", b""), a()]),
+        ("not a directory, file, or link", vec![Raw::new(b'D', b"a", b""), a()]),
         ("link without a target", vec![link(b'2', b"a", b"")]),
     ];
     demand_refused(cases);
@@ -234,7 +234,7 @@ fn demand_refused(cases: Vec<(&str, Vec<Raw>)>) {
     }
 }
 
-/// Each with the names that it has; GNU tar makes the same tree.
+/// Each case has the names that it holds; GNU tar makes the same tree.
 #[test]
 fn what_all_read_alike_is_taken() {
     let a = || file(b"a", b"x");
@@ -247,11 +247,11 @@ fn what_all_read_alike_is_taken() {
     };
     let many: Vec<(u64, u64)> = (0..4).map(|at| (at * 2000, 512)).collect();
     let cases: Vec<(&[&str], Vec<Raw>)> = vec![
-        // Unix Version 7: a directory is a slash.
+        // In Unix Version 7 a directory is a name that ends in a slash.
         (&["d", "d/a"], vec![old(Raw::new(0, b"d/", b"")), old(file(b"d/a", b"x"))]),
         (&["a", "d"], vec![Raw::new(0, b"d/", b""), Raw::new(b'7', b"a", b"x")]),
         (&["p", "p/a"], vec![a().with(345, b"p")]),
-        // In GNU's form there are times.
+        // GNU's form has times there.
         (&["a"], vec![a().with(257, b"ustar  \0").with(345, b"14735702460")]),
         (&["a"], vec![a().with(263, b"\0\0")]),
         (
@@ -325,14 +325,14 @@ fn zeros_behind_the_end_have_an_end() {
     };
     with(10 << 10).unwrap();
     let error = with(u64::MAX).unwrap_err();
-    assert!(error.to_string().contains("64 MiB of zeros behind"), "{error}");
+    assert!(error.to_string().contains("64 MiB of zeros after"), "{error}");
 }
 
 #[test]
 fn what_is_cut_off_is_damaged_wherever_that_is() {
     let whole = archive(&[long(b'L', b"b"), file(b"a", &[7; 700]), sparse(1600, &[(1000, 600)], &[8; 600])]);
     for length in 1..whole.len() - 2 * BLOCK {
-        // Where a header would begin, nobody can tell; what the long name is about is missing there.
+        // At a header's boundary nobody can tell; the entry that the long name is for is missing there.
         let boundary = matches!(length, 1024 | 2560);
         let error = try_unpack(&whole[..length]).err();
         if length == 2560 {
@@ -345,7 +345,7 @@ fn what_is_cut_off_is_damaged_wherever_that_is() {
 
 #[test]
 fn things_told_are_few_however_many_there_are() {
-    let mut told = crate::tree::Told::default();
+    let mut told = crate::tree::Notes::default();
     (0..1_000_000).for_each(|number| told.push(|| number.to_string()));
     assert_eq!((told.count(), told.lines().count()), (1_000_000, 101));
     assert_eq!(told.lines().last().unwrap(), "999900 more");

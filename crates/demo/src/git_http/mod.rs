@@ -1,10 +1,10 @@
-//! Smart HTTP for fetching from a git repository: the advertisement of refs, and upload-pack.
+//! Git's smart HTTP protocol for fetching from a repository: the advertisement of refs, and upload-pack.
 //!
-//! Protocol versions 0 and 1, stateless, as `git help http-protocol` and `git help protocol-pack` describe them. Works for
-//! libgit2 and for git itself. Only reads; there is no receive-pack. Shallow fetches are refused politely.
+//! Protocol versions 0 and 1, stateless, as in `git help http-protocol` and `git help protocol-pack`. Works with
+//! libgit2 and with git itself. Read-only: there is no receive-pack. Shallow fetches are refused with a message.
 //!
-//! `git http-backend` would do for tests. The demo has to run where no git is installed, so there is a server in any case, and one
-//! is enough: its own tests fetch from it with git and with libgit2.
+//! `git http-backend` would do for tests. But the demo has to run where git is not installed, so it needs a server of
+//! its own, and one is enough. Its tests fetch from it with git and with libgit2.
 
 mod negotiation;
 mod pkt_line;
@@ -16,23 +16,23 @@ use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid, Repository};
 
-use self::negotiation::{Asked, Outcome};
+use self::negotiation::{Outcome, UploadRequest};
 use self::pkt_line::Packets;
-use super::http::{Body, Handler, Incoming, Response};
-use super::llama_history::failed;
 use crate::error::Result;
+use crate::http::{Body, Handler, Incoming, Response};
+use crate::llama::history::failed;
 
 const CAPABILITIES: &str = "multi_ack multi_ack_detailed side-band-64k ofs-delta no-progress \
                             allow-tip-sha1-in-want allow-reachable-sha1-in-want";
 
-/// Serves one repository below a prefix.
+/// A handler that serves one repository below a prefix.
 pub struct GitHttp {
     prefix: String,
     repository: PathBuf,
 }
 
 impl GitHttp {
-    /// `prefix` is the path of the repository in URLs, such as `/ggml-org/llama.cpp.git`.
+    /// Creates a handler. `prefix` is the path of the repository in URLs, such as `/ggml-org/llama.cpp.git`.
     #[must_use]
     pub fn new(prefix: &str, repository: &Path) -> Self {
         Self { prefix: prefix.trim_end_matches('/').to_owned(), repository: repository.to_owned() }
@@ -51,7 +51,7 @@ impl GitHttp {
         let repository = Repository::open(&self.repository).map_err(failed)?;
         let refs = advertised(&repository)?;
         let mut capabilities = format!("{CAPABILITIES} agent=strixlock-demo/{}", env!("CARGO_PKG_VERSION"));
-        // An unborn HEAD is not told of, as in git itself with these protocol versions.
+        // An unborn HEAD is left out, as by git itself with these protocol versions.
         if let Some(target) =
             repository.find_reference("HEAD").ok().filter(|_| refs.iter().any(|(name, _)| name == "HEAD"))
             && let Ok(Some(target)) = target.symbolic_target()
@@ -75,7 +75,8 @@ impl GitHttp {
         if incoming.header("content-type") != Some("application/x-git-upload-pack-request") {
             return Ok(Response::text(415, "not an upload-pack request\n"));
         }
-        let Some(asked) = Packets::new(&incoming.body).collect::<Option<Vec<_>>>().and_then(|all| Asked::parse(&all))
+        let Some(asked) =
+            Packets::new(&incoming.body).collect::<Option<Vec<_>>>().and_then(|all| UploadRequest::parse(&all))
         else {
             return Ok(Response::text(400, "that is not what git says\n"));
         };
@@ -118,7 +119,7 @@ fn answer(status: u16, content_type: &str, body: Body) -> Response {
         .header("Cache-Control", "no-cache")
 }
 
-/// HEAD first, then all refs by name; annotated tags are followed by what they point at.
+/// Returns the refs to advertise: HEAD first, then all refs by name; annotated tags are followed by their targets.
 fn advertised(repository: &Repository) -> Result<Vec<(String, Oid)>> {
     let mut refs = Vec::new();
     for reference in repository.references().map_err(failed)? {
@@ -138,8 +139,9 @@ fn advertised(repository: &Repository) -> Result<Vec<(String, Oid)>> {
     Ok(refs)
 }
 
-/// Why a request is not answered: it wants what no ref leads to, or something that this server cannot do.
-fn refuse(repository: &Repository, asked: &Asked) -> Result<Option<String>> {
+/// Returns the reason to refuse a request: it wants an object that no ref leads to, or a feature that this server
+/// lacks.
+fn refuse(repository: &Repository, asked: &UploadRequest) -> Result<Option<String>> {
     if asked.shallow {
         return Ok(Some("no shallow fetches here".to_owned()));
     }
@@ -156,14 +158,14 @@ fn refuse(repository: &Repository, asked: &Asked) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Streams a pack with all that the wants reach and the common commits do not.
-fn send_pack(repository: &Path, asked: &Asked, common: &[Oid], to: &mut dyn Write) -> io::Result<()> {
+/// Streams a pack with all objects that are reachable from the wants but not from the common commits.
+fn send_pack(repository: &Path, asked: &UploadRequest, common: &[Oid], to: &mut dyn Write) -> io::Result<()> {
     let repository = Repository::open(repository).map_err(io::Error::other)?;
     let mut builder = repository.packbuilder().map_err(io::Error::other)?;
     let mut walk = repository.revwalk().map_err(io::Error::other)?;
     for want in &asked.wants {
         let mut object = repository.find_object(*want, None).map_err(io::Error::other)?;
-        // A walk knows commits only: tags on the way to them go in by themselves.
+        // A walk knows commits only, so tags on the way to them are added one by one.
         while let Some(tag) = object.as_tag() {
             builder.insert_object(tag.id(), None).map_err(io::Error::other)?;
             object = tag.target().map_err(io::Error::other)?;

@@ -1,13 +1,14 @@
-//! A CMake project in the shape of llama.cpp: the same options, libraries, tools and habits, in a few hundred lines.
+//! A CMake project in the shape of llama.cpp: the same options, libraries, tools and conventions, in a few hundred
+//! lines.
 //!
-//! It builds in seconds, with and without HIP, and its `llama-bench` fails where a runtime lost something.
+//! It builds in seconds, with and without HIP, and its `llama-bench` fails if the runtime lacks something.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+pub(crate) mod history;
 
-use crate::error::Result;
+pub use history::{History, add_files, add_submodule};
+pub(crate) use history::{add_commit, commit_history, history};
 
-/// What a file of the sources is.
+/// The mode of a source file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// 0644
@@ -31,7 +32,7 @@ pub struct SourceFile {
 
 macro_rules! templates {
     ($($path:literal)*) => {
-        &[$(($path, include_str!(concat!("templates/llama/", $path)))),*]
+        &[$(($path, include_str!(concat!("../templates/llama/", $path)))),*]
     };
 }
 
@@ -64,9 +65,9 @@ const TEMPLATES: &[(&str, &str)] = templates! {
     "tools/server/server.cpp"
 };
 
-/// The sources at a revision, from 1 on. Revisions differ in `src/llama.cpp` and `docs/changes.md`.
+/// Returns the sources at a revision, from 1 on. Revisions differ in `src/llama.cpp` and `docs/changes.md`.
 #[must_use]
-pub fn source_files(revision: u64) -> Vec<SourceFile> {
+pub(crate) fn source_files(revision: u64) -> Vec<SourceFile> {
     let file = |path: &str, mode, bytes: &[u8]| SourceFile { path: path.to_owned(), mode, bytes: bytes.to_vec() };
     let mut files: Vec<_> = TEMPLATES
         .iter()
@@ -74,12 +75,12 @@ pub fn source_files(revision: u64) -> Vec<SourceFile> {
         .collect();
     let changes: Vec<_> = (1..=revision).map(|number| format!("* revision {number}\n")).collect();
     files.extend([
-        file("scripts/show-flags.sh", Mode::Executable, include_bytes!("templates/llama/scripts/show-flags.sh")),
+        file("scripts/show-flags.sh", Mode::Executable, include_bytes!("../templates/llama/scripts/show-flags.sh")),
         file("README.md", Mode::Plain, b"# llama.cpp, or rather its shape\n"),
         file("docs/README.md", Mode::Link, b"../README.md"),
         file("docs/changes.md", Mode::Plain, changes.concat().as_bytes()),
-        // Git would give these other bytes on checkout, or in an archive: a pin is about the blobs.
-        file(".gitattributes", Mode::Plain, include_bytes!("templates/llama/gitattributes")),
+        // On checkout or in an archive git would change these bytes: a pin is about the blobs.
+        file(".gitattributes", Mode::Plain, include_bytes!("../templates/llama/gitattributes")),
         file("docs/notes.txt", Mode::Plain, b"lines that end\nin line feeds\n"),
         file("docs/VERSION.md", Mode::Plain, b"commit $Format:%H$\n"),
         file("docs/ident.md", Mode::Plain, b"$Id$\n"),
@@ -89,28 +90,15 @@ pub fn source_files(revision: u64) -> Vec<SourceFile> {
     files
 }
 
-/// Writes the sources at a revision into a directory, as plain files without git.
-pub fn write_sources(directory: &Path, revision: u64) -> Result<()> {
-    for file in source_files(revision) {
-        let path = directory.join(&file.path);
-        fs_err::create_dir_all(path.parent().unwrap_or(directory))?;
-        if file.mode == Mode::Link {
-            fs_err::os::unix::fs::symlink(String::from_utf8_lossy(&file.bytes).as_ref(), &path)?;
-            continue;
-        }
-        fs_err::write(&path, &file.bytes)?;
-        let mode = if file.mode == Mode::Executable { 0o755 } else { 0o644 };
-        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
     use std::process::{Command, Output};
 
-    use super::super::nightly::Nightly;
     use super::*;
+    use crate::Nightly;
+    use crate::error::Result;
 
     fn run(command: &mut Command) -> Output {
         let output = command.output().unwrap();
@@ -121,6 +109,22 @@ mod tests {
 
     fn stdout(command: &mut Command) -> String {
         String::from_utf8(run(command).stdout).unwrap()
+    }
+
+    /// Writes the sources at a revision into a directory, as plain files without git.
+    fn write_sources(directory: &Path, revision: u64) -> Result<()> {
+        for file in source_files(revision) {
+            let path = directory.join(&file.path);
+            fs_err::create_dir_all(path.parent().unwrap_or(directory))?;
+            if file.mode == Mode::Link {
+                fs_err::os::unix::fs::symlink(String::from_utf8_lossy(&file.bytes).as_ref(), &path)?;
+                continue;
+            }
+            fs_err::write(&path, &file.bytes)?;
+            let mode = if file.mode == Mode::Executable { 0o755 } else { 0o644 };
+            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
+        }
+        Ok(())
     }
 
     /// Unpacks a nightly and builds the project against it with these options; the install tree is at `opt`.
@@ -170,7 +174,7 @@ mod tests {
             assert!(directory.path().join("opt").join(name).exists(), "{name}");
         }
 
-        // What a careless trimming loses is missed.
+        // The loss of any of these is noticed.
         for lost in [
             ".kpack/blas_lib_gfx1151.kpack",
             "lib/libhiprtc.so.7",

@@ -1,57 +1,57 @@
-//! What is in a ROCm nightly, in small: the layout, the links, the kernels beside the libraries, and the bulk that
-//! nobody needs.
+//! The contents of a ROCm nightly in miniature: the layout, the links, the kernels beside the libraries, and the
+//! unneeded bulk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::elf_maker::Elf;
+use super::libraries::{self, Library, hip_version};
 use super::nightly::Nightly;
-use super::noise;
-use super::rocm_libraries::{self, Library, hip_version};
 use crate::digest::Sha256Digest;
+use crate::elf_maker::Elf;
 use crate::error::Result;
+use crate::noise;
 
-/// What a file of the demo holds.
+/// The contents of a file.
 #[derive(Clone)]
 pub enum Bytes {
     /// These bytes.
     Held(Arc<[u8]>),
-    /// That many bytes of noise.
+    /// Pseudo-random bytes.
     Noise {
         /// The seed.
         seed: u64,
-        /// How many bytes.
+        /// The number of bytes.
         length: u64,
     },
 }
 
-/// What stands at a path.
+/// The object at a path.
 #[derive(Clone)]
 pub enum Node {
     /// A directory.
     Directory,
     /// A file.
     File {
-        /// What it holds.
+        /// Its contents.
         bytes: Bytes,
-        /// Mode 0755 or 0644.
+        /// True for mode 0755, false for 0644.
         executable: bool,
     },
     /// A symbolic link.
     Link(String),
-    /// Another name of the file at this path.
+    /// A second name of the file at this path.
     SameAs(String),
 }
 
-/// A tree by path; parents are in it.
+/// A tree by path, parents included.
 #[derive(Default)]
 pub struct RocmTree(BTreeMap<String, Node>);
 
-/// The largest piece that a payload is cut into.
+/// Largest piece of a payload, in bytes.
 const PIECE: u64 = 64 << 20;
 
 impl RocmTree {
-    /// The tree of a nightly.
+    /// Makes the tree of a nightly. Fails if the compiler does.
     pub fn of(nightly: &Nightly) -> Result<Self> {
         let mut tree = Self::default();
         tree.provenance(nightly);
@@ -64,7 +64,7 @@ impl RocmTree {
         Ok(tree)
     }
 
-    /// All entries, parents before children.
+    /// Returns all entries, parents before children.
     #[must_use]
     pub fn entries(&self) -> &BTreeMap<String, Node> {
         &self.0
@@ -124,7 +124,7 @@ impl RocmTree {
     }
 
     fn libraries(&mut self, nightly: &Nightly) -> Result<()> {
-        for (library, bytes) in rocm_libraries::make_all(nightly)?.values() {
+        for (library, bytes) in libraries::make_all(nightly)?.values() {
             let Library { directory, soname, .. } = library;
             let file = library.file_name(nightly);
             self.program(&format!("{directory}/{file}"), bytes);
@@ -133,25 +133,28 @@ impl RocmTree {
             }
             self.link(&format!("{directory}/{}", library.link_name()), soname);
         }
-        let (path, bytes) = rocm_libraries::make_newer()?;
+        let (path, bytes) = libraries::make_newer()?;
         self.program(&path, bytes);
         Ok(())
     }
 
     fn programs(&mut self, nightly: &Nightly) -> Result<()> {
-        let libraries = rocm_libraries::make_all(nightly)?;
+        let libraries = libraries::make_all(nightly)?;
         let program = |source: &str, needed: &[&str]| {
             let needed =
                 needed.iter().filter_map(|soname| Some(((*soname).to_owned(), Arc::clone(&libraries.get(soname)?.1))));
             let runpath = Some("$ORIGIN/../lib".to_owned());
-            let source = format!("{}{source}", rocm_libraries::defines(nightly));
+            let source = format!("{}{source}", libraries::defines(nightly));
             Elf { soname: None, runpath, source, needed: needed.collect() }.make()
         };
-        self.program("bin/rocminfo", program(include_str!("templates/rocm/rocminfo.c"), &["libhsa-runtime64.so.1"])?);
-        self.program("bin/hipconfig", program(include_str!("templates/rocm/hipconfig.c"), &[])?);
+        self.program(
+            "bin/rocminfo",
+            program(include_str!("../templates/rocm/rocminfo.c"), &["libhsa-runtime64.so.1"])?,
+        );
+        self.program("bin/hipconfig", program(include_str!("../templates/rocm/hipconfig.c"), &[])?);
         self.file("share/hip/version", format!("HIP_VERSION={}\n", hip_version(nightly)));
         self.program("bin/rocm_agent_enumerator", format!("#!/bin/sh\necho {}\n", nightly.target));
-        // Two names for one file; which of them comes first in the archive is left to chance.
+        // Two names for one file; the order of the archive decides which comes first.
         self.program("libexec/rocm_smi/rocm_smi.py", "#!/usr/bin/env python3\nprint('no GPU in a demo')\n");
         self.add("bin/rocm-smi-real", Node::SameAs("libexec/rocm_smi/rocm_smi.py".to_owned()));
         self.link("bin/rocm-smi", "../libexec/rocm_smi/rocm_smi.py");
@@ -159,22 +162,22 @@ impl RocmTree {
     }
 
     fn development(&mut self, nightly: &Nightly) {
-        self.file("include/hip/hip_runtime.h", include_str!("templates/rocm/hip_runtime.h"));
-        self.file("include/rocblas/rocblas.h", include_str!("templates/rocm/rocblas.h"));
-        self.file("include/hipblas/hipblas.h", include_str!("templates/rocm/hipblas.h"));
+        self.file("include/hip/hip_runtime.h", include_str!("../templates/rocm/hip_runtime.h"));
+        self.file("include/rocblas/rocblas.h", include_str!("../templates/rocm/rocblas.h"));
+        self.file("include/hipblas/hipblas.h", include_str!("../templates/rocm/hipblas.h"));
         let filled = |template: &str| {
             template.replace("@VERSION@", &nightly.base()).replace("@HIP_VERSION@", &hip_version(nightly))
         };
-        let version = filled(include_str!("templates/rocm/hip-config-version.cmake"));
-        self.file("lib/cmake/hip/hip-config.cmake", filled(include_str!("templates/rocm/hip-config.cmake")));
+        let version = filled(include_str!("../templates/rocm/hip-config-version.cmake"));
+        self.file("lib/cmake/hip/hip-config.cmake", filled(include_str!("../templates/rocm/hip-config.cmake")));
         self.file("lib/cmake/hip/hip-config-version.cmake", &version);
-        for library in rocm_libraries::LIBRARIES {
+        for library in libraries::LIBRARIES {
             let name = match library.soname {
                 "librocblas.so.5" => "rocblas",
                 "libhipblas.so.3" => "hipblas",
                 _ => continue,
             };
-            let config = filled(include_str!("templates/rocm/blas-config.cmake"))
+            let config = filled(include_str!("../templates/rocm/blas-config.cmake"))
                 .replace("@NAME@", name)
                 .replace("@FILE@", &library.file_name(nightly))
                 .replace("@SONAME@", library.soname);
@@ -213,7 +216,7 @@ impl RocmTree {
     }
 
     fn compiler(&mut self) {
-        let script = include_str!("templates/rocm/clang.sh");
+        let script = include_str!("../templates/rocm/clang.sh");
         self.program("lib/llvm/bin/clang", script.replace("@COMPILER@", "cc"));
         self.program("lib/llvm/bin/clang++", script.replace("@COMPILER@", "c++"));
         self.link("bin/amdclang", "../lib/llvm/bin/clang");

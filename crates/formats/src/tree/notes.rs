@@ -1,17 +1,17 @@
-//! Things to be told that an archive may hold by the million.
+//! Notes about an archive, which may give cause for millions: only the first are kept in full.
 
-/// Number of those that are told in full.
+/// Number of notes that are kept in full.
 const FIRST: usize = 100;
 
-/// The first few of them in words, all of them by number. Memory stays small however many there are.
+/// A list of notes that keeps the first in words, and the number of all of them. Memory stays bounded.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Told {
+pub struct Notes {
     first: Vec<String>,
     count: u64,
 }
 
-impl Told {
-    /// Adds one.
+impl Notes {
+    /// Adds a note. Calls `text` only if it is among the first.
     pub fn push(&mut self, text: impl FnOnce() -> String) {
         self.count += 1;
         if self.first.len() < FIRST {
@@ -19,19 +19,19 @@ impl Told {
         }
     }
 
-    /// Returns how many there were.
+    /// Returns the number of all notes.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The first one.
+    /// Returns the first note.
     #[must_use]
     pub fn first(&self) -> Option<&str> {
         self.first.first().map(String::as_str)
     }
 
-    /// The first ones, and how many more there were.
+    /// Returns the first notes, and a last line that counts the rest.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let more = self.count - self.first.len() as u64;
         self.first.iter().cloned().chain((more > 0).then(|| format!("{more} more")))

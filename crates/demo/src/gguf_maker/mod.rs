@@ -1,33 +1,34 @@
-//! A language model that llama.cpp loads and runs, made from numbers: architecture `llama`, two small layers, weights by chance
-//! that are the same every time, and a SentencePiece vocabulary.
+//! Makes a language model that llama.cpp loads and runs: architecture `llama`, two small layers, pseudo-random
+//! weights that are the same every time, and a SentencePiece vocabulary.
 //!
-//! What it says makes no sense, but it says the same on every machine that computes the same, which is what a validation asks for.
+//! Its output makes no sense, but is the same on every machine that computes alike, which is what a validation
+//! compares.
 
 mod vocabulary;
 mod writer;
 
 use std::path::Path;
 
-use super::noise::Numbers;
 use crate::error::Result;
 use crate::gguf;
+use crate::noise::Numbers;
 
 pub use writer::GgufWriter;
 
-/// How a model is shaped.
+/// The dimensions of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// How many numbers stand for a token.
+    /// Embedding length: numbers per token.
     pub width: u64,
-    /// How many numbers a layer computes in between.
+    /// Feed-forward length: intermediate numbers in a layer.
     pub inner: u64,
     /// Attention heads; they divide the width.
     pub heads: u64,
     /// Layers.
     pub layers: u64,
-    /// Tokens to look back.
+    /// Context length, in tokens.
     pub context: u64,
-    /// What chance begins with.
+    /// The seed of the weights.
     pub seed: u64,
 }
 
@@ -37,7 +38,7 @@ impl Default for Shape {
     }
 }
 
-/// The bytes of a model with a small vocabulary of its own.
+/// Returns the bytes of a model with a small vocabulary of its own.
 #[must_use]
 pub fn model(shape: Shape) -> Vec<u8> {
     let mut writer = head(shape);
@@ -45,7 +46,7 @@ pub fn model(shape: Shape) -> Vec<u8> {
     with_weights(writer, shape, tokens).bytes()
 }
 
-/// The bytes of such a model's parts, with at most so many tensors each, as `llama-gguf-split` writes them.
+/// Returns the bytes of a model's parts, with at most `tensors` tensors each, as `llama-gguf-split` writes them.
 #[must_use]
 pub fn model_parts(shape: Shape, tensors: usize) -> Vec<Vec<u8>> {
     let mut writer = head(shape);
@@ -53,13 +54,14 @@ pub fn model_parts(shape: Shape, tensors: usize) -> Vec<Vec<u8>> {
     with_weights(writer, shape, tokens).split(tensors)
 }
 
-/// Returns the name that `llama-gguf-split` gives a part, which is counted from 1.
+/// Returns the name that `llama-gguf-split` gives a part. `number` counts from 1.
 #[must_use]
 pub fn part_name(stem: &str, number: usize, of: usize) -> String {
     format!("{stem}-{number:05}-of-{of:05}.gguf")
 }
 
-/// The bytes of a model with the vocabulary of another GGUF file, such as those without weights that llama.cpp's tests have.
+/// Returns the bytes of a model with the vocabulary of another GGUF file, such as the files without weights in
+/// llama.cpp's tests. Fails if that file is damaged.
 pub fn model_with_vocabulary_of(shape: Shape, path: &Path) -> Result<Vec<u8>> {
     let mut writer = head(shape);
     let mut file = std::io::BufReader::new(fs_err::File::open(path)?);
@@ -112,7 +114,7 @@ fn with_weights(mut writer: GgufWriter, Shape { width, inner, layers, seed, .. }
     writer
 }
 
-/// Returns the weights of a matrix, spread so that what comes out is about as large as what goes in.
+/// Returns the weights of a matrix, scaled so that its output is about as large as its input.
 fn weights(numbers: &mut Numbers, columns: u64, rows: u64) -> Vec<f32> {
     let scale = (3.0 / columns as f32).sqrt() / 32_768.0;
     let number = |_| (numbers.next() >> 48) as f32 - 32_768.0;
@@ -134,7 +136,7 @@ mod tests {
         let facts = Header::read(Cursor::new(&bytes), bytes.len() as u64).unwrap();
         assert_eq!((facts.architecture.as_deref(), facts.quantisation.as_deref()), (Some("llama"), Some("F32")));
         assert_eq!((facts.context, facts.tensors), (Some(512), 21));
-        // A header and padding besides the numbers.
+        // The header and padding come on top of the numbers.
         assert!((bytes.len() as u64).abs_diff(facts.parameters * 4) < 40_000, "{facts:?} in {} bytes", bytes.len());
     }
 

@@ -1,8 +1,9 @@
-//! Files below one directory, reached by descriptor only.
+//! Access to files below one directory, by descriptor only.
 //!
-//! Names come from archives, so they are hostile: every look-up is relative to the root's descriptor, may not leave it
-//! and may not pass through a symbolic link. The kernel enforces that (`openat2`); where it is too old or a container's
-//! filter forbids the call, the path is walked part by part with `O_NOFOLLOW`, which is as safe and slower.
+//! Names come from archives, so they are hostile: every look-up is relative to the root's descriptor, may not leave
+//! the root and may not pass through a symbolic link. The kernel enforces that (`openat2`). If the kernel is too old
+//! or a container's filter forbids the call, the path is walked part by part with `O_NOFOLLOW`, which is as safe and
+//! slower.
 
 use std::fs::File;
 use std::io;
@@ -17,7 +18,7 @@ use rustix::io::Errno;
 /// format can hold.
 pub const MTIME: i64 = 315_532_800;
 
-/// A directory that nothing here can lead out of.
+/// A directory that look-ups through this type cannot leave.
 #[derive(Debug)]
 pub struct Root {
     fd: OwnedFd,
@@ -30,26 +31,26 @@ impl Root {
         Ok(Self { fd: OwnedFd::from(file.into_parts().0) })
     }
 
-    /// Creates a file that must not be there yet, open for writing.
+    /// Creates a file and opens it for writing. Fails if the name exists.
     pub fn create_file(&self, path: &[u8]) -> io::Result<File> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
         self.open_beneath(path, flags, Mode::from_raw_mode(0o600)).map(File::from)
     }
 
-    /// Opens a file for reading. A pipe that stands in its place does not block.
+    /// Opens a file for reading. Does not block if the name is a pipe's.
     pub fn open_file(&self, path: &[u8]) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         self.open_beneath(path, flags, Mode::empty()).map(File::from)
     }
 
-    /// Opens a file that stays when others come and go, such as one that serves to be locked; it is made if it is not there.
-    /// A pipe that stands in its place does not block.
+    /// Opens a file that persists, such as a lock file, for reading and writing; creates it if it is missing. Does
+    /// not block if the name is a pipe's.
     pub fn open_kept(&self, path: &[u8], mode: u32) -> io::Result<File> {
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         self.open_beneath(path, flags, Mode::from_raw_mode(mode)).map(File::from)
     }
 
-    /// Opens a file that is there, for reading and writing.
+    /// Opens an existing file for reading and writing.
     pub fn reopen(&self, path: &[u8]) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         self.open_beneath(path, flags, Mode::empty()).map(File::from)
@@ -61,12 +62,12 @@ impl Root {
         Ok(Self { fd: self.open_beneath(path, flags, Mode::empty())? })
     }
 
-    /// Returns what the kernel says of this directory itself.
+    /// Returns the metadata of this directory itself.
     pub fn own_metadata(&self) -> io::Result<std::fs::Metadata> {
         File::from(self.fd.try_clone()?).metadata()
     }
 
-    /// The names in this directory, with what they are as far as the directory itself says it.
+    /// Returns the names in this directory with their types, as far as the directory's entries tell them.
     pub fn names(&self) -> io::Result<Vec<(Vec<u8>, FileType)>> {
         let mut all = Vec::new();
         for entry in Dir::read_from(&self.fd)? {
@@ -79,27 +80,28 @@ impl Root {
         Ok(all)
     }
 
-    /// Removes a name, which is no directory's.
+    /// Removes a name that is not a directory's.
     pub fn remove_file(&self, path: &[u8]) -> io::Result<()> {
         self.in_parent(path, |parent, name| rustix::fs::unlinkat(parent, name, AtFlags::empty()))
     }
 
-    /// What stands at `path`. A link is not followed; nothing need be readable.
+    /// Returns the metadata of `path`. Does not follow a symlink and needs no permission to read.
     pub fn metadata(&self, path: &[u8]) -> io::Result<std::fs::Metadata> {
         File::from(self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty())?).metadata()
     }
 
-    /// Where a symbolic link leads.
+    /// Returns the target of a symbolic link.
     pub fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
         Ok(self.in_parent(path, |parent, name| rustix::fs::readlinkat(parent, name, Vec::new()))?.into_bytes())
     }
 
-    /// Creates a directory, open to its owner until [`Self::seal_directory`].
+    /// Creates a directory that its owner can write to until [`Self::seal_directory`].
     pub fn create_directory(&self, path: &[u8]) -> io::Result<()> {
         self.in_parent(path, |parent, name| rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755)))
     }
 
-    /// Moves a directory below the root, reached without following links, to `place`, which is trusted.
+    /// Moves a directory below the root to `place`, which is trusted. Does not follow symlinks on the way to
+    /// `path`.
     pub fn take_directory(&self, path: &[u8], place: &Path) -> io::Result<()> {
         drop(self.open_beneath(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?);
         self.in_parent(path, |parent, name| rustix::fs::renameat(parent, name, rustix::fs::CWD, place))
@@ -113,14 +115,14 @@ impl Root {
         })
     }
 
-    /// Gives a directory its final mode and time. Its entries must all be there.
+    /// Sets the final mode and time of a directory. All of its entries must exist already.
     pub fn seal_directory(&self, path: &[u8], mode: u32) -> io::Result<()> {
         let fd = self.open_beneath(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
         rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?;
         Ok(rustix::fs::futimens(&fd, &times())?)
     }
 
-    /// Runs `action` with the directory that holds `path`, and the last part of `path`.
+    /// Calls `action` with the descriptor of the directory that holds `path`, and with the last part of `path`.
     pub fn in_parent<T>(
         &self,
         path: &[u8],
@@ -138,7 +140,7 @@ impl Root {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         loop {
             match rustix::fs::openat2(&self.fd, path, flags, mode, resolve) {
-                // EAGAIN: the kernel saw a rename race and asks to be asked again.
+                // EAGAIN: the kernel saw a concurrent rename and asks the caller to try again.
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 Err(Errno::NOSYS | Errno::PERM) => return Ok(self.walk(path, flags, mode)?),
                 answer => return Ok(answer?),
@@ -170,19 +172,19 @@ impl AsFd for Root {
     }
 }
 
-/// The mode of a file in a store.
+/// Returns the mode of a file in a store.
 #[must_use]
 pub fn stored_mode(executable: bool) -> u32 {
     if executable { 0o555 } else { 0o444 }
 }
 
-/// Gives an open file its final mode and time.
+/// Sets the final mode and time of an open file.
 pub fn seal_file(file: &impl AsFd, mode: u32) -> io::Result<()> {
     rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;
     Ok(rustix::fs::futimens(file, &times())?)
 }
 
-/// [`MTIME`] as the system calls want it.
+/// Returns [`MTIME`] in the form of the system calls.
 #[must_use]
 pub fn times() -> Timestamps {
     let time = Timespec { tv_sec: MTIME, tv_nsec: 0 };

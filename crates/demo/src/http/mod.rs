@@ -1,7 +1,7 @@
 //! A web server on loopback that can lie: about lengths, ranges, bytes and time.
 //!
 //! Plain threads on a `TcpListener`, because a library that frames messages correctly cannot frame them wrongly.
-//! Files are streamed. A server ends when it is dropped: every connection is shut down and every thread joined.
+//! Files are streamed. Dropping a server ends it: it shuts down every connection and joins every thread.
 
 mod answer;
 mod content;
@@ -29,9 +29,9 @@ use crate::error::{Error, Result};
 use crate::threads::lock;
 use crate::urls::escape_path;
 
-/// Answers every request below a prefix.
+/// A handler of every request below a prefix.
 pub trait Handler: Send + Sync {
-    /// The answer to one request.
+    /// Answers one request.
     fn answer(&self, incoming: &Incoming) -> Response;
 }
 
@@ -71,8 +71,8 @@ impl Server {
         Ok(Self { address, shared, accepting: Some(accepting) })
     }
 
-    /// The URL of a path, which is given as plain text: what has to be percent-encoded, is (`+` too). What follows a
-    /// `?` is taken over as it is.
+    /// Returns the URL of a path, which is plain text: it is percent-encoded as needed (`+` too). A query after `?`
+    /// is kept unchanged.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
@@ -84,50 +84,45 @@ impl Server {
         url
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves something at a path (plain text, not percent-encoded), in place of what was there.
+    /// Serves a resource at a path (plain text, not percent-encoded), replacing an earlier one.
     pub fn put(&self, path: &str, resource: impl Into<Resource>) {
         lock(&self.shared.resources).insert(path.to_owned(), resource.into());
     }
 
-    /// Serves a path no longer.
+    /// Stops serving a path.
     pub fn remove(&self, path: &str) {
         lock(&self.shared.resources).remove(path);
     }
 
-    /// Gives everything below a prefix to a handler; the longest prefix wins, and a resource wins over handlers.
+    /// Passes all requests below a prefix to a handler. The longest prefix wins, and a resource wins over handlers.
     pub fn handle(&self, prefix: &str, handler: impl Handler + 'static) {
         lock(&self.shared.handlers).insert(prefix.to_owned(), Arc::new(handler));
     }
 
-    /// From now on, and until it is healed, this goes wrong with a path (plain text). A path ending in `*` stands for
-    /// all that begin so.
+    /// Adds a fault to a path (plain text), until [`Self::heal_all`]. A path that ends in `*` stands for all paths with
+    /// that prefix.
     pub fn fault(&self, path: &str, fault: Fault) {
         lock(&self.shared.faults).add(path, fault);
     }
 
-    /// Takes the faults of a path (or pattern) away.
-    pub fn heal(&self, path: &str) {
-        lock(&self.shared.faults).heal(path);
-    }
-
-    /// Takes all faults away.
+    /// Removes all faults.
     pub fn heal_all(&self) {
         lock(&self.shared.faults).heal_all();
     }
 
-    /// All requests since the start, or since [`Self::clear_log`].
+    /// Returns all requests since the start, or since [`Self::clear_log`].
     #[must_use]
     pub fn log(&self) -> Vec<Request> {
         self.shared.log.snapshot().split_off(*lock(&self.shared.hidden))
     }
 
-    /// Begins a new log.
+    /// Clears the log.
     pub fn clear_log(&self) {
         *lock(&self.shared.hidden) = self.shared.log.snapshot().len();
     }
@@ -139,7 +134,7 @@ impl Drop for Server {
         for stream in lock(&self.shared.open).values() {
             let _ = stream.shutdown(Shutdown::Both);
         }
-        // The accepting thread sits in accept(); a connection wakes it.
+        // The accepting thread is blocked in accept(); a connection wakes it.
         let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
         if let Some(accepting) = self.accepting.take().filter(|_| woken) {
             let _ = accepting.join();
@@ -173,7 +168,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 fn connection(stream: &TcpStream, id: u64, shared: &Shared) {
     let Ok(copy) = stream.try_clone() else { return };
     lock(&shared.open).insert(id, copy);
-    // Either the flag is seen here, or whoever set it sees the stream in the list.
+    // Either the flag is seen here, or the thread that sets it sees the stream in the list.
     if shared.stop.is_set() {
         return;
     }
@@ -194,8 +189,8 @@ fn connection(stream: &TcpStream, id: u64, shared: &Shared) {
             }
         }
     }
-    // Closing with unread bytes in the buffer would make the kernel reset the connection and the client lose the end
-    // of the answer: say that we are done, then let the client close first, for a moment.
+    // Closing with unread bytes in the buffer would make the kernel reset the connection, and the client lose the
+    // end of the answer. So shut down writing, and give the client a moment to close first.
     let _ = stream.shutdown(Shutdown::Write);
     let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
     let _ = std::io::copy(&mut reader.take(16 << 20), &mut std::io::sink());
@@ -203,7 +198,7 @@ fn connection(stream: &TcpStream, id: u64, shared: &Shared) {
 }
 
 fn end(stream: &TcpStream) {
-    // The copy in the list keeps the descriptor alive; the connection must end now.
+    // The copy in the list keeps the descriptor open; the connection must end now.
     let _ = stream.shutdown(Shutdown::Both);
 }
 
@@ -211,7 +206,7 @@ fn exchange(incoming: &Incoming, stream: &TcpStream, shared: &Shared) -> std::io
     let line = shared.log.begin(incoming);
     let faults = lock(&shared.faults).take(&incoming.path, incoming.method == "HEAD");
     let response = answer::instead(incoming, &faults);
-    // What stands in for the answer is not itself damaged.
+    // An answer given by a fault is not damaged further.
     let faults = if response.is_some() { Vec::new() } else { faults };
     let response = response.unwrap_or_else(|| route(incoming, shared, &faults));
     answer::send(response, incoming, stream, &shared.stop, &line, &faults)

@@ -1,10 +1,11 @@
-//! Lays the layers of an image over each other: what a container would see, as a tree.
+//! Merges the layers of an image into a tree, as a container would see it.
 //!
-//! Format: OCI Image Format Specification 1.1, `layer.md`. Each layer is unpacked by itself, by the same rules as every archive
-//! here, and its diff id checked ([`receiver`]). Then the layers are merged by name ([`merged`]): `.wh.NAME` takes away what
-//! lower layers have under that name, `.wh..wh..opq` all that they have in its directory; whatever is no directory hides what
-//! it stands over. A whiteout of what is not there is no fault: many tools write them. What a tree cannot hold, devices and
-//! named pipes, is left out and told. Files are moved, never copied.
+//! Format: OCI Image Format Specification 1.1, `layer.md`. Each layer is unpacked by itself, by the same rules as
+//! every archive here, and its diff id is verified ([`receiver`]). Then the layers are merged by name ([`merged`]):
+//! `.wh.NAME` removes the entry of that name in lower layers, `.wh..wh..opq` all of their entries in its directory;
+//! anything but a directory hides the entry below it. A whiteout of a missing entry is no error, since many tools
+//! write them. Devices and named pipes, which a tree cannot hold, are left out and reported. Files are moved, never
+//! copied.
 
 mod merged;
 mod receiver;
@@ -20,28 +21,29 @@ use self::receiver::{Budget, unpack};
 use super::LayerFile;
 use crate::error::{About as _, Error, Result};
 use crate::progress::Task;
-use crate::tree::beneath::Root;
-use crate::tree::{Limits, Listing, Node, Receiver as _, Told, TreeWriter, named};
+use crate::tree::confined::Root;
+use crate::tree::{Limits, Listing, Node, Notes, Receiver as _, TreeWriter, named};
 
-/// All layers of an image together; several times what the largest base images hold.
+/// Limits of all layers of an image together: several times what the largest base images hold.
 const LIMITS: Limits = Limits { entries: 1_000_000, bytes: 128 << 30, colliding_names: true };
 /// Memory for the names and link targets of all layers together, in bytes.
 const MOST_NAMES: u64 = 40 << 20;
 
-/// What came out.
+/// The result of [`apply`].
 #[derive(Debug)]
 pub struct Applied {
-    /// What is in the tree.
+    /// The listing of the tree.
     pub listing: Listing,
-    /// Files that were setuid or setgid, and are not any more.
+    /// Files that were setuid or setgid, and are plain in the tree.
     pub special: Vec<String>,
-    /// Devices and named pipes that were left out: what they are, and their names.
-    pub left_out: Told,
+    /// Devices and named pipes that were left out: kind and name.
+    pub left_out: Notes,
 }
 
-/// Unpacks layers into `tree/` of an empty `directory`, and tells `task` how many are done.
+/// Unpacks layers into `tree/` of an empty `directory`, and reports to `task` how many are done. Fails if a layer
+/// is damaged, or if engines would disagree about the result.
 pub fn apply(layers: &[LayerFile], directory: &Path, task: &dyn Task) -> Result<Applied> {
-    let (mut special, mut left_out) = (Vec::new(), Told::default());
+    let (mut special, mut left_out) = (Vec::new(), Notes::default());
     let mut merged = Merged::default();
     let mut left = Budget { tree: LIMITS, names: MOST_NAMES };
     let mut roots = Vec::new();

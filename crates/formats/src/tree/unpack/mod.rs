@@ -1,8 +1,8 @@
-//! Tarballs to trees: one pass over a stream, through [`TreeWriter`].
+//! Unpacks tarballs to trees: one pass over a stream, through [`TreeWriter`].
 //!
-//! [`super::entries`] reads; what becomes of what was read is decided here. Directories, files, symbolic and hard links are
-//! what a tree is made of. Absolute names stand below the root, as tar and dpkg put them, and are told. Every other kind of
-//! entry is the receiver's to refuse.
+//! [`super::entries`] reads the archive; this module decides what becomes of each entry. Directories, files, symbolic
+//! and hard links are passed on. Absolute names stand below the root, as with tar and dpkg, and are reported. The
+//! receiver decides about every other kind of entry.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,25 +11,25 @@ use super::compression::Compression;
 use super::entries::{Entries, Member, MemberKind, refused};
 use super::links::climbs_out;
 use super::listing::{Listing, Node, named};
+use super::notes::Notes;
 use super::ratio::Packed;
 use super::receiver::Receiver;
-use super::told::Told;
 use super::writer::{Limits, TreeWriter};
 use crate::error::{Error, Kind, Result};
 
-/// A tree that came out of an archive.
+/// A tree that was unpacked from an archive.
 pub struct Unpacked {
-    /// What is in it.
+    /// Its listing.
     pub listing: Listing,
-    /// Remarks on what else was in the archive.
+    /// Reports of what a tree cannot express.
     pub remarks: Remarks,
 }
 
 impl Unpacked {
-    /// Absolute link targets, which AMD's build machines are said to leave behind: told, never followed.
+    /// Lists absolute link targets, which AMD's build machines are said to leave behind: reported, never followed.
     #[must_use]
-    pub fn absolute_links(&self) -> Told {
-        let mut told = Told::default();
+    pub fn absolute_links(&self) -> Notes {
+        let mut told = Notes::default();
         for entry in self.listing.entries() {
             if let Node::Link { target } = &entry.node
                 && target.starts_with(b"/")
@@ -41,7 +41,8 @@ impl Unpacked {
     }
 }
 
-/// Unpacks a tar stream into the empty `directory`; see [`unpack_into`]. What unpacks to far more than any tarball is a bomb.
+/// Unpacks a tar stream into the empty `directory`; see [`unpack_into`]. Fails for a decompression bomb: a stream
+/// that unpacks to far more than any real tarball.
 pub fn unpack(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked> {
     let mut writer = TreeWriter::new(directory, limits)?;
     let packed = Packed::new(stream);
@@ -51,8 +52,8 @@ pub fn unpack(stream: impl Read, directory: &Path, limits: Limits) -> Result<Unp
     Ok(Unpacked { listing: writer.finish()?, remarks })
 }
 
-/// Gives the entries of a tar stream, compressed with gzip, xz or zstd or not at all (told by its first bytes), to a
-/// receiver. Reads the stream to its very end, so that every checksum of the compression is checked.
+/// Passes the entries of a tar stream to a receiver. The stream may be compressed with gzip, xz or zstd, which its
+/// first bytes tell. Reads it to its end, so that every checksum of the compression is verified.
 pub fn unpack_into(stream: impl Read, receiver: &mut dyn Receiver) -> Result<Remarks> {
     untar(decompressed(stream)?, receiver, SpecialBits::Refuse)
 }
@@ -64,34 +65,34 @@ fn decompressed<'r>(stream: impl Read + 'r) -> Result<Box<dyn Read + 'r>> {
     }
 }
 
-/// What becomes of files that are setuid or setgid.
+/// The treatment of setuid and setgid files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SpecialBits {
-    /// They are refused: nobody whose archives are unpacked here has a use for them.
+    /// They are an error: no archive that uses this has reason to hold them.
     Refuse,
-    /// They become plain files and are told.
+    /// They become plain files and are reported.
     Drop,
 }
 
-/// What an archive holds that a tree cannot say.
+/// Contents of an archive that a tree cannot express.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Remarks {
     /// Files that were setuid or setgid.
-    pub special: Told,
-    /// Absolute names, and absolute targets of hard links. What they name stands below the root.
-    pub absolute: Told,
-    /// True if there was nothing at all, not even an archive's end.
+    pub special: Notes,
+    /// Absolute names, and absolute targets of hard links. They are placed below the root.
+    pub absolute: Notes,
+    /// True if the stream was empty, without even an end of archive.
     pub empty: bool,
 }
 
-/// Gives the entries of a tar stream that is no longer compressed to a receiver.
+/// Passes the entries of a decompressed tar stream to a receiver.
 pub fn untar(stream: impl Read, receiver: &mut dyn Receiver, special: SpecialBits) -> Result<Remarks> {
     let mut entries = Entries::new(stream);
     let mut remarks = Remarks::default();
     while let Some(Member { name, kind, mode }) = entries.next()? {
         let path = clean(&name);
         if path.is_empty() && matches!(kind, MemberKind::Directory) {
-            // The root, which is there.
+            // The root exists already.
             continue;
         }
         let privileged = mode & 0o6000 != 0 && matches!(kind, MemberKind::File | MemberKind::HardLink(_));
@@ -106,7 +107,7 @@ pub fn untar(stream: impl Read, receiver: &mut dyn Receiver, special: SpecialBit
             }
             MemberKind::Link(target) => {
                 if climbs_out(&path, &target) {
-                    // It would mean something else on every machine.
+                    // The link would mean something else on every machine.
                     return Err(refused(&path, "its link leads out of the tree").fact("target", named(&target)));
                 }
                 receiver.link(&path, &target)?;
@@ -117,7 +118,7 @@ pub fn untar(stream: impl Read, receiver: &mut dyn Receiver, special: SpecialBit
             }
             MemberKind::Node(what) => receiver.node(&path, what)?,
         }
-        // Only now: what the receiver refuses must not grow here.
+        // After the receiver took the entry, so that refused entries use no memory here.
         if privileged {
             remarks.special.push(|| named(&path));
         }
@@ -130,7 +131,7 @@ pub fn untar(stream: impl Read, receiver: &mut dyn Receiver, special: SpecialBit
     Ok(remarks)
 }
 
-/// `./a//b/` as `a/b`, and so `/a/b`. What is left of `..` is for the writer to refuse.
+/// Returns `./a//b/` and `/a/b` as `a/b`. Keeps `..`, which the writer refuses.
 fn clean(name: &[u8]) -> Vec<u8> {
     let parts: Vec<&[u8]> = name.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
     parts.join(&b'/')

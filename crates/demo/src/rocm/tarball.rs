@@ -1,4 +1,4 @@
-//! A ROCm nightly as a tarball, made the way upstream makes it: `tar cfz NAME .` in a directory of no particular order.
+//! Packs a ROCm nightly into a tarball, the way upstream does: `tar cfz NAME .` in a directory of no particular order.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Read, Write};
@@ -7,85 +7,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use flate2::{Compression, GzBuilder};
 
-use super::noise::{self, Noise};
-use super::rocm_tree::{Bytes, Node, RocmTree};
+use super::nightly::Nightly;
+use super::tree::{Bytes, Node, RocmTree};
 use crate::error::Result;
-
-/// All that a tarball depends on, apart from the machine's compiler.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Nightly {
-    /// `10.1.0a20260901`
-    pub version: String,
-    /// `gfx1151`
-    pub target: String,
-    /// When it was packed and published, in seconds since 1970.
-    pub mtime: i64,
-    /// Bytes of bulk that do not compress, beside the small tree.
-    pub payload: u64,
-    /// Another number, another build: other bytes in some libraries and kernels under the same names.
-    pub variation: u64,
-}
+use crate::noise::{self, Noise};
 
 impl Nightly {
-    /// A small nightly for gfx1151, published on the morning of the day in its version.
-    #[must_use]
-    pub fn new(version: &str) -> Self {
-        let mut nightly = Self {
-            version: version.to_owned(),
-            target: "gfx1151".to_owned(),
-            mtime: 1_767_225_600,
-            payload: 64 << 10,
-            variation: 0,
-        };
-        let date = nightly.date();
-        let (month, day) = ((date / 100 % 100) as i8, (date % 100) as i8);
-        if let Ok(date) = jiff::civil::Date::new((date / 10_000) as i16, month, day) {
-            let morning = jiff::tz::TimeZone::UTC.to_timestamp(date.at(9, 17, 4, 0));
-            nightly.mtime = morning.map_or(nightly.mtime, jiff::Timestamp::as_second);
-        }
-        nightly
-    }
-
-    /// The same with this much bulk.
-    #[must_use]
-    pub fn payload(self, payload: u64) -> Self {
-        Self { payload, ..self }
-    }
-
-    /// The same as another build.
-    #[must_use]
-    pub fn variation(self, variation: u64) -> Self {
-        Self { variation, ..self }
-    }
-
-    /// `therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz`
-    #[must_use]
-    pub fn file_name(&self) -> String {
-        format!("therock-dist-linux-{}-{}.tar.gz", self.target, self.version)
-    }
-
-    /// `10.1.0`
-    #[must_use]
-    pub fn base(&self) -> String {
-        let end = self.version.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(self.version.len());
-        self.version[..end].trim_end_matches('.').to_owned()
-    }
-
-    /// `20260901`, or 0 for a version without date.
-    #[must_use]
-    pub fn date(&self) -> u32 {
-        let public = self.version.split('+').next().unwrap_or("");
-        let digits = &public[public.trim_end_matches(|c: char| c.is_ascii_digit()).len()..];
-        if digits.len() == 8 { digits.parse().unwrap_or(0) } else { 0 }
-    }
-
-    pub(super) fn major_minor(&self) -> (u32, u32) {
-        let base = self.base();
-        let mut parts = base.split('.').map(|part| part.parse().unwrap_or(0));
-        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
-    }
-
-    /// Writes the tarball into a directory and says where. A file that is there under the name is taken as it is.
+    /// Writes the tarball into a directory and returns its path. An existing file of that name is kept.
     pub fn write(&self, directory: &Path) -> Result<PathBuf> {
         let path = directory.join(self.file_name());
         if path.exists() {
@@ -113,7 +41,7 @@ impl Nightly {
             children.entry(path.rsplit_once('/').map_or("", |(parent, _)| parent)).or_default().push(path);
         }
         for names in children.values_mut() {
-            // No order that anyone could rely on, but the same every time.
+            // An order that nobody can rely on, but the same every time.
             names.sort_by_key(|name| noise::seed(self.variation ^ u64::from(self.date()), name));
         }
         self.append(&mut archive, ".", &Node::Directory)?;
@@ -122,7 +50,7 @@ impl Nightly {
         while let Some(path) = waiting.pop() {
             let node = &tree.entries()[path];
             waiting.extend(children.get(path).into_iter().flatten().rev());
-            // Of several names the one that comes first carries the bytes, whichever that is.
+            // Of several names for a file, the one that comes first carries the bytes.
             let original = if let Node::SameAs(original) = node { original } else { path };
             let node = match first_names.get(original) {
                 Some(first) => &Node::SameAs((*first).to_owned()),
@@ -170,7 +98,7 @@ impl Nightly {
             name.push('/');
         }
         long_name(archive, &name, b'L')?;
-        // `Header::set_path` would take the `./` away.
+        // `Header::set_path` would remove the `./`.
         put(&mut header.as_old_mut().name, &name);
         if let Some(link) = link {
             long_name(archive, &link, b'K')?;
@@ -181,7 +109,7 @@ impl Nightly {
     }
 }
 
-/// GNU's way with names over 100 bytes: an entry before the entry.
+/// Writes a name over 100 bytes as GNU tar does: in an entry before the entry.
 fn long_name<W: Write>(archive: &mut tar::Builder<W>, name: &str, kind: u8) -> Result<()> {
     if name.len() <= 100 {
         return Ok(());
@@ -213,15 +141,6 @@ mod tests {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[test]
-    fn versions_are_taken_apart() {
-        let nightly = Nightly::new("10.1.0a20260811+bkc.20260814");
-        assert_eq!((nightly.base().as_str(), nightly.date(), nightly.major_minor()), ("10.1.0", 20_260_811, (10, 1)));
-        assert_eq!(nightly.mtime, 1_786_439_824);
-        let odd = Nightly::new("7.9.0.dev0+0123456789abcdef0123456789abcdef01234567");
-        assert_eq!((odd.base().as_str(), odd.date()), ("7.9.0", 0));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The whole of upstream on one loopback server: three generations of index, the bucket, a mirror, and llama.cpp's git.
+//! The whole of upstream on one loopback server: three generations of index, the bucket, a mirror, and llama.cpp's
+//! git.
 
 #[cfg(test)]
 mod tests;
@@ -6,14 +7,14 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::debs::{self, DebArchive};
-use super::git_http::GitHttp;
-use super::http::{Content, Incoming, Maker, Resource, Response, Server};
-use super::index::{self, BucketQuery, Listed};
-use super::llama_history::{self, History};
-use super::nightly::Nightly;
+use crate::debs::{self, DebArchive};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
+use crate::git_http::GitHttp;
+use crate::http::{Content, Incoming, Maker, Resource, Response, Server};
+use crate::index::{self, BucketQuery, Listed};
+use crate::llama::{self, History};
+use crate::rocm::Nightly;
 use crate::threads::lock;
 
 const BUCKET: &str = "/therock-nightly-tarball/";
@@ -21,7 +22,7 @@ const BUCKET_PREFIX_OF_SECOND: &str = "v4/tarball/";
 const MIRROR: &str = "/mirror/";
 const LLAMA: &str = "/ggml-org/llama.cpp.git";
 
-/// Where nightlies were published at different times.
+/// The places where nightlies were published at different times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Generation {
     /// A tarball per GPU family; frozen in June 2026.
@@ -36,7 +37,7 @@ impl Generation {
     /// All of them, oldest first.
     pub const ALL: [Self; 3] = [Self::PerFamily, Self::MultiArch, Self::Streams];
 
-    /// The path of the index page.
+    /// Returns the path of the index page.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
@@ -46,7 +47,7 @@ impl Generation {
         }
     }
 
-    /// Where in the bucket the files are, if they are.
+    /// Returns the prefix of its files in the bucket, if they are there.
     fn bucket_prefix(self) -> Option<&'static str> {
         match self {
             Self::PerFamily => Some(""),
@@ -56,19 +57,19 @@ impl Generation {
     }
 }
 
-/// What stands in the indices: a nightly, or a name without a file behind it.
+/// An entry of the indices: a nightly, or a name without a file behind it.
 struct Published {
     generation: Generation,
     name: String,
     mtime: i64,
     etag: String,
     make: Option<Maker>,
-    /// Only the mirror has it still.
+    /// True if only the mirror still has it.
     withdrawn: bool,
 }
 
 impl Published {
-    /// Making the file is the only way to know its size.
+    /// The file must be made to know its size.
     fn listed(&self, name: String) -> Result<Listed> {
         let size = match &self.make {
             Some(make) => fs_err::metadata(make()?)?.len(),
@@ -88,8 +89,8 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Starts an upstream with a few nightlies in each generation and some commits of llama.cpp. What it makes goes into
-    /// the directory, and is found there again by the next one. Tarballs are made when somebody asks for them.
+    /// Starts an upstream with a few nightlies in each generation and some commits of llama.cpp. Everything that it
+    /// makes goes into the directory, where the next one finds it. Tarballs are made on request.
     pub fn start(directory: &Path) -> Result<Self> {
         let upstream = Self::start_empty(directory)?;
         for (generation, version) in [
@@ -108,7 +109,7 @@ impl Upstream {
             (Generation::MultiArch, 1_787_300_000, ["7.14.0a20260608", "10.1.0a20260821"]),
             (Generation::Streams, 1_795_200_000, ["10.1.0a20260823", "10.2.0a20261121"]),
         ] {
-            // Names that a careless picker takes for the newest build.
+            // A careless picker would take these names for the newest build.
             for family in
                 ["linux-gfx1151-tests", "linux-multiarch", "linux-gfx110X-all", "linux-gfx1150", "windows-gfx1151"]
             {
@@ -125,12 +126,12 @@ impl Upstream {
         Ok(upstream)
     }
 
-    /// Starts an upstream without any nightly; its index pages are there and empty.
+    /// Starts an upstream without nightlies; its index pages are empty.
     pub fn start_empty(directory: &Path) -> Result<Self> {
         fs_err::create_dir_all(directory)?;
         let upstream = Self { server: Server::start()?, directory: directory.to_owned(), shelf: Shelf::default() };
         if !upstream.llama_repository().exists() {
-            llama_history::commit_history(&upstream.llama_repository(), 8)?;
+            llama::commit_history(&upstream.llama_repository(), 8)?;
         }
         upstream.server.handle(&format!("{LLAMA}/"), GitHttp::new(LLAMA, &upstream.llama_repository()));
         let shelf = Arc::clone(&upstream.shelf);
@@ -143,13 +144,13 @@ impl Upstream {
         Ok(upstream)
     }
 
-    /// The server, for its log, its faults, and to serve more.
+    /// Returns the server, for its log, its faults, and to serve more.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Publishes a nightly. One of the same name in that generation is replaced, as upstream is not supposed to do.
+    /// Publishes a nightly. Replaces one of the same name in that generation, which upstream is not supposed to do.
     pub fn publish(&self, generation: Generation, nightly: &Nightly) {
         let (directory, nightly) = (self.shelf_of(nightly), nightly.clone());
         let (name, mtime) = (nightly.file_name(), nightly.mtime);
@@ -172,13 +173,13 @@ impl Upstream {
         self.shelve(Published { generation, name, mtime, etag, make: Some(make), withdrawn: false });
     }
 
-    /// Puts a name into the indices of a generation, without a file: asking for it gives 404.
+    /// Adds a name to the indices of a generation without a file: requests for it get 404.
     pub fn announce(&self, generation: Generation, name: &str, mtime: i64) {
         let etag = String::from("0123456789abcdef0123456789abcdef-203");
         self.shelve(Published { generation, name: name.to_owned(), mtime, etag, make: None, withdrawn: false });
     }
 
-    /// Takes a file and its name away, as upstream does after some months. The mirror keeps it.
+    /// Removes a file and its name, as upstream does after some months. The mirror keeps it.
     pub fn withdraw(&self, generation: Generation, name: &str) {
         for published in lock(&self.shelf).iter_mut() {
             published.withdrawn |= published.generation == generation && published.name == name;
@@ -189,66 +190,66 @@ impl Upstream {
         self.refresh(generation);
     }
 
-    /// The file of a nightly, made now if it was not yet.
+    /// Returns the path of a nightly's file, making it if needed.
     pub fn tarball(&self, nightly: &Nightly) -> Result<PathBuf> {
         let directory = self.shelf_of(nightly);
         fs_err::create_dir_all(&directory)?;
         nightly.write(&directory)
     }
 
-    /// The index page of a generation; names in it are relative to this.
+    /// Returns the URL of a generation's index page; names in it are relative to this.
     #[must_use]
     pub fn index_url(&self, generation: Generation) -> String {
         self.server.url(generation.path())
     }
 
-    /// The bucket that lists the first two generations as XML: `?list-type=2&prefix=...`
+    /// Returns the URL of the bucket that lists the first two generations as XML: `?list-type=2&prefix=...`
     #[must_use]
     pub fn bucket_url(&self) -> String {
         self.server.url(BUCKET)
     }
 
-    /// A mirror of all generations, with a plain list of links.
+    /// Returns the URL of a mirror of all generations, with a plain list of links.
     #[must_use]
     pub fn mirror_url(&self) -> String {
         self.server.url(MIRROR)
     }
 
-    /// Serves an archive of packages, in place of the one before; its URL.
+    /// Serves an archive of packages, replacing the one before. Returns its URL.
     pub fn publish_debs(&self, archive: &DebArchive) -> Result<String> {
         archive.serve(&self.server, debs::ROOT)?;
         Ok(self.server.url(debs::ROOT))
     }
 
-    /// The URL of one nightly.
+    /// Returns the URL of one nightly.
     #[must_use]
     pub fn tarball_url(&self, generation: Generation, nightly: &Nightly) -> String {
         self.server.url(&format!("{}{}", generation.path(), nightly.file_name()))
     }
 
-    /// The repository of llama.cpp.
+    /// Returns the URL of llama.cpp's repository.
     #[must_use]
     pub fn git_url(&self) -> String {
         self.server.url(LLAMA)
     }
 
-    /// The directory of the repository of llama.cpp.
+    /// Returns the directory of llama.cpp's repository.
     #[must_use]
     pub fn llama_repository(&self) -> PathBuf {
         self.directory.join("llama.cpp.git")
     }
 
-    /// The commits of llama.cpp's `master`.
+    /// Returns the commits of llama.cpp's `master`.
     pub fn llama(&self) -> Result<History> {
-        llama_history::history(&self.llama_repository())
+        llama::history(&self.llama_repository())
     }
 
-    /// One more commit on llama.cpp's `master`; its id.
+    /// Adds a commit to llama.cpp's `master`. Returns its id.
     pub fn add_llama_commit(&self) -> Result<String> {
-        llama_history::add_commit(&self.llama_repository())
+        llama::add_commit(&self.llama_repository())
     }
 
-    /// A directory for what has this very content: other content under the same name goes elsewhere.
+    /// Returns the directory for a nightly of exactly this content: others of the same name go elsewhere.
     fn shelf_of(&self, nightly: &Nightly) -> PathBuf {
         let key = Sha256Digest::of(format!("{nightly:?}").as_bytes()).hex();
         self.directory.join("nightlies").join(&key[..16])
@@ -282,7 +283,7 @@ impl Upstream {
     }
 }
 
-/// Every path at which a file of a generation is served.
+/// Returns every path at which a file of a generation is served.
 fn paths(generation: Generation, name: &str) -> Vec<String> {
     let mut paths = vec![format!("{}{name}", generation.path()), format!("{MIRROR}{name}")];
     paths.extend(generation.bucket_prefix().map(|prefix| format!("{BUCKET}{prefix}{name}")));
@@ -301,7 +302,7 @@ fn list_bucket(shelf: &Shelf, incoming: &Incoming) -> Response {
     let listed = listing(shelf, |published| {
         let prefix = published.generation.bucket_prefix().filter(|_| !published.withdrawn)?;
         let key = format!("{prefix}{}", published.name);
-        // Others need not be made to be left out.
+        // Files that are left out need not be made.
         key.starts_with(&query.prefix).then_some(key)
     });
     match listed.map(|listed| index::bucket("therock-nightly-tarball", &listed, &query)) {
@@ -318,7 +319,7 @@ fn list_mirror(shelf: &Shelf, incoming: &Incoming) -> Response {
     let listed = listing(shelf, |published| published.make.is_some().then(|| published.name.clone()));
     match listed {
         Ok(mut listed) => {
-            // The same nightly may have been published in two places.
+            // One nightly may have been published in two places.
             listed.sort_by(|a, b| a.name.cmp(&b.name));
             listed.dedup_by(|a, b| a.name == b.name);
             let mut response = Response::text(200, index::links(MIRROR, &listed));
@@ -329,7 +330,7 @@ fn list_mirror(shelf: &Shelf, incoming: &Incoming) -> Response {
     }
 }
 
-/// What is on the shelf under the name that `name` gives it, with sizes.
+/// Lists the files on the shelf that `name` gives a name, with sizes.
 fn listing(shelf: &Shelf, name: impl Fn(&Published) -> Option<String>) -> Result<Vec<Listed>> {
     let shelf = lock(shelf);
     shelf.iter().filter_map(|published| Some(published.listed(name(published)?))).collect()

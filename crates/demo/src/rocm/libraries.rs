@@ -1,24 +1,24 @@
-//! The shared libraries of the demo's ROCm tree: who needs whom, and where each looks for what it needs.
+//! The shared libraries of the demo's ROCm tree, with their dependencies and search paths.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::elf_maker::Elf;
 use super::nightly::Nightly;
+use crate::elf_maker::Elf;
 use crate::error::{Error, Result};
 
 /// One shared library.
 pub(super) struct Library {
-    /// The directory it lies in.
+    /// The directory of the file.
     pub directory: &'static str,
-    /// `libamdhip64.so.7`
+    /// Such as `libamdhip64.so.7`.
     pub soname: &'static str,
-    /// What follows the soname in the file name, e.g. `.13.0`; empty where the soname is the file name.
+    /// The rest of the file name after the soname, such as `.13.0`; empty if the soname is the file name.
     suffix: &'static str,
     runpath: &'static str,
     needed: &'static [&'static str],
     source: &'static str,
-    /// Whether each nightly has another build of it.
+    /// True if each nightly has another build of it.
     varies: bool,
 }
 
@@ -33,7 +33,7 @@ const fn sysdep(soname: &'static str, needed: &'static [&'static str]) -> Librar
     Library { directory: SYSDEPS, runpath: "$ORIGIN", ..library(soname, "", needed) }
 }
 
-/// In an order in which each comes after those that it needs.
+/// All libraries, each after those that it needs.
 #[rustfmt::skip]
 pub(super) const LIBRARIES: &[Library] = &[
     sysdep("librocm_sysdeps_z.so.1", &[]),
@@ -49,25 +49,29 @@ pub(super) const LIBRARIES: &[Library] = &[
     },
     library("librocm_kpack.so.0", ".1.0", &["librocm_sysdeps_zstd.so.1"]),
     library("librocprofiler-register.so.0", ".6.0", &[]),
-    // Nobody has this one in DT_NEEDED, nor its name in a constant.
+    // No file names this one in DT_NEEDED or in a constant.
     library("libhsa-amd-aqlprofile64.so.1", ".0", &["librocm_sysdeps_elf.so.1"]),
     Library {
-        source: include_str!("templates/rocm/hsa-runtime64.c"),
+        source: include_str!("../templates/rocm/hsa-runtime64.c"),
         ..library("libhsa-runtime64.so.1", ".18.0", &[
-            "librocm_sysdeps_elf.so.1", "librocm_sysdeps_drm.so.2", "librocm_sysdeps_drm_amdgpu.so.1", "librocm_sysdeps_numa.so.1",
-            "librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1", "librocprofiler-register.so.0",
+            "librocm_sysdeps_elf.so.1", "librocm_sysdeps_drm.so.2", "librocm_sysdeps_drm_amdgpu.so.1",
+            "librocm_sysdeps_numa.so.1", "librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1",
+            "librocprofiler-register.so.0",
         ])
     },
     Library {
-        source: include_str!("templates/rocm/amd_comgr.c"),
+        source: include_str!("../templates/rocm/amd_comgr.c"),
         varies: true,
         ..library("libamd_comgr.so.3", ".0", &["librocm_sysdeps_z.so.1", "librocm_sysdeps_zstd.so.1"])
     },
     library("libhiprtc-builtins.so.7", ".0", &[]),
-    // Nobody has this one in DT_NEEDED.
-    Library { source: include_str!("templates/rocm/hiprtc.c"), ..library("libhiprtc.so.7", ".0", &["libamd_comgr.so.3"]) },
+    // No file has this one in DT_NEEDED.
     Library {
-        source: include_str!("templates/rocm/amdhip64.c"),
+        source: include_str!("../templates/rocm/hiprtc.c"),
+        ..library("libhiprtc.so.7", ".0", &["libamd_comgr.so.3"])
+    },
+    Library {
+        source: include_str!("../templates/rocm/amdhip64.c"),
         varies: true,
         ..library("libamdhip64.so.7", "", &[
             "libamd_comgr.so.3", "libhsa-runtime64.so.1", "librocprofiler-register.so.0", "librocm_kpack.so.0",
@@ -79,14 +83,15 @@ pub(super) const LIBRARIES: &[Library] = &[
     library("liborigami.so.1", ".0.0", &[]),
     library("libtensilelite-host.so.1", ".0.0", &["libamdhip64.so.7"]),
     Library {
-        source: include_str!("templates/rocm/hipblaslt.c"),
+        source: include_str!("../templates/rocm/hipblaslt.c"),
         varies: true,
         ..library("libhipblaslt.so.1", ".2", &[
-            "libamdhip64.so.7", "librocroller.so.1", "liborigami.so.1", "librocm-openblas.so.0", "libtensilelite-host.so.1",
+            "libamdhip64.so.7", "librocroller.so.1", "liborigami.so.1", "librocm-openblas.so.0",
+            "libtensilelite-host.so.1",
         ])
     },
     Library {
-        source: include_str!("templates/rocm/librocblas.c"),
+        source: include_str!("../templates/rocm/librocblas.c"),
         varies: true,
         ..library("librocblas.so.5", ".2", &[
             "libamdhip64.so.7", "libhipblaslt.so.1", "libroctx64.so.4", "librocm_smi64.so.7",
@@ -94,10 +99,10 @@ pub(super) const LIBRARIES: &[Library] = &[
     },
     library("librocsolver.so.0", ".8.0", &["librocblas.so.5", "libamdhip64.so.7"]),
     Library {
-        source: include_str!("templates/rocm/libhipblas.c"),
+        source: include_str!("../templates/rocm/libhipblas.c"),
         ..library("libhipblas.so.3", ".2", &["librocblas.so.5", "librocsolver.so.0"])
     },
-    // What no llama.cpp asks for.
+    // No llama.cpp needs these.
     library("librocfft.so.0", ".1.40", &["libamdhip64.so.7"]),
     library("librocsparse.so.1", ".1", &["libamdhip64.so.7"]),
     library("libMIOpen.so.1", ".0", &["librocblas.so.5", "libhiprtc.so.7"]),
@@ -108,16 +113,16 @@ pub(super) const LIBRARIES: &[Library] = &[
     },
 ];
 
-/// This one came in September 2026, and hand-kept lists broke.
+/// A library that came in September 2026, at which hand-kept lists broke, and the date from which on it is there.
 const NEWCOMER: (&str, u32) = ("libtensilelite-host.so.1", 20_260_901);
 
 impl Library {
-    /// `libamdhip64.so`
+    /// Returns the name of the development link: `libamdhip64.so`.
     pub fn link_name(&self) -> &'static str {
         self.soname.split_inclusive(".so").next().unwrap_or(self.soname)
     }
 
-    /// `libamdhip64.so.7.13.60515`
+    /// Returns the file name: `libamdhip64.so.7.13.60515`.
     pub fn file_name(&self, nightly: &Nightly) -> String {
         if self.soname == "libamdhip64.so.7" {
             return format!("libamdhip64.so.{}", hip_version(nightly));
@@ -125,21 +130,21 @@ impl Library {
         format!("{}{}", self.soname, self.suffix)
     }
 
-    /// The start of the C names in it: `amdhip64`.
+    /// Returns the prefix of its C names: `amdhip64`.
     fn identifier(&self) -> String {
         let name = self.link_name().trim_start_matches("lib").trim_end_matches(".so");
         name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
     }
 }
 
-/// The version in the file name of libamdhip64: the soname has stayed at 7 while releases went on to 10.
+/// Returns the version in the file name of libamdhip64: the soname stayed at 7 while releases went on to 10.
 pub(super) fn hip_version(nightly: &Nightly) -> String {
     let (major, minor) = nightly.major_minor();
     let minor = if major > 7 { 20 + minor } else { minor };
     format!("7.{minor}.{}", nightly.date() % 1_000_000)
 }
 
-/// What the C sources can know of the nightly.
+/// Returns the macros that tell the C sources about the nightly.
 pub(super) fn defines(nightly: &Nightly) -> String {
     format!(
         "#define TARGET \"{}\"\n#define VERSION \"{}\"\n#define VERSION_NUMBER {}\n",
@@ -152,7 +157,7 @@ pub(super) fn defines(nightly: &Nightly) -> String {
 /// Libraries with their bytes, by soname.
 pub(super) type Made = BTreeMap<&'static str, (&'static Library, Arc<[u8]>)>;
 
-/// All libraries of a nightly.
+/// Makes all libraries of a nightly.
 pub(super) fn make_all(nightly: &Nightly) -> Result<Made> {
     let is_there = |soname: &str| soname != NEWCOMER.0 || nightly.date() >= NEWCOMER.1;
     let mut made = Made::new();
@@ -185,7 +190,7 @@ pub(super) fn make_all(nightly: &Nightly) -> Result<Made> {
     Ok(made)
 }
 
-/// One of them in a build for newer processors, with its path: what ld.so takes instead where it runs on one.
+/// Makes a build of one library for newer processors, which ld.so prefers on those. Returns its path and bytes.
 pub(super) fn make_newer() -> Result<(String, Arc<[u8]>)> {
     const SONAME: &str = "librocm_sysdeps_numa.so.1";
     let source = "const int level = 3;\nint rocm_sysdeps_numa_check(void) { return 1; }\n".to_owned();

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use git2::{Commit, IndexEntry, IndexTime, ObjectType, Oid, Repository, RepositoryInitOptions, Signature, Time};
 
-use super::llama::{Mode, SourceFile, source_files};
+use super::{Mode, SourceFile, source_files};
 use crate::error::{Error, Result};
 
-/// What a repository holds.
+/// The commits of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// The commits of `master`, oldest first; the last one is HEAD.
@@ -15,18 +15,18 @@ pub struct History {
 }
 
 impl History {
-    /// The commit that HEAD stands for.
+    /// Returns the commit of HEAD.
     #[must_use]
     pub fn head(&self) -> &str {
         self.commits.last().map_or("", String::as_str)
     }
 }
 
-/// Makes a bare repository: `count` commits on `master` (at least one), `b<number>` tags on every second one, the annotated tag
-/// `v0.1` on the second, the branch `feature/strix-halo` and `refs/pull/1/head` off the middle.
+/// Creates a bare repository: `count` commits on `master` (at least one), `b<number>` tags on every second one, the
+/// annotated tag `v0.1` on the second, the branch `feature/strix-halo` and `refs/pull/1/head` off the middle.
 pub fn commit_history(directory: &Path, count: usize) -> Result<History> {
     let mut options = RepositoryInitOptions::new();
-    // No templates of this machine: they could bring hooks or configuration in.
+    // Without this machine's templates, which could add hooks or configuration.
     options.bare(true).initial_head("master").external_template(false);
     let repository = Repository::init_opts(directory, &options).map_err(failed)?;
     for number in 1..=count.max(1) {
@@ -42,23 +42,23 @@ pub fn commit_history(directory: &Path, count: usize) -> Result<History> {
     Ok(History { commits: commits(&repository)? })
 }
 
-/// The commits of `master` in a repository.
+/// Returns the commits of `master` in a repository.
 pub fn history(directory: &Path) -> Result<History> {
     Ok(History { commits: commits(&Repository::open(directory).map_err(failed)?)? })
 }
 
-/// One more commit on `master`; its id.
+/// Adds a commit to `master`. Returns its id.
 pub fn add_commit(directory: &Path) -> Result<String> {
     Ok(commit_next(&Repository::open(directory).map_err(failed)?)?.to_string())
 }
 
-/// One more commit on `master` that adds files; its id.
+/// Adds a commit to `master` that adds files. Returns its id.
 pub fn add_files(directory: &Path, files: &[SourceFile]) -> Result<String> {
     let repository = Repository::open(directory).map_err(failed)?;
     Ok(write_commit(&repository, Some("refs/heads/master"), None, files, None, "add files")?.to_string())
 }
 
-/// One more commit on `master` that adds a submodule; its id.
+/// Adds a commit to `master` that adds a submodule. Returns its id.
 pub fn add_submodule(directory: &Path, path: &str, url: &str, commit: &str) -> Result<String> {
     let repository = Repository::open(directory).map_err(failed)?;
     let commit = Oid::from_str(commit).map_err(failed)?;
@@ -103,7 +103,7 @@ fn branch_off(repository: &Repository, from: Oid) -> Result<()> {
     Ok(())
 }
 
-/// Commits files on top of a parent (else HEAD), whose other files stay.
+/// Commits files on top of a parent (HEAD without one), whose other files stay.
 fn write_commit(
     repository: &Repository,
     reference: Option<&str>,
@@ -165,14 +165,14 @@ fn entry(path: &str, mode: u32, id: Oid) -> IndexEntry {
     }
 }
 
-/// The fixed author, five hours after the commit before; not in UTC, so that nobody can forget the zone.
+/// Returns the fixed author, five hours after the commit before. Not in UTC, so that mistakes with the zone show.
 fn signature(number: i64) -> Result<Signature<'static>> {
     let time = Time::new(1_780_000_000 + number * 18_000, 120);
     Signature::new("Demo Author", "author@demo.invalid", &time).map_err(failed)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(super) fn failed(error: git2::Error) -> Error {
+pub(crate) fn failed(error: git2::Error) -> Error {
     Error::failure("the git repository of the demo upstream cannot be made or read").because(&error)
 }
 
