@@ -123,7 +123,7 @@ fn files_that_are_passed_over_are_told_with_vv() {
         .server()
         .handle("/listing/", move |_: &strixlock_demo::http::Incoming| strixlock_demo::http::Response::text(200, page));
     let ran = project.run(&["-vv", "list", "rocm", "--source", &index]).code(0);
-    has(&ran, "lists", &["therock-notes.txt is passed over: "]);
+    has(&ran, "lists", &["therock-notes.txt is skipped: "]);
     let ran = project.run(&["-v", "list", "rocm", "--source", &index]).code(0);
     assert_eq!(lines(&ran, "lists"), Vec::<&str>::new(), "{}", ran.all());
 }

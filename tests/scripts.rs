@@ -149,7 +149,7 @@ fn a_url_that_does_not_answer_the_manifest_is_refused() {
     let base = "https://example.com/therock-dist-linux";
     for (url, message) in [
         (format!("{base}-gfx1151-10.1.0a20260901.tar.gz"), "not of the version that the manifest asks for"),
-        (format!("{base}-gfx1201-10.1.0a20260902.tar.gz"), "for something else than the manifest asks for"),
+        (format!("{base}-gfx1201-10.1.0a20260902.tar.gz"), "for another GPU or platform than the manifest asks for"),
         ("https://example.com/rocm.zip".to_owned(), "does not end in the name of a ROCm tarball"),
     ] {
         let ran = project.run(&["update", "rocm", "--url", &url]).code(2);

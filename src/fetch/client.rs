@@ -23,10 +23,11 @@ use crate::log::FETCH;
 use crate::progress::Progress;
 use crate::urls::{log_url, show_url};
 
-/// Connections to one host at a time. Package archives ask for no more than two; two downloads fill most lines.
+/// Greatest number of connections to one host at a time. Package archives ask for no more than two, and two downloads
+/// saturate most connections.
 const PER_HOST: usize = 2;
 
-/// Everything that talks HTTP. Its methods block and may be called from several threads.
+/// The HTTP client. Its methods block and may be called from several threads.
 pub struct Fetcher {
     pub(super) runtime: Runtime,
     pub(super) client: Client,
@@ -38,7 +39,7 @@ pub struct Fetcher {
     told: Mutex<HashSet<String>>,
 }
 
-/// What a server says of a file without sending it.
+/// The facts about a file in a server's answer to HEAD.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// Its size in bytes.
@@ -48,7 +49,7 @@ pub struct Head {
 }
 
 impl Fetcher {
-    /// A fetcher with these settings, telling `progress` what it does.
+    /// Returns a fetcher with these settings, which reports to `progress`.
     pub fn new(settings: Settings, progress: Arc<dyn Progress>) -> Result<Self> {
         let broken = |error: &dyn std::error::Error| Error::failure("cannot set up the HTTP client").because(error);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -67,7 +68,7 @@ impl Fetcher {
                 Err(why) => attempt.error(why),
             }
         });
-        // Where another fetcher of this process has done it before, nothing is left to do.
+        // Fails if another fetcher of this process has installed it before.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent(concat!("strixlock/", env!("CARGO_PKG_VERSION")))
@@ -89,19 +90,19 @@ impl Fetcher {
         })
     }
 
-    /// The settings that this fetcher was made with.
+    /// Returns the settings of this fetcher.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Who watches.
+    /// Returns the progress that this fetcher reports to.
     #[must_use]
     pub fn progress(&self) -> &dyn Progress {
         &*self.progress
     }
 
-    /// Tells something that is worth a line, the first time.
+    /// Reports a note, but each text only once.
     pub fn note_once(&self, text: &str) {
         if self.told.lock().is_ok_and(|mut told| told.insert(text.to_owned())) {
             self.progress.note(text);
@@ -118,13 +119,13 @@ impl Fetcher {
         self.runtime.block_on(async {
             let _permit = self.permit(url).await;
             let response = self.ask(url, self.request(Method::HEAD, url)).await?;
-            // A HEAD answer has no body, so reqwest's content_length() is of no use here.
+            // An answer to HEAD has no body, so reqwest's content_length() would be 0.
             let size = response.headers().get("content-length").and_then(|size| size.to_str().ok()?.parse().ok());
             Ok(Head { size, validator: validator(response.headers()) })
         })
     }
 
-    /// A request without any login.
+    /// Returns a request without any login.
     pub(super) fn plain_request(&self, method: Method, url: &Url) -> RequestBuilder {
         self.client.request(method, url.clone())
     }
@@ -139,7 +140,7 @@ impl Fetcher {
         }
         let login = url.host_str().and_then(|host| self.netrc.login(host));
         match login {
-            // Never where somebody may listen, even if what comes needs no protection.
+            // Never over plain http, even if the answer itself needs no protection.
             Some(login) if url.password().is_none() && self.settings.check(url).is_ok() => {
                 request.basic_auth(&login.user, Some(&login.password))
             }
@@ -147,13 +148,13 @@ impl Fetcher {
         }
     }
 
-    /// The user's token for the hub, where it may go to `url`: never where somebody may listen.
+    /// Returns the user's token for the hub, if it may be sent to `url`: never over plain http.
     fn hub_secret(&self, url: &Url) -> Option<&str> {
         let secret = self.settings.hub_token.as_ref()?.secret_for(url)?;
         self.settings.check(url).is_ok().then_some(secret)
     }
 
-    /// What an answer that is no success means.
+    /// Returns the error for an unsuccessful answer.
     pub(super) fn refused(&self, url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
         let known = self.hub_secret(url).is_some();
         let told = match self.logins.repository(url) {
@@ -163,7 +164,7 @@ impl Fetcher {
         told.unwrap_or_else(|| status_error(url, status, headers))
     }
 
-    /// A place among the connections to this host.
+    /// Waits for one of the connections that are allowed to this host.
     pub(super) async fn permit(&self, url: &Url) -> Option<OwnedSemaphorePermit> {
         let key = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
         let semaphore = {
@@ -173,7 +174,7 @@ impl Fetcher {
         semaphore.acquire_owned().await.ok()
     }
 
-    /// Sends a request for a small thing, and again while the failure may pass.
+    /// Sends a request for a small document, with retries after failures that may pass.
     pub(super) async fn ask(&self, url: &Url, request: RequestBuilder) -> Result<Reply> {
         let mut round = 1;
         loop {
@@ -199,7 +200,7 @@ impl Fetcher {
             }
             let wait = wait.unwrap_or_else(|| retry::pause(self.settings.pause, round));
             let (url, rounds) = (log_url(url), self.settings.rounds);
-            info!(target: FETCH, "{url}: {}; asked again in {wait:.1?}, after {round} of {rounds} tries", error.message());
+            info!(target: FETCH, "{url}: {}; retry in {wait:.1?}, after {round} of {rounds} tries", error.message());
             tokio::time::sleep(wait).await;
             round += 1;
         }
@@ -213,7 +214,7 @@ impl Documents for Fetcher {
 }
 
 impl Fetcher {
-    /// The body of a document whose signature is checked: like [`Documents::get`], also over plain http.
+    /// Like [`Documents::get`], but also over plain http, for documents whose signature is verified. Returns the body.
     pub fn get_signed(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
         self.get_from_mirrors(url, limit, Trust::Content).map(|document| document.body)
     }
@@ -225,8 +226,10 @@ impl Fetcher {
                 Ok(Document { url: found, body }) => {
                     if let Some(error) = failure {
                         let error: Error = error;
-                        self.progress
-                            .note(&format!("warning: a mirror answered, which may be behind: {}", error.message()));
+                        self.progress.note(&format!(
+                            "warning: a mirror answered, which may be out of date: {}",
+                            error.message()
+                        ));
                     }
                     return Ok(Document { url: self.settings.original(asked, &url, found), body });
                 }
@@ -250,14 +253,14 @@ impl Fetcher {
         self.small(url, self.request(Method::GET, url), limit).map(|(_, document)| document)
     }
 
-    /// Headers and body of the answer to a request for a small thing.
+    /// Returns the headers and body of the answer to a request for a small document.
     pub(super) fn small_body(&self, url: &Url, request: RequestBuilder, limit: u64) -> Result<(HeaderMap, Vec<u8>)> {
         self.small(url, request, limit).map(|(headers, document)| (headers, document.body))
     }
 
-    /// The answer to a request for a small thing.
+    /// Returns the answer to a request for a small document.
     fn small(&self, url: &Url, request: RequestBuilder, limit: u64) -> Result<(HeaderMap, Document)> {
-        // A page comes in seconds; a server that drips one must not hold us.
+        // A small document takes seconds; a server that sends it byte by byte must not block us.
         let limit_of_time = self.settings.window.saturating_mul(10);
         let late =
             || Error::new(Kind::Unreachable, "the server took too long to send a page").fact("url", show_url(url));
@@ -286,7 +289,7 @@ impl Fetcher {
 }
 
 fn too_long(url: &Url, limit: u64) -> Error {
-    Error::new(Kind::Mismatch, "the document is far longer than it can be")
+    Error::new(Kind::Mismatch, "the document is too long")
         .fact("url", show_url(url))
         .fact("limit", format!("{limit} bytes"))
 }
@@ -297,8 +300,8 @@ pub(super) fn validator(headers: &HeaderMap) -> Option<String> {
     text(ETAG).filter(|etag| !etag.starts_with("W/")).or_else(|| text(LAST_MODIFIED))
 }
 
-/// Returns the validator that will tell later whether the server still has the same bytes. A time of modification does so
-/// only where it was over for a minute: before, the file may have changed once more within it (RFC 9110, 8.8.2.2).
+/// Returns a validator that identifies these bytes later, too. A modification time does so only if it is at least a
+/// minute old: the file could change again within the same second (RFC 9110, 8.8.2.2).
 pub(super) fn lasting(headers: &HeaderMap) -> Option<String> {
     let validator = validator(headers)?;
     if validator.starts_with('"') {
@@ -313,7 +316,7 @@ pub(super) fn local_path(url: &Url) -> Result<std::path::PathBuf, ()> {
     if url.scheme() == "file" { url.to_file_path() } else { Err(()) }
 }
 
-/// Returns whether a server answered, and said that this is not there, or not for us. Object stores say 403 for both.
+/// Returns whether a server answered that a file is missing or forbidden. Object stores answer 403 for both.
 #[must_use]
 pub fn is_refusal(error: &Error) -> bool {
     [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE]
@@ -331,12 +334,15 @@ fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
     let error = Error::new(kind, answered(status)).fact("url", show_url(url));
     match status {
         StatusCode::UNAUTHORIZED => error.hint("credentials are read from ~/.netrc"),
-        StatusCode::FORBIDDEN => error
-            .hint("some servers answer so for what they do not have; where it is there, its login goes into ~/.netrc"),
+        StatusCode::FORBIDDEN => {
+            error.hint("some servers answer this for missing files; if it exists, put the login into ~/.netrc")
+        }
         StatusCode::NOT_FOUND | StatusCode::GONE => error.hint("check the address"),
         StatusCode::TOO_MANY_REQUESTS => {
             let wait = retry::when(headers);
-            error.hint(format!("it takes no more requests from here for now: run again in {wait}; where it knows you (HF_TOKEN, ~/.netrc), it may take more"))
+            error.hint(format!(
+                "too many requests: run again in {wait}; a login (HF_TOKEN, ~/.netrc) may raise the limit"
+            ))
         }
         _ => error,
     }

@@ -1,8 +1,8 @@
-//! Downloads: every byte is hashed as it passes, handed on at once, and kept so that a killed run can go on.
+//! Downloads: every byte is hashed as it arrives, passed on at once, and kept so that an interrupted run can resume.
 //!
-//! A server's word is checked, not believed: a 206 must continue exactly where we are, a body must be as long as was
-//! promised, and in the end size and digest decide. What a broken connection already brought is kept and only the rest
-//! is asked for; what belongs to another file (the validator changed) or turned out wrong is thrown away.
+//! Servers are not trusted: a 206 must continue exactly at the requested offset, a body must have the announced length,
+//! and at the end size and digest decide. After a broken connection the received bytes are kept and only the rest is
+//! requested. Bytes of another file (the validator changed) and bytes with a wrong digest are discarded.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -29,13 +29,13 @@ use crate::store::Partial;
 use crate::text;
 use crate::urls::{log_url, show_url};
 
-/// After so many bytes the file's are sent to the disk, so that the sync at the end has little left to wait for.
+/// Number of bytes after which write-back to the disk is started, so that the sync at the end is short.
 const FLUSH: u64 = 16 << 20;
 
-/// The space that a download without a known size leaves on the disk.
+/// The disk space that a download of unknown size leaves free.
 const RESERVE: u64 = 256 << 20;
 
-/// How many bytes a round must bring to count as progress.
+/// Number of bytes that a round must receive to count as progress.
 const PROGRESS: u64 = 1 << 20;
 
 /// A download to make.
@@ -43,38 +43,39 @@ const PROGRESS: u64 = 1 << 20;
 pub struct Wanted<'a> {
     /// The input's name, for messages and bars.
     pub name: &'a str,
-    /// Where it can be had; tried in order, mirrors after.
+    /// Its URLs, tried in order, before the mirrors.
     pub urls: &'a [Url],
-    /// What it must be, where a pin says so.
+    /// Its size and digest, if a pin has them.
     pub promise: Option<Promise>,
-    /// Who made the promise.
+    /// The source of the promise.
     pub voucher: Voucher,
-    /// Advice for the case that a server says that it is not there, if there is any.
+    /// A hint for the case that the server no longer has it, if there is one.
     pub if_gone: Option<&'a str>,
 }
 
-/// What came.
+/// A finished download.
 #[derive(Debug, Clone)]
 pub struct Received {
     /// The URL that it came from.
     pub url: Url,
-    /// Bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// Digest.
+    /// Its digest.
     pub digest: Sha256Digest,
-    /// Validator that the server sends with these bytes and no others, as far as it can be relied on later.
+    /// A validator that identifies these bytes later, if the server sent one.
     pub validator: Option<String>,
 }
 
-/// Takes a download's bytes in order as they come.
+/// Receives a download's bytes in order as they arrive.
 pub trait Sink {
-    /// The next bytes. What they are worth is known only at the end; an error ends the download, whatever else could be asked.
+    /// Takes the next bytes, which are not verified before the end. An error ends the download, without trying other
+    /// URLs.
     fn take(&mut self, bytes: Bytes) -> Result<()>;
-    /// All bytes so far were of something else: begin again.
+    /// Discards all bytes so far: they belonged to another file.
     fn restart(&mut self) -> Result<()>;
 }
 
-/// For downloads that are only kept as files.
+/// The sink for downloads that are only kept as files.
 impl Sink for () {
     fn take(&mut self, _bytes: Bytes) -> Result<()> {
         Ok(())
@@ -84,7 +85,7 @@ impl Sink for () {
     }
 }
 
-/// What the bytes in a partial file belong to.
+/// The origin of the bytes in a partial file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
     url: Url,
@@ -99,7 +100,7 @@ impl Fetcher {
         self.download_as(wanted, partial, sink, task)
     }
 
-    /// The same for one of many files, which tell how far they are together.
+    /// Like [`Self::download`], but for one of many files that report progress together: reports none itself.
     pub fn download_part(&self, wanted: Wanted, partial: &Partial, sink: &mut dyn Sink) -> Result<Received> {
         self.download_as(wanted, partial, sink, Box::new(Silent))
     }
@@ -113,19 +114,19 @@ impl Fetcher {
     ) -> Result<Received> {
         let urls = self.settings.with_mirrors(wanted.urls);
         let mut transfer = Transfer::begin(self, wanted, partial, sink, task)?;
-        // What each URL's last failure was.
+        // The last failure of each URL, unless an earlier one says more.
         let mut failures: BTreeMap<usize, Error> = BTreeMap::new();
         let mut round = 1;
-        // The most that was ever there; a restart does not lower it, or a server that never gets further would be asked
-        // for ever.
+        // The greatest length ever reached. A restart does not lower it: otherwise a server that always fails at the
+        // same offset would be retried forever.
         let mut furthest = transfer.have;
         loop {
             let mut wait = None;
             let mut passing = false;
             for (place, url) in urls.iter().enumerate() {
-                match transfer.from(url) {
+                match transfer.fetch_from(url) {
                     Ok(received) => return Ok(received),
-                    // A fault of this machine, such as a full disk, is not mended by another URL.
+                    // Another URL does not help against a fault of this machine, such as a full disk.
                     Err(Trouble { error, .. }) if transfer.ended || error.kind() == Kind::Failure => {
                         return Err(error.about(wanted.name));
                     }
@@ -133,7 +134,7 @@ impl Fetcher {
                         info!(target: FETCH, "{}: {}: {}", wanted.name, log_url(url), error.message());
                         passing |= again;
                         wait = wait.max(after);
-                        // A wrong digest says more than a host that is not there.
+                        // A wrong digest says more than an unreachable host.
                         let keep = failures
                             .get(&place)
                             .is_some_and(|old| old.kind() == Kind::Mismatch && error.kind() != Kind::Mismatch);
@@ -150,7 +151,7 @@ impl Fetcher {
             let (name, rounds, have) = (wanted.name, self.settings.rounds, text::bytes(transfer.have));
             info!(target: FETCH, "{name}: asked again in {wait:.1?}, after {round} of {rounds} rounds and {have}");
             std::thread::sleep(wait);
-            // A line that breaks now and then, but brings something each time, is not given up.
+            // An unstable connection is retried as long as it makes progress.
             round = if transfer.have > furthest + PROGRESS { 1 } else { round + 1 };
             furthest = furthest.max(transfer.have);
         }
@@ -158,7 +159,7 @@ impl Fetcher {
     }
 }
 
-/// The failure of the first URL, or the first that says more than that a host is not there, with what the others said.
+/// Returns the error to report: the first mismatch, else the failure of the first URL, with the others as facts.
 fn told(urls: &[Url], mut failures: BTreeMap<usize, Error>) -> Error {
     let mismatch = failures.iter().find(|(_, error)| error.kind() == Kind::Mismatch).map(|(place, _)| *place);
     let Some(told) = mismatch.or_else(|| failures.keys().next().copied()).and_then(|place| failures.remove(&place))
@@ -171,7 +172,7 @@ fn told(urls: &[Url], mut failures: BTreeMap<usize, Error>) -> Error {
         .fold(told, |told, (url, error)| told.fact("also asked", format!("{}: {}", show_url(url), error.message())))
 }
 
-/// Why one try at one URL failed, whether another may do better, and when.
+/// The failure of one attempt at one URL: the error, whether a retry makes sense, and after which pause.
 struct Trouble {
     error: Error,
     again: bool,
@@ -204,18 +205,18 @@ struct Transfer<'a> {
     hash: Sha256,
     have: u64,
     state: Option<State>,
-    /// Validator of the last answer that will tell later whether the server still has the same bytes.
+    /// The last answer's validator, if it identifies these bytes later.
     lasting: Option<String>,
-    /// True if neither a promise nor the server says how many bytes there are.
+    /// True if neither a promise nor the server gives the size.
     open_ended: bool,
-    /// Whether some of the bytes came in an earlier run, or from another URL.
+    /// True if some of the bytes came in an earlier run, or from another URL.
     patched: bool,
-    /// True if the sink wants no more.
+    /// True if the sink ended the download.
     ended: bool,
 }
 
 impl<'a> Transfer<'a> {
-    /// Opens the partial file and takes in what an earlier run left.
+    /// Opens the partial file and takes in the bytes of an earlier run.
     fn begin(
         fetcher: &'a Fetcher,
         wanted: Wanted<'a>,
@@ -241,7 +242,7 @@ impl<'a> Transfer<'a> {
             patched: false,
             ended: false,
         };
-        // With neither a digest to check in the end nor a validator to ask with, begun bytes are of no use.
+        // Without a digest to verify or a validator for If-Range, the bytes cannot be continued.
         let usable = wanted.promise.is_some() || this.state.as_ref().is_some_and(|state| state.validator.is_some());
         if usable {
             this.take_in_prefix()?;
@@ -252,8 +253,8 @@ impl<'a> Transfer<'a> {
     }
 
     fn take_in_prefix(&mut self) -> Result<()> {
-        // Never ask for bytes of which all are here: without a promise the last one is asked for again, which also tells
-        // whether it is still the same file.
+        // A range beyond the end would be refused. Without a promise the last byte is requested again, which also
+        // checks that it is still the same file.
         if self.wanted.promise.is_none()
             && let Some(size) = self.state.as_ref().and_then(|state| state.size)
             && self.file.metadata()?.len() >= size
@@ -273,12 +274,13 @@ impl<'a> Transfer<'a> {
         }
         self.patched = self.have > 0;
         if self.patched {
-            info!(target: FETCH, "{}: goes on behind the {} of an earlier run", self.wanted.name, text::bytes(self.have));
+            let (name, have) = (self.wanted.name, text::bytes(self.have));
+            info!(target: FETCH, "{name}: resumes after the {have} of an earlier run");
         }
         Ok(())
     }
 
-    /// Throws away what is there.
+    /// Discards all received bytes.
     fn restart(&mut self) -> Result<()> {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
@@ -291,8 +293,8 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    /// Tries to get the rest from `url`.
-    fn from(&mut self, url: &Url) -> Result<Received, Trouble> {
+    /// Downloads the rest from `url`.
+    fn fetch_from(&mut self, url: &Url) -> Result<Received, Trouble> {
         if let Some(promise) = self.wanted.promise
             && self.have >= promise.size
         {
@@ -300,7 +302,7 @@ impl<'a> Transfer<'a> {
         }
         self.fetcher.settings.check_for(url, self.wanted.voucher.trust(self.wanted.promise))?;
         if self.state.as_ref().is_some_and(|state| state.url != *url) {
-            // Bytes of one URL may only be continued from another where a digest will tell.
+            // Bytes of one URL may only be continued from another if a digest is verified at the end.
             if self.wanted.promise.is_none() {
                 self.restart()?;
             }
@@ -332,7 +334,7 @@ impl<'a> Transfer<'a> {
         self.task.set_total(size);
         let mut buffer = vec![0; 256 * 1024];
         loop {
-            // A disk that gave one of its blocks up has not the file any more: another place may.
+            // With an unreadable disk block this copy is lost, but another URL may have the file.
             let count = source
                 .read(&mut buffer)
                 .map_err(|error| Error::new(Kind::Mismatch, "the file cannot be read to its end").because(&error))?;
@@ -343,12 +345,12 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// One request and its body; gives the size that the server promised for the whole file.
+    /// Sends one request and receives its body. Returns the size of the whole file that the server announced.
     async fn request(&mut self, url: &Url) -> Result<Option<u64>, Trouble> {
         let _permit = self.fetcher.permit(url).await;
         let known = self.state.as_ref().is_some_and(|state| state.url == *url && state.validator.is_some());
         if self.have > 0 && !known && self.wanted.promise.is_none() {
-            // Nothing would tell whether the rest belongs to the same file.
+            // Nothing would show that the rest belongs to the same file.
             self.restart()?;
         }
         let mut request = self.fetcher.request(Method::GET, url);
@@ -371,18 +373,18 @@ impl<'a> Transfer<'a> {
         Ok(size)
     }
 
-    /// Checks status and framing, and says how long the whole file will be.
+    /// Checks status and framing. Returns the size of the whole file, if it is known.
     fn accept(&mut self, url: &Url, response: &Reply) -> Result<Option<u64>, Trouble> {
         let size = match response.status() {
             StatusCode::OK => {
                 let size = response.content_length();
-                // A page of some proxy in place of the file must not cost what is here already.
+                // An error page of a proxy must not discard the received bytes.
                 if let (Some(promise), Some(size)) = (self.wanted.promise, size)
                     && promise.size != size
                 {
                     return Err(self.mismatch(url, promise, size, None).into());
                 }
-                // The file changed, or the server knows no ranges: this is its beginning.
+                // The file changed, or the server does not support ranges: the answer is the whole file.
                 if self.have > 0 {
                     self.restart()?;
                 }
@@ -429,7 +431,7 @@ impl<'a> Transfer<'a> {
         if size.is_none() && !chunked && self.wanted.promise.is_none() {
             return Err(Error::new(
                 Kind::Mismatch,
-                "the server does not say how long the file is, so a part could not be told from the whole",
+                "the server does not say how long the file is, so a truncated download would go unnoticed",
             )
             .fact("url", show_url(url))
             .into());
@@ -447,7 +449,7 @@ impl<'a> Transfer<'a> {
         Ok(size)
     }
 
-    /// `Content-Range: bytes FIRST-LAST/TOTAL` must continue exactly where we are.
+    /// Fails unless `Content-Range: bytes FIRST-LAST/TOTAL` continues at our offset to the end. Returns the total.
     fn check_range(&mut self, url: &Url, response: &Reply) -> Result<u64, Trouble> {
         let text =
             response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or("nothing").to_owned();
@@ -457,7 +459,7 @@ impl<'a> Transfer<'a> {
         });
         match parsed {
             Some((first, last, total))
-                if first == self.have && last.checked_add(1) == Some(total) && self.is_the_same(response, total) =>
+                if first == self.have && last.checked_add(1) == Some(total) && self.continues_ours(response, total) =>
             {
                 Ok(total)
             }
@@ -467,15 +469,16 @@ impl<'a> Transfer<'a> {
                         .fact("url", show_url(url))
                         .fact("asked", format!("bytes {}-", self.have))
                         .fact("sent", text);
-                // Without a range the same server may do better.
+                // The same server may answer correctly without a range.
                 self.restart()?;
                 Err(passing(error))
             }
         }
     }
 
-    /// Whether a part belongs to the file of which we have the beginning. Where a digest will tell, it may.
-    fn is_the_same(&self, response: &Reply, total: u64) -> bool {
+    /// Returns whether this response continues our partial file. With a digest to check at the end, validators need not
+    /// match.
+    fn continues_ours(&self, response: &Reply, total: u64) -> bool {
         let before = self.state.as_ref();
         self.wanted.promise.is_some()
             || before.is_some_and(|state| {
@@ -519,7 +522,7 @@ impl<'a> Transfer<'a> {
 
     fn add(&mut self, bytes: Bytes) -> Result<()> {
         if let Err(error) = self.file.write_all(&bytes) {
-            // Part of it may be there: file and hash must stay of one mind.
+            // Part of the bytes may be written: file and hash must agree.
             self.file.set_len(self.have)?;
             self.file.seek(SeekFrom::Start(self.have))?;
             return Err(error.into());
@@ -528,7 +531,7 @@ impl<'a> Transfer<'a> {
         let before = self.have;
         self.have += bytes.len() as u64;
         if before / FLUSH < self.have / FLUSH {
-            // Linux begins to write what is not yet on the disk, without waiting, and gives up the memory of what is.
+            // Linux starts write-back of dirty pages without waiting, and drops clean ones from the cache.
             let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
             if self.open_ended {
                 self.demand_space(RESERVE)?;
@@ -539,7 +542,7 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    /// The body is over: is it the file?
+    /// Verifies the finished body against the promise or the announced size.
     fn judge(&mut self, url: &Url, size: Option<u64>) -> Result<Received, Trouble> {
         let expected = self.wanted.promise.map(|promise| promise.size).or(size);
         if let Some(size) = expected
@@ -552,7 +555,7 @@ impl<'a> Transfer<'a> {
             && (promise.size != self.have || promise.digest != digest)
         {
             let error = self.mismatch(url, promise, self.have, Some(digest));
-            // The fault may lie in what an earlier run or another URL left: once more from the beginning.
+            // The fault may be in bytes of an earlier run or another URL: retry once from the beginning.
             let again = self.patched;
             self.restart()?;
             return Err(Trouble { error, again, after: Some(std::time::Duration::ZERO) });
@@ -560,7 +563,7 @@ impl<'a> Transfer<'a> {
         Ok(Received { url: url.clone(), size: self.have, digest, validator: self.lasting.take() })
     }
 
-    /// Fails if the disk has no room for so many bytes more.
+    /// Fails if the disk has no room for this many more bytes.
     fn demand_space(&self, more: u64) -> Result<()> {
         let free = rustix::fs::fstatvfs(&self.file).map_err(std::io::Error::from)?;
         let free = free.f_bavail.saturating_mul(free.f_frsize);
@@ -574,8 +577,8 @@ impl<'a> Transfer<'a> {
     }
 
     fn too_large(&self, url: &Url, size: Option<u64>) -> Error {
-        let sent = size.map_or_else(|| "more, without an end in sight".to_owned(), text::bytes);
-        Error::new(Kind::Mismatch, "the file is larger than any that is expected")
+        let sent = size.map_or_else(|| "more, with no end announced".to_owned(), text::bytes);
+        Error::new(Kind::Mismatch, "the file is larger than expected")
             .fact("url", show_url(url))
             .fact("expected", format!("at most {}", text::bytes(self.fetcher.settings.largest)))
             .fact("sent", sent)
@@ -589,7 +592,7 @@ impl<'a> Transfer<'a> {
             .fact("promised", promised)
             .fact("received", format!("{} bytes", self.have))
             .because(cause)
-            .hint("run the same command again: it goes on from here")
+            .hint("run the same command again: it resumes here")
     }
 
     fn mismatch(&self, url: &Url, promise: Promise, size: u64, digest: Option<Sha256Digest>) -> Error {

@@ -1,6 +1,6 @@
-//! Single requests whose answers are read as streams, for protocols with rules of their own: git's smart HTTP.
+//! Single requests with streamed answers, for protocols with rules of their own: git's smart HTTP.
 //!
-//! Schemes, redirects, proxies and times are the fetcher's; statuses, logins and retries are the caller's.
+//! The fetcher decides on schemes, redirects, proxies and timeouts; the caller on statuses, logins and retries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
 use crate::urls::show_url;
 
-/// Makes requests with a fetcher's client, and lives as long as whoever needs it. Its methods block.
+/// Sends requests with a fetcher's client, without borrowing the fetcher. Its methods block.
 #[derive(Clone)]
 pub struct Exchange {
     client: Client,
@@ -33,13 +33,13 @@ pub struct Exchange {
 pub struct Request<'a> {
     /// The address.
     pub url: &'a Url,
-    /// The program that asks, where the server wants to hear another name than ours.
+    /// The User-Agent.
     pub agent: &'a str,
     /// The media type that is wanted.
     pub accept: &'a str,
     /// User and password.
     pub login: Option<&'a (String, String)>,
-    /// Type and bytes of a body; without one it is a GET.
+    /// Type and bytes of the body of a POST; `None` for a GET.
     pub body: Option<(&'a str, Vec<u8>)>,
 }
 
@@ -50,7 +50,7 @@ pub struct Answer {
 }
 
 impl Fetcher {
-    /// A way to make requests that does not borrow the fetcher.
+    /// Returns an [`Exchange`] with the settings of this fetcher.
     #[must_use]
     pub fn exchange(&self) -> Exchange {
         Exchange {
@@ -80,23 +80,23 @@ impl Exchange {
         Ok(Answer { response, runtime: self.runtime.clone() })
     }
 
-    /// Runs a future; `None` where it takes longer than this.
+    /// Runs a future. Returns `None` if it takes longer than `limit`.
     pub fn within<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
         self.runtime.block_on(async { tokio::time::timeout(limit, future).await.ok() })
     }
 
-    /// Starts a program, whose pipes are read by futures.
+    /// Starts a program whose pipes can be read by futures.
     pub fn start(&self, command: &mut tokio::process::Command) -> std::io::Result<tokio::process::Child> {
         let _entered = self.runtime.enter();
         command.spawn()
     }
 
-    /// Runs a future beside everything else.
+    /// Runs a future in the background.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         self.runtime.spawn(future)
     }
 
-    /// Tells something that is worth a line.
+    /// Reports a note.
     pub fn note(&self, text: &str) {
         self.progress.note(text);
     }
@@ -107,7 +107,7 @@ impl Exchange {
         self.settings.window
     }
 
-    /// Returns the longest time that a small document may take in all.
+    /// Returns the time limit for a small document.
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.settings.window.saturating_mul(10)
@@ -115,33 +115,33 @@ impl Exchange {
 }
 
 impl Answer {
-    /// The address that answered, behind all redirects.
+    /// Returns the address that answered, after all redirects.
     #[must_use]
     pub fn url(&self) -> &Url {
         self.response.url()
     }
 
-    /// The status, as a number.
+    /// Returns the status as a number.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.response.status().as_u16()
     }
 
-    /// The media type without its parameters.
+    /// Returns the media type without its parameters.
     #[must_use]
     pub fn content_type(&self) -> &str {
         let value = self.response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         value.split(';').next().unwrap_or_default().trim()
     }
 
-    /// The next piece of the body; `None` at its end.
+    /// Returns the next piece of the body; `None` at its end.
     pub fn chunk(&mut self) -> Result<Option<Bytes>> {
         let runtime = self.runtime.clone();
         let chunk = runtime.block_on(self.response.chunk());
         chunk.map_err(|error| transport_error(self.response.url(), &error))
     }
 
-    /// The whole body, cut off behind `limit` and one more byte, so that the caller sees that it was longer.
+    /// Returns the whole body, truncated to `limit` plus one byte, so that the caller sees that it was longer.
     pub fn body(mut self, limit: usize, patience: Duration) -> Result<Vec<u8>> {
         let url = self.response.url().clone();
         let read = async {

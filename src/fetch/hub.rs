@@ -1,8 +1,8 @@
-//! The Hugging Face hub: whose token goes where, and what its refusals mean.
+//! The Hugging Face hub: the user's token, and explanations of refusals.
 //!
-//! A token opens private repositories, so it goes to one origin only: the hub that the user's own environment names. Neither a
-//! manifest nor a redirect can send it anywhere else (`reqwest` drops credentials on the way to another host or port), and
-//! nothing prints it.
+//! A token opens private repositories, so it is sent to one origin only: the hub that the user's own environment names.
+//! Neither a manifest nor a redirect can send it anywhere else (`reqwest` drops credentials on redirects to another
+//! host or port), and it is never printed.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use url::{Origin, Url};
 use crate::error::{Error, Kind};
 use crate::urls::show_url;
 
-/// The hub where nobody names another.
+/// The default hub.
 pub const HUB: &str = "https://huggingface.co/";
 
 /// A user's token and the hub that it belongs to.
@@ -24,14 +24,14 @@ pub struct HubToken {
     secret: String,
 }
 
-/// The secret is nobody's business, a debugger's neither.
+/// Hides the secret, even in debug output.
 impl fmt::Debug for HubToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HubToken({})", self.origin.ascii_serialization())
     }
 }
 
-/// What the environment says of the hub, as Hugging Face's own tools read it.
+/// The hub settings in the environment, as Hugging Face's own tools read them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HubSettings {
     /// `HF_ENDPOINT`: another hub, with the same repositories.
@@ -42,7 +42,7 @@ pub struct HubSettings {
 }
 
 impl HubSettings {
-    /// Reads the environment through `variable`; nothing that it says can be wrong enough to stop other downloads.
+    /// Reads the environment through `variable`. Invalid values are ignored, so that they cannot stop other downloads.
     #[must_use]
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
@@ -66,19 +66,19 @@ fn token_file(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     Some(home?.join("token"))
 }
 
-/// What can stand in a header.
+/// Returns whether a text can be sent in a header.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.len() <= 1024 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 impl HubToken {
-    /// The token, if `url` is of the hub that it belongs to.
+    /// Returns the token, if `url` is on the hub that it belongs to.
     pub(super) fn secret_for(&self, url: &Url) -> Option<&str> {
         (url.origin() == self.origin).then_some(&self.secret)
     }
 }
 
-/// What the hub means by a refusal; `None` where the answer is not the hub's. `known` says whether a token was sent.
+/// Explains a refusal of the hub. Returns `None` if the answer is not the hub's. `known` is true if a token was sent.
 pub(super) fn refusal(url: &Url, status: StatusCode, headers: &HeaderMap, known: bool) -> Option<Error> {
     let code = headers.get("x-error-code").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let page = page(url);
@@ -88,8 +88,11 @@ pub(super) fn refusal(url: &Url, status: StatusCode, headers: &HeaderMap, known:
     match (code, status) {
         ("GatedRepo", _) if known => with(
             Kind::Unreachable,
-            "the repository is gated, and the account of your token was not let in",
-            format!("accept its conditions on {page} with that account, and wait for the owner where the page says so"),
+            "the repository is gated, and the account of your token has no access",
+            format!(
+                "accept its conditions on {page} with that account, and wait for the owner's approval if the page says \
+                 so"
+            ),
         ),
         ("GatedRepo", _) => with(
             Kind::Unreachable,
@@ -98,7 +101,7 @@ pub(super) fn refusal(url: &Url, status: StatusCode, headers: &HeaderMap, known:
         ),
         ("RepoNotFound", _) => with(
             Kind::NotFound,
-            "the hub has no such repository, or only for others",
+            "the hub has no such repository, or it is private",
             if known {
                 "check the name; a private one needs a token of an account that may read it".to_owned()
             } else {
@@ -108,11 +111,13 @@ pub(super) fn refusal(url: &Url, status: StatusCode, headers: &HeaderMap, known:
         ("RevisionNotFound", _) => with(
             Kind::NotFound,
             "the repository has no such revision",
-            format!("its branches and tags stand on {page}"),
+            format!("its branches and tags are listed on {page}"),
         ),
-        ("EntryNotFound", _) => {
-            with(Kind::NotFound, "the repository has no such file at this commit", format!("its files stand on {page}"))
-        }
+        ("EntryNotFound", _) => with(
+            Kind::NotFound,
+            "the repository has no such file at this commit",
+            format!("its files are listed on {page}"),
+        ),
         ("", StatusCode::UNAUTHORIZED) if known => with(
             Kind::Unreachable,
             "the hub does not accept your token",
@@ -123,7 +128,7 @@ pub(super) fn refusal(url: &Url, status: StatusCode, headers: &HeaderMap, known:
     }
 }
 
-/// The page of the repository that an address of the hub is about.
+/// Returns the web page of the repository that an address of the hub belongs to.
 fn page(url: &Url) -> String {
     let mut parts = url.path().split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>();
     if let Some(api) = parts.windows(2).position(|pair| pair == ["api", "models"]) {

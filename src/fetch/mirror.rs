@@ -1,10 +1,10 @@
-//! Mirrors: what stands below one address also stands below another.
+//! Mirrors: the files below one address are also available below another.
 
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
 
-/// Directory that also holds what stands below another one.
+/// A directory `at` with the same files as the directory `of`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirror {
     of: Url,
@@ -12,7 +12,7 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// A mirror `at` of what is below `of`. Both are directories, with their last slash or without.
+    /// Returns a mirror `at` of the directory `of`. Both may end with a slash or not.
     pub fn new(of: Url, at: Url) -> Result<Self> {
         for (field, url) in [("of", &of), ("at", &at)] {
             if url.cannot_be_a_base() || url.query().is_some() || url.fragment().is_some() {
@@ -27,12 +27,12 @@ impl Mirror {
         Ok(Self { of, at })
     }
 
-    /// The address in the mirror of something that stands below the original.
+    /// Returns the address in the mirror for an address below the original.
     pub(super) fn moved(&self, url: &Url) -> Option<Url> {
         moved(url, &self.of, &self.at)
     }
 
-    /// The original address of something that stands in the mirror.
+    /// Returns the original address for an address in the mirror.
     pub(super) fn original(&self, url: &Url) -> Option<Url> {
         moved(url, &self.at, &self.of)
     }
@@ -46,7 +46,7 @@ fn moved(url: &Url, from: &Url, to: &Url) -> Option<Url> {
     let rest = url.path().strip_prefix(from.path().trim_end_matches('/'))?;
     let mut new = to.clone();
     if !rest.is_empty() {
-        // `.../amd` is not the beginning of `.../amd-other`.
+        // `.../amd-other` is not below `.../amd`.
         let rest = rest.strip_prefix('/')?;
         new.set_path(&format!("{}/{rest}", to.path().trim_end_matches('/')));
     }

@@ -1,4 +1,4 @@
-//! Bytes that are not the promised ones: who promised them, and what helps.
+//! The error for bytes that differ from the promised ones, with advice that depends on the source of the promise.
 
 use url::Url;
 
@@ -8,12 +8,12 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind};
 use crate::urls::show_url;
 
-/// Who says what the bytes of a download are.
+/// The source of the size and digest of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Voucher {
-    /// The lock, of a file that upstream may replace. Without a promise, the connection alone.
+    /// The lock, for a file that upstream may replace. Without a promise, only the connection protects the bytes.
     Lock,
-    /// The signed lists of a package archive. Plain http will do, as it does for apt.
+    /// The signed lists of a package archive. Plain http is enough, as for apt.
     Archive,
     /// The manifest of an image.
     Registry,
@@ -22,13 +22,13 @@ pub enum Voucher {
 }
 
 impl Voucher {
-    /// Returns what has to vouch for the connection.
+    /// Returns what protects the bytes: the connection, or their digest.
     pub(super) fn trust(self, promise: Option<Promise>) -> Trust {
         if self == Self::Archive && promise.is_some() { Trust::Content } else { Trust::Transport }
     }
 
-    /// The error for bytes that are not the promised ones; `digest` where all of them came. `input` is what the manifest
-    /// calls it.
+    /// Returns the error for bytes that differ from the promised ones; `digest` is set if all of them were received.
+    /// `input` is the input's name in the manifest.
     pub(super) fn mismatch(
         self,
         url: &Url,
@@ -48,11 +48,22 @@ impl Voucher {
         };
         let hint = match self {
             Self::Lock => format!(
-                "upstream replaced this file. Use a mirror that has the locked one, or run `strixlock update {input} --accept-replaced` to take the new one."
+                "upstream replaced this file. Use a mirror that has the locked one, or run `strixlock update {input} \
+                 --accept-replaced` to take the new one."
             ),
-            Self::Archive => "the archive may be in the middle of a change, or this mirror be damaged: try again later, or name more under `archives` in the manifest".to_owned(),
-            Self::Registry => "the registry, or something on the way, sends other bytes than it names: try again later, or name a mirror in the configuration".to_owned(),
-            Self::Hub => "the hub, or something on the way, sends other bytes than it names: try again later, or name a mirror in the configuration".to_owned(),
+            Self::Archive => "the archive may be in the middle of an update, or this mirror may be damaged: try again \
+                later, or name more under `archives` in the manifest"
+                .to_owned(),
+            Self::Registry => {
+                "the registry, or a proxy on the way, sends other bytes than announced: try again later, \
+                or name a mirror in the configuration"
+                    .to_owned()
+            }
+            Self::Hub => {
+                "the hub, or a proxy on the way, sends other bytes than announced: try again later, or name a \
+                mirror in the configuration"
+                    .to_owned()
+            }
         };
         let received = digest.map_or_else(String::new, |digest| format!("{digest}  "));
         Error::new(Kind::Mismatch, message)

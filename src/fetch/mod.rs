@@ -1,7 +1,7 @@
-//! HTTP: small documents for look-ups, and downloads that resume, retry and hash every byte as it passes.
+//! HTTP: small documents for look-ups, and downloads that resume, retry and hash every byte as it arrives.
 //!
-//! Owns what may be asked and how: schemes, redirects, proxies, credentials, retries, mirrors, the floor of
-//! throughput. Never decides what a digest should be, and never names a file in the store.
+//! Owns the rules for requests: schemes, redirects, proxies, credentials, retries, mirrors, the minimum throughput.
+//! Never decides which digest is right, and never names a file in the store.
 
 mod client;
 mod documents;
@@ -14,6 +14,7 @@ mod netrc;
 mod policy;
 mod range;
 mod registry;
+mod registry_client;
 mod reply;
 mod retry;
 
@@ -26,4 +27,4 @@ pub use mirror::Mirror;
 pub use mismatch::Voucher;
 pub use policy::{Settings, Trust};
 pub use range::Remote;
-pub use registry::RegistryDocument;
+pub use registry_client::RegistryDocument;

@@ -1,10 +1,11 @@
-//! `~/.netrc`: logins by host, for those that have no other.
+//! `~/.netrc`: logins by host, for hosts without another login.
 //!
-//! Format, as ftp and curl read it: words between blanks. `machine NAME` is followed by `login`, `password` and `account`, each
-//! with a value; `#` begins a comment, and `macdef` a macro that ends with an empty line. A word in quotes may hold blanks, and a
-//! backslash takes the next character as it is. `default` counts for nothing: no login goes to a host that nobody named.
+//! Format, as ftp and curl read it: words separated by blanks. `machine NAME` is followed by `login`, `password` and
+//! `account`, each with a value; `#` begins a comment, and `macdef` a macro that ends with an empty line. A word in
+//! quotes may contain blanks, and a backslash escapes the next character. `default` is ignored: no login is sent to a
+//! host that the file does not name.
 //!
-//! A reader of our own: crates for it bring ten others along, to find the home directory.
+//! This is our own parser, since the crates for netrc depend on ten others to find the home directory.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -21,8 +22,8 @@ pub(super) struct Login {
 pub(super) struct Netrc(HashMap<String, Login>);
 
 impl Netrc {
-    /// Reads the file that `NETRC` names, else `~/.netrc`. A missing or broken one holds no login: it must not stop downloads
-    /// that need none.
+    /// Reads the file that `NETRC` names, else `~/.netrc`. A missing or broken file has no login: it must not stop
+    /// downloads that need none.
     pub fn of_user() -> Self {
         let bytes = file().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
         Self::parse(&String::from_utf8_lossy(&bytes)).unwrap_or_default()
@@ -33,7 +34,7 @@ impl Netrc {
         self.0.get(host)
     }
 
-    /// Returns `None` for a text that is not of this format. Of several entries for a host the last one counts.
+    /// Parses a netrc file. Returns `None` if it is invalid. The last of several entries for a host wins.
     fn parse(text: &str) -> Option<Self> {
         let mut words = Words(text);
         let mut entries: Vec<(Option<String>, Login)> = Vec::new();
@@ -69,7 +70,7 @@ fn file() -> Option<PathBuf> {
     named.into_iter().chain(home().map(|home| home.join(".netrc"))).find(|path| path.exists())
 }
 
-/// The words of a text, and what is left of it.
+/// The unread rest of a text, as an iterator over its words.
 struct Words<'t>(&'t str);
 
 impl Words<'_> {
@@ -77,7 +78,7 @@ impl Words<'_> {
         self.0 = self.0.split_once('\n').map_or("", |(_, rest)| rest);
     }
 
-    /// Passes over the rest of the line, with the macro's name, and over all lines until an empty one.
+    /// Skips the rest of the line, with the macro's name, and all lines up to an empty one.
     fn skip_macro(&mut self) {
         self.skip_line();
         while !self.0.lines().next().unwrap_or_default().trim().is_empty() {
@@ -132,8 +133,10 @@ mod tests {
             "machine a.example login me password secret",
             "machine a.example\n\tpassword secret\r\n\taccount x\n\tuser me\n",
             "# logins\n#more, with words\nmachine a.example # of mine\nlogin me password secret",
-            "machine b.example login x password y\nmachine a.example login me password secret\ndefault login u password p",
-            "macdef init\ncd /pub\nmachine a.example login no password no\n\nmachine a.example login me password secret",
+            "machine b.example login x password y\nmachine a.example login me password secret\ndefault login u \
+             password p",
+            "macdef init\ncd /pub\nmachine a.example login no password no\n\nmachine a.example login me password \
+             secret",
             "machine \"a.example\" login \"me\" password \"se\\cret\"",
             "machine a.example login no password no machine a.example login me password secret",
         ] {

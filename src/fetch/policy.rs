@@ -1,4 +1,4 @@
-//! What may be fetched, and from where else.
+//! The rules for requests: permitted URLs, redirects and mirrors.
 
 use std::time::Duration;
 
@@ -9,36 +9,36 @@ use super::hub::HubToken;
 use crate::error::{Error, Kind, Result};
 use crate::urls::{log_url, show_url};
 
-/// How the fetcher behaves. Comes from the configuration.
+/// The fetcher's settings, from the configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// No network at all; `file:` URLs still work.
+    /// True to forbid the network; `file:` URLs still work.
     pub offline: bool,
     /// Hosts that may be asked over plain http, besides loopback.
     pub insecure_hosts: Vec<String>,
-    /// Where the same bytes can also be had.
+    /// Mirrors.
     pub mirrors: Vec<Mirror>,
-    /// How often all URLs of a download are tried before it fails.
+    /// Number of times that all URLs of a download are tried before it fails.
     pub rounds: u32,
-    /// The pause after the first failed round; it doubles with each.
+    /// The pause after the first failed round; it doubles with each further one.
     pub pause: Duration,
-    /// A connection that brings fewer than [`Self::floor`] bytes in this time is given up.
+    /// The time in which a connection must deliver at least [`Self::floor`] bytes; otherwise it is closed.
     pub window: Duration,
-    /// See [`Self::window`].
+    /// The minimum number of bytes in each [`Self::window`].
     pub floor: u64,
-    /// The most bytes of a download of which nobody said how many there are.
+    /// Greatest size of a download without a promise.
     pub largest: u64,
     /// The user's token for the Hugging Face hub.
     pub hub_token: Option<HubToken>,
 }
 
-/// What vouches for bytes that come.
+/// The protection of received bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Trust {
-    /// The connection: https, or a host that nobody can get in between.
+    /// The connection: https, or a host where nobody can intercept it.
     #[default]
     Transport,
-    /// The bytes themselves: they are signed, or their digest is known. Plain http will do, as it does for apt.
+    /// The bytes themselves: they are signed, or their digest is known. Plain http is enough, as for apt.
     Content,
 }
 
@@ -59,7 +59,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The URL itself, then the same thing at each mirror.
+    /// Returns the URLs, then the corresponding ones at each mirror.
     #[must_use]
     pub fn with_mirrors(&self, urls: &[Url]) -> Vec<Url> {
         let mut all = urls.to_vec();
@@ -71,17 +71,17 @@ impl Settings {
         all
     }
 
-    /// The address that stands for `found` where `asked` was asked for: a mirror's answer is that of the original.
+    /// Returns the original address for `found`, the address that answered when `tried` was asked instead of `asked`.
     pub(super) fn original(&self, asked: &Url, tried: &Url, found: Url) -> Url {
         if asked == tried {
             return found;
         }
-        // A mirror that sends us on to yet another place says nothing of where the original is.
+        // If a mirror redirects elsewhere, the original address cannot be derived from it.
         let mut mirrors = self.mirrors.iter().filter(|mirror| mirror.moved(asked).as_ref() == Some(tried));
         mirrors.find_map(|mirror| mirror.original(&found)).unwrap_or_else(|| asked.clone())
     }
 
-    /// Returns whether a redirect from the last of `previous` to `next` may be followed, or why not.
+    /// Fails if a redirect from the last of `previous` to `next` must not be followed.
     pub(super) fn may_follow(&self, previous: &[Url], next: &Url) -> Result<(), String> {
         let leads = || format!("a redirect leads to {}", log_url(next));
         if previous.len() > 10 {
@@ -90,25 +90,26 @@ impl Settings {
         if next.scheme() == "file" {
             return Err("a redirect to a local file".to_owned());
         }
-        // Whoever asked by https was promised that nobody listens. Loopback is no exception: any process may sit there.
+        // A request by https must stay confidential. Loopback is no exception: any local process may listen there.
         if next.scheme() == "http" && previous.iter().any(|url| url.scheme() == "https") {
             return Err(format!("{}: from https to plain http", leads()));
         }
         self.check(next).map_err(|error| format!("{}: {}", leads(), error.message()))
     }
 
-    /// Whether this URL may be asked: https anywhere, http only where nobody can listen or the user said so.
+    /// Fails if this URL must not be asked: https is allowed anywhere, http only on loopback or hosts that the user
+    /// allowed.
     pub fn check(&self, url: &Url) -> Result<()> {
         self.check_for(url, Trust::Transport)
     }
 
-    /// Whether a host may be asked over plain http without anybody's word on the bytes.
+    /// Returns whether a host may be asked over plain http even if nothing else authenticates the bytes.
     pub(super) fn may_be_plain(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         is_loopback(url) || self.insecure_hosts.iter().any(|allowed| allowed == host)
     }
 
-    /// The same, by what is to vouch for the bytes.
+    /// Like [`Self::check`], but allows plain http if a signature or digest authenticates the bytes.
     pub(super) fn check_for(&self, url: &Url, trust: Trust) -> Result<()> {
         match url.scheme() {
             "file" => return Ok(()),

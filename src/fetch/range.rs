@@ -1,4 +1,4 @@
-//! Parts of a file that is too large to be fetched for its first bytes.
+//! Reads parts of a remote file without downloading it.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -12,25 +12,25 @@ use super::client::{local_path, transport_error};
 use crate::error::{Error, Kind, Result};
 use crate::urls::show_url;
 
-/// The first part that is asked for; each that follows directly is twice as large as the one before.
+/// Size of the first requested part, in bytes; each part that directly follows is twice as large as the one before.
 const FIRST: u64 = 256 << 10;
-/// The largest part, in bytes.
+/// Greatest size of a part, in bytes.
 const LARGEST: u64 = 8 << 20;
 
-/// A file at an address, read in parts as they are needed. What is skipped is not asked for.
+/// A remote file, read in parts on demand. Skipped parts are not requested.
 pub struct Remote<'a> {
     fetcher: &'a Fetcher,
     urls: Vec<Url>,
     size: u64,
     at: u64,
     part: Bytes,
-    /// Where the part begins.
+    /// The offset of the part.
     start: u64,
     next: u64,
 }
 
 impl<'a> Remote<'a> {
-    /// The file of `size` bytes that each of `urls`, and of their mirrors, has.
+    /// Returns the file of `size` bytes that each of `urls`, and of their mirrors, has.
     #[must_use]
     pub fn new(fetcher: &'a Fetcher, urls: &[Url], size: u64) -> Self {
         let urls = fetcher.settings().with_mirrors(urls);
@@ -87,7 +87,7 @@ impl Seek for Remote<'_> {
 }
 
 impl Fetcher {
-    /// `length` bytes at `offset` of a file of `size` bytes. Nothing vouches for them but the connection.
+    /// Returns `length` bytes at `offset` of a file of `size` bytes. Only the connection protects them.
     fn part(&self, url: &Url, offset: u64, length: u64, size: u64) -> Result<Bytes> {
         self.settings.check(url)?;
         let other = |found: String| {
@@ -110,7 +110,7 @@ impl Fetcher {
             let mut response = self.ask(url, self.request(Method::GET, url).header(RANGE, range)).await?;
             let text = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let wanted = format!("bytes {offset}-{}/{size}", offset + length - 1);
-            // A server without ranges sends the whole: its beginning will do, where that is what was asked for.
+            // A server without support for ranges sends the whole file, whose beginning is enough for offset 0.
             let fits = match response.status() {
                 StatusCode::PARTIAL_CONTENT => text == wanted,
                 status => status == StatusCode::OK && offset == 0,

@@ -1,4 +1,4 @@
-//! Requests as they are sent, with a line in the log for each answer.
+//! Sends requests, and logs each answer.
 
 use std::ops::Deref;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::log::FETCH;
 use crate::text;
 use crate::urls::log_url;
 
-/// An answer. Once its body was read, or is not wanted any more, the log tells how much came.
+/// An answer. When it is dropped, the number of received bytes is logged.
 pub(super) struct Reply {
     response: Response,
     method: Method,
@@ -63,7 +63,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Reply, reqwest::Erro
     }
 }
 
-/// Returns why a request failed. reqwest puts the URL into its own text too, password and all, but not into the causes.
+/// Returns why a request failed. Only the causes are used: reqwest's own text has the URL, including a password.
 pub(super) fn causes(error: &reqwest::Error) -> String {
     let first = std::error::Error::source(error);
     let causes = std::iter::successors(first, |error| error.source());

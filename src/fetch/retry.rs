@@ -1,4 +1,4 @@
-//! When a request is worth asking again, and when.
+//! Decides if and when a failed request is retried.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,13 +8,13 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 /// The longest pause that a server may ask for.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// Whether an answer with this status may be better next time.
+/// Returns whether a request that was answered with this status should be retried.
 pub(super) fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
-/// How long the server asks to wait: seconds or a date in `Retry-After`, else the seconds that the Hugging Face hub puts into
-/// `RateLimit` (`"resolvers";r=0;t=55`).
+/// Returns the pause that the server asks for: seconds or a date in `Retry-After`, else the seconds in the Hugging Face
+/// hub's `RateLimit` (`"resolvers";r=0;t=55`).
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let wait = match (text(RETRY_AFTER.as_str()), text("ratelimit")) {
@@ -23,7 +23,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
             Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok()?,
         },
         (None, Some(limit)) => {
-            // Every answer of the hub has it; it asks to wait only where nothing remains.
+            // Every answer of the hub has this header; it asks for a pause only if no requests remain.
             limit.split(';').find(|part| part.trim() == "r=0")?;
             let seconds = limit.split(';').find_map(|part| part.trim().strip_prefix("t="))?;
             Duration::from_secs(seconds.parse().ok()?)
@@ -33,13 +33,13 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(wait.min(LONGEST))
 }
 
-/// In how long to ask again, for people.
+/// Returns the time until a retry, for messages.
 pub(super) fn when(headers: &HeaderMap) -> String {
     retry_after(headers).map_or_else(|| "a few minutes".to_owned(), |wait| format!("{} s", wait.as_secs()))
 }
 
-/// The pause before round `round` (from 1): doubled each time, and spread by up to half so that many clients that
-/// failed together do not come back together.
+/// Returns the pause before round `round` (from 1): doubled each time, with up to half of random extra, so that many
+/// clients that failed together do not retry together.
 pub(super) fn pause(first: Duration, round: u32) -> Duration {
     let base = first.saturating_mul(1 << round.saturating_sub(1).min(8)).min(LONGEST);
     let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());

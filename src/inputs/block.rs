@@ -11,7 +11,7 @@ use crate::error::Result;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Block<R: Request> {
-    /// The manifest's wish as parsed.
+    /// The request in the manifest.
     pub requested: R,
     /// The pin.
     pub locked: R::Pin,
@@ -20,13 +20,13 @@ pub struct Block<R: Request> {
 }
 
 impl<R: Request> Block<R> {
-    /// Makes the block of a request and the pin that answers it.
+    /// Returns the block of a request and its pin.
     pub fn new(requested: R, locked: R::Pin) -> Result<Self> {
         let entry = entry_digest(&requested, &locked)?;
         Ok(Self { requested, locked, entry })
     }
 
-    /// Computes what `entry` must be.
+    /// Computes the digest that `entry` must have.
     pub fn digest(&self) -> Result<Sha256Digest> {
         entry_digest(&self.requested, &self.locked)
     }

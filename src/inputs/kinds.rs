@@ -1,8 +1,8 @@
 //! The enums over all kinds of inputs, made from one list.
 
-/// Makes [`InputKind`](super::InputKind), [`InputRequest`](super::InputRequest) and [`LockedInput`](super::LockedInput) from the
-/// list of kinds: for each its variant, its `type` in manifest and lock, and its request. A kind that lacks an implementation of
-/// one of the four traits does not compile.
+/// Makes [`InputKind`](super::InputKind), [`InputRequest`](super::InputRequest) and [`LockedInput`](super::LockedInput)
+/// from the list of kinds: for each its variant, its `type` in manifest and lock, and its request. A kind that lacks an
+/// implementation of one of the four traits does not compile.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident($name:literal, $request:ty),)+) => {
         /// A kind of inputs.
@@ -11,14 +11,14 @@ macro_rules! kinds {
             $($(#[$doc])* $kind,)+
         }
 
-        /// One thing wanted from outside.
+        /// A requested input.
         #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[serde(tag = "type")]
         pub enum InputRequest {
             $($(#[$doc])* #[serde(rename = $name)] $kind($request),)+
         }
 
-        /// One pinned input.
+        /// A pinned input.
         #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[serde(tag = "type")]
         pub enum LockedInput {
@@ -37,7 +37,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// Reads what a table of the manifest asks for.
+            /// Reads the request in a table of the manifest.
             pub fn parse(
                 self,
                 source: &crate::fields::SourceText,
@@ -66,7 +66,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// Asks upstream what the request means today. A block of another kind counts as none.
+            /// Resolves the request today. A locked block of another kind is ignored.
             pub fn resolve(&self, locked: Option<&LockedInput>, question: Question) -> crate::error::Result<Answer> {
                 match self {
                     $(Self::$kind(request) => {
@@ -86,7 +86,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// Returns the request that the pin answers.
+            /// Returns the request of the pin.
             #[must_use]
             pub fn requested(&self) -> InputRequest {
                 match self {
@@ -94,7 +94,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// Returns the digest that the block carries, and the one that it has.
+            /// Returns the digest in the block, and the one computed from it.
             pub fn entries(&self) -> crate::error::Result<(crate::digest::Sha256Digest, crate::digest::Sha256Digest)> {
                 match self {
                     $(Self::$kind(block) => Ok((block.entry, block.digest()?)),)+
@@ -102,7 +102,7 @@ macro_rules! kinds {
             }
         }
 
-        /// Every pinned input is asked as a [`Supply`], whichever kind it is of.
+        /// Access to every pinned input as a [`Supply`], of whichever kind.
         impl std::ops::Deref for LockedInput {
             type Target = dyn Supply;
 

@@ -1,16 +1,16 @@
-//! Inputs: what comes from outside. One folder a kind, with everything about that kind in it.
+//! Inputs: one folder for each kind, with everything about that kind.
 //!
-//! The rest of the program does not know which kinds there are. It asks four traits, each kind answers them:
+//! The rest of the program does not know the kinds. It uses four traits, which each kind implements:
 //!
-//! | trait | of | asked by | IO |
+//! | trait | of | used by | IO |
 //! | --- | --- | --- | --- |
-//! | [`Request`] | the wish | `manifest`: to read it from its table | none |
-//! | [`Pinned`] | the block of the lock | `lock` and `report`: its version, its tree, its faults, what a stranger runs | none |
-//! | [`Resolve`] | the wish | `update`: what does it mean today? | network, store |
-//! | [`Supply`] | the block of the lock | `realize` and `gc`: is it here, bring it, keep it | network, store |
+//! | [`Request`] | the request | `manifest`: parses its table | none |
+//! | [`Pinned`] | the block of the lock | `lock` and `report`: version, tree, faults, commands | none |
+//! | [`Resolve`] | the request | `update`: resolves it to a pin | network, store |
+//! | [`Supply`] | the block of the lock | `realize` and `gc`: presence, download, roots | network, store |
 //!
-//! The list below is the one place that names all kinds: the enums over them and the way from a block to its traits are made from
-//! it. `docs/adding-an-input-kind.md` says how a kind is added.
+//! The list below is the one place that names all kinds: it generates the enums over them and the access from a block
+//! to its traits. `docs/adding-an-input-kind.md` describes how to add a kind.
 
 mod block;
 mod kinds;

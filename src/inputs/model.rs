@@ -1,4 +1,4 @@
-//! Models, which inputs of several kinds can be.
+//! Models: inputs of several kinds can be one.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,14 +15,14 @@ use crate::page::fact;
 pub struct ModelFile {
     /// Its path in the repository, and in the tree of a `model` output.
     pub path: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Digest.
     pub sha256: Sha256Digest,
 }
 
-/// Brings the files of a model that the blob store `lacks` back into it. A download and a blob are one file there, so one that is
-/// damaged is damaged under both names.
+/// Downloads the files of a model that the blob store `lacks`. A download and its blob are hard links to one file, so
+/// damage affects both.
 pub fn restore_model(
     intake: Intake,
     name: &str,
@@ -31,7 +31,7 @@ pub fn restore_model(
 ) -> Result<()> {
     let wanted: Vec<Sha256Digest> =
         input.model_files().iter().map(|file| file.sha256).filter(|digest| lacks(*digest)).collect();
-    // One that is whole may be the only one there is.
+    // An intact copy may be the only one left.
     for digest in &wanted {
         drop_damaged(intake.store, *digest)?;
     }
@@ -41,7 +41,7 @@ pub fn restore_model(
     wanted.into_iter().try_for_each(|digest| intake.store.share_download(digest))
 }
 
-/// Writes what a model file says of itself to a page.
+/// Writes the facts in a model's header to a page.
 pub(super) fn report(page: &mut String, facts: Option<&Gguf>) {
     let Some(facts) = facts else { return };
     fact(page, "architecture", &facts.architecture);
@@ -55,7 +55,7 @@ pub(super) fn report(page: &mut String, facts: Option<&Gguf>) {
     fact(page, "parameters", &facts.parameters.to_string());
 }
 
-/// Returns message and first fact of an error, in a line.
+/// Returns message and first fact of an error in one line.
 pub(super) fn told(error: &Error) -> String {
     let json = error.to_json();
     let what = json["facts"][0].get("value").filter(|_| json["facts"][0]["label"] == "what");

@@ -1,35 +1,36 @@
-//! Facts that a lock has of an input.
+//! The facts about an input in a lock.
 
 use serde_json::Value;
 
 use super::{ModelFile, TreePin};
 use crate::gguf::Gguf;
 
-/// A block of the lock, told without network and store.
+/// The interface to the facts in a block of the lock, without network and store.
 pub trait Pinned {
-    /// Returns the name that a person gives to the pinned thing.
+    /// Returns the version of the pin for users.
     fn version(&self) -> String;
 
-    /// Returns what of the pin can show in an output that is made from it. It enters derivation ids, so URLs are not part of it.
+    /// Returns the parts of the pin that can affect an output. They enter derivation ids, so URLs are not among them.
     fn visible(&self) -> Value;
 
-    /// Returns what is wrong with the block, if it is one that no update would write.
+    /// Returns the fault of the block, if it has one that `update` would never write.
     fn fault(&self) -> Option<String>;
 
-    /// Writes the pin to REPRODUCIBLE.md, with the commands by which a stranger verifies it.
+    /// Writes the pin to REPRODUCIBLE.md, with commands by which anybody can verify it.
     fn report(&self, page: &mut String);
 
-    /// Returns the tree that the input is, if it is one.
+    /// Returns the tree of the input, if it has one.
     fn tree(&self) -> Option<&TreePin> {
         None
     }
 
-    /// Returns the facts that a model file states, if the input is a model.
+    /// Returns the facts in the model's header, if the input is a model.
     fn gguf(&self) -> Option<&Gguf> {
         None
     }
 
-    /// Returns the files of a model, as they stand in the tree of a `model` output; none if the input cannot be a model.
+    /// Returns the files of a model, with their paths in the tree of a `model` output; empty if the input cannot be a
+    /// model.
     fn model_files(&self) -> Vec<ModelFile> {
         Vec::new()
     }

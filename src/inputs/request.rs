@@ -1,4 +1,4 @@
-//! The wish for an input, as the manifest has it.
+//! The request for an input in the manifest.
 
 use serde::Serialize;
 
@@ -12,15 +12,15 @@ pub trait OfKind {
     const KIND: InputKind;
 }
 
-/// The wish for an input of one kind.
+/// The interface of a request for an input of one kind.
 pub trait Request: OfKind + Serialize + Sized {
-    /// The pin that answers it: enough to fetch the same bytes again without a look-up, and to know that they are the same.
+    /// The type of its pin: enough to download the same bytes again without a look-up, and to verify them.
     type Pin: Serialize;
 
-    /// Reads the wish from its table in the manifest. Fields that are not asked for are refused afterwards.
+    /// Parses the request's table in the manifest. Fields that are not read here are refused afterwards.
     fn parse(source: &SourceText, fields: &Table) -> Result<Self>;
 
-    /// Returns the wish without the version that it holds on to, if it holds on to one: `outdated` asks both.
+    /// Returns the request without its fixed version, if it has one: `outdated` resolves both.
     fn unheld(&self) -> Option<Self> {
         None
     }

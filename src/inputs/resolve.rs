@@ -1,4 +1,4 @@
-//! From a wish to its pin.
+//! Resolves a request to its pin.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use super::{Block, LockedInput, Request};
 use crate::error::Result;
 use crate::intake::Intake;
 
-/// A wish that upstream can be asked about.
+/// The interface by which requests are resolved.
 pub trait Resolve: Request {
-    /// Asks what the wish means today. Nothing large is downloaded yet: what is new comes with a closure that takes it in.
+    /// Resolves the request today. Nothing large is downloaded yet: a changed result has a closure that takes it in.
     fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer>;
 }
 
@@ -19,34 +19,34 @@ pub trait Resolve: Request {
 pub struct Question<'a> {
     /// The input's name.
     pub name: &'a str,
-    /// Store and fetcher.
+    /// The store and the fetcher.
     pub intake: Intake<'a>,
-    /// True if the input was named on the command line, so that it is looked at closely.
+    /// True if the input was named on the command line, so that it is checked thoroughly.
     pub named: bool,
-    /// Accept that upstream put other bytes under a name that is locked.
+    /// True to accept other bytes under a locked name.
     pub accept_replaced: bool,
-    /// Take this file, whatever the indexes list.
+    /// The tarball to use, whatever the indexes list.
     pub url: Option<&'a Url>,
-    /// The time, in seconds since 1970: to tell an index that nobody updates any more.
+    /// The time, in seconds since 1970, to recognize a stale index.
     pub now: i64,
-    /// Say nothing of builds that leave AMD's host soon: the caller says it of what is locked.
+    /// True to omit warnings for builds that AMD removes soon: the caller reports them for locked builds.
     pub without_leaving: bool,
     /// The directory that paths in the manifest are relative to.
     pub directory: &'a Path,
 }
 
-/// The meaning of a wish today, with warnings.
+/// The resolution of a request, with warnings.
 pub type Answer = (Resolution, Vec<String>);
 
-/// The meaning of a wish today, compared with what is locked.
+/// The resolution of a request, compared with the locked block.
 pub enum Resolution {
-    /// Nothing else: the block stays.
+    /// Unchanged: the block stays.
     Same(Box<LockedInput>),
-    /// Something else, to be taken in.
+    /// Changed: a new pin to take in.
     New {
-        /// The new thing's version, as far as that is known before.
+        /// The new version, as far as it is known before the download.
         to: String,
-        /// Facts about it that are known before, a line each.
+        /// Facts that are known before the download, one line each.
         details: Vec<String>,
         /// Takes it in.
         take_in: TakeIn,
@@ -54,21 +54,21 @@ pub enum Resolution {
 }
 
 impl Resolution {
-    /// Keeps what is locked.
+    /// Returns an unchanged resolution.
     pub fn same(block: impl Into<LockedInput>) -> Self {
         Self::Same(Box::new(block.into()))
     }
 }
 
-/// Takes the new thing in and gives its block.
+/// A closure that takes in the new pin and returns its block.
 pub type TakeIn = Box<dyn FnOnce(Intake) -> Result<Taken> + Send>;
 
-/// A new thing that was taken in.
+/// A new pin that was taken in.
 pub struct Taken {
     /// Its block.
     pub block: LockedInput,
-    /// Lines worth telling.
+    /// Lines for the user.
     pub details: Vec<String>,
-    /// Worth saying, but no failure.
+    /// Warnings.
     pub warnings: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! From a pin to its bytes in the store.
+//! Takes pinned bytes into the store.
 
 use std::path::PathBuf;
 
@@ -9,23 +9,23 @@ use crate::intake::Intake;
 use crate::store::Store;
 use crate::store::gc::Roots;
 
-/// A block of the lock whose bytes can be had.
+/// The interface by which pinned bytes are taken into the store.
 pub trait Supply: Pinned {
     /// Takes the pinned bytes into the store. Fails if they are not the pinned ones.
     fn fetch(&self, intake: Intake, name: &str) -> Result<()>;
 
-    /// Returns how much of the pin the store has. Asks nobody else.
+    /// Returns how much of the pin the store has. Uses no network.
     fn presence(&self, store: &Store) -> Presence;
 
-    /// Adds the downloads and repositories that `gc` must leave, beside [`Pinned::tree`].
+    /// Adds the downloads and repositories that `gc` must keep, besides [`Pinned::tree`].
     fn keep(&self, roots: &mut Roots);
 
-    /// Downloads the contents of the files of [`Pinned::tree`] once more, for a tree whose own are damaged.
+    /// Downloads the contents of the files of [`Pinned::tree`] again, to repair a damaged tree.
     fn restore(&self, _intake: Intake, _name: &str) -> Result<()> {
         Ok(())
     }
 
-    /// Takes in the files of a model; returns their places in the store, in the order of [`Pinned::model_files`].
+    /// Takes in the files of a model. Returns their paths in the store, in the order of [`Pinned::model_files`].
     fn model(&self, _intake: Intake, _name: &str) -> Result<Vec<PathBuf>> {
         Ok(Vec::new())
     }
@@ -40,13 +40,13 @@ pub enum Presence {
     Cold,
     /// Not all of it.
     Missing {
-        /// The bytes that are to be fetched; unknown of git, which says only while it sends.
+        /// The number of bytes to fetch; unknown for git, which does not announce it.
         bytes: Option<u64>,
     },
 }
 
 impl Presence {
-    /// Looks for a tree that takes so many bytes to fetch.
+    /// Returns the state of a tree whose download has this many bytes.
     #[must_use]
     pub fn of_tree(store: &Store, tree: TreeDigest, bytes: Option<u64>) -> Self {
         match store.tree(tree) {
@@ -56,7 +56,7 @@ impl Presence {
         }
     }
 
-    /// Adds up the sizes of what is missing.
+    /// Adds up the sizes of the missing files.
     #[must_use]
     pub fn of_missing(sizes: impl IntoIterator<Item = u64>) -> Self {
         let mut sizes = sizes.into_iter().peekable();

@@ -1,4 +1,4 @@
-//! A tree as a pin knows it.
+//! The pin of a tree.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::page::fact;
 use crate::store::StoredTree;
 use crate::tree::{Listing, nar};
 
-/// A tree as a pin knows it.
+/// The pin of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TreePin {
@@ -53,8 +53,8 @@ impl TreePin {
         fact(page, "holds", &format!("{} bytes in {} entries", self.size, self.entries));
     }
 
-    /// Returns the commands by which a stranger compares a directory with the tree. Stock Nix has the first only where it is
-    /// asked for by name.
+    /// Returns the commands by which a stranger compares a directory with the tree. Stock Nix has the first only where
+    /// it is asked for by name.
     #[must_use]
     pub fn commands(&self, directory: &str) -> [String; 2] {
         [

@@ -1,4 +1,4 @@
-//! A file by its URL.
+//! Takes in a file by its URLs.
 
 use std::path::PathBuf;
 
@@ -6,20 +6,20 @@ use tracing::info;
 use url::Url;
 
 use super::Intake;
-use super::held::{held, hold, note};
-use super::many::drop_damaged;
+use super::batch::drop_damaged;
+use super::earlier::{earlier_download, lock_download, record_origin};
 use crate::digest::Promise;
 use crate::error::Result;
 use crate::fetch::{Received, Voucher, Wanted};
 use crate::log::CACHE;
 use crate::store::Partial;
 
-/// Takes in the file at `urls`; where it lies in the store, and what it is.
+/// Takes in the file at `urls`. Returns its path in the store, and its size and digest.
 pub fn file(intake: Intake, name: &str, urls: &[Url], promise: Option<Promise>) -> Result<(PathBuf, Received)> {
     file_vouched(intake, name, urls, promise, Voucher::Lock)
 }
 
-/// Like [`file()`], of which somebody else than the lock may say what it is.
+/// Like [`file()`], but `voucher` says who promised size and digest.
 pub fn file_vouched(
     intake: Intake,
     name: &str,
@@ -27,8 +27,8 @@ pub fn file_vouched(
     promise: Option<Promise>,
     voucher: Voucher,
 ) -> Result<(PathBuf, Received)> {
-    let partial = hold(intake, urls, promise)?;
-    let known = promise.or_else(|| held(intake, urls));
+    let partial = lock_download(intake, urls, promise)?;
+    let known = promise.or_else(|| earlier_download(intake, urls));
     if let (None, Some(held)) = (promise, known) {
         drop_damaged(intake.store, held.digest)?;
     }
@@ -42,9 +42,9 @@ pub fn file_vouched(
     take_in(intake, Wanted { name, urls, promise, voucher, if_gone: None }, &partial)
 }
 
-/// Like [`file()`] of a file that nothing promises, without a look at what the store holds of it.
+/// Like [`file()`] without a promise, but always downloads, even if the store has an earlier download.
 pub fn file_anew(intake: Intake, name: &str, urls: &[Url]) -> Result<(PathBuf, Received)> {
-    let partial = hold(intake, urls, None)?;
+    let partial = lock_download(intake, urls, None)?;
     take_in(intake, Wanted { name, urls, promise: None, voucher: Voucher::Lock, if_gone: None }, &partial)
 }
 
@@ -52,6 +52,6 @@ fn take_in(intake: Intake, wanted: Wanted, partial: &Partial) -> Result<(PathBuf
     info!(target: CACHE, "{}: fetch: the store does not have it", wanted.name);
     let received = intake.fetcher.download(wanted, partial, &mut ())?;
     let path = intake.store.publish_download(partial, received.digest)?;
-    note(intake, &received)?;
+    record_origin(intake, &received)?;
     Ok((path, received))
 }

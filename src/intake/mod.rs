@@ -1,26 +1,27 @@
-//! Takes downloads into the store: the one place where `fetch`, `tree` and `store` meet. Knows no kind of input.
+//! Takes downloads into the store: the one place where `fetch`, `tree` and `store` meet. Does not know the kinds of
+//! inputs.
 //!
-//! Used by `update`, which learns digests, and by `realize`, which demands them. Either way bytes pass once: socket,
-//! hash, inflate, hash and write of each file; and nothing gets a name in the store before its digest was judged.
+//! Used by `update`, which records digests, and by `realize`, which verifies them. Both process the bytes once:
+//! receive, hash, inflate, hash and write each file. Nothing gets a name in the store before its digest is verified.
 
+mod batch;
+mod earlier;
 mod file;
-mod held;
-mod many;
 mod unpack_sink;
 
+pub(crate) use batch::{MissingFile, download_all, drop_damaged, is_here};
+pub(crate) use earlier::{earlier_download, lock_download, record_origin};
 pub(crate) use file::{file, file_anew, file_vouched};
-pub(crate) use held::{held, hold, note};
-pub(crate) use many::{Piece, drop_damaged, is_here, pieces};
 pub(crate) use unpack_sink::UnpackSink;
 
 use crate::fetch::Fetcher;
 use crate::store::Store;
 
-/// Store and fetcher, which every intake works with.
+/// The store and the fetcher that every intake uses.
 #[derive(Clone, Copy)]
 pub struct Intake<'a> {
-    /// The store that downloads go to.
+    /// The store that receives the downloads.
     pub store: &'a Store,
-    /// The fetcher that they come through.
+    /// The fetcher that downloads.
     pub fetcher: &'a Fetcher,
 }

@@ -1,4 +1,4 @@
-//! Unpacks a download while it comes, on a thread of its own.
+//! Unpacks a download while it arrives, on a thread of its own.
 
 use std::io::{self, Read};
 use std::thread::JoinHandle;
@@ -13,7 +13,7 @@ use crate::threads::ended;
 use crate::tree::Limits;
 use crate::tree::unpack::{Unpacked, unpack};
 
-/// Pieces between the network and the unpacker; they are as large as the network gives them, at most 256 KiB.
+/// Greatest number of pieces queued between the network and the unpacker. A piece has at most 256 KiB.
 const QUEUE: usize = 32;
 
 /// Feeds an unpacker that writes to `tree/` of a staging directory.
@@ -34,18 +34,19 @@ struct Running {
 }
 
 impl<'s> UnpackSink<'s> {
-    /// Of a download that is promised, all is taken whatever the unpacker says: its digest tells whether the bytes or the archive
-    /// are at fault. Any other ends when the unpacker does, or it could go on until the disk is full.
+    /// Starts the unpacker. A promised download continues even if the unpacker fails: its digest shows whether the
+    /// bytes or the archive are at fault. Any other download ends with the unpacker, as it could otherwise fill the
+    /// disk.
     pub fn new(store: &'s Store, limits: Limits, promised: bool) -> Result<Self> {
         Ok(Self { store, limits, promised, running: Some(Running::start(store, limits)?), ended: false })
     }
 
-    /// Returns whether the unpacker ended the download: what came of it is of no use.
+    /// Returns whether the unpacker ended the download, whose bytes are then useless.
     pub fn ended(&self) -> bool {
         self.ended
     }
 
-    /// All bytes were given: waits for the unpacker.
+    /// Waits for the unpacker, after all bytes.
     pub fn finish(mut self) -> Result<(Staging, Unpacked)> {
         let Running { staging, bytes, thread } =
             self.running.take().ok_or_else(|| Error::failure("the unpacker is not running"))?;
@@ -57,7 +58,7 @@ impl<'s> UnpackSink<'s> {
     fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             drop(running.bytes);
-            // Whatever it says: its bytes were the wrong ones, or too few.
+            // Its result does not matter: its bytes were wrong or incomplete.
             let _ = running.thread.join();
         }
     }
@@ -67,7 +68,7 @@ impl Sink for UnpackSink<'_> {
     fn take(&mut self, bytes: Bytes) -> Result<()> {
         let stopped = self.running.as_ref().is_some_and(|running| running.bytes.send(bytes).is_err());
         if !stopped || self.promised {
-            // Where it stopped, `finish` says why.
+            // If it stopped, `finish` returns the reason.
             return Ok(());
         }
         self.ended = true;
@@ -103,7 +104,7 @@ impl Running {
     }
 }
 
-/// The queue as a reader; ends when the sender is gone.
+/// The queue as a reader, which ends when the sender is dropped.
 struct Pieces {
     queue: Receiver<Bytes>,
     piece: Bytes,

@@ -1,7 +1,8 @@
-//! Look-ups: what does a request mean today? One module per kind of input.
+//! Look-ups: they resolve a request to what upstream has today. One module per kind of input.
 //!
-//! Parsers here are pure and total: bytes in, typed value or error out. IO comes in through [`Documents`](crate::fetch::Documents) and git2.
-//! Nothing is downloaded here but index pages and refs; the pinned bytes themselves are `fetch`'s and `store`'s job.
+//! Parsers here are pure and total: bytes in, typed value or error out. IO comes in through
+//! [`Documents`](crate::fetch::Documents) and git2. Only index pages and refs are downloaded here; `fetch` and `store`
+//! handle the pinned files.
 
 pub mod debs;
 pub mod git;

@@ -1,16 +1,17 @@
-//! Proxies that other programs are configured to use, compared with the one that the environment names for this program.
+//! Compares the proxies that other programs are configured to use with the one that the environment names for
+//! strixlock.
 
 use url::Url;
 
 use crate::urls::show_url;
 
-/// Returns a variable of the environment that is set to something.
+/// Returns an environment variable that is set and not empty.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Returns what to set so that `url` is asked by way of `proxy`, or directly where that is empty; `None` where the environment
-/// says so already.
+/// Returns which variable to set so that `url` is reached through `proxy`, or directly if `proxy` is empty. Returns
+/// `None` if the environment says so already.
 pub(super) fn instead(url: &Url, proxy: &str, environment: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let name = if url.scheme() == "http" { "http_proxy" } else { "https_proxy" };
     let used = [name, &name.to_uppercase(), "all_proxy", "ALL_PROXY"].into_iter().find_map(environment);
@@ -23,7 +24,7 @@ pub(super) fn instead(url: &Url, proxy: &str, environment: &dyn Fn(&str) -> Opti
     })
 }
 
-/// An address in one form, without a password.
+/// Returns an address in canonical form, without a password.
 fn shown(proxy: &str) -> String {
     let text = if proxy.is_empty() || proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
     Url::parse(&text).map_or(text, |url| show_url(&url)).trim_end_matches('/').to_owned()

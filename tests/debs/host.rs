@@ -86,7 +86,7 @@ fn what_apt_takes_is_taken_and_pins_count() {
     machine.write("preferences.d/pin", b"Package: /^hello/\nPin: release *\nPin-Priority: -1\n");
     let ran = machine.update(&["hello"], "", 3);
     assert!(
-        ran.stderr.contains("a pin of apt's preferences is not followed here: it is a regular expression"),
+        ran.stderr.contains("a pin of apt's preferences is not supported: it is a regular expression"),
         "{}",
         ran.all()
     );
@@ -97,8 +97,8 @@ fn what_is_left_out_is_told_and_stands_in_the_error() {
     let machine = Machine::new();
     machine.sources("deb [ [K] snapshot=20261101T000000Z ] [U]/debian demo main\n");
     insta::assert_snapshot!(machine.update(&["hello"], "", 9).stderr, @r#"
-    error: sysroot: this machine's apt configuration names no archive that fits
-      it has    no archive that can be used
+    error: sysroot: this machine's apt configuration has no matching archive
+      it has    no usable archive
       left out  suite demo of the apt configuration is left out: its option `snapshot=20261101T000000Z` is not followed: name the URL of that snapshot as `archive` in the manifest
     hint: name an archive by its URL, and its suites, in the manifest
     "#);
@@ -148,7 +148,7 @@ fn a_list_of_mirrors_is_followed() {
     let list = machine.project.path("machine/etc/apt/mirrors.txt");
     machine.sources(&format!("deb [ [K] ] mirror+file:{} demo main\n", list.display()));
     let ran = machine.update(&["hello"], "", 0);
-    assert!(ran.stderr.contains("an archive is passed over: the archive has no such suite"), "{}", ran.all());
+    assert!(ran.stderr.contains("an archive is skipped: the archive has no such suite"), "{}", ran.all());
     assert!(machine.project.lock().contains("/debian\""), "{}", machine.project.lock());
 }
 

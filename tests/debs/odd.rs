@@ -21,6 +21,6 @@ fn an_odd_neighbour_is_told_and_spoils_nothing() {
       version  1.0 beta
       fault    its `Version` is `1.0 beta`
       since    wants-bar 1.0 depends on bar
-    hint: the archive has to mend its package list; or name another package, version or archive in its place
+    hint: the archive has to fix its package list; or name another package, version or archive in its place
     ");
 }

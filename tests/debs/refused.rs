@@ -31,7 +31,7 @@ fn a_tampered_release_file_is_refused() {
     insta::assert_snapshot!(told, @r"
     exit code 5
     --- stderr
-    error: sysroot: the Release file is not what was signed
+    error: sysroot: the signature does not match the Release file
       key      [KEY]
       keyring  demo.gpg
       file     [UPSTREAM]/debian/dists/demo/InRelease
@@ -46,11 +46,11 @@ fn another_key_is_refused_and_named() {
     insta::assert_snapshot!(told, @r"
     exit code 5
     --- stderr
-    error: sysroot: no key that may sign the Release file has signed it
-      signed by  [KEY]: the keyring does not hold this key
+    error: sysroot: the Release file is not signed by a trusted key
+      signed by  [KEY]: the keyring does not contain this key
       keyring    demo.gpg
       file       [UPSTREAM]/debian/dists/demo/InRelease
-    hint: if you trust one of these keys, put it into a keyring beside the manifest and name that with `keyring`; a newer package of the distribution's keyring may have it too
+    hint: if you trust one of these keys, put it into a keyring file beside the manifest and set `keyring`; a newer package of the distribution's keyring may have it too
     ");
     std::fs::write(project.path("manifests/demo.gpg"), archive.key.keyring().unwrap()).unwrap();
     project.run(&["update"]).code(0);
@@ -89,7 +89,7 @@ fn an_expired_release_file_is_refused_unless_it_is_meant() {
 #[test]
 fn another_suite_and_the_future_are_refused() {
     let (project, _) = served(|archive| archive.date = now() + 100_000);
-    assert!(told(&project, 5).contains("the Release file is of the future"));
+    assert!(told(&project, 5).contains("the Release file is dated in the future"));
     let (project, archive) = served(|archive| archive.suite = "other".to_owned());
     let server = project.upstream().server();
     // The other suite's file, soundly signed, in the wanted one's place.
@@ -97,7 +97,7 @@ fn another_suite_and_the_future_are_refused() {
     let signed = archive.key.sign(text, archive.date).unwrap();
     server.put(IN_RELEASE, strixlock_demo::http::Resource::bytes(signed));
     let told = told(&project, 5);
-    assert!(told.contains("the Release file is for a suite of another name than was asked for"), "{told}");
+    assert!(told.contains("the Release file is for another suite than requested"), "{told}");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn what_the_archive_has_not_is_named() {
     error: sysroot: `top` cannot be installed
       since  top 1.0 depends on middle
       needs  middle 1.5 depends on bottom (>= 3)
-      but    bottom 2.0-1 is what the archive has
+      but    the archive has bottom 2.0-1
     hint: the package may be in a suite or component that is not named, or the mirror is in the middle of an update
     ");
     manifest(&project, &["hello"], "components = [\"universe\"]");
@@ -144,7 +144,7 @@ fn what_the_archive_has_not_is_named() {
     error: sysroot: the archive has no such suite
       url  [UPSTREAM]/debian/dists/gone/InRelease
       url  [UPSTREAM]/debian/dists/gone/Release
-    hint: suites are called as in sources.list, such as `noble-updates`; a snapshot must not be older than its suite
+    hint: name suites as in sources.list, such as `noble-updates`; a snapshot must not be older than its suite
     ");
 }
 
@@ -158,7 +158,7 @@ fn a_mirror_that_fails_is_passed_over_and_told() {
     manifest(&project, &["hello"], &format!("archives = [\"{mirror}\"]"));
     let ran = project.run(&["update"]).code(0);
     assert!(
-        ran.stderr.contains("warning: sysroot: an archive is passed over: the archive has no such suite"),
+        ran.stderr.contains("warning: sysroot: an archive is skipped: the archive has no such suite"),
         "{}",
         ran.all()
     );

@@ -52,11 +52,11 @@ fn a_signature_beside_the_release_file_counts_as_one_around_it() {
     let text = fetcher.get(&server.url(&format!("{DISTS}/Release")).parse().unwrap(), 1 << 20).unwrap().body;
     let of = |key: Key, text: &[u8]| key.sign_beside(text, now() - 3600).unwrap();
     for (signature, code, told) in [
-        (of(Key::new(9), &text), 5, "the keyring does not hold this key"),
-        (of(Key::new(1), b"other"), 5, "the Release file is not what was signed"),
+        (of(Key::new(9), &text), 5, "the keyring does not contain this key"),
+        (of(Key::new(1), b"other"), 5, "the signature does not match the Release file"),
         ([of(Key::new(9), &text), of(Key::new(1), &text)].concat(), 0, ""),
-        (b"<html>".to_vec(), 5, "this is no Release.gpg file"),
-        (Vec::new(), 5, "no key that may sign the Release file has signed it"),
+        (b"<html>".to_vec(), 5, "invalid Release.gpg file"),
+        (Vec::new(), 5, "the Release file is not signed by a trusted key"),
     ] {
         server.put(&format!("{DISTS}/Release.gpg"), Resource::bytes(signature));
         let ran = update(&project, "", code);
@@ -70,11 +70,11 @@ fn an_archive_that_nobody_signed_needs_a_word_in_the_manifest() {
     insta::assert_snapshot!(update(&project, "", 5).stderr, @r#"
     error: sysroot: the archive is not signed: it has neither InRelease nor Release.gpg
       file  [UPSTREAM]/debian/dists/demo/Release
-    hint: anybody could have changed it. If it is to be used all the same, say so in the manifest: unsigned = true
+    hint: anybody could have changed it. To use it anyway, set in the manifest: unsigned = true
     "#);
     let ran = update(&project, "unsigned = true\n#key", 0);
     assert!(ran.stdout.contains(", not signed\n"), "{}", ran.all());
-    assert!(ran.stderr.contains("nobody has signed it, which `unsigned = true` allows"), "{}", ran.all());
+    assert!(ran.stderr.contains("it is not signed, which `unsigned = true` allows"), "{}", ran.all());
     let release = locked(&project);
     assert!(release["release"].is_string() && release["signature"].is_null() && release["signed_by"].is_null());
     project.run(&["audit"]).code(0);
@@ -94,10 +94,7 @@ fn odd_dates_are_told_and_refuse_nothing() {
     let date = "Date: ";
     for (to, told) in [
         ("Date: Sat, 1 Nov 2025 1:02:03 UTC\nOld: ", ""),
-        (
-            "Date: Thu., 09 May 2024 10:00:00 UTC\nOld: ",
-            "its `Date` is `Thu., 09 May 2024 10:00:00 UTC`, which is no time",
-        ),
+        ("Date: Thu., 09 May 2024 10:00:00 UTC\nOld: ", "invalid `Date`: `Thu., 09 May 2024 10:00:00 UTC`"),
         ("Old: ", "it has no `Date`"),
     ] {
         let project = edited(date, to);
@@ -105,7 +102,7 @@ fn odd_dates_are_told_and_refuse_nothing() {
         let expected = if told.is_empty() {
             String::new()
         } else {
-            format!("warning: sysroot: the Release file of demo is odd: {told}\n")
+            format!("warning: sysroot: the Release file of demo has a fault: {told}\n")
         };
         assert_eq!(ran.stderr, expected, "{to}");
         assert_eq!(locked(&project)["date"].is_null(), !told.is_empty(), "{to}");
@@ -119,11 +116,11 @@ fn odd_dates_are_told_and_refuse_nothing() {
 fn a_release_file_of_another_name_is_taken_where_that_is_meant() {
     let project = edited("Suite: demo\nCodename: demo", "Suite: stable\nCodename: thing");
     insta::assert_snapshot!(update(&project, "", 5).stderr, @r#"
-    error: sysroot: the Release file is for a suite of another name than was asked for
+    error: sysroot: the Release file is for another suite than requested
       asked     demo
       received  thing, stable
       file      [UPSTREAM]/debian/dists/demo/InRelease
-    hint: if that is what you mean, say so in the manifest: accept-names = ["thing"]
+    hint: if that is what you mean, set in the manifest: accept-names = ["thing"]
     "#);
     for names in ["thing", "stable"] {
         update(&project, &format!("accept-names = [\"{names}\"]"), 0);
@@ -170,13 +167,13 @@ fn a_list_that_is_nowhere_as_promised_is_told_with_both_sizes() {
     );
     server.fault(&format!("{LISTS}/*"), Fault::status(404, usize::MAX));
     insta::assert_snapshot!(update(&project, "", 9).stderr, @r#"
-    error: sysroot: the archive does not serve a package list that its Release file promises
+    error: sysroot: the archive lacks a package list that its Release file promises
       url  [UPSTREAM]/debian/dists/demo/main/binary-amd64/Packages.gz
-    hint: the archive is in the middle of an update, or broken: try again later, or name a mirror of it under `archives`
+    hint: the archive is in the middle of an update, or broken: try again later, or add a mirror under `archives`
     "#);
     let project = edited("/Packages", "/Packages.lz4");
     insta::assert_snapshot!(update(&project, "", 9).stderr, @r#"
-    error: sysroot: the suite `demo` lists `main` in no form that can be read
+    error: sysroot: the suite `demo` lists `main` in unsupported formats only
       it has    Packages.lz4, Packages.lz4.gz, Packages.lz4.xz
       read are  Packages.xz, Packages.gz, Packages.zst, Packages.bz2, Packages
     "#);

@@ -93,7 +93,7 @@ fn an_index_that_a_mirror_gives_is_that_of_the_original() {
         &format!("rounds = 1\nmirrors = [{{ of = \"{base}original\", at = \"{base}rocm/core\" }}]\n"),
     );
     let ran = project.run(&["update"]).code(0);
-    assert!(ran.stderr.contains("a mirror answered, which may be behind"), "{}", ran.all());
+    assert!(ran.stderr.contains("a mirror answered, which may be out of date"), "{}", ran.all());
     let name = TARBALL.rsplit('/').next().unwrap();
     assert!(project.lock().contains(&server.url(&format!("/original/tarball/{name}"))), "{}", project.lock());
 }

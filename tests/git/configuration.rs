@@ -94,7 +94,7 @@ fn settings_that_are_not_read_are_named_once() {
     made.wanted(&project, "");
     configure(&project, "[http]\nproxy = http://me:secret@127.0.0.1:9\n");
     let ran = project.run(&["update"]).code(0);
-    let told = "warning: source: git's setting `http.proxy` is not read for [UPSTREAM]/o/r.git: \
+    let told = "warning: source: git's setting `http.proxy` is ignored for [UPSTREAM]/o/r.git: \
                 set `http_proxy=http://127.0.0.1:9` in the environment";
     assert_eq!(ran.stderr.matches(told).count(), 1, "{}", ran.all());
     configure(&project, "[http\n");

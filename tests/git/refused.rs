@@ -15,14 +15,14 @@ fn entries_that_no_checkout_could_have_are_refused_by_name() {
     let inner = made.tree(&[("100644", "config", file)]);
     let long = made.blob(&[b'a'; 5000]);
     for (tree, at, why) in [
-        (made.tree(&[("100644", "a/b", file)]), "a/b", "its name holds a slash"),
-        (made.tree(&[("100644", "../canary", file)]), "../canary", "its name holds a slash"),
-        (made.tree(&[("100644", "..", file)]), "..", "its name is a place"),
-        (made.tree(&[("40000", ".", inner)]), ".", "its name is a place"),
-        (made.tree(&[("100644", ".git/config", file)]), ".git/config", "its name holds a slash"),
-        (made.tree(&[("40000", ".git", inner)]), ".git", "git keeps its own files"),
-        (made.tree(&[("40000", ".GIT", inner)]), ".GIT", "git keeps its own files"),
-        (made.tree(&[("40000", "git~1", inner)]), "git~1", "git keeps its own files"),
+        (made.tree(&[("100644", "a/b", file)]), "a/b", "its name contains a slash"),
+        (made.tree(&[("100644", "../canary", file)]), "../canary", "its name contains a slash"),
+        (made.tree(&[("100644", "..", file)]), "..", "its name is `.` or `..`"),
+        (made.tree(&[("40000", ".", inner)]), ".", "its name is `.` or `..`"),
+        (made.tree(&[("100644", ".git/config", file)]), ".git/config", "its name contains a slash"),
+        (made.tree(&[("40000", ".git", inner)]), ".git", "git reserves this name for its own files"),
+        (made.tree(&[("40000", ".GIT", inner)]), ".GIT", "git reserves this name for its own files"),
+        (made.tree(&[("40000", "git~1", inner)]), "git~1", "git reserves this name for its own files"),
         (made.tree(&[("123456", "a", file)]), "a", "its mode is 123456"),
         (made.tree(&[("100600", "a", file)]), "a", "its mode is 100600"),
         (made.tree(&[("100644", "a", file), ("100644", "a", inner)]), "a", "twice, or out of order"),
@@ -134,7 +134,7 @@ fn repositories_of_another_format_or_without_their_history_are_named_as_such() {
     }
     git(&["clone", "-q", "--bare", "--depth", "1", &url("sha1"), "shallow"]);
     for (name, message) in [
-        ("sha256", "the repository names its objects in a way that is not read here"),
+        ("sha256", "the repository's object format is not supported"),
         ("shallow", "the repository is shallow: its history is cut off"),
     ] {
         wanted(&project, &url(name), "");

@@ -108,7 +108,7 @@ fn the_users_ssh_leads_to_repositories_and_its_refusals_are_explained() {
     assert!(ran.stderr.contains(&by_hand), "{}", ran.all());
     host.take_host_key(&project);
     let ran = update(&project, &[], 8);
-    assert!(ran.stderr.contains("takes none of the keys that it was offered"), "{}", ran.all());
+    assert!(ran.stderr.contains("accepted none of the offered keys"), "{}", ran.all());
     assert!(ran.stderr.contains("Permission denied (publickey)"), "{}", ran.all());
     host.let_in();
     assert_eq!(update(&project, &[], 0).stderr, "");
@@ -142,7 +142,7 @@ fn another_host_key_than_the_known_one_is_refused() {
     std::fs::write(host.directory.join("known_hosts"), line).unwrap();
     wanted(&project, &format!("ssh://{}@127.0.0.1:{}{}", host.user, host.port, path.display()), "");
     let ran = update(&project, &[], 8);
-    assert!(ran.stderr.contains("another host key than the one that is known"), "{}", ran.all());
+    assert!(ran.stderr.contains("host key differs from the known one"), "{}", ran.all());
     assert!(ran.stderr.contains(&format!("ssh-keygen -R '[127.0.0.1]:{}'", host.port)), "{}", ran.all());
 }
 
@@ -211,7 +211,10 @@ fn a_missing_program_is_named_with_what_to_install() {
     let ssh = update("git@h.example:r", &[]);
     assert!(ssh.contains("reached by ssh, which is not installed") && ssh.contains("openssh-client"), "{ssh}");
     let git = update("file:///srv/r", &[]);
-    assert!(git.contains("read with git, which is not installed") && git.contains("apt install git"), "{git}");
+    assert!(
+        git.contains("git is not installed; it is needed to read a repository") && git.contains("apt install git"),
+        "{git}"
+    );
     let mut command = project.command(&["update"]);
     wanted(&project, "git@h.example:r", "");
     command.env("GIT_SSH_COMMAND", "/nowhere/myssh");

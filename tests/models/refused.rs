@@ -45,11 +45,11 @@ fn a_gated_repository_says_how_to_get_in() {
     insta::assert_snapshot!(without_commit(&run_as(&project, &hub, STRANGER, &["update"]).all()), @r"
     exit code 8
     --- stderr
-    error: model: the repository is gated, and the account of your token was not let in
+    error: model: the repository is gated, and the account of your token has no access
       url     [UPSTREAM]/hub/demo/tiny-GGUF/resolve/[COMMIT]/tiny-F32.gguf
       answer  403 Forbidden
       file    tiny-F32.gguf
-    hint: accept its conditions on [UPSTREAM]/hub/demo/tiny-GGUF with that account, and wait for the owner where the page says so
+    hint: accept its conditions on [UPSTREAM]/hub/demo/tiny-GGUF with that account, and wait for the owner's approval if the page says so
     ");
     run_as(&project, &hub, MEMBER, &["update"]).code(0);
     run_as(&project, &hub, MEMBER, &["realize"]).code(0);
@@ -65,7 +65,7 @@ fn without_commit(text: &str) -> String {
 fn repositories_revisions_and_files_that_are_not_there_are_told_apart() {
     let (project, hub) = project(MODEL);
     for (fields, code, message) in [
-        ("model = \"demo/none-GGUF:F32\"", 9, "the hub has no such repository, or only for others"),
+        ("model = \"demo/none-GGUF:F32\"", 9, "the hub has no such repository, or it is private"),
         ("model = \"demo/tiny-GGUF:F32\"\nrevision = \"v9\"", 9, "the repository has no such revision"),
         ("model = \"demo/tiny-GGUF:Q4_K_M\"", 9, "the repository has no GGUF file with quantisation Q4_K_M"),
         ("repo = \"demo/tiny-GGUF\"\nfile = \"tiny-F23.gguf\"", 9, "did you mean `tiny-F32.gguf`?"),
@@ -210,7 +210,7 @@ fn a_header_that_the_file_does_not_have_is_noticed_when_the_file_comes() {
     project.run(&["update"]).code(0);
     log.put(&place, strixlock_demo::http::Resource::bytes(model(Shape::default())));
     let ran = project.run(&["realize"]).code(5);
-    assert!(ran.stderr.contains("the model is not what the lock says of it"), "{}", ran.all());
+    assert!(ran.stderr.contains("the model does not match the lock"), "{}", ran.all());
     assert!(ran.stderr.contains("context 4096"), "{}", ran.all());
 }
 

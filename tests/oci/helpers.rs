@@ -113,12 +113,12 @@ fn a_helper_that_does_not_help_is_told_with_its_place() {
     for (configuration, lines, why) in [
         (r#"{"credsStore": "missing"}"#, GOOD, "docker-credential-missing"),
         (r#"{"credsStore": "missing"}"#, GOOD, "not on PATH"),
-        (r#"{"credsStore": "../bin/mine"}"#, GOOD, "the name of the credential helper is none"),
+        (r#"{"credsStore": "../bin/mine"}"#, GOOD, "invalid credential helper name"),
         (known, "echo HIDDEN; echo 'no \x1b[31mstore' >&2; exit 1", "no store"),
-        (known, "echo HIDDEN", "answer is no login"),
-        (known, r#"echo '{"Username": "<token>", "Secret": "HIDDEN"}'"#, "is an identity token"),
+        (known, "echo HIDDEN", "invalid answer from the credential helper"),
+        (known, r#"echo '{"Username": "<token>", "Secret": "HIDDEN"}'"#, "only an identity token is stored"),
         (known, "echo credentials not found in native keychain; exit 1", "has no login for the registry"),
-        (known, r#"echo '{"Username": "me", "Secret": "HIDDEN"}'"#, "did not open it"),
+        (known, r#"echo '{"Username": "me", "Secret": "HIDDEN"}'"#, "was not accepted"),
     ] {
         install(&project, lines);
         configure(&project, configuration);
@@ -138,6 +138,6 @@ fn a_password_that_is_wrong_is_told_as_the_helper_s_where_there_are_no_tokens() 
     install(&project, r#"echo '{"Username": "me", "Secret": "HIDDEN"}'"#);
     configure(&project, r#"{"credsStore": "mine"}"#);
     let ran = run(&project, &["update"]).code(8);
-    assert!(ran.stderr.contains("the login kept by `docker-credential-mine`, which"), "{}", ran.all());
+    assert!(ran.stderr.contains("the login stored by `docker-credential-mine`, which"), "{}", ran.all());
     assert_eq!(asked(&project), ["get [HOST]"]);
 }

@@ -123,9 +123,9 @@ fn a_login_that_cannot_be_used_is_told_with_its_place() {
     for (kept, why) in [
         (
             format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6", "identitytoken": "hidden-token"}}}}}}"#),
-            "is an identity token",
+            "only an identity token is stored",
         ),
-        (format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6b2xk"}}}}}}"#), "did not open it"),
+        (format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6b2xk"}}}}}}"#), "was not accepted"),
     ] {
         std::fs::write(&file, kept).unwrap();
         let ran = project.run(&["update"]).code(8);
@@ -139,9 +139,9 @@ fn a_login_that_cannot_be_used_is_told_with_its_place() {
 #[test]
 fn a_login_that_nobody_here_knows_is_named() {
     for (challenge, why) in [
-        ("Negotiate", "a kind that strixlock does not know"),
-        ("", "a kind that strixlock does not know"),
-        ("Basic realm=\"x\"", "the registry asks for a user and password"),
+        ("Negotiate", "an unsupported kind of login"),
+        ("", "an unsupported kind of login"),
+        ("Basic realm=\"x\"", "the registry requires a user and password"),
         ("Bearer realm=\"http://tokens.example/\"", "plain http is only used with loopback hosts"),
         ("Bearer realm=\"file:///etc/passwd\"", "it names a local file"),
         ("Bearer realm=\"not a url\"", "it names no URL"),

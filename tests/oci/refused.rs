@@ -43,9 +43,9 @@ fn images_that_cannot_be_used_are_refused_at_update() {
     serve(&project, "team/base", "24.04", b"<html>", "text/html");
     refused(&project, 5, "malformed image manifest");
     serve(&project, "team/base", "24.04", b"{}", "application/json");
-    refused(&project, 3, "the registry sent no image");
+    refused(&project, 3, "the registry's document is not an image");
     serve(&project, "team/base", "24.04", br#"{"schemaVersion":2,"manifests":[]}"#, INDEX);
-    refused(&project, 9, "not there for the platform");
+    refused(&project, 9, "not available for the platform");
     project.upstream().server().remove(TAG);
     refused(&project, 9, "404");
 }
@@ -54,8 +54,8 @@ fn images_that_cannot_be_used_are_refused_at_update() {
 fn what_a_registry_answers_is_told_in_its_own_terms() {
     for (status, code, parts) in [
         (404, 9, &["the registry has no such image", "skopeo list-tags docker://[HOST]/team/base`"][..]),
-        (403, 8, &["does not let the repository be read", "`podman login [HOST]`"]),
-        (429, 8, &["takes no more requests", "run again in 7 s", "`podman login [HOST]`"]),
+        (403, 8, &["denies access to the repository", "`podman login [HOST]`"]),
+        (429, 8, &["does not accept more requests for now", "run again in 7 s", "`podman login [HOST]`"]),
         (503, 8, &["the server answered 503"]),
     ] {
         let project = Project::empty();
@@ -110,7 +110,7 @@ fn a_registry_that_changes_a_digest_is_caught() {
         text.replace("gzip", "zstd").as_bytes(),
         MANIFEST,
     );
-    refused(&project, 5, "another document than the one that it names");
+    refused(&project, 5, "another document than it announced");
     // A layer: nothing of it is used.
     let image = Image::new(&[]);
     let project = served(&image);

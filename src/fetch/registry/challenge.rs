@@ -1,16 +1,16 @@
 //! `WWW-Authenticate`: schemes and their parameters (RFC 9110, section 11.6.1).
 //!
-//! The crate `http-auth` would do, but for two things that servers send: a tab or several blanks between a scheme and its
-//! parameters, and `Negotiate` with a token behind it. It gives up there, and a Bearer challenge that follows would be lost.
+//! The crate `http-auth` cannot parse two things that servers send: a tab or several blanks between a scheme and its
+//! parameters, and `Negotiate` with a token. It gives up there, and a Bearer challenge that follows would be lost.
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 /// A challenge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Challenge {
-    /// e.g. `Bearer`.
+pub(in crate::fetch) struct Challenge {
+    /// The scheme, such as `Bearer`.
     pub scheme: String,
-    /// Names in lower case, and values.
+    /// Parameter names in lower case, with values.
     parameters: Vec<(String, String)>,
 }
 
@@ -19,7 +19,7 @@ impl Challenge {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
 
-    /// Whether it is of a kind that credentials are an answer to.
+    /// Returns whether credentials can answer it.
     pub fn is_answered(&self) -> bool {
         self.is("basic") || self.bearer_realm().is_some()
     }
@@ -28,20 +28,20 @@ impl Challenge {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Where a token is had.
+    /// Returns the URL of the token service.
     pub fn bearer_realm(&self) -> Option<&str> {
         self.parameter("realm").filter(|_| self.is("bearer"))
     }
 }
 
-/// The challenges of an answer: several may stand in one header. A header that cannot be read is passed over.
-pub(super) fn all(headers: &HeaderMap) -> Vec<Challenge> {
+/// Returns the challenges of an answer. One header may have several; an invalid header is skipped.
+pub(in crate::fetch) fn all(headers: &HeaderMap) -> Vec<Challenge> {
     headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| parse(value.to_str().ok()?)).flatten().collect()
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// Reads the challenges of one header; `None` for what holds none. Blanks may stand round `=`.
+/// Parses the challenges of one header; `None` if it has none or is invalid. Blanks are allowed around `=`.
 fn parse(text: &str) -> Option<Vec<Challenge>> {
     let mut challenges: Vec<Challenge> = Vec::new();
     let mut rest = text;
@@ -67,14 +67,14 @@ fn parse(text: &str) -> Option<Vec<Challenge>> {
     }
 }
 
-/// A word of RFC 9110, and what follows it.
+/// Splits off a token of RFC 9110; returns it and the rest.
 fn token(text: &str) -> Option<(&str, &str)> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
     (end > 0).then(|| text.split_at(end))
 }
 
-/// Passes over what some schemes have in place of parameters, as in `Negotiate YII...=`.
+/// Skips the token68 that some schemes have instead of parameters, as in `Negotiate YII...=`.
 fn token68(text: &str) -> &str {
     let blob = text.trim_start_matches(BLANKS);
     let end = blob.find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/".contains(c))).unwrap_or(blob.len());
@@ -82,7 +82,7 @@ fn token68(text: &str) -> &str {
     if end > 0 && (after.is_empty() || after.starts_with(',')) { after } else { text }
 }
 
-/// A word, or text in quotes, and what follows it.
+/// Splits off a word or a quoted string; returns it and the rest.
 fn value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ' ', '\t']).unwrap_or(text.len());

@@ -1,68 +1,22 @@
-//! The credentials that podman and docker keep: `auths` of containers-auth.json(5) and of docker's config.json.
+//! The credentials that podman and docker store: `auths` in containers-auth.json(5) and in docker's config.json.
 //!
-//! Of several places the first that has a login for the registry: `REGISTRY_AUTH_FILE`, podman's in the runtime directory and
-//! below the configuration, docker's. Where none has a login, the first helper program that they name has (see
-//! [`super::helper`]). Identity tokens, a grant that is exchanged for others, are not used; where only one is kept, that is
-//! said. What is read here is told to nobody but the registry: the types have no `Debug`.
+//! The first file with a login for the registry is used: `REGISTRY_AUTH_FILE`, podman's in the runtime directory and in
+//! the configuration directory, docker's. If none has a login, the first helper program that they name is used (see
+//! [`super::helper`]). Identity tokens, which are exchanged for other tokens, are not supported; if there is nothing
+//! else, the error says so.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use url::Url;
 
-use super::helper::Helper;
-use crate::error::{Error, Kind, Result};
+use super::repository::{DOCKER, host, repository};
+use super::stored::{Credentials, Helper, Stored};
 
-/// Where Docker's own registry answers.
-pub(super) const DOCKER: &str = "registry-1.docker.io";
-
-/// No such file is longer, in bytes.
+/// Greatest length of a file with credentials, in bytes.
 const MOST: u64 = 1 << 20;
-
-/// User and password, as they are sent.
-#[derive(Clone)]
-pub(super) struct Credentials(String);
-
-impl Credentials {
-    /// Those of a user; `None` for a name that cannot be sent with a password.
-    pub fn new(user: &str, password: &str) -> Option<Self> {
-        let text = || base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-        (!user.contains(':')).then(|| Self(text()))
-    }
-
-    /// The header that shows them.
-    pub fn header(&self) -> Result<HeaderValue> {
-        let mut value = HeaderValue::from_str(&format!("Basic {}", self.0))
-            .map_err(|_| Error::new(Kind::Invalid, "the credentials for a registry cannot be sent"))?;
-        value.set_sensitive(true);
-        Ok(value)
-    }
-}
-
-/// What is kept for a repository, and where, as in "kept in FILE".
-#[derive(Clone)]
-pub(super) enum Kept {
-    /// User and password.
-    Login(Credentials, String),
-    /// A helper program may have them, which was not asked.
-    Helper(Helper),
-    /// The helper program that was asked has none.
-    HelperWithout(Helper),
-    /// An identity token without a password.
-    IdentityToken(String),
-    /// Nothing at all.
-    Nothing,
-}
-
-impl Kept {
-    /// User and password, where they are here.
-    pub fn login(&self) -> Option<&Credentials> {
-        if let Self::Login(credentials, _) = self { Some(credentials) } else { None }
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -78,8 +32,8 @@ struct Auth {
     identitytoken: Option<String>,
 }
 
-/// What somebody keeps for the repository at this URL.
-pub(super) fn find(url: &Url) -> Kept {
+/// Returns the credentials stored for the repository at this URL.
+pub(in crate::fetch) fn find(url: &Url) -> Stored {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let files = files(variable, rustix::process::getuid().as_raw()).into_iter();
     first_login(
@@ -99,7 +53,7 @@ fn files(variable: impl Fn(&str) -> Option<PathBuf>, user: u32) -> Vec<PathBuf> 
     let docker = variable("DOCKER_CONFIG").or_else(|| Some(home.as_ref()?.join(".docker")));
     [
         variable("REGISTRY_AUTH_FILE"),
-        // For users without a session podman has a directory of its own.
+        // Podman's directory for users without a session.
         Some(runtime.unwrap_or_else(|| format!("/run/containers/{user}").into()).join("auth.json")),
         configuration.map(|path| path.join("containers/auth.json")),
         docker.map(|path| path.join("config.json")),
@@ -109,73 +63,56 @@ fn files(variable: impl Fn(&str) -> Option<PathBuf>, user: u32) -> Vec<PathBuf> 
     .collect()
 }
 
-/// The first login, else the first of whatever there is.
-fn first_login(all: impl Iterator<Item = Kept>) -> Kept {
+/// Returns the first login, else the first other entry.
+fn first_login(all: impl Iterator<Item = Stored>) -> Stored {
     let mut other = None;
-    for kept in all {
-        if kept.login().is_some() {
-            return kept;
+    for stored in all {
+        if stored.login().is_some() {
+            return stored;
         }
-        other = other.or(Some(kept));
+        other = other.or(Some(stored));
     }
-    other.unwrap_or(Kept::Nothing)
+    other.unwrap_or(Stored::Nothing)
 }
 
-/// Host and port of a repository.
-pub(super) fn host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// The registry of a repository by the name under which helpers keep its login.
-pub(super) fn server(url: &Url) -> String {
-    let host = host(url);
-    if host == DOCKER { "https://index.docker.io/v1/".to_owned() } else { host }
-}
-
-/// The name of the repository at a URL.
-pub(super) fn repository(url: &Url) -> &str {
-    url.path().trim_start_matches("/v2/").trim_end_matches('/')
-}
-
-/// What a file has for a repository, what says most of it first: its own entry, those of the directories above it, the
-/// host's; then the helper that has every registry's, listed in the file or not.
-fn all(text: &[u8], url: &Url, path: &Path) -> Vec<Kept> {
+/// Returns a file's entries for a repository, the most specific first: its own, those of its parent paths, the host's;
+/// then the helper for all registries.
+fn all(text: &[u8], url: &Url, path: &Path) -> Vec<Stored> {
     let Ok(file) = serde_json::from_slice::<AuthFile>(text) else { return Vec::new() };
     let host = host(url);
     let mut names = vec![format!("{host}/{}", repository(url))];
     while let Some((above, _)) = names.last().and_then(|name| name.rsplit_once('/')) {
         names.push(above.to_owned());
     }
-    // Docker's own registry is kept under names of older days.
+    // Docker Hub's login is stored under its old names.
     if host == DOCKER {
         names.extend(["docker.io", "index.docker.io/v1"].map(str::to_owned));
     }
     let store =
-        file.creds_store.iter().filter(|name| !name.is_empty()).map(|name| Kept::Helper(Helper::new(name, path)));
+        file.creds_store.iter().filter(|name| !name.is_empty()).map(|name| Stored::Helper(Helper::new(name, path)));
     names.iter().filter_map(|name| entry(&file, name, path)).chain(store).collect()
 }
 
-fn entry(file: &AuthFile, name: &str, path: &Path) -> Option<Kept> {
+fn entry(file: &AuthFile, name: &str, path: &Path) -> Option<Stored> {
     let place = || format!("in {}", path.display());
     if let Some(auth) = file.auths.as_ref().and_then(|auths| of(auths, name)) {
         let text = auth.auth.as_deref().unwrap_or_default().trim();
         let decoded = base64::engine::general_purpose::STANDARD.decode(text).ok().unwrap_or_default();
         let has_token = auth.identitytoken.as_ref().is_some_and(|token| !token.is_empty());
-        // Beside a token stands a user without a password.
+        // An identity token is stored with a user without a password.
         if has_token && (decoded.is_empty() || decoded.ends_with(b":")) {
-            return Some(Kept::IdentityToken(place()));
+            return Some(Stored::IdentityToken(place()));
         }
-        // Only what can be a user and password. An entry without contents says that a helper has them.
+        // An empty entry means that a helper has the login.
         if decoded.contains(&b':') {
-            return Some(Kept::Login(Credentials(text.to_owned()), place()));
+            return Some(Stored::Login(Credentials::encoded(text), place()));
         }
     }
     let helper = file.cred_helpers.as_ref().and_then(|helpers| of(helpers, name));
-    helper.map(|helper| Kept::Helper(Helper::new(helper, path)))
+    helper.map(|helper| Stored::Helper(Helper::new(helper, path)))
 }
 
-/// The value under a registry's name, in one of the ways in which it is written.
+/// Returns the entry for a registry's name, in any of its spellings.
 fn of<'a, T>(entries: &'a BTreeMap<String, T>, name: &str) -> Option<&'a T> {
     let plain =
         |key: &str| key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/') == name;
@@ -186,14 +123,17 @@ fn of<'a, T>(entries: &'a BTreeMap<String, T>, name: &str) -> Option<&'a T> {
 mod tests {
     use super::*;
 
-    /// What is kept, in short.
-    fn kept(text: &str, url: &str) -> String {
+    /// Returns a short form of stored credentials.
+    fn stored(text: &str, url: &str) -> String {
         match first_login(all(text.as_bytes(), &url.parse().unwrap(), Path::new("f")).into_iter()) {
-            Kept::Login(login, _) => login.0,
-            Kept::Helper(helper) => helper.program(),
-            Kept::HelperWithout(_) => "nothing in the helper".to_owned(),
-            Kept::IdentityToken(_) => "identity token".to_owned(),
-            Kept::Nothing => "nothing".to_owned(),
+            Stored::Login(login, _) => {
+                let header = login.header().unwrap();
+                header.to_str().unwrap().trim_start_matches("Basic ").to_owned()
+            }
+            Stored::Helper(helper) => helper.program(),
+            Stored::HelperWithout(_) => "nothing in the helper".to_owned(),
+            Stored::IdentityToken(_) => "identity token".to_owned(),
+            Stored::Nothing => "nothing".to_owned(),
         }
     }
 
@@ -217,33 +157,23 @@ mod tests {
             ("https://both.example/v2/a/", "docker-credential-mine"),
             ("https://token.example/v2/a/", "identity token"),
         ] {
-            assert_eq!(kept(file, url), wanted, "{url}");
+            assert_eq!(stored(file, url), wanted, "{url}");
         }
         for nothing in
             [r#"{"auths": {"r.example": {"auth": "!!"}}}"#, r#"{"credsStore": "", "credHelpers": null}"#, "[]"]
         {
-            assert_eq!(kept(nothing, "https://r.example/v2/a/"), "nothing", "{nothing}");
+            assert_eq!(stored(nothing, "https://r.example/v2/a/"), "nothing", "{nothing}");
         }
         let docker = r#"{"auths": {"https://index.docker.io/v1/": {"auth": "bWU6cA=="}}}"#;
-        assert_eq!(kept(docker, "https://registry-1.docker.io/v2/library/ubuntu/"), "bWU6cA==");
-    }
-
-    #[test]
-    fn helpers_know_docker_s_own_registry_by_a_name_of_older_days() {
-        for (url, wanted) in [
-            ("https://registry-1.docker.io/v2/library/ubuntu/", "https://index.docker.io/v1/"),
-            ("https://r.example:5000/v2/a/", "r.example:5000"),
-        ] {
-            assert_eq!(server(&url.parse().unwrap()), wanted);
-        }
+        assert_eq!(stored(docker, "https://registry-1.docker.io/v2/library/ubuntu/"), "bWU6cA==");
     }
 
     #[test]
     fn a_login_in_a_later_file_comes_before_a_helper_in_an_earlier_one() {
-        let login = || Kept::Login(Credentials("bWU6cA==".to_owned()), "b".into());
-        let helper = || Kept::Helper(Helper::new("x", Path::new("a")));
-        assert!(matches!(first_login([helper(), login()].into_iter()), Kept::Login(..)));
-        assert!(matches!(first_login([helper(), Kept::IdentityToken("b".into())].into_iter()), Kept::Helper(..)));
+        let login = || Stored::Login(Credentials::encoded("bWU6cA=="), "b".into());
+        let helper = || Stored::Helper(Helper::new("x", Path::new("a")));
+        assert!(matches!(first_login([helper(), login()].into_iter()), Stored::Login(..)));
+        assert!(matches!(first_login([helper(), Stored::IdentityToken("b".into())].into_iter()), Stored::Helper(..)));
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! Programs that keep credentials for podman and docker: `docker-credential-NAME get`.
+//! Programs that store credentials for podman and docker: `docker-credential-NAME get`.
 //!
-//! Protocol (docker-credential-helpers): the registry's name on stdin, `{"ServerURL", "Username", "Secret"}` on stdout; the
-//! user `<token>` stands for an identity token. A helper that has none says so in words that are always the same, and fails.
-//! What one prints on stdout is in no error, since it may be a secret; the last line of its stderr is. It stays in our group
-//! of processes, to ask a person for a passphrase at the terminal, so that only itself is stopped when its time is over.
+//! Protocol (docker-credential-helpers): the registry's name on stdin, `{"ServerURL", "Username", "Secret"}` on stdout;
+//! the user `<token>` marks an identity token. A helper without credentials prints a fixed message and fails. Errors
+//! never quote its stdout, which may be secret, but they quote the last line of its stderr. It stays in our process
+//! group, so that it can ask the user for a passphrase at the terminal; therefore a timeout kills only the helper
+//! itself.
 
 use std::future::poll_fn;
-use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -17,37 +17,30 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use url::Url;
 
-use super::credentials::{self, Credentials, Kept};
-use super::refusal;
+use super::repository::{self, server};
+use super::stored::{Credentials, Helper, Stored};
 use crate::error::{Error, Kind, Result};
 use crate::host::on_path;
 use crate::log::running;
-use crate::text::{last_line, shell_word, visible};
+use crate::text::{last_line, shell_word};
 
-/// How long a helper may take: a person may have to type a passphrase.
-pub(super) const LIMIT: Duration = Duration::from_secs(30);
+/// Time limit for a helper: the user may have to type a passphrase.
+pub(in crate::fetch) const LIMIT: Duration = Duration::from_secs(30);
 
-/// How long something that the helper left behind may hold its stderr open.
+/// Time for which processes that the helper left behind may hold its stderr open.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// The longest answer, in bytes.
+/// Greatest length of an answer, in bytes.
 const MOST: u64 = 1 << 20;
 
-/// How much of the end of stderr is kept, in bytes.
+/// Number of bytes that are kept of the end of stderr.
 const END: usize = 4096;
 
-/// How much of a line is shown, in characters.
+/// Number of characters of a line that are shown.
 const LONGEST_LINE: usize = 300;
 
-/// Printed by helpers that have no login.
+/// The message of helpers that have no credentials.
 const NOT_FOUND: &[u8] = b"credentials not found in native keychain";
-
-/// A helper, and the file that names it.
-#[derive(Clone)]
-pub(super) struct Helper {
-    name: String,
-    file: PathBuf,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -57,32 +50,15 @@ struct Answer {
 }
 
 impl Helper {
-    pub fn new(name: &str, file: &Path) -> Self {
-        Self { name: name.to_owned(), file: file.to_owned() }
-    }
-
-    /// The program, as it can be shown.
-    pub fn program(&self) -> String {
-        format!("docker-credential-{}", visible(&self.name))
-    }
-
-    /// The file that names it.
-    pub fn file(&self) -> impl std::fmt::Display {
-        self.file.display()
-    }
-
-    /// What it has for the registry of the repository at `base`: a login, an identity token, or nothing.
-    pub async fn ask(&self, base: &Url, limit: Duration) -> Result<Kept> {
+    /// Runs the helper for the registry of the repository at `base`. Returns a login, an identity token, or nothing.
+    pub async fn ask(&self, base: &Url, limit: Duration) -> Result<Stored> {
         let ran = async { self.run(self.command(base)?, base, limit).await };
         ran.await.map_err(|error| {
-            error
-                .fact("registry", credentials::server(base))
-                .fact("helper", self.program())
-                .fact("named in", self.file())
+            error.fact("registry", server(base)).fact("helper", self.program()).fact("named in", self.file())
         })
     }
 
-    async fn run(&self, mut command: Command, base: &Url, limit: Duration) -> Result<Kept> {
+    async fn run(&self, mut command: Command, base: &Url, limit: Duration) -> Result<Stored> {
         let bad = |why: &str| Error::new(Kind::Unreachable, why).hint(self.how_to_see(base));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let started = command.spawn();
@@ -90,7 +66,7 @@ impl Helper {
         let mut end = Vec::with_capacity(2 * END);
         let ran = {
             let talk = keep_end(child.stderr.take(), &mut end);
-            let answer = converse(&mut child, credentials::server(base));
+            let answer = converse(&mut child, server(base));
             let both = async {
                 let (mut answer, mut talk, mut said_all) = (pin!(answer), pin!(talk), false);
                 let ran = poll_fn(|context| {
@@ -106,31 +82,32 @@ impl Helper {
             timeout(limit, both).await
         };
         let Ok(ran) = ran else {
-            return Err(bad(&format!("the credential helper took more than {} s, and was stopped", limit.as_secs())));
+            return Err(bad(&format!("the credential helper took more than {} s and was stopped", limit.as_secs())));
         };
-        let (status, said) = ran.map_err(|error| bad("the credential helper cannot be talked to").because(&error))?;
+        let (status, said) =
+            ran.map_err(|error| bad("cannot communicate with the credential helper").because(&error))?;
         if said.len() as u64 > MOST {
-            return Err(bad("the credential helper talks without end"));
+            return Err(bad("the credential helper's answer is too long"));
         }
         if status.success() {
-            return self.read(&said).ok_or_else(|| bad("the credential helper's answer is no login"));
+            return self.read(&said).ok_or_else(|| bad("invalid answer from the credential helper"));
         }
         if said.trim_ascii() == NOT_FOUND {
-            return Ok(Kept::HelperWithout(self.clone()));
+            return Ok(Stored::HelperWithout(self.clone()));
         }
         let error = bad("the credential helper failed").fact("status", status);
         let line: String = last_line(&end).chars().take(LONGEST_LINE).collect();
         Err(if line.is_empty() { error } else { error.fact("it said", line) })
     }
 
-    /// The program, which is on PATH and nowhere else.
+    /// Returns the command, which must be on PATH.
     fn command(&self, base: &Url) -> Result<Command> {
-        let instead = format!("`podman login {}` keeps a login in a file instead", refusal::name(base));
+        let instead = format!("`podman login {}` stores a login in a file instead", repository::name(base));
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if self.name.is_empty() || !self.name.bytes().all(plain) {
-            return Err(Error::new(Kind::Unreachable, "the name of the credential helper is none").hint(instead));
+            return Err(Error::new(Kind::Unreachable, "invalid credential helper name").hint(instead));
         }
-        // Relative to where one happens to be, anybody may have put it there.
+        // A relative entry of PATH would run a program from the current directory, which anybody may have put there.
         let path = on_path(&self.program()).find(|path| path.is_absolute()).ok_or_else(|| {
             Error::new(Kind::Unreachable, "the credential helper is not on PATH")
                 .hint(format!("install it; or {instead}"))
@@ -140,31 +117,31 @@ impl Helper {
         Ok(command)
     }
 
-    /// What an answer means; `None` for what is none. Errors of the parser would quote it.
-    fn read(&self, said: &[u8]) -> Option<Kept> {
+    /// Parses an answer. Returns `None` if it is invalid, without the parser's error, which would quote it.
+    fn read(&self, said: &[u8]) -> Option<Stored> {
         let answer: Answer = serde_json::from_slice(said).ok()?;
         let place = format!("by `{}`, which {} names,", self.program(), self.file());
         match (answer.username.as_str(), answer.secret.as_str()) {
-            ("", "") => Some(Kept::HelperWithout(self.clone())),
-            ("<token>", _) => Some(Kept::IdentityToken(place)),
-            (user, secret) => Credentials::new(user, secret).map(|credentials| Kept::Login(credentials, place)),
+            ("", "") => Some(Stored::HelperWithout(self.clone())),
+            ("<token>", _) => Some(Stored::IdentityToken(place)),
+            (user, secret) => Credentials::new(user, secret).map(|credentials| Stored::Login(credentials, place)),
         }
     }
 
     fn how_to_see(&self, base: &Url) -> String {
         format!(
-            "`echo {} | {} get` shows what it does; `podman login {}` keeps a login in a file instead",
-            shell_word(&credentials::server(base)),
+            "`echo {} | {} get` shows what it does; `podman login {}` stores a login in a file instead",
+            shell_word(&server(base)),
             self.program(),
-            refusal::name(base)
+            repository::name(base)
         )
     }
 }
 
-/// Says the registry's name, and hears what the helper has to say until it ends.
+/// Sends the registry's name, and reads the helper's answer until it exits.
 async fn converse(child: &mut Child, server: String) -> std::io::Result<(ExitStatus, Vec<u8>)> {
     if let Some(mut stdin) = child.stdin.take() {
-        // One that knows its answer without reading has closed its end.
+        // Fails if a helper answers without reading its stdin.
         let _ = stdin.write_all(server.as_bytes()).await;
     }
     let mut said = Vec::new();
@@ -174,7 +151,7 @@ async fn converse(child: &mut Child, server: String) -> std::io::Result<(ExitSta
     Ok((child.wait().await?, said))
 }
 
-/// Reads to the end of stderr, and keeps the last of it.
+/// Reads stderr to its end, and keeps its last bytes.
 async fn keep_end(stderr: Option<impl AsyncRead + Unpin>, end: &mut Vec<u8>) {
     let Some(mut stderr) = stderr else { return };
     while stderr.read_buf(end).await.is_ok_and(|read| read > 0) {
@@ -184,22 +161,24 @@ async fn keep_end(stderr: Option<impl AsyncRead + Unpin>, end: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn helper(name: &str) -> Helper {
         Helper::new(name, Path::new("/h/config.json"))
     }
 
-    /// What is kept, in short.
-    fn shown(kept: &Kept) -> String {
-        match kept {
-            Kept::Login(credentials, place) => {
+    /// Returns a short form of stored credentials.
+    fn shown(stored: &Stored) -> String {
+        match stored {
+            Stored::Login(credentials, place) => {
                 let header = credentials.header().unwrap();
                 format!("{} {place}", header.to_str().unwrap())
             }
-            Kept::IdentityToken(place) => format!("identity token {place}"),
-            Kept::HelperWithout(_) => "nothing".to_owned(),
-            Kept::Helper(_) | Kept::Nothing => "not asked".to_owned(),
+            Stored::IdentityToken(place) => format!("identity token {place}"),
+            Stored::HelperWithout(_) => "nothing".to_owned(),
+            Stored::Helper(_) | Stored::Nothing => "not asked".to_owned(),
         }
     }
 
@@ -210,8 +189,8 @@ mod tests {
             (r#"{"Username": "<token>", "Secret": "t"}"#, "identity token by"),
             (r#"{"Username": "", "Secret": ""}"#, "nothing"),
         ] {
-            let kept = helper("x").read(said.as_bytes()).unwrap();
-            assert!(shown(&kept).starts_with(wanted), "{said}: {}", shown(&kept));
+            let stored = helper("x").read(said.as_bytes()).unwrap();
+            assert!(shown(&stored).starts_with(wanted), "{said}: {}", shown(&stored));
         }
         for none in ["", "null", "[]", "{}", r#"{"Username": "me"}"#, r#"{"Username": "a:b", "Secret": "p"}"#, "me:p"] {
             assert!(helper("x").read(none.as_bytes()).is_none(), "{none}");
@@ -222,7 +201,7 @@ mod tests {
     fn a_name_that_leads_elsewhere_is_run_nowhere() {
         for name in ["", "/bin/sh", "../x", "a b", "a\n", "\u{e9}", "a;b"] {
             let error = helper(name).command(&base()).err().unwrap().to_string();
-            assert!(error.contains("name of the credential helper"), "{name}: {error}");
+            assert!(error.contains("invalid credential helper name"), "{name}: {error}");
         }
     }
 
@@ -231,7 +210,7 @@ mod tests {
     }
 
     /// Runs a script in a helper's place.
-    fn run(script: &str, limit: Duration) -> Result<Kept> {
+    fn run(script: &str, limit: Duration) -> Result<Stored> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", script]);
@@ -240,9 +219,9 @@ mod tests {
 
     #[test]
     fn a_helper_hears_the_registry_s_name_and_no_more() {
-        let kept = run(r#"printf '{"Username": "%s", "Secret": "p"}' "$(cat)""#, LIMIT).unwrap();
+        let stored = run(r#"printf '{"Username": "%s", "Secret": "p"}' "$(cat)""#, LIMIT).unwrap();
         let wanted = Credentials::new("r.example", "p").unwrap().header().unwrap();
-        assert!(shown(&kept).starts_with(wanted.to_str().unwrap()), "{}", shown(&kept));
+        assert!(shown(&stored).starts_with(wanted.to_str().unwrap()), "{}", shown(&stored));
     }
 
     #[test]
@@ -257,10 +236,14 @@ mod tests {
             ("echo HIDDEN; echo a >&2; echo no store >&2; exit 3", LIMIT, "no store"),
             ("echo HIDDEN; exit 3", LIMIT, "exit status: 3"),
             ("echo HIDDEN; kill -9 $$", LIMIT, "signal: 9"),
-            ("echo '{\"Username\": \"me\", \"Secret\": [\"HIDDEN\"]}'", LIMIT, "answer is no login"),
-            ("yes HIDDEN", LIMIT, "talks without end"),
-            ("yes HIDDEN >&2", short, "took more than 0 s, and was stopped"),
-            ("echo HIDDEN; exec sleep 60", short, "took more than 0 s, and was stopped"),
+            (
+                "echo '{\"Username\": \"me\", \"Secret\": [\"HIDDEN\"]}'",
+                LIMIT,
+                "invalid answer from the credential helper",
+            ),
+            ("yes HIDDEN", LIMIT, "answer is too long"),
+            ("yes HIDDEN >&2", short, "took more than 0 s and was stopped"),
+            ("echo HIDDEN; exec sleep 60", short, "took more than 0 s and was stopped"),
         ] {
             let begun = std::time::Instant::now();
             let error = run(script, limit).err().unwrap().to_string();

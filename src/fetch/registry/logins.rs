@@ -1,5 +1,5 @@
-//! The registries that were named, what opens their repositories, and what helpers said. Lives as long as the fetcher: never
-//! on a disk.
+//! The requested repositories, the credentials that open them, and the answers of helpers. Stored in memory only, as
+//! long as the fetcher lives.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,63 +8,66 @@ use reqwest::header::HeaderValue;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::credentials::{self, Kept};
-use super::helper::{self, Helper};
+use super::credentials;
+use super::helper;
+use super::repository::server;
+use super::stored::{Helper, Stored};
 use crate::error::Result;
 use crate::threads::lock;
 
-/// What a helper said, once it was asked.
-type Asked = Arc<OnceCell<Result<Kept>>>;
+/// The answer of a helper, once it was asked.
+type Asked = Arc<OnceCell<Result<Stored>>>;
 
-/// See the module.
+/// The known repositories and helpers.
 #[derive(Default)]
 pub(in crate::fetch) struct Logins {
     headers: Mutex<HashMap<String, Option<HeaderValue>>>,
-    /// By program and registry.
+    /// Answers by program and registry.
     helpers: Mutex<HashMap<(String, String), Asked>>,
 }
 
 impl Logins {
-    /// The repository that a URL belongs to, if it is one of a registry that was named. Repositories may stand below each
-    /// other: the longest name is meant.
+    /// Returns the requested repository that a URL belongs to, if any. Repositories may be nested: the longest name
+    /// wins.
     pub fn repository(&self, url: &Url) -> Option<String> {
         let all = lock(&self.headers);
         all.keys().filter(|base| url.as_str().starts_with(base.as_str())).max_by_key(|base| base.len()).cloned()
     }
 
-    /// What opens the repository of a URL, once that is known.
+    /// Returns the Authorization header for the repository of a URL, once it is known.
     pub fn header(&self, url: &Url) -> Option<HeaderValue> {
         let base = self.repository(url)?;
         lock(&self.headers).get(&base).cloned().flatten()
     }
 
-    pub(super) fn put(&self, base: &str, header: Option<HeaderValue>) {
+    pub(in crate::fetch) fn put(&self, base: &str, header: Option<HeaderValue>) {
         lock(&self.headers).insert(base.to_owned(), header);
     }
 
-    pub(super) fn name(&self, base: &str) {
+    pub(in crate::fetch) fn name(&self, base: &str) {
         lock(&self.headers).entry(base.to_owned()).or_default();
     }
 
-    /// What is kept for the repository at `base`, as far as it is known without asking a helper.
-    pub(super) fn known(&self, base: &Url) -> Kept {
+    /// Returns the credentials for the repository at `base`, without asking a helper.
+    pub(in crate::fetch) fn known(&self, base: &Url) -> Stored {
         match credentials::find(base) {
-            Kept::Helper(helper) => match self.asked(&helper, base).get() {
-                Some(Ok(kept)) => kept.clone(),
-                _ => Kept::Helper(helper),
+            Stored::Helper(helper) => match self.asked(&helper, base).get() {
+                Some(Ok(stored)) => stored.clone(),
+                _ => Stored::Helper(helper),
             },
-            kept => kept,
+            stored => stored,
         }
     }
 
-    /// What a helper has for the registry of the repository at `base`. It is asked once, by whoever comes first.
-    pub(super) async fn ask(&self, helper: &Helper, base: &Url) -> Result<Kept> {
+    /// Returns a helper's credentials for the registry of the repository at `base`. Asks the helper at most once in a
+    /// run.
+    pub(in crate::fetch) async fn ask(&self, helper: &Helper, base: &Url) -> Result<Stored> {
         let asked = self.asked(helper, base);
         asked.get_or_init(|| helper.ask(base, helper::LIMIT)).await.clone()
     }
 
     fn asked(&self, helper: &Helper, base: &Url) -> Asked {
-        let key = (helper.program(), credentials::server(base));
+        let key = (helper.program(), server(base));
         Arc::clone(lock(&self.helpers).entry(key).or_default())
     }
 }

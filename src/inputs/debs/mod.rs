@@ -1,4 +1,5 @@
-//! Input kind `debs`: a closed set of distribution packages. apt's rules, archives and keys are [`crate::upstream::debs`]'s.
+//! Input kind `debs`: a closed set of distribution packages. [`crate::upstream::debs`] has apt's rules, archives and
+//! keys.
 //!
 //! ```toml
 //! [inputs.sysroot]
@@ -16,9 +17,9 @@
 //! unsigned = false                              # a Release file need not be signed
 //! ```
 //!
-//! Whose signature counts: the keys of `keyring`; without it, with `keys`, those keys from wherever this machine has them, since
-//! a fingerprint says all; without both, what apt would ask with `host`, else the keyring that the distribution installs for its
-//! own archives, by the word `debian` or `ubuntu` in the URL. The lock keeps the fingerprint of the key that signed.
+//! Trusted keys: those of `keyring`; without it, those in `keys`, from any keyring of this machine, since a fingerprint
+//! identifies a key; without both, with `host` those that apt would require, else the keyring that the distribution
+//! installs for its own archives, by the word `debian` or `ubuntu` in the URL. The lock has the fingerprint of the key.
 
 mod pin;
 mod report;
@@ -83,7 +84,7 @@ fn request(source: &SourceText, fields: &Table) -> Result<DebsRequest> {
     })
 }
 
-/// `archive`, with more URLs of the same files under `archives`.
+/// Reads `archive`, with more URLs of the same files under `archives`.
 fn archive(source: &SourceText, fields: &Table) -> Result<Archive> {
     let first = fields.text("archive")?;
     let more = fields.texts("archives")?.unwrap_or_default();
@@ -101,7 +102,7 @@ fn words(source: &SourceText, fields: &Table, name: &'static str) -> Result<Vec<
     fields.texts(name)?.unwrap_or_default().into_iter().map(|text| word(source, text)).collect()
 }
 
-/// The name of a suite. Those of flat archives end with a slash: they have no suites.
+/// Reads the name of a suite. A trailing slash means a flat archive, which has no suites.
 fn suite_name(source: &SourceText, text: Spanned<String>) -> Result<String> {
     if text.get_ref().ends_with('/') {
         return Err(source.error(
@@ -120,7 +121,7 @@ fn word(source: &SourceText, text: Spanned<String>) -> Result<String> {
     Err(source.error(text.span(), "this cannot be part of an archive's address", "letters, digits, `-`, `_`, `.`"))
 }
 
-/// The names, sorted: their order means nothing.
+/// Reads the names of packages, and sorts them: their order has no meaning.
 fn packages(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for text in fields.texts("packages")?.ok_or_else(|| fields.missing("packages"))? {
@@ -137,7 +138,7 @@ fn packages(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Reads the path of a keyring. It goes into the lock, where an absolute path of one machine means nothing.
+/// Reads the path of a keyring. It goes into the lock, so it must not be an absolute path of one machine.
 fn keyring(source: &SourceText, fields: &Table) -> Result<Option<String>> {
     let Some(text) = fields.text("keyring")? else { return Ok(None) };
     let path = text.get_ref();
@@ -151,7 +152,7 @@ fn keyring(source: &SourceText, fields: &Table) -> Result<Option<String>> {
     Ok(Some(text.into_inner()))
 }
 
-/// Fingerprints, as people write them: with blanks, in any case.
+/// Reads fingerprints, in any case and with blanks.
 fn keys(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     for text in fields.texts("keys")?.unwrap_or_default() {

@@ -32,25 +32,25 @@ pub struct ReleasePin {
     pub archives: Vec<Url>,
     /// The suite.
     pub suite: String,
-    /// The time at which upstream made it, in seconds since 1970; absent if it does not say.
+    /// The time of its creation, in seconds since 1970; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<i64>,
     /// The digest of its InRelease file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inrelease: Option<Sha256Digest>,
-    /// The digest of its Release file, of an archive without InRelease.
+    /// The digest of its Release file, for an archive without InRelease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Sha256Digest>,
-    /// The digest of Release.gpg, the signature beside that.
+    /// The digest of Release.gpg, its detached signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Sha256Digest>,
-    /// The fingerprint of the key that signed it; absent where `unsigned = true` made do without.
+    /// The fingerprint of the key that signed it; absent if `unsigned = true` allowed no signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_by: Option<String>,
 }
 
 impl ReleasePin {
-    /// The time at which upstream made it, for people.
+    /// Returns the time of its creation, for users.
     #[must_use]
     pub fn made(&self) -> String {
         self.date.map_or_else(|| "an unknown date".to_owned(), text::date)
@@ -65,13 +65,13 @@ impl DebsPin {
         release.into_iter().flat_map(|one| &one.archives).filter_map(|url| below(url, &package.path)).collect()
     }
 
-    /// The bytes of all packages.
+    /// Returns the size of all packages in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.packages.iter().map(|package| package.size).fold(0, u64::saturating_add)
     }
 
-    /// Returns the version for people: the number of packages, and a digest over names and contents.
+    /// Returns the version for users: the number of packages, and a digest over names and contents.
     #[must_use]
     pub fn version(&self) -> String {
         let line = |one: &DebPackage| format!("{} {} {}", one.name, one.version, one.sha256);
@@ -121,7 +121,7 @@ impl Pinned for Block<DebsRequest> {
             let known = self.locked.releases.contains_key(&package.release);
             let sound = is_package_name(&package.name) && is_word(&package.architecture) && is_path(&package.path);
             if !known || !sound {
-                return Some(format!("`{}` is no package of its releases", package.name.escape_debug()));
+                return Some(format!("`{}` is not in any of its releases", package.name.escape_debug()));
             }
         }
         let sorted = self.locked.packages.is_sorted_by(|one, next| one.name < next.name);

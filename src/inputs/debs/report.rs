@@ -1,4 +1,4 @@
-//! Distribution packages on the page.
+//! Writes pinned distribution packages to REPRODUCIBLE.md.
 
 use std::fmt::Write as _;
 
@@ -37,8 +37,8 @@ pub(super) fn report(page: &mut String, requested: &DebsRequest, pin: &DebsPin) 
     }
     let _ = writeln!(
         page,
-        "\nThe signature of each Release file, the package lists that it promises, and in `promised` the digests of all packages in \
-         them; where the archive still has them, as a snapshot always does:"
+        "\nThe signature of each Release file, the package lists that it promises, and in `promised` the digests of \
+         all packages in them; where the archive still has them, as a snapshot always does:"
     );
     commands(page, &[": > promised"]);
     for release in pin.releases.values() {
@@ -61,7 +61,8 @@ pub(super) fn report(page: &mut String, requested: &DebsRequest, pin: &DebsPin) 
     commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// The way from a signature to the digests of packages: the Release file is signed and has the digests of the lists.
+/// Returns the commands that verify the signature of the Release file and, with it, the digests of the lists and
+/// packages.
 fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
     let directory = release.archives.first().and_then(|url| below(url, &format!("dists/{}/", release.suite)));
     let directory = directory.map(|url| url.to_string()).unwrap_or_default();
@@ -82,7 +83,7 @@ fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
     lines.push(format!(r#"lists=$(grep -oE "{lists}" {document} | sort -u)"#));
     for line in [
         "for list in $lists; do",
-        // The smallest form that is promised and served: .xz, .gz, or as it is.
+        // The smallest form that the Release file lists and the archive has: .xz, .gz, or uncompressed.
         r#"  for path in "$list.xz" "$list.gz" "$list"; do"#,
         r#"    promise=$(grep -E "^ [0-9a-f]{64} +[0-9]+ $path$" DOCUMENT | cut -c2-65) && curl -fsSLo list "$dists$path" || continue"#,
         r#"    echo "$promise  list" | sha256sum --quiet -c && echo "good $path" || echo "BAD $path""#,
@@ -96,16 +97,18 @@ fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
     commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// Puts the keys of an archive into `archive-keys.gpg`: from the file that the manifest names, or by fingerprint.
+/// Returns the command that writes an archive's keys to `archive-keys.gpg`: from the manifest's file, or by
+/// fingerprint.
 fn keyring(requested: &DebsRequest, key: &str) -> String {
     match &requested.keyring {
-        // It may be armored, which gpgv does not read.
+        // The keyring may be armored, which gpgv does not read.
         Some(file) => {
             let file = text::shell_word(&format!("manifests/{file}"));
             format!("gpg --dearmor < {file} > archive-keys.gpg 2> /dev/null || cp {file} archive-keys.gpg")
         }
         None => format!(
-            "gpg --no-default-keyring --keyring ./archive-keys.gpg --keyserver hkps://keyserver.ubuntu.com --recv-keys {key}"
+            "gpg --no-default-keyring --keyring ./archive-keys.gpg --keyserver hkps://keyserver.ubuntu.com --recv-keys \
+             {key}"
         ),
     }
 }

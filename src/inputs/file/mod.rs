@@ -24,7 +24,7 @@ pub use pin::FilePin;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRequest {
-    /// URLs of the file; each of them gives the same bytes.
+    /// URLs of the file, which all have the same bytes.
     pub urls: Vec<Url>,
 }
 

@@ -18,17 +18,17 @@ use crate::urls::unfetchable;
 pub struct FilePin {
     /// URLs of the file.
     pub urls: Vec<Url>,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Digest.
     pub sha256: Sha256Digest,
-    /// Facts that it states of itself, if it is a GGUF file.
+    /// Facts in its header, if it is a GGUF file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gguf: Option<Gguf>,
 }
 
 impl FilePin {
-    /// The name that the file has in a tree: the last part of its first URL.
+    /// Returns the file's name in a tree: the last part of its first URL.
     #[must_use]
     pub fn name(&self) -> String {
         let last = self.urls.first().and_then(|url| url.path().rsplit('/').next()).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! From a `file` request to its pin.
+//! Resolves a `file` request to its pin.
 //!
-//! A URL names no version, so a locked file is taken to be the same while its size is. Of one that is named on the command
-//! line the server must say so by the validator that it sent with it, or it is downloaded again.
+//! A URL names no version, so a locked file is taken to be the same while its size is. Of one that is named on the
+//! command line the server must say so by the validator that it sent with it, or it is downloaded again.
 
 use std::path::Path;
 
@@ -44,8 +44,8 @@ impl Resolve for FileRequest {
     }
 }
 
-/// Reads what a file says of the model in it, and returns that and what is to be told: any file can be an input, also one that
-/// only begins as a model does, or is less than one.
+/// Reads the header of a file that may be a GGUF model. Returns its facts, if it is one, and notes for the user: any
+/// file can be an input, even a broken or incomplete model.
 fn facts(path: &Path, request: &FileRequest) -> Result<(Option<Gguf>, Vec<String>)> {
     let url = request.urls.first();
     let shown = url.map_or_else(String::new, crate::urls::show_url);

@@ -1,4 +1,4 @@
-//! A file from its URLs into the store.
+//! Takes a pinned file into the store.
 
 use std::path::PathBuf;
 

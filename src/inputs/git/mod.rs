@@ -1,4 +1,5 @@
-//! Input kind `git`: a repository at a ref, pinned to a commit. Look-ups and the transport are [`crate::upstream::git`]'s.
+//! Input kind `git`: a repository at a ref, pinned to a commit. Look-ups and the transport are
+//! [`crate::upstream::git`]'s.
 //!
 //! ```toml
 //! [inputs.llama-cpp]
@@ -60,7 +61,7 @@ fn git_ref(source: &SourceText, fields: &Table) -> Result<GitRef> {
     Ok(found.unwrap_or(GitRef::Head))
 }
 
-/// Reads an address that git takes: a URL, or `user@host:path`.
+/// Reads an address that git accepts: a URL, or `user@host:path`.
 fn git_url(source: &SourceText, text: &Spanned<String>) -> Result<String> {
     let value = text.get_ref();
     if Url::parse(value).is_ok_and(|url| url.scheme() != "ssh" && has_login(&url)) {

@@ -15,7 +15,7 @@ use crate::upstream::git::{GitRequest, Submodule, is_commit, is_git_url};
 pub struct GitPin {
     /// The repository.
     pub url: String,
-    /// The ref that was followed, e.g. `refs/heads/master`; absent where a commit was asked for.
+    /// The ref that was resolved, such as `refs/heads/master`; absent if a commit was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     /// 40 hex digits.
@@ -29,7 +29,7 @@ pub struct GitPin {
     /// Submodules by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub submodules: BTreeMap<String, Submodule>,
-    /// The raw blobs as a tree, submodules in their places.
+    /// The raw blobs as a tree, with submodules at their paths.
     pub content: TreePin,
 }
 
@@ -51,14 +51,14 @@ impl Pinned for Block<GitRequest> {
         let pin = &self.locked;
         let ids = [&pin.commit, &pin.tree].into_iter().chain(pin.submodules.values().map(|one| &one.commit));
         if let Some(wrong) = ids.into_iter().find(|text| !is_commit(text)) {
-            return Some(format!("`{wrong}` is not a git id"));
+            return Some(format!("invalid git id `{wrong}`"));
         }
         let mut urls = std::iter::once(&pin.url).chain(pin.submodules.values().map(|one| &one.url));
         if urls.any(|url| !is_git_url(url)) {
             return Some("it names something that is not the address of a git repository".to_owned());
         }
         let reference = pin.reference.as_deref().unwrap_or_default();
-        reference.contains(|c: char| c.is_control() || c.is_whitespace()).then(|| "its ref is none".to_owned())
+        reference.contains(|c: char| c.is_control() || c.is_whitespace()).then(|| "invalid git ref".to_owned())
     }
 
     fn report(&self, page: &mut String) {

@@ -1,4 +1,4 @@
-//! A git commit on the page.
+//! Writes a pinned git commit to REPRODUCIBLE.md.
 
 use super::GitPin;
 use crate::page::{commands, fact};
@@ -24,7 +24,7 @@ pub(super) fn report(page: &mut String, pin: &GitPin) {
         page,
         &[
             &format!("git clone --quiet --no-checkout -- {} source", text::shell_word(&pin.url)),
-            // The raw blobs: git's own conversions are switched off where nothing overrides it.
+            // The raw blobs: git's own conversions are switched off, unless something overrides that.
             "echo '* -text -eol -ident -filter -working-tree-encoding' > source/.git/info/attributes",
             &format!("git -C source rev-parse {}^{{tree}}   # {}", pin.commit, pin.tree),
             &format!(

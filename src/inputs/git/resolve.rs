@@ -1,4 +1,4 @@
-//! From a `git` request to its pin.
+//! Resolves a `git` request to its pin.
 
 use super::GitPin;
 use super::supply::{git, git_tree};
@@ -8,7 +8,7 @@ use crate::intake::Intake;
 use crate::text;
 use crate::upstream::git::{GitRequest, Resolved, log_between};
 
-/// The most subjects of new commits that are told.
+/// Greatest number of subjects of new commits that are shown.
 const SUBJECTS: usize = 10;
 
 impl Resolve for GitRequest {
@@ -19,7 +19,7 @@ impl Resolve for GitRequest {
             && block.locked.commit == resolved.commit
             && block.locked.url == self.url
         {
-            // The number stays what it was: a tag that comes later must not change a pin.
+            // The number is kept: a later tag must not change a pin.
             let mut pin = block.locked.clone();
             pin.reference = resolved.reference;
             return Ok((Resolution::same(Block::new(self.clone(), pin)?), Vec::new()));

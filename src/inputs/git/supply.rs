@@ -69,14 +69,15 @@ pub fn git<T>(intake: Intake, name: &str, url: &str, action: impl Fn(&Repository
     Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")).about(name))
 }
 
-/// Writes the content of a fetched commit as a tree into the store. With a pin it must be the pinned one.
+/// Writes the content of a fetched commit as a tree into the store. Fails if it does not match the pin, if there is
+/// one.
 pub fn git_tree(intake: Intake, repository: &Repository, commit: &str, pin: Option<&GitPin>) -> Result<GitContent> {
     let (staging, listing, submodules) = write(intake, repository, commit, pin)?;
     let tree = intake.store.publish_tree(&staging, &listing)?;
     Ok(GitContent { tree, listing, submodules })
 }
 
-/// Brings the contents of a pinned commit's files into the blob store once more, for a tree whose own are damaged.
+/// Writes the contents of a pinned commit's files into the blob store again, to repair a damaged tree.
 fn git_contents(intake: Intake, name: &str, pin: &GitPin) -> Result<()> {
     git(intake, name, &pin.url, |repository| {
         repository.fetch(&pin.commit, pin.reference.as_deref())?;

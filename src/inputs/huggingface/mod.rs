@@ -1,4 +1,4 @@
-//! Input kind `huggingface`: a model of the Hugging Face hub. What the hub answers is read by [`crate::upstream::huggingface`].
+//! Input kind `huggingface`: a model of the Hugging Face hub. [`crate::upstream::huggingface`] reads the hub's answers.
 //!
 //! ```toml
 //! [inputs.model]

@@ -23,9 +23,9 @@ pub struct HuggingfacePin {
     pub repo: String,
     /// 40 hex digits.
     pub commit: String,
-    /// The file; of a split model, its parts in order.
+    /// The file, or the parts of a split model in order.
     pub files: Vec<ModelFile>,
-    /// Facts that the files state of themselves, if they are GGUF.
+    /// Facts in the headers of the files, if they are GGUF.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gguf: Option<Gguf>,
 }
@@ -73,7 +73,7 @@ impl Pinned for Block<HuggingfaceRequest> {
         let paths: BTreeSet<&str> =
             pin.files.iter().map(|file| file.path.as_str()).filter(|path| is_file(path)).collect();
         let sound = !paths.is_empty() && paths.len() == pin.files.len();
-        // A file cannot stand where another one has a directory.
+        // A file and a directory cannot have the same path.
         let nested =
             |path: &&str| paths.iter().any(|other| other.strip_prefix(*path).is_some_and(|rest| rest.starts_with('/')));
         (!sound || paths.iter().any(nested)).then(|| "its files are not paths, each once".to_owned())

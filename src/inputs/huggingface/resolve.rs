@@ -1,7 +1,7 @@
-//! From a `huggingface` request to its pin.
+//! Resolves a `huggingface` request to its pin.
 //!
-//! The hub names digests, so nothing large is downloaded here: of a model, only its header is read. What has no digest there,
-//! small files that are not in LFS, is downloaded and hashed.
+//! The hub names digests, so nothing large is downloaded here: of a model, only its header is read. What has no digest
+//! there, small files that are not in LFS, is downloaded and hashed.
 
 use super::HuggingfacePin;
 use super::supply::{ModelHeader, header};
@@ -20,7 +20,7 @@ impl Resolve for HuggingfaceRequest {
         let notes = found.notes.clone();
         if let Some(block) = locked
             && is_same(&block.locked, self, &found)?
-            // Who names it wants its header read again, of which a hub may have sent another.
+            // An explicitly named input has its header read again: a hub may have sent a wrong one.
             && (!question.named || header(intake, &block.locked)?.facts() == block.locked.gguf)
         {
             return Ok((Resolution::same(Block::new(self.clone(), block.locked.clone())?), notes));
@@ -68,14 +68,17 @@ fn take_in(intake: Intake, name: &str, request: HuggingfaceRequest, found: Found
     Ok(Taken { block: Block::new(request, pin)?.into(), details, warnings })
 }
 
-/// Fails if files are not the model that was asked for, or not all of it; tells of one that is no model but was asked for by
-/// its name.
+/// Fails if files are not the model that was asked for, or not all of it; tells of one that is no model but was asked
+/// for by its name.
 fn judge(request: &HuggingfaceRequest, read: &ModelHeader) -> Result<Vec<String>> {
     if let Some(what) = read.contradiction() {
         return Err(Error::new(Kind::Invalid, "the files of the model contradict each other")
             .fact("what", what)
             .fact("repository", &request.repo)
-            .hint("a part was renamed, made anew or is missing, so llama.cpp would refuse it or read half a model: take another file or revision, or have it split again with `llama-gguf-split`"));
+            .hint(
+                "a part was renamed, replaced or is missing, so llama.cpp would refuse it or load half a model: use \
+                another file or revision, or have it split again with `llama-gguf-split`",
+            ));
     }
     let fault = match &read.fault {
         Some(error) => Some(error.clone()),

@@ -1,4 +1,4 @@
-//! A pinned model: its files by their digests, and what their headers say.
+//! Takes in a pinned model: its files by their digests, and the facts in their headers.
 
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ impl Supply for Block<HuggingfaceRequest> {
     }
 }
 
-/// Takes in the files of a pinned model; where each of them lies in the store, in the pin's order.
+/// Takes in the files of a pinned model. Returns their paths in the store, in the pin's order.
 fn huggingface(intake: Intake, name: &str, pin: &HuggingfacePin) -> Result<Vec<PathBuf>> {
     intake.store.demand_space(missing_model(intake.store, pin))?;
     let mut paths = Vec::new();
@@ -43,35 +43,35 @@ fn huggingface(intake: Intake, name: &str, pin: &HuggingfacePin) -> Result<Vec<P
         let promise = Promise { size: part.size, digest: part.sha256 };
         paths.push(file_vouched(intake, name, &pin.urls(part), Some(promise), Voucher::Hub)?.0);
     }
-    // The header was read before anything vouched for it; now its bytes are the pinned ones.
+    // At pinning the header was read without verification; now its bytes are verified.
     let found = header(intake, pin).about(name)?.facts();
     if found == pin.gguf {
         return Ok(paths);
     }
-    let say = |facts: &Option<Gguf>| facts.as_ref().map_or_else(|| "no GGUF file".to_owned(), Gguf::summary);
-    Err(Error::new(Kind::Mismatch, "the model is not what the lock says of it")
+    let say = |facts: &Option<Gguf>| facts.as_ref().map_or_else(|| "not a GGUF file".to_owned(), Gguf::summary);
+    Err(Error::new(Kind::Mismatch, "the model does not match the lock")
         .about(name)
         .fact("locked", say(&pin.gguf))
         .fact("found", say(&found))
         .hint(format!("the hub sent another header when it was pinned: `strixlock update {name}` reads it again")))
 }
 
-/// The bytes of a pinned model that are not in the store.
+/// Returns the number of bytes of a pinned model that are not in the store.
 fn missing_model(store: &Store, pin: &HuggingfacePin) -> u64 {
     let missing = pin.files.iter().filter(|file| store.download(file.sha256).is_none());
     missing.map(|file| file.size).fold(0, u64::saturating_add)
 }
 
-/// Facts that the headers of a model's files state.
+/// The headers of a model's files.
 pub struct ModelHeader {
     /// Files and headers, in order; those that are not named as GGUF files are left out.
     headers: Vec<(String, Header)>,
-    /// Why one of them cannot be read.
+    /// The error of a file that cannot be read.
     pub fault: Option<Error>,
 }
 
 impl ModelHeader {
-    /// The facts of the model, if it is one.
+    /// Returns the facts of the model, if it is one.
     #[must_use]
     pub fn facts(&self) -> Option<Gguf> {
         let headers: Vec<Header> = self.headers.iter().map(|(_, header)| header.clone()).collect();
@@ -84,7 +84,7 @@ impl ModelHeader {
         !self.headers.is_empty()
     }
 
-    /// Returns what the files say against each other or against being all of the model.
+    /// Returns the error for files that contradict each other or are incomplete.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
         let files: Vec<(&str, &Header)> = self.headers.iter().map(|(path, header)| (path.as_str(), header)).collect();
@@ -92,7 +92,8 @@ impl ModelHeader {
     }
 }
 
-/// Reads the headers of a model's files: from the store, where they are there, else from the beginnings that the hub sends.
+/// Reads the headers of a model's files: from the store, where they are there, else from the beginnings that the hub
+/// sends.
 pub fn header(intake: Intake, pin: &HuggingfacePin) -> Result<ModelHeader> {
     let mut read = ModelHeader { headers: Vec::new(), fault: None };
     for part in pin.files.iter().filter(|file| gguf::is_name(&file.path)) {

@@ -1,8 +1,9 @@
-//! Finds out once if layers hold the archives that their image names.
+//! Checks once if layers contain the archives that their image names.
 //!
-//! To know a layer's diff id is to inflate all of it. What was found is noted in the store, as layers that are made here are
-//! kept: an output under a derivation id of its own, of digest, diff id and media type. Its tree is empty, since its name says
-//! everything. No root leads to a note, so gc forgets it, and the next image on that base looks once more.
+//! To know a layer's diff id is to inflate all of it. What was found is noted in the store, as layers that are made
+//! here are kept: an output under a derivation id of its own, of digest, diff id and media type. Its tree is empty,
+//! since its name says everything. No root leads to a note, so gc forgets it, and the next image on that base looks
+//! once more.
 
 use std::path::PathBuf;
 
@@ -17,8 +18,8 @@ use crate::progress::{Progress, Unit};
 use crate::store::{OutputRecord, Store};
 use crate::tree::Listing;
 
-/// Looks through each of the pinned layers in `files`, whose digests were checked, for the archive with its diff id, but for those
-/// of which that is noted. With `anew`, notes are not looked at.
+/// Looks through each of the pinned layers in `files`, whose digests were checked, for the archive with its diff id,
+/// but for those of which that is noted. With `anew`, notes are not looked at.
 pub(super) fn check_layers(
     store: &Store,
     progress: &dyn Progress,
@@ -51,7 +52,8 @@ pub(super) fn check_layers(
 
 fn note_id(layer: &LayerPin) -> Result<DerivationId> {
     let text = canonical(&json!({
-        "format": "strix-layer-check-1", "layer": layer.digest, "diff_id": layer.diff_id, "media_type": layer.media_type,
+        "format": "strix-layer-check-1", "layer": layer.digest, "diff_id": layer.diff_id,
+        "media_type": layer.media_type,
     }))?;
     Ok(DerivationId(Sha256Digest::of(text.as_bytes())))
 }
@@ -93,7 +95,7 @@ mod tests {
         };
         fs_err::write(&file, &bytes).unwrap();
         check(&store, &pin, false).unwrap();
-        // Whoever opened the file now would notice.
+        // The second check must not read the file: it is gone.
         fs_err::remove_file(&file).unwrap();
         check(&store, &pin, false).unwrap();
         check(&store, &pin, true).unwrap_err();

@@ -1,4 +1,4 @@
-//! Base images: configuration and layers, downloads by their digests.
+//! Takes in base images: configuration and layers, by their digests.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::digest::Promise;
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Voucher;
 use crate::inputs::{Block, Presence, Supply};
-use crate::intake::{Intake, Piece, drop_damaged, is_here, pieces};
+use crate::intake::{Intake, MissingFile, download_all, drop_damaged, is_here};
 use crate::oci::apply::{Applied, apply};
 use crate::oci::{BaseConfig, LayerFile};
 use crate::progress::Unit;
@@ -30,7 +30,7 @@ impl Supply for Block<OciRequest> {
     }
 }
 
-/// An image of which all is in the store.
+/// An image in the store.
 #[derive(Debug, Clone)]
 pub struct OciImage {
     /// Its configuration.
@@ -39,8 +39,8 @@ pub struct OciImage {
     pub layers: Vec<PathBuf>,
 }
 
-/// Takes in a pinned image. Each blob has the pinned digest now: one that was damaged in the store since it came is fetched
-/// again.
+/// Takes in a pinned image. Each blob has the pinned digest now: one that was damaged in the store since it came is
+/// fetched again.
 fn oci(intake: Intake, name: &str, pin: &OciPin) -> Result<OciImage> {
     for blob in pin.blobs() {
         drop_damaged(intake.store, blob.digest)?;
@@ -53,8 +53,8 @@ fn oci(intake: Intake, name: &str, pin: &OciPin) -> Result<OciImage> {
 }
 
 /// Takes in a pinned image to build on, as [`oci`] does, and looks through each layer for the archive that the image's
-/// configuration names: no engine would take the image that is built on another. With `anew`, layers that were looked through
-/// before too.
+/// configuration names: no engine would take the image that is built on another. With `anew`, layers that were looked
+/// through before too.
 pub fn oci_base(intake: Intake, name: &str, pin: &OciPin, anew: bool) -> Result<OciImage> {
     let image = oci(intake, name, pin)?;
     let layers = (pin.layers.as_slice(), image.layers.as_slice());
@@ -71,12 +71,12 @@ fn layer_files<'a>(pin: &'a OciPin, image: &'a OciImage) -> Vec<LayerFile<'a>> {
     pin.layers.iter().zip(&image.layers).map(file).collect()
 }
 
-/// The blobs of an image that are not in the store.
+/// Returns the blobs of an image that are not in the store.
 fn missing_blobs(store: &Store, pin: &OciPin) -> impl Iterator<Item = Promise> {
     pin.blobs().into_iter().filter(|blob| !is_here(store, *blob))
 }
 
-/// One blob of a repository, host and name; where it lies in the store.
+/// Takes in one blob of a repository, given by host and name. Returns its path in the store.
 pub(super) fn registry_blob(intake: Intake, name: &str, repository: (&str, &str), blob: Promise) -> Result<PathBuf> {
     drop_damaged(intake.store, blob.digest)?;
     if !is_here(intake.store, blob) {
@@ -89,25 +89,25 @@ fn fetch(intake: Intake, name: &str, (host, repository): (&str, &str), missing: 
     let base = intake.fetcher.registry(host, repository)?;
     let piece = |promise: &Promise| {
         let url =
-            base.join(&format!("blobs/{}", promise.digest)).map_err(|_| Error::failure("a blob has no address"))?;
-        Ok(Piece { promise: *promise, urls: vec![url], called: promise.digest.to_string() })
+            base.join(&format!("blobs/{}", promise.digest)).map_err(|_| Error::failure("invalid blob address"))?;
+        Ok(MissingFile { promise: *promise, urls: vec![url], called: promise.digest.to_string() })
     };
     let all = missing.iter().map(piece).collect::<Result<Vec<_>>>()?;
-    pieces(intake, name, &all, Voucher::Registry, &|error, _| {
+    download_all(intake, name, &all, Voucher::Registry, &|error, _| {
         if error.kind() == Kind::NotFound {
-            error.hint("registries drop what no tag leads to: name a mirror that kept it, or update this input")
+            error.hint("registries delete untagged images: name a mirror that kept it, or update this input")
         } else {
             error
         }
     })
 }
 
-/// Lays the layers of an image over each other; gives the staging directory with the tree, and what is in it.
+/// Applies the layers of an image in order. Returns the staging directory with the tree, and its listing.
 pub fn oci_tree(intake: Intake, name: &str, pin: &OciPin) -> Result<(Staging, Applied)> {
     let image = oci(intake, name, pin)?;
     let staging = intake.store.stage()?;
     let files = layer_files(pin, &image);
-    // Text and programs pack to a third or so.
+    // Text and programs compress to about a third.
     let packed = pin.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
     intake.store.demand_space(packed.saturating_mul(3))?;
     let task = intake.fetcher.progress().begin(name, Some(files.len() as u64), Unit::Steps);

@@ -1,4 +1,4 @@
-//! Input kind `rocm`: a nightly tarball of AMD's, and the tree in it. Look-ups are [`crate::upstream::rocm`]'s.
+//! Input kind `rocm`: a nightly tarball of AMD's, and the tree in it. [`crate::upstream::rocm`] does the look-ups.
 //!
 //! ```toml
 //! [inputs.rocm]

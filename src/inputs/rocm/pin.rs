@@ -21,7 +21,7 @@ pub struct RocmPin {
     pub file: String,
     /// The version in the file name.
     pub version: RocmVersion,
-    /// When upstream says that it was made, in seconds since 1970.
+    /// Its time in the index, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtime: Option<i64>,
     /// The tarball's size in bytes.
@@ -30,7 +30,7 @@ pub struct RocmPin {
     pub sha256: Sha256Digest,
     /// The tree in it.
     pub tree: TreePin,
-    /// The commits that the tree says it was built from.
+    /// The commits that it was built from, according to the tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub therock: Option<TheRock>,
 }
@@ -51,7 +51,7 @@ impl Pinned for Block<RocmRequest> {
     fn fault(&self) -> Option<String> {
         let parsed = TarballName::parse(&self.locked.file);
         if parsed.is_none_or(|parsed| parsed.version != self.locked.version) {
-            return Some(format!("`{}` is not the name of its tarball", self.locked.file));
+            return Some(format!("invalid tarball name `{}`", self.locked.file));
         }
         unfetchable(&self.locked.urls)
     }

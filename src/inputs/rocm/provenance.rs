@@ -1,4 +1,4 @@
-//! Facts that a ROCm tree states of itself.
+//! The provenance files in a ROCm tree: version, targets and commits.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -12,10 +12,10 @@ use crate::gfx::GfxTarget;
 use crate::tree::confined::Root;
 use crate::upstream::rocm::RocmVersion;
 
-/// The largest provenance file that is read, in bytes; AMD's is under 100 kB.
+/// Greatest size of a provenance file, in bytes; AMD's has less than 100 kB.
 const MOST: u64 = 4 << 20;
 
-/// Facts that a tree states of its own origin.
+/// The contents of a tree's provenance files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Provenance {
     /// `.info/version`, e.g. `10.1.0`.
@@ -40,7 +40,7 @@ pub struct TheRock {
 }
 
 impl Provenance {
-    /// Reads what is there; a missing file is no error, a broken one is.
+    /// Reads the files that exist. Fails if one is invalid, but not if one is missing.
     pub fn read(tree: &Path) -> Result<Self> {
         let version = read(tree, ".info/version")?.map(|text| text.trim().to_owned());
         let targets = json(tree, "share/therock/dist_info.json")?
@@ -53,7 +53,7 @@ impl Provenance {
         Ok(Self { version, targets, therock, package_version })
     }
 
-    /// Fails if this is not the version and target that the file name promised.
+    /// Fails unless version and target match the file name.
     pub fn check(&self, version: &RocmVersion, target: &GfxTarget) -> Result<()> {
         for (label, found) in [(".info/version", &self.version), ("therock_manifest", &self.package_version)] {
             let Some(found) = found.as_deref().filter(|found| !fits(found, version)) else { continue };
@@ -74,8 +74,8 @@ impl Provenance {
     }
 }
 
-/// Returns whether what a tree says can be meant by the version of a file name: the same, or the release that a nightly or
-/// candidate comes before. A text without numbers says nothing.
+/// Returns whether what a tree says can be meant by the version of a file name: the same, or the release that a nightly
+/// or candidate comes before. A text without numbers says nothing.
 fn fits(found: &str, version: &RocmVersion) -> bool {
     let promised = version.to_string();
     let (have, want) = (release(found), release(&promised));
@@ -87,14 +87,14 @@ fn fits(found: &str, version: &RocmVersion) -> bool {
     if padded(&have) != padded(&want) {
         return false;
     }
-    // Two nightlies of one release are two builds.
+    // Two nightlies of one release are different builds.
     match (found.parse::<RocmVersion>().ok().and_then(|found| found.date()), version.date()) {
         (Some(found), Some(named)) => found == named,
         _ => true,
     }
 }
 
-/// The numbers `10.1.0` of `10.1.0a20260901` and of `10.1.0-42`.
+/// Returns the leading numbers: `10.1.0` for `10.1.0a20260901` and `10.1.0-42`.
 fn release(version: &str) -> Vec<u64> {
     let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
     let all: Vec<u64> = version[..end].split('.').map_while(|number| number.parse().ok()).collect();
@@ -121,7 +121,7 @@ fn json(tree: &Path, name: &str) -> Result<Option<Value>> {
 }
 
 fn read(tree: &Path, name: &str) -> Result<Option<String>> {
-    // No part of the way may be a link: it could lead anywhere on this machine.
+    // No part of the path may be a symlink: it could lead anywhere on this machine.
     let Ok(file) = Root::open(tree)?.open_file(name.as_bytes()) else { return Ok(None) };
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() > MOST {

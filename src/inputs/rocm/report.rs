@@ -1,4 +1,4 @@
-//! A ROCm tarball on the page.
+//! Writes a pinned ROCm tarball to REPRODUCIBLE.md.
 
 use super::RocmPin;
 use crate::page::{commands, fact};

@@ -1,4 +1,4 @@
-//! From a `rocm` request to its pin.
+//! Resolves a `rocm` request to its pin.
 
 use url::Url;
 
@@ -18,7 +18,7 @@ impl Resolve for RocmRequest {
     fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer> {
         let Question { name, intake, .. } = question;
         let (candidate, warnings) = if let Some(url) = question.url {
-            (Candidate::at(url, self)?, Vec::new())
+            (Candidate::by_url(url, self)?, Vec::new())
         } else {
             let found = look_up(self, intake.fetcher, question.now)?;
             let made = found.newest.date.filter(|_| !question.without_leaving);
@@ -31,7 +31,7 @@ impl Resolve for RocmRequest {
             && block.locked.urls.contains(&candidate.url)
         {
             let replaced = replaced(&block.locked, &candidate, intake);
-            // A download showed other bytes than the locked ones, whatever index and size say.
+            // The downloaded bytes differ from the locked ones, even if index and size agree.
             let anew = question.accept_replaced && question.named;
             if replaced.is_none() && !anew && block.requested == *self {
                 return Ok((Resolution::same(block.clone()), warnings));
@@ -41,7 +41,8 @@ impl Resolve for RocmRequest {
             }
             if let Some(error) = replaced.filter(|_| !question.accept_replaced) {
                 return Err(error.hint(format!(
-                    "upstream replaced this file. Keep the lock to stay with the old one, or run `strixlock update {name} --accept-replaced` to take the new one."
+                    "upstream replaced this file. Keep the lock to stay with the old one, or run `strixlock update \
+                     {name} --accept-replaced` to take the new one."
                 )));
             }
         }
@@ -54,8 +55,8 @@ impl Resolve for RocmRequest {
     }
 }
 
-/// Describes the difference if upstream has something else under the locked name. The index gives a time, the server a size; neither is
-/// proof that the bytes are the same, but a difference is proof that they are not.
+/// Describes the difference if upstream has something else under the locked name. The index gives a time, the server a
+/// size; neither is proof that the bytes are the same, but a difference is proof that they are not.
 fn replaced(pin: &RocmPin, candidate: &Candidate, intake: Intake) -> Option<Error> {
     let error = |locked: String, found: String| {
         Some(
@@ -70,7 +71,7 @@ fn replaced(pin: &RocmPin, candidate: &Candidate, intake: Intake) -> Option<Erro
     {
         return error(format!("made {}", text::date(old)), format!("made {}", text::date(new)));
     }
-    // A server that does not answer HEAD proves nothing either way.
+    // If the server does not answer HEAD, nothing is known.
     let size = intake.fetcher.head(&candidate.url).ok().and_then(|head| head.size);
     size.filter(|size| *size != pin.size).and_then(|size| error(format!("{} bytes", pin.size), format!("{size} bytes")))
 }
@@ -94,12 +95,11 @@ fn take_in(
     let tree = TreePin::of(&tarball.tree, &tarball.listing)?;
     if let Some(first) = tarball.absolute_links.first() {
         let count = tarball.absolute_links.count();
-        warnings.push(format!("{count} absolute link(s) in the tree, kept as they are, such as {first}"));
+        warnings.push(format!("{count} absolute link(s) in the tree were kept, such as {first}"));
     }
     if let Some(first) = tarball.absolute_names.first() {
         let count = tarball.absolute_names.count();
-        warnings
-            .push(format!("{count} absolute name(s) in the tarball, taken as names below its root, such as {first}"));
+        warnings.push(format!("{count} absolute name(s) in the tarball were made relative, such as {first}"));
     }
     let change = |old: Option<u64>, new: u64| match old {
         Some(old) => format!("{} -> {}", text::bytes(old), text::bytes(new)),
@@ -125,7 +125,7 @@ fn take_in(
     Ok(Taken { block: Block::new(request, pin)?.into(), details, warnings })
 }
 
-/// Compares a tarball with the digest that lies beside it; a warning where that cannot be read.
+/// Compares a tarball with the digest file beside it. Returns a warning if that has no digest.
 fn compare(intake: Intake, sidecar: &Url, tarball: &Tarball) -> Result<Option<String>> {
     const LONGEST: u64 = 64 << 10;
     let found = match intake.fetcher.get(sidecar, LONGEST) {
@@ -140,14 +140,14 @@ fn compare(intake: Intake, sidecar: &Url, tarball: &Tarball) -> Result<Option<St
     };
     let text = String::from_utf8_lossy(&found.body);
     let Some(promised) = text.split_whitespace().find_map(Sha256Digest::from_hex) else {
-        return Ok(Some(format!("{} holds no SHA-256, and is not compared", show_url(sidecar))));
+        return Ok(Some(format!("{} contains no SHA-256 and is ignored", show_url(sidecar))));
     };
     if promised == tarball.digest {
         return Ok(None);
     }
-    Err(Error::new(Kind::Mismatch, "the tarball is not the one whose digest lies beside it")
+    Err(Error::new(Kind::Mismatch, "the tarball does not match the digest file beside it")
         .fact("beside it", show_url(sidecar))
         .fact("promised", promised)
         .fact("received", tarball.digest)
-        .hint("upstream may be in the middle of a change: try again later"))
+        .hint("upstream may be in the middle of an update: try again later"))
 }

@@ -1,4 +1,4 @@
-//! A ROCm tarball: downloaded and unpacked in one pass.
+//! Takes in a ROCm tarball: downloads and unpacks it in one pass.
 
 use tracing::info;
 use url::Url;
@@ -10,7 +10,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::{Received, Voucher, Wanted, is_refusal};
 use crate::inputs::{Block, Presence, Supply};
-use crate::intake::{Intake, UnpackSink, held, hold, note};
+use crate::intake::{Intake, UnpackSink, earlier_download, lock_download, record_origin};
 use crate::log::CACHE;
 use crate::store::gc::Roots;
 use crate::store::{Partial, Staging, Store, StoredTree};
@@ -43,28 +43,28 @@ pub struct Tarball {
     pub size: u64,
     /// The tarball's digest.
     pub digest: Sha256Digest,
-    /// The tree that was in it.
+    /// The tree in it.
     pub tree: StoredTree,
     /// The listing of the tree.
     pub listing: Listing,
-    /// Absolute link targets found in it.
+    /// Symlinks in it with absolute targets.
     pub absolute_links: Notes,
-    /// Absolute names found in it, which stand below the root now.
+    /// Absolute names in it, which were made relative to the root.
     pub absolute_names: Notes,
 }
 
-/// Which tarball is to be taken in.
+/// The tarball to take in.
 #[derive(Clone, Copy)]
 pub enum Expect<'a> {
-    /// The pinned one: both its bytes and its tree must be the pinned ones.
+    /// The pinned tarball: both its bytes and its tree must match the pin.
     Pin(&'a RocmPin),
-    /// One that nobody knows yet.
+    /// A tarball without a pin.
     New {
         /// URLs of the tarball.
         urls: &'a [Url],
         /// See [`Limits::colliding_names`].
         colliding_names: bool,
-        /// True if the download that the store holds is left aside.
+        /// True if an earlier download in the store must not be used.
         anew: bool,
     },
 }
@@ -72,10 +72,10 @@ pub enum Expect<'a> {
 /// Takes in a tarball.
 pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
     let partial = match expect {
-        Expect::Pin(pin) => hold(intake, &pin.urls, Some(promise(pin)))?,
-        Expect::New { urls, .. } => hold(intake, urls, None)?,
+        Expect::Pin(pin) => lock_download(intake, &pin.urls, Some(promise(pin)))?,
+        Expect::New { urls, .. } => lock_download(intake, urls, None)?,
     };
-    // Whoever held it before may have brought this very tree.
+    // Another process may have finished this download while we waited for the lock.
     if let Expect::Pin(pin) = expect
         && let Some(tree) = intake.store.tree(pin.tree.digest)
     {
@@ -85,9 +85,9 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
         return Ok(Tarball { size: pin.size, digest: pin.sha256, tree, listing, absolute_links, absolute_names });
     }
     let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, expect, &partial)?;
-    // The download first: a run that stops in between leaves the tree to be made from it, and nothing begun.
+    // The download is published first: after an interruption the tree can be unpacked from it.
     intake.store.publish_download(&partial, received.digest)?;
-    note(intake, &received)?;
+    record_origin(intake, &received)?;
     let tree = intake.store.publish_tree(&staging, &unpacked.listing)?;
     Ok(Tarball {
         size: received.size,
@@ -99,9 +99,9 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
     })
 }
 
-/// Brings the contents of a pinned tree's files into the blob store once more, for a tree whose own are damaged.
+/// Downloads the contents of a pinned tree's files into the blob store again, to repair a damaged tree.
 fn tarball_contents(intake: Intake, name: &str, pin: &RocmPin) -> Result<()> {
-    let partial = hold(intake, &pin.urls, Some(promise(pin)))?;
+    let partial = lock_download(intake, &pin.urls, Some(promise(pin)))?;
     let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, Expect::Pin(pin), &partial)?;
     intake.store.share_all(&staging, &unpacked.listing)?;
     intake.store.publish_download(&partial, received.digest).map(drop)
@@ -111,7 +111,7 @@ fn promise(pin: &RocmPin) -> Promise {
     Promise { size: pin.size, digest: pin.sha256 }
 }
 
-/// Adds to the error of the first places those of the others.
+/// Adds the facts of the other addresses' error to that of the first ones.
 fn beside(error: Error, others: &Error) -> Error {
     others.facts().fold(error, |error, (label, value)| match label {
         "url" => error.fact("also asked", format!("{value}: {}", others.message())),
@@ -128,7 +128,7 @@ struct Arrived {
 
 fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partial) -> Result<Arrived> {
     let (urls, pin, limits) = match expect {
-        // A pin knows exactly what the tree holds; anything more is not the tree.
+        // A pin has the exact size of the tree; anything larger is wrong.
         Expect::Pin(pin) => {
             let limits = Limits { entries: pin.tree.entries, bytes: pin.tree.size, colliding_names: true };
             (pin.urls.as_slice(), Some(pin), limits)
@@ -139,7 +139,7 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
     let known = match expect {
         Expect::Pin(_) => promise,
         Expect::New { anew: true, .. } => None,
-        Expect::New { urls, .. } => held(intake, urls),
+        Expect::New { urls, .. } => earlier_download(intake, urls),
     };
     if let Some(pin) = pin {
         let begun = fs_err::metadata(&partial.data).map_or(0, |data| data.len());
@@ -157,13 +157,17 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
 
     let if_gone = match expect {
         Expect::Pin(pin) => if_gone(name, &pin.version),
-        Expect::New { .. } => "no server has this file, even if an index lists it: try again later, or ask for another version; `strixlock list rocm` prints what there is".to_owned(),
+        Expect::New { .. } => {
+            "no server has this file, even if an index lists it: try again later, or ask for another \
+            version; `strixlock list rocm` prints what there is"
+                .to_owned()
+        }
     };
     let wanted = Wanted { name, urls, promise, voucher: Voucher::Lock, if_gone: Some(&if_gone) };
     let mut sink = UnpackSink::new(intake.store, limits, known.is_some())?;
     let received = match intake.fetcher.download(Wanted { urls: from, promise: known, ..wanted }, partial, &mut sink) {
         Err(error) if kept_url.is_some() && error.kind() == Kind::Mismatch => {
-            // The kept copy is damaged: it is only a copy.
+            // The stored copy is damaged; it can be downloaded again.
             if let Some(known) = known {
                 let _ = fs_err::remove_file(intake.store.download_path(known.digest));
             }
@@ -171,20 +175,20 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
             sink = UnpackSink::new(intake.store, limits, promise.is_some())?;
             intake.fetcher.download(wanted, partial, &mut sink)
         }
-        // The same digest may be had from another place of AMD's: indexes moved, and files were not always moved along. A host
-        // that is gone is no better than one that has not the file.
+        // Another address of AMD's may have the same digest: indexes moved, and their files did not always move along.
+        // An unreachable host is treated like one without the file.
         Err(error) if pin.is_some() && (is_refusal(&error) || error.kind() == Kind::Unreachable) => {
             let homes: Vec<Url> = urls.iter().flat_map(homes).collect();
             if homes.is_empty() {
                 return Err(error);
             }
-            // What the first host brought before it failed is fed in anew.
+            // The bytes received from the first host are fed to the unpacker again.
             sink = UnpackSink::new(intake.store, limits, true)?;
             let elsewhere = Wanted { urls: &homes, ..wanted };
             match intake.fetcher.download(elsewhere, partial, &mut sink) {
-                // Offline nobody was asked.
+                // Offline, no host was asked.
                 Err(_) if intake.fetcher.settings().offline => Err(error),
-                // A fault of this machine is not that of a host.
+                // Another host does not help against a fault of this machine.
                 Err(other) if other.kind() == Kind::Failure => Err(other),
                 Err(other) => Err(beside(error, &other)),
                 received => received,
@@ -197,7 +201,7 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
             partial.discard();
         }
     })?;
-    // Bytes that a pin promised stay for the next run; others that are no archive would only fail again.
+    // Bytes with the promised digest are kept for the next run; other bytes that are not an archive would fail again.
     let (staging, unpacked) = sink
         .finish()
         .inspect_err(|error| {

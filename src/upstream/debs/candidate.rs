@@ -1,7 +1,8 @@
 //! One package of a package list.
 //!
-//! apt reads stanzas that no rule of policy allows, and chooses among packages with them. So do we: an odd package takes part
-//! in the choice, lest another be taken in silence where apt takes this one; and it is an error once it is chosen.
+//! apt accepts stanzas that violate Debian policy, and chooses among packages with them. So do we: an odd package takes
+//! part in the choice, since otherwise another package would silently be chosen in its place. If it is chosen, that is
+//! an error.
 
 use super::stanza::Stanza;
 use super::{is_path, is_word};
@@ -10,11 +11,11 @@ use crate::deb::is_package_name;
 use crate::deb::relation::{self, Operator};
 use crate::digest::Sha256Digest;
 
-/// The fields that depend on other packages, in the order in which apt reads them.
+/// The fields that relate to other packages, in the order in which apt reads them.
 pub(super) const RELATIONS: [&str; 8] =
     ["Pre-Depends", "Depends", "Conflicts", "Breaks", "Recommends", "Suggests", "Replaces", "Enhances"];
 
-/// The fields of a package list that are read; descriptions are most of it.
+/// The fields of a package list that are read. Descriptions, most of the list, are not.
 pub(super) const FIELDS: &[&str] = &[
     "Package",
     "Version",
@@ -45,7 +46,7 @@ pub struct Candidate {
     pub name: String,
     /// Its version.
     pub version: DebVersion,
-    /// The architecture that it is for, or `all`.
+    /// Its architecture, or `all`.
     pub architecture: String,
     /// Its path in the archive.
     pub path: String,
@@ -53,12 +54,12 @@ pub struct Candidate {
     pub size: u64,
     /// Its digest.
     pub sha256: Sha256Digest,
-    /// Which of the releases has it.
+    /// The number of the release that has it.
     pub source: usize,
-    /// Why it cannot be installed although apt's rules choose it, if so.
+    /// The reason why it cannot be installed even if apt's rules choose it, if there is one.
     pub odd: Option<String>,
     pub(super) rank: Rank,
-    /// `Multi-Arch: allowed`: it may stand for itself of any architecture.
+    /// True for `Multi-Arch: allowed`: it satisfies dependencies on `name:any`.
     pub(super) allowed: bool,
     pub(super) pre_depends: String,
     pub(super) depends: String,
@@ -69,12 +70,12 @@ pub struct Candidate {
     pub(super) priority: i32,
 }
 
-/// Order in which apt prefers packages that provide the same thing; less is better.
+/// The order in which apt prefers packages that provide the same name; less is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     not_essential: bool,
     not_important: bool,
-    /// From 1, `required`, to 5, `extra`; 0, the best, where nothing is said.
+    /// From 1, `required`, to 5, `extra`; 0, the best, without a `Priority`.
     priority: u8,
 }
 
@@ -96,28 +97,28 @@ impl Rank {
     }
 }
 
-/// A stanza of a package list as it concerns one architecture.
+/// The result of reading a stanza of a package list for one architecture.
 pub(super) enum Read {
     /// A package, which may be odd.
     Candidate(Box<Candidate>),
     /// A package for another architecture.
     Foreign,
-    /// No package that apt would know: its name as far as there is one, and why.
+    /// Not a package that apt would accept: its name, if it has one, and the reason.
     PassedOver(String, String),
 }
 
 impl Candidate {
-    /// Reads the package of a stanza in release number `source`.
+    /// Reads the package in a stanza of release number `source`.
     pub(super) fn read(stanza: &Stanza, architecture: &str, source: usize) -> Read {
         let written = stanza.get("Package").unwrap_or_default();
-        // apt folds the case of the name, and of no name in a relation.
+        // apt ignores the case of the package's name, but not of names in relations.
         let name = written.to_ascii_lowercase();
         let passed = |why: &str| Read::PassedOver(name.chars().take(80).collect(), why.to_owned());
         if let Some(fault) = stanza.fault() {
             return passed(fault);
         }
         if !is_name(&name) {
-            return passed(if name.is_empty() { "it has no `Package`" } else { "its `Package` is no name" });
+            return passed(if name.is_empty() { "it has no `Package`" } else { "its `Package` is not a valid name" });
         }
         let mut odd: Option<String> = None;
         let mut wrong = |why: String| {
@@ -129,7 +130,7 @@ impl Candidate {
                 architecture
             }
             Some(own) if own.contains(|c: char| c.is_whitespace() || c == ',') => {
-                return passed("its `Architecture` is several");
+                return passed("its `Architecture` has several values");
             }
             Some(own) if own != architecture && own != "all" => return Read::Foreign,
             Some(own) => own,
@@ -182,8 +183,8 @@ impl Candidate {
         }))
     }
 
-    /// Under which names it is found besides its own, as which version. What is provided in another version than `=` one is
-    /// passed over, as apt does.
+    /// Returns the names that it provides, with their versions. Entries with a version operator other than `=` are
+    /// ignored, as apt does.
     pub(super) fn provided(&self, native: &str) -> Vec<(String, Option<DebVersion>)> {
         let mut found = Vec::new();
         for relation in relation::parse(&self.provides).unwrap_or_default().into_iter().flatten() {
@@ -209,14 +210,15 @@ impl Candidate {
         found
     }
 
-    /// Returns whether it provides something in another version than an `=` one.
+    /// Returns whether it provides a name with a version operator other than `=`.
     pub(super) fn provides_unequal(&self) -> bool {
         let groups = relation::parse(&self.provides).unwrap_or_default();
         groups.into_iter().flatten().any(|one| one.version.is_some_and(|(operator, _)| operator != Operator::Equal))
     }
 }
 
-/// Names that apt can find: those of policy, and what else has no meaning in a relation.
+/// Returns whether apt can find a package of this name: one that policy allows, or one without special characters of
+/// relations.
 fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte);
     !text.is_empty() && text.len() <= 200 && text.bytes().all(plain)
@@ -229,7 +231,8 @@ mod tests {
     use crate::upstream::debs::solve;
     use crate::upstream::debs::universe::Universe;
 
-    const GOOD: &str = "Package: hello\nVersion: 1.0\nArchitecture: amd64\nDepends: lib\nPriority: optional\nFilename: pool/h.deb\n\
+    const GOOD: &str = "Package: hello\nVersion: 1.0\nArchitecture: amd64\nDepends: lib\nPriority: optional\nFilename: \
+        pool/h.deb\n\
         Size: 100\nSHA256: 00000000000000000000000000000000000000000000000000000000000000ff\n";
 
     /// A stanza with these lines in place of its own, `-Field` for none.
@@ -276,7 +279,7 @@ mod tests {
             (&[&long], "its `Version` is `1111"),
             (&["-Version"], "it has no `Version`"),
             (&["Version:"], "it has no `Version`"),
-            (&["Architecture: amd64 i386"], "its `Architecture` is several"),
+            (&["Architecture: amd64 i386"], "its `Architecture` has several values"),
             (&["-Architecture"], "it has no `Architecture`"),
             (&["Size: many"], "its `Size` is `many`"),
             (&["Size: -1"], "its `Size` is `-1`"),
@@ -288,7 +291,7 @@ mod tests {
             (&["-Package"], ""),
             (&["Package:"], ""),
             (&["Package: o d d"], ""),
-            (&["Package: odd\n: :\nnothing of a field"], "a line has no field"),
+            (&["Package: odd\n: :\nnothing of a field"], "expected `Name: value`"),
         ] {
             let (universe, told) = universe(&stanza("odd", lines));
             assert_eq!(choose(&universe, "hello").unwrap(), "hello lib", "{lines:?}");
@@ -318,7 +321,8 @@ mod tests {
         assert_eq!(
             told.as_deref(),
             Some(
-                "1000 odd packages in the list (`odd0`: it has no `SHA256`; `odd1`: it has no `SHA256`; `odd2`: it has no \
+                "1000 odd packages in the list (`odd0`: it has no `SHA256`; `odd1`: it has no `SHA256`; `odd2`: it has \
+                 no \
                  `SHA256`, and more)"
             )
         );

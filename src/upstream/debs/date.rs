@@ -1,10 +1,10 @@
-//! The times in Release files, as apt reads them.
+//! Parses the times in Release files as apt does.
 //!
-//! Archives write `Date` in many ways. The weekday says nothing but which of three forms follows, and a form that is none is no
-//! reason to refuse the archive: apt warns and goes on.
+//! Archives write `Date` in many ways. The form of the weekday only decides which of three formats follows. An invalid
+//! `Date` does not make apt refuse the archive: it warns and continues.
 
-/// The seconds since 1970 of a time such as `Sat, 11 Jul 2026 10:16:37 UTC` (RFC 1123), `Saturday, 11-Jul-26 10:16:37 GMT`
-/// (RFC 850) or `Sat Jul 11 10:16:37 2026` (asctime).
+/// Returns the seconds since 1970 of a time such as `Sat, 11 Jul 2026 10:16:37 UTC` (RFC 1123), `Saturday, 11-Jul-26
+/// 10:16:37 GMT` (RFC 850) or `Sat Jul 11 10:16:37 2026` (asctime).
 pub(super) fn parse(text: &str) -> Option<i64> {
     let mut words = text.split_ascii_whitespace();
     let weekday = words.next()?;
@@ -33,14 +33,14 @@ fn number(digits: &str) -> Option<i64> {
     if digits.len() > 4 { None } else { digits.parse().ok() }
 }
 
-/// By its first letters: `Sept` is one too.
+/// Parses a month by its first three letters, so `Sept` is accepted too.
 fn month_number(name: &str) -> Option<i64> {
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let begin = name.get(..3)?.to_ascii_lowercase();
     MONTHS.iter().position(|month| *month == begin).map(|index| index as i64 + 1)
 }
 
-/// `HH:MM:SS`, with one digit or two.
+/// Parses `HH:MM:SS`, with one or two digits each.
 fn seconds(time: &str) -> Option<i64> {
     let parts: Vec<i64> = time.split(':').map(number).collect::<Option<_>>()?;
     match parts[..] {
@@ -49,9 +49,10 @@ fn seconds(time: &str) -> Option<i64> {
     }
 }
 
-/// Days since 1970-01-01 in the Gregorian calendar. A day past the end of its month is one of the next.
+/// Returns the number of days since 1970-01-01 in the Gregorian calendar. A day past the end of its month counts into
+/// the next month.
 fn days(year: i64, month: i64, day: i64) -> i64 {
-    // Years that begin in March have their leap day at their end.
+    // Counting years from March puts the leap day at the end of a year.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 + day - 1 - 719_468

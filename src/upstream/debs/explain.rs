@@ -1,19 +1,19 @@
-//! Why packages cannot be installed, told as the chain from what was asked for to what is wrong.
+//! Explains why packages cannot be installed: the chain of relations from a requested package to the problem.
 
 use super::solve::{Failure, Need, Solver};
 use super::universe::Universe;
 use crate::error::{Error, Kind};
 use crate::suggest::suggest;
 
-/// How many names of a list are told.
+/// Greatest number of names of a list in a message.
 const SHOWN: usize = 12;
 
-/// A name that is no package: with who provides it, or what has a like name.
+/// Returns the error for a name that is not a package, with its providers or with similar names.
 pub(super) fn no_such_package(universe: &Universe, name: &str, providers: &[usize]) -> Error {
     if let Some(why) = universe.passed_over(name) {
         return Error::new(Kind::Invalid, format!("the archive's package `{name}` cannot be used"))
             .fact("fault", why)
-            .hint("the archive has to mend its package list; or name an archive that has another version of it");
+            .hint("the archive has to fix its package list; or name an archive that has another version of it");
     }
     if universe.is_forbidden(name) && providers.is_empty() {
         return Error::new(Kind::NotFound, format!("the preferences of apt forbid every version of `{name}`"))
@@ -28,11 +28,11 @@ pub(super) fn no_such_package(universe: &Universe, name: &str, providers: &[usiz
         providers.iter().map(|index| universe.get(*index)).map(|one| format!("{} {}", one.name, one.version)).collect();
     names.sort();
     names.dedup();
-    let error = Error::new(Kind::NotFound, format!("`{name}` is no package, but a thing that several provide"));
+    let error = Error::new(Kind::NotFound, format!("`{name}` is a virtual package that several packages provide"));
     names.into_iter().take(SHOWN).fold(error, |error, one| error.fact("provided by", one)).hint("name one of them")
 }
 
-/// A few names that are worth comparing with a wrong one.
+/// Returns a few names that are similar to a wrong one.
 fn near<'u>(universe: &'u Universe, wrong: &str) -> Vec<&'u str> {
     let mut names: Vec<(usize, &str)> = universe
         .names()
@@ -43,17 +43,17 @@ fn near<'u>(universe: &'u Universe, wrong: &str) -> Vec<&'u str> {
     names.into_iter().take(5).map(|(_, name)| name).collect()
 }
 
-/// Why `index`, which apt's rules choose, cannot be used.
+/// Returns the error that says why `index`, which apt's rules choose, cannot be used.
 pub(super) fn odd(solver: &mut Solver, index: usize) -> Error {
     let candidate = solver.universe.get(index);
     let error = Error::new(Kind::Invalid, format!("the archive's package `{}` cannot be used", candidate.name))
         .fact("version", candidate.version.as_str().escape_debug())
         .fact("fault", candidate.odd.as_deref().unwrap_or_default());
     wanted_by(solver, index, error)
-        .hint("the archive has to mend its package list; or name another package, version or archive in its place")
+        .hint("the archive has to fix its package list; or name another package, version or archive in its place")
 }
 
-/// Why `broken`, which was to be installed, cannot be.
+/// Returns the error that says why `broken` cannot be installed.
 pub(super) fn broken(solver: &mut Solver, broken: usize, requested: &[usize]) -> Error {
     let error = Error::new(
         Kind::NotFound,
@@ -98,15 +98,15 @@ pub(super) fn broken(solver: &mut Solver, broken: usize, requested: &[usize]) ->
 }
 
 const CONFLICT: &str =
-    "leave one of them out, or name the alternative that you want under `packages`: what is named is taken first";
+    "leave one of them out, or name the alternative that you want under `packages`: named packages are chosen first";
 
-/// What is there in place of what is needed.
+/// Ends the explanation: adds what the archive has instead of the needed package.
 fn leaf(universe: &Universe, need: &Need, mut error: Error) -> Error {
     for relation in need.dependency.alternatives.iter().take(SHOWN) {
         let provided = !universe.providers(relation.name).is_empty();
         let there = match universe.named(relation.name) {
-            Some(index) => format!("{} is what the archive has", shown(universe, index)),
-            None if provided => format!("`{}` is provided, but not in such a version", relation.name),
+            Some(index) => format!("the archive has {}", shown(universe, index)),
+            None if provided => format!("`{}` is provided, but not in this version", relation.name),
             None => match universe.passed_over(relation.name) {
                 Some(why) => format!("the archive's package `{}` cannot be used: {why}", relation.name),
                 None if universe.is_forbidden(relation.name) => {
@@ -122,7 +122,7 @@ fn leaf(universe: &Universe, need: &Need, mut error: Error) -> Error {
     )
 }
 
-/// The chain from something that was asked for to `index`, where it has more than one link.
+/// Adds the chain of relations from a requested package to `index`, if it has more than one link.
 fn wanted_by(solver: &mut Solver, index: usize, mut error: Error) -> Error {
     let (mut at, mut chain) = (index, Vec::new());
     while let Some((owner, need)) = solver.reasons.get(&at).copied() {

@@ -1,4 +1,4 @@
-//! The forms in which people have OpenPGP keys in files: binary, and armored, of which one file may hold several blocks.
+//! The formats of OpenPGP key files: binary, and armored, with one or several blocks.
 
 use pgp::composed::{PublicOrSecret, SignedPublicKey};
 
@@ -8,10 +8,10 @@ use crate::text;
 const BEGIN: &[u8] = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";
 const END: &[u8] = b"-----END PGP PUBLIC KEY BLOCK-----";
 
-/// Reads the keys in a file that messages call `name`. Keys of kinds that nobody here knows are left out; none at all is an
-/// error, which says what the file is instead.
+/// Reads the keys in a file, called `name` in messages. Keys of unknown kinds are skipped. Fails if none is left; the
+/// error says what the file is instead.
 pub(super) fn keys(name: &str, bytes: &[u8]) -> Result<Vec<SignedPublicKey>> {
-    let none = || Error::new(Kind::Invalid, "there is no OpenPGP key in this keyring").fact("keyring", name);
+    let none = || Error::new(Kind::Invalid, "the keyring contains no OpenPGP key").fact("keyring", name);
     if bytes.get(8..12) == Some(b"KBXf") {
         return Err(Error::new(
             Kind::Invalid,
@@ -19,7 +19,7 @@ pub(super) fn keys(name: &str, bytes: &[u8]) -> Result<Vec<SignedPublicKey>> {
         )
         .fact("keyring", name)
         .hint(format!(
-            "write its keys into a plain one: gpg --no-default-keyring --keyring {} --export > plain.gpg",
+            "export its keys into a plain keyring: gpg --no-default-keyring --keyring {} --export > plain.gpg",
             // GnuPG looks for a bare name in its own directory.
             text::shell_word(&if name.contains('/') { name.to_owned() } else { format!("./{name}") })
         )));
@@ -28,9 +28,9 @@ pub(super) fn keys(name: &str, bytes: &[u8]) -> Result<Vec<SignedPublicKey>> {
     if blocks.is_empty() {
         let begin = bytes.trim_ascii_start();
         if begin.starts_with(b"<") {
-            return Err(Error::new(Kind::Invalid, "the keyring is an HTML page, and no key")
+            return Err(Error::new(Kind::Invalid, "the keyring is an HTML page, not a key")
                 .fact("keyring", name)
-                .hint("download the key itself: the address may be that of a page about it"));
+                .hint("download the key itself: this may be the address of a page about it"));
         }
         return from(bytes).map_err(|error| none().because(&error)).and_then(|keys| some(keys, none));
     }
@@ -56,14 +56,14 @@ fn from(bytes: &[u8]) -> pgp::errors::Result<Vec<SignedPublicKey>> {
     Ok(keys.filter_map(Result::ok).filter_map(|key| SignedPublicKey::try_from(key).ok()).collect())
 }
 
-/// The armored blocks, each from its first line to its last; what stands between them is for people.
+/// Returns the armored blocks, each from its first line to its last. Text between them is a comment.
 fn blocks(bytes: &[u8]) -> Vec<&[u8]> {
     let (mut found, mut begun, mut at) = (Vec::new(), None, 0);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let end = at + line.len();
         let plain = line.trim_ascii_end();
         if plain.ends_with(BEGIN) {
-            // A byte order mark may stand before the first.
+            // A byte order mark may precede the first block.
             begun = Some(at + plain.len() - BEGIN.len());
         } else if plain == END
             && let Some(from) = begun.take()

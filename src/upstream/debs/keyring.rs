@@ -1,13 +1,13 @@
 //! The keys that may sign an archive's Release files.
 //!
-//! A key counts as of the moment of the signature: made before, not expired by then, and never revoked. Whether a Release
-//! file is still of today is its own `Valid-Until`'s business, so that the snapshot of an old day can still be checked.
+//! A key is judged at the time of the signature: created before it, not expired by then, and never revoked. A Release
+//! file expires by its own `Valid-Until`, so an old snapshot can still be verified.
 //!
-//! The policy here and in [`super::signature`] is our own, on the crate `pgp`. Sequoia has one that many use, but in Rust alone it
-//! needs its `allow-experimental-crypto` and `allow-variable-time-crypto`, a parser generator to build, and 201 crates where `pgp`
-//! needs 149; with Nettle or OpenSSL the binary would link a C library. Refused, as there: signatures over weak hashes; keys that
-//! are weak, revoked, expired, not bound or not for signing. Not refused, as apt has it so far: a key that vouches for itself by
-//! SHA-1, as keys of old archives do.
+//! The policy here and in [`super::signature`] is our own, on top of the crate `pgp`. Sequoia's is widely used, but in
+//! pure Rust it needs `allow-experimental-crypto` and `allow-variable-time-crypto`, a parser generator to build, and
+//! 201 crates instead of 149; with Nettle or OpenSSL the binary would link a C library. Refused, as in Sequoia:
+//! signatures over weak hashes, and keys that are weak, revoked, expired, not bound or not for signing. Accepted, as by
+//! apt so far: a self-signature over SHA-1, which keys of old archives have.
 
 use std::path::{Path, PathBuf};
 
@@ -19,39 +19,39 @@ use pgp::types::{KeyDetails, PublicParams, Tag, Timestamp};
 use super::key_file;
 use crate::error::{Error, Kind, Result};
 
-/// The largest keyring that is read. Those of distributions have some hundred thousand bytes.
+/// Greatest size of a keyring. Those of distributions have some hundred thousand bytes.
 const LARGEST: u64 = 8 << 20;
 
-/// Said of keys that are too short.
-const WEAK: &str = "the key is of a kind or length that is no longer trusted";
+/// The reason for refusing a weak key.
+const WEAK: &str = "the key's algorithm or length is no longer trusted";
 
-/// The keys of some keyrings.
+/// The keys of one or several keyrings.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
     keys: Vec<SignedPublicKey>,
-    /// What they were read from, for messages.
+    /// Names of the keyrings that were read, for messages.
     names: Vec<String>,
-    /// Files of a directory that could not be read, and why.
+    /// Keyring files that could not be read, and why.
     unread: Vec<String>,
-    /// Fingerprints of which each list must allow a key; see [`Self::only`].
+    /// Lists of fingerprints, each of which must allow a key; see [`Self::only`].
     only: Vec<Vec<String>>,
 }
 
-/// What a signature is worth to a keyring.
+/// The result of checking a signature against a keyring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
-    /// The key with this fingerprint, or a signing key of its, made it.
+    /// Made by the key with this fingerprint, or by one of its signing subkeys.
     Good(String),
-    /// A key of the keyring is said to have made it, and did not.
+    /// Claims to be made by this key of the keyring, but is wrong.
     Bad(String),
-    /// The key that made it may not sign: the fingerprint, and why.
+    /// Made by this key, which may not sign, for this reason.
     Unfit(String, &'static str),
-    /// No key of the keyring made it.
+    /// Not made by any key of the keyring.
     Unknown,
 }
 
 impl Keyring {
-    /// Adds the keys in a keyring: a binary or an armored one.
+    /// Adds the keys of a binary or armored keyring.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         self.keys.extend(key_file::keys(name, bytes)?);
         self.names.push(name.to_owned());
@@ -61,17 +61,18 @@ impl Keyring {
     /// Adds the keyring at `path`, called `name` in messages.
     pub fn read(&mut self, path: &Path, name: &str) -> Result<()> {
         let missing = |error: &std::io::Error| {
-            Error::new(Kind::NotFound, "there is no keyring that can be read").fact("keyring", name).because(error)
+            Error::new(Kind::NotFound, "the keyring cannot be read").fact("keyring", name).because(error)
         };
         let size = fs_err::metadata(path).map_err(|error| missing(&error))?.len();
         if size > LARGEST {
-            return Err(Error::new(Kind::Invalid, "the keyring is far larger than it can be").fact("keyring", name));
+            return Err(Error::new(Kind::Invalid, "the keyring is too large").fact("keyring", name));
         }
         self.add(name, &fs_err::read(path).map_err(|error| missing(&error))?)
     }
 
-    /// Keeps the keys with these fingerprints, as apt has it: one allows a key and all of its signing keys, or that one
-    /// signing key; with a `!` behind it, exactly the key or signing key that it names.
+    /// Keeps only the keys with these fingerprints, by apt's rule: a primary key's fingerprint allows the key and all
+    /// its signing subkeys, a subkey's fingerprint only that subkey; with a trailing `!`, exactly the named key or
+    /// subkey.
     #[must_use]
     pub fn only(mut self, fingerprints: &[String]) -> Self {
         self.only.push(fingerprints.to_vec());
@@ -84,31 +85,31 @@ impl Keyring {
         self
     }
 
-    /// Whether `by`, a key or one of its signing keys, is one of those that may sign.
+    /// Returns whether `by`, a key or one of its signing subkeys, may sign.
     fn allows(&self, key: &SignedPublicKey, by: &dyn KeyDetails) -> bool {
         let (own, by) = (fingerprint(&key.primary_key), fingerprint(by));
         self.only.iter().all(|list| list.iter().any(|word| names(word, &own, &by)))
     }
 
-    /// Whether there is no key.
+    /// Returns whether there is no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// What the keys were read from.
+    /// Returns the names of the keyrings that were read.
     #[must_use]
     pub fn names(&self) -> String {
         self.names.join(", ")
     }
 
-    /// Files of a directory that could not be read, and why.
+    /// Returns the keyring files that could not be read, and why.
     #[must_use]
     pub fn unread(&self) -> &[String] {
         &self.unread
     }
 
-    /// What `signature` over `text` is worth.
+    /// Checks `signature` over `text`.
     #[must_use]
     pub fn judge(&self, signature: &Signature, text: &[u8]) -> Judgement {
         let mut judgement = Judgement::Unknown;
@@ -117,8 +118,7 @@ impl Keyring {
             let mut consider = |by: &dyn KeyDetails, verified: bool, unfit: Option<&'static str>| {
                 let issuer = signature.issuer_fingerprint().contains(&&by.fingerprint())
                     || signature.issuer_key_id().contains(&&by.legacy_key_id());
-                let unfit =
-                    unfit.or_else(|| (!self.allows(key, by)).then_some("another key of it may sign, this one not"));
+                let unfit = unfit.or_else(|| (!self.allows(key, by)).then_some("only another of its keys may sign"));
                 match (issuer, verified, unfit) {
                     (_, true, None) => judgement = Judgement::Good(own.clone()),
                     (_, true, Some(why)) => judgement = Judgement::Unfit(own.clone(), why),
@@ -141,11 +141,11 @@ impl Keyring {
     }
 }
 
-/// The directory in which distributions put the keyrings of their archives.
+/// The directory where distributions install the keyrings of their archives.
 pub const SHARED: &str = "/usr/share/keyrings";
 
-/// Adds every keyring that can be read in these places, files or directories. Only for use with fingerprints, or where apt trusts
-/// all of them.
+/// Adds every readable keyring at these paths, files or directories. Only for use with fingerprints, or where apt
+/// trusts all of them.
 pub fn add_all(keyring: &mut Keyring, places: &[PathBuf]) -> Result<()> {
     for place in places {
         let mut files = Vec::new();
@@ -160,7 +160,7 @@ pub fn add_all(keyring: &mut Keyring, places: &[PathBuf]) -> Result<()> {
         for file in files {
             let kind = file.extension().and_then(|extension| extension.to_str());
             if matches!(kind, Some("gpg" | "pgp" | "asc")) {
-                // One that is of a format that nobody reads any more must not stop the others.
+                // A keyring in an obsolete format must not stop the others.
                 let name = file.display().to_string();
                 if let Err(error) = keyring.read(&file, &name) {
                     keyring.unread.push(format!("{name}: {}", error.message()));
@@ -171,20 +171,20 @@ pub fn add_all(keyring: &mut Keyring, places: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a word of a configuration names the key `by`, which belongs to the key `own`.
+/// Returns whether a fingerprint in a configuration names the key `by`, whose primary key is `own`.
 fn names(word: &str, own: &str, by: &str) -> bool {
     word.strip_suffix('!').map_or_else(|| word == by || word == own, |exact| exact == by)
 }
 
-/// A fingerprint as people write it: upper-case hexadecimal digits.
+/// Returns a fingerprint in upper-case hexadecimal digits.
 fn fingerprint(key: &dyn KeyDetails) -> String {
     format!("{:X}", key.fingerprint())
 }
 
-/// Returns whether somebody may find out the private key: like apt, trusts RSA from 2048 bits on, and curves.
+/// Returns whether a key is too weak. Like apt, accepts RSA with at least 2048 bits, and elliptic curves.
 fn is_weak(key: &dyn KeyDetails) -> bool {
     match key.public_params() {
-        // Written out, the modulus comes first, and its number of bits before it.
+        // Serialized, the modulus comes first, preceded by its number of bits.
         PublicParams::RSA(rsa) => rsa
             .to_bytes()
             .ok()
@@ -196,7 +196,7 @@ fn is_weak(key: &dyn KeyDetails) -> bool {
     }
 }
 
-/// Why a key may not sign something at this time.
+/// Returns why a key may not sign at this time, if it may not.
 fn unfit(key: &SignedPublicKey, at: Option<Timestamp>) -> Option<&'static str> {
     let primary = &key.primary_key;
     if is_weak(primary) {
@@ -214,12 +214,12 @@ fn unfit(key: &SignedPublicKey, at: Option<Timestamp>) -> Option<&'static str> {
     });
     let direct = key.details.direct_signatures.iter().filter(|signature| signature.verify_key(primary).is_ok());
     let Some(newest) = users.chain(direct).max_by_key(|signature| signature.created()) else {
-        return Some("the key does not vouch for itself");
+        return Some("the key has no valid self-signature");
     };
     out_of_time(primary, newest, at)
 }
 
-/// Why a signing key of a key may not sign something at this time.
+/// Returns why a subkey may not sign at this time, if it may not.
 fn unfit_subkey(key: &SignedPublicKey, subkey: &SignedPublicSubKey, at: Option<Timestamp>) -> Option<&'static str> {
     let good = |signature: &&Signature| signature.verify_subkey_binding(&key.primary_key, &subkey.key).is_ok();
     let (revoked, bound): (Vec<&Signature>, Vec<&Signature>) = subkey
@@ -231,14 +231,14 @@ fn unfit_subkey(key: &SignedPublicKey, subkey: &SignedPublicSubKey, at: Option<T
         return Some("the signing key was revoked");
     }
     let Some(newest) = bound.into_iter().max_by_key(|signature| signature.created()) else {
-        return Some("the signing key is not bound to its key");
+        return Some("the signing key is not bound to its primary key");
     };
-    // Without the signing key's own word, anybody's could be claimed.
+    // Without the subkey's back signature, a key could claim somebody else's subkey.
     let returned = newest
         .embedded_signature()
         .is_some_and(|back| back.verify_primary_key_binding(&subkey.key, &key.primary_key).is_ok());
     if !newest.key_flags().sign() || !returned {
-        return Some("the key is not one for signing");
+        return Some("the key is not a signing key");
     }
     if is_weak(&subkey.key) {
         return Some(WEAK);
@@ -247,11 +247,11 @@ fn unfit_subkey(key: &SignedPublicKey, subkey: &SignedPublicSubKey, at: Option<T
 }
 
 fn out_of_time(key: &dyn KeyDetails, by: &Signature, at: Option<Timestamp>) -> Option<&'static str> {
-    let Some(at) = at.map(|at| u64::from(at.as_secs())) else { return Some("the signature has no time") };
+    let Some(at) = at.map(|at| u64::from(at.as_secs())) else { return Some("the signature has no creation time") };
     let made = u64::from(key.created_at().as_secs());
     let lives = by.key_expiration_time().map_or(0, |time| u64::from(time.as_secs()));
     if at < made {
-        Some("the key was made after the signature")
+        Some("the key was created after the signature")
     } else if lives > 0 && at > made + lives {
         Some("the key had expired")
     } else {

@@ -1,20 +1,21 @@
 //! Input kind `debs`: a closed set of distribution packages.
 //!
-//! A request names packages of a Debian or Ubuntu archive; the answer is every package that has to be there for them, found
-//! the way apt finds them into an empty root, so that the set is the one that `apt-get install --no-install-recommends`
-//! would bring. Nothing is believed before it is proven: InRelease by an OpenPGP key that the manifest's keyring holds, the
-//! package lists by InRelease, and each package by its list.
+//! A request names packages of a Debian or Ubuntu archive. It resolves to these packages and everything they need: the
+//! set that `apt-get install --no-install-recommends` would install into an empty root. Everything is verified before
+//! use: InRelease by an OpenPGP key of the manifest's keyring, the package lists by InRelease, and each package by its
+//! list.
 //!
-//! * [`stanza`], [`release`], `date`: deb822 text, and the Release file in it
-//! * [`keyring`], `key_file`, [`signature`]: who may sign, and whether they did
-//! * [`sources`], [`apt`]: suites of archives; those that the machine's own apt configuration names
-//! * [`candidate`]: one package of a list, however odd
-//! * [`ranking`]: the ranks of versions, by which one is taken before a newer one
-//! * [`universe`]: everything that the package lists offer, one version a name
+//! * [`stanza`], [`release`], `date`: deb822 text, and Release files
+//! * [`keyring`], `key_file`, [`signature`]: trusted keys, and the verification of signatures
+//! * [`sources`], [`apt`]: suites of archives, and those in the machine's own apt configuration
+//! * [`candidate`]: one package of a list, valid or odd
+//! * [`ranking`]: the ranks of versions, which count before their age
+//! * [`universe`]: all packages of the lists, with one version for each name
 //! * [`solve()`], and `explain`: the closure, and why there is none
 //!
-//! All of it is pure but [`keyring`] and [`apt`], which read files of this machine. Essential packages are not added of
-//! themselves, as apt does not add them to an empty root either: who wants `dpkg` or `coreutils` names them.
+//! All of this is pure, except [`keyring`] and [`apt`], which read files of this machine. Essential packages are not
+//! added automatically, as apt does not add them to an empty root either: users who want `dpkg` or `coreutils` name
+//! them.
 
 pub mod apt;
 pub mod candidate;
@@ -44,46 +45,46 @@ pub use solve::solve;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DebsRequest {
-    /// Where the packages are to come from.
+    /// The archive that the packages come from.
     pub archive: Archive,
-    /// The suites; with [`Archive::Host`] none means all that it names.
+    /// The suites; with [`Archive::Host`], empty means all configured ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suites: Vec<String>,
-    /// The components; with [`Archive::Host`] none means those that it names.
+    /// The components; with [`Archive::Host`], empty means the configured ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<String>,
     /// The architecture of the packages, as Debian calls it.
     pub architecture: String,
-    /// The packages by name, sorted; what they need comes with them.
+    /// The names of the packages, sorted. Their dependencies are added.
     pub packages: Vec<String>,
-    /// The keyring that must have signed, as a path relative to the manifest.
+    /// The keyring that signatures are verified with, as a path relative to the manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyring: Option<String>,
-    /// Whether a Release file may have expired, as those of a mirror that is kept as it was on one day have.
+    /// True if a Release file may have expired, as on a mirror that is frozen at some day.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accept_expired: bool,
     /// Names that a Release file may have besides that of its suite.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept_names: Vec<String>,
-    /// Nobody need have signed.
+    /// True if the archive need not be signed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsigned: bool,
-    /// The fingerprints of the keys that may have signed; empty means any of the keyring.
+    /// The fingerprints of the keys that may sign; empty means all keys of the keyring.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
 }
 
-/// Where packages come from.
+/// The archive that packages come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Archive {
-    /// Whatever this machine's own apt configuration names. What it resolves to stands in the pin.
+    /// The archives in this machine's own apt configuration. The pin has their URLs.
     Host,
     /// An archive by its URLs, which all have the same files: mirrors, or a snapshot.
     Urls(Vec<Url>),
 }
 
-/// A package in an archive, as its package list promises it.
+/// A package in an archive, as described in its package list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DebPackage {
@@ -91,11 +92,11 @@ pub struct DebPackage {
     pub name: String,
     /// Its version.
     pub version: DebVersion,
-    /// The architecture that it is for, or `all`.
+    /// Its architecture, or `all`.
     pub architecture: String,
-    /// The release that has it, by the name that the pin gives it.
+    /// The release that has it, by its name in the pin.
     pub release: String,
-    /// Where it is below the archive's URL.
+    /// Its path below the archive's URL.
     pub path: String,
     /// Its size in bytes.
     pub size: u64,
@@ -103,7 +104,7 @@ pub struct DebPackage {
     pub sha256: Sha256Digest,
 }
 
-/// Whether an archive's URL has its date in it, as snapshot services have: then nobody expects its Release to be of today.
+/// Returns whether an archive's URL contains its date, as with snapshot services: its Release may then have expired.
 #[must_use]
 pub fn is_snapshot(url: &Url) -> bool {
     let date = |part: &str| {
@@ -118,7 +119,7 @@ pub fn is_snapshot(url: &Url) -> bool {
     url.path_segments().is_some_and(|mut parts| parts.any(date))
 }
 
-/// The address of a file below an archive's.
+/// Returns the address of a file in an archive.
 #[must_use]
 pub fn below(archive: &Url, path: &str) -> Option<Url> {
     let mut url = archive.clone();
@@ -126,14 +127,14 @@ pub fn below(archive: &Url, path: &str) -> Option<Url> {
     (!url.cannot_be_a_base()).then_some(url)
 }
 
-/// Suites, components and architectures: words that become parts of paths.
+/// Returns whether a text is a valid suite, component or architecture: they become parts of paths.
 #[must_use]
 pub fn is_word(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-._~/".contains(&byte);
     !text.is_empty() && text.len() <= 100 && text.bytes().all(plain) && is_path(text)
 }
 
-/// The path of a file below an archive.
+/// Returns whether a text is a valid path of a file in an archive.
 #[must_use]
 pub fn is_path(text: &str) -> bool {
     text.len() <= 1000

@@ -1,32 +1,32 @@
-//! The ranks of versions, by which apt chooses among those of one name before it looks at which is newer.
+//! The ranks of versions: apt chooses the version with the highest rank, and only among equal ranks the newest.
 
 use super::release::Release;
 use crate::deb::DebVersion;
 
-/// A wish of a person about how versions rank.
+/// A user's rule for the rank of versions.
 #[derive(Debug, Clone)]
 pub struct Pin {
-    /// The packages: a name or a pattern of names, perhaps with an architecture; `*` for those that no other pin names.
+    /// The packages: a name or a pattern, optionally with an architecture; `*` for those that no other pin names.
     pub name: String,
-    /// Their versions.
+    /// The versions.
     pub pinned: Pinned,
     /// The rank.
     pub priority: i32,
 }
 
-/// Versions that a pin means. All texts are patterns.
+/// The versions that a pin applies to. All texts are patterns.
 #[derive(Debug, Clone)]
 pub enum Pinned {
-    /// Those with this version.
+    /// This version.
     Version(String),
-    /// Those of releases whose fields match: the letter of apt's preferences, or none for a suite or code name.
+    /// Versions from releases whose fields match: by the letter in apt's preferences, or none for a suite or code name.
     Release(Vec<(Option<char>, String)>),
-    /// Those of archives on this host.
+    /// Versions from archives on this host.
     Site(String),
 }
 
 impl Pinned {
-    /// Reads what stands behind `Pin: release`.
+    /// Parses the value of `Pin: release`.
     #[must_use]
     pub fn release(text: &str) -> Self {
         if text == "*" {
@@ -50,7 +50,7 @@ impl Pinned {
         Self::Release(fields)
     }
 
-    /// Returns all texts of it.
+    /// Returns all patterns.
     #[must_use]
     pub fn texts(&self) -> Vec<&str> {
         match self {
@@ -60,7 +60,7 @@ impl Pinned {
     }
 }
 
-/// Facts about a package list that pins can ask for.
+/// The facts about a package list that pins can match.
 #[derive(Debug, Clone, Copy)]
 pub struct ListFacts<'a> {
     /// Its release.
@@ -94,21 +94,21 @@ impl ListFacts<'_> {
 #[derive(Debug, Clone)]
 pub struct Ranking {
     base: i32,
-    /// Pins of packages by name, with a pattern for the version.
+    /// Pins by package name: name, version pattern and rank.
     pins: Vec<(String, String, i32)>,
 }
 
 impl Ranking {
-    /// The rank of versions that are never taken, whatever else a pin says.
+    /// The rank of versions that are never chosen, whatever other pins say.
     pub const NEVER: i32 = i16::MIN as i32;
 
-    /// Ranks all versions the same.
+    /// Gives all versions the same rank.
     #[must_use]
     pub fn plain(base: i32) -> Self {
         Self { base, pins: Vec::new() }
     }
 
-    /// Ranks the versions of a list by pins; `base` is the rank that its release has by itself.
+    /// Ranks the versions of a list by pins; `base` is the rank of its release without pins.
     #[must_use]
     pub fn new(pins: &[Pin], facts: &ListFacts, base: i32) -> Self {
         let mut ranking = Self::plain(base);
@@ -135,7 +135,7 @@ impl Ranking {
         ranking
     }
 
-    /// Returns the rank of a version. What ranks below 1 is not taken.
+    /// Returns the rank of a version. Versions with a rank below 1 are never chosen.
     #[must_use]
     pub fn of(&self, name: &str, version: &DebVersion) -> i32 {
         let named = |pattern: &str| pattern == name || (pattern.contains(['*', '?', '[']) && is_like(pattern, name));
@@ -146,18 +146,18 @@ impl Ranking {
     }
 }
 
-/// Returns whether apt would take a pattern for a regular expression.
+/// Returns whether apt reads a pattern as a regular expression.
 #[must_use]
 pub fn is_regular_expression(pattern: &str) -> bool {
     pattern.len() > 1 && pattern.starts_with('/') && pattern.ends_with('/')
 }
 
-/// Matches a shell's pattern without case: `*`, `?`, and `[...]`, of which none is special in a text without end.
+/// Matches a shell pattern (`*`, `?`, `[...]`), ignoring case. An unclosed `[` is an ordinary character.
 fn is_like(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at, mut from) = (0, 0);
-    // After a star: how the pattern goes on, and where the text was then.
+    // The position after the last star, in the pattern and in the text, to backtrack to.
     let mut star: Option<(usize, usize)> = None;
     loop {
         let step = if pattern.get(at) == Some(&b'*') {
@@ -180,7 +180,7 @@ fn is_like(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// The length of what stands in the pattern for this byte, if it does.
+/// Returns the length of the pattern's first element if it matches this byte.
 fn one(pattern: &[u8], byte: u8) -> Option<usize> {
     match pattern.first()? {
         b'?' => Some(1),

@@ -1,4 +1,4 @@
-//! The Release file of a suite: how old it is, and the digests of the package lists.
+//! The Release file of a suite: its date, and the digests of the package lists.
 
 use std::collections::BTreeMap;
 
@@ -8,40 +8,40 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::text;
 
-/// How far the clocks of an archive and of this machine may be apart, in seconds.
+/// Greatest accepted difference between the clocks of an archive and of this machine, in seconds.
 const SKEW: i64 = 3600;
 
 /// A parsed Release file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Release {
-    /// `Suite`; empty where it does not say.
+    /// `Suite`; empty if absent.
     pub suite: String,
-    /// `Codename`; empty where it does not say.
+    /// `Codename`; empty if absent.
     pub codename: String,
-    /// `Origin`, `Label` and `Version`, by which apt's preferences can name it; empty where it does not say.
+    /// `Origin`, `Label` and `Version`, by which apt's preferences can name it; empty if absent.
     pub labels: Labels,
-    /// The time at which it was made, in seconds since 1970, where it says so.
+    /// The time of its creation, in seconds since 1970, if it is valid.
     pub date: Option<i64>,
-    /// Until when it may be believed, where it says so.
+    /// The time at which it expires, if any.
     pub valid_until: Option<i64>,
-    /// The components that it says it has.
+    /// The components that it lists.
     pub components: Vec<String>,
-    /// Lists can be had by their digests.
+    /// True if lists can be downloaded by their digests.
     pub by_hash: bool,
-    /// A list for an architecture leaves out the packages for all of them.
+    /// True if the list for an architecture leaves out the packages for all architectures.
     pub separate_all: bool,
-    /// The rank of its versions, as apt ranks them: 500, or less where they are only for those who ask.
+    /// The rank of its versions by apt's rules: 500, or less for releases that are used only on request.
     pub priority: i32,
     /// Size and digest of each file.
     pub files: Files,
-    /// Things of it that cannot be read and do not matter, for warnings.
+    /// Harmless faults, for warnings.
     pub odd: Vec<String>,
 }
 
 /// Files by their paths, with size and digest.
 pub type Files = BTreeMap<String, (u64, Sha256Digest)>;
 
-/// Names that a Release file gives its archive.
+/// The names that a Release file gives its archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Labels {
     /// `Origin`
@@ -52,14 +52,14 @@ pub struct Labels {
     pub version: String,
 }
 
-/// Things that the person who asks takes in a Release file.
+/// Faults of a Release file that the user accepts.
 #[derive(Debug, Clone, Default)]
 pub struct Leniency {
-    /// It may have expired.
+    /// True if it may have expired.
     pub expired: bool,
-    /// It may be of the future.
+    /// True if it may be dated in the future.
     pub future: bool,
-    /// Names that it may have besides that of its suite.
+    /// Accepted names besides that of its suite.
     pub names: Vec<String>,
 }
 
@@ -71,26 +71,26 @@ impl Release {
         let Some(stanza) = stanzas.read()? else { return Err(wrong("nothing in it")) };
         let mut odd = Vec::new();
         if stanzas.read_any()?.is_some() {
-            odd.push("it goes on behind its first stanza, which is all that is read".to_owned());
+            odd.push("it has more than one stanza; only the first is read".to_owned());
         }
         let (files, unread) = files(&stanza).ok_or_else(|| wrong("no SHA-256 digests"))?;
         if unread > 0 {
-            odd.push(format!("{unread} of the lines under `SHA256` name no file"));
+            odd.push(format!("{unread} of the lines under `SHA256` are invalid"));
         }
         let said = |field: &str| stanza.get(field).map(str::trim).filter(|value| !value.is_empty());
         let date = said("Date").and_then(date::parse);
         if date.is_none() {
             odd.push(match said("Date") {
-                Some(value) => format!("its `Date` is `{}`, which is no time", shown(value)),
+                Some(value) => format!("invalid `Date`: `{}`", shown(value)),
                 None => "it has no `Date`".to_owned(),
             });
         }
         let valid_until = match said("Valid-Until") {
             None => None,
             Some(value) => Some(date::parse(value).ok_or_else(|| {
-                wrong("a `Valid-Until` that is no time")
+                wrong("an invalid `Valid-Until`")
                     .fact("it says", shown(value))
-                    .hint("apt refuses it too: the archive has to mend this")
+                    .hint("apt refuses it too: the archive has to fix this")
             })?),
         };
         let priority = match (stanza.says_yes("NotAutomatic"), stanza.says_yes("ButAutomaticUpgrades")) {
@@ -115,33 +115,30 @@ impl Release {
         })
     }
 
-    /// Limits how long it is valid to how long its signature is.
+    /// Limits its validity to that of its signature.
     #[must_use]
     pub fn until(mut self, signature: Option<i64>) -> Self {
         self.valid_until = self.valid_until.into_iter().chain(signature).min();
         self
     }
 
-    /// Fails unless this is what was asked for, and of today.
+    /// Fails unless this is the requested suite and currently valid.
     pub fn check(&self, suite: &str, now: i64, leniency: &Leniency) -> Result<()> {
         if !self.is_called(suite) && !leniency.names.iter().any(|name| self.is_called(name)) {
             let mut names: Vec<&str> = vec![&self.codename, &self.suite];
             names.retain(|name| !name.is_empty());
             names.dedup();
-            return Err(Error::new(
-                Kind::Mismatch,
-                "the Release file is for a suite of another name than was asked for",
-            )
-            .fact("asked", suite)
-            .fact("received", names.join(", "))
-            .hint(format!(
-                "if that is what you mean, say so in the manifest: accept-names = [\"{}\"]",
-                names.first().copied().unwrap_or_default()
-            )));
+            return Err(Error::new(Kind::Mismatch, "the Release file is for another suite than requested")
+                .fact("asked", suite)
+                .fact("received", names.join(", "))
+                .hint(format!(
+                    "if that is what you mean, set in the manifest: accept-names = [\"{}\"]",
+                    names.first().copied().unwrap_or_default()
+                )));
         }
         let made = self.date.map_or_else(|| "at an unknown time".to_owned(), text::date);
         if let Some(date) = self.date.filter(|date| *date > now.saturating_add(SKEW) && !leniency.future) {
-            return Err(Error::new(Kind::Mismatch, "the Release file is of the future")
+            return Err(Error::new(Kind::Mismatch, "the Release file is dated in the future")
                 .fact("made", text::date(date))
                 .fact("now", text::date(now))
                 .hint("check this machine's clock"));
@@ -151,12 +148,16 @@ impl Release {
                 .fact("made", made)
                 .fact("until", text::date(until))
                 .fact("now", text::date(now))
-                .hint("the mirror is no longer kept up to date: use another, or a snapshot service with its date; or say `accept-expired = true` in the manifest if that is meant"));
+                .hint(
+                    "the mirror is no longer kept up to date: use another, or a snapshot service with its date; or \
+                    set `accept-expired = true` in the manifest",
+                ));
         }
         Ok(())
     }
 
-    /// Returns whether `name` is its name, by apt's rule: the last part of a path does not count. Empty names are none.
+    /// Returns whether `name` is its name, by apt's rule: the last part of a path does not count. True if it has no
+    /// name.
     fn is_called(&self, name: &str) -> bool {
         let own = [self.suite.as_str(), self.codename.as_str()];
         let plain = |name: &str| name.trim_end_matches("/updates").to_owned();
@@ -166,7 +167,7 @@ impl Release {
     }
 }
 
-/// The files under `SHA256`, and how many of its lines name none.
+/// Returns the files under `SHA256`, and the number of its invalid lines.
 fn files(stanza: &Stanza) -> Option<(Files, usize)> {
     let (mut files, mut unread) = (BTreeMap::new(), 0);
     for line in stanza.get("SHA256")?.lines().filter(|line| !line.trim().is_empty()) {

@@ -1,7 +1,7 @@
-//! Signatures of Release files: around them, in InRelease, or beside them, in Release.gpg.
+//! Signatures of Release files: inline in InRelease, or detached in Release.gpg.
 //!
-//! What is parsed later is exactly what was signed: the frame is read strictly, with nothing before, between and after, and
-//! the text that is handed on is the one that was hashed. All of it is bytes: old archives write Latin-1.
+//! Exactly the signed text is parsed later: the frame is read strictly, with nothing before, between or after its
+//! parts, and the returned text is the one that was hashed. Everything is bytes: old archives use Latin-1.
 
 use pgp::armor::{BlockType, Dearmor};
 use pgp::crypto::hash::HashAlgorithm;
@@ -14,7 +14,7 @@ const BEGIN: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
 const SIGNATURE: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
 const END: &[u8] = b"-----END PGP SIGNATURE-----";
 
-/// More signatures than an archive has reason to make.
+/// Greatest number of signatures that are read.
 const MOST: usize = 16;
 
 /// A text whose signature was verified.
@@ -24,27 +24,28 @@ pub struct Signed {
     pub text: Vec<u8>,
     /// The fingerprint of the key that signed it.
     pub by: String,
-    /// When the signature ends, in seconds since 1970, if it says so.
+    /// The time at which the signature expires, in seconds since 1970, if any.
     pub until: Option<i64>,
 }
 
-/// Takes the text out of a cleartext signature that a key of the keyring made.
+/// Verifies a cleartext signature and returns its text. Fails unless a key of the keyring signed it.
 pub fn verify(bytes: &[u8], keyring: &Keyring) -> Result<Signed> {
     let Frame { text, armored } = frame(bytes)?;
-    // The last line break belongs to the frame.
+    // The final line break is not part of the signed text.
     let hashed = with_crlf(text.strip_suffix(b"\n").unwrap_or(&text));
     let (by, until) = judge(&signatures(armored).map_err(unreadable)?, &hashed, keyring)?;
     Ok(Signed { text, by, until })
 }
 
-/// Checks that a key of the keyring made the detached signature of `text`: armored blocks, one after the other.
+/// Verifies the detached signature of `text`, one or several armored blocks. Fails unless a key of the keyring signed
+/// it.
 pub fn verify_detached(text: &[u8], signature: &[u8], keyring: &Keyring) -> Result<Signed> {
     let mut found = Vec::new();
     let mut rest = signature.trim_ascii();
     while !rest.is_empty() && found.len() < MOST {
         let end = rest.starts_with(SIGNATURE).then(|| position(rest, END)).flatten().map(|at| at + END.len());
         let end = end.ok_or_else(|| {
-            Error::new(Kind::Mismatch, "this is no Release.gpg file: it is not made of armored signatures")
+            Error::new(Kind::Mismatch, "invalid Release.gpg file: expected armored signatures")
                 .hint("something between the archive and this machine may answer in its place")
         })?;
         found.extend(signatures(&rest[..end]).map_err(unreadable)?);
@@ -54,21 +55,21 @@ pub fn verify_detached(text: &[u8], signature: &[u8], keyring: &Keyring) -> Resu
     Ok(Signed { text: text.to_owned(), by, until })
 }
 
-/// The text of a cleartext signature, whoever made it. Only for those who asked for no signature.
+/// Returns the text of a cleartext signature without verification. Only for archives that need not be signed.
 pub fn unverified(bytes: &[u8]) -> Result<Vec<u8>> {
     frame(bytes).map(|frame| frame.text)
 }
 
-/// Returns who of the keyring has signed, and until when that counts.
+/// Returns the key of the keyring that signed, and when its signature expires.
 fn judge(signatures: &[Signature], hashed: &[u8], keyring: &Keyring) -> Result<(String, Option<i64>)> {
     let (mut told, mut bad, mut good) = (Vec::new(), None, None::<(String, Option<i64>)>);
     for signature in signatures {
         if !is_strong(signature) {
-            told.push((issuer(signature), "it is not of a kind that is still trusted"));
+            told.push((issuer(signature), "its algorithm is no longer trusted"));
             continue;
         }
         match keyring.judge(signature, hashed) {
-            // One is enough: the others may be of kinds that come after this program. The one that lasts counts.
+            // One is enough: others may be of kinds newer than this program. The one that lasts longest counts.
             Judgement::Good(by) => {
                 let until = ends(signature);
                 if good.as_ref().is_none_or(|(_, old)| old.is_some_and(|old| until.is_none_or(|new| new > old))) {
@@ -77,14 +78,14 @@ fn judge(signatures: &[Signature], hashed: &[u8], keyring: &Keyring) -> Result<(
             }
             Judgement::Bad(by) => bad = bad.or(Some(by)),
             Judgement::Unfit(by, why) => told.push((by, why)),
-            Judgement::Unknown => told.push((issuer(signature), "the keyring does not hold this key")),
+            Judgement::Unknown => told.push((issuer(signature), "the keyring does not contain this key")),
         }
     }
     if let Some(good) = good {
         return Ok(good);
     }
     if let Some(by) = bad {
-        return Err(Error::new(Kind::Mismatch, "the Release file is not what was signed")
+        return Err(Error::new(Kind::Mismatch, "the signature does not match the Release file")
             .fact("key", by)
             .fact("keyring", keyring.names())
             .hint("it was changed on its way: use another mirror, over https"));
@@ -98,14 +99,15 @@ fn judge(signatures: &[Signature], hashed: &[u8], keyring: &Keyring) -> Result<(
         error = error.fact("not read", unread);
     }
     Err(error.hint(
-        "if you trust one of these keys, put it into a keyring beside the manifest and name that with `keyring`; a newer package of the distribution's keyring may have it too",
+        "if you trust one of these keys, put it into a keyring file beside the manifest and set `keyring`; a newer \
+         package of the distribution's keyring may have it too",
     ))
 }
 
-/// The message of the error that says that no signature counts, none of which is known to be wrong.
-pub const NOBODY: &str = "no key that may sign the Release file has signed it";
+/// The message of the error for signatures of which none is trusted and none is known to be wrong.
+pub const NOBODY: &str = "the Release file is not signed by a trusted key";
 
-/// The two parts of the file.
+/// The two parts of an InRelease file.
 struct Frame<'t> {
     text: Vec<u8>,
     armored: &'t [u8],
@@ -113,7 +115,7 @@ struct Frame<'t> {
 
 fn frame(bytes: &[u8]) -> Result<Frame<'_>> {
     parts(bytes).ok_or_else(|| {
-        Error::new(Kind::Mismatch, "this is no InRelease file: it is not framed as a signed text")
+        Error::new(Kind::Mismatch, "invalid InRelease file: expected a signed text")
             .hint("something between the archive and this machine may answer in its place")
     })
 }
@@ -144,7 +146,7 @@ fn parts(bytes: &[u8]) -> Option<Frame<'_>> {
     armored[end..].trim_ascii().is_empty().then_some(Frame { text, armored: &armored[..end] })
 }
 
-/// The next line, without blanks at its end: they are not signed.
+/// Returns the next line, without trailing blanks: they are not signed.
 fn line<'t>(rest: &mut &'t [u8]) -> Option<&'t [u8]> {
     let at = rest.iter().position(|byte| *byte == b'\n')?;
     let (line, after) = rest.split_at(at);
@@ -153,7 +155,7 @@ fn line<'t>(rest: &mut &'t [u8]) -> Option<&'t [u8]> {
     Some(&line[..end])
 }
 
-/// Finds the line of `text` that begins with `needle`.
+/// Returns the offset of the line of `text` that begins with `needle`.
 fn position(text: &[u8], needle: &[u8]) -> Option<usize> {
     let mut at = 0;
     for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -195,7 +197,7 @@ fn unreadable(error: pgp::errors::Error) -> Error {
     Error::new(Kind::Mismatch, "the signature of the Release file cannot be read").because(&error)
 }
 
-/// Signatures over text with a hash that nobody can make collide.
+/// Returns whether a signature is over text, with a hash that is safe against collisions.
 fn is_strong(signature: &Signature) -> bool {
     let hash = matches!(
         signature.hash_alg(),
@@ -211,7 +213,7 @@ fn is_strong(signature: &Signature) -> bool {
     hash && kind && matches!(signature.version(), SignatureVersion::V4 | SignatureVersion::V6)
 }
 
-/// The end of a signature by its own word (RFC 9580, 5.2.3.18); most never do.
+/// Returns when a signature expires (RFC 9580, 5.2.3.18); most never do.
 fn ends(signature: &Signature) -> Option<i64> {
     let lives = i64::from(signature.signature_expiration_time()?.as_secs());
     (lives > 0).then(|| signature.created().map_or(0, |at| i64::from(at.as_secs())) + lives)

@@ -1,13 +1,14 @@
-//! The closure of some packages: everything that must be there for them, chosen as apt chooses.
+//! The closure of some packages: these and everything they need, chosen as apt chooses.
 //!
-//! This follows the order in which apt marks packages for installation into an empty root, because the order decides which
-//! alternative and which provider is taken: packages that were asked for first, then depth first along Pre-Depends and
-//! Depends; an alternative that is already chosen, else the first that can be installed; of several providers the one that
-//! was asked for, that has the wanted name itself, that is essential, that is important, that has the higher priority, or
-//! that the lists mention last. A candidate that turned out impossible is not tried again, so the walk ends.
+//! This follows the order in which apt marks packages for installation into an empty root, because the order decides
+//! which alternative and which provider is chosen: requested packages first, then depth first along Pre-Depends and
+//! Depends; an alternative that is already chosen, else the first that can be installed; of several providers the one
+//! that was requested, that has the wanted name itself, that is essential, that is important, that has the higher
+//! priority, or that the lists mention last. A candidate that turned out impossible is not tried again, so the walk
+//! terminates.
 //!
-//! apt has a second chance for what is still broken then, which weighs packages against each other. Here that is an error,
-//! and the person says what is wanted.
+//! apt then tries to repair broken packages by weighing them against each other. Here they are an error, and the user
+//! decides.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,16 +19,16 @@ use super::universe::{Dependency, Universe};
 use crate::error::{Error, Kind, Result};
 use crate::threads::ended;
 
-/// The longest chain of packages of which each needs the next. Some hundred are usual for a desktop.
+/// Greatest length of a chain of packages of which each needs the next. Some hundred are usual for a desktop.
 const DEEPEST: usize = 10_000;
 
-/// More looks at packages than any closure of real archives takes.
+/// Greatest number of visits to packages, more than any closure of real archives takes.
 const MOST_STEPS: u64 = 5_000_000;
 
-/// A thread's stack for the walk, which goes as deep as [`DEEPEST`].
+/// Stack size of the thread that walks, which recurses as deep as [`DEEPEST`].
 const STACK: usize = 256 << 20;
 
-/// The packages that are to be there, by their numbers in the universe, sorted by name.
+/// The chosen packages, by their numbers in the universe, sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closure(pub Vec<usize>);
 
@@ -45,7 +46,7 @@ pub fn solve(universe: &Universe, names: &[String]) -> Result<Closure> {
     })
 }
 
-/// The candidates that were asked for by name, in apt's order.
+/// Returns the candidates with the requested names, in apt's order.
 fn requested(universe: &Universe, names: &[String]) -> Result<Vec<usize>> {
     let mut found = BTreeSet::new();
     for name in names {
@@ -64,11 +65,11 @@ fn requested(universe: &Universe, names: &[String]) -> Result<Vec<usize>> {
 /// A relation with the candidates that satisfy it.
 pub(super) struct Need<'u> {
     pub dependency: Dependency<'u>,
-    /// For each alternative.
+    /// The candidates, for each alternative.
     pub solutions: Vec<Vec<usize>>,
 }
 
-/// Why a package could not be installed.
+/// The reason why a package could not be installed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Failure {
     /// This need of it cannot be met.
@@ -77,13 +78,13 @@ pub(super) enum Failure {
     Conflict(usize, usize),
 }
 
-/// What is decided of a package.
+/// The decisions on a package.
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     installed: bool,
-    /// It turned out to be impossible.
+    /// True if it turned out to be impossible.
     discarded: bool,
-    /// It must stay as it is.
+    /// True if its state must not change.
     protected: bool,
 }
 
@@ -91,7 +92,7 @@ pub(super) struct Solver<'u> {
     pub universe: &'u Universe,
     needs: HashMap<usize, Rc<Vec<Need<'u>>>>,
     states: HashMap<usize, State>,
-    /// Who brought a package in first, with which of its relations.
+    /// The package that first required a package, and the number of the relation.
     pub reasons: BTreeMap<usize, (usize, usize)>,
     pub failures: HashMap<usize, Failure>,
     steps: u64,
@@ -120,7 +121,7 @@ impl<'u> Solver<'u> {
         Ok(())
     }
 
-    /// What was chosen, if it holds together.
+    /// Returns the chosen packages. Fails if a relation of one of them does not hold.
     fn result(&mut self, requested: &[usize]) -> Result<Closure> {
         let mut installed: Vec<usize> =
             self.states.iter().filter(|(_, state)| state.installed).map(|(index, _)| *index).collect();
@@ -129,7 +130,7 @@ impl<'u> Solver<'u> {
         if let Some(broken) = missing {
             return Err(explain::broken(self, broken, requested));
         }
-        // Those that were asked for say best what is wrong.
+        // The requested packages make the best explanation.
         for index in requested.iter().chain(&installed) {
             if self.is_broken(*index) {
                 return Err(explain::broken(self, *index, requested));
@@ -153,7 +154,7 @@ impl<'u> Solver<'u> {
         self.state(index).installed
     }
 
-    /// The relations of a package, with who satisfies them.
+    /// Returns the relations of a package, with the candidates that satisfy them.
     pub fn needs(&mut self, index: usize) -> Rc<Vec<Need<'u>>> {
         if let Some(known) = self.needs.get(&index) {
             return Rc::clone(known);
@@ -168,13 +169,13 @@ impl<'u> Solver<'u> {
         needs
     }
 
-    /// Whether a relation of `owner` holds as things stand.
+    /// Returns whether a relation of `owner` holds in the current state.
     pub fn holds(&self, owner: usize, need: &Need) -> bool {
         let mut solutions = need.solutions.iter().flatten();
         if need.dependency.kind.is_need() {
             solutions.any(|index| self.is_installed(*index))
         } else {
-            // A package may conflict with what it provides itself: only others are meant.
+            // A package may conflict with a name that it provides itself: that means only other packages.
             !solutions.any(|index| *index != owner && self.is_installed(*index))
         }
     }
@@ -184,7 +185,7 @@ impl<'u> Solver<'u> {
         needs.iter().any(|need| !self.holds(index, need))
     }
 
-    /// The candidates for a relation that are left, best first.
+    /// Returns the remaining candidates for a relation, best first.
     fn choices(&self, need: &Need) -> Vec<usize> {
         let mut found: Vec<usize> = Vec::new();
         for (relation, solutions) in need.dependency.alternatives.iter().zip(&need.solutions) {
@@ -206,11 +207,11 @@ impl<'u> Solver<'u> {
         found
     }
 
-    /// Marks a package for installation, and with `follow` what it needs. Whether that is possible.
+    /// Marks a package for installation, and with `follow` also its dependencies. Returns whether that is possible.
     fn mark(&mut self, index: usize, follow: bool, asked_for: bool, depth: usize) -> Result<bool> {
         self.steps += 1;
         if depth > DEEPEST || self.steps > MOST_STEPS {
-            return Err(Error::new(Kind::Invalid, "the packages need each other in a way that leads nowhere")
+            return Err(Error::new(Kind::Invalid, "the dependencies of the packages are too deep to resolve")
                 .fact("package", &self.universe.get(index).name));
         }
         let state = self.state(index);
@@ -230,7 +231,7 @@ impl<'u> Solver<'u> {
         }
         let was_protected = state.protected;
         let gives_up = !was_protected && !asked_for;
-        // Before it counts as installed itself.
+        // Computed before the package itself counts as installed.
         let open: Vec<usize> = (0..needs.len()).filter(|at| was_protected || !self.holds(index, &needs[*at])).collect();
         let mut possible = true;
         if follow {
@@ -264,14 +265,14 @@ impl<'u> Solver<'u> {
         Ok(possible)
     }
 
-    /// The first need that no candidate meets.
+    /// Returns the first need that no candidate can meet.
     fn impossible(&self, needs: &[Need]) -> Option<usize> {
         needs.iter().position(|need| {
             need.dependency.kind.is_need() && need.solutions.iter().flatten().all(|index| self.state(*index).discarded)
         })
     }
 
-    /// Takes away what a package cannot stand, unless that must stay.
+    /// Removes the packages that a package conflicts with, unless they are protected.
     fn make_room(&mut self, index: usize, at: usize, need: &Need, was_protected: bool) -> bool {
         let mut possible = true;
         for other in self.choices(need) {
@@ -295,11 +296,11 @@ impl<'u> Solver<'u> {
         possible
     }
 
-    /// Brings what meets a need of `index`.
+    /// Installs a package that meets a need of `index`. Returns whether one was found.
     fn meet(&mut self, index: usize, at: usize, need: &Need, was_protected: bool, depth: usize) -> Result<bool> {
         let choices = self.choices(need);
         if self.holds(index, need) {
-            // What a protected package needs, and only one other gives, is protected too.
+            // The only candidate for a need of a protected package is protected too.
             if let ([only], true) = (choices.as_slice(), was_protected)
                 && !self.state(*only).protected
             {

@@ -1,39 +1,39 @@
-//! Sources of the packages of a request: suites of archives, and who must have signed them.
+//! The suites of archives that packages come from, and the keys that must sign them.
 
 use std::path::PathBuf;
 
 use url::Url;
 
-/// A suite of an archive.
+/// A suite of an archive: an entry of a source list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct AptSource {
     /// The archive's URLs, which all have the same files.
     pub archives: Vec<Url>,
     /// The suite.
     pub suite: String,
     /// Its components.
     pub components: Vec<String>,
-    /// Who must have signed it.
+    /// The keys that must sign it.
     pub signed_by: SignedBy,
-    /// Wishes of this machine's apt configuration.
+    /// Its options in this machine's apt configuration.
     pub options: SourceOptions,
 }
 
-/// Options that an apt configuration gives for one source.
+/// The options of one source in an apt configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceOptions {
-    /// Its Release file may, or may not, have expired; none: as for all.
+    /// True if its Release file may have expired; `None`: as for all sources.
     pub expired: Option<bool>,
-    /// Its Release file may be of the future.
+    /// True if its Release file may be dated in the future.
     pub future: bool,
-    /// It need not be signed.
+    /// True if it need not be signed.
     pub unsigned: bool,
-    /// Lists can, or cannot, be had by their digests; none: as its Release file says.
+    /// True if its lists are downloaded by their digests; `None`: as its Release file says.
     pub by_hash: Option<bool>,
 }
 
-impl Source {
-    /// Returns whether two sources are one suite of one archive.
+impl AptSource {
+    /// Returns whether two sources are the same suite of the same archive.
     #[must_use]
     pub fn is_the_same_place(&self, other: &Self) -> bool {
         let places = |source: &Self| -> Vec<String> {
@@ -43,29 +43,29 @@ impl Source {
     }
 }
 
-/// The keys whose signature apt would ask for.
+/// The keys whose signature apt would require.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SignedBy {
     /// Keyring files.
     pub files: Vec<PathBuf>,
-    /// Fingerprints; with a `!` behind it, exactly that key, and no subkey of it.
+    /// Fingerprints; one with a trailing `!` means exactly that key, without its subkeys.
     pub keys: Vec<String>,
-    /// Keys that stand in the configuration itself, armored.
+    /// Armored keys in the configuration itself.
     pub armored: Option<String>,
 }
 
 impl SignedBy {
-    /// Returns whether nothing is said.
+    /// Returns whether no key is named.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Reads the value of `Signed-By`.
+    /// Parses the value of `Signed-By`.
     pub(super) fn parse(value: &str) -> Self {
         let mut signed = Self::default();
         if value.contains("-----BEGIN") {
-            // A line with a single dot stands for an empty one.
+            // A single dot stands for an empty line.
             let lines = value.trim().lines().map(|line| if line == "." { "" } else { line });
             signed.armored = Some(lines.collect::<Vec<_>>().join("\n"));
             return signed;

@@ -1,24 +1,24 @@
 //! deb822 text: stanzas of fields, as in Release, Packages and *.sources files.
 //!
-//! Read as a stream, one stanza at a time, with bounds: a list may be any length, a stanza not.
+//! Read as a stream, one stanza at a time. A list may have any length, a stanza may not.
 
 use std::io::BufRead;
 
 use crate::error::{Error, Kind, Result};
 
-/// The longest stanza. The longest of real archives, Release files, have some hundred thousand bytes.
+/// Greatest length of a stanza. The longest in real archives, Release files, have some hundred thousand bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// The fields of a stanza that were asked for.
+/// The requested fields of a stanza.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stanza {
     fields: Vec<(String, String)>,
-    /// Its first line that cannot be read, and why.
+    /// The number of its first invalid line, and the reason.
     fault: Option<(u64, &'static str)>,
 }
 
 impl Stanza {
-    /// The value of a field; lines after the first keep their breaks.
+    /// Returns the value of a field, with its line breaks.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -29,31 +29,31 @@ impl Stanza {
         self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The words of a field.
+    /// Returns the words of a field.
     pub fn words(&self, name: &str) -> impl Iterator<Item = &str> {
         self.get(name).unwrap_or_default().split_ascii_whitespace()
     }
 
-    /// Returns what a field says, in the words that apt takes for yes and no; nothing, where it says neither.
+    /// Returns the boolean value of a field; `None` if it has none.
     #[must_use]
     pub fn flag(&self, name: &str) -> Option<bool> {
         flag(self.get(name)?)
     }
 
-    /// Whether a field says yes.
+    /// Returns whether a field is true.
     #[must_use]
     pub fn says_yes(&self, name: &str) -> bool {
         self.flag(name) == Some(true)
     }
 
-    /// Why it cannot be read as a whole, if so.
+    /// Returns why it cannot be read completely, if so.
     #[must_use]
     pub fn fault(&self) -> Option<&'static str> {
         self.fault.map(|(_, why)| why)
     }
 }
 
-/// Reads yes or no, in the words that apt takes for them.
+/// Parses a boolean, in the words that apt accepts.
 #[must_use]
 pub fn flag(text: &str) -> Option<bool> {
     const YES: [&str; 6] = ["yes", "true", "with", "on", "enable", "1"];
@@ -70,12 +70,12 @@ pub struct Stanzas<'w, R> {
 }
 
 impl<'w, R: BufRead> Stanzas<'w, R> {
-    /// Reads `reader`, keeping the fields `wanted`, or all where none is named.
+    /// Reads stanzas from `reader`, keeping the fields `wanted`, or all fields if `wanted` is empty.
     pub fn new(reader: R, wanted: &'w [&'w str]) -> Self {
         Self { reader, wanted, line: 0 }
     }
 
-    /// The next stanza, if there is one. Fails if it has a line that cannot be read.
+    /// Returns the next stanza, if there is one. Fails if it has an invalid line.
     pub fn read(&mut self) -> Result<Option<Stanza>> {
         let stanza = self.read_any()?;
         match stanza.as_ref().and_then(|stanza| stanza.fault) {
@@ -84,8 +84,8 @@ impl<'w, R: BufRead> Stanzas<'w, R> {
         }
     }
 
-    /// The next stanza, if there is one; of a faulty one what could be read, with its [`Stanza::fault`]. Fails only where the
-    /// reader does.
+    /// Returns the next stanza, if there is one. An invalid one has its readable fields, and a [`Stanza::fault`]. Fails
+    /// only if the reader fails.
     pub fn read_any(&mut self) -> Result<Option<Stanza>> {
         let mut stanza = Stanza::default();
         let (mut size, mut begun, mut keep) = (0, false, false);
@@ -105,7 +105,7 @@ impl<'w, R: BufRead> Stanzas<'w, R> {
                 continue;
             }
             if text.first() == Some(&b'#') {
-                // A comment, where people write such files.
+                // Files written by hand have comments.
                 continue;
             }
             let number = self.line;
@@ -114,9 +114,9 @@ impl<'w, R: BufRead> Stanzas<'w, R> {
             };
             let colon = text.iter().position(|byte| *byte == b':');
             if size > LONGEST {
-                // Read to its end, and no more of it is kept.
+                // The stanza is read to its end, but no more of it is kept.
                 keep = false;
-                wrong("a stanza is far longer than it can be");
+                wrong("a stanza is too long");
             } else if matches!(text.first(), Some(b' ' | b'\t')) {
                 if !begun {
                     wrong("continuation line without a field before it");
@@ -135,7 +135,7 @@ impl<'w, R: BufRead> Stanzas<'w, R> {
                 }
             } else {
                 keep = false;
-                wrong("a line has no field");
+                wrong("expected `Name: value`");
             }
             begun = true;
         }

@@ -45,8 +45,8 @@ fn release_files_say_what_they_are_and_for_how_long() {
         release.check(suite, 1_783_765_000, &strict).unwrap();
     }
     let message = |suite, now| release.check(suite, now, &strict).unwrap_err().message().to_owned();
-    assert_eq!(message("testing", 1_783_765_000), "the Release file is for a suite of another name than was asked for");
-    assert_eq!(message("demo", 1_700_000_000), "the Release file is of the future");
+    assert_eq!(message("testing", 1_783_765_000), "the Release file is for another suite than requested");
+    assert_eq!(message("demo", 1_700_000_000), "the Release file is dated in the future");
     assert_eq!(message("demo", 1_795_543_397), "the Release file has expired");
     release.check("demo", 1_795_543_397, &Leniency { expired: true, ..Leniency::default() }).unwrap();
     release.check("demo", 1_700_000_000, &Leniency { future: true, ..Leniency::default() }).unwrap();
@@ -71,9 +71,9 @@ fn odd_release_files_are_read_as_apt_reads_them() {
     for (from, to, odd) in [
         ("Date: Sat, 11 Jul 2026 10:16:37 UTC\n", "", Some("it has no `Date`")),
         ("Date: Sat, 11 Jul 2026 10:16:37 UTC", "Date:", Some("it has no `Date`")),
-        ("Sat, 11 Jul", "Sat., 11 Jul", Some("its `Date` is `Sat., 11 Jul 2026 10:16:37 UTC`, which is no time")),
-        (" 12 main", " -12 main", Some("1 of the lines under `SHA256` name no file")),
-        (" 12 main", " 12 ../main", Some("1 of the lines under `SHA256` name no file")),
+        ("Sat, 11 Jul", "Sat., 11 Jul", Some("invalid `Date`: `Sat., 11 Jul 2026 10:16:37 UTC`")),
+        (" 12 main", " -12 main", Some("1 of the lines under `SHA256` are invalid")),
+        (" 12 main", " 12 ../main", Some("1 of the lines under `SHA256` are invalid")),
         ("Sat, 11 Jul", "Mon, 11 Jul", None),
         ("SHA256:", "Acquire-By-Hash: true\nSHA256:", None),
         ("Suite: stable", "Suite:", None),
@@ -100,10 +100,10 @@ fn odd_release_files_are_read_as_apt_reads_them() {
     let focal = Release::parse(text.as_bytes()).unwrap();
     focal.check("focal/snap", 1_783_765_000, &Leniency::default()).unwrap();
     insta::assert_snapshot!(focal.check("focal/snapshots/5.12", 1_783_765_000, &Leniency::default()).unwrap_err(), @r#"
-    the Release file is for a suite of another name than was asked for
+    the Release file is for another suite than requested
       asked     focal/snapshots/5.12
       received  focal
-    hint: if that is what you mean, say so in the manifest: accept-names = ["focal"]
+    hint: if that is what you mean, set in the manifest: accept-names = ["focal"]
     "#);
 }
 
@@ -156,17 +156,17 @@ fn what_was_not_signed_is_refused() {
     let ours = keyring(&[key]);
     signature::verify(good.as_bytes(), &ours).unwrap();
     let tampered = good.replace("today", "never");
-    assert!(message(tampered.as_bytes(), &ours).starts_with("the Release file is not what was signed"));
+    assert!(message(tampered.as_bytes(), &ours).starts_with("the signature does not match the Release file"));
     let other = message(good.as_bytes(), &keyring(&[Key::new(2)]));
     assert!(
-        other.contains("the keyring does not hold this key") && other.contains(&key.fingerprint().unwrap()),
+        other.contains("the keyring does not contain this key") && other.contains(&key.fingerprint().unwrap()),
         "{other}"
     );
     let expired = Key { lives: 1000, ..key };
     let signed = expired.sign("Suite: demo\n", AT).unwrap();
     assert!(message(&signed, &keyring(&[expired])).contains("the key had expired"));
     let early = key.sign("Suite: demo\n", 1_500_000_000).unwrap();
-    assert!(message(&early, &ours).contains("the key was made after the signature"));
+    assert!(message(&early, &ours).contains("the key was created after the signature"));
     // Nothing may stand beside what is signed.
     for framed in [
         format!("Suite: evil\n{good}"),
@@ -194,7 +194,7 @@ fn a_short_key_may_sign_nothing() {
     assert_eq!(signature::verify(include_bytes!("tests/rsa2048-signed.asc"), &long).unwrap().text, b"Suite: demo\n");
     let short = ours(include_bytes!("tests/rsa1024.asc"));
     let told = message(include_bytes!("tests/rsa1024-signed.asc"), &short);
-    assert!(told.contains("the key is of a kind or length that is no longer trusted"), "{told}");
+    assert!(told.contains("the key's algorithm or length is no longer trusted"), "{told}");
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn what_cannot_be_installed_is_explained() {
     hint: did you mean `hello`? Packages may be in a component that is not named, such as `universe`
     ");
     insta::assert_snapshot!(told(&["awk"]), @r"
-    `awk` is no package, but a thing that several provide
+    `awk` is a virtual package that several packages provide
       provided by  gawk 1:5.2.1-2
       provided by  mawk 1.3.4.20200120-3.1
     hint: name one of them
@@ -279,14 +279,14 @@ fn what_cannot_be_installed_is_explained() {
     `top` cannot be installed
       since  top 1.0 depends on middle
       needs  middle 1.5 depends on bottom (>= 3)
-      but    bottom 2.0-1 is what the archive has
+      but    the archive has bottom 2.0-1
     hint: the package may be in a suite or component that is not named, or the mirror is in the middle of an update
     ");
     insta::assert_snapshot!(told(&["exim", "postfix"]), @r"
     these packages cannot be installed together
       needs  exim 4.96-15 conflicts with mail-transport-agent
       but    postfix 3.7.11-0 is to be installed
-    hint: leave one of them out, or name the alternative that you want under `packages`: what is named is taken first
+    hint: leave one of them out, or name the alternative that you want under `packages`: named packages are chosen first
     ");
     insta::assert_snapshot!(told(&["mailer"]), @r"
     `mailer` cannot be installed
@@ -294,12 +294,12 @@ fn what_cannot_be_installed_is_explained() {
       needs  notifier 1.0 depends on postfix
       but    exim 4.96-15 forbids postfix 3.7.11-0
       since  mailer 1.0 depends on exim
-    hint: leave one of them out, or name the alternative that you want under `packages`: what is named is taken first
+    hint: leave one of them out, or name the alternative that you want under `packages`: named packages are chosen first
     ");
     insta::assert_snapshot!(told(&["vim"]), @r"
     `vim` cannot be installed
       needs  vim 2:9.0-1 depends on vim-common (>= 2:9.0-1)
-      but    vim-common 2:8.2-1 is what the archive has
+      but    the archive has vim-common 2:8.2-1
     hint: the package may be in a suite or component that is not named, or the mirror is in the middle of an update
     ");
 }

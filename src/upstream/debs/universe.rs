@@ -1,4 +1,4 @@
-//! Everything that the package lists offer: of each name the version that apt would choose, and who provides what.
+//! All packages of the lists: for each name the version that apt would choose, and the providers of virtual packages.
 
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
@@ -13,25 +13,25 @@ use crate::deb::relation::{self, Relation};
 use crate::error::{Error, Kind, Result};
 use crate::log::LISTS;
 
-/// More packages than all distributions together have.
+/// Greatest number of packages in a list, more than all distributions together have.
 const MOST: usize = 1_000_000;
 
-/// Most names of packages that were passed over that are remembered, to explain why they are not found.
+/// Greatest number of skipped packages that are remembered, to explain why they are not found.
 const REMEMBERED: usize = 10_000;
 
-/// Most odd packages of a list that are told by name.
+/// Greatest number of odd packages of a list that a warning names.
 const EXAMPLES: usize = 3;
 
 /// A relation of a package to others.
 #[derive(Debug, Clone)]
 pub struct Dependency<'u> {
-    /// How it is related.
+    /// The kind of relation.
     pub kind: Kinship,
-    /// Any of these.
+    /// The alternatives, any of which satisfies it.
     pub alternatives: Vec<Relation<'u>>,
 }
 
-/// How a package is related to another.
+/// The kind of a relation between packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kinship {
     /// `Pre-Depends`
@@ -45,13 +45,13 @@ pub enum Kinship {
 }
 
 impl Kinship {
-    /// Whether the other package must be there, rather than not.
+    /// Returns whether the other package must be installed, rather than absent.
     #[must_use]
     pub fn is_need(self) -> bool {
         matches!(self, Self::PreDepends | Self::Depends)
     }
 
-    /// The verb, for messages.
+    /// Returns the verb, for messages.
     #[must_use]
     pub fn verb(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl Kinship {
     }
 }
 
-/// The packages of a list that nobody can use as they stand there: how many, and some of them.
+/// The unusable packages of a list: their number, and some of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PassedOver {
     count: usize,
@@ -72,14 +72,14 @@ pub struct PassedOver {
 
 impl PassedOver {
     fn tell(&mut self, name: &str, why: &str) {
-        debug!(target: LISTS, "package {name:?} is passed over: {why}");
+        debug!(target: LISTS, "package {name:?} is skipped: {why}");
         self.count += 1;
         if self.examples.len() < EXAMPLES {
-            self.examples.push(format!("`{}`: {why}", if name.is_empty() { "without a name" } else { name }));
+            self.examples.push(format!("`{}`: {why}", if name.is_empty() { "no name" } else { name }));
         }
     }
 
-    /// Tells it in one line, if there is anything to tell. The list is called `list`.
+    /// Returns the warning about them, if there are any. The list is called `list`.
     #[must_use]
     pub fn told(&self, list: &str) -> Option<String> {
         let what = match self.count {
@@ -98,25 +98,25 @@ pub struct Universe {
     architecture: String,
     candidates: Vec<Candidate>,
     by_name: HashMap<String, usize>,
-    /// Who provides a name, and as which version.
+    /// The providers of each name, with the version that they provide.
     providers: HashMap<String, Vec<(usize, Option<DebVersion>)>>,
-    /// Names of packages that were passed over, and why.
+    /// Names of skipped packages, and why they were skipped.
     passed_over: HashMap<String, String>,
-    /// Names of packages of which a pin forbids versions.
+    /// Names of packages with versions that a pin forbids.
     forbidden: HashSet<String>,
-    /// Names in the order in which the lists first mention them: what apt decides by when nothing else does.
+    /// Names in the order in which the lists first mention them: apt's last criterion.
     mentioned: HashMap<String, u32>,
 }
 
 impl Universe {
-    /// An empty one for this architecture.
+    /// Returns an empty universe for this architecture.
     #[must_use]
     pub fn new(architecture: &str) -> Self {
         Self { architecture: architecture.to_owned(), ..Self::default() }
     }
 
-    /// Takes in a package list of release number `source`, whose versions rank like this. What of it nobody can use is told in the
-    /// answer, and fails nothing until it is wanted.
+    /// Adds a package list of release number `source`, with the ranks of its versions. Returns the unusable packages,
+    /// which are an error only once they are wanted.
     pub fn add(&mut self, list: impl BufRead, source: usize, ranking: &Ranking) -> Result<PassedOver> {
         let mut stanzas = Stanzas::new(list, FIELDS);
         let mut passed = PassedOver::default();
@@ -124,7 +124,7 @@ impl Universe {
         while let Some(stanza) = stanzas.read_any()? {
             read += 1;
             if read > MOST {
-                return Err(Error::new(Kind::Invalid, "the package list is far longer than it can be"));
+                return Err(Error::new(Kind::Invalid, "the package list is too long"));
             }
             match Candidate::read(&stanza, &self.architecture, source) {
                 Read::Foreign => {}
@@ -138,7 +138,7 @@ impl Universe {
                     if let Some(why) = &candidate.odd {
                         passed.tell(&candidate.name, why);
                     } else if candidate.provides_unequal() {
-                        passed.tell(&candidate.name, "what it provides in no exact version is not counted");
+                        passed.tell(&candidate.name, "what it provides with a version range is ignored");
                     }
                     self.mention(&candidate, &stanza);
                     let priority = ranking.of(&candidate.name, &candidate.version);
@@ -153,7 +153,7 @@ impl Universe {
         Ok(passed)
     }
 
-    /// Takes in a candidate, if it is the best of its name so far.
+    /// Adds a candidate if it is the best of its name so far.
     fn offer(&mut self, candidate: Candidate) {
         match self.by_name.get(&candidate.name) {
             None => {
@@ -185,7 +185,7 @@ impl Universe {
         }
     }
 
-    /// Works out who provides what, once all lists are in.
+    /// Computes the providers. Call it after the last list.
     pub fn finish(&mut self) {
         let mut providers: HashMap<String, Vec<(usize, Option<DebVersion>)>> = HashMap::new();
         for (index, candidate) in self.candidates.iter().enumerate() {
@@ -196,7 +196,7 @@ impl Universe {
         self.providers = providers;
     }
 
-    /// Why the lists' package of this name was passed over, if one was.
+    /// Returns why a package of this name was skipped, if one was.
     #[must_use]
     pub fn passed_over(&self, name: &str) -> Option<&str> {
         self.passed_over.get(name).map(String::as_str)
@@ -208,37 +208,36 @@ impl Universe {
         self.forbidden.contains(name)
     }
 
-    /// The candidate with this number.
+    /// Returns the candidate with this number.
     #[must_use]
     pub fn get(&self, index: usize) -> &Candidate {
         &self.candidates[index]
     }
 
-    /// The number of the candidate with this name.
+    /// Returns the number of the candidate with this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
 
-    /// All names of candidates.
+    /// Returns the names of all candidates.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.candidates.iter().map(|candidate| candidate.name.as_str())
     }
 
-    /// Who provides a name, and as which version.
+    /// Returns the providers of a name, with the version that they provide.
     #[must_use]
     pub fn providers(&self, name: &str) -> &[(usize, Option<DebVersion>)] {
         self.providers.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// When the lists first mention a name.
+    /// Returns the position at which the lists first mention a name.
     #[must_use]
     pub fn mentioned(&self, name: &str) -> u32 {
         self.mentioned.get(name).copied().unwrap_or(u32::MAX)
     }
 
-    /// Returns what a candidate needs and what it cannot stand, in apt's order. A field that cannot be read, which makes it
-    /// odd, says nothing.
+    /// Returns the relations of a candidate, in apt's order. An invalid field, which makes a candidate odd, has none.
     #[must_use]
     pub fn dependencies(&self, index: usize) -> Vec<Dependency<'_>> {
         let candidate = &self.candidates[index];
@@ -256,7 +255,7 @@ impl Universe {
         all
     }
 
-    /// The candidates that a relation is satisfied by, each once.
+    /// Returns the candidates that satisfy a relation, each once.
     #[must_use]
     pub fn solutions(&self, relation: &Relation) -> Vec<usize> {
         let qualified;
@@ -270,7 +269,7 @@ impl Universe {
         };
         let fits = |version: Option<&DebVersion>| match (&relation.version, version) {
             (None, _) => true,
-            // What is provided without a version satisfies no wish for one.
+            // A name provided without a version satisfies no relation with one.
             (Some(_), None) => false,
             (Some((operator, wanted)), Some(version)) => operator.holds(version.compare(wanted)),
         };

@@ -7,13 +7,13 @@ use url::Url;
 
 use crate::urls::has_login;
 
-/// Returns whether a text is a commit: all 40 digits of it.
+/// Returns whether a text is a commit id: 40 lower-case hexadecimal digits.
 #[must_use]
 pub fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Returns whether git takes a text as an address: a URL without a password, or `user@host:path`.
+/// Returns whether a text is an address that git accepts: a URL without a password, or `user@host:path`.
 #[must_use]
 pub fn is_git_url(text: &str) -> bool {
     if !text.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -24,24 +24,24 @@ pub fn is_git_url(text: &str) -> bool {
     match Address::parse(text) {
         Some(Address::Http(url)) => !has_login(&url),
         Some(Address::Local(_)) => Url::parse(text).is_ok_and(|url| !has_login(&url)),
-        // Without a user it could as well be a URL of a scheme that nobody knows.
+        // Without a user it could as well be a URL with an unknown scheme.
         Some(Address::Ssh(_)) => text.contains("://") || text.contains('@'),
         None => false,
     }
 }
 
-/// A place where a repository can be asked.
+/// The parsed address of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Address {
     /// A URL of scheme http or https.
     Http(Url),
-    /// A host that ssh leads to.
+    /// A host that is reached by ssh.
     Ssh(SshAddress),
-    /// A directory of this machine.
+    /// A directory on this machine.
     Local(PathBuf),
 }
 
-/// A repository on a host that ssh leads to. No part of it can be taken for an option of a program.
+/// A repository on a host that is reached by ssh. No part of it can be mistaken for a command-line option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SshAddress {
     /// `host` or `user@host`.
@@ -51,7 +51,7 @@ pub(super) struct SshAddress {
 }
 
 impl Address {
-    /// Reads a URL, or `user@host:path` as scp writes it.
+    /// Parses a URL, or `user@host:path` as scp writes it.
     pub fn parse(text: &str) -> Option<Self> {
         match Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => Some(Self::Http(url)),
@@ -73,7 +73,7 @@ impl SshAddress {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
         let user = decoded(url.username())?;
         let path = decoded(url.path())?;
-        // `/~user/...` is below a home.
+        // `/~user/...` is below a home directory.
         let path = path.strip_prefix('/').filter(|rest| rest.starts_with('~')).unwrap_or(&path);
         Self::new(Some(user.as_str()).filter(|user| !user.is_empty()), host, url.port(), path)
     }
@@ -91,7 +91,7 @@ impl SshAddress {
             !text.is_empty() && !text.starts_with('-') && !text.contains(|c: char| c.is_control() || c == '\u{7f}')
         };
         let host_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte);
-        // The same characters that OpenSSH takes in a user's name on its command line.
+        // The characters that OpenSSH accepts in a user name on its command line.
         let user_letter = |byte: u8| byte.is_ascii_graphic() && !b"'`\"$\\;&<>|(){}[]/:".contains(&byte);
         let good = sound(host)
             && host.bytes().all(host_letter)

@@ -1,13 +1,13 @@
-//! Looks at an advertisement of refs before libgit2 holds it: how long it is, and what libgit2 would have no words for.
+//! Checks an advertisement of refs before libgit2 gets it: its length, and problems that libgit2 would report badly.
 
 use super::bounds;
 use super::packets::{Packet, Packets};
 use crate::error::{Error, Kind, Result};
 
-/// Beginning of an answer over HTTP.
+/// The beginning of an answer over HTTP.
 const SERVICE: &[u8] = b"# service=";
 
-/// Fails as [`check`] does, and if an answer over HTTP does not begin as that of a git server.
+/// Fails like [`check`], and if an answer over HTTP does not begin like that of a git server.
 pub(super) fn check_http(body: &[u8]) -> Result<()> {
     check(body)?;
     match (Packets(body)).next()? {
@@ -16,7 +16,7 @@ pub(super) fn check_http(body: &[u8]) -> Result<()> {
     }
 }
 
-/// Fails if the advertisement is too long, the server's own refusal, or of a repository that cannot be read here.
+/// Fails if the advertisement is too long, reports an error of the server, or is of an unsupported repository.
 pub(super) fn check(body: &[u8]) -> Result<()> {
     if body.len() > bounds::ADVERTISEMENT {
         return Err(too_many(format!("{} bytes", bounds::ADVERTISEMENT)));
@@ -30,7 +30,9 @@ pub(super) fn check(body: &[u8]) -> Result<()> {
         }
         if let Some(why) = line.strip_prefix(b"ERR ") {
             let why = String::from_utf8_lossy(why).chars().filter(|c| !c.is_control()).take(200).collect::<String>();
-            return Err(Error::new(Kind::NotFound, "the git server refuses").fact("answer", why));
+            return Err(
+                Error::new(Kind::NotFound, "the git server refuses the request the request").fact("answer", why)
+            );
         } else if line.starts_with(b"shallow ") {
             return Err(shallow());
         } else if !line.starts_with(b"version ") {
@@ -44,12 +46,12 @@ pub(super) fn check(body: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The error for something in place of an advertisement.
+/// Returns the error for something other than an advertisement.
 pub(super) fn no_answer() -> Error {
-    Error::new(Kind::NotFound, "this is no answer of a git server")
+    Error::new(Kind::NotFound, "the server did not answer as a git server")
 }
 
-/// Fails for what a server says behind its first ref and libgit2 cannot do.
+/// Fails if the capabilities behind the first ref name an object format that libgit2 does not support.
 fn check_capabilities(line: &[u8]) -> Result<()> {
     let Some(zero) = line.iter().position(|byte| *byte == 0) else { return Ok(()) };
     let mut words = line[zero + 1..].split(u8::is_ascii_whitespace);
@@ -59,22 +61,23 @@ fn check_capabilities(line: &[u8]) -> Result<()> {
     }
 }
 
-/// The error for a repository whose objects are named by another digest than SHA-1.
+/// Returns the error for a repository whose object ids are not SHA-1.
 pub(super) fn other_format(format: &str) -> Error {
-    Error::new(Kind::NotFound, "the repository names its objects in a way that is not read here")
+    Error::new(Kind::NotFound, "the repository's object format is not supported")
         .fact("object format", format)
-        .hint("only repositories of format sha1 are read; name a mirror of that format")
+        .hint("only sha1 repositories are supported; name a mirror in that format")
 }
 
-/// The error for a repository without its history.
+/// Returns the error for a repository without its full history.
 pub(super) fn shallow() -> Error {
     Error::new(Kind::NotFound, "the repository is shallow: its history is cut off").hint(
-        "builds are numbered by their whole history; name a repository that has it, or run `git fetch --unshallow` in this one",
+        "builds are numbered by their whole history; name a repository that has it, or run `git fetch --unshallow` in \
+         this one",
     )
 }
 
 pub(super) fn too_many(limit: impl std::fmt::Display) -> Error {
-    Error::new(Kind::Invalid, "the git server names more branches and tags than can be read").fact("limit", limit)
+    Error::new(Kind::Invalid, "the git server lists too many branches and tags").fact("limit", limit)
 }
 
 #[cfg(test)]
@@ -106,7 +109,9 @@ mod tests {
             let error = check(&answer(lines)).unwrap_err();
             assert!(error.to_string().contains(message), "{error}");
         }
-        assert!(check_http(b"0009hello").unwrap_err().to_string().contains("this is no answer of a git server"));
+        assert!(
+            check_http(b"0009hello").unwrap_err().to_string().contains("the server did not answer as a git server")
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The configuration of the user's git: which addresses it rewrites, which ssh it runs, and what of it is not read here.
+//! The configuration of the user's git: rewritten addresses, the ssh program, and warnings for settings that are
+//! ignored.
 
 use std::path::PathBuf;
 
@@ -9,13 +10,13 @@ use crate::error::{Error, Kind, Result};
 use crate::upstream::proxy;
 use crate::urls::show_url;
 
-/// Settings in git's order, of which the last counts: section and key in lower case, and the value.
+/// Settings in git's order, in which the last one wins. Sections and keys are in lower case.
 #[derive(Debug, Default)]
 pub(super) struct GitConfig {
     settings: Vec<(String, String)>,
 }
 
-/// An address that stands for another.
+/// An address that replaces another by `url.<base>.insteadOf`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rewriting<'a> {
     pub url: String,
@@ -23,7 +24,7 @@ pub(super) struct Rewriting<'a> {
     pub instead_of: &'a str,
 }
 
-/// Variables that count as settings, and more than these.
+/// Environment variables that override settings.
 const VARIABLES: [(&str, &str); 3] = [
     ("GIT_SSL_CAINFO", "http.sslcainfo"),
     ("GIT_SSL_CAPATH", "http.sslcapath"),
@@ -31,7 +32,7 @@ const VARIABLES: [(&str, &str); 3] = [
 ];
 
 impl GitConfig {
-    /// Reads the files of system and user, and the variables that add to them.
+    /// Reads the system's and the user's files, and the environment variables that add to them.
     pub fn read() -> Result<Self> {
         let settings = files().map_err(|error| {
             Error::new(Kind::Invalid, "git's configuration cannot be read")
@@ -56,13 +57,13 @@ impl GitConfig {
         Ok(config)
     }
 
-    /// Returns a setting, by its name in lower case; empty ones are absent.
+    /// Returns a setting by its lower-case name; an empty one counts as unset.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.settings.iter().rev().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Returns what `url.<base>.insteadOf` makes of an address: the longest beginning counts.
+    /// Applies `url.<base>.insteadOf` to an address; the longest matching prefix wins.
     pub fn rewrite(&self, url: &str) -> Option<Rewriting<'_>> {
         let mut best: Option<Rewriting> = None;
         for (name, instead_of) in &self.settings {
@@ -76,12 +77,11 @@ impl GitConfig {
         best
     }
 
-    /// Names the settings by which git would reach a URL in another way than this program does, and what to do instead.
-    /// `environment` is asked for variables that say the same already.
+    /// Lists the settings by which git would reach a URL in another way than this program, and what to do instead.
+    /// Settings that a variable of `environment` already repeats are left out.
     pub fn not_read(&self, url: &Url, environment: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-        let told = |name: &str, instead: String| {
-            format!("git's setting `{name}` is not read for {}: {instead}", show_url(url))
-        };
+        let told =
+            |name: &str, instead: String| format!("git's setting `{name}` is ignored for {}: {instead}", show_url(url));
         let mut all = Vec::new();
         if let Some(proxy) = self.for_url(url, "proxy") {
             all.extend(proxy::instead(url, proxy, environment).map(|instead| told("http.proxy", instead)));
@@ -112,7 +112,7 @@ impl GitConfig {
         all
     }
 
-    /// Returns `http.<pattern>.<key>` of the pattern that fits a URL best, else `http.<key>`.
+    /// Returns `http.<pattern>.<key>` for the pattern that matches a URL best, else `http.<key>`.
     fn for_url(&self, url: &Url, key: &str) -> Option<&str> {
         let mut best: Option<(usize, &str)> = None;
         for (name, value) in &self.settings {
@@ -130,8 +130,8 @@ impl GitConfig {
     }
 }
 
-/// Returns whether the pattern of `http.<pattern>.*` means a URL: same scheme, host and port, and a path above. A `*` stands
-/// for one part of a host's name.
+/// Returns whether the pattern of `http.<pattern>.*` matches a URL: the same scheme, host and port, and a parent path.
+/// A `*` matches one part of a host name.
 fn fits(pattern: &str, url: &Url) -> bool {
     let Ok(pattern) = Url::parse(pattern) else { return false };
     let host = |url: &Url| url.host_str().unwrap_or_default().split('.').map(str::to_owned).collect::<Vec<_>>();
@@ -143,7 +143,7 @@ fn fits(pattern: &str, url: &Url) -> bool {
     pattern.scheme() == url.scheme() && hosts && ports && below
 }
 
-/// All settings of the files that git reads outside of a repository.
+/// Returns all settings of the files that git reads outside a repository.
 fn files() -> Result<Vec<(String, String)>, git2::Error> {
     let named = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
     let on = |value: String| !["", "0", "false", "no", "off"].contains(&value.as_str());
@@ -157,7 +157,7 @@ fn files() -> Result<Vec<(String, String)>, git2::Error> {
         files.extend(Config::find_global().ok().map(|path| (path, ConfigLevel::Global)));
     }
     let mut settings = Vec::new();
-    // One after the other, since all together would come in an order of their own.
+    // One at a time: libgit2 would return them in another order if they were opened together.
     for (path, level) in files {
         let mut config = Config::new()?;
         config.add_file(&path, level, false)?;
@@ -169,7 +169,7 @@ fn files() -> Result<Vec<(String, String)>, git2::Error> {
     Ok(settings)
 }
 
-/// A name with section and key in lower case, and what is between them as it is.
+/// Returns a name with section and key in lower case; the subsection stays as it is.
 fn canonical(name: &str) -> String {
     let (section, rest) = name.split_once('.').unwrap_or((name, ""));
     let section = section.to_ascii_lowercase();
@@ -218,13 +218,13 @@ mod tests {
         assert_eq!(
             told(url, &[]),
             [
-                "git's setting `http.proxy` is not read for https://h.example/o/r: \
+                "git's setting `http.proxy` is ignored for https://h.example/o/r: \
                  set `https_proxy=http://proxy.lan:3128` in the environment",
-                "git's setting `http.sslCAInfo` is not read for https://h.example/o/r: \
+                "git's setting `http.sslCAInfo` is ignored for https://h.example/o/r: \
                  set `SSL_CERT_FILE=/etc/ca.pem` in the environment",
-                "git's setting `http.sslVerify` is not read for https://h.example/o/r: \
+                "git's setting `http.sslVerify` is ignored for https://h.example/o/r: \
                  name the server's certificate in `SSL_CERT_FILE`",
-                "git's setting `http.extraHeader` is not read for https://h.example/o/r: \
+                "git's setting `http.extraHeader` is ignored for https://h.example/o/r: \
                  log in by ssh, or by a git credential helper",
             ]
         );

@@ -1,4 +1,4 @@
-//! The content of a commit as a tree: raw blobs, submodules in their places.
+//! Writes the content of a commit as a tree: raw blobs, and submodules at their paths.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,26 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::path::join;
 use crate::tree::{Limits, Receiver as _, TreeWriter, climbs_out, named};
 
-/// How deep submodules may nest.
+/// Greatest nesting of submodules.
 const MAX_NESTING: usize = 8;
 
-/// The longest target that a link can have.
+/// Greatest length of a symlink's target on Linux.
 const MAX_TARGET: u64 = 4095;
 
-/// Everything that writing a commit needs to know.
+/// Parameters of [`write_content`].
 pub struct Content<'a> {
-    /// Finds the cache of a submodule's repository.
+    /// Returns the path of the cache for a submodule's repository.
     pub cache_of: &'a dyn Fn(&str) -> std::path::PathBuf,
-    /// The submodules by path, where they are pinned; `.gitmodules` is not asked then.
+    /// The pinned submodules by path; `.gitmodules` is not read then.
     pub pinned: Option<&'a BTreeMap<String, Submodule>>,
-    /// Limits of what may be written.
+    /// Limits on the tree.
     pub limits: Limits,
-    /// Makes sure that there is room for so many bytes.
+    /// Fails if the disk has no room for this many bytes.
     pub demand_space: &'a dyn Fn(u64) -> Result<()>,
 }
 
-/// Writes the commit's content and returns the submodules by path. A blob is held whole while it is written, since git
-/// stores blobs as deltas of one another; nothing else is.
+/// Writes the commit's content and returns the submodules by path. Memory holds one whole blob at a time, since git
+/// stores blobs as deltas of one another.
 pub fn write_content(
     repository: &Repository,
     commit: &str,
@@ -69,7 +69,7 @@ impl Writing<'_, '_> {
                 Some(pinned) => pinned.get(&name).cloned(),
                 None => urls.get(&path).map(|url| Submodule { url: url.clone(), commit: id.clone() }),
             };
-            // Locks of earlier versions hold an empty directory for a link that nothing explains.
+            // In locks of earlier versions a gitlink without an entry in `.gitmodules` is an empty directory.
             let Some(submodule) = submodule else { continue };
             self.submodule(repository, &place, &id, &submodule, nesting)?;
             self.submodules.insert(name, submodule);
@@ -145,8 +145,8 @@ impl Writing<'_, '_> {
     }
 }
 
-/// A submodule's repository with the commit in its cache: from its own URL, else from a mirror. What is written down is
-/// always its own URL.
+/// Fetches a submodule's commit into its cache, from its own URL, else from a mirror. The repository keeps its own URL,
+/// which is the one that goes into the lock.
 fn fetched<'a>(
     parent: &Repository<'a>,
     url: &'a str,

@@ -1,4 +1,4 @@
-//! What the history of a fetched commit says.
+//! The history of a fetched commit: its tree, its time, the number of commits, and the log between two pins.
 
 use git2::{Oid, Sort};
 
@@ -8,21 +8,21 @@ use crate::error::Result;
 /// The commits between two pins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// How many there are.
+    /// Number of commits.
     pub count: u64,
-    /// The subjects of the newest of them, newest first.
+    /// Subjects of the newest commits, newest first.
     pub subjects: Vec<String>,
 }
 
 impl Repository<'_> {
-    /// Tree and committer's time of a fetched commit.
+    /// Returns the tree and the committer's time of a fetched commit.
     pub fn commit(&self, commit: &str) -> Result<(String, i64)> {
         let trouble = |error: git2::Error| self.trouble(&error);
         let commit = self.cache.find_commit(Oid::from_str(commit).map_err(trouble)?).map_err(trouble)?;
         Ok((commit.tree_id().to_string(), commit.time().seconds()))
     }
 
-    /// How many commits lead up to this one, itself included: `git rev-list --count`.
+    /// Counts the commits that lead up to this one, including itself, as `git rev-list --count` does.
     pub fn count(&self, commit: &str) -> Result<u64> {
         let trouble = |error: git2::Error| self.trouble(&error);
         let mut walk = self.cache.revwalk().map_err(trouble)?;
@@ -31,8 +31,8 @@ impl Repository<'_> {
     }
 }
 
-/// The commits that `new` has and `old` has not, with at most `subjects` of their subjects. `None` where the cache does
-/// not know `old`.
+/// Returns the commits in the history of `new` that are not in that of `old`, with at most `subjects` of their
+/// subjects. Returns `None` if the cache does not have `old`.
 #[must_use]
 pub fn log_between(repository: &Repository, old: &str, new: &str, subjects: usize) -> Option<Log> {
     let cache = &repository.cache;

@@ -1,8 +1,8 @@
-//! Git's smart HTTP for libgit2, over the fetcher's client: every byte that comes is looked at before libgit2 keeps it.
+//! Git's smart HTTP for libgit2, over the fetcher's client: every received byte is checked before libgit2 gets it.
 //!
-//! libgit2's own HTTP holds whatever a server sends. This one knows the bounds, follows the fetcher's rules for
-//! redirects, proxies and time, and remembers which address answered. Logins come from git's credential helpers and are
-//! asked for by the address that wants them.
+//! libgit2's own HTTP keeps whatever a server sends. This transport enforces limits, follows the fetcher's rules for
+//! redirects, proxies and timeouts, and remembers which address answered. Logins come from git's credential helpers,
+//! which are asked for the address that requires one.
 
 use std::io::{self, Cursor, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ use crate::fetch::{Answer, Request};
 use crate::log::RUN;
 use crate::urls::{has_login, log_url, show_url};
 
-/// Some servers answer as a git server to nobody but git.
+/// The user agent: some servers speak git's protocol only to git.
 const AGENT: &str = concat!("git/2.0 (strixlock ", env!("CARGO_PKG_VERSION"), ")");
 
 const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
@@ -29,12 +29,12 @@ const RESULT: &str = "application/x-git-upload-pack-result";
 
 type Login = Option<(String, String)>;
 
-/// The way to one repository.
+/// The HTTP transport of one repository.
 #[derive(Clone)]
 pub(super) struct Http {
     session: Arc<Session>,
     asked: Url,
-    /// The address that answered, and the login that it took.
+    /// The address that answered, and the login that it accepted.
     found: Arc<Mutex<Option<(Url, Login)>>>,
 }
 
@@ -43,7 +43,7 @@ impl Http {
         Self { session, asked, found: Arc::default() }
     }
 
-    /// Asks which refs there are. The address may redirect, and may want a login.
+    /// Asks for the list of refs. The address may redirect, and may require a login.
     fn advertise(&self) -> Result<Vec<u8>> {
         let exchange = &self.session.exchange;
         let (mut base, mut login) = without_login(&self.asked);
@@ -55,7 +55,7 @@ impl Http {
             let request = Request { url: &url, agent: AGENT, accept: ADVERTISEMENT, login: login.as_ref(), body: None };
             let answer = exchange.send(request)?;
             let answered = base_of(answer.url())?;
-            // A login is for the host that it was asked for, and for none that this one leads to.
+            // A login belongs to the host that it was requested for, never to one that this host redirects to.
             if answered.origin() != base.origin() {
                 login = None;
             }
@@ -77,7 +77,7 @@ impl Http {
         Ok(body)
     }
 
-    /// Sends what libgit2 says of wants and haves.
+    /// Sends libgit2's list of wants and haves.
     fn ask_for_pack(&self, body: Vec<u8>) -> Result<Answer> {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (base, login) = found.ok_or_else(|| Error::failure("a pack is asked for before the refs"))?;
@@ -85,7 +85,7 @@ impl Http {
         let body = Some((REQUEST, body));
         let request = Request { url: &url, agent: AGENT, accept: RESULT, login: login.as_ref(), body };
         let answer = self.session.exchange.send(request)?;
-        // Git follows redirects for the first question only.
+        // Git follows redirects for the first request only.
         if *answer.url() != url {
             return Err(Error::new(Kind::Unreachable, "the git server redirects in the middle of a conversation")
                 .fact("url", show_url(&url))
@@ -104,7 +104,7 @@ impl SmartSubtransport for Http {
                 Ok(Box::new(Cursor::new(body)))
             }
             Service::UploadPack => Ok(Box::new(Conversation::new(self.clone()))),
-            Service::ReceivePack | Service::ReceivePackLs => Err(refused("nothing is ever pushed")),
+            Service::ReceivePack | Service::ReceivePackLs => Err(refused("pushing is not supported")),
         }
     }
 
@@ -162,7 +162,7 @@ impl Read for Conversation {
     }
 }
 
-/// Fails unless an answer is the one that a git server gives.
+/// Fails unless this is the answer of a git server.
 fn demand(answer: &Answer, kind: &str) -> Result<()> {
     let shown = show_url(answer.url());
     match answer.status() {
@@ -170,8 +170,8 @@ fn demand(answer: &Answer, kind: &str) -> Result<()> {
         200 => Err(Error::new(Kind::NotFound, "there is no git repository at this address")
             .fact("url", shown)
             .fact("answer", format!("a document of type {}", answer.content_type()))
-            .hint("check the address; only git's smart protocol is spoken")),
-        401 | 403 => Err(Error::new(Kind::Unreachable, "the git server wants credentials")
+            .hint("check the address; only git's smart protocol is supported")),
+        401 | 403 => Err(Error::new(Kind::Unreachable, "the git server requires credentials")
             .fact("url", shown)
             .fact("answer", answer.status())
             .hint(
@@ -186,7 +186,7 @@ fn demand(answer: &Answer, kind: &str) -> Result<()> {
     }
 }
 
-/// Takes user and password out of a URL. They stand there where a rewriting of the user's git configuration put them.
+/// Removes user and password from a URL and returns them. `insteadOf` in the user's git configuration may add them.
 fn without_login(url: &Url) -> (Url, Login) {
     let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     let password = url.password().unwrap_or_default();
@@ -205,7 +205,7 @@ fn ask_for_login(base: &Url) -> Option<(String, String)> {
     helper.config(&config).execute()
 }
 
-/// The repository whose list of refs is at `url`.
+/// Returns the address of the repository whose list of refs is at `url`.
 fn base_of(url: &Url) -> Result<Url> {
     let mut base = url.clone();
     base.set_query(None);

@@ -1,7 +1,7 @@
-//! libgit2's process-wide settings: its cache of objects, and our own ways to repositories.
+//! libgit2's process-wide settings: the size of its object cache, and our own transports.
 //!
-//! git2 marks them unsafe to set because other threads could be reading them: they are set once, before the first
-//! repository is opened.
+//! git2 marks the setters unsafe because other threads could be reading the settings. They are set once, before the
+//! first repository is opened.
 #![allow(unsafe_code)]
 
 use std::sync::Once;
@@ -10,20 +10,20 @@ use super::session;
 
 static SET: Once = Once::new();
 
-/// Most bytes of objects that libgit2 keeps; its own limit is 256 MB.
+/// Greatest number of bytes in libgit2's object cache; its own default is 256 MB.
 const CACHE: isize = 32 << 20;
 
-/// Sets a small cache, and [`session::transport`] as the way to every repository.
+/// Sets a small cache, and registers [`session::transport`] for every repository.
 pub(super) fn set() {
     SET.call_once(|| {
         // SAFETY: `Once` lets one thread through and the others wait, and every use of libgit2 in this program comes
         // after a call of this function, so nothing reads the options while they are written.
         let set = unsafe { git2::opts::set_cache_max_size(CACHE) };
-        // Only a libgit2 without this option refuses; git then takes more memory.
+        // Fails only if libgit2 lacks this option; it then uses more memory.
         drop(set);
-        // SAFETY: as above; no transport is made before.
+        // SAFETY: as above; no transport is created before.
         let registered = unsafe { git2::transport::register(session::SCHEME, session::transport) };
-        // It fails for a scheme that is there already, and this is the only place that registers.
+        // Fails only for a scheme that is already registered, and this is the only place that registers one.
         drop(registered);
     });
 }

@@ -1,7 +1,7 @@
-//! Repositories of this machine: git itself speaks for them.
+//! Repositories on this machine, read through git itself.
 //!
-//! libgit2 would read them without bounds, and copy object by object. `git upload-pack` says what any git server says, so that
-//! one reader and one set of bounds are enough; and it has git's own rules for whose repositories are to be trusted.
+//! libgit2 would read them without limits, and copy object by object. `git upload-pack` answers like any git server, so
+//! one reader and one set of limits are enough; and it applies git's own rules on which owners to trust.
 
 use std::path::PathBuf;
 
@@ -33,12 +33,12 @@ const FOREIGN: [&str; 10] = [
 impl Server for Local {
     fn command(&self, _: &Session) -> Result<Command> {
         let git = on_path("git").find(|path| path.is_absolute()).ok_or_else(|| {
-            Error::new(Kind::Unreachable, "a repository of this machine is read with git, which is not installed")
+            Error::new(Kind::Unreachable, "git is not installed; it is needed to read a repository on this machine")
                 .fact("path", self.0.display())
                 .hint("install git (`apt install git`, `dnf install git`)")
         })?;
         let mut command = Command::new(git);
-        // Any commit may be pinned, also one that no branch leads to any more.
+        // Any commit may be pinned, even one that is no longer on any branch.
         command.args(["-c", "uploadpack.allowAnySHA1InWant=true", "upload-pack"]).arg(&self.0);
         command.env("LC_ALL", "C");
         for name in FOREIGN {

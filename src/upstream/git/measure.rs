@@ -1,7 +1,7 @@
-//! Counts and judges a whole tree before any of it is written.
+//! Measures and validates a whole tree before any of it is written.
 //!
-//! Trees are shared: a few small ones can stand for a tree of 128 GiB. So each is looked at once, and what it would write is
-//! added up wherever it stands. The work is bounded by the entries of distinct trees, the stack by the depth of names.
+//! Git's trees are shared: a few small ones can expand to 128 GiB. So each tree is read once, and its size is added
+//! wherever the tree occurs. The work is bounded by the entries of distinct trees, the stack by the depth of paths.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -13,10 +13,10 @@ use crate::error::{Error, Kind, Result};
 use crate::text;
 use crate::tree::{Limits, named};
 
-/// Greatest depth to which trees may nest, as in every tree of ours.
+/// Greatest nesting of trees, as for every tree in the store.
 const DEPTH: usize = 64;
 
-/// Size of what a tree would write.
+/// The size of a tree once it is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Measure {
     pub entries: u64,
@@ -24,14 +24,14 @@ pub(super) struct Measure {
     height: usize,
 }
 
-/// Counts what a tree would write. Fails where it holds what no checkout could, or more than `limits`.
+/// Measures a tree. Fails if it contains entries that cannot be checked out, or exceeds `limits`.
 pub(super) fn measure(repository: &Repository, tree: Oid, limits: Limits) -> Result<Measure> {
     let odb = repository.cache.odb().map_err(|error| repository.trouble(&error))?;
     let mut counter = Counter { repository, odb, known: HashMap::new(), looked_at: 0, limits, path: Vec::new() };
     counter.tree(tree, DEPTH)
 }
 
-/// Fails if an object of this size is more than may be held in memory.
+/// Fails if an object of this size must not be loaded into memory.
 pub(super) fn demand(kind: ObjectType, size: usize, what: &str) -> Result<()> {
     let limit = bounds::of(kind);
     if size as u64 <= limit {
@@ -46,10 +46,10 @@ struct Counter<'a> {
     repository: &'a Repository<'a>,
     odb: git2::Odb<'a>,
     known: HashMap<Oid, Measure>,
-    /// Entries of distinct trees.
+    /// Number of entries of distinct trees.
     looked_at: u64,
     limits: Limits,
-    /// Path that it is at, for messages.
+    /// The current path, for messages.
     path: Vec<Vec<u8>>,
 }
 
@@ -70,9 +70,9 @@ impl Counter<'_> {
                     below.push((self.path.pop().unwrap_or_default(), id));
                     continue;
                 }
-                // Another repository's; it is counted by itself.
+                // A submodule is measured on its own.
                 names::COMMIT => 0,
-                // The target of a link takes no room of a file.
+                // A symlink's target does not count as file content.
                 names::LINK => self.size(id).map(|_| 0)?,
                 _ => self.size(id)?,
             };
@@ -93,11 +93,11 @@ impl Counter<'_> {
         Ok(all)
     }
 
-    /// Names, modes and objects of a tree, all of them sound.
+    /// Returns the validated names, modes and objects of a tree.
     fn entries(&mut self, id: Oid) -> Result<Vec<(Vec<u8>, i32, Oid)>> {
         let (size, kind) = self.odb.read_header(id).map_err(|error| self.repository.trouble(&error))?;
         if kind != ObjectType::Tree {
-            return Err(self.refused(&format!("it is said to be a directory and is a {}", kind.str())));
+            return Err(self.refused(&format!("expected a directory, found a {}", kind.str())));
         }
         demand(kind, size, &self.place())?;
         let tree = self.repository.cache.find_tree(id).map_err(|error| self.repository.trouble(&error))?;
@@ -112,7 +112,7 @@ impl Counter<'_> {
             let out_of_order = entries
                 .last()
                 .is_some_and(|(last, last_mode, _)| names::order((last, *last_mode), (&name, mode)) != Ordering::Less);
-            let why = why.or_else(|| out_of_order.then(|| "it stands there twice, or out of order".to_owned()));
+            let why = why.or_else(|| out_of_order.then(|| "it is listed twice, or out of order".to_owned()));
             if let Some(why) = why {
                 self.path.push(name);
                 return Err(self.refused(&why));
@@ -125,7 +125,7 @@ impl Counter<'_> {
     fn size(&self, id: Oid) -> Result<u64> {
         let (size, kind) = self.odb.read_header(id).map_err(|error| self.repository.trouble(&error))?;
         if kind != ObjectType::Blob {
-            return Err(self.refused(&format!("it is said to be a file and is a {}", kind.str())));
+            return Err(self.refused(&format!("expected a file, found a {}", kind.str())));
         }
         demand(kind, size, &self.place())?;
         Ok(size as u64)
@@ -140,7 +140,7 @@ impl Counter<'_> {
         }
         if all.bytes > self.limits.bytes {
             let limit = text::bytes(self.limits.bytes);
-            return Err(self.refused("what is in it is more than may be written").fact("limit", limit));
+            return Err(self.refused("its contents are too large").fact("limit", limit));
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! Input kind `git`: a repository at a ref, pinned to a commit.
 //!
-//! Objects are fetched into a bare repository in the store, a cache that can always be thrown away. What is pinned is
-//! the commit, and beside it the digest of the raw blobs as a tree: no filters, no line-end conversion, no
-//! export-subst, so that the digest means the same everywhere. Server-made archives are never used: their bytes change.
+//! Objects are fetched into a bare repository in the store, a cache that can be deleted at any time. The pin has the
+//! commit and the tree digest of the raw blobs: no filters, no line-end conversion, no export-subst, so that the digest
+//! means the same everywhere. Archives that servers generate are never used: their bytes change.
 //!
-//! libgit2 believes servers. So it never speaks to one itself: over [`http`], [`ssh`] and to a repository of this machine
-//! ([`local`]) every byte that comes is looked at on its way, sizes of objects are asked for before the objects, and a tree
-//! is counted and judged whole before any of it is written ([`measure`]).
+//! libgit2 trusts servers, so it never talks to one itself. Our transports ([`http`], [`ssh`], and [`local`] for
+//! repositories on this machine) check every received byte, object sizes are read before the objects, and a whole tree
+//! is measured and validated before any of it is written ([`measure`]).
 
 mod address;
 mod advertisement;
@@ -42,22 +42,22 @@ pub use remote::{Repository, Resolved};
 pub struct GitRequest {
     /// The repository: https, ssh, file, or http on loopback.
     pub url: String,
-    /// Which commit of it.
+    /// The wanted commit.
     #[serde(rename = "ref")]
     pub reference: GitRef,
 }
 
-/// Which commit is wanted.
+/// The ref that names a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GitRef {
-    /// What the repository's HEAD points to.
+    /// The repository's HEAD.
     Head,
     /// The tip of a branch.
     Branch(String),
     /// A tag.
     Tag(String),
-    /// One commit, by all 40 digits.
+    /// A commit, by all 40 digits.
     Commit(String),
 }
 

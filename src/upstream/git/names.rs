@@ -1,46 +1,48 @@
-//! Names and modes that entries of a git tree may have: those that git itself checks out and its `fsck` has nothing against.
+//! Valid names and modes of entries in a git tree: those that git checks out and that its `fsck` accepts.
 
 use std::cmp::Ordering;
 
 /// A directory.
 pub(super) const TREE: i32 = 0o040_000;
-/// A symbolic link.
+/// A symlink.
 pub(super) const LINK: i32 = 0o120_000;
 /// The commit of a submodule.
 pub(super) const COMMIT: i32 = 0o160_000;
-/// A file that can be run.
+/// An executable file.
 pub(super) const EXECUTABLE: i32 = 0o100_755;
-/// Files; the second is what git wrote in its first months.
+/// Modes of other files; git wrote the second one in its first months.
 const FILES: [i32; 2] = [0o100_644, 0o100_664];
 
-/// Why an entry cannot be in a tree, if it cannot.
+/// Returns why an entry is invalid, if it is.
 pub(super) fn fault(name: &[u8], mode: i32) -> Option<String> {
     let why = if name.is_empty() {
         "it has no name"
     } else if name.contains(&b'/') {
-        "its name holds a slash"
+        "its name contains a slash"
     } else if name == b"." || name == b".." {
-        "its name is a place, not a name"
+        "its name is `.` or `..`"
     } else if is_dot_git(name) {
-        "git keeps its own files under this name, and checks out none"
+        "git reserves this name for its own files"
     } else if ![TREE, LINK, COMMIT, EXECUTABLE].contains(&mode) && !FILES.contains(&mode) {
-        return Some(format!("its mode is {mode:06o}, which git does not write"));
+        return Some(format!("invalid mode {mode:06o}"));
     } else {
         return None;
     };
     Some(why.to_owned())
 }
 
-/// Returns whether a file system could take a name for `.git`: in another case, with characters that HFS+ does not see, or as
-/// NTFS knows it.
+/// Returns whether a file system could treat a name as `.git`: in another case, with characters that HFS+ ignores, or
+/// by its NTFS short name.
 fn is_dot_git(name: &[u8]) -> bool {
-    let ignored = |c: &char| matches!(*c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    const IGNORED: [std::ops::RangeInclusive<char>; 4] =
+        ['\u{200c}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{206a}'..='\u{206f}', '\u{feff}'..='\u{feff}'];
+    let ignored = |c: &char| IGNORED.iter().any(|range| range.contains(c));
     let text: String = String::from_utf8_lossy(name).chars().filter(|c| !ignored(c)).collect();
     let text = text.split(['\\', ':']).next().unwrap_or_default().trim_end_matches([' ', '.']);
     text.eq_ignore_ascii_case(".git") || text.eq_ignore_ascii_case("git~1")
 }
 
-/// The order of entries in a tree: by bytes, with directories as if a slash stood behind them.
+/// Compares entries in git's order: by bytes, with a slash appended to directory names.
 pub(super) fn order(one: (&[u8], i32), other: (&[u8], i32)) -> Ordering {
     let key = |(name, mode): (&[u8], i32), at: usize| match at.cmp(&name.len()) {
         Ordering::Less => Some(name[at]),

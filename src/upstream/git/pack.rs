@@ -1,7 +1,7 @@
-//! Reads a pack as it passes and stops one that would unpack to more than may be held.
+//! Checks a pack while it is received, and stops one that would unpack to too much.
 //!
-//! libgit2 believes what a pack says of itself: a few hundred kilobytes can make it hold hundreds of megabytes. This reader
-//! looks at every object's header and inflates with a small buffer; it keeps nothing. It proves no digests, libgit2 does.
+//! libgit2 trusts the sizes in a pack: a few hundred kilobytes can make it allocate hundreds of megabytes. This reader
+//! checks every object's header and inflates with a small buffer; it keeps nothing. It leaves the digests to libgit2.
 
 use flate2::{Decompress, FlushDecompress, Status};
 use git2::ObjectType;
@@ -10,42 +10,42 @@ use super::bounds;
 use crate::error::{Error, Kind, Result};
 use crate::text;
 
-/// The longest beginning of a delta that holds two lengths.
+/// Greatest length of the two sizes at the beginning of a delta.
 const DELTA_HEAD: usize = 20;
 
-/// The digest at the end of a pack.
+/// Length of the digest at the end of a pack.
 const TRAILER: usize = 20;
 
-/// A pack on its way.
+/// The state of a pack that is being received.
 pub(super) struct PackWatch {
-    at: Place,
+    at: Section,
     inflate: Decompress,
     objects: u32,
     received: u64,
     unpacked: u64,
 }
 
-enum Place {
-    /// In the twelve bytes at the beginning.
+enum Section {
+    /// In the twelve-byte header.
     Head(Vec<u8>),
-    /// In type and length of an object.
+    /// In the type and length of an object.
     Object { kind: u8, size: u64, shift: u32 },
-    /// In the name of a delta's base: bytes left of it, or none if it ends with a byte below 0x80.
+    /// In the reference to a delta's base: the number of bytes left, or none if it ends with a byte below 0x80.
     Base { left: Option<u8>, size: u64 },
-    /// In compressed bytes: `Some` with the first of them if they are a delta.
+    /// In compressed data; of a delta, with its first inflated bytes.
     Data { size: u64, seen: u64, delta: Option<Vec<u8>> },
-    /// Behind all objects: bytes left of the pack's own digest.
+    /// Behind all objects, with the number of bytes left of the pack's own digest.
     End { left: usize },
 }
 
 impl Default for PackWatch {
     fn default() -> Self {
-        Self { at: Place::Head(Vec::new()), inflate: Decompress::new(true), objects: 0, received: 0, unpacked: 0 }
+        Self { at: Section::Head(Vec::new()), inflate: Decompress::new(true), objects: 0, received: 0, unpacked: 0 }
     }
 }
 
 impl PackWatch {
-    /// Looks at the next bytes of the pack.
+    /// Checks the next bytes of the pack.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
         self.received = self.received.saturating_add(bytes.len() as u64);
         if self.received > bounds::PACK {
@@ -54,16 +54,16 @@ impl PackWatch {
         }
         while let Some(first) = bytes.first().copied() {
             match &mut self.at {
-                Place::End { left } => {
-                    *left = left.checked_sub(bytes.len()).ok_or_else(|| garbled("its end, which does not come"))?;
+                Section::End { left } => {
+                    *left = left.checked_sub(bytes.len()).ok_or_else(|| garbled("its end: more bytes follow"))?;
                     return Ok(());
                 }
-                Place::Data { .. } => {
+                Section::Data { .. } => {
                     let used = self.data(bytes)?;
                     bytes = &bytes[used..];
                     continue;
                 }
-                Place::Head(head) => {
+                Section::Head(head) => {
                     head.push(first);
                     if let Some([b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, count @ ..]) = head.first_chunk::<12>() {
                         self.objects = u32::from_be_bytes(*count);
@@ -77,7 +77,7 @@ impl PackWatch {
                         return Err(garbled("its beginning"));
                     }
                 }
-                Place::Object { kind, size, shift } => {
+                Section::Object { kind, size, shift } => {
                     if *shift == 0 {
                         (*kind, *size, *shift) = ((first >> 4) & 7, u64::from(first & 15), 4);
                     } else {
@@ -91,7 +91,7 @@ impl PackWatch {
                         self.begin(kind, size)?;
                     }
                 }
-                Place::Base { left, size } => {
+                Section::Base { left, size } => {
                     let size = *size;
                     let ended = match left {
                         None => first & 0x80 == 0,
@@ -101,7 +101,7 @@ impl PackWatch {
                         }
                     };
                     if ended {
-                        self.at = Place::Data { size, seen: 0, delta: Some(Vec::with_capacity(DELTA_HEAD)) };
+                        self.at = Section::Data { size, seen: 0, delta: Some(Vec::with_capacity(DELTA_HEAD)) };
                     }
                 }
             }
@@ -110,18 +110,18 @@ impl PackWatch {
         Ok(())
     }
 
-    /// Returns whether all of the pack has passed.
+    /// Returns whether the whole pack was received.
     pub fn is_complete(&self) -> bool {
-        matches!(self.at, Place::End { left: 0 })
+        matches!(self.at, Section::End { left: 0 })
     }
 
     fn next_object(&mut self) {
         self.inflate.reset(true);
         self.at = match self.objects.checked_sub(1) {
-            None => Place::End { left: TRAILER },
+            None => Section::End { left: TRAILER },
             Some(left) => {
                 self.objects = left;
-                Place::Object { kind: 0, size: 0, shift: 0 }
+                Section::Object { kind: 0, size: 0, shift: 0 }
             }
         };
     }
@@ -138,15 +138,15 @@ impl PackWatch {
         };
         self.count(kind, size)?;
         self.at = match base {
-            Some(left) => Place::Base { left, size },
-            None => Place::Data { size, seen: 0, delta: None },
+            Some(left) => Section::Base { left, size },
+            None => Section::Data { size, seen: 0, delta: None },
         };
         Ok(())
     }
 
-    /// Inflates a piece, and says how much of the input it took.
+    /// Inflates a piece and returns the number of input bytes consumed.
     fn data(&mut self, bytes: &[u8]) -> Result<usize> {
-        let Place::Data { size, seen, delta } = &mut self.at else { return Ok(0) };
+        let Section::Data { size, seen, delta } = &mut self.at else { return Ok(0) };
         let mut out = [0; 16 << 10];
         let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
         let status = self.inflate.decompress(bytes, &mut out, FlushDecompress::None);
@@ -155,7 +155,7 @@ impl PackWatch {
         let made = (self.inflate.total_out() - before_out) as usize;
         *seen += made as u64;
         if *seen > *size {
-            return Err(garbled("an object, which is longer than it says"));
+            return Err(garbled("an object, which is longer than announced"));
         }
         if let Some(head) = delta {
             head.extend(out[..made].iter().take(DELTA_HEAD - head.len()));
@@ -163,7 +163,7 @@ impl PackWatch {
         match status {
             Status::StreamEnd => {
                 if seen != size {
-                    return Err(garbled("an object, which is shorter than it says"));
+                    return Err(garbled("an object, which is shorter than announced"));
                 }
                 if let Some(head) = delta.take() {
                     let (base, result) = delta_sizes(&head).ok_or_else(|| garbled("a delta"))?;
@@ -172,7 +172,7 @@ impl PackWatch {
                 }
                 self.next_object();
             }
-            // Input is left and there was room: it will never go on.
+            // No progress with input and room in the buffer: the data is damaged.
             _ if used == 0 && made == 0 => return Err(garbled("compressed bytes")),
             _ => {}
         }
@@ -195,7 +195,7 @@ impl PackWatch {
         self.unpacked = self.unpacked.saturating_add(size);
         let limit = bounds::unpacked(self.received);
         if self.unpacked > limit {
-            return Err(Error::new(Kind::Invalid, "what the git server sends unpacks to too much")
+            return Err(Error::new(Kind::Invalid, "the git server's pack unpacks to too much")
                 .fact("received", text::bytes(self.received))
                 .fact("limit", text::bytes(limit)));
         }
@@ -203,7 +203,7 @@ impl PackWatch {
     }
 }
 
-/// The two lengths at the beginning of a delta: of what it changes, and of what it makes.
+/// Returns the two sizes at the beginning of a delta: of the base and of the result.
 fn delta_sizes(head: &[u8]) -> Option<(u64, u64)> {
     let mut bytes = head.iter();
     let mut number = || {
@@ -317,7 +317,7 @@ mod tests {
         let bytes = pack(&[(3, 0, b"".as_slice(), Vec::new())]);
         let mut whole = watch(&bytes, 9).unwrap();
         assert!(whole.is_complete());
-        assert!(whole.feed(b"x").unwrap_err().to_string().contains("its end, which does not come"));
+        assert!(whole.feed(b"x").unwrap_err().to_string().contains("its end: more bytes follow"));
         assert!(!watch(&bytes[..bytes.len() - 1], 9).unwrap().is_complete());
         let mut long = PackWatch { received: bounds::PACK, ..PackWatch::default() };
         assert!(long.feed(b"P").unwrap_err().to_string().contains("sends a pack that is too large"));

@@ -1,13 +1,13 @@
-//! Packet lines, in which git's servers answer: four hex digits of length, then the line.
+//! Packet lines, the framing of git's protocol: four hex digits of length, then the line.
 
 use super::bounds;
 use crate::error::{Error, Kind, Result};
 use crate::text;
 
-/// Rest of an answer that lies in memory.
+/// The unread rest of an answer in memory.
 pub(super) struct Packets<'a>(pub &'a [u8]);
 
-/// A line, or the packet without one that ends a list.
+/// A line, or the flush packet that ends a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet<'a> {
     Line(&'a [u8]),
@@ -15,7 +15,7 @@ pub(super) enum Packet<'a> {
 }
 
 impl<'a> Packets<'a> {
-    /// The next packet; `None` at the end.
+    /// Returns the next packet; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Packet<'a>>> {
         if self.0.is_empty() {
             return Ok(None);
@@ -32,20 +32,20 @@ impl<'a> Packets<'a> {
     }
 }
 
-/// Finds the bytes of the pack in an answer that comes in pieces: those of the first band, or, from a server that
-/// knows no bands, all from `PACK` on.
+/// Extracts the pack from an answer that is received in pieces: the bytes of the first side band or, from a server
+/// without side bands, everything from `PACK` on.
 #[derive(Default)]
 pub(super) struct Bands {
     head: [u8; 4],
     filled: usize,
     left: usize,
-    at: Place,
-    /// Bytes that belong to no pack: acknowledgements, progress, empty packets.
-    aside: u64,
+    at: PacketPart,
+    /// Number of bytes outside the pack: acknowledgements, progress, empty packets.
+    besides: u64,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum PacketPart {
     #[default]
     Head,
     Band,
@@ -55,12 +55,12 @@ enum Place {
 }
 
 impl Bands {
-    /// Passes the pack's part of `bytes` on.
+    /// Passes those of `bytes` that belong to the pack to `pack`.
     pub fn feed(&mut self, mut bytes: &[u8], pack: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         while let Some(first) = bytes.first() {
             match self.at {
-                Place::Raw => return pack(bytes),
-                Place::Head => {
+                PacketPart::Raw => return pack(bytes),
+                PacketPart::Head => {
                     self.head[self.filled] = *first;
                     self.filled += 1;
                     bytes = &bytes[1..];
@@ -69,7 +69,7 @@ impl Bands {
                     }
                     self.filled = 0;
                     if self.head == *b"PACK" {
-                        self.at = Place::Raw;
+                        self.at = PacketPart::Raw;
                         pack(&self.head)?;
                         continue;
                     }
@@ -78,21 +78,21 @@ impl Bands {
                         all => all.checked_sub(4).ok_or_else(garbled)?,
                     };
                     if self.left <= 1 {
-                        self.aside(4)?;
+                        self.besides(4)?;
                     }
-                    self.at = if self.left == 0 { Place::Head } else { Place::Band };
+                    self.at = if self.left == 0 { PacketPart::Head } else { PacketPart::Band };
                 }
-                Place::Band => {
-                    self.at = if *first == 1 { Place::Pack } else { Place::Other };
+                PacketPart::Band => {
+                    self.at = if *first == 1 { PacketPart::Pack } else { PacketPart::Other };
                     bytes = &bytes[1..];
                     self.pass(1);
                 }
-                Place::Pack | Place::Other => {
+                PacketPart::Pack | PacketPart::Other => {
                     let (part, rest) = bytes.split_at(self.left.min(bytes.len()));
-                    if self.at == Place::Pack {
+                    if self.at == PacketPart::Pack {
                         pack(part)?;
                     } else {
-                        self.aside(part.len() as u64)?;
+                        self.besides(part.len() as u64)?;
                     }
                     bytes = rest;
                     self.pass(part.len());
@@ -102,27 +102,27 @@ impl Bands {
         Ok(())
     }
 
-    /// Counts what is no part of a pack. libgit2 keeps every acknowledgement.
-    fn aside(&mut self, count: u64) -> Result<()> {
-        self.aside += count;
-        if self.aside <= bounds::ASIDE {
+    /// Counts bytes outside the pack, and fails if there are too many: libgit2 keeps every acknowledgement.
+    fn besides(&mut self, count: u64) -> Result<()> {
+        self.besides += count;
+        if self.besides <= bounds::BESIDES {
             return Ok(());
         }
-        Err(Error::new(Kind::Invalid, "the git server talks without sending a pack")
-            .fact("limit", text::bytes(bounds::ASIDE)))
+        Err(Error::new(Kind::Invalid, "the git server sends too much besides the pack")
+            .fact("limit", text::bytes(bounds::BESIDES)))
     }
 
     fn pass(&mut self, count: usize) {
         self.left -= count;
         if self.left == 0 {
-            self.at = Place::Head;
+            self.at = PacketPart::Head;
         }
     }
 }
 
-/// The length that the head of a packet tells.
+/// Parses the length at the head of a packet.
 pub(super) fn length(head: [u8; 4]) -> Option<usize> {
-    // `from_str_radix` would take a sign.
+    // `from_str_radix` would accept a sign.
     let digits = std::str::from_utf8(&head).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
     usize::from_str_radix(digits, 16).ok()
 }

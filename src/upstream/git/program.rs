@@ -1,7 +1,7 @@
-//! A git server that is spoken to through a program's input and output: ssh, or git itself.
+//! A git server behind the input and output of a program: ssh, or git itself.
 //!
-//! The list of refs is read whole and judged before libgit2 sees it; what comes behind it is looked at as it passes. A program
-//! that says nothing for too long is stopped, with all that it has started where no terminal is shared with it.
+//! The whole list of refs is read and checked before libgit2 gets it; everything after it is checked while it passes. A
+//! program that is silent for too long is killed, with its process group unless it shares a terminal with the user.
 
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::process::{ExitStatus, Stdio};
@@ -21,37 +21,37 @@ use super::{advertisement, bounds, packets};
 use crate::error::{Error, Result};
 use crate::text::{last_line, visible};
 
-/// Time that a program may take to end when its part is over.
+/// Time for a program to exit once the conversation is over.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Bytes of the end of stderr that are kept.
+/// Number of bytes that are kept of the end of stderr.
 const END: usize = 8192;
 
-/// Characters of a line that are shown.
+/// Number of characters of a line that are shown.
 const LONGEST_LINE: usize = 300;
 
-/// A side of the conversation that a program speaks for.
+/// A git server that is reached through a program.
 pub(super) trait Server: Send + Sync + 'static {
-    /// Returns the program with its arguments.
+    /// Returns the command to run.
     fn command(&self, session: &Session) -> Result<Command>;
     /// Returns the program's name.
     fn name(&self) -> &'static str;
-    /// Explains why it ended before its part was done.
+    /// Explains why the program ended too early.
     fn explain(&self, session: &Session, words: &LastWords) -> Error;
 }
 
-/// Everything that is known of a program's end.
+/// Facts about the end of a program.
 pub(super) struct LastWords {
     /// The end of its stderr.
     pub said: String,
     /// Its exit status, if it ended.
     pub status: Option<ExitStatus>,
-    /// The time for which it was waited in vain.
+    /// The time for which it was silent before it was killed.
     pub late: Option<Duration>,
 }
 
 impl LastWords {
-    /// Adds status and last line to an error.
+    /// Adds the program's last line, else its status, to an error.
     pub fn add_to(&self, error: Error) -> Error {
         let line: String = last_line(self.said.as_bytes()).chars().take(LONGEST_LINE).collect();
         match (line.is_empty(), self.status) {
@@ -62,13 +62,13 @@ impl LastWords {
     }
 }
 
-/// Returns whether a program may ask the person who waits.
+/// Returns whether a program may prompt the user.
 pub(super) fn at_terminal() -> bool {
     let forbidden = std::env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| value == "0" || value == "false");
     !forbidden && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// A way to one repository.
+/// The transport of one repository through a program.
 pub(super) struct Program {
     session: Arc<Session>,
     server: Arc<dyn Server>,
@@ -82,9 +82,9 @@ impl Program {
 
 impl SmartSubtransport for Program {
     fn action(&self, _: &str, service: Service) -> Result<Box<dyn SmartSubtransportStream>, git2::Error> {
-        // libgit2 goes on with the same stream behind the refs.
+        // libgit2 continues on the same stream after the refs.
         if service != Service::UploadPackLs {
-            return Err(refused("nothing is ever pushed"));
+            return Err(refused("pushing is not supported"));
         }
         let begun = Talk::begin(Arc::clone(&self.session), Arc::clone(&self.server));
         match begun {
@@ -103,15 +103,15 @@ struct Talk {
     session: Arc<Session>,
     server: Arc<dyn Server>,
     child: Child,
-    /// The program leads a group of its own.
+    /// True if the program leads a process group of its own.
     apart: bool,
-    /// Nothing is expected of it any more.
+    /// True if nothing more is expected from the program.
     over: bool,
     stdin: Option<ChildStdin>,
     stdout: Option<BufReader<ChildStdout>>,
     said: Arc<Mutex<Vec<u8>>>,
     listener: tokio::task::JoinHandle<()>,
-    /// Bytes of the list of refs that libgit2 has not taken.
+    /// The part of the list of refs that libgit2 has not read yet.
     refs: Bytes,
     watch: Watch,
 }
@@ -141,7 +141,7 @@ impl Talk {
         Ok(talk)
     }
 
-    /// Reads packets to the one that ends the list of refs.
+    /// Reads packets up to the one that ends the list of refs.
     fn read_refs(&mut self) -> Result<Vec<u8>> {
         let patience = self.session.exchange.patience();
         let Some(stdout) = &mut self.stdout else { return Err(self.ended(None)) };
@@ -168,7 +168,7 @@ impl Talk {
         }
     }
 
-    /// Ends the conversation, and returns why.
+    /// Ends the conversation and returns the error that says why.
     fn ended(&mut self, late: Option<Duration>) -> Error {
         (self.stdin, self.stdout) = (None, None);
         let exchange = &self.session.exchange;
@@ -204,7 +204,7 @@ impl Write for Talk {
             let error = self.ended(Some(window));
             return Err(self.session.failed(error));
         }
-        // A program that has gone says why when it is read from.
+        // If the program has exited, the next read returns the reason.
         Ok(bytes.len())
     }
 
@@ -218,7 +218,7 @@ impl Drop for Talk {
         (self.stdin, self.stdout) = (None, None);
         let exchange = &self.session.exchange;
         if self.over || exchange.within(GRACE, self.child.wait()).is_none() {
-            // None where it has ended, and another process may have its number.
+            // None if it has exited: another process may have its id by now.
             let id = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
             match id.filter(|_| self.apart) {
                 Some(group) => _ = kill_process_group(group, Signal::KILL),
@@ -230,7 +230,7 @@ impl Drop for Talk {
     }
 }
 
-/// Reads a list of refs to its end. The outer error is that of the pipe.
+/// Reads a list of refs to its end. The outer error is an error of the pipe.
 async fn refs(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Result<Vec<u8>>> {
     let mut all = Vec::new();
     loop {
@@ -251,7 +251,7 @@ async fn refs(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Result<Vec<u8>>
     }
 }
 
-/// The error for something that is no packet.
+/// Returns the error for output that is not a packet.
 async fn other(begin: &[u8], from: &mut (impl AsyncRead + Unpin)) -> Error {
     let mut rest = [0; 200];
     let read = timeout(GRACE, from.read(&mut rest)).await;
@@ -262,7 +262,7 @@ async fn other(begin: &[u8], from: &mut (impl AsyncRead + Unpin)) -> Error {
         .hint("check the address; what the shell of the other side prints when it starts must go to a terminal only")
 }
 
-/// Reads stderr to its end and keeps the last of it; at a terminal, its lines are told as they come.
+/// Reads stderr to its end and keeps its last bytes. With `tell`, also reports its lines as they arrive.
 async fn listen(stderr: Option<ChildStderr>, said: Arc<Mutex<Vec<u8>>>, tell: Option<(&'static str, Arc<Session>)>) {
     let Some(mut stderr) = stderr else { return };
     let (mut piece, mut line) = ([0; 1024], Vec::new());

@@ -1,4 +1,4 @@
-//! Resolving refs and fetching commits, with libgit2.
+//! Resolves refs and fetches commits, with libgit2.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,14 +17,14 @@ use crate::log::CACHE;
 use crate::progress::Unit;
 use crate::upstream::proxy::variable;
 
-/// What a request resolved to.
+/// A resolved request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     /// The full name of the ref, if one was followed.
     pub reference: Option<String>,
     /// The commit.
     pub commit: String,
-    /// The number of the tag `b<number>` on the commit.
+    /// The number in the commit's tag `b<number>`.
     pub number: Option<u64>,
 }
 
@@ -32,20 +32,20 @@ pub struct Resolved {
 pub struct Repository<'a> {
     /// The input's name, for messages.
     pub name: &'a str,
-    /// Its address, as it is pinned.
+    /// Its address in the pin.
     pub url: &'a str,
-    /// Where it is asked: the same, or a mirror.
+    /// The address that is asked: the same, or that of a mirror.
     at: String,
     pub(super) fetcher: &'a Fetcher,
     session: Arc<Session>,
     pub(super) cache: git2::Repository,
 }
 
-/// Key under which the cache keeps the address that answered in place of the one that was asked.
+/// The configuration key under which the cache keeps the address that answered, if it redirected.
 const ANSWERED: &str = "strixlock.answered";
 
 impl<'a> Repository<'a> {
-    /// Opens, or makes, the cache at `path` for the repository at `url`.
+    /// Opens or creates the cache at `path` for the repository at `url`.
     pub fn open(name: &'a str, url: &'a str, path: &Path, fetcher: &'a Fetcher) -> Result<Self> {
         super::library::set();
         let session = Session::new(fetcher.exchange())?;
@@ -62,13 +62,13 @@ impl<'a> Repository<'a> {
         Ok(Self { name, url, at: url.to_owned(), fetcher, session, cache })
     }
 
-    /// The same repository, asked at a mirror.
+    /// Returns this repository, to be asked at a mirror.
     #[must_use]
     pub fn asked_at(self, at: String) -> Self {
         Self { at, ..self }
     }
 
-    /// Asks the remote what the request means now. Moves no objects.
+    /// Resolves the request at the remote. Transfers no objects.
     pub fn resolve(&self, request: &GitRequest) -> Result<Resolved> {
         let refs = self.refs()?;
         let missing = |what: String, have: &str| {
@@ -98,7 +98,7 @@ impl<'a> Repository<'a> {
         Ok(Resolved { reference, commit: commit.to_string(), number: refs.number_of(commit) })
     }
 
-    /// Why there is no HEAD: nothing is there at all, or HEAD names a branch that is not.
+    /// Returns the error for a repository without HEAD: it is empty, or HEAD names a branch that does not exist.
     fn no_head(&self, refs: &Refs) -> Error {
         let error = |why: &str| {
             Error::new(Kind::NotFound, format!("the repository has no HEAD: {why}")).fact("url", self.shown())
@@ -134,8 +134,8 @@ impl<'a> Repository<'a> {
         self.cache.remote_anonymous(PLACEHOLDER).map_err(|error| self.trouble(&error))
     }
 
-    /// Makes sure that the commit and its history are in the cache: the ref that it came from, else the commit by its
-    /// name, else, for servers that forbid that, everything.
+    /// Fetches the commit with its history unless the cache has it: by the ref that it came from, else by its id, else,
+    /// from servers that forbid that, by fetching all branches and tags.
     pub fn fetch(&self, commit: &str, reference: Option<&str>) -> Result<()> {
         if self.has(commit)? {
             info!(target: CACHE, "{}: have: commit {commit} is in the cache of {}", self.name, self.shown());
@@ -155,7 +155,7 @@ impl<'a> Repository<'a> {
             match self.fetch_refs(refspecs) {
                 Ok(()) if self.has(commit)? => return Ok(()),
                 Ok(()) => failure = None,
-                // What is too much stays so, however it is asked for, and who does not answer is not asked again.
+                // An oversized answer would be oversized again, and a server that does not answer is not asked again.
                 Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Mismatch) || !self.session.reached() => {
                     return Err(error);
                 }
@@ -171,7 +171,7 @@ impl<'a> Repository<'a> {
         })
     }
 
-    /// Returns whether the commit is in the cache with all its history. Fails if the name is that of something else.
+    /// Returns whether the commit is in the cache with all its history. Fails if the id is that of another object.
     fn has(&self, commit: &str) -> Result<bool> {
         let Ok(id) = Oid::from_str(commit) else { return Ok(false) };
         let Ok((size, kind)) = self.cache.odb().and_then(|odb| odb.read_header(id)) else { return Ok(false) };
@@ -183,7 +183,7 @@ impl<'a> Repository<'a> {
                 .hint("name a branch, a commit, or a tag of a commit"));
         }
         super::measure::demand(kind, size, commit)?;
-        // Objects arrive in one pack that is only taken in whole, so a commit that is there has its history.
+        // Objects arrive in one pack that is stored as a whole or not at all, so a present commit has its history.
         Ok(self.cache.find_commit(id).is_ok())
     }
 
@@ -205,7 +205,8 @@ impl<'a> Repository<'a> {
         Ok(())
     }
 
-    /// Writes down which address answered: what is relative is so to that one, also when nothing has to be asked any more.
+    /// Records which address answered: relative addresses are resolved against it, even in later runs without a
+    /// request.
     fn remember_answered(&self) {
         if self.at != self.url || self.session.config.rewrite(self.url).is_some() {
             return;
@@ -215,18 +216,19 @@ impl<'a> Repository<'a> {
             return;
         };
         let own = Url::parse(self.url).is_ok_and(|own| own.as_str().trim_end_matches('/') == answered.as_str());
-        // Without it the address that was asked counts, which is right wherever nothing redirects.
+        // If this fails, the asked address is used, which is right unless it redirects.
         let written = if own { config.remove(ANSWERED) } else { config.set_str(ANSWERED, answered.as_str()) };
         drop(written);
     }
 
-    /// The address that submodules' addresses are relative to: the one that answered.
+    /// Returns the address that relative addresses of submodules are resolved against: the one that answered.
     pub(super) fn base(&self) -> String {
         let config = self.cache.config().and_then(|config| config.open_level(ConfigLevel::Local));
         config.and_then(|config| config.get_string(ANSWERED)).unwrap_or_else(|_| self.url.to_owned())
     }
 
-    /// The place to ask: what the user's git configuration makes of the address. Fails if it may not be asked.
+    /// Returns the address to ask, after the rewriting rules of the user's git configuration. Fails if the fetcher may
+    /// not ask it.
     fn address(&self) -> Result<Address> {
         let (config, settings) = (&self.session.config, self.fetcher.settings());
         let rewriting = config.rewrite(&self.at);
@@ -298,7 +300,7 @@ impl<'a> Repository<'a> {
     }
 }
 
-/// An address without a password.
+/// Returns an address without its password.
 fn shown(address: &str) -> String {
     Url::parse(address).map_or_else(|_| address.to_owned(), |url| crate::urls::show_url(&url))
 }
@@ -309,7 +311,7 @@ struct Refs {
 }
 
 impl Refs {
-    /// A few of the names below `prefix`, those most like `wanted` first, in a line.
+    /// Lists a few of the names below `prefix`, those most similar to `wanted` first.
     fn near(&self, prefix: &str, wanted: &str) -> String {
         let names = self.names.keys().filter_map(|name| name.strip_prefix(prefix));
         let mut names: Vec<&str> = names.filter(|name| !name.ends_with("^{}") && name.len() <= 256).collect();
@@ -318,7 +320,7 @@ impl Refs {
         if names.is_empty() { "none at all".to_owned() } else { names.join(", ") }
     }
 
-    /// llama.cpp tags each build of its master branch `b<number>`.
+    /// Returns the number in the commit's tag: llama.cpp tags each build of its master branch `b<number>`.
     fn number_of(&self, commit: Oid) -> Option<u64> {
         let numbers = self.names.iter().filter(|(_, id)| **id == commit).filter_map(|(name, _)| {
             let digits = name.strip_prefix("refs/tags/b")?.trim_end_matches("^{}");

@@ -1,7 +1,7 @@
-//! State that the connections to one repository share, and the way by which libgit2 reaches it.
+//! State that the connections to one repository share, and the choice of the transport by which libgit2 reaches it.
 //!
-//! Every connection goes through libgit2's smart protocol over a way of ours: [`Http`], or a [`Program`] that talks to a git
-//! server. On both, all bytes pass [`super::watch`]. libgit2's own transports are never used.
+//! Every connection uses libgit2's smart protocol over a transport of ours: [`Http`], or a [`Program`] that talks to a
+//! git server. In both, [`super::watch`] checks all bytes. libgit2's own transports are never used.
 
 use std::cell::RefCell;
 use std::io;
@@ -20,14 +20,14 @@ use super::ssh::Ssh;
 use crate::error::{Error, Result};
 use crate::fetch::Exchange;
 
-/// The scheme that stands for these transports in libgit2.
+/// The scheme under which libgit2 knows these transports.
 pub(super) const SCHEME: &str = "strixlock";
 
-/// Address of every repository for libgit2; the session knows the true one.
+/// The address of every repository for libgit2; the session has the real one.
 pub(super) const PLACEHOLDER: &str = "strixlock://repository";
 
 thread_local! {
-    /// libgit2 makes a transport in the thread that asked for a connection, and hands nothing over.
+    /// The running session: libgit2 creates a transport in the thread that asked for a connection, without an argument.
     static CURRENT: RefCell<Option<(Arc<Session>, Address)>> = const { RefCell::new(None) };
 }
 
@@ -41,9 +41,9 @@ pub(super) struct Session {
 
 #[derive(Default)]
 struct Known {
-    /// A git server answered.
+    /// True if a git server answered.
     reached: bool,
-    /// The repository's URL that answered.
+    /// The URL that answered.
     answered: Option<Url>,
     failure: Option<Error>,
 }
@@ -53,7 +53,7 @@ impl Session {
         Ok(Arc::new(Self { exchange, config: GitConfig::read()?, known: Mutex::default() }))
     }
 
-    /// Runs `action`, whose connections are this session's, and lead to `address`.
+    /// Runs `action`, whose connections belong to this session and lead to `address`.
     pub fn run<T>(self: &Arc<Self>, address: Address, action: impl FnOnce() -> T) -> T {
         struct Restore(Option<(Arc<Session>, Address)>);
         impl Drop for Restore {
@@ -65,19 +65,19 @@ impl Session {
         action()
     }
 
-    /// Takes out the error that happened on the way, of which libgit2 has only the text.
+    /// Removes and returns the original error: libgit2 has only its text.
     pub fn failure(&self) -> Option<Error> {
         self.known().failure.take()
     }
 
-    /// Keeps an error, and gives its text to libgit2. The first is kept: those behind it follow from it.
+    /// Keeps an error and returns its text for libgit2. The first error is kept: later ones follow from it.
     pub fn failed(&self, error: Error) -> io::Error {
         let text = error.message().replace('\0', "");
         self.known().failure.get_or_insert(error);
         io::Error::other(text)
     }
 
-    /// Remembers that a git server answered, and at which URL.
+    /// Records that a git server answered, and at which URL.
     pub fn reach(&self, answered: Option<Url>) {
         let mut known = self.known();
         (known.reached, known.answered) = (true, answered);
@@ -88,7 +88,7 @@ impl Session {
         self.known().reached
     }
 
-    /// The repository's address that answered, behind redirects.
+    /// Returns the repository's address that answered, after redirects.
     pub fn answered(&self) -> Option<Url> {
         self.known().answered.clone()
     }
@@ -98,7 +98,7 @@ impl Session {
     }
 }
 
-/// Makes the transport for a connection of the session that is running.
+/// Creates the transport for a connection of the running session.
 pub(super) fn transport(remote: &Remote<'_>) -> Result<Transport, git2::Error> {
     let (session, address) = CURRENT.with_borrow(Clone::clone).ok_or_else(|| refused("there is no session"))?;
     match address {
@@ -108,7 +108,7 @@ pub(super) fn transport(remote: &Remote<'_>) -> Result<Transport, git2::Error> {
     }
 }
 
-/// An error for libgit2.
+/// Returns an error for libgit2.
 pub(super) fn refused(text: &str) -> git2::Error {
     git2::Error::new(ErrorCode::GenericError, ErrorClass::Net, text.replace('\0', ""))
 }

@@ -1,7 +1,7 @@
-//! Repositories that ssh leads to, by the user's own program: with its configuration, agent and known hosts.
+//! Repositories that are reached by ssh, through the user's own program with its configuration, agent and known hosts.
 //!
-//! Which program that is, and how it takes options, is decided as git does: `GIT_SSH_COMMAND`, `core.sshCommand`, `GIT_SSH`,
-//! else `ssh`. Without a terminal it is told to ask nobody.
+//! The program and its option syntax are chosen as git does: `GIT_SSH_COMMAND`, `core.sshCommand`, `GIT_SSH`, else
+//! `ssh`. Without a terminal it is told not to prompt.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -21,23 +21,23 @@ use crate::text::shell_word;
 /// A repository on another host.
 pub(super) struct Ssh(pub SshAddress);
 
-/// Time that a program may take to say whether it knows OpenSSH's options.
+/// Time for a program to show that it knows OpenSSH's options.
 const PROBE: Duration = Duration::from_secs(10);
 
-/// A program that leads to other hosts.
+/// The chosen ssh program.
 enum Chosen {
-    /// A line for the shell, and where it stands.
+    /// A shell command, and the name of the setting that it comes from.
     Line(String, &'static str),
-    /// A file.
+    /// An executable.
     File(PathBuf),
 }
 
-/// A way in which programs take options.
+/// The option syntax of an ssh program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Variant {
     OpenSsh,
     Plink,
-    /// It takes a host and a command, and no options.
+    /// Takes a host and a command, and no options.
     Simple,
 }
 
@@ -55,12 +55,13 @@ impl Chosen {
         }
         on_path("ssh").find(|path| path.is_absolute()).map(Self::File).ok_or_else(|| {
             Error::new(Kind::Unreachable, "this repository is reached by ssh, which is not installed").hint(
-                "install it (`apt install openssh-client`, `dnf install openssh-clients`), or name another program in GIT_SSH_COMMAND",
+                "install it (`apt install openssh-client`, `dnf install openssh-clients`), or name another program in \
+                 GIT_SSH_COMMAND",
             )
         })
     }
 
-    /// The words that a person would type for it.
+    /// Returns the command that a user would type.
     fn shown(&self) -> String {
         match self {
             Self::Line(line, _) => line.clone(),
@@ -82,7 +83,7 @@ impl Chosen {
         }
     }
 
-    /// Finds out how it takes options: somebody says so, or its name does, or it answers to an option of OpenSSH.
+    /// Finds out the option syntax: from a setting, from the program's name, or by trying an option of OpenSSH.
     fn variant(&self, session: &Session) -> Variant {
         let said = std::env::var("GIT_SSH_VARIANT").ok().filter(|value| !value.is_empty());
         let said = said.or_else(|| session.config.get("ssh.variant").map(str::to_owned));
@@ -129,13 +130,13 @@ impl Server for Ssh {
                 Variant::Simple => {
                     return Err(Error::new(Kind::Unreachable, "the program in place of ssh takes no port")
                         .fact("program", chosen.shown())
-                        .hint("where it does, say so with `GIT_SSH_VARIANT=ssh`"));
+                        .hint("if it does, set `GIT_SSH_VARIANT=ssh`"));
                 }
             };
             command.arg(option).arg(port.to_string());
         }
         command.arg(&self.0.destination).arg(format!("git-upload-pack {}", quoted(&self.0.path)));
-        // Another version of the protocol would be answered.
+        // Otherwise the server could answer in another version of the protocol.
         command.env_remove("GIT_PROTOCOL");
         Ok(command)
     }
@@ -156,7 +157,7 @@ impl Server for Ssh {
     }
 }
 
-/// A path for the shell of the other side, in the way of git, by which some servers tell its commands from others.
+/// Quotes a path for the server's shell. The form is git's own: some servers recognize git's commands by it.
 fn quoted(path: &str) -> String {
     format!("'{}'", path.replace('\'', r"'\''").replace('!', r"'\!'"))
 }

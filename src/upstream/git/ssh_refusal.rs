@@ -1,30 +1,34 @@
-//! Last words of ssh, and of git on the other side of it, and what to do about them.
+//! Explains error messages of ssh, and of git on the server, and what to do about them.
 //!
-//! ssh has one exit status for all failures of its own, 255, so that only its words tell them apart. They are not translated.
+//! ssh has one exit status for all its own failures, 255, so only its messages tell them apart. It does not translate
+//! them.
 
 use super::address::SshAddress;
 use super::program::LastWords;
 use crate::error::{Error, Kind};
 
-/// Explains why a conversation over ssh ended. `by_hand` is the command by which a person reaches the host, `named_in` the
-/// setting that names the program, where one does.
+/// Explains why a conversation over ssh ended. `by_hand` is the command by which the user can reach the host,
+/// `named_in` the setting that names the program, if there is one.
 pub(super) fn explain(words: &LastWords, address: &SshAddress, by_hand: &str, named_in: Option<&'static str>) -> Error {
     let has = |any: &[&str]| any.iter().any(|part| words.said.contains(part));
     let error = |message: &str| Error::new(Kind::Unreachable, message).fact("host", &address.destination);
     let (code, host) = (words.status.and_then(|status| status.code()), host_key_name(address));
     if has(&["IDENTIFICATION HAS CHANGED"]) {
-        return error("the ssh server has another host key than the one that is known").hint(format!(
-            "somebody may be in between; if its owner confirms the new key, forget the old one with `ssh-keygen -R '{host}'` and connect once with `{by_hand}`"
+        return error("the ssh server's host key differs from the known one").hint(format!(
+            "somebody may be in between; if its owner confirms the new key, forget the old one with `ssh-keygen -R \
+             '{host}'` and connect once with `{by_hand}`"
         ));
     }
     if has(&["Host key verification failed", "host key is known for"]) {
         return words.add_to(error("the host key of the ssh server is not known")).hint(format!(
-            "connect once with `{by_hand}`: it shows the key's fingerprint, to be compared with the published one, and keeps it"
+            "connect once with `{by_hand}`: it shows the key's fingerprint, to be compared with the published one, and \
+             keeps it"
         ));
     }
     if has(&["Permission denied (", "Too many authentication failures"]) {
-        return words.add_to(error("the ssh server takes none of the keys that it was offered")).hint(format!(
-            "load the key (`ssh-add FILE`) or name it for this host in ~/.ssh/config; `{by_hand} -v` shows which ones are offered"
+        return words.add_to(error("the ssh server accepted none of the offered keys")).hint(format!(
+            "load the key (`ssh-add FILE`) or name it for this host in ~/.ssh/config; `{by_hand} -v` shows which ones \
+             are offered"
         ));
     }
     if has(&["not appear to be a git repository", "epository not found", "No such file or directory", "not a git repo"])
@@ -34,10 +38,13 @@ pub(super) fn explain(words: &LastWords, address: &SshAddress, by_hand: &str, na
             .add_to(Error::new(Kind::NotFound, "there is no git repository at this address"))
             .fact("host", &address.destination)
             .fact("path", &address.path)
-            .hint("check the address, and that this user may read it: some servers answer so for what is private");
+            .hint(
+                "check the address, and that this user may read it: some servers answer like this for private \
+                repositories",
+            );
     }
     if code == Some(127) || code == Some(126) {
-        let error = words.add_to(error("the other side has no git that could answer"));
+        let error = words.add_to(error("git cannot be run on the server"));
         return match named_in {
             Some(place) if !words.said.contains("git-upload-pack") => {
                 words.add_to(Error::new(Kind::Unreachable, "the program in place of ssh cannot be run")).hint(format!(
@@ -53,17 +60,17 @@ pub(super) fn explain(words: &LastWords, address: &SshAddress, by_hand: &str, na
         return words.add_to(error(&message)).hint(format!("see whether `{by_hand}` answers, and run again"));
     }
     if has(&["Could not resolve hostname"]) {
-        return words.add_to(error("there is no host of this name")).hint("check the address, and ~/.ssh/config");
+        return words.add_to(error("the host name cannot be resolved")).hint("check the address, and ~/.ssh/config");
     }
     if code == Some(255) {
         return words
             .add_to(error("the ssh server cannot be reached"))
-            .hint(format!("`{by_hand} -v` shows how far it comes"));
+            .hint(format!("`{by_hand} -v` shows how far it gets"));
     }
     words.add_to(error("the git server behind ssh ended the conversation")).hint(format!("`{by_hand}` may say more"))
 }
 
-/// The name under which ssh keeps a host's key.
+/// Returns the name under which ssh stores a host's key.
 fn host_key_name(address: &SshAddress) -> String {
     let host = address.destination.rsplit('@').next().unwrap_or_default();
     match address.port {

@@ -1,4 +1,4 @@
-//! Origins of submodules: `.gitmodules`, read as git reads its configuration, and addresses relative to another.
+//! Addresses of submodules: `.gitmodules`, parsed like git's configuration, and the resolution of relative addresses.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -11,8 +11,8 @@ use crate::tree::named;
 
 const FILE: &str = ".gitmodules";
 
-/// Finds the URLs of the submodules at these paths of a tree. A link that `.gitmodules` does not explain is an error; what it
-/// says of other paths is not looked at.
+/// Returns the URLs of the submodules at these paths of a tree. Fails if `.gitmodules` has no address for one of them.
+/// Its entries for other paths are ignored.
 pub(super) fn urls(
     repository: &Repository,
     tree: &Tree,
@@ -44,7 +44,7 @@ pub(super) fn urls(
         let refused =
             || error("a submodule has an address that cannot be used").fact("url", said).fact("relative to", &base);
         let url = url.ok_or_else(refused)?;
-        // A file of this machine is only meant by a repository that is itself one.
+        // Only a repository on this machine may name another one on this machine.
         if url.starts_with("file:") && !base.starts_with("file:") || !is_git_url(&url) {
             return Err(refused());
         }
@@ -53,7 +53,7 @@ pub(super) fn urls(
     Ok(urls)
 }
 
-/// Addresses by path, as `.gitmodules` of a tree has them.
+/// Returns the addresses in a tree's `.gitmodules`, by path.
 fn modules(repository: &Repository, tree: &Tree) -> Result<BTreeMap<Vec<u8>, Vec<String>>> {
     let trouble = |error: git2::Error| repository.trouble(&error);
     let Some(entry) = tree.get_name(FILE) else { return Ok(BTreeMap::new()) };
@@ -77,14 +77,14 @@ struct Module {
     url: Option<String>,
 }
 
-/// Addresses by path in the text of `.gitmodules`, by libgit2's own parser. It reads files only, so the text goes into one
-/// in `scratch`.
+/// Returns the addresses in the text of `.gitmodules`, by path. libgit2 parses it; since it parses only files, the text
+/// is written to a temporary file in `scratch`.
 fn parse(text: &[u8], scratch: &std::path::Path) -> Result<BTreeMap<Vec<u8>, Vec<String>>, git2::Error> {
-    // Read from a file, `[include]` would lead to files of this machine; git itself follows none from a repository.
-    // Section names know no escapes, so every such section has these very bytes.
+    // In a file, `[include]` would read other files of this machine; git itself ignores it in a repository. Section
+    // names have no escapes, so every such section contains exactly these bytes.
     let include = b"[include";
     if text.windows(include.len()).any(|part| part.eq_ignore_ascii_case(include)) {
-        return Err(git2::Error::from_str("it has a section `include`, which is not followed"));
+        return Err(git2::Error::from_str("it has a section `include`, which is not allowed"));
     }
     let failed = |error: std::io::Error| git2::Error::from_str(&error.to_string());
     let mut file = tempfile::NamedTempFile::new_in(scratch).map_err(failed)?;
@@ -96,7 +96,7 @@ fn parse(text: &[u8], scratch: &std::path::Path) -> Result<BTreeMap<Vec<u8>, Vec
         let Some(dot) = rest.iter().rposition(|byte| *byte == b'.').filter(|_| entry.has_value()) else { return };
         let (name, key) = (&rest[..dot], &rest[dot + 1..]);
         let module = by_name.entry(name.to_vec()).or_default();
-        // Of two, the later one counts.
+        // The last of several values wins.
         match key {
             b"path" => module.path = Some(entry.value_bytes().to_vec()),
             b"url" => module.url = Some(String::from_utf8_lossy(entry.value_bytes()).into_owned()),
@@ -115,8 +115,8 @@ fn parse(text: &[u8], scratch: &std::path::Path) -> Result<BTreeMap<Vec<u8>, Vec
     Ok(by_path)
 }
 
-/// Resolves an address as git does, by text: each `../` takes the last part off the base, behind a slash or, in
-/// `user@host:path`, behind the colon. `None` if it would take the host away.
+/// Resolves an address as git does, textually: each `../` removes the last part of the base, after a slash or, in
+/// `user@host:path`, after the colon. Returns `None` if that would remove the host.
 fn absolute(base: &str, url: &str) -> Option<String> {
     if !url.starts_with("./") && !url.starts_with("../") {
         return Some(url.to_owned());
@@ -128,7 +128,7 @@ fn absolute(base: &str, url: &str) -> Option<String> {
     loop {
         if let Some(left) = url.strip_prefix("../") {
             let cut = match (rest.rfind('/'), rest.rfind(':')) {
-                // The slashes of a URL with a host end with the one behind it.
+                // In a URL with a host, the slash after the host is the first that counts.
                 (Some(slash), _) if scheme.is_empty() || slash > 0 || scheme == "file://" => slash,
                 (None, Some(colon)) if scheme.is_empty() && separator == '/' => {
                     separator = ':';

@@ -1,5 +1,5 @@
-//! The hub's answer about a revision. Parsed piece by piece, since the hub adds fields as it likes; what is odd about a file
-//! that nobody asks for does not matter.
+//! The hub's answer about a revision. It is parsed piece by piece, since the hub adds fields at will. Faults of files
+//! that are not requested do not matter.
 
 use std::collections::HashMap;
 
@@ -14,25 +14,25 @@ use crate::log::LISTS;
 use crate::upstream::git::is_commit;
 use crate::urls::show_url;
 
-/// What is read of the answer.
+/// The parts of the answer that are read.
 pub(super) struct Answer {
     /// `sha`
     pub commit: String,
-    /// `id`: what the repository is called now.
+    /// `id`: the current name of the repository.
     pub repository: Option<String>,
     /// `siblings`
     pub files: Vec<HubFile>,
-    /// Number of those that have no name that a file could have.
+    /// Number of files with an invalid name.
     pub nameless: usize,
 }
 
 pub(super) fn parse(body: &[u8], url: &Url) -> Result<Answer> {
     let broken = |why: &str| {
-        Error::new(Kind::Mismatch, format!("this is no answer of a model hub: {why}"))
+        Error::new(Kind::Mismatch, format!("invalid answer from the model hub: {why}"))
             .fact("url", show_url(url))
             .hint("an endpoint must speak the API of huggingface.co")
     };
-    let value: Value = serde_json::from_slice(body).map_err(|error| broken("it is no JSON").because(&error))?;
+    let value: Value = serde_json::from_slice(body).map_err(|error| broken("it is not JSON").because(&error))?;
     let commit = value.get("sha").and_then(Value::as_str).filter(|sha| is_commit(sha));
     let commit = commit.ok_or_else(|| broken("it names no commit"))?.to_owned();
     let repository = value.get("id").and_then(Value::as_str).filter(|id| is_repository(id)).map(str::to_owned);
@@ -41,9 +41,9 @@ pub(super) fn parse(body: &[u8], url: &Url) -> Result<Answer> {
     let mut by_path: HashMap<&str, usize> = HashMap::with_capacity(siblings.len());
     let mut nameless = 0;
     for sibling in siblings {
-        // A name that no file of ours could have is not one that anybody can ask for.
+        // A file with an invalid name cannot be requested.
         let Some(path) = sibling.get("rfilename").and_then(Value::as_str).filter(|path| is_file(path)) else {
-            debug!(target: LISTS, "a file of the hub's list is passed over: its name cannot be one: {}", sibling["rfilename"]);
+            debug!(target: LISTS, "a file of the hub's list is skipped: invalid name {}", sibling["rfilename"]);
             nameless += 1;
             continue;
         };
@@ -60,11 +60,11 @@ pub(super) fn parse(body: &[u8], url: &Url) -> Result<Answer> {
     Ok(Answer { commit, repository, files, nameless })
 }
 
-/// One file, with what is wrong about it.
+/// Reads one file, with its fault if it has one.
 fn read(path: &str, sibling: &Value) -> HubFile {
     let lfs = sibling.get("lfs").filter(|lfs| !lfs.is_null());
     let size = lfs.and_then(|lfs| lfs.get("size")).or_else(|| sibling.get("size")).and_then(Value::as_u64);
-    // The tree API calls the same digest `oid`. A file without any is hashed when it comes; an ETag is never asked.
+    // The tree API calls this digest `oid`. A file without one is hashed when it is downloaded; ETags are never used.
     let said = lfs.and_then(|lfs| ["sha256", "oid"].iter().find_map(|key| lfs.get(key).filter(|said| !said.is_null())));
     let sha256 = said.map(|said| {
         let hex = said.as_str()?;

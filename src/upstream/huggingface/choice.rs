@@ -1,27 +1,28 @@
-//! Which files of a repository a request means.
+//! Selects the files of a repository that a request means.
 
 use super::{HubFile, ModelChoice};
 use crate::error::{Error, Kind, Result};
 use crate::gguf::{self, PartName, Piece};
 use crate::suggest::suggest;
 
-/// Most names that a message lists.
+/// Greatest number of names that a message lists.
 const LISTED: usize = 12;
 
-/// Names that llama.cpp's `-hf` takes for no model of its own: what a model sees and hears with, and what was measured of it.
+/// Parts of names of files that llama.cpp's `-hf` does not treat as models: multimodal projectors and importance
+/// matrices.
 const BESIDE_ANY_CASE: [&str; 2] = ["mmproj", "imatrix"];
-/// Heads that draft for a model. In this case only: `MTP` in a name says that the model has its head within.
+/// Parts of names of draft heads. Case matters: `MTP` in a name means that the model contains its head.
 const HEADS: [&str; 4] = ["mtp-", "eagle3-", "dflash-", "dspark-"];
 
-/// Files that a request means.
+/// The selected files.
 pub(super) struct Chosen {
     /// The model's file, or its parts in order.
     pub files: Vec<HubFile>,
-    /// Paths of what goes with a model, or could have been meant instead.
+    /// Paths of companions of the model, and of files that could have been meant instead.
     pub beside: Vec<String>,
 }
 
-/// Picks the model's file, or its parts in order.
+/// Selects the model's file, or its parts in order.
 pub(super) fn choose(files: &[HubFile], choice: &ModelChoice) -> Result<Chosen> {
     let (first, beside) = match choice {
         ModelChoice::File(path) => {
@@ -39,7 +40,7 @@ pub(super) fn choose(files: &[HubFile], choice: &ModelChoice) -> Result<Chosen> 
     };
     match files.iter().find_map(|file| file.fault.map(|fault| (file, fault))) {
         None => Ok(Chosen { files, beside }),
-        Some((file, fault)) => Err(Error::new(Kind::Mismatch, "the hub says of a file what cannot be")
+        Some((file, fault)) => Err(Error::new(Kind::Mismatch, "the hub's entry for a file is invalid")
             .fact("file", &file.path)
             .fact("what", fault)),
     }
@@ -57,7 +58,8 @@ fn parts(files: &[HubFile], name: PartName) -> Result<Vec<HubFile>> {
     Ok(parts)
 }
 
-/// The file whose name ends in the quantisation, or that lies in a directory named so, as for large models.
+/// Returns the file whose name, or whose directory's name, ends in the quantisation; large models have such
+/// directories.
 fn by_quantisation<'a>(files: &'a [HubFile], quantisation: &str) -> Result<(&'a HubFile, Vec<String>)> {
     let wanted = quantisation.to_ascii_lowercase();
     let models: Vec<&HubFile> = files.iter().filter(|file| is_model(&file.path)).collect();
@@ -71,9 +73,10 @@ fn by_quantisation<'a>(files: &'a [HubFile], quantisation: &str) -> Result<(&'a 
         let pieces: Vec<&HubFile> = files.iter().filter(pieces).collect();
         if !pieces.is_empty() {
             let message = format!("the repository has quantisation {quantisation} only in pieces that must be joined");
-            return Err(Error::new(Kind::NotFound, message)
-                .fact("pieces", names(&pieces))
-                .hint("join them (`cat PIECES > NAME.gguf`) and make the result an input of type `file`, or take another quantisation"));
+            return Err(Error::new(Kind::NotFound, message).fact("pieces", names(&pieces)).hint(
+                "join them (`cat PIECES > NAME.gguf`) and make the result an input of type `file`, or take \
+                    another quantisation",
+            ));
         }
         let message = format!("the repository has no GGUF file with quantisation {quantisation}");
         return Err(Error::new(Kind::NotFound, message).hint(listed("it has", &models)));
@@ -83,7 +86,7 @@ fn by_quantisation<'a>(files: &'a [HubFile], quantisation: &str) -> Result<(&'a 
     Ok((main, others.copied().chain(companions).map(|file| file.path.clone()).take(LISTED).collect()))
 }
 
-/// The only one, or the one whose name all others lengthen: `m-Q8_0` beside `m-shared-Q8_0`.
+/// Returns the only file, or the one whose name is a prefix of all others: `m-Q8_0` beside `m-shared-Q8_0`.
 fn main<'a>(fitting: &[&'a HubFile], quantisation: &str) -> Option<&'a HubFile> {
     let stem = |file: &HubFile| {
         let name = whole_stem(&file.path).rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
@@ -98,7 +101,7 @@ fn main<'a>(fitting: &[&'a HubFile], quantisation: &str) -> Option<&'a HubFile> 
     fitting.iter().all(|file| file.path == shortest.path || longer(file)).then_some(shortest)
 }
 
-/// A GGUF file that is a model by itself or the first part of one.
+/// Returns whether a file is a GGUF model or the first part of one.
 fn is_model(path: &str) -> bool {
     gguf::is_name(path) && !is_companion(path) && is_first(path)
 }
@@ -107,7 +110,7 @@ fn is_first(path: &str) -> bool {
     PartName::parse(path).is_none_or(|part| part.number == 1)
 }
 
-/// A GGUF file that goes with a model.
+/// Returns whether a file is a companion of a model.
 fn is_companion(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let lower = name.to_ascii_lowercase();
@@ -134,7 +137,7 @@ fn carries(path: &str, quantisation: &str) -> bool {
 
 fn listed(begin: &str, files: &[&HubFile]) -> String {
     if files.is_empty() {
-        return "it has no GGUF file at all; repositories of them often end in -GGUF".to_owned();
+        return "it has no GGUF file; the names of repositories with GGUF files often end in -GGUF".to_owned();
     }
     format!("{begin} {}", names(files))
 }

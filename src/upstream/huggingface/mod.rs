@@ -1,11 +1,11 @@
 //! Input kind `huggingface`: a model file of the Hugging Face hub, pinned to a commit, sizes and digests.
 //!
-//! One question to the hub's API answers all: `/api/models/<repo>/revision/<revision>?blobs=true` names the commit and every
-//! file with its size and, as large files are kept in Git LFS, its SHA-256. Which file is meant is decided here. Small files that
-//! git itself holds have no SHA-256 there; theirs is made when they are downloaded.
+//! One request to the hub's API is enough: `/api/models/<repo>/revision/<revision>?blobs=true` returns the commit and
+//! every file with its size and, for files in Git LFS, its SHA-256. This module selects the wanted file. Small files in
+//! git itself have no SHA-256 in the answer; they are hashed when they are downloaded.
 //!
-//! By quantisation the model is taken that llama.cpp's `-hf` takes: not the projector, importance matrix or draft head beside
-//! it, which carry the same quantisation. Those are told, and each can be an input of its own.
+//! A quantisation selects the model that llama.cpp's `-hf` selects: not the projector, importance matrix or draft head
+//! beside it with the same quantisation. Those are reported, and each can be an input of its own.
 
 mod answer;
 mod choice;
@@ -24,7 +24,7 @@ use crate::urls::{escape_part, escape_path};
 
 pub use name::{is_file, is_quantisation, is_repository, is_revision, parse_model};
 
-/// The longest answer of the API that is read, in bytes: a few hundred for each file of a repository.
+/// Greatest length of an answer of the API, in bytes. Each file of a repository takes a few hundred.
 const LONGEST: u64 = 32 << 20;
 
 /// A wanted model.
@@ -35,20 +35,21 @@ pub struct HuggingfaceRequest {
     pub repo: String,
     /// A branch, tag or commit of it.
     pub revision: String,
-    /// Which model of the repository.
+    /// The wanted model of the repository.
     pub model: ModelChoice,
-    /// Hubs to ask in place of Hugging Face's own: the first for what the request means, all of them for the files.
+    /// Hubs to ask instead of Hugging Face's own: the first that answers resolves the request, all of them serve the
+    /// files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<Url>,
 }
 
-/// Which model of a repository is wanted.
+/// The wanted model of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ModelChoice {
-    /// The file at this path; of a split model, the first part stands for all.
+    /// The file at this path; the first part of a split model stands for all parts.
     File(String),
-    /// The model whose file name carries this quantisation, such as `Q4_K_M`.
+    /// The model whose file name contains this quantisation, such as `Q4_K_M`.
     Quantisation(String),
 }
 
@@ -57,38 +58,40 @@ pub enum ModelChoice {
 pub struct HubFile {
     /// Its path in the repository.
     pub path: String,
-    /// Bytes, where the hub says so.
+    /// Its size in bytes, if the hub gives it.
     pub size: Option<u64>,
-    /// Its digest, where it is kept in LFS.
+    /// Its digest, if it is in LFS.
     pub sha256: Option<Sha256Digest>,
-    /// Statement of the hub on it that cannot be true; of no weight where nobody wants the file.
+    /// The fault of the hub's entry, if any. It matters only if the file is selected.
     pub fault: Option<&'static str>,
 }
 
-/// What a request means today.
+/// A resolved request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The commit, 40 hex digits.
     pub commit: String,
     /// The model's file, or its parts in order.
     pub files: Vec<HubFile>,
-    /// Paths of files that go with the model, or carry the same quantisation, and were not taken.
+    /// Paths of companions of the model, and of other files with its quantisation, which were not selected.
     pub beside: Vec<String>,
-    /// Remarks that are to be told.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
 impl HuggingfaceRequest {
-    /// The hubs to ask.
+    /// Returns the hubs to ask.
     pub fn hubs(&self) -> Result<Vec<Url>> {
         if self.endpoints.is_empty() {
             let hub = Url::parse(crate::fetch::HUB);
-            return hub.map(|hub| vec![hub]).map_err(|error| Error::failure("no hub").because(&error));
+            return hub
+                .map(|hub| vec![hub])
+                .map_err(|error| Error::failure("invalid built-in hub address").because(&error));
         }
         Ok(self.endpoints.clone())
     }
 
-    /// What a person calls it: as `huggingface-cli` and llama.cpp's `-hf` do.
+    /// Returns the model's name, in the form of `huggingface-cli` and llama.cpp's `-hf`.
     #[must_use]
     pub fn name(&self) -> String {
         match &self.model {
@@ -98,7 +101,7 @@ impl HuggingfaceRequest {
     }
 }
 
-/// Asks the hub. One that cannot be reached is passed over for the next; what one says of the repository counts.
+/// Asks the hubs in order. An unreachable hub is skipped; the first answer about the repository is final.
 pub fn look_up(request: &HuggingfaceRequest, documents: &dyn Documents) -> Result<Found> {
     let mut failure = None;
     for hub in request.hubs()? {
@@ -119,21 +122,21 @@ pub fn look_up(request: &HuggingfaceRequest, documents: &dyn Documents) -> Resul
     Err(failure.unwrap_or_else(|| Error::failure("there is no hub to ask")))
 }
 
-/// Returns what is worth telling of an answer that is good enough.
+/// Returns notes on an answer that can be used.
 fn notes(request: &HuggingfaceRequest, answer: &answer::Answer, files: &[HubFile]) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(name) = answer.repository.as_ref().filter(|name| **name != request.repo) {
         notes.push(format!("the repository {} is called {name} now", request.repo));
     }
     if answer.nameless > 0 {
-        notes.push(format!("{} files of the hub's list have no usable name and were passed over", answer.nameless));
+        notes.push(format!("{} files of the hub's list have invalid names and were skipped", answer.nameless));
     }
     let pieces = files.iter().filter_map(|file| Some((file, Piece::parse(&file.path)?)));
     notes.extend(pieces.map(|(file, piece)| format!("`{}`: {}", file.path, piece.warning())));
     notes
 }
 
-/// Where a file of a commit can be had, at each of the hubs.
+/// Returns the URLs of a file of a commit at each of the hubs.
 #[must_use]
 pub fn file_urls(hubs: &[Url], repo: &str, commit: &str, path: &str) -> Vec<Url> {
     let place = format!("{repo}/resolve/{commit}/{}", escape_path(path));
@@ -142,5 +145,5 @@ pub fn file_urls(hubs: &[Url], repo: &str, commit: &str, path: &str) -> Vec<Url>
 
 fn below(hub: &Url, path: &str) -> Result<Url> {
     let text = format!("{}/{path}", hub.as_str().trim_end_matches('/'));
-    Url::parse(&text).map_err(|error| Error::new(Kind::Invalid, "this is no address of a hub").because(&error))
+    Url::parse(&text).map_err(|error| Error::new(Kind::Invalid, "invalid hub address").because(&error))
 }

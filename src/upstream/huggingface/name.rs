@@ -1,8 +1,8 @@
-//! What names on the hub can be. They become parts of URLs, names of files and cells of tables.
+//! Validates names on the hub. They become parts of URLs, file names and table cells.
 
 use super::ModelChoice;
 
-/// Owner and name of a repository: `unsloth/gemma-3-1b-it-GGUF`.
+/// Returns whether a text is owner and name of a repository: `unsloth/gemma-3-1b-it-GGUF`.
 #[must_use]
 pub fn is_repository(text: &str) -> bool {
     let part = |part: &str| {
@@ -11,19 +11,19 @@ pub fn is_repository(text: &str) -> bool {
     text.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name))
 }
 
-/// A branch, tag or commit; `refs/pr/1` is one too.
+/// Returns whether a text is a valid branch, tag or commit; `refs/pr/1` is one too.
 #[must_use]
 pub fn is_revision(text: &str) -> bool {
     text.len() <= 256 && text.split('/').all(is_word)
 }
 
-/// The path of a file in a repository.
+/// Returns whether a text is a valid path of a file in a repository.
 #[must_use]
 pub fn is_file(text: &str) -> bool {
     text.len() <= 1024 && !text.chars().any(char::is_control) && crate::tree::is_path(text.as_bytes())
 }
 
-/// A quantisation, as file names carry it: `Q4_K_M`, `UD-Q4_K_XL`, `BF16`.
+/// Returns whether a text is a quantisation as in file names: `Q4_K_M`, `UD-Q4_K_XL`, `BF16`.
 #[must_use]
 pub fn is_quantisation(text: &str) -> bool {
     is_word(text) && text.len() <= 32
@@ -37,7 +37,7 @@ fn is_word(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// The shorthand `owner/name:Q4_K_M`, as llama.cpp's `-hf` takes it.
+/// Parses the shorthand `owner/name:Q4_K_M` of llama.cpp's `-hf`.
 #[must_use]
 pub fn parse_model(text: &str) -> Option<(String, ModelChoice)> {
     let (repo, quantisation) = text.split_once(':')?;

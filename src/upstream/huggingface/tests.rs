@@ -28,12 +28,15 @@ fn quantisation(text: &str) -> HuggingfaceRequest {
 fn answer(names: &[&str]) -> String {
     let lfs = |name: &&str| {
         let digest = Sha256Digest::of(name.as_bytes()).hex();
-        serde_json::json!({"rfilename": name, "blobId": "b", "size": 900, "lfs": {"sha256": digest, "size": 900, "pointerSize": 134}})
+        serde_json::json!({"rfilename": name, "blobId": "b", "size": 900,
+            "lfs": {"sha256": digest, "size": 900, "pointerSize": 134}})
     };
     let mut siblings: Vec<_> = names.iter().map(lfs).collect();
     siblings.push(serde_json::json!({"rfilename": "README.md", "blobId": "b", "size": 12}));
     siblings.push(serde_json::json!({"rfilename": "../../etc/passwd", "size": 12}));
-    serde_json::json!({"_id": "1", "id": REPO, "sha": COMMIT, "gated": false, "siblings": siblings, "new": {"field": 1}}).to_string()
+    serde_json::json!({"_id": "1", "id": REPO, "sha": COMMIT, "gated": false, "siblings": siblings,
+        "new": {"field": 1}})
+    .to_string()
 }
 
 fn ask(request: &HuggingfaceRequest, answer: &str) -> Result<Found> {
@@ -66,7 +69,7 @@ fn a_quantisation_finds_its_file_with_size_and_digest() {
     assert_eq!(error.kind(), Kind::NotFound);
     assert_eq!(error.advice().unwrap(), format!("it has {}, {}, {}", names[0], names[1], names[2]));
     let error = ask(&quantisation("Q8_0"), &answer(&[])).unwrap_err().to_string();
-    assert!(error.contains("it has no GGUF file at all"), "{error}");
+    assert!(error.contains("it has no GGUF file;"), "{error}");
 }
 
 #[test]
@@ -102,7 +105,7 @@ fn a_file_without_lfs_has_no_digest_yet_and_a_wrong_name_gets_a_suggestion() {
 #[test]
 fn what_is_no_answer_of_a_hub_is_refused() {
     for (body, why) in [
-        ("<html>", "it is no JSON"),
+        ("<html>", "it is not JSON"),
         ("[]", "it names no commit"),
         (r#"{"sha": "main", "siblings": []}"#, "it names no commit"),
         (&format!(r#"{{"sha": "{COMMIT}"}}"#), "it lists no files"),
@@ -134,7 +137,7 @@ fn odd_neighbours_are_passed_over_and_an_odd_file_is_an_error_when_it_is_wanted(
     let body = value.to_string();
     let found = ask(&quantisation("F16"), &body).unwrap();
     assert_eq!(paths(&found), ["a-F16.gguf"]);
-    assert_eq!(found.notes, ["6 files of the hub's list have no usable name and were passed over"]);
+    assert_eq!(found.notes, ["6 files of the hub's list have invalid names and were skipped"]);
     for (wanted, why) in [
         ("Q4_0", "its digest in LFS is not a SHA-256"),
         ("Q5_0", "its digest in LFS is not a SHA-256"),

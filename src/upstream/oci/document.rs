@@ -1,7 +1,8 @@
-//! Tells a manifest from an index.
+//! Distinguishes a manifest from an index.
 //!
-//! A media type in the document counts. Where it has none, as OCI allows, its shape tells: what a registry calls it besides may
-//! be just `application/json`. A document of both shapes is refused: engines would read it in two ways.
+//! The media type in the document decides. If it has none, as OCI allows, its shape decides: the registry's
+//! Content-Type may be just `application/json`. A document of both shapes is refused: engines would interpret it in
+//! different ways.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -16,7 +17,7 @@ use crate::oci::document::{self, INDEX, MANIFEST, Manifest};
 pub enum Document {
     /// The image itself.
     Manifest(Box<Manifest>),
-    /// The entries of an index, not read yet: most of them are for somebody else.
+    /// The unparsed entries of an index: most of them are for other platforms.
     Index(Vec<Value>),
 }
 
@@ -36,7 +37,7 @@ struct Entries {
 }
 
 impl Document {
-    /// Reads a document; `media_type` is what the registry called it, for messages.
+    /// Parses a document; `media_type` is the registry's Content-Type, for messages.
     pub fn read(bytes: &[u8], media_type: Option<&str>) -> Result<Self> {
         let shape: Shape = document::read(bytes, "manifest")?;
         let is_manifest = shape.config.is_some() || shape.layers.is_some();
@@ -54,13 +55,13 @@ impl Document {
             None if shape.manifests.is_some() => Self::index(bytes),
             _ if shape.fs_layers.is_some() => Err(Error::new(
                 Kind::Invalid,
-                "the image is of Docker's first schema, which engines of today do not take either",
+                "the image has Docker's schema 1, which current engines do not support either",
             )
-            .hint("push it again with a tool of today, such as `skopeo copy`")),
+            .hint("push it again with a current tool, such as `skopeo copy`")),
             own => {
                 let shown = own.or(media_type).unwrap_or("none");
                 let shown: String = shown.chars().filter(|c| !c.is_control()).take(100).collect();
-                Err(Error::new(Kind::Invalid, "the registry sent no image").fact("media type", shown))
+                Err(Error::new(Kind::Invalid, "the registry's document is not an image").fact("media type", shown))
             }
         }
     }

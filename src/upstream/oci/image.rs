@@ -1,4 +1,4 @@
-//! A check that manifest and configuration are an image that can be taken apart.
+//! Checks that manifest and configuration make an image that can be unpacked.
 
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
@@ -6,11 +6,11 @@ use crate::oci::document::Manifest;
 use crate::oci::{BaseConfig, layer_kind};
 use crate::text::shortened;
 
-/// No image that anybody uses has more layers; engines stop at 127.
+/// Greatest number of layers; engines stop at 127.
 pub const MOST_LAYERS: usize = 512;
 
-/// Returns the digests of an image's layers before compression. Fails if manifest and configuration are not one image, made of
-/// layers that can be taken apart.
+/// Returns the digests of an image's uncompressed layers. Fails if manifest and configuration do not match, or if a
+/// layer cannot be unpacked.
 pub fn check_image(manifest: &Manifest, config: &BaseConfig, architecture: &str) -> Result<Vec<Sha256Digest>> {
     let wrong = |why: String| Error::new(Kind::Invalid, format!("the image cannot be used: {why}"));
     if manifest.layers.len() > MOST_LAYERS {
@@ -19,7 +19,7 @@ pub fn check_image(manifest: &Manifest, config: &BaseConfig, architecture: &str)
     for layer in &manifest.layers {
         layer_kind(&layer.media_type)?;
         if !layer.urls.is_empty() {
-            return Err(wrong("the bytes of a layer are elsewhere".to_owned()));
+            return Err(wrong("a layer is stored outside the registry".to_owned()));
         }
     }
     if config.os != "linux" || config.architecture != architecture {
@@ -32,7 +32,7 @@ pub fn check_image(manifest: &Manifest, config: &BaseConfig, architecture: &str)
     }
     if config.rootfs.diff_ids.len() != manifest.layers.len() {
         return Err(wrong(format!(
-            "it has {} layers, and its configuration names {}",
+            "it has {} layers, but its configuration names {}",
             manifest.layers.len(),
             config.rootfs.diff_ids.len()
         )));
@@ -52,7 +52,8 @@ mod tests {
     #[test]
     fn layers_that_cannot_be_taken_apart_are_refused() {
         let config = |layers: usize| {
-            let config = json!({ "architecture": "amd64", "os": "linux", "config": null_config(), "rootfs": { "type": "layers", "diff_ids": vec![HEX; layers] } });
+            let config = json!({ "architecture": "amd64", "os": "linux", "config": null_config(),
+                "rootfs": { "type": "layers", "diff_ids": vec![HEX; layers] } });
             BaseConfig::read(config.to_string().as_bytes()).unwrap()
         };
         let manifest = |layers: Vec<Descriptor>| Manifest {

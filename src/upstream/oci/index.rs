@@ -1,10 +1,10 @@
-//! Which entries of an index may hold the image for a platform, in the order in which they are looked at.
+//! Selects the entries of an index that may be the image for a platform, in the order in which they are tried.
 //!
-//! An entry that says the platform comes first: the one without a variant; else, of x86-64, the highest level that a Strix Halo
-//! machine runs, and of other architectures the lowest, which most machines run; among equals, such as one image packed with
-//! gzip and with zstd, the first, as engines have it. Entries without a platform are looked into after those: an index in an
-//! index, and manifests, whose configuration says what they are for. Everything else, attestations, SBOMs, entries that cannot
-//! be read, is passed over: it is an error only where nothing else says the platform.
+//! Entries with the wanted platform come first: the one without a variant; else, for x86-64, the highest level that a
+//! Strix Halo machine runs, and for other architectures the lowest, which most machines run; among equals, such as one
+//! image packed with gzip and with zstd, the first, as in engines. Entries without a platform follow: an index in an
+//! index, and manifests, whose configuration has the platform. Everything else (attestations, SBOMs, invalid entries)
+//! is skipped, and is an error only if no other entry has the platform.
 
 use serde_json::Value;
 use tracing::debug;
@@ -15,48 +15,48 @@ use crate::log::LISTS;
 use crate::oci::Descriptor;
 use crate::oci::document::{INDEX, MANIFEST};
 
-/// The levels of x86-64 that Zen 5 has, of those that its ABI defines.
+/// The x86-64 microarchitecture level of Zen 5.
 const LEVEL: u32 = 4;
-/// Platforms that are shown.
+/// Greatest number of platforms in a message.
 const MOST_SHOWN: usize = 20;
 
-/// Entries that an index has for a platform.
+/// The entries of an index for a platform.
 #[derive(Debug, Default)]
 pub struct Choice {
-    /// Entries to look at, the best first.
+    /// Entries to try, the best first.
     pub candidates: Vec<Candidate>,
     /// The platforms of other entries.
     pub others: Vec<String>,
-    /// Number of entries that were passed over.
+    /// Number of skipped entries.
     pub passed: usize,
-    /// The first entry that says the platform and cannot be used.
+    /// The error of the first entry that has the platform but cannot be used.
     pub unusable: Option<Error>,
-    /// Remark on the choice, if there is one.
+    /// A remark on the choice, if there is one.
     pub told: Option<String>,
 }
 
-/// An entry that may hold what is wanted.
+/// An entry that may be the wanted image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// The entry.
     pub descriptor: Descriptor,
-    /// True if the index says that it is for the platform.
+    /// True if the index gives the wanted platform for it.
     pub says_so: bool,
 }
 
-/// The platform of an entry, if it says one.
+/// Returns the platform of an entry, if it has one.
 fn platform(entry: &Value) -> Option<(&str, &str, Option<&str>)> {
     let platform = entry.get("platform")?;
     let text = |name: &str| platform.get(name).and_then(Value::as_str);
     Some((text("os")?, text("architecture")?, text("variant").filter(|variant| !variant.is_empty())))
 }
 
-/// Returns whether an entry says something of another one, as BuildKit has it.
+/// Returns whether an entry is about another one, such as BuildKit's attestations.
 fn is_remark(entry: &Value) -> bool {
     entry.pointer("/annotations/vnd.docker.reference.type").is_some()
 }
 
-/// Looks through the entries of an index for Linux on `architecture`.
+/// Selects the entries of an index for Linux on `architecture`.
 #[must_use]
 pub fn choose(entries: Vec<Value>, architecture: &str) -> Choice {
     let mut choice = Choice::default();
@@ -69,7 +69,7 @@ pub fn choose(entries: Vec<Value>, architecture: &str) -> Choice {
                 continue;
             }
             Some(_) => {
-                debug!(target: LISTS, "an entry of the index is passed over: it does not say its platform");
+                debug!(target: LISTS, "an entry of the index is skipped: it does not say its platform");
                 choice.passed += 1;
                 continue;
             }
@@ -78,7 +78,7 @@ pub fn choose(entries: Vec<Value>, architecture: &str) -> Choice {
         let variant = platform(&entry).and_then(|(_, _, variant)| variant).map(str::to_owned);
         let is_artifact = entry.get("artifactType").is_some_and(|kind| !kind.is_null());
         if is_remark(&entry) || (is_artifact && !says_so) {
-            debug!(target: LISTS, "an entry of the index is passed over: it is about another one");
+            debug!(target: LISTS, "an entry of the index is skipped: it is about another one");
             choice.passed += 1;
             continue;
         }
@@ -91,12 +91,12 @@ pub fn choose(entries: Vec<Value>, architecture: &str) -> Choice {
                 } else if is_known {
                     silent.push(Candidate { descriptor, says_so });
                 } else {
-                    debug!(target: LISTS, "an entry of the index is passed over: {} is unknown", descriptor.media_type);
+                    debug!(target: LISTS, "an entry of the index is skipped: {} is unknown", descriptor.media_type);
                     choice.passed += 1;
                 }
             }
             Err(error) => {
-                debug!(target: LISTS, "an entry of the index is passed over: {error}");
+                debug!(target: LISTS, "an entry of the index is skipped: {error}");
                 choice.passed += 1;
                 if says_so && choice.unusable.is_none() {
                     let message = format!("the index's entry for linux/{architecture} cannot be used");
@@ -105,7 +105,7 @@ pub fn choose(entries: Vec<Value>, architecture: &str) -> Choice {
             }
         }
     }
-    // Stable: the index's order decides among equals.
+    // The sort is stable: among equals, the index's order decides.
     saying.sort_by_key(|(rank, ..)| *rank);
     if let Some((first, variant, _)) = saying.first() {
         let equal = saying.iter().filter(|(rank, ..)| rank == first).count();
@@ -113,7 +113,7 @@ pub fn choose(entries: Vec<Value>, architecture: &str) -> Choice {
         let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
         choice.told = match (equal, variant) {
             (1, None) => None,
-            (1, Some(_)) => Some(format!("linux/{architecture}{shown}: none is there without a variant")),
+            (1, Some(_)) => Some(format!("linux/{architecture}{shown}: no entry without a variant")),
             (equal, _) => Some(format!("the first of {equal} for linux/{architecture}{shown}")),
         };
     }
@@ -121,7 +121,7 @@ pub fn choose(entries: Vec<Value>, architecture: &str) -> Choice {
     choice
 }
 
-/// The lower, the better.
+/// Returns the rank of a variant; the lower, the better.
 fn rank(architecture: &str, variant: Option<&str>) -> u32 {
     let Some(variant) = variant else { return 0 };
     let number =
@@ -134,7 +134,7 @@ fn rank(architecture: &str, variant: Option<&str>) -> u32 {
 }
 
 impl Choice {
-    /// Notes a platform that somebody else may want.
+    /// Records a platform of another entry, for messages.
     pub fn add_other(&mut self, os: &str, architecture: &str) {
         let shown: String = format!("{os}/{architecture}").chars().filter(|c| !c.is_control()).take(60).collect();
         if self.others.len() < MOST_SHOWN && !self.others.contains(&shown) {
@@ -189,7 +189,7 @@ mod tests {
         for (entries, told) in [
             (vec![linux("a", "")], None),
             (vec![linux("a", ""), linux("b", "v2")], None),
-            (vec![linux("a", "v2")], Some("linux/amd64/v2: none is there without a variant")),
+            (vec![linux("a", "v2")], Some("linux/amd64/v2: no entry without a variant")),
             (vec![linux("a", ""), linux("b", "")], Some("the first of 2 for linux/amd64")),
         ] {
             assert_eq!(chosen(entries, "amd64").told.as_deref(), told);

@@ -1,7 +1,7 @@
-//! Base images in registries: what is asked for, and what a registry's documents say.
+//! Base images in registries: the request, and the registry's documents.
 //!
-//! A tag is looked up once, at `update`. What it leads to, an index or a manifest, is known by its digest from then on, and
-//! so is everything below it.
+//! A tag is looked up once, at `update`. From then on the index or manifest that it named is identified by its digest,
+//! and so is everything below it.
 
 mod document;
 mod image;
@@ -17,12 +17,12 @@ pub use reference::Reference;
 
 use crate::oci::document::{INDEX, MANIFEST};
 
-/// Docker's words for the same things (image manifest version 2, schema 2).
+/// The media type of Docker's manifest (image manifest version 2, schema 2).
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-/// Docker's index.
+/// The media type of Docker's index.
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// What a registry is asked for.
+/// The media types that a registry is asked for.
 pub const ACCEPT: [&str; 4] = [INDEX, MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 
 /// An input of type `oci`.
@@ -31,6 +31,6 @@ pub const ACCEPT: [&str; 4] = [INDEX, MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 pub struct OciRequest {
     /// The image: registry, repository, tag or digest.
     pub image: Reference,
-    /// GOARCH of the one platform that is wanted, of Linux.
+    /// The GOARCH of the wanted Linux platform.
     pub architecture: String,
 }

@@ -1,6 +1,6 @@
 //! The name of an image: `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`.
 //!
-//! The registry is always named: what a name without one means depends on a machine's configuration. On Docker's own registry
+//! The registry is required: the meaning of a name without one depends on a machine's configuration. On Docker Hub
 //! `ubuntu` is short for `library/ubuntu`; the registry only accepts the long form.
 
 use std::fmt;
@@ -13,18 +13,18 @@ use crate::oci::ImageName;
 /// The name of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Host, and port if there is one.
+    /// The host, with a port if there is one.
     pub host: String,
     /// The repository.
     pub repository: String,
-    /// The tag; `latest` where neither tag nor digest is named.
+    /// The tag; without tag and digest, `latest` is meant.
     pub tag: Option<String>,
-    /// The digest of an index or manifest. A tag beside it is only for people.
+    /// The digest of an index or manifest. A tag beside it is only informative.
     pub digest: Option<Sha256Digest>,
 }
 
 impl Reference {
-    /// What a registry is asked for: the digest, else the tag.
+    /// Returns the digest, else the tag: the name by which the registry is asked.
     #[must_use]
     pub fn wanted(&self) -> String {
         match (&self.digest, &self.tag) {
@@ -34,7 +34,7 @@ impl Reference {
         }
     }
 
-    /// Host and repository.
+    /// Returns host and repository.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}/{}", self.host, self.repository)
@@ -47,7 +47,7 @@ impl FromStr for Reference {
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |why: &str| {
             let shown: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
-            Error::new(Kind::Invalid, format!("`{shown}` is not the name of an image: {why}"))
+            Error::new(Kind::Invalid, format!("invalid image name `{shown}`: {why}"))
                 .hint("such as \"registry.example/ubuntu:24.04\", with the registry's host")
         };
         let (rest, digest) = match text.split_once('@') {
@@ -58,7 +58,7 @@ impl FromStr for Reference {
         };
         let ImageName { host, repository, tag } = ImageName::parse(rest).map_err(wrong)?;
         let host = host.ok_or_else(|| wrong("it names no registry: it does not begin with a host"))?;
-        // The name of older days.
+        // The old name of Docker Hub.
         let host = if host == "index.docker.io" { "docker.io" } else { host };
         let official = host == "docker.io" && !repository.contains('/');
         let repository = format!("{}{repository}", if official { "library/" } else { "" });

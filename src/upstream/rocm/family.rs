@@ -1,8 +1,8 @@
-//! Families of GPUs, which tarballs are named by.
+//! Families of GPUs: tarballs are named after them.
 //!
-//! A family may cover several GPUs (`gfx110X-all`), and upstream renames families: `gfx110X-dgpu` became `gfx110X-all`. So
-//! where a GPU has no tarball of its own, the families that have it, or may have it, are offered. None is taken in its stead
-//! unless the person names it.
+//! A family may cover several GPUs (`gfx110X-all`), and upstream renames families: `gfx110X-dgpu` became `gfx110X-all`.
+//! If a GPU has no tarball of its own, messages suggest the families that cover it, or may cover it. None is used
+//! unless the user names it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,24 +12,24 @@ use std::sync::LazyLock;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 
-/// The family of the tarballs for all GPUs at once. Their names may lose the word.
+/// The family of the tarballs for all GPUs at once. Upstream may leave it out of their names.
 pub(super) const ALL: &str = "multiarch";
 
 static MEMBERS: LazyLock<BTreeMap<String, Vec<String>>> =
     LazyLock::new(|| toml::from_str(include_str!("families.toml")).unwrap_or_default());
 
-/// A family that a person names.
+/// A family that the user names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Family(String);
 
 impl Family {
-    /// Its name in file names.
+    /// Returns its name in file names.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A GPU that it is known to have.
+    /// Returns a GPU that it is known to cover.
     #[must_use]
     pub fn member(&self) -> Option<GfxTarget> {
         MEMBERS.get(&self.0)?.first()?.parse().ok()
@@ -62,13 +62,13 @@ pub(super) fn is_family(text: &str) -> bool {
     (1..=100).contains(&text.len()) && text.bytes().all(plain)
 }
 
-/// Returns whether these are test tarballs, which stand beside the real ones.
+/// Returns whether this is the name of test tarballs, which upstream publishes beside the real ones.
 pub(super) fn is_tests(family: &str) -> bool {
     family.ends_with("-tests")
 }
 
-/// Returns whether the family has `target`, or may be it under another name: `gfx1151-dgpu`, `gfx115X-all`. Another GPU of
-/// the same generation, such as `gfx1150`, is not.
+/// Returns whether the family covers `target`, or may be its new name: `gfx1151-dgpu`, `gfx115X-all`. False for another
+/// GPU of the same generation, such as `gfx1150`.
 pub(super) fn may_be(family: &str, target: &str) -> bool {
     if family == target || family == ALL || is_tests(family) {
         return false;
@@ -76,7 +76,7 @@ pub(super) fn may_be(family: &str, target: &str) -> bool {
     if let Some(members) = MEMBERS.get(family) {
         return members.iter().any(|member| member == target);
     }
-    // One that came later than this program.
+    // A family newer than this program.
     let stem = family.split('-').next().unwrap_or_default();
     stem.len() == target.len()
         && stem.bytes().zip(target.bytes()).all(|(have, want)| have == want || matches!(have, b'X' | b'x'))

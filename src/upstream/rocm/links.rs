@@ -5,28 +5,28 @@ use url::Url;
 
 use super::page::{Listed, Page, beside};
 
-/// Returns whether an address may be that of a tarball, or of something that was meant to be one.
+/// Returns whether a link may lead to a tarball, or to a file with a misspelt tarball name.
 pub(super) fn may_be_file(href: &[u8]) -> bool {
     const LONGEST: usize = 4096;
     let has = |part: &[u8]| href.windows(part.len()).any(|window| window == part);
     href.len() <= LONGEST && (has(b".tar") || has(b"therock"))
 }
 
-/// The files that the page links to, relative to `base` or not. What the link shows is not looked at: servers cut long
-/// names there. Times and sizes are not read: every server writes them differently.
+/// Returns the files that the page links to; relative links are resolved against `base`. The text of a link is ignored:
+/// servers truncate long names there. Times and sizes are ignored too: every server writes them differently.
 pub(super) fn files(links: &[String], base: &Url) -> Page {
     let files: Vec<Listed> = links.iter().filter_map(|href| link(href, base)).collect();
     Page { odd: links.len() - files.len(), files, next: None }
 }
 
-/// Returns whether the page is a listing, if one without any tarball: nginx, Apache and Python say so in the title.
+/// Returns whether the page is a listing, possibly an empty one: nginx, Apache and Python say so in the title.
 pub(super) fn is_listing(title: &str) -> bool {
     ["Index of", "Directory listing for"].iter().any(|begin| title.trim_start().starts_with(begin))
 }
 
 fn link(href: &str, base: &Url) -> Option<Listed> {
     let target = base.join(href).ok()?;
-    // A page may lead to other servers, and one of this machine to others of its files.
+    // A page may link to other servers; only a page from a file may link to files.
     if !matches!(target.scheme(), "http" | "https") && target.scheme() != base.scheme() {
         return None;
     }

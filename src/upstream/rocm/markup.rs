@@ -1,8 +1,8 @@
-//! The parts of an HTML page that are wanted: its title, its base, its links, and AMD's list in a script.
+//! Extracts the parts of an HTML page that matter: its title, its base, its links, and AMD's list in a script.
 //!
-//! Trees of hostile pages cost parsers more than linear time (nesting, attributes) and a hundred times the page's memory. So the
-//! page first goes through a sieve, which takes tags one by one in linear time and lets nothing through but what is wanted,
-//! one after the other. That is a page again, flat and short, and scraper reads it.
+//! A hostile page (deep nesting, many attributes) costs an HTML parser more than linear time and a hundred times the
+//! page's memory. So a sieve reads the tags first, one by one and in linear time, and keeps only the wanted parts. From
+//! those it writes a flat, short page, which scraper parses.
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
@@ -11,23 +11,23 @@ use scraper::{Html, Selector};
 use super::page::ENTRIES;
 use super::{links, script};
 
-/// As much of the title as messages show, in bytes.
+/// Number of bytes of the title that are kept for messages.
 const TITLE: usize = 400;
 
-/// Wanted parts of a page.
+/// The wanted parts of a page.
 #[derive(Debug, Default)]
 pub(super) struct Markup {
     /// The beginning of the title.
     pub title: String,
     /// The address in the first `<base>`.
     pub base: Option<String>,
-    /// AMD's list, from its bracket on to the end of the script.
+    /// AMD's list, from its opening bracket to the end of the script.
     pub array: Option<String>,
-    /// Addresses of links that may be files: at most one more than an index may have.
+    /// Targets of links that may be files: at most one more than an index may have.
     pub links: Vec<String>,
 }
 
-/// Reads a page. The time is linear in its length; the memory, one text between two tags and what is kept.
+/// Reads a page in time linear in its length. Memory holds the kept parts and one text between two tags.
 pub(super) fn read(text: &str) -> Markup {
     let sieved = sieve(text);
     let page = Html::parse_document(&sieved.flat());
@@ -43,7 +43,7 @@ pub(super) fn read(text: &str) -> Markup {
 }
 
 impl Markup {
-    /// Writes what was let through as a page without nesting. A list in a script is no markup and stays aside.
+    /// Writes the kept parts as a page without nesting, except AMD's list, which is not markup.
     fn flat(&self) -> String {
         let title = format!("<title>{}</title>", escaped(&self.title));
         let base = self.base.iter().map(|base| format!("<base href=\"{}\">", escaped(base)));
@@ -52,34 +52,34 @@ impl Markup {
     }
 }
 
-/// Writes a text as HTML has it in elements and quoted attributes.
+/// Escapes a text for HTML elements and quoted attributes.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Lets what is wanted through, in one pass.
+/// Extracts the wanted parts in one pass.
 fn sieve(text: &str) -> Markup {
-    let mut reader = Reader::default();
+    let mut sieve = Sieve::default();
     let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| -> Option<()> {
-        reader.take(&event);
+        sieve.take(&event);
         None
     });
-    // Scripts and titles end at their own end tags alone.
+    // Only its own end tag ends a script or a title.
     emitter.naively_switch_states(true);
     Tokenizer::new_with_emitter(text, emitter).for_each(drop);
-    reader.markup
+    sieve.markup
 }
 
 #[derive(Default)]
-struct Reader {
+struct Sieve {
     markup: Markup,
-    /// The tag whose attributes come.
+    /// The tag whose attributes are being read.
     tag: Tag,
-    /// True if the tag's `href` came: a second one does not count.
+    /// True after the tag's first `href`: a second one does not count.
     had_href: bool,
-    /// True if the value that comes is that of `href`.
+    /// True if the next value belongs to `href`.
     is_href: bool,
-    /// The element whose text comes.
+    /// The element whose text is being read.
     within: Tag,
 }
 
@@ -93,7 +93,7 @@ enum Tag {
     Title,
 }
 
-impl Reader {
+impl Sieve {
     fn take(&mut self, event: &CallbackEvent<'_>) {
         match event {
             CallbackEvent::OpenStartTag { name } => {
@@ -150,10 +150,13 @@ mod tests {
 
     #[test]
     fn only_what_is_wanted_is_kept() {
-        let page = "<!doctype html><TITLE>A &amp; B</TITLE><title>second</title><base target=x><base href='/t/?a&amp;b'><base href=z>\
-             <a href=x.tar.gz href=y.tar.gz>x</a><A HREF=\"&#120;2.tar.gz\">y</A></a href=no.tar.gz><a name=href>z</a><a href>w</a>\
+        let page = "<!doctype html><TITLE>A &amp; B</TITLE><title>second</title><base target=x><base \
+            href='/t/?a&amp;b'><base href=z>\
+             <a href=x.tar.gz href=y.tar.gz>x</a><A HREF=\"&#120;2.tar.gz\">y</A></a href=no.tar.gz><a \
+             name=href>z</a><a href>w</a>\
              <!-- <a href=no.tar.gz> --><textarea><a href=no.tar.gz></textarea><img href=no.tar.gz><a href=readme.txt>\
-             <script>const other = '<a href=no.tar.gz>'; const files = [1]; a < b</script><script>const files = [2]</script>";
+             <script>const other = '<a href=no.tar.gz>'; const files = [1]; a < b</script><script>const files = \
+             [2]</script>";
         let markup = read(page);
         assert_eq!(markup.title, "A & B");
         assert_eq!(markup.base.as_deref(), Some("/t/?a&b"));

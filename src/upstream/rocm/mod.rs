@@ -1,26 +1,28 @@
 //! Input kind `rocm`: a nightly tarball of ROCm for one GPU, found on an index page.
 //!
-//! The index has moved three times, so where to look is data (`sources.toml`, or `sources` in the manifest). Whatever
-//! could make us stay on old builds in silence (a page that is no index, an empty one, a renamed family, a version of a
-//! new form, an index that nobody updates) is an error or a warning:
+//! The index has moved three times, so its addresses are data (`sources.toml`, or `sources` in the manifest). Anything
+//! that could silently keep users on old builds (a page that is not an index, an empty index, a renamed family, a
+//! version in a new format, an index that is no longer updated) is an error or a warning:
 //!
-//! * The current indexes are asked first, and the frozen ones only when those have no build that fits.
-//! * A current index that answers with something else than an index is an error. One that does not answer is a warning, as
-//!   long as another current one has the build. If none answers, a frozen one may still have an exact version, but never
-//!   stands in where the newest is wanted.
+//! * The current indexes are asked first, and the frozen ones only if those have no matching build.
+//! * A current index that answers with something other than an index is an error. One that does not answer is a
+//!   warning, as long as another current index has the build. If none answers, a frozen index may still supply an exact
+//!   version, but never the newest.
 //! * A frozen index that fails is a warning, as long as the build is found.
-//! * What is taken from a frozen index where the newest is wanted comes with a warning.
+//! * A build from a frozen index comes with a warning if the newest was wanted.
 //!
-//! The files, in the order in which data flows: `version` and `name` are the words, `request` with `range` the wish, `source` where
-//! to look; `read` asks, `page` with `markup`, `script`, `links` and `s3` parses; `select` sorts out, with `family`; `unread` says what may be
-//! meant and is passed over, `absent` why there is nothing; `series` what is newer near a version; `policy` how long builds stay. `at` is for a tarball that a person names.
+//! The files, in the order in which data flows: `version` and `name` parse versions and file names; `request` and
+//! `range` say which build is wanted; `source` has the channels and their indexes; `read` asks an index; `page` parses
+//! it, with `markup`, `script`, `links` and `s3`; `select` sorts the files for a request, with `family`; `unread`
+//! reports skipped files that may have been meant; `no_match` explains an empty result; `series` finds newer builds of
+//! one series; `policy` knows how long AMD keeps builds; `by_url` is for a tarball that the user names by its URL.
 
-mod absent;
-mod at;
+mod by_url;
 mod family;
 mod links;
 mod markup;
 mod name;
+mod no_match;
 mod page;
 mod policy;
 mod range;
@@ -48,7 +50,7 @@ pub use page::{Listed, Page, parse};
 pub use policy::{Leaving, homes, if_gone, leaves, made};
 pub use request::{RocmRequest, VersionRequest};
 pub use series::{Series, newest_of_series};
-pub use source::{Channel, Source, built_in};
+pub use source::{Channel, Index, built_in};
 pub use version::RocmVersion;
 
 use read::Trouble;
@@ -61,39 +63,39 @@ pub struct Candidate {
     pub name: String,
     /// Its version.
     pub version: RocmVersion,
-    /// Its day: the one in its version, else the one of the index's time.
+    /// Its day: from its version, else from its time in the index.
     pub date: Option<Date>,
-    /// The GPU that it is for.
+    /// Its GPU.
     pub target: GfxTarget,
-    /// When the index says that it was made, in seconds since 1970.
+    /// Its time in the index, in seconds since 1970.
     pub mtime: Option<i64>,
-    /// Where it is.
+    /// Its address.
     pub url: Url,
     /// The index that lists it there.
     pub source: Url,
-    /// Where a file of the same name is. It need not be the same build: only a digest can tell.
+    /// Addresses of files of the same name. They need not be the same build: only a digest can tell.
     pub elsewhere: Vec<Url>,
-    /// A file with its digest, where the index lists one. AMD has none beside tarballs so far.
+    /// The address of a file with its digest, if the index lists one. AMD has published none so far.
     pub sidecar: Option<Url>,
 }
 
-/// What a look-up found.
+/// The result of a look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookUp {
     /// The wanted build.
     pub newest: Candidate,
-    /// All that fit the request, newest first; the first is [`Self::newest`].
+    /// All matching builds, newest first; the first is [`Self::newest`].
     pub candidates: Vec<Candidate>,
-    /// Worth saying, but no failure.
+    /// Doubts that the user should know of.
     pub warnings: Vec<String>,
 }
 
-/// Asks the indexes. `now`, in seconds since 1970, serves only to tell an index that nobody updates any more.
+/// Asks the indexes. `now`, in seconds since 1970, is used only to recognize an index that is no longer updated.
 pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Result<LookUp> {
     let sources = if request.sources.is_empty() {
         built_in(&request.channel)?
     } else {
-        request.sources.iter().cloned().map(Source::named).collect()
+        request.sources.iter().cloned().map(Index::named).collect()
     };
     let (current, frozen): (Vec<_>, Vec<_>) = sources.into_iter().partition(|source| !source.frozen);
     let mut sorted = Sorted::default();
@@ -145,10 +147,10 @@ pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Re
 }
 
 fn unanswered(url: &Url, error: &Error) -> String {
-    format!("{} gave no answer and may have newer builds: {}", show_url(url), error.message())
+    format!("{} did not answer and may have newer builds: {}", show_url(url), error.message())
 }
 
-/// What in the index makes it doubtful that the pick is what upstream would now give.
+/// Lists the signs in the index that upstream has something newer than the chosen build.
 fn doubts(sorted: &Sorted, request: &RocmRequest, newest: &Candidate) -> Vec<String> {
     let mut doubts = Vec::new();
     let near = sorted.near(request.target.as_str());
@@ -161,7 +163,7 @@ fn doubts(sorted: &Sorted, request: &RocmRequest, newest: &Candidate) -> Vec<Str
         doubts.extend(unread::newer(&sorted.unread, newest, by_day));
     }
     if sorted.odd > 0 {
-        doubts.push(format!("{} entries of the index have no usable name and were passed over", sorted.odd));
+        doubts.push(format!("{} entries of the index have invalid names and were skipped", sorted.odd));
     }
     if newest.url.path_segments().into_iter().flatten().any(|part| part.to_ascii_lowercase().contains("asan")) {
         doubts.push(format!(
@@ -172,7 +174,7 @@ fn doubts(sorted: &Sorted, request: &RocmRequest, newest: &Candidate) -> Vec<Str
     doubts
 }
 
-fn frozen_instead(source: &Source, request: &RocmRequest) -> String {
+fn frozen_instead(source: &Index, request: &RocmRequest) -> String {
     let since = source.frozen_since.as_ref().map(|day| format!(" since {day}")).unwrap_or_default();
     format!(
         "no current index has {}; this one is from {}, where nothing new has appeared{since}",
@@ -184,14 +186,15 @@ fn frozen_instead(source: &Source, request: &RocmRequest) -> String {
     )
 }
 
-/// Says that an index is doubtful where a channel has builds about once a day.
+/// Warns if the newest build is too old for a channel that has builds about once a day.
 fn too_old(sorted: &Sorted, request: &RocmRequest, newest: &Candidate, now: i64) -> Option<String> {
     let stale = request.channel.about().ok()?.stale_days?;
     let days = select::age(newest.date?, now).filter(|days| *days > stale)?;
     let target = request.wanted();
     Some(match sorted.age(now).filter(|others| *others <= stale) {
         Some(others) => format!(
-            "the newest {target} build is {days} days old, and that of another GPU {others}: builds for {target} may be failing, or its family be renamed"
+            "the newest {target} build is {days} days old, and that of another GPU {others}: builds for {target} may \
+             be failing, or its family be renamed"
         ),
         None => match sorted.newest_file.and_then(|file| Some((file, select::age(file, now)?))) {
             Some((file, age)) if age < days && age <= stale => format!(
@@ -202,10 +205,11 @@ fn too_old(sorted: &Sorted, request: &RocmRequest, newest: &Candidate, now: i64)
     })
 }
 
-/// Indexes answered, and none has it; whether one that did not answer has it is not known.
+/// Returns the error for indexes that answered and have no match. It also names those that did not answer, which may
+/// have one.
 fn nowhere(sorted: &Sorted, request: &RocmRequest, failures: Vec<(Url, Error)>) -> Error {
     let kind = failures.first().map_or(Kind::NotFound, |(_, error)| error.kind());
-    failures.into_iter().fold(absent::nothing(sorted, request, kind), |error, (url, why)| {
+    failures.into_iter().fold(no_match::no_match(sorted, request, kind), |error, (url, why)| {
         error.fact("no answer", format!("{}: {}", show_url(&url), why.message()))
     })
 }
@@ -217,7 +221,7 @@ fn all_failed(mut failures: Vec<(Url, Error)>) -> Error {
         return error;
     }
     let kind = failures.first().map_or(Kind::NotFound, |(_, error)| error.kind());
-    let error = failures.iter().fold(Error::new(kind, "no index gave an answer"), |error, (url, why)| {
+    let error = failures.iter().fold(Error::new(kind, "no index answered"), |error, (url, why)| {
         error.fact("index", format!("{}: {}", show_url(url), why.message()))
     });
     error.hint("check the network; if the index moved again, name its new address under `sources` in the manifest")

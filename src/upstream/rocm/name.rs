@@ -10,7 +10,7 @@ use super::family::{ALL, is_family};
 use crate::error::{Error, Result};
 use crate::suggest::one_of;
 
-/// The operating system that a build is for.
+/// The operating system of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Platform {
@@ -37,10 +37,10 @@ impl fmt::Display for Platform {
     }
 }
 
-/// The compressions that are read, by the ends of names. The bytes tell them once more.
+/// The supported compressions, by file name suffix. The first bytes of the file are checked too.
 pub(super) const ENDINGS: [&str; 2] = [".tar.gz", ".tar.zst"];
 
-/// A tarball's name, taken apart.
+/// A parsed tarball name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TarballName {
     /// The operating system.
@@ -52,13 +52,13 @@ pub struct TarballName {
 }
 
 impl TarballName {
-    /// Takes a file name apart; `None` where it is no tarball of ours.
+    /// Parses a file name. Returns `None` if it is not that of a ROCm tarball.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         let rest = name.strip_prefix("therock-dist-")?;
         let rest = ENDINGS.iter().find_map(|ending| rest.strip_suffix(ending))?;
         let (platform, rest) = rest.split_once('-')?;
-        // Families hold hyphens and versions do not.
+        // Families contain hyphens, versions do not.
         let (family, version) = match rest.rsplit_once('-') {
             Some((family, version)) => (Some(family), version),
             None => (None, rest),
@@ -73,7 +73,7 @@ impl TarballName {
         })
     }
 
-    /// Returns whether these are the tarballs that a person means by `family`. Those for all GPUs may name none.
+    /// Returns whether this is a tarball of `family`. Tarballs for all GPUs may name no family.
     #[must_use]
     pub fn is_of(&self, family: &str) -> bool {
         self.family.as_deref().map_or(family == ALL, |own| own == family)

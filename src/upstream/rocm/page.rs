@@ -1,8 +1,8 @@
 //! Index pages: bytes in, file names and links out.
 //!
-//! Three shapes are understood: AMD's page, whose names stand only in an inline script (`script`); the `<a href>` listing
-//! of plain web servers (`links`); and S3's XML (`s3`). A list that is there may be empty. A document that is none of the
-//! three is an error and never "nothing new".
+//! Three formats are understood: AMD's page, which has the names only in an inline script (`script`); the `<a href>`
+//! listing of plain web servers (`links`); and S3's XML (`s3`). A list may be empty. A document in any other format is
+//! an error, never "nothing new".
 
 use url::Url;
 
@@ -15,30 +15,30 @@ use crate::urls::show_url;
 pub struct Listed {
     /// Its name, without directories.
     pub name: String,
-    /// Where it is.
+    /// Its address.
     pub url: Url,
-    /// When it was made, in whole seconds since 1970, where the index says so.
+    /// Its time in whole seconds since 1970, if the index gives one.
     pub mtime: Option<i64>,
-    /// Its size in bytes, where the index says so; only S3 does.
+    /// Its size in bytes, if the index gives one; only S3 does.
     pub size: Option<u64>,
 }
 
-/// What an index page says.
+/// A parsed index page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
-    /// The files, in the page's order. Names that are no plain file names (with `/`, `\`, control characters, or `..`)
-    /// are left out: upstream has no such file, and nothing good comes of asking for one.
+    /// The files, in the page's order. Unusable names (with `/`, `\`, control characters, or `..`) are left out:
+    /// upstream has no such file, and it would be dangerous to ask for one.
     pub files: Vec<Listed>,
-    /// Number of entries that were passed over, since they have no usable name.
+    /// Number of entries that were skipped because their names are unusable.
     pub odd: usize,
-    /// Where the list goes on.
+    /// The address of the list's next page.
     pub next: Option<Url>,
 }
 
-/// The most files of one index; AMD's has some ten thousand. Each costs about 300 bytes of memory.
+/// Greatest number of files in one index; AMD's has about ten thousand. Each takes about 300 bytes of memory.
 pub(super) const ENTRIES: usize = 100_000;
 
-/// Parses the page that `url` gave.
+/// Parses the page that `url` returned.
 pub fn parse(body: &[u8], url: &Url) -> Result<Page> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}').trim_start();
@@ -57,7 +57,7 @@ pub fn parse(body: &[u8], url: &Url) -> Result<Page> {
         };
     }
     if markup.links.len() > ENTRIES {
-        return Err(not_an_index("it has more links than any listing"));
+        return Err(not_an_index("it has too many links"));
     }
     let page = links::files(&markup.links, base.as_ref().unwrap_or(url));
     if page.files.is_empty() && !links::is_listing(&markup.title) {
@@ -66,7 +66,7 @@ pub fn parse(body: &[u8], url: &Url) -> Result<Page> {
     Ok(page)
 }
 
-/// The directory that AMD's page stands for: servers give it also without its last slash.
+/// Returns the directory that AMD's page lists: servers also answer without its final slash.
 fn directory(url: &Url) -> Url {
     let mut url = url.clone();
     let last = url.path().rsplit('/').next().unwrap_or_default();
@@ -76,8 +76,7 @@ fn directory(url: &Url) -> Url {
     url
 }
 
-/// The URL of `name` in the directory of `base`, with everything encoded that a server could take for something else:
-/// a `+` is a space to some.
+/// Returns the URL of `name` in the directory of `base`. A `+` is encoded too, since some servers read it as a space.
 pub(super) fn beside(base: &Url, name: &str) -> Option<Url> {
     if !is_name(name) {
         return None;
@@ -91,12 +90,12 @@ pub(super) fn beside(base: &Url, name: &str) -> Option<Url> {
     Some(url)
 }
 
-/// Whether this is the plain name of a file.
+/// Returns whether this is a plain file name.
 fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(|c: char| c == '/' || c == '\\' || c.is_control())
 }
 
-/// The beginning of a text in one printable line.
+/// Returns the beginning of a text as one printable line.
 fn excerpt(text: &str) -> String {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
@@ -159,7 +158,7 @@ mod tests {
     #[test]
     fn a_flood_of_links_is_no_index() {
         let error = refusal(&"<a href=x.tar.gz>".repeat(ENTRIES + 1));
-        assert_eq!(error.message(), "this page is not an index: it has more links than any listing");
+        assert_eq!(error.message(), "this page is not an index: it has too many links");
     }
 
     #[test]

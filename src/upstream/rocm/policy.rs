@@ -1,4 +1,4 @@
-//! The time for which AMD keeps builds, and where else they may be.
+//! AMD's policy on how long it keeps builds, and other addresses that may have them.
 
 use jiff::civil::Date;
 use url::Url;
@@ -6,37 +6,37 @@ use url::Url;
 use super::source::{About, channels, directories};
 use super::{Channel, RocmVersion, select};
 
-/// Number of days before a build leaves by AMD's policy from which on this is told.
+/// Number of days before AMD removes a build, by its policy, at which warnings begin.
 const NOTICE: i64 = 30;
 
-/// Says what to do where a server does not have a tarball of `version` any more.
+/// Returns the hint for a tarball of `version` that a server no longer has.
 #[must_use]
 pub fn if_gone(input: &str, version: &RocmVersion) -> String {
     let take = format!("or take another build with `strixlock update {input}`");
-    // Whoever made it, its form says which policy it falls under.
+    // The format of its version says which policy applies, whoever built it.
     let kept = version.date().and_then(|_| Channel::nightly().about().ok()?.kept.as_deref());
     match (kept, version.date()) {
         (Some(kept), Some(day)) => format!(
-            "AMD's policy is to keep {kept}, and this one is of {day}: name a mirror that kept it in the configuration, {take}"
+            "AMD's policy is to keep {kept}, and this one is of {day}: name a mirror that kept it in the \
+             configuration, {take}"
         ),
         _ => format!("name a mirror that has it in the configuration, {take}"),
     }
 }
 
-/// AMD's policy for a build that AMD's host has, where it goes soon. It may be gone before, and may stay longer: only
-/// its server knows.
+/// AMD's policy for a build on AMD's host that will be removed soon. The actual removal may come earlier or later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaving {
-    /// Builds that are kept, in words that go on "AMD's policy is to keep ...".
+    /// The builds that are kept, as the end of the sentence "AMD's policy is to keep ...".
     pub kept: &'static str,
     /// The day that the build was made.
     pub made: Date,
-    /// Days that are left; absent where it may go any day.
+    /// Number of days that are left; 0 if it may be removed any day.
     pub days: i64,
 }
 
 impl Leaving {
-    /// Returns the sentence about `build`, to which there is to be added what keeps it.
+    /// Returns a sentence about `build`; callers add how to keep it.
     #[must_use]
     pub fn text(&self, build: &str) -> String {
         let when = match self.days {
@@ -48,8 +48,8 @@ impl Leaving {
     }
 }
 
-/// Returns when the build at `url` leaves by AMD's policy, where that is soon. Only AMD's own addresses fall under it: a mirror has
-/// a policy of its own.
+/// Returns when AMD removes the build at `url` by its policy, if that is soon. The policy covers only AMD's own
+/// addresses: a mirror has a policy of its own.
 #[must_use]
 pub fn leaves(url: &Url, made: Date, now: i64) -> Option<Leaving> {
     let (about, _) = shelf(url)?;
@@ -58,14 +58,14 @@ pub fn leaves(url: &Url, made: Date, now: i64) -> Option<Leaving> {
     (days <= NOTICE).then_some(Leaving { kept, made, days: days.max(0) })
 }
 
-/// Returns the day that a build was made: the one in its version, else that of the index's time.
+/// Returns the day that a build was made: from its version, else from its time in the index.
 #[must_use]
 pub fn made(version: &RocmVersion, mtime: Option<i64>) -> Option<Date> {
     version.date().or_else(|| select::day(mtime?))
 }
 
-/// Returns where else AMD may have a file that it published at `url`: in the other generations of the channel. A digest must
-/// tell whether it is the same.
+/// Returns the other addresses at which AMD may have a file that it published at `url`: in the other generations of the
+/// channel. Only a digest can tell whether it is the same file.
 #[must_use]
 pub fn homes(url: &Url) -> Vec<Url> {
     let Some((_, name)) = url.as_str().rsplit_once('/') else { return Vec::new() };
@@ -73,7 +73,7 @@ pub fn homes(url: &Url) -> Vec<Url> {
     others.iter().filter_map(|one| one.join(name).ok()).filter(|one| one != url).collect()
 }
 
-/// Returns the channel that has AMD's directory of `url`, with all directories of it.
+/// Returns the channel that the AMD directory of `url` belongs to, with all directories of that channel.
 fn shelf(url: &Url) -> Option<(&'static About, Vec<Url>)> {
     let (directory, _) = url.as_str().rsplit_once('/')?;
     let all = channels().ok()?.values().map(|about| (about, directories(about)));

@@ -1,12 +1,12 @@
-//! Which versions a PEP 440 range holds.
+//! PEP 440 ranges: the test whether one contains a version.
 //!
-//! Parsing is `pep440_rs`'s. The answer is not: it leaves all pre-releases of V out of `<V`, where PEP 440 does so only if
-//! V itself is none, and reads `==10.1.0.5.*` as a prefix of `10.1.0`. `scripts/versions-vs-packaging` compares what is
-//! answered here with Python's `packaging`, which is what people know ranges from.
+//! `pep440_rs` parses ranges, but its test is not used: it excludes all pre-releases of V from `<V`, while PEP 440 does
+//! so only if V is not itself a pre-release; and it reads `==10.1.0.5.*` as a prefix of `10.1.0`.
+//! `scripts/versions-vs-packaging` compares this module with Python's `packaging`, the reference that users know.
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
-/// Returns whether the range holds the version. Pre-releases between the ends are in it, as if pip had been given `--pre`.
+/// Returns whether the range contains the version. Pre-releases between the ends count, as with pip's `--pre`.
 pub(super) fn contains(range: &VersionSpecifiers, version: &Version) -> bool {
     range.iter().all(|specifier| holds(specifier, version))
 }
@@ -30,18 +30,19 @@ fn holds(specifier: &VersionSpecifier, version: &Version) -> bool {
     }
 }
 
-/// Returns whether they are equal, where a bound without a local part means the version with any.
+/// Returns whether version and bound are equal. A bound without a local part equals the version with any local part.
 fn equal(version: &Version, bound: &Version) -> bool {
     if bound.is_local() { version == bound } else { version.clone().without_local() == *bound }
 }
 
-/// Returns whether the first `count` numbers of both are the same; those that a version does not have are zero.
+/// Returns whether the first `count` numbers of both are the same. Missing numbers of a version count as zero.
 fn in_series(version: &Version, bound: &Version, count: usize) -> bool {
     let padded = version.release().iter().chain(std::iter::repeat(&0));
     version.epoch() == bound.epoch() && bound.release().iter().take(count).zip(padded).all(|(want, have)| want == have)
 }
 
-/// Returns whether the version is a post-release of a bound that is none: `>10.0.0` asks for a later version than that.
+/// Returns whether the version is a post-release of a bound that is not one: PEP 440 excludes `10.0.0.post1` from
+/// `>10.0.0`.
 fn is_post_of(version: &Version, bound: &Version) -> bool {
     bound.dev().is_none()
         && bound.post().is_none()
@@ -59,7 +60,8 @@ mod tests {
         for (range, inside, outside) in [
             (
                 "<10.1.0a20260905",
-                "10.1.0a20260904 10.1.0a20260904+bkc.20260906 10.1.0.dev0+0123456789abcdef0123456789abcdef01234567 10.0.0.post1",
+                "10.1.0a20260904 10.1.0a20260904+bkc.20260906 10.1.0.dev0+0123456789abcdef0123456789abcdef01234567 \
+                 10.0.0.post1",
                 "10.1.0a20260905 10.1.0a20260905+bkc.20260906 10.1.0rc1 10.1.0",
             ),
             ("<10.1.0rc20260905", "10.1.0rc20260904 10.1.0rc1 10.1.0a20260905", "10.1.0rc20260905 10.1.0"),

@@ -1,4 +1,4 @@
-//! Reading one index to its end.
+//! Reads one index, with all its pages.
 
 use std::collections::HashSet;
 
@@ -9,23 +9,23 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::{Document, Documents, is_refusal};
 use crate::urls::show_url;
 
-/// The most that is read of one page, in bytes; one with 10,000 names has 1 MB.
+/// Greatest number of bytes read of one page; a page with 10,000 names has 1 MB.
 const LONGEST: u64 = 16 << 20;
-/// The most that is read of one index, all its pages together, in bytes.
+/// Greatest number of bytes read of one index, all its pages together.
 const MOST: u64 = 64 << 20;
-/// The most pages of one S3 listing that are read; the buckets have about 20.
+/// Greatest number of pages read of one S3 listing; the buckets have about 20.
 const PAGES: usize = 200;
 
-/// Why an index could not be read.
+/// The reason why an index could not be read.
 pub(super) enum Trouble {
-    /// The server gave no document: it is down, or there is nothing at this address.
+    /// The server returned no document: it is down, or there is nothing at this address.
     NoAnswer(Error),
-    /// It gave one, and that is no index.
+    /// The server returned a document that is not an index.
     NoIndex(Error),
 }
 
 impl Trouble {
-    /// The error in it.
+    /// Returns the inner error.
     pub fn into_error(self) -> Error {
         match self {
             Self::NoAnswer(error) | Self::NoIndex(error) => error,
@@ -33,7 +33,7 @@ impl Trouble {
     }
 }
 
-/// An index that is not there has moved, or was never there.
+/// Adds the hint that the index may have moved, if the server refused to return it.
 fn moved(error: Error) -> Error {
     if !is_refusal(&error) {
         return error;
@@ -41,7 +41,7 @@ fn moved(error: Error) -> Error {
     error.hint("the index may have moved again: look for its new address and name it under `sources` in the manifest")
 }
 
-/// All that the index at `url` lists.
+/// Returns everything that the index at `url` lists.
 pub(super) fn read(url: &Url, documents: &dyn Documents) -> Result<Page, Trouble> {
     let endless = |why: String| Trouble::NoIndex(Error::new(Kind::Mismatch, why).fact("url", show_url(url)));
     let mut all = Page::default();
@@ -62,7 +62,7 @@ pub(super) fn read(url: &Url, documents: &dyn Documents) -> Result<Page, Trouble
         let Some(after) = page.next else { return Ok(all) };
         seen.insert(std::mem::replace(&mut next, after));
         if seen.contains(&next) {
-            return Err(endless("the S3 listing goes round in circles".to_owned()));
+            return Err(endless("the S3 listing's pages form a loop".to_owned()));
         }
     }
     Err(endless(format!("the S3 listing has more than {PAGES} pages")))

@@ -1,4 +1,4 @@
-//! What is wanted: a channel, a platform, a GPU and a version, and where to look.
+//! The request for a build: channel, platform, GPU, version, and the indexes to ask.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use super::{Channel, Family, Platform, RocmVersion, range};
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 
-/// A wanted nightly.
+/// A wanted build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RocmRequest {
@@ -21,21 +21,21 @@ pub struct RocmRequest {
     pub platform: Platform,
     /// The GPU.
     pub target: GfxTarget,
-    /// Which version.
+    /// The wanted version.
     pub version: VersionRequest,
-    /// The family whose tarballs are taken, where it is not that of the GPU alone.
+    /// The family whose tarballs are used, if not that of the GPU alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<Family>,
-    /// Whether the tree may hold names that differ only in case or Unicode normal form.
+    /// True if the tree may contain names that differ only in case or Unicode normal form.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub colliding_names: bool,
-    /// The index pages to ask; the built-in ones where it is empty.
+    /// The index pages to ask; empty for the built-in ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Url>,
 }
 
 impl RocmRequest {
-    /// The newest nightly for a GPU.
+    /// Returns the request for the newest nightly for a GPU.
     #[must_use]
     pub fn newest(target: GfxTarget) -> Self {
         Self {
@@ -49,14 +49,14 @@ impl RocmRequest {
         }
     }
 
-    /// The family in the names of the wanted tarballs.
+    /// Returns the family in the names of the wanted tarballs.
     #[must_use]
     pub fn wanted(&self) -> &str {
         self.family.as_ref().map_or(self.target.as_str(), Family::as_str)
     }
 
-    /// Whether a version is one of those wanted. An index of one's own may mix channels: of releases, only final versions
-    /// are wanted, unless a version is asked for by its name.
+    /// Returns whether a version matches. A custom index may mix channels, so in a channel of releases only final
+    /// versions match, unless the request names a version exactly.
     #[must_use]
     pub fn accepts(&self, version: &RocmVersion) -> bool {
         let final_only = self.channel.about().is_ok_and(|about| about.final_only)
@@ -65,21 +65,21 @@ impl RocmRequest {
     }
 }
 
-/// Which version is wanted.
+/// The wanted version, or a set of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionRequest {
     /// The newest.
     Latest,
     /// Exactly this one.
     Exact(RocmVersion),
-    /// The newest in a PEP 440 range. Unlike pip's, a range contains the nightlies between its ends. They come before
-    /// their release, so 10.1's are in `==10.1.*` and `>=10.1.dev0` and not in `>=10.1`; and as PEP 440 has it, a
-    /// nightly of the very end of `<8` is not in it, so that `<8` means 7 at most. `<10.1.0a20260905` has all before.
+    /// The newest in a PEP 440 range. Unlike with pip, a range contains the nightlies between its ends. Nightlies come
+    /// before their release, so those of 10.1 are in `==10.1.*` and `>=10.1.dev0`, but not in `>=10.1`. By PEP 440,
+    /// `<8` excludes the nightlies of 8, so it means 7 at most. `<10.1.0a20260905` contains all earlier nightlies.
     Range(VersionSpecifiers),
 }
 
 impl VersionRequest {
-    /// Whether a version is one of those wanted.
+    /// Returns whether a version matches.
     #[must_use]
     pub fn accepts(&self, version: &RocmVersion) -> bool {
         match self {
@@ -89,13 +89,13 @@ impl VersionRequest {
         }
     }
 
-    /// Whether a nightly is left out only because it comes before the release that the range begins with.
+    /// Returns whether a nightly is excluded only because it comes before the release that the range begins with.
     pub(super) fn accepts_release_of(&self, version: &RocmVersion) -> bool {
         matches!(self, Self::Range(range)
             if !range::contains(range, version.pep440()) && range::contains(range, &version.pep440().only_release()))
     }
 
-    /// Whether a build that is newer than another is the better answer.
+    /// Returns whether the newest matching build is wanted.
     pub(super) fn wants_newest(&self) -> bool {
         !matches!(self, Self::Exact(_))
     }
@@ -115,14 +115,14 @@ impl FromStr for VersionRequest {
             });
         }
         VersionSpecifiers::from_str(text).map(Self::Range).map_err(|error| {
-            Error::new(Kind::Invalid, format!("`{text}` is not a version range"))
+            Error::new(Kind::Invalid, format!("invalid version range `{text}`"))
                 .because(&error)
                 .hint("a range is such as \">=7.12,<8\" or \"==10.1.*\"")
         })
     }
 }
 
-/// Returns `10` of `10` and of `10.*`, and `7.14` of `7.14`: what people write who mean a series.
+/// Returns the series that a user probably means: `10` for `10` and `10.*`, `7.14` for `7.14`.
 fn series(text: &str) -> Option<&str> {
     let text = text.trim_end_matches(".*");
     let numbers = text.split('.').collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! S3's `ListBucketResult` XML, as the older buckets answer it: up to 1000 keys a page and a token for the next.
+//! S3's `ListBucketResult` XML, as the older buckets return it: up to 1000 keys a page and a token for the next page.
 
 use quick_xml::Reader;
 use quick_xml::escape::unescape;
@@ -9,10 +9,10 @@ use super::page::{ENTRIES, Listed, Page, beside};
 use crate::error::{Error, Kind, Result};
 use crate::urls::show_url;
 
-/// Deeper than any listing.
+/// Greatest nesting of elements; listings have 3 levels.
 const DEPTH: usize = 16;
 
-/// Whether this is such a listing, whole or not. Anything else in XML is not: an error document, or XHTML.
+/// Returns whether this is an S3 listing, complete or not. Other XML is not: an error document, or XHTML.
 pub(super) fn is_listing(text: &str) -> bool {
     let text = match text.strip_prefix("<?xml") {
         Some(rest) => rest.split_once("?>").map_or("", |(_, rest)| rest).trim_start(),
@@ -21,7 +21,7 @@ pub(super) fn is_listing(text: &str) -> bool {
     text.starts_with("<ListBucketResult")
 }
 
-/// Parses the XML that `url` gave. Only keys directly under the prefix that the URL asked for are files of this index.
+/// Parses the XML that `url` returned. Only keys directly under the prefix in the URL are files of this index.
 pub(super) fn parse(text: &str, url: &Url) -> Result<Page> {
     let broken =
         |why: &str| Error::new(Kind::NotFound, format!("this S3 listing is broken: {why}")).fact("url", show_url(url));
@@ -31,14 +31,14 @@ pub(super) fn parse(text: &str, url: &Url) -> Result<Page> {
     let (mut listing, mut entry) = (Entry::default(), Entry::default());
     let mut page = Page::default();
     loop {
-        let event = reader.read_event().map_err(|error| broken("it is no XML").because(&error))?;
+        let event = reader.read_event().map_err(|error| broken("it is not XML").because(&error))?;
         let text = match &event {
             Event::Text(text) => (**text).to_owned(),
             Event::CData(text) => (**text).to_owned(),
-            // Character references stand apart from the text around them.
+            // The parser reports character references apart from the text around them.
             Event::GeneralRef(name) => {
                 let raw = format!("&{};", &**name);
-                unescape(&raw).map_err(|error| broken("it is no XML").because(&error))?.into_owned()
+                unescape(&raw).map_err(|error| broken("it is not XML").because(&error))?.into_owned()
             }
             _ => String::new(),
         };
@@ -46,13 +46,13 @@ pub(super) fn parse(text: &str, url: &Url) -> Result<Page> {
             Event::Start(start) => {
                 path.push(start.local_name().as_ref().to_owned());
                 if path.len() > DEPTH {
-                    return Err(broken("it nests too deep"));
+                    return Err(broken("it is nested too deeply"));
                 }
             }
             Event::End(_) => {
                 if path == ["ListBucketResult", "Contents"] {
                     let entry = std::mem::take(&mut entry);
-                    // Directories, and what lies in them, are no files of this index; an entry without a key is odd.
+                    // Directories, and files in them, do not belong to this index; an entry without a key is odd.
                     page.odd += usize::from(entry.key.is_empty());
                     page.files.extend(entry.listed(&directory, url));
                     if page.files.len() > ENTRIES {
@@ -73,8 +73,8 @@ pub(super) fn parse(text: &str, url: &Url) -> Result<Page> {
         return Err(broken("it is cut off"));
     }
     if listing.truncated == "true" && listing.token.is_empty() {
-        // Half a list would be half the truth.
-        return Err(broken("it says that there is more, and not where").hint("ask for it with `?list-type=2`"));
+        // Half a list could hide the newest build.
+        return Err(broken("it is truncated, but has no continuation token").hint("add `?list-type=2` to its URL"));
     }
     if listing.truncated != "false" && !listing.token.is_empty() {
         page.next = Some(with_token(url, &listing.token));
@@ -82,7 +82,7 @@ pub(super) fn parse(text: &str, url: &Url) -> Result<Page> {
     Ok(page)
 }
 
-/// The directory in the prefix that `url` asks for: of `v4/tarball/therock-` it is `v4/tarball/`.
+/// Returns the directory in the prefix of `url`: `v4/tarball/` for `v4/tarball/therock-`.
 fn directory(url: &Url) -> String {
     let prefix = url.query_pairs().find(|(name, _)| name == "prefix").map(|(_, value)| value.into_owned());
     let mut prefix = prefix.unwrap_or_default();
@@ -90,7 +90,7 @@ fn directory(url: &Url) -> String {
     prefix
 }
 
-/// The same question, from `token` on.
+/// Returns the address of the listing's next page, which begins at `token`.
 fn with_token(url: &Url, token: &str) -> Url {
     const NAME: &str = "continuation-token";
     let mut next = url.clone();
@@ -101,7 +101,7 @@ fn with_token(url: &Url, token: &str) -> Url {
     next
 }
 
-/// The fields of interest, of the listing or of an entry in it.
+/// The fields that are read, of the listing or of an entry in it.
 #[derive(Default)]
 struct Entry {
     key: String,
@@ -146,7 +146,8 @@ mod tests {
 
     fn read(inner: &str) -> Result<Page> {
         let page = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name>{inner}</ListBucketResult>"
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult \
+             xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name>{inner}</ListBucketResult>"
         );
         parse(page.as_bytes(), &BASE.parse().unwrap())
     }
@@ -209,8 +210,8 @@ mod tests {
             ("<ListBucketResult><Contents>", "it is cut off"),
             ("<?xml version='1.0'?><ListBucketResult><Contents><Key>a", "it is cut off"),
             ("<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>", "it says that there is more"),
-            ("<ListBucketResult></Contents></ListBucketResult>", "it is no XML"),
-            ("<ListBucketResult>&unknown;</ListBucketResult>", "it is no XML"),
+            ("<ListBucketResult></Contents></ListBucketResult>", "it is not XML"),
+            ("<ListBucketResult>&unknown;</ListBucketResult>", "it is not XML"),
         ] {
             let error = parse(page.as_bytes(), &BASE.parse().unwrap()).unwrap_err();
             assert!(error.message().starts_with(&format!("this S3 listing is broken: {why}")), "{page}: {error}");

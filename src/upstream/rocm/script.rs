@@ -1,7 +1,7 @@
 //! AMD's index page: `const files = [{"name": "...", "mtime": 1789528424.0}, ...];` in an inline script.
 //!
-//! Nothing else on the page is looked at, since everything else on it has changed before. The array is the output of a
-//! JSON encoder; what follows it is JavaScript and not read. An entry that is not understood costs itself alone.
+//! Nothing else on the page is read, since everything else on it has changed before. The array is the output of a JSON
+//! encoder; the JavaScript after it is ignored. An entry that cannot be read is skipped without harm to the others.
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use tracing::debug;
@@ -10,29 +10,29 @@ use url::Url;
 use super::page::{ENTRIES, Listed, Page, beside};
 use crate::log::LISTS;
 
-/// The text from the array on, out of a script that has it.
+/// Returns the script's text from the array on, if the script has one.
 pub(super) fn array(script: &str) -> Option<&str> {
     const NAME: &str = "const files";
-    // The first mention may be a comment or another name that begins so.
+    // The first mention may be a comment or a longer name.
     script.match_indices(NAME).find_map(|(at, _)| {
         let value = script[at + NAME.len()..].trim_start().strip_prefix('=')?.trim_start();
         value.starts_with('[').then_some(value)
     })
 }
 
-/// The files of the array that `text` begins with, in the directory of `base`.
+/// Returns the files of the array at the beginning of `text`, in the directory of `base`.
 pub(super) fn files(text: &str, base: &Url) -> serde_json::Result<Page> {
     first(text, base).or_else(|error| if error.is_syntax() { first(&without_nan(text), base) } else { Err(error) })
 }
 
 fn first(text: &str, base: &Url) -> serde_json::Result<Page> {
-    serde_json::Deserializer::from_str(text).deserialize_seq(Files(base))
+    serde_json::Deserializer::from_str(text).deserialize_seq(FileList(base))
 }
 
-/// Reads entry by entry, so that no more than one is held beside what is kept.
-struct Files<'a>(&'a Url);
+/// Reads the list entry by entry, so that memory holds only one entry beside the result.
+struct FileList<'a>(&'a Url);
 
-impl<'de> Visitor<'de> for Files<'_> {
+impl<'de> Visitor<'de> for FileList<'_> {
     type Value = Page;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,7 +48,7 @@ impl<'de> Visitor<'de> for Files<'_> {
                 _ => (String::new(), None),
             };
             let Some(url) = beside(self.0, &name) else {
-                debug!(target: LISTS, "an entry of the index is passed over: {name:?} is not a usable name");
+                debug!(target: LISTS, "an entry of the index is skipped: invalid name {name:?}");
                 page.odd += 1;
                 continue;
             };
@@ -62,7 +62,8 @@ impl<'de> Visitor<'de> for Files<'_> {
     }
 }
 
-/// An entry of the list, or a value in one: whatever else it is, a name is not to be lost for what stands beside it.
+/// An entry of the list, or a value in one. Any JSON is accepted, so that an odd value does not cost the name beside
+/// it.
 enum Entry {
     File { name: Option<String>, mtime: Option<f64> },
     Text(String),
@@ -127,7 +128,7 @@ impl<'de> Visitor<'de> for AnyEntry {
     }
 }
 
-/// Python's encoder writes numbers that JSON does not have; here they mean that the time is not known.
+/// Replaces `NaN` and `Infinity`, which Python's encoder writes and JSON lacks, by `null`: the time is unknown.
 fn without_nan(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -145,7 +146,7 @@ fn nan_to_null(text: &str) -> String {
     text.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null")
 }
 
-/// The length of the JSON string that `text` begins with, quotes included.
+/// Returns the length of the JSON string at the beginning of `text`, quotes included.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
@@ -180,7 +181,8 @@ mod tests {
     #[test]
     fn only_the_array_is_read() {
         let page = "'use strict'; // const files hold the names\nconst filesPerPage = [5];\n\
-             const files = [{\"name\": \"a+b.gz\", \"mtime\": 1789528424.9, \"new\": {\"x\": []}}];\nif (1 < 2) { '\"' }";
+             const files = [{\"name\": \"a+b.gz\", \"mtime\": 1789528424.9, \"new\": {\"x\": []}}];\nif (1 < 2) \
+             { '\"' }";
         let page = read(page).unwrap();
         assert_eq!(page.files[0].url.as_str(), "https://index.example/t/a%2Bb.gz");
         assert_eq!((page.files.len(), page.files[0].mtime, page.next), (1, Some(1_789_528_424), None));

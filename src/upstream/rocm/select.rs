@@ -1,4 +1,4 @@
-//! Which of the listed files are wanted, and in what order.
+//! Selects the wanted files of an index, and orders them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -11,27 +11,27 @@ use super::unread::Unread;
 use super::{Candidate, Channel, Listed, Page, RocmRequest, TarballName, family};
 use crate::log::LISTS;
 
-/// End of the name of a file with another's digest.
+/// Suffix of a file that has another file's digest.
 const SIDECAR: &str = ".sha256sum";
 
-/// Everything that indexes listed, sorted out for one request.
+/// All listed files, sorted for one request.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
-    /// Builds for the platform and target, whatever their version.
+    /// Builds for the platform and target, of any version.
     pub fitting: Vec<Candidate>,
-    /// Families of the platform that are not the target.
+    /// Other families of the platform.
     pub families: BTreeSet<String>,
     /// Builds of the target for another platform.
     pub other_platform: usize,
-    /// Names that are no tarballs of ours.
+    /// Number of names that are not those of ROCm tarballs.
     pub unknown: usize,
-    /// Digests that lie beside files, by the names of those.
+    /// Addresses of digest files, by the name of the file that they belong to.
     sidecars: HashMap<String, Url>,
     /// The indexes that answered.
     pub asked: Vec<Url>,
-    /// Entries without a usable name.
+    /// Number of entries without a usable name.
     pub odd: usize,
-    /// Files that may be meant, and are passed over.
+    /// Skipped files that may be what is wanted.
     pub unread: Vec<Unread>,
     /// The newest day of any file.
     pub newest_file: Option<Date>,
@@ -39,13 +39,14 @@ pub(super) struct Sorted {
     newest_day: Option<Date>,
     /// Names in `unread`.
     named: HashSet<String>,
-    /// Where in `fitting` a name is.
+    /// The position of each name in `fitting`.
     places: HashMap<String, usize>,
 }
 
 impl Sorted {
-    /// Adds what one index listed. A name that an earlier index had already is the same candidate with one URL more: the
-    /// newest generation wins, and the same name in another directory can be another build (ASAN builds are such).
+    /// Adds the files of one index. A name that an earlier index already had adds a URL to the known candidate: the
+    /// newest generation wins. The same name in another directory may be another build, such as one with
+    /// AddressSanitizer.
     pub fn add(&mut self, page: Page, request: &RocmRequest, source: &Url) {
         self.odd += page.odd;
         self.asked.push(source.clone());
@@ -59,11 +60,11 @@ impl Sorted {
             let day = mtime.and_then(day);
             if let Some(unread) = Unread::of(&name, day, request).filter(|_| self.named.insert(name.clone())) {
                 self.newest_file = self.newest_file.max(unread.day);
-                debug!(target: LISTS, "{name} is passed over: {}", unread.why.text());
+                debug!(target: LISTS, "{name} is skipped: {}", unread.why.text());
                 self.unread.push(unread);
             }
             let Some(parsed) = TarballName::parse(&name) else {
-                debug!(target: LISTS, "{name} is passed over: its name is not one of a tarball of ROCm");
+                debug!(target: LISTS, "{name} is skipped: not the name of a ROCm tarball");
                 self.unknown += 1;
                 continue;
             };
@@ -99,7 +100,7 @@ impl Sorted {
         }
     }
 
-    /// The builds of the wanted version, newest first.
+    /// Returns the builds of the wanted version, newest first.
     pub fn wanted(&self, request: &RocmRequest) -> Vec<Candidate> {
         let mut wanted: Vec<Candidate> =
             self.fitting.iter().filter(|candidate| request.accepts(&candidate.version)).cloned().collect();
@@ -110,20 +111,20 @@ impl Sorted {
         wanted
     }
 
-    /// Families that may be the target under another name.
+    /// Returns the families that may be the target under another name.
     pub fn near(&self, target: &str) -> Vec<&str> {
         self.families.iter().map(String::as_str).filter(|name| family::may_be(name, target)).collect()
     }
 
-    /// How many days old the newest build of any GPU is.
+    /// Returns the age in days of the newest build for any GPU.
     pub fn age(&self, now: i64) -> Option<i64> {
         age(self.newest_day?, now)
     }
 }
 
-/// Newest first: nightlies by their day, then by PEP 440; releases by PEP 440 alone. A developers' build has no day in its
-/// version; the index's time then stands for it. Of one version in two compressions `.tar.gz` is first: it was there before the other,
-/// and a lock is not to move for that.
+/// Sorts newest first: nightlies by their day, then by PEP 440; releases by PEP 440 alone. A developers' build has no
+/// day in its version and is sorted by its time in the index. If a version has two compressions, `.tar.gz` comes first:
+/// upstream published it first, and the second one must not make a lock change.
 pub(super) fn sort(candidates: &mut [Candidate], channel: &Channel) {
     if channel.about().is_ok_and(|about| about.by_day) {
         candidates.sort_by(|a, b| (b.date, &b.version, &a.name).cmp(&(a.date, &a.version, &b.name)));
@@ -132,12 +133,12 @@ pub(super) fn sort(candidates: &mut [Candidate], channel: &Channel) {
     }
 }
 
-/// The day of a time, in UTC.
+/// Returns the day of a time, in UTC.
 pub(super) fn day(seconds: i64) -> Option<Date> {
     Some(TimeZone::UTC.to_datetime(jiff::Timestamp::from_second(seconds).ok()?).date())
 }
 
-/// The days from the beginning of `date` to `now`.
+/// Returns the number of days from the beginning of `date` to `now`.
 pub(super) fn age(date: Date, now: i64) -> Option<i64> {
     let made = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?.as_second();
     Some(now.saturating_sub(made) / 86_400)

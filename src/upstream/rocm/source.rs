@@ -1,4 +1,4 @@
-//! The channels, and which index pages each has.
+//! The channels and their index pages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::suggest::suggest;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Channel(String);
 
-/// Facts that are known of a channel; see `sources.toml`.
+/// Known facts about a channel; see `sources.toml`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct About {
@@ -23,16 +23,16 @@ pub struct About {
     pub by_day: bool,
     /// True if only final versions are meant.
     pub final_only: bool,
-    /// Greatest age that the newest build of an index may have, in days, before the index is doubted.
+    /// Greatest age of an index's newest build, in days, before a warning says that the index may be stale.
     pub stale_days: Option<i64>,
-    /// Builds that it is AMD's policy to keep, in words.
+    /// The builds that AMD keeps by its policy, in words.
     pub kept: Option<String>,
-    /// Number of days that AMD keeps a build by that policy, for a warning.
+    /// Number of days for which AMD keeps a build by that policy, for a warning.
     pub kept_days: Option<i64>,
     /// True if there is no such channel yet.
     pub announced: bool,
     /// Its indexes, current ones first.
-    index: Vec<Source>,
+    index: Vec<Index>,
 }
 
 static CHANNELS: LazyLock<Result<BTreeMap<String, About>, toml::de::Error>> =
@@ -43,13 +43,13 @@ pub(super) fn channels() -> Result<&'static BTreeMap<String, About>> {
 }
 
 impl Channel {
-    /// The channel of nightlies, which is the usual one.
+    /// Returns the channel of nightlies, the default.
     #[must_use]
     pub fn nightly() -> Self {
         Self("nightly".to_owned())
     }
 
-    /// Returns what is known of it.
+    /// Returns the known facts about the channel.
     pub fn about(&self) -> Result<&'static About> {
         channels()?.get(&self.0).ok_or_else(|| unknown(&self.0, channels().into_iter().flat_map(BTreeMap::keys)))
     }
@@ -79,34 +79,34 @@ impl fmt::Display for Channel {
 /// One index.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Source {
+pub struct Index {
     /// Its page.
     pub url: Url,
-    /// Whether a newer generation has taken its place, so that nothing new appears there.
+    /// True if a newer generation has taken its place, so that nothing new appears there.
     #[serde(default)]
     pub frozen: bool,
-    /// The day since when, as `YYYY-MM-DD`, where it is known.
+    /// The day since when it is frozen, as `YYYY-MM-DD`, if known.
     pub frozen_since: Option<String>,
 }
 
-impl Source {
-    /// An index that a person named. Whoever names it wants it asked, so it counts as current.
+impl Index {
+    /// Returns an index that the user named. It counts as current, since the user wants it to be asked.
     #[must_use]
     pub fn named(url: Url) -> Self {
         Self { url, frozen: false, frozen_since: None }
     }
 }
 
-/// The built-in indexes of a channel, current ones first.
-pub fn built_in(channel: &Channel) -> Result<Vec<Source>> {
+/// Returns the built-in indexes of a channel, current ones first.
+pub fn built_in(channel: &Channel) -> Result<Vec<Index>> {
     let about = channel.about()?;
     if about.announced && about.index.is_empty() {
         return Err(Error::new(
             Kind::NotFound,
-            format!("the channel `{channel}` is announced, and its address is not known yet"),
+            format!("the channel `{channel}` is announced, but its address is not known yet"),
         )
         .fact("there are", with_an_index().join(", "))
-        .hint("where it is there now, name its index under `sources` in the manifest (`--source` of `list`)"));
+        .hint("if it exists now, name its index under `sources` in the manifest (`--source` of `list`)"));
     }
     Ok(about.index.clone())
 }
@@ -117,13 +117,13 @@ pub(super) fn with_an_index() -> Vec<&'static str> {
     all.filter(|(_, about)| !about.index.is_empty()).map(|(name, _)| name.as_str()).collect()
 }
 
-/// The directories that the files of a channel's indexes stand in.
+/// Returns the directories that contain the files of a channel's indexes.
 pub(super) fn directories(about: &About) -> Vec<Url> {
-    let directory = |source: &Source| {
+    let directory = |source: &Index| {
         let mut url = source.url.clone();
         let prefix = url.query_pairs().find(|(name, _)| name == "prefix").map(|(_, value)| value.into_owned());
         url.set_query(None);
-        // Of a bucket's prefix only the directories count.
+        // Only the directories in a bucket's prefix count.
         let below = prefix.as_deref().and_then(|prefix| prefix.rsplit_once('/')).map(|(below, _)| format!("{below}/"));
         url.join(&below.unwrap_or_default()).ok()
     };
@@ -152,9 +152,9 @@ mod tests {
     #[test]
     fn a_channel_that_is_announced_is_refused_with_those_that_are_there() {
         insta::assert_snapshot!(built_in(&channel("weekly")).unwrap_err(), @r"
-        the channel `weekly` is announced, and its address is not known yet
+        the channel `weekly` is announced, but its address is not known yet
           there are  bkc, dev, nightly, rc, stable
-        hint: where it is there now, name its index under `sources` in the manifest (`--source` of `list`)
+        hint: if it exists now, name its index under `sources` in the manifest (`--source` of `list`)
         ");
         insta::assert_snapshot!("bkcc".parse::<Channel>().unwrap_err(), @r"
         unknown channel `bkcc`

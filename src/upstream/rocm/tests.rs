@@ -115,7 +115,8 @@ fn s3_listings_are_read_to_their_end() {
     let second = format!("{base}&continuation-token=a%2Fb%3D");
     let page = |version: &str, token: &str| {
         format!(
-            "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name><Contents>\
+            "<?xml version=\"1.0\"?><ListBucketResult \
+             xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name><Contents>\
              <Key>v4/tarball/therock-dist-linux-gfx1151-{version}.tar.gz</Key><LastModified>2026-07-19T01:02:03.000Z</LastModified>\
              <Size>5</Size></Contents>{token}</ListBucketResult>"
         )
@@ -170,7 +171,7 @@ fn an_empty_index_is_an_error_of_its_own() {
 fn errors_say_what_is_there_instead() {
     let one = |rest: &str| refusal(&script(&[&format!("therock-dist-{rest}.tar.gz")]));
     insta::assert_snapshot!(one("linux-gfx1151-tests-10.2.0a20261121"), @r"
-    the index has only test tarballs for gfx1151, and no build
+    the index has only test tarballs for gfx1151, no build
       there is  gfx1151-tests
     hint: upstream has not published a build there; try another version or channel
     ");
@@ -182,12 +183,12 @@ fn errors_say_what_is_there_instead() {
     ])), @r#"
     the index has no tarballs of gfx1151 alone; it may have been renamed
       near it  gfx1151-dgpu, gfx115X-all
-    hint: look which one covers this GPU: `family = "gfx1151-dgpu"` in the manifest takes that one, `strixlock list rocm -t gfx1151-dgpu` lists it
+    hint: check which of them covers this GPU: `family = "gfx1151-dgpu"` in the manifest selects that one, `strixlock list rocm -t gfx1151-dgpu` lists it
     "#);
     insta::assert_snapshot!(one("linux-10.3.0a20261120"), @r#"
-    the index has files that may be gfx1151 builds, and none of them is taken
+    the index has files that may be gfx1151 builds, but none can be used
       there is  therock-dist-linux-10.3.0a20261120.tar.gz
-    hint: no GPU stands in its name: `family = "multiarch"` in the manifest takes it
+    hint: its name contains no GPU: `family = "multiarch"` in the manifest selects it
     "#);
     insta::assert_snapshot!(one("windows-gfx1151-10.2.0a20261121"), @"the index has gfx1151 builds, but none for linux");
     insta::assert_snapshot!(one("linux-gfx1150-10.2.0a20261121"), @r"
@@ -195,7 +196,7 @@ fn errors_say_what_is_there_instead() {
       there are  gfx1150
     ");
     insta::assert_snapshot!(one("linux-gfx1151-10.2.0b20261121"), @r"
-    the index has files that may be gfx1151 builds, and none of them is taken
+    the index has files that may be gfx1151 builds, but none can be used
       there is  therock-dist-linux-gfx1151-10.2.0b20261121.tar.gz
     hint: its version cannot be read: upstream may have a new one; look for a newer strixlock
     ");
@@ -224,7 +225,7 @@ fn a_version_that_is_not_there_is_told_with_those_that_are() {
     insta::assert_snapshot!(missing(&["10.1.0a20260901", "7.15.0a20260719"], "7.14.0a20260601"), @r"
     no gfx1151 build has version 7.14.0a20260601
       there are  10.1.0a20260901, 7.15.0a20260719
-    hint: AMD's policy is to keep the last 120 nightlies, and the oldest that is listed is of 2026-07-19: a locked one may still be had from a mirror
+    hint: AMD's policy is to keep the last 120 nightlies, and the oldest that is listed is of 2026-07-19: a mirror may still have a locked one
     ");
     insta::assert_snapshot!(missing(&["10.2.0a20260902", "10.1.0a20260901"], "10.1.0a20260902"), @r"
     no gfx1151 build has version 10.1.0a20260902
@@ -256,9 +257,8 @@ fn an_index_that_nobody_updates_is_noticed() {
     );
     assert_eq!(
         warnings(&[old, "therock-dist-linux-gfx1150-10.2.0a20261119.tar.gz"], "latest"),
-        [
-            "the newest gfx1151 build is 80 days old, and that of another GPU 1: builds for gfx1151 may be failing, or its family be renamed"
-        ]
+        ["the newest gfx1151 build is 80 days old, and that of another GPU 1: builds for gfx1151 may be failing, or \
+             its family be renamed"]
     );
     assert_eq!(warnings(&[old], "10.1.0a20260901"), [""; 0], "whoever asks for an old one knows that it is old");
     assert_eq!(warnings(&["therock-dist-linux-gfx1151-10.1.0a20261113.tar.gz"], "latest"), [""; 0]);
@@ -288,7 +288,7 @@ fn sources_that_fail_are_told() {
     let mut pages = Pages(BTreeMap::from([(NIGHTLY.to_owned(), script(&[new]))]));
     let found = look_up(&two("latest"), &pages, NOW).unwrap();
     assert_eq!(found.newest.source.as_str(), NIGHTLY);
-    let gone = "https://gone.example/ gave no answer and may have newer builds: the server cannot be reached";
+    let gone = "https://gone.example/ did not answer and may have newer builds: the server cannot be reached";
     assert_eq!(found.warnings, [gone]);
     // What is not in one index may be in the one that does not answer.
     let error = look_up(&two("<8"), &pages, NOW).unwrap_err();
@@ -301,7 +301,7 @@ fn sources_that_fail_are_told() {
     pages.0.insert("https://gone.example/".to_owned(), "<title>Welcome</title>".to_owned());
     assert!(look_up(&two("latest"), &pages, NOW).unwrap_err().message().starts_with("this page is not an index"));
     insta::assert_snapshot!(look_up(&two("latest"), &Pages(BTreeMap::new()), NOW).unwrap_err(), @r"
-    no index gave an answer
+    no index answered
       index  https://index.example/tarball/: the server cannot be reached
       index  https://gone.example/: the server cannot be reached
     hint: check the network; if the index moved again, name its new address under `sources` in the manifest
@@ -330,7 +330,8 @@ fn frozen_indexes_never_stand_in_for_the_current_one() {
         (
             "7.15.0a20260719",
             vec![
-                "no current index has a gfx1151 build in <8; this one is from https://rocm.nightlies.amd.com/tarball-multi-arch/, \
+                "no current index has a gfx1151 build in <8; this one is from \
+                 https://rocm.nightlies.amd.com/tarball-multi-arch/, \
                  where nothing new has appeared since 2026-08-22"
                     .to_owned()
             ]
@@ -374,19 +375,16 @@ fn what_changes_upstream_is_taken_or_told() {
             &["gfx1151-10.3.0a20261119.tar.xz", "gfx1151-10.3.0a20261119.tar.xz.sha256sum"],
             "latest",
             "",
-            &[
-                "gfx1151-10.3.0a20261119.tar.xz is 9 days newer, and its name has a form that this strixlock does not know",
-            ],
+            &["gfx1151-10.3.0a20261119.tar.xz is 9 days newer, and its name has an unknown format"],
         ),
         // The GPU leaves the name.
         (
             &["10.3.0a20261118.tar.gz", "10.3.0a20261119.tar.gz", "tests-10.3.0a20261119.tar.gz"],
             "latest",
             "",
-            &[
-                "10.3.0a20261119.tar.gz is 9 days newer, and no GPU stands in its name: `family = \"multiarch\"` in the manifest takes it; \
-               so are therock-dist-linux-10.3.0a20261118.tar.gz (8 days newer)",
-            ],
+            &["10.3.0a20261119.tar.gz is 9 days newer, and its name contains no GPU: `family = \"multiarch\"` in \
+                 the manifest takes it; \
+               so are therock-dist-linux-10.3.0a20261118.tar.gz (8 days newer)"],
         ),
         // A range that cannot mean it says nothing.
         (&["10.3.0a20261119.tar.gz"], "==10.2.*", "", &[]),
@@ -398,7 +396,7 @@ fn what_changes_upstream_is_taken_or_told() {
             "",
             &[
                 "the index also has gfx115X-all: families have been renamed before",
-                "gfx115X-all-10.3.0a20261119.tar.gz is 9 days newer, and gfx115X-all may cover this GPU: `family = \"gfx115X-all\"` in the manifest takes it",
+                "gfx115X-all-10.3.0a20261119.tar.gz is 9 days newer, and gfx115X-all may cover this GPU: `family = \"gfx115X-all\"` in the manifest selects it",
             ],
         ),
         // Post releases.
@@ -444,7 +442,9 @@ fn a_family_is_taken_where_the_person_says_so() {
         };
         look_up(&request, &Pages(BTreeMap::from([(NIGHTLY.to_owned(), page.clone())])), NOW)
     };
-    assert!(take(None).unwrap_err().to_string().contains("`family = \"gfx110X-all\"` in the manifest takes that one"));
+    assert!(
+        take(None).unwrap_err().to_string().contains("`family = \"gfx110X-all\"` in the manifest selects that one")
+    );
     assert_eq!(take(Some("gfx110X-all")).unwrap().newest.name, "therock-dist-linux-gfx110X-all-10.2.0a20261120.tar.gz");
     assert_eq!(take(Some("multiarch")).unwrap().newest.name, "therock-dist-linux-10.2.0a20261119.tar.gz");
     let error = take(Some("gfx110X-dgpu")).unwrap_err().to_string();
@@ -510,8 +510,9 @@ fn builds_of_asan_directories_and_odd_entries_are_told() {
     assert_eq!(
         found.warnings,
         [
-            "2 entries of the index have no usable name and were passed over",
-            "https://index.example/tarball-asan/therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz is in a directory of builds \
+            "2 entries of the index have invalid names and were skipped",
+            "https://index.example/tarball-asan/therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz is in a directory of \
+             builds \
              with AddressSanitizer, which have the names of the plain ones"
         ]
     );

@@ -1,7 +1,8 @@
-//! Files that an index lists and that are not taken: why, and how much newer they are than what is.
+//! Skipped files of an index: the reason, and how much newer they are than the chosen build.
 //!
-//! Upstream changes its names: the GPU may leave them, versions and compressions get new forms, families are merged. A picker
-//! that passes over what it does not know stays on an old build for weeks without a word.
+//! Upstream changes its file names: the GPU may disappear from them, versions and compressions get new formats,
+//! families are merged. If unknown names were skipped silently, users would stay on an old build for weeks without
+//! noticing.
 
 use jiff::civil::Date;
 use pep440_rs::Version;
@@ -9,51 +10,53 @@ use pep440_rs::Version;
 use super::name::ENDINGS;
 use super::{Candidate, RocmRequest, TarballName, VersionRequest, family, range};
 
-/// More names than this are not shown of one kind.
+/// Greatest number of names of one kind that are shown.
 const SHOWN: usize = 5;
 
-/// A file that is passed over, although it may be what is wanted.
+/// A skipped file that may be what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unread {
     /// Its name.
     pub name: String,
-    /// Its day: the one in its name, else the one of the index's time.
+    /// Its day: from its name, else from its time in the index.
     pub day: Option<Date>,
     /// The release in its name.
     release: Option<Version>,
-    /// Why it is not taken.
+    /// The reason why it is skipped.
     pub why: Why,
 }
 
-/// Why a file is not taken.
+/// The reason why a file is skipped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Why {
-    /// It is of a family that has the GPU, or may have it.
+    /// Its family covers the GPU, or may cover it.
     Family(String),
-    /// No GPU stands in its name.
+    /// Its name contains no GPU.
     NoGpu,
     /// Its version cannot be read.
     Version,
-    /// It is something else than a tarball that can be read.
+    /// Its name has an unknown format.
     Form,
 }
 
 impl Why {
-    /// Says it, so that it goes on "NAME is 3 days newer, and ...".
+    /// Returns the reason as the end of the sentence "NAME is 3 days newer, and ...".
     pub fn text(&self) -> String {
         match self {
-            Self::Family(name) => format!("{name} may cover this GPU: `family = \"{name}\"` in the manifest takes it"),
+            Self::Family(name) => {
+                format!("{name} may cover this GPU: `family = \"{name}\"` in the manifest selects it")
+            }
             Self::NoGpu => {
-                format!("no GPU stands in its name: `family = \"{}\"` in the manifest takes it", family::ALL)
+                format!("its name contains no GPU: `family = \"{}\"` in the manifest selects it", family::ALL)
             }
             Self::Version => "its version cannot be read".to_owned(),
-            Self::Form => "its name has a form that this strixlock does not know".to_owned(),
+            Self::Form => "its name has an unknown format".to_owned(),
         }
     }
 }
 
 impl Unread {
-    /// Says of a file that is not taken whether it may be meant all the same. `day` is that of the index's time.
+    /// Returns the file if it is skipped although it may be wanted. `day` is that of its time in the index.
     pub fn of(name: &str, day: Option<Date>, request: &RocmRequest) -> Option<Self> {
         let (why, release, own) = match TarballName::parse(name) {
             Some(parsed) => {
@@ -79,7 +82,7 @@ impl Unread {
         Some(Self { name: name.to_owned(), day: own.or(day), release, why })
     }
 
-    /// Says how much newer it is than the build that is taken, if it is.
+    /// Describes how much newer it is than the chosen build; `None` if it is not newer.
     pub fn newer(&self, than: &Candidate, by_day: bool) -> Option<String> {
         let later = self.release.as_ref().is_some_and(|release| *release > than.version.pep440().only_release());
         match (self.day, than.date) {
@@ -93,7 +96,7 @@ impl Unread {
     }
 }
 
-/// Says what is newer than the build that is taken and was passed over: a line for each reason.
+/// Lists the skipped files that are newer than the chosen build, in one line for each reason.
 pub(super) fn newer(unread: &[Unread], than: &Candidate, by_day: bool) -> Vec<String> {
     let mut found: Vec<(&Unread, String)> =
         unread.iter().filter_map(|one| Some((one, one.newer(than, by_day)?))).collect();
@@ -113,14 +116,14 @@ pub(super) fn newer(unread: &[Unread], than: &Candidate, by_day: bool) -> Vec<St
         .collect()
 }
 
-/// Why a name that is not one of ours may be meant all the same.
+/// Returns why a name that cannot be parsed may still be that of a wanted file.
 fn unknown(name: &str, request: &RocmRequest) -> Option<Why> {
     if !is_archive(name) || name.contains("-tests-") {
         return None;
     }
     let wanted = request.wanted();
     let Some(rest) = name.strip_prefix("therock-dist-") else {
-        // Another beginning: then the GPU tells.
+        // Another prefix: then the GPU in the name decides.
         return (name.contains(wanted) && name.contains("rock") || name.contains("rocm") && name.contains(wanted))
             .then_some(Why::Form);
     };
@@ -132,7 +135,7 @@ fn unknown(name: &str, request: &RocmRequest) -> Option<Why> {
     Some(if ENDINGS.iter().any(|ending| name.ends_with(ending)) { Why::Version } else { Why::Form })
 }
 
-/// Returns whether a file is an archive by its name, and nothing that lies beside one, such as `x.tar.gz.sha256sum`.
+/// Returns whether a file is an archive by its name. False for companions of archives, such as `x.tar.gz.sha256sum`.
 fn is_archive(name: &str) -> bool {
     match name.rsplit_once(".tar.") {
         Some((_, ending)) => !ending.is_empty() && ending.bytes().all(|byte| byte.is_ascii_alphanumeric()),
@@ -140,12 +143,12 @@ fn is_archive(name: &str) -> bool {
     }
 }
 
-/// The first eight digits in a name that are a day.
+/// Returns the first eight digits in a name that are a valid day.
 fn day_in(name: &str) -> Option<Date> {
     name.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() == 8).find_map(super::version::day)
 }
 
-/// The first three numbers with points between them.
+/// Returns the first three numbers in a name that are separated by dots.
 fn release(name: &str) -> Option<Version> {
     let mut parts = name.split(|c: char| !c.is_ascii_digit() && c != '.');
     parts.find_map(|part| {

@@ -1,13 +1,13 @@
 //! Versions of ROCm builds.
 //!
-//! They are PEP 440 versions, of which upstream uses these forms and no others:
+//! They are PEP 440 versions. Upstream uses only these forms:
 //!
 //! ```text
 //! 10.0.0                          release
 //! 10.0.0rc1                       release candidate
 //! 7.9.0rc20251008                 nightly until October 2025
 //! 10.1.0a20260901                 nightly since
-//! 10.1.0a20260811+bkc.20260814    nightly, made again from known good parts
+//! 10.1.0a20260811+bkc.20260814    nightly, rebuilt from known good parts
 //! 7.12.0.dev0+<40 hex>            developers' build of a commit
 //! ```
 //!
@@ -31,20 +31,21 @@ pub struct RocmVersion {
 }
 
 impl RocmVersion {
-    /// The day in a nightly's version: of `10.1.0a20260811+bkc.20260814` the 11th, which its order goes by.
+    /// Returns the day in a nightly's version, by which nightlies are ordered: the 11th in
+    /// `10.1.0a20260811+bkc.20260814`.
     #[must_use]
     pub fn date(&self) -> Option<Date> {
         self.date
     }
 
-    /// Returns the series that it is of: `7.14` of 7.14.0.
+    /// Returns its series: `7.14` for 7.14.0.
     #[must_use]
     pub fn series(&self) -> String {
         let numbers = self.version.release().iter().take(2);
         numbers.map(u64::to_string).collect::<Vec<_>>().join(".")
     }
 
-    /// The version for comparisons with ranges.
+    /// Returns the version for comparisons with ranges.
     pub(super) fn pep440(&self) -> &Version {
         &self.version
     }
@@ -56,11 +57,13 @@ impl FromStr for RocmVersion {
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |why: String| {
             let shown: String = text.chars().take(100).collect();
-            Error::new(Kind::Invalid, format!("`{shown}` is not a ROCm version{why}"))
-                .hint("a version is such as \"10.1.0a20260901\" or \"7.12.0\"; else \"latest\" or a range such as \">=7.12,<8\"")
+            Error::new(Kind::Invalid, format!("invalid ROCm version `{shown}`{why}")).hint(
+                "a version is such as \"10.1.0a20260901\" or \"7.12.0\"; \
+                       else \"latest\" or a range such as \">=7.12,<8\"",
+            )
         };
-        // PEP 440 allows more spellings than any file name has (`v1`, `1!2`, upper case, `alpha`), and two spellings of
-        // one version would be two pins of one file. So the form is checked here, and PEP 440 gives only the order.
+        // PEP 440 allows more spellings than upstream uses (`v1`, `1!2`, upper case, `alpha`), and two spellings of one
+        // version would be two pins of one file. So the form is checked here, and PEP 440 decides only the order.
         let form = Form::of(text).ok_or_else(|| wrong(String::new()))?;
         let mut days = Vec::new();
         for digits in form.days {
@@ -71,7 +74,7 @@ impl FromStr for RocmVersion {
     }
 }
 
-/// A text that has the form of a version, with the parts of it that are to be days.
+/// A text that has the form of a version, with the parts that must be valid days.
 struct Form<'t> {
     days: Vec<&'t str>,
 }
@@ -94,7 +97,7 @@ impl<'t> Form<'t> {
             None => rest,
         };
         if !rest.is_empty() {
-            // Only nightlies are made again from known good parts.
+            // Only nightlies are rebuilt from known good parts.
             let (again, "") = number(rest.strip_prefix("+bkc.").filter(|_| suffix.starts_with('a'))?)? else {
                 return None;
             };
@@ -104,7 +107,7 @@ impl<'t> Form<'t> {
     }
 }
 
-/// Returns the day in `aYYYYMMDD` or `rcYYYYMMDD`, none in `rcN` or nothing, and what follows.
+/// Splits off `aYYYYMMDD`, `rcYYYYMMDD`, `rcN` or nothing. Returns the day, if there is one, and the rest.
 fn made(suffix: &str) -> Option<(Vec<&str>, &str)> {
     if let Some(rest) = suffix.strip_prefix("rc") {
         let (digits, rest) = number(rest)?;
@@ -120,18 +123,18 @@ fn made(suffix: &str) -> Option<(Vec<&str>, &str)> {
     }
 }
 
-/// Returns whether a number is written as it is printed. PEP 440 reads others too, as the same version.
+/// Returns whether a number has no leading zeros. PEP 440 accepts them, as another spelling of the same version.
 fn plain(digits: &str) -> bool {
     digits.len() <= 9 && (digits == "0" || !digits.starts_with('0'))
 }
 
-/// The digits that `text` begins with, at least one, and the rest.
+/// Splits `text` after its leading digits. Returns `None` if there are none.
 fn number(text: &str) -> Option<(&str, &str)> {
     let length = text.bytes().take_while(u8::is_ascii_digit).count();
     (length > 0).then(|| text.split_at(length))
 }
 
-/// The day of `YYYYMMDD`. ROCm is younger than 2016, and so is whatever has such a number and means no day.
+/// Parses a day in the form `YYYYMMDD`. ROCm began in 2016, so an earlier year means that the number is not a day.
 pub(super) fn day(digits: &str) -> Option<Date> {
     let number: u32 = digits.parse().ok()?;
     let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
@@ -265,7 +268,7 @@ mod tests {
             assert_eq!(text.parse::<RocmVersion>().unwrap_err().kind(), Kind::Invalid, "{text}");
         }
         insta::assert_snapshot!("10.1.0a20261345".parse::<RocmVersion>().unwrap_err(), @r#"
-        `10.1.0a20261345` is not a ROCm version: 20261345 is not a day
+        invalid ROCm version `10.1.0a20261345`: 20261345 is not a day
         hint: a version is such as "10.1.0a20260901" or "7.12.0"; else "latest" or a range such as ">=7.12,<8"
         "#);
         assert!("10.1.0a20260901+bkc.20260230".parse::<RocmVersion>().is_err());
@@ -278,7 +281,7 @@ mod tests {
         let read: RocmVersion = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), text);
         let error = serde_json::from_str::<RocmVersion>("\"10.1\"").unwrap_err();
-        assert!(error.to_string().contains("`10.1` is not a ROCm version"), "{error}");
+        assert!(error.to_string().contains("invalid ROCm version `10.1`"), "{error}");
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! Differences between two sets of packages, in words.
+//! Describes the differences between two sets of packages.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use crate::inputs::debs::{DebsPin, ReleasePin};
 use crate::text;
 use crate::upstream::debs::DebPackage;
 
-/// The most changed packages that are told.
+/// Greatest number of changed packages that are shown.
 const SHOWN: usize = 40;
 
-/// A Release file older than the pinned one may be an old one that somebody plays back.
+/// Warns if a Release file is older than the pinned one: it may be a replay of an old one.
 pub(super) fn went_back(old: &DebsPin, new: &DebsPin) -> Vec<String> {
     let older = |(name, release): (&String, &ReleasePin)| {
         let before = old.releases.get(name).filter(|before| before.archives == release.archives)?;
@@ -23,7 +23,7 @@ pub(super) fn went_back(old: &DebsPin, new: &DebsPin) -> Vec<String> {
     new.releases.iter().filter_map(older).collect()
 }
 
-/// Lists the changes, a line each.
+/// Lists the changes, one line each.
 pub(super) fn details(old: Option<&DebsPin>, new: &DebsPin) -> Vec<String> {
     let mut lines = vec![format!("size     {}", text::bytes(new.size()))];
     for (name, release) in &new.releases {

@@ -1,4 +1,4 @@
-//! Package lists: which of them a Release file promises, and their way into the universe.
+//! Package lists: finds them in a Release file, downloads them, and adds them to the universe.
 
 use std::io::{BufReader, Read};
 
@@ -14,26 +14,26 @@ use crate::upstream::debs::apt::Preferences;
 use crate::upstream::debs::below;
 use crate::upstream::debs::ranking::ListFacts;
 use crate::upstream::debs::release::Release;
-use crate::upstream::debs::sources::Source;
+use crate::upstream::debs::sources::AptSource;
 use crate::upstream::debs::universe::{PassedOver, Universe};
 use crate::urls::show_url;
 
-/// The longest package list, unpacked, where the Release file does not say how long it is.
+/// Greatest length of an unpacked package list whose length the Release file does not give.
 const LIST: u64 = 4 << 30;
 
-/// The memory that unpacking a package list may take.
+/// Greatest memory for unpacking a package list, in bytes.
 const MEMORY: u64 = 256 << 20;
 
-/// That memory as a power of two, for zstd.
+/// That limit as a power of two, for zstd.
 const WINDOW: u32 = 27;
 
-/// A package list that a Release file promises.
+/// A package list in a Release file.
 pub(super) struct List {
-    /// Its path, without the ending of any form.
+    /// Its path, without the suffix of a form.
     path: String,
-    /// The forms in which it is promised, best first.
+    /// The listed forms (compressions), best first.
     forms: Vec<Form>,
-    /// Its size when it is unpacked.
+    /// Its unpacked size.
     size: u64,
     /// Its component.
     pub component: String,
@@ -58,12 +58,12 @@ enum Packed {
     Not,
 }
 
-/// Endings of names, in the order in which they are tried.
+/// Suffixes of file names, in the order in which they are tried.
 const FORMS: [(&str, Packed); 5] =
     [(".xz", Packed::Xz), (".gz", Packed::Gzip), (".zst", Packed::Zstd), (".bz2", Packed::Bzip2), ("", Packed::Not)];
 
-/// The lists of all components, and the components that the suite does not have, told.
-pub(super) fn lists(release: &Release, source: &Source, architecture: &str) -> (Vec<List>, Vec<Error>) {
+/// Returns the lists of all components, and an error for each component that the suite does not have.
+pub(super) fn lists(release: &Release, source: &AptSource, architecture: &str) -> (Vec<List>, Vec<Error>) {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for component in &source.components {
         match list(release, component, architecture) {
@@ -95,7 +95,7 @@ fn list(release: &Release, component: &str, architecture: &str) -> Option<List> 
     })
 }
 
-fn no_component(release: &Release, source: &Source, component: &str, architecture: &str) -> Error {
+fn no_component(release: &Release, source: &AptSource, component: &str, architecture: &str) -> Error {
     let lists = |path: &'_ String| {
         let (component, rest) = path.split_once("/binary-")?;
         let (architecture, file) = rest.split_once('/')?;
@@ -116,7 +116,7 @@ fn no_component(release: &Release, source: &Source, component: &str, architectur
     if !unread.is_empty() {
         return Error::new(
             Kind::NotFound,
-            format!("the suite `{suite}` lists `{component}` in no form that can be read"),
+            format!("the suite `{suite}` lists `{component}` in unsupported formats only"),
         )
         .fact("it has", unread.join(", "))
         .fact("read are", FORMS.map(|(ending, _)| format!("Packages{ending}")).join(", "));
@@ -130,27 +130,27 @@ fn no_component(release: &Release, source: &Source, component: &str, architectur
     }
 }
 
-/// The lists of one release, and who fetches them.
+/// Downloads the lists of one release.
 pub(super) struct Lists<'a> {
     pub name: &'a str,
-    pub source: &'a Source,
+    pub source: &'a AptSource,
     pub release: &'a Release,
     pub intake: Intake<'a>,
     pub preferences: &'a Preferences,
 }
 
 impl Lists<'_> {
-    /// Fetches a list and reads its packages; what of it nobody can use is told.
+    /// Downloads a list and reads its packages. Adds warnings for unusable packages.
     pub fn add(&self, universe: &mut Universe, number: usize, list: &List) -> Result<Vec<String>> {
         let (form, path, mut told) = self.fetch(list)?;
         let called = format!("{} of {}", form.path, self.source.suite);
         let mut hashed = HashingReader::new(BufReader::with_capacity(64 * 1024, fs_err::File::open(&path)?));
         let added = self.parse(universe, number, (list, form), &mut hashed);
         std::io::copy(&mut hashed, &mut std::io::sink())?;
-        // The store may have been damaged since the list came.
+        // The stored list may have been damaged since its download.
         if hashed.finish() != (form.promise.digest, form.promise.size) {
             fs_err::remove_file(&path)?;
-            return Err(Error::new(Kind::Damaged, "a package list in the store was damaged, and is removed")
+            return Err(Error::new(Kind::Damaged, "a package list in the store was damaged and has been removed")
                 .fact("list", &form.path)
                 .hint("run the same command again"));
         }
@@ -158,8 +158,8 @@ impl Lists<'_> {
         Ok(told)
     }
 
-    /// Brings a list in the first of its forms that the archive has as promised; a form that differs is told. One that the store
-    /// has is as good as any.
+    /// Brings a list in the first of its forms that the archive has as promised; a form that differs is told. One that
+    /// the store has is as good as any.
     fn fetch<'l>(&self, list: &'l List) -> Result<(&'l Form, std::path::PathBuf, Vec<String>)> {
         let here = |form: &&Form| self.intake.store.download(form.promise.digest).is_some();
         let first = list.forms.iter().find(here);
@@ -194,18 +194,22 @@ impl Lists<'_> {
             .fact("url", url)
             .fact("promised", format!("{}  {} bytes", form.promise.digest, form.promise.size))
             .fact("received", fact("received").unwrap_or_else(|| error.message().to_owned()))
-            .hint("the archive is in the middle of an update, or broken: try again later, or name a mirror of it under `archives`")
+            .hint(
+                "the archive is in the middle of an update, or broken: try again later, or add a mirror under \
+                `archives`",
+            )
     }
 
     fn not_served(&self, list: &List) -> Error {
-        let error =
-            Error::new(Kind::NotFound, "the archive does not serve a package list that its Release file promises");
+        let error = Error::new(Kind::NotFound, "the archive lacks a package list that its Release file promises");
         let urls = list.forms.iter().filter_map(|form| self.urls(form).pop());
         let error = urls.fold(error, |error, url| error.fact("url", show_url(&url)));
-        error.hint("the archive is in the middle of an update, or broken: try again later, or name a mirror of it under `archives`")
+        error.hint(
+            "the archive is in the middle of an update, or broken: try again later, or add a mirror under `archives`",
+        )
     }
 
-    /// Reads the packages of a list. What it is worth is known only when all of it was hashed.
+    /// Reads the packages of a list. They are verified only once all of it is hashed.
     fn parse(
         &self,
         universe: &mut Universe,
@@ -244,7 +248,7 @@ impl Lists<'_> {
             .fact("promised", format!("{} bytes unpacked", list.size)))
     }
 
-    /// By its digest where the archive has that, since names are given anew while an archive is updated.
+    /// Returns the URLs of a list: first by its digest if the archive supports that, since files change during updates.
     fn urls(&self, form: &Form) -> Vec<Url> {
         let directory = form.path.rsplit_once('/').map_or("", |(directory, _)| directory);
         let by_hash = format!("{directory}/by-hash/SHA256/{}", form.promise.digest.hex());

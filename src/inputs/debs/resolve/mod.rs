@@ -1,11 +1,12 @@
-//! From a `debs` request to its pin.
+//! Resolves a `debs` request to its pin.
 //!
-//! From the machine or the manifest come archives; from each archive its InRelease file, verified; from that the package
-//! lists, by digest; from those the closure. Nothing of it is the packages themselves: their digests stand in the lists, so
-//! that they are fetched when they are needed. Package lists are kept among the store's downloads until `gc`.
+//! From the machine or the manifest come archives; from each archive its InRelease file, verified; from that the
+//! package lists, by digest; from those the closure. Nothing of it is the packages themselves: their digests stand in
+//! the lists, so that they are fetched when they are needed. Package lists are kept among the store's downloads until
+//! `gc`.
 //!
-//! While the packages stay what they are, so does the pin: an archive signs a new Release file every few hours, and that alone
-//! is no news.
+//! While the packages stay what they are, so does the pin: an archive signs a new Release file every few hours, and
+//! that alone is no news.
 
 mod changes;
 mod lists;
@@ -23,7 +24,7 @@ use crate::intake::Intake;
 use crate::upstream::debs::apt::{self, Configuration};
 use crate::upstream::debs::release::Leniency;
 use crate::upstream::debs::signature::NOBODY;
-use crate::upstream::debs::sources::{SignedBy, Source, SourceOptions};
+use crate::upstream::debs::sources::{AptSource, SignedBy, SourceOptions};
 use crate::upstream::debs::universe::Universe;
 use crate::upstream::debs::{Archive, DebPackage, DebsRequest, solve};
 use changes::{details, went_back};
@@ -36,7 +37,7 @@ impl Resolve for DebsRequest {
         let configuration = configuration(self)?;
         let mut left_out = configuration.left_out.clone();
         let chosen = choose(self, &configuration, question, &mut left_out);
-        // What is missing may be in what was left out.
+        // A missing package may be in a source that was left out.
         let told = |error: Error| match error.kind() {
             Kind::NotFound => left_out.iter().fold(error, |error, why| error.fact("left out", why)),
             _ => error,
@@ -58,7 +59,7 @@ impl Resolve for DebsRequest {
     }
 }
 
-/// The pin for a request as the archives are now, with warnings.
+/// Returns the pin for a request in the current state of the archives, with warnings.
 fn choose(
     request: &DebsRequest,
     configuration: &Configuration,
@@ -68,7 +69,7 @@ fn choose(
     let Question { name, intake, now, .. } = question;
     let mut warnings = Vec::new();
     let mut universe = Universe::new(&request.architecture);
-    let mut used: Vec<(&Source, Found)> = Vec::new();
+    let mut used: Vec<(&AptSource, Found)> = Vec::new();
     let is_host = request.archive == Archive::Host;
     for source in &configuration.sources {
         let keyring = keyring(request, source, &configuration.trusted, question.directory)?;
@@ -82,7 +83,8 @@ fn choose(
         let found = match wanted.find(&mut warnings) {
             Err(error) if source.options.unsigned && !unsigned && is_unsigned(&error) => {
                 left_out.push(format!(
-                    "suite {} of the apt configuration is left out: it is not signed, and its `trusted=yes` is followed only with `unsigned = true` in the manifest",
+                    "suite {} of the apt configuration is left out: it is not signed, and its `trusted=yes` is \
+                     followed only with `unsigned = true` in the manifest",
                     source.suite
                 ));
                 continue;
@@ -91,7 +93,7 @@ fn choose(
         };
         let (lists, missing) = lists(&found.release, source, &request.architecture);
         for error in missing {
-            // apt warns of its own configuration and goes on; a component that the manifest names is wanted.
+            // apt only warns of missing components in its own configuration; one in the manifest is required.
             if !is_host || !request.components.is_empty() {
                 return Err(error);
             }
@@ -109,18 +111,18 @@ fn choose(
     Ok((pin(&universe, &closure.0, &used), warnings))
 }
 
-/// Returns whether a Release file was refused because nobody known has signed it.
+/// Returns whether a Release file was refused because no trusted key has signed it.
 fn is_unsigned(error: &Error) -> bool {
     [NOBODY, release::UNSIGNED].contains(&error.message())
 }
 
-/// The suites that the request means.
+/// Returns the suites that the request means.
 fn configuration(request: &DebsRequest) -> Result<Configuration> {
     let archives = match &request.archive {
         Archive::Host => return host(request),
         Archive::Urls(urls) => urls,
     };
-    let source = |suite: &String| Source {
+    let source = |suite: &String| AptSource {
         archives: archives.clone(),
         suite: suite.clone(),
         components: request.components.clone(),
@@ -148,19 +150,18 @@ fn host(request: &DebsRequest) -> Result<Configuration> {
     if !sources.is_empty() {
         return Ok(configuration);
     }
-    let mut error = Error::new(Kind::NotFound, "this machine's apt configuration names no archive that fits");
+    let mut error = Error::new(Kind::NotFound, "this machine's apt configuration has no matching archive");
     let asked = [("suites", &request.suites), ("components", &request.components)];
     for (what, asked) in asked.into_iter().filter(|(_, asked)| !asked.is_empty()) {
         error = error.fact(what, asked.join(", "));
     }
-    error = error
-        .fact("it has", if names.is_empty() { "no archive that can be used".to_owned() } else { names.join(", ") });
+    error = error.fact("it has", if names.is_empty() { "no usable archive".to_owned() } else { names.join(", ") });
     error = configuration.left_out.iter().fold(error, |error, why| error.fact("left out", why));
     Err(error.hint("name an archive by its URL, and its suites, in the manifest"))
 }
 
-fn pin(universe: &Universe, chosen: &[usize], used: &[(&Source, Found)]) -> DebsPin {
-    // Two archives may call a suite the same.
+fn pin(universe: &Universe, chosen: &[usize], used: &[(&AptSource, Found)]) -> DebsPin {
+    // Two archives may have suites of the same name.
     let name = |number: usize| {
         let suite = &used[number].0.suite;
         let before = used[..number].iter().filter(|(source, _)| source.suite == *suite).count();
@@ -193,7 +194,7 @@ fn pin(universe: &Universe, chosen: &[usize], used: &[(&Source, Found)]) -> Debs
     pin
 }
 
-/// Returns whether two pins of the same packages have them from the same places.
+/// Returns whether two pins of the same packages have them from the same archives.
 fn is_the_same_place(old: &DebsPin, new: &DebsPin) -> bool {
     let place = |pin: &DebsPin| -> Vec<(String, Vec<Url>, String)> {
         let releases = pin.releases.iter();

@@ -1,4 +1,5 @@
-//! Fetches the Release file of a source and verifies it: InRelease, else Release with the signature beside it, Release.gpg.
+//! Downloads and verifies the Release file of a source: InRelease, else Release with its detached signature
+//! Release.gpg.
 
 use url::Url;
 
@@ -11,22 +12,22 @@ use crate::urls::show_url;
 use crate::upstream::debs::keyring::Keyring;
 use crate::upstream::debs::release::{Leniency, Release};
 use crate::upstream::debs::signature::{self, Signed};
-use crate::upstream::debs::sources::Source;
+use crate::upstream::debs::sources::AptSource;
 use crate::upstream::debs::{below, is_snapshot};
 
-/// The longest Release file. Those of distributions have some hundred thousand bytes.
+/// Greatest length of a Release file. Those of distributions have some hundred thousand bytes.
 const RELEASE: u64 = 8 << 20;
 
 /// The message of the error for an archive without any signature.
 pub(super) const UNSIGNED: &str = "the archive is not signed: it has neither InRelease nor Release.gpg";
 
-/// A Release file that was found to be sound.
+/// A verified Release file.
 pub(super) struct Found {
     pub release: Release,
     pub proof: Proof,
 }
 
-/// The documents that a Release file came in, by their digests.
+/// The digests of the documents that made up a Release file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Proof {
     /// InRelease.
@@ -35,32 +36,33 @@ pub(super) struct Proof {
     pub release: Option<Sha256Digest>,
     /// Release.gpg beside Release.
     pub signature: Option<Sha256Digest>,
-    /// The fingerprint of the key that signed; none, where no signature was asked for.
+    /// The fingerprint of the key that signed; `None` if no signature was required.
     pub by: Option<String>,
 }
 
-/// A wish for the Release file of a source.
+/// The request for the Release file of a source.
 pub(super) struct Wanted<'a> {
-    pub source: &'a Source,
+    pub source: &'a AptSource,
     pub keyring: &'a Keyring,
     pub intake: Intake<'a>,
-    /// A signature is not asked for.
+    /// True if no signature is required.
     pub unsigned: bool,
     pub leniency: Leniency,
     pub now: i64,
 }
 
 impl Wanted<'_> {
-    /// Returns the Release file of the first archive that has a sound one, and tells what is odd about it.
+    /// Returns the Release file of the first archive with a valid one. Adds warnings about its faults.
     pub fn find(&self, warnings: &mut Vec<String>) -> Result<Found> {
         let mut failure: Option<Error> = None;
         for archive in &self.source.archives {
             match self.at(archive) {
                 Ok(found) => {
-                    let failed = failure.map(|error| format!("an archive is passed over: {}", error.message()));
+                    let failed = failure.map(|error| format!("an archive is skipped: {}", error.message()));
                     warnings.extend(failed);
                     let suite = &self.source.suite;
-                    let odd = found.release.odd.iter().map(|odd| format!("the Release file of {suite} is odd: {odd}"));
+                    let odd =
+                        found.release.odd.iter().map(|odd| format!("the Release file of {suite} has a fault: {odd}"));
                     warnings.extend(odd);
                     return Ok(found);
                 }
@@ -110,7 +112,7 @@ impl Wanted<'_> {
             None if self.unsigned => None,
             None => {
                 return Err(Error::new(Kind::Mismatch, UNSIGNED)
-                    .hint("anybody could have changed it. If it is to be used all the same, say so in the manifest: unsigned = true"));
+                    .hint("anybody could have changed it. To use it anyway, set in the manifest: unsigned = true"));
             }
         };
         let signature = beside.filter(|_| signed.is_some()).map(|beside| Sha256Digest::of(&beside));
@@ -124,14 +126,14 @@ impl Wanted<'_> {
         leniency.expired |= is_snapshot(archive);
         match signed {
             Some(signed) => (release, proof.by) = (release.until(signed.until), Some(signed.by)),
-            None => release.odd.push("nobody has signed it, which `unsigned = true` allows".to_owned()),
+            None => release.odd.push("it is not signed, which `unsigned = true` allows".to_owned()),
         }
         release.by_hash = self.source.options.by_hash.unwrap_or(release.by_hash);
         release.check(&self.source.suite, self.now, &leniency)?;
         Ok(Found { release, proof })
     }
 
-    /// A document, if there is one. Only a signature makes up for a connection that anybody can listen in to.
+    /// Returns a document, if there is one. Plain http is allowed only if a signature is verified.
     fn get(&self, url: &Url) -> Result<Option<Vec<u8>>> {
         if url.scheme() == "file" && url.to_file_path().is_ok_and(|path| !path.exists()) {
             return Ok(None);
@@ -153,5 +155,5 @@ fn no_suite(in_release: &Url, release: &Url) -> Error {
     Error::new(Kind::NotFound, "the archive has no such suite")
         .fact("url", show_url(in_release))
         .fact("url", show_url(release))
-        .hint("suites are called as in sources.list, such as `noble-updates`; a snapshot must not be older than its suite")
+        .hint("name suites as in sources.list, such as `noble-updates`; a snapshot must not be older than its suite")
 }

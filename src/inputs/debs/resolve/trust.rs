@@ -1,18 +1,18 @@
-//! Who may sign the Release files of a source.
+//! The keys that may sign the Release files of a source.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 use crate::upstream::debs::keyring::{self as keys, Keyring};
-use crate::upstream::debs::sources::Source;
+use crate::upstream::debs::sources::AptSource;
 use crate::upstream::debs::{Archive, DebsRequest};
 use crate::urls::show_url;
 
-/// Returns who may sign a source: what the manifest says, else what apt would ask, else the distribution that the URL names.
-/// `trusted` are apt's own keyrings.
+/// Returns the keys that may sign a source: those in the manifest, else those that apt would require, else those of the
+/// distribution in the URL. `trusted` are apt's own keyrings.
 pub(super) fn keyring(
     request: &DebsRequest,
-    source: &Source,
+    source: &AptSource,
     trusted: &[PathBuf],
     directory: &Path,
 ) -> Result<Keyring> {
@@ -55,8 +55,8 @@ pub(super) fn keyring(
     Ok(keyring)
 }
 
-/// The keyring that a distribution installs for its own archives.
-fn distribution(source: &Source) -> Result<Keyring> {
+/// Returns the keyring that a distribution installs for its own archives.
+fn distribution(source: &AptSource) -> Result<Keyring> {
     let named = |word: &str| source.archives.iter().any(|url| url.as_str().contains(word));
     let names: Vec<&str> = ["ubuntu", "debian"].into_iter().filter(|word| named(word)).collect();
     let mut keyring = Keyring::default();
@@ -70,10 +70,12 @@ fn distribution(source: &Source) -> Result<Keyring> {
         }
     }
     let archive = source.archives.first().map(show_url).unwrap_or_default();
-    let error = Error::new(Kind::NotFound, "it is not known which keys may sign this archive").fact("archive", archive);
+    let error =
+        Error::new(Kind::NotFound, "the keys that may sign this archive are not known").fact("archive", archive);
     Err(error.hint(match names.first() {
         Some(name) => format!(
-            "install the package {name}-keyring or {name}-archive-keyring if this distribution has it; or name a keyring file with `keyring`; or take this machine's own archives with archive = \"host\""
+            "install the package {name}-keyring or {name}-archive-keyring if this distribution has it; or name a \
+             keyring file with `keyring`; or take this machine's own archives with archive = \"host\""
         ),
         None => "name a keyring file beside the manifest with `keyring`, or fingerprints with `keys`".to_owned(),
     }))

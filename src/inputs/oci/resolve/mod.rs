@@ -1,7 +1,7 @@
 //! From an `oci` request to its pin: the tag is looked up, and everything below it pinned by digest.
 //!
-//! Manifest and configuration are read here, since the digests of layers before compression stand in them; the layers are
-//! fetched when they are needed. What of an index is looked into is told in [`search`].
+//! Manifest and configuration are read here, since the digests of layers before compression stand in them; the layers
+//! are fetched when they are needed. What of an index is looked into is told in [`search`].
 
 mod search;
 
@@ -24,7 +24,7 @@ impl Resolve for OciRequest {
     fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer> {
         let same = locked.filter(|block| block.requested == *self);
         let kept = |block: &Block<Self>| Ok((Resolution::same(block.clone()), Vec::new()));
-        // A digest means the same for ever.
+        // A digest never changes its meaning.
         if let Some(block) = same
             && self.image.digest.is_some()
         {
@@ -62,12 +62,12 @@ struct Registry<'a> {
 }
 
 impl Registry<'_> {
-    /// A manifest or index by its tag or digest. What was promised must come, and what comes must be what the registry says
-    /// that it is.
+    /// A manifest or index by its tag or digest. What was promised must come, and what comes must be what the registry
+    /// says that it is.
     fn manifest(&self, wanted: &str, promised: Option<(Sha256Digest, Option<u64>)>) -> Result<RegistryDocument> {
         let image = &self.request.image;
         let base = self.intake.fetcher.registry(&image.host, &image.repository)?;
-        let url = base.join(&format!("manifests/{wanted}")).map_err(|_| Error::failure("a manifest has no address"))?;
+        let url = base.join(&format!("manifests/{wanted}")).map_err(|_| Error::failure("invalid manifest address"))?;
         let document = self.intake.fetcher.registry_document(&url, &ACCEPT, MOST_DOCUMENT)?;
         let found = Sha256Digest::of(&document.body);
         let said = document.digest.as_deref().and_then(|text| text.parse::<Sha256Digest>().ok());
@@ -77,7 +77,7 @@ impl Registry<'_> {
             || size.is_some_and(|size| size != document.body.len() as u64)
         {
             let expected = expected.unwrap_or(found);
-            return Err(Error::new(Kind::Mismatch, "the registry sent another document than the one that it names")
+            return Err(Error::new(Kind::Mismatch, "the registry sent another document than it announced")
                 .fact("url", show_url(&url))
                 .fact("named", format!("{expected}{}", size.map_or_else(String::new, |size| format!("  {size} bytes"))))
                 .fact("received", format!("{found}  {} bytes", document.body.len())));
@@ -105,7 +105,7 @@ impl Registry<'_> {
             layers: layers.collect(),
         };
         let warnings = odd
-            .map(|odd| format!("{odd}; an image output that takes these from it (`from`) is not made"))
+            .map(|odd| format!("{odd}; an image output that inherits them (`from`) cannot be built"))
             .into_iter()
             .collect();
         Ok(NewPin { pin, told: search.told(), warnings })
@@ -114,7 +114,7 @@ impl Registry<'_> {
     /// The configuration, into the store: whoever uses the image reads it again.
     fn config(&self, manifest: &Manifest) -> Result<BaseConfig> {
         if manifest.config.size > MOST_DOCUMENT {
-            return Err(Error::new(Kind::Mismatch, "the configuration of the image is far longer than it can be")
+            return Err(Error::new(Kind::Mismatch, "the configuration of the image is too long")
                 .fact("size", text::bytes(manifest.config.size)));
         }
         let blob = Promise { size: manifest.config.size, digest: manifest.config.digest };

@@ -1,7 +1,8 @@
-//! The way from what a tag leads to to the image for a platform: through indexes, which may stand in each other, to a manifest.
+//! The way from what a tag leads to to the image for a platform: through indexes, which may stand in each other, to a
+//! manifest.
 //!
-//! The search is bounded, in depth and in number. An entry that does not say what it is for and turns out to be something else
-//! is passed over; only a registry that cannot be asked stops the search there.
+//! The search is bounded, in depth and in number. An entry that does not say what it is for and turns out to be
+//! something else is passed over; only a registry that cannot be asked stops the search there.
 
 use super::Registry;
 use crate::digest::Sha256Digest;
@@ -51,14 +52,13 @@ impl<'a> Search<'a> {
         if let Some(error) = unusable {
             return Err(error);
         }
-        let mut error = Error::new(Kind::NotFound, "the image is not there for the platform")
+        let mut error = Error::new(Kind::NotFound, "the image is not available for the platform")
             .fact("asked", format!("linux/{}", self.registry.request.architecture));
         if !others.is_empty() {
             error = error.fact("it is for", others.join(", "));
         }
         if passed > 0 {
-            error =
-                error.fact("passed over", format!("{passed} entries of its index that name no image for a platform"));
+            error = error.fact("passed over", format!("{passed} entries of its index without an image for a platform"));
         }
         Err(match self.unfit.take() {
             Some(unfit) => error.because(&unfit),
@@ -70,7 +70,7 @@ impl<'a> Search<'a> {
     pub fn told(mut self) -> Vec<String> {
         if self.seen.passed > 0 {
             let count = self.seen.passed;
-            self.told.push(format!("passed   {count} entries of the index that name no image for a platform"));
+            self.told.push(format!("skipped  {count} entries of the index without an image for a platform"));
         }
         self.told
     }
@@ -80,7 +80,7 @@ impl<'a> Search<'a> {
         match Document::read(&document.body, document.media_type.as_deref())? {
             Document::Manifest(document) => self.manifest(*document, pin, wanted),
             Document::Index(_) if depth == MOST_DEPTH => {
-                Err(too_many(&format!("more than {MOST_DEPTH} indexes stand in each other")))
+                Err(too_many(&format!("more than {MOST_DEPTH} nested indexes")))
             }
             Document::Index(entries) => {
                 let mut choice = choose(entries, &self.registry.request.architecture);
@@ -117,7 +117,7 @@ impl<'a> Search<'a> {
     fn candidate(&mut self, candidate: &Candidate, depth: u32) -> Result<Option<Found>> {
         self.left = match self.left.checked_sub(1) {
             Some(left) => left,
-            None => return Err(too_many(&format!("more than {MOST_DOCUMENTS} documents would have to be looked at"))),
+            None => return Err(too_many(&format!("more than {MOST_DOCUMENTS} documents to read"))),
         };
         let descriptor = &candidate.descriptor;
         let promised = Some((descriptor.digest, Some(descriptor.size)));

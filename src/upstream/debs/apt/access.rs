@@ -1,5 +1,5 @@
-//! Settings by which apt reaches archives: proxies, certificates and logins. None is followed here, since a lock is realized
-//! without apt's configuration: each is named, with the setting of this program that does the same.
+//! Settings by which apt reaches archives: proxies, certificates and logins. None is applied here, since a lock is
+//! realized without apt's configuration. Each is reported, with the equivalent setting of this program.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use super::{Settings, parts};
 use crate::error::Result;
 use crate::upstream::proxy;
 
-/// Settings for TLS, apart from logins.
+/// Settings for TLS, except logins.
 const TLS: [(&str, &str); 3] = [
     ("CAInfo", "name that file in `SSL_CERT_FILE`"),
     ("Verify-Peer", "name the server's certificate in `SSL_CERT_FILE`"),
     ("SslCert", "certificates of clients are not supported"),
 ];
 
-/// Names the settings by which apt would reach one of these archives in another way, and what to do instead.
+/// Lists the settings by which apt would reach one of these archives in another way, and what to do instead.
 pub(super) fn not_followed<'a>(
     settings: &Settings,
     archives: impl Iterator<Item = &'a Url>,
@@ -51,7 +51,7 @@ pub(super) fn not_followed<'a>(
     Ok(all)
 }
 
-/// Returns the proxy for a URL; that of http counts for https too.
+/// Returns the proxy for a URL; the proxy for http applies to https too.
 fn proxy_setting<'s>(settings: &'s Settings, url: &Url) -> Option<(String, &'s str)> {
     let mut plain = url.clone();
     first(settings, url, &["Proxy"]).or_else(|| {
@@ -60,7 +60,7 @@ fn proxy_setting<'s>(settings: &'s Settings, url: &Url) -> Option<(String, &'s s
     })
 }
 
-/// Returns name and value of the first of these settings that there is, for the URL's host or for all.
+/// Returns name and value of the first of these settings that is set, for the URL's host or for all hosts.
 fn first<'s>(settings: &'s Settings, url: &Url, keys: &[&str]) -> Option<(String, &'s str)> {
     let host = url.host_str().unwrap_or_default();
     let names = keys.iter().map(|key| format!("Acquire::{}::{key}", url.scheme()));
@@ -68,7 +68,8 @@ fn first<'s>(settings: &'s Settings, url: &Url, keys: &[&str]) -> Option<(String
     names.find_map(|name| settings.get(&name).map(|value| (name, value)))
 }
 
-/// Tells of logins for these archives in `auth.conf` and `auth.conf.d`. What they are is neither kept nor shown.
+/// Reports logins for these archives in `auth.conf` and `auth.conf.d`. The logins themselves are neither kept nor
+/// shown.
 fn logins(settings: &Settings, archives: &[&Url], all: &mut Vec<String>) -> Result<()> {
     let mut files: Vec<_> = settings.file("Dir::Etc::netrc").into_iter().filter(|file| file.is_file()).collect();
     if let Some(directory) = settings.file("Dir::Etc::netrcparts") {
@@ -77,7 +78,7 @@ fn logins(settings: &Settings, archives: &[&Url], all: &mut Vec<String>) -> Resu
     for file in files {
         let shown = file.display();
         let Ok(text) = std::fs::read_to_string(&file) else {
-            all.push(format!("{shown} cannot be read: where an archive asks for a login, put it into ~/.netrc"));
+            all.push(format!("{shown} cannot be read: if an archive requires a login, put it into ~/.netrc"));
             continue;
         };
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -90,12 +91,12 @@ fn logins(settings: &Settings, archives: &[&Url], all: &mut Vec<String>) -> Resu
     Ok(())
 }
 
-/// Returns whether `[scheme://]host[:port][/path]` means a URL.
+/// Returns whether `[scheme://]host[:port][/path]` matches a URL.
 fn is_for(machine: &str, url: &Url) -> bool {
     let (scheme, rest) = machine.split_once("://").unwrap_or((url.scheme(), machine));
     let Ok(wanted) = Url::parse(&format!("{scheme}://{rest}")) else { return false };
     let path = wanted.path();
-    // A URL forgets the port that its scheme has anyway.
+    // `Url` drops the default port of its scheme.
     let place = rest.split('/').next().unwrap_or_default();
     let names_port = place.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     let ports = !names_port || wanted.port_or_known_default() == url.port_or_known_default();
@@ -132,7 +133,8 @@ mod tests {
             told(dump, &["https://a.example/"], &[]),
             [
                 format!(
-                    "apt's setting `Acquire::http::Proxy` {not}set `https_proxy=http://cache.lan:3142` in the environment"
+                    "apt's setting `Acquire::http::Proxy` {not}set `https_proxy=http://cache.lan:3142` in the \
+                     environment"
                 ),
                 format!("apt's setting `Acquire::https::CAInfo` {not}name that file in `SSL_CERT_FILE`"),
             ]

@@ -1,11 +1,11 @@
-//! The form of stanzas: `*.sources`.
+//! The deb822 format of source lists: `*.sources`.
 
-use super::{Entry, Reader};
+use super::{Entry, SourceReader};
 use crate::error::Result;
 use crate::upstream::debs::sources::SignedBy;
 use crate::upstream::debs::stanza::{Stanza, Stanzas};
 
-pub(super) fn read(reader: &mut Reader, text: &str) -> Result<()> {
+pub(super) fn read(reader: &mut SourceReader, text: &str) -> Result<()> {
     let mut stanzas = Stanzas::new(text.as_bytes(), &[]);
     while let Some(stanza) = stanzas.read()? {
         add(reader, &stanza)?;
@@ -13,7 +13,7 @@ pub(super) fn read(reader: &mut Reader, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn add(reader: &mut Reader, stanza: &Stanza) -> Result<()> {
+fn add(reader: &mut SourceReader, stanza: &Stanza) -> Result<()> {
     let named = |field: &str| stanza.words(field).any(|one| one == reader.architecture);
     let wanted = (stanza.get("Architectures").is_none() || named("Architectures")) && !named("Architectures-Remove");
     if stanza.flag("Enabled") == Some(false) || !wanted || !stanza.words("Types").any(|kind| kind == "deb") {

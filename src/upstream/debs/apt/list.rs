@@ -1,10 +1,10 @@
-//! The one-line form: `deb [options] URL SUITE COMPONENT...`
+//! The one-line format of source lists: `deb [options] URL SUITE COMPONENT...`
 
-use super::{Entry, Reader, wrong};
+use super::{Entry, SourceReader, wrong};
 use crate::error::Result;
 use crate::upstream::debs::sources::SignedBy;
 
-pub(super) fn read(reader: &mut Reader, text: &str) -> Result<()> {
+pub(super) fn read(reader: &mut SourceReader, text: &str) -> Result<()> {
     for line in text.lines() {
         let line = without_comment(line).trim();
         let (kind, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
@@ -51,7 +51,7 @@ pub(super) fn read(reader: &mut Reader, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// A `#` within brackets begins no comment.
+/// Removes a comment from a line. A `#` within brackets does not begin one.
 fn without_comment(line: &str) -> &str {
     let mut within = false;
     let end = line.find(|c| {

@@ -1,4 +1,4 @@
-//! Lists of mirrors: `mirror+file:/etc/apt/mirrors.txt`, a URL a line, best first or with its `priority:`.
+//! Lists of mirrors: `mirror+file:/etc/apt/mirrors.txt`, one URL a line, best first or with a `priority:`.
 
 use std::path::Path;
 

@@ -1,12 +1,12 @@
-//! The apt of this machine: which archives its configuration names, and how it ranks what they have.
+//! The configuration of this machine's apt: its archives, and the ranks of their versions.
 //!
-//! * `settings`: apt.conf, as `apt-config` tells it
-//! * `list`, `deb822`: the two forms of source lists; `options`: what one source may ask for; `mirrors`: `mirror+file:`
+//! * `settings`: apt.conf, as `apt-config` prints it
+//! * `list`, `deb822`: the two formats of source lists; `options`: the options of one source; `mirrors`: `mirror+file:`
 //! * `preferences`: pins, by which apt ranks versions
-//! * `access`: proxies and logins, which are not followed
+//! * `access`: proxies and logins, which are not applied
 //!
-//! A request with `archive = "host"` promises what apt would do. So everything here is followed, or left out by name and told:
-//! nothing is ignored in silence.
+//! A request with `archive = "host"` promises the result of apt. So every setting is applied, or it is reported as left
+//! out: nothing is ignored silently.
 
 mod access;
 mod deb822;
@@ -24,30 +24,30 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::is_word;
-use super::sources::{SignedBy, Source, SourceOptions};
+use super::sources::{AptSource, SignedBy, SourceOptions};
 use crate::error::{About, Error, Kind, Result};
 use crate::upstream::proxy::variable;
 pub use preferences::Preferences;
 pub use settings::Settings;
 
-/// The archives and ranks of a machine's apt.
+/// The configuration of a machine's apt.
 #[derive(Debug, Default)]
 pub struct Configuration {
-    /// The suites that it names, in its order, which decides where a version comes from that several have.
-    pub sources: Vec<Source>,
-    /// Its pins.
+    /// The configured suites, in apt's order: if several have a version, it comes from the first of them.
+    pub sources: Vec<AptSource>,
+    /// The pins.
     pub preferences: Preferences,
-    /// Things that it names and that are left out here, and why.
+    /// Settings and sources that are left out, and why.
     pub left_out: Vec<String>,
     /// Keyring files and directories for sources that name no key.
     pub trusted: Vec<PathBuf>,
-    /// Its Release files may have expired.
+    /// True if Release files may have expired.
     pub expired: bool,
 }
 
-/// Reads the configuration for packages of this architecture. Passwords that stand in it do not appear in what is returned.
+/// Reads the configuration for packages of this architecture. The result contains no passwords.
 pub fn read(settings: &Settings, architecture: &str) -> Result<Configuration> {
-    let mut reader = Reader { architecture, sources: Vec::new(), left_out: Vec::new() };
+    let mut reader = SourceReader { architecture, sources: Vec::new(), left_out: Vec::new() };
     let mut files: Vec<PathBuf> =
         settings.file("Dir::Etc::sourcelist").into_iter().filter(|file| file.is_file()).collect();
     if let Some(directory) = settings.file("Dir::Etc::sourceparts") {
@@ -75,24 +75,24 @@ pub fn read(settings: &Settings, architecture: &str) -> Result<Configuration> {
 }
 
 /// Collects the sources of all files.
-struct Reader<'a> {
+struct SourceReader<'a> {
     architecture: &'a str,
-    sources: Vec<Source>,
+    sources: Vec<AptSource>,
     left_out: Vec<String>,
 }
 
-/// A source as it stands in a file.
+/// A source as written in a file.
 struct Entry<'t> {
     url: &'t str,
     suite: &'t str,
     components: Vec<String>,
     signed_by: SignedBy,
-    /// Names in lower case, and values.
+    /// Names in lower case, with values.
     options: Vec<(String, String)>,
 }
 
-impl Reader<'_> {
-    /// Adds a source, or tells why it is left out.
+impl SourceReader<'_> {
+    /// Adds a source, or records why it is left out.
     fn add(&mut self, entry: Entry) -> Result<()> {
         let filled = |text: &str| text.replace("$(ARCH)", self.architecture);
         let (url, suite) = (filled(entry.url), filled(entry.suite));
@@ -107,7 +107,7 @@ impl Reader<'_> {
         }
     }
 
-    fn source(&mut self, url: &str, suite: &str, entry: Entry) -> Result<Source, Left> {
+    fn source(&mut self, url: &str, suite: &str, entry: Entry) -> Result<AptSource, Left> {
         if suite.ends_with('/') {
             return Err(Left::Out("flat archives, whose suite is a directory, are not supported".to_owned()));
         }
@@ -117,7 +117,7 @@ impl Reader<'_> {
                 options::Followed::Yes => {}
                 options::Followed::No(why) => return Err(Left::Out(why)),
                 options::Followed::Unknown => self.left_out.push(format!(
-                    "the option `{}` of suite {} in the apt configuration is not known, and not followed",
+                    "the unknown option `{}` of suite {} in the apt configuration is ignored",
                     name.escape_debug(),
                     suite.escape_debug()
                 )),
@@ -130,7 +130,7 @@ impl Reader<'_> {
         if !is_word(suite) || entry.components.iter().any(|component| !is_word(component)) {
             return Err(Left::Wrong(wrong(suite)));
         }
-        Ok(Source {
+        Ok(AptSource {
             archives,
             suite: suite.to_owned(),
             components: entry.components,
@@ -139,8 +139,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Adds a source to those of the same archive and suite, of which there is one.
-    fn merge(&mut self, source: Source) -> Result<()> {
+    /// Adds a source, or merges it into the one for the same archive and suite.
+    fn merge(&mut self, source: AptSource) -> Result<()> {
         let Some(known) = self.sources.iter_mut().find(|known| known.is_the_same_place(&source)) else {
             self.sources.push(source);
             return Ok(());
@@ -156,20 +156,20 @@ impl Reader<'_> {
     }
 }
 
-/// A reason not to take a source.
+/// The reason why a source is not used.
 enum Left {
-    /// It is left out, and told.
+    /// It is left out, with a warning.
     Out(String),
     /// apt itself refuses the file.
     Wrong(Error),
 }
 
-/// The address of an archive that can be asked. It goes into the lock, which is published.
+/// Parses the address of an archive. It goes into the lock, which is published, so it must not contain a password.
 fn archive(text: &str) -> Result<Url, Left> {
     let url = Url::parse(text).map_err(|error| Left::Wrong(wrong(text).because(&error)))?;
     match url.scheme() {
         _ if !url.username().is_empty() || url.password().is_some() => {
-            Err(Left::Out("its URL holds a password".to_owned()))
+            Err(Left::Out("its URL contains a password".to_owned()))
         }
         "http" | "https" | "file" => Ok(url),
         scheme => Err(Left::Out(format!("`{scheme}:` URLs cannot be fetched"))),

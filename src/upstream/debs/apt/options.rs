@@ -1,30 +1,30 @@
-//! The options of one source, by the names of the one-line form; those of the other form differ only in the names.
+//! The options of one source, by their names in the one-line format; in deb822 only the names differ.
 
 use crate::upstream::debs::sources::SourceOptions;
 use crate::upstream::debs::stanza::flag;
 
-/// An option, as it concerns us.
+/// The result of applying an option.
 pub(super) enum Followed {
-    /// It is followed, or makes no difference here.
+    /// It is applied, or makes no difference here.
     Yes,
-    /// Without it the source means something else, so that it has to be left out: why.
+    /// It cannot be applied, so the source has to be left out, for this reason.
     No(String),
-    /// Nobody here knows it.
+    /// It is unknown.
     Unknown,
 }
 
-/// Options that change neither which packages there are nor whether they are believed.
+/// Options that affect neither the set of packages nor their verification.
 const NO_MATTER: [&str; 8] =
     ["lang", "languages", "pdiffs", "allow-weak", "allow-downgrade-to-insecure", "description", "enabled", "types"];
 
-/// Sets an option that is followed.
+/// Applies an option.
 pub(super) fn apply(options: &mut SourceOptions, name: &str, value: &str) -> Followed {
     let says = flag(value);
     match name {
         "check-valid-until" => options.expired = says.map(|checked| !checked),
         "check-date" if says == Some(false) => (options.expired, options.future) = (Some(true), true),
         "trusted" if says == Some(false) => {
-            return Followed::No("`trusted=no` says that it is not to be believed".to_owned());
+            return Followed::No("`trusted=no` forbids its use".to_owned());
         }
         "trusted" | "allow-insecure" => options.unsigned |= says == Some(true),
         "by-hash" if value.eq_ignore_ascii_case("force") => options.by_hash = Some(true),

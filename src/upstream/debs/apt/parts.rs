@@ -1,14 +1,14 @@
-//! Directories of configuration files, and which of their files apt reads.
+//! Directories of configuration files: selects the files that apt reads.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 
-/// Endings of files that apt passes over without a word (`Dir::Ignore-Files-Silently`), beside `.dpkg-*` and `.ucf-*`.
+/// Suffixes of files that apt ignores silently (`Dir::Ignore-Files-Silently`), besides `.dpkg-*` and `.ucf-*`.
 const SILENT: [&str; 6] = ["~", ".disabled", ".bak", ".save", ".orig", ".distUpgrade"];
 
-/// Returns the files of a directory with one of these extensions, or with none where that is allowed, in apt's order. Files that
-/// apt passes over by their names are told.
+/// Returns the files of a directory with one of these extensions, or without one if `or_none`, in apt's order. Adds a
+/// line to `told` for each file that apt skips because of its name.
 pub(super) fn read(
     directory: &Path,
     extensions: &[&str],
@@ -31,7 +31,7 @@ pub(super) fn read(
         if known && plain {
             files.push(path);
         } else {
-            told.push(format!("{} is passed over, as apt does, because of its name", path.display()));
+            told.push(format!("{} is skipped because of its name, as apt does", path.display()));
         }
     }
     files.sort();

@@ -1,19 +1,20 @@
-//! Pins: the files by which people tell apt how to rank versions (apt_preferences(5)), and `APT::Default-Release`.
+//! Pins, by which users change the ranks of versions (apt_preferences(5)), and `APT::Default-Release`.
 
 use super::{Settings, parts};
 use crate::error::{About, Error, Kind, Result};
 use crate::upstream::debs::ranking::{ListFacts, Pin, Pinned, Ranking, is_regular_expression};
 use crate::upstream::debs::stanza::{Stanza, Stanzas};
 
-/// The rank of versions of the release that the person has made apt's default.
+/// The rank of versions from the release that the user has made apt's default.
 const DEFAULT_RELEASE: i32 = 990;
 
-/// The pins of a machine's apt, in the order in which they count.
+/// The pins of a machine's apt, in order of precedence.
 #[derive(Debug, Clone, Default)]
 pub struct Preferences(Vec<Pin>);
 
 impl Preferences {
-    /// Reads the preferences that apt would. A pin that is not followed here is an error: without it another version is taken.
+    /// Reads the preferences that apt would read. Fails if a pin is not supported: without it another version would be
+    /// chosen.
     pub(super) fn read(settings: &Settings, told: &mut Vec<String>) -> Result<Self> {
         let mut pins = Vec::new();
         if let Some(release) = settings.get("APT::Default-Release") {
@@ -35,7 +36,7 @@ impl Preferences {
         Ok(Self(pins))
     }
 
-    /// Returns how the versions of a list rank whose release has this rank by itself.
+    /// Returns the ranks of the versions in a list; `base` is the rank of its release without pins.
     #[must_use]
     pub fn of(&self, facts: &ListFacts, base: i32) -> Ranking {
         Ranking::new(&self.0, facts, base)
@@ -43,7 +44,8 @@ impl Preferences {
 }
 
 fn pins_of(stanza: &Stanza, file: &str, told: &mut Vec<String>) -> Result<Vec<Pin>> {
-    let wrong = |message: &str| Error::new(Kind::Invalid, message).hint("apt refuses it too: mend or remove the file");
+    let wrong =
+        |message: &str| Error::new(Kind::Invalid, message).hint("apt refuses it too: correct or remove the file");
     let names = stanza.get("Package").filter(|names| !names.trim().is_empty());
     let names = names.ok_or_else(|| wrong("a pin of apt's preferences names no package"))?;
     let Some(what) = stanza.get("Pin") else { return Ok(Vec::new()) };
@@ -55,10 +57,7 @@ fn pins_of(stanza: &Stanza, file: &str, told: &mut Vec<String>) -> Result<Vec<Pi
         "version" => Pinned::Version(value.to_owned()),
         "origin" => Pinned::Site(value.trim_matches('"').to_owned()),
         _ => {
-            told.push(format!(
-                "{file}: a pin of the unknown kind `{}` is passed over, as apt does",
-                kind.escape_debug()
-            ));
+            told.push(format!("{file}: a pin of the unknown kind `{}` is ignored, as apt does", kind.escape_debug()));
             return Ok(Vec::new());
         }
     };
@@ -76,7 +75,7 @@ fn pins_of(stanza: &Stanza, file: &str, told: &mut Vec<String>) -> Result<Vec<Pi
 
 fn pin(name: &str, pinned: Pinned, priority: i32) -> Result<Pin> {
     let unfollowed = |why: &str, text: &str| {
-        Error::new(Kind::Invalid, format!("a pin of apt's preferences is not followed here: {why}"))
+        Error::new(Kind::Invalid, format!("a pin of apt's preferences is not supported: {why}"))
             .fact("pin", text.escape_debug())
             .hint("name the archives by their URLs in the manifest instead of archive = \"host\"")
     };

@@ -1,4 +1,4 @@
-//! apt.conf, as `apt-config` tells it: so that `APT_CONFIG` and what lies in `apt.conf.d` count here as they do for apt.
+//! apt.conf, as `apt-config` prints it, so that `APT_CONFIG` and the files in `apt.conf.d` apply as they do for apt.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::log::running;
 use crate::upstream::debs::stanza::flag;
 
-/// Places where apt has its files when nobody says otherwise.
+/// apt's default paths.
 const DEFAULTS: [(&str, &str); 10] = [
     ("dir", "/"),
     ("dir::etc", "etc/apt"),
@@ -21,15 +21,15 @@ const DEFAULTS: [(&str, &str); 10] = [
     ("dir::etc::trustedparts", "trusted.gpg.d"),
 ];
 
-/// Settings that change what apt takes, and are not followed where somebody has set them.
+/// Settings that affect which packages apt accepts and that are not applied here.
 const NOT_FOLLOWED: [&str; 3] = ["acquire::max-validtime", "acquire::min-validtime", "acquire::inrelease-path"];
 
-/// The settings of apt. Their names have no case.
+/// The settings of apt. Their names are case-insensitive.
 #[derive(Debug, Clone)]
 pub struct Settings(BTreeMap<String, String>);
 
 impl Settings {
-    /// Asks the apt of this machine; without one, its defaults.
+    /// Asks the apt of this machine. Returns the defaults if there is none.
     #[must_use]
     pub fn ask() -> Self {
         let asked = running(Command::new("apt-config").arg("dump").env("LC_ALL", "C")).output();
@@ -37,7 +37,7 @@ impl Settings {
         Self::parse(&told.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default())
     }
 
-    /// Reads lines of `Name "value";`.
+    /// Parses lines of the form `Name "value";`.
     #[must_use]
     pub fn parse(dump: &str) -> Self {
         let mut values: BTreeMap<String, String> =
@@ -52,19 +52,19 @@ impl Settings {
         Self(values)
     }
 
-    /// Returns a value; empty ones are absent.
+    /// Returns a value; an empty one counts as unset.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(&name.to_ascii_lowercase()).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Returns a value that says yes or no.
+    /// Returns a boolean value.
     #[must_use]
     pub fn flag(&self, name: &str) -> Option<bool> {
         flag(self.get(name)?)
     }
 
-    /// Returns the path of a file or directory: a relative one is below that of the name above.
+    /// Returns the path of a file or directory. A relative path is below that of the parent setting.
     #[must_use]
     pub fn file(&self, name: &str) -> Option<PathBuf> {
         let mut path = self.get(name)?.to_owned();
@@ -78,7 +78,7 @@ impl Settings {
         Some(PathBuf::from(format!("{}{path}", self.get("RootDir").unwrap_or_default().trim_end_matches('/'))))
     }
 
-    /// Tells what is set and not followed.
+    /// Reports the settings that are set and not applied.
     pub(super) fn not_followed(&self) -> Vec<String> {
         let set = |name: &&str| {
             self.0.iter().any(|(key, value)| {

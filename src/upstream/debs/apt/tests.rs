@@ -23,11 +23,13 @@ fn told(configuration: &Configuration) -> Vec<String> {
 
 #[test]
 fn apt_configurations_of_both_kinds_are_read_in_order() {
-    let list = "# deb http://a.example/ off main\ndeb [arch=amd64,arm64 signed-by=/k/a.gpg] http://a.example/debian one main extra # x\n\
+    let list = "# deb http://a.example/ off main\ndeb [arch=amd64,arm64 signed-by=/k/a.gpg] http://a.example/debian \
+        one main extra # x\n\
          deb [signed-by=/k/a.gpg] http://a.example/debian/ one more\ndeb-src http://a.example/debian one main\n\
          deb [arch=arm64] http://b.example/ two main\ndeb cdrom:x three main\n\
          deb http://me:secret@b.example/ three main\ndeb http://b.example/ flat/\n";
-    let stanzas = "Types: deb deb-src\nURIs: https://c.example/$(ARCH)\nSuites: s s-updates\nComponents: main\nSigned-By:\n \
+    let stanzas = "Types: deb deb-src\nURIs: https://c.example/$(ARCH)\nSuites: s s-updates\nComponents: \
+        main\nSigned-By:\n \
          -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n x\n\n\
          Types: deb\nEnabled: no\nURIs: https://d.example\nSuites: s\nComponents: main\n\n\
          Types: deb\nURIs: https://e.example\nSuites: s/updates\nComponents: main\n\
@@ -54,11 +56,12 @@ fn apt_configurations_of_both_kinds_are_read_in_order() {
     );
     let left_out = configuration.left_out.join("\n");
     for why in [
-        "a b.list is passed over, as apt does, because of its name",
-        "c.sources.off is passed over, as apt does, because of its name",
+        "a b.list is skipped because of its name, as apt does",
+        "c.sources.off is skipped because of its name, as apt does",
         "suite three of the apt configuration is left out: `cdrom:` URLs cannot be fetched",
-        "suite three of the apt configuration is left out: its URL holds a password",
-        "suite flat/ of the apt configuration is left out: flat archives, whose suite is a directory, are not supported",
+        "suite three of the apt configuration is left out: its URL contains a password",
+        "suite flat/ of the apt configuration is left out: flat archives, whose suite is a directory, are not \
+         supported",
     ] {
         assert!(left_out.contains(why), "{why}: {left_out}");
     }
@@ -110,7 +113,8 @@ fn options_of_a_source_are_followed_or_told() {
     let (found, told) = one("novelty=yes");
     assert!(found.is_some() && told.contains("the option `novelty` of suite s"), "{told}");
     assert_eq!(one("arch=arm64 trusted=no"), (None, String::new()));
-    let stanza = "Types: deb\nURIs: http://a.example/\nSuites: s\nComponents: main\nCheck-Valid-Until: no\nX-Note: x\nSnapshot: 1\n";
+    let stanza = "Types: deb\nURIs: http://a.example/\nSuites: s\nComponents: main\nCheck-Valid-Until: no\nX-Note: \
+        x\nSnapshot: 1\n";
     let configuration = configured(&[("sources.list.d/a.sources", stanza)], "").unwrap();
     assert!(configuration.sources.is_empty() && configuration.left_out[0].contains("`snapshot=1`"));
     for (settings, expired) in
@@ -132,7 +136,8 @@ fn lists_of_mirrors_are_read() {
         (archives.unwrap_or_default().join(" "), configuration.left_out.concat())
     };
     let (archives, told) = read(
-        "# best first\nhttp://a.example/ubuntu/\tpriority:2\n\nhttps://b.example/ubuntu priority:1\nhttp://c.example/$(ARCH)\n",
+        "# best first\nhttp://a.example/ubuntu/\tpriority:2\n\nhttps://b.example/ubuntu \
+         priority:1\nhttp://c.example/$(ARCH)\n",
     );
     assert_eq!(archives, "https://b.example/ubuntu http://a.example/ubuntu/ http://c.example/amd64");
     assert_eq!(told, "");
@@ -140,7 +145,7 @@ fn lists_of_mirrors_are_read() {
         ("", "its list of mirrors cannot be read: it is empty"),
         ("http://a.example/\ttype:index", "`type:index` for one of them is not followed"),
         ("ftp://a.example/", "`ftp:` URLs cannot be fetched"),
-        ("http://me:secret@a.example/", "its URL holds a password"),
+        ("http://me:secret@a.example/", "its URL contains a password"),
     ] {
         let (archives, told) = read(mirrors);
         assert!(archives.is_empty() && told.contains(why) && !told.contains("secret"), "{told}");
@@ -238,7 +243,7 @@ fn pins_that_are_not_followed_are_refused_by_name() {
         (&format!("Package: hello\nPin: release n=one\nPin-Priority: {long}\n"), "has no priority"),
         ("Package: hello\nPin: release n=one\nPin-Priority: never\n", "is only for `Package: *`"),
         ("Pin: release n=one\nPin-Priority: 7\n", "names no package"),
-        ("nonsense\n", "a line has no field"),
+        ("nonsense\n", "expected `Name: value`"),
     ] {
         let error = ranks(text, "").unwrap_err();
         assert!(error.kind() == Kind::Invalid && error.to_string().contains(why), "{text}: {error}");

@@ -1,4 +1,4 @@
-//! Downloads that the store holds already, of things that no lock names yet.
+//! Earlier downloads in the store of files that no lock names yet.
 
 use tracing::info;
 use url::Url;
@@ -11,8 +11,9 @@ use crate::log::CACHE;
 use crate::store::{Origin, Partial};
 use crate::urls::log_url;
 
-/// The right to download from these URLs, which one process has at a time. What another brought meanwhile is in the store.
-pub fn hold(intake: Intake, urls: &[Url], promise: Option<Promise>) -> Result<Partial> {
+/// Waits for the right to download from these URLs, which one process has at a time. Afterwards look into the store:
+/// another process may have finished the download.
+pub fn lock_download(intake: Intake, urls: &[Url], promise: Option<Promise>) -> Result<Partial> {
     let key = match promise {
         Some(promise) => promise.digest.to_string(),
         None => urls.first().map_or_else(String::new, Url::to_string),
@@ -20,9 +21,9 @@ pub fn hold(intake: Intake, urls: &[Url], promise: Option<Promise>) -> Result<Pa
     intake.store.partial(&key)
 }
 
-/// Returns what the first of these URLs gave before, if the store holds it and the server says that it has the same still:
-/// equal size, and the same strong validator as when it came. Its bytes are to be checked against the digest once more.
-pub fn held(intake: Intake, urls: &[Url]) -> Option<Promise> {
+/// Returns size and digest of an earlier download from the first of these URLs, if the store has it and the server
+/// still reports the same size and strong validator. The caller must verify the stored bytes again.
+pub fn earlier_download(intake: Intake, urls: &[Url]) -> Option<Promise> {
     let url = urls.first()?;
     let origin = intake.store.origin(url.as_str())?;
     let head = intake.fetcher.head(url).ok()?;
@@ -36,8 +37,8 @@ pub fn held(intake: Intake, urls: &[Url]) -> Option<Promise> {
     same.then_some(Promise { size: origin.size, digest: origin.digest })
 }
 
-/// Notes where a download came from that was published, for [`held`].
-pub fn note(intake: Intake, received: &Received) -> Result<()> {
+/// Records the origin of a published download, for [`earlier_download`].
+pub fn record_origin(intake: Intake, received: &Received) -> Result<()> {
     let Some(validator) = received.validator.clone() else { return Ok(()) };
     intake.store.note_origin(&Origin {
         url: received.url.to_string(),

@@ -1,4 +1,4 @@
-//! Many downloads at a time whose digests are known: packages, layers.
+//! Takes in many files at a time whose digests are known: packages, layers.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,27 +18,28 @@ use crate::progress::{Task, Unit};
 use crate::store::Store;
 use crate::threads::on_threads;
 
-/// Downloads at a time. The fetcher allows two connections a host; more serve archives on several hosts.
+/// Number of downloads at a time. The fetcher allows two connections to each host; more help if there are several
+/// hosts.
 const WORKERS: usize = 4;
 
-/// One download.
-pub struct Piece {
+/// A file to download.
+pub struct MissingFile {
     /// Its size and digest.
     pub promise: Promise,
     /// Its URLs.
     pub urls: Vec<Url>,
-    /// The name that messages give it.
+    /// Its name in messages.
     pub called: String,
 }
 
-/// Returns whether a download is in the store. A digest gives it its name; the size tells one that was cut short by something else
-/// than us.
+/// Returns whether a download is in the store. It is found by its digest; the size detects a file that another program
+/// has truncated.
 pub fn is_here(store: &Store, promise: Promise) -> bool {
     let path = store.download(promise.digest);
     path.and_then(|path| path.metadata().ok()).is_some_and(|found| found.len() == promise.size)
 }
 
-/// Removes a download that was damaged in the store since it came.
+/// Removes a download whose bytes in the store do not match its digest.
 pub fn drop_damaged(store: &Store, digest: Sha256Digest) -> Result<()> {
     let path = store.download_path(digest);
     if !path.is_file() {
@@ -48,19 +49,19 @@ pub fn drop_damaged(store: &Store, digest: Sha256Digest) -> Result<()> {
     match hash_reader(file) {
         Ok((found, _)) if found == digest => Ok(()),
         Ok(_) => Ok(fs_err::remove_file(&path)?),
-        // A block that the disk cannot read is damage as well; anything else says nothing of the file.
+        // An unreadable disk block is damage as well; other errors say nothing about the file.
         Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => Ok(fs_err::remove_file(&path)?),
         Err(error) => Err(Error::from(error).about(path.display().to_string())),
     }
 }
 
-/// Takes in what is missing. `explain` says more of an error.
-pub fn pieces(
+/// Takes in the missing files. `explain` adds advice to an error.
+pub fn download_all(
     intake: Intake,
     name: &str,
-    missing: &[Piece],
+    missing: &[MissingFile],
     voucher: Voucher,
-    explain: &(dyn Fn(Error, &Piece) -> Error + Sync),
+    explain: &(dyn Fn(Error, &MissingFile) -> Error + Sync),
 ) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
@@ -86,10 +87,10 @@ pub fn pieces(
     on_threads(WORKERS.min(missing.len()), "a thread that downloads", |_| worker()).map(drop)
 }
 
-fn one(intake: Intake, name: &str, piece: &Piece, voucher: Voucher, share: &mut Share) -> Result<()> {
+fn one(intake: Intake, name: &str, piece: &MissingFile, voucher: Voucher, share: &mut Share) -> Result<()> {
     let promise = piece.promise;
     let partial = intake.store.partial(&promise.digest.to_string())?;
-    // Another process may have brought it while this one waited.
+    // Another process may have finished this download while this one waited for the lock.
     if is_here(intake.store, promise) {
         share.add(promise.size);
         return Ok(());
@@ -99,7 +100,7 @@ fn one(intake: Intake, name: &str, piece: &Piece, voucher: Voucher, share: &mut 
     intake.store.publish_download(&partial, promise.digest).map(drop)
 }
 
-/// One download's part of the progress of all.
+/// The part of one download in the common progress.
 struct Share<'a> {
     done: &'a AtomicU64,
     task: &'a dyn Task,

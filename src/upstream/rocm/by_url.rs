@@ -1,4 +1,4 @@
-//! A tarball that a person names by its URL, without any index.
+//! A tarball that the user names by its URL, without any index.
 
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -9,8 +9,8 @@ use crate::error::{Error, Kind, Result};
 use crate::urls::show_url;
 
 impl Candidate {
-    /// The build at `url`, which must be one that the request would accept from an index.
-    pub fn at(url: &Url, request: &RocmRequest) -> Result<Self> {
+    /// Returns the build at `url`. Fails if the request would not accept that build from an index.
+    pub fn by_url(url: &Url, request: &RocmRequest) -> Result<Self> {
         let last = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
         let name = percent_decode_str(last).decode_utf8_lossy().into_owned();
         let problem = |message: &str| Error::new(Kind::Usage, message).fact("url", show_url(url));
@@ -21,14 +21,14 @@ impl Candidate {
         };
         if parsed.platform != request.platform || !parsed.is_of(request.wanted()) {
             let family = parsed.family.as_deref().unwrap_or(ALL);
-            let error = problem("this tarball is for something else than the manifest asks for")
+            let error = problem("this tarball is for another GPU or platform than the manifest asks for")
                 .fact("wanted", format!("{} {}", request.platform, request.wanted()))
                 .fact("found", format!("{} {family}", parsed.platform));
             let other = parsed.platform != request.platform || is_tests(family);
             return Err(if other || (family != ALL && !may_be(family, request.target.as_str())) {
                 error
             } else {
-                error.hint(format!("where it covers this GPU, `family = \"{family}\"` in the manifest takes it"))
+                error.hint(format!("if it covers this GPU, set `family = \"{family}\"` in the manifest"))
             });
         }
         if !request.accepts(&parsed.version) {

@@ -1,4 +1,4 @@
-//! What to say when nothing fits: what is there instead.
+//! The error for an index without a matching build: it says why, and names what is there instead.
 
 use super::select::{Sorted, sort};
 use super::source::with_an_index;
@@ -7,13 +7,14 @@ use super::{Candidate, Channel, RocmRequest, VersionRequest};
 use crate::error::{Error, Kind};
 use crate::urls::show_url;
 
-/// More names than this are not shown.
+/// Greatest number of names that are shown.
 const SHOWN: usize = 12;
 
-/// Says why nothing fits, and in which channel. `kind` is [`Kind::NotFound`], unless an index gave no answer and may have it.
-pub(super) fn nothing(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
+/// Returns the error that says why no build matches, and in which channel. `kind` is [`Kind::NotFound`], unless an
+/// index that did not answer may have a match.
+pub(super) fn no_match(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     let error = reason(sorted, request, kind);
-    // An index that a person named is that of any channel, and nightlies are meant where nothing is said.
+    // An index that the user named may be of any channel, and `nightly` is only the default.
     if !request.sources.is_empty() && request.channel == Channel::nightly() {
         return error;
     }
@@ -33,12 +34,13 @@ fn reason(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
         return absent(format!("the index has no tarballs of {target} alone; it may have been renamed"))
             .fact("near it", near.join(", "))
             .hint(format!(
-                "look which one covers this GPU: `family = \"{first}\"` in the manifest takes that one, `strixlock list rocm -t {first}` lists it"
+                "check which of them covers this GPU: `family = \"{first}\"` in the manifest selects that one, \
+                 `strixlock list rocm -t {first}` lists it"
             ));
     }
     if let Some(unread) = sorted.unread.first() {
         let error = sorted.unread.iter().take(SHOWN).fold(
-            absent(format!("the index has files that may be {target} builds, and none of them is taken")),
+            absent(format!("the index has files that may be {target} builds, but none can be used")),
             |error, unread| error.fact("there is", &unread.name),
         );
         return match unread.why {
@@ -49,7 +51,7 @@ fn reason(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
         };
     }
     if sorted.families.contains(&format!("{target}-tests")) {
-        return absent(format!("the index has only test tarballs for {target}, and no build"))
+        return absent(format!("the index has only test tarballs for {target}, no build"))
             .fact("there is", format!("{target}-tests"))
             .hint("upstream has not published a build there; try another version or channel");
     }
@@ -73,7 +75,7 @@ fn reason(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     empty(sorted, request, kind)
 }
 
-/// All indexes that answered are empty.
+/// Returns the error for indexes that answered and are empty.
 fn empty(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     let message = if request.sources.is_empty() {
         format!("the channel `{}` is empty", request.channel)
@@ -87,7 +89,7 @@ fn empty(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     error.hint("the index may have moved again: look for its new address and name it under `sources` in the manifest")
 }
 
-/// The target has builds, and none of the wanted version.
+/// Returns the error for a target that has builds, but none of the wanted version.
 fn no_version(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     let mut all = sorted.fitting.clone();
     sort(&mut all, &request.channel);
@@ -96,7 +98,7 @@ fn no_version(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     let before = all.iter().any(|one| request.version.accepts(&one.version));
     let message = if releases && before {
         format!(
-            "the index has no release of {} builds, and the channel `{}` is one of releases",
+            "the index has no release of {} builds, and the channel `{}` has only releases",
             request.wanted(),
             request.channel
         )
@@ -120,7 +122,8 @@ fn no_version(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     }
     match all.iter().find(|one| request.version.accepts_release_of(&one.version)) {
         Some(one) => error.hint(format!(
-            "a nightly comes before its release, so {} is not in {}: begin the range with `.dev0`, as in \">=10.1.dev0\", or write \"==10.1.*\"",
+            "a nightly comes before its release, so {} is not in {}: begin the range with `.dev0`, as in \
+             \">=10.1.dev0\", or write \"==10.1.*\"",
             one.version, request.version
         )),
         None => match gone(&all, request) {
@@ -130,12 +133,15 @@ fn no_version(sorted: &Sorted, request: &RocmRequest, kind: Kind) -> Error {
     }
 }
 
-/// Says why a build may be missing whose day is before that of the oldest there is.
+/// Returns a hint for a wanted build that is older than the oldest listed one: upstream has probably removed it.
 fn gone(all: &[Candidate], request: &RocmRequest) -> Option<String> {
     let VersionRequest::Exact(wanted) = &request.version else { return None };
     let oldest = all.iter().filter_map(|one| one.date).min()?;
     let kept = request.channel.about().ok()?.kept.as_deref()?;
     (wanted.date()? < oldest).then(|| {
-        format!("AMD's policy is to keep {kept}, and the oldest that is listed is of {oldest}: a locked one may still be had from a mirror")
+        format!(
+            "AMD's policy is to keep {kept}, and the oldest that is listed is of {oldest}: a mirror may still have \
+            a locked one"
+        )
     })
 }
