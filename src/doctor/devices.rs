@@ -57,14 +57,11 @@ fn confined(host: &Host) -> Option<Finding> {
 
 /// Each GPU has a render node of its own, and that of another does not help.
 fn render(host: &Host) -> Finding {
-    let (ours, others): (Vec<&Gpu>, Vec<&Gpu>) = host.gpus.iter().partition(|gpu| gpu.name == STRIX_HALO);
-    let (wanted, others) = if ours.is_empty() { (others, Vec::new()) } else { (ours, others) };
-    let owner = |gpus: &[&Gpu], node: &Node| gpus.iter().any(|gpu| gpu.render.as_ref() == Some(&node.path));
-    // Where the driver does not tell whose a node is, any may be the one.
-    let told = wanted.iter().any(|gpu| gpu.render.is_some());
-    let nodes =
-        host.devices.render.iter().filter(|node| if told { owner(&wanted, node) } else { !owner(&others, node) });
-    let nodes: Vec<&Node> = nodes.collect();
+    // Without a GPU of the target any will do.
+    let has_target = host.gpus.iter().any(|gpu| gpu.name == STRIX_HALO);
+    let is_wanted = |gpu: &Gpu| !has_target || gpu.name == STRIX_HALO;
+    let wanted: Vec<&Gpu> = host.gpus.iter().filter(|gpu| is_wanted(gpu)).collect();
+    let nodes = host.devices.render_of(&host.gpus, is_wanted).nodes;
     // One that can be used is enough; else the first says what is wrong.
     let best = nodes.iter().find(|node| node.state == NodeState::Usable).or(nodes.first());
     if let Some(node) = best {

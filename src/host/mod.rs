@@ -11,6 +11,7 @@ mod packages;
 mod process;
 mod programs;
 mod release;
+mod render;
 mod selinux;
 
 pub use devices::{Devices, Node, NodeState};

@@ -16,6 +16,7 @@ mod bench;
 mod compare;
 mod generate;
 mod libraries;
+mod nodes;
 mod options;
 mod place;
 mod record;
@@ -31,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::gguf::Gguf;
-use crate::host::{Devices, NodeState};
+use crate::host::Host;
 use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::text;
@@ -39,6 +40,7 @@ use crate::text;
 pub use bench::Speed;
 pub use compare::moved;
 pub use generate::Generation;
+use nodes::GpuNodes;
 use place::Place;
 pub use record::{last, logs, write};
 use subject::Subject;
@@ -162,10 +164,12 @@ pub struct Options {
 /// Validates what was realized from a lock. Logs of everything that ran go into `logs`, which is emptied before.
 pub fn validate(lock: &Lock, intake: Intake, options: &Options, logs: &Path) -> Result<Validation> {
     let subject = Subject::find(lock, intake, options.model.as_deref())?;
-    let devices = Devices::read(Path::new("/"));
-    let device = choose(options.device, &subject, &devices)?;
-    let place = Place::new(intake.store, &subject, device, &devices, logs)?;
-    let mut checks = vec![nodes(&devices, &subject, device)];
+    let host = Host::read(Path::new("/"));
+    let nodes = GpuNodes::choose(&host, subject.target.as_ref());
+    let device = choose(options.device, &subject, &nodes)?;
+    let given = if device == Device::Gpu { nodes.given() } else { Vec::new() };
+    let place = Place::new(intake.store, &subject, given, logs)?;
+    let mut checks = vec![nodes.check(subject.has_gpu_backend(), device)];
     checks.extend(tools::check(&place, &subject, device)?);
     let generation = generate::generate(&place, &subject, device, &mut checks)?;
     let bench = bench::bench(&place, &subject, device, &mut checks)?;
@@ -173,35 +177,16 @@ pub fn validate(lock: &Lock, intake: Intake, options: &Options, logs: &Path) -> 
     Ok(Validation { lock, time: options.now, device, model: subject.model.about, checks, generation, bench })
 }
 
-fn choose(asked: Option<Device>, subject: &Subject, devices: &Devices) -> Result<Device> {
+fn choose(asked: Option<Device>, subject: &Subject, nodes: &GpuNodes) -> Result<Device> {
     let able = subject.has_gpu_backend();
     match asked {
         Some(Device::Gpu) if !able => Err(Error::new(Kind::Usage, "this build of llama.cpp computes on the CPU alone")
             .hint("a build for the GPU has `backend = \"hip\"` in the manifest")),
-        Some(Device::Gpu) if !devices.usable() => {
-            Err(Error::new(Kind::NotFound, "there is no GPU here that we may use")
-                .fact("looked for", "/dev/kfd and /dev/dri/renderD*, for reading and writing")
-                .hint("`--device cpu` validates on the CPU"))
-        }
+        Some(Device::Gpu) if !nodes.usable() => Err(Error::new(Kind::NotFound, "there is no GPU here that we may use")
+            .fact("looked for", "/dev/kfd and /dev/dri/renderD*, for reading and writing")
+            .fact("found", nodes.describe())
+            .hint("`--device cpu` validates on the CPU")),
         Some(device) => Ok(device),
-        None => Ok(if able && devices.usable() { Device::Gpu } else { Device::Cpu }),
-    }
-}
-
-/// The device nodes, as far as they matter for this build.
-fn nodes(devices: &Devices, subject: &Subject, device: Device) -> Check {
-    const NAME: &str = "device nodes";
-    let say = |state: NodeState| match state {
-        NodeState::Usable => "usable",
-        NodeState::Denied => "not allowed",
-        NodeState::Dead => "dead",
-        NodeState::NotADevice => "no device",
-    };
-    let there: Vec<String> = devices.all().map(|node| format!("{} {}", node.path, say(node.state))).collect();
-    let there = if there.is_empty() { "no /dev/kfd, no /dev/dri/renderD*".to_owned() } else { there.join(", ") };
-    match device {
-        Device::Gpu => Check::passed(NAME, there),
-        Device::Cpu if !subject.has_gpu_backend() => Check::not_run(NAME, "the build has no backend for a GPU"),
-        Device::Cpu => Check::not_run(NAME, format!("the GPU part was not run: {there}")),
+        None => Ok(if able && nodes.usable() { Device::Gpu } else { Device::Cpu }),
     }
 }

@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::Device;
 use super::libraries;
 use super::subject::{MODELS, Subject};
 use crate::error::Result;
-use crate::host::{Devices, NodeState};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{Staging, Store, StoredTree};
 
@@ -74,7 +72,7 @@ impl Ran {
 }
 
 impl<'a> Place<'a> {
-    pub fn new(store: &Store, subject: &Subject, device: Device, devices: &Devices, logs: &'a Path) -> Result<Self> {
+    pub fn new(store: &Store, subject: &Subject, devices: Vec<PathBuf>, logs: &'a Path) -> Result<Self> {
         let staging = store.stage()?;
         let [work, scratch] = ["work", "scratch"].map(|name| staging.path().join(name));
         fs_err::create_dir(&work)?;
@@ -93,9 +91,6 @@ impl<'a> Place<'a> {
         for (name, value) in [("PATH", "/usr/bin:/bin"), ("HOME", "/homeless"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")] {
             environment.insert(name.to_owned(), value.to_owned());
         }
-        let usable = devices.all().filter(|node| node.state == NodeState::Usable);
-        let devices =
-            if device == Device::Gpu { usable.map(|node| PathBuf::from(&node.path)).collect() } else { Vec::new() };
         let mut sandbox = Sandbox {
             root: base,
             mounts,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use super::Model;
 use crate::elf::Elf;
 use crate::error::{Error, Kind, Result};
+use crate::gfx::GfxTarget;
+use crate::inputs::LockedInput;
 use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::recipe::{Backend, LlamaRecipe, Recipe, RuntimeRecipe};
@@ -21,6 +23,8 @@ pub(super) struct Subject {
     pub recipe: LlamaRecipe,
     /// What it runs with: the trimmed ROCm tree, else the whole one.
     pub rocm: Option<Rocm>,
+    /// The GPU that it was built for.
+    pub target: Option<GfxTarget>,
     /// The ROCm tree that was trimmed, if it is here: it has the tools.
     pub whole: Option<StoredTree>,
     /// The base system: the root that it was built in, else the host's.
@@ -50,15 +54,17 @@ impl Subject {
             return Err(Error::new(Kind::Invalid, format!("`{name}` is no llama.cpp build")));
         };
         let here = |name: &str| realized(lock, intake, name);
-        let mut rocm = None;
+        let (mut rocm, mut target) = (None, None);
         if let Some(whole) = &recipe.rocm {
             let prefix = lock.output(whole)?.recipe.prefix().unwrap_or("/opt/rocm").to_owned();
             let tree = here(runtime.map_or(whole.as_str(), |(name, _)| name))?;
             rocm = Some(Rocm { prefix, tree });
+            target = target_of(lock, whole);
         }
         Ok(Self {
             llama: here(name)?,
             rocm,
+            target,
             whole: recipe.rocm.as_deref().and_then(|name| here(name).ok()),
             base: recipe.sysroot.as_deref().map(here).transpose()?,
             recipe: recipe.clone(),
@@ -103,6 +109,13 @@ fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
         Error::new(Kind::NotFound, "there is no build of llama.cpp in the lock to validate")
             .hint("the manifest needs an output of type `llama`")
     })
+}
+
+/// Returns the GPU that a ROCm tree of the lock is for.
+fn target_of(lock: &Lock, output: &str) -> Option<GfxTarget> {
+    let Recipe::Rocm(recipe) = &lock.outputs.get(output)?.recipe else { return None };
+    let LockedInput::Rocm(block) = lock.inputs.get(&recipe.input)? else { return None };
+    Some(block.requested.target.clone())
 }
 
 fn realized(lock: &Lock, intake: Intake, name: &str) -> Result<StoredTree> {
