@@ -1,9 +1,8 @@
-//! The device nodes that a validation on the GPU gets: `/dev/kfd`, and of several render nodes the one of the GPU that the build
-//! is for.
+//! Device nodes for a validation on the GPU: `/dev/kfd`, and the render node of the GPU that the build is for.
 //!
-//! With one render node in the sandbox there is one GPU in it: ROCm's runtime passes over each GPU whose render node is missing,
-//! and llama.cpp takes the first device that it is shown. `HIP_VISIBLE_DEVICES` is not set: it counts in an order of the
-//! runtime's own, and the node says it better.
+//! One render node in the sandbox means one GPU: ROCm's runtime skips every GPU whose render node is missing. Without
+//! this, llama.cpp takes the first GPU that the runtime lists. `HIP_VISIBLE_DEVICES` is not set, because its numbers
+//! depend on the order in which the runtime lists the GPUs.
 
 use std::path::PathBuf;
 
@@ -23,18 +22,18 @@ pub(super) struct GpuNodes<'h> {
 /// The outcome of choosing among render nodes.
 #[derive(Debug, PartialEq, Eq)]
 enum Choice<'h> {
-    /// There is at most one, so there is no choice.
+    /// There is at most one render node.
     Only,
-    /// This one belongs to a GPU of that name.
+    /// This node belongs to the target, whose name follows.
     Target(&'h Node, String),
-    /// The driver names a node for a GPU of that name, and it is missing from `/dev`.
+    /// The driver names a node for the target, but the node is missing from `/dev`.
     Missing(String),
-    /// The one of the target cannot be told from the others, for this reason.
+    /// It is not known which node belongs to the target, for this reason.
     Open(String),
 }
 
 impl<'h> GpuNodes<'h> {
-    /// Chooses the render node of the target, which is absent for builds without a GPU.
+    /// Chooses the render node of the target. Without a target, all nodes are used.
     pub fn choose(host: &'h Host, target: Option<&GfxTarget>) -> Self {
         let devices = &host.devices;
         let choice = target.map_or(Choice::Only, |target| choose(host, target.as_str()));
@@ -50,7 +49,7 @@ impl<'h> GpuNodes<'h> {
         }
     }
 
-    /// Returns the nodes that the sandbox gets.
+    /// Returns the paths of the usable nodes for the sandbox.
     pub fn given(&self) -> Vec<PathBuf> {
         let render = self.devices.render.iter().filter(|node| match &self.choice {
             Choice::Target(chosen, _) => node.path == chosen.path,
@@ -61,7 +60,7 @@ impl<'h> GpuNodes<'h> {
         usable.map(|node| PathBuf::from(&node.path)).collect()
     }
 
-    /// Describes the nodes that are here, and the choice among them.
+    /// Describes the nodes of this machine, and the choice.
     pub fn describe(&self) -> String {
         let one = |node: &Node| format!("{} {}", node.path, state(node.state));
         let all: Vec<String> = self.devices.all().map(one).collect();
@@ -74,7 +73,7 @@ impl<'h> GpuNodes<'h> {
         }
     }
 
-    /// Reports the nodes, as far as they matter for the build.
+    /// Returns the check of the nodes.
     pub fn check(&self, has_gpu_backend: bool, device: Device) -> Check {
         match device {
             Device::Gpu => Check::passed(NAME, self.describe()),
@@ -88,7 +87,7 @@ fn choose<'h>(host: &'h Host, target: &str) -> Choice<'h> {
     let found = host.devices.render_of(&host.gpus, |gpu| gpu.name == target);
     let is_here = host.gpus.iter().any(|gpu| gpu.name == target);
     if found.told {
-        // Of several equal GPUs one is enough.
+        // Of several equal GPUs, use one.
         let usable = found.nodes.iter().find(|node| node.state == NodeState::Usable);
         return match usable.or(found.nodes.first()) {
             Some(_) if host.devices.render.len() < 2 => Choice::Only,
@@ -102,10 +101,10 @@ fn choose<'h>(host: &'h Host, target: &str) -> Choice<'h> {
     match found.nodes.as_slice() {
         // The others belong to other GPUs.
         [node] if is_here => Choice::Target(node, target.to_owned()),
-        _ if !host.topology => Choice::Open(format!("/sys/class/kfd is missing, which says which one is {target}'s")),
-        _ if is_here => Choice::Open(format!("the driver does not say which one is {target}'s")),
+        _ if !host.topology => Choice::Open(format!("/sys/class/kfd is missing, so the one of {target} is not known")),
+        _ if is_here => Choice::Open(format!("the driver does not name the one of {target}")),
         _ if host.hidden_gpus > 0 => {
-            Choice::Open(format!("the driver may not tell of {} GPUs, and one may be the {target}", host.hidden_gpus))
+            Choice::Open(format!("device rules hide {} GPUs, one of which may be the {target}", host.hidden_gpus))
         }
         _ => {
             let others: Vec<&str> = host.gpus.iter().map(|gpu| gpu.name.as_str()).collect();
@@ -118,9 +117,9 @@ fn choose<'h>(host: &'h Host, target: &str) -> Choice<'h> {
 fn state(state: NodeState) -> &'static str {
     match state {
         NodeState::Usable => "usable",
-        NodeState::Denied => "not allowed",
+        NodeState::Denied => "denied",
         NodeState::Dead => "dead",
-        NodeState::NotADevice => "no device",
+        NodeState::NotADevice => "not a device",
     }
 }
 
@@ -130,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// A made root: GPUs of the compute driver with their render minors, and render nodes in `/dev`.
+    /// Makes a root with GPUs of the compute driver, their render minors, and render nodes in `/dev`.
     fn machine(gpus: &[(u32, Option<u32>)], nodes: &[u32]) -> (tempfile::TempDir, Host) {
         let root = tempfile::tempdir().unwrap();
         for (number, (version, minor)) in gpus.iter().enumerate() {
@@ -150,7 +149,7 @@ mod tests {
         (root, host)
     }
 
-    /// Nodes in the sandbox, and the words about them.
+    /// Returns the nodes for the sandbox, and their description.
     fn given(host: &Host) -> (Vec<String>, String) {
         let target = "gfx1151".parse().unwrap();
         let nodes = GpuNodes::choose(host, Some(&target));
@@ -189,9 +188,9 @@ mod tests {
         for (gpus, why) in [
             (
                 &[][..],
-                "all render nodes are in the sandbox: /sys/class/kfd is missing, which says which one is gfx1151's",
+                "all render nodes are in the sandbox: /sys/class/kfd is missing, so the one of gfx1151 is not known",
             ),
-            (&[(110_501, None)], "all render nodes are in the sandbox: the driver does not say which one is gfx1151's"),
+            (&[(110_501, None)], "all render nodes are in the sandbox: the driver does not name the one of gfx1151"),
             (&[(120_001, Some(128))], "all render nodes are in the sandbox: the driver has no gfx1151 (GPUs: gfx1201)"),
         ] {
             let (_root, host) = machine(gpus, &[128, 129]);
@@ -203,7 +202,7 @@ mod tests {
         // Reading a directory fails, as reading what device rules forbid does.
         create_dir_all(root.path().join("sys/class/kfd/kfd/topology/nodes/2/properties/x")).unwrap();
         let words = given(&Host::read(root.path())).1;
-        assert!(words.contains("the driver may not tell of 1 GPUs, and one may be the gfx1151; "), "{words}");
+        assert!(words.contains("device rules hide 1 GPUs, one of which may be the gfx1151; "), "{words}");
     }
 
     #[test]
@@ -232,7 +231,7 @@ mod tests {
         let host = Host::read(root.path());
         let nodes = GpuNodes::choose(&host, Some(&target));
         assert!(!nodes.usable());
-        assert!(nodes.describe().contains("/dev/dri/renderD129 no device"), "{}", nodes.describe());
+        assert!(nodes.describe().contains("/dev/dri/renderD129 not a device"), "{}", nodes.describe());
         assert!(GpuNodes::choose(&host, None).usable(), "a build without a target takes any");
     }
 }
