@@ -1,7 +1,7 @@
 //! The program with which podman runs containers, which decides whether a container can keep the caller's groups.
 //!
-//! `--group-add keep-groups` is an annotation that crun obeys; runc and others pass over it without a word, and the GPU cannot
-//! be opened inside.
+//! `--group-add keep-groups` sets an annotation that crun obeys. runc and others ignore it, and the container cannot
+//! open the GPU.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};

@@ -1,13 +1,13 @@
-//! Which render node belongs to a GPU: the compute driver's list of GPUs names it by its minor number.
+//! Render nodes of a GPU. The compute driver's list of GPUs has their minor numbers.
 
 use super::{Devices, Gpu, Node};
 
-/// The render nodes of the GPUs that are wanted.
+/// The render nodes of some GPUs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderNodes<'h> {
-    /// The nodes that are such a GPU's own; those of no other GPU where the driver does not tell.
+    /// The nodes of these GPUs; if the driver does not state them, all nodes that belong to no other GPU.
     pub nodes: Vec<&'h Node>,
-    /// True if the driver tells the node of at least one such GPU.
+    /// True if the driver states the node of at least one of these GPUs.
     pub told: bool,
 }
 

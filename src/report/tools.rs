@@ -1,5 +1,5 @@
-//! Versions of HIP and clang on the page. The lock does not hold them: they are read from realized trees, and a page may have
-//! been written where nothing was realized, or where more was.
+//! Versions of HIP and clang on the page. The lock does not hold them: they are read from realized trees, and a page
+//! may have been written where nothing was realized, or where more was.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
-//! Versions of HIP and clang, as a ROCm tree states them in files. Users compare these, and they are not ROCm's own: a tarball
-//! of ROCm 10.0.0 holds HIP 7.15 and clang 23.
+//! Versions of HIP and clang, as a ROCm tree states them in files. Users compare these, and they are not ROCm's own:
+//! a tarball of ROCm 10.0.0 holds HIP 7.15 and clang 23.
 
 use std::path::Path;
 
