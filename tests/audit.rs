@@ -88,3 +88,41 @@ fn in_what_an_output_was_built_is_on_the_page() {
     let line = format!("tree_digest check/llama   # {}\n", sealed.tree("llama"));
     assert!(project.read("REPRODUCIBLE.md").contains(&line), "{line}");
 }
+
+/// The lines about versions of tools.
+fn tools(page: &str) -> Vec<&str> {
+    page.lines().filter(|line| line.starts_with("- HIP") || line.starts_with("- clang")).collect()
+}
+
+#[test]
+fn versions_of_hip_and_clang_are_on_the_page_once_the_tree_is_realized() {
+    const UNKNOWN: &str = "- HIP and clang: not known before it is realized";
+    let project = Project::new();
+    project.full_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    project.run(&["audit"]).code(0);
+    let before = project.read("REPRODUCIBLE.md");
+    assert_eq!(tools(&before), [UNKNOWN]);
+    project.run(&["realize", "rocm"]).code(0);
+    project.run(&["audit", "--check"]).code(0);
+    project.run(&["audit"]).code(0);
+    let page = project.read("REPRODUCIBLE.md");
+    let stated = std::fs::read_to_string(project.store("main").join("current/rocm/share/hip/version")).unwrap();
+    let hip = format!("- HIP: `{}`", stated.trim().strip_prefix("HIP_VERSION=").unwrap());
+    assert_eq!(tools(&page), [hip.as_str(), "- clang: not stated in the tree"]);
+    let without =
+        |page: &str| page.lines().filter(|line| !tools(page).contains(line)).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(without(&page), without(&before), "all else is the lock's");
+
+    // Somebody who has realized nothing takes the page as it is, and cannot be told something else where the tree is.
+    let elsewhere = |arguments: &[&str]| project.run_in_store("empty", arguments);
+    elsewhere(&["audit", "--check"]).code(0);
+    elsewhere(&["audit"]).code(0);
+    assert_eq!(project.read("REPRODUCIBLE.md"), page);
+    assert!(!project.store("empty").exists(), "looking makes no store");
+    project.write("REPRODUCIBLE.md", &page.replace(&hip, "- HIP: `9.9.9`"));
+    project.run(&["audit", "--check"]).code(4);
+    elsewhere(&["audit", "--check"]).code(0);
+    project.write("REPRODUCIBLE.md", &page.replace(&hip, "- HIP: `9.9.9` and more"));
+    elsewhere(&["audit", "--check"]).code(4);
+}

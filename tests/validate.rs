@@ -1,10 +1,10 @@
-//! `strixlock validate`, with the embedded upstream's llama.cpp and trimmed runtime in the sandbox.
+//! `strixlock validate`, with llama.cpp and the trimmed runtime of the embedded upstream in the sandbox.
 
 use strixlock_demo::gguf_maker::{Shape, model};
 
 use crate::support::{Project, Ran};
 
-/// A project with everything, and a model in a local file.
+/// Returns a project with all outputs realized and a model in a local file.
 fn project() -> Project {
     let project = Project::new();
     project.full_manifest("10.1.0a20260901");
@@ -14,6 +14,7 @@ fn project() -> Project {
     project
 }
 
+/// Adds a `file` input with a model to the manifest.
 pub fn add_model(project: &Project, name: &str, shape: Shape) {
     let path = project.path(&format!("{name}.gguf"));
     std::fs::write(&path, model(shape)).unwrap();
@@ -22,7 +23,7 @@ pub fn add_model(project: &Project, name: &str, shape: Shape) {
     project.write("manifests/strix.toml", &format!("{manifest}{input}"));
 }
 
-/// The outcome of each check by its name.
+/// Returns the name and outcome of each check.
 fn outcomes(ran: &Ran) -> Vec<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let checks = ran.json()["checks"].as_array().unwrap().clone();
@@ -62,7 +63,7 @@ fn what_was_realized_runs_and_says_the_same_twice() {
     let found = found["found"].as_str().unwrap();
     assert!(found.contains("from /opt/llama, ") && found.contains("from /opt/rocm, "), "{found}");
 
-    // What was loaded is told by who loads it: the same each time, to the last file.
+    // The loader itself reports the libraries, so that every run lists the same files.
     let again = project.run(&["--offline", "validate", "--device", "cpu", "--json"]).code(0).json();
     assert!(again["checks"].as_array().unwrap().iter().any(|check| check["found"] == found), "{again}");
     assert_eq!(again["generation"]["libraries"], generation["libraries"]);
@@ -74,7 +75,7 @@ fn what_was_realized_runs_and_says_the_same_twice() {
 
     let second = project.run(&["--offline", "validate", "--device", "cpu"]).code(0);
     assert!(second.stdout.contains("validated on the CPU; the GPU part was not run\n"), "{}", second.all());
-    assert!(!second.stdout.contains("the text is another one"), "{}", second.all());
+    assert!(!second.stdout.contains("the text differs"), "{}", second.all());
     assert!(!second.stdout.contains("moved: libraries"), "{}", second.all());
     let digest = project.run(&["lock", "digest"]).code(0).stdout.trim().trim_start_matches("sha256:").to_owned();
     let page = project.read(&format!("validation/{digest}.md"));
@@ -108,7 +109,7 @@ fn it_asks_for_what_it_needs() {
     project.run(&["realize"]).code(0);
     for arguments in [["validate"].as_slice(), &["validate", "--model", "three"]] {
         let ran = project.run(arguments).code(9);
-        assert!(ran.stderr.contains("there is no model in the lock to validate with"), "{}", ran.all());
+        assert!(ran.stderr.contains("the lock has no model to validate with"), "{}", ran.all());
         assert!(ran.stderr.contains("hint: add an input of type `huggingface`, or `file`"), "{}", ran.all());
     }
     add_model(&project, "one", Shape::default());
@@ -126,6 +127,6 @@ fn it_asks_for_what_it_needs() {
     assert!(ran.stderr.contains("input `rocm` is not a model"), "{}", ran.all());
     if !std::path::Path::new("/dev/kfd").exists() {
         let ran = project.run(&["validate", "--model", "one", "--device", "gpu"]).code(9);
-        assert!(ran.stderr.contains("there is no GPU here that we may use"), "{}", ran.all());
+        assert!(ran.stderr.contains("no usable GPU on this machine"), "{}", ran.all());
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Session;
 use crate::error::{Error, Kind, Result};
-use crate::report::reproducible;
+use crate::report::{fits, known_tools, reproducible, states_all};
 use crate::store::replace_file;
 
 /// Write REPRODUCIBLE.md: the exact versions, and how a stranger checks each of them
@@ -21,22 +21,25 @@ pub struct AuditArgs {
 pub fn run(args: &AuditArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let lock = session.lock_to_use()?;
-    let text = reproducible(lock)?;
+    // Without a store that can be read there is a page too.
+    let tools = session.store_to_read().map(|store| known_tools(lock, store)).unwrap_or_default();
+    let text = reproducible(lock, &tools)?;
     let path = args.output.clone().unwrap_or_else(|| session.project.directory().join("REPRODUCIBLE.md"));
     if fs_err::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(Error::failure("the page can only be a regular file").fact("path", path.display()));
     }
     let there = match fs_err::read(&path) {
-        Ok(there) => Some(there),
+        Ok(there) => Some(String::from_utf8_lossy(&there).into_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(error.into()),
     };
-    let fits = there.as_deref() == Some(text.as_bytes());
+    let fits = match &there {
+        // A page that states more than is known here stays. One that states less is true, and is written anew all the same.
+        Some(page) => fits(page, lock, &tools)? && (args.check || states_all(page, lock, &tools)),
+        None => false,
+    };
     if args.check && !fits {
-        let line = there.map(|there| {
-            let there = String::from_utf8_lossy(&there).into_owned();
-            1 + text.lines().zip(there.lines()).take_while(|(a, b)| a == b).count()
-        });
+        let line = there.map(|there| 1 + text.lines().zip(there.lines()).take_while(|(a, b)| a == b).count());
         let error = Error::new(Kind::Stale, "REPRODUCIBLE.md does not fit the lock").fact("file", path.display());
         let error = match line {
             Some(line) => error.fact("differs", format!("from line {line} on")),

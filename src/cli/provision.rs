@@ -8,7 +8,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::export::engine::Place;
 use crate::export::inside::{Check, has_gpu};
-use crate::export::{Engine, ImageRef, Machine, Source, Steps, Wanted, oci, run, source, start};
+use crate::export::{Engine, ImageRef, Machine, Runtime, Source, Steps, Wanted, oci, run, source, start};
 use crate::host::{Devices, NodeState};
 use crate::lock::Lock;
 use crate::realize::place;
@@ -76,6 +76,7 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
         home: text(&home()?)?,
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         devices: Devices::read(Path::new("/")),
+        runtime: runtime(engine),
     };
     let plan = |image: ImageRef, options: Vec<String>| {
         let wanted = Wanted { options, ..wanted(args, &env, engine, &machine, image)? };
@@ -118,6 +119,12 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
         ui.warning(&no_gpu(engine, &machine));
     }
     Ok(if unfit { Kind::Unfit as u8 } else { 0 })
+}
+
+/// Returns podman's runtime, where it decides about the caller's groups.
+fn runtime(engine: Engine) -> Runtime {
+    let decides = engine.runs_in_podman() && !rustix::process::geteuid().is_root() && run::is_on_path("podman");
+    if decides { Runtime::of_podman() } else { Runtime::Unknown }
 }
 
 /// Why there may be no GPU inside.

@@ -12,6 +12,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
 use crate::realize::{Action, Plan, Realized, place, switch, unknown_models};
+use crate::report::{fits, known_tools};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
 use crate::text;
 use crate::toolbox_env::ToolboxEnv;
@@ -158,8 +159,11 @@ fn tell_sealed(session: &Session, lock: &Path) {
         ui.line(format!("wrote {}", lock.display()));
     }
     let page = session.project.directory().join("REPRODUCIBLE.md");
-    let made = Lock::read(lock).and_then(|lock| crate::report::reproducible(&lock));
-    if fs_err::read_to_string(&page).is_ok_and(|there| made.is_ok_and(|made| made != there)) {
+    let fits = |there: &str| {
+        let lock = Lock::read(lock)?;
+        fits(there, &lock, &known_tools(&lock, session.store()?))
+    };
+    if fs_err::read_to_string(&page).is_ok_and(|there| fits(&there).is_ok_and(|fits| !fits)) {
         ui.warning(&format!("{} is out of date now: `strixlock audit` writes it anew", page.display()));
     }
 }

@@ -1,24 +1,25 @@
-//! What builds and the store need: a sandbox, and space.
+//! Requirements of builds and of the store: a sandbox, and disk space.
 
 use super::{Disk, Finding, Level, Surroundings, install};
 use crate::host::Host;
 use crate::sandbox::Engine;
 use crate::text;
 
-/// One nightly, unpacked, with a build beside it.
+/// Space for one unpacked nightly and a build, in bytes.
 const NEEDED: u64 = 25_000_000_000;
-/// One nightly's tarball and its tree.
+/// Space for one nightly's tarball and tree, in bytes.
 const LEAST: u64 = 15_000_000_000;
 
-/// Word in the report.
+/// The name of the check.
 const CHECK: &str = "sandbox";
 
+/// Judges whether builds can run in a sandbox.
 pub(super) fn sandbox(host: &Host, surroundings: &Surroundings) -> Option<Finding> {
     let bad = |found: &str| {
-        Finding::new(CHECK, Level::Bad, found).why("builds of llama.cpp run in a sandbox; nothing else needs it")
+        Finding::new(CHECK, Level::Bad, found).why("builds of llama.cpp run in a sandbox; nothing else needs one")
     };
     Some(match surroundings.sandbox.as_ref()? {
-        Ok(Engine::Bubblewrap) => Finding::good(CHECK, "builds can have one"),
+        Ok(Engine::Bubblewrap) => Finding::good(CHECK, "bubblewrap works"),
         Ok(Engine::Podman) => podman_alone(host, surroundings.without_sysroot.as_deref()),
         Err(error) => match refusal(host) {
             Some((found, command)) => bad(found).mend(command),
@@ -27,48 +28,50 @@ pub(super) fn sandbox(host: &Host, surroundings: &Surroundings) -> Option<Findin
     })
 }
 
-/// Judges a machine on which podman makes sandboxes and bubblewrap does not: podman takes a sysroot.
+/// Judges a machine on which podman works and bubblewrap does not. Podman needs a sysroot.
 fn podman_alone(host: &Host, without: Option<&[String]>) -> Finding {
     let Some(without) = without else {
-        let found = "podman makes one for builds with a sysroot; those without need bubblewrap, which makes none here";
+        let found = "podman works for builds with a sysroot; others need bubblewrap, which does not work here";
         return Finding::good(CHECK, found);
     };
     if without.is_empty() {
-        let found = "podman makes one, and every build of the manifest has the sysroot that this takes";
+        let found = "podman works, and every build of the manifest has the sysroot that it needs";
         return Finding::good(CHECK, found);
     }
     let names: Vec<String> = without.iter().map(|name| format!("`{name}`")).collect();
     let found =
-        format!("podman alone makes one, which takes a sysroot, and the manifest gives {} none", names.join(", "));
+        format!("only podman works, which needs a sysroot; outputs of the manifest without one: {}", names.join(", "));
     let other = refusal(host).map_or_else(|| installed(host, "install bubblewrap"), |(_, command)| command);
     Finding::new(CHECK, Level::Bad, found)
-        .why("with the host's own root podman would show a build all of the host")
-        .mend(format!("give the output a `sysroot` in the manifest, as `strixlock init` writes it; or {other}"))
+        .why("without a sysroot podman would expose the whole host to a build")
+        .mend(format!("add a `sysroot` to the output in the manifest, as `strixlock init` writes it; or {other}"))
 }
 
-/// Returns which setting of the machine keeps bubblewrap from its user namespaces, with the command that mends it.
+/// Returns the setting of the machine that denies bubblewrap its user namespaces, with the command that changes it.
 fn refusal(host: &Host) -> Option<(&'static str, String)> {
     let setting = |name: &str| host.settings.get(name).copied();
     let allow = |setting: &str, value: &str| super::on_the_machine(host, &format!("sudo sysctl -w {setting}={value}"));
     if setting("user/max_user_namespaces") == Some(0) {
-        Some(("user namespaces are switched off", allow("user.max_user_namespaces", "15000")))
+        Some(("user namespaces are disabled", allow("user.max_user_namespaces", "15000")))
     } else if setting("kernel/unprivileged_userns_clone") == Some(0) {
-        Some(("only root may make user namespaces", allow("kernel.unprivileged_userns_clone", "1")))
+        Some(("only root may create user namespaces", allow("kernel.unprivileged_userns_clone", "1")))
     } else if setting("kernel/apparmor_restrict_unprivileged_userns") == Some(1) {
-        let command = "sudo apt-get install apparmor-profiles && sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict \
-                       /etc/apparmor.d/ && sudo systemctl reload apparmor";
-        let found = "AppArmor refuses bubblewrap its user namespaces, and there is no podman";
+        let command = "sudo apt-get install apparmor-profiles && sudo ln -s \
+                       /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && \
+                       sudo systemctl reload apparmor";
+        let found = "AppArmor denies bubblewrap user namespaces, and podman does not work either";
         Some((found, super::on_the_machine(host, command)))
     } else {
         None
     }
 }
 
-/// Returns the command that installs bubblewrap, or other words where the distribution is not known.
+/// Returns the command that installs bubblewrap, or `otherwise` on an unknown distribution.
 fn installed(host: &Host, otherwise: &str) -> String {
     install(host, ["bubblewrap"; 3]).unwrap_or_else(|| otherwise.to_owned())
 }
 
+/// Judges the free space for the store.
 pub(super) fn disk(surroundings: &Surroundings) -> Option<Finding> {
     let Disk { store, free } = surroundings.disk.as_ref()?;
     let found = format!("{} free for {}", text::bytes(*free), store.display());
@@ -78,7 +81,7 @@ pub(super) fn disk(surroundings: &Surroundings) -> Option<Finding> {
     let level = if *free < LEAST { Level::Bad } else { Level::Advice };
     Some(
         Finding::new("disk", level, found)
-            .why("a nightly is 2 GB packed and up to 13 GB unpacked, and a build comes on top")
-            .mend("strixlock gc --keep 2, strixlock store pack, or put the store elsewhere with STRIXLOCK_STORE"),
+            .why("a nightly takes 2 GB packed and up to 13 GB unpacked, and a build takes more")
+            .mend("strixlock gc --keep 2, strixlock store pack, or move the store with STRIXLOCK_STORE"),
     )
 }

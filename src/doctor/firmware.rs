@@ -1,9 +1,10 @@
-//! The GPU's firmware.
+//! The version of the GPU's firmware.
 
 use super::known::KNOWN;
 use super::{Finding, Level, on_the_machine};
 use crate::host::{Distribution, Host};
 
+/// Judges the firmware's version, as the package database states it.
 pub(super) fn check(host: &Host) -> Finding {
     let ask = match host.distribution {
         Distribution::Fedora => "rpm -q amd-gpu-firmware linux-firmware",
@@ -17,13 +18,13 @@ pub(super) fn check(host: &Host) -> Finding {
     let reasons = reasons.map(|bad| format!("linux-firmware {} is bad on {}: {}", bad.release, bad.gpu, bad.why));
     let why = reasons.collect::<Vec<_>>().join("; ");
     match &host.firmware {
-        // A container has packages of its own, and the kernel takes its firmware from outside.
+        // A container has its own packages, but the kernel loads the firmware of the host.
         _ if host.container.is_some() => {
-            Finding::new("firmware", Level::Advice, "the firmware's version cannot be seen from inside a container")
+            Finding::new("firmware", Level::Advice, "unknown inside a container: the version of linux-firmware")
                 .why(why)
                 .mend(on_the_machine(host, ask))
         }
-        None => Finding::new("firmware", Level::Advice, "cannot tell the version of linux-firmware").why(why).mend(ask),
+        None => Finding::new("firmware", Level::Advice, "unknown version of linux-firmware").why(why).mend(ask),
         Some(version) if bad.is_some() => {
             let command = match host.distribution {
                 Distribution::Fedora => "sudo dnf upgrade linux-firmware amd-gpu-firmware",

@@ -4,17 +4,18 @@ use super::known::KNOWN;
 use super::{Finding, Level, on_the_machine};
 use crate::host::{Distribution, Host};
 
+/// Judges the kernel's version.
 pub(super) fn check(host: &Host) -> Option<Finding> {
     let known = KNOWN.kernel.as_ref()?;
     let (good, gpu) = (known.good, &known.gpu);
     let Some(version) = host.kernel else {
         let release = host.kernel_release.as_deref().unwrap_or("no release");
-        let found = format!("cannot tell the kernel's version from `{release}`");
+        let found = format!("unknown kernel version: `{release}`");
         let why = format!("kernels below {good} are bad on {gpu}");
-        return Some(Finding::new("kernel", Level::Advice, found).why(why).mend("look yourself: uname -r"));
+        return Some(Finding::new("kernel", Level::Advice, found).why(why).mend("compare with `uname -r`"));
     };
     let found = host.kernel_release.clone().unwrap_or_default();
-    // Where the driver does not say which GPU this is, it is the one that the project is for.
+    // If the driver does not name the GPU, assume the project's target.
     let unknown = host.gpus.is_empty() || host.hidden_gpus > 0;
     if version >= good || !(unknown || host.gpus.iter().any(|other| other.name == *gpu)) {
         return Some(Finding::good("kernel", found));
@@ -28,13 +29,8 @@ pub(super) fn check(host: &Host) -> Option<Finding> {
     };
     let why = format!("kernels below {good} are bad on {gpu}: {}", known.why);
     let (level, found, why, when) = if known.may_be_patched(version, &found) {
-        let found = format!("{found} is older than {good}, and may have its fix");
-        (
-            Level::Advice,
-            found,
-            format!("{why}, unless the distribution brought the fix to an older one"),
-            "if it does: ",
-        )
+        let found = format!("{found} is older than {good}, but may have its fix");
+        (Level::Advice, found, format!("{why}, unless the distribution backported the fix"), "if it does: ")
     } else {
         (Level::Bad, format!("{found} is older than {good}"), why, "")
     };

@@ -1,4 +1,4 @@
-//! Versions known to be good and bad on a GPU: `known.toml`, each entry with its source.
+//! Kernels and firmware that are known to be good or bad on a GPU: `known.toml`, where each entry has a source.
 
 use std::sync::LazyLock;
 
@@ -6,57 +6,58 @@ use serde::{Deserialize, Deserializer};
 
 use crate::host::KernelVersion;
 
-/// The data. It is part of the program, and a test reads it.
+/// The data, compiled into the program. A test parses it, so the fallback is never used.
 pub(super) static KNOWN: LazyLock<Known> =
     LazyLock::new(|| toml::from_str(include_str!("known.toml")).unwrap_or_default());
 
+/// The contents of `known.toml`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Known {
     pub kernel: Option<Kernel>,
     pub firmware: Vec<Firmware>,
 }
 
-/// Which kernels are bad.
+/// Bad kernels: those below a version.
 #[derive(Debug, Deserialize)]
 pub(super) struct Kernel {
     /// The GPU that needs the fix.
     pub gpu: String,
-    /// The first version with it.
+    /// The first version with the fix.
     #[serde(deserialize_with = "version")]
     pub good: KernelVersion,
     pub why: String,
-    /// Words that distributions which patch their kernels write behind the build's number.
+    /// Marks behind the build number of distributions that patch their kernels.
     pub distributions: Vec<String>,
-    /// Words in the releases of builds that are mainline all the same.
+    /// Marks of mainline builds for such a distribution, which are not patched.
     pub mainline: Vec<String>,
     pub backport: Vec<Backport>,
 }
 
-/// The first of a distribution's older kernels that has the fix.
+/// The first older kernel of a distribution that has the fix.
 #[derive(Debug, Deserialize)]
 pub(super) struct Backport {
     /// One of [`Kernel::distributions`].
     pub distribution: String,
     #[serde(deserialize_with = "version")]
     pub version: KernelVersion,
-    /// Without it, each build of the version has the fix.
+    /// The first build number with the fix; 0 if every build of the version has it.
     #[serde(default)]
     pub build: u64,
-    /// Its name for people.
+    /// The name to show.
     pub named: String,
 }
 
-/// A release of linux-firmware that is bad.
+/// A bad release of linux-firmware.
 #[derive(Debug, Deserialize)]
 pub(super) struct Firmware {
     pub gpu: String,
-    /// Distributions write a day's release with additions, such as `20251125-1.fc43`.
+    /// The day of the release. Distributions add to it, as in `20251125-1.fc43`.
     pub release: String,
     pub why: String,
 }
 
 impl Kernel {
-    /// Returns whether an older kernel of this release may have the fix, because a distribution patches it.
+    /// Returns whether this older kernel may have the fix because its distribution patches kernels.
     pub fn may_be_patched(&self, version: KernelVersion, release: &str) -> bool {
         let rest = release.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
         let (build, rest) = match rest.strip_prefix('-') {
@@ -66,7 +67,7 @@ impl Kernel {
             }
             None => ("", rest),
         };
-        // Ubuntu's builds of mainline have the version as their number: 6.18.3-061803-generic.
+        // Ubuntu's mainline builds have the version as build number: 6.18.3-061803-generic.
         if build.starts_with('0') || self.mainline.iter().any(|mark| rest.contains(mark)) {
             return false;
         }
@@ -79,7 +80,7 @@ impl Kernel {
         first.all(|backport| (version, build) >= (backport.version, backport.build))
     }
 
-    /// Names the versions that are good.
+    /// Returns the good versions, to show.
     pub fn wanted(&self) -> String {
         let mut wanted = format!("{} or more", self.good);
         for backport in &self.backport {
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_is_whole_and_each_entry_has_a_source() {
+    fn the_data_is_valid_and_each_entry_has_a_source() {
         let known: Known = toml::from_str(include_str!("known.toml")).unwrap();
         let kernel = known.kernel.unwrap();
         assert!(kernel.backport.iter().all(|backport| kernel.distributions.contains(&backport.distribution)));

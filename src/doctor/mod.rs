@@ -1,8 +1,8 @@
-//! What keeps a machine from doing the job, why, and the command that mends it.
+//! Problems of a machine: what is wrong, why it matters, and the command that fixes it.
 //!
-//! Judgement without looking: [`examine`] is a function of facts ([`Host`]) and [`Surroundings`], so that a test can be any
-//! machine. What is known of kernels and firmware is data, `known.toml`; other thresholds stand with the checks that
-//! use them, each with its reason.
+//! [`examine`] reads nothing itself. It judges facts ([`Host`]) and [`Surroundings`], so that a test can describe any
+//! machine. Known kernels and firmware are data (`known.toml`); every other threshold is a constant beside its check,
+//! with a reason.
 
 mod builds;
 mod devices;
@@ -23,55 +23,56 @@ use crate::sandbox::Engine;
 
 pub use proxy::VARIABLES as PROXY_VARIABLES;
 
-/// The GPU of Strix Halo, which the project is for.
+/// The GPU of Strix Halo, the project's target.
 const STRIX_HALO: &str = "gfx1151";
 
-/// What is known of a machine besides its own files.
+/// Facts about a machine that are not in its own files.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// What makes sandboxes here, or why nothing does; absent where that was not tried.
+    /// The engine that makes sandboxes here, or the reason that none does; absent if this was not tried.
     pub sandbox: Option<Result<Engine, Error>>,
-    /// The outputs of the manifest that are built in the host's own root, for want of a sysroot; absent where there is no manifest.
+    /// The outputs of the manifest that are built in the host's own root because they have no sysroot; absent without
+    /// a manifest.
     pub without_sysroot: Option<Vec<String>>,
-    /// The disk that the store is on.
+    /// The disk of the store.
     pub disk: Option<Disk>,
-    /// The variables of the environment that name proxies.
+    /// The environment variables that name proxies.
     pub proxies: BTreeMap<String, String>,
 }
 
-/// Space on a disk.
+/// The disk of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disk {
-    /// The store, or where it would be.
+    /// The path of the store, which need not exist yet.
     pub store: PathBuf,
-    /// Bytes that are free for us.
+    /// The bytes that this user may still write.
     pub free: u64,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at, in one word.
+    /// The name of the check, in one word.
     pub check: &'static str,
-    /// How it is.
+    /// The judgement.
     pub level: Level,
-    /// What was found.
+    /// The fact that was found.
     pub found: String,
-    /// Why that matters.
+    /// The reason why the fact matters.
     pub why: Option<String>,
-    /// The command that mends it.
+    /// The command or action that fixes it. The JSON key is `mend`.
     pub mend: Option<String>,
 }
 
-/// How something is.
+/// The judgement of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As it should be.
+    /// No problem.
     Good,
-    /// It works, but not as well as it could, or cannot be told.
+    /// It works, but not as well as it could, or is not known.
     Advice,
-    /// It does not work.
+    /// A problem: something does not work.
     Bad,
 }
 
@@ -107,12 +108,12 @@ pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
     findings
 }
 
-/// A command for the machine itself: in a container, it has to be given outside.
+/// Marks a command for the machine itself: inside a container, it has to run outside.
 fn on_the_machine(host: &Host, command: &str) -> String {
     if host.container.is_some() { format!("outside the container: {command}") } else { command.to_owned() }
 }
 
-/// The command that installs packages, where the distribution is known.
+/// Returns the command that installs a package (its names for apt, dnf and pacman), if the distribution is known.
 fn install(host: &Host, packages: [&str; 3]) -> Option<String> {
     let [apt, dnf, pacman] = packages;
     let command = match host.distribution {

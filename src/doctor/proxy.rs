@@ -1,4 +1,4 @@
-//! Proxies, which downloads go through. Passwords in them are not shown.
+//! Proxies for downloads. Their passwords are not shown.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,11 @@ use url::Url;
 use super::{Finding, Level, Surroundings};
 use crate::urls::show_url;
 
-/// The variables that are read.
+/// The environment variables that are read.
 pub const VARIABLES: [&str; 8] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
 
+/// Judges every proxy variable.
 pub(super) fn check(surroundings: &Surroundings) -> Vec<Finding> {
     let proxies = &surroundings.proxies;
     let mut findings: Vec<Finding> = proxies
@@ -25,20 +26,22 @@ pub(super) fn check(surroundings: &Surroundings) -> Vec<Finding> {
     findings
 }
 
+/// Judges one variable.
 fn one(name: &str, value: &str) -> Finding {
-    // Without a scheme it is meant as http, as curl reads it.
+    // Like curl, assume http without a scheme.
     let text = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     match Url::parse(&text).ok().filter(|url| url.has_host() && SCHEMES.contains(&url.scheme())) {
         Some(url) => Finding::good("proxy", format!("{name}: {}", show_url(&url))),
-        None => Finding::new("proxy", Level::Bad, format!("{name} is not the address of a proxy"))
-            .why("downloads go through it, or fail, or pass it by without a word")
+        None => Finding::new("proxy", Level::Bad, format!("invalid proxy URL in {name}"))
+            .why("downloads fail, or silently bypass the proxy")
             .mend(format!("export {name}=http://HOST:PORT, or unset {name}")),
     }
 }
 
+/// The schemes of proxies.
 const SCHEMES: [&str; 5] = ["http", "https", "socks5", "socks5h", "socks4"];
 
-/// A name in both cases: which one is read depends on the program.
+/// Warns of a variable that is set differently in upper and lower case. Programs differ in which one they read.
 fn contradictions(proxies: &BTreeMap<String, String>) -> Vec<Finding> {
     let upper = proxies.iter().filter(|(name, _)| name.chars().all(|c| !c.is_ascii_lowercase()));
     let differs =
@@ -46,8 +49,8 @@ fn contradictions(proxies: &BTreeMap<String, String>) -> Vec<Finding> {
     differs
         .map(|(name, _)| {
             let lower = name.to_ascii_lowercase();
-            Finding::new("proxy", Level::Advice, format!("{name} and {lower} are not the same"))
-                .why("some programs read the one, some the other")
+            Finding::new("proxy", Level::Advice, format!("{name} and {lower} differ"))
+                .why("some programs read one, some the other")
                 .mend(format!("export {lower}=\"${name}\""))
         })
         .collect()

@@ -11,7 +11,7 @@ fn gpu(name: &str, minor: u32) -> Gpu {
     Gpu { name: name.to_owned(), render: Some(format!("/dev/dri/renderD{minor}")) }
 }
 
-/// A Strix Halo machine on which all is well.
+/// Returns a Strix Halo machine without problems.
 fn good() -> Host {
     Host {
         kernel: Some(KernelVersion(6, 18, 4)),
@@ -46,7 +46,7 @@ fn surroundings() -> Surroundings {
     }
 }
 
-/// The finding of one check, which must be the only one that is not good.
+/// Returns the only finding that is not good; fails if there are more.
 #[track_caller]
 fn only(host: &Host, surroundings: &Surroundings, level: Level) -> Finding {
     let mut others = examine(host, surroundings);
@@ -79,7 +79,7 @@ fn an_old_kernel_is_bad_for_strix_halo_only() {
 }
 
 #[test]
-fn the_bad_firmware_is_known_in_each_distributions_words() {
+fn bad_firmware_is_recognised_in_every_distributions_version() {
     for version in ["20251125", "20251125-1.fc43", "20251125.git1-0ubuntu1", "20251125-1"] {
         let host = Host { firmware: Some(version.to_owned()), ..good() };
         assert_eq!(only(&host, &surroundings(), Level::Bad).check, "firmware");
@@ -88,7 +88,7 @@ fn the_bad_firmware_is_known_in_each_distributions_words() {
 }
 
 #[test]
-fn a_node_that_cannot_be_used_is_told_with_its_mend() {
+fn a_node_that_cannot_be_used_is_reported_with_a_hint() {
     let with = |state, user, groups: &[u32], container| Host {
         devices: Devices { kfd: Some(node("/dev/kfd", state)), ..good().devices },
         process: Process { user, groups: groups.to_vec(), ..good().process },
@@ -100,7 +100,7 @@ fn a_node_that_cannot_be_used_is_told_with_its_mend() {
         assert_eq!(finding.level, Level::Bad);
         finding.mend.unwrap()
     };
-    assert_eq!(mend(&with(NodeState::Denied, 1000, &[1000], None)), "sudo usermod -aG render $USER, and log in anew");
+    assert_eq!(mend(&with(NodeState::Denied, 1000, &[1000], None)), "sudo usermod -aG render $USER, and log in again");
     assert_eq!(mend(&with(NodeState::Denied, 1000, &[992], None)), "ls -lZ /dev/kfd");
     assert!(mend(&with(NodeState::Denied, 1000, &[1000], Some("podman"))).contains("--group-add keep-groups"));
     assert!(mend(&with(NodeState::NotADevice, 0, &[0], Some("docker"))).contains("--device /dev/kfd"));
@@ -121,10 +121,10 @@ fn one_render_node_that_can_be_used_is_enough() {
     assert!(examine(&host, &surroundings()).iter().all(|finding| finding.level == Level::Good));
 }
 
-/// Two GPUs, and these render nodes.
+/// Returns a machine with two GPUs and these render nodes.
 fn two_gpus(nodes: &[(u32, NodeState)], container: Option<&'static str>) -> Host {
     let mut host = Host { gpus: vec![gpu("gfx1151", 129), gpu("gfx1201", 128)], container, ..good() };
-    // The version of a container's own firmware is not told.
+    // The version is unknown inside a container.
     host.firmware = host.firmware.filter(|_| container.is_none());
     host.devices.render =
         nodes.iter().map(|(minor, state)| node(&format!("/dev/dri/renderD{minor}"), *state)).collect();
@@ -136,33 +136,33 @@ fn finding(host: &Host, check: &str) -> Finding {
 }
 
 #[test]
-fn the_render_node_of_the_target_is_looked_at_and_not_that_of_another_gpu() {
+fn the_render_node_of_the_target_is_judged_not_that_of_another_gpu() {
     use NodeState::{Denied, Usable};
     let alone = only(&two_gpus(&[(128, Usable)], None), &surroundings(), Level::Bad);
     assert_eq!((alone.check, alone.found.as_str()), ("dri", "there is no /dev/dri/renderD129"));
-    assert!(alone.why.unwrap().ends_with("that is the one of gfx1151"));
+    assert!(alone.why.unwrap().ends_with("this is the one of gfx1151"));
     let inside = finding(&two_gpus(&[(128, Usable)], Some("podman")), "dri");
     assert_eq!(inside.level, Level::Bad);
     assert!(inside.mend.unwrap().contains("--device /dev/dri"));
     let denied = only(&two_gpus(&[(128, Usable), (129, Denied)], None), &surroundings(), Level::Bad);
-    assert!(denied.found.contains("/dev/dri/renderD129 may not be opened"), "{denied:?}");
+    assert!(denied.found.contains("permission denied: /dev/dri/renderD129"), "{denied:?}");
     for nodes in [&[(128, Usable), (129, Usable)][..], &[(129, Usable)], &[(128, Denied), (129, Usable)]] {
         let host = two_gpus(nodes, None);
         assert!(examine(&host, &surroundings()).iter().all(|finding| finding.level == Level::Good), "{nodes:?}");
         let found = finding(&host, "dri").found;
-        assert_eq!(found, "/dev/dri/renderD129 can be opened; it is the render node of gfx1151");
+        assert_eq!(found, "/dev/dri/renderD129 is usable, the render node of gfx1151");
     }
-    // A driver that does not tell the target's node still tells that another's is not it.
+    // If the driver does not name the target's node, nodes of other GPUs are still excluded.
     let mut untold = two_gpus(&[(128, Usable)], None);
     untold.gpus[0].render = None;
     assert_eq!(only(&untold, &surroundings(), Level::Bad).found, "there is no /dev/dri/renderD*");
 }
 
 #[test]
-fn gpus_that_device_rules_hide_are_told_unless_the_target_is_seen() {
+fn gpus_hidden_by_device_rules_are_reported_unless_the_target_is_visible() {
     let hidden = Host { gpus: vec![gpu("gfx1201", 128)], hidden_gpus: 1, ..good() };
     let finding = only(&hidden, &surroundings(), Level::Advice);
-    assert_eq!(finding.found, "gfx1201; GPUs that the driver may not tell of: 1");
+    assert_eq!(finding.found, "gfx1201; GPUs hidden by device rules: 1");
     let seen = Host { gpus: good().gpus, ..hidden };
     assert!(examine(&seen, &surroundings()).iter().all(|finding| finding.level == Level::Good));
 }
@@ -171,8 +171,8 @@ fn gpus_that_device_rules_hide_are_told_unless_the_target_is_seen() {
 fn a_compute_node_without_the_drivers_list_of_gpus_is_bad() {
     let host = Host { topology: false, gpus: Vec::new(), ..good() };
     let outside = only(&host, &surroundings(), Level::Bad);
-    assert_eq!(outside.found, "/dev/kfd is there, and /sys/class/kfd is not");
-    assert!(outside.mend.unwrap().starts_with("the driver is loaded and offers nothing"));
+    assert_eq!(outside.found, "/dev/kfd is present, but /sys/class/kfd is missing");
+    assert!(outside.mend.unwrap().starts_with("the driver is loaded but offers no GPU"));
     let unloaded = only(&Host { driver: false, ..host.clone() }, &surroundings(), Level::Bad);
     assert!(unloaded.mend.unwrap().contains("sudo modprobe amdgpu"));
     let inside = finding(&Host { container: Some("docker"), ..host }, "topology");
@@ -181,7 +181,7 @@ fn a_compute_node_without_the_drivers_list_of_gpus_is_bad() {
 }
 
 #[test]
-fn selinux_is_told_inside_a_container_with_the_boolean_that_lets_it_compute() {
+fn selinux_is_reported_inside_a_container_with_the_boolean_that_allows_computing() {
     let host = Host { selinux_confines: true, ..good() };
     assert!(examine(&host, &surroundings()).iter().all(|finding| finding.level == Level::Good));
     let inside = finding(&Host { container: Some("podman"), ..host }, "selinux");
@@ -199,7 +199,7 @@ fn a_distributions_older_kernel_that_may_have_the_fix_is_advice() {
     };
     for release in ["6.14.0-1020-oem", "6.17.9-300.fc43", "6.17.0-35-generic"] {
         let finding = only(&with(release), &surroundings(), Level::Advice);
-        assert_eq!(finding.found, format!("{release} is older than 6.18.4, and may have its fix"));
+        assert_eq!(finding.found, format!("{release} is older than 6.18.4, but may have its fix"));
     }
     for release in ["6.18.3", "6.18.3-061803-generic", "6.17.9-arch1-1", "6.14.0-1017-oem"] {
         let finding = only(&with(release), &surroundings(), Level::Bad);
@@ -224,10 +224,10 @@ fn half_of_a_large_memory_is_little() {
 }
 
 #[test]
-fn parameters_that_contradict_each_other_are_told() {
+fn parameters_that_contradict_each_other_are_reported() {
     let with = |line: &str| Host { kernel_parameters: line.split(' ').map(str::to_owned).collect(), ..good() };
     let finding = only(&with("amdgpu.gttsize=65536 ttm.pages_limit=31719424"), &surroundings(), Level::Advice);
-    assert_eq!(finding.why.as_deref(), Some("the two say 68.7 GB and 130 GB: the smaller one counts"));
+    assert_eq!(finding.why.as_deref(), Some("the two set 68.7 GB and 130 GB, and the smaller one wins"));
     for line in ["amdgpu.gttsize=120G", "ttm.pages_limit=", "ttm.pages_limit=18446744073709551615"] {
         assert_eq!(only(&with(line), &surroundings(), Level::Bad).check, "amdgpu", "{line}");
     }
@@ -238,7 +238,7 @@ fn parameters_that_contradict_each_other_are_told() {
 }
 
 #[test]
-fn why_there_is_no_sandbox_is_told() {
+fn the_reason_for_a_missing_sandbox_is_reported() {
     let refused = || Surroundings { sandbox: Some(Err(Error::failure("no bwrap"))), ..surroundings() };
     for (setting, value, mend) in [
         ("user/max_user_namespaces", 0, "user.max_user_namespaces=15000"),
@@ -264,18 +264,19 @@ fn podman_alone_is_enough_only_where_there_is_a_sysroot() {
         let finding = findings.into_iter().find(|finding| finding.check == "sandbox").unwrap();
         (finding.level, finding.found)
     };
-    let enough = "podman makes one, and every build of the manifest has the sysroot that this takes";
+    let enough = "podman works, and every build of the manifest has the sysroot that it needs";
     assert_eq!(found(with(Some(&[]))), (Level::Good, enough.to_owned()));
-    let unknown = "podman makes one for builds with a sysroot; those without need bubblewrap, which makes none here";
+    let unknown = "podman works for builds with a sysroot; others need bubblewrap, which does not work here";
     assert_eq!(found(with(None)), (Level::Good, unknown.to_owned()));
     let finding = only(&good(), &with(Some(&["llama", "other"])), Level::Bad);
     assert_eq!(
         finding.found,
-        "podman alone makes one, which takes a sysroot, and the manifest gives `llama`, `other` none"
+        "only podman works, which needs a sysroot; outputs of the manifest without one: `llama`, `other`"
     );
     assert_eq!(
         finding.mend.unwrap(),
-        "give the output a `sysroot` in the manifest, as `strixlock init` writes it; or sudo apt-get install bubblewrap"
+        "add a `sysroot` to the output in the manifest, as `strixlock init` writes it; or sudo apt-get install \
+         bubblewrap"
     );
     let refused = Host { settings: [("kernel/apparmor_restrict_unprivileged_userns", 1)].into(), ..good() };
     let finding = only(&refused, &with(Some(&["llama"])), Level::Bad);
@@ -283,14 +284,14 @@ fn podman_alone_is_enough_only_where_there_is_a_sysroot() {
 }
 
 #[test]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_reported() {
     let with = |free| Surroundings { disk: Some(Disk { store: "/s".into(), free }), ..surroundings() };
     only(&good(), &with(14_000_000_000), Level::Bad);
     only(&good(), &with(20_000_000_000), Level::Advice);
 }
 
 #[test]
-fn proxies_are_told_without_their_passwords() {
+fn proxies_are_shown_without_passwords() {
     let with = |pairs: &[(&str, &str)]| Surroundings {
         proxies: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         ..surroundings()

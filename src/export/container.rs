@@ -18,6 +18,8 @@ pub struct Container {
     pub devices: Vec<String>,
     /// Groups by number or name, which own the devices; `keep-groups` for those of the caller (podman without root).
     pub groups: Vec<String>,
+    /// A condition that this machine may not meet, for whoever reads the file.
+    pub needs: Option<&'static str>,
     /// Who runs what it runs, as user and group by number inside; none for whoever the image says.
     pub user: Option<String>,
     /// Directories of the host that are visible inside.

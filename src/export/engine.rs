@@ -95,6 +95,12 @@ impl Engine {
         matches!(self, Self::Distrobox | Self::Toolbox | Self::Podman | Self::Docker)
     }
 
+    /// Returns whether podman runs the container, with the options that are written for it.
+    #[must_use]
+    pub fn runs_in_podman(self) -> bool {
+        matches!(self, Self::Podman | Self::Quadlet | Self::LlamaSwap)
+    }
+
     /// Whether it looks for images where podman keeps them.
     #[must_use]
     pub fn uses_podman(self) -> bool {

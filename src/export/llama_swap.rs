@@ -22,8 +22,9 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
     let cmd = format!("{} --publish=127.0.0.1:${{PORT}}:{PORT} {}", command_line(&run), command_line(&arguments));
     let scalar = |text: &str| serde_json::Value::from(text).to_string();
     let stop = words(["podman", "stop", "--time=10", &container.name]);
+    let needs = container.needs.map(|needs| format!("# {needs}\n")).unwrap_or_default();
     let text = format!(
-        "models:\n  {}:\n    cmd: {}\n    cmdStop: {}\n    proxy: \"http://127.0.0.1:${{PORT}}\"\n    checkEndpoint: \"/health\"\n",
+        "{needs}models:\n  {}:\n    cmd: {}\n    cmdStop: {}\n    proxy: \"http://127.0.0.1:${{PORT}}\"\n    checkEndpoint: \"/health\"\n",
         scalar(&container.name),
         scalar(&cmd),
         scalar(&command_line(&stop)),

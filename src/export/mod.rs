@@ -18,6 +18,7 @@ pub mod oci;
 mod podman;
 mod quadlet;
 pub mod run;
+mod runtime;
 pub mod snapshot;
 pub mod source;
 pub mod start;
@@ -27,6 +28,7 @@ mod wanted;
 pub use container::{Container, Mount, Server};
 pub use engine::{Engine, NewFile, Steps};
 pub use image_ref::ImageRef;
+pub use runtime::Runtime;
 pub use source::Source;
 pub use wanted::{Machine, Wanted};
 

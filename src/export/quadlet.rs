@@ -12,7 +12,8 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
         &[":", "\\", "\"", "$"],
         "systemd and podman give :, \\, \" and $ a meaning in a unit's paths",
     )?;
-    let mut unit = vec![
+    let mut unit: Vec<String> = container.needs.iter().map(|needs| format!("# {needs}")).collect();
+    unit.extend([
         "[Unit]".to_owned(),
         format!("Description=llama-server of {}", container.name),
         "After=network-online.target".to_owned(),
@@ -21,7 +22,7 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
         format!("ContainerName={}", container.name),
         format!("Image={}", container.image.without_tag()),
         "SecurityLabelDisable=true".to_owned(),
-    ];
+    ]);
     unit.extend(container.devices.iter().map(|device| format!("AddDevice={device}")));
     let mut flags: Vec<String> = container.groups.iter().map(|group| format!("--group-add={group}")).collect();
     flags.extend(container.user.iter().map(|user| format!("--user={user}")));

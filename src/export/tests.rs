@@ -31,6 +31,7 @@ fn machine() -> Machine {
             render: vec![node("/dev/dri/renderD128", 992)],
             card_groups: vec![],
         },
+        runtime: Runtime::Crun,
     }
 }
 
@@ -256,6 +257,34 @@ fn the_groups_of_the_compute_node_render_nodes_and_cards_are_added_by_number() {
     machine.devices.card_groups = vec![0, 44];
     for engine in [Engine::Docker, Engine::Compose] {
         assert_eq!(wanted(engine).container(&machine).unwrap().0.groups, ["44", "991", "992"], "{engine:?}");
+    }
+}
+
+#[test]
+fn groups_are_kept_where_podmans_runtime_can_and_the_text_says_what_it_needs_where_that_is_not_known() {
+    for engine in [Engine::Podman, Engine::Quadlet, Engine::LlamaSwap] {
+        let with = |runtime: Runtime| {
+            let (container, warnings) = wanted(engine).container(&Machine { runtime, ..machine() }).unwrap();
+            let steps = engine.steps(&container).unwrap();
+            let commands: Vec<String> = steps.create.iter().map(|words| words.join(" ")).collect();
+            let text = format!("{}{}", steps.file.map(|file| file.text).unwrap_or_default(), commands.join("\n"));
+            (text, warnings.join("\n"))
+        };
+        let (text, warnings) = with(Runtime::Crun);
+        assert!(text.contains("--group-add=keep-groups") && !text.contains("crun") && warnings.is_empty(), "{text}");
+        let (text, warnings) = with(Runtime::Other("runc".to_owned()));
+        assert!(!text.contains("--group-add"), "{text}");
+        assert!(warnings.starts_with("podman's runtime is runc, and only crun lets a container keep"), "{warnings}");
+        let (text, warnings) = with(Runtime::Unknown);
+        assert!(text.contains("--group-add=keep-groups"), "{text}");
+        assert!(warnings.contains("needs crun as podman's runtime"), "{warnings}");
+        // A command line has no comments.
+        assert_eq!(text.starts_with("# `--group-add=keep-groups` needs crun"), engine != Engine::Podman, "{text}");
+    }
+    for (engine, uid) in [(Engine::Podman, 0), (Engine::Docker, 1001), (Engine::Compose, 1001)] {
+        let machine = Machine { uid, runtime: Runtime::Other("runc".to_owned()), ..machine() };
+        let (container, warnings) = wanted(engine).container(&machine).unwrap();
+        assert_eq!((container.groups, warnings), (vec!["992".to_owned()], Vec::new()), "{engine:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::container::{CACHE, MODELS};
-use super::{Container, Engine, ImageRef, Mount, Server};
+use super::{Container, Engine, ImageRef, Mount, Runtime, Server};
 use crate::error::{Error, Kind, Result};
 use crate::host::Devices;
 
@@ -45,7 +45,12 @@ pub struct Machine {
     pub host: String,
     /// The device nodes.
     pub devices: Devices,
+    /// Podman's runtime, where podman is what runs the container.
+    pub runtime: Runtime,
 }
+
+/// Condition under which `keep-groups` works.
+const NEEDS_CRUN: &str = "`--group-add=keep-groups` needs crun as podman's runtime: `podman info --format '{{.Host.OCIRuntime.Name}}'` says which it is";
 
 /// What ROCm opens.
 const DEVICES: [&str; 2] = ["/dev/kfd", "/dev/dri"];
@@ -65,7 +70,10 @@ impl Wanted {
             warnings.push(format!("this machine has no {}: `strixlock doctor` says why", missing.join(", no ")));
         }
         let groups = self.groups(machine);
-        if groups.is_empty() && !self.engine.runs_now() {
+        let needs = self.needs(machine);
+        warnings.extend(needs.map(str::to_owned));
+        warnings.extend(self.lost_groups(machine));
+        if groups.is_empty() && !self.engine.runs_now() && !self.is_rootless_podman(machine) {
             warnings.push(
                 "this machine has no GPU, so that the numbers of the groups that own one are not in the file: write it where the \
                  GPU is, or add them"
@@ -83,6 +91,7 @@ impl Wanted {
             privileged: self.privileged,
             devices: devices.into_iter().map(str::to_owned).collect(),
             groups,
+            needs,
             user: self.user(machine),
             mounts,
             env,
@@ -99,14 +108,33 @@ impl Wanted {
             return Vec::new();
         }
         if self.is_rootless_podman(machine) {
-            return vec!["keep-groups".to_owned()];
+            // A runtime that drops groups cannot be given them by number either: they are not mapped into the container.
+            let kept = !matches!(machine.runtime, Runtime::Other(_));
+            return kept.then(|| "keep-groups".to_owned()).into_iter().collect();
         }
         // By number: the image may call them otherwise, or not at all.
         machine.devices.groups().iter().filter(|group| **group != 0).map(u32::to_string).collect()
     }
 
+    /// Returns the condition that is not known to be met.
+    fn needs(&self, machine: &Machine) -> Option<&'static str> {
+        (self.is_rootless_podman(machine) && machine.runtime == Runtime::Unknown).then_some(NEEDS_CRUN)
+    }
+
+    /// Warns of a runtime that drops the groups which own the GPU.
+    fn lost_groups(&self, machine: &Machine) -> Option<String> {
+        let Runtime::Other(name) = &machine.runtime else { return None };
+        self.is_rootless_podman(machine).then(|| {
+            format!(
+                "podman's runtime is {name}, and only crun lets a container keep your groups (`--group-add=keep-groups`, which is left \
+                 out): unless everybody may open /dev/kfd and /dev/dri, there is no GPU inside. Install crun (`sudo apt-get install \
+                 crun`), and write `runtime = \"crun\"` below `[engine]` in ~/.config/containers/containers.conf"
+            )
+        })
+    }
+
     fn is_rootless_podman(&self, machine: &Machine) -> bool {
-        machine.uid != 0 && matches!(self.engine, Engine::Podman | Engine::Quadlet | Engine::LlamaSwap)
+        machine.uid != 0 && self.engine.runs_in_podman()
     }
 
     /// A server runs as whoever sets it up: nobody else may be able to read the models and write the cache. That is root inside

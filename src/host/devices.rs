@@ -1,7 +1,7 @@
 //! The device nodes that ROCm opens: `/dev/kfd` for computing, `/dev/dri/renderD*` for the memory of each GPU.
 //!
-//! Whether a node can be used is found out by opening it. Mode bits do not tell: a container's device rules refuse what
-//! they allow, and rootless containers lose the groups that own the node.
+//! A node is probed by opening it. Mode bits are not enough: the device rules of a container may deny what they allow,
+//! and rootless containers lose the groups that own the node.
 
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
@@ -15,7 +15,7 @@ pub struct Devices {
     pub kfd: Option<Node>,
     /// `/dev/dri/renderD128` and so on, in order.
     pub render: Vec<Node>,
-    /// The groups that own `/dev/dri/card*`, each once. ROCm does not open these nodes; what draws does.
+    /// The groups that own `/dev/dri/card*`, each once. Programs that draw open these nodes; ROCm does not.
     pub card_groups: Vec<u32>,
 }
 
@@ -24,27 +24,27 @@ pub struct Devices {
 pub struct Node {
     /// Its absolute path.
     pub path: String,
-    /// Whether we may use it.
+    /// The result of opening it.
     pub state: NodeState,
     /// The number of the group that owns it.
     pub group: u32,
 }
 
-/// Whether a node can be used.
+/// The result of opening a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeState {
-    /// It was opened for reading and writing.
+    /// It can be opened for reading and writing.
     Usable,
-    /// It may not be opened.
+    /// Permission denied.
     Denied,
-    /// It is there, but opening it fails for another reason: the driver behind it is gone.
+    /// Opening it fails for another reason: its driver is gone.
     Dead,
-    /// It is no device: container engines make a directory where a mount's source is missing.
+    /// It is not a device: container engines create a directory if the source of a mount is missing.
     NotADevice,
 }
 
-/// More GPUs than this do not fit into a machine.
+/// The limit for the number of nodes. No machine has more GPUs.
 const MOST: usize = 64;
 
 impl Devices {
@@ -79,19 +79,19 @@ impl Devices {
         }
     }
 
-    /// All nodes that ROCm opens and that are there.
+    /// Returns the present nodes that ROCm opens.
     pub fn all(&self) -> impl Iterator<Item = &Node> {
         self.kfd.iter().chain(&self.render)
     }
 
-    /// Whether ROCm finds what it needs: the compute node and at least one render node.
+    /// Returns whether ROCm can use a GPU: the compute node and at least one render node are usable.
     #[must_use]
     pub fn usable(&self) -> bool {
         let usable = |node: &Node| node.state == NodeState::Usable;
         self.kfd.as_ref().is_some_and(usable) && self.render.iter().any(usable)
     }
 
-    /// The groups that own the nodes and those of the cards, each once.
+    /// Returns the groups that own the nodes and the cards, each once.
     #[must_use]
     pub fn groups(&self) -> Vec<u32> {
         let mut groups: Vec<u32> = self.all().map(|node| node.group).chain(self.card_groups.iter().copied()).collect();
@@ -111,7 +111,7 @@ impl Node {
 }
 
 fn open(path: &Path) -> NodeState {
-    // Not waiting: a node that blocks when it is opened would hang the check.
+    // Without NONBLOCK, a node that blocks on opening would hang the check.
     let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits();
     let opened = std::fs::OpenOptions::new().read(true).write(true).custom_flags(flags.cast_signed()).open(path);
     match opened {

@@ -1,15 +1,15 @@
-//! The GPUs that the compute driver offers: `/sys/class/kfd/kfd/topology/nodes/N/properties`, lines of name and number.
+//! The GPUs of the compute driver: `/sys/class/kfd/kfd/topology/nodes/N/properties`, lines of a name and a number.
 
 use std::fmt;
 
 use super::files::Files;
 
-/// A GPU that the compute driver offers.
+/// A GPU of the compute driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gpu {
-    /// Its name for compilers, such as `gfx1151`.
+    /// The name that compilers use, such as `gfx1151`.
     pub name: String,
-    /// The path of its own render node, where the driver tells it.
+    /// The path of its own render node, if the driver states it.
     pub render: Option<String>,
 }
 
@@ -19,8 +19,8 @@ impl fmt::Display for Gpu {
     }
 }
 
-/// The GPUs, and the number of nodes that we may not read: the driver refuses those whose render node a container's device
-/// rules forbid. CPUs are nodes too, with the version 0.
+/// Returns the GPUs, and the number of nodes that may not be read: the driver hides GPUs whose render node is denied
+/// by a container's device rules. CPUs are nodes, too, with version 0.
 pub(super) fn gpus(files: Files) -> (Vec<Gpu>, usize) {
     let nodes = "sys/class/kfd/kfd/topology/nodes";
     let mut gpus = Vec::new();
@@ -41,7 +41,7 @@ fn gpu(properties: &str) -> Option<Gpu> {
         let value = properties.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
         value.trim().parse().ok()
     };
-    // No render node is the number 0 or -1.
+    // 0 and -1 stand for no render node.
     let minor = number("drm_render_minor").filter(|minor| *minor > 0);
     Some(Gpu {
         name: gfx_name(number("gfx_target_version")?)?,

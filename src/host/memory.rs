@@ -1,18 +1,18 @@
-//! Memory, and how much of it the GPU may use.
+//! The memory of the machine, and the share that the GPU may use.
 //!
-//! Strix Halo has one memory for both. The firmware sets some of it aside (VRAM); of the rest the driver maps as much as
-//! its limits allow (GTT), which is half unless parameters say more.
+//! Strix Halo has one memory for CPU and GPU. The firmware reserves a part of it (VRAM). Of the rest the driver maps as
+//! much as its limits allow (GTT): half, unless kernel parameters raise the limit.
 
 use super::files::Files;
 
-/// Sizes in bytes; none where the kernel does not say.
+/// Sizes in bytes; absent if the kernel does not state them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Memory {
-    /// What the system has (`MemTotal`), without what the firmware set aside.
+    /// The memory of the system (`MemTotal`), without the part that the firmware reserves.
     pub total: Option<u64>,
-    /// What the firmware set aside for the GPU.
+    /// The memory that the firmware reserves for the GPU.
     pub vram: Option<u64>,
-    /// What the GPU may map of the rest.
+    /// The rest that the GPU may map.
     pub gtt: Option<u64>,
     /// The limit of the memory manager below the driver (`ttm.pages_limit`).
     pub ttm_limit: Option<u64>,
@@ -24,7 +24,7 @@ impl Memory {
     pub(super) fn read(files: Files) -> Self {
         let meminfo = files.text("proc/meminfo").unwrap_or_default();
         let total = bytes(&meminfo, "MemTotal:");
-        // The card with the most: a second, small GPU is not the one that is meant.
+        // The card with the most memory: a second GPU is usually a smaller one.
         let cards: Vec<String> =
             files.names("sys/class/drm").into_iter().filter(|name| name.starts_with("card")).collect();
         let most = |what: &str| {

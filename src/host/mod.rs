@@ -1,7 +1,7 @@
-//! What this machine is, as far as a GPU and builds care: facts, without judgement (that is [`crate::doctor`]'s).
+//! Facts about this machine that matter for a GPU and for builds. [`crate::doctor`] judges them.
 //!
-//! [`Host::read`] looks below a root directory, `/` or one made by a test, at the kernel's own files (`/proc`, `/sys`,
-//! `/dev`) and at the package databases. Everything is read up to a bound, and what is not there is simply not known.
+//! [`Host::read`] reads below a root directory, `/` or one made by a test: files of the kernel (`/proc`, `/sys`,
+//! `/dev`) and the package databases. Every read is bounded, and a missing file is an unknown fact.
 
 pub mod devices;
 mod files;
@@ -11,6 +11,7 @@ mod packages;
 mod process;
 mod programs;
 mod release;
+mod render;
 mod selinux;
 
 pub use devices::{Devices, Node, NodeState};
@@ -28,39 +29,39 @@ use std::path::Path;
 /// Facts about a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Host {
-    /// The running kernel; none where its release cannot be read as a version.
+    /// The version of the running kernel; absent if its release is not a version.
     pub kernel: Option<KernelVersion>,
-    /// The kernel's release as it says it, such as `6.18.4-200.fc43.x86_64`.
+    /// The kernel's own release, such as `6.18.4-200.fc43.x86_64`.
     pub kernel_release: Option<String>,
-    /// The parameters that the kernel was started with.
+    /// The kernel's command line.
     pub kernel_parameters: Vec<String>,
-    /// What distribution this is.
+    /// The distribution.
     pub distribution: Distribution,
-    /// The program that made the container that we are in.
+    /// The engine of the container that this process is in.
     pub container: Option<&'static str>,
-    /// The version of the package with AMD's GPU firmware, as the distribution writes it.
+    /// The version of the package with AMD's GPU firmware, in the distribution's own form.
     pub firmware: Option<String>,
-    /// The GPUs that the driver offers for computing.
+    /// The GPUs of the compute driver.
     pub gpus: Vec<Gpu>,
-    /// GPUs of the driver that it tells us nothing of: a container's device rules keep their render nodes from us.
+    /// The number of GPUs that the driver hides, because device rules of a container deny their render nodes.
     pub hidden_gpus: usize,
-    /// True if the compute driver tells of its GPUs at all: `/sys/class/kfd` is there.
+    /// True if the compute driver lists its GPUs: `/sys/class/kfd` exists.
     pub topology: bool,
-    /// Whether the module `amdgpu` is loaded.
+    /// True if the module `amdgpu` is loaded.
     pub driver: bool,
     /// The device nodes.
     pub devices: Devices,
     /// True if SELinux may forbid a container the devices.
     pub selinux_confines: bool,
-    /// Memory, and how much of it the GPU may use.
+    /// The memory, and the share that the GPU may use.
     pub memory: Memory,
-    /// The process that asks.
+    /// This process.
     pub process: Process,
     /// Settings of the kernel by their path below `/proc/sys`, such as `user/max_user_namespaces`.
     pub settings: BTreeMap<&'static str, u64>,
 }
 
-/// What limits user namespaces.
+/// The settings that limit user namespaces.
 const SETTINGS: [&str; 3] =
     ["user/max_user_namespaces", "kernel/unprivileged_userns_clone", "kernel/apparmor_restrict_unprivileged_userns"];
 
@@ -98,7 +99,8 @@ impl Host {
     }
 }
 
-/// What container engines leave behind: podman and toolbox the first, docker the second, distrobox `/run/host`.
+/// Returns the container engine, from the files that engines leave. toolbox leaves podman's file, too, so its own
+/// comes first.
 fn container(files: Files) -> Option<&'static str> {
     let marks = [("run/.toolboxenv", "toolbox"), ("run/.containerenv", "podman"), (".dockerenv", "docker")];
     marks.iter().find(|(mark, _)| files.exists(mark)).map(|(_, name)| *name)

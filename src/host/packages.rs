@@ -1,21 +1,22 @@
-//! Which version of AMD's GPU firmware is installed, from the package databases that are plain files.
+//! The installed version of AMD's GPU firmware, from package databases that are plain files.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 
 use super::files::Files;
 
-/// dpkg's database of a full desktop is a few megabytes.
+/// The limit for dpkg's database, in bytes. A full desktop has a few megabytes.
 const BOUND: u64 = 64 * 1024 * 1024;
 
 /// Packages with the files below `/lib/firmware/amdgpu`: Ubuntu's, Debian's, Arch's.
 const DPKG: [&str; 2] = ["linux-firmware", "firmware-amd-graphics"];
 const PACMAN: [&str; 2] = ["linux-firmware-amdgpu-", "linux-firmware-"];
 
-/// The version, from dpkg or pacman. Fedora's database is not a plain file.
+/// Returns the version from dpkg or pacman. Fedora's database is not a plain file.
 pub(super) fn firmware(files: Files) -> Option<String> {
     dpkg(files).or_else(|| pacman(files))
 }
 
+/// Reads dpkg's database: fields of packages, in paragraphs.
 fn dpkg(files: Files) -> Option<String> {
     let file = std::fs::File::open(files.path("var/lib/dpkg/status")).ok()?;
     let mut wanted = false;
@@ -38,7 +39,7 @@ fn dpkg(files: Files) -> Option<String> {
     None
 }
 
-/// One directory a package, named `NAME-VERSION-RELEASE`.
+/// Reads pacman's database: one directory per package, named `NAME-VERSION-RELEASE`.
 fn pacman(files: Files) -> Option<String> {
     let names = files.names("var/lib/pacman/local");
     PACMAN.iter().find_map(|prefix| {

@@ -1,4 +1,4 @@
-//! Who we are: `/proc/self/status` (proc(5)), and what groups are called (`/etc/group`, group(5)).
+//! User and groups of this process (`/proc/self/status`, proc(5)), and names of groups (`/etc/group`, group(5)).
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub struct Process {
     pub user: u32,
     /// The effective and the supplementary groups.
     pub groups: Vec<u32>,
-    /// Names of groups by their numbers, all that the machine's own file has.
+    /// The names of all groups in `/etc/group`, by number.
     pub group_names: BTreeMap<u32, String>,
 }
 
@@ -22,7 +22,7 @@ impl Process {
             let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
             line.unwrap_or_default().split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
         };
-        // Real, effective, saved, file system.
+        // The fields are the real, effective, saved and file system id.
         let effective = |field: &str| numbers(field).get(1).copied();
         let mut groups = numbers("Groups");
         groups.extend(effective("Gid"));
@@ -37,7 +37,7 @@ impl Process {
         Self { user: effective("Uid").unwrap_or_default(), groups, group_names: group_names.collect() }
     }
 
-    /// The name of a group, or its number where it has none here.
+    /// Returns the name of a group, or its number if it has none.
     #[must_use]
     pub fn group_name(&self, group: u32) -> String {
         self.group_names.get(&group).cloned().unwrap_or_else(|| group.to_string())

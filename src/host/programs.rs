@@ -1,9 +1,9 @@
-//! Programs that can be started by their names.
+//! Programs on PATH.
 
 use std::path::PathBuf;
 
-/// The files on PATH with this name that may be executed, in PATH's order. Where PATH names a directory relative to where one
-/// happens to be, so is the file.
+/// Returns the executable files of this name on PATH, in order. Their paths are relative if PATH has relative
+/// directories.
 pub fn on_path(program: &str) -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places: Vec<PathBuf> = std::env::split_paths(&path).map(|directory| directory.join(program)).collect();

@@ -1,10 +1,10 @@
-//! Which kernel and which distribution.
+//! Versions of kernels, and distributions.
 
 use std::fmt;
 
 use super::files::Files;
 
-/// The numbers of a kernel's release.
+/// The version of a kernel: major, minor, patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KernelVersion(pub u32, pub u32, pub u32);
 
@@ -26,18 +26,18 @@ impl fmt::Display for KernelVersion {
     }
 }
 
-/// Families of distributions, as far as their commands differ.
+/// Families of distributions with different commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Distribution {
-    /// Ubuntu and what is made from it.
+    /// Ubuntu and its derivatives.
     Ubuntu,
-    /// Debian and what else is made from it.
+    /// Debian and its other derivatives.
     Debian,
-    /// Fedora and its kin.
+    /// Fedora and its derivatives.
     Fedora,
-    /// Arch and its kin.
+    /// Arch and its derivatives.
     Arch,
-    /// Something else.
+    /// Another distribution.
     #[default]
     Other,
 }

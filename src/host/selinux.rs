@@ -1,12 +1,12 @@
-//! SELinux, as far as it may forbid a container the devices.
+//! SELinux's rules about devices in containers.
 
 use super::files::Files;
 
-/// Directory in which the kernel shows SELinux's state; most containers see nothing there.
+/// The directory of SELinux's state. It is empty in most containers.
 const STATE: &str = "sys/fs/selinux";
 
-/// Returns whether SELinux may forbid a container `/dev/kfd`: it is enforcing, this process is not exempt, and the boolean
-/// `container_use_devices` is off, each as far as can be seen.
+/// Returns whether SELinux may deny a container `/dev/kfd`: it is enforcing, this process is not exempt, and the
+/// boolean `container_use_devices` is off, each as far as it is visible.
 pub(super) fn confines(files: Files) -> bool {
     // user:role:type:level
     let label = files.line("proc/self/attr/current").unwrap_or_default();
@@ -16,7 +16,7 @@ pub(super) fn confines(files: Files) -> bool {
         None => kind == "container_t",
     };
     let allowed = files.line(&format!("{STATE}/booleans/container_use_devices"));
-    // Containers made with `label=disable` or all rights have these types.
+    // Containers with `label=disable` or `--privileged` have these types.
     enforcing
         && !matches!(kind, "spc_t" | "unconfined_t")
         && !allowed.is_some_and(|now_and_next| now_and_next.starts_with('1'))

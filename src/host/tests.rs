@@ -1,7 +1,7 @@
 use super::gpu::gfx_name;
 use super::*;
 
-/// A made root with these files.
+/// Makes a root with these files.
 fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     for (path, text) in files {
@@ -68,13 +68,13 @@ fn a_strix_halo_machine_is_read() {
 }
 
 #[test]
-fn what_is_not_there_is_not_known() {
+fn missing_files_are_unknown_facts() {
     let empty = tempfile::tempdir().unwrap();
     assert_eq!(Host::read(empty.path()), Host::default());
 }
 
 #[test]
-fn nonsense_is_not_known_either_and_is_read_up_to_a_bound() {
+fn malformed_files_are_unknown_facts_and_are_read_up_to_a_limit() {
     let long = "7".repeat(1 << 20);
     let root = root(&[
         ("proc/sys/kernel/osrelease", &long),

@@ -1,6 +1,9 @@
 //! REPRODUCIBLE.md: what a lock pins, and how a stranger checks each of it without strixlock.
 //!
-//! A pure function of the lock: the same lock gives the same page on every machine.
+//! A pure function of the lock: the same lock gives the same page on every machine, but for versions of tools that are known
+//! only where a tree is realized (see `tools`).
+
+mod tools;
 
 use std::fmt::Write as _;
 
@@ -9,14 +12,16 @@ use crate::lock::{Lock, LockedOutput};
 use crate::page::{cell, commands};
 use crate::recipe::{OutputKind, each_output};
 
+pub use tools::{KnownTools, known_tools};
+
 /// The part of every kind of output that is on the page.
 pub(crate) trait Describe: OutputKind {
     /// Writes how the output is made from what, below its heading.
     fn describe(&self, page: &mut String, lock: &Lock);
 }
 
-/// The text of REPRODUCIBLE.md.
-pub fn reproducible(lock: &Lock) -> Result<String> {
+/// Returns the text of REPRODUCIBLE.md.
+pub fn reproducible(lock: &Lock, tools: &KnownTools) -> Result<String> {
     let digest = crate::digest::Sha256Digest::of(lock.to_text()?.as_bytes());
     let mut page = String::from(INTRODUCTION);
     // Writing to a String cannot fail.
@@ -37,9 +42,23 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
         let _ = writeln!(page, "| {} | `{}` | {tree} |", cell(name), output.derivation);
     }
     for (name, output) in outputs() {
-        out(&mut page, lock, name, output);
+        out(&mut page, lock, name, output, tools);
     }
     Ok(page)
+}
+
+/// Returns whether a page is that of the lock. Versions of tools may be those known here, or stated by whoever had the tree.
+pub fn fits(page: &str, lock: &Lock, tools: &KnownTools) -> Result<bool> {
+    let stated = tools::stated(page, lock);
+    let agrees = |(name, stated)| tools.get(name).is_none_or(|known| known == stated);
+    Ok(stated.iter().all(agrees) && reproducible(lock, &stated)? == page)
+}
+
+/// Returns whether a page states all versions of tools that are known here.
+#[must_use]
+pub fn states_all(page: &str, lock: &Lock, tools: &KnownTools) -> bool {
+    let stated = tools::stated(page, lock);
+    tools.keys().all(|name| stated.contains_key(name))
 }
 
 const INTRODUCTION: &str = "\
@@ -69,9 +88,18 @@ const TREE_DIGEST: &str = "\n## Tree digests\n
 A tree digest is the SHA-256 of a listing of names, kinds, sizes, contents and link targets (format `strix-tree-1`). This
 function computes it with GNU find, sort, sed and coreutils; the commands below use it.\n\n";
 
-fn out(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput) {
-    let _ = writeln!(page, "\n### Output {}\n", cell(name));
+/// Returns the heading of an output.
+fn heading(name: &str) -> String {
+    format!("### Output {}", cell(name))
+}
+
+fn out(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput, tools: &KnownTools) {
+    let _ = writeln!(page, "\n{}\n", heading(name));
     each_output!(&output.recipe, recipe => recipe.describe(page, lock));
+    if tools::has_tools(&output.recipe) {
+        page.push('\n');
+        tools::write(page, tools.get(name));
+    }
     let expected = output.tree.map_or_else(
         || "not sealed: `strixlock realize --seal` writes the digest into the lock".to_owned(),
         |tree| tree.to_string(),

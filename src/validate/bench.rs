@@ -1,47 +1,48 @@
-//! How fast it goes, as `llama-bench` measures it.
+//! Speed, as measured by `llama-bench`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::options::{self, Known};
-use super::place::Place;
+use super::flags::{self, KnownFlags};
+use super::runner::Runner;
 use super::subject::Subject;
 use super::{Check, Device};
 use crate::error::Result;
 
-/// One measurement.
+/// One measurement of `llama-bench`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Speed {
     /// `pp128`: a prompt of 128 tokens; `tg32`: 32 generated ones.
     pub test: String,
-    /// Tokens in a second.
+    /// Tokens per second.
     pub speed: f64,
-    /// The standard deviation of that over the repetitions.
+    /// The standard deviation of the speed over the repetitions.
     pub deviation: f64,
-    /// The backends that llama.cpp was built with.
+    /// The backends of this build of llama.cpp.
     pub backends: String,
 }
 
-pub(super) fn bench(place: &Place, subject: &Subject, device: Device, checks: &mut Vec<Check>) -> Result<Vec<Speed>> {
+/// Runs `llama-bench` and returns its measurements; none if it fails.
+pub(super) fn bench(runner: &Runner, subject: &Subject, device: Device, checks: &mut Vec<Check>) -> Result<Vec<Speed>> {
     const NAME: &str = "llama-bench";
     let Some(program) = subject.program(NAME) else {
-        checks.push(Check::not_run(NAME, "the build does not have it"));
+        checks.push(Check::not_run(NAME, "missing from the build"));
         return Ok(Vec::new());
     };
-    let known = Known::ask(place, NAME, &program)?;
+    let known = KnownFlags::ask(runner, NAME, &program)?;
     let mut command = vec![program, "-m".to_owned(), subject.model_path()];
     command.extend(["-o", "json", "-p", "128", "-n", "32", "-r", "5"].map(str::to_owned));
-    command.extend(known.of(options::device(device)));
+    command.extend(known.of(flags::device(device)));
     if device == Device::Gpu {
         command.extend(known.of(&[&["--mmap", "0"]]));
     }
-    let ran = place.run(NAME, &command)?;
+    let ran = runner.run(NAME, &command)?;
     if !ran.success {
         checks.push(Check::failed(NAME, ran.last_line()));
         return Ok(Vec::new());
     }
     let Some(speeds) = parse(&ran.stdout).filter(|speeds| !speeds.is_empty()) else {
-        checks.push(Check::failed(NAME, "what it printed is not its JSON"));
+        checks.push(Check::failed(NAME, "its output is not the expected JSON"));
         return Ok(Vec::new());
     };
     let found: Vec<String> = speeds.iter().map(|one| format!("{} {:.2} t/s", one.test, one.speed)).collect();
@@ -49,7 +50,7 @@ pub(super) fn bench(place: &Place, subject: &Subject, device: Device, checks: &m
     Ok(speeds)
 }
 
-/// The list that `-o json` prints.
+/// Parses the list that `-o json` prints.
 pub(super) fn parse(text: &str) -> Option<Vec<Speed>> {
     let list: Vec<Value> = serde_json::from_str(text).ok()?;
     let one = |value: &Value| {

@@ -1,22 +1,22 @@
-//! What is another way than in the last validation, beyond what such measurements wander by themselves.
+//! Differences between two validations, beyond the noise of such measurements.
 
 use std::collections::BTreeSet;
 
 use super::{Outcome, Validation};
 use crate::text;
 
-/// Load times depend on what is in the page cache: only this factor tells something.
+/// The factor by which load times must differ. They depend on the page cache, so less means nothing.
 const LOAD: f64 = 2.0;
-/// Speeds of a single run wander by so much of themselves.
+/// The relative noise of the speed of a single run.
 const SINGLE: f64 = 0.15;
-/// Means of several runs wander by so much of themselves, however little the runs differ.
+/// The least relative noise of a mean of several runs, however little the runs differ.
 const MEAN: f64 = 0.03;
-/// How many standard deviations are no chance any more.
+/// The number of standard deviations that count as a difference.
 const DEVIATIONS: f64 = 3.0;
-/// Memory wanders by so much of itself.
+/// The relative noise of memory use.
 const MEMORY: f64 = 0.05;
 
-/// What moved from one validation to the next, a line each; nothing where they agree.
+/// Returns the differences between two validations, one line each.
 #[must_use]
 pub fn moved(before: &Validation, after: &Validation) -> Vec<String> {
     let mut lines = Vec::new();
@@ -34,7 +34,7 @@ pub fn moved(before: &Validation, after: &Validation) -> Vec<String> {
     if let (Some(old), Some(new)) = (&before.generation, &after.generation) {
         if old.sha256 != new.sha256 {
             let same = old.text.chars().zip(new.text.chars()).take_while(|(a, b)| a == b).count();
-            lines.push(format!("the text is another one from character {} on", same + 1));
+            lines.push(format!("the text differs from character {} on", same + 1));
         }
         if let (Some(a), Some(b)) = (old.load, new.load)
             && (b > a * LOAD || a > b * LOAD)
@@ -58,21 +58,22 @@ pub fn moved(before: &Validation, after: &Validation) -> Vec<String> {
     }
     for new in &after.bench {
         let Some(old) = before.bench.iter().find(|old| old.test == new.test) else { continue };
-        let wander = DEVIATIONS * old.deviation.hypot(new.deviation);
-        if (new.speed - old.speed).abs() > wander.max(old.speed * MEAN) {
+        let noise = DEVIATIONS * old.deviation.hypot(new.deviation);
+        if (new.speed - old.speed).abs() > noise.max(old.speed * MEAN) {
             lines.push(speed(&format!("llama-bench {}", new.test), old.speed, new.speed));
         }
     }
     lines
 }
 
-/// The libraries that only one of two runs loaded: that is no matter of chance. Records of before they were kept say nothing.
+/// Returns a line for each library that only one of two runs loaded. Older records list no libraries, and are not
+/// compared.
 fn loaded(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Vec<String> {
     if before.is_empty() {
         return Vec::new();
     }
-    let gone = before.difference(after).map(|path| format!("libraries: {path} was loaded before, and is not now"));
-    let new = after.difference(before).map(|path| format!("libraries: {path} is loaded now, and was not before"));
+    let gone = before.difference(after).map(|path| format!("libraries: {path} is no longer loaded"));
+    let new = after.difference(before).map(|path| format!("libraries: {path} is newly loaded"));
     gone.chain(new).collect()
 }
 

@@ -1,64 +1,65 @@
-//! A text from a fixed prompt, with a fixed seed and temperature 0.
+//! Text generation from a fixed prompt, with a fixed seed and temperature 0.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::flags::{self, KnownFlags};
 use super::libraries::strays;
-use super::options::{self, Known};
-use super::place::{Place, Ran};
+use super::runner::{Ran, Runner};
 use super::subject::Subject;
 use super::{Check, Device};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 use crate::text;
 
-/// What a model is asked.
+/// The prompt.
 pub(super) const PROMPT: &str = "The llama is a domesticated animal of the Andes. Its name";
-/// What chance begins with; at temperature 0 it decides nothing, and it is said all the same.
+/// The random seed. It has no effect at temperature 0, and is set to be explicit.
 const SEED: &str = "1151";
-/// Tokens to generate.
+/// The number of tokens to generate.
 const TOKENS: &str = "48";
 
-/// What was generated, and what it took.
+/// A generated text and its measurements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generation {
-    /// What was run, in the sandbox.
+    /// The command that ran in the sandbox.
     pub command: Vec<String>,
-    /// What came out.
+    /// The generated text.
     pub text: String,
-    /// The digest of that.
+    /// The digest of the text.
     pub sha256: Sha256Digest,
-    /// What llama.cpp chose to compute on, as it says it.
+    /// The devices that llama.cpp reports to use.
     pub devices: Vec<String>,
-    /// The most memory that the process was seen to have, in bytes; a GPU's own is not in it.
+    /// The peak memory of the process, in bytes, without memory of the GPU's own.
     pub memory: Option<u64>,
-    /// Milliseconds until the model was loaded.
+    /// The load time of the model in milliseconds.
     pub load: Option<f64>,
-    /// Tokens of the prompt in a second.
+    /// Prompt tokens per second.
     pub prompt_speed: Option<f64>,
-    /// Generated tokens in a second.
+    /// Generated tokens per second.
     pub speed: Option<f64>,
-    /// The files of all libraries that were loaded, as the loader tells them.
+    /// The files of all loaded libraries, as the loader reports them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub libraries: BTreeSet<String>,
 }
 
+/// Generates a text and adds the checks of the run.
 pub(super) fn generate(
-    place: &Place,
+    runner: &Runner,
     subject: &Subject,
     device: Device,
     checks: &mut Vec<Check>,
 ) -> Result<Option<Generation>> {
     const NAME: &str = "generation";
-    // llama-cli became a chat program; what it did before is llama-completion's job now.
+    // llama-cli became a chat program; plain completion moved to llama-completion.
     let programs = ["llama-completion", "llama-cli"].into_iter();
     let Some((name, program)) = { programs }.find_map(|name| Some((name, subject.program(name)?))) else {
         checks.push(Check::not_run(NAME, "the build has neither llama-completion nor llama-cli"));
         return Ok(None);
     };
-    let command = command(place, subject, device, program)?;
-    let ran = place.run("generate", &command)?;
+    let command = command(runner, subject, device, program)?;
+    let ran = runner.run("generate", &command)?;
     if !ran.success {
         checks.push(Check::failed(NAME, ran.last_line()));
         return Ok(None);
@@ -76,7 +77,7 @@ pub(super) fn generate(
         command,
     };
     checks.push(if generation.text.is_empty() {
-        Check::failed(NAME, "it ended without a text")
+        Check::failed(NAME, "the program generated no text")
     } else {
         Check::passed(NAME, format!("{} in {}", generation.sha256, text::bytes(generation.text.len() as u64)))
     });
@@ -93,36 +94,37 @@ pub(super) fn generate(
     Ok(Some(generation))
 }
 
-/// The command, with those of the options that this version of the program knows.
-fn command(place: &Place, subject: &Subject, device: Device, program: String) -> Result<Vec<String>> {
-    let known = Known::ask(place, "generate", &program)?;
+/// Returns the command, with only those options that this version of the program knows.
+fn command(runner: &Runner, subject: &Subject, device: Device, program: String) -> Result<Vec<String>> {
+    let known = KnownFlags::ask(runner, "generate", &program)?;
     let mut command = vec![program, "-m".to_owned(), subject.model_path()];
     command.extend(["-p", PROMPT, "-n", TOKENS].map(str::to_owned));
     command.extend(known.of(&[
         &["--seed", SEED],
         &["--temp", "0"],
-        // Where a model ends its text is chance too, if its weights are.
+        // A model with random weights ends its text at random, too.
         &["--ignore-eos"],
-        // The model's own may be larger than the memory.
+        // The default is the model's own size, which may exceed the memory.
         &["--ctx-size", "512"],
         &["--no-conversation"],
         &["--no-display-prompt"],
         &["--simple-io"],
         &["--no-warmup"],
-        // It tells how fast it was; some versions do so only when asked.
+        // Some versions report their speed only on request.
         &["--perf"],
     ]));
-    command.extend(known.of(options::device(device)));
+    command.extend(known.of(flags::device(device)));
     if device == Device::Gpu {
         command.extend(known.of(&[&["--no-mmap"]]));
     }
     Ok(command)
 }
 
+/// Checks the origin of each loaded library.
 fn libraries(subject: &Subject, program: &str, ran: &Ran) -> Result<Check> {
     const NAME: &str = "libraries";
     let Some(libraries) = &ran.libraries else {
-        return Ok(Check::not_run(NAME, "the loader told more than could be read"));
+        return Ok(Check::not_run(NAME, "the report of the loader is too large"));
     };
     let mut prefixes = vec![subject.recipe.prefix.as_str()];
     let mut own = subject.llama.listing()?.entries().to_vec();
@@ -134,13 +136,13 @@ fn libraries(subject: &Subject, program: &str, ran: &Ran) -> Result<Check> {
         |name: &str| own.iter().any(|entry| entry.path.rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes()));
     let strays = strays(libraries, &prefixes, has);
     if !strays.is_empty() {
-        return Ok(Check::failed(NAME, format!("from elsewhere: {}", strays.join(", "))));
+        return Ok(Check::failed(NAME, format!("loaded from an unexpected place: {}", strays.join(", "))));
     }
     if libraries.is_empty() {
         return Ok(if subject.is_static(program)? {
-            Check::passed(NAME, "none: the program is statically linked")
+            Check::passed(NAME, "none; the program is statically linked")
         } else {
-            Check::not_run(NAME, "the loader of the base system does not tell what it loads")
+            Check::not_run(NAME, "the loader of the base system does not report what it loads")
         });
     }
     let below = |prefix: &str| libraries.iter().filter(|path| path.starts_with(&format!("{prefix}/"))).count();
@@ -150,13 +152,14 @@ fn libraries(subject: &Subject, program: &str, ran: &Ran) -> Result<Check> {
     Ok(Check::passed(NAME, parts.join(", ")))
 }
 
-/// What llama.cpp says of a device that it uses.
+/// Returns the device from a line in which llama.cpp names a device that it uses.
 fn chosen(line: &str) -> Option<String> {
     let (_, device) = line.split_once("using device ")?;
     Some(device.trim().to_owned())
 }
 
-/// The number before `unit` in the line about `what`: `prompt eval time = 12.3 ms / 14 tokens (..., 88.1 tokens per second)`.
+/// Returns the number before `unit` in the line about `what`, such as
+/// `prompt eval time = 12.3 ms / 14 tokens (..., 88.1 tokens per second)`.
 pub(super) fn number(said: &str, what: &str, unit: &str) -> Option<f64> {
     let line =
         said.lines().find(|line| line.split_once('=').is_some_and(|(head, _)| head.trim_end().ends_with(what)))?;

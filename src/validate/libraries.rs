@@ -1,15 +1,15 @@
-//! Where the libraries of a process came from.
+//! The libraries of a process, from the loader's own report.
 //!
-//! The loader says itself what it loads (`LD_DEBUG=files,libs`, ld.so(8)): each file that it tries, and that it makes something of the
-//! last one. That is the same each time, however short the program lives and whatever it opens for a moment only. Looking at
-//! `/proc/PID/maps` while it runs is not: a small program is gone before anybody has looked.
+//! With `LD_DEBUG=files,libs` (ld.so(8)) the loader reports each file that it tries, and when it maps the last one.
+//! The report is complete however short the program runs, including libraries that are open for a moment only.
+//! `/proc/PID/maps` may be missed: a small program can end before the first look.
 
 use std::collections::BTreeSet;
 
-/// Where the base system has its libraries.
+/// Library directories of the base system.
 const BASE: [&str; 4] = ["/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"];
 
-/// The files that the loader's report says are loaded.
+/// Returns the files that were loaded according to the loader's report.
 pub(super) fn loaded(report: &str) -> BTreeSet<String> {
     let (mut all, mut tried) = (BTreeSet::new(), None);
     for line in report.lines() {
@@ -17,8 +17,8 @@ pub(super) fn loaded(report: &str) -> BTreeSet<String> {
             tried = Some(path.trim());
         } else if let Some((_, path)) = line.split_once("calling init: ") {
             all.insert(clean(path.trim()));
-        } else if let Some(name) = made(line) {
-            // What is asked for by a path is not searched for.
+        } else if let Some(name) = mapped(line) {
+            // A name with a slash is a path, which the loader does not search for.
             let path = if name.contains('/') { Some(name) } else { tried };
             all.extend(path.map(clean));
             tried = None;
@@ -27,14 +27,14 @@ pub(super) fn loaded(report: &str) -> BTreeSet<String> {
     all
 }
 
-/// The name that was asked for, of a line that says that the file for it was found: `file=NAME [0];  generating link map`.
-fn made(line: &str) -> Option<&str> {
+/// Returns the requested name from a line that reports a mapped file: `file=NAME [0];  generating link map`.
+fn mapped(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once("file=")?;
     let (name, said) = rest.rsplit_once("];")?;
     (said.trim() == "generating link map").then(|| name.rsplit_once(" [").map_or(name, |(name, _)| name))
 }
 
-/// The path without the ways up that search paths have in them, such as `/opt/llama/bin/../lib`.
+/// Removes `..` from a path, which search paths such as `/opt/llama/bin/../lib` contain.
 fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
@@ -48,8 +48,8 @@ fn clean(path: &str) -> String {
     format!("{start}{}", parts.join("/"))
 }
 
-/// Those that come from where nothing should: neither from `prefixes` nor from the base system, or from the base system although
-/// `has` says that a prefix has a library of that name.
+/// Returns the libraries from unexpected places: from neither `prefixes` nor the base system, or from the base system
+/// although a prefix has a library of that name (`has`).
 pub(super) fn strays<'l>(
     libraries: &'l BTreeSet<String>,
     prefixes: &[&str],

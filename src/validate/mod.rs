@@ -1,24 +1,25 @@
-//! `validate`: does what was realized run, and does it compute what it computed last time?
+//! `validate`: runs realized outputs with a model, and compares the results with the last validation.
 //!
-//! Everything runs in a sandbox whose root is the base system of the build, with llama.cpp and the runtime where they are meant to
-//! stand, no network, and of the GPU what it is given. What is looked at:
+//! Everything runs in a sandbox without network. Its root is the base system of the build; llama.cpp and the runtime
+//! are mounted at their prefixes, and the device nodes of one GPU are added (see `nodes`). The checks:
 //!
-//! * the device nodes, and what `rocminfo`, `hipcc` and `clang` say of themselves
-//! * the version and the devices that llama.cpp tells
-//! * a fixed prompt with a fixed seed and temperature 0: the text, how long loading took, how fast it went, how much memory it took,
-//!   and from where each library came
+//! * the device nodes, and the versions that `rocminfo`, `hipcc` and `clang` report
+//! * the version and the devices that llama.cpp reports
+//! * a fixed prompt with a fixed seed and temperature 0: text, load time, speed, memory, and the origin of each library
 //! * `llama-bench`
 //!
-//! Measured is what is there; judged is only what can be wrong: a program that fails, a library from somewhere else. A GPU that is
-//! not there is not a failure where nobody asked for it, and the result says plainly that its part was not run.
+//! Speed and memory are recorded, not judged. A check fails only if a program fails, a library comes from the wrong
+//! place, or llama.cpp does not use the GPU that it was given. A missing GPU is a failure only if the user asked for
+//! the GPU; otherwise the result says that the GPU part was not run.
 
 mod bench;
 mod compare;
+mod flags;
 mod generate;
 mod libraries;
-mod options;
-mod place;
+mod nodes;
 mod record;
+mod runner;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::gguf::Gguf;
-use crate::host::{Devices, NodeState};
+use crate::host::Host;
 use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::text;
@@ -39,11 +40,12 @@ use crate::text;
 pub use bench::Speed;
 pub use compare::moved;
 pub use generate::Generation;
-use place::Place;
+use nodes::GpuNodes;
 pub use record::{last, logs, write};
+use runner::Runner;
 use subject::Subject;
 
-/// What computes.
+/// The device that computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
@@ -54,7 +56,7 @@ pub enum Device {
 }
 
 impl Device {
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -64,64 +66,64 @@ impl Device {
     }
 }
 
-/// What a validation found.
+/// The result of a validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
     /// The digest of the lock's text.
     pub lock: Sha256Digest,
-    /// When it was made, in seconds since 1970.
+    /// The time of the validation, in seconds since 1970.
     pub time: i64,
-    /// What computed.
+    /// The device that computed.
     pub device: Device,
     /// The model.
     pub model: Model,
-    /// What was looked at, in order.
+    /// The checks, in order.
     pub checks: Vec<Check>,
-    /// What was generated, where that worked.
+    /// The generated text and its measurements; absent if generation failed.
     pub generation: Option<Generation>,
-    /// What `llama-bench` measured, where that worked.
+    /// The measurements of `llama-bench`; empty if it failed.
     pub bench: Vec<Speed>,
 }
 
 /// The model of a validation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
-    /// The input.
+    /// The name of the input.
     pub input: String,
-    /// What a person calls it.
+    /// The version to show.
     pub version: String,
     /// The digest of its first file.
     pub sha256: Sha256Digest,
-    /// What it says of itself.
+    /// The facts from the header of the file.
     pub gguf: Option<Gguf>,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// What it is.
+    /// The name of the check.
     pub name: String,
-    /// How it went.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What was found: a version, a device, why it failed.
+    /// A version, a device, or the reason of a failure.
     pub found: String,
 }
 
-/// How a check went.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// As it should.
+    /// The check passed.
     Passed,
-    /// Not as it should.
+    /// The check failed.
     Failed,
-    /// It could not be looked at here, which is no fault.
+    /// The check does not apply here. This is no failure.
     NotRun,
 }
 
 impl Check {
     fn new(name: &str, outcome: Outcome, found: impl Into<String>) -> Self {
-        // What programs say goes onto a page: a line of it, and nothing that moves the cursor.
+        // Output of programs goes onto a page: one line, without control characters.
         let found: String = found.into();
         let found = text::visible(found.lines().next().unwrap_or_default()).chars().take(300).collect();
         Self { name: name.to_owned(), outcome, found }
@@ -141,67 +143,52 @@ impl Check {
 }
 
 impl Validation {
-    /// Whether nothing failed.
+    /// Returns whether no check failed.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.outcome != Outcome::Failed)
     }
 }
 
-/// What to validate, and how.
+/// Options of a validation.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The input that is the model; the only one there is without it.
+    /// The input with the model. Without it, the lock must have exactly one model.
     pub model: Option<String>,
-    /// What is to compute; the GPU where there is one without it.
+    /// The device that computes. Without it, the GPU if it is usable, else the CPU.
     pub device: Option<Device>,
     /// The time, in seconds since 1970.
     pub now: i64,
 }
 
-/// Validates what was realized from a lock. Logs of everything that ran go into `logs`, which is emptied before.
+/// Validates the realized outputs of a lock. Writes the log of each command into `logs`, and empties that directory
+/// first.
 pub fn validate(lock: &Lock, intake: Intake, options: &Options, logs: &Path) -> Result<Validation> {
     let subject = Subject::find(lock, intake, options.model.as_deref())?;
-    let devices = Devices::read(Path::new("/"));
-    let device = choose(options.device, &subject, &devices)?;
-    let place = Place::new(intake.store, &subject, device, &devices, logs)?;
-    let mut checks = vec![nodes(&devices, &subject, device)];
-    checks.extend(tools::check(&place, &subject, device)?);
-    let generation = generate::generate(&place, &subject, device, &mut checks)?;
-    let bench = bench::bench(&place, &subject, device, &mut checks)?;
+    let host = Host::read(Path::new("/"));
+    let nodes = GpuNodes::choose(&host, subject.target.as_ref());
+    let device = choose(options.device, &subject, &nodes)?;
+    let given = if device == Device::Gpu { nodes.given() } else { Vec::new() };
+    let runner = Runner::new(intake.store, &subject, given, logs)?;
+    let mut checks = vec![nodes.check(subject.has_gpu_backend(), device)];
+    checks.extend(tools::check(&runner, &subject, device)?);
+    let generation = generate::generate(&runner, &subject, device, &mut checks)?;
+    let bench = bench::bench(&runner, &subject, device, &mut checks)?;
     let lock = Sha256Digest::of(lock.to_text()?.as_bytes());
     Ok(Validation { lock, time: options.now, device, model: subject.model.about, checks, generation, bench })
 }
 
-fn choose(asked: Option<Device>, subject: &Subject, devices: &Devices) -> Result<Device> {
+/// Chooses the device. Fails if the user asked for a GPU that the build or this machine does not have.
+fn choose(asked: Option<Device>, subject: &Subject, nodes: &GpuNodes) -> Result<Device> {
     let able = subject.has_gpu_backend();
     match asked {
-        Some(Device::Gpu) if !able => Err(Error::new(Kind::Usage, "this build of llama.cpp computes on the CPU alone")
-            .hint("a build for the GPU has `backend = \"hip\"` in the manifest")),
-        Some(Device::Gpu) if !devices.usable() => {
-            Err(Error::new(Kind::NotFound, "there is no GPU here that we may use")
-                .fact("looked for", "/dev/kfd and /dev/dri/renderD*, for reading and writing")
-                .hint("`--device cpu` validates on the CPU"))
-        }
+        Some(Device::Gpu) if !able => Err(Error::new(Kind::Usage, "this build of llama.cpp has no GPU backend")
+            .hint("set `backend = \"hip\"` in the manifest to build for the GPU")),
+        Some(Device::Gpu) if !nodes.usable() => Err(Error::new(Kind::NotFound, "no usable GPU on this machine")
+            .fact("expected", "/dev/kfd and /dev/dri/renderD*, readable and writable")
+            .fact("found", nodes.describe())
+            .hint("`--device cpu` validates on the CPU")),
         Some(device) => Ok(device),
-        None => Ok(if able && devices.usable() { Device::Gpu } else { Device::Cpu }),
-    }
-}
-
-/// The device nodes, as far as they matter for this build.
-fn nodes(devices: &Devices, subject: &Subject, device: Device) -> Check {
-    const NAME: &str = "device nodes";
-    let say = |state: NodeState| match state {
-        NodeState::Usable => "usable",
-        NodeState::Denied => "not allowed",
-        NodeState::Dead => "dead",
-        NodeState::NotADevice => "no device",
-    };
-    let there: Vec<String> = devices.all().map(|node| format!("{} {}", node.path, say(node.state))).collect();
-    let there = if there.is_empty() { "no /dev/kfd, no /dev/dri/renderD*".to_owned() } else { there.join(", ") };
-    match device {
-        Device::Gpu => Check::passed(NAME, there),
-        Device::Cpu if !subject.has_gpu_backend() => Check::not_run(NAME, "the build has no backend for a GPU"),
-        Device::Cpu => Check::not_run(NAME, format!("the GPU part was not run: {there}")),
+        None => Ok(if able && nodes.usable() { Device::Gpu } else { Device::Cpu }),
     }
 }

@@ -9,22 +9,22 @@ use crate::error::{Error, Result};
 use crate::store::replace_file;
 use crate::text;
 
-/// What a validation left.
+/// The files of a validation.
 #[derive(Debug, Clone)]
 pub struct Written {
-    /// For programs.
+    /// The record for programs.
     pub json: PathBuf,
-    /// For people.
+    /// The page for people.
     pub page: PathBuf,
 }
 
-/// The directory of the logs of a lock's validation.
+/// Returns the directory of logs for a lock.
 #[must_use]
 pub fn logs(directory: &Path, lock: Sha256Digest) -> PathBuf {
     directory.join(lock.hex())
 }
 
-/// The newest validation with the same model and device. One that cannot be read any more is none.
+/// Returns the newest validation with the same model and device. Records that cannot be read are skipped.
 pub fn last(directory: &Path, like: &Validation) -> Result<Option<Validation>> {
     let entries = match fs_err::read_dir(directory) {
         Ok(entries) => entries,
@@ -48,7 +48,7 @@ pub fn last(directory: &Path, like: &Validation) -> Result<Option<Validation>> {
     Ok(newest)
 }
 
-/// Writes a validation, with what moved since the last one on the page.
+/// Writes a validation as record and page. The page lists the differences from the last one (`moved`).
 pub fn write(directory: &Path, validation: &Validation, moved: Option<&[String]>) -> Result<Written> {
     fs_err::create_dir_all(directory)?;
     let name = validation.lock.hex();
@@ -61,7 +61,8 @@ pub fn write(directory: &Path, validation: &Validation, moved: Option<&[String]>
     Ok(Written { json, page })
 }
 
-/// The page. What comes from models and programs stands in code, where nothing of it is Markdown.
+/// Returns the text of the page. Text from models and programs is quoted as code, so that none of it is read as
+/// Markdown.
 fn page(validation: &Validation, moved: Option<&[String]>) -> String {
     let mut page = String::new();
     // Writing to a String cannot fail.
@@ -84,13 +85,13 @@ fn page(validation: &Validation, moved: Option<&[String]>) -> String {
     }
     if let Some(generation) = &validation.generation {
         let number = |value: Option<f64>, unit: &str| {
-            value.map_or_else(|| "not told".to_owned(), |value| format!("{value:.2} {unit}"))
+            value.map_or_else(|| "not reported".to_owned(), |value| format!("{value:.2} {unit}"))
         };
         let _ = writeln!(page, "\n## Generation\n\n| what | |\n| --- | --- |");
         let _ = writeln!(page, "| loading | {} |", number(generation.load, "ms"));
         let _ = writeln!(page, "| prompt | {} |", number(generation.prompt_speed, "tokens per second"));
         let _ = writeln!(page, "| generation | {} |", number(generation.speed, "tokens per second"));
-        let memory = generation.memory.map_or_else(|| "it ended too soon to tell".to_owned(), text::bytes);
+        let memory = generation.memory.map_or_else(|| "not measured; the run was too short".to_owned(), text::bytes);
         let _ = writeln!(page, "| memory of the process | {memory} |");
         let _ = writeln!(page, "| text | `{}` |\n", generation.sha256);
         for line in generation.text.lines() {
@@ -106,8 +107,8 @@ fn page(validation: &Validation, moved: Option<&[String]>) -> String {
     }
     let _ = writeln!(page, "\n## Since the last validation\n");
     match moved {
-        None => page.push_str("There was none with this model and device.\n"),
-        Some([]) => page.push_str("Nothing moved beyond noise.\n"),
+        None => page.push_str("There is no earlier validation with this model and device.\n"),
+        Some([]) => page.push_str("No change beyond noise.\n"),
         Some(lines) => {
             for line in lines {
                 let _ = writeln!(page, "- {}", code(line));
@@ -117,6 +118,7 @@ fn page(validation: &Validation, moved: Option<&[String]>) -> String {
     page
 }
 
+/// Quotes a text as code in a table cell.
 fn code(text: &str) -> String {
     let text: String = text
         .chars()

@@ -1,35 +1,39 @@
-//! What is validated: the outputs of a lock that run, and a model for them.
+//! The subject of a validation: the outputs of a lock that run, and a model for them.
 
 use std::path::PathBuf;
 
 use super::Model;
 use crate::elf::Elf;
 use crate::error::{Error, Kind, Result};
+use crate::gfx::GfxTarget;
+use crate::inputs::LockedInput;
 use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::recipe::{Backend, LlamaRecipe, Recipe, RuntimeRecipe};
 use crate::store::StoredTree;
 
-/// Where models stand in the sandbox.
+/// The directory of models in the sandbox.
 pub(super) const MODELS: &str = "/models";
 
-/// Everything that takes part.
+/// The outputs and the model of a validation.
 pub(super) struct Subject {
     /// The build of llama.cpp.
     pub llama: StoredTree,
-    /// How it was made.
+    /// The recipe of the build.
     pub recipe: LlamaRecipe,
-    /// What it runs with: the trimmed ROCm tree, else the whole one.
+    /// The ROCm tree that it runs with: the runtime if the lock has one, else the complete tree.
     pub rocm: Option<Rocm>,
-    /// The ROCm tree that was trimmed, if it is here: it has the tools.
-    pub whole: Option<StoredTree>,
-    /// The base system: the root that it was built in, else the host's.
+    /// The GPU that the build is for; absent without ROCm.
+    pub target: Option<GfxTarget>,
+    /// The complete ROCm tree, which has the tools, if it is in the store.
+    pub complete: Option<StoredTree>,
+    /// The base system: the root of the build, else the host's.
     pub base: Option<StoredTree>,
     /// The model.
     pub model: ModelFiles,
 }
 
-/// A ROCm tree and where it stands.
+/// A ROCm tree and its prefix in the sandbox.
 pub(super) struct Rocm {
     pub prefix: String,
     pub tree: StoredTree,
@@ -38,58 +42,60 @@ pub(super) struct Rocm {
 /// A model and its files.
 pub(super) struct ModelFiles {
     pub about: Model,
-    /// Name and place in the store, the first first.
+    /// Name and path in the store of each file, in order.
     pub files: Vec<(String, PathBuf)>,
 }
 
 impl Subject {
-    /// Finds the outputs in the store; the model is fetched if it is not there.
+    /// Finds the outputs in the store. Downloads the model if it is missing.
     pub fn find(lock: &Lock, intake: Intake, model: Option<&str>) -> Result<Self> {
         let (runtime, name) = runs(lock)?;
         let Recipe::Llama(recipe) = &lock.output(name)?.recipe else {
-            return Err(Error::new(Kind::Invalid, format!("`{name}` is no llama.cpp build")));
+            return Err(Error::new(Kind::Invalid, format!("output `{name}` is not a build of llama.cpp")));
         };
         let here = |name: &str| realized(lock, intake, name);
-        let mut rocm = None;
+        let (mut rocm, mut target) = (None, None);
         if let Some(whole) = &recipe.rocm {
             let prefix = lock.output(whole)?.recipe.prefix().unwrap_or("/opt/rocm").to_owned();
             let tree = here(runtime.map_or(whole.as_str(), |(name, _)| name))?;
             rocm = Some(Rocm { prefix, tree });
+            target = target_of(lock, whole);
         }
         Ok(Self {
             llama: here(name)?,
             rocm,
-            whole: recipe.rocm.as_deref().and_then(|name| here(name).ok()),
+            target,
+            complete: recipe.rocm.as_deref().and_then(|name| here(name).ok()),
             base: recipe.sysroot.as_deref().map(here).transpose()?,
             recipe: recipe.clone(),
             model: find_model(lock, intake, model)?,
         })
     }
 
-    /// Whether the build can compute on a GPU of AMD.
+    /// Returns whether the build can compute on an AMD GPU.
     pub fn has_gpu_backend(&self) -> bool {
         self.recipe.backend == Backend::Hip
     }
 
-    /// Where the model's first file stands in the sandbox; llama.cpp finds further parts beside it.
+    /// Returns the path of the model's first file in the sandbox. llama.cpp finds further parts beside it.
     pub fn model_path(&self) -> String {
         self.model.files.first().map(|(name, _)| format!("{MODELS}/{name}")).unwrap_or_default()
     }
 
-    /// Returns whether one of its programs is an ELF file that needs no loader.
+    /// Returns whether a program of the build is an ELF file that needs no loader.
     pub fn is_static(&self, name: &str) -> Result<bool> {
         let program = Elf::open(&self.llama.path.join("bin").join(name))?;
         Ok(matches!(program, Some(Elf::Native(file)) if file.interpreter.is_none()))
     }
 
-    /// The place of one of its programs in the sandbox, if it has that.
+    /// Returns the path of a program of the build in the sandbox, if the build has it.
     pub fn program(&self, name: &str) -> Option<String> {
         let there = self.llama.path.join("bin").join(name).is_file();
         there.then(|| format!("{}/bin/{name}", self.recipe.prefix))
     }
 }
 
-/// The outputs that run: a runtime and its build where there is one, else a build by itself.
+/// Returns the outputs that run: a runtime with its build if the lock has one, else a build alone.
 fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
     let runtimes = lock.outputs.iter().filter_map(|(name, output)| match &output.recipe {
         Recipe::Runtime(recipe) => Some((name, recipe)),
@@ -100,37 +106,46 @@ fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
     }
     let build = lock.outputs.iter().find(|(_, output)| matches!(output.recipe, Recipe::Llama(_)));
     build.map(|(name, _)| (None, name.as_str())).ok_or_else(|| {
-        Error::new(Kind::NotFound, "there is no build of llama.cpp in the lock to validate")
-            .hint("the manifest needs an output of type `llama`")
+        Error::new(Kind::NotFound, "the lock has no build of llama.cpp to validate")
+            .hint("add an output of type `llama` to the manifest, then `strixlock update`")
     })
 }
 
+/// Returns the GPU that a ROCm tree of the lock is for.
+fn target_of(lock: &Lock, output: &str) -> Option<GfxTarget> {
+    let Recipe::Rocm(recipe) = &lock.outputs.get(output)?.recipe else { return None };
+    let LockedInput::Rocm(block) = lock.inputs.get(&recipe.input)? else { return None };
+    Some(block.requested.target.clone())
+}
+
+/// Returns the tree of a realized output; fails if it is not in the store.
 fn realized(lock: &Lock, intake: Intake, name: &str) -> Result<StoredTree> {
     let output = lock.output(name)?;
     let found = intake.store.hot_output(output.derivation, name, intake.fetcher.progress())?;
     found.map(|(_, tree)| tree).ok_or_else(|| {
-        Error::new(Kind::NotFound, format!("the output `{name}` is not realized"))
-            .hint("`strixlock realize` makes it; validate runs only what is there")
+        Error::new(Kind::NotFound, format!("output `{name}` is not realized")).hint("run `strixlock realize` first")
     })
 }
 
+/// Finds the model: the one that the user asked for, else the only one in the lock.
 fn find_model(lock: &Lock, intake: Intake, asked: Option<&str>) -> Result<ModelFiles> {
     let models: Vec<&String> =
         lock.inputs.iter().filter(|(_, input)| input.gguf().is_some()).map(|(name, _)| name).collect();
     let listed = models.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     let name = match (asked, models.as_slice()) {
         (_, []) => {
-            let none = Error::new(Kind::NotFound, "there is no model in the lock to validate with");
+            let none = Error::new(Kind::NotFound, "the lock has no model to validate with");
             let none = asked.into_iter().fold(none, |error, name| error.fact("asked for", name));
             return Err(none.hint(
-                "add an input of type `huggingface`, or `file` for a GGUF file, to the manifest, then `strixlock update`",
+                "add an input of type `huggingface`, or `file` for a GGUF file, to the manifest, then run \
+                 `strixlock update`",
             ));
         }
         (Some(name), _) => name,
         (None, [one]) => one.as_str(),
         (None, _) => {
             return Err(
-                Error::new(Kind::Usage, "there are several models").hint(format!("name one with --model: {listed}"))
+                Error::new(Kind::Usage, "the lock has several models").hint(format!("name one with --model: {listed}"))
             );
         }
     };
@@ -145,7 +160,7 @@ fn find_model(lock: &Lock, intake: Intake, asked: Option<&str>) -> Result<ModelF
     let paths = input.model(intake, name)?;
     let files = input.model_files();
     let sha256 = files.first().map(|file| file.sha256);
-    let sha256 = sha256.ok_or_else(|| Error::new(Kind::Invalid, format!("`{name}` has no files")))?;
+    let sha256 = sha256.ok_or_else(|| Error::new(Kind::Invalid, format!("model `{name}` has no files")))?;
     Ok(ModelFiles {
         about: Model { input: name.to_owned(), version: input.version(), sha256, gguf: input.gguf().cloned() },
         files: files.into_iter().map(|file| file.path).zip(paths).collect(),

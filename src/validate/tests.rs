@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-/// As llama.cpp prints it, with and without the time stamps of its log.
+/// Output of llama.cpp, with and without the time stamps of its log.
 const SAID: &str = "\
 0.00.055.208 I llama_model_load_from_file_impl: using device ROCm0 (AMD Radeon Graphics) (0000:c5:00.0) - 98304 MiB free
 common_perf_print:        load time =      12.61 ms
@@ -40,7 +40,7 @@ fn validation() -> Validation {
 }
 
 #[test]
-fn what_llama_says_of_itself_is_read() {
+fn load_time_and_speeds_of_llama_are_read() {
     use generate::number;
     assert_eq!(number(SAID, " load time", "ms"), Some(12.61));
     assert_eq!(number(SAID, " prompt eval time", "tokens per second"), Some(3562.34));
@@ -51,14 +51,14 @@ fn what_llama_says_of_itself_is_read() {
 
 #[test]
 fn only_options_that_a_program_knows_are_given() {
-    let known = options::Known::in_help(
+    let known = flags::KnownFlags::in_help(
         "-n,    --predict, --n-predict N\n--conversation, --no-conversation\n-fa, --flash-attn [on|off|auto]\n",
     );
     assert_eq!(
         known.of(&[&["--seed", "1"], &["--no-conversation"], &["--flash-attn", "1"]]),
         ["--no-conversation", "--flash-attn", "1"]
     );
-    assert_eq!(known.of(options::device(Device::Cpu)), Vec::<String>::new());
+    assert_eq!(known.of(flags::device(Device::Cpu)), Vec::<String>::new());
 }
 
 #[test]
@@ -99,7 +99,7 @@ const REPORT: &str = "\
 ";
 
 #[test]
-fn what_the_loader_says_is_loaded_is_all_of_it_and_nothing_else() {
+fn exactly_the_libraries_that_the_loader_reports_as_mapped_are_listed() {
     let expected = [
         "/lib/x86_64-linux-gnu/libdata.so",
         "/lib64/ld-linux-x86-64.so.2",
@@ -110,9 +110,9 @@ fn what_the_loader_says_is_loaded_is_all_of_it_and_nothing_else() {
     assert!(libraries::loaded("").is_empty());
 }
 
-/// A program that links one library without anything to initialise, and opens another for a moment.
+/// Uses a program that links a library without initialisers, and opens another one for a moment.
 #[test]
-fn the_real_loader_tells_each_library_of_a_program_that_is_gone_at_once() {
+fn the_real_loader_reports_each_library_of_a_program_that_ends_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let cc = |name: &str, code: &str, arguments: &[&str]| {
@@ -143,7 +143,7 @@ fn the_real_loader_tells_each_library_of_a_program_that_is_gone_at_once() {
 }
 
 #[test]
-fn libraries_from_elsewhere_are_found() {
+fn libraries_from_unexpected_places_are_found() {
     let all = ["/opt/llama/lib/libllama.so.0", "/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/libamdhip64.so.7"];
     let all = all.into_iter().chain(["/home/me/lib/libggml.so", "/opt/rocm-old/lib/libhsa.so", "plugins/libx.so"]);
     let loaded: BTreeSet<String> = all.map(str::to_owned).collect();
@@ -157,7 +157,7 @@ fn libraries_from_elsewhere_are_found() {
 }
 
 #[test]
-fn noise_does_not_move_and_what_moves_is_told() {
+fn noise_is_ignored_and_differences_are_listed() {
     let before = validation();
     let mut after = before.clone();
     after.bench[0].speed = 103.5;
@@ -177,10 +177,10 @@ fn noise_does_not_move_and_what_moves_is_told() {
         moved(&before, &after),
         [
             "generation: passed before, failed now",
-            "the text is another one from character 5 on",
+            "the text differs from character 5 on",
             "load time: 100 ms before, 300 ms now",
-            "libraries: /lib/libm.so.6 was loaded before, and is not now",
-            "libraries: /lib/libm.so.7 is loaded now, and was not before",
+            "libraries: /lib/libm.so.6 is no longer loaded",
+            "libraries: /lib/libm.so.7 is newly loaded",
             "generation: 100.00 t/s before, 50.00 t/s now (-50 %)",
             "memory: 1.00 MB before, 2.00 MB now",
             "llama-bench tg32: 100.00 t/s before, 80.00 t/s now (-20 %)",
@@ -189,7 +189,7 @@ fn noise_does_not_move_and_what_moves_is_told() {
 }
 
 #[test]
-fn a_record_of_before_libraries_were_kept_is_read_and_moves_nothing() {
+fn a_record_without_libraries_is_read_and_its_libraries_are_not_compared() {
     let mut value = serde_json::to_value(validation()).unwrap();
     value["generation"].as_object_mut().unwrap().remove("libraries");
     let old: Validation = serde_json::from_value(value).unwrap();
@@ -205,7 +205,8 @@ fn the_last_one_with_the_same_model_and_device_is_found_again() {
     let written = write(&path, &first, None).unwrap();
     let page = fs_err::read_to_string(&written.page).unwrap();
     assert!(page.starts_with("# Validation on the CPU: passed\n"), "{page}");
-    assert!(page.contains("| rocminfo | not run | `no ' GPU 'x'` |") && page.contains("There was none"), "{page}");
+    assert!(page.contains("| rocminfo | not run | `no ' GPU 'x'` |"), "{page}");
+    assert!(page.contains("There is no earlier validation"), "{page}");
     let newer = Validation { lock: Sha256Digest::of(b"other"), time: first.time + 1, ..first.clone() };
     write(&path, &newer, Some(&["moved | `it`".to_owned()])).unwrap();
     fs_err::write(path.join("broken.json"), "{").unwrap();
@@ -223,7 +224,7 @@ fn one_failure_is_a_failure() {
 }
 
 #[test]
-fn what_programs_say_is_shown_without_what_moves_a_terminal() {
+fn output_of_programs_is_shown_without_control_characters() {
     let check = Check::not_run("rocminfo", "\u{1b}[31mROCk module is NOT loaded\u{1b}[0m\nmore");
     assert_eq!(check.found, "ROCk module is NOT loaded");
 }

@@ -1,48 +1,49 @@
-//! What the tools say of themselves.
+//! Versions and devices, as the tools themselves report them.
 
-use super::place::{Place, Ran};
+use super::runner::{Ran, Runner};
 use super::subject::Subject;
 use super::{Check, Device};
 use crate::error::Result;
 
-/// Tools of the ROCm tree: place below it, what to ask, and the beginning of the line that tells.
+/// Tools of the ROCm tree: name, path in the tree, arguments, and the beginning of the line with the answer.
 const TOOLS: [(&str, &str, &[&str], &str); 3] = [
     ("rocminfo", "bin/rocminfo", &[], "Runtime Version"),
     ("hipcc", "bin/hipcc", &["--version"], "HIP version"),
     ("clang", "lib/llvm/bin/clang", &["--version"], ""),
 ];
 
-pub(super) fn check(place: &Place, subject: &Subject, device: Device) -> Result<Vec<Check>> {
+/// Runs the tools of the ROCm tree and llama.cpp, and returns a check for each.
+pub(super) fn check(runner: &Runner, subject: &Subject, device: Device) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     if let Some(rocm) = &subject.rocm {
         for (name, path, arguments, begin) in TOOLS {
-            let whole = match &subject.whole {
-                Some(whole) if whole.path.join(path).exists() => whole,
-                there => {
+            let complete = match &subject.complete {
+                Some(complete) if complete.path.join(path).exists() => complete,
+                other => {
                     let why =
-                        if there.is_some() { "the ROCm tree does not have it" } else { "the ROCm tree is not here" };
+                        if other.is_some() { "missing from the ROCm tree" } else { "the ROCm tree is not realized" };
                     checks.push(Check::not_run(name, why));
                     continue;
                 }
             };
             let mut command = vec![format!("{}/{path}", rocm.prefix)];
             command.extend(arguments.iter().map(|word| (*word).to_owned()));
-            let ran = place.run_with(&rocm.prefix, whole, name, &command)?;
-            // Compilers take no part in running, and without a GPU in the sandbox rocminfo has nothing to tell of.
+            let ran = runner.run_with(&rocm.prefix, complete, name, &command)?;
+            // Running a model needs no compiler, and rocminfo fails without a GPU in the sandbox.
             let excused = name != "rocminfo" || device == Device::Cpu;
             checks.push(match ran.success {
                 true => Check::passed(name, line(&ran, begin)),
-                false if excused => Check::not_run(name, format!("it does not run here: {}", ran.last_line())),
+                false if excused => Check::not_run(name, format!("does not run here: {}", ran.last_line())),
                 false => Check::failed(name, ran.last_line()),
             });
         }
     }
     for (name, argument) in [("llama-cli", "--version"), ("llama-cli", "--list-devices")] {
         let Some(program) = subject.program(name) else {
-            checks.push(Check::not_run(name, "the build does not have it"));
+            checks.push(Check::not_run(name, "missing from the build"));
             continue;
         };
-        let ran = place.run(&format!("{name}{argument}"), &[program, argument.to_owned()])?;
+        let ran = runner.run(&format!("{name}{argument}"), &[program, argument.to_owned()])?;
         let name = format!("{name} {argument}");
         let found = if argument == "--version" { line(&ran, "version") } else { list(&ran) };
         checks.push(if ran.success { Check::passed(&name, found) } else { Check::failed(&name, ran.last_line()) });
@@ -50,14 +51,14 @@ pub(super) fn check(place: &Place, subject: &Subject, device: Device) -> Result<
     Ok(checks)
 }
 
-/// The first line that begins so, of what a tool said; else the first of all.
+/// Returns the first line of a tool's output that begins with `begin`, else its first line.
 fn line(ran: &Ran, begin: &str) -> String {
     let mut lines = ran.stdout.lines().chain(ran.stderr.lines()).map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.clone().next().unwrap_or("it said nothing");
+    let first = lines.clone().next().unwrap_or("no output");
     lines.find(|line| line.starts_with(begin)).unwrap_or(first).to_owned()
 }
 
-/// The devices that llama.cpp lists, in a line.
+/// Returns the devices that llama.cpp lists, in one line.
 fn list(ran: &Ran) -> String {
     let devices: Vec<&str> = ran
         .stdout
@@ -66,5 +67,5 @@ fn list(ran: &Ran) -> String {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    if devices.is_empty() { "none besides the CPU".to_owned() } else { devices.join("; ") }
+    if devices.is_empty() { "CPU only".to_owned() } else { devices.join("; ") }
 }

@@ -17,6 +17,7 @@ mod provenance;
 mod report;
 mod resolve;
 mod supply;
+mod tools;
 
 use super::Request;
 use crate::error::Result;
@@ -24,6 +25,7 @@ use crate::fields::{SourceText, Table, urls};
 use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
 
 pub use pin::RocmPin;
+pub use tools::{Tools, is_version};
 
 impl Request for RocmRequest {
     type Pin = RocmPin;

@@ -120,7 +120,7 @@ fn json(tree: &Path, name: &str) -> Result<Option<Value>> {
         .map_err(|error| Error::new(Kind::Mismatch, format!("`{name}` in the tree is not JSON")).because(&error))
 }
 
-fn read(tree: &Path, name: &str) -> Result<Option<String>> {
+pub(super) fn read(tree: &Path, name: &str) -> Result<Option<String>> {
     // No part of the path may be a symlink: it could lead anywhere on this machine.
     let Ok(file) = Root::open(tree)?.open_file(name.as_bytes()) else { return Ok(None) };
     let metadata = file.metadata()?;

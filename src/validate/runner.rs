@@ -1,28 +1,28 @@
-//! Where the programs of a validation run, and what is seen of each.
+//! Runs the programs of a validation in a sandbox, and records output, memory and loaded libraries of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::Device;
 use super::libraries;
 use super::subject::{MODELS, Subject};
 use crate::error::Result;
-use crate::host::{Devices, NodeState};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{Staging, Store, StoredTree};
 
-/// Where what programs say is written, in the sandbox.
+/// The directory in the sandbox for the output of programs.
 const WORK: &str = "/work";
-/// The most that is read of what a program says, in bytes; the log keeps all of it.
+/// The limit for reading a program's output, in bytes. The log keeps all of it.
 const MOST: u64 = 4 << 20;
-/// The most that is read of what the loader tells of a process: some ten lines for each library and directory.
+/// The limit for reading the loader's report, in bytes. It has some ten lines for each library and directory.
 const MOST_REPORT: u64 = 32 << 20;
 
-/// Runs a program with its outputs apart, lets the loader write down what it loads, and looks while it runs at the memory that it
-/// has come to need. A child that ended stays as a zombie until it is waited for, so its state ends the loop. A small program is
-/// looked at more often than one that takes its time. What it needed is told by whoever saw it twice: the first look may find a
-/// program that has only just begun.
+/// Runs a program with stdout and stderr in separate files, has the loader report what it loads, and polls the peak
+/// memory.
+///
+/// A child that ended stays a zombie until `wait`, so that state ends the loop. Small programs are polled more often
+/// than large ones. The peak is written only after two polls: the first one may see a program that has only just
+/// started.
 const SCRIPT: &str = r#"at=/work/$1; shift
 LD_DEBUG=files,libs LD_DEBUG_OUTPUT=$at.loaded "$@" > $at.out 2> $at.err &
 pid=$! peak=0 looks=0 state= pause=0.01
@@ -40,32 +40,33 @@ code=$?
 exit $code
 "#;
 
-/// The sandbox of a validation.
-pub(super) struct Place<'a> {
+/// Runs programs in the sandbox of a validation.
+pub(super) struct Runner<'a> {
     sandbox: Sandbox,
     _staging: Staging,
     work: PathBuf,
     logs: &'a Path,
 }
 
-/// What a program did.
+/// The result of running a program.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ran {
-    /// Whether it ended with exit code 0.
+    /// True if the exit code was 0.
     pub success: bool,
-    /// How it ended, in words.
+    /// The exit status in words.
     pub status: String,
-    /// What it said, as far as that is text.
+    /// Its standard output. Bytes that are not UTF-8 are replaced.
     pub stdout: String,
+    /// Its standard error, likewise.
     pub stderr: String,
-    /// The most memory that it was seen to have, in bytes; none of a program that ended too soon.
+    /// Its peak memory in bytes; absent if it ended too soon to be polled twice.
     pub peak: Option<u64>,
-    /// The files of all libraries that were loaded into it; `None` where its loader had more to tell than anybody reads.
+    /// The files of all loaded libraries; `None` if the loader's report exceeds the limit.
     pub libraries: Option<BTreeSet<String>>,
 }
 
 impl Ran {
-    /// The last line with anything in it, for a failure.
+    /// Describes a failure: the status, and the last line of output that is not empty.
     pub fn last_line(&self) -> String {
         let last = |text: &str| text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned);
         let said = last(&self.stderr).or_else(|| last(&self.stdout)).unwrap_or_default();
@@ -73,8 +74,9 @@ impl Ran {
     }
 }
 
-impl<'a> Place<'a> {
-    pub fn new(store: &Store, subject: &Subject, device: Device, devices: &Devices, logs: &'a Path) -> Result<Self> {
+impl<'a> Runner<'a> {
+    /// Prepares the sandbox with these device nodes, and empties the directory of logs.
+    pub fn new(store: &Store, subject: &Subject, devices: Vec<PathBuf>, logs: &'a Path) -> Result<Self> {
         let staging = store.stage()?;
         let [work, scratch] = ["work", "scratch"].map(|name| staging.path().join(name));
         fs_err::create_dir(&work)?;
@@ -93,9 +95,6 @@ impl<'a> Place<'a> {
         for (name, value) in [("PATH", "/usr/bin:/bin"), ("HOME", "/homeless"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")] {
             environment.insert(name.to_owned(), value.to_owned());
         }
-        let usable = devices.all().filter(|node| node.state == NodeState::Usable);
-        let devices =
-            if device == Device::Gpu { usable.map(|node| PathBuf::from(&node.path)).collect() } else { Vec::new() };
         let mut sandbox = Sandbox {
             root: base,
             mounts,
@@ -113,12 +112,12 @@ impl<'a> Place<'a> {
         Ok(Self { sandbox, _staging: staging, work, logs })
     }
 
-    /// Runs a command; its log is called `name`.
+    /// Runs a command and writes its log under `name`.
     pub fn run(&self, name: &str, command: &[String]) -> Result<Ran> {
         self.run_in(&self.sandbox, name, command)
     }
 
-    /// The same with another tree in place of the one at `prefix`.
+    /// Runs a command with another tree mounted at `prefix`.
     pub fn run_with(&self, prefix: &str, tree: &StoredTree, name: &str, command: &[String]) -> Result<Ran> {
         let mut sandbox = self.sandbox.clone();
         sandbox.mounts.insert(prefix.to_owned(), Mount { from: tree.path.clone(), writable: false });
@@ -159,7 +158,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The text in a file, as far as it is one; nothing where there is none.
+/// Reads the text in a file; a missing file is empty.
 fn read(path: &Path) -> Result<String> {
     read_most(path, MOST)
 }
