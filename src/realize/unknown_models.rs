@@ -18,7 +18,7 @@ pub fn unknown_models(lock: &Lock, store: &Store) -> Result<Vec<String>> {
             let unknown = knowledge.lacks(facts, &headers(store, input)?);
             if !unknown.is_empty() {
                 told.push(format!(
-                    "{model}: the llama.cpp of `{name}` does not know {} and will not load the model: `strixlock \
+                    "{model}: the llama.cpp of `{name}` does not know {}, and will not load the model: `strixlock \
                      update {name}` takes a newer one, or name a commit, tag or fork that knows it",
                     unknown.join(", ")
                 ));
