@@ -1,51 +1,51 @@
 //! The device nodes that ROCm opens: `/dev/kfd` for computing, `/dev/dri/renderD*` for the memory of each GPU.
 //!
-//! Whether a node can be used is found out by opening it. Mode bits do not tell: a container's device rules refuse what
-//! they allow, and rootless containers lose the groups that own the node.
+//! A node is probed by opening it. Mode bits do not tell whether it can be used: a container's device rules may refuse
+//! access, and rootless containers lose the groups that own the node.
 
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use serde::Serialize;
 
-/// The nodes of this machine.
+/// The device nodes of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Devices {
     /// `/dev/kfd`.
     pub kfd: Option<Node>,
     /// `/dev/dri/renderD128` and so on, in order.
     pub render: Vec<Node>,
-    /// The groups that own `/dev/dri/card*`, each once. ROCm does not open these nodes; what draws does.
+    /// The groups that own `/dev/dri/card*`, each once. ROCm does not open these nodes, but graphics programs do.
     pub card_groups: Vec<u32>,
 }
 
 /// One device node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Node {
-    /// Its absolute path.
+    /// The absolute path.
     pub path: String,
-    /// Whether we may use it.
+    /// The result of probing.
     pub state: NodeState,
-    /// The number of the group that owns it.
+    /// The number of the owning group.
     pub group: u32,
 }
 
-/// Whether a node can be used.
+/// Result of probing a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeState {
-    /// It was opened for reading and writing.
+    /// The node could be opened for reading and writing.
     Usable,
-    /// It may not be opened.
+    /// Permission was denied.
     Denied,
-    /// It is there, but opening it fails for another reason: the driver behind it is gone.
+    /// Opening failed for another reason: the driver is gone.
     Dead,
-    /// It is no device: container engines make a directory where a mount's source is missing.
+    /// The path is not a device: container engines create a directory if a mount's source is missing.
     NotADevice,
 }
 
-/// More GPUs than this do not fit into a machine.
-const MOST: usize = 64;
+/// Number of nodes that are read. No machine has more GPUs.
+const MAX_NODES: usize = 64;
 
 impl Devices {
     /// Probes the nodes below `root`.
@@ -57,7 +57,7 @@ impl Devices {
                 .flatten()
                 .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
                 .filter(|name| name.strip_prefix(prefix).is_some_and(|rest| rest.parse::<u32>().is_ok()))
-                .take(MOST)
+                .take(MAX_NODES)
                 .collect();
             names.sort();
             names
@@ -79,19 +79,19 @@ impl Devices {
         }
     }
 
-    /// All nodes that ROCm opens and that are there.
+    /// Returns the existing nodes that ROCm opens.
     pub fn all(&self) -> impl Iterator<Item = &Node> {
         self.kfd.iter().chain(&self.render)
     }
 
-    /// Whether ROCm finds what it needs: the compute node and at least one render node.
+    /// Returns whether ROCm can use the nodes that it needs: the compute node and at least one render node.
     #[must_use]
     pub fn usable(&self) -> bool {
         let usable = |node: &Node| node.state == NodeState::Usable;
         self.kfd.as_ref().is_some_and(usable) && self.render.iter().any(usable)
     }
 
-    /// The groups that own the nodes and those of the cards, each once.
+    /// Returns the groups that own the nodes or the cards, each once.
     #[must_use]
     pub fn groups(&self) -> Vec<u32> {
         let mut groups: Vec<u32> = self.all().map(|node| node.group).chain(self.card_groups.iter().copied()).collect();
@@ -111,7 +111,7 @@ impl Node {
 }
 
 fn open(path: &Path) -> NodeState {
-    // Not waiting: a node that blocks when it is opened would hang the check.
+    // A node that blocks when it is opened must not hang the check.
     let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits();
     let opened = std::fs::OpenOptions::new().read(true).write(true).custom_flags(flags.cast_signed()).open(path);
     match opened {

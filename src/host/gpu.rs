@@ -1,15 +1,15 @@
-//! The GPUs that the compute driver offers: `/sys/class/kfd/kfd/topology/nodes/N/properties`, lines of name and number.
+//! The GPUs of the compute driver, from lines of name and number in `/sys/class/kfd/kfd/topology/nodes/N/properties`.
 
 use std::fmt;
 
-use super::files::Files;
+use super::system_files::SystemFiles;
 
-/// A GPU that the compute driver offers.
+/// A GPU of the compute driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gpu {
-    /// Its name for compilers, such as `gfx1151`.
+    /// The name for compilers, such as `gfx1151`.
     pub name: String,
-    /// The path of its own render node, where the driver tells it.
+    /// The path of the GPU's render node, if the driver tells it.
     pub render: Option<String>,
 }
 
@@ -19,9 +19,9 @@ impl fmt::Display for Gpu {
     }
 }
 
-/// The GPUs, and the number of nodes that we may not read: the driver refuses those whose render node a container's device
-/// rules forbid. CPUs are nodes too, with the version 0.
-pub(super) fn gpus(files: Files) -> (Vec<Gpu>, usize) {
+/// Returns the GPUs, and the number of nodes that may not be read: the driver refuses nodes whose render node is
+/// forbidden by a container's device rules. CPUs are nodes too, with the version 0.
+pub(super) fn gpus(files: SystemFiles) -> (Vec<Gpu>, usize) {
     let nodes = "sys/class/kfd/kfd/topology/nodes";
     let mut gpus = Vec::new();
     let mut hidden = 0;
@@ -41,7 +41,7 @@ fn gpu(properties: &str) -> Option<Gpu> {
         let value = properties.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
         value.trim().parse().ok()
     };
-    // No render node is the number 0 or -1.
+    // The number is 0 or -1 if there is no render node.
     let minor = number("drm_render_minor").filter(|minor| *minor > 0);
     Some(Gpu {
         name: gfx_name(number("gfx_target_version")?)?,
@@ -49,8 +49,8 @@ fn gpu(properties: &str) -> Option<Gpu> {
     })
 }
 
-/// The name for a version as the driver counts it: decimal, two digits for minor and stepping each, so that 110501 is
-/// `gfx1151`; in names minor and stepping are one hexadecimal digit each.
+/// Returns the name for a version in the driver's format: decimal, with two digits each for minor and stepping, so that
+/// 110501 is `gfx1151`. In names, minor and stepping are one hexadecimal digit each.
 #[must_use]
 pub fn gfx_name(version: u32) -> Option<String> {
     let (major, minor, stepping) = (version / 10_000, version / 100 % 100, version % 100);

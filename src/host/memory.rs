@@ -1,18 +1,18 @@
-//! Memory, and how much of it the GPU may use.
+//! Memory, and the share of it that the GPU may use.
 //!
-//! Strix Halo has one memory for both. The firmware sets some of it aside (VRAM); of the rest the driver maps as much as
-//! its limits allow (GTT), which is half unless parameters say more.
+//! Strix Halo has one memory for CPU and GPU. The firmware reserves some of it (VRAM). Of the rest the driver maps as
+//! much as its limits allow (GTT), which is half unless parameters raise it.
 
-use super::files::Files;
+use super::system_files::SystemFiles;
 
-/// Sizes in bytes; none where the kernel does not say.
+/// Sizes in bytes, as far as the kernel tells them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Memory {
-    /// What the system has (`MemTotal`), without what the firmware set aside.
+    /// Memory of the system (`MemTotal`), without the part reserved by the firmware.
     pub total: Option<u64>,
-    /// What the firmware set aside for the GPU.
+    /// Memory that the firmware reserved for the GPU.
     pub vram: Option<u64>,
-    /// What the GPU may map of the rest.
+    /// Memory that the GPU may map of the rest.
     pub gtt: Option<u64>,
     /// The limit of the memory manager below the driver (`ttm.pages_limit`).
     pub ttm_limit: Option<u64>,
@@ -21,10 +21,10 @@ pub struct Memory {
 const PAGE: u64 = 4096;
 
 impl Memory {
-    pub(super) fn read(files: Files) -> Self {
+    pub(super) fn read(files: SystemFiles) -> Self {
         let meminfo = files.text("proc/meminfo").unwrap_or_default();
         let total = bytes(&meminfo, "MemTotal:");
-        // The card with the most: a second, small GPU is not the one that is meant.
+        // The card with the most counts, in case there is a second, small GPU.
         let cards: Vec<String> =
             files.names("sys/class/drm").into_iter().filter(|name| name.starts_with("card")).collect();
         let most = |what: &str| {

@@ -1,10 +1,9 @@
-//! What this machine is, as far as a GPU and builds care: facts, without judgement (that is [`crate::doctor`]'s).
+//! Facts about this machine that matter for GPUs and builds. [`crate::doctor`] judges them.
 //!
-//! [`Host::read`] looks below a root directory, `/` or one made by a test, at the kernel's own files (`/proc`, `/sys`,
-//! `/dev`) and at the package databases. Everything is read up to a bound, and what is not there is simply not known.
+//! [`Host::read`] reads the kernel's files (`/proc`, `/sys`, `/dev`) and the package databases below a root directory:
+//! `/`, or one made by a test. Everything is read up to a bound, and missing files leave facts unknown.
 
 pub mod devices;
-mod files;
 mod gpu;
 mod memory;
 mod packages;
@@ -12,6 +11,7 @@ mod process;
 mod programs;
 mod release;
 mod selinux;
+mod system_files;
 
 pub use devices::{Devices, Node, NodeState};
 pub use gpu::Gpu;
@@ -20,7 +20,7 @@ pub use process::Process;
 pub use programs::on_path;
 pub use release::{Distribution, KernelVersion};
 
-use files::Files;
+use system_files::SystemFiles;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,39 +28,39 @@ use std::path::Path;
 /// Facts about a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Host {
-    /// The running kernel; none where its release cannot be read as a version.
+    /// The version of the running kernel, if its release can be parsed.
     pub kernel: Option<KernelVersion>,
-    /// The kernel's release as it says it, such as `6.18.4-200.fc43.x86_64`.
+    /// The kernel's release, such as `6.18.4-200.fc43.x86_64`.
     pub kernel_release: Option<String>,
-    /// The parameters that the kernel was started with.
+    /// The kernel's command line.
     pub kernel_parameters: Vec<String>,
-    /// What distribution this is.
+    /// The distribution.
     pub distribution: Distribution,
-    /// The program that made the container that we are in.
+    /// The program that made the container, if we are in one.
     pub container: Option<&'static str>,
-    /// The version of the package with AMD's GPU firmware, as the distribution writes it.
+    /// The version of the package with AMD's GPU firmware, in the distribution's spelling.
     pub firmware: Option<String>,
-    /// The GPUs that the driver offers for computing.
+    /// The GPUs of the compute driver.
     pub gpus: Vec<Gpu>,
-    /// GPUs of the driver that it tells us nothing of: a container's device rules keep their render nodes from us.
+    /// Number of GPUs that the driver hides, because a container's device rules forbid their render nodes.
     pub hidden_gpus: usize,
-    /// True if the compute driver tells of its GPUs at all: `/sys/class/kfd` is there.
+    /// True if the compute driver lists GPUs: `/sys/class/kfd` exists.
     pub topology: bool,
-    /// Whether the module `amdgpu` is loaded.
+    /// True if the module `amdgpu` is loaded.
     pub driver: bool,
     /// The device nodes.
     pub devices: Devices,
-    /// True if SELinux may forbid a container the devices.
+    /// True if SELinux may deny the devices to a container.
     pub selinux_confines: bool,
-    /// Memory, and how much of it the GPU may use.
+    /// Memory, and the share of it that the GPU may use.
     pub memory: Memory,
-    /// The process that asks.
+    /// User and groups of this process.
     pub process: Process,
-    /// Settings of the kernel by their path below `/proc/sys`, such as `user/max_user_namespaces`.
+    /// Settings of the kernel by path below `/proc/sys`, such as `user/max_user_namespaces`.
     pub settings: BTreeMap<&'static str, u64>,
 }
 
-/// What limits user namespaces.
+/// Settings that limit user namespaces.
 const SETTINGS: [&str; 3] =
     ["user/max_user_namespaces", "kernel/unprivileged_userns_clone", "kernel/apparmor_restrict_unprivileged_userns"];
 
@@ -68,7 +68,7 @@ impl Host {
     /// Reads the facts below `root`.
     #[must_use]
     pub fn read(root: &Path) -> Self {
-        let files = Files { root };
+        let files = SystemFiles { root };
         let kernel_release = files.line("proc/sys/kernel/osrelease");
         let settings = SETTINGS.iter().filter_map(|name| {
             let value = files.line(&format!("proc/sys/{name}"))?;
@@ -98,8 +98,8 @@ impl Host {
     }
 }
 
-/// What container engines leave behind: podman and toolbox the first, docker the second, distrobox `/run/host`.
-fn container(files: Files) -> Option<&'static str> {
+/// Returns the program that made the container that we are in, from the files that it puts there.
+fn container(files: SystemFiles) -> Option<&'static str> {
     let marks = [("run/.toolboxenv", "toolbox"), ("run/.containerenv", "podman"), (".dockerenv", "docker")];
     marks.iter().find(|(mark, _)| files.exists(mark)).map(|(_, name)| *name)
 }

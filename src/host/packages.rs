@@ -1,22 +1,23 @@
-//! Which version of AMD's GPU firmware is installed, from the package databases that are plain files.
+//! The installed version of AMD's GPU firmware, from package databases that are plain files.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 
-use super::files::Files;
+use super::system_files::SystemFiles;
 
-/// dpkg's database of a full desktop is a few megabytes.
+/// Number of bytes that are read of dpkg's database. That of a full desktop has a few megabytes.
 const BOUND: u64 = 64 * 1024 * 1024;
 
-/// Packages with the files below `/lib/firmware/amdgpu`: Ubuntu's, Debian's, Arch's.
+/// Packages of Ubuntu and Debian with the files below `/lib/firmware/amdgpu`.
 const DPKG: [&str; 2] = ["linux-firmware", "firmware-amd-graphics"];
+/// Prefixes of the entries of Arch's packages with those files.
 const PACMAN: [&str; 2] = ["linux-firmware-amdgpu-", "linux-firmware-"];
 
-/// The version, from dpkg or pacman. Fedora's database is not a plain file.
-pub(super) fn firmware(files: Files) -> Option<String> {
+/// Returns the version from dpkg's or pacman's database. Fedora's is not a plain file.
+pub(super) fn firmware(files: SystemFiles) -> Option<String> {
     dpkg(files).or_else(|| pacman(files))
 }
 
-fn dpkg(files: Files) -> Option<String> {
+fn dpkg(files: SystemFiles) -> Option<String> {
     let file = std::fs::File::open(files.path("var/lib/dpkg/status")).ok()?;
     let mut wanted = false;
     let mut installed = false;
@@ -38,8 +39,8 @@ fn dpkg(files: Files) -> Option<String> {
     None
 }
 
-/// One directory a package, named `NAME-VERSION-RELEASE`.
-fn pacman(files: Files) -> Option<String> {
+/// Reads pacman's database: one directory per package, named `NAME-VERSION-RELEASE`.
+fn pacman(files: SystemFiles) -> Option<String> {
     let names = files.names("var/lib/pacman/local");
     PACMAN.iter().find_map(|prefix| {
         let versions = names.iter().filter_map(|name| name.strip_prefix(prefix));

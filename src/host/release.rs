@@ -1,15 +1,16 @@
-//! Which kernel and which distribution.
+//! Versions of the kernel, and families of distributions.
 
 use std::fmt;
 
-use super::files::Files;
+use super::system_files::SystemFiles;
 
-/// The numbers of a kernel's release.
+/// The version numbers of a kernel's release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KernelVersion(pub u32, pub u32, pub u32);
 
 impl KernelVersion {
-    /// Reads `6.18.4-200.fc43.x86_64`; a release candidate such as `6.18.0-rc1` counts as its release.
+    /// Parses a release such as `6.18.4-200.fc43.x86_64`. A release candidate such as `6.18.0-rc1` counts as its
+    /// release.
     #[must_use]
     pub fn parse(release: &str) -> Option<Self> {
         let numbers = release.split(|c: char| c != '.' && !c.is_ascii_digit()).next()?;
@@ -26,25 +27,25 @@ impl fmt::Display for KernelVersion {
     }
 }
 
-/// Families of distributions, as far as their commands differ.
+/// Families of distributions with different commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Distribution {
-    /// Ubuntu and what is made from it.
+    /// Ubuntu and its derivatives.
     Ubuntu,
-    /// Debian and what else is made from it.
+    /// Debian and its other derivatives.
     Debian,
-    /// Fedora and its kin.
+    /// Fedora and related distributions.
     Fedora,
-    /// Arch and its kin.
+    /// Arch and its derivatives.
     Arch,
-    /// Something else.
+    /// Any other distribution.
     #[default]
     Other,
 }
 
 impl Distribution {
     /// Reads `/etc/os-release` (format: os-release(5)).
-    pub(super) fn read(files: Files) -> Self {
+    pub(super) fn read(files: SystemFiles) -> Self {
         let text = files.text("etc/os-release").unwrap_or_default();
         let value = |key: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));

@@ -1,7 +1,7 @@
 use super::gpu::gfx_name;
 use super::*;
 
-/// A made root with these files.
+/// Returns a root with these files.
 fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     for (path, text) in files {
@@ -33,13 +33,14 @@ fn a_strix_halo_machine_is_read() {
             "sys/class/kfd/kfd/topology/nodes/2/properties",
             "gfx_target_version 120001\ndrm_render_minor_of_more 7\ndrm_render_minor -1\n",
         ),
-        // Reading a directory fails, as reading what device rules forbid does.
+        // Reading a directory fails like reading a file that device rules forbid.
         ("sys/class/kfd/kfd/topology/nodes/3/properties/x", ""),
         ("etc/os-release", "NAME=x\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"),
         ("etc/group", "root:x:0:\nrender:x:992:me\n"),
         (
             "var/lib/dpkg/status",
-            "Package: linux-firmware\nStatus: deinstall ok config-files\nVersion: 1\n\nPackage: firmware-amd-graphics\nStatus: install ok installed\nVersion: 20251021-1\n",
+            "Package: linux-firmware\nStatus: deinstall ok config-files\nVersion: 1\n\n\
+             Package: firmware-amd-graphics\nStatus: install ok installed\nVersion: 20251021-1\n",
         ),
         ("run/.containerenv", ""),
     ]);

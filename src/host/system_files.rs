@@ -1,19 +1,19 @@
-//! Small files below a root, read up to a bound.
+//! Small system files below a root, read up to a bound.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// The kernel's files are a page at most, the others a few lines.
+/// Number of bytes that are read of a file. The kernel's files have at most a page, others a few lines.
 const BOUND: u64 = 64 * 1024;
 
-/// A root directory to look below.
+/// System files below a root directory.
 #[derive(Clone, Copy)]
-pub(super) struct Files<'r> {
+pub(super) struct SystemFiles<'r> {
     pub root: &'r Path,
 }
 
-impl Files<'_> {
-    /// Where a path is.
+impl SystemFiles<'_> {
+    /// Returns the path below the root.
     pub fn path(self, path: &str) -> PathBuf {
         self.root.join(path)
     }
@@ -22,26 +22,26 @@ impl Files<'_> {
         self.path(path).exists()
     }
 
-    /// The text of a file, its first 64 KiB.
+    /// Returns the first 64 KiB of a file as text.
     pub fn text(self, path: &str) -> Option<String> {
         let mut bytes = Vec::new();
         std::fs::File::open(self.path(path)).ok()?.take(BOUND).read_to_end(&mut bytes).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The first line of a file, with nothing in it that a terminal would obey.
+    /// Returns the first line of a file, with control characters replaced.
     pub fn line(self, path: &str) -> Option<String> {
         let text = self.text(path)?;
         let line = text.lines().next()?.trim();
         Some(line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect())
     }
 
-    /// A file that holds one number.
+    /// Returns the number in a file that holds only that.
     pub fn number(self, path: &str) -> Option<u64> {
         self.line(path)?.parse().ok()
     }
 
-    /// The names in a directory, sorted; the first thousand that the kernel gives.
+    /// Returns up to a thousand names in a directory, sorted.
     pub fn names(self, path: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.path(path)).into_iter().flatten().take(1000);
         let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
