@@ -76,7 +76,7 @@ mod tests {
                     4: FLOCK  ADVISORY  READ 0 fd:01:77 0 EOF\n\
                     5: FLOCK  ADVISORY  READ 16 fd:01:78 0 EOF\n6: FLOCK\n\n7:";
         assert_eq!(holders(text, (0xfd, 1), 77), [12]);
-        // Where no device is the one that the file says, the number of the file decides.
+        // If no line has the device, the inode decides.
         assert_eq!(holders(text, (0, 42), 77), [12, 15]);
         assert_eq!(holders(text, (0xfd, 1), 79), [0; 0]);
     }

@@ -133,7 +133,7 @@ impl Comparison<'_> {
     fn file(&self, entry: &Entry, executable: bool, size: u64, digest: Sha256Digest) -> Result<Option<Fault>> {
         let file = match self.root.open_file(&entry.path) {
             Ok(file) => file,
-            Err(error) if says_nothing_of_the_file(&error) => return Err(error.into()),
+            Err(error) if is_resource_limit(&error) => return Err(error.into()),
             Err(error) => return self.unopened(entry, &error).map(Some),
         };
         let metadata = file.metadata()?;
@@ -188,14 +188,14 @@ impl Comparison<'_> {
     fn metadata(&self, entry: &Entry) -> Result<Option<Metadata>> {
         match self.root.metadata(&entry.path) {
             Ok(metadata) => Ok(Some(metadata)),
-            Err(error) if says_nothing_of_the_file(&error) => Err(error.into()),
+            Err(error) if is_resource_limit(&error) => Err(error.into()),
             Err(_) => Ok(None),
         }
     }
 }
 
 /// Returns whether an error comes from limits of this process or machine, not from the file.
-fn says_nothing_of_the_file(error: &io::Error) -> bool {
+fn is_resource_limit(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE, Errno::NOMEM].iter().any(|one| error.raw_os_error() == Some(one.raw_os_error()))
 }
 
