@@ -69,7 +69,7 @@ impl Waiting {
             }
             let waited = begun.elapsed();
             if limit.is_some_and(|limit| waited >= limit) {
-                return Err(Error::new(Kind::Busy, "timed out waiting for another process to release the store")
+                return Err(Error::new(Kind::Busy, "another process did not release the store in time")
                     .fact("file", place.display())
                     .fact("held by", holders::describe(file))
                     .fact("waited", format!("{} s", waited.as_secs()))

@@ -220,7 +220,7 @@ fn a_build_that_does_not_run_gives_no_runtime() {
     project.run(&["realize", "llama"]).code(0);
     // Without a sandbox there is no proof.
     let ran = project.finish(project.command(&["realize"]).env("PATH", "/nonexistent").output().unwrap()).code(1);
-    assert!(ran.stderr.contains("cannot be started") && ran.stderr.contains("hint: "), "{}", ran.all());
+    assert!(ran.stderr.contains("cannot start bubblewrap") && ran.stderr.contains("hint: "), "{}", ran.all());
     let ran = project.run(&["realize"]).code(1);
     assert!(
         ran.stderr.contains(
