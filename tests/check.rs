@@ -67,7 +67,7 @@ fn what_differs_is_told_with_its_cause() {
         &format!("  realized  {realized}\n"),
         "\nbin/llama-cli: ",
         "  .rodata at 0x",
-        "    because   a path of the build directory; -ffile-prefix-map mends it\n",
+        "    because   a path of the build directory; -ffile-prefix-map avoids it\n",
         "    because   a date or time; programs should take it from SOURCE_DATE_EPOCH\n",
         "\nshare/llama/salt: 33 bytes that differ\n  line 1 at 0x",
         "    because   bytes that look random\n",

@@ -1,4 +1,4 @@
-//! `strixlock verify`: every kind of damage is named, and exactly that is put right.
+//! `strixlock verify`: every kind of damage is reported, and only that is repaired.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn all_damage_is_named_and_exactly_that_is_repaired() {
     let ran = project.run(&["verify", "rocm", "--repair"]).code(0);
     assert_eq!(ran.stdout, FOUND.replace("rocm: ", "rocm: repaired: "), "{}", ran.all());
     project.run(&["verify"]).code(0);
-    // What was whole was not touched.
+    // Intact files were not touched.
     let after = std::fs::metadata(tree.join("bin/hipconfig")).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::ino(&untouched), std::os::unix::fs::MetadataExt::ino(&after));
 }
@@ -106,7 +106,7 @@ fn a_blob_that_was_written_to_does_not_win_over_fresh_bytes() {
     mode(&path, 0o644);
     std::fs::write(&path, "oops\n").unwrap();
     mode(&path, 0o444);
-    // The tree is lost; its blobs, one of them damaged, are not.
+    // The tree is lost, but its blobs are not. One of them is damaged.
     let gone = tree.parent().unwrap();
     std::process::Command::new("chmod").args(["-R", "u+w"]).arg(gone.join("tree")).status().unwrap();
     mode(&tree, 0o755);
@@ -120,7 +120,7 @@ fn a_blob_that_was_written_to_does_not_win_over_fresh_bytes() {
     project.run(&["verify"]).code(0);
 }
 
-/// Writes into a file of a tree in the store, as a write through a hard link does; the tree is whole otherwise.
+/// Writes into a file of a tree in the store, as a write through a hard link does. The rest of the tree stays intact.
 pub fn spoil(path: &Path) {
     let before = std::fs::metadata(path).unwrap().permissions();
     mode(path, 0o644);
@@ -128,13 +128,13 @@ pub fn spoil(path: &Path) {
     std::fs::set_permissions(path, before).unwrap();
 }
 
-/// The directories below `tree` that are not read-only.
+/// Returns the directories below `tree` that are not read-only.
 fn open_directories(tree: &Path) -> String {
     let found = std::process::Command::new("find").arg(tree).args(["-type", "d", "-perm", "/222"]).output().unwrap();
     String::from_utf8(found.stdout).unwrap()
 }
 
-/// Files that no download has are in an output that can be made once more.
+/// Files that no download has are restored by making their output again.
 #[test]
 fn what_only_a_build_has_is_built_once_more() {
     let project = Project::new();
@@ -150,7 +150,7 @@ fn what_only_a_build_has_is_built_once_more() {
     assert_eq!(open_directories(&tree), "");
 }
 
-/// What cannot be brought is not lost altogether: its blob stays, and everything else is repaired and closed.
+/// If contents cannot be restored, their blob stays, and everything else is repaired and read-only again.
 #[test]
 fn what_nobody_has_leaves_the_rest_repaired() {
     let (project, tree) = realized();
@@ -167,7 +167,8 @@ fn what_nobody_has_leaves_the_rest_repaired() {
     assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.all());
 }
 
-/// Directories in place of a link and of a file, and a link in place of a directory: they go, and nothing that a link leads to.
+/// Removes directories in place of a link and a file, and a link in place of a directory, but nothing that the link
+/// leads to.
 #[test]
 fn what_is_of_another_kind_is_replaced_and_no_link_is_followed() {
     let (project, tree) = realized();
@@ -179,7 +180,7 @@ fn what_is_of_another_kind_is_replaced_and_no_link_is_followed() {
     assert!(toolchain.starts_with(&tree) && !whole.is_empty());
     std::fs::remove_file(tree.join("llvm")).unwrap();
     std::fs::create_dir(tree.join("llvm")).unwrap();
-    // The same names as behind the link, and one more.
+    // The link's target has the same names, and one more.
     for name in whole.iter().map(|file| file.strip_prefix(&toolchain).unwrap()).chain([Path::new("mine/file")]) {
         let file = tree.join("llvm").join(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -206,7 +207,7 @@ fn what_is_of_another_kind_is_replaced_and_no_link_is_followed() {
     assert_eq!(open_directories(&tree), "");
 }
 
-/// One tree whose own files are damaged does not hide another, and `realize` puts another in its place.
+/// A tree with a damaged listing does not hide another one, and `realize` replaces it.
 #[test]
 fn a_tree_without_its_listing_does_not_hide_what_else_is_wrong() {
     let (project, tree) = realized();
@@ -225,7 +226,7 @@ fn a_tree_without_its_listing_does_not_hide_what_else_is_wrong() {
         std::fs::write(&listing, whole).unwrap();
     }
     project.run(&["verify"]).code(0);
-    // Neither form of a tree is left.
+    // Neither form of the tree is left.
     let open = ["-type", "d", "-exec", "chmod", "u+w", "{}", "+"];
     std::process::Command::new("find").arg(&other).args(open).status().unwrap();
     std::fs::remove_dir_all(&other).unwrap();

@@ -1,22 +1,23 @@
-//! `ar` archives, member by member. Object files are what they hold.
+//! Compares `ar` archives member by member. Their members are usually object files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::Cause;
-use super::contents::{MOST_PARTS, Part, explain as explain_contents, join};
+use super::parts::{MAX_PARTS, Part, explain as explain_contents, join};
 use crate::elf::Source;
 use crate::error::Result;
 use crate::tree::show;
 
 const MAGIC: &[u8] = b"!<arch>\n";
 const HEADER: u64 = 60;
-/// The names that do not fit into a header, all together.
-const MOST_NAMES: u64 = 4 << 20;
-const MOST_MEMBERS: usize = 1 << 16;
+/// Greatest size of the table of long names, in bytes.
+const MAX_NAMES: u64 = 4 << 20;
+const MAX_MEMBERS: usize = 1 << 16;
 
 struct Member {
-    /// Time, owner, group and mode, as they stand there.
+    /// The header's time field.
     times: Vec<u8>,
+    /// The header's fields for owner, group and mode.
     owner: Vec<u8>,
     offset: u64,
     size: u64,
@@ -24,12 +25,12 @@ struct Member {
 
 type Members = BTreeMap<(Vec<u8>, usize), Member>;
 
-/// Adds the members that differ. Nothing when one of the two is no archive.
+/// Adds the members that differ. Adds nothing unless both are archives.
 pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, parts: &mut Vec<Part>) -> Result<()> {
     let (Some(one), Some(other)) = (members(first)?, members(second)?) else { return Ok(()) };
     let names: BTreeSet<_> = one.keys().chain(other.keys()).collect();
     for key in names {
-        if parts.len() >= MOST_PARTS {
+        if parts.len() >= MAX_PARTS {
             break;
         }
         let label = join(name, &format!("member {}", show(&key.0)));
@@ -57,7 +58,7 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, pa
         }
         let before = parts.len();
         explain_contents(&label, &first.part(a.offset, a.size)?, &second.part(b.offset, b.size)?, depth - 1, parts)?;
-        // The index of symbols says where the members are.
+        // The symbol index holds the offsets of the members.
         if key.0.is_empty() || key.0 == b"/" {
             parts[before..].iter_mut().for_each(|part| part.causes = vec![Cause::Consequence]);
         }
@@ -65,7 +66,7 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, pa
     Ok(())
 }
 
-/// The members by name; of several with one name, the first is number 0. `None` when it is no archive.
+/// Returns the members by name, numbered from 0 if several have one name. `None` if the source is not an archive.
 fn members(source: &Source) -> Result<Option<Members>> {
     let magic = MAGIC.len() as u64;
     if source.len() < magic || *source.read("the magic", 0, magic, magic)? != *MAGIC {
@@ -78,10 +79,10 @@ fn members(source: &Source) -> Result<Option<Members>> {
         let text = |range: std::ops::Range<usize>| header[range].trim_ascii_end();
         let number = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<u64>().ok());
         let size = number(text(48..58)).filter(|_| header[58..60] == *b"`\n");
-        let (Some(size), true) = (size, all.len() < MOST_MEMBERS) else { return Ok(None) };
+        let (Some(size), true) = (size, all.len() < MAX_MEMBERS) else { return Ok(None) };
         let offset = at + HEADER;
         if text(0..16) == b"//" {
-            long = source.read("the names", offset, size, MOST_NAMES)?.into_owned();
+            long = source.read("the names", offset, size, MAX_NAMES)?.into_owned();
         }
         let name = text(0..16);
         let name = match name.strip_prefix(b"/").and_then(number) {

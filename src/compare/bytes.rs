@@ -1,33 +1,33 @@
-//! Where two ranges of bytes differ.
+//! Finds the differing bytes of two ranges.
 
 use crate::elf::Source;
 use crate::error::Result;
 
 const CHUNK: u64 = 256 << 10;
 const BLOCK: usize = 4096;
-/// How many places are kept; the rest is only counted.
-const MOST_RUNS: usize = 16;
-/// Places that are nearer than this are one.
+/// Number of runs that are kept. Bytes of further ones are only counted.
+const MAX_RUNS: usize = 16;
+/// Runs that are nearer than this are merged.
 const GAP: u64 = 8;
 
-/// What differs.
+/// The differing bytes of two ranges.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Differing {
-    /// How many bytes, with those that only the longer one has.
+    /// Number of bytes, including those that only the longer range has.
     pub bytes: u64,
-    /// The first places: where they begin and end.
+    /// Start and end of the first runs.
     pub runs: Vec<(u64, u64)>,
 }
 
 impl Differing {
-    /// Where the first difference is.
+    /// Returns the offset of the first difference.
     pub fn first(&self) -> u64 {
         self.runs.first().map_or(0, |(start, _)| *start)
     }
 
     fn add(&mut self, start: u64, end: u64) {
         self.bytes += end - start;
-        let room = self.runs.len() < MOST_RUNS;
+        let room = self.runs.len() < MAX_RUNS;
         match self.runs.last_mut() {
             Some((_, last)) if start <= last.saturating_add(GAP) => *last = end,
             _ if room => self.runs.push((start, end)),
@@ -36,7 +36,7 @@ impl Differing {
     }
 }
 
-/// Compares two ranges to their ends; `None` when they are equal.
+/// Compares two ranges to their ends. Returns `None` if they are equal.
 pub(super) fn differing(one: &Source, other: &Source) -> Result<Option<Differing>> {
     let common = one.len().min(other.len());
     let mut found = Differing { bytes: 0, runs: Vec::new() };

@@ -1,8 +1,8 @@
-//! What probably made two builds differ at a place: a guess from the bytes there, and what to do about it.
+//! Likely causes of a difference between two builds, guessed from the bytes around it, and their remedies.
 
 use serde::Serialize;
 
-use super::excerpt::Around;
+use super::excerpt::Excerpt;
 
 /// A likely cause.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -20,42 +20,43 @@ pub enum Cause {
     Time,
     /// Options or properties that name features of a processor.
     Cpu,
-    /// Which compiler it was.
+    /// The compiler's version.
     Compiler,
     /// Owner, group or mode in the header of an archive's member.
     Metadata,
     /// Bytes that look random.
     Random,
-    /// It follows from another difference: sizes and addresses moved.
+    /// A consequence of another difference: sizes and addresses moved.
     Consequence,
-    /// Nothing that is known here.
+    /// An unknown cause.
     Unknown,
 }
 
 impl Cause {
-    /// For people.
+    /// Returns a description with the remedy, for people.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
             Self::HipCuid => {
-                "`__hip_cuid_`, which the HIP compiler makes of paths and options; a fixed -cuid for each object mends it"
+                "`__hip_cuid_`, which the HIP compiler derives from paths and options; a fixed -cuid for each object \
+                 avoids it"
             }
             Self::BuildId => "the linker's build id; it follows from other differences unless it is random",
-            Self::BuildPath => "a path of the build directory; -ffile-prefix-map mends it",
+            Self::BuildPath => "a path of the build directory; -ffile-prefix-map avoids it",
             Self::Path => "an absolute path",
             Self::Time => "a date or time; programs should take it from SOURCE_DATE_EPOCH",
-            Self::Cpu => "features of the processor that built it; -march or GGML_NATIVE=OFF mends it",
+            Self::Cpu => "features of the processor that built it; -march or GGML_NATIVE=OFF avoids it",
             Self::Compiler => "another compiler",
-            Self::Metadata => "owner, group or mode in an archive; `ar` in deterministic mode (D) mends it",
+            Self::Metadata => "owner, group or mode in an archive; `ar` in deterministic mode (D) avoids it",
             Self::Random => "bytes that look random",
             Self::Consequence => "it follows from another difference",
-            Self::Unknown => "something that is not known here",
+            Self::Unknown => "unknown",
         }
     }
 }
 
-/// Judges one place by what both sides have around it; `part` is the section or member that it is in.
-pub(super) fn guess(part: &str, one: &Around, other: &Around, run: u64) -> Option<Cause> {
+/// Guesses the cause of one difference from both excerpts around it. `part` is the section or member that contains it.
+pub(super) fn guess(part: &str, one: &Excerpt, other: &Excerpt, run: u64) -> Option<Cause> {
     let (a, b) = (one.text(), other.text());
     if part.ends_with(".note.gnu.build-id") {
         return Some(Cause::BuildId);
@@ -81,7 +82,7 @@ pub(super) fn guess(part: &str, one: &Around, other: &Around, run: u64) -> Optio
     if names_cpu(a) || names_cpu(b) {
         return Some(Cause::Cpu);
     }
-    // Code and tables of addresses hold too many numbers that could be times.
+    // Code and tables of addresses have too many numbers that look like times.
     let data = part.is_empty() || part.ends_with("data");
     if data && is_binary_time(one, other, run) {
         return Some(Cause::Time);
@@ -89,7 +90,7 @@ pub(super) fn guess(part: &str, one: &Around, other: &Around, run: u64) -> Optio
     looks_random(one.ahead(), other.ahead(), run).then_some(Cause::Random)
 }
 
-/// Dates and times in a text: `Nov 24 2026`, `12:34:56`, `2026-11-24`, and seconds since 1970.
+/// Returns the dates and times in a text: `Nov 24 2026`, `12:34:56`, `2026-11-24`, and seconds since 1970.
 fn times(text: &str) -> Vec<&str> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let digits = |pattern: &str, at: usize| {
@@ -110,7 +111,7 @@ fn times(text: &str) -> Vec<&str> {
         let month = text.get(at..at + 3).filter(|month| MONTHS.contains(month));
         let named = month.and_then(|_| digits("  0 0000", at + 3).map(|_| &text[at..at + 11]));
         let clock = digits("00:00:00", at).or_else(|| digits("0000-00-00", at));
-        // A number of its own, and not a piece of something in hexadecimal.
+        // A separate number, not part of a hexadecimal text.
         let apart = |piece: Option<char>| piece.is_none_or(|c| !c.is_ascii_alphanumeric());
         let epoch = digits("1000000000", at)
             .filter(|_| apart(text[..at].chars().next_back()) && apart(text[at + 10..].chars().next()));
@@ -119,7 +120,7 @@ fn times(text: &str) -> Vec<&str> {
     found
 }
 
-/// Absolute paths of at least two parts.
+/// Returns the absolute paths of at least two parts in a text.
 fn paths(text: &str) -> Vec<&str> {
     let belongs = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
     let words = text.split(|c: char| !belongs(c)).filter_map(|word| word.find('/').map(|at| &word[at..]));
@@ -130,17 +131,17 @@ fn names_cpu(text: &str) -> bool {
     ["-march=", "-mtune=", "-mcpu=", "-mavx", "avx512", "znver"].iter().any(|word| text.contains(word))
 }
 
-/// Whether both have seconds since 1970 there as a number, of this century and not far apart.
-fn is_binary_time(one: &Around, other: &Around, run: u64) -> bool {
+/// Returns whether both have a binary number there that can be seconds since 1970: of this century, and not far apart.
+fn is_binary_time(one: &Excerpt, other: &Excerpt, run: u64) -> bool {
     const PLAUSIBLE: std::ops::Range<u32> = 1_262_304_000..2_208_988_800;
     const NEAR: u32 = 400 * 86_400;
-    let read = |around: &Around, back: usize| {
+    let read = |around: &Excerpt, back: usize| {
         let (bytes, at) = around.all();
         let start = at.checked_sub(back)?;
         let four = bytes.get(start..start + 4).filter(|four| four.iter().any(|byte| !byte.is_ascii_graphic()))?;
         Some(u32::from_le_bytes(four.try_into().ok()?)).filter(|time| PLAUSIBLE.contains(time))
     };
-    // The first byte that differs may be any of the four.
+    // The first differing byte may be any of the four.
     run <= 4
         && (0..4).any(|back| match (read(one, back), read(other, back)) {
             (Some(a), Some(b)) => a != b && a.abs_diff(b) < NEAR,
@@ -148,7 +149,7 @@ fn is_binary_time(one: &Around, other: &Around, run: u64) -> bool {
         })
 }
 
-/// Long, most of it different, and no byte much more frequent than others. Text in hexadecimal counts as well.
+/// Returns whether both look like random bytes or hexadecimal digits: long, mostly different, and with varied values.
 fn looks_random(one: &[u8], other: &[u8], run: u64) -> bool {
     let length = usize::try_from(run).unwrap_or(usize::MAX).min(one.len()).min(other.len()).min(64);
     if length < 8 {
@@ -175,7 +176,7 @@ mod tests {
         let differing =
             crate::compare::bytes::differing(&Source::memory(one), &Source::memory(other)).unwrap().unwrap();
         let (start, end) = differing.runs[0];
-        let around = |bytes| Around::read(&Source::memory(bytes), start).unwrap();
+        let around = |bytes| Excerpt::read(&Source::memory(bytes), start).unwrap();
         guess(part, &around(one), &around(other), end - start)
     }
 

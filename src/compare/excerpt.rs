@@ -1,49 +1,49 @@
-//! A few bytes around a place, for people and for guessing the cause.
+//! Excerpts around a difference, for people and for guessing the cause.
 
 use crate::elf::Source;
 use crate::error::Result;
 
-/// How far around a place is looked.
+/// Number of bytes that are read on each side.
 const AROUND: u64 = 256;
-/// How much of a text is shown before and behind the place.
+/// Number of characters that are shown before and after the offset.
 const SHOWN: (usize, usize) = (32, 64);
-/// How many bytes are shown that are no text.
+/// Number of bytes that are shown in hexadecimal.
 const HEX: usize = 16;
 
-/// What is around a place.
+/// The bytes around an offset.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Around {
+pub(super) struct Excerpt {
     /// Up to 256 bytes on each side.
     bytes: Vec<u8>,
-    /// Where in them the place is.
+    /// Position of the offset in `bytes`.
     at: usize,
 }
 
-impl Around {
-    pub fn read(source: &Source, place: u64) -> Result<Self> {
-        let start = place.saturating_sub(AROUND).min(source.len());
-        let end = place.saturating_add(AROUND).min(source.len());
+impl Excerpt {
+    pub fn read(source: &Source, offset: u64) -> Result<Self> {
+        let start = offset.saturating_sub(AROUND).min(source.len());
+        let end = offset.saturating_add(AROUND).min(source.len());
         let bytes = source.read("the contents", start, end - start, 2 * AROUND)?.into_owned();
-        Ok(Self { bytes, at: (place - start) as usize })
+        Ok(Self { bytes, at: (offset - start) as usize })
     }
 
-    /// The printable text that the place is in or ends at; empty where there is none.
+    /// Returns the printable text around or up to the offset.
     pub fn text(&self) -> &str {
         let (start, end) = self.run();
         std::str::from_utf8(&self.bytes[start..end]).unwrap_or_default()
     }
 
-    /// The bytes from the place on.
+    /// Returns the bytes from the offset on.
     pub fn ahead(&self) -> &[u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    /// All bytes, and where among them the place is.
+    /// Returns all bytes, and the position of the offset in them.
     pub fn all(&self) -> (&[u8], usize) {
         (&self.bytes, self.at)
     }
 
-    /// For people: the text around the place, or bytes in hexadecimal.
+    /// Returns the excerpt for people: the text around the offset, or bytes in hexadecimal.
     pub fn show(&self) -> String {
         let (start, end) = self.run();
         if end.saturating_sub(start) >= 6 {
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn text_is_shown_as_text_and_bytes_as_bytes() {
-        let around = |bytes: &[u8], at| Around::read(&Source::memory(bytes), at).unwrap();
+        let around = |bytes: &[u8], at| Excerpt::read(&Source::memory(bytes), at).unwrap();
         let text = around(b"\0\0built at 12:34:56\0x", 12);
         assert_eq!((text.text(), text.show().as_str()), ("built at 12:34:56", "\"built at 12:34:56\""));
         assert_eq!(around(b"\0\x01ab\0", 0).show(), "00 01 61 62 00 |..ab.|");

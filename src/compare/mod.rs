@@ -1,14 +1,15 @@
-//! What differs between two trees that should be the same, and why, as far as the bytes tell.
+//! Compares two trees that should be the same, and guesses the causes of differences.
 //!
-//! Goes from the listings to the files that differ, and in each of them to the parts that do: sections of ELF files,
-//! members of archives, lines of text. The likely causes are guesses from the bytes around the first places. Files come from
-//! builds and are hostile: every reader here is total and bounded, and what it cannot read is compared as bytes.
+//! Goes from the listings to the files that differ, and in each of those to the parts that differ: sections of ELF
+//! files, members of archives, lines of text. The causes are guesses from the bytes around the first differences. Files
+//! come from builds and may be hostile: every reader here is total and bounded, and unreadable formats are compared as
+//! bytes.
 
 mod archive;
 mod bytes;
 mod cause;
-mod contents;
 mod excerpt;
+mod parts;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -23,71 +24,71 @@ use crate::error::{About as _, Result};
 use crate::tree::confined::Root;
 use crate::tree::{Entry, Listing, Node, show};
 
-pub use contents::{Part, contents};
+pub use parts::{Part, differing_parts};
 
-/// Files beyond this are named, but not looked into.
-const MOST_FILES: usize = 1000;
+/// Number of files that are compared in detail. Further ones are only named.
+const MAX_FILES: usize = 1000;
 
 /// One of two trees.
 #[derive(Clone, Copy)]
 pub struct Side<'a> {
-    /// Where it is.
+    /// The tree's directory.
     pub directory: &'a Path,
-    /// What is in it.
+    /// The tree's listing.
     pub listing: &'a Listing,
 }
 
-/// A path that is not the same in both.
+/// A difference between two trees.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Difference {
     /// The path, for people.
     pub path: String,
-    /// What is different about it.
+    /// The kind of difference.
     #[serde(flatten)]
     pub change: Change,
 }
 
-/// What is different.
+/// A kind of difference.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "change", rename_all = "lowercase")]
 pub enum Change {
-    /// Only the first tree has it.
+    /// Only the first tree has the path.
     Removed,
-    /// Only the second tree has it.
+    /// Only the second tree has the path.
     Added,
-    /// It is another kind of thing.
+    /// The kind of entry differs.
     Kind {
         /// In the first tree.
         first: &'static str,
         /// In the second.
         second: &'static str,
     },
-    /// It is a link to somewhere else.
+    /// The target of a link differs.
     Target {
         /// In the first tree.
         first: String,
         /// In the second.
         second: String,
     },
-    /// Only its execute bit differs.
+    /// Only the execute bit differs.
     Mode {
-        /// Whether it can be executed in the first tree.
+        /// True if the file is executable in the first tree.
         first: bool,
         /// In the second.
         second: bool,
     },
-    /// Its contents differ.
+    /// The contents differ.
     Contents {
-        /// Bytes in the first tree.
+        /// Size in the first tree, in bytes.
         first: u64,
-        /// Bytes in the second.
+        /// Size in the second, in bytes.
         second: u64,
-        /// Where.
+        /// The differing parts.
         parts: Vec<Part>,
     },
 }
 
-/// Compares two trees; nothing when they are equal.
+/// Compares two trees. Returns their differences, sorted by path.
 pub fn trees(first: Side, second: Side) -> Result<Vec<Difference>> {
     let (one, other) = (Root::open(first.directory)?, Root::open(second.directory)?);
     let mut differences = Vec::new();
@@ -111,7 +112,7 @@ pub fn trees(first: Side, second: Side) -> Result<Vec<Difference>> {
                     Change::Mode { first: *a, second: *b }
                 } else {
                     looked += 1;
-                    let parts = if looked > MOST_FILES { Vec::new() } else { parts(&one, &other, entry)? };
+                    let parts = if looked > MAX_FILES { Vec::new() } else { parts(&one, &other, entry)? };
                     Change::Contents { first: *size, second: *other_size, parts }
                 }
             }
@@ -130,7 +131,7 @@ fn parts(one: &Root, other: &Root, entry: &Entry) -> Result<Vec<Part>> {
         let file = root.open_file(&entry.path)?;
         Source::file(fs_err::File::from_parts(file, entry.display()))
     };
-    contents(&open(one)?, &open(other)?).about(entry.display())
+    differing_parts(&open(one)?, &open(other)?).about(entry.display())
 }
 
 fn kind(node: &Node) -> &'static str {

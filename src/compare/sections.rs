@@ -1,15 +1,15 @@
-//! ELF files, section by section.
+//! Compares ELF files section by section.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bytes::differing;
 use super::cause::Cause;
-use super::contents::{MOST_PARTS, Part, join, place};
+use super::parts::{MAX_PARTS, Part, byte_part, join};
 use crate::elf::{Section, Source, sections};
 use crate::error::Result;
 use crate::tree::show;
 
-/// Sections that follow from others: tables of names, places and addresses.
+/// Sections derived from others: tables of names, offsets and addresses.
 const FOLLOWING: [&str; 13] = [
     ".symtab",
     ".strtab",
@@ -26,15 +26,14 @@ const FOLLOWING: [&str; 13] = [
     ".gnu_debuglink",
 ];
 
-/// Adds the sections that differ, and the bytes outside of sections where only those do. Nothing when one of the two is no
-/// ELF file.
+/// Adds the sections that differ. Adds nothing unless both are ELF files.
 pub(super) fn explain(name: &str, first: &Source, second: &Source, parts: &mut Vec<Part>) -> Result<()> {
     let (Some(one), Some(other)) = (sections(first)?, sections(second)?) else { return Ok(()) };
     let (one, other) = (numbered(&one), numbered(&other));
     let names: BTreeSet<_> = one.keys().chain(other.keys()).copied().collect();
     let (mut found, mut moved) = (Vec::new(), false);
     for key in names {
-        if found.len() >= MOST_PARTS {
+        if found.len() >= MAX_PARTS {
             break;
         }
         let label = join(name, &show(key.0));
@@ -58,7 +57,7 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, parts: &mut V
         }
         let (a, b) = (first.part(a.offset, a.size)?, second.part(b.offset, b.size)?);
         if let Some(differing) = differing(&a, &b)? {
-            found.push(place(label, &a, &b, &differing)?);
+            found.push(byte_part(label, &a, &b, &differing)?);
         }
     }
     let leads = |cause: &Cause| !matches!(cause, Cause::Unknown | Cause::Random | Cause::BuildId);
@@ -76,7 +75,7 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, parts: &mut V
     Ok(())
 }
 
-/// Sections by name; of several with one name, the first is number 0.
+/// Returns the sections by name, numbered from 0 if several have one name.
 fn numbered(sections: &[Section]) -> BTreeMap<(&[u8], usize), &Section> {
     let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
     let mut all = BTreeMap::new();

@@ -7,7 +7,7 @@ use crate::demo::elf_maker::Elf;
 use crate::tree::scan::scan;
 
 fn told(one: &[u8], other: &[u8]) -> Vec<(String, Cause)> {
-    let parts = contents(&Source::memory(one), &Source::memory(other)).unwrap();
+    let parts = differing_parts(&Source::memory(one), &Source::memory(other)).unwrap();
     parts.into_iter().map(|part| (part.part, part.causes[0])).collect()
 }
 
@@ -20,10 +20,10 @@ fn library(text: &str) -> std::sync::Arc<[u8]> {
 fn elf_files_are_told_by_section() {
     let one = library("/build/one/file.c");
     assert_eq!(told(&one, &library("/build/two/file.c")), [(".rodata".to_owned(), Cause::BuildPath)]);
-    let parts = contents(&Source::memory(&one), &Source::memory(&library("/build/two/file.c"))).unwrap();
+    let parts = differing_parts(&Source::memory(&one), &Source::memory(&library("/build/two/file.c"))).unwrap();
     assert_eq!((parts[0].offset, parts[0].bytes), (7, 3));
     assert_eq!(parts[0].first, "\"/build/one/file.c\"");
-    // What moved because something grew is told as that.
+    // Parts that only moved because another part grew are consequences.
     let grown = told(&one, &library(&format!("/build/{}/file.c", "long".repeat(2000))));
     assert!(grown.contains(&(".rodata".to_owned(), Cause::BuildPath)), "{grown:?}");
     assert!(grown.iter().all(|(_, cause)| matches!(cause, Cause::BuildPath | Cause::Consequence)), "{grown:?}");
@@ -54,12 +54,12 @@ fn archives_are_told_by_member_and_section() {
     );
 }
 
-/// What the tools themselves write: debug information with the directory in it, and archives with times and long names.
+/// Uses real tools, which write debug information with directories, and archives with times and long names.
 #[test]
 fn what_compilers_and_ar_leave_is_told() {
     let directory = tempfile::tempdir().unwrap();
-    // Compilers and linkers order strings by what is in them, and offsets to them differ with that: before linking those are
-    // relocations, which are told as what they are. The paths are of one length.
+    // Compilers and linkers order strings by contents, so that offsets to them differ too. Before linking these are
+    // relocations, which are reported as consequences. The paths have the same length.
     let fixed = format!("-ffile-prefix-map={}=/somewhere", directory.path().display());
     let [one, other] = ["one", "two"].map(|name| {
         let place = directory.path().join(name);
@@ -129,7 +129,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn whatever_differs_is_told(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12), archive in any::<bool>(), cut in 0usize..200) {
+    fn whatever_differs_is_told(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        archive in any::<bool>(),
+        cut in 0usize..200,
+    ) {
         let mut one = library("/build/one/file.c").to_vec();
         if archive {
             one = ar(&[("a.o/".to_owned(), one), ("b.o/".to_owned(), vec![0; 30])]);

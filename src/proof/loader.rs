@@ -1,18 +1,18 @@
-//! What ld.so says of the kept ELF files.
+//! Proves that ld.so loads the kept ELF files as computed.
 
 use std::collections::BTreeSet;
 
 use super::Claim;
 use super::programs::ended;
-use super::questions::{Answer, Answers, Question, Where};
+use super::questions::{Answer, Answers, Environment, Question};
 use crate::elf::ElfKind;
 use crate::error::{Error, Result};
 use crate::tree::{Node, show};
-use crate::trim::{Places, Processor};
+use crate::trim::{Processor, Resolver};
 
-/// The links under which libraries are kept, besides their own names: what is opened is opened by one of these.
+/// Returns the kept links to libraries, which may be opened by these names.
 pub(super) fn other_names(claim: &Claim) -> Vec<Vec<u8>> {
-    let places = Places::new(&claim.request);
+    let resolver = Resolver::new(&claim.request);
     let trees = [
         (claim.request.rocm.prefix, claim.request.rocm.listing, &claim.trimmed.kept),
         (claim.request.llama.prefix, claim.request.llama.listing, &claim.trimmed.llama),
@@ -26,7 +26,7 @@ pub(super) fn other_names(claim: &Claim) -> Vec<Vec<u8>> {
             let library = |real: Vec<u8>| {
                 claim.trimmed.elf.get(&real) == Some(&ElfKind::Shared) && !claim.trimmed.newer.contains(&real)
             };
-            if link && places.real(&path).is_some_and(library) {
+            if link && resolver.real(&path).is_some_and(library) {
                 names.push(path);
             }
         }
@@ -34,33 +34,33 @@ pub(super) fn other_names(claim: &Claim) -> Vec<Vec<u8>> {
     names
 }
 
-/// Fails at the first file that ld.so does not resolve or load, or for which it maps others than were computed. Gives the
-/// libraries that it took from the base system.
+/// Fails at the first file that ld.so does not resolve or load, or for which it maps other files than were computed.
+/// Returns the libraries that ld.so took from the base system.
 pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeSet<String>> {
-    let places = Places::new(&claim.request);
+    let resolver = Resolver::new(&claim.request);
     let mut base = BTreeSet::new();
     for (question, answer) in answers {
         match question {
-            Question::List(path, place) => {
-                let mapped = resolved(claim, path, *place, answer)?;
-                let mut own = BTreeSet::from([places.real(path).unwrap_or_else(|| path.clone())]);
-                for Mapped { name, path: at } in mapped {
-                    match places.real(at.as_bytes()) {
+            Question::List(path, environment) => {
+                let mapped = resolved(claim, path, *environment, answer)?;
+                let mut own = BTreeSet::from([resolver.real(path).unwrap_or_else(|| path.clone())]);
+                for Mapped { name, path: file } in mapped {
+                    match resolver.real(file.as_bytes()) {
                         Some(real) if claim.trimmed.elf.contains_key(&real) => drop(own.insert(real)),
                         Some(real) => {
-                            let error = Error::failure("ld.so maps a file that was not computed to be needed");
-                            let error = claim.where_asked(error, *place);
+                            let error = Error::failure("ld.so maps a file that was not computed as needed");
+                            let error = claim.with_environment(error, *environment);
                             return Err(claim
                                 .trimmed
-                                .explain(error, &real_of(&places, path))
+                                .explain(error, &real_of(&resolver, path))
                                 .fact("maps", show(&real)));
                         }
                         None => drop(base.insert(name)),
                     }
                 }
-                // A search path from outside comes before those of the files, so that it may lead to another file of a name that the
-                // runtime has twice.
-                if *place == Where::Bare {
+                // `LD_LIBRARY_PATH` comes before the search paths of the files. If the runtime has two files of a name,
+                // it may lead to the other one.
+                if *environment == Environment::Bare {
                     compare(claim, path, &own)?;
                 }
             }
@@ -71,24 +71,29 @@ pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeSet<String>
     Ok(base)
 }
 
-/// A line of ld.so's list: the name that was asked for, and the file.
+/// A line of ld.so's list: the requested name, and the file.
 struct Mapped {
     name: String,
     path: String,
 }
 
-/// What ld.so maps for a file. Lines are `NAME => PATH (0x…)`, `PATH (0x…)` for itself, and `NAME (0x…)` for the kernel's part.
-fn resolved(claim: &Claim, path: &[u8], place: Where, answer: &Answer) -> Result<Vec<Mapped>> {
-    let real = real_of(&Places::new(&claim.request), path);
+/// Returns the files that ld.so maps for a file. Lines are `NAME => PATH (0x…)`, `PATH (0x…)` for ld.so itself, and
+/// `NAME (0x…)` for the kernel's vDSO.
+fn resolved(claim: &Claim, path: &[u8], environment: Environment, answer: &Answer) -> Result<Vec<Mapped>> {
+    let real = real_of(&Resolver::new(&claim.request), path);
     let fault = |what: &str, said: &str, about: &[u8]| {
         let error = Error::failure(what.to_owned()).fact("file", show(&real)).fact("ld.so says", said);
-        claim.trimmed.explain(claim.where_asked(error, place), about).hint(HINT)
+        claim.trimmed.explain(claim.with_environment(error, environment), about).hint(HINT)
     };
     if let Some((name, line)) = answer.lines.iter().find_map(|line| Some((lost(line)?, line))) {
         let about = kept_under(claim, name.as_bytes()).unwrap_or_else(|| real.clone());
-        return Err(fault("a file of the runtime needs something that ld.so does not find there", line.trim(), &about));
+        return Err(fault(
+            "a file of the runtime needs a library or version that ld.so does not find there",
+            line.trim(),
+            &about,
+        ));
     }
-    // A library for which ld.so has nothing to map beside itself is `statically linked` to it.
+    // For a library without needs ld.so prints `statically linked`.
     if answer.code != 0 {
         return Err(claim.with_flaws(fault("ld.so cannot map a file of the runtime", &said(answer), &real)));
     }
@@ -100,8 +105,9 @@ fn resolved(claim: &Claim, path: &[u8], place: Where, answer: &Answer) -> Result
     Ok(mapped.collect())
 }
 
-/// The name that ld.so says it does not find. It goes on with its list after it (`NAME => not found`) or ends
-/// (`PROGRAM: error while loading shared libraries: NAME: cannot open …`), and names a symbol version in the first way.
+/// Returns the name that ld.so does not find according to a line of its output. ld.so either continues its list
+/// (`NAME => not found`, also for a symbol version) or ends
+/// (`PROGRAM: error while loading shared libraries: NAME: cannot open …`).
 fn lost(line: &str) -> Option<&str> {
     let line = line.trim();
     if let Some((_, rest)) = line.split_once("error while loading shared libraries: ") {
@@ -110,15 +116,15 @@ fn lost(line: &str) -> Option<&str> {
     line.contains("not found").then(|| line.split(" => ").next().unwrap_or(line))
 }
 
-/// The kept file that should have been found under this name.
+/// Returns the kept file that should have been found under this name.
 fn kept_under(claim: &Claim, name: &[u8]) -> Option<Vec<u8>> {
-    let places = Places::new(&claim.request);
+    let resolver = Resolver::new(&claim.request);
     let mut names = claim.trimmed.elf.keys().cloned().chain(other_names(claim));
     let found = names.find(|path| path.rsplit(|byte| *byte == b'/').next() == Some(name))?;
-    places.real(&found)
+    resolver.real(&found)
 }
 
-/// For a program, ld.so maps exactly what was computed for one of the kinds of processors, of which this machine has one.
+/// Fails unless ld.so maps for a program exactly the files computed for one kind of processor: this machine's.
 fn compare(claim: &Claim, path: &[u8], seen: &BTreeSet<Vec<u8>>) -> Result<()> {
     let Some(kinds) = claim.trimmed.linked.get(path) else { return Ok(()) };
     if kinds.values().any(|computed| computed == seen) {
@@ -133,18 +139,18 @@ fn compare(claim: &Claim, path: &[u8], seen: &BTreeSet<Vec<u8>>) -> Result<()> {
         .fact("program", show(path))
         .fact("ld.so only", list(seen, computed))
         .fact("computed only", list(computed, seen))
-        .hint("this is a mistake of strixlock, or of a search path that leads into the base system"))
+        .hint("this is a bug of strixlock, or a search path that leads into the base system"))
 }
 
 fn loaded(claim: &Claim, path: &[u8], answer: &Answer) -> Result<()> {
-    // A library that is not there or cannot be mapped is only warned of.
+    // ld.so only warns about a library that is missing or cannot be mapped.
     let ignored = answer.lines.iter().find(|line| line.contains("cannot be preloaded"));
     if answer.code == 0 && ignored.is_none() {
         return Ok(());
     }
     let said = ignored.map_or_else(|| said(answer), |line| line.trim().to_owned());
-    // Where the name is a link, all that it leads over may be what is missing.
-    let real = Places::new(&claim.request).real(path);
+    // If the name is a link, another link on the way may be the missing one.
+    let real = Resolver::new(&claim.request).real(path);
     let passes = |real: &Vec<u8>| {
         claim.trimmed.why(real).is_some_and(|chain| chain.iter().any(|(step, _)| step.as_slice() == path))
     };
@@ -155,23 +161,23 @@ fn loaded(claim: &Claim, path: &[u8], answer: &Answer) -> Result<()> {
     Err(if answer.code > 126 { claim.with_flaws(error) } else { error })
 }
 
-/// The end of an answer, or how it ended where there is none.
+/// Returns the end of an answer, or the exit status if there was no output.
 fn said(answer: &Answer) -> String {
     let end = answer.end();
     match answer.code {
         code if end.is_empty() => format!("nothing, and ended with {}", ended(code)),
-        // All that is said then is the shell's word for it.
+        // The output is the shell's name for the signal then.
         code if code > 128 => format!("{end} ({})", ended(code)),
         _ => end,
     }
 }
 
-fn real_of(places: &Places, path: &[u8]) -> Vec<u8> {
-    places.real(path).unwrap_or_else(|| path.to_vec())
+fn real_of(resolver: &Resolver, path: &[u8]) -> Vec<u8> {
+    resolver.real(path).unwrap_or_else(|| path.to_vec())
 }
 
-const HINT: &str = "what the base system must have is listed by `strixlock runtime --explain`: add its package to the sysroot; \
-                    anything else should be in the tree as it was published";
+const HINT: &str = "`strixlock runtime --explain` lists what the base system must have: add its package to the \
+                    sysroot; anything else should be in the tree as it was published";
 
 #[cfg(test)]
 mod tests {

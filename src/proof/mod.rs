@@ -1,19 +1,22 @@
-//! The proof that a trimmed runtime has all that it needs, by running it where there is nothing else.
+//! Proof that a trimmed runtime has everything that it needs, by running it where nothing else is available.
 //!
-//! In a sandbox whose root holds the runtime, the llama.cpp build and the base system, and not the whole ROCm tree:
+//! In a sandbox with the runtime, the llama.cpp build and the base system, but without the whole ROCm tree:
 //!
-//! * `loader`: ld.so itself lists what it maps for every kept ELF file, and that is what trimming computed; it loads every
-//!   kept library, and every name under which one is kept, with all symbols resolved at once, in a process each
-//! * `programs`: the programs that were asked for say their version and devices; ROCm's own tools answer, or miss the GPU. What they
-//!   open meanwhile is kept by a rule that says so, and nothing that they ask for is missing which the whole tree has (`opened`)
-//! * `data`: trimming the runtime once more, from its own files, gives all of it again: each `.rocm_kpack_ref` leads to its archive,
-//!   each directory of kernels has what the whole tree has for the target, and so on for everything that no loader opens
+//! * `loader`: ld.so lists the files that it maps for every kept ELF file, and they are those that trimming computed.
+//!   It loads every kept library, and every name under which one is kept, with all symbols resolved at once, each in
+//!   its own process
+//! * `programs`: the requested programs print their version and devices, and ROCm's own tools answer or report a
+//!   missing GPU. The files that they open meanwhile are kept by a rule, and nothing that they request is missing if
+//!   the whole tree has it (`opened`)
+//! * `data`: trimming the runtime once more, from its own files, keeps all of it: each `.rocm_kpack_ref` leads to its
+//!   archive, each directory of kernels has everything that the whole tree has for the target, and so on for all files
+//!   that no loader opens
 //!
-//! Libraries that only newer processors load are not loaded here, where there may be none: of those it is proven that they are there,
-//! as everything else that is demanded.
+//! Libraries that only newer processors load are not loaded, because this machine may not be one. Their presence is
+//! proven like that of all demanded files.
 //!
-//! The first that fails is an error that names the file, says what the loader said, and shows the chain that leads there.
-//! Nothing of what is proven is changed.
+//! The first failure is an error that names the file, quotes the loader, and shows the chain that leads there. The
+//! proof changes nothing in the runtime.
 
 mod data;
 mod loader;
@@ -33,51 +36,50 @@ use crate::recipe::image::Prefixes;
 use crate::sandbox::{Engine, Limits, Mount, Root, Sandbox};
 use crate::tree::show;
 use crate::trim::{Mounted, Processor, Request, Trimmed};
-use questions::{Question, Questions, Where};
+use questions::{Environment, Question, Questions};
 
-/// What is to be proven.
+/// A runtime that is to be proven.
 pub struct Claim<'a> {
-    /// The output that the runtime is.
+    /// Name of the runtime's output.
     pub name: &'a str,
-    /// The runtime as it is on disk now.
+    /// The runtime's directory.
     pub runtime: &'a Path,
-    /// What it was trimmed from, and for what.
+    /// The request that the runtime was trimmed by.
     pub request: Request<'a>,
-    /// What trimming gave.
+    /// The result of trimming.
     pub trimmed: &'a Trimmed,
     /// The base system.
     pub base: Root,
-    /// How far what runs in the sandbox may go.
+    /// Limits for programs in the sandbox.
     pub limits: Limits,
-    /// An empty directory for what the sandbox needs and shows.
+    /// An empty directory for files of the sandbox.
     pub work: &'a Path,
 }
 
-/// What was proven: counts, which are the same each time.
+/// Result of a proof. Its counts are reproducible.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Proof {
-    /// Programs and libraries whose needs ld.so could all resolve.
+    /// Number of programs and libraries whose needs ld.so resolved.
     pub resolved: usize,
-    /// Libraries that were loaded with all their symbols resolved.
+    /// Number of libraries that were loaded with all symbols resolved.
     pub loaded: usize,
-    /// Libraries that were not loaded, since only newer processors than the plainest do; all others stand for each processor.
+    /// Number of libraries that were not loaded, because the plainest processor does not load them.
     pub newer: usize,
-    /// Of those that were loaded, the libraries that find nothing by themselves and were given their directories: they live on what
-    /// others bring.
+    /// Number of loaded libraries that do not find their needs by themselves, and got the directories from outside.
     #[serde(skip_serializing_if = "is_zero")]
     pub with_others: usize,
-    /// Names besides their own under which libraries were loaded.
+    /// Number of further names under which libraries were loaded.
     pub names: usize,
-    /// For each program how many files it maps when it starts on the plainest processor; ld.so's own list is what was computed for the
-    /// one that it ran on.
+    /// Number of files that each program maps when it starts on the plainest processor. ld.so's own list was compared
+    /// with the files computed for the processor that the proof ran on.
     pub mapped: BTreeMap<String, usize>,
-    /// For each program how many files more it opened while it answered, each by a rule that says so.
+    /// Number of further files that each program opened while it answered, each kept by a rule.
     pub opened: BTreeMap<String, usize>,
-    /// The libraries that ld.so took from the base system.
+    /// Libraries that ld.so took from the base system.
     pub base: BTreeSet<String>,
-    /// What was asked of programs, and the first line of each answer.
+    /// Questions to programs, each with the first line of the answer.
     pub answers: BTreeMap<String, String>,
-    /// Files and links that are there byte for byte because something in the runtime asks for them.
+    /// Number of files and links that the runtime itself demands, each compared with the whole tree.
     pub demanded: usize,
 }
 
@@ -86,7 +88,7 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// Proves a runtime; what is said in the sandbox goes to `log`.
+/// Proves a runtime. Output of the sandbox goes to `log`.
 pub fn prove(claim: &Claim, log: &mut dyn Write) -> Result<Proof> {
     let sandbox = sandbox(claim)?;
     sandbox.describe(log)?;
@@ -95,34 +97,34 @@ pub fn prove(claim: &Claim, log: &mut dyn Write) -> Result<Proof> {
     let any_processor = |path: &Vec<u8>| !claim.trimmed.newer.contains(path);
     let mut with_others = 0;
     for (path, kind) in claim.trimmed.elf.iter().filter(|(path, _)| any_processor(path)) {
-        match claim.trimmed.alone.get(path).filter(|_| *kind == ElfKind::Shared) {
-            Some(alone) if alone.whole => {
-                questions.add(Question::List(alone.path.clone(), Where::Bare));
-                questions.add(Question::Load(alone.path.clone()));
+        match claim.trimmed.standalone.get(path).filter(|_| *kind == ElfKind::Shared) {
+            Some(library) if library.complete => {
+                questions.add(Question::List(library.path.clone(), Environment::Bare));
+                questions.add(Question::Load(library.path.clone()));
             }
             Some(_) => {
                 with_others += 1;
                 let directories = claim.trimmed.searched.get(path).into_iter().flatten().cloned().collect::<Vec<_>>();
                 questions.add(Question::LoadWith(path.clone(), directories.join(&b':')));
             }
-            None => questions.add(Question::List(path.clone(), Where::Bare)),
+            None => questions.add(Question::List(path.clone(), Environment::Bare)),
         }
     }
     for program in claim.trimmed.linked.keys() {
         if !claim.trimmed.elf.contains_key(program) {
-            questions.add(Question::List(program.clone(), Where::Bare));
+            questions.add(Question::List(program.clone(), Environment::Bare));
         }
-        questions.add(Question::List(program.clone(), Where::Image));
+        questions.add(Question::List(program.clone(), Environment::Image));
     }
     for name in loader::other_names(claim) {
         questions.add(Question::Load(name));
     }
-    for place in Where::ALL {
+    for environment in Environment::ALL {
         for (program, arguments) in programs::questions(claim) {
-            questions.add(Question::Ask(program, arguments, place));
+            questions.add(Question::Ask(program, arguments, environment));
         }
         for (program, arguments) in programs::traces(claim) {
-            questions.add(Question::Trace(program, arguments, place));
+            questions.add(Question::Trace(program, arguments, environment));
         }
     }
     let answers = questions.answers(&sandbox, claim.work, log)?;
@@ -164,36 +166,34 @@ fn sandbox(claim: &Claim) -> Result<Sandbox> {
     };
     mount(claim.request.rocm.prefix, claim.runtime);
     mount(claim.request.llama.prefix, claim.request.llama.dir);
-    let shown = claim.work.join(questions::SHOWN);
-    fs_err::create_dir(&shown)?;
-    mount(questions::PLACE, &shown);
+    let source = claim.work.join(questions::SOURCE);
+    fs_err::create_dir(&source)?;
+    mount(questions::DIRECTORY, &source);
     sandbox.engine = Engine::find(&sandbox)?;
     Ok(sandbox)
 }
 
 impl<'a> Claim<'a> {
-    /// Says with which search path something was asked, where it had one.
-    fn where_asked(&self, error: Error, place: Where) -> Error {
+    /// Adds the search path of the environment to an error, if it has one.
+    fn with_environment(&self, error: Error, environment: Environment) -> Error {
         let prefixes = Prefixes { rocm: Some(self.request.rocm.prefix), llama: Some(self.request.llama.prefix) };
-        match place {
-            Where::Bare => error,
-            Where::Image => error.fact("LD_LIBRARY_PATH", prefixes.search_path()),
+        match environment {
+            Environment::Bare => error,
+            Environment::Image => error.fact("LD_LIBRARY_PATH", prefixes.search_path()),
         }
     }
 
-    /// Names the files that may have crashed ld.so, where it crashed.
+    /// Adds the files that may have crashed ld.so to the error for a crash.
     fn with_flaws(&self, error: Error) -> Error {
         if self.trimmed.flaws.is_empty() {
             return error;
         }
         let flaws = self.trimmed.flaws.iter();
         let error = flaws.fold(error, |error, (path, flaw)| error.fact("damaged", format!("{}: {flaw}", show(path))));
-        error.hint(
-            "the files named as damaged were published like this: pin another version, and tell who publishes them",
-        )
+        error.hint("the damaged files were published like this: pin another version, and report them to the publisher")
     }
 
-    /// The same request with the runtime in place of the whole tree.
+    /// Returns the request with the runtime in place of the whole tree.
     fn again<'b>(&'b self, listing: &'b crate::tree::Listing) -> Request<'b>
     where
         'a: 'b,

@@ -1,28 +1,29 @@
-//! Files that programs open while they answer, as ld.so tells it (`LD_DEBUG=files`): by a rule that says so, and all of what they
-//! ask for.
+//! Proves the libraries that programs open while they answer, as ld.so reports them (`LD_DEBUG=files`): each is kept by
+//! a rule, and none is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Claim;
-use super::questions::{Answer, Answers, Question, Where};
+use super::questions::{Answer, Answers, Environment, Question};
 use crate::error::{Error, Result};
 use crate::manifest::rules::{is_library, is_taker};
 use crate::tree::show;
-use crate::trim::{Places, Rule};
+use crate::trim::{Resolver, Rule};
 
-/// For each program how many files it initialised while it answered, besides those that it maps when it starts. They were opened
-/// with dlopen: each must be kept, by a chain in which something is opened.
+/// Returns for each program the number of files that it initialised while it answered, without those that it maps when
+/// it starts. They were opened with dlopen: fails if one is not kept by a chain in which something is opened, or if one
+/// is missing.
 pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String, usize>> {
-    let places = Places::new(&claim.request);
+    let resolver = Resolver::new(&claim.request);
     let (mut all, mut lost) = (BTreeMap::new(), BTreeSet::new());
     for (question, answer) in answers {
-        let Question::Trace(program, _, place) = question else { continue };
+        let Question::Trace(program, _, environment) = question else { continue };
         let trace = Trace::read(answer);
         let seen: BTreeSet<Vec<u8>> =
-            trace.initialised.iter().filter_map(|path| places.real(path.as_bytes())).collect();
-        lost.extend(trace.unmet().filter_map(|(asker, name)| claim.lost(&places, program, asker, name, &seen)));
-        // With a search path from outside, another file of a name may be the one that is opened.
-        if *place == Where::Image {
+            trace.initialised.iter().filter_map(|path| resolver.real(path.as_bytes())).collect();
+        lost.extend(trace.unmet().filter_map(|(asker, name)| claim.lost(&resolver, program, asker, name, &seen)));
+        // With `LD_LIBRARY_PATH`, another file of the same name may be opened.
+        if *environment == Environment::Image {
             continue;
         }
         let kinds = claim.trimmed.linked.get(program);
@@ -31,10 +32,10 @@ pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String,
             let chain = claim.trimmed.why(path).unwrap_or_default();
             let opens = |rule: &Rule| matches!(rule, Rule::Backend | Rule::Opened | Rule::Edge(_) | Rule::Data(_));
             if !chain.iter().any(|(_, rule)| opens(rule)) {
-                return Err(Error::failure("a program opens a library of which no rule says so")
+                return Err(Error::failure("a program opens a library that no rule covers")
                     .fact("program", show(program))
                     .fact("opens", show(path))
-                    .hint("add an edge to the runtime in the manifest, and tell the authors of strixlock"));
+                    .hint("add an edge to the runtime in the manifest, and report this to the authors of strixlock"));
             }
         }
         all.insert(show(program), seen.difference(&mapped).count());
@@ -42,20 +43,20 @@ pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String,
     if lost.is_empty() { Ok(all) } else { Err(claim.missing(&lost)) }
 }
 
-/// Everything that ld.so told of a process.
+/// The events that ld.so reported for a process.
 #[derive(Default)]
 struct Trace<'l> {
-    /// The names that were asked for, each with who asked.
+    /// Requested names, each after the file that requested it.
     asked: BTreeSet<(&'l str, &'l str)>,
-    /// The names under which something was loaded.
+    /// Names under which a file was loaded.
     loaded: BTreeSet<&'l str>,
-    /// The files that were initialised.
+    /// Files that were initialised.
     initialised: BTreeSet<&'l str>,
 }
 
 impl<'l> Trace<'l> {
-    /// Lines are `file=NAME [0];  dynamically loaded by ASKER [0]`, then `file=NAME [0];  generating link map` where it was found
-    /// and is new, then `calling init: FILE` where it has something to initialise.
+    /// Parses the lines: `file=NAME [0];  dynamically loaded by ASKER [0]`, then `file=NAME [0];  generating link map`
+    /// if the file was found and is new, then `calling init: FILE` if it has initialisers.
     fn read(answer: &'l Answer) -> Self {
         let mut trace = Self::default();
         for line in &answer.lines {
@@ -76,30 +77,38 @@ impl<'l> Trace<'l> {
         trace
     }
 
-    /// Returns what was asked for, and not loaded under that name.
+    /// Returns the requested names that were not loaded.
     fn unmet(&self) -> impl Iterator<Item = (&'l str, &'l str)> {
         self.asked.iter().copied().filter(|(_, name)| !self.loaded.contains(name))
     }
 }
 
-/// Something that a program asks for, and that the whole tree has and the runtime lacks.
+/// A library that a program requests, and that only the whole tree has.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Lost {
     asker: String,
     name: String,
-    /// Path in the system at which the whole tree has it.
-    place: String,
-    /// The edge that keeps it: what takes it, and the library.
+    /// Path of the library in the system with the whole tree.
+    path: String,
+    /// Start of an edge that would keep the library.
     from: String,
+    /// Target of that edge.
     library: String,
 }
 
 impl Claim<'_> {
-    /// Returns what was asked for in vain, if it would have been found in the whole tree. The way there must be complete, unless
-    /// what it leads to was found under another name.
-    fn lost(&self, places: &Places, program: &[u8], asker: &str, name: &str, seen: &BTreeSet<Vec<u8>>) -> Option<Lost> {
+    /// Returns the requested library if the whole tree has it and the runtime lacks a link on the way to it or the file
+    /// itself, unless the file was loaded under another name.
+    fn lost(
+        &self,
+        resolver: &Resolver,
+        program: &[u8],
+        asker: &str,
+        name: &str,
+        seen: &BTreeSet<Vec<u8>>,
+    ) -> Option<Lost> {
         let prefix = self.request.rocm.prefix;
-        let real = places.real(asker.as_bytes());
+        let real = resolver.real(asker.as_bytes());
         let searched = real.as_ref().and_then(|real| self.trimmed.searched.get(real));
         let paths: Vec<String> = if name.contains('/') {
             vec![name.to_owned()]
@@ -107,46 +116,47 @@ impl Claim<'_> {
             let own = searched.into_iter().flatten().map(|directory| format!("{}/{name}", show(directory)));
             own.chain([format!("{prefix}/lib/{name}")]).collect()
         };
-        let (path, way) =
-            paths.iter().map(|path| (path, places.way(path.as_bytes()))).find(|(_, way)| !way.is_empty())?;
+        let (path, steps) =
+            paths.iter().map(|path| (path, resolver.steps(path.as_bytes()))).find(|(_, steps)| !steps.is_empty())?;
         let inner = |step: &[u8]| Some(step.strip_prefix(prefix.as_bytes())?.strip_prefix(b"/")?.to_vec());
-        let lacks = way.iter().filter_map(|step| inner(step)).any(|step| !self.trimmed.kept.contains_key(&step));
-        if !lacks || way.last().is_some_and(|file| seen.contains(file)) {
+        let lacks = steps.iter().filter_map(|step| inner(step)).any(|step| !self.trimmed.kept.contains_key(&step));
+        if !lacks || steps.last().is_some_and(|file| seen.contains(file)) {
             return None;
         }
         let file_name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         let asker = real.map_or_else(|| asker.to_owned(), |real| show(&real));
         let takers = [asker.as_str(), &show(program)].map(|taker| without_version(&file_name(taker)));
         let from = takers.into_iter().find(|taker| is_taker(taker)).unwrap_or_else(|| file_name(&asker));
-        // The path as it stands in the tree, not the way there that a library put together.
-        let place = way.first().map_or_else(|| path.clone(), |first| show(first));
-        let in_tree = way.first().and_then(|first| inner(first)).map(|first| show(&first));
+        // The path in the tree, not the one that a library put together.
+        let path = steps.first().map_or_else(|| path.clone(), |first| show(first));
+        let in_tree = steps.first().and_then(|first| inner(first)).map(|first| show(&first));
         let (name, library) = match in_tree.filter(|_| name.contains('/')) {
-            Some(inner) => (place.clone(), inner),
+            Some(inner) => (path.clone(), inner),
             None => (name.to_owned(), name.to_owned()),
         };
-        Some(Lost { asker, name, place, from, library })
+        Some(Lost { asker, name, path, from, library })
     }
 
     fn missing(&self, lost: &BTreeSet<Lost>) -> Error {
-        let mut error = Error::failure("programs ask for libraries that the whole tree has and the runtime lacks");
+        let mut error = Error::failure("programs request libraries that the whole tree has and the runtime lacks");
         let mut edges = BTreeSet::new();
-        for Lost { asker, name, place, from, library } in lost {
-            error = error.fact("asks", asker).fact("for", name).fact("there is", place);
+        for Lost { asker, name, path, from, library } in lost {
+            error = error.fact("asks", asker).fact("for", name).fact("there is", path);
             let kind = if is_library(library) { "library" } else { "path" };
             edges.insert(format!(
-                "[[outputs.{}.edges]]\nfrom = {from:?}\n{kind} = {library:?}\nreason = \"is opened under a name that is put together at \
-                 run time\"\n",
+                "[[outputs.{}.edges]]\nfrom = {from:?}\n{kind} = {library:?}\nreason = \"is opened under a name \
+                 that is put together at run time\"\n",
                 self.name
             ));
         }
         error.excerpt(edges.into_iter().collect::<Vec<_>>().join("\n")).hint(
-            "such names stand in no file: put these edges into the manifest, then `strixlock update` and `strixlock realize`",
+            "no file shows such names: add these edges to the manifest, then run `strixlock update` and `strixlock \
+             realize`",
         )
     }
 }
 
-/// `librocsolver.so` for `librocsolver.so.0.8.0`.
+/// Returns `librocsolver.so` for `librocsolver.so.0.8.0`.
 fn without_version(name: &str) -> String {
     name.find(".so").map_or(name, |at| &name[..at + ".so".len()]).to_owned()
 }

@@ -1,14 +1,15 @@
-//! What programs of the runtime say.
+//! Proves that programs of the runtime answer.
 
 use std::collections::BTreeMap;
 
 use super::Claim;
-use super::questions::{Answer, Answers, Question, Where};
+use super::questions::{Answer, Answers, Environment, Question};
 use crate::error::{Error, Result};
 use crate::text::visible;
 use crate::tree::show;
 
-/// By what ROCm's tools and runtime say that there is no GPU, or that it cannot be seen; in no other way may they fail.
+/// Words by which ROCm's tools and runtime report that there is no GPU, or none that they may use. No other failure is
+/// allowed.
 const NO_GPU: [&str; 6] = [
     "no gpu",
     "module is not loaded",
@@ -18,19 +19,19 @@ const NO_GPU: [&str; 6] = [
     "hsa_status_error_not_initialized",
 ];
 
-/// How a program must answer.
+/// The demanded answer of a program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Demand {
-    /// With exit code 0.
+    /// Exit code 0.
     Success,
-    /// With exit code 0, or by saying that there is no GPU.
+    /// Exit code 0, or a report that there is no GPU.
     SuccessOrNoGpu,
-    /// At all: it must start, and end by itself.
+    /// Any exit code: the program must start, and end by itself.
     Start,
 }
 
-/// What is asked of a program of llama.cpp. Those with the common command line know both; llama-bench has one of its own, and what
-/// others know is not known here.
+/// Returns the questions to a program of llama.cpp. Programs with the common command line know `--version` and
+/// `--list-devices`, llama-bench has a command line of its own, and others are only started.
 fn of_llama(name: &str) -> &'static [(&'static str, Demand)] {
     match name {
         "llama-bench" => &[("--help", Demand::Success), ("--list-devices", Demand::Success)],
@@ -44,7 +45,7 @@ fn of_rocm(name: &str) -> &'static [(&'static str, Demand)] {
     match name {
         "hipconfig" => &[("--version", Demand::SuccessOrNoGpu)],
         "rocminfo" => &[("", Demand::SuccessOrNoGpu)],
-        // Kept by an edge: what it can be asked is not known.
+        // Kept by an edge, with an unknown command line.
         _ => &[],
     }
 }
@@ -60,29 +61,29 @@ fn all(claim: &Claim) -> Vec<(Vec<u8>, &'static str, Demand)> {
     all
 }
 
-/// The questions to the programs that are kept.
+/// Returns the questions to the kept programs.
 pub(super) fn questions(claim: &Claim) -> Vec<(Vec<u8>, &'static str)> {
     all(claim).into_iter().map(|(program, arguments, _)| (program, arguments)).collect()
 }
 
-/// Of the questions to each program the last, during which it is watched what it opens.
+/// Returns the last question to each program. It is asked once more under a trace of opened files.
 pub(super) fn traces(claim: &Claim) -> BTreeMap<Vec<u8>, &'static str> {
     questions(claim).into_iter().collect()
 }
 
-/// Fails at the first program that does not answer; gives the first line of each answer.
+/// Fails at the first program that does not answer. Returns the first line of each answer.
 pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String, String>> {
     let mut said = BTreeMap::new();
     for (program, arguments, demand) in all(claim) {
         let question = format!("{} {arguments}", show(&program)).trim_end().to_owned();
-        for place in Where::ALL {
-            let Some(answer) = answers.get(&Question::Ask(program.clone(), arguments, place)) else { continue };
+        for environment in Environment::ALL {
+            let Some(answer) = answers.get(&Question::Ask(program.clone(), arguments, environment)) else { continue };
             if !fits(answer, demand) {
                 let error = Error::failure("a program does not answer in the runtime")
                     .fact("asked", question)
                     .fact("ended with", ended(answer.code))
                     .excerpt(answer.end());
-                let error = claim.trimmed.explain(claim.where_asked(error, place), &program);
+                let error = claim.trimmed.explain(claim.with_environment(error, environment), &program);
                 return Err(if answer.code > 126 { claim.with_flaws(error) } else { error });
             }
             let first = answer.lines.iter().map(|line| visible(line.trim())).find(|line| !line.is_empty());
@@ -97,7 +98,7 @@ fn fits(answer: &Answer, demand: Demand) -> bool {
         let said = answer.lines.join("\n").to_lowercase();
         NO_GPU.iter().any(|words| said.contains(words))
     };
-    // From 126 on the shell could not start it, ld.so ended it, or a signal did.
+    // From 126 on the program could not be started, or was ended by ld.so or a signal.
     match demand {
         Demand::Success => answer.code == 0,
         Demand::SuccessOrNoGpu => {
@@ -109,7 +110,7 @@ fn fits(answer: &Answer, demand: Demand) -> bool {
 
 pub(super) fn ended(code: i32) -> String {
     match code {
-        127 => "127: ld.so could not start it, or it is not there".to_owned(),
+        127 => "127: ld.so could not start it, or it is missing".to_owned(),
         129..255 => format!("signal {}", code - 128),
         _ => format!("exit code {code}"),
     }

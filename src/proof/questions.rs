@@ -1,7 +1,7 @@
-//! Questions to ld.so and to programs, asked one after the other in one sandbox: a process each, its answer and exit code.
+//! Questions to ld.so and to programs, each asked in its own process, one after the other in one sandbox.
 //!
-//! A script asks them. Between answers it prints lines of its own, by which they are told apart; a program that printed such a line
-//! could spoil its own proof and nothing else, since questions are counted.
+//! A script asks the questions. It prints lines of its own between the answers to separate them. Since answers are
+//! counted, a program that prints such a line can only make its own proof fail.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,66 +11,66 @@ use crate::error::{Error, Result};
 use crate::sandbox::Sandbox;
 use crate::text::shell_quoted_bytes;
 
-/// Where the script stands in the sandbox.
-pub(super) const PLACE: &str = "/proof";
-/// What stands there, in the directory that the sandbox has for itself.
-pub(super) const SHOWN: &str = "questions";
-/// What the script's own lines begin with.
+/// Directory of the script in the sandbox.
+pub(super) const DIRECTORY: &str = "/proof";
+/// Name of that directory in the work directory.
+pub(super) const SOURCE: &str = "questions";
+/// Prefix of the script's own lines.
 const MARK: &str = "@proof ";
-/// An answer of more lines than this is cut. ld.so tells some ten lines of each library that it loads.
-const MOST: usize = 1 << 16;
+/// Number of lines after which an answer is cut. ld.so prints about ten lines for each library that it loads.
+const MAX_LINES: usize = 1 << 16;
 /// The loader of the platform, for programs that name none.
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
-/// In what environment something is asked.
+/// Environment of a question.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Where {
-    /// With no search path: libraries find each other by their own.
+pub(super) enum Environment {
+    /// No `LD_LIBRARY_PATH`: libraries find each other by their own search paths.
     Bare,
-    /// With the search path that images set (`LD_LIBRARY_PATH`).
+    /// The `LD_LIBRARY_PATH` that images set.
     Image,
 }
 
-impl Where {
+impl Environment {
     pub const ALL: [Self; 2] = [Self::Bare, Self::Image];
 }
 
-/// What is asked.
+/// A question.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Question {
-    /// What ld.so maps for this file.
-    List(Vec<u8>, Where),
-    /// Whether ld.so loads this library with all symbols resolved.
+    /// Asks ld.so for the files that it maps for this file.
+    List(Vec<u8>, Environment),
+    /// Has ld.so load this library with all symbols resolved.
     Load(Vec<u8>),
-    /// `Load` where ld.so looks through these directories besides, with `:` between them.
+    /// Like `Load`, with further directories to search, joined by `:`.
     LoadWith(Vec<u8>, Vec<u8>),
-    /// What this program says to these arguments.
-    Ask(Vec<u8>, &'static str, Where),
-    /// The same, with ld.so telling what it does (`LD_DEBUG=files`).
-    Trace(Vec<u8>, &'static str, Where),
+    /// Runs this program with these arguments.
+    Ask(Vec<u8>, &'static str, Environment),
+    /// Like `Ask`, with ld.so's report of files (`LD_DEBUG=files`).
+    Trace(Vec<u8>, &'static str, Environment),
 }
 
-/// What was answered.
+/// The answer to a question.
 #[derive(Default, Debug)]
 pub(super) struct Answer {
-    /// The exit code, as the shell tells it: 128 and the signal, where there was one.
+    /// The exit code as the shell reports it: 128 plus the number of a signal.
     pub code: i32,
-    /// All that was printed.
+    /// The output.
     pub lines: Vec<String>,
 }
 
 impl Answer {
-    /// The last lines, for an error.
+    /// Returns the last lines, for an error.
     pub fn end(&self) -> String {
         let said: Vec<&str> = self.lines.iter().map(String::as_str).filter(|line| !line.trim().is_empty()).collect();
         said[said.len().saturating_sub(8)..].join("\n")
     }
 }
 
-/// The questions in order.
+/// Questions in order.
 pub(super) struct Questions {
     loader: Vec<u8>,
-    /// Value that images set `LD_LIBRARY_PATH` to.
+    /// The `LD_LIBRARY_PATH` of images.
     search_path: String,
     all: Vec<Question>,
 }
@@ -86,11 +86,11 @@ impl Questions {
         self.all.push(question);
     }
 
-    /// Asks them all. The script is put into [`SHOWN`] of `work`, which stands at [`PLACE`] in the sandbox.
+    /// Asks all questions. Writes the script into [`SOURCE`] below `work`, which is [`DIRECTORY`] in the sandbox.
     pub fn answers(self, sandbox: &Sandbox, work: &Path, log: &mut dyn Write) -> Result<Answers> {
-        fs_err::write(work.join(SHOWN).join("questions.sh"), self.script())?;
-        let mut reader = Reader { answers: Vec::new(), open: None };
-        let command = ["sh".to_owned(), format!("{PLACE}/questions.sh")];
+        fs_err::write(work.join(SOURCE).join("questions.sh"), self.script())?;
+        let mut reader = AnswerReader { answers: Vec::new(), open: None };
+        let command = ["sh".to_owned(), format!("{DIRECTORY}/questions.sh")];
         let status = sandbox.run(&command, log, &mut |line| reader.line(line))?;
         if !status.success() || reader.answers.len() != self.all.len() {
             return Err(Error::failure(format!("the proof in the runtime ended early ({status})"))
@@ -102,7 +102,8 @@ impl Questions {
     fn script(&self) -> Vec<u8> {
         let loader = shell_quoted_bytes(&self.loader);
         let mut script = Vec::new();
-        // Loading a library beside a program that needs nothing of it: ld.so resolves all symbols of both before it starts.
+        // `load` preloads a library into a shell that does not need it: ld.so resolves all symbols of both before it
+        // starts.
         for part in [
             b"list() { ".as_slice(),
             &loader,
@@ -114,19 +115,20 @@ impl Questions {
             b" --library-path \"$1\" --preload \"$2\" /bin/sh -c :; }\nimage() { (LD_LIBRARY_PATH=",
             &shell_quoted_bytes(self.search_path.as_bytes()),
             b"; export LD_LIBRARY_PATH; \"$@\"); }\n",
-            b"n=0\nask() { n=$((n+1)); echo; echo \"@proof $n\"; \"$@\" </dev/null 2>&1; code=$?; echo; echo \"@proof $n $code\"; }\n",
+            b"n=0\nask() { n=$((n+1)); echo; echo \"@proof $n\"; \"$@\" </dev/null 2>&1; code=$?; \
+              echo; echo \"@proof $n $code\"; }\n",
         ] {
             script.extend_from_slice(part);
         }
         for question in &self.all {
-            let (place, word, paths, arguments) = match question {
-                Question::List(path, place) => (*place, "list", vec![path], ""),
-                Question::Load(path) => (Where::Bare, "load", vec![path], ""),
-                Question::LoadWith(path, directories) => (Where::Bare, "load_with", vec![directories, path], ""),
-                Question::Ask(path, arguments, place) => (*place, "", vec![path], *arguments),
-                Question::Trace(path, arguments, place) => (*place, "trace", vec![path], *arguments),
+            let (environment, word, paths, arguments) = match question {
+                Question::List(path, environment) => (*environment, "list", vec![path], ""),
+                Question::Load(path) => (Environment::Bare, "load", vec![path], ""),
+                Question::LoadWith(path, directories) => (Environment::Bare, "load_with", vec![directories, path], ""),
+                Question::Ask(path, arguments, environment) => (*environment, "", vec![path], *arguments),
+                Question::Trace(path, arguments, environment) => (*environment, "trace", vec![path], *arguments),
             };
-            let image = if place == Where::Image { " image" } else { "" };
+            let image = if environment == Environment::Image { " image" } else { "" };
             script.extend_from_slice(format!("ask{image} {word}").as_bytes());
             for path in paths {
                 script.push(b' ');
@@ -139,13 +141,13 @@ impl Questions {
     }
 }
 
-/// Puts the script's output together again.
-struct Reader {
+/// Parser of the script's output.
+struct AnswerReader {
     answers: Vec<Answer>,
     open: Option<Answer>,
 }
 
-impl Reader {
+impl AnswerReader {
     fn line(&mut self, line: &str) {
         let next = self.answers.len() + 1;
         let mark = line.strip_prefix(MARK).and_then(|rest| rest.strip_prefix(&next.to_string()));
@@ -157,7 +159,7 @@ impl Reader {
                 self.answers.push(Answer { code, lines });
                 self.open = None;
             }
-            (_, _, Some(answer)) if answer.lines.len() < MOST => answer.lines.push(line.to_owned()),
+            (_, _, Some(answer)) if answer.lines.len() < MAX_LINES => answer.lines.push(line.to_owned()),
             _ => {}
         }
     }
@@ -175,20 +177,20 @@ mod tests {
         let sh = || b"/bin/sh".to_vec();
         let show = "-c 'echo \"path $LD_LIBRARY_PATH\"'";
         for question in [
-            Question::Ask(sh(), "-c 'printf \"no end of line\"; exit 3'", Where::Bare),
-            Question::Ask(sh(), "-c 'kill -9 $$'", Where::Image),
-            Question::Ask(b"/no'where".to_vec(), "--version", Where::Bare),
-            Question::List(sh(), Where::Image),
+            Question::Ask(sh(), "-c 'printf \"no end of line\"; exit 3'", Environment::Bare),
+            Question::Ask(sh(), "-c 'kill -9 $$'", Environment::Image),
+            Question::Ask(b"/no'where".to_vec(), "--version", Environment::Bare),
+            Question::List(sh(), Environment::Image),
             Question::Load(b"/no/lib.so".to_vec()),
-            Question::Ask(sh(), "-c 'echo @proof 9 0; echo @proof 6'", Where::Bare),
-            Question::Trace(sh(), "-c 'exit 5'", Where::Bare),
-            Question::Ask(sh(), show, Where::Image),
-            Question::Ask(sh(), show, Where::Bare),
+            Question::Ask(sh(), "-c 'echo @proof 9 0; echo @proof 6'", Environment::Bare),
+            Question::Trace(sh(), "-c 'exit 5'", Environment::Bare),
+            Question::Ask(sh(), show, Environment::Image),
+            Question::Ask(sh(), show, Environment::Bare),
             Question::LoadWith(b"libc.so.6".to_vec(), b"/no'where:/lib/x86_64-linux-gnu:/lib64:/usr/lib".to_vec()),
         ] {
             questions.add(question);
         }
-        let mut reader = Reader { answers: Vec::new(), open: None };
+        let mut reader = AnswerReader { answers: Vec::new(), open: None };
         let mut command = Command::new("sh");
         let output = command
             .env_remove("LD_LIBRARY_PATH")

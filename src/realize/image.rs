@@ -103,7 +103,7 @@ impl Realizer<'_> {
                 _ => "use another base image, or fix the field where this one is built",
             };
             return Err(Error::new(Kind::Invalid, "malformed field in the configuration of the base image")
-                .fact("field", odd.told())
+                .fact("field", odd.describe())
                 .hint(hint)
                 .about(name));
         }

@@ -1,9 +1,9 @@
-//! Which system calls a sandbox refuses: a seccomp filter (seccomp(2)).
+//! The system calls that a sandbox refuses: a seccomp filter (seccomp(2)).
 //!
-//! Namespaces do not hide everything: keyrings and some families of sockets (`AF_VSOCK`, `AF_ALG`, ...) are the kernel's, not
-//! a namespace's. Builds and the programs that they make need none of that, nor mounts, namespaces of their own, or the calls
-//! by which the kernel is administered and measured. What is refused answers `ENOSYS`, so that programs do without; with
-//! bubblewrap so does every call that is newer than the table below.
+//! Namespaces do not hide everything: keyrings and some families of sockets (`AF_VSOCK`, `AF_ALG`, ...) belong to the
+//! kernel, not to a namespace. Builds and their programs need none of those, nor mounts, namespaces of their own, or
+//! the calls that administer and measure the kernel. Refused calls fail with `ENOSYS`, so that programs do without
+//! them. With bubblewrap, all calls that are newer than the table below are refused too.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use seccompiler::{
 
 use crate::error::{Error, Result};
 
-/// Calls that are refused whatever their arguments: name, for podman, and number.
+/// Calls that are refused with any arguments: name (for podman) and number.
 const REFUSED: [(&str, i64); 46] = [
     // Keys of the caller.
     ("add_key", libc::SYS_add_key),
     ("keyctl", libc::SYS_keyctl),
     ("request_key", libc::SYS_request_key),
-    // Namespaces and mounts. Of `clone3` a filter cannot see the flags; the C library goes back to `clone`.
+    // Namespaces and mounts. A filter cannot see the flags of `clone3`; the C library falls back to `clone`.
     ("clone3", libc::SYS_clone3),
     ("unshare", libc::SYS_unshare),
     ("setns", libc::SYS_setns),
@@ -34,7 +34,7 @@ const REFUSED: [(&str, i64); 46] = [
     ("fsmount", libc::SYS_fsmount),
     ("fspick", libc::SYS_fspick),
     ("open_by_handle_at", libc::SYS_open_by_handle_at),
-    // Large parts of the kernel that run on behalf of whoever asks.
+    // Large parts of the kernel that any process can have run.
     ("bpf", libc::SYS_bpf),
     ("io_uring_setup", libc::SYS_io_uring_setup),
     ("io_uring_enter", libc::SYS_io_uring_enter),
@@ -67,13 +67,13 @@ const REFUSED: [(&str, i64); 46] = [
     ("vhangup", libc::SYS_vhangup),
 ];
 
-/// The newest call that was looked at for the table above.
+/// The newest call that the table above considers.
 const NEWEST: i64 = libc::SYS_mseal;
 
-/// The families of sockets that are allowed; the network that they reach is the sandbox's own, and empty.
+/// Allowed families of sockets. They reach only the sandbox's own, empty network.
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
-/// Flags of `clone` that are refused: they make namespaces.
+/// Refused flags of `clone`, which create namespaces.
 const NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWCGROUP,
     libc::CLONE_NEWIPC,
@@ -86,7 +86,9 @@ const NAMESPACES: [i32; 7] = [
 
 /// Returns the filter as the program that bubblewrap takes (`--seccomp`): `struct sock_filter`s in the machine's order.
 pub(super) fn program() -> Result<Vec<u8>> {
-    let failed = |error: seccompiler::BackendError| Error::failure("cannot make the sandbox's filter").because(&error);
+    let failed = |error: seccompiler::BackendError| {
+        Error::failure("cannot create the system call filter of the sandbox").because(&error)
+    };
     let architecture: TargetArch = std::env::consts::ARCH.try_into().map_err(failed)?;
     let equals = |argument: u8, operator, value: u64| {
         let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value).map_err(failed)?;
@@ -114,15 +116,21 @@ pub(super) fn program() -> Result<Vec<u8>> {
         .collect())
 }
 
-/// Returns the same rules as podman takes them (`--security-opt=seccomp=FILE`, the OCI runtime specification's
-/// `linux.seccomp`): other architectures of the processor are refused there by not being named. Calls are refused by name
-/// there, so those that are newer than the table are not.
+/// Returns the rules as podman takes them (`--security-opt=seccomp=FILE`, the OCI runtime specification's
+/// `linux.seccomp`). Other architectures of the processor are refused because they are not listed. Calls are refused by
+/// name, so calls that are newer than the table are allowed.
 pub(super) fn profile() -> String {
-    let refused = |names: &[&str], args: serde_json::Value| serde_json::json!({ "names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": libc::ENOSYS, "args": args });
-    let compare = |operator: &str, value: i64, other: i64| serde_json::json!([{ "index": 0, "value": value, "valueTwo": other, "op": operator }]);
+    let refused = |names: &[&str], args: serde_json::Value| {
+        let (action, error) = ("SCMP_ACT_ERRNO", libc::ENOSYS);
+        serde_json::json!({ "names": names, "action": action, "errnoRet": error, "args": args })
+    };
+    let compare = |op: &str, value: i64, other: i64| {
+        let condition = serde_json::json!({ "index": 0, "value": value, "valueTwo": other, "op": op });
+        serde_json::json!([condition])
+    };
     let names: Vec<&str> = REFUSED.iter().map(|(name, _)| *name).collect();
     let mut calls = vec![refused(&names, serde_json::json!([]))];
-    // A rule has one comparison an argument, so each family that is refused has its own.
+    // A rule has one comparison per argument, so each refused family has its own rule.
     let sockets = ["socket", "socketpair"];
     let last = FAMILIES.iter().copied().max().unwrap_or_default();
     let others = (0..last).filter(|family| !FAMILIES.contains(family));

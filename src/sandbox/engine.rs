@@ -1,4 +1,4 @@
-//! What makes a sandbox: bubblewrap, and podman where the kernel refuses bubblewrap its namespaces.
+//! The programs that make sandboxes: bubblewrap, or podman if the kernel refuses bubblewrap its namespaces.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use crate::text::last_line;
 pub(super) const HOST_NAME: &str = "strixlock";
 /// The descriptor from which bubblewrap reads the filter.
 const FILTER: &str = "3";
-/// Why podman makes no sandbox with the host's root.
-const HOST_ROOT: &str = "it would show a build all of the host: it can be used with a sysroot only";
-/// What of the host's `/etc` programs need to start: links that choose a compiler, and the loader's paths.
+/// Reason why podman makes no sandbox with the host's root.
+const HOST_ROOT: &str = "it would show the whole host to a build, so it can only be used with a sysroot";
+/// Parts of the host's `/etc` that programs need: links that choose a compiler, and the loader's paths.
 const HOST_ETC: [&str; 4] = ["etc/alternatives", "etc/ld.so.cache", "etc/ld.so.conf", "etc/ld.so.conf.d"];
-/// What of a root is visible at the top, besides what a sandbox makes itself.
+/// Top-level entries of a root that are visible in a sandbox.
 const TOP: [&str; 8] = ["bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr"];
 
 /// A program that makes sandboxes.
@@ -28,12 +28,12 @@ pub enum Engine {
     /// <https://github.com/containers/bubblewrap>, as root or with user namespaces.
     #[default]
     Bubblewrap,
-    /// <https://podman.io>, which distributions allow user namespaces where they forbid them otherwise.
+    /// <https://podman.io>, which may use user namespaces even on distributions that restrict them.
     Podman,
 }
 
 impl Engine {
-    /// Finds the one that can make this sandbox; the error says what to do where none can.
+    /// Returns the engine that can make this sandbox. If there is none, the error has a hint.
     pub fn find(sandbox: &Sandbox) -> Result<Self> {
         Self::choose(|| match sandbox.root {
             Root::Host => Err(HOST_ROOT.to_owned()),
@@ -41,7 +41,8 @@ impl Engine {
         })
     }
 
-    /// Returns the one that [`Self::find`] would find, before there is anything to put into a sandbox. Fails where there is no hope.
+    /// Returns the engine that [`Self::find`] would probably return, before there is a sandbox to try out. Fails if no
+    /// engine can work.
     pub fn demand(own_root: bool) -> Result<Self> {
         let here = || {
             let mut podman = Self::Podman.start();
@@ -52,7 +53,7 @@ impl Engine {
         Self::choose(|| if own_root { here() } else { Err(HOST_ROOT.to_owned()) })
     }
 
-    /// Bubblewrap where it works, else podman if that works.
+    /// Returns bubblewrap if it works, otherwise podman if that works.
     fn choose(podman: impl FnOnce() -> Result<(), String>) -> Result<Self> {
         let mut probe = Self::Bubblewrap.start();
         probe.args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/sh", "-c", ":"]);
@@ -65,17 +66,18 @@ impl Engine {
             Ok(output) => Error::failure("bubblewrap cannot make a sandbox here")
                 .fact("bwrap says", last_line(&output.stderr))
                 .hint(
-                    "this kernel refuses unprivileged user namespaces. On Ubuntu 24.04 allow them for bwrap: \
-                     `sudo apt-get install apparmor-profiles && sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict \
-                     /etc/apparmor.d/ && sudo systemctl reload apparmor`; or install podman, which is allowed them, and give \
-                     the output a sysroot in the manifest; or run as root",
+                    "this kernel refuses unprivileged user namespaces. On Ubuntu 24.04, allow them for bwrap: \
+                     `sudo apt-get install apparmor-profiles && \
+                     sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && \
+                     sudo systemctl reload apparmor`; or install podman, which may use them, and give the output a \
+                     sysroot in the manifest; or run as root",
                 ),
             Err(error) => Self::Bubblewrap.cannot_start(&error),
         };
         Err(error.fact("podman", refused))
     }
 
-    /// Its name.
+    /// Returns the name for messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -84,14 +86,14 @@ impl Engine {
         }
     }
 
-    /// The program, with nothing of the caller's environment but what it needs itself, and none of the files that whoever
-    /// started us left open.
+    /// Returns the command for the program, without the caller's environment except for variables that it needs itself,
+    /// and without open files that we inherited.
     pub(super) fn start(self) -> Command {
         self.start_as(self.program())
     }
 
     fn start_as(self, program: &str) -> Command {
-        // Our own are closed already when a program is started; those that we inherited are not.
+        // Our own files are close-on-exec already. Inherited ones may not be.
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let mut command = Command::new(program);
         command.env_clear();
@@ -99,8 +101,8 @@ impl Engine {
         command
     }
 
-    /// The program with what refuses system calls, which is kept in `names`: bubblewrap reads it from a file that a shell opens,
-    /// podman by its name.
+    /// Returns the command for the program with the filter of system calls, which is stored in `names`: bubblewrap
+    /// reads it from a descriptor that a shell opens, podman from its path.
     pub(super) fn start_filtered(self, names: &Path) -> Result<Command> {
         let path = filter(names);
         match self {
@@ -120,12 +122,12 @@ impl Engine {
     /// Kills a sandbox with everything in it. `names` is the directory of its name service.
     pub(super) fn kill(self, child: &mut Child, names: &Path) {
         if self == Self::Podman {
-            // What runs is not a child of podman's.
+            // The container's processes are not children of podman.
             let mut remove = self.start();
             remove.args(["rm", "--force", "--time=0"]).arg(container(names));
             let _ = running(&mut remove).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         }
-        // Bubblewrap's first process dies with it, and with that process all others of its namespace.
+        // The first process of the namespace dies with bubblewrap, and all others with that.
         let _ = child.kill();
     }
 
@@ -137,12 +139,12 @@ impl Engine {
     }
 
     pub(super) fn cannot_start(self, error: &std::io::Error) -> Error {
-        Error::failure(format!("builds run in a sandbox made by {}, which cannot be started", self.name()))
+        Error::failure(format!("cannot start {}, which makes the sandbox for builds", self.name()))
             .because(error)
             .hint(format!("`sudo apt-get install {}`", self.name()))
     }
 
-    /// The variables that the program itself needs.
+    /// Returns the variables that the program itself needs.
     fn passes(self) -> &'static [&'static str] {
         match self {
             Self::Bubblewrap => &["PATH"],
@@ -152,7 +154,7 @@ impl Engine {
         }
     }
 
-    /// Its arguments up to the command. `names` is the directory of the name service.
+    /// Returns the arguments up to the command. `names` is the directory of the name service.
     pub(super) fn arguments(self, sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
         match self {
             Self::Bubblewrap => bubblewrap(sandbox, names, interactive),
@@ -202,11 +204,11 @@ fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsStrin
     if !sandbox.devices.is_empty() {
         all.add(&[&"--ro-bind", &"/sys", &"/sys"]);
     }
-    // Root's own user owns the kernel's settings there, and stays their owner in a namespace of its own.
+    // If we are root, we own the kernel's settings there, and still do in a user namespace.
     for setting in ["/proc/sys", "/proc/sysrq-trigger"] {
         all.add(&[&"--ro-bind-try", &setting, &setting]);
     }
-    // The names of the caller's keys; a namespace hides no key.
+    // These list the caller's keys, which no namespace hides.
     for list in ["/proc/keys", "/proc/key-users"].into_iter().filter(|list| Path::new(list).exists()) {
         all.add(&[&"--ro-bind", &"/dev/null", &list]);
     }
@@ -218,30 +220,30 @@ fn bubblewrap(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsStrin
     all.0
 }
 
-/// Returns whether a sandbox gets a session without the caller's terminal: nobody may push keys into that. It costs a shell its
-/// job control, which is of no use without a terminal.
+/// Returns whether a sandbox gets a session without the caller's terminal, so that programs cannot push keys into that.
+/// A shell then has no job control.
 pub(super) fn own_session(interactive: bool) -> bool {
     !interactive || may_push_keys() || !std::io::IsTerminal::is_terminal(&std::io::stdin())
 }
 
-/// Whether a program may put keys into its terminal as if they were typed (`TIOCSTI`): always before Linux 6.2, and
-/// since then if the machine says so.
+/// Returns whether a program can put keys into its terminal as if they were typed (`TIOCSTI`): always before Linux 6.2,
+/// since then if a setting allows it.
 pub(super) fn may_push_keys() -> bool {
     std::fs::read_to_string("/proc/sys/dev/tty/legacy_tiocsti").map_or(true, |text| text.trim() != "0")
 }
 
-/// The name of the container whose name service lies here: both are one sandbox's own.
+/// Returns the name of the container: that of its name service's directory, which is unique to a sandbox.
 fn container(names: &Path) -> &OsStr {
     names.file_name().unwrap_or_default()
 }
 
-/// The file that says which system calls are refused. It goes away with the name service; inside it is one more file that can
-/// only be read.
+/// Returns the path of the filter of system calls. It is removed with the name service's directory, and read-only
+/// inside.
 fn filter(names: &Path) -> PathBuf {
     names.join("filter")
 }
 
-/// Runs something in a sandbox; the error is what went wrong, in a line.
+/// Tries a command in a sandbox. The error is one line.
 fn try_out(sandbox: &Sandbox) -> Result<(), String> {
     let mut log = Vec::new();
     match sandbox.run(&["true".to_owned()], &mut log, &mut |_| {}) {
@@ -258,12 +260,12 @@ fn podman(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
     refused.push(filter(names));
     all.add(&[&"--name", &container(names), &"--security-opt=mask=/sys", &refused]);
     all.add(&[&"--http-proxy=false", &"--security-opt=label=disable", &"--pids-limit=-1", &"--log-driver=none"]);
-    // Podman would raise these, which is forbidden where it runs in a container itself.
+    // Podman would raise these limits, which fails if it runs in a container itself.
     for (name, kind, most) in [("nofile", Resource::Nofile, 1 << 20), ("nproc", Resource::Nproc, 1 << 14)] {
         let limit = getrlimit(kind).maximum.unwrap_or(most).min(most);
         all.add(&[&"--ulimit", &format!("{name}={limit}:{limit}")]);
     }
-    // Whoever calls is user 1000 inside, as with bubblewrap; root has to say it in other words.
+    // The caller is user 1000 inside, as with bubblewrap. For root, podman needs explicit maps.
     if rustix::process::geteuid().is_root() {
         for kind in ["--uidmap", "--gidmap"] {
             for map in ["1000:0:1", "0:1:1000", "1001:1001:64535"] {
@@ -293,11 +295,11 @@ fn podman(sandbox: &Sandbox, names: &Path, interactive: bool) -> Vec<OsString> {
         all.add(&[&"--device", device]);
     }
     if !sandbox.devices.is_empty() {
-        // The node's group is one of the caller's, which a user namespace would lose.
+        // Access comes from the caller's supplementary groups, which a user namespace would drop.
         all.add(&[&"--group-add=keep-groups"]);
     }
     let mut root = sandbox.root.path().as_os_str().to_owned();
-    // An overlay: mount points are made in it, and the tree stays as it is.
+    // With an overlay, mount points can be created and the tree stays unchanged.
     root.push(":O");
     all.add(&[&"--workdir", &sandbox.directory, &"--rootfs", &root, &"/usr/bin/env", &"-i"]);
     for (name, value) in &sandbox.environment {

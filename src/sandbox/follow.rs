@@ -1,5 +1,5 @@
-//! Follows a running command: what it says goes to the log as it is and line by line to whoever watches, and it may neither
-//! fall silent nor talk without end.
+//! Follows a running command: writes its output to the log, passes each line to a watcher, and enforces limits on
+//! silence and on the size of the output.
 
 use std::io::{self, PipeReader, Read as _, Write};
 use std::process::Child;
@@ -11,65 +11,66 @@ use rustix::io::Errno;
 use crate::error::{Error, Result};
 use crate::text;
 
-/// How often a command that says nothing is looked at.
+/// Interval at which a silent command is checked.
 const TICK: Duration = Duration::from_millis(200);
-/// How long the output may stay open after the command has ended.
+/// Time that the output may stay open after the command has ended.
 const GRACE: Duration = Duration::from_secs(5);
-/// A tool may print without ever ending a line; a piece of it will do then.
+/// Greatest length of a line, in bytes. Longer ones, as of a tool that never ends a line, are passed on in pieces.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// How far a command may go.
+/// Limits for a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// For how long it may say nothing.
+    /// Longest time without output.
     pub silence: Duration,
-    /// How many bytes it may say.
+    /// Greatest size of the output, in bytes.
     pub log: u64,
 }
 
 impl Default for Limits {
-    /// One HIP template takes minutes, and all of llama.cpp's log less than a megabyte.
+    /// Returns generous limits: one HIP template takes minutes, and the log of llama.cpp has less than a megabyte.
     fn default() -> Self {
         Self { silence: Duration::from_secs(3600), log: 256 << 20 }
     }
 }
 
-/// Why a command is not followed any more.
+/// The reason why following a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// It ended, and nothing of it is left.
+    /// The command and all of its processes ended.
     Itself,
-    /// It fell silent.
+    /// There was no output for too long.
     Silent,
-    /// It said too much.
+    /// There was too much output.
     TooMuch,
-    /// It ended, and something that it started has not.
+    /// The command ended, but a process that it started did not.
     LeftBehind,
 }
 
 impl End {
-    /// What it means for a build, if it is not how a build should end.
+    /// Returns the error for a build that ended so, if that is not a normal end.
     pub(super) fn error(self, limits: &Limits) -> Option<Error> {
         let (message, hint) = match self {
             Self::Itself => return None,
             Self::Silent => (
-                format!("the build said nothing for {} seconds, and was stopped", limits.silence.as_secs()),
-                "if it was at work, allow it more with `silence-seconds` in the configuration",
+                format!("the build printed nothing for {} seconds and was stopped", limits.silence.as_secs()),
+                "if it was still working, raise `silence-seconds` in the configuration",
             ),
             Self::TooMuch => (
-                format!("the build said more than {}, and was stopped", text::bytes(limits.log)),
-                "if that is right, allow it more with `log-bytes` in the configuration",
+                format!("the build printed more than {} and was stopped", text::bytes(limits.log)),
+                "if that is expected, raise `log-bytes` in the configuration",
             ),
             Self::LeftBehind => (
-                "a command of the build ended and left a process behind, which was stopped".to_owned(),
-                "a server that a build starts must be ended by it too",
+                "a command of the build left a process running, which was stopped".to_owned(),
+                "a build must stop every server that it starts",
             ),
         };
         Some(Error::failure(message).hint(hint))
     }
 }
 
-/// Reads what a command says until its last process is gone, or it has gone too far: then it still runs.
+/// Reads the output of a command until its last process has ended, or a limit is exceeded. In the latter case it still
+/// runs.
 pub(super) fn follow(
     output: &mut PipeReader,
     child: &mut Child,
@@ -114,7 +115,7 @@ pub(super) fn follow(
     Ok(End::Itself)
 }
 
-/// Waits for the processes that were killed to be gone: they hold the other end.
+/// Waits until killed processes have ended and closed their end of the pipe.
 pub(super) fn drain(output: &mut PipeReader) -> Result<()> {
     let since = Instant::now();
     let mut buffer = vec![0; 64 * 1024];
@@ -126,7 +127,7 @@ pub(super) fn drain(output: &mut PipeReader) -> Result<()> {
     Ok(())
 }
 
-/// Waits for a [`TICK`] at most; whether there is something to read, be it the end.
+/// Waits at most a [`TICK`]. Returns whether there is something to read, or the end of the output.
 fn readable(output: &PipeReader) -> Result<bool> {
     let wait = Timespec::try_from(TICK).ok();
     match poll(&mut [PollFd::new(output, PollFlags::IN)], wait.as_ref()) {
@@ -136,7 +137,7 @@ fn readable(output: &PipeReader) -> Result<bool> {
     }
 }
 
-/// Makes lines of pieces.
+/// Assembler of lines from pieces of output.
 struct Lines<'a> {
     line: Vec<u8>,
     watch: &'a mut dyn FnMut(&str),

@@ -1,8 +1,8 @@
-//! Ctrl-C while a person has the sandbox: it is for what they run there, as in any shell, and does not end us.
+//! Ctrl-C in an interactive sandbox: it goes to the program there, as in any shell, and does not end strixlock.
 //!
-//! A shell with a terminal of its own takes it, and the kernel sends the signal to what runs in front. A sandbox in a session
-//! of its own (see [`super::engine::own_session`]) cannot take the terminal: then the signal comes to us, and is passed on to the
-//! process group inside, which is what a shell without job control and its programs are.
+//! If the shell controls the terminal, the kernel sends the signal to its foreground program. A sandbox in a session of
+//! its own (see [`super::engine::own_session`]) cannot control the terminal. Then strixlock gets the signal and passes
+//! it on to the process group inside, which a shell without job control shares with its programs.
 
 use std::future::poll_fn;
 use std::io;
@@ -12,7 +12,7 @@ use std::task::Poll;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 
-/// Takes SIGINT and SIGQUIT from now on, for as long as this process lives.
+/// Handler of SIGINT and SIGQUIT. It takes them for the rest of this process's life.
 pub(super) struct Interrupts {
     runtime: tokio::runtime::Runtime,
     interrupts: Signals,
@@ -29,7 +29,8 @@ impl Interrupts {
         Ok(Self { runtime, interrupts, quits })
     }
 
-    /// Passes each signal on to what the sandbox's program `child` started. The thread ends with this process.
+    /// Passes each signal on to the first process that the sandbox's program `child` started. The thread ends with this
+    /// process.
     pub fn pass_on(self, child: &Child) -> io::Result<()> {
         let sandbox = child.id();
         let Self { runtime, mut interrupts, mut quits } = self;
@@ -43,7 +44,7 @@ impl Interrupts {
                     }
                 });
                 let signal = runtime.block_on(next);
-                // Where it has ended meanwhile, nobody is to be told.
+                // Fails if the sandbox has ended meanwhile, which is fine.
                 let _ = group_below(sandbox).map(|group| kill_process_group(group, signal));
             }
         };
@@ -57,7 +58,8 @@ fn group_below(parent: u32) -> Option<Pid> {
     all.flatten().find_map(|entry| group_of_child(&std::fs::read_to_string(entry.path().join("stat")).ok()?, parent))
 }
 
-/// Reads `/proc/PID/stat`: after the name, which may hold anything, stand state, parent and group.
+/// Returns the process group from the text of `/proc/PID/stat`, if the parent is `parent`. State, parent and group
+/// follow the name, which may have any characters.
 fn group_of_child(stat: &str, parent: u32) -> Option<Pid> {
     let mut words = stat.rsplit_once(')')?.1.split_whitespace().skip(1);
     (words.next()?.parse() == Ok(parent)).then_some(())?;

@@ -1,18 +1,18 @@
 //! Starts sandboxes without the caller's session keyring.
 //!
-//! A session keyring (session-keyring(7)) holds keys of whoever logged in: Kerberos tickets, keys of encrypted directories. It
-//! is inherited by every child and hidden by no namespace. It belongs to a thread, so a thread of its own takes a new, empty
-//! one and starts the child. The thread stays as long as the child: bubblewrap dies with the thread that started it
-//! (`--die-with-parent`, PR_SET_PDEATHSIG in prctl(2)).
+//! A session keyring (session-keyring(7)) holds keys of the user who logged in: Kerberos tickets, keys of encrypted
+//! directories. Every child inherits it, and no namespace hides it. It belongs to a thread, so a separate thread takes
+//! a new, empty keyring and starts the child. The thread lives as long as the child, because bubblewrap dies with the
+//! thread that started it (`--die-with-parent`, PR_SET_PDEATHSIG in prctl(2)).
 
 use std::process::{Child, Command};
 use std::sync::mpsc::{Sender, channel};
 
 use keyutils::Keyring;
 
-/// Keeps the thread that started a child.
+/// Keeper of the thread that started a child.
 pub(super) struct Keeper {
-    // Dropped, the thread ends.
+    // The thread ends when this is dropped.
     _until: Sender<()>,
 }
 
@@ -22,7 +22,7 @@ pub(super) fn start(mut command: Command) -> std::io::Result<(Child, Keeper)> {
     let (tell, told) = channel();
     std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
         let started = new_keyring().and_then(|()| command.spawn());
-        // Only the sandbox holds its ends of pipes from here on.
+        // From here on only the sandbox holds its ends of pipes.
         drop(command);
         let _ = tell.send(started);
         let _ = ended.recv();
@@ -34,8 +34,8 @@ pub(super) fn start(mut command: Command) -> std::io::Result<(Child, Keeper)> {
 fn new_keyring() -> std::io::Result<()> {
     match Keyring::join_anonymous_session() {
         Ok(_) => Ok(()),
-        // A kernel without keyrings, a container that refuses them, or a user who may have no more keys: the sandbox cannot ask
-        // for keys in any case, see `calls`.
+        // The kernel has no keyrings, a container refuses them, or the user's quota of keys is used up. The sandbox
+        // cannot ask for keys in any case, see `calls`.
         Err(error) if matches!(error.0, libc::ENOSYS | libc::EPERM | libc::EOPNOTSUPP | libc::EDQUOT) => Ok(()),
         Err(error) => Err(std::io::Error::from_raw_os_error(error.0)),
     }

@@ -1,19 +1,19 @@
-//! Where recipes run: a root of their own, no network, a fixed environment.
+//! Sandboxes in which recipes run: a root of their own, no network, a fixed environment.
 //!
-//! Inside stands what was put there and nothing else: the root (a pinned tree, or for want of one the host's own
-//! `/usr`), the mounts, `/proc`, a minimal `/dev`, an empty `/tmp`. The host gives a kernel. Its environment, home,
-//! network, names, users and processes are not visible.
+//! Inside are only the root (a pinned tree, or else the host's own `/usr`), the mounts, `/proc`, a minimal `/dev` and
+//! an empty `/tmp`. The host provides the kernel. Its environment, home, network, names, users and processes are not
+//! visible.
 //!
-//! Made by [`Engine`]: bubblewrap, or podman where bubblewrap may not make namespaces; with a session keyring of its own (see
-//! `keyring`) and without the system calls that no build needs (see `calls`). Whoever asks for a host's address
-//! inside is told that there is none, and we are told the name (see `names`).
+//! An [`Engine`] makes the sandbox: bubblewrap, or podman if bubblewrap may not create namespaces. The sandbox has its
+//! own session keyring (see `keyring`), and refuses system calls that no build needs (see `calls`). Look-ups of hosts
+//! fail inside, and their names are recorded (see `name_service`).
 
 mod calls;
 mod engine;
 mod follow;
 mod interrupt;
 mod keyring;
-mod names;
+mod name_service;
 #[cfg(test)]
 mod tests;
 
@@ -34,37 +34,38 @@ pub use engine::Engine;
 pub use follow::Limits;
 use follow::{End, drain, follow};
 use interrupt::Interrupts;
-use names::Names;
+use name_service::NameService;
 
-/// The caller's umask and limits come along otherwise: no core files, and as many open files and as much stack as usual.
-/// A caller who has less of them keeps less.
-const OWN: &str = "umask 022; ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -s 8192 2>/dev/null; exec \"$@\"";
+/// Script that resets the umask and limits, which would otherwise be inherited: no core files, and the usual numbers of
+/// open files and bytes of stack. Lower limits of the caller stay.
+const RESET_LIMITS: &str =
+    "umask 022; ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -s 8192 2>/dev/null; exec \"$@\"";
 
 /// A sandbox to run commands in.
 #[derive(Debug, Clone, Default)]
 pub struct Sandbox {
-    /// What makes it.
+    /// The program that makes the sandbox.
     pub engine: Engine,
-    /// What programs find in `/usr`, `/etc` and the links into them.
+    /// Source of `/usr`, `/etc` and the links into them.
     pub root: Root,
-    /// Directories inside and what of the host stands there.
+    /// Directories inside, with the mounted files of the host.
     pub mounts: BTreeMap<String, Mount>,
     /// The whole environment.
     pub environment: BTreeMap<String, String>,
-    /// Where commands start.
+    /// Working directory of commands.
     pub directory: String,
-    /// A directory of the host for what the sandbox itself needs; nothing stays in it.
+    /// A directory of the host for temporary files of the sandbox itself.
     pub scratch: PathBuf,
-    /// How far each command may go.
+    /// Limits for each command.
     pub limits: Limits,
-    /// Device nodes of the host that are there besides the usual ones. With any, `/sys` is too: ROCm reads there what they are.
+    /// Further device nodes of the host. With any, `/sys` is visible too: ROCm reads the properties of devices there.
     pub devices: Vec<PathBuf>,
 }
 
-/// What the root of a sandbox is made of.
+/// The root of a sandbox.
 #[derive(Debug, Clone, Default)]
 pub enum Root {
-    /// The host's own `/usr`: what comes out depends on the host.
+    /// The host's own `/usr`. Results depend on the host.
     #[default]
     Host,
     /// A tree, such as the output of a `sysroot` recipe.
@@ -72,7 +73,7 @@ pub enum Root {
 }
 
 impl Root {
-    /// Where it is on the host.
+    /// Returns the root's path on the host.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -81,24 +82,25 @@ impl Root {
         }
     }
 
-    /// Whether it has this file.
+    /// Returns whether the root has this file.
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
         self.path().join(path).symlink_metadata().is_ok()
     }
 }
 
-/// Something of the host that is visible inside.
+/// A directory of the host that is visible inside.
 #[derive(Debug, Clone)]
 pub struct Mount {
-    /// Where it is on the host.
+    /// The path on the host.
     pub from: PathBuf,
-    /// Whether it can be changed.
+    /// True if commands can write to it.
     pub writable: bool,
 }
 
 impl Sandbox {
-    /// Whether the root has the programs that a build calls; the error names the packages.
+    /// Fails if the root lacks programs that a build calls. Each program comes with the name of its package, for the
+    /// hint.
     pub fn demand_programs(&self, programs: &[(&str, &str)]) -> Result<()> {
         let missing: Vec<_> =
             programs.iter().filter(|(program, _)| !self.root.has(&format!("usr/bin/{program}"))).collect();
@@ -107,7 +109,7 @@ impl Sandbox {
         }
         let names: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
         let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
-        let error = Error::failure(format!("builds need {}, and /usr/bin does not have it", names.join(", ")));
+        let error = Error::failure(format!("missing from /usr/bin, required by builds: {}", names.join(", ")));
         Err(match &self.root {
             Root::Host => error.hint(format!("`sudo apt-get install {}`", packages.join(" "))),
             Root::Tree(path) => error
@@ -116,7 +118,7 @@ impl Sandbox {
         })
     }
 
-    /// Says in a log what stands where in this sandbox.
+    /// Writes a description of the sandbox into a log.
     pub fn describe(&self, log: &mut dyn Write) -> Result<()> {
         writeln!(log, "sandbox: {}, no network", self.engine.name())?;
         writeln!(log, "  {:20} {}", "/usr, /etc", self.root.path().display())?;
@@ -130,14 +132,14 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Runs a command to its end, writes what it says to `log`, and shows each line to `watch`. A command that asked for
-    /// the address of a host has failed, whatever it says, and so has one that goes beyond the limits: it is killed, with
-    /// all that it started.
+    /// Runs a command to its end, writes its output to `log`, and passes each line to `watch`. Fails if the command
+    /// looked up a host, whatever its exit code is. A command that exceeds the limits fails too, and is killed with
+    /// everything that it started.
     pub fn run(&self, command: &[String], log: &mut dyn Write, watch: &mut dyn FnMut(&str)) -> Result<ExitStatus> {
         writeln!(log, "$ {}", command.join(" "))?;
         info!(target: RUN, "in a sandbox of {}: {}", self.engine.name(), command_line(command));
         let begun = Instant::now();
-        let names = Names::watch(&self.scratch)?;
+        let names = NameService::start(&self.scratch)?;
         let (mut output, input) = std::io::pipe()?;
         let mut started = self.command(command, &names, false)?;
         started.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
@@ -162,21 +164,21 @@ impl Sandbox {
         }
     }
 
-    /// Whether a shell in it can stop and continue what it starts: not where that would let it type into the caller's
-    /// terminal.
+    /// Returns whether a shell in the sandbox can have job control. It cannot if that would let it type into the
+    /// caller's terminal.
     #[must_use]
     pub fn gives_job_control(&self) -> bool {
         self.engine == Engine::Podman || !engine::may_push_keys()
     }
 
-    /// Gives the sandbox to a person: the terminal is theirs until the command ends, and so is Ctrl-C.
+    /// Runs an interactive command: the terminal and Ctrl-C belong to it until it ends.
     pub fn interact(&self, command: &[String]) -> Result<ExitStatus> {
         info!(target: RUN, "in a sandbox of {}, for a person: {}", self.engine.name(), command_line(command));
-        let names = Names::watch(&self.scratch)?;
+        let names = NameService::start(&self.scratch)?;
         let mut started = self.command(command, &names, true)?;
         let passed_on = self.engine == Engine::Bubblewrap && engine::own_session(true);
         if passed_on {
-            // Out of the terminal's sight: its signal would end bubblewrap, and the shell with it.
+            // In the terminal's foreground group, its signal would end bubblewrap, and the shell with it.
             started.process_group(0);
         }
         let interrupts = Interrupts::take()?;
@@ -187,27 +189,27 @@ impl Sandbox {
         Ok(child.wait()?)
     }
 
-    fn command(&self, command: &[String], names: &Names, interactive: bool) -> Result<Command> {
+    fn command(&self, command: &[String], names: &NameService, interactive: bool) -> Result<Command> {
         let mut all = self.engine.start_filtered(names.directory())?;
         all.args(self.engine.arguments(self, names.directory(), interactive));
-        all.args(["/bin/sh", "-c", OWN, "sh"]).args(command);
+        all.args(["/bin/sh", "-c", RESET_LIMITS, "sh"]).args(command);
         Ok(all)
     }
 }
 
 fn asked_for_network(asked: &[String], command: &[String], log: &mut dyn Write) -> Error {
     let hosts = asked.join(", ");
-    // The log is for people; the error says it too.
-    let _ = writeln!(log, "it asked for the address of {hosts}");
-    Error::failure(format!("the build asked for the network: it wanted the address of {hosts}"))
+    // If this fails, the error still says it.
+    let _ = writeln!(log, "it looked up the address of {hosts}");
+    Error::failure(format!("the build tried to use the network: it looked up {hosts}"))
         .fact("command", short(command))
         .hint(
-            "builds have no network. Make what it downloads an input, or switch that part off with a cmake variable in \
-             the manifest",
+            "builds have no network. Make the download an input, or switch that part off with a cmake variable in the \
+             manifest",
         )
 }
 
-/// The beginning of a command, for messages.
+/// Returns the first words of a command, for messages.
 fn short(command: &[String]) -> String {
     command.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(" ")
 }

@@ -1,11 +1,11 @@
-//! What commands can see and do in a sandbox with the host's root.
+//! Tests of the view and limits of commands in a sandbox with the host's root.
 
 use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
 use super::*;
 
-/// Runs a shell script; gives how it ended, and the log.
+/// Runs a shell script. Returns the exit status and the log.
 fn run(sandbox: &Sandbox, script: &str) -> (Result<ExitStatus>, String) {
     let mut log = Vec::new();
     let status = sandbox.run(&["sh", "-c", script].map(str::to_owned), &mut log, &mut |_| {});
@@ -30,7 +30,7 @@ fn files_that_the_caller_left_open_are_not_seen() {
     assert!(!log.contains("a secret") && !log.contains(secret.path().to_str().unwrap()), "{log}");
 }
 
-/// The message of a command that was stopped, which it must have been soon.
+/// Returns the message for a command that was stopped. Fails if that took long.
 fn stopped(script: &str) -> String {
     let since = Instant::now();
     let (status, log) = run(&sandbox(), script);
@@ -42,11 +42,11 @@ fn stopped(script: &str) -> String {
 
 #[test]
 fn a_build_that_says_nothing_is_stopped() {
-    assert_eq!(stopped("echo begun; sleep 600"), "the build said nothing for 3 seconds, and was stopped");
-    // Signals that can be caught do not help it, nor does a line that it never ends.
+    assert_eq!(stopped("echo begun; sleep 600"), "the build printed nothing for 3 seconds and was stopped");
+    // Catching signals does not help the build, nor does a line without an end.
     assert_eq!(
         stopped("trap '' TERM INT HUP; printf begun; while :; do sleep 600; done"),
-        "the build said nothing for 3 seconds, and was stopped"
+        "the build printed nothing for 3 seconds and was stopped"
     );
     let (status, _) = run(&sandbox(), "for i in 1 2 3; do sleep 1; echo $i; done");
     assert!(status.unwrap().success());
@@ -54,13 +54,13 @@ fn a_build_that_says_nothing_is_stopped() {
 
 #[test]
 fn a_build_that_talks_without_end_is_stopped() {
-    assert_eq!(stopped("yes"), "the build said more than 100 kB, and was stopped");
+    assert_eq!(stopped("yes"), "the build printed more than 100 kB and was stopped");
 }
 
 #[test]
 fn a_process_that_is_left_behind_holds_nobody_up() {
     let since = Instant::now();
-    // It dies with the sandbox, or is killed and told: either way this ends.
+    // The process dies with the sandbox, or is killed and reported. Either way this ends.
     let _ = run(&sandbox(), "(trap '' HUP; while :; do echo here; sleep 1; done) & exit 0");
     assert!(since.elapsed() < Duration::from_secs(40));
 }
@@ -71,7 +71,7 @@ fn the_caller_s_umask_and_limits_stay_outside() {
     assert!(log.ends_with("\n0022\n0\n"), "{log}");
 }
 
-/// The kernel's numbers on x86-64, which perl calls by.
+/// Uses the numbers of system calls on x86-64, by which perl makes calls.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn keys_of_the_caller_stay_outside() {
@@ -88,10 +88,11 @@ fn keys_of_the_caller_stay_outside() {
     assert_eq!(key.read().unwrap(), b"a secret");
 }
 
-/// Makes a socket of each family by number; the allowed ones work, the others do not exist.
+/// Creates a socket of each family by number. Allowed families work, others do not exist.
 #[test]
 fn sockets_that_no_namespace_holds_cannot_be_made() {
-    let script = "for f in 1 2 10 16 38 40 17; do perl -MSocket -e 'print \"$ARGV[0] \", (socket(my $s, $ARGV[0], SOCK_DGRAM, 0) ? \"made\" : $!+0), \"\\n\"' $f; done";
+    let script = "for f in 1 2 10 16 38 40 17; do perl -MSocket -e 'print \"$ARGV[0] \", \
+                  (socket(my $s, $ARGV[0], SOCK_DGRAM, 0) ? \"made\" : $!+0), \"\\n\"' $f; done";
     let (_, log) = run(&sandbox(), script);
     for line in ["1 made", "38 38", "40 38", "17 38"] {
         assert!(log.lines().any(|said| said == line), "{line}: {log}");
@@ -101,8 +102,11 @@ fn sockets_that_no_namespace_holds_cannot_be_made() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn namespaces_cannot_be_made_inside_and_threads_can() {
-    // unshare(CLONE_NEWUSER), clone(CLONE_NEWUSER|SIGCHLD), a call of the x32 interface, and one that does not exist yet.
-    let script = "perl -e 'for ([272, 0x10000000], [56, 0x10000011], [0x40000000 + 39], [460 + 90]) { print \"$$_[0] \", syscall($$_[0], $$_[1] // 0, 0, 0, 0, 0), \" \", $!+0, \"\\n\" }'; (sleep 0 & wait); echo forked";
+    // unshare(CLONE_NEWUSER), clone(CLONE_NEWUSER|SIGCHLD), a call of the x32 interface, and one that does not
+    // exist yet.
+    let script = "perl -e 'for ([272, 0x10000000], [56, 0x10000011], [0x40000000 + 39], [460 + 90]) { \
+                  print \"$$_[0] \", syscall($$_[0], $$_[1] // 0, 0, 0, 0, 0), \" \", $!+0, \"\\n\" }'; \
+                  (sleep 0 & wait); echo forked";
     let (status, log) = run(&sandbox(), script);
     for line in ["272 -1 38", "56 -1 38", "1073741863 -1 38", "550 -1 38", "forked"] {
         assert!(log.lines().any(|said| said == line), "{line}: {log}");

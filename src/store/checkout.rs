@@ -13,25 +13,25 @@ use crate::error::{Error, Result};
 use crate::tree::confined::{Root, seal_file, times};
 use crate::tree::{Listing, Node, scan};
 
-/// How files get from the store into a copy.
+/// Way in which a copy gets its files from the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LinkMode {
-    /// Shared blocks where the file system can, else a copy.
+    /// Shared blocks if the file system can, otherwise a copy.
     #[default]
     Auto,
     /// Shared blocks, or an error.
     Reflink,
-    /// The same file under a second name: no space, read-only, and a write through it damages the store.
+    /// Hard links: no space, read-only, and a write through one damages the store.
     Hardlink,
-    /// The bytes once more.
+    /// A copy of the bytes.
     Copy,
 }
 
-/// How the names of unfinished copies begin.
+/// Prefix of the names of unfinished copies.
 const WORK: &str = ".strixlock-copy-";
 
-/// Puts a copy of `tree` at `target`, whole or not at all. A directory that holds the same tree already is left alone;
-/// one that holds something else is an error unless `replace`.
+/// Puts a copy of `tree` at `target` atomically. Leaves a directory alone that holds the same tree already. Fails if
+/// something else is there, unless `replace`.
 pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool) -> Result<()> {
     let listing = tree.listing()?;
     let there = fs_err::symlink_metadata(target).is_ok();
@@ -40,17 +40,17 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
             return Ok(());
         }
         if !replace {
-            return Err(Error::failure("something else stands where the copy should go")
+            return Err(Error::failure("the target of the copy exists and is not this tree")
                 .fact("path", target.display())
                 .hint("name another directory with --to, or replace it with --force"));
         }
     }
     let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(parent)?;
-    // One at a time in this directory; what is under our names then was left by a process that was killed.
+    // One copy at a time in this directory. With the lock held, our prefix marks what killed processes left.
     let held = fs_err::File::open(parent)?;
     Waiting::default().alone(held.file(), parent)?;
-    // Whoever else may write to it can exchange what stands there: it is reached by descriptors that follow no link.
+    // Others who can write to the directory could replace entries, so those are opened without following links.
     let above = Root::open(parent)?;
     for (name, _) in above.names()? {
         if name.starts_with(WORK.as_bytes()) {
@@ -58,7 +58,7 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
         }
     }
     if fs_err::symlink_metadata(target).is_ok() != there {
-        // Somebody wrote it while we waited: look again.
+        // The target was created or removed while we waited: start again.
         drop(held);
         return checkout(tree, target, mode, replace);
     }
@@ -69,7 +69,7 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
     fill(tree, &listing, &above.directory(&inside)?, &copy, mode)?;
     rustix::fs::syncfs(held.file()).map_err(std::io::Error::from)?;
     if there {
-        // Both change places at once; a file system that cannot do that is asked for two renames.
+        // One atomic exchange, or two renames if the file system has no exchange.
         let exchanged = rustix::fs::renameat_with(CWD, &copy, CWD, target, RenameFlags::EXCHANGE);
         if exchanged.is_err() {
             let old = parent.join(format!("{WORK}old-{}", std::process::id()));
@@ -81,11 +81,12 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
         fs_err::rename(&copy, target)?;
     }
     fs_err::File::open(parent)?.sync_all()?;
-    // What was replaced is in the way of removing the working directory if it is read-only.
+    // After an exchange, `copy` holds the replaced directory. The working directory cannot remove it if it is
+    // read-only.
     remove_tree(&copy)
 }
 
-/// Fills the empty directory `to`, which messages call `copy`.
+/// Fills the empty directory `to`. Messages call it `copy`.
 fn fill(tree: &StoredTree, listing: &Listing, to: &Root, copy: &Path, mode: LinkMode) -> Result<()> {
     let from = Root::open(&tree.path)?;
     for entry in listing.entries() {
@@ -109,8 +110,8 @@ fn fill(tree: &StoredTree, listing: &Listing, to: &Root, copy: &Path, mode: Link
                     Some(Ok(())) => {}
                     Some(Err(error)) if mode == LinkMode::Reflink => return Err(cannot_link(copy, &error.into())),
                     _ => {
-                        // Hashed as it passes, so that damage in the store does not spread. (Shared blocks are not read:
-                        // like hard links they are the store's own, and `verify` sees both.)
+                        // Hashed while it is copied, so that damage in the store does not spread. (Shared blocks and
+                        // hard links are not read: they are the store's own, and `verify` reads them.)
                         let mut writer = HashingWriter::new(&file);
                         std::io::copy(&mut source, &mut writer)?;
                         let (found, copied, _) = writer.finish();
@@ -130,7 +131,7 @@ fn fill(tree: &StoredTree, listing: &Listing, to: &Root, copy: &Path, mode: Link
 }
 
 fn cannot_link(copy: &Path, error: &std::io::Error) -> Error {
-    Error::failure("this file system cannot share files with the store in the way that was asked for")
+    Error::failure("this file system does not support the requested way to share files with the store")
         .fact("copy", copy.display())
         .because(error)
         .hint("use --link-mode copy")

@@ -1,4 +1,4 @@
-//! Downloads: begun ones under `tmp/partial/`, verified ones under their digest.
+//! Downloads: partial ones under `tmp/partial/`, verified ones by their digest.
 
 use std::fs::{File, Metadata};
 use std::io::{Read as _, Write as _};
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 
 use super::owners::is_ours;
 use super::remove::remove_beneath;
-use super::trees::no_second_name;
+use super::trees::no_hard_link;
 use super::{Store, open_lock, sync_directory};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::tree::confined::Root;
 
-/// Number of times that the file of a download is opened anew when something else stood there.
+/// Number of attempts to open the file of a partial download, after removing something else that had its name.
 const TRIES: usize = 3;
-/// Greatest length of what a server said, in bytes.
+/// Greatest size of a recorded server answer, in bytes.
 const MOST_STATE: u64 = 64 << 10;
 
-/// A begun download. While it lives no other process downloads the same thing: the second one waits for the lock,
-/// and then finds the first one's result in the store.
+/// A partial download. While this value lives no other process downloads the same thing: a second process waits for the
+/// lock, and then finds the result of the first one in the store.
 #[derive(Debug)]
 pub struct Partial {
-    /// The bytes that are there so far. They are opened with [`Self::open`].
+    /// Path of the bytes so far. They are opened with [`Self::open`].
     pub data: PathBuf,
     directory: Root,
     name: String,
@@ -34,8 +34,8 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Opens the bytes that are there so far, for reading and writing. What is no plain file of our own, with one name, is
-    /// removed first: written is only to that.
+    /// Opens the bytes so far, for reading and writing. Anything but a regular file of our own without other hard links
+    /// is removed first, so that nothing else is written to.
     pub fn open(&self) -> Result<File> {
         let name = format!("{}.part", self.name);
         for _ in 0..TRIES {
@@ -46,10 +46,10 @@ impl Partial {
             }
             remove_beneath(self.directory.as_fd(), name.as_bytes())?;
         }
-        Err(Error::failure("the file of a begun download cannot be opened").fact("file", self.data.display()))
+        Err(Error::failure("cannot open the file of a partial download").fact("file", self.data.display()))
     }
 
-    /// Returns what the server said of the file that the bytes belong to: needed to resume.
+    /// Returns the recorded server answer for the file, which is needed to resume.
     #[must_use]
     pub fn read_state(&self) -> Option<Vec<u8>> {
         let mut text = Vec::new();
@@ -59,8 +59,8 @@ impl Partial {
         Some(text)
     }
 
-    /// Writes what the server said. Whoever holds the download is alone with its files, so the unfinished one has a fixed
-    /// name and the next run begins by removing it.
+    /// Records the server's answer. The lock makes this process the only writer, so the temporary file has a fixed
+    /// name, and the next run begins by removing it.
     pub fn write_state(&self, text: &[u8]) -> Result<()> {
         let new = format!("{}.json.new", self.name);
         remove_beneath(self.directory.as_fd(), new.as_bytes())?;
@@ -71,12 +71,12 @@ impl Partial {
         Ok(())
     }
 
-    /// Forgets what the server said.
+    /// Removes the recorded server answer.
     pub fn forget_state(&self) {
         let _ = self.directory.remove_file(self.state().as_bytes());
     }
 
-    /// Forgets the begun download.
+    /// Removes the partial download.
     pub fn discard(&self) {
         let _ = self.directory.remove_file(format!("{}.part", self.name).as_bytes());
         self.forget_state();
@@ -87,22 +87,23 @@ impl Partial {
     }
 }
 
-/// Record of what a URL gave when something was downloaded from it.
+/// Record of a finished download from a URL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// The URL.
     pub url: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Digest.
+    /// Digest of the bytes.
     pub digest: Sha256Digest,
-    /// Mark that the server sent with these bytes and no others: a strong ETag, or a time of modification.
+    /// Validator that the server sent with these bytes: a strong ETag, or a modification time.
     pub validator: String,
 }
 
 impl Store {
-    /// Waits for the right to download the thing that `key` (a digest, or a URL when none is known) stands for.
+    /// Locks the download that `key` names (a digest, or a URL if no digest is known). Waits while another process has
+    /// it.
     pub fn partial(&self, key: &str) -> Result<Partial> {
         let name = Sha256Digest::of(key.as_bytes()).hex();
         let directory = self.beneath()?.directory(b"tmp/partial")?;
@@ -113,15 +114,16 @@ impl Store {
         Ok(Partial { data, directory, name, me: self.me, _lock: lock })
     }
 
-    /// Notes what a URL gave.
+    /// Records a download from a URL.
     pub fn note_origin(&self, origin: &Origin) -> Result<()> {
         let path = self.make_directory("downloads/origins")?.join(origin_name(&origin.url));
         let text =
-            serde_json::to_vec(origin).map_err(|error| Error::failure("cannot note a download").because(&error))?;
+            serde_json::to_vec(origin).map_err(|error| Error::failure("cannot record a download").because(&error))?;
         self.write(&path, &text)
     }
 
-    /// Returns what a URL gave last, if that is here still. Whether it gives the same now only its server can say.
+    /// Returns the record of the last download from a URL, if the store still has the file. Only the server can say
+    /// whether the URL gives the same now.
     #[must_use]
     pub fn origin(&self, url: &str) -> Option<Origin> {
         let place = format!("downloads/origins/{}", origin_name(url));
@@ -133,7 +135,7 @@ impl Store {
         (origin.url == url && held == origin.size).then_some(origin)
     }
 
-    /// Forgets where downloads came from that are gone.
+    /// Removes the records of downloads that the store no longer has.
     pub(super) fn forget_origins(&self) -> Result<()> {
         let Ok(entries) = fs_err::read_dir(self.root.join("downloads/origins")) else { return Ok(()) };
         for entry in entries {
@@ -146,46 +148,46 @@ impl Store {
         Ok(())
     }
 
-    /// Where the verified download with this digest is, or would be.
+    /// Returns the path that the verified download with this digest has, or would have.
     #[must_use]
     pub fn download_path(&self, digest: Sha256Digest) -> PathBuf {
         self.root.join("downloads/sha256").join(digest.hex())
     }
 
-    /// The verified download with this digest, if it is here.
+    /// Returns the verified download with this digest, if the store has it.
     #[must_use]
     pub fn download(&self, digest: Sha256Digest) -> Option<PathBuf> {
         let found = self.own(&format!("downloads/sha256/{}", digest.hex()));
         found.filter(Metadata::is_file).map(|_| self.download_path(digest))
     }
 
-    /// Makes a verified download the contents of its digest in the blob store: one more name for the same file.
+    /// Hard-links a verified download into the blob store.
     pub fn share_download(&self, digest: Sha256Digest) -> Result<()> {
         let (from, blob) = (self.download_path(digest), self.blob(digest, false));
         self.make_blob_directory(digest)?;
         match fs_err::hard_link(&from, &blob) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            other => return other.map_err(|error| no_second_name(&blob, error)),
+            other => return other.map_err(|error| no_hard_link(&blob, error)),
         }
         let (new, old) = (fs_err::symlink_metadata(&from)?, fs_err::symlink_metadata(&blob)?);
-        // Whoever writes to a blob changes its time; such a one gives way, and so does what another user made.
+        // A write to a blob changes its time. A blob that was written to, or is another user's, is replaced.
         let same = (old.len(), old.mtime(), old.mode()) == (new.len(), new.mtime(), new.mode());
         if old.is_file() && same && is_ours(&old, self.me) {
             return Ok(());
         }
         let staging = self.stage()?;
-        let aside = staging.path().join("blob");
-        fs_err::hard_link(&from, &aside)?;
-        Ok(fs_err::rename(&aside, &blob)?)
+        let link = staging.path().join("blob");
+        fs_err::hard_link(&from, &link)?;
+        Ok(fs_err::rename(&link, &blob)?)
     }
 
-    /// Gives a finished download its name. The caller has checked that the bytes have this digest.
+    /// Publishes a finished download. The caller has checked that the bytes have this digest.
     pub fn publish_download(&self, partial: &Partial, digest: Sha256Digest) -> Result<PathBuf> {
         let path = self.download_path(digest);
         let file = partial.open()?;
         file.sync_all()?;
         fs_err::rename(&partial.data, &path)?;
-        // Only now: a run that was killed before must be able to write to it again.
+        // Made read-only after the rename, so that a run killed before it can write to the file again.
         crate::tree::confined::seal_file(&file, 0o444)?;
         sync_directory(path.parent().unwrap_or(Path::new("/")))?;
         partial.discard();

@@ -1,8 +1,8 @@
-//! Garbage collection: what no root leads to goes.
+//! Garbage collection: removes everything that no root leads to.
 //!
-//! Roots are the generations of all profiles, what registered locks name, and the trees of running processes; no other
-//! strixlock is at work, since the collector holds the store's lock alone. Whatever is removed first loses its name by one
-//! rename into `tmp/`, so that a collector that is killed leaves nothing half there.
+//! Roots are the generations of all profiles, everything that registered locks name, and the trees of running
+//! processes. No other strixlock is at work, since the collector holds the exclusive lock. Directories are first
+//! renamed into `tmp/`, so that a collector that is killed leaves nothing half removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -17,15 +17,15 @@ use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::tree::Node;
 
-/// Begun downloads that nobody resumed for so long are garbage.
+/// Age at which a partial download is garbage.
 const PARTIAL_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What must stay, besides generations.
+/// Roots besides generations and running processes.
 #[derive(Debug, Clone, Default)]
 pub struct Roots {
     /// Trees.
     pub trees: BTreeSet<TreeDigest>,
-    /// Outputs, with the trees that they are.
+    /// Outputs, with their trees.
     pub derivations: BTreeSet<DerivationId>,
     /// Downloads.
     pub downloads: BTreeSet<Sha256Digest>,
@@ -33,53 +33,53 @@ pub struct Roots {
     pub repositories: BTreeSet<String>,
 }
 
-/// What may go.
+/// Rules for the removal of generations and profiles.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// The profiles whose generations may go by the rules below. Those of others stay.
+    /// The profiles to which the rules below apply. Generations of other profiles stay.
     pub profiles: Vec<ProfileName>,
-    /// Generations to keep of each, the newest; the current one stays in any case.
+    /// Number of newest generations to keep in each profile. The current one stays in any case.
     pub keep: Option<usize>,
-    /// Generations older than this go.
+    /// Age from which generations are removed.
     pub older_than: Option<Duration>,
-    /// The oldest generations go until the store is no larger than this, in bytes.
+    /// Size in bytes. The oldest generations are removed until the store is not larger.
     pub max_size: Option<u64>,
-    /// Profiles that go with all their generations.
+    /// Profiles to remove with all their generations.
     pub drop: Vec<ProfileName>,
-    /// Only tell.
+    /// Report only, and remove nothing.
     pub dry_run: bool,
 }
 
-/// What went, or would go.
+/// Everything that was removed, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Collected {
     /// Generations.
     pub generations: Vec<Numbered>,
     /// Profiles, with all of their generations.
     pub profiles: Vec<ProfileName>,
-    /// Generations that the rules are against, and that stay because they are current.
+    /// Generations that the rules would remove, but that stay because they are current.
     pub kept: Vec<Numbered>,
-    /// The bytes that stay, where that is more than was asked for.
+    /// The bytes that remain, if they are more than the policy allows.
     pub over: Option<u64>,
     /// Trees.
     pub trees: Vec<TreeDigest>,
-    /// How many files' contents.
+    /// Number of blobs.
     pub blobs: u64,
-    /// How many pieces of cold trees.
+    /// Number of chunks of cold trees.
     pub chunks: u64,
-    /// How many downloads, finished or begun.
+    /// Number of downloads, verified or partial.
     pub downloads: u64,
-    /// How many git caches.
+    /// Number of git caches.
     pub repositories: u64,
     /// Bytes freed.
     pub bytes: u64,
 }
 
 impl Store {
-    /// Remembers that the lock at `path` names things that must stay.
+    /// Registers the lock at `path`, so that everything that it names is kept.
     pub fn register_lock(&self, path: &Path) -> Result<()> {
         let path = std::path::absolute(path)?;
-        // The lock of a generation stays and goes with it.
+        // The lock of a generation is kept as long as the generation.
         if self.profile_around(&path)?.is_some() {
             return Ok(());
         }
@@ -88,8 +88,9 @@ impl Store {
         if place.is_file() { Ok(()) } else { self.write(&place, text) }
     }
 
-    /// The registered locks. Those that are gone are forgotten, with `forget_missing` also those of which that is not sure: their
-    /// directories are not there, perhaps with the disk that they are on. A `dry_run` only leaves them out.
+    /// Returns the registered locks. Forgets missing ones. If a lock's directory is missing too, perhaps with the disk
+    /// that it is on, forgets the lock only with `forget_missing`, and fails otherwise. A `dry_run` skips missing locks
+    /// and keeps them registered.
     pub fn registered_locks(&self, forget_missing: bool, dry_run: bool) -> Result<Vec<PathBuf>> {
         let mut locks = Vec::new();
         for entry in fs_err::read_dir(self.root.join("locks"))? {
@@ -109,26 +110,27 @@ impl Store {
         Ok(locks)
     }
 
-    /// Says that the directory of a lock is not there, and which ways lead on.
+    /// Reports that the directory of a registered lock is missing, and the ways to go on.
     fn missing_lock(&self, path: &Path) -> Result<Error> {
-        let error = Error::new(Kind::NotFound, "the directory of a lock that is known here is not there")
-            .fact("lock", path.display());
+        let error =
+            Error::new(Kind::NotFound, "the directory of a registered lock is missing").fact("lock", path.display());
         let project = project_of(path);
         let profiles = self.profiles()?;
         let Some(profile) = profiles.iter().find(|profile| profile.is_gone() && profile.project() == Some(project))
         else {
             return Ok(error.hint(
-                "what it names stays as long as it may come back: have its disk there, or run `strixlock gc --forget-missing`",
+                "everything that it names is kept in case it comes back: mount its disk, or run `strixlock gc \
+                 --forget-missing`",
             ));
         };
         Ok(error.fact("profile", &profile.name).hint(format!(
-            "what it names stays as long as it may come back: have its disk there; if the project was moved, run `strixlock generations \
-             --adopt {}` where it is now; `strixlock gc --forget-missing` drops its generations",
+            "everything that it names is kept in case it comes back: mount its disk; if the project was moved, run \
+             `strixlock generations --adopt {}` where it is now; `strixlock gc --forget-missing` drops its generations",
             profile.name
         )))
     }
 
-    /// Forgets the registered locks of a project that is not there any more.
+    /// Forgets the registered locks of a missing project.
     pub(super) fn forget_locks_in(&self, project: &Path) -> Result<()> {
         for entry in fs_err::read_dir(self.root.join("locks"))? {
             let entry = entry?.path();
@@ -140,7 +142,7 @@ impl Store {
         Ok(())
     }
 
-    /// Waits until no other process uses the store, and keeps others out.
+    /// Takes the exclusive lock: waits until no other process uses the store, and keeps others out.
     pub fn exclusive(mut self) -> Result<Self> {
         // A shared lock cannot be turned into an exclusive one while another process wants the same.
         self.lock()?.unlock()?;
@@ -189,7 +191,7 @@ impl Store {
         Ok(collected)
     }
 
-    /// The trees that the roots and the generations, without those that go, lead to.
+    /// Returns the trees that the roots and the generations lead to. Generations in `without` do not count.
     fn live(&self, roots: &Roots, without: &[Numbered]) -> Result<BTreeSet<TreeDigest>> {
         let mut live = roots.trees.clone();
         for id in &roots.derivations {
@@ -204,12 +206,12 @@ impl Store {
         Ok(live)
     }
 
-    /// The bytes that the contents of these trees take.
+    /// Returns the size of these trees' contents.
     fn size_of(&self, trees: &BTreeSet<TreeDigest>) -> Result<u64> {
         Ok(self.contents(trees)?.values().sum())
     }
 
-    /// The blobs of hot trees and the chunks of cold ones, with their sizes.
+    /// Returns the blobs of hot trees and the chunks of cold ones, with their sizes.
     fn contents(&self, trees: &BTreeSet<TreeDigest>) -> Result<BTreeMap<PathBuf, u64>> {
         let mut all = BTreeMap::new();
         for digest in trees {
@@ -311,7 +313,7 @@ impl Store {
     }
 }
 
-/// Returns the generations of a profile that a policy is against, and the current one if it is, which stays.
+/// Returns the generations of a profile that a policy removes, and the current one if only that keeps it.
 fn old_generations(profile: &Profile, policy: &Policy) -> Result<(Vec<u64>, Option<u64>)> {
     let (current, all) = (profile.current()?, profile.generations()?);
     let surplus = policy.keep.map_or(0, |keep| all.len().saturating_sub(keep));
@@ -330,7 +332,7 @@ fn old_generations(profile: &Profile, policy: &Policy) -> Result<(Vec<u64>, Opti
     Ok((old, kept))
 }
 
-/// Takes names away first, then what they named.
+/// Remover of garbage. Renames directories into a staging directory before it removes their contents.
 struct Bin<'a> {
     store: &'a Store,
     dry_run: bool,

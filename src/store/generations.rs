@@ -1,4 +1,5 @@
-//! Generations: numbered sets of realized outputs of a profile. Switching is one rename of the profile's `current` link.
+//! Generations: numbered sets of realized outputs of a profile. Switching is one rename of the profile's `current`
+//! link.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,11 @@ use super::{Store, sync_directory};
 use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 
-/// One generation as it is recorded.
+/// Record of a generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Generation {
-    /// The digest of the lock that it was realized from; the lock itself lies beside the record.
+    /// The digest of the lock that the generation was realized from. The lock itself is beside the record.
     pub lock: Sha256Digest,
     /// The outputs by name.
     pub outputs: BTreeMap<String, GenerationOutput>,
@@ -25,15 +26,15 @@ pub struct Generation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenerationOutput {
-    /// How it was made.
+    /// The derivation that made the output.
     pub derivation: DerivationId,
-    /// What it is.
+    /// The output's tree.
     pub tree: TreeDigest,
-    /// What a person calls it, e.g. `10.1.0a20260901` or `b6789`.
+    /// The version for people, such as `10.1.0a20260901` or `b6789`.
     pub version: String,
 }
 
-/// Which generation of which profile.
+/// A generation's profile and number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Numbered {
     /// The profile.
@@ -43,8 +44,8 @@ pub struct Numbered {
 }
 
 impl Generation {
-    /// Writes the record, the lock and a link for each output into a new directory, which becomes a generation of a profile by
-    /// its name.
+    /// Writes the record, the lock and a link for each output into a new directory. The caller renames it to make it a
+    /// generation.
     pub(super) fn write(&self, directory: &Path, lock: &[u8]) -> Result<()> {
         fs_err::create_dir(directory)?;
         let text =
@@ -75,7 +76,7 @@ pub(super) fn numbers(directory: &Path) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// Reads the record of a generation; nothing where there is none.
+/// Reads the record of a generation, if there is one.
 pub(super) fn read(directory: &Path) -> Result<Option<Generation>> {
     let path = directory.join("generation.json");
     let text = match fs_err::read(&path) {
@@ -114,7 +115,10 @@ impl Profile<'_> {
                 return Error::new(Kind::Damaged, format!("the record of generation {number} is missing"))
                     .fact("directory", directory.display())
                     .fact("profile", &self.name)
-                    .hint("remove that directory: its trees stay in the store, and `strixlock realize` makes a new generation");
+                    .hint(
+                        "remove that directory: its trees stay in the store, and `strixlock realize` makes a new \
+                         generation",
+                    );
             }
             Error::new(Kind::NotFound, format!("there is no generation {number}"))
                 .fact("profile", &self.name)
@@ -128,25 +132,25 @@ impl Profile<'_> {
         self.generation_directory(number).join("strix.lock")
     }
 
-    /// Returns when a generation was made.
+    /// Returns the time at which a generation was made.
     pub fn made(&self, number: u64) -> Result<SystemTime> {
         Ok(fs_err::metadata(self.generation_directory(number).join("generation.json"))?.modified()?)
     }
 
-    /// Returns the generation that is switched to, if any. A link to one that was removed by hand leads nowhere.
+    /// Returns the number of the current generation. `None` also if that was removed by hand and the link dangles.
     pub fn current(&self) -> Result<Option<u64>> {
         Ok(linked(&self.current_link())?.filter(|number| self.generation_directory(*number).is_dir()))
     }
 
-    /// Adds a generation, unless there is one with the same outputs, and switches to it. Returns its number and whether
-    /// it was not the current one before. `lock` is the text of the lock.
+    /// Adds a generation, unless there is one with the same outputs, and switches to it. Returns its number, and `true`
+    /// if it was not the current one before. `lock` is the text of the lock.
     pub fn add(&self, generation: &Generation, lock: &[u8]) -> Result<(u64, bool)> {
         if let Some(number) = self.is_current(generation)? {
             return Ok((number, false));
         }
         self.store.demand_writable()?;
         let _held = self.store.hold_profiles()?;
-        // The same set is not numbered twice: rolling back must lead to something else.
+        // The same outputs never get two numbers: a rollback must lead to something else.
         let current = self.current()?;
         for number in self.generations()?.into_iter().rev() {
             if self.generation(number).is_ok_and(|there| there.outputs == generation.outputs) {
@@ -180,26 +184,29 @@ impl Profile<'_> {
         Ok((number, true))
     }
 
-    /// Returns the number of the current generation if it has these outputs and nothing is left to be done for it: a store that can
-    /// only be read will do then.
+    /// Returns the number of the current generation if it has these outputs and nothing has to be written, so that a
+    /// read-only store will do.
     fn is_current(&self, generation: &Generation) -> Result<Option<u64>> {
         let Some(number) = self.current()?.filter(|_| self.has_first()) else { return Ok(None) };
         let same = self.generation(number).is_ok_and(|there| there.outputs == generation.outputs);
         Ok(same.then_some(number))
     }
 
-    /// Switches to a generation whose trees must all be here.
+    /// Switches to a generation. Fails unless the store has all of its trees hot.
     pub fn switch(&self, number: u64) -> Result<()> {
         let generation = self.generation(number)?;
         for (name, output) in &generation.outputs {
             if self.store.tree(output.tree).is_none() {
-                return Err(Error::new(Kind::Damaged, format!("generation {number} is not whole: its {name} is gone"))
-                    .fact("tree", output.tree)
-                    .hint(format!(
-                        "`strixlock realize --profile {} --lock {}` makes it again",
-                        self.name,
-                        self.generation_lock(number).display()
-                    )));
+                return Err(Error::new(
+                    Kind::Damaged,
+                    format!("generation {number} is incomplete: its {name} is missing"),
+                )
+                .fact("tree", output.tree)
+                .hint(format!(
+                    "`strixlock realize --profile {} --lock {}` makes it again",
+                    self.name,
+                    self.generation_lock(number).display()
+                )));
             }
         }
         self.store.place_link(Path::new(&format!("generations/{number}")), &self.current_link())
@@ -218,7 +225,7 @@ impl Store {
         Ok(all)
     }
 
-    /// Puts a link to `target` at `path`, in the place of one that is there.
+    /// Creates the link `path` to `target` atomically. Replaces an older link.
     pub(super) fn place_link(&self, target: &Path, path: &Path) -> Result<()> {
         let staging = self.stage()?;
         let link = staging.path().join("link");

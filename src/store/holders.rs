@@ -1,11 +1,11 @@
-//! Who holds a lock: what the kernel tells in `/proc/locks`.
+//! Processes that hold a lock, as `/proc/locks` tells.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 
-/// No more of a command line is shown, in characters.
+/// Number of characters of a command line that are shown.
 const MOST_COMMAND: usize = 80;
-/// No more processes are named.
+/// Number of processes that are named.
 const MOST_HOLDERS: usize = 3;
 
 /// Names the processes that hold a `flock` on this file: `pid 12 (strixlock gc, uid 1000)`.
@@ -21,11 +21,11 @@ pub(super) fn describe(file: &File) -> String {
     if named.is_empty() { UNKNOWN.to_owned() } else { named.join(", ") }
 }
 
-/// The kernel names no process that is outside of this container, or on another machine.
+/// Shown if the kernel names no process, because it is outside of this container, or on another machine.
 const UNKNOWN: &str = "a process that cannot be seen from here";
 
-/// The processes that hold a `flock` on a file, from the text of `/proc/locks`. Some file systems (btrfs, overlayfs) number their
-/// devices differently there: then the number of the file alone decides.
+/// Returns the processes that hold a `flock` on a file, from the text of `/proc/locks`. Some file systems (btrfs,
+/// overlayfs) have other device numbers there. If no line has the device, the inode alone decides.
 fn holders(locks: &str, device: (u64, u64), inode: u64) -> Vec<u32> {
     let all: Vec<(u32, (u64, u64))> = locks.lines().filter_map(|line| parse(line, inode)).collect();
     let same = |wanted: bool| {
@@ -39,7 +39,8 @@ fn holders(locks: &str, device: (u64, u64), inode: u64) -> Vec<u32> {
     if exact.is_empty() { same(false) } else { exact }
 }
 
-/// `1: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF`; whoever waits has `->` behind the number.
+/// Parses a line such as `1: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF`. Waiting processes, which have `->` after
+/// the first number, are skipped.
 fn parse(line: &str, inode: u64) -> Option<(u32, (u64, u64))> {
     let mut words = line.split_whitespace().skip(1);
     (words.next()? == "FLOCK").then_some(())?;
@@ -75,7 +76,7 @@ mod tests {
                     4: FLOCK  ADVISORY  READ 0 fd:01:77 0 EOF\n\
                     5: FLOCK  ADVISORY  READ 16 fd:01:78 0 EOF\n6: FLOCK\n\n7:";
         assert_eq!(holders(text, (0xfd, 1), 77), [12]);
-        // Where no device is the one that the file says, the number of the file decides.
+        // If no line has the device, the inode decides.
         assert_eq!(holders(text, (0, 42), 77), [12, 15]);
         assert_eq!(holders(text, (0xfd, 1), 79), [0; 0]);
     }

@@ -1,4 +1,4 @@
-//! Which trees running processes are made of.
+//! Trees in use by running processes.
 
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,8 +8,8 @@ use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::Result;
 
 impl Store {
-    /// The trees from which a process runs, maps a library, or in which it stands. Processes of others, into which we may
-    /// not look, are not seen.
+    /// Returns the trees that hold the program, a mapped library or the working directory of a process. Processes of
+    /// other users that we may not inspect are not seen.
     pub(super) fn trees_in_use(&self) -> Result<BTreeSet<TreeDigest>> {
         let trees = fs_err::canonicalize(self.root.join("trees"))?;
         let needle = [trees.as_os_str().as_bytes(), b"/"].concat();

@@ -1,13 +1,15 @@
-//! From the stores of before there were profiles: one list of generations for all projects becomes a profile for each.
+//! Migration of stores of format 1, from before there were profiles: one list of generations for all projects becomes a
+//! profile per project.
 //!
-//! Format 1 had `generations/<n>/` and `current` at the top, and `locks/` says which projects used it. Each generation goes,
-//! under its number and with its time, to the projects whose lock it was made from; one that no lock says any more goes to all
-//! of them, as all of them saw it. `current` at the top stays, since links outside of the store lead through it, and leads from
-//! then on to the profile of the project whose lock the current generation was made from. Where that cannot be told, it
-//! leads to a profile `earlier` with all that there was.
+//! Format 1 had `generations/<n>/` and `current` at the top, and `locks/` names the projects that used the store. Each
+//! generation goes, with its number and time, to the projects whose lock it was made from. A generation that matches no
+//! lock any more goes to all projects, as all of them saw it. `current` at the top stays, since links outside of the
+//! store lead through it. It then leads to the profile of the project whose lock the current generation was made from.
+//! If no such project is known, it leads to a profile `earlier` with all generations.
 //!
-//! It happens alone in the store. The format's number changes after all profiles are complete, and the old list goes after that:
-//! killed at any instant, the next run begins again or goes on. A strixlock of before refuses the new format.
+//! The migration holds the store's exclusive lock. The format's number changes after all profiles are complete, and the
+//! old list is removed after that: if the process is killed, the next run starts again or finishes. An older strixlock
+//! refuses the new format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -22,20 +24,20 @@ use super::{Store, sync_directory};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 
-/// The profile of generations of which no project can be told.
+/// Name of the profile for generations of unknown projects.
 const EARLIER: &str = "earlier";
 
-/// Result of migrating a store of before.
+/// Result of migrating a store of format 1.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Migrated {
-    /// The profiles, with the projects that they belong to and how many generations they got.
+    /// The profiles, each with its project and its number of generations.
     pub profiles: Vec<(ProfileName, Option<PathBuf>, usize)>,
     /// The profile that `STORE/current` leads to.
     pub first: Option<ProfileName>,
 }
 
-/// A profile to be made.
-struct New {
+/// A profile to be created.
+struct NewProfile {
     name: ProfileName,
     owner: Option<PathBuf>,
     numbers: BTreeSet<u64>,
@@ -47,31 +49,32 @@ impl Store {
         self.root.join("generations")
     }
 
-    /// Returns whether there are generations of a store of before.
+    /// Returns whether there are generations of a store of format 1.
     pub(super) fn has_old_generations(&self) -> Result<bool> {
         Ok(!numbers(&self.old_generations())?.is_empty())
     }
 
-    /// Removes the list of a store of before. A strixlock of before makes an empty one when it is refused.
+    /// Removes the list of generations of format 1. An older strixlock creates an empty one before it refuses the
+    /// store.
     pub(super) fn drop_old_generations(&self) -> Result<()> {
         if fs_err::symlink_metadata(self.old_generations()).is_err() {
             return Ok(());
         }
         let staging = self.stage()?;
         match fs_err::rename(self.old_generations(), staging.path().join("generations")) {
-            // Another process was quicker.
+            // Another process was faster.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             other => Ok(other?),
         }
     }
 
-    /// Makes the profiles of a store of before. The store must be held by [`Store::exclusive`]; the caller writes the format's
-    /// number then.
+    /// Creates the profiles for a store of format 1. The caller holds the exclusive lock, and writes the format's
+    /// number afterwards.
     pub(super) fn make_profiles(&self) -> Result<Migrated> {
         let mut generations = BTreeMap::new();
         for number in numbers(&self.old_generations())? {
             let directory = self.old_generations().join(number.to_string());
-            // A store of before could be killed between two names, but never left a directory without its record.
+            // Format 1 wrote generations so that a crash never left a directory without its record.
             let record = read(&directory)?.ok_or_else(|| {
                 Error::new(Kind::Damaged, "a generation has no record").fact("directory", directory.display())
             })?;
@@ -90,11 +93,11 @@ impl Store {
             let target = Path::new("profiles").join(first.as_str()).join("current");
             self.place_link(&target, &self.root.join("current"))?;
         }
-        let told = profiles.into_iter().map(|new| (new.name, new.owner, new.numbers.len())).collect();
-        Ok(Migrated { profiles: told, first })
+        let profiles = profiles.into_iter().map(|new| (new.name, new.owner, new.numbers.len())).collect();
+        Ok(Migrated { profiles, first })
     }
 
-    /// Returns the current generation of a store of before, also where an earlier attempt has given the link its new target.
+    /// Returns the current generation of a store of format 1, also if an earlier attempt has already replaced the link.
     fn old_current(&self) -> Result<Option<u64>> {
         let link = self.root.join("current");
         match fs_err::read_link(&link) {
@@ -103,7 +106,7 @@ impl Store {
         }
     }
 
-    fn make_profile(&self, new: &New, generations: &BTreeMap<u64, Generation>) -> Result<()> {
+    fn make_profile(&self, new: &NewProfile, generations: &BTreeMap<u64, Generation>) -> Result<()> {
         let staging = self.stage()?;
         let profile = staging.path().join("profile");
         fs_err::create_dir_all(profile.join("generations"))?;
@@ -121,7 +124,7 @@ impl Store {
         }
         self.sync()?;
         let place = self.root.join("profiles").join(new.name.as_str());
-        // One that an earlier attempt left gives way: what the store was since then counts.
+        // A profile that an earlier attempt left is replaced, because the store may have changed since.
         if place.is_dir() && rustix::fs::renameat_with(CWD, &profile, CWD, &place, RenameFlags::EXCHANGE).is_err() {
             fs_err::rename(&place, staging.path().join("old"))?;
         }
@@ -131,13 +134,13 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the projects that used the store: where they are, and the digests of their locks as they are now.
+    /// Returns the projects that used the store: their paths, and the present digests of their locks.
     fn projects(&self) -> Result<BTreeMap<PathBuf, BTreeSet<Sha256Digest>>> {
         let mut locks = BTreeMap::new();
         let inside = real(&self.root.join("x"))?;
         for entry in fs_err::read_dir(self.root.join("locks"))? {
             let lock = real(&PathBuf::from(OsString::from_vec(fs_err::read(entry?.path())?)))?;
-            // The lock of a generation, which was realized again from it, is no project.
+            // The lock of a generation was registered when that was realized again. It stands for no project.
             if !inside.parent().is_some_and(|inside| lock.starts_with(inside)) {
                 let digest = fs_err::read(&lock).ok().map(|text| Sha256Digest::of(&text));
                 locks.insert(lock, digest);
@@ -145,7 +148,7 @@ impl Store {
         }
         let mut projects: BTreeMap<PathBuf, BTreeSet<Sha256Digest>> = BTreeMap::new();
         for (lock, digest) in &locks {
-            // A second lock in a project, which no manifest has, is that project's.
+            // A second lock without a manifest in a project belongs to that project.
             let project = project_of(lock);
             let mut proper = locks.keys().filter(|other| project_of(other) == project && has_manifest(other));
             let owner = match (has_manifest(lock), proper.next(), proper.next()) {
@@ -164,12 +167,12 @@ fn has_manifest(lock: &Path) -> bool {
     project_of(lock).join("manifests").join(&name).is_file() || project_of(lock).join(&name).is_file()
 }
 
-/// Decides which profiles there will be, and which of them `STORE/current` leads to.
+/// Plans the profiles, and chooses the one that `STORE/current` leads to.
 fn plan(
     generations: &BTreeMap<u64, Generation>,
     current: Option<u64>,
     projects: &BTreeMap<PathBuf, BTreeSet<Sha256Digest>>,
-) -> Result<(Vec<New>, Option<ProfileName>)> {
+) -> Result<(Vec<NewProfile>, Option<ProfileName>)> {
     let makers = |number: &u64| -> Vec<&PathBuf> {
         let made_from = |digests: &BTreeSet<Sha256Digest>| digests.contains(&generations[number].lock);
         projects.iter().filter(|(_, digests)| made_from(digests)).map(|(owner, _)| owner).collect()
@@ -181,7 +184,12 @@ fn plan(
         let own = numbers.iter().rev().find(|number| makers(number).contains(&owner));
         let current = current.filter(|number| numbers.contains(number)).or_else(|| own.or(numbers.last()).copied());
         if !numbers.is_empty() {
-            profiles.push(New { name: ProfileName::of_place(owner), owner: Some(owner.clone()), numbers, current });
+            profiles.push(NewProfile {
+                name: ProfileName::of_place(owner),
+                owner: Some(owner.clone()),
+                numbers,
+                current,
+            });
         }
     }
     let of_current = current.map(|number| makers(&number)).unwrap_or_default();
@@ -197,6 +205,6 @@ fn plan(
     let name: ProfileName = EARLIER.parse()?;
     let numbers: BTreeSet<u64> = generations.keys().copied().collect();
     let current = current.or(numbers.last().copied());
-    profiles.push(New { name: name.clone(), owner: None, numbers, current });
+    profiles.push(NewProfile { name: name.clone(), owner: None, numbers, current });
     Ok((profiles, Some(name)))
 }

@@ -5,36 +5,36 @@
 //!   version                        "strixlock-store 2"
 //!   lock                           flock: shared while a process uses the store, exclusive for gc
 //!   downloads/sha256/<hex>         verified downloads, whole
-//!   downloads/origins/<hex>        what the URL with this digest gave last, and what its server said of it
-//!   blobs/<2 hex>/<62 hex>[x]      file contents by digest; `x` where executable, since a mode belongs to the inode
-//!   trees/<hex>/listing            what is in the tree (strix-tree-1)
+//!   downloads/origins/<hex>        last answer of the URL with this digest: size, digest, validator
+//!   blobs/<2 hex>/<62 hex>[x]      file contents by digest; `x` if executable, since a mode belongs to the inode
+//!   trees/<hex>/listing            the tree's listing (strix-tree-1)
 //!   trees/<hex>/tree/              the tree: hard links to blobs, all of it read-only; or
-//!   trees/<hex>/cold               the chunks that it can be brought back from (see `cold`)
+//!   trees/<hex>/cold               the chunks that the tree can be thawed from (see `cold`)
 //!   chunks/<2 hex>/<62 hex>        pieces of cold trees, compressed
-//!   outputs/<hex>/output.json      what the recipe with this derivation id gave; beside it the build's log and about.json
-//!   outputs/<hex>/second/          what `check --keep` kept: a second tree that differs, its log, what diffoscope says
+//!   outputs/<hex>/output.json      tree of the derivation with this id; beside it the build's log and about.json
+//!   outputs/<hex>/second/          kept by `check --keep`: a second tree that differs, its log, diffoscope's report
 //!   git/<hex of the URL>/          bare repositories, a cache: objects are named by their own hashes
 //!   profiles/<name>/               the generations of one project (see `profiles`):
 //!     generations/<n>/               generation.json, the lock, and one link per output into trees/
-//!     current                        link to the generation that is switched to
-//!   locks/<hex>                    paths of locks whose things must stay
-//!   current                        link to profiles/<name>/current of the profile that came first: what was told to look
-//!                                  here before there were profiles goes on. Only where that is dropped, another that is the
-//!                                  store's only one takes its place
+//!     current                        link to the current generation
+//!   locks/<hex>                    path of a registered lock: `gc` keeps its inputs and outputs
+//!   current                        link to profiles/<name>/current of the first profile, for programs that were
+//!                                  configured before there were profiles. If that profile is dropped, another
+//!                                  one takes its place once it is the store's only one
 //!   tmp/                           everything unfinished
 //! ```
 //!
 //! Rules:
-//! * What has a name outside `tmp/` is complete and on disk: it is written under `tmp/`, the file system is synced,
-//!   and one rename makes it visible. A single `syncfs` in place of an fsync per file is enough, because names are only
-//!   given after it: a name can then never stand before its bytes, and what has no name yet may be lost.
-//! * Each directory under `tmp/` is locked by the process that fills it. One that nobody holds was left by a
-//!   process that was killed, and the next process to open the store removes it. `tmp/partial/` alone is kept: begun
-//!   downloads, to be resumed.
+//! * Everything outside `tmp/` is complete and on disk: a file is written under `tmp/`, the file system is synced, and
+//!   one rename makes the file visible. One `syncfs` replaces an fsync per file, because names are only given after it:
+//!   no name reaches the disk before its bytes, and files without a name may be lost.
+//! * Each directory under `tmp/` is locked by the process that fills it. An unlocked one was left by a process that was
+//!   killed, and the next process to open the store removes it. Only `tmp/partial/` is kept: partial downloads, to be
+//!   resumed.
 //! * No database: every fact here is a file whose name says what it must contain.
-//! * Format 1 had no profiles: `generations/` and `current` stood at the top, one list for all projects. Opening such a store
-//!   makes it one of format 2 (see `migrate`), which a strixlock of format 1 refuses by its number: it would take trees that
-//!   only profiles lead to for garbage.
+//! * Format 1 had no profiles: `generations/` and `current` stood at the top, one list for all projects. Opening such a
+//!   store migrates it to format 2 (see `migrate`). A strixlock of format 1 refuses format 2 by its number, because it
+//!   would collect trees that only profiles lead to.
 
 mod checkout;
 mod cold;
@@ -47,7 +47,7 @@ mod migrate;
 mod outputs;
 mod owners;
 mod profiles;
-mod reading;
+mod read_only;
 mod remove;
 mod staging;
 mod trees;
@@ -78,47 +78,47 @@ pub use waiting::Waiting;
 
 const VERSION: &str = "strixlock-store 2\n";
 /// The format before there were profiles.
-const BEFORE: &str = "strixlock-store 1\n";
+const VERSION_1: &str = "strixlock-store 1\n";
 
 /// An open store. Holds the shared lock while it lives.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    /// That directory, opened; what others could have planted is opened through it, and no link is followed then. Absent for a
-    /// store that is only read and is not there (see `reading`).
+    /// The same directory, opened. Files that others could have planted are opened through it without following links.
+    /// Absent for a store that is opened for reading and does not exist (see `read_only`).
     beneath: Option<Root>,
-    /// Whoever runs this.
+    /// User id of this process.
     me: u32,
     waiting: Waiting,
-    /// Absent where there is nothing to be locked.
+    /// The shared lock. Absent if the store has no lock file.
     lock: Option<File>,
     migrated: Option<Migrated>,
 }
 
 impl Store {
-    /// Opens the store at `root` and makes it if it is not there. Removes what killed processes left under `tmp/`.
+    /// Opens the store at `root`, and creates it if it does not exist. Removes what killed processes left under `tmp/`.
     pub fn open(root: &Path) -> Result<Self> {
         Self::open_waiting(root, Waiting::default())
     }
 
-    /// Opens the store at `root`, and waits in this way for what other processes hold, now and later.
+    /// Like [`Self::open`], but waits for locks of other processes as `waiting` says, now and later.
     pub fn open_waiting(root: &Path, waiting: Waiting) -> Result<Self> {
         let root = std::path::absolute(root)?;
         let me = rustix::process::geteuid().as_raw();
-        // Nobody else may write to it, whatever the umask says.
+        // With this mode nobody else can write to the store, whatever the umask is.
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(&root);
         let beneath = made.and_then(|()| Root::open(&root)).map_err(|error| owners::cannot_make(&root, &error))?;
-        let is_of_before = beneath.metadata(b"generations").is_ok() && beneath.metadata(b"profiles").is_err();
+        let is_format_1 = beneath.metadata(b"generations").is_ok() && beneath.metadata(b"profiles").is_err();
         owners::make_and_judge(&beneath, &root, me).map_err(|error| {
-            // One that only its owner can bring up to date.
-            if is_of_before && beneath.metadata(b"profiles").is_err() && error.kind() == Kind::Failure {
+            // Only its owner can migrate a store of format 1.
+            if is_format_1 && beneath.metadata(b"profiles").is_err() && error.kind() == Kind::Failure {
                 cannot_migrate(&root, &error)
             } else {
                 error
             }
         })?;
         let lock = match beneath.open_kept(b"lock", 0o644) {
-            // A store of root's can be read by all: a shared lock needs no more than that.
+            // Everybody can read root's store, and a shared lock needs no more than that.
             Err(_) if beneath.metadata(b"lock").is_ok() => beneath.open_file(b"lock"),
             other => other,
         };
@@ -126,10 +126,10 @@ impl Store {
         let lock = lock.map_err(Error::from).and_then(|lock| plain_file(lock, &place))?;
         waiting.shared(&lock, &place)?;
         let mut store = Self { root, beneath: Some(beneath), me, waiting, lock: Some(lock), migrated: None };
-        if store.is_of_before()? {
+        if store.is_format_1()? {
             store.migrate()?;
         }
-        // The list of a store of before, where a process was killed before it was gone.
+        // A migration that was killed near its end leaves the old list.
         let _ = store.drop_old_generations();
         staging::sweep(&store.beneath()?.directory(b"tmp")?)?;
         Ok(store)
@@ -143,52 +143,52 @@ impl Store {
         self.lock.as_ref().ok_or_else(|| std::io::ErrorKind::NotFound.into())
     }
 
-    /// Returns the metadata of something below the store, if it is there, no link, and root's or our own. What is another's
-    /// counts as absent: it came along when a store was copied with its owners, and only they know what it holds.
+    /// Returns the metadata of a file or directory below the store, if it is no link and belongs to root or ourselves.
+    /// Files of other users count as missing: they came along when a store was copied with its owners, and cannot be
+    /// trusted.
     fn own(&self, below: &str) -> Option<Metadata> {
         self.beneath().ok()?.metadata(below.as_bytes()).ok().filter(|found| owners::is_ours(found, self.me))
     }
 
-    /// Makes a directory below the store, if it is not there, and refuses what else may stand there.
+    /// Creates a directory below the store, if it does not exist. Fails if something else has its name.
     fn make_directory(&self, below: &str) -> Result<PathBuf> {
         owners::make_one(self.beneath()?, &self.root, below, self.me)?;
         Ok(self.root.join(below))
     }
 
-    /// Returns whether the store has the format of before there were profiles. Refuses a store of another format; a new store
-    /// gets this one's.
-    fn is_of_before(&self) -> Result<bool> {
+    /// Returns whether the store has format 1. Fails for an unknown format. Writes the current format into a new store.
+    fn is_format_1(&self) -> Result<bool> {
         let version = self.root.join("version");
         match fs_err::read_to_string(&version) {
             Ok(text) if text == VERSION => Ok(false),
-            Ok(text) if text == BEFORE => Ok(true),
+            Ok(text) if text == VERSION_1 => Ok(true),
             Ok(text) => Err(unknown_format(&self.root, &text)),
-            // Whatever became of the number, generations are not dropped for it.
+            // Even without the version file, generations are not dropped.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.has_old_generations()? => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                self.demand_second_names()?;
+                self.demand_hard_links()?;
                 self.write(&version, VERSION.as_bytes()).map(|()| false)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Fails where a file can have one name only, before anything is downloaded for nothing.
-    fn demand_second_names(&self) -> Result<()> {
+    /// Fails if the file system has no hard links, before anything is downloaded in vain.
+    fn demand_hard_links(&self) -> Result<()> {
         let staging = self.stage()?;
         let (one, two) = (staging.path().join("one"), staging.path().join("two"));
         fs_err::write(&one, "")?;
-        std::fs::hard_link(one, two).map_err(|error| trees::no_second_name(&self.root, error))
+        std::fs::hard_link(one, two).map_err(|error| trees::no_hard_link(&self.root, error))
     }
 
-    /// Gives a store of before this format. Waits until no other process uses it.
+    /// Migrates a store of format 1. Waits until no other process uses the store.
     fn migrate(&mut self) -> Result<()> {
         let place = self.root.join("lock");
         // A shared lock cannot be turned into an exclusive one while another process wants the same.
         self.lock()?.unlock()?;
         self.waiting.alone(self.lock()?, &place)?;
         // Another process may have been quicker.
-        if self.is_of_before()? {
+        if self.is_format_1()? {
             let made = self.make_profiles().map_err(|error| cannot_migrate(&self.root, &error))?;
             self.write(&self.root.join("version"), VERSION.as_bytes())?;
             self.drop_old_generations()?;
@@ -197,7 +197,7 @@ impl Store {
         self.waiting.shared(self.lock()?, &place)
     }
 
-    /// Returns what became of the generations if opening the store brought it up to date.
+    /// Returns the new profiles if opening the store migrated it.
     #[must_use]
     pub fn migrated(&self) -> Option<&Migrated> {
         self.migrated.as_ref()
@@ -209,13 +209,13 @@ impl Store {
         &self.root
     }
 
-    /// Where the bare repository for a git URL is kept.
+    /// Returns the path of the bare repository for a git URL.
     #[must_use]
     pub fn git_cache(&self, url: &str) -> PathBuf {
         self.root.join("git").join(crate::digest::Sha256Digest::of(url.as_bytes()).hex())
     }
 
-    /// Writes a small file of the store, whole or not at all; unfinished it lies under `tmp/`, where it is swept.
+    /// Writes a small file of the store atomically. An unfinished one stays under `tmp/`, where it is swept.
     fn write(&self, path: &Path, contents: &[u8]) -> Result<()> {
         let staging = self.stage()?;
         let new = staging.path().join("file");
@@ -223,14 +223,14 @@ impl Store {
         self.place(&new, path)
     }
 
-    /// Gives a finished file under `tmp/` its name.
+    /// Renames a finished file under `tmp/` to `path`, and makes that durable.
     fn place(&self, new: &Path, path: &Path) -> Result<()> {
         fs_err::File::open(new)?.sync_all()?;
         fs_err::rename(new, path)?;
         sync_directory(path.parent().unwrap_or(&self.root))
     }
 
-    /// Makes sure that so many bytes can be written, before hours are spent on finding out.
+    /// Fails if the store's file system has fewer than `bytes` free. Checked before hours of work, not after.
     pub fn demand_space(&self, bytes: u64) -> Result<()> {
         let free = rustix::fs::statvfs(&self.root).map_err(std::io::Error::from)?;
         let free = free.f_bavail.saturating_mul(free.f_frsize);
@@ -244,30 +244,30 @@ impl Store {
             .hint("`strixlock gc --keep 2` drops old generations; --store puts the store elsewhere"))
     }
 
-    /// Writes everything that was written to the store's file system so far to the disk.
+    /// Flushes the store's file system to the disk.
     fn sync(&self) -> Result<()> {
-        // By a file that has been open since before: a new one would not be told of what could not be written until then.
+        // Linux reports earlier write-back errors only to descriptors opened before them, so the lock's is used.
         Ok(rustix::fs::syncfs(self.lock()?.as_fd()).map_err(std::io::Error::from)?)
     }
 }
 
 fn unknown_format(root: &Path, found: &str) -> Error {
-    Error::new(Kind::Invalid, "the store has a format that this strixlock does not know")
+    Error::new(Kind::Invalid, "unknown store format")
         .fact("store", root.display())
         .fact("expected", VERSION.trim())
         .fact("found", found.trim().chars().take(80).collect::<String>())
-        .hint("use the strixlock that made it, or another --store")
+        .hint("use the strixlock that made this store, or another --store")
 }
 
-/// Says that a store of before there were profiles stays one.
+/// Reports that a store of format 1 could not be migrated.
 fn cannot_migrate(root: &Path, error: &Error) -> Error {
-    Error::new(error.kind(), "the store is of before there were profiles, and cannot be brought up to date")
+    Error::new(error.kind(), "cannot migrate the store, which is from before there were profiles")
         .fact("store", root.display())
         .because(error)
-        .hint("nothing was changed: once that is mended, any command of its owner's goes on; or use another --store")
+        .hint("nothing was changed. Fix this, then run any command as the store's owner; or use another --store")
 }
 
-/// Opens a file that only serves to be locked. Others cannot open it, so they cannot hold it.
+/// Opens a file that only serves as a lock. Other users cannot open it, so they cannot hold the lock.
 fn open_lock(path: &Path) -> Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let mut options = fs_err::OpenOptions::new();
@@ -276,15 +276,15 @@ fn open_lock(path: &Path) -> Result<File> {
     plain_file(options.open(path)?.into_parts().0, path)
 }
 
-/// Refuses what is no plain file where one should be.
+/// Fails if `file` is not a regular file.
 fn plain_file(file: File, place: &Path) -> Result<File> {
     if file.metadata()?.is_file() {
         return Ok(file);
     }
-    Err(Error::new(Kind::Damaged, "something else stands where the store has a file").fact("path", place.display()))
+    Err(Error::new(Kind::Damaged, "expected a regular file in the store").fact("path", place.display()))
 }
 
-/// Writes a small file so that it is there whole or not at all, whenever the machine stops.
+/// Writes a small file atomically and durably: after a crash it has either its old or its new contents.
 pub fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
     use std::io::Write as _;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -306,7 +306,7 @@ fn sync_directory(directory: &Path) -> Result<()> {
     Ok(fs_err::File::open(directory)?.sync_all()?)
 }
 
-/// The bytes of all files below a directory.
+/// Returns the total size of all files below a directory.
 fn size_below(directory: &Path) -> Result<u64> {
     let mut size = 0;
     for entry in fs_err::read_dir(directory)? {

@@ -1,4 +1,4 @@
-//! Realized outputs by derivation id: which tree a recipe gave, and the log of making it.
+//! Realized outputs by derivation id: the tree that a recipe made, and the log of its build.
 
 use std::path::{Path, PathBuf};
 
@@ -8,16 +8,16 @@ use super::{Staging, Store, StoredTree, sync_directory};
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{Error, Kind, Result};
 
-/// What a build leaves besides its tree.
-const KEPT: [&str; 2] = ["log", "about.json"];
+/// Files that a build leaves besides its tree.
+const BESIDES: [&str; 2] = ["log", "about.json"];
 
-/// What is known of a realized output.
+/// Record of a realized output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputRecord {
     /// The output's name in the lock that it was first made from.
     pub name: String,
-    /// The tree that it is.
+    /// The output's tree.
     pub tree: TreeDigest,
 }
 
@@ -26,13 +26,13 @@ impl Store {
         self.root.join("outputs").join(id.hex())
     }
 
-    /// The output with this derivation id and its tree, if both are here and the tree is hot.
+    /// Returns the output with this derivation id and its tree, if the store has both and the tree is hot.
     pub fn output(&self, id: DerivationId) -> Result<Option<(OutputRecord, StoredTree)>> {
         let record = self.output_record(id)?;
         Ok(record.and_then(|record| self.tree(record.tree).map(|tree| (record, tree))))
     }
 
-    /// The output with this derivation id, if its tree is here, hot or cold.
+    /// Returns the output with this derivation id, if the store has its tree, hot or cold.
     pub fn output_record(&self, id: DerivationId) -> Result<Option<OutputRecord>> {
         let path = self.output_directory(id).join("output.json");
         let text = match fs_err::read(&path) {
@@ -50,19 +50,20 @@ impl Store {
         Ok(here.then_some(record))
     }
 
-    /// The log of the build that made this output, else of the last one that failed to.
+    /// Returns the log of the build that made this output, or of the last build that failed.
     #[must_use]
     pub fn output_log(&self, id: DerivationId) -> Option<PathBuf> {
         ["log", "failed.log"].map(|name| self.output_directory(id).join(name)).into_iter().find(|path| path.is_file())
     }
 
-    /// What is known of the build that made this output: its tools, its configuration, the libraries that its files need.
+    /// Returns the description of the build that made this output: tools, configuration, and libraries that its files
+    /// need.
     #[must_use]
     pub fn output_about(&self, id: DerivationId) -> Option<PathBuf> {
         Some(self.output_directory(id).join("about.json")).filter(|path| path.is_file())
     }
 
-    /// Keeps the log of a build that failed, until one succeeds.
+    /// Keeps the log of a failed build, until one succeeds.
     pub fn keep_failed_log(&self, id: DerivationId, log: &Path) -> Result<PathBuf> {
         let directory = self.make_directory(&format!("outputs/{}", id.hex()))?;
         let (staging, place) = (self.stage()?, directory.join("failed.log"));
@@ -72,12 +73,12 @@ impl Store {
         Ok(place)
     }
 
-    /// Keeps what making an output once more left in a staging directory beside its record: the tree, and what is kept
-    /// besides it, with what diffoscope says. An older one goes.
+    /// Keeps the results of a second build beside the output's record: the tree, its log and description, and
+    /// diffoscope's report, all from a staging directory. Replaces those of an older one.
     pub fn keep_second(&self, id: DerivationId, staging: &Staging) -> Result<PathBuf> {
         let (second, place) = (staging.path().join("second"), self.output_directory(id).join("second"));
         fs_err::create_dir(&second)?;
-        for name in ["tree", "diffoscope.txt"].iter().chain(&KEPT) {
+        for name in ["tree", "diffoscope.txt"].iter().chain(&BESIDES) {
             let from = staging.path().join(name);
             if from.exists() {
                 fs_err::rename(from, second.join(name))?;
@@ -93,10 +94,10 @@ impl Store {
         Ok(place)
     }
 
-    /// Records a realized output, with what its build left in `kept` besides the tree. Replaces an older record.
+    /// Records a realized output, with the log and description that its build left in `kept`. Replaces an older record.
     pub fn publish_output(&self, id: DerivationId, record: &OutputRecord, kept: Option<&Path>) -> Result<()> {
         let directory = self.make_directory(&format!("outputs/{}", id.hex()))?;
-        for name in KEPT {
+        for name in BESIDES {
             let Some(from) = kept.map(|kept| kept.join(name)).filter(|from| from.is_file()) else { continue };
             let staging = self.stage()?;
             let staged = staging.path().join(name);

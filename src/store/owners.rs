@@ -1,14 +1,15 @@
-//! Whose a store may be.
+//! Checks the owners and modes of a store's directories.
 //!
-//! Whoever may write to a store decides what happens with the rights of whoever uses it: a link in the place of `tmp/` has files
-//! elsewhere removed, a blob of the right size and time is taken for the bytes of its name. So a store is used where its
-//! directories belong to whoever runs this, or to root, and nobody else may write to them: as git does with its
-//! `safe.directory`, but without a list of more owners to trust. Such a list would be safe only if every file were hashed
-//! at each use. What another user made is carried over by `snapshot save` and `snapshot restore`, which do that.
+//! A user who can write to a store can act with the rights of everybody who uses it: a link in place of `tmp/` makes
+//! strixlock remove files elsewhere, and a blob of the right size and time is trusted without hashing. So a store is
+//! accepted only if its directories belong to the current user or to root, and nobody else can write to them. That is
+//! git's `safe.directory`, but without a list of further trusted owners: such a list would be safe only if every file
+//! were hashed at each use. `snapshot save` and `snapshot restore` do hash everything, and carry over outputs of
+//! another user's store.
 //!
-//! Looked at are the store's own directory, those that every store has, and what stands directly in them. Nobody else can add
-//! anything below after that. As with git, whoever owns a directory *above* the store can put another store in its
-//! place; that one has to pass as well.
+//! The checks cover the store's own directory, the directories that every store has, and the entries directly in them.
+//! After that, nobody else can add anything below. As with git, the owner of a directory *above* the store can replace
+//! the store by another one, which has to pass the same checks.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -22,7 +23,7 @@ use rustix::fs::FileType;
 use crate::error::{Error, Kind, Result};
 use crate::tree::confined::Root;
 
-/// The directories of a store, each after the one that it is in.
+/// The directories of a store, parents first.
 const DIRECTORIES: [&str; 11] = [
     "downloads",
     "downloads/sha256",
@@ -37,15 +38,16 @@ const DIRECTORIES: [&str; 11] = [
     "tmp/partial",
 ];
 
-/// Those of them in which directories stand, each of which is looked at as well.
+/// The directories whose subdirectories are checked as well.
 const OF_DIRECTORIES: [&str; 6] = ["blobs", "chunks", "trees", "outputs", "git", "profiles"];
 
-/// Returns whether this is root's, or belongs to the user `me`.
+/// Returns whether the owner is root or the user `me`.
 pub(super) fn is_ours(found: &Metadata, me: u32) -> bool {
     found.uid() == 0 || found.uid() == me
 }
 
-/// Makes what lacks of a store's directories in `root`, which is at `place`; refuses a store that is not the user's own.
+/// Creates the missing directories of the store in `root`, which is at `place`. Fails if an owner or mode is not
+/// allowed.
 pub(super) fn make_and_judge(root: &Root, place: &Path, me: u32) -> Result<()> {
     let fails = |error: std::io::Error| cannot_make(place, &error);
     judge(place, &root.own_metadata().map_err(fails)?, me)?;
@@ -59,7 +61,7 @@ pub(super) fn make_and_judge(root: &Root, place: &Path, me: u32) -> Result<()> {
     Ok(())
 }
 
-/// Looks at the store in `root`, which is at `place`, as [`make_and_judge`] does, and makes nothing.
+/// Checks the store in `root`, which is at `place`, like [`make_and_judge`], but creates nothing.
 pub(super) fn judge_what_is_there(root: &Root, place: &Path, me: u32) -> Result<()> {
     judge(place, &root.own_metadata()?, me)?;
     refuse_others_things(root, place)?;
@@ -75,7 +77,7 @@ pub(super) fn judge_what_is_there(root: &Root, place: &Path, me: u32) -> Result<
     Ok(())
 }
 
-/// Makes a directory below the store's `root`, if it is not there, and looks at it.
+/// Creates a directory below the store's `root`, if it does not exist, and checks it.
 pub(super) fn make_one(root: &Root, place: &Path, below: &str, me: u32) -> Result<()> {
     let fails = |error: std::io::Error| cannot_make(place, &error);
     let found = match root.metadata(below.as_bytes()) {
@@ -92,13 +94,13 @@ pub(super) fn make_one(root: &Root, place: &Path, below: &str, me: u32) -> Resul
     judge(&place.join(below), &found, me)
 }
 
-/// Looks at everything that stands in a directory of directories.
-fn judge_all(directory: &Root, at: &Path, me: u32) -> Result<()> {
+/// Checks every entry of a directory of directories.
+fn judge_all(directory: &Root, place: &Path, me: u32) -> Result<()> {
     for (name, kind) in directory.names()? {
         if matches!(kind, FileType::Directory | FileType::Symlink | FileType::Unknown) {
             match directory.metadata(&name) {
-                Ok(found) => judge(&at.join(OsStr::from_bytes(&name)), &found, me)?,
-                // Collected as garbage since.
+                Ok(found) => judge(&place.join(OsStr::from_bytes(&name)), &found, me)?,
+                // Garbage that was collected meanwhile.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error.into()),
             }
@@ -107,87 +109,89 @@ fn judge_all(directory: &Root, at: &Path, me: u32) -> Result<()> {
     Ok(())
 }
 
-/// Why something can be no directory of a store.
+/// A reason to refuse a directory of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Link,
-    NoDirectory,
+    NotDirectory,
     Foreign,
     Open,
 }
 
-/// Returns what is wrong with something of this owner and mode, the kind of file included, for the user `me`.
+/// Returns the fault of an entry with this owner and mode (which has the kind of file in it) for the user `me`.
 fn fault(owner: u32, mode: u32, me: u32) -> Option<Fault> {
     match FileType::from_raw_mode(mode) {
         FileType::Symlink => Some(Fault::Link),
         FileType::Directory if owner != 0 && owner != me => Some(Fault::Foreign),
-        // The group's bits are also what an access list may grant.
+        // With an access list, the group's bits are the most that the list grants.
         FileType::Directory => (mode & 0o022 != 0).then_some(Fault::Open),
-        _ => Some(Fault::NoDirectory),
+        _ => Some(Fault::NotDirectory),
     }
 }
 
-/// Refuses one of the store's directories for what stands there.
-fn judge(at: &Path, found: &Metadata, me: u32) -> Result<()> {
+/// Fails if `found`, the metadata of `place`, is not that of an acceptable directory.
+fn judge(place: &Path, found: &Metadata, me: u32) -> Result<()> {
     let Some(fault) = fault(found.uid(), found.mode(), me) else { return Ok(()) };
     let kind = match fault {
         Fault::Link => "a symbolic link",
-        Fault::NoDirectory => "no directory",
-        Fault::Foreign => return Err(foreign(at, found.uid(), me)),
+        Fault::NotDirectory => "a file",
+        Fault::Foreign => return Err(foreign(place, found.uid(), me)),
         Fault::Open => {
             return Err(Error::new(
                 Kind::Invalid,
-                "others may write to the store, and so decide what is done with your rights",
+                "other users can write to the store, and so can act with your rights",
             )
-            .fact("directory", at.display())
+            .fact("directory", place.display())
             .fact("mode", format!("{:04o}", found.mode() & 0o7777))
-            .hint("where all who could write to it until now are trusted, `chmod -R go-w` on the store; else make another one, with --store"));
+            .hint(
+                "if you trust everybody who could write to it until now, run `chmod -R go-w` on the store; \
+                 otherwise use another one, with --store",
+            ));
         }
     };
-    Err(Error::new(Kind::Damaged, format!("{kind} stands where the store has a directory"))
-        .fact("path", at.display())
-        .hint("remove it; a store on another disk is named with --store, or mounted there as a whole"))
+    Err(Error::new(Kind::Damaged, format!("expected a directory in the store, found {kind}"))
+        .fact("path", place.display())
+        .hint("remove it. To have the store on another disk, name it with --store, or mount the whole store there"))
 }
 
-fn foreign(at: &Path, owner: u32, me: u32) -> Error {
+fn foreign(place: &Path, owner: u32, me: u32) -> Error {
     let hint = if me == 0 {
-        "run strixlock as that user, also for --prefix: it names the links that are left for root to make. A store for the whole machine is root's own: --store /var/lib/strixlock"
+        "run strixlock as that user, also for --prefix: it prints the links that root has to make. For a store of the \
+         whole machine, use one of root's own: --store /var/lib/strixlock"
     } else {
-        "use a store of your own, with --store; `strixlock snapshot save`, run by its owner, and `snapshot restore` carry outputs over, verified"
+        "use a store of your own, with --store; `strixlock snapshot save`, run by its owner, and `snapshot restore` \
+         copy outputs, verified"
     };
-    Error::new(
-        Kind::Invalid,
-        "the store belongs to another user, who decides what is done with the rights of whoever uses it",
-    )
-    .fact("directory", at.display())
-    .fact("owner", format!("uid {owner}"))
-    .fact("you", format!("uid {me}"))
-    .hint(hint)
+    Error::new(Kind::Invalid, "the store belongs to another user, who can act with the rights of everybody who uses it")
+        .fact("directory", place.display())
+        .fact("owner", format!("uid {owner}"))
+        .fact("you", format!("uid {me}"))
+        .hint(hint)
 }
 
-/// Refuses to make a store among other things: a mistyped path, or a link that leads somewhere else.
+/// Fails if the directory has other files: the path may be mistyped, or a link that leads somewhere else.
 fn refuse_others_things(root: &Root, place: &Path) -> Result<()> {
     if root.metadata(b"version").is_ok() {
         return Ok(());
     }
-    // An older strixlock that was killed at once left `generations`; the last is what a file system of its own begins with.
+    // An older strixlock that was killed early left `generations`. A new file system has `lost+found`.
     let known = |name: &[u8]| {
         matches!(name, b"lock" | b"generations" | b"lost+found") || DIRECTORIES.iter().any(|one| one.as_bytes() == name)
     };
     match root.names()?.into_iter().find(|(name, _)| !known(name)) {
         None => Ok(()),
-        Some((name, _)) => Err(Error::new(Kind::Invalid, "this directory is no store, and it is not empty")
+        Some((name, _)) => Err(Error::new(Kind::Invalid, "this directory is neither empty nor a store")
             .fact("directory", place.display())
             .fact("holds", crate::tree::named(&name))
-            .hint("name an empty directory, or one that is not there yet, with --store")),
+            .hint("name an empty or new directory with --store")),
     }
 }
 
 pub(super) fn cannot_make(place: &Path, error: &std::io::Error) -> Error {
-    Error::failure("cannot make the store")
+    Error::failure("cannot create the store")
         .fact("store", place.display())
         .because(error)
-        .hint("choose a directory that you may write to, with --store or STRIXLOCK_STORE")
+        .hint("choose a directory that you can write to, with --store or STRIXLOCK_STORE")
 }
 
 #[cfg(test)]
@@ -213,6 +217,6 @@ mod tests {
             assert_eq!(fault(owner, DIRECTORY | mode, me), expected, "{owner} {mode:o} {me}");
         }
         assert_eq!(fault(0, 0o120_777, 0), Some(Fault::Link));
-        assert_eq!(fault(0, 0o100_644, 0), Some(Fault::NoDirectory));
+        assert_eq!(fault(0, 0o100_644, 0), Some(Fault::NotDirectory));
     }
 }

@@ -1,16 +1,16 @@
-//! Profiles: whose generations are whose. What one project does to its generations touches no other project.
+//! Profiles: each project has its own generations, and changes touch no other project.
 //!
 //! ```text
 //! profiles/.held                        flock: held while generations or profiles are added
-//! profiles/<name>/owner                 path of the manifest or lock that this is the usual profile of; or
-//! profiles/<name>/maker                 the path for which a profile was made under a chosen name
+//! profiles/<name>/owner                 path of the manifest or lock whose usual profile this is; or
+//! profiles/<name>/maker                 path of the manifest or lock for which a profile with a chosen name was made
 //! profiles/<name>/generations/<n>/      see `generations`
-//! profiles/<name>/current               link to the generation that is switched to
+//! profiles/<name>/current               link to the current generation
 //! ```
 //!
-//! A project finds its profile by the place of its manifest or lock, whatever links led there. The name is for people: the
-//! project's directory and the beginning of a digest of the place. A project that was moved is at another place: its profile
-//! stays, and `adopt` gives it to the new place when a person says so, since the old one may be on a disk that comes back.
+//! A project finds its profile by the real path of its manifest or lock. The name is for people: the project's
+//! directory, and the beginning of a digest of the path. When a project is moved, its profile keeps the old path, which
+//! may be on a disk that comes back. `adopt` gives the profile to the new path when a person says so.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -26,8 +26,8 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 
 /// The longest name of a profile, in bytes.
-const MOST: usize = 100;
-/// Most characters of a directory's name that go into the name of a profile.
+const MAX_NAME: usize = 100;
+/// Number of characters of a directory's name that go into the name of a profile.
 const READABLE: usize = 60;
 
 /// The name of a profile: letters, digits, `.`, `_` and `-`, with a letter or digit first.
@@ -67,7 +67,7 @@ impl FromStr for ProfileName {
     fn from_str(text: &str) -> Result<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-        if first && text.len() <= MOST && text.bytes().all(allowed) {
+        if first && text.len() <= MAX_NAME && text.bytes().all(allowed) {
             return Ok(Self(text.to_owned()));
         }
         Err(Error::new(
@@ -85,7 +85,7 @@ impl TryFrom<String> for ProfileName {
     }
 }
 
-/// A profile of a store, which may not be there yet: its first generation makes it.
+/// A profile of a store. It may not exist yet: its first generation creates it.
 #[derive(Debug, Clone)]
 pub struct Profile<'s> {
     pub(super) store: &'s Store,
@@ -93,14 +93,14 @@ pub struct Profile<'s> {
     pub(super) record: Record,
 }
 
-/// Origin of a profile, as it says itself.
+/// Recorded origin of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Record {
-    /// It is the usual profile of what stands there.
+    /// The usual profile of the manifest or lock with this path.
     Owner(PathBuf),
-    /// Somebody chose its name, at this place.
+    /// A profile with a chosen name, made for the manifest or lock with this path.
     Maker(PathBuf),
-    /// Nothing is known.
+    /// No recorded origin.
     None,
 }
 
@@ -116,7 +116,7 @@ impl Record {
         Ok(Self::None)
     }
 
-    /// Writes it into the directory of a profile that has no name yet.
+    /// Writes the record into the directory of a profile that is still being staged.
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
         match self {
             Self::Owner(place) => Ok(fs_err::write(directory.join("owner"), place.as_os_str().as_bytes())?),
@@ -127,13 +127,13 @@ impl Record {
 }
 
 impl Profile<'_> {
-    /// Returns its name.
+    /// Returns the profile's name.
     #[must_use]
     pub fn name(&self) -> &ProfileName {
         &self.name
     }
 
-    /// Returns the directory of the project that it belongs to, or that it was made in.
+    /// Returns the directory of the project that the profile belongs to or was made for.
     #[must_use]
     pub fn project(&self) -> Option<&Path> {
         match &self.record {
@@ -142,13 +142,13 @@ impl Profile<'_> {
         }
     }
 
-    /// Returns whether it belongs to a project whose directory is not there any more.
+    /// Returns whether the directory of the profile's project is missing.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         matches!(&self.record, Record::Owner(place) if is_missing(project_of(place)))
     }
 
-    /// Returns whether it is in the store.
+    /// Returns whether the profile exists in the store.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.directory().is_dir()
@@ -158,13 +158,13 @@ impl Profile<'_> {
         self.store.root.join("profiles").join(&self.name.0)
     }
 
-    /// Returns the link that leads to the generation that is switched to.
+    /// Returns the path of the link to the current generation.
     #[must_use]
     pub fn current_link(&self) -> PathBuf {
         self.directory().join("current")
     }
 
-    /// Returns whether `STORE/current` leads to this profile, as it does to a store's first.
+    /// Returns whether `STORE/current` leads to this profile, which makes it the store's first.
     #[must_use]
     pub fn is_first(&self) -> bool {
         let link = fs_err::read_link(self.store.root.join("current"));
@@ -176,12 +176,12 @@ impl Profile<'_> {
         Path::new("profiles").join(&self.name.0).join("current")
     }
 
-    /// Returns whether something stands at `STORE/current`.
+    /// Returns whether `STORE/current` exists.
     pub(super) fn has_first(&self) -> bool {
         fs_err::symlink_metadata(self.store.root.join("current")).is_ok()
     }
 
-    /// Lets `STORE/current` lead here if the profile is the store's only one and nothing stands there.
+    /// Points `STORE/current` to this profile if the link does not exist and the profile is the store's only one.
     pub(super) fn become_first(&self) -> Result<()> {
         if self.has_first() || self.store.profiles()?.len() != 1 {
             return Ok(());
@@ -191,7 +191,7 @@ impl Profile<'_> {
 }
 
 impl Store {
-    /// Waits for the right to add to profiles, which lasts as long as what is returned.
+    /// Takes the lock for adding to profiles. It is held until the returned file is closed.
     pub(super) fn hold_profiles(&self) -> Result<File> {
         let place = self.root.join("profiles/.held");
         let held = open_lock(&place)?;
@@ -199,7 +199,7 @@ impl Store {
         Ok(held)
     }
 
-    /// Returns the profiles that are there, by name.
+    /// Returns all profiles, sorted by name.
     pub fn profiles(&self) -> Result<Vec<Profile<'_>>> {
         let mut profiles = Vec::new();
         let entries = match fs_err::read_dir(self.root.join("profiles")) {
@@ -217,7 +217,7 @@ impl Store {
         Ok(profiles)
     }
 
-    /// Returns the profile with a chosen name; one that is not there yet is made for the project at `place`.
+    /// Returns the profile with a chosen name. One that does not exist yet will be made for the project at `place`.
     pub fn named_profile(&self, name: &ProfileName, place: &Path) -> Result<Profile<'_>> {
         let mut profile = Profile { store: self, name: name.clone(), record: Record::None };
         profile.record =
@@ -225,8 +225,8 @@ impl Store {
         Ok(profile)
     }
 
-    /// Returns the usual profile of a project. `places` are the paths by which the project may be known, its manifest and its
-    /// locks; a profile that is not there yet belongs to the first of them.
+    /// Returns the usual profile of a project. `places` are the paths of its manifest and its locks. A profile that
+    /// does not exist yet belongs to the first of them.
     pub fn profile_of(&self, places: &[PathBuf]) -> Result<Profile<'_>> {
         let places = places.iter().map(|place| real(place)).collect::<Result<Vec<_>>>()?;
         let profiles = self.profiles()?;
@@ -235,11 +235,11 @@ impl Store {
             return Ok(profile.clone());
         }
         let Some(place) = places.into_iter().next() else {
-            return Err(Error::failure("a project has a manifest or a lock"));
+            return Err(Error::failure("cannot tell the profile of a project without manifest and lock"));
         };
         let usual = ProfileName::of_place(&place);
         let free = |name: &ProfileName| profiles.iter().all(|profile| profile.name != *name);
-        // A profile of this name that went with its project to another place keeps it.
+        // A profile that followed its project to another path keeps its name, so the usual name may be taken.
         let names = (1_u32..).map(|count| match count {
             1 => usual.clone(),
             count => ProfileName(format!("{usual}-{count}")),
@@ -248,7 +248,7 @@ impl Store {
         Ok(Profile { store: self, name, record: Record::Owner(place) })
     }
 
-    /// Returns the profile that a file in the store belongs to, such as the lock of a generation.
+    /// Returns the profile that contains a file of the store, such as the lock of a generation.
     pub fn profile_around(&self, path: &Path) -> Result<Option<Profile<'_>>> {
         let (path, inside) = (real(path)?, real(&self.root.join("profiles/x"))?);
         let below = inside.parent().and_then(|inside| path.strip_prefix(inside).ok());
@@ -257,8 +257,8 @@ impl Store {
         Ok(profile.filter(Profile::exists))
     }
 
-    /// Returns the profiles that may be those of the project at `place` from before it was moved: what they belong to is not
-    /// there any more, and was in a directory of the same name, or they were made from this very lock.
+    /// Returns the profiles that the project at `place` may have had before it was moved: their manifest or lock is
+    /// missing, and it was in a directory of the same name, or one of their generations was made from `lock`.
     pub fn moved_profiles(&self, place: &Path, lock: Option<Sha256Digest>) -> Result<Vec<Profile<'_>>> {
         let place = real(place)?;
         let mut moved = Vec::new();
@@ -276,8 +276,8 @@ impl Store {
         Ok(moved)
     }
 
-    /// Makes the profile `name` the usual one of the project at `place`, which was moved there. What the project has in another
-    /// profile stays in it, under its name.
+    /// Makes the profile `name` the usual one of the project at `place`, which was moved there. A profile that the
+    /// project already had keeps its name and its generations.
     pub fn adopt_profile(&self, name: &ProfileName, place: &Path) -> Result<()> {
         let _held = self.hold_profiles()?;
         let (place, profiles) = (real(place)?, self.profiles()?);
@@ -289,9 +289,9 @@ impl Store {
             return Ok(());
         }
         if let Some(owner) = owner.filter(|owner| !is_missing(owner)) {
-            return Err(Error::failure(format!("the profile `{name}` belongs to a project that is there"))
+            return Err(Error::failure(format!("the profile `{name}` belongs to a project that still exists"))
                 .fact("project", project_of(owner).display())
-                .hint(format!("`--profile {name}` uses it all the same")));
+                .hint(format!("`--profile {name}` uses it anyway")));
         }
         for other in profiles.iter().filter(|other| other.record == Record::Owner(place.clone())) {
             fs_err::rename(other.directory().join("owner"), other.directory().join("maker"))?;
@@ -305,7 +305,7 @@ impl Store {
     }
 }
 
-/// Says that there is no profile of this name.
+/// Reports that there is no profile with this name.
 #[must_use]
 pub fn no_profile(name: &ProfileName) -> Error {
     Error::new(Kind::NotFound, format!("there is no profile `{name}`"))
@@ -322,24 +322,24 @@ pub fn project_of(place: &Path) -> &Path {
     }
 }
 
-/// Returns whether nothing stands there. What may not be looked at is there.
+/// Returns whether the path does not exist. A path that may not be looked at counts as existing.
 pub(super) fn is_missing(path: &Path) -> bool {
     fs_err::symlink_metadata(path)
         .is_err_and(|error| matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory))
 }
 
-/// Returns where a file is or would be, by the real names of its directories.
+/// Returns the absolute path of a file that need not exist, with all links in its directories resolved.
 pub(super) fn real(path: &Path) -> Result<PathBuf> {
     let path = std::path::absolute(path)?;
-    let (Some(mut at), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path) };
+    let (Some(mut parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path) };
     let mut rest = PathBuf::from(name);
     loop {
-        match fs_err::canonicalize(at) {
+        match fs_err::canonicalize(parent) {
             Ok(found) => return Ok(found.join(rest)),
-            Err(error) => match (at.parent(), at.file_name()) {
-                (Some(parent), Some(name)) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) => match (parent.parent(), parent.file_name()) {
+                (Some(above), Some(name)) if error.kind() == std::io::ErrorKind::NotFound => {
                     rest = Path::new(name).join(rest);
-                    at = parent;
+                    parent = above;
                 }
                 _ => return Ok(path),
             },

@@ -1,8 +1,8 @@
-//! Removes directories with all that is in them, whatever a build made of them.
+//! Removes directories with everything in them, however deep a build nested them.
 //!
-//! A build may leave directories so deep that a walk with one descriptor a level has too few of them, one with paths too
-//! long a path, and one that calls itself too small a stack. So none of the three: each directory that is not empty is
-//! moved up into the topmost one, and they are emptied one after the other. Two descriptors are open at a time.
+//! Very deep nesting exhausts a walk that keeps one descriptor per level (descriptors), one that uses paths (path
+//! length), and one that recurses (stack). So each directory that is not empty is moved up into the topmost one, and
+//! they are emptied one after the other. Two descriptors are open at a time.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -14,24 +14,24 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 
-/// Removes a directory with all that is in it, also where directories are read-only; or the file or link that stands in
-/// its place. What is absent is removed.
+/// Removes a directory with everything in it, also if directories are read-only, or the file or link with this path.
+/// Succeeds if there is nothing.
 pub(super) fn remove_tree(path: &Path) -> Result<()> {
     remove_beneath(CWD, path.as_os_str().as_encoded_bytes())
         .map_err(|error| Error::failure("cannot remove a directory").fact("path", path.display()).because(&error))
 }
 
-/// Removes what has this name in the directory `at`. No link is followed.
-pub(super) fn remove_beneath(at: BorrowedFd, name: &[u8]) -> io::Result<()> {
-    match open(at, name) {
+/// Removes the entry `name` of the directory `parent`, like [`remove_tree`]. Follows no link.
+pub(super) fn remove_beneath(parent: BorrowedFd, name: &[u8]) -> io::Result<()> {
+    match open(parent, name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            Ok(rustix::fs::unlinkat(at, name, AtFlags::empty())?)
+            Ok(rustix::fs::unlinkat(parent, name, AtFlags::empty())?)
         }
         Err(error) => Err(error),
         Ok(top) => {
             empty_all(&top)?;
-            Ok(rustix::fs::unlinkat(at, name, AtFlags::REMOVEDIR)?)
+            Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?)
         }
     }
 }
@@ -50,14 +50,15 @@ fn empty_all(top: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// The directories that were moved into the topmost one, and those that were there.
+/// Directories inside the topmost one that are still to be emptied: its own, and those that were moved there.
 struct Moved<'a> {
     top: &'a OwnedFd,
     names: Vec<Vec<u8>>,
     number: u64,
 }
 
-/// Removes what is in a directory. Directories that are not empty are moved up; those of the topmost one are given back.
+/// Removes the entries of a directory. Subdirectories that are not empty are moved up; those of the topmost directory
+/// are returned.
 fn empty(directory: &OwnedFd, moved: &mut Moved) -> io::Result<Vec<Vec<u8>>> {
     let is_top = std::ptr::eq(directory, moved.top);
     let mut left = Vec::new();
@@ -84,7 +85,7 @@ impl Moved<'_> {
             let free = format!("removed-{}", self.number).into_bytes();
             self.number += 1;
             let renamed = match rustix::fs::renameat(from, name, self.top, &*free) {
-                // A directory that goes elsewhere has its own `..` changed, which takes the right to write to it.
+                // Moving a directory changes its `..`, which needs write access to the directory itself.
                 Err(Errno::ACCESS) => {
                     drop(open(from.as_fd(), name)?);
                     rustix::fs::renameat(from, name, self.top, &*free)
@@ -96,7 +97,7 @@ impl Moved<'_> {
                     self.names.push(free);
                     return Ok(());
                 }
-                // The build had the same idea of a name.
+                // The build used this name already.
                 Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -116,11 +117,11 @@ fn names(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
     Ok(all)
 }
 
-/// Opens a directory, no link to one, and makes it open to its owner.
-fn open(at: BorrowedFd, name: &[u8]) -> io::Result<OwnedFd> {
+/// Opens a directory without following links, and gives its owner all rights to it.
+fn open(parent: BorrowedFd, name: &[u8]) -> io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let place = rustix::fs::openat(at, name, flags | OFlags::PATH, Mode::empty())?;
-    // Only its owner can; whoever else may empty it has no need to.
+    let place = rustix::fs::openat(parent, name, flags | OFlags::PATH, Mode::empty())?;
+    // Only the owner can change the mode. Others who may empty the directory need no change.
     let _ = std::fs::set_permissions(format!("/proc/self/fd/{}", place.as_raw_fd()), PermissionsExt::from_mode(0o700));
     Ok(rustix::fs::openat(&place, ".", flags | OFlags::RDONLY, Mode::empty())?)
 }
@@ -130,10 +131,10 @@ mod tests {
     use super::*;
     use crate::store::Store;
 
-    /// Far deeper than there are descriptors, and longer than a path may be.
+    /// More levels than descriptors, and a longer path than Linux allows.
     const DEPTH: usize = 6000;
 
-    /// A directory in a directory in a directory, each with a file beside it.
+    /// Creates nested directories, each with a file beside it.
     fn dig(place: &Path) {
         fs_err::create_dir(place).unwrap();
         let mut here = open(CWD, place.as_os_str().as_encoded_bytes()).unwrap();

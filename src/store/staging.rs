@@ -1,4 +1,4 @@
-//! Directories under `tmp/` in which unfinished things grow, each held by a lock while its process lives.
+//! Staging directories: directories under `tmp/` for unfinished things, each locked while its process lives.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -11,12 +11,12 @@ use super::remove::{remove_beneath, remove_tree};
 use crate::error::Result;
 use crate::tree::confined::Root;
 
-/// Beginning of the names of staging directories.
+/// Prefix of the names of staging directories.
 const STAGE: &str = "stage-";
-/// End of the name of a staging directory's lock.
+/// Suffix of the name of a staging directory's lock.
 const LOCK: &str = ".lock";
 
-/// A directory for something unfinished. Removed when dropped, or by the next run when the process was killed.
+/// A staging directory. Removed when dropped, or by the next run if the process was killed.
 #[derive(Debug)]
 pub struct Staging {
     directory: PathBuf,
@@ -25,11 +25,11 @@ pub struct Staging {
 }
 
 impl Store {
-    /// A new empty staging directory, on the store's file system.
+    /// Creates an empty staging directory, on the store's file system.
     pub fn stage(&self) -> Result<Staging> {
         let tmp = self.root.join("tmp");
         loop {
-            // The lock is taken before the directory exists, so that no sweep sees the one without the other.
+            // The lock is taken before the directory exists, so that no sweep sees an unlocked directory.
             let file = tempfile::Builder::new().prefix(STAGE).suffix(LOCK).tempfile_in(&tmp)?.keep();
             let (lock, lock_path) = file.map_err(|error| error.error)?;
             self.waiting.alone(&lock, &lock_path)?;
@@ -38,7 +38,7 @@ impl Store {
                 continue;
             }
             let directory = lock_path.with_extension("");
-            // What a build makes may be setuid for a moment: it is nobody else's.
+            // Files of a build may be setuid for a moment, so nobody else may enter.
             std::fs::DirBuilder::new().mode(0o700).create(&directory)?;
             return Ok(Staging { directory, lock_path, _lock: lock });
         }
@@ -46,7 +46,7 @@ impl Store {
 }
 
 impl Staging {
-    /// The directory.
+    /// Returns the directory's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.directory
@@ -55,27 +55,27 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // What could not be removed keeps its lock file, by which the next run finds it.
+        // If removal fails, the lock file stays: the next run finds the directory by it.
         if remove_tree(&self.directory).is_ok() {
             let _ = fs_err::remove_file(&self.lock_path);
         }
     }
 }
 
-/// Removes the staging directories whose processes are gone.
+/// Removes the staging directories of processes that have ended.
 pub(super) fn sweep(tmp: &Root) -> Result<()> {
     let names = match tmp.names() {
-        // A store that is only read.
+        // A read-only store.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
         other => other?,
     };
     for (name, _) in names {
-        // Only what `stage` makes: nothing else with such an ending was ever a staging directory.
+        // Only names that `stage` makes. Other files with this suffix are not locks of staging directories.
         let Some(stem) = name.strip_suffix(LOCK.as_bytes()).filter(|stem| stem.starts_with(STAGE.as_bytes())) else {
             continue;
         };
         let Ok(lock) = tmp.reopen(&name) else { continue };
-        // What cannot be removed is no reason not to work. Its lock stays, and the next run tries again.
+        // A directory that cannot be removed stops nobody from working. Its lock stays, and the next run tries again.
         if lock.try_lock().is_ok() && remove_beneath(tmp.as_fd(), stem).is_ok() {
             let _ = tmp.remove_file(&name);
         }

@@ -1,4 +1,4 @@
-//! Trees in the store: published by one rename, their files shared by digest.
+//! Trees in the store: published by one rename, their files deduplicated by digest.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
@@ -20,18 +20,18 @@ use crate::tree::{Entry, Listing, Node};
 pub struct StoredTree {
     /// Its digest.
     pub digest: TreeDigest,
-    /// The directory that is the tree.
+    /// The tree's directory.
     pub path: PathBuf,
 }
 
 impl StoredTree {
-    /// Reads the listing and checks that it is the one of this tree.
+    /// Reads the listing. Fails if its digest is not that of this tree.
     pub fn listing(&self) -> Result<Listing> {
         read_listing(self.path.parent().unwrap_or(&self.path), self.digest)
     }
 }
 
-/// Reads the listing in a tree's directory and checks that it is the one of this tree.
+/// Reads the listing in a tree's directory. Fails if its digest is not `digest`.
 pub(super) fn read_listing(directory: &Path, digest: TreeDigest) -> Result<Listing> {
     let path = directory.join("listing");
     let text = fs_err::read(&path)?;
@@ -45,7 +45,7 @@ pub(super) fn read_listing(directory: &Path, digest: TreeDigest) -> Result<Listi
 }
 
 impl Store {
-    /// The tree with this digest, if it is here.
+    /// Returns the tree with this digest, if the store has it hot.
     #[must_use]
     pub fn tree(&self, digest: TreeDigest) -> Option<StoredTree> {
         let (hex, own) = (digest.hex(), |below: &str| self.own(below).is_some_and(|found| found.is_dir()));
@@ -53,13 +53,13 @@ impl Store {
         there.then(|| StoredTree { digest, path: self.root.join("trees").join(hex).join("tree") })
     }
 
-    /// What is in the tree with this digest, whether it is hot or cold, if it is here.
+    /// Returns the listing of the tree with this digest, if the store has the tree, hot or cold.
     pub fn listing(&self, digest: TreeDigest) -> Result<Option<Listing>> {
         let hot = self.tree(digest).map(|tree| tree.listing());
         hot.or_else(|| self.cold(digest).map(|tree| tree.listing())).transpose()
     }
 
-    /// Publishes the tree that was written to `tree/` of a staging directory and has this `listing`.
+    /// Publishes the tree at `tree/` of a staging directory. `listing` is the listing of that tree.
     pub fn publish_tree(&self, staging: &Staging, listing: &Listing) -> Result<StoredTree> {
         let digest = listing.digest();
         if let Some(there) = self.tree(digest) {
@@ -69,20 +69,20 @@ impl Store {
         self.publish(staging, listing)
     }
 
-    /// Gives the contents of the files in `tree/` of a staging directory their names in the blob store.
+    /// Hard-links the files in `tree/` of a staging directory into the blob store.
     pub fn share_all(&self, staging: &Staging, listing: &Listing) -> Result<()> {
-        // All bytes are on disk before the first of them gets a name outside tmp/.
+        // All bytes must be on disk before the first file gets a name outside tmp/.
         self.sync()?;
         let root = Root::open(&staging.path().join("tree"))?;
-        // Each thread has blob directories of its own: none waits for another, and no digest is in two hands.
+        // Each thread has its own blob directories, so threads neither contend nor handle the same digest.
         let threads = cores();
         let shared = on_threads(threads, "a thread that shares files", |mine| {
-            let aside = staging.path().join(format!("aside-{mine}"));
+            let spare = staging.path().join(format!("spare-{mine}"));
             for entry in listing.entries() {
                 if let Node::File { executable, digest, .. } = entry.node
                     && usize::from(digest.as_bytes()[0]) % threads == mine
                 {
-                    self.share(&root, entry, digest, executable, &aside)?;
+                    self.share(&root, entry, digest, executable, &spare)?;
                 }
             }
             Ok(())
@@ -90,7 +90,7 @@ impl Store {
         shared.map(drop)
     }
 
-    /// The digests of all trees here.
+    /// Returns the digests of all trees in the store, sorted.
     pub fn trees(&self) -> Result<Vec<TreeDigest>> {
         let mut all = Vec::new();
         for entry in fs_err::read_dir(self.root.join("trees"))? {
@@ -101,7 +101,7 @@ impl Store {
         Ok(all)
     }
 
-    /// Makes and publishes a tree whose files are all in the blob store.
+    /// Assembles and publishes a tree whose files are all in the blob store.
     pub fn publish_from_blobs(&self, listing: &Listing) -> Result<StoredTree> {
         match self.tree(listing.digest()) {
             Some(there) => Ok(there),
@@ -109,8 +109,8 @@ impl Store {
         }
     }
 
-    /// Makes a tree whose files are all in the blob store, a part of a tree that is here for example, at `tree/` of a staging
-    /// directory.
+    /// Assembles a tree whose files are all in the blob store (part of another tree, for example) at `tree/` of a new
+    /// staging directory.
     pub fn stage_from_blobs(&self, listing: &Listing) -> Result<Staging> {
         let staging = self.stage()?;
         let directory = staging.path().join("tree");
@@ -122,7 +122,7 @@ impl Store {
                 Node::Link { target } => root.create_link(&entry.path, target)?,
                 Node::File { executable, digest, .. } => {
                     let blob = self.blob(*digest, *executable);
-                    // One that is not as it was sealed, or another user's, is believed for its bytes alone.
+                    // A blob that was touched, or is another user's, is copied, and its digest checked.
                     let linked = if self.is_untouched(entry) {
                         root.in_parent(&entry.path, |parent, name| {
                             rustix::fs::linkat(CWD, &blob, parent, name, AtFlags::empty())
@@ -130,7 +130,7 @@ impl Store {
                     } else {
                         Err(Errno::MLINK.into())
                     };
-                    // A file system allows only so many names a file: then the bytes once more.
+                    // File systems limit the number of hard links of a file. Past the limit the bytes are copied.
                     let copied =
                         matches!(&linked, Err(error) if error.raw_os_error() == Some(Errno::MLINK.raw_os_error()));
                     let linked = if copied { self.copy_blob(&root, entry) } else { linked };
@@ -138,7 +138,7 @@ impl Store {
                         Error::new(Kind::Damaged, format!("the store lacks the contents of `{}`", entry.display()))
                             .fact("blob", blob.display())
                             .because(&error)
-                            .hint("`strixlock verify --repair` brings it again")
+                            .hint("`strixlock verify --repair` restores it")
                     })?;
                 }
             }
@@ -146,16 +146,16 @@ impl Store {
         Ok(staging)
     }
 
-    /// The last step for both: `staging` holds `tree/`, its listing is added, one rename makes it visible.
+    /// Seals `tree/` of a staging directory, adds its listing, and makes both visible by one rename.
     fn publish(&self, staging: &Staging, listing: &Listing) -> Result<StoredTree> {
         let digest = listing.digest();
         let root = Root::open(&staging.path().join("tree"))?;
-        // In reverse, what is inside a directory is closed before it.
+        // In reverse order, so that a directory is made read-only after the directories in it.
         for entry in listing.entries().iter().rev().filter(|entry| entry.node == Node::Directory) {
             root.seal_directory(&entry.path, 0o555)?;
         }
-        // The wrapper is what is renamed: renaming a directory into another one needs write access to itself, which
-        // the read-only `tree/` does not give.
+        // The wrapper is renamed, not `tree/`: moving a directory to another parent needs write access to the directory
+        // itself, which is read-only by then.
         let wrapper = staging.path().join("publish");
         fs_err::create_dir(&wrapper)?;
         listing.write_to(fs_err::File::create(wrapper.join("listing"))?)?;
@@ -167,12 +167,13 @@ impl Store {
         let place = trees.join(digest.hex());
         match fs_err::rename(&wrapper, &place) {
             Ok(()) => sync_directory(&trees)?,
-            // Another process was faster: its tree is the same one.
+            // Another process was faster and published the same tree.
             Err(_) if self.tree(digest).is_some() => remove_tree(&wrapper)?,
-            // The cold form, or what is left of a tree.
+            // The cold form of the tree, or the rest of a damaged one.
             Err(_) if place.is_dir() => {
                 self.exchange_tree(&wrapper, digest)?;
-                // Before the other one, which is in the staging directory now, goes.
+                // The other form is in the staging directory now, and must not be removed before the new one is
+                // durable.
                 self.sync()?;
             }
             Err(error) => return Err(error.into()),
@@ -180,7 +181,8 @@ impl Store {
         Ok(StoredTree { digest, path: place.join("tree") })
     }
 
-    /// Puts the directory of a tree in one form into the place of its other form, which is then at `wrapper`.
+    /// Exchanges the directory of a tree in one form (hot or cold) with that of its other form, which is then at
+    /// `wrapper`.
     pub(super) fn exchange_tree(&self, wrapper: &Path, digest: TreeDigest) -> Result<()> {
         let place = self.root.join("trees").join(digest.hex());
         rustix::fs::renameat_with(CWD, wrapper, CWD, &place, RenameFlags::EXCHANGE).map_err(|error| {
@@ -190,24 +192,24 @@ impl Store {
         })
     }
 
-    /// The place of a file's contents.
+    /// Returns the path of the blob with these contents.
     #[must_use]
     pub fn blob(&self, digest: Sha256Digest, executable: bool) -> PathBuf {
         self.root.join(blob_name(digest, executable))
     }
 
-    /// Opens a file's contents for reading. A link in their place is not followed.
+    /// Opens a blob for reading without following links.
     pub(super) fn open_blob(&self, digest: Sha256Digest, executable: bool) -> std::io::Result<File> {
         self.beneath()?.open_file(blob_name(digest, executable).as_bytes())
     }
 
-    /// Makes the directory that the blobs with this digest stand in.
+    /// Creates the directory for blobs with this digest.
     pub(super) fn make_blob_directory(&self, digest: Sha256Digest) -> Result<()> {
         self.make_directory(&format!("blobs/{}", &digest.hex()[..2])).map(drop)
     }
 
-    /// Returns whether a file's blob still has the size, mode and time that it was sealed with, and belongs to root or ourselves.
-    /// Whoever writes to it changes the time; that a disk changed its bytes is for `verify` to find.
+    /// Returns whether a file's blob still has the size, mode and time that it was sealed with, and belongs to root or
+    /// ourselves. A write to the blob changes its time. Bytes that the disk changed are for `verify` to find.
     fn is_untouched(&self, entry: &Entry) -> bool {
         let Node::File { executable, size, digest } = entry.node else { return false };
         self.own(&blob_name(digest, executable)).is_some_and(|found| {
@@ -218,7 +220,7 @@ impl Store {
         })
     }
 
-    /// Writes a file's contents once more from its blob, if those are still the ones of its name.
+    /// Copies a file from its blob. Fails if the blob does not have the digest that it is named by.
     fn copy_blob(&self, root: &Root, entry: &Entry) -> std::io::Result<()> {
         let Node::File { executable, digest, .. } = entry.node else { return Ok(()) };
         let mut from = self.open_blob(digest, executable)?;
@@ -230,13 +232,13 @@ impl Store {
         seal_file(&file, stored_mode(executable))
     }
 
-    /// Makes a staged file and the blob of its digest one file: whichever was there first stays. `aside` is a free name on the
-    /// same file system.
-    fn share(&self, root: &Root, entry: &Entry, digest: Sha256Digest, executable: bool, aside: &Path) -> Result<()> {
+    /// Deduplicates a staged file against the blob store by hard link. An existing untouched blob wins. `spare` is an
+    /// unused path on the same file system.
+    fn share(&self, root: &Root, entry: &Entry, digest: Sha256Digest, executable: bool, spare: &Path) -> Result<()> {
         let blob = self.blob(digest, executable);
         let beneath = blob_name(digest, executable);
         let blobs_root = self.beneath()?;
-        // Both ends by descriptors that no link led to.
+        // Both ends are reached by descriptors that were opened without following links.
         let link_out = || {
             root.in_parent(&entry.path, |parent, name| {
                 Ok(blobs_root.in_parent(beneath.as_bytes(), |blobs, blob| {
@@ -256,53 +258,54 @@ impl Store {
             Ok(()) => Ok(()),
             Err((Some(code), _)) if code == Errno::EXIST.raw_os_error() => {
                 if !self.is_untouched(entry) {
-                    return replace_blob(root, entry, &blob, aside);
+                    return replace_blob(root, entry, &blob, spare);
                 }
                 let shared = root.in_parent(&entry.path, |parent, name| {
-                    match rustix::fs::linkat(CWD, &blob, CWD, aside, AtFlags::empty()) {
-                        Ok(()) => rustix::fs::renameat(CWD, aside, parent, name)?,
-                        // A file system allows only so many names a file (65,000 on ext4): this one keeps its own copy.
+                    match rustix::fs::linkat(CWD, &blob, CWD, spare, AtFlags::empty()) {
+                        Ok(()) => rustix::fs::renameat(CWD, spare, parent, name)?,
+                        // The blob has as many hard links as the file system allows (65,000 on ext4): the staged file
+                        // stays.
                         Err(Errno::MLINK) => return Ok(()),
                         Err(error) => return Err(error),
                     }
-                    // Renaming one name of a file over another name of it does nothing and leaves both.
-                    match rustix::fs::unlinkat(CWD, aside, AtFlags::empty()) {
+                    // A rename between two hard links of one file does nothing and leaves both.
+                    match rustix::fs::unlinkat(CWD, spare, AtFlags::empty()) {
                         Err(Errno::NOENT) => Ok(()),
                         other => other,
                     }
                 });
                 shared.map_err(|error| Error::from(error).fact("entry", entry.display()))
             }
-            Err((_, error)) => Err(no_second_name(&blob, error)),
+            Err((_, error)) => Err(no_hard_link(&blob, error)),
         }
     }
 }
 
-/// Gives the blob's name to the staged file, whose bytes were verified just now.
-fn replace_blob(root: &Root, entry: &Entry, blob: &Path, aside: &Path) -> Result<()> {
-    root.in_parent(&entry.path, |parent, name| rustix::fs::linkat(parent, name, CWD, aside, AtFlags::empty()))?;
-    Ok(fs_err::rename(aside, blob)?)
+/// Replaces a blob by the staged file, whose bytes were verified just now.
+fn replace_blob(root: &Root, entry: &Entry, blob: &Path, spare: &Path) -> Result<()> {
+    root.in_parent(&entry.path, |parent, name| rustix::fs::linkat(parent, name, CWD, spare, AtFlags::empty()))?;
+    Ok(fs_err::rename(spare, blob)?)
 }
 
-/// Explains why a file got no second name.
-pub(super) fn no_second_name(place: &Path, error: std::io::Error) -> Error {
+/// Explains why a hard link could not be made.
+pub(super) fn no_hard_link(place: &Path, error: std::io::Error) -> Error {
     let unable = [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS].map(Errno::raw_os_error);
     if error.raw_os_error().is_none_or(|code| !unable.contains(&code)) {
         return Error::from(error).fact("path", place.display());
     }
-    Error::failure("the file system of the store cannot give a file a second name (hard links)")
+    Error::failure("the file system of the store has no hard links")
         .fact("path", place.display())
         .because(&error)
         .hint("put the store on a file system such as ext4, xfs or btrfs, with --store")
 }
 
-/// The name of a blob below the store.
+/// Returns the path of a blob below the store.
 fn blob_name(digest: Sha256Digest, executable: bool) -> String {
     let hex = digest.hex();
     format!("blobs/{}/{}{}", &hex[..2], &hex[2..], if executable { "x" } else { "" })
 }
 
-/// Gives the files and links that a build left in `directory` the modes and times of the store.
+/// Sets the modes and times of files and links that a build left in `directory` to those of the store.
 pub fn normalise(directory: &Path, listing: &Listing) -> Result<()> {
     let root = Root::open(directory)?;
     for entry in listing.entries() {

@@ -1,4 +1,4 @@
-//! What the store holds, and what each tree adds to the space of those before it.
+//! Disk usage of the store: in total, and what each tree adds to the trees before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,40 +9,40 @@ use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::Result;
 use crate::tree::Node;
 
-/// Everything in the store, counted.
+/// Disk usage of the store, in bytes.
 #[derive(Debug, Clone, Serialize)]
 pub struct Usage {
-    /// The trees, in the order of the generations that hold them, then the others.
+    /// The trees, in the order of the generations that hold them, then trees without a generation.
     pub trees: Vec<TreeUsage>,
     /// The sum of the sizes of all trees, as if each had its own files.
     pub logical: u64,
-    /// What their contents take: distinct files of hot trees, distinct chunks of cold ones.
+    /// The disk space of their contents: distinct files of hot trees, distinct chunks of cold ones.
     pub physical: u64,
-    /// Finished and begun downloads.
+    /// Verified and partial downloads.
     pub downloads: u64,
     /// Caches of git repositories.
     pub repositories: u64,
 }
 
-/// One tree.
+/// Disk usage of one tree.
 #[derive(Debug, Clone, Serialize)]
 pub struct TreeUsage {
     /// Its digest.
     pub tree: TreeDigest,
-    /// What it is: `rocm 10.1.0a20260901`, from the first generation that holds it.
+    /// Output and version (`rocm 10.1.0a20260901`), from the first generation that holds the tree.
     pub what: Option<String>,
-    /// The generations that hold it.
+    /// The generations that hold the tree.
     pub generations: Vec<Numbered>,
     /// The sum of its files' sizes.
     pub size: u64,
-    /// What its contents take beyond those of the trees before it.
+    /// The disk space that the tree adds to that of the trees before it.
     pub adds: u64,
-    /// Whether it is packed.
+    /// True if the tree is packed.
     pub cold: bool,
 }
 
 impl Store {
-    /// Counts what is in the store. Reads listings, not files.
+    /// Computes the disk usage of the store. Reads listings, not files.
     pub fn usage(&self) -> Result<Usage> {
         let mut known: BTreeMap<TreeDigest, (Option<String>, Vec<Numbered>)> = BTreeMap::new();
         let mut order = Vec::new();

@@ -1,4 +1,4 @@
-//! Waiting for what other processes hold: not in silence, and not for ever.
+//! Waiting for locks of other processes, with a message and a time limit.
 
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use super::holders;
 use crate::error::{Error, Kind, Result};
 
-/// After this time it is told who is waited for.
+/// Time until the holder of the lock is reported.
 const SILENCE: Duration = Duration::from_secs(1);
-/// The longest time between two looks.
+/// The longest pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Manner of waiting for what another process holds.
+/// Settings for waiting for a lock of another process.
 #[derive(Clone)]
 pub struct Waiting {
-    /// For the store at most so long.
+    /// Time limit for the store's lock.
     pub limit: Duration,
-    /// Told who is waited for.
+    /// Receives the message that names the holder of the lock.
     pub tell: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -36,17 +36,17 @@ impl fmt::Debug for Waiting {
 }
 
 impl Waiting {
-    /// Takes the lock together with others.
+    /// Takes a shared lock.
     pub(super) fn shared(&self, file: &File, place: &Path) -> Result<()> {
         self.wait(&|| file.try_lock_shared(), file, place, Some(self.limit))
     }
 
-    /// Takes the lock alone.
+    /// Takes an exclusive lock.
     pub(super) fn alone(&self, file: &File, place: &Path) -> Result<()> {
         self.wait(&|| file.try_lock(), file, place, Some(self.limit))
     }
 
-    /// Takes the lock alone, however long it takes: only processes of ours can hold it, and a download may take hours.
+    /// Takes an exclusive lock without a time limit: only our own processes can hold it, and a download may take hours.
     pub(super) fn patiently(&self, file: &File, place: &Path) -> Result<()> {
         self.wait(&|| file.try_lock(), file, place, None)
     }
@@ -69,7 +69,7 @@ impl Waiting {
             }
             let waited = begun.elapsed();
             if limit.is_some_and(|limit| waited >= limit) {
-                return Err(Error::new(Kind::Busy, "another process did not give the store up in time")
+                return Err(Error::new(Kind::Busy, "another process did not release the store in time")
                     .fact("file", place.display())
                     .fact("held by", holders::describe(file))
                     .fact("waited", format!("{} s", waited.as_secs()))
@@ -86,7 +86,7 @@ impl Waiting {
 }
 
 fn no_locks(place: &Path, error: &std::io::Error) -> Error {
-    Error::failure("the file system cannot lock files, which tells whether another process is at work")
+    Error::failure("the file system does not support file locks, which keep processes from working at the same time")
         .fact("file", place.display())
         .because(error)
         .hint("put the store on a file system of this machine, such as ext4, xfs or btrfs, with --store")

@@ -1,51 +1,54 @@
-//! From the roots over all libraries that are needed or may be opened.
+//! The closure of the roots over all libraries that are needed or may be opened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::Rule;
-use super::alone::{Alone, by_origin};
-use super::files::{Files, Seen};
+use super::elf_files::{ElfFiles, Inspected};
 use super::ledger::Ledger;
+use super::library_names::LibraryNames;
 use super::loader::Process;
-use super::names::Names;
+use super::mount::{Found, join};
 use super::processor::Processor;
-use super::world::{Found, World, file_name, join};
+use super::standalone::{Standalone, by_origin};
+use super::world::World;
 use crate::elf::ElfFile;
 use crate::error::{Error, Result};
 use crate::recipe::Edge;
+use crate::tree::path::file_name;
 use crate::tree::{Node, is_path, show};
 
-/// The programs of ROCm that are kept where the tree has them.
+/// Programs of ROCm that are kept if the tree has them.
 const TOOLS: [&str; 2] = ["hipconfig", "rocminfo"];
 
 pub(super) struct Closure<'w, 'a> {
     pub(super) world: &'w World<'a>,
     pub(super) edges: &'w [Edge],
-    pub(super) names: Names,
-    pub(super) files: Files<'w, 'a>,
+    pub(super) names: LibraryNames,
+    pub(super) files: ElfFiles<'w, 'a>,
     pub ledger: Ledger,
     pub host: BTreeMap<String, BTreeSet<Vec<u8>>>,
-    /// Every x86-64 file that is kept, by its place.
+    /// Every kept x86-64 file, by its real path.
     pub libraries: BTreeMap<Vec<u8>, Rc<ElfFile>>,
-    /// Those of them that the plainest processor loads.
+    /// Paths of the files that the plainest processor loads.
     pub plain: BTreeSet<Vec<u8>>,
-    /// What each program maps when it starts, for each kind of processor.
+    /// Files that each program maps when it starts, for each kind of processor.
     pub linked: BTreeMap<Vec<u8>, BTreeMap<Processor, BTreeSet<Vec<u8>>>>,
-    /// Files that the processor that is being looked at has loaded, in order, with the path under which each has its `$ORIGIN`;
-    /// and the number of each in that.
+    /// Files that the current processor has loaded, in order, each with the path by which it has its `$ORIGIN`.
     pub(super) order: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Index of each file in `order`.
     pub(super) loaded: BTreeMap<Vec<u8>, usize>,
-    /// Files that were looked at by themselves.
+    /// Files that were loaded by themselves.
     pub(super) tried: BTreeSet<(Processor, Vec<u8>)>,
-    /// Way in which each library is loaded by itself, on the plainest processor that loads it.
-    pub alone: BTreeMap<Vec<u8>, Alone>,
-    /// Directories in which each file looks for what it opens.
+    /// Each library loaded by itself, on the plainest processor that loads it.
+    pub standalone: BTreeMap<Vec<u8>, Standalone>,
+    /// Directories in which each file looks for libraries that it opens.
     pub searched: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
-    /// The programs that edges lead to.
+    /// Programs that edges lead to.
     pub(super) programs: BTreeMap<Vec<u8>, Program>,
-    /// The edges from something that is kept, and those of them that lead to something.
+    /// Numbers of the edges from kept files.
     pub taken: BTreeSet<usize>,
+    /// Numbers of the edges from kept files that lead to a file.
     pub met: BTreeSet<usize>,
     /// The loader that the first root names.
     pub interpreter: Option<Vec<u8>>,
@@ -56,9 +59,9 @@ pub(super) struct Closure<'w, 'a> {
 pub(super) struct Program {
     pub found: Found,
     pub file: Rc<ElfFile>,
-    /// The edge.
+    /// Number of the edge.
     pub number: usize,
-    /// File that takes it.
+    /// File that the edge starts from.
     pub by: Vec<u8>,
 }
 
@@ -67,8 +70,8 @@ impl<'w, 'a> Closure<'w, 'a> {
         Self {
             world,
             edges,
-            names: Names::new(world),
-            files: Files::new(world),
+            names: LibraryNames::new(world),
+            files: ElfFiles::new(world),
             ledger: Ledger::default(),
             host: BTreeMap::new(),
             libraries: BTreeMap::new(),
@@ -77,7 +80,7 @@ impl<'w, 'a> Closure<'w, 'a> {
             order: Vec::new(),
             loaded: BTreeMap::new(),
             tried: BTreeSet::new(),
-            alone: BTreeMap::new(),
+            standalone: BTreeMap::new(),
             searched: BTreeMap::new(),
             programs: BTreeMap::new(),
             taken: BTreeSet::new(),
@@ -86,12 +89,12 @@ impl<'w, 'a> Closure<'w, 'a> {
         }
     }
 
-    /// Follows each root, and each of ROCm's tools, as the process that it becomes on each kind of processor.
+    /// Follows the process of each root, and of each of ROCm's tools, on each kind of processor.
     pub fn run(&mut self, roots: &[String]) -> Result<()> {
         for processor in Processor::all(self.world) {
             let plain = processor == Processor::PLAIN;
-            let told = |error: Error| if plain { error } else { error.fact("processor", processor) };
-            self.run_on(processor, roots).map_err(told)?;
+            let located = |error: Error| if plain { error } else { error.fact("processor", processor) };
+            self.run_on(processor, roots).map_err(located)?;
             if plain {
                 self.plain = self.libraries.keys().cloned().collect();
             }
@@ -110,8 +113,8 @@ impl<'w, 'a> Closure<'w, 'a> {
         for tool in TOOLS {
             let path = self.world.rocm.path(&join(b"bin", tool.as_bytes()));
             let Some(found) = self.world.find(&path).filter(|found| !found.directory) else { continue };
-            // A script needs an interpreter that nothing here knows of; it is no part of a runtime.
-            let Seen::Native(file) = self.files.read(&found.real)? else { continue };
+            // Scripts need an interpreter that is unknown here, so they are not part of a runtime.
+            let Inspected::Native(file) = self.files.read(&found.real)? else { continue };
             self.ledger.keep_found(&found, Rule::Tool, None);
             let mut process = Process::new(processor);
             self.enter(&mut process, tool, found.real, file);
@@ -119,7 +122,7 @@ impl<'w, 'a> Closure<'w, 'a> {
         }
         let mut followed = BTreeSet::new();
         loop {
-            self.follow_alone(processor)?;
+            self.follow_standalone(processor)?;
             let next = self.programs.iter().find(|(real, _)| !followed.contains(*real)).map(|(_, one)| one.clone());
             let Some(Program { found, file, number, by }) = next else { return Ok(()) };
             followed.insert(found.real.clone());
@@ -135,7 +138,7 @@ impl<'w, 'a> Closure<'w, 'a> {
         }
     }
 
-    /// Loads all that the process of the program at `path` links and opens.
+    /// Loads everything that the process of the program at `path` links and opens.
     fn follow(&mut self, process: &mut Process, path: Vec<u8>, backends: bool) -> Result<()> {
         let mut linked = 0;
         self.link(process, &mut linked)?;
@@ -147,7 +150,7 @@ impl<'w, 'a> Closure<'w, 'a> {
         }
         let mut opened = 0;
         while opened < process.objects.len() {
-            self.open(process, opened)?;
+            self.open_named(process, opened)?;
             self.open_edges(process, opened)?;
             opened += 1;
             self.link(process, &mut linked)?;
@@ -165,12 +168,12 @@ impl<'w, 'a> Closure<'w, 'a> {
         })?;
         self.ledger.keep_found(&found, Rule::Root, None);
         let machine = match self.files.read(&found.real)? {
-            Seen::Native(file) => {
+            Inspected::Native(file) => {
                 self.enter(process, root, found.real, file);
                 return Ok(path);
             }
-            Seen::Foreign(machine) => machine,
-            Seen::NoElf => "no machine: it is no ELF file".to_owned(),
+            Inspected::Foreign(machine) => machine,
+            Inspected::NotElf => "no machine: not an ELF file".to_owned(),
         };
         let error = Error::failure("a root is not an x86-64 program");
         Err(self.ledger.explain(error, &found.real).fact("is for", machine))
@@ -185,7 +188,7 @@ impl<'w, 'a> Closure<'w, 'a> {
         self.load(process, name.as_bytes(), &real.clone(), real, file, None);
     }
 
-    /// llama.cpp opens its backends by looking through the directories of its own files.
+    /// Loads the backends of llama.cpp, which it finds in the directories of its own files.
     fn open_backends(&mut self, process: &mut Process) -> Result<()> {
         let world = self.world;
         let backends = world.llama.below(b"").filter(|(path, node)| {
@@ -196,7 +199,7 @@ impl<'w, 'a> Closure<'w, 'a> {
         for (path, _) in backends {
             let path = world.llama.path(path);
             let Some(found) = world.find(&path).filter(|found| !found.directory) else { continue };
-            let Seen::Native(file) = self.files.read(&found.real)? else { continue };
+            let Inspected::Native(file) = self.files.read(&found.real)? else { continue };
             let root = process.objects[0].real.clone();
             self.ledger.keep_found(&found, Rule::Backend, Some(&root));
             self.load(process, &path, &path, found.real, file, Some(0));

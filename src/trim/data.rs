@@ -1,23 +1,25 @@
-//! What is kept by its place: what a library reads, such as device bitcode; provenance.
+//! Files that are kept by their paths: data that a library reads, such as device bitcode, and provenance.
 
 use std::collections::BTreeSet;
 
 use super::ledger::Ledger;
-use super::world::{Found, World, file_name, join};
+use super::mount::{Found, join};
+use super::world::World;
 use super::{Rule, is_version_of, missing_edge};
 use crate::error::Result;
 use crate::recipe::{Edge, Target};
 use crate::tree::Node;
+use crate::tree::path::file_name;
 
-/// How a directory is kept.
+/// Parameters of keeping a directory.
 pub(super) struct Walk<'f> {
     pub rule: Rule,
     pub by: Option<&'f [u8]>,
-    /// Whether a file is wanted, by its path below the directory.
+    /// Returns whether to keep a file, by its path below the directory.
     pub fits: &'f mut dyn FnMut(&[u8]) -> bool,
 }
 
-/// Keeps the wanted files below a directory of the ROCm tree, through links as well.
+/// Keeps the wanted files below a directory of the ROCm tree. Follows links.
 pub(super) fn keep_below(world: &World, ledger: &mut Ledger, directory: &Found, walk: &mut Walk) {
     ledger.keep_found(directory, walk.rule, walk.by);
     for found in below(world, directory, walk.fits) {
@@ -25,12 +27,12 @@ pub(super) fn keep_below(world: &World, ledger: &mut Ledger, directory: &Found, 
     }
 }
 
-/// The wanted files below a directory of the ROCm tree, through links as well, and the links that lead to directories.
+/// Returns the wanted files below a directory of the ROCm tree, and the links to directories. Follows links.
 pub(super) fn below(world: &World, directory: &Found, fits: &mut dyn FnMut(&[u8]) -> bool) -> Vec<Found> {
     let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
     let mut open = vec![(directory.real.clone(), Vec::new())];
     while let Some((real, name)) = open.pop() {
-        // Links may lead in circles, or twice to the same place.
+        // Links may lead in circles, or twice to one directory.
         let Some(relative) = world.rocm.relative(&real).filter(|_| seen.insert(real.clone())) else { continue };
         for (path, node) in world.rocm.below(relative) {
             let inner = path[relative.len()..].strip_prefix(b"/").unwrap_or(path);
@@ -55,8 +57,8 @@ pub(super) fn below(world: &World, directory: &Found, fits: &mut dyn FnMut(&[u8]
     all
 }
 
-/// Keeps the files and directories that edges name, such as the device bitcode, with the links that lead to the latter, where what
-/// reads each is kept.
+/// Keeps the files and directories that edges from kept files name, such as the device bitcode, with the links that
+/// lead to the directories.
 pub(super) fn keep_paths(world: &World, ledger: &mut Ledger, edges: &[Edge]) -> Result<()> {
     for (number, edge) in edges.iter().enumerate() {
         let Target::Path(path) = &edge.to else { continue };
@@ -79,9 +81,9 @@ pub(super) fn keep_paths(world: &World, ledger: &mut Ledger, edges: &[Edge]) -> 
     Ok(())
 }
 
-/// Keeps the links anywhere in the tree that lead to a directory or to one above it: `amdgcn` and `llvm` beside `lib` are how
-/// compilers of other ages come to the bitcode. Not those that lead to a whole top directory, as `lib64` does to `lib`: they are
-/// ways to everything.
+/// Keeps all links in the tree that lead to a directory or one above it: compilers of other versions reach the bitcode
+/// by `amdgcn` and `llvm` beside `lib`. Skips links to a whole top directory, as `lib64` to `lib`: they lead to
+/// everything.
 fn keep_ways(world: &World, ledger: &mut Ledger, data: &[u8], rule: Rule, by: &[u8]) {
     for (path, node) in world.rocm.below(b"") {
         if !matches!(node, Node::Link { .. }) {
@@ -100,7 +102,7 @@ fn directory(world: &World, path: &[u8]) -> Option<Found> {
     world.find(&world.rocm.path(path)).filter(|found| found.directory)
 }
 
-/// Keeps what says where the tree comes from, and the licences.
+/// Keeps the files about the origin of the tree, and the licences.
 pub(super) fn keep_provenance(world: &World, ledger: &mut Ledger) {
     for directory in [b".info".as_slice(), b"share/therock", b"share/doc"] {
         let Some(found) = world.find(&world.rocm.path(directory)).filter(|found| found.directory) else { continue };

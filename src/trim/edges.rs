@@ -1,19 +1,20 @@
-//! Files that others open, as edges say: libraries, and whatever is loaded of a directory.
+//! Files that others open by an edge: libraries, and everything loadable in a directory.
 
 use std::rc::Rc;
 
 use super::closure::{Closure, Program};
 use super::data::below;
-use super::files::Seen;
+use super::elf_files::Inspected;
 use super::loader::Process;
-use super::world::{Found, file_name, join, parent};
+use super::mount::{Found, join};
 use super::{Rule, is_version_of, missing_edge};
 use crate::elf::{ElfFile, ElfKind};
 use crate::error::Result;
 use crate::recipe::Target;
+use crate::tree::path::{file_name, parent};
 
 impl Closure<'_, '_> {
-    /// Loads what edges say that a loaded file opens.
+    /// Loads the files that a loaded file opens by an edge.
     pub(super) fn open_edges(&mut self, process: &mut Process, index: usize) -> Result<()> {
         let object = &process.objects[index];
         let (real, soname) = (object.real.clone(), object.file.soname.clone());
@@ -38,11 +39,12 @@ impl Closure<'_, '_> {
         Ok(())
     }
 
-    /// Loads a library from where the file looks or, where it is not there, from wherever the tree has it. Says whether there is one.
+    /// Loads a library from the directories in which the file looks or, if it is not there, from anywhere in the tree.
+    /// Returns whether there is one.
     fn open_library(&mut self, process: &mut Process, index: usize, number: usize, library: &str) -> Result<bool> {
         let (within, name) = (parent(library.as_bytes()), library.rsplit('/').next().unwrap_or(library));
         let names = self.names.versions_of(name);
-        // What the process has already is what it opens by a name alone; then no other names for it are needed.
+        // If the process has loaded the library already, opening it by name gives that one.
         if within.is_empty() && names.iter().any(|name| process.has(name)) {
             return Ok(true);
         }
@@ -59,14 +61,14 @@ impl Closure<'_, '_> {
             all.extend(path.map(|path| (if within.is_empty() { name.clone() } else { path.clone() }, path)));
         }
         if all.is_empty() && within.is_empty() {
-            // Opened by a path that nothing here knows of.
-            let places = names.iter().flat_map(|name| self.names.places(name));
-            all = places.map(|path| (path.clone(), path.clone())).collect();
+            // The library is opened by an unknown path.
+            let paths = names.iter().flat_map(|name| self.names.paths(name));
+            all = paths.map(|path| (path.clone(), path.clone())).collect();
         }
         let mut there = false;
         for (known_as, path) in all {
             let Some(found) = self.world.find(&path).filter(|found| !found.directory) else { continue };
-            let Seen::Native(file) = self.files.read(&found.real)? else { continue };
+            let Inspected::Native(file) = self.files.read(&found.real)? else { continue };
             there = true;
             let by = process.objects[index].real.clone();
             self.ledger.keep_found(&found, Rule::Edge(number), Some(&by));
@@ -75,13 +77,13 @@ impl Closure<'_, '_> {
         Ok(there)
     }
 
-    /// Loads the libraries among what a file reads by its path, such as a directory of plugins, and notes the programs there. What
-    /// cannot be loaded is only read. Says whether there is anything.
+    /// Loads the libraries at a path that a file reads, such as a directory of plugins, and remembers the programs
+    /// there. Files that cannot be loaded are only read. Returns whether the path exists.
     fn open_path(&mut self, process: &mut Process, index: usize, number: usize, path: &str) -> bool {
         let Some(found) = self.world.find(&self.world.rocm.path(path.as_bytes())) else { return false };
         let all = if found.directory { below(self.world, &found, &mut |_| true) } else { vec![found] };
         for found in all.into_iter().filter(|found| !found.directory) {
-            let Ok(Seen::Native(file)) = self.files.read(&found.real) else { continue };
+            let Ok(Inspected::Native(file)) = self.files.read(&found.real) else { continue };
             match file.kind {
                 ElfKind::Shared => self.open_plugin(process, index, number, &found, file),
                 ElfKind::Executable => {

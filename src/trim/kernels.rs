@@ -1,25 +1,25 @@
-//! Kernel files that libraries such as rocBLAS look for in a directory beside themselves, and the tables by which they find them.
+//! Kernel files that libraries such as rocBLAS look for in a directory beside themselves, and the tables that index
+//! them.
 //!
-//! An archive of GPU code does not stand in for them: what is in it are the library's other kernels.
+//! An archive of GPU code does not replace them: it holds the library's other kernels.
 
 use super::data::{Walk, keep_below};
-use super::files::{Files, Seen};
+use super::elf_files::{ElfFiles, Inspected};
 use super::ledger::Ledger;
-use super::targets::{Mention, mentions, near};
-use super::world::{World, file_name, join, parent};
+use super::mount::join;
+use super::targets::{Mention, PLACEHOLDER, mentions, near};
+use super::world::World;
 use super::{Mounted, Request, Rule, is_version_of, missing_edge};
 use crate::elf::ElfFile;
 use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
 use crate::recipe::{Edge, Target};
+use crate::tree::path::{file_name, parent};
 use crate::tree::{Listing, Node, show};
 
-/// Text that stands for the GPU in the name of a table.
-const PLACEHOLDER: &str = "@GFXARCH@";
-
-/// If the library at `path` has kernel files, keeps those for the target and those for all.
+/// Keeps the kernel files of the library at `path`, if it has any: those for the target and those for all GPUs.
 pub(super) fn keep(
-    files: &mut Files,
+    files: &mut ElfFiles,
     world: &World,
     ledger: &mut Ledger,
     path: &[u8],
@@ -47,7 +47,8 @@ pub(super) fn keep(
             };
             keep_below(world, ledger, found, &mut Walk { rule: Rule::Kernels, by: Some(path), fits: &mut fits });
             if edge.tables.is_empty() && !ours && file.kpack_refs.is_empty() {
-                let error = Error::failure(format!("a library has kernels, but none for {}", request.target));
+                let error =
+                    Error::failure(format!("a library has a directory of kernels, but none for {}", request.target));
                 let error = ledger.explain(error, path).fact("looked in", show(&directory));
                 return Err(error.hint("use a tree that was built for this GPU"));
             }
@@ -61,20 +62,21 @@ pub(super) fn keep(
     Ok(())
 }
 
-/// Fails if a library of a ROCm tree that reads tables of kernels has none for the target, before anything is built with it.
+/// Fails if a library of a ROCm tree that reads tables of kernels has none for the target. Run before anything is built
+/// with the tree.
 pub fn demand_tables(rocm: Mounted, target: &GfxTarget, edges: &[Edge]) -> Result<()> {
     let empty = Listing::new(Vec::new());
-    // A place that no tree has.
+    // A prefix that no tree has.
     let llama = Mounted { dir: rocm.dir, listing: &empty, prefix: "/.none" };
     let world = World::new(&Request { rocm, llama, roots: &[], target, edges, base: None });
-    let mut files = Files::new(&world);
+    let mut files = ElfFiles::new(&world);
     for edge in edges.iter().filter(|edge| !edge.tables.is_empty()) {
         let Target::Kernels(directory) = &edge.to else { continue };
         let named =
             |path: &[u8], node: &Node| matches!(node, Node::File { .. }) && is_version_of(file_name(path), &edge.from);
         for (path, _) in world.rocm.below(b"").filter(|(path, node)| named(path, node)) {
             let path = world.rocm.path(path);
-            let Seen::Native(file) = files.read(&path)? else { continue };
+            let Inspected::Native(file) = files.read(&path)? else { continue };
             let directory = join(parent(&path), directory.as_bytes());
             let found = world.find(&directory).filter(|found| found.directory);
             let mut tables = Tables::new(edge, target);
@@ -94,13 +96,14 @@ pub fn demand_tables(rocm: Mounted, target: &GfxTarget, edges: &[Edge]) -> Resul
     Ok(())
 }
 
-/// The tables of a library, as they are seen.
+/// The tables of a library that were found so far.
 struct Tables<'e> {
     edge: &'e Edge,
     target: &'e GfxTarget,
     found: bool,
-    /// Number of files, and number of those for other GPUs.
+    /// Number of files.
     files: usize,
+    /// Number of files for other GPUs.
     others: usize,
 }
 
@@ -116,7 +119,7 @@ impl<'e> Tables<'e> {
         self.found |= mention != Mention::Others && self.edge.tables.iter().any(fits);
     }
 
-    /// A word that a library has among its constants if it reads tables.
+    /// Returns a word that is among the constants of a library that reads tables.
     fn word(&self) -> Vec<u8> {
         let first = self.edge.tables.first().map(String::as_str).unwrap_or_default();
         first.split(['@', '*', '.', '_']).next().unwrap_or_default().as_bytes().to_vec()
@@ -137,13 +140,13 @@ impl<'e> Tables<'e> {
             (files, others) => format!("no such table among {files} files, of which {others} are for other GPUs"),
         };
         error.fact("looked in", show(directory)).fact("expected", expected.join(" or ")).fact("there is", there).hint(
-            "name another version in the manifest, as `strixlock list rocm` lists them; where this one has tables of other names, name \
-             those in an edge of your own with `kernels` and `tables`",
+            "choose another version in the manifest (`strixlock list rocm` lists them); if this one has tables with \
+             other names, name them in an edge of your own with `kernels` and `tables`",
         )
     }
 }
 
-/// Returns whether a file is the table of a name, for this target or for all.
+/// Returns whether a file name matches the pattern of a table, for this target or for all GPUs.
 fn is_table(name: &[u8], pattern: &str, target: &GfxTarget) -> bool {
     let ends = |rest: &[u8], end: &str| match end.strip_suffix('*') {
         Some(start) => rest.starts_with(start.as_bytes()),

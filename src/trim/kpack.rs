@@ -1,26 +1,25 @@
-//! GPU code that was split off into `.kpack` archives. Without its archive a library links and loads, and fails at the
+//! GPU code that was split off into `.kpack` archives. Without its archive a library links and loads, but fails at the
 //! first kernel that it launches.
 //!
-//! A reference names archives of all GPUs by a word that stands for the GPU. The run time puts in the name that the GPU has there,
-//! with its features, leaves out features one after the other, and takes generic code where there is no other. With which features
-//! a GPU is started is known on its machine alone, so that all archives are kept that may be looked for.
+//! A reference has a placeholder for the GPU. At run time it is replaced by the GPU's name with its features, then with
+//! fewer and fewer features, and at last by the name of a generic processor. The features are known on the user's
+//! machine only, so all archives are kept that may be looked for.
 
 use std::collections::BTreeSet;
 
 use super::Rule;
 use super::ledger::Ledger;
-use super::targets::{Near, near};
-use super::world::{Found, Place, World, file_name, join, parent};
+use super::mount::{Found, Resolved, join};
+use super::targets::{Near, PLACEHOLDER, near};
+use super::world::World;
 use crate::elf::ElfFile;
 use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
+use crate::tree::path::{file_name, parent};
 use crate::tree::show;
 
-/// Text that stands for the GPU.
-const PLACEHOLDER: &str = "@GFXARCH@";
-
-/// Keeps the archives for `target` that the library at `path` refers to. The references are alternatives: one must be
-/// there, and all that are there are kept.
+/// Keeps the archives for `target` that the library at `path` refers to. The references are alternatives: every archive
+/// that exists is kept, and one must exist.
 pub(super) fn keep(world: &World, ledger: &mut Ledger, path: &[u8], file: &ElfFile, target: &GfxTarget) -> Result<()> {
     let archives = found(world, ledger, path, file, target)?;
     if archives.is_empty() && !file.kpack_refs.is_empty() {
@@ -44,9 +43,9 @@ fn found(world: &World, ledger: &Ledger, path: &[u8], file: &ElfFile, target: &G
             let wanted = absolute(reference.replace(PLACEHOLDER, &arch).as_bytes());
             let inside = |found: &Found| world.mount(path).is_some_and(|mount| mount.relative(&found.real).is_some());
             match world.follow(&wanted) {
-                Place::Found(found) if inside(&found) => archives.extend((!found.directory).then_some(found)),
-                Place::Nothing => {}
-                Place::Found(_) | Place::Outside => {
+                Resolved::Found(found) if inside(&found) => archives.extend((!found.directory).then_some(found)),
+                Resolved::Missing => {}
+                Resolved::Found(_) | Resolved::Outside => {
                     let error = Error::failure("a reference to GPU code leads out of the tree");
                     return Err(ledger.explain(error, path).fact("leads to", show(&wanted)));
                 }
@@ -56,13 +55,14 @@ fn found(world: &World, ledger: &Ledger, path: &[u8], file: &ElfFile, target: &G
     Ok(archives)
 }
 
-/// The names that may be put into a reference: the target's, and those by which the tree has something there, the nearest first.
+/// Returns the names that may replace the placeholder, nearest first: the target's, and all for which the tree has a
+/// file.
 fn archs(world: &World, reference: &[u8], target: &GfxTarget) -> Vec<String> {
     let mut archs = BTreeSet::from([(Near::Exact, target.to_string())]);
     let placeholder = |text: &[u8]| text.windows(PLACEHOLDER.len()).position(|window| window == PLACEHOLDER.as_bytes());
     if let Some(at) = placeholder(reference) {
         let (prefix, behind) = (file_name(&reference[..at]), &reference[at + PLACEHOLDER.len()..]);
-        // Up to where the name ends, or the same GPU comes again.
+        // The suffix ends with the file name, or before the next placeholder.
         let end = behind.iter().position(|byte| *byte == b'/').unwrap_or(behind.len());
         let again = placeholder(&behind[..end]);
         let suffix = &behind[..again.unwrap_or(end)];

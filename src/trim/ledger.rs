@@ -1,14 +1,14 @@
-//! What is kept and why, and the chain that leads to each of it.
+//! The kept files with their reasons, and the chain that leads to each.
 
 use std::collections::BTreeMap;
 
-use super::world::Found;
+use super::mount::Found;
 use super::{Reason, Rule};
 use crate::error::Error;
 use crate::tree::show;
 
-/// All that is kept of both trees, by path in the system. The first reason stays, so that each one's `by` was there
-/// before it and chains end.
+/// The kept files of both trees, by path in the system. The first reason of a file stays. So its `by` was kept before
+/// it, and chains end.
 #[derive(Default, Debug)]
 pub(super) struct Ledger {
     reasons: BTreeMap<Vec<u8>, Reason>,
@@ -29,7 +29,7 @@ impl Ledger {
     /// Keeps the links on the way to a file, and the file.
     pub fn keep_found(&mut self, found: &Found, rule: Rule, by: Option<&[u8]>) {
         let (mut rule, mut by) = (rule, by.map(<[u8]>::to_vec));
-        // Directories are not kept by themselves, so where the way ends in one, only its links are.
+        // Directories are not kept by themselves. If the path leads to one, only the links are kept.
         let end = (!found.directory).then_some(&found.real);
         for path in found.links.iter().chain(end) {
             self.keep(path, rule, by.as_deref());
@@ -37,7 +37,7 @@ impl Ledger {
         }
     }
 
-    /// From a root down to `path`; empty when it is not kept.
+    /// Returns the chain from a root down to `path`: empty if `path` is not kept.
     pub fn chain(&self, path: &[u8]) -> Vec<(Vec<u8>, Rule)> {
         let mut chain = Vec::new();
         let mut next = Some(path);

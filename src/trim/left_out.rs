@@ -1,24 +1,25 @@
-//! Why a file is left out: what it is, so that a person sees at once whether it was meant to go.
+//! Kinds of files that are left out, so that a person can see whether a file was meant to be.
 //!
-//! Nothing is decided here. What no rule keeps is left out; this only says of which kind it is, by its place and name.
+//! Nothing is decided here: files that no rule keeps are left out. Their kinds are told by path and name.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::names::stem;
+use super::library_names::stem;
+use super::mount::Mount;
 use super::targets::{Mention, mentions};
-use super::world::{Mount, file_name};
 use crate::gfx::GfxTarget;
 use crate::tree::Node;
+use crate::tree::path::file_name;
 
-/// What a file that was left out is.
+/// The kind of a file that was left out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum LeftOut {
     /// Kernels, archives or tables for another GPU.
     OtherTarget,
     /// A shared library.
     Library,
-    /// Kernels or an archive of GPU code, for the target or for all, of no library that is kept.
+    /// Kernels or an archive of GPU code, for the target or for all GPUs, that no kept library uses.
     Kernels,
     /// A symbolic link.
     Link,
@@ -26,16 +27,16 @@ pub enum LeftOut {
     Program,
     /// A part of the compiler.
     Compiler,
-    /// Headers, static libraries and what build systems read.
+    /// Headers, static libraries and files for build systems.
     Development,
-    /// Documents that are no licences.
+    /// Documentation, except licences.
     Documentation,
     /// Anything else.
     Other,
 }
 
 impl LeftOut {
-    /// A word for columns.
+    /// Returns the kind as one or two words, for columns.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -56,19 +57,19 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OtherTarget => "is for another GPU",
-            Self::Library => "is a library that no root needs, that nothing kept names, and that no edge leads to",
-            Self::Kernels => "is GPU code that nothing kept asks for",
-            Self::Link => "is a link that nothing kept takes on its way",
-            Self::Program => "is a program that was not asked for",
-            Self::Compiler => "is a part of the compiler, which nothing kept runs",
+            Self::Library => "is a library that no root needs, that no kept file names, and that no edge leads to",
+            Self::Kernels => "is GPU code that no kept library uses",
+            Self::Link => "is an unused symlink",
+            Self::Program => "is a program that was not requested",
+            Self::Compiler => "is a part of the compiler, which no kept file runs",
             Self::Development => "is for building against ROCm, not for running",
-            Self::Documentation => "is a document and no licence",
-            Self::Other => "is asked for by nothing that is kept",
+            Self::Documentation => "is documentation other than a licence",
+            Self::Other => "is not used by any kept file",
         })
     }
 }
 
-/// The files and links of a tree that are not among the kept ones, by their path in it.
+/// Returns the files and links of a tree that are not kept, by path in the tree.
 pub(super) fn left_out(
     mount: &Mount,
     target: &GfxTarget,

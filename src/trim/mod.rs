@@ -1,37 +1,39 @@
-//! Which files of a ROCm tree a llama.cpp build needs at run time, and why each of them.
+//! Trimming: computes the files of a ROCm tree that a llama.cpp build needs at run time, with a reason for each.
 //!
-//! Owns the answer to "what may be left out": computed from the ELF files on every run, never a list kept by hand, for
-//! the lists change with the nightlies. Both trees are seen as they will lie in the system that runs them (say
-//! `/opt/llama` and `/opt/rocm`), and looked through as the loader and the ROCm libraries do it. The relative layout
-//! stays, since everything in there finds everything else by it. Only reads; never copies, links or runs anything.
+//! Owns the answer to "what may be left out". It is computed from the ELF files on every run and is never a list kept
+//! by hand, for such lists change with the nightlies. Both trees are read as they will be installed (say in
+//! `/opt/llama` and `/opt/rocm`), and searched as the loader and the ROCm libraries do. The relative layout stays,
+//! since libraries find each other by it. Only reads; never copies, links or runs anything.
 //!
-//! * `world`: both trees as one file system, with its links
-//! * `base`: what is known of the base system beside them
-//! * `processor`, `tokens`: what ld.so's search depends on beside the files: the machine, and its own build
-//! * `loader`: one process and what it has loaded, with the search rules of ld.so
-//! * `closure`: from the roots over what is needed (`need`), in the right version (`versions`), and opened (`open`, `edges`)
-//! * `alone`: each library by itself
-//! * `targets`: names that GPU code for the target goes by
-//! * `kpack`, `kernels`, `data`: what is found by path: GPU code, kernels, bitcode, provenance
-//! * `ledger`: what is kept, why, and the chain that leads there
-//! * `left_out`, `sums`: what the rest is; sizes by reason
-//! * `files`, `names`: the ELF files, each read once; whether a library that was not found should have been
+//! * `mount`, `world`: a tree at its place, and both trees as one file system with links
+//! * `base`: the base system beside them, as far as it is known
+//! * `processor`, `tokens`: parts of ld.so's search that depend on the machine and on ld.so's own build
+//! * `loader`: a process and its loaded files, with the search rules of ld.so
+//! * `closure`: from the roots over all files that are needed (`needed`), in the right version (`versions`), or opened
+//!   (`dlopen`, `edges`)
+//! * `standalone`: each library by itself
+//! * `targets`: names of GPU code for the target
+//! * `kpack`, `kernels`, `data`: files found by path: GPU code, kernels, bitcode, provenance
+//! * `ledger`: the kept files with their reasons and chains
+//! * `left_out`, `sums`: kinds of the other files; sizes by rule and kind
+//! * `elf_files`, `library_names`: the ELF files, each read once; errors for libraries that should have been found
 
-mod alone;
 mod base;
 mod closure;
 mod data;
+mod dlopen;
 mod edges;
-mod files;
+mod elf_files;
 mod kernels;
 mod kpack;
 mod ledger;
 mod left_out;
+mod library_names;
 mod loader;
-mod names;
-mod need;
-mod open;
+mod mount;
+mod needed;
 mod processor;
+mod standalone;
 mod sums;
 mod targets;
 #[cfg(test)]
@@ -48,72 +50,73 @@ use crate::elf::ElfKind;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 use crate::recipe::{Edge, Target};
+use crate::tree::path::parent;
 use crate::tree::{Entry, Listing, Node, is_path, show};
 
-pub use alone::Alone;
 pub use kernels::demand_tables;
 pub use left_out::LeftOut;
 pub use processor::Processor;
+pub use standalone::Standalone;
 pub use sums::Sum;
 
-/// A tree on disk and where it will lie in the system that runs it.
+/// A tree on disk, and its place in the system that will run it.
 #[derive(Clone, Copy)]
 pub struct Mounted<'a> {
-    /// Where the tree is now.
+    /// The present path of the tree on disk.
     pub dir: &'a Path,
-    /// What is in it.
+    /// The tree's listing.
     pub listing: &'a Listing,
-    /// Where it will be, such as `/opt/rocm`: absolute.
+    /// The absolute path of the tree in the system, such as `/opt/rocm`.
     pub prefix: &'a str,
 }
 
-/// What is to be trimmed, and for what.
+/// A request to trim a ROCm tree for a build.
 pub struct Request<'a> {
     /// The ROCm tree.
     pub rocm: Mounted<'a>,
     /// The llama.cpp build.
     pub llama: Mounted<'a>,
-    /// The programs that must run: names in the build's `bin`, such as `llama-server`.
+    /// Names of the programs in the build's `bin` that must run, such as `llama-server`.
     pub roots: &'a [String],
     /// The GPU that they run on.
     pub target: &'a GfxTarget,
-    /// What libraries take at run time and no file shows.
+    /// Needs of libraries that no file shows.
     pub edges: &'a [Edge],
-    /// The base system, where it is a tree: its prefix is empty.
+    /// The base system, if it is a tree. Its prefix is empty.
     pub base: Option<Mounted<'a>>,
 }
 
 /// The rule by which a file is kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Rule {
-    /// A program that was asked for.
+    /// A requested program.
     Root,
-    /// A program of ROCm's by which a person sees what the runtime finds.
+    /// A program of ROCm that shows what the runtime detects.
     Tool,
-    /// A backend of llama.cpp, which opens it by its place.
+    /// A backend of llama.cpp, which opens it by its path.
     Backend,
-    /// A library that is in the `DT_NEEDED` of the one before.
+    /// A library in the `DT_NEEDED` of the file before it in the chain.
     Needed,
-    /// A library that answers for the symbols of the one before (`DT_FILTER`, `DT_AUXILIARY`).
+    /// A library that provides the symbols of the one before (`DT_FILTER`, `DT_AUXILIARY`).
     Filter,
-    /// A library whose name is a constant in the one before, which may open it with `dlopen`.
+    /// A library whose name is among the constants of the file before, which may open it with `dlopen`.
     Opened,
-    /// A library that the one before opens by an edge; its number in the request.
+    /// A library that the file before opens by the edge with this number in the request.
     Edge(usize),
-    /// What a symbolic link, kept for its own reason, leads to.
+    /// The target of a symbolic link that is kept for its own reason.
     LinkTarget,
     /// The archive of GPU code that the library's `.rocm_kpack_ref` names.
     Kpack,
     /// Kernels that the library looks for in a directory beside it.
     Kernels,
-    /// A file that the library or program before reads by an edge; its number in the request.
+    /// A file that the library or program before reads by the edge with this number in the request.
     Data(usize),
-    /// What says where the tree comes from, and its licences; kept always.
+    /// A file about the origin of the tree, or a licence. Always kept.
     Provenance,
 }
 
 impl Rule {
-    /// A word for columns.
+    /// Returns the rule as one or two words, for columns.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -136,57 +139,58 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Root => "was asked for",
-            Self::Tool => "shows what the runtime finds of the machine",
+            Self::Root => "was requested",
+            Self::Tool => "shows what the runtime detects of the machine",
             Self::Backend => "is a backend that llama.cpp opens",
             Self::Needed => "is needed by it (DT_NEEDED)",
-            Self::Filter => "answers for its symbols (DT_FILTER, DT_AUXILIARY)",
-            Self::Opened => "is named in its constants, so it may open it (dlopen)",
+            Self::Filter => "provides its symbols (DT_FILTER, DT_AUXILIARY)",
+            Self::Opened => "is named in its constants, so that it may open it (dlopen)",
             Self::Edge(_) => "is opened by it, as an edge says",
-            Self::LinkTarget => "is where the link leads",
+            Self::LinkTarget => "is the target of the link",
             Self::Kpack => "holds its GPU code (.rocm_kpack_ref)",
             Self::Kernels => "is among the kernels that it loads",
             Self::Data(_) => "is read by it, as an edge says",
-            Self::Provenance => "says where the tree comes from",
+            Self::Provenance => "tells the origin of the tree",
         })
     }
 }
 
-/// Why a file is kept.
+/// The reason for which a file is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reason {
-    /// The rule that keeps it.
+    /// The rule that keeps the file.
     pub rule: Rule,
-    /// What demanded it, by its path in the system (`/opt/rocm/lib/…`); nothing did for roots and provenance.
+    /// The path in the system (`/opt/rocm/lib/…`) of the file that demanded it. `None` for roots and provenance.
     pub by: Option<Vec<u8>>,
 }
 
-/// What the run time takes.
+/// Result of trimming.
 #[derive(Debug)]
 pub struct Trimmed {
-    /// The files and links of the ROCm tree that are kept, by their path in it.
+    /// The kept files and links of the ROCm tree, by path in the tree.
     pub kept: BTreeMap<Vec<u8>, Reason>,
-    /// The files and links of the llama.cpp build that take part, by their path in it.
+    /// The used files and links of the llama.cpp build, by path in the tree.
     pub llama: BTreeMap<Vec<u8>, Reason>,
-    /// The libraries that must come from the base system, such as `libc.so.6`, and who needs each (paths in the system).
-    /// The loader that a program names is among them.
+    /// The libraries that must come from the base system, such as `libc.so.6`, each with the paths in the system of the
+    /// files that need it. Includes the loader that a program names.
     pub host: BTreeMap<String, BTreeSet<Vec<u8>>>,
-    /// The files and links of the ROCm tree that are not kept, by their path in it, and what each is.
+    /// The files and links of the ROCm tree that are not kept, by path in the tree, with their kinds.
     pub left_out: BTreeMap<Vec<u8>, LeftOut>,
-    /// Every kept x86-64 ELF file of both trees by its path in the system, and how it is used.
+    /// Every kept x86-64 ELF file of both trees, by path in the system, with its kind.
     pub elf: BTreeMap<Vec<u8>, ElfKind>,
-    /// Those of `elf` that only newer processors load than the plainest.
+    /// Files of `elf` that the plainest processor does not load.
     pub newer: BTreeSet<Vec<u8>>,
-    /// The programs that are kept, by the path in the system under which each is started, and all files that the loader maps for
-    /// it then on each kind of processor: paths in the system, itself among them.
+    /// The kept programs, by the path in the system by which each is started. For each kind of processor: the files
+    /// that the loader maps then, the program included, by path in the system.
     pub linked: BTreeMap<Vec<u8>, BTreeMap<Processor, BTreeSet<Vec<u8>>>>,
-    /// Way in which each library of `elf` is loaded by itself.
-    pub alone: BTreeMap<Vec<u8>, Alone>,
-    /// The directories in which each file of `elf` looks for what it opens by name.
+    /// Each library of `elf`, loaded by itself.
+    pub standalone: BTreeMap<Vec<u8>, Standalone>,
+    /// The directories in which each file of `elf` looks for libraries that it opens by name.
     pub searched: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
-    /// Those of `elf` that can be read and may crash ld.so all the same, and why.
+    /// Files of `elf` that can be read but may crash ld.so, with the flaw.
     pub flaws: BTreeMap<Vec<u8>, &'static str>,
-    /// The edges to libraries and paths that lead nowhere, by their number in the request, and whether what takes it is kept.
+    /// The edges to libraries and paths that lead nowhere, by number in the request. `true` if the file that they start
+    /// from is kept.
     pub idle: BTreeMap<usize, bool>,
     /// The loader that the first root names.
     pub interpreter: Option<Vec<u8>>,
@@ -197,14 +201,14 @@ pub struct Trimmed {
 }
 
 impl Trimmed {
-    /// The kept part of the ROCm tree: files, links and the directories above them, where they were.
+    /// Returns the listing of the kept part of the ROCm tree: files, links and the directories above them.
     #[must_use]
     pub fn listing(&self) -> &Listing {
         &self.listing
     }
 
-    /// The chain that leads to a kept file, from a root down to it, in paths of the system; each with the rule by which
-    /// the one before leads to it. `path` is one in the ROCm tree, or one in the system.
+    /// Returns the chain from a root down to a kept file, in paths of the system, each with the rule by which the one
+    /// before leads to it. `path` is a path in the ROCm tree or in the system.
     #[must_use]
     pub fn why(&self, path: &[u8]) -> Option<Vec<(Vec<u8>, Rule)>> {
         let path = if path.starts_with(b"/") { path.to_vec() } else { [&self.rocm, b"/".as_slice(), path].concat() };
@@ -212,7 +216,7 @@ impl Trimmed {
         (!chain.is_empty()).then_some(chain)
     }
 
-    /// What a rule says of a file, as the end of a sentence; an edge says its own reason.
+    /// Describes a rule as the end of a sentence about a file. For an edge, returns the edge's own reason.
     #[must_use]
     pub fn because(&self, rule: Rule) -> String {
         let edge = if let Rule::Edge(number) | Rule::Data(number) = rule { self.edges.get(number) } else { None };
@@ -226,55 +230,56 @@ impl Trimmed {
     }
 }
 
-/// Two trees as one file system, for finding where a path really leads.
-pub struct Places<'a>(world::World<'a>);
+/// Resolver of paths in the two trees of a request as one file system.
+pub struct Resolver<'a>(world::World<'a>);
 
-impl<'a> Places<'a> {
-    /// The trees of a request.
+impl<'a> Resolver<'a> {
+    /// Creates a resolver for the trees of a request.
     #[must_use]
     pub fn new(request: &Request<'a>) -> Self {
         Self(world::World::new(request))
     }
 
-    /// The file at a path of the system with all links followed; `None` where there is none, or where it is in neither tree.
+    /// Returns the real path of the file at a path of the system. `None` if neither tree has the file.
     #[must_use]
     pub fn real(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.0.find(path).filter(|found| !found.directory).map(|found| found.real)
     }
 
-    /// The links on the way to a file, and the file; nothing where there is none.
+    /// Returns the links on the way to a file, then the file. Empty if neither tree has it.
     #[must_use]
-    pub fn way(&self, path: &[u8]) -> Vec<Vec<u8>> {
+    pub fn steps(&self, path: &[u8]) -> Vec<Vec<u8>> {
         let found = self.0.find(path).filter(|found| !found.directory);
         found.map(|found| found.links.into_iter().chain([found.real]).collect()).unwrap_or_default()
     }
 }
 
-/// Whether a file name is this library's, in whatever version: `libx.so.1.2` is one of `libx.so`.
+/// Returns whether a file name is that of this library in any version: `libx.so.1.2` is a version of `libx.so`.
 fn is_version_of(name: &[u8], library: &str) -> bool {
     name.strip_prefix(library.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
 }
 
-/// The error for a required edge that leads nowhere.
+/// Returns the error for a required edge that leads nowhere.
 fn missing_edge(ledger: &ledger::Ledger, by: &[u8], edge: &Edge) -> Error {
-    let error = Error::failure("a library takes something at run time that the tree does not have");
+    let error = Error::failure("a library needs a file at run time that the tree does not have");
     let error =
         ledger.explain(error, by).fact("missing", edge.to.name()).fact("because", format!("it {}", edge.reason));
     error.hint(
-        "use the whole tree as it was published; or, if this version does without, an edge of your own in the manifest",
+        "use the whole tree as it was published; or, if this version does not need it, an edge of your own in the \
+         manifest",
     )
 }
 
-/// Computes what the roots need of the ROCm tree.
+/// Computes the files of the ROCm tree that the roots need.
 ///
-/// Everything that a library needs and that should have been in the trees, but is not where the loader looks, is an
-/// error that shows the chain leading there: a flattened or damaged tree does not pass.
+/// Fails if a needed library should be in the trees but is not where the loader looks, and shows the chain that leads
+/// there. So a flattened or damaged tree does not pass.
 pub fn trim(request: &Request) -> Result<Trimmed> {
     for (tree, prefix) in [("ROCm", request.rocm.prefix), ("llama.cpp", request.llama.prefix)] {
         if !prefix.strip_prefix('/').is_some_and(|path| is_path(path.as_bytes())) {
             return Err(Error::new(
                 Kind::Invalid,
-                format!("the place of the {tree} tree is not a clean absolute path"),
+                format!("the prefix of the {tree} tree is not a clean absolute path"),
             )
             .fact("prefix", show(prefix.as_bytes())));
         }
@@ -283,7 +288,16 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
     let mut closure = closure::Closure::new(&world, request.edges);
     closure.run(request.roots)?;
     let closure::Closure {
-        mut ledger, mut files, host, libraries, plain, linked, interpreter, alone, searched, ..
+        mut ledger,
+        mut files,
+        host,
+        libraries,
+        plain,
+        linked,
+        interpreter,
+        standalone,
+        searched,
+        ..
     } = closure;
     let idle = |number: &usize| {
         let leads = matches!(request.edges[*number].to, Target::Library(_) | Target::Path(_));
@@ -299,7 +313,7 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
     data::keep_paths(&world, &mut ledger, request.edges)?;
     data::keep_provenance(&world, &mut ledger);
 
-    let part = |mount: &world::Mount| -> BTreeMap<Vec<u8>, Reason> {
+    let part = |mount: &mount::Mount| -> BTreeMap<Vec<u8>, Reason> {
         let reasons = ledger.reasons().iter();
         reasons.filter_map(|(path, reason)| Some((mount.relative(path)?.to_vec(), reason.clone()))).collect()
     };
@@ -313,7 +327,7 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
         elf: libraries.into_iter().map(|(path, file)| (path, file.kind)).collect(),
         edges: request.edges.to_vec(),
         linked,
-        alone,
+        standalone,
         searched,
         idle,
         interpreter,
@@ -325,16 +339,16 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
     })
 }
 
-/// The kept entries with the directories above them.
-fn subset(rocm: &world::Mount, kept: &BTreeMap<Vec<u8>, Reason>) -> Listing {
+/// Returns the kept entries with the directories above them.
+fn subset(rocm: &mount::Mount, kept: &BTreeMap<Vec<u8>, Reason>) -> Listing {
     let mut entries: BTreeMap<Vec<u8>, Node> = BTreeMap::new();
     for path in kept.keys() {
         let Some(node) = rocm.node(path) else { continue };
         entries.insert(path.clone(), node.clone());
-        let mut above = world::parent(path);
+        let mut above = parent(path);
         while !above.is_empty() && !entries.contains_key(above) {
             entries.insert(above.to_vec(), Node::Directory);
-            above = world::parent(above);
+            above = parent(above);
         }
     }
     Listing::new(entries.into_iter().map(|(path, node)| Entry { path, node }).collect())

@@ -1,17 +1,17 @@
-//! Counts and sizes by reason, and of what was left out by kind. Each file is counted once, under the reason that was first
-//! found for it, so that the sums over all reasons are the size of the tree.
+//! Counts and sizes: of kept files by rule, and of left-out files by kind. Each file counts once, under the first rule
+//! that kept it, so that all sums together are the size of the tree.
 
 use std::collections::BTreeMap;
 
 use super::{LeftOut, Rule, Trimmed};
 use crate::tree::{Listing, Node};
 
-/// How many files and links, and how many bytes the files have.
+/// Number of files and links, and total size of the files.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Sum {
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Symbolic links; they have no size of their own.
+    /// Number of symbolic links, which have no size.
     pub links: u64,
     /// The size of the files.
     pub bytes: u64,
@@ -26,7 +26,7 @@ impl Sum {
         }
     }
 
-    /// Everything in a tree.
+    /// Returns the sum over a whole tree.
     #[must_use]
     pub fn of(listing: &Listing) -> Self {
         let mut sum = Self::default();
@@ -36,14 +36,14 @@ impl Sum {
 }
 
 impl Trimmed {
-    /// What is kept of the ROCm tree, by the rule that keeps it.
+    /// Returns the sums of the kept part of the ROCm tree, by rule.
     #[must_use]
     pub fn by_rule(&self) -> BTreeMap<Rule, Sum> {
         let kept = self.kept.iter().map(|(path, reason)| (path, reason.rule));
         sums(&self.listing, kept)
     }
 
-    /// What is left out of the ROCm tree, whose whole listing this must be, by what it is.
+    /// Returns the sums of the left-out part of the ROCm tree, by kind. `whole` is the listing of the whole tree.
     #[must_use]
     pub fn left_out_by_kind(&self, whole: &Listing) -> BTreeMap<LeftOut, Sum> {
         sums(whole, self.left_out.iter().map(|(path, kind)| (path, *kind)))

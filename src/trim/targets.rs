@@ -1,10 +1,10 @@
-//! Which names GPU code for the target goes by: the target's own, that with features behind it (`gfx942:xnack-`), and those of
-//! generic processors that the target is one of (`gfx11-generic`).
+//! Names of GPU code that the target runs: the target's own, that name with features (`gfx942:xnack-`), and those of
+//! generic processors that cover the target (`gfx11-generic`).
 
 use crate::gfx::GfxTarget;
 use crate::manifest::known_generics;
 
-/// Which GPUs a path mentions.
+/// The GPUs that a path mentions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Mention {
     Target,
@@ -12,19 +12,22 @@ pub(super) enum Mention {
     Nobody,
 }
 
-/// Nearness of code to the target, in the order in which it is looked for.
+/// Nearness of code to the target, in search order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Near {
     Exact,
-    /// Only where the GPU was started with these features.
+    /// Code that runs only if the GPU has these features.
     Featured,
     Generic,
 }
 
+/// Placeholder for the GPU in a reference or in the name of a table.
+pub(super) const PLACEHOLDER: &str = "@GFXARCH@";
+
 const GFX: &[u8] = b"gfx";
 const GENERIC: &[u8] = b"-generic";
 
-/// Which GPUs a path mentions: the target, if it is among them.
+/// Returns the GPUs that a path mentions: the target, if it is among them.
 pub(super) fn mentions(path: &[u8], target: &GfxTarget) -> Mention {
     let mut mention = Mention::Nobody;
     let mut rest = path;
@@ -42,8 +45,8 @@ pub(super) fn mentions(path: &[u8], target: &GfxTarget) -> Mention {
     mention
 }
 
-/// Returns how near code under this name is to the target, which runs it; `None` where it does not. All of the text must be the
-/// name.
+/// Returns the nearness of code with this name to the target. `None` if the target does not run it, or if the text is
+/// not exactly a name.
 pub(super) fn near(arch: &[u8], target: &GfxTarget) -> Option<Near> {
     let name = arch.starts_with(GFX).then(|| processor(arch))?;
     let features = &arch[name.len()..];
@@ -53,7 +56,7 @@ pub(super) fn near(arch: &[u8], target: &GfxTarget) -> Option<Near> {
     Some(if near == Near::Exact && !features.is_empty() { Near::Featured } else { near })
 }
 
-/// The name of a processor at the start of a text that begins with `gfx`.
+/// Returns the name of the processor at the start of a text that begins with `gfx`.
 fn processor(text: &[u8]) -> &[u8] {
     let digits = |from: usize, hex: bool| {
         let digit = |byte: &u8| byte.is_ascii_digit() || hex && matches!(byte, b'a'..=b'f');
@@ -72,7 +75,7 @@ fn runs(name: &[u8], target: &GfxTarget) -> Option<Near> {
     }
     let family = name.strip_suffix(GENERIC)?;
     let known = known_generics().iter().find(|generic| generic.name.as_bytes() == name);
-    // One that came later covers those GPUs whose names begin so.
+    // A generic name that is newer than the list covers the GPUs whose names begin with it.
     let begins = || {
         let family: Vec<u8> = family.iter().copied().filter(|byte| *byte != b'-').collect();
         family.len() > GFX.len() && target.as_str().as_bytes().starts_with(&family)

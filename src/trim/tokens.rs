@@ -1,20 +1,21 @@
-//! Dynamic string tokens: what ld.so puts into search paths and names for `$ORIGIN`, `$PLATFORM` and `$LIB`.
+//! Dynamic string tokens: `$ORIGIN`, `$PLATFORM` and `$LIB`, which ld.so expands in search paths and names.
 
-/// No path that the kernel takes is longer; a hostile one could grow to gigabytes.
+/// Greatest length of a result, which is that of the kernel's paths. A hostile text could grow to gigabytes.
 const LONGEST: usize = 4096;
 
-/// What the tokens stand for.
+/// Values of the tokens.
 pub(super) struct Tokens<'t> {
     /// The directory in which the file that has the text was found.
     pub origin: &'t [u8],
-    /// A name for the processor.
+    /// The name of the processor.
     pub platform: &'t [u8],
     /// The name of the directory for libraries, which is built into ld.so.
     pub lib: &'t [u8],
 }
 
 impl Tokens<'_> {
-    /// Puts them in; what is no token stays as it is, as with ld.so. `None` where the result is too long for a path.
+    /// Expands the tokens in a text. Anything else stays unchanged, as with ld.so. `None` if the result is too long for
+    /// a path.
     pub fn expand(&self, text: &[u8]) -> Option<Vec<u8>> {
         let tokens = [(b"ORIGIN".as_slice(), self.origin), (b"PLATFORM", self.platform), (b"LIB", self.lib)];
         let mut out = Vec::new();
@@ -38,7 +39,7 @@ impl Tokens<'_> {
     }
 }
 
-/// What stands behind the token, where the text begins with this one.
+/// Returns the text after the token, if the text begins with it.
 fn after<'t>(text: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
     if let Some(curly) = text.strip_prefix(b"{") {
         return curly.strip_prefix(name)?.strip_prefix(b"}");

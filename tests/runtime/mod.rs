@@ -1,4 +1,4 @@
-//! `strixlock runtime` and `why`: what is in a trimmed runtime, and why each of it.
+//! `strixlock runtime` and `why`: the files of a trimmed runtime, with a reason for each.
 
 mod traps;
 
@@ -85,7 +85,7 @@ fn every_file_has_a_reason_and_the_reasons_add_up() {
         "{}",
         ran.all()
     );
-    // What it asks, typed, is answered.
+    // The suggestion of each message works.
     for wrong in ["lib/MIOpen.so", "lib/librocblas.s", "librocblas.so", "bin/lama-cli"] {
         let ran = project.run(&["why", wrong]).code(9);
         let path = ran
@@ -101,7 +101,7 @@ fn every_file_has_a_reason_and_the_reasons_add_up() {
     assert!(ran.stderr.contains("`lib/rocblas` is a directory"), "{}", ran.all());
 }
 
-/// Issues of trimming recipes are files that somebody lost. Whichever is lost here, the proof says so.
+/// Bugs of trimming recipes are lost files. Whichever file is lost here, the proof fails.
 #[test]
 fn whichever_file_is_missing_the_proof_fails() {
     let project = realized();
@@ -138,25 +138,25 @@ fn whichever_file_is_missing_the_proof_fails() {
         let error = prove().expect_err(path).to_string();
         let system = format!("/opt/rocm/{path}");
         assert!(error.contains(&system), "{path}: {error}");
-        // What the loader of any machine opens, ld.so itself must have missed.
+        // A file that the loader opens on any machine must be missed by ld.so itself.
         let is_elf = runtime.trimmed.elf.contains_key(system.as_bytes());
         let is_elf = is_elf && !runtime.trimmed.newer.contains(system.as_bytes());
         assert!(!is_elf || error.contains("ld.so says"), "{path}: {error}");
         std::fs::rename(&aside, &there).unwrap();
     }
-    // A file too many, and one that is another.
+    // A surplus file, and one with other contents.
     std::fs::write(tree.join("lib/more"), "x").unwrap();
-    assert!(prove().unwrap_err().to_string().contains("has a file that nothing asks for"));
+    assert!(prove().unwrap_err().to_string().contains("has a file that no other file demands"));
     std::fs::remove_file(tree.join("lib/more")).unwrap();
     let kpack = tree.join(".kpack/blas_lib_gfx1151.kpack");
     let bytes = std::fs::read(&kpack).unwrap();
     std::fs::write(&kpack, "x").unwrap();
-    assert!(prove().unwrap_err().to_string().contains("is not what it is in the whole tree"));
+    assert!(prove().unwrap_err().to_string().contains("differs from that in the whole tree"));
     std::fs::write(&kpack, bytes).unwrap();
     assert_eq!(prove().unwrap(), proof);
 }
 
-/// The embedded upstream has every trap in it that trimming recipes fell into.
+/// The embedded upstream has every known trap for trimming recipes.
 #[test]
 fn the_runtime_has_what_every_trap_needs_and_nothing_else() {
     let project = realized();
@@ -164,7 +164,7 @@ fn the_runtime_has_what_every_trap_needs_and_nothing_else() {
     project.write("manifests/strix.toml", &format!("{manifest}\n[outputs.llama.cmake]\nGGML_BACKEND_DL = true\n"));
     project.run(&["update"]).code(0);
     project.run(&["realize"]).code(0);
-    // The backends are opened, and with them all of ROCm: each by a rule that says so.
+    // The backends, and with them all of ROCm, are opened by rules.
     let about = project.run(&["log", "runtime", "--about", "--json"]).code(0).json();
     let proof = &about["about"]["proof"];
     let count = |field: &str| proof[field]["/opt/llama/bin/llama-cli"].as_u64().unwrap();
@@ -175,7 +175,7 @@ fn the_runtime_has_what_every_trap_needs_and_nothing_else() {
         last.unwrap_or_else(|| why["left_out"]["rule"].clone()).as_str().unwrap().to_owned()
     };
     for (path, expected) in [
-        // Reached only by dlopen: by its name in a constant, by an edge where the name is put together at run time.
+        // Opened with dlopen only: by a constant, or by an edge if the name is put together at run time.
         ("lib/libhiprtc.so.7", "opens"),
         ("lib/libhsa-amd-aqlprofile64.so", "edge"),
         // A reference to an archive.
@@ -189,7 +189,7 @@ fn the_runtime_has_what_every_trap_needs_and_nothing_else() {
         // RUNPATH by $ORIGIN two levels deep, in a private directory.
         ("lib/rocm_sysdeps/lib/librocm_sysdeps_drm_amdgpu.so.1", "needs"),
         ("lib/host-math/lib/librocm-openblas.so.0", "needs"),
-        // Instead of another on newer processors.
+        // Used instead of another file on newer processors.
         ("lib/rocm_sysdeps/lib/glibc-hwcaps/x86-64-v3/librocm_sysdeps_numa.so.1", "needs"),
         // A chain of links.
         ("lib/libhsa-runtime64.so.1", "needs"),
@@ -212,7 +212,7 @@ fn the_runtime_has_what_every_trap_needs_and_nothing_else() {
 #[test]
 fn a_build_that_does_not_run_gives_no_runtime() {
     let project = realized();
-    // A search path that leads nowhere: the libraries of ROCm are in the tree, and ld.so does not find them.
+    // A search path without ROCm's libraries: they are in the tree, but ld.so does not find them.
     let manifest = project.read("manifests/strix.toml");
     let lost = "[outputs.llama.cmake]\nCMAKE_INSTALL_RPATH = \"$ORIGIN;$ORIGIN/../lib\"\n";
     project.write("manifests/strix.toml", &format!("{manifest}\n{lost}"));
@@ -220,10 +220,12 @@ fn a_build_that_does_not_run_gives_no_runtime() {
     project.run(&["realize", "llama"]).code(0);
     // Without a sandbox there is no proof.
     let ran = project.finish(project.command(&["realize"]).env("PATH", "/nonexistent").output().unwrap()).code(1);
-    assert!(ran.stderr.contains("cannot be started") && ran.stderr.contains("hint: "), "{}", ran.all());
+    assert!(ran.stderr.contains("cannot start bubblewrap") && ran.stderr.contains("hint: "), "{}", ran.all());
     let ran = project.run(&["realize"]).code(1);
     assert!(
-        ran.stderr.contains("error: runtime: a file of the runtime needs something that ld.so does not find there\n"),
+        ran.stderr.contains(
+            "error: runtime: a file of the runtime needs a library or version that ld.so does not find there\n"
+        ),
         "{}",
         ran.all()
     );

@@ -1,4 +1,4 @@
-//! Libraries that no file of the tree names as they are opened: kept all the same, or told with an edge that works.
+//! Libraries that are opened under names that no file has: they are kept all the same, or reported with a working edge.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,10 +9,10 @@ use crate::support::Project;
 
 const VERSION: &str = "10.1.0a20260901";
 const SOLVER: &str = "lib/librocsolver.so.0.8.0";
-/// Places where ROCm's own libraries look.
+/// Directories that ROCm's own libraries search.
 const RUNPATH: &str = "-Wl,--enable-new-dtags,-rpath,$ORIGIN:$ORIGIN/rocm_sysdeps/lib:$ORIGIN/host-math/lib";
 
-/// A project whose nightly was changed before anybody saw it.
+/// Returns a project with a changed nightly.
 pub(super) fn with_tree(change: impl Fn(&Path)) -> Project {
     let project = Project::new();
     let tarball = project.upstream().tarball(&Nightly::new(VERSION)).unwrap();
@@ -31,7 +31,7 @@ pub(super) fn with_tree(change: impl Fn(&Path)) -> Project {
     project
 }
 
-/// Compiles a library of the tree; one that was there is replaced.
+/// Compiles a library of the tree. Replaces an existing one.
 fn library(tree: &Path, path: &str, source: &str, options: &[&str]) {
     let at = tree.join(path);
     std::fs::create_dir_all(at.parent().unwrap()).unwrap();
@@ -43,7 +43,7 @@ fn library(tree: &Path, path: &str, source: &str, options: &[&str]) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// A library that only is there, under this name.
+/// Compiles a library without contents.
 fn plain(tree: &Path, path: &str) {
     let name = path.rsplit('/').next().unwrap();
     library(tree, path, &format!("int {}(void) {{ return 1; }}", symbol(name)), &[&format!("-Wl,-soname,{name}")]);
@@ -53,7 +53,7 @@ fn symbol(name: &str) -> String {
     name.split('.').next().unwrap().replace('-', "_")
 }
 
-/// librocsolver, which llama.cpp links by hipBLAS, with something that it does when it is loaded.
+/// Compiles librocsolver, which llama.cpp links by hipBLAS, with code that runs when it is loaded.
 fn solver(tree: &Path, does: &str, needs: &[&str], options: &[&str]) {
     let source = format!(
         r#"
@@ -91,7 +91,7 @@ fn solver(tree: &Path, does: &str, needs: &[&str], options: &[&str]) {
     library(tree, SOLVER, &source, &all.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// The rule that keeps a file, or why it is left out.
+/// Returns the rule that keeps a file, or the reason why it is left out.
 fn rule(project: &Project, path: &str) -> String {
     let why = project.run(&["why", path, "--json"]).code(0).json();
     let last = why["chain"].as_array().and_then(|chain| chain.last()).map(|step| step["rule"].clone());
@@ -116,8 +116,9 @@ fn names_that_are_put_together_at_run_time_are_told_with_edges_that_work() {
     });
     let ran = project.run(&["realize"]).code(1);
     for part in [
-        "error: runtime: programs ask for libraries that the whole tree has and the runtime lacks\n",
-        "  asks      /opt/rocm/lib/librocsolver.so.0.8.0\n  for       libtrapone.so.1\n  there is  /opt/rocm/lib/libtrapone.so.1\n",
+        "error: runtime: programs request libraries that the whole tree has and the runtime lacks\n",
+        "  asks      /opt/rocm/lib/librocsolver.so.0.8.0\n  for       libtrapone.so.1\n\
+        \x20 there is  /opt/rocm/lib/libtrapone.so.1\n",
         "  there is  /opt/rocm/lib/rocm_sysdeps/lib/libtrapthree.so.1\n",
         "  there is  /opt/rocm/lib/trapsub/libtraprel.so.1\n",
         "[[outputs.runtime.edges]]\nfrom = \"librocsolver.so\"\nlibrary = \"lib/trapsub/libtraprel.so.1\"\n",
@@ -126,7 +127,7 @@ fn names_that_are_put_together_at_run_time_are_told_with_edges_that_work() {
     }
     assert!(!ran.stderr.contains("nowhere"), "{}", ran.all());
     assert_eq!(ran.stderr.matches("  asks  ").count(), 6, "{}", ran.all());
-    // What it tells to write, written, gets further.
+    // With the reported edges in the manifest, it gets further.
     let edges: Vec<&str> = ran.stderr.lines().skip_while(|line| !line.starts_with("[[")).collect();
     let edges: Vec<&str> = edges.into_iter().take_while(|line| !line.starts_with("hint: ")).collect();
     let manifest = project.read("manifests/strix.toml");
@@ -144,7 +145,7 @@ fn names_that_are_put_together_at_run_time_are_told_with_edges_that_work() {
         assert_eq!(rule(&project, path), "edge", "{path}");
     }
 
-    // A person may name the directory of the plugins instead, and others without the directory or the version.
+    // A person may also name the directory of the plugins, or others without the directory or the version.
     let edge =
         |to: &str| format!("[[outputs.runtime.edges]]\nfrom = \"librocsolver.so\"\n{to}\nreason = \"is opened\"\n");
     let own = [
@@ -188,7 +189,7 @@ fn what_a_file_says_in_whatever_way_is_kept_without_an_edge() {
             let runpath = format!("-Wl,--enable-new-dtags,-rpath,$ORIGIN/{own}");
             library(tree, &format!("lib/{name}"), "", &[&needs, &runpath, &format!("-Wl,-soname,{name}")]);
         }
-        // Found by the search path of who has it loaded, and by nothing else.
+        // Found only by the search path of the file that loads it.
         plain(tree, "lib/inner/libtrapend.so.1");
         let end = tree.join("lib/inner/libtrapend.so.1").display().to_string();
         let use_end = "extern int libtrapend(void); int libtrapmid(void) { return libtrapend(); }";
@@ -245,11 +246,11 @@ fn a_nightly_without_kernels_is_told_before_anything_is_built_with_it() {
         }
     }
     assert!(!project.store("main").join("current/llama").exists());
-    // Where nothing runs with it, nothing is amiss.
+    // If no program uses it, nothing fails.
     project.realize_rocm(VERSION);
 }
 
-/// Writes into a library's program headers, in place of the one for its stack, that they stand where nothing is loaded.
+/// Replaces the stack entry of a library's program headers by a PT_PHDR that lies in no loaded segment.
 fn lose_program_headers(path: &Path) {
     const PT_PHDR: u32 = 6;
     const PT_GNU_STACK: u32 = 0x6474_e551;
@@ -276,7 +277,7 @@ fn a_library_that_crashes_the_loader_is_named_with_what_is_wrong_in_it() {
         "  /opt/rocm/lib/libtrapcrash.so.1\n",
         " (signal 11)\n",
         "  /opt/rocm/lib/libtrapcrash.so.1: its program headers lie in no loaded segment (PT_PHDR)",
-        "\nhint: the files named as damaged were published like this: pin another version",
+        "\nhint: the damaged files were published like this: pin another version",
     ] {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.all());
     }

@@ -1,4 +1,4 @@
-//! Locks that another process holds: who does is told, and nothing waits for ever.
+//! Locks held by another process: the process is reported, and no command waits for ever.
 
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,7 +13,7 @@ impl Holder {
     /// `kind` is `-x` or `-s`. Returns when the lock is held.
     fn new(kind: &str, file: &std::path::Path) -> Self {
         let mut command = if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
-            // Whoever can read the store can do this.
+            // Everybody who can read the store can do this.
             let mut command = Command::new("setpriv");
             command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "flock"]);
             command
@@ -63,7 +63,7 @@ fn a_store_that_another_process_holds_is_given_up_after_a_while_and_the_process_
     project.run(&["realize"]).code(0);
 }
 
-/// Readers share it; only what needs the store alone waits.
+/// Readers share the lock. Only commands that need it exclusively wait.
 #[test]
 fn a_reader_keeps_only_the_collector_waiting() {
     let project = project();
@@ -76,7 +76,7 @@ fn a_reader_keeps_only_the_collector_waiting() {
     project.run(&["gc"]).code(0);
 }
 
-/// The locks of single things are nobody else's to open.
+/// Other users cannot open the locks of downloads and staging directories.
 #[test]
 fn others_can_open_no_lock_but_the_store_s() {
     let project = project();
@@ -102,7 +102,7 @@ fn others_can_open_no_lock_but_the_store_s() {
     assert_eq!(String::from_utf8(open.stdout).unwrap(), "");
 }
 
-/// A file system without locks, and one without hard links: the kernel's answers, put in by strace.
+/// Uses strace to inject the kernel's answers on a file system without locks, and on one without hard links.
 #[test]
 fn file_systems_that_lack_something_are_named() {
     if Command::new("strace").arg("-V").output().is_err() {
@@ -112,10 +112,10 @@ fn file_systems_that_lack_something_are_named() {
     let project = project();
     project.run_in_store("other", &["generations"]).code(0);
     for (fault, store, message, hint) in [
-        ("flock:error=ENOLCK", "other", "the file system cannot lock files", "stores/other/lock"),
-        ("flock:error=EOPNOTSUPP", "other", "the file system cannot lock files", "--store"),
-        ("linkat:error=EPERM", "new", "cannot give a file a second name (hard links)", "path  [DIR]/stores/new"),
-        ("linkat:error=EOPNOTSUPP", "newer", "cannot give a file a second name (hard links)", "--store"),
+        ("flock:error=ENOLCK", "other", "the file system does not support file locks", "stores/other/lock"),
+        ("flock:error=EOPNOTSUPP", "other", "the file system does not support file locks", "--store"),
+        ("linkat:error=EPERM", "new", "the file system of the store has no hard links", "path  [DIR]/stores/new"),
+        ("linkat:error=EOPNOTSUPP", "newer", "the file system of the store has no hard links", "--store"),
     ] {
         let inner = project.command(&["realize"]);
         let mut outer = Command::new("strace");

@@ -1,4 +1,4 @@
-//! Every command that gives names to things: no name before its bytes, as the kernel saw it.
+//! Durability of every command that publishes files: the kernel sees no name before its bytes.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use super::order::{CALLS, Judged, judge};
 use crate::support::{FIRST, Project, Ran, SECOND};
 
-/// Runs a command under strace and judges the order of what it did.
+/// Runs a command under strace and checks the order of its writes, syncs and renames.
 fn traced(project: &Project, store: &str, arguments: &[&str]) -> (Ran, Judged) {
     let trace = project.directory.path().join("trace");
     let inner = project.command(arguments);
@@ -30,7 +30,7 @@ fn traced(project: &Project, store: &str, arguments: &[&str]) -> (Ran, Judged) {
     outer.env("STRIXLOCK_STORE", project.store(store));
     let ran = project.finish(outer.output().expect("strace is not installed"));
     let text = std::fs::read_to_string(&trace).unwrap();
-    // A cache of git's: libgit2 writes it in its own way, and every object is checked against its name.
+    // The cache of git repositories is written by libgit2 in its own order. Every object is checked against its name.
     let cache = |path: &Path| path.starts_with(project.store(store).join("git"));
     let judged = judge(&text, project.directory.path(), &project.path(""), &cache);
     assert_eq!(judged.wrong, [""; 0], "strixlock {}", arguments.join(" "));
@@ -41,7 +41,7 @@ fn traced(project: &Project, store: &str, arguments: &[&str]) -> (Ran, Judged) {
 pub fn durable(project: &Project, arguments: &[&str]) {
     let (ran, judged) = traced(project, "main", arguments);
     ran.code(0);
-    // Else the trace was not understood.
+    // Otherwise the trace was not understood.
     assert!(judged.named > 0, "strixlock {} gave no name: {judged:?}", arguments.join(" "));
 }
 
@@ -68,7 +68,7 @@ fn no_command_gives_a_name_before_its_bytes_are_on_disk() {
     durable(&project, &["store", "pack", "--keep-hot", "1"]);
     durable(&project, &["rollback"]);
     durable(&project, &["switch", "2"]);
-    // A file that was written to, of which only the download has the bytes.
+    // A damaged file whose bytes only the download has.
     let tree = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
     let file = tree.join("bin/rocminfo");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -79,7 +79,7 @@ fn no_command_gives_a_name_before_its_bytes_are_on_disk() {
     ran.code(0);
 }
 
-/// Covers what is built: logs, facts and trees of several outputs.
+/// Covers builds: logs, descriptions and trees of several outputs.
 #[test]
 fn what_is_built_is_on_disk_before_it_has_a_name() {
     let project = Project::new();

@@ -1,4 +1,4 @@
-//! A store of before there were profiles: nothing in it is lost, whenever the first run on it is killed.
+//! Stores of format 1, from before there were profiles: nothing is lost, whenever the migration is killed.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::support::{FIRST, Project, SECOND};
 
-/// Turns what was made in the profile `list` back into what a strixlock of before wrote: one list of generations at the top,
-/// links that are two directories less deep, and format 1. Each generation is a day older than the next.
+/// Turns a store with the profile `list` into one of format 1: one list of generations at the top, with links that are
+/// two directories less deep. Each generation is a day older than the next.
 fn of_before(project: &Project) {
     let store = project.store("main");
     let list = store.join("profiles/list");
@@ -41,7 +41,7 @@ fn made(number: u64) -> SystemTime {
 
 const LIST: [&str; 2] = ["--profile", "list"];
 
-/// A store of before with these projects and versions, realized one after the other.
+/// Returns a store of format 1 with these projects and versions, realized one after the other.
 fn old_store(realized: &[(&str, &str)]) -> Project {
     let project = Project::new();
     for (name, version) in realized {
@@ -51,7 +51,7 @@ fn old_store(realized: &[(&str, &str)]) -> Project {
     project
 }
 
-/// All generations of all profiles: profile (without its digest), number, current or not, version, time.
+/// Returns all generations of all profiles: profile (without its digest), number, current or not, version, time.
 fn all(project: &Project) -> Vec<(String, u64, bool, String, i64)> {
     let json = project.run(&["generations", "--all", "--json"]).code(0).json();
     let mut all = Vec::new();
@@ -72,7 +72,7 @@ fn entry(name: &str, number: u64, current: bool, version: &str) -> (String, u64,
     (name.to_owned(), number, current, version.to_owned(), i64::try_from(made).unwrap())
 }
 
-/// Returns where a link through the top of the store leads.
+/// Returns the target of a link through the top of the store.
 fn led(project: &Project) -> PathBuf {
     std::fs::canonicalize(project.directory.path().join("opt/rocm")).unwrap()
 }
@@ -97,19 +97,19 @@ fn the_generations_of_the_only_project_stay_its_own() {
     assert_eq!(ran.stderr, "", "it is told once");
     let store = project.store("main");
     assert!(!store.join("generations").exists());
-    // A strixlock of before knows format 1 alone, and refuses this one before it takes anything for garbage.
+    // An older strixlock knows only format 1, and refuses this format before it collects garbage.
     assert_eq!(std::fs::read_to_string(store.join("version")).unwrap(), "strixlock-store 2\n");
     assert_eq!(led(&project), before);
     project.run_beside("one", &["switch", "2"]).code(0);
     assert_ne!(led(&project), before, "a link of before follows its project");
     project.run_beside("one", &["switch", "1"]).code(0);
     assert_eq!(led(&project), before);
-    // Of the second nightly the lock says nothing any more, but the generation does.
+    // The lock no longer names the second nightly, but the generation does.
     let ran = project.run_beside("one", &["gc"]).code(0);
     assert!(ran.stdout.starts_with("removed 0 trees, 0 files, "), "{}", ran.all());
     project.run_beside("one", &["verify"]).code(0);
     assert!(project.run_beside("one", &["realize"]).code(0).stdout.ends_with("generation 1 is current already\n"));
-    // What an older strixlock leaves when it is refused.
+    // An older strixlock leaves this when it refuses the store.
     std::fs::create_dir(store.join("generations")).unwrap();
     project.run_beside("one", &["generations"]).code(0);
     assert!(!store.join("generations").exists());
@@ -145,7 +145,7 @@ fn where_no_project_can_be_told_a_profile_of_its_own_holds_everything() {
     let project = old_store(&[("one", FIRST), ("two", SECOND)]);
     link_at_opt(&project);
     let before = led(&project);
-    // Both have locks by now from which nothing was realized.
+    // By now both have locks from which nothing was realized.
     for name in ["one", "two"] {
         let lock = project.directory.path().join(name).join("lock/strix.lock");
         let text = std::fs::read_to_string(&lock).unwrap();
@@ -162,7 +162,7 @@ fn where_no_project_can_be_told_a_profile_of_its_own_holds_everything() {
     assert_eq!(led(&project), before, "it is neither's");
     project.run(&["rollback", "--profile", "earlier"]).code(0);
     assert_ne!(led(&project), before);
-    // Nobody knows of any project.
+    // No project is known.
     let project = old_store(&[("one", FIRST), ("one", SECOND)]);
     std::fs::remove_dir_all(project.store("main").join("locks")).unwrap();
     assert_eq!(all(&project), everything("earlier"));
@@ -207,7 +207,7 @@ fn a_generation_without_its_record_stops_the_migration_and_nothing_is_changed() 
     let text = std::fs::read(&record).unwrap();
     std::fs::write(&record, "{").unwrap();
     let ran = project.run(&["gc", "--keep", "1"]).code(7);
-    assert!(ran.stderr.contains("cannot be brought up to date"), "{}", ran.all());
+    assert!(ran.stderr.contains("cannot migrate the store"), "{}", ran.all());
     assert_eq!(std::fs::read_to_string(store.join("version")).unwrap(), "strixlock-store 1\n");
     assert_eq!(std::fs::read_link(store.join("current")).unwrap(), Path::new("generations/2"));
     std::fs::write(&record, text).unwrap();
@@ -234,7 +234,7 @@ fn many_processes_that_find_an_old_store_at_once_leave_one_new_one() {
     assert_eq!(all(&project), [entry("one", 1, true, FIRST), entry("two", 2, true, SECOND)]);
 }
 
-/// A strixlock of before holds the store together with others as long as it works, and adds to the old list then.
+/// An older strixlock holds the shared lock as long as it works, and adds to the old list.
 #[test]
 fn an_older_strixlock_at_work_is_waited_for() {
     let project = old_store(&[("one", FIRST), ("one", SECOND)]);
@@ -249,14 +249,14 @@ fn an_older_strixlock_at_work_is_waited_for() {
     assert_eq!(all(&project), [entry("one", 1, false, FIRST), entry("one", 2, true, SECOND)]);
 }
 
-/// A store for the whole machine is brought up to date by root, its owner.
+/// Root, its owner, migrates a store of the whole machine.
 #[test]
 fn whoever_may_only_read_an_old_store_is_told_who_can_bring_it_up_to_date() {
     if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) != 0 {
         return;
     }
     let project = old_store(&[("one", FIRST), ("one", SECOND)]);
-    // It was last used by a strixlock that knew no profiles.
+    // It was last used by a strixlock without profiles.
     std::fs::remove_dir_all(project.store("main").join("profiles")).unwrap_or_default();
     for directory in [project.directory.path(), project.path("").as_path()] {
         std::fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -269,16 +269,15 @@ fn whoever_may_only_read_an_old_store_is_told_who_can_bring_it_up_to_date() {
     outer.current_dir(project.path("")).env_clear();
     outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let ran = project.finish(outer.output().unwrap()).code(1);
-    assert!(ran.stderr.contains("of before there were profiles, and cannot be brought up to date"), "{}", ran.all());
-    assert!(ran.stderr.contains("any command of its owner's"), "{}", ran.all());
+    assert!(ran.stderr.contains("cannot migrate the store, which is from before there were profiles"), "{}", ran.all());
+    assert!(ran.stderr.contains("any command as the store's owner"), "{}", ran.all());
     assert_eq!(all(&project), [entry("one", 1, false, FIRST), entry("one", 2, true, SECOND)]);
 }
 
-/// The parts of a store that are about generations: where they are, what they say and what is left over.
+/// The parts of a store that hold generations.
 const PARTS: [&str; 5] = ["profiles", "generations", "current", "version", "tmp"];
 
-/// Reads what a person sees of them: every file with its contents, every link with its target. Names of locks are no sign of
-/// anything.
+/// Reads every file with its contents and every link with its target. Names of locks are left out.
 fn seen(store: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for part in PARTS.map(|part| store.join(part)) {
@@ -301,8 +300,8 @@ fn an_old_store_is_brought_up_to_date_with_no_name_before_its_bytes() {
     assert_eq!(all(&project), [entry("one", 1, true, FIRST), entry("two", 2, true, SECOND)]);
 }
 
-/// Each call that gives, changes or takes a name, and each that syncs, is the last that a run does; whatever it leaves, a link
-/// through the store leads where it led, and the next run brings the store to where an undisturbed one does.
+/// Kills the run before each call that creates, changes or removes a name, and before each sync. Each time, a link
+/// through the store still has its target, and the next run gives the same store as an undisturbed one.
 #[test]
 fn killed_at_any_step_the_next_run_finishes() {
     let copy = |from: &Path, to: &Path| {
@@ -342,6 +341,6 @@ fn killed_at_any_step_the_next_run_finishes() {
             kills += 1;
         }
     }
-    // Two profiles, the link, the number and the old list have a name each.
+    // Two profiles, the link, the version file and the old list each have a name.
     assert!(kills > 20, "{kills}");
 }

@@ -11,7 +11,7 @@ mod reading;
 
 use crate::support::{FIRST, Project, SECOND};
 
-/// The generations of a project as they are listed, without their dates.
+/// Returns the listed generations of a project, without their dates.
 pub fn listed(project: &Project) -> Vec<String> {
     let ran = project.run(&["generations"]).code(0);
     let mut lines = ran.stdout.lines();
@@ -72,7 +72,7 @@ fn diff_compares_with_another_generation_also_from_the_oldest_one() {
     // Current: 2.
     assert_eq!((pair(&[]), pair(&["1"]), pair(&["2"]), pair(&["2", "1"])), ((1, 2), (1, 2), (1, 2), (2, 1)));
     project.run(&["rollback"]).code(0);
-    // Current: 1, and none is older.
+    // Current: 1, the oldest.
     assert_eq!((pair(&[]), pair(&["1"]), pair(&["2"]), pair(&["1", "1"])), ((1, 2), (1, 2), (2, 1), (1, 1)));
     let ran = project.run(&["diff"]).code(0);
     assert!(ran.stdout.starts_with("generation 1 -> 2\nrocm 10.1.0a20260901 -> 10.1.0a20260902"), "{}", ran.all());
@@ -102,7 +102,7 @@ fn what_roots_lead_to_stays_and_the_rest_goes() {
     project.run(&["verify"]).code(0);
     project.run(&["--offline", "realize"]).code(0);
     assert_eq!(listed(&project), ["* 2 rocm 10.1.0a20260902"]);
-    // Without the lock and with everything old, the current generation alone stays.
+    // Without the lock, and if everything is old, only the current generation stays.
     std::fs::remove_file(project.path("lock/strix.lock")).unwrap();
     project.run(&["gc", "--older-than", "0s", "--max-size", "1k"]).code(0);
     project.run(&["verify"]).code(0);

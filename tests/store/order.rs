@@ -1,39 +1,41 @@
-//! The order in which the kernel was told things, and whether a power cut could leave a name without its bytes.
+//! A model of durability: checks from a trace that a power cut could never leave a name without its bytes.
 //!
-//! The model is small: a file is dirty from its last write until a sync that began after it. Whatever is unfinished stands
-//! below `tmp/` of a store, in a staging directory or among begun downloads, or has a part in its path that begins with `.strixlock-`. No unfinished thing may get a
-//! finished name while it, or anything in it, is dirty; nothing is written under a finished name; and when a command ends, every
-//! name that it gave is on disk: its directory was synced after.
+//! The model is small: a file is dirty from its last write until a sync that began after it. Unfinished files are below
+//! `tmp/` of a store, in a staging directory or among partial downloads, or have a part in their path that begins with
+//! `.strixlock-`. No unfinished file or directory may get a finished name while it, or anything in it, is dirty.
+//! Nothing is written under a finished name. When a command ends, every name that it gave is on disk: its directory was
+//! synced afterwards.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Calls that strace is asked for: everything that writes, syncs or names.
+/// Traced calls: everything that writes, syncs or names.
 pub const CALLS: &str = "write,pwrite64,writev,pwritev,pwritev2,copy_file_range,sendfile,splice,ftruncate,ioctl,\
                          fsync,fdatasync,syncfs,sync,link,linkat,rename,renameat,renameat2";
 
-/// Things that a run did, and what was wrong with it.
+/// Events of a run, and its faults.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Judged {
     /// Files that were written.
     pub written: usize,
-    /// Finished names that were given.
+    /// Finished names that the run gave.
     pub named: usize,
-    /// Everything that a power cut could have spoilt.
+    /// Descriptions of everything that a power cut could have damaged.
     pub wrong: Vec<String>,
 }
 
 enum Event {
     Write(PathBuf),
-    /// A sync of one file or directory, or of everything; when it began.
+    /// A sync of one file or directory, or of everything, with its start time.
     Sync(Option<PathBuf>, usize),
-    /// A finished name is asked for.
+    /// The start of a call that gives the file at the first path the name of the second.
     Name(PathBuf, PathBuf),
-    /// A new name took the place of the old one; with `true`, both were exchanged.
+    /// A new name replaced the old one; with `true`, both were exchanged.
     Moved(PathBuf, PathBuf, bool),
 }
 
-/// Judges what strace (`-f -y -s 0`) wrote, as far as it happened below `place`, in a process that stood in `here`. Writes that `tolerated` allows may go to finished names.
+/// Checks the output of strace (`-f -y -s 0`) for paths below `place`, of a process with the working directory `here`.
+/// Writes to finished names are allowed if `tolerated` returns true.
 pub fn judge(trace: &str, place: &Path, here: &Path, tolerated: &dyn Fn(&Path) -> bool) -> Judged {
     let mut events = Vec::new();
     let mut begun: BTreeMap<&str, (usize, String)> = BTreeMap::new();
@@ -51,7 +53,7 @@ pub fn judge(trace: &str, place: &Path, here: &Path, tolerated: &dyn Fn(&Path) -
             events.extend(events_of(text, here, at, at));
         }
     }
-    // Stable: what happened in one line stays in order.
+    // The sort is stable, so events of one line stay in order.
     events.sort_by_key(|(at, _)| *at);
     let mut model =
         Model { place, tolerated, dirty: BTreeMap::new(), pending: BTreeMap::new(), judged: Judged::default() };
@@ -102,7 +104,7 @@ impl Model<'_> {
                 }
                 self.pending.insert(new, at);
             }
-            // A directory that was renamed takes along what is in it.
+            // A renamed directory takes its contents along.
             Event::Moved(old, new, exchanged) => {
                 let moved: Vec<_> = self.dirty.keys().filter(|file| file.starts_with(&old)).cloned().collect();
                 for file in moved {
@@ -117,15 +119,15 @@ impl Model<'_> {
     }
 }
 
-/// Returns whether something stands below a staging directory or among begun downloads, or in a file or directory of our own
-/// for what is unfinished.
+/// Returns whether a path is in a staging directory, among partial downloads, or in a temporary file or directory of
+/// our own.
 fn is_unfinished(path: &Path) -> bool {
     let parts: Vec<&[u8]> = path.components().map(|part| part.as_os_str().as_encoded_bytes()).collect();
     let below = |pair: &[&[u8]]| pair[0] == b"tmp" && (pair[1].starts_with(b"stage-") || pair[1] == b"partial");
     parts.windows(2).any(below) || parts.iter().any(|part| part.starts_with(b".strixlock-"))
 }
 
-/// Returns what a call that succeeded was, with the times at which it began and ended.
+/// Returns the event of a successful call, with its start and end time.
 fn events_of(text: &str, here: &Path, begun: usize, ended: usize) -> Vec<(usize, Event)> {
     let Some((name, rest)) = text.split_once('(') else { return Vec::new() };
     let Some((arguments, result)) = rest.rsplit_once(" = ") else { return Vec::new() };
@@ -163,19 +165,19 @@ fn events_of(text: &str, here: &Path, begun: usize, ended: usize) -> Vec<(usize,
     }
 }
 
-/// The paths behind the descriptors: `7</a/b>`, `AT_FDCWD</a>`.
+/// Returns the paths of the descriptors: `7</a/b>`, `AT_FDCWD</a>`.
 fn descriptors(words: &str) -> Vec<PathBuf> {
     let parts = words.split('<').skip(1);
     let paths = parts.filter_map(|part| part.split_once('>')).map(|(path, _)| path);
     paths.map(|path| PathBuf::from(path.trim_end_matches(" (deleted)"))).collect()
 }
 
-/// The strings in quotation marks. Names with escapes do not occur in these tests.
+/// Returns the strings in quotation marks. Names with escapes do not occur in these tests.
 fn quoted(words: &str) -> Vec<PathBuf> {
     words.split('"').skip(1).step_by(2).map(PathBuf::from).collect()
 }
 
-/// The model itself: it must see what it is for.
+/// Tests the model itself: it must find such faults.
 #[test]
 fn the_model_sees_a_name_before_its_bytes() {
     let place = Path::new("/p");
@@ -189,28 +191,28 @@ fn the_model_sees_a_name_before_its_bytes() {
         "1 renameat2(AT_FDCWD</p>, \"/p/s/tmp/stage-a/publish\", AT_FDCWD</p>, \"/p/s/trees/x\", RENAME_EXCHANGE) = 0";
     let directory = "1 fsync(8</p/s/trees>) = 0";
     assert_eq!(of(&[write, sync, link, aside, sync, publish, directory]), [""; 0]);
-    // The sync before contents get names: gone, or too early.
+    // The sync before contents get names is missing, or too early.
     for wrong in [[write, link, sync], [sync, write, link]] {
         assert!(
             of(&wrong)[0].contains("/p/s/blobs/ab/cd got a name before the bytes of /p/s/tmp/stage-a/tree/f"),
             "{wrong:?}"
         );
     }
-    // One that was told of too late: it began before the write ended.
+    // This sync began before the write ended.
     let begun = "1 syncfs(3</p/s/lock> <unfinished ...>";
     let ended = "1 <... syncfs resumed>) = 0";
     assert_eq!(of(&[begun, "2 write(5</p/s/tmp/stage-a/tree/f>, \"\"..., 3) = 3", ended, link, sync]).len(), 1);
-    // A directory that was moved takes along what is dirty in it.
+    // A moved directory takes dirty files along.
     assert!(of(&[write, aside, publish, sync])[0].contains("/p/s/tmp/stage-a/publish/tree/f"));
     // The name itself may be lost.
     assert!(of(&[write, sync, aside, publish])[0].contains("/p/s/trees/x may be gone"));
-    // Written in place; a call that failed did nothing.
+    // A write in place. A failed call does nothing.
     assert!(of(&["1 write(5</p/lock/strix.lock>, \"\"..., 3) = 3"])[0].contains("under its final name"));
     assert_eq!(
         of(&["1 linkat(7</p/s/tmp/stage-a>, \"f\", 9</p/s/blobs>, \"x\", 0) = -1 EEXIST (File exists)"]),
         [""; 0]
     );
-    // One file's own sync.
+    // A sync of one file.
     let own = ["1 write(5</p/.strixlock-a>, \"\", 3) = 3", "1 fsync(5</p/.strixlock-a>) = 0"];
     let rename = "1 rename(\"/p/.strixlock-a\", \"/p/file\") = 0";
     assert_eq!(of(&[own[0], own[1], rename, "1 fsync(6</p>) = 0"]), [""; 0]);

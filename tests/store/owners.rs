@@ -1,4 +1,4 @@
-//! Whose a store may be: nothing that another user put there decides what is done with the rights of whoever runs a command.
+//! Owners of stores: no file of another user can misuse the rights of the user who runs a command.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// A directory outside of the store that nothing may touch, and all that is known of what is in it.
+/// A directory outside of the store that nothing may touch, and a record of its contents.
 struct Canary(PathBuf);
 
 impl Canary {
@@ -42,7 +42,7 @@ impl Canary {
     }
 }
 
-/// Puts a link to `target` in the place of something, which goes aside.
+/// Replaces a file or directory by a link to `target`, and keeps the original aside.
 fn replace_by_link(place: &Path, target: &Path) {
     if std::fs::symlink_metadata(place).is_ok() {
         std::fs::rename(place, place.with_file_name("aside")).unwrap();
@@ -87,7 +87,7 @@ fn no_link_in_the_place_of_a_directory_is_followed() {
         for command in [["generations"].as_slice(), &["realize"], &["gc", "--keep", "1"], &["verify", "--repair"]] {
             let ran = project.run(command).code(7);
             assert!(
-                ran.stderr.contains("a symbolic link stands where the store has a directory"),
+                ran.stderr.contains("expected a directory in the store, found a symbolic link"),
                 "{place}: {}",
                 ran.all()
             );
@@ -99,7 +99,7 @@ fn no_link_in_the_place_of_a_directory_is_followed() {
     project.run(&["verify"]).code(0);
 }
 
-/// Only what this program calls its own in `tmp/` is swept.
+/// Only names of this program in `tmp/` are swept.
 #[test]
 fn names_of_others_in_tmp_stay() {
     let project = Project::realized(&[FIRST]);
@@ -116,7 +116,7 @@ fn names_of_others_in_tmp_stay() {
     assert_eq!(left, [true, true, false, false, true]);
 }
 
-/// The beginning of the only download in a store.
+/// Returns the first bytes of the only download in a store.
 fn begun(project: &Project, ending: &str) -> PathBuf {
     let held = files(&project.store("main").join("tmp/partial"));
     held.into_iter().find(|file| file.extension().is_some_and(|one| one == "held")).unwrap().with_extension(ending)
@@ -131,7 +131,7 @@ fn a_download_writes_to_no_file_that_a_link_leads_to() {
             project.rocm_manifest(FIRST);
             project.run(&["update"]).code(0);
             let place = begun(&project, ending);
-            // The lock and the download are gone, so it is begun once more.
+            // The lock and the download are gone, so the download starts again.
             std::fs::remove_file(project.path("lock/strix.lock")).unwrap();
             std::fs::remove_dir_all(project.store("main").join("downloads/sha256")).unwrap();
             let _ = std::fs::remove_file(&place);
@@ -160,7 +160,7 @@ fn a_store_that_others_may_write_to_is_refused_until_they_may_not() {
             let before = std::fs::metadata(&at).unwrap().permissions();
             std::fs::set_permissions(&at, std::fs::Permissions::from_mode(mode)).unwrap();
             let ran = project.run(&["realize"]).code(3);
-            assert!(ran.stderr.contains("others may write to the store"), "{place}: {}", ran.all());
+            assert!(ran.stderr.contains("other users can write to the store"), "{place}: {}", ran.all());
             assert!(
                 ran.stderr.contains(&format!("{mode:04o}")) && ran.stderr.contains("chmod -R go-w"),
                 "{}",
@@ -172,7 +172,7 @@ fn a_store_that_others_may_write_to_is_refused_until_they_may_not() {
     project.run(&["realize"]).code(0);
 }
 
-/// Also where a person's umask lets their group write to everything else.
+/// Holds also with a umask by which the group can write to everything else.
 #[test]
 fn what_is_made_is_writable_for_nobody_else() {
     let project = Project::new();
@@ -200,10 +200,10 @@ fn no_store_is_made_among_other_things() {
     let canary = Canary::new(&project);
     let before = canary.state();
     let ran = project.run(&["--store", canary.0.to_str().unwrap(), "update"]).code(3);
-    assert!(ran.stderr.contains("this directory is no store, and it is not empty"), "{}", ran.all());
+    assert!(ran.stderr.contains("this directory is neither empty nor a store"), "{}", ran.all());
     assert_eq!(canary.state(), before);
     assert_eq!(std::fs::read_dir(&canary.0).unwrap().count(), 5);
-    // One that was begun and is no store yet becomes one; so does the root of a disk.
+    // A store whose creation was interrupted becomes one, and so does the root of a disk.
     let begun = project.store("begun");
     for name in ["trees", "lost+found"] {
         std::fs::create_dir_all(begun.join(name)).unwrap();
@@ -236,7 +236,7 @@ fn a_store_of_another_user_is_refused() {
     project.run(&["verify"]).code(0);
 }
 
-/// A blob and a download that another user left in a store that was copied with its owners: they count as absent.
+/// A blob and a download of another user, in a store that was copied with its owners, count as missing.
 #[test]
 fn bytes_of_another_user_are_not_believed() {
     if !is_root() {
@@ -251,14 +251,14 @@ fn bytes_of_another_user_are_not_believed() {
         let mut bytes = std::fs::read(&file).unwrap();
         let Some(last) = bytes.last_mut() else { continue };
         *last ^= 1;
-        // Another file of the same size, mode and time: the tree keeps its own.
+        // The blob is another file of the same size, mode and time, so the tree keeps its own.
         std::fs::remove_file(&file).unwrap();
         std::fs::write(&file, bytes).unwrap();
         std::fs::File::options().write(true).open(&file).unwrap().set_modified(about.modified().unwrap()).unwrap();
         std::fs::set_permissions(&file, about.permissions()).unwrap();
         chown(&file, Some(OTHER), None).unwrap();
     }
-    // The tree is made once more, beside these.
+    // The tree is made again.
     let gone = tree.parent().unwrap();
     std::process::Command::new("rm").arg("-rf").arg(gone).status().unwrap();
     project.run(&["realize"]).code(0);
@@ -268,7 +268,7 @@ fn bytes_of_another_user_are_not_believed() {
     assert_eq!(String::from_utf8(others.stdout).unwrap(), "");
 }
 
-/// A store for the whole machine: root's, and everybody reads it.
+/// Everybody can read a store of the whole machine, which is root's.
 #[test]
 fn a_store_of_root_s_is_read_by_all() {
     if !is_root() {
@@ -291,7 +291,7 @@ fn a_store_of_root_s_is_read_by_all() {
     let ran = run(&["generations"]).code(0);
     assert!(ran.stdout.contains("\n* 1  ") && ran.stdout.ends_with(" UTC  rocm 10.1.0a20260901\n"), "{}", ran.all());
     run(&["verify"]).code(0);
-    // One of a third user is not even read.
+    // A store of a third user is not even read.
     chown(project.store("main"), Some(1), None).unwrap();
     let ran = run(&["generations"]).code(3);
     assert!(ran.stderr.contains("snapshot restore"), "{}", ran.all());

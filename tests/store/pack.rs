@@ -1,4 +1,4 @@
-//! `strixlock store pack`: cold trees share what they have in common, and come back as they were.
+//! `strixlock store pack`: cold trees share chunks, and are the same after thawing.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn what_is_not_in_use_becomes_cold_and_rollback_brings_it_back() {
     let project = two_generations();
     let (old, new) = (tree_of(&project, 1, "rocm"), tree_of(&project, 2, "rocm"));
     let before = project.run(&["store", "--json"]).code(0).json();
-    // Copies that share files with the store do not keep it from dropping them.
+    // Copies with hard links into the store do not keep blobs from being removed.
     project.run(&["realize", "--to", "copies", "--link-mode", "hardlink"]).code(0);
     let packed = project.run(&["store", "pack", "--keep-hot", "1", "--json"]).code(0).json();
     assert!(packed["packed"]["freed"].as_u64().unwrap() > 0, "{packed:#}");
@@ -50,7 +50,7 @@ fn what_is_not_in_use_becomes_cold_and_rollback_brings_it_back() {
     assert_eq!(before["usage"]["logical"], after["usage"]["logical"]);
     let cold: Vec<_> = after["usage"]["trees"].as_array().unwrap().iter().filter(|tree| tree["cold"] == true).collect();
     assert!(!cold.is_empty() && cold.iter().all(|tree| tree["adds"].as_u64() < tree["size"].as_u64()), "{after:#}");
-    // A second time there is nothing to do, and nothing that a cold tree needs is garbage.
+    // The second time there is nothing to do, and no chunk of a cold tree is garbage.
     assert_eq!(project.run(&["store", "pack", "--keep-hot", "1"]).code(0).stdout, "nothing to pack\n");
     project.run(&["gc"]).code(0);
     project.run(&["verify"]).code(0);
@@ -59,7 +59,7 @@ fn what_is_not_in_use_becomes_cold_and_rollback_brings_it_back() {
     project.run(&["rollback"]).code(0);
     assert!(old.is_dir());
     project.run(&["verify"]).code(0);
-    // As if it had never been packed: the same files, read-only, shared with the newer nightly.
+    // The result is as if it had never been packed: the same files, read-only, shared with the newer nightly.
     let mut shared = 0;
     for file in files(&new).into_iter().filter(|file| !file.is_symlink()) {
         let other = old.join(file.strip_prefix(&new).unwrap());
@@ -82,7 +82,7 @@ fn realize_brings_cold_outputs_back_without_network_and_gc_drops_their_chunks() 
     assert!(plan.stdout.contains("unpack") && !plan.stdout.contains("make"), "{}", plan.all());
     project.run(&["realize", "--lock", "lock/old.lock", "--offline"]).code(0);
     assert!(tree_of(&project, 1, "runtime").is_dir());
-    // Once hot, they are not needed any more.
+    // The chunks of a hot tree are not needed any more.
     project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
     assert!(!files(&project.store("main").join("chunks")).is_empty());
     for path in ["lock/old.lock", "lock/strix.lock"] {
@@ -131,7 +131,7 @@ fn neither_a_damaged_tree_nor_one_that_a_process_stands_in_is_packed() {
     assert!(old.is_dir());
 }
 
-/// Changes a byte as a disk does: size, time and mode stay.
+/// Changes a byte as a failing disk does: size, time and mode stay.
 fn rot(file: &Path) {
     let before = std::fs::metadata(file).unwrap();
     let mut bytes = std::fs::read(file).unwrap();
@@ -149,7 +149,7 @@ fn rotten_chunks_do_not_take_the_place_of_whole_contents() {
         rot(&chunk);
     }
     project.run(&["verify"]).code(7);
-    // Brought back from the kept download; its chunks are still there.
+    // Restored from the kept download. Its chunks are still there.
     project.run(&["verify", "--repair"]).code(0);
     project.run(&["store", "pack", "--keep-hot", "0"]).code(0);
     std::fs::remove_dir_all(project.store("main").join("downloads")).unwrap();

@@ -1,4 +1,4 @@
-//! Profiles: what one project does to its generations touches no other project.
+//! Profiles: changes to the generations of one project touch no other project.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ fn two_projects() -> Project {
     project
 }
 
-/// The numbers of a project's generations, and the current one.
+/// Returns the numbers of a project's generations, and the current one.
 fn numbers(ran: &Ran) -> (Vec<u64>, u64) {
     let value = ran.json();
     let number = |one: &serde_json::Value| one["number"].as_u64().unwrap();
@@ -25,7 +25,7 @@ fn generations(project: &Project, name: &str) -> (Vec<u64>, u64) {
     numbers(&project.run_beside(name, &["generations", "--json"]).code(0))
 }
 
-/// The name of a project's profile, and the link to its current generation.
+/// Returns the name of a project's profile, and the link to its current generation.
 fn profile(project: &Project, name: &str) -> (String, PathBuf) {
     let value = project.run_beside(name, &["generations", "--json"]).code(0).json();
     let name = value["profile"].as_str().unwrap().to_owned();
@@ -67,11 +67,11 @@ fn rollback_switch_and_gc_in_one_project_leave_the_other_alone() {
     }
     assert_eq!((generations(&project, "one"), generations(&project, "two")), ((vec![2], 2), (vec![1, 2], 2)));
     assert_eq!(tree(&one), newest);
-    // What the other can roll back to is still there, though this one has dropped it.
+    // The other project can still roll back to the tree that this one has dropped.
     project.run_beside("two", &["rollback"]).code(0);
     assert_eq!(generations(&project, "two"), (vec![1, 2], 1));
     assert_eq!(generations(&project, "one"), (vec![2], 2));
-    // The link of before profiles follows the first of them alone.
+    // The link at the top of the store follows only the first profile.
     assert_eq!(tree(&project.store("main").join("current")), tree(&one));
 }
 
@@ -85,7 +85,7 @@ fn every_profile_is_listed_with_its_project() {
     assert_eq!(ran.stdout.lines().count(), 6, "{}", ran.all());
     let json = project.run(&["generations", "--all", "--json"]).code(0).json();
     assert_eq!(json["profiles"][1]["project"], "[DIR]/two");
-    // From a place that has none.
+    // From a directory without a project.
     let ran = project.run(&["generations"]).code(0);
     assert!(ran.stdout.is_empty() && ran.stderr.contains("generations --all"), "{}", ran.all());
     for command in [["switch", "1"].as_slice(), &["rollback"], &["diff"]] {
@@ -107,14 +107,14 @@ fn a_project_is_the_same_however_it_is_reached() {
         let ran = project.finish(project.command(&["generations", "--json"]).args(arguments).output().unwrap());
         assert_eq!(ran.code(0).json()["profile"], one.0, "{arguments:?}");
     }
-    // Another lock in the same project is about the same generations; the lock of a generation is about its own.
+    // Another lock in the same project has the same generations. The lock of a generation belongs to its own profile.
     std::fs::copy(&lock, top.join("one/lock/old.lock")).unwrap();
     project.run_beside("one", &["realize", "--lock", "lock/old.lock"]).code(0);
     assert_eq!(generations(&project, "one"), (vec![1, 2], 2));
     let kept = one.1.with_file_name("generations").join("1/strix.lock");
     project.run(&["realize", "--lock", kept.to_str().unwrap()]).code(0);
     assert_eq!(generations(&project, "one"), (vec![1, 2], 1));
-    // A manifest of another name is another profile, in the same directory.
+    // A manifest with another name in the same directory has its own profile.
     std::fs::copy(&manifest, top.join("one/manifests/next.toml")).unwrap();
     let next = ["--manifest", "manifests/next.toml"];
     project.run_beside("one", &[&["update"], next.as_slice()].concat()).code(0);
@@ -172,14 +172,14 @@ fn a_project_that_was_moved_is_told_how_to_have_its_generations_again() {
     }
     let ran = project.run(&["generations", "--all"]).code(0);
     assert!(ran.stdout.contains(&format!("profile {name} ([DIR]/one, not there any more)\n")), "{}", ran.all());
-    // Its lock may be on a disk that comes back: nothing goes, and every way out is named.
+    // Its lock may be on a disk that comes back, so nothing is removed, and every way to go on is named.
     let ran = project.run_beside("moved", &["gc"]).code(9);
     assert!(ran.stderr.contains(&adopt) && ran.stderr.contains("--forget-missing"), "{}", ran.all());
-    // Not from a place that is no project, and not from one that is there.
+    // Not for a directory without a project, and not from a project that still exists.
     project.run(&["generations", "--adopt", &name]).code(9);
     let ran = project.run_beside("two", &["generations", "--adopt", &profile(&project, "moved").0]).code(1);
-    assert!(ran.stderr.contains("belongs to a project that is there"), "{}", ran.all());
-    // What was made in between stays under its own name.
+    assert!(ran.stderr.contains("belongs to a project that still exists"), "{}", ran.all());
+    // The profile made in between keeps its name.
     let between = profile(&project, "moved").0;
     assert_ne!(between, name);
     let ran = project.run_beside("moved", &["generations", "--adopt", &name]).code(0);
@@ -191,7 +191,7 @@ fn a_project_that_was_moved_is_told_how_to_have_its_generations_again() {
     assert_eq!(numbers(&ran), (vec![1], 1));
     project.run_beside("moved", &["gc"]).code(0);
     project.run_beside("moved", &["generations", "--adopt", "none"]).code(9);
-    // A new project in the old place begins anew.
+    // A new project in the old directory gets a new profile.
     project.realize_beside("one", FIRST, &[]);
     assert_eq!((generations(&project, "one"), generations(&project, "moved")), ((vec![1], 1), (vec![1, 2], 1)));
     assert!(profile(&project, "one").0.starts_with(&name), "a name is not given twice");
@@ -214,7 +214,7 @@ fn generations_of_a_project_that_is_gone_are_dropped_only_when_told() {
     assert_eq!(ran.stdout, would.stdout.replace("would remove", "removed"));
     assert_eq!(profiles(), 1);
     assert_eq!(generations(&project, "two"), (vec![1, 2], 2));
-    // It led to the profile that is gone.
+    // It led to the removed profile.
     assert!(std::fs::symlink_metadata(project.store("main").join("current")).is_err());
     project.run_beside("two", &["verify"]).code(0);
     assert_eq!(project.run_beside("two", &["gc"]).code(0).stdout, "nothing to remove\n");
@@ -228,7 +228,7 @@ fn gc_says_whose_generations_went_and_why_others_stay() {
     }
     let [one, two] = ["one", "two"].map(|name| format!("{} ([DIR]/{name})", profile(&project, name).0));
     project.run_beside("one", &["rollback"]).code(0);
-    // The current one is older than what is kept.
+    // The current generation is older than the kept ones.
     let ran = project.run_beside("one", &["gc", "--keep", "1"]).code(0);
     assert!(
         ran.stdout.starts_with(&format!("kept generation 1 of {one}, rocm {FIRST}: it is current\n")),
@@ -236,7 +236,7 @@ fn gc_says_whose_generations_went_and_why_others_stay() {
         ran.all()
     );
     assert_eq!(generations(&project, "one"), (vec![1, 2], 1));
-    // A size that nothing reaches: the current generations stay, of others all do, and that is said.
+    // With an unreachable size, current generations and those of other projects stay, which is reported.
     let ran = project.run_beside("one", &["gc", "--max-size", "1K"]).code(0);
     assert!(ran.stdout.starts_with(&format!("removed generation 2 of {one}, rocm {SECOND}\n")), "{}", ran.all());
     assert!(
@@ -249,7 +249,7 @@ fn gc_says_whose_generations_went_and_why_others_stay() {
     let ran = project.finish(command.env("STRIXLOCK_PROFILE", "prod").output().unwrap()).code(0);
     assert!(ran.stdout.starts_with(&format!("removed generation 1 of {two}, rocm {SECOND}\n")), "{}", ran.all());
     assert_eq!((generations(&project, "one"), generations(&project, "two")), ((vec![1], 1), (vec![2], 2)));
-    // Where there is no project, a rule is about nobody's generations.
+    // Without a project, a rule applies to no generations.
     let ran = project.run(&["gc", "--keep", "1"]).code(0);
     assert!(ran.stderr.contains("nothing is dropped by a rule"), "{}", ran.all());
 }
@@ -268,14 +268,14 @@ fn links_below_a_prefix_follow_their_own_project() {
     assert_eq!((led(), tree(&one)), (before.clone(), before.clone()));
     project.run_beside("one", &["rollback"]).code(0);
     assert_ne!(led(), before);
-    // One that was made before there were profiles leads to the same, and is as good.
+    // A link made before there were profiles has the same target.
     std::fs::remove_file(opt.join("rocm")).unwrap();
     std::os::unix::fs::symlink(project.store("main").join("current/rocm"), opt.join("rocm")).unwrap();
     let ran = project.run_beside("one", &link).code(0);
     assert!(!ran.stderr.contains("opt/rocm"), "{}", ran.all());
     assert_eq!(std::fs::read_link(opt.join("rocm")).unwrap(), project.store("main").join("current/rocm"));
     assert_eq!(led(), tree(&one));
-    // Another project that takes the place is told whose it was.
+    // A project that takes over the link is told the previous one.
     let ran = project.run_beside("two", &link).code(0);
     assert!(
         ran.stderr.contains("opt/rocm led to [DIR]/stores/main/current/rocm: it leads to the generations of two-"),
@@ -293,7 +293,7 @@ fn a_generation_that_lost_a_tree_is_made_again_as_the_hint_says() {
     let lost = tree(&current.with_file_name("generations").join("1"));
     let lost = lost.parent().unwrap();
     std::process::Command::new("rm").arg("-rf").arg(lost).status().unwrap();
-    // From anywhere, though the project that made it is elsewhere.
+    // From any directory.
     let ran = project.run(&["switch", "1", "--profile", &name]).code(7);
     let hint = ran.stderr.split('`').find(|part| part.starts_with("strixlock realize")).expect("there is no hint");
     let hint = hint.replace("[DIR]", project.directory.path().to_str().unwrap());
@@ -303,7 +303,7 @@ fn a_generation_that_lost_a_tree_is_made_again_as_the_hint_says() {
     assert_eq!(generations(&project, "one"), (vec![1, 2], 1));
     project.run(&["switch", "2", "--profile", &name]).code(0);
     assert_eq!(generations(&project, "two"), (vec![1, 2], 2));
-    // The lock of a generation goes with it, and keeps no collector from its work.
+    // The lock of a generation is removed with it, and does not block the collector.
     project.run_beside("one", &["gc", "--keep", "1"]).code(0);
     project.run_beside("one", &["gc"]).code(0);
 }

@@ -1,4 +1,4 @@
-//! Stores that can only be read, and stores that are not there: looking at them makes nothing and needs no right to write.
+//! Read-only and missing stores: reading commands create nothing and need no write access.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,8 +8,7 @@ use crate::support::{Project, Ran, files};
 const FIRST: &str = "10.1.0a20260901";
 const SECOND: &str = "10.1.0a20260902";
 
-/// Runs a command where everything below `place` can only be read, as on a disk that is mounted so. Gives nothing where this
-/// machine allows no mounts.
+/// Runs a command with everything below `place` on a read-only mount. Returns `None` if this machine allows no mounts.
 fn run_below(project: &Project, place: &Path, arguments: &[&str]) -> Option<Ran> {
     let fixed = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\"";
     let outer = |script: &str| {
@@ -63,14 +62,13 @@ fn work_that_a_store_cannot_take_is_refused_before_it_is_begun() {
     let project = realized();
     let store = project.store("main");
     project.rocm_manifest(SECOND);
-    // What is to be fetched.
+    // Something has to be fetched.
     std::fs::rename(project.path("lock/strix.lock"), project.path("old.lock")).unwrap();
     project.run_in_store("other", &["update"]).code(0);
     let Some(ran) = run_below(&project, &store, &["realize"]) else { return };
-    let refused =
-        "error: the store can only be read, and something is to be added to it\n  store  [DIR]/stores/main\nhint: ";
+    let refused = "error: the store is read-only, and this needs to add to it\n  store  [DIR]/stores/main\nhint: ";
     assert!(ran.code == 1 && ran.stderr.contains(refused), "{}", ran.all());
-    // And a generation, where all is there and another project's.
+    // A generation has to be added, with all trees of another project present.
     std::fs::rename(project.path("old.lock"), project.path("lock/strix.lock")).unwrap();
     let ran = run_below(&project, &store, &["realize", "rocm", "--profile", "mine"]).unwrap().code(1);
     assert!(ran.stderr.contains(refused), "{}", ran.all());
@@ -103,7 +101,7 @@ fn status_works_in_a_home_that_can_only_be_read() {
     assert!(ran.code(0).stdout.contains("missing"));
 }
 
-/// What is refused when a store is written to is refused when it is read.
+/// A store that is refused for writing is refused for reading too.
 #[test]
 fn what_is_no_store_is_not_read_as_one() {
     let project = realized();
@@ -111,7 +109,7 @@ fn what_is_no_store_is_not_read_as_one() {
     std::fs::create_dir(&place).unwrap();
     std::fs::write(place.join("mine"), "").unwrap();
     let ran = project.run(&["status", "--store", place.to_str().unwrap()]).code(3);
-    assert!(ran.stderr.contains("this directory is no store"), "{}", ran.all());
+    assert!(ran.stderr.contains("this directory is neither empty nor a store"), "{}", ran.all());
     let store = project.store("main");
     std::fs::write(store.join("version"), "strixlock-store 9\n").unwrap();
     let ran = project.run(&["status"]).code(3);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::provenance::read;
 use crate::error::Result;
-use crate::tree::beneath::Root;
+use crate::tree::confined::Root;
 
 /// The files that state HIP's version, the newest layout first. The first one that says something counts.
 const HIP: [&str; 3] = ["share/hip/version", "bin/.hipVersion", "include/hip/hip_version.h"];

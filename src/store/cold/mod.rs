@@ -1,21 +1,21 @@
-//! Cold trees: nightlies that nobody uses now, as compressed chunks that they share.
+//! Cold trees: trees that nobody uses now, stored as compressed chunks that they share.
 //!
 //! ```text
 //! trees/<hex>/listing      as for a hot tree
-//! trees/<hex>/cold         the chunks that its files' contents are, in order: zstd of
+//! trees/<hex>/cold         the chunks of its files' contents, in order: zstd of
 //!                            strixlock-cold 1
 //!                            <64 hex> <bytes>
-//! chunks/<2 hex>/<62 hex>  zstd of a chunk; the name is the SHA-256 of what comes out
+//! chunks/<2 hex>/<62 hex>  zstd of a chunk; the name is the SHA-256 of the plain bytes
 //! ```
 //!
-//! The contents of a tree's distinct files (by digest and execute bit), in the listing's order, are one stream, which is
-//! cut where its contents say (FastCDC): what two nightlies have in common becomes the same chunks.
+//! The contents of a tree's distinct files (by digest and execute bit), in the listing's order, form one stream. Cuts
+//! depend on the contents (FastCDC), so what two nightlies have in common becomes the same chunks.
 //!
-//! A tree is hot or cold, never both and never neither: the directory `trees/<hex>` of one form takes the place of the
-//! other's by one exchange, after all that it needs is on disk.
+//! A tree is hot or cold, never both and never neither: one exchange replaces the directory `trees/<hex>` of one form
+//! by that of the other, after everything that the new form needs is on disk.
 
 mod pack;
-mod read;
+mod stream;
 mod thaw;
 
 use std::collections::HashSet;
@@ -29,14 +29,14 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::{Entry, Listing, Node};
 
 const HEADER: &str = "strixlock-cold 1";
-/// No index is longer; 128 GB of small chunks fit into it.
+/// Greatest size of an index, in bytes. It is enough for 128 GB of small chunks.
 const MOST_INDEX: u64 = 512 << 20;
 /// Chunks have 16 to 256 KiB, 64 KiB on average: smaller ones compress badly, larger ones share less.
 const SMALLEST: usize = 16 << 10;
 const AVERAGE: usize = 64 << 10;
 const LARGEST: usize = 256 << 10;
 
-/// A tree that is in the store as chunks.
+/// A tree that the store has as chunks.
 #[derive(Debug, Clone)]
 pub struct ColdTree {
     /// Its digest.
@@ -47,14 +47,14 @@ pub struct ColdTree {
 /// A piece of a cold tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chunk {
-    /// Of its plain bytes.
+    /// The digest of its plain bytes.
     pub digest: Sha256Digest,
-    /// How many those are.
+    /// The number of plain bytes.
     pub size: usize,
 }
 
 impl ColdTree {
-    /// What is in the tree.
+    /// Returns the tree's listing. Fails if that is damaged.
     pub fn listing(&self) -> Result<Listing> {
         read_listing(&self.directory, self.digest)
     }
@@ -71,7 +71,7 @@ impl ColdTree {
     }
 }
 
-const REPAIR: &str = "`strixlock verify --repair` fetches what it lacks again";
+const REPAIR: &str = "`strixlock verify --repair` fetches it again";
 
 fn parse(text: &str) -> Option<Vec<Chunk>> {
     let mut lines = text.strip_suffix('\n')?.split('\n');
@@ -96,46 +96,45 @@ fn write_index(path: &Path, chunks: &[Chunk]) -> Result<()> {
     Ok(())
 }
 
-/// The contents of a file, where a tree has them first.
-struct Contents<'a> {
-    /// The file.
+/// A file of a tree that has the contents of no file before it.
+struct DistinctFile<'a> {
     entry: &'a Entry,
     digest: Sha256Digest,
     executable: bool,
     size: u64,
 }
 
-/// The contents of a tree's files, each once: what a cold tree's stream is made of.
-fn distinct_contents(listing: &Listing) -> impl Iterator<Item = Contents<'_>> {
+/// Returns the distinct files of a tree, in order. A cold tree's stream consists of their contents.
+fn distinct_files(listing: &Listing) -> impl Iterator<Item = DistinctFile<'_>> {
     let mut seen = HashSet::new();
     listing.entries().iter().filter_map(move |entry| match entry.node {
         Node::File { executable, size, digest } => {
-            seen.insert((digest, executable)).then_some(Contents { entry, digest, executable, size })
+            seen.insert((digest, executable)).then_some(DistinctFile { entry, digest, executable, size })
         }
         _ => None,
     })
 }
 
 impl Store {
-    /// The tree with this digest, if it is here as chunks.
+    /// Returns the tree with this digest, if the store has it cold.
     #[must_use]
     pub fn cold(&self, digest: TreeDigest) -> Option<ColdTree> {
         let directory = self.root.join("trees").join(digest.hex());
         directory.join("cold").is_file().then_some(ColdTree { digest, directory })
     }
 
-    /// The files of a cold tree's chunks, with their sizes.
+    /// Returns the paths of a cold tree's chunks, with their sizes on disk.
     pub(super) fn chunk_files(&self, tree: &ColdTree) -> Result<Vec<(PathBuf, u64)>> {
         let file = |chunk: Chunk| {
             let path = self.chunk(chunk.digest);
-            // One that is missing takes no space; that it is missing is for `verify` to say.
+            // A missing chunk takes no space. `verify` reports it.
             let size = std::fs::symlink_metadata(&path).map_or(0, |about| about.len());
             (path, size)
         };
         Ok(tree.chunks()?.into_iter().map(file).collect())
     }
 
-    /// Where the chunk with this digest is, or would be.
+    /// Returns the path that the chunk with this digest has, or would have.
     pub(super) fn chunk(&self, digest: Sha256Digest) -> PathBuf {
         let hex = digest.hex();
         self.root.join("chunks").join(&hex[..2]).join(&hex[2..])

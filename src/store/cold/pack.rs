@@ -1,4 +1,4 @@
-//! Hot trees to cold ones.
+//! Packing: makes hot trees cold.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write as _};
@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use fastcdc::v2020::FastCDC;
 use serde::Serialize;
 
-use super::{AVERAGE, Chunk, Contents, LARGEST, SMALLEST, distinct_contents, write_index};
+use super::{AVERAGE, Chunk, DistinctFile, LARGEST, SMALLEST, distinct_files, write_index};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::progress::{Progress, Task, Unit};
@@ -20,19 +20,19 @@ use crate::threads::{cores, ended};
 use crate::tree::Listing;
 use crate::tree::confined::{MTIME, Root, seal_file};
 
-/// As fast as the disk, and what tar and ostree users choose: higher levels save a few per cent in several times the time.
+/// Compression level of chunks. Keeps up with a disk; higher levels save a few per cent and take several times as long.
 const LEVEL: i32 = 3;
-/// What is cut at a time.
+/// Number of bytes in which cuts are searched at a time.
 const WINDOW: usize = 4 << 20;
-/// Chunks that wait for each worker.
-const WAITING: usize = 8;
+/// Length of each worker's queue, in chunks.
+const QUEUE: usize = 8;
 
-/// What packing did.
+/// Result of packing.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Packed {
-    /// The trees that are cold now.
+    /// The trees that became cold.
     pub trees: Vec<PackedTree>,
-    /// Bytes of file contents that went.
+    /// Bytes of file contents that were removed.
     pub freed: u64,
 }
 
@@ -43,13 +43,13 @@ pub struct PackedTree {
     pub tree: TreeDigest,
     /// The sum of its files' sizes.
     pub size: u64,
-    /// The bytes of the chunks that no tree before had.
+    /// The size of the chunks that no tree had before.
     pub adds: u64,
 }
 
 impl Store {
-    /// Packs every tree that is not in the newest `keep_hot` generations or the current one of a profile, or in a running process.
-    /// The store must be held by [`Self::exclusive`].
+    /// Packs every tree except those of the current and the newest `keep_hot` generations of each profile, and those in
+    /// use by running processes. The store must be held by [`Self::exclusive`].
     pub fn pack(&self, keep_hot: usize, progress: &dyn Progress) -> Result<Packed> {
         let mut hot = self.trees_in_use()?;
         for profile in self.profiles()? {
@@ -60,7 +60,7 @@ impl Store {
         let mut uses = Uses::new();
         for digest in self.trees()? {
             if let Some(tree) = self.tree(digest) {
-                for contents in distinct_contents(&tree.listing()?) {
+                for contents in distinct_files(&tree.listing()?) {
                     *uses.entry((contents.digest, contents.executable)).or_default() += 1;
                 }
             }
@@ -77,20 +77,21 @@ impl Store {
         Ok(packed)
     }
 
-    /// Whether all files of a tree are kept downloads, as a model's are: to pack them would only add to these.
+    /// Returns whether all files of a tree are kept downloads, as those of a model are. Packing them would only take
+    /// more space.
     fn is_downloads(&self, listing: &Listing) -> bool {
-        let mut all = distinct_contents(listing).peekable();
+        let mut all = distinct_files(listing).peekable();
         all.peek().is_some() && all.all(|contents| self.download(contents.digest).is_some())
     }
 
     fn pack_tree(&self, tree: &StoredTree, listing: &Listing, progress: &dyn Progress) -> Result<PackedTree> {
         let name = format!("pack {}", &tree.digest.hex()[..12]);
-        // What is packed must be able to come back.
+        // Only an intact tree is packed, so that it can be thawed again.
         if let Some(damage) = verify(&name, &tree.path, listing, Modes::Store, progress)?.first() {
-            return Err(Error::new(Kind::Damaged, "a damaged tree is not packed")
+            return Err(Error::new(Kind::Damaged, "cannot pack a damaged tree")
                 .fact("tree", tree.digest)
                 .fact(damage.fault.label(), damage.display())
-                .hint("`strixlock verify --repair` names everything and puts it right"));
+                .hint("`strixlock verify --repair` lists and repairs all damage"));
         }
         let staging = self.stage()?;
         let task = progress.begin(&name, Some(listing.total_size()), Unit::Bytes);
@@ -107,7 +108,7 @@ impl Store {
             fs_err::rename(staged, place)?;
             adds += size;
         }
-        // The names of the chunks must stand before anything counts on them, and the cold form before the hot one goes.
+        // The chunks must be durable before the index that names them, and the cold form before the hot one is removed.
         self.sync()?;
         self.exchange_tree(&wrapper, tree.digest)?;
         self.sync()?;
@@ -121,14 +122,14 @@ impl Store {
         tree: &StoredTree,
         listing: &Listing,
         task: &dyn Task,
-    ) -> Result<(Vec<Chunk>, Vec<New>)> {
+    ) -> Result<(Vec<Chunk>, Vec<NewChunk>)> {
         let root = Root::open(&tree.path)?;
         let claimed = Mutex::new(HashSet::new());
         let count = cores();
         std::thread::scope(|scope| {
             let (mut inputs, mut workers) = (Vec::new(), Vec::new());
             for number in 0..count {
-                let (sender, receiver) = bounded(WAITING);
+                let (sender, receiver) = bounded(QUEUE);
                 let worker = Worker {
                     store: self,
                     directory: staging.path().join(format!("chunks-{number}")),
@@ -147,21 +148,22 @@ impl Store {
             }
             // A worker that failed is why cutting failed, so its error comes first.
             let total = cut?;
-            // Chunk `n` was worker `n % count`'s.
+            // Worker `n % count` had chunk `n`.
             let chunks = (0..total).filter_map(|number| parts[number % count].next()).collect();
             Ok((chunks, new))
         })
     }
 
-    /// Removes the contents of a tree that became cold, except what other hot trees have: `uses` counts those.
+    /// Removes the blobs of a tree that became cold, except those that other hot trees use: `uses` counts the hot
+    /// trees.
     fn drop_contents(&self, packed: &Listing, uses: &mut Uses) -> Result<u64> {
         let mut freed = 0;
-        for Contents { digest, executable, size, .. } in distinct_contents(packed) {
+        for DistinctFile { digest, executable, size, .. } in distinct_files(packed) {
             let Some(count) = uses.get_mut(&(digest, executable)) else { continue };
             *count -= 1;
             if *count == 0 {
                 let blob = self.blob(digest, executable);
-                // Under another name, in a copy by hard links for example, it stays.
+                // With other hard links, in a copy for example, removing the blob frees nothing.
                 let last = fs_err::symlink_metadata(&blob).is_ok_and(|found| found.nlink() == 1);
                 match fs_err::remove_file(blob) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
@@ -173,15 +175,15 @@ impl Store {
     }
 }
 
-/// How many hot trees have a file's contents.
+/// Number of hot trees that have a file's contents.
 type Uses = HashMap<(Sha256Digest, bool), usize>;
 
-/// A chunk that the store lacks: where it was written, its digest, its compressed size.
-type New = (PathBuf, Sha256Digest, u64);
+/// A chunk that the store lacks: its path in the staging directory, its digest, its compressed size.
+type NewChunk = (PathBuf, Sha256Digest, u64);
 
-/// Reads the files and hands out their chunks in turn; gives their number.
+/// Reads the files and sends their chunks to the workers in turn. Returns the number of chunks.
 fn cut_files(root: &Root, listing: &Listing, workers: &[Sender<Vec<u8>>], task: &dyn Task) -> Result<usize> {
-    let mut all = distinct_contents(listing);
+    let mut all = distinct_files(listing);
     let mut open: Option<std::fs::File> = None;
     let mut buffer = vec![0; WINDOW];
     let (mut filled, mut ended, mut number, mut done) = (0, false, 0, 0);
@@ -201,7 +203,7 @@ fn cut_files(root: &Root, listing: &Listing, workers: &[Sender<Vec<u8>>], task: 
         }
         let chunker = FastCDC::new(&buffer[..filled], SMALLEST, AVERAGE, LARGEST);
         let mut start = 0;
-        // A cut is only final where a whole chunk could be seen.
+        // A cut is only final if the largest possible chunk was in the window.
         while filled - start >= LARGEST || (ended && start < filled) {
             let (_, end) = chunker.cut(start, filled - start);
             let sent = workers[number % workers.len()].send(buffer[start..end].to_vec());
@@ -220,13 +222,13 @@ fn cut_files(root: &Root, listing: &Listing, workers: &[Sender<Vec<u8>>], task: 
 /// Hashes, compresses and writes chunks.
 struct Worker<'a> {
     store: &'a Store,
-    /// Its own, so that workers do not wait for each other's names.
+    /// The worker's own directory, so that workers do not contend for one.
     directory: PathBuf,
     claimed: &'a Mutex<HashSet<Sha256Digest>>,
 }
 
 impl Worker<'_> {
-    fn run(&self, queue: &Receiver<Vec<u8>>) -> Result<(Vec<Chunk>, Vec<New>)> {
+    fn run(&self, queue: &Receiver<Vec<u8>>) -> Result<(Vec<Chunk>, Vec<NewChunk>)> {
         fs_err::create_dir(&self.directory)?;
         let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
         let mut decompressor = zstd::bulk::Decompressor::new()?;
@@ -249,7 +251,7 @@ impl Worker<'_> {
     }
 }
 
-/// Whether a chunk is there and whole: what lies beside it uncompressed, and was verified just now, goes because of it.
+/// Returns whether the compressed chunk exists and decodes to `plain`. The uncompressed copy is removed on `true`.
 fn holds(decompressor: &mut zstd::bulk::Decompressor, chunk: &Path, plain: &[u8]) -> bool {
     let sealed = std::fs::symlink_metadata(chunk)
         .is_ok_and(|found| found.is_file() && found.mtime() == MTIME && found.mode() & 0o7777 == 0o444);

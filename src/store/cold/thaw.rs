@@ -1,4 +1,4 @@
-//! Cold trees back to hot ones, and whether they could be brought back.
+//! Thawing: makes cold trees hot, and verifies that they could be.
 
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, HashSet};
@@ -6,8 +6,8 @@ use std::io::Read as _;
 
 use tracing::info;
 
-use super::read::{ColdStream, Faults};
-use super::{ColdTree, Contents, distinct_contents};
+use super::stream::{ColdStream, Faults};
+use super::{ColdTree, DistinctFile, distinct_files};
 use crate::digest::{DerivationId, Sha256, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::log::CACHE;
@@ -18,9 +18,9 @@ use crate::tree::Receiver as _;
 use crate::tree::{Limits, Listing, Node, TreeWriter};
 
 impl Store {
-    /// The tree with this digest, brought back from chunks if it is cold. `None` where the store has it in neither form.
+    /// Returns the tree with this digest, and thaws it if it is cold. `None` if the store has it in neither form.
     pub fn thaw(&self, digest: TreeDigest, name: &str, progress: &dyn Progress) -> Result<Option<StoredTree>> {
-        // One process brings a tree back; the others wait and find it.
+        // One process thaws a tree. Others wait for it and find the result.
         let _held = if self.tree(digest).is_none() { Some(self.partial(&format!("thaw {digest}"))?) } else { None };
         if let Some(hot) = self.tree(digest) {
             return Ok(Some(hot));
@@ -58,7 +58,7 @@ impl Store {
         }
         let found = writer.finish()?;
         if found.digest() != digest {
-            return Err(Error::new(Kind::Damaged, "a cold tree is not what its name says")
+            return Err(Error::new(Kind::Damaged, "a cold tree does not have the digest that names it")
                 .about(name)
                 .fact("expected", digest)
                 .fact("found", found.digest())
@@ -67,7 +67,7 @@ impl Store {
         self.publish_tree(&staging, &found).map(Some)
     }
 
-    /// The output with this derivation id and its tree, brought back if it is cold. `name` is what messages call it.
+    /// Returns the output with this derivation id and its tree, thawed if it is cold. Messages call the output `name`.
     pub fn hot_output(
         &self,
         id: DerivationId,
@@ -78,7 +78,7 @@ impl Store {
         Ok(self.thaw(record.tree, name, progress)?.map(|tree| (record, tree)))
     }
 
-    /// Makes every tree of a generation hot.
+    /// Thaws every tree of a generation.
     pub fn thaw_generation(&self, generation: &Generation, progress: &dyn Progress) -> Result<()> {
         for (name, output) in &generation.outputs {
             self.thaw(output.tree, name, progress)?;
@@ -86,11 +86,11 @@ impl Store {
         Ok(())
     }
 
-    /// Reads a cold tree without writing it; gives every file that could not be brought back, sorted by path.
+    /// Reads a cold tree without writing it. Returns every file that could not be thawed, sorted by path.
     pub fn verify_cold(&self, cold: &ColdTree, name: &str, progress: &dyn Progress) -> Result<Vec<Damage>> {
         let listing = cold.listing()?;
         let chunks = match cold.chunks() {
-            // Without it nobody knows which chunks belong to the tree.
+            // Without the index nobody knows which chunks belong to the tree.
             Err(error) if error.kind() == Kind::Damaged => {
                 return Ok(lost(&listing, |node| matches!(node, Node::File { .. })));
             }
@@ -100,7 +100,7 @@ impl Store {
         let mut stream = ColdStream::new(self, &chunks, Faults::Blank);
         let (mut spoilt, mut done) = (HashSet::new(), 0);
         let mut buffer = vec![0; 256 * 1024];
-        for Contents { digest, executable, size, .. } in distinct_contents(&listing) {
+        for DistinctFile { digest, executable, size, .. } in distinct_files(&listing) {
             let mut plain = (&mut stream).take(size);
             let mut hash = Sha256::default();
             loop {

@@ -1,4 +1,4 @@
-//! Is a tree on disk what its listing says? On all cores, without stopping at the first damage.
+//! Compares trees on disk with their listings, on all cores, and reports all damage, not only the first.
 
 mod repair;
 
@@ -24,7 +24,7 @@ use crate::tree::{Entry, Listing, Node, show};
 
 pub use repair::{Contents, repair};
 
-/// Which modes a tree's files have.
+/// Rules for the modes of a tree's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Modes {
     /// In the store: nothing is writable.
@@ -33,33 +33,33 @@ pub enum Modes {
     Copy,
 }
 
-/// One thing that is not as the listing says.
+/// A difference between a tree on disk and its listing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Damage {
-    /// Where, in raw bytes relative to the tree.
+    /// The path in the tree, in raw bytes.
     pub path: Vec<u8>,
-    /// What.
+    /// The kind of damage.
     pub fault: Fault,
 }
 
-/// What can be wrong with an entry.
+/// A kind of damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
-    /// It is not there.
+    /// The entry is not on disk.
     Missing,
-    /// It is there and not in the listing.
+    /// The path is on disk, but not in the listing.
     Extra,
-    /// Its bytes, or its link target, are others.
+    /// The bytes, or the link's target, differ.
     Contents,
-    /// It is of another kind: a directory in place of a file, for example.
+    /// The kind of entry differs: a directory in place of a file, for example.
     Kind,
-    /// Its mode is another one.
+    /// The mode differs.
     Mode,
 }
 
 impl Fault {
-    /// A word for columns.
+    /// Returns the fault as one or two words, for columns.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -77,14 +77,14 @@ impl Damage {
         Self { path: path.to_vec(), fault }
     }
 
-    /// The path for messages.
+    /// Returns the path for messages.
     #[must_use]
     pub fn display(&self) -> String {
         show(&self.path)
     }
 }
 
-/// Compares the tree at `directory` with its listing; gives every difference, sorted by path.
+/// Compares the tree at `directory` with its listing. Returns every difference, sorted by path.
 pub fn verify(
     name: &str,
     directory: &Path,
@@ -95,15 +95,15 @@ pub fn verify(
     let root = Root::open(directory)?;
     let task = progress.begin(name, Some(listing.total_size()), Unit::Bytes);
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
-    // Large files first, so that at the end no core waits for another one's last.
+    // Large files first, so that no thread is left alone with one at the end.
     let mut entries: Vec<&Entry> = listing.entries().iter().collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(if let Node::File { size, .. } = entry.node { size } else { 0 }));
-    let check = Check { root: &root, modes };
+    let comparison = Comparison { root: &root, modes };
     let found = on_threads(cores(), "a thread that verifies files", |number| {
-        // The walk for what is extra is one thread's, before it helps the others.
+        // One thread looks for extra files before it helps the others.
         let mut found = if number == 0 { extra(directory, listing)? } else { Vec::new() };
         while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
-            found.extend(check.entry(entry)?.map(|fault| Damage::new(&entry.path, fault)));
+            found.extend(comparison.entry(entry)?.map(|fault| Damage::new(&entry.path, fault)));
             if let Node::File { size, .. } = entry.node {
                 task.set_position(done.fetch_add(size, Ordering::Relaxed) + size);
             }
@@ -115,26 +115,26 @@ pub fn verify(
     Ok(damages)
 }
 
-/// Compares entries with what is on the disk.
-struct Check<'a> {
+/// Comparison of entries with the files on disk.
+struct Comparison<'a> {
     root: &'a Root,
     modes: Modes,
 }
 
-impl Check<'_> {
+impl Comparison<'_> {
     fn entry(&self, entry: &Entry) -> Result<Option<Fault>> {
         match &entry.node {
-            Node::File { executable, size, digest } => self.check_file(entry, *executable, *size, *digest),
-            Node::Link { target } => self.check_link(entry, target),
-            Node::Directory => self.check_directory(entry),
+            Node::File { executable, size, digest } => self.file(entry, *executable, *size, *digest),
+            Node::Link { target } => self.link(entry, target),
+            Node::Directory => self.directory(entry),
         }
     }
 
-    fn check_file(&self, entry: &Entry, executable: bool, size: u64, digest: Sha256Digest) -> Result<Option<Fault>> {
+    fn file(&self, entry: &Entry, executable: bool, size: u64, digest: Sha256Digest) -> Result<Option<Fault>> {
         let file = match self.root.open_file(&entry.path) {
             Ok(file) => file,
-            Err(error) if is_ours(&error) => return Err(error.into()),
-            Err(error) => return self.absent_or_other(entry, &error).map(Some),
+            Err(error) if is_resource_limit(&error) => return Err(error.into()),
+            Err(error) => return self.unopened(entry, &error).map(Some),
         };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -143,7 +143,7 @@ impl Check<'_> {
         if metadata.len() != size {
             return Ok(Some(Fault::Contents));
         }
-        // A block that the disk cannot read any more is damage, not a reason to stop looking.
+        // A block that the disk cannot read is damage, not a reason to stop.
         if !hash_reader(file.take(size)).is_ok_and(|(found, _)| found == digest) {
             return Ok(Some(Fault::Contents));
         }
@@ -155,7 +155,7 @@ impl Check<'_> {
         Ok((!mode_is_right).then_some(Fault::Mode))
     }
 
-    fn check_link(&self, entry: &Entry, target: &[u8]) -> Result<Option<Fault>> {
+    fn link(&self, entry: &Entry, target: &[u8]) -> Result<Option<Fault>> {
         Ok(match self.metadata(entry)? {
             None => Some(Fault::Missing),
             Some(metadata) if !metadata.is_symlink() => Some(Fault::Kind),
@@ -163,7 +163,7 @@ impl Check<'_> {
         })
     }
 
-    fn check_directory(&self, entry: &Entry) -> Result<Option<Fault>> {
+    fn directory(&self, entry: &Entry) -> Result<Option<Fault>> {
         Ok(match self.metadata(entry)? {
             None => Some(Fault::Missing),
             Some(metadata) if !metadata.is_dir() => Some(Fault::Kind),
@@ -173,33 +173,33 @@ impl Check<'_> {
         })
     }
 
-    /// Why a file could not be opened.
-    fn absent_or_other(&self, entry: &Entry, error: &io::Error) -> Result<Fault> {
+    /// Returns the fault of a file that could not be opened.
+    fn unopened(&self, entry: &Entry, error: &io::Error) -> Result<Fault> {
         Ok(match self.metadata(entry)? {
             None => Fault::Missing,
             Some(metadata) if !metadata.is_file() => Fault::Kind,
-            // Its bytes may be right: they are looked at when it can be read again.
+            // The bytes may be right: they are compared once the file is readable again.
             Some(_) if error.kind() == io::ErrorKind::PermissionDenied => Fault::Mode,
             Some(_) => Fault::Contents,
         })
     }
 
-    /// What stands in the place of an entry, if anything does. No link is looked through, neither there nor on the way.
+    /// Returns the metadata at an entry's path, if something is there. Follows no link.
     fn metadata(&self, entry: &Entry) -> Result<Option<Metadata>> {
         match self.root.metadata(&entry.path) {
             Ok(metadata) => Ok(Some(metadata)),
-            Err(error) if is_ours(&error) => Err(error.into()),
+            Err(error) if is_resource_limit(&error) => Err(error.into()),
             Err(_) => Ok(None),
         }
     }
 }
 
-/// Whether an error says more of this process or machine than of the file.
-fn is_ours(error: &io::Error) -> bool {
+/// Returns whether an error comes from limits of this process or machine, not from the file.
+fn is_resource_limit(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE, Errno::NOMEM].iter().any(|one| error.raw_os_error() == Some(one.raw_os_error()))
 }
 
-/// What is on disk and not in the listing. Below what is no directory there nothing more is told: it goes as a whole.
+/// Lists paths on disk that the listing lacks. An unlisted directory is reported once, without its contents.
 fn extra(directory: &Path, listing: &Listing) -> Result<Vec<Damage>> {
     let known: BTreeMap<&[u8], &Node> =
         listing.entries().iter().map(|entry| (entry.path.as_slice(), &entry.node)).collect();
@@ -207,7 +207,7 @@ fn extra(directory: &Path, listing: &Listing) -> Result<Vec<Damage>> {
     let mut todo = vec![Vec::new()];
     while let Some(relative) = todo.pop() {
         let found = match fs_err::read_dir(directory.join(OsStr::from_bytes(&relative))) {
-            // It has a wrong mode, which is told.
+            // The directory's wrong mode is reported elsewhere.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
             other => other?,
         };

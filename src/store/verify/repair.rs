@@ -1,8 +1,8 @@
-//! Puts back what verification found to be wrong, and nothing else.
+//! Repairs the damage that verification found, and touches nothing else.
 //!
-//! A file's contents come from its blob, if that is whole. A tree's file and its blob are one file under two names, so a
-//! write through either damages both: then whoever can bring its contents again (a kept download, a new one, a git cache, a
-//! build) is asked for exactly these. Each replacement is one rename.
+//! A file's contents come from its blob, if that is intact. A tree's file and its blob are hard links of one file, so a
+//! write through either damages both. Then the caller is asked to restore exactly the lost contents, from a kept or new
+//! download, a git cache, or a build. Each replacement is one rename.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -19,17 +19,17 @@ use crate::store::{Store, StoredTree};
 use crate::tree::confined::{Root, seal_file, stored_mode};
 use crate::tree::{Entry, Listing, Node};
 
-/// The contents of a file as the store keeps them: executable or not is another file, since a mode belongs to the inode.
+/// The key of a blob. Executable files have blobs of their own, since a mode belongs to the inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Contents {
-    /// Of the bytes.
+    /// The digest of the bytes.
     pub digest: Sha256Digest,
-    /// Whether the file can be executed.
+    /// True for executable files.
     pub executable: bool,
 }
 
 impl Contents {
-    /// Those of an entry that is a file.
+    /// Returns the key for an entry, if that is a file.
     #[must_use]
     pub fn of(entry: &Entry) -> Option<Self> {
         match entry.node {
@@ -40,7 +40,7 @@ impl Contents {
 }
 
 impl Store {
-    /// Whether there is a blob with these contents, and it has them. Reads all of it.
+    /// Returns whether the blob exists and its bytes have its digest. Reads all of them.
     #[must_use]
     pub fn has_whole(&self, Contents { digest, executable }: Contents) -> bool {
         let read = self.open_blob(digest, executable).and_then(hash_reader);
@@ -48,58 +48,58 @@ impl Store {
     }
 }
 
-/// Repairs `damages` of a tree in the store. `bring` is called once, only if contents are needed that no whole blob has:
-/// it must put them into the blob store. What can be put right is, also where something else cannot.
+/// Repairs `damages` of a tree in the store. `restore` is called once, and only if contents are needed that no intact
+/// blob has: it must put those into the blob store. Repairs as much as possible, even if some damage cannot be
+/// repaired.
 pub fn repair(
     store: &Store,
     tree: &StoredTree,
     listing: &Listing,
     damages: &[Damage],
-    bring: &mut dyn FnMut(&BTreeSet<Contents>) -> Result<()>,
+    restore: &mut dyn FnMut(&BTreeSet<Contents>) -> Result<()>,
 ) -> Result<()> {
     let needed = damages.iter().filter_map(|damage| listing.get(&damage.path)).filter_map(Contents::of);
     let mut lacking: BTreeSet<Contents> =
         needed.inspect(|contents| make_readable(store, *contents)).filter(|one| !store.has_whole(*one)).collect();
-    let brought = if lacking.is_empty() { Ok(()) } else { bring_in_place(store, &lacking, bring) };
+    let restored = if lacking.is_empty() { Ok(()) } else { restore_blobs(store, &lacking, restore) };
     lacking.retain(|contents| !store.has_whole(*contents));
     let root = Root::open(&tree.path)?;
-    // Directories first: what is in them may be missing too.
+    // Damages are sorted, so a missing directory is created before the files in it.
     let mut opened = BTreeSet::new();
-    let mut mended = Ok(());
+    let mut repaired = Ok(());
     for damage in damages {
         let entry = listing.get(&damage.path);
         let put = if entry.and_then(Contents::of).is_some_and(|contents| lacking.contains(&contents)) {
             Err(Error::new(Kind::Damaged, format!("the contents of `{}` are lost", damage.display())).hint(
-                "a lock that has what it comes from can bring it again: run this where that lock is, or with --lock",
+                "a lock with the input that the file comes from can restore it: run this beside that lock, or with \
+                 --lock",
             ))
         } else {
             open_parents(tree, &damage.path, &mut opened).and_then(|there| match (there, entry) {
-                (true, _) => put_right(store, tree, &root, entry, damage),
-                // What it was in went already.
+                (true, _) => repair_entry(store, tree, &root, entry, damage),
+                // It was removed with the directory that it was in.
                 (false, None) => Ok(()),
-                (false, Some(_)) => {
-                    Err(Error::failure(format!("the directory of `{}` is not there", damage.display())))
-                }
+                (false, Some(_)) => Err(Error::failure(format!("the directory of `{}` is missing", damage.display()))),
             })
         };
-        mended = mended.and(put);
+        repaired = repaired.and(put);
     }
-    // Whatever happened, what was opened is closed.
+    // Whatever happened, opened directories become read-only again.
     for directory in opened.iter().rev().filter(|path| !path.is_empty()) {
-        // One that a file had the place of may be gone.
-        mended = mended.and(root.seal_directory(directory, 0o555).map_err(Error::from));
+        // Fails if the directory was replaced by a file since, and is gone.
+        repaired = repaired.and(root.seal_directory(directory, 0o555).map_err(Error::from));
     }
     fs_err::set_permissions(&tree.path, PermissionsExt::from_mode(0o555))?;
     store.sync()?;
-    brought.and(mended)
+    restored.and(repaired)
 }
 
-/// Has `bring` put contents where blobs are that do not hold them. Such a blob goes only when another takes its place:
-/// half of it may be all that is left. It is marked by its time, so that it is not taken for a whole one.
-fn bring_in_place(
+/// Calls `restore` to replace damaged blobs. A damaged blob stays until it is replaced, because it may hold all that is
+/// left of its contents. Its time is changed, so that it is not taken for an intact one.
+fn restore_blobs(
     store: &Store,
     lacking: &BTreeSet<Contents>,
-    bring: &mut dyn FnMut(&BTreeSet<Contents>) -> Result<()>,
+    restore: &mut dyn FnMut(&BTreeSet<Contents>) -> Result<()>,
 ) -> Result<()> {
     for Contents { digest, executable } in lacking {
         let blob = store.blob(*digest, *executable);
@@ -113,19 +113,19 @@ fn bring_in_place(
             }
         }
     }
-    bring(lacking)
+    restore(lacking)
 }
 
-/// A blob and a tree's file are one: what closed the one closed the other, and its bytes may be right all the same.
+/// Makes a blob readable. It is one file with the tree's, so it lost its mode with that, and its bytes may be right.
 fn make_readable(store: &Store, Contents { digest, executable }: Contents) {
     let blob = store.blob(digest, executable);
     if fs_err::symlink_metadata(&blob).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o400 == 0) {
-        // Where it cannot be, reading fails and tells.
+        // If this fails, so does reading, which reports it.
         let _ = fs_err::set_permissions(&blob, PermissionsExt::from_mode(stored_mode(executable)));
     }
 }
 
-/// Makes the directories above a path writable for a while. Whether all are there; what is no directory is not looked through.
+/// Makes the directories above a path writable for the repair. Returns `false` if one is missing or is not a directory.
 fn open_parents(tree: &StoredTree, path: &[u8], opened: &mut BTreeSet<Vec<u8>>) -> Result<bool> {
     let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
     for end in std::iter::once(0).chain(slashes) {
@@ -141,8 +141,9 @@ fn open_parents(tree: &StoredTree, path: &[u8], opened: &mut BTreeSet<Vec<u8>>) 
     Ok(true)
 }
 
-/// Makes it what `entry` says, nothing where that is none. The directories above are there, and no links.
-fn put_right(store: &Store, tree: &StoredTree, root: &Root, entry: Option<&Entry>, damage: &Damage) -> Result<()> {
+/// Makes the damaged path what `entry` says, or removes it if there is no entry. The caller has checked that the
+/// directories above exist and are no links.
+fn repair_entry(store: &Store, tree: &StoredTree, root: &Root, entry: Option<&Entry>, damage: &Damage) -> Result<()> {
     let path = tree.path.join(OsStr::from_bytes(&damage.path));
     let Some(entry) = entry else {
         return remove_tree(&path);
@@ -150,7 +151,7 @@ fn put_right(store: &Store, tree: &StoredTree, root: &Root, entry: Option<&Entry
     match &entry.node {
         Node::Directory => {
             if damage.fault == Fault::Mode {
-                // Else it might not even be opened.
+                // Without this, opening it to seal it might fail.
                 fs_err::set_permissions(&path, PermissionsExt::from_mode(0o755))?;
             } else {
                 remove_tree(&path)?;
@@ -176,13 +177,13 @@ fn put_right(store: &Store, tree: &StoredTree, root: &Root, entry: Option<&Entry
                 Err(error) => {
                     return Err(Error::new(
                         Kind::Damaged,
-                        format!("the contents of `{}` could not be brought", entry.display()),
+                        format!("cannot link the contents of `{}`", entry.display()),
                     )
                     .because(&error));
                 }
             }
             fs_err::rename(&new, &path)?;
-            // Where both were one file already, the rename did nothing and the staging directory removes the link.
+            // If both were one file already, the rename did nothing, and the staging directory removes the link.
         }
     }
     Ok(())

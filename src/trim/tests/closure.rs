@@ -105,7 +105,7 @@ fn an_rpath_is_inherited_and_a_runpath_is_not() {
     let text = fixture.refusal();
     assert!(text.contains("in the trees, but not where the loader looks"), "{text}");
 
-    // A library's own RUNPATH ends what it inherits.
+    // A library with a RUNPATH inherits no RPATH.
     fixture.make("llama/bin/llama-server", &rpath).library("rocm/lib/librocblas.so.5", &["libroctx64.so.4"], "/opt/x");
     assert!(fixture.refusal().contains("libroctx64.so.4"));
 }
@@ -126,7 +126,7 @@ fn a_library_that_is_loaded_already_is_not_looked_for() {
     let fixture = with_hip(&["libamdhip64.so.7", "librocblas.so.5"]);
     fixture
         .library("rocm/lib/libamdhip64.so.7", &[], "")
-        // Without a search path of its own, it lives on what was loaded before it.
+        // It has no search path of its own and relies on libraries that were loaded before.
         .library("rocm/lib/librocblas.so.5", &["libamdhip64.so.7"], "");
     assert_eq!(fixture.kept(), ["lib/libamdhip64.so.7", "lib/librocblas.so.5"]);
 }
@@ -211,13 +211,13 @@ fn a_missing_rocm_library_is_an_error_with_its_chain() {
     let fixture = with_hip(&["librocblas.so.5"]);
     fixture.library("rocm/lib/librocblas.so.5", &["libhipblaslt.so.1"], "$ORIGIN");
     insta::assert_snapshot!(fixture.refusal(), @r"
-    a ROCm library is needed, but the tree does not have it
+    a needed ROCm library is missing from the tree
       root       /opt/llama/bin/llama-server
       needs      /opt/llama/lib/libggml-hip.so
       needs      /opt/rocm/lib/librocblas.so.5
       missing    libhipblaslt.so.1
       looked in  /opt/rocm/lib
-    hint: libraries find each other by the layout they were built with: use the whole tree as it was published, and the build that was made with it
+    hint: libraries find each other by the layout that they were built with: use the whole tree as it was published, and the build that was made with it
     ");
 }
 
@@ -240,7 +240,7 @@ fn a_flattened_layout_is_an_error_that_says_where_the_library_is() {
       missing    libnuma_own.so.1
       looked in  /opt/rocm/lib/rocm_sysdeps/lib
       there is   /opt/rocm/lib/libnuma_own.so.1
-    hint: libraries find each other by the layout they were built with: use the whole tree as it was published, and the build that was made with it
+    hint: libraries find each other by the layout that they were built with: use the whole tree as it was published, and the build that was made with it
     ");
 }
 
@@ -262,7 +262,7 @@ fn what_is_no_library_is_an_error() {
     assert!(fixture.refusal().contains("not an ELF file"));
 }
 
-/// Changes a byte of a file that was made.
+/// Changes a byte of a file.
 fn patch(fixture: &Fixture, path: &str, at: usize, byte: u8) {
     let mut bytes = fs_err::read(fixture.path(path)).unwrap();
     bytes[at] = byte;
@@ -318,7 +318,7 @@ fn the_closure_is_the_one_of_the_real_loader() {
             "$ORIGIN:$ORIGIN/../../rocm/lib",
         )
         .link("rocm/lib/librocblas.so.5", "math/librocblas.so.5.1")
-        // Found through the link, its origin is `lib`, not `lib/math`.
+        // It was found through the link, so its `$ORIGIN` is `lib`, not `lib/math`.
         .make(
             "rocm/lib/math/librocblas.so.5.1",
             &Made { soname: "librocblas.so.5", needs: &["libroctx64.so.4"], rpath: "$ORIGIN/sub", ..Made::default() },

@@ -47,7 +47,7 @@ fn kernels_of_the_target_are_kept_from_its_directory() {
     ] {
         fixture.file(&format!("rocm/lib/hipblaslt/library/{name}"));
     }
-    // Not kept: there is no library for it.
+    // Not kept, because its library is missing.
     fixture.file("rocm/lib/rocblas/library/TensileLibrary_gfx1151.dat");
     assert_eq!(
         kernels(&fixture),
@@ -92,7 +92,7 @@ fn kernels_for_other_targets_only_are_an_error() {
       looked in  /opt/rocm/lib/rocblas/library
       expected   TensileLibrary_lazy_gfx1151.dat* or TensileLibrary_gfx1151.dat* or TensileLibrary.dat* or TensileLibrary.yaml
       there is   no such table among 3 files, of which 2 are for other GPUs
-    hint: name another version in the manifest, as `strixlock list rocm` lists them; where this one has tables of other names, name those in an edge of your own with `kernels` and `tables`
+    hint: choose another version in the manifest (`strixlock list rocm` lists them); if this one has tables with other names, name them in an edge of your own with `kernels` and `tables`
     ");
 }
 
@@ -114,11 +114,11 @@ fn with_archive(files: &[&str], names: &[&str]) -> Fixture {
 fn an_archive_of_gpu_code_does_not_stand_in_for_tables() {
     let word = "TensileLibrary_lazy_";
     for (files, names, there) in [
-        // A broken build has nothing but what others fall back to, or code without its table.
+        // A broken build has only fallbacks for other GPUs, or code without its table.
         (vec!["TensileLibrary_Type_SS_fallback.dat"], vec![], false),
         (vec!["Kernels.so-000-gfx1151.hsaco", "TensileLibrary_Type_SS_gfx1151.dat"], vec![], false),
         (vec!["TensileLibrary_lazy_gfx1100.dat"], vec![], false),
-        // No directory at all: the library itself says whether it reads tables.
+        // Without the directory, the library's constants tell that it reads tables.
         (vec![], vec![word], false),
         (vec![], vec![], true),
         (vec!["TensileLibrary_lazy_gfx1151.dat", "TensileLibrary_Type_SS_fallback.dat"], vec![word], true),
@@ -131,7 +131,7 @@ fn an_archive_of_gpu_code_does_not_stand_in_for_tables() {
         if let Err(error) = trimmed {
             assert!(error.to_string().contains("no kernels of librocblas.so for gfx1151"), "{error}");
         }
-        // The same without a build that would need it.
+        // The check before a build gives the same result.
         let (dir, listing) = (fixture.path("rocm"), super::fixture::listing(&fixture.path("rocm")));
         let rocm = crate::trim::Mounted { dir: &dir, listing: &listing, prefix: "/opt/rocm" };
         let demanded = crate::trim::demand_tables(rocm, &"gfx1151".parse().unwrap(), &fixture.edges);

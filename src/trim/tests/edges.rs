@@ -50,8 +50,8 @@ fn a_known_edge_is_followed_with_its_reason() {
         [
             "needs /opt/rocm/lib/libamdhip64.so.7: is needed by it (DT_NEEDED)",
             "edge /opt/rocm/lib/libhiprtc.so: compiles kernels from source at run time (edge of libamdhip64.so)",
-            "links to /opt/rocm/lib/libhiprtc.so.7: is where the link leads",
-            "links to /opt/rocm/lib/libhiprtc.so.7.0: is where the link leads",
+            "links to /opt/rocm/lib/libhiprtc.so.7: is the target of the link",
+            "links to /opt/rocm/lib/libhiprtc.so.7.0: is the target of the link",
             "needs /opt/rocm/lib/libelf_own.so.1: is needed by it (DT_NEEDED)",
         ]
     );
@@ -69,13 +69,13 @@ fn a_required_edge_that_leads_nowhere_is_an_error_with_its_chain() {
     let fixture = with(&["libamdhip64.so.7"]);
     fixture.library("rocm/lib/libhiprtc.so.7", &[], "");
     insta::assert_snapshot!(fixture.refusal(), @r"
-    a library takes something at run time that the tree does not have
+    a library needs a file at run time that the tree does not have
       root     /opt/llama/bin/llama-server
       needs    /opt/rocm/lib/libamdhip64.so.7
       edge     /opt/rocm/lib/libhiprtc.so.7
       missing  libhiprtc-builtins.so
       because  it has the headers that every program compiled at run time includes
-    hint: use the whole tree as it was published; or, if this version does without, an edge of your own in the manifest
+    hint: use the whole tree as it was published; or, if this version does not need it, an edge of your own in the manifest
     ");
     for to in [Target::Path("share/x".to_owned()), Target::Kernels("x/library".to_owned())] {
         let mut fixture = with(&["libroctx64.so.4"]);
@@ -121,12 +121,12 @@ fn edges_count_from_what_is_kept_only() {
 #[test]
 fn an_edge_finds_a_library_wherever_the_tree_has_it() {
     for (library, kept) in [
-        // Where the library looks, and only there.
+        // In a directory that the library searches, and only there.
         ("libx.so", vec!["lib/libx.so.1"]),
         ("libx.so.1", vec!["lib/libx.so.1"]),
-        // Nowhere where it looks.
+        // In none of the directories that it searches.
         ("liby.so", vec!["lib/trapsub/liby.so.1"]),
-        // Behind a directory: from where it looks, and in the tree.
+        // With a directory: below the searched directories, and in the tree.
         ("trapsub/liby.so", vec!["lib/trapsub/liby.so.1"]),
         ("trapsub/liby.so.1", vec!["lib/trapsub/liby.so.1"]),
         ("lib/trapsub/liby.so.1", vec!["lib/trapsub/liby.so.1"]),
@@ -164,7 +164,7 @@ fn a_directory_of_plugins_is_kept_with_what_its_libraries_and_programs_need() {
         .library("rocm/lib/plugins/libone.so", &["libdeep.so.1"], "$ORIGIN/../deep")
         .library("rocm/lib/deep/libdeep.so.1", &[], "")
         .library("rocm/lib/libtool.so.1", &[], "")
-        // Nobody can load this one, so nothing of what it names is looked for.
+        // This file cannot be loaded, so its needs are not searched.
         .library("rocm/lib/plugins/libbroken.so", &["librocnowhere.so.1"], "")
         .make("rocm/lib/plugins/tool", &tool)
         .file("rocm/lib/plugins/list.txt");

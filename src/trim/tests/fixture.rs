@@ -12,15 +12,15 @@ use crate::recipe::Edge;
 use crate::tree::{Entry, Listing, Node};
 use crate::trim::{Mounted, Request, Trimmed, trim};
 
-/// Two trees at `opt/llama` and `opt/rocm` of a temporary directory, and whatever a test puts in there.
+/// Two trees at `opt/llama` and `opt/rocm` of a temporary directory, with the files of a test.
 pub(super) struct Fixture {
     dir: tempfile::TempDir,
     root: PathBuf,
-    /// The known edges, and what a test adds.
+    /// The known edges, and those of the test.
     pub edges: Vec<Edge>,
 }
 
-/// A file to be made by the compiler; the empty one is a library without a name that needs nothing.
+/// A file to compile. The default is a library without a name and without needs.
 #[derive(Clone, Default)]
 pub(super) struct Made<'a> {
     /// A program rather than a library.
@@ -34,9 +34,9 @@ pub(super) struct Made<'a> {
     pub kpack: &'a [&'a str],
     /// More options of the linker.
     pub linker: &'a [&'a str],
-    /// Symbol versions that it has, each with a symbol of that name in small letters.
+    /// Symbol versions that the file defines, each with a symbol of that name in lower case.
     pub versions: &'a [&'a str],
-    /// Symbol versions that it wants, and the libraries of which it needs them.
+    /// Libraries that the file needs, each with the wanted symbol version.
     pub wants: &'a [(&'a str, &'a str)],
 }
 
@@ -54,7 +54,7 @@ impl Fixture {
         self.root.join("opt").join(path)
     }
 
-    /// Compiles a file at `path`, such as `rocm/lib/libx.so.1`. What it needs does not have to be there.
+    /// Compiles a file at `path`, such as `rocm/lib/libx.so.1`. Its needs do not have to exist.
     pub fn make(&self, path: &str, made: &Made) -> &Self {
         let mut arguments: Vec<String> = vec!["-Wl,-z,norelro".into()];
         arguments.push(if made.program { "-Wl,-e,main".into() } else { "-shared".into() });
@@ -92,7 +92,7 @@ impl Fixture {
         self
     }
 
-    /// A library that only has a name: whoever is linked with it needs that name.
+    /// Returns a library that has only a name, for linking.
     fn stub(&self, name: &str) -> String {
         let path = self.dir.path().join("stubs").join(name);
         if !path.exists() {
@@ -101,7 +101,7 @@ impl Fixture {
         path.display().to_string()
     }
 
-    /// One that has the name, and this version.
+    /// Returns a library that has only a name and this version, for linking.
     fn versioned_stub(&self, name: &str, version: &str) -> String {
         let path = self.dir.path().join("stubs").join(version).join(name);
         let soname = format!("-Wl,-soname,{name}");
@@ -121,7 +121,7 @@ impl Fixture {
         self.make(path, &Made { soname, needs, runpath, ..Made::default() })
     }
 
-    /// The program `llama-server`.
+    /// Compiles the program `llama-server`.
     pub fn server(&self, needs: &[&str]) -> &Self {
         let runpath = "$ORIGIN/../lib";
         self.make("llama/bin/llama-server", &Made { program: true, needs, runpath, ..Made::default() })
@@ -144,12 +144,12 @@ impl Fixture {
         self.trim_at("/opt/rocm", "/opt/llama")
     }
 
-    /// Trims for gfx1151 with the trees said to be somewhere.
+    /// Trims for gfx1151 with the trees at these prefixes.
     pub fn trim_at(&self, rocm: &str, llama: &str) -> Result<Trimmed> {
         self.trim_with(rocm, llama, None)
     }
 
-    /// Trims for gfx1151, with what is at `opt/base` as the base system.
+    /// Trims for gfx1151, with the tree at `opt/base` as the base system.
     pub fn trim_on_base(&self) -> Result<Trimmed> {
         let (dir, listing) = (self.path("base"), listing(&self.path("base")));
         self.trim_with("/opt/rocm", "/opt/llama", Some(Mounted { dir: &dir, listing: &listing, prefix: "" }))
@@ -168,23 +168,23 @@ impl Fixture {
         })
     }
 
-    /// The names of the ROCm files that are kept.
+    /// Returns the names of the kept ROCm files.
     pub fn kept(&self) -> Vec<String> {
         self.trim().unwrap().kept.keys().map(|path| String::from_utf8(path.clone()).unwrap()).collect()
     }
 
-    /// The error, as it is shown.
+    /// Returns the error as it is shown.
     pub fn refusal(&self) -> String {
         self.trim().unwrap_err().to_string()
     }
 }
 
-/// The symbol of a version.
+/// Returns the definition of a version's symbol.
 fn defined(version: &str) -> String {
     format!("int {}(void) {{ return 0; }}\n", version.to_lowercase())
 }
 
-/// The listing of a directory.
+/// Returns the listing of a directory.
 pub(super) fn listing(dir: &Path) -> Listing {
     use std::os::unix::ffi::OsStrExt as _;
     let mut entries = Vec::new();

@@ -1,6 +1,5 @@
 //! Small trees of real ELF files, trimmed.
 
-mod alone;
 mod closure;
 mod data;
 mod edges;
@@ -8,4 +7,5 @@ mod fixture;
 mod kpack;
 mod opened;
 mod processors;
+mod standalone;
 mod versions;

@@ -1,4 +1,4 @@
-//! Files that constants name, in all the forms in which a path is put together.
+//! Libraries named by constants, with all ways to put a path together.
 
 use super::fixture::{Fixture, Made};
 
@@ -14,7 +14,7 @@ fn naming(names: &[&str]) -> Fixture {
 #[test]
 fn a_constant_with_a_directory_is_looked_up_by_all_of_it() {
     for (constant, place) in [
-        // Behind the library's own directory, as dladdr tells it.
+        // Appended to the library's own directory, as found by dladdr.
         ("/trapsub/libx.so.1", "lib/trapsub/libx.so.1"),
         ("trapsub/libx.so.1", "lib/trapsub/libx.so.1"),
         ("%s/trapsub/libx.so.1", "lib/trapsub/libx.so.1"),
@@ -22,11 +22,11 @@ fn a_constant_with_a_directory_is_looked_up_by_all_of_it() {
         ("/../plugins/libx.so.1", "plugins/libx.so.1"),
         ("$ORIGIN/trapsub/libx.so.1", "lib/trapsub/libx.so.1"),
         ("${ORIGIN}/../plugins/libx.so.1", "plugins/libx.so.1"),
-        // Behind that of the tree, as a variable says it.
+        // Appended to the tree's root, as found by a variable.
         ("/plugins/libx.so.1", "plugins/libx.so.1"),
         ("lib/deep/er/libx.so.1", "lib/deep/er/libx.so.1"),
         ("/opt/rocm/plugins/libx.so.1", "plugins/libx.so.1"),
-        // The version comes at run time.
+        // The version is appended at run time.
         ("/trapsub/libx.so.", "lib/trapsub/libx.so.1"),
     ] {
         let fixture = naming(&[constant]);

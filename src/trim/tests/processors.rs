@@ -1,4 +1,4 @@
-//! What depends on the machine: subdirectories for processors, `$PLATFORM`, `$LIB`.
+//! Search rules that depend on the machine: subdirectories for processors, `$PLATFORM`, `$LIB`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ fn every_variant_of_a_library_is_kept_with_what_it_needs_and_its_reason() {
     fixture
         .library("rocm/lib/librocblas.so.5", &[], "")
         .library(&format!("rocm/lib/{V2}/librocblas.so.5"), &[], "")
-        // Its origin is where it was found, which is not `lib`.
+        // Its `$ORIGIN` is the directory in which it was found, not `lib`.
         .library(&format!("rocm/lib/{V4}/librocblas.so.5.1"), &["librocroller.so.1"], "$ORIGIN")
         .link(&format!("rocm/lib/{V4}/librocblas.so.5"), "librocblas.so.5.1")
         .library(&format!("rocm/lib/{V4}/librocroller.so.1"), &[], "")
@@ -42,7 +42,7 @@ fn every_variant_of_a_library_is_kept_with_what_it_needs_and_its_reason() {
     let chain = trimmed.why(newer[2].as_bytes()).unwrap();
     let rules: Vec<Rule> = chain.iter().map(|(_, rule)| *rule).collect();
     assert_eq!(rules, [Rule::Root, Rule::Needed, Rule::LinkTarget, Rule::Needed]);
-    // Level 3 has nothing of its own: it loads what level 2 does.
+    // Level 3 has no files of its own, so it loads those of level 2.
     let linked = &trimmed.linked[b"/opt/llama/bin/llama-server".as_slice()];
     let kinds: Vec<String> = linked.keys().map(Processor::to_string).collect();
     assert_eq!(kinds, ["x86-64", "x86-64-v2", "x86-64-v4"]);
@@ -99,15 +99,15 @@ fn lib_is_what_the_base_system_has_it_for() {
     for lib in ["lib", "lib64", "lib/x86_64-linux-gnu"] {
         fixture.library(&format!("rocm/{lib}/librocblas.so.5"), &[], "");
     }
-    // Where nothing is known of the base system, what is found first counts.
+    // If the base system is unknown, the first file that is found counts.
     assert_eq!(fixture.kept(), ["lib/x86_64-linux-gnu/librocblas.so.5"]);
     for (libc, link, expected) in [
         ("usr/lib/x86_64-linux-gnu", Some(("lib", "usr/lib")), "lib/x86_64-linux-gnu"),
         ("usr/lib64", Some(("lib64", "usr/lib64")), "lib64"),
-        // As on Arch: the directory of the name is a link.
+        // As on Arch, the directory is a link.
         ("usr/lib", Some(("lib64", "usr/lib")), "lib"),
         ("lib64", None, "lib64"),
-        // No libc at all.
+        // No libc.
         ("srv", None, "lib/x86_64-linux-gnu"),
     ] {
         if fixture.path("base").exists() {
@@ -134,7 +134,7 @@ fn a_search_path_into_the_base_system_counts_where_it_stands() {
     assert_eq!(trimmed.host["libmine.so.1"], BTreeSet::from([b"/opt/llama/bin/llama-server".to_vec()]));
 }
 
-/// What ld.so maps of the fixture's files, when it uses no other subdirectories than these.
+/// Returns the files of the fixture that ld.so maps if it uses only these subdirectories.
 fn mapped(fixture: &Fixture, subdirectories: &str) -> BTreeSet<PathBuf> {
     let program = fixture.path("llama/bin/llama-server");
     let mut command = Command::new("/lib64/ld-linux-x86-64.so.2");

@@ -19,7 +19,7 @@ fn blas<'a>(versions: &'a [&'a str]) -> Made<'a> {
     Made { soname: "librocblas.so.5", versions, ..Made::default() }
 }
 
-/// Whether ld.so resolves all that llama-server needs.
+/// Returns whether ld.so resolves everything that llama-server needs.
 fn resolves(fixture: &Fixture) -> bool {
     let mut command = Command::new(fixture.path("llama/bin/llama-server"));
     let output = command.env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").output().unwrap();
@@ -36,7 +36,7 @@ fn a_version_that_is_not_there_is_an_error_with_its_chain() {
       wants      BLAS_2
       of         /opt/rocm/lib/librocblas.so.5
       which has  BLAS_3, BLAS_1, librocblas.so.5
-    hint: libraries of one build fit each other: use the whole tree as it was published, and the build that was made with it
+    hint: libraries fit others of the same build: use the whole tree as it was published, and the build that was made with it
     ");
     assert!(!resolves(&fixture));
 }

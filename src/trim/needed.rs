@@ -1,29 +1,30 @@
-//! What files need: found as ld.so finds it, in a version that they were linked with, or an error.
+//! Libraries that files need, found as ld.so finds them. A missing library or symbol version is an error.
 
 use std::rc::Rc;
 
 use super::Rule;
 use super::closure::Closure;
-use super::files::Seen;
+use super::elf_files::Inspected;
 use super::loader::Process;
-use super::world::{Found, Place, parent};
+use super::mount::{Found, Resolved};
 use crate::elf::ElfFile;
 use crate::error::{Error, Result};
+use crate::tree::path::parent;
 use crate::tree::show;
 
-/// Library that a file has loaded beside itself.
+/// A library that the loader loads for a file.
 struct Want<'f> {
     name: &'f [u8],
     rule: Rule,
-    /// True if ld.so goes on without it.
+    /// True if ld.so starts the program without it.
     optional: bool,
 }
 
-/// Place where that is.
-enum Source {
-    /// In one of the trees.
-    Here { known_as: Vec<u8>, path: Vec<u8>, found: Found, file: Rc<ElfFile> },
-    /// In the base system, at this place where that is known.
+/// A library that was found.
+enum Library {
+    /// A file of one of the trees.
+    Kept { known_as: Vec<u8>, path: Vec<u8>, found: Found, file: Rc<ElfFile> },
+    /// A file of the base system, with its path if that is known.
     Base(Option<Vec<u8>>),
 }
 
@@ -34,7 +35,8 @@ fn wants(file: &ElfFile) -> impl Iterator<Item = Want<'_>> {
 }
 
 impl Closure<'_, '_> {
-    /// Loads what the loaded files need, in the order of ld.so; `linked` of them had that done already.
+    /// Loads the libraries that the loaded files need, in the order of ld.so. The first `linked` files are done
+    /// already.
     pub(super) fn link(&mut self, process: &mut Process, linked: &mut usize) -> Result<()> {
         let first = *linked;
         while *linked < process.objects.len() {
@@ -44,11 +46,11 @@ impl Closure<'_, '_> {
                     self.host_wanted(&want, &by);
                 } else if !self.is_loaded(process, *linked, &want) {
                     match self.find(process, *linked, want.name) {
-                        Ok(Source::Here { known_as, path, found, file }) => {
+                        Ok(Library::Kept { known_as, path, found, file }) => {
                             self.ledger.keep_found(&found, want.rule, Some(&by));
                             self.load(process, &known_as, &path, found.real, file, Some(*linked));
                         }
-                        Ok(Source::Base(real)) => {
+                        Ok(Library::Base(real)) => {
                             process.load_base(want.name, real);
                             self.host_wanted(&want, &by);
                         }
@@ -62,7 +64,7 @@ impl Closure<'_, '_> {
         self.check_versions(process, first)
     }
 
-    /// Returns whether all is there that the objects of a process from `first` on need. Keeps nothing.
+    /// Returns whether everything that the objects of a process from `first` on need can be found. Keeps nothing.
     pub(super) fn is_loadable(&mut self, process: &mut Process, first: usize) -> bool {
         let mut index = first;
         while index < process.objects.len() {
@@ -72,10 +74,10 @@ impl Closure<'_, '_> {
                     continue;
                 }
                 match self.find(process, index, want.name) {
-                    Ok(Source::Here { known_as, path, found, file }) => {
+                    Ok(Library::Kept { known_as, path, found, file }) => {
                         process.load(&known_as, &path, found.real, file, Some(index));
                     }
-                    Ok(Source::Base(real)) => process.load_base(want.name, real),
+                    Ok(Library::Base(real)) => process.load_base(want.name, real),
                     Err(_) if want.optional => {}
                     Err(_) => return false,
                 }
@@ -89,44 +91,44 @@ impl Closure<'_, '_> {
         process.expand(self.world, index, want.name).iter().any(|name| process.has(name))
     }
 
-    /// Asks the base system for what is wanted, unless it may lack that.
+    /// Lists a library as needed from the base system, unless it is optional.
     fn host_wanted(&mut self, want: &Want, by: &[u8]) {
         if !want.optional {
             self.host_needed(want.name, by);
         }
     }
 
-    /// Returns where ld.so finds what `index` of a process needs.
-    fn find(&mut self, process: &Process, index: usize, name: &[u8]) -> Result<Source> {
+    /// Returns the library that ld.so finds for a name that object `index` of a process needs.
+    fn find(&mut self, process: &Process, index: usize, name: &[u8]) -> Result<Library> {
         let by = &process.objects[index].real;
         let candidates = process.candidates(self.world, index, name);
         let mut passed_over = Vec::new();
         for (known_as, path) in &candidates {
             let found = match self.world.follow(path) {
-                Place::Found(found) if !found.directory => found,
-                Place::Outside => {
-                    // A search path that leads into the base system comes before those behind it.
+                Resolved::Found(found) if !found.directory => found,
+                Resolved::Outside => {
+                    // A directory of the base system precedes the directories after it in the search path.
                     let Some(real) = self.files.in_base(path)? else { continue };
-                    return Ok(Source::Base(Some(real)));
+                    return Ok(Library::Base(Some(real)));
                 }
-                Place::Found(_) | Place::Nothing => continue,
+                Resolved::Found(_) | Resolved::Missing => continue,
             };
             match self.files.read(&found.real)? {
-                Seen::Native(file) => {
-                    return Ok(Source::Here { known_as: known_as.clone(), path: path.clone(), found, file });
+                Inspected::Native(file) => {
+                    return Ok(Library::Kept { known_as: known_as.clone(), path: path.clone(), found, file });
                 }
-                // ld.so passes over libraries for other processors, and fails at anything else.
-                Seen::Foreign(machine) => passed_over.push(format!("{} is for {machine}", show(&found.real))),
-                Seen::NoElf => {
+                // ld.so skips libraries for other processors, and fails at files that are not ELF.
+                Inspected::Foreign(machine) => passed_over.push(format!("{} is for {machine}", show(&found.real))),
+                Inspected::NotElf => {
                     let error = Error::failure("a needed library is not an ELF file");
                     return Err(self.ledger.explain(error, by).fact("needs", show(path)));
                 }
             }
         }
-        let Some(error) = self.names.judge(name) else { return Ok(Source::Base(None)) };
+        let Some(error) = self.names.missing(name) else { return Ok(Library::Base(None)) };
         let mut error = self.ledger.explain(error, by).fact("missing", show(name));
         for (_, path) in &candidates {
-            // A person knows a directory by its own name, not by the way there.
+            // The real path is easier to recognise than the search path.
             let directory = self.world.find(parent(path)).map_or(parent(path).to_vec(), |found| found.real);
             error = error.fact("looked in", show(&directory));
         }

@@ -1,24 +1,26 @@
-//! The names of all libraries in both trees, and whether one that was not found should have been.
+//! The names of all libraries in both trees, and errors for libraries that should have been found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::world::{Mount, World, file_name};
+use super::mount::Mount;
+use super::world::World;
 use crate::error::Error;
 use crate::tree::Node;
+use crate::tree::path::file_name;
 
-/// How ROCm's own libraries begin; what does is never looked for in the base system.
+/// Prefixes of ROCm's own libraries, which are never expected in the base system.
 const OWN: [&[u8]; 4] = [b"libhip", b"libroc", b"libamd", b"libhsa"];
 
-pub(super) struct Names {
-    /// Names with their places in the system.
+pub(super) struct LibraryNames {
+    /// Names with their paths in the system.
     rocm: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
     llama: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
-    /// What stands before `.so` in the names of files. Links do not count: ROCm has a `libz.so` that leads to a copy
-    /// under a name of its own, and a `libgomp.so` that leads to `libomp.so`; neither stands for the system's library.
+    /// Paths of files by the part of their name before `.so`. Links do not count: ROCm has a `libz.so` that leads to a
+    /// copy under another name, and a `libgomp.so` that leads to `libomp.so`. Neither replaces the system's library.
     stems: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
 }
 
-impl Names {
+impl LibraryNames {
     pub fn new(world: &World) -> Self {
         let mut stems: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let mut collect = |mount: &Mount| {
@@ -36,60 +38,60 @@ impl Names {
         Self { rocm: collect(&world.rocm), llama: collect(&world.llama), stems }
     }
 
-    /// Whether the ROCm tree has a library with this name, or, for a name that ends in `.`, one that begins so.
+    /// Returns whether the ROCm tree has a library with this name or, if the name ends in `.`, with this prefix.
     pub fn in_rocm(&self, name: &[u8]) -> bool {
         if name.ends_with(b".") { self.beginning_with(name).next().is_some() } else { self.rocm.contains_key(name) }
     }
 
-    /// The names in the ROCm tree under which this library is there, in whatever versions.
+    /// Returns the names of this library in the ROCm tree, in all versions.
     pub fn versions_of(&self, library: &str) -> Vec<Vec<u8>> {
         let known = self.rocm.range(library.as_bytes().to_vec()..).map(|(known, _)| known);
         let known = known.take_while(|known| known.starts_with(library.as_bytes()));
         known.filter(|known| super::is_version_of(known, library)).cloned().collect()
     }
 
-    /// The places in the ROCm tree at which there is something of this name.
-    pub fn places(&self, name: &[u8]) -> &[Vec<u8>] {
+    /// Returns the paths in the ROCm tree that have this file name.
+    pub fn paths(&self, name: &[u8]) -> &[Vec<u8>] {
         self.rocm.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The names in the ROCm tree that begin so.
+    /// Returns the names in the ROCm tree that begin with `name`.
     pub fn beginning_with(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let known = self.rocm.range(name.to_vec()..).map(|(known, _)| known.as_slice());
         known.take_while(move |known| known.starts_with(name)).collect::<BTreeSet<_>>().into_iter()
     }
 
-    /// The places at which a library that was not found is all the same, under its name or for another version.
+    /// Returns the paths of a library that the loader did not find, under its name or in another version.
     pub fn elsewhere(&self, name: &[u8]) -> Vec<Vec<u8>> {
         let name = file_name(name);
-        let mut places: Vec<_> =
+        let mut paths: Vec<_> =
             [&self.rocm, &self.llama].into_iter().filter_map(|names| names.get(name)).flatten().collect();
-        if places.is_empty() {
-            places.extend(stem(name).and_then(|stem| self.stems.get(stem)).into_iter().flatten());
+        if paths.is_empty() {
+            paths.extend(stem(name).and_then(|stem| self.stems.get(stem)).into_iter().flatten());
         }
-        places.into_iter().cloned().collect()
+        paths.into_iter().cloned().collect()
     }
 
-    /// The error for a library that was not found, unless it can be the base system's.
-    pub fn judge(&self, name: &[u8]) -> Option<Error> {
+    /// Returns the error for a library that was not found. `None` if the library can be the base system's.
+    pub fn missing(&self, name: &[u8]) -> Option<Error> {
         let plain = file_name(name);
         let message = if self.rocm.contains_key(plain) || self.llama.contains_key(plain) {
             "a needed library is in the trees, but not where the loader looks for it"
         } else if !self.elsewhere(name).is_empty() {
             "a needed library is in the trees only in another version"
         } else if OWN.iter().any(|own| plain.starts_with(own)) {
-            "a ROCm library is needed, but the tree does not have it"
+            "a needed ROCm library is missing from the tree"
         } else {
             return None;
         };
         Some(Error::failure(message).hint(
-            "libraries find each other by the layout they were built with: use the whole tree as it was published, and \
-             the build that was made with it",
+            "libraries find each other by the layout that they were built with: use the whole tree as it was \
+             published, and the build that was made with it",
         ))
     }
 }
 
-/// What stands before `.so` or `.so.<version>` in a library's name.
+/// Returns the part of a library's name before `.so` or `.so.<version>`.
 pub(super) fn stem(name: &[u8]) -> Option<&[u8]> {
     let at = name.windows(3).position(|window| window == b".so")?;
     let rest = &name[at + 3..];

@@ -9,58 +9,59 @@ use crate::elf::{Elf, ElfFile, Source};
 use crate::error::{About as _, Error, Result};
 use crate::tree::show;
 
-/// What the loader would make of a file.
+/// A file as the loader sees it.
 #[derive(Clone)]
-pub(super) enum Seen {
+pub(super) enum Inspected {
     Native(Rc<ElfFile>),
-    /// For another processor; ld.so passes over those. Says for which.
+    /// An ELF file for another processor, with its name. ld.so skips such files.
     Foreign(String),
-    NoElf,
+    NotElf,
 }
 
-pub(super) struct Files<'w, 'a> {
+pub(super) struct ElfFiles<'w, 'a> {
     world: &'w World<'a>,
-    seen: BTreeMap<Vec<u8>, Seen>,
+    inspected: BTreeMap<Vec<u8>, Inspected>,
     constants: BTreeMap<Vec<u8>, Rc<BTreeSet<Vec<u8>>>>,
-    base: BTreeMap<Vec<u8>, Seen>,
+    base: BTreeMap<Vec<u8>, Inspected>,
 }
 
-impl<'w, 'a> Files<'w, 'a> {
+impl<'w, 'a> ElfFiles<'w, 'a> {
     pub fn new(world: &'w World<'a>) -> Self {
-        Self { world, seen: BTreeMap::new(), constants: BTreeMap::new(), base: BTreeMap::new() }
+        Self { world, inspected: BTreeMap::new(), constants: BTreeMap::new(), base: BTreeMap::new() }
     }
 
-    /// The file at a path of the system, which has been followed already.
-    pub fn read(&mut self, real: &[u8]) -> Result<Seen> {
-        if let Some(seen) = self.seen.get(real) {
+    /// Returns the file at a real path of the system.
+    pub fn read(&mut self, real: &[u8]) -> Result<Inspected> {
+        if let Some(seen) = self.inspected.get(real) {
             return Ok(seen.clone());
         }
-        let seen = see(&self.on_disk(real)?).map_err(|error| error.fact("stands at", show(real)))?;
-        self.seen.insert(real.to_vec(), seen.clone());
+        let seen = inspect(&self.on_disk(real)?).map_err(|error| error.fact("installed at", show(real)))?;
+        self.inspected.insert(real.to_vec(), seen.clone());
         Ok(seen)
     }
 
-    /// The place of the library that the base system has at a path, where it is known to have one for this processor.
+    /// Returns the real path of the base system's library at a path, if the base system is known and has one for
+    /// x86-64.
     pub fn in_base(&mut self, path: &[u8]) -> Result<Option<Vec<u8>>> {
         let Some(base) = &self.world.base else { return Ok(None) };
         let Some(found) = base.find(path) else { return Ok(None) };
         Ok(self.read_base(&found.real)?.map(|_| found.real))
     }
 
-    /// A library of the base system, at a path that has been followed already; `None` where it is for another processor.
+    /// Returns the library of the base system at a real path. `None` if it is for another processor.
     pub fn read_base(&mut self, real: &[u8]) -> Result<Option<Rc<ElfFile>>> {
         let seen = if let Some(seen) = self.base.get(real) {
             seen.clone()
         } else {
             let Some(path) = self.world.base.as_ref().and_then(|base| base.on_disk(real)) else { return Ok(None) };
-            let seen = see(&path)?;
+            let seen = inspect(&path)?;
             self.base.insert(real.to_vec(), seen.clone());
             seen
         };
-        if let Seen::Native(file) = seen { Ok(Some(file)) } else { Ok(None) }
+        if let Inspected::Native(file) = seen { Ok(Some(file)) } else { Ok(None) }
     }
 
-    /// The names of libraries among the constants of a file.
+    /// Returns the names of libraries among the constants of a file.
     pub fn constants(&mut self, real: &[u8], file: &ElfFile) -> Result<Rc<BTreeSet<Vec<u8>>>> {
         if let Some(names) = self.constants.get(real) {
             return Ok(Rc::clone(names));
@@ -83,17 +84,17 @@ impl<'w, 'a> Files<'w, 'a> {
     }
 
     fn on_disk(&self, real: &[u8]) -> Result<PathBuf> {
-        self.world.on_disk(real).ok_or_else(|| Error::failure("the file is in neither tree").fact("path", show(real)))
+        self.world.on_disk(real).ok_or_else(|| Error::failure("neither tree has the file").fact("path", show(real)))
     }
 }
 
-fn see(path: &Path) -> Result<Seen> {
+fn inspect(path: &Path) -> Result<Inspected> {
     Ok(match Elf::open(path)? {
-        Some(Elf::Native(file)) => Seen::Native(Rc::from(file)),
+        Some(Elf::Native(file)) => Inspected::Native(Rc::from(file)),
         Some(Elf::Foreign { bits, big_endian, machine }) => {
             let order = if big_endian { "big-endian" } else { "little-endian" };
-            Seen::Foreign(format!("{bits}-bit {order} {machine}"))
+            Inspected::Foreign(format!("{bits}-bit {order} {machine}"))
         }
-        None => Seen::NoElf,
+        None => Inspected::NotElf,
     })
 }

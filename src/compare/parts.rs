@@ -1,52 +1,52 @@
-//! What differs between two files, by their parts: sections, members, lines, or places.
+//! The differing parts of two files: sections, members, lines, or offsets.
 
 use serde::Serialize;
 
 use super::bytes::{Differing, differing};
 use super::cause::{Cause, guess};
-use super::excerpt::Around;
+use super::excerpt::Excerpt;
 use super::{archive, sections, text};
 use crate::elf::Source;
 use crate::error::Result;
 
-/// More parts of a file than this are not told.
-pub(super) const MOST_PARTS: usize = 64;
-/// Archives in archives.
-const DEEPEST: u8 = 3;
+/// Number of parts of a file that are reported.
+pub(super) const MAX_PARTS: usize = 64;
+/// Greatest depth of archives in archives.
+const MAX_DEPTH: u8 = 3;
 
-/// A part of two files that is not the same.
+/// A part in which two files differ.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Part {
-    /// Which part: `.rodata`, `member a.o: .text`, `line 12`; empty for the file as a whole.
+    /// The name of the part: `.rodata`, `member a.o: .text`, `line 12`. Empty for the file as a whole.
     pub part: String,
-    /// Where in the part they first differ, in bytes.
+    /// Offset of the first difference in the part, in bytes.
     pub offset: u64,
-    /// How many bytes differ.
+    /// Number of differing bytes.
     pub bytes: u64,
-    /// What the first has there.
+    /// Excerpt of the first file there.
     pub first: String,
-    /// What the second has there.
+    /// Excerpt of the second file there.
     pub second: String,
-    /// Why, probably: one for each kind of place that was looked at.
+    /// Likely causes, each once.
     pub causes: Vec<Cause>,
 }
 
-/// The parts of two files that differ; at least one when the files do. Whatever the files hold, there is an answer.
-pub fn contents(first: &Source, second: &Source) -> Result<Vec<Part>> {
+/// Returns the parts in which two files differ: at least one if the files differ, whatever they contain.
+pub fn differing_parts(first: &Source, second: &Source) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
-    explain("", first, second, DEEPEST, &mut parts)?;
-    parts.truncate(MOST_PARTS);
+    explain("", first, second, MAX_DEPTH, &mut parts)?;
+    parts.truncate(MAX_PARTS);
     Ok(parts)
 }
 
-/// Adds what differs between two ranges that are called `name`.
+/// Adds the differing parts of two ranges. Their names begin with `name`.
 pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, parts: &mut Vec<Part>) -> Result<()> {
     let Some(found) = differing(first, second)? else { return Ok(()) };
-    if parts.len() >= MOST_PARTS {
+    if parts.len() >= MAX_PARTS {
         return Ok(());
     }
     let before = parts.len();
-    // Files that are damaged as what they seem to be are still bytes.
+    // Falls back to a byte comparison if the format is damaged.
     if depth > 0 {
         let _ = archive::explain(name, first, second, depth, parts);
         if parts.len() == before {
@@ -56,34 +56,34 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, pa
     if parts.len() == before {
         let lines = text::line(first, second, found.first())?;
         let part = lines.map_or_else(|| name.to_owned(), |line| join(name, &format!("line {line}")));
-        parts.push(place(part, first, second, &found)?);
+        parts.push(byte_part(part, first, second, &found)?);
     }
     Ok(())
 }
 
-/// Tells what differs in two ranges that have no parts.
-pub(super) fn place(part: String, first: &Source, second: &Source, found: &Differing) -> Result<Part> {
+/// Describes the differing bytes of two ranges that have no parts.
+pub(super) fn byte_part(part: String, first: &Source, second: &Source, found: &Differing) -> Result<Part> {
     let mut causes = Vec::new();
     for (start, end) in &found.runs {
-        let (one, other) = (Around::read(first, *start)?, Around::read(second, *start)?);
+        let (one, other) = (Excerpt::read(first, *start)?, Excerpt::read(second, *start)?);
         let cause = guess(&part, &one, &other, end - start);
         causes.extend(cause.filter(|cause| !causes.contains(cause)));
     }
     if causes.is_empty() {
         causes.push(Cause::Unknown);
     }
-    let at = found.first();
+    let offset = found.first();
     Ok(Part {
-        offset: at,
+        offset,
         bytes: found.bytes,
-        first: Around::read(first, at)?.show(),
-        second: Around::read(second, at)?.show(),
+        first: Excerpt::read(first, offset)?.show(),
+        second: Excerpt::read(second, offset)?.show(),
         causes,
         part,
     })
 }
 
-/// The name of a part of a part.
+/// Returns the name of a part within a part.
 pub(super) fn join(name: &str, part: &str) -> String {
     if name.is_empty() { part.to_owned() } else { format!("{name}: {part}") }
 }

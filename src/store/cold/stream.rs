@@ -11,29 +11,29 @@ use crate::error::{Error, Kind, Result};
 use crate::store::Store;
 use crate::threads::cores;
 
-/// Chunks that a thread may be ahead.
+/// Number of chunks that a thread decompresses ahead.
 const AHEAD: usize = 4;
 
-/// What to do about a chunk that is missing or damaged.
+/// Treatment of missing and damaged chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Faults {
-    /// Fail.
+    /// Reading fails.
     Refuse,
-    /// Give zeros in its place: the digests of the files say which ones it hits.
+    /// Zeros take the chunk's place. The digests of the files tell which files are affected.
     Blank,
 }
 
-/// A chunk's bytes, or why there are none.
+/// A chunk's plain bytes, or the reason why there are none.
 type Plain = Result<Vec<u8>>;
 
 /// The contents of a cold tree's files, one after the other. Every chunk is checked against its digest.
 pub(super) struct ColdStream {
-    /// Chunk `n` comes from thread `n % threads`: so they come in order without being sorted.
+    /// Chunk `n` comes from thread `n % threads`, so chunks arrive in order without sorting.
     threads: Vec<(Receiver<Plain>, JoinHandle<()>)>,
     next: usize,
     count: usize,
     piece: Vec<u8>,
-    at: usize,
+    position: usize,
 }
 
 impl ColdStream {
@@ -60,7 +60,7 @@ impl ColdStream {
                                     .hint(REPAIR))
                             }
                         };
-                        // A reader that is gone wants no more.
+                        // The reader was dropped.
                         if sender.send(answer).is_err() {
                             return;
                         }
@@ -69,24 +69,24 @@ impl ColdStream {
                 (receiver, thread)
             })
             .collect();
-        Self { threads, next: 0, count: chunks.len(), piece: Vec::new(), at: 0 }
+        Self { threads, next: 0, count: chunks.len(), piece: Vec::new(), position: 0 }
     }
 }
 
 impl Read for ColdStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.piece.len() {
+        if self.position == self.piece.len() {
             if self.next == self.count {
                 return Ok(0);
             }
             let (receiver, _) = &self.threads[self.next % self.threads.len()];
             self.piece = receiver.recv().map_err(io::Error::other)??;
             self.next += 1;
-            self.at = 0;
+            self.position = 0;
         }
-        let count = buffer.len().min(self.piece.len() - self.at);
-        buffer[..count].copy_from_slice(&self.piece[self.at..self.at + count]);
-        self.at += count;
+        let count = buffer.len().min(self.piece.len() - self.position);
+        buffer[..count].copy_from_slice(&self.piece[self.position..self.position + count]);
+        self.position += count;
         Ok(count)
     }
 }
@@ -95,7 +95,7 @@ impl Drop for ColdStream {
     fn drop(&mut self) {
         for (receiver, thread) in self.threads.drain(..) {
             drop(receiver);
-            // It has nothing left to say.
+            // Its errors went through the channel.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Two libraries of one name, libraries that live on what others bring, and those that answer for another.
+//! Two libraries of one name, libraries that rely on others, and filters.
 
 use std::process::Command;
 
@@ -29,7 +29,7 @@ fn two_libraries_of_one_name_are_both_kept_with_what_they_need() {
     assert!(!linked.contains(b"/opt/rocm/lib/b/libdup.so.1".as_slice()), "{linked:?}");
     let chain = trimmed.why(b"lib/b/libonly.so.1").unwrap();
     assert_eq!(show(&chain[1].0), "/opt/rocm/lib/libb.so.1");
-    assert!(trimmed.alone.values().all(|alone| alone.whole));
+    assert!(trimmed.standalone.values().all(|library| library.complete));
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn what_only_others_find_is_kept_and_known_not_to_load_by_itself() {
         .library("rocm/lib/private/libinner.so.1", &[], "");
     assert_eq!(fixture.kept(), ["lib/liba.so.1", "lib/private/libinner.so.1"]);
     let trimmed = fixture.trim().unwrap();
-    let whole = |path: &str| trimmed.alone[path.as_bytes()].whole;
-    assert!(!whole("/opt/rocm/lib/liba.so.1") && whole("/opt/rocm/lib/private/libinner.so.1"));
+    let complete = |path: &str| trimmed.standalone[path.as_bytes()].complete;
+    assert!(!complete("/opt/rocm/lib/liba.so.1") && complete("/opt/rocm/lib/private/libinner.so.1"));
     let searched = &trimmed.searched[b"/opt/rocm/lib/liba.so.1".as_slice()];
     assert!(searched.contains(b"/opt/rocm/lib/private".as_slice()), "{searched:?}");
 }
@@ -62,7 +62,7 @@ fn an_origin_behind_a_link_stays_the_one_of_the_program() {
         .library("rocm/lib/math/x/libx.so.1", &[], "");
     assert_eq!(fixture.kept(), ["lib/liba.so.1", "lib/math/liba.so.1.2", "lib/x/libx.so.1"]);
     let trimmed = fixture.trim().unwrap();
-    assert_eq!(show(&trimmed.alone[b"/opt/rocm/lib/math/liba.so.1.2".as_slice()].path), "/opt/rocm/lib/liba.so.1");
+    assert_eq!(show(&trimmed.standalone[b"/opt/rocm/lib/math/liba.so.1.2".as_slice()].path), "/opt/rocm/lib/liba.so.1");
 }
 
 /// A library with filters, by the linker's options for them.
@@ -86,7 +86,7 @@ fn a_library_that_answers_for_another_is_kept_where_the_tree_has_it() {
     let trimmed = fixture.trim().unwrap();
     assert_eq!(trimmed.kept[b"lib/libfast.so.1".as_slice()].rule, Rule::Filter);
     assert!(!trimmed.host.contains_key("libnowhere.so.1"));
-    // One that is there and not where the loader looks is no loss: ld.so does without as well.
+    // A library that the loader does not find is no loss here: ld.so does without it too.
     let fixture = filtered(&["-Wl,-f,libfast.so.1"]);
     fixture.library("rocm/other/libfast.so.1", &[], "");
     assert_eq!(fixture.kept(), ["lib/liba.so.1"]);
@@ -100,7 +100,7 @@ fn a_filter_is_needed() {
     assert_eq!(fixture.kept(), ["lib/liba.so.1", "lib/librocreal.so.1"]);
 }
 
-/// Returns what ld.so maps for a file of the fixture, below it.
+/// Returns the files of the fixture that ld.so maps for one of them.
 fn mapped(fixture: &Fixture, path: &str) -> Vec<String> {
     let mut command = Command::new("/lib64/ld-linux-x86-64.so.2");
     let output = command.env_clear().arg("--list").arg(fixture.path(path)).output().unwrap();

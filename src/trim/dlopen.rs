@@ -1,27 +1,28 @@
-//! Files that others open with `dlopen`, as their constants say.
+//! Libraries opened with `dlopen`, found by the names among a file's constants.
 
 use super::Rule;
 use super::closure::Closure;
-use super::files::Seen;
+use super::elf_files::Inspected;
 use super::loader::Process;
-use super::world::{Found, file_name, join, parent};
+use super::mount::{Found, join};
 use crate::elf::ElfKind;
 use crate::error::Result;
+use crate::tree::path::{file_name, parent};
 
 impl Closure<'_, '_> {
-    /// Loads what a loaded file's constants name, if it is where the file would find it in the ROCm tree.
-    pub(super) fn open(&mut self, process: &mut Process, index: usize) -> Result<()> {
+    /// Loads the libraries that a loaded file's constants name, if the file would find them in the ROCm tree.
+    pub(super) fn open_named(&mut self, process: &mut Process, index: usize) -> Result<()> {
         let real = process.objects[index].real.clone();
         let names = self.files.constants(&real, &process.objects[index].file)?;
         let directories = self.directories(process, index);
         self.searched.entry(real.clone()).or_default().extend(directories.iter().cloned());
         for constant in names.iter() {
             let expanded = process.expand(self.world, index, constant);
-            let mut places: Vec<_> = expanded.iter().flat_map(|name| self.places(name, &directories)).collect();
-            places.retain(|(_, found)| found.real != real);
-            for (path, found) in places {
-                // A guess from a string: what is no library is simply not what was meant.
-                let Seen::Native(file) = self.files.read(&found.real)? else { continue };
+            let mut candidates: Vec<_> = expanded.iter().flat_map(|name| self.candidates(name, &directories)).collect();
+            candidates.retain(|(_, found)| found.real != real);
+            for (path, found) in candidates {
+                // The constant is a guess: if it names no library, it means something else.
+                let Inspected::Native(file) = self.files.read(&found.real)? else { continue };
                 if file.kind != ElfKind::Shared {
                     continue;
                 }
@@ -32,8 +33,8 @@ impl Closure<'_, '_> {
         Ok(())
     }
 
-    /// Where a loaded file finds what it opens, by name or by a path that it puts together; which of the two, nothing says, so that
-    /// the subdirectories for the processor count in any case.
+    /// Returns the directories in which a loaded file finds what it opens, by name or by a path that it puts together.
+    /// Nothing tells which of the two it does, so the subdirectories for the processor count in any case.
     pub(super) fn directories(&self, process: &Process, index: usize) -> Vec<Vec<u8>> {
         let world = self.world;
         let mut directories = process.with_subdirectories(world, process.objects[index].origin.clone());
@@ -42,10 +43,11 @@ impl Closure<'_, '_> {
         directories
     }
 
-    /// The ROCm files that a constant may mean, each with the path that leads there: the first hit in the directories, or, for a name
-    /// whose version is put on at run time, all versions there. A path is put behind one of the directories, as by a library that
-    /// asks for its own place (`dladdr`), or behind that of the tree; where none has it, its last part is a name like any other.
-    fn places(&self, constant: &[u8], directories: &[Vec<u8>]) -> Vec<(Vec<u8>, Found)> {
+    /// Returns the ROCm files that a constant may mean, each with the path that leads there: the first hit in the
+    /// directories or, if the version is appended at run time, all versions there. A constant with slashes is appended
+    /// to each directory, as by a library that asks for its own path (`dladdr`), and to the tree's root. If that finds
+    /// nothing, its last part is looked up as a name.
+    fn candidates(&self, constant: &[u8], directories: &[Vec<u8>]) -> Vec<(Vec<u8>, Found)> {
         let rocm = &self.world.rocm;
         let name = file_name(constant);
         if rocm.relative(constant).is_some() && !constant.ends_with(b".") {
@@ -75,7 +77,7 @@ impl Closure<'_, '_> {
         first(b"")
     }
 
-    /// The file of the ROCm tree that a path of the system leads to.
+    /// Returns the file of the ROCm tree that a path of the system leads to.
     fn rocm_file(&self, path: Vec<u8>) -> Option<(Vec<u8>, Found)> {
         let found = self.world.find(&path).filter(|found| !found.directory)?;
         self.world.rocm.relative(&found.real).is_some().then_some((path, found))
