@@ -96,7 +96,7 @@ fn odd_neighbours_spoil_nothing() {
     );
     tagged(&project, &odd);
     let (name, said) = taken(&project);
-    assert!(name == "wanted" && said.contains("7 entries of the index that name no image"), "{name} {said}");
+    assert!(name == "wanted" && said.contains("7 entries of the index without an image"), "{name} {said}");
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn a_source_that_fails_is_told_while_another_answers() {
     project.write("manifests/strix.toml", &format!("{REQUIRES}{manifest}"));
     let ran = project.run(&["update"]).code(0);
     assert!(
-        ran.stderr.contains("warning: rocm: [UPSTREAM]/gone/ gave no answer and may have newer builds"),
+        ran.stderr.contains("warning: rocm: [UPSTREAM]/gone/ did not answer and may have newer builds"),
         "{}",
         ran.all()
     );

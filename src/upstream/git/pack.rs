@@ -327,8 +327,8 @@ mod tests {
     fn damage_is_named() {
         for (bytes, message) in [
             (b"PACK\0\0\0\x09....".to_vec(), "its beginning"),
-            (pack(&[(3, 3, b"".as_slice(), vec![1; 4])]), "longer than it says"),
-            (pack(&[(3, 5, b"".as_slice(), vec![1; 4])]), "shorter than it says"),
+            (pack(&[(3, 3, b"".as_slice(), vec![1; 4])]), "longer than announced"),
+            (pack(&[(3, 5, b"".as_slice(), vec![1; 4])]), "shorter than announced"),
             (pack(&[(5, 4, b"".as_slice(), vec![1; 4])]), "a type"),
             (pack(&[(OFFSET, 1, [5].as_slice(), vec![0x80])]), "a delta"),
             ([b"PACK\0\0\0\x02\0\0\0\x01".as_slice(), &[0xff; 12]].concat(), "a length"),

@@ -96,7 +96,7 @@ mod tests {
                 "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\n",
                 255,
                 None,
-                "another host key than the one that is known",
+                "host key differs from the known one",
                 "ssh-keygen -R '[h]:2222'",
             ),
             (
@@ -106,7 +106,7 @@ mod tests {
                 "host key of the ssh server is not known",
                 "`ssh -p 2222 git@h`",
             ),
-            ("git@h: Permission denied (publickey).\n", 255, None, "takes none of the keys", "ssh-add"),
+            ("git@h: Permission denied (publickey).\n", 255, None, "accepted none of the offered keys", "ssh-add"),
             (
                 "fatal: '/o/r' does not appear to be a git repository\n",
                 128,
@@ -116,7 +116,7 @@ mod tests {
             ),
             ("ERROR: Repository not found.\n", 1, None, "no git repository", "check the address"),
             ("bash: line 1: git-upload-pack: command not found\n", 127, None, "has no git", "install git there"),
-            ("ssh: Could not resolve hostname h: x\n", 255, None, "no host of this name", "check the address"),
+            ("ssh: Could not resolve hostname h: x\n", 255, None, "host name cannot be resolved", "check the address"),
             ("ssh: connect to host h port 2222: Connection refused\n", 255, None, "cannot be reached", "-v` shows"),
             ("Connection timed out\n", 255, None, "cannot be reached", "git@h -v"),
             ("", 255, late, "was silent for 300 s", "run again"),

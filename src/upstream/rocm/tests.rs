@@ -383,7 +383,7 @@ fn what_changes_upstream_is_taken_or_told() {
             "latest",
             "",
             &["10.3.0a20261119.tar.gz is 9 days newer, and its name contains no GPU: `family = \"multiarch\"` in \
-                 the manifest takes it; \
+                 the manifest selects it; \
                so are therock-dist-linux-10.3.0a20261118.tar.gz (8 days newer)"],
         ),
         // A range that cannot mean it says nothing.

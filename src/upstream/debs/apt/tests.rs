@@ -111,7 +111,7 @@ fn options_of_a_source_are_followed_or_told() {
         );
     }
     let (found, told) = one("novelty=yes");
-    assert!(found.is_some() && told.contains("the option `novelty` of suite s"), "{told}");
+    assert!(found.is_some() && told.contains("the unknown option `novelty` of suite s"), "{told}");
     assert_eq!(one("arch=arm64 trusted=no"), (None, String::new()));
     let stanza = "Types: deb\nURIs: http://a.example/\nSuites: s\nComponents: main\nCheck-Valid-Until: no\nX-Note: \
         x\nSnapshot: 1\n";
