@@ -325,15 +325,15 @@ fn a_full_disk_leaves_nothing_half_written() {
 fn mistakes_in_the_manifest_are_shown() {
     let project = with_images("");
     for (lines, why) in [
-        ("base = \"base\"\nfrom = \"rocm\"\n", "an image has one base"),
+        ("base = \"base\"\nfrom = \"rocm\"\n", "an image cannot have two bases"),
         ("base = \"rocm\"\n", "`rocm` is an output of type `rocm`, and one of type `sysroot` is needed here"),
         ("base = \"base\"\nrocm = \"rok\"\n", "there is no output `rok`"),
-        ("base = \"base\"\nname = \"Big\"\n", "this cannot be the name of an image"),
-        ("base = \"base\"\nname = \"a//b\"\n", "this cannot be the name of an image"),
-        ("base = \"base\"\nprogram = \"llama-server\"\n", "`program` is one of llama.cpp's"),
-        ("base = \"base\"\nuser = \"me; id\"\n", "this is not a user"),
+        ("base = \"base\"\nname = \"Big\"\n", "invalid image name"),
+        ("base = \"base\"\nname = \"a//b\"\n", "invalid image name"),
+        ("base = \"base\"\nprogram = \"llama-server\"\n", "`program` must be one of llama.cpp's"),
+        ("base = \"base\"\nuser = \"me; id\"\n", "invalid user"),
         ("base = \"base\"\ncompression = \"xz\"\n", "xz"),
-        ("base = \"base\"\nenvironment = { \"A B\" = \"x\" }\n", "this cannot be in `environment`"),
+        ("base = \"base\"\nenvironment = { \"A B\" = \"x\" }\n", "invalid entry in `environment`"),
         ("base = \"base\"\nlabels = { a = 1 }\n", "`a` must be a string"),
     ] {
         write_manifest(&project, FIRST, &format!("[outputs.bad]\ntype = \"image\"\n{lines}"));

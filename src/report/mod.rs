@@ -1,4 +1,4 @@
-//! REPRODUCIBLE.md: what a lock pins, and how a stranger checks each of it without strixlock.
+//! REPRODUCIBLE.md: everything that a lock pins, and how to check each of it without strixlock.
 //!
 //! A pure function of the lock: the same lock gives the same page on every machine.
 
@@ -9,13 +9,13 @@ use crate::lock::{Lock, LockedOutput};
 use crate::page::{cell, commands};
 use crate::recipe::{OutputKind, each_output};
 
-/// The part of every kind of output that is on the page.
+/// The description of each kind of output on the page.
 pub(crate) trait Describe: OutputKind {
-    /// Writes how the output is made from what, below its heading.
+    /// Writes how the output is made, below its heading.
     fn describe(&self, page: &mut String, lock: &Lock);
 }
 
-/// The text of REPRODUCIBLE.md.
+/// Returns the text of REPRODUCIBLE.md.
 pub fn reproducible(lock: &Lock) -> Result<String> {
     let digest = crate::digest::Sha256Digest::of(lock.to_text()?.as_bytes());
     let mut page = String::from(INTRODUCTION);
@@ -37,7 +37,7 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
         let _ = writeln!(page, "| {} | `{}` | {tree} |", cell(name), output.derivation);
     }
     for (name, output) in outputs() {
-        out(&mut page, lock, name, output);
+        describe(&mut page, lock, name, output);
     }
     Ok(page)
 }
@@ -45,15 +45,15 @@ pub fn reproducible(lock: &Lock) -> Result<String> {
 const INTRODUCTION: &str = "\
 # How to reproduce this
 
-Written by `strixlock audit` from `lock/strix.lock`; `strixlock audit --check` tells whether it is up to date. Every version
-and digest below is pinned. The commands for inputs need no strixlock, and what each should print stands behind `#`. They are
-for bash, in the directory of this page. `strixlock realize` makes everything again.
+Written by `strixlock audit` from `lock/strix.lock`; `strixlock audit --check` fails if it is not up to date. Every
+version and digest below is pinned. The commands for inputs do not need strixlock; their expected output stands behind
+`#`. Run them in bash, in the directory of this page. `strixlock realize` makes everything again.
 
-Not verified by anybody else: AMD signs no tarball and publishes no digest, so a ROCm digest is that of the first download; the
-TheRock commits are the tarball's own words; git commits and models are what their servers had.
+Not verified by anybody else: AMD signs no tarball and publishes no digest, so a ROCm digest is that of the first
+download; the TheRock commits come from the tarball itself; git commits and models are as their servers sent them.
 ";
 
-/// The recipe for a tree digest, also in the README. A test runs exactly this text.
+/// Shell function that computes a tree digest, also in the README. A test runs exactly this text.
 pub const TREE_DIGEST_SCRIPT: &str = r#"tree_digest() (
   set -e; export LC_ALL=C; t=$(mktemp -d); trap 'rm -rf "$t"' EXIT; cd "$1"
   find . -type f -printf '%P\0' | sort -z > "$t/names"
@@ -66,10 +66,10 @@ pub const TREE_DIGEST_SCRIPT: &str = r#"tree_digest() (
 )"#;
 
 const TREE_DIGEST: &str = "\n## Tree digests\n
-A tree digest is the SHA-256 of a listing of names, kinds, sizes, contents and link targets (format `strix-tree-1`). This
-function computes it with GNU find, sort, sed and coreutils; the commands below use it.\n\n";
+A tree digest is the SHA-256 of a listing of names, kinds, sizes, contents and link targets (format
+`strix-tree-1`). This function computes it with GNU find, sort, sed and coreutils; the commands below use it.\n\n";
 
-fn out(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput) {
+fn describe(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput) {
     let _ = writeln!(page, "\n### Output {}\n", cell(name));
     each_output!(&output.recipe, recipe => recipe.describe(page, lock));
     let expected = output.tree.map_or_else(
