@@ -180,11 +180,11 @@ fn the_options_of_the_log_are_in_every_help() {
     let help = Project::empty().run(&["hash", "--help"]).code(0).stdout;
     let (_, options) = help.split_once("  -v, ").expect("the options of the log are in the help");
     insta::assert_snapshot!(format!("  -v, {options}"), @r"
-      -v, --verbose...           Log to standard error each request, each decision about what is here,
-                                 and each command; -vv with details
-          --log-filter <FILTER>  Log these topics instead, such as `fetch=debug,run=info`; fetch, cache,
-                                 run, lists [env: STRIXLOCK_LOG=]
-          --log-file <FILE>      Add the log to this file instead of writing it to standard error; with
-                                 details where neither of these is given
+      -v, --verbose...           Log requests, cache decisions and commands to standard error; -vv for
+                                 details
+          --log-filter <FILTER>  Log these topics: fetch, cache, run, lists; such as
+                                 `fetch=debug,run=info` [env: STRIXLOCK_LOG=]
+          --log-file <FILE>      Append the log to this file instead of standard error; with details
+                                 unless -v or --log-filter is given
     ");
 }

@@ -89,7 +89,7 @@ fn a_container_that_is_there_is_refused_unless_forced() {
     let project = Project::empty();
     stand_ins(&project, &["podman"]);
     let (ran, calls) = run(&project, &["provision", "podman", "--image", IMAGE], &[("THERE", "0")]);
-    assert!(ran.stderr.contains("there is a container of that name already"), "{}", ran.all());
+    assert!(ran.stderr.contains("a container of that name already exists"), "{}", ran.all());
     assert_eq!((ran.code, calls.as_str()), (1, "podman [container] [exists] [strix]\n"));
     let (ran, calls) = run(&project, &["provision", "podman", "--image", IMAGE, "-f"], &[("THERE", "0"), ("HAS", "0")]);
     ran.code(0);
@@ -124,7 +124,7 @@ fn an_engine_that_fails_or_is_not_there_is_told() {
     assert!(ran.code(9).stderr.contains("none of distrobox, toolbox, podman and docker is installed"));
     stand_ins(&project, &["podman"]);
     let (ran, _) = run(&project, &["provision", "--image", IMAGE], &[("FAIL", "125"), ("HAS", "0")]);
-    assert!(ran.code(1).stderr.contains("the engine failed; what it said is above\n  command  podman create"));
+    assert!(ran.code(1).stderr.contains("the engine failed; see its output above\n  command  podman create"));
 }
 
 #[test]
@@ -135,13 +135,13 @@ fn an_image_without_a_digest_is_refused_before_any_work() {
     insta::assert_snapshot!(ran.code(2).all(), @r"
     exit code 2
     --- stderr
-    error: this image has no digest, so it is whatever was pushed last
+    error: missing digest in image name
       image  docker.io/library/ubuntu:24.04
-    hint: pin it: `skopeo inspect --format '{{.Name}}@{{.Digest}}' docker://docker.io/library/ubuntu:24.04` prints the name to use; so does `podman image inspect --format '{{index .RepoDigests 0}}' docker.io/library/ubuntu:24.04` after a pull
+    hint: a tag can be moved: `skopeo inspect --format '{{.Name}}@{{.Digest}}' docker://docker.io/library/ubuntu:24.04` prints the name with its digest; so does `podman image inspect --format '{{index .RepoDigests 0}}' docker.io/library/ubuntu:24.04` after a pull
     ");
     assert!(calls.is_empty());
     let (ran, _) = run(&project, &["provision", "podman"], &[]);
-    assert!(ran.code(2).stderr.contains("no image is named, and there is no lock that has one"));
+    assert!(ran.code(2).stderr.contains("missing image: none is named, and there is no lock"));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_file_is_written_and_not_replaced_unless_forced() {
         let first = project.read(&format!("out/{file}"));
         assert!(first.contains("registry.example/toolbox@sha256:f5ed"), "{first}");
         let (ran, _) = run(&project, &arguments, &[]);
-        assert!(ran.code(1).stderr.contains("there is such a file already"));
+        assert!(ran.code(1).stderr.contains("the file already exists"));
         let (ran, _) = run(&project, &[&arguments[..], &["--force"]].concat(), &[]);
         ran.code(0);
         assert_eq!(project.read(&format!("out/{file}")), first);
@@ -189,9 +189,9 @@ fn models_that_are_missing_are_not_written_down() {
     let project = Project::empty();
     project.write("models/m.gguf", "");
     for (models, model, told) in [
-        ("nowhere", "m.gguf", "this directory of models does not exist"),
+        ("nowhere", "m.gguf", "missing directory of models"),
         ("~/models", "m.gguf", "path  [DIR]/home/models"),
-        ("models", "other.gguf", "this model does not exist"),
+        ("models", "other.gguf", "missing model"),
     ] {
         let arguments = ["provision", "compose", "--image", IMAGE, "--models", models, "--model", model, "--to", "out"];
         let (ran, _) = run(&project, &arguments, &[]);
@@ -200,7 +200,7 @@ fn models_that_are_missing_are_not_written_down() {
         assert!(!project.path("out").exists());
         // A dry run may be for another machine.
         let (ran, _) = run(&project, &[&arguments[..], &["--dry-run"]].concat(), &[]);
-        assert!(ran.code(0).stderr.contains("does not exist"));
+        assert!(ran.code(0).stderr.contains("missing directory of models"));
     }
 }
 
@@ -221,7 +221,7 @@ fn a_container_that_cannot_be_started_is_removed_again() {
     assert!(calls.contains("podman [rm]"), "{calls}");
     // Nothing is in the way of the next run.
     let (ran, _) = run(&project, &["provision", "podman", "--image", IMAGE], &[]);
-    assert!(!ran.code(1).stderr.contains("there is a container of that name already"));
+    assert!(!ran.code(1).stderr.contains("a container of that name already exists"));
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_service_does_not_take_the_name_of_a_container() {
             "mine",
         ];
         let (ran, _) = run(&project, &arguments, &[("THERE", "0")]);
-        assert!(ran.code(1).stderr.contains("there is a container of that name already"));
+        assert!(ran.code(1).stderr.contains("a container of that name already exists"));
     }
 }
 
@@ -272,7 +272,7 @@ fn settings_are_taken_from_toolbox_env_which_is_never_run() {
     project.write(".toolbox.env", &text);
     let (ran, calls) = run(&project, &["provision"], &[]);
     let ran = ran.code(0);
-    assert!(ran.stderr.contains("nothing here is called `ODD`"), "{}", ran.all());
+    assert!(ran.stderr.contains("unknown setting `ODD`"), "{}", ran.all());
     assert!(ran.stdout.starts_with("wrote [DIR]/project/work/distrobox.ini\n"), "{}", ran.all());
     assert!(calls.contains("distrobox [assemble] [create] [--file] [distrobox.ini]\n"), "{calls}");
     assert!(project.read("work/distrobox.ini").starts_with("[mine]\nimage=registry.example/toolbox@sha256:"));
@@ -283,7 +283,7 @@ fn settings_are_taken_from_toolbox_env_which_is_never_run() {
     --- stderr
     error: .toolbox.env:5: a shell would expand or run this value
       value  $(touch
-    hint: write the value out, or put it in single quotes
+    hint: write the literal value, or put it in single quotes
     ");
     assert!(calls.is_empty() && !project.path("ran").exists());
 }
@@ -293,7 +293,7 @@ fn a_distrobox_that_reads_no_files_is_refused_before_one_is_written() {
     let project = Project::empty();
     stand_ins(&project, &["distrobox", "podman"]);
     let (ran, calls) = run(&project, &["provision", "distrobox", "--image", IMAGE], &[]);
-    assert!(ran.code(1).stderr.contains("distrobox 1.5 or newer can"));
+    assert!(ran.code(1).stderr.contains("use distrobox 1.5 or newer"));
     assert!(calls.is_empty() && !project.path("distrobox.ini").exists(), "{calls}");
 }
 

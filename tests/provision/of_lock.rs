@@ -80,7 +80,7 @@ fn what_can_be_refused_is_refused_before_the_image_is_made() {
         let (ran, _) = run(&project, &[&["provision"], arguments].concat(), variables);
         ran.code(code);
         let (ran, _) = run(&project, &["provision", "distrobox", "--dry-run"], &[]);
-        assert!(ran.code(9).stderr.contains("this image is not realized"), "{arguments:?}");
+        assert!(ran.code(9).stderr.contains("the image is not realized"), "{arguments:?}");
     }
 }
 
@@ -88,7 +88,7 @@ fn what_can_be_refused_is_refused_before_the_image_is_made() {
 fn an_image_without_a_toolbox_s_tools_is_refused_for_toolboxes() {
     let project = with_engines("[outputs.plain]\ntype = \"image\"\nbase = \"base\"\n");
     let (ran, calls) = run(&project, &["provision", "distrobox"], &[]);
-    assert!(ran.code(2).stderr.contains("distrobox needs an image that is made for it"));
+    assert!(ran.code(2).stderr.contains("distrobox needs an image that is prepared for it"));
     assert!(calls.is_empty(), "{calls}");
     run(&project, &["-q", "provision", "podman"], &[]).0.code(0);
 }
@@ -98,7 +98,7 @@ fn of_several_images_one_is_named() {
     let project = with_engines(&format!("{IMAGES}[outputs.other]\ntype = \"image\"\nbase = \"base\"\n"));
     let (ran, calls) = run(&project, &["provision", "podman"], &[]);
     let ran = ran.code(2);
-    assert!(ran.stderr.contains("the lock has several images: which one?\nhint: other, shell"), "{}", ran.all());
+    assert!(ran.stderr.contains("the lock has several images: name one\nhint: other, shell"), "{}", ran.all());
     assert!(calls.is_empty(), "{calls}");
     project.write(".toolbox.env", "BASE_IMAGE=other\n");
     let (ran, calls) = run(&project, &["-q", "provision", "podman"], &[]);

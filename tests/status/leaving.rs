@@ -59,13 +59,13 @@ fn a_locked_nightly_that_leaves_is_told_with_what_keeps_it() {
         line.split_once("; ").unwrap().1.to_owned()
     };
     let mirrored = format!(
-        "a mirror is configured that may have it, [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-{old}.tar.gz"
+        "a configured mirror may have it: [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-{old}.tar.gz"
     );
     assert_eq!(says("main"), format!("the store has its tarball and its tree, and {mirrored}"));
     assert_eq!(says("other"), mirrored);
     project.write("strixlock.toml", "rounds = 1\n");
     assert_eq!(says("main"), "the store has its tarball and its tree");
-    assert_eq!(says("other"), "nothing here keeps it: `strixlock realize` brings it into the store");
+    assert_eq!(says("other"), "there is no copy here: `strixlock realize` downloads it into the store");
     let json = run(&project, "other", &["status", "--json"]).code(0).json();
     assert_eq!(json["leaving"][0]["input"], "rocm");
     assert_eq!(json["leaving"][0]["kept_by"], serde_json::json!([]));
