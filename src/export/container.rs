@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ImageRef;
 use crate::error::{Error, Kind, Result};
+use crate::text::visible;
 
 /// A container with the GPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +105,5 @@ impl Server {
 
 /// Returns the error for a path that an engine cannot express.
 pub(super) fn refused(path: &str, rule: &str) -> Error {
-    let shown: String = path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    Error::new(Kind::Usage, "this path cannot be used here").fact("path", shown).fact("rule", rule)
+    Error::new(Kind::Usage, "this path cannot be used here").fact("path", visible(path)).fact("rule", rule)
 }

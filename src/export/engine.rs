@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Container, compose, devcontainer, distrobox, docker, llama_swap, podman, quadlet, toolbox};
 use crate::error::{Error, Kind, Result};
+use crate::text::visible;
 
 /// A program that creates or runs containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,8 +140,7 @@ impl Engine {
             return Ok(());
         }
         let letters = if self == Self::Compose { "a-z, 0-9, _ and -" } else { "a-z, A-Z, 0-9, _, . and -" };
-        let shown: String =
-            name.chars().take(longest + 1).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let shown: String = visible(name).chars().take(longest + 1).collect();
         Err(Error::new(Kind::Usage, format!("invalid container name for {}", self.name()))
             .fact("name", shown)
             .fact("rule", format!("2 to {longest} of {letters}, beginning with a letter or digit")))

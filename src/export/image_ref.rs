@@ -9,6 +9,7 @@ use std::str::FromStr;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::oci::ImageName;
+use crate::text::visible;
 
 /// Name of an image with its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +79,7 @@ fn floating(text: &str) -> Error {
 }
 
 fn invalid(text: &str) -> Error {
-    let shown: String = text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let shown: String = visible(text).chars().take(LONGEST).collect();
     Error::new(Kind::Usage, "invalid image name")
         .fact("image", shown)
         .fact("expected", "a name such as docker.io/library/ubuntu@sha256:<64 hex>")

@@ -1,4 +1,4 @@
-//! `strixlock provision` and `export containerfile`: engines that write down what they are told, and files.
+//! `strixlock provision` and `export containerfile`, with engines that record their arguments, and files.
 
 mod containerfile;
 mod of_lock;
@@ -9,8 +9,8 @@ use crate::support::{Project, Ran};
 
 const IMAGE: &str = "registry.example/toolbox@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a";
 
-/// Puts stand-ins on PATH that write their arguments to `calls`, and answer as a new engine would: no container is there,
-/// and inside it are a GPU and llama-cli.
+/// Puts stand-ins on PATH that write their arguments to `calls` and answer like a new engine: no container exists, and a
+/// new one has a GPU and llama-cli.
 pub fn stand_ins(project: &Project, names: &[&str]) {
     for name in names {
         let text = r#"#!/bin/sh
@@ -29,7 +29,7 @@ exit "${FAIL:-0}"
     }
 }
 
-/// Runs with the stand-ins alone on PATH; also gives what they were told.
+/// Runs with only the stand-ins on PATH. Returns their arguments too.
 pub fn run(project: &Project, arguments: &[&str], variables: &[(&str, &str)]) -> (Ran, String) {
     let mut command = project.command(arguments);
     std::fs::create_dir_all(project.path("bin")).unwrap();
@@ -219,7 +219,7 @@ fn a_container_that_cannot_be_started_is_removed_again() {
     let ran = ran.code(1);
     assert!(ran.stderr.contains("container  removed again"), "{}", ran.all());
     assert!(calls.contains("podman [rm]"), "{calls}");
-    // Nothing is in the way of the next run.
+    // The next run finds no container in its way.
     let (ran, _) = run(&project, &["provision", "podman", "--image", IMAGE], &[]);
     assert!(!ran.code(1).stderr.contains("a container of that name already exists"));
 }

@@ -1,6 +1,7 @@
 //! `strixlock status`, `outdated` and `realize` in every state that a project can be in.
 
 mod leaving;
+mod words;
 
 use crate::support::{FIRST, Project, SECOND};
 
@@ -59,7 +60,7 @@ fn what_is_present_and_what_is_current_is_told() {
     assert_eq!(json["differs"], serde_json::json!([]));
 }
 
-/// Images are made when they are named: a generation without them is still what the lock pins.
+/// Images are realized only if they are named: a generation without them is still up to date.
 #[test]
 fn images_that_nobody_asked_for_do_not_make_a_generation_differ() {
     let project = crate::image::with_images("[outputs.plain]\ntype = \"image\"\nbase = \"base\"\n");
@@ -68,7 +69,7 @@ fn images_that_nobody_asked_for_do_not_make_a_generation_differ() {
     assert!(ran.stdout.contains("generation 1 is current and up to date with the lock\n"), "{}", ran.all());
     let ran = project.run(&["realize"]).code(0);
     assert!(ran.stdout.contains("generation 1 is current already"), "{}", ran.all());
-    // Once it is in the generation, it counts, and the command that is named mends it.
+    // Once it is in the generation, it counts, and following the hint brings it up to date.
     project.run(&["realize", "plain"]).code(0);
     let ran = project.run(&["status"]).code(0);
     assert!(ran.stdout.contains(" is current and up to date with the lock\n"), "{}", ran.all());
@@ -116,7 +117,7 @@ fn realize_with_a_changed_manifest_says_what_changed() {
     project.run(&["update"]).code(0);
     let ran = project.run(&["realize", "--locked"]).code(0);
     assert!(!ran.stderr.contains("warning"), "{}", ran.all());
-    // The lock alone is enough.
+    // A lock can be realized without a manifest.
     std::fs::remove_file(project.path("manifests/strix.toml")).unwrap();
     let ran = project.run(&["realize"]).code(0);
     assert!(!ran.stderr.contains("warning"), "{}", ran.all());
