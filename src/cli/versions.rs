@@ -51,7 +51,7 @@ pub fn changes(from: &[(String, String)], to: &[(String, String)], same_tree: im
             Some(old) if old != version => lines.push(format!("{name} {old} -> {version}")),
             // If versions changed, outputs that were rebuilt only because of that are left out.
             Some(_) if !same_tree(name) && from == to => {
-                lines.push(format!("{name}: different tree of the same version"))
+                lines.push(format!("{name}: different tree of the same version"));
             }
             Some(_) => {}
         }

@@ -105,5 +105,5 @@ impl Server {
 
 /// Returns the error for a path that an engine cannot express.
 pub(super) fn refused(path: &str, rule: &str) -> Error {
-    Error::new(Kind::Usage, "this path cannot be used here").fact("path", visible(path)).fact("rule", rule)
+    Error::new(Kind::Usage, "the engine cannot use this path").fact("path", visible(path)).fact("rule", rule)
 }

@@ -227,7 +227,7 @@ fn hostile_paths_are_quoted_or_refused() {
         (Engine::Toolbox, "/srv/models"),
     ] {
         let error = with(engine, path).unwrap_err();
-        assert_eq!(error.message(), "this path cannot be used here", "{engine:?} {path}");
+        assert_eq!(error.message(), "the engine cannot use this path", "{engine:?} {path}");
     }
 }
 
