@@ -42,7 +42,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 
-use logging::LogArgs;
+use logging::LoggingArgs;
 use session::{GlobalArgs, Project, Session};
 
 pub use ui::Ui;
@@ -59,7 +59,7 @@ pub struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
     #[command(flatten)]
-    log: LogArgs,
+    log: LoggingArgs,
     #[command(subcommand)]
     command: Command,
 }

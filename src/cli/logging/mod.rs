@@ -18,7 +18,7 @@ use output::Output;
 /// Options for the log.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
-pub struct LogArgs {
+pub struct LoggingArgs {
     /// Log requests, cache decisions and commands to standard error; -vv for details
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -30,7 +30,7 @@ pub struct LogArgs {
     log_file: Option<PathBuf>,
 }
 
-impl LogArgs {
+impl LoggingArgs {
     /// Starts the log. Earlier events are lost.
     pub fn start(&self, ui: &Ui) -> Result<()> {
         let Some(filter) = self.filter() else { return Ok(()) };
