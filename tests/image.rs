@@ -344,5 +344,5 @@ fn mistakes_in_the_manifest_are_shown() {
     write_manifest(&project, FIRST, "");
     project.run(&["update"]).code(0);
     assert!(project.run(&["export", "oci"]).code(9).stderr.contains("the lock has no image"));
-    assert!(project.run(&["export", "oci", "rocm"]).code(2).stderr.contains("no image"));
+    assert!(project.run(&["export", "oci", "rocm"]).code(2).stderr.contains("`rocm` is not an image but a rocm"));
 }

@@ -37,7 +37,7 @@ pub fn refuse(steps: &Steps, directory: &Path, force: bool) -> Result<bool> {
 /// Fails if a program is missing: the engine's own, or `loader`, which loads the image.
 pub fn demand_programs(engine: Engine, loader: Option<&str>) -> Result<()> {
     if let Some(program) = loader.filter(|program| !is_on_path(program)) {
-        return Err(Error::failure(format!("missing {program}, which loads the image"))
+        return Err(Error::failure(format!("{program} is not installed, but needed to load the image"))
             .hint(format!("`sudo apt-get install {program}`")));
     }
     if engine == Engine::Distrobox && is_on_path("distrobox") && !is_on_path("distrobox-assemble") {

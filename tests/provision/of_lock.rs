@@ -62,7 +62,7 @@ fn an_engine_that_takes_images_from_registries_alone_is_told_how_to_get_it_there
     let project = with_engines(IMAGES);
     let (ran, calls) = run(&project, &["provision", "docker"], &[]);
     let ran = ran.code(2);
-    assert!(ran.stderr.contains("docker takes images from a registry"), "{}", ran.all());
+    assert!(ran.stderr.contains("docker needs an image in a registry"), "{}", ran.all());
     assert!(ran.stderr.contains("`strixlock export oci shell`"), "{}", ran.all());
     assert!(calls.is_empty(), "{calls}");
 }

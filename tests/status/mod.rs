@@ -97,7 +97,7 @@ fn a_lock_that_moved_on_and_a_rollback_are_told_apart() {
     project.run(&["realize"]).code(0);
     assert_eq!(line(&project), "generation 2 is current and up to date with the lock");
     project.run(&["rollback"]).code(0);
-    assert_eq!(line(&project), format!("generation 1 is current (the newest is 2), {differs}"));
+    assert_eq!(line(&project), format!("generation 1 is current (the newest is 2) {differs}"));
 }
 
 #[test]
