@@ -39,24 +39,18 @@ fn a_switch_says_what_changed() {
     from 2:
       rocm 10.1.0a20260902 -> 10.1.0a20260901
     ");
-    insta::assert_snapshot!(project.run(&["switch", "1"]).code(0).stdout, @r"
-    generation 1 is current already
-    ");
+    insta::assert_snapshot!(project.run(&["switch", "1"]).code(0).stdout, @"generation 1 is current already");
     insta::assert_snapshot!(steady(&project, &project.run(&["gc", "--keep", "1", "--dry-run"]).code(0).stdout), @r"
     kept generation 1 of [PROFILE] ([DIR]/project), rocm 10.1.0a20260901: it is current
     would remove 0 trees, 0 files, 0 chunks, 1 downloads, 0 git caches: 219 kB
     ");
-    insta::assert_snapshot!(project.run(&["gc"]).code(0).stdout, @r"
-    removed 0 trees, 0 files, 0 chunks, 1 downloads, 0 git caches: 219 kB
-    ");
+    insta::assert_snapshot!(project.run(&["gc"]).code(0).stdout, @"removed 0 trees, 0 files, 0 chunks, 1 downloads, 0 git caches: 219 kB");
 }
 
 #[test]
 fn verify_says_ok_and_names_what_it_does_not_know() {
     let project = Project::realized(&[FIRST]);
-    insta::assert_snapshot!(project.run(&["verify", "rocm"]).code(0).stdout, @r"
-    rocm: ok (196 entries)
-    ");
+    insta::assert_snapshot!(project.run(&["verify", "rocm"]).code(0).stdout, @"rocm: ok (196 entries)");
     let ran = project.run(&["verify", "rcom"]).code(9);
     insta::assert_snapshot!(ran.stderr, @r"
     error: unknown output, tree or directory `rcom`
@@ -100,9 +94,7 @@ fn what_is_stale_is_told_with_the_command_that_brings_it_up_to_date() {
 #[test]
 fn wrong_settings_are_named_with_what_was_expected() {
     let project = Project::empty();
-    insta::assert_snapshot!(project.run(&["init", "--packages", "hots"]).code(2).stderr, @r"
-    error: --packages: `hots` is not `host`, `none` or a URL
-    ");
+    insta::assert_snapshot!(project.run(&["init", "--packages", "hots"]).code(2).stderr, @"error: --packages: `hots` is not `host`, `none` or a URL");
     insta::assert_snapshot!(project.run(&["init", "--packages", "https://archive.example/ubuntu"]).code(2).stderr, @r"
     error: missing suites of the archive
     hint: name them with --suite, such as --suite noble
