@@ -1,8 +1,8 @@
-//! Facts that the sources of a pinned llama.cpp state as plain text: which models it knows.
+//! Models that a pinned llama.cpp supports, read from the text of its sources.
 //!
-//! What one version knows another does not, so nothing of it is a constant of ours. `src/llama-arch.cpp` has the name of each
-//! architecture as a string literal, and `ggml/include/ggml.h` numbers the types of tensors. Sources that do not have these
-//! texts are not llama.cpp's, or of a form that came later: nothing is said of them then.
+//! Versions differ, so no list of models is built in. `src/llama-arch.cpp` contains the name of each architecture as a
+//! string literal, and `ggml/include/ggml.h` numbers the types of tensors. Sources without these texts are not
+//! llama.cpp's, or have a newer form: nothing is reported for them.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -14,10 +14,10 @@ use crate::tree::confined::Root;
 
 const ARCHITECTURES: &str = "src/llama-arch.cpp";
 const TYPES: &str = "ggml/include/ggml.h";
-/// Greatest part of one file that is read; the largest has half a megabyte.
+/// Maximum number of bytes read from a file; the largest has half a megabyte.
 const MOST: u64 = 64 << 20;
 
-/// Returns the text of a file of the sources, if it is there.
+/// Returns the text of a file in the sources, if it exists.
 pub fn read(source: &StoredTree, path: &str) -> Result<Option<String>> {
     let mut text = Vec::new();
     match Root::open(&source.path)?.open_file(path.as_bytes()) {
@@ -27,7 +27,7 @@ pub fn read(source: &StoredTree, path: &str) -> Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&text).into_owned()))
 }
 
-/// Models that a version of llama.cpp knows.
+/// Architectures and tensor types that a version of llama.cpp supports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Knowledge {
     architectures: BTreeSet<String>,
@@ -35,13 +35,13 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
-    /// Reads the sources.
+    /// Reads them from the sources.
     pub fn read(source: &StoredTree) -> Result<Self> {
         let text = |path| Ok::<_, crate::error::Error>(read(source, path)?.unwrap_or_default());
         Ok(Self { architectures: architectures(&text(ARCHITECTURES)?), types: types(&text(TYPES)?) })
     }
 
-    /// Returns what of a model is unknown, in words.
+    /// Describes the architecture and tensor types of a model that are unsupported.
     #[must_use]
     pub fn lacks(&self, model: &Gguf, headers: &[Header]) -> Vec<String> {
         let mut unknown = Vec::new();
@@ -66,7 +66,7 @@ fn architectures(text: &str) -> BTreeSet<String> {
     text.split("LLM_ARCH_").skip(1).filter_map(name).collect()
 }
 
-/// Returns the numbers of `enum ggml_type`; those of types that were removed stand in comments.
+/// Returns the numbers of `enum ggml_type`. Removed types stand in comments, and are not among them.
 fn types(text: &str) -> BTreeSet<u32> {
     let body =
         text.split_once("enum ggml_type {").and_then(|(_, rest)| rest.split_once('}')).map_or("", |(body, _)| body);

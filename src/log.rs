@@ -1,25 +1,25 @@
-//! The topics of the log, which tells what the program does to those who look into a failure.
+//! Topics of the log, by which a failure can be investigated.
 //!
-//! Events are those of `tracing`: `info` for each step, `debug` for its details. Nothing secret is logged: addresses stand
-//! without user, password and query, commands without their environment, and headers never.
+//! Events are those of `tracing`: `info` for each step, `debug` for its details. Secrets are not logged: URLs lack
+//! user, password and query, commands lack their environment, and headers are never logged.
 
 use std::process::Command;
 
 use crate::text::command_line;
 
-/// Requests over the network: status, size and time of each, redirects, and what is asked again and why.
+/// Network requests with status, size and time, redirects, and retries with their reasons.
 pub const FETCH: &str = "fetch";
-/// Decisions about what is here and what is to be fetched, unpacked or built, and why.
+/// Decisions to use, fetch, unpack or build something, with reasons.
 pub const CACHE: &str = "cache";
-/// Commands, in a sandbox or outside.
+/// Commands, inside and outside of sandboxes.
 pub const RUN: &str = "run";
-/// Entries of lists, and files, that are passed over, and why.
+/// Skipped entries of lists and files, with reasons.
 pub const LISTS: &str = "lists";
 
 /// All topics.
 pub const TOPICS: [&str; 4] = [FETCH, CACHE, RUN, LISTS];
 
-/// Logs a command that is about to be run outside of any sandbox, and gives it back.
+/// Logs a command that is about to run outside of any sandbox, and returns it.
 pub fn running(command: &mut Command) -> &mut Command {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();

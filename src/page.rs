@@ -1,10 +1,10 @@
-//! Pieces of a page in Markdown whose text comes from outside.
+//! Markdown whose text comes from outside.
 
 use std::fmt::Write as _;
 
-/// Writes an item of a list: a label, and the value as code.
+/// Writes a list item: a label, and the value as code.
 pub fn fact(page: &mut String, label: &str, value: &str) {
-    // Values come from outside: nothing in them may end the code span or the line.
+    // Nothing in a value may end the code span or the line.
     let value: String = value.chars().map(|c| if c == '`' || c.is_control() { '?' } else { c }).collect();
     let _ = writeln!(page, "- {label}: `{value}`");
 }
@@ -14,7 +14,7 @@ pub fn commands(page: &mut String, lines: &[&str]) {
     let _ = writeln!(page, "\n```sh\n{}\n```", lines.join("\n"));
 }
 
-/// Returns a text as it can stand in a table or heading: names and versions come from outside, and nothing in them may be Markdown.
+/// Escapes text for a table or heading. Names and versions come from outside, and must not be read as Markdown.
 #[must_use]
 pub fn cell(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).fold(String::new(), |mut out, c| {

@@ -33,7 +33,7 @@ fn the_page_is_made_from_the_lock_and_checked_against_it() {
     assert!(ran.stderr.contains("differs  from line "), "{}", ran.all());
 }
 
-/// The page's own commands, run as they stand by a shell, confirm what the lock says.
+/// The commands of the page, run unchanged by a shell, confirm the lock.
 #[test]
 fn a_stranger_can_run_the_commands() {
     let project = Project::new();
@@ -51,7 +51,7 @@ fn a_stranger_can_run_the_commands() {
     for proof in [&rocm["tree"]["digest"], &git["content"]["digest"], &git["tree"]] {
         assert!(said.contains(proof.as_str().unwrap()), "{proof}: {said}");
     }
-    // What should come out stands behind each command.
+    // The expected output stands behind each command.
     for line in script.lines().filter(|line| line.starts_with("nix ") || line.starts_with("tree_digest ")) {
         let (_, expected) = line.split_once("   # ").unwrap();
         assert!(said.lines().any(|said| said == expected), "{line}: {said}");
@@ -59,12 +59,12 @@ fn a_stranger_can_run_the_commands() {
     assert_eq!(script.matches("nix --extra-experimental-features nix-command hash path").count(), 2);
 }
 
-/// The shell commands of a page, a block each.
+/// Returns the blocks of shell commands of a page.
 pub fn blocks(page: &str) -> Vec<&str> {
     page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap()).collect()
 }
 
-/// Runs commands as they stand; gives all that they print.
+/// Runs commands unchanged and returns their output.
 pub fn run_by_bash(script: &str, directory: &std::path::Path) -> String {
     let output = Command::new("bash").arg("-c").arg(script).current_dir(directory).output().unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();

@@ -15,8 +15,8 @@ fn another_tool_is_named() {
     let text = std::fs::read_to_string(&about).unwrap();
     std::fs::write(&about, text.replace("cmake version ", "cmake version 0.")).unwrap();
     let ran = project.run(&["check"]).code(6);
-    assert!(ran.stdout.contains("\ncmake was another one: \"cmake version 0."), "{}", ran.all());
-    assert!(!ran.stdout.contains("ninja was another one"), "{}", ran.all());
+    assert!(ran.stdout.contains("\ncmake has changed: was \"cmake version 0."), "{}", ran.all());
+    assert!(!ran.stdout.contains("ninja has changed"), "{}", ran.all());
 }
 
 /// A build for the CPU that stamps these things into its programs.
@@ -41,7 +41,7 @@ fn everything_comes_out_the_same_again() {
     assert!(ran.stderr.contains("error: llama: the output is not realized"), "{}", ran.all());
     let realized = project.run(&["realize", "--json"]).code(0);
     let ran = project.run(&["check"]).code(0);
-    let equal = |name| format!("equal {name}: made once more, it is {} again\n", realized.tree(name));
+    let equal = |name| format!("equal {name}: built again with the same result, {}\n", realized.tree(name));
     assert_eq!(ran.stdout, equal("llama") + &equal("runtime"), "{}", ran.all());
     let json = project.run(&["check", "llama", "--json", "--jobs", "1"]).code(0).json();
     assert_eq!(json["outputs"][0]["equal"], true);
@@ -63,7 +63,7 @@ fn what_differs_is_told_with_its_cause() {
     let realized = project.run(&["realize", "--json"]).code(0).tree("llama");
     let ran = project.run(&["check"]).code(6);
     for line in [
-        "llama: made once more, it is another tree\n",
+        "llama: built again with a different result\n",
         &format!("  realized  {realized}\n"),
         "\nbin/llama-cli: ",
         "  .rodata at 0x",

@@ -1,4 +1,4 @@
-//! Recipe `image` and `strixlock export oci`: images from the lock, without an engine.
+//! Output `image` and `strixlock export oci`: images from the lock, without an engine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -16,7 +16,7 @@ fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
 }
 
-/// A project beside an archive with the packages of a base, at this nightly, with these images.
+/// A project with an archive of packages for a base, this nightly and these images.
 pub fn with_images(images: &str) -> Project {
     let project = Project::new();
     let deb = || Deb::new("overwritten", "0");
@@ -60,7 +60,7 @@ struct Image {
 }
 
 impl Image {
-    /// Makes an image in a store.
+    /// Realizes an image in a store.
     fn export(project: &Project, store: &str, arguments: &[&str]) -> Self {
         let arguments = [&["export", "oci", "--json"], arguments].concat();
         let output = project.command(&arguments).env("STRIXLOCK_STORE", project.store(store)).output().unwrap();
@@ -81,7 +81,7 @@ impl Image {
         layers.iter().map(|layer| layer["digest"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The names of its blobs, each of which has the digest that it is named by.
+    /// Returns the names of its blobs, and checks that each has the digest in its name.
     fn blobs(&self) -> BTreeSet<String> {
         let entries = std::fs::read_dir(self.layout.join("blobs/sha256")).unwrap();
         let names: BTreeSet<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -225,7 +225,7 @@ fn an_export_is_whole_and_the_second_one_finds_it_there() {
     assert!(project.run(&["export", "oci", "--output", "out/layout"]).code(1).stderr.contains("--force"));
     project.run(&["export", "oci", "--output", "out/layout", "--force"]).code(0);
     run(Command::new("diff").arg("-r").arg(&image.layout).arg(project.path("out/layout")));
-    // Nothing of it needs the upstream, or any network.
+    // None of this needs the upstream or the network.
     project.run(&["--offline", "export", "oci"]).code(0);
 }
 
@@ -276,7 +276,8 @@ fn damage_in_the_store_does_not_get_into_an_image() {
     assert_eq!(left, ["partial"], "what is not whole is gone");
 }
 
-/// `docker load` finds configuration and layers by `manifest.json` in the archive, containerd by an annotation of the index.
+/// `docker load` finds configuration and layers by `manifest.json` in the archive, containerd by an annotation in the
+/// index.
 fn holds_what_docker_wants(archive: &Path, image: &Image) {
     let mut files = BTreeMap::new();
     for entry in tar::Archive::new(std::fs::File::open(archive).unwrap()).entries().unwrap() {
@@ -297,7 +298,7 @@ fn holds_what_docker_wants(archive: &Path, image: &Image) {
     assert_eq!(index["manifests"][0]["annotations"]["io.containerd.image.name"], "localhost/toolbox:latest");
 }
 
-/// On a file system of 64 kB of its own, where the machine allows such a thing.
+/// Uses a small file system of 64 kB, if the machine allows to mount one.
 #[test]
 fn a_full_disk_leaves_nothing_half_written() {
     let allowed = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
@@ -325,15 +326,15 @@ fn a_full_disk_leaves_nothing_half_written() {
 fn mistakes_in_the_manifest_are_shown() {
     let project = with_images("");
     for (lines, why) in [
-        ("base = \"base\"\nfrom = \"rocm\"\n", "an image has one base"),
+        ("base = \"base\"\nfrom = \"rocm\"\n", "an image cannot have two bases"),
         ("base = \"rocm\"\n", "expected an output of type `sysroot`, but `rocm` has type `rocm`"),
         ("base = \"base\"\nrocm = \"rok\"\n", "there is no output `rok`"),
-        ("base = \"base\"\nname = \"Big\"\n", "this cannot be the name of an image"),
-        ("base = \"base\"\nname = \"a//b\"\n", "this cannot be the name of an image"),
-        ("base = \"base\"\nprogram = \"llama-server\"\n", "`program` is one of llama.cpp's"),
-        ("base = \"base\"\nuser = \"me; id\"\n", "this is not a user"),
+        ("base = \"base\"\nname = \"Big\"\n", "invalid image name"),
+        ("base = \"base\"\nname = \"a//b\"\n", "invalid image name"),
+        ("base = \"base\"\nprogram = \"llama-server\"\n", "`program` must be one of llama.cpp's"),
+        ("base = \"base\"\nuser = \"me; id\"\n", "invalid user"),
         ("base = \"base\"\ncompression = \"xz\"\n", "xz"),
-        ("base = \"base\"\nenvironment = { \"A B\" = \"x\" }\n", "this cannot be in `environment`"),
+        ("base = \"base\"\nenvironment = { \"A B\" = \"x\" }\n", "invalid entry in `environment`"),
         ("base = \"base\"\nlabels = { a = 1 }\n", "`a` must be a string"),
     ] {
         write_manifest(&project, FIRST, &format!("[outputs.bad]\ntype = \"image\"\n{lines}"));
@@ -343,5 +344,5 @@ fn mistakes_in_the_manifest_are_shown() {
     write_manifest(&project, FIRST, "");
     project.run(&["update"]).code(0);
     assert!(project.run(&["export", "oci"]).code(9).stderr.contains("the lock has no image"));
-    assert!(project.run(&["export", "oci", "rocm"]).code(2).stderr.contains("no image"));
+    assert!(project.run(&["export", "oci", "rocm"]).code(2).stderr.contains("`rocm` is not an image but a rocm"));
 }

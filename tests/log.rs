@@ -1,4 +1,4 @@
-//! The log: requests, decisions and commands, for those who look into a failure.
+//! The log: requests, decisions and commands.
 
 use strixlock_demo::Fault;
 use strixlock_demo::hub::{Access, MEMBER};
@@ -16,12 +16,12 @@ fn project() -> Project {
     project
 }
 
-/// Runs a command with this in the environment.
+/// Runs a command with these environment variables.
 fn run_with(project: &Project, (name, value): (&str, &str), arguments: &[&str]) -> Ran {
     project.finish(project.command(arguments).env(name, value).output().unwrap())
 }
 
-/// The lines of a topic, without the level.
+/// Returns the lines of a topic, without the level.
 fn lines<'r>(ran: &'r Ran, topic: &str) -> Vec<&'r str> {
     let begin = format!("{topic}: ");
     ran.stderr.lines().filter_map(|line| line.trim_start().split_once(' ')?.1.strip_prefix(&begin)).collect()
@@ -71,7 +71,7 @@ fn what_goes_wrong_on_the_way_is_told_with_v() {
     has(&ran, "fetch", &["rocm: [UPSTREAM]/", "the download broke off"]);
     has(&ran, "fetch", &["GET ", ": 206 Partial Content"]);
     server.heal_all();
-    // The address that a store of objects signs is not one to publish.
+    // A signed URL must not be logged.
     server.fault(TARBALL, Fault::Redirect(server.url("/elsewhere?Signature=hush")));
     let ran = project.run_in_store("fourth", &["-vv", "realize"]).code(9);
     has(&ran, "fetch", &[".tar.gz: 302 Found leads to [UPSTREAM]/elsewhere?..."]);
@@ -99,7 +99,7 @@ fn a_token_is_never_logged() {
     std::fs::write(project.directory.path().join("home/.netrc"), login).unwrap();
     let ran = project.run_in_store("other", &["-vv", "realize"]).code(0);
     has(&ran, "fetch", &[".tar.gz: 200 OK"]);
-    // The second is `me:hush` as a header has it.
+    // The second is `me:hush` as encoded in a header.
     for secret in ["hush", "bWU6aHVzaA"] {
         assert!(!ran.all().contains(secret), "{}", ran.all());
     }
@@ -107,7 +107,7 @@ fn a_token_is_never_logged() {
 
 #[test]
 fn commands_are_told_with_v() {
-    // Fit or not, the machine is asked for a sandbox.
+    // The sandbox is looked for on any machine.
     let ran = Project::empty().run(&["-v", "doctor"]);
     has(&ran, "run", &["on this machine: bwrap --unshare-all"]);
 }
@@ -180,11 +180,11 @@ fn the_options_of_the_log_are_in_every_help() {
     let help = Project::empty().run(&["hash", "--help"]).code(0).stdout;
     let (_, options) = help.split_once("  -v, ").expect("the options of the log are in the help");
     insta::assert_snapshot!(format!("  -v, {options}"), @r"
-      -v, --verbose...           Log to standard error each request, each decision about what is here,
-                                 and each command; -vv with details
-          --log-filter <FILTER>  Log these topics instead, such as `fetch=debug,run=info`; fetch, cache,
-                                 run, lists [env: STRIXLOCK_LOG=]
-          --log-file <FILE>      Add the log to this file instead of writing it to standard error; with
-                                 details where neither of these is given
+      -v, --verbose...           Log requests, cache decisions and commands to standard error; -vv for
+                                 details
+          --log-filter <FILTER>  Log these topics: fetch, cache, run, lists; such as
+                                 `fetch=debug,run=info` [env: STRIXLOCK_LOG=]
+          --log-file <FILE>      Append the log to this file instead of standard error; with details
+                                 unless -v or --log-filter is given
     ");
 }

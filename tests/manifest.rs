@@ -107,7 +107,7 @@ fn init_takes_settings_from_a_toolbox_env() {
     project
         .write(".toolbox.env", "GPU_TARGET=gfx1150\nexport ROCM_HOME='/opt/rocm'\nLLAMA_HOME=/srv/llama\nCOLOUR=red\n");
     let ran = project.run(&["init", "--from", ".toolbox.env"]).code(0);
-    assert!(ran.stderr.contains("warning: .toolbox.env:4: nothing here is called `COLOUR`"), "{}", ran.all());
+    assert!(ran.stderr.contains("warning: .toolbox.env:4: unknown setting `COLOUR`"), "{}", ran.all());
     let manifest = project.read("manifests/strix.toml");
     assert!(manifest.contains("target = \"gfx1150\"") && manifest.contains("prefix = \"/srv/llama\""), "{manifest}");
     project.write(".toolbox.env", "ROCM_HOME=$(touch hacked)\n");

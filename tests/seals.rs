@@ -55,7 +55,7 @@ fn a_seal_of_an_earlier_recipe_holds() {
 
     let ran = project.run(&["status"]).code(0);
     assert!(
-        ran.stdout.contains(&format!("llama: {NOTE}; the seal holds, and `strixlock realize llama --seal`")),
+        ran.stdout.contains(&format!("llama: {NOTE}; the seal is still valid, and `strixlock realize llama --seal`")),
         "{}",
         ran.all()
     );

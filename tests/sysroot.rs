@@ -203,8 +203,8 @@ fn what_cannot_become_a_root_is_told() {
 #[test]
 fn mistakes_in_the_manifest_are_shown() {
     for (lines, why) in [
-        ("links = { \"/usr/bin/x\" = \"y\" }\n", "a link is a path below the root and a target"),
-        ("links = { \"usr/bin/x\" = \"\" }\n", "a link is a path below the root and a target"),
+        ("links = { \"/usr/bin/x\" = \"y\" }\n", "invalid link: expected a path below the root and a target"),
+        ("links = { \"usr/bin/x\" = \"\" }\n", "invalid link: expected a path below the root and a target"),
         ("links = { \"usr/bin/x\" = 1 }\n", "`usr/bin/x` must be a string"),
         ("packages = \"sysrot\"\n", "there is no input `sysrot`"),
         ("prefix = \"/x\"\n", "unknown field `prefix`"),

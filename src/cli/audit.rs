@@ -7,10 +7,10 @@ use crate::error::{Error, Kind, Result};
 use crate::report::{fits, known_tools, reproducible, states_all};
 use crate::store::replace_file;
 
-/// Write REPRODUCIBLE.md: the exact versions, and how a stranger checks each of them
+/// Write REPRODUCIBLE.md: every pinned version, and how to check each without strixlock
 #[derive(Debug, clap::Args)]
 pub struct AuditArgs {
-    /// Where to write it [default: REPRODUCIBLE.md beside lock/]
+    /// File to write [default: REPRODUCIBLE.md beside lock/]
     #[arg(short, long, value_name = "FILE", value_parser = super::paths::path())]
     output: Option<PathBuf>,
     /// Write nothing, and fail with exit code 4 if the file is out of date
@@ -26,7 +26,7 @@ pub fn run(args: &AuditArgs, session: &Session) -> Result<u8> {
     let text = reproducible(lock, &tools)?;
     let path = args.output.clone().unwrap_or_else(|| session.project.directory().join("REPRODUCIBLE.md"));
     if fs_err::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Error::failure("the page can only be a regular file").fact("path", path.display()));
+        return Err(Error::failure("the path of the page is not a regular file").fact("path", path.display()));
     }
     let there = match fs_err::read(&path) {
         Ok(there) => Some(String::from_utf8_lossy(&there).into_owned()),
@@ -40,7 +40,8 @@ pub fn run(args: &AuditArgs, session: &Session) -> Result<u8> {
     };
     if args.check && !fits {
         let line = there.map(|there| 1 + text.lines().zip(there.lines()).take_while(|(a, b)| a == b).count());
-        let error = Error::new(Kind::Stale, "REPRODUCIBLE.md does not fit the lock").fact("file", path.display());
+        let error =
+            Error::new(Kind::Stale, "REPRODUCIBLE.md is not up to date with the lock").fact("file", path.display());
         let error = match line {
             Some(line) => error.fact("differs", format!("from line {line} on")),
             None => error.fact("found", "no such file"),

@@ -7,20 +7,20 @@ use crate::error::{Error, Kind, Result};
 use crate::realize::Checked;
 use crate::tree::show;
 
-/// Make realized outputs once more, and compare byte by byte
+/// Build realized outputs again and compare them byte by byte
 ///
-/// Each is made in a fresh directory from the same lock; what is realized stays as it is. Where the two differ, every file
-/// is named with the parts that differ (sections of ELF files, members of archives, lines of text) and the likely cause,
-/// and the exit code is 6.
+/// Builds each output in a fresh directory from the same lock, and leaves the realized one alone. If the trees differ,
+/// lists each file with the parts that differ (sections of ELF files, members of archives, lines of text) and the
+/// likely cause, and exits with code 6.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The outputs to check; all that are made by a recipe when none is named
+    /// Outputs to check [default: all that a recipe makes]
     #[arg(value_name = "OUTPUT")]
     outputs: Vec<String>,
-    /// Keep a second tree that differs, with its log and, where it is installed, what diffoscope says
+    /// Keep a second tree that differs, with its log and the report of diffoscope, if that is installed
     #[arg(long)]
     keep: bool,
-    /// Compilers at a time [default: all cores, as far as memory lasts]
+    /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
 }
@@ -37,7 +37,7 @@ pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
     for name in &names {
         let checked = realizer.check(name, args.keep)?;
         if !ui.is_json() {
-            tell(ui, &checked);
+            show_outcome(ui, &checked);
         }
         all.push(checked);
     }
@@ -67,13 +67,13 @@ pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
     Err(if args.keep { error } else { error.hint("`strixlock check --keep` keeps the second tree to look at") })
 }
 
-fn tell(ui: &Ui, checked: &Checked) {
+fn show_outcome(ui: &Ui, checked: &Checked) {
     let name = &checked.name;
     if checked.differences.is_empty() {
-        ui.line(format!("{GOOD}equal{GOOD:#} {name}: made once more, it is {} again", checked.realized));
+        ui.line(format!("{GOOD}equal{GOOD:#} {name}: built again with the same result, {}", checked.realized));
         return;
     }
-    ui.line(format!("{name}: made once more, it is another tree"));
+    ui.line(format!("{name}: built again with a different result"));
     ui.line(format!("  realized  {}", checked.realized));
     ui.line(format!("  made      {}", checked.made));
     if let Some(kept) = &checked.kept {
@@ -81,33 +81,33 @@ fn tell(ui: &Ui, checked: &Checked) {
     }
     for tool in &checked.tools {
         let [name, realized, made] = [&tool.tool, &tool.realized, &tool.made].map(|text| show(text.as_bytes()));
-        ui.line(format!("{name} was another one: \"{realized}\", and is \"{made}\""));
+        ui.line(format!("{name} has changed: was \"{realized}\", now \"{made}\""));
     }
     for difference in &checked.differences {
-        tell_path(ui, difference);
+        show_difference(ui, difference);
     }
 }
 
-fn tell_path(ui: &Ui, Difference { path, change }: &Difference) {
+fn show_difference(ui: &Ui, Difference { path, change }: &Difference) {
     let executable = |flag: &bool| if *flag { "executable" } else { "not executable" };
     let text = match change {
-        Change::Removed => "is not there again".to_owned(),
-        Change::Added => "was not there".to_owned(),
-        Change::Kind { first, second } => format!("was {first}, and is {second}"),
-        Change::Target { first, second } => format!("led to {first}, and leads to {second}"),
-        Change::Mode { first, second } => format!("was {}, and is {}", executable(first), executable(second)),
+        Change::Removed => "missing from the new tree".to_owned(),
+        Change::Added => "only in the new tree".to_owned(),
+        Change::Kind { first, second } => format!("was {first}, now {second}"),
+        Change::Target { first, second } => format!("led to {first}, now to {second}"),
+        Change::Mode { first, second } => format!("was {}, now {}", executable(first), executable(second)),
         Change::Contents { first, second, .. } if first == second => format!("{first} bytes that differ"),
-        Change::Contents { first, second, .. } => format!("had {first} bytes, and has {second}"),
+        Change::Contents { first, second, .. } => format!("had {first} bytes, now {second}"),
     };
     ui.line(format!("{path}: {text}"));
     if let Change::Contents { parts, .. } = change {
         for part in parts {
-            tell_part(ui, part);
+            show_part(ui, part);
         }
     }
 }
 
-fn tell_part(ui: &Ui, part: &Part) {
+fn show_part(ui: &Ui, part: &Part) {
     let Part { part, offset, bytes, first, second, causes } = part;
     let part = if part.is_empty() { "contents" } else { part };
     ui.line(format!("  {part} at {offset:#x}, {bytes} bytes"));

@@ -1,4 +1,4 @@
-//! Words of the command line that stand for values of the library.
+//! Command-line words for values of the library.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
@@ -11,53 +11,52 @@ type Choice<T> = (&'static str, &'static str, T);
 
 /// The words for [`LinkMode`].
 const LINK_MODES: [Choice<LinkMode>; 4] = [
-    ("auto", "Shared blocks where the file system can, else a copy", LinkMode::Auto),
-    ("reflink", "Shared blocks, or an error", LinkMode::Reflink),
+    ("auto", "Share blocks if the file system can, otherwise copy", LinkMode::Auto),
+    ("reflink", "Share blocks, or fail", LinkMode::Reflink),
     (
         "hardlink",
-        "The same file under a second name: no space, read-only, and a write through it damages the store",
+        "Hard-link: takes no space, read-only; writing through the link damages the store",
         LinkMode::Hardlink,
     ),
-    ("copy", "The bytes once more", LinkMode::Copy),
+    ("copy", "Copy the bytes", LinkMode::Copy),
 ];
 
 /// The words for [`Device`].
-const DEVICES: [Choice<Device>; 2] =
-    [("gpu", "The GPU, through the device nodes of ROCm", Device::Gpu), ("cpu", "The CPU alone", Device::Cpu)];
+const DEVICES: [Choice<Device>; 2] = [("gpu", "The GPU", Device::Gpu), ("cpu", "Only the CPU", Device::Cpu)];
 
 /// The words for [`Engine`].
 const ENGINES: [Choice<Engine>; 8] = [
-    ("distrobox", "distrobox: a toolbox that shares your home; writes distrobox.ini", Engine::Distrobox),
-    ("toolbox", "toolbox: a toolbox that shares your home", Engine::Toolbox),
-    ("podman", "podman: a container that stays, to be entered", Engine::Podman),
-    ("docker", "docker: a container that stays, to be entered", Engine::Docker),
+    ("distrobox", "A distrobox container that shares your home; writes distrobox.ini", Engine::Distrobox),
+    ("toolbox", "A toolbox container that shares your home", Engine::Toolbox),
+    ("podman", "A podman container that keeps running, to be entered", Engine::Podman),
+    ("docker", "A docker container that keeps running, to be entered", Engine::Docker),
     ("quadlet", "A systemd unit for llama-server, run by podman", Engine::Quadlet),
     ("compose", "A compose file for llama-server", Engine::Compose),
     ("devcontainer", "A devcontainer.json for editors", Engine::Devcontainer),
-    ("llama-swap", "A configuration of llama-swap, which starts llama-server when it is asked for", Engine::LlamaSwap),
+    ("llama-swap", "A configuration for llama-swap, which starts llama-server on demand", Engine::LlamaSwap),
 ];
 
-/// Reads a [`LinkMode`].
+/// Parses a [`LinkMode`].
 pub(super) fn link_mode() -> impl TypedValueParser<Value = LinkMode> {
     one_of(&LINK_MODES)
 }
 
-/// Reads a [`Device`].
+/// Parses a [`Device`].
 pub(super) fn device() -> impl TypedValueParser<Value = Device> {
     one_of(&DEVICES)
 }
 
-/// Reads an [`Engine`].
+/// Parses an [`Engine`].
 pub(super) fn engine() -> impl TypedValueParser<Value = Engine> {
     one_of(&ENGINES)
 }
 
-/// Reads one of these words; the help and the error for another word list them.
+/// Parses one of these words. The help and the error message list them.
 fn one_of<T: Copy + Send + Sync + 'static>(choices: &'static [Choice<T>]) -> impl TypedValueParser<Value = T> {
     let words = choices.iter().map(|(word, help, _)| PossibleValue::new(*word).help(*help));
     PossibleValuesParser::new(words).try_map(|text| {
         let found = choices.iter().find(|(word, ..)| *word == text);
-        found.map(|(.., value)| *value).ok_or("not one of the words that are known")
+        found.map(|(.., value)| *value).ok_or("unknown word")
     })
 }
 

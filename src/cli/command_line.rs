@@ -1,17 +1,17 @@
-//! Command lines that are not understood, told as every other error is.
+//! Invalid command lines, reported like every other error.
 
 use std::ffi::OsString;
 
 use super::ui::print_json;
 use crate::error::{Error, Kind};
 
-/// Ends a command that clap did not let begin: prints the help or version that was asked for, or why the command line is
-/// wrong, where `--json` stands in it as JSON too. Returns the exit code.
+/// Ends a run whose command line clap rejected or answered: prints the help, the version or the error, with `--json`
+/// also as JSON. Returns the exit code.
 pub(super) fn end(error: &clap::Error) -> u8 {
     if error.use_stderr() && wants_json(std::env::args_os()) {
         print_json(serde_json::json!({ "error": explained(error).to_json() }));
     }
-    // Nobody is there to be told that nobody reads it.
+    // There is nowhere left to report a failure to print.
     let _ = error.print();
     u8::try_from(error.exit_code()).unwrap_or(Kind::Usage as u8)
 }
@@ -20,7 +20,7 @@ fn wants_json(words: impl Iterator<Item = OsString>) -> bool {
     words.take_while(|word| word != "--").any(|word| word == "--json")
 }
 
-/// Returns the parts of clap's text: message, tips, and how the command is used.
+/// Splits clap's text into message, tips and usage.
 fn explained(error: &clap::Error) -> Error {
     use clap::error::ErrorKind;
     if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {

@@ -1,4 +1,4 @@
-//! `strixlock demo`: every step is the command that a person would type, run for real.
+//! `strixlock demo`: runs the commands that a person would type.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -17,43 +17,48 @@ use crate::error::{Error, Kind, Result};
 use crate::text::shell_word;
 use crate::tree::scan::scan;
 
-/// Show the whole way on an upstream of its own: index, tarballs and git server on loopback
+/// Run the whole workflow against a local upstream: index, tarballs and git server on loopback
 ///
-/// Runs init, update, realize in two stores, compares them byte for byte, bumps to a newer nightly, rolls back, audits,
-/// and realizes once more with the upstream gone. Needs cc, cmake, ninja and bubblewrap.
+/// Runs init, update and realize in two stores, compares the results byte by byte, updates to a newer nightly, rolls
+/// back, audits, and realizes again after the upstream is gone. Needs cc, cmake, ninja and bubblewrap.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Where to work [default: a new directory under the system's temporary one]
+    /// Directory to work in [default: a new temporary directory]
     #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     dir: Option<PathBuf>,
-    /// Only serve the upstream, and print its addresses, until interrupted
+    /// Only serve the upstream and print its addresses, until interrupted
     #[arg(long)]
     serve: bool,
-    /// Only serve this git repository over HTTP on loopback, and print its address, until interrupted
+    /// Only serve this git repository over HTTP on loopback and print its address, until interrupted
     #[arg(long, value_name = "REPOSITORY", conflicts_with = "serve", value_parser = super::paths::path())]
     serve_git: Option<PathBuf>,
-    /// Only serve the tarballs in this directory, with an index page as AMD's, and print its address, until interrupted
+    /// Only serve the tarballs in this directory with an index page like AMD's and print its address, until interrupted
     #[arg(long, value_name = "DIR", conflicts_with_all = ["serve", "serve_git"], value_parser = super::paths::path())]
     serve_tarballs: Option<PathBuf>,
-    /// Only write a small language model to this file: random weights, the same every time
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "serve_git", "serve_tarballs"], value_parser = super::paths::path())]
+    /// Only write a small language model with fixed random weights to this file
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["serve", "serve_git", "serve_tarballs"],
+        value_parser = super::paths::path()
+    )]
     make_model: Option<PathBuf>,
-    /// With the vocabulary of this GGUF file in place of a small one
+    /// Give the model the vocabulary of this GGUF file
     #[arg(long, value_name = "GGUF", requires = "make_model", value_parser = super::paths::path())]
     vocabulary: Option<PathBuf>,
-    /// In parts with so many tensors each, named and made as llama-gguf-split does
+    /// Split the model into parts of N tensors, like llama-gguf-split
     #[arg(long, value_name = "N", requires = "make_model", conflicts_with = "vocabulary")]
     split: Option<usize>,
 }
 
-/// The nightly that the demo begins with, and goes on to.
+/// Nightly that the demo begins with.
 const FIRST: &str = "10.1.0a20260901";
 
 pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     if let Some(repository) = &args.serve_git {
         git2::Repository::open(repository).map_err(|error| {
-            Error::new(Kind::NotFound, "this is no git repository").fact("path", repository.display()).because(&error)
+            Error::new(Kind::NotFound, "not a git repository").fact("path", repository.display()).because(&error)
         })?;
         let server = Server::start()?;
         server.handle("/repository.git/", GitHttp::new("/repository.git", repository));
@@ -71,7 +76,7 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
         for (part, name) in parts.iter().zip(&names) {
             fs_err::write(name, part)?;
         }
-        tell_written(ui, &names);
+        report_written(ui, &names);
         return Ok(0);
     }
     if let Some(path) = &args.make_model {
@@ -80,7 +85,7 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
             None => model(Shape::default()),
         };
         fs_err::write(path, model)?;
-        tell_written(ui, &[path.display().to_string()]);
+        report_written(ui, &[path.display().to_string()]);
         return Ok(0);
     }
     let directory = match &args.dir {
@@ -104,8 +109,8 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
     Ok(0)
 }
 
-/// Names the files that were written, for a script.
-fn tell_written(ui: &Ui, files: &[String]) {
+/// Prints the names of the written files as JSON, for scripts.
+fn report_written(ui: &Ui, files: &[String]) {
     if ui.is_json() {
         ui.json(serde_json::json!({ "wrote": files }));
     }
@@ -122,7 +127,7 @@ fn serve(ui: &Ui, addresses: &str) -> Result<u8> {
 struct Demo<'a> {
     ui: &'a Ui,
     directory: PathBuf,
-    /// What was shown, and the proof.
+    /// Claims that were shown, each with its proof.
     shown: Vec<[String; 2]>,
     begun: Instant,
 }
@@ -138,7 +143,7 @@ impl Demo<'_> {
         self.ui.line(upstream.git_url());
         self.ui.line(hub.endpoint());
 
-        self.heading("A manifest, pinned to what it means today");
+        self.heading("A manifest, resolved and pinned");
         let index = upstream.index_url(Generation::Streams);
         self.strixlock(
             "a",
@@ -179,9 +184,9 @@ impl Demo<'_> {
         let devices = self.output(&mut devices)?;
         self.prove("llama-cli runs with the trimmed runtime", true, devices.lines().last().unwrap_or_default().trim())?;
 
-        self.heading("Does it compute, and the same twice?");
+        self.heading("The model computes the same text twice");
         let [one, two] = [self.validated()?, self.validated()?];
-        self.prove("the model says the same twice", one == two, &one)?;
+        self.prove("both runs give the same text", one == two, &one)?;
 
         self.heading("A newer nightly, and back again");
         self.want_version(FIRST, "latest")?;
@@ -199,15 +204,15 @@ impl Demo<'_> {
             .map_or("", |(_, digest)| digest.trim_start_matches("sha256:"));
         self.prove("rolled back with one rename", back.to_string_lossy().contains(was), "stores/a/current")?;
 
-        self.heading("What a stranger needs to check it");
+        self.heading("The page by which others check it");
         self.strixlock("a", &["audit"])?;
         self.strixlock("a", &["audit", "--check"])?;
-        self.prove("REPRODUCIBLE.md fits the lock", true, "project/REPRODUCIBLE.md")?;
+        self.prove("REPRODUCIBLE.md is up to date with the lock", true, "project/REPRODUCIBLE.md")?;
 
         self.heading("Upstream disappears");
         drop((hub, upstream));
         let offline = self.realized("a", &["--offline", "realize"])?;
-        self.prove("the lock is still realized", offline == newer, "without any server")?;
+        self.prove("the lock can still be realized", offline == newer, "without any server")?;
         self.table();
         Ok(())
     }
@@ -228,14 +233,14 @@ impl Demo<'_> {
         self.ui.line(format!("\n{GOOD}== {text}{GOOD:#}"));
     }
 
-    /// Runs strixlock as a person would, showing the command and what it says.
+    /// Runs strixlock like a person, and shows the command and its output.
     fn strixlock(&self, store: &str, arguments: &[&str]) -> Result<()> {
         self.ui.line(format!("{DIM}$ strixlock {}{DIM:#}", arguments.join(" ")));
         let status = self.command(store, arguments)?.status()?;
         if status.success() { Ok(()) } else { Err(failed(arguments, status)) }
     }
 
-    /// The same for `realize`, giving names and tree digests of what was realized.
+    /// Runs `realize` and returns the names and tree digests of the outputs.
     fn realized(&self, store: &str, arguments: &[&str]) -> Result<Vec<(String, String)>> {
         self.ui.line(format!("{DIM}$ strixlock {}   # store {store}{DIM:#}", arguments.join(" ")));
         let output = self.command(store, arguments)?.arg("--json").stderr(std::process::Stdio::inherit()).output()?;
@@ -259,7 +264,7 @@ impl Demo<'_> {
         fs_err::create_dir_all(self.project())?;
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--store").arg(self.store(store)).args(arguments).current_dir(self.project());
-        // A configuration of the person who runs the demo is not part of it.
+        // The configuration of the person who runs the demo must not change the demo.
         command.env("XDG_CONFIG_HOME", self.directory.join("no-configuration"));
         for name in ["STRIXLOCK_STORE", "STRIXLOCK_MANIFEST", "STRIXLOCK_LOCK", "STRIXLOCK_CONFIG"] {
             command.env_remove(name);
@@ -289,13 +294,14 @@ impl Demo<'_> {
     fn want_model(&self, endpoint: &str) -> Result<()> {
         let path = self.project().join("manifests/strix.toml");
         let model = format!(
-            "\n[inputs.model]\ntype = \"huggingface\"\nmodel = \"demo/tiny-GGUF:F32\"\nendpoints = [{endpoint:?}]\n\n[outputs.model]\ntype = \"model\"\n"
+            "\n[inputs.model]\ntype = \"huggingface\"\nmodel = \"demo/tiny-GGUF:F32\"\nendpoints = [{endpoint:?}]\n\n\
+             [outputs.model]\ntype = \"model\"\n"
         );
         self.ui.line(format!("{DIM}manifests/strix.toml: and a model, demo/tiny-GGUF:F32{DIM:#}"));
         Ok(fs_err::write(&path, fs_err::read_to_string(&path)? + &model)?)
     }
 
-    /// Validates on the CPU; the digest of the text that came out.
+    /// Validates on the CPU and returns the digest of the generated text.
     fn validated(&self) -> Result<String> {
         self.strixlock("a", &["validate", "--device", "cpu"])?;
         let lock = crate::digest::Sha256Digest::of(&fs_err::read(self.lock())?);

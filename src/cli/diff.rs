@@ -11,27 +11,28 @@ use crate::text;
 
 /// Show what changed between two generations
 ///
-/// Without numbers: from the next older generation to the current one; where the current one is the oldest, from it to the next
-/// newer. With one number: from that generation to the current one; the number of the current one is as good as none.
+/// Without numbers: from the next older generation to the current one; if the current one is the oldest, from it to the
+/// next newer one. With one number: from that generation to the current one. The current one's own number counts as no
+/// number.
 #[derive(Debug, clap::Args)]
 pub struct DiffArgs {
-    /// The first [default: see above]
+    /// First generation [default: see above]
     from: Option<u64>,
-    /// The second [default: the current one]
+    /// Second generation [default: the current one]
     to: Option<u64>,
     /// Show every path, not only the first few
     #[arg(long)]
     all: bool,
 }
 
-/// How many paths of a kind are shown.
+/// Number of paths shown of each kind.
 const SHOWN: usize = 10;
 
 pub fn run(args: &DiffArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let store = session.store()?;
     let profile = session.profile_there()?;
-    let (from, to) = which(&profile, args)?;
+    let (from, to) = chosen(&profile, args)?;
     let (first, second): (Generation, Generation) = (profile.generation(from)?, profile.generation(to)?);
     let mut differences = compare_generations(store, &first, &second)?;
     let order: Vec<String> = [(to, &second), (from, &first)]
@@ -74,18 +75,18 @@ pub fn run(args: &DiffArgs, session: &Session) -> Result<u8> {
 }
 
 /// Chooses the two generations. See [`DiffArgs`].
-fn which(profile: &Profile, args: &DiffArgs) -> Result<(u64, u64)> {
+fn chosen(profile: &Profile, args: &DiffArgs) -> Result<(u64, u64)> {
     if let (Some(from), Some(to)) = (args.from, args.to) {
         return Ok((from, to));
     }
     let all = profile.generations()?;
-    let none = |message: String| {
+    let not_found = |message: String| {
         Error::new(Kind::NotFound, message).fact("profile", described(profile)).hint(
             "`strixlock realize` makes a generation of what the lock pins; `strixlock generations --all` lists all",
         )
     };
     let Some(current) = profile.current()? else {
-        return Err(none("there is no generation yet".to_owned()));
+        return Err(not_found("there is no generation yet".to_owned()));
     };
     if let Some(from) = args.from.filter(|from| *from != current) {
         return Ok((from, current));
@@ -94,5 +95,5 @@ fn which(profile: &Profile, args: &DiffArgs) -> Result<(u64, u64)> {
     let newer = || all.iter().find(|number| **number > current).map(|newer| (current, *newer));
     older
         .or_else(newer)
-        .ok_or_else(|| none(format!("there is nothing to compare generation {current} with: it is the only one")))
+        .ok_or_else(|| not_found(format!("there is nothing to compare generation {current} with: it is the only one")))
 }

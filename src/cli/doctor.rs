@@ -11,13 +11,14 @@ use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::sandbox::Engine;
 
-/// Look for what keeps this machine from doing the job; exit code 10 if something does
+/// Check this machine for problems; exit with code 10 if there are any
 ///
-/// Kernel and firmware, device nodes and groups, how much memory the GPU may use, sandboxes, disk and proxies: what was
-/// found, why it matters, and the command that mends it. Changes nothing, asks no network, and works inside a container too.
+/// Checks kernel and firmware, device nodes and groups, memory for the GPU, sandboxes, disk and proxies. Prints what
+/// was found, why it matters, and the command that fixes it. Changes nothing, uses no network, and also works inside a
+/// container.
 #[derive(Debug, clap::Args)]
 pub struct DoctorArgs {
-    /// Read the machine's files below this directory instead of /
+    /// Read system files below this directory instead of /
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: std::path::PathBuf,
 }
@@ -38,25 +39,32 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
         for finding in &findings {
             show(ui, finding);
         }
-        ui.line(match worst {
-            Some(Level::Bad) => "this machine cannot do all of the job yet",
-            Some(Level::Advice) => "this machine can do the job; see the advice above",
-            _ => "this machine can do the job",
-        });
+        ui.line(summary(&findings));
     });
     Ok(if worst == Some(Level::Bad) { Kind::Unfit as u8 } else { 0 })
 }
 
+/// Counts the problems, and mentions advice if there are none.
+fn summary(findings: &[Finding]) -> String {
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    match (count(Level::Bad), count(Level::Advice)) {
+        (0, 0) => "no problems found".to_owned(),
+        (0, _) => "no problems found; see the advice above".to_owned(),
+        (1, _) => "1 problem found".to_owned(),
+        (problems, _) => format!("{problems} problems found"),
+    }
+}
+
 fn show(ui: &Ui, finding: &Finding) {
     let (style, mark) = match finding.level {
-        Level::Good => (GOOD, "good  "),
-        Level::Advice => (WARNING, "advice"),
-        Level::Bad => (ERROR, "bad   "),
+        Level::Good => (GOOD, "ok     "),
+        Level::Advice => (WARNING, "advice "),
+        Level::Bad => (ERROR, "problem"),
     };
     ui.line(format!("{style}{mark}{style:#}  {:10}  {}", finding.check, finding.found));
-    for (label, text) in [("why ", &finding.why), ("mend", &finding.mend)] {
+    for (label, text) in [("why ", &finding.why), ("hint", &finding.mend)] {
         if let Some(text) = text {
-            ui.line(format!("                    {DIM}{label}{DIM:#}  {text}"));
+            ui.line(format!("                     {DIM}{label}{DIM:#}  {text}"));
         }
     }
 }
@@ -67,7 +75,7 @@ fn without_sysroot(manifest: &Manifest) -> Vec<String> {
     manifest.outputs.iter().filter(|(_, recipe)| is_without(recipe)).map(|(name, _)| name.clone()).collect()
 }
 
-/// The space where the store is, or would be.
+/// Returns the free space at the place of the store, which need not exist yet.
 fn disk(store: &Path) -> Option<Disk> {
     let there = store.ancestors().find(|path| path.exists())?;
     let space = rustix::fs::statvfs(there).ok()?;

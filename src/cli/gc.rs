@@ -14,32 +14,32 @@ use crate::text;
 
 /// Remove what no generation and no known lock needs
 ///
-/// Without options every generation of every project stays, and what goes are leftovers: trees, contents and downloads that
-/// nothing leads to. Locks that `update` or `realize` used are known as long as their files exist. The rules for generations are
-/// about this project's; the current generation stays in any case.
+/// Without options, keeps every generation of every project and removes garbage: trees, blobs and downloads that
+/// nothing refers to. Locks used by `update` or `realize` are known as long as their files exist. The options for
+/// generations apply to this project; the current generation is always kept.
 #[derive(Debug, clap::Args)]
 pub struct GcArgs {
     /// Keep only the newest N generations, and the current one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     keep: Option<u64>,
-    /// Drop generations that were made longer ago than this, such as 30d or 12h, but the current one
+    /// Drop generations older than this, such as 30d or 12h, but never the current one
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Duration>,
-    /// Drop generations, the oldest first and never the current one, until the files of all that stays fit into this, such as
+    /// Drop generations, oldest first and never the current one, until the remaining files fit into this size, such as
     /// 60G or 500M
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
-    /// Let these rules count for the generations of all projects that use the store, each for itself
+    /// Apply these rules to each project that uses the store
     #[arg(long)]
     all_profiles: bool,
-    /// Drop this profile with all its generations, the current one too
+    /// Drop this profile with all its generations, including the current one
     #[arg(long, value_name = "NAME")]
     drop_profile: Vec<ProfileName>,
-    /// Forget locks whose directories are not there any more, and drop the generations of such projects; without this they may
-    /// be on a disk that comes back
+    /// Forget locks whose directories are missing, and drop the generations of those projects; by default both are
+    /// kept, since the disk may be mounted again
     #[arg(long)]
     forget_missing: bool,
-    /// Only tell what would go
+    /// Only show what would be removed
     #[arg(long)]
     dry_run: bool,
 }
@@ -52,7 +52,7 @@ pub fn run(args: &GcArgs, session: &Session) -> Result<u8> {
     let profiles = store.profiles()?;
     for profile in profiles.iter().filter(|profile| profile.is_gone() && !policy.drop.contains(profile.name())) {
         ui.warning(&format!(
-            "the generations of {} stay: if it was moved, run `strixlock generations --adopt {}` where it is now; \
+            "kept the generations of {}: if the project was moved, run `strixlock generations --adopt {}` there; \
              `strixlock gc --forget-missing` drops them",
             described(profile),
             profile.name()
@@ -74,7 +74,7 @@ pub fn run(args: &GcArgs, session: &Session) -> Result<u8> {
     if let (Some(over), Some(most)) = (collected.over, policy.max_size) {
         let others = if args.all_profiles { "" } else { ", generations of other projects (`--all-profiles`)" };
         ui.warning(&format!(
-            "what stays has {}, which is more than {}: current generations{others}, and what locks name",
+            "kept {}, more than the maximum of {}: needed by current generations{others} and by locks",
             text::bytes(over),
             text::bytes(most)
         ));
@@ -104,8 +104,8 @@ fn policy(session: &Session, store: &Store, args: &GcArgs) -> Result<Policy> {
         let profile = session.profile_there()?;
         if !profile.exists() {
             session.ui.warning(
-                "this project has no generations in the store, so that nothing is dropped by a rule: \
-                 `--profile NAME` or `--all-profiles` says whose are meant",
+                "this project has no generations in the store, so no rule drops any; choose others with `--profile \
+                 NAME` or `--all-profiles`",
             );
         }
         vec![profile.name().clone()]
@@ -131,7 +131,7 @@ fn policy(session: &Session, store: &Store, args: &GcArgs) -> Result<Policy> {
     })
 }
 
-/// Returns every generation as it is told: its number, profile, project and versions.
+/// Describes every generation for output: number, profile, project and versions.
 fn described_generations(profiles: &[Profile]) -> Result<BTreeMap<Numbered, String>> {
     let mut all = BTreeMap::new();
     for profile in profiles {
@@ -144,11 +144,11 @@ fn described_generations(profiles: &[Profile]) -> Result<BTreeMap<Numbered, Stri
     Ok(all)
 }
 
-/// What the registered locks name.
+/// Returns the trees, blobs and derivations that registered locks refer to.
 fn roots(store: &Store, args: &GcArgs) -> Result<Roots> {
     let mut roots = Roots::default();
     for path in store.registered_locks(args.forget_missing, args.dry_run)? {
-        // A lock that cannot be read may name anything: nothing is removed then.
+        // An unreadable lock may refer to anything, so nothing is removed.
         let lock = Lock::read(&path)?;
         for input in lock.inputs.values() {
             roots.trees.extend(input.tree().map(|tree| tree.digest));
@@ -156,7 +156,7 @@ fn roots(store: &Store, args: &GcArgs) -> Result<Roots> {
         }
         for output in lock.outputs.values() {
             roots.derivations.insert(output.derivation);
-            // Nothing has been made anew yet after an update of strixlock itself: what is sealed stays.
+            // After an update of strixlock itself the outputs are not rebuilt yet: keep the sealed ones.
             roots.derivations.extend(output.earlier.map(|earlier| earlier.derivation));
         }
     }
@@ -177,12 +177,12 @@ fn age(text: &str) -> Result<Duration> {
         .parse()
         .ok()
         .filter(|_| seconds > 0)
-        .ok_or_else(|| Error::new(Kind::Usage, "an age is such as 30d, 12h or 2w"))?;
+        .ok_or_else(|| Error::new(Kind::Usage, "expected an age such as 30d, 12h or 2w"))?;
     Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 fn size(text: &str) -> Result<u64> {
-    let wrong = || Error::new(Kind::Usage, "a size is such as 60G, 500M or 1T");
+    let invalid = || Error::new(Kind::Usage, "expected a size such as 60G, 500M or 1T");
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let factor = match &text[end..] {
         "" | "B" => 1,
@@ -190,10 +190,10 @@ fn size(text: &str) -> Result<u64> {
         "M" | "MB" => 1_000_000,
         "G" | "GB" => 1_000_000_000,
         "T" | "TB" => 1_000_000_000_000,
-        _ => return Err(wrong()),
+        _ => return Err(invalid()),
     };
-    let number: u64 = text[..end].parse().map_err(|_| wrong())?;
-    number.checked_mul(factor).ok_or_else(wrong)
+    let number: u64 = text[..end].parse().map_err(|_| invalid())?;
+    number.checked_mul(factor).ok_or_else(invalid)
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ use crate::text;
 /// List the generations of this project's profile
 #[derive(Debug, clap::Args)]
 pub struct GenerationsArgs {
-    /// List those of every profile in the store, with the projects that they belong to
+    /// List the generations of every profile in the store, with their projects
     #[arg(long)]
     all: bool,
-    /// First make this profile the project's own: after its directory was moved
+    /// Take over this profile first, after the project directory was moved
     #[arg(long, value_name = "NAME", conflicts_with = "all")]
     adopt: Option<ProfileName>,
 }
@@ -27,8 +27,8 @@ pub fn run(args: &GenerationsArgs, session: &Session) -> Result<u8> {
     if let Some(name) = &args.adopt {
         let places = session.project.places();
         let Some(place) = places.first().filter(|place| place.is_file()) else {
-            return Err(Error::new(Kind::NotFound, "there is no project here that could have the profile")
-                .hint("run it where the manifest or the lock is"));
+            return Err(Error::new(Kind::NotFound, "there is no project here to take over the profile")
+                .hint("run this in the directory of the manifest or the lock"));
         };
         store.adopt_profile(name, place)?;
     }
@@ -51,8 +51,11 @@ pub fn run(args: &GenerationsArgs, session: &Session) -> Result<u8> {
     if ui.is_json() {
         ui.json(to_json(&profile)?);
     } else if profile.generations()?.is_empty() {
-        let others =
-            if store.profiles()?.is_empty() { "" } else { "; `strixlock generations --all` lists those of others" };
+        let others = if store.profiles()?.is_empty() {
+            ""
+        } else {
+            "; `strixlock generations --all` lists those of other projects"
+        };
         ui.note(&format!("there are no generations yet: `strixlock realize` makes the first{others}"));
     } else {
         show(ui, &profile)?;

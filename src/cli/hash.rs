@@ -30,9 +30,9 @@ pub fn run(args: &HashArgs, session: &Session) -> Result<u8> {
         return Err(Error::new(Kind::NotFound, "there is no such directory").fact("path", args.path.display()));
     }
     if !args.path.is_dir() {
-        return Err(Error::failure("a tree is a directory")
+        return Err(Error::failure("expected a directory")
             .fact("path", args.path.display())
-            .hint("`sha256sum` is for files"));
+            .hint("use `sha256sum` for files"));
     }
     let listing = scan(&args.path)?;
     let nar = if args.nar { Some(nar::hash(&args.path, &listing)?) } else { None };
@@ -44,7 +44,7 @@ pub fn run(args: &HashArgs, session: &Session) -> Result<u8> {
             "size": listing.total_size(),
         });
         if args.listing {
-            // Names are bytes; what is not UTF-8 in them is shown as a replacement character, as everywhere in JSON.
+            // Names are bytes. JSON shows invalid UTF-8 in them as replacement characters.
             all["listing"] = String::from_utf8_lossy(&listing.to_bytes()).into();
         }
         ui.json(all);

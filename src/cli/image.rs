@@ -1,4 +1,4 @@
-//! Which image of the lock a command means, and making it if it is not there.
+//! Choice of an image of the lock, and its realization if it is missing.
 
 use std::num::NonZeroUsize;
 
@@ -11,7 +11,7 @@ use crate::realize::Plan;
 use crate::recipe::{ImageRecipe, Recipe};
 use crate::store::StoredTree;
 
-/// The image outputs of the lock.
+/// Returns the image outputs of the lock.
 fn images(lock: &Lock) -> Vec<(&str, &ImageRecipe)> {
     lock.outputs.iter().filter_map(|(name, output)| Some((name.as_str(), as_image(output)?))).collect()
 }
@@ -20,13 +20,13 @@ fn as_image(output: &LockedOutput) -> Option<&ImageRecipe> {
     if let Recipe::Image(recipe) = &output.recipe { Some(recipe) } else { None }
 }
 
-/// The one image of the lock.
+/// Returns the name of the only image of the lock.
 pub fn only(lock: &Lock) -> Result<String> {
     one_of(&images(lock))
 }
 
-/// The one image of the lock that fits: to serve, one that runs llama-server; to work in, one that runs nothing of itself, and
-/// rather one with all of ROCm. What there is only one of in all will do for both.
+/// Returns the name of the image that fits best: for a server, one that runs llama-server; for a toolbox, one without a
+/// program, preferably with all of ROCm. If the lock has only one image, it is used for both.
 pub fn suitable(lock: &Lock, server: bool) -> Result<String> {
     let mut fit = images(lock);
     let wishes: [fn(&ImageRecipe) -> bool; 2] = if server {
@@ -50,24 +50,24 @@ fn one_of(images: &[(&str, &ImageRecipe)]) -> Result<String> {
             .hint("add an output of `type = \"image\"` to the manifest, then `strixlock update`")),
         many => {
             let names: Vec<&str> = many.iter().map(|(name, _)| *name).collect();
-            Err(Error::new(Kind::Usage, "the lock has several images: which one?").hint(names.join(", ")))
+            Err(Error::new(Kind::Usage, "the lock has several images: name one").hint(names.join(", ")))
         }
     }
 }
 
-/// The recipe of an image output.
+/// Returns the recipe of an image output.
 pub fn recipe<'a>(lock: &'a Lock, name: &str) -> Option<&'a ImageRecipe> {
     as_image(lock.outputs.get(name)?)
 }
 
-/// The content of the llama.cpp sources that the image `name` was built from, if it has a llama.cpp.
+/// Returns the tree digest of the llama.cpp sources in the image `name`, if it contains llama.cpp.
 pub fn llama_source(lock: &Lock, name: &str) -> Option<TreeDigest> {
     let built = lock.outputs.get(recipe(lock, name)?.llama.as_ref()?)?;
     let Recipe::Llama(built) = &built.recipe else { return None };
     lock.inputs.get(&built.source)?.tree().map(|tree| tree.digest)
 }
 
-/// Returns the layout of the image `name`, made now if it is not in the store.
+/// Returns the layout of the image `name`. Builds it if it is not in the store.
 pub fn realize(session: &Session, lock: &Lock, name: &str, jobs: Option<NonZeroUsize>) -> Result<StoredTree> {
     let store = session.store()?;
     if let Some(tree) = oci::realized(store, lock, name)? {
@@ -75,6 +75,6 @@ pub fn realize(session: &Session, lock: &Lock, name: &str, jobs: Option<NonZeroU
     }
     store.register_lock(&session.project.lock_path())?;
     let mut realized = session.realizer(lock, jobs)?.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
-    let made = realized.remove(name).ok_or_else(|| Error::failure("the image was not made").about(name))?;
+    let made = realized.remove(name).ok_or_else(|| Error::failure("the image was not built").about(name))?;
     Ok(made.tree)
 }

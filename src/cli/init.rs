@@ -12,26 +12,27 @@ use crate::toolbox_env::ToolboxEnv;
 /// Write a commented manifest to start from
 #[derive(Debug, clap::Args)]
 pub struct InitArgs {
-    /// The GPU
+    /// GPU that the manifest is for
     #[arg(long, value_name = "GFX")]
     target: Option<GfxTarget>,
-    /// Take target and prefixes from this file, which is read as data and never run [default: .toolbox.env, if there is one]
+    /// Take target and prefixes from this file, which is parsed and never executed [default: .toolbox.env, if it
+    /// exists]
     #[arg(long, value_name = "FILE", value_parser = super::paths::path())]
     from: Option<PathBuf>,
-    /// Ask these index pages instead of AMD's
+    /// Look up ROCm on these index pages instead of AMD's
     #[arg(long = "source", value_name = "URL")]
     sources: Vec<String>,
-    /// Ask this llama.cpp repository
+    /// Use this llama.cpp repository
     #[arg(long, value_name = "URL")]
     llama_url: Option<String>,
-    /// Where the packages that builds run in come from: `host` (this machine's own apt), `none` (builds use the host's
-    /// tools), or the URL of an archive [default: Ubuntu 24.04 of a fixed day]
+    /// Source of the packages for the build sysroot: `host` (this machine's apt sources), `none` (no sysroot: builds
+    /// use the host's tools), or the URL of an archive [default: Ubuntu 24.04 of a fixed day]
     #[arg(long, value_name = "ARCHIVE")]
     packages: Option<String>,
-    /// The suites of that archive
+    /// Suites of that archive
     #[arg(long = "suite", value_name = "SUITE", requires = "packages")]
     suites: Vec<String>,
-    /// Replace a manifest that is there
+    /// Replace an existing manifest
     #[arg(short, long)]
     force: bool,
 }
@@ -40,7 +41,7 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let path = session.project.new_manifest_path();
     if path.exists() && !args.force {
-        return Err(Error::failure("there is a manifest already")
+        return Err(Error::failure("the manifest already exists")
             .fact("path", path.display())
             .hint("replace it with --force"));
     }
@@ -66,15 +67,19 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
         None => {}
         Some("host") => settings.packages = Packages::Host,
         Some("none") => settings.packages = Packages::None,
-        Some(_) if args.suites.is_empty() => {
-            return Err(
-                Error::new(Kind::Usage, "an archive has suites, and none is named").hint("such as --suite noble")
-            );
+        Some(other) if args.suites.is_empty() => {
+            let error = if other.contains(':') {
+                Error::new(Kind::Usage, "missing suites of the archive")
+                    .hint("name them with --suite, such as --suite noble")
+            } else {
+                Error::new(Kind::Usage, format!("`{other}` is not `host`, `none` or a URL")).about("--packages")
+            };
+            return Err(error);
         }
         Some(url) => settings.packages = Packages::Archive { url: url.to_owned(), suites: args.suites.clone() },
     }
     let text = template(&settings);
-    // What was typed on the command line may not be usable: said now rather than at the next command.
+    // Report invalid arguments now rather than at the next command.
     crate::manifest::Manifest::parse(&text, "the new manifest")?;
     if let Some(parent) = path.parent() {
         fs_err::create_dir_all(parent)?;

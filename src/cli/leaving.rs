@@ -1,4 +1,4 @@
-//! Which locked builds leave AMD's host soon, and what keeps them here. Asks no network.
+//! Locked builds that AMD's host will delete soon, and copies elsewhere. Uses no network.
 
 use serde::Serialize;
 
@@ -12,25 +12,25 @@ use crate::store::Store;
 use crate::upstream::rocm::{Leaving, leaves, made};
 use crate::urls::show_url;
 
-/// A locked build that leaves AMD's host soon by AMD's policy.
+/// A locked build that AMD's host will delete soon, by AMD's policy.
 #[derive(Debug, Serialize)]
 pub(super) struct LeavingPin {
     input: String,
-    /// Days that are left; absent where it may go any day.
+    /// Days that are left.
     days: i64,
-    /// Places that have it besides AMD, or may.
+    /// Other places that have the build, or may have it.
     kept_by: Vec<String>,
     text: String,
 }
 
 impl LeavingPin {
-    /// Returns the sentence, with what keeps the build.
+    /// Returns the warning, with the other places that keep the build.
     pub fn text(&self) -> String {
         format!("{}: {}", self.input, self.text)
     }
 }
 
-/// Returns the locked builds that leave soon.
+/// Returns the locked builds that will be deleted soon.
 pub(super) fn leaving(session: &Session, lock: &Lock, store: &Store) -> Result<Vec<LeavingPin>> {
     let soon = |pin: &RocmPin| -> Option<Leaving> {
         let day = made(&pin.version, pin.mtime)?;
@@ -42,7 +42,7 @@ pub(super) fn leaving(session: &Session, lock: &Lock, store: &Store) -> Result<V
         let Some(leaving) = soon(&block.locked) else { continue };
         let kept_by = keepers(session, store, input, &block.locked)?;
         let kept = if kept_by.is_empty() {
-            "nothing here keeps it: `strixlock realize` brings it into the store".to_owned()
+            "there is no copy here: `strixlock realize` downloads it into the store".to_owned()
         } else {
             kept_by.join(", and ")
         };
@@ -52,7 +52,7 @@ pub(super) fn leaving(session: &Session, lock: &Lock, store: &Store) -> Result<V
     Ok(all)
 }
 
-/// Says what has a build besides AMD, or may: only a mirror itself knows what it has.
+/// Lists other places that have the build. Mirrors are listed unasked, since this uses no network.
 fn keepers(session: &Session, store: &Store, input: &LockedInput, pin: &RocmPin) -> Result<Vec<String>> {
     let tree = matches!(input_action(store, input), Action::Have | Action::Thaw);
     let here = match (store.download(pin.sha256).is_some(), tree) {
@@ -63,6 +63,6 @@ fn keepers(session: &Session, store: &Store, input: &LockedInput, pin: &RocmPin)
     };
     let places = session.fetch_settings()?.with_mirrors(&pin.urls);
     let mirrors = places.iter().filter(|url| !pin.urls.contains(url));
-    let mirrors = mirrors.map(|url| format!("a mirror is configured that may have it, {}", show_url(url)));
+    let mirrors = mirrors.map(|url| format!("a configured mirror may have it: {}", show_url(url)));
     Ok(here.map(str::to_owned).into_iter().chain(mirrors).collect())
 }

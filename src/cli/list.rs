@@ -10,36 +10,36 @@ use crate::gfx::GfxTarget;
 use crate::text;
 use crate::upstream::rocm::{Channel, Family, Platform, RocmRequest, VersionRequest, look_up};
 
-/// List what upstream has
+/// List what upstream offers
 #[derive(Debug, clap::Subcommand)]
 pub enum ListCommand {
-    /// ROCm tarballs, newest first; fails when there is none
+    /// List ROCm tarballs, newest first; fails if there are none
     Rocm(RocmArgs),
 }
 
 #[derive(Debug, clap::Args)]
 pub struct RocmArgs {
-    /// The platform: linux or windows
+    /// Platform: linux or windows
     #[arg(short, long, default_value = "linux")]
     platform: Platform,
-    /// The GPU, or a family of GPUs such as gfx110X-all; `multiarch` stands for all
+    /// GPU, or family of GPUs such as gfx110X-all; `multiarch` means all
     #[arg(short, long, default_value = "gfx1151", value_name = "GPU")]
     target: Gpu,
-    /// At most so many
+    /// List at most N tarballs
     #[arg(short, long, default_value = "10", value_name = "N")]
     count: std::num::NonZeroUsize,
-    /// The channel: nightly, stable, rc, dev, bkc or weekly
+    /// Channel: nightly, stable, rc, dev, bkc or weekly
     #[arg(long, default_value = "nightly")]
     channel: Channel,
-    /// Only versions in this range
+    /// List only versions in this range
     #[arg(long, default_value = "latest", value_name = "RANGE")]
     version: VersionRequest,
-    /// Ask these index pages instead of AMD's
+    /// Look up ROCm on these index pages instead of AMD's
     #[arg(long = "source", value_name = "URL")]
     sources: Vec<Url>,
 }
 
-/// GPU, or family of GPUs, that tarballs are named by.
+/// GPU, or family of GPUs, in the name of a tarball.
 #[derive(Debug, Clone)]
 enum Gpu {
     Target(GfxTarget),
@@ -52,7 +52,7 @@ impl FromStr for Gpu {
     fn from_str(text: &str) -> Result<Self> {
         match text.parse() {
             Ok(target) => Ok(Self::Target(target)),
-            // A GPU in capitals is no family.
+            // A GPU name in capitals must not be taken for a family.
             Err(error) if text.to_ascii_lowercase().parse::<GfxTarget>().is_ok() => Err(error),
             Err(_) => text.parse().map(Self::Family),
         }
@@ -64,7 +64,7 @@ pub fn run(command: &ListCommand, session: &Session) -> Result<u8> {
     let ListCommand::Rocm(args) = command;
     let (target, family) = match &args.target {
         Gpu::Target(target) => (target.clone(), None),
-        // Of a family that came later than this program no GPU is known; its name is what counts.
+        // For a family newer than this program no member is known, and only the family's name is used.
         Gpu::Family(family) => (family.member().unwrap_or("gfx1151".parse()?), Some(family.clone())),
     };
     let request = RocmRequest {
@@ -82,7 +82,14 @@ pub fn run(command: &ListCommand, session: &Session) -> Result<u8> {
     let candidates = found.candidates.iter().take(args.count.get());
     if ui.is_json() {
         let all: Vec<_> = candidates
-            .map(|candidate| serde_json::json!({ "url": candidate.url, "version": candidate.version, "mtime": candidate.mtime, "made": candidate.mtime.map(text::date) }))
+            .map(|candidate| {
+                serde_json::json!({
+                    "url": candidate.url,
+                    "version": candidate.version,
+                    "mtime": candidate.mtime,
+                    "made": candidate.mtime.map(text::date),
+                })
+            })
             .collect();
         ui.json(serde_json::json!({ "tarballs": all }));
     } else {

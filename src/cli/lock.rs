@@ -4,12 +4,12 @@ use super::Session;
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 
-/// Look at the lock
+/// Inspect the lock
 #[derive(Debug, clap::Subcommand)]
 pub enum LockCommand {
-    /// Print the digest of the whole lock, or the derivation id of one output: keys for caches
+    /// Print the digest of the lock, or the derivation id of one output, as a key for caches
     Digest {
-        /// An output
+        /// Output whose derivation id to print
         output: Option<String>,
     },
 }

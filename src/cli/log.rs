@@ -9,9 +9,9 @@ use crate::text::visible;
 /// Print the log of the build that made an output
 #[derive(Debug, clap::Args)]
 pub struct LogArgs {
-    /// The output
+    /// Output that was built
     output: String,
-    /// Print the tools, the CMake variables and the libraries that its files need instead
+    /// Print the tools, CMake variables and needed libraries instead
     #[arg(long)]
     about: bool,
 }
@@ -24,8 +24,8 @@ pub fn run(args: &LogArgs, session: &Session) -> Result<u8> {
     let output = lock.output(name)?;
     if args.about {
         let path = store.output_about(output.derivation).ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("nothing is known of the build of output `{name}`"))
-                .hint("only outputs that were built here are known so well")
+            Error::new(Kind::NotFound, format!("missing record of the build of output `{name}`"))
+                .hint("only outputs that were built here have one")
         })?;
         let about: serde_json::Value = serde_json::from_slice(&fs_err::read(&path)?).map_err(|error| {
             Error::new(Kind::Damaged, "a record in the store is damaged").fact("file", path.display()).because(&error)
@@ -34,14 +34,14 @@ pub fn run(args: &LogArgs, session: &Session) -> Result<u8> {
         return Ok(0);
     }
     let path = store.output_log(output.derivation).ok_or_else(|| {
-        Error::new(Kind::NotFound, format!("there is no log of output `{name}`"))
+        Error::new(Kind::NotFound, format!("missing log of output `{name}`"))
             .hint("only outputs that were built here have one")
     })?;
     let text = fs_err::read(path)?;
     if ui.is_json() {
         ui.json(serde_json::json!({ "output": name, "log": String::from_utf8_lossy(&text) }));
     } else if std::io::stdout().is_terminal() {
-        // What a build says is not for the terminal to obey. A file or a pipe gets it as it is.
+        // A build's output may contain escape sequences for the terminal. A file or a pipe gets the raw bytes.
         for line in String::from_utf8_lossy(&text).lines() {
             ui.line(visible(line));
         }

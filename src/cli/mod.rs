@@ -1,4 +1,4 @@
-//! The command line: one file a command, with its arguments, its call into the library, and its printing.
+//! The command line: one file per command, with its arguments, its calls into the library and its output.
 
 mod audit;
 mod check;
@@ -42,15 +42,15 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 
-use logging::LogArgs;
+use logging::LoggingArgs;
 use session::{GlobalArgs, Project, Session};
 
 pub use ui::Ui;
 
 /// Lock files and a verified fetcher for llama.cpp on AMD Strix Halo (gfx1151) with ROCm nightlies.
 ///
-/// `update` finds out what the manifest means today and pins it, hashed, in strix.lock. `realize` turns that lock, and
-/// nothing else, into the same bytes on any machine. `audit` writes down how a stranger checks each of them.
+/// `update` resolves the manifest and pins the result, with digests, in strix.lock. `realize` turns the lock, and
+/// nothing else, into the same bytes on any machine. `audit` writes a page by which others can check each of them.
 #[derive(Debug, Parser)]
 #[command(name = "strixlock", version, max_term_width = 110, after_long_help = EXIT_CODES)]
 pub struct Cli {
@@ -59,12 +59,12 @@ pub struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
     #[command(flatten)]
-    log: LogArgs,
+    log: LoggingArgs,
     #[command(subcommand)]
     command: Command,
 }
 
-/// Enough for 240 threads.
+/// Limit of open files that is enough for 240 threads.
 const OPEN_FILES: u64 = 4096;
 
 const EXIT_CODES: &str = "\
@@ -73,17 +73,17 @@ Exit codes:
   1  the job failed: a build, a full disk
   2  the command line is wrong
   3  manifest, lock or configuration is not valid
-  4  the lock or a generated file is out of date
-  5  bytes from outside are not the promised or pinned ones
-  6  an output came out differently from what the lock says
+  4  the lock or a generated file is stale
+  5  a download does not have the promised or pinned digest or size
+  6  an output differs from what the lock says
   7  the store is damaged
   8  offline or unreachable, and not in the store
-  9  upstream, or this machine, has nothing that fits (no manifest, no lock)
-  10 a validation failed, or this machine, or a container on it, lacks something (validate, doctor, provision)
-  11 another process holds the store for too long
+  9  not found, upstream or on this machine (also: no manifest, no lock)
+  10 a validation failed, or this machine or a container lacks something (validate, doctor, provision)
+  11 timed out waiting for another process that uses the store
 
-Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` shows all of it on an
-upstream of its own.";
+Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` runs the whole workflow
+against a local upstream.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -120,7 +120,7 @@ enum Command {
     Demo(demo::DemoArgs),
 }
 
-/// Parses the command line, runs the command, and gives the exit code.
+/// Parses the command line, runs the command, and returns the exit code.
 #[must_use]
 pub fn run() -> u8 {
     let Cli { project, global, log, command } = match Cli::try_parse() {
@@ -129,7 +129,7 @@ pub fn run() -> u8 {
     };
     let session = Session::new(project, global);
     allow_open_files();
-    keep_from_others();
+    deny_writes_by_others();
     let done = log.start(&session.ui).and_then(|()| dispatch(&command, &session));
     match done.and_then(|code| session.ui.finish().map(|()| code)) {
         Ok(code) => code,
@@ -140,20 +140,21 @@ pub fn run() -> u8 {
     }
 }
 
-/// Sixteen files are hashed at a time for each of a machine's threads; the usual limit is 1024. What is run from here gets the same.
+/// Raises the limit of open files: sixteen files are hashed at a time per thread, and the usual limit is 1024. Child
+/// processes inherit the new limit.
 fn allow_open_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
     if limit.current.is_some_and(|current| current < wanted) {
         limit.current = Some(wanted);
-        // Without it, what needs more says so.
+        // If that fails, opening too many files reports an error later.
         let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 
-/// Lets nobody else write to what is made here, also where a person's umask allows their group to: a store is refused then.
-fn keep_from_others() {
+/// Makes new files unwritable for group and others, whatever the umask: a store that others can write to is refused.
+fn deny_writes_by_others() {
     use rustix::fs::Mode;
     let others = Mode::WGRP | Mode::WOTH;
     let before = rustix::process::umask(others);

@@ -13,22 +13,22 @@ use crate::store::Store;
 use crate::update::{Options, update};
 use crate::upstream::rocm::{RocmVersion, Series, newest_of_series};
 
-/// Ask upstream what is newer than the lock; writes nothing
+/// Look up what is newer than the lock; writes nothing
 #[derive(Debug, clap::Args)]
 pub struct OutdatedArgs {}
 
 pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     if session.is_offline() {
-        return Err(Error::new(Kind::Unreachable, "upstream cannot be asked with --offline")
-            .hint("leave out --offline; `strixlock status` shows what is locked, without network"));
+        return Err(Error::new(Kind::Unreachable, "cannot look up newer versions with --offline")
+            .hint("leave out --offline; `strixlock status` shows what is locked without the network"));
     }
     let manifest = session.manifest()?;
     let lock = session.lock()?;
-    // A store is only needed for what need not be downloaded twice: where none can be written to, a passing one will do.
+    // The store only saves downloads: if it is not writable, a temporary one is used.
     let (store, scratch) = (session.store_as_allowed()?, tempfile::tempdir()?);
-    let passing = if store.can_write() { None } else { Some(Store::open(scratch.path())?) };
-    let intake = Intake { store: passing.as_ref().unwrap_or(store), fetcher: session.fetcher()? };
+    let temporary = if store.can_write() { None } else { Some(Store::open(scratch.path())?) };
+    let intake = Intake { store: temporary.as_ref().unwrap_or(store), fetcher: session.fetcher()? };
     let options = Options {
         dry_run: true,
         accept_replaced: true,
@@ -38,7 +38,7 @@ pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
         ..Options::default()
     };
     let wanted = update(manifest, Some(lock), intake, &options)?;
-    // The same question without the version that the manifest holds on to.
+    // Look up again without the versions that the manifest is held to.
     let mut open = manifest.clone();
     for request in open.inputs.values_mut() {
         if let Some(unheld) = request.unheld() {
@@ -47,7 +47,7 @@ pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
     }
     let latest = if open == *manifest { None } else { Some(update(&open, Some(lock), intake, &options)?) };
     let latest = latest.as_ref().unwrap_or(&wanted);
-    // Both questions may be answered with the same warning.
+    // Both look-ups may give the same warning.
     let warnings: BTreeSet<&String> = wanted.warnings.iter().chain(&latest.warnings).collect();
     for warning in &warnings {
         ui.warning(warning);
@@ -75,16 +75,17 @@ pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
         }
         if let Some(listed) = &listed {
             let back = if wanted.as_ref() == Some(listed) {
-                format!(", which `strixlock update {name}` would go back to")
+                format!("; `strixlock update {name}` would downgrade to it")
             } else {
                 String::new()
             };
-            details.push(format!("  {locked} is newer than all that the index lists; its newest is {listed}{back}"));
+            details
+                .push(format!("  {locked} is newer than everything in the index; the newest there is {listed}{back}"));
         }
         let moved = latest_moves.iter().find(|moved| moved.input == *name);
         let changes = moved.map(|moved| moved.details.clone()).unwrap_or_default();
         details.extend(changes.iter().map(|change| format!("  {change}")));
-        // Where it is the latest of all, it is said already.
+        // If it is also the latest of all, the table has it already.
         let series = series.get(name).filter(|series| Some(series.newest.to_string()) != latest);
         details.extend(series.map(|series| format!("  {} is the newest of {}", series.newest, series.name)));
         let series = series.map(|series| serde_json::json!({ "name": series.name, "newest": series.newest }));
@@ -106,7 +107,7 @@ pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
     Ok(0)
 }
 
-/// Returns whether the newest version that an index lists is older than the locked one, which came by its own address.
+/// Returns true if the newest version in the index is older than the locked one, which was pinned by its URL.
 fn is_older(listed: &str, locked: &LockedInput) -> bool {
     let LockedInput::Rocm(block) = locked else { return false };
     let (version, by_day) = (&block.locked.version, block.requested.channel.about().is_ok_and(|about| about.by_day));
@@ -115,8 +116,8 @@ fn is_older(listed: &str, locked: &LockedInput) -> bool {
     })
 }
 
-/// Asks for the newest of each series that the manifest holds on to. Of the answers' warnings, the other questions told those that
-/// count.
+/// Looks up the newest version of each series that the manifest is held to. Drops the warnings, since the other
+/// look-ups report those that matter.
 fn series(manifest: &Manifest, fetcher: &Fetcher, now: i64) -> Result<BTreeMap<String, Series>> {
     let mut all = BTreeMap::new();
     for (name, request) in &manifest.inputs {

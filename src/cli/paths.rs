@@ -1,7 +1,7 @@
-//! Paths that people write: `~` is the home directory, as in a shell.
+//! Paths in arguments and configuration files, where `~` is the home directory, as in a shell.
 //!
-//! A shell leaves `~` alone in `--store=~/x`, and nothing expands it in a file. Taken by its letters it would make a directory
-//! called `~`, which somebody removes with `rm -rf ~` later.
+//! A shell does not expand `~` in `--store=~/x`, and nothing expands it in a file. Taken literally it would create a
+//! directory called `~`, which somebody removes with `rm -rf ~` later.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -11,26 +11,26 @@ use url::Url;
 
 use crate::realize::place;
 
-/// Reads a path on the command line.
+/// Parses a path on the command line.
 pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| expand(&path))
 }
 
-/// Puts the home directory in the place of a `~` that a path begins with; fails for another user's, and without a home.
+/// Replaces a leading `~` by the home directory. Fails for another user's home, and if HOME is not set.
 pub(super) fn expand(path: &Path) -> Result<PathBuf, String> {
     expand_to(path, place::home().as_deref())
 }
 
-/// The address of what stands in a setting as an address, or as the path of a directory that is relative to `directory`.
+/// Returns the URL for a setting that holds a URL, or the path of a directory relative to `directory`.
 pub(super) fn address(written: &str, directory: &Path) -> Result<Url, String> {
     if written.starts_with("file://~") {
-        return Err("`~` is no part of an address: write the path alone".to_owned());
+        return Err("`~` is not expanded in a URL: write only the path".to_owned());
     }
     if written.contains("://") {
         return Url::parse(written).map_err(|error| error.to_string());
     }
     let place = directory.join(expand(Path::new(written))?);
-    Url::from_directory_path(place).map_err(|()| "a mirror is an address or a path".to_owned())
+    Url::from_directory_path(place).map_err(|()| "expected a URL or a path".to_owned())
 }
 
 fn expand_to(path: &Path, home: Option<&Path>) -> Result<PathBuf, String> {
@@ -41,11 +41,11 @@ fn expand_to(path: &Path, home: Option<&Path>) -> Result<PathBuf, String> {
     };
     if first != "~" {
         return Err(format!(
-            "`{0}` is not expanded: write the directory out, or `./{0}` if it is called so",
+            "`{0}` is not expanded: write the full path, or `./{0}` for a directory of that name",
             first.display()
         ));
     }
-    let home = home.ok_or("`~` is the home directory, and HOME does not say where that is")?;
+    let home = home.ok_or("cannot expand `~`: HOME is not set")?;
     Ok(home.join(parts.as_path()))
 }
 

@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::progress::{Progress, Task, Unit};
 use crate::text;
 
-/// Bars, one below the other.
+/// Progress bars on a terminal.
 pub struct Bars(MultiProgress);
 
 impl Default for Bars {
@@ -21,7 +21,7 @@ impl Default for Bars {
 impl Progress for Bars {
     fn begin(&self, label: &str, total: Option<u64>, unit: Unit) -> Box<dyn Task> {
         let known = template(unit);
-        // Without a total there is nothing to draw a bar of.
+        // Without a total, show a spinner.
         let shown = if total.is_none() { "{prefix:>12} {spinner} {elapsed}" } else { known };
         let bar =
             self.0.add(ProgressBar::new(total.unwrap_or(0)).with_style(style(shown)).with_prefix(label.to_owned()));
@@ -50,7 +50,7 @@ fn style(template: &str) -> ProgressStyle {
 struct Bar {
     drawn: ProgressBar,
     unit: Unit,
-    /// Whether the total is known.
+    /// True once the total is known.
     total: std::sync::atomic::AtomicBool,
 }
 
@@ -73,7 +73,7 @@ impl Drop for Bar {
     }
 }
 
-/// A line at most every [`EVERY`] a task: for logs.
+/// Plain lines for logs: for each task at most one every [`EVERY`].
 pub struct Lines;
 
 const EVERY: Duration = Duration::from_secs(10);

@@ -6,55 +6,55 @@ use super::ui::{ERROR, GOOD};
 use super::{Session, Ui, choices, image};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::export::engine::Place;
-use crate::export::inside::{Check, has_gpu};
-use crate::export::{Engine, ImageRef, Machine, Runtime, Source, Steps, Wanted, oci, run, source, start};
+use crate::export::engine::FileLocation;
+use crate::export::inside::{Probe, has_gpu};
+use crate::export::{Engine, ImageRef, ImageSource, Machine, Runtime, Steps, Wanted, image_source, oci, run, start};
 use crate::host::{Devices, NodeState};
 use crate::lock::Lock;
 use crate::realize::place;
 use crate::text::command_line;
 use crate::toolbox_env::ToolboxEnv;
 
-/// Make a container with the GPU, or write what an engine needs to make one
+/// Create a container with the GPU, or write the configuration from which another tool creates one
 ///
-/// distrobox, toolbox, podman and docker make it now and check it from inside; the others get a file. The image is always
-/// named by digest; one of the lock is made if need be and brought into podman's storage. The container gets the GPU's devices
-/// and groups and no more rights, unless --privileged is given; distrobox and toolbox give all rights of their own accord. Exit
-/// code 10 where it is made and has no GPU.
+/// distrobox, toolbox, podman and docker create it now, and it is checked from inside; the others get a file. The image
+/// is always named by digest; an image of the lock is realized if necessary and loaded into podman's storage. The
+/// container gets only the GPU's devices and groups, unless --privileged is given; distrobox and toolbox always grant
+/// all rights. Exits with code 10 if a created container has no GPU.
 #[derive(Debug, clap::Args)]
 pub struct ProvisionArgs {
-    /// What for [default: the first of distrobox, toolbox, podman and docker that is installed]
+    /// Engine to use [default: the first of distrobox, toolbox, podman and docker that is installed]
     #[arg(value_parser = choices::engine())]
     engine: Option<Engine>,
-    /// The container's name [default: TOOLBOX_NAME, or strix; of a server strix-server]
+    /// Name of the container [default: TOOLBOX_NAME, or strix; strix-server for a server]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// An image of the lock by its name there, or any other with its digest: IMAGE@sha256:HEX [default: BASE_IMAGE, but not
-    /// for servers; or the image of the lock that fits]
+    /// Name of an image output, or another image with its digest: IMAGE@sha256:HEX [default: BASE_IMAGE, except for
+    /// servers; otherwise the image of the lock that fits best]
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
-    /// A directory of models, at /models inside; distrobox shows it where it is
+    /// Directory of models, mounted at /models; distrobox mounts it at its own path
     #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     models: Option<PathBuf>,
-    /// The model to serve: a file below that directory
+    /// Model to serve: a file below that directory
     #[arg(long, value_name = "FILE", requires = "models")]
     model: Option<String>,
-    /// Where llama.cpp keeps what it downloads [default: $XDG_CACHE_HOME/llama.cpp]
+    /// Directory for llama.cpp's own downloads [default: $XDG_CACHE_HOME/llama.cpp]
     #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     cache: Option<PathBuf>,
-    /// The server's port on this machine's loopback
+    /// Port of the server on this machine's loopback
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
-    /// Give it all rights, as `--privileged` does, instead of the GPU's devices and groups alone
+    /// Grant all rights with `--privileged` instead of only the GPU's devices and groups
     #[arg(long)]
     privileged: bool,
-    /// Write the file below this directory [default: WORKSPACE_DIR, or here; a quadlet where podman looks for it]
+    /// Write the file below this directory [default: WORKSPACE_DIR, or here; for a quadlet podman's directory of units]
     #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     to: Option<PathBuf>,
-    /// Settings in this file, which is read as data and never run [default: .toolbox.env, if there is one]
+    /// Take settings from this file, which is parsed and never executed [default: .toolbox.env, if it exists]
     #[arg(long, value_name = "FILE", value_parser = super::paths::path())]
     from: Option<PathBuf>,
-    /// Replace a container or file of that name
+    /// Replace an existing container or file
     #[arg(short, long)]
     force: bool,
     /// Only print the file and the commands
@@ -69,7 +69,7 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
         ui.warning(note);
     }
     let engine = args.engine.map_or_else(first_installed, Ok)?;
-    let named = Named::find(session, args, &env, engine)?;
+    let chosen = ChosenImage::find(session, args, &env, engine)?;
     let machine = Machine {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
@@ -83,8 +83,8 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
         let (container, warnings) = wanted.container(&machine)?;
         Ok::<_, Error>((wanted, engine.steps(&container)?, warnings))
     };
-    // All that can be refused is refused before an image is made, which may take an hour.
-    let (_, steps, warnings) = plan(named.provisional()?, Vec::new())?;
+    // Refuse early: realizing an image may take an hour.
+    let (_, steps, warnings) = plan(chosen.provisional()?, Vec::new())?;
     for warning in &warnings {
         ui.warning(warning);
     }
@@ -93,23 +93,23 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
     let there = if args.dry_run {
         false
     } else {
-        run::demand_programs(engine, named.brought_by(engine))?;
+        run::demand_programs(engine, chosen.loader(engine))?;
         run::refuse(&steps, &directory, args.force)?
     };
-    let (image, source) = named.source(session, args, engine)?;
-    let (wanted, steps, _) = plan(image, named.options(session, engine)?)?;
+    let (image, source) = chosen.source(session, args, engine)?;
+    let (wanted, steps, _) = plan(image, chosen.options(session, engine)?)?;
     if args.dry_run {
         show(ui, engine, &steps, &directory, source.as_ref(), None);
         return Ok(0);
     }
     if let Some(source) = &source {
-        run::bring(source, &*ui.progress)?;
+        run::load_image(source, &*ui.progress)?;
     }
     if let Some(cache) = &wanted.cache {
         fs_err::create_dir_all(cache)?;
     }
     run::make(&steps, &directory, there, &*ui.progress)?;
-    // Where the plan puts the programs, which PATH may not name inside.
+    // Programs may be installed here, and PATH inside may lack these directories.
     let prefixes =
         [env.rocm_home.as_deref().unwrap_or("/opt/rocm"), env.llama_install_dir.as_deref().unwrap_or("/opt/llama")];
     let checks = run::check_inside(&steps, &prefixes.map(|prefix| format!("{prefix}/bin")))?;
@@ -127,19 +127,17 @@ fn runtime(engine: Engine) -> Runtime {
     if decides { Runtime::of_podman() } else { Runtime::Unknown }
 }
 
-/// Why there may be no GPU inside.
+/// Explains why there may be no GPU inside.
 fn no_gpu(engine: Engine, machine: &Machine) -> String {
-    let lost = machine.devices.all().any(|node| node.state == NodeState::Usable);
+    let outside = machine.devices.all().any(|node| node.state == NodeState::Usable);
     let why = match engine {
-        _ if !lost => "`strixlock doctor` says what this machine lacks",
-        Engine::Distrobox => {
-            "it is usable outside; distrobox takes your groups along only where podman's runtime is crun"
-        }
-        Engine::Toolbox => "it is usable outside; toolbox takes no groups along: distrobox does",
+        _ if !outside => "`strixlock doctor` says what this machine lacks",
+        Engine::Distrobox => "it is usable outside; distrobox passes your groups on only if podman's runtime is crun",
+        Engine::Toolbox => "it is usable outside; toolbox does not pass groups on: use distrobox",
         Engine::Podman if machine.uid != 0 => {
             "it is usable outside; `--group-add keep-groups` needs crun as podman's runtime"
         }
-        _ => "it is usable outside: look at what the engine says of the devices",
+        _ => "it is usable outside: see what the engine reports about the devices",
     };
     format!("there is no usable GPU inside: {why}")
 }
@@ -152,27 +150,27 @@ fn first_installed() -> Result<Engine> {
     })
 }
 
-/// What image is meant.
-enum Named<'s> {
-    /// One in a registry.
+/// The image for the container.
+enum ChosenImage<'s> {
+    /// An image in a registry.
     Registry(ImageRef),
-    /// An output of the lock, and what the image calls itself.
-    OfLock { lock: &'s Lock, output: String, called: String },
+    /// An output of the lock, and the image's own name.
+    OfLock { lock: &'s Lock, output: String, name: String },
 }
 
-impl<'s> Named<'s> {
+impl<'s> ChosenImage<'s> {
     fn find(session: &'s Session, args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine) -> Result<Self> {
-        // What one works in need not have a llama-server.
+        // The base image of a toolbox need not have a llama-server.
         let base = env.base_image.as_ref().filter(|_| !engine.is_server());
         let named = args.image.as_ref().or(base);
         let is_locked = session.project.lock_path().exists();
         match named {
-            // A name with a digest needs no lock, however broken that is.
+            // A name with a digest needs no lock, so a broken lock does not matter.
             Some(name) if name.contains('@') || !is_locked => return Ok(Self::Registry(name.parse()?)),
             None if !is_locked => {
-                return Err(Error::new(Kind::Usage, "no image is named, and there is no lock that has one").hint(
-                    "name one with its digest: --image REGISTRY/NAME@sha256:HEX, or for toolboxes BASE_IMAGE in .toolbox.env; \
-                     or write a lock: `strixlock update`",
+                return Err(Error::new(Kind::Usage, "missing image: none is named, and there is no lock").hint(
+                    "name one with its digest: --image REGISTRY/NAME@sha256:HEX, or for toolboxes BASE_IMAGE in \
+                     .toolbox.env; or write a lock with `strixlock update`",
                 ));
             }
             _ => {}
@@ -183,27 +181,31 @@ impl<'s> Named<'s> {
             Some(name) => name.clone(),
             None => image::suitable(lock, engine.is_server())?,
         };
-        source::demand_podman(engine, &output)?;
+        image_source::demand_podman(engine, &output)?;
         if engine.shares_home() && image::recipe(lock, &output).is_some_and(|recipe| !recipe.is_toolbox()) {
-            return Err(Error::new(Kind::Usage, format!("{} needs an image that is made for it", engine.name()))
+            return Err(Error::new(Kind::Usage, format!("{} needs an image that is prepared for it", engine.name()))
                 .fact("image", &output)
                 .fact("expected", "a shell and its tools, and the label com.github.containers.toolbox")
-                .hint("name another with --image, such as the `toolbox` that `strixlock init` writes; or label it, if it has them"));
+                .hint(
+                    "name another with --image, such as the `toolbox` of `strixlock init`; or add the label if it \
+                     has the tools",
+                ));
         }
-        let called = image::recipe(lock, &output).map_or_else(|| output.clone(), |recipe| recipe.name.clone());
-        Ok(Self::OfLock { lock, output, called })
+        let name = image::recipe(lock, &output).map_or_else(|| output.clone(), |recipe| recipe.name.clone());
+        Ok(Self::OfLock { lock, output, name })
     }
 
-    /// The image before its digest is known: good for finding out what an engine refuses.
+    /// Returns the image with a made-up digest if its own is not known yet, to find out early what an engine refuses.
     fn provisional(&self) -> Result<ImageRef> {
         match self {
             Self::Registry(image) => Ok(image.clone()),
-            Self::OfLock { called, .. } => source::local(called, Sha256Digest::of(b"")),
+            Self::OfLock { name, .. } => image_source::local(name, Sha256Digest::of(b"")),
         }
     }
 
-    /// The program that brings it to where the engine looks; what only gets a file pulls by itself from registries.
-    fn brought_by(&self, engine: Engine) -> Option<&'static str> {
+    /// Returns the program that loads the image for the engine. Engines that only get a file pull from registries
+    /// themselves.
+    fn loader(&self, engine: Engine) -> Option<&'static str> {
         match self {
             Self::OfLock { .. } => Some("podman"),
             Self::Registry(_) if !engine.runs_now() => None,
@@ -214,7 +216,8 @@ impl<'s> Named<'s> {
         }
     }
 
-    /// Options of the server in this image, which differ between versions of llama.cpp. Says so where the version is not known.
+    /// Returns the options of the server in this image, which depend on the version of llama.cpp. Warns if that is not
+    /// known.
     fn options(&self, session: &Session, engine: Engine) -> Result<Vec<String>> {
         if !engine.is_server() {
             return Ok(Vec::new());
@@ -230,27 +233,32 @@ impl<'s> Named<'s> {
         };
         Ok(known.unwrap_or_else(|| {
             session.ui.warning(
-                "the version of llama.cpp in this image is not known, so the start line leaves out the option that keeps the model \
-                 out of memory maps: `--load-mode none`, or `--no-mmap` before September 2026",
+                "unknown version of llama.cpp in this image: add the option against memory-mapping the model \
+                 yourself, which is `--load-mode none`, or `--no-mmap` before September 2026",
             );
             Vec::new()
         }))
     }
 
-    /// The image by digest, made if need be, and how it gets to where the engine looks.
-    fn source(&self, session: &Session, args: &ProvisionArgs, engine: Engine) -> Result<(ImageRef, Option<Source>)> {
-        let program = self.brought_by(engine);
+    /// Returns the image by digest, realized if necessary, and the commands that load it for the engine.
+    fn source(
+        &self,
+        session: &Session,
+        args: &ProvisionArgs,
+        engine: Engine,
+    ) -> Result<(ImageRef, Option<ImageSource>)> {
+        let program = self.loader(engine);
         match self {
             Self::Registry(image) => {
-                Ok((image.clone(), program.map(|program| Source::registry(image.clone(), program))))
+                Ok((image.clone(), program.map(|program| ImageSource::registry(image.clone(), program))))
             }
-            Self::OfLock { lock, output, called } => {
+            Self::OfLock { lock, output, name } => {
                 let tree = if args.dry_run {
                     oci::demand(session.store()?, lock, output)?
                 } else {
                     image::realize(session, lock, output, None)?
                 };
-                let source = Source::layout(&tree.path, called)?;
+                let source = ImageSource::layout(&tree.path, name)?;
                 Ok((source.image.clone(), Some(source)))
             }
         }
@@ -266,13 +274,13 @@ fn wanted(
 ) -> Result<Wanted> {
     let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::from).and_then(|path| text(&path));
     let models = args.models.as_ref().map(absolute).transpose()?;
-    // What shares the home directory finds llama.cpp's cache in it.
+    // A container that shares the home directory has llama.cpp's cache already.
     let usual = (!engine.shares_home()).then(|| cache(&machine.home));
     let workspace = match &env.workspace_dir {
         Some(directory) => directory.clone(),
         None => text(&std::env::current_dir()?)?,
     };
-    // A service that starts replaces the container of its name: never the toolbox's.
+    // A starting service replaces the container of its name, which must not be the toolbox.
     let name = if engine.is_server() {
         "strix-server".to_owned()
     } else {
@@ -292,7 +300,8 @@ fn wanted(
     })
 }
 
-/// Fails if the directory of models, or the model in it, is missing. A dry run may be for another machine: it warns.
+/// Fails if the directory of models, or the model in it, is missing. A dry run only warns: it may be for another
+/// machine.
 fn demand_models(ui: &Ui, args: &ProvisionArgs) -> Result<()> {
     let Some(directory) = &args.models else { return Ok(()) };
     let file = args.model.as_ref().map(|model| directory.join(model));
@@ -301,7 +310,7 @@ fn demand_models(ui: &Ui, args: &ProvisionArgs) -> Result<()> {
         Some(file) if !file.is_file() => ("model", file),
         _ => return Ok(()),
     };
-    let message = format!("this {what} does not exist");
+    let message = format!("missing {what}");
     if args.dry_run {
         ui.warning(&format!("{message}: {}", path.display()));
         return Ok(());
@@ -312,7 +321,7 @@ fn demand_models(ui: &Ui, args: &ProvisionArgs) -> Result<()> {
     ))
 }
 
-/// Where llama.cpp keeps what it downloads.
+/// Returns the directory of llama.cpp's own downloads.
 fn cache(home: &str) -> String {
     let named = std::env::var("XDG_CACHE_HOME").ok().filter(|path| path.starts_with('/'));
     format!("{}/llama.cpp", named.unwrap_or_else(|| format!("{home}/.cache")))
@@ -322,27 +331,36 @@ fn directory(args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine) -> Result<P
     if let Some(to) = &args.to {
         return Ok(std::path::absolute(to)?);
     }
-    Ok(match engine.place() {
-        Place::Units if rustix::process::geteuid().is_root() => PathBuf::from("/etc/containers/systemd"),
-        Place::Units => home()?.join(".config/containers/systemd"),
-        Place::Workspace => env.workspace_dir.as_ref().map_or_else(std::env::current_dir, |path| Ok(path.into()))?,
+    Ok(match engine.file_location() {
+        FileLocation::Units if rustix::process::geteuid().is_root() => PathBuf::from("/etc/containers/systemd"),
+        FileLocation::Units => home()?.join(".config/containers/systemd"),
+        FileLocation::Workspace => {
+            env.workspace_dir.as_ref().map_or_else(std::env::current_dir, |path| Ok(path.into()))?
+        }
     })
 }
 
 fn home() -> Result<PathBuf> {
-    place::home().ok_or_else(|| Error::failure("cannot tell where your home directory is"))
+    place::home().ok_or_else(|| Error::failure("cannot find your home directory"))
 }
 
-/// Engines take text.
+/// Converts a path to text for an engine. Fails if it is not UTF-8.
 fn text(path: &Path) -> Result<String> {
-    path.to_str().map(str::to_owned).ok_or_else(|| {
-        Error::new(Kind::Usage, "this path is not UTF-8, and engines cannot be told it").fact("path", path.display())
-    })
+    path.to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Error::new(Kind::Usage, "the path is not UTF-8").fact("path", path.display()))
 }
 
-/// What was done, or with no checks what would be.
-fn show(ui: &Ui, engine: Engine, steps: &Steps, directory: &Path, source: Option<&Source>, checks: Option<&[Check]>) {
-    let commands: Vec<&Vec<String>> = source.iter().flat_map(|source| &source.bring).chain(&steps.create).collect();
+/// Prints what was done, or without `checks` what would be done.
+fn show(
+    ui: &Ui,
+    engine: Engine,
+    steps: &Steps,
+    directory: &Path,
+    source: Option<&ImageSource>,
+    checks: Option<&[Probe]>,
+) {
+    let commands: Vec<&Vec<String>> = source.iter().flat_map(|source| &source.load).chain(&steps.create).collect();
     let file = steps.file.as_ref().map(|file| (directory.join(&file.name), &file.text));
     if ui.is_json() {
         ui.json(serde_json::json!({

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::choices::link_mode;
 use super::session::described;
-use super::switch::{Standing, told};
+use super::switch::{PreviousGeneration, report_switch};
 use super::ui::table;
 use super::{Session, Ui};
 use crate::error::{About, Error, Kind, Result};
@@ -17,29 +17,29 @@ use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
 use crate::text;
 use crate::toolbox_env::ToolboxEnv;
 
-/// Make what the lock says, from the lock alone
+/// Fetch and build the outputs of the lock
 ///
-/// Outputs land in the store, and a new generation is switched to. With --to, plain copies are written instead, one
-/// directory an output, and no generation is made.
+/// Uses nothing but the lock. Puts the outputs into the store and switches to a new generation of them. With --to,
+/// writes plain copies instead, one directory per output, and makes no generation.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RealizeArgs {
-    /// The outputs to make; all but images when none is named
+    /// Outputs to realize [default: all except images]
     #[arg(value_name = "OUTPUT")]
     outputs: Vec<String>,
     /// Write plain copies below this directory
     #[arg(long, value_name = "DIR", value_parser = super::paths::path())]
     to: Option<PathBuf>,
-    /// Make links to the current generation below this directory: with /opt, /opt/rocm and /opt/llama
+    /// Link the current generation below this directory: /opt gives /opt/rocm and /opt/llama
     #[arg(long, value_name = "DIR", conflicts_with = "to", value_parser = super::paths::path())]
     prefix: Option<PathBuf>,
-    /// Make these links where a .toolbox.env file wants them: ROCM_HOME and LLAMA_INSTALL_DIR
+    /// Make these links at ROCM_HOME and LLAMA_INSTALL_DIR of this .toolbox.env file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "prefix"], value_parser = super::paths::path())]
     prefix_from: Option<PathBuf>,
-    /// How files get into the copies
+    /// Method of copying files
     #[arg(long, value_parser = link_mode(), default_value = "auto", requires = "to")]
     link_mode: LinkMode,
-    /// Replace what stands where a copy should go; keep what stands where a link of --prefix-from should go under another name
+    /// Replace what exists at the path of a copy; rename what exists at the path of a link of --prefix-from
     #[arg(short, long, conflicts_with = "prefix")]
     force: bool,
     /// Fail with exit code 4 if the lock is not up to date with the manifest
@@ -48,10 +48,10 @@ pub struct RealizeArgs {
     /// Only show the plan
     #[arg(long, conflicts_with_all = ["to", "seal"])]
     dry_run: bool,
-    /// Write the trees that came out into the lock; from then on they are compared
+    /// Seal: write the resulting tree digests into the lock, with which later runs are compared
     #[arg(long)]
     seal: bool,
-    /// Compilers at a time [default: all cores, as far as memory lasts]
+    /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
 }
@@ -62,10 +62,10 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         prefix::check(prefix)?;
     }
     let lock_path = session.project.lock_path();
-    // Not both: what is refused need not be warned of.
+    // With --locked a stale lock is refused, which needs no warning.
     let mut lock = if args.locked { session.fresh_lock()? } else { session.lock_to_use()? }.clone();
     if args.seal {
-        // What is about to be sealed anew is not compared with the old seal.
+        // Outputs that get a new seal are not compared with the old one.
         for (name, output) in &mut lock.outputs {
             if args.outputs.is_empty() || args.outputs.contains(name) {
                 output.remove_seal();
@@ -75,7 +75,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     let store = session.store()?;
     let plan = Plan::new(&lock, store, &args.outputs)?;
     let has_all = plan.steps.iter().all(|step| step.action == Action::Have);
-    // A store that can only be read has what is wanted, or has not.
+    // A read-only store will do if it has everything already.
     if store.can_write() {
         store.register_lock(&lock_path)?;
     } else if !has_all && !args.dry_run {
@@ -113,13 +113,13 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     if let Some(to) = &args.to {
         let inside = std::path::absolute(to)?.starts_with(store.root());
         if inside {
-            return Err(Error::new(Kind::Usage, "copies cannot be written into the store").fact("path", to.display()));
+            return Err(Error::new(Kind::Usage, "cannot write copies into the store").fact("path", to.display()));
         }
         for (name, output) in realized.iter().filter(|(name, _)| named(name)) {
             checkout(&output.tree, &to.join(name), args.link_mode, args.force).about(name)?;
         }
     } else {
-        let from = Standing::of(&profile)?;
+        let from = PreviousGeneration::of(&profile)?;
         let (number, _) = switch(&profile, &lock, &realized)?;
         generation = Some((from, number));
         left = make_links(ui, &places, &realized, store, &profile)?;
@@ -128,17 +128,18 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     report(ui, args, &lock, &realized, generation.as_ref().map(|(_, number)| (&profile, *number)), &left);
     if !ui.is_json() {
         if let Some((from, number)) = &generation {
-            told(ui, &profile, from.as_ref(), *number)?;
+            report_switch(ui, &profile, from.as_ref(), *number)?;
         }
-        tell_left(ui, &left);
+        report_left(ui, &left);
     }
     if args.seal {
-        tell_sealed(session, &lock_path);
+        report_sealed(session, &lock_path);
     }
     Ok(if left.is_empty() { 0 } else { Kind::Unfit as u8 })
 }
 
-/// Writes what came out into the lock as it is now: somebody may have updated it while we were building.
+/// Writes the resulting tree digests into the lock. Reads it again first, since it may have been updated during the
+/// build.
 fn seal<'r>(path: &Path, built: &Lock, realized: impl Iterator<Item = (&'r String, &'r Realized)>) -> Result<Lock> {
     let mut lock = Lock::read(path)?;
     for (name, output) in realized {
@@ -152,8 +153,8 @@ fn seal<'r>(path: &Path, built: &Lock, realized: impl Iterator<Item = (&'r Strin
     Ok(lock)
 }
 
-/// Tells that the lock was written, and that a page made from the lock before it is out of date.
-fn tell_sealed(session: &Session, lock: &Path) {
+/// Reports that the lock was written, and warns if REPRODUCIBLE.md was made from the lock before.
+fn report_sealed(session: &Session, lock: &Path) {
     let ui = &session.ui;
     if !ui.is_json() {
         ui.line(format!("wrote {}", lock.display()));
@@ -164,11 +165,11 @@ fn tell_sealed(session: &Session, lock: &Path) {
         fits(there, &lock, &known_tools(&lock, session.store()?))
     };
     if fs_err::read_to_string(&page).is_ok_and(|there| fits(&there).is_ok_and(|fits| !fits)) {
-        ui.warning(&format!("{} is out of date now: `strixlock audit` writes it anew", page.display()));
+        ui.warning(&format!("{} is no longer up to date: run `strixlock audit`", page.display()));
     }
 }
 
-/// Where the links of outputs go, as far as links are wanted.
+/// Returns the path of each output's link, if links were asked for.
 fn places(args: &RealizeArgs, lock: &Lock) -> Result<BTreeMap<String, PathBuf>> {
     let Some(file) = &args.prefix_from else {
         return Ok(args.prefix.as_ref().map(|prefix| below(prefix, lock)).unwrap_or_default());
@@ -177,18 +178,18 @@ fn places(args: &RealizeArgs, lock: &Lock) -> Result<BTreeMap<String, PathBuf>> 
     let mut wanted = [("rocm", env.rocm_home), ("llama", env.llama_install_dir)];
     let place = |(name, output): (&String, &LockedOutput)| {
         let named = wanted.iter_mut().find(|(kind, _)| *kind == output.recipe.kind());
-        // A second output of the same kind keeps its own place.
+        // A second output of the same kind keeps its own prefix.
         let place = named.and_then(|(_, place)| place.take()).or(output.recipe.prefix().map(str::to_owned))?;
         Some((name.clone(), PathBuf::from(place)))
     };
     Ok(lock.outputs.iter().filter_map(place).collect())
 }
 
-/// Refuses settings by which one output would stand in the place of another, or in it.
+/// Fails if two outputs would have the same path, or one would lie inside the other.
 fn demand_apart(places: &BTreeMap<String, PathBuf>) -> Result<()> {
     for (at, (name, place)) in places.iter().enumerate() {
         if let Some((other, there)) = places.iter().take(at).find(|(_, there)| place::overlap(place, there)) {
-            return Err(Error::failure("two outputs cannot stand in one place, nor one in the other")
+            return Err(Error::failure("the paths of two outputs overlap")
                 .fact("path", format!("{}  {name}", place.display()))
                 .fact("other", format!("{}  {other}", there.display())));
         }
@@ -196,7 +197,7 @@ fn demand_apart(places: &BTreeMap<String, PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// In one directory, named as their own places are.
+/// Returns paths for all outputs in one directory, named like their own prefixes.
 fn below(prefix: &Path, lock: &Lock) -> BTreeMap<String, PathBuf> {
     let place = |(name, output): (&String, &LockedOutput)| {
         Some((name.clone(), prefix.join(Path::new(output.recipe.prefix()?).file_name()?)))
@@ -204,7 +205,7 @@ fn below(prefix: &Path, lock: &Lock) -> BTreeMap<String, PathBuf> {
     lock.outputs.iter().filter_map(place).collect()
 }
 
-/// Makes the links that are wanted; gives the commands for those that are left for root to make.
+/// Makes the links. Returns the commands for those that only root can make.
 fn make_links(
     ui: &Ui,
     places: &BTreeMap<String, PathBuf>,
@@ -218,11 +219,14 @@ fn make_links(
         match prefix::link(place, &Lead::to(store, profile, name))? {
             Linked::Already | Linked::Made => {}
             Linked::BackedUp(backup) => {
-                ui.warning(&format!("{} was not made by strixlock: it is now {}", place.display(), backup.display()));
+                ui.warning(&format!("{} was not made by strixlock: renamed to {}", place.display(), backup.display()));
             }
             Linked::Replaced(old) => {
                 let (place, old) = (place.display(), old.display());
-                ui.warning(&format!("{place} led to {old}: it leads to the generations of {} now", described(profile)));
+                ui.warning(&format!(
+                    "{place} pointed to {old}: it now points to the generations of {}",
+                    described(profile)
+                ));
             }
             Linked::LeftForRoot(command) => left.push(command),
         }
@@ -239,7 +243,7 @@ fn rows(plan: &Plan) -> Vec<Vec<String>> {
                 Action::Fetch { bytes: Some(bytes) } => format!("fetch {}", text::bytes(bytes)),
                 Action::Fetch { bytes: None } => "fetch".to_owned(),
                 Action::Thaw => "unpack".to_owned(),
-                Action::Build => "make".to_owned(),
+                Action::Build => "build".to_owned(),
             };
             vec![action, step.what.to_owned(), step.name.clone(), step.version.clone()]
         })
@@ -291,10 +295,10 @@ fn report(
     ui.table(&rows);
 }
 
-/// Tells the commands that make the links which only root can make.
-fn tell_left(ui: &Ui, left: &[String]) {
+/// Prints the commands for the links that only root can make.
+fn report_left(ui: &Ui, left: &[String]) {
     if !left.is_empty() {
-        ui.line("left for root to make, once; from then on these links follow every switch:");
+        ui.line("run these commands as root once; the links then follow every switch:");
     }
     for command in left {
         ui.line(format!("  {command}"));

@@ -13,15 +13,15 @@ use crate::text;
 use crate::tree::{Node, show};
 use crate::trim::Sum;
 
-/// Show how large the trimmed runtime is beside the whole ROCm tree, and what is in it and why
+/// Compare the trimmed runtime with the whole ROCm tree, and explain what is in it
 ///
-/// Computed again from the realized trees, without network. `strixlock why PATH` answers for one file.
+/// Computed from the realized trees, without network. `strixlock why PATH` explains a single file.
 #[derive(Debug, clap::Args)]
 pub struct RuntimeArgs {
-    /// Show sizes by reason, what was left out and as what, and what must come from the base system
+    /// Show sizes by reason, what was left out, and what the base system must provide
     #[arg(long)]
     explain: bool,
-    /// The runtime, where the lock has several
+    /// Runtime to explain, if the lock has several
     #[arg(long, value_name = "OUTPUT")]
     output: Option<String>,
 }
@@ -38,7 +38,7 @@ pub fn run(args: &RuntimeArgs, session: &Session) -> Result<u8> {
         if args.explain {
             value["reasons"] = reasons(&runtime);
             value["left_out"] = left_out(&runtime);
-            value["host"] = host.iter().map(Host::to_json).collect();
+            value["host"] = host.iter().map(HostLibrary::to_json).collect();
             value["files"] = files(&runtime);
         }
         ui.json(value);
@@ -56,35 +56,35 @@ pub fn run(args: &RuntimeArgs, session: &Session) -> Result<u8> {
 }
 
 /// A library of the base system.
-struct Host {
+struct HostLibrary {
     name: String,
-    /// The packages of the sysroot that have it; `None` where there is no sysroot.
+    /// Packages of the sysroot that contain it. `None` if there is no sysroot.
     packages: Option<BTreeSet<String>>,
-    /// Who needs it.
+    /// Files that need it.
     by: Vec<String>,
 }
 
-impl Host {
+impl HostLibrary {
     fn to_json(&self) -> Value {
         json!({ "library": self.name, "packages": self.packages, "needed_by": self.by })
     }
 
     fn from(&self) -> String {
         match &self.packages {
-            None => "the host's own: the build has no sysroot".to_owned(),
-            Some(packages) if packages.is_empty() => "no package of the sysroot has it".to_owned(),
+            None => "from the host: the build has no sysroot".to_owned(),
+            Some(packages) if packages.is_empty() => "in no package of the sysroot".to_owned(),
             Some(packages) => packages.iter().cloned().collect::<Vec<_>>().join(", "),
         }
     }
 }
 
-fn host(runtime: &Runtime) -> Result<Vec<Host>> {
+fn host(runtime: &Runtime) -> Result<Vec<HostLibrary>> {
     let names: BTreeSet<&str> = runtime.trimmed.host.keys().map(String::as_str).collect();
     let packages = match &runtime.sysroot {
         Some(sysroot) => Some(owners(&sysroot.path, &names)?),
         None => None,
     };
-    let host = runtime.trimmed.host.iter().map(|(name, by)| Host {
+    let host = runtime.trimmed.host.iter().map(|(name, by)| HostLibrary {
         name: name.clone(),
         packages: packages.as_ref().map(|packages| packages.get(name).cloned().unwrap_or_default()),
         by: by.iter().map(|path| show(path)).collect(),
@@ -92,7 +92,7 @@ fn host(runtime: &Runtime) -> Result<Vec<Host>> {
     Ok(host.collect())
 }
 
-fn explain(ui: &Ui, runtime: &Runtime, host: &[Host]) {
+fn explain(ui: &Ui, runtime: &Runtime, host: &[HostLibrary]) {
     ui.line(format!("\n{GOOD}kept{GOOD:#}"));
     let kept = runtime.trimmed.by_rule();
     ui.table(
@@ -102,7 +102,7 @@ fn explain(ui: &Ui, runtime: &Runtime, host: &[Host]) {
     let gone = runtime.trimmed.left_out_by_kind(&runtime.rocm_listing);
     ui.table(&gone.iter().map(|(kind, sum)| row(kind.label(), *sum, &kind.to_string())).collect::<Vec<_>>());
     ui.line(format!("\n{GOOD}from the base system{GOOD:#}"));
-    let needs = |host: &Host| match host.by.as_slice() {
+    let needs = |host: &HostLibrary| match host.by.as_slice() {
         [one] => format!("needed by {one}"),
         more => format!("needed by {} files", more.len()),
     };
@@ -141,7 +141,7 @@ fn left_out(runtime: &Runtime) -> Value {
     all.iter().map(|(kind, sum)| labelled(kind.label(), &kind.to_string(), *sum)).collect()
 }
 
-/// Every file and link of the runtime with the rule that keeps it.
+/// Returns every file and link of the runtime with the rule that keeps it.
 fn files(runtime: &Runtime) -> Value {
     let listing = runtime.trimmed.listing();
     let mut all = BTreeMap::new();

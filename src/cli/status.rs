@@ -11,7 +11,7 @@ use crate::realize::{Action, Plan, input_action};
 use crate::store::{GenerationOutput, Profile, Store};
 use crate::text;
 
-/// Say whether the lock is up to date with the manifest, and what of it is present; uses no network
+/// Show if the lock is up to date with the manifest, and what is present; uses no network
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
     /// Fail with exit code 4 if the lock is not up to date with the manifest
@@ -34,7 +34,7 @@ pub fn run(args: &StatusArgs, session: &Session) -> Result<u8> {
     let store = session.store_to_read()?;
     let plan = Plan::new(lock, store, &[])?;
     let profile = session.profile()?;
-    let generation = Standing::of(&profile, lock)?;
+    let generation = CurrentGeneration::of(&profile, lock)?;
     let leaving = leaving(session, lock, store)?;
     if ui.is_json() {
         let inputs = lock.inputs.iter().map(|(name, input)| {
@@ -44,23 +44,24 @@ pub fn run(args: &StatusArgs, session: &Session) -> Result<u8> {
                 serde_json::json!({ "version": input.version(), "present": action == Action::Have, "action": action }),
             )
         });
+        let models = lock.inputs.iter().filter_map(|(name, input)| Some((name, input.gguf()?)));
         ui.json(serde_json::json!({
             "locked": true,
             "fresh": stale.is_fresh(),
             "stale": stale.reasons,
             "inputs": inputs.collect::<BTreeMap<_, _>>(),
             "steps": plan.steps,
-            "models": lock.inputs.iter().filter_map(|(name, input)| Some((name, input.gguf()?))).collect::<BTreeMap<_, _>>(),
-            "generation": generation.as_ref().map(|standing| standing.current),
+            "models": models.collect::<BTreeMap<_, _>>(),
+            "generation": generation.as_ref().map(|generation| generation.current),
             "leaving": leaving,
             "earlier_seals": earlier_seals(lock),
-            "differs": generation.as_ref().map(|standing| &standing.differs),
+            "differs": generation.as_ref().map(|generation| &generation.differs),
             "profile": profile.name(),
             "store": store.root().display().to_string(),
         }));
     } else {
         show(ui, store, lock, &plan, &leaving);
-        standing(ui, generation.as_ref(), &stale);
+        show_currency(ui, generation.as_ref(), &stale);
     }
     Ok(0)
 }
@@ -110,8 +111,8 @@ fn show(ui: &Ui, store: &Store, lock: &Lock, plan: &Plan, leaving: &[LeavingPin]
     }
     for name in earlier_seals(lock) {
         ui.line(format!(
-            "{name}: sealed by a version of strixlock with another recipe for it; the seal holds, and `strixlock realize {name} --seal` \
-             renews it"
+            "{name}: sealed by a version of strixlock with another recipe for it; the seal is still valid, and \
+             `strixlock realize {name} --seal` renews it"
         ));
     }
     for pin in leaving {
@@ -122,14 +123,15 @@ fn show(ui: &Ui, store: &Store, lock: &Lock, plan: &Plan, leaving: &[LeavingPin]
     }
 }
 
-/// Returns the outputs that were sealed by a version of strixlock with another recipe for them.
+/// Returns the outputs that were sealed by a version of strixlock with a different recipe.
 fn earlier_seals(lock: &Lock) -> Vec<&str> {
     lock.outputs.iter().filter(|(_, output)| output.earlier.is_some()).map(|(name, _)| name.as_str()).collect()
 }
 
-fn standing(ui: &Ui, generation: Option<&Standing>, stale: &Staleness) {
+/// Shows the current generation, and if the lock is up to date.
+fn show_currency(ui: &Ui, generation: Option<&CurrentGeneration>, stale: &Staleness) {
     match generation {
-        Some(standing) => ui.line(standing.text()),
+        Some(generation) => ui.line(generation.text()),
         None => ui.line("there is no generation yet: `strixlock realize` makes the first"),
     }
     for reason in &stale.reasons {
@@ -142,20 +144,20 @@ fn standing(ui: &Ui, generation: Option<&Standing>, stale: &Staleness) {
     });
 }
 
-/// The current generation beside the lock.
-struct Standing {
+/// The current generation, compared with the lock.
+struct CurrentGeneration {
     /// Its number.
     current: u64,
     /// The newest generation.
     newest: u64,
-    /// The outputs that `realize` would switch, with how to say so: those that it makes unnamed, and images that the generation has.
+    /// Outputs that differ: those that `realize` makes without being named, and images in the generation.
     differs: Vec<String>,
-    /// True if all of them are images, which `realize` makes only when they are named.
+    /// True if all of these are images, which `realize` makes only if they are named.
     named: bool,
 }
 
-impl Standing {
-    /// Compares the current generation with the lock; nothing where there is no generation.
+impl CurrentGeneration {
+    /// Compares the current generation with the lock. Returns `None` if there is no generation.
     fn of(profile: &Profile, lock: &Lock) -> Result<Option<Self>> {
         let Some(current) = profile.current()? else { return Ok(None) };
         let trees = profile.generation(current)?.outputs;
@@ -163,7 +165,7 @@ impl Standing {
         let usual: Vec<&String> = lock.usual_outputs().collect();
         let moved = |name: &String, there: Option<&GenerationOutput>| {
             lock.outputs.get(name).is_none_or(|locked| {
-                // Where the lock says which tree it is, that is the answer, by whichever recipe it was made.
+                // A seal decides, whichever recipe the tree was made by.
                 there.is_none_or(|there| match locked.tree {
                     Some(tree) => tree != there.tree,
                     None => there.derivation != locked.derivation,
@@ -184,13 +186,11 @@ impl Standing {
         let Self { current, newest, differs, named } = self;
         let newer = if newest == current { String::new() } else { format!(" (the newest is {newest})") };
         if differs.is_empty() {
-            return format!("generation {current} is current{newer}, and is what the lock pins");
+            return format!("generation {current} is current{newer} and up to date with the lock");
         }
         let names = differs.join(", ");
         let command =
             if *named { format!("strixlock realize {}", differs.join(" ")) } else { "strixlock realize".to_owned() };
-        format!(
-            "generation {current} is current{newer}, and differs from the lock in {names}: `{command}` switches to the lock's"
-        )
+        format!("generation {current} is current{newer} and differs from the lock in {names}: run `{command}`")
     }
 }

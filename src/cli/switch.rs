@@ -1,4 +1,4 @@
-//! `strixlock switch`, and what every switch tells
+//! `strixlock switch`, and the report of every switch
 
 use super::ui::GOOD;
 use super::versions::{changes, versions};
@@ -9,7 +9,7 @@ use crate::store::{Generation, Profile};
 /// Switch to a generation
 #[derive(Debug, clap::Args)]
 pub struct SwitchArgs {
-    /// Its number
+    /// Number of the generation
     number: u64,
 }
 
@@ -17,10 +17,10 @@ pub fn run(args: &SwitchArgs, session: &Session) -> Result<u8> {
     go(session, &session.profile_there()?, args.number)
 }
 
-/// Switches to a generation, brought back first where it was packed.
+/// Switches to a generation, and thaws it first if it was packed.
 pub fn go(session: &Session, profile: &Profile, number: u64) -> Result<u8> {
     let ui = &session.ui;
-    let from = Standing::of(profile)?;
+    let from = PreviousGeneration::of(profile)?;
     session.store()?.thaw_generation(&profile.generation(number)?, &*ui.progress)?;
     profile.switch(number)?;
     if ui.is_json() {
@@ -31,19 +31,19 @@ pub fn go(session: &Session, profile: &Profile, number: u64) -> Result<u8> {
             "current": profile.current_link().display().to_string(),
         }));
     } else {
-        told(ui, profile, from.as_ref(), number)?;
+        report_switch(ui, profile, from.as_ref(), number)?;
     }
     Ok(0)
 }
 
-/// A generation as it was before another was switched to.
-pub struct Standing {
+/// The generation that was current before a switch.
+pub struct PreviousGeneration {
     number: u64,
     generation: Generation,
     versions: Vec<(String, String)>,
 }
 
-impl Standing {
+impl PreviousGeneration {
     /// Returns the current generation of a profile.
     pub fn of(profile: &Profile) -> Result<Option<Self>> {
         let Some(number) = profile.current()? else { return Ok(None) };
@@ -53,8 +53,8 @@ impl Standing {
     }
 }
 
-/// Tells that a generation is current now, where it is, and what changed by that.
-pub fn told(ui: &Ui, profile: &Profile, from: Option<&Standing>, number: u64) -> Result<()> {
+/// Reports that a generation is current now, with its path and the changes.
+pub fn report_switch(ui: &Ui, profile: &Profile, from: Option<&PreviousGeneration>, number: u64) -> Result<()> {
     if from.is_some_and(|from| from.number == number) {
         ui.line(format!("generation {number} is current already"));
         return Ok(());

@@ -1,4 +1,4 @@
-//! What a person sees: results on stdout, everything else on stderr.
+//! Output for the user: results on stdout, everything else on stderr.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use super::session::GlobalArgs;
 use crate::error::Error;
 use crate::progress::{Progress, Silent};
 
-/// The version of every `--json` document.
+/// Schema version of every `--json` document.
 const SCHEMA: u64 = 1;
 
-/// How to talk.
+/// Output in the form that the options ask for.
 pub struct Ui {
     json: bool,
     quiet: bool,
     unwritten: std::sync::atomic::AtomicBool,
-    /// Who draws progress.
+    /// Display of progress.
     pub progress: Arc<dyn Progress>,
 }
 
-/// `error:`
+/// Style of `error:`.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
-/// `warning:`
+/// Style of `warning:`.
 pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-/// Headings and marks.
+/// Style of headings and marks.
 pub const GOOD: Style = AnsiColor::Green.on_default().bold();
-/// What is less important.
+/// Style of less important text.
 pub const DIM: Style = Style::new().dimmed();
 
 impl Ui {
@@ -44,18 +44,18 @@ impl Ui {
         Self { json: global.json, quiet: global.quiet, unwritten: false.into(), progress }
     }
 
-    /// Whether results are wanted as JSON.
+    /// Returns true if results are to be printed as JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// A line of the result.
+    /// Prints a line of the result.
     pub fn line(&self, text: impl AsRef<str>) {
         self.written(writeln!(anstream::stdout(), "{}", text.as_ref()));
     }
 
-    /// Remembers that a result could not be written. A reader that closed the pipe has seen enough.
+    /// Records that a result could not be written. A closed pipe is no failure: its reader has seen enough.
     fn written(&self, result: std::io::Result<()>) {
         if let Err(error) = result
             && error.kind() != std::io::ErrorKind::BrokenPipe
@@ -68,39 +68,39 @@ impl Ui {
     pub(super) fn finish(&self) -> crate::error::Result<()> {
         self.written(std::io::stdout().flush());
         if self.unwritten.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(Error::failure("the result could not be written to standard output"));
+            return Err(Error::failure("cannot write the result to standard output"));
         }
         Ok(())
     }
 
-    /// Rows of the result, in columns that line up.
+    /// Prints rows of the result in aligned columns.
     pub fn table(&self, rows: &[Vec<String>]) {
         for line in table(rows) {
             self.line(line);
         }
     }
 
-    /// The result as JSON, with the schema's version.
+    /// Prints the result as JSON, with the schema version.
     pub fn json(&self, value: Value) {
         self.written(write_json(value));
     }
 
-    /// Returns what writes lines to standard error, between the bars, also where nothing else is shown.
+    /// Returns a writer of lines to standard error, above the progress bars, even with --quiet.
     pub(super) fn screen(&self) -> Arc<dyn Progress> {
         if self.quiet { Arc::new(Lines) } else { Arc::clone(&self.progress) }
     }
 
-    /// Prints the result: as JSON, or as `plain` prints it.
+    /// Prints the result as JSON, or calls `plain` to print it.
     pub fn result(&self, json: Value, plain: impl FnOnce()) {
         if self.json { self.json(json) } else { plain() }
     }
 
-    /// Something worth knowing that is no result.
+    /// Prints a warning.
     pub fn warning(&self, text: &str) {
         self.progress.note(&format!("{WARNING}warning{WARNING:#}: {text}"));
     }
 
-    /// What is being done, for people only.
+    /// Prints a note about the work, which is hidden with --quiet.
     pub fn note(&self, text: &str) {
         self.progress.note(text);
     }
@@ -120,12 +120,12 @@ fn write_json(mut value: Value) -> std::io::Result<()> {
     writeln!(anstream::stdout(), "{value:#}")
 }
 
-/// Prints a document before it is known how to talk: its reader has seen enough where that fails.
+/// Prints a document before the options are known. Ignores failures, as for a closed pipe.
 pub(super) fn print_json(value: Value) {
     let _ = write_json(value);
 }
 
-/// Rows as columns that line up; the last column is not padded.
+/// Aligns the columns of rows. The last column is not padded.
 #[must_use]
 pub fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

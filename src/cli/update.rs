@@ -8,25 +8,25 @@ use crate::realize::unknown_models;
 use crate::store::replace_file;
 use crate::update::{Move, Options, update as resolve};
 
-/// Find out what the manifest means today and write it to the lock
+/// Resolve the manifest and write the result to the lock
 ///
-/// Downloads what is new, since a pin without a digest cannot exist. The lock is written only when every input
-/// succeeded, and only when it changed.
+/// Downloads what is new, since a pin needs a digest. Writes the lock only if every input succeeded, and only if it
+/// changed.
 #[derive(Debug, clap::Args)]
 pub struct UpdateArgs {
-    /// The inputs to update; all when none is named. What the lock does not answer yet is resolved in any case
+    /// Inputs to update [default: all]; inputs that the lock lacks are always resolved
     #[arg(value_name = "INPUT")]
     inputs: Vec<String>,
-    /// Only tell what would change; downloads nothing and writes nothing
+    /// Only show what would change; downloads nothing and writes nothing
     #[arg(long)]
     dry_run: bool,
     /// Fail with exit code 4 if the lock would change; downloads nothing and writes nothing
     #[arg(long)]
     locked: bool,
-    /// Pin this ROCm tarball, whatever the indexes list; name the one input that it is for
+    /// Pin this ROCm tarball for the named input, without asking the indexes
     #[arg(long, value_name = "URL", requires = "inputs")]
     url: Option<url::Url>,
-    /// Accept that upstream replaced a file whose name is locked
+    /// Accept that upstream replaced a locked file by another of the same name
     #[arg(long)]
     accept_replaced: bool,
 }
@@ -34,14 +34,15 @@ pub struct UpdateArgs {
 pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     if args.url.is_some() && args.inputs.len() != 1 {
-        return Err(Error::new(Kind::Usage, "--url is for one input").hint("such as `strixlock update rocm --url URL`"));
+        return Err(Error::new(Kind::Usage, "`--url` needs exactly one input")
+            .hint("such as `strixlock update rocm --url URL`"));
     }
     let manifest = session.manifest()?;
     let lock_path = session.project.lock_path();
     let (old, dropped) =
         Lock::read_for_update(&lock_path)?.map_or((None, Vec::new()), |(lock, dropped)| (Some(lock), dropped));
     for name in &dropped {
-        ui.warning(&format!("{name}: its block in the lock was edited by hand, so it is resolved again"));
+        ui.warning(&format!("{name}: the block in the lock was edited by hand, so the input is resolved again"));
     }
     let old_text = fs_err::read_to_string(&lock_path).ok();
     let intake = session.intake()?;
@@ -66,8 +67,8 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     let changed = new_text.is_none() || new_text != old_text;
     if args.locked && changed {
         let names: Vec<&str> = found.moves.iter().map(|moved| moved.input.as_str()).collect();
-        let error =
-            Error::new(Kind::Stale, "the lock would change, and --locked forbids it").fact("lock", lock_path.display());
+        let error = Error::new(Kind::Stale, "the lock is stale and would change, which --locked forbids")
+            .fact("lock", lock_path.display());
         let error = if names.is_empty() { error } else { error.fact("inputs", names.join(", ")) };
         return Err(error.hint("run `strixlock update` and commit the lock"));
     }
@@ -81,7 +82,13 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     if lock_path.is_file() {
         intake.store.register_lock(&lock_path)?;
     }
-    let json = serde_json::json!({ "lock": lock_path.display().to_string(), "changed": changed, "written": written, "inputs": found.moves, "warnings": found.warnings });
+    let json = serde_json::json!({
+        "lock": lock_path.display().to_string(),
+        "changed": changed,
+        "written": written,
+        "inputs": found.moves,
+        "warnings": found.warnings,
+    });
     ui.result(json, || {
         for moved in &found.moves {
             show(ui, moved);

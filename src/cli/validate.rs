@@ -8,16 +8,17 @@ use crate::realize::unknown_models;
 use crate::text;
 use crate::validate::{Device, Options, Outcome, Validation, last, logs, moved, validate, write};
 
-/// Run what was realized with a model: does it work, and does it compute what it did last time?
+/// Run the realized llama.cpp with a model, and compare with the last validation
 ///
-/// A fixed prompt with a fixed seed, and llama-bench, in a sandbox with the base system of the build, llama.cpp and the trimmed
-/// runtime. Writes validation/LOCK-DIGEST.json and .md beside lock/, with the logs. Fails with exit code 10.
+/// Runs a fixed prompt with a fixed seed, and llama-bench, in a sandbox with the base system of the build, llama.cpp
+/// and the trimmed runtime. Writes validation/LOCK-DIGEST.json and .md beside lock/, with the logs. Fails with exit
+/// code 10.
 #[derive(Debug, clap::Args)]
 pub struct ValidateArgs {
-    /// The input that is the model [default: the only one there is]
+    /// Input of the model [default: the only model in the lock]
     #[arg(long, value_name = "INPUT")]
     model: Option<String>,
-    /// What is to compute [default: the GPU where there is one that the build can use]
+    /// Device to compute on [default: the GPU if the build can use it]
     #[arg(long, value_parser = device())]
     device: Option<Device>,
 }
@@ -46,7 +47,7 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
         }
         ui.json(value);
     } else {
-        tell(ui, &validation, moved.as_deref());
+        show(ui, &validation, moved.as_deref());
         ui.line(format!("wrote {}", written.page.display()));
     }
     if validation.passed() {
@@ -59,10 +60,10 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
     }
     Err(Error::new(Kind::Unfit, format!("the validation failed: {}", failed.join(", ")))
         .fact("logs", logs(&directory, digest).display())
-        .hint("`strixlock rollback` goes back to the generation before"))
+        .hint("`strixlock rollback` switches back to the generation before"))
 }
 
-fn tell(ui: &Ui, validation: &Validation, moved: Option<&[String]>) {
+fn show(ui: &Ui, validation: &Validation, moved: Option<&[String]>) {
     let rows: Vec<Vec<String>> = validation
         .checks
         .iter()
@@ -87,14 +88,14 @@ fn tell(ui: &Ui, validation: &Validation, moved: Option<&[String]>) {
         ));
     }
     if validation.device == Device::Cpu {
-        ui.line("validated on the CPU; the GPU part was not run");
+        ui.line("validated on the CPU only; the GPU was not tested");
     }
     match moved {
         None => ui.line("there is no earlier validation with this model and device"),
-        Some([]) => ui.line("nothing moved beyond noise since the last validation"),
+        Some([]) => ui.line("no change beyond noise since the last validation"),
         Some(lines) => {
             for line in lines {
-                ui.line(format!("moved: {line}"));
+                ui.line(format!("changed: {line}"));
             }
         }
     }

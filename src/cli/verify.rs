@@ -13,30 +13,33 @@ use crate::suggest::nearest;
 use crate::text;
 use crate::tree::Listing;
 
-/// Compare trees with their listings, file by file, on all cores
+/// Compare trees with their listings, file by file
 ///
-/// Names each damaged, missing, extra or mode-changed file and fails with exit code 7. With --repair, exactly those are
-/// put right: from other copies in the store, by fetching just that input again, or by making just that output again.
+/// Lists each damaged, missing or extra file and each file with a wrong mode, and fails with exit code 7. With
+/// --repair, repairs exactly these: from other copies in the store, or by fetching that input or building that output
+/// again.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
-    /// Outputs of the lock, tree digests, or directories that `realize --to` wrote; every tree in the store when none
+    /// Outputs of the lock, tree digests, or directories written by `realize --to` [default: every tree in the store]
     #[arg(value_name = "OUTPUT|TREE|PATH")]
     what: Vec<String>,
-    /// Put right what is wrong in the store
+    /// Repair damaged trees in the store
     #[arg(long)]
     repair: bool,
 }
 
+/// A tree to verify.
 struct Subject {
     name: String,
     digest: TreeDigest,
     form: Form,
 }
 
+/// Form and place of a tree.
 enum Form {
     /// A tree in the store.
     Hot(StoredTree),
-    /// One that was packed.
+    /// A packed tree in the store.
     Cold(ColdTree),
     /// A plain copy outside the store.
     Copy(PathBuf),
@@ -45,32 +48,32 @@ enum Form {
 pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let store = session.store()?;
-    // A lock that cannot be read must not keep anybody from looking at the store.
+    // The whole store can be verified even if the lock is invalid.
     let lock = if args.what.is_empty() && !args.repair { None } else { session.lock_if_there()? };
     let subjects = if args.what.is_empty() {
         everything(store)?
     } else {
         named(store, lock, &args.what)?.into_iter().map(Ok).collect()
     };
-    // What cannot be looked at at all must not hide what is wrong elsewhere.
-    let (mut looks, mut unseen) = (Vec::new(), Ok(()));
+    // A tree that cannot be inspected must not hide damage elsewhere.
+    let (mut reports, mut uninspected) = (Vec::new(), Ok(()));
     for subject in subjects {
-        match subject.and_then(|subject| see(ui, store, subject)) {
-            Ok(look) => looks.push(look),
-            Err(error) => unseen = unseen.and(Err(error)),
+        match subject.and_then(|subject| inspect(ui, store, subject)) {
+            Ok(report) => reports.push(report),
+            Err(error) => uninspected = uninspected.and(Err(error)),
         }
     }
-    let mended = if args.repair { mend_all(session, store, lock, &mut looks) } else { Ok(()) };
-    for look in &looks {
-        tell(ui, look);
+    let repaired = if args.repair { repair_all(session, store, lock, &mut reports) } else { Ok(()) };
+    for report in &reports {
+        show(ui, report);
     }
-    let failed = mended.and(unseen);
-    let bad = looks.iter().filter(|look| !look.damages.is_empty() && !look.repaired).count();
+    let failed = repaired.and(uninspected);
+    let bad = reports.iter().filter(|report| report.is_damaged()).count();
     if ui.is_json() {
-        // One document, so that an error does not hide what was seen of the other trees.
-        let report: Vec<_> = looks.iter().map(Look::to_json).collect();
+        // One document, so that an error does not hide the reports on other trees.
+        let trees: Vec<_> = reports.iter().map(TreeReport::to_json).collect();
         let error = failed.as_ref().err().map(Error::to_json);
-        ui.json(serde_json::json!({ "trees": report, "damaged": bad, "error": error }));
+        ui.json(serde_json::json!({ "trees": trees, "damaged": bad, "error": error }));
         let damaged = if bad > 0 { Kind::Damaged as u8 } else { 0 };
         return Ok(failed.map_or_else(|error| error.kind() as u8, |()| damaged));
     }
@@ -78,28 +81,33 @@ pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
     if bad == 0 {
         return Ok(0);
     }
-    let damaged = looks.iter().filter(|look| !look.damages.is_empty() && !look.repaired);
-    let (copies, stored): (Vec<&Look>, Vec<&Look>) =
-        damaged.partition(|look| matches!(look.subject.form, Form::Copy(_)));
-    let mut hints: Vec<String> = copies.into_iter().map(|look| look.subject.written_again()).collect();
+    let damaged = reports.iter().filter(|report| report.is_damaged());
+    let (copies, stored): (Vec<&TreeReport>, Vec<&TreeReport>) =
+        damaged.partition(|report| matches!(report.subject.form, Form::Copy(_)));
+    let mut hints: Vec<String> = copies.into_iter().map(|report| report.subject.written_again()).collect();
     if args.repair {
-        hints.push("what is left could not be repaired".to_owned());
+        hints.push("the remaining damage could not be repaired".to_owned());
     } else if !stored.is_empty() {
-        hints.insert(0, "`strixlock verify --repair` restores exactly these".to_owned());
+        hints.insert(0, "`strixlock verify --repair` repairs exactly these".to_owned());
     }
     let hint = hints.join("; ");
-    Err(Error::new(Kind::Damaged, format!("{bad} of {} trees are damaged", looks.len())).hint(hint))
+    Err(Error::new(Kind::Damaged, format!("{bad} of {} trees are damaged", reports.len())).hint(hint))
 }
 
-/// What was seen of a subject.
-struct Look {
+/// Result of inspecting a tree.
+struct TreeReport {
     subject: Subject,
     listing: Listing,
     damages: Vec<Damage>,
     repaired: bool,
 }
 
-impl Look {
+impl TreeReport {
+    /// Returns true if the tree has damage that was not repaired.
+    fn is_damaged(&self) -> bool {
+        !self.damages.is_empty() && !self.repaired
+    }
+
     fn to_json(&self) -> serde_json::Value {
         let damages: Vec<_> = self
             .damages
@@ -116,39 +124,39 @@ impl Look {
     }
 }
 
-fn tell(ui: &Ui, look: &Look) {
+fn show(ui: &Ui, report: &TreeReport) {
     if ui.is_json() {
         return;
     }
-    let name = &look.subject.name;
-    for damage in &look.damages {
-        let done = if look.repaired { "repaired: " } else { "" };
+    let name = &report.subject.name;
+    for damage in &report.damages {
+        let done = if report.repaired { "repaired: " } else { "" };
         ui.line(format!("{name}: {done}{} {}", damage.fault.label(), damage.display()));
     }
-    if look.damages.is_empty() {
-        ui.line(format!("{name}: {} entries as they should be", look.listing.entries().len()));
+    if report.damages.is_empty() {
+        ui.line(format!("{name}: ok ({} entries)", report.listing.entries().len()));
     }
 }
 
-/// Repairs what can be. What one tree lacks may have to be built in another that is damaged too: as long as one is
-/// repaired, the others are tried again.
-fn mend_all(session: &Session, store: &Store, lock: Option<&Lock>, looks: &mut [Look]) -> Result<()> {
+/// Repairs all damaged trees that can be repaired. Repairing one may need another that is damaged too, so the others
+/// are tried again as long as one succeeds.
+fn repair_all(session: &Session, store: &Store, lock: Option<&Lock>, reports: &mut [TreeReport]) -> Result<()> {
     loop {
         let (mut progress, mut failed) = (false, Ok(()));
-        for seen in looks.iter_mut().filter(|seen| !seen.damages.is_empty() && !seen.repaired) {
-            if let Form::Copy(path) = &seen.subject.form {
-                return Err(Error::failure("a copy is repaired by writing it again")
+        for report in reports.iter_mut().filter(|report| report.is_damaged()) {
+            if let Form::Copy(path) = &report.subject.form {
+                return Err(Error::failure("cannot repair a copy: it must be written again")
                     .fact("copy", path.display())
-                    .hint(seen.subject.written_again()));
+                    .hint(report.subject.written_again()));
             }
-            if let Err(error) = mend(session, store, lock, seen) {
+            if let Err(error) = repair_tree(session, store, lock, report) {
                 failed = failed.and(Err(error));
                 continue;
             }
-            // A cold tree was brought back hot.
-            let mended = in_store(store, &seen.subject.name, seen.subject.digest)?;
-            seen.repaired = look(&session.ui, store, &mended, &seen.listing)?.is_empty();
-            progress |= seen.repaired;
+            // A repaired cold tree is hot now.
+            let repaired = in_store(store, &report.subject.name, report.subject.digest)?;
+            report.repaired = damages(&session.ui, store, &repaired, &report.listing)?.is_empty();
+            progress |= report.repaired;
         }
         if failed.is_ok() || !progress {
             return failed;
@@ -156,13 +164,14 @@ fn mend_all(session: &Session, store: &Store, lock: Option<&Lock>, looks: &mut [
     }
 }
 
-fn see(ui: &Ui, store: &Store, subject: Subject) -> Result<Look> {
+/// Compares a tree with its listing.
+fn inspect(ui: &Ui, store: &Store, subject: Subject) -> Result<TreeReport> {
     let listing = store.listing(subject.digest).about(&subject.name)?.unwrap_or_default();
-    let damages = look(ui, store, &subject, &listing)?;
-    Ok(Look { subject, listing, damages, repaired: false })
+    let damages = damages(ui, store, &subject, &listing)?;
+    Ok(TreeReport { subject, listing, damages, repaired: false })
 }
 
-fn look(ui: &Ui, store: &Store, subject: &Subject, listing: &Listing) -> Result<Vec<Damage>> {
+fn damages(ui: &Ui, store: &Store, subject: &Subject, listing: &Listing) -> Result<Vec<Damage>> {
     match &subject.form {
         Form::Hot(tree) => compare(&subject.name, &tree.path, listing, Modes::Store, &*ui.progress),
         Form::Copy(path) => compare(&subject.name, path, listing, Modes::Copy, &*ui.progress),
@@ -179,30 +188,30 @@ impl Subject {
         }
     }
 
-    /// Says how a copy is written again: the directory is called as the output is.
+    /// Returns a hint with the command that writes a copy again. The directory has the name of the output.
     fn written_again(&self) -> String {
         let parent = self.path().and_then(Path::parent).map(|parent| parent.display().to_string()).unwrap_or_default();
         let parent = if parent.is_empty() { "." } else { &parent };
-        // Found by its last part when it was looked up.
+        // `named` found the output by the last part of the path.
         let output = self.path().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or(&self.name);
         format!("`strixlock realize {output} --to {} --force` writes the copy again", text::shell_word(parent))
     }
 }
 
-/// Every tree in the store, or what is wrong where that is none any more.
+/// Returns every tree in the store, or the error for one that is incomplete.
 fn everything(store: &Store) -> Result<Vec<Result<Subject>>> {
     let subject = |digest: TreeDigest| {
         in_store(store, &digest.to_string(), digest).map_err(|error| {
-            Error::new(Kind::Damaged, "only a part of a tree is left in the store")
+            Error::new(Kind::Damaged, "incomplete tree in the store")
                 .about(digest.to_string())
                 .because(&error)
-                .hint("`strixlock realize` makes it again; `strixlock gc` removes it where no lock has it")
+                .hint("`strixlock realize` makes it again; `strixlock gc` removes it if no lock needs it")
         })
     };
     Ok(store.trees()?.into_iter().map(subject).collect())
 }
 
-/// A tree in the store, in whichever form it is there.
+/// Returns a tree in the store, hot or cold.
 fn in_store(store: &Store, name: &str, digest: TreeDigest) -> Result<Subject> {
     let hot = store.tree(digest).map(Form::Hot);
     let form = hot
@@ -232,14 +241,14 @@ fn named(store: &Store, lock: Option<&Lock>, names: &[String]) -> Result<Vec<Sub
                 None => None,
             };
             let record = record.ok_or_else(|| {
-                Error::new(Kind::NotFound, "it is not known which tree this directory should be")
+                Error::new(Kind::NotFound, "unknown which tree this directory should hold")
                     .fact("path", path.display())
-                    .hint("a copy is compared with the realized output of the lock that has its name")
+                    .hint("a copy must have the name of a realized output of the lock")
             })?;
             Subject { name: name.clone(), digest: record.tree, form: Form::Copy(path.to_path_buf()) }
         } else {
             let known = lock.iter().flat_map(|lock| lock.outputs.keys()).map(String::as_str);
-            let error = Error::new(Kind::NotFound, format!("nothing here is called `{name}`"))
+            let error = Error::new(Kind::NotFound, format!("unknown output, tree or directory `{name}`"))
                 .fact("expected", "an output of the lock, a tree digest or a directory");
             return Err(match nearest(name, known) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
@@ -251,19 +260,19 @@ fn named(store: &Store, lock: Option<&Lock>, names: &[String]) -> Result<Vec<Sub
     Ok(subjects)
 }
 
-fn mend(session: &Session, store: &Store, lock: Option<&Lock>, seen: &Look) -> Result<()> {
-    let mut bring = |lacking: &BTreeSet<Contents>| {
+fn repair_tree(session: &Session, store: &Store, lock: Option<&Lock>, report: &TreeReport) -> Result<()> {
+    let mut restore = |lacking: &BTreeSet<Contents>| {
         let Some(lock) = lock else { return Ok(()) };
         session.realizer(lock, None)?.restore_contents(lacking)
     };
-    match &seen.subject.form {
-        Form::Hot(tree) => repair(store, tree, &seen.listing, &seen.damages, &mut bring),
-        // All of its contents come again, since those that are whole are in chunks; then it is an ordinary tree.
+    match &report.subject.form {
+        Form::Hot(tree) => repair(store, tree, &report.listing, &report.damages, &mut restore),
+        // Restores all contents, since the intact ones exist only in chunks. The tree is hot afterwards.
         Form::Cold(_) => {
-            let contents = seen.listing.entries().iter().filter_map(Contents::of).collect();
-            bring(&contents).and_then(|()| store.publish_from_blobs(&seen.listing)).map(drop)
+            let contents = report.listing.entries().iter().filter_map(Contents::of).collect();
+            restore(&contents).and_then(|()| store.publish_from_blobs(&report.listing)).map(drop)
         }
         Form::Copy(_) => Ok(()),
     }
-    .about(&seen.subject.name)
+    .about(&report.subject.name)
 }

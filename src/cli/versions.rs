@@ -1,12 +1,12 @@
-//! A generation in one line: what each output adds to those that it is made from.
+//! Generations in one line: the version of each output, without the parts that earlier ones show.
 
 use std::collections::BTreeMap;
 
 use crate::lock::Lock;
 use crate::store::{Generation, Profile};
 
-/// Returns the outputs of a generation in the order in which outputs are shown, each with what its version has that those before
-/// it have not: of `b6789 + 10.1.0a20260901` beside a ROCm tree, `b6789`.
+/// Returns the outputs of a generation in display order, each with the parts of its version that no earlier output has:
+/// after a ROCm tree, `b6789 + 10.1.0a20260901` is shown as `b6789`.
 #[must_use]
 pub fn versions(profile: &Profile, number: u64, generation: &Generation) -> Vec<(String, String)> {
     let lock = fs_err::read_to_string(profile.generation_lock(number)).ok().and_then(|text| Lock::parse(&text).ok());
@@ -37,9 +37,10 @@ pub fn line(versions: &[(String, String)]) -> String {
     versions.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns what differs between two generations, an output a line, such as `rocm 10.2.0a20261120 -> 10.1.0a20260901`.
+/// Describes the differences between two generations, one output per line, such as
+/// `rocm 10.2.0a20261120 -> 10.1.0a20260901`. `same_tree` returns true for an output whose tree did not change.
 #[must_use]
-pub fn changes(from: &[(String, String)], to: &[(String, String)], trees: impl Fn(&str) -> bool) -> Vec<String> {
+pub fn changes(from: &[(String, String)], to: &[(String, String)], same_tree: impl Fn(&str) -> bool) -> Vec<String> {
     let (before, after): (BTreeMap<_, _>, BTreeMap<_, _>) =
         (from.iter().cloned().collect(), to.iter().cloned().collect());
     let gone = from.iter().filter(|(name, _)| !after.contains_key(name));
@@ -48,8 +49,10 @@ pub fn changes(from: &[(String, String)], to: &[(String, String)], trees: impl F
         match before.get(name) {
             None => lines.push(format!("{name} nothing -> {version}")),
             Some(old) if old != version => lines.push(format!("{name} {old} -> {version}")),
-            // Of what is made from another ROCm, the ROCm is told.
-            Some(_) if !trees(name) && from == to => lines.push(format!("{name}: another tree of the same version")),
+            // If versions changed, outputs that were rebuilt only because of that are left out.
+            Some(_) if !same_tree(name) && from == to => {
+                lines.push(format!("{name}: different tree of the same version"));
+            }
             Some(_) => {}
         }
     }
@@ -61,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_is_told_once() {
+    fn each_change_is_described_once() {
         let set = |parts: &[(&str, &str)]| -> Vec<(String, String)> {
             parts.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect()
         };
@@ -69,7 +72,7 @@ mod tests {
         let new = set(&[("rocm", "2"), ("llama", "b1"), ("runtime", ""), ("image", "i")]);
         assert_eq!(line(&old), "rocm 1, llama b1, runtime, model m");
         assert_eq!(changes(&old, &new, |_| false), ["model m -> nothing", "rocm 1 -> 2", "image nothing -> i"]);
-        assert_eq!(changes(&old, &old, |name| name != "llama"), ["llama: another tree of the same version"]);
+        assert_eq!(changes(&old, &old, |name| name != "llama"), ["llama: different tree of the same version"]);
         assert_eq!(changes(&old, &old, |_| true), Vec::<String>::new());
     }
 }

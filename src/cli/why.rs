@@ -14,21 +14,20 @@ use crate::suggest::nearest;
 use crate::text;
 use crate::tree::{Node, show};
 
-/// Say why a file is in the trimmed runtime, or why it was left out
+/// Explain why a file is in the trimmed runtime, or why it was left out
 ///
-/// Shows the chain from a program that was asked for to the file, with the rule for each step: computed again from the
-/// realized trees, without network.
+/// Shows the chain from a root program to the file, with the rule for each step. Computed from the realized trees,
+/// without network.
 #[derive(Debug, clap::Args)]
 pub struct WhyArgs {
-    /// The file: a path in the ROCm tree (lib/librocblas.so.5), or one where it will stand (/opt/rocm/lib/...,
-    /// /opt/llama/bin/...)
+    /// Path in the ROCm tree (lib/librocblas.so.5), or installed path (/opt/rocm/lib/..., /opt/llama/bin/...)
     path: PathBuf,
-    /// The runtime, where the lock has several
+    /// Runtime to explain, if the lock has several
     #[arg(long, value_name = "OUTPUT")]
     output: Option<String>,
 }
 
-/// How many places of the same name are shown.
+/// Number of paths shown for the same file name.
 const SHOWN: usize = 5;
 
 pub fn run(args: &WhyArgs, session: &Session) -> Result<u8> {
@@ -36,18 +35,20 @@ pub fn run(args: &WhyArgs, session: &Session) -> Result<u8> {
     let lock = session.lock()?;
     let name = runtime_output(lock, args.output.as_deref())?;
     let runtime = session.realizer(lock, None)?.explain(&name)?;
-    let place = Place::find(&runtime, args.path.as_os_str().as_bytes())?;
-    let shown = show(&place.system);
-    if let Some(chain) = runtime.trimmed.why(&place.system) {
+    let file = RuntimeFile::find(&runtime, args.path.as_os_str().as_bytes())?;
+    let shown = show(&file.installed);
+    if let Some(chain) = runtime.trimmed.why(&file.installed) {
         if ui.is_json() {
             let steps: Vec<_> = chain
                 .iter()
-                .map(|(path, rule)| json!({ "path": show(path), "rule": rule.label(), "because": runtime.trimmed.because(*rule) }))
+                .map(|(path, rule)| {
+                    json!({ "path": show(path), "rule": rule.label(), "because": runtime.trimmed.because(*rule) })
+                })
                 .collect();
-            ui.json(json!({ "output": name, "path": shown, "size": place.size, "kept": true, "chain": steps }));
+            ui.json(json!({ "output": name, "path": shown, "size": file.size, "kept": true, "chain": steps }));
             return Ok(0);
         }
-        ui.line(format!("{shown}{}", place.size.map_or_else(String::new, |size| format!(", {}", text::bytes(size)))));
+        ui.line(format!("{shown}{}", file.size.map_or_else(String::new, |size| format!(", {}", text::bytes(size)))));
         let rows: Vec<_> = chain
             .iter()
             .map(|(path, rule)| {
@@ -61,34 +62,34 @@ pub fn run(args: &WhyArgs, session: &Session) -> Result<u8> {
         ui.table(&rows);
         return Ok(0);
     }
-    let (label, because) = place.left_out;
+    let (label, because) = file.left_out;
     if ui.is_json() {
         let rule = json!({ "rule": label, "because": because });
-        ui.json(json!({ "output": name, "path": shown, "size": place.size, "kept": false, "left_out": rule }));
+        ui.json(json!({ "output": name, "path": shown, "size": file.size, "kept": false, "left_out": rule }));
     } else {
         ui.line(format!("{shown} is not in the runtime: it {because}"));
     }
     Ok(0)
 }
 
-/// A file or link that was asked for.
-struct Place {
-    /// Its path in the system.
-    system: Vec<u8>,
-    /// The size of a file.
+/// The file or link to explain.
+struct RuntimeFile {
+    /// Path where it is installed.
+    installed: Vec<u8>,
+    /// Size of a file. `None` for a link.
     size: Option<u64>,
-    /// What is said of it where it is not kept: a word and a sentence.
+    /// Rule and explanation if the file is not kept.
     left_out: (&'static str, String),
 }
 
-impl Place {
+impl RuntimeFile {
     fn find(runtime: &Runtime, path: &[u8]) -> Result<Self> {
         let path = path.strip_prefix(b"./").unwrap_or(path);
         let mut directory = false;
         let trees = [(&runtime.rocm_prefix, &runtime.rocm_listing), (&runtime.llama_prefix, &runtime.llama_listing)];
         for (number, (prefix, listing)) in trees.into_iter().enumerate() {
             let inner = path.strip_prefix(prefix.as_bytes()).and_then(|rest| rest.strip_prefix(b"/"));
-            // A path that does not say where it stands is one in the ROCm tree.
+            // A relative path is one in the ROCm tree.
             let Some(inner) = inner.or((number == 0 && !path.starts_with(b"/")).then_some(path)) else { continue };
             let Some(entry) = listing.get(inner.strip_suffix(b"/").unwrap_or(inner)) else { continue };
             let size = match entry.node {
@@ -103,17 +104,17 @@ impl Place {
                 Some(left_out) if number == 0 => (left_out.label(), left_out.to_string()),
                 _ => ("llama", "is a part of the llama.cpp build, which is not trimmed".to_owned()),
             };
-            return Ok(Self { system: [prefix.as_bytes(), b"/", inner].concat(), size, left_out });
+            return Ok(Self { installed: [prefix.as_bytes(), b"/", inner].concat(), size, left_out });
         }
         Err(unknown(runtime, path, directory))
     }
 }
 
-/// The error for a path that leads to no file, with what may have been meant.
+/// Returns the error for a path without a file, with suggestions.
 fn unknown(runtime: &Runtime, path: &[u8], directory: bool) -> Error {
     if directory {
-        return Error::new(Kind::Usage, format!("`{}` is a directory; each file in it has its own reason", show(path)))
-            .hint("`strixlock runtime --explain` sums them up");
+        return Error::new(Kind::Usage, format!("`{}` is a directory: name a file in it", show(path)))
+            .hint("`strixlock runtime --explain` shows the reasons for all files");
     }
     let trees = [(&runtime.rocm_prefix, &runtime.rocm_listing), (&runtime.llama_prefix, &runtime.llama_listing)];
     let files = trees.iter().flat_map(|(prefix, listing)| {
@@ -125,9 +126,9 @@ fn unknown(runtime: &Runtime, path: &[u8], directory: bool) -> Error {
     let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let wanted = last(&wrong);
     let same: Vec<&str> = all.iter().map(String::as_str).filter(|path| last(path) == wanted).collect();
-    let error = Error::new(Kind::NotFound, format!("neither tree has a file `{wrong}`"));
+    let error = Error::new(Kind::NotFound, format!("missing from both trees: `{wrong}`"));
     if same.is_empty() {
-        // Names rather than paths: where a file stands is what people remember least.
+        // Compare names rather than paths, since people remember directories least.
         let names: BTreeSet<String> = all.iter().map(|path| last(path)).collect();
         return error.hint(match nearest(&wanted, names.iter().map(String::as_str)) {
             Some(near) => {
@@ -139,5 +140,5 @@ fn unknown(runtime: &Runtime, path: &[u8], directory: bool) -> Error {
         });
     }
     let error = same.iter().take(SHOWN).fold(error, |error, path| error.fact("there is", path));
-    error.hint("give one of these paths")
+    error.hint("use one of these paths")
 }

@@ -1,68 +1,69 @@
-//! What a container is to be, in no engine's words.
+//! Description of a container, independent of the engine.
 
 use std::collections::BTreeMap;
 
 use super::ImageRef;
 use crate::error::{Error, Kind, Result};
+use crate::text::visible;
 
 /// A container with the GPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// What it is made from.
+    /// Image that it is created from.
     pub image: ImageRef,
-    /// Whether it may do all that root may: the plan's form. Otherwise it gets the devices and groups below, and no more.
+    /// True to grant all rights, as the shell-script plan does. Otherwise it gets only the devices and groups below.
     pub privileged: bool,
-    /// Device nodes, or directories of them.
+    /// Device nodes, or directories of device nodes.
     pub devices: Vec<String>,
-    /// Groups by number or name, which own the devices; `keep-groups` for those of the caller (podman without root).
+    /// Groups that own the devices, by number or name; `keep-groups` for those of the caller (podman without root).
     pub groups: Vec<String>,
     /// A condition that this machine may not meet, for whoever reads the file.
     pub needs: Option<&'static str>,
-    /// Who runs what it runs, as user and group by number inside; none for whoever the image says.
+    /// User and group for its program, by number inside. `None` for the image's own.
     pub user: Option<String>,
     /// Directories of the host that are visible inside.
     pub mounts: Vec<Mount>,
-    /// Variables.
+    /// Environment variables.
     pub env: BTreeMap<String, String>,
-    /// Where commands start.
+    /// Working directory.
     pub directory: Option<String>,
-    /// What it serves, where it is a server.
+    /// Server to run, if any.
     pub server: Option<Server>,
 }
 
 /// A directory of the host that is visible inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// On the host.
+    /// Path on the host.
     pub from: String,
-    /// Inside.
+    /// Path inside.
     pub to: String,
-    /// Whether it cannot be changed inside.
+    /// True if it is read-only inside.
     pub read_only: bool,
 }
 
-/// llama-server.
+/// A llama-server to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
-    /// The port on the host's loopback.
+    /// Port on the host's loopback.
     pub port: u16,
-    /// The model, as a path inside.
+    /// Path of the model inside.
     pub model: String,
-    /// Options of this version of llama.cpp, see [`super::start`].
+    /// Options for this version of llama.cpp, see [`super::start`].
     pub options: Vec<String>,
 }
 
-/// Where models are inside.
+/// Directory of models inside.
 pub const MODELS: &str = "/models";
-/// Where llama.cpp keeps what it downloads, inside.
+/// Directory of llama.cpp's own downloads inside.
 pub const CACHE: &str = "/cache";
-/// The port inside.
+/// Port of the server inside.
 pub const PORT: u16 = 8080;
 
 impl Container {
-    /// The server, for engines that keep one running.
+    /// Returns the server, for engines that run one. Fails if there is none.
     pub fn demand_server(&self) -> Result<&Server> {
         self.server.as_ref().ok_or_else(|| {
             Error::new(Kind::Usage, "a server needs a model")
@@ -70,19 +71,19 @@ impl Container {
         })
     }
 
-    /// Checks the mounts: what no engine can be told, whatever its quoting.
+    /// Fails for mounts that no engine can express, whatever its quoting.
     pub fn check_mounts(&self) -> Result<()> {
         for mount in &self.mounts {
             for path in [&mount.from, &mount.to] {
                 if !path.starts_with('/') || path.chars().any(char::is_control) {
-                    return Err(refused(path, "a path to mount is absolute and has no control characters"));
+                    return Err(refused(path, "a mounted path must be absolute and without control characters"));
                 }
             }
         }
         Ok(())
     }
 
-    /// Refuses mounts with one of these in a path.
+    /// Fails if the path of a mount or the model contains one of `pieces`.
     pub(super) fn refuse_in_mounts(&self, pieces: &[&str], rule: &str) -> Result<()> {
         let paths = self.mounts.iter().flat_map(|mount| [&mount.from, &mount.to]);
         let model = self.server.iter().map(|server| &server.model);
@@ -94,7 +95,7 @@ impl Container {
 }
 
 impl Server {
-    /// The program and its arguments. Strix Halo needs flash attention.
+    /// Returns the program and its arguments. Strix Halo needs flash attention.
     #[must_use]
     pub fn command(&self) -> Vec<String> {
         let port = PORT.to_string();
@@ -104,8 +105,7 @@ impl Server {
     }
 }
 
-/// An error about a path that an engine cannot be told.
+/// Returns the error for a path that an engine cannot express.
 pub(super) fn refused(path: &str, rule: &str) -> Error {
-    let shown: String = path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    Error::new(Kind::Usage, "this path cannot be used here").fact("path", shown).fact("rule", rule)
+    Error::new(Kind::Usage, "the engine cannot use this path").fact("path", visible(path)).fact("rule", rule)
 }

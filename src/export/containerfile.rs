@@ -1,10 +1,11 @@
 //! A Containerfile that installs the locked ROCm by streaming it.
 //!
-//! The first stage unpacks the tarball as it arrives and hashes it at the same time; nothing of it is run, and a wrong
-//! digest fails the stage, so that no layer has it. The base image is asked for the tools first, and a transfer that failed
-//! is told apart from wrong bytes and from a tarball that cannot be unpacked. The second stage takes the tree in parts, which
-//! are pulled in parallel and shared where they did not change: compilers, kernels of each library, the rest. Neither the
-//! tarball nor what fetched it is in the image. Needed in the base image: a POSIX shell and [`TOOLS`].
+//! The first stage unpacks and hashes the tarball while it is downloaded. It runs nothing from the tarball, and a wrong
+//! digest fails the stage, so no layer ever contains wrong bytes. It checks first that the base image has the tools,
+//! and reports a failed transfer, wrong bytes and a tarball that cannot be unpacked as different errors. The second
+//! stage copies the tree in parts (compilers, kernels of each library, the rest), which engines pull in parallel and
+//! share if unchanged. The image contains neither the tarball nor the download tools. The base image needs a POSIX
+//! shell and [`TOOLS`].
 
 use std::fmt::Write as _;
 
@@ -15,7 +16,7 @@ use crate::inputs::LockedInput;
 use crate::lock::Lock;
 use crate::recipe::Recipe;
 
-/// What is installed.
+/// The tarball to install.
 struct Tarball<'l> {
     url: &'l url::Url,
     sha256: Sha256Digest,
@@ -23,13 +24,13 @@ struct Tarball<'l> {
     prefix: &'l str,
 }
 
-/// Programs that the first stage runs: of coreutils, curl, gzip and tar.
+/// Programs that the first stage runs, from coreutils, curl, gzip and tar.
 const TOOLS: &str = "basename cat curl cut dirname gzip mkdir mkfifo mv sha256sum tar tee tr";
 
-/// Parts of the tree that get a layer of their own, where the tree has them.
+/// Parts of the tree that get a layer of their own, if present.
 const PARTS: [&str; 4] = ["lib/llvm", "lib/rocblas", "lib/hipblaslt", ".kpack"];
 
-/// Writes the file. With `llama`, a directory of that name in the build's context is installed where the lock says.
+/// Returns the text of the Containerfile. With `llama`, it also installs the directory `llama` of the build context.
 pub fn containerfile(lock: &Lock, base: &ImageRef, llama: bool) -> Result<String> {
     let rocm = tarball(lock)?;
     let (base, prefix, sha256) = (base.without_tag(), rocm.prefix, rocm.sha256.hex());
@@ -100,8 +101,8 @@ fn tarball(lock: &Lock) -> Result<Tarball<'_>> {
         Some(Tarball { url, sha256: block.locked.sha256, version, prefix: plain(&recipe.prefix)? })
     });
     found.ok_or_else(|| {
-        Error::new(Kind::NotFound, "the lock has no ROCm output that a Containerfile could install")
-            .hint("its prefix must be made of a-z, A-Z, 0-9, and -_./")
+        Error::new(Kind::NotFound, "the lock has no ROCm output that a Containerfile can install")
+            .hint("its prefix must consist of a-z, A-Z, 0-9, and -_./")
     })
 }
 
@@ -110,15 +111,15 @@ fn llama_prefix(lock: &Lock) -> Result<&str> {
         Recipe::Llama(recipe) => plain(&recipe.prefix),
         _ => None,
     });
-    found.ok_or_else(|| Error::new(Kind::NotFound, "the lock has no llama output that a Containerfile could install"))
+    found.ok_or_else(|| Error::new(Kind::NotFound, "the lock has no llama output that a Containerfile can install"))
 }
 
-/// A path that means the same to a Containerfile and to a shell, quoted or not.
+/// Returns the path if it needs no quoting, neither in a Containerfile nor in a shell.
 fn plain(path: &str) -> Option<&str> {
     path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte)).then_some(path)
 }
 
-/// For double quotes in a Containerfile.
+/// Escapes text for double quotes in a Containerfile.
 fn double_quoted(text: &str) -> String {
     text.chars().fold(String::new(), |mut out, c| {
         if matches!(c, '\\' | '"' | '$') {

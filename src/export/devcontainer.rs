@@ -7,7 +7,7 @@ use crate::error::Result;
 pub(super) fn steps(container: &Container) -> Result<Steps> {
     container.refuse_in_mounts(
         &["${"],
-        "devcontainer.json has variables, such as ${localEnv:HOME}, and no way to write ${ itself",
+        "devcontainer.json expands ${...}, such as ${localEnv:HOME}, and cannot escape it",
     )?;
     // The editor mounts the workspace itself.
     let mounts = container.mounts.iter().filter(|mount| Some(&mount.to) != container.directory.as_ref());

@@ -1,7 +1,8 @@
-//! distrobox: a file for `distrobox assemble`, which makes the container.
+//! distrobox: a file for `distrobox assemble`, which creates the container.
 //!
-//! distrobox gives each value to a shell twice (it sources the file's lines and evaluates the command that it makes of
-//! them) and strips comments before, so no quoting survives: paths are held to characters that mean nothing to a shell.
+//! distrobox passes each value through a shell twice (it sources the lines of the file, and evaluates the command that
+//! it builds from them) and strips comments first, so no quoting survives: only paths without shell characters are
+//! allowed.
 
 use super::container::refused;
 use super::engine::words;
@@ -14,7 +15,7 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
     let name = container.name.as_str();
     Ok(Steps {
         file: Some(NewFile { name: FILE.into(), text: ini(container)? }),
-        // distrobox takes podman where there is one, docker otherwise.
+        // distrobox uses podman if it is installed, docker otherwise.
         exists: vec![words(["podman", "container", "exists", name]), words(["docker", "container", "inspect", name])],
         remove: Some(words(["distrobox", "rm", "--force", name])),
         create: vec![words(["distrobox", "assemble", "create", "--file", FILE])],
@@ -35,10 +36,7 @@ fn ini(container: &Container) -> Result<String> {
     lines.extend(flags.iter().map(|flag| format!("additional_flags=\"{flag}\"")));
     for mount in &container.mounts {
         if let Some(path) = [&mount.from, &mount.to].into_iter().find(|path| !path.chars().all(plain)) {
-            return Err(refused(
-                path,
-                "distrobox gives paths to a shell: only a-z, A-Z, 0-9 and -_./+@=, are safe there",
-            ));
+            return Err(refused(path, "distrobox passes paths to a shell: only a-z, A-Z, 0-9 and -_./+@=, are safe"));
         }
         let kind = if mount.read_only { ":ro" } else { "" };
         lines.push(format!("volume=\"{}:{}{kind}\"", mount.from, mount.to));

@@ -1,4 +1,4 @@
-//! docker: as podman, in docker's words.
+//! docker: like podman, with docker's commands.
 
 use super::engine::words;
 use super::podman::create;

@@ -1,68 +1,69 @@
-//! The engines, what names each of them accepts, and what each is to be given.
+//! Engines, the container names that each accepts, and the steps for each.
 
 use std::path::PathBuf;
 
 use super::{Container, compose, devcontainer, distrobox, docker, llama_swap, podman, quadlet, toolbox};
 use crate::error::{Error, Kind, Result};
+use crate::text::visible;
 
-/// A way to run a container.
+/// A program that creates or runs containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// distrobox: a toolbox that shares your home; writes distrobox.ini
+    /// distrobox: shares the home directory; configured by distrobox.ini.
     Distrobox,
-    /// toolbox: a toolbox that shares your home
+    /// toolbox: shares the home directory.
     Toolbox,
-    /// podman: a container that stays, to be entered
+    /// podman: a container that keeps running, to be entered.
     Podman,
-    /// docker: a container that stays, to be entered
+    /// docker: a container that keeps running, to be entered.
     Docker,
-    /// A systemd unit for llama-server, run by podman
+    /// A systemd unit for llama-server, run by podman.
     Quadlet,
-    /// A compose file for llama-server
+    /// A compose file for llama-server.
     Compose,
-    /// A devcontainer.json for editors
+    /// A devcontainer.json for editors.
     Devcontainer,
-    /// A configuration of llama-swap, which starts llama-server when it is asked for
+    /// A configuration for llama-swap, which starts llama-server on demand.
     LlamaSwap,
 }
 
-/// What is to be done for an engine, in this order.
+/// Files and commands for an engine, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Steps {
-    /// The file to write.
+    /// File to write.
     pub file: Option<NewFile>,
-    /// Commands of which one succeeds where the container exists.
+    /// Commands of which one succeeds if the container exists.
     pub exists: Vec<Vec<String>>,
-    /// Removes a container that exists.
+    /// Command that removes an existing container.
     pub remove: Option<Vec<String>>,
-    /// Makes the container.
+    /// Commands that create the container.
     pub create: Vec<Vec<String>>,
-    /// What a command inside is put behind.
+    /// Prefix of a command that runs inside.
     pub inside: Option<Vec<String>>,
-    /// What the person does next.
+    /// Commands for the user to run next.
     pub next: Vec<Vec<String>>,
 }
 
 /// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFile {
-    /// Below the directory of this engine's files.
+    /// Path below the directory of this engine's files.
     pub name: PathBuf,
-    /// Its text.
+    /// Text of the file.
     pub text: String,
 }
 
-/// Where an engine's files belong.
+/// Kind of directory that an engine's files belong in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// The directory one works in.
+pub enum FileLocation {
+    /// Working directory of the user.
     Workspace,
-    /// Podman's directory of units, the user's or the system's.
+    /// Directory of units that podman reads, the user's or the system's.
     Units,
 }
 
 impl Engine {
-    /// The name on the command line, which is also that of its program where it has one.
+    /// Returns the name on the command line, which is also that of the engine's program, if it has one.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -77,19 +78,20 @@ impl Engine {
         }
     }
 
-    /// Whether it keeps a llama-server running.
+    /// Returns true if the engine runs a llama-server.
     #[must_use]
     pub fn is_server(self) -> bool {
         matches!(self, Self::Quadlet | Self::Compose | Self::LlamaSwap)
     }
 
-    /// Whether your home directory is visible inside at the same place.
+    /// Returns true if the home directory is visible inside at the same path.
     #[must_use]
     pub fn shares_home(self) -> bool {
         matches!(self, Self::Distrobox | Self::Toolbox)
     }
 
-    /// Whether a container is made now, on this machine. Otherwise a file is written for whatever machine it is used on.
+    /// Returns true if a container is created now, on this machine. Otherwise a file is written, maybe for another
+    /// machine.
     #[must_use]
     pub fn runs_now(self) -> bool {
         matches!(self, Self::Distrobox | Self::Toolbox | Self::Podman | Self::Docker)
@@ -101,19 +103,19 @@ impl Engine {
         matches!(self, Self::Podman | Self::Quadlet | Self::LlamaSwap)
     }
 
-    /// Whether it looks for images where podman keeps them.
+    /// Returns true if the engine uses podman's image storage.
     #[must_use]
     pub fn uses_podman(self) -> bool {
         matches!(self, Self::Distrobox | Self::Toolbox | Self::Podman | Self::Quadlet | Self::LlamaSwap)
     }
 
-    /// Where its files belong.
+    /// Returns the kind of directory for the engine's files.
     #[must_use]
-    pub fn place(self) -> Place {
-        if self == Self::Quadlet { Place::Units } else { Place::Workspace }
+    pub fn file_location(self) -> FileLocation {
+        if self == Self::Quadlet { FileLocation::Units } else { FileLocation::Workspace }
     }
 
-    /// What is to be done for a container; the error says which rule of the engine it breaks.
+    /// Returns the steps for a container. Fails with the rule of the engine that the container breaks.
     pub fn steps(self, container: &Container) -> Result<Steps> {
         self.check_name(&container.name)?;
         container.check_mounts()?;
@@ -130,7 +132,7 @@ impl Engine {
     }
 
     fn check_name(self, name: &str) -> Result<()> {
-        // Toolboxes take their name as a host name, of which Linux has 64 bytes; the others are bounded by file names.
+        // A toolbox uses its name as host name, which Linux limits to 64 bytes; the others are limited by file names.
         let longest = if self.shares_home() { 63 } else { 200 };
         let letter = |byte: u8| match self {
             Self::Compose => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
@@ -144,15 +146,14 @@ impl Engine {
             return Ok(());
         }
         let letters = if self == Self::Compose { "a-z, 0-9, _ and -" } else { "a-z, A-Z, 0-9, _, . and -" };
-        let shown: String =
-            name.chars().take(longest + 1).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        Err(Error::new(Kind::Usage, format!("{} refuses this name", self.name()))
+        let shown: String = visible(name).chars().take(longest + 1).collect();
+        Err(Error::new(Kind::Usage, format!("invalid container name for {}", self.name()))
             .fact("name", shown)
             .fact("rule", format!("2 to {longest} of {letters}, beginning with a letter or digit")))
     }
 }
 
-/// Words of a command.
+/// Returns the words of a command.
 pub(super) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }

@@ -1,8 +1,8 @@
-//! What podman's and docker's command lines have in common.
+//! Options that podman and docker have in common.
 
 use super::{Container, Mount};
 
-/// The flags of `create` and `run` that give a container its devices, groups, mounts and variables.
+/// Returns the options of `create` and `run` for devices, groups, mounts and variables.
 pub(super) fn flags(container: &Container) -> Vec<String> {
     let mut all = Vec::new();
     if container.privileged {
@@ -15,14 +15,14 @@ pub(super) fn flags(container: &Container) -> Vec<String> {
         all.push(format!("--group-add={group}"));
     }
     all.extend(container.user.iter().map(|user| format!("--user={user}")));
-    // SELinux lets containers neither open /dev/kfd nor read what is mounted without a label of theirs.
+    // SELinux stops containers from opening /dev/kfd, and from reading mounts without a container label.
     all.push("--security-opt=label=disable".to_owned());
     all.extend(container.mounts.iter().map(mount));
     all.extend(container.env.iter().map(|(name, value)| format!("--env={name}={value}")));
     all
 }
 
-/// `--mount` is read as a record of CSV (RFC 4180), so that paths may have commas, colons and quotes in them.
+/// Returns a `--mount` option. It is parsed as a CSV record (RFC 4180), so paths may contain commas, colons and quotes.
 fn mount(mount: &Mount) -> String {
     let field = |name: &str, value: &str| {
         let text = format!("{name}={value}");

@@ -1,6 +1,7 @@
-//! Names of images that cannot come to mean something else: `REGISTRY/REPOSITORY[:TAG]@sha256:<64 hex>`.
+//! Image names with a digest, which always mean the same image: `REGISTRY/REPOSITORY[:TAG]@sha256:<64 hex>`.
 //!
-//! A tag beside the digest is for people; engines go by the digest. A tag alone is refused: it is what somebody last pushed.
+//! A tag beside the digest is for people; engines use the digest. A tag alone is refused, since it means whatever was
+//! last pushed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,8 +9,9 @@ use std::str::FromStr;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::oci::ImageName;
+use crate::text::visible;
 
-/// An image by digest.
+/// Name of an image with its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageRef {
     /// Registry, repository and perhaps a tag.
@@ -17,7 +19,7 @@ pub struct ImageRef {
     digest: Sha256Digest,
 }
 
-/// More of a name is not shown.
+/// Maximum number of characters of a name in a message.
 const LONGEST: usize = 255;
 
 impl FromStr for ImageRef {
@@ -25,10 +27,10 @@ impl FromStr for ImageRef {
 
     fn from_str(text: &str) -> Result<Self> {
         let Some((name, digest)) = text.split_once('@') else {
-            return Err(if is_name(text) { floating(text) } else { wrong(text) });
+            return Err(if is_name(text) { floating(text) } else { invalid(text) });
         };
-        let digest = digest.parse().map_err(|error: Error| wrong(text).fact("digest", error.message()))?;
-        Self::new(name, digest).map_err(|_| wrong(text))
+        let digest = digest.parse().map_err(|error: Error| invalid(text).fact("digest", error.message()))?;
+        Self::new(name, digest).map_err(|_| invalid(text))
     }
 }
 
@@ -39,47 +41,48 @@ impl fmt::Display for ImageRef {
 }
 
 impl ImageRef {
-    /// The image `name` with this digest.
+    /// Returns the image `name` with this digest. Fails if the name is invalid.
     pub fn new(name: &str, digest: Sha256Digest) -> Result<Self> {
-        if is_name(name) { Ok(Self { name: name.to_owned(), digest }) } else { Err(wrong(name)) }
+        if is_name(name) { Ok(Self { name: name.to_owned(), digest }) } else { Err(invalid(name)) }
     }
 
-    /// Registry and repository.
+    /// Returns registry and repository.
     #[must_use]
     pub fn bare_name(&self) -> String {
         match ImageName::parse(&self.name) {
             Ok(ImageName { host: Some(host), repository, .. }) => format!("{host}/{repository}"),
             Ok(ImageName { repository, .. }) => repository.to_owned(),
-            // No such name is here.
+            // Cannot happen: `new` checked the name.
             Err(_) => self.name.clone(),
         }
     }
 
-    /// Without the tag, since podman's image library refuses names that have both.
+    /// Returns the name without its tag, since podman's image library refuses names with tag and digest.
     #[must_use]
     pub fn without_tag(&self) -> String {
         format!("{}@{}", self.bare_name(), self.digest)
     }
 }
 
-/// Whether this is the name of an image, with a digest or without.
+/// Returns true if this is the name of an image, with or without a digest.
 #[must_use]
 pub fn is_image(text: &str) -> bool {
     is_name(text) || text.parse::<ImageRef>().is_ok()
 }
 
 fn floating(text: &str) -> Error {
-    Error::new(Kind::Usage, "this image has no digest, so it is whatever was pushed last").fact("image", text).hint(format!(
-        "pin it: `skopeo inspect --format '{{{{.Name}}}}@{{{{.Digest}}}}' docker://{text}` prints the name to use; so does \
-         `podman image inspect --format '{{{{index .RepoDigests 0}}}}' {text}` after a pull"
+    Error::new(Kind::Usage, "missing digest in image name").fact("image", text).hint(format!(
+        "a tag can be moved: `skopeo inspect --format '{{{{.Name}}}}@{{{{.Digest}}}}' docker://{text}` prints the \
+         name with its digest; so does `podman image inspect --format '{{{{index .RepoDigests 0}}}}' {text}` after a \
+         pull"
     ))
 }
 
-fn wrong(text: &str) -> Error {
-    let shown: String = text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    Error::new(Kind::Usage, "this is not the name of an image")
+fn invalid(text: &str) -> Error {
+    let shown: String = visible(text).chars().take(LONGEST).collect();
+    Error::new(Kind::Usage, "invalid image name")
         .fact("image", shown)
-        .hint("such as docker.io/library/ubuntu@sha256:<64 hex>")
+        .fact("expected", "a name such as docker.io/library/ubuntu@sha256:<64 hex>")
 }
 
 fn is_name(text: &str) -> bool {
@@ -123,7 +126,7 @@ mod tests {
             "", "Ubuntu", "a//b", "/a", "a/", "a b", "a\nb", "$(id)", "a--", "a..b", "a:", "a:-x", "-a", "a;b", "h:x/a",
         ] {
             let error = format!("{name}@sha256:{HEX}").parse::<ImageRef>().unwrap_err();
-            assert_eq!(error.message(), "this is not the name of an image", "{name}");
+            assert_eq!(error.message(), "invalid image name", "{name}");
         }
         for digest in ["sha256:", "sha256:abc", "sha512:00", "", &HEX.to_uppercase()] {
             assert!(format!("ubuntu@{digest}").parse::<ImageRef>().is_err(), "{digest}");

@@ -1,7 +1,6 @@
-//! Ways out of the store: forms in which realized outputs travel, and what container engines are told.
+//! Exports from the store: snapshots, image archives, and configurations for container engines.
 //!
-//! For engines: [`container`] says what is wanted, one file an engine says it in that engine's words, and [`engine`] has
-//! the list of them.
+//! For engines: [`container`] describes the container, one file per engine translates it, and [`engine`] lists them.
 
 mod compose;
 pub mod container;
@@ -12,6 +11,7 @@ mod docker;
 pub mod engine;
 mod flags;
 pub mod image_ref;
+pub mod image_source;
 pub mod inside;
 mod llama_swap;
 pub mod oci;
@@ -20,7 +20,6 @@ mod quadlet;
 pub mod run;
 mod runtime;
 pub mod snapshot;
-pub mod source;
 pub mod start;
 mod toolbox;
 mod wanted;
@@ -28,8 +27,8 @@ mod wanted;
 pub use container::{Container, Mount, Server};
 pub use engine::{Engine, NewFile, Steps};
 pub use image_ref::ImageRef;
+pub use image_source::ImageSource;
 pub use runtime::Runtime;
-pub use source::Source;
 pub use wanted::{Machine, Wanted};
 
 #[cfg(test)]

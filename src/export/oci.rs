@@ -1,10 +1,10 @@
-//! Images out of the store: as the layout that they are there, or as one archive of it.
+//! Images from the store, as an OCI layout or as an archive of it.
 //!
-//! The digest by which engines and registries know an image is its manifest's, `sha256:` and 64 digits. It follows from the
-//! lock; once the image is realized its layout gives it, without network and without an engine.
+//! Engines and registries identify an image by the digest of its manifest. It follows from the lock, and is read from
+//! the layout of a realized image, without network and without an engine.
 //!
-//! An archive is the layout in a tar file, which podman and skopeo call `oci-archive`, and in it the file that `docker load` wants
-//! besides; equal images give equal bytes.
+//! An archive is a tar file of the layout, which podman and skopeo call `oci-archive`, with the additional file that
+//! `docker load` needs. Equal images give equal bytes.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -19,30 +19,30 @@ use crate::store::{Store, StoredTree};
 use crate::tree::confined::Root;
 use crate::tree::{ArchiveWriter, Node};
 
-/// The layout of the image that the output `name` of the lock is, if it is realized.
+/// Returns the layout of the image output `name`, if it is realized. Fails if that is not an image.
 pub fn realized(store: &Store, lock: &Lock, name: &str) -> Result<Option<StoredTree>> {
     let output = lock.output(name)?;
     if !matches!(output.recipe, Recipe::Image(_)) {
-        return Err(Error::new(Kind::Usage, format!("`{name}` is a {}, and no image", output.recipe.kind())));
+        return Err(Error::new(Kind::Usage, format!("`{name}` is not an image but a {}", output.recipe.kind())));
     }
     let found = store.output(output.derivation)?;
     let found = found.filter(|(record, _)| output.tree.is_none_or(|sealed| sealed == record.tree));
     Ok(found.map(|(_, tree)| tree))
 }
 
-/// The same of an image that must be there; where it is not, the error says how to make it.
+/// Returns the layout of the image output `name`. Fails with a hint if it is not realized.
 pub fn demand(store: &Store, lock: &Lock, name: &str) -> Result<StoredTree> {
     realized(store, lock, name)?.ok_or_else(|| {
-        Error::new(Kind::NotFound, "this image is not realized")
+        Error::new(Kind::NotFound, "the image is not realized")
             .about(name)
             .hint(format!("`strixlock realize {name}` makes it"))
     })
 }
 
-/// Writes the layout as one archive to `file`, whole or not at all. What stands there is replaced only if `replace`.
+/// Writes the layout as an archive to `file`, atomically. Replaces an existing file only if `replace` is set.
 pub fn archive(tree: &StoredTree, file: &Path, replace: bool, progress: &dyn Progress) -> Result<()> {
     if !replace && fs_err::symlink_metadata(file).is_ok() {
-        return Err(Error::failure("something stands where the archive should go")
+        return Err(Error::failure("the archive file already exists")
             .fact("path", file.display())
             .hint("name another file with --output, or replace it with --force"));
     }
@@ -54,11 +54,11 @@ pub fn archive(tree: &StoredTree, file: &Path, replace: bool, progress: &dyn Pro
         .permissions(Permissions::from_mode(0o644))
         .tempfile_in(parent)
         .map_err(|error| cannot(&error))?;
-    // What is damaged in the store is told as that.
+    // Damage in the store is reported as damage, not as a failure to write.
     let unwritten = |error: Error| match error.kind() {
         Kind::Failure => Error::failure(format!("cannot write {}", file.display()))
             .because(&error)
-            .hint("nothing of it was left; free some space, or write it elsewhere with --output"),
+            .hint("no partial file was left; free some space, or choose another path with --output"),
         _ => error,
     };
     let (root, listing) = (Root::open(&tree.path)?, tree.listing()?);

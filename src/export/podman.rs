@@ -1,4 +1,4 @@
-//! podman: a container that stays, with a shell to enter.
+//! podman: a container that keeps running, with a shell to enter.
 
 use super::engine::words;
 use super::flags::flags;
@@ -16,7 +16,8 @@ pub(super) fn steps(container: &Container) -> Steps {
     }
 }
 
-/// A container that waits. Its first process obeys no signal but the last, so nobody waits for it to end.
+/// Returns the command that creates a waiting container. Its first process ignores SIGTERM, so the stop timeout is
+/// short.
 pub(super) fn create(program: &str, container: &Container) -> Vec<String> {
     let mut all = words([program, "create", "--stop-timeout=1"]);
     all.push(format!("--name={}", container.name));

@@ -1,4 +1,4 @@
-//! A quadlet: a unit from which podman's generator makes a systemd service (podman-systemd.unit(5)).
+//! A quadlet: a unit from which podman generates a systemd service (podman-systemd.unit(5)).
 
 use super::container::PORT;
 use super::engine::words;
@@ -7,11 +7,8 @@ use crate::error::Result;
 
 pub(super) fn steps(container: &Container) -> Result<Steps> {
     let server = container.demand_server()?;
-    // A mount's path stands in two places of the service, of which one expands `$` and one does not.
-    container.refuse_in_mounts(
-        &[":", "\\", "\"", "$"],
-        "systemd and podman give :, \\, \" and $ a meaning in a unit's paths",
-    )?;
+    // The path of a mount gets into two places of the service, and only one of them expands `$`.
+    container.refuse_in_mounts(&[":", "\\", "\"", "$"], ":, \\, \" and $ have a special meaning in paths of a unit")?;
     let mut unit: Vec<String> = container.needs.iter().map(|needs| format!("# {needs}")).collect();
     unit.extend([
         "[Unit]".to_owned(),
@@ -29,7 +26,7 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
     if container.privileged {
         flags.push("--privileged".to_owned());
     }
-    // Whatever the image's own entry point is.
+    // Overrides the entry point of the image.
     let command = server.command();
     let (program, arguments) = command.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     flags.push(format!("--entrypoint={program}"));
@@ -51,7 +48,7 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
     let call = |arguments: [&str; 2]| [systemctl.clone(), words(arguments)].concat();
     let service = format!("{}.service", container.name);
     Ok(Steps {
-        // Starting it replaces whatever container has the name.
+        // Starting the service replaces any container of that name.
         exists: vec![words(["podman", "container", "exists", &container.name])],
         file: Some(NewFile { name: format!("{}.container", container.name).into(), text: unit.join("\n") + "\n" }),
         next: vec![[systemctl.clone(), words(["daemon-reload"])].concat(), call(["start", &service])],
@@ -59,12 +56,12 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
     })
 }
 
-/// A whole value: systemd replaces `%` and what follows, in the service that is made of this.
+/// Escapes a whole value: systemd expands specifiers that begin with `%`.
 fn value(text: &str) -> String {
     text.replace('%', "%%")
 }
 
-/// One of several words in a value.
+/// Quotes one of several words in a value.
 fn word(text: &str) -> String {
     let text = value(text);
     if text.contains([' ', '\'', ';', '#']) { format!("\"{text}\"") } else { text }

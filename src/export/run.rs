@@ -1,11 +1,11 @@
-//! Does what an engine's steps say, on this machine.
+//! Execution of an engine's steps on this machine.
 
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::inside::{self, Check};
-use super::{Engine, NewFile, Source, Steps};
+use super::inside::{self, Probe};
+use super::{Engine, ImageSource, NewFile, Steps};
 use crate::error::{Error, Result};
 use crate::host::on_path;
 use crate::log::running;
@@ -13,38 +13,36 @@ use crate::progress::Progress;
 use crate::store::replace_file;
 use crate::text::command_line;
 
-/// What a check inside may print.
+/// Maximum output of the checks inside, in bytes.
 const MOST: u64 = 64 * 1024;
 
-/// Refuses what would replace something: a file, or a container of that name. Tells whether the container is there.
+/// Fails if the file or the container exists, unless forced. Returns true if the container exists.
 pub fn refuse(steps: &Steps, directory: &Path, force: bool) -> Result<bool> {
     if let Some(NewFile { name, .. }) = &steps.file
         && directory.join(name).exists()
         && !force
     {
-        return Err(Error::failure("there is such a file already")
+        return Err(Error::failure("the file already exists")
             .fact("path", directory.join(name).display())
             .hint("replace it with --force"));
     }
     let there = steps.exists.iter().any(|command| succeeds(command));
     if there && !force {
-        return Err(Error::failure("there is a container of that name already")
-            .hint("make it anew with --force, or choose another name with --name"));
+        return Err(Error::failure("a container of that name already exists")
+            .hint("replace it with --force, or choose another name with --name"));
     }
     Ok(there)
 }
 
-/// Fails where a program is not there: the engine's own, or the one that brings its image.
-pub fn demand_programs(engine: Engine, brings: Option<&str>) -> Result<()> {
-    if let Some(program) = brings.filter(|program| !is_on_path(program)) {
-        return Err(Error::failure(format!("{program} is not installed, and it is what brings the image"))
+/// Fails if a program is missing: the engine's own, or `loader`, which loads the image.
+pub fn demand_programs(engine: Engine, loader: Option<&str>) -> Result<()> {
+    if let Some(program) = loader.filter(|program| !is_on_path(program)) {
+        return Err(Error::failure(format!("{program} is not installed, but needed to load the image"))
             .hint(format!("`sudo apt-get install {program}`")));
     }
     if engine == Engine::Distrobox && is_on_path("distrobox") && !is_on_path("distrobox-assemble") {
-        return Err(Error::failure(
-            "this distrobox cannot make a container from a file: it has no `distrobox assemble`",
-        )
-        .hint("distrobox 1.5 or newer can (Debian 12 has 1.4); or `strixlock provision podman`"));
+        return Err(Error::failure("this distrobox lacks `distrobox assemble`, which creates a container from a file")
+            .hint("use distrobox 1.5 or newer (Debian 12 has 1.4), or `strixlock provision podman`"));
     }
     if !engine.runs_now() || is_on_path(engine.name()) {
         return Ok(());
@@ -56,25 +54,25 @@ pub fn demand_programs(engine: Engine, brings: Option<&str>) -> Result<()> {
     }))
 }
 
-/// Whether a program can be found.
+/// Returns true if the program is on PATH.
 #[must_use]
 pub fn is_on_path(program: &str) -> bool {
     on_path(program).next().is_some()
 }
 
-/// Brings the image where the engine looks for it.
-pub fn bring(source: &Source, progress: &dyn Progress) -> Result<()> {
+/// Loads the image for the engine, unless it is there.
+pub fn load_image(source: &ImageSource, progress: &dyn Progress) -> Result<()> {
     if succeeds(&source.exists) {
         return Ok(());
     }
-    for command in &source.bring {
+    for command in &source.load {
         progress.note(&format!("$ {}", command_line(command)));
         run(command, Path::new("."))?;
     }
     Ok(())
 }
 
-/// Writes the file and makes the container.
+/// Writes the file and creates the container.
 pub fn make(steps: &Steps, directory: &Path, there: bool, progress: &dyn Progress) -> Result<()> {
     if let Some(NewFile { name, text }) = &steps.file {
         let path = directory.join(name);
@@ -94,7 +92,7 @@ pub fn make(steps: &Steps, directory: &Path, there: bool, progress: &dyn Progres
     Ok(())
 }
 
-/// Removes a container that was made and could not be started: the next run would find it in its way.
+/// Removes a container that was created but could not be started, which would be in the way of the next run.
 fn undo(steps: &Steps, directory: &Path, error: Error, progress: &dyn Progress) -> Error {
     let Some(remove) = steps.remove.as_ref().filter(|_| steps.exists.iter().any(|command| succeeds(command))) else {
         return error;
@@ -106,8 +104,8 @@ fn undo(steps: &Steps, directory: &Path, error: Error, progress: &dyn Progress) 
     }
 }
 
-/// Runs the checks inside; none where the engine makes no container now.
-pub fn check_inside(steps: &Steps, directories: &[String]) -> Result<Vec<Check>> {
+/// Runs the checks inside. Returns none if the engine creates no container now.
+pub fn check_inside(steps: &Steps, directories: &[String]) -> Result<Vec<Probe>> {
     let Some(inside) = &steps.inside else { return Ok(Vec::new()) };
     let command: Vec<String> = inside.iter().cloned().chain(inside::command(directories)).collect();
     let mut child = start(&command).stdout(Stdio::piped()).spawn().map_err(|error| cannot(&command, &error))?;
@@ -117,7 +115,7 @@ pub fn check_inside(steps: &Steps, directories: &[String]) -> Result<Vec<Check>>
     }
     let status = child.wait()?;
     if !status.success() {
-        return Err(failed("the container is made, and a shell in it fails", inside, status));
+        return Err(failed("the container was created, but a shell in it failed", inside, status));
     }
     Ok(inside::read(&String::from_utf8_lossy(&printed)))
 }
@@ -133,18 +131,18 @@ fn succeeds(command: &[String]) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// What the engine prints is no result of ours, so that it goes to stderr.
+/// Runs a command with its output on stderr, since stdout is for results.
 fn run(command: &[String], directory: &Path) -> Result<()> {
     let status = start(command)
         .current_dir(directory)
         .stdout(std::io::stderr())
         .status()
         .map_err(|error| cannot(command, &error))?;
-    if status.success() { Ok(()) } else { Err(failed("the engine failed; what it said is above", command, status)) }
+    if status.success() { Ok(()) } else { Err(failed("the engine failed; see its output above", command, status)) }
 }
 
 fn cannot(command: &[String], error: &std::io::Error) -> Error {
-    Error::failure("a program cannot be started").fact("command", command_line(command)).because(error)
+    Error::failure("cannot start a program").fact("command", command_line(command)).because(error)
 }
 
 fn failed(message: &str, command: &[String], status: std::process::ExitStatus) -> Error {

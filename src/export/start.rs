@@ -1,20 +1,20 @@
-//! The start options of llama.cpp's server, as far as they have other names in other versions.
+//! Options of llama.cpp's server whose names depend on the version.
 //!
-//! On Strix Halo a model that is mapped into memory is slow to reach for the GPU's driver. The option that prevents it was
-//! `--no-mmap` until September 2026 and is `--load-mode none` since; either ends a program that does not know it. Which one
-//! a version has, its sources say: `common/arg.cpp` holds every option as a string literal.
+//! On Strix Halo the GPU's driver is slow to access a memory-mapped model. The option against that was `--no-mmap`
+//! until September 2026 and is `--load-mode none` since; llama-server exits at an unknown option. The sources show
+//! which one a version has: `common/arg.cpp` contains every option as a string literal.
 
 use crate::error::Result;
 use crate::llama_source;
 use crate::store::StoredTree;
 
-/// File in which llama.cpp's options are.
+/// Source file of llama.cpp's options.
 const OPTIONS: &str = "common/arg.cpp";
-/// The forms of the option, the newest first.
+/// Forms of the option, newest first.
 const UNMAPPED: [&[&str]; 2] = [&["--load-mode", "none"], &["--no-mmap"]];
 
-/// Returns the words that keep a model out of memory maps in this version of llama.cpp: no words where it has no such option.
-/// Nothing is returned for sources that are not llama.cpp's.
+/// Returns the option against memory-mapping a model in this version of llama.cpp, or no words if it has no such
+/// option. Returns `None` for sources other than llama.cpp's.
 pub fn unmapped(source: &StoredTree) -> Result<Option<Vec<String>>> {
     Ok(llama_source::read(source, OPTIONS)?.map(|text| in_source(&text)))
 }
@@ -28,7 +28,7 @@ fn in_source(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// Lines as they stand in the sources of three ages, and of one that might come.
+    /// Lines from the sources of three versions.
     #[test]
     fn the_words_are_those_of_the_version() {
         let old = r#"add_opt(common_arg({"--mmap"}, {"--no-mmap"}, "whether to memory-map model", "#;

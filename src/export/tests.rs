@@ -193,7 +193,7 @@ fn names_that_an_engine_refuses_are_refused_first_with_the_rule() {
     for engine in ALL {
         for name in ["", "a", "-a", ".a", "a b", "a/b", "a\nb", "$(id)", "a;b", "é", "a'b", "[a]", &"a".repeat(201)] {
             let error = steps(&Wanted { name: name.to_owned(), ..wanted(engine) }).unwrap_err().to_string();
-            assert!(error.contains("refuses this name") && error.contains("rule"), "{engine:?} {name:?}: {error}");
+            assert!(error.contains("invalid container name") && error.contains("rule"), "{engine:?} {name:?}: {error}");
         }
     }
     assert!(steps(&Wanted { name: "Strix".to_owned(), ..wanted(Engine::Compose) }).is_err());
@@ -228,7 +228,7 @@ fn hostile_paths_are_quoted_or_refused() {
         (Engine::Toolbox, "/srv/models"),
     ] {
         let error = with(engine, path).unwrap_err();
-        assert_eq!(error.message(), "this path cannot be used here", "{engine:?} {path}");
+        assert_eq!(error.message(), "the engine cannot use this path", "{engine:?} {path}");
     }
 }
 
@@ -293,17 +293,17 @@ fn devices_that_are_not_there_are_left_out_where_a_container_is_made_now() {
     let none = Machine { devices: Devices::default(), ..machine() };
     let (container, warnings) = wanted(Engine::Docker).container(&none).unwrap();
     assert!(container.devices.is_empty() && container.groups.is_empty());
-    assert_eq!(warnings, ["this machine has no /dev/kfd, no /dev/dri: `strixlock doctor` says why"]);
+    assert_eq!(warnings, ["missing on this machine: /dev/kfd, /dev/dri; `strixlock doctor` shows why"]);
     let (container, warnings) = wanted(Engine::Compose).container(&none).unwrap();
     // Names of groups may be unknown to the image.
     assert_eq!((container.devices.len(), container.groups.len()), (2, 0));
-    assert!(warnings[0].starts_with("this machine has no GPU"), "{warnings:?}");
+    assert!(warnings[0].starts_with("no GPU on this machine"), "{warnings:?}");
 }
 
 #[test]
 fn a_name_that_distrobox_could_not_enter_is_refused() {
     let long = |engine| Wanted { name: "n".repeat(60), workspace: None, models: None, ..wanted(engine) };
-    assert!(steps(&long(Engine::Distrobox)).unwrap_err().to_string().contains("64 at most"));
+    assert!(steps(&long(Engine::Distrobox)).unwrap_err().to_string().contains("maximum 64"));
     assert!(steps(&long(Engine::Toolbox)).is_ok() && steps(&wanted(Engine::Distrobox)).is_ok());
 }
 

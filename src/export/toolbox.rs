@@ -1,5 +1,5 @@
-//! toolbox (<https://containertoolbx.org>): shares home and `/dev` of its own accord, takes no groups along,
-//! and can be told nothing else.
+//! toolbox (<https://containertoolbx.org>): always shares the home directory and `/dev`, passes no groups on, and has
+//! no options for more.
 
 use super::container::refused;
 use super::engine::words;
@@ -10,7 +10,7 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
     if let Some(mount) = container.mounts.first() {
         return Err(refused(
             &mount.from,
-            "toolbox mounts nothing but the home directory; the host's files are below /run/host",
+            "toolbox mounts only the home directory; the host's files are below /run/host",
         ));
     }
     let name = container.name.as_str();

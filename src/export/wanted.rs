@@ -1,4 +1,4 @@
-//! From what a person wants, and what this machine is, to the container.
+//! Turns the options of the user, and facts about this machine, into a container.
 
 use std::collections::BTreeMap;
 
@@ -7,43 +7,43 @@ use super::{Container, Engine, ImageRef, Mount, Runtime, Server};
 use crate::error::{Error, Kind, Result};
 use crate::host::Devices;
 
-/// What a person wants. Paths are absolute.
+/// Options for a container. Paths are absolute.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// What it is for.
+    /// Engine that it is for.
     pub engine: Engine,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// What it is made from.
+    /// Image.
     pub image: ImageRef,
-    /// The plan's form, with all rights, instead of the narrow one.
+    /// True to grant all rights instead of only the devices and groups.
     pub privileged: bool,
-    /// The directory one works in.
+    /// Working directory.
     pub workspace: Option<String>,
-    /// The directory of models.
+    /// Directory of models.
     pub models: Option<String>,
-    /// The model to serve, below that directory.
+    /// Model to serve, below that directory.
     pub model: Option<String>,
-    /// The directory of llama.cpp's downloads.
+    /// Directory of llama.cpp's own downloads.
     pub cache: Option<String>,
-    /// The port on the host's loopback.
+    /// Port on the host's loopback.
     pub port: u16,
     /// Options for the server in this image, see [`super::start`].
     pub options: Vec<String>,
 }
 
-/// What the machine is.
+/// Facts about this machine and its user.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    /// Who we are.
+    /// User id of the caller.
     pub uid: u32,
-    /// Our group.
+    /// Group id of the caller.
     pub gid: u32,
-    /// The home directory.
+    /// Home directory.
     pub home: String,
-    /// The host name.
+    /// Host name.
     pub host: String,
-    /// The device nodes.
+    /// Device nodes.
     pub devices: Devices,
     /// Podman's runtime, where podman is what runs the container.
     pub runtime: Runtime,
@@ -52,22 +52,22 @@ pub struct Machine {
 /// Condition under which `keep-groups` works.
 const NEEDS_CRUN: &str = "`--group-add=keep-groups` needs crun as podman's runtime: `podman info --format '{{.Host.OCIRuntime.Name}}'` says which it is";
 
-/// What ROCm opens.
+/// Devices that ROCm opens.
 const DEVICES: [&str; 2] = ["/dev/kfd", "/dev/dri"];
 
 impl Wanted {
-    /// The container, and what is worth a warning.
+    /// Returns the container, and warnings.
     pub fn container(&self, machine: &Machine) -> Result<(Container, Vec<String>)> {
         let mut warnings = Vec::new();
         let there = |device: &&str| match *device {
             "/dev/kfd" => machine.devices.kfd.is_some(),
             _ => !machine.devices.render.is_empty(),
         };
-        // An engine fails on a device that is not there; a file may be for another machine.
+        // An engine fails at a missing device; a file may be for another machine.
         let (devices, missing): (Vec<&str>, Vec<&str>) =
             DEVICES.into_iter().partition(|device| !self.engine.runs_now() || there(device));
         if !missing.is_empty() {
-            warnings.push(format!("this machine has no {}: `strixlock doctor` says why", missing.join(", no ")));
+            warnings.push(format!("missing on this machine: {}; `strixlock doctor` shows why", missing.join(", ")));
         }
         let groups = self.groups(machine);
         let needs = self.needs(machine);
@@ -75,8 +75,8 @@ impl Wanted {
         warnings.extend(self.lost_groups(machine));
         if groups.is_empty() && !self.engine.runs_now() && !self.is_rootless_podman(machine) {
             warnings.push(
-                "this machine has no GPU, so that the numbers of the groups that own one are not in the file: write it where the \
-                 GPU is, or add them"
+                "no GPU on this machine, so the file lacks the numbers of its groups: write the file on the machine \
+                 with the GPU, or add them"
                     .to_owned(),
             );
         }
@@ -101,10 +101,10 @@ impl Wanted {
         Ok((container, warnings))
     }
 
-    /// The groups that may open the devices.
+    /// Returns the groups that may open the devices.
     fn groups(&self, machine: &Machine) -> Vec<String> {
         if self.engine.shares_home() {
-            // distrobox takes the caller's along of its own accord; toolbox takes none, and cannot be told to.
+            // distrobox always passes on the caller's groups; toolbox never does.
             return Vec::new();
         }
         if self.is_rootless_podman(machine) {
@@ -112,7 +112,7 @@ impl Wanted {
             let kept = !matches!(machine.runtime, Runtime::Other(_));
             return kept.then(|| "keep-groups".to_owned()).into_iter().collect();
         }
-        // By number: the image may call them otherwise, or not at all.
+        // By number, since the image may lack the names or use them for other groups.
         machine.devices.groups().iter().filter(|group| **group != 0).map(u32::to_string).collect()
     }
 
@@ -137,8 +137,8 @@ impl Wanted {
         machine.uid != 0 && self.engine.runs_in_podman()
     }
 
-    /// A server runs as whoever sets it up: nobody else may be able to read the models and write the cache. That is root inside
-    /// where podman runs without root. Root's own runs as the image says, which is better than as root.
+    /// Returns the user for a server: the caller, who can read the models and write the cache. With rootless podman
+    /// that is root inside. A server set up by root runs as the user of the image, which is safer than root.
     fn user(&self, machine: &Machine) -> Option<String> {
         if !self.engine.is_server() || machine.uid == 0 {
             return None;
@@ -147,20 +147,20 @@ impl Wanted {
         Some(format!("{uid}:{gid}"))
     }
 
-    /// distrobox makes the container's host name of its own and the machine's, and Linux has 64 bytes for it.
+    /// Fails if a host name is too long: distrobox joins the names of container and machine, and Linux allows 64 bytes.
     fn check_host_name(&self, machine: &Machine) -> Result<()> {
         let length = self.name.len() + 1 + machine.host.len();
-        // What is longer by itself, the engine's own rule tells.
+        // The engine's own rule reports names that are too long by themselves.
         if self.engine != Engine::Distrobox || length <= 64 || self.name.len() > 63 {
             return Ok(());
         }
-        Err(Error::new(Kind::Usage, "distrobox could not enter a container of this name: it makes a host name of it")
+        Err(Error::new(Kind::Usage, "the host name of the container would be too long")
             .fact("host name", format!("{}.{}", self.name, machine.host))
-            .fact("length", format!("{length}, and 64 at most"))
-            .hint("choose a shorter one with --name"))
+            .fact("length", format!("{length}, maximum 64"))
+            .hint("choose a shorter name with --name"))
     }
 
-    /// What is mounted, and where llama.cpp's downloads are inside.
+    /// Returns the mounts, and the path of llama.cpp's own downloads inside.
     fn mounts(&self, machine: &Machine) -> (Vec<Mount>, Option<String>) {
         let shared = self.engine.shares_home();
         let at_home = |path: &String| shared && std::path::Path::new(path).starts_with(&machine.home);
@@ -185,7 +185,9 @@ impl Wanted {
     fn server(&self, model: &str) -> Result<Server> {
         let parts_are_names = model.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if self.models.is_none() || !parts_are_names || model.chars().any(char::is_control) {
-            return Err(Error::new(Kind::Usage, "a model is the name of a file below --models").fact("model", model));
+            return Err(
+                Error::new(Kind::Usage, "the model must be the name of a file below --models").fact("model", model)
+            );
         }
         Ok(Server { port: self.port, model: format!("{MODELS}/{model}"), options: self.options.clone() })
     }

@@ -1,6 +1,6 @@
-//! The kinds of outputs, one a file: what each does in the rooms above is implemented here for its recipe.
+//! Kinds of outputs, one per file, with the implementations of the traits of other modules for each recipe.
 //!
-//! A recipe itself, and what can be said of it without a lock, is in [`crate::recipe`]. See docs/adding-an-output-kind.md.
+//! The recipes themselves are in [`crate::recipe`]. See docs/adding-an-output-kind.md.
 
 mod image;
 mod llama;

@@ -19,7 +19,7 @@ impl FromFields for ModelRecipe {
 }
 
 impl Derive for ModelRecipe {
-    /// Adds nothing: names and digests of the files are the input's.
+    /// Adds nothing: the input has the names and digests of the files.
     fn adds(&self, _: &Parts) -> Result<Value> {
         Ok(json!({}))
     }

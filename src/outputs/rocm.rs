@@ -31,7 +31,7 @@ impl Make for RocmRecipe {
         realizer.input_tree(&self.input).map(Made::Stored)
     }
 
-    /// Fails if the tree lacks kernels: half an hour of building with it would be lost.
+    /// Fails if the tree lacks kernels, which a build would find out only after half an hour.
     fn judge(&self, realizer: &Realizer, name: &str, tree: &StoredTree) -> Result<()> {
         realizer.demand_kernels(name, tree)
     }

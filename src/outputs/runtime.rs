@@ -35,12 +35,16 @@ fn roots(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     if roots.is_empty() {
         return Err(source.error(
             fields.span.clone(),
-            "a runtime needs at least one root",
+            "missing root: a runtime needs at least one",
             "such as roots = [\"llama-cli\"]",
         ));
     }
     if let Some(wrong) = roots.iter().find(|root| !rules::is_program(root.get_ref())) {
-        return Err(source.error(wrong.span(), "a root is the name of a program", "such as \"llama-cli\""));
+        return Err(source.error(
+            wrong.span(),
+            "invalid root: expected the name of a program",
+            "such as \"llama-cli\"",
+        ));
     }
     Ok(roots.into_iter().map(Spanned::into_inner).collect())
 }
@@ -48,7 +52,7 @@ fn roots(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
 impl Derive for RuntimeRecipe {
     fn adds(&self, _: &Parts) -> Result<Value> {
         let known = if self.own_edges_only { &[] } else { known_edges()? };
-        // Of an edge its reason shows in no output.
+        // The reason of an edge does not change the output.
         let visible = |edge: &Edge| (edge.from.clone(), edge.to.clone(), edge.required);
         let edges: Vec<(String, Target, bool)> = known.iter().map(visible).collect();
         let generics: BTreeMap<&str, Vec<&str>> = known_generics()
@@ -60,10 +64,10 @@ impl Derive for RuntimeRecipe {
 
     fn fault(&self) -> Option<String> {
         if self.roots.is_empty() || self.roots.iter().any(|root| !rules::is_program(root)) {
-            return Some("its roots are not names of programs".to_owned());
+            return Some("invalid root: expected names of programs".to_owned());
         }
         let wrong = self.edges.iter().any(|edge| !rules::is_edge(edge));
-        wrong.then(|| "its edges are not libraries and what they take".to_owned())
+        wrong.then(|| "invalid edge: expected libraries and what they need".to_owned())
     }
 }
 
@@ -81,7 +85,8 @@ impl Describe for RuntimeRecipe {
     fn describe(&self, page: &mut String, _: &Lock) {
         let _ = writeln!(
             page,
-            "The files of output `{}` that {} of output `{}` need: shared libraries, kernel data and provenance, where they were.",
+            "The files of output `{}` that {} of output `{}` need: shared libraries, kernel data and provenance, \
+             where they were.",
             self.rocm,
             self.roots.iter().map(|root| format!("`{root}`")).collect::<Vec<_>>().join(", "),
             self.llama,

@@ -27,7 +27,7 @@ impl FromFields for SysrootRecipe {
     }
 }
 
-/// Reads the links that the manifest asks for: path and target.
+/// Parses the links of the manifest: path and target.
 fn links(source: &SourceText, fields: &Table) -> Result<BTreeMap<String, String>> {
     let mut links = BTreeMap::new();
     let Some(table) = fields.table("links")? else { return Ok(links) };
@@ -37,7 +37,7 @@ fn links(source: &SourceText, fields: &Table) -> Result<BTreeMap<String, String>
             return Err(table.wrong_type(value.span(), path, "a string", value.get_ref()));
         };
         if !rules::is_link(path, target) {
-            let message = "a link is a path below the root and a target";
+            let message = "invalid link: expected a path below the root and a target";
             return Err(source.error(key.span(), message, "such as \"usr/bin/cc\" = \"gcc\""));
         }
         links.insert(path.clone().into_owned(), target.clone().into_owned());
@@ -47,13 +47,13 @@ fn links(source: &SourceText, fields: &Table) -> Result<BTreeMap<String, String>
 
 impl Derive for SysrootRecipe {
     fn adds(&self, _: &Parts) -> Result<Value> {
-        // The layers of a base image come with their links.
+        // The layers of a base image have their own links.
         Ok(if self.packages.is_some() { json!({ "links": LINKS }) } else { json!({}) })
     }
 
     fn fault(&self) -> Option<String> {
         let wrong = self.links.iter().any(|(path, target)| !rules::is_link(path, target));
-        wrong.then(|| "its links are not paths and targets".to_owned())
+        wrong.then(|| "invalid link: expected paths and targets".to_owned())
     }
 }
 
@@ -68,7 +68,8 @@ impl Describe for SysrootRecipe {
         if let Some(packages) = &self.packages {
             let _ = writeln!(
                 page,
-                "The packages of input `{packages}`, unpacked without running anything of them, with a merged `/usr` and dpkg's database.",
+                "The packages of input `{packages}`, unpacked without running anything of them, with a merged `/usr` \
+                 and dpkg's database.",
             );
         }
         if let Some(image) = &self.image {

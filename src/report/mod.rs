@@ -1,4 +1,4 @@
-//! REPRODUCIBLE.md: what a lock pins, and how a stranger checks each of it without strixlock.
+//! REPRODUCIBLE.md: everything that a lock pins, and how to check each of it without strixlock.
 //!
 //! A pure function of the lock: the same lock gives the same page on every machine, but for versions of tools that are known
 //! only where a tree is realized (see `tools`).
@@ -14,9 +14,9 @@ use crate::recipe::{OutputKind, each_output};
 
 pub use tools::{KnownTools, known_tools};
 
-/// The part of every kind of output that is on the page.
+/// The description of each kind of output on the page.
 pub(crate) trait Describe: OutputKind {
-    /// Writes how the output is made from what, below its heading.
+    /// Writes how the output is made, below its heading.
     fn describe(&self, page: &mut String, lock: &Lock);
 }
 
@@ -42,7 +42,7 @@ pub fn reproducible(lock: &Lock, tools: &KnownTools) -> Result<String> {
         let _ = writeln!(page, "| {} | `{}` | {tree} |", cell(name), output.derivation);
     }
     for (name, output) in outputs() {
-        out(&mut page, lock, name, output, tools);
+        describe(&mut page, lock, name, output, tools);
     }
     Ok(page)
 }
@@ -64,15 +64,15 @@ pub fn states_all(page: &str, lock: &Lock, tools: &KnownTools) -> bool {
 const INTRODUCTION: &str = "\
 # How to reproduce this
 
-Written by `strixlock audit` from `lock/strix.lock`; `strixlock audit --check` tells whether it is up to date. Every version
-and digest below is pinned. The commands for inputs need no strixlock, and what each should print stands behind `#`. They are
-for bash, in the directory of this page. `strixlock realize` makes everything again.
+Written by `strixlock audit` from `lock/strix.lock`; `strixlock audit --check` fails if it is not up to date. Every
+version and digest below is pinned. The commands for inputs do not need strixlock; their expected output stands behind
+`#`. Run them in bash, in the directory of this page. `strixlock realize` makes everything again.
 
-Not verified by anybody else: AMD signs no tarball and publishes no digest, so a ROCm digest is that of the first download; the
-TheRock commits are the tarball's own words; git commits and models are what their servers had.
+Not verified by anybody else: AMD signs no tarball and publishes no digest, so a ROCm digest is that of the first
+download; the TheRock commits come from the tarball itself; git commits and models are as their servers sent them.
 ";
 
-/// The recipe for a tree digest, also in the README. A test runs exactly this text.
+/// Shell function that computes a tree digest, also in the README. A test runs exactly this text.
 pub const TREE_DIGEST_SCRIPT: &str = r#"tree_digest() (
   set -e; export LC_ALL=C; t=$(mktemp -d); trap 'rm -rf "$t"' EXIT; cd "$1"
   find . -type f -printf '%P\0' | sort -z > "$t/names"
@@ -85,15 +85,15 @@ pub const TREE_DIGEST_SCRIPT: &str = r#"tree_digest() (
 )"#;
 
 const TREE_DIGEST: &str = "\n## Tree digests\n
-A tree digest is the SHA-256 of a listing of names, kinds, sizes, contents and link targets (format `strix-tree-1`). This
-function computes it with GNU find, sort, sed and coreutils; the commands below use it.\n\n";
+A tree digest is the SHA-256 of a listing of names, kinds, sizes, contents and link targets (format
+`strix-tree-1`). This function computes it with GNU find, sort, sed and coreutils; the commands below use it.\n\n";
 
 /// Returns the heading of an output.
 fn heading(name: &str) -> String {
     format!("### Output {}", cell(name))
 }
 
-fn out(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput, tools: &KnownTools) {
+fn describe(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput, tools: &KnownTools) {
     let _ = writeln!(page, "\n{}\n", heading(name));
     each_output!(&output.recipe, recipe => recipe.describe(page, lock));
     if tools::has_tools(&output.recipe) {

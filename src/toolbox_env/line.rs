@@ -1,12 +1,12 @@
-//! One line of `.toolbox.env`: what a shell would take from it, or an error where that cannot be told.
+//! One line of `.toolbox.env`, parsed like a shell would, or an error if that is ambiguous.
 
 use crate::error::{Error, Kind, Result};
 use crate::text::visible;
 
-/// What a shell takes for space between words.
+/// Characters that separate words in a shell.
 const BLANK: [char; 2] = [' ', '\t'];
 
-/// Name and value of a setting; nothing for an empty line or a comment. Messages call the line `place`.
+/// Returns name and value of a setting, or `None` for an empty line or a comment. Messages name the line by `place`.
 pub(super) fn setting<'t>(line: &'t str, place: &str) -> Result<Option<(&'t str, &'t str)>> {
     let line = line.trim_matches(BLANK);
     if line.is_empty() || line.starts_with('#') {
@@ -14,16 +14,16 @@ pub(super) fn setting<'t>(line: &'t str, place: &str) -> Result<Option<(&'t str,
     }
     let exported = line.strip_prefix("export").filter(|rest| rest.starts_with(BLANK));
     let line = exported.map_or(line, |rest| rest.trim_start_matches(BLANK));
-    let (name, value) = line.split_once('=').ok_or_else(|| wrong(place, "this is not NAME=value"))?;
+    let (name, value) = line.split_once('=').ok_or_else(|| invalid(place, "expected NAME=value"))?;
     if !is_name(name) {
-        return Err(wrong(place, "this is not the name of a setting")
+        return Err(invalid(place, "invalid name of a setting")
             .fact("found", visible(name))
             .hint("NAME=value, without spaces around `=`"));
     }
     Ok(Some((name, value_of(value, place)?)))
 }
 
-/// What a shell can assign to.
+/// Returns true for the name of a shell variable.
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -40,24 +40,24 @@ fn value_of<'t>(text: &'t str, place: &str) -> Result<&'t str> {
         (&text[..end], &text[end..], false)
     };
     if value.chars().any(char::is_control) {
-        return Err(wrong(place, "there is a control character in the value"));
+        return Err(invalid(place, "control character in the value"));
     }
     if (!literal && value.contains(['$', '`', '\\', ';', '&', '|', '<', '>', '(', ')'])) || value.contains(['\'', '"'])
     {
-        return Err(wrong(place, "a shell would expand or run this value")
+        return Err(invalid(place, "a shell would expand or run this value")
             .fact("value", value)
-            .hint("write the value out, or put it in single quotes"));
+            .hint("write the literal value, or put it in single quotes"));
     }
-    // A `#` begins a comment only after a space: right behind the value it is part of it.
+    // A `#` begins a comment only after a space. Otherwise it is part of the word.
     let behind = rest.trim_matches(BLANK);
     let comment = behind.starts_with('#') && rest.starts_with(BLANK);
     if !behind.is_empty() && !comment {
-        return Err(wrong(place, "there is something behind the value").fact("found", visible(behind)));
+        return Err(invalid(place, "unexpected text after the value").fact("found", visible(behind)));
     }
     Ok(value)
 }
 
-/// An error about a line.
-pub(super) fn wrong(place: &str, message: impl Into<String>) -> Error {
+/// Returns an error about a line.
+pub(super) fn invalid(place: &str, message: impl Into<String>) -> Error {
     Error::new(Kind::Invalid, message).about(place)
 }

@@ -1,28 +1,29 @@
-//! `.toolbox.env`: settings of the shell-script plan, read as data and never run.
+//! `.toolbox.env`: settings of the shell-script plan, parsed and never executed.
 //!
-//! Lines are `NAME=value`, with an optional `export` and optional quotes; `#` begins a comment, and of two lines with one name
-//! the last counts. A value in which a shell would expand something is refused, because two readers would not agree on what
-//! it means; so are places that links must not take (see [`crate::realize::place`]).
+//! Lines are `NAME=value`, with an optional `export` and optional quotes; `#` begins a comment, and the last of several
+//! lines with one name counts. A value that a shell would expand is refused, because the shell and this parser would
+//! disagree on it. Paths that links must not replace are refused too (see [`crate::realize::place`]).
 
 mod line;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use self::line::wrong;
+use self::line::invalid;
 use crate::error::{Error, Kind, Result};
 use crate::export::image_ref;
 use crate::gfx::GfxTarget;
 use crate::realize::place;
+use crate::suggest::nearest;
 use crate::upstream::rocm::Platform;
 
-/// The name of the file.
+/// Name of the file.
 pub const FILE: &str = ".toolbox.env";
 
-/// More than this is no file of settings.
+/// Maximum size of the file in bytes.
 const LARGEST: u64 = 64 * 1024;
 
-/// The settings that were found.
+/// Settings in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ToolboxEnv {
     /// `TOOLBOX_NAME`
@@ -33,7 +34,7 @@ pub struct ToolboxEnv {
     pub rocm_home: Option<String>,
     /// `GPU_TARGET`
     pub gpu_target: Option<GfxTarget>,
-    /// `BUILD_PLATFORM`; everything here is built for Linux.
+    /// `BUILD_PLATFORM`, always Linux.
     pub build_platform: Option<Platform>,
     /// `LLAMA_INSTALL_DIR`, or `LLAMA_HOME`
     pub llama_install_dir: Option<String>,
@@ -41,7 +42,7 @@ pub struct ToolboxEnv {
     pub workspace_dir: Option<String>,
     /// `NON_INTERACTIVE`
     pub non_interactive: bool,
-    /// Lines that mean nothing here.
+    /// Notes on lines with unknown settings.
     pub notes: Vec<String>,
 }
 
@@ -49,17 +50,17 @@ impl ToolboxEnv {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self> {
         let problem =
-            |error: &dyn std::error::Error| Error::new(Kind::Invalid, "the settings cannot be read").because(error);
+            |error: &dyn std::error::Error| Error::new(Kind::Invalid, "cannot read the settings").because(error);
         let file = fs_err::File::open(path).map_err(|error| problem(&error))?;
         let mut text = String::new();
         file.take(LARGEST + 1).read_to_string(&mut text).map_err(|error| problem(&error))?;
         if text.len() as u64 > LARGEST {
-            return Err(wrong(&path.display().to_string(), "this is too large to be a file of settings"));
+            return Err(invalid(&path.display().to_string(), format!("file too large: maximum {LARGEST} bytes")));
         }
         Self::parse(&text, &path.display().to_string(), place::home().as_deref())
     }
 
-    /// Reads the file that was named, or else the one of the project, if there is one.
+    /// Reads the named file, or else that of the project, if it exists.
     pub fn find(named: Option<&Path>, project: &Path) -> Result<Option<Self>> {
         let usual = project.join(FILE);
         match named {
@@ -69,10 +70,10 @@ impl ToolboxEnv {
         }
     }
 
-    /// Parses the text of a file that messages call `name`, for somebody with this home directory.
+    /// Parses the text of a file. Messages name the file by `name`; `home` is the home directory of the user.
     pub fn parse(text: &str, name: &str, home: Option<&Path>) -> Result<Self> {
         let mut parser = Parser { home, ..Parser::default() };
-        // Editors of other systems put a mark in front.
+        // Some editors put a byte order mark in front.
         for (index, line) in text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate() {
             let place = format!("{name}:{}", index + 1);
             if let Some((key, value)) = line::setting(line, &place)? {
@@ -83,51 +84,64 @@ impl ToolboxEnv {
     }
 }
 
-/// A path and the line that it was read from.
-struct Placed {
+/// The value of a setting that is a path, with its line.
+struct PathSetting {
     path: String,
     line: String,
 }
+
+/// Names of all settings.
+const NAMES: [&str; 9] = [
+    "TOOLBOX_NAME",
+    "BASE_IMAGE",
+    "ROCM_HOME",
+    "GPU_TARGET",
+    "BUILD_PLATFORM",
+    "LLAMA_INSTALL_DIR",
+    "LLAMA_HOME",
+    "WORKSPACE_DIR",
+    "NON_INTERACTIVE",
+];
 
 #[derive(Default)]
 struct Parser<'a> {
     env: ToolboxEnv,
     home: Option<&'a Path>,
-    rocm_home: Option<Placed>,
-    llama_install_dir: Option<Placed>,
-    llama_home: Option<Placed>,
+    rocm_home: Option<PathSetting>,
+    llama_install_dir: Option<PathSetting>,
+    llama_home: Option<PathSetting>,
 }
 
 impl Parser<'_> {
     fn set(&mut self, key: &str, value: String, place: &str) -> Result<()> {
         let refused =
-            |fault: &str| wrong(place, format!("{key} cannot be this directory: {fault}")).fact("found", &value);
-        let placed = |hint: &str| match place::fault(Path::new(&value), self.home) {
+            |fault: &str| invalid(place, format!("invalid directory for {key}: {fault}")).fact("found", &value);
+        let path = |hint: &str| match place::fault(Path::new(&value), self.home) {
             Some(fault) => Err(refused(fault).hint(hint)),
-            None => Ok(Some(Placed { path: tidy(&value), line: place.to_owned() })),
+            None => Ok(Some(PathSetting { path: tidy(&value), line: place.to_owned() })),
         };
         match key {
             "TOOLBOX_NAME" if !is_container_name(&value) => {
-                return Err(wrong(place, "TOOLBOX_NAME is not a name for a container")
+                return Err(invalid(place, "invalid container name in TOOLBOX_NAME")
                     .fact("found", value)
-                    .hint("letters, digits, `_`, `.` and `-`, beginning with a letter or digit"));
+                    .fact("expected", "letters, digits, `_`, `.` and `-`, beginning with a letter or digit"));
             }
             "TOOLBOX_NAME" => self.env.toolbox_name = Some(value),
             "BASE_IMAGE" if !image_ref::is_image(&value) => {
-                return Err(wrong(place, "BASE_IMAGE is not the name of an image").fact("found", value));
+                return Err(invalid(place, "invalid image name in BASE_IMAGE").fact("found", value));
             }
             "BASE_IMAGE" => self.env.base_image = Some(value),
-            "ROCM_HOME" => self.rocm_home = placed("such as /opt/rocm")?,
+            "ROCM_HOME" => self.rocm_home = path("such as /opt/rocm")?,
             "GPU_TARGET" => self.env.gpu_target = Some(value.parse().map_err(|error: Error| error.about(place))?),
             "BUILD_PLATFORM" => {
                 let platform: Platform = value.parse().map_err(|error: Error| error.about(place))?;
                 if platform != Platform::Linux {
-                    return Err(wrong(place, "builds are made for Linux").fact("found", value));
+                    return Err(invalid(place, "unsupported BUILD_PLATFORM: expected linux").fact("found", value));
                 }
                 self.env.build_platform = Some(platform);
             }
-            "LLAMA_INSTALL_DIR" => self.llama_install_dir = placed("such as /opt/llama")?,
-            "LLAMA_HOME" => self.llama_home = placed("such as /opt/llama")?,
+            "LLAMA_INSTALL_DIR" => self.llama_install_dir = path("such as /opt/llama")?,
+            "LLAMA_HOME" => self.llama_home = path("such as /opt/llama")?,
             "WORKSPACE_DIR" => match place::workspace_fault(Path::new(&value), self.home) {
                 Some(fault) => return Err(refused(fault)),
                 None => self.env.workspace_dir = Some(value),
@@ -136,35 +150,40 @@ impl Parser<'_> {
                 self.env.non_interactive = match value.to_ascii_lowercase().as_str() {
                     "" | "0" | "false" | "no" => false,
                     "1" | "true" | "yes" => true,
-                    _ => return Err(wrong(place, "NON_INTERACTIVE is 1 or 0").fact("found", value)),
+                    _ => return Err(invalid(place, "invalid NON_INTERACTIVE: expected 1 or 0").fact("found", value)),
                 }
             }
-            other => self.env.notes.push(format!("{place}: nothing here is called `{other}`")),
+            other => self.env.notes.push(format!("{place}: unknown setting `{other}`{}", suggestion(other))),
         }
         Ok(())
     }
 
-    /// All lines were read: what they say together.
+    /// Checks the settings together after all lines were read.
     fn finish(self) -> Result<ToolboxEnv> {
         let llama = self.llama_install_dir.or(self.llama_home);
         if let (Some(rocm), Some(llama)) = (&self.rocm_home, &llama)
             && place::overlap(Path::new(&rocm.path), Path::new(&llama.path))
         {
-            return Err(wrong(&llama.line, "ROCm and llama.cpp cannot stand in one place, nor one in the other")
+            return Err(invalid(&llama.line, "the directories of ROCm and llama.cpp overlap")
                 .fact("llama.cpp", format!("{}  {}", llama.line, llama.path))
                 .fact("ROCm", format!("{}  {}", rocm.line, rocm.path)));
         }
-        let path = |placed: Option<Placed>| placed.map(|placed| placed.path);
+        let path = |setting: Option<PathSetting>| setting.map(|setting| setting.path);
         Ok(ToolboxEnv { rocm_home: path(self.rocm_home), llama_install_dir: path(llama), ..self.env })
     }
 }
 
-/// A path without a slash at its end, behind which a link is what it leads to.
+/// Returns ` (did you mean NAME?)` if the name of a known setting is near.
+fn suggestion(unknown: &str) -> String {
+    nearest(unknown, NAMES.into_iter()).map_or_else(String::new, |near| format!(" (did you mean {near}?)"))
+}
+
+/// Removes a trailing slash, with which a symlink would be followed.
 fn tidy(path: &str) -> String {
     Path::new(path).components().collect::<PathBuf>().display().to_string()
 }
 
-/// What every engine accepts.
+/// Returns true for names that every engine accepts.
 fn is_container_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.len() <= 63

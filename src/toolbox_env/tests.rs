@@ -12,7 +12,19 @@ fn values_are_read_as_a_shell_would_read_them() {
     assert_eq!(env.rocm_home.unwrap(), "/opt/rocm");
     assert_eq!(env.llama_install_dir.unwrap(), "/home/me/llama cpp");
     assert!(env.non_interactive);
-    assert_eq!(env.notes, ["f:6: nothing here is called `ODD`"]);
+    assert_eq!(env.notes, ["f:6: unknown setting `ODD`"]);
+}
+
+#[test]
+fn an_unknown_setting_is_noted_with_the_nearest_known_one() {
+    let notes = parse("GPU_TRAGET=gfx1151\nOTHER=1\n").unwrap().notes;
+    assert_eq!(notes, ["f:1: unknown setting `GPU_TRAGET` (did you mean GPU_TARGET?)", "f:2: unknown setting `OTHER`"]);
+    for name in NAMES {
+        assert!(
+            parse(&format!("{name}=x\n")).is_ok_and(|env| env.notes.is_empty())
+                || parse(&format!("{name}=x\n")).is_err()
+        );
+    }
 }
 
 #[test]
@@ -94,7 +106,7 @@ fn places_of_the_system_and_of_people_are_refused_with_their_line() {
             let error = parse(&format!("\n{key}={value}\n")).unwrap_err();
             let text = error.to_string();
             assert_eq!(error.kind(), Kind::Invalid);
-            assert!(text.starts_with(&format!("f:2: {key} cannot be this directory: ")), "{text}");
+            assert!(text.starts_with(&format!("f:2: invalid directory for {key}: ")), "{text}");
             assert!(text.contains(&format!("found  {value}\n")), "{text}");
         }
     }

@@ -1,4 +1,4 @@
-//! Paths that people write, on the command line and in configuration files.
+//! Paths on the command line and in configuration files.
 
 use crate::support::Project;
 
@@ -55,7 +55,7 @@ fn a_path_in_a_file_is_relative_to_the_file() {
     std::fs::remove_file(project.path("strixlock.toml")).unwrap();
     run(&project, &["--config", "../settings/mine.toml", "realize"], "below").code(0);
     assert!(project.path("settings/elsewhere/version").exists() && !project.path("below/elsewhere").exists());
-    // What is typed is relative to where it is typed.
+    // Paths on the command line are relative to the current directory.
     run(&project, &["--store", "typed", "realize"], "below").code(0);
     assert!(project.path("below/typed/version").exists());
 }

@@ -1,10 +1,10 @@
-//! Commands that hints tell to type: typed, they get further.
+//! Commands in hints: following a hint helps.
 
 mod options;
 
 use crate::support::{FIRST, Project, Ran, SECOND};
 
-/// The commands of strixlock in the hint of a failed one, as words; directories are those of the project again.
+/// Returns the strixlock commands in the hint of a failed run, as words, with the real directory of the project.
 fn hinted(project: &Project, ran: &Ran) -> Vec<Vec<String>> {
     let (_, hint) = ran.stderr.rsplit_once("\nhint: ").unwrap_or_else(|| panic!("no hint: {}", ran.all()));
     let hint = hint.replace("[DIR]", project.directory.path().to_str().unwrap());
@@ -19,7 +19,7 @@ fn hinted(project: &Project, ran: &Ran) -> Vec<Vec<String>> {
     commands
 }
 
-/// Runs what a failed command's hint says, one command after the other, then the failed one again.
+/// Runs the commands in the hint of a failed command, one after the other, then the failed one again.
 fn follow(project: &Project, failed: &[&str], code: i32) -> Ran {
     let ran = project.run(failed).code(code);
     for command in hinted(project, &ran) {

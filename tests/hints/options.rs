@@ -1,15 +1,15 @@
-//! Every command and option that the program's texts tell to type exists.
+//! Every command and option in the program's texts exists.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::support::Project;
 
-/// Options of other programs that hints name.
+/// Options of other programs in hints.
 const FOREIGN: [&str; 8] =
     ["--export", "--group-add", "--keyring", "--load-mode", "--no-default-keyring", "--ours", "--theirs", "--user"];
 
-/// The string literals of a source, without comments and tests.
+/// Returns the string literals of a source file, without comments and tests.
 fn literals(text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let lines: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -17,7 +17,7 @@ fn literals(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = code.as_str();
     while let Some(begin) = rest.find('"') {
-        // A character literal is no string.
+        // Skip character literals.
         if rest[..begin].ends_with('\'') || rest[..begin].ends_with('\\') {
             rest = &rest[begin + 1..];
             continue;
@@ -29,7 +29,7 @@ fn literals(text: &str) -> Vec<String> {
             end += if bytes[end] == b'\\' { 2 } else { 1 };
         }
         let literal = body.get(..end).unwrap_or_default();
-        // A line that ends with a backslash goes on without the blanks of the next.
+        // A backslash at the end of a line joins it with the next, without its indentation.
         let lines: Vec<&str> = literal
             .split("\\\n")
             .enumerate()
@@ -52,7 +52,7 @@ fn sources(place: &Path, all: &mut Vec<String>) {
     }
 }
 
-/// Replaces what stands for something else in a text by a word: `{name}`, `{}`.
+/// Replaces placeholders such as `{name}` and `{}` by a word.
 fn filled(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

@@ -1,5 +1,4 @@
-//! What the first stage of `strixlock export containerfile` does when it is run, in a root that is a directory, with a
-//! stand-in for curl.
+//! Runs of the first stage of `strixlock export containerfile`, with a directory as root and a stand-in for curl.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -11,14 +10,14 @@ use crate::support::{Project, Ran};
 const TOOLS: [&str; 13] =
     ["basename", "cat", "curl", "cut", "dirname", "gzip", "mkdir", "mkfifo", "mv", "sha256sum", "tar", "tee", "tr"];
 
-/// A first stage, beside `curl` and the tarball.
+/// A first stage, with `curl` and the tarball.
 struct Stage {
     project: Project,
     script: String,
 }
 
 impl Stage {
-    /// Of a lock whose tarball curl has.
+    /// Exports it from a lock whose tarball curl has.
     fn new() -> Self {
         let project = Project::new();
         project.rocm_manifest("10.1.0a20260901");
@@ -44,7 +43,7 @@ impl Stage {
         stage
     }
 
-    /// Has curl do this.
+    /// Replaces curl by this script.
     fn curl(&self, does: &str) {
         self.project.write("curl", &format!("#!/bin/sh\n{does}\n"));
         std::fs::set_permissions(self.project.path("curl"), PermissionsExt::from_mode(0o755)).unwrap();

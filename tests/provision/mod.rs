@@ -1,4 +1,4 @@
-//! `strixlock provision` and `export containerfile`: engines that write down what they are told, and files.
+//! `strixlock provision` and `export containerfile`, with engines that record their arguments, and files.
 
 mod containerfile;
 mod of_lock;
@@ -9,8 +9,8 @@ use crate::support::{Project, Ran};
 
 const IMAGE: &str = "registry.example/toolbox@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a";
 
-/// Puts stand-ins on PATH that write their arguments to `calls`, and answer as a new engine would: no container is there,
-/// and inside it are a GPU and llama-cli.
+/// Puts stand-ins on PATH that write their arguments to `calls` and answer like a new engine: no container exists, and a
+/// new one has a GPU and llama-cli.
 pub fn stand_ins(project: &Project, names: &[&str]) {
     for name in names {
         let text = r#"#!/bin/sh
@@ -30,7 +30,7 @@ exit "${FAIL:-0}"
     }
 }
 
-/// Runs with the stand-ins alone on PATH; also gives what they were told.
+/// Runs with only the stand-ins on PATH. Returns their arguments too.
 pub fn run(project: &Project, arguments: &[&str], variables: &[(&str, &str)]) -> (Ran, String) {
     let mut command = project.command(arguments);
     std::fs::create_dir_all(project.path("bin")).unwrap();
@@ -90,7 +90,7 @@ fn a_container_that_is_there_is_refused_unless_forced() {
     let project = Project::empty();
     stand_ins(&project, &["podman"]);
     let (ran, calls) = run(&project, &["provision", "podman", "--image", IMAGE], &[("THERE", "0")]);
-    assert!(ran.stderr.contains("there is a container of that name already"), "{}", ran.all());
+    assert!(ran.stderr.contains("a container of that name already exists"), "{}", ran.all());
     assert_eq!((ran.code, calls.as_str()), (1, "podman [container] [exists] [strix]\n"));
     let (ran, calls) = run(&project, &["provision", "podman", "--image", IMAGE, "-f"], &[("THERE", "0"), ("HAS", "0")]);
     ran.code(0);
@@ -125,7 +125,7 @@ fn an_engine_that_fails_or_is_not_there_is_told() {
     assert!(ran.code(9).stderr.contains("none of distrobox, toolbox, podman and docker is installed"));
     stand_ins(&project, &["podman"]);
     let (ran, _) = run(&project, &["provision", "--image", IMAGE], &[("FAIL", "125"), ("HAS", "0")]);
-    assert!(ran.code(1).stderr.contains("the engine failed; what it said is above\n  command  podman create"));
+    assert!(ran.code(1).stderr.contains("the engine failed; see its output above\n  command  podman create"));
 }
 
 #[test]
@@ -136,13 +136,13 @@ fn an_image_without_a_digest_is_refused_before_any_work() {
     insta::assert_snapshot!(ran.code(2).all(), @r"
     exit code 2
     --- stderr
-    error: this image has no digest, so it is whatever was pushed last
+    error: missing digest in image name
       image  docker.io/library/ubuntu:24.04
-    hint: pin it: `skopeo inspect --format '{{.Name}}@{{.Digest}}' docker://docker.io/library/ubuntu:24.04` prints the name to use; so does `podman image inspect --format '{{index .RepoDigests 0}}' docker.io/library/ubuntu:24.04` after a pull
+    hint: a tag can be moved: `skopeo inspect --format '{{.Name}}@{{.Digest}}' docker://docker.io/library/ubuntu:24.04` prints the name with its digest; so does `podman image inspect --format '{{index .RepoDigests 0}}' docker.io/library/ubuntu:24.04` after a pull
     ");
     assert!(calls.is_empty());
     let (ran, _) = run(&project, &["provision", "podman"], &[]);
-    assert!(ran.code(2).stderr.contains("no image is named, and there is no lock that has one"));
+    assert!(ran.code(2).stderr.contains("missing image: none is named, and there is no lock"));
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_file_is_written_and_not_replaced_unless_forced() {
         let first = project.read(&format!("out/{file}"));
         assert!(first.contains("registry.example/toolbox@sha256:f5ed"), "{first}");
         let (ran, _) = run(&project, &arguments, &[]);
-        assert!(ran.code(1).stderr.contains("there is such a file already"));
+        assert!(ran.code(1).stderr.contains("the file already exists"));
         let (ran, _) = run(&project, &[&arguments[..], &["--force"]].concat(), &[]);
         ran.code(0);
         assert_eq!(project.read(&format!("out/{file}")), first);
@@ -180,7 +180,7 @@ fn what_llama_cpp_an_image_has_is_not_guessed() {
         ["provision", "compose", "--image", IMAGE, "--models", "models", "--model", "m.gguf", "--to", "out"];
     let (ran, _) = run(&project, &arguments, &[]);
     let ran = ran.code(0);
-    assert!(ran.stderr.contains("leaves out the option that keeps the model out of memory maps"), "{}", ran.all());
+    assert!(ran.stderr.contains("add the option against memory-mapping the model yourself"), "{}", ran.all());
     let file = project.read("out/compose.yaml");
     assert!(!file.contains("mmap") && !file.contains("load-mode"), "{file}");
 }
@@ -190,9 +190,9 @@ fn models_that_are_missing_are_not_written_down() {
     let project = Project::empty();
     project.write("models/m.gguf", "");
     for (models, model, told) in [
-        ("nowhere", "m.gguf", "this directory of models does not exist"),
+        ("nowhere", "m.gguf", "missing directory of models"),
         ("~/models", "m.gguf", "path  [DIR]/home/models"),
-        ("models", "other.gguf", "this model does not exist"),
+        ("models", "other.gguf", "missing model"),
     ] {
         let arguments = ["provision", "compose", "--image", IMAGE, "--models", models, "--model", model, "--to", "out"];
         let (ran, _) = run(&project, &arguments, &[]);
@@ -201,7 +201,7 @@ fn models_that_are_missing_are_not_written_down() {
         assert!(!project.path("out").exists());
         // A dry run may be for another machine.
         let (ran, _) = run(&project, &[&arguments[..], &["--dry-run"]].concat(), &[]);
-        assert!(ran.code(0).stderr.contains("does not exist"));
+        assert!(ran.code(0).stderr.contains("warning: missing "));
     }
 }
 
@@ -220,9 +220,9 @@ fn a_container_that_cannot_be_started_is_removed_again() {
     let ran = ran.code(1);
     assert!(ran.stderr.contains("container  removed again"), "{}", ran.all());
     assert!(calls.contains("podman [rm]"), "{calls}");
-    // Nothing is in the way of the next run.
+    // The next run finds no container in its way.
     let (ran, _) = run(&project, &["provision", "podman", "--image", IMAGE], &[]);
-    assert!(!ran.code(1).stderr.contains("there is a container of that name already"));
+    assert!(!ran.code(1).stderr.contains("a container of that name already exists"));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn the_image_that_one_works_in_serves_nothing() {
     project.write(".toolbox.env", &format!("TOOLBOX_NAME=mine\nBASE_IMAGE={IMAGE}\n"));
     let arguments = ["provision", "quadlet", "--models", "models", "--model", "m.gguf", "--to", "out"];
     let (ran, _) = run(&project, &arguments, &[]);
-    assert!(ran.code(2).stderr.contains("no image is named"));
+    assert!(ran.code(2).stderr.contains("missing image: none is named"));
     let (ran, _) = run(&project, &[&arguments[..], &["--image", IMAGE]].concat(), &[]);
     ran.code(0);
     assert!(project.read("out/strix-server.container").contains("ContainerName=strix-server\n"));
@@ -259,7 +259,7 @@ fn a_service_does_not_take_the_name_of_a_container() {
             "mine",
         ];
         let (ran, _) = run(&project, &arguments, &[("THERE", "0")]);
-        assert!(ran.code(1).stderr.contains("there is a container of that name already"));
+        assert!(ran.code(1).stderr.contains("a container of that name already exists"));
     }
 }
 
@@ -273,7 +273,7 @@ fn settings_are_taken_from_toolbox_env_which_is_never_run() {
     project.write(".toolbox.env", &text);
     let (ran, calls) = run(&project, &["provision"], &[]);
     let ran = ran.code(0);
-    assert!(ran.stderr.contains("nothing here is called `ODD`"), "{}", ran.all());
+    assert!(ran.stderr.contains("unknown setting `ODD`"), "{}", ran.all());
     assert!(ran.stdout.starts_with("wrote [DIR]/project/work/distrobox.ini\n"), "{}", ran.all());
     assert!(calls.contains("distrobox [assemble] [create] [--file] [distrobox.ini]\n"), "{calls}");
     assert!(project.read("work/distrobox.ini").starts_with("[mine]\nimage=registry.example/toolbox@sha256:"));
@@ -284,7 +284,7 @@ fn settings_are_taken_from_toolbox_env_which_is_never_run() {
     --- stderr
     error: .toolbox.env:5: a shell would expand or run this value
       value  $(touch
-    hint: write the value out, or put it in single quotes
+    hint: write the literal value, or put it in single quotes
     ");
     assert!(calls.is_empty() && !project.path("ran").exists());
 }
@@ -294,7 +294,7 @@ fn a_distrobox_that_reads_no_files_is_refused_before_one_is_written() {
     let project = Project::empty();
     stand_ins(&project, &["distrobox", "podman"]);
     let (ran, calls) = run(&project, &["provision", "distrobox", "--image", IMAGE], &[]);
-    assert!(ran.code(1).stderr.contains("distrobox 1.5 or newer can"));
+    assert!(ran.code(1).stderr.contains("use distrobox 1.5 or newer"));
     assert!(calls.is_empty() && !project.path("distrobox.ini").exists(), "{calls}");
 }
 

@@ -1,4 +1,4 @@
-//! `strixlock provision` with an image of the lock, which is made and brought into podman's storage.
+//! `strixlock provision` with an image of the lock, which is realized and loaded into podman's storage.
 
 use super::{run, stand_ins};
 use crate::image::with_images;
@@ -6,7 +6,7 @@ use crate::support::Project;
 
 const IMAGES: &str = "[outputs.shell]\ntype = \"image\"\nname = \"strixlock/shell\"\nbase = \"base\"\nlabels = { \"com.github.containers.toolbox\" = \"true\" }\n";
 
-/// A project with a lock that has images, beside engines that are stand-ins.
+/// A project with images in its lock, and stand-ins for engines.
 fn with_engines(images: &str) -> Project {
     let project = with_images(images);
     stand_ins(&project, &["podman", "distrobox", "distrobox-assemble", "docker"]);
@@ -15,7 +15,7 @@ fn with_engines(images: &str) -> Project {
     project
 }
 
-/// The image's digest, which the export tells independently.
+/// Returns the digest of the image, as printed by the export.
 fn digest_of(project: &Project, image: &str) -> String {
     let ran = project.run(&["export", "oci", image, "--json"]).code(0);
     ran.json()["digest"].as_str().unwrap().to_owned()
@@ -37,7 +37,7 @@ fn the_image_of_the_lock_is_made_and_brought_to_podman_by_digest() {
     );
     assert!(calls[4].starts_with("podman [untag] [") && calls[4].ends_with("[localhost/tree:latest]"));
     assert!(calls[5].contains(&format!("[localhost/strixlock/shell@{digest}]")), "{}", calls[5]);
-    // What podman has is not brought again.
+    // An image that podman has is not loaded again.
     let (ran, calls) = run(&project, &["-q", "provision", "podman"], &[("HAS", "0")]);
     ran.code(0);
     assert!(calls.lines().nth(2).unwrap().starts_with("podman [create]"), "{calls}");
@@ -62,7 +62,7 @@ fn an_engine_that_takes_images_from_registries_alone_is_told_how_to_get_it_there
     let project = with_engines(IMAGES);
     let (ran, calls) = run(&project, &["provision", "docker"], &[]);
     let ran = ran.code(2);
-    assert!(ran.stderr.contains("docker takes images from a registry"), "{}", ran.all());
+    assert!(ran.stderr.contains("docker needs an image in a registry"), "{}", ran.all());
     assert!(ran.stderr.contains("`strixlock export oci shell`"), "{}", ran.all());
     assert!(calls.is_empty(), "{calls}");
 }
@@ -80,7 +80,7 @@ fn what_can_be_refused_is_refused_before_the_image_is_made() {
         let (ran, _) = run(&project, &[&["provision"], arguments].concat(), variables);
         ran.code(code);
         let (ran, _) = run(&project, &["provision", "distrobox", "--dry-run"], &[]);
-        assert!(ran.code(9).stderr.contains("this image is not realized"), "{arguments:?}");
+        assert!(ran.code(9).stderr.contains("the image is not realized"), "{arguments:?}");
     }
 }
 
@@ -88,7 +88,7 @@ fn what_can_be_refused_is_refused_before_the_image_is_made() {
 fn an_image_without_a_toolbox_s_tools_is_refused_for_toolboxes() {
     let project = with_engines("[outputs.plain]\ntype = \"image\"\nbase = \"base\"\n");
     let (ran, calls) = run(&project, &["provision", "distrobox"], &[]);
-    assert!(ran.code(2).stderr.contains("distrobox needs an image that is made for it"));
+    assert!(ran.code(2).stderr.contains("distrobox needs an image that is prepared for it"));
     assert!(calls.is_empty(), "{calls}");
     run(&project, &["-q", "provision", "podman"], &[]).0.code(0);
 }
@@ -98,7 +98,7 @@ fn of_several_images_one_is_named() {
     let project = with_engines(&format!("{IMAGES}[outputs.other]\ntype = \"image\"\nbase = \"base\"\n"));
     let (ran, calls) = run(&project, &["provision", "podman"], &[]);
     let ran = ran.code(2);
-    assert!(ran.stderr.contains("the lock has several images: which one?\nhint: other, shell"), "{}", ran.all());
+    assert!(ran.stderr.contains("the lock has several images: name one\nhint: other, shell"), "{}", ran.all());
     assert!(calls.is_empty(), "{calls}");
     project.write(".toolbox.env", "BASE_IMAGE=other\n");
     let (ran, calls) = run(&project, &["-q", "provision", "podman"], &[]);
@@ -128,6 +128,6 @@ fn who_serves_gets_the_server_and_who_works_all_of_rocm() {
     assert!(calls.contains("podman [load] [--quiet] [--input] [tree]\n"), "{calls}");
     let unit = project.read("units/strix-server.container");
     assert!(unit.contains("Image=localhost/server@sha256:"), "{unit}");
-    // The option of the locked llama.cpp, which its sources tell.
+    // The option of the locked llama.cpp, read from its sources.
     assert!(unit.contains(" -fa 1 --load-mode none --model "), "{unit}");
 }

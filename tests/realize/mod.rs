@@ -401,7 +401,7 @@ fn a_prefix_holds_links_into_the_current_generation() {
     let ran = project.run(&["realize", "--prefix", opt]).code(0);
     assert!(
         ran.stderr.contains(
-            "[DIR]/project/opt/rocm was not made by strixlock: it is now [DIR]/project/opt/rocm.before-strixlock-1"
+            "[DIR]/project/opt/rocm was not made by strixlock: renamed to [DIR]/project/opt/rocm.before-strixlock-1"
         ),
         "{}",
         ran.all()
@@ -425,7 +425,7 @@ fn no_link_takes_the_place_of_a_home_directory_or_of_another_output_however_it_i
     let realize = ["realize", "rocm", "--prefix-from", ".toolbox.env", "--force"];
     project.write(".toolbox.env", &format!("ROCM_HOME={}\n", home.display()));
     let ran = project.run(&realize).code(3);
-    assert!(ran.stderr.contains(".toolbox.env:1: ROCM_HOME cannot be this directory: it is the home"), "{}", ran.all());
+    assert!(ran.stderr.contains(".toolbox.env:1: invalid directory for ROCM_HOME: it is the home"), "{}", ran.all());
     project.write(".toolbox.env", &format!("ROCM_HOME={}/home\n", project.path("link").display()));
     let ran = project.run(&realize).code(1);
     assert!(ran.stderr.contains("rocm: cannot create a link at this path: it is the home directory"), "{}", ran.all());

@@ -59,7 +59,7 @@ fn every_file_has_a_reason_and_the_reasons_add_up() {
     }
 
     let text = project.run(&["runtime", "--explain"]).code(0).stdout;
-    for part in ["the whole ROCm tree", "kernels", "other GPU", "libc.so.6", "the host's own: the build has no sysroot"]
+    for part in ["the whole ROCm tree", "kernels", "other GPU", "libc.so.6", "from the host: the build has no sysroot"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -81,7 +81,7 @@ fn every_file_has_a_reason_and_the_reasons_add_up() {
     let ran = project.run(&["why", "lib/MIOpen.so"]).code(9);
     assert!(
         ran.stderr
-            .contains("neither tree has a file `lib/MIOpen.so`\nhint: did you mean `/opt/rocm/lib/libMIOpen.so`?"),
+            .contains("missing from both trees: `lib/MIOpen.so`\nhint: did you mean `/opt/rocm/lib/libMIOpen.so`?"),
         "{}",
         ran.all()
     );

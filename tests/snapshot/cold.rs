@@ -1,11 +1,11 @@
-//! Outputs that `store pack` made cold, in snapshots, also where a process was killed in between.
+//! Snapshots of outputs that `store pack` made cold, also after a process was killed.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::support::{FIRST, Project, SECOND};
 
-/// Two generations, of which the older one is what the lock names.
+/// Two generations, of which the lock names the older one.
 fn two() -> Project {
     let project = Project::realized(&[FIRST, SECOND]);
     project.rocm_manifest(FIRST);
@@ -14,7 +14,7 @@ fn two() -> Project {
     project
 }
 
-/// Runs a command that is killed at the `at`th call of `call`; whether it was.
+/// Runs a command and kills it at the `at`th call of `call`. Returns true if it was killed.
 fn killed(project: &Project, arguments: &[&str], call: &str, at: usize) -> bool {
     let inner = project.command(arguments);
     let mut outer = Command::new("strace");
@@ -25,7 +25,7 @@ fn killed(project: &Project, arguments: &[&str], call: &str, at: usize) -> bool 
     !outer.output().expect("strace is not installed").status.success()
 }
 
-/// Checks that a run can do what it must be able to do, whatever was killed before.
+/// Checks that the next run succeeds, wherever the process was killed.
 fn goes_on(project: &Project, what: &str) {
     project.run(&["verify"]).code(0);
     project.run(&["snapshot", "save", "rocm", "cold.tar.zst"]).code(0);

@@ -1,4 +1,4 @@
-//! `strixlock snapshot`: the same lock gives the same file, and the file gives the same trees.
+//! `strixlock snapshot`: equal locks give equal files, and a file gives its trees back.
 
 mod cold;
 
@@ -13,7 +13,8 @@ fn two_nightlies() -> Project {
     let index = project.index();
     let input = |name: &str, version: &str| {
         format!(
-            "[inputs.{name}]\ntype = \"rocm\"\ntarget = \"gfx1151\"\nversion = \"{version}\"\nsources = [\"{index}\"]\n\n[outputs.{name}]\ntype = \"rocm\"\ninput = \"{name}\"\nprefix = \"/opt/{name}\"\n\n"
+            "[inputs.{name}]\ntype = \"rocm\"\ntarget = \"gfx1151\"\nversion = \"{version}\"\nsources = [\"{index}\"]\n\n\
+             [outputs.{name}]\ntype = \"rocm\"\ninput = \"{name}\"\nprefix = \"/opt/{name}\"\n\n"
         )
     };
     let text = format!("requires = \">=0.1\"\n{}{}", input("new", "10.1.0a20260902"), input("old", "10.1.0a20260901"));
@@ -110,7 +111,7 @@ fn a_snapshot_that_is_not_what_it_says_publishes_nothing() {
     refused(b"", 3);
     refused(b"not an archive", 5);
 
-    // An archive of our own form with one changed byte in one file: only the digest tells.
+    // A well-formed archive with one changed byte in a file, which only the digest shows.
     let directory = project.path("forged");
     std::fs::create_dir(&directory).unwrap();
     run(Command::new("tar").args(["--zstd", "-xf"]).arg(project.path("new.tar.zst")).arg("-C").arg(&directory));
@@ -132,7 +133,7 @@ fn a_snapshot_that_is_not_what_it_says_publishes_nothing() {
     std::fs::write(directory.join("new/extra"), "x").unwrap();
     refused(&pack(&["strixlock-snapshot.json", "new.listing"]), 3);
 
-    // What is not in the store cannot be saved.
+    // Only outputs in the store can be saved.
     let ran = project.run_in_store("bad", &["snapshot", "save", "new", "none.tar.zst"]).code(9);
     assert!(ran.stderr.contains("strixlock realize new"), "{}", ran.all());
 }
@@ -182,7 +183,7 @@ fn what_was_made_here_does_not_give_way_where_no_seal_speaks_for_the_snapshot() 
     let (made, other) = (realized.tree("llama"), realized.tree("rocm"));
     project.run(&["snapshot", "save", "llama", "llama.tar.zst"]).code(0);
     project.run(&["snapshot", "restore", "llama.tar.zst"]).code(0);
-    // As if another tree had come out of the build here.
+    // As if the build here had given a different tree.
     let outputs = std::fs::read_dir(project.store("main").join("outputs")).unwrap();
     let mut records = outputs.map(|output| output.unwrap().path().join("output.json"));
     let record = records.find(|record| std::fs::read_to_string(record).unwrap().contains(&made)).unwrap();

@@ -1,5 +1,5 @@
-//! Builds that leave AMD's host soon, and AMD's other places. Mirrors on loopback stand for its hosts, and the way to the hosts
-//! themselves is closed. Days are counted from now, so that no test depends on the calendar.
+//! Builds that AMD's host will delete soon, and AMD's other hosts. Mirrors on loopback replace the hosts, which cannot be
+//! reached. Days are counted from now, so that no test depends on the calendar.
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
@@ -7,13 +7,13 @@ use strixlock_demo::{Fault, Generation, Nightly};
 
 use crate::support::{Project, REQUIRES, Ran};
 
-/// The version of a nightly that was made so many days ago.
+/// Returns the version of a nightly of so many days ago.
 fn nightly(days: i64) -> String {
     let day = TimeZone::UTC.to_datetime(Timestamp::now()).date().checked_sub(Span::new().days(days)).unwrap();
     format!("10.1.0a{}", day.strftime("%Y%m%d"))
 }
 
-/// A project whose manifest names no source, so that AMD's own are meant.
+/// A project whose manifest names no source, so that AMD's own are used.
 fn project(version: &str) -> Project {
     let project = Project::empty();
     project.upstream().publish(Generation::Streams, &Nightly::new(version));
@@ -28,7 +28,7 @@ fn manifest(project: &Project, version: &str) {
     project.write("manifests/strix.toml", &format!("{REQUIRES}{input}\n[outputs.rocm]\ntype = \"rocm\"\n"));
 }
 
-/// Lets directories of the upstream stand for AMD's.
+/// Configures directories of the upstream as mirrors of AMD's.
 fn mirror(project: &Project, mirrors: &[(&str, &str)]) {
     let base = project.base();
     let one = |(of, at): &(&str, &str)| format!("{{ of = \"https://{of}\", at = \"{base}{at}\" }}");
@@ -36,14 +36,14 @@ fn mirror(project: &Project, mirrors: &[(&str, &str)]) {
     project.write("strixlock.toml", &format!("rounds = 1\nmirrors = [{}]\n", all.join(", ")));
 }
 
-/// Runs a command that can reach nobody by https: nothing listens at port 1.
+/// Runs a command that cannot use https: nothing listens at port 1.
 fn run(project: &Project, store: &str, arguments: &[&str]) -> Ran {
     let mut command = project.command(arguments);
     command.env("STRIXLOCK_STORE", project.store(store)).env("HTTPS_PROXY", "http://127.0.0.1:1/");
     project.finish(command.output().unwrap())
 }
 
-/// The lines that say that a build leaves.
+/// Returns the warnings about builds that will be deleted.
 fn told(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.contains("AMD's policy is to keep the last 120 nightlies")).collect()
 }
@@ -59,13 +59,13 @@ fn a_locked_nightly_that_leaves_is_told_with_what_keeps_it() {
         line.split_once("; ").unwrap().1.to_owned()
     };
     let mirrored = format!(
-        "a mirror is configured that may have it, [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-{old}.tar.gz"
+        "a configured mirror may have it: [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-{old}.tar.gz"
     );
     assert_eq!(says("main"), format!("the store has its tarball and its tree, and {mirrored}"));
     assert_eq!(says("other"), mirrored);
     project.write("strixlock.toml", "rounds = 1\n");
     assert_eq!(says("main"), "the store has its tarball and its tree");
-    assert_eq!(says("other"), "nothing here keeps it: `strixlock realize` brings it into the store");
+    assert_eq!(says("other"), "there is no copy here: `strixlock realize` downloads it into the store");
     let json = run(&project, "other", &["status", "--json"]).code(0).json();
     assert_eq!(json["leaving"][0]["input"], "rocm");
     assert_eq!(json["leaving"][0]["kept_by"], serde_json::json!([]));
@@ -134,7 +134,7 @@ fn other_places_are_asked_where_the_first_host_cannot_be_reached() {
     assert_eq!(project.lock(), before);
 }
 
-/// A part that the first host brought in an earlier run is gone on with at the next.
+/// A partial download from the first host is resumed at the next.
 #[test]
 fn another_place_goes_on_where_the_first_host_stopped() {
     let version = nightly(100);

@@ -1,6 +1,7 @@
 //! `strixlock status`, `outdated` and `realize` in every state that a project can be in.
 
 mod leaving;
+mod words;
 
 use crate::support::{FIRST, Project, SECOND};
 
@@ -53,33 +54,33 @@ fn what_is_present_and_what_is_current_is_told() {
     assert!(elsewhere.stdout.contains("`strixlock realize` fetches "), "{}", elsewhere.all());
     project.run(&["realize"]).code(0);
     let ran = project.run(&["status"]).code(0);
-    assert!(ran.stdout.contains("generation 1 is current, and is what the lock pins\n"), "{}", ran.all());
+    assert!(ran.stdout.contains("generation 1 is current and up to date with the lock\n"), "{}", ran.all());
     let json = project.run(&["status", "--json"]).code(0).json();
     assert_eq!(json["inputs"]["rocm"]["present"], true);
     assert_eq!(json["differs"], serde_json::json!([]));
 }
 
-/// Images are made when they are named: a generation without them is still what the lock pins.
+/// Images are realized only if they are named: a generation without them is still up to date.
 #[test]
 fn images_that_nobody_asked_for_do_not_make_a_generation_differ() {
     let project = crate::image::with_images("[outputs.plain]\ntype = \"image\"\nbase = \"base\"\n");
     project.run(&["realize"]).code(0);
     let ran = project.run(&["status"]).code(0);
-    assert!(ran.stdout.contains("generation 1 is current, and is what the lock pins\n"), "{}", ran.all());
+    assert!(ran.stdout.contains("generation 1 is current and up to date with the lock\n"), "{}", ran.all());
     let ran = project.run(&["realize"]).code(0);
     assert!(ran.stdout.contains("generation 1 is current already"), "{}", ran.all());
-    // Once it is in the generation, it counts, and the command that is named mends it.
+    // Once it is in the generation, it counts, and following the hint brings it up to date.
     project.run(&["realize", "plain"]).code(0);
     let ran = project.run(&["status"]).code(0);
-    assert!(ran.stdout.contains(" is current, and is what the lock pins\n"), "{}", ran.all());
+    assert!(ran.stdout.contains(" is current and up to date with the lock\n"), "{}", ran.all());
     let manifest = project.read("manifests/strix.toml");
     project.write("manifests/strix.toml", &manifest.replace("[outputs.plain]", "[outputs.plain]\nname = \"other\""));
     project.run(&["update"]).code(0);
     let ran = project.run(&["status"]).code(0);
-    assert!(ran.stdout.contains("differs from the lock in plain: `strixlock realize plain` switches"), "{}", ran.all());
+    assert!(ran.stdout.contains("differs from the lock in plain: run `strixlock realize plain`\n"), "{}", ran.all());
     project.run(&["realize", "plain"]).code(0);
     let ran = project.run(&["status"]).code(0);
-    assert!(ran.stdout.contains(" is current, and is what the lock pins\n"), "{}", ran.all());
+    assert!(ran.stdout.contains(" is current and up to date with the lock\n"), "{}", ran.all());
 }
 
 #[test]
@@ -91,12 +92,12 @@ fn a_lock_that_moved_on_and_a_rollback_are_told_apart() {
         let ran = project.run(&["status"]).code(0);
         ran.stdout.lines().find(|line| line.starts_with("generation ")).unwrap_or_default().to_owned()
     };
-    let differs = "and differs from the lock in rocm: `strixlock realize` switches to the lock's";
-    assert_eq!(line(&project), format!("generation 1 is current, {differs}"));
+    let differs = "and differs from the lock in rocm: run `strixlock realize`";
+    assert_eq!(line(&project), format!("generation 1 is current {differs}"));
     project.run(&["realize"]).code(0);
-    assert_eq!(line(&project), "generation 2 is current, and is what the lock pins");
+    assert_eq!(line(&project), "generation 2 is current and up to date with the lock");
     project.run(&["rollback"]).code(0);
-    assert_eq!(line(&project), format!("generation 1 is current (the newest is 2), {differs}"));
+    assert_eq!(line(&project), format!("generation 1 is current (the newest is 2) {differs}"));
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn realize_with_a_changed_manifest_says_what_changed() {
     project.rocm_manifest(SECOND);
     let ran = project.run(&["realize"]).code(0);
     let changed = format!("input `rocm`: the manifest wants `version` `{SECOND}`, the lock was made for `{FIRST}`");
-    let warned = format!("warning: the manifest has changed, and the lock is used as it is: {changed}.");
+    let warned = format!("warning: the lock is not up to date with the manifest, and is used as it is: {changed}.");
     assert!(ran.stderr.contains(&warned), "{}", ran.all());
     let ran = project.run(&["realize", "--locked"]).code(4);
     assert!(ran.stderr.contains(&changed) && ran.stderr.contains("run `strixlock update`"), "{}", ran.all());
@@ -116,7 +117,7 @@ fn realize_with_a_changed_manifest_says_what_changed() {
     project.run(&["update"]).code(0);
     let ran = project.run(&["realize", "--locked"]).code(0);
     assert!(!ran.stderr.contains("warning"), "{}", ran.all());
-    // The lock alone is enough.
+    // A lock can be realized without a manifest.
     std::fs::remove_file(project.path("manifests/strix.toml")).unwrap();
     let ran = project.run(&["realize"]).code(0);
     assert!(!ran.stderr.contains("warning"), "{}", ran.all());
@@ -131,8 +132,8 @@ fn without_a_network_nobody_says_what_is_newest() {
     insta::assert_snapshot!(project.run(&["--offline", "outdated"]).all(), @r"
     exit code 8
     --- stderr
-    error: upstream cannot be asked with --offline
-    hint: leave out --offline; `strixlock status` shows what is locked, without network
+    error: cannot look up newer versions with --offline
+    hint: leave out --offline; `strixlock status` shows what is locked without the network
     ");
     project.run(&["--offline", "status"]).code(0);
     project.run(&["--offline", "realize"]).code(0);

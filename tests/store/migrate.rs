@@ -89,8 +89,8 @@ fn the_generations_of_the_only_project_stay_its_own() {
     link_at_opt(&project);
     let before = led(&project);
     let ran = project.run_beside("one", &["generations"]).code(0);
-    assert!(ran.stderr.contains("sorted by project from now on:\n  one-"), "{}", ran.all());
-    assert!(ran.stderr.contains("[DIR]/stores/main/current leads to one-"), "{}", ran.all());
+    assert!(ran.stderr.contains("now kept by project:\n  one-"), "{}", ran.all());
+    assert!(ran.stderr.contains("[DIR]/stores/main/current points to one-"), "{}", ran.all());
     // Realizing the first nightly again had switched back to it.
     assert_eq!(all(&project), [entry("one", 1, true, FIRST), entry("one", 2, false, SECOND)]);
     let ran = project.run_beside("one", &["generations"]).code(0);
@@ -153,7 +153,7 @@ fn where_no_project_can_be_told_a_profile_of_its_own_holds_everything() {
     }
     let everything = |name: &str| [entry(name, 1, false, FIRST), entry(name, 2, true, SECOND)];
     let ran = project.run(&["generations", "--all"]).code(0);
-    assert!(ran.stderr.contains("current leads to earlier, and so do links through it"), "{}", ran.all());
+    assert!(ran.stderr.contains("current points to earlier\n"), "{}", ran.all());
     assert_eq!(all(&project), ["earlier", "one", "two"].map(everything).concat());
     assert_eq!(led(&project), before);
     for name in ["one", "two"] {
@@ -177,7 +177,7 @@ fn a_store_of_before_that_holds_nothing_is_brought_up_to_date_in_silence() {
     std::fs::create_dir(store.join("generations")).unwrap();
     std::fs::write(store.join("version"), "strixlock-store 1\n").unwrap();
     let ran = project.run(&["generations", "--all"]).code(0);
-    assert!(!ran.stderr.contains("sorted"), "{}", ran.all());
+    assert!(!ran.stderr.contains("kept by project"), "{}", ran.all());
     assert_eq!(std::fs::read_to_string(store.join("version")).unwrap(), "strixlock-store 2\n");
     // A later format is left alone.
     std::fs::write(store.join("version"), "strixlock-store 3\n").unwrap();
@@ -228,7 +228,7 @@ fn many_processes_that_find_an_old_store_at_once_leave_one_new_one() {
     for child in children {
         let ran = project.finish(child.wait_with_output().unwrap()).code(0);
         assert_eq!(ran.json()["profiles"].as_array().unwrap().len(), 2, "{}", ran.all());
-        told += usize::from(ran.stderr.contains("sorted by project"));
+        told += usize::from(ran.stderr.contains("kept by project"));
     }
     assert_eq!(told, 1, "one of them did it");
     assert_eq!(all(&project), [entry("one", 1, true, FIRST), entry("two", 2, true, SECOND)]);

@@ -164,15 +164,11 @@ fn a_project_that_was_moved_is_told_how_to_have_its_generations_again() {
     let adopt = format!("strixlock generations --adopt {name}");
     for command in [["generations"].as_slice(), &["rollback"], &["diff"], &["status"], &["realize"]] {
         let ran = project.run_beside("moved", command);
-        assert!(
-            ran.stderr.contains("[DIR]/one, which is not there any more") && ran.stderr.contains(&adopt),
-            "{}",
-            ran.all()
-        );
+        assert!(ran.stderr.contains("the missing [DIR]/one has") && ran.stderr.contains(&adopt), "{}", ran.all());
     }
     let ran = project.run(&["generations", "--all"]).code(0);
-    assert!(ran.stdout.contains(&format!("profile {name} ([DIR]/one, not there any more)\n")), "{}", ran.all());
-    // Its lock may be on a disk that comes back, so nothing is removed, and every way to go on is named.
+    assert!(ran.stdout.contains(&format!("profile {name} ([DIR]/one, missing)\n")), "{}", ran.all());
+    // Its lock may be on a disk that comes back: nothing goes, and every way out is named.
     let ran = project.run_beside("moved", &["gc"]).code(9);
     assert!(ran.stderr.contains(&adopt) && ran.stderr.contains("--forget-missing"), "{}", ran.all());
     // Not for a directory without a project, and not from a project that still exists.
@@ -205,7 +201,7 @@ fn generations_of_a_project_that_is_gone_are_dropped_only_when_told() {
     project.run_beside("two", &["gc"]).code(9);
     project.run_beside("two", &["gc", "--keep", "1", "--all-profiles"]).code(9);
     let would = project.run_beside("two", &["gc", "--forget-missing", "--dry-run"]).code(0);
-    let told = format!("would remove generation 2 of {name} ([DIR]/one, not there any more), rocm {SECOND}\n");
+    let told = format!("would remove generation 2 of {name} ([DIR]/one, missing), rocm {SECOND}\n");
     assert!(would.stdout.contains(&told), "{}", would.all());
     let profiles =
         || project.run(&["generations", "--all", "--json"]).code(0).json()["profiles"].as_array().unwrap().len();
@@ -240,7 +236,8 @@ fn gc_says_whose_generations_went_and_why_others_stay() {
     let ran = project.run_beside("one", &["gc", "--max-size", "1K"]).code(0);
     assert!(ran.stdout.starts_with(&format!("removed generation 2 of {one}, rocm {SECOND}\n")), "{}", ran.all());
     assert!(
-        ran.stderr.contains("more than 1.00 kB: current generations, generations of other projects"),
+        ran.stderr
+            .contains("more than the maximum of 1.00 kB: needed by current generations, generations of other projects"),
         "{}",
         ran.all()
     );
@@ -251,7 +248,7 @@ fn gc_says_whose_generations_went_and_why_others_stay() {
     assert_eq!((generations(&project, "one"), generations(&project, "two")), ((vec![1], 1), (vec![2], 2)));
     // Without a project, a rule applies to no generations.
     let ran = project.run(&["gc", "--keep", "1"]).code(0);
-    assert!(ran.stderr.contains("nothing is dropped by a rule"), "{}", ran.all());
+    assert!(ran.stderr.contains("so no rule drops any"), "{}", ran.all());
 }
 
 #[test]
@@ -278,7 +275,8 @@ fn links_below_a_prefix_follow_their_own_project() {
     // A project that takes over the link is told the previous one.
     let ran = project.run_beside("two", &link).code(0);
     assert!(
-        ran.stderr.contains("opt/rocm led to [DIR]/stores/main/current/rocm: it leads to the generations of two-"),
+        ran.stderr
+            .contains("opt/rocm pointed to [DIR]/stores/main/current/rocm: it now points to the generations of two-"),
         "{}",
         ran.all()
     );

@@ -79,7 +79,7 @@ fn a_dry_run_and_locked_write_nothing() {
     let ran = project.run(&["update", "--dry-run"]).code(0);
     assert_eq!(ran.stdout, "rocm 10.2.0a20261120\nlock/strix.lock would change\n");
     let ran = project.run(&["update", "--locked"]).code(4);
-    assert!(ran.stderr.contains("the lock would change, and --locked forbids it"), "{}", ran.all());
+    assert!(ran.stderr.contains("the lock is stale and would change, which --locked forbids"), "{}", ran.all());
     assert!(!project.path("lock").exists());
     assert!(project.published("main").is_empty());
     assert!(
@@ -174,7 +174,7 @@ fn an_older_version_is_never_called_the_latest() {
     assert_eq!(ran.stdout, "\
 input  locked           wanted           latest
 rocm   10.3.0a20261129  10.2.0a20261120  10.3.0a20261129
-  10.3.0a20261129 is newer than all that the index lists; its newest is 10.2.0a20261120, which `strixlock update rocm` would go back to
+  10.3.0a20261129 is newer than everything in the index; the newest there is 10.2.0a20261120; `strixlock update rocm` would downgrade to it
 ");
     let json = project.run(&["outdated", "--json"]).code(0).json();
     assert_eq!(json["inputs"][0]["latest"], serde_json::Value::Null);

@@ -9,16 +9,16 @@ use crate::export::containerfile::containerfile as text_of;
 use crate::store::replace_file;
 use crate::toolbox_env::ToolboxEnv;
 
-/// A Containerfile that installs the locked ROCm by streaming it, checked by digest before anything is run
+/// Write a Containerfile that downloads, verifies and unpacks the locked ROCm in one pass
 #[derive(Debug, clap::Args)]
 pub struct ContainerfileArgs {
-    /// The base image, with its digest; it needs sh, coreutils, curl, gzip and tar [default: BASE_IMAGE in .toolbox.env]
+    /// Base image with its digest; needs sh, coreutils, curl, gzip and tar [default: BASE_IMAGE in .toolbox.env]
     #[arg(long, value_name = "IMAGE@sha256:HEX")]
     image: Option<String>,
-    /// Install the directory `llama` of the build's context too, which `strixlock realize llama --to .` makes
+    /// Also install the directory `llama` of the build context, which `strixlock realize llama --to .` writes
     #[arg(long)]
     llama: bool,
-    /// Write it to this file instead of standard output
+    /// File to write [default: standard output]
     #[arg(short, long, value_name = "FILE", value_parser = crate::cli::paths::path())]
     output: Option<PathBuf>,
 }
@@ -27,7 +27,7 @@ pub fn run(args: &ContainerfileArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let env = ToolboxEnv::find(None, &session.project.directory())?.unwrap_or_default();
     let base: ImageRef = args.image.clone().or(env.base_image).map_or_else(
-        || Err(Error::new(Kind::Usage, "no base image is named").hint("--image REGISTRY/NAME@sha256:HEX")),
+        || Err(Error::new(Kind::Usage, "missing base image").hint("--image REGISTRY/NAME@sha256:HEX")),
         |name| name.parse(),
     )?;
     let text = text_of(session.lock()?, &base, args.llama)?;

@@ -6,7 +6,7 @@ mod oci;
 use super::Session;
 use crate::error::Result;
 
-/// Write what the lock says in a form that other tools take
+/// Write locked outputs in formats of other tools
 #[derive(Debug, clap::Subcommand)]
 pub enum ExportCommand {
     Oci(oci::OciArgs),

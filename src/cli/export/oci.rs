@@ -10,28 +10,28 @@ use crate::oci::layout;
 use crate::store::{LinkMode, StoredTree, checkout};
 use crate::text;
 
-/// Write an image, made from the lock without a container engine
+/// Write an OCI image, built without a container engine
 ///
-/// The image is realized if it is not. Its digest is the same on every machine. Without --output a layout stays where it is
-/// in the store, read-only: `skopeo copy oci:PATH containers-storage:NAME` takes it from there; `podman load -i FILE` and
-/// `docker load -i FILE` take an archive.
+/// Realizes the image first if necessary. Its digest is the same on every machine. Without --output, prints the path of
+/// the read-only layout in the store, for `skopeo copy oci:PATH containers-storage:NAME`. Load an archive with `podman
+/// load -i FILE` or `docker load -i FILE`.
 #[derive(Debug, clap::Args)]
 pub struct OciArgs {
-    /// The output of type image; the only one when none is named
+    /// Output of type image [default: the only one in the lock]
     image: Option<String>,
-    /// A directory, or one file
+    /// Directory or single file
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Where to write it [default: the layout in the store; IMAGE.oci.tar]
+    /// Path to write [default: the layout in the store; IMAGE.oci.tar for an archive]
     #[arg(short, long, value_name = "PATH", value_parser = crate::cli::paths::path())]
     output: Option<PathBuf>,
-    /// How files get into a layout
+    /// Method of copying files into a layout
     #[arg(long, value_parser = link_mode(), default_value = "auto", requires = "output")]
     link_mode: LinkMode,
-    /// Replace what stands there
+    /// Replace what exists at that path
     #[arg(short, long)]
     force: bool,
-    /// Threads that compress; the image is the same with any number [default: all cores]
+    /// Compress with N threads; the result does not depend on N [default: one per core]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
 }

@@ -8,17 +8,17 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use crate::log::TOPICS;
 use crate::suggest::nearest;
 
-/// How much of each topic is logged. What other libraries log is no topic: it may hold headers, and so logins.
+/// Log level of each topic. Events of other libraries are never logged, since they may contain headers with logins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter(BTreeMap<&'static str, LevelFilter>);
 
 impl Filter {
-    /// Logs as much of every topic.
+    /// Sets one level for all topics.
     pub fn all(level: LevelFilter) -> Self {
         Self(TOPICS.map(|topic| (topic, level)).into())
     }
 
-    /// Returns the filter in `tracing`'s words.
+    /// Converts to `tracing`'s filter.
     pub fn targets(&self) -> Targets {
         Targets::new().with_targets(self.0.iter().map(|(topic, level)| (*topic, *level)))
     }
@@ -29,7 +29,7 @@ impl FromStr for Filter {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-        // The level for all topics counts for those that are not named, wherever it stands.
+        // A bare level, wherever it stands, applies to the topics that are not named.
         let all = parts.iter().rev().find_map(|part| level(part));
         let mut filter = Self::all(all.unwrap_or(LevelFilter::OFF));
         for part in parts.into_iter().filter(|part| level(part).is_none()) {

@@ -15,27 +15,27 @@ use crate::error::{Error, Result};
 use filter::Filter;
 use output::Output;
 
-/// Options about the log.
+/// Options for the log.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
-pub struct LogArgs {
-    /// Log to standard error each request, each decision about what is here, and each command; -vv with details
+pub struct LoggingArgs {
+    /// Log requests, cache decisions and commands to standard error; -vv for details
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// Log these topics instead, such as `fetch=debug,run=info`; fetch, cache, run, lists
+    /// Log these topics: fetch, cache, run, lists; such as `fetch=debug,run=info`
     #[arg(long, global = true, value_name = "FILTER", env = "STRIXLOCK_LOG")]
     log_filter: Option<Filter>,
-    /// Add the log to this file instead of writing it to standard error; with details where neither of these is given
+    /// Append the log to this file instead of standard error; with details unless -v or --log-filter is given
     #[arg(long, global = true, value_name = "FILE", value_parser = path())]
     log_file: Option<PathBuf>,
 }
 
-impl LogArgs {
-    /// Begins to log. Whatever is logged before is lost.
+impl LoggingArgs {
+    /// Starts the log. Earlier events are lost.
     pub fn start(&self, ui: &Ui) -> Result<()> {
         let Some(filter) = self.filter() else { return Ok(()) };
         let events = match &self.log_file {
-            // A file is read later, beside other logs.
+            // Times matter in a file, which is compared with other logs later.
             Some(path) => fmt::layer().with_ansi(false).with_writer(Output::file(path)?).boxed(),
             None => fmt::layer().with_ansi(false).without_time().with_writer(Output::Screen(ui.screen())).boxed(),
         };

@@ -1,4 +1,4 @@
-//! Places that the log is written to.
+//! Destinations of the log.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,16 +11,16 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::text::visible;
 
-/// A place that the log is written to, an event at a time.
+/// Destination of the log, which gets one event at a time.
 pub(super) enum Output {
-    /// Standard error, between the bars.
+    /// Standard error, above the progress bars.
     Screen(Arc<dyn Progress>),
-    /// The end of a file.
+    /// A file that is appended to.
     File(File),
 }
 
 impl Output {
-    /// Opens a file to add to.
+    /// Opens a file to append to.
     pub fn file(path: &Path) -> Result<Self> {
         let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
         opened
@@ -38,13 +38,13 @@ impl<'a> MakeWriter<'a> for Output {
 }
 
 impl Write for &Output {
-    /// Takes one event, with words of strangers in it.
+    /// Writes one event. Its text may come from outside, so control characters are replaced.
     fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = visible(text.trim_end());
         match self {
             Output::Screen(screen) => screen.note(&line),
-            // In one piece, since others may write to it too.
+            // One write per line, since other processes may append to the file too.
             Output::File(file) => {
                 let mut end: &File = file;
                 end.write_all(format!("{line}\n").as_bytes())?;

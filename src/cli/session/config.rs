@@ -1,4 +1,4 @@
-//! Configuration files: a project's over the user's.
+//! Configuration files. The project's takes precedence over the user's.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::cli::paths::{address, expand};
 use crate::error::{Error, Kind, Result};
 use crate::store::ProfileName;
 
-/// A configuration file; see the README.
+/// Configuration file, described in the README.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Config {
@@ -34,27 +34,27 @@ pub(super) struct Config {
 #[serde(deny_unknown_fields)]
 pub(super) struct MirrorConfig {
     pub(super) of: Url,
-    /// An address, or a path.
+    /// URL or path.
     at: String,
 }
 
 impl MirrorConfig {
-    /// Returns the address, once paths are resolved.
+    /// Returns the URL. Paths must have been resolved before.
     pub(super) fn at(&self) -> Result<Url> {
         address(&self.at, Path::new("/")).map_err(|why| Error::new(Kind::Invalid, why).fact("mirror", &self.at))
     }
 }
 
 impl Config {
-    /// Reads a configuration file, if there is one.
+    /// Reads a configuration file, if it exists.
     fn read(path: &Path) -> Result<Option<Self>> {
         let text = match fs_err::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::new(Kind::Invalid, "the configuration cannot be read").because(&error)),
+            Err(error) => return Err(Error::new(Kind::Invalid, "cannot read the configuration").because(&error)),
         };
         let mut config: Self = toml::from_str(&text).map_err(|error| {
-            Error::new(Kind::Invalid, "the configuration is not valid")
+            Error::new(Kind::Invalid, "invalid configuration")
                 .about(path.display().to_string())
                 .excerpt(error.to_string())
         })?;
@@ -63,10 +63,10 @@ impl Config {
         Ok(Some(config))
     }
 
-    /// Makes paths absolute: those in a file are relative to it, so that it means the same wherever somebody stands.
+    /// Makes paths absolute. They are relative to the file, whatever the current directory.
     fn resolve(&mut self, directory: &Path) -> Result<()> {
         let wrong = |what, written: String, why: String| {
-            Error::new(Kind::Invalid, format!("the configuration is not valid: {why}")).fact(what, written)
+            Error::new(Kind::Invalid, format!("invalid configuration: {why}")).fact(what, written)
         };
         if let Some(store) = &mut self.store {
             let place = expand(store).map_err(|why| wrong("store", store.display().to_string(), why))?;
@@ -79,7 +79,7 @@ impl Config {
         Ok(())
     }
 
-    /// Takes from `below` what `self` leaves open.
+    /// Fills the settings that `self` lacks from `below`.
     fn over(mut self, below: Self) -> Self {
         self.insecure_hosts.extend(below.insecure_hosts);
         self.mirrors.extend(below.mirrors);
@@ -99,13 +99,12 @@ impl Config {
 }
 
 impl Session {
-    /// Returns the configuration: the project's file over the user's.
+    /// Returns the configuration, in which the project's file takes precedence over the user's.
     pub(super) fn config(&self) -> Result<&Config> {
         lazily(&self.config, || {
             let user = match &self.args.config {
                 Some(path) => Some(Config::read(path)?.ok_or_else(|| {
-                    Error::new(Kind::NotFound, "there is no configuration at the path that was given")
-                        .fact("path", path.display())
+                    Error::new(Kind::NotFound, "missing configuration file").fact("path", path.display())
                 })?),
                 None => match etcetera::choose_base_strategy() {
                     Ok(base) => Config::read(&base.config_dir().join("strixlock/config.toml"))?,

@@ -1,4 +1,4 @@
-//! The manifest and the lock, as commands read them.
+//! Access to the manifest and the lock.
 
 use super::{Session, lazily};
 use crate::error::{Error, Kind, Result};
@@ -11,12 +11,12 @@ impl Session {
         lazily(&self.manifest, || Manifest::read(&self.project.manifest_path()))
     }
 
-    /// Returns the lock, if there is one.
+    /// Returns the lock, if it exists.
     pub fn lock_if_there(&self) -> Result<Option<&Lock>> {
         Ok(lazily(&self.lock, || Lock::read_if_there(&self.project.lock_path()))?.as_ref())
     }
 
-    /// Returns the lock. Fails with the first step to take where there is no lock.
+    /// Returns the lock. If it is missing, fails with a hint at the next step.
     pub fn lock(&self) -> Result<&Lock> {
         self.lock_if_there()?.ok_or_else(|| {
             let manifest = self.project.manifest_path();
@@ -31,25 +31,22 @@ impl Session {
         })
     }
 
-    /// Returns the lock to make something from it. Warns where the manifest asks for something else by now: the lock counts.
-    /// A lock that was named, such as that of a generation, need not be the manifest's.
+    /// Returns the lock for a command that builds from it, and warns if it is stale. A lock that was named, such as
+    /// that of a generation, is not compared, since it need not belong to the manifest.
     pub fn lock_to_use(&self) -> Result<&Lock> {
         let lock = self.lock()?;
         if self.project.names_lock() {
             return Ok(lock);
         }
         match self.compare_with_manifest(lock) {
-            // A lock alone is enough to make what it says.
+            // A lock can be realized without a manifest.
             Err(error) if error.kind() == Kind::NotFound => {}
             Err(error) => {
-                self.ui.warning(&format!(
-                    "the lock was not compared with the manifest, which cannot be read: {}",
-                    error.message()
-                ));
+                self.ui.warning(&format!("cannot compare the lock with the manifest: {}", error.message()));
             }
             Ok(stale) if stale.is_fresh() => {}
             Ok(stale) => self.ui.warning(&format!(
-                "the manifest has changed, and the lock is used as it is: {}. `strixlock update` takes the changes in",
+                "the lock is not up to date with the manifest, and is used as it is: {}. Run `strixlock update`",
                 stale.reasons.join("; ")
             )),
         }

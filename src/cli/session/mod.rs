@@ -1,12 +1,12 @@
-//! Everything that commands share, made when it is first asked for.
+//! Everything that commands share, created on first use.
 
 mod args;
 mod config;
 mod lock;
 mod profile;
 mod project;
+mod services;
 mod store;
-mod work;
 
 use std::cell::OnceCell;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,13 +23,13 @@ pub use args::GlobalArgs;
 pub use profile::described;
 pub use project::Project;
 
-/// The global options of a command, and what they lead to.
+/// Global options of a command, and the things that depend on them.
 pub struct Session {
-    /// What a person sees.
+    /// Output for the user.
     pub ui: Ui,
-    /// The places of manifest and lock.
+    /// Paths of manifest and lock.
     pub project: Project,
-    /// The time at which the command began, in seconds since 1970.
+    /// Start time of the command, in seconds since 1970.
     pub now: i64,
     args: GlobalArgs,
     config: OnceCell<Config>,
@@ -40,7 +40,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins with what the command line says.
+    /// Creates a session from the options on the command line.
     pub fn new(project: Project, args: GlobalArgs) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
         Self {
@@ -56,13 +56,13 @@ impl Session {
         }
     }
 
-    /// Returns true if the network is not to be used.
+    /// Returns true if the network must not be used.
     pub fn is_offline(&self) -> bool {
         self.args.offline
     }
 }
 
-/// Returns what the cell holds, made now if it is empty. A failure is not kept.
+/// Returns the value of the cell, and fills the cell first if it is empty. A failure is not stored.
 fn lazily<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
     if let Some(made) = cell.get() {
         return Ok(made);

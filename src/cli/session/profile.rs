@@ -1,4 +1,4 @@
-//! The profile whose generations a command is about.
+//! Choice of the profile whose generations a command uses.
 
 use super::Session;
 use crate::digest::Sha256Digest;
@@ -6,13 +6,13 @@ use crate::error::Result;
 use crate::store::{Profile, ProfileName, no_profile};
 
 impl Session {
-    /// Returns the profile that was chosen by name, if one was.
+    /// Returns the name of the chosen profile, if there is one.
     fn chosen_profile(&self) -> Result<Option<ProfileName>> {
         Ok(self.args.profile.clone().or(self.config()?.profile.clone()))
     }
 
-    /// Returns the profile that was chosen, or the usual one of this project. It may not be there yet; warns where the project
-    /// seems to have one from before it was moved.
+    /// Returns the chosen profile, or else that of this project, which need not exist yet. Warns if the project seems
+    /// to have been moved and left a profile behind.
     pub fn profile(&self) -> Result<Profile<'_>> {
         let store = self.store()?;
         let places = self.project.places();
@@ -20,7 +20,7 @@ impl Session {
         if let Some(name) = self.chosen_profile()? {
             return store.named_profile(&name, &first);
         }
-        // A generation's own lock, realized from anywhere but a project, is about that generation's profile.
+        // The lock of a generation, used outside of any project, belongs to that generation's profile.
         let lock = self.project.lock_path();
         if !self.project.manifest_path().is_file()
             && let Some(profile) = store.profile_around(&lock)?
@@ -33,15 +33,15 @@ impl Session {
             for moved in store.moved_profiles(&first, lock)? {
                 let (name, project) = (moved.name(), moved.project().unwrap_or(store.root()).display());
                 self.ui.warning(&format!(
-                    "this project has no generations here, but {project}, which is not there any more, has: if it was moved here, \
-                     `strixlock generations --adopt {name}` brings them along"
+                    "this project has no generations, but the missing {project} has: if it was moved here, run \
+                     `strixlock generations --adopt {name}`"
                 ));
             }
         }
         Ok(profile)
     }
 
-    /// Returns the same profile, if it is there or was not chosen by name.
+    /// Like [`Self::profile`], but fails if a profile that was chosen by name does not exist.
     pub fn profile_there(&self) -> Result<Profile<'_>> {
         let profile = self.profile()?;
         if self.chosen_profile()?.is_some() && !profile.exists() {
@@ -52,10 +52,10 @@ impl Session {
     }
 }
 
-/// Returns a profile as a person knows it: its name, and whose it is.
+/// Describes a profile by its name and project.
 pub fn described(profile: &Profile) -> String {
     match profile.project() {
-        Some(project) if profile.is_gone() => format!("{} ({}, not there any more)", profile.name(), project.display()),
+        Some(project) if profile.is_gone() => format!("{} ({}, missing)", profile.name(), project.display()),
         Some(project) => format!("{} ({})", profile.name(), project.display()),
         None => profile.name().to_string(),
     }

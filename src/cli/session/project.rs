@@ -1,24 +1,24 @@
-//! The places of a project's files.
+//! Paths of a project's files.
 
 use std::path::{Path, PathBuf};
 
 use crate::cli::paths::path;
 use crate::store::project_of;
 
-/// The manifest and the lock, as far as the command line names them.
+/// Manifest and lock, if the command line names them.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Project {
-    /// The manifest [default: manifests/strix.toml here or in a directory above]
+    /// Manifest [default: manifests/strix.toml here or in a directory above]
     #[arg(long, global = true, value_name = "FILE", value_parser = path(), env = "STRIXLOCK_MANIFEST")]
     manifest: Option<PathBuf>,
-    /// The lock [default: lock/NAME.lock for manifests/NAME.toml]
+    /// Lock [default: lock/NAME.lock for manifests/NAME.toml]
     #[arg(long, global = true, value_name = "FILE", value_parser = path(), env = "STRIXLOCK_LOCK")]
     lock: Option<PathBuf>,
 }
 
 impl Project {
-    /// Returns the path of a manifest to be written: nothing above this directory is looked at.
+    /// Returns the path of a new manifest. Does not search the directories above.
     pub fn new_manifest_path(&self) -> PathBuf {
         self.manifest.clone().unwrap_or_else(|| PathBuf::from(USUAL))
     }
@@ -33,7 +33,7 @@ impl Project {
         })
     }
 
-    /// Returns the directory of the manifest, which paths in it are relative to.
+    /// Returns the directory of the manifest. Paths in the manifest are relative to it.
     pub fn manifest_directory(&self) -> PathBuf {
         self.manifest_path().parent().unwrap_or(Path::new("")).to_path_buf()
     }
@@ -48,7 +48,7 @@ impl Project {
         }
     }
 
-    /// Returns true if the command line names the lock: it need not be the manifest's then.
+    /// Returns true if the command line names the lock, which then need not belong to the manifest.
     pub fn names_lock(&self) -> bool {
         self.lock.is_some()
     }
@@ -60,16 +60,16 @@ impl Project {
 
     fn usual_lock_path(&self) -> PathBuf {
         let manifest = self.manifest_path();
-        // Appended, since a name may have a dot of its own.
+        // `with_extension` would cut a name at a dot of its own.
         let mut name = manifest.file_stem().unwrap_or("strix".as_ref()).to_owned();
         name.push(".lock");
         self.directory().join("lock").join(name)
     }
 
-    /// Returns the paths by which this project may be known to a store. The first is the one that a new profile belongs to.
+    /// Returns the paths by which a store may know this project. A new profile belongs to the first.
     pub fn places(&self) -> Vec<PathBuf> {
         let (manifest, lock, usual) = (self.manifest_path(), self.lock_path(), self.usual_lock_path());
-        // A lock that is named alone is known by the manifest that it is usually made from.
+        // A lock that is named without a manifest may be known by its usual manifest.
         let mut name = lock.file_stem().unwrap_or_default().to_owned();
         name.push(".toml");
         let of_lock = project_of(&lock).join("manifests").join(name);
@@ -77,5 +77,5 @@ impl Project {
     }
 }
 
-/// The manifest's usual place in a project.
+/// Usual path of the manifest in a project.
 const USUAL: &str = "manifests/strix.toml";

@@ -1,4 +1,4 @@
-//! The store, opened once for the whole command.
+//! The store, opened once per command.
 
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
@@ -12,17 +12,17 @@ use crate::error::{Error, Result};
 use crate::store::{Store, Waiting, project_of};
 
 impl Session {
-    /// Returns the place where the store is, or would be.
+    /// Returns the path of the store, which need not exist yet.
     pub fn store_path(&self) -> Result<PathBuf> {
         Ok(match self.args.store.clone().or(self.config()?.store.clone()) {
-            // Links that last are made to it: they must not lead by way of where we happen to stand.
+            // Permanent links to the store are made, which must not depend on the current directory.
             Some(path) if path.components().any(|part| part == Component::ParentDir) => {
                 std::fs::canonicalize(&path).unwrap_or(path)
             }
             Some(path) => path,
             None => etcetera::choose_base_strategy()
                 .map_err(|error| {
-                    Error::failure("cannot tell where the store should be").because(&error).hint("name it with --store")
+                    Error::failure("cannot find a directory for the store").because(&error).hint("name it with --store")
                 })?
                 .data_dir()
                 .join("strixlock/store"),
@@ -34,19 +34,19 @@ impl Session {
         lazily(&self.store, || self.open_store())
     }
 
-    /// Returns the store, which nobody else uses meanwhile. To be asked for before anything else that needs the store.
+    /// Returns the store, locked for exclusive use. Must be the first use of the store in a command.
     pub fn exclusive_store(&self) -> Result<&Store> {
         lazily(&self.store, || self.open_store()?.exclusive())
     }
 
-    /// Returns the store for reading alone; one that is not there is empty, and stays away. To be asked for before anything
-    /// else that needs the store.
+    /// Returns the store for reading only. A missing store counts as empty and is not created. Must be the first use of
+    /// the store in a command.
     pub fn store_to_read(&self) -> Result<&Store> {
         lazily(&self.store, || self.open(Store::open_for_reading))
     }
 
-    /// Returns the store, or that for reading alone where it cannot be written to. To be asked for before anything else that
-    /// needs the store.
+    /// Returns the store, opened for reading only if it is not writable. Must be the first use of the store in a
+    /// command.
     pub fn store_as_allowed(&self) -> Result<&Store> {
         lazily(&self.store, || {
             let store = self.open(Store::open_for_reading)?;
@@ -54,7 +54,7 @@ impl Session {
         })
     }
 
-    /// Opens the store, and makes it if it is not there.
+    /// Opens the store, and creates it if it is missing.
     fn open_store(&self) -> Result<Store> {
         self.open(Store::open_waiting)
     }
@@ -71,23 +71,23 @@ impl Session {
         };
         let store = how(&self.store_path()?, Waiting { limit, tell })?;
         if !self.args.quiet {
-            tell_migrated(&store);
+            report_migration(&store);
         }
         Ok(store)
     }
 }
 
-/// Tells what became of the generations of a store that had one list for all projects. It happens once, whatever the command.
-fn tell_migrated(store: &Store) {
+/// Reports the migration of a store that had one list of generations for all projects, which happens once.
+fn report_migration(store: &Store) {
     let Some(migrated) = store.migrated().filter(|migrated| !migrated.profiles.is_empty()) else { return };
-    let mut lines = vec!["the generations in this store are sorted by project from now on:".to_owned()];
+    let mut lines = vec!["the generations in this store are now kept by project:".to_owned()];
     for (name, owner, count) in &migrated.profiles {
         let project = owner.as_deref().map(|owner| project_of(owner).display().to_string());
-        lines.push(format!("  {name} ({}): {count}", project.unwrap_or_else(|| "no project known".to_owned())));
+        lines.push(format!("  {name} ({}): {count}", project.unwrap_or_else(|| "unknown project".to_owned())));
     }
     if let Some(first) = &migrated.first {
         let current = store.root().join("current");
-        lines.push(format!("{} leads to {first}, and so do links through it", current.display()));
+        lines.push(format!("{} points to {first}", current.display()));
     }
     let _ = writeln!(anstream::stderr(), "{}", lines.join("\n"));
 }

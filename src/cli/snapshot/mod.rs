@@ -6,9 +6,9 @@ mod save;
 use super::Session;
 use crate::error::Result;
 
-/// Put realized outputs into one file, and bring them back
+/// Save realized outputs to a file, and restore them
 ///
-/// The same outputs give the same file on every machine: for a cache, key it with `strixlock lock digest OUTPUT`.
+/// The same outputs give the same file on every machine. Use `strixlock lock digest OUTPUT` as its key in a cache.
 #[derive(Debug, clap::Subcommand)]
 pub enum SnapshotCommand {
     Save(save::SaveArgs),

@@ -8,21 +8,22 @@ use crate::error::{About, Result};
 use crate::export::snapshot::{Restored, restore};
 use crate::store::{LinkMode, checkout};
 
-/// Unpack a snapshot, verified against its listings and the lock, without network
+/// Unpack a snapshot into the store, verified against its listings and the lock
 ///
-/// What the lock names is then realized; `strixlock realize` switches to it. With --to, plain copies are written as well.
+/// Uses no network. Outputs of the lock are realized afterwards; `strixlock realize` switches to them. With --to,
+/// writes plain copies as well.
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
-    /// The snapshot
+    /// Snapshot to restore
     #[arg(value_name = "FILE.tar.zst", value_parser = crate::cli::paths::path())]
     file: PathBuf,
-    /// Write plain copies below this directory; needs no lock
+    /// Write plain copies below this directory; does not need a lock
     #[arg(long, value_name = "DIR", value_parser = crate::cli::paths::path())]
     to: Option<PathBuf>,
-    /// How files get into the copies
+    /// Method of copying files
     #[arg(long, value_parser = link_mode(), default_value = "auto", requires = "to")]
     link_mode: LinkMode,
-    /// Replace what stands where a copy should go
+    /// Replace what exists at the path of a copy
     #[arg(short, long, requires = "to")]
     force: bool,
 }
@@ -58,7 +59,7 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     );
     for one in restored.iter().filter(|one| args.to.is_none() && !locked(one)) {
         ui.warning(&format!(
-            "{} is not what this lock makes: its tree is in the store, and nothing uses it",
+            "{} is not an output of this lock: its tree is in the store, but nothing uses it",
             one.output.name
         ));
     }

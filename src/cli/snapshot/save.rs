@@ -5,27 +5,27 @@ use std::path::Path;
 use crate::cli::Session;
 use crate::cli::paths::expand;
 use crate::error::{Error, Kind, Result};
-use crate::export::snapshot::{self, Compression, Part, SnapshotOutput};
+use crate::export::snapshot::{self, Part, SnapshotOutput, ZstdOptions};
 use crate::lock::Lock;
 use crate::realize::version;
 use crate::text;
 use crate::threads::cores;
 
-/// Write realized outputs to one deterministic archive that carries their listings
+/// Write realized outputs and their listings to one deterministic archive
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "strixlock snapshot save [OPTIONS] [OUTPUT]... <FILE.tar.zst>")]
 pub struct SaveArgs {
-    /// The outputs, all but images when none is named; last, the file to write
+    /// Outputs to save [default: all except images], and last the file to write
     // One argument for both: clap allows no optional list before a required argument.
     #[arg(value_name = "OUTPUT|FILE", required = true)]
     outputs_and_file: Vec<String>,
-    /// zstd's level
+    /// Level of zstd
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=22))]
     level: i32,
-    /// Look for repetitions in a window of 128 MiB: for archives of several nightlies
+    /// Use a window of 128 MiB, for archives of several nightlies
     #[arg(long)]
     long: bool,
-    /// Threads that compress; the file is the same with any number [default: all cores]
+    /// Compress with N threads; the result does not depend on N [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
 }
@@ -45,7 +45,7 @@ pub fn run(args: &SaveArgs, session: &Session) -> Result<u8> {
         let found = store.hot_output(output.derivation, name, &*ui.progress)?;
         let (record, tree) =
             found.filter(|(record, _)| output.tree.is_none_or(|sealed| sealed == record.tree)).ok_or_else(|| {
-                Error::new(Kind::NotFound, "this output is not realized")
+                Error::new(Kind::NotFound, "the output is not realized")
                     .about(name)
                     .hint(format!("`strixlock realize {name}` makes it"))
             })?;
@@ -61,7 +61,7 @@ pub fn run(args: &SaveArgs, session: &Session) -> Result<u8> {
         parts.push(Part { output, tree });
     }
     let threads = args.threads.unwrap_or_else(|| cores().min(256) as u32);
-    let compression = Compression { level: args.level, long: args.long, threads };
+    let compression = ZstdOptions { level: args.level, long: args.long, threads };
     let outputs: Vec<SnapshotOutput> = parts.iter().map(|part| part.output.clone()).collect();
     let saved = snapshot::save(parts, file, compression, &*ui.progress)?;
     let json = serde_json::json!({
@@ -75,12 +75,12 @@ pub fn run(args: &SaveArgs, session: &Session) -> Result<u8> {
     Ok(0)
 }
 
-/// Fails if the last argument looks like an output and not like a file: whoever forgot the file means no file of that name.
+/// Fails if the last argument looks like an output rather than a file, since the file was probably forgotten.
 fn demand_file(file: &str, lock: &Lock) -> Result<()> {
     if file.contains(['/', '.']) && !lock.outputs.contains_key(file) {
         return Ok(());
     }
-    Err(Error::new(Kind::Usage, "the file to write is missing").fact("last argument", file).hint(format!(
+    Err(Error::new(Kind::Usage, "missing file to write").fact("last argument", file).hint(format!(
         "name the file last: `strixlock snapshot save {file} {file}.tar.zst`, or `./{file}` for a file of that name"
     )))
 }

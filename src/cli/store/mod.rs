@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::store::Numbered;
 use crate::text;
 
-/// Show what the store holds, and what each tree added; pack what is not in use
+/// Show the contents of the store, and what each tree adds; pack trees that are not in use
 #[derive(Debug, clap::Args)]
 pub struct StoreArgs {
     #[command(subcommand)]
@@ -55,7 +55,7 @@ fn usage(session: &Session) -> Result<u8> {
         ]);
     }
     ui.table(&rows);
-    ui.line(format!("trees      {} as {} of contents", text::bytes(usage.logical), text::bytes(usage.physical)));
+    ui.line(format!("trees      {}, stored in {}", text::bytes(usage.logical), text::bytes(usage.physical)));
     ui.line(format!("downloads  {}", text::bytes(usage.downloads)));
     ui.line(format!("git        {}", text::bytes(usage.repositories)));
     ui.line(format!("in {}", store.root().display()));

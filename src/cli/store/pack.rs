@@ -4,10 +4,10 @@ use crate::cli::Session;
 use crate::error::Result;
 use crate::text;
 
-/// Turn trees that are not in use into compressed chunks that they share
+/// Pack trees that are not in use into compressed, shared chunks
 ///
-/// `realize`, `switch` and `rollback` bring them back, verified. The current generation of each project and what running
-/// processes use stay as they are. A damaged tree is not packed.
+/// `realize`, `switch` and `rollback` unpack and verify them again. The current generation of each project, and what
+/// running processes use, is not packed, nor is a damaged tree.
 #[derive(Debug, clap::Args)]
 pub struct PackArgs {
     /// Leave the newest N generations of each project unpacked
@@ -25,7 +25,7 @@ pub fn run(args: &PackArgs, session: &Session) -> Result<u8> {
     }
     for tree in &packed.trees {
         ui.line(format!(
-            "packed {}: {} as {} more",
+            "packed {}: {} in {} of new chunks",
             &tree.tree.hex()[..12],
             text::bytes(tree.size),
             text::bytes(tree.adds)

@@ -1,6 +1,6 @@
-//! Snapshots: realized outputs in one deterministic file, to be kept in a cache or carried to another machine.
+//! Snapshots: realized outputs in one deterministic file, for a cache or another machine.
 //!
-//! A snapshot is a tar archive compressed with zstd, which any tar unpacks:
+//! A snapshot is a tar archive compressed with zstd, which any tar can unpack:
 //!
 //! ```text
 //! strixlock-snapshot.json     which outputs: name, version, derivation id, tree digest (format below)
@@ -8,9 +8,9 @@
 //! NAME/...                    their trees: 0755 and 0644, owner 0, time 1980-01-01
 //! ```
 //!
-//! The same trees give the same bytes on every machine, whatever the number of threads: entries stand in the order of
-//! their paths, and zstd always runs with workers, whose jobs do not depend on how many there are. Where a path is in
-//! several outputs its entries stand together, so that the window sees what two nightlies have in common.
+//! The same trees give the same bytes on every machine, whatever the number of threads: entries are sorted by path, and
+//! zstd always runs with workers, whose jobs do not depend on their number. Entries of several outputs with the same
+//! path stand together, so that zstd's window covers what two nightlies have in common.
 
 mod restore;
 mod save;
@@ -20,20 +20,20 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{DerivationId, TreeDigest};
 
 pub use restore::{Restored, restore};
-pub use save::{Compression, Part, save};
+pub use save::{Part, ZstdOptions, save};
 
-/// The name of the first entry.
+/// Name of the first entry.
 const INDEX: &[u8] = b"strixlock-snapshot.json";
-/// What a listing's name ends in.
+/// Suffix of the name of a listing.
 const LISTING: &str = ".listing";
 const FORMAT: &str = "strixlock-snapshot 1";
 
-/// What a snapshot says of itself.
+/// Index of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Index {
     format: String,
-    /// The outputs, by name.
+    /// Outputs, sorted by name.
     pub outputs: Vec<SnapshotOutput>,
 }
 
@@ -41,13 +41,13 @@ pub struct Index {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotOutput {
-    /// Its name in the lock it was made from.
+    /// Name in the lock.
     pub name: String,
-    /// What a person calls it.
+    /// Version for display.
     pub version: String,
-    /// How it was made.
+    /// Derivation id.
     pub derivation: DerivationId,
-    /// What it is.
+    /// Tree digest.
     pub tree: TreeDigest,
 }
 
@@ -70,7 +70,7 @@ mod tests {
         let derivation = DerivationId(Sha256Digest::of(b"links"));
         let output = SnapshotOutput { name: "links".into(), version: "1".into(), derivation, tree: tree.digest };
         let file = directory.path().join("links.tar.zst");
-        let compression = Compression { level: 1, long: false, threads: 1 };
+        let compression = ZstdOptions { level: 1, long: false, threads: 1 };
         save(vec![Part { output, tree }], &file, compression, &Silent).unwrap();
         let other = Store::open(&directory.path().join("other")).unwrap();
         let restored = restore(&other, &file, None, &Silent).unwrap();

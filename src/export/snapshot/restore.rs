@@ -1,4 +1,4 @@
-//! Brings a snapshot back into a store, verified while it is unpacked.
+//! Restores a snapshot into a store, and verifies it while unpacking.
 
 use std::io::Read;
 use std::path::Path;
@@ -12,42 +12,42 @@ use crate::tree::Receiver;
 use crate::tree::unpack::unpack_into;
 use crate::tree::{Limits, Listing, TreeWriter, is_path, named};
 
-/// An output that came out of a snapshot.
+/// A restored output.
 #[derive(Debug, Clone)]
 pub struct Restored {
-    /// What the snapshot says of it.
+    /// Output as described in the snapshot.
     pub output: SnapshotOutput,
-    /// Its tree, now in the store.
+    /// Tree in the store.
     pub tree: StoredTree,
 }
 
-/// No index is longer, in bytes.
+/// Maximum size of an index in bytes.
 const MOST_INDEX: u64 = 1 << 20;
-/// No listing is longer, in bytes; AMD's trees need 5 MB.
+/// Maximum size of a listing in bytes; AMD's trees need 5 MB.
 const MOST_LISTING: u64 = 96 << 20;
-/// No listing has more lines: each takes memory, however short it is.
+/// Maximum number of lines in a listing, since each takes memory, however short.
 const MOST_LINES: usize = 750_000;
 
-/// Unpacks the snapshot at `file` into the store. Nothing gets a name there unless every tree is the one whose digest the
-/// snapshot names; those whose derivation `lock` has must also be what it was sealed with, and are recorded as its outputs.
+/// Unpacks the snapshot at `file` into the store. Publishes nothing unless every tree has the digest that the snapshot
+/// names. Trees whose derivation is in `lock` must also match its seals, and are recorded as its outputs.
 pub fn restore(store: &Store, file: &Path, lock: Option<&Lock>, progress: &dyn Progress) -> Result<Vec<Restored>> {
     let archive = fs_err::File::open(file)
-        .map_err(|error| Error::new(Kind::NotFound, "the snapshot cannot be read").because(&error))?;
+        .map_err(|error| Error::new(Kind::NotFound, "cannot read the snapshot").because(&error))?;
     let task = progress.begin("restore", Some(archive.metadata()?.len()), Unit::Bytes);
     let mut router = Router { store, lock, expected: None, parts: Vec::new() };
     let archive = Counted { inner: archive, task, done: 0 };
     let remarks = unpack_into(archive, &mut router).about(file.display().to_string())?;
     if let Some(name) = remarks.absolute.first() {
-        return Err(no_snapshot("it has absolute names").fact("entry", name).about(file.display().to_string()));
+        return Err(invalid("absolute path").fact("entry", name).about(file.display().to_string()));
     }
     router.finish().about(file.display().to_string())
 }
 
-/// Sends the entries of the archive to the trees that they belong to.
+/// Routes the entries of the archive to their trees.
 struct Router<'a> {
     store: &'a Store,
     lock: Option<&'a Lock>,
-    /// The outputs whose listings have not come yet, the next one last. `None` before the index.
+    /// Outputs whose listings are still to come, the next one last. `None` before the index.
     expected: Option<Vec<SnapshotOutput>>,
     parts: Vec<RunningPart>,
 }
@@ -61,23 +61,20 @@ struct RunningPart {
 impl Router<'_> {
     fn index(&mut self, contents: &mut dyn Read) -> Result<()> {
         let text = read_at_most(contents, MOST_INDEX)?;
-        let index: Index =
-            serde_json::from_slice(&text).map_err(|error| no_snapshot("its index is not valid").because(&error))?;
+        let index: Index = serde_json::from_slice(&text).map_err(|error| invalid("malformed index").because(&error))?;
         if index.format != FORMAT {
-            return Err(no_snapshot("it has a format that this strixlock does not know")
-                .fact("expected", FORMAT)
-                .fact("found", index.format.escape_debug()));
+            return Err(invalid("unknown format").fact("expected", FORMAT).fact("found", index.format.escape_debug()));
         }
         for (at, output) in index.outputs.iter().enumerate() {
             let name = output.name.as_bytes();
             if !is_path(name) || name.contains(&b'/') || index.outputs[..at].iter().any(|one| one.name == output.name) {
-                return Err(no_snapshot("the names of its outputs are not valid").fact("name", named(name)));
+                return Err(invalid("invalid or repeated output name").fact("name", named(name)));
             }
             let locked = self.lock.and_then(|lock| derived(lock, output)).and_then(|locked| locked.tree);
             if let Some(sealed) = locked
                 && sealed != output.tree
             {
-                return Err(Error::new(Kind::NotReproducible, "the snapshot holds another tree than the lock names")
+                return Err(Error::new(Kind::NotReproducible, "the tree in the snapshot differs from the locked one")
                     .about(&output.name)
                     .fact("locked", sealed)
                     .fact("snapshot", output.tree));
@@ -87,15 +84,15 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// The next listing: from here on it is known what the tree may hold.
+    /// Reads the next listing, which bounds the contents of its tree.
     fn listing(&mut self, name: &[u8], contents: &mut dyn Read) -> Result<()> {
         let next = self.expected.as_mut().and_then(Vec::pop);
         let output = next
             .filter(|output| format!("{}{LISTING}", output.name).as_bytes() == name)
-            .ok_or_else(|| no_snapshot("its entries are out of order").fact("entry", named(name)))?;
+            .ok_or_else(|| invalid("entries out of order").fact("entry", named(name)))?;
         let text = read_at_most(contents, MOST_LISTING)?;
         if text.split(|byte| *byte == b'\n').count() > MOST_LINES {
-            return Err(no_snapshot("a listing has more lines than any tree needs"));
+            return Err(invalid("listing with too many lines"));
         }
         let listing = Listing::parse(&text).about(&output.name)?;
         drop(text);
@@ -112,32 +109,32 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// The tree that an entry belongs to, and the entry's path in it.
+    /// Returns the tree of an entry, and the path in it.
     fn tree<'p>(&mut self, path: &'p [u8]) -> Result<(&mut TreeWriter, &'p [u8])> {
         let slash = path.iter().position(|byte| *byte == b'/');
         let found = slash.and_then(|slash| {
             let part = self.parts.iter_mut().find(|part| part.output.name.as_bytes() == &path[..slash])?;
             Some((&mut part.writer, &path[slash + 1..]))
         });
-        found.ok_or_else(|| no_snapshot("it holds an entry of no output").fact("entry", named(path)))
+        found.ok_or_else(|| invalid("entry outside of all outputs").fact("entry", named(path)))
     }
 
     fn finish(self) -> Result<Vec<Restored>> {
         if self.expected.is_none_or(|left| !left.is_empty()) {
-            return Err(no_snapshot("it ends too early"));
+            return Err(invalid("truncated"));
         }
-        // All are judged before the first one gets a name.
-        let mut whole = Vec::new();
+        // Check all trees before the first is published.
+        let mut checked = Vec::new();
         for RunningPart { output, staging, writer } in self.parts {
             let listing = writer.finish()?;
             if listing.digest() != output.tree {
                 return Err(differs(&output, &listing));
             }
-            refuse_another(self.store, self.lock, &output)?;
-            whole.push((output, staging, listing));
+            refuse_different(self.store, self.lock, &output)?;
+            checked.push((output, staging, listing));
         }
         let mut restored = Vec::new();
-        for (output, staging, listing) in whole {
+        for (output, staging, listing) in checked {
             let tree = self.store.publish_tree(&staging, &listing)?;
             if self.lock.is_some_and(|lock| derived(lock, &output).is_some()) {
                 let record = OutputRecord { name: output.name.clone(), tree: output.tree };
@@ -161,13 +158,13 @@ impl Receiver for Router<'_> {
     }
 
     fn hard_link(&mut self, path: &[u8], _earlier: &[u8]) -> Result<()> {
-        Err(no_snapshot("it holds a hard link").fact("entry", named(path)))
+        Err(invalid("hard link").fact("entry", named(path)))
     }
 
     fn file(&mut self, path: &[u8], executable: bool, contents: &mut dyn Read) -> Result<()> {
         if self.expected.is_none() {
             if path != INDEX {
-                return Err(no_snapshot("its first entry is not its index").fact("entry", named(path)));
+                return Err(invalid("the first entry is not the index").fact("entry", named(path)));
             }
             return self.index(contents);
         }
@@ -179,25 +176,22 @@ impl Receiver for Router<'_> {
     }
 }
 
-/// Where the lock says only how an output is made, a tree that was made here does not give way to one from elsewhere.
-fn refuse_another(store: &Store, lock: Option<&Lock>, output: &SnapshotOutput) -> Result<()> {
+/// Fails if an unsealed output was realized here with a different tree, which must not be replaced.
+fn refuse_different(store: &Store, lock: Option<&Lock>, output: &SnapshotOutput) -> Result<()> {
     let unsealed = lock.and_then(|lock| derived(lock, output)).is_some_and(|locked| locked.tree.is_none());
     match store.output_record(output.derivation)? {
-        Some(here) if unsealed && here.tree != output.tree => Err(Error::new(
-            Kind::NotReproducible,
-            "the snapshot holds another tree than was made here",
-        )
-        .about(&output.name)
-        .fact("here", here.tree)
-        .fact("snapshot", output.tree)
-        .hint(
-            "the lock does not say which one is right: `strixlock realize --seal` makes it say that the one here is",
-        )),
+        Some(here) if unsealed && here.tree != output.tree => {
+            Err(Error::new(Kind::NotReproducible, "the tree in the snapshot differs from the one in the store")
+                .about(&output.name)
+                .fact("here", here.tree)
+                .fact("snapshot", output.tree)
+                .hint("the output is not sealed: `strixlock realize --seal` seals the tree in the store"))
+        }
         _ => Ok(()),
     }
 }
 
-/// The output of the lock that is made in the same way.
+/// Returns the output of the lock with the same derivation.
 fn derived<'l>(lock: &'l Lock, output: &SnapshotOutput) -> Option<&'l crate::lock::LockedOutput> {
     lock.outputs.values().find(|locked| locked.derivation == output.derivation)
 }
@@ -206,24 +200,24 @@ fn read_at_most(contents: &mut dyn Read, most: u64) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     contents.take(most + 1).read_to_end(&mut text)?;
     if text.len() as u64 > most {
-        return Err(no_snapshot("its index or a listing is too long"));
+        return Err(invalid("index or listing too long"));
     }
     Ok(text)
 }
 
-fn no_snapshot(why: &str) -> Error {
-    Error::new(Kind::Invalid, format!("this is no snapshot that strixlock wrote: {why}"))
+fn invalid(why: &str) -> Error {
+    Error::new(Kind::Invalid, format!("invalid snapshot: {why}"))
 }
 
 fn differs(output: &SnapshotOutput, found: &Listing) -> Error {
-    Error::new(Kind::Mismatch, "the snapshot does not hold the tree that it names")
+    Error::new(Kind::Mismatch, "the tree in the snapshot does not match its digest")
         .about(&output.name)
-        .fact("named", output.tree)
+        .fact("expected", output.tree)
         .fact("found", found.digest())
         .hint("the file is damaged: get another copy, or `strixlock realize`")
 }
 
-/// Tells how much of the file was read.
+/// A reader that reports its position as progress.
 struct Counted {
     inner: fs_err::File,
     task: Box<dyn Task>,

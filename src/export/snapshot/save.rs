@@ -16,35 +16,35 @@ use crate::tree::{ArchiveWriter, Entry, Listing, Node};
 /// An output that goes into a snapshot.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// What the snapshot says of it.
+    /// Description in the index.
     pub output: SnapshotOutput,
-    /// Its tree.
+    /// Tree in the store.
     pub tree: StoredTree,
 }
 
-/// How zstd compresses. Level and window show in the bytes, threads do not.
+/// Options of zstd. Level and window change the bytes, threads do not.
 #[derive(Debug, Clone, Copy)]
-pub struct Compression {
-    /// zstd's level, 1 to 22.
+pub struct ZstdOptions {
+    /// Level, 1 to 22.
     pub level: i32,
-    /// Long-distance matching in a window of 128 MiB, what `zstd --long` uses.
+    /// Long-distance matching in a window of 128 MiB, like `zstd --long`.
     pub long: bool,
-    /// Threads that compress.
+    /// Number of threads.
     pub threads: u32,
 }
 
 /// A snapshot that was written.
 #[derive(Debug, Clone, Copy)]
 pub struct Saved {
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Its digest.
+    /// Digest.
     pub digest: Sha256Digest,
 }
 
-/// Writes a snapshot of `parts` to `file`, whole or not at all. Files are hashed as they are read: what is damaged in the
-/// store does not get out.
-pub fn save(mut parts: Vec<Part>, file: &Path, compression: Compression, progress: &dyn Progress) -> Result<Saved> {
+/// Writes a snapshot of `parts` to `file`, atomically. Files are verified as they are read, so damage in the store is
+/// not exported.
+pub fn save(mut parts: Vec<Part>, file: &Path, compression: ZstdOptions, progress: &dyn Progress) -> Result<Saved> {
     parts.sort_by(|a, b| a.output.name.cmp(&b.output.name));
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(parent)?;
@@ -64,7 +64,7 @@ pub fn save(mut parts: Vec<Part>, file: &Path, compression: Compression, progres
 fn write<'f>(
     parts: &[Part],
     file: &'f mut File,
-    compression: Compression,
+    compression: ZstdOptions,
     progress: &dyn Progress,
 ) -> Result<HashingWriter<&'f mut File>> {
     let mut encoder = zstd::Encoder::new(HashingWriter::new(file), compression.level)?;
@@ -79,22 +79,22 @@ fn write<'f>(
     let text = serde_json::to_vec_pretty(&index)
         .map_err(|error| Error::failure("cannot write the index of a snapshot").because(&error))?;
     archive.file(INDEX, 0o644, &text)?;
-    let mut sources: Vec<Source> = Vec::new();
+    let mut trees: Vec<OpenTree> = Vec::new();
     for part in parts {
         let listing = part.tree.listing().about(&part.output.name)?;
         archive.file(format!("{}{LISTING}", part.output.name).as_bytes(), 0o644, &listing.to_bytes())?;
-        sources.push(Source { name: &part.output.name, root: Root::open(&part.tree.path)?, listing });
+        trees.push(OpenTree { name: &part.output.name, root: Root::open(&part.tree.path)?, listing });
     }
-    let mut entries: Vec<(&Entry, &Source)> =
-        sources.iter().flat_map(|source| source.listing.entries().iter().map(move |entry| (entry, source))).collect();
-    // Stable: the same path of several outputs stays in the order of their names.
+    let mut entries: Vec<(&Entry, &OpenTree)> =
+        trees.iter().flat_map(|tree| tree.listing.entries().iter().map(move |entry| (entry, tree))).collect();
+    // The sort is stable: entries with the same path stay in the order of their outputs.
     entries.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
-    let total = sources.iter().map(|source| source.listing.total_size()).sum();
+    let total = trees.iter().map(|tree| tree.listing.total_size()).sum();
     let task = progress.begin("snapshot", Some(total), Unit::Bytes);
     let mut done = 0;
-    for (entry, source) in entries {
-        let path = [source.name.as_bytes(), &entry.path].join(&b'/');
-        archive.entry(&path, &source.root, entry, None).about(source.name)?;
+    for (entry, tree) in entries {
+        let path = [tree.name.as_bytes(), &entry.path].join(&b'/');
+        archive.entry(&path, &tree.root, entry, None).about(tree.name)?;
         if let Node::File { size, .. } = entry.node {
             done += size;
             task.set_position(done);
@@ -104,7 +104,8 @@ fn write<'f>(
     Ok(encoder.finish()?)
 }
 
-struct Source<'a> {
+/// A tree that is being written, opened.
+struct OpenTree<'a> {
     name: &'a str,
     root: Root,
     listing: Listing,

@@ -1,15 +1,15 @@
-//! The fields of an output of type `image`.
+//! Fields of an output of type `image`.
 //!
 //! ```toml
 //! [outputs.server]
 //! type = "image"
-//! name = "strixlock/server"         # what the image calls itself; the output's name without
-//! base = "base"                     # the output of type sysroot that is its root file system; or
-//! from = "ubuntu"                   # the input of type oci whose layers it begins with; or neither: files to be mounted
+//! name = "strixlock/server"         # the image's own name; the output's name by default
+//! base = "base"                     # root file system: an output of type sysroot, or
+//! from = "ubuntu"                   # layers of an input of type oci, or neither: files to be mounted
 //! runtime = "runtime"               # or rocm = "rocm", the whole tree
 //! llama = "llama"
-//! program = "llama-server"          # what it runs; a shell without
-//! user = "1000:1000"                # root without
+//! program = "llama-server"          # program to run; a shell by default
+//! user = "1000:1000"                # root by default
 //! compression = "zstd"              # or "gzip"
 //! environment = { LLAMA_ARG_FLASH_ATTN = "on" }
 //! labels = { "org.opencontainers.image.vendor" = "me" }
@@ -27,7 +27,7 @@ use crate::oci::{Compression, is_repository};
 use crate::recipe::ImageRecipe;
 use crate::suggest::one_of;
 
-/// Reads an image; what the parts are is judged together.
+/// Parses the fields of an image.
 pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
     let (base, from) = (form.output("base", "sysroot")?, form.input("from", InputKind::Oci)?);
     let (rocm, runtime) = (form.output("rocm", "rocm")?, form.output("runtime", "runtime")?);
@@ -36,7 +36,7 @@ pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
     if base.is_some()
         && let Some(both) = fields.field("from")
     {
-        return Err(source.error(both.span(), "an image has one base", "leave out `base` or `from`"));
+        return Err(source.error(both.span(), "an image cannot have two bases", "leave out `base` or `from`"));
     }
     if rocm.is_some()
         && runtime.is_some()
@@ -44,7 +44,7 @@ pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
     {
         return Err(source.error(
             both.span(),
-            "an image has a ROCm tree or a part of it, not both",
+            "an image cannot have both a ROCm tree and a part of it",
             "leave out `rocm` or `runtime`",
         ));
     }
@@ -54,17 +54,17 @@ pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
             other => Ok(other.map(toml::Spanned::into_inner)),
         }
     };
-    let program = word("program", rules::is_program, "this is not the name of a program", "such as \"llama-server\"")?;
+    let program = word("program", rules::is_program, "invalid program name", "such as \"llama-server\"")?;
     if program.is_some()
         && llama.is_none()
         && let Some(program) = fields.field("program")
     {
-        return Err(source.error(program.span(), "`program` is one of llama.cpp's", "needs `llama`"));
+        return Err(source.error(program.span(), "`program` must be one of llama.cpp's", "needs `llama`"));
     }
     let name = word(
         "name",
         is_repository,
-        "this cannot be the name of an image",
+        "invalid image name",
         "lower-case letters, digits, `-`, `_`, `.`, with `/` between parts",
     )?;
     Ok(ImageRecipe {
@@ -75,7 +75,7 @@ pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
         runtime,
         llama,
         program,
-        user: word("user", rules::is_user, "this is not a user", "such as \"1000:1000\"")?,
+        user: word("user", rules::is_user, "invalid user", "such as \"1000:1000\"")?,
         environment: pairs(source, fields, "environment", rules::is_variable)?,
         labels: pairs(source, fields, "labels", rules::is_label)?,
         compression: fields.parsed("compression", Compression::default(), |text| {
@@ -84,7 +84,7 @@ pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
     })
 }
 
-/// A table of names and strings.
+/// Parses a table of names and strings.
 fn pairs(
     source: &SourceText,
     fields: &Table,
@@ -99,7 +99,7 @@ fn pairs(
             return Err(table.wrong_type(value.span(), name, "a string", value.get_ref()));
         };
         if !fits(name, text) {
-            let message = format!("this cannot be in `{field}`");
+            let message = format!("invalid entry in `{field}`");
             return Err(source.error(key.span(), message, "names of letters, digits and signs; values of one line"));
         }
         pairs.insert(name.clone().into_owned(), text.clone().into_owned());

@@ -20,7 +20,7 @@ impl Derive for ImageRecipe {
         let labels = labels(self, parts.inputs, |name| parts.recipe(name));
         Ok(json!({
             "compressor": self.compression.compressor(),
-            // As it is without a base image, whose own configuration is among the digests of its input.
+            // Without that of a base image, which the digests of its input cover.
             "config": self.config(prefixes, labels, Config::default()),
             "created": CREATED,
             "base": self.base.as_ref().map(|_| json!({ "modes": MODES, "files": base_files::tables() })),
@@ -35,7 +35,7 @@ impl Derive for ImageRecipe {
             && self.user.as_deref().is_none_or(rules::is_user)
             && self.environment.iter().all(|(name, value)| rules::is_variable(name, value))
             && self.labels.iter().all(|(name, value)| rules::is_label(name, value));
-        (!sound).then(|| "its name, program, user, variables or labels are none that an image can have".to_owned())
+        (!sound).then(|| "invalid name, program, user, variable or label of an image".to_owned())
     }
 }
 

@@ -6,12 +6,12 @@ use crate::page::fact;
 use crate::recipe::ImageRecipe;
 use crate::recipe::image::CREATED;
 
-/// Writes what is in the image, and how it is run.
+/// Writes the contents of the image, and its program.
 pub(super) fn image(page: &mut String, recipe: &ImageRecipe) {
     let _ = writeln!(
         page,
-        "An OCI image, as a layout: a layer each of the following, in this order, and one of configuration. Entries stand in \
-         the order of their paths, with owner 0:0 and time {CREATED}; layers are compressed with {}.\n",
+        "An OCI image, as a layout: a layer each of the following, in this order, and one of configuration. Entries \
+         stand in the order of their paths, with owner 0:0 and time {CREATED}; layers are compressed with {}.\n",
         recipe.compression.name()
     );
     for (label, name) in [

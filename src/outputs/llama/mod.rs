@@ -19,7 +19,7 @@ use crate::recipe::llama::{self, Hip};
 use crate::recipe::{Backend, Edge, LlamaRecipe};
 use crate::report::Describe;
 
-/// The number of compilers in the commands that are hashed: it shows in no output.
+/// Number of compilers in the hashed commands. It does not change the output.
 const JOBS: usize = 1;
 
 impl FromFields for LlamaRecipe {
@@ -36,14 +36,14 @@ impl FromFields for LlamaRecipe {
     }
 }
 
-/// Reads the CMake variables of a build.
+/// Parses the CMake variables of a build.
 fn cmake(source: &SourceText, fields: &Table) -> Result<BTreeMap<String, String>> {
     let mut flags = BTreeMap::new();
     let Some(table) = fields.table("cmake")? else { return Ok(flags) };
     for (key, value) in table.entries() {
         let name = key.get_ref();
         if !rules::is_cmake_name(name) {
-            return Err(source.error(key.span(), "this cannot be a CMake variable", "letters, digits and `_`"));
+            return Err(source.error(key.span(), "invalid name of a CMake variable", "letters, digits and `_`"));
         }
         let text = match value.get_ref() {
             DeValue::String(text) => text.clone().into_owned(),
@@ -79,7 +79,7 @@ impl Derive for LlamaRecipe {
 
     fn fault(&self) -> Option<String> {
         let wrong = self.cmake.keys().find(|name| !rules::is_cmake_name(name));
-        wrong.map(|_| "it names something that cannot be a CMake variable".to_owned())
+        wrong.map(|_| "invalid name of a CMake variable".to_owned())
     }
 }
 
@@ -89,7 +89,7 @@ impl Make for LlamaRecipe {
         Ok(Made::Staged(staging, listing))
     }
 
-    /// Returns the known edges, unless a runtime is cut out of that tree: its edges say more.
+    /// Returns the known edges, unless a runtime is trimmed from that tree, which has edges of its own.
     fn edges(&self, realizer: &Realizer, rocm: &str) -> Result<Option<Vec<Edge>>> {
         let runs = self.rocm.as_deref() == Some(rocm) && !realizer.is_trimmed(rocm);
         Ok(if runs { Some(known_edges()?.to_vec()) } else { None })
@@ -118,7 +118,8 @@ mod tests {
         let input = json!({
             "type": "git", "requested": { "url": "https://demo.invalid/llama.git", "ref": "head" }, "entry": digest,
             "locked": {
-                "url": "https://demo.invalid/llama.git", "commit": commit, "tree": commit, "time": 1_780_000_000, "number": 7,
+                "url": "https://demo.invalid/llama.git", "commit": commit, "tree": commit, "time": 1_780_000_000,
+                "number": 7,
                 "content": { "digest": digest, "nar": digest, "entries": 1, "size": 1 },
             },
         });

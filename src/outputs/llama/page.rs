@@ -6,11 +6,12 @@ use crate::lock::Lock;
 use crate::page::fact;
 use crate::recipe::{LlamaRecipe, Recipe};
 
-/// Says how a build was made, and in what: its result holds only for that.
+/// Describes the build and its environment, for which alone the result holds.
 pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
     let _ = writeln!(
         page,
-        "Input `{}` built with CMake and Ninja for `{}` at `{}`, without network, at fixed paths, with the build number and commit of the pin.\n",
+        "Input `{}` built with CMake and Ninja for `{}` at `{}`, without network, at fixed paths, with the build \
+         number and commit of the pin.\n",
         recipe.source,
         recipe.backend.name(),
         recipe.prefix
@@ -22,8 +23,9 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
         None => {
             let _ = writeln!(
                 page,
-                "- built in: **the host's own `/usr`**, which is not pinned: the digest of the result holds for one machine in one state, \
-                 and says nothing about others. An output `sysroot` in the manifest makes it the same everywhere."
+                "- built in: **the host's own `/usr`**, which is not pinned: the digest of the result holds for one \
+                 machine in one state, and says nothing about others. An output `sysroot` in the manifest makes it \
+                 the same everywhere."
             );
         }
     }

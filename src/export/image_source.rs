@@ -1,10 +1,10 @@
-//! How an image gets to where an engine looks for it, by digest, before anything old is removed.
+//! Loading of an image by digest for an engine, before anything old is removed.
 //!
-//! One with a registry is pulled. One of the lock needs no registry: podman reads the layout where it stands in the store and keeps
-//! its manifest byte for byte, so that the digest stays what the lock makes it. podman calls what it loads by the path it was given
-//! (`podman load` of a directory; a store below a path with capitals would be no name), hence the last part of the path alone, from
-//! within the directory above; the image's own name is put in place of it, with the digest's first digits as the tag: a new image
-//! takes no name from an old one.
+//! An image in a registry is pulled. An image of the lock needs no registry: podman loads the layout directly from the
+//! store and keeps its manifest byte for byte, so the digest stays the locked one. `podman load` of a directory names
+//! the image by the given path, which fails for a path with capitals. So it is run in the parent directory with only
+//! the last part of the path. The image is then tagged with its own name and the first digits of the digest, so that a
+//! new image takes no name from an old one.
 
 use std::path::Path;
 
@@ -14,30 +14,30 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::oci::layout;
 
-/// Digits of the digest in the tag.
+/// Number of digits of the digest in the tag.
 const DIGITS: usize = 12;
 
-/// Where an image comes from.
+/// An image and the commands that load it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The name with its digest.
+pub struct ImageSource {
+    /// Name with digest.
     pub image: ImageRef,
-    /// Succeeds where the program that brings it has it.
+    /// Command that succeeds if the image is loaded already.
     pub exists: Vec<String>,
-    /// Bring it there.
-    pub bring: Vec<Vec<String>>,
+    /// Commands that load the image.
+    pub load: Vec<Vec<String>>,
 }
 
-impl Source {
-    /// An image that an engine which makes a container now, with `program`, pulls from its registry.
+impl ImageSource {
+    /// Returns an image that `program` pulls from its registry.
     #[must_use]
     pub fn registry(image: ImageRef, program: &'static str) -> Self {
         let name = image.without_tag();
         let asks = if program == "docker" { "inspect" } else { "exists" };
-        Self { exists: words([program, "image", asks, &name]), bring: vec![words([program, "pull", &name])], image }
+        Self { exists: words([program, "image", asks, &name]), load: vec![words([program, "pull", &name])], image }
     }
 
-    /// The image of the lock whose layout stands at `tree`, which calls itself `name`.
+    /// Returns the image of the lock whose layout is at `tree` and whose own name is `name`.
     pub fn layout(tree: &Path, name: &str) -> Result<Self> {
         let digest = layout::manifest(tree)?.digest;
         let id = layout::image(tree)?.config.digest.hex();
@@ -46,14 +46,14 @@ impl Source {
         let (Some(above), Some(last)) =
             (tree.parent().and_then(Path::to_str), tree.file_name().and_then(|n| n.to_str()))
         else {
-            return Err(Error::new(Kind::Usage, "the store's path is not UTF-8, and podman cannot be told it")
+            return Err(Error::new(Kind::Usage, "the path of the store is not UTF-8, which podman needs")
                 .fact("path", tree.display()));
         };
         let chdir = format!("--chdir={above}");
         Ok(Self {
             image,
             exists: words(["podman", "image", "exists", &tagged]),
-            bring: vec![
+            load: vec![
                 words(["env", &chdir, "podman", "load", "--quiet", "--input", last]),
                 words(["podman", "tag", &id, &tagged]),
                 words(["podman", "untag", &id, &format!("localhost/{last}:latest")]),
@@ -62,20 +62,21 @@ impl Source {
     }
 }
 
-/// The name that an image of the lock has on this machine.
+/// Returns the name of an image of the lock on this machine.
 pub fn local(name: &str, digest: Sha256Digest) -> Result<ImageRef> {
     ImageRef::new(&layout::qualified(name), digest)
 }
 
-/// Refuses engines that do not look into podman's storage, and says how the image `output` of the lock gets where they look.
+/// Fails for engines that do not use podman's storage, with a hint at how to push the image `output` to a registry.
 pub fn demand_podman(engine: Engine, output: &str) -> Result<()> {
     if engine.uses_podman() {
         return Ok(());
     }
-    let message = format!("{} takes images from a registry, and this one is of the lock", engine.name());
+    let message = format!("{} needs an image in a registry, and this one is only in the lock", engine.name());
     Err(Error::new(Kind::Usage, message).fact("image", output).hint(format!(
-        "`strixlock export oci {output}` prints where it is and its digest: `skopeo copy --preserve-digests oci:PATH \
-         docker://REGISTRY/NAME`, then --image REGISTRY/NAME@DIGEST; Docker before 23 needs `compression = \"gzip\"` in the output"
+        "`strixlock export oci {output}` prints its path and digest: run `skopeo copy --preserve-digests oci:PATH \
+         docker://REGISTRY/NAME`, then use --image REGISTRY/NAME@DIGEST; Docker before 23 needs `compression = \
+         \"gzip\"` in the output"
     )))
 }
 

@@ -1,4 +1,4 @@
-//! The network, and what is done with it and the store.
+//! Fetcher, intake and realizer, set up from options and configuration.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ impl Session {
         lazily(&self.fetcher, || Fetcher::new(self.fetch_settings()?, Arc::clone(&self.ui.progress)))
     }
 
-    /// Returns the store and the fetcher, as what brings inputs wants them.
+    /// Returns store and fetcher for taking in inputs.
     pub fn intake(&self) -> Result<Intake<'_>> {
         Ok(Intake { store: self.store()?, fetcher: self.fetcher()? })
     }
 
-    /// Returns what realizes the outputs of `lock`, with so many compilers at a time.
+    /// Returns the realizer of `lock`, with at most `jobs` compilers at a time.
     pub fn realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
         Ok(Realizer::new(lock, self.intake()?, RealizeSettings { jobs, limits: self.limits()? }))
     }
 
-    /// Returns how far the commands of a build may go.
+    /// Returns the limits for the commands of a build.
     fn limits(&self) -> Result<Limits> {
         let (config, usual) = (self.config()?, Limits::default());
         Ok(Limits {
@@ -39,7 +39,7 @@ impl Session {
         })
     }
 
-    /// Returns the settings of the fetcher, mirrors included.
+    /// Returns the settings of the fetcher, including mirrors.
     pub fn fetch_settings(&self) -> Result<fetch::Settings> {
         let config = self.config()?;
         let usual = fetch::Settings::default();
