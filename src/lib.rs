@@ -19,6 +19,7 @@
 //! * [`update`]: from manifest to lock
 //! * [`trim`], [`proof`]: which files a build needs at run time; whether it runs with them
 //! * [`realize`]: from lock to trees
+//! * [`launch`]: programs of a generation, and the environment that they run in
 //! * [`doctor`], [`validate`]: what keeps this machine from doing the job; whether what was realized runs on it
 //! * [`export`], [`toolbox_env`]: ways out of the store: snapshots, images, what container engines are told; settings of the
 //!   plan's scripts
@@ -39,6 +40,7 @@ mod fields;
 mod host;
 mod inputs;
 mod intake;
+mod launch;
 mod llama_source;
 mod lock;
 mod log;

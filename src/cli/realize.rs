@@ -130,6 +130,9 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
             told(ui, &profile, from.as_ref(), *number)?;
         }
         tell_left(ui, &left);
+        if let Some((_, number)) = &generation {
+            tell_first_command(session, *number);
+        }
     }
     if args.seal {
         tell_sealed(session, &lock_path);
@@ -285,6 +288,14 @@ fn report(
         })
         .collect();
     ui.table(&rows);
+}
+
+/// Tells how a program of the new generation is run, if it has one.
+fn tell_first_command(session: &Session, number: u64) {
+    let outputs = super::run::outputs(session, Some(number)).ok();
+    if let Some(command) = outputs.and_then(|outputs| outputs.first_command()) {
+        session.ui.note(&format!("run it: `{command}`"));
+    }
 }
 
 /// Tells the commands that make the links which only root can make.
