@@ -14,8 +14,8 @@ Examples:
 
 /// Print the environment that `strixlock run` gives to programs, for a shell
 ///
-/// Lines of `export` and `unset` for sh, bash, zsh and direnv. They lead to the trees of one generation: after `realize`, `switch` or
-/// `rollback`, evaluate them again (`direnv reload`).
+/// Lines of `export` and `unset` for sh, bash, zsh and direnv. They lead to the trees of one generation: after
+/// `realize`, `switch` or `rollback`, evaluate them again (`direnv reload`).
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct EnvArgs {

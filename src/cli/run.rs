@@ -19,14 +19,15 @@ Examples:
 
 /// Run a program of the current generation
 ///
-/// Without a sandbox, and with its own libraries and ROCm whatever the machine has: PATH, LD_LIBRARY_PATH, ROCM_PATH, HIP_PATH,
-/// HIP_PLATFORM and HIP_DEVICE_LIB_PATH lead into the store. Not passed on are the loader's variables (LD_*), those of ROCm (such
-/// as ROCM_*, HIP_*, HSA_*, ROCR_*, ROCBLAS_*, AMD_*, GPU_*), CUDA_VISIBLE_DEVICES and GGML_BACKEND_PATH, and directories of PATH below
-/// /opt/rocm; --env passes one on or sets it. All else is as for any program: directory, terminal, HOME, LLAMA_ARG_*.
+/// Without a sandbox, and with its own libraries and ROCm whatever the machine has: PATH, LD_LIBRARY_PATH, ROCM_PATH,
+/// HIP_PATH, HIP_PLATFORM and HIP_DEVICE_LIB_PATH lead into the store. Not passed on are the loader's variables
+/// (LD_*), those of ROCm (such as ROCM_*, HIP_*, HSA_*, ROCR_*, ROCBLAS_*, AMD_*, GPU_*), CUDA_VISIBLE_DEVICES and
+/// GGML_BACKEND_PATH, and directories of PATH below /opt/rocm; --env passes one on or sets it. All else is as for any
+/// program: directory, terminal, HOME, LLAMA_ARG_*.
 ///
-/// The program takes the place of strixlock, so that signals and the exit code are its own. llama.cpp runs with the runtime that was
-/// made for it, else with the whole ROCm tree. A name that several outputs have is taken from the runtime before llama.cpp,
-/// and from there before the whole ROCm tree. The C library is the machine's.
+/// The program takes the place of strixlock, so that signals and the exit code are its own. llama.cpp runs with the
+/// runtime that was made for it, else with the whole ROCm tree. A name that several outputs have is taken from the
+/// runtime before llama.cpp, and from there before the whole ROCm tree. The C library is the machine's.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct RunArgs {

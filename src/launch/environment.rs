@@ -1,9 +1,10 @@
 //! The environment that a program of the store runs in, on this machine and without a sandbox.
 //!
-//! The build's own search paths lead to the places where its parts are meant to stand, such as `/opt/rocm`, and there the machine may
-//! have another ROCm. `LD_LIBRARY_PATH` is searched before them (they are `DT_RUNPATH`), and the trees in the store are all
-//! that is in it. The libraries find kernels, GPU code and device libraries beside themselves, so no variable has to lead there,
-//! and none of the caller may: `HIPBLASLT_TENSILE_LIBPATH`, for one, means another directory in each release.
+//! The build's own search paths lead to the places where its parts are meant to stand, such as `/opt/rocm`, and there
+//! the machine may have another ROCm. `LD_LIBRARY_PATH` is searched before them (they are `DT_RUNPATH`), and the
+//! trees in the store are all that is in it. The libraries find kernels, GPU code and device libraries beside
+//! themselves, so no variable has to lead there, and none of the caller may: `HIPBLASLT_TENSILE_LIBPATH`, for one,
+//! means another directory in each release.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -41,7 +42,8 @@ const CLEARED: [&str; 22] = [
     "TENSILE",
 ];
 
-/// Further variables with such an effect: HIP reads CUDA's choice of devices, and llama.cpp loads the backend that is named.
+/// Further variables with such an effect: HIP reads CUDA's choice of devices, and llama.cpp loads the backend that is
+/// named.
 const CLEARED_NAMES: [&str; 6] = [
     "CUDA_VISIBLE_DEVICES",
     "DEVICE_LIB_PATH",
@@ -83,7 +85,8 @@ impl Environment {
         Ok(Self { path: prefixes.programs(compilers), variables, trees: trees.to_path_buf() })
     }
 
-    /// Returns what has to change in the environment of a caller. All else, such as `HOME` and the settings of llama.cpp, stays.
+    /// Returns what has to change in the environment of a caller. All else, such as `HOME` and the settings of
+    /// llama.cpp, stays.
     pub fn changes(&self, caller: impl IntoIterator<Item = (OsString, OsString)>) -> Changes {
         let caller: BTreeMap<OsString, OsString> = caller.into_iter().collect();
         let mut set: BTreeMap<String, OsString> =
@@ -94,8 +97,8 @@ impl Environment {
         Changes { set, unset }
     }
 
-    /// Returns the value of `PATH`: the programs of the trees, then what the caller has, without trees of the store and without
-    /// the ROCm of the machine.
+    /// Returns the value of `PATH`: the programs of the trees, then what the caller has, without trees of the store
+    /// and without the ROCm of the machine.
     fn search_path(&self, callers: Option<&OsString>) -> OsString {
         let callers = callers.map_or(OsStr::new(USUAL_PATH), OsString::as_os_str);
         let others = callers.as_bytes().split(|byte| *byte == b':').filter(|entry| {

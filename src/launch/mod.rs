@@ -1,4 +1,5 @@
-//! Programs of a generation, and the environment that they run in outside a sandbox: `strixlock run` and `strixlock env`.
+//! Programs of a generation, and the environment that they run in outside a sandbox: `strixlock run` and `strixlock
+//! env`.
 //!
 //! Only reads, except that packed trees are brought back. Runs nothing.
 
@@ -59,7 +60,8 @@ impl<'s> Outputs<'s> {
         Self { number, store, generation, lock }
     }
 
-    /// Returns the names of the outputs that can have programs: runtimes first, then builds of llama.cpp, then whole ROCm trees.
+    /// Returns the names of the outputs that can have programs: runtimes first, then builds of llama.cpp, then whole
+    /// ROCm trees.
     pub fn names(&self) -> Vec<&str> {
         let of = |kind: fn(&Recipe) -> bool| {
             let realized = self.lock.ordered().into_iter().filter(|name| self.generation.outputs.contains_key(*name));
@@ -136,13 +138,8 @@ impl<'s> Outputs<'s> {
 
     /// Finds a program, in one output or in the first that has it.
     pub fn find(&self, program: &OsStr, output: Option<&str>) -> Result<Program> {
-        let outputs = match output {
-            Some(_) => vec![self.choose(output)?],
-            None => {
-                self.choose(None)?;
-                self.names()
-            }
-        };
+        let first = self.choose(output)?;
+        let outputs = if output.is_some() { vec![first] } else { self.names() };
         let all = outputs.into_iter().map(|name| Ok((name, self.programs(name)?))).collect::<Result<Vec<_>>>()?;
         let wanted = program.to_str().unwrap_or_default();
         let mut having = all.iter().filter_map(|(name, programs)| Some((name, programs.get(wanted)?)));
@@ -167,17 +164,17 @@ impl<'s> Outputs<'s> {
         if names.is_empty() {
             return Err(error.hint("it has none at all; `strixlock generations` lists the outputs"));
         }
-        Err(error.hint(match nearest(wanted, names.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => {
-                let listed = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-                let more = names.len().saturating_sub(LISTED);
-                if more == 0 { format!("there are {listed}") } else { format!("there are {listed} and {more} more") }
-            }
-        }))
+        if let Some(near) = nearest(wanted, names.iter().copied()) {
+            return Err(error.hint(format!("did you mean `{near}`?")));
+        }
+        let listed = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let more = names.len().saturating_sub(LISTED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        Err(error.hint(format!("there are {listed}{more}")))
     }
 
-    /// Returns the outputs that run together with one: a build with the runtime that was made for it, else with the whole ROCm.
+    /// Returns the outputs that run together with one: a build with the runtime that was made for it, else with the
+    /// whole ROCm.
     fn parts(&self, output: &str) -> Parts {
         let has = |name: &String| self.generation.outputs.contains_key(name);
         match self.recipe(output) {
