@@ -19,6 +19,7 @@
 //! * [`update`]: from manifest to lock
 //! * [`trim`], [`proof`]: the files that a build needs at run time; the proof that it runs with them
 //! * [`realize`]: from lock to trees
+//! * [`launch`]: programs of a generation, and the environment that they run in
 //! * [`doctor`], [`validate`]: problems of this machine; tests of realized outputs on it
 //! * [`export`], [`toolbox_env`]: snapshots, images and files for container engines; settings of the plan's scripts
 //! * [`report`]: the page REPRODUCIBLE.md
@@ -38,6 +39,7 @@ mod fields;
 mod host;
 mod inputs;
 mod intake;
+mod launch;
 mod llama_source;
 mod lock;
 mod log;

@@ -25,6 +25,7 @@ mod models;
 mod oci;
 mod provision;
 mod realize;
+mod run;
 mod runtime;
 mod scripts;
 mod seals;

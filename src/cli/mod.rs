@@ -7,6 +7,7 @@ mod command_line;
 mod demo;
 mod diff;
 mod doctor;
+mod env;
 mod export;
 mod gc;
 mod generations;
@@ -24,6 +25,7 @@ mod progress;
 mod provision;
 mod realize;
 mod rollback;
+mod run;
 mod runtime;
 mod session;
 mod shell;
@@ -92,6 +94,8 @@ enum Command {
     Status(status::StatusArgs),
     Outdated(outdated::OutdatedArgs),
     Realize(realize::RealizeArgs),
+    Run(run::RunArgs),
+    Env(env::EnvArgs),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
     Validate(validate::ValidateArgs),
@@ -159,7 +163,18 @@ fn deny_writes_by_others() {
     let others = Mode::WGRP | Mode::WOTH;
     let before = rustix::process::umask(others);
     rustix::process::umask(before | others);
+    let _ = CALLERS_UMASK.set(before.bits());
 }
+
+/// Gives the caller's umask to a program that takes the place of this one.
+fn give_umask_back() {
+    if let Some(umask) = CALLERS_UMASK.get() {
+        rustix::process::umask(rustix::fs::Mode::from_bits_retain(*umask));
+    }
+}
+
+/// The umask that this process was started with.
+static CALLERS_UMASK: std::sync::OnceLock<rustix::fs::RawMode> = std::sync::OnceLock::new();
 
 fn dispatch(command: &Command, session: &Session) -> Result<u8> {
     match command {
@@ -168,6 +183,8 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Status(args) => status::run(args, session),
         Command::Outdated(args) => outdated::run(args, session),
         Command::Realize(args) => realize::run(args, session),
+        Command::Run(args) => run::run(args, session),
+        Command::Env(args) => env::run(args, session),
         Command::Verify(args) => verify::run(args, session),
         Command::Check(args) => check::run(args, session),
         Command::Validate(args) => validate::run(args, session),

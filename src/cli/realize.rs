@@ -131,6 +131,9 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
             report_switch(ui, &profile, from.as_ref(), *number)?;
         }
         report_left(ui, &left);
+        if let Some((_, number)) = &generation {
+            tell_first_command(session, *number);
+        }
     }
     if args.seal {
         report_sealed(session, &lock_path);
@@ -293,6 +296,14 @@ fn report(
         })
         .collect();
     ui.table(&rows);
+}
+
+/// Prints the command that runs a program of the new generation, if it has one.
+fn tell_first_command(session: &Session, number: u64) {
+    let outputs = super::run::outputs(session, Some(number)).ok();
+    if let Some(command) = outputs.and_then(|outputs| outputs.first_command()) {
+        session.ui.note(&format!("run it: `{command}`"));
+    }
 }
 
 /// Prints the commands for the links that only root can make.

@@ -120,7 +120,37 @@ impl Prefixes<'_> {
         let libraries = [self.llama, self.rocm].into_iter().flatten().map(|prefix| format!("{prefix}/lib"));
         libraries.collect::<Vec<_>>().join(":")
     }
+
+    /// Returns the directories of programs, llama.cpp's first; `compilers` adds ROCm's own compilers.
+    #[must_use]
+    pub fn programs(self, compilers: bool) -> Vec<String> {
+        let mut all: Vec<String> =
+            [self.llama, self.rocm].into_iter().flatten().map(|prefix| format!("{prefix}/bin")).collect();
+        all.extend(self.rocm.filter(|_| compilers).map(|rocm| format!("{rocm}/lib/llvm/bin")));
+        all
+    }
+
+    /// Returns the variables, besides `PATH`, by which the parts find each other; `bitcode` adds the device libraries.
+    #[must_use]
+    pub fn variables(self, bitcode: bool) -> BTreeMap<String, String> {
+        let (mut all, libraries) = (BTreeMap::new(), self.search_path());
+        if let Some(rocm) = self.rocm {
+            for (name, value) in [("ROCM_PATH", rocm), ("HIP_PATH", rocm), ("HIP_PLATFORM", "amd")] {
+                all.insert(name.to_owned(), value.to_owned());
+            }
+            if bitcode {
+                all.insert("HIP_DEVICE_LIB_PATH".to_owned(), format!("{rocm}/{BITCODE}"));
+            }
+        }
+        if !libraries.is_empty() {
+            all.insert("LD_LIBRARY_PATH".to_owned(), libraries);
+        }
+        all
+    }
 }
+
+/// The directory of the device libraries in a ROCm tree.
+pub const BITCODE: &str = "lib/llvm/amdgcn/bitcode";
 
 impl ImageRecipe {
     /// Returns the prefixes of the image's parts; `output` finds the recipe of an output.
@@ -149,26 +179,11 @@ impl ImageRecipe {
     /// Returns the variables that the image's parts need, and those of the manifest.
     #[must_use]
     pub fn variables(&self, prefixes: Prefixes) -> BTreeMap<String, String> {
-        let (mut path, libraries) = (Vec::new(), prefixes.search_path());
-        let mut all = BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]);
-        if let Some(llama) = prefixes.llama {
-            path.push(format!("{llama}/bin"));
-        }
-        if let Some(rocm) = prefixes.rocm {
-            path.push(format!("{rocm}/bin"));
-            for (name, value) in [("ROCM_PATH", rocm), ("HIP_PATH", rocm), ("HIP_PLATFORM", "amd")] {
-                all.insert(name.to_owned(), value.to_owned());
-            }
-            if self.rocm.is_some() {
-                path.push(format!("{rocm}/lib/llvm/bin"));
-                all.insert("HIP_DEVICE_LIB_PATH".to_owned(), format!("{rocm}/lib/llvm/amdgcn/bitcode"));
-            }
-        }
+        let mut path = prefixes.programs(self.rocm.is_some());
         path.push("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
+        let mut all = prefixes.variables(self.rocm.is_some());
+        all.insert("LANG".to_owned(), "C.UTF-8".to_owned());
         all.insert("PATH".to_owned(), path.join(":"));
-        if !libraries.is_empty() {
-            all.insert("LD_LIBRARY_PATH".to_owned(), libraries);
-        }
         if self.is_server() {
             // Nothing outside the container can reach its 127.0.0.1.
             all.insert("LLAMA_ARG_HOST".to_owned(), "0.0.0.0".to_owned());

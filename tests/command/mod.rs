@@ -14,6 +14,8 @@ fn the_command_line_is_documented() {
         "status",
         "outdated",
         "realize",
+        "run",
+        "env",
         "runtime",
         "why",
         "audit",
