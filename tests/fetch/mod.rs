@@ -34,7 +34,7 @@ fn a_flipped_byte_is_refused_with_the_whole_story() {
     exit code 5
     --- stderr
     fetch SIZE kB  input   rocm  10.1.0a20260901
-    make         output  rocm  10.1.0a20260901
+    build         output  rocm  10.1.0a20260901
     error: rocm: the download does not match strix.lock
       url       [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz
       locked    sha256:DIGEST  SIZE bytes
@@ -64,7 +64,7 @@ fn regex(text: &str) -> String {
         let line = words.collect::<Vec<_>>().join(" ");
         // The width of the first column depends on the size in it.
         out.push(if line.starts_with("make ") {
-            "make         output  rocm  10.1.0a20260901".to_owned()
+            "build         output  rocm  10.1.0a20260901".to_owned()
         } else {
             line.replace("exit code SIZE", "exit code 5")
         });

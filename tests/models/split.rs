@@ -115,7 +115,7 @@ fn files_by_url_that_are_less_than_a_model_are_told_with_their_url() {
         ("first.gguf", parts()[0].clone(), "is part 1 of 3 of a split model"),
         ("none.gguf", GgufWriter::default().bytes(), no_architecture),
         ("big.gguf", big_endian, "the GGUF header is damaged: it is for a big-endian machine"),
-        ("text.txt", b"GGUF is a format of files.\n".to_vec(), "the GGUF header is damaged: version "),
+        ("text.txt", b"GGUF is a format of files.\n".to_vec(), "the GGUF header is damaged: unsupported version "),
         ("short.gguf", b"GGUF".to_vec(), "the GGUF header is damaged"),
         ("m.gguf.part2of3", model(Shape::default()), "this is one of 3 pieces of `m.gguf`"),
         ("m.gguf-split-a", b"anything".to_vec(), "this is one of several pieces of `m.gguf`"),

@@ -47,7 +47,7 @@ fn of_several_variants_the_one_without_or_the_highest_that_fits_is_taken() {
         (&["v2", "", "v3"][..], "", ""),
         (&["v1", "v3", "v2"], "v3", "linux/amd64/v3: no entry without a variant"),
         (&["v9", "v2"], "v2", "linux/amd64/v2: no entry"),
-        (&["v3"], "v3", "linux/amd64/v3: none"),
+        (&["v3"], "v3", "linux/amd64/v3: no entry without a variant"),
     ] {
         let project = Project::empty();
         let none = Value::Null;

@@ -54,7 +54,7 @@ fn a_tree_is_the_same_whatever_its_image_says_of_how_it_is_run() {
 fn an_image_fails_where_it_takes_an_odd_field_of_its_base_and_the_hint_helps() {
     for (fields, told, hint, mended) in [
         (json!({ "Labels": { "a": 1 } }), "Labels `a`", "set this label", "labels = { a = \"mine\" }\n"),
-        (json!({ "User": 1000 }), "User: expected a text", "set `user`", "user = \"1000\"\n"),
+        (json!({ "User": 1000 }), "User: expected a string", "set `user`", "user = \"1000\"\n"),
         (json!({ "Cmd": "sh" }), "Cmd: expected a list", "set `llama` and `program` in the output", ""),
         (json!({ "Env": 5 }), "Env: expected a list", "use another base image", ""),
     ] {

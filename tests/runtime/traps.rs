@@ -276,7 +276,7 @@ fn a_library_that_crashes_the_loader_is_named_with_what_is_wrong_in_it() {
         "error: runtime: ld.so cannot map a file of the runtime\n",
         "  /opt/rocm/lib/libtrapcrash.so.1\n",
         " (signal 11)\n",
-        "  /opt/rocm/lib/libtrapcrash.so.1: its program headers lie in no loaded segment (PT_PHDR)",
+        "  /opt/rocm/lib/libtrapcrash.so.1: its program headers are not in a loaded segment (PT_PHDR)",
         "\nhint: the damaged files were published like this: pin another version",
     ] {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.all());

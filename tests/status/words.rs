@@ -68,12 +68,12 @@ fn what_is_stale_is_told_with_the_command_that_brings_it_up_to_date() {
     input   rocm  10.1.0a20260901  present
     output  rocm  10.1.0a20260901  realized
     generation 1 is current and up to date with the lock
-    stale: input `rocm`: `version` is `10.1.0a20260902` in the manifest, `10.1.0a20260901` in the lock
+    stale: input `rocm`: the manifest wants `version` `10.1.0a20260902`, the lock was made for `10.1.0a20260901`
     the lock is not up to date with the manifest: run `strixlock update`
     ");
     insta::assert_snapshot!(project.run(&["status", "--check"]).code(4).stderr, @r"
     error: the lock is not up to date with the manifest
-      because  input `rocm`: `version` is `10.1.0a20260902` in the manifest, `10.1.0a20260901` in the lock
+      because  input `rocm`: the manifest wants `version` `10.1.0a20260902`, the lock was made for `10.1.0a20260901`
     hint: run `strixlock update`
     ");
     insta::assert_snapshot!(project.run(&["update", "--locked"]).code(4).stderr, @r"

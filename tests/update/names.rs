@@ -100,7 +100,7 @@ fn a_newer_build_of_a_family_is_told_and_taken_when_asked() {
     project.write("manifests/strix.toml", &format!("{REQUIRES}{}", rocm_input(&index, "latest")));
     let url = project.upstream().server().url(&format!("{DIRECTORY}{name}"));
     let ran = project.run(&["update", "rocm", "--url", &url]).code(2);
-    assert!(ran.stderr.contains("`family = \"gfx115X-all\"` in the manifest selects it"), "{}", ran.all());
+    assert!(ran.stderr.contains("set `family = \"gfx115X-all\"` in the manifest"), "{}", ran.all());
     let manifest = rocm_input(&index, "latest").replace("target = ", "family = \"gfx1151-tests\"\ntarget = ");
     project.write("manifests/strix.toml", &format!("{REQUIRES}{manifest}"));
     let ran = project.run(&["update"]).code(3);

@@ -115,13 +115,13 @@ mod tests {
     #[test]
     fn what_is_no_image_is_refused() {
         for (document, why) in [
-            (json!({}), "no image"),
-            (json!({ "schemaVersion": 1, "fsLayers": [] }), "first schema"),
+            (json!({}), "is not an image"),
+            (json!({ "schemaVersion": 1, "fsLayers": [] }), "schema 1"),
             (
                 json!({ "mediaType": "application/vnd.docker.distribution.manifest.v1+json", "fsLayers": [] }),
-                "first schema",
+                "schema 1",
             ),
-            (json!({ "mediaType": "application/vnd.example", "manifests": [] }), "no image"),
+            (json!({ "mediaType": "application/vnd.example", "manifests": [] }), "is not an image"),
             (json!({ "mediaType": INDEX, "manifests": [], "layers": [] }), "at once"),
             (json!({ "manifests": [], "config": {} }), "at once"),
         ] {

@@ -71,8 +71,8 @@ mod tests {
         for (layers, named, why) in [
             (vec![layer("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")], 1, "may not be distributed"),
             (vec![layer("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd")], 1, "may not be distributed"),
-            (vec![layer("application/wasm")], 1, "no tar archive"),
-            (vec![elsewhere], 1, "elsewhere"),
+            (vec![layer("application/wasm")], 1, "not a tar archive"),
+            (vec![elsewhere], 1, "outside the registry"),
             (vec![layer(gzip)], 2, "names 2"),
             (vec![layer(gzip); 4000], 4000, "4000 layers"),
         ] {

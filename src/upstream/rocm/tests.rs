@@ -134,7 +134,7 @@ fn s3_listings_are_read_to_their_end() {
     );
     assert_eq!((found.candidates.len(), found.newest.mtime), (2, Some(1_784_422_923)));
     pages.0.insert(second.clone(), page("7.15.0a20260719", token));
-    assert!(look_up(&request, &pages, NOW).unwrap_err().to_string().contains("circles"));
+    assert!(look_up(&request, &pages, NOW).unwrap_err().to_string().contains("form a loop"));
     pages.0.remove(&second);
     assert_eq!(look_up(&request, &pages, NOW).unwrap_err().kind(), Kind::Unreachable, "half a list is none");
 }

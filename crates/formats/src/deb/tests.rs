@@ -232,16 +232,16 @@ fn the_same_file_may_come_twice_and_another_only_where_it_replaces() {
 fn things_that_cannot_stand_together_are_refused() {
     let a = |deb: fn(Maker) -> Maker| ("a1", deb(Maker::new("a1", "1")));
     let b = |deb: fn(Maker) -> Maker| ("b1", deb(Maker::new("b1", "1").field("Replaces", "a1")));
-    refused(&[a(|deb| deb.file("x", b"1")), b(|deb| deb.directory("x"))], "different things at `x`");
-    refused(&[a(|deb| deb.file("x", b"1")), b(|deb| deb.file("x/y", b"1"))], "different things at `x`");
-    refused(&[a(|deb| deb.file("y", b"1").link("x", "y")), b(|deb| deb.file("x/z", b"1"))], "different things at `y`");
+    refused(&[a(|deb| deb.file("x", b"1")), b(|deb| deb.directory("x"))], "different entries at `x`");
+    refused(&[a(|deb| deb.file("x", b"1")), b(|deb| deb.file("x/y", b"1"))], "different entries at `x`");
+    refused(&[a(|deb| deb.file("y", b"1").link("x", "y")), b(|deb| deb.file("x/z", b"1"))], "different entries at `y`");
     refused(&[a(|deb| deb.file("bin", b"1"))], "the merged /usr: a link to usr/bin");
     refused(&[a(|deb| deb.link("x", "y").link("y", "x")), b(|deb| deb.file("x/z", b"1"))], "circle");
     refused(&[a(|deb| deb.link("x", "/../etc"))], "leads out of the root");
     refused(&[a(|deb| deb.link("x", "/a/../../etc")), b(|deb| deb.file("x/z", b"1"))], "out of the root");
-    refused(&[a(|deb| deb.file("var/lib/dpkg/status", b"1"))], "dpkg's own database");
+    refused(&[a(|deb| deb.file("var/lib/dpkg/status", b"1"))], "dpkg's database");
     refused(&[a(|deb| deb), a(|deb| deb)], "duplicate package");
-    refused(&[("other", Maker::new("a1", "1"))], "another one than the lock says");
+    refused(&[("other", Maker::new("a1", "1"))], "does not match the lock");
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn hostile_packages_are_refused_by_name() {
         ("named pipe", raw(EntryType::Fifo, b"./run/pipe", "", 0o600)),
         ("not an earlier entry", raw(EntryType::Link, b"./hard", "/etc/passwd", 0o644)),
         ("has a size, but is not a file", Maker::new("evil", "1").entry(EntryType::Symlink, "a", "b", b"x", 0o777)),
-        ("twice", Maker::new("evil", "1").file("a", b"1").file("a", b"2")),
+        ("duplicate name", Maker::new("evil", "1").file("a", b"1").file("a", b"2")),
         ("more than the limit", Maker::new("evil", "1").file("bomb", &vec![0; 65 << 20])),
         ("invalid control file", Maker::new("evil", "../1")),
         ("more than the limit", Maker::new("evil", "1").info("md5sums", &"0".repeat(65 << 20))),
@@ -301,8 +301,8 @@ fn the_outer_form_is_demanded() {
         ("too short", Vec::new()),
         ("not an `ar` archive", b"!<arch>_".to_vec()),
         ("expected a `.deb`, found an rpm package", b"\xed\xab\xee\xdb\x03\0\0\0\0\x01".to_vec()),
-        ("no control.tar", b"!<arch>\n".to_vec()),
-        ("no data.tar", with(&|members| drop(members.pop()))),
+        ("missing member control.tar", b"!<arch>\n".to_vec()),
+        ("missing member data.tar", with(&|members| drop(members.pop()))),
         ("unexpected archive member", with(&|members| drop(members.remove(0)))),
         ("unexpected archive member", with(&|members| members.swap(1, 2))),
         ("unexpected archive member", with(&|members| members.push(members[2].clone()))),

@@ -71,7 +71,7 @@ impl<'a> Source<'a> {
             return Err(damaged(format!("{what} of {size} bytes, the limit is {limit}"), offset));
         }
         if offset.checked_add(size).is_none_or(|end| end > self.len) {
-            return Err(damaged(format!("{what} extends beyond the end at {} bytes", self.len), offset));
+            return Err(damaged(format!("{what}: beyond the end at {} bytes", self.len), offset));
         }
         let offset = self.start + offset;
         match &self.bytes {

@@ -179,18 +179,18 @@ fn lies_in_the_headers_are_refused_with_their_place() {
     for (what, bytes, said) in [
         ("class", with_bytes(4, &[3]), "class 3"),
         ("byte order", with_bytes(5, &[7]), "byte order 7"),
-        ("program headers beyond the end", with_bytes(32, &beyond), "the program headers lies beyond the end"),
+        ("program headers beyond the end", with_bytes(32, &beyond), "the program headers: beyond the end"),
         ("program headers at the end of numbers", with_bytes(32, &[0xff; 8]), "beyond the end"),
         ("the most program headers", with_bytes(56, &[0xff; 2]), "beyond the end"),
         ("program headers of no size", with_bytes(54, &[0; 2]), "program headers of an unknown size"),
         ("a segment beyond the end", with_bytes(load + 32, &[0xff; 8]), "extends beyond the end"),
-        ("a dynamic table beyond the end", with_bytes(dynamic + 8, &beyond), "the dynamic table lies beyond the end"),
+        ("a dynamic table beyond the end", with_bytes(dynamic + 8, &beyond), "the dynamic table: beyond the end"),
         ("a dynamic table of absurd size", with_bytes(dynamic + 32, &[0xff; 8]), "the limit is 65536"),
         ("version needs in no segment", with_bytes(needs, &[0xff; 8]), "symbol versions is not in a segment"),
         ("versions in no segment", with_bytes(definitions, &[0xff; 8]), "symbol versions is not in a segment"),
         ("version needs at the end of a segment", with_bytes(needs, &end), "symbol versions is not terminated"),
         ("versions at the end of a segment", with_bytes(definitions, &end), "symbol versions is not terminated"),
-        ("section headers beyond the end", with_bytes(40, &beyond), "the section headers lies beyond the end"),
+        ("section headers beyond the end", with_bytes(40, &beyond), "the section headers: beyond the end"),
         ("section headers of no size", with_bytes(58, &[0; 2]), "section headers of an unknown size"),
         ("no section with the names", with_bytes(62, &[0xfe, 0xfe]), "the section names are missing"),
         (
@@ -200,7 +200,7 @@ fn lies_in_the_headers_are_refused_with_their_place() {
                 bytes[first_section + 32..first_section + 40].fill(0xff);
                 bytes
             },
-            "make sense",
+            "the limit is 8388608",
         ),
     ] {
         let error = read_all(&Source::memory(&bytes)).expect_err(what);
@@ -295,7 +295,7 @@ fn files_for_other_machines_are_told_and_their_tables_are_not_believed() {
         read_all(&Source::memory(&bytes)).unwrap();
         // A truncated header is damage as well.
         let error = Elf::read(&Source::memory(&bytes[..19])).unwrap_err();
-        assert!(error.to_string().contains("the file header lies beyond the end"), "{error}");
+        assert!(error.to_string().contains("the file header: beyond the end"), "{error}");
     }
 }
 

@@ -199,7 +199,7 @@ mod tests {
     fn lists_of_another_form_or_without_an_end_are_refused() {
         let said = |error: crate::error::Error| error.to_string();
         let other = bytes(&[2, 1], &[7, 16, 0]);
-        assert!(said(list(&other).needs(&mut text()).unwrap_err()).contains("of form 2"));
+        assert!(said(list(&other).needs(&mut text()).unwrap_err()).contains("unknown revision 2"));
         // Distances of one byte over a run of ones: each entry looks like the one before.
         let ones = vec![1; 60_000];
         assert!(list(&ones).needs(&mut text()).is_err());

@@ -117,7 +117,7 @@ fn counts_that_cannot_be_are_refused_at_once() {
     let key = [1u64.to_le_bytes().as_slice(), b"k"].concat();
     let (string, array, u64s) = (8u32.to_le_bytes(), 9u32.to_le_bytes(), 10u32.to_le_bytes());
     assert_eq!(fault(&head(0, 1, &[&huge])), format!("a key of {} bytes, the limit is 65535 at 32", u64::MAX));
-    assert_eq!(fault(&head(0, 1, &[&key, &string, &huge])), "a string extends beyond the end, at 45 bytes at 45");
+    assert_eq!(fault(&head(0, 1, &[&key, &string, &huge])), "a string extends beyond the end at 45 bytes at 45");
     // The product wraps around to a small number.
     let wraps = ((1u64 << 61) + 1).to_le_bytes();
     for of in [string, u64s] {
@@ -127,7 +127,7 @@ fn counts_that_cannot_be_are_refused_at_once() {
     assert_eq!(fault(&head(0, 1, &[&key, &array, &array, &[0; 64]])), "an array of arrays at 37");
     assert_eq!(fault(&head(0, 1, &[&key, &77u32.to_le_bytes()])), "unknown value type 77 at 33");
     let pair = [key.as_slice(), &string, &0u64.to_le_bytes()].concat();
-    assert_eq!(fault(&head(1, 1, &[&pair])), "the list of tensors extends beyond the end, at 45 bytes at 45");
+    assert_eq!(fault(&head(1, 1, &[&pair])), "the list of tensors extends beyond the end at 45 bytes at 45");
     assert_eq!(read(&head(0, 1, &[&pair, &[0; 8]])).unwrap(), Header::default());
 }
 

@@ -176,7 +176,7 @@ mod tests {
         for path in ["a/.wh.b", ".wh..wh..opq", ".wh.a/b", ".wh."] {
             let error = made(&Contents::Small(&small(path))).unwrap_err();
             assert_eq!(error.kind(), Kind::Invalid);
-            assert!(error.to_string().contains(path) && error.to_string().contains("removed"), "{error}");
+            assert!(error.to_string().contains(path) && error.to_string().contains("removes an entry"), "{error}");
         }
         made(&Contents::Small(&small("a/.who/x.wh.y"))).unwrap();
 

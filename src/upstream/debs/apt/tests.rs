@@ -99,7 +99,7 @@ fn options_of_a_source_are_followed_or_told() {
     );
     for (options, why) in [
         ("snapshot=20261101T000000Z", "its option `snapshot=20261101T000000Z` is not followed: name the URL"),
-        ("trusted=no", "`trusted=no` says"),
+        ("trusted=no", "`trusted=no` forbids its use"),
         ("inrelease-path=x", "its option `inrelease-path` is not followed"),
         ("valid-until-max=86400", "its option `valid-until-max` is not followed"),
         ("target=Translations", "`target` leaves out its packages"),
