@@ -65,13 +65,21 @@ fn a_seal_of_an_earlier_recipe_holds() {
 
     // The store of the earlier version: it has the tree, under another id.
     let id = project.run(&["lock", "digest", "llama"]).code(0).stdout.trim().replace("sha256:", "");
-    std::fs::remove_dir_all(project.store("main").join("outputs").join(id)).unwrap();
+    let outputs = project.store("main").join("outputs");
+    let sealed = parsed(&project)["outputs"]["llama"]["sealed"]["derivation"].as_str().unwrap().replace("sha256:", "");
+    std::fs::rename(outputs.join(&id), outputs.join(&sealed)).unwrap();
     project.run(&["gc"]).code(0);
     let ran = project.run(&["--offline", "realize"]).code(0);
     assert!(ran.stderr.contains("llama: used as sealed by a version of strixlock"), "{}", ran.all());
     let ran = project.run(&["realize"]).code(0);
     assert!(!ran.stderr.contains("used as sealed"), "it is told once: {}", ran.all());
     project.run(&["check", "llama"]).code(0);
+
+    // A tree that only the lock calls this output is not believed: it is made, and compared.
+    std::fs::remove_dir_all(outputs.join(&id)).unwrap();
+    std::fs::remove_dir_all(outputs.join(&sealed)).unwrap();
+    let ran = project.run(&["realize"]).code(0);
+    assert!(ran.stderr.contains("building it with the current recipe and comparing"), "{}", ran.all());
 
     // Elsewhere it is made, and must be what was sealed.
     let ran = project.run_in_store("other", &["realize"]).code(0);

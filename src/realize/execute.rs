@@ -154,13 +154,19 @@ impl Realizer<'_> {
         Ok(Realized { derivation: locked.derivation, tree, version: step.version.clone(), fresh })
     }
 
-    /// Returns the tree of a seal that another version of strixlock wrote, whose recipe added something else, if the
-    /// store has the tree. The lock promises this tree, so it is recorded as the output of the current recipe too.
-    /// Notes this, or that the output must be built and compared.
+    /// Returns the tree of a seal that an earlier version of strixlock wrote, whose recipe added something else, if this
+    /// store made the tree by that recipe. It is recorded as the output of the current recipe too. Notes this, or that
+    /// the output must be built and compared.
+    ///
+    /// A lock alone proves nothing: the record that is written here serves other projects with the same pins. So the
+    /// seal's id must be one that this version computes from the pins (seals without a request id are compared with it
+    /// when the lock is read), and the store's own record under that id must name the tree.
     fn as_sealed(&self, name: &str, locked: &LockedOutput) -> Result<Option<StoredTree>> {
         let Some((earlier, sealed)) = locked.earlier.zip(locked.tree) else { return Ok(None) };
         let (store, progress) = (self.intake.store, self.intake.fetcher.progress());
-        let Some(tree) = store.tree(sealed) else {
+        let made_here = earlier.request.is_none()
+            && store.output_record(earlier.derivation)?.is_some_and(|record| record.tree == sealed);
+        let Some(tree) = store.tree(sealed).filter(|_| made_here) else {
             progress.note(&format!(
                 "{name}: sealed by a version of strixlock with another recipe for it; building it with the current \
                  recipe and comparing it with the seal"

@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use git2::Tree;
 
+use super::address::Address;
 use super::{Repository, bounds, is_git_url, names};
 use crate::error::{Error, Kind, Result};
 use crate::tree::named;
@@ -45,12 +46,17 @@ pub(super) fn urls(
             || error("a submodule has an address that cannot be used").fact("url", said).fact("relative to", &base);
         let url = url.ok_or_else(refused)?;
         // Only a repository on this machine may name another one on this machine.
-        if url.starts_with("file:") && !base.starts_with("file:") || !is_git_url(&url) {
+        if is_local(&url) && !is_local(&base) || !is_git_url(&url) {
             return Err(refused());
         }
         urls.insert(path.clone(), url);
     }
     Ok(urls)
+}
+
+/// Returns whether an address names a repository on this machine, however its scheme is written.
+fn is_local(address: &str) -> bool {
+    matches!(Address::parse(address), Some(Address::Local(_)))
 }
 
 /// Returns the addresses in a tree's `.gitmodules`, by path.
@@ -152,6 +158,16 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+
+    #[test]
+    fn a_local_address_is_known_however_its_scheme_is_written() {
+        for local in ["file:///o/r", "FILE:///o/r", "File:///o/r", "file:/o/r"] {
+            assert!(is_local(local), "{local}");
+        }
+        for remote in ["https://h.example/o/r", "ssh://git@h.example/o/r", "git@h.example:o/r"] {
+            assert!(!is_local(remote), "{remote}");
+        }
+    }
 
     fn git(directory: &std::path::Path, arguments: &[&str]) -> String {
         let mut command = Command::new("git");
