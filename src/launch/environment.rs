@@ -66,7 +66,7 @@ pub struct Environment {
     trees: PathBuf,
 }
 
-/// What makes the environment of a caller that of a program.
+/// The changes that turn the environment of a caller into that of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {
     /// Variables that get a value.

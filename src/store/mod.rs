@@ -84,7 +84,7 @@ const VERSION_1: &str = "strixlock-store 1\n";
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    /// The same directory, opened. Files that others could have planted are opened through it without following links.
+    /// That directory, opened. Files that others could have planted are opened through it without following links.
     /// Absent for a store that is opened for reading and does not exist (see `read_only`).
     beneath: Option<Root>,
     /// User id of this process.

@@ -8,7 +8,7 @@
 //! NAME/...                    their trees: 0755 and 0644, owner 0, time 1980-01-01
 //! ```
 //!
-//! The same trees give the same bytes on every machine, whatever the number of threads: entries are sorted by path, and
+//! Equal trees give equal bytes on every machine, whatever the number of threads: entries are sorted by path, and
 //! zstd always runs with workers, whose jobs do not depend on their number. Entries of several outputs with the same
 //! path stand together, so that zstd's window covers what two nightlies have in common.
 
