@@ -60,7 +60,7 @@ fn poison(project: &Project) -> PathBuf {
     directory
 }
 
-/// What a machine with another ROCm, and with a taste for preloading, has in its environment.
+/// The environment of a machine with another ROCm and with preloaded libraries.
 fn hostile(command: &mut Command, evil: &Path) {
     command.env("LD_LIBRARY_PATH", evil).env("LD_PRELOAD", evil.join("libpreloaded.so"));
     command.env("PATH", format!("/opt/rocm/bin:{}", std::env::var("PATH").unwrap()));

@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// Save realized outputs to a file, and restore them
 ///
-/// The same outputs give the same file on every machine. Use `strixlock lock digest OUTPUT` as its key in a cache.
+/// Equal outputs give an equal file on every machine. Use `strixlock lock digest OUTPUT` as its key in a cache.
 #[derive(Debug, clap::Subcommand)]
 pub enum SnapshotCommand {
     Save(save::SaveArgs),
