@@ -39,11 +39,17 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     }
     let manifest = session.manifest()?;
     let lock_path = session.project.lock_path();
-    let (old, dropped) =
-        Lock::read_for_update(&lock_path)?.map_or((None, Vec::new()), |(lock, dropped)| (Some(lock), dropped));
-    for name in &dropped {
-        ui.warning(&format!("{name}: the block in the lock was edited by hand, so the input is resolved again"));
-    }
+    let old = Lock::read_for_update(&lock_path)?.map(|read| {
+        for name in &read.edited {
+            ui.warning(&format!("{name}: the block in the lock was edited by hand, so the input is resolved again"));
+        }
+        for name in &read.unsealed {
+            ui.warning(&format!(
+                "{name}: removed the seal, which was for other pins; `realize --seal` writes a new one"
+            ));
+        }
+        read.lock
+    });
     let old_text = fs_err::read_to_string(&lock_path).ok();
     let intake = session.intake()?;
     let options = Options {

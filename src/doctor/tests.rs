@@ -1,10 +1,10 @@
 use super::*;
-use crate::host::{Devices, Gpu, KernelVersion, Memory, Node, NodeState, Process};
+use crate::host::{DeviceNode, Devices, Gpu, KernelVersion, Memory, NodeState, Process};
 
 const GIB: u64 = 1 << 30;
 
-fn node(path: &str, state: NodeState) -> Node {
-    Node { path: path.to_owned(), state, group: 992 }
+fn node(path: &str, state: NodeState) -> DeviceNode {
+    DeviceNode { path: path.to_owned(), state, group: 992 }
 }
 
 fn gpu(name: &str, minor: u32) -> Gpu {
