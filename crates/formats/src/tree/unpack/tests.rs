@@ -1,8 +1,6 @@
 //! Archives of every kind: ordinary ones become the right tree, hostile ones are refused by name and leave the
 //! surroundings as they were.
 
-use std::io::Write;
-
 use strixlock_demo::deb_maker::{Compression, compress};
 use strixlock_demo::raw_tar::{RawEntry, raw_tar};
 use tar::{EntryType, Header};
