@@ -27,6 +27,7 @@ mod models;
 mod oci;
 mod provision;
 mod realize;
+mod release;
 mod run;
 mod runtime;
 mod scripts;
