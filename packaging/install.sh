@@ -43,6 +43,10 @@ missing() {
   if ! command -v bwrap > /dev/null && ! command -v podman > /dev/null; then
     echo "missing: bubblewrap, in which builds run; install it with your package manager"
   fi
+  if ! [ -e /etc/ssl/certs/ca-certificates.crt ] && ! [ -e /etc/pki/tls/certs/ca-bundle.crt ] && ! [ -e /etc/ssl/cert.pem ] &&
+    [ -z "${SSL_CERT_FILE:-}" ]; then
+    echo "missing: ca-certificates, which https needs; install it with your package manager"
+  fi
   case :$PATH: in
     *:"$prefix/bin":*) ;;
     *) echo "missing: $prefix/bin in PATH; add this line to ~/.profile:"

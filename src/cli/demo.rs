@@ -102,6 +102,7 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
     }
     if !args.serve {
         demand_programs()?;
+        session.fetcher()?;
     }
     let directory = match &args.dir {
         Some(directory) => {

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
 use clap::builder::StyledStr;
-use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Id};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 
 use crate::cli::session::{GlobalArgs, Project, Session};
@@ -32,7 +32,7 @@ const PATHS: [&str; 3] = ["FILE", "PATH", "ARGS"];
 pub(super) fn added_to(mut command: Command) -> Command {
     // With --help, which is added to each command then.
     command.build();
-    let hides = begun().is_none_or(|word| !word.as_bytes().starts_with(b"-"));
+    let hides = words().1.is_none_or(|word| !word.as_bytes().starts_with(b"-"));
     added(command, hides)
 }
 
@@ -47,40 +47,49 @@ fn added(command: Command, hides: bool) -> Command {
     command.mut_args(with_completer).mut_subcommands(|one| added(one, hides))
 }
 
-/// Returns the words of the command line that is being completed.
-fn words() -> impl Iterator<Item = OsString> {
-    std::env::args_os().skip_while(|word| word != "--").skip(1)
-}
-
-/// Returns the word that is being completed: bash and zsh say which it is, fish ends the line there.
-fn begun() -> Option<OsString> {
+/// Returns the words of the command line that is being completed: those before the word in question, and that word.
+/// bash and zsh say which it is, fish ends the line there.
+fn words() -> (Vec<OsString>, Option<OsString>) {
+    let mut words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
     let index = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|index| index.parse().ok());
-    match index {
-        Some(index) => words().nth(index),
-        None => words().last(),
-    }
+    let after = words.split_off(index.unwrap_or(words.len().saturating_sub(1)).min(words.len()));
+    (words, after.into_iter().next())
 }
 
-/// The words for the values of one argument, each perhaps several with `|` between them.
-struct Completer(Vec<String>);
+/// Parses the words before the one in question, as far as they make sense.
+fn matches() -> Option<ArgMatches> {
+    Cli::command().ignore_errors(true).try_get_matches_from(words().0).ok()
+}
+
+/// One argument, and the words for its values, each perhaps several with `|` between them.
+struct Completer {
+    id: Id,
+    words: Vec<String>,
+}
 
 impl Completer {
     fn of(arg: &Arg) -> Option<Self> {
         let words: Vec<String> = arg.get_value_names()?.iter().map(ToString::to_string).collect();
         let is_name = |word: &String| word.split('|').any(|one| lookup(one).is_some());
-        words.iter().any(is_name).then_some(Self(words))
+        words.iter().any(is_name).then(|| Self { id: arg.get_id().clone(), words })
+    }
+
+    /// Returns the word for the value in question.
+    fn word(&self) -> Option<&String> {
+        let all = matches();
+        let mut matches = all.as_ref();
+        while let Some((_, below)) = matches.and_then(ArgMatches::subcommand) {
+            matches = Some(below);
+        }
+        let values = matches.and_then(|matches| matches.try_get_raw(self.id.as_str()).ok().flatten());
+        self.words.get(values.map_or(0, Iterator::count)).or(self.words.last())
     }
 }
 
 impl ValueCompleter for Completer {
     fn complete(&self, begun: &OsStr) -> Vec<CompletionCandidate> {
-        self.complete_at(0, begun)
-    }
-
-    fn complete_at(&self, index: usize, begun: &OsStr) -> Vec<CompletionCandidate> {
-        let word = self.0.get(index).or(self.0.last()).map_or("", String::as_str);
         let mut found = Vec::new();
-        for one in word.split('|') {
+        for one in self.word().into_iter().flat_map(|word| word.split('|')) {
             if let (Some(lookup), Some(begun)) = (lookup(one), begun.to_str()) {
                 let names = session().and_then(|session| lookup(&session).ok()).unwrap_or_default();
                 found.extend(names.into_iter().filter(|(name, _)| name.starts_with(begun)).map(candidate));
@@ -103,7 +112,7 @@ fn lookup(word: &str) -> Option<Lookup> {
 
 /// Returns a session with the global options on the command line that is being completed, such as --manifest.
 fn session() -> Option<Session> {
-    let matches = Cli::command().ignore_errors(true).try_get_matches_from(words()).ok()?;
+    let matches = matches()?;
     let mut global = GlobalArgs::from_arg_matches(&matches).ok()?;
     global.quiet = true;
     Some(Session::new(Project::from_arg_matches(&matches).ok()?, global))
@@ -164,7 +173,9 @@ mod tests {
     #[test]
     fn each_word_stands_for_a_value_of_some_command() {
         let mut seen: Vec<String> = Vec::new();
-        each_argument(&Cli::command(), &mut |_, arg| seen.extend(Completer::of(arg).into_iter().flat_map(|one| one.0)));
+        each_argument(&Cli::command(), &mut |_, arg| {
+            seen.extend(Completer::of(arg).into_iter().flat_map(|one| one.words))
+        });
         for (word, _) in WORDS {
             assert!(seen.iter().any(|one| one.split('|').any(|part| part == word)), "{word}");
         }
