@@ -15,6 +15,8 @@ use crate::cli::session::{GlobalArgs, Project, Session};
 use crate::cli::versions::{line, versions};
 use crate::cli::{Cli, run};
 use crate::error::Result;
+use crate::lock::Lock;
+use crate::manifest::Manifest;
 
 /// Names, each with a word on what it is, which may be empty.
 type Names = BTreeMap<String, String>;
@@ -118,17 +120,26 @@ fn session() -> Option<Session> {
     Some(Session::new(Project::from_arg_matches(&matches).ok()?, global))
 }
 
-fn outputs(session: &Session) -> Result<Names> {
+/// Returns the lock and the manifest, as far as they can be read. Fails if neither can.
+fn lock_and_manifest(session: &Session) -> Result<(Option<&Lock>, Option<&Manifest>)> {
     let lock = session.lock_if_there().ok().flatten();
+    match session.manifest() {
+        Err(error) if lock.is_none() => Err(error),
+        manifest => Ok((lock, manifest.ok())),
+    }
+}
+
+fn outputs(session: &Session) -> Result<Names> {
+    let (lock, manifest) = lock_and_manifest(session)?;
     let locked = lock.into_iter().flat_map(|lock| &lock.outputs).map(|(name, output)| (name, &output.recipe));
-    let wanted = session.manifest().ok().into_iter().flat_map(|manifest| &manifest.outputs);
+    let wanted = manifest.into_iter().flat_map(|manifest| &manifest.outputs);
     Ok(locked.chain(wanted).map(|(name, recipe)| (name.clone(), recipe.kind().to_owned())).collect())
 }
 
 fn inputs(session: &Session) -> Result<Names> {
-    let lock = session.lock_if_there().ok().flatten();
+    let (lock, manifest) = lock_and_manifest(session)?;
     let locked = lock.into_iter().flat_map(|lock| lock.inputs.keys());
-    let wanted = session.manifest().ok().into_iter().flat_map(|manifest| manifest.inputs.keys());
+    let wanted = manifest.into_iter().flat_map(|manifest| manifest.inputs.keys());
     Ok(locked.chain(wanted).map(|name| (name.clone(), String::new())).collect())
 }
 
@@ -174,7 +185,7 @@ mod tests {
     fn each_word_stands_for_a_value_of_some_command() {
         let mut seen: Vec<String> = Vec::new();
         each_argument(&Cli::command(), &mut |_, arg| {
-            seen.extend(Completer::of(arg).into_iter().flat_map(|one| one.words))
+            seen.extend(Completer::of(arg).into_iter().flat_map(|one| one.words));
         });
         for (word, _) in WORDS {
             assert!(seen.iter().any(|one| one.split('|').any(|part| part == word)), "{word}");
