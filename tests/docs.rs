@@ -7,8 +7,20 @@ use crate::support::files;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Beginnings of paths from the top of the repository.
-const TOP: [&str; 11] =
-    ["src/", "crates/", "scripts/", "docs/", "tests/", "fuzz/", "manifests/", "examples/", ".ci/", ".github/", "lock/"];
+const TOP: [&str; 12] = [
+    "src/",
+    "crates/",
+    "scripts/",
+    "packaging/",
+    "docs/",
+    "tests/",
+    "fuzz/",
+    "manifests/",
+    "examples/",
+    ".ci/",
+    ".github/",
+    "lock/",
+];
 
 /// Files that documents name, and that only a user's project has.
 const OF_A_USER: [&str; 1] = ["lock/strix.lock"];

@@ -17,8 +17,10 @@ use crate::text;
 #[derive(Debug, clap::Args)]
 pub struct DiffArgs {
     /// First generation [default: see above]
+    #[arg(value_name = "GENERATION")]
     from: Option<u64>,
     /// Second generation [default: the current one]
+    #[arg(value_name = "GENERATION")]
     to: Option<u64>,
     /// Show every path, not only the first few
     #[arg(long)]

@@ -20,10 +20,10 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 pub struct EnvArgs {
     /// The generation [default: the current one]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "GENERATION")]
     generation: Option<u64>,
     /// The output whose programs are to be run [default: the runtime, else llama.cpp, else ROCm]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "OUTPUT")]
     output: Option<String>,
 }
 

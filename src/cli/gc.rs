@@ -33,7 +33,7 @@ pub struct GcArgs {
     #[arg(long)]
     all_profiles: bool,
     /// Drop this profile with all its generations, including the current one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "PROFILE")]
     drop_profile: Vec<ProfileName>,
     /// Forget locks whose directories are missing, and drop the generations of those projects; by default both are
     /// kept, since the disk may be mounted again

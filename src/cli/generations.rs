@@ -17,7 +17,7 @@ pub struct GenerationsArgs {
     #[arg(long)]
     all: bool,
     /// Take over this profile first, after the project directory was moved
-    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    #[arg(long, value_name = "PROFILE", conflicts_with = "all")]
     adopt: Option<ProfileName>,
 }
 

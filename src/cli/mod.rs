@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod choices;
 mod command_line;
+mod completions;
 mod demo;
 mod diff;
 mod doctor;
@@ -19,6 +20,7 @@ mod list;
 mod lock;
 mod log;
 mod logging;
+mod man;
 mod outdated;
 mod paths;
 mod progress;
@@ -121,12 +123,18 @@ enum Command {
     Gc(gc::GcArgs),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Man(man::ManArgs),
     Demo(demo::DemoArgs),
 }
 
 /// Parses the command line, runs the command, and returns the exit code.
 #[must_use]
 pub fn run() -> u8 {
+    if completions::answered() {
+        return 0;
+    }
     let Cli { project, global, log, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return command_line::end(&error),
@@ -206,6 +214,8 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Store(args) => store::run(args, session),
         Command::Gc(args) => gc::run(args, session),
         Command::Snapshot(command) => snapshot::run(command, session),
+        Command::Completions(args) => completions::run(args, session),
+        Command::Man(args) => man::run(args, session),
         Command::Demo(args) => demo::run(args, session),
     }
 }

@@ -32,10 +32,10 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 pub struct RunArgs {
     /// The generation [default: the current one]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "GENERATION")]
     generation: Option<u64>,
     /// The output that has the program
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "OUTPUT")]
     output: Option<String>,
     /// Set a variable, or pass the caller's on
     #[arg(short, long, value_name = "NAME[=VALUE]")]

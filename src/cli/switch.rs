@@ -10,6 +10,7 @@ use crate::store::{Generation, Profile};
 #[derive(Debug, clap::Args)]
 pub struct SwitchArgs {
     /// Number of the generation
+    #[arg(value_name = "GENERATION")]
     number: u64,
 }
 

@@ -307,3 +307,13 @@ fn a_disk_that_fills_up_ends_the_run_and_the_next_one_finishes() {
     assert!(ran.stderr.contains("No space left on device"), "{}", ran.all());
     assert!(project.path("lock/strix.lock").exists());
 }
+
+#[test]
+fn a_machine_without_certificates_is_told_what_to_install() {
+    let project = Project::new();
+    project.rocm_manifest("latest").write("none.pem", "");
+    let ran = project.command(&["update"]).env("SSL_CERT_FILE", project.path("none.pem")).output().unwrap();
+    let ran = project.finish(ran).code(10);
+    assert!(ran.stderr.contains("no certificates of authorities"), "{}", ran.all());
+    assert!(ran.stderr.contains("hint: install the package `ca-certificates`"), "{}", ran.all());
+}

@@ -13,7 +13,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "DIR", value_parser = path(), env = "STRIXLOCK_STORE")]
     pub(super) store: Option<PathBuf>,
     /// Profile whose generations to use [default: that of this project; `generations --all` lists profiles]
-    #[arg(long, global = true, value_name = "NAME", env = "STRIXLOCK_PROFILE")]
+    #[arg(long, global = true, value_name = "PROFILE", env = "STRIXLOCK_PROFILE")]
     pub(super) profile: Option<ProfileName>,
     /// Configuration file [default: $XDG_CONFIG_HOME/strixlock/config.toml]
     #[arg(long, global = true, value_name = "FILE", value_parser = path(), env = "STRIXLOCK_CONFIG")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use etcetera::BaseStrategy;
 
 use super::{Session, lazily};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::{Store, Waiting, project_of};
 
 impl Session {
@@ -43,6 +43,18 @@ impl Session {
     /// the store in a command.
     pub fn store_to_read(&self) -> Result<&Store> {
         lazily(&self.store, || self.open(Store::open_for_reading))
+    }
+
+    /// Returns the store for reading only, or fails if another process holds it. Must be the first use of the store in
+    /// a command.
+    pub fn store_at_once(&self) -> Result<&Store> {
+        let root = self.store_path()?;
+        // Stores of format 1, which are migrated even for reading, have no profiles.
+        if !root.join("profiles").is_dir() {
+            return Err(Error::new(Kind::NotFound, "the store has no profiles"));
+        }
+        let at_once = Waiting { limit: Duration::ZERO, ..Waiting::default() };
+        lazily(&self.store, || Store::open_for_reading(&root, at_once))
     }
 
     /// Returns the store, opened for reading only if it is not writable. Must be the first use of the store in a
