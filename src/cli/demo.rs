@@ -51,6 +51,12 @@ pub struct DemoArgs {
     split: Option<usize>,
 }
 
+/// The commands for a person to go on with.
+const FOR_REAL: &str = "\
+strixlock init      # writes a manifest for this machine, and says what it chose
+strixlock update    # finds the newest ROCm and llama.cpp, and pins them
+strixlock realize   # builds llama.cpp, and says how to run it";
+
 /// Nightly that the demo begins with.
 const FIRST: &str = "10.1.0a20260901";
 
@@ -147,7 +153,18 @@ impl Demo<'_> {
         let index = upstream.index_url(Generation::Streams);
         self.strixlock(
             "a",
-            &["init", "--source", &index, "--llama-url", &upstream.git_url(), "--packages", "none", "--force"],
+            &[
+                "init",
+                "--target",
+                "gfx1151",
+                "--source",
+                &index,
+                "--llama-url",
+                &upstream.git_url(),
+                "--packages",
+                "none",
+                "--force",
+            ],
         )?;
         self.want_version("latest", FIRST)?;
         self.want_model(hub.endpoint())?;
@@ -329,6 +346,8 @@ impl Demo<'_> {
             "clean up: chmod -R u+w {0} && rm -rf {0}",
             shell_word(&self.directory.display().to_string())
         ));
+        self.heading("Now for real, in a directory of your own");
+        self.ui.line(FOR_REAL);
     }
 }
 

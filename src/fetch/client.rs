@@ -70,13 +70,21 @@ impl Fetcher {
         });
         // Fails if another fetcher of this process has installed it before.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let no_client = |error: reqwest::Error| {
+            let told = broken(&error);
+            if format!("{error:?}").contains("certificates") {
+                return told
+                    .hint("install the package ca-certificates, or name a file of certificates with SSL_CERT_FILE");
+            }
+            told
+        };
         let client = Client::builder()
             .user_agent(concat!("strixlock/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(20))
             .read_timeout(settings.window)
             .redirect(redirects)
             .build()
-            .map_err(|error| broken(&error))?;
+            .map_err(no_client)?;
         let netrc = Netrc::of_user();
         Ok(Self {
             runtime,
