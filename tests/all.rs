@@ -18,6 +18,7 @@ mod golden;
 mod hash;
 mod hints;
 mod image;
+mod init;
 mod lock;
 mod log;
 mod man;

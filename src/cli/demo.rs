@@ -63,6 +63,12 @@ const PROGRAMS: [(&str, &str); 6] = [
     ("diff", "diffutils"),
 ];
 
+/// The commands for a person to go on with.
+const FOR_REAL: &str = "\
+strixlock init      # writes a manifest for this machine, and says what it chose
+strixlock update    # finds the newest ROCm and llama.cpp, and pins them
+strixlock realize   # builds llama.cpp, and says how to run it";
+
 /// Nightly that the demo begins with.
 const FIRST: &str = "10.1.0a20260901";
 
@@ -175,7 +181,18 @@ impl Demo<'_> {
         let index = upstream.index_url(Generation::Streams);
         self.strixlock(
             "a",
-            &["init", "--source", &index, "--llama-url", &upstream.git_url(), "--packages", "none", "--force"],
+            &[
+                "init",
+                "--target",
+                "gfx1151",
+                "--source",
+                &index,
+                "--llama-url",
+                &upstream.git_url(),
+                "--packages",
+                "none",
+                "--force",
+            ],
         )?;
         self.want_version("latest", FIRST)?;
         self.want_model(hub.endpoint())?;
@@ -357,6 +374,8 @@ impl Demo<'_> {
             "clean up: chmod -R u+w {0} && rm -rf {0}",
             shell_word(&self.directory.display().to_string())
         ));
+        self.heading("Now for real, in a directory of your own");
+        self.ui.line(FOR_REAL);
     }
 }
 

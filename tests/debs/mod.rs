@@ -3,6 +3,7 @@
 mod fetch;
 mod host;
 mod odd;
+mod own_keys;
 mod refused;
 mod release;
 

@@ -102,7 +102,7 @@ fn wrong_settings_are_named_with_what_was_expected() {
     project.write(".toolbox.env", "GPU_TRAGET=gfx1151\n");
     insta::assert_snapshot!(project.run(&["init"]).code(0).stderr, @r"
     warning: .toolbox.env:1: unknown setting `GPU_TRAGET` (did you mean GPU_TARGET?)
-    next: strixlock update
+    next: `strixlock update`, and commit manifests/strix.toml and lock/strix.lock
     ");
     insta::assert_snapshot!(project.run(&["gc", "--older-than", "30"]).code(2).stderr, @r"
     error: invalid value '30' for '--older-than <AGE>': expected an age such as 30d, 12h or 2w

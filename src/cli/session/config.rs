@@ -1,5 +1,6 @@
 //! Configuration files. The project's takes precedence over the user's.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -50,7 +51,8 @@ impl Config {
     fn read(path: &Path) -> Result<Option<Self>> {
         let text = match fs_err::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            // A home that is a file, such as /dev/null, has no configuration either.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
             Err(error) => return Err(Error::new(Kind::Invalid, "cannot read the configuration").because(&error)),
         };
         let mut config: Self = toml::from_str(&text).map_err(|error| {

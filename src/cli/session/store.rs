@@ -20,12 +20,7 @@ impl Session {
                 std::fs::canonicalize(&path).unwrap_or(path)
             }
             Some(path) => path,
-            None => etcetera::choose_base_strategy()
-                .map_err(|error| {
-                    Error::failure("cannot find a directory for the store").because(&error).hint("name it with --store")
-                })?
-                .data_dir()
-                .join("strixlock/store"),
+            None => usual_path()?,
         })
     }
 
@@ -87,6 +82,17 @@ impl Session {
         }
         Ok(store)
     }
+}
+
+/// Returns the path of the store where nothing names one: in the user's data directory. A relative home would be another
+/// one in each directory.
+fn usual_path() -> Result<PathBuf> {
+    let none = || {
+        Error::failure("cannot find a directory for the store")
+            .hint("choose a directory that you can write to, with --store or STRIXLOCK_STORE")
+    };
+    let data = etcetera::choose_base_strategy().map_err(|error| none().because(&error))?.data_dir();
+    if data.is_absolute() { Ok(data.join("strixlock/store")) } else { Err(none().fact("HOME", "not an absolute path")) }
 }
 
 /// Reports the migration of a store that had one list of generations for all projects, which happens once.

@@ -18,8 +18,9 @@
 //! ```
 //!
 //! Trusted keys: those of `keyring`; without it, those in `keys`, from any keyring of this machine, since a fingerprint
-//! identifies a key; without both, with `host` those that apt would require, else the keyring that the distribution
-//! installs for its own archives, by the word `debian` or `ubuntu` in the URL. The lock has the fingerprint of the key.
+//! identifies a key, or else from the archive's own keyring package (`resolve/own_keys.rs`); without both, with `host`
+//! those that apt would require, else the keyring that the distribution installs for its own archives, by the word
+//! `debian` or `ubuntu` in the URL. The lock has the fingerprint of the key.
 
 mod pin;
 mod report;
@@ -36,6 +37,7 @@ use crate::fields::{SourceText, Table, urls};
 use crate::upstream::debs::{Archive, DebsRequest, is_word};
 
 pub use pin::{DebsPin, ReleasePin};
+pub use resolve::{KeyPlace, key_place};
 pub use supply::debs;
 
 impl Request for DebsRequest {

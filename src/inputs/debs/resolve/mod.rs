@@ -1,7 +1,8 @@
 //! Resolves a `debs` request to its pin.
 //!
-//! From the machine or the manifest come archives; from each archive its InRelease file, verified; from that the
-//! package lists, by digest; from those the closure. Nothing of it is the packages themselves: their digests stand in
+//! From the machine or the manifest come archives; from each archive its InRelease file, verified by a key that this
+//! machine has (`trust`) or that the archive brings (`own_keys`); from that the package lists, by digest; from those
+//! the closure. Nothing of it is the packages themselves: their digests stand in
 //! the lists, so that they are fetched when they are needed. Package lists are kept among the store's downloads until
 //! `gc`.
 //!
@@ -10,10 +11,12 @@
 
 mod changes;
 mod lists;
+mod own_keys;
 mod release;
 mod trust;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use url::Url;
 
@@ -22,6 +25,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::inputs::{Answer, Block, Question, Resolution, Resolve, Taken};
 use crate::intake::Intake;
 use crate::upstream::debs::apt::{self, Configuration};
+use crate::upstream::debs::keyring::Keyring;
 use crate::upstream::debs::release::Leniency;
 use crate::upstream::debs::signature::NOBODY;
 use crate::upstream::debs::sources::{AptSource, SignedBy, SourceOptions};
@@ -30,7 +34,8 @@ use crate::upstream::debs::{Archive, DebPackage, DebsRequest, solve};
 use changes::{details, went_back};
 use lists::{Lists, lists};
 use release::{Found, Wanted};
-use trust::keyring;
+use own_keys::own_keys;
+use trust::{keyring, may_bring_keys};
 
 impl Resolve for DebsRequest {
     fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer> {
@@ -42,7 +47,7 @@ impl Resolve for DebsRequest {
             Kind::NotFound => left_out.iter().fold(error, |error, why| error.fact("left out", why)),
             _ => error,
         };
-        let (new, mut warnings) = chosen.map_err(told)?;
+        let Chosen { pin: new, mut warnings, keys } = chosen.map_err(told)?;
         warnings.splice(0..0, left_out);
         let old = locked.map(|block| &block.locked);
         warnings.extend(old.map(|old| went_back(old, &new)).into_iter().flatten());
@@ -50,7 +55,7 @@ impl Resolve for DebsRequest {
             let pin = if is_the_same_place(old, &new) { old.clone() } else { new };
             return Ok((Resolution::same(Block::new(self.clone(), pin)?), warnings));
         }
-        let details = details(old, &new);
+        let details = keys.into_iter().chain(details(old, &new)).collect();
         let (to, request) = (new.version(), self.clone());
         let take_in = move |_: Intake| {
             Ok(Taken { block: Block::new(request, new)?.into(), details: Vec::new(), warnings: Vec::new() })
@@ -59,28 +64,54 @@ impl Resolve for DebsRequest {
     }
 }
 
-/// Returns the pin for a request in the current state of the archives, with warnings.
+/// The pin for a request.
+struct Chosen {
+    pin: DebsPin,
+    warnings: Vec<String>,
+    /// Tells which keys came from the archive itself, if any did.
+    keys: Option<String>,
+}
+
+/// Returns the pin for a request in the current state of the archives.
 fn choose(
     request: &DebsRequest,
     configuration: &Configuration,
     question: Question,
     left_out: &mut Vec<String>,
-) -> Result<(DebsPin, Vec<String>)> {
+) -> Result<Chosen> {
     let Question { name, intake, now, .. } = question;
     let mut warnings = Vec::new();
     let mut universe = Universe::new(&request.architecture);
     let mut used: Vec<(&AptSource, Found)> = Vec::new();
     let is_host = request.archive == Archive::Host;
+    let mut brought = None;
     for source in &configuration.sources {
-        let keyring = keyring(request, source, &configuration.trusted, question.directory)?;
+        let mut keyring = keyring(request, source, &configuration.trusted, question.directory)?;
         let leniency = Leniency {
             expired: request.accept_expired || source.options.expired.unwrap_or(configuration.expired),
             future: source.options.future,
             names: request.accept_names.clone(),
         };
         let unsigned = request.unsigned && (!is_host || source.options.unsigned);
-        let wanted = Wanted { source, keyring: &keyring, intake, unsigned, leniency, now };
-        let found = match wanted.find(&mut warnings) {
+        let mut find = |keyring: &Keyring| {
+            Wanted { source, keyring, intake, unsigned, leniency: leniency.clone(), now }.find(&mut warnings)
+        };
+        let lacks_key = |error: &Error, keyring: &Keyring| {
+            error.message() == NOBODY && may_bring_keys(request) && !keyring.lacks(&request.keys).is_empty()
+        };
+        let found = match find(&keyring) {
+            Err(error) if lacks_key(&error, &keyring) => {
+                if brought.is_none() {
+                    brought = Some(own_keys(name, request, &configuration.sources, intake)?);
+                }
+                if let Some(own) = &brought {
+                    keyring.extend(&own.keyring);
+                }
+                find(&keyring)
+            }
+            found => found,
+        };
+        let found = match found {
             Err(error) if source.options.unsigned && !unsigned && is_unsigned(&error) => {
                 left_out.push(format!(
                     "suite {} of the apt configuration is left out: it is not signed, and its `trusted=yes` is \
@@ -108,7 +139,33 @@ fn choose(
     }
     universe.finish();
     let closure = solve(&universe, &request.packages)?;
-    Ok((pin(&universe, &closure.0, &used), warnings))
+    Ok(Chosen { pin: pin(&universe, &closure.0, &used), warnings, keys: brought.map(|own| own.told) })
+}
+
+/// The place of the keys that may sign an input's archives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// These keyrings.
+    Keyrings(String),
+    /// The archive itself, which has to bring the keys with these fingerprints.
+    Archive(Vec<String>),
+    /// None: the manifest allows an archive that nobody signed.
+    Unsigned,
+}
+
+/// Returns the place of the keys that may sign an input's archives, without asking the archives. Fails if there is none.
+pub fn key_place(request: &DebsRequest, directory: &Path) -> Result<KeyPlace> {
+    let configuration = configuration(request)?;
+    let mut all = Keyring::default();
+    for source in &configuration.sources {
+        let keyring = keyring(request, source, &configuration.trusted, directory)?;
+        match (keyring.is_empty(), may_bring_keys(request)) {
+            (true, true) => return Ok(KeyPlace::Archive(request.keys.clone())),
+            (true, false) if request.unsigned => return Ok(KeyPlace::Unsigned),
+            _ => all.extend(&keyring),
+        }
+    }
+    Ok(KeyPlace::Keyrings(all.homes()))
 }
 
 /// Returns whether a Release file was refused because no trusted key has signed it.
