@@ -8,6 +8,7 @@ mod support;
 mod audit;
 mod check;
 mod command;
+mod config;
 mod debs;
 mod docs;
 mod doctor;

@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod choices;
 mod command_line;
+mod config;
 mod demo;
 mod diff;
 mod doctor;
@@ -37,12 +38,15 @@ mod ui;
 mod update;
 mod validate;
 mod verify;
+mod version;
 mod versions;
 mod why;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 use logging::LoggingArgs;
 use session::{GlobalArgs, Project, Session};
@@ -122,19 +126,23 @@ enum Command {
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
     Demo(demo::DemoArgs),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Version(version::VersionArgs),
 }
 
 /// Parses the command line, runs the command, and returns the exit code.
 #[must_use]
 pub fn run() -> u8 {
-    let Cli { project, global, log, command } = match Cli::try_parse() {
+    let Cli { project, global, log, command } = match command_line::parse() {
         Ok(cli) => cli,
         Err(error) => return command_line::end(&error),
     };
+    let entered = enter(&global.directory);
     let session = Session::new(project, global);
     allow_open_files();
     deny_writes_by_others();
-    let done = log.start(&session.ui).and_then(|()| dispatch(&command, &session));
+    let done = entered.and_then(|()| log.start(&session.ui)).and_then(|()| dispatch(&command, &session));
     match done.and_then(|code| session.ui.finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
@@ -142,6 +150,17 @@ pub fn run() -> u8 {
             error.kind() as u8
         }
     }
+}
+
+/// Changes to each of the directories of `-C` in turn.
+fn enter(directories: &[PathBuf]) -> Result<()> {
+    for directory in directories {
+        std::env::set_current_dir(directory).map_err(|error| {
+            let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failure };
+            Error::new(kind, "cannot enter the directory of -C").fact("path", directory.display()).because(&error)
+        })?;
+    }
+    Ok(())
 }
 
 /// Raises the limit of open files: sixteen files are hashed at a time per thread, and the usual limit is 1024. Child
@@ -207,5 +226,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Gc(args) => gc::run(args, session),
         Command::Snapshot(command) => snapshot::run(command, session),
         Command::Demo(args) => demo::run(args, session),
+        Command::Config(command) => config::run(command, session),
+        Command::Version(args) => Ok(version::run(args, session)),
     }
 }
