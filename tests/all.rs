@@ -28,6 +28,7 @@ mod provision;
 mod realize;
 mod run;
 mod runtime;
+mod schema;
 mod scripts;
 mod seals;
 mod snapshot;

@@ -28,6 +28,7 @@ mod realize;
 mod rollback;
 mod run;
 mod runtime;
+mod schema;
 mod session;
 mod shell;
 mod snapshot;
@@ -128,6 +129,7 @@ enum Command {
     Demo(demo::DemoArgs),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Schema(schema::SchemaArgs),
     Version(version::VersionArgs),
 }
 
@@ -227,6 +229,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Snapshot(command) => snapshot::run(command, session),
         Command::Demo(args) => demo::run(args, session),
         Command::Config(command) => config::run(command, session),
+        Command::Schema(args) => schema::run(args, session),
         Command::Version(args) => Ok(version::run(args, session)),
     }
 }
