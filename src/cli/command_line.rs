@@ -2,18 +2,54 @@
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use super::Cli;
+use super::session::{Given, switch, variable};
 use super::ui::print_json;
 use crate::error::{Error, Kind};
+
+/// Parses the command line, with the origin of each value.
+pub(super) fn parse() -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    cli.global.given = Given::all(&command, &matches);
+    Ok(cli)
+}
 
 /// Ends a run whose command line clap rejected or answered: prints the help, the version or the error, with `--json`
 /// also as JSON. Returns the exit code.
 pub(super) fn end(error: &clap::Error) -> u8 {
-    if error.use_stderr() && wants_json(std::env::args_os()) {
-        print_json(serde_json::json!({ "error": explained(error).to_json() }));
+    let variable = source(error);
+    if error.use_stderr() && (wants_json(std::env::args_os()) || json_is_set()) {
+        let explained = explained(error);
+        let explained = variable.iter().fold(explained, |error, name| error.fact("environment variable", name));
+        print_json(serde_json::json!({ "error": explained.to_json() }));
     }
     // There is nowhere left to report a failure to print.
     let _ = error.print();
+    if let Some(name) = variable {
+        eprintln!("hint: the value is that of the environment variable {name}");
+    }
     u8::try_from(error.exit_code()).unwrap_or(Kind::Usage as u8)
+}
+
+/// Returns true if the environment asks for JSON.
+fn json_is_set() -> bool {
+    std::env::var(variable("json")).is_ok_and(|value| switch(&value) == Ok(true))
+}
+
+/// Returns the environment variable that an invalid value came from.
+fn source(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let option = text(ContextKind::InvalidArg)?.strip_prefix("--")?;
+    let name = variable(option.split(' ').next()?);
+    (std::env::var(&name).ok()? == text(ContextKind::InvalidValue)?).then_some(name)
 }
 
 fn wants_json(words: impl Iterator<Item = OsString>) -> bool {

@@ -5,6 +5,7 @@ mod check;
 mod choices;
 mod command_line;
 mod completions;
+mod config;
 mod demo;
 mod diff;
 mod doctor;
@@ -29,6 +30,7 @@ mod realize;
 mod rollback;
 mod run;
 mod runtime;
+mod schema;
 mod session;
 mod shell;
 mod snapshot;
@@ -39,12 +41,15 @@ mod ui;
 mod update;
 mod validate;
 mod verify;
+mod version;
 mod versions;
 mod why;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 use logging::LoggingArgs;
 use session::{GlobalArgs, Project, Session};
@@ -127,6 +132,10 @@ enum Command {
     #[command(hide = true)]
     Man(man::ManArgs),
     Demo(demo::DemoArgs),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Schema(schema::SchemaArgs),
+    Version(version::VersionArgs),
 }
 
 /// Parses the command line, runs the command, and returns the exit code.
@@ -135,14 +144,15 @@ pub fn run() -> u8 {
     if completions::answered() {
         return 0;
     }
-    let Cli { project, global, log, command } = match Cli::try_parse() {
+    let Cli { project, global, log, command } = match command_line::parse() {
         Ok(cli) => cli,
         Err(error) => return command_line::end(&error),
     };
+    let entered = enter(&global.directory);
     let session = Session::new(project, global);
     allow_open_files();
     deny_writes_by_others();
-    let done = log.start(&session.ui).and_then(|()| dispatch(&command, &session));
+    let done = entered.and_then(|()| log.start(&session.ui)).and_then(|()| dispatch(&command, &session));
     match done.and_then(|code| session.ui.finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
@@ -150,6 +160,17 @@ pub fn run() -> u8 {
             error.kind() as u8
         }
     }
+}
+
+/// Changes to each of the directories of `-C` in turn.
+fn enter(directories: &[PathBuf]) -> Result<()> {
+    for directory in directories {
+        std::env::set_current_dir(directory).map_err(|error| {
+            let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failure };
+            Error::new(kind, "cannot enter the directory of -C").fact("path", directory.display()).because(&error)
+        })?;
+    }
+    Ok(())
 }
 
 /// Raises the limit of open files: sixteen files are hashed at a time per thread, and the usual limit is 1024. Child
@@ -217,5 +238,8 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Completions(args) => completions::run(args, session),
         Command::Man(args) => man::run(args, session),
         Command::Demo(args) => demo::run(args, session),
+        Command::Config(command) => config::run(command, session),
+        Command::Schema(args) => schema::run(args, session),
+        Command::Version(args) => Ok(version::run(args, session)),
     }
 }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::progress::{Progress, Silent};
 
 /// Schema version of every `--json` document.
-const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = 1;
 
 /// Output in the form that the options ask for.
 pub struct Ui {
@@ -109,7 +109,9 @@ impl Ui {
         if self.json {
             self.json(serde_json::json!({ "error": error.to_json() }));
         }
-        let _ = writeln!(anstream::stderr(), "{ERROR}error{ERROR:#}: {error}");
+        for error in std::iter::once(error).chain(error.others()) {
+            let _ = writeln!(anstream::stderr(), "{ERROR}error{ERROR:#}: {error}");
+        }
     }
 }
 

@@ -76,7 +76,7 @@ pub use staging::Staging;
 pub use trees::{StoredTree, normalise};
 pub use waiting::Waiting;
 
-const VERSION: &str = "strixlock-store 2\n";
+pub const VERSION: &str = "strixlock-store 2\n";
 /// The format before there were profiles.
 const VERSION_1: &str = "strixlock-store 1\n";
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::settings::Given;
 use crate::cli::paths::path;
 use crate::store::ProfileName;
 
@@ -9,6 +10,9 @@ use crate::store::ProfileName;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
+    /// Run as if started in this directory
+    #[arg(short = 'C', global = true, value_name = "DIR", value_parser = path())]
+    pub(in crate::cli) directory: Vec<PathBuf>,
     /// Directory for downloads, trees and outputs [default: $XDG_DATA_HOME/strixlock/store]
     #[arg(long, global = true, value_name = "DIR", value_parser = path(), env = "STRIXLOCK_STORE")]
     pub(super) store: Option<PathBuf>,
@@ -19,12 +23,24 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", value_parser = path(), env = "STRIXLOCK_CONFIG")]
     pub(super) config: Option<PathBuf>,
     /// Do not use the network
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = switch, env = "STRIXLOCK_OFFLINE")]
     pub(super) offline: bool,
     /// Print the result as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = switch, env = "STRIXLOCK_JSON")]
     pub json: bool,
     /// Hide progress and notes
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, value_parser = switch, env = "STRIXLOCK_QUIET")]
     pub quiet: bool,
+    /// Values that options and their environment variables gave, for `strixlock config show`.
+    #[arg(skip)]
+    pub(in crate::cli) given: Vec<Given>,
+}
+
+/// Parses the environment variable of a flag.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("expected `true` or `false`".to_owned()),
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use etcetera::BaseStrategy;
 
+use super::config::Number;
 use super::{Session, lazily};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Store, Waiting, project_of};
@@ -14,7 +15,7 @@ use crate::store::{Store, Waiting, project_of};
 impl Session {
     /// Returns the path of the store, which need not exist yet.
     pub fn store_path(&self) -> Result<PathBuf> {
-        Ok(match self.args.store.clone().or(self.config()?.store.clone()) {
+        Ok(match self.args.store.clone().or(self.config()?.store.as_ref().map(|set| set.value.clone())) {
             // Permanent links to the store are made, which must not depend on the current directory.
             Some(path) if path.components().any(|part| part == Component::ParentDir) => {
                 std::fs::canonicalize(&path).unwrap_or(path)
@@ -68,7 +69,7 @@ impl Session {
 
     fn open(&self, how: impl FnOnce(&Path, Waiting) -> Result<Store>) -> Result<Store> {
         let usual = Waiting::default();
-        let limit = self.config()?.busy_seconds.map_or(usual.limit, Duration::from_secs);
+        let limit = Duration::from_secs(self.config()?.number(Number::BusySeconds));
         let tell: Arc<dyn Fn(&str) + Send + Sync> = if self.args.quiet {
             usual.tell
         } else {
