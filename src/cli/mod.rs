@@ -12,6 +12,7 @@ mod export;
 mod gc;
 mod generations;
 mod hash;
+pub mod help;
 mod image;
 mod init;
 mod leaving;
@@ -40,7 +41,7 @@ mod verify;
 mod versions;
 mod why;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::Result;
 
@@ -81,11 +82,10 @@ Exit codes:
   7  the store is damaged
   8  offline or unreachable, and not in the store
   9  not found, upstream or on this machine (also: no manifest, no lock)
-  10 a validation failed, or this machine or a container lacks something (validate, doctor, provision)
+  10 a validation failed, or this machine or a container lacks something
   11 timed out waiting for another process that uses the store
 
-Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` runs the whole workflow
-against a local upstream.";
+Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` runs the whole workflow against a local upstream.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -127,7 +127,7 @@ enum Command {
 /// Parses the command line, runs the command, and returns the exit code.
 #[must_use]
 pub fn run() -> u8 {
-    let Cli { project, global, log, command } = match Cli::try_parse() {
+    let Cli { project, global, log, command } = match parsed() {
         Ok(cli) => cli,
         Err(error) => return command_line::end(&error),
     };
@@ -142,6 +142,13 @@ pub fn run() -> u8 {
             error.kind() as u8
         }
     }
+}
+
+/// Parses the command line.
+fn parsed() -> std::result::Result<Cli, clap::Error> {
+    let mut command = help::command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// Raises the limit of open files: sixteen files are hashed at a time per thread, and the usual limit is 1024. Child

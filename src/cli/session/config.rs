@@ -11,7 +11,7 @@ use crate::cli::paths::{address, expand};
 use crate::error::{Error, Kind, Result};
 use crate::store::ProfileName;
 
-/// Configuration file, described in the README.
+/// Configuration file, described in docs/reference/configuration.md.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Config {
