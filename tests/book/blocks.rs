@@ -44,7 +44,9 @@ pub fn blocks(page: &str) -> Vec<Block> {
             }
             Event::End(TagEnd::CodeBlock) => all.extend(open.take()),
             Event::Html(html) => {
-                if let Some(remark) = html.trim().strip_prefix("<!-- upstream: ").and_then(|rest| rest.strip_suffix(" -->")) {
+                if let Some(remark) =
+                    html.trim().strip_prefix("<!-- upstream: ").and_then(|rest| rest.strip_suffix(" -->"))
+                {
                     all.push(Block { info: vec!["upstream".to_owned()], text: remark.to_owned(), place });
                 }
             }

@@ -12,7 +12,8 @@ pub fn commands(shell: &str) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     for line in whole.lines() {
         let words = words(line.strip_prefix("$ ").unwrap_or(line));
-        for part in words.split(|word| ["&&", "|", "||", ";", ">", ">>", "&", "&&", "[", "]"].contains(&word.as_str())) {
+        for part in words.split(|word| ["&&", "|", "||", ";", ">", ">>", "&", "&&", "[", "]"].contains(&word.as_str()))
+        {
             if let Some(begin) = part.iter().position(|word| word == "strixlock") {
                 all.push(part[begin..].to_vec());
             }
@@ -21,7 +22,7 @@ pub fn commands(shell: &str) -> Vec<Vec<String>> {
     all
 }
 
-/// Splits a line into words like a shell, up to a comment. A substitution's parentheses are no part of words.
+/// Splits a line into words like a shell, up to a comment. Parentheses and double quotes are no part of words.
 fn words(line: &str) -> Vec<String> {
     let (mut all, mut word, mut quote) = (Vec::new(), String::new(), None);
     for c in line.chars() {
@@ -29,7 +30,7 @@ fn words(line: &str) -> Vec<String> {
             (None, '#') if word.is_empty() => break,
             (None, '\'') => quote = Some(c),
             (Some('\''), '\'') => quote = None,
-            (None, ' ' | '"' | '(' | ')' | '$') => all.extend((!word.is_empty()).then(|| std::mem::take(&mut word))),
+            (None, ' ' | '"' | '(' | ')') => all.extend((!word.is_empty()).then(|| std::mem::take(&mut word))),
             _ => word.push(c),
         }
     }

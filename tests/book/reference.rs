@@ -6,7 +6,7 @@ use super::demand_equal;
 
 const HEAD: &str = "# Commands
 
-This page is generated from the command line: `strixlock COMMAND --help` prints the same. Results go to stdout, everything else to stderr.
+This page is generated from the command line: `--help` of a command prints the same. Results go to stdout, everything else to stderr.
 
 ";
 
@@ -25,7 +25,8 @@ fn row(arg: &Arg) -> String {
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
     let mut text = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let values = arg.get_possible_values();
-    let values: Vec<String> = values.iter().filter(|value| !value.is_hide_set()).map(|value| format!("`{}`", value.get_name())).collect();
+    let values: Vec<String> =
+        values.iter().filter(|value| !value.is_hide_set()).map(|value| format!("`{}`", value.get_name())).collect();
     if !values.is_empty() && arg.get_action().takes_values() {
         text += &format!(". One of {}", values.join(", "));
     }
@@ -66,7 +67,8 @@ fn the_list_of_commands_is_what_the_command_line_says() {
     let mut command = strixlock::cli::help::command();
     command.build();
     let mut text = HEAD.to_owned();
-    text += &format!("## Options of every command\n\n{}", table(command.get_arguments().filter(|arg| arg.is_global_set())));
+    text +=
+        &format!("## Options of every command\n\n{}", table(command.get_arguments().filter(|arg| arg.is_global_set())));
     for below in command.get_subcommands_mut().filter(|below| !below.is_hide_set() && below.get_name() != "help") {
         section(&format!("strixlock {}", below.get_name()), below, &mut text);
     }

@@ -1,6 +1,6 @@
 //! A user's machine for the commands of the book: a home, the embedded upstream, and strixlock on PATH.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use strixlock_demo::deb_maker::Deb;
@@ -21,6 +21,13 @@ const DAY: i64 = 24 * 3600;
 pub struct Session {
     directory: tempfile::TempDir,
     upstream: Upstream,
+}
+
+/// Somebody who follows a page.
+pub struct User {
+    home: PathBuf,
+    place: PathBuf,
+    has_images: bool,
 }
 
 /// The command that stands in for strixlock on PATH: `init` and `list` ask the embedded upstream.
@@ -61,7 +68,7 @@ impl Session {
         let upstream = Upstream::start(&directory.path().join("upstream")).unwrap();
         let session = Self { directory, upstream };
         session.publish(1);
-        for name in ["home", "bin", "images"] {
+        for name in ["bin", "images"] {
             std::fs::create_dir(session.directory.path().join(name)).unwrap();
         }
         let bin = session.directory.path().join("bin");
@@ -103,41 +110,44 @@ impl Session {
         }
     }
 
-    /// Makes a directory for the commands of a page, beside the home. If the page does not begin with `init`, a
-    /// project with two generations is in it.
-    pub fn project(&self, page: &str, begins_with_init: bool, has_images: bool) -> PathBuf {
-        let place = self.directory.path().join("work").join(page.replace(['/', '.'], "-"));
-        std::fs::create_dir_all(&place).unwrap();
-        if !begins_with_init {
-            let older = self.upstream.tarball_url(Generation::Streams, &Nightly::new(FIRST));
-            let steps = ["strixlock init", &format!("strixlock update rocm --url {older}")];
-            let steps = steps.into_iter().chain(["strixlock realize", "strixlock update rocm", "strixlock realize"]);
-            self.run(&place, steps, has_images).unwrap();
+    /// Makes a directory for the commands of a page. A new user's home is empty; all others share one, and have a
+    /// project with two generations.
+    pub fn user(&self, page: &str, is_new: bool, has_images: bool) -> User {
+        let above = self.directory.path().join("users").join(page.replace(['/', '.'], "-"));
+        let home = if is_new { above.join("home") } else { self.directory.path().join("home") };
+        let user = User { home, place: above.join("strix"), has_images };
+        for directory in [&user.home, &user.place] {
+            std::fs::create_dir_all(directory).unwrap();
         }
-        place
+        if !is_new {
+            let older = self.upstream.tarball_url(Generation::Streams, &Nightly::new(FIRST));
+            let pin = format!("strixlock update rocm --url {older}");
+            let steps = ["strixlock init", &pin, "strixlock realize", "strixlock update rocm", "strixlock realize"];
+            self.run(&user, steps.into_iter()).unwrap();
+        }
+        user
     }
 
     /// Runs steps in one shell. Returns the output of each, or the output of the whole, up to the step that failed.
-    pub fn run<'a>(
-        &self,
-        place: &Path,
-        steps: impl Iterator<Item = &'a str>,
-        has_images: bool,
-    ) -> Result<Vec<String>, String> {
-        let steps: Vec<String> = steps.map(|step| format!("printf '\\036'\n{}\n", step.replace(PRACTICE, &self.base()))).collect();
-        let home = self.directory.path().join("home");
+    pub fn run<'a>(&self, user: &User, steps: impl Iterator<Item = &'a str>) -> Result<Vec<String>, String> {
+        let marked = |step: &str| format!("printf '\\036'\n{}\n", step.replace(PRACTICE, &self.base()));
+        let script: String = steps.map(marked).collect();
         let mut shell = Command::new("bash");
-        shell.args(["-e", "-c", &format!("exec 2>&1 < /dev/null\n{}", steps.concat())]).current_dir(place).env_clear();
+        shell.args(["-e", "-c", &format!("exec 2>&1 < /dev/null\n{script}")]).current_dir(&user.place).env_clear();
         let path = std::env::var("PATH").unwrap();
         shell.env("PATH", format!("{}:{path}", self.directory.path().join("bin").display()));
-        shell.env("HOME", &home).env("INDEX", self.upstream.index_url(Generation::Streams));
+        shell.env("HOME", &user.home).env("INDEX", self.upstream.index_url(Generation::Streams));
         shell.env("LLAMA", self.upstream.git_url());
-        if has_images {
+        // What a registry would say; no command here asks one for the image.
+        shell.env("DIGEST", format!("sha256:{}", "5".repeat(64)));
+        if user.has_images {
             shell.env("IMAGES", self.directory.path().join("images"));
         }
         let output = shell.output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).replace(&self.base(), PRACTICE);
-        let text = text.replace(home.to_str().unwrap(), "~").replace(place.to_str().unwrap(), "~/strix");
+        let text = [(&user.home, "~"), (&user.place, "~/strix")]
+            .into_iter()
+            .fold(text, |text, (path, shown)| text.replace(path.to_str().unwrap(), shown));
         if !output.status.success() {
             return Err(text.replace(MARK, "$ "));
         }

@@ -4,6 +4,7 @@
 
 mod pages;
 
+use clap::builder::Styles;
 use clap::{Command, CommandFactory as _};
 
 use super::Cli;
@@ -12,8 +13,8 @@ use pages::{GROUPS, Group, Page};
 /// Address of the book's pages.
 const BOOK: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/");
 
-/// Layout of the help of `strixlock` itself; the groups stand between these parts.
-const TEMPLATE: [&str; 2] = ["{about-with-newline}\n{usage-heading} {usage}\n\n", "Options:\n{options}{after-help}"];
+/// Layout of the help of `strixlock` itself, up to the groups of commands.
+const HEAD: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n";
 
 /// Returns the command line, as it is parsed and described.
 #[must_use]
@@ -21,10 +22,11 @@ pub fn command() -> Command {
     let pages = GROUPS.iter().flat_map(|group| group.pages);
     let command = pages.fold(Cli::command(), |command, page| {
         let name: Vec<&str> = page.command.split(' ').collect();
-        described(command, &name, page.help())
+        let help = page.help(command.get_styles());
+        described(command, &name, help)
     });
-    let [head, options] = TEMPLATE;
-    let template = format!("{head}{}{options}", listed(&command));
+    let options = heading("Options", command.get_styles());
+    let template = format!("{HEAD}{}{options}\n{{options}}{{after-help}}", listed(&command));
     command.help_template(template)
 }
 
@@ -41,38 +43,41 @@ fn described(command: Command, name: &[&str], help: String) -> Command {
 
 impl Page {
     /// Returns the text below the options of the command.
-    fn help(&self) -> String {
-        let examples: Vec<String> =
-            self.examples.iter().map(|(purpose, typed)| format!("  # {purpose}\n  {typed}")).collect();
-        format!("Examples:\n{}\n\nMore: {BOOK}{}", examples.join("\n\n"), self.at)
+    fn help(&self, styles: &Styles) -> String {
+        let examples = self.examples.iter().map(|(purpose, typed)| format!("  # {purpose}\n  {typed}"));
+        let examples = examples.collect::<Vec<_>>().join("\n\n");
+        format!("{}\n{examples}\n\nMore: {BOOK}{}", heading("Examples", styles), self.at)
     }
 }
 
 /// Returns the list of all commands by group, with the first clause of what each does.
 fn listed(command: &Command) -> String {
-    let groups = GROUPS.iter().map(|group| (group.title, group.lists(command)));
-    let grouped = |name: &str| GROUPS.iter().any(|group| group.has(name));
-    let others = rows(command, |name| !grouped(name));
+    let groups = GROUPS.iter().map(|group| (group.title, rows(command, |name| group.has(name))));
+    let others = rows(command, |name| !GROUPS.iter().any(|group| group.has(name)));
     let sections = groups.chain([("Others", others)]).filter(|(_, rows)| !rows.is_empty());
-    sections.map(|(title, rows)| format!("{title}:\n{rows}\n")).collect()
+    let sections = sections.map(|(title, rows)| format!("{}\n{rows}\n", heading(title, command.get_styles())));
+    sections.collect::<Vec<_>>().concat()
 }
 
 impl Group {
     fn has(&self, name: &str) -> bool {
         self.pages.iter().any(|page| page.command == name)
     }
+}
 
-    fn lists(&self, command: &Command) -> String {
-        rows(command, |name| self.has(name))
-    }
+/// Returns a heading in clap's style.
+fn heading(title: &str, styles: &Styles) -> String {
+    let style = styles.get_header();
+    format!("{style}{title}:{style:#}")
 }
 
 /// Returns a line for each visible command whose name fits.
 fn rows(command: &Command, fits: impl Fn(&str) -> bool) -> String {
+    let style = command.get_styles().get_literal();
     let members = command.get_subcommands().filter(|one| !one.is_hide_set() && fits(one.get_name()));
     let row = |one: &Command| {
         let about = one.get_about().map(ToString::to_string).unwrap_or_default();
-        format!("  {:<12} {}\n", one.get_name(), first_clause(&about))
+        format!("  {style}{:<12}{style:#} {}\n", one.get_name(), first_clause(&about))
     };
     members.map(row).collect()
 }

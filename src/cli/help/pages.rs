@@ -18,11 +18,7 @@ pub(super) struct Page {
     pub(super) examples: &'static [(&'static str, &'static str)],
 }
 
-const fn page(
-    command: &'static str,
-    at: &'static str,
-    examples: &'static [(&'static str, &'static str)],
-) -> Page {
+const fn page(command: &'static str, at: &'static str, examples: &'static [(&'static str, &'static str)]) -> Page {
     Page { command, at, examples }
 }
 
@@ -77,15 +73,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 "running.md",
                 &[
                     ("A server", "strixlock run llama-server -m ~/models/MODEL.gguf --port 8080"),
-                    ("A program of an older generation", "strixlock run -g 3 llama-cli --version"),
-                ],
-            ),
-            page(
-                "switch",
-                "how-to/bad-nightly.md",
-                &[
-                    ("Use generation 3", "strixlock switch 3"),
-                    ("In another profile", "strixlock --profile prod switch 3"),
+                    ("A program of an older generation", "strixlock run -g 1 llama-cli --version"),
                 ],
             ),
             page(
@@ -94,6 +82,14 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("Back to the generation before", "strixlock rollback"),
                     ("In another profile", "strixlock --profile prod rollback"),
+                ],
+            ),
+            page(
+                "switch",
+                "how-to/bad-nightly.md",
+                &[
+                    ("Use generation 2", "strixlock switch 2"),
+                    ("In another profile", "strixlock --profile prod switch 2"),
                 ],
             ),
             page(
@@ -122,7 +118,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 "how-to/bad-nightly.md#see-what-changed",
                 &[
                     ("The current generation and the one before", "strixlock diff"),
-                    ("Generations 2 and 5, every path", "strixlock diff 2 5 --all"),
+                    ("Generations 1 and 2, every path", "strixlock diff 1 2 --all"),
                 ],
             ),
             page(
@@ -168,10 +164,7 @@ pub(super) const GROUPS: [Group; 5] = [
             page(
                 "runtime",
                 "explanation/runtime.md",
-                &[
-                    ("How much was left out?", "strixlock runtime"),
-                    ("Sizes by reason", "strixlock runtime --explain"),
-                ],
+                &[("How much was left out?", "strixlock runtime"), ("Sizes by reason", "strixlock runtime --explain")],
             ),
             page(
                 "log",
@@ -192,10 +185,7 @@ pub(super) const GROUPS: [Group; 5] = [
             page(
                 "verify",
                 "reference/store.md",
-                &[
-                    ("Read every tree", "strixlock verify"),
-                    ("Restore what is damaged", "strixlock verify --repair"),
-                ],
+                &[("Read every tree", "strixlock verify"), ("Restore what is damaged", "strixlock verify --repair")],
             ),
             page(
                 "check",
@@ -215,7 +205,7 @@ pub(super) const GROUPS: [Group; 5] = [
             ),
             page(
                 "audit",
-                "how-to/check.md#can-a-stranger-check-it-without-strixlock",
+                "how-to/check.md#for-a-stranger",
                 &[
                     ("Write REPRODUCIBLE.md", "strixlock audit"),
                     ("In CI: fail if it is out of date", "strixlock audit --check"),
@@ -242,7 +232,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 "how-to/images.md",
                 &[
                     ("An image", "strixlock export oci server"),
-                    ("A Containerfile", "strixlock export containerfile -o Containerfile"),
+                    ("A Containerfile", "strixlock export containerfile --image BASE@sha256:HEX"),
                 ],
             ),
             page(
@@ -257,11 +247,8 @@ pub(super) const GROUPS: [Group; 5] = [
                 "export containerfile",
                 "how-to/from-dockerfile.md",
                 &[
-                    ("ROCm alone", "strixlock export containerfile -o Containerfile"),
-                    (
-                        "And llama.cpp, built in an image of yours",
-                        "strixlock export containerfile --llama --image BASE@sha256:HEX",
-                    ),
+                    ("ROCm in an image of yours", "strixlock export containerfile --image BASE@sha256:HEX"),
+                    ("And llama.cpp, built in it", "strixlock export containerfile --llama --image BASE@sha256:HEX"),
                 ],
             ),
         ],
@@ -295,7 +282,7 @@ pub(super) const GROUPS: [Group; 5] = [
             ),
             page(
                 "snapshot",
-                "how-to/offline.md#carry-outputs-to-a-machine-without-network",
+                "how-to/offline.md#carry-outputs-over",
                 &[
                     ("Save all outputs", "strixlock snapshot save outputs.tar.zst"),
                     ("Restore them, offline", "strixlock snapshot restore outputs.tar.zst"),
@@ -303,7 +290,7 @@ pub(super) const GROUPS: [Group; 5] = [
             ),
             page(
                 "snapshot save",
-                "how-to/offline.md#carry-outputs-to-a-machine-without-network",
+                "how-to/offline.md#carry-outputs-over",
                 &[
                     ("All outputs", "strixlock snapshot save outputs.tar.zst"),
                     ("One of them", "strixlock snapshot save llama llama.tar.zst"),
@@ -311,7 +298,7 @@ pub(super) const GROUPS: [Group; 5] = [
             ),
             page(
                 "snapshot restore",
-                "how-to/offline.md#carry-outputs-to-a-machine-without-network",
+                "how-to/offline.md#carry-outputs-over",
                 &[
                     ("Into the store", "strixlock snapshot restore outputs.tar.zst"),
                     ("As plain copies", "strixlock snapshot restore outputs.tar.zst --to ./copies"),
