@@ -6,6 +6,7 @@
 mod support;
 
 mod audit;
+mod book;
 mod check;
 mod command;
 mod completions;

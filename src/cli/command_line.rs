@@ -3,16 +3,16 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
-use super::Cli;
+use super::{Cli, help};
 use super::session::{Given, switch, variable};
 use super::ui::print_json;
 use crate::error::{Error, Kind};
 
 /// Parses the command line, with the origin of each value.
 pub(super) fn parse() -> Result<Cli, clap::Error> {
-    let mut command = Cli::command();
+    let mut command = help::command();
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     cli.global.given = Given::all(&command, &matches);

@@ -14,6 +14,7 @@ mod export;
 mod gc;
 mod generations;
 mod hash;
+pub mod help;
 mod image;
 mod init;
 mod leaving;
@@ -88,11 +89,10 @@ Exit codes:
   7  the store is damaged
   8  offline or unreachable, and not in the store
   9  not found, upstream or on this machine (also: no manifest, no lock)
-  10 a validation failed, or this machine or a container lacks something (validate, doctor, provision)
+  10 a validation failed, or this machine or a container lacks something
   11 timed out waiting for another process that uses the store
 
-Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` runs the whole workflow
-against a local upstream.";
+Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` runs the whole workflow against a local upstream.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
-use super::{Cli, Session, paths};
+use super::{help, Session, paths};
 use crate::error::Result;
 
 /// Write the manual pages
@@ -42,7 +42,7 @@ pub fn run(args: &ManArgs, session: &Session) -> Result<u8> {
         written.push(directory.join(name).display().to_string());
         Ok(())
     };
-    let mut program = Cli::command().disable_help_subcommand(true);
+    let mut program = help::command().disable_help_subcommand(true);
     program.build();
     for command in with_subcommands(&program) {
         let is_program = command.get_name() == program.get_name();
