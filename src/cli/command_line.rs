@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 
-use clap::error::{ContextKind, ContextValue};
 use clap::FromArgMatches as _;
+use clap::error::{ContextKind, ContextValue};
 
-use super::{Cli, help};
 use super::session::{Given, switch, variable};
 use super::ui::print_json;
+use super::{Cli, help};
 use crate::error::{Error, Kind};
 
 /// Parses the command line, with the origin of each value.

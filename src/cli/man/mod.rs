@@ -6,7 +6,7 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
-use super::{help, Session, paths};
+use super::{Session, help, paths};
 use crate::error::Result;
 
 /// Write the manual pages

@@ -33,8 +33,8 @@ use crate::upstream::debs::universe::Universe;
 use crate::upstream::debs::{Archive, DebPackage, DebsRequest, solve};
 use changes::{details, went_back};
 use lists::{Lists, lists};
-use release::{Found, Wanted};
 use own_keys::own_keys;
+use release::{Found, Wanted};
 use trust::{keyring, may_bring_keys};
 
 impl Resolve for DebsRequest {
