@@ -113,7 +113,7 @@ fn names_are_those_of_manifest_lock_and_store() {
     let profile = project.profile().file_name().unwrap().to_string_lossy().into_owned();
     assert_eq!(complete("strixlock --profile p"), [profile]);
     // What the line says of other files holds.
-    assert_eq!(complete("strixlock --lock nowhere.lock log ro"), [""; 0]);
+    assert_eq!(complete("strixlock --manifest no.toml --lock no.lock log ro"), [""; 0]);
     assert_eq!(complete("strixlock --store nowhere switch 1"), [""; 0]);
     assert!(!project.path("nowhere").exists());
 }
