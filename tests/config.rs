@@ -83,12 +83,11 @@ fn every_setting_has_a_variable_that_counts() {
         run(&project, &["config", "show"], &all).code(0)
     };
     let value = |name: &str| match name {
-        "offline" | "quiet" => "1",
+        "offline" | "quiet" | "verbose" => "1",
         "json" => "true",
         "mirrors" => "https://a/=https://b/",
         "log-filter" => "fetch=info",
         "color" => "never",
-        "verbose" => "1",
         "store" | "config" | "log-file" | "manifest" | "lock" => "some/path",
         "profile" | "insecure-hosts" => "some",
         _ => "5",

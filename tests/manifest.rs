@@ -145,8 +145,8 @@ fn nothing_is_said_that_follows_from_another_mistake() {
 
 #[test]
 fn at_most_twenty_mistakes_are_shown() {
-    let keys: String = (0..25).map(|number| format!("key{number} = 1\n")).collect();
-    let said = refusal(&format!("[inputs.x]\ntype = \"file\"\nurl = \"file:///x\"\n{keys}"));
+    let keys = (0..25).map(|number| format!("key{number} = 1")).collect::<Vec<_>>().join("\n");
+    let said = refusal(&format!("[inputs.x]\ntype = \"file\"\nurl = \"file:///x\"\n{keys}\n"));
     assert_eq!(said.matches("unknown field").count(), 20, "{said}");
     assert!(said.ends_with("error: manifests/strix.toml: 5 more errors are not shown\n"), "{said}");
 }

@@ -62,5 +62,5 @@ fn row(name: &str, value: &str) -> Vec<String> {
 /// Returns the machine that the program was built for.
 fn target() -> String {
     let library = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
-    format!("{}-{}-{library}", std::env::consts::ARCH, std::env::consts::OS)
+    format!("{}-unknown-{}-{library}", std::env::consts::ARCH, std::env::consts::OS)
 }
