@@ -28,14 +28,14 @@ fn row(arg: &Arg) -> String {
     let values: Vec<String> =
         values.iter().filter(|value| !value.is_hide_set()).map(|value| format!("`{}`", value.get_name())).collect();
     if !values.is_empty() && arg.get_action().takes_values() {
-        text += &format!(". One of {}", values.join(", "));
+        text.extend([". One of ", &values.join(", ")]);
     }
     let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
     if !defaults.is_empty() && arg.get_action().takes_values() {
-        text += &format!(" [default: {}]", defaults.join(", "));
+        text.extend([" [default: ", &defaults.join(", "), "]"]);
     }
     if let Some(variable) = arg.get_env() {
-        text += &format!(" [environment: {}]", variable.to_string_lossy());
+        text.extend([" [environment: ", &variable.to_string_lossy(), "]"]);
     }
     format!("| {} | {} |\n", name(arg), text.replace('|', "\\|").replace('<', "\\<"))
 }
@@ -46,19 +46,19 @@ fn table<'a>(args: impl Iterator<Item = &'a Arg>) -> String {
     if rows.is_empty() { rows } else { format!("| argument | meaning |\n| --- | --- |\n{rows}\n") }
 }
 
-fn section(name: &str, command: &mut Command, text: &mut String) {
+fn section(name: &str, command: &mut Command, page: &mut Vec<String>) {
     let usage = command.render_usage().to_string();
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     let usage = usage.trim_start_matches("Usage: ");
-    *text += &format!("## {name}\n\n{}\n\n```text\n{usage}\n```\n\n", about.trim().replace('<', "\\<"));
-    *text += &table(command.get_arguments().filter(|arg| !arg.is_global_set() && arg.get_id() != "help"));
+    page.push(format!("## {name}\n\n{}\n\n```text\n{usage}\n```\n\n", about.trim().replace('<', "\\<")));
+    page.push(table(command.get_arguments().filter(|arg| !arg.is_global_set() && arg.get_id() != "help")));
     let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     if let Some((examples, _)) = help.trim_start_matches("Examples:\n").split_once("\n\nMore: ") {
         let examples: Vec<&str> = examples.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)).collect();
-        *text += &format!("```text\n{}\n```\n\n", examples.join("\n"));
+        page.push(format!("```text\n{}\n```\n\n", examples.join("\n")));
     }
     for below in command.get_subcommands_mut().filter(|below| !below.is_hide_set() && below.get_name() != "help") {
-        section(&format!("{name} {}", below.get_name()), below, text);
+        section(&format!("{name} {}", below.get_name()), below, page);
     }
 }
 
@@ -66,11 +66,10 @@ fn section(name: &str, command: &mut Command, text: &mut String) {
 fn the_list_of_commands_is_what_the_command_line_says() {
     let mut command = strixlock::cli::help::command();
     command.build();
-    let mut text = HEAD.to_owned();
-    text +=
-        &format!("## Options of every command\n\n{}", table(command.get_arguments().filter(|arg| arg.is_global_set())));
+    let global = table(command.get_arguments().filter(|arg| arg.is_global_set()));
+    let mut page = vec![HEAD.to_owned(), format!("## Options of every command\n\n{global}")];
     for below in command.get_subcommands_mut().filter(|below| !below.is_hide_set() && below.get_name() != "help") {
-        section(&format!("strixlock {}", below.get_name()), below, &mut text);
+        section(&format!("strixlock {}", below.get_name()), below, &mut page);
     }
-    demand_equal("docs/reference/commands.md", &format!("{}\n", text.trim_end()));
+    demand_equal("docs/reference/commands.md", &format!("{}\n", page.concat().trim_end()));
 }
