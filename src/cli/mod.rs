@@ -20,6 +20,7 @@ mod lock;
 mod log;
 mod logging;
 mod outdated;
+mod palette;
 mod paths;
 mod progress;
 mod provision;
@@ -54,7 +55,7 @@ pub use ui::Ui;
 /// `update` resolves the manifest and pins the result, with digests, in strix.lock. `realize` turns the lock, and
 /// nothing else, into the same bytes on any machine. `audit` writes a page by which others can check each of them.
 #[derive(Debug, Parser)]
-#[command(name = "strixlock", version, max_term_width = 110, after_long_help = EXIT_CODES)]
+#[command(name = "strixlock", version, max_term_width = 110, styles = palette::HELP, after_long_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     project: Project,
@@ -127,6 +128,7 @@ enum Command {
 /// Parses the command line, runs the command, and returns the exit code.
 #[must_use]
 pub fn run() -> u8 {
+    command_line::choose_color();
     let Cli { project, global, log, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return command_line::end(&error),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cli::palette::Color;
 use crate::cli::paths::path;
 use crate::store::ProfileName;
 
@@ -27,4 +28,10 @@ pub struct GlobalArgs {
     /// Hide progress and notes
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Hide progress, but not notes
+    #[arg(long, global = true, env = "STRIXLOCK_NO_PROGRESS", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_progress: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
 }

@@ -21,6 +21,8 @@ use super::{DebsPin, ReleasePin};
 use crate::error::{About, Error, Kind, Result};
 use crate::inputs::{Answer, Block, Question, Resolution, Resolve, Taken};
 use crate::intake::Intake;
+use crate::progress::{Doing, Unit};
+use crate::threads::on_threads;
 use crate::upstream::debs::apt::{self, Configuration};
 use crate::upstream::debs::release::Leniency;
 use crate::upstream::debs::signature::NOBODY;
@@ -66,22 +68,18 @@ fn choose(
     question: Question,
     left_out: &mut Vec<String>,
 ) -> Result<(DebsPin, Vec<String>)> {
-    let Question { name, intake, now, .. } = question;
+    let Question { name, intake, .. } = question;
     let mut warnings = Vec::new();
     let mut universe = Universe::new(&request.architecture);
     let mut used: Vec<(&AptSource, Found)> = Vec::new();
     let is_host = request.archive == Archive::Host;
-    for source in &configuration.sources {
-        let keyring = keyring(request, source, &configuration.trusted, question.directory)?;
-        let leniency = Leniency {
-            expired: request.accept_expired || source.options.expired.unwrap_or(configuration.expired),
-            future: source.options.future,
-            names: request.accept_names.clone(),
-        };
-        let unsigned = request.unsigned && (!is_host || source.options.unsigned);
-        let wanted = Wanted { source, keyring: &keyring, intake, unsigned, leniency, now };
-        let found = match wanted.find(&mut warnings) {
-            Err(error) if source.options.unsigned && !unsigned && is_unsigned(&error) => {
+    let found = releases(request, configuration, question)?;
+    let reading = format!("package lists of {name}");
+    let _reading = intake.fetcher.progress().begin(Doing::Read, &reading, None, Unit::Steps);
+    for (source, (found, said)) in configuration.sources.iter().zip(found) {
+        warnings.extend(said);
+        let found = match found {
+            Err(error) if source.options.unsigned && !takes_unsigned(request, source) && is_unsigned(&error) => {
                 left_out.push(format!(
                     "suite {} of the apt configuration is left out: it is not signed, and its `trusted=yes` is \
                      followed only with `unsigned = true` in the manifest",
@@ -109,6 +107,35 @@ fn choose(
     universe.finish();
     let closure = solve(&universe, &request.packages)?;
     Ok((pin(&universe, &closure.0, &used), warnings))
+}
+
+/// Asks for the Release files of all sources side by side. Returns each with warnings, in the order of the sources.
+fn releases(
+    request: &DebsRequest,
+    configuration: &Configuration,
+    question: Question,
+) -> Result<Vec<(Result<Found>, Vec<String>)>> {
+    let Question { intake, now, directory, .. } = question;
+    let find = |source: &AptSource, said: &mut Vec<String>| {
+        let keyring = keyring(request, source, &configuration.trusted, directory)?;
+        let leniency = Leniency {
+            expired: request.accept_expired || source.options.expired.unwrap_or(configuration.expired),
+            future: source.options.future,
+            names: request.accept_names.clone(),
+        };
+        let unsigned = takes_unsigned(request, source);
+        Wanted { source, keyring: &keyring, intake, unsigned, leniency, now }.find(said)
+    };
+    on_threads(configuration.sources.len(), "a thread that asks an archive", |number| {
+        let mut said = Vec::new();
+        let found = find(&configuration.sources[number], &mut said);
+        Ok((found, said))
+    })
+}
+
+/// Returns whether the Release file of a source may be unsigned.
+fn takes_unsigned(request: &DebsRequest, source: &AptSource) -> bool {
+    request.unsigned && (request.archive != Archive::Host || source.options.unsigned)
 }
 
 /// Returns whether a Release file was refused because no trusted key has signed it.
