@@ -21,8 +21,15 @@ fn errors_of_the_program_and_of_its_command_line_have_one_form() {
         assert!(said.starts_with(ERROR) && said.contains(&format!("\n{HINT}")), "{said:?}");
     }
     let ran = project.run(&["realize", "--sael"]).code(2);
-    insta::assert_snapshot!(ran.stderr, @"");
-    insta::assert_snapshot!(project.run(&["gc", "--older-than", "30"]).code(2).stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: unexpected argument '--sael' found
+      usage  strixlock realize --seal [OUTPUT]...
+    hint: a similar argument exists: '--seal'
+    ");
+    insta::assert_snapshot!(project.run(&["gc", "--older-than", "30"]).code(2).stderr, @r"
+    error: invalid value '30' for '--older-than <AGE>': expected an age such as 30d, 12h or 2w
+    hint: `strixlock gc --help` explains the options
+    ");
     let help = command(&project, &["--color", "always", "help", "gc"]).output().unwrap().stdout;
     assert!(String::from_utf8(help).unwrap().contains("\x1b[1m\x1b[32mUsage:\x1b[0m"));
 }

@@ -142,9 +142,13 @@ fn a_build_tells_its_phases_and_remembers_its_time() {
     project.full_manifest(FIRST);
     project.run(&["update"]).code(0);
     let ran = logged(&project, &["realize"]).code(0);
-    let said: Vec<&str> =
-        ran.stderr.lines().filter(|line| line.contains(" llama") && line.starts_with("buil")).collect();
+    let said: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("building llama") || line.starts_with("built llama"))
+        .collect();
     let begins = ["building llama", "building llama: configure", "building llama: compile", "building llama: install"];
+    assert_eq!(said.len(), 5, "{said:#?}");
     for (line, begin) in said.iter().zip(begins) {
         assert!(line.starts_with(begin), "{said:#?}");
     }

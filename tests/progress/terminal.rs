@@ -14,9 +14,13 @@ use rustix::termios::{Winsize, tcsetwinsize};
 /// Longest time without output before a test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Number of rows, enough for all output of a test.
+const ROWS: u16 = 200;
+
 /// A running command and its terminal.
 pub struct Terminal {
     own: File,
+    columns: u16,
     child: Child,
     seen: Vec<u8>,
 }
@@ -24,6 +28,7 @@ pub struct Terminal {
 /// The end of a command, and everything that it wrote.
 pub struct Ended {
     pub status: ExitStatus,
+    columns: u16,
     pub raw: String,
 }
 
@@ -35,7 +40,7 @@ impl Terminal {
         unlockpt(&own).unwrap();
         let name = ptsname(&own, Vec::new()).unwrap().into_string().unwrap();
         let open = || OwnedFd::from(File::options().read(true).write(true).open(&name).unwrap());
-        tcsetwinsize(&own, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        tcsetwinsize(&own, Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         // Its session gets the terminal, so that Ctrl-C is a signal.
         let mut session = Command::new("setsid");
         session.arg("--ctty").arg(command.get_program()).args(command.get_args());
@@ -43,7 +48,8 @@ impl Terminal {
         session.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         session.stdin(Stdio::from(open())).stdout(Stdio::from(open())).stderr(Stdio::from(open()));
         let child = session.spawn().unwrap();
-        Self { own: own.into(), child, seen: Vec::new() }
+        // A terminal that does not know its width is taken to be a usual one.
+        Self { own: own.into(), columns: if columns == 0 { 80 } else { columns }, child, seen: Vec::new() }
     }
 
     /// Waits until this text, without styles, was written.
@@ -63,7 +69,8 @@ impl Terminal {
     #[track_caller]
     pub fn end(mut self) -> Ended {
         while self.read() {}
-        Ended { status: self.child.wait().unwrap(), raw: String::from_utf8_lossy(&self.seen).into_owned() }
+        let raw = String::from_utf8_lossy(&self.seen).into_owned();
+        Ended { status: self.child.wait().unwrap(), columns: self.columns, raw }
     }
 
     /// Reads what is there, or waits for something. Returns false at the end.
@@ -100,36 +107,12 @@ impl Ended {
         self
     }
 
-    /// Returns what the screen shows at the end, for output that only clears lines and moves up.
+    /// Returns the lines that the screen shows at the end.
     pub fn screen(&self) -> Vec<String> {
-        let (mut lines, mut row) = (vec![String::new()], 0);
-        let mut rest = self.raw.as_str();
-        while let Some(next) = rest.chars().next() {
-            rest = &rest[next.len_utf8()..];
-            match next {
-                '\n' => {
-                    row += 1;
-                    if row == lines.len() {
-                        lines.push(String::new());
-                    }
-                }
-                // What follows replaces the line: nothing here writes over a part of one.
-                '\r' if rest.starts_with('\n') => {}
-                '\r' => lines[row].clear(),
-                '\x1b' => {
-                    let end = rest.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(rest.len() - 1);
-                    let (sequence, after) = rest.split_at(end + 1);
-                    match (&sequence[..end], &sequence[end..]) {
-                        (count, "A") => row -= count.trim_start_matches('[').parse().unwrap_or(1).min(row),
-                        (_, "K") => lines[row].clear(),
-                        _ => {}
-                    }
-                    rest = after;
-                }
-                other => lines[row].push(other),
-            }
-        }
-        lines.into_iter().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
+        let mut screen = vt100::Parser::new(ROWS, self.columns, 0);
+        screen.process(self.raw.as_bytes());
+        let lines = screen.screen().rows(0, self.columns);
+        lines.map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
     }
 }
 

@@ -86,15 +86,39 @@ mod tests {
         let mut track = Track::new(Doing::Fetch, "rocm", Some(2_100_000_000), Unit::Bytes);
         track.set_position(1_050_000_000);
         track.skip(1_050_000_000);
-        insta::assert_snapshot!(lines(&track), @"");
+        insta::assert_snapshot!(lines(&track), @r"
+        120 | fetching rocm  [===============>              ]  1.05 GB of 2.10 GB
+         80 | fetching rocm  [===============>              ]  1.05 GB of 2.10 GB
+         60 | fetching rocm  [===========>          ]  1.05 GB of 2.10 GB
+         40 |fetching rocm  1.05 GB of 2.10 GB
+         20 |fetching rocm
+          5 |fetch
+          0 |
+        ");
         track.set_pause(Retry { number: 2, of: 4, wait: Duration::from_millis(7999), why: "connection reset by peer" });
-        insta::assert_snapshot!(lines(&track), @"");
+        insta::assert_snapshot!(lines(&track), @r"
+        120 | fetching rocm  [===============>              ]  retry 2 of 4 in 8 s: connection reset by peer
+         80 | fetching rocm  [=======>       ]  retry 2 of 4 in 8 s: connection reset by peer
+         60 | fetching rocm  retry 2 of 4 in 8 s: connection reset by pee
+         40 |fetching rocm  retry 2 of 4 in 8 s: conn
+         20 |fetching rocm
+          5 |fetch
+          0 |
+        ");
         let mut track = Track::new(Doing::Build, "llama", Some(840), Unit::Steps);
         track.set_phase("compile");
         track.set_position(312);
         track.set_expected(Duration::from_secs(1200));
-        track.set_detail("ggml-hip.dir/template-instances/fattn-vec-f16.cu");
-        insta::assert_snapshot!(lines(&track), @"");
+        track.set_detail("fattn-vec-f16.cu");
+        insta::assert_snapshot!(lines(&track), @r"
+        120 | building llama  [===========>                  ]  compile 312 of 840  0:00  about 12:34 left  fattn-vec-f16.cu
+         80 | building llama  compile 312 of 840  0:00  about 12:34 left  fattn-vec-f16.cu
+         60 | building llama  compile 312 of 840  0:00  about 12:34 left
+         40 |building llama  compile 312 of 840  0:00
+         20 |building llama
+          5 |build
+          0 |
+        ");
     }
 
     #[test]

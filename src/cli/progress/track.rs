@@ -90,8 +90,9 @@ impl Track {
     }
 
     pub fn set_phase(&mut self, name: &str) {
-        self.phase = Some(name.to_owned());
-        self.detail = None;
+        (self.phase, self.detail) = (Some(name.to_owned()), None);
+        // Each part has steps of its own.
+        (self.total, self.position, self.skipped) = (None, 0, 0);
         self.hear(Instant::now());
     }
 
