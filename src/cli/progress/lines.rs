@@ -47,7 +47,9 @@ impl Lines {
             loop {
                 std::thread::sleep(TICK);
                 let running: Vec<_> = lock(&tasks).iter().filter_map(Weak::upgrade).collect();
-                running.iter().for_each(|task| task.now_and_then());
+                for task in running {
+                    task.now_and_then();
+                }
             }
         };
         // Without this thread only the beginning and the end are told.
@@ -63,9 +65,10 @@ impl Progress for Lines {
         let title = track.title();
         match doing {
             Doing::Ask if lock(&self.asked).insert(title.clone()) => print(&title),
-            Doing::Fetch | Doing::Build => {
-                print(&track.size().map_or(title.clone(), |size| format!("{title}, {size}")))
-            }
+            Doing::Fetch | Doing::Build => print(&match track.size() {
+                Some(size) => format!("{title}, {size}"),
+                None => title,
+            }),
             // Others are told if they take long.
             _ => {}
         }

@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(track.facts(track.heard + SECOND * 4), ["5.00 MB of 100 MB", "nothing for 4 s"]);
         track.set_pause(Retry { number: 2, of: 4, wait: SECOND * 8, why: "connection reset" });
         let until = track.pause.as_ref().unwrap().until;
-        assert_eq!(track.facts(until - SECOND * 7), ["retry 2 of 4 in 7 s: connection reset"]);
+        assert_eq!(track.facts(until.checked_sub(SECOND * 7).unwrap()), ["retry 2 of 4 in 7 s: connection reset"]);
         assert_eq!(track.facts(until), ["retry 2 of 4"]);
         assert_eq!(track.facts(until + SECOND * 5), ["retry 2 of 4", "no answer for 5 s"]);
         track.set_position(6_000_000);

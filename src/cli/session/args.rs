@@ -9,6 +9,7 @@ use crate::store::ProfileName;
 /// Options of every command, except the paths of a project.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct GlobalArgs {
     /// Directory for downloads, trees and outputs [default: $XDG_DATA_HOME/strixlock/store]
     #[arg(long, global = true, value_name = "DIR", value_parser = path(), env = "STRIXLOCK_STORE")]

@@ -76,9 +76,9 @@ mod tests {
     const LONG: Duration = Duration::from_secs(600);
 
     /// Reads a list of which the first piece is here, and the others come one by one. The writer stays.
-    fn read(pieces: &[&'static str], patience: Duration, window: Duration) -> Result<Result<Vec<u8>>, Stop> {
+    fn read(pieces: &'static [&'static str], patience: Duration, window: Duration) -> Result<Result<Vec<u8>>, Stop> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let mut pieces = pieces.to_vec().into_iter();
+        let mut pieces = pieces.iter().copied();
         runtime.block_on(async {
             let (mut to, mut from) = tokio::io::duplex(1024);
             to.write_all(pieces.next().unwrap_or_default().as_bytes()).await.unwrap();
@@ -95,8 +95,8 @@ mod tests {
 
     #[test]
     fn a_slow_server_is_not_a_silent_one() {
-        let slow = ["0008", "a", "b", "c", "d", "0008", "a", "b", "c", "d", "0000"];
-        assert!(matches!(read(&slow, SHORT, LONG), Ok(Ok(list)) if list == b"0008abcd0008abcd0000"));
+        const SLOW: &[&str] = &["0008", "a", "b", "c", "d", "0008", "a", "b", "c", "d", "0000"];
+        assert!(matches!(read(SLOW, SHORT, LONG), Ok(Ok(list)) if list == b"0008abcd0008abcd0000"));
         assert!(matches!(read(&["0008", "ab"], LONG, SHORT), Err(Stop::Silent(time)) if time == SHORT));
         assert!(matches!(read(&[], SHORT, LONG), Err(Stop::Silent(time)) if time == SHORT));
     }
