@@ -13,7 +13,7 @@ use strixlock_formats::oci::LayerFile;
 use strixlock_formats::oci::apply::apply;
 use strixlock_formats::tree::{Entry, Limits, Listing, Node, Receiver as _, TreeWriter};
 use strixlock_ground::digest::{Sha256Digest, hash_reader};
-use strixlock_ground::progress::{Progress as _, Silent, Unit};
+use strixlock_ground::progress::{Doing, Progress as _, Silent, Unit};
 
 type Anything<T> = Result<T, Box<dyn Error>>;
 
@@ -96,7 +96,7 @@ fn archive(path: &Path, names: impl Iterator<Item = String>) -> Anything<usize> 
 
 fn whiteouts(path: &Path, diff_id: Sha256Digest, place: &Path) -> Anything<usize> {
     let media_type = "application/vnd.oci.image.layer.v1.tar";
-    let task = Silent.begin("layers", Some(1), Unit::Steps);
+    let task = Silent.begin(Doing::Unpack, "layers", Some(1), Unit::Steps);
     Ok(apply(&[LayerFile { path, media_type, diff_id }], place, &*task)?.listing.entries().len())
 }
 

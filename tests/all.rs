@@ -28,6 +28,7 @@ mod manifest;
 mod map;
 mod models;
 mod oci;
+mod progress;
 mod provision;
 mod realize;
 mod release;

@@ -24,6 +24,7 @@ mod log;
 mod logging;
 mod man;
 mod outdated;
+mod palette;
 mod paths;
 mod progress;
 mod provision;
@@ -62,7 +63,7 @@ pub use ui::Ui;
 /// `update` resolves the manifest and pins the result, with digests, in strix.lock. `realize` turns the lock, and
 /// nothing else, into the same bytes on any machine. `audit` writes a page by which others can check each of them.
 #[derive(Debug, Parser)]
-#[command(name = "strixlock", version, max_term_width = 110, after_long_help = EXIT_CODES)]
+#[command(name = "strixlock", version, max_term_width = 110, styles = palette::HELP, after_long_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     project: Project,
@@ -144,6 +145,7 @@ pub fn run() -> u8 {
     if completions::answered() {
         return 0;
     }
+    command_line::choose_color();
     let Cli { project, global, log, command } = match command_line::parse() {
         Ok(cli) => cli,
         Err(error) => return command_line::end(&error),

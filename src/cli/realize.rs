@@ -102,6 +102,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     }
     let realizer = session.realizer(&lock, args.jobs)?;
     let realized = realizer.run(&plan)?;
+    ui.total();
     for warning in unknown_models(&lock, store)? {
         ui.warning(&warning);
     }

@@ -62,6 +62,7 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         directory: session.project.manifest_directory(),
     };
     let mut found = resolve(manifest, old.as_ref(), intake, &options)?;
+    ui.total();
     if let Some(lock) = &found.lock {
         found.warnings.extend(unknown_models(lock, intake.store)?);
     }

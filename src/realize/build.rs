@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::time::Instant;
 
 use super::build_record::{ABOUT, BuildRecord, LOG};
 use super::configured::{Configured, Unused};
+use super::last_build::last_build;
 use super::settings::RealizeSettings;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::host::free_memory;
 use crate::inputs::git::GitPin;
 use crate::intake::Intake;
-use crate::progress::Unit;
+use crate::progress::Task;
 use crate::recipe::llama::{self, Hip};
 use crate::recipe::{Backend, LlamaRecipe};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
@@ -42,11 +44,14 @@ pub(crate) struct Build<'a> {
 impl Build<'_> {
     /// Builds llama.cpp. Returns the staging directory with the installed tree, the log and the record of the build,
     /// and the listing of the tree.
-    pub fn run(&self, derivation: DerivationId) -> Result<(Staging, Listing)> {
+    pub fn run(&self, derivation: DerivationId, task: &dyn Task) -> Result<(Staging, Listing)> {
+        let begun = Instant::now();
         let staging = self.intake.store.stage()?;
         let sandbox = self.sandbox(staging.path())?;
         let variables = self.variables();
-        let task = self.intake.fetcher.progress().begin("llama", None, Unit::Steps);
+        if let Some(time) = last_build(self.intake.store, &variables) {
+            task.expect(time);
+        }
         let log_path = staging.path().join(LOG);
         let mut log = fs_err::File::create(&log_path)?;
         // The staging directory is deleted; the log of a failure is kept.
@@ -59,12 +64,15 @@ impl Build<'_> {
         sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;
         let mut record = BuildRecord::new(&sandbox, &variables, &mut log).map_err(kept)?;
         let mut unused = Unused::default();
-        for (index, command) in llama::commands(&variables, self.jobs()).iter().enumerate() {
+        let commands = llama::commands(&variables, self.jobs());
+        for ((index, command), phase) in commands.iter().enumerate().zip(llama::PHASES) {
+            task.phase(phase);
             let mut last = VecDeque::new();
             let status = sandbox.run(command, &mut log, &mut |line| {
-                if let Some((done, total)) = ninja_step(line) {
-                    task.set_total(total);
-                    task.set_position(done);
+                if let Some(step) = NinjaStep::of(line) {
+                    task.set_total(step.total);
+                    task.set_position(step.done);
+                    task.detail(&visible(step.file));
                 }
                 unused.see(line);
                 last.push_back(visible(line));
@@ -83,7 +91,6 @@ impl Build<'_> {
             };
             done.map_err(kept)?;
         }
-        drop(task);
 
         // A build's files are hostile: a symlink in place of a directory must not lead to the host's files.
         let (dest, tree) = (staging.path().join("dest"), staging.path().join("tree"));
@@ -97,6 +104,7 @@ impl Build<'_> {
         let listing = scan(&tree)?;
         normalise(&tree, &listing)?;
         record.read_needed(&tree, &listing);
+        record.set_time(begun.elapsed());
         fs_err::write(staging.path().join(ABOUT), record.to_json())?;
         Ok((staging, listing))
     }
@@ -218,10 +226,24 @@ fn failure(command: &[String], status: ExitStatus, last: &VecDeque<String>) -> S
     format!("`{name}` failed in the build ({status})")
 }
 
-/// Parses the steps done and in total from a line of Ninja, such as `[12/304] Building ...`.
-fn ninja_step(line: &str) -> Option<(u64, u64)> {
-    let (done, total) = line.strip_prefix('[')?.split_once(']')?.0.split_once('/')?;
-    Some((done.trim().parse().ok()?, total.trim().parse().ok()?))
+/// A line of Ninja, such as `[12/304] Building CXX object src/a.cpp.o`.
+struct NinjaStep<'a> {
+    /// Number of steps so far.
+    done: u64,
+    /// Number of all steps.
+    total: u64,
+    /// The file that the step is about.
+    file: &'a str,
+}
+
+impl<'a> NinjaStep<'a> {
+    fn of(line: &'a str) -> Option<Self> {
+        let (count, rest) = line.strip_prefix('[')?.split_once(']')?;
+        let (done, total) = count.split_once('/')?;
+        let file = rest.rsplit(' ').next().unwrap_or_default();
+        let file = file.rsplit('/').next().unwrap_or_default().trim_end_matches(".o");
+        Some(Self { done: done.trim().parse().ok()?, total: total.trim().parse().ok()?, file })
+    }
 }
 
 /// Quotes a command for a shell.
@@ -235,8 +257,11 @@ mod tests {
 
     #[test]
     fn ninja_tells_how_far_it_is() {
-        assert_eq!(ninja_step("[12/304] Building CXX object"), Some((12, 304)));
-        assert_eq!(ninja_step("-- Configuring done [1]"), None);
+        let step = |line| NinjaStep::of(line).map(|step| (step.done, step.total, step.file));
+        let line = "[ 12/304] Building HIP object ggml/CMakeFiles/ggml-hip.dir/__/fattn.cu.o";
+        assert_eq!(step(line), Some((12, 304, "fattn.cu")));
+        assert_eq!(step("[304/304]"), Some((304, 304, "")));
+        assert_eq!(step("-- Configuring done [1]"), None);
     }
 
     #[test]

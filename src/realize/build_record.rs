@@ -1,11 +1,12 @@
-//! The record that is kept of a build besides its log: the versions of its tools, its CMake variables, and the
-//! libraries that its files need.
+//! The record that is kept of a build besides its log: the versions of its tools, its CMake variables, its time, and
+//! the libraries that its files need.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -30,6 +31,8 @@ pub(super) struct BuildRecord {
     /// Variables of the recipe that this source does not know. Unknown variables of the manifest are an error.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unknown_variables: BTreeSet<String>,
+    /// Time that the build took, in seconds.
+    seconds: u64,
     /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
     needed: BTreeMap<String, Vec<String>>,
 }
@@ -53,12 +56,17 @@ impl BuildRecord {
             }
         }
         let unknown_variables = BTreeSet::new();
-        Ok(Self { tools, variables: variables.clone(), unknown_variables, needed: BTreeMap::new() })
+        Ok(Self { tools, variables: variables.clone(), unknown_variables, seconds: 0, needed: BTreeMap::new() })
     }
 
     /// Records the variables that the source does not know.
     pub fn set_unknown(&mut self, names: BTreeSet<String>) {
         self.unknown_variables = names;
+    }
+
+    /// Records the time that the build took, rounded up.
+    pub fn set_time(&mut self, time: Duration) {
+        self.seconds = time.as_secs() + 1;
     }
 
     /// Records the libraries that the files of a tree need. Skips files that cannot be read as ELF.

@@ -14,6 +14,7 @@ mod execute;
 mod image;
 mod intact;
 mod kernels;
+mod last_build;
 mod layers;
 mod model;
 pub mod place;
@@ -27,7 +28,7 @@ mod unknown_models;
 
 pub use check::Checked;
 pub use compare_generations::compare_generations;
-pub(crate) use execute::{Made, Make};
+pub(crate) use execute::{Made, Make, Making};
 pub use execute::{Realized, Realizer, switch};
 pub use plan::{Action, Plan, input_action, version};
 pub use runtime::{Runtime, runtime_output};

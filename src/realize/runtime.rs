@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 use crate::lock::Lock;
 use crate::manifest::known_edges;
-use crate::progress::Unit;
+use crate::progress::Task;
 use crate::proof::{Claim, Proof, prove};
 use crate::recipe::{Edge, OutputKind as _, Recipe, RuntimeRecipe, Target};
 use crate::sandbox::{Limits, Root};
@@ -117,20 +117,21 @@ impl Realizer<'_> {
     }
 
     /// Trims and then proves the runtime. There is no output without the proof.
-    pub(crate) fn runtime(&self, derivation: DerivationId, recipe: &RuntimeRecipe) -> Result<Made> {
+    pub(crate) fn runtime(&self, derivation: DerivationId, recipe: &RuntimeRecipe, task: &dyn Task) -> Result<Made> {
         let store = self.intake.store;
         for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe.build_root())) {
             self.demand_intact(part, self.output_tree(part)?)?;
         }
         let mut named = self.lock.outputs.iter().filter(|(_, output)| output.derivation == derivation);
         let name = named.next().map_or("runtime", |(name, _)| name);
+        task.phase("trim");
         let runtime = self.trimmed(name, recipe)?;
         for note in runtime.idle_edges() {
             self.intake.fetcher.progress().note(&format!("{name}: {note}"));
         }
         let listing = runtime.trimmed.listing().clone();
         let staging = store.stage_from_blobs(&listing)?;
-        let task = self.intake.fetcher.progress().begin("proof", None, Unit::Steps);
+        task.phase("proof");
         let (work, log_path) = (staging.path().join("proof"), staging.path().join(LOG));
         fs_err::create_dir(&work)?;
         let mut log = fs_err::File::create(&log_path)?;
@@ -141,7 +142,6 @@ impl Realizer<'_> {
                 return Err(error.fact("log", store.keep_failed_log(derivation, &log_path)?.display()));
             }
         };
-        drop(task);
         // Strings and numbers always serialize.
         let about = serde_json::to_vec_pretty(&json!({ "proof": proof })).unwrap_or_default();
         fs_err::write(staging.path().join(ABOUT), about)?;

@@ -106,7 +106,6 @@ fn wrong_settings_are_named_with_what_was_expected() {
     ");
     insta::assert_snapshot!(project.run(&["gc", "--older-than", "30"]).code(2).stderr, @r"
     error: invalid value '30' for '--older-than <AGE>': expected an age such as 30d, 12h or 2w
-    
-    For more information, try '--help'.
+    hint: `strixlock gc --help` explains the options
     ");
 }

@@ -185,6 +185,12 @@ impl Error {
         &self.0.message
     }
 
+    /// Returns the underlying error's text, if there is one.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
+    }
+
     /// Returns the hint, if there is one.
     #[must_use]
     pub fn advice(&self) -> Option<&str> {

@@ -1,5 +1,7 @@
 //! Numbers, times and hostile text as people read them, and quoting for shells.
 
+use std::time::Duration;
+
 /// Formats a number of bytes with a unit, such as `1.96 GB`: decimal, as disks and downloads are sold.
 #[must_use]
 pub fn bytes(count: u64) -> String {
@@ -32,6 +34,14 @@ fn scaled(count: u64, units: usize) -> (String, usize) {
         _ => format!("{value:.0}"),
     };
     (text, unit)
+}
+
+/// Formats a length of time as a clock shows it: `0:07`, `4:10`, `1:02:03`.
+#[must_use]
+pub fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
 /// Formats seconds since 1970 as `2026-09-01 12:34:56 UTC`.
@@ -210,6 +220,12 @@ mod tests {
             let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{word}."), "{script}");
         }
+    }
+
+    #[test]
+    fn lengths_of_time_are_shown_as_on_a_clock() {
+        let clock = |seconds| super::clock(Duration::from_secs(seconds));
+        assert_eq!([0, 59, 250, 3723].map(clock), ["0:00", "0:59", "4:10", "1:02:03"]);
     }
 
     #[test]

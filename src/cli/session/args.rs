@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use super::settings::Given;
+use crate::cli::palette::Color;
 use crate::cli::paths::path;
 use crate::store::ProfileName;
 
 /// Options of every command, except the paths of a project.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct GlobalArgs {
     /// Run as if started in this directory
     #[arg(short = 'C', global = true, value_name = "DIR", value_parser = path())]
@@ -31,6 +33,12 @@ pub struct GlobalArgs {
     /// Hide progress and notes
     #[arg(short, long, global = true, value_parser = switch, env = "STRIXLOCK_QUIET")]
     pub quiet: bool,
+    /// Hide progress, but not notes
+    #[arg(long, global = true, value_parser = switch, env = "STRIXLOCK_NO_PROGRESS")]
+    pub no_progress: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
     /// Values that options and their environment variables gave, for `strixlock config show`.
     #[arg(skip)]
     pub(in crate::cli) given: Vec<Given>,

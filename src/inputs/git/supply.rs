@@ -8,6 +8,7 @@ use super::GitPin;
 use crate::error::{About, Error, Kind, Result};
 use crate::inputs::{Block, Presence, Supply};
 use crate::intake::Intake;
+use crate::progress::{Doing, Unit};
 use crate::store::gc::Roots;
 use crate::store::{Staging, Store, StoredTree};
 use crate::tree::{Limits, Listing, TreeWriter};
@@ -72,6 +73,7 @@ pub fn git<T>(intake: Intake, name: &str, url: &str, action: impl Fn(&Repository
 /// Writes the content of a fetched commit as a tree into the store. Fails if it does not match the pin, if there is
 /// one.
 pub fn git_tree(intake: Intake, repository: &Repository, commit: &str, pin: Option<&GitPin>) -> Result<GitContent> {
+    let _unpacking = intake.fetcher.progress().begin(Doing::Unpack, repository.name, None, Unit::Steps);
     let (staging, listing, submodules) = write(intake, repository, commit, pin)?;
     let tree = intake.store.publish_tree(&staging, &listing)?;
     Ok(GitContent { tree, listing, submodules })

@@ -22,11 +22,13 @@ mod names;
 mod pack;
 mod packets;
 mod program;
+mod ref_list;
 mod remote;
 mod session;
 mod ssh;
 mod ssh_refusal;
 mod submodules;
+mod transfer;
 mod watch;
 
 use serde::{Deserialize, Serialize};

@@ -101,8 +101,8 @@ pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Re
     let mut sorted = Sorted::default();
     let mut failures = Vec::new();
     let mut answered = false;
-    for source in current {
-        match read::read(&source.url, documents) {
+    for (source, read) in read::all(current, documents)? {
+        match read {
             Ok(page) => {
                 answered = true;
                 sorted.add(page, request, &source.url);
@@ -115,11 +115,12 @@ pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Re
         return Err(all_failed(failures));
     }
     let mut from_frozen = Vec::new();
-    for source in frozen {
+    let frozen = if sorted.wanted(request).is_empty() { read::all(frozen, documents)? } else { Vec::new() };
+    for (source, read) in frozen {
         if !sorted.wanted(request).is_empty() {
             break;
         }
-        match read::read(&source.url, documents) {
+        match read {
             Ok(page) => {
                 answered = true;
                 sorted.add(page, request, &source.url);

@@ -24,6 +24,8 @@ use super::{DebsPin, ReleasePin};
 use crate::error::{About, Error, Kind, Result};
 use crate::inputs::{Answer, Block, Question, Resolution, Resolve, Taken};
 use crate::intake::Intake;
+use crate::progress::{Doing, Unit};
+use crate::threads::on_threads;
 use crate::upstream::debs::apt::{self, Configuration};
 use crate::upstream::debs::keyring::Keyring;
 use crate::upstream::debs::release::Leniency;
@@ -79,40 +81,29 @@ fn choose(
     question: Question,
     left_out: &mut Vec<String>,
 ) -> Result<Chosen> {
-    let Question { name, intake, now, .. } = question;
+    let Question { name, intake, .. } = question;
     let mut warnings = Vec::new();
     let mut universe = Universe::new(&request.architecture);
     let mut used: Vec<(&AptSource, Found)> = Vec::new();
     let is_host = request.archive == Archive::Host;
     let mut brought = None;
-    for source in &configuration.sources {
-        let mut keyring = keyring(request, source, &configuration.trusted, question.directory)?;
-        let leniency = Leniency {
-            expired: request.accept_expired || source.options.expired.unwrap_or(configuration.expired),
-            future: source.options.future,
-            names: request.accept_names.clone(),
-        };
-        let unsigned = request.unsigned && (!is_host || source.options.unsigned);
-        let mut find = |keyring: &Keyring| {
-            Wanted { source, keyring, intake, unsigned, leniency: leniency.clone(), now }.find(&mut warnings)
-        };
-        let lacks_key = |error: &Error, keyring: &Keyring| {
-            error.message() == NOBODY && may_bring_keys(request) && !keyring.lacks(&request.keys).is_empty()
-        };
-        let found = match find(&keyring) {
-            Err(error) if lacks_key(&error, &keyring) => {
+    let releases = Releases { request, configuration, question };
+    let found = releases.all()?;
+    let reading = format!("package lists of {name}");
+    let _reading = intake.fetcher.progress().begin(Doing::Read, &reading, None, Unit::Steps);
+    for (source, (found, said)) in configuration.sources.iter().zip(found) {
+        warnings.extend(said);
+        let found = match found {
+            Err(error) if releases.lacks_key(source, &error)? => {
                 if brought.is_none() {
                     brought = Some(own_keys(name, request, &configuration.sources, intake)?);
                 }
-                if let Some(own) = &brought {
-                    keyring.extend(&own.keyring);
-                }
-                find(&keyring)
+                releases.find(source, brought.as_ref().map(|own| &own.keyring), &mut warnings)
             }
             found => found,
         };
         let found = match found {
-            Err(error) if source.options.unsigned && !unsigned && is_unsigned(&error) => {
+            Err(error) if source.options.unsigned && !releases.may_be_unsigned(source) && is_unsigned(&error) => {
                 left_out.push(format!(
                     "suite {} of the apt configuration is left out: it is not signed, and its `trusted=yes` is \
                      followed only with `unsigned = true` in the manifest",
@@ -166,6 +157,54 @@ pub fn key_place(request: &DebsRequest, directory: &Path) -> Result<KeyPlace> {
         }
     }
     Ok(KeyPlace::Keyrings(all.homes()))
+}
+
+/// The Release files of an input's sources, in the present state of the archives.
+struct Releases<'a> {
+    request: &'a DebsRequest,
+    configuration: &'a Configuration,
+    question: Question<'a>,
+}
+
+impl Releases<'_> {
+    /// Asks for all Release files side by side. Returns each with warnings, in the order of the sources.
+    fn all(&self) -> Result<Vec<(Result<Found>, Vec<String>)>> {
+        let sources = &self.configuration.sources;
+        on_threads(sources.len(), "a thread that asks an archive", |number| {
+            let mut said = Vec::new();
+            let found = self.find(&sources[number], None, &mut said);
+            Ok((found, said))
+        })
+    }
+
+    /// Asks for the Release file of a source. Signatures of these further keys are accepted too.
+    fn find(&self, source: &AptSource, keys: Option<&Keyring>, said: &mut Vec<String>) -> Result<Found> {
+        let Self { request, configuration, question } = self;
+        let mut keyring = self.keyring(source)?;
+        keys.into_iter().for_each(|keys| keyring.extend(keys));
+        let leniency = Leniency {
+            expired: request.accept_expired || source.options.expired.unwrap_or(configuration.expired),
+            future: source.options.future,
+            names: request.accept_names.clone(),
+        };
+        let (unsigned, intake, now) = (self.may_be_unsigned(source), question.intake, question.now);
+        Wanted { source, keyring: &keyring, intake, unsigned, leniency, now }.find(said)
+    }
+
+    fn keyring(&self, source: &AptSource) -> Result<Keyring> {
+        keyring(self.request, source, &self.configuration.trusted, self.question.directory)
+    }
+
+    /// Returns whether a Release file was refused for want of keys that the archive itself may bring.
+    fn lacks_key(&self, source: &AptSource, error: &Error) -> Result<bool> {
+        let may_help = error.message() == NOBODY && may_bring_keys(self.request);
+        Ok(may_help && !self.keyring(source)?.lacks(&self.request.keys).is_empty())
+    }
+
+    /// Returns whether the Release file of a source may be unsigned.
+    fn may_be_unsigned(&self, source: &AptSource) -> bool {
+        self.request.unsigned && (self.request.archive != Archive::Host || source.options.unsigned)
+    }
 }
 
 /// Returns whether a Release file was refused because no trusted key has signed it.
