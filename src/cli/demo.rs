@@ -324,7 +324,9 @@ impl Demo<'_> {
     fn table(&self) {
         self.heading(&format!("Shown in {} seconds", self.begun.elapsed().as_secs()));
         let mut table = Table::new([Column::text(""), Column::text("")]);
-        self.shown.iter().for_each(|row| table.row(row.clone()));
+        for row in &self.shown {
+            table.row(row.clone());
+        }
         self.ui.table(&table);
         self.ui.line(format!("\nfiles: {}", self.directory.display()));
         self.ui.line(format!(

@@ -71,7 +71,9 @@ pub fn run(args: &DiffArgs, session: &Session) -> Result<u8> {
     if args.stat {
         ui.table(&stat(&differences));
     } else {
-        differences.iter().for_each(|difference| show_output(ui, difference, args.all));
+        for difference in &differences {
+            show_output(ui, difference, args.all);
+        }
     }
     Ok(0)
 }

@@ -104,8 +104,8 @@ fn show(ui: &Ui, store: &Store, profiles: &[Profile], with_project: bool, with_o
             for output in versions.iter().filter(|_| with_outputs) {
                 let Some(there) = generation.outputs.get(&output.name) else { continue };
                 let size = store.listing(there.tree)?.map(|listing| text::bytes(listing.total_size()));
-                let version = if output.short.is_empty() { &output.long } else { &output.short };
-                let what = format!("{} {version}, tree {}", output.name, &there.tree.hex()[..12]);
+                let named = format!("{} {}", output.name, output.short);
+                let what = format!("{}, tree {}", named.trim_end(), &there.tree.hex()[..12]);
                 table.row([String::new(), String::new(), String::new(), size.unwrap_or_default(), String::new(), what]);
             }
         }

@@ -106,7 +106,9 @@ pub fn run(command: &ListCommand, session: &Session) -> Result<u8> {
             .collect();
         ui.json(serde_json::json!({ "tarballs": all }));
     } else if ui.is_quiet() {
-        candidates.iter().for_each(|candidate| ui.line(candidate.url.as_str()));
+        for candidate in &candidates {
+            ui.line(candidate.url.as_str());
+        }
     } else {
         ui.table(&listed(&candidates, is_locked, session.now));
     }

@@ -14,6 +14,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
 use crate::realize::{Action, Plan, Realized, place, short_version, switch, unknown_models};
+use crate::recipe::Origin;
 use crate::report::{fits, known_tools};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
 use crate::text;
@@ -262,7 +263,8 @@ fn planned(plan: &Plan) -> Table {
         let bytes = bytes.map(text::bytes).unwrap_or_default();
         table.row([action, &bytes, step.what, &step.name, &step.short]);
     }
-    if plan.bytes() > 0 {
+    let known = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { bytes: Some(_) }));
+    if known.count() > 1 {
         table.row(["total", &text::bytes(plan.bytes())]);
     }
     table
@@ -340,18 +342,15 @@ fn result(
 
 /// Returns the word for where a realized output came from.
 fn origin(lock: &Lock, plan: &Plan, name: &str, output: &Realized) -> &'static str {
-    let action = |what: &str, name: &str| {
-        plan.steps.iter().find(|step| step.what == what && step.name == name).map(|step| step.action)
-    };
-    let published = lock.outputs.get(name).and_then(|output| output.recipe.published());
-    match published.and_then(|input| action("input", input)) {
-        Some(Action::Fetch { .. }) => return "fetched",
-        Some(_) if output.fresh => return "present",
-        _ => {}
+    let step = |what: &str, name: &str| plan.steps.iter().find(|step| step.what == what && step.name == name);
+    let is_fetched = |input: &str| step("input", input).is_some_and(|step| matches!(step.action, Action::Fetch { .. }));
+    let recipe = lock.outputs.get(name).map(|output| &output.recipe);
+    if step("output", name).is_some_and(|step| step.action == Action::Thaw) {
+        return "unpacked";
     }
-    match action("output", name) {
-        Some(Action::Thaw) => "unpacked",
-        _ if output.fresh => "built",
+    match recipe.filter(|recipe| recipe.origin() == Origin::Taken) {
+        Some(recipe) if recipe.inputs().iter().any(|(_, input)| is_fetched(input)) => "fetched",
+        None if output.fresh => "built",
         _ => "present",
     }
 }

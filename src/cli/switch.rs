@@ -46,7 +46,7 @@ pub fn run(args: &SwitchArgs, session: &Session) -> Result<u8> {
         Target::Previous => profile.previous()?.ok_or_else(|| {
             Error::new(Kind::NotFound, "there is no generation that was current before")
                 .fact("profile", described(&profile))
-                .hint("`strixlock generations` lists them, and `strixlock switch NUMBER` switches to one")
+                .hint("`strixlock generations` lists those that there are")
         })?,
     };
     go(session, &profile, number)

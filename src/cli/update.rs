@@ -5,6 +5,7 @@ use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
 use crate::realize::{Action, Plan, unknown_models};
+use crate::recipe::Origin;
 use crate::store::replace_file;
 use crate::text;
 use crate::update::{Move, Options, update as resolve};
@@ -105,7 +106,7 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         && !ui.is_json()
         && let Some(lock) = &found.lock
     {
-        tell_next(ui, &Plan::new(lock, intake.store, &[])?);
+        tell_next(ui, lock, &Plan::new(lock, intake.store, &[])?);
     }
     Ok(0)
 }
@@ -118,15 +119,20 @@ fn to_fetch(moves: &[Move]) -> String {
     }
 }
 
-/// Prints the command to run next, and what it has to do.
-fn tell_next(ui: &Ui, plan: &Plan) {
-    let builds = plan.steps.iter().filter(|step| step.action == Action::Build).map(|step| step.name.as_str());
-    let builds: Vec<&str> = builds.collect();
+/// Prints the command to run next, and what it has to do. A lock without outputs needs none.
+fn tell_next(ui: &Ui, lock: &Lock, plan: &Plan) {
+    if plan.steps.is_empty() {
+        return;
+    }
+    // What is taken from an input as it is is not built.
+    let is_built = |name: &str| lock.outputs.get(name).is_some_and(|output| output.recipe.origin() != Origin::Taken);
+    let builds = plan.steps.iter().filter(|step| step.action == Action::Build && is_built(&step.name));
+    let builds: Vec<&str> = builds.map(|step| step.name.as_str()).collect();
     let fetch = Some(plan.bytes()).filter(|bytes| *bytes > 0).map(|bytes| format!("fetches {}", text::bytes(bytes)));
     let build = if builds.is_empty() { None } else { Some(format!("builds {}", builds.join(", "))) };
     let work: Vec<String> = fetch.into_iter().chain(build).collect();
     let work = if work.is_empty() { String::new() } else { format!(" ({})", work.join(", ")) };
-    ui.note(&format!("next: strixlock realize{work}"));
+    ui.line(format!("next: strixlock realize{work}"));
 }
 
 fn show(ui: &Ui, moved: &Move) {

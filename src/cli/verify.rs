@@ -208,8 +208,10 @@ impl Subject {
 /// Returns every tree in the store, or the error for one that is incomplete.
 fn everything(store: &Store, profile: Option<&Profile>) -> Result<Vec<Result<Subject>>> {
     let names = TreeNames::read(store, profile);
-    let subject = |digest: TreeDigest| {
-        let name = names.or_digest(digest);
+    let mut named: Vec<(String, TreeDigest)> =
+        store.trees()?.into_iter().map(|digest| (names.or_digest(digest), digest)).collect();
+    named.sort();
+    let subject = |(name, digest): (String, TreeDigest)| {
         in_store(store, &name, digest).map_err(|error| {
             Error::new(Kind::Damaged, "incomplete tree in the store")
                 .about(name)
@@ -218,7 +220,7 @@ fn everything(store: &Store, profile: Option<&Profile>) -> Result<Vec<Result<Sub
                 .hint("`strixlock realize` makes it again; `strixlock gc` removes it if no lock needs it")
         })
     };
-    Ok(store.trees()?.into_iter().map(subject).collect())
+    Ok(named.into_iter().map(subject).collect())
 }
 
 /// Returns a tree in the store, hot or cold.

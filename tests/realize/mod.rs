@@ -77,9 +77,9 @@ fn the_plan_is_shown_before_anything_is_done() {
     let plan: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
     let steps: Vec<(&str, &str, &str)> = plan
         .iter()
-        .map(|words| {
-            let at = words.iter().position(|word| matches!(*word, "input" | "output")).unwrap();
-            (words[0], words[at], words[at + 1])
+        .filter_map(|words| {
+            let at = words.iter().position(|word| matches!(*word, "input" | "output"))?;
+            Some((words[0], words[at], words[at + 1]))
         })
         .collect();
     assert_eq!(

@@ -64,7 +64,7 @@ fn every_file_has_a_reason_and_the_reasons_add_up() {
         assert!(text.contains(part), "{part}: {text}");
     }
     let short = project.run(&["runtime"]).code(0).stdout;
-    assert_eq!(short.lines().count(), 2, "{short}");
+    assert_eq!(short.lines().count(), 3, "{short}");
     project.run(&["runtime", "--output", "rocm"]).code(2);
 
     let ran = project.run(&["why", "lib/rocm_sysdeps/lib/librocm_sysdeps_drm.so.2"]).code(0);

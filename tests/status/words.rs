@@ -27,7 +27,6 @@ fn a_plan_says_have_fetch_and_build() {
     fetch          input   llama-cpp  b8
     build          output  llama      b8
     build          output  runtime    rocm 10.1.0a20260901, llama b8
-    total  219 kB
     ");
 }
 

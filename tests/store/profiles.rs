@@ -171,7 +171,7 @@ fn a_project_that_was_moved_is_told_how_to_have_its_generations_again() {
         assert!(ran.stderr.contains("the missing [DIR]/one has") && ran.stderr.contains(&adopt), "{}", ran.all());
     }
     let ran = project.run(&["generations", "--all"]).code(0);
-    assert!(ran.stdout.contains(&format!("  {name}  [DIR]/one (missing)\n")), "{}", ran.all());
+    assert!(ran.stdout.contains(&format!("  {name}    [DIR]/one (missing)\n")), "{}", ran.all());
     // Its lock may be on a disk that comes back: nothing goes, and every way out is named.
     let ran = project.run_beside("moved", &["gc"]).code(9);
     assert!(ran.stderr.contains(&adopt) && ran.stderr.contains("--forget-missing"), "{}", ran.all());

@@ -6,6 +6,7 @@ use super::Session;
 use super::paths::shown;
 use super::table::{Column, Table};
 use super::tree_names::TreeNames;
+use super::versions::versions;
 use crate::error::Result;
 use crate::store::{Numbered, ProfileName, TreeUsage};
 use crate::text;
@@ -32,7 +33,9 @@ pub fn run(args: &StoreArgs, session: &Session) -> Result<u8> {
 fn usage(session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let store = session.store()?;
-    let usage = store.usage()?;
+    let usage = store.usage(|profile, number, generation| {
+        versions(profile, number, generation).into_iter().map(|output| output.name).collect()
+    })?;
     if ui.is_json() {
         ui.json(serde_json::json!({ "store": store.root().display().to_string(), "usage": usage }));
         return Ok(0);

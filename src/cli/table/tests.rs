@@ -48,13 +48,38 @@ fn numbers_stand_at_the_right_and_nothing_is_cut_where_there_is_room() {
 
 #[test]
 fn text_is_wrapped_and_paths_lose_their_middle() {
-    insta::assert_snapshot!(shown(Some(80)), @"");
-    insta::assert_snapshot!(shown(Some(60)), @"");
+    insta::assert_snapshot!(shown(Some(80)), @r"
+    output     size  version                   path
+    rocm    4.66 GB  10.2.0a20261120           ~/.local/share/str…45678/current/rocm
+    image    612 MB  rocm 10.2.0a20261120,
+                     llama b6789, noble
+                     2026-11-01, 31 packages
+    total   5.27 GB
+    ");
 }
 
 #[test]
 fn where_no_table_fits_each_row_is_a_paragraph() {
-    insta::assert_snapshot!(shown(Some(20)), @"");
+    insta::assert_snapshot!(shown(Some(20)), @r"
+    rocm
+      size 4.66 GB
+      version
+      10.2.0a20261120
+      path
+      ~/.local/share/str
+      ixlock/store/profi
+      les/llm-12345678/c
+      urrent/rocm
+    image
+      size 612 MB
+      version rocm
+      10.2.0a20261120,
+      llama b6789, noble
+      2026-11-01, 31
+      packages
+    total
+      size 5.27 GB
+    ");
 }
 
 #[test]

@@ -112,9 +112,9 @@ fn take_in(
         let count = tarball.absolute_names.count();
         warnings.push(format!("{count} absolute name(s) in the tarball were made relative, such as {first}"));
     }
-    let change = |old: Option<u64>, new: u64| match old {
-        Some(old) => format!("{} -> {}", text::bytes(old), text::bytes(new)),
-        None => text::bytes(new),
+    let change = |old: Option<u64>, new: u64| {
+        let (old, new) = (old.map(text::bytes), text::bytes(new));
+        old.filter(|old| *old != new).map(|old| format!("{old} -> ")).unwrap_or_default() + &new
     };
     let mut details = vec![
         format!("tarball  {}", change(old.map(|old| old.size), tarball.size)),
