@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use super::table::{Column, Table};
 use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
 use crate::demo::gguf_maker::{Shape, model, model_parts, model_with_vocabulary_of, part_name};
@@ -367,8 +368,11 @@ impl Demo<'_> {
 
     fn table(&self) {
         self.heading(&format!("Shown in {} seconds", self.begun.elapsed().as_secs()));
-        let rows: Vec<Vec<String>> = self.shown.iter().map(|row| row.to_vec()).collect();
-        self.ui.table(&rows);
+        let mut table = Table::new([Column::text(""), Column::text("")]);
+        for row in &self.shown {
+            table.row(row.clone());
+        }
+        self.ui.table(&table);
         self.ui.line(format!("\nfiles: {}", self.directory.display()));
         self.ui.line(format!(
             "clean up: chmod -R u+w {0} && rm -rf {0}",

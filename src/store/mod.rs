@@ -16,7 +16,7 @@
 //!   git/<hex of the URL>/          bare repositories, a cache: objects are named by their own hashes
 //!   profiles/<name>/               the generations of one project (see `profiles`):
 //!     generations/<n>/               generation.json, the lock, and one link per output into trees/
-//!     current                        link to the current generation
+//!     current                        link to the current generation, and `previous` to the one before
 //!   locks/<hex>                    path of a registered lock: `gc` keeps its inputs and outputs
 //!   current                        link to profiles/<name>/current of the first profile, for programs that were
 //!                                  configured before there were profiles. If that profile is dropped, another
@@ -74,6 +74,7 @@ pub use outputs::OutputRecord;
 pub use profiles::{Profile, ProfileName, no_profile, project_of};
 pub use staging::Staging;
 pub use trees::{StoredTree, normalise};
+pub use usage::TreeUsage;
 pub use waiting::Waiting;
 
 pub const VERSION: &str = "strixlock-store 2\n";

@@ -1,5 +1,6 @@
 //! The command line itself.
 
+mod codes;
 mod paths;
 
 use crate::support::Project;

@@ -33,8 +33,9 @@ fn a_flipped_byte_is_refused_with_the_whole_story() {
     insta::assert_snapshot!(digests, @r"
     exit code 5
     --- stderr
-    fetch SIZE kB  input   rocm  10.1.0a20260901
-    build         output  rocm  10.1.0a20260901
+    do       size  what    name  version
+    fetch  SIZE kB  input   rocm  10.1.0a20260901
+    build          output  rocm  10.1.0a20260901
     error: rocm: the download does not match strix.lock
       url       [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz
       locked    sha256:DIGEST  SIZE bytes

@@ -69,6 +69,8 @@ pub struct Candidate {
     pub target: GfxTarget,
     /// Its time in the index, in seconds since 1970.
     pub mtime: Option<i64>,
+    /// Its size in bytes, if the index gives one.
+    pub size: Option<u64>,
     /// Its address.
     pub url: Url,
     /// The index that lists it there.

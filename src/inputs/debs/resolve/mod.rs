@@ -22,7 +22,7 @@ use url::Url;
 
 use super::{DebsPin, ReleasePin};
 use crate::error::{About, Error, Kind, Result};
-use crate::inputs::{Answer, Block, Question, Resolution, Resolve, Taken};
+use crate::inputs::{Answer, Block, Preview, Question, Resolution, Resolve, Taken};
 use crate::intake::Intake;
 use crate::progress::{Doing, Unit};
 use crate::threads::on_threads;
@@ -33,6 +33,7 @@ use crate::upstream::debs::signature::NOBODY;
 use crate::upstream::debs::sources::{AptSource, SignedBy, SourceOptions};
 use crate::upstream::debs::universe::Universe;
 use crate::upstream::debs::{Archive, DebPackage, DebsRequest, solve};
+pub(super) use changes::changed_packages;
 use changes::{details, went_back};
 use lists::{Lists, lists};
 use own_keys::own_keys;
@@ -59,10 +60,11 @@ impl Resolve for DebsRequest {
         }
         let details = keys.into_iter().chain(details(old, &new)).collect();
         let (to, request) = (new.version(), self.clone());
+        let preview = Preview { short: Some(new.short_version()), made: new.day(), ..Preview::default() };
         let take_in = move |_: Intake| {
             Ok(Taken { block: Block::new(request, new)?.into(), details: Vec::new(), warnings: Vec::new() })
         };
-        Ok((Resolution::New { to, details, take_in: Box::new(take_in) }, warnings))
+        Ok((Resolution::New { to, details, preview, take_in: Box::new(take_in) }, warnings))
     }
 }
 
