@@ -103,12 +103,12 @@ fn explained(error: &clap::Error) -> Error {
     if explained.advice().is_some() {
         return explained;
     }
-    explained.hint(format!("`{}` explains the options", help(std::env::args().skip(1))))
+    explained.hint(format!("`{}` explains the options", help_command(std::env::args().skip(1))))
 }
 
 /// Returns the command that prints the help of the command in `words`.
-fn help(words: impl Iterator<Item = String>) -> String {
-    let (mut command, mut typed) = (super::Cli::command(), "strixlock".to_owned());
+fn help_command(words: impl Iterator<Item = String>) -> String {
+    let (mut command, mut typed) = (help::command(), "strixlock".to_owned());
     for word in words {
         if let Some(found) = command.find_subcommand(&word) {
             typed = format!("{typed} {word}");
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_help_of_the_typed_command_is_named() {
-        let help = |words: &[&str]| help(words.iter().map(|word| (*word).to_owned()));
+        let help = |words: &[&str]| help_command(words.iter().map(|word| (*word).to_owned()));
         assert_eq!(help(&["--offline", "gc", "--older-than", "30"]), "strixlock gc --help");
         assert_eq!(help(&["list", "rocm", "--count"]), "strixlock list rocm --help");
         assert_eq!(help(&["frobnicate"]), "strixlock --help");

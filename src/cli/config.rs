@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Session;
 use super::session::{Setting, variable};
+use super::table::{Column, Table};
 use super::ui::DIM;
 use crate::error::Result;
 
@@ -43,9 +44,11 @@ fn show(session: &Session) -> Result<u8> {
         ui.json(json!({ "settings": all }));
         return Ok(0);
     }
-    let row =
-        |setting: &Setting| vec![setting.name.clone(), text(&setting.value), format!("{DIM}{}{DIM:#}", setting.origin)];
-    ui.table(&settings.iter().map(row).collect::<Vec<_>>());
+    let mut table = Table::new([Column::word(""), Column::text(""), Column::name("").styled(DIM)]);
+    for setting in &settings {
+        table.row([setting.name.clone(), text(&setting.value), setting.origin.to_string()]);
+    }
+    ui.table(&table);
     Ok(0)
 }
 

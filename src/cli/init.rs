@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::table::{Column, Table};
 use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
@@ -95,7 +96,11 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
     });
     ui.result(json, || {
         ui.line(format!("wrote {}", path.display()));
-        ui.table(&chosen.iter().map(|(what, text)| vec![format!("  {what}"), text.clone()]).collect::<Vec<_>>());
+        let mut table = Table::new([Column::word(""), Column::text("")]);
+        for (what, text) in &chosen {
+            table.row([format!("  {what}"), text.clone()]);
+        }
+        ui.table(&table);
         next(ui, &settings, &path, &session.project.lock_path());
     });
     Ok(0)

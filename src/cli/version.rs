@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Session;
+use super::table::{Column, Table};
 use super::ui::SCHEMA;
 use crate::recipe::revisions;
 use crate::store::VERSION;
@@ -41,22 +42,18 @@ pub fn run(_args: &VersionArgs, session: &Session) -> u8 {
         return 0;
     }
     ui.line(format!("strixlock {}", env!("CARGO_PKG_VERSION")));
-    ui.table(&[
-        row("commit", COMMIT.unwrap_or("unknown")),
-        row("target", &target()),
-        row("formats", &list(formats.as_object().unwrap_or(&Map::new()))),
-        row("recipes", &list(&recipes)),
-    ]);
+    let mut table = Table::new([Column::word(""), Column::text("")]);
+    table.row(["commit", COMMIT.unwrap_or("unknown")]);
+    table.row(["target", &target()]);
+    table.row(["formats", &list(formats.as_object().unwrap_or(&Map::new()))]);
+    table.row(["recipes", &list(&recipes)]);
+    ui.table(&table);
     0
 }
 
 fn list(versions: &Map<String, Value>) -> String {
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     versions.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
-}
-
-fn row(name: &str, value: &str) -> Vec<String> {
-    vec![name.to_owned(), value.to_owned()]
 }
 
 /// Returns the machine that the program was built for.

@@ -183,7 +183,9 @@ impl Releases<'_> {
     fn find(&self, source: &AptSource, keys: Option<&Keyring>, said: &mut Vec<String>) -> Result<Found> {
         let Self { request, configuration, question } = self;
         let mut keyring = self.keyring(source)?;
-        keys.into_iter().for_each(|keys| keyring.extend(keys));
+        if let Some(keys) = keys {
+            keyring.extend(keys);
+        }
         let leniency = Leniency {
             expired: request.accept_expired || source.options.expired.unwrap_or(configuration.expired),
             future: source.options.future,
