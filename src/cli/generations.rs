@@ -75,10 +75,10 @@ fn show(ui: &Ui, store: &Store, profiles: &[Profile], with_project: bool, with_o
         Column::word(""),
         Column::number("generation"),
         Column::word("made"),
-        Column::number("size"),
-        Column::word("validation"),
+        Column::number("size").spare(),
+        Column::word("validation").spare(),
         Column::text("versions"),
-        Column::name("profile"),
+        Column::name("profile").spare(),
         Column::name("project"),
     ]);
     for profile in profiles {

@@ -122,8 +122,8 @@ fn listed(candidates: &[&Candidate], is_locked: impl Fn(&Candidate) -> bool, now
         Column::word("version"),
         Column::word("made"),
         Column::number("age"),
-        Column::number("size"),
-        Column::name("url"),
+        Column::number("size").spare(),
+        Column::name("url").spare(),
     ]);
     for candidate in candidates {
         let made = made(&candidate.version, candidate.mtime);

@@ -94,7 +94,7 @@ fn show(ui: &Ui, found: &[Newer]) {
         Column::text("locked"),
         Column::text("wanted"),
         Column::text("latest"),
-        Column::word("made"),
+        Column::word("made").spare(),
         Column::text("behind"),
     ]);
     found.iter().filter_map(Newer::row).for_each(|row| table.row(row));

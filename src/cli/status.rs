@@ -252,11 +252,11 @@ impl Status<'_> {
     /// Returns the table of inputs and outputs.
     fn table(&self) -> Result<Table> {
         let mut table = Table::new([
-            Column::word("what"),
+            Column::word(""),
             Column::name("name"),
             Column::text("version"),
-            Column::number("age"),
-            Column::number("size"),
+            Column::number("age").spare(),
+            Column::number("size").spare(),
             Column::word("state"),
         ]);
         for (name, input) in &self.lock.inputs {

@@ -11,7 +11,7 @@ pub fn steady(text: &str) -> String {
     let line = |line: &str| {
         let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
         let is_age = |cell: &&str| cell.ends_with(" days") || *cell == "1 day" || *cell == "today";
-        let is_table = ["what ", "input ", "output "].iter().any(|first| line.starts_with(first));
+        let is_table = ["        name", "input ", "output "].iter().any(|first| line.starts_with(first));
         let steady = |cell: &&str| if is_age(cell) { "[AGE]" } else { *cell }.to_owned();
         if is_table { cells.iter().map(steady).collect::<Vec<_>>().join("  ") } else { line.to_owned() }
     };
@@ -61,7 +61,7 @@ fn what_is_present_and_what_is_current_is_told() {
     exit code 0
     --- stdout
     project [DIR]/project, lock lock/strix.lock
-    what  name  version  age  size  state
+    name  version  age  size  state
     input  rocm  10.1.0a20260901  [AGE]  219 kB  present
     output  rocm  10.1.0a20260901  629 kB  realized
     there is no generation yet

@@ -92,7 +92,7 @@ fn what_is_stale_is_told_with_the_command_that_brings_it_up_to_date() {
     project.rocm_manifest(SECOND);
     insta::assert_snapshot!(super::steady(&project.run(&["status"]).code(0).stdout), @r"
     project [DIR]/project, lock lock/strix.lock
-    what  name  version  age  size  state
+    name  version  age  size  state
     input  rocm  10.1.0a20260901  [AGE]  219 kB  present
     output  rocm  10.1.0a20260901  629 kB  realized
     generation 1 is current and up to date with the lock

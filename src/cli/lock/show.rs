@@ -60,9 +60,9 @@ fn all(ui: &Ui, lock: &Lock, now: i64) -> Result<()> {
         Column::name("input"),
         Column::word("type"),
         Column::text("version"),
-        Column::word("made"),
+        Column::word("made").spare(),
         Column::number("age"),
-        Column::number("size"),
+        Column::number("size").spare(),
     ]);
     for (name, input) in &lock.inputs {
         let made = input.day();

@@ -46,9 +46,9 @@ fn usage(session: &Session) -> Result<u8> {
         Column::name("tree"),
         Column::number("size"),
         Column::number("adds"),
-        Column::word("form"),
+        Column::word("form").spare(),
         Column::text("generations"),
-        Column::word("digest"),
+        Column::word("digest").spare(),
     ]);
     for tree in &usage.trees {
         table.row([

@@ -2,35 +2,36 @@
 
 use super::cell::{width, without_middle, wrapped};
 use super::{Column, Fit};
+use crate::cli::ui::DIM;
 
 /// Blanks between columns.
 const GAP: usize = 2;
 
-/// Steps by which a table becomes narrower: columns that fit in this way, down to this width.
-const STEPS: [(Fit, usize); 3] = [(Fit::Wrap, 24), (Fit::Middle, 12), (Fit::Wrap, 12)];
+/// Width down to which text is wrapped: `rocm 10.2.0a20261120,` stays on one line.
+const LEAST_TEXT: usize = 21;
+/// Width down to which names lose their middle.
+const LEAST_NAME: usize = 20;
 
-/// Returns the lines of a table.
-pub fn lines(columns: &[Column], rows: &[Vec<String>], most: Option<usize>) -> Vec<String> {
-    let heads: Option<Vec<String>> =
-        columns.iter().any(|column| !column.head.is_empty()).then(|| columns.iter().map(Column::heading).collect());
+/// Returns the lines of a table; `None` if it is wider than `most` however its columns are laid out.
+pub fn lines(columns: &[Column], rows: &[Vec<String>], most: Option<usize>) -> Option<Vec<String>> {
+    let has_heads = columns.iter().any(|column| !column.head.is_empty());
+    let heads: Option<Vec<String>> = has_heads.then(|| columns.iter().map(|column| column.head.to_owned()).collect());
     let natural: Vec<usize> = (0..columns.len())
         .map(|at| heads.iter().chain(rows).filter_map(|row| row.get(at)).map(|cell| width(cell)).max().unwrap_or(0))
         .collect();
-    let Some(widths) = fitted(columns, natural, most) else {
-        return rows.iter().flat_map(|row| paragraph(columns, row, most.unwrap_or(usize::MAX))).collect();
-    };
-    let headings: Vec<Column> = columns.iter().map(|column| column.of_headings()).collect();
+    let widths = fitted(columns, natural, most)?;
+    let headings: Vec<Column> = columns.iter().map(|column| column.styled(DIM)).collect();
     let mut all: Vec<String> = heads.iter().flat_map(|row| row_lines(&headings, row, &widths)).collect();
     all.extend(rows.iter().flat_map(|row| row_lines(columns, row, &widths)));
-    all
+    Some(all)
 }
 
-/// Returns widths with which the table fits, or `None` if it cannot.
+/// Returns widths with which the table fits, or `None` if there are none: text becomes narrower first, then names.
 fn fitted(columns: &[Column], mut widths: Vec<usize>, most: Option<usize>) -> Option<Vec<usize>> {
     let Some(most) = most else { return Some(widths) };
     let gaps = GAP * widths.len().saturating_sub(1);
     let mut over = (widths.iter().sum::<usize>() + gaps).saturating_sub(most);
-    for (fit, least) in STEPS {
+    for (fit, least) in [(Fit::Wrap, LEAST_TEXT), (Fit::Middle, LEAST_NAME)] {
         while over > 0 {
             let giving = (0..widths.len()).filter(|at| columns[*at].fit == fit && widths[*at] > least);
             let Some(widest) = giving.max_by_key(|at| widths[*at]) else { break };
@@ -76,15 +77,21 @@ fn line<'c>(columns: &[Column], widths: &[usize], cell: impl Fn(usize) -> &'c st
     text
 }
 
-/// Returns a row as a paragraph, for terminals on which no table fits: the first cell, and below it the others with the
-/// names of their columns.
+/// Returns each row as a paragraph, for terminals on which no table fits.
+pub fn paragraphs(columns: &[Column], rows: &[Vec<String>], most: usize) -> Vec<String> {
+    rows.iter().flat_map(|row| paragraph(columns, row, most)).collect()
+}
+
+/// Returns a title, and below it the other cells with the names of their columns. The title is the first cell, and the
+/// next one too if the first is only a mark without a heading.
 fn paragraph(columns: &[Column], row: &[String], most: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (at, (column, cell)) in columns.iter().zip(row).enumerate().filter(|(_, (_, cell))| !cell.is_empty()) {
-        let named = if at == 0 || column.head.is_empty() { cell.clone() } else { format!("{} {cell}", column.head) };
-        let indent = if at == 0 { "" } else { "  " };
-        let room = most.saturating_sub(indent.len());
-        lines.extend(wrapped(&named, room).into_iter().map(|line| format!("{indent}{}", painted(column, &line))));
+    let titles = if columns.first().is_some_and(|column| column.head.is_empty()) { 2 } else { 1 };
+    let title: Vec<&str> = row.iter().take(titles).map(String::as_str).filter(|cell| !cell.is_empty()).collect();
+    let mut lines = wrapped(&title.join(" "), most);
+    for (column, cell) in columns.iter().zip(row).skip(titles).filter(|(_, cell)| !cell.is_empty()) {
+        let named = format!("{} {cell}", column.head);
+        let room = most.saturating_sub(2);
+        lines.extend(wrapped(named.trim_start(), room).into_iter().map(|line| format!("  {}", painted(column, &line))));
     }
     lines
 }

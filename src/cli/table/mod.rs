@@ -1,7 +1,8 @@
 //! Tables of results, laid out for the width of the terminal. Anywhere else they are as wide as their contents.
 //!
-//! If a table is too wide, columns of text are wrapped first, then names lose their middle; numbers stay whole. On a
-//! very narrow terminal each row becomes a paragraph: see `layout`.
+//! If a table is too wide, columns of text are wrapped first, then names lose their middle, then columns that can be
+//! spared are left out; words and numbers stay whole. On a very narrow terminal each row becomes a paragraph: see
+//! `layout`.
 
 mod cell;
 mod layout;
@@ -9,14 +10,13 @@ mod layout;
 use anstyle::Style;
 use terminal_size::{Height, Width, terminal_size_of};
 
-use super::ui::DIM;
-
 /// A column of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     head: &'static str,
     right: bool,
     fit: Fit,
+    is_spare: bool,
     style: Style,
 }
 
@@ -34,7 +34,7 @@ enum Fit {
 impl Column {
     /// Returns a column of short words, which stay whole.
     pub const fn word(head: &'static str) -> Self {
-        Self { head, right: false, fit: Fit::Whole, style: Style::new() }
+        Self { head, right: false, fit: Fit::Whole, is_spare: false, style: Style::new() }
     }
 
     /// Returns a column of numbers, aligned at their ends.
@@ -50,6 +50,11 @@ impl Column {
     /// Returns a column of names and paths, which lose their middle.
     pub const fn name(head: &'static str) -> Self {
         Self { fit: Fit::Middle, ..Self::word(head) }
+    }
+
+    /// Returns the column as one that is left out of tables that would be too wide.
+    pub const fn spare(self) -> Self {
+        Self { is_spare: true, ..self }
     }
 
     /// Returns the column in this style.
@@ -85,23 +90,26 @@ impl Table {
     /// a blank. A column whose cells are all empty is left out.
     pub fn lines(&self, width: Option<usize>) -> Vec<String> {
         let used = |index: &usize| self.rows.iter().any(|row| row.get(*index).is_some_and(|cell| !cell.is_empty()));
-        let used: Vec<usize> = (0..self.columns.len()).filter(used).collect();
-        let columns: Vec<Column> = used.iter().filter_map(|index| self.columns.get(*index).copied()).collect();
-        let kept = |row: &Vec<String>| used.iter().map(|index| row.get(*index).cloned().unwrap_or_default()).collect();
-        let rows: Vec<Vec<String>> = self.rows.iter().map(kept).collect();
-        layout::lines(&columns, &rows, width)
+        let mut kept: Vec<usize> = (0..self.columns.len()).filter(used).collect();
+        loop {
+            let (columns, rows) = self.part(&kept);
+            if let Some(lines) = layout::lines(&columns, &rows, width) {
+                return lines;
+            }
+            let Some(spare) = columns.iter().rposition(|column| column.is_spare) else {
+                // As paragraphs there is room for everything.
+                let (columns, rows) = self.part(&(0..self.columns.len()).filter(used).collect::<Vec<_>>());
+                return layout::paragraphs(&columns, &rows, width.unwrap_or(usize::MAX));
+            };
+            kept.remove(spare);
+        }
     }
-}
 
-impl Column {
-    /// Returns the heading as a cell.
-    fn heading(&self) -> String {
-        self.head.to_owned()
-    }
-
-    /// Returns the column in which headings are written.
-    fn of_headings(self) -> Self {
-        self.styled(DIM)
+    /// Returns some of the columns, with their cells.
+    fn part(&self, kept: &[usize]) -> (Vec<Column>, Vec<Vec<String>>) {
+        let columns = kept.iter().filter_map(|index| self.columns.get(*index).copied()).collect();
+        let cells = |row: &Vec<String>| kept.iter().map(|index| row.get(*index).cloned().unwrap_or_default()).collect();
+        (columns, self.rows.iter().map(cells).collect())
     }
 }
 

@@ -25,15 +25,20 @@ fn table() -> Table {
 fn a_table_fits_each_terminal() {
     for most in [20, 30, 40, 60, 80, 100, 200] {
         for line in table().lines(Some(most)) {
-            let plain = anstream::adapter::strip_str(&line).to_string();
+            let plain = plain(&line);
             assert!(width(&plain) <= most, "{most}: {plain}");
             assert_eq!(plain.trim_end(), plain);
         }
     }
 }
 
+/// Removes styles.
+fn plain(line: &str) -> String {
+    anstream::adapter::strip_str(line).to_string()
+}
+
 fn shown(most: Option<usize>) -> String {
-    table().lines(most).iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect::<Vec<_>>().join("\n")
+    table().lines(most).iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -49,13 +54,26 @@ fn numbers_stand_at_the_right_and_nothing_is_cut_where_there_is_room() {
 #[test]
 fn text_is_wrapped_and_paths_lose_their_middle() {
     insta::assert_snapshot!(shown(Some(80)), @r"
-    output     size  version                   path
-    rocm    4.66 GB  10.2.0a20261120           ~/.local/share/str…45678/current/rocm
+    output     size  version                path
+    rocm    4.66 GB  10.2.0a20261120        ~/.local/share/strix…345678/current/rocm
     image    612 MB  rocm 10.2.0a20261120,
                      llama b6789, noble
-                     2026-11-01, 31 packages
+                     2026-11-01, 31
+                     packages
     total   5.27 GB
     ");
+}
+
+#[test]
+fn columns_that_can_be_spared_go_before_words_are_broken() {
+    let mut table = Table::new([Column::word("a"), Column::number("b").spare(), Column::word("c").spare()]);
+    table.row(["12345678", "9", "12345678"]);
+    let shown = |most| table.lines(Some(most)).iter().map(|line| plain(line)).collect::<Vec<_>>();
+    assert_eq!(shown(21), ["a         b  c", "12345678  9  12345678"]);
+    assert_eq!(shown(20), ["a         b", "12345678  9"]);
+    assert_eq!(shown(10), ["a", "12345678"]);
+    // As a paragraph nothing is left out.
+    assert_eq!(shown(7), ["1234567", "8", "  b 9", "  c", "  12345", "  678"]);
 }
 
 #[test]
