@@ -36,10 +36,7 @@ impl Bars {
 impl Progress for Bars {
     fn begin(&self, doing: Doing, label: &str, total: Option<u64>, unit: Unit) -> Box<dyn Task> {
         let lines = self.lines.clone();
-        interrupt::watch(&self.running, move || {
-            let _ = lines.clear();
-            lines.set_draw_target(ProgressDrawTarget::hidden());
-        });
+        interrupt::watch(&self.running, move |end| lines.suspend(end));
         let track = self.running.add(Track::new(doing, label, total, unit));
         let (shown, coloured) = (Arc::clone(&track), self.coloured);
         let draw = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
