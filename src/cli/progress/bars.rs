@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use super::interrupt;
 use super::line::line;
 use super::running::Running;
+use super::screen::{Screen, width};
 use super::track::Track;
 use crate::cli::palette::{GOOD, is_coloured, painted};
 use crate::progress::{Doing, Progress, Retry, Task, Unit};
@@ -16,8 +17,8 @@ use crate::threads::lock;
 
 /// Time between two drawings of a line.
 const TICK: Duration = Duration::from_millis(200);
-/// Width of a terminal that does not tell its own.
-const USUAL_WIDTH: u16 = 80;
+/// Drawings in a second, at most.
+const RATE: u8 = 10;
 
 /// Lines of tasks on a terminal.
 pub struct Bars {
@@ -28,7 +29,8 @@ pub struct Bars {
 
 impl Bars {
     pub fn new(running: Arc<Running>) -> Self {
-        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        let lines =
+            MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), RATE));
         Self { lines, running, coloured: is_coloured() }
     }
 }
@@ -56,13 +58,6 @@ impl Progress for Bars {
 /// Prints lines above those of the tasks.
 fn print_above(lines: &MultiProgress, text: &str) {
     lines.suspend(|| drop(writeln!(anstream::stderr(), "{}", painted(text))));
-}
-
-/// Returns the number of columns that a line may have. The last one is left free: some terminals wrap behind it.
-fn width() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    let columns = size.map(|size| size.ws_col).ok().filter(|columns| *columns > 0);
-    usize::from(columns.unwrap_or(USUAL_WIDTH)).saturating_sub(1)
 }
 
 struct Bar {
