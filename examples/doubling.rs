@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use strixlock_formats::elf::{Source, sections};
+use strixlock_formats::elf::{FileBytes, sections};
 use strixlock_formats::oci::LayerFile;
 use strixlock_formats::oci::apply::apply;
 use strixlock_formats::tree::{Entry, Limits, Listing, Node, Receiver as _, TreeWriter};
@@ -106,7 +106,7 @@ fn found(listing: &Listing, number: usize) -> usize {
 }
 
 fn sections_of(file: &[u8]) -> Anything<serde_json::Value> {
-    measured(file.len(), || Ok(sections(&Source::memory(file))?.map_or(0, |sections| sections.len())))
+    measured(file.len(), || Ok(sections(&FileBytes::memory(file))?.map_or(0, |sections| sections.len())))
 }
 
 /// Returns an ELF file with `number` sections that share one name of this length.

@@ -8,13 +8,14 @@ use serde_json::Value;
 use super::palette::painted;
 use super::progress::{Notes, Running, fitting, give_way};
 use super::session::GlobalArgs;
+use super::table::{self, Table};
 use crate::error::Error;
 use crate::progress::{Progress, Silent};
 
 pub use super::palette::{DIM, ERROR, GOOD, WARNING};
 
 /// Schema version of every `--json` document.
-const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = 1;
 
 /// Output in the form that the options ask for.
 pub struct Ui {
@@ -44,6 +45,12 @@ impl Ui {
         self.json
     }
 
+    /// Returns true if only results are to be printed.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints a line of the result.
     pub fn line(&self, text: impl AsRef<str>) {
         self.written(writeln!(anstream::stdout(), "{}", text.as_ref()));
@@ -67,9 +74,9 @@ impl Ui {
         Ok(())
     }
 
-    /// Prints rows of the result in aligned columns.
-    pub fn table(&self, rows: &[Vec<String>]) {
-        for line in table(rows) {
+    /// Prints a table of the result.
+    pub(super) fn table(&self, table: &Table) {
+        for line in table.lines(table::stdout_width()) {
             self.line(line);
         }
     }
@@ -111,7 +118,7 @@ impl Ui {
         if self.json {
             self.json(serde_json::json!({ "error": error.to_json() }));
         }
-        print_error(error);
+        std::iter::once(error).chain(error.others()).for_each(print_error);
     }
 }
 
@@ -130,19 +137,4 @@ fn write_json(mut value: Value) -> std::io::Result<()> {
 /// Prints a document before the options are known. Ignores failures, as for a closed pipe.
 pub(super) fn print_json(value: Value) {
     let _ = write_json(value);
-}
-
-/// Aligns the columns of rows. The last column is not padded.
-#[must_use]
-pub fn table(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = widths[column]));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
 }

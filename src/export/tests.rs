@@ -1,5 +1,5 @@
 use super::*;
-use crate::host::{Devices, Node, NodeState};
+use crate::host::{DeviceNode, Devices, NodeState};
 
 const IMAGE: &str =
     "registry.example/strix/server:1@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a";
@@ -20,7 +20,7 @@ fn wanted(engine: Engine) -> Wanted {
 }
 
 fn machine() -> Machine {
-    let node = |path: &str, group| Node { path: path.to_owned(), state: NodeState::Usable, group };
+    let node = |path: &str, group| DeviceNode { path: path.to_owned(), state: NodeState::Usable, group };
     Machine {
         uid: 1001,
         gid: 100,

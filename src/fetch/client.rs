@@ -49,6 +49,14 @@ pub struct Head {
     pub validator: Option<String>,
 }
 
+/// Explains the failure on a machine that has no certificates of authorities, of which the library only tells in words.
+fn without_authorities(error: &reqwest::Error) -> Option<Error> {
+    format!("{error:?}").contains("No CA certificates").then(|| {
+        Error::new(Kind::Unfit, "this machine has no certificates of authorities, which https needs")
+            .hint("install the package `ca-certificates`, or name a file with certificates in `SSL_CERT_FILE`")
+    })
+}
+
 impl Fetcher {
     /// Returns a fetcher with these settings, which reports to `progress`.
     pub fn new(settings: Settings, progress: Arc<dyn Progress>) -> Result<Self> {
@@ -77,7 +85,7 @@ impl Fetcher {
             .read_timeout(settings.window)
             .redirect(redirects)
             .build()
-            .map_err(|error| broken(&error))?;
+            .map_err(|error| without_authorities(&error).unwrap_or_else(|| broken(&error)))?;
         let netrc = Netrc::of_user();
         Ok(Self {
             runtime,

@@ -47,6 +47,7 @@ impl Build<'_> {
     pub fn run(&self, derivation: DerivationId, task: &dyn Task) -> Result<(Staging, Listing)> {
         let begun = Instant::now();
         let staging = self.intake.store.stage()?;
+        staging.makes(derivation)?;
         let sandbox = self.sandbox(staging.path())?;
         let variables = self.variables();
         if let Some(time) = last_build(self.intake.store, &variables) {
@@ -112,7 +113,7 @@ impl Build<'_> {
     /// Opens a shell in the sandbox, with the commands of the build in `commands.sh`.
     pub fn shell(&self) -> Result<ExitStatus> {
         let staging = self.intake.store.stage()?;
-        let sandbox = self.sandbox(staging.path())?;
+        let mut sandbox = self.sandbox(staging.path())?;
         let commands = llama::commands(&self.variables(), self.jobs());
         let script: Vec<String> = commands.iter().map(|words| shell_line(words)).collect();
         fs_err::write(staging.path().join("out/commands.sh"), format!("{}\n", script.join("\n")))?;
@@ -122,8 +123,10 @@ impl Build<'_> {
                  dev.tty.legacy_tiocsti=1, or Linux before 6.2)",
             );
         }
-        let shell = if sandbox.root.has("usr/bin/bash") { "bash" } else { "sh" };
-        sandbox.interact(&[shell.to_owned()])
+        // A prompt that differs from the host's. Files for interactive shells would replace it.
+        sandbox.environment.insert("PS1".to_owned(), "[llama build]$ ".to_owned());
+        let shell: &[&str] = if sandbox.root.has("usr/bin/bash") { &["bash", "--norc"] } else { &["sh"] };
+        sandbox.interact(&shell.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     }
 
     fn variables(&self) -> BTreeMap<String, String> {

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use tracing::info;
 
 use super::build::Build;
-use super::plan::{Action, Plan, Step, version};
+use super::plan::{Action, Plan, Step};
 use super::settings::RealizeSettings;
+use super::version::version;
 use super::{model, sysroot};
 use crate::deb::Deb;
 use crate::digest::{DerivationId, TreeDigest};
@@ -89,6 +91,8 @@ pub struct Realized {
     pub version: String,
     /// True if this run made it.
     pub fresh: bool,
+    /// The time that this run spent on it, without downloads.
+    pub time: Duration,
 }
 
 impl<'a> Realizer<'a> {
@@ -146,7 +150,7 @@ impl Realizer<'_> {
     }
 
     fn output(&self, step: &Step) -> Result<Realized> {
-        let locked = self.locked(&step.name)?;
+        let (locked, begun) = (self.locked(&step.name)?, Instant::now());
         // A recorded tree that differs from the seal is not used.
         let found = self.intake.store.output(locked.derivation)?;
         let found = found.filter(|(record, _)| locked.tree.is_none_or(|sealed| sealed == record.tree));
@@ -161,7 +165,13 @@ impl Realizer<'_> {
         {
             return Err(not_reproducible(sealed, tree.digest, &step.name));
         }
-        Ok(Realized { derivation: locked.derivation, tree, version: step.version.clone(), fresh })
+        Ok(Realized {
+            derivation: locked.derivation,
+            tree,
+            version: step.version.clone(),
+            fresh,
+            time: begun.elapsed(),
+        })
     }
 
     /// Returns the tree of a seal that an earlier version of strixlock wrote, whose recipe added something else, if this

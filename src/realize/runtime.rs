@@ -196,7 +196,7 @@ pub fn runtime_output(lock: &Lock, named: Option<&str>) -> Result<String> {
     let mut all = lock.outputs.iter().filter(|(_, output)| matches!(output.recipe, Recipe::Runtime(_)));
     match (all.next(), all.next()) {
         (Some((name, _)), None) => Ok(name.clone()),
-        (None, _) => Err(Error::new(Kind::Usage, "the lock has no trimmed runtime")
+        (None, _) => Err(Error::new(Kind::NotFound, "the lock has no trimmed runtime")
             .hint("add an output of type `runtime` to the manifest, then `strixlock update`")),
         (Some((first, _)), Some((second, _))) => {
             Err(Error::new(Kind::Usage, "the lock has more than one trimmed runtime")

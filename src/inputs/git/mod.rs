@@ -28,14 +28,15 @@ impl Request for GitRequest {
     type Pin = GitPin;
 
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
-        Ok(Self { url: git_url(source, &fields.needed("url")?)?, reference: git_ref(source, fields)? })
+        let reference = git_ref(source, fields)?;
+        Ok(Self { url: git_url(source, &fields.needed("url")?)?, reference })
     }
 }
 
 fn git_ref(source: &SourceText, fields: &Table) -> Result<GitRef> {
     let mut found = None;
-    for name in ["branch", "tag", "commit"] {
-        let Some(text) = fields.text(name)? else { continue };
+    for (name, text) in ["branch", "tag", "commit"].map(|name| (name, fields.text(name))) {
+        let Some(text) = text? else { continue };
         if found.is_some() {
             return Err(source.error(
                 text.span(),

@@ -44,7 +44,7 @@ use crate::fetch::Documents;
 use crate::gfx::GfxTarget;
 use crate::urls::show_url;
 
-pub use family::Family;
+pub use family::{Family, known_targets};
 pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
 pub use policy::{Leaving, homes, if_gone, leaves, made};
@@ -69,6 +69,8 @@ pub struct Candidate {
     pub target: GfxTarget,
     /// Its time in the index, in seconds since 1970.
     pub mtime: Option<i64>,
+    /// Its size in bytes, if the index gives one.
+    pub size: Option<u64>,
     /// Its address.
     pub url: Url,
     /// The index that lists it there.

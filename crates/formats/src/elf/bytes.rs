@@ -10,8 +10,8 @@ use object::pod::{Pod, slice_from_bytes};
 use super::damaged;
 use crate::error::Result;
 
-/// The bytes of an ELF file: a range of a file or of memory. A file is never read whole.
-pub struct Source<'a> {
+/// The bytes of a file: a range of a file on disk or of memory. A file is never read whole.
+pub struct FileBytes<'a> {
     bytes: Bytes<'a>,
     /// The offset at which the range begins.
     start: u64,
@@ -23,7 +23,7 @@ enum Bytes<'a> {
     File(File),
 }
 
-impl<'a> Source<'a> {
+impl<'a> FileBytes<'a> {
     /// Opens a file on disk.
     pub fn open(path: &Path) -> Result<Self> {
         Self::file(File::open(path)?)

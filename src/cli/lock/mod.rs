@@ -1,5 +1,7 @@
 //! `strixlock lock`
 
+mod show;
+
 use super::Session;
 use crate::digest::Sha256Digest;
 use crate::error::Result;
@@ -12,10 +14,17 @@ pub enum LockCommand {
         /// Output whose derivation id to print
         output: Option<String>,
     },
+    Show(show::ShowArgs),
 }
 
 pub fn run(command: &LockCommand, session: &Session) -> Result<u8> {
-    let LockCommand::Digest { output } = command;
+    match command {
+        LockCommand::Digest { output } => digest(session, output.as_deref()),
+        LockCommand::Show(args) => show::run(args, session),
+    }
+}
+
+fn digest(session: &Session, output: Option<&str>) -> Result<u8> {
     let lock = session.lock()?;
     let digest = match output {
         None => Sha256Digest::of(lock.to_text()?.as_bytes()),
