@@ -25,13 +25,34 @@ pub struct Bars {
     lines: MultiProgress,
     running: Arc<Running>,
     coloured: bool,
+    /// Number of programs that have the terminal.
+    others: Arc<Mutex<usize>>,
 }
 
 impl Bars {
     pub fn new(running: Arc<Running>) -> Self {
-        let lines =
-            MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), RATE));
-        Self { lines, running, coloured: is_coloured() }
+        let lines = MultiProgress::with_draw_target(screen());
+        Self { lines, running, coloured: is_coloured(), others: Arc::default() }
+    }
+}
+
+fn screen() -> ProgressDrawTarget {
+    ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), RATE)
+}
+
+/// The time in which another program has the terminal.
+struct Left {
+    lines: MultiProgress,
+    others: Arc<Mutex<usize>>,
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let mut others = lock(&self.others);
+        *others -= 1;
+        if *others == 0 {
+            self.lines.set_draw_target(screen());
+        }
     }
 }
 
@@ -52,6 +73,16 @@ impl Progress for Bars {
 
     fn note(&self, text: &str) {
         print_above(&self.lines, text);
+    }
+
+    fn leave_terminal(&self) -> Box<dyn Send> {
+        let mut others = lock(&self.others);
+        *others += 1;
+        if *others == 1 {
+            let _ = self.lines.clear();
+            self.lines.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        Box::new(Left { lines: self.lines.clone(), others: Arc::clone(&self.others) })
     }
 }
 
