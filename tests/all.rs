@@ -17,6 +17,7 @@ mod golden;
 mod hash;
 mod hints;
 mod image;
+mod llama;
 mod lock;
 mod log;
 mod manifest;

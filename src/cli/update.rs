@@ -4,7 +4,7 @@ use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
-use crate::realize::unknown_models;
+use crate::realize::{demand_programs, unknown_models};
 use crate::store::replace_file;
 use crate::update::{Move, Options, update as resolve};
 
@@ -57,6 +57,7 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     };
     let mut found = resolve(manifest, old.as_ref(), intake, &options)?;
     if let Some(lock) = &found.lock {
+        demand_programs(lock, intake.store)?;
         found.warnings.extend(unknown_models(lock, intake.store)?);
     }
     for warning in &found.warnings {

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::configured::Configured;
 use crate::elf::Elf;
 use crate::error::Result;
 use crate::sandbox::Sandbox;
@@ -30,6 +31,9 @@ pub(super) struct BuildRecord {
     /// Variables of the recipe that this source does not know. Unknown variables of the manifest are an error.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unknown_variables: BTreeSet<String>,
+    /// Options of the source that are ON although neither recipe nor manifest decided them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    left_to_llama_cpp: BTreeSet<String>,
     /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
     needed: BTreeMap<String, Vec<String>>,
 }
@@ -52,13 +56,13 @@ impl BuildRecord {
                 tools.insert(tool, line);
             }
         }
-        let unknown_variables = BTreeSet::new();
-        Ok(Self { tools, variables: variables.clone(), unknown_variables, needed: BTreeMap::new() })
+        let (unknown_variables, left_to_llama_cpp) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Self { tools, variables: variables.clone(), unknown_variables, left_to_llama_cpp, needed: BTreeMap::new() })
     }
 
-    /// Records the variables that the source does not know.
-    pub fn set_unknown(&mut self, names: BTreeSet<String>) {
-        self.unknown_variables = names;
+    /// Records what CMake made of the variables.
+    pub fn set_configured(&mut self, configured: Configured) {
+        (self.unknown_variables, self.left_to_llama_cpp) = (configured.unknown, configured.left);
     }
 
     /// Records the libraries that the files of a tree need. Skips files that cannot be read as ELF.

@@ -24,6 +24,7 @@ mod runtime;
 mod settings;
 mod sysroot;
 mod unknown_models;
+mod unknown_programs;
 
 pub use check::Checked;
 pub use compare_generations::compare_generations;
@@ -33,3 +34,4 @@ pub use plan::{Action, Plan, input_action, version};
 pub use runtime::{Runtime, runtime_output};
 pub use settings::RealizeSettings;
 pub use unknown_models::unknown_models;
+pub use unknown_programs::demand_programs;
