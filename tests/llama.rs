@@ -35,7 +35,9 @@ fn options_that_nobody_decided_are_named() {
     let about = project.run(&["log", "llama", "--about", "--json"]).code(0).json()["about"].clone();
     // GGML_SYCL_GRAPH is ON too, and has no effect.
     assert_eq!(about["left_to_llama_cpp"], serde_json::json!(["GGML_DEMO_EXTRA"]), "{about}");
-    assert_eq!(about["unknown_variables"], serde_json::Value::Null, "{about}");
+    // CMake's own, for a language that the demo does not enable.
+    let unknown = about["unknown_variables"].as_array().unwrap();
+    assert!(unknown.iter().all(|name| name.as_str().unwrap().starts_with("CMAKE_HIP_")), "{about}");
     // The demo declares no such option, and an older name of another.
     assert_eq!(about["variables"]["LLAMA_SUBPROCESS"], serde_json::Value::Null);
     assert_eq!((&about["variables"]["LLAMA_BUILD_UI"], &about["variables"]["GGML_RPC"]), (&"OFF".into(), &"ON".into()));
@@ -55,10 +57,9 @@ fn the_processor_is_that_of_the_gpu_unless_it_is_named() {
             edit(&project, "type = \"llama\"\n", &format!("type = \"llama\"\ncpu = \"{cpu}\"\n"));
         }
         project.run(&["update"]).code(0);
-        let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
         let ran = project.run(&["realize", "--json"]).code(0);
         let about = project.run(&["log", "llama", "--about", "--json"]).code(0).json()["about"]["variables"].clone();
-        (lock["outputs"]["llama"]["derivation"].clone(), ran.tree("llama"), about)
+        (project.derivation("llama"), ran.tree("llama"), about)
     };
     let usual = features("");
     assert_eq!((&usual.2["GGML_AVX2"], &usual.2["GGML_AVX512"]), (&"ON".into(), &"ON".into()));

@@ -147,4 +147,35 @@ mod tests {
             None
         );
     }
+
+    /// Reads the CMake files below a directory.
+    fn collect(root: &std::path::Path, below: &str, files: &mut Vec<(String, String)>) {
+        for entry in std::fs::read_dir(root.join(below)).unwrap() {
+            let entry = entry.unwrap();
+            let path = format!("{below}{}", entry.file_name().to_string_lossy());
+            if entry.file_type().unwrap().is_dir() {
+                collect(root, &format!("{path}/"), files);
+            } else if path.ends_with("CMakeLists.txt") {
+                files.push((path.clone(), std::fs::read_to_string(root.join(&path)).unwrap()));
+            }
+        }
+    }
+
+    /// See `ages/tests.rs` for the sources that are meant.
+    #[test]
+    fn real_sources_name_their_programs() {
+        let Ok(all) = std::env::var("STRIXLOCK_LLAMA_SOURCES") else { return };
+        for source in all.split(':') {
+            let mut files = Vec::new();
+            collect(std::path::Path::new(source), "", &mut files);
+            let all = Programs::of(&CMakeFiles::new(files));
+            assert!(all.complete, "{source}: {all:?}");
+            for program in super::super::default_roots() {
+                assert_eq!(all.lack(program, |_| false), None, "{source}");
+            }
+            assert!(all.lack("llama-serve", |_| false).is_some() && all.lack("llama-simple", |_| false).is_some());
+            let rpc = super::super::Role::Rpc.names().iter().filter(|name| all.names.contains_key(*name));
+            assert_eq!(rpc.count(), 1, "{source}");
+        }
+    }
 }

@@ -127,7 +127,7 @@ impl Realizer<'_> {
             known_edges: edges.len() - recipe.edges.len(),
             edges,
             limits: self.settings.limits,
-            missing: missing_flags(&processor, &processor_flags()),
+            missing: missing_flags(processor, &processor_flags()),
             lacking: source.as_ref().map(Options::lacking).transpose()?.unwrap_or_default(),
             trimmed,
         })

@@ -30,7 +30,7 @@ fn want(project: &Project, made: &Made, patches: &[(&str, &str)]) {
 fn ids(project: &Project) -> (String, String) {
     let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
     let content = lock["inputs"]["source"]["locked"]["content"]["digest"].as_str().unwrap().to_owned();
-    (content, lock["outputs"]["llama"]["derivation"].as_str().unwrap_or_default().to_owned())
+    (content, project.derivation("llama"))
 }
 
 const BUILD: &str = "\n[outputs.llama]\ntype = \"llama\"\nsource = \"source\"\nbackend = \"cpu\"\n";
@@ -88,7 +88,7 @@ fn a_patch_that_cannot_be_applied_is_refused_for_its_reason() {
         (binary, "the patch changes a binary file"),
         (&path("b/../../etc/passwd"), "names a path outside of the source"),
         (&path("b/.git/config"), "names a path outside of the source"),
-        ("not a patch\n", "the patch changes nothing"),
+        ("not a patch\n", "this is not a patch of git"),
         ("", "the patch changes nothing"),
         ("diff --git a/a.txt b/a.txt\n--- a/a.txt\n+++ b/a.txt\n@@ -1,9 +1,9 @@\n one\n", "this is not a patch of git"),
     ] {

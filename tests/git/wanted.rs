@@ -28,7 +28,7 @@ fn a_release_is_the_newest_version_in_its_range() {
         ("latest", "v1.0 = b11433 ("),
         ("<1", "v0.10.0 = b11430 ("),
         ("0.9", "v0.9.0 = b11429 ("),
-        (">=1.0.0-rc.1, <1.0.0", "v1.0.0-rc.1 = b5 ("),
+        (">=1.0.0-rc.1, <1.0.0", "v1.0.0-rc.1 = b1 ("),
     ] {
         made.wanted(&project, &format!("release = \"{range}\""));
         let ran = project.run(&["update"]).code(0);
@@ -69,10 +69,11 @@ fn a_commit_shows_all_its_names_and_keeps_its_pin() {
 fn a_number_that_no_build_has_is_not_taken_from_a_tag() {
     let project = Project::empty();
     let made = tagged(&project, &TAGS);
-    for (tag, number) in [("b011431", 3), ("b99999999999999999999", 4)] {
+    // Each commit is the first of its history.
+    for tag in ["b011431", "b99999999999999999999"] {
         made.wanted(&project, &format!("tag = \"{tag}\""));
         project.run(&["update"]).code(0);
-        assert!(project.lock().contains(&format!("\"number\": {number},")), "{}", project.lock());
+        assert!(project.lock().contains("\"number\": 1,"), "{}", project.lock());
     }
     made.wanted(&project, "tag = \"b011429\"");
     let ran = project.run(&["update"]).code(9);

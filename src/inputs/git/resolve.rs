@@ -40,7 +40,7 @@ impl Resolve for GitRequest {
             (Some(tag), None) => format!("{tag} ({short})"),
             (None, None) => short.to_owned(),
         };
-        let take_in = move |intake: Intake| take_in(intake, &name, request, patches, &resolved, old.as_deref());
+        let take_in = move |intake: Intake| take_in(intake, &name, request, &patches, &resolved, old.as_deref());
         Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, Vec::new()))
     }
 }
@@ -49,7 +49,7 @@ fn take_in(
     intake: Intake,
     name: &str,
     request: GitRequest,
-    patches: Vec<PatchPin>,
+    patches: &[PatchPin],
     resolved: &Resolved,
     old: Option<&str>,
 ) -> Result<Taken> {
@@ -60,7 +60,7 @@ fn take_in(
             Some(number) => number,
             None => repository.count(&resolved.commit)?,
         };
-        let content = git_tree(intake, repository, &resolved.commit, &patches, None)?;
+        let content = git_tree(intake, repository, &resolved.commit, patches, None)?;
         let log = old.and_then(|old| log_between(repository, old, &resolved.commit, SUBJECTS));
         let pin = GitPin {
             url: request.url.clone(),
@@ -70,7 +70,7 @@ fn take_in(
             time,
             number,
             tags: resolved.tags.clone(),
-            patches: patches.clone(),
+            patches: patches.to_vec(),
             submodules: content.submodules.clone(),
             content: TreePin::of(&content.tree, &content.listing)?,
         };

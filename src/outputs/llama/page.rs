@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::gfx::GfxTarget;
 use crate::inputs::LockedInput;
 use crate::lock::Lock;
-use crate::page::{cell, fact};
+use crate::page::fact;
 use crate::recipe::{LlamaRecipe, Recipe, llama};
 
 /// Describes the build and its environment, for which alone the result holds.
@@ -58,7 +58,7 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
          | --- | --- | --- |"
     );
     for decision in llama::decisions().iter().filter(|decision| decision.is_for(recipe.backend)) {
-        let _ = writeln!(page, "| `{}` | {} | {} |", decision.names(), decision.value(), cell(&decision.why));
+        let _ = writeln!(page, "| `{}` | {} | {} |", decision.names(), decision.value(), decision.why);
     }
 }
 

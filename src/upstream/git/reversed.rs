@@ -53,6 +53,16 @@ enum Head<'l> {
     Other,
 }
 
+/// Beginnings of lines, and those in their place in the opposite.
+const PAIRS: [(&str, &str); 6] = [
+    ("new file mode ", "deleted file mode "),
+    ("deleted file mode ", "new file mode "),
+    ("old mode ", "new mode "),
+    ("new mode ", "old mode "),
+    ("rename from ", "rename to "),
+    ("rename to ", "rename from "),
+];
+
 fn head(line: &[u8]) -> Head<'_> {
     let plain = line.strip_suffix(b"\n").unwrap_or(line);
     if let Some(name) = plain.strip_prefix(b"--- ") {
@@ -64,14 +74,6 @@ fn head(line: &[u8]) -> Head<'_> {
     if let Some(hunk) = hunk(plain) {
         return Head::Hunk(hunk.0, hunk.1);
     }
-    const PAIRS: [(&str, &str); 6] = [
-        ("new file mode ", "deleted file mode "),
-        ("deleted file mode ", "new file mode "),
-        ("old mode ", "new mode "),
-        ("new mode ", "old mode "),
-        ("rename from ", "rename to "),
-        ("rename to ", "rename from "),
-    ];
     let pair = PAIRS.iter().find_map(|(this, that)| Some((that, line.strip_prefix(this.as_bytes())?)));
     if let Some((that, rest)) = pair {
         return Head::Line([that.as_bytes(), rest].concat());
