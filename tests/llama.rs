@@ -41,6 +41,10 @@ fn options_that_nobody_decided_are_named() {
     // The demo declares no such option, and an older name of another.
     assert_eq!(about["variables"]["LLAMA_SUBPROCESS"], serde_json::Value::Null);
     assert_eq!((&about["variables"]["LLAMA_BUILD_UI"], &about["variables"]["GGML_RPC"]), (&"OFF".into(), &"ON".into()));
+    project.run(&["audit"]).code(0);
+    assert!(project.read("REPRODUCIBLE.md").contains("\n- left to llama.cpp: `GGML_DEMO_EXTRA`\n"));
+    project.run(&["audit", "--check"]).code(0);
+    assert_eq!(project.run_in_store("other", &["audit", "--check"]).code, 0, "what another machine built is believed");
     edit(&project, "[outputs.runtime]", "[outputs.llama.cmake]\nGGML_DEMO_EXTRA = true\n\n[outputs.runtime]");
     project.run(&["update"]).code(0);
     project.run(&["realize", "llama"]).code(0);
@@ -83,6 +87,7 @@ fn the_page_says_what_the_recipe_decided_and_why() {
     let page = project.read("REPRODUCIBLE.md");
     for line in [
         "- processor: `znver5`",
+        "- left to llama.cpp: not known before it is built",
         "| `LLAMA_SUBPROCESS` | ON | llama-server may start programs (`--tools`, router mode), only if its options say so |",
         "| `LLAMA_BUILD_UI or LLAMA_BUILD_WEBUI` | OFF | needs npm and the network |",
     ] {

@@ -3,6 +3,8 @@
 //! `STRIXLOCK_LLAMA_SOURCES` names further sources, separated by `:`, against which the same is tested: `scripts/e2e-llama`
 //! names real ones.
 
+use std::path::Path;
+
 use super::*;
 
 /// The form of `common/arg.cpp`, the help of llama-completion or llama-cli, and that of llama-bench.
@@ -141,5 +143,35 @@ fn real_sources_have_every_option_that_is_written() {
         accepts(&added(&shared, Role::Server), &SERVER);
         accepts(&added(&shared, Role::Completion), &COMPLETION);
         accepts(&Options::compared(&text("tools/llama-bench/llama-bench.cpp")), &BENCH);
+    }
+}
+
+/// The lines that the documents show are for the newest age.
+#[test]
+fn start_lines_of_the_documents_are_of_the_newest_age() {
+    let (_, completion, bench) = AGES[AGES.len() - 1];
+    let known = [("llama-completion", Options::in_help(completion)), ("llama-bench", Options::in_help(bench))];
+    let mut documents = Vec::new();
+    collect(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"), &mut documents);
+    collect(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs"), &mut documents);
+    for line in documents.iter().flat_map(|text| text.lines()) {
+        let Some((program, options)) = known.iter().find(|(name, _)| line.contains(&format!("{name} -"))) else {
+            continue;
+        };
+        let words = line.split(program).nth(1).unwrap_or_default().split(['#', '`']).next().unwrap_or_default();
+        for word in words.split_whitespace().filter(|word| is_option(word)) {
+            assert!(options.names.contains_key(word), "{word} in {line}");
+        }
+    }
+}
+
+/// Reads a file, or all below a directory.
+fn collect(path: std::path::PathBuf, texts: &mut Vec<String>) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            collect(entry.unwrap().path(), texts);
+        }
+    } else if path.extension().is_some_and(|extension| extension == "md") {
+        texts.push(std::fs::read_to_string(path).unwrap());
     }
 }
