@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::image::Build;
 use super::ui::{ERROR, GOOD};
 use super::{Session, Ui, choices, image};
 use crate::digest::Sha256Digest;
@@ -13,6 +14,7 @@ use crate::host::{Devices, NodeState};
 use crate::llama_source::{Options as ServerOptions, Role, Wish};
 use crate::lock::Lock;
 use crate::realize::place;
+use crate::store::Store;
 use crate::text::command_line;
 use crate::toolbox_env::ToolboxEnv;
 
@@ -122,6 +124,15 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
     Ok(if unfit { Kind::Unfit as u8 } else { 0 })
 }
 
+/// Returns the options of a build's server: from its sources, or from its files where the sources are gone.
+fn server_options(store: &Store, build: Build) -> Result<Option<ServerOptions>> {
+    if let Some(source) = build.source.and_then(|content| store.tree(content)) {
+        return ServerOptions::in_source(&source, Role::Server);
+    }
+    let Some((_, tree)) = store.output(build.derivation)? else { return Ok(None) };
+    ServerOptions::in_build(&tree, Role::Server)
+}
+
 /// Returns podman's runtime, where it decides about the caller's groups.
 fn runtime(engine: Engine) -> Runtime {
     let decides = engine.runs_in_podman() && !rustix::process::geteuid().is_root() && run::is_on_path("podman");
@@ -225,11 +236,8 @@ impl<'s> ChosenImage<'s> {
         }
         let known = match self {
             Self::Registry(_) => None,
-            Self::OfLock { lock, output, .. } => match image::llama_source(lock, output) {
-                Some(content) => {
-                    let source = session.store()?.tree(content);
-                    source.map(|tree| ServerOptions::in_source(&tree, Role::Server)).transpose()?.flatten()
-                }
+            Self::OfLock { lock, output, .. } => match image::llama(lock, output) {
+                Some(build) => server_options(session.store()?, build)?,
                 None => None,
             },
         };

@@ -1,15 +1,18 @@
-//! Options that a program of llama.cpp knows, read from its source or from its `--help`.
+//! Options that a program of llama.cpp knows, read from its source, from its `--help` or from its file.
 //!
 //! `common/arg.cpp` adds each option by a call whose first arguments are lists of names, followed by the name of a value
 //! if the option takes one, the help text, and a function. Programs with a parser of their own compare each word with
 //! string literals. The help of both has a line for each option.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 
 use super::names::{Place, Role, TABLE, Wish};
-use super::read;
+use super::{MOST, read};
 use crate::error::Result;
 use crate::store::StoredTree;
+use crate::tree::Node;
+use crate::tree::confined::Root;
 
 /// Source file of the options that most programs share.
 const SHARED: &str = "common/arg.cpp";
@@ -42,6 +45,32 @@ impl Options {
         let Some(text) = read(source, path)? else { return Ok(None) };
         let options = groups.map_or_else(|| Self::compared(&text), |groups| Self::added(&text, groups));
         Ok(Some(options).filter(|options| !options.names.is_empty()))
+    }
+
+    /// Reads the options of a realized program from the strings in its file and in llama.cpp's own libraries, where the
+    /// sources are gone. They do not tell which options take a value. Returns `None` if the build lacks the program.
+    pub fn in_build(build: &StoredTree, role: Role) -> Result<Option<Self>> {
+        let root = Root::open(&build.path)?;
+        let Some(program) = role.names().iter().find_map(|name| root.open_file(format!("bin/{name}").as_bytes()).ok())
+        else {
+            return Ok(None);
+        };
+        let mut files = vec![program];
+        for entry in build.listing()?.entries() {
+            let is_library = entry.path.starts_with(b"lib/libllama-") && matches!(entry.node, Node::File { .. });
+            if is_library {
+                files.push(root.open_file(&entry.path)?);
+            }
+        }
+        let mut all = Self::default();
+        for file in files {
+            let mut bytes = Vec::new();
+            file.take(MOST).read_to_end(&mut bytes)?;
+            let strings = bytes.split(|byte| *byte == 0).filter(|text| text.starts_with(b"-") && text.len() < 64);
+            let names = strings.filter_map(|text| std::str::from_utf8(text).ok()).filter(|text| is_option(text));
+            all.names.extend(names.map(|name| (name.to_owned(), None)));
+        }
+        Ok(Some(all).filter(|all| !all.names.is_empty()))
     }
 
     /// Reads the calls of `common/arg.cpp` for programs of some groups. Sources without such calls are read like those

@@ -197,8 +197,7 @@ impl<'a> Claim<'a> {
     /// Returns true if this machine's processor is the reason for an answer: it ended with an illegal instruction, and
     /// the processor lacks some that the build needs.
     fn needs_processor(&self, answer: &Answer) -> bool {
-        const ILLEGAL_INSTRUCTION: i32 = 128 + 4;
-        answer.code == ILLEGAL_INSTRUCTION && !self.missing.is_empty()
+        is_excused(answer.code, self.missing)
     }
 
     /// Adds the files that may have crashed ld.so to the error for a crash.
@@ -224,5 +223,23 @@ impl<'a> Claim<'a> {
             edges: self.request.edges,
             base: self.request.base,
         }
+    }
+}
+
+/// Returns true for the exit code of an illegal instruction, on a processor that lacks some.
+fn is_excused(code: i32, missing: &[&str]) -> bool {
+    const ILLEGAL_INSTRUCTION: i32 = 128 + 4;
+    code == ILLEGAL_INSTRUCTION && !missing.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lacking_processor_excuses_an_illegal_instruction() {
+        assert!(is_excused(132, &["avx512f"]));
+        assert!(!is_excused(132, &[]), "this machine has all that the build needs");
+        assert!(!is_excused(139, &["avx512f"]) && !is_excused(0, &["avx512f"]));
     }
 }

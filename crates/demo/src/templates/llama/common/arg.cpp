@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -18,17 +19,18 @@ using handler_flag = std::function<void(arguments &)>;
 using handler_value = std::function<void(arguments &, const std::string &)>;
 
 struct common_arg {
-    std::vector<std::string> args;
+    // Pointers to literals, as in llama.cpp: the names stand in the file of the program.
+    std::vector<const char *> args;
     std::string value_hint;
     std::string help;
     handler_flag flag;
     handler_value value;
     std::vector<llama_example> examples;
 
-    common_arg(std::vector<std::string> args, std::string help, handler_flag flag)
-        : args(std::move(args)), help(std::move(help)), flag(std::move(flag)) {}
-    common_arg(std::vector<std::string> args, std::string hint, std::string help, handler_value value)
-        : args(std::move(args)), value_hint(std::move(hint)), help(std::move(help)), value(std::move(value)) {}
+    common_arg(const std::initializer_list<const char *> & names, std::string help, handler_flag flag)
+        : args(names), help(std::move(help)), flag(std::move(flag)) {}
+    common_arg(const std::initializer_list<const char *> & names, std::string hint, std::string help, handler_value value)
+        : args(names), value_hint(std::move(hint)), help(std::move(help)), value(std::move(value)) {}
 
     common_arg & set_examples(std::vector<llama_example> only) {
         examples = std::move(only);
@@ -41,7 +43,7 @@ struct common_arg {
 
     std::string usage() const {
         std::string line;
-        for (const std::string & name : args) line += (line.empty() ? "" : ", ") + name;
+        for (const char * name : args) line += std::string(line.empty() ? "" : ", ") + name;
         if (!value_hint.empty()) line += " " + value_hint;
         return line + (line.size() > 37 ? "\n" + std::string(40, ' ') : std::string(40 - line.size(), ' ')) + help;
     }
@@ -139,7 +141,7 @@ arguments parse_arguments(int argc, char ** argv, llama_example example) {
             exit(0);
         }
         const auto is_it = [&](const common_arg & option) {
-            return std::count(option.args.begin(), option.args.end(), word) > 0;
+            return std::any_of(option.args.begin(), option.args.end(), [&](const char * name) { return word == name; });
         };
         const auto option = std::find_if(known.begin(), known.end(), is_it);
         if (option == known.end()) {
