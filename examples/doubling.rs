@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use strixlock_formats::elf::{Source, sections};
+use strixlock_formats::elf::{FileBytes, sections};
 use strixlock_formats::oci::LayerFile;
 use strixlock_formats::oci::apply::apply;
 use strixlock_formats::tree::{Entry, Limits, Listing, Node, Receiver as _, TreeWriter};
 use strixlock_ground::digest::{Sha256Digest, hash_reader};
-use strixlock_ground::progress::{Progress as _, Silent, Unit};
+use strixlock_ground::progress::{Doing, Progress as _, Silent, Unit};
 
 type Anything<T> = Result<T, Box<dyn Error>>;
 
@@ -96,7 +96,7 @@ fn archive(path: &Path, names: impl Iterator<Item = String>) -> Anything<usize> 
 
 fn whiteouts(path: &Path, diff_id: Sha256Digest, place: &Path) -> Anything<usize> {
     let media_type = "application/vnd.oci.image.layer.v1.tar";
-    let task = Silent.begin("layers", Some(1), Unit::Steps);
+    let task = Silent.begin(Doing::Unpack, "layers", Some(1), Unit::Steps);
     Ok(apply(&[LayerFile { path, media_type, diff_id }], place, &*task)?.listing.entries().len())
 }
 
@@ -106,7 +106,7 @@ fn found(listing: &Listing, number: usize) -> usize {
 }
 
 fn sections_of(file: &[u8]) -> Anything<serde_json::Value> {
-    measured(file.len(), || Ok(sections(&Source::memory(file))?.map_or(0, |sections| sections.len())))
+    measured(file.len(), || Ok(sections(&FileBytes::memory(file))?.map_or(0, |sections| sections.len())))
 }
 
 /// Returns an ELF file with `number` sections that share one name of this length.

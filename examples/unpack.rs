@@ -15,7 +15,7 @@ use strixlock_formats::tree::unpack::unpack;
 use strixlock_formats::tree::{Compression, Limits, Listing};
 use strixlock_ground::digest::{Sha256Digest, hash_reader};
 use strixlock_ground::error::{Error, Kind, Result};
-use strixlock_ground::progress::{Progress as _, Silent, Unit};
+use strixlock_ground::progress::{Doing, Progress as _, Silent, Unit};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -63,7 +63,7 @@ fn layer(path: &Path, place: &Path) -> Result<Listing> {
         Compression::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
         _ => "application/vnd.oci.image.layer.v1.tar",
     };
-    let task = Silent.begin("layers", Some(1), Unit::Steps);
+    let task = Silent.begin(Doing::Unpack, "layers", Some(1), Unit::Steps);
     Ok(apply(&[LayerFile { path, media_type, diff_id }], place, &*task)?.listing)
 }
 

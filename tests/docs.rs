@@ -7,16 +7,29 @@ use crate::support::files;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Beginnings of paths from the top of the repository.
-const TOP: [&str; 11] =
-    ["src/", "crates/", "scripts/", "docs/", "tests/", "fuzz/", "manifests/", "examples/", ".ci/", ".github/", "lock/"];
+const TOP: [&str; 12] = [
+    "src/",
+    "crates/",
+    "scripts/",
+    "packaging/",
+    "docs/",
+    "tests/",
+    "fuzz/",
+    "manifests/",
+    "examples/",
+    ".ci/",
+    ".github/",
+    "lock/",
+];
 
 /// Files that documents name, and that only a user's project has.
 const OF_A_USER: [&str; 1] = ["lock/strix.lock"];
 
 /// The documents, by their paths from the top.
 fn documents() -> Vec<(PathBuf, String)> {
-    let above = std::fs::read_dir(ROOT).unwrap().chain(std::fs::read_dir(Path::new(ROOT).join("docs")).unwrap());
-    let all = above.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let top = std::fs::read_dir(ROOT).unwrap().map(|entry| entry.unwrap().path());
+    let all =
+        top.chain(files(&Path::new(ROOT).join("docs"))).filter(|path| path.extension().is_some_and(|end| end == "md"));
     let all = all.map(|path| (path.strip_prefix(ROOT).unwrap().to_path_buf(), std::fs::read_to_string(&path).unwrap()));
     all.collect()
 }

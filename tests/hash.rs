@@ -54,9 +54,10 @@ fn awkward() -> Project {
 fn the_tree_digest_is_what_find_sort_and_sha256sum_give() {
     let project = awkward();
     let ours = project.run(&["hash", "tree"]).code(0).stdout;
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/tree-digest.md");
+    let page = std::fs::read_to_string(page).unwrap();
     let script = strixlock::parts::TREE_DIGEST_SCRIPT;
-    assert!(readme.contains(script), "the README shows another recipe than the page");
+    assert!(page.contains(script), "the book shows another recipe than REPRODUCIBLE.md");
     let digest = |directory: &str| {
         let output = Command::new("bash")
             .arg("-c")

@@ -1,6 +1,6 @@
 //! Locks that cannot be used, and what is said of them.
 
-use crate::support::Project;
+use crate::support::{FIRST, Project};
 
 fn with_lock() -> Project {
     let project = Project::new();
@@ -242,4 +242,29 @@ fn a_seal_of_a_forgotten_recipe_is_named_and_the_way_out_works() {
 
     let ran = project.run(&["--offline", "update", "llama-cpp"]);
     assert_ne!(ran.code, 3, "{}", ran.all());
+}
+
+#[test]
+fn a_block_of_the_lock_is_shown_to_a_person() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["lock", "show"]).code(0);
+    let words = |name: &str| -> Vec<String> {
+        let mut lines = ran.stdout.lines().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        lines.find(|words| words.first().is_some_and(|word| word == name)).unwrap_or_else(|| panic!("{}", ran.all()))
+    };
+    assert_eq!(words("rocm")[..4], ["rocm", "rocm", FIRST, "2026-09-01"]);
+    assert_eq!(words("llama")[..3], ["llama", "llama", "b8"]);
+    let ran = project.run(&["lock", "show", "rocm"]).code(0);
+    for part in
+        ["input rocm\n", "  version ", "  sha256 ", " bytes (", "  requested.target ", "output rocm\n", "  derivation "]
+    {
+        assert!(ran.stdout.contains(part), "{part}: {}", ran.all());
+    }
+    let json = project.run(&["lock", "show", "rocm", "--json"]).code(0).json();
+    let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
+    assert_eq!(json["input"]["entry"], lock["inputs"]["rocm"]["entry"]);
+    assert_eq!(json["input"]["locked"]["tree"], lock["inputs"]["rocm"]["locked"]["tree"]);
+    assert_eq!(json["output"]["recipe"], lock["outputs"]["rocm"]["recipe"]);
 }

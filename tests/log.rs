@@ -131,6 +131,7 @@ fn files_that_are_passed_over_are_told_with_vv() {
 #[test]
 fn a_filter_chooses_topics_and_levels() {
     let project = project();
+    project.run(&["update"]).code(0);
     let silent = project.run(&["update"]).code(0);
     let ran = run_with(&project, ("STRIXLOCK_LOG", "off"), &["-v", "update"]).code(0);
     assert_eq!(ran.stderr, silent.stderr);

@@ -27,6 +27,138 @@ fn mistakes_are_shown_where_they_are() {
 }
 
 #[test]
+fn all_mistakes_are_shown_in_the_order_of_the_file() {
+    let text = r#"
+[inputs.rocm]
+type = "rocm"
+chanel = "nightly"
+channel = "nightlies"
+platform = 5
+sources = ["here", "https://host/", "there"]
+
+[inputs.llama-cpp]
+type = "git"
+url = "https://host/llama.cpp"
+commit = "abc12"
+
+[inputs.Packages]
+type = "debs"
+archives = ["ftp://host/"]
+packages = ["cmake", "G++"]
+colour = true
+
+[outputs.rocm]
+type = "rocm"
+prefix = "opt"
+
+[outputs.llama]
+type = "llama"
+source = "lama-cpp"
+cmake = { "A B" = true, C = [1], D = "ON" }
+
+[outputs.runtime]
+type = "runtime"
+edges = [{ from = "x", library = "liby.so" }, { from = 1, path = "y", reason = "r" }]
+"#;
+    insta::assert_snapshot!(refusal(text), @r#"
+    error: manifests/strix.toml:2:9: the field `target` is missing
+      |
+    2 | [inputs.rocm]
+      |         ^^^^ needs `target`
+    error: manifests/strix.toml:4:1: unknown field `chanel`
+      |
+    4 | chanel = "nightly"
+      | ^^^^^^ did you mean `channel`?
+    error: manifests/strix.toml:5:11: unknown channel `nightlies`
+      |
+    5 | channel = "nightlies"
+      |           ^^^^^^^^^^^ did you mean `nightly`?
+    error: manifests/strix.toml:6:12: `platform` must be a string
+      |
+    6 | platform = 5
+      |            ^ this is an integer
+    error: manifests/strix.toml:7:12: invalid URL: relative URL without a base
+      |
+    7 | sources = ["here", "https://host/", "there"]
+      |            ^^^^^^ such as https://host/path
+    error: manifests/strix.toml:7:37: invalid URL: relative URL without a base
+      |
+    7 | sources = ["here", "https://host/", "there"]
+      |                                     ^^^^^^^ such as https://host/path
+    error: manifests/strix.toml:12:10: a commit is given by all of its 40 lower-case hex digits
+       |
+    12 | commit = "abc12"
+       |          ^^^^^^^ this does not identify one
+    error: manifests/strix.toml:14:9: invalid name
+       |
+    14 | [inputs.Packages]
+       |         ^^^^^^^^ lower-case letters, digits, `-`, `_` and `.`
+    error: manifests/strix.toml:16:13: `ftp:` URLs cannot be fetched
+       |
+    16 | archives = ["ftp://host/"]
+       |             ^^^^^^^^^^^^^ https:, http: (loopback) or file:
+    error: manifests/strix.toml:17:22: this is not the name of a package
+       |
+    17 | packages = ["cmake", "G++"]
+       |                      ^^^^^ such as "g++"
+    error: manifests/strix.toml:18:1: unknown field `colour`
+       |
+    18 | colour = true
+       | ^^^^^^ expected one of `type`, `archive`, `archives`, `packages`, `components`, `architecture`, `keyring`, `keys`, `accept-names`, `unsigned`, `accept-expired`, `suites`, `suite`
+    error: manifests/strix.toml:22:10: invalid prefix: expected a clean absolute path that hides no system directory
+       |
+    22 | prefix = "opt"
+       |          ^^^^^ such as "/opt/llama"
+    error: manifests/strix.toml:26:10: there is no input `lama-cpp`
+       |
+    26 | source = "lama-cpp"
+       |          ^^^^^^^^^^ did you mean `llama-cpp`?
+    error: manifests/strix.toml:27:11: invalid name of a CMake variable
+       |
+    27 | cmake = { "A B" = true, C = [1], D = "ON" }
+       |           ^^^^^ letters, digits and `_`
+    error: manifests/strix.toml:27:29: `C` must be a string, a number, true or false
+       |
+    27 | cmake = { "A B" = true, C = [1], D = "ON" }
+       |                             ^^^ this is an array
+    error: manifests/strix.toml:31:10: the field `reason` is missing
+       |
+    31 | edges = [{ from = "x", library = "liby.so" }, { from = 1, path = "y", reason = "r" }]
+       |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ needs `reason`
+    error: manifests/strix.toml:31:56: `from` must be a string
+       |
+    31 | edges = [{ from = "x", library = "liby.so" }, { from = 1, path = "y", reason = "r" }]
+       |                                                        ^ this is an integer
+    "#);
+}
+
+#[test]
+fn nothing_is_said_that_follows_from_another_mistake() {
+    // A wrong value is not missing, and what refers to something wrong is not wrong.
+    let said = refusal("[inputs.rocm]\ntype = \"rocm\"\ntarget = 1151\n\n[outputs.rocm]\ntype = \"rocm\"\n");
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+    let said = refusal("[outputs.rocm]\ntype = \"rocm\"\ninput = 1\n");
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+    let said = refusal("[inputs.x]\ntype = \"file\"\nurls = [\"here\"]\n");
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+}
+
+#[test]
+fn at_most_twenty_mistakes_are_shown() {
+    let keys = (0..25).map(|number| format!("key{number} = 1")).collect::<Vec<_>>().join("\n");
+    let said = refusal(&format!("[inputs.x]\ntype = \"file\"\nurl = \"file:///x\"\n{keys}\n"));
+    assert_eq!(said.matches("unknown field").count(), 20, "{said}");
+    assert!(said.ends_with("error: manifests/strix.toml: 5 more errors are not shown\n"), "{said}");
+}
+
+#[test]
+fn all_errors_of_syntax_are_shown() {
+    let said = refusal("[inputs.rocm]\ntype = \ntarget = \"gfx1151\"\nversion = latest\n");
+    assert!(said.contains("strix.toml:2:") && said.contains("strix.toml:4:"), "{said}");
+    assert_eq!(said.matches("error:").count(), 2, "{said}");
+}
+
+#[test]
 fn every_kind_of_mistake_has_a_message() {
     let rocm = "[inputs.rocm]\ntype = \"rocm\"\n";
     for (text, place, message) in [

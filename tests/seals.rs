@@ -130,7 +130,8 @@ fn a_seal_for_other_pins_is_refused_until_an_update_takes_it_out() {
                 ran.all()
             );
         }
-        project.run(&["update"]).code(0);
+        let ran = project.run(&["update"]).code(0);
+        assert!(ran.stderr.contains("warning: llama: removed the seal, which was for other pins"), "{}", ran.all());
         project.run(&["realize", "--seal"]).code(0);
     }
 }

@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let _ = strixlock_formats::elf::read_all(&strixlock_formats::elf::Source::memory(bytes));
+    let _ = strixlock_formats::elf::read_all(&strixlock_formats::elf::FileBytes::memory(bytes));
 });

@@ -18,7 +18,7 @@ def sha256(path):
 
 
 def listing(tree):
-    """Returns the listing of a directory in the format strix-tree-1, as the README specifies it."""
+    """Returns the listing of a directory in the format strix-tree-1, as docs/reference/tree-digest.md specifies it."""
     lines = []
     for directory, below, files in os.walk(os.fsencode(tree)):
         for name in below + files:

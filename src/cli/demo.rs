@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use super::table::{Column, Table};
 use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
 use crate::demo::gguf_maker::{Shape, model, model_parts, model_with_vocabulary_of, part_name};
@@ -14,13 +15,15 @@ use crate::demo::git_http::GitHttp;
 use crate::demo::hub::{Access, Hub};
 use crate::demo::{Generation, Server, Upstream};
 use crate::error::{Error, Kind, Result};
+use crate::sandbox::{Engine, Root};
 use crate::text::shell_word;
 use crate::tree::scan::scan;
 
 /// Run the whole workflow against a local upstream: index, tarballs and git server on loopback
 ///
 /// Runs init, update and realize in two stores, compares the results byte by byte, updates to a newer nightly, rolls
-/// back, audits, and realizes again after the upstream is gone. Needs cc, cmake, ninja and bubblewrap.
+/// back, audits, and realizes again after the upstream is gone. Needs bubblewrap, and gcc, g++, cmake and ninja for its
+/// small build.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
     /// Directory to work in [default: a new temporary directory]
@@ -50,6 +53,22 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N", requires = "make_model", conflicts_with = "vocabulary")]
     split: Option<usize>,
 }
+
+/// Programs that the demo runs or that its build of llama.cpp calls, with the packages that Debian has them in.
+const PROGRAMS: [(&str, &str); 6] = [
+    ("bwrap", "bubblewrap"),
+    ("cmake", "cmake"),
+    ("ninja", "ninja-build"),
+    ("cc", "gcc"),
+    ("c++", "g++"),
+    ("diff", "diffutils"),
+];
+
+/// The commands for a person to go on with.
+const FOR_REAL: &str = "\
+strixlock init      # writes a manifest for this machine, and says what it chose
+strixlock update    # finds the newest ROCm and llama.cpp, and pins them
+strixlock realize   # builds llama.cpp, and says how to run it";
 
 /// Nightly that the demo begins with.
 const FIRST: &str = "10.1.0a20260901";
@@ -88,6 +107,10 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
         report_written(ui, &[path.display().to_string()]);
         return Ok(0);
     }
+    if !args.serve {
+        demand_programs()?;
+        session.fetcher()?;
+    }
     let directory = match &args.dir {
         Some(directory) => {
             if directory.join("project").exists() {
@@ -107,6 +130,18 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
     let mut demo = Demo { ui, directory, shown: Vec::new(), begun: Instant::now() };
     demo.run(upstream)?;
     Ok(0)
+}
+
+/// Fails if this machine cannot run the demo, before anything is written. Builds see only programs in /usr/bin.
+fn demand_programs() -> Result<()> {
+    let is_missing = |program: &&(&str, &str)| !Root::Host.has(&format!("usr/bin/{}", program.0));
+    let (missing, packages): (Vec<_>, Vec<_>) = PROGRAMS.iter().filter(is_missing).copied().unzip();
+    if missing.is_empty() {
+        return Engine::demand(false).map(drop);
+    }
+    Err(Error::new(Kind::Unfit, "the demo builds a small program, and cannot find what that takes")
+        .fact("missing from /usr/bin", missing.join(", "))
+        .hint(format!("on Debian and Ubuntu, `sudo apt-get install {}`", packages.join(" "))))
 }
 
 /// Prints the names of the written files as JSON, for scripts.
@@ -147,7 +182,18 @@ impl Demo<'_> {
         let index = upstream.index_url(Generation::Streams);
         self.strixlock(
             "a",
-            &["init", "--source", &index, "--llama-url", &upstream.git_url(), "--packages", "none", "--force"],
+            &[
+                "init",
+                "--target",
+                "gfx1151",
+                "--source",
+                &index,
+                "--llama-url",
+                &upstream.git_url(),
+                "--packages",
+                "none",
+                "--force",
+            ],
         )?;
         self.want_version("latest", FIRST)?;
         self.want_model(hub.endpoint())?;
@@ -322,13 +368,18 @@ impl Demo<'_> {
 
     fn table(&self) {
         self.heading(&format!("Shown in {} seconds", self.begun.elapsed().as_secs()));
-        let rows: Vec<Vec<String>> = self.shown.iter().map(|row| row.to_vec()).collect();
-        self.ui.table(&rows);
+        let mut table = Table::new([Column::text(""), Column::text("")]);
+        for row in &self.shown {
+            table.row(row.clone());
+        }
+        self.ui.table(&table);
         self.ui.line(format!("\nfiles: {}", self.directory.display()));
         self.ui.line(format!(
             "clean up: chmod -R u+w {0} && rm -rf {0}",
             shell_word(&self.directory.display().to_string())
         ));
+        self.heading("Now for real, in a directory of your own");
+        self.ui.line(FOR_REAL);
     }
 }
 

@@ -7,15 +7,17 @@ use super::{Session, Ui};
 use crate::doctor::{Disk, Finding, Level, PROXY_VARIABLES, Surroundings, examine};
 use crate::error::{Kind, Result};
 use crate::host::Host;
+use crate::inputs::InputRequest;
+use crate::inputs::debs::{KeyPlace, key_place};
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::sandbox::Engine;
 
 /// Check this machine for problems; exit with code 10 if there are any
 ///
-/// Checks kernel and firmware, device nodes and groups, memory for the GPU, sandboxes, disk and proxies. Prints what
-/// was found, why it matters, and the command that fixes it. Changes nothing, uses no network, and also works inside a
-/// container.
+/// Checks kernel and firmware, device nodes and groups, memory for the GPU, sandboxes, disk, keys of package archives,
+/// and proxies. Prints what was found, why it matters, and the command that fixes it. Changes nothing, uses no network,
+/// and also works inside a container.
 #[derive(Debug, clap::Args)]
 pub struct DoctorArgs {
     /// Read system files below this directory instead of /
@@ -30,6 +32,7 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
     let surroundings = Surroundings {
         sandbox: Some(Engine::demand(true)),
         without_sysroot: session.manifest().ok().map(without_sysroot),
+        keys: session.manifest().ok().map(|manifest| keys(manifest, session)).unwrap_or_default(),
         disk: disk(&session.store_path()?),
         proxies: proxies.collect(),
     };
@@ -73,6 +76,16 @@ fn show(ui: &Ui, finding: &Finding) {
 fn without_sysroot(manifest: &Manifest) -> Vec<String> {
     let is_without = |recipe: &Recipe| matches!(recipe, Recipe::Llama(llama) if llama.sysroot.is_none());
     manifest.outputs.iter().filter(|(_, recipe)| is_without(recipe)).map(|(name, _)| name.clone()).collect()
+}
+
+/// Returns the place of the keys for each input with packages.
+fn keys(manifest: &Manifest, session: &Session) -> Vec<(String, Result<KeyPlace>)> {
+    let directory = session.project.manifest_directory();
+    let place = |(name, request): (&String, &InputRequest)| match request {
+        InputRequest::Debs(request) => Some((name.clone(), key_place(request, &directory))),
+        _ => None,
+    };
+    manifest.inputs.iter().filter_map(place).collect()
 }
 
 /// Returns the free space at the place of the store, which need not exist yet.

@@ -7,23 +7,17 @@ use super::run::outputs;
 use crate::error::{Error, Kind, Result};
 use crate::text;
 
-const EXAMPLES: &str = "\
-Examples:
-  eval \"$(strixlock env)\"      # in a shell, or as a line of .envrc for direnv
-  strixlock env --json | jq -r .set.ROCM_PATH";
-
 /// Print the environment that `strixlock run` gives to programs, for a shell
 ///
 /// Lines of `export` and `unset` for sh, bash, zsh and direnv. They lead to the trees of one generation: after
 /// `realize`, `switch` or `rollback`, evaluate them again (`direnv reload`).
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
 pub struct EnvArgs {
     /// The generation [default: the current one]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "GENERATION")]
     generation: Option<u64>,
     /// The output whose programs are to be run [default: the runtime, else llama.cpp, else ROCm]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "OUTPUT")]
     output: Option<String>,
 }
 

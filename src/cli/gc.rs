@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::Session;
 use super::session::described;
+use super::tree_names::TreeNames;
 use super::versions::{line, versions};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
-use crate::store::gc::{Policy, Roots};
+use crate::store::gc::{Collected, Policy, Roots};
 use crate::store::{Numbered, Profile, ProfileName, Store, no_profile};
 use crate::text;
 
@@ -33,7 +34,7 @@ pub struct GcArgs {
     #[arg(long)]
     all_profiles: bool,
     /// Drop this profile with all its generations, including the current one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "PROFILE")]
     drop_profile: Vec<ProfileName>,
     /// Forget locks whose directories are missing, and drop the generations of those projects; by default both are
     /// kept, since the disk may be mounted again
@@ -59,6 +60,7 @@ pub fn run(args: &GcArgs, session: &Session) -> Result<u8> {
         ));
     }
     let all = described_generations(&profiles)?;
+    let names = TreeNames::read(store, session.profile().ok().as_ref());
     let collected = store.collect(&roots, &policy)?;
     if ui.is_json() {
         ui.json(serde_json::json!({ "dry_run": args.dry_run, "collected": collected }));
@@ -71,6 +73,9 @@ pub fn run(args: &GcArgs, session: &Session) -> Result<u8> {
     for numbered in &collected.kept {
         ui.line(format!("kept generation {}: it is current", all.get(numbered).map_or("", String::as_str)));
     }
+    for tree in &collected.trees {
+        ui.line(format!("{would} {}", names.or_digest(*tree)));
+    }
     if let (Some(over), Some(most)) = (collected.over, policy.max_size) {
         let others = if args.all_profiles { "" } else { ", generations of other projects (`--all-profiles`)" };
         ui.warning(&format!(
@@ -79,20 +84,26 @@ pub fn run(args: &GcArgs, session: &Session) -> Result<u8> {
             text::bytes(most)
         ));
     }
-    let counts = [
-        (collected.trees.len() as u64, "trees"),
-        (collected.blobs, "files"),
-        (collected.chunks, "chunks"),
-        (collected.downloads, "downloads"),
-        (collected.repositories, "git caches"),
-    ];
-    if counts.iter().all(|(count, _)| *count == 0) && collected.generations.is_empty() {
-        ui.line("nothing to remove");
-        return Ok(0);
-    }
-    let counts: Vec<String> = counts.iter().map(|(count, what)| format!("{count} {what}")).collect();
-    ui.line(format!("{would} {}: {}", counts.join(", "), text::bytes(collected.bytes)));
+    ui.line(total(&collected, would));
     Ok(0)
+}
+
+/// Returns the last line: counts of what there was, and the space.
+fn total(collected: &Collected, would: &str) -> String {
+    let counts = [
+        (collected.trees.len() as u64, "tree"),
+        (collected.blobs, "file"),
+        (collected.chunks, "chunk"),
+        (collected.downloads, "download"),
+        (collected.repositories, "git cache"),
+    ];
+    let some = counts.iter().filter(|(count, _)| *count > 0);
+    let some: Vec<String> = some.map(|(count, what)| text::counted(*count as usize, what)).collect();
+    match (some.is_empty(), collected.generations.is_empty()) {
+        (true, true) => "nothing to remove".to_owned(),
+        (true, false) => "everything in them is still needed: nothing else to remove".to_owned(),
+        (false, _) => format!("{would} {}: {}", some.join(", "), text::bytes(collected.bytes)),
+    }
 }
 
 fn policy(session: &Session, store: &Store, args: &GcArgs) -> Result<Policy> {

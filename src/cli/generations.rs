@@ -1,14 +1,18 @@
 //! `strixlock generations`
 
+use std::collections::BTreeSet;
 use std::time::UNIX_EPOCH;
 
-use super::session::described;
-use super::ui::DIM;
+use serde_json::{Value, json};
+
+use super::paths::shown;
+use super::table::{Column, Table};
 use super::versions::{line, versions};
 use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Profile, ProfileName};
+use crate::store::{Generation, Profile, ProfileName, Store};
 use crate::text;
+use crate::validate::{self, Validation};
 
 /// List the generations of this project's profile
 #[derive(Debug, clap::Args)]
@@ -16,8 +20,11 @@ pub struct GenerationsArgs {
     /// List the generations of every profile in the store, with their projects
     #[arg(long)]
     all: bool,
+    /// Show every output of each generation, with its version, size and tree
+    #[arg(long)]
+    outputs: bool,
     /// Take over this profile first, after the project directory was moved
-    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    #[arg(long, value_name = "PROFILE", conflicts_with = "all")]
     adopt: Option<ProfileName>,
 }
 
@@ -31,25 +38,23 @@ pub fn run(args: &GenerationsArgs, session: &Session) -> Result<u8> {
                 .hint("run this in the directory of the manifest or the lock"));
         };
         store.adopt_profile(name, place)?;
+        ui.note(&format!("the generations of {name} now belong to this project"));
     }
     if args.all {
         let profiles = store.profiles()?;
         if ui.is_json() {
-            let all = profiles.iter().map(to_json).collect::<Result<Vec<_>>>()?;
-            ui.json(serde_json::json!({ "profiles": all }));
+            let all = profiles.iter().map(|profile| to_json(store, profile)).collect::<Result<Vec<_>>>()?;
+            ui.json(json!({ "profiles": all }));
             return Ok(0);
-        }
-        for profile in &profiles {
-            show(ui, profile)?;
         }
         if profiles.is_empty() {
             ui.note("there are no generations yet: `strixlock realize` makes the first");
         }
-        return Ok(0);
+        return show(ui, store, &profiles, true, args.outputs).map(|()| 0);
     }
     let profile = session.profile_there()?;
     if ui.is_json() {
-        ui.json(to_json(&profile)?);
+        ui.json(to_json(store, &profile)?);
     } else if profile.generations()?.is_empty() {
         let others = if store.profiles()?.is_empty() {
             ""
@@ -58,43 +63,113 @@ pub fn run(args: &GenerationsArgs, session: &Session) -> Result<u8> {
         };
         ui.note(&format!("there are no generations yet: `strixlock realize` makes the first{others}"));
     } else {
-        show(ui, &profile)?;
+        let usual = store.profile_of(&session.project.places())?;
+        let is_usual = usual.name() == profile.name();
+        show(ui, store, std::slice::from_ref(&profile), !is_usual, args.outputs)?;
     }
     Ok(0)
 }
 
-fn show(ui: &Ui, profile: &Profile) -> Result<()> {
-    ui.line(format!("{DIM}profile {}{DIM:#}", described(profile)));
-    let current = profile.current()?;
-    let mut rows = Vec::new();
-    for number in profile.generations()? {
-        let generation = profile.generation(number)?;
-        let mark = if Some(number) == current { "*" } else { " " };
-        let what = line(&versions(profile, number, &generation));
-        rows.push(vec![format!("{mark} {number}"), text::date(made(profile, number)?), what]);
+fn show(ui: &Ui, store: &Store, profiles: &[Profile], with_project: bool, with_outputs: bool) -> Result<()> {
+    let mut table = Table::new([
+        Column::word(""),
+        Column::number("generation"),
+        Column::word("made"),
+        Column::number("size").spare(),
+        Column::word("validation").spare(),
+        Column::text("versions"),
+        Column::name("profile").spare(),
+        Column::name("project"),
+    ]);
+    for profile in profiles {
+        let current = profile.current()?;
+        for number in profile.generations()? {
+            let generation = profile.generation(number)?;
+            let versions = versions(profile, number, &generation);
+            let project = match profile.project().filter(|_| with_project) {
+                Some(project) if profile.is_gone() => format!("{} (missing)", shown(project)),
+                Some(project) => shown(project),
+                None => String::new(),
+            };
+            table.row([
+                if Some(number) == current { "*" } else { "" }.to_owned(),
+                number.to_string(),
+                minute(made(profile, number)?),
+                text::bytes(size(store, &generation)?),
+                verdict(validation(profile, &generation).as_ref()),
+                line(&versions),
+                if with_project { profile.name().to_string() } else { String::new() },
+                project,
+            ]);
+            for output in versions.iter().filter(|_| with_outputs) {
+                let Some(there) = generation.outputs.get(&output.name) else { continue };
+                let size = store.listing(there.tree)?.map(|listing| text::bytes(listing.total_size()));
+                let named = format!("{} {}", output.name, output.short);
+                let what = format!("{}, tree {}", named.trim_end(), &there.tree.hex()[..12]);
+                table.row([String::new(), String::new(), String::new(), size.unwrap_or_default(), String::new(), what]);
+            }
+        }
     }
-    ui.table(&rows);
+    ui.table(&table);
     Ok(())
 }
 
-fn to_json(profile: &Profile) -> Result<serde_json::Value> {
+/// Returns a time without its seconds.
+fn minute(seconds: i64) -> String {
+    let whole = text::date(seconds);
+    whole.get(..16).unwrap_or(&whole).to_owned()
+}
+
+/// Returns the validation of a generation's lock, in the project that the profile belongs to.
+fn validation(profile: &Profile, generation: &Generation) -> Option<Validation> {
+    validate::of(&profile.project()?.join("validation"), generation.lock)
+}
+
+fn verdict(validation: Option<&Validation>) -> String {
+    match validation {
+        None => "not run".to_owned(),
+        Some(validation) => {
+            let verdict = if validation.passed() { "passed" } else { "failed" };
+            format!("{verdict} ({})", validation.device.name())
+        }
+    }
+}
+
+/// Returns the size of a generation's trees, as if each had its own files.
+fn size(store: &Store, generation: &Generation) -> Result<u64> {
+    let trees: BTreeSet<_> = generation.outputs.values().map(|output| output.tree).collect();
+    let mut size = 0_u64;
+    for tree in trees {
+        size = size.saturating_add(store.listing(tree)?.map_or(0, |listing| listing.total_size()));
+    }
+    Ok(size)
+}
+
+fn to_json(store: &Store, profile: &Profile) -> Result<Value> {
     let current = profile.current()?;
     let mut all = Vec::new();
     for number in profile.generations()? {
         let generation = profile.generation(number)?;
-        all.push(serde_json::json!({
+        let validation = validation(profile, &generation);
+        all.push(json!({
             "number": number,
             "current": Some(number) == current,
-            "made": made(profile, number)?,
+            "made": text::rfc3339(made(profile, number)?),
+            "size": size(store, &generation)?,
+            "versions": line(&versions(profile, number, &generation)),
+            "validation": validation.map(|validation| {
+                json!({ "passed": validation.passed(), "device": validation.device, "time": text::rfc3339(validation.time) })
+            }),
             "lock": generation.lock,
             "outputs": generation.outputs,
         }));
     }
-    Ok(serde_json::json!({
+    Ok(json!({
         "profile": profile.name(),
         "project": profile.project().map(|project| project.display().to_string()),
         "gone": profile.is_gone(),
         "current": profile.current_link().display().to_string(),
+        "previous": profile.previous()?,
         "generations": all,
     }))
 }

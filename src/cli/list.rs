@@ -5,15 +5,19 @@ use std::str::FromStr;
 use url::Url;
 
 use super::Session;
+use super::table::{Column, Table};
 use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
+use crate::inputs::LockedInput;
 use crate::text;
-use crate::upstream::rocm::{Channel, Family, Platform, RocmRequest, VersionRequest, look_up};
+use crate::upstream::rocm::{Candidate, Channel, Family, Platform, RocmRequest, VersionRequest, look_up, made};
 
 /// List what upstream offers
 #[derive(Debug, clap::Subcommand)]
 pub enum ListCommand {
     /// List ROCm tarballs, newest first; fails if there are none
+    ///
+    /// `*` marks the locked one. With --quiet, prints only URLs, one per line.
     Rocm(RocmArgs),
 }
 
@@ -79,21 +83,58 @@ pub fn run(command: &ListCommand, session: &Session) -> Result<u8> {
     for warning in &found.warnings {
         ui.warning(warning);
     }
-    let candidates = found.candidates.iter().take(args.count.get());
+    // The lock only marks a row: one that cannot be read marks none.
+    let lock = session.lock_if_there().ok().flatten();
+    let is_locked = |one: &Candidate| {
+        let mut pins = lock.iter().flat_map(|lock| lock.inputs.values());
+        pins.any(|input| matches!(input, LockedInput::Rocm(block) if block.locked.file == one.name))
+    };
+    let candidates: Vec<&Candidate> = found.candidates.iter().take(args.count.get()).collect();
     if ui.is_json() {
         let all: Vec<_> = candidates
+            .iter()
             .map(|candidate| {
                 serde_json::json!({
                     "url": candidate.url,
                     "version": candidate.version,
+                    "size": candidate.size,
                     "mtime": candidate.mtime,
-                    "made": candidate.mtime.map(text::date),
+                    "made": candidate.mtime.and_then(text::rfc3339),
+                    "locked": is_locked(candidate),
                 })
             })
             .collect();
         ui.json(serde_json::json!({ "tarballs": all }));
+    } else if ui.is_quiet() {
+        for candidate in &candidates {
+            ui.line(candidate.url.as_str());
+        }
     } else {
-        candidates.for_each(|candidate| ui.line(candidate.url.as_str()));
+        ui.table(&listed(&candidates, is_locked, session.now));
     }
     Ok(0)
+}
+
+/// Returns the table of tarballs, with a mark at the locked one.
+fn listed(candidates: &[&Candidate], is_locked: impl Fn(&Candidate) -> bool, now: i64) -> Table {
+    let mut table = Table::new([
+        Column::word(""),
+        Column::word("version"),
+        Column::word("made"),
+        Column::number("age"),
+        Column::number("size").spare(),
+        Column::name("url").spare(),
+    ]);
+    for candidate in candidates {
+        let made = made(&candidate.version, candidate.mtime);
+        table.row([
+            if is_locked(candidate) { "*" } else { "" }.to_owned(),
+            candidate.version.to_string(),
+            made.map(|day| day.to_string()).unwrap_or_default(),
+            made.map(|day| text::age(day, now)).unwrap_or_default(),
+            candidate.size.map(text::bytes).unwrap_or_default(),
+            candidate.url.to_string(),
+        ]);
+    }
+    table
 }

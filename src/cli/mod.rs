@@ -4,6 +4,9 @@ mod audit;
 mod check;
 mod choices;
 mod command_line;
+mod completions;
+mod config;
+mod current_generation;
 mod demo;
 mod diff;
 mod doctor;
@@ -12,6 +15,7 @@ mod export;
 mod gc;
 mod generations;
 mod hash;
+pub mod help;
 mod image;
 mod init;
 mod leaving;
@@ -19,7 +23,9 @@ mod list;
 mod lock;
 mod log;
 mod logging;
+mod man;
 mod outdated;
+mod palette;
 mod paths;
 mod progress;
 mod provision;
@@ -27,22 +33,28 @@ mod realize;
 mod rollback;
 mod run;
 mod runtime;
+mod schema;
 mod session;
 mod shell;
 mod snapshot;
 mod status;
 mod store;
 mod switch;
+mod table;
+mod tree_names;
 mod ui;
 mod update;
 mod validate;
 mod verify;
+mod version;
 mod versions;
 mod why;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 use logging::LoggingArgs;
 use session::{GlobalArgs, Project, Session};
@@ -54,7 +66,7 @@ pub use ui::Ui;
 /// `update` resolves the manifest and pins the result, with digests, in strix.lock. `realize` turns the lock, and
 /// nothing else, into the same bytes on any machine. `audit` writes a page by which others can check each of them.
 #[derive(Debug, Parser)]
-#[command(name = "strixlock", version, max_term_width = 110, after_long_help = EXIT_CODES)]
+#[command(name = "strixlock", version, max_term_width = 110, styles = palette::HELP, after_long_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     project: Project,
@@ -81,11 +93,10 @@ Exit codes:
   7  the store is damaged
   8  offline or unreachable, and not in the store
   9  not found, upstream or on this machine (also: no manifest, no lock)
-  10 a validation failed, or this machine or a container lacks something (validate, doctor, provision)
+  10 a validation failed, or this machine or a container lacks something
   11 timed out waiting for another process that uses the store
 
-Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` runs the whole workflow
-against a local upstream.";
+Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` runs the whole workflow against a local upstream.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -121,20 +132,32 @@ enum Command {
     Gc(gc::GcArgs),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Man(man::ManArgs),
     Demo(demo::DemoArgs),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Schema(schema::SchemaArgs),
+    Version(version::VersionArgs),
 }
 
 /// Parses the command line, runs the command, and returns the exit code.
 #[must_use]
 pub fn run() -> u8 {
-    let Cli { project, global, log, command } = match Cli::try_parse() {
+    if completions::answered() {
+        return 0;
+    }
+    command_line::choose_color();
+    let Cli { project, global, log, command } = match command_line::parse() {
         Ok(cli) => cli,
         Err(error) => return command_line::end(&error),
     };
+    let entered = enter(&global.directory);
     let session = Session::new(project, global);
     allow_open_files();
     deny_writes_by_others();
-    let done = log.start(&session.ui).and_then(|()| dispatch(&command, &session));
+    let done = entered.and_then(|()| log.start(&session.ui)).and_then(|()| dispatch(&command, &session));
     match done.and_then(|code| session.ui.finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
@@ -142,6 +165,17 @@ pub fn run() -> u8 {
             error.kind() as u8
         }
     }
+}
+
+/// Changes to each of the directories of `-C` in turn.
+fn enter(directories: &[PathBuf]) -> Result<()> {
+    for directory in directories {
+        std::env::set_current_dir(directory).map_err(|error| {
+            let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failure };
+            Error::new(kind, "cannot enter the directory of -C").fact("path", directory.display()).because(&error)
+        })?;
+    }
+    Ok(())
 }
 
 /// Raises the limit of open files: sixteen files are hashed at a time per thread, and the usual limit is 1024. Child
@@ -206,6 +240,11 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Store(args) => store::run(args, session),
         Command::Gc(args) => gc::run(args, session),
         Command::Snapshot(command) => snapshot::run(command, session),
+        Command::Completions(args) => completions::run(args, session),
+        Command::Man(args) => man::run(args, session),
         Command::Demo(args) => demo::run(args, session),
+        Command::Config(command) => config::run(command, session),
+        Command::Schema(args) => schema::run(args, session),
+        Command::Version(args) => Ok(version::run(args, session)),
     }
 }

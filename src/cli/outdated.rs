@@ -2,22 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Session;
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
 use super::leaving::leaving;
+use super::table::{Column, Table};
+use super::{Session, Ui};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::fetch::Fetcher;
 use crate::inputs::{InputRequest, LockedInput};
 use crate::intake::Intake;
 use crate::manifest::Manifest;
 use crate::store::Store;
-use crate::update::{Options, update};
-use crate::upstream::rocm::{RocmVersion, Series, newest_of_series};
+use crate::text;
+use crate::update::{Move, Options, update};
+use crate::upstream::rocm::{Series, newest_of_series};
 
 /// Look up what is newer than the lock; writes nothing
 #[derive(Debug, clap::Args)]
-pub struct OutdatedArgs {}
+pub struct OutdatedArgs {
+    /// Fail with exit code 4 if something is newer
+    #[arg(long)]
+    check: bool,
+}
 
-pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
+pub fn run(args: &OutdatedArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     if session.is_offline() {
         return Err(Error::new(Kind::Unreachable, "cannot look up newer versions with --offline")
@@ -57,63 +66,140 @@ pub fn run(_args: &OutdatedArgs, session: &Session) -> Result<u8> {
     for pin in leaving.iter().filter(|_| !ui.is_json()) {
         ui.warning(&pin.text());
     }
-    let to = |moves: &[crate::update::Move], name: &str| {
-        moves.iter().find(|moved| moved.input == name).map(|moved| moved.to.clone())
-    };
-    let mut rows = vec![["input", "locked", "wanted", "latest"].map(str::to_owned).to_vec()];
-    let (mut all, mut details) = (Vec::new(), Vec::new());
-    let latest_moves = &latest.moves;
-    for (name, input) in &lock.inputs {
-        let locked = input.version();
-        let wanted = to(&wanted.moves, name);
-        let latest = to(&latest.moves, name);
-        let listed = latest.clone().filter(|latest| is_older(latest, input));
-        let latest = latest.filter(|_| listed.is_none());
-        if wanted.is_some() || latest.is_some() || listed.is_some() {
-            let show = |version: &Option<String>| version.clone().unwrap_or_else(|| locked.clone());
-            rows.push(vec![name.clone(), locked.clone(), show(&wanted), show(&latest)]);
-        }
-        if let Some(listed) = &listed {
-            let back = if wanted.as_ref() == Some(listed) {
-                format!("; `strixlock update {name}` would downgrade to it")
-            } else {
-                String::new()
-            };
-            details
-                .push(format!("  {locked} is newer than everything in the index; the newest there is {listed}{back}"));
-        }
-        let moved = latest_moves.iter().find(|moved| moved.input == *name);
-        let changes = moved.map(|moved| moved.details.clone()).unwrap_or_default();
-        details.extend(changes.iter().map(|change| format!("  {change}")));
-        // If it is also the latest of all, the table has it already.
-        let series = series.get(name).filter(|series| Some(series.newest.to_string()) != latest);
-        details.extend(series.map(|series| format!("  {} is the newest of {}", series.newest, series.name)));
-        let series = series.map(|series| serde_json::json!({ "name": series.name, "newest": series.newest }));
-        all.push(serde_json::json!({
-            "input": name, "locked": locked, "wanted": wanted, "latest": latest, "listed": listed, "series": series,
-            "changes": changes,
-        }));
-    }
+    let found: Vec<Newer> = lock
+        .inputs
+        .iter()
+        .map(|(name, locked)| Newer::new(name, locked, &wanted.moves, &latest.moves, series.get(name)))
+        .collect();
+    let outdated: Vec<&str> = found.iter().filter(|newer| newer.is_outdated()).map(|newer| newer.name).collect();
     if ui.is_json() {
-        ui.json(serde_json::json!({ "inputs": all, "warnings": warnings, "leaving": leaving }));
-    } else if rows.len() == 1 {
-        ui.line("nothing is newer than the lock");
-    } else {
-        ui.table(&rows);
-        for line in details {
-            ui.line(line);
-        }
+        let all: Vec<Value> = found.iter().map(Newer::to_json).collect();
+        ui.json(json!({ "inputs": all, "outdated": outdated, "warnings": warnings, "leaving": leaving }));
+        return Ok(if args.check && !outdated.is_empty() { Kind::Stale as u8 } else { 0 });
+    }
+    show(ui, &found);
+    if args.check && !outdated.is_empty() {
+        return Err(Error::new(
+            Kind::Stale,
+            format!("there is something newer than the lock for {}", outdated.join(", ")),
+        )
+        .hint("`strixlock update` takes what the manifest allows"));
     }
     Ok(0)
 }
 
-/// Returns true if the newest version in the index is older than the locked one, which was pinned by its URL.
-fn is_older(listed: &str, locked: &LockedInput) -> bool {
-    let LockedInput::Rocm(block) = locked else { return false };
-    let (version, by_day) = (&block.locked.version, block.requested.channel.about().is_ok_and(|about| about.by_day));
-    listed.parse::<RocmVersion>().is_ok_and(|listed| {
-        if by_day { (listed.date(), &listed) < (version.date(), version) } else { listed < *version }
-    })
+fn show(ui: &Ui, found: &[Newer]) {
+    let mut table = Table::new([
+        Column::name("input"),
+        Column::text("locked"),
+        Column::text("wanted"),
+        Column::text("latest"),
+        Column::word("made").spare(),
+        Column::text("behind"),
+    ]);
+    found.iter().filter_map(Newer::row).for_each(|row| table.row(row));
+    if table.is_empty() {
+        ui.line("nothing is newer than the lock");
+        return;
+    }
+    ui.table(&table);
+    for detail in found.iter().flat_map(Newer::details) {
+        ui.line(format!("  {detail}"));
+    }
+}
+
+/// Everything that is newer than one locked input.
+struct Newer<'a> {
+    name: &'a str,
+    locked: &'a LockedInput,
+    /// The version that the manifest allows.
+    wanted: Option<&'a Move>,
+    /// The newest version of all, whatever the manifest is held to.
+    latest: Option<&'a Move>,
+    /// The newest version in the index, if it is older than the locked one, which was pinned by its URL.
+    listed: Option<&'a Move>,
+    series: Option<&'a Series>,
+}
+
+impl<'a> Newer<'a> {
+    fn new(
+        name: &'a str,
+        locked: &'a LockedInput,
+        wanted: &'a [Move],
+        latest: &'a [Move],
+        series: Option<&'a Series>,
+    ) -> Self {
+        let of = |moves: &'a [Move]| moves.iter().find(|moved| moved.input == name);
+        let (listed, latest): (Option<&Move>, Option<&Move>) = match of(latest) {
+            Some(older) if older.downgrade => (Some(older), None),
+            other => (None, other),
+        };
+        Self { name, locked, wanted: of(wanted), latest, listed, series }
+    }
+
+    /// Returns true if there is something newer than the locked version.
+    fn is_outdated(&self) -> bool {
+        self.latest.is_some() || self.wanted.is_some_and(|wanted| !wanted.downgrade)
+    }
+
+    /// Returns the row of the table; `None` if nothing else than the locked version was found.
+    fn row(&self) -> Option<[String; 6]> {
+        let newest = self.latest.or(self.wanted).or(self.listed)?;
+        let (locked, _) = newest.versions();
+        let locked = locked.unwrap_or_default().to_owned();
+        let to = |moved: Option<&Move>| moved.map_or(locked.clone(), |moved| moved.versions().1.to_owned());
+        let (wanted, latest) = (to(self.wanted), to(self.latest));
+        let made = newest.made.clone().unwrap_or_default();
+        Some([self.name.to_owned(), locked, wanted, latest, made, self.behind(newest)])
+    }
+
+    /// Returns the distance to the newest version: `31 builds, 12 days`.
+    fn behind(&self, newest: &Move) -> String {
+        let made = newest.made.as_deref().and_then(|made| made.parse::<Date>().ok());
+        let days = self.locked.day().zip(made).and_then(|(old, new)| old.until(new).ok()).map(|span| span.get_days());
+        let days = days.filter(|days| *days > 0).map(|days| text::counted(days.unsigned_abs() as usize, "day"));
+        newest.distance.clone().into_iter().chain(days).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns more about the input, one line each.
+    fn details(&self) -> Vec<String> {
+        let mut details = Vec::new();
+        if let Some(listed) = self.listed {
+            let back = if self.wanted.is_some_and(|wanted| wanted.to == listed.to) {
+                format!("; `strixlock update {}` would downgrade to it", self.name)
+            } else {
+                String::new()
+            };
+            details.push(format!(
+                "{} is newer than everything in the index; the newest there is {}{back}",
+                self.locked.version(),
+                listed.to
+            ));
+        }
+        details.extend(self.latest.or(self.listed).iter().flat_map(|moved| moved.details.clone()));
+        // If it is also the latest of all, the table has it already.
+        let series =
+            self.series.filter(|series| self.latest.is_none_or(|latest| latest.to != series.newest.to_string()));
+        details.extend(series.map(|series| format!("{} is the newest of {}", series.newest, series.name)));
+        details
+    }
+
+    fn to_json(&self) -> Value {
+        let to = |moved: Option<&Move>| moved.map(|moved| moved.to.clone());
+        let newest = self.latest.or(self.wanted);
+        json!({
+            "input": self.name,
+            "locked": self.locked.version(),
+            "locked_made": self.locked.day().map(|day| day.to_string()),
+            "wanted": to(self.wanted),
+            "latest": to(self.latest),
+            "listed": to(self.listed),
+            "made": newest.and_then(|moved| moved.made.clone()),
+            "behind": newest.map(|moved| self.behind(moved)).filter(|behind| !behind.is_empty()),
+            "series": self.series.map(|series| json!({ "name": series.name, "newest": series.newest })),
+            "changes": self.latest.or(self.listed).map(|moved| moved.details.clone()).unwrap_or_default(),
+        })
+    }
 }
 
 /// Looks up the newest version of each series that the manifest is held to. Drops the warnings, since the other

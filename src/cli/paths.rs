@@ -21,6 +21,19 @@ pub(super) fn expand(path: &Path) -> Result<PathBuf, String> {
     expand_to(path, place::home().as_deref())
 }
 
+/// Returns a path as a person reads it: with `~` for the home directory.
+pub(super) fn shown(path: &Path) -> String {
+    shown_from(path, place::home().as_deref())
+}
+
+fn shown_from(path: &Path, home: Option<&Path>) -> String {
+    match home.filter(|home| home.parent().is_some()).and_then(|home| path.strip_prefix(home).ok()) {
+        Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+        Some(rest) => format!("~/{}", rest.display()),
+        None => path.display().to_string(),
+    }
+}
+
 /// Returns the URL for a setting that holds a URL, or the path of a directory relative to `directory`.
 pub(super) fn address(written: &str, directory: &Path) -> Result<Url, String> {
     if written.starts_with("file://~") {
@@ -74,6 +87,15 @@ mod tests {
             assert!(expand_to(Path::new(path), home).is_err(), "{path}");
         }
         assert!(expand_to(Path::new("~/a"), None).is_err());
+    }
+
+    #[test]
+    fn a_path_below_the_home_directory_is_shown_with_a_tilde() {
+        let shown = |path: &str, home: &str| shown_from(Path::new(path), Some(Path::new(home)));
+        assert_eq!(shown("/home/me/a/b", "/home/me"), "~/a/b");
+        assert_eq!(shown("/home/me", "/home/me"), "~");
+        assert_eq!(shown("/home/meadow", "/home/me"), "/home/meadow");
+        assert_eq!(shown("/srv/x", "/"), "/srv/x");
     }
 
     #[test]

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::choices::link_mode;
+use super::paths::shown;
 use super::session::described;
 use super::switch::{PreviousGeneration, report_switch};
-use super::ui::table;
+use super::table::{self, Column, Table};
 use super::{Session, Ui};
 use crate::error::{About, Error, Kind, Result};
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
-use crate::realize::{Action, Plan, Realized, place, switch, unknown_models};
+use crate::realize::{Action, Plan, Realized, place, short_version, switch, unknown_models};
+use crate::recipe::Origin;
 use crate::report::{Known, fits};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
 use crate::text;
@@ -57,7 +60,7 @@ pub struct RealizeArgs {
 }
 
 pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
-    let ui = &session.ui;
+    let (ui, begun) = (&session.ui, Instant::now());
     if let Some(prefix) = &args.prefix {
         prefix::check(prefix)?;
     }
@@ -94,14 +97,15 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         }
     }
     if args.dry_run {
-        ui.result(serde_json::json!({ "steps": plan.steps, "bytes": plan.bytes() }), || ui.table(&rows(&plan)));
+        ui.result(serde_json::json!({ "steps": plan.steps, "bytes": plan.bytes() }), || ui.table(&planned(&plan)));
         return Ok(0);
     }
     if !has_all {
-        ui.note(&table(&rows(&plan)).join("\n"));
+        ui.note(&planned(&plan).lines(table::stderr_width()).join("\n"));
     }
     let realizer = session.realizer(&lock, args.jobs)?;
     let realized = realizer.run(&plan)?;
+    ui.total();
     for warning in unknown_models(&lock, store)? {
         ui.warning(&warning);
     }
@@ -125,10 +129,14 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         left = make_links(ui, &places, &realized, store, &profile)?;
     }
     let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
-    report(ui, args, &lock, &realized, generation.as_ref().map(|(_, number)| (&profile, *number)), &left);
-    if !ui.is_json() {
+    if ui.is_json() {
+        let generation = generation.as_ref().map(|(_, number)| (&profile, *number));
+        ui.json(to_json(args, &realized, generation, &left));
+    } else {
+        ui.table(&result(args, &lock, &plan, &realized, begun.elapsed())?);
         if let Some((from, number)) = &generation {
             report_switch(ui, &profile, from.as_ref(), *number)?;
+            ui.line(format!("current: {}", shown(&profile.current_link())));
         }
         report_left(ui, &left);
         if let Some((_, number)) = &generation {
@@ -237,65 +245,115 @@ fn make_links(
     Ok(left)
 }
 
-fn rows(plan: &Plan) -> Vec<Vec<String>> {
-    plan.steps
-        .iter()
-        .map(|step| {
-            let action = match step.action {
-                Action::Have => "have".to_owned(),
-                Action::Fetch { bytes: Some(bytes) } => format!("fetch {}", text::bytes(bytes)),
-                Action::Fetch { bytes: None } => "fetch".to_owned(),
-                Action::Thaw => "unpack".to_owned(),
-                Action::Build => "build".to_owned(),
-            };
-            vec![action, step.what.to_owned(), step.name.clone(), step.version.clone()]
-        })
-        .collect()
+/// Returns the plan as a table.
+fn planned(plan: &Plan) -> Table {
+    let mut table = Table::new([
+        Column::word("do"),
+        Column::number("size"),
+        Column::word("what"),
+        Column::name("name"),
+        Column::text("version"),
+    ]);
+    for step in &plan.steps {
+        let (action, bytes) = match step.action {
+            Action::Have => ("have", None),
+            Action::Fetch { bytes } => ("fetch", bytes),
+            Action::Thaw => ("unpack", None),
+            Action::Build => ("build", None),
+        };
+        let bytes = bytes.map(text::bytes).unwrap_or_default();
+        table.row([action, &bytes, step.what, &step.name, &step.short]);
+    }
+    let known = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { bytes: Some(_) }));
+    if known.count() > 1 {
+        table.row(["total", &text::bytes(plan.bytes())]);
+    }
+    table
 }
 
-fn report(
-    ui: &Ui,
+/// Returns the path at which the user finds an output.
+fn path_of(args: &RealizeArgs, name: &str, output: &Realized) -> PathBuf {
+    args.to.as_ref().map_or_else(|| output.tree.path.clone(), |to| to.join(name))
+}
+
+fn to_json(
     args: &RealizeArgs,
-    lock: &Lock,
     realized: &BTreeMap<String, Realized>,
     generation: Option<(&Profile, u64)>,
     left: &[String],
-) {
-    let place =
-        |name: &str, output: &Realized| args.to.as_ref().map_or_else(|| output.tree.path.clone(), |to| to.join(name));
-    if ui.is_json() {
-        let outputs: serde_json::Map<_, _> = realized
-            .iter()
-            .map(|(name, output)| {
-                let value = serde_json::json!({
-                    "derivation": output.derivation,
-                    "tree": output.tree.digest,
-                    "path": place(name, output).display().to_string(),
-                    "version": output.version,
-                    "made": output.fresh,
-                });
-                (name.clone(), value)
-            })
-            .collect();
-        ui.json(serde_json::json!({
-            "outputs": outputs,
-            "profile": generation.map(|(profile, _)| profile.name()),
-            "generation": generation.map(|(_, number)| number),
-            "current": generation.map(|(profile, _)| profile.current_link().display().to_string()),
-            "sealed": args.seal,
-            "left_for_root": left,
-        }));
-        return;
-    }
-    let rows: Vec<Vec<String>> = lock
-        .ordered()
-        .into_iter()
-        .filter_map(|name| realized.get_key_value(name))
+) -> serde_json::Value {
+    let outputs: serde_json::Map<_, _> = realized
+        .iter()
         .map(|(name, output)| {
-            vec![name.clone(), output.tree.digest.to_string(), place(name, output).display().to_string()]
+            let value = serde_json::json!({
+                "derivation": output.derivation,
+                "tree": output.tree.digest,
+                "path": path_of(args, name, output).display().to_string(),
+                "version": output.version,
+                "made": output.fresh,
+            });
+            (name.clone(), value)
         })
         .collect();
-    ui.table(&rows);
+    serde_json::json!({
+        "outputs": outputs,
+        "profile": generation.map(|(profile, _)| profile.name()),
+        "generation": generation.map(|(_, number)| number),
+        "current": generation.map(|(profile, _)| profile.current_link().display().to_string()),
+        "sealed": args.seal,
+        "left_for_root": left,
+    })
+}
+
+/// Returns the table of results: versions, sizes, where each output came from, and how long that took.
+fn result(
+    args: &RealizeArgs,
+    lock: &Lock,
+    plan: &Plan,
+    realized: &BTreeMap<String, Realized>,
+    time: Duration,
+) -> Result<Table> {
+    let mut table = Table::new([
+        Column::name("output"),
+        Column::text("version"),
+        Column::number("size"),
+        Column::word("result"),
+        Column::number("time"),
+        Column::name("path"),
+    ]);
+    let mut total = 0_u64;
+    for (name, output) in lock.ordered().into_iter().filter_map(|name| realized.get_key_value(name)) {
+        let size = output.tree.listing()?.total_size();
+        total = total.saturating_add(size);
+        let path = args.to.as_ref().map(|_| shown(&path_of(args, name, output))).unwrap_or_default();
+        // Finding a tree takes no time worth a column.
+        let took = if output.fresh { text::clock(output.time) } else { String::new() };
+        table.row([
+            name.as_str(),
+            &short_version(lock, name),
+            &text::bytes(size),
+            origin(lock, plan, name, output),
+            &took,
+            &path,
+        ]);
+    }
+    table.row(["total", "", &text::bytes(total), "", &text::clock(time)]);
+    Ok(table)
+}
+
+/// Returns the word for where a realized output came from.
+fn origin(lock: &Lock, plan: &Plan, name: &str, output: &Realized) -> &'static str {
+    let step = |what: &str, name: &str| plan.steps.iter().find(|step| step.what == what && step.name == name);
+    let is_fetched = |input: &str| step("input", input).is_some_and(|step| matches!(step.action, Action::Fetch { .. }));
+    let recipe = lock.outputs.get(name).map(|output| &output.recipe);
+    if step("output", name).is_some_and(|step| step.action == Action::Thaw) {
+        return "unpacked";
+    }
+    match recipe.filter(|recipe| recipe.origin() == Origin::Taken) {
+        Some(recipe) if recipe.inputs().iter().any(|(_, input)| is_fetched(input)) => "fetched",
+        None if output.fresh => "built",
+        _ => "present",
+    }
 }
 
 /// Prints the command that runs a program of the new generation, if it has one.

@@ -12,11 +12,6 @@ use crate::launch::Outputs;
 use crate::lock::Lock;
 use crate::log::running;
 
-const EXAMPLES: &str = "\
-Examples:
-  strixlock run llama-server -m ~/models/MODEL.gguf --port 8080
-  strixlock run -g 3 llama-cli --version      # of an older generation";
-
 /// Run a program of the current generation
 ///
 /// Without a sandbox, and with its own libraries and ROCm whatever the machine has: PATH, LD_LIBRARY_PATH, ROCM_PATH,
@@ -29,13 +24,12 @@ Examples:
 /// runtime that was made for it, else with the whole ROCm tree. A name that several outputs have is taken from the
 /// runtime before llama.cpp, and from there before the whole ROCm tree. The C library is the machine's.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
 pub struct RunArgs {
     /// The generation [default: the current one]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "GENERATION")]
     generation: Option<u64>,
     /// The output that has the program
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "OUTPUT")]
     output: Option<String>,
     /// Set a variable, or pass the caller's on
     #[arg(short, long, value_name = "NAME[=VALUE]")]

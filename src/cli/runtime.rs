@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::ui::GOOD;
+use super::table::{Column, Table};
 use super::{Session, Ui};
 use crate::deb::owners;
 use crate::error::Result;
@@ -45,10 +45,10 @@ pub fn run(args: &RuntimeArgs, session: &Session) -> Result<u8> {
         return Ok(0);
     }
     let percent = kept.bytes.saturating_mul(1000).checked_div(full.bytes).unwrap_or(0);
-    ui.table(&[
-        row("the whole ROCm tree", full, ""),
-        row(&name, kept, &format!("{}.{} % of its bytes", percent / 10, percent % 10)),
-    ]);
+    let mut table = sums("tree");
+    row(&mut table, "the whole ROCm tree", full, "");
+    row(&mut table, &name, kept, &format!("{}.{} % of its bytes", percent / 10, percent % 10));
+    ui.table(&table);
     if args.explain {
         explain(ui, &runtime, &host);
     }
@@ -93,31 +93,49 @@ fn host(runtime: &Runtime) -> Result<Vec<HostLibrary>> {
 }
 
 fn explain(ui: &Ui, runtime: &Runtime, host: &[HostLibrary]) {
-    ui.line(format!("\n{GOOD}kept{GOOD:#}"));
-    let kept = runtime.trimmed.by_rule();
-    ui.table(
-        &kept.iter().map(|(rule, sum)| row(rule.label(), *sum, &runtime.trimmed.because(*rule))).collect::<Vec<_>>(),
-    );
-    ui.line(format!("\n{GOOD}left out{GOOD:#}"));
-    let gone = runtime.trimmed.left_out_by_kind(&runtime.rocm_listing);
-    ui.table(&gone.iter().map(|(kind, sum)| row(kind.label(), *sum, &kind.to_string())).collect::<Vec<_>>());
-    ui.line(format!("\n{GOOD}from the base system{GOOD:#}"));
-    let needs = |host: &HostLibrary| match host.by.as_slice() {
-        [one] => format!("needed by {one}"),
-        more => format!("needed by {} files", more.len()),
-    };
-    ui.table(&host.iter().map(|host| vec![format!("  {}", host.name), host.from(), needs(host)]).collect::<Vec<_>>());
+    let mut kept = sums("kept");
+    for (rule, sum) in largest_first(runtime.trimmed.by_rule()) {
+        row(&mut kept, rule.label(), sum, &runtime.trimmed.because(rule));
+    }
+    let mut gone = sums("left out");
+    for (kind, sum) in largest_first(runtime.trimmed.left_out_by_kind(&runtime.rocm_listing)) {
+        row(&mut gone, kind.label(), sum, &kind.to_string());
+    }
+    let mut base =
+        Table::new([Column::name("from the base system"), Column::text("package"), Column::name("needed by")]);
+    for host in host {
+        let by = match host.by.as_slice() {
+            [one] => one.clone(),
+            more => text::counted(more.len(), "file"),
+        };
+        base.row([host.name.clone(), host.from(), by]);
+    }
+    for table in [kept, gone, base] {
+        ui.line("");
+        ui.table(&table);
+    }
 }
 
-fn row(label: &str, sum: Sum, because: &str) -> Vec<String> {
-    let links = if sum.links == 0 { String::new() } else { format!("{} links", sum.links) };
-    vec![
-        format!("  {label}"),
-        format!("{:>9}", text::bytes(sum.bytes)),
-        format!("{:>6} files", sum.files),
-        links,
-        because.to_owned(),
-    ]
+fn largest_first<Key>(sums: BTreeMap<Key, Sum>) -> Vec<(Key, Sum)> {
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes));
+    sums
+}
+
+/// Returns an empty table of sums of files.
+fn sums(head: &'static str) -> Table {
+    Table::new([
+        Column::name(head),
+        Column::number("size"),
+        Column::number("files"),
+        Column::number("links"),
+        Column::text("because"),
+    ])
+}
+
+fn row(table: &mut Table, label: &str, sum: Sum, because: &str) {
+    let links = if sum.links == 0 { String::new() } else { sum.links.to_string() };
+    table.row([label, &text::bytes(sum.bytes), &sum.files.to_string(), &links, because]);
 }
 
 fn sum(sum: Sum) -> Value {

@@ -1,17 +1,27 @@
 //! `strixlock status`
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
+use super::current_generation::CurrentGeneration;
 use super::leaving::{LeavingPin, leaving};
+use super::paths::shown;
+use super::table::{Column, Table};
 use super::{Session, Ui};
-use crate::error::Result;
+use crate::digest::Sha256Digest;
+use crate::error::{Kind, Result};
+use crate::inputs::LockedInput;
 use crate::lock::{Lock, Staleness};
 use crate::manifest::Manifest;
-use crate::realize::{Action, Plan, input_action};
-use crate::store::{GenerationOutput, Profile, Store};
+use crate::realize::{Action, Plan, Step, input_action};
+use crate::report::{fits, known_tools};
+use crate::store::Store;
 use crate::text;
+use crate::validate::{self, Validation};
 
-/// Show if the lock is up to date with the manifest, and what is present; uses no network
+/// Show what is locked and present, how old it is, and what to do next; uses no network
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
     /// Fail with exit code 4 if the lock is not up to date with the manifest
@@ -21,176 +31,279 @@ pub struct StatusArgs {
 
 pub fn run(args: &StatusArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
-    let manifest = session.manifest()?;
     let lock = session.lock_if_there()?;
+    let manifest = match session.manifest() {
+        // A lock can be used without its manifest.
+        Err(error) if error.kind() == Kind::NotFound && lock.is_some() => None,
+        other => Some(other?),
+    };
     if args.check {
         session.fresh_lock()?;
     }
-    let Some(lock) = lock else {
-        nothing_locked(ui, manifest);
+    let (Some(lock), manifest) = (lock, manifest) else {
+        if let Some(manifest) = manifest {
+            nothing_locked(session, manifest)?;
+        }
         return Ok(0);
     };
-    let stale = crate::lock::staleness(manifest, lock);
     let store = session.store_to_read()?;
-    let plan = Plan::new(lock, store, &[])?;
     let profile = session.profile()?;
-    let generation = CurrentGeneration::of(&profile, lock)?;
-    let leaving = leaving(session, lock, store)?;
+    let status = Status {
+        session,
+        lock,
+        store,
+        stale: manifest.map(|manifest| crate::lock::staleness(manifest, lock)),
+        plan: Plan::new(lock, store, &[])?,
+        generation: CurrentGeneration::of(&profile, lock)?,
+        leaving: leaving(session, lock, store)?,
+        page: Page::of(session, lock, store)?,
+        validation: validation(session, lock)?,
+    };
     if ui.is_json() {
-        let inputs = lock.inputs.iter().map(|(name, input)| {
-            let action = input_action(store, input);
-            (
-                name,
-                serde_json::json!({ "version": input.version(), "present": action == Action::Have, "action": action }),
-            )
-        });
-        let models = lock.inputs.iter().filter_map(|(name, input)| Some((name, input.gguf()?)));
-        ui.json(serde_json::json!({
-            "locked": true,
-            "fresh": stale.is_fresh(),
-            "stale": stale.reasons,
-            "inputs": inputs.collect::<BTreeMap<_, _>>(),
-            "steps": plan.steps,
-            "models": models.collect::<BTreeMap<_, _>>(),
-            "generation": generation.as_ref().map(|generation| generation.current),
-            "leaving": leaving,
-            "earlier_seals": earlier_seals(lock),
-            "differs": generation.as_ref().map(|generation| &generation.differs),
-            "profile": profile.name(),
-            "store": store.root().display().to_string(),
-        }));
+        let mut value = status.to_json()?;
+        value["profile"] = json!(profile.name());
+        ui.json(value);
     } else {
-        show(ui, store, lock, &plan, &leaving);
-        show_currency(ui, generation.as_ref(), &stale);
+        status.show()?;
     }
     Ok(0)
 }
 
-fn nothing_locked(ui: &Ui, manifest: &Manifest) {
-    if ui.is_json() {
-        let inputs: BTreeMap<_, _> = manifest
-            .inputs
-            .iter()
-            .map(|(name, request)| (name, serde_json::json!({ "type": request.kind().name() })))
-            .collect();
-        ui.json(
-            serde_json::json!({ "locked": false, "fresh": false, "stale": ["there is no lock"], "inputs": inputs }),
-        );
-        return;
-    }
-    let row = |(name, request): (&String, &crate::inputs::InputRequest)| {
-        ["input", name, request.kind().name(), "not locked"].map(str::to_owned).to_vec()
-    };
-    ui.table(&manifest.inputs.iter().map(row).collect::<Vec<_>>());
-    ui.line("there is no lock yet: run `strixlock update`");
+/// Returns the absolute path of the project's directory.
+fn project(session: &Session) -> Result<PathBuf> {
+    let directory = session.project.directory();
+    Ok(if directory.as_os_str().is_empty() { std::env::current_dir()? } else { std::path::absolute(directory)? })
 }
 
-fn show(ui: &Ui, store: &Store, lock: &Lock, plan: &Plan, leaving: &[LeavingPin]) {
-    let mut rows = Vec::new();
-    for (name, input) in &lock.inputs {
-        let state = match input_action(store, input) {
-            Action::Have => "present",
-            Action::Thaw => "present, cold",
-            Action::Fetch { .. } | Action::Build => "missing",
-        };
-        rows.push(vec!["input".into(), name.clone(), input.version(), state.into()]);
+fn nothing_locked(session: &Session, manifest: &Manifest) -> Result<()> {
+    let ui = &session.ui;
+    let lock = session.project.lock_path();
+    if ui.is_json() {
+        let inputs: BTreeMap<_, _> =
+            manifest.inputs.iter().map(|(name, request)| (name, json!({ "type": request.kind().name() }))).collect();
+        ui.json(json!({
+            "locked": false,
+            "fresh": false,
+            "stale": ["there is no lock"],
+            "inputs": inputs,
+            "project": project(session)?.display().to_string(),
+            "lock": lock.display().to_string(),
+            "next": "strixlock update",
+        }));
+        return Ok(());
     }
-    for step in plan.steps.iter().filter(|step| step.what == "output") {
-        let state = match step.action {
-            Action::Have => "realized",
-            Action::Thaw => "realized, cold",
-            Action::Fetch { .. } | Action::Build => "not realized",
-        };
-        rows.push(vec!["output".into(), step.name.clone(), step.version.clone(), state.into()]);
+    ui.line(format!("project {}", shown(&project(session)?)));
+    let mut table = Table::new([Column::name("input"), Column::word("type"), Column::word("state")]);
+    for (name, request) in &manifest.inputs {
+        table.row([name.as_str(), request.kind().name(), "not locked"]);
     }
-    ui.table(&rows);
-    for (name, input) in &lock.inputs {
-        if let Some(facts) = input.gguf() {
-            ui.line(format!("{name}: {}", facts.summary()));
+    ui.table(&table);
+    ui.line(format!("there is no lock yet: {}", lock.display()));
+    next(ui, "strixlock update");
+    Ok(())
+}
+
+/// Prints the command to run next.
+fn next(ui: &Ui, command: &str) {
+    ui.line(format!("next: {command}"));
+}
+
+/// State of REPRODUCIBLE.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Page {
+    UpToDate,
+    OutOfDate,
+    Missing,
+}
+
+impl Page {
+    fn of(session: &Session, lock: &Lock, store: &Store) -> Result<Self> {
+        let Ok(there) = fs_err::read_to_string(session.project.directory().join("REPRODUCIBLE.md")) else {
+            return Ok(Self::Missing);
+        };
+        Ok(if fits(&there, lock, &known_tools(lock, store))? { Self::UpToDate } else { Self::OutOfDate })
+    }
+}
+
+/// Returns the validation of this lock.
+fn validation(session: &Session, lock: &Lock) -> Result<Option<Validation>> {
+    let digest = Sha256Digest::of(lock.to_text()?.as_bytes());
+    Ok(validate::of(&session.project.directory().join("validation"), digest))
+}
+
+/// Everything that `status` shows of a lock.
+struct Status<'s> {
+    session: &'s Session,
+    lock: &'s Lock,
+    store: &'s Store,
+    /// `None` if there is no manifest.
+    stale: Option<Staleness>,
+    plan: Plan,
+    generation: Option<CurrentGeneration>,
+    leaving: Vec<LeavingPin>,
+    page: Page,
+    validation: Option<Validation>,
+}
+
+impl Status<'_> {
+    fn to_json(&self) -> Result<Value> {
+        let input = |input: &LockedInput| {
+            let action = input_action(self.store, input);
+            json!({
+                "type": input.kind().name(),
+                "version": input.version(),
+                "made": input.day().map(|day| day.to_string()),
+                "size": input.size(),
+                "present": action == Action::Have,
+                "action": action,
+            })
+        };
+        let models = self.lock.inputs.iter().filter_map(|(name, input)| Some((name, input.gguf()?)));
+        let validation = self.validation.as_ref().map(|validation| {
+            json!({
+                "passed": validation.passed(),
+                "device": validation.device,
+                "time": text::rfc3339(validation.time),
+            })
+        });
+        Ok(json!({
+            "locked": true,
+            "fresh": self.stale.as_ref().is_some_and(Staleness::is_fresh),
+            "stale": self.stale.as_ref().map(|stale| &stale.reasons),
+            "inputs": self.lock.inputs.iter().map(|(name, pin)| (name, input(pin))).collect::<BTreeMap<_, _>>(),
+            "steps": self.plan.steps,
+            "models": models.collect::<BTreeMap<_, _>>(),
+            "generation": self.generation.as_ref().map(|generation| generation.current),
+            "leaving": self.leaving,
+            "earlier_seals": earlier_seals(self.lock),
+            "differs": self.generation.as_ref().map(|generation| &generation.differs),
+            "page": self.page,
+            "validation": validation,
+            "project": project(self.session)?.display().to_string(),
+            "lock": self.session.project.lock_path().display().to_string(),
+            "store": self.store.root().display().to_string(),
+            "next": self.next(),
+        }))
+    }
+
+    fn show(&self) -> Result<()> {
+        let ui = &self.session.ui;
+        let lock = self.session.project.lock_path();
+        ui.line(format!("project {}, lock {}", shown(&project(self.session)?), shown(&lock)));
+        ui.table(&self.table()?);
+        for (name, input) in &self.lock.inputs {
+            if let Some(facts) = input.gguf() {
+                ui.line(format!("{name}: {}", facts.summary()));
+            }
+        }
+        for name in earlier_seals(self.lock) {
+            ui.line(format!(
+                "{name}: sealed by a version of strixlock with another recipe for it; the seal is still valid, and \
+                 `strixlock realize {name} --seal` renews it"
+            ));
+        }
+        for pin in &self.leaving {
+            ui.line(pin.text());
+        }
+        self.show_fit();
+        if let Some(command) = self.next() {
+            let bytes = self.plan.bytes();
+            // Said where the command fetches.
+            let fetches = if bytes > 0 && command.starts_with("strixlock realize") {
+                format!(" (fetches {})", text::bytes(bytes))
+            } else {
+                String::new()
+            };
+            next(ui, &format!("{command}{fetches}"));
+        }
+        Ok(())
+    }
+
+    /// Shows what fits what: generation, lock, page and validation.
+    fn show_fit(&self) {
+        let ui = &self.session.ui;
+        match &self.generation {
+            Some(generation) => ui.line(generation.text()),
+            None => ui.line("there is no generation yet"),
+        }
+        match &self.stale {
+            None => ui.line(format!("there is no manifest: {}", self.session.project.manifest_path().display())),
+            Some(stale) => {
+                for reason in &stale.reasons {
+                    ui.line(format!("stale: {reason}"));
+                }
+                let is = if stale.is_fresh() { "is" } else { "is not" };
+                ui.line(format!("the lock {is} up to date with the manifest"));
+            }
+        }
+        match self.page {
+            Page::UpToDate => ui.line("REPRODUCIBLE.md is up to date with the lock"),
+            Page::OutOfDate => ui.line("REPRODUCIBLE.md is not up to date with the lock"),
+            Page::Missing => {}
+        }
+        if let Some(validation) = &self.validation {
+            let verdict = if validation.passed() { "passed" } else { "failed" };
+            let device = validation.device.name().to_uppercase();
+            ui.line(format!("validation {verdict} on the {device}, {}", text::date(validation.time)));
         }
     }
-    for name in earlier_seals(lock) {
-        ui.line(format!(
-            "{name}: sealed by a version of strixlock with another recipe for it; the seal is still valid, and \
-             `strixlock realize {name} --seal` renews it"
-        ));
+
+    /// Returns the table of inputs and outputs.
+    fn table(&self) -> Result<Table> {
+        let mut table = Table::new([
+            Column::word(""),
+            Column::name("name"),
+            Column::text("version"),
+            Column::number("age").spare(),
+            Column::number("size").spare(),
+            Column::word("state"),
+        ]);
+        for (name, input) in &self.lock.inputs {
+            let state = match input_action(self.store, input) {
+                Action::Have => "present",
+                Action::Thaw => "present, cold",
+                Action::Fetch { .. } | Action::Build => "missing",
+            };
+            let age = input.day().map(|day| text::age(day, self.session.now)).unwrap_or_default();
+            let version = input.short_version();
+            table.row(["input", name, &version, &age, &text::bytes(input.size()), state]);
+        }
+        for step in self.plan.steps.iter().filter(|step| step.what == "output") {
+            let state = match step.action {
+                Action::Have => "realized",
+                Action::Thaw => "realized, cold",
+                Action::Fetch { .. } | Action::Build => "not realized",
+            };
+            table.row(["output", &step.name, &step.short, "", &self.size(step)?, state]);
+        }
+        Ok(table)
     }
-    for pin in leaving {
-        ui.line(pin.text());
+
+    /// Returns the size of a realized output; empty if the store does not have it.
+    fn size(&self, step: &Step) -> Result<String> {
+        let listing = match step.tree.filter(|_| step.action != Action::Build) {
+            Some(tree) => self.store.listing(tree)?,
+            None => None,
+        };
+        Ok(listing.map(|listing| text::bytes(listing.total_size())).unwrap_or_default())
     }
-    if plan.bytes() > 0 {
-        ui.line(format!("`strixlock realize` fetches {}", text::bytes(plan.bytes())));
+
+    /// Returns the command to run next, if something is not up to date.
+    fn next(&self) -> Option<String> {
+        if self.stale.as_ref().is_some_and(|stale| !stale.is_fresh()) {
+            return Some("strixlock update".to_owned());
+        }
+        match &self.generation {
+            None => Some("strixlock realize".to_owned()),
+            Some(generation) if !generation.differs.is_empty() => Some(generation.command()),
+            Some(_) if self.page == Page::OutOfDate => Some("strixlock audit".to_owned()),
+            Some(_) => None,
+        }
     }
 }
 
 /// Returns the outputs that were sealed by a version of strixlock with a different recipe.
 fn earlier_seals(lock: &Lock) -> Vec<&str> {
     lock.outputs.iter().filter(|(_, output)| output.earlier.is_some()).map(|(name, _)| name.as_str()).collect()
-}
-
-/// Shows the current generation, and if the lock is up to date.
-fn show_currency(ui: &Ui, generation: Option<&CurrentGeneration>, stale: &Staleness) {
-    match generation {
-        Some(generation) => ui.line(generation.text()),
-        None => ui.line("there is no generation yet: `strixlock realize` makes the first"),
-    }
-    for reason in &stale.reasons {
-        ui.line(format!("stale: {reason}"));
-    }
-    ui.line(if stale.is_fresh() {
-        "the lock is up to date with the manifest"
-    } else {
-        "the lock is not up to date with the manifest: run `strixlock update`"
-    });
-}
-
-/// The current generation, compared with the lock.
-struct CurrentGeneration {
-    /// Its number.
-    current: u64,
-    /// The newest generation.
-    newest: u64,
-    /// Outputs that differ: those that `realize` makes without being named, and images in the generation.
-    differs: Vec<String>,
-    /// True if all of these are images, which `realize` makes only if they are named.
-    named: bool,
-}
-
-impl CurrentGeneration {
-    /// Compares the current generation with the lock. Returns `None` if there is no generation.
-    fn of(profile: &Profile, lock: &Lock) -> Result<Option<Self>> {
-        let Some(current) = profile.current()? else { return Ok(None) };
-        let trees = profile.generation(current)?.outputs;
-        let newest = profile.generations()?.last().copied().unwrap_or(current);
-        let usual: Vec<&String> = lock.usual_outputs().collect();
-        let moved = |name: &String, there: Option<&GenerationOutput>| {
-            lock.outputs.get(name).is_none_or(|locked| {
-                // A seal decides, whichever recipe the tree was made by.
-                there.is_none_or(|there| match locked.tree {
-                    Some(tree) => tree != there.tree,
-                    None => there.derivation != locked.derivation,
-                })
-            })
-        };
-        let unnamed: Vec<String> =
-            usual.iter().filter(|name| moved(name, trees.get(**name))).map(|name| (*name).clone()).collect();
-        let others = trees.iter().filter(|(name, there)| {
-            !usual.contains(name) && lock.outputs.contains_key(*name) && moved(name, Some(there))
-        });
-        let named: Vec<String> = others.map(|(name, _)| name.clone()).collect();
-        let only_named = unnamed.is_empty() && !named.is_empty();
-        Ok(Some(Self { current, newest, differs: unnamed.into_iter().chain(named).collect(), named: only_named }))
-    }
-
-    fn text(&self) -> String {
-        let Self { current, newest, differs, named } = self;
-        let newer = if newest == current { String::new() } else { format!(" (the newest is {newest})") };
-        if differs.is_empty() {
-            return format!("generation {current} is current{newer} and up to date with the lock");
-        }
-        let names = differs.join(", ");
-        let command =
-            if *named { format!("strixlock realize {}", differs.join(" ")) } else { "strixlock realize".to_owned() };
-        format!("generation {current} is current{newer} and differs from the lock in {names}: run `{command}`")
-    }
 }

@@ -1,53 +1,54 @@
 //! Output for the user: results on stdout, everything else on stderr.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::Arc;
 
-use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::progress::{Bars, Lines};
+use super::palette::painted;
+use super::progress::{Notes, Running, fitting, give_way};
 use super::session::GlobalArgs;
+use super::table::{self, Table};
 use crate::error::Error;
 use crate::progress::{Progress, Silent};
 
+pub use super::palette::{DIM, ERROR, GOOD, WARNING};
+
 /// Schema version of every `--json` document.
-const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = 1;
 
 /// Output in the form that the options ask for.
 pub struct Ui {
     json: bool,
     quiet: bool,
     unwritten: std::sync::atomic::AtomicBool,
+    running: Arc<Running>,
     /// Display of progress.
     pub progress: Arc<dyn Progress>,
 }
 
-/// Style of `error:`.
-pub const ERROR: Style = AnsiColor::Red.on_default().bold();
-/// Style of `warning:`.
-pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-/// Style of headings and marks.
-pub const GOOD: Style = AnsiColor::Green.on_default().bold();
-/// Style of less important text.
-pub const DIM: Style = Style::new().dimmed();
-
 impl Ui {
     pub(super) fn new(global: &GlobalArgs) -> Self {
-        let progress: Arc<dyn Progress> = if global.quiet {
-            Arc::new(Silent)
-        } else if std::io::stderr().is_terminal() {
-            Arc::new(Bars::default())
-        } else {
-            Arc::new(Lines)
+        global.color.choose();
+        let running = Arc::default();
+        let progress: Arc<dyn Progress> = match (global.quiet, global.no_progress) {
+            (true, _) => Arc::new(Silent),
+            (false, true) => Arc::new(Notes),
+            (false, false) => fitting(&running),
         };
-        Self { json: global.json, quiet: global.quiet, unwritten: false.into(), progress }
+        Self { json: global.json, quiet: global.quiet, unwritten: false.into(), running, progress }
     }
 
     /// Returns true if results are to be printed as JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Returns true if only results are to be printed.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Prints a line of the result.
@@ -73,9 +74,9 @@ impl Ui {
         Ok(())
     }
 
-    /// Prints rows of the result in aligned columns.
-    pub fn table(&self, rows: &[Vec<String>]) {
-        for line in table(rows) {
+    /// Prints a table of the result.
+    pub(super) fn table(&self, table: &Table) {
+        for line in table.lines(table::stdout_width()) {
             self.line(line);
         }
     }
@@ -87,7 +88,7 @@ impl Ui {
 
     /// Returns a writer of lines to standard error, above the progress bars, even with --quiet.
     pub(super) fn screen(&self) -> Arc<dyn Progress> {
-        if self.quiet { Arc::new(Lines) } else { Arc::clone(&self.progress) }
+        if self.quiet { Arc::new(Notes) } else { Arc::clone(&self.progress) }
     }
 
     /// Prints the result as JSON, or calls `plain` to print it.
@@ -97,7 +98,7 @@ impl Ui {
 
     /// Prints a warning.
     pub fn warning(&self, text: &str) {
-        self.progress.note(&format!("{WARNING}warning{WARNING:#}: {text}"));
+        self.progress.note(&format!("warning: {text}"));
     }
 
     /// Prints a note about the work, which is hidden with --quiet.
@@ -105,12 +106,25 @@ impl Ui {
         self.progress.note(text);
     }
 
+    /// Prints the sums of all downloads and builds of this command, if there were several.
+    pub fn total(&self) {
+        if let Some(total) = self.running.total() {
+            self.progress.note(&total);
+        }
+    }
+
     pub(super) fn error(&self, error: &Error) {
+        give_way();
         if self.json {
             self.json(serde_json::json!({ "error": error.to_json() }));
         }
-        let _ = writeln!(anstream::stderr(), "{ERROR}error{ERROR:#}: {error}");
+        std::iter::once(error).chain(error.others()).for_each(print_error);
     }
+}
+
+/// Prints an error for a person.
+pub(super) fn print_error(error: &Error) {
+    let _ = writeln!(anstream::stderr(), "{}", painted(&format!("error: {error}")));
 }
 
 fn write_json(mut value: Value) -> std::io::Result<()> {
@@ -123,19 +137,4 @@ fn write_json(mut value: Value) -> std::io::Result<()> {
 /// Prints a document before the options are known. Ignores failures, as for a closed pipe.
 pub(super) fn print_json(value: Value) {
     let _ = write_json(value);
-}
-
-/// Aligns the columns of rows. The last column is not padded.
-#[must_use]
-pub fn table(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = widths[column]));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
 }

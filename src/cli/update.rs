@@ -4,8 +4,10 @@ use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
-use crate::realize::{demand_programs, unknown_models};
+use crate::realize::{Action, Plan, demand_programs, unknown_models};
+use crate::recipe::Origin;
 use crate::store::replace_file;
+use crate::text;
 use crate::update::{Move, Options, update as resolve};
 
 /// Resolve the manifest and write the result to the lock
@@ -39,11 +41,17 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     }
     let manifest = session.manifest()?;
     let lock_path = session.project.lock_path();
-    let (old, dropped) =
-        Lock::read_for_update(&lock_path)?.map_or((None, Vec::new()), |(lock, dropped)| (Some(lock), dropped));
-    for name in &dropped {
-        ui.warning(&format!("{name}: the block in the lock was edited by hand, so the input is resolved again"));
-    }
+    let old = Lock::read_for_update(&lock_path)?.map(|read| {
+        for name in &read.edited {
+            ui.warning(&format!("{name}: the block in the lock was edited by hand, so the input is resolved again"));
+        }
+        for name in &read.unsealed {
+            ui.warning(&format!(
+                "{name}: removed the seal, which was for other pins; `realize --seal` writes a new one"
+            ));
+        }
+        read.lock
+    });
     let old_text = fs_err::read_to_string(&lock_path).ok();
     let intake = session.intake()?;
     let options = Options {
@@ -56,6 +64,7 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         directory: session.project.manifest_directory(),
     };
     let mut found = resolve(manifest, old.as_ref(), intake, &options)?;
+    ui.total();
     if let Some(lock) = &found.lock {
         demand_programs(lock, intake.store)?;
         found.warnings.extend(unknown_models(lock, intake.store)?);
@@ -94,22 +103,55 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         for moved in &found.moves {
             show(ui, moved);
         }
+        let path = lock_path.display();
         match (changed, options.dry_run) {
-            (false, _) => ui.line(format!("{} is up to date", lock_path.display())),
-            (true, true) => ui.line(format!("{} would change", lock_path.display())),
-            (true, false) => ui.line(format!("wrote {}", lock_path.display())),
+            (false, _) => ui.line(format!("{path} is up to date")),
+            (true, true) => ui.line(format!("{path} would change{}", to_fetch(&found.moves))),
+            (true, false) => ui.line(format!("wrote {path}")),
         }
     });
+    if written
+        && !ui.is_json()
+        && let Some(lock) = &found.lock
+    {
+        tell_next(ui, lock, &Plan::new(lock, intake.store, &[])?);
+    }
     Ok(0)
 }
 
-fn show(ui: &Ui, moved: &Move) {
-    let Move { input, from, to, details } = moved;
-    match from {
-        Some(from) => ui.line(format!("{GOOD}{input}{GOOD:#} {from} -> {to}")),
-        None => ui.line(format!("{GOOD}{input}{GOOD:#} {to}")),
+/// Returns the bytes that an update would download, as far as upstream tells them.
+fn to_fetch(moves: &[Move]) -> String {
+    match moves.iter().filter_map(|moved| moved.bytes).fold(0, u64::saturating_add) {
+        0 => String::new(),
+        bytes => format!(", with {} to fetch", text::bytes(bytes)),
     }
-    for detail in details {
+}
+
+/// Prints the command to run next, and what it has to do. A lock without outputs needs none.
+fn tell_next(ui: &Ui, lock: &Lock, plan: &Plan) {
+    if plan.steps.is_empty() {
+        return;
+    }
+    // What is taken from an input as it is is not built.
+    let is_built = |name: &str| lock.outputs.get(name).is_some_and(|output| output.recipe.origin() != Origin::Taken);
+    let builds = plan.steps.iter().filter(|step| step.action == Action::Build && is_built(&step.name));
+    let builds: Vec<&str> = builds.map(|step| step.name.as_str()).collect();
+    let fetch = Some(plan.bytes()).filter(|bytes| *bytes > 0).map(|bytes| format!("fetches {}", text::bytes(bytes)));
+    let build = if builds.is_empty() { None } else { Some(format!("builds {}", builds.join(", "))) };
+    let work: Vec<String> = fetch.into_iter().chain(build).collect();
+    let work = if work.is_empty() { String::new() } else { format!(" ({})", work.join(", ")) };
+    ui.line(format!("next: strixlock realize{work}"));
+}
+
+fn show(ui: &Ui, moved: &Move) {
+    let (from, to) = moved.versions();
+    let from = from.map(|from| format!("{from} -> ")).unwrap_or_default();
+    let downgrade = moved.downgrade.then(|| "downgrade".to_owned());
+    let about = downgrade.into_iter().chain(moved.distance.clone()).chain(moved.because.map(str::to_owned));
+    let about: Vec<String> = about.collect();
+    let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+    ui.line(format!("{GOOD}{}{GOOD:#} {from}{to}{about}", moved.input));
+    for detail in &moved.details {
         ui.line(format!("  {DIM}{detail}{DIM:#}"));
     }
 }

@@ -1,6 +1,7 @@
 //! `strixlock validate`
 
 use super::choices::device;
+use super::table::{Column, Table};
 use super::{Session, Ui};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
@@ -64,19 +65,16 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
 }
 
 fn show(ui: &Ui, validation: &Validation, moved: Option<&[String]>) {
-    let rows: Vec<Vec<String>> = validation
-        .checks
-        .iter()
-        .map(|check| {
-            let outcome = match check.outcome {
-                Outcome::Passed => "passed",
-                Outcome::Failed => "failed",
-                Outcome::NotRun => "not run",
-            };
-            vec![outcome.to_owned(), check.name.clone(), check.found.clone()]
-        })
-        .collect();
-    ui.table(&rows);
+    let mut table = Table::new([Column::word("result"), Column::word("check"), Column::text("found")]);
+    for check in &validation.checks {
+        let outcome = match check.outcome {
+            Outcome::Passed => "passed",
+            Outcome::Failed => "failed",
+            Outcome::NotRun => "not run",
+        };
+        table.row([outcome, &check.name, &check.found]);
+    }
+    ui.table(&table);
     if let Some(generation) = &validation.generation {
         let number = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.1}"));
         ui.line(format!(

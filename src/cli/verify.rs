@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::tree_names::TreeNames;
 use super::{Session, Ui};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::lock::Lock;
 use crate::store::verify::{Contents, Damage, Modes, repair, verify as compare};
-use crate::store::{ColdTree, Store, StoredTree};
+use crate::store::{ColdTree, Profile, Store, StoredTree};
 use crate::suggest::nearest;
 use crate::text;
 use crate::tree::Listing;
@@ -51,7 +52,7 @@ pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
     // The whole store can be verified even if the lock is invalid.
     let lock = if args.what.is_empty() && !args.repair { None } else { session.lock_if_there()? };
     let subjects = if args.what.is_empty() {
-        everything(store)?
+        everything(store, session.profile().ok().as_ref())?
     } else {
         named(store, lock, &args.what)?.into_iter().map(Ok).collect()
     };
@@ -79,6 +80,12 @@ pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
     }
     failed?;
     if bad == 0 {
+        let entries: usize = reports.iter().map(|report| report.listing.entries().len()).sum();
+        match reports.len() {
+            0 => ui.line("nothing to verify: the store has no trees"),
+            1 => {}
+            trees => ui.line(format!("{trees} trees ok ({entries} entries)")),
+        }
         return Ok(0);
     }
     let damaged = reports.iter().filter(|report| report.is_damaged());
@@ -199,16 +206,21 @@ impl Subject {
 }
 
 /// Returns every tree in the store, or the error for one that is incomplete.
-fn everything(store: &Store) -> Result<Vec<Result<Subject>>> {
-    let subject = |digest: TreeDigest| {
-        in_store(store, &digest.to_string(), digest).map_err(|error| {
+fn everything(store: &Store, profile: Option<&Profile>) -> Result<Vec<Result<Subject>>> {
+    let names = TreeNames::read(store, profile);
+    let mut named: Vec<(String, TreeDigest)> =
+        store.trees()?.into_iter().map(|digest| (names.or_digest(digest), digest)).collect();
+    named.sort();
+    let subject = |(name, digest): (String, TreeDigest)| {
+        in_store(store, &name, digest).map_err(|error| {
             Error::new(Kind::Damaged, "incomplete tree in the store")
-                .about(digest.to_string())
+                .about(name)
+                .fact("tree", digest)
                 .because(&error)
                 .hint("`strixlock realize` makes it again; `strixlock gc` removes it if no lock needs it")
         })
     };
-    Ok(store.trees()?.into_iter().map(subject).collect())
+    Ok(named.into_iter().map(subject).collect())
 }
 
 /// Returns a tree in the store, hot or cold.

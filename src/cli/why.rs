@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::Session;
+use super::table::{Column, Table};
 use super::ui::DIM;
 use crate::error::{Error, Kind, Result};
 use crate::realize::{Runtime, runtime_output};
@@ -49,17 +50,11 @@ pub fn run(args: &WhyArgs, session: &Session) -> Result<u8> {
             return Ok(0);
         }
         ui.line(format!("{shown}{}", file.size.map_or_else(String::new, |size| format!(", {}", text::bytes(size)))));
-        let rows: Vec<_> = chain
-            .iter()
-            .map(|(path, rule)| {
-                vec![
-                    format!("  {}", rule.label()),
-                    show(path),
-                    format!("{DIM}{}{DIM:#}", runtime.trimmed.because(*rule)),
-                ]
-            })
-            .collect();
-        ui.table(&rows);
+        let mut table = Table::new([Column::word("rule"), Column::name("path"), Column::text("because").styled(DIM)]);
+        for (path, rule) in &chain {
+            table.row([rule.label(), &show(path), &runtime.trimmed.because(*rule)]);
+        }
+        ui.table(&table);
         return Ok(0);
     }
     let (label, because) = file.left_out;

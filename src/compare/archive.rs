@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::Cause;
 use super::parts::{MAX_PARTS, Part, explain as explain_contents, join};
-use crate::elf::Source;
+use crate::elf::FileBytes;
 use crate::error::Result;
 use crate::tree::show;
 
@@ -26,7 +26,13 @@ struct Member {
 type Members = BTreeMap<(Vec<u8>, usize), Member>;
 
 /// Adds the members that differ. Adds nothing unless both are archives.
-pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, parts: &mut Vec<Part>) -> Result<()> {
+pub(super) fn explain(
+    name: &str,
+    first: &FileBytes,
+    second: &FileBytes,
+    depth: u8,
+    parts: &mut Vec<Part>,
+) -> Result<()> {
     let (Some(one), Some(other)) = (members(first)?, members(second)?) else { return Ok(()) };
     let names: BTreeSet<_> = one.keys().chain(other.keys()).collect();
     for key in names {
@@ -67,7 +73,7 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, pa
 }
 
 /// Returns the members by name, numbered from 0 if several have one name. `None` if the source is not an archive.
-fn members(source: &Source) -> Result<Option<Members>> {
+fn members(source: &FileBytes) -> Result<Option<Members>> {
     let magic = MAGIC.len() as u64;
     if source.len() < magic || *source.read("the magic", 0, magic, magic)? != *MAGIC {
         return Ok(None);

@@ -1,6 +1,6 @@
 //! Finds the differing bytes of two ranges.
 
-use crate::elf::Source;
+use crate::elf::FileBytes;
 use crate::error::Result;
 
 const CHUNK: u64 = 256 << 10;
@@ -37,7 +37,7 @@ impl Differing {
 }
 
 /// Compares two ranges to their ends. Returns `None` if they are equal.
-pub(super) fn differing(one: &Source, other: &Source) -> Result<Option<Differing>> {
+pub(super) fn differing(one: &FileBytes, other: &FileBytes) -> Result<Option<Differing>> {
     let common = one.len().min(other.len());
     let mut found = Differing { bytes: 0, runs: Vec::new() };
     let mut offset = 0;
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn places_are_found_and_counted() {
-        let compare = |a: &[u8], b: &[u8]| differing(&Source::memory(a), &Source::memory(b)).unwrap();
+        let compare = |a: &[u8], b: &[u8]| differing(&FileBytes::memory(a), &FileBytes::memory(b)).unwrap();
         assert_eq!(compare(b"same", b"same"), None);
         let mut long = vec![0; 300_000];
         let same = long.clone();

@@ -170,13 +170,13 @@ fn looks_random(one: &[u8], other: &[u8], run: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::elf::Source;
+    use crate::elf::FileBytes;
 
     fn judged(part: &str, one: &[u8], other: &[u8]) -> Option<Cause> {
         let differing =
-            crate::compare::bytes::differing(&Source::memory(one), &Source::memory(other)).unwrap().unwrap();
+            crate::compare::bytes::differing(&FileBytes::memory(one), &FileBytes::memory(other)).unwrap().unwrap();
         let (start, end) = differing.runs[0];
-        let around = |bytes| Excerpt::read(&Source::memory(bytes), start).unwrap();
+        let around = |bytes| Excerpt::read(&FileBytes::memory(bytes), start).unwrap();
         guess(part, &around(one), &around(other), end - start)
     }
 

@@ -1,6 +1,6 @@
 //! Excerpts around a difference, for people and for guessing the cause.
 
-use crate::elf::Source;
+use crate::elf::FileBytes;
 use crate::error::Result;
 
 /// Number of bytes that are read on each side.
@@ -20,7 +20,7 @@ pub(super) struct Excerpt {
 }
 
 impl Excerpt {
-    pub fn read(source: &Source, offset: u64) -> Result<Self> {
+    pub fn read(source: &FileBytes, offset: u64) -> Result<Self> {
         let start = offset.saturating_sub(AROUND).min(source.len());
         let end = offset.saturating_add(AROUND).min(source.len());
         let bytes = source.read("the contents", start, end - start, 2 * AROUND)?.into_owned();
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn text_is_shown_as_text_and_bytes_as_bytes() {
-        let around = |bytes: &[u8], at| Excerpt::read(&Source::memory(bytes), at).unwrap();
+        let around = |bytes: &[u8], at| Excerpt::read(&FileBytes::memory(bytes), at).unwrap();
         let text = around(b"\0\0built at 12:34:56\0x", 12);
         assert_eq!((text.text(), text.show().as_str()), ("built at 12:34:56", "\"built at 12:34:56\""));
         assert_eq!(around(b"\0\x01ab\0", 0).show(), "00 01 61 62 00 |..ab.|");

@@ -19,7 +19,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::elf::Source;
+use crate::elf::FileBytes;
 use crate::error::{About as _, Result};
 use crate::tree::confined::Root;
 use crate::tree::{Entry, Listing, Node, show};
@@ -127,9 +127,9 @@ pub fn trees(first: Side, second: Side) -> Result<Vec<Difference>> {
 }
 
 fn parts(one: &Root, other: &Root, entry: &Entry) -> Result<Vec<Part>> {
-    let open = |root: &Root| -> Result<Source<'static>> {
+    let open = |root: &Root| -> Result<FileBytes<'static>> {
         let file = root.open_file(&entry.path)?;
-        Source::file(fs_err::File::from_parts(file, entry.display()))
+        FileBytes::file(fs_err::File::from_parts(file, entry.display()))
     };
     differing_parts(&open(one)?, &open(other)?).about(entry.display())
 }

@@ -6,7 +6,7 @@ use super::bytes::{Differing, differing};
 use super::cause::{Cause, guess};
 use super::excerpt::Excerpt;
 use super::{archive, sections, text};
-use crate::elf::Source;
+use crate::elf::FileBytes;
 use crate::error::Result;
 
 /// Number of parts of a file that are reported.
@@ -32,7 +32,7 @@ pub struct Part {
 }
 
 /// Returns the parts in which two files differ: at least one if the files differ, whatever they contain.
-pub fn differing_parts(first: &Source, second: &Source) -> Result<Vec<Part>> {
+pub fn differing_parts(first: &FileBytes, second: &FileBytes) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     explain("", first, second, MAX_DEPTH, &mut parts)?;
     parts.truncate(MAX_PARTS);
@@ -40,7 +40,13 @@ pub fn differing_parts(first: &Source, second: &Source) -> Result<Vec<Part>> {
 }
 
 /// Adds the differing parts of two ranges. Their names begin with `name`.
-pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, parts: &mut Vec<Part>) -> Result<()> {
+pub(super) fn explain(
+    name: &str,
+    first: &FileBytes,
+    second: &FileBytes,
+    depth: u8,
+    parts: &mut Vec<Part>,
+) -> Result<()> {
     let Some(found) = differing(first, second)? else { return Ok(()) };
     if parts.len() >= MAX_PARTS {
         return Ok(());
@@ -62,7 +68,7 @@ pub(super) fn explain(name: &str, first: &Source, second: &Source, depth: u8, pa
 }
 
 /// Describes the differing bytes of two ranges that have no parts.
-pub(super) fn byte_part(part: String, first: &Source, second: &Source, found: &Differing) -> Result<Part> {
+pub(super) fn byte_part(part: String, first: &FileBytes, second: &FileBytes, found: &Differing) -> Result<Part> {
     let mut causes = Vec::new();
     for (start, end) in &found.runs {
         let (one, other) = (Excerpt::read(first, *start)?, Excerpt::read(second, *start)?);

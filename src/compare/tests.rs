@@ -7,7 +7,7 @@ use crate::demo::elf_maker::Elf;
 use crate::tree::scan::scan;
 
 fn told(one: &[u8], other: &[u8]) -> Vec<(String, Cause)> {
-    let parts = differing_parts(&Source::memory(one), &Source::memory(other)).unwrap();
+    let parts = differing_parts(&FileBytes::memory(one), &FileBytes::memory(other)).unwrap();
     parts.into_iter().map(|part| (part.part, part.causes[0])).collect()
 }
 
@@ -20,7 +20,7 @@ fn library(text: &str) -> std::sync::Arc<[u8]> {
 fn elf_files_are_told_by_section() {
     let one = library("/build/one/file.c");
     assert_eq!(told(&one, &library("/build/two/file.c")), [(".rodata".to_owned(), Cause::BuildPath)]);
-    let parts = differing_parts(&Source::memory(&one), &Source::memory(&library("/build/two/file.c"))).unwrap();
+    let parts = differing_parts(&FileBytes::memory(&one), &FileBytes::memory(&library("/build/two/file.c"))).unwrap();
     assert_eq!((parts[0].offset, parts[0].bytes), (7, 3));
     assert_eq!(parts[0].first, "\"/build/one/file.c\"");
     // Parts that only moved because another part grew are consequences.

@@ -1,13 +1,13 @@
 //! Line numbers in text files.
 
-use crate::elf::Source;
+use crate::elf::FileBytes;
 use crate::error::Result;
 
 const START: u64 = 8 << 10;
 const CHUNK: u64 = 256 << 10;
 
 /// Returns the number of the line at `position`, up to which both are equal, if both are text.
-pub(super) fn line(first: &Source, second: &Source, position: u64) -> Result<Option<u64>> {
+pub(super) fn line(first: &FileBytes, second: &FileBytes, position: u64) -> Result<Option<u64>> {
     if !is_text(first)? || !is_text(second)? {
         return Ok(None);
     }
@@ -23,7 +23,7 @@ pub(super) fn line(first: &Source, second: &Source, position: u64) -> Result<Opt
 }
 
 /// Returns whether the beginning is valid text, which is what most tools look at.
-fn is_text(source: &Source) -> Result<bool> {
+fn is_text(source: &FileBytes) -> Result<bool> {
     let start = source.read("the contents", 0, START.min(source.len()), START)?;
     let valid = match std::str::from_utf8(&start) {
         Ok(_) => true,

@@ -1,7 +1,7 @@
 //! The driver, the device nodes, and the groups that own them.
 
 use super::{Finding, Level, STRIX_HALO, on_the_machine};
-use crate::host::{Gpu, Host, Node, NodeState};
+use crate::host::{DeviceNode, Gpu, Host, NodeState};
 
 pub(super) fn check(host: &Host) -> Vec<Finding> {
     let mut findings = vec![compute(host)];
@@ -88,7 +88,7 @@ fn render(host: &Host) -> Finding {
 }
 
 /// Judges a node that is present.
-fn judge(host: &Host, check: &'static str, node: &Node) -> Finding {
+fn judge(host: &Host, check: &'static str, node: &DeviceNode) -> Finding {
     let path = &node.path;
     let group = host.process.group_name(node.group);
     match node.state {
@@ -104,7 +104,7 @@ fn judge(host: &Host, check: &'static str, node: &Node) -> Finding {
 }
 
 /// Judges a node that may not be opened.
-fn denied(host: &Host, check: &'static str, node: &Node, group: &str) -> Finding {
+fn denied(host: &Host, check: &'static str, node: &DeviceNode, group: &str) -> Finding {
     let path = &node.path;
     let member = host.process.groups.contains(&node.group);
     let finding = Finding::new(check, Level::Bad, format!("permission denied: {path}, owned by group {group}"));

@@ -8,6 +8,7 @@ mod builds;
 mod devices;
 mod firmware;
 mod kernel;
+mod keys;
 mod known;
 mod memory;
 mod proxy;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::host::{Distribution, Host};
+use crate::inputs::debs::KeyPlace;
 use crate::sandbox::Engine;
 
 pub use proxy::VARIABLES as PROXY_VARIABLES;
@@ -34,6 +36,8 @@ pub struct Surroundings {
     /// The outputs of the manifest that are built in the host's own root because they have no sysroot; absent without
     /// a manifest.
     pub without_sysroot: Option<Vec<String>>,
+    /// The place of the keys for each input of the manifest with packages, or the reason that there is none.
+    pub keys: Vec<(String, Result<KeyPlace, Error>)>,
     /// The disk of the store.
     pub disk: Option<Disk>,
     /// The environment variables that name proxies.
@@ -104,6 +108,7 @@ pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
     findings.extend(memory::check(host));
     findings.extend(builds::sandbox(host, surroundings));
     findings.extend(builds::disk(surroundings));
+    findings.extend(keys::check(surroundings));
     findings.extend(proxy::check(surroundings));
     findings
 }

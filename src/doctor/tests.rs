@@ -1,10 +1,10 @@
 use super::*;
-use crate::host::{Devices, Gpu, KernelVersion, Memory, Node, NodeState, Process};
+use crate::host::{DeviceNode, Devices, Gpu, KernelVersion, Memory, NodeState, Process};
 
 const GIB: u64 = 1 << 30;
 
-fn node(path: &str, state: NodeState) -> Node {
-    Node { path: path.to_owned(), state, group: 992 }
+fn node(path: &str, state: NodeState) -> DeviceNode {
+    DeviceNode { path: path.to_owned(), state, group: 992 }
 }
 
 fn gpu(name: &str, minor: u32) -> Gpu {
@@ -41,6 +41,7 @@ fn surroundings() -> Surroundings {
     Surroundings {
         sandbox: Some(Ok(Engine::Bubblewrap)),
         without_sysroot: None,
+        keys: Vec::new(),
         disk: Some(Disk { store: "/s".into(), free: 900_000_000_000 }),
         proxies: BTreeMap::new(),
     }
@@ -304,4 +305,25 @@ fn proxies_are_shown_without_passwords() {
         assert!(!format!("{finding:?}").contains("secret"));
     }
     only(&good(), &with(&[("HTTP_PROXY", "http://a"), ("http_proxy", "http://b")]), Level::Advice);
+}
+
+#[test]
+fn missing_keys_are_bad_and_equal_answers_share_a_line() {
+    let place = |place: &KeyPlace| Ok(place.clone());
+    let (here, archive) = (KeyPlace::Keyrings("/k/u.gpg".to_owned()), KeyPlace::Archive(vec!["F6EC".to_owned()]));
+    let with = |keys: &[(&str, Result<KeyPlace, Error>)]| Surroundings {
+        keys: keys.iter().map(|(name, place)| ((*name).to_owned(), place.clone())).collect(),
+        ..surroundings()
+    };
+    let good_ones =
+        with(&[("a", place(&here)), ("b", place(&archive)), ("c", place(&here)), ("d", Ok(KeyPlace::Unsigned))]);
+    let found = examine(&good(), &good_ones);
+    let keys: Vec<&str> = found.iter().filter(|one| one.check == "keys").map(|one| one.found.as_str()).collect();
+    assert_eq!(keys.len(), 3);
+    assert_eq!(keys[0], "a, c: /k/u.gpg");
+    assert!(keys[1].starts_with("b: F6EC, to be taken from the archive by `strixlock update`"), "{keys:?}");
+    assert!(found.iter().all(|one| one.level == Level::Good));
+    let missing = Error::new(crate::error::Kind::NotFound, "no keys").hint("name some");
+    let finding = only(&good(), &with(&[("a", Err(missing.clone())), ("b", Err(missing))]), Level::Bad);
+    assert_eq!((finding.found.as_str(), finding.mend.as_deref()), ("a, b: no keys", Some("name some")));
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
 use crate::oci::layout;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Doing, Progress, Unit};
 use crate::recipe::Recipe;
 use crate::store::{Store, StoredTree};
 use crate::tree::confined::Root;
@@ -62,7 +62,7 @@ pub fn archive(tree: &StoredTree, file: &Path, replace: bool, progress: &dyn Pro
         _ => error,
     };
     let (root, listing) = (Root::open(&tree.path)?, tree.listing()?);
-    let task = progress.begin("archive", Some(listing.total_size()), Unit::Bytes);
+    let task = progress.begin(Doing::Pack, "the image", Some(listing.total_size()), Unit::Bytes);
     let mut done = 0;
     let mut archive = ArchiveWriter::new(new.as_file());
     for entry in listing.entries() {

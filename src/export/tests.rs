@@ -1,5 +1,5 @@
 use super::*;
-use crate::host::{Devices, Node, NodeState};
+use crate::host::{DeviceNode, Devices, NodeState};
 use crate::llama_source::Options;
 
 const IMAGE: &str =
@@ -24,7 +24,7 @@ fn wanted(engine: Engine) -> Wanted {
 }
 
 fn machine() -> Machine {
-    let node = |path: &str, group| Node { path: path.to_owned(), state: NodeState::Usable, group };
+    let node = |path: &str, group| DeviceNode { path: path.to_owned(), state: NodeState::Usable, group };
     Machine {
         uid: 1001,
         gid: 100,

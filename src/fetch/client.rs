@@ -1,7 +1,6 @@
-//! The HTTP client, and requests for small documents.
+//! The HTTP client: its settings, logins, and connections to a host.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,15 +12,14 @@ use tracing::info;
 use url::Url;
 
 use super::netrc::Netrc;
-use super::policy::{Settings, Trust};
-use super::registry::{Logins, SendError};
-use super::reply::{Reply, causes};
-use super::{Document, Documents};
+use super::policy::Settings;
+use super::registry::Logins;
+use super::reply::causes;
 use super::{hub, registry, retry};
 use crate::error::{Error, Kind, Result};
 use crate::log::FETCH;
-use crate::progress::Progress;
-use crate::urls::{log_url, show_url};
+use crate::progress::{Doing, Progress, Task, Unit};
+use crate::urls::{log_url, server, show_url};
 
 /// Greatest number of connections to one host at a time. Package archives ask for no more than two, and two downloads
 /// saturate most connections.
@@ -46,6 +44,14 @@ pub struct Head {
     pub size: Option<u64>,
     /// Its strong validator: an ETag, else the modification time, as sent.
     pub validator: Option<String>,
+}
+
+/// Explains the failure on a machine that has no certificates of authorities, of which the library only tells in words.
+fn without_authorities(error: &reqwest::Error) -> Option<Error> {
+    format!("{error:?}").contains("No CA certificates").then(|| {
+        Error::new(Kind::Unfit, "this machine has no certificates of authorities, which https needs")
+            .hint("install the package `ca-certificates`, or name a file with certificates in `SSL_CERT_FILE`")
+    })
 }
 
 impl Fetcher {
@@ -76,7 +82,7 @@ impl Fetcher {
             .read_timeout(settings.window)
             .redirect(redirects)
             .build()
-            .map_err(|error| broken(&error))?;
+            .map_err(|error| without_authorities(&error).unwrap_or_else(|| broken(&error)))?;
         let netrc = Netrc::of_user();
         Ok(Self {
             runtime,
@@ -109,6 +115,11 @@ impl Fetcher {
         }
     }
 
+    /// Reports that a server is asked, until the task is dropped.
+    pub fn asking(&self, server: &str) -> Box<dyn Task> {
+        self.progress.begin(Doing::Ask, server, None, Unit::Bytes)
+    }
+
     /// Asks for size and validator of a file.
     pub fn head(&self, url: &Url) -> Result<Head> {
         self.settings.check(url)?;
@@ -116,9 +127,10 @@ impl Fetcher {
             let size = fs_err::metadata(path)?.len();
             return Ok(Head { size: Some(size), validator: None });
         }
+        let task = self.asking(&server(url));
         self.runtime.block_on(async {
             let _permit = self.permit(url).await;
-            let response = self.ask(url, self.request(Method::HEAD, url)).await?;
+            let response = self.ask(url, self.request(Method::HEAD, url), &*task).await?;
             // An answer to HEAD has no body, so reqwest's content_length() would be 0.
             let size = response.headers().get("content-length").and_then(|size| size.to_str().ok()?.parse().ok());
             Ok(Head { size, validator: validator(response.headers()) })
@@ -173,125 +185,6 @@ impl Fetcher {
         };
         semaphore.acquire_owned().await.ok()
     }
-
-    /// Sends a request for a small document, with retries after failures that may pass.
-    pub(super) async fn ask(&self, url: &Url, request: RequestBuilder) -> Result<Reply> {
-        let mut round = 1;
-        loop {
-            let again = request.try_clone();
-            let next = request.try_clone().unwrap_or_else(|| self.request(Method::GET, url));
-            let (error, wait) = match self.send(url, next).await {
-                Ok(response) if response.status().is_success() => return Ok(response),
-                Ok(response) => {
-                    let error = self.refused(url, response.status(), response.headers());
-                    if !retry::is_passing(response.status()) {
-                        return Err(error);
-                    }
-                    (error, retry::retry_after(response.headers()))
-                }
-                Err(SendError::Login(error)) => return Err(error),
-                Err(SendError::Transport(error)) if error.is_connect() || error.is_redirect() => {
-                    return Err(transport_error(url, &error));
-                }
-                Err(SendError::Transport(error)) => (transport_error(url, &error), None),
-            };
-            if round >= self.settings.rounds || again.is_none() {
-                return Err(error);
-            }
-            let wait = wait.unwrap_or_else(|| retry::pause(self.settings.pause, round));
-            let (url, rounds) = (log_url(url), self.settings.rounds);
-            info!(target: FETCH, "{url}: {}; retry in {wait:.1?}, after {round} of {rounds} tries", error.message());
-            tokio::time::sleep(wait).await;
-            round += 1;
-        }
-    }
-}
-
-impl Documents for Fetcher {
-    fn get(&self, url: &Url, limit: u64) -> Result<Document> {
-        self.get_from_mirrors(url, limit, Trust::Transport)
-    }
-}
-
-impl Fetcher {
-    /// Like [`Documents::get`], but also over plain http, for documents whose signature is verified. Returns the body.
-    pub fn get_signed(&self, url: &Url, limit: u64) -> Result<Vec<u8>> {
-        self.get_from_mirrors(url, limit, Trust::Content).map(|document| document.body)
-    }
-
-    fn get_from_mirrors(&self, asked: &Url, limit: u64, trust: Trust) -> Result<Document> {
-        let mut failure = None;
-        for url in self.settings.with_mirrors(std::slice::from_ref(asked)) {
-            match self.get_one(&url, limit, trust) {
-                Ok(Document { url: found, body }) => {
-                    if let Some(error) = failure {
-                        let error: Error = error;
-                        self.progress.note(&format!(
-                            "warning: a mirror answered, which may be out of date: {}",
-                            error.message()
-                        ));
-                    }
-                    return Ok(Document { url: self.settings.original(asked, &url, found), body });
-                }
-                Err(error) => {
-                    info!(target: FETCH, "{}: {}", log_url(&url), error.message());
-                    failure = failure.or(Some(error));
-                }
-            }
-        }
-        Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")))
-    }
-
-    fn get_one(&self, url: &Url, limit: u64, trust: Trust) -> Result<Document> {
-        self.settings.check_for(url, trust)?;
-        if let Ok(path) = local_path(url) {
-            let mut body = Vec::new();
-            fs_err::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut body)?;
-            let document = Document { url: url.clone(), body };
-            return if document.body.len() as u64 > limit { Err(too_long(url, limit)) } else { Ok(document) };
-        }
-        self.small(url, self.request(Method::GET, url), limit).map(|(_, document)| document)
-    }
-
-    /// Returns the headers and body of the answer to a request for a small document.
-    pub(super) fn small_body(&self, url: &Url, request: RequestBuilder, limit: u64) -> Result<(HeaderMap, Vec<u8>)> {
-        self.small(url, request, limit).map(|(headers, document)| (headers, document.body))
-    }
-
-    /// Returns the answer to a request for a small document.
-    fn small(&self, url: &Url, request: RequestBuilder, limit: u64) -> Result<(HeaderMap, Document)> {
-        // A small document takes seconds; a server that sends it byte by byte must not block us.
-        let limit_of_time = self.settings.window.saturating_mul(10);
-        let late =
-            || Error::new(Kind::Unreachable, "the server took too long to send a page").fact("url", show_url(url));
-        let answer = async {
-            let _permit = self.permit(url).await;
-            let mut response = self.ask(url, request).await?;
-            let promised = response.content_length();
-            let mut body = Vec::new();
-            while let Some(chunk) = response.chunk().await.map_err(|error| transport_error(url, &error))? {
-                body.extend_from_slice(&chunk);
-                if body.len() as u64 > limit {
-                    return Err(too_long(url, limit));
-                }
-            }
-            match promised {
-                Some(size) if size != body.len() as u64 => Err(Error::new(Kind::Mismatch, "the document broke off")
-                    .fact("url", show_url(url))
-                    .fact("promised", format!("{size} bytes"))
-                    .fact("received", format!("{} bytes", body.len()))),
-                _ => Ok((response.headers().clone(), Document { url: response.url().clone(), body })),
-            }
-        };
-        self.runtime
-            .block_on(async { tokio::time::timeout(limit_of_time, answer).await.unwrap_or_else(|_| Err(late())) })
-    }
-}
-
-fn too_long(url: &Url, limit: u64) -> Error {
-    Error::new(Kind::Mismatch, "the document is too long")
-        .fact("url", show_url(url))
-        .fact("limit", format!("{limit} bytes"))
 }
 
 pub(super) fn validator(headers: &HeaderMap) -> Option<String> {
@@ -350,7 +243,9 @@ fn status_error(url: &Url, status: StatusCode, headers: &HeaderMap) -> Error {
 
 pub(super) fn transport_error(url: &Url, error: &reqwest::Error) -> Error {
     let cause = std::io::Error::other(causes(error));
-    Error::new(Kind::Unreachable, "the server cannot be reached").fact("url", show_url(url)).because(&cause)
+    let late = error.is_timeout() && !error.is_connect();
+    let message = if late { "the server did not answer in time" } else { "the server cannot be reached" };
+    Error::new(Kind::Unreachable, message).fact("url", show_url(url)).because(&cause)
 }
 
 #[cfg(test)]

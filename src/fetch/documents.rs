@@ -20,4 +20,10 @@ pub trait Documents: Sync {
     /// [`Kind::NotFound`](crate::error::Kind::NotFound), an unreachable host
     /// [`Kind::Unreachable`](crate::error::Kind::Unreachable).
     fn get(&self, url: &Url, limit: u64) -> Result<Document>;
+
+    /// Like [`Self::get`], for one of several documents that are asked for side by side: its number, and how many
+    /// there are.
+    fn get_one_of(&self, url: &Url, limit: u64, _place: (usize, usize)) -> Result<Document> {
+        self.get(url, limit)
+    }
 }

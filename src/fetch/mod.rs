@@ -17,6 +17,8 @@ mod registry;
 mod registry_client;
 mod reply;
 mod retry;
+mod small;
+mod transfer;
 
 pub use client::{Fetcher, is_refusal};
 pub use documents::{Document, Documents};

@@ -10,7 +10,7 @@ use url::Url;
 use super::Fetcher;
 use super::client::{local_path, transport_error};
 use crate::error::{Error, Kind, Result};
-use crate::urls::show_url;
+use crate::urls::{server, show_url};
 
 /// Size of the first requested part, in bytes; each part that directly follows is twice as large as the one before.
 const FIRST: u64 = 256 << 10;
@@ -104,10 +104,11 @@ impl Fetcher {
             return if bytes.len() as u64 == length { Ok(bytes.into()) } else { Err(other("less".to_owned())) };
         }
         let limit = self.settings.window.saturating_mul(10);
+        let task = self.asking(&server(url));
         let answer = async {
             let _permit = self.permit(url).await;
             let range = format!("bytes={offset}-{}", offset + length - 1);
-            let mut response = self.ask(url, self.request(Method::GET, url).header(RANGE, range)).await?;
+            let mut response = self.ask(url, self.request(Method::GET, url).header(RANGE, range), &*task).await?;
             let text = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let wanted = format!("bytes {offset}-{}/{size}", offset + length - 1);
             // A server without support for ranges sends the whole file, whose beginning is enough for offset 0.

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+use crate::error::Error;
+
 /// The longest pause that a server may ask for.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -33,6 +35,13 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(wait.min(LONGEST))
 }
 
+/// Returns the reason of a failure in a few words: the innermost cause, without the number of the system's error.
+pub(super) fn why(error: &Error) -> String {
+    let cause = error.cause().and_then(|cause| cause.rsplit(": ").next()).unwrap_or(error.message());
+    let words = cause.split(" (os error").next().unwrap_or_default();
+    words.lines().next().unwrap_or_default().chars().take(80).collect()
+}
+
 /// Returns the time until a retry, for messages.
 pub(super) fn when(headers: &HeaderMap) -> String {
     retry_after(headers).map_or_else(|| "a few minutes".to_owned(), |wait| format!("{} s", wait.as_secs()))
@@ -49,6 +58,14 @@ pub(super) fn pause(first: Duration, round: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_a_few_words() {
+        let cause = std::io::Error::other("client error: connection error: Connection reset by peer (os error 104)");
+        let error = Error::failure("the server cannot be reached");
+        assert_eq!(why(&error), "the server cannot be reached");
+        assert_eq!(why(&error.because(&cause)), "Connection reset by peer");
+    }
 
     #[test]
     fn a_server_may_ask_to_wait_in_three_ways() {

@@ -1,54 +1,25 @@
 //! Reads TOML tables field by field, with the place of everything for errors.
 //!
 //! Fields that nobody read are unknown. They are reported at the end, with the most similar known name.
+//!
+//! All errors of a file are reported at once: after an error, the table is read again without the wrong value (see
+//! [`SourceText::gather`]). A parser reads required fields last, so that a missing one does not hide other errors.
 
+mod source;
 mod urls;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::error::{Error, Kind, Result};
 use crate::suggest::{nearest, suggest};
 
+pub use source::SourceText;
 pub use urls::{login, urls};
-
-/// The text of a manifest, for errors that show a place in it.
-pub struct SourceText<'t> {
-    /// The text.
-    pub text: &'t str,
-    /// The name that errors give it.
-    pub name: &'t str,
-}
-
-impl SourceText<'_> {
-    /// Returns an error at a place: `message` in the first line, `label` beside the caret.
-    #[must_use]
-    pub fn error(&self, span: Range<usize>, message: impl Into<String>, label: &str) -> Error {
-        let start = span.start.min(self.text.len());
-        let before = self.text.get(..start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        let snippet = Snippet::source(self.text).annotation(AnnotationKind::Primary.span(span).label(label.to_owned()));
-        let excerpt = Renderer::plain().render(&[Group::with_level(Level::ERROR).element(snippet)]);
-        Error::new(Kind::Invalid, message).about(format!("{}:{line}:{column}", self.name)).excerpt(excerpt)
-    }
-
-    /// Returns the error for text that is not TOML.
-    #[must_use]
-    pub fn invalid_toml(&self, error: &toml::de::Error) -> Error {
-        self.error(error.span().unwrap_or(0..0), "invalid TOML", error.message())
-    }
-
-    /// Adds the place of a value to an error of the value's parser.
-    #[must_use]
-    pub fn at(&self, span: Range<usize>, error: &Error) -> Error {
-        self.error(span, error.message(), error.advice().unwrap_or_default())
-    }
-}
 
 /// Returns true if one of two names is probably the other, mistyped.
 fn is_like(typed: &str, name: &str) -> bool {
@@ -79,13 +50,18 @@ impl<'s, 't> Table<'s, 't> {
 
     /// Returns the value of a field.
     pub fn field(&self, name: &'static str) -> Option<&'s Spanned<DeValue<'s>>> {
-        self.known.borrow_mut().push(name);
-        self.fields.get(name)
+        self.later(&[name]);
+        self.fields.get(name).filter(|value| !self.source.is_hidden(value))
     }
 
     /// Returns all fields with their places, for tables with free names.
-    pub fn entries(&self) -> impl Iterator<Item = (&'s Spanned<std::borrow::Cow<'s, str>>, &'s Spanned<DeValue<'s>>)> {
-        self.fields.iter()
+    pub fn entries(&self) -> impl Iterator<Item = (&'s Spanned<Cow<'s, str>>, &'s Spanned<DeValue<'s>>)> {
+        self.fields.iter().filter(|(_, value)| !self.source.is_hidden(value))
+    }
+
+    /// Returns the elements of an array.
+    fn elements(&self, array: &'s DeArray<'s>) -> impl Iterator<Item = &'s Spanned<DeValue<'s>>> {
+        array.iter().filter(|element| !self.source.is_hidden(element))
     }
 
     /// Returns the text of a field.
@@ -99,25 +75,53 @@ impl<'s, 't> Table<'s, 't> {
 
     /// Returns the text of a required field.
     pub fn needed(&self, name: &'static str) -> Result<Spanned<String>> {
-        self.text(name)?.ok_or_else(|| self.missing(name))
+        self.text(name)?.ok_or_else(|| self.missing(name, &[]))
     }
 
-    /// Returns the error for a missing field. It points to a field that is probably this one, mistyped, else to the
-    /// head.
+    /// Returns the error for a missing field, which points to a field that is probably this one, mistyped, else to the
+    /// head. `instead`: fields that could stand in its place.
+    ///
+    /// Keeps it at once, and errors for unknown fields, since the caller reads no further.
     #[must_use]
-    pub fn missing(&self, name: &str) -> Error {
-        let typo = self
-            .fields
-            .keys()
-            .find(|key| !self.known.borrow().contains(&key.get_ref().as_ref()) && is_like(key.get_ref(), name));
-        if let Some(typo) = typo {
-            return self.source.error(
-                typo.span(),
-                format!("the field `{name}` is missing"),
-                &format!("did you mean `{name}`?"),
-            );
+    pub fn missing(&self, name: &'static str, instead: &[&'static str]) -> Error {
+        self.later(&[name]);
+        let is_wrong = |name: &&str| self.fields.get(*name).is_some_and(|value| self.source.is_touched(value));
+        let is_there = instead.iter().chain([&name]).any(is_wrong);
+        let typo = self.unknown().find(|key| !is_there && is_like(key.get_ref(), name));
+        for key in self.unknown().filter(|key| Some(key.span()) != typo.map(Spanned::span)) {
+            self.source.keep(self.unknown_field(key));
         }
-        self.source.error(self.span.clone(), format!("the field `{name}` is missing"), &format!("needs `{name}`"))
+        if is_there {
+            // Without a place, since its value was hidden after an error, which is enough.
+            return Error::new(Kind::Invalid, format!("the value of `{name}` is wrong"));
+        }
+        let (span, label) = match typo {
+            Some(typo) => (typo.span(), format!("did you mean `{name}`?")),
+            None => (self.span.clone(), format!("needs `{name}`")),
+        };
+        let error = self.source.error(span, format!("the field `{name}` is missing"), &label);
+        self.source.keep(error.clone());
+        error
+    }
+
+    /// Declares fields that are read last, so that they are known where reading ends before.
+    pub fn later(&self, names: &[&'static str]) {
+        let mut known = self.known.borrow_mut();
+        for name in names {
+            if !known.contains(name) {
+                known.push(name);
+            }
+        }
+    }
+
+    /// Returns the names of the fields that were not read.
+    fn unknown(&self) -> impl Iterator<Item = &'s Spanned<Cow<'s, str>>> {
+        self.fields.keys().filter(|key| !self.known.borrow().contains(&key.get_ref().as_ref()))
+    }
+
+    fn unknown_field(&self, key: &Spanned<Cow<'s, str>>) -> Error {
+        let label = suggest(key.get_ref(), self.known.borrow().iter().copied());
+        self.source.error(key.span(), format!("unknown field `{}`", key.get_ref()), &label)
     }
 
     /// Parses the text of a field. Returns a default if it is missing.
@@ -145,7 +149,7 @@ impl<'s, 't> Table<'s, 't> {
         let DeValue::Array(array) = value.get_ref() else {
             return Err(self.wrong_type(value.span(), name, "an array of strings", value.get_ref()));
         };
-        let texts = array.iter().map(|element| match element.get_ref() {
+        let texts = self.elements(array).map(|element| match element.get_ref() {
             DeValue::String(text) => Ok(Spanned::new(element.span(), text.clone().into_owned())),
             other => Err(self.wrong_type(element.span(), name, "an array of strings", other)),
         });
@@ -164,7 +168,7 @@ impl<'s, 't> Table<'s, 't> {
         let DeValue::Array(array) = value.get_ref() else {
             return Err(self.wrong_type(value.span(), name, "an array of tables", value.get_ref()));
         };
-        array.iter().map(|element| self.as_table(name, element)).collect()
+        self.elements(array).map(|element| self.as_table(name, element)).collect()
     }
 
     /// Reads a value that must be a table.
@@ -181,16 +185,28 @@ impl<'s, 't> Table<'s, 't> {
         Self { span, ..self }
     }
 
-    /// Fails if the table has a field that was not read.
+    /// Fails if the table has a field that was not read. Keeps the errors for all but the first such field.
     pub fn finish(self) -> Result<()> {
-        let known = self.known.borrow();
-        for key in self.fields.keys() {
-            if !known.contains(&key.get_ref().as_ref()) {
-                let label = suggest(key.get_ref(), known.iter().copied());
-                return Err(self.source.error(key.span(), format!("unknown field `{}`", key.get_ref()), &label));
+        let mut unknown = self.unknown();
+        let Some(first) = unknown.next() else { return Ok(()) };
+        for key in unknown {
+            self.source.keep(self.unknown_field(key));
+        }
+        Err(self.unknown_field(first))
+    }
+
+    /// Returns an integer field that is not negative.
+    pub fn number(&self, name: &'static str) -> Result<Option<Spanned<u64>>> {
+        let Some(value) = self.field(name) else { return Ok(None) };
+        let DeValue::Integer(integer) = value.get_ref() else {
+            return Err(self.wrong_type(value.span(), name, "an integer", value.get_ref()));
+        };
+        match u64::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(number) => Ok(Some(Spanned::new(value.span(), number))),
+            Err(_) => {
+                Err(self.source.error(value.span(), format!("`{name}` must not be negative or huge"), "out of range"))
             }
         }
-        Ok(())
     }
 
     /// Returns the error for a field whose value does not have the type `wanted`.

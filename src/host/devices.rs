@@ -12,16 +12,16 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Devices {
     /// `/dev/kfd`.
-    pub kfd: Option<Node>,
+    pub kfd: Option<DeviceNode>,
     /// `/dev/dri/renderD128` and so on, in order.
-    pub render: Vec<Node>,
+    pub render: Vec<DeviceNode>,
     /// The groups that own `/dev/dri/card*`, each once. Programs that draw open these nodes; ROCm does not.
     pub card_groups: Vec<u32>,
 }
 
 /// One device node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Node {
+pub struct DeviceNode {
     /// Its absolute path.
     pub path: String,
     /// The result of opening it.
@@ -70,24 +70,24 @@ impl Devices {
         card_groups.sort_unstable();
         card_groups.dedup();
         Self {
-            kfd: Node::probe(root, "dev/kfd"),
+            kfd: DeviceNode::probe(root, "dev/kfd"),
             render: numbered("renderD")
                 .iter()
-                .filter_map(|name| Node::probe(root, &format!("dev/dri/{name}")))
+                .filter_map(|name| DeviceNode::probe(root, &format!("dev/dri/{name}")))
                 .collect(),
             card_groups,
         }
     }
 
     /// Returns the present nodes that ROCm opens.
-    pub fn all(&self) -> impl Iterator<Item = &Node> {
+    pub fn all(&self) -> impl Iterator<Item = &DeviceNode> {
         self.kfd.iter().chain(&self.render)
     }
 
     /// Returns whether ROCm can use a GPU: the compute node and at least one render node are usable.
     #[must_use]
     pub fn usable(&self) -> bool {
-        let usable = |node: &Node| node.state == NodeState::Usable;
+        let usable = |node: &DeviceNode| node.state == NodeState::Usable;
         self.kfd.as_ref().is_some_and(usable) && self.render.iter().any(usable)
     }
 
@@ -101,7 +101,7 @@ impl Devices {
     }
 }
 
-impl Node {
+impl DeviceNode {
     fn probe(root: &Path, path: &str) -> Option<Self> {
         let place = root.join(path);
         let metadata = std::fs::metadata(&place).ok()?;

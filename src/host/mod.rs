@@ -15,7 +15,7 @@ mod release;
 mod render;
 mod selinux;
 
-pub use devices::{Devices, Node, NodeState};
+pub use devices::{DeviceNode, Devices, NodeState};
 pub use gpu::Gpu;
 pub use memory::{Memory, free_memory};
 pub use process::Process;

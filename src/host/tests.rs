@@ -143,7 +143,7 @@ fn selinux_confines_where_it_enforces_and_no_exemption_is_seen() {
 
 #[test]
 fn the_groups_of_cards_are_among_those_of_the_devices() {
-    let node = |path: &str, group| Node { path: path.to_owned(), state: NodeState::Usable, group };
+    let node = |path: &str, group| DeviceNode { path: path.to_owned(), state: NodeState::Usable, group };
     let devices = Devices {
         kfd: Some(node("/dev/kfd", 992)),
         render: vec![node("/dev/dri/renderD128", 991)],

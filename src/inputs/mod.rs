@@ -32,7 +32,7 @@ pub use block::Block;
 pub use model::{ModelFile, restore_model};
 pub use pinned::Pinned;
 pub use request::{OfKind, Request};
-pub use resolve::{Answer, Question, Resolution, Resolve, Taken};
+pub use resolve::{Answer, Preview, Question, Resolution, Resolve, Taken};
 pub use supply::{Presence, Supply};
 pub use tree_pin::TreePin;
 

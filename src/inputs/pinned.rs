@@ -1,14 +1,38 @@
 //! The facts about an input in a lock.
 
+use jiff::civil::Date;
 use serde_json::Value;
 
-use super::{ModelFile, TreePin};
+use super::{LockedInput, ModelFile, TreePin};
 use crate::gguf::Gguf;
 
 /// The interface to the facts in a block of the lock, without network and store.
 pub trait Pinned {
     /// Returns the version of the pin for users.
     fn version(&self) -> String;
+
+    /// Returns the version in the words that people use for it, without digests.
+    fn short_version(&self) -> String {
+        self.version()
+    }
+
+    /// Returns the day on which upstream made the pinned thing, if it is known.
+    fn day(&self) -> Option<Date> {
+        None
+    }
+
+    /// Returns the bytes of the pinned thing: of its download, or of the files of a git commit.
+    fn size(&self) -> u64;
+
+    /// Returns true if `version` is known to be older than the pinned version.
+    fn is_newer_than(&self, _version: &str) -> bool {
+        false
+    }
+
+    /// Returns what changed since another pin of this input, one line each, besides its version.
+    fn changes_since(&self, _old: &LockedInput) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Returns the parts of the pin that can affect an output. They enter derivation ids, so URLs are not among them.
     fn visible(&self) -> Value;

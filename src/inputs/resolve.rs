@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use jiff::civil::Date;
 use url::Url;
 
 use super::{Block, LockedInput, Request};
@@ -48,9 +49,24 @@ pub enum Resolution {
         to: String,
         /// Facts that are known before the download, one line each.
         details: Vec<String>,
+        /// More of what is known before the download.
+        preview: Preview,
         /// Takes it in.
         take_in: TakeIn,
     },
+}
+
+/// Facts about a new pin that are known before it is downloaded, as far as upstream tells them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// The version in the words that people use.
+    pub short: Option<String>,
+    /// The day on which upstream made it.
+    pub made: Option<Date>,
+    /// The distance from the locked pin, such as `31 builds`.
+    pub distance: Option<String>,
+    /// The size of the download in bytes.
+    pub bytes: Option<u64>,
 }
 
 impl Resolution {

@@ -14,7 +14,7 @@ use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::{Error, Result};
 use crate::fetch::{Sink, Voucher, Wanted};
 use crate::log::CACHE;
-use crate::progress::{Task, Unit};
+use crate::progress::{Doing, Task, Unit};
 use crate::store::Store;
 use crate::threads::on_threads;
 
@@ -72,7 +72,7 @@ pub fn download_all(
     }
     let total = missing.iter().map(|piece| piece.promise.size).fold(0, u64::saturating_add);
     intake.store.demand_space(total)?;
-    let task = intake.fetcher.progress().begin(name, Some(total), Unit::Bytes);
+    let task = intake.fetcher.progress().begin(Doing::Fetch, name, Some(total), Unit::Bytes);
     let (queue, done, stop) = (Mutex::new(missing.iter()), AtomicU64::new(0), AtomicBool::new(false));
     let worker = || {
         let next = || queue.lock().ok().and_then(|mut queue| queue.next());
@@ -84,7 +84,9 @@ pub fn download_all(
         }
         Ok(())
     };
-    on_threads(WORKERS.min(missing.len()), "a thread that downloads", |_| worker()).map(drop)
+    on_threads(WORKERS.min(missing.len()), "a thread that downloads", |_| worker())?;
+    task.done(None);
+    Ok(())
 }
 
 fn one(intake: Intake, name: &str, piece: &MissingFile, voucher: Voucher, share: &mut Share) -> Result<()> {
@@ -93,10 +95,12 @@ fn one(intake: Intake, name: &str, piece: &MissingFile, voucher: Voucher, share:
     // Another process may have finished this download while this one waited for the lock.
     if is_here(intake.store, promise) {
         share.add(promise.size);
+        share.task.skip(promise.size);
         return Ok(());
     }
     let wanted = Wanted { name, urls: &piece.urls, promise: Some(promise), voucher, if_gone: None };
-    intake.fetcher.download_part(wanted, &partial, share)?;
+    let task = share.task;
+    intake.fetcher.download_part(wanted, &partial, share, task)?;
     intake.store.publish_download(&partial, promise.digest).map(drop)
 }
 
@@ -118,6 +122,10 @@ impl Sink for Share<'_> {
     fn take(&mut self, bytes: Bytes) -> Result<()> {
         self.add(bytes.len() as u64);
         Ok(())
+    }
+
+    fn resumed(&mut self, count: u64) {
+        self.task.skip(count);
     }
 
     fn restart(&mut self) -> Result<()> {

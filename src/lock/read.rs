@@ -11,6 +11,16 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::PROGRAM;
 
+/// A lock that is about to be updated, without what no longer holds in it.
+pub struct ForUpdate {
+    /// The rest.
+    pub lock: Lock,
+    /// Names of inputs whose blocks were edited or are invalid. They are resolved again.
+    pub edited: Vec<String>,
+    /// Names of outputs whose seals were for other pins or another recipe, as after a merge.
+    pub unsealed: Vec<String>,
+}
+
 impl Lock {
     /// Reads the lock at `path`.
     pub fn read(path: &Path) -> Result<Self> {
@@ -26,9 +36,8 @@ impl Lock {
         read(path, Self::parse)
     }
 
-    /// Reads the lock at `path` for an update, if it exists. Leaves out inputs whose blocks were edited or are invalid,
-    /// so that they are resolved again, and returns their names.
-    pub fn read_for_update(path: &Path) -> Result<Option<(Self, Vec<String>)>> {
+    /// Reads the lock at `path` for an update, if it exists, without what no longer holds in it.
+    pub fn read_for_update(path: &Path) -> Result<Option<ForUpdate>> {
         read(path, Self::parse_for_update)
     }
 
@@ -51,13 +60,13 @@ impl Lock {
         Ok(lock)
     }
 
-    fn parse_for_update(text: &str) -> Result<(Self, Vec<String>)> {
+    fn parse_for_update(text: &str) -> Result<ForUpdate> {
         let mut file = parse(text)?;
-        let mut dropped = Vec::new();
+        let mut edited = Vec::new();
         file.inputs.retain(|name, input| {
             let good = input.entries().is_ok_and(|(said, is)| said == is) && valid::input(name, input).is_none();
             if !good {
-                dropped.push(name.clone());
+                edited.push(name.clone());
             }
             good
         });
@@ -76,7 +85,8 @@ impl Lock {
                 break;
             }
         }
-        Ok((file.complete()?.0, dropped))
+        let (lock, unsealed) = file.complete()?;
+        Ok(ForUpdate { lock, edited, unsealed })
     }
 }
 

@@ -15,7 +15,6 @@
 use std::sync::LazyLock;
 
 use toml::Spanned;
-use toml::de::DeTable;
 
 use super::rules;
 use crate::error::{Error, Result};
@@ -60,8 +59,8 @@ pub fn known_generics() -> &'static [Generic] {
 
 /// Parses a file of rules. Errors call it `name`.
 fn parse(text: &str, name: &str) -> Result<Known> {
-    let source = SourceText { text, name };
-    let document = DeTable::parse(text).map_err(|error| source.invalid_toml(&error))?;
+    let source = SourceText::new(text, name);
+    let document = source.parse()?;
     let top = Table::top(&source, document.get_ref());
     let edges = edges(&source, &top, "edge")?;
     let generics = top.tables("generic")?.into_iter().map(|table| generic(&source, table)).collect::<Result<_>>()?;
@@ -94,32 +93,24 @@ pub fn edges(source: &SourceText, fields: &Table, name: &'static str) -> Result<
 }
 
 fn edge(source: &SourceText, fields: Table) -> Result<Edge> {
+    fields.later(&["reason", "from"]);
+    let seen = fields.texts("seen")?.unwrap_or_default().into_iter().map(Spanned::into_inner).collect();
+    let required = fields.flag("required")?;
+    let tables = fields.texts("tables")?.unwrap_or_default();
+    let to = target(source, &fields)?;
+    let reason = fields.text("reason")?;
     let from = fields.needed("from")?;
     if !rules::is_taker(from.get_ref()) {
         let message = "invalid name: expected a program, or a library without a version";
         return Err(source.error(from.span(), message, "such as \"libamdhip64.so\""));
     }
-    let from = from.into_inner();
-    let (opened, path, kernels) = (fields.text("library")?, fields.text("path")?, fields.text("kernels")?);
-    let to = match (opened, path, kernels) {
-        (Some(name), None, None) => Target::Library(library(source, name)?),
-        (None, Some(path), None) => Target::Path(inner(source, path)?),
-        (None, None, Some(path)) => Target::Kernels(inner(source, path)?),
-        (None, None, None) => return Err(fields.missing("library")),
-        _ => {
-            let message = "only one of `library`, `path` and `kernels` can be given";
-            return Err(source.error(fields.span.clone(), message, "this edge leads to several"));
-        }
-    };
-    let reason = fields.needed("reason")?;
-    let seen = fields.texts("seen")?.unwrap_or_default().into_iter().map(Spanned::into_inner).collect();
-    let required = fields.flag("required")?;
-    let tables = fields.texts("tables")?.unwrap_or_default();
+    let to = to.ok_or_else(|| fields.missing("library", &["path", "kernels"]))?;
+    let reason = reason.ok_or_else(|| fields.missing("reason", &[]))?;
     if let Some(table) = tables.first().filter(|_| !matches!(to, Target::Kernels(_))) {
         return Err(source.error(table.span(), "only kernels have tables", "this edge has no `kernels`"));
     }
     let tables = tables.into_iter().map(Spanned::into_inner).collect();
-    let edge = Edge { from, to, tables, reason: reason.get_ref().clone(), seen, required };
+    let edge = Edge { from: from.into_inner(), to, tables, reason: reason.get_ref().clone(), seen, required };
     if !rules::is_edge(&edge) {
         return Err(source.error(
             reason.span(),
@@ -129,6 +120,21 @@ fn edge(source: &SourceText, fields: Table) -> Result<Edge> {
     }
     fields.finish()?;
     Ok(edge)
+}
+
+/// Reads the target of an edge, if it has one.
+fn target(source: &SourceText, fields: &Table) -> Result<Option<Target>> {
+    let (opened, path, kernels) = (fields.text("library")?, fields.text("path")?, fields.text("kernels")?);
+    match (opened, path, kernels) {
+        (Some(name), None, None) => library(source, name).map(Target::Library).map(Some),
+        (None, Some(path), None) => inner(source, path).map(Target::Path).map(Some),
+        (None, None, Some(path)) => inner(source, path).map(Target::Kernels).map(Some),
+        (None, None, None) => Ok(None),
+        _ => {
+            let message = "only one of `library`, `path` and `kernels` can be given";
+            Err(source.error(fields.span.clone(), message, "this edge leads to several"))
+        }
+    }
 }
 
 fn library(source: &SourceText, text: Spanned<String>) -> Result<String> {

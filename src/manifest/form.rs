@@ -1,5 +1,7 @@
 //! Reads the fields of an output, and checks its references to inputs and other outputs of the manifest.
 
+use std::collections::BTreeSet;
+
 use toml::Spanned;
 
 use super::{Manifest, rules};
@@ -86,10 +88,22 @@ enum Wanted {
 }
 
 impl Reference {
+    /// Returns the name of the input or output.
+    pub fn name(&self) -> &str {
+        self.name.get_ref()
+    }
+
+    /// Returns the place of the name, or of the output's head if the name is a default.
+    pub fn span(&self) -> std::ops::Range<usize> {
+        self.name.span()
+    }
+
     /// Fails if there is no input or output of the wanted kind with this name.
-    pub fn check(&self, source: &SourceText, manifest: &Manifest) -> Result<()> {
+    ///
+    /// `broken`: names of inputs and outputs with errors of their own, which can be meant, too.
+    pub fn check(&self, source: &SourceText, manifest: &Manifest, broken: &BTreeSet<String>) -> Result<()> {
         let name = self.name.get_ref().as_str();
-        let (what, kind, found, names): (_, _, _, Vec<&str>) = match self.wanted {
+        let (what, kind, found, mut names): (_, _, _, Vec<&str>) = match self.wanted {
             Wanted::Input(kind) => {
                 let found = manifest.inputs.get(name).map(|input| (input.kind().name(), fits(kind, input.kind())));
                 let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind()));
@@ -101,6 +115,7 @@ impl Reference {
                 ("output", kind, found, fitting.map(|(name, _)| name.as_str()).collect())
             }
         };
+        names.extend(broken.iter().map(String::as_str));
         match found {
             Some((_, true)) => Ok(()),
             Some((found, false)) => {

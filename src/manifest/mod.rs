@@ -59,10 +59,23 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
-    use super::PROGRAM;
+    use proptest::prelude::*;
+
+    use super::{Manifest, PROGRAM};
 
     #[test]
     fn the_version_that_requires_is_compared_with_is_the_package_s() {
         assert_eq!(PROGRAM.to_string(), env!("CARGO_PKG_VERSION"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[\\[\\]{}a-z=\"\n,.0-9 -]{0,80}") {
+            let _ = Manifest::parse(&text, "x.toml");
+            for head in ["[inputs.a]\ntype = \"debs\"\n", "[outputs.a]\ntype = \"runtime\"\nedges = [{from = 1}, 2]\n"] {
+                let text = format!("{head}{text}");
+                prop_assert!(Manifest::parse(&text, "x.toml").is_err());
+            }
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Parses the manifest.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::VersionReq;
 use toml::Spanned;
-use toml::de::DeTable;
 
 use super::form::{Form, FromFields, Reference};
 use super::{Manifest, PROGRAM, rules};
@@ -25,46 +25,86 @@ fn conflict(text: &str) -> Option<std::ops::Range<usize>> {
 }
 
 pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
-    let source = SourceText { text, name };
-    let document = DeTable::parse(text).map_err(|error| {
-        if let Some(span) = conflict(text) {
-            return source.error(span, "unfinished merge", "git's conflict marker").hint(
-                "edit the manifest to what it should say and remove the lines `<<<<<<<`, `=======` and `>>>>>>>`",
-            );
-        }
-        source.invalid_toml(&error)
+    let source = SourceText::new(text, name);
+    let document = source.parse().map_err(|error| match conflict(text) {
+        None => error,
+        Some(span) => source
+            .error(span, "unfinished merge", "git's conflict marker")
+            .hint("edit the manifest to what it should say and remove the lines `<<<<<<<`, `=======` and `>>>>>>>`"),
     })?;
+    // A manifest for another version may have fields that this one does not know, so nothing else is said.
     let top = Table::top(&source, document.get_ref());
     let requires = requires(&source, &top)?;
-
-    let mut inputs = BTreeMap::new();
-    if let Some(table) = top.table("inputs")? {
-        for (key, value) in table.entries() {
-            check_name(&source, key)?;
-            let fields = table.as_table(key.get_ref(), value)?.headed(key.span());
-            inputs.insert(key.get_ref().clone().into_owned(), input(&source, fields)?);
-        }
-    }
-    let mut outputs = BTreeMap::new();
-    let mut references = Vec::new();
-    if let Some(table) = top.table("outputs")? {
-        for (key, value) in table.entries() {
-            check_name(&source, key)?;
-            let fields = table.as_table(key.get_ref(), value)?.headed(key.span());
-            let recipe = output(&source, key.get_ref(), fields, &mut references)?;
-            outputs.insert(key.get_ref().clone().into_owned(), recipe);
-        }
-    }
+    let mut found = Found::default();
+    let inputs = found.inputs(&source, &top);
+    let outputs = found.outputs(&source, &top);
     let top_span = top.span.clone();
-    top.finish()?;
-    if inputs.is_empty() && outputs.is_empty() {
+    for result in [inputs, outputs, top.finish()] {
+        result.unwrap_or_else(|error| source.keep(error));
+    }
+    let Found { inputs, outputs, references, broken } = found;
+    if inputs.is_empty() && outputs.is_empty() && broken.is_empty() {
+        source.finish(())?;
         return Err(source.error(top_span, "the manifest is empty", "it needs [inputs.NAME] and [outputs.NAME]"));
     }
     let manifest = Manifest { requires, inputs, outputs };
-    for reference in &references {
-        reference.check(&source, &manifest)?;
+    for reference in references.iter().filter(|reference| !broken.contains(reference.name())) {
+        reference.check(&source, &manifest, &broken).unwrap_or_else(|error| source.keep(error));
     }
-    Ok(manifest)
+    source.finish(manifest)
+}
+
+/// The parts of a manifest that were read so far.
+#[derive(Default)]
+struct Found {
+    inputs: BTreeMap<String, InputRequest>,
+    outputs: BTreeMap<String, Recipe>,
+    references: Vec<Reference>,
+    /// Names of inputs and outputs with errors, to which nothing is compared.
+    broken: BTreeSet<String>,
+}
+
+impl Found {
+    fn inputs(&mut self, source: &SourceText, top: &Table) -> Result<()> {
+        let Some(table) = top.table("inputs")? else { return Ok(()) };
+        for (key, value) in table.entries() {
+            let name = key.get_ref().as_ref();
+            check_name(source, key);
+            let fields = value.get_ref().as_table();
+            let read = source.gather(fields, || input(source, table.as_table(name, value)?.headed(key.span())));
+            if let Some(request) = read {
+                self.inputs.insert(name.to_owned(), request);
+            } else {
+                self.broken.insert(name.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn outputs(&mut self, source: &SourceText, top: &Table) -> Result<()> {
+        let Some(table) = top.table("outputs")? else { return Ok(()) };
+        for (key, value) in table.entries() {
+            let name = key.get_ref().as_ref();
+            check_name(source, key);
+            let references = RefCell::default();
+            let read = source.gather(value.get_ref().as_table(), || {
+                let mut own = Vec::new();
+                let recipe = output(source, name, table.as_table(name, value)?.headed(key.span()), &mut own);
+                references.replace(own);
+                recipe
+            });
+            let mut own = references.into_inner();
+            if let Some(recipe) = read {
+                self.outputs.insert(name.to_owned(), recipe);
+            } else {
+                self.broken.insert(name.to_owned());
+                // A default may only be asked for since a wrong value is hidden.
+                own.retain(|reference| reference.span() != key.span());
+            }
+            self.references.append(&mut own);
+        }
+        Ok(())
+    }
 }
 
 fn requires(source: &SourceText, top: &Table) -> Result<VersionReq> {
@@ -81,12 +121,11 @@ fn requires(source: &SourceText, top: &Table) -> Result<VersionReq> {
         .hint("install a matching version of strixlock"))
 }
 
-/// Fails for an invalid name. Names become file names, command-line arguments and labels.
-fn check_name(source: &SourceText, key: &Spanned<std::borrow::Cow<'_, str>>) -> Result<()> {
-    if rules::is_name(key.get_ref()) && !rules::is_reserved(key.get_ref()) {
-        return Ok(());
+/// Keeps an error for an invalid name. Names become file names, command-line arguments and labels.
+fn check_name(source: &SourceText, key: &Spanned<std::borrow::Cow<'_, str>>) {
+    if !rules::is_name(key.get_ref()) || rules::is_reserved(key.get_ref()) {
+        source.keep(source.error(key.span(), "invalid name", "lower-case letters, digits, `-`, `_` and `.`"));
     }
-    Err(source.error(key.span(), "invalid name", "lower-case letters, digits, `-`, `_` and `.`"))
 }
 
 fn input(source: &SourceText, fields: Table) -> Result<InputRequest> {

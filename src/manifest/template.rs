@@ -1,10 +1,16 @@
 //! The manifest that `strixlock init` writes.
 
+use url::Url;
+
+use crate::upstream::debs::archives::{ArchiveKey, Distribution, default_archive};
+
 /// Settings for a new manifest.
 #[derive(Debug, Clone)]
 pub struct TemplateSettings {
     /// The GPU target.
     pub target: String,
+    /// The channel of ROCm builds.
+    pub channel: String,
     /// The prefix of ROCm.
     pub rocm_prefix: String,
     /// The prefix of llama.cpp.
@@ -26,6 +32,10 @@ pub enum Packages {
         url: String,
         /// The suites.
         suites: Vec<String>,
+        /// The components.
+        components: Vec<String>,
+        /// The keys that sign it, as far as they are known.
+        keys: Vec<ArchiveKey>,
     },
     /// The archives in this machine's apt configuration.
     Host,
@@ -33,18 +43,40 @@ pub enum Packages {
     None,
 }
 
+impl Packages {
+    /// Returns an archive with what is known about its distribution. `keys` are the fingerprints of its keys, if they
+    /// are not those of the distribution.
+    #[must_use]
+    pub fn archive(url: &str, suites: &[String], keys: &[String]) -> Self {
+        let known = url.parse::<Url>().ok().and_then(|url| Distribution::of(&[url]));
+        let keys: Vec<ArchiveKey> = keys.iter().map(|key| ArchiveKey::named(key)).collect();
+        Self::Archive {
+            url: url.to_owned(),
+            suites: suites.to_vec(),
+            components: known.map_or_else(|| vec!["main".to_owned()], |known| known.components.clone()),
+            keys: match known {
+                Some(known) if keys.is_empty() => known.keys_of(suites).into_iter().cloned().collect(),
+                _ => keys,
+            },
+        }
+    }
+
+    /// Returns the archive that serves every machine.
+    fn usual() -> Self {
+        default_archive().map_or(Self::None, |usual| Self::archive(&usual.archive, &usual.suites, &[]))
+    }
+}
+
 impl Default for TemplateSettings {
     fn default() -> Self {
         Self {
             target: "gfx1151".to_owned(),
+            channel: "nightly".to_owned(),
             rocm_prefix: "/opt/rocm".to_owned(),
             llama_prefix: "/opt/llama".to_owned(),
             sources: Vec::new(),
             llama_url: "https://github.com/ggml-org/llama.cpp".to_owned(),
-            packages: Packages::Archive {
-                url: "https://snapshot.ubuntu.com/ubuntu/20261101T000000Z".to_owned(),
-                suites: vec!["noble".to_owned(), "noble-updates".to_owned()],
-            },
+            packages: Packages::usual(),
         }
     }
 }
@@ -123,9 +155,11 @@ fn packages_input(name: &str, what: &str, archive: &str, packages: &str) -> Stri
     format!("\n{head:<35} # {what}\ntype = \"debs\"\n{archive}\npackages = [{packages}]\n")
 }
 
-/// Returns the tables of all inputs with packages: for builds and for the bases of images.
+/// Returns the tables of all inputs with packages: for builds and for the bases of images. Only the first one explains
+/// the lines about the archive.
 fn all_packages(archive: &str) -> String {
-    let more = archive.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
+    let plain = archive.lines().map(|line| line.split('#').next().unwrap_or_default().trim_end());
+    let more = plain.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
     [
         packages_input("packages", "what builds run in: these packages, and what they need", archive, BUILD),
         packages_input("base-packages", "what images begin with", &more, RUN),
@@ -134,10 +168,33 @@ fn all_packages(archive: &str) -> String {
     .concat()
 }
 
+/// Returns the lines about an archive.
+fn archive_lines(url: &str, suites: &[String], components: &[String], keys: &[ArchiveKey]) -> String {
+    let mut text = format!(
+        "archive = {url:?}\n                                    # one day of an archive; or \"host\": whatever this \
+         machine's own apt names\nsuites = {suites:?}\ncomponents = {components:?}\n"
+    );
+    let quoted = |key: &ArchiveKey| format!("{:?}", key.fingerprint);
+    match keys {
+        [] => text.push_str("# keyring = \"archive.gpg\"           # keys that sign it: a file beside this one"),
+        [key] if key.name.is_empty() => text.extend(["keys = [", &quoted(key), "]"]),
+        [key] => text.extend(["keys = [", &quoted(key), "]  # signs it: ", &key.name]),
+        keys => {
+            text.push_str("keys = [                            # one of them signs it\n");
+            for key in keys {
+                let line = format!("  {},  # {}", quoted(key), key.name);
+                text.extend([line.trim_end_matches("  # "), "\n"]);
+            }
+            text.push(']');
+        }
+    }
+    text
+}
+
 /// Returns a commented manifest.
 #[must_use]
 pub fn template(settings: &TemplateSettings) -> String {
-    let TemplateSettings { target, rocm_prefix, llama_prefix, sources, llama_url, packages } = settings;
+    let TemplateSettings { target, channel, rocm_prefix, llama_prefix, sources, llama_url, packages } = settings;
     let (packages, sysroot_output, sysroot_field, images) = match packages {
         Packages::None => {
             (String::new(), "", "# sysroot = \"sysroot\"             # the host's own tools without it", "")
@@ -148,12 +205,8 @@ pub fn template(settings: &TemplateSettings) -> String {
             FIELD,
             IMAGES,
         ),
-        Packages::Archive { url, suites } => {
-            let archive = format!(
-                "archive = {url:?}\n                                    # one day of an archive; or \"host\": \
-                 whatever this machine's own apt names\nsuites = {suites:?}\ncomponents = [\"main\", \"universe\"]"
-            );
-            (all_packages(&archive), SYSROOT, FIELD, IMAGES)
+        Packages::Archive { url, suites, components, keys } => {
+            (all_packages(&archive_lines(url, suites, components, keys)), SYSROOT, FIELD, IMAGES)
         }
     };
     let sources = if sources.is_empty() {
@@ -161,6 +214,12 @@ pub fn template(settings: &TemplateSettings) -> String {
     } else {
         format!("sources = [{}]", sources.iter().map(|source| format!("{source:?}")).collect::<Vec<_>>().join(", "))
     };
+    let (others, version) = match channel.as_str() {
+        "nightly" => ("stable, rc, dev", "10.1.0a20260901"),
+        "stable" => ("nightly, rc, dev", "10.2.0"),
+        _ => ("nightly, stable", "10.2.0"),
+    };
+    let channel = format!("channel = {channel:?}");
     format!(
         r#"# What this machine is to run. `strixlock update` finds out what that is today and pins it in lock/strix.lock;
 # `strixlock realize` makes exactly that, on any machine, for as long as the bytes can be had.
@@ -170,8 +229,8 @@ requires = ">=0.1"                  # of strixlock
 [inputs.rocm]
 type = "rocm"
 target = "{target}"                 # gfx1151 is Strix Halo
-channel = "nightly"                 # or stable, rc, dev
-version = "latest"                  # or one, "10.1.0a20260901", or a range, ">=7.12,<8"
+{channel:<35} # or {others}
+version = "latest"                  # or one, "{version}", or a range, ">=7.12,<8"
 {sources}
 
 [inputs.llama-cpp]

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields};
-use crate::realize::{Made, Make, Realizer};
+use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::ModelRecipe;
 use crate::report::Describe;
 
@@ -26,7 +26,7 @@ impl Derive for ModelRecipe {
 }
 
 impl Make for ModelRecipe {
-    fn make(&self, realizer: &Realizer, _: &LockedOutput, _: bool) -> Result<Made> {
+    fn make(&self, realizer: &Realizer, _: &LockedOutput, _: Making) -> Result<Made> {
         realizer.model(&self.input).map(Made::Stored)
     }
 }

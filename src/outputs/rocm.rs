@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields};
-use crate::realize::{Made, Make, Realizer};
+use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::RocmRecipe;
 use crate::report::Describe;
 use crate::store::StoredTree;
@@ -27,7 +27,7 @@ impl Derive for RocmRecipe {
 }
 
 impl Make for RocmRecipe {
-    fn make(&self, realizer: &Realizer, _: &LockedOutput, _: bool) -> Result<Made> {
+    fn make(&self, realizer: &Realizer, _: &LockedOutput, _: Making) -> Result<Made> {
         realizer.input_tree(&self.input).map(Made::Stored)
     }
 

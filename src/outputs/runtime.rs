@@ -13,7 +13,7 @@ use crate::llama_source::default_roots;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, edges, known_edges, known_generics, rules};
 use crate::page::fact;
-use crate::realize::{Made, Make, Realizer};
+use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::{Edge, RuntimeRecipe, Target};
 use crate::report::Describe;
 
@@ -73,8 +73,8 @@ impl Derive for RuntimeRecipe {
 }
 
 impl Make for RuntimeRecipe {
-    fn make(&self, realizer: &Realizer, locked: &LockedOutput, _: bool) -> Result<Made> {
-        realizer.runtime(locked.derivation, self)
+    fn make(&self, realizer: &Realizer, locked: &LockedOutput, making: Making) -> Result<Made> {
+        realizer.runtime(locked.derivation, self, making.task)
     }
 
     fn edges(&self, _: &Realizer, rocm: &str) -> Result<Option<Vec<Edge>>> {

@@ -12,7 +12,7 @@ use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, rules};
 use crate::page::fact;
-use crate::realize::{Made, Make, Realizer};
+use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::SysrootRecipe;
 use crate::recipe::sysroot::LINKS;
 use crate::report::Describe;
@@ -58,7 +58,7 @@ impl Derive for SysrootRecipe {
 }
 
 impl Make for SysrootRecipe {
-    fn make(&self, realizer: &Realizer, _: &LockedOutput, _: bool) -> Result<Made> {
+    fn make(&self, realizer: &Realizer, _: &LockedOutput, _: Making) -> Result<Made> {
         realizer.sysroot(self)
     }
 }

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::time::Instant;
 
 use super::build_record::{ABOUT, BuildRecord, LOG};
 use super::configured::{Configured, Unused};
+use super::last_build::last_build;
 use super::settings::RealizeSettings;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
@@ -14,7 +16,7 @@ use crate::host::free_memory;
 use crate::inputs::git::GitPin;
 use crate::intake::Intake;
 use crate::llama_source::CMakeFiles;
-use crate::progress::Unit;
+use crate::progress::Task;
 use crate::recipe::llama::{self, Hip, Known};
 use crate::recipe::{Backend, LlamaRecipe};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
@@ -45,12 +47,16 @@ pub(crate) struct Build<'a> {
 impl Build<'_> {
     /// Builds llama.cpp. Returns the staging directory with the installed tree, the log and the record of the build,
     /// and the listing of the tree.
-    pub fn run(&self, derivation: DerivationId) -> Result<(Staging, Listing)> {
+    pub fn run(&self, derivation: DerivationId, task: &dyn Task) -> Result<(Staging, Listing)> {
+        let begun = Instant::now();
         let staging = self.intake.store.stage()?;
+        staging.makes(derivation)?;
         let sandbox = self.sandbox(staging.path())?;
         let files = CMakeFiles::read(&self.source)?;
         let variables = self.variables(&files);
-        let task = self.intake.fetcher.progress().begin("llama", None, Unit::Steps);
+        if let Some(time) = last_build(self.intake.store, &variables) {
+            task.expect(time);
+        }
         let log_path = staging.path().join(LOG);
         let mut log = fs_err::File::create(&log_path)?;
         // The staging directory is deleted; the log of a failure is kept.
@@ -63,12 +69,15 @@ impl Build<'_> {
         sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;
         let mut record = BuildRecord::new(&sandbox, &variables, &mut log).map_err(kept)?;
         let mut unused = Unused::default();
-        for (index, command) in llama::commands(&variables, self.jobs()).iter().enumerate() {
+        let commands = llama::commands(&variables, self.jobs());
+        for ((index, command), phase) in commands.iter().enumerate().zip(llama::PHASES) {
+            task.phase(phase);
             let mut last = VecDeque::new();
             let status = sandbox.run(command, &mut log, &mut |line| {
-                if let Some((done, total)) = ninja_step(line) {
-                    task.set_total(total);
-                    task.set_position(done);
+                if let Some(step) = NinjaStep::of(line) {
+                    task.set_total(step.total);
+                    task.set_position(step.done);
+                    task.detail(&visible(step.file));
                 }
                 unused.see(line);
                 last.push_back(visible(line));
@@ -87,7 +96,6 @@ impl Build<'_> {
             };
             done.map_err(kept)?;
         }
-        drop(task);
 
         // A build's files are hostile: a symlink in place of a directory must not lead to the host's files.
         let (dest, tree) = (staging.path().join("dest"), staging.path().join("tree"));
@@ -101,6 +109,7 @@ impl Build<'_> {
         let listing = scan(&tree)?;
         normalise(&tree, &listing)?;
         record.read_needed(&tree, &listing);
+        record.set_time(begun.elapsed());
         fs_err::write(staging.path().join(ABOUT), record.to_json())?;
         Ok((staging, listing))
     }
@@ -108,7 +117,7 @@ impl Build<'_> {
     /// Opens a shell in the sandbox, with the commands of the build in `commands.sh`.
     pub fn shell(&self) -> Result<ExitStatus> {
         let staging = self.intake.store.stage()?;
-        let sandbox = self.sandbox(staging.path())?;
+        let mut sandbox = self.sandbox(staging.path())?;
         let commands = llama::commands(&self.variables(&CMakeFiles::read(&self.source)?), self.jobs());
         let script: Vec<String> = commands.iter().map(|words| shell_line(words)).collect();
         fs_err::write(staging.path().join("out/commands.sh"), format!("{}\n", script.join("\n")))?;
@@ -118,8 +127,10 @@ impl Build<'_> {
                  dev.tty.legacy_tiocsti=1, or Linux before 6.2)",
             );
         }
-        let shell = if sandbox.root.has("usr/bin/bash") { "bash" } else { "sh" };
-        sandbox.interact(&[shell.to_owned()])
+        // A prompt that differs from the host's. Files for interactive shells would replace it.
+        sandbox.environment.insert("PS1".to_owned(), "[llama build]$ ".to_owned());
+        let shell: &[&str] = if sandbox.root.has("usr/bin/bash") { &["bash", "--norc"] } else { &["sh"] };
+        sandbox.interact(&shell.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     }
 
     /// Returns the variables of the build, under the names that the source has.
@@ -232,10 +243,24 @@ fn failure(command: &[String], status: ExitStatus, last: &VecDeque<String>) -> S
     format!("`{name}` failed in the build ({status})")
 }
 
-/// Parses the steps done and in total from a line of Ninja, such as `[12/304] Building ...`.
-fn ninja_step(line: &str) -> Option<(u64, u64)> {
-    let (done, total) = line.strip_prefix('[')?.split_once(']')?.0.split_once('/')?;
-    Some((done.trim().parse().ok()?, total.trim().parse().ok()?))
+/// A line of Ninja, such as `[12/304] Building CXX object src/a.cpp.o`.
+struct NinjaStep<'a> {
+    /// Number of steps so far.
+    done: u64,
+    /// Number of all steps.
+    total: u64,
+    /// The file that the step is about.
+    file: &'a str,
+}
+
+impl<'a> NinjaStep<'a> {
+    fn of(line: &'a str) -> Option<Self> {
+        let (count, rest) = line.strip_prefix('[')?.split_once(']')?;
+        let (done, total) = count.split_once('/')?;
+        let file = rest.rsplit(' ').next().unwrap_or_default();
+        let file = file.rsplit('/').next().unwrap_or_default().trim_end_matches(".o");
+        Some(Self { done: done.trim().parse().ok()?, total: total.trim().parse().ok()?, file })
+    }
 }
 
 /// Quotes a command for a shell.
@@ -249,8 +274,11 @@ mod tests {
 
     #[test]
     fn ninja_tells_how_far_it_is() {
-        assert_eq!(ninja_step("[12/304] Building CXX object"), Some((12, 304)));
-        assert_eq!(ninja_step("-- Configuring done [1]"), None);
+        let step = |line| NinjaStep::of(line).map(|step| (step.done, step.total, step.file));
+        let line = "[ 12/304] Building HIP object ggml/CMakeFiles/ggml-hip.dir/__/fattn.cu.o";
+        assert_eq!(step(line), Some((12, 304, "fattn.cu")));
+        assert_eq!(step("[304/304]"), Some((304, 304, "")));
+        assert_eq!(step("-- Configuring done [1]"), None);
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! The record that is kept of a build besides its log: the versions of its tools, its CMake variables, and the
-//! libraries that its files need.
+//! The record that is kept of a build besides its log: the versions of its tools, its CMake variables, its time, and
+//! the libraries that its files need.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -34,6 +35,8 @@ pub(super) struct BuildRecord {
     /// Options of the source that are ON although neither recipe nor manifest decided them.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     left_to_llama_cpp: BTreeSet<String>,
+    /// Time that the build took, in seconds.
+    seconds: u64,
     /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
     needed: BTreeMap<String, Vec<String>>,
 }
@@ -56,13 +59,24 @@ impl BuildRecord {
                 tools.insert(tool, line);
             }
         }
-        let (unknown_variables, left_to_llama_cpp) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Self { tools, variables: variables.clone(), unknown_variables, left_to_llama_cpp, needed: BTreeMap::new() })
+        Ok(Self {
+            tools,
+            variables: variables.clone(),
+            unknown_variables: BTreeSet::new(),
+            left_to_llama_cpp: BTreeSet::new(),
+            seconds: 0,
+            needed: BTreeMap::new(),
+        })
     }
 
     /// Records what CMake made of the variables.
     pub fn set_configured(&mut self, configured: Configured) {
         (self.unknown_variables, self.left_to_llama_cpp) = (configured.unknown, configured.left);
+    }
+
+    /// Records the time that the build took, rounded up.
+    pub fn set_time(&mut self, time: Duration) {
+        self.seconds = time.as_secs() + 1;
     }
 
     /// Records the libraries that the files of a tree need. Skips files that cannot be read as ELF.

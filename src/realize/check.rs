@@ -77,7 +77,7 @@ impl Realizer<'_> {
         // A damaged file must not be reported as a difference between the builds.
         let realized = self.demand_intact(name, realized)?;
         let listing = realized.listing()?;
-        let made = self.build(locked, true)?;
+        let made = self.build_again(name, locked)?;
         let (directory, second) = match &made {
             Made::Stored(tree) => (tree.path.clone(), tree.listing()?),
             Made::Staged(staging, listing) => (staging.path().join("tree"), listing.clone()),

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use tracing::info;
 
 use super::build::Build;
-use super::plan::{Action, Plan, Step, version};
+use super::plan::{Action, Plan, Step};
 use super::settings::RealizeSettings;
+use super::version::version;
 use super::{model, sysroot};
 use crate::deb::Deb;
 use crate::digest::{DerivationId, TreeDigest};
@@ -20,7 +22,8 @@ use crate::inputs::oci::OciPin;
 use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
 use crate::log::CACHE;
-use crate::recipe::{BuildRoot, Edge, LlamaRecipe, OutputKind, Recipe, SysrootRecipe, each_output};
+use crate::progress::{Doing, Silent, Task, Unit};
+use crate::recipe::{BuildRoot, Edge, LlamaRecipe, Origin, OutputKind, Recipe, SysrootRecipe, each_output};
 use crate::sandbox::Engine;
 use crate::store::{Generation, GenerationOutput, OutputRecord, Profile, Staging, StoredTree};
 use crate::threads::in_parallel;
@@ -47,10 +50,19 @@ pub(crate) enum Made {
     Staged(Staging, Listing),
 }
 
+/// The circumstances of making an output.
+#[derive(Clone, Copy)]
+pub(crate) struct Making<'a> {
+    /// True if nothing of an earlier run is used.
+    pub anew: bool,
+    /// The task that it is reported as.
+    pub task: &'a dyn Task,
+}
+
 /// The part of every kind of output that makes it.
 pub(crate) trait Make: OutputKind {
-    /// Makes the output from its parts, which are in the store. With `anew`, reuses nothing of an earlier run.
-    fn make(&self, realizer: &Realizer, locked: &LockedOutput, anew: bool) -> Result<Made>;
+    /// Makes the output from its parts, which are in the store.
+    fn make(&self, realizer: &Realizer, locked: &LockedOutput, making: Making) -> Result<Made>;
 
     /// Fails if the realized output `name` is unfit to make other outputs from.
     fn judge(&self, _realizer: &Realizer, _name: &str, _tree: &StoredTree) -> Result<()> {
@@ -79,6 +91,8 @@ pub struct Realized {
     pub version: String,
     /// True if this run made it.
     pub fresh: bool,
+    /// The time that this run spent on it, without downloads.
+    pub time: Duration,
 }
 
 impl<'a> Realizer<'a> {
@@ -136,7 +150,7 @@ impl Realizer<'_> {
     }
 
     fn output(&self, step: &Step) -> Result<Realized> {
-        let locked = self.locked(&step.name)?;
+        let (locked, begun) = (self.locked(&step.name)?, Instant::now());
         // A recorded tree that differs from the seal is not used.
         let found = self.intake.store.output(locked.derivation)?;
         let found = found.filter(|(record, _)| locked.tree.is_none_or(|sealed| sealed == record.tree));
@@ -151,7 +165,13 @@ impl Realizer<'_> {
         {
             return Err(not_reproducible(sealed, tree.digest, &step.name));
         }
-        Ok(Realized { derivation: locked.derivation, tree, version: step.version.clone(), fresh })
+        Ok(Realized {
+            derivation: locked.derivation,
+            tree,
+            version: step.version.clone(),
+            fresh,
+            time: begun.elapsed(),
+        })
     }
 
     /// Returns the tree of a seal that an earlier version of strixlock wrote, whose recipe added something else, if this
@@ -185,7 +205,8 @@ impl Realizer<'_> {
 
     fn make(&self, name: &str, locked: &LockedOutput) -> Result<StoredTree> {
         info!(target: CACHE, "output {name}: build: {}", locked.derivation);
-        let (tree, staging) = match self.build(locked, false)? {
+        let task = self.begin(name, locked);
+        let (tree, staging) = match self.build(locked, Making { anew: false, task: &*task })? {
             Made::Stored(tree) => (tree, None),
             Made::Staged(staging, listing) => (self.intake.store.publish_tree(&staging, &listing)?, Some(staging)),
         };
@@ -195,12 +216,29 @@ impl Realizer<'_> {
             let record = OutputRecord { name: name.to_owned(), tree: tree.digest };
             self.intake.store.publish_output(locked.derivation, &record, staging.as_ref().map(Staging::path))?;
         }
+        task.done(None);
         Ok(tree)
     }
 
-    /// Runs the recipe. With `anew`, reuses nothing of an earlier run.
-    pub(super) fn build(&self, locked: &LockedOutput, anew: bool) -> Result<Made> {
-        each_output!(&locked.recipe, recipe => recipe.make(self, locked, anew))
+    /// Reports that an output is made, unless it is only taken from an input.
+    fn begin(&self, name: &str, locked: &LockedOutput) -> Box<dyn Task> {
+        if locked.recipe.origin() == Origin::Taken {
+            return Box::new(Silent);
+        }
+        self.intake.fetcher.progress().begin(Doing::Build, name, None, Unit::Steps)
+    }
+
+    /// Runs the recipe of a realized output again, without anything of an earlier run.
+    pub(super) fn build_again(&self, name: &str, locked: &LockedOutput) -> Result<Made> {
+        let task = self.begin(name, locked);
+        let made = self.build(locked, Making { anew: true, task: &*task })?;
+        task.done(None);
+        Ok(made)
+    }
+
+    /// Runs the recipe.
+    fn build(&self, locked: &LockedOutput, making: Making) -> Result<Made> {
+        each_output!(&locked.recipe, recipe => recipe.make(self, locked, making))
     }
 
     /// Makes the tree of a model.

@@ -14,7 +14,7 @@ use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::oci::layer::{self, Contents, Small};
 use crate::oci::{Compression, Layer, document};
-use crate::progress::{Progress, Unit};
+use crate::progress::{Doing, Progress, Unit};
 use crate::recipe::image::REVISION;
 use crate::store::{OutputRecord, Staging, Store, StoredTree};
 use crate::tree::confined::{Root, seal_file};
@@ -104,12 +104,12 @@ impl Layers<'_> {
                 let total = listing.total_size();
                 // ROCm's libraries compress to a quarter, text to less.
                 self.store.demand_space(total / 3)?;
-                let task = self.progress.begin(&label, Some(total), Unit::Bytes);
+                let task = self.progress.begin(Doing::Pack, &label, Some(total), Unit::Bytes);
                 let contents = Contents::Tree { prefix, root: &root, listing: &listing, modes };
                 layer::write(&contents, self.compression, self.threads, &mut out, &*task)?
             }
             LayerParts::Small(files) => {
-                let task = self.progress.begin(&label, None, Unit::Bytes);
+                let task = self.progress.begin(Doing::Pack, &label, None, Unit::Bytes);
                 layer::write(&Contents::Small(files), self.compression, self.threads, &mut out, &*task)?
             }
         };

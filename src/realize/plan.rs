@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use tracing::info;
 
+use super::version::{short_version, version};
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::Result;
 use crate::inputs::{LockedInput, Presence};
@@ -27,8 +28,10 @@ pub struct Step {
     pub what: &'static str,
     /// The name in the lock.
     pub name: String,
-    /// The version, for people.
+    /// The version with all of its parts.
     pub version: String,
+    /// The version in the words that people use.
+    pub short: String,
     /// The work to do.
     pub action: Action,
     /// The output's derivation id.
@@ -151,6 +154,7 @@ impl Planner<'_> {
             what: "output",
             name: name.to_owned(),
             version: version(self.lock, name),
+            short: short_version(self.lock, name),
             action,
             derivation: Some(output.derivation),
             tree: output.tree.or(tree),
@@ -175,9 +179,17 @@ impl Planner<'_> {
         let Some(input) = self.lock.inputs.get(name) else { return };
         let tree = input.tree().map(|tree| tree.digest);
         let action = input_action(self.store, input);
-        let version = input.version();
+        let (version, short) = (input.version(), input.short_version());
         info!(target: CACHE, "input {name}: {}: {version}", action.word());
-        self.plan.steps.push(Step { what: "input", name: name.to_owned(), version, action, derivation: None, tree });
+        self.plan.steps.push(Step {
+            what: "input",
+            name: name.to_owned(),
+            version,
+            short,
+            action,
+            derivation: None,
+            tree,
+        });
     }
 }
 
@@ -197,20 +209,4 @@ pub fn input_action(store: &Store, input: &LockedInput) -> Action {
         Presence::Cold => Action::Thaw,
         Presence::Missing { bytes } => Action::Fetch { bytes },
     }
-}
-
-/// Returns the version of an output, for people: the versions of all inputs that it is made from.
-#[must_use]
-pub fn version(lock: &Lock, name: &str) -> String {
-    let Some(output) = lock.outputs.get(name) else { return String::new() };
-    let inputs = output.recipe.inputs().into_iter().filter_map(|(_, name)| lock.inputs.get(name));
-    let inputs = inputs.map(|input| input.version());
-    let outputs = output.recipe.outputs().into_iter().map(|(_, name)| version(lock, name));
-    let mut all: Vec<String> = Vec::new();
-    for part in inputs.chain(outputs).flat_map(|text| text.split(" + ").map(str::to_owned).collect::<Vec<_>>()) {
-        if !all.contains(&part) {
-            all.push(part);
-        }
-    }
-    all.join(" + ")
 }

@@ -45,7 +45,7 @@ impl Realizer<'_> {
             self.demand_sandbox(&locked.recipe)?;
         }
         self.run(&Plan::of_parts(self.lock, store, name)?)?;
-        let Made::Staged(staging, listing) = self.build(locked, true)? else { return Ok(()) };
+        let Made::Staged(staging, listing) = self.build_again(name, locked)? else { return Ok(()) };
         if listing.digest() == record.tree {
             return store.share_all(&staging, &listing);
         }

@@ -16,7 +16,7 @@ use crate::host::processor_flags;
 use crate::llama_source::{Options, Role, Wish};
 use crate::lock::Lock;
 use crate::manifest::known_edges;
-use crate::progress::Unit;
+use crate::progress::Task;
 use crate::proof::{Claim, Proof, prove};
 use crate::recipe::llama::{missing_flags, processor};
 use crate::recipe::{Edge, OutputKind as _, Recipe, RuntimeRecipe, Target};
@@ -134,20 +134,21 @@ impl Realizer<'_> {
     }
 
     /// Trims and then proves the runtime. There is no output without the proof.
-    pub(crate) fn runtime(&self, derivation: DerivationId, recipe: &RuntimeRecipe) -> Result<Made> {
+    pub(crate) fn runtime(&self, derivation: DerivationId, recipe: &RuntimeRecipe, task: &dyn Task) -> Result<Made> {
         let store = self.intake.store;
         for part in [recipe.rocm.as_str(), &recipe.llama].into_iter().chain(self.lock.base_of(recipe.build_root())) {
             self.demand_intact(part, self.output_tree(part)?)?;
         }
         let mut named = self.lock.outputs.iter().filter(|(_, output)| output.derivation == derivation);
         let name = named.next().map_or("runtime", |(name, _)| name);
+        task.phase("trim");
         let runtime = self.trimmed(name, recipe)?;
         for note in runtime.idle_edges() {
             self.intake.fetcher.progress().note(&format!("{name}: {note}"));
         }
         let listing = runtime.trimmed.listing().clone();
         let staging = store.stage_from_blobs(&listing)?;
-        let task = self.intake.fetcher.progress().begin("proof", None, Unit::Steps);
+        task.phase("proof");
         let (work, log_path) = (staging.path().join("proof"), staging.path().join(LOG));
         fs_err::create_dir(&work)?;
         let mut log = fs_err::File::create(&log_path)?;
@@ -158,7 +159,6 @@ impl Realizer<'_> {
                 return Err(error.fact("log", store.keep_failed_log(derivation, &log_path)?.display()));
             }
         };
-        drop(task);
         if !proof.not_run.is_empty() {
             self.intake.fetcher.progress().note(&format!(
                 "{name}: resolved by ld.so and not run, because this machine's processor lacks {}: {}",
@@ -229,7 +229,7 @@ pub fn runtime_output(lock: &Lock, named: Option<&str>) -> Result<String> {
     let mut all = lock.outputs.iter().filter(|(_, output)| matches!(output.recipe, Recipe::Runtime(_)));
     match (all.next(), all.next()) {
         (Some((name, _)), None) => Ok(name.clone()),
-        (None, _) => Err(Error::new(Kind::Usage, "the lock has no trimmed runtime")
+        (None, _) => Err(Error::new(Kind::NotFound, "the lock has no trimmed runtime")
             .hint("add an output of type `runtime` to the manifest, then `strixlock update`")),
         (Some((first, _)), Some((second, _))) => {
             Err(Error::new(Kind::Usage, "the lock has more than one trimmed runtime")

@@ -98,7 +98,7 @@ Not verified by anybody else: AMD signs no tarball and publishes no digest, so a
 download; the TheRock commits come from the tarball itself; git commits and models are as their servers sent them.
 ";
 
-/// Shell function that computes a tree digest, also in the README. A test runs exactly this text.
+/// Shell function that computes a tree digest, also in docs/reference/tree-digest.md. A test runs exactly this text.
 pub const TREE_DIGEST_SCRIPT: &str = r#"tree_digest() (
   set -e; export LC_ALL=C; t=$(mktemp -d); trap 'rm -rf "$t"' EXIT; cd "$1"
   find . -type f -printf '%P\0' | sort -z > "$t/names"

@@ -7,10 +7,20 @@
 use std::future::poll_fn;
 use std::io;
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
+
+/// True once [`Interrupts`] were taken.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether Ctrl-C belongs to an interactive sandbox, and is not meant for this process.
+#[must_use]
+pub fn has_interrupts() -> bool {
+    TAKEN.load(Ordering::SeqCst)
+}
 
 /// Handler of SIGINT and SIGQUIT. It takes them for the rest of this process's life.
 pub(super) struct Interrupts {
@@ -21,6 +31,7 @@ pub(super) struct Interrupts {
 
 impl Interrupts {
     pub fn take() -> io::Result<Self> {
+        TAKEN.store(true, Ordering::SeqCst);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let (interrupts, quits) = {
             let _inside = runtime.enter();

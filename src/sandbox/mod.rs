@@ -34,6 +34,7 @@ pub use engine::Engine;
 pub use follow::Limits;
 use follow::{End, drain, follow};
 use interrupt::Interrupts;
+pub use interrupt::has_interrupts;
 use name_service::NameService;
 
 /// Script that resets the umask and limits, which would otherwise be inherited: no core files, and the usual numbers of

@@ -248,6 +248,9 @@ impl Store {
             for numbered in collected.generations.iter().filter(|numbered| numbered.profile == profile.name) {
                 bin.take(&profile.generation_directory(numbered.number))?;
             }
+            if !dry_run {
+                profile.forget_lost_previous()?;
+            }
         }
         for digest in self.trees()?.into_iter().filter(|digest| !live.contains(digest)) {
             bin.take(&self.root.join("trees").join(digest.hex()))?;

@@ -76,6 +76,14 @@ pub(super) fn numbers(directory: &Path) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
+/// Lists the newest numbers for a message.
+fn listed(numbers: &[u64]) -> String {
+    const SHOWN: usize = 8;
+    let newest = &numbers[numbers.len().saturating_sub(SHOWN)..];
+    let older = if newest.len() < numbers.len() { "..., " } else { "" };
+    format!("{older}{}", newest.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))
+}
+
 /// Reads the record of a generation, if there is one.
 pub(super) fn read(directory: &Path) -> Result<Option<Generation>> {
     let path = directory.join("generation.json");
@@ -120,9 +128,13 @@ impl Profile<'_> {
                          generation",
                     );
             }
-            Error::new(Kind::NotFound, format!("there is no generation {number}"))
-                .fact("profile", &self.name)
-                .hint("`strixlock generations` lists them")
+            let error =
+                Error::new(Kind::NotFound, format!("there is no generation {number}")).fact("profile", &self.name);
+            match self.generations().as_deref() {
+                Ok([]) => error.hint("`strixlock realize` makes the first"),
+                Ok(all) => error.fact("there are", listed(all)).hint("`strixlock generations` lists them"),
+                Err(_) => error.hint("`strixlock generations` lists them"),
+            }
         })
     }
 
@@ -140,6 +152,27 @@ impl Profile<'_> {
     /// Returns the number of the current generation. `None` also if that was removed by hand and the link dangles.
     pub fn current(&self) -> Result<Option<u64>> {
         Ok(linked(&self.current_link())?.filter(|number| self.generation_directory(*number).is_dir()))
+    }
+
+    /// Returns the generation that was current before the current one, if it is still there.
+    pub fn previous(&self) -> Result<Option<u64>> {
+        let current = self.current()?;
+        // After a crash between the two renames of a switch, both links lead to the same generation.
+        let is_other = |number: &u64| Some(*number) != current && self.generation_directory(*number).is_dir();
+        Ok(linked(&self.previous_link())?.filter(is_other))
+    }
+
+    /// Removes the link to the previous generation if that is gone.
+    pub(super) fn forget_lost_previous(&self) -> Result<()> {
+        let link = self.previous_link();
+        if linked(&link)?.is_some_and(|number| !self.generation_directory(number).is_dir()) {
+            fs_err::remove_file(link)?;
+        }
+        Ok(())
+    }
+
+    fn previous_link(&self) -> PathBuf {
+        self.directory().join("previous")
     }
 
     /// Adds a generation, unless there is one with the same outputs, and switches to it. Returns its number, and `true`
@@ -192,7 +225,8 @@ impl Profile<'_> {
         Ok(same.then_some(number))
     }
 
-    /// Switches to a generation. Fails unless the store has all of its trees hot.
+    /// Switches to a generation, and remembers the one before for [`Self::previous`]. Fails unless the store has all of
+    /// its trees hot.
     pub fn switch(&self, number: u64) -> Result<()> {
         let generation = self.generation(number)?;
         for (name, output) in &generation.outputs {
@@ -208,6 +242,9 @@ impl Profile<'_> {
                     self.generation_lock(number).display()
                 )));
             }
+        }
+        if let Some(current) = self.current()?.filter(|current| *current != number) {
+            self.store.place_link(Path::new(&format!("generations/{current}")), &self.previous_link())?;
         }
         self.store.place_link(Path::new(&format!("generations/{number}")), &self.current_link())
     }

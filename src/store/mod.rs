@@ -16,7 +16,7 @@
 //!   git/<hex of the URL>/          bare repositories, a cache: objects are named by their own hashes
 //!   profiles/<name>/               the generations of one project (see `profiles`):
 //!     generations/<n>/               generation.json, the lock, and one link per output into trees/
-//!     current                        link to the current generation
+//!     current                        link to the current generation, and `previous` to the one before
 //!   locks/<hex>                    path of a registered lock: `gc` keeps its inputs and outputs
 //!   current                        link to profiles/<name>/current of the first profile, for programs that were
 //!                                  configured before there were profiles. If that profile is dropped, another
@@ -74,9 +74,10 @@ pub use outputs::OutputRecord;
 pub use profiles::{Profile, ProfileName, no_profile, project_of};
 pub use staging::Staging;
 pub use trees::{StoredTree, normalise};
+pub use usage::TreeUsage;
 pub use waiting::Waiting;
 
-const VERSION: &str = "strixlock-store 2\n";
+pub const VERSION: &str = "strixlock-store 2\n";
 /// The format before there were profiles.
 const VERSION_1: &str = "strixlock-store 1\n";
 
@@ -286,18 +287,26 @@ fn plain_file(file: File, place: &Path) -> Result<File> {
 
 /// Writes a small file atomically and durably: after a crash it has either its old or its new contents.
 pub fn replace_file(path: &Path, contents: &[u8]) -> Result<()> {
-    use std::io::Write as _;
+    use std::io::{ErrorKind, Write as _};
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".strixlock-")
-        .tempfile_in(parent)
-        .map_err(|error| Error::failure(format!("cannot write {}", path.display())).because(&error))?;
-    file.write_all(contents)?;
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(mode)?;
-    file.as_file().sync_all()?;
-    file.persist(path)
-        .map_err(|error| Error::failure(format!("cannot write {}", path.display())).because(&error.error))?;
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::Builder::new().prefix(".strixlock-").tempfile_in(parent)?;
+        file.write_all(contents)?;
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        file.as_file().set_permissions(mode)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error| {
+        let told = Error::failure(format!("cannot write {}", path.display())).because(&error);
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                told.hint(format!("free some space for {}, and run the same command again", parent.display()))
+            }
+            _ => told,
+        }
+    })?;
     sync_directory(parent)
 }
 

@@ -63,6 +63,19 @@ impl Store {
         Some(self.output_directory(id).join("about.json")).filter(|path| path.is_file())
     }
 
+    /// Returns the descriptions of all builds, the newest first.
+    #[must_use]
+    pub fn abouts(&self) -> Vec<PathBuf> {
+        let outputs = std::fs::read_dir(self.root.join("outputs")).into_iter().flatten().flatten();
+        let about = |output: std::fs::DirEntry| {
+            let path = output.path().join("about.json");
+            Some((path.metadata().ok()?.modified().ok()?, path))
+        };
+        let mut all: Vec<_> = outputs.filter_map(about).collect();
+        all.sort_by(|one, other| other.cmp(one));
+        all.into_iter().map(|(_, path)| path).collect()
+    }
+
     /// Keeps the log of a failed build, until one succeeds.
     pub fn keep_failed_log(&self, id: DerivationId, log: &Path) -> Result<PathBuf> {
         let directory = self.make_directory(&format!("outputs/{}", id.hex()))?;

@@ -6,6 +6,7 @@
 //! profiles/<name>/maker                 path of the manifest or lock for which a profile with a chosen name was made
 //! profiles/<name>/generations/<n>/      see `generations`
 //! profiles/<name>/current               link to the current generation
+//! profiles/<name>/previous              link to the generation that was current before
 //! ```
 //!
 //! A project finds its profile by the real path of its manifest or lock. The name is for people: the project's

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Store;
 use super::remove::{remove_beneath, remove_tree};
+use crate::digest::DerivationId;
 use crate::error::Result;
 use crate::tree::confined::Root;
 
@@ -15,6 +16,9 @@ use crate::tree::confined::Root;
 const STAGE: &str = "stage-";
 /// Suffix of the name of a staging directory's lock.
 const LOCK: &str = ".lock";
+
+/// Name of the file that tells which output is made in a staging directory.
+const MAKES: &str = "makes";
 
 /// A staging directory. Removed when dropped, or by the next run if the process was killed.
 #[derive(Debug)]
@@ -45,7 +49,24 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Returns the log of the build that is making an output now, if one is running.
+    #[must_use]
+    pub fn running_log(&self, id: DerivationId) -> Option<PathBuf> {
+        // Those of processes that have ended were removed when the store was opened.
+        let entries = fs_err::read_dir(self.root.join("tmp")).ok()?;
+        let stages = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let makes = |stage: &PathBuf| fs_err::read_to_string(stage.join(MAKES)).is_ok_and(|makes| makes == id.hex());
+        stages.filter(makes).map(|stage| stage.join("log")).find(|log| log.is_file())
+    }
+}
+
 impl Staging {
+    /// Records which output is made here, for [`Store::running_log`].
+    pub fn makes(&self, id: DerivationId) -> Result<()> {
+        Ok(fs_err::write(self.directory.join(MAKES), id.hex())?)
+    }
+
     /// Returns the directory's path.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Numbered, Store};
+use super::{Generation, Numbered, Profile, Store};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::Result;
 use crate::tree::Node;
@@ -42,28 +42,33 @@ pub struct TreeUsage {
 }
 
 impl Store {
-    /// Computes the disk usage of the store. Reads listings, not files.
-    pub fn usage(&self) -> Result<Usage> {
+    /// Computes the disk usage of the store. Reads listings, not files. `order` returns the names of the outputs of a
+    /// generation in the order in which they are shown.
+    pub fn usage(&self, order: impl Fn(&Profile, u64, &Generation) -> Vec<String>) -> Result<Usage> {
         let mut known: BTreeMap<TreeDigest, (Option<String>, Vec<Numbered>)> = BTreeMap::new();
-        let mut order = Vec::new();
-        for (numbered, generation) in self.all_generations()? {
-            for (name, output) in generation.outputs {
-                let entry = known.entry(output.tree).or_insert_with(|| {
-                    order.push(output.tree);
-                    (Some(format!("{name} {}", output.version)), Vec::new())
-                });
-                entry.1.push(numbered.clone());
+        let mut trees_in_order = Vec::new();
+        for profile in self.profiles()? {
+            for number in profile.generations()? {
+                let generation = profile.generation(number)?;
+                for name in order(&profile, number, &generation) {
+                    let Some(output) = generation.outputs.get(&name) else { continue };
+                    let entry = known.entry(output.tree).or_insert_with(|| {
+                        trees_in_order.push(output.tree);
+                        (Some(format!("{name} {}", output.version)), Vec::new())
+                    });
+                    entry.1.push(Numbered { profile: profile.name().clone(), number });
+                }
             }
         }
         for digest in self.trees()? {
             if known.insert(digest, known.get(&digest).cloned().unwrap_or_default()).is_none() {
-                order.push(digest);
+                trees_in_order.push(digest);
             }
         }
         let mut seen: BTreeSet<(Sha256Digest, bool)> = BTreeSet::new();
         let mut chunks_seen = BTreeSet::new();
         let mut trees = Vec::new();
-        for digest in order {
+        for digest in trees_in_order {
             let Some(listing) = self.listing(digest)? else { continue };
             let (what, generations) = known.remove(&digest).unwrap_or_default();
             let cold = if self.tree(digest).is_none() { self.cold(digest) } else { None };

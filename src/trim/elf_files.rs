@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::world::World;
-use crate::elf::{Elf, ElfFile, Source};
+use crate::elf::{Elf, ElfFile, FileBytes};
 use crate::error::{About as _, Error, Result};
 use crate::tree::show;
 
@@ -67,7 +67,7 @@ impl<'w, 'a> ElfFiles<'w, 'a> {
             return Ok(Rc::clone(names));
         }
         let path = self.on_disk(real)?;
-        let names = Source::open(&path).and_then(|source| file.soname_constants(&source));
+        let names = FileBytes::open(&path).and_then(|source| file.soname_constants(&source));
         let names = Rc::new(names.about(path.display().to_string())?);
         self.constants.insert(real.to_vec(), Rc::clone(&names));
         Ok(names)
@@ -79,7 +79,7 @@ impl<'w, 'a> ElfFiles<'w, 'a> {
             return Ok(false);
         }
         let path = self.on_disk(real)?;
-        let found = Source::open(&path).and_then(|source| file.has_constant(&source, word));
+        let found = FileBytes::open(&path).and_then(|source| file.has_constant(&source, word));
         found.about(path.display().to_string())
     }
 

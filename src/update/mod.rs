@@ -11,7 +11,7 @@ use tracing::{debug, info};
 use url::Url;
 
 use crate::error::{About, Error, Kind, Result};
-use crate::inputs::{InputKind, Question, Resolution};
+use crate::inputs::{InputKind, LockedInput, Preview, Question, Resolution};
 use crate::intake::Intake;
 use crate::lock::{FORMAT, Lock, LockedOutput};
 use crate::log::CACHE;
@@ -78,6 +78,52 @@ pub struct Move {
     pub to: String,
     /// Details, one per line: sizes, dates, subjects of commits.
     pub details: Vec<String>,
+    /// The versions in the words that people use, old and new.
+    #[serde(skip)]
+    shown: (Option<String>, String),
+    /// The reason why an input moved that was not named.
+    pub because: Option<&'static str>,
+    /// True if the new version is older than the locked one.
+    pub downgrade: bool,
+    /// The day on which upstream made the new pin, as `2026-11-20`.
+    pub made: Option<String>,
+    /// The distance from the locked pin, such as `31 builds`.
+    pub distance: Option<String>,
+    /// The size of the download in bytes.
+    pub bytes: Option<u64>,
+}
+
+impl Move {
+    fn new(name: String, locked: Option<&LockedInput>, (to, details): (String, Vec<String>), preview: Preview) -> Self {
+        Self {
+            input: name,
+            from: locked.map(|input| input.version()),
+            shown: (locked.map(|input| input.short_version()), preview.short.unwrap_or_else(|| to.clone())),
+            because: None,
+            downgrade: locked.is_some_and(|input| input.is_newer_than(&to)),
+            made: preview.made.map(|day| day.to_string()),
+            distance: preview.distance,
+            bytes: preview.bytes,
+            to,
+            details,
+        }
+    }
+
+    /// Returns the old and the new version for a person: in words that people use, if these differ.
+    #[must_use]
+    pub fn versions(&self) -> (Option<&str>, &str) {
+        let (from, to) = &self.shown;
+        if from.as_ref() == Some(to) { (self.from.as_deref(), &self.to) } else { (from.as_deref(), to) }
+    }
+
+    /// Adds what is known once the input was taken in.
+    fn taken(&mut self, block: &LockedInput, details: Vec<String>) {
+        self.to = block.version();
+        self.shown.1 = block.short_version();
+        self.made = block.day().map(|day| day.to_string()).or(self.made.take());
+        self.bytes = Some(block.size());
+        self.details.extend(details);
+    }
 }
 
 /// Resolves the inputs of a manifest and returns the new lock: see the module.
@@ -123,10 +169,15 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
                 debug!(target: CACHE, "input {name}: have: {} is the locked version", block.version());
                 inputs.insert(name, *block);
             }
-            Resolution::New { to, details, take_in } => {
+            Resolution::New { to, details, preview, take_in } => {
                 info!(target: CACHE, "input {name}: fetch: {to} is new");
-                let from = old.and_then(|lock| lock.inputs.get(&name)).map(|input| input.version());
-                moves.push(Move { input: name.clone(), from, to, details });
+                let locked = old.and_then(|lock| lock.inputs.get(&name));
+                let mut moved = Move::new(name.clone(), locked, (to, details), preview);
+                if !options.only.is_empty() && !options.only.contains(&name) {
+                    moved.because =
+                        Some(if locked.is_some() { "the manifest changed" } else { "it was not locked yet" });
+                }
+                moves.push(moved);
                 new.insert(name, take_in);
             }
         }
@@ -137,8 +188,7 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
     let taken = in_parallel(new, |name, take_in| take_in(intake).about(name))?;
     for (name, taken) in taken {
         if let Some(moved) = moves.iter_mut().find(|moved| moved.input == name) {
-            moved.to = taken.block.version();
-            moved.details.extend(taken.details);
+            moved.taken(&taken.block, taken.details);
         }
         warnings.extend(taken.warnings.into_iter().map(|text| format!("{name}: {text}")));
         inputs.insert(name, taken.block);

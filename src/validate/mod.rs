@@ -41,7 +41,7 @@ pub use bench::Speed;
 pub use compare::moved;
 pub use generate::Generation;
 use nodes::GpuNodes;
-pub use record::{last, logs, write};
+pub use record::{last, logs, of, write};
 use runner::Runner;
 use subject::Subject;
 

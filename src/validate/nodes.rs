@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::{Check, Device};
 use crate::gfx::GfxTarget;
-use crate::host::{Devices, Host, Node, NodeState};
+use crate::host::{DeviceNode, Devices, Host, NodeState};
 
 /// Name of the check.
 const NAME: &str = "device nodes";
@@ -25,7 +25,7 @@ enum Choice<'h> {
     /// There is at most one render node.
     Only,
     /// This node belongs to the target, whose name follows.
-    Target(&'h Node, String),
+    Target(&'h DeviceNode, String),
     /// The driver names a node for the target, but the node is missing from `/dev`.
     Missing(String),
     /// It is not known which node belongs to the target, for this reason.
@@ -62,7 +62,7 @@ impl<'h> GpuNodes<'h> {
 
     /// Describes the nodes of this machine, and the choice.
     pub fn describe(&self) -> String {
-        let one = |node: &Node| format!("{} {}", node.path, state(node.state));
+        let one = |node: &DeviceNode| format!("{} {}", node.path, state(node.state));
         let all: Vec<String> = self.devices.all().map(one).collect();
         let all = if all.is_empty() { "no /dev/kfd, no /dev/dri/renderD*".to_owned() } else { all.join(", ") };
         match &self.choice {

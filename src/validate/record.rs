@@ -24,6 +24,13 @@ pub fn logs(directory: &Path, lock: Sha256Digest) -> PathBuf {
     directory.join(lock.hex())
 }
 
+/// Returns the validation of a lock, if there is one that can be read.
+#[must_use]
+pub fn of(directory: &Path, lock: Sha256Digest) -> Option<Validation> {
+    let text = fs_err::read(directory.join(format!("{}.json", lock.hex()))).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
 /// Returns the newest validation with the same model and device. Records that cannot be read are skipped.
 pub fn last(directory: &Path, like: &Validation) -> Result<Option<Validation>> {
     let entries = match fs_err::read_dir(directory) {

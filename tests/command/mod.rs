@@ -1,5 +1,6 @@
 //! The command line itself.
 
+mod codes;
 mod paths;
 
 use crate::support::Project;
@@ -114,4 +115,16 @@ fn a_store_of_another_format_is_left_alone() {
     std::fs::write(project.store("main").join("version"), "strixlock-store 9\n").unwrap();
     let ran = project.run(&["update"]).code(3);
     assert!(ran.stderr.contains("strixlock-store 9"), "{}", ran.all());
+}
+
+#[test]
+fn the_demo_says_all_that_it_lacks_before_it_writes_anything() {
+    let project = Project::empty();
+    let mut inside = std::process::Command::new("bwrap");
+    inside.args(["--ro-bind", "/", "/", "--bind"]).args([project.path(""), project.path("")]);
+    inside.args(["--tmpfs", "/usr/bin", "--", env!("CARGO_BIN_EXE_strixlock"), "demo", "--dir", "here"]);
+    let ran = project.finish(inside.current_dir(project.path("")).output().unwrap()).code(10);
+    assert!(ran.stderr.contains("missing from /usr/bin  bwrap, cmake, ninja, cc, c++, diff"), "{}", ran.all());
+    assert!(ran.stderr.contains("apt-get install bubblewrap cmake ninja-build gcc g++ diffutils"), "{}", ran.all());
+    assert!(!project.path("here").exists());
 }

@@ -3,6 +3,7 @@
 mod fetch;
 mod host;
 mod odd;
+mod own_keys;
 mod refused;
 mod release;
 
@@ -43,7 +44,7 @@ fn an_update_pins_the_closure_and_the_next_one_changes_nothing() {
     let (project, archive) = with_archive();
     manifest(&project, &["gcc", "script"], "");
     let ran = project.run(&["update"]).code(0);
-    assert!(ran.stdout.starts_with("sysroot 8 packages ("), "{}", ran.all());
+    assert!(ran.stdout.starts_with("sysroot demo ") && ran.stdout.contains(", 8 packages\n"), "{}", ran.all());
     assert!(ran.stdout.contains(&format!("signed by {}", archive.key.fingerprint().unwrap())), "{}", ran.all());
     let lock = project.lock();
     assert!(!lock.contains(project.directory.path().to_str().unwrap()));

@@ -33,8 +33,9 @@ fn a_flipped_byte_is_refused_with_the_whole_story() {
     insta::assert_snapshot!(digests, @r"
     exit code 5
     --- stderr
-    fetch SIZE kB  input   rocm  10.1.0a20260901
-    build         output  rocm  10.1.0a20260901
+    do       size  what    name  version
+    fetch  SIZE kB  input   rocm  10.1.0a20260901
+    build          output  rocm  10.1.0a20260901
     error: rocm: the download does not match strix.lock
       url       [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz
       locked    sha256:DIGEST  SIZE bytes
@@ -306,4 +307,14 @@ fn a_disk_that_fills_up_ends_the_run_and_the_next_one_finishes() {
     assert_eq!(ran.code, 1, "{}", ran.all());
     assert!(ran.stderr.contains("No space left on device"), "{}", ran.all());
     assert!(project.path("lock/strix.lock").exists());
+}
+
+#[test]
+fn a_machine_without_certificates_is_told_what_to_install() {
+    let project = Project::new();
+    project.rocm_manifest("latest").write("none.pem", "");
+    let ran = project.command(&["update"]).env("SSL_CERT_FILE", project.path("none.pem")).output().unwrap();
+    let ran = project.finish(ran).code(10);
+    assert!(ran.stderr.contains("no certificates of authorities"), "{}", ran.all());
+    assert!(ran.stderr.contains("hint: install the package `ca-certificates`"), "{}", ran.all());
 }

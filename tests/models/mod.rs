@@ -18,7 +18,7 @@ use hub::{REPO, project};
 fn a_quantisation_is_pinned_without_downloading_the_model() {
     let (project, hub) = project("model = \"demo/tiny-GGUF:F32\"");
     let ran = project.run(&["update"]).code(0);
-    assert!(ran.stdout.contains("model tiny-F32.gguf ("), "{}", ran.all());
+    assert!(ran.stdout.contains("model tiny-F32.gguf\n"), "{}", ran.all());
     assert!(ran.stdout.contains("model    llama, F32, context 512, 21 tensors, "), "{}", ran.all());
     let lock = project.lock();
     let value: serde_json::Value = serde_json::from_str(&lock).unwrap();

@@ -1,5 +1,6 @@
 //! `strixlock realize`, `generations`, `switch`, `rollback`, `log`, `status`.
 
+mod follow;
 mod prefix;
 
 use std::process::Command;
@@ -76,9 +77,9 @@ fn the_plan_is_shown_before_anything_is_done() {
     let plan: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
     let steps: Vec<(&str, &str, &str)> = plan
         .iter()
-        .map(|words| {
-            let at = words.iter().position(|word| matches!(*word, "input" | "output")).unwrap();
-            (words[0], words[at], words[at + 1])
+        .filter_map(|words| {
+            let at = words.iter().position(|word| matches!(*word, "input" | "output"))?;
+            Some((words[0], words[at], words[at + 1]))
         })
         .collect();
     assert_eq!(
@@ -133,19 +134,34 @@ fn generations_are_switched_with_one_link() {
     let current = || std::fs::read_to_string(project.store("main").join("current/rocm/.info/version")).unwrap();
     let newer = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
     let ran = project.run(&["rollback"]).code(0);
-    assert!(ran.stdout.starts_with("switched to generation 1: [DIR]/stores/main/profiles/project-"), "{}", ran.all());
-    assert!(ran.stdout.ends_with("from 2:\n  rocm 10.1.0a20260902 -> 10.1.0a20260901\n"), "{}", ran.all());
+    let (said, pinned) = ("switched from generation 2 to 1\n  rocm 10.1.0a20260902 -> 10.1.0a20260901\n", SECOND);
+    assert_eq!(ran.stdout, said, "{}", ran.all());
+    let reminder = format!("the lock still pins rocm {pinned}: `strixlock realize` goes back to that\n");
+    assert_eq!(ran.stderr, reminder, "{}", ran.all());
     assert_ne!(newer, std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap());
     assert!(current().starts_with("10.1.0"));
     let ran = project.run(&["rollback"]).code(9);
     assert!(ran.stderr.contains("no generation older than 1"), "{}", ran.all());
-    project.run(&["switch", "2"]).code(0);
-    project.run(&["switch", "7"]).code(9);
+    let ran = project.run(&["switch", "2"]).code(0);
+    assert_eq!(ran.stderr, "", "the lock pins this one: {}", ran.all());
+    // Like `cd -`, back and forth.
+    for there in ["from generation 2 to 1\n", "from generation 1 to 2\n"] {
+        let ran = project.run(&["switch", "-"]).code(0);
+        assert!(ran.stdout.contains(there), "{}", ran.all());
+    }
+    let ran = project.run(&["switch", "7"]).code(9);
+    assert!(
+        ran.stderr.contains("there is no generation 7\n") && ran.stderr.contains("there are  1, 2\n"),
+        "{}",
+        ran.all()
+    );
+    let ran = project.run(&["switch", "rocm"]).code(2);
+    assert!(ran.stderr.contains("expected a number, as `strixlock generations` lists them, or `-`"), "{}", ran.all());
     // The lock of a generation brings it back.
     let ran = project
         .run(&["realize", "--lock", project.profile().join("generations/1/strix.lock").to_str().unwrap()])
         .code(0);
-    assert!(ran.stdout.contains("switched to generation 1"), "{}", ran.all());
+    assert!(ran.stdout.contains("switched from generation 2 to 1"), "{}", ran.all());
 }
 
 #[test]
@@ -189,7 +205,9 @@ fn a_failing_build_shows_the_end_of_its_log() {
         status.all()
     );
     // The log of the failure stays until a build succeeds.
-    assert!(project.run(&["log", "llama"]).code(0).stdout.contains("--no-such-flag"));
+    let ran = project.run(&["log", "llama"]).code(0);
+    assert!(ran.stdout.contains("--no-such-flag"), "{}", ran.all());
+    assert_eq!(ran.stderr, "the last build of llama failed; this is its log\n");
     assert_eq!(std::fs::read_dir(project.store("main").join("tmp")).unwrap().count(), 1, "only tmp/partial is left");
 }
 
@@ -222,11 +240,18 @@ fn the_build_has_no_network_and_keeps_its_log() {
     project.full_manifest(FIRST);
     project.run(&["update"]).code(0);
     project.run(&["realize", "llama"]).code(0);
-    let log = project.run(&["log", "llama"]).code(0).stdout;
+    let log = project.run(&["log", "llama", "--all"]).code(0).stdout;
     assert!(
         log.starts_with("sandbox: ") && log.contains("\n$ cmake -S /build/source -B /build/out -G Ninja -D"),
         "{log}"
     );
+    let commands = project.run(&["log", "llama"]).code(0).stdout;
+    assert!(commands.starts_with("$ cmake -S /build/source -B /build/out -G Ninja -D"), "{commands}");
+    assert!(log.ends_with(&commands));
+    // Without a running build there is the log of the last one.
+    let ran = project.run(&["log", "llama", "--follow"]).code(0);
+    assert_eq!(ran.stdout, commands);
+    assert_eq!(ran.stderr, "no build of llama is running: this is the log of the last one\n");
     let about = project.run(&["log", "llama", "--about", "--json"]).code(0).json()["about"].clone();
     assert!(about["tools"]["cmake"].as_str().unwrap().starts_with("cmake version "), "{about}");
     assert_eq!(about["variables"]["GGML_NATIVE"], "OFF");

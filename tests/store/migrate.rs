@@ -60,7 +60,8 @@ fn all(project: &Project) -> Vec<(String, u64, bool, String, i64)> {
         let name = name.split_once('-').map_or(name, |(name, _)| name);
         for one in profile["generations"].as_array().unwrap() {
             let version = one["outputs"]["rocm"]["version"].as_str().unwrap();
-            let (number, made) = (one["number"].as_u64().unwrap(), one["made"].as_i64().unwrap());
+            let (number, made) = (one["number"].as_u64().unwrap(), one["made"].as_str().unwrap());
+            let made = made.parse::<jiff::Timestamp>().unwrap().as_second();
             all.push((name.to_owned(), number, one["current"] == true, version.to_owned(), made));
         }
     }
@@ -106,9 +107,10 @@ fn the_generations_of_the_only_project_stay_its_own() {
     assert_eq!(led(&project), before);
     // The lock no longer names the second nightly, but the generation does.
     let ran = project.run_beside("one", &["gc"]).code(0);
-    assert!(ran.stdout.starts_with("removed 0 trees, 0 files, "), "{}", ran.all());
+    assert!(ran.stdout.starts_with("removed ") && !ran.stdout.contains("tree"), "{}", ran.all());
     project.run_beside("one", &["verify"]).code(0);
-    assert!(project.run_beside("one", &["realize"]).code(0).stdout.ends_with("generation 1 is current already\n"));
+    let ran = project.run_beside("one", &["realize"]).code(0);
+    assert!(ran.stdout.contains("\ngeneration 1 is current already\n"), "{}", ran.all());
     // An older strixlock leaves this when it refuses the store.
     std::fs::create_dir(store.join("generations")).unwrap();
     project.run_beside("one", &["generations"]).code(0);
@@ -134,7 +136,7 @@ fn each_project_gets_what_was_made_from_its_lock_and_what_no_lock_says_any_more(
     project.run_beside("one", &["rollback"]).code(0);
     assert_eq!(led(&project), before, "the current generation was the other project's");
     let ran = project.run_beside("one", &["gc"]).code(0);
-    assert!(ran.stdout.starts_with("removed 0 trees, 0 files, "), "{}", ran.all());
+    assert!(ran.stdout.starts_with("removed ") && !ran.stdout.contains("tree"), "{}", ran.all());
     project.run_beside("two", &["rollback"]).code(0);
     assert_ne!(led(&project), before);
     project.run_beside("two", &["verify"]).code(0);

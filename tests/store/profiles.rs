@@ -79,10 +79,14 @@ fn rollback_switch_and_gc_in_one_project_leave_the_other_alone() {
 fn every_profile_is_listed_with_its_project() {
     let project = two_projects();
     let ran = project.run(&["generations", "--all"]).code(0);
-    let headings: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("profile ")).collect();
-    let [one, two] = ["one", "two"].map(|name| format!("profile {} ([DIR]/{name})", profile(&project, name).0));
-    assert_eq!(headings, [one, two], "{}", ran.all());
-    assert_eq!(ran.stdout.lines().count(), 6, "{}", ran.all());
+    for name in ["one", "two"] {
+        let end = format!("  {}  [DIR]/{name}", profile(&project, name).0);
+        assert_eq!(ran.stdout.lines().filter(|line| line.ends_with(&end)).count(), 2, "{}", ran.all());
+    }
+    assert_eq!(ran.stdout.lines().count(), 5, "{}", ran.all());
+    // A project's own are shown without its name.
+    let ran = project.run_beside("two", &["generations"]).code(0);
+    assert!(!ran.stdout.contains("two"), "{}", ran.all());
     let json = project.run(&["generations", "--all", "--json"]).code(0).json();
     assert_eq!(json["profiles"][1]["project"], "[DIR]/two");
     // From a directory without a project.
@@ -119,8 +123,8 @@ fn a_project_is_the_same_however_it_is_reached() {
     let next = ["--manifest", "manifests/next.toml"];
     project.run_beside("one", &[&["update"], next.as_slice()].concat()).code(0);
     project.run_beside("one", &[&["realize"], next.as_slice()].concat()).code(0);
-    let ran = project.run_beside("one", &[&["generations"], next.as_slice()].concat()).code(0);
-    assert!(ran.stdout.starts_with("profile one.next-"), "{}", ran.all());
+    let ran = project.run_beside("one", &[&["generations", "--json"], next.as_slice()].concat()).code(0);
+    assert!(ran.json()["profile"].as_str().unwrap().starts_with("one.next-"), "{}", ran.all());
     assert_eq!(generations(&project, "one"), (vec![1, 2], 1));
 }
 
@@ -167,7 +171,7 @@ fn a_project_that_was_moved_is_told_how_to_have_its_generations_again() {
         assert!(ran.stderr.contains("the missing [DIR]/one has") && ran.stderr.contains(&adopt), "{}", ran.all());
     }
     let ran = project.run(&["generations", "--all"]).code(0);
-    assert!(ran.stdout.contains(&format!("profile {name} ([DIR]/one, missing)\n")), "{}", ran.all());
+    assert!(ran.stdout.contains(&format!("  {name}    [DIR]/one (missing)\n")), "{}", ran.all());
     // Its lock may be on a disk that comes back: nothing goes, and every way out is named.
     let ran = project.run_beside("moved", &["gc"]).code(9);
     assert!(ran.stderr.contains(&adopt) && ran.stderr.contains("--forget-missing"), "{}", ran.all());
@@ -179,7 +183,7 @@ fn a_project_that_was_moved_is_told_how_to_have_its_generations_again() {
     let between = profile(&project, "moved").0;
     assert_ne!(between, name);
     let ran = project.run_beside("moved", &["generations", "--adopt", &name]).code(0);
-    assert!(ran.stdout.starts_with(&format!("profile {name} ([DIR]/moved)\n")), "{}", ran.all());
+    assert!(ran.stderr.contains(&format!("the generations of {name} now belong to this project\n")), "{}", ran.all());
     assert_eq!(generations(&project, "moved"), (vec![1, 2], 2));
     project.run_beside("moved", &["rollback"]).code(0);
     project.run_beside("moved", &["generations", "--adopt", &name]).code(0);

@@ -43,7 +43,7 @@ fn updating_one_input_leaves_the_bytes_of_the_others_alone() {
     project.upstream().add_llama_commit().unwrap();
     project.full_manifest(SECOND);
     let ran = project.run(&["update", "rocm"]).code(0);
-    assert!(ran.stdout.contains("rocm 10.1.0a20260901 -> 10.1.0a20260902\n"), "{}", ran.all());
+    assert!(ran.stdout.contains("rocm 10.1.0a20260901 -> 10.1.0a20260902 (1 build)\n"), "{}", ran.all());
     assert!(!ran.stdout.contains("llama-cpp"), "{}", ran.all());
     let after = project.lock();
     assert_eq!(block(&before, git.0, git.1), block(&after, git.0, git.1));
@@ -118,11 +118,16 @@ fn outdated_asks_and_writes_nothing() {
     project.rocm_manifest(FIRST);
     project.run(&["update"]).code(0);
     let before = project.lock();
-    assert_eq!(
-        project.run(&["outdated"]).code(0).stdout,
-        "input  locked           wanted           latest\nrocm   10.1.0a20260901  10.1.0a20260901  10.2.0a20261120\n"
-    );
-    let json = project.run(&["outdated", "--json"]).code(0).json();
+    insta::assert_snapshot!(project.run(&["outdated"]).code(0).stdout, @r"
+    input  locked           wanted           latest           made        behind
+    rocm   10.1.0a20260901  10.1.0a20260901  10.2.0a20261120  2026-11-20  2 builds, 80 days
+    ");
+    let ran = project.run(&["outdated", "--check"]).code(4);
+    assert!(ran.stdout.contains("10.2.0a20261120"), "{}", ran.all());
+    assert!(ran.stderr.contains("\nerror: there is something newer than the lock for rocm\n"), "{}", ran.all());
+    let json = project.run(&["outdated", "--check", "--json"]).code(4).json();
+    assert_eq!(json["outdated"], serde_json::json!(["rocm"]));
+    assert_eq!(json["inputs"][0]["behind"], "2 builds, 80 days");
     assert_eq!(json["inputs"][0]["latest"], "10.2.0a20261120");
     assert_eq!(project.lock(), before);
 }
@@ -140,21 +145,27 @@ fn outdated_names_the_newest_of_the_pinned_series() {
     manifest("7.14.0");
     project.run(&["update"]).code(0);
     let ran = project.run(&["outdated"]).code(0);
-    let rows = "input  locked  wanted  latest\nrocm   7.14.0  7.14.0  10.1.0\n";
-    assert_eq!(ran.stdout, format!("{rows}  7.14.1 is the newest of 7.14\n"), "{}", ran.all());
+    // The last columns are the day of the index and the distance.
+    let cut = |text: &str| -> String {
+        let words = |line: &str| line.split_whitespace().take(4).collect::<Vec<_>>().join(" ");
+        text.lines().map(|line| if line.starts_with(' ') { line.to_owned() } else { words(line) } + "\n").collect()
+    };
+    let rows = "input locked wanted latest\nrocm 7.14.0 7.14.0 10.1.0\n";
+    assert_eq!(cut(&ran.stdout), format!("{rows}  7.14.1 is the newest of 7.14\n"), "{}", ran.all());
+    assert!(ran.stdout.contains(" 2 builds"), "{}", ran.all());
     let json = project.run(&["outdated", "--json"]).code(0).json();
     assert_eq!(json["inputs"][0]["series"], serde_json::json!({ "name": "7.14", "newest": "7.14.1" }));
     assert_eq!(json["inputs"][0]["latest"], "10.1.0");
     // Nothing is said where the pinned one is the newest of its series, of the latest series, and of a range.
     for (version, stdout) in [
         ("7.14.1", rows.replace("7.14.0", "7.14.1")),
-        ("10.1.0", "nothing is newer than the lock\n".to_owned()),
+        ("10.1.0", "nothing is newer than\n".to_owned()),
         ("==7.14.*", rows.replace("7.14.0", "7.14.1")),
     ] {
         manifest(version);
         project.run(&["update"]).code(0);
         let ran = project.run(&["outdated"]).code(0);
-        assert_eq!(ran.stdout, stdout, "{version}: {}", ran.all());
+        assert_eq!(cut(&ran.stdout), stdout, "{version}: {}", ran.all());
         let json = project.run(&["outdated", "--json"]).code(0).json();
         assert_eq!(json["inputs"][0]["series"], serde_json::Value::Null, "{version}");
     }
@@ -171,11 +182,15 @@ fn an_older_version_is_never_called_the_latest() {
     project.run(&["update"]).code(0);
     project.run(&["update", "rocm", "--url", &newest]).code(0);
     let ran = project.run(&["outdated"]).code(0);
-    assert_eq!(ran.stdout, "\
-input  locked           wanted           latest
-rocm   10.3.0a20261129  10.2.0a20261120  10.3.0a20261129
-  10.3.0a20261129 is newer than everything in the index; the newest there is 10.2.0a20261120; `strixlock update rocm` would downgrade to it
-");
+    insta::assert_snapshot!(ran.stdout, @r"
+    input  locked           wanted           latest           made
+    rocm   10.3.0a20261129  10.2.0a20261120  10.3.0a20261129  2026-11-20
+      10.3.0a20261129 is newer than everything in the index; the newest there is 10.2.0a20261120; `strixlock update rocm` would downgrade to it
+    ");
+    project.run(&["outdated", "--check"]).code(0);
+    let ran = project.run(&["update", "rocm"]).code(0);
+    assert!(ran.stdout.starts_with("rocm 10.3.0a20261129 -> 10.2.0a20261120 (downgrade)\n"), "{}", ran.all());
+    project.run(&["update", "rocm", "--url", &newest]).code(0);
     let json = project.run(&["outdated", "--json"]).code(0).json();
     assert_eq!(json["inputs"][0]["latest"], serde_json::Value::Null);
     assert_eq!(json["inputs"][0]["listed"], "10.2.0a20261120");
@@ -185,7 +200,7 @@ rocm   10.3.0a20261129  10.2.0a20261120  10.3.0a20261129
 fn list_prints_urls_newest_first_and_fails_when_there_is_none() {
     let project = Project::new();
     let index = project.index();
-    let ran = project.run(&["list", "rocm", "--source", &index, "-c", "2"]).code(0);
+    let ran = project.run(&["-q", "list", "rocm", "--source", &index, "-c", "2"]).code(0);
     assert_eq!(
         ran.stdout,
         "[UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.2.0a20261120.tar.gz\n\
@@ -204,6 +219,21 @@ fn list_prints_urls_newest_first_and_fails_when_there_is_none() {
     ] {
         assert!(ran.stderr.contains(part), "{}", ran.all());
     }
+}
+
+#[test]
+fn a_list_has_days_and_a_mark_at_the_locked_build() {
+    let project = Project::new();
+    project.rocm_manifest(SECOND);
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["list", "rocm", "--source", &project.index(), "-c", "2"]).code(0);
+    let [heads, newest, locked] = ran.stdout.lines().collect::<Vec<_>>()[..] else { panic!("{}", ran.all()) };
+    assert_eq!(heads.split_whitespace().collect::<Vec<_>>(), ["version", "made", "age", "url"]);
+    assert!(newest.starts_with("   10.2.0a20261120  2026-11-20  "), "{}", ran.all());
+    assert!(locked.starts_with("*  10.1.0a20260902  2026-09-02  "), "{}", ran.all());
+    assert!(locked.ends_with(" days  [UPSTREAM]/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260902.tar.gz"));
+    let json = project.run(&["list", "rocm", "--source", &project.index(), "--json"]).code(0).json();
+    assert_eq!((&json["tarballs"][0]["locked"], &json["tarballs"][1]["locked"]), (&false.into(), &true.into()));
 }
 
 #[test]

@@ -5,7 +5,9 @@
 
 use std::io::Write as _;
 
-use tar::{EntryType, Header};
+use tar::EntryType;
+
+use crate::raw_tar::{RawEntry, raw_tar};
 
 pub use crate::tree::Compression;
 
@@ -13,19 +15,9 @@ pub use crate::tree::Compression;
 #[derive(Clone, Debug)]
 pub struct Deb {
     control: String,
-    info: Vec<Member>,
-    data: Vec<Member>,
+    info: Vec<RawEntry>,
+    data: Vec<RawEntry>,
     compression: Compression,
-}
-
-/// One entry of an archive in it, with exactly these fields.
-#[derive(Clone, Debug)]
-struct Member {
-    kind: EntryType,
-    name: Vec<u8>,
-    target: Vec<u8>,
-    contents: Vec<u8>,
-    mode: u32,
 }
 
 impl Deb {
@@ -63,7 +55,7 @@ impl Deb {
     /// Adds a file beside the control file, such as `postinst`.
     #[must_use]
     pub fn info(mut self, name: &str, text: &str) -> Self {
-        self.info.push(member(EntryType::Regular, format!("./{name}"), "", text.as_bytes(), 0o755));
+        self.info.push(RawEntry::new(EntryType::Regular, format!("./{name}"), "", text.as_bytes(), 0o755));
         self
     }
 
@@ -94,7 +86,7 @@ impl Deb {
     /// Adds an entry with exactly these fields.
     #[must_use]
     pub fn entry(mut self, kind: EntryType, name: impl AsRef<[u8]>, target: &str, contents: &[u8], mode: u32) -> Self {
-        self.data.push(member(kind, name, target, contents, mode));
+        self.data.push(RawEntry::new(kind, name, target, contents, mode));
         self
     }
 
@@ -118,12 +110,12 @@ impl Deb {
         // No control archive has this compression, even in packages whose data does.
         let old = matches!(self.compression, Compression::Bzip2 | Compression::Lzma);
         let for_control = if old { Compression::Gzip } else { self.compression };
-        let control = member(EntryType::Regular, "./control", "", self.control.as_bytes(), 0o644);
-        let info: Vec<Member> = std::iter::once(control).chain(self.info.clone()).collect();
+        let control = RawEntry::new(EntryType::Regular, "./control", "", self.control.as_bytes(), 0o644);
+        let info: Vec<RawEntry> = std::iter::once(control).chain(self.info.clone()).collect();
         vec![
             ("debian-binary".to_owned(), b"2.0\n".to_vec()),
-            (format!("control.tar{}", suffix(for_control)), compress(&tar(&info), for_control)),
-            (format!("data.tar{}", suffix(self.compression)), compress(&tar(&self.data), self.compression)),
+            (format!("control.tar{}", suffix(for_control)), compress(&raw_tar(&info), for_control)),
+            (format!("data.tar{}", suffix(self.compression)), compress(&raw_tar(&self.data), self.compression)),
         ]
     }
 }
@@ -140,31 +132,6 @@ pub fn ar(members: &[(String, Vec<u8>)]) -> Vec<u8> {
             out.push(b'\n');
         }
     }
-    out
-}
-
-fn member(kind: EntryType, name: impl AsRef<[u8]>, target: &str, contents: &[u8], mode: u32) -> Member {
-    let (name, target) = (name.as_ref().to_vec(), target.as_bytes().to_vec());
-    Member { kind, name, target, contents: contents.to_vec(), mode }
-}
-
-fn tar(members: &[Member]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for Member { kind, name, target, contents, mode } in members {
-        let mut header = Header::new_gnu();
-        let (fit, fit_target) = (name.len().min(100), target.len().min(100));
-        header.as_old_mut().name[..fit].copy_from_slice(&name[..fit]);
-        header.as_old_mut().linkname[..fit_target].copy_from_slice(&target[..fit_target]);
-        header.set_entry_type(*kind);
-        header.set_mode(*mode);
-        header.set_mtime(1_700_000_000);
-        header.set_size(contents.len() as u64);
-        header.set_cksum();
-        out.extend_from_slice(header.as_bytes());
-        out.extend_from_slice(contents);
-        out.resize(out.len().next_multiple_of(512), 0);
-    }
-    out.resize(out.len() + 1024, 0);
     out
 }
 

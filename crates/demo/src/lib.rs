@@ -9,6 +9,7 @@
 //! * `rocm` ([`Nightly`]), [`elf_maker`], `noise`: tarballs shaped like ROCm nightlies
 //! * [`llama`]: sources shaped like llama.cpp, and their git history
 //! * [`git_http`]: git repositories over HTTP
+//! * [`raw_tar`]: tar archives with exactly the given headers
 //! * [`deb_maker`], [`debs`]: distribution packages, and an archive of them
 //! * [`gguf_maker`], [`hub`]: a small model that llama.cpp runs, and a hub that has it
 //! * [`Upstream`]: all of it together
@@ -28,6 +29,7 @@ pub mod hub;
 mod index;
 pub mod llama;
 mod noise;
+pub mod raw_tar;
 mod rocm;
 mod tarballs;
 mod upstream;

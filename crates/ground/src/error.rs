@@ -68,6 +68,8 @@ struct Parts {
     excerpt: Option<String>,
     cause: Option<String>,
     hint: Option<String>,
+    place: Option<usize>,
+    others: Vec<Error>,
 }
 
 /// The result of anything here that can fail.
@@ -85,6 +87,8 @@ impl Error {
             excerpt: None,
             cause: None,
             hint: None,
+            place: None,
+            others: Vec::new(),
         }))
     }
 
@@ -143,6 +147,32 @@ impl Error {
         self
     }
 
+    /// Sets the place in the text that the error is about, in bytes, by which errors of one text are ordered.
+    #[must_use]
+    pub fn at(mut self, place: usize) -> Self {
+        self.0.place = Some(place);
+        self
+    }
+
+    /// Returns the place in the text that the error is about.
+    #[must_use]
+    pub fn place(&self) -> Option<usize> {
+        self.0.place
+    }
+
+    /// Adds errors that were found beside this one, such as all others of a file.
+    #[must_use]
+    pub fn beside(mut self, others: Vec<Self>) -> Self {
+        self.0.others = others;
+        self
+    }
+
+    /// Returns the errors that were found beside this one. They are shown after it.
+    #[must_use]
+    pub fn others(&self) -> &[Self] {
+        &self.0.others
+    }
+
     /// Returns the kind, which is the exit code.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -153,6 +183,12 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// Returns the underlying error's text, if there is one.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
     }
 
     /// Returns the hint, if there is one.
@@ -166,7 +202,7 @@ impl Error {
         self.0.facts.iter().map(|(label, value)| (*label, value.as_str()))
     }
 
-    /// Returns the error as an object for `--json`: `kind`, `exit_code`, `message`, `facts`, and `subject`,
+    /// Returns the error as an object for `--json`: `kind`, `exit_code`, `message`, `facts`, `others`, and `subject`,
     /// `excerpt`, `cause` and `hint`, each null if there is none.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
@@ -183,6 +219,7 @@ impl Error {
             "excerpt": parts.excerpt,
             "cause": parts.cause,
             "hint": parts.hint,
+            "others": parts.others.iter().map(Self::to_json).collect::<Vec<_>>(),
         })
     }
 }

@@ -17,8 +17,15 @@ pub fn suggest<'n>(wrong: &str, names: impl Iterator<Item = &'n str> + Clone) ->
 /// Returns the name that is most like `wrong`, or `None` if none is similar.
 #[must_use]
 pub fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let near = names.map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min();
-    near.filter(|(distance, _)| *distance <= 2.max(wrong.len() / 3)).map(|(_, name)| name)
+    nearest_within(2.max(wrong.len() / 3), wrong, names)
+}
+
+/// Returns the name that is most like `wrong`, with at most `most` letters added, lost, changed or swapped. Of equally
+/// near names the first.
+#[must_use]
+pub fn nearest_within<'n>(most: usize, wrong: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let near = names.map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min_by_key(|(distance, _)| *distance);
+    near.filter(|(distance, _)| *distance <= most).map(|(_, name)| name)
 }
 
 /// Parses a field that has a few known words. An unknown word is an error of [`Kind::Invalid`] with a suggestion;

@@ -1,5 +1,9 @@
 //! Numbers, times and hostile text as people read them, and quoting for shells.
 
+use std::time::Duration;
+
+use jiff::civil::Date;
+
 /// Formats a number of bytes with a unit, such as `1.96 GB`: decimal, as disks and downloads are sold.
 #[must_use]
 pub fn bytes(count: u64) -> String {
@@ -34,6 +38,14 @@ fn scaled(count: u64, units: usize) -> (String, usize) {
     (text, unit)
 }
 
+/// Formats a length of time as a clock shows it: `0:07`, `4:10`, `1:02:03`.
+#[must_use]
+pub fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
 /// Formats seconds since 1970 as `2026-09-01 12:34:56 UTC`.
 #[must_use]
 pub fn date(seconds: i64) -> String {
@@ -41,6 +53,34 @@ pub fn date(seconds: i64) -> String {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
         Err(_) => format!("{seconds} seconds since 1970"),
     }
+}
+
+/// Formats seconds since 1970 as RFC 3339 does, such as `2026-09-01T12:34:56Z`, for `--json`.
+#[must_use]
+pub fn rfc3339(seconds: i64) -> Option<String> {
+    jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+}
+
+/// Returns the day of a time in seconds since 1970, in UTC.
+#[must_use]
+pub fn day(seconds: i64) -> Option<Date> {
+    Some(jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::from_second(seconds).ok()?).date())
+}
+
+/// Formats the time from a day to `now`, in seconds since 1970: `today` or `12 days`. Empty for a day to come.
+#[must_use]
+pub fn age(day: Date, now: i64) -> String {
+    match self::day(now).and_then(|today| day.until(today).ok()).map(|span| span.get_days()) {
+        Some(0) => "today".to_owned(),
+        Some(days @ 1..) => counted(days.unsigned_abs() as usize, "day"),
+        _ => String::new(),
+    }
+}
+
+/// Formats a number of things, whose word for several ends with `s`: `1 day`, `31 packages`.
+#[must_use]
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Makes text from outside safe for a terminal: removes escape sequences and replaces every other control
@@ -213,8 +253,24 @@ mod tests {
     }
 
     #[test]
+    fn lengths_of_time_are_shown_as_on_a_clock() {
+        let clock = |seconds| super::clock(Duration::from_secs(seconds));
+        assert_eq!([0, 59, 250, 3723].map(clock), ["0:00", "0:59", "4:10", "1:02:03"]);
+    }
+
+    #[test]
     fn times_are_utc() {
         assert_eq!(date(315_532_800), "1980-01-01 00:00:00 UTC");
         assert_eq!(date(i64::MAX), "9223372036854775807 seconds since 1970");
+        assert_eq!(rfc3339(315_532_800).as_deref(), Some("1980-01-01T00:00:00Z"));
+        assert_eq!((rfc3339(i64::MAX), day(i64::MAX)), (None, None));
+    }
+
+    #[test]
+    fn ages_are_whole_days() {
+        let made = day(315_532_800).unwrap();
+        let after = |days: i64| age(made, 315_532_800 + days * 86_400 + 3);
+        assert_eq!([0, 1, 12, 400].map(after), ["today", "1 day", "12 days", "400 days"]);
+        assert_eq!(after(-2), "");
     }
 }

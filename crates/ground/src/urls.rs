@@ -43,6 +43,13 @@ pub fn log_url(url: &Url) -> String {
     show_url(&url)
 }
 
+/// Returns the server in a URL: the host, and the port if it is not the usual one.
+#[must_use]
+pub fn server(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// Returns whether a URL can be downloaded (http, https, file) and has no user or password, since locks are
 /// published.
 #[must_use]

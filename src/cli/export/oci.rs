@@ -18,11 +18,12 @@ use crate::text;
 #[derive(Debug, clap::Args)]
 pub struct OciArgs {
     /// Output of type image [default: the only one in the lock]
+    #[arg(value_name = "OUTPUT")]
     image: Option<String>,
     /// Directory or single file
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Path to write [default: the layout in the store; IMAGE.oci.tar for an archive]
+    /// Path to write [default: the layout in the store; OUTPUT.oci.tar for an archive]
     #[arg(short, long, value_name = "PATH", value_parser = crate::cli::paths::path())]
     output: Option<PathBuf>,
     /// Method of copying files into a layout

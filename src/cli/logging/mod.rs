@@ -26,7 +26,7 @@ pub struct LoggingArgs {
     #[arg(long, global = true, value_name = "FILTER", env = "STRIXLOCK_LOG")]
     log_filter: Option<Filter>,
     /// Append the log to this file instead of standard error; with details unless -v or --log-filter is given
-    #[arg(long, global = true, value_name = "FILE", value_parser = path())]
+    #[arg(long, global = true, value_name = "FILE", value_parser = path(), env = "STRIXLOCK_LOG_FILE")]
     log_file: Option<PathBuf>,
 }
 

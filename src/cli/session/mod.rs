@@ -6,6 +6,7 @@ mod lock;
 mod profile;
 mod project;
 mod services;
+mod settings;
 mod store;
 
 use std::cell::OnceCell;
@@ -19,9 +20,11 @@ use crate::manifest::Manifest;
 use crate::store::Store;
 use config::Config;
 
-pub use args::GlobalArgs;
+pub use args::{GlobalArgs, switch};
+pub use config::variable;
 pub use profile::described;
 pub use project::Project;
+pub use settings::{Given, Setting};
 
 /// Global options of a command, and the things that depend on them.
 pub struct Session {

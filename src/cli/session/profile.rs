@@ -8,7 +8,7 @@ use crate::store::{Profile, ProfileName, no_profile};
 impl Session {
     /// Returns the name of the chosen profile, if there is one.
     fn chosen_profile(&self) -> Result<Option<ProfileName>> {
-        Ok(self.args.profile.clone().or(self.config()?.profile.clone()))
+        Ok(self.args.profile.clone().or(self.config()?.profile.as_ref().map(|set| set.value.clone())))
     }
 
     /// Returns the chosen profile, or else that of this project, which need not exist yet. Warns if the project seems

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::config::{MirrorSetting, Number, Set};
 use super::{Session, lazily};
 use crate::error::Result;
 use crate::fetch::{self, Fetcher, HUB, HubSettings, Mirror};
@@ -36,33 +37,32 @@ impl Session {
 
     /// Returns the limits for the commands of a build.
     fn limits(&self) -> Result<Limits> {
-        let (config, usual) = (self.config()?, Limits::default());
+        let config = self.config()?;
         Ok(Limits {
-            silence: config.silence_seconds.map_or(usual.silence, |seconds| Duration::from_secs(seconds.max(1))),
-            log: config.log_bytes.unwrap_or(usual.log),
+            silence: Duration::from_secs(config.number(Number::SilenceSeconds)),
+            log: config.number(Number::LogBytes),
         })
     }
 
     /// Returns the settings of the fetcher, including mirrors.
     pub fn fetch_settings(&self) -> Result<fetch::Settings> {
         let config = self.config()?;
-        let usual = fetch::Settings::default();
         let hub = HubSettings::read(|name| std::env::var(name).ok());
-        let mut mirrors: Vec<_> =
-            config.mirrors.iter().map(|mirror| Mirror::new(mirror.of.clone(), mirror.at()?)).collect::<Result<_>>()?;
+        let mirror = |set: &Set<MirrorSetting>| Mirror::new(set.value.of.clone(), set.value.at.clone());
+        let mut mirrors: Vec<_> = config.mirrors.iter().map(mirror).collect::<Result<_>>()?;
         if let (Some(at), Ok(of)) = (hub.endpoint, Url::parse(HUB)) {
             mirrors.push(Mirror::new(of, at)?);
         }
         Ok(fetch::Settings {
             offline: self.args.offline,
-            insecure_hosts: config.insecure_hosts.clone(),
+            insecure_hosts: config.insecure_hosts.iter().map(|set| set.value.clone()).collect(),
             mirrors,
             hub_token: hub.token,
-            rounds: config.rounds.unwrap_or(usual.rounds).max(1),
-            window: config.window_seconds.map_or(usual.window, |seconds| Duration::from_secs(seconds.max(1))),
-            floor: config.floor_bytes.unwrap_or(usual.floor),
-            largest: config.largest_bytes.unwrap_or(usual.largest),
-            ..usual
+            rounds: u32::try_from(config.number(Number::Rounds)).unwrap_or(u32::MAX),
+            window: Duration::from_secs(config.number(Number::WindowSeconds)),
+            floor: config.number(Number::FloorBytes),
+            largest: config.number(Number::LargestBytes),
+            ..fetch::Settings::default()
         })
     }
 }

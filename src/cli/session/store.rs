@@ -7,25 +7,21 @@ use std::time::Duration;
 
 use etcetera::BaseStrategy;
 
+use super::config::Number;
 use super::{Session, lazily};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::{Store, Waiting, project_of};
 
 impl Session {
     /// Returns the path of the store, which need not exist yet.
     pub fn store_path(&self) -> Result<PathBuf> {
-        Ok(match self.args.store.clone().or(self.config()?.store.clone()) {
+        Ok(match self.args.store.clone().or(self.config()?.store.as_ref().map(|set| set.value.clone())) {
             // Permanent links to the store are made, which must not depend on the current directory.
             Some(path) if path.components().any(|part| part == Component::ParentDir) => {
                 std::fs::canonicalize(&path).unwrap_or(path)
             }
             Some(path) => path,
-            None => etcetera::choose_base_strategy()
-                .map_err(|error| {
-                    Error::failure("cannot find a directory for the store").because(&error).hint("name it with --store")
-                })?
-                .data_dir()
-                .join("strixlock/store"),
+            None => usual_path()?,
         })
     }
 
@@ -45,6 +41,18 @@ impl Session {
         lazily(&self.store, || self.open(Store::open_for_reading))
     }
 
+    /// Returns the store for reading only, or fails if another process holds it. Must be the first use of the store in
+    /// a command.
+    pub fn store_at_once(&self) -> Result<&Store> {
+        let root = self.store_path()?;
+        // Stores of format 1, which are migrated even for reading, have no profiles.
+        if !root.join("profiles").is_dir() {
+            return Err(Error::new(Kind::NotFound, "the store has no profiles"));
+        }
+        let at_once = Waiting { limit: Duration::ZERO, ..Waiting::default() };
+        lazily(&self.store, || Store::open_for_reading(&root, at_once))
+    }
+
     /// Returns the store, opened for reading only if it is not writable. Must be the first use of the store in a
     /// command.
     pub fn store_as_allowed(&self) -> Result<&Store> {
@@ -61,7 +69,7 @@ impl Session {
 
     fn open(&self, how: impl FnOnce(&Path, Waiting) -> Result<Store>) -> Result<Store> {
         let usual = Waiting::default();
-        let limit = self.config()?.busy_seconds.map_or(usual.limit, Duration::from_secs);
+        let limit = Duration::from_secs(self.config()?.number(Number::BusySeconds));
         let tell: Arc<dyn Fn(&str) + Send + Sync> = if self.args.quiet {
             usual.tell
         } else {
@@ -75,6 +83,17 @@ impl Session {
         }
         Ok(store)
     }
+}
+
+/// Returns the path of the store where nothing names one: in the user's data directory. A relative home would be another
+/// one in each directory.
+fn usual_path() -> Result<PathBuf> {
+    let none = || {
+        Error::failure("cannot find a directory for the store")
+            .hint("choose a directory that you can write to, with --store or STRIXLOCK_STORE")
+    };
+    let data = etcetera::choose_base_strategy().map_err(|error| none().because(&error))?.data_dir();
+    if data.is_absolute() { Ok(data.join("strixlock/store")) } else { Err(none().fact("HOME", "not an absolute path")) }
 }
 
 /// Reports the migration of a store that had one list of generations for all projects, which happens once.

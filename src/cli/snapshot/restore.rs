@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use crate::cli::Session;
 use crate::cli::choices::link_mode;
+use crate::cli::table::{Column, Table};
 use crate::error::{About, Result};
 use crate::export::snapshot::{Restored, restore};
+use crate::realize::short_version;
 use crate::store::{LinkMode, checkout};
 
 /// Unpack a snapshot into the store, verified against its listings and the lock
@@ -51,12 +53,13 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
         ui.json(serde_json::json!({ "restored": outputs }));
         return Ok(0);
     }
-    ui.table(
-        &restored
-            .iter()
-            .map(|one| vec![one.output.name.clone(), one.output.tree.to_string(), one.output.version.clone()])
-            .collect::<Vec<_>>(),
-    );
+    let mut table = Table::new([Column::name("output"), Column::text("version"), Column::word("tree")]);
+    for one in &restored {
+        let version = lock.filter(|_| locked(one)).map(|lock| short_version(lock, &one.output.name));
+        let version = version.filter(|version| !version.is_empty()).unwrap_or_else(|| one.output.version.clone());
+        table.row([one.output.name.as_str(), &version, &one.output.tree.hex()[..12]]);
+    }
+    ui.table(&table);
     for one in restored.iter().filter(|one| args.to.is_none() && !locked(one)) {
         ui.warning(&format!(
             "{} is not an output of this lock: its tree is in the store, but nothing uses it",

@@ -1,6 +1,7 @@
 //! `strixlock store pack`
 
 use crate::cli::Session;
+use crate::cli::tree_names::TreeNames;
 use crate::error::Result;
 use crate::text;
 
@@ -18,6 +19,7 @@ pub struct PackArgs {
 pub fn run(args: &PackArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let store = session.exclusive_store()?;
+    let names = TreeNames::read(store, session.profile().ok().as_ref());
     let packed = store.pack(args.keep_hot, &*ui.progress)?;
     if ui.is_json() {
         ui.json(serde_json::json!({ "packed": packed }));
@@ -26,7 +28,7 @@ pub fn run(args: &PackArgs, session: &Session) -> Result<u8> {
     for tree in &packed.trees {
         ui.line(format!(
             "packed {}: {} in {} of new chunks",
-            &tree.tree.hex()[..12],
+            names.or_digest(tree.tree),
             text::bytes(tree.size),
             text::bytes(tree.adds)
         ));

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{FORMAT, INDEX, Index, LISTING, SnapshotOutput};
 use crate::error::{About, Error, Kind, Result};
 use crate::lock::Lock;
-use crate::progress::{Progress, Task, Unit};
+use crate::progress::{Doing, Progress, Task, Unit};
 use crate::store::{OutputRecord, Staging, Store, StoredTree};
 use crate::tree::Receiver;
 use crate::tree::unpack::unpack_into;
@@ -33,7 +33,7 @@ const MOST_LINES: usize = 750_000;
 pub fn restore(store: &Store, file: &Path, lock: Option<&Lock>, progress: &dyn Progress) -> Result<Vec<Restored>> {
     let archive = fs_err::File::open(file)
         .map_err(|error| Error::new(Kind::NotFound, "cannot read the snapshot").because(&error))?;
-    let task = progress.begin("restore", Some(archive.metadata()?.len()), Unit::Bytes);
+    let task = progress.begin(Doing::Unpack, "the snapshot", Some(archive.metadata()?.len()), Unit::Bytes);
     let mut router = Router { store, lock, expected: None, parts: Vec::new() };
     let archive = Counted { inner: archive, task, done: 0 };
     let remarks = unpack_into(archive, &mut router).about(file.display().to_string())?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::{FORMAT, INDEX, Index, LISTING, SnapshotOutput};
 use crate::digest::{HashingWriter, Sha256Digest};
 use crate::error::{About, Error, Result};
-use crate::progress::{Progress, Unit};
+use crate::progress::{Doing, Progress, Unit};
 use crate::store::StoredTree;
 use crate::tree::confined::Root;
 use crate::tree::{ArchiveWriter, Entry, Listing, Node};
@@ -90,7 +90,7 @@ fn write<'f>(
     // The sort is stable: entries with the same path stay in the order of their outputs.
     entries.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
     let total = trees.iter().map(|tree| tree.listing.total_size()).sum();
-    let task = progress.begin("snapshot", Some(total), Unit::Bytes);
+    let task = progress.begin(Doing::Pack, "the snapshot", Some(total), Unit::Bytes);
     let mut done = 0;
     for (entry, tree) in entries {
         let path = [tree.name.as_bytes(), &entry.path].join(&b'/');

@@ -18,8 +18,9 @@
 //! ```
 //!
 //! Trusted keys: those of `keyring`; without it, those in `keys`, from any keyring of this machine, since a fingerprint
-//! identifies a key; without both, with `host` those that apt would require, else the keyring that the distribution
-//! installs for its own archives, by the word `debian` or `ubuntu` in the URL. The lock has the fingerprint of the key.
+//! identifies a key, or else from the archive's own keyring package (`resolve/own_keys.rs`); without both, with `host`
+//! those that apt would require, else the keyring that the distribution installs for its own archives, by the word
+//! `debian` or `ubuntu` in the URL. The lock has the fingerprint of the key.
 
 mod pin;
 mod report;
@@ -36,6 +37,7 @@ use crate::fields::{SourceText, Table, urls};
 use crate::upstream::debs::{Archive, DebsRequest, is_word};
 
 pub use pin::{DebsPin, ReleasePin};
+pub use resolve::{KeyPlace, key_place};
 pub use supply::debs;
 
 impl Request for DebsRequest {
@@ -47,41 +49,47 @@ impl Request for DebsRequest {
 }
 
 fn request(source: &SourceText, fields: &Table) -> Result<DebsRequest> {
-    let archive = archive(source, fields)?;
-    let suites = fields.texts("suites")?.unwrap_or_default();
-    let mut suites: Vec<String> = suites.into_iter().map(|text| suite_name(source, text)).collect::<Result<_>>()?;
-    if let Some(suite) = fields.text("suite")? {
-        suites.insert(0, suite_name(source, suite)?);
-    }
-    let is_host = archive == Archive::Host;
-    if suites.is_empty() && !is_host {
-        return Err(fields.missing("suite"));
-    }
+    fields.later(&["archive", "archives", "packages"]);
     let mut components = words(source, fields, "components")?;
-    if components.is_empty() && !is_host {
-        components.push("main".to_owned());
-    }
     let architecture = match fields.text("architecture")? {
         Some(text) => word(source, text)?,
         None => "amd64".to_owned(),
     };
-    let unsigned = fields.flag("unsigned")?;
+    let (keyring, keys) = (keyring(source, fields)?, keys(source, fields)?);
+    let accept_names = words(source, fields, "accept-names")?;
+    let (unsigned, accept_expired) = (fields.flag("unsigned")?, fields.flag("accept-expired")?);
     if let Some(name) = ["keyring", "keys"].into_iter().find(|name| unsigned && fields.field(name).is_some()) {
         let told = format!("`unsigned` and `{name}` contradict each other");
         return Err(source.error(fields.span.clone(), &told, "leave out one of them"));
+    }
+    let suites = suites(source, fields)?;
+    let packages = packages(source, fields)?;
+    let archive = archive(source, fields)?;
+    let is_host = archive == Archive::Host;
+    if suites.is_empty() && !is_host {
+        return Err(fields.missing("suite", &["suites"]));
+    }
+    if components.is_empty() && !is_host {
+        components.push("main".to_owned());
     }
     Ok(DebsRequest {
         archive,
         suites,
         components,
         architecture,
-        packages: packages(source, fields)?,
-        keyring: keyring(source, fields)?,
-        accept_expired: fields.flag("accept-expired")?,
-        accept_names: words(source, fields, "accept-names")?,
+        packages,
+        keyring,
+        accept_expired,
+        accept_names,
         unsigned,
-        keys: keys(source, fields)?,
+        keys,
     })
+}
+
+/// Reads `suites`, and `suite` before them.
+fn suites(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
+    let all = fields.texts("suites")?.unwrap_or_default();
+    fields.text("suite")?.into_iter().chain(all).map(|text| suite_name(source, text)).collect()
 }
 
 /// Reads `archive`, with more URLs of the same files under `archives`.
@@ -95,7 +103,7 @@ fn archive(source: &SourceText, fields: &Table) -> Result<Archive> {
         };
     }
     let all: Vec<Url> = urls(source, first.into_iter().chain(more).collect())?;
-    if all.is_empty() { Err(fields.missing("archive")) } else { Ok(Archive::Urls(all)) }
+    if all.is_empty() { Err(fields.missing("archive", &["archives"])) } else { Ok(Archive::Urls(all)) }
 }
 
 fn words(source: &SourceText, fields: &Table, name: &'static str) -> Result<Vec<String>> {
@@ -124,7 +132,7 @@ fn word(source: &SourceText, text: Spanned<String>) -> Result<String> {
 /// Reads the names of packages, and sorts them: their order has no meaning.
 fn packages(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for text in fields.texts("packages")?.ok_or_else(|| fields.missing("packages"))? {
+    for text in fields.texts("packages")?.ok_or_else(|| fields.missing("packages", &[]))? {
         if !is_package_name(text.get_ref()) {
             return Err(source.error(text.span(), "this is not the name of a package", "such as \"g++\""));
         }

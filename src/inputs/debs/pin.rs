@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
 use super::report;
+use super::resolve::changed_packages;
 use crate::deb::is_package_name;
 use crate::digest::Sha256Digest;
-use crate::inputs::{Block, Pinned};
+use crate::inputs::{Block, LockedInput, Pinned};
 use crate::text;
 use crate::upstream::debs::{DebPackage, DebsRequest, below, is_path, is_word};
 use crate::urls::unfetchable;
@@ -79,11 +81,44 @@ impl DebsPin {
         let many = if self.packages.len() == 1 { "" } else { "s" };
         format!("{} package{many} ({})", self.packages.len(), &Sha256Digest::of(lines.as_bytes()).hex()[..12])
     }
+
+    /// Returns the suite, the day of its newest release and the number of packages: `noble 2026-11-01, 31 packages`.
+    #[must_use]
+    pub fn short_version(&self) -> String {
+        let suites = self.releases.values().map(|release| release.suite.as_str());
+        // `noble` before `noble-updates`.
+        let suite = suites.min_by_key(|suite| (suite.len(), *suite)).map(|suite| format!("{suite} "));
+        let day = self.day().map(|day| format!("{day}, ")).unwrap_or_default();
+        format!("{}{day}{}", suite.unwrap_or_default(), text::counted(self.packages.len(), "package"))
+    }
+
+    /// Returns the day of the newest release.
+    #[must_use]
+    pub fn day(&self) -> Option<Date> {
+        self.releases.values().filter_map(|release| release.date).max().and_then(text::day)
+    }
 }
 
 impl Pinned for Block<DebsRequest> {
     fn version(&self) -> String {
         self.locked.version()
+    }
+
+    fn short_version(&self) -> String {
+        self.locked.short_version()
+    }
+
+    fn day(&self) -> Option<Date> {
+        self.locked.day()
+    }
+
+    fn size(&self) -> u64 {
+        self.locked.size()
+    }
+
+    fn changes_since(&self, old: &LockedInput) -> Vec<String> {
+        let LockedInput::Debs(old) = old else { return Vec::new() };
+        changed_packages(&old.locked, &self.locked)
     }
 
     fn visible(&self) -> Value {

@@ -37,7 +37,7 @@ impl Request for FileRequest {
             all.insert(0, url);
         }
         if all.is_empty() {
-            return Err(fields.missing("url"));
+            return Err(fields.missing("url", &["urls"]));
         }
         Ok(Self { urls: urls(source, all)? })
     }

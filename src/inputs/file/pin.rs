@@ -43,6 +43,14 @@ impl Pinned for Block<FileRequest> {
         format!("sha256:{}…", &self.locked.sha256.hex()[..12])
     }
 
+    fn short_version(&self) -> String {
+        self.locked.name()
+    }
+
+    fn size(&self) -> u64 {
+        self.locked.size
+    }
+
     fn visible(&self) -> Value {
         serde_json::json!({ "name": self.locked.name(), "sha256": self.locked.sha256 })
     }

@@ -9,7 +9,7 @@ use super::{FilePin, FileRequest};
 use crate::error::{Kind, Result};
 use crate::gguf::{Gguf, Header, PartName, Piece};
 use crate::inputs::model::told;
-use crate::inputs::{Answer, Block, Question, Resolution, Resolve, Taken};
+use crate::inputs::{Answer, Block, Preview, Question, Resolution, Resolve, Taken};
 use crate::intake::{Intake, file, file_anew};
 use crate::text;
 
@@ -40,7 +40,10 @@ impl Resolve for FileRequest {
             }
             Ok(Taken { block: Block::new(request, pin)?.into(), details, warnings })
         };
-        Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, Vec::new()))
+        Ok((
+            Resolution::New { to, details: Vec::new(), preview: Preview::default(), take_in: Box::new(take_in) },
+            Vec::new(),
+        ))
     }
 }
 

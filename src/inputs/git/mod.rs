@@ -40,11 +40,8 @@ impl Request for GitRequest {
     type Pin = GitPin;
 
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
-        Ok(Self {
-            url: git_url(source, &fields.needed("url")?)?,
-            reference: git_ref(source, fields)?,
-            patches: patch_paths(source, fields)?,
-        })
+        let (reference, patches) = (git_ref(source, fields), patch_paths(source, fields));
+        Ok(Self { url: git_url(source, &fields.needed("url")?)?, reference: reference?, patches: patches? })
     }
 
     fn unheld(&self) -> Option<Self> {
@@ -71,8 +68,8 @@ const WANTED: [&str; 6] = ["branch", "tag", "release", "pull", "ref", "commit"];
 
 fn git_ref(source: &SourceText, fields: &Table) -> Result<GitRef> {
     let mut found = None;
-    for name in WANTED {
-        let Some((span, wanted)) = wanted(source, fields, name)? else { continue };
+    for wanted in WANTED.map(|name| wanted(source, fields, name)) {
+        let Some((span, wanted)) = wanted? else { continue };
         if found.is_some() {
             let message = "only one of `branch`, `tag`, `release`, `pull`, `ref` and `commit` can be given";
             return Err(source.error(span, message, "this is the second"));

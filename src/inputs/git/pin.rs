@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::patches::{PatchPin, is_patch_path};
 use super::report;
-use crate::inputs::{Block, Pinned, TreePin};
-use crate::text::visible;
+use crate::inputs::{Block, LockedInput, Pinned, TreePin};
+use crate::text::{self, visible};
 use crate::upstream::git::{GitRequest, Submodule, is_commit, is_git_url, release_version};
 
 /// A pinned git commit.
@@ -59,6 +60,26 @@ impl Pinned for Block<GitRequest> {
             count => format!(" + {count} patches"),
         };
         format!("{release}b{} ({commit}){patches}", self.locked.number)
+    }
+
+    fn short_version(&self) -> String {
+        format!("b{}", self.locked.number)
+    }
+
+    fn day(&self) -> Option<Date> {
+        text::day(self.locked.time)
+    }
+
+    fn size(&self) -> u64 {
+        self.locked.content.size
+    }
+
+    fn changes_since(&self, old: &LockedInput) -> Vec<String> {
+        let LockedInput::Git(old) = old else { return Vec::new() };
+        let (old, new) = (&old.locked, &self.locked);
+        let commits = (old.commit != new.commit).then(|| format!("commit {} -> {}", old.commit, new.commit));
+        let count = new.number.checked_sub(old.number).filter(|count| *count > 0);
+        commits.into_iter().chain(count.map(|count| text::counted(count as usize, "commit"))).collect()
     }
 
     fn visible(&self) -> Value {

@@ -4,10 +4,10 @@ use super::GitPin;
 use super::patches::{self, PatchPin};
 use super::supply::{git, git_tree};
 use crate::error::Result;
-use crate::inputs::{Answer, Block, Question, Resolution, Resolve, Taken, TreePin};
+use crate::inputs::{Answer, Block, Preview, Question, Resolution, Resolve, Taken, TreePin};
 use crate::intake::Intake;
 use crate::text;
-use crate::upstream::git::{GitRequest, Resolved, log_between};
+use crate::upstream::git::{GitRequest, Repository, Resolved, log_between};
 
 /// Greatest number of subjects of new commits that are shown.
 const SUBJECTS: usize = 10;
@@ -15,11 +15,16 @@ const SUBJECTS: usize = 10;
 impl Resolve for GitRequest {
     fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer> {
         let Question { name, intake, .. } = question;
-        let resolved = git(intake, name, &self.url, |repository| repository.resolve(self))?;
         let patches: Vec<PatchPin> = {
             let pin = |path: &String| patches::pin(intake.store, question.directory, path);
             self.patches.iter().map(pin).collect::<Result<_>>()?
         };
+        let old = locked.map(|block| &block.locked);
+        let (resolved, preview) = git(intake, name, &self.url, |repository| {
+            let resolved = repository.resolve(self)?;
+            let preview = preview(repository, old, &resolved);
+            Ok((resolved, preview))
+        })?;
         if let Some(block) = locked
             && block.locked.commit == resolved.commit
             && block.locked.url == self.url
@@ -31,7 +36,7 @@ impl Resolve for GitRequest {
             return Ok((Resolution::same(Block::new(self.clone(), pin)?), Vec::new()));
         }
         let (name, request) = (name.to_owned(), self.clone());
-        let old = locked.map(|block| block.locked.commit.clone());
+        let old = old.map(|old| old.commit.clone());
         let short = &resolved.commit[..12.min(resolved.commit.len())];
         let tag = resolved.tags.first().cloned();
         let to = match (tag, resolved.number) {
@@ -41,8 +46,19 @@ impl Resolve for GitRequest {
             (None, None) => short.to_owned(),
         };
         let take_in = move |intake: Intake| take_in(intake, &name, request, &patches, &resolved, old.as_deref());
-        Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, Vec::new()))
+        Ok((Resolution::New { to, details: Vec::new(), preview, take_in: Box::new(take_in) }, Vec::new()))
     }
+}
+
+/// Returns what the cache knows of a commit: nothing is fetched for it.
+fn preview(repository: &Repository, old: Option<&GitPin>, new: &Resolved) -> Preview {
+    let made = repository.commit(&new.commit).ok().and_then(|(_, time)| text::day(time));
+    let log = old.filter(|_| made.is_some()).and_then(|old| log_between(repository, &old.commit, &new.commit, 0));
+    // Build numbers count commits.
+    let between = |old: &GitPin| new.number?.checked_sub(old.number).filter(|count| *count > 0);
+    let count = log.map(|log| log.count).or_else(|| between(old?));
+    let distance = count.map(|count| text::counted(count as usize, "commit"));
+    Preview { made, distance, ..Preview::default() }
 }
 
 fn take_in(

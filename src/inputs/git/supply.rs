@@ -10,6 +10,7 @@ use super::patches::{self, PatchPin};
 use crate::error::{About, Error, Kind, Result};
 use crate::inputs::{Block, Presence, Supply};
 use crate::intake::Intake;
+use crate::progress::{Doing, Unit};
 use crate::store::gc::Roots;
 use crate::store::{Staging, Store, StoredTree};
 use crate::tree::{Limits, Listing, TreeWriter};
@@ -85,6 +86,7 @@ pub fn git_tree(
     patches: &[PatchPin],
     pin: Option<&GitPin>,
 ) -> Result<GitContent> {
+    let _unpacking = intake.fetcher.progress().begin(Doing::Unpack, repository.name, None, Unit::Steps);
     let (staging, listing, submodules) = write(intake, repository, commit, patches, pin)?;
     let tree = intake.store.publish_tree(&staging, &listing)?;
     Ok(GitContent { tree, listing, submodules })

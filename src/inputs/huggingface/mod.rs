@@ -28,7 +28,6 @@ impl Request for HuggingfaceRequest {
     type Pin = HuggingfacePin;
 
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
-        let (repo, model) = model(source, fields)?;
         let revision = match fields.text("revision")? {
             None => "main".to_owned(),
             Some(text) if is_revision(text.get_ref()) => text.into_inner(),
@@ -37,6 +36,7 @@ impl Request for HuggingfaceRequest {
             }
         };
         let endpoints = urls(source, fields.texts("endpoints")?.unwrap_or_default())?;
+        let (repo, model) = model(source, fields)?;
         Ok(Self { repo, revision, model, endpoints })
     }
 }
@@ -60,7 +60,7 @@ fn model(source: &SourceText, fields: &Table) -> Result<(String, ModelChoice)> {
             )
         });
     }
-    let repo = repo.ok_or_else(|| fields.missing("model"))?;
+    let repo = repo.ok_or_else(|| fields.missing("model", &["repo"]))?;
     if !is_repository(repo.get_ref()) {
         return Err(source.error(
             repo.span(),
@@ -88,7 +88,7 @@ fn model(source: &SourceText, fields: &Table) -> Result<(String, ModelChoice)> {
         (None, Some(text)) => {
             return Err(source.error(text.span(), "this is not a quantisation", "such as \"Q4_K_M\""));
         }
-        (None, None) => return Err(fields.missing("file")),
+        (None, None) => return Err(fields.missing("file", &["quantisation"])),
     };
     Ok((repo.into_inner(), model))
 }

@@ -56,6 +56,15 @@ impl Pinned for Block<HuggingfaceRequest> {
         self.locked.version()
     }
 
+    fn short_version(&self) -> String {
+        let name = self.locked.files.first().and_then(|file| file.path.rsplit('/').next());
+        name.unwrap_or_default().to_owned()
+    }
+
+    fn size(&self) -> u64 {
+        self.locked.size()
+    }
+
     fn visible(&self) -> Value {
         let files =
             self.locked.files.iter().map(|file| serde_json::json!({ "path": file.path, "sha256": file.sha256 }));

@@ -8,7 +8,7 @@ use super::supply::{ModelHeader, header};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::gguf::Header;
 use crate::inputs::model::told;
-use crate::inputs::{Answer, Block, ModelFile, Question, Resolution, Resolve, Taken};
+use crate::inputs::{Answer, Block, ModelFile, Preview, Question, Resolution, Resolve, Taken};
 use crate::intake::{Intake, file};
 use crate::text;
 use crate::upstream::huggingface::{Found, HuggingfaceRequest, ModelChoice, file_urls, look_up};
@@ -30,7 +30,7 @@ impl Resolve for HuggingfaceRequest {
         let details = vec![format!("commit   {}", found.commit), format!("size     {}", text::bytes(size))];
         let (name, request) = (name.to_owned(), self.clone());
         let take_in = move |intake: Intake| take_in(intake, &name, request, found);
-        Ok((Resolution::New { to, details, take_in: Box::new(take_in) }, notes))
+        Ok((Resolution::New { to, details, preview: Preview::default(), take_in: Box::new(take_in) }, notes))
     }
 }
 

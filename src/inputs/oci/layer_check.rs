@@ -14,7 +14,7 @@ use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{About as _, Result};
 use crate::inputs::oci::LayerPin;
 use crate::oci::LayerFile;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Doing, Progress, Unit};
 use crate::store::{OutputRecord, Store};
 use crate::tree::Listing;
 
@@ -38,7 +38,7 @@ pub(super) fn check_layers(
         return Ok(());
     }
     let total = left.iter().map(|(_, layer, ..)| layer.size).fold(0, u64::saturating_add);
-    let task = progress.begin(name, Some(total), Unit::Bytes);
+    let task = progress.begin(Doing::Verify, name, Some(total), Unit::Bytes);
     let mut done: u64 = 0;
     for (index, layer, path, id) in left {
         let file = LayerFile { path, media_type: &layer.media_type, diff_id: layer.diff_id };

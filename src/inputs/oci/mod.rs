@@ -25,12 +25,12 @@ impl Request for OciRequest {
     type Pin = OciPin;
 
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
-        let image = fields.needed("image")?;
         let architecture = match fields.text("architecture")? {
             None => "amd64".to_owned(),
             Some(text) if text.get_ref().bytes().all(|byte| byte.is_ascii_alphanumeric()) => text.into_inner(),
             Some(text) => return Err(source.error(text.span(), "this is not an architecture", "such as \"amd64\"")),
         };
+        let image = fields.needed("image")?;
         Ok(Self { image: image.get_ref().parse().map_err(|error| source.at(image.span(), &error))?, architecture })
     }
 }

@@ -79,6 +79,14 @@ impl Pinned for Block<OciRequest> {
         format!("{} ({})", self.requested.image, &self.locked.top().hex()[..12])
     }
 
+    fn short_version(&self) -> String {
+        self.requested.image.to_string()
+    }
+
+    fn size(&self) -> u64 {
+        self.locked.blobs().iter().map(|blob| blob.size).fold(0, u64::saturating_add)
+    }
+
     fn visible(&self) -> Value {
         let pin = &self.locked;
         serde_json::json!({ "manifest": pin.manifest.digest, "config": pin.config.digest, "layers": pin.layers })

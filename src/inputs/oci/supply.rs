@@ -11,7 +11,7 @@ use crate::inputs::{Block, Presence, Supply};
 use crate::intake::{Intake, MissingFile, download_all, drop_damaged, is_here};
 use crate::oci::apply::{Applied, apply};
 use crate::oci::{BaseConfig, LayerFile};
-use crate::progress::Unit;
+use crate::progress::{Doing, Unit};
 use crate::store::gc::Roots;
 use crate::store::{Staging, Store};
 use crate::upstream::oci::OciRequest;
@@ -110,7 +110,7 @@ pub fn oci_tree(intake: Intake, name: &str, pin: &OciPin) -> Result<(Staging, Ap
     // Text and programs compress to about a third.
     let packed = pin.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add);
     intake.store.demand_space(packed.saturating_mul(3))?;
-    let task = intake.fetcher.progress().begin(name, Some(files.len() as u64), Unit::Steps);
+    let task = intake.fetcher.progress().begin(Doing::Unpack, name, Some(files.len() as u64), Unit::Steps);
     let applied = apply(&files, staging.path(), &*task).about(name)?;
     drop(task);
     if let Some(first) = applied.left_out.first() {

@@ -19,9 +19,12 @@ mod resolve;
 mod supply;
 mod tools;
 
+use toml::Spanned;
+
 use super::Request;
 use crate::error::Result;
 use crate::fields::{SourceText, Table, urls};
+use crate::gfx::GfxTarget;
 use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
 
 pub use pin::RocmPin;
@@ -31,15 +34,14 @@ impl Request for RocmRequest {
     type Pin = RocmPin;
 
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
-        let target = fields.needed("target")?;
         Ok(Self {
-            target: target.get_ref().parse().map_err(|error| source.at(target.span(), &error))?,
             channel: fields.parsed("channel", Channel::nightly(), str::parse)?,
             platform: fields.parsed("platform", Platform::Linux, str::parse)?,
             version: fields.parsed("version", VersionRequest::Latest, str::parse)?,
             family: fields.parsed("family", None, |text| text.parse().map(Some))?,
             colliding_names: fields.flag("colliding-names")?,
             sources: urls(source, fields.texts("sources")?.unwrap_or_default())?,
+            target: target(source, &fields.needed("target")?)?,
         })
     }
 
@@ -47,4 +49,8 @@ impl Request for RocmRequest {
         let held = self.version != VersionRequest::Latest;
         held.then(|| Self { version: VersionRequest::Latest, ..self.clone() })
     }
+}
+
+fn target(source: &SourceText, text: &Spanned<String>) -> Result<GfxTarget> {
+    text.get_ref().parse().map_err(|error| source.at(text.span(), &error))
 }

@@ -1,5 +1,6 @@
 //! A pinned ROCm tarball.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -7,8 +8,8 @@ use url::Url;
 use super::provenance::TheRock;
 use super::report;
 use crate::digest::Sha256Digest;
-use crate::inputs::{Block, Pinned, TreePin};
-use crate::upstream::rocm::{RocmRequest, RocmVersion, TarballName};
+use crate::inputs::{Block, LockedInput, Pinned, TreePin};
+use crate::upstream::rocm::{RocmRequest, RocmVersion, TarballName, made};
 use crate::urls::unfetchable;
 
 /// A pinned ROCm tarball and the tree in it.
@@ -35,9 +36,38 @@ pub struct RocmPin {
     pub therock: Option<TheRock>,
 }
 
+/// Returns true if `one` is newer than `other`. Channels of nightlies are ordered by day, the others by version.
+pub(super) fn is_newer(one: &RocmVersion, other: &RocmVersion, request: &RocmRequest) -> bool {
+    if request.channel.about().is_ok_and(|about| about.by_day) {
+        (one.date(), one) > (other.date(), other)
+    } else {
+        one > other
+    }
+}
+
 impl Pinned for Block<RocmRequest> {
     fn version(&self) -> String {
         self.locked.version.to_string()
+    }
+
+    fn day(&self) -> Option<Date> {
+        made(&self.locked.version, self.locked.mtime)
+    }
+
+    fn size(&self) -> u64 {
+        self.locked.size
+    }
+
+    fn is_newer_than(&self, version: &str) -> bool {
+        version.parse::<RocmVersion>().is_ok_and(|other| is_newer(&self.locked.version, &other, &self.requested))
+    }
+
+    fn changes_since(&self, old: &LockedInput) -> Vec<String> {
+        let LockedInput::Rocm(old) = old else { return Vec::new() };
+        let commit = |pin: &RocmPin| pin.therock.as_ref().map(|therock| therock.commit.clone());
+        let (before, after) = (commit(&old.locked), commit(&self.locked));
+        let changed = before.zip(after).filter(|(before, after)| before != after);
+        changed.map(|(before, after)| format!("TheRock {before} -> {after}")).into_iter().collect()
     }
 
     fn visible(&self) -> Value {

@@ -3,28 +3,30 @@
 use url::Url;
 
 use super::RocmPin;
+use super::pin::is_newer;
 use super::provenance::Provenance;
 use super::supply::{Expect, Tarball, tarball};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Documents as _;
-use crate::inputs::{Answer, Block, Question, Resolution, Resolve, Taken, TreePin};
+use crate::inputs::{Answer, Block, Preview, Question, Resolution, Resolve, Taken, TreePin};
 use crate::intake::Intake;
 use crate::text;
-use crate::upstream::rocm::{Candidate, RocmRequest, leaves, look_up};
+use crate::upstream::rocm::{Candidate, RocmRequest, leaves, look_up, made};
 use crate::urls::show_url;
 
 impl Resolve for RocmRequest {
     fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer> {
         let Question { name, intake, .. } = question;
-        let (candidate, warnings) = if let Some(url) = question.url {
-            (Candidate::by_url(url, self)?, Vec::new())
+        let (candidate, distance, warnings) = if let Some(url) = question.url {
+            (Candidate::by_url(url, self)?, None, Vec::new())
         } else {
             let found = look_up(self, intake.fetcher, question.now)?;
             let made = found.newest.date.filter(|_| !question.without_leaving);
             let leaves = made.and_then(|day| leaves(&found.newest.url, day, question.now));
             let leaves = leaves.map(|leaving| format!("{}; the store and mirrors keep it", leaving.text("this one")));
-            (found.newest, found.warnings.into_iter().chain(leaves).collect())
+            let distance = locked.and_then(|block| distance(block, &found.candidates));
+            (found.newest, distance, found.warnings.into_iter().chain(leaves).collect())
         };
         if let Some(block) = locked
             && block.locked.file == candidate.name
@@ -49,10 +51,19 @@ impl Resolve for RocmRequest {
         let (name, request) = (name.to_owned(), self.clone());
         let old = locked.map(|block| block.locked.clone());
         let to = candidate.version.to_string();
+        let made = made(&candidate.version, candidate.mtime);
+        let preview = Preview { made, distance, bytes: candidate.size, short: None };
         let anew = question.accept_replaced;
         let take_in = move |intake: Intake| take_in(intake, &name, request, &candidate, (old.as_ref(), anew));
-        Ok((Resolution::New { to, details: Vec::new(), take_in: Box::new(take_in) }, warnings))
+        Ok((Resolution::New { to, details: Vec::new(), preview, take_in: Box::new(take_in) }, warnings))
     }
+}
+
+/// Counts the builds that are newer than the locked one.
+fn distance(locked: &Block<RocmRequest>, candidates: &[Candidate]) -> Option<String> {
+    let newer = candidates.iter().filter(|one| is_newer(&one.version, &locked.locked.version, &locked.requested));
+    let count = newer.count();
+    (count > 0).then(|| text::counted(count, "build"))
 }
 
 /// Describes the difference if upstream has something else under the locked name. The index gives a time, the server a
@@ -101,9 +112,9 @@ fn take_in(
         let count = tarball.absolute_names.count();
         warnings.push(format!("{count} absolute name(s) in the tarball were made relative, such as {first}"));
     }
-    let change = |old: Option<u64>, new: u64| match old {
-        Some(old) => format!("{} -> {}", text::bytes(old), text::bytes(new)),
-        None => text::bytes(new),
+    let change = |old: Option<u64>, new: u64| {
+        let (old, new) = (old.map(text::bytes), text::bytes(new));
+        old.filter(|old| *old != new).map(|old| format!("{old} -> ")).unwrap_or_default() + &new
     };
     let mut details = vec![
         format!("tarball  {}", change(old.map(|old| old.size), tarball.size)),

@@ -12,6 +12,7 @@ use crate::fetch::{Received, Voucher, Wanted, is_refusal};
 use crate::inputs::{Block, Presence, Supply};
 use crate::intake::{Intake, UnpackSink, earlier_download, lock_download, record_origin};
 use crate::log::CACHE;
+use crate::progress::{Doing, Task, Unit};
 use crate::store::gc::Roots;
 use crate::store::{Partial, Staging, Store, StoredTree};
 use crate::tree::unpack::Unpacked;
@@ -84,7 +85,8 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
         let (absolute_links, absolute_names) = Default::default();
         return Ok(Tarball { size: pin.size, digest: pin.sha256, tree, listing, absolute_links, absolute_names });
     }
-    let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, expect, &partial)?;
+    let Arrived { staging, unpacked, received, unpacking: _unpacking } =
+        fetch_and_unpack(intake, name, expect, &partial)?;
     // The download is published first: after an interruption the tree can be unpacked from it.
     intake.store.publish_download(&partial, received.digest)?;
     record_origin(intake, &received)?;
@@ -102,7 +104,8 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
 /// Downloads the contents of a pinned tree's files into the blob store again, to repair a damaged tree.
 fn tarball_contents(intake: Intake, name: &str, pin: &RocmPin) -> Result<()> {
     let partial = lock_download(intake, &pin.urls, Some(promise(pin)))?;
-    let Arrived { staging, unpacked, received } = fetch_and_unpack(intake, name, Expect::Pin(pin), &partial)?;
+    let Arrived { staging, unpacked, received, unpacking: _unpacking } =
+        fetch_and_unpack(intake, name, Expect::Pin(pin), &partial)?;
     intake.store.share_all(&staging, &unpacked.listing)?;
     intake.store.publish_download(&partial, received.digest).map(drop)
 }
@@ -124,6 +127,8 @@ struct Arrived {
     staging: Staging,
     unpacked: Unpacked,
     received: Received,
+    /// The task that goes on until the tree is in the store.
+    unpacking: Box<dyn Task>,
 }
 
 fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partial) -> Result<Arrived> {
@@ -201,6 +206,7 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
             partial.discard();
         }
     })?;
+    let unpacking = intake.fetcher.progress().begin(Doing::Unpack, name, None, Unit::Steps);
     // Bytes with the promised digest are kept for the next run; other bytes that are not an archive would fail again.
     let (staging, unpacked) = sink
         .finish()
@@ -213,5 +219,5 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
     if let Some(pin) = pin {
         pin.tree.demand(name, &unpacked.listing)?;
     }
-    Ok(Arrived { staging, unpacked, received })
+    Ok(Arrived { staging, unpacked, received, unpacking })
 }

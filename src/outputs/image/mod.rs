@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::lock::{Derive, Lock, LockedOutput, Parts, labels};
 use crate::manifest::{Form, FromFields, rules};
 use crate::oci::{Config, is_repository};
-use crate::realize::{Made, Make, Realizer};
+use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::image::{CREATED, MODES, SET_UP};
 use crate::recipe::{ImageRecipe, base_files};
 use crate::report::Describe;
@@ -46,8 +46,8 @@ impl FromFields for ImageRecipe {
 }
 
 impl Make for ImageRecipe {
-    fn make(&self, realizer: &Realizer, locked: &LockedOutput, anew: bool) -> Result<Made> {
-        realizer.image(locked, self, anew)
+    fn make(&self, realizer: &Realizer, locked: &LockedOutput, making: Making) -> Result<Made> {
+        realizer.image(locked, self, making.anew)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::inputs::InputKind;
 use crate::inputs::LockedInput;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
-use crate::realize::{Made, Make, Realizer};
+use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::llama::{self, Hip};
 use crate::recipe::{Backend, Edge, LlamaRecipe};
 use crate::report::Describe;
@@ -96,8 +96,8 @@ impl Derive for LlamaRecipe {
 }
 
 impl Make for LlamaRecipe {
-    fn make(&self, realizer: &Realizer, locked: &LockedOutput, _: bool) -> Result<Made> {
-        let (staging, listing) = realizer.llama_build(self)?.run(locked.derivation)?;
+    fn make(&self, realizer: &Realizer, locked: &LockedOutput, making: Making) -> Result<Made> {
+        let (staging, listing) = realizer.llama_build(self)?.run(locked.derivation, making.task)?;
         Ok(Made::Staged(staging, listing))
     }
 

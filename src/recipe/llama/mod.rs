@@ -193,6 +193,9 @@ pub struct Hip {
     pub target: GfxTarget,
 }
 
+/// Variables that say which commit is built.
+pub const IDENTITY: [&str; 2] = ["LLAMA_BUILD_NUMBER", "LLAMA_BUILD_COMMIT"];
+
 /// Returns the CMake variables of a build: the recipe's own, overridden by those of the manifest. Without `known`, they
 /// are those of a source that declares every option under its newest name.
 #[must_use]
@@ -285,6 +288,9 @@ pub fn environment(source: &SourceId, hip: Option<&Hip>) -> BTreeMap<String, Str
     }
     all
 }
+
+/// Names of the commands of a build, for progress.
+pub const PHASES: [&str; 3] = ["configure", "compile", "install"];
 
 /// Returns the commands of a build, in order.
 #[must_use]

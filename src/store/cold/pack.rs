@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{AVERAGE, Chunk, DistinctFile, LARGEST, SMALLEST, distinct_files, write_index};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
-use crate::progress::{Progress, Task, Unit};
+use crate::progress::{Doing, Progress, Task, Unit};
 use crate::store::verify::{Modes, verify};
 use crate::store::{Staging, Store, StoredTree};
 use crate::threads::{cores, ended};
@@ -94,7 +94,7 @@ impl Store {
                 .hint("`strixlock verify --repair` lists and repairs all damage"));
         }
         let staging = self.stage()?;
-        let task = progress.begin(&name, Some(listing.total_size()), Unit::Bytes);
+        let task = progress.begin(Doing::Pack, &name, Some(listing.total_size()), Unit::Bytes);
         let (chunks, new) = self.cut(&staging, tree, listing, &*task)?;
         let wrapper = staging.path().join("publish");
         fs_err::create_dir(&wrapper)?;

@@ -11,7 +11,7 @@ use super::{ColdTree, DistinctFile, distinct_files};
 use crate::digest::{DerivationId, Sha256, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::log::CACHE;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Doing, Progress, Unit};
 use crate::store::verify::{Damage, Fault};
 use crate::store::{Generation, OutputRecord, Store, StoredTree};
 use crate::tree::Receiver as _;
@@ -35,7 +35,7 @@ impl Store {
         let limits =
             Limits { entries: listing.entries().len() as u64, bytes: listing.total_size(), colliding_names: true };
         let mut writer = TreeWriter::new(&directory, limits)?;
-        let task = progress.begin(name, Some(listing.total_size()), Unit::Bytes);
+        let task = progress.begin(Doing::Unpack, name, Some(listing.total_size()), Unit::Bytes);
         let mut stream = ColdStream::new(self, &cold.chunks()?, Faults::Refuse);
         let (mut earlier, mut done) = (HashMap::<_, &[u8]>::new(), 0);
         for entry in listing.entries() {
@@ -96,7 +96,7 @@ impl Store {
             }
             other => other?,
         };
-        let task = progress.begin(name, Some(listing.total_size()), Unit::Bytes);
+        let task = progress.begin(Doing::Verify, name, Some(listing.total_size()), Unit::Bytes);
         let mut stream = ColdStream::new(self, &chunks, Faults::Blank);
         let (mut spoilt, mut done) = (HashSet::new(), 0);
         let mut buffer = vec![0; 256 * 1024];

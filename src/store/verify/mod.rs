@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::digest::{Sha256Digest, hash_reader};
 use crate::error::Result;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Doing, Progress, Unit};
 use crate::threads::{cores, on_threads};
 use crate::tree::confined::{Root, stored_mode};
 use crate::tree::path::join;
@@ -93,7 +93,7 @@ pub fn verify(
     progress: &dyn Progress,
 ) -> Result<Vec<Damage>> {
     let root = Root::open(directory)?;
-    let task = progress.begin(name, Some(listing.total_size()), Unit::Bytes);
+    let task = progress.begin(Doing::Verify, name, Some(listing.total_size()), Unit::Bytes);
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     // Large files first, so that no thread is left alone with one at the end.
     let mut entries: Vec<&Entry> = listing.entries().iter().collect();

@@ -28,13 +28,20 @@ const WEAK: &str = "the key's algorithm or length is no longer trusted";
 /// The keys of one or several keyrings.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
-    keys: Vec<SignedPublicKey>,
+    keys: Vec<Held>,
     /// Names of the keyrings that were read, for messages.
     names: Vec<String>,
     /// Keyring files that could not be read, and why.
     unread: Vec<String>,
     /// Lists of fingerprints, each of which must allow a key; see [`Self::only`].
     only: Vec<Vec<String>>,
+}
+
+/// A key, and the name of the keyring that it is from.
+#[derive(Debug, Clone)]
+struct Held {
+    key: SignedPublicKey,
+    from: String,
 }
 
 /// The result of checking a signature against a keyring.
@@ -53,7 +60,8 @@ pub enum Judgement {
 impl Keyring {
     /// Adds the keys of a binary or armored keyring.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.keys.extend(key_file::keys(name, bytes)?);
+        let held = |key| Held { key, from: name.to_owned() };
+        self.keys.extend(key_file::keys(name, bytes)?.into_iter().map(held));
         self.names.push(name.to_owned());
         Ok(())
     }
@@ -77,12 +85,56 @@ impl Keyring {
     pub fn only(mut self, fingerprints: &[String]) -> Self {
         self.only.push(fingerprints.to_vec());
         let mut keys = std::mem::take(&mut self.keys);
-        keys.retain(|key| {
+        keys.retain(|Held { key, .. }| {
             let subkeys = key.public_subkeys.iter().any(|subkey| self.allows(key, &subkey.key));
             subkeys || self.allows(key, &key.primary_key)
         });
         self.keys = keys;
         self
+    }
+
+    /// Adds the keys of another keyring.
+    pub fn extend(&mut self, other: &Self) {
+        self.keys.extend(other.keys.iter().cloned());
+        self.names.extend(other.names.iter().cloned());
+        self.unread.extend(other.unread.iter().cloned());
+    }
+
+    /// Returns those of these fingerprints that no key of the keyring has.
+    #[must_use]
+    pub fn lacks(&self, fingerprints: &[String]) -> Vec<String> {
+        let has = |word: &&String| {
+            self.keys.iter().any(|Held { key, .. }| {
+                let own = fingerprint(&key.primary_key);
+                let mut subkeys = key.public_subkeys.iter();
+                names(word, &own, &own) || subkeys.any(|subkey| names(word, &own, &fingerprint(&subkey.key)))
+            })
+        };
+        fingerprints.iter().filter(|word| !has(word)).cloned().collect()
+    }
+
+    /// Returns the fingerprints of its primary keys, sorted, each once.
+    #[must_use]
+    pub fn fingerprints(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.keys.iter().map(|held| fingerprint(&held.key.primary_key)).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Returns the names of the keyrings that hold its keys: of several with one key, the first.
+    #[must_use]
+    pub fn homes(&self) -> String {
+        let (mut keys, mut homes) = (Vec::new(), Vec::new());
+        for held in &self.keys {
+            let own = fingerprint(&held.key.primary_key);
+            if !keys.contains(&own) {
+                keys.push(own);
+                homes.push(held.from.as_str());
+            }
+        }
+        homes.dedup();
+        homes.join(", ")
     }
 
     /// Returns whether `by`, a key or one of its signing subkeys, may sign.
@@ -113,7 +165,7 @@ impl Keyring {
     #[must_use]
     pub fn judge(&self, signature: &Signature, text: &[u8]) -> Judgement {
         let mut judgement = Judgement::Unknown;
-        for key in &self.keys {
+        for Held { key, .. } in &self.keys {
             let own = fingerprint(&key.primary_key);
             let mut consider = |by: &dyn KeyDetails, verified: bool, unfit: Option<&'static str>| {
                 let issuer = signature.issuer_fingerprint().contains(&&by.fingerprint())

@@ -7,6 +7,7 @@
 //!
 //! * [`stanza`], [`release`], `date`: deb822 text, and Release files
 //! * [`keyring`], `key_file`, [`signature`]: trusted keys, and the verification of signatures
+//! * [`archives`]: the keys of known archives, and the packages that hold them, as data
 //! * [`sources`], [`apt`]: suites of archives, and those in the machine's own apt configuration
 //! * [`candidate`]: one package of a list, valid or odd
 //! * [`ranking`]: the ranks of versions, which count before their age
@@ -18,6 +19,7 @@
 //! them.
 
 pub mod apt;
+pub mod archives;
 pub mod candidate;
 mod date;
 mod explain;

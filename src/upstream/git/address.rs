@@ -61,6 +61,15 @@ impl Address {
             _ => SshAddress::of_scp(text).map(Self::Ssh),
         }
     }
+
+    /// Returns the server, or the path on this machine, for progress.
+    pub fn server(&self) -> String {
+        match self {
+            Self::Http(url) => crate::urls::server(url),
+            Self::Ssh(address) => address.destination.rsplit('@').next().unwrap_or_default().to_owned(),
+            Self::Local(path) => path.display().to_string(),
+        }
+    }
 }
 
 impl SshAddress {

@@ -23,6 +23,7 @@ mod pack;
 mod packets;
 mod patches;
 mod program;
+mod ref_list;
 mod release;
 mod remote;
 mod reversed;
@@ -30,6 +31,7 @@ mod session;
 mod ssh;
 mod ssh_refusal;
 mod submodules;
+mod transfer;
 mod watch;
 
 use serde::{Deserialize, Serialize};

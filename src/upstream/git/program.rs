@@ -3,6 +3,7 @@
 //! The whole list of refs is read and checked before libgit2 gets it; everything after it is checked while it passes. A
 //! program that is silent for too long is killed, with its process group unless it shares a terminal with the user.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +12,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::time::timeout;
 
+use super::advertisement;
+use super::ref_list::{Stop, read_list};
 use super::session::{Session, refused};
 use super::watch::Watch;
-use super::{advertisement, bounds, packets};
 use crate::error::{Error, Result};
+use crate::log::running;
 use crate::text::{last_line, visible};
 
 /// Time for a program to exit once the conversation is over.
@@ -46,8 +48,26 @@ pub(super) struct LastWords {
     pub said: String,
     /// Its exit status, if it ended.
     pub status: Option<ExitStatus>,
-    /// The time for which it was silent before it was killed.
-    pub late: Option<Duration>,
+    /// The reason why it was killed, if it was.
+    pub late: Option<Late>,
+}
+
+/// The reason why a program is killed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Late {
+    /// It said nothing for this long.
+    Silent(Duration),
+    /// Its list of refs did not end in this time.
+    Slow(Duration),
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent(time) => write!(f, "was silent for {} s", time.as_secs()),
+            Self::Slow(time) => write!(f, "did not list its refs within {} s", time.as_secs()),
+        }
+    }
 }
 
 impl LastWords {
@@ -124,6 +144,7 @@ impl Talk {
         if apart {
             command.process_group(0);
         }
+        running(command.as_std_mut());
         let started = session.exchange.start(&mut command);
         let mut child =
             started.map_err(|error| Error::failure(format!("{} cannot be started", server.name())).because(&error))?;
@@ -141,14 +162,17 @@ impl Talk {
         Ok(talk)
     }
 
-    /// Reads packets up to the one that ends the list of refs.
+    /// Reads packets up to the one that ends the list of refs. The first may take as long as a person who types a
+    /// passphrase; from then on a slow server is waited for while it goes on.
     fn read_refs(&mut self) -> Result<Vec<u8>> {
-        let patience = self.session.exchange.patience();
+        let (patience, window) = (self.session.exchange.patience(), self.session.exchange.window());
+        let most = patience.saturating_mul(2);
         let Some(stdout) = &mut self.stdout else { return Err(self.ended(None)) };
-        match self.session.exchange.within(patience, refs(stdout)) {
+        match self.session.exchange.within(most, read_list(stdout, patience, window)) {
             Some(Ok(read)) => read,
-            Some(Err(_)) => Err(self.ended(None)),
-            None => Err(self.ended(Some(patience))),
+            Some(Err(Stop::Pipe)) => Err(self.ended(None)),
+            Some(Err(Stop::Silent(time))) => Err(self.ended(Some(Late::Silent(time)))),
+            None => Err(self.ended(Some(Late::Slow(most)))),
         }
     }
 
@@ -164,12 +188,12 @@ impl Talk {
             Some(Ok(0)) if self.watch.is_complete() => Ok(0),
             Some(Ok(0) | Err(_)) => Err(self.ended(None)),
             Some(Ok(taken)) => self.watch.feed(&buffer[..taken]).map(|()| taken),
-            None => Err(self.ended(Some(window))),
+            None => Err(self.ended(Some(Late::Silent(window)))),
         }
     }
 
     /// Ends the conversation and returns the error that says why.
-    fn ended(&mut self, late: Option<Duration>) -> Error {
+    fn ended(&mut self, late: Option<Late>) -> Error {
         (self.stdin, self.stdout) = (None, None);
         let exchange = &self.session.exchange;
         let status = match late {
@@ -201,7 +225,7 @@ impl Write for Talk {
             && self.session.exchange.within(window, stdin.write_all(bytes)).is_none()
         {
             self.over = true;
-            let error = self.ended(Some(window));
+            let error = self.ended(Some(Late::Silent(window)));
             return Err(self.session.failed(error));
         }
         // If the program has exited, the next read returns the reason.
@@ -228,38 +252,6 @@ impl Drop for Talk {
         }
         self.listener.abort();
     }
-}
-
-/// Reads a list of refs to its end. The outer error is an error of the pipe.
-async fn refs(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Result<Vec<u8>>> {
-    let mut all = Vec::new();
-    loop {
-        let mut head = [0; 4];
-        from.read_exact(&mut head).await?;
-        let Some(length) = packets::length(head) else { return Ok(Err(other(&head, from).await)) };
-        all.extend(head);
-        if length == 0 {
-            return Ok(Ok(all));
-        }
-        let Some(line) = length.checked_sub(4) else { return Ok(Err(packets::garbled())) };
-        if all.len() + line > bounds::ADVERTISEMENT {
-            return Ok(Err(advertisement::too_many(format!("{} bytes", bounds::ADVERTISEMENT))));
-        }
-        let begin = all.len();
-        all.resize(begin + line, 0);
-        from.read_exact(&mut all[begin..]).await?;
-    }
-}
-
-/// Returns the error for output that is not a packet.
-async fn other(begin: &[u8], from: &mut (impl AsyncRead + Unpin)) -> Error {
-    let mut rest = [0; 200];
-    let read = timeout(GRACE, from.read(&mut rest)).await;
-    let rest = read.ok().and_then(Result::ok).map_or(&[][..], |count| &rest[..count]);
-    let text = String::from_utf8_lossy(&[begin, rest].concat()).into_owned();
-    advertisement::no_answer()
-        .fact("answer", visible(text.lines().next().unwrap_or_default()))
-        .hint("check the address; what the shell of the other side prints when it starts must go to a terminal only")
 }
 
 /// Reads stderr to its end and keeps its last bytes. With `tell`, also reports its lines as they arrive.
@@ -333,6 +325,7 @@ mod tests {
             ("sleep 1000", "it was silent"),
             ("sleep 1000 & echo wrong >&2; exit 7", "it said  wrong"),
             ("exit 7", "status  exit status: 7"),
+            ("printf 00; exec sleep 1000", "it was silent"),
             ("printf 0000; exec sleep 1000", "it was silent"),
             ("printf 0000; echo late >&2", "it said  late"),
             ("printf 000", "it ended"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use git2::{ConfigLevel, Direction, ErrorClass, FetchOptions, ObjectType, Oid, RemoteCallbacks};
+use git2::{ConfigLevel, Direction, ErrorClass, ObjectType, Oid};
 use tracing::info;
 use url::Url;
 
@@ -15,7 +15,6 @@ use super::{GitRef, GitRequest};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Fetcher;
 use crate::log::CACHE;
-use crate::progress::Unit;
 use crate::upstream::proxy::variable;
 
 /// A resolved request.
@@ -40,7 +39,7 @@ pub struct Repository<'a> {
     /// The address that is asked: the same, or that of a mirror.
     at: String,
     pub(super) fetcher: &'a Fetcher,
-    session: Arc<Session>,
+    pub(super) session: Arc<Session>,
     pub(super) cache: git2::Repository,
 }
 
@@ -141,6 +140,7 @@ impl<'a> Repository<'a> {
 
     fn refs(&self) -> Result<Refs> {
         let address = self.address()?;
+        let _asking = self.fetcher.asking(&address.server());
         let mut remote = self.remote()?;
         let mut refs = Refs { names: BTreeMap::new(), head: None };
         self.session.run(address, || {
@@ -157,7 +157,7 @@ impl<'a> Repository<'a> {
         Ok(refs)
     }
 
-    fn remote(&self) -> Result<git2::Remote<'_>> {
+    pub(super) fn remote(&self) -> Result<git2::Remote<'_>> {
         self.cache.remote_anonymous(PLACEHOLDER).map_err(|error| self.trouble(&error))
     }
 
@@ -214,27 +214,9 @@ impl<'a> Repository<'a> {
         Ok(self.cache.find_commit(id).is_ok())
     }
 
-    fn fetch_refs(&self, refspecs: &[String]) -> Result<()> {
-        let address = self.address()?;
-        let task = self.fetcher.progress().begin(self.name, None, Unit::Steps);
-        let mut callbacks = RemoteCallbacks::new();
-        callbacks.transfer_progress(move |progress| {
-            task.set_total(progress.total_objects() as u64);
-            task.set_position(progress.received_objects() as u64);
-            true
-        });
-        let mut options = FetchOptions::new();
-        options.remote_callbacks(callbacks).download_tags(git2::AutotagOption::None).update_fetchhead(false);
-        let mut remote = self.remote()?;
-        let fetched = self.session.run(address, || remote.fetch(refspecs, Some(&mut options), None));
-        fetched.map_err(|error| self.trouble(&error))?;
-        self.remember_answered();
-        Ok(())
-    }
-
     /// Records which address answered: relative addresses are resolved against it, even in later runs without a
     /// request.
-    fn remember_answered(&self) {
+    pub(super) fn remember_answered(&self) {
         if self.at != self.url || self.session.config.rewrite(self.url).is_some() {
             return;
         }
@@ -256,7 +238,7 @@ impl<'a> Repository<'a> {
 
     /// Returns the address to ask, after the rewriting rules of the user's git configuration. Fails if the fetcher may
     /// not ask it.
-    fn address(&self) -> Result<Address> {
+    pub(super) fn address(&self) -> Result<Address> {
         let (config, settings) = (&self.session.config, self.fetcher.settings());
         let rewriting = config.rewrite(&self.at);
         let asked = rewriting.as_ref().map_or(self.at.as_str(), |rewriting| rewriting.url.as_str());

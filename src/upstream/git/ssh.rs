@@ -16,6 +16,7 @@ use super::session::Session;
 use super::ssh_refusal;
 use crate::error::{Error, Kind, Result};
 use crate::host::on_path;
+use crate::log::running;
 use crate::text::shell_word;
 
 /// A repository on another host.
@@ -107,6 +108,7 @@ impl Chosen {
         let mut command = self.command();
         command.args(["-G", "host"]).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        running(command.as_std_mut());
         let started = session.exchange.start(&mut command);
         let ended = started.ok().and_then(|mut child| session.exchange.within(PROBE, async { child.wait().await }));
         if matches!(ended, Some(Ok(status)) if status.success()) { Variant::OpenSsh } else { Variant::Simple }

@@ -32,7 +32,8 @@ pub(super) fn explain(words: &LastWords, address: &SshAddress, by_hand: &str, na
         ));
     }
     if has(&["not appear to be a git repository", "epository not found", "No such file or directory", "not a git repo"])
-        && code != Some(127)
+        // 255 is ssh's own failure: it may say of a key that there is no such file.
+        && !matches!(code, Some(127 | 255))
     {
         return words
             .add_to(Error::new(Kind::NotFound, "there is no git repository at this address"))
@@ -56,7 +57,7 @@ pub(super) fn explain(words: &LastWords, address: &SshAddress, by_hand: &str, na
         };
     }
     if let Some(late) = words.late {
-        let message = format!("the git server behind ssh was silent for {} s", late.as_secs());
+        let message = format!("the git server behind ssh {late}");
         return words.add_to(error(&message)).hint(format!("see whether `{by_hand}` answers, and run again"));
     }
     if has(&["Could not resolve hostname"]) {
@@ -85,12 +86,13 @@ mod tests {
     use std::process::ExitStatus;
     use std::time::Duration;
 
+    use super::super::program::Late;
     use super::*;
 
     #[test]
     fn last_words_are_told_apart() {
         let address = SshAddress { destination: "git@h".to_owned(), port: Some(2222), path: "/o/r".to_owned() };
-        let late = Some(Duration::from_secs(300));
+        let late = Some(Late::Silent(Duration::from_secs(300)));
         for (said, code, late, message, hint) in [
             (
                 "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\n",
@@ -115,6 +117,14 @@ mod tests {
                 "check the address",
             ),
             ("ERROR: Repository not found.\n", 1, None, "no git repository", "check the address"),
+            (
+                "Warning: Identity file k not accessible: No such file or directory.\nssh: connect to host h port \
+                 2222: Connection refused\n",
+                255,
+                None,
+                "cannot be reached",
+                "-v` shows",
+            ),
             (
                 "bash: line 1: git-upload-pack: command not found\n",
                 127,

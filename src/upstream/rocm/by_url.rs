@@ -43,6 +43,7 @@ impl Candidate {
             version: parsed.version,
             target: request.target.clone(),
             mtime: None,
+            size: None,
             url: url.clone(),
             source: url.clone(),
             elsewhere: Vec::new(),

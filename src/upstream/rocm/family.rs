@@ -18,6 +18,11 @@ pub(super) const ALL: &str = "multiarch";
 static MEMBERS: LazyLock<BTreeMap<String, Vec<String>>> =
     LazyLock::new(|| toml::from_str(include_str!("families.toml")).unwrap_or_default());
 
+/// Returns the GPUs of all known families. A newer GPU may be missing.
+pub fn known_targets() -> impl Iterator<Item = &'static str> + Clone {
+    MEMBERS.values().flatten().map(String::as_str)
+}
+
 /// A family that the user names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Family(String);

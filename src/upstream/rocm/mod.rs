@@ -44,7 +44,7 @@ use crate::fetch::Documents;
 use crate::gfx::GfxTarget;
 use crate::urls::show_url;
 
-pub use family::Family;
+pub use family::{Family, known_targets};
 pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
 pub use policy::{Leaving, homes, if_gone, leaves, made};
@@ -69,6 +69,8 @@ pub struct Candidate {
     pub target: GfxTarget,
     /// Its time in the index, in seconds since 1970.
     pub mtime: Option<i64>,
+    /// Its size in bytes, if the index gives one.
+    pub size: Option<u64>,
     /// Its address.
     pub url: Url,
     /// The index that lists it there.
@@ -101,8 +103,8 @@ pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Re
     let mut sorted = Sorted::default();
     let mut failures = Vec::new();
     let mut answered = false;
-    for source in current {
-        match read::read(&source.url, documents) {
+    for (source, read) in read::all(current, documents)? {
+        match read {
             Ok(page) => {
                 answered = true;
                 sorted.add(page, request, &source.url);
@@ -115,11 +117,12 @@ pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Re
         return Err(all_failed(failures));
     }
     let mut from_frozen = Vec::new();
-    for source in frozen {
+    let frozen = if sorted.wanted(request).is_empty() { read::all(frozen, documents)? } else { Vec::new() };
+    for (source, read) in frozen {
         if !sorted.wanted(request).is_empty() {
             break;
         }
-        match read::read(&source.url, documents) {
+        match read {
             Ok(page) => {
                 answered = true;
                 sorted.add(page, request, &source.url);

@@ -1,12 +1,14 @@
-//! Reads one index, with all its pages.
+//! Reads indexes, each with all its pages.
 
 use std::collections::HashSet;
 
 use url::Url;
 
 use super::page::{ENTRIES, Page, parse};
+use super::source::Index;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{Document, Documents, is_refusal};
+use crate::threads::on_threads;
 use crate::urls::show_url;
 
 /// Greatest number of bytes read of one page; a page with 10,000 names has 1 MB.
@@ -41,8 +43,17 @@ fn moved(error: Error) -> Error {
     error.hint("the index may have moved again: look for its new address and name it under `sources` in the manifest")
 }
 
+/// Asks indexes side by side. Returns their answers in the order of the indexes.
+pub(super) fn all(indexes: Vec<Index>, documents: &dyn Documents) -> Result<Vec<(Index, Result<Page, Trouble>)>> {
+    let count = indexes.len();
+    let pages = on_threads(count, "a thread that asks an index", |number| {
+        Ok(read(&indexes[number].url, documents, (number + 1, count)))
+    })?;
+    Ok(indexes.into_iter().zip(pages).collect())
+}
+
 /// Returns everything that the index at `url` lists.
-pub(super) fn read(url: &Url, documents: &dyn Documents) -> Result<Page, Trouble> {
+fn read(url: &Url, documents: &dyn Documents, place: (usize, usize)) -> Result<Page, Trouble> {
     let endless = |why: String| Trouble::NoIndex(Error::new(Kind::Mismatch, why).fact("url", show_url(url)));
     let mut all = Page::default();
     let mut next = url.clone();
@@ -50,7 +61,7 @@ pub(super) fn read(url: &Url, documents: &dyn Documents) -> Result<Page, Trouble
     let mut left = MOST;
     for _ in 0..PAGES {
         let Document { url: found, body } =
-            documents.get(&next, left.min(LONGEST)).map_err(|error| Trouble::NoAnswer(moved(error)))?;
+            documents.get_one_of(&next, left.min(LONGEST), place).map_err(|error| Trouble::NoAnswer(moved(error)))?;
         left = left.saturating_sub(body.len() as u64);
         // Links are relative to the address that answered.
         let page = parse(&body, &found).map_err(Trouble::NoIndex)?;

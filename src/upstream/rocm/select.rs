@@ -51,7 +51,7 @@ impl Sorted {
         self.odd += page.odd;
         self.asked.push(source.clone());
         let wanted = request.wanted();
-        for Listed { name, url, mtime, .. } in page.files {
+        for Listed { name, url, mtime, size, .. } in page.files {
             if let Some(of) = name.strip_suffix(SIDECAR) {
                 self.sidecars.entry(of.to_owned()).or_insert(url);
                 self.unknown += 1;
@@ -91,6 +91,7 @@ impl Sorted {
                     date,
                     target: request.target.clone(),
                     mtime,
+                    size,
                     url,
                     source: source.clone(),
                     elsewhere: Vec::new(),

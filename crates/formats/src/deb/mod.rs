@@ -33,7 +33,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::error::{About as _, Error, Kind, Result};
-use crate::progress::{Progress, Unit};
+use crate::progress::{Doing, Progress, Unit};
 use crate::threads::{cores, on_threads};
 use crate::tree::confined::Root;
 use crate::tree::unpack::Remarks;
@@ -127,7 +127,7 @@ fn unpack_all(debs: &[Deb], directory: &Path, progress: &dyn Progress) -> Result
     // The largest first, so that at the end no thread is left alone with it.
     queue.sort_unstable();
     let queue = Mutex::new(queue);
-    let task = progress.begin("unpack", Some(debs.len() as u64), Unit::Steps);
+    let task = progress.begin(Doing::Unpack, "packages", Some(debs.len() as u64), Unit::Steps);
     let (failed, done, names) = (AtomicBool::new(false), AtomicU64::new(0), AtomicUsize::new(0));
     let work = || {
         let mut all = Vec::new();

@@ -5,7 +5,7 @@ use object::elf;
 
 use super::header::Header;
 use super::versions::{List, VersionNeed};
-use super::{Filter, Source, damaged};
+use super::{FileBytes, Filter, damaged};
 use crate::error::Result;
 
 /// The entries of the dynamic table that are used here.
@@ -28,7 +28,7 @@ const MOST_BYTES: u64 = 64 << 10;
 /// Most bytes of all names and search paths of a file together; real ones have some hundred.
 const MOST_TEXT: usize = 1 << 20;
 
-pub(super) fn read(source: &Source, header: &Header) -> Result<Dynamic> {
+pub(super) fn read(source: &FileBytes, header: &Header) -> Result<Dynamic> {
     let mut dynamic = Dynamic::default();
     let Some((offset, size)) = header.dynamic else { return Ok(dynamic) };
     let entry_size = size_of::<elf::Dyn64<LE>>() as u64;
@@ -71,7 +71,7 @@ fn split(path: &[u8]) -> Vec<Vec<u8>> {
 
 /// The string table of the dynamic table, as a range of the file.
 struct Strings<'a> {
-    source: &'a Source<'a>,
+    source: &'a FileBytes<'a>,
     table: u64,
     range: Option<(u64, u64)>,
     /// Bytes that may still be read.
@@ -79,7 +79,7 @@ struct Strings<'a> {
 }
 
 impl<'a> Strings<'a> {
-    fn find(source: &'a Source, header: &Header, table: u64, entries: &[elf::Dyn64<LE>]) -> Result<Self> {
+    fn find(source: &'a FileBytes, header: &Header, table: u64, entries: &[elf::Dyn64<LE>]) -> Result<Self> {
         let value = |tag| entries.iter().find(|entry| entry.d_tag.get(LE) == tag).map(|entry| entry.d_val.get(LE));
         let Some(address) = value(elf::DT_STRTAB) else { return Ok(Self { source, table, range: None, left: 0 }) };
         let (start, mapped) =

@@ -3,7 +3,7 @@
 use object::LittleEndian as LE;
 use object::elf;
 
-use super::{Machine, Source, damaged};
+use super::{FileBytes, Machine, damaged};
 use crate::error::Result;
 
 pub(super) enum Recognised {
@@ -58,7 +58,7 @@ impl Header {
 }
 
 /// Reads the headers. Returns `None` if this is not an ELF file.
-pub(super) fn read(source: &Source) -> Result<Option<Recognised>> {
+pub(super) fn read(source: &FileBytes) -> Result<Option<Recognised>> {
     // The machine stands at the same offset in all classes, and ends before 20 bytes.
     const RECOGNISED: u64 = 20;
     if source.len() < 4 || *source.read("the magic number", 0, 4, 4)? != elf::ELFMAG {
@@ -85,7 +85,7 @@ pub(super) fn read(source: &Source) -> Result<Option<Recognised>> {
 
 /// Returns the place of the section headers of a 64-bit little-endian file for any machine; `None` if it is no such
 /// file.
-pub(super) fn section_table(source: &Source) -> Result<Option<SectionTable>> {
+pub(super) fn section_table(source: &FileBytes) -> Result<Option<SectionTable>> {
     const RECOGNISED: u64 = 6;
     if source.len() < RECOGNISED {
         return Ok(None);
@@ -106,7 +106,7 @@ fn table(file: &elf::FileHeader64<LE>) -> SectionTable {
     }
 }
 
-fn native(source: &Source, machine: Machine) -> Result<Header> {
+fn native(source: &FileBytes, machine: Machine) -> Result<Header> {
     let file = source.table::<elf::FileHeader64<LE>>("the file header", 0, 1, 64)?[0];
     let class = match file.e_type.get(LE) {
         elf::ET_EXEC => FileType::Executable,

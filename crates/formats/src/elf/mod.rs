@@ -7,11 +7,11 @@
 //! loader's data (`DT_*`) is found as the loader finds it, through the program headers; a file whose section headers
 //! were stripped reads the same. Never writes, never runs anything.
 
+mod bytes;
 mod dynamic;
 mod header;
 mod kpack;
 mod sections;
-mod source;
 mod strings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -24,8 +24,8 @@ use std::path::Path;
 
 use crate::error::{About as _, Error, Kind, Result};
 
+pub use bytes::FileBytes;
 pub use sections::{Section, sections};
-pub use source::Source;
 pub use versions::{NeededVersion, VersionNeed};
 
 /// A file that begins with the ELF magic.
@@ -117,12 +117,12 @@ impl Elf {
     /// Reads the file at `path`. Returns `None` if it is not an ELF file; fails with [`Kind::Invalid`] if it is
     /// damaged.
     pub fn open(path: &Path) -> Result<Option<Self>> {
-        Source::open(path).and_then(|source| Self::read(&source)).about(path.display().to_string())
+        FileBytes::open(path).and_then(|source| Self::read(&source)).about(path.display().to_string())
     }
 
     /// Reads an ELF file from `source`. Returns `None` if it is not an ELF file; fails with [`Kind::Invalid`] if it
     /// is damaged.
-    pub fn read(source: &Source) -> Result<Option<Self>> {
+    pub fn read(source: &FileBytes) -> Result<Option<Self>> {
         let Some(header) = header::read(source)? else { return Ok(None) };
         let header = match header {
             header::Recognised::Native(header) => header,
@@ -161,7 +161,7 @@ impl Elf {
 /// Reads everything that can be read of a file: the result of [`Elf::read`], its sections, and the library names
 /// among its constants. Returns the first damage found; `Ok` for anything that is not ELF. For tests and the fuzz
 /// target, which pass hostile bytes.
-pub fn read_all(source: &Source) -> Result<()> {
+pub fn read_all(source: &FileBytes) -> Result<()> {
     sections(source)?;
     if let Some(Elf::Native(file)) = Elf::read(source)? {
         file.soname_constants(source)?;

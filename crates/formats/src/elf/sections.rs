@@ -6,7 +6,7 @@ use object::LittleEndian as LE;
 use object::elf;
 
 use super::header::{FileType, Header, SectionTable};
-use super::{Source, damaged, header, kpack};
+use super::{FileBytes, damaged, header, kpack};
 use crate::error::Result;
 
 /// The data from the section headers; empty if they were stripped.
@@ -40,7 +40,7 @@ pub struct Section {
 
 /// Reads the sections of a 64-bit little-endian file for any machine, in order, without the empty first one.
 /// Returns `None` if it is no such file.
-pub fn sections(source: &Source) -> Result<Option<Vec<Section>>> {
+pub fn sections(source: &FileBytes) -> Result<Option<Vec<Section>>> {
     let Some(table) = header::section_table(source)? else { return Ok(None) };
     if table.offset == 0 {
         return Ok(Some(Vec::new()));
@@ -57,7 +57,7 @@ pub fn sections(source: &Source) -> Result<Option<Vec<Section>>> {
     headers.iter().skip(1).map(section).collect::<Result<_>>().map(Some)
 }
 
-pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
+pub(super) fn read(source: &FileBytes, header: &Header) -> Result<Sections> {
     let table = &header.sections;
     if table.offset == 0 || header.class == FileType::Other {
         return Ok(Sections::default());
@@ -84,7 +84,7 @@ pub(super) fn read(source: &Source, header: &Header) -> Result<Sections> {
 }
 
 /// Reads all headers and their names.
-fn headers<'a>(source: &Source<'a>, table: &SectionTable) -> Result<(Vec<SectionHeader>, Names<'a>)> {
+fn headers<'a>(source: &FileBytes<'a>, table: &SectionTable) -> Result<(Vec<SectionHeader>, Names<'a>)> {
     if usize::from(table.entry_size) != size_of::<SectionHeader>() {
         return Err(damaged("section headers of an unknown size", 58));
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ElfFile, Source, damaged};
+use super::{ElfFile, FileBytes, damaged};
 use crate::error::Result;
 
 const CHUNK: u64 = 256 << 10;
@@ -20,7 +20,7 @@ impl ElfFile {
     /// Of one that begins with `%s/`, returns the rest: the directory is put before it at run time.
     ///
     /// `source` must be the one that this was read from. Reads all constants of the file, piece by piece.
-    pub fn soname_constants(&self, source: &Source) -> Result<BTreeSet<Vec<u8>>> {
+    pub fn soname_constants(&self, source: &FileBytes) -> Result<BTreeSet<Vec<u8>>> {
         let total = self.constants.iter().fold(0, |total: u64, (_, size)| total.saturating_add(*size));
         if total > source.len() {
             // Overlapping ranges would have us read a large file thousands of times.
@@ -65,7 +65,7 @@ impl ElfFile {
 
 impl ElfFile {
     /// Returns whether `word` occurs among the constants. `source` must be the one that this was read from.
-    pub fn has_constant(&self, source: &Source, word: &[u8]) -> Result<bool> {
+    pub fn has_constant(&self, source: &FileBytes, word: &[u8]) -> Result<bool> {
         let mut left = source.len();
         for &(start, size) in &self.constants {
             // Overlapping ranges are read until as many bytes were read as the file has.

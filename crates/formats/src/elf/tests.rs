@@ -31,7 +31,7 @@ static LIBRARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 fn native(bytes: &[u8]) -> ElfFile {
-    match Elf::read(&Source::memory(bytes)).unwrap().unwrap() {
+    match Elf::read(&FileBytes::memory(bytes)).unwrap().unwrap() {
         Elf::Native(file) => *file,
         other @ Elf::Foreign { .. } => panic!("{other:?}"),
     }
@@ -78,7 +78,7 @@ fn stripped_section_headers_hide_nothing_from_the_loader() {
 fn names_in_constants_are_found_with_and_without_sections() {
     let bytes = without_sections(&LIBRARY);
     for bytes in [LIBRARY.as_slice(), &bytes] {
-        let names = native(bytes).soname_constants(&Source::memory(bytes)).unwrap();
+        let names = native(bytes).soname_constants(&FileBytes::memory(bytes)).unwrap();
         for name in ["libhiprtc.so.7", "/opt/rocm/lib/libtwo.so", "libfour.so.", "libfive.so"] {
             assert!(names.contains(name.as_bytes()), "{name} in {names:?}");
         }
@@ -95,7 +95,7 @@ fn a_name_across_two_pieces_is_found() {
         __asm__(".section .rodata\n .fill 262000, 1, 0x41\n .byte 0\n .rept 60\n .asciz \"libpiece.so.12\"\n .endr\n");
     "#;
     cc(&path, code, &["-shared", "-nostdlib"]);
-    let source = Source::open(&path).unwrap();
+    let source = FileBytes::open(&path).unwrap();
     let Some(Elf::Native(file)) = Elf::read(&source).unwrap() else { panic!() };
     let names = file.soname_constants(&source).unwrap();
     assert_eq!(names.into_iter().collect::<Vec<_>>(), [b"libpiece.so.12".to_vec()]);
@@ -116,17 +116,17 @@ fn a_program_is_told_from_a_library() {
 #[test]
 fn other_files_are_recognised() {
     for bytes in [b"".as_slice(), b"\x7fEL", b"#!/bin/sh\n", b"INPUT(libx.so.1)\n"] {
-        assert_eq!(Elf::read(&Source::memory(bytes)).unwrap(), None);
+        assert_eq!(Elf::read(&FileBytes::memory(bytes)).unwrap(), None);
     }
     let mut gpu = LIBRARY[..64].to_vec();
     gpu[18..20].copy_from_slice(&224u16.to_le_bytes());
-    let elf = Elf::read(&Source::memory(&gpu)).unwrap().unwrap();
+    let elf = Elf::read(&FileBytes::memory(&gpu)).unwrap().unwrap();
     assert_eq!(elf, Elf::Foreign { bits: 64, big_endian: false, machine: Machine(224) });
 }
 
 #[test]
 fn damage_is_named_with_its_place() {
-    let error = Elf::read(&Source::memory(&LIBRARY[..4096])).unwrap_err();
+    let error = Elf::read(&FileBytes::memory(&LIBRARY[..4096])).unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid);
     assert!(error.to_string().contains("beyond the end") && error.to_string().contains("offset"), "{error}");
 }
@@ -134,7 +134,7 @@ fn damage_is_named_with_its_place() {
 #[test]
 fn every_prefix_is_read_or_refused() {
     for len in 0..LIBRARY.len() {
-        let source = Source::memory(&LIBRARY[..len]);
+        let source = FileBytes::memory(&LIBRARY[..len]);
         match Elf::read(&source) {
             Ok(None) => assert!(len < 4),
             // The section table stands at the end, so nothing shorter is complete.
@@ -203,7 +203,7 @@ fn lies_in_the_headers_are_refused_with_their_place() {
             "the limit is 8388608",
         ),
     ] {
-        let error = read_all(&Source::memory(&bytes)).expect_err(what);
+        let error = read_all(&FileBytes::memory(&bytes)).expect_err(what);
         assert_eq!(error.kind(), Kind::Invalid, "{what}");
         let text = error.to_string();
         assert!(text.contains(said) && text.contains("\n  offset  "), "{what}: {text}");
@@ -235,11 +235,13 @@ fn sections_of_one_name(count: u16, len: usize) -> Vec<u8> {
 fn names_of_sections_cost_no_more_than_the_file_has() {
     // An object file has a section for each function, and most of them have the same name.
     let common = sections_of_one_name(30_000, 60);
-    assert_eq!(sections(&Source::memory(&common)).unwrap().unwrap().len(), 29_999);
-    assert!(matches!(Elf::read(&Source::memory(&common)), Ok(Some(Elf::Native(_)))));
+    assert_eq!(sections(&FileBytes::memory(&common)).unwrap().unwrap().len(), 29_999);
+    assert!(matches!(Elf::read(&FileBytes::memory(&common)), Ok(Some(Elf::Native(_)))));
     // 30 GB of names to read and to keep, out of 2.5 MB.
     let hostile = sections_of_one_name(30_000, 1 << 20);
-    for error in [sections(&Source::memory(&hostile)).unwrap_err(), Elf::read(&Source::memory(&hostile)).unwrap_err()] {
+    for error in
+        [sections(&FileBytes::memory(&hostile)).unwrap_err(), Elf::read(&FileBytes::memory(&hostile)).unwrap_err()]
+    {
         assert!(error.to_string().contains("too many bytes of section names"), "{error}");
     }
 }
@@ -277,8 +279,8 @@ fn gpu_code_that_was_taken_out_may_be_larger_than_the_file() {
     let bytes = fs_err::read(&path).unwrap();
     assert!(bytes.len() < 1 << 20);
     assert_eq!(native(&bytes).flaw, None);
-    read_all(&Source::memory(&bytes)).unwrap();
-    let all = sections(&Source::memory(&bytes)).unwrap().unwrap();
+    read_all(&FileBytes::memory(&bytes)).unwrap();
+    let all = sections(&FileBytes::memory(&bytes)).unwrap().unwrap();
     let fatbin = all.iter().find(|section| section.name == b".hip_fatbin").unwrap();
     assert_eq!((fatbin.size, fatbin.in_file), (1 << 28, false));
 }
@@ -290,11 +292,11 @@ fn files_for_other_machines_are_told_and_their_tables_are_not_believed() {
         let mut bytes = with_bytes(at, &[byte]);
         bytes[20..64].fill(0xff);
         let machine = if big_endian { 62 << 8 } else { 62 };
-        let found = Elf::read(&Source::memory(&bytes)).unwrap().unwrap();
+        let found = Elf::read(&FileBytes::memory(&bytes)).unwrap().unwrap();
         assert_eq!(found, Elf::Foreign { bits, big_endian, machine: Machine(machine) });
-        read_all(&Source::memory(&bytes)).unwrap();
+        read_all(&FileBytes::memory(&bytes)).unwrap();
         // A truncated header is damage as well.
-        let error = Elf::read(&Source::memory(&bytes[..19])).unwrap_err();
+        let error = Elf::read(&FileBytes::memory(&bytes[..19])).unwrap_err();
         assert!(error.to_string().contains("the file header: beyond the end"), "{error}");
     }
 }
@@ -324,7 +326,7 @@ proptest! {
             let at = at.index(range);
             bytes[at] = *byte;
         }
-        let _ = read_all(&Source::memory(&bytes));
+        let _ = read_all(&FileBytes::memory(&bytes));
     }
 
     #[test]
@@ -334,7 +336,7 @@ proptest! {
     ) {
         let mut bytes = LIBRARY.clone();
         bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
-        let _ = read_all(&Source::memory(&bytes));
+        let _ = read_all(&FileBytes::memory(&bytes));
     }
 
     #[test]
@@ -354,13 +356,13 @@ proptest! {
         if let Some(moved) = moved {
             bytes[place..place + 8].copy_from_slice(&u64::from(moved).to_le_bytes());
         }
-        let _ = read_all(&Source::memory(&bytes));
+        let _ = read_all(&FileBytes::memory(&bytes));
     }
 
     #[test]
     fn any_bytes_behind_the_magic_number_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let header = [&LIBRARY[..20], bytes.as_slice()].concat();
-        let _ = read_all(&Source::memory(&header));
-        let _ = read_all(&Source::memory(&bytes));
+        let _ = read_all(&FileBytes::memory(&header));
+        let _ = read_all(&FileBytes::memory(&bytes));
     }
 }

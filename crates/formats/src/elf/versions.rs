@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::header::Header;
-use super::{Source, damaged};
+use super::{FileBytes, damaged};
 use crate::error::Result;
 
 /// The versions that a file needs of one library.
@@ -41,7 +41,7 @@ pub(super) struct List<'s> {
 
 impl<'s> List<'s> {
     /// Finds the list at an address that the dynamic table at offset `table` gives.
-    pub fn read(source: &Source<'s>, header: &Header, table: u64, address: u64) -> Result<Self> {
+    pub fn read(source: &FileBytes<'s>, header: &Header, table: u64, address: u64) -> Result<Self> {
         let range = header.offset_of(address);
         let (start, end) = range.ok_or_else(|| damaged("a list of symbol versions is not in a segment", table))?;
         let size = end.saturating_sub(start).min(MOST_BYTES);

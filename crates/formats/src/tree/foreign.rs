@@ -1,10 +1,11 @@
 //! Recognises files that are not tar archives, or are compressed in a way that is not read here, by their first
 //! bytes. That tells them apart from damaged ones.
 
+use super::entries::{BLOCK, Header};
 use crate::error::{Error, Kind};
 
 /// Bytes of the beginning that are needed to recognise a file: a whole tar header.
-pub(super) const START: u64 = 512;
+pub(super) const START: u64 = BLOCK as u64;
 
 /// A file of a kind that is not unpacked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,10 +39,11 @@ const OTHER: [(&[u8], &str); 5] = [
 const BZIP2: [&[u8]; 2] = [b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90"];
 
 impl Foreign {
-    /// Recognises a file by its beginning. The header of a tar archive is recognised first, whatever name it begins
-    /// with.
+    /// Recognises a file by its beginning. The header of a tar archive is recognised first, by its magic or, as the
+    /// oldest have none, by its checksum: the name in it may begin like any other file.
     pub fn of(start: &[u8]) -> Option<Self> {
-        if start.get(257..262) == Some(b"ustar") {
+        let header = start.first_chunk::<BLOCK>();
+        if start.get(257..262) == Some(b"ustar") || header.is_some_and(|header| Header::new(header).is_ok()) {
             return None;
         }
         let find = |known: &[(&[u8], &'static str)]| {
@@ -116,5 +118,12 @@ mod tests {
         assert_eq!(Foreign::of(&header), Some(Foreign::Compressed("lzip")));
         header[257..262].copy_from_slice(b"ustar");
         assert_eq!(Foreign::of(&header), None);
+        // Unix Version 7 wrote no magic.
+        let mut old = tar::Header::new_old();
+        old.set_path("LZIP.txt").unwrap();
+        old.set_cksum();
+        assert_eq!(Foreign::of(old.as_bytes()), None);
+        old.set_size(1);
+        assert_eq!(Foreign::of(old.as_bytes()), Some(Foreign::Compressed("lzip")), "the checksum does not fit");
     }
 }

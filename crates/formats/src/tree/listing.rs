@@ -28,7 +28,9 @@ use crate::digest::{Sha256, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::text::shortened;
 
-const HEADER: &[u8] = b"strix-tree-1";
+/// The format, which a listing begins with.
+pub const FORMAT: &str = "strix-tree-1";
+const HEADER: &[u8] = FORMAT.as_bytes();
 
 /// The object at a path.
 #[derive(Clone, PartialEq, Eq, Debug)]

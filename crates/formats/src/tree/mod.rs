@@ -30,7 +30,7 @@ pub use compression::Compression;
 pub(crate) use compression::broken;
 pub(crate) use foreign::Foreign;
 pub use links::{MOST_LINKS, climbs_out};
-pub use listing::{Entry, Listing, Node, is_path, named, show};
+pub use listing::{Entry, FORMAT, Listing, Node, is_path, named, show};
 pub use notes::Notes;
 pub(crate) use ratio::Packed;
 pub use receiver::Receiver;

@@ -30,7 +30,12 @@ pub(super) fn details(old: Option<&DebsPin>, new: &DebsPin) -> Vec<String> {
         let signed = release.signed_by.as_ref().map_or_else(|| "not signed".to_owned(), |by| format!("signed by {by}"));
         lines.push(format!("release  {name} of {}, {signed}", release.made()));
     }
-    let Some(old) = old else { return lines };
+    lines.extend(old.map(|old| changed_packages(old, new)).unwrap_or_default());
+    lines
+}
+
+/// Lists the packages that differ between two sets, one line each: `+` for new, `~` for other versions, `-` for gone.
+pub fn changed_packages(old: &DebsPin, new: &DebsPin) -> Vec<String> {
     let by_name = |pin: &DebsPin| -> BTreeMap<String, DebPackage> {
         pin.packages.iter().map(|package| (package.name.clone(), package.clone())).collect()
     };
@@ -51,9 +56,9 @@ pub(super) fn details(old: Option<&DebsPin>, new: &DebsPin) -> Vec<String> {
     let gone = before.iter().filter(|(name, _)| !after.contains_key(*name));
     changes.extend(gone.map(|(name, package)| format!("- {name} {}", package.version)));
     let more = changes.len().saturating_sub(SHOWN);
-    lines.extend(changes.into_iter().take(SHOWN));
+    changes.truncate(SHOWN);
     if more > 0 {
-        lines.push(format!("and {more} more"));
+        changes.push(format!("and {more} more"));
     }
-    lines
+    changes
 }

@@ -49,6 +49,15 @@ struct Form {
     promise: Promise,
 }
 
+impl List {
+    /// Returns the list with a limit for its size, packed and not.
+    pub fn limited(mut self, most: u64) -> Self {
+        self.size = self.size.min(most);
+        self.forms.retain(|form| form.promise.size <= most);
+        self
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Packed {
     Xz,

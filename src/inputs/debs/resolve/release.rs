@@ -76,35 +76,29 @@ impl Wanted<'_> {
     }
 
     fn at(&self, archive: &Url) -> Result<Found> {
-        let url = |name: &str| {
-            let url = below(archive, &format!("dists/{}/{name}", self.source.suite));
-            url.ok_or_else(|| Error::new(Kind::Invalid, "there is no archive to ask"))
+        let document = document(self.intake, self.source, archive, self.unsigned)?;
+        let found = match &document.signature {
+            SignatureFile::Inline => self.inline(&document, archive),
+            SignatureFile::Beside(signature) => self.beside(&document.bytes, signature.as_deref(), archive),
         };
-        let (in_release, release, signature) = (url("InRelease")?, url("Release")?, url("Release.gpg")?);
-        let about = |error: Error, url: &Url| error.fact("file", show_url(url));
-        let Some(bytes) = self.get(&in_release)? else {
-            let Some(bytes) = self.get(&release)? else { return Err(no_suite(&in_release, &release)) };
-            return self.beside(&bytes, &signature, archive).map_err(|error| about(error, &release));
-        };
-        self.inline(&bytes, archive).map_err(|error| about(error, &in_release))
+        found.map_err(|error| error.fact("file", show_url(&document.url)))
     }
 
     /// InRelease.
-    fn inline(&self, bytes: &[u8], archive: &Url) -> Result<Found> {
-        let signed = match signature::verify(bytes, self.keyring) {
+    fn inline(&self, document: &Document, archive: &Url) -> Result<Found> {
+        let signed = match signature::verify(&document.bytes, self.keyring) {
             Err(error) if self.unsigned && error.message() == signature::NOBODY => None,
             answer => Some(answer?),
         };
-        let text = signed.as_ref().map_or_else(|| signature::unverified(bytes), |signed| Ok(signed.text.clone()))?;
-        let digest = Some(Sha256Digest::of(bytes));
+        let text = signed.as_ref().map_or_else(|| document.unverified(), |signed| Ok(signed.text.clone()))?;
+        let digest = Some(Sha256Digest::of(&document.bytes));
         let proof = Proof { inrelease: digest, release: None, signature: None, by: None };
         self.judge(&text, signed, proof, archive)
     }
 
     /// Release, with Release.gpg.
-    fn beside(&self, bytes: &[u8], signature: &Url, archive: &Url) -> Result<Found> {
-        let beside = self.get(signature)?;
-        let signed = match &beside {
+    fn beside(&self, bytes: &[u8], beside: Option<&[u8]>, archive: &Url) -> Result<Found> {
+        let signed = match beside {
             Some(beside) => match signature::verify_detached(bytes, beside, self.keyring) {
                 Err(error) if self.unsigned && error.message() == signature::NOBODY => None,
                 answer => Some(answer?),
@@ -115,7 +109,7 @@ impl Wanted<'_> {
                     .hint("anybody could have changed it. To use it anyway, set in the manifest: unsigned = true"));
             }
         };
-        let signature = beside.filter(|_| signed.is_some()).map(|beside| Sha256Digest::of(&beside));
+        let signature = beside.filter(|_| signed.is_some()).map(Sha256Digest::of);
         let proof = Proof { inrelease: None, release: Some(Sha256Digest::of(bytes)), signature, by: None };
         self.judge(bytes, signed, proof, archive)
     }
@@ -132,23 +126,72 @@ impl Wanted<'_> {
         release.check(&self.source.suite, self.now, &leniency)?;
         Ok(Found { release, proof })
     }
+}
 
-    /// Returns a document, if there is one. Plain http is allowed only if a signature is verified.
-    fn get(&self, url: &Url) -> Result<Option<Vec<u8>>> {
+/// A Release file as an archive served it, not verified.
+pub(super) struct Document {
+    url: Url,
+    bytes: Vec<u8>,
+    signature: SignatureFile,
+}
+
+/// The place of the signature of a Release file.
+enum SignatureFile {
+    /// In the file itself, InRelease.
+    Inline,
+    /// Release.gpg, if the archive has one.
+    Beside(Option<Vec<u8>>),
+}
+
+impl Document {
+    /// Returns its text without verification.
+    pub fn unverified(&self) -> Result<Vec<u8>> {
+        match self.signature {
+            SignatureFile::Inline => signature::unverified(&self.bytes),
+            SignatureFile::Beside(_) => Ok(self.bytes.clone()),
+        }
+    }
+
+    /// Fails unless a key of the keyring signed it.
+    pub fn demand_signed(&self, keyring: &Keyring) -> Result<()> {
+        let signed = match &self.signature {
+            SignatureFile::Inline => signature::verify(&self.bytes, keyring),
+            SignatureFile::Beside(Some(beside)) => signature::verify_detached(&self.bytes, beside, keyring),
+            SignatureFile::Beside(None) => Err(Error::new(Kind::Mismatch, UNSIGNED)),
+        };
+        signed.map(drop).map_err(|error| error.fact("file", show_url(&self.url)))
+    }
+}
+
+/// Returns the Release file of a source. Plain http is allowed only if its signature is verified, so not if it may be
+/// `unsigned`.
+pub(super) fn document(intake: Intake, source: &AptSource, archive: &Url, unsigned: bool) -> Result<Document> {
+    let url = |name: &str| {
+        let url = below(archive, &format!("dists/{}/{name}", source.suite));
+        url.ok_or_else(|| Error::new(Kind::Invalid, "there is no archive to ask"))
+    };
+    let get = |url: &Url| -> Result<Option<Vec<u8>>> {
         if url.scheme() == "file" && url.to_file_path().is_ok_and(|path| !path.exists()) {
             return Ok(None);
         }
-        let fetcher = self.intake.fetcher;
-        let answer = if self.unsigned {
-            fetcher.get(url, RELEASE).map(|document| document.body)
+        let answer = if unsigned {
+            intake.fetcher.get(url, RELEASE).map(|document| document.body)
         } else {
-            fetcher.get_signed(url, RELEASE)
+            intake.fetcher.get_signed(url, RELEASE)
         };
         match answer {
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
             answer => answer.map(Some),
         }
+    };
+    let in_release = url("InRelease")?;
+    if let Some(bytes) = get(&in_release)? {
+        return Ok(Document { url: in_release, bytes, signature: SignatureFile::Inline });
     }
+    let release = url("Release")?;
+    let bytes = get(&release)?.ok_or_else(|| no_suite(&in_release, &release))?;
+    let signature = get(&url("Release.gpg")?).map_err(|error| error.fact("file", show_url(&release)))?;
+    Ok(Document { url: release, bytes, signature: SignatureFile::Beside(signature) })
 }
 
 fn no_suite(in_release: &Url, release: &Url) -> Error {

@@ -1,15 +1,19 @@
-//! The keys that may sign the Release files of a source.
+//! The keys that may sign the Release files of a source, as this machine has them. [`super::own_keys`] gets those that
+//! no keyring here has.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
+use crate::upstream::debs::archives::Distribution;
 use crate::upstream::debs::keyring::{self as keys, Keyring};
 use crate::upstream::debs::sources::AptSource;
 use crate::upstream::debs::{Archive, DebsRequest};
 use crate::urls::show_url;
+use url::Url;
 
 /// Returns the keys that may sign a source: those in the manifest, else those that apt would require, else those of the
-/// distribution in the URL. `trusted` are apt's own keyrings.
+/// distribution in the URL. `trusted` are apt's own keyrings. With `keys` alone in the manifest, the result may be
+/// empty.
 pub(super) fn keyring(
     request: &DebsRequest,
     source: &AptSource,
@@ -46,37 +50,56 @@ pub(super) fn keyring(
     }
     if !request.keys.is_empty() {
         keyring = keyring.only(&request.keys);
-        if keyring.is_empty() {
-            return Err(Error::new(Kind::NotFound, "no keyring has a key with one of the fingerprints under `keys`")
-                .fact("keys", request.keys.join(", "))
-                .hint("name a keyring file that has it with `keyring`"));
+        if keyring.is_empty() && !may_bring_keys(request) {
+            return Err(no_key(request).hint("name a keyring file that has it with `keyring`"));
         }
     }
     Ok(keyring)
 }
 
+/// Returns true if keys may come from the archive itself: the manifest names their fingerprints, and no keyring.
+pub(super) fn may_bring_keys(request: &DebsRequest) -> bool {
+    !request.keys.is_empty() && request.keyring.is_none() && request.archive != Archive::Host
+}
+
+/// Returns the error for fingerprints of which no keyring has a key.
+pub(super) fn no_key(request: &DebsRequest) -> Error {
+    Error::new(Kind::NotFound, "no keyring has a key with one of the fingerprints under `keys`")
+        .fact("keys", request.keys.join(", "))
+}
+
 /// Returns the keyring that a distribution installs for its own archives.
 fn distribution(source: &AptSource) -> Result<Keyring> {
-    let named = |word: &str| source.archives.iter().any(|url| url.as_str().contains(word));
-    let names: Vec<&str> = ["ubuntu", "debian"].into_iter().filter(|word| named(word)).collect();
-    let mut keyring = Keyring::default();
-    for name in &names {
-        for ending in ["gpg", "pgp"] {
-            let path = Path::new(keys::SHARED).join(format!("{name}-archive-keyring.{ending}"));
-            if path.is_file() {
-                keyring.read(&path, &path.display().to_string())?;
-                return Ok(keyring);
-            }
-        }
+    let known = Distribution::of(&source.archives);
+    if let Some((path, name)) = known.and_then(installed) {
+        let mut keyring = Keyring::default();
+        keyring.read(&path, &name)?;
+        return Ok(keyring);
     }
-    let archive = source.archives.first().map(show_url).unwrap_or_default();
+    Err(unknown_keys(known, &source.archives, std::slice::from_ref(&source.suite)))
+}
+
+/// Returns the keyring of a distribution on this machine, if it is installed.
+pub(super) fn installed(distribution: &Distribution) -> Option<(PathBuf, String)> {
+    ["gpg", "pgp"].into_iter().find_map(|ending| {
+        let path = Path::new(keys::SHARED).join(format!("{}.{ending}", distribution.keyring));
+        path.is_file().then(|| (path.clone(), path.display().to_string()))
+    })
+}
+
+/// Returns the error for an archive for which neither the manifest nor this machine has keys.
+pub(super) fn unknown_keys(known: Option<&Distribution>, archives: &[Url], suites: &[String]) -> Error {
+    let archive = archives.first().map(show_url).unwrap_or_default();
     let error =
         Error::new(Kind::NotFound, "the keys that may sign this archive are not known").fact("archive", archive);
-    Err(error.hint(match names.first() {
-        Some(name) => format!(
-            "install the package {name}-keyring or {name}-archive-keyring if this distribution has it; or name a \
-             keyring file with `keyring`; or take this machine's own archives with archive = \"host\""
-        ),
-        None => "name a keyring file beside the manifest with `keyring`, or fingerprints with `keys`".to_owned(),
-    }))
+    let Some(distribution) = known else {
+        return error.hint("name a keyring file beside the manifest with `keyring`, or fingerprints with `keys`");
+    };
+    let keys: Vec<String> = distribution.keys_of(suites).iter().map(|key| format!("{:?}", key.fingerprint)).collect();
+    error.hint(format!(
+        "this machine has no keyring of {}: to take the keys from the archive itself, by their fingerprints, set in the \
+         manifest: keys = [{}]",
+        distribution.name,
+        keys.join(", ")
+    ))
 }

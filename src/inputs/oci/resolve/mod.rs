@@ -10,7 +10,7 @@ use super::{BlobPin, LayerPin, OciPin};
 use crate::digest::{Promise, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::RegistryDocument;
-use crate::inputs::{Answer, Block, Pinned as _, Question, Resolution, Resolve, Taken};
+use crate::inputs::{Answer, Block, Pinned as _, Preview, Question, Resolution, Resolve, Taken};
 use crate::intake::Intake;
 use crate::oci::BaseConfig;
 use crate::oci::document::Manifest;
@@ -44,7 +44,7 @@ impl Resolve for OciRequest {
         let block = Block::new(self.clone(), new)?;
         let to = block.version();
         let take_in = move |_: Intake| Ok(Taken { block: block.into(), details: Vec::new(), warnings: Vec::new() });
-        Ok((Resolution::New { to, details, take_in: Box::new(take_in) }, warnings))
+        Ok((Resolution::New { to, details, preview: Preview::default(), take_in: Box::new(take_in) }, warnings))
     }
 }
 

@@ -5,13 +5,13 @@
 //! neither.
 
 /// Size of a header in bytes. Contents are padded to a multiple of it.
-pub(super) const BLOCK: usize = 512;
+pub(in crate::tree) const BLOCK: usize = 512;
 
 const POSIX: &[u8] = b"ustar\x0000";
 const GNU: &[u8] = b"ustar  \0";
 
 /// A header whose checksum is right.
-pub(super) struct Header {
+pub(in crate::tree) struct Header {
     pub bytes: [u8; BLOCK],
 }
 

@@ -25,7 +25,7 @@ use std::io::{self, Read};
 use crate::error::{Error, Kind, Result};
 use crate::tree::compression;
 use crate::tree::listing::named;
-use header::{BLOCK, Header};
+pub(super) use header::{BLOCK, Header};
 use member::ExtendedHeaders;
 pub(super) use member::{Member, MemberKind};
 use sparse::{Sparse, Step};

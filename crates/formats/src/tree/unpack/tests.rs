@@ -1,51 +1,16 @@
 //! Archives of every kind: ordinary ones become the right tree, hostile ones are refused by name and leave the
 //! surroundings as they were.
 
-use std::io::Write;
-
+use strixlock_demo::deb_maker::{Compression, compress};
+use strixlock_demo::raw_tar::{RawEntry, raw_tar};
 use tar::{EntryType, Header};
 
 use super::super::{Node, scan::scan, testing::Surroundings};
 use super::*;
 use crate::digest::Sha256Digest;
 
-/// One raw entry: the header's fields exactly as given, since a library would refuse to write such names.
-struct Raw<'a>(EntryType, &'a [u8], &'a [u8], &'a [u8], u32);
-
-fn file<'a>(name: &'a [u8], contents: &'a [u8]) -> Raw<'a> {
-    Raw(EntryType::Regular, name, b"", contents, 0o644)
-}
-
-fn directory(name: &[u8]) -> Raw<'_> {
-    Raw(EntryType::Directory, name, b"", b"", 0o755)
-}
-
-fn link<'a>(name: &'a [u8], target: &'a [u8]) -> Raw<'a> {
-    Raw(EntryType::Symlink, name, target, b"", 0o777)
-}
-
-fn archive(entries: &[Raw]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for Raw(kind, name, target, contents, mode) in entries {
-        let mut header = Header::new_gnu();
-        header.as_old_mut().name[..name.len()].copy_from_slice(name);
-        header.as_old_mut().linkname[..target.len()].copy_from_slice(target);
-        header.set_entry_type(*kind);
-        header.set_mode(*mode);
-        header.set_size(contents.len() as u64);
-        header.set_cksum();
-        out.extend_from_slice(header.as_bytes());
-        out.extend_from_slice(contents);
-        out.resize(out.len().next_multiple_of(512), 0);
-    }
-    out.resize(out.len() + 1024, 0);
-    out
-}
-
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
+    compress(bytes, Compression::Gzip)
 }
 
 fn try_unpack(bytes: &[u8]) -> Result<Unpacked> {
@@ -63,17 +28,17 @@ fn try_unpack(bytes: &[u8]) -> Result<Unpacked> {
 #[test]
 fn an_ordinary_tarball_becomes_its_tree() {
     let big = vec![7; 600_000];
-    let bytes = archive(&[
-        directory(b"./"),
-        file(b"./lib/deep/a", b"a"),
-        directory(b"./lib/"),
-        Raw(EntryType::Regular, b"./bin/run", b"", &big, 0o755),
-        link(b"./lib/b", b"deep/../deep/a"),
-        link(b"./absolute", b"/etc/passwd"),
-        Raw(EntryType::Link, b"./lib/hard", b"./lib/deep/a", b"", 0o644),
-        file(b"new\nline", b""),
-        file(b"\xff\xfe", b"not UTF-8"),
-        directory(b"empty"),
+    let bytes = raw_tar(&[
+        RawEntry::directory(b"./"),
+        RawEntry::file(b"./lib/deep/a", b"a"),
+        RawEntry::directory(b"./lib/"),
+        RawEntry::new(EntryType::Regular, b"./bin/run", b"", &big, 0o755),
+        RawEntry::link(b"./lib/b", b"deep/../deep/a"),
+        RawEntry::link(b"./absolute", b"/etc/passwd"),
+        RawEntry::new(EntryType::Link, b"./lib/hard", b"./lib/deep/a", b"", 0o644),
+        RawEntry::file(b"new\nline", b""),
+        RawEntry::file(b"\xff\xfe", b"not UTF-8"),
+        RawEntry::directory(b"empty"),
     ]);
     let plain = try_unpack(&bytes).unwrap();
     let names: Vec<String> = plain.listing.entries().iter().map(super::super::Entry::display).collect();
@@ -110,33 +75,42 @@ fn an_ordinary_tarball_becomes_its_tree() {
 
 #[test]
 fn hostile_entries_are_refused_by_name() {
-    let cases: Vec<(&str, Vec<Raw>)> = vec![
-        ("leads upwards", vec![file(b"../canary/file", b"x")]),
-        ("leads upwards", vec![file(b"a/../../canary/file", b"x")]),
-        ("behind a symbolic link", vec![link(b"way", b"deep"), file(b"way/file", b"x")]),
-        ("leads out of the tree", vec![link(b"way", b"../canary"), file(b"way/file", b"x")]),
+    let cases: Vec<(&str, Vec<RawEntry>)> = vec![
+        ("leads upwards", vec![RawEntry::file(b"../canary/file", b"x")]),
+        ("leads upwards", vec![RawEntry::file(b"a/../../canary/file", b"x")]),
+        ("behind a symbolic link", vec![RawEntry::link(b"way", b"deep"), RawEntry::file(b"way/file", b"x")]),
+        ("leads out of the tree", vec![RawEntry::link(b"way", b"../canary"), RawEntry::file(b"way/file", b"x")]),
         (
             "leads out of the tree",
-            vec![link(b"a/b/way", b"../../x"), Raw(EntryType::Link, b"way", b"a/b/way", b"", 0o777)],
+            vec![
+                RawEntry::link(b"a/b/way", b"../../x"),
+                RawEntry::new(EntryType::Link, b"way", b"a/b/way", b"", 0o777),
+            ],
         ),
-        ("below a file", vec![file(b"a", b"x"), file(b"a/b", b"x")]),
-        ("duplicate name", vec![file(b"a", b"x"), file(b"./a", b"y")]),
-        ("duplicate name", vec![link(b"a", b"b"), file(b"a", b"y")]),
-        ("duplicate name", vec![directory(b"a"), file(b"a", b"y")]),
-        ("not an earlier entry", vec![Raw(EntryType::Link, b"a", b"../canary/file", b"", 0o644)]),
-        ("not an earlier entry", vec![Raw(EntryType::Link, b"a", b"/etc/passwd", b"", 0o644)]),
-        ("hard link to a directory", vec![directory(b"d"), Raw(EntryType::Link, b"a", b"d", b"", 0o644)]),
-        ("only in case", vec![file(b"lib/A.h", b"x"), file(b"lib/a.h", b"y")]),
-        ("only in case", vec![file(b"lib/a.h", b"x"), file(b"lib/A.h", b"y")]),
-        ("only in case", vec![file(b"LIB/a.h", b"x"), file(b"lIb/a.h", b"y")]),
-        ("normal form", vec![file("caf\u{e9}".as_bytes(), b"x"), file("cafe\u{301}".as_bytes(), b"y")]),
-        ("character device", vec![Raw(EntryType::Char, b"null", b"", b"", 0o666)]),
-        ("block device", vec![Raw(EntryType::Block, b"disk", b"", b"", 0o666)]),
-        ("named pipe", vec![Raw(EntryType::Fifo, b"pipe", b"", b"", 0o666)]),
-        ("setuid", vec![Raw(EntryType::Regular, b"su", b"", b"x", 0o4755)]),
+        ("below a file", vec![RawEntry::file(b"a", b"x"), RawEntry::file(b"a/b", b"x")]),
+        ("duplicate name", vec![RawEntry::file(b"a", b"x"), RawEntry::file(b"./a", b"y")]),
+        ("duplicate name", vec![RawEntry::link(b"a", b"b"), RawEntry::file(b"a", b"y")]),
+        ("duplicate name", vec![RawEntry::directory(b"a"), RawEntry::file(b"a", b"y")]),
+        ("not an earlier entry", vec![RawEntry::new(EntryType::Link, b"a", b"../canary/file", b"", 0o644)]),
+        ("not an earlier entry", vec![RawEntry::new(EntryType::Link, b"a", b"/etc/passwd", b"", 0o644)]),
+        (
+            "hard link to a directory",
+            vec![RawEntry::directory(b"d"), RawEntry::new(EntryType::Link, b"a", b"d", b"", 0o644)],
+        ),
+        ("only in case", vec![RawEntry::file(b"lib/A.h", b"x"), RawEntry::file(b"lib/a.h", b"y")]),
+        ("only in case", vec![RawEntry::file(b"lib/a.h", b"x"), RawEntry::file(b"lib/A.h", b"y")]),
+        ("only in case", vec![RawEntry::file(b"LIB/a.h", b"x"), RawEntry::file(b"lIb/a.h", b"y")]),
+        (
+            "normal form",
+            vec![RawEntry::file("caf\u{e9}".as_bytes(), b"x"), RawEntry::file("cafe\u{301}".as_bytes(), b"y")],
+        ),
+        ("character device", vec![RawEntry::new(EntryType::Char, b"null", b"", b"", 0o666)]),
+        ("block device", vec![RawEntry::new(EntryType::Block, b"disk", b"", b"", 0o666)]),
+        ("named pipe", vec![RawEntry::new(EntryType::Fifo, b"pipe", b"", b"", 0o666)]),
+        ("setuid", vec![RawEntry::new(EntryType::Regular, b"su", b"", b"x", 0o4755)]),
     ];
     for (why, entries) in cases {
-        let error = try_unpack(&archive(&entries)).err().unwrap_or_else(|| panic!("{why}: accepted"));
+        let error = try_unpack(&raw_tar(&entries)).err().unwrap_or_else(|| panic!("{why}: accepted"));
         assert_eq!(error.kind(), Kind::Invalid, "{error}");
         assert!(error.to_string().contains(why), "{why}: {error}");
     }
@@ -164,7 +138,7 @@ fn names_too_deep_or_too_long_are_refused() {
 
 #[test]
 fn what_is_compressed_otherwise_or_no_archive_is_named() {
-    let bytes = archive(&[file(b"a", b"x")]);
+    let bytes = raw_tar(&[RawEntry::file(b"a", b"x")]);
     let mut bzip2 = Vec::new();
     bzip2::read::BzEncoder::new(&bytes[..], bzip2::Compression::fast()).read_to_end(&mut bzip2).unwrap();
     let mut lzma = Vec::new();
@@ -196,14 +170,14 @@ fn what_is_compressed_otherwise_or_no_archive_is_named() {
 
 #[test]
 fn bombs_stop_at_the_limit() {
-    let bytes = archive(&[file(b"zeros", &vec![0; 2 << 20])]);
+    let bytes = raw_tar(&[RawEntry::file(b"zeros", &vec![0; 2 << 20])]);
     for packed in [gzip(&bytes), zstd::encode_all(&*bytes, 3).unwrap()] {
         let error = try_unpack(&packed).err().unwrap();
         assert!(error.to_string().contains("`zeros`: the archive unpacks to more than the limit"), "{error}");
     }
     let many: Vec<String> = (0..1001).map(|number| number.to_string()).collect();
-    let entries: Vec<Raw> = many.iter().map(|name| file(name.as_bytes(), b"")).collect();
-    let error = try_unpack(&archive(&entries)).err().unwrap();
+    let entries: Vec<RawEntry> = many.iter().map(|name| RawEntry::file(name.as_bytes(), b"")).collect();
+    let error = try_unpack(&raw_tar(&entries)).err().unwrap();
     assert!(error.to_string().contains("too many entries"), "{error}");
 }
 
@@ -211,17 +185,17 @@ fn bombs_stop_at_the_limit() {
 fn names_and_targets_are_counted_before_they_are_kept() {
     let target = [b'x'; 90];
     let names: Vec<String> = (0..200).map(|number| number.to_string()).collect();
-    let of = |make: &dyn Fn(&'static [u8]) -> Raw<'static>| {
+    let of = |make: &dyn Fn(&'static [u8]) -> RawEntry| {
         names.iter().map(|name| make(name.clone().into_bytes().leak())).collect::<Vec<_>>()
     };
-    let links = of(&|name| Raw(EntryType::Symlink, name, target.to_vec().leak(), b"", 0o777));
-    let mut hard = vec![file(b"first", b"x")];
-    hard.extend(of(&|name| Raw(EntryType::Link, name, b"first", b"", 0o644)));
-    for (entries, most) in [(of(&|name| file(name, b"")), 26_000), (links, 43_000), (hard, 27_500)] {
+    let links = of(&|name| RawEntry::new(EntryType::Symlink, name, target.to_vec().leak(), b"", 0o777));
+    let mut hard = vec![RawEntry::file(b"first", b"x")];
+    hard.extend(of(&|name| RawEntry::new(EntryType::Link, name, b"first", b"", 0o644)));
+    for (entries, most) in [(of(&|name| RawEntry::file(name, b"")), 26_000), (links, 43_000), (hard, 27_500)] {
         for (most, enough) in [(most, false), (most + 2_000, true)] {
             let surroundings = Surroundings::new();
             let mut writer = TreeWriter::new(&surroundings.place(), Limits::default()).unwrap().with_names(most);
-            let taken = untar(&archive(&entries)[..], &mut writer, SpecialBits::Refuse);
+            let taken = untar(&raw_tar(&entries)[..], &mut writer, SpecialBits::Refuse);
             assert_eq!(taken.is_ok(), enough, "{most}: {}", writer.names_taken());
             if let Err(error) = taken {
                 assert!(error.kind() == Kind::Invalid && error.to_string().contains("too much memory"), "{error}");
@@ -232,7 +206,7 @@ fn names_and_targets_are_counted_before_they_are_kept() {
 
 #[test]
 fn damage_is_noticed_wherever_it_is() {
-    let bytes = archive(&[file(b"a", &[1; 5000])]);
+    let bytes = raw_tar(&[RawEntry::file(b"a", &[1; 5000])]);
     let packed = gzip(&bytes);
     for cut in [1, 5, packed.len() / 2, packed.len() - 1] {
         assert!(try_unpack(&packed[..cut]).is_err(), "cut at {cut}");
@@ -290,8 +264,10 @@ fn what_gnu_tar_writes_is_read() {
 #[test]
 fn a_header_that_claims_to_be_huge_is_not_believed() {
     let name = vec![b'x'; 2 << 20];
-    let error =
-        try_unpack(&archive(&[Raw(EntryType::GNULongName, b"././@LongLink", b"", &name, 0o644), file(b"a", b"x")]));
+    let error = try_unpack(&raw_tar(&[
+        RawEntry::new(EntryType::GNULongName, b"././@LongLink", b"", &name, 0o644),
+        RawEntry::file(b"a", b"x"),
+    ]));
     let error = error.err().unwrap();
     assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
 }

@@ -1,0 +1,338 @@
+//! Groups of commands, and for each command its examples and its page in the book.
+
+/// Commands that are listed together.
+pub(super) struct Group {
+    /// Heading in the help.
+    pub(super) title: &'static str,
+    /// Its commands, and the commands below those.
+    pub(super) pages: &'static [Page],
+}
+
+/// Help of one command besides what clap knows.
+pub(super) struct Page {
+    /// Name, after that of the command above it.
+    pub(super) command: &'static str,
+    /// File and heading below `docs/`.
+    pub(super) at: &'static str,
+    /// Purposes, and what is typed.
+    pub(super) examples: &'static [(&'static str, &'static str)],
+}
+
+const fn page(command: &'static str, at: &'static str, examples: &'static [(&'static str, &'static str)]) -> Page {
+    Page { command, at, examples }
+}
+
+/// All commands, in the order in which the help lists them.
+pub(super) const GROUPS: [Group; 5] = [
+    Group {
+        title: "Everyday",
+        pages: &[
+            page(
+                "init",
+                "reference/manifest.md",
+                &[
+                    ("A manifest for this machine", "strixlock init"),
+                    ("Builds with the tools of this machine", "strixlock init --packages none"),
+                ],
+            ),
+            page(
+                "update",
+                "explanation/why-a-lock.md",
+                &[
+                    ("The newest nightly; llama.cpp keeps its commit", "strixlock update rocm"),
+                    ("In CI: fail if the lock would change", "strixlock update --locked"),
+                ],
+            ),
+            page(
+                "status",
+                "how-to/ci.md",
+                &[
+                    ("What is pinned, and what is here", "strixlock status"),
+                    ("In CI: fail if the lock is stale", "strixlock status --check"),
+                ],
+            ),
+            page(
+                "outdated",
+                "how-to/bad-nightly.md",
+                &[
+                    ("What is newer than the lock?", "strixlock outdated"),
+                    ("For a script", "strixlock outdated --json"),
+                ],
+            ),
+            page(
+                "realize",
+                "how-to/bare-host.md",
+                &[
+                    ("Build everything, and switch to it", "strixlock realize"),
+                    ("Links at /opt/rocm and /opt/llama", "strixlock realize --prefix /opt"),
+                    ("Plain copies", "strixlock realize --to ./copies"),
+                ],
+            ),
+            page(
+                "run",
+                "running.md",
+                &[
+                    ("A server", "strixlock run llama-server -m ~/models/MODEL.gguf --port 8080"),
+                    ("A program of an older generation", "strixlock run -g 1 llama-cli --version"),
+                ],
+            ),
+            page(
+                "rollback",
+                "how-to/bad-nightly.md",
+                &[
+                    ("Back to the generation before", "strixlock rollback"),
+                    ("In another profile", "strixlock --profile prod rollback"),
+                ],
+            ),
+            page(
+                "switch",
+                "how-to/bad-nightly.md",
+                &[
+                    ("Use generation 2", "strixlock switch 2"),
+                    ("In another profile", "strixlock --profile prod switch 2"),
+                ],
+            ),
+            page(
+                "doctor",
+                "how-to/bare-host.md#look-at-the-machine-first",
+                &[
+                    ("What keeps this machine from doing the job?", "strixlock doctor"),
+                    ("A machine whose disk is mounted below /mnt", "strixlock doctor --root /mnt"),
+                ],
+            ),
+        ],
+    },
+    Group {
+        title: "Look and check",
+        pages: &[
+            page(
+                "generations",
+                "how-to/disk.md#several-projects",
+                &[
+                    ("Those of this project", "strixlock generations"),
+                    ("Those of all projects that use the store", "strixlock generations --all"),
+                ],
+            ),
+            page(
+                "diff",
+                "how-to/bad-nightly.md#see-what-changed",
+                &[
+                    ("The current generation and the one before", "strixlock diff"),
+                    ("Generations 1 and 2, every path", "strixlock diff 1 2 --all"),
+                ],
+            ),
+            page(
+                "list",
+                "how-to/bad-nightly.md#find-the-nightly-that-broke-it",
+                &[
+                    ("The newest nightlies", "strixlock list rocm"),
+                    ("Five for one GPU", "strixlock list rocm -t gfx1151 -c 5"),
+                ],
+            ),
+            page(
+                "list rocm",
+                "how-to/bad-nightly.md#find-the-nightly-that-broke-it",
+                &[
+                    ("The newest nightlies for one GPU", "strixlock list rocm -t gfx1151 -c 5"),
+                    ("The newest release", "strixlock list rocm --channel stable -c 1"),
+                ],
+            ),
+            page(
+                "lock",
+                "reference/lock.md",
+                &[
+                    ("Digest of the whole lock", "strixlock lock digest"),
+                    ("Id of one output", "strixlock lock digest llama"),
+                ],
+            ),
+            page(
+                "lock digest",
+                "how-to/ci.md#build-once-and-cache",
+                &[
+                    ("A cache key for everything", "strixlock lock digest"),
+                    ("A cache key for one output", "strixlock lock digest llama"),
+                ],
+            ),
+            page(
+                "why",
+                "explanation/runtime.md",
+                &[
+                    ("A file of the ROCm tree", "strixlock why lib/librocblas.so.5"),
+                    ("By the path at which it stands", "strixlock why /opt/rocm/lib/librocblas.so.5"),
+                ],
+            ),
+            page(
+                "runtime",
+                "explanation/runtime.md",
+                &[("How much was left out?", "strixlock runtime"), ("Sizes by reason", "strixlock runtime --explain")],
+            ),
+            page(
+                "log",
+                "how-to/check.md#how-was-it-built",
+                &[
+                    ("The log of a build", "strixlock log llama"),
+                    ("Its compilers and CMake variables", "strixlock log llama --about"),
+                ],
+            ),
+            page(
+                "shell",
+                "how-to/check.md#how-was-it-built",
+                &[
+                    ("The sandbox of a build", "strixlock shell llama"),
+                    ("With four jobs in commands.sh", "strixlock shell llama -j 4"),
+                ],
+            ),
+            page(
+                "verify",
+                "reference/store.md",
+                &[("Read every tree", "strixlock verify"), ("Restore what is damaged", "strixlock verify --repair")],
+            ),
+            page(
+                "check",
+                "how-to/check.md",
+                &[
+                    ("Build once more, and compare", "strixlock check llama"),
+                    ("Keep the second tree if it differs", "strixlock check llama --keep"),
+                ],
+            ),
+            page(
+                "validate",
+                "how-to/models.md#validate",
+                &[
+                    ("On the GPU, if there is one", "strixlock validate"),
+                    ("On the CPU, with one of several models", "strixlock validate --device cpu --model model"),
+                ],
+            ),
+            page(
+                "audit",
+                "how-to/check.md#for-a-stranger",
+                &[
+                    ("Write REPRODUCIBLE.md", "strixlock audit"),
+                    ("In CI: fail if it is out of date", "strixlock audit --check"),
+                ],
+            ),
+        ],
+    },
+    Group {
+        title: "Images and containers",
+        pages: &[
+            page(
+                "provision",
+                "how-to/toolbox.md",
+                &[
+                    ("A toolbox that shares your home", "strixlock provision distrobox"),
+                    (
+                        "A server as a service of systemd",
+                        "strixlock provision quadlet --models ~/models --model MODEL.gguf",
+                    ),
+                ],
+            ),
+            page(
+                "export",
+                "how-to/images.md",
+                &[
+                    ("An image", "strixlock export oci server"),
+                    ("A Containerfile", "strixlock export containerfile --image BASE@sha256:HEX"),
+                ],
+            ),
+            page(
+                "export oci",
+                "how-to/images.md",
+                &[
+                    ("In the store, to be copied with skopeo", "strixlock export oci server"),
+                    ("One file, for `podman load`", "strixlock export oci server --format archive --output s.tar"),
+                ],
+            ),
+            page(
+                "export containerfile",
+                "how-to/from-dockerfile.md",
+                &[
+                    ("ROCm in an image of yours", "strixlock export containerfile --image BASE@sha256:HEX"),
+                    ("And llama.cpp, built in it", "strixlock export containerfile --llama --image BASE@sha256:HEX"),
+                ],
+            ),
+        ],
+    },
+    Group {
+        title: "Store",
+        pages: &[
+            page(
+                "store",
+                "how-to/disk.md",
+                &[
+                    ("What each nightly added", "strixlock store"),
+                    ("Compress what is not in use", "strixlock store pack"),
+                ],
+            ),
+            page(
+                "store pack",
+                "how-to/disk.md#pack",
+                &[
+                    ("Compress what is not in use", "strixlock store pack"),
+                    ("But leave the newest two as they are", "strixlock store pack --keep-hot 2"),
+                ],
+            ),
+            page(
+                "gc",
+                "how-to/disk.md#remove",
+                &[
+                    ("See what would go", "strixlock gc --keep 3 --dry-run"),
+                    ("Keep what was used in the last month", "strixlock gc --older-than 30d"),
+                ],
+            ),
+            page(
+                "snapshot",
+                "how-to/offline.md#carry-outputs-over",
+                &[
+                    ("Save all outputs", "strixlock snapshot save outputs.tar.zst"),
+                    ("Restore them, offline", "strixlock snapshot restore outputs.tar.zst"),
+                ],
+            ),
+            page(
+                "snapshot save",
+                "how-to/offline.md#carry-outputs-over",
+                &[
+                    ("All outputs", "strixlock snapshot save outputs.tar.zst"),
+                    ("One of them", "strixlock snapshot save llama llama.tar.zst"),
+                ],
+            ),
+            page(
+                "snapshot restore",
+                "how-to/offline.md#carry-outputs-over",
+                &[
+                    ("Into the store", "strixlock snapshot restore outputs.tar.zst"),
+                    ("As plain copies", "strixlock snapshot restore outputs.tar.zst --to ./copies"),
+                ],
+            ),
+        ],
+    },
+    Group {
+        title: "Scripts and practice",
+        pages: &[
+            page(
+                "env",
+                "running.md#in-a-shell-and-with-direnv",
+                &[
+                    ("In a shell, or as a line of .envrc", "eval \"$(strixlock env)\""),
+                    ("One variable", "strixlock env --json | jq -r .set.ROCM_PATH"),
+                ],
+            ),
+            page(
+                "hash",
+                "reference/tree-digest.md",
+                &[
+                    ("The tree digest", "strixlock hash ./copies/llama"),
+                    ("The hash that `nix hash path` prints", "strixlock hash --nar ./copies/llama"),
+                ],
+            ),
+            page(
+                "demo",
+                "tutorial.md",
+                &[
+                    ("The whole job in a minute", "strixlock demo"),
+                    ("An upstream to practise with", "strixlock demo --serve"),
+                ],
+            ),
+        ],
+    },
+];

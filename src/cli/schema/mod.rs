@@ -1,0 +1,66 @@
+//! `strixlock schema`
+
+mod markdown;
+
+use serde_json::Value;
+
+use super::Session;
+use crate::error::{Error, Kind, Result};
+use crate::suggest::suggest;
+
+const EXAMPLES: &str = "\
+Examples:
+  strixlock schema manifest > strix.toml.schema.json
+  strixlock schema export oci      # of `strixlock export oci --json`";
+
+/// Print a JSON schema: `manifest`, `lock`, `error`, or a command for what its --json prints
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct SchemaArgs {
+    /// `manifest`, `lock`, `error` or a command
+    #[arg(value_name = "NAME", required = true)]
+    name: Vec<String>,
+    /// Print it as a page with a table of keys
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// Embeds the schemas of commands.
+macro_rules! schemas {
+    ($($name:literal)+) => {
+        &[$(($name, include_str!(concat!("../../../docs/schema/json/", $name, ".schema.json")))),+]
+    };
+}
+
+/// Schemas of files, by name.
+const FILES: &[(&str, &str)] = &[
+    ("manifest", include_str!("../../../docs/schema/strix.toml.schema.json")),
+    ("lock", include_str!("../../../docs/schema/strix.lock.schema.json")),
+];
+
+/// Schemas of what commands print, by the command's words joined with hyphens.
+const COMMANDS: &[(&str, &str)] = schemas! {
+    "audit" "check" "config-path" "config-show" "demo" "diff" "doctor" "env" "error" "export-containerfile" "export-oci"
+    "gc" "generations" "hash" "init" "list-rocm" "lock-digest" "log" "outdated" "provision" "realize" "rollback"
+    "runtime" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "update" "validate" "verify"
+    "version" "why"
+};
+
+pub fn run(args: &SchemaArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let name = args.name.join("-");
+    let all = || FILES.iter().chain(COMMANDS);
+    let Some((_, text)) = all().find(|(known, _)| *known == name) else {
+        return Err(Error::new(Kind::Usage, format!("there is no schema `{name}`"))
+            .hint(suggest(&name, all().map(|(known, _)| *known))));
+    };
+    if !args.markdown {
+        ui.line(text.trim_end());
+        return Ok(0);
+    }
+    let schema: Value = serde_json::from_str(text)
+        .map_err(|error| Error::failure("a schema of this program is damaged").because(&error))?;
+    let page = markdown::page(&schema);
+    ui.result(serde_json::json!({ "text": page }), || ui.line(page.trim_end()));
+    Ok(0)
+}

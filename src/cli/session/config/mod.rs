@@ -1,0 +1,92 @@
+//! Settings. An option takes precedence over an environment variable, that over the project's file, that over the
+//! user's file. Lists are joined in this order.
+//!
+//! The variable of each setting is `STRIXLOCK_` and its name in capitals, with `_` for `-`.
+
+mod file;
+mod number;
+mod origin;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+use url::Url;
+
+use super::{Session, lazily};
+use crate::error::{Error, Kind, Result};
+use crate::store::ProfileName;
+
+pub use number::Number;
+pub use origin::{Origin, Set, variable};
+
+/// Settings of a file, of the environment, or of all of them.
+#[derive(Debug, Default)]
+pub(super) struct Config {
+    pub(super) store: Option<Set<PathBuf>>,
+    pub(super) profile: Option<Set<ProfileName>>,
+    pub(super) insecure_hosts: Vec<Set<String>>,
+    pub(super) mirrors: Vec<Set<MirrorSetting>>,
+    pub(super) numbers: BTreeMap<Number, Set<u64>>,
+}
+
+/// A mirror.
+#[derive(Debug, Clone)]
+pub(super) struct MirrorSetting {
+    /// Beginning of the URLs that it has.
+    pub(super) of: Url,
+    /// What stands in its place.
+    pub(super) at: Url,
+}
+
+impl Config {
+    /// Fills the settings that `self` lacks from `below`.
+    fn over(mut self, mut below: Self) -> Self {
+        self.insecure_hosts.append(&mut below.insecure_hosts);
+        self.mirrors.append(&mut below.mirrors);
+        below.numbers.append(&mut self.numbers);
+        Self {
+            store: self.store.or(below.store),
+            profile: self.profile.or(below.profile),
+            numbers: below.numbers,
+            ..self
+        }
+    }
+
+    /// Returns the value of a setting that is a number.
+    pub(super) fn number(&self, number: Number) -> u64 {
+        self.numbers.get(&number).map_or_else(|| number.usual(), |set| set.value)
+    }
+}
+
+impl Session {
+    /// Returns the settings of the environment and of the files.
+    pub(super) fn config(&self) -> Result<&Config> {
+        lazily(&self.config, || {
+            let user = match &self.args.config {
+                Some(path) => Some(file::read(path)?.ok_or_else(|| {
+                    Error::new(Kind::NotFound, "missing configuration file").fact("path", path.display())
+                })?),
+                None => user_file().map(|path| file::read(&path)).transpose()?.flatten(),
+            };
+            let project = file::read(&self.project_file())?.unwrap_or_default();
+            let environment = variables::read(|name| std::env::var_os(name))?;
+            Ok(environment.over(project).over(user.unwrap_or_default()))
+        })
+    }
+
+    /// Returns the paths of the configuration files, the project's first. They need not exist.
+    pub fn config_files(&self) -> Vec<PathBuf> {
+        std::iter::once(self.project_file()).chain(self.args.config.clone().or_else(user_file)).collect()
+    }
+
+    fn project_file(&self) -> PathBuf {
+        self.project.directory().join("strixlock.toml")
+    }
+}
+
+/// Returns the usual path of the user's configuration file. `None` without a home directory.
+fn user_file() -> Option<PathBuf> {
+    Some(etcetera::choose_base_strategy().ok()?.config_dir().join("strixlock/config.toml"))
+}

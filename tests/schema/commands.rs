@@ -1,0 +1,169 @@
+//! Every command with `--json`, against the embedded upstream: its document has the form of its schema.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use strixlock_demo::gguf_maker::Shape;
+
+use super::{fault, schema, strict};
+use crate::support::{FIRST, Project, Ran, SECOND, files};
+use crate::validate::add_model;
+
+/// Commands that were run, with the documents that they gave.
+struct Seen<'p> {
+    project: &'p Project,
+    schemas: BTreeSet<String>,
+}
+
+impl Seen<'_> {
+    /// Runs a command with `--json` and compares its document with a schema.
+    #[track_caller]
+    fn run(&mut self, name: &str, arguments: &[&str], code: i32) -> Value {
+        let ran = self.project.run(&[arguments, &["--json"]].concat()).code(code);
+        self.check(name, arguments, &ran)
+    }
+
+    #[track_caller]
+    fn check(&mut self, name: &str, arguments: &[&str], ran: &Ran) -> Value {
+        let value = ran.json();
+        let mut schema = schema(&format!("json/{name}"));
+        strict(&mut schema);
+        assert_eq!(fault(&schema, &value), None, "{arguments:?}: {value:#}");
+        self.schemas.insert(name.to_owned());
+        value
+    }
+}
+
+/// Adds an image of files, which needs no base, to the manifest.
+fn add_image(project: &Project) {
+    let manifest = project.read("manifests/strix.toml");
+    let image = "\n[outputs.files]\ntype = \"image\"\nllama = \"llama\"\n\n[outputs.weights]\ntype = \"model\"\ninput = \"model\"\n";
+    project.write("manifests/strix.toml", &format!("{manifest}{image}"));
+}
+
+#[test]
+fn every_command_prints_what_its_schema_says() {
+    let project = Project::new();
+    let mut seen = Seen { project: &project, schemas: BTreeSet::new() };
+    let index = project.index();
+
+    seen.run("init", &["init", "--packages", "none"], 0);
+    seen.run("demo", &["demo", "--make-model", "small.gguf"], 0);
+    project.full_manifest(FIRST);
+    add_model(&project, "model", Shape::default());
+    add_image(&project);
+    seen.run("status", &["status"], 0);
+    seen.run("update", &["update"], 0);
+    seen.run("realize", &["realize", "--dry-run"], 0);
+    seen.run("realize", &["realize"], 0);
+    seen.run("realize", &["realize", "rocm", "--to", "copies"], 0);
+    seen.run("lock-digest", &["lock", "digest"], 0);
+    seen.run("env", &["env"], 0);
+    seen.run("runtime", &["runtime"], 0);
+    seen.run("runtime", &["runtime", "--explain"], 0);
+    seen.run("why", &["why", "lib/librocblas.so.5"], 0);
+    seen.run("why", &["why", "bin/hipcc"], 0);
+    seen.run("log", &["log", "llama"], 0);
+    seen.run("log", &["log", "llama", "--about"], 0);
+    seen.run("check", &["check", "llama"], 0);
+    seen.run("export-oci", &["export", "oci", "files"], 0);
+    let image = format!("host/base@sha256:{}", "0".repeat(64));
+    seen.run("export-containerfile", &["export", "containerfile", "--image", &image], 0);
+    seen.run("export-containerfile", &["export", "containerfile", "--image", &image, "-o", "Containerfile"], 0);
+    seen.run(
+        "provision",
+        &["provision", "compose", "--dry-run", "--image", &image, "--models", ".", "--model", "small.gguf"],
+        0,
+    );
+    seen.run("validate", &["validate", "--device", "cpu"], 0);
+    seen.run("audit", &["audit"], 0);
+    seen.run("status", &["status"], 0);
+    seen.run("hash", &["hash", "copies/rocm"], 0);
+    seen.run("hash", &["hash", "copies/rocm", "--nar"], 0);
+    seen.run("hash", &["hash", "copies/rocm", "--listing"], 0);
+    seen.run("list-rocm", &["list", "rocm", "--source", &index], 0);
+    seen.run("snapshot-save", &["snapshot", "save", "rocm", "rocm.tar.zst"], 0);
+    seen.run("snapshot-restore", &["snapshot", "restore", "rocm.tar.zst"], 0);
+    seen.run("config-show", &["config", "show"], 0);
+    seen.run("config-path", &["config", "path"], 0);
+    seen.run("version", &["version"], 0);
+    // What doctor finds, and so its exit code, depends on the machine.
+    let doctor = project.run(&["doctor", "--json"]);
+    seen.check("doctor", &["doctor"], &doctor);
+
+    let manifest = project.read("manifests/strix.toml").replace(FIRST, SECOND);
+    project.write("manifests/strix.toml", &manifest);
+    seen.run("outdated", &["outdated"], 0);
+    seen.run("update", &["update", "rocm"], 0);
+    seen.run("realize", &["realize", "rocm"], 0);
+    seen.run("generations", &["generations"], 0);
+    seen.run("generations", &["generations", "--all"], 0);
+    seen.run("diff", &["diff"], 0);
+    seen.run("rollback", &["rollback"], 0);
+    seen.run("switch", &["switch", "2"], 0);
+    seen.run("store", &["store"], 0);
+    seen.run("verify", &["verify"], 0);
+    damage(&project);
+    seen.run("verify", &["verify"], 7);
+    seen.run("verify", &["verify", "--repair"], 0);
+    seen.run("store-pack", &["store", "pack", "--keep-hot", "1"], 0);
+    seen.run("gc", &["gc", "--keep", "1"], 0);
+
+    seen.run("error", &["realize", "nothing"], 9);
+    seen.run("error", &["realize", "--sael"], 2);
+    project.write("manifests/strix.toml", "x = 1\ny = 2\n");
+    let value = seen.run("error", &["status"], 3);
+    assert_eq!(value["error"]["others"].as_array().map(Vec::len), Some(1), "{value:#}");
+
+    let published = files(&std::path::Path::new(super::ROOT).join("docs/schema/json"));
+    let published: BTreeSet<String> = published
+        .iter()
+        .map(|path| path.file_name().unwrap().to_str().unwrap().trim_end_matches(".schema.json").to_owned())
+        .collect();
+    assert_eq!(seen.schemas, published, "a command without a run, or a run without a schema");
+}
+
+/// Damages a file of the current ROCm tree.
+fn damage(project: &Project) {
+    let tree = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
+    let file = files(&tree).into_iter().find(|path| path.ends_with("bin/rocminfo")).unwrap();
+    let text = std::fs::read(&file).unwrap();
+    let mut permissions = std::fs::metadata(&file).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+    std::fs::set_permissions(&file, permissions).unwrap();
+    std::fs::write(&file, [text.as_slice(), b"#"].concat()).unwrap();
+    let mut permissions = std::fs::metadata(&file).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o555);
+    std::fs::set_permissions(&file, permissions).unwrap();
+}
+
+#[test]
+fn every_command_that_prints_json_has_a_schema() {
+    let project = Project::empty();
+    // These print no document: what they run or write is theirs.
+    let without = ["run", "shell", "schema", "help"];
+    let commands = |help: &str| -> Vec<String> {
+        let lines = help.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+        let names = lines.filter_map(|line| line.split_whitespace().next());
+        let is_command =
+            |name: &&str| name.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !name.starts_with('-');
+        names.filter(is_command).map(str::to_owned).collect()
+    };
+    for name in commands(&project.run(&["--help"]).code(0).stdout) {
+        if without.contains(&name.as_str()) || project.run(&[&name, "--help"]).code != 0 {
+            continue;
+        }
+        let help = project.run(&[&name, "--help"]).stdout;
+        let nested = help.split_once("Commands:").map(|(_, rest)| commands(rest.split("\n\n").next().unwrap()));
+        let names: Vec<String> = match nested {
+            Some(inner) => {
+                inner.into_iter().filter(|inner| inner != "help").map(|inner| format!("{name}-{inner}")).collect()
+            }
+            None => vec![name],
+        };
+        for name in names {
+            let words: Vec<&str> = name.split('-').collect();
+            project.run(&[&["schema"], words.as_slice()].concat()).code(0);
+        }
+    }
+}
