@@ -20,6 +20,7 @@ mod golden;
 mod hash;
 mod hints;
 mod image;
+mod llama;
 mod init;
 mod lock;
 mod log;
