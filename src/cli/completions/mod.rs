@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 const EXAMPLES: &str = "\
 Examples:
   source <(strixlock completions bash)      # in ~/.bashrc; likewise zsh, after compinit
-  strixlock completions fish > ~/.config/fish/completions/strixlock.fish";
+  strixlock completions fish > strixlock.fish       # in ~/.config/fish/completions";
 
 /// Print the script by which a shell completes commands, options and names
 ///
