@@ -27,6 +27,7 @@ mod sysroot;
 mod unknown_models;
 mod version;
 
+pub use build::programs;
 pub use check::Checked;
 pub use compare_generations::{OutputDifference, compare_generations};
 pub(crate) use execute::{Made, Make, Making};
