@@ -14,16 +14,10 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 use super::{Cli, Session};
 use crate::error::{Error, Kind, Result};
 
-const EXAMPLES: &str = "\
-Examples:
-  source <(strixlock completions bash)      # in ~/.bashrc; likewise zsh, after compinit
-  strixlock completions fish > ~/.config/fish/completions/strixlock.fish";
-
 /// Print the script by which a shell completes commands, options and names
 ///
 /// Names of outputs, inputs, generations, programs and profiles are those of the project in the current directory.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_parser = PossibleValuesParser::new(SHELLS.map(EnvCompleter::name)))]
