@@ -60,6 +60,8 @@ fn every_setting_is_shown_with_its_origin() {
     offline true STRIXLOCK_OFFLINE
     json false default
     quiet false default
+    no-progress false default
+    color auto default
     log-filter none default
     log-file none default
     insecure-hosts a.lan [DIR]/project/strixlock.toml:2
@@ -83,7 +85,7 @@ fn every_setting_has_a_variable_that_counts() {
         run(&project, &["config", "show"], &all).code(0)
     };
     let value = |name: &str| match name {
-        "offline" | "quiet" | "verbose" => "1",
+        "offline" | "quiet" | "no-progress" => "1",
         "json" => "true",
         "mirrors" => "https://a/=https://b/",
         "log-filter" => "fetch=info",

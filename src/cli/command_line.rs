@@ -46,7 +46,8 @@ pub(super) fn end(error: &clap::Error) -> u8 {
 
 /// Follows `--color` before the command line is parsed: help and errors are printed in colour too.
 pub(super) fn choose_color() {
-    color(std::env::args_os()).unwrap_or(Color::Auto).choose();
+    let set = || Color::from_str(&std::env::var(variable("color")).ok()?, false).ok();
+    color(std::env::args_os()).or_else(set).unwrap_or(Color::Auto).choose();
 }
 
 fn color(words: impl Iterator<Item = OsString>) -> Option<Color> {

@@ -37,7 +37,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_parser = switch, env = "STRIXLOCK_NO_PROGRESS")]
     pub no_progress: bool,
     /// When to use colour
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", env = "STRIXLOCK_COLOR")]
     pub color: Color,
     /// Values that options and their environment variables gave, for `strixlock config show`.
     #[arg(skip)]
