@@ -60,7 +60,7 @@ fn every_setting_is_shown_with_its_origin() {
     offline true STRIXLOCK_OFFLINE
     json false default
     quiet false default
-    no-progress false default
+    no-progress true STRIXLOCK_NO_PROGRESS
     color auto default
     log-filter none default
     log-file none default
