@@ -10,7 +10,7 @@
 //! * [`compare`]: differences between two trees, and their causes
 //! * [`host`], [`sandbox`]: facts about this machine; the sandbox of builds and proofs
 //! * [`store`]: verified downloads, trees and outputs on disk
-//! * [`llama_source`]: models and types that the source of a pinned llama.cpp supports
+//! * [`llama_source`]: models, options, programs and CMake variables of a pinned llama.cpp
 //! * [`fetch`]: HTTP with resume, retries and mirrors
 //! * [`intake`]: downloads into the store, in one pass
 //! * [`upstream`]: protocols of upstreams: index pages, apt archives, git, model hubs, registries

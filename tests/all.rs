@@ -21,6 +21,7 @@ mod hash;
 mod hints;
 mod image;
 mod init;
+mod llama;
 mod lock;
 mod log;
 mod man;

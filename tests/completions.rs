@@ -115,6 +115,8 @@ fn names_are_those_of_manifest_lock_and_store() {
     // What the line says of other files holds.
     assert_eq!(complete("strixlock --manifest no.toml --lock no.lock log ro"), [""; 0]);
     assert_eq!(complete("strixlock --store nowhere switch 1"), [""; 0]);
+    assert_eq!(complete("strixlock -C / log ro"), [""; 0]);
+    assert_eq!(complete("strixlock -C lock log ro"), ["rocm"]);
     assert!(!project.path("nowhere").exists());
 }
 

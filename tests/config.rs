@@ -85,7 +85,7 @@ fn every_setting_has_a_variable_that_counts() {
         run(&project, &["config", "show"], &all).code(0)
     };
     let value = |name: &str| match name {
-        "offline" | "quiet" | "no-progress" => "1",
+        "offline" | "quiet" | "no-progress" | "verbose" => "1",
         "json" => "true",
         "mirrors" => "https://a/=https://b/",
         "log-filter" => "fetch=info",

@@ -103,7 +103,7 @@ fn a_model_is_that_of_its_revision() {
 
 const GOLDEN: [(&str, u32, &str); 6] = [
     ("image", 3, "sha256:2ff9388084038e1e18a815596af45b67923430ffb1a82d3f28d80adbefbc535b"),
-    ("llama", 2, "sha256:5ff79100daa6448050407caec0d36707b33b47bf610deac68d4dc3fdaa656157"),
+    ("llama", 3, "sha256:5ff79100daa6448050407caec0d36707b33b47bf610deac68d4dc3fdaa656157"),
     ("model", 1, "sha256:658b8c0c968221864ed6020646bca8cd452d3a635f6cfff695319d507d5ea18a"),
     ("rocm", 1, "sha256:8c334b1186cbc61893bad947a7356a38f00ca9c022954929332db85186a6f409"),
     ("runtime", 4, "sha256:e31caeb9da50477ea4d79716c0ab2e0f68cb2f69251ff3210c609fcd3ea6575f"),

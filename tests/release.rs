@@ -111,6 +111,20 @@ fn the_installer_installs_below_a_prefix_and_says_what_is_missing() {
 }
 
 #[test]
+fn what_the_book_says_removes_all_that_was_installed() {
+    let project = Project::empty();
+    pack(&project, "release", &[]);
+    install(&project, &["--from", "release"]).code(0);
+    let page = std::fs::read_to_string(Path::new(ROOT).join("docs/installing.md")).unwrap();
+    let (_, commands) = page.split_once("no-run=release\n").unwrap();
+    let commands = commands.split("```").next().unwrap();
+    let mut bash = Command::new("bash");
+    bash.args(["-euc", commands]).env("HOME", project.path("home"));
+    project.finish(bash.output().unwrap()).code(0);
+    assert_eq!(files(&project.path("home")), [PathBuf::new(); 0]);
+}
+
+#[test]
 fn the_installer_refuses_a_changed_byte() {
     let project = Project::empty();
     let path = pack(&project, "release", &[]).join(archive());

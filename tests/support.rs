@@ -172,6 +172,15 @@ impl Project {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// The derivation of an output in the lock, as the page of the audit has it.
+    #[track_caller]
+    pub fn derivation(&self, output: &str) -> String {
+        self.run(&["audit"]).code(0);
+        let page = self.read("REPRODUCIBLE.md");
+        let row = page.lines().find_map(|line| line.strip_prefix(&format!("| {output} | `sha256:"))).unwrap();
+        row[..64].to_owned()
+    }
+
     pub fn lock(&self) -> String {
         self.read("lock/strix.lock")
     }

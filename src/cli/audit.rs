@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Session;
 use crate::error::{Error, Kind, Result};
-use crate::report::{fits, known_tools, reproducible, states_all};
+use crate::report::{Known, fits, reproducible, states_all};
 use crate::store::replace_file;
 
 /// Write REPRODUCIBLE.md: every pinned version, and how to check each without strixlock
@@ -22,8 +22,8 @@ pub fn run(args: &AuditArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let lock = session.lock_to_use()?;
     // Without a store that can be read there is a page too.
-    let tools = session.store_to_read().map(|store| known_tools(lock, store)).unwrap_or_default();
-    let text = reproducible(lock, &tools)?;
+    let known = session.store_to_read().map(|store| Known::read(lock, store)).unwrap_or_default();
+    let text = reproducible(lock, &known)?;
     let path = args.output.clone().unwrap_or_else(|| session.project.directory().join("REPRODUCIBLE.md"));
     if fs_err::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(Error::failure("the path of the page is not a regular file").fact("path", path.display()));
@@ -35,7 +35,7 @@ pub fn run(args: &AuditArgs, session: &Session) -> Result<u8> {
     };
     let fits = match &there {
         // A page that states more than is known here stays. One that states less is true, and is written anew all the same.
-        Some(page) => fits(page, lock, &tools)? && (args.check || states_all(page, lock, &tools)),
+        Some(page) => fits(page, lock, &known)? && (args.check || states_all(page, lock, &known)),
         None => false,
     };
     if args.check && !fits {

@@ -46,7 +46,7 @@ pub(super) fn end(error: &clap::Error) -> u8 {
 
 /// Follows `--color` before the command line is parsed: help and errors are printed in colour too.
 pub(super) fn choose_color() {
-    let set = || Color::from_str(&std::env::var(variable("color")).ok()?, false).ok();
+    let set = || std::env::var(variable("color")).ok().and_then(|value| Color::from_str(&value, false).ok());
     color(std::env::args_os()).or_else(set).unwrap_or(Color::Auto).choose();
 }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::Session;
-use crate::digest::TreeDigest;
+use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::export::oci;
 use crate::lock::{Lock, LockedOutput};
@@ -60,11 +60,21 @@ pub fn recipe<'a>(lock: &'a Lock, name: &str) -> Option<&'a ImageRecipe> {
     as_image(lock.outputs.get(name)?)
 }
 
-/// Returns the tree digest of the llama.cpp sources in the image `name`, if it contains llama.cpp.
-pub fn llama_source(lock: &Lock, name: &str) -> Option<TreeDigest> {
+/// A build of llama.cpp in an image.
+#[derive(Debug, Clone, Copy)]
+pub struct Build {
+    /// The tree of its sources.
+    pub source: Option<TreeDigest>,
+    /// The id of the build.
+    pub derivation: DerivationId,
+}
+
+/// Returns the build of llama.cpp in the image `name`, if it contains one.
+pub fn llama(lock: &Lock, name: &str) -> Option<Build> {
     let built = lock.outputs.get(recipe(lock, name)?.llama.as_ref()?)?;
-    let Recipe::Llama(built) = &built.recipe else { return None };
-    lock.inputs.get(&built.source)?.tree().map(|tree| tree.digest)
+    let Recipe::Llama(recipe) = &built.recipe else { return None };
+    let source = lock.inputs.get(&recipe.source).and_then(|input| input.tree()).map(|tree| tree.digest);
+    Some(Build { source, derivation: built.derivation })
 }
 
 /// Returns the layout of the image `name`. Builds it if it is not in the store.

@@ -2,16 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use super::image::Build;
 use super::ui::{ERROR, GOOD};
 use super::{Session, Ui, choices, image};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::export::engine::FileLocation;
 use crate::export::inside::{Probe, has_gpu};
-use crate::export::{Engine, ImageRef, ImageSource, Machine, Runtime, Steps, Wanted, image_source, oci, run, start};
+use crate::export::{Engine, ImageRef, ImageSource, Machine, Runtime, Steps, Wanted, image_source, oci, run};
 use crate::host::{Devices, NodeState};
+use crate::llama_source::{Options as ServerOptions, Role, Wish};
 use crate::lock::Lock;
 use crate::realize::place;
+use crate::store::Store;
 use crate::text::command_line;
 use crate::toolbox_env::ToolboxEnv;
 
@@ -78,13 +81,13 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
         devices: Devices::read(Path::new("/")),
         runtime: runtime(engine),
     };
-    let plan = |image: ImageRef, options: Vec<String>| {
+    let plan = |image: ImageRef, options: ServerOptions| {
         let wanted = Wanted { options, ..wanted(args, &env, engine, &machine, image)? };
         let (container, warnings) = wanted.container(&machine)?;
         Ok::<_, Error>((wanted, engine.steps(&container)?, warnings))
     };
     // Refuse early: realizing an image may take an hour.
-    let (_, steps, warnings) = plan(chosen.provisional()?, Vec::new())?;
+    let (_, steps, warnings) = plan(chosen.provisional()?, ServerOptions::unknown())?;
     for warning in &warnings {
         ui.warning(warning);
     }
@@ -119,6 +122,15 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
         ui.warning(&no_gpu(engine, &machine));
     }
     Ok(if unfit { Kind::Unfit as u8 } else { 0 })
+}
+
+/// Returns the options of a build's server: from its sources, or from its files where the sources are gone.
+fn server_options(store: &Store, build: Build) -> Result<Option<ServerOptions>> {
+    if let Some(source) = build.source.and_then(|content| store.tree(content)) {
+        return ServerOptions::in_source(&source, Role::Server);
+    }
+    let Some((_, tree)) = store.output(build.derivation)? else { return Ok(None) };
+    ServerOptions::in_build(&tree, Role::Server)
 }
 
 /// Returns podman's runtime, where it decides about the caller's groups.
@@ -218,25 +230,24 @@ impl<'s> ChosenImage<'s> {
 
     /// Returns the options of the server in this image, which depend on the version of llama.cpp. Warns if that is not
     /// known.
-    fn options(&self, session: &Session, engine: Engine) -> Result<Vec<String>> {
+    fn options(&self, session: &Session, engine: Engine) -> Result<ServerOptions> {
         if !engine.is_server() {
-            return Ok(Vec::new());
+            return Ok(ServerOptions::unknown());
         }
         let known = match self {
             Self::Registry(_) => None,
-            Self::OfLock { lock, output, .. } => match image::llama_source(lock, output) {
-                Some(content) => {
-                    session.store()?.tree(content).map(|tree| start::unmapped(&tree)).transpose()?.flatten()
-                }
+            Self::OfLock { lock, output, .. } => match image::llama(lock, output) {
+                Some(build) => server_options(session.store()?, build)?,
                 None => None,
             },
         };
         Ok(known.unwrap_or_else(|| {
-            session.ui.warning(
+            session.ui.warning(&format!(
                 "unknown version of llama.cpp in this image: add the option against memory-mapping the model \
-                 yourself, which is `--load-mode none`, or `--no-mmap` before September 2026",
-            );
-            Vec::new()
+                 yourself, which is one of {}",
+                Wish::Unmapped.spellings()
+            ));
+            ServerOptions::unknown()
         }))
     }
 
@@ -296,7 +307,7 @@ fn wanted(
         model: args.model.clone(),
         cache: args.cache.as_ref().map(absolute).transpose()?.or(usual),
         port: args.port,
-        options: Vec::new(),
+        options: ServerOptions::unknown(),
     })
 }
 

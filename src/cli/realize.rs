@@ -15,7 +15,7 @@ use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
 use crate::realize::{Action, Plan, Realized, place, short_version, switch, unknown_models};
 use crate::recipe::Origin;
-use crate::report::{fits, known_tools};
+use crate::report::{Known, fits};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
 use crate::text;
 use crate::toolbox_env::ToolboxEnv;
@@ -173,7 +173,7 @@ fn report_sealed(session: &Session, lock: &Path) {
     let page = session.project.directory().join("REPRODUCIBLE.md");
     let fits = |there: &str| {
         let lock = Lock::read(lock)?;
-        fits(there, &lock, &known_tools(&lock, session.store()?))
+        fits(there, &lock, &Known::read(&lock, session.store()?))
     };
     if fs_err::read_to_string(&page).is_ok_and(|there| fits(&there).is_ok_and(|fits| !fits)) {
         ui.warning(&format!("{} is no longer up to date: run `strixlock audit`", page.display()));

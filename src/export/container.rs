@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ImageRef;
 use crate::error::{Error, Kind, Result};
+use crate::llama_source::Options;
 use crate::text::visible;
 
 /// A container with the GPU.
@@ -51,8 +52,8 @@ pub struct Server {
     pub port: u16,
     /// Path of the model inside.
     pub model: String,
-    /// Options for this version of llama.cpp, see [`super::start`].
-    pub options: Vec<String>,
+    /// Options that its llama-server has.
+    pub options: Options,
 }
 
 /// Directory of models inside.
@@ -95,13 +96,10 @@ impl Container {
 }
 
 impl Server {
-    /// Returns the program and its arguments. Strix Halo needs flash attention.
+    /// Returns the program and its arguments.
     #[must_use]
     pub fn command(&self) -> Vec<String> {
-        let port = PORT.to_string();
-        let words = ["llama-server", "--host", "0.0.0.0", "--port", &port, "-ngl", "999", "-fa", "1"];
-        let model = ["--model".to_owned(), self.model.clone()];
-        words.into_iter().map(str::to_owned).chain(self.options.iter().cloned()).chain(model).collect()
+        super::start::server(&self.options, &self.model)
     }
 }
 

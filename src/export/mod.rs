@@ -20,7 +20,7 @@ mod quadlet;
 pub mod run;
 mod runtime;
 pub mod snapshot;
-pub mod start;
+mod start;
 mod toolbox;
 mod wanted;
 

@@ -1,8 +1,12 @@
 use super::*;
 use crate::host::{DeviceNode, Devices, NodeState};
+use crate::llama_source::Options;
 
 const IMAGE: &str =
     "registry.example/strix/server:1@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a";
+
+const HELP: &str = "--host HOST   address\n--port PORT   port\n-ngl, --gpu-layers N   layers\n-fa, --flash-attn MODE   attention\n\
+                    -lm, --load-mode MODE   mode\n-m, --model FILE   model\n";
 
 fn wanted(engine: Engine) -> Wanted {
     Wanted {
@@ -15,7 +19,7 @@ fn wanted(engine: Engine) -> Wanted {
         model: engine.is_server().then(|| "gemma.gguf".to_owned()),
         cache: None,
         port: 8080,
-        options: ["--load-mode", "none"].map(str::to_owned).into(),
+        options: Options::in_help(HELP),
     }
 }
 

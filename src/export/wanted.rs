@@ -6,6 +6,7 @@ use super::container::{CACHE, MODELS};
 use super::{Container, Engine, ImageRef, Mount, Runtime, Server};
 use crate::error::{Error, Kind, Result};
 use crate::host::Devices;
+use crate::llama_source::Options;
 
 /// Options for a container. Paths are absolute.
 #[derive(Debug, Clone)]
@@ -28,8 +29,8 @@ pub struct Wanted {
     pub cache: Option<String>,
     /// Port on the host's loopback.
     pub port: u16,
-    /// Options for the server in this image, see [`super::start`].
-    pub options: Vec<String>,
+    /// Options that the llama-server in this image has.
+    pub options: Options,
 }
 
 /// Facts about this machine and its user.

@@ -21,9 +21,11 @@ use crate::log::FETCH;
 use crate::progress::{Doing, Progress, Task, Unit};
 use crate::urls::{log_url, server, show_url};
 
-/// Greatest number of connections to one host at a time. Package archives ask for no more than two, and two downloads
-/// saturate most connections.
-const PER_HOST: usize = 2;
+/// Greatest number of downloads from one host at a time. Package archives ask for no more than two, and two saturate
+/// most connections.
+const DOWNLOADS: usize = 2;
+/// Greatest number of small documents that are asked of one host at a time: as many as there are indexes.
+const DOCUMENTS: usize = 4;
 
 /// The HTTP client. Its methods block and may be called from several threads.
 pub struct Fetcher {
@@ -31,7 +33,8 @@ pub struct Fetcher {
     pub(super) client: Client,
     pub(super) settings: Settings,
     pub(super) progress: Arc<dyn Progress>,
-    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// By host, port, and the number that is allowed.
+    hosts: Mutex<HashMap<(String, u16, usize), Arc<Semaphore>>>,
     netrc: Netrc,
     pub(super) logins: Logins,
     told: Mutex<HashSet<String>>,
@@ -129,7 +132,7 @@ impl Fetcher {
         }
         let task = self.asking(&server(url));
         self.runtime.block_on(async {
-            let _permit = self.permit(url).await;
+            let _permit = self.document_permit(url).await;
             let response = self.ask(url, self.request(Method::HEAD, url), &*task).await?;
             // An answer to HEAD has no body, so reqwest's content_length() would be 0.
             let size = response.headers().get("content-length").and_then(|size| size.to_str().ok()?.parse().ok());
@@ -176,12 +179,22 @@ impl Fetcher {
         told.unwrap_or_else(|| status_error(url, status, headers))
     }
 
-    /// Waits for one of the connections that are allowed to this host.
+    /// Waits for one of the downloads that are allowed from this host.
     pub(super) async fn permit(&self, url: &Url) -> Option<OwnedSemaphorePermit> {
-        let key = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
+        self.permit_of(url, DOWNLOADS).await
+    }
+
+    /// Like [`Self::permit`], for a small document.
+    pub(super) async fn document_permit(&self, url: &Url) -> Option<OwnedSemaphorePermit> {
+        self.permit_of(url, DOCUMENTS).await
+    }
+
+    async fn permit_of(&self, url: &Url, most: usize) -> Option<OwnedSemaphorePermit> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let key = (host, url.port_or_known_default().unwrap_or(0), most);
         let semaphore = {
             let mut hosts = self.hosts.lock().ok()?;
-            Arc::clone(hosts.entry(key).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))))
+            Arc::clone(hosts.entry(key).or_insert_with(|| Arc::new(Semaphore::new(most))))
         };
         semaphore.acquire_owned().await.ok()
     }

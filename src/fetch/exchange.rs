@@ -101,6 +101,12 @@ impl Exchange {
         self.progress.note(text);
     }
 
+    /// Leaves the terminal to a program that may ask the user something, after a note, until the result is dropped.
+    pub fn leave_terminal(&self, note: &str) -> Box<dyn Send> {
+        self.progress.note(note);
+        self.progress.leave_terminal()
+    }
+
     /// Returns the longest pause between two pieces of an answer.
     #[must_use]
     pub fn window(&self) -> Duration {

@@ -133,7 +133,7 @@ impl Fetcher {
         let late =
             || Error::new(Kind::Unreachable, "the server took too long to send a page").fact("url", show_url(url));
         let answer = async {
-            let _permit = self.permit(url).await;
+            let _permit = self.document_permit(url).await;
             let mut response = self.ask(url, request, task).await?;
             let promised = response.content_length();
             let mut body = Vec::new();

@@ -9,6 +9,7 @@ mod gpu;
 mod memory;
 mod packages;
 mod process;
+mod processor;
 mod programs;
 mod release;
 mod render;
@@ -18,6 +19,7 @@ pub use devices::{DeviceNode, Devices, NodeState};
 pub use gpu::Gpu;
 pub use memory::{Memory, free_memory};
 pub use process::Process;
+pub use processor::processor_flags;
 pub use programs::on_path;
 pub use release::{Distribution, KernelVersion};
 

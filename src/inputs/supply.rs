@@ -1,6 +1,6 @@
 //! Takes pinned bytes into the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Pinned;
 use crate::digest::TreeDigest;
@@ -13,6 +13,11 @@ use crate::store::gc::Roots;
 pub trait Supply: Pinned {
     /// Takes the pinned bytes into the store. Fails if they are not the pinned ones.
     fn fetch(&self, intake: Intake, name: &str) -> Result<()>;
+
+    /// Takes those pinned files into the store that lie in the project itself, below the manifest's directory.
+    fn bring(&self, _intake: Intake, _name: &str, _directory: &Path) -> Result<()> {
+        Ok(())
+    }
 
     /// Returns how much of the pin the store has. Uses no network.
     fn presence(&self, store: &Store) -> Presence;

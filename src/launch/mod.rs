@@ -10,6 +10,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use crate::error::{Error, Kind, Result};
+use crate::llama_source::first_commands;
 use crate::lock::Lock;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
@@ -21,10 +22,6 @@ pub use environment::Environment;
 
 /// Most names of programs that an error lists.
 const LISTED: usize = 20;
-
-/// The programs that a person most probably wants to see first, with an argument that needs no model.
-const FIRST: [&[&str]; 4] =
-    [&["llama-cli", "--help"], &["llama-server", "--help"], &["llama-bench", "--help"], &["rocminfo"]];
 
 /// The outputs of one generation, with the lock that they were made from.
 pub struct Outputs<'s> {
@@ -211,7 +208,10 @@ impl<'s> Outputs<'s> {
     /// Returns the command line by which one sees that something runs, if there is a program for it.
     pub fn first_command(&self) -> Option<String> {
         let all: Vec<_> = self.names().into_iter().filter_map(|name| self.programs(name).ok()).collect();
-        let words = FIRST.iter().find(|words| all.iter().any(|programs| programs.contains_key(words[0])))?;
+        let is_here = |words: &&Vec<String>| {
+            words.first().is_some_and(|name| all.iter().any(|programs| programs.contains_key(name)))
+        };
+        let words = first_commands().iter().find(is_here)?;
         Some(format!("strixlock run {}", words.join(" ")))
     }
 

@@ -9,6 +9,7 @@ use toml::Spanned;
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
 use crate::gfx::GfxTarget;
+use crate::llama_source::default_roots;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, edges, known_edges, known_generics, rules};
 use crate::page::fact;
@@ -30,7 +31,7 @@ impl FromFields for RuntimeRecipe {
 
 fn roots(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     let Some(roots) = fields.texts("roots")? else {
-        return Ok(["llama-bench", "llama-cli", "llama-server"].map(str::to_owned).to_vec());
+        return Ok(default_roots().to_vec());
     };
     if roots.is_empty() {
         return Err(source.error(

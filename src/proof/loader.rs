@@ -36,7 +36,7 @@ pub(super) fn other_names(claim: &Claim) -> Vec<Vec<u8>> {
 
 /// Fails at the first file that ld.so does not resolve or load, or for which it maps other files than were computed.
 /// Returns the libraries that ld.so took from the base system.
-pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeSet<String>> {
+pub(super) fn judge(claim: &Claim, answers: &Answers, not_run: &mut BTreeSet<String>) -> Result<BTreeSet<String>> {
     let resolver = Resolver::new(&claim.request);
     let mut base = BTreeSet::new();
     for (question, answer) in answers {
@@ -64,11 +64,21 @@ pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeSet<String>
                     compare(claim, path, &own)?;
                 }
             }
+            Question::Load(path) | Question::LoadWith(path, _)
+                if claim.needs_processor(answer) && is_llama(claim, path) =>
+            {
+                not_run.insert(show(path));
+            }
             Question::Load(path) | Question::LoadWith(path, _) => loaded(claim, path, answer)?,
             Question::Ask(..) | Question::Trace(..) => {}
         }
     }
     Ok(base)
+}
+
+/// Returns true for a file of the build. ROCm's run on every processor.
+fn is_llama(claim: &Claim, path: &[u8]) -> bool {
+    path.starts_with(format!("{}/", claim.request.llama.prefix).as_bytes())
 }
 
 /// A line of ld.so's list: the requested name, and the file.

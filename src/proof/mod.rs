@@ -32,11 +32,12 @@ use serde::Serialize;
 
 use crate::elf::ElfKind;
 use crate::error::{Error, Result};
+use crate::llama_source::{Role, Wish};
 use crate::recipe::image::Prefixes;
 use crate::sandbox::{Engine, Limits, Mount, Root, Sandbox};
 use crate::tree::show;
 use crate::trim::{Mounted, Processor, Request, Trimmed};
-use questions::{Environment, Question, Questions};
+use questions::{Answer, Environment, Question, Questions};
 
 /// A runtime that is to be proven.
 pub struct Claim<'a> {
@@ -48,6 +49,10 @@ pub struct Claim<'a> {
     pub request: Request<'a>,
     /// The result of trimming.
     pub trimmed: &'a Trimmed,
+    /// Options that this version's programs do not have.
+    pub lacking: &'a BTreeSet<(Role, Wish)>,
+    /// Instructions that the build needs, and that this machine's processor lacks.
+    pub missing: &'a [&'static str],
     /// The base system.
     pub base: Root,
     /// Limits for programs in the sandbox.
@@ -79,6 +84,10 @@ pub struct Proof {
     pub base: BTreeSet<String>,
     /// Questions to programs, each with the first line of the answer.
     pub answers: BTreeMap<String, String>,
+    /// Libraries and questions that ended with an illegal instruction, because this machine's processor lacks
+    /// instructions that the build needs: ld.so resolved them, and they did not run.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub not_run: BTreeSet<String>,
     /// Number of files and links that the runtime itself demands, each compared with the whole tree.
     pub demanded: usize,
 }
@@ -128,8 +137,9 @@ pub fn prove(claim: &Claim, log: &mut dyn Write) -> Result<Proof> {
         }
     }
     let answers = questions.answers(&sandbox, claim.work, log)?;
-    let seen = loader::judge(claim, &answers)?;
-    let said = programs::judge(claim, &answers)?;
+    let mut not_run = BTreeSet::new();
+    let seen = loader::judge(claim, &answers, &mut not_run)?;
+    let said = programs::judge(claim, &answers, &mut not_run)?;
     let opened = opened::judge(claim, &answers)?;
     let demanded = data::judge(claim)?;
     let path = |path: &[u8]| show(path);
@@ -145,6 +155,7 @@ pub fn prove(claim: &Claim, log: &mut dyn Write) -> Result<Proof> {
         opened,
         base: seen,
         answers: said,
+        not_run,
         demanded,
     })
 }
@@ -183,6 +194,12 @@ impl<'a> Claim<'a> {
         }
     }
 
+    /// Returns true if this machine's processor is the reason for an answer: it ended with an illegal instruction, and
+    /// the processor lacks some that the build needs.
+    fn needs_processor(&self, answer: &Answer) -> bool {
+        is_excused(answer.code, self.missing)
+    }
+
     /// Adds the files that may have crashed ld.so to the error for a crash.
     fn with_flaws(&self, error: Error) -> Error {
         if self.trimmed.flaws.is_empty() {
@@ -206,5 +223,23 @@ impl<'a> Claim<'a> {
             edges: self.request.edges,
             base: self.request.base,
         }
+    }
+}
+
+/// Returns true for the exit code of an illegal instruction, on a processor that lacks some.
+fn is_excused(code: i32, missing: &[&str]) -> bool {
+    const ILLEGAL_INSTRUCTION: i32 = 128 + 4;
+    code == ILLEGAL_INSTRUCTION && !missing.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lacking_processor_excuses_an_illegal_instruction() {
+        assert!(is_excused(132, &["avx512f"]));
+        assert!(!is_excused(132, &[]), "this machine has all that the build needs");
+        assert!(!is_excused(139, &["avx512f"]) && !is_excused(0, &["avx512f"]));
     }
 }

@@ -1,10 +1,11 @@
 //! Proves that programs of the runtime answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Claim;
 use super::questions::{Answer, Answers, Environment, Question};
 use crate::error::{Error, Result};
+use crate::llama_source::{Role, Wish, is_asked};
 use crate::text::visible;
 use crate::tree::show;
 
@@ -30,23 +31,26 @@ enum Demand {
     Start,
 }
 
-/// Returns the questions to a program of llama.cpp. Programs with the common command line know `--version` and
-/// `--list-devices`, llama-bench has a command line of its own, and others are only started.
-fn of_llama(name: &str) -> &'static [(&'static str, Demand)] {
-    match name {
-        "llama-bench" => &[("--help", Demand::Success), ("--list-devices", Demand::Success)],
-        "llama-cli" | "llama-server" | "llama-completion" | "llama-mtmd-cli" | "llama-embedding"
-        | "llama-perplexity" => &[("--version", Demand::Success), ("--list-devices", Demand::Success)],
-        _ => &[("--help", Demand::Start)],
-    }
+/// Returns the questions to a program of llama.cpp. The known ones are asked what this version's source says that they
+/// answer; others are only started.
+fn of_llama(claim: &Claim, name: &str) -> Vec<(&'static str, Demand)> {
+    let (role, first) = match Role::of(name) {
+        Some(role @ Role::Bench) => (role, Wish::Help),
+        Some(role @ (Role::Chat | Role::Completion | Role::Server)) => (role, Wish::Version),
+        // These have the options that all share.
+        None if is_asked(name) => (Role::Chat, Wish::Version),
+        _ => return vec![(Wish::Help.name(), Demand::Start)],
+    };
+    let known = [first, Wish::ListDevices].into_iter().filter(|wish| !claim.lacking.contains(&(role, *wish)));
+    known.map(|wish| (wish.name(), Demand::Success)).collect()
 }
 
-fn of_rocm(name: &str) -> &'static [(&'static str, Demand)] {
+fn of_rocm(name: &str) -> Vec<(&'static str, Demand)> {
     match name {
-        "hipconfig" => &[("--version", Demand::SuccessOrNoGpu)],
-        "rocminfo" => &[("", Demand::SuccessOrNoGpu)],
+        "hipconfig" => vec![("--version", Demand::SuccessOrNoGpu)],
+        "rocminfo" => vec![("", Demand::SuccessOrNoGpu)],
         // Kept by an edge, with an unknown command line.
-        _ => &[],
+        _ => Vec::new(),
     }
 }
 
@@ -55,8 +59,8 @@ fn all(claim: &Claim) -> Vec<(Vec<u8>, &'static str, Demand)> {
     for program in claim.trimmed.linked.keys() {
         let name = show(program.rsplit(|byte| *byte == b'/').next().unwrap_or_default());
         let ours = program.starts_with(format!("{}/", claim.request.rocm.prefix).as_bytes());
-        let asked = if ours { of_rocm(&name) } else { of_llama(&name) };
-        all.extend(asked.iter().map(|(arguments, demand)| (program.clone(), *arguments, *demand)));
+        let asked = if ours { of_rocm(&name) } else { of_llama(claim, &name) };
+        all.extend(asked.into_iter().map(|(arguments, demand)| (program.clone(), arguments, demand)));
     }
     all
 }
@@ -72,12 +76,20 @@ pub(super) fn traces(claim: &Claim) -> BTreeMap<Vec<u8>, &'static str> {
 }
 
 /// Fails at the first program that does not answer. Returns the first line of each answer.
-pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String, String>> {
+pub(super) fn judge(
+    claim: &Claim,
+    answers: &Answers,
+    not_run: &mut BTreeSet<String>,
+) -> Result<BTreeMap<String, String>> {
     let mut said = BTreeMap::new();
     for (program, arguments, demand) in all(claim) {
         let question = format!("{} {arguments}", show(&program)).trim_end().to_owned();
         for environment in Environment::ALL {
             let Some(answer) = answers.get(&Question::Ask(program.clone(), arguments, environment)) else { continue };
+            if claim.needs_processor(answer) {
+                not_run.insert(question.clone());
+                continue;
+            }
             if !fits(answer, demand) {
                 let error = Error::failure("a program does not answer in the runtime")
                     .fact("asked", question)

@@ -1,6 +1,6 @@
 //! Runs the `llama` recipe: builds llama.cpp in the sandbox.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -15,8 +15,9 @@ use crate::error::{Error, Result};
 use crate::host::free_memory;
 use crate::inputs::git::GitPin;
 use crate::intake::Intake;
+use crate::llama_source::CMakeFiles;
 use crate::progress::Task;
-use crate::recipe::llama::{self, Hip};
+use crate::recipe::llama::{self, Hip, Known};
 use crate::recipe::{Backend, LlamaRecipe};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{Staging, StoredTree, normalise};
@@ -26,6 +27,8 @@ use crate::threads::cores;
 use crate::tree::scan::scan;
 use crate::tree::{Listing, confined};
 
+/// Header of OpenSSL in a sysroot.
+const OPENSSL: &str = "usr/include/openssl/ssl.h";
 /// Number of lines of the log that an error shows.
 const LAST_LINES: usize = 30;
 
@@ -49,7 +52,8 @@ impl Build<'_> {
         let staging = self.intake.store.stage()?;
         staging.makes(derivation)?;
         let sandbox = self.sandbox(staging.path())?;
-        let variables = self.variables();
+        let files = CMakeFiles::read(&self.source)?;
+        let variables = self.variables(&files);
         if let Some(time) = last_build(self.intake.store, &variables) {
             task.expect(time);
         }
@@ -83,9 +87,9 @@ impl Build<'_> {
             });
             let done = match status {
                 // The first command configures: unknown variables are reported before anything is compiled.
-                Ok(status) if status.success() && index == 0 => {
-                    self.unknown(staging.path(), &variables, &unused).map(|names| record.set_unknown(names))
-                }
+                Ok(status) if status.success() && index == 0 => self
+                    .configured(staging.path(), &files, &variables, &unused)
+                    .map(|found| record.set_configured(found)),
                 Ok(status) if status.success() => Ok(()),
                 Ok(status) => Err(Error::failure(failure(command, status, &last)).excerpt(Vec::from(last).join("\n"))),
                 Err(error) => Err(error),
@@ -114,7 +118,7 @@ impl Build<'_> {
     pub fn shell(&self) -> Result<ExitStatus> {
         let staging = self.intake.store.stage()?;
         let mut sandbox = self.sandbox(staging.path())?;
-        let commands = llama::commands(&self.variables(), self.jobs());
+        let commands = llama::commands(&self.variables(&CMakeFiles::read(&self.source)?), self.jobs());
         let script: Vec<String> = commands.iter().map(|words| shell_line(words)).collect();
         fs_err::write(staging.path().join("out/commands.sh"), format!("{}\n", script.join("\n")))?;
         if !sandbox.gives_job_control() {
@@ -129,21 +133,31 @@ impl Build<'_> {
         sandbox.interact(&shell.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     }
 
-    fn variables(&self) -> BTreeMap<String, String> {
-        llama::variables(self.recipe, &self.source_id(), self.hip())
+    /// Returns the variables of the build, under the names that the source has.
+    fn variables(&self, files: &CMakeFiles) -> BTreeMap<String, String> {
+        // Only a pinned root decides: the host's own headers may be gone tomorrow.
+        let has_openssl = self.sysroot.as_ref().is_some_and(|root| root.path.join(OPENSSL).exists());
+        let known = Known::new(files, has_openssl);
+        llama::variables(self.recipe, &self.source_id(), self.hip(), Some(&known))
     }
 
     fn source_id(&self) -> llama::SourceId<'_> {
-        llama::SourceId { commit: &self.pin.commit, number: self.pin.number, time: self.pin.time }
+        llama::SourceId::of(self.pin)
     }
 
-    /// Returns the variables that the source does not know. Fails if the manifest set one of them.
-    fn unknown(&self, staging: &Path, given: &BTreeMap<String, String>, unused: &Unused) -> Result<BTreeSet<String>> {
+    /// Returns the result of configuring. Fails if the source does not know a variable of the manifest.
+    fn configured(
+        &self,
+        staging: &Path,
+        files: &CMakeFiles,
+        given: &BTreeMap<String, String>,
+        unused: &Unused,
+    ) -> Result<Configured> {
         let names = given.keys().map(String::as_str).collect();
-        let configured = Configured::read(&staging.join("out"), &self.source, names, unused)?;
+        let configured = Configured::read(&staging.join("out"), files, &names, unused)?;
         let called = format!("{} b{} ({})", self.recipe.source, self.pin.number, self.pin.commit);
         configured.demand(self.recipe.cmake.keys(), &called)?;
-        Ok(configured.unknown)
+        Ok(configured)
     }
 
     fn hip(&self) -> Option<&Hip> {

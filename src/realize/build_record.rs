@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::configured::Configured;
 use crate::elf::Elf;
 use crate::error::Result;
 use crate::sandbox::Sandbox;
@@ -31,6 +32,9 @@ pub(super) struct BuildRecord {
     /// Variables of the recipe that this source does not know. Unknown variables of the manifest are an error.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unknown_variables: BTreeSet<String>,
+    /// Options of the source that are ON although neither recipe nor manifest decided them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    left_to_llama_cpp: BTreeSet<String>,
     /// Time that the build took, in seconds.
     seconds: u64,
     /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
@@ -55,13 +59,19 @@ impl BuildRecord {
                 tools.insert(tool, line);
             }
         }
-        let unknown_variables = BTreeSet::new();
-        Ok(Self { tools, variables: variables.clone(), unknown_variables, seconds: 0, needed: BTreeMap::new() })
+        Ok(Self {
+            tools,
+            variables: variables.clone(),
+            unknown_variables: BTreeSet::new(),
+            left_to_llama_cpp: BTreeSet::new(),
+            seconds: 0,
+            needed: BTreeMap::new(),
+        })
     }
 
-    /// Records the variables that the source does not know.
-    pub fn set_unknown(&mut self, names: BTreeSet<String>) {
-        self.unknown_variables = names;
+    /// Records what CMake made of the variables.
+    pub fn set_configured(&mut self, configured: Configured) {
+        (self.unknown_variables, self.left_to_llama_cpp) = (configured.unknown, configured.left);
     }
 
     /// Records the time that the build took, rounded up.

@@ -7,18 +7,16 @@
 //! mentions counts as known.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::io::Read as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
-use crate::store::StoredTree;
+use crate::llama_source::CMakeFiles;
+use crate::recipe::llama::is_idle;
 use crate::suggest::nearest;
-use crate::tree::Node;
 use crate::tree::confined;
 
-/// Bytes that are read of a cache or a CMake file at most; real ones are far smaller.
+/// Bytes that are read of a cache at most; real ones are far smaller.
 const MOST: u64 = 16 << 20;
 /// The line above CMake's list of unused variables.
 const UNUSED: &str = "Manually-specified variables were not used by the project:";
@@ -55,32 +53,39 @@ pub(super) struct Configured {
     declared: Vec<String>,
     /// Given names that the source does not know.
     pub unknown: BTreeSet<String>,
+    /// Options of the source that are ON, and that nobody gave: llama.cpp decided them.
+    pub left: BTreeSet<String>,
 }
 
 impl Configured {
-    /// Reads CMakeCache.txt in `build`, and the CMake files of `source` for names that the cache does not settle.
-    pub fn read(build: &Path, source: &StoredTree, given: BTreeSet<&str>, unused: &Unused) -> Result<Self> {
+    /// Reads CMakeCache.txt in `build`, and the CMake files of the source for names that the cache does not settle.
+    pub fn read(build: &Path, files: &CMakeFiles, given: &BTreeSet<&str>, unused: &Unused) -> Result<Self> {
         // A build's files are hostile: no symlink is followed, and the size that is read has a limit.
         let mut cache = Vec::new();
         confined::Root::open(build)?.open_file(b"CMakeCache.txt")?.take(MOST).read_to_end(&mut cache)?;
-        let (mut declared, mut undeclared) = (Vec::new(), BTreeSet::new());
-        for (name, kind) in String::from_utf8_lossy(&cache).lines().filter_map(entry) {
+        let cache = String::from_utf8_lossy(&cache);
+        let (mut declared, mut undeclared, mut on) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for (name, kind, value) in cache.lines().filter_map(entry) {
             match kind {
-                "UNINITIALIZED" => drop(undeclared.insert(name.to_owned())),
+                "UNINITIALIZED" => drop(undeclared.insert(name)),
                 "INTERNAL" | "STATIC" => {}
                 _ => declared.push(name.to_owned()),
             }
+            if kind == "BOOL" && value == "ON" {
+                on.insert(name);
+            }
         }
         // CMake reads its own `CMAKE_*` names without declaring them.
-        let open: BTreeSet<&str> =
-            given.iter().copied().filter(|name| undeclared.contains(*name) && !name.starts_with("CMAKE_")).collect();
-        let mentioned = mentioned(source, &open)?;
-        let unknown = given
-            .into_iter()
-            .filter(|name| unused.names.contains(*name) || (open.contains(name) && !mentioned.contains(*name)))
-            .map(str::to_owned)
-            .collect();
-        Ok(Self { declared, unknown })
+        let (words, options) = (files.words(), files.declared());
+        let is_unread = |name: &str| undeclared.contains(name) && !name.starts_with("CMAKE_") && !words.contains(name);
+        let unknown = given.iter().filter(|name| unused.names.contains(**name) || is_unread(name));
+        let left = on.iter().filter(|name| options.contains(**name) && !given.contains(**name));
+        let left = left.filter(|name| !is_idle(name, |switch| on.contains(switch)));
+        Ok(Self {
+            declared,
+            unknown: unknown.map(|name| (*name).to_owned()).collect(),
+            left: left.map(|name| (*name).to_owned()).collect(),
+        })
     }
 
     /// Fails if a variable of the manifest is unknown to the source.
@@ -101,31 +106,10 @@ impl Configured {
 }
 
 /// Reads `NAME:TYPE=VALUE`.
-fn entry(line: &str) -> Option<(&str, &str)> {
+fn entry(line: &str) -> Option<(&str, &str, &str)> {
     let (name, rest) = line.split_once(':')?;
-    let (kind, _) = rest.split_once('=')?;
-    is_name(name).then_some((name, kind))
-}
-
-/// Returns the names that occur as whole words in the CMake files of a source.
-fn mentioned(source: &StoredTree, names: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    if names.is_empty() {
-        return Ok(found);
-    }
-    for entry in source.listing()?.entries() {
-        let name = entry.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let is_cmake = name == b"CMakeLists.txt" || name.ends_with(b".cmake") || name.ends_with(b".cmake.in");
-        if !is_cmake || !matches!(entry.node, Node::File { .. }) {
-            continue;
-        }
-        let mut text = Vec::new();
-        fs_err::File::open(source.path.join(OsStr::from_bytes(&entry.path)))?.take(MOST).read_to_end(&mut text)?;
-        let text = String::from_utf8_lossy(&text);
-        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        found.extend(words.filter(|word| names.contains(word)).map(str::to_owned));
-    }
-    Ok(found)
+    let (kind, value) = rest.split_once('=')?;
+    is_name(name).then_some((name, kind, value))
 }
 
 #[cfg(test)]
@@ -144,8 +128,8 @@ mod tests {
 
     #[test]
     fn lines_of_the_cache_are_read() {
-        assert_eq!(entry("LLAMA_BUILD_UI:BOOL=ON"), Some(("LLAMA_BUILD_UI", "BOOL")));
-        assert_eq!(entry("X:UNINITIALIZED=a:b=c"), Some(("X", "UNINITIALIZED")));
+        assert_eq!(entry("LLAMA_BUILD_UI:BOOL=ON"), Some(("LLAMA_BUILD_UI", "BOOL", "ON")));
+        assert_eq!(entry("X:UNINITIALIZED=a:b=c"), Some(("X", "UNINITIALIZED", "a:b=c")));
         for other in ["", "# comment", "//ADVANCED property", "no type=1", "a b:BOOL=1"] {
             assert_eq!(entry(other), None, "{other}");
         }

@@ -25,6 +25,7 @@ mod runtime;
 mod settings;
 mod sysroot;
 mod unknown_models;
+mod unknown_programs;
 mod version;
 
 pub use check::Checked;
@@ -35,4 +36,5 @@ pub use plan::{Action, Plan, Step, input_action};
 pub use runtime::{Runtime, runtime_output};
 pub use settings::RealizeSettings;
 pub use unknown_models::unknown_models;
+pub use unknown_programs::demand_programs;
 pub use version::{own_version, short_version, version};

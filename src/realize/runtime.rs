@@ -1,6 +1,7 @@
 //! Runs the `runtime` recipe: trims a ROCm tree, then proves that programs run with the rest. Also explains why a
 //! realized runtime has each of its files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::json;
@@ -11,10 +12,13 @@ use super::execute::Made;
 use crate::digest::DerivationId;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
+use crate::host::processor_flags;
+use crate::llama_source::{Options, Role, Wish};
 use crate::lock::Lock;
 use crate::manifest::known_edges;
 use crate::progress::Task;
 use crate::proof::{Claim, Proof, prove};
+use crate::recipe::llama::{missing_flags, processor};
 use crate::recipe::{Edge, OutputKind as _, Recipe, RuntimeRecipe, Target};
 use crate::sandbox::{Limits, Root};
 use crate::store::StoredTree;
@@ -46,6 +50,10 @@ pub struct Runtime {
     /// Number of leading edges that come with the program.
     known_edges: usize,
     limits: Limits,
+    /// Options that this version's programs do not have; empty if the sources are not in the store.
+    lacking: BTreeSet<(Role, Wish)>,
+    /// Instructions that the build needs, and that this machine's processor lacks.
+    missing: Vec<&'static str>,
     /// The files that are kept, with reasons.
     pub trimmed: Trimmed,
 }
@@ -86,6 +94,13 @@ impl Realizer<'_> {
             return Err(Error::new(Kind::Invalid, format!("`{}` is not a llama.cpp build", recipe.llama)));
         };
         let sysroot = self.lock.base_of(recipe.build_root()).map(|name| self.output_tree(name)).transpose()?;
+        let build = match &self.lock.output(&recipe.llama)?.recipe {
+            Recipe::Llama(build) => Some(build),
+            _ => None,
+        };
+        let processor = processor(build.and_then(|build| build.cpu.as_deref()), Some(target));
+        let pin = build.and_then(|build| self.lock.inputs.get(&build.source)).and_then(|input| input.tree());
+        let source = pin.and_then(|pin| self.intake.store.tree(pin.digest));
         let (rocm_listing, llama_listing) = (rocm.listing()?, llama.listing()?);
         let sysroot_listing = sysroot.as_ref().map(StoredTree::listing).transpose()?;
         let edges = recipe.all_edges(known_edges()?);
@@ -112,6 +127,8 @@ impl Realizer<'_> {
             known_edges: edges.len() - recipe.edges.len(),
             edges,
             limits: self.settings.limits,
+            missing: missing_flags(processor, &processor_flags()),
+            lacking: source.as_ref().map(Options::lacking).transpose()?.unwrap_or_default(),
             trimmed,
         })
     }
@@ -142,6 +159,13 @@ impl Realizer<'_> {
                 return Err(error.fact("log", store.keep_failed_log(derivation, &log_path)?.display()));
             }
         };
+        if !proof.not_run.is_empty() {
+            self.intake.fetcher.progress().note(&format!(
+                "{name}: resolved by ld.so and not run, because this machine's processor lacks {}: {}",
+                runtime.missing.join(", "),
+                proof.not_run.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+            ));
+        }
         // Strings and numbers always serialize.
         let about = serde_json::to_vec_pretty(&json!({ "proof": proof })).unwrap_or_default();
         fs_err::write(staging.path().join(ABOUT), about)?;
@@ -161,8 +185,17 @@ impl Runtime {
             base: base(self.sysroot.as_ref(), self.sysroot_listing.as_ref()),
         };
         let base = self.sysroot.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
-        let claim =
-            Claim { name: &self.name, runtime: tree, request, trimmed: &self.trimmed, base, limits: self.limits, work };
+        let claim = Claim {
+            name: &self.name,
+            runtime: tree,
+            request,
+            trimmed: &self.trimmed,
+            base,
+            lacking: &self.lacking,
+            missing: &self.missing,
+            limits: self.limits,
+            work,
+        };
         prove(&claim, log)
     }
 

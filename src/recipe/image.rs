@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{OutputKind, Recipe};
 use crate::inputs::InputKind;
+use crate::llama_source::Role;
 use crate::oci::document::HealthCheck;
 use crate::oci::{Compression, Config, Inherited, Odd};
 
@@ -167,7 +168,7 @@ impl ImageRecipe {
     /// Returns true if the image runs llama-server, which has a port and a health check.
     #[must_use]
     pub fn is_server(&self) -> bool {
-        self.program.as_deref() == Some("llama-server")
+        self.program.as_deref().is_some_and(|program| Role::of(program) == Some(Role::Server))
     }
 
     /// Returns true if the image has the label of images for toolbox and distrobox.

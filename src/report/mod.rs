@@ -3,6 +3,7 @@
 //! A pure function of the lock: the same lock gives the same page on every machine, but for versions of tools that are known
 //! only where a tree is realized (see `tools`).
 
+mod left;
 mod tools;
 
 use std::fmt::Write as _;
@@ -11,8 +12,30 @@ use crate::error::Result;
 use crate::lock::{Lock, LockedOutput};
 use crate::page::{cell, commands};
 use crate::recipe::{OutputKind, each_output};
+use crate::store::Store;
 
-pub use tools::{KnownTools, known_tools};
+use left::LeftOptions;
+use tools::KnownTools;
+
+/// Facts that only realized outputs have.
+#[derive(Debug, Default)]
+pub struct Known {
+    tools: KnownTools,
+    left: LeftOptions,
+}
+
+impl Known {
+    /// Reads the facts of all outputs that are realized here.
+    #[must_use]
+    pub fn read(lock: &Lock, store: &Store) -> Self {
+        Self { tools: tools::known(lock, store), left: left::known(lock, store) }
+    }
+
+    /// Reads the facts that a page states.
+    fn stated(page: &str, lock: &Lock) -> Self {
+        Self { tools: tools::stated(page, lock), left: left::stated(page, lock) }
+    }
+}
 
 /// The description of each kind of output on the page.
 pub(crate) trait Describe: OutputKind {
@@ -21,7 +44,7 @@ pub(crate) trait Describe: OutputKind {
 }
 
 /// Returns the text of REPRODUCIBLE.md.
-pub fn reproducible(lock: &Lock, tools: &KnownTools) -> Result<String> {
+pub fn reproducible(lock: &Lock, known: &Known) -> Result<String> {
     let digest = crate::digest::Sha256Digest::of(lock.to_text()?.as_bytes());
     let mut page = String::from(INTRODUCTION);
     // Writing to a String cannot fail.
@@ -42,23 +65,26 @@ pub fn reproducible(lock: &Lock, tools: &KnownTools) -> Result<String> {
         let _ = writeln!(page, "| {} | `{}` | {tree} |", cell(name), output.derivation);
     }
     for (name, output) in outputs() {
-        describe(&mut page, lock, name, output, tools);
+        describe(&mut page, lock, name, output, known);
     }
     Ok(page)
 }
 
-/// Returns whether a page is that of the lock. Versions of tools may be those known here, or stated by whoever had the tree.
-pub fn fits(page: &str, lock: &Lock, tools: &KnownTools) -> Result<bool> {
-    let stated = tools::stated(page, lock);
-    let agrees = |(name, stated)| tools.get(name).is_none_or(|known| known == stated);
-    Ok(stated.iter().all(agrees) && reproducible(lock, &stated)? == page)
+/// Returns whether a page is that of the lock. What only realized outputs have may be as it is known here, or as stated by
+/// whoever had them.
+pub fn fits(page: &str, lock: &Lock, known: &Known) -> Result<bool> {
+    let stated = Known::stated(page, lock);
+    let tools = stated.tools.iter().all(|(name, stated)| known.tools.get(name).is_none_or(|known| known == stated));
+    let left = stated.left.iter().all(|(name, stated)| known.left.get(name).is_none_or(|known| known == stated));
+    Ok(tools && left && reproducible(lock, &stated)? == page)
 }
 
-/// Returns whether a page states all versions of tools that are known here.
+/// Returns whether a page states all that is known here of realized outputs.
 #[must_use]
-pub fn states_all(page: &str, lock: &Lock, tools: &KnownTools) -> bool {
-    let stated = tools::stated(page, lock);
-    tools.keys().all(|name| stated.contains_key(name))
+pub fn states_all(page: &str, lock: &Lock, known: &Known) -> bool {
+    let stated = Known::stated(page, lock);
+    known.tools.keys().all(|name| stated.tools.contains_key(name))
+        && known.left.keys().all(|name| stated.left.contains_key(name))
 }
 
 const INTRODUCTION: &str = "\
@@ -93,12 +119,15 @@ fn heading(name: &str) -> String {
     format!("### Output {}", cell(name))
 }
 
-fn describe(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput, tools: &KnownTools) {
+fn describe(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput, known: &Known) {
     let _ = writeln!(page, "\n{}\n", heading(name));
     each_output!(&output.recipe, recipe => recipe.describe(page, lock));
     if tools::has_tools(&output.recipe) {
         page.push('\n');
-        tools::write(page, tools.get(name));
+        tools::write(page, known.tools.get(name));
+    }
+    if left::has_options(&output.recipe) {
+        left::write(page, known.left.get(name));
     }
     let expected = output.tree.map_or_else(
         || "not sealed: `strixlock realize --seal` writes the digest into the lock".to_owned(),

@@ -23,7 +23,7 @@ const NOT_REALIZED: &str = "- HIP and clang: not known before it is realized";
 
 /// Reads the versions of all ROCm trees that are realized here. A tree that cannot be read is left to `verify`.
 #[must_use]
-pub fn known_tools(lock: &Lock, store: &Store) -> KnownTools {
+pub(super) fn known(lock: &Lock, store: &Store) -> KnownTools {
     let read = |(name, output): (&String, &LockedOutput)| {
         let (_, tree) = store.output(output.derivation).ok()??;
         Some((name.clone(), Tools::read(&tree.path).ok()?))

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::flags::{self, KnownFlags};
+use super::options::{ask, on};
 use super::runner::Runner;
 use super::subject::Subject;
 use super::{Check, Device};
 use crate::error::Result;
+use crate::llama_source::{Role, Wish};
 
 /// One measurement of `llama-bench`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,29 +25,34 @@ pub struct Speed {
 
 /// Runs `llama-bench` and returns its measurements; none if it fails.
 pub(super) fn bench(runner: &Runner, subject: &Subject, device: Device, checks: &mut Vec<Check>) -> Result<Vec<Speed>> {
-    const NAME: &str = "llama-bench";
-    let Some(program) = subject.program(NAME) else {
-        checks.push(Check::not_run(NAME, "missing from the build"));
+    let Some((name, program)) = subject.program_for(Role::Bench) else {
+        checks.push(Check::not_run(Role::Bench.name(), "missing from the build"));
         return Ok(Vec::new());
     };
-    let known = KnownFlags::ask(runner, NAME, &program)?;
-    let mut command = vec![program, "-m".to_owned(), subject.model_path()];
-    command.extend(["-o", "json", "-p", "128", "-n", "32", "-r", "5"].map(str::to_owned));
-    command.extend(known.of(flags::device(device)));
-    if device == Device::Gpu {
-        command.extend(known.of(&[&["--mmap", "0"]]));
+    let options = ask(runner, name, &program)?;
+    let mut command = vec![program];
+    let model = subject.model_path();
+    for (wish, value) in [
+        (Wish::Model, model.as_str()),
+        (Wish::Output, "json"),
+        (Wish::Prompt, "128"),
+        (Wish::Generated, "32"),
+        (Wish::Repetitions, "5"),
+    ] {
+        command.extend(options.words(wish, value));
     }
-    let ran = runner.run(NAME, &command)?;
+    command.extend(on(device, &options));
+    let ran = runner.run(name, &command)?;
     if !ran.success {
-        checks.push(Check::failed(NAME, ran.last_line()));
+        checks.push(Check::failed(name, ran.last_line()));
         return Ok(Vec::new());
     }
     let Some(speeds) = parse(&ran.stdout).filter(|speeds| !speeds.is_empty()) else {
-        checks.push(Check::failed(NAME, "its output is not the expected JSON"));
+        checks.push(Check::failed(name, "its output is not the expected JSON"));
         return Ok(Vec::new());
     };
     let found: Vec<String> = speeds.iter().map(|one| format!("{} {:.2} t/s", one.test, one.speed)).collect();
-    checks.push(Check::passed(NAME, found.join(", ")));
+    checks.push(Check::passed(name, found.join(", ")));
     Ok(speeds)
 }
 

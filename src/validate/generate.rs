@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::flags::{self, KnownFlags};
 use super::libraries::strays;
+use super::options::{ask, on};
 use super::runner::{Ran, Runner};
 use super::subject::Subject;
 use super::{Check, Device};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
+use crate::llama_source::{Role, Wish};
 use crate::text;
 
 /// The prompt.
@@ -52,10 +53,8 @@ pub(super) fn generate(
     checks: &mut Vec<Check>,
 ) -> Result<Option<Generation>> {
     const NAME: &str = "generation";
-    // llama-cli became a chat program; plain completion moved to llama-completion.
-    let programs = ["llama-completion", "llama-cli"].into_iter();
-    let Some((name, program)) = { programs }.find_map(|name| Some((name, subject.program(name)?))) else {
-        checks.push(Check::not_run(NAME, "the build has neither llama-completion nor llama-cli"));
+    let Some((name, program)) = subject.program_for(Role::Completion) else {
+        checks.push(Check::not_run(NAME, format!("the build has none of {}", Role::Completion.names().join(", "))));
         return Ok(None);
     };
     let command = command(runner, subject, device, program)?;
@@ -96,27 +95,27 @@ pub(super) fn generate(
 
 /// Returns the command, with only those options that this version of the program knows.
 fn command(runner: &Runner, subject: &Subject, device: Device, program: String) -> Result<Vec<String>> {
-    let known = KnownFlags::ask(runner, "generate", &program)?;
-    let mut command = vec![program, "-m".to_owned(), subject.model_path()];
-    command.extend(["-p", PROMPT, "-n", TOKENS].map(str::to_owned));
-    command.extend(known.of(&[
-        &["--seed", SEED],
-        &["--temp", "0"],
-        // A model with random weights ends its text at random, too.
-        &["--ignore-eos"],
+    let options = ask(runner, "generate", &program)?;
+    let mut command = vec![program];
+    let model = subject.model_path();
+    for (wish, value) in [
+        (Wish::Model, model.as_str()),
+        (Wish::Prompt, PROMPT),
+        (Wish::Generated, TOKENS),
+        (Wish::Seed, SEED),
+        (Wish::Temperature, "0"),
+        (Wish::IgnoreEnd, ""),
         // The default is the model's own size, which may exceed the memory.
-        &["--ctx-size", "512"],
-        &["--no-conversation"],
-        &["--no-display-prompt"],
-        &["--simple-io"],
-        &["--no-warmup"],
-        // Some versions report their speed only on request.
-        &["--perf"],
-    ]));
-    command.extend(known.of(flags::device(device)));
-    if device == Device::Gpu {
-        command.extend(known.of(&[&["--no-mmap"]]));
+        (Wish::Context, "512"),
+        (Wish::NoConversation, ""),
+        (Wish::NoPromptShown, ""),
+        (Wish::SimpleTerminal, ""),
+        (Wish::NoWarmUp, ""),
+        (Wish::Speed, ""),
+    ] {
+        command.extend(options.words(wish, value));
     }
+    command.extend(on(device, &options));
     Ok(command)
 }
 

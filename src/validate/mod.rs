@@ -14,10 +14,10 @@
 
 mod bench;
 mod compare;
-mod flags;
 mod generate;
 mod libraries;
 mod nodes;
+mod options;
 mod record;
 mod runner;
 mod subject;
@@ -171,6 +171,7 @@ pub fn validate(lock: &Lock, intake: Intake, options: &Options, logs: &Path) -> 
     let given = if device == Device::Gpu { nodes.given() } else { Vec::new() };
     let runner = Runner::new(intake.store, &subject, given, logs)?;
     let mut checks = vec![nodes.check(subject.has_gpu_backend(), device)];
+    checks.extend(subject.processor());
     checks.extend(tools::check(&runner, &subject, device)?);
     let generation = generate::generate(&runner, &subject, device, &mut checks)?;
     let bench = bench::bench(&runner, &subject, device, &mut checks)?;

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::Model;
+use super::{Check, Model};
 use crate::elf::Elf;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
+use crate::host::processor_flags;
 use crate::inputs::LockedInput;
 use crate::intake::Intake;
+use crate::llama_source::Role;
 use crate::lock::Lock;
-use crate::recipe::{Backend, LlamaRecipe, Recipe, RuntimeRecipe};
+use crate::recipe::{Backend, LlamaRecipe, Recipe, RuntimeRecipe, llama};
 use crate::store::StoredTree;
 
 /// The directory of models in the sandbox.
@@ -72,6 +74,15 @@ impl Subject {
         })
     }
 
+    /// Returns a failed check if this machine's processor lacks instructions that the build uses.
+    pub fn processor(&self) -> Option<Check> {
+        let processor = llama::processor(self.recipe.cpu.as_deref(), self.target.as_ref());
+        let missing = llama::missing_flags(processor, &processor_flags());
+        (!missing.is_empty()).then(|| {
+            Check::failed("processor", format!("built for {processor}; this one lacks {}", missing.join(", ")))
+        })
+    }
+
     /// Returns whether the build can compute on an AMD GPU.
     pub fn has_gpu_backend(&self) -> bool {
         self.recipe.backend == Backend::Hip
@@ -86,6 +97,11 @@ impl Subject {
     pub fn is_static(&self, name: &str) -> Result<bool> {
         let program = Elf::open(&self.llama.path.join("bin").join(name))?;
         Ok(matches!(program, Some(Elf::Native(file)) if file.interpreter.is_none()))
+    }
+
+    /// Returns name and path of the build's program for a role, if it has one.
+    pub fn program_for(&self, role: Role) -> Option<(&'static str, String)> {
+        role.names().iter().find_map(|name| Some((name.as_str(), self.program(name)?)))
     }
 
     /// Returns the path of a program of the build in the sandbox, if the build has it.

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::llama_source::Options as Known;
 
 /// Output of llama.cpp, with and without the time stamps of its log.
 const SAID: &str = "\
@@ -51,14 +52,11 @@ fn load_time_and_speeds_of_llama_are_read() {
 
 #[test]
 fn only_options_that_a_program_knows_are_given() {
-    let known = flags::KnownFlags::in_help(
-        "-n,    --predict, --n-predict N\n--conversation, --no-conversation\n-fa, --flash-attn [on|off|auto]\n",
-    );
-    assert_eq!(
-        known.of(&[&["--seed", "1"], &["--no-conversation"], &["--flash-attn", "1"]]),
-        ["--no-conversation", "--flash-attn", "1"]
-    );
-    assert_eq!(known.of(flags::device(Device::Cpu)), Vec::<String>::new());
+    let known =
+        Known::in_help("-ngl,  --gpu-layers, --n-gpu-layers N   layers\n-fa, --flash-attn [on|off|auto]   attention\n");
+    assert_eq!(options::on(Device::Gpu, &known), ["-ngl", "999", "-fa", "1"]);
+    assert_eq!(options::on(Device::Cpu, &known), ["-ngl", "0"]);
+    assert!(options::on(Device::Cpu, &Known::in_help("usage: other")).is_empty());
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Versions and devices, as the tools themselves report them.
 
+use super::options::ask;
 use super::runner::{Ran, Runner};
 use super::subject::Subject;
 use super::{Check, Device};
 use crate::error::Result;
+use crate::llama_source::{Role, Wish};
 
 /// Tools of the ROCm tree: name, path in the tree, arguments, and the beginning of the line with the answer.
 const TOOLS: [(&str, &str, &[&str], &str); 3] = [
@@ -38,14 +40,21 @@ pub(super) fn check(runner: &Runner, subject: &Subject, device: Device) -> Resul
             });
         }
     }
-    for (name, argument) in [("llama-cli", "--version"), ("llama-cli", "--list-devices")] {
-        let Some(program) = subject.program(name) else {
-            checks.push(Check::not_run(name, "missing from the build"));
+    let Some((name, program)) = subject.program_for(Role::Chat) else {
+        checks.push(Check::not_run(Role::Chat.name(), "missing from the build"));
+        return Ok(checks);
+    };
+    let options = ask(runner, name, &program)?;
+    for wish in [Wish::Version, Wish::ListDevices] {
+        let words = options.words(wish, "");
+        if words.is_empty() {
             continue;
-        };
-        let ran = runner.run(&format!("{name}{argument}"), &[program, argument.to_owned()])?;
-        let name = format!("{name} {argument}");
-        let found = if argument == "--version" { line(&ran, "version") } else { list(&ran) };
+        }
+        let asked = words.join(" ");
+        let command: Vec<String> = std::iter::once(program.clone()).chain(words).collect();
+        let ran = runner.run(&format!("{name}{asked}"), &command)?;
+        let name = format!("{name} {asked}");
+        let found = if wish == Wish::Version { line(&ran, "version") } else { list(&ran) };
         checks.push(if ran.success { Check::passed(&name, found) } else { Check::failed(&name, ran.last_line()) });
     }
     Ok(checks)

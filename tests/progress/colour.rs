@@ -55,6 +55,7 @@ fn variables_and_the_option_decide() {
     for variables in [&[("FORCE_COLOR", "1"), ("NO_COLOR", "1")] as &[_], &[("FORCE_COLOR", "0")], &[]] {
         assert!(!coloured(failing, variables), "{variables:?}");
     }
+    assert!(coloured(&["realize", "--sael"], &[("STRIXLOCK_COLOR", "always"), ("NO_COLOR", "1")]));
     assert!(!coloured(&["realize", "--color", "never"], &[("FORCE_COLOR", "1")]));
     assert!(coloured(&["realize", "--color", "always"], &[("NO_COLOR", "1")]));
     let said = project.run(&["--color", "pink", "realize"]).code(2).stderr;

@@ -184,6 +184,32 @@ fn log_lines_and_progress_leave_each_other_whole() {
 }
 
 #[test]
+fn a_program_that_asks_the_user_has_the_terminal() {
+    let project = Project::new();
+    let asked = project.path("asked");
+    let script = format!(
+        "#!/bin/sh\nif [ -e {asked} ]; then word=Again; else word=Password; fi\ntouch {asked}\n\
+         printf '%s: ' $word > /dev/tty\nread answer < /dev/tty\nfor last; do :; done\nexec sh -c \"$last\"\n",
+        asked = asked.display()
+    );
+    let ssh = project.program("ssh", &script);
+    let repository = project.upstream().llama_repository();
+    let url = format!("git@h.example:{}", repository.display());
+    project.write("manifests/strix.toml", &format!("{REQUIRES}[inputs.source]\ntype = \"git\"\nurl = \"{url}\"\n"));
+    let mut update = command(&project, &["update"]);
+    update.env("GIT_SSH", ssh).env("GIT_SSH_VARIANT", "simple");
+    let mut terminal = Terminal::run(&update, 80);
+    terminal.until("Password: ");
+    terminal.type_in(b"one\n");
+    terminal.until("Again: ");
+    terminal.type_in(b"two\n");
+    let screen = terminal.end().code(0).screen();
+    for line in ["asking git@h.example with ssh", "Password: one", "Again: two"] {
+        assert!(screen.iter().any(|shown| shown == line), "{line}: {screen:#?}");
+    }
+}
+
+#[test]
 fn progress_is_hidden_where_nobody_wants_it() {
     let project = project();
     for arguments in [["update", "--no-progress"], ["update", "--quiet"]] {

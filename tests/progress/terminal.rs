@@ -43,7 +43,8 @@ impl Terminal {
         tcsetwinsize(&own, Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         // Its session gets the terminal, so that Ctrl-C is a signal.
         let mut session = Command::new("setsid");
-        session.arg("--ctty").arg(command.get_program()).args(command.get_args());
+        // Tests that run behind `&` or `nohup` ignore signals, and their children would too.
+        session.args(["--ctty", "env", "--default-signal=INT,HUP"]).arg(command.get_program()).args(command.get_args());
         session.env_clear().env("TERM", "xterm-256color").current_dir(command.get_current_dir().unwrap());
         session.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         session.stdin(Stdio::from(open())).stdout(Stdio::from(open())).stderr(Stdio::from(open()));

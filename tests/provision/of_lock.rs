@@ -130,4 +130,12 @@ fn who_serves_gets_the_server_and_who_works_all_of_rocm() {
     assert!(unit.contains("Image=localhost/server@sha256:"), "{unit}");
     // The option of the locked llama.cpp, read from its sources.
     assert!(unit.contains(" -fa 1 --load-mode none --model "), "{unit}");
+    // Where the sources are gone, the program's own file has it.
+    let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
+    let content = lock["inputs"]["llama-cpp"]["locked"]["content"]["digest"].as_str().unwrap().to_owned();
+    let trees = project.store("main").join("trees");
+    std::fs::rename(trees.join(content.trim_start_matches("sha256:")), project.store("away")).unwrap();
+    let (ran, _) = run(&project, &[&arguments[..], &["--force"]].concat(), &[]);
+    assert!(!ran.code(0).stderr.contains("unknown version"));
+    assert_eq!(project.read("units/strix-server.container"), unit);
 }

@@ -112,6 +112,7 @@ fn places() -> Vec<(String, String)> {
         ("rocm", "\"tree\":{?}", "/definitions/tree"),
         ("rocm", "\"therock\":{?}", "/definitions/locked-rocm/properties/therock"),
         ("git", "\"submodules\":{\"a\":{?}}", "/definitions/locked-git/properties/submodules/additionalProperties"),
+        ("git", "\"patches\":[{?}]", "/definitions/patch"),
         ("file", "\"gguf\":{?}", "/definitions/gguf"),
         ("huggingface", "\"files\":[{?}]", "/definitions/file"),
         ("oci", "\"manifest\":{?}", "/definitions/blob"),

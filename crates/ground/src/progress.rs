@@ -8,6 +8,10 @@ pub trait Progress: Send + Sync {
     fn begin(&self, doing: Doing, label: &str, total: Option<u64>, unit: Unit) -> Box<dyn Task>;
     /// Reports a message that deserves a line of its own, such as a warning.
     fn note(&self, text: &str);
+    /// Leaves the terminal to another program, which may ask the user something, until the result is dropped.
+    fn leave_terminal(&self) -> Box<dyn Send> {
+        Box::new(())
+    }
 }
 
 /// The kind of a task.

@@ -13,7 +13,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathComplete
 
 use crate::cli::session::{GlobalArgs, Project, Session};
 use crate::cli::versions::{line, versions};
-use crate::cli::{Cli, run};
+use crate::cli::{Cli, enter, run};
 use crate::error::Result;
 use crate::lock::Lock;
 use crate::manifest::Manifest;
@@ -61,6 +61,12 @@ fn words() -> (Vec<OsString>, Option<OsString>) {
 /// Parses the words before the one in question, as far as they make sense.
 fn matches() -> Option<ArgMatches> {
     Cli::command().ignore_errors(true).try_get_matches_from(words().0).ok()
+}
+
+/// Enters the directory of `-C` on the command line, to which all else is relative.
+pub(super) fn enter_directory() {
+    let global = matches().and_then(|matches| GlobalArgs::from_arg_matches(&matches).ok());
+    let _ = global.map(|global| enter(&global.directory));
 }
 
 /// One argument, and the words for its values, each perhaps several with `|` between them.

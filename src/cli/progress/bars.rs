@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use super::interrupt;
 use super::line::line;
 use super::running::Running;
+use super::screen::{Screen, width};
 use super::track::Track;
 use crate::cli::palette::{GOOD, is_coloured, painted};
 use crate::progress::{Doing, Progress, Retry, Task, Unit};
@@ -16,30 +17,49 @@ use crate::threads::lock;
 
 /// Time between two drawings of a line.
 const TICK: Duration = Duration::from_millis(200);
-/// Width of a terminal that does not tell its own.
-const USUAL_WIDTH: u16 = 80;
+/// Drawings in a second, at most.
+const RATE: u8 = 10;
 
 /// Lines of tasks on a terminal.
 pub struct Bars {
     lines: MultiProgress,
     running: Arc<Running>,
     coloured: bool,
+    /// Number of programs that have the terminal.
+    others: Arc<Mutex<usize>>,
 }
 
 impl Bars {
     pub fn new(running: Arc<Running>) -> Self {
-        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        Self { lines, running, coloured: is_coloured() }
+        let lines = MultiProgress::with_draw_target(screen());
+        Self { lines, running, coloured: is_coloured(), others: Arc::default() }
+    }
+}
+
+fn screen() -> ProgressDrawTarget {
+    ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), RATE)
+}
+
+/// The time in which another program has the terminal.
+struct Left {
+    lines: MultiProgress,
+    others: Arc<Mutex<usize>>,
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let mut others = lock(&self.others);
+        *others -= 1;
+        if *others == 0 {
+            self.lines.set_draw_target(screen());
+        }
     }
 }
 
 impl Progress for Bars {
     fn begin(&self, doing: Doing, label: &str, total: Option<u64>, unit: Unit) -> Box<dyn Task> {
         let lines = self.lines.clone();
-        interrupt::watch(&self.running, move || {
-            let _ = lines.clear();
-            lines.set_draw_target(ProgressDrawTarget::hidden());
-        });
+        interrupt::watch(&self.running, move |end| lines.suspend(end));
         let track = self.running.add(Track::new(doing, label, total, unit));
         let (shown, coloured) = (Arc::clone(&track), self.coloured);
         let draw = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
@@ -54,18 +74,21 @@ impl Progress for Bars {
     fn note(&self, text: &str) {
         print_above(&self.lines, text);
     }
+
+    fn leave_terminal(&self) -> Box<dyn Send> {
+        let mut others = lock(&self.others);
+        *others += 1;
+        if *others == 1 {
+            let _ = self.lines.clear();
+            self.lines.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        Box::new(Left { lines: self.lines.clone(), others: Arc::clone(&self.others) })
+    }
 }
 
 /// Prints lines above those of the tasks.
 fn print_above(lines: &MultiProgress, text: &str) {
     lines.suspend(|| drop(writeln!(anstream::stderr(), "{}", painted(text))));
-}
-
-/// Returns the number of columns that a line may have. The last one is left free: some terminals wrap behind it.
-fn width() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    let columns = size.map(|size| size.ws_col).ok().filter(|columns| *columns > 0);
-    usize::from(columns.unwrap_or(USUAL_WIDTH)).saturating_sub(1)
 }
 
 struct Bar {

@@ -15,8 +15,8 @@ use crate::sandbox::has_interrupts;
 /// True once a signal ends this process.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
-/// Watches for signals from now on. `clear` removes lines of tasks from the screen.
-pub(super) fn watch(running: &Arc<Running>, clear: impl Fn() + Send + 'static) {
+/// Watches for signals from now on. `alone` runs its argument while no lines of tasks are on the screen.
+pub(super) fn watch(running: &Arc<Running>, alone: impl Fn(&dyn Fn()) + Send + 'static) {
     static WATCHED: Once = Once::new();
     WATCHED.call_once(|| {
         let running = Arc::clone(running);
@@ -28,9 +28,10 @@ pub(super) fn watch(running: &Arc<Running>, clear: impl Fn() + Send + 'static) {
             // An interactive sandbox has Ctrl-C for itself.
             for signal in signals.forever().filter(|signal| *signal != SIGINT || !has_interrupts()) {
                 ENDING.store(true, Ordering::SeqCst);
-                clear();
-                let _ = writeln!(anstream::stderr(), "{}", running.interrupted());
-                let _ = emulate_default_handler(signal);
+                alone(&|| {
+                    let _ = writeln!(anstream::stderr(), "{}", running.interrupted());
+                    let _ = emulate_default_handler(signal);
+                });
             }
         };
         let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);
@@ -59,6 +60,6 @@ mod tests {
 
     #[test]
     fn rust_s_own_ignored_signal_is_seen() {
-        assert!(is_ignored(signal_hook::consts::SIGPIPE) && !is_ignored(SIGINT));
+        assert!(is_ignored(signal_hook::consts::SIGPIPE) && !is_ignored(signal_hook::consts::SIGWINCH));
     }
 }

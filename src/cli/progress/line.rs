@@ -11,6 +11,8 @@ const VERB: usize = 9;
 const ROOMY: usize = 60;
 /// Least and greatest length of a bar, with its brackets.
 const BAR: (usize, usize) = (12, 32);
+/// Greatest length of the name of a file, with the blanks before it.
+const DETAIL: usize = 26;
 /// Least length of a name that is cut.
 const NAME: usize = 8;
 
@@ -35,9 +37,11 @@ pub(super) fn line(track: &Track, now: Instant, width: usize, coloured: bool) ->
         facts.push_str("  ");
         facts.push_str(&fact);
     }
-    let detail = track.detail().map(|detail| ending(detail, left.saturating_sub(2).min(BAR.1)));
-    let detail = detail.filter(|_| left > NAME + 2).map_or_else(String::new, |detail| format!("  {detail}"));
-    left -= detail.chars().count().min(left);
+    // The room for names is always the same, so that a bar does not change its length with each.
+    let room = if track.detail().is_some() { left.min(DETAIL) } else { 0 };
+    let detail = track.detail().filter(|_| room > NAME + 2).map(|detail| format!("  {}", ending(detail, room - 2)));
+    let detail = detail.unwrap_or_default();
+    left -= room;
     let bar = track.fraction().filter(|_| left > BAR.0).map_or_else(String::new, |done| bar(done, left));
     let head = match head.split_once(verb).filter(|_| coloured) {
         Some((pad, rest)) => format!("{pad}{GOOD}{verb}{GOOD:#}{rest}"),
@@ -105,8 +109,9 @@ mod tests {
           5 |fetch
           0 |
         ");
-        let mut track = Track::new(Doing::Build, "llama", Some(840), Unit::Steps);
+        let mut track = Track::new(Doing::Build, "llama", None, Unit::Steps);
         track.set_phase("compile");
+        track.set_total(840);
         track.set_position(312);
         track.set_expected(Duration::from_secs(1200));
         track.set_detail("fattn-vec-f16.cu");

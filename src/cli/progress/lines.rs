@@ -59,7 +59,7 @@ impl Lines {
 
 impl Progress for Lines {
     fn begin(&self, doing: Doing, label: &str, total: Option<u64>, unit: Unit) -> Box<dyn Task> {
-        interrupt::watch(&self.running, || {});
+        interrupt::watch(&self.running, |end| end());
         self.ticking.get_or_init(|| self.tick());
         let track = Track::new(doing, label, total, unit);
         let title = track.title();

@@ -5,6 +5,7 @@ mod interrupt;
 mod line;
 mod lines;
 mod running;
+mod screen;
 mod track;
 
 use std::io::{IsTerminal as _, Write as _};

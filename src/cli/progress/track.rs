@@ -70,7 +70,8 @@ impl Track {
         let now = Instant::now();
         // Threads that share a task may report out of order; a download that begins again begins at zero.
         let restarts = position < self.position / 2;
-        let resumes = self.pause.is_some() || restarts;
+        // The time until the first byte is no speed either.
+        let resumes = self.pause.is_some() || restarts || self.position == self.skipped;
         self.hear(now);
         self.position = if restarts { position } else { position.max(self.position) };
         self.skipped = self.skipped.min(self.position);
@@ -159,7 +160,7 @@ impl Track {
             }
             let silent = now.saturating_duration_since(pause.until);
             let silent = (silent >= SILENCE).then(|| format!("no answer for {} s", silent.as_secs()));
-            return [format!("retry {} of {}", pause.number, pause.of)].into_iter().chain(silent).collect();
+            return silent.into_iter().chain([format!("retry {} of {}", pause.number, pause.of)]).collect();
         }
         let mut facts: Vec<String> = self.work().into_iter().collect();
         let silent = now.saturating_duration_since(self.heard);
@@ -278,7 +279,7 @@ mod tests {
         let until = track.pause.as_ref().unwrap().until;
         assert_eq!(track.facts(until.checked_sub(SECOND * 7).unwrap()), ["retry 2 of 4 in 7 s: connection reset"]);
         assert_eq!(track.facts(until), ["retry 2 of 4"]);
-        assert_eq!(track.facts(until + SECOND * 5), ["retry 2 of 4", "no answer for 5 s"]);
+        assert_eq!(track.facts(until + SECOND * 5), ["no answer for 5 s", "retry 2 of 4"]);
         track.set_position(6_000_000);
         assert_eq!(later(&track, 0), ["6.00 MB of 100 MB"]);
         let asked = Track::new(Doing::Ask, "a.example (1 of 3)", None, Unit::Bytes);

@@ -28,7 +28,11 @@ impl Session {
 
     /// Returns the realizer of `lock`, with at most `jobs` compilers at a time.
     pub fn realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
-        Ok(Realizer::new(lock, self.intake()?, RealizeSettings { jobs, limits: self.limits()? }))
+        let (intake, directory) = (self.intake()?, self.project.manifest_directory());
+        for (name, input) in &lock.inputs {
+            input.bring(intake, name, &directory)?;
+        }
+        Ok(Realizer::new(lock, intake, RealizeSettings { jobs, limits: self.limits()? }))
     }
 
     /// Returns the limits for the commands of a build.

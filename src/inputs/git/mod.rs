@@ -5,22 +5,34 @@
 //! [inputs.llama-cpp]
 //! type = "git"
 //! url = "https://github.com/ggml-org/llama.cpp"
-//! branch = "master"            # or tag = "b9000", or commit = "<40 hex>"; without any of them, HEAD
+//! branch = "master"            # without any of these, HEAD
+//! # tag = "b11429"
+//! # release = "latest"         # the newest tag v...; or a range of versions: ">=0.9, <1"
+//! # pull = 7                   # a pull request
+//! # ref = "refs/pull/7/head"   # any ref by its full name
+//! # commit = "<40 hex>"
+//! patches = ["patches/a.patch"]   # applied in order; paths relative to the manifest
 //! ```
 
+mod patches;
 mod pin;
 mod report;
 mod resolve;
 mod supply;
 
+use std::ops::Range;
+
 use toml::Spanned;
+use toml::de::DeValue;
 use url::Url;
 
 use super::Request;
 use crate::error::Result;
 use crate::fields::{SourceText, Table, login};
-use crate::upstream::git::{GitRef, GitRequest, is_commit, is_git_url};
+use crate::upstream::git::{GitRef, GitRequest, demand_range, is_commit, is_git_url};
 use crate::urls::has_login;
+
+use patches::is_patch_path;
 
 pub use pin::GitPin;
 
@@ -28,38 +40,83 @@ impl Request for GitRequest {
     type Pin = GitPin;
 
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
-        let reference = git_ref(source, fields)?;
-        Ok(Self { url: git_url(source, &fields.needed("url")?)?, reference })
+        let (reference, patches) = (git_ref(source, fields), patch_paths(source, fields));
+        Ok(Self { url: git_url(source, &fields.needed("url")?)?, reference: reference?, patches: patches? })
+    }
+
+    fn unheld(&self) -> Option<Self> {
+        let range = matches!(&self.reference, GitRef::Release(range) if range != "latest");
+        range.then(|| Self { reference: GitRef::Release("latest".to_owned()), ..self.clone() })
     }
 }
 
+/// Reads the paths of the patches.
+fn patch_paths(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
+    let all = fields.texts("patches")?.unwrap_or_default();
+    if let Some(wrong) = all.iter().find(|path| !is_patch_path(path.get_ref())) {
+        return Err(source.error(
+            wrong.span(),
+            "invalid path of a patch",
+            "relative to the manifest, such as \"patches/a.patch\"",
+        ));
+    }
+    Ok(all.into_iter().map(Spanned::into_inner).collect())
+}
+
+/// Names of the fields that say which commit is wanted.
+const WANTED: [&str; 6] = ["branch", "tag", "release", "pull", "ref", "commit"];
+
 fn git_ref(source: &SourceText, fields: &Table) -> Result<GitRef> {
     let mut found = None;
-    for (name, text) in ["branch", "tag", "commit"].map(|name| (name, fields.text(name))) {
-        let Some(text) = text? else { continue };
+    for wanted in WANTED.map(|name| wanted(source, fields, name)) {
+        let Some((span, wanted)) = wanted? else { continue };
         if found.is_some() {
-            return Err(source.error(
-                text.span(),
-                "only one of `branch`, `tag` and `commit` can be given",
-                "this is the second",
-            ));
+            let message = "only one of `branch`, `tag`, `release`, `pull`, `ref` and `commit` can be given";
+            return Err(source.error(span, message, "this is the second"));
         }
-        let value = text.get_ref();
-        if name == "commit" && !is_commit(value) {
-            return Err(source.error(
-                text.span(),
-                "a commit is given by all of its 40 lower-case hex digits",
-                "this does not identify one",
-            ));
-        }
-        let value = value.clone();
-        found = Some(match name {
-            "branch" => GitRef::Branch(value),
-            "tag" => GitRef::Tag(value),
-            _ => GitRef::Commit(value),
-        });
+        found = Some(wanted);
     }
     Ok(found.unwrap_or(GitRef::Head))
+}
+
+/// Reads one of the fields, if it is present.
+fn wanted(source: &SourceText, fields: &Table, name: &'static str) -> Result<Option<(Range<usize>, GitRef)>> {
+    if name == "pull" {
+        return pull(source, fields);
+    }
+    let Some(text) = fields.text(name)? else { return Ok(None) };
+    let (span, value) = (text.span(), text.get_ref().clone());
+    let refused = |message: &str, label: &str| Err(source.error(span.clone(), message, label));
+    let reference = match name {
+        "branch" => GitRef::Branch(value),
+        "tag" => GitRef::Tag(value),
+        "release" => {
+            demand_range(&value).map_err(|error| source.at(span.clone(), &error))?;
+            GitRef::Release(value)
+        }
+        "ref" if !GitRef::is_full_name(&value) => {
+            return refused("a ref is given by its full name", "such as \"refs/pull/7/head\"");
+        }
+        "ref" => GitRef::Ref(value),
+        _ if !is_commit(&value) => {
+            return refused("a commit is given by all of its 40 lower-case hex digits", "this does not identify one");
+        }
+        _ => GitRef::Commit(value),
+    };
+    Ok(Some((span, reference)))
+}
+
+/// Reads the number of a pull request, if it is present.
+fn pull(source: &SourceText, fields: &Table) -> Result<Option<(Range<usize>, GitRef)>> {
+    let Some(value) = fields.field("pull") else { return Ok(None) };
+    let number = match value.get_ref() {
+        DeValue::Integer(number) => number.to_string().parse().ok().filter(|number| *number > 0),
+        other => return Err(fields.wrong_type(value.span(), "pull", "the number of a pull request", other)),
+    };
+    let Some(number) = number else {
+        return Err(source.error(value.span(), "invalid number of a pull request", "such as pull = 7"));
+    };
+    Ok(Some((value.span(), GitRef::Pull(number))))
 }
 
 /// Reads an address that git accepts: a URL, or `user@host:path`.

@@ -6,10 +6,11 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::patches::{PatchPin, is_patch_path};
 use super::report;
 use crate::inputs::{Block, LockedInput, Pinned, TreePin};
-use crate::text;
-use crate::upstream::git::{GitRequest, Submodule, is_commit, is_git_url};
+use crate::text::{self, visible};
+use crate::upstream::git::{GitRequest, Submodule, is_commit, is_git_url, release_version};
 
 /// A pinned git commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,16 +29,37 @@ pub struct GitPin {
     pub time: i64,
     /// llama.cpp's build number: from the tag `b<number>`, else the number of commits up to this one.
     pub number: u64,
+    /// Tags of the commit, if it has any; locks of older versions lack them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Patches that are applied to the commit, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<PatchPin>,
     /// Submodules by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub submodules: BTreeMap<String, Submodule>,
-    /// The raw blobs as a tree, with submodules at their paths.
+    /// The raw blobs as a tree, patched, with submodules at their paths.
     pub content: TreePin,
+}
+
+impl GitPin {
+    /// Returns the tag of a release, if the commit has one: `v` and a version.
+    #[must_use]
+    pub fn release(&self) -> Option<&str> {
+        self.tags.iter().map(String::as_str).find(|tag| release_version(tag).is_some())
+    }
 }
 
 impl Pinned for Block<GitRequest> {
     fn version(&self) -> String {
-        format!("b{} ({})", self.locked.number, &self.locked.commit[..12.min(self.locked.commit.len())])
+        let commit = &self.locked.commit[..12.min(self.locked.commit.len())];
+        let release = self.locked.release().map(|tag| format!("{tag} = ")).unwrap_or_default();
+        let patches = match self.locked.patches.len() {
+            0 => String::new(),
+            1 => " + 1 patch".to_owned(),
+            count => format!(" + {count} patches"),
+        };
+        format!("{release}b{} ({commit}){patches}", self.locked.number)
     }
 
     fn short_version(&self) -> String {
@@ -61,12 +83,20 @@ impl Pinned for Block<GitRequest> {
     }
 
     fn visible(&self) -> Value {
-        serde_json::json!({
+        let mut shown = serde_json::json!({
             "content": self.locked.content.digest,
             "commit": self.locked.commit,
             "number": self.locked.number,
             "time": self.locked.time,
-        })
+        });
+        // A release calls itself by its version; the id of any other commit is what it was before tags were kept.
+        if let Some(release) = self.locked.release() {
+            shown["release"] = release.into();
+        }
+        if !self.locked.patches.is_empty() {
+            shown["patches"] = self.locked.patches.iter().map(|patch| patch.sha256.to_string()).collect();
+        }
+        shown
     }
 
     fn fault(&self) -> Option<String> {
@@ -79,8 +109,12 @@ impl Pinned for Block<GitRequest> {
         if urls.any(|url| !is_git_url(url)) {
             return Some("it names something that is not the address of a git repository".to_owned());
         }
-        let reference = pin.reference.as_deref().unwrap_or_default();
-        reference.contains(|c: char| c.is_control() || c.is_whitespace()).then(|| "invalid git ref".to_owned())
+        if let Some(wrong) = pin.patches.iter().find(|patch| !is_patch_path(&patch.path)) {
+            return Some(format!("invalid path of a patch `{}`", visible(&wrong.path)));
+        }
+        let mut names = pin.reference.iter().chain(&pin.tags);
+        let wrong = names.any(|name| name.contains(|c: char| c.is_control() || c.is_whitespace()));
+        wrong.then(|| "invalid git ref".to_owned())
     }
 
     fn report(&self, page: &mut String) {

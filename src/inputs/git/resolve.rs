@@ -1,6 +1,7 @@
 //! Resolves a `git` request to its pin.
 
 use super::GitPin;
+use super::patches::{self, PatchPin};
 use super::supply::{git, git_tree};
 use crate::error::Result;
 use crate::inputs::{Answer, Block, Preview, Question, Resolution, Resolve, Taken, TreePin};
@@ -14,6 +15,10 @@ const SUBJECTS: usize = 10;
 impl Resolve for GitRequest {
     fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer> {
         let Question { name, intake, .. } = question;
+        let patches: Vec<PatchPin> = {
+            let pin = |path: &String| patches::pin(intake.store, question.directory, path);
+            self.patches.iter().map(pin).collect::<Result<_>>()?
+        };
         let old = locked.map(|block| &block.locked);
         let (resolved, preview) = git(intake, name, &self.url, |repository| {
             let resolved = repository.resolve(self)?;
@@ -23,6 +28,7 @@ impl Resolve for GitRequest {
         if let Some(block) = locked
             && block.locked.commit == resolved.commit
             && block.locked.url == self.url
+            && block.locked.patches == patches
         {
             // The number is kept: a later tag must not change a pin.
             let mut pin = block.locked.clone();
@@ -32,8 +38,14 @@ impl Resolve for GitRequest {
         let (name, request) = (name.to_owned(), self.clone());
         let old = old.map(|old| old.commit.clone());
         let short = &resolved.commit[..12.min(resolved.commit.len())];
-        let to = resolved.number.map_or_else(|| short.to_owned(), |number| format!("b{number} ({short})"));
-        let take_in = move |intake: Intake| take_in(intake, &name, request, &resolved, old.as_deref());
+        let tag = resolved.tags.first().cloned();
+        let to = match (tag, resolved.number) {
+            (Some(tag), Some(number)) if tag != format!("b{number}") => format!("{tag} = b{number} ({short})"),
+            (_, Some(number)) => format!("b{number} ({short})"),
+            (Some(tag), None) => format!("{tag} ({short})"),
+            (None, None) => short.to_owned(),
+        };
+        let take_in = move |intake: Intake| take_in(intake, &name, request, &patches, &resolved, old.as_deref());
         Ok((Resolution::New { to, details: Vec::new(), preview, take_in: Box::new(take_in) }, Vec::new()))
     }
 }
@@ -49,7 +61,14 @@ fn preview(repository: &Repository, old: Option<&GitPin>, new: &Resolved) -> Pre
     Preview { made, distance, ..Preview::default() }
 }
 
-fn take_in(intake: Intake, name: &str, request: GitRequest, resolved: &Resolved, old: Option<&str>) -> Result<Taken> {
+fn take_in(
+    intake: Intake,
+    name: &str,
+    request: GitRequest,
+    patches: &[PatchPin],
+    resolved: &Resolved,
+    old: Option<&str>,
+) -> Result<Taken> {
     let (pin, log) = git(intake, name, &request.url, |repository| {
         repository.fetch(&resolved.commit, resolved.reference.as_deref())?;
         let (tree, time) = repository.commit(&resolved.commit)?;
@@ -57,7 +76,7 @@ fn take_in(intake: Intake, name: &str, request: GitRequest, resolved: &Resolved,
             Some(number) => number,
             None => repository.count(&resolved.commit)?,
         };
-        let content = git_tree(intake, repository, &resolved.commit, None)?;
+        let content = git_tree(intake, repository, &resolved.commit, patches, None)?;
         let log = old.and_then(|old| log_between(repository, old, &resolved.commit, SUBJECTS));
         let pin = GitPin {
             url: request.url.clone(),
@@ -66,6 +85,8 @@ fn take_in(intake: Intake, name: &str, request: GitRequest, resolved: &Resolved,
             tree,
             time,
             number,
+            tags: resolved.tags.clone(),
+            patches: patches.to_vec(),
             submodules: content.submodules.clone(),
             content: TreePin::of(&content.tree, &content.listing)?,
         };
@@ -76,6 +97,7 @@ fn take_in(intake: Intake, name: &str, request: GitRequest, resolved: &Resolved,
         format!("dated    {}", text::date(pin.time)),
         format!("content  {} in {} entries", text::bytes(pin.content.size), pin.content.entries),
     ];
+    details.extend(pin.patches.iter().map(|patch| format!("patched  {}", patch.path)));
     if let Some(log) = log {
         details.push(format!("{} new commit{}", log.count, if log.count == 1 { "" } else { "s" }));
         details.extend(log.subjects.iter().map(|subject| format!("  {subject}")));

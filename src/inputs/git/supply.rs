@@ -1,10 +1,12 @@
 //! A git commit: fetched into the cache, its raw blobs written as a tree.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use url::Url;
 
 use super::GitPin;
+use super::patches::{self, PatchPin};
 use crate::error::{About, Error, Kind, Result};
 use crate::inputs::{Block, Presence, Supply};
 use crate::intake::Intake;
@@ -12,14 +14,14 @@ use crate::progress::{Doing, Unit};
 use crate::store::gc::Roots;
 use crate::store::{Staging, Store, StoredTree};
 use crate::tree::{Limits, Listing, TreeWriter};
-use crate::upstream::git::{Content, GitRequest, Repository, Submodule, write_content};
+use crate::upstream::git::{Content, GitRequest, Repository, Submodule, apply, write_content};
 
 impl Supply for Block<GitRequest> {
     fn fetch(&self, intake: Intake, name: &str) -> Result<()> {
         let pin = &self.locked;
         git(intake, name, &pin.url, |repository| {
             repository.fetch(&pin.commit, pin.reference.as_deref())?;
-            git_tree(intake, repository, &pin.commit, Some(pin)).map(drop)
+            git_tree(intake, repository, &pin.commit, &pin.patches, Some(pin)).map(drop)
         })
     }
 
@@ -29,7 +31,12 @@ impl Supply for Block<GitRequest> {
 
     fn keep(&self, roots: &mut Roots) {
         roots.repositories.insert(self.locked.url.clone());
+        roots.downloads.extend(self.locked.patches.iter().map(|patch| patch.sha256));
         roots.repositories.extend(self.locked.submodules.values().map(|one| one.url.clone()));
+    }
+
+    fn bring(&self, intake: Intake, name: &str, directory: &Path) -> Result<()> {
+        patches::bring(intake, name, &self.locked.patches, directory)
     }
 
     fn restore(&self, intake: Intake, name: &str) -> Result<()> {
@@ -72,9 +79,15 @@ pub fn git<T>(intake: Intake, name: &str, url: &str, action: impl Fn(&Repository
 
 /// Writes the content of a fetched commit as a tree into the store. Fails if it does not match the pin, if there is
 /// one.
-pub fn git_tree(intake: Intake, repository: &Repository, commit: &str, pin: Option<&GitPin>) -> Result<GitContent> {
+pub fn git_tree(
+    intake: Intake,
+    repository: &Repository,
+    commit: &str,
+    patches: &[PatchPin],
+    pin: Option<&GitPin>,
+) -> Result<GitContent> {
     let _unpacking = intake.fetcher.progress().begin(Doing::Unpack, repository.name, None, Unit::Steps);
-    let (staging, listing, submodules) = write(intake, repository, commit, pin)?;
+    let (staging, listing, submodules) = write(intake, repository, commit, patches, pin)?;
     let tree = intake.store.publish_tree(&staging, &listing)?;
     Ok(GitContent { tree, listing, submodules })
 }
@@ -83,14 +96,21 @@ pub fn git_tree(intake: Intake, repository: &Repository, commit: &str, pin: Opti
 fn git_contents(intake: Intake, name: &str, pin: &GitPin) -> Result<()> {
     git(intake, name, &pin.url, |repository| {
         repository.fetch(&pin.commit, pin.reference.as_deref())?;
-        let (staging, listing, _) = write(intake, repository, &pin.commit, Some(pin))?;
+        let (staging, listing, _) = write(intake, repository, &pin.commit, &pin.patches, Some(pin))?;
         intake.store.share_all(&staging, &listing)
     })
 }
 
 type Written = (Staging, Listing, BTreeMap<String, Submodule>);
 
-fn write(intake: Intake, repository: &Repository, commit: &str, pin: Option<&GitPin>) -> Result<Written> {
+fn write(
+    intake: Intake,
+    repository: &Repository,
+    commit: &str,
+    patches: &[PatchPin],
+    pin: Option<&GitPin>,
+) -> Result<Written> {
+    let tree = apply(repository, commit, &patches::load(intake.store, patches)?)?;
     let staging = intake.store.stage()?;
     let directory = staging.path().join("tree");
     fs_err::create_dir(&directory)?;
@@ -103,7 +123,7 @@ fn write(intake: Intake, repository: &Repository, commit: &str, pin: Option<&Git
         limits,
         demand_space: &|bytes| intake.store.demand_space(bytes),
     };
-    let submodules = write_content(repository, commit, &content, &mut writer)?;
+    let submodules = write_content(repository, tree, &content, &mut writer)?;
     let listing = writer.finish()?;
     if let Some(pin) = pin {
         pin.content.demand(repository.name, &listing)?;

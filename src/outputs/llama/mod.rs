@@ -31,9 +31,16 @@ impl FromFields for LlamaRecipe {
             sysroot: form.output("sysroot", "sysroot")?,
             backend,
             prefix: form.prefix("/opt/llama")?,
+            cpu: cpu(form.fields)?,
             cmake: cmake(form.source, form.fields)?,
         })
     }
+}
+
+/// Parses the processor of a build.
+fn cpu(fields: &Table) -> Result<Option<String>> {
+    let parse = |text: &str| llama::demand_processor(text).map(|()| Some(text.to_owned()));
+    fields.parsed("cpu", None, parse)
 }
 
 /// Parses the CMake variables of a build.
@@ -62,7 +69,7 @@ impl Derive for LlamaRecipe {
             return Err(Error::new(Kind::Invalid, format!("`{}` is not a git input", self.source)));
         };
         let pin = &block.locked;
-        let source = llama::SourceId { commit: &pin.commit, number: pin.number, time: pin.time };
+        let source = llama::SourceId::of(pin);
         let hip = match &self.rocm {
             None => None,
             Some(name) => {
@@ -72,14 +79,19 @@ impl Derive for LlamaRecipe {
         };
         Ok(json!({
             "environment": llama::environment(&source, hip.as_ref()),
-            "commands": llama::commands(&llama::variables(self, &source, hip.as_ref()), JOBS),
+            "commands": llama::commands(&llama::variables(self, &source, hip.as_ref(), None), JOBS),
+            // The source decides which of the names it has.
+            "decisions": llama::decisions(),
             "launcher": hip.map(|_| llama::HIP_LAUNCHER),
         }))
     }
 
     fn fault(&self) -> Option<String> {
-        let wrong = self.cmake.keys().find(|name| !rules::is_cmake_name(name));
-        wrong.map(|_| "invalid name of a CMake variable".to_owned())
+        if self.cmake.keys().any(|name| !rules::is_cmake_name(name)) {
+            return Some("invalid name of a CMake variable".to_owned());
+        }
+        let unknown = self.cpu.as_deref().filter(|name| llama::demand_processor(name).is_err());
+        unknown.map(|name| format!("unknown processor `{name}`"))
     }
 }
 

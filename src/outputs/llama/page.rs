@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::gfx::GfxTarget;
+use crate::inputs::LockedInput;
 use crate::lock::Lock;
 use crate::page::fact;
-use crate::recipe::{LlamaRecipe, Recipe};
+use crate::recipe::{LlamaRecipe, Recipe, llama};
 
 /// Describes the build and its environment, for which alone the result holds.
 pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
@@ -38,6 +40,8 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
         _ => "cc and c++ of the host".to_owned(),
     };
     fact(page, "compiler", &compiler);
+    let gpu = gpu(lock, recipe);
+    fact(page, "processor", llama::processor(recipe.cpu.as_deref(), gpu));
     let _ = writeln!(
         page,
         "\nAll CMake variables, the environment and the versions of the tools: `strixlock log OUTPUT --about`."
@@ -48,4 +52,19 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
             fact(page, name, value);
         }
     }
+    let _ = writeln!(
+        page,
+        "\nOptions that the recipe decides, where the source has them and the manifest does not:\n\n| option | value | why |\n\
+         | --- | --- | --- |"
+    );
+    for decision in llama::decisions().iter().filter(|decision| decision.is_for(recipe.backend)) {
+        let _ = writeln!(page, "| `{}` | {} | {} |", decision.names(), decision.value(), decision.why);
+    }
+}
+
+/// Returns the GPU of a build.
+fn gpu<'l>(lock: &'l Lock, recipe: &LlamaRecipe) -> Option<&'l GfxTarget> {
+    let Recipe::Rocm(rocm) = &lock.outputs.get(recipe.rocm.as_ref()?)?.recipe else { return None };
+    let LockedInput::Rocm(block) = lock.inputs.get(&rocm.input)? else { return None };
+    Some(&block.requested.target)
 }

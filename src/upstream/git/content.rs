@@ -29,16 +29,16 @@ pub struct Content<'a> {
     pub demand_space: &'a dyn Fn(u64) -> Result<()>,
 }
 
-/// Writes the commit's content and returns the submodules by path. Memory holds one whole blob at a time, since git
+/// Writes the content of a commit's tree and returns the submodules by path. Memory holds one whole blob at a time, since git
 /// stores blobs as deltas of one another.
 pub fn write_content(
     repository: &Repository,
-    commit: &str,
+    tree: Oid,
     content: &Content,
     writer: &mut TreeWriter,
 ) -> Result<BTreeMap<String, Submodule>> {
     let mut writing = Writing { content, writer, submodules: BTreeMap::new() };
-    writing.commit(repository, commit, b"", 0)?;
+    writing.root(repository, tree, b"", 0)?;
     Ok(writing.submodules)
 }
 
@@ -49,12 +49,11 @@ struct Writing<'a, 'w> {
 }
 
 impl Writing<'_, '_> {
-    fn commit(&mut self, repository: &Repository, commit: &str, prefix: &[u8], nesting: usize) -> Result<()> {
+    fn root(&mut self, repository: &Repository, tree: Oid, prefix: &[u8], nesting: usize) -> Result<()> {
         let trouble = |error: git2::Error| repository.trouble(&error);
-        let found = repository.cache.find_commit(Oid::from_str(commit).map_err(trouble)?).map_err(trouble)?;
-        let size = measure(repository, found.tree_id(), self.content.limits)?;
+        let size = measure(repository, tree, self.content.limits)?;
         (self.content.demand_space)(size.bytes)?;
-        let tree = found.tree().map_err(trouble)?;
+        let tree = repository.cache.find_tree(tree).map_err(trouble)?;
         let mut links = Vec::new();
         self.tree(repository, &tree, prefix, b"", &mut links)?;
         let urls = match self.content.pinned {
@@ -97,7 +96,8 @@ impl Writing<'_, '_> {
                 .hint("the lock contradicts itself; restore it from version control, or update this input"));
         }
         let inner = fetched(parent, &submodule.url, commit, self.content.cache_of)?;
-        self.commit(&inner, commit, place, nesting + 1)
+        let tree = inner.tree_of(commit)?;
+        self.root(&inner, tree, place, nesting + 1)
     }
 
     fn tree(

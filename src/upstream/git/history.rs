@@ -22,6 +22,12 @@ impl Repository<'_> {
         Ok((commit.tree_id().to_string(), commit.time().seconds()))
     }
 
+    /// Returns the tree of a fetched commit.
+    pub fn tree_of(&self, commit: &str) -> Result<Oid> {
+        let trouble = |error: git2::Error| self.trouble(&error);
+        Ok(self.cache.find_commit(Oid::from_str(commit).map_err(trouble)?).map_err(trouble)?.tree_id())
+    }
+
     /// Counts the commits that lead up to this one, including itself, as `git rev-list --count` does.
     pub fn count(&self, commit: &str) -> Result<u64> {
         let trouble = |error: git2::Error| self.trouble(&error);

@@ -12,13 +12,14 @@ use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use tracing::info;
 use url::Url;
 
+use super::program::at_terminal;
 use super::session::{Session, refused};
 use super::watch::Watch;
 use super::{advertisement, bounds};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{Answer, Request};
 use crate::log::RUN;
-use crate::urls::{has_login, log_url, show_url};
+use crate::urls::{has_login, log_url, server, show_url};
 
 /// The user agent: some servers speak git's protocol only to git.
 const AGENT: &str = concat!("git/2.0 (strixlock ", env!("CARGO_PKG_VERSION"), ")");
@@ -63,7 +64,7 @@ impl Http {
             if answer.status() != 401 || login.is_some() || tries > 2 {
                 break answer;
             }
-            match ask_for_login(&base) {
+            match self.ask_for_login(&base) {
                 Some(found) => login = Some(found),
                 None => break answer,
             }
@@ -75,6 +76,16 @@ impl Http {
         self.session.reach(Some(base.clone()));
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((base, login));
         Ok(body)
+    }
+
+    /// Asks git's credential helpers, which may ask the user.
+    fn ask_for_login(&self, base: &Url) -> Option<(String, String)> {
+        let config = git2::Config::open_default().ok()?;
+        info!(target: RUN, "git's credential helpers are asked for {}", log_url(base));
+        let note = || format!("{} requires a login", server(base));
+        let _terminal = at_terminal().then(|| self.session.exchange.leave_terminal(&note()));
+        let mut helper = git2::CredentialHelper::new(base.as_str());
+        helper.config(&config).execute()
     }
 
     /// Sends libgit2's list of wants and haves.
@@ -196,13 +207,6 @@ fn without_login(url: &Url) -> (Url, Login) {
     let _ = plain.set_username("");
     let _ = plain.set_password(None);
     (plain, login)
-}
-
-fn ask_for_login(base: &Url) -> Option<(String, String)> {
-    let config = git2::Config::open_default().ok()?;
-    info!(target: RUN, "git's credential helpers are asked for {}", log_url(base));
-    let mut helper = git2::CredentialHelper::new(base.as_str());
-    helper.config(&config).execute()
 }
 
 /// Returns the address of the repository whose list of refs is at `url`.

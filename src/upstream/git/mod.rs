@@ -21,9 +21,12 @@ mod measure;
 mod names;
 mod pack;
 mod packets;
+mod patches;
 mod program;
 mod ref_list;
+mod release;
 mod remote;
+mod reversed;
 mod session;
 mod ssh;
 mod ssh_refusal;
@@ -36,6 +39,8 @@ use serde::{Deserialize, Serialize};
 pub use address::{is_commit, is_git_url};
 pub use content::{Content, write_content};
 pub use history::log_between;
+pub use patches::{LARGEST as LARGEST_PATCH, Patch, apply};
+pub use release::{demand_range, release_version};
 pub use remote::{Repository, Resolved};
 
 /// A wanted commit.
@@ -47,6 +52,9 @@ pub struct GitRequest {
     /// The wanted commit.
     #[serde(rename = "ref")]
     pub reference: GitRef,
+    /// Patches that are applied to it, in order: paths relative to the manifest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<String>,
 }
 
 /// The ref that names a commit.
@@ -61,6 +69,20 @@ pub enum GitRef {
     Tag(String),
     /// A commit, by all 40 digits.
     Commit(String),
+    /// A ref by its full name, such as `refs/pull/7/head`.
+    Ref(String),
+    /// The head of a pull request.
+    Pull(u64),
+    /// The newest release, as a tag `v...`: `latest`, or a range of versions.
+    Release(String),
+}
+
+impl GitRef {
+    /// Returns true for a full name of a ref that a request may have.
+    #[must_use]
+    pub fn is_full_name(name: &str) -> bool {
+        name.starts_with("refs/") && git2::Reference::is_valid_name(name)
+    }
 }
 
 /// A submodule at the commit that the repository names.

@@ -38,6 +38,10 @@ pub(super) trait Server: Send + Sync + 'static {
     fn command(&self, session: &Session) -> Result<Command>;
     /// Returns the program's name.
     fn name(&self) -> &'static str;
+    /// Describes a program that may ask the user something.
+    fn may_ask(&self) -> Option<String> {
+        None
+    }
     /// Explains why the program ended too early.
     fn explain(&self, session: &Session, words: &LastWords) -> Error;
 }
@@ -144,6 +148,8 @@ impl Talk {
         if apart {
             command.process_group(0);
         }
+        let title = server.may_ask().filter(|_| !apart);
+        let _terminal = title.map(|title| session.exchange.leave_terminal(&title));
         running(command.as_std_mut());
         let started = session.exchange.start(&mut command);
         let mut child =

@@ -9,6 +9,7 @@ use tracing::info;
 use url::Url;
 
 use super::address::Address;
+use super::release::{newest, release_version};
 use super::session::{PLACEHOLDER, Session};
 use super::{GitRef, GitRequest};
 use crate::error::{Error, Kind, Result};
@@ -25,6 +26,8 @@ pub struct Resolved {
     pub commit: String,
     /// The number in the commit's tag `b<number>`.
     pub number: Option<u64>,
+    /// The commit's tags.
+    pub tags: Vec<String>,
 }
 
 /// A remote repository with its cache in the store.
@@ -40,6 +43,8 @@ pub struct Repository<'a> {
     pub(super) cache: git2::Repository,
 }
 
+/// Number of tags of a commit that are kept.
+const MOST_TAGS: usize = 16;
 /// The configuration key under which the cache keeps the address that answered, if it redirected.
 const ANSWERED: &str = "strixlock.answered";
 
@@ -88,13 +93,35 @@ impl<'a> Repository<'a> {
             }
             GitRef::Tag(tag) => {
                 let full = format!("refs/tags/{tag}");
-                let peeled = refs.names.get(&format!("{full}^{{}}")).or_else(|| refs.names.get(&full));
-                let id = *peeled.ok_or_else(|| missing(format!("tag {tag}"), "refs/tags/"))?;
+                let id = refs.peeled(&full).ok_or_else(|| missing(format!("tag {tag}"), "refs/tags/"))?;
+                (Some(full), id)
+            }
+            GitRef::Release(range) => {
+                let tag = newest(range, refs.tags()).map_err(|error| error.fact("url", self.shown()))?;
+                let full = format!("refs/tags/{tag}");
+                let id = refs.peeled(&full).ok_or_else(|| missing(format!("tag {tag}"), "refs/tags/"))?;
+                (Some(full), id)
+            }
+            GitRef::Ref(full) => {
+                let id = refs.peeled(full).ok_or_else(|| missing(format!("ref {full}"), "refs/"))?;
+                (Some(full.clone()), id)
+            }
+            GitRef::Pull(number) => {
+                let full = format!("refs/pull/{number}/head");
+                let wanted = format!("pull request {number}");
+                let id = refs.peeled(&full).ok_or_else(|| {
+                    missing(wanted, "refs/pull/").hint("the host may keep no refs of pull requests: name its branch")
+                })?;
                 (Some(full), id)
             }
             GitRef::Commit(commit) => (None, Oid::from_str(commit).map_err(|error| self.trouble(&error))?),
         };
-        Ok(Resolved { reference, commit: commit.to_string(), number: refs.number_of(commit) })
+        Ok(Resolved {
+            reference,
+            commit: commit.to_string(),
+            number: refs.number_of(commit),
+            tags: refs.tags_of(commit),
+        })
     }
 
     /// Returns the error for a repository without HEAD: it is empty, or HEAD names a branch that does not exist.
@@ -302,12 +329,32 @@ impl Refs {
         if names.is_empty() { "none at all".to_owned() } else { names.join(", ") }
     }
 
+    /// Returns the object that a ref leads to: the commit of an annotated tag.
+    fn peeled(&self, full: &str) -> Option<Oid> {
+        self.names.get(&format!("{full}^{{}}")).or_else(|| self.names.get(full)).copied()
+    }
+
+    /// Returns the names of all tags.
+    fn tags(&self) -> impl Iterator<Item = &str> {
+        let names = self.names.keys().filter_map(|name| name.strip_prefix("refs/tags/"));
+        names.filter(|name| !name.ends_with("^{}"))
+    }
+
+    /// Returns the tags of a commit, those of releases first.
+    fn tags_of(&self, commit: Oid) -> Vec<String> {
+        let is_its = |tag: &&str| self.peeled(&format!("refs/tags/{tag}")) == Some(commit) && tag.len() <= 256;
+        let mut tags: Vec<&str> = self.tags().filter(is_its).collect();
+        tags.sort_by_key(|tag| (release_version(tag).is_none(), *tag));
+        tags.into_iter().take(MOST_TAGS).map(str::to_owned).collect()
+    }
+
     /// Returns the number in the commit's tag: llama.cpp tags each build of its master branch `b<number>`.
     fn number_of(&self, commit: Oid) -> Option<u64> {
         let numbers = self.names.iter().filter(|(_, id)| **id == commit).filter_map(|(name, _)| {
             let digits = name.strip_prefix("refs/tags/b")?.trim_end_matches("^{}");
             let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
-            plain.then(|| digits.parse().ok())?
+            // The number is compiled into programs as an `int`.
+            plain.then(|| digits.parse::<i32>().ok()?.try_into().ok())?
         });
         numbers.max()
     }

@@ -147,6 +147,10 @@ impl Server for Ssh {
         "ssh"
     }
 
+    fn may_ask(&self) -> Option<String> {
+        Some(format!("asking {} with ssh", self.0.destination))
+    }
+
     fn explain(&self, session: &Session, words: &LastWords) -> Error {
         let chosen = match Chosen::find(session) {
             Ok(chosen) => chosen,

@@ -225,7 +225,8 @@ fn all_failed(mut failures: Vec<(Url, Error)>) -> Error {
     }
     let kind = failures.first().map_or(Kind::NotFound, |(_, error)| error.kind());
     let error = failures.iter().fold(Error::new(kind, "no index answered"), |error, (url, why)| {
-        error.fact("index", format!("{}: {}", show_url(url), why.message()))
+        let tried = why.facts().find(|(label, _)| *label == "tried").map(|(_, tried)| format!(", tried {tried}"));
+        error.fact("index", format!("{}: {}{}", show_url(url), why.message(), tried.unwrap_or_default()))
     });
     error.hint("check the network; if the index moved again, name its new address under `sources` in the manifest")
 }

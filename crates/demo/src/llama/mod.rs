@@ -60,18 +60,34 @@ const TEMPLATES: &[(&str, &str)] = templates! {
     "tests/CMakeLists.txt"
     "tests/test-revision.cpp"
     "tools/CMakeLists.txt"
+    "tools/cli/CMakeLists.txt"
     "tools/cli/cli.cpp"
+    "tools/llama-bench/CMakeLists.txt"
     "tools/llama-bench/llama-bench.cpp"
+    "tools/server/CMakeLists.txt"
     "tools/server/server.cpp"
 };
 
-/// Returns the sources at a revision, from 1 on. Revisions differ in `src/llama.cpp` and `docs/changes.md`.
+/// Returns the options by which a revision reads a model into memory, as llama.cpp's versions had them: one, then
+/// another beside it, then the other alone.
+fn options_of(revision: u64) -> [(&'static str, &'static str); 2] {
+    let mmap = include_str!("../templates/llama/common/mmap.txt");
+    let load_mode = include_str!("../templates/llama/common/load-mode.txt");
+    [("@MMAP@", if revision < 3 { mmap } else { "" }), ("@LOAD_MODE@", if revision > 1 { load_mode } else { "" })]
+}
+
+/// Returns the sources at a revision, from 1 on. Revisions differ in `src/llama.cpp` and `docs/changes.md`, and the
+/// first three in their options.
 #[must_use]
 pub(crate) fn source_files(revision: u64) -> Vec<SourceFile> {
     let file = |path: &str, mode, bytes: &[u8]| SourceFile { path: path.to_owned(), mode, bytes: bytes.to_vec() };
     let mut files: Vec<_> = TEMPLATES
         .iter()
-        .map(|(path, text)| file(path, Mode::Plain, text.replace("@REVISION@", &revision.to_string()).as_bytes()))
+        .map(|(path, text)| {
+            let text = text.replace("@REVISION@", &revision.to_string());
+            let text = options_of(revision).iter().fold(text, |text, (name, option)| text.replace(name, option));
+            file(path, Mode::Plain, text.as_bytes())
+        })
         .collect();
     let changes: Vec<_> = (1..=revision).map(|number| format!("* revision {number}\n")).collect();
     files.extend([

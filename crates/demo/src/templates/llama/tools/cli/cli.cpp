@@ -6,7 +6,7 @@
 #include <thread>
 
 int main(int argc, char ** argv) {
-    const arguments given = parse_arguments(argc, argv);
+    const arguments given = parse_arguments(argc, argv, LLAMA_EXAMPLE_CLI);
     if (given.model.empty()) {
         fprintf(stderr, "error: no model; use -m\n");
         return 1;
@@ -15,9 +15,7 @@ int main(int argc, char ** argv) {
         fprintf(stderr, "error: failed to load model '%s'\n", given.model.c_str());
         return 1;
     }
-    bool echo = true;
-    for (const std::string & option : given.rest) echo = echo && option != "--no-display-prompt";
-    if (echo) printf("%s", given.prompt.c_str());
+    if (given.echo) printf("%s", given.prompt.c_str());
     for (int i = 0; i < given.predict; i++) {
         printf(" llama");
         // As fast as it says below: whoever looks at it while it runs can see it.

@@ -10,7 +10,7 @@ static void print(const char * separator, int prompt, int generated, double spee
 }
 
 int main(int argc, char ** argv) {
-    const arguments given = parse_arguments(argc, argv);
+    const arguments given = parse_arguments(argc, argv, LLAMA_EXAMPLE_BENCH);
     if (given.output != "json") return llama_bench(stdout) > 0 ? 0 : 1;
     if (!llama_model_check(given.model.c_str())) {
         fprintf(stderr, "error: failed to load model '%s'\n", given.model.c_str());

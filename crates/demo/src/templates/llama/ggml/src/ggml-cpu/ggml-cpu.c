@@ -2,6 +2,11 @@
 
 #include <stdio.h>
 
+#ifdef GGML_DEMO_FEATURES
+// What it was built for, to be seen in the library: the demo's code is the same for all.
+const char ggml_cpu_features[] = "features: " GGML_DEMO_FEATURES;
+#endif
+
 static int device_count(void) {
     return 1;
 }

@@ -5,27 +5,14 @@
 //! llama.cpp's, or have a newer form: nothing is reported for them.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 
+use super::read;
 use crate::error::Result;
 use crate::gguf::{Gguf, Header};
 use crate::store::StoredTree;
-use crate::tree::confined::Root;
 
 const ARCHITECTURES: &str = "src/llama-arch.cpp";
 const TYPES: &str = "ggml/include/ggml.h";
-/// Maximum number of bytes read from a file; the largest has half a megabyte.
-const MOST: u64 = 64 << 20;
-
-/// Returns the text of a file in the sources, if it exists.
-pub fn read(source: &StoredTree, path: &str) -> Result<Option<String>> {
-    let mut text = Vec::new();
-    match Root::open(&source.path)?.open_file(path.as_bytes()) {
-        Ok(file) => file.take(MOST).read_to_end(&mut text)?,
-        Err(_) => return Ok(None),
-    };
-    Ok(Some(String::from_utf8_lossy(&text).into_owned()))
-}
 
 /// Architectures and tensor types that a version of llama.cpp supports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

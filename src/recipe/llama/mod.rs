@@ -1,13 +1,17 @@
 //! Recipe `llama`: llama.cpp built with CMake and Ninja at fixed paths.
 //!
 //! Everything that CMake or llama.cpp would otherwise detect on the machine is set here or in the manifest: CPU
-//! features, OpenMP, curl, OpenSSL, ccache, the web UI (otherwise downloaded), build number and commit (otherwise read
-//! from any git repository around the source).
+//! features ([`processor`]), OpenMP, OpenSSL, ccache, the web UI (otherwise downloaded; [`decisions`]), build number and
+//! commit (otherwise read from any git repository around the source). Options have other names in other ages of
+//! llama.cpp: only those are set that the source declares.
 //!
 //! clang gives every HIP object an id that it derives from the paths of the build (`-fuse-cuid=hash`). Here the id
 //! depends only on the object's name below the build directory: see [`HIP_LAUNCHER`].
 
-use std::collections::BTreeMap;
+mod decisions;
+mod processor;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -16,10 +20,15 @@ use super::{BuildRoot, OutputKind};
 use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
 use crate::inputs::InputKind;
+use crate::inputs::git::GitPin;
+use crate::llama_source::CMakeFiles;
 use crate::suggest::one_of;
 
+pub use decisions::{Condition, decisions, is_idle};
+pub use processor::{demand_processor, missing_flags, processor};
+
 /// Revision of the recipe, raised with every change that can show in its result.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 
 /// The recipe of a llama.cpp build: see [`super::Recipe::Llama`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +47,9 @@ pub struct LlamaRecipe {
     pub backend: Backend,
     /// The directory at which the build is used.
     pub prefix: String,
+    /// The processor that the CPU backend is built for; absent for that of the GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
     /// CMake variables, which override the recipe's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cmake: BTreeMap<String, String>,
@@ -136,6 +148,40 @@ pub struct SourceId<'a> {
     pub number: u64,
     /// The commit's time, in seconds since 1970.
     pub time: i64,
+    /// True if the commit has a tag of a release.
+    pub release: bool,
+}
+
+impl<'p> SourceId<'p> {
+    /// Returns the identity of a pinned source.
+    #[must_use]
+    pub fn of(pin: &'p GitPin) -> Self {
+        Self { commit: &pin.commit, number: pin.number, time: pin.time, release: pin.release().is_some() }
+    }
+}
+
+/// Facts about the source and root of a build, known when both are in the store.
+#[derive(Debug)]
+pub struct Known<'f> {
+    /// Options that the source declares.
+    declared: BTreeSet<&'f str>,
+    /// Words of the source's CMake files.
+    words: BTreeSet<&'f str>,
+    /// True if the root has the headers of OpenSSL.
+    has_openssl: bool,
+}
+
+impl<'f> Known<'f> {
+    /// Reads them from the CMake files of the source.
+    #[must_use]
+    pub fn new(files: &'f CMakeFiles, has_openssl: bool) -> Self {
+        Self { declared: files.declared(), words: files.words(), has_openssl }
+    }
+
+    /// Returns true for a variable that has an effect. CMake's own are not in the source.
+    fn reads(&self, variable: &str) -> bool {
+        variable.starts_with("CMAKE_") || self.words.contains(variable)
+    }
 }
 
 /// The GPU side of a build.
@@ -150,10 +196,17 @@ pub struct Hip {
 /// Variables that say which commit is built.
 pub const IDENTITY: [&str; 2] = ["LLAMA_BUILD_NUMBER", "LLAMA_BUILD_COMMIT"];
 
-/// Returns the CMake variables of a build: the recipe's own, overridden by those of the manifest.
+/// Returns the CMake variables of a build: the recipe's own, overridden by those of the manifest. Without `known`, they
+/// are those of a source that declares every option under its newest name.
 #[must_use]
-pub fn variables(recipe: &LlamaRecipe, source: &SourceId, hip: Option<&Hip>) -> BTreeMap<String, String> {
+pub fn variables(
+    recipe: &LlamaRecipe,
+    source: &SourceId,
+    hip: Option<&Hip>,
+    known: Option<&Known>,
+) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
+    let declares = |name: &str| known.is_none_or(|known| known.declared.contains(name));
     let mut set = |name: &str, value: &str| all.insert(name.to_owned(), value.to_owned());
     set("CMAKE_BUILD_TYPE", "Release");
     set("CMAKE_INSTALL_PREFIX", &recipe.prefix);
@@ -163,23 +216,20 @@ pub fn variables(recipe: &LlamaRecipe, source: &SourceId, hip: Option<&Hip>) -> 
     set("CMAKE_CXX_FLAGS", &format!("-ffile-prefix-map={SOURCE}=source -ffile-prefix-map={BUILD}=out"));
     set("LLAMA_BUILD_NUMBER", &source.number.to_string());
     set("LLAMA_BUILD_COMMIT", source.commit);
-    for off in [
-        "GGML_NATIVE",
-        "GGML_CCACHE",
-        "GGML_OPENMP",
-        "LLAMA_BUILD_TESTS",
-        "LLAMA_BUILD_EXAMPLES",
-        "LLAMA_CURL",
-        "LLAMA_OPENSSL",
-        "LLAMA_BUILD_UI",
-        "LLAMA_USE_PREBUILT_UI",
-        "GGML_HIP_ROCWMMA_FATTN",
-    ] {
-        set(off, "OFF");
+    let mut conditions = BTreeSet::new();
+    if source.release {
+        conditions.insert(Condition::Release);
     }
-    // x86-64-v3, which every machine with this GPU has. Otherwise ggml would decide by the builder's environment.
-    for on in ["GGML_SSE42", "GGML_AVX", "GGML_AVX2", "GGML_BMI2", "GGML_FMA", "GGML_F16C"] {
-        set(on, "ON");
+    if known.is_some_and(|known| known.has_openssl) {
+        conditions.insert(Condition::OpenSsl);
+    }
+    for (option, value) in decisions::decided(recipe.backend, &conditions, declares) {
+        set(option, value);
+    }
+    // Otherwise ggml would decide by the environment of the build.
+    let processor = processor(recipe.cpu.as_deref(), hip.map(|hip| &hip.target));
+    for (option, value) in processor::features(processor).filter(|(option, _)| declares(option)) {
+        set(option, value);
     }
     let mut rpath = "$ORIGIN;$ORIGIN/../lib".to_owned();
     if let Some(Hip { prefix, target }) = hip {
@@ -201,6 +251,10 @@ pub fn variables(recipe: &LlamaRecipe, source: &SourceId, hip: Option<&Hip>) -> 
         set("GGML_VULKAN", if recipe.backend == Backend::Vulkan { "ON" } else { "OFF" });
     }
     set("CMAKE_INSTALL_RPATH", &rpath);
+    if let Some(known) = known {
+        // A backend that the source lacks is reported by CMake, and not left out.
+        all.retain(|name, value| known.reads(name) || (name.starts_with("GGML_") && value == "ON"));
+    }
     all.extend(recipe.cmake.clone());
     all
 }

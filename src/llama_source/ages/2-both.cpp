@@ -1,0 +1,127 @@
+// The form of common/arg.cpp in one age of llama.cpp, with the options that matter here. Written for tests.
+    add_opt(common_arg(
+        {"-h", "--help", "--usage"},
+        "explained, with \"quotes\"\n"
+        "in two lines",
+        [](common_params & params) {}
+    ));
+    add_opt(common_arg(
+        {"--version"},
+        "explained, with \"quotes\"\n"
+        "in two lines",
+        [](common_params & params) {}
+    ));
+    add_opt(common_arg(
+        {"--display-prompt"},
+        {"--no-display-prompt"},
+        string_format("explained (default: %s)", params.x ? "true" : "false"),
+        [](common_params & params) {}
+    ).set_examples({LLAMA_EXAMPLE_COMPLETION, LLAMA_EXAMPLE_CLI}));
+    add_opt(common_arg(
+        {"-c", "--ctx-size"}, "N",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ));
+    add_opt(common_arg(
+        {"-n", "--predict", "--n-predict"}, "N",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ));
+    add_opt(common_arg(
+        {"-p", "--prompt"}, "PROMPT",
+        "explained",
+        [](common_params & params, const std::string & value) {}
+    ).set_excludes({LLAMA_EXAMPLE_SERVER}));
+    add_opt(common_arg(
+        {"-fa", "--flash-attn"}, "[on|off|auto]",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ));
+    add_opt(common_arg(
+        {"-cnv", "--conversation"},
+        {"-no-cnv", "--no-conversation"},
+        "explained, with \"quotes\"\n"
+        "in two lines",
+        [](common_params & params) {}
+    ).set_examples({LLAMA_EXAMPLE_COMPLETION}));
+    add_opt(common_arg(
+        {"-s", "--seed"}, "SEED",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ));
+    add_opt(common_arg(
+        {"--temp"}, "N",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ));
+    add_opt(common_arg(
+        {"--ignore-eos"},
+        "explained, with \"quotes\"\n"
+        "in two lines",
+        [](common_params & params) {}
+    ));
+    add_opt(common_arg(
+        {"--simple-io"},
+        "explained, with \"quotes\"\n"
+        "in two lines",
+        [](common_params & params) {}
+    ).set_examples({LLAMA_EXAMPLE_COMPLETION}));
+    add_opt(common_arg(
+        {"--no-warmup"},
+        "explained, with \"quotes\"\n"
+        "in two lines",
+        [](common_params & params) {}
+    ).set_examples({LLAMA_EXAMPLE_COMPLETION, LLAMA_EXAMPLE_SERVER}));
+    add_opt(common_arg(
+        {"--perf"},
+        {"--no-perf"},
+        string_format("explained (default: %s)", params.x ? "true" : "false"),
+        [](common_params & params) {}
+    ));
+    add_opt(common_arg(
+        {"--mmap"},
+        {"--no-mmap"},
+        string_format("explained (default: %s)", params.x ? "true" : "false"),
+        [](common_params & params) {}
+    ));
+    add_opt(common_arg(
+        {"-lm", "--load-mode"}, "MODE",
+        "explained",
+        [](common_params & params, const std::string & value) {}
+    ));
+    add_opt(common_arg(
+        {"-dev", "--device"}, "<dev1,dev2,..>",
+        "explained",
+        [](common_params & params, const std::string & value) {}
+    ));
+    add_opt(common_arg(
+        {"--list-devices"},
+        "explained, with \"quotes\"\n"
+        "in two lines",
+        [](common_params & params) {}
+    ));
+    add_opt(common_arg(
+        {"-ngl", "--gpu-layers", "--n-gpu-layers"}, "N",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ));
+    add_opt(common_arg(
+        {"-m", "--model"}, "FNAME",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ));
+    add_opt(common_arg(
+        {"--host"}, "HOST",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ).set_examples({LLAMA_EXAMPLE_SERVER}));
+    add_opt(common_arg(
+        {"--port"}, "PORT",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ).set_examples({LLAMA_EXAMPLE_SERVER}));
+    add_opt(common_arg(
+        {"--control-vector-layer-range"}, "START", "END",
+        "explained",
+        [](common_params & params, const std::string & value) {}
+    ));

@@ -1,0 +1,23 @@
+//! Options of the realized programs: llama.cpp adds, removes and renames them, so each program's help is asked first.
+
+use super::Device;
+use super::runner::Runner;
+use crate::error::Result;
+use crate::llama_source::{Options, Wish};
+
+/// Runs a program with `--help` and returns its options.
+pub(super) fn ask(runner: &Runner, name: &str, program: &str) -> Result<Options> {
+    let command =
+        std::iter::once(program.to_owned()).chain(Options::unknown().words(Wish::Help, "")).collect::<Vec<_>>();
+    let ran = runner.run(&format!("{name}-help"), &command)?;
+    Ok(Options::in_help(&format!("{}\n{}", ran.stdout, ran.stderr)))
+}
+
+/// Returns the words that put all work onto a device.
+pub(super) fn on(device: Device, options: &Options) -> Vec<String> {
+    let wishes: &[(Wish, &str)] = match device {
+        Device::Cpu => &[(Wish::GpuLayers, "0"), (Wish::Device, "none")],
+        Device::Gpu => &[(Wish::GpuLayers, "999"), (Wish::FlashAttention, ""), (Wish::Unmapped, "")],
+    };
+    wishes.iter().flat_map(|(wish, value)| options.words(*wish, value)).collect()
+}
