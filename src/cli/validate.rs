@@ -42,6 +42,7 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
         let mut value = serde_json::to_value(&validation)
             .map_err(|error| Error::failure("cannot print the validation").because(&error))?;
         if let Some(map) = value.as_object_mut() {
+            map.insert("time".to_owned(), text::rfc3339(validation.time).into());
             map.insert("passed".to_owned(), validation.passed().into());
             map.insert("moved".to_owned(), serde_json::json!(moved));
             map.insert("file".to_owned(), written.json.display().to_string().into());

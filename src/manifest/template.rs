@@ -191,6 +191,10 @@ fn archive_lines(url: &str, suites: &[String], components: &[String], keys: &[Ar
     text
 }
 
+/// The schema by which editors complete and check the manifest: that of this version.
+const SCHEMA: &str =
+    concat!(env!("CARGO_PKG_REPOSITORY"), "/raw/v", env!("CARGO_PKG_VERSION"), "/docs/schema/strix.toml.schema.json");
+
 /// Returns a commented manifest.
 #[must_use]
 pub fn template(settings: &TemplateSettings) -> String {
@@ -221,7 +225,8 @@ pub fn template(settings: &TemplateSettings) -> String {
     };
     let channel = format!("channel = {channel:?}");
     format!(
-        r#"# What this machine is to run. `strixlock update` finds out what that is today and pins it in lock/strix.lock;
+        r#"#:schema {SCHEMA}
+# What this machine is to run. `strixlock update` finds out what that is today and pins it in lock/strix.lock;
 # `strixlock realize` makes exactly that, on any machine, for as long as the bytes can be had.
 
 requires = ">=0.1"                  # of strixlock

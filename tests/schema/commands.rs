@@ -58,6 +58,8 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("realize", &["realize"], 0);
     seen.run("realize", &["realize", "rocm", "--to", "copies"], 0);
     seen.run("lock-digest", &["lock", "digest"], 0);
+    seen.run("lock-show", &["lock", "show"], 0);
+    seen.run("lock-show", &["lock", "show", "rocm"], 0);
     seen.run("env", &["env"], 0);
     seen.run("runtime", &["runtime"], 0);
     seen.run("runtime", &["runtime", "--explain"], 0);
@@ -87,6 +89,8 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("config-show", &["config", "show"], 0);
     seen.run("config-path", &["config", "path"], 0);
     seen.run("version", &["version"], 0);
+    seen.run("completions", &["completions", "bash"], 0);
+    seen.run("man", &["man", "--to", "man"], 0);
     // What doctor finds, and so its exit code, depends on the machine.
     let doctor = project.run(&["doctor", "--json"]);
     seen.check("doctor", &["doctor"], &doctor);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use boon::{Compiler, Schemas};
 use serde_json::Value;
 
+use crate::book::demand_equal;
 use crate::support::{Project, files};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -47,6 +48,11 @@ fn strict(schema: &mut Value) {
 
 fn toml(path: &Path) -> Value {
     toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Returns a path from the top of the repository.
+fn below(path: &Path) -> String {
+    path.strip_prefix(ROOT).unwrap().to_string_lossy().into_owned()
 }
 
 /// Manifests with one mistake each, which `scripts/schema-check` gives to an editor's validator, too.
@@ -91,6 +97,9 @@ fn the_program_has_every_schema() {
             "strix.lock" => vec!["lock"],
             other => other.split('-').collect(),
         };
+        let schema: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let address = format!("{}/raw/v{}/{}", env!("CARGO_PKG_REPOSITORY"), env!("CARGO_PKG_VERSION"), below(&path));
+        assert_eq!(schema["$id"], address, "the address of a schema has the version of its release");
         let ran = project.run(&[&["schema"], words.as_slice()].concat()).code(0);
         assert_eq!(ran.stdout, std::fs::read_to_string(&path).unwrap(), "{name}");
     }
@@ -101,8 +110,7 @@ fn the_program_has_every_schema() {
 #[test]
 fn the_page_of_manifest_keys_is_made_from_the_schema() {
     let page = Project::empty().run(&["schema", "manifest", "--markdown"]).code(0).stdout;
-    let there = std::fs::read_to_string(Path::new(ROOT).join("docs/reference/manifest.md")).unwrap();
-    assert!(there == page, "run `strixlock schema manifest --markdown > docs/reference/manifest.md`");
+    demand_equal("docs/reference/manifest.md", &page);
     for key in ["`target`", "`own-edges-only`", "`colliding-names`"] {
         assert!(page.contains(key), "{key}");
     }
