@@ -56,6 +56,10 @@ fn script(shell: &str) -> Result<String> {
 /// Answers a shell that asks for completions, and returns false if none asks. After an error, which a shell would print
 /// into the middle of a command line, there are no completions.
 pub(super) fn answered() -> bool {
+    if std::env::var_os(VARIABLE).is_none() {
+        return false;
+    }
+    names::enter_directory();
     let here = std::env::current_dir().ok();
     CompleteEnv::with_factory(|| names::added_to(Cli::command()))
         .var(VARIABLE)
