@@ -116,7 +116,7 @@ fn names_are_those_of_manifest_lock_and_store() {
     assert_eq!(complete("strixlock --manifest no.toml --lock no.lock log ro"), [""; 0]);
     assert_eq!(complete("strixlock --store nowhere switch 1"), [""; 0]);
     assert_eq!(complete("strixlock -C / log ro"), [""; 0]);
-    assert_eq!(complete("strixlock -C lock log ro"), ["rocm"]);
+    assert_eq!(complete("strixlock -C manifests log ro"), ["rocm"]);
     assert!(!project.path("nowhere").exists());
 }
 

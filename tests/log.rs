@@ -180,12 +180,20 @@ fn results_stay_what_they_are() {
 fn the_options_of_the_log_are_in_every_help() {
     let help = Project::empty().run(&["hash", "--help"]).code(0).stdout;
     let (_, options) = help.split_once("  -v, ").expect("the options of the log are in the help");
-    insta::assert_snapshot!(format!("  -v, {options}"), @r"
-      -v, --verbose...           Log requests, cache decisions and commands to standard error; -vv for
-                                 details
-          --log-filter <FILTER>  Log these topics: fetch, cache, run, lists; such as
-                                 `fetch=debug,run=info` [env: STRIXLOCK_LOG=]
-          --log-file <FILE>      Append the log to this file instead of standard error; with details
-                                 unless -v or --log-filter is given
+    let options: Vec<&str> = options.lines().map(str::trim_end).take_while(|line| *line != "Examples:").collect();
+    insta::assert_snapshot!(format!("  -v, {}", options.join("\n").trim_end()), @r"
+      -v, --verbose...
+              Log requests, cache decisions and commands to standard error; -vv for details
+
+          --log-filter <FILTER>
+              Log these topics: fetch, cache, run, lists; such as `fetch=debug,run=info`
+
+              [env: STRIXLOCK_LOG=]
+
+          --log-file <FILE>
+              Append the log to this file instead of standard error; with details unless -v or
+              --log-filter is given
+
+              [env: STRIXLOCK_LOG_FILE=]
     ");
 }

@@ -70,7 +70,10 @@ pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
 fn show_outcome(ui: &Ui, checked: &Checked) {
     let name = &checked.name;
     if checked.differences.is_empty() {
-        ui.line(format!("{GOOD}equal{GOOD:#} {name}: built again with the same result, {}", checked.realized));
+        ui.line(format!(
+            "{GOOD}equal{GOOD:#} {name}: built again with the same result, {}",
+            &checked.realized.hex()[..12]
+        ));
         return;
     }
     ui.line(format!("{name}: built again with a different result"));

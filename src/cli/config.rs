@@ -8,14 +8,8 @@ use super::table::{Column, Table};
 use super::ui::DIM;
 use crate::error::Result;
 
-const EXAMPLES: &str = "\
-Examples:
-  strixlock config show
-  STRIXLOCK_ROUNDS=2 strixlock config show --json | jq -r '.settings[] | select(.name == \"rounds\").value'";
-
 /// Show settings and the files that they come from
 #[derive(Debug, clap::Subcommand)]
-#[command(after_long_help = EXAMPLES)]
 pub enum ConfigCommand {
     /// Print each setting with its value and its origin
     ///

@@ -13,7 +13,7 @@ use super::{Session, Ui};
 use crate::demo::gguf_maker::{Shape, model, model_parts, model_with_vocabulary_of, part_name};
 use crate::demo::git_http::GitHttp;
 use crate::demo::hub::{Access, Hub};
-use crate::demo::{Generation, Server, Upstream};
+use crate::demo::{Generation, Nightly, Server, Upstream};
 use crate::error::{Error, Kind, Result};
 use crate::sandbox::{Engine, Root};
 use crate::text::shell_word;
@@ -124,6 +124,9 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
     };
     let upstream = Upstream::start(&directory.join("upstream"))?;
     if args.serve {
+        // The index of a living upstream ends with today.
+        let today = jiff::Timestamp::from_second(session.now).unwrap_or_default().strftime("%Y%m%d");
+        upstream.publish(Generation::Streams, &Nightly::new(&format!("10.3.0a{today}")));
         let indexes = Generation::ALL.map(|generation| format!("index {}", upstream.index_url(generation)));
         return serve(ui, &format!("{}\ngit   {}", indexes.join("\n"), upstream.git_url()));
     }

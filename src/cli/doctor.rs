@@ -10,14 +10,15 @@ use crate::host::Host;
 use crate::inputs::InputRequest;
 use crate::inputs::debs::{KeyPlace, key_place};
 use crate::manifest::Manifest;
+use crate::realize::programs;
 use crate::recipe::Recipe;
 use crate::sandbox::Engine;
 
 /// Check this machine for problems; exit with code 10 if there are any
 ///
-/// Checks kernel and firmware, device nodes and groups, memory for the GPU, sandboxes, disk, keys of package archives,
-/// and proxies. Prints what was found, why it matters, and the command that fixes it. Changes nothing, uses no network,
-/// and also works inside a container.
+/// Checks kernel and firmware, device nodes and groups, memory for the GPU, sandboxes and programs for builds, disk,
+/// keys of package archives, and proxies. Prints what was found, why it matters, and the command that fixes it. Changes
+/// nothing, uses no network, and also works inside a container.
 #[derive(Debug, clap::Args)]
 pub struct DoctorArgs {
     /// Read system files below this directory instead of /
@@ -32,6 +33,7 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
     let surroundings = Surroundings {
         sandbox: Some(Engine::demand(true)),
         without_sysroot: session.manifest().ok().map(without_sysroot),
+        missing_programs: session.manifest().ok().map(missing_programs).unwrap_or_default(),
         keys: session.manifest().ok().map(|manifest| keys(manifest, session)).unwrap_or_default(),
         disk: disk(&session.store_path()?),
         proxies: proxies.collect(),
@@ -76,6 +78,22 @@ fn show(ui: &Ui, finding: &Finding) {
 fn without_sysroot(manifest: &Manifest) -> Vec<String> {
     let is_without = |recipe: &Recipe| matches!(recipe, Recipe::Llama(llama) if llama.sysroot.is_none());
     manifest.outputs.iter().filter(|(_, recipe)| is_without(recipe)).map(|(name, _)| name.clone()).collect()
+}
+
+/// Returns the programs that such builds call and that this machine lacks.
+fn missing_programs(manifest: &Manifest) -> Vec<(&'static str, &'static str)> {
+    let mut missing = Vec::new();
+    for recipe in manifest.outputs.values() {
+        if let Recipe::Llama(llama) = recipe
+            && llama.sysroot.is_none()
+        {
+            let is_missing = |(name, _): &&(&str, &str)| !Path::new("/usr/bin").join(name).exists();
+            missing.extend(programs(llama.backend).iter().filter(is_missing).copied());
+        }
+    }
+    missing.sort_unstable();
+    missing.dedup();
+    missing
 }
 
 /// Returns the place of the keys for each input with packages.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::choices::link_mode;
 use super::paths::shown;
+use super::progress::took;
 use super::session::described;
 use super::switch::{PreviousGeneration, report_switch};
 use super::table::{self, Column, Table};
@@ -326,18 +327,12 @@ fn result(
         let size = output.tree.listing()?.total_size();
         total = total.saturating_add(size);
         let path = args.to.as_ref().map(|_| shown(&path_of(args, name, output))).unwrap_or_default();
-        // Finding a tree takes no time worth a column.
-        let took = if output.fresh { text::clock(output.time) } else { String::new() };
-        table.row([
-            name.as_str(),
-            &short_version(lock, name),
-            &text::bytes(size),
-            origin(lock, plan, name, output),
-            &took,
-            &path,
-        ]);
+        let result = origin(lock, plan, name, output);
+        // Finding a tree takes no time worth a column, and downloads have lines of their own.
+        let spent = if result == "built" { took(output.time) } else { String::new() };
+        table.row([name.as_str(), &short_version(lock, name), &text::bytes(size), result, &spent, &path]);
     }
-    table.row(["total", "", &text::bytes(total), "", &text::clock(time)]);
+    table.row(["total", "", &text::bytes(total), "", &took(time)]);
     Ok(table)
 }
 

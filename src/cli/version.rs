@@ -9,17 +9,11 @@ use crate::recipe::revisions;
 use crate::store::VERSION;
 use crate::{lock, tree};
 
-const EXAMPLES: &str = "\
-Examples:
-  strixlock version
-  strixlock version --json | jq .recipes";
-
 /// Print the version, and those of everything that this program writes
 ///
 /// The revision of a recipe is a part of the derivation ids of its outputs: two programs with the same revisions make
 /// the same outputs from a lock.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
 pub struct VersionArgs {}
 
 /// The commit that the program was built from. `scripts/release` sets it.

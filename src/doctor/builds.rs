@@ -1,7 +1,7 @@
 //! Requirements of builds and of the store: a sandbox, and disk space.
 
 use super::{Disk, Finding, Level, Surroundings, install};
-use crate::host::Host;
+use crate::host::{Distribution, Host};
 use crate::sandbox::Engine;
 use crate::text;
 
@@ -69,6 +69,38 @@ fn refusal(host: &Host) -> Option<(&'static str, String)> {
 /// Returns the command that installs bubblewrap, or `otherwise` on an unknown distribution.
 fn installed(host: &Host, otherwise: &str) -> String {
     install(host, ["bubblewrap"; 3]).unwrap_or_else(|| otherwise.to_owned())
+}
+
+/// Judges the programs for builds that use those of the host.
+pub(super) fn programs(host: &Host, surroundings: &Surroundings) -> Option<Finding> {
+    let without = surroundings.without_sysroot.as_deref().filter(|names| !names.is_empty())?;
+    let missing = &surroundings.missing_programs;
+    let names: Vec<String> = without.iter().map(|name| format!("`{name}`")).collect();
+    let names = names.join(", ");
+    if missing.is_empty() {
+        return Some(Finding::good(
+            "programs",
+            format!("/usr/bin has those that builds call: {names} without a sysroot"),
+        ));
+    }
+    let list = |part: fn(&(&'static str, &'static str)) -> &'static str, by: &str| {
+        missing.iter().map(part).collect::<Vec<_>>().join(by)
+    };
+    let mend = match host.distribution {
+        Distribution::Ubuntu | Distribution::Debian => {
+            super::on_the_machine(host, &format!("sudo apt-get install {}", list(|one| one.1, " ")))
+        }
+        _ => format!(
+            "install {}, or add a `sysroot` to the output, as `strixlock init` writes it",
+            list(|one| one.0, ", ")
+        ),
+    };
+    let found = format!("missing from /usr/bin: {}", list(|one| one.0, ", "));
+    Some(
+        Finding::new("programs", Level::Bad, found)
+            .why(format!("outputs without a sysroot are built with the host's programs: {names}"))
+            .mend(mend),
+    )
 }
 
 /// Judges the free space for the store.

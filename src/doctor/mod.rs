@@ -36,6 +36,8 @@ pub struct Surroundings {
     /// The outputs of the manifest that are built in the host's own root because they have no sysroot; absent without
     /// a manifest.
     pub without_sysroot: Option<Vec<String>>,
+    /// The programs that these builds call and that are missing from `/usr/bin`, each with its package of Debian.
+    pub missing_programs: Vec<(&'static str, &'static str)>,
     /// The place of the keys for each input of the manifest with packages, or the reason that there is none.
     pub keys: Vec<(String, Result<KeyPlace, Error>)>,
     /// The disk of the store.
@@ -107,6 +109,7 @@ pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
     findings.extend(devices::check(host));
     findings.extend(memory::check(host));
     findings.extend(builds::sandbox(host, surroundings));
+    findings.extend(builds::programs(host, surroundings));
     findings.extend(builds::disk(surroundings));
     findings.extend(keys::check(surroundings));
     findings.extend(proxy::check(surroundings));

@@ -41,6 +41,7 @@ fn surroundings() -> Surroundings {
     Surroundings {
         sandbox: Some(Ok(Engine::Bubblewrap)),
         without_sysroot: None,
+        missing_programs: Vec::new(),
         keys: Vec::new(),
         disk: Some(Disk { store: "/s".into(), free: 900_000_000_000 }),
         proxies: BTreeMap::new(),
@@ -326,4 +327,24 @@ fn missing_keys_are_bad_and_equal_answers_share_a_line() {
     let missing = Error::new(crate::error::Kind::NotFound, "no keys").hint("name some");
     let finding = only(&good(), &with(&[("a", Err(missing.clone())), ("b", Err(missing))]), Level::Bad);
     assert_eq!((finding.found.as_str(), finding.mend.as_deref()), ("a, b: no keys", Some("name some")));
+}
+
+#[test]
+fn programs_are_missed_only_where_builds_use_the_host_s() {
+    let with = |outputs: &[&str], missing: &[(&'static str, &'static str)]| Surroundings {
+        without_sysroot: Some(outputs.iter().map(|name| (*name).to_owned()).collect()),
+        missing_programs: missing.to_vec(),
+        ..surroundings()
+    };
+    let found =
+        |surroundings: &Surroundings| examine(&good(), surroundings).into_iter().find(|one| one.check == "programs");
+    assert_eq!(found(&with(&[], &[])), None);
+    assert_eq!(found(&with(&["llama"], &[])).unwrap().level, Level::Good);
+    let missing = with(&["llama"], &[("cmake", "cmake"), ("ninja", "ninja-build")]);
+    let finding = only(&good(), &missing, Level::Bad);
+    assert_eq!(finding.found, "missing from /usr/bin: cmake, ninja");
+    assert_eq!(finding.mend.unwrap(), "sudo apt-get install cmake ninja-build");
+    let arch = Host { distribution: Distribution::Arch, ..good() };
+    let finding = only(&arch, &missing, Level::Bad);
+    assert!(finding.mend.unwrap().starts_with("install cmake, ninja, or add a `sysroot`"));
 }

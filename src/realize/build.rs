@@ -211,7 +211,7 @@ impl Build<'_> {
 }
 
 /// Returns the programs that a build calls by name, with the packages that have them.
-fn programs(backend: Backend) -> &'static [(&'static str, &'static str)] {
+pub fn programs(backend: Backend) -> &'static [(&'static str, &'static str)] {
     const BASE: [(&str, &str); 7] = [
         ("cmake", "cmake"),
         ("ninja", "ninja-build"),

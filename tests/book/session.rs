@@ -138,13 +138,16 @@ impl Session {
         shell.env("PATH", format!("{}:{path}", self.directory.path().join("bin").display()));
         shell.env("HOME", &user.home).env("INDEX", self.upstream.index_url(Generation::Streams));
         shell.env("LLAMA", self.upstream.git_url());
+        // Lines of running tasks depend on the time that they take.
+        shell.env("STRIXLOCK_NO_PROGRESS", "1");
         // What a registry would say; no command here asks one for the image.
         shell.env("DIGEST", format!("sha256:{}", "5".repeat(64)));
         if user.has_images {
             shell.env("IMAGES", self.directory.path().join("images"));
         }
         let output = shell.output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).replace(&self.base(), PRACTICE);
+        let (host, practice) = (self.base(), PRACTICE.trim_end_matches('/'));
+        let text = String::from_utf8_lossy(&output.stdout).replace(host.trim_end_matches('/'), practice);
         let text = [(&user.home, "~"), (&user.place, "~/strix")]
             .into_iter()
             .fold(text, |text, (path, shown)| text.replace(path.to_str().unwrap(), shown));

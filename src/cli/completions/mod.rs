@@ -14,16 +14,10 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 use super::{Cli, Session};
 use crate::error::{Error, Kind, Result};
 
-const EXAMPLES: &str = "\
-Examples:
-  source <(strixlock completions bash)      # in ~/.bashrc; likewise zsh, after compinit
-  strixlock completions fish > ~/.config/fish/completions/strixlock.fish";
-
 /// Print the script by which a shell completes commands, options and names
 ///
 /// Names of outputs, inputs, generations, programs and profiles are those of the project in the current directory.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_parser = PossibleValuesParser::new(SHELLS.map(EnvCompleter::name)))]
@@ -62,10 +56,6 @@ fn script(shell: &str) -> Result<String> {
 /// Answers a shell that asks for completions, and returns false if none asks. After an error, which a shell would print
 /// into the middle of a command line, there are no completions.
 pub(super) fn answered() -> bool {
-    if std::env::var_os(VARIABLE).is_none() {
-        return false;
-    }
-    names::enter_directory();
     let here = std::env::current_dir().ok();
     CompleteEnv::with_factory(|| names::added_to(Cli::command()))
         .var(VARIABLE)

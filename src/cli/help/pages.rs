@@ -56,7 +56,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 "how-to/bad-nightly.md",
                 &[
                     ("What is newer than the lock?", "strixlock outdated"),
-                    ("For a script", "strixlock outdated --json"),
+                    ("For a script: exit code 4 if there is something", "strixlock outdated --check"),
                 ],
             ),
             page(
@@ -89,7 +89,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 "how-to/bad-nightly.md",
                 &[
                     ("Use generation 2", "strixlock switch 2"),
-                    ("In another profile", "strixlock --profile prod switch 2"),
+                    ("Back to where the last switch came from", "strixlock switch -"),
                 ],
             ),
             page(
@@ -146,6 +146,11 @@ pub(super) const GROUPS: [Group; 5] = [
                 ],
             ),
             page(
+                "lock show",
+                "reference/lock.md",
+                &[("All pins", "strixlock lock show"), ("One of them", "strixlock lock show rocm")],
+            ),
+            page(
                 "lock digest",
                 "how-to/ci.md#build-once-and-cache",
                 &[
@@ -172,6 +177,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("The log of a build", "strixlock log llama"),
                     ("Its compilers and CMake variables", "strixlock log llama --about"),
+                    ("Of a build that runs now", "strixlock log llama --follow"),
                 ],
             ),
             page(
@@ -323,6 +329,54 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("The tree digest", "strixlock hash ./copies/llama"),
                     ("The hash that `nix hash path` prints", "strixlock hash --nar ./copies/llama"),
+                ],
+            ),
+            page(
+                "completions",
+                "installing.md#completions",
+                &[
+                    ("In ~/.bashrc; likewise zsh, after compinit", "source <(strixlock completions bash)"),
+                    ("In fish, once", "strixlock completions fish > ~/.config/fish/completions/strixlock.fish"),
+                ],
+            ),
+            page(
+                "config",
+                "reference/configuration.md",
+                &[
+                    ("Every setting, and where it comes from", "strixlock config show"),
+                    ("The files", "strixlock config path"),
+                ],
+            ),
+            page(
+                "config show",
+                "reference/configuration.md",
+                &[
+                    ("Every setting, and where it comes from", "strixlock config show"),
+                    ("With a variable", "STRIXLOCK_ROUNDS=2 strixlock config show"),
+                ],
+            ),
+            page(
+                "config path",
+                "reference/configuration.md",
+                &[
+                    ("The files of this project", "strixlock config path"),
+                    ("Of another project", "strixlock -C ../other config path"),
+                ],
+            ),
+            page(
+                "schema",
+                "reference/json.md#schemas",
+                &[
+                    ("For editors", "strixlock schema manifest > strix.toml.schema.json"),
+                    ("Of `strixlock export oci --json`", "strixlock schema export oci"),
+                ],
+            ),
+            page(
+                "version",
+                "reference/json.md",
+                &[
+                    ("Versions of everything that is written", "strixlock version"),
+                    ("For a script", "strixlock version --json | jq .recipes"),
                 ],
             ),
             page(

@@ -17,6 +17,7 @@ use lines::Lines;
 
 pub(super) use interrupt::give_way;
 pub(super) use running::Running;
+pub(super) use track::took;
 
 /// Returns the display that fits standard error.
 pub(super) fn fitting(running: &Arc<Running>) -> Arc<dyn Progress> {

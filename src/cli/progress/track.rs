@@ -232,7 +232,7 @@ impl Track {
 }
 
 /// Formats a time that is over.
-pub(super) fn took(time: Duration) -> String {
+pub(in crate::cli) fn took(time: Duration) -> String {
     if time < Duration::from_secs(10) { format!("{:.1} s", time.as_secs_f64()) } else { text::clock(time) }
 }
 

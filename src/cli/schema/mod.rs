@@ -8,14 +8,8 @@ use super::Session;
 use crate::error::{Error, Kind, Result};
 use crate::suggest::suggest;
 
-const EXAMPLES: &str = "\
-Examples:
-  strixlock schema manifest > strix.toml.schema.json
-  strixlock schema export oci      # of `strixlock export oci --json`";
-
 /// Print a JSON schema: `manifest`, `lock`, `error`, or a command for what its --json prints
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
 pub struct SchemaArgs {
     /// `manifest`, `lock`, `error` or a command
     #[arg(value_name = "NAME", required = true)]
