@@ -81,7 +81,7 @@ fn hostile(command: &mut Command, evil: &Path) {
 
 /// The lines of an environment, without what a shell keeps there for itself.
 fn variables(printed: &str) -> Vec<String> {
-    let own = ["PWD=", "OLDPWD=", "SHLVL=", "_="];
+    let own = ["PWD=", "OLDPWD=", "SHLVL=", "_=", "STRIXLOCK_NO_PROGRESS="];
     let mut lines: Vec<String> = printed.lines().map(str::to_owned).collect();
     lines.retain(|line| !own.iter().any(|name| line.starts_with(name)));
     lines.sort();

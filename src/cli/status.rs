@@ -16,7 +16,7 @@ use crate::inputs::LockedInput;
 use crate::lock::{Lock, Staleness};
 use crate::manifest::Manifest;
 use crate::realize::{Action, Plan, Step, input_action};
-use crate::report::{fits, known_tools};
+use crate::report::{Known, fits};
 use crate::store::Store;
 use crate::text;
 use crate::validate::{self, Validation};
@@ -122,7 +122,7 @@ impl Page {
         let Ok(there) = fs_err::read_to_string(session.project.directory().join("REPRODUCIBLE.md")) else {
             return Ok(Self::Missing);
         };
-        Ok(if fits(&there, lock, &known_tools(lock, store))? { Self::UpToDate } else { Self::OutOfDate })
+        Ok(if fits(&there, lock, &Known::read(lock, store))? { Self::UpToDate } else { Self::OutOfDate })
     }
 }
 
