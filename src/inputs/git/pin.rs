@@ -63,7 +63,8 @@ impl Pinned for Block<GitRequest> {
     }
 
     fn short_version(&self) -> String {
-        format!("b{}", self.locked.number)
+        let release = self.locked.release().map(|tag| format!("{tag} = ")).unwrap_or_default();
+        format!("{release}b{}", self.locked.number)
     }
 
     fn day(&self) -> Option<Date> {
