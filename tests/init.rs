@@ -152,7 +152,8 @@ fn a_manifest_of_each_channel_is_resolved() {
     for (channel, version) in [("stable", "10.2.0"), ("nightly", "10.2.0a20261120")] {
         init(&project, &["--channel", channel, "--source", &index, "--llama-url", &git, "--packages", "none"]);
         let ran = project.run(&["update"]).code(0);
-        assert!(ran.stdout.contains(&format!("{version}\n")), "{}", ran.all());
+        let line = ran.stdout.lines().find(|line| line.starts_with("rocm ")).unwrap_or_default();
+        assert!(line.split(' ').any(|word| word == version), "{}", ran.all());
     }
     let ran = project.run(&["init", "--force", "--channel", "stabel"]).code(2);
     assert!(ran.stderr.contains("did you mean `stable`?"), "{}", ran.all());
@@ -255,7 +256,8 @@ fn a_locale_without_utf_8_and_odd_directories_are_no_hindrance() {
         let mut command = project.command(arguments);
         let output = command.env("LC_ALL", "C").current_dir(&place).output().unwrap();
         let ran = project.finish(output).code(0);
-        assert!(ran.all().is_ascii(), "{}", ran.all());
+        // Bytes of the directory's name that are not UTF-8 are shown as replacement characters.
+        assert!(ran.all().replace('\u{fffd}', "?").is_ascii(), "{}", ran.all());
     }
     assert!(place.join("lock/strix.lock").is_file());
 }
