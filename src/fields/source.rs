@@ -22,7 +22,7 @@ pub struct SourceText<'t> {
     state: RefCell<State>,
 }
 
-/// What was found in the text so far.
+/// Mistakes found in the text so far.
 #[derive(Default)]
 struct State {
     errors: Vec<Error>,

@@ -36,7 +36,7 @@ pub(super) struct Config {
 pub(super) struct MirrorSetting {
     /// Beginning of the URLs that it has.
     pub(super) of: Url,
-    /// What stands in its place.
+    /// The directory or URL in its place.
     pub(super) at: Url,
 }
 

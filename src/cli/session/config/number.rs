@@ -7,7 +7,7 @@ use crate::store::Waiting;
 /// A setting that is a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Number {
-    /// How often all URLs of a download are tried.
+    /// Number of times that all URLs of a download are tried.
     Rounds,
     /// The time in which a connection must deliver `floor-bytes`.
     WindowSeconds,

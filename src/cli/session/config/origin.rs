@@ -1,4 +1,4 @@
-//! Where the value of a setting comes from.
+//! The origin of a setting's value.
 
 use std::fmt;
 use std::path::PathBuf;
