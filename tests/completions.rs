@@ -13,7 +13,7 @@ _clap_complete_strixlock strixlock "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COM
 ((${#COMPREPLY[@]} == 0)) || printf '%s\n' "${COMPREPLY[@]}"
 "#;
 
-/// The same in fish, which also prints what a name is.
+/// Script that prints the completions of fish, each with a description.
 const FISH: &str = r#"source $argv[1]; complete --do-complete "$argv[2]""#;
 
 /// Types a line and a TAB in zsh, which autoloads the file from its directory, and waits for the completed line.
