@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::llama_source::first_commands;
 use crate::lock::Lock;
 use crate::progress::Progress;
-use crate::recipe::Recipe;
+use crate::recipe::{OutputRole, Recipe};
 use crate::store::{Generation, Store, StoredTree};
 use crate::suggest::{nearest, suggest};
 use crate::tree::Node;
@@ -60,17 +60,12 @@ impl<'s> Outputs<'s> {
     /// Returns the names of the outputs that can have programs: runtimes first, then builds of llama.cpp, then whole
     /// ROCm trees.
     pub fn names(&self) -> Vec<&str> {
-        let of = |kind: fn(&Recipe) -> bool| {
+        let of = |role| {
             let realized = self.lock.ordered().into_iter().filter(|name| self.generation.outputs.contains_key(*name));
-            let fitting = realized.filter(move |name| self.recipe(name).is_some_and(kind));
+            let fitting = realized.filter(move |name| self.recipe(name).is_some_and(|recipe| recipe.is(role)));
             fitting.map(String::as_str).collect::<Vec<_>>()
         };
-        let kinds: [fn(&Recipe) -> bool; 3] = [
-            |recipe| matches!(recipe, Recipe::Runtime(_)),
-            |recipe| matches!(recipe, Recipe::Llama(_)),
-            |recipe| matches!(recipe, Recipe::Rocm(_)),
-        ];
-        kinds.into_iter().flat_map(of).collect()
+        [OutputRole::Runtime, OutputRole::Engine, OutputRole::Rocm].into_iter().flat_map(of).collect()
     }
 
     fn recipe(&self, name: &str) -> Option<&Recipe> {
@@ -104,7 +99,7 @@ impl<'s> Outputs<'s> {
     pub fn programs(&self, output: &str) -> Result<BTreeMap<String, String>> {
         let mut found = BTreeMap::new();
         let Some(realized) = self.generation.outputs.get(output) else { return Ok(found) };
-        let whole = matches!(self.recipe(output), Some(Recipe::Rocm(_)));
+        let whole = self.recipe(output).is_some_and(|recipe| recipe.is(OutputRole::Rocm));
         let directories = ["bin", "lib/llvm/bin"].into_iter().take(if whole { 2 } else { 1 });
         let Some(tree) = self.store.tree(realized.tree) else {
             let Some(listing) = self.store.listing(realized.tree)? else { return Err(self.lost(output)) };
@@ -178,13 +173,13 @@ impl<'s> Outputs<'s> {
             Some(Recipe::Runtime(recipe)) => {
                 Parts { llama: Some(recipe.llama.clone()).filter(has), rocm: Some(output.to_owned()), is_whole: false }
             }
-            Some(Recipe::Llama(recipe)) => {
+            Some(recipe) if recipe.is(OutputRole::Engine) => {
                 let runtimes = self.names().into_iter().filter(
                     |name| matches!(self.recipe(name), Some(Recipe::Runtime(runtime)) if runtime.llama == output),
                 );
                 let runtime = { runtimes }.next().map(str::to_owned);
                 let is_whole = runtime.is_none();
-                Parts { llama: Some(output.to_owned()), rocm: runtime.or(recipe.rocm.clone()), is_whole }
+                Parts { llama: Some(output.to_owned()), rocm: runtime.or(recipe.rocm().map(str::to_owned)), is_whole }
             }
             _ => Parts { llama: None, rocm: Some(output.to_owned()), is_whole: true },
         }

@@ -114,19 +114,19 @@ impl<'l> Parts<'l> {
 
     /// Computes the ids of an output from the known ids of its parts.
     fn ids(&self, recipe: &Recipe, known: &BTreeMap<&str, (&Recipe, Ids)>) -> Result<Ids> {
-        let missing = |what: &str, kind: &str, name: &str| {
-            Error::new(Kind::Invalid, format!("the {kind} {what} `{name}` that it needs is not in the lock"))
+        let missing = |what: &str, kinds: &str, name: &str| {
+            Error::new(Kind::Invalid, format!("the {what} `{name}` of type {kinds} that it needs is not in the lock"))
                 .hint("restore the lock from version control, or run `strixlock update`")
         };
         let mut used = BTreeMap::new();
         for (kind, name) in recipe.inputs() {
             let pin = self.inputs.get(name).filter(|pin| fits(kind, pin.kind()));
-            used.insert(name, pin.ok_or_else(|| missing("input", kind.name(), name))?.visible());
+            used.insert(name, pin.ok_or_else(|| missing("input", &format!("`{}`", kind.name()), name))?.visible());
         }
         let (mut requests, mut built) = (BTreeMap::new(), BTreeMap::new());
-        for (kind, name) in recipe.outputs() {
-            if self.recipe(name).is_none_or(|recipe| recipe.kind() != kind) {
-                return Err(missing("output", kind, name));
+        for (role, name) in recipe.outputs() {
+            if self.recipe(name).is_none_or(|recipe| !recipe.is(role)) {
+                return Err(missing("output", &role.kinds(), name));
             }
             let (_, ids) = known.get(name).ok_or_else(|| {
                 Error::new(Kind::Invalid, format!("circular: it is made from `{name}`, which is made from it"))

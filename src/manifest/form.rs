@@ -8,7 +8,7 @@ use super::{Manifest, rules};
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
-use crate::recipe::{OutputKind, fits};
+use crate::recipe::{OutputKind, OutputRole, fits};
 use crate::suggest::suggest;
 
 /// The part of every kind of output that reads it from a manifest.
@@ -34,9 +34,9 @@ impl Form<'_, '_, '_> {
         self.refer(field, Wanted::Input(kind))
     }
 
-    /// Reads the name of an output of this kind, if the field is present.
-    pub fn output(&mut self, field: &'static str, kind: &'static str) -> Result<Option<String>> {
-        self.refer(field, Wanted::Output(kind))
+    /// Reads the name of an output with this role, if the field is present.
+    pub fn output(&mut self, field: &'static str, role: OutputRole) -> Result<Option<String>> {
+        self.refer(field, Wanted::Output(role))
     }
 
     /// Reads the name of an input of this kind. Returns `default` without the field.
@@ -44,9 +44,9 @@ impl Form<'_, '_, '_> {
         Ok(self.input(field, kind)?.unwrap_or_else(|| self.usual(default, Wanted::Input(kind))))
     }
 
-    /// Reads the name of an output of this kind. Returns `default` without the field.
-    pub fn output_or(&mut self, field: &'static str, kind: &'static str, default: &str) -> Result<String> {
-        Ok(self.output(field, kind)?.unwrap_or_else(|| self.usual(default, Wanted::Output(kind))))
+    /// Reads the name of an output with this role. Returns `default` without the field.
+    pub fn output_or(&mut self, field: &'static str, role: OutputRole, default: &str) -> Result<String> {
+        Ok(self.output(field, role)?.unwrap_or_else(|| self.usual(default, Wanted::Output(role))))
     }
 
     /// Reads the directory at which the output is used. Returns `default` without the field `prefix`.
@@ -84,7 +84,7 @@ pub(super) struct Reference {
 
 enum Wanted {
     Input(InputKind),
-    Output(&'static str),
+    Output(OutputRole),
 }
 
 impl Reference {
@@ -103,23 +103,23 @@ impl Reference {
     /// `broken`: names of inputs and outputs with errors of their own, which can be meant, too.
     pub fn check(&self, source: &SourceText, manifest: &Manifest, broken: &BTreeSet<String>) -> Result<()> {
         let name = self.name.get_ref().as_str();
-        let (what, kind, found, mut names): (_, _, _, Vec<&str>) = match self.wanted {
+        let (what, kinds, found, mut names): (_, _, _, Vec<&str>) = match self.wanted {
             Wanted::Input(kind) => {
                 let found = manifest.inputs.get(name).map(|input| (input.kind().name(), fits(kind, input.kind())));
                 let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind()));
-                ("input", kind.name(), found, fitting.map(|(name, _)| name.as_str()).collect())
+                ("input", format!("`{}`", kind.name()), found, fitting.map(|(name, _)| name.as_str()).collect())
             }
-            Wanted::Output(kind) => {
-                let found = manifest.outputs.get(name).map(|output| (output.kind(), output.kind() == kind));
-                let fitting = manifest.outputs.iter().filter(|(_, output)| output.kind() == kind);
-                ("output", kind, found, fitting.map(|(name, _)| name.as_str()).collect())
+            Wanted::Output(role) => {
+                let found = manifest.outputs.get(name).map(|output| (output.kind(), output.is(role)));
+                let fitting = manifest.outputs.iter().filter(|(_, output)| output.is(role));
+                ("output", role.kinds(), found, fitting.map(|(name, _)| name.as_str()).collect())
             }
         };
         names.extend(broken.iter().map(String::as_str));
         match found {
             Some((_, true)) => Ok(()),
             Some((found, false)) => {
-                let message = format!("expected an {what} of type `{kind}`, but `{name}` has type `{found}`");
+                let message = format!("expected an {what} of type {kinds}, but `{name}` has type `{found}`");
                 Err(source.error(self.name.span(), message, &suggest(name, names.into_iter())))
             }
             None => {

@@ -14,15 +14,15 @@ use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, edges, known_edges, known_generics, rules};
 use crate::page::fact;
 use crate::realize::{Made, Make, Making, Realizer};
-use crate::recipe::{Edge, RuntimeRecipe, Target};
+use crate::recipe::{Edge, OutputRole, RuntimeRecipe, Target};
 use crate::report::Describe;
 
 impl FromFields for RuntimeRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
         Ok(Self {
             roots: roots(form.source, form.fields)?,
-            rocm: form.output_or("rocm", "rocm", "rocm")?,
-            llama: form.output_or("llama", "llama", "llama")?,
+            rocm: form.output_or("rocm", OutputRole::Rocm, "rocm")?,
+            llama: form.output_or("llama", OutputRole::Engine, "llama")?,
             edges: edges(form.source, form.fields, "edges")?,
             own_edges_only: form.fields.flag("own-edges-only")?,
         })

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{OutputKind, Recipe};
+use super::{OutputKind, OutputRole, Recipe};
 use crate::inputs::InputKind;
 use crate::llama_source::Role;
 use crate::oci::document::HealthCheck;
@@ -76,9 +76,14 @@ impl OutputKind for ImageRecipe {
         self.from.iter().map(|name| (InputKind::Oci, name.as_str())).collect()
     }
 
-    fn outputs(&self) -> Vec<(&'static str, &str)> {
-        let parts = [("sysroot", &self.base), ("rocm", &self.rocm), ("runtime", &self.runtime), ("llama", &self.llama)];
-        parts.into_iter().filter_map(|(kind, name)| Some((kind, name.as_deref()?))).collect()
+    fn outputs(&self) -> Vec<(OutputRole, &str)> {
+        let parts = [
+            (OutputRole::Sysroot, &self.base),
+            (OutputRole::Rocm, &self.rocm),
+            (OutputRole::Runtime, &self.runtime),
+            (OutputRole::Engine, &self.llama),
+        ];
+        parts.into_iter().filter_map(|(role, name)| Some((role, name.as_deref()?))).collect()
     }
 
     fn is_image(&self) -> bool {

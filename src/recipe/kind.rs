@@ -5,6 +5,19 @@
 
 use crate::inputs::InputKind;
 
+/// The part that an output plays for others, whatever its kind: a build may be compiled here or published by others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputRole {
+    /// A ROCm tree.
+    Rocm,
+    /// A root file system of packages or of a base image.
+    Sysroot,
+    /// Programs that compute with ROCm or without it, such as a build of llama.cpp.
+    Engine,
+    /// The files of a ROCm tree that an engine needs.
+    Runtime,
+}
+
 /// A kind of output. The list of kinds is in [`super::Recipe`].
 pub trait OutputKind {
     /// The `type` field.
@@ -14,12 +27,20 @@ pub trait OutputKind {
     /// at build time. Raised with every change of them that can show in a tree; tests/golden fails until then.
     const REVISION: u32;
 
+    /// The part that an output of this kind can play for others.
+    const ROLE: Option<OutputRole> = None;
+
     /// Returns kinds and names of the inputs that the output is made from.
     fn inputs(&self) -> Vec<(InputKind, &str)>;
 
-    /// Returns kinds and names of the outputs that the output is made from.
-    fn outputs(&self) -> Vec<(&'static str, &str)> {
+    /// Returns roles and names of the outputs that the output is made from.
+    fn outputs(&self) -> Vec<(OutputRole, &str)> {
         Vec::new()
+    }
+
+    /// Returns the output that is the ROCm tree of an engine or runtime, if it has one.
+    fn rocm(&self) -> Option<&str> {
+        None
     }
 
     /// Returns the directory at which the output is used, if it is made for one.

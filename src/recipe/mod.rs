@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::inputs::InputKind;
 
 pub use image::ImageRecipe;
-pub use kind::{BuildRoot, Origin, OutputKind};
+pub use kind::{BuildRoot, Origin, OutputKind, OutputRole};
 pub use llama::{Backend, LlamaRecipe};
 pub use model::ModelRecipe;
 pub use rocm::RocmRecipe;
@@ -95,10 +95,34 @@ impl Recipe {
         each_output!(self, recipe => name(recipe))
     }
 
+    /// See [`OutputKind::ROLE`].
+    #[must_use]
+    pub fn role(&self) -> Option<OutputRole> {
+        fn role<Kind: OutputKind>(_: &Kind) -> Option<OutputRole> {
+            Kind::ROLE
+        }
+        each_output!(self, recipe => role(recipe))
+    }
+
+    /// Returns true if it can play the part for others.
+    #[must_use]
+    pub fn is(&self, role: OutputRole) -> bool {
+        self.role() == Some(role)
+    }
+
     /// Returns the position of its kind in the order in which outputs are shown.
     #[must_use]
     pub fn rank(&self) -> usize {
         Self::kinds().iter().position(|kind| *kind == self.kind()).unwrap_or_default()
+    }
+}
+
+impl OutputRole {
+    /// Returns the names of the kinds that can play the part, as in "`llama` or `prebuilt`".
+    #[must_use]
+    pub fn kinds(self) -> String {
+        let kinds = each_kind!(Kind => (Kind::ROLE == Some(self)).then_some(Kind::NAME));
+        kinds.into_iter().flatten().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
     }
 }
 
@@ -130,8 +154,14 @@ impl Recipe {
 
     /// See [`OutputKind::outputs`].
     #[must_use]
-    pub fn outputs(&self) -> Vec<(&'static str, &str)> {
+    pub fn outputs(&self) -> Vec<(OutputRole, &str)> {
         each_output!(self, recipe => recipe.outputs())
+    }
+
+    /// See [`OutputKind::rocm`].
+    #[must_use]
+    pub fn rocm(&self) -> Option<&str> {
+        each_output!(self, recipe => recipe.rocm())
     }
 
     /// See [`OutputKind::prefix`].

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, OutputKind};
+use super::{Origin, OutputKind, OutputRole};
 use crate::inputs::InputKind;
 
 /// Revision of the recipe, raised with every change that can show in its result.
@@ -21,6 +21,7 @@ pub struct RocmRecipe {
 impl OutputKind for RocmRecipe {
     const NAME: &'static str = "rocm";
     const REVISION: u32 = REVISION;
+    const ROLE: Option<OutputRole> = Some(OutputRole::Rocm);
 
     fn inputs(&self) -> Vec<(InputKind, &str)> {
         vec![(InputKind::Rocm, &self.input)]

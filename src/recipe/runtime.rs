@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildRoot, Origin, OutputKind};
+use super::{BuildRoot, Origin, OutputKind, OutputRole};
 use crate::inputs::InputKind;
 
 /// Revision of the recipe, raised with every change that can show in its result.
@@ -34,13 +34,18 @@ pub struct RuntimeRecipe {
 impl OutputKind for RuntimeRecipe {
     const NAME: &'static str = "runtime";
     const REVISION: u32 = REVISION;
+    const ROLE: Option<OutputRole> = Some(OutputRole::Runtime);
 
     fn inputs(&self) -> Vec<(InputKind, &str)> {
         Vec::new()
     }
 
-    fn outputs(&self) -> Vec<(&'static str, &str)> {
-        vec![("rocm", &self.rocm), ("llama", &self.llama)]
+    fn outputs(&self) -> Vec<(OutputRole, &str)> {
+        vec![(OutputRole::Rocm, &self.rocm), (OutputRole::Engine, &self.llama)]
+    }
+
+    fn rocm(&self) -> Option<&str> {
+        Some(&self.rocm)
     }
 
     fn origin(&self) -> Origin {

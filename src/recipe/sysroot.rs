@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::OutputKind;
+use super::{OutputKind, OutputRole};
 use crate::inputs::InputKind;
 
 /// Revision of the recipe, raised with every change that can show in its result.
@@ -29,6 +29,7 @@ pub struct SysrootRecipe {
 impl OutputKind for SysrootRecipe {
     const NAME: &'static str = "sysroot";
     const REVISION: u32 = REVISION;
+    const ROLE: Option<OutputRole> = Some(OutputRole::Sysroot);
 
     fn inputs(&self) -> Vec<(InputKind, &str)> {
         let image = self.image.iter().map(|name| (InputKind::Oci, name.as_str()));

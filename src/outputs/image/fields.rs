@@ -24,14 +24,14 @@ use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
 use crate::manifest::{Form, rules};
 use crate::oci::{Compression, is_repository};
-use crate::recipe::ImageRecipe;
+use crate::recipe::{ImageRecipe, OutputRole};
 use crate::suggest::one_of;
 
 /// Parses the fields of an image.
 pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
-    let (base, from) = (form.output("base", "sysroot")?, form.input("from", InputKind::Oci)?);
-    let (rocm, runtime) = (form.output("rocm", "rocm")?, form.output("runtime", "runtime")?);
-    let llama = form.output("llama", "llama")?;
+    let (base, from) = (form.output("base", OutputRole::Sysroot)?, form.input("from", InputKind::Oci)?);
+    let (rocm, runtime) = (form.output("rocm", OutputRole::Rocm)?, form.output("runtime", OutputRole::Runtime)?);
+    let llama = form.output("llama", OutputRole::Engine)?;
     let Form { source, fields, name: output, .. } = *form;
     if base.is_some()
         && let Some(both) = fields.field("from")

@@ -16,7 +16,7 @@ use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::llama::{self, Hip};
-use crate::recipe::{Backend, Edge, LlamaRecipe};
+use crate::recipe::{Backend, Edge, LlamaRecipe, OutputRole};
 use crate::report::Describe;
 
 /// Number of compilers in the hashed commands. It does not change the output.
@@ -27,8 +27,8 @@ impl FromFields for LlamaRecipe {
         let backend = form.fields.parsed("backend", Backend::Hip, str::parse)?;
         Ok(Self {
             source: form.input_or("source", InputKind::Git, "llama-cpp")?,
-            rocm: if backend == Backend::Hip { Some(form.output_or("rocm", "rocm", "rocm")?) } else { None },
-            sysroot: form.output("sysroot", "sysroot")?,
+            rocm: if backend == Backend::Hip { Some(form.output_or("rocm", OutputRole::Rocm, "rocm")?) } else { None },
+            sysroot: form.output("sysroot", OutputRole::Sysroot)?,
             backend,
             prefix: form.prefix("/opt/llama")?,
             cpu: cpu(form.fields)?,

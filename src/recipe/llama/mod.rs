@@ -16,7 +16,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildRoot, OutputKind};
+use super::{BuildRoot, OutputKind, OutputRole};
 use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
 use crate::inputs::InputKind;
@@ -58,14 +58,19 @@ pub struct LlamaRecipe {
 impl OutputKind for LlamaRecipe {
     const NAME: &'static str = "llama";
     const REVISION: u32 = REVISION;
+    const ROLE: Option<OutputRole> = Some(OutputRole::Engine);
 
     fn inputs(&self) -> Vec<(InputKind, &str)> {
         vec![(InputKind::Git, &self.source)]
     }
 
-    fn outputs(&self) -> Vec<(&'static str, &str)> {
-        let sysroot = self.sysroot.iter().map(|name| ("sysroot", name.as_str()));
-        self.rocm.iter().map(|name| ("rocm", name.as_str())).chain(sysroot).collect()
+    fn outputs(&self) -> Vec<(OutputRole, &str)> {
+        let sysroot = self.sysroot.iter().map(|name| (OutputRole::Sysroot, name.as_str()));
+        self.rocm.iter().map(|name| (OutputRole::Rocm, name.as_str())).chain(sysroot).collect()
+    }
+
+    fn rocm(&self) -> Option<&str> {
+        self.rocm.as_deref()
     }
 
     fn prefix(&self) -> Option<&str> {
