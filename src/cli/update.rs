@@ -4,7 +4,7 @@ use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
-use crate::realize::{Action, Plan, demand_programs, unknown_models};
+use crate::realize::{Action, Plan, demand_programs, demand_targets, unknown_models};
 use crate::recipe::Origin;
 use crate::store::replace_file;
 use crate::text;
@@ -67,6 +67,7 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     ui.total();
     if let Some(lock) = &found.lock {
         demand_programs(lock, intake.store)?;
+        demand_targets(lock, intake.store)?;
         found.warnings.extend(unknown_models(lock, intake.store)?);
     }
     for warning in &found.warnings {

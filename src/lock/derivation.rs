@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::order::in_order;
+use super::rocm::published_rocm;
 use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
@@ -102,14 +103,12 @@ impl<'l> Parts<'l> {
         self.recipes.get(name)
     }
 
-    /// Returns prefix and GPU of the ROCm output `name`.
+    /// Returns prefix and GPU of the ROCm output `name`, also of one that is laid over another.
     pub fn rocm(&self, name: &str) -> Result<(&'l str, &'l GfxTarget)> {
-        if let Some(Recipe::Rocm(recipe)) = self.recipe(name)
-            && let Some(LockedInput::Rocm(block)) = self.inputs.get(&recipe.input)
-        {
-            return Ok((&recipe.prefix, &block.requested.target));
+        match published_rocm(self.inputs, |name| self.recipe(name), name) {
+            Some((recipe, block)) => Ok((&recipe.prefix, &block.requested.target)),
+            None => Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree"))),
         }
-        Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree")))
     }
 
     /// Computes the ids of an output from the known ids of its parts.

@@ -14,6 +14,7 @@ mod labels;
 mod model;
 mod order;
 mod read;
+mod rocm;
 mod seal;
 mod stale;
 mod valid;

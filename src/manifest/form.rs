@@ -8,7 +8,7 @@ use super::{Manifest, rules};
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
-use crate::recipe::{OutputKind, OutputRole, fits};
+use crate::recipe::{OutputKind, OutputRole, fits, kinds_that_fit};
 use crate::suggest::suggest;
 
 /// The part of every kind of output that reads it from a manifest.
@@ -62,6 +62,16 @@ impl Form<'_, '_, '_> {
         ))
     }
 
+    /// Demands an output with this role under a name that is not a field's own value.
+    pub fn needs_output(&mut self, name: &Spanned<String>, role: OutputRole) {
+        self.references.push(Reference { name: name.clone(), wanted: Wanted::Output(role) });
+    }
+
+    /// Demands an input of this kind under a name that is not a field's own value.
+    pub fn needs_input(&mut self, name: &Spanned<String>, kind: InputKind) {
+        self.references.push(Reference { name: name.clone(), wanted: Wanted::Input(kind) });
+    }
+
     fn refer(&mut self, field: &'static str, wanted: Wanted) -> Result<Option<String>> {
         let Some(name) = self.fields.text(field)? else { return Ok(None) };
         let text = name.get_ref().clone();
@@ -107,7 +117,7 @@ impl Reference {
             Wanted::Input(kind) => {
                 let found = manifest.inputs.get(name).map(|input| (input.kind().name(), fits(kind, input.kind())));
                 let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind()));
-                ("input", format!("`{}`", kind.name()), found, fitting.map(|(name, _)| name.as_str()).collect())
+                ("input", kinds_that_fit(kind), found, fitting.map(|(name, _)| name.as_str()).collect())
             }
             Wanted::Output(role) => {
                 let found = manifest.outputs.get(name).map(|output| (output.kind(), output.is(role)));

@@ -8,27 +8,45 @@ pub mod image;
 mod kind;
 pub mod llama;
 pub mod model;
+pub mod overlay;
 pub mod rocm;
 pub mod runtime;
 pub mod sysroot;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gfx::GfxTarget;
 use crate::inputs::InputKind;
 
 pub use image::ImageRecipe;
 pub use kind::{BuildRoot, Origin, OutputKind, OutputRole};
 pub use llama::{Backend, LlamaRecipe};
 pub use model::ModelRecipe;
+pub use overlay::{Layer, OverlayRecipe};
 pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
 
-/// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`. A model may be any file.
+/// Pairs of an input that a recipe needs and another that it accepts in its place: a model may be any file, and files
+/// may come from a repository.
+const FITTING: [(InputKind, InputKind); 2] =
+    [(InputKind::Huggingface, InputKind::File), (InputKind::Directory, InputKind::Git)];
+
+/// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`.
 #[must_use]
 pub fn fits(wanted: InputKind, found: InputKind) -> bool {
-    wanted == found || (wanted, found) == (InputKind::Huggingface, InputKind::File)
+    wanted == found || FITTING.contains(&(wanted, found))
 }
+
+/// Returns the names of the kinds that [`fits`] accepts, as in "`directory` or `git`".
+#[must_use]
+pub fn kinds_that_fit(wanted: InputKind) -> String {
+    let others = FITTING.iter().filter(|(one, _)| *one == wanted).map(|(_, other)| *other);
+    std::iter::once(wanted).chain(others).map(|kind| format!("`{}`", kind.name())).collect::<Vec<_>>().join(" or ")
+}
+
+/// Most outputs that are laid over each other. Two are usual.
+const MOST_BASES: usize = 64;
 
 /// Defines, from one list of all kinds of outputs, the enum of them and the two macros that call each kind.
 ///
@@ -67,6 +85,8 @@ macro_rules! output_kinds {
 output_kinds! { $
     /// The ROCm tree as it was published.
     Rocm(crate::recipe::RocmRecipe),
+    /// A ROCm tree with other files laid over it.
+    Overlay(crate::recipe::OverlayRecipe),
     /// Distribution packages or a base image, unpacked.
     Sysroot(crate::recipe::SysrootRecipe),
     /// llama.cpp, built from source.
@@ -162,6 +182,31 @@ impl Recipe {
     #[must_use]
     pub fn rocm(&self) -> Option<&str> {
         each_output!(self, recipe => recipe.rocm())
+    }
+
+    /// See [`OutputKind::base`].
+    #[must_use]
+    pub fn base(&self) -> Option<&str> {
+        each_output!(self, recipe => recipe.base())
+    }
+
+    /// Returns the recipe at the bottom: that of the output which this one, perhaps over others, is laid over. `output`
+    /// finds the recipe of an output.
+    #[must_use]
+    pub fn bottom<'l>(&'l self, output: impl Fn(&str) -> Option<&'l Self>) -> &'l Self {
+        let mut at = self;
+        // A lock with more of them, or with a circle, is refused where ids are computed.
+        for _ in 0..MOST_BASES {
+            let Some(below) = at.base().and_then(&output) else { break };
+            at = below;
+        }
+        at
+    }
+
+    /// See [`OutputKind::targets`].
+    #[must_use]
+    pub fn targets(&self) -> &[GfxTarget] {
+        each_output!(self, recipe => recipe.targets())
     }
 
     /// See [`OutputKind::prefix`].

@@ -7,10 +7,12 @@ use crate::elf::Elf;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 use crate::host::processor_flags;
-use crate::inputs::LockedInput;
 use crate::intake::Intake;
 use crate::llama_source::Role;
 use crate::lock::Lock;
+use crate::overlay::Record;
+use crate::realize::overlay_record;
+use crate::recipe::llama::Part;
 use crate::recipe::{Backend, LlamaRecipe, Recipe, RuntimeRecipe, llama};
 use crate::store::StoredTree;
 
@@ -25,8 +27,10 @@ pub(super) struct Subject {
     pub recipe: LlamaRecipe,
     /// The ROCm tree that it runs with: the runtime if the lock has one, else the complete tree.
     pub rocm: Option<Rocm>,
-    /// The GPU that the build is for; absent without ROCm.
-    pub target: Option<GfxTarget>,
+    /// The GPUs that the build is for; none without ROCm.
+    pub targets: Vec<GfxTarget>,
+    /// The decisions about the ROCm tree, if it is one that others were laid over.
+    pub overlay: Option<Record>,
     /// The complete ROCm tree, which has the tools, if it is in the store.
     pub complete: Option<StoredTree>,
     /// The base system: the root of the build, else the host's.
@@ -56,17 +60,17 @@ impl Subject {
             return Err(Error::new(Kind::Invalid, format!("output `{name}` is not a build of llama.cpp")));
         };
         let here = |name: &str| realized(lock, intake, name);
-        let (mut rocm, mut target) = (None, None);
+        let mut rocm = None;
         if let Some(whole) = &recipe.rocm {
-            let prefix = lock.output(whole)?.recipe.prefix().unwrap_or("/opt/rocm").to_owned();
+            let prefix = lock.prefix_of(whole).unwrap_or("/opt/rocm").to_owned();
             let tree = here(runtime.map_or(whole.as_str(), |(name, _)| name))?;
             rocm = Some(Rocm { prefix, tree });
-            target = target_of(lock, whole);
         }
         Ok(Self {
             llama: here(name)?,
             rocm,
-            target,
+            targets: lock.targets(&lock.output(name)?.recipe),
+            overlay: recipe.rocm.as_deref().and_then(|name| overlay_record(lock, intake.store, name)),
             complete: recipe.rocm.as_deref().and_then(|name| here(name).ok()),
             base: recipe.sysroot.as_deref().map(here).transpose()?,
             recipe: recipe.clone(),
@@ -74,10 +78,15 @@ impl Subject {
         })
     }
 
+    /// Returns the GPU that the build is for, if it is for one alone.
+    pub fn target(&self) -> Option<&GfxTarget> {
+        if let [target] = self.targets.as_slice() { Some(target) } else { None }
+    }
+
     /// Returns a failed check if this machine's processor lacks instructions that the build uses.
     pub fn processor(&self) -> Option<Check> {
-        let processor = llama::processor(self.recipe.cpu.as_deref(), self.target.as_ref());
-        let missing = llama::missing_flags(processor, &processor_flags());
+        let processor = llama::processor(self.recipe.cpu.as_deref(), &self.targets);
+        let missing = llama::missing_flags(processor, Part::All, &processor_flags());
         (!missing.is_empty()).then(|| {
             Check::failed("processor", format!("built for {processor}; this one lacks {}", missing.join(", ")))
         })
@@ -125,13 +134,6 @@ fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
         Error::new(Kind::NotFound, "the lock has no build of llama.cpp to validate")
             .hint("add an output of type `llama` to the manifest, then `strixlock update`")
     })
-}
-
-/// Returns the GPU that a ROCm tree of the lock is for.
-fn target_of(lock: &Lock, output: &str) -> Option<GfxTarget> {
-    let Recipe::Rocm(recipe) = &lock.outputs.get(output)?.recipe else { return None };
-    let LockedInput::Rocm(block) = lock.inputs.get(&recipe.input)? else { return None };
-    Some(block.requested.target.clone())
 }
 
 /// Returns the tree of a realized output; fails if it is not in the store.

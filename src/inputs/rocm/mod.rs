@@ -28,6 +28,7 @@ use crate::gfx::GfxTarget;
 use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
 
 pub use pin::RocmPin;
+pub use provenance::Provenance;
 pub use tools::{Tools, is_version};
 
 impl Request for RocmRequest {

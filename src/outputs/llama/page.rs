@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use crate::gfx::GfxTarget;
-use crate::inputs::LockedInput;
 use crate::lock::Lock;
 use crate::page::fact;
 use crate::recipe::{LlamaRecipe, Recipe, llama};
@@ -31,17 +30,20 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
             );
         }
     }
-    let compiler = match recipe.rocm.as_ref().and_then(|name| Some((name, &lock.outputs.get(name)?.recipe))) {
-        Some((name, Recipe::Rocm(rocm))) => {
-            fact(page, "ROCm", &format!("output {name}, at {}", rocm.prefix));
-            format!("clang of that ROCm, {}/lib/llvm/bin/clang", rocm.prefix)
+    let compiler = match recipe.rocm.as_ref().and_then(|name| Some((name, lock.prefix_of(name)?))) {
+        Some((name, prefix)) => {
+            fact(page, "ROCm", &format!("output {name}, at {prefix}"));
+            format!("clang of that ROCm, {prefix}/lib/llvm/bin/clang")
         }
         _ if recipe.sysroot.is_some() => "cc and c++ of that root".to_owned(),
         _ => "cc and c++ of the host".to_owned(),
     };
     fact(page, "compiler", &compiler);
-    let gpu = gpu(lock, recipe);
-    fact(page, "processor", llama::processor(recipe.cpu.as_deref(), gpu));
+    let targets = lock.targets(&Recipe::Llama(recipe.clone()));
+    if !targets.is_empty() {
+        fact(page, "GPUs", &targets.iter().map(GfxTarget::as_str).collect::<Vec<_>>().join(", "));
+    }
+    fact(page, "processor", llama::processor(recipe.cpu.as_deref(), &targets));
     let _ = writeln!(
         page,
         "\nAll CMake variables, the environment and the versions of the tools: `strixlock log OUTPUT --about`."
@@ -60,11 +62,4 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
     for decision in llama::decisions().iter().filter(|decision| decision.is_for(recipe.backend)) {
         let _ = writeln!(page, "| `{}` | {} | {} |", decision.names(), decision.value(), decision.why);
     }
-}
-
-/// Returns the GPU of a build.
-fn gpu<'l>(lock: &'l Lock, recipe: &LlamaRecipe) -> Option<&'l GfxTarget> {
-    let Recipe::Rocm(rocm) = &lock.outputs.get(recipe.rocm.as_ref()?)?.recipe else { return None };
-    let LockedInput::Rocm(block) = lock.inputs.get(&rocm.input)? else { return None };
-    Some(&block.requested.target)
 }

@@ -25,7 +25,7 @@ use crate::llama_source::CMakeFiles;
 use crate::suggest::one_of;
 
 pub use decisions::{Condition, decisions, is_idle};
-pub use processor::{demand_processor, missing_flags, processor};
+pub use processor::{Part, demand_processor, missing_flags, processor};
 
 /// Revision of the recipe, raised with every change that can show in its result.
 pub const REVISION: u32 = 3;
@@ -50,6 +50,9 @@ pub struct LlamaRecipe {
     /// The processor that the CPU backend is built for; absent for that of the GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
+    /// The GPUs that it is built for; none for that of the ROCm tree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<GfxTarget>,
     /// CMake variables, which override the recipe's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cmake: BTreeMap<String, String>,
@@ -71,6 +74,10 @@ impl OutputKind for LlamaRecipe {
 
     fn rocm(&self) -> Option<&str> {
         self.rocm.as_deref()
+    }
+
+    fn targets(&self) -> &[GfxTarget] {
+        &self.targets
     }
 
     fn prefix(&self) -> Option<&str> {
@@ -194,8 +201,17 @@ impl<'f> Known<'f> {
 pub struct Hip {
     /// The prefix of the ROCm tree.
     pub prefix: String,
-    /// The GPU that is built for.
-    pub target: GfxTarget,
+    /// The GPUs that are built for.
+    pub targets: Vec<GfxTarget>,
+}
+
+impl Hip {
+    /// Returns the GPU side of a build for the named GPUs, or for that of the tree if none is named.
+    #[must_use]
+    pub fn new(prefix: &str, named: &[GfxTarget], usual: &GfxTarget) -> Self {
+        let targets = if named.is_empty() { std::slice::from_ref(usual) } else { named };
+        Self { prefix: prefix.to_owned(), targets: targets.to_vec() }
+    }
 }
 
 /// Variables that say which commit is built.
@@ -232,16 +248,17 @@ pub fn variables(
         set(option, value);
     }
     // Otherwise ggml would decide by the environment of the build.
-    let processor = processor(recipe.cpu.as_deref(), hip.map(|hip| &hip.target));
+    let processor = processor(recipe.cpu.as_deref(), hip.map_or(&[], |hip| &hip.targets));
     for (option, value) in processor::features(processor).filter(|(option, _)| declares(option)) {
         set(option, value);
     }
     let mut rpath = "$ORIGIN;$ORIGIN/../lib".to_owned();
-    if let Some(Hip { prefix, target }) = hip {
+    if let Some(Hip { prefix, targets }) = hip {
+        let targets = targets.iter().map(GfxTarget::as_str).collect::<Vec<_>>().join(";");
         let llvm = format!("{prefix}/lib/llvm/bin");
         set("GGML_HIP", "ON");
-        set("GPU_TARGETS", target.as_str());
-        set("CMAKE_HIP_ARCHITECTURES", target.as_str());
+        set("GPU_TARGETS", &targets);
+        set("CMAKE_HIP_ARCHITECTURES", &targets);
         set("CMAKE_C_COMPILER", &format!("{llvm}/clang"));
         set("CMAKE_CXX_COMPILER", &format!("{llvm}/clang++"));
         set("CMAKE_HIP_COMPILER", &format!("{llvm}/clang++"));
