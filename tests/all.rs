@@ -5,6 +5,7 @@
 
 mod support;
 
+mod advisories;
 mod audit;
 mod book;
 mod check;

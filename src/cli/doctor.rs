@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::advice::advice;
 use super::ui::{DIM, ERROR, GOOD, WARNING};
 use super::{Session, Ui};
 use crate::doctor::{Disk, Finding, Level, PROXY_VARIABLES, Surroundings, examine};
@@ -37,6 +38,7 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
         keys: session.manifest().ok().map(|manifest| keys(manifest, session)).unwrap_or_default(),
         disk: disk(&session.store_path()?),
         proxies: proxies.collect(),
+        known_bad: session.lock_if_there().ok().flatten().map(|lock| advice(session, lock)).unwrap_or_default(),
     };
     let findings = examine(&host, &surroundings);
     let worst = findings.iter().map(|finding| finding.level).max();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::advice::heed;
 use super::choices::link_mode;
 use super::paths::shown;
 use super::progress::took;
@@ -76,6 +77,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
             }
         }
     }
+    let advisories = heed(session, &lock)?;
     let store = session.store()?;
     let plan = Plan::new(&lock, store, &args.outputs)?;
     let has_all = plan.steps.iter().all(|step| step.action == Action::Have);
@@ -132,7 +134,9 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
     if ui.is_json() {
         let generation = generation.as_ref().map(|(_, number)| (&profile, *number));
-        ui.json(to_json(args, &realized, generation, &left));
+        let mut value = to_json(args, &realized, generation, &left);
+        value["advisories"] = serde_json::json!(advisories);
+        ui.json(value);
     } else {
         ui.table(&result(args, &lock, &plan, &realized, begun.elapsed())?);
         if let Some((from, number)) = &generation {

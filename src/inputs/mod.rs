@@ -21,6 +21,7 @@ mod resolve;
 mod supply;
 mod tree_pin;
 
+pub mod advisories;
 pub mod debs;
 pub mod file;
 pub mod git;
@@ -49,4 +50,6 @@ kinds::kinds! {
     Huggingface("huggingface", crate::upstream::huggingface::HuggingfaceRequest),
     /// A base image.
     Oci("oci", crate::upstream::oci::OciRequest),
+    /// A document with versions that are known to be bad.
+    Advisories("advisories", advisories::AdvisoriesRequest),
 }

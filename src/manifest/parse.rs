@@ -7,7 +7,7 @@ use semver::VersionReq;
 use toml::Spanned;
 
 use super::form::{Form, FromFields, Reference};
-use super::{Manifest, PROGRAM, rules};
+use super::{Manifest, PROGRAM, Policy, rules};
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
 use crate::inputs::{InputKind, InputRequest};
@@ -38,8 +38,13 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
     let mut found = Found::default();
     let inputs = found.inputs(&source, &top);
     let outputs = found.outputs(&source, &top);
+    let policy = Policy::parse(&source, &top);
     let top_span = top.span.clone();
-    for result in [inputs, outputs, top.finish()] {
+    let (policy, decided) = match policy {
+        Ok(policy) => (policy, Ok(())),
+        Err(error) => (Policy::default(), Err(error)),
+    };
+    for result in [inputs, outputs, decided, top.finish()] {
         result.unwrap_or_else(|error| source.keep(error));
     }
     let Found { inputs, outputs, references, broken } = found;
@@ -47,7 +52,7 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
         source.finish(())?;
         return Err(source.error(top_span, "the manifest is empty", "it needs [inputs.NAME] and [outputs.NAME]"));
     }
-    let manifest = Manifest { requires, inputs, outputs };
+    let manifest = Manifest { requires, inputs, outputs, policy };
     for reference in references.iter().filter(|reference| !broken.contains(reference.name())) {
         reference.check(&source, &manifest, &broken).unwrap_or_else(|error| source.keep(error));
     }

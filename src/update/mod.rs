@@ -10,10 +10,11 @@ use serde::Serialize;
 use tracing::{debug, info};
 use url::Url;
 
+use crate::advisories::Advisory;
 use crate::error::{About, Error, Kind, Result};
-use crate::inputs::{InputKind, LockedInput, Preview, Question, Resolution};
+use crate::inputs::{InputKind, InputRequest, LockedInput, Preview, Question, Resolution};
 use crate::intake::Intake;
-use crate::lock::{FORMAT, Lock, LockedOutput};
+use crate::lock::{FORMAT, Lock, LockedOutput, known};
 use crate::log::CACHE;
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
@@ -22,6 +23,7 @@ use crate::threads::in_parallel;
 
 /// The options of an update.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent choice of the caller")]
 pub struct Options {
     /// The inputs to resolve; all if empty. Inputs for which the lock is stale are always resolved.
     pub only: BTreeSet<String>,
@@ -35,13 +37,15 @@ pub struct Options {
     pub now: i64,
     /// Do not warn of builds that AMD's host will soon delete: the caller warns of locked ones.
     pub without_leaving: bool,
+    /// Pass over versions that are known to be bad, where there is a choice.
+    pub skip_bad: bool,
     /// The directory to which paths in the manifest are relative.
     pub directory: PathBuf,
 }
 
 impl Options {
     /// Returns the question to upstream for one input.
-    fn question<'a>(&'a self, name: &'a str, intake: Intake<'a>) -> Question<'a> {
+    fn question<'a>(&'a self, name: &'a str, intake: Intake<'a>, known: &'a [Advisory]) -> Question<'a> {
         let named = self.only.contains(name);
         Question {
             name,
@@ -51,6 +55,7 @@ impl Options {
             url: self.url.as_ref().filter(|_| named),
             now: self.now,
             without_leaving: self.without_leaving,
+            skipped: if self.skip_bad { known } else { &[] },
             directory: &self.directory,
         }
     }
@@ -133,7 +138,7 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
             return Err(no_input(manifest, name));
         }
     }
-    let answers = in_parallel(&manifest.inputs, |name, request| {
+    let ask = |name: &str, request: &InputRequest, known: &[Advisory]| {
         let locked = old.and_then(|lock| lock.inputs.get(name));
         let fresh = locked.filter(|locked| locked.requested() == *request);
         let asked = options.only.is_empty() || options.only.contains(name);
@@ -144,7 +149,7 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
             info!(target: CACHE, "input {name}: have: keeping the locked pin: {why}");
             return Ok((Resolution::same(fresh.clone()), Vec::new()));
         }
-        let question = options.question(name, intake);
+        let question = options.question(name, intake, known);
         if question.url.is_some() && request.kind() != InputKind::Rocm {
             let error = Error::new(Kind::Usage, "--url is for ROCm tarballs only, and this input has another type");
             return Err(error.about(name));
@@ -156,7 +161,20 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
         };
         info!(target: CACHE, "input {name}: asking upstream: {why}");
         request.resolve(locked, question).about(name)
-    })?;
+    };
+    // Documents with advisories come first: other inputs may pass over what they name.
+    let is_document = |request: &InputRequest| request.kind() == InputKind::Advisories;
+    let (documents, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        manifest.inputs.iter().partition(|(_, request)| is_document(request));
+    let mut answers = BTreeMap::new();
+    let mut read = BTreeMap::new();
+    for (name, (resolution, warnings)) in in_parallel(documents, |name, request| ask(name, request, &[]))? {
+        let (resolution, block) = resolution.ahead(intake).about(&name)?;
+        read.insert(name.clone(), block);
+        answers.insert(name, (resolution, warnings));
+    }
+    let known = known(&read);
+    answers.extend(in_parallel(others, |name, request| ask(name, request, &known))?);
 
     let mut warnings = Vec::new();
     let mut moves = Vec::new();
