@@ -15,7 +15,7 @@ use super::{Session, Ui};
 use crate::error::{About, Error, Kind, Result};
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
-use crate::realize::{Action, Plan, Realized, place, short_version, switch, unknown_models};
+use crate::realize::{Action, Plan, Realized, StepKind, place, short_version, switch, unknown_models};
 use crate::recipe::Origin;
 use crate::report::{Known, fits};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
@@ -88,7 +88,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         store.demand_writable()?;
     }
     let mut places = places(args, &lock)?;
-    places.retain(|name, _| plan.steps.iter().any(|step| step.what == "output" && step.name == *name));
+    places.retain(|name, _| plan.steps.iter().any(|step| step.what == StepKind::Output && step.name == *name));
     if args.prefix_from.is_some() {
         demand_apart(&places)?;
     }
@@ -267,7 +267,7 @@ fn planned(plan: &Plan) -> Table {
             Action::Build => ("build", None),
         };
         let bytes = bytes.map(text::bytes).unwrap_or_default();
-        table.row([action, &bytes, step.what, &step.name, &step.short]);
+        table.row([action, &bytes, step.what.word(), &step.name, &step.short]);
     }
     let known = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { bytes: Some(_) }));
     if known.count() > 1 {
@@ -342,10 +342,11 @@ fn result(
 
 /// Returns the word for where a realized output came from.
 fn origin(lock: &Lock, plan: &Plan, name: &str, output: &Realized) -> &'static str {
-    let step = |what: &str, name: &str| plan.steps.iter().find(|step| step.what == what && step.name == name);
-    let is_fetched = |input: &str| step("input", input).is_some_and(|step| matches!(step.action, Action::Fetch { .. }));
+    let step = |what: StepKind, name: &str| plan.steps.iter().find(|step| step.what == what && step.name == name);
+    let is_fetched =
+        |input: &str| step(StepKind::Input, input).is_some_and(|step| matches!(step.action, Action::Fetch { .. }));
     let recipe = lock.outputs.get(name).map(|output| &output.recipe);
-    if step("output", name).is_some_and(|step| step.action == Action::Thaw) {
+    if step(StepKind::Output, name).is_some_and(|step| step.action == Action::Thaw) {
         return "unpacked";
     }
     match recipe.filter(|recipe| recipe.origin() == Origin::Taken) {

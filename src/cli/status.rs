@@ -16,7 +16,7 @@ use crate::error::{Kind, Result};
 use crate::inputs::LockedInput;
 use crate::lock::{Advice, Lock, Staleness};
 use crate::manifest::Manifest;
-use crate::realize::{Action, Plan, Step, input_action};
+use crate::realize::{Action, Plan, Step, StepKind, input_action};
 use crate::report::{Known, fits};
 use crate::store::Store;
 use crate::text;
@@ -276,7 +276,7 @@ impl Status<'_> {
             let version = input.short_version();
             table.row(["input", name, &version, &age, &text::bytes(input.size()), state]);
         }
-        for step in self.plan.steps.iter().filter(|step| step.what == "output") {
+        for step in self.plan.steps.iter().filter(|step| step.what == StepKind::Output) {
             let state = match step.action {
                 Action::Have => "realized",
                 Action::Thaw => "realized, cold",

@@ -16,6 +16,9 @@ use crate::error::Result;
 use crate::store::StoredTree;
 use crate::tree::confined::Root;
 
+#[cfg(test)]
+pub mod testing;
+
 pub use cmake::CMakeFiles;
 pub use models::Knowledge;
 pub use names::{Role, Wish, default_roots, first_commands, is_asked};

@@ -15,7 +15,7 @@ use crate::tree::Node;
 use crate::tree::confined::Root;
 
 /// Source file of the options that most programs share.
-const SHARED: &str = "common/arg.cpp";
+pub(super) const SHARED: &str = "common/arg.cpp";
 /// Word of a spelling that stands for the caller's value.
 const VALUE: &str = "*";
 
@@ -25,7 +25,7 @@ pub struct Options {
     /// True if the options are not known.
     unknown: bool,
     /// Each name, and whether the option takes a value; `None` if that is not known.
-    names: BTreeMap<String, Option<bool>>,
+    pub(super) names: BTreeMap<String, Option<bool>>,
 }
 
 impl Options {
@@ -212,7 +212,7 @@ fn fits(call: &str, groups: &[String]) -> bool {
 }
 
 /// Returns true for `-x`, `-fa` and `--word`.
-fn is_option(text: &str) -> bool {
+pub(super) fn is_option(text: &str) -> bool {
     let name = text.trim_start_matches('-');
     let dashes = text.len() - name.len();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::build::Build;
-use super::plan::{Action, Plan, Step};
+use super::plan::{Action, Plan, Step, StepKind};
 use super::settings::RealizeSettings;
 use super::version::version;
 use super::{model, sysroot};
@@ -120,7 +120,7 @@ impl Realizer<'_> {
             }
         }
         let mut realized = BTreeMap::new();
-        for step in plan.steps.iter().filter(|step| step.what == "output") {
+        for step in plan.steps.iter().filter(|step| step.what == StepKind::Output) {
             let output = self.output(step).about(&step.name)?;
             let recipe = &self.locked(&step.name)?.recipe;
             each_output!(recipe, recipe => recipe.judge(self, &step.name, &output.tree))?;

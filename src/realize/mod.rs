@@ -33,7 +33,7 @@ pub use check::Checked;
 pub use compare_generations::{OutputDifference, compare_generations};
 pub(crate) use execute::{Made, Make, Making};
 pub use execute::{Realized, Realizer, switch};
-pub use plan::{Action, Plan, Step, input_action};
+pub use plan::{Action, Plan, Step, StepKind, input_action};
 pub use runtime::{Runtime, runtime_output};
 pub use settings::RealizeSettings;
 pub use unknown_models::unknown_models;
