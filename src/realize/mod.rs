@@ -28,7 +28,6 @@ mod unknown_models;
 mod unknown_programs;
 mod version;
 
-pub use build::programs;
 pub use check::Checked;
 pub use compare_generations::{OutputDifference, compare_generations};
 pub(crate) use execute::{Made, Make, Making};

@@ -4,6 +4,7 @@
 //! made from the same things in the same way. This module does not decide when a recipe is run.
 
 pub mod base_files;
+pub mod build;
 pub mod image;
 mod kind;
 pub mod llama;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inputs::InputKind;
 
+pub use build::CMakeBuild;
 pub use image::ImageRecipe;
 pub use kind::{BuildRoot, Origin, OutputKind, OutputRole};
 pub use llama::{Backend, LlamaRecipe};
@@ -180,6 +182,12 @@ impl Recipe {
     #[must_use]
     pub fn origin(&self) -> Origin {
         each_output!(self, recipe => recipe.origin())
+    }
+
+    /// See [`OutputKind::cmake_build`].
+    #[must_use]
+    pub fn cmake_build(&self) -> Option<&dyn CMakeBuild> {
+        each_output!(self, recipe => recipe.cmake_build())
     }
 
     /// See [`OutputKind::build_root`].
