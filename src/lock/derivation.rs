@@ -121,7 +121,7 @@ impl<'l> Parts<'l> {
             None => None,
             Some(name) => {
                 let (prefix, target) = self.rocm(name)?;
-                Some(Hip { prefix: prefix.to_owned(), target: target.clone() })
+                Some(Hip { prefix: prefix.to_owned(), targets: vec![target.clone()] })
             }
         };
         Ok(build::adds(recipe, &source, hip.as_ref()))

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::build_record::{ABOUT, BuildRecord, LOG};
 use super::configured::{Configured, Unused};
+use super::installed::installed;
 use super::last_build::last_build;
 use super::settings::RealizeSettings;
 use crate::digest::DerivationId;
@@ -23,8 +24,7 @@ use crate::store::{Staging, StoredTree, normalise};
 use crate::text::shell_quoted;
 use crate::text::visible;
 use crate::threads::cores;
-use crate::tree::scan::scan;
-use crate::tree::{Listing, confined};
+use crate::tree::Listing;
 
 /// Header of OpenSSL in a sysroot.
 const OPENSSL: &str = "usr/include/openssl/ssl.h";
@@ -91,7 +91,7 @@ impl Build<'_> {
                 // The first command configures: unknown variables are reported before anything is compiled.
                 Ok(status) if status.success() && index == 0 => self
                     .configured(staging.path(), &files, &variables, &unused)
-                    .map(|found| record.set_configured(found)),
+                    .map(|found| record.set_configured(found, build::left_field(self.recipe))),
                 Ok(status) if status.success() => Ok(()),
                 Ok(status) => Err(Error::failure(failure(command, status, &last)).excerpt(Vec::from(last).join("\n"))),
                 Err(error) => Err(error),
@@ -99,16 +99,8 @@ impl Build<'_> {
             done.map_err(kept)?;
         }
 
-        // A build's files are hostile: a symlink in place of a directory must not lead to the host's files.
         let (dest, tree) = (staging.path().join("dest"), staging.path().join("tree"));
-        let installed = self.prefix().trim_start_matches('/');
-        confined::Root::open(&dest)?.take_directory(installed.as_bytes(), &tree).map_err(|error| {
-            Error::failure("the build did not install a directory at its prefix")
-                .fact("expected", self.prefix())
-                .because(&error)
-                .hint("check the cmake variables in the manifest")
-        })?;
-        let listing = scan(&tree)?;
+        let listing = installed(&dest, self.prefix(), &tree).map_err(kept)?;
         normalise(&tree, &listing)?;
         record.read_needed(&tree, &listing);
         record.set_time(begun.elapsed());
@@ -156,8 +148,7 @@ impl Build<'_> {
         unused: &Unused,
     ) -> Result<Configured> {
         let names = given.keys().map(String::as_str).collect();
-        let is_idle = |option: &str, is_on: &dyn Fn(&str) -> bool| self.recipe.is_idle(option, is_on);
-        let configured = Configured::read(&staging.join("out"), files, &names, unused, &is_idle)?;
+        let configured = Configured::read(&staging.join("out"), files, &names, unused, self.recipe)?;
         configured.demand(self.recipe.project().cmake.keys(), &self.version)?;
         Ok(configured)
     }

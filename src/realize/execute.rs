@@ -319,7 +319,7 @@ impl Realizer<'_> {
             None => None,
             Some(name) => {
                 let (prefix, target) = self.rocm_settings(name)?;
-                let hip = Hip { prefix: prefix.to_owned(), target: target.clone() };
+                let hip = Hip { prefix: prefix.to_owned(), targets: vec![target.clone()] };
                 Some((hip, self.demand_intact(name, self.output_tree(name)?)?))
             }
         };

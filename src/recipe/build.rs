@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 use crate::inputs::LockedInput;
+use crate::inputs::file::FilePin;
 use crate::inputs::git::GitPin;
 use crate::llama_source::CMakeFiles;
+use crate::tree::confined::MTIME;
 
 /// A recipe whose output is built with CMake.
 pub trait CMakeBuild {
@@ -34,6 +36,16 @@ pub trait CMakeBuild {
 
     /// Returns true for an option that has no effect, because no switch that it belongs to is ON.
     fn is_idle(&self, _option: &str, _is_on: &dyn Fn(&str) -> bool) -> bool {
+        false
+    }
+
+    /// Returns the name of whoever decides options that neither recipe nor manifest decide.
+    fn decider(&self) -> &'static str {
+        "the project"
+    }
+
+    /// Returns true if the project may declare options by commands of its own, so that all that it mentions count.
+    fn has_own_commands(&self) -> bool {
         false
     }
 
@@ -76,6 +88,8 @@ pub struct Project<'r> {
 pub enum Source<'p> {
     /// A commit.
     Commit(&'p GitPin),
+    /// An unpacked archive.
+    Archive(&'p FilePin),
 }
 
 impl<'p> Source<'p> {
@@ -83,7 +97,12 @@ impl<'p> Source<'p> {
     pub fn of(name: &str, input: Option<&'p LockedInput>) -> Result<Self> {
         match input {
             Some(LockedInput::Git(block)) => Ok(Self::Commit(&block.locked)),
-            _ => Err(Error::new(Kind::Invalid, format!("`{name}` is not a git input"))),
+            Some(LockedInput::File(block)) if block.locked.content.is_some() => Ok(Self::Archive(&block.locked)),
+            Some(LockedInput::File(_)) => {
+                Err(Error::new(Kind::Invalid, format!("the input `{name}` is a file, and a build needs a source tree"))
+                    .hint("`unpack = true` in the input takes the tree in it, if it is a tar archive"))
+            }
+            _ => Err(Error::new(Kind::Invalid, format!("`{name}` is no source: expected a git input or an archive"))),
         }
     }
 
@@ -92,6 +111,8 @@ impl<'p> Source<'p> {
     pub fn time(&self) -> i64 {
         match self {
             Self::Commit(pin) => pin.time,
+            // Its files have this time in a store.
+            Self::Archive(_) => MTIME,
         }
     }
 }
@@ -101,8 +122,8 @@ impl<'p> Source<'p> {
 pub struct Hip {
     /// The prefix of the ROCm tree.
     pub prefix: String,
-    /// The GPU that is built for.
-    pub target: GfxTarget,
+    /// The GPUs that are built for.
+    pub targets: Vec<GfxTarget>,
 }
 
 /// Facts about the source and root of a build, known when both are in the store.
@@ -157,6 +178,12 @@ id=$(printf %s "$out" | sha256sum) || exit
 exec "$@" "-cuid=${id%% *}"
 "#;
 
+/// Returns the field of a build's record with the options that were left to the project.
+#[must_use]
+pub fn left_field(recipe: &dyn CMakeBuild) -> String {
+    format!("left_to_{}", recipe.decider().replace([' ', '.'], "_"))
+}
+
 /// Number of compilers in the hashed commands. It does not change the output.
 const HASHED_JOBS: usize = 1;
 
@@ -190,10 +217,11 @@ pub fn variables(
     set("CMAKE_C_FLAGS", &paths);
     set("CMAKE_CXX_FLAGS", &paths);
     let mut rpath = "$ORIGIN;$ORIGIN/../lib".to_owned();
-    if let Some(Hip { prefix, target }) = hip {
+    if let Some(Hip { prefix, targets }) = hip {
         let llvm = format!("{prefix}/lib/llvm/bin");
-        set("GPU_TARGETS", target.as_str());
-        set("CMAKE_HIP_ARCHITECTURES", target.as_str());
+        let targets = targets.iter().map(GfxTarget::as_str).collect::<Vec<_>>().join(";");
+        set("GPU_TARGETS", &targets);
+        set("CMAKE_HIP_ARCHITECTURES", &targets);
         set("CMAKE_C_COMPILER", &format!("{llvm}/clang"));
         set("CMAKE_CXX_COMPILER", &format!("{llvm}/clang++"));
         set("CMAKE_HIP_COMPILER", &format!("{llvm}/clang++"));

@@ -31,6 +31,9 @@ pub trait OutputKind {
     /// The part that an output of this kind can play for others.
     const ROLE: Option<OutputRole> = None;
 
+    /// True for an engine with programs whose names are known: a runtime for it needs no `roots` in the manifest.
+    const HAS_KNOWN_PROGRAMS: bool = true;
+
     /// Returns kinds and names of the inputs that the output is made from.
     fn inputs(&self) -> Vec<(InputKind, &str)>;
 

@@ -2,14 +2,13 @@
 
 mod page;
 
-use std::collections::BTreeMap;
 use std::process::ExitStatus;
 
 use serde_json::{Value, json};
-use toml::de::DeValue;
 
+use super::fields::cmake_variables;
 use crate::error::Result;
-use crate::fields::{SourceText, Table};
+use crate::fields::Table;
 use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
@@ -28,7 +27,7 @@ impl FromFields for LlamaRecipe {
             backend,
             prefix: form.prefix("/opt/llama")?,
             cpu: cpu(form.fields)?,
-            cmake: cmake(form.source, form.fields)?,
+            cmake: cmake_variables(form.source, form.fields)?,
         })
     }
 }
@@ -37,26 +36,6 @@ impl FromFields for LlamaRecipe {
 fn cpu(fields: &Table) -> Result<Option<String>> {
     let parse = |text: &str| llama::demand_processor(text).map(|()| Some(text.to_owned()));
     fields.parsed("cpu", None, parse)
-}
-
-/// Parses the CMake variables of a build.
-fn cmake(source: &SourceText, fields: &Table) -> Result<BTreeMap<String, String>> {
-    let mut flags = BTreeMap::new();
-    let Some(table) = fields.table("cmake")? else { return Ok(flags) };
-    for (key, value) in table.entries() {
-        let name = key.get_ref();
-        if !rules::is_cmake_name(name) {
-            return Err(source.error(key.span(), "invalid name of a CMake variable", "letters, digits and `_`"));
-        }
-        let text = match value.get_ref() {
-            DeValue::String(text) => text.clone().into_owned(),
-            DeValue::Boolean(flag) => if *flag { "ON" } else { "OFF" }.to_owned(),
-            DeValue::Integer(number) => number.to_string(),
-            other => return Err(table.wrong_type(value.span(), name, "a string, a number, true or false", other)),
-        };
-        flags.insert(name.clone().into_owned(), text);
-    }
-    Ok(flags)
 }
 
 impl Derive for LlamaRecipe {

@@ -136,15 +136,17 @@ impl CMakeBuild for LlamaRecipe {
     }
 
     fn own_variables(&self, source: &Source, hip: Option<&Hip>, known: Option<&Known>) -> BTreeMap<String, String> {
-        let Source::Commit(pin) = source;
         let mut all: BTreeMap<String, String> = BTreeMap::new();
         let declares = |name: &str| known.is_none_or(|known| known.declares(name));
         let mut set = |name: &str, value: &str| drop(all.insert(name.to_owned(), value.to_owned()));
-        set("LLAMA_BUILD_NUMBER", &pin.number.to_string());
-        set("LLAMA_BUILD_COMMIT", &pin.commit);
         let mut conditions = BTreeSet::new();
-        if pin.release().is_some() {
-            conditions.insert(Condition::Release);
+        // The recipe takes no other source.
+        if let Source::Commit(pin) = source {
+            set("LLAMA_BUILD_NUMBER", &pin.number.to_string());
+            set("LLAMA_BUILD_COMMIT", &pin.commit);
+            if pin.release().is_some() {
+                conditions.insert(Condition::Release);
+            }
         }
         if known.is_some_and(|known| known.has_openssl) {
             conditions.insert(Condition::OpenSsl);
@@ -153,7 +155,7 @@ impl CMakeBuild for LlamaRecipe {
             set(option, value);
         }
         // Otherwise ggml would decide by the environment of the build.
-        let processor = processor(self.cpu.as_deref(), hip.map(|hip| &hip.target));
+        let processor = processor(self.cpu.as_deref(), hip.and_then(|hip| hip.targets.first()));
         for (option, value) in processor::features(processor).filter(|(option, _)| declares(option)) {
             set(option, value);
         }
@@ -173,6 +175,10 @@ impl CMakeBuild for LlamaRecipe {
 
     fn is_idle(&self, option: &str, is_on: &dyn Fn(&str) -> bool) -> bool {
         decisions::is_idle(option, is_on)
+    }
+
+    fn decider(&self) -> &'static str {
+        "llama.cpp"
     }
 
     fn programs(&self) -> Vec<(&'static str, &'static str)> {
