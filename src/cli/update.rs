@@ -5,7 +5,7 @@ use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
-use crate::realize::{Action, Plan, demand_programs, unknown_models};
+use crate::realize::{Action, Plan, demand_programs, demand_projects, unknown_models};
 use crate::recipe::Origin;
 use crate::store::replace_file;
 use crate::text;
@@ -72,6 +72,7 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     let mut found = resolve(manifest, old.as_ref(), intake, &options)?;
     ui.total();
     if let Some(lock) = &found.lock {
+        demand_projects(lock, intake.store)?;
         demand_programs(lock, intake.store)?;
         found.warnings.extend(unknown_models(lock, intake.store)?);
     }

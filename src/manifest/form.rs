@@ -49,6 +49,16 @@ impl Form<'_, '_, '_> {
         Ok(self.output(field, role)?.unwrap_or_else(|| self.usual(default, Wanted::Output(role))))
     }
 
+    /// Returns a default name of an output with this role.
+    pub fn usual_output(&mut self, name: &str, role: OutputRole) -> String {
+        self.usual(name, Wanted::Output(role))
+    }
+
+    /// Demands of an engine that the names of its programs are known, since the output names none.
+    pub fn demand_known_programs(&mut self, engine: &str) {
+        self.usual(engine, Wanted::KnownPrograms);
+    }
+
     /// Reads the directory at which the output is used. Returns `default` without the field `prefix`.
     pub fn prefix(&self, default: &str) -> Result<String> {
         let Some(text) = self.fields.text("prefix")? else { return Ok(default.to_owned()) };
@@ -76,6 +86,12 @@ impl Form<'_, '_, '_> {
     }
 }
 
+/// Returns the kinds of inputs that are taken where one of this kind is wanted, as in "`file` or `git`".
+fn taken(wanted: InputKind) -> String {
+    let names = InputKind::ALL.iter().filter(|kind| fits(wanted, **kind)).map(|kind| format!("`{}`", kind.name()));
+    names.collect::<Vec<_>>().join(" or ")
+}
+
 /// A name in a recipe that must be an input or output of the manifest.
 pub(super) struct Reference {
     name: Spanned<String>,
@@ -85,6 +101,8 @@ pub(super) struct Reference {
 enum Wanted {
     Input(InputKind),
     Output(OutputRole),
+    /// An engine whose programs are known by name.
+    KnownPrograms,
 }
 
 impl Reference {
@@ -104,10 +122,21 @@ impl Reference {
     pub fn check(&self, source: &SourceText, manifest: &Manifest, broken: &BTreeSet<String>) -> Result<()> {
         let name = self.name.get_ref().as_str();
         let (what, kinds, found, mut names): (_, _, _, Vec<&str>) = match self.wanted {
+            Wanted::KnownPrograms => {
+                // If there is no such output, the reference to it says so.
+                return match manifest.outputs.get(name) {
+                    Some(output) if !output.has_known_programs() => {
+                        let message = format!("the programs of `{name}` are not known");
+                        let label = format!("needs `roots`: the programs of `{name}` that must run");
+                        Err(source.error(self.name.span(), message, &label))
+                    }
+                    _ => Ok(()),
+                };
+            }
             Wanted::Input(kind) => {
                 let found = manifest.inputs.get(name).map(|input| (input.kind().name(), fits(kind, input.kind())));
                 let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind()));
-                ("input", format!("`{}`", kind.name()), found, fitting.map(|(name, _)| name.as_str()).collect())
+                ("input", taken(kind), found, fitting.map(|(name, _)| name.as_str()).collect())
             }
             Wanted::Output(role) => {
                 let found = manifest.outputs.get(name).map(|output| (output.kind(), output.is(role)));

@@ -2,6 +2,9 @@
 //!
 //! The recipes themselves are in [`crate::recipe`]. See docs/adding-an-output-kind.md.
 
+mod build_page;
+mod cmake;
+mod fields;
 mod image;
 mod llama;
 mod model;

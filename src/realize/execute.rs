@@ -23,7 +23,8 @@ use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
 use crate::log::CACHE;
 use crate::progress::{Doing, Silent, Task, Unit};
-use crate::recipe::{BuildRoot, Edge, LlamaRecipe, Origin, OutputKind, Recipe, SysrootRecipe, each_output};
+use crate::recipe::build::{Hip, Source};
+use crate::recipe::{BuildRoot, CMakeBuild, Edge, Origin, OutputKind, Recipe, SysrootRecipe, each_output};
 use crate::sandbox::Engine;
 use crate::store::{Generation, GenerationOutput, OutputRecord, Profile, Staging, StoredTree};
 use crate::threads::in_parallel;
@@ -310,30 +311,26 @@ impl Realizer<'_> {
         })
     }
 
-    /// Prepares a build of llama.cpp.
-    pub(crate) fn llama_build<'b>(&'b self, recipe: &'b LlamaRecipe) -> Result<Build<'b>> {
-        let LockedInput::Git(block) = self.input(&recipe.source)? else {
-            return Err(Error::new(Kind::Invalid, format!("`{}` is not a git input", recipe.source)));
-        };
-        let rocm = match &recipe.rocm {
+    /// Prepares a build with CMake.
+    pub(crate) fn cmake_build<'b>(&'b self, recipe: &'b dyn CMakeBuild) -> Result<Build<'b>> {
+        let project = recipe.project();
+        let input = self.input(project.source)?;
+        let rocm = match project.rocm {
             None => None,
             Some(name) => {
                 let (prefix, target) = self.rocm_settings(name)?;
-                let hip = crate::recipe::llama::Hip { prefix: prefix.to_owned(), target: target.clone() };
+                let hip = Hip { prefix: prefix.to_owned(), targets: vec![target.clone()] };
                 Some((hip, self.demand_intact(name, self.output_tree(name)?)?))
             }
         };
         Ok(Build {
             intake: self.intake,
             recipe,
-            pin: &block.locked,
-            source: self.demand_intact(&recipe.source, self.input_tree(&recipe.source)?)?,
+            version: format!("{} {}", project.source, input.version()),
+            source: Source::of(project.source, Some(input))?,
+            tree: self.demand_intact(project.source, self.input_tree(project.source)?)?,
             rocm,
-            sysroot: recipe
-                .sysroot
-                .as_deref()
-                .map(|name| self.demand_intact(name, self.output_tree(name)?))
-                .transpose()?,
+            sysroot: project.sysroot.map(|name| self.demand_intact(name, self.output_tree(name)?)).transpose()?,
             settings: self.settings,
         })
     }

@@ -3,6 +3,7 @@
 //! A kind answers from its recipe alone. Further interfaces, each in its own module, read an output from a manifest,
 //! make it and describe it on the audit page (see docs/adding-an-output-kind.md).
 
+use super::build::CMakeBuild;
 use crate::inputs::InputKind;
 
 /// The part that an output plays for others, whatever its kind: a build may be compiled here or published by others.
@@ -30,6 +31,9 @@ pub trait OutputKind {
     /// The part that an output of this kind can play for others.
     const ROLE: Option<OutputRole> = None;
 
+    /// True for an engine with programs whose names are known: a runtime for it needs no `roots` in the manifest.
+    const HAS_KNOWN_PROGRAMS: bool = true;
+
     /// Returns kinds and names of the inputs that the output is made from.
     fn inputs(&self) -> Vec<(InputKind, &str)>;
 
@@ -56,6 +60,11 @@ pub trait OutputKind {
     /// Returns the origin of the output's files.
     fn origin(&self) -> Origin {
         Origin::Made
+    }
+
+    /// Returns the recipe as that of a build with CMake, if it is one.
+    fn cmake_build(&self) -> Option<&dyn CMakeBuild> {
+        None
     }
 
     /// Returns the root of the sandbox that the output is built or proven in.

@@ -4,6 +4,8 @@
 //! made from the same things in the same way. This module does not decide when a recipe is run.
 
 pub mod base_files;
+pub mod build;
+pub mod cmake;
 pub mod image;
 mod kind;
 pub mod llama;
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::inputs::InputKind;
 
+pub use build::CMakeBuild;
+pub use cmake::CMakeRecipe;
 pub use image::ImageRecipe;
 pub use kind::{BuildRoot, Origin, OutputKind, OutputRole};
 pub use llama::{Backend, LlamaRecipe};
@@ -24,10 +28,12 @@ pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
 
-/// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`. A model may be any file.
+/// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`. A model may be any file. A
+/// source is the tree of an unpacked file or of a commit.
 #[must_use]
 pub fn fits(wanted: InputKind, found: InputKind) -> bool {
-    wanted == found || (wanted, found) == (InputKind::Huggingface, InputKind::File)
+    wanted == found
+        || matches!((wanted, found), (InputKind::Huggingface, InputKind::File) | (InputKind::File, InputKind::Git))
 }
 
 /// Defines, from one list of all kinds of outputs, the enum of them and the two macros that call each kind.
@@ -71,7 +77,9 @@ output_kinds! { $
     Sysroot(crate::recipe::SysrootRecipe),
     /// llama.cpp, built from source.
     Llama(crate::recipe::LlamaRecipe),
-    /// The parts of a ROCm tree that a llama.cpp build needs.
+    /// Any project that is built with CMake.
+    CMake(crate::recipe::CMakeRecipe),
+    /// The parts of a ROCm tree that an engine needs.
     Runtime(crate::recipe::RuntimeRecipe),
     /// The files of a model.
     Model(crate::recipe::ModelRecipe),
@@ -102,6 +110,15 @@ impl Recipe {
             Kind::ROLE
         }
         each_output!(self, recipe => role(recipe))
+    }
+
+    /// See [`OutputKind::HAS_KNOWN_PROGRAMS`].
+    #[must_use]
+    pub fn has_known_programs(&self) -> bool {
+        fn known<Kind: OutputKind>(_: &Kind) -> bool {
+            Kind::HAS_KNOWN_PROGRAMS
+        }
+        each_output!(self, recipe => known(recipe))
     }
 
     /// Returns true if it can play the part for others.
@@ -180,6 +197,12 @@ impl Recipe {
     #[must_use]
     pub fn origin(&self) -> Origin {
         each_output!(self, recipe => recipe.origin())
+    }
+
+    /// See [`OutputKind::cmake_build`].
+    #[must_use]
+    pub fn cmake_build(&self) -> Option<&dyn CMakeBuild> {
+        each_output!(self, recipe => recipe.cmake_build())
     }
 
     /// See [`OutputKind::build_root`].

@@ -2,25 +2,20 @@
 
 mod page;
 
-use std::collections::BTreeMap;
 use std::process::ExitStatus;
 
 use serde_json::{Value, json};
-use toml::de::DeValue;
 
-use crate::error::{Error, Kind, Result};
-use crate::fields::{SourceText, Table};
+use super::fields::cmake_variables;
+use crate::error::Result;
+use crate::fields::Table;
 use crate::inputs::InputKind;
-use crate::inputs::LockedInput;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
 use crate::realize::{Made, Make, Making, Realizer};
-use crate::recipe::llama::{self, Hip};
+use crate::recipe::llama;
 use crate::recipe::{Backend, Edge, LlamaRecipe, OutputRole};
 use crate::report::Describe;
-
-/// Number of compilers in the hashed commands. It does not change the output.
-const JOBS: usize = 1;
 
 impl FromFields for LlamaRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
@@ -32,7 +27,7 @@ impl FromFields for LlamaRecipe {
             backend,
             prefix: form.prefix("/opt/llama")?,
             cpu: cpu(form.fields)?,
-            cmake: cmake(form.source, form.fields)?,
+            cmake: cmake_variables(form.source, form.fields)?,
         })
     }
 }
@@ -43,47 +38,12 @@ fn cpu(fields: &Table) -> Result<Option<String>> {
     fields.parsed("cpu", None, parse)
 }
 
-/// Parses the CMake variables of a build.
-fn cmake(source: &SourceText, fields: &Table) -> Result<BTreeMap<String, String>> {
-    let mut flags = BTreeMap::new();
-    let Some(table) = fields.table("cmake")? else { return Ok(flags) };
-    for (key, value) in table.entries() {
-        let name = key.get_ref();
-        if !rules::is_cmake_name(name) {
-            return Err(source.error(key.span(), "invalid name of a CMake variable", "letters, digits and `_`"));
-        }
-        let text = match value.get_ref() {
-            DeValue::String(text) => text.clone().into_owned(),
-            DeValue::Boolean(flag) => if *flag { "ON" } else { "OFF" }.to_owned(),
-            DeValue::Integer(number) => number.to_string(),
-            other => return Err(table.wrong_type(value.span(), name, "a string, a number, true or false", other)),
-        };
-        flags.insert(name.clone().into_owned(), text);
-    }
-    Ok(flags)
-}
-
 impl Derive for LlamaRecipe {
     fn adds(&self, parts: &Parts) -> Result<Value> {
-        let Some(LockedInput::Git(block)) = parts.inputs.get(&self.source) else {
-            return Err(Error::new(Kind::Invalid, format!("`{}` is not a git input", self.source)));
-        };
-        let pin = &block.locked;
-        let source = llama::SourceId::of(pin);
-        let hip = match &self.rocm {
-            None => None,
-            Some(name) => {
-                let (prefix, target) = parts.rocm(name)?;
-                Some(Hip { prefix: prefix.to_owned(), target: target.clone() })
-            }
-        };
-        Ok(json!({
-            "environment": llama::environment(&source, hip.as_ref()),
-            "commands": llama::commands(&llama::variables(self, &source, hip.as_ref(), None), JOBS),
-            // The source decides which of the names it has.
-            "decisions": llama::decisions(),
-            "launcher": hip.map(|_| llama::HIP_LAUNCHER),
-        }))
+        let mut adds = parts.cmake_build(self)?;
+        // The source decides which of the names it has.
+        adds["decisions"] = json!(llama::decisions());
+        Ok(adds)
     }
 
     fn fault(&self) -> Option<String> {
@@ -97,7 +57,7 @@ impl Derive for LlamaRecipe {
 
 impl Make for LlamaRecipe {
     fn make(&self, realizer: &Realizer, locked: &LockedOutput, making: Making) -> Result<Made> {
-        let (staging, listing) = realizer.llama_build(self)?.run(locked.derivation, making.task)?;
+        let (staging, listing) = realizer.cmake_build(self)?.run(locked.derivation, making.task)?;
         Ok(Made::Staged(staging, listing))
     }
 
@@ -108,7 +68,7 @@ impl Make for LlamaRecipe {
     }
 
     fn shell(&self, realizer: &Realizer) -> Option<Result<ExitStatus>> {
-        Some(realizer.llama_build(self).and_then(|build| build.shell()))
+        Some(realizer.cmake_build(self).and_then(|build| build.shell()))
     }
 }
 
