@@ -29,6 +29,7 @@ mod manifest;
 mod map;
 mod models;
 mod oci;
+mod prebuilt;
 mod progress;
 mod provision;
 mod realize;

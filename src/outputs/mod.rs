@@ -5,6 +5,7 @@
 mod image;
 mod llama;
 mod model;
+mod prebuilt;
 mod rocm;
 mod runtime;
 mod sysroot;

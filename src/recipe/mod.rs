@@ -8,6 +8,7 @@ pub mod image;
 mod kind;
 pub mod llama;
 pub mod model;
+pub mod prebuilt;
 pub mod rocm;
 pub mod runtime;
 pub mod sysroot;
@@ -20,6 +21,7 @@ pub use image::ImageRecipe;
 pub use kind::{BuildRoot, Origin, OutputKind, OutputRole};
 pub use llama::{Backend, LlamaRecipe};
 pub use model::ModelRecipe;
+pub use prebuilt::PrebuiltRecipe;
 pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
@@ -71,6 +73,8 @@ output_kinds! { $
     Sysroot(crate::recipe::SysrootRecipe),
     /// llama.cpp, built from source.
     Llama(crate::recipe::LlamaRecipe),
+    /// Programs that others built, from an archive.
+    Prebuilt(crate::recipe::PrebuiltRecipe),
     /// The parts of a ROCm tree that a llama.cpp build needs.
     Runtime(crate::recipe::RuntimeRecipe),
     /// The files of a model.
