@@ -1,5 +1,6 @@
 //! Programs that others built: a release of a forge as an input, and its archive in a build's place.
 
+use serde_json::Value;
 use strixlock_demo::elf_maker::Elf;
 use strixlock_demo::forge::ForgeRelease;
 use strixlock_demo::raw_tar::{RawEntry, raw_tar};
@@ -47,8 +48,8 @@ fn publish(project: &Project, bytes: Vec<u8>) {
 }
 
 /// What the tree of the lock's input is known by.
-fn pin(project: &Project) -> serde_json::Value {
-    let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
+fn pin(project: &Project) -> Value {
+    let lock: Value = serde_json::from_str(&project.lock()).unwrap();
     lock["inputs"]["llama-release"]["locked"].clone()
 }
 
@@ -112,7 +113,7 @@ fn the_page_says_who_built_it_and_who_vouches_for_the_digest() {
         "{}",
         ran.all()
     );
-    assert_eq!(pin(&project)["vouched"], serde_json::Value::Null);
+    assert_eq!(pin(&project)["vouched"], Value::Null);
     project.run(&["audit"]).code(0);
     let page = project.read("REPRODUCIBLE.md");
     for line in ["- digest from: `the first download", "built by its publisher and not here", "- build number: `4`"] {
@@ -332,4 +333,81 @@ fn mistakes_of_the_manifest_are_shown_at_their_place() {
     told("url = \"git@host:a/b\"\nasset = \"a\"\n", &["unknown API of the repository's releases"]);
     told("url = \"https://me:pw@host/a/b\"\nasset = \"a\"\n", &["a URL must not contain a user or password"]);
     told("tg = \"b1\"\nasset = \"{x}\"\n", &["unknown field `tg`", "the field `url` is missing"]);
+}
+
+#[test]
+fn init_writes_a_manifest_whose_programs_run_minutes_later() {
+    let project = Project::new();
+    let (index, git) = (project.index(), project.upstream().git_url());
+    let ran = project
+        .run(&[
+            "init",
+            "--prebuilt",
+            "--target",
+            "gfx1151",
+            "--source",
+            &index,
+            "--llama-url",
+            &git,
+            "--packages",
+            "none",
+        ])
+        .code(0);
+    assert!(ran.stdout.contains("  llama.cpp  the newest archive for ROCm of "), "{}", ran.all());
+    assert!(ran.stdout.contains("  packages   none: programs are proven in the root of this machine"), "{}", ran.all());
+    let begun = std::time::Instant::now();
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    let ran = project.run(&["run", "llama-cli", "--version"]).code(0);
+    assert!(ran.all().contains("version: 8 ("), "{}", ran.all());
+    assert!(begun.elapsed().as_secs() < 120, "{:?}", begun.elapsed());
+    project.run(&["audit"]).code(0);
+    project.run(&["audit", "--check"]).code(0);
+    // With packages, programs are proven in the root that images begin with.
+    project.run(&["init", "--prebuilt", "--force"]).code(0);
+    let manifest = project.read("manifests/strix.toml");
+    for part in ["\nsysroot = \"base\" ", "[inputs.base-packages]", "\"libgomp1\", \"libssl3t64\"", "[outputs.server]"]
+    {
+        assert!(manifest.contains(part), "{part}\n{manifest}");
+    }
+    for part in ["[inputs.packages]", "[inputs.llama-cpp]", "[outputs.sysroot]", "cmake"] {
+        assert!(!manifest.contains(part), "{part}\n{manifest}");
+    }
+}
+
+/// The model is the demo's: its programs are asked as those of a build are.
+#[test]
+fn a_validation_runs_the_programs_that_others_built() {
+    let project = Project::new();
+    full_manifest(&project, "", "[\"llama-cli\"]");
+    crate::validate::add_model(&project, "model", strixlock_demo::gguf_maker::Shape::default());
+    project.run(&["update"]).code(0);
+    project.run(&["realize", "llama", "runtime"]).code(0);
+    let value = project.run(&["validate", "--device", "cpu", "--json"]).code(0).json();
+    let found = value["checks"].as_array().unwrap().iter().find(|check| check["name"] == "libraries").unwrap();
+    let found = found["found"].as_str().unwrap();
+    assert!(found.contains("from /opt/llama, ") && found.contains("from /opt/rocm, "), "{found}");
+}
+
+#[test]
+fn an_image_runs_the_programs_that_others_built_and_says_which() {
+    let project = crate::image::with_images("");
+    let manifest = project.read("manifests/strix.toml");
+    let outputs = "[outputs.llama]\ntype = \"prebuilt\"\nrocm = \"rocm\"\n\n[outputs.runtime]\ntype = \"runtime\"\n\
+                   roots = [\"llama-server\"]\n\n[outputs.server]\ntype = \"image\"\nbase = \"base\"\nruntime = \"runtime\"\n\
+                   llama = \"llama\"\nprogram = \"llama-server\"\n";
+    project.write("manifests/strix.toml", &format!("{manifest}\n{}{outputs}", input(&project, "")));
+    project.run(&["update"]).code(0);
+    project.run(&["realize", "server"]).code(0);
+    let layout = project.store("main").join("current/server");
+    let json = |path: &str| -> Value { serde_json::from_slice(&std::fs::read(layout.join(path)).unwrap()).unwrap() };
+    let blob = |one: &Value| json(&format!("blobs/{}", one["digest"].as_str().unwrap().replace(':', "/")));
+    let config = blob(&blob(&json("index.json")["manifests"][0])["config"])["config"].clone();
+    let labels = &config["Labels"];
+    assert_eq!(labels["io.strixlock.llama.prebuilt"], "llama-b8-bin-ubuntu-rocm-7.2-x64.tar.gz", "{config}");
+    assert_eq!(
+        (&labels["io.strixlock.llama.version"], &config["Entrypoint"][0]),
+        (&"b8".into(), &"/opt/llama/bin/llama-server".into())
+    );
+    assert!(config["Env"].to_string().contains("LD_LIBRARY_PATH=/opt/llama/lib:/opt/rocm/lib"), "{config}");
 }

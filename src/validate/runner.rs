@@ -95,6 +95,7 @@ impl<'a> Runner<'a> {
         for (name, value) in [("PATH", "/usr/bin:/bin"), ("HOME", "/homeless"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")] {
             environment.insert(name.to_owned(), value.to_owned());
         }
+        environment.extend(subject.search_path().map(|path| ("LD_LIBRARY_PATH".to_owned(), path)));
         let mut sandbox = Sandbox {
             root: base,
             mounts,

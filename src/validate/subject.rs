@@ -11,6 +11,7 @@ use crate::inputs::LockedInput;
 use crate::intake::Intake;
 use crate::llama_source::Role;
 use crate::lock::Lock;
+use crate::recipe::image::Prefixes;
 use crate::recipe::{Backend, OutputRole, Recipe, RuntimeRecipe, llama};
 use crate::store::StoredTree;
 
@@ -96,6 +97,13 @@ impl Subject {
         (!missing.is_empty()).then(|| {
             Check::failed("processor", format!("built for {processor}; this one lacks {}", missing.join(", ")))
         })
+    }
+
+    /// Returns the `LD_LIBRARY_PATH` of images, if the build finds ROCm by that alone.
+    pub fn search_path(&self) -> Option<String> {
+        let EngineKind::Prebuilt { .. } = self.kind else { return None };
+        let rocm = self.rocm.as_ref().map(|rocm| rocm.prefix.as_str());
+        Some(Prefixes { rocm, llama: Some(self.prefix.as_str()) }.search_path())
     }
 
     /// Returns whether the build can compute on an AMD GPU.
