@@ -30,6 +30,7 @@ mod manifest;
 mod map;
 mod models;
 mod oci;
+mod prebuilt;
 mod progress;
 mod provision;
 mod realize;

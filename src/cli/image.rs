@@ -9,9 +9,8 @@ use crate::error::{Error, Kind, Result};
 use crate::export::oci;
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::{Plan, StepKind};
-use crate::recipe::{ImageRecipe, Recipe};
-use crate::store::{Store, StoredTree};
-use crate::tree::{Node, show};
+use crate::recipe::{ImageRecipe, OutputRole, Recipe};
+use crate::store::StoredTree;
 
 /// Returns the image outputs of the lock.
 fn images(lock: &Lock) -> Vec<(&str, &ImageRecipe)> {
@@ -65,7 +64,7 @@ pub fn recipe<'a>(lock: &'a Lock, name: &str) -> Option<&'a ImageRecipe> {
 /// A build of llama.cpp in an image.
 #[derive(Debug, Clone, Copy)]
 pub struct Build {
-    /// The tree of its sources.
+    /// The tree of its sources, if it was built from any.
     pub source: Option<TreeDigest>,
     /// The id of the build.
     pub derivation: DerivationId,
@@ -74,8 +73,12 @@ pub struct Build {
 /// Returns the build of llama.cpp in the image `name`, if it contains one.
 pub fn llama(lock: &Lock, name: &str) -> Option<Build> {
     let built = lock.outputs.get(recipe(lock, name)?.llama.as_ref()?)?;
-    let Recipe::Llama(recipe) = &built.recipe else { return None };
-    let source = lock.inputs.get(&recipe.source).and_then(|input| input.tree()).map(|tree| tree.digest);
+    let source = match &built.recipe {
+        Recipe::Llama(recipe) => lock.inputs.get(&recipe.source).and_then(|input| input.tree()),
+        recipe if recipe.is(OutputRole::Engine) => None,
+        _ => return None,
+    };
+    let source = source.map(|tree| tree.digest);
     Some(Build { source, derivation: built.derivation })
 }
 

@@ -27,6 +27,7 @@ pub mod file;
 pub mod git;
 pub mod huggingface;
 pub mod oci;
+pub mod release;
 pub mod rocm;
 
 pub use block::Block;
@@ -48,6 +49,8 @@ kinds::kinds! {
     Debs("debs", crate::upstream::debs::DebsRequest),
     /// A model of the Hugging Face hub.
     Huggingface("huggingface", crate::upstream::huggingface::HuggingfaceRequest),
+    /// A file of a release that a forge publishes.
+    Release("release", crate::upstream::release::ReleaseRequest),
     /// A base image.
     Oci("oci", crate::upstream::oci::OciRequest),
     /// A document with versions that are known to be bad.

@@ -33,6 +33,17 @@ pub fn labels<'l>(
         set("io.strixlock.llama.backend", recipe.backend.name().to_owned());
         parts.push(format!("llama.cpp b{}", pin.number));
     }
+    if let Some(Recipe::Prebuilt(recipe)) = llama
+        && let Some(LockedInput::Release(block)) = inputs.get(&recipe.input)
+    {
+        let pin = &block.locked;
+        set("org.opencontainers.image.source", block.requested.url.clone());
+        set("org.opencontainers.image.revision", pin.commit.clone());
+        set("io.strixlock.llama.version", pin.number.map_or_else(|| pin.tag.clone(), |number| format!("b{number}")));
+        set("io.strixlock.llama.prebuilt", pin.file.clone());
+        set("io.strixlock.llama.digest", pin.sha256.to_string());
+        parts.push(format!("llama.cpp {}", pin.names()));
+    }
     let rocm = match image.runtime.as_deref().and_then(&output) {
         Some(Recipe::Runtime(recipe)) => output(&recipe.rocm),
         _ => image.rocm.as_deref().and_then(&output),

@@ -8,6 +8,7 @@ mod fields;
 mod image;
 mod llama;
 mod model;
+mod prebuilt;
 mod rocm;
 mod runtime;
 mod sysroot;

@@ -83,17 +83,9 @@ impl BuildRecord {
         self.seconds = time.as_secs() + 1;
     }
 
-    /// Records the libraries that the files of a tree need. Skips files that cannot be read as ELF.
+    /// Records the libraries that the files of a tree need.
     pub fn read_needed(&mut self, tree: &Path, listing: &Listing) {
-        for entry in listing.entries().iter().filter(|entry| matches!(entry.node, Node::File { .. })) {
-            let path = tree.join(OsStr::from_bytes(&entry.path));
-            if let Ok(Some(Elf::Native(file))) = Elf::open(&path)
-                && !file.needed.is_empty()
-            {
-                let names = file.needed.iter().map(|name| String::from_utf8_lossy(name).into_owned());
-                self.needed.insert(entry.display(), names.collect());
-            }
-        }
+        self.needed = needed(tree, listing);
     }
 
     /// Returns the record as JSON.
@@ -101,4 +93,19 @@ impl BuildRecord {
         // Maps of strings always serialize.
         serde_json::to_vec_pretty(self).unwrap_or_default()
     }
+}
+
+/// Returns the libraries that each file of a tree needs. Skips files that cannot be read as ELF.
+pub(super) fn needed(tree: &Path, listing: &Listing) -> BTreeMap<String, Vec<String>> {
+    let mut all = BTreeMap::new();
+    for entry in listing.entries().iter().filter(|entry| matches!(entry.node, Node::File { .. })) {
+        let path = tree.join(OsStr::from_bytes(&entry.path));
+        if let Ok(Some(Elf::Native(file))) = Elf::open(&path)
+            && !file.needed.is_empty()
+        {
+            let names = file.needed.iter().map(|name| String::from_utf8_lossy(name).into_owned());
+            all.insert(entry.display(), names.collect());
+        }
+    }
+    all
 }

@@ -138,7 +138,8 @@ impl Realizer<'_> {
     /// Returns true if making the output needs a sandbox.
     pub(super) fn builds(&self, name: &str) -> bool {
         let output = self.lock.outputs.get(name);
-        output.is_some_and(|output| output.recipe.build_root() != BuildRoot::NoSandbox)
+        output
+            .is_some_and(|output| !matches!(output.recipe.build_root(), BuildRoot::NoSandbox | BuildRoot::ProofOnly(_)))
     }
 
     /// Returns the pin of an input.

@@ -20,6 +20,7 @@ mod layers;
 mod model;
 pub mod place;
 mod plan;
+mod prebuilt;
 pub mod prefix;
 mod restore;
 mod runtime;

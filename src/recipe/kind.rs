@@ -103,6 +103,8 @@ pub enum BuildRoot<'a> {
     Host,
     /// The tree of an output.
     Output(&'a str),
+    /// Nothing is built: what uses the output is proven in the tree of this output, or in the host's own `/usr`.
+    ProofOnly(Option<&'a str>),
     /// The root that another output was built in: the output is proven there.
     RootOf(&'a str),
 }

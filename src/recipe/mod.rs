@@ -10,6 +10,7 @@ pub mod image;
 mod kind;
 pub mod llama;
 pub mod model;
+pub mod prebuilt;
 pub mod rocm;
 pub mod runtime;
 pub mod sysroot;
@@ -24,6 +25,7 @@ pub use image::ImageRecipe;
 pub use kind::{BuildRoot, Origin, OutputKind, OutputRole};
 pub use llama::{Backend, LlamaRecipe};
 pub use model::ModelRecipe;
+pub use prebuilt::PrebuiltRecipe;
 pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
@@ -79,6 +81,8 @@ output_kinds! { $
     Llama(crate::recipe::LlamaRecipe),
     /// Any project that is built with CMake.
     CMake(crate::recipe::CMakeRecipe),
+    /// Programs that others built, from an archive.
+    Prebuilt(crate::recipe::PrebuiltRecipe),
     /// The parts of a ROCm tree that an engine needs.
     Runtime(crate::recipe::RuntimeRecipe),
     /// The files of a model.

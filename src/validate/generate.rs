@@ -129,7 +129,7 @@ fn libraries(subject: &Subject, program: &str, ran: &Ran) -> Result<Check> {
     let Some(libraries) = &ran.libraries else {
         return Ok(Check::not_run(NAME, "the report of the loader is too large"));
     };
-    let mut prefixes = vec![subject.recipe.prefix.as_str()];
+    let mut prefixes = vec![subject.prefix.as_str()];
     let mut own = subject.llama.listing()?.entries().to_vec();
     if let Some(rocm) = &subject.rocm {
         prefixes.push(&rocm.prefix);

@@ -9,6 +9,7 @@
 //! * `rocm` ([`Nightly`]), [`elf_maker`], `noise`: tarballs shaped like ROCm nightlies
 //! * [`llama`]: sources shaped like llama.cpp, and their git history
 //! * [`git_http`]: git repositories over HTTP
+//! * [`forge`]: releases of such a repository, with an archive of programs
 //! * [`raw_tar`]: tar archives with exactly the given headers
 //! * [`deb_maker`], [`debs`]: distribution packages, and an archive of them
 //! * [`gguf_maker`], [`hub`]: a small model that llama.cpp runs, and a hub that has it
@@ -22,6 +23,7 @@
 pub mod deb_maker;
 pub mod debs;
 pub mod elf_maker;
+pub mod forge;
 pub mod gguf_maker;
 pub mod git_http;
 pub mod http;

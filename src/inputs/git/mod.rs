@@ -35,6 +35,7 @@ use crate::urls::has_login;
 use patches::is_patch_path;
 
 pub use pin::GitPin;
+pub(super) use supply::git as at_repository;
 
 impl Request for GitRequest {
     type Pin = GitPin;
@@ -120,7 +121,7 @@ fn pull(source: &SourceText, fields: &Table) -> Result<Option<(Range<usize>, Git
 }
 
 /// Reads an address that git accepts: a URL, or `user@host:path`.
-fn git_url(source: &SourceText, text: &Spanned<String>) -> Result<String> {
+pub(super) fn git_url(source: &SourceText, text: &Spanned<String>) -> Result<String> {
     let value = text.get_ref();
     if Url::parse(value).is_ok_and(|url| url.scheme() != "ssh" && has_login(&url)) {
         return Err(login(source, text));

@@ -4,6 +4,7 @@
 //! It builds in seconds, with and without HIP, and its `llama-bench` fails if the runtime lacks something.
 
 pub(crate) mod history;
+pub(crate) mod prebuilt;
 
 pub use history::{History, add_files, add_submodule};
 pub(crate) use history::{add_commit, commit_history, history};
