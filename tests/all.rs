@@ -42,6 +42,7 @@ mod snapshot;
 mod status;
 mod store;
 mod sysroot;
+mod ui;
 mod update;
 mod validate;
 mod verify;

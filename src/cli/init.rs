@@ -35,7 +35,7 @@ pub struct InitArgs {
     /// Look up ROCm on these index pages instead of AMD's
     #[arg(long = "source", value_name = "URL")]
     sources: Vec<String>,
-    /// Use this llama.cpp repository
+    /// Use this llama.cpp repository, without the web UI that llama.cpp publishes for its own
     #[arg(long, value_name = "URL")]
     llama_url: Option<String>,
     /// Source of the packages for the build sysroot: `host` (this machine's apt sources), `none` (no sysroot: builds
@@ -77,6 +77,8 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
         llama_prefix: env.and_then(|env| env.llama_install_dir).unwrap_or(usual.llama_prefix),
         sources: args.sources.clone(),
         llama_url: args.llama_url.clone().unwrap_or(usual.llama_url),
+        // The numbers of another repository are its own.
+        ui: args.llama_url.is_none(),
         packages: packages(args, usual.packages)?,
     };
     let text = template(&settings);
@@ -176,6 +178,8 @@ fn chosen(
         ("channel", format!("{}: {builds}", settings.channel)),
         ("llama.cpp", format!("built from {}", settings.llama_url)),
     ];
+    let ui = if settings.ui { "that of the pinned build" } else { "none: llama.cpp's are for its own repository" };
+    lines.push(("web UI", ui.to_owned()));
     lines.push((
         "packages",
         match &settings.packages {

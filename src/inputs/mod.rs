@@ -25,6 +25,7 @@ pub mod debs;
 pub mod file;
 pub mod git;
 pub mod huggingface;
+pub mod llama_ui;
 pub mod oci;
 pub mod rocm;
 
@@ -47,6 +48,8 @@ kinds::kinds! {
     Debs("debs", crate::upstream::debs::DebsRequest),
     /// A model of the Hugging Face hub.
     Huggingface("huggingface", crate::upstream::huggingface::HuggingfaceRequest),
+    /// The web UI of a llama.cpp build.
+    LlamaUi("llama-ui", llama_ui::LlamaUiRequest),
     /// A base image.
     Oci("oci", crate::upstream::oci::OciRequest),
 }

@@ -32,6 +32,8 @@ pub struct Question<'a> {
     pub now: i64,
     /// True to omit warnings for builds that AMD removes soon: the caller reports them for locked builds.
     pub without_leaving: bool,
+    /// The new pin of the input that this one follows.
+    pub followed: Option<&'a LockedInput>,
     /// The directory that paths in the manifest are relative to.
     pub directory: &'a Path,
 }

@@ -19,6 +19,8 @@ pub struct TemplateSettings {
     pub sources: Vec<String>,
     /// The llama.cpp repository.
     pub llama_url: String,
+    /// True for the web UI that llama.cpp publishes for its builds.
+    pub ui: bool,
     /// The source of the packages for builds and images.
     pub packages: Packages,
 }
@@ -76,6 +78,7 @@ impl Default for TemplateSettings {
             llama_prefix: "/opt/llama".to_owned(),
             sources: Vec::new(),
             llama_url: "https://github.com/ggml-org/llama.cpp".to_owned(),
+            ui: true,
             packages: Packages::usual(),
         }
     }
@@ -92,12 +95,14 @@ const FIELD: &str = "sysroot = \"sysroot\"               # without it the host's
 /// Packages of the programs that a build calls, and of the libraries that the compiler of ROCm needs.
 const BUILD: &str = r#"
   "bash", "cmake", "coreutils", "dash", "findutils", "g++", "gcc", "grep", "ninja-build", "sed",
+  "libssl-dev",                                                 # for https, as in `llama-server -hf USER/MODEL`
   "libatomic1", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for the compiler of the ROCm tree
 "#;
 
 /// Packages that llama.cpp and ROCm's libraries need at run time.
 const RUN: &str = r#"
-  "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin", "libatomic1", "libstdc++6",
+  "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin", "libatomic1", "libssl3",
+  "libstdc++6",
 "#;
 
 /// Packages of the toolbox: programs that distrobox-init would otherwise install, tools for people, and needs of
@@ -108,7 +113,7 @@ const TOOLBOX: &str = r#"
   "bc", "bzip2", "curl", "gnupg", "hostname", "iputils-ping", "less", "locales", "lsof", "man-db", "mount", "ncurses-base",
   "openssh-client", "passwd", "pigz", "pinentry-curses", "procps", "rsync", "sudo", "time", "tree", "tzdata", "unzip",
   "util-linux", "wget", "xauth", "xz-utils", "zip",             # for distrobox
-  "libatomic1", "libstdc++6", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for ROCm and its compiler
+  "libssl3", "libatomic1", "libstdc++6", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for ROCm and its compiler
 "#;
 
 const IMAGES: &str = r#"
@@ -198,7 +203,7 @@ const SCHEMA: &str =
 /// Returns a commented manifest.
 #[must_use]
 pub fn template(settings: &TemplateSettings) -> String {
-    let TemplateSettings { target, channel, rocm_prefix, llama_prefix, sources, llama_url, packages } = settings;
+    let TemplateSettings { target, channel, rocm_prefix, llama_prefix, sources, llama_url, ui, packages } = settings;
     let (packages, sysroot_output, sysroot_field, images) = match packages {
         Packages::None => {
             (String::new(), "", "# sysroot = \"sysroot\"             # the host's own tools without it", "")
@@ -222,6 +227,11 @@ pub fn template(settings: &TemplateSettings) -> String {
         "nightly" => ("stable, rc, dev", "10.1.0a20260901"),
         "stable" => ("nightly, rc, dev", "10.2.0"),
         _ => ("nightly, stable", "10.2.0"),
+    };
+    let ui = if *ui {
+        "ui = \"upstream\"                     # the web UI of llama-server, as llama.cpp publishes it; or false"
+    } else {
+        "# ui = \"upstream\"                 # the web UI that llama.cpp publishes for its own build numbers"
     };
     let channel = format!("channel = {channel:?}");
     format!(
@@ -251,6 +261,7 @@ prefix = "{rocm_prefix}"
 type = "llama"
 backend = "hip"                     # or "cpu", or "vulkan" (add glslc, libvulkan-dev, spirv-headers to the packages)
 {sysroot_field}
+{ui}
 prefix = "{llama_prefix}"
 
 [outputs.llama.cmake]

@@ -10,6 +10,7 @@ use super::build_record::{ABOUT, BuildRecord, LOG};
 use super::configured::{Configured, Unused};
 use super::last_build::last_build;
 use super::settings::RealizeSettings;
+use super::web_ui::lay_ui;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::host::free_memory;
@@ -38,6 +39,8 @@ pub(crate) struct Build<'a> {
     pub recipe: &'a LlamaRecipe,
     pub pin: &'a GitPin,
     pub source: StoredTree,
+    /// The files of the web UI, where the source lacks them.
+    pub ui: Option<StoredTree>,
     pub rocm: Option<(Hip, StoredTree)>,
     /// The root of the sandbox; the host's own if there is none.
     pub sysroot: Option<StoredTree>,
@@ -184,7 +187,14 @@ impl Build<'_> {
             fs_err::create_dir(&directory)?;
             mount(inside, &directory, true);
         }
-        mount(llama::SOURCE, &self.source.path, false);
+        match &self.ui {
+            None => mount(llama::SOURCE, &self.source.path, false),
+            Some(ui) => {
+                let source = staging.join("source");
+                lay_ui(&self.source, ui, &source)?;
+                mount(llama::SOURCE, &source, false);
+            }
+        }
         if let Some((hip, tree)) = &self.rocm {
             mount(&hip.prefix, &tree.path, false);
             let tools = staging.join("tools");

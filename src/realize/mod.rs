@@ -27,6 +27,7 @@ mod sysroot;
 mod unknown_models;
 mod unknown_programs;
 mod version;
+mod web_ui;
 
 pub use build::programs;
 pub use check::Checked;

@@ -11,7 +11,7 @@ use tracing::{debug, info};
 use url::Url;
 
 use crate::error::{About, Error, Kind, Result};
-use crate::inputs::{InputKind, LockedInput, Preview, Question, Resolution};
+use crate::inputs::{InputKind, InputRequest, LockedInput, Preview, Question, Resolution};
 use crate::intake::Intake;
 use crate::lock::{FORMAT, Lock, LockedOutput};
 use crate::log::CACHE;
@@ -41,7 +41,7 @@ pub struct Options {
 
 impl Options {
     /// Returns the question to upstream for one input.
-    fn question<'a>(&'a self, name: &'a str, intake: Intake<'a>) -> Question<'a> {
+    fn question<'a>(&'a self, name: &'a str, intake: Intake<'a>, followed: Option<&'a LockedInput>) -> Question<'a> {
         let named = self.only.contains(name);
         Question {
             name,
@@ -51,6 +51,7 @@ impl Options {
             url: self.url.as_ref().filter(|_| named),
             now: self.now,
             without_leaving: self.without_leaving,
+            followed,
             directory: &self.directory,
         }
     }
@@ -133,65 +134,14 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
             return Err(no_input(manifest, name));
         }
     }
-    let answers = in_parallel(&manifest.inputs, |name, request| {
-        let locked = old.and_then(|lock| lock.inputs.get(name));
-        let fresh = locked.filter(|locked| locked.requested() == *request);
-        let asked = options.only.is_empty() || options.only.contains(name);
-        if let Some(fresh) = fresh
-            && (!asked || intake.fetcher.settings().offline)
-        {
-            let why = if asked { "offline" } else { "it was not named" };
-            info!(target: CACHE, "input {name}: have: keeping the locked pin: {why}");
-            return Ok((Resolution::same(fresh.clone()), Vec::new()));
-        }
-        let question = options.question(name, intake);
-        if question.url.is_some() && request.kind() != InputKind::Rocm {
-            let error = Error::new(Kind::Usage, "--url is for ROCm tarballs only, and this input has another type");
-            return Err(error.about(name));
-        }
-        let why = match (locked, fresh) {
-            (None, _) => "it is not locked yet",
-            (Some(_), None) => "the lock is stale",
-            (Some(_), Some(_)) => "there may be something newer",
-        };
-        info!(target: CACHE, "input {name}: asking upstream: {why}");
-        request.resolve(locked, question).about(name)
-    })?;
-
-    let mut warnings = Vec::new();
-    let mut moves = Vec::new();
-    let mut inputs = BTreeMap::new();
-    let mut new = BTreeMap::new();
-    for (name, (resolution, said)) in answers {
-        warnings.extend(said.into_iter().map(|text| format!("{name}: {text}")));
-        match resolution {
-            Resolution::Same(block) => {
-                debug!(target: CACHE, "input {name}: have: {} is the locked version", block.version());
-                inputs.insert(name, *block);
-            }
-            Resolution::New { to, details, preview, take_in } => {
-                info!(target: CACHE, "input {name}: fetch: {to} is new");
-                let locked = old.and_then(|lock| lock.inputs.get(&name));
-                let mut moved = Move::new(name.clone(), locked, (to, details), preview);
-                if !options.only.is_empty() && !options.only.contains(&name) {
-                    moved.because =
-                        Some(if locked.is_some() { "the manifest changed" } else { "it was not locked yet" });
-                }
-                moves.push(moved);
-                new.insert(name, take_in);
-            }
-        }
-    }
-    if options.dry_run && !new.is_empty() {
+    let mut run = Run { old, intake, options, found: Found::default() };
+    let (following, leading) = manifest.inputs.iter().partition(|(_, request)| request.follows().is_some());
+    run.resolve(leading)?;
+    let following = run.ready(following);
+    run.resolve(following)?;
+    let Found { inputs, moves, warnings, is_open } = run.found;
+    if is_open {
         return Ok(Update { lock: None, moves, warnings });
-    }
-    let taken = in_parallel(new, |name, take_in| take_in(intake).about(name))?;
-    for (name, taken) in taken {
-        if let Some(moved) = moves.iter_mut().find(|moved| moved.input == name) {
-            moved.taken(&taken.block, taken.details);
-        }
-        warnings.extend(taken.warnings.into_iter().map(|text| format!("{name}: {text}")));
-        inputs.insert(name, taken.block);
     }
     // A seal is kept while the request id is the same.
     let outputs = LockedOutput::all(&inputs, &manifest.outputs, |name, ids| {
@@ -200,6 +150,129 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
     })?;
     let lock = Lock { version: FORMAT, requires: manifest.requires.clone(), inputs, outputs };
     Ok(Update { lock: Some(lock), moves, warnings })
+}
+
+/// The inputs of a manifest with their names.
+type Requests<'m> = BTreeMap<&'m String, &'m InputRequest>;
+
+/// An update while it runs.
+struct Run<'a> {
+    old: Option<&'a Lock>,
+    intake: Intake<'a>,
+    options: &'a Options,
+    found: Found,
+}
+
+/// The pins that were resolved so far.
+#[derive(Default)]
+struct Found {
+    inputs: BTreeMap<String, LockedInput>,
+    moves: Vec<Move>,
+    warnings: Vec<String>,
+    /// True if something new was not taken in, because this is a dry run.
+    is_open: bool,
+}
+
+impl Run<'_> {
+    fn locked(&self, name: &str) -> Option<&LockedInput> {
+        self.old.and_then(|lock| lock.inputs.get(name))
+    }
+
+    /// Returns the requests whose followed input is resolved. In a dry run, one that would move is not.
+    fn ready<'m>(&mut self, mut following: Requests<'m>) -> Requests<'m> {
+        following.retain(|name, request| {
+            let followed = request.follows().unwrap_or_default();
+            let is_known = self.found.inputs.contains_key(followed);
+            if let Some(moved) = self.found.moves.iter_mut().find(|moved| !is_known && moved.input == followed) {
+                moved.details.push(format!("{name} follows"));
+            }
+            is_known
+        });
+        following
+    }
+
+    /// Returns true if an input must be resolved: it was named, or the input that it follows has another pin now.
+    fn is_asked(&self, name: &str, request: &InputRequest) -> bool {
+        let followed = request.follows();
+        let has_moved = followed.is_some_and(|followed| self.found.inputs.get(followed) != self.locked(followed));
+        self.options.only.is_empty() || self.options.only.contains(name) || has_moved
+    }
+
+    /// Returns the reason why an input moves that was not named.
+    fn because(&self, name: &str, request: &InputRequest) -> Option<&'static str> {
+        if self.options.only.is_empty() || self.options.only.contains(name) {
+            return None;
+        }
+        Some(match self.locked(name) {
+            None => "it was not locked yet",
+            Some(locked) if locked.requested() == *request => "the input that it follows changed",
+            Some(_) => "the manifest changed",
+        })
+    }
+
+    /// Resolves inputs side by side and takes in those that are new.
+    fn resolve(&mut self, requests: Requests<'_>) -> Result<()> {
+        let Self { options, intake, .. } = *self;
+        let answers = in_parallel(&requests, |name, request| {
+            let locked = self.locked(name);
+            let fresh = locked.filter(|locked| locked.requested() == **request);
+            let asked = self.is_asked(name, request);
+            let followed = request.follows().and_then(|followed| self.found.inputs.get(followed));
+            // Offline, an input is resolved anew only if it has to be.
+            let is_kept = intake.fetcher.settings().offline
+                && request.follows().is_none_or(|followed| self.locked(followed) == self.found.inputs.get(followed));
+            if let Some(fresh) = fresh
+                && (!asked || is_kept)
+            {
+                let why = if asked { "offline" } else { "it was not named" };
+                info!(target: CACHE, "input {name}: have: keeping the locked pin: {why}");
+                return Ok((Resolution::same(fresh.clone()), Vec::new()));
+            }
+            let question = options.question(name, intake, followed);
+            if question.url.is_some() && request.kind() != InputKind::Rocm {
+                let error = Error::new(Kind::Usage, "--url is for ROCm tarballs only, and this input has another type");
+                return Err(error.about(name));
+            }
+            let why = match (locked, fresh) {
+                (None, _) => "it is not locked yet",
+                (Some(_), None) => "the lock is stale",
+                (Some(_), Some(_)) => "there may be something newer",
+            };
+            info!(target: CACHE, "input {name}: asking upstream: {why}");
+            request.resolve(locked, question).about(name)
+        })?;
+        let mut new = BTreeMap::new();
+        for (name, (resolution, said)) in answers {
+            self.found.warnings.extend(said.into_iter().map(|text| format!("{name}: {text}")));
+            match resolution {
+                Resolution::Same(block) => {
+                    debug!(target: CACHE, "input {name}: have: {} is the locked version", block.version());
+                    self.found.inputs.insert(name, *block);
+                }
+                Resolution::New { to, details, preview, take_in } => {
+                    info!(target: CACHE, "input {name}: fetch: {to} is new");
+                    let locked = self.locked(&name);
+                    let mut moved = Move::new(name.clone(), locked, (to, details), preview);
+                    moved.because = requests.get(&name).and_then(|request| self.because(&name, request));
+                    self.found.moves.push(moved);
+                    new.insert(name, take_in);
+                }
+            }
+        }
+        if options.dry_run && !new.is_empty() {
+            self.found.is_open = true;
+            return Ok(());
+        }
+        let taken = in_parallel(new, |name, take_in| take_in(intake).about(name))?;
+        for (name, taken) in taken {
+            if let Some(moved) = self.found.moves.iter_mut().find(|moved| moved.input == name) {
+                moved.taken(&taken.block, taken.details);
+            }
+            self.found.warnings.extend(taken.warnings.into_iter().map(|text| format!("{name}: {text}")));
+            self.found.inputs.insert(name, taken.block);
+        }
+        Ok(())
+    }
 }
 
 /// Returns the error for an input that the manifest lacks. Its hint is a similar name, or the input of the output

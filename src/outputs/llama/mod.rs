@@ -6,18 +6,24 @@ use std::collections::BTreeMap;
 use std::process::ExitStatus;
 
 use serde_json::{Value, json};
+use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::error::{Error, Kind, Result};
 use crate::fields::{SourceText, Table};
-use crate::inputs::InputKind;
-use crate::inputs::LockedInput;
+use crate::inputs::llama_ui::LlamaUiRequest;
+use crate::inputs::{InputKind, InputRequest, LockedInput};
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::llama::{self, Hip};
 use crate::recipe::{Backend, Edge, LlamaRecipe, OutputRole};
 use crate::report::Describe;
+
+/// The usual name of the input with the sources.
+const SOURCE: &str = "llama-cpp";
+/// The word for the web UI that llama.cpp publishes for the build.
+const UPSTREAM: &str = "upstream";
 
 /// Number of compilers in the hashed commands. It does not change the output.
 const JOBS: usize = 1;
@@ -26,12 +32,13 @@ impl FromFields for LlamaRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
         let backend = form.fields.parsed("backend", Backend::Hip, str::parse)?;
         Ok(Self {
-            source: form.input_or("source", InputKind::Git, "llama-cpp")?,
+            source: form.input_or("source", InputKind::Git, SOURCE)?,
             rocm: if backend == Backend::Hip { Some(form.output_or("rocm", OutputRole::Rocm, "rocm")?) } else { None },
             sysroot: form.output("sysroot", OutputRole::Sysroot)?,
             backend,
             prefix: form.prefix("/opt/llama")?,
             cpu: cpu(form.fields)?,
+            ui: ui(form)?,
             cmake: cmake(form.source, form.fields)?,
         })
     }
@@ -41,6 +48,23 @@ impl FromFields for LlamaRecipe {
 fn cpu(fields: &Table) -> Result<Option<String>> {
     let parse = |text: &str| llama::demand_processor(text).map(|()| Some(text.to_owned()));
     fields.parsed("cpu", None, parse)
+}
+
+/// Parses the web UI of a build: `"upstream"`, the name of an input, or false.
+fn ui(form: &mut Form) -> Result<Option<String>> {
+    match form.fields.field("ui").map(|value| (value.span(), value.get_ref())) {
+        None | Some((_, DeValue::Boolean(false))) => Ok(None),
+        Some((_, DeValue::String(text))) if text == UPSTREAM => {
+            let Some(field) = form.fields.text("ui")? else { return Ok(None) };
+            let source = form.fields.text("source")?.map_or_else(|| SOURCE.to_owned(), Spanned::into_inner);
+            let request = InputRequest::LlamaUi(LlamaUiRequest::upstream(&source));
+            form.implied(field, &format!("{source}-ui"), request).map(Some)
+        }
+        Some((_, DeValue::String(_))) => form.input("ui", InputKind::LlamaUi),
+        Some((span, other)) => {
+            Err(form.fields.wrong_type(span, "ui", "\"upstream\", the name of an input, or false", other))
+        }
+    }
 }
 
 /// Parses the CMake variables of a build.

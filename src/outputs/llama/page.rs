@@ -40,6 +40,10 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
         _ => "cc and c++ of the host".to_owned(),
     };
     fact(page, "compiler", &compiler);
+    match &recipe.ui {
+        Some(ui) => fact(page, "web UI", &format!("input {ui}")),
+        None => page.push_str("- web UI: none is added to the sources\n"),
+    }
     let gpu = gpu(lock, recipe);
     fact(page, "processor", llama::processor(recipe.cpu.as_deref(), gpu));
     let _ = writeln!(

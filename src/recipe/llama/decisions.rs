@@ -52,6 +52,8 @@ pub enum Condition {
     OpenSsl,
     /// The commit has a tag of a release.
     Release,
+    /// The build has a web UI.
+    Ui,
 }
 
 /// Returns all decisions.
@@ -74,6 +76,7 @@ impl Decision {
         match self.condition {
             None => value.to_owned(),
             Some(Condition::OpenSsl) => format!("{value} with OpenSSL in the sysroot, else {other}"),
+            Some(Condition::Ui) => format!("{value} with a web UI, else {other}"),
             Some(Condition::Release) => format!("{value} for a release, else {other}"),
         }
     }

@@ -50,6 +50,9 @@ pub struct LlamaRecipe {
     /// The processor that the CPU backend is built for; absent for that of the GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
+    /// The input with the web UI; absent for a build without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui: Option<String>,
     /// CMake variables, which override the recipe's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cmake: BTreeMap<String, String>,
@@ -61,7 +64,8 @@ impl OutputKind for LlamaRecipe {
     const ROLE: Option<OutputRole> = Some(OutputRole::Engine);
 
     fn inputs(&self) -> Vec<(InputKind, &str)> {
-        vec![(InputKind::Git, &self.source)]
+        let ui = self.ui.iter().map(|name| (InputKind::LlamaUi, name.as_str()));
+        std::iter::once((InputKind::Git, self.source.as_str())).chain(ui).collect()
     }
 
     fn outputs(&self) -> Vec<(OutputRole, &str)> {
@@ -227,6 +231,9 @@ pub fn variables(
     }
     if known.is_some_and(|known| known.has_openssl) {
         conditions.insert(Condition::OpenSsl);
+    }
+    if recipe.ui.is_some() {
+        conditions.insert(Condition::Ui);
     }
     for (option, value) in decisions::decided(recipe.backend, &conditions, declares) {
         set(option, value);
