@@ -2,6 +2,14 @@
 # Sourced by scripts/e2e-image: the real llama.cpp in a server image, with its web page and with https. Needs what that
 # script has set up: the upstream, podman, and $work.
 
+# Set by the script before these functions run.
+: "${work=}" "${strixlock=}" "${url=}"
+
+# before_finish : removes the container, also after a failure.
+before_finish() {
+  [ -z "${serving:-}" ] || podman rm --force --ignore "$serving" > /dev/null
+}
+
 # bundle NUMBER : publishes a web UI for this build number below $work/files/ui, with the files that the sources ask for.
 bundle() {
   local dist=$work/dist place=$work/files/ui/b$1
@@ -103,7 +111,7 @@ certificates = ["own-ca"]
 END
   step "llama.cpp with its web UI and https, in a root of packages"
   (
-    cd "$project"
+    cd "$project" || exit
     "$strixlock" --store "$work/store" update
     "$strixlock" --store "$work/store" realize llama --json > "$work/llama.json"
     "$strixlock" --store "$work/store" log llama --about --json > "$work/about.json"
@@ -124,10 +132,10 @@ PYTHON
   step "the server image: a model by -hf over https, and the page"
   podman load --quiet --input "$work/server.tar"
   # The network of this machine, for its loopback; an authority that only the image knows.
-  podman run --detach --name e2e-server --network=host --read-only --tmpfs /tmp:mode=1777 \
+  serving=e2e-server
+  podman run --detach --name "$serving" --network=host --read-only --tmpfs /tmp:mode=1777 \
     --env HF_ENDPOINT="https://127.0.0.1:$hub_port/" --env HOME=/tmp --env LLAMA_CACHE=/tmp/cache \
     localhost/server:latest -hf e2e/tiny --host 127.0.0.1 --port "$port"
-  before_finish() { podman rm --force --ignore e2e-server > /dev/null; }
   wait_for "http://127.0.0.1:$port/health" "$work/health"
   curl -fsS "http://127.0.0.1:$port/" > "$work/index.html"
   cmp "$work/index.html" "$work/dist/index.html" || fail "the page is not that of the bundle"
@@ -135,7 +143,7 @@ PYTHON
   curl -fsS "http://127.0.0.1:$port/completion" -d '{"prompt": "Once upon a time", "n_predict": 8}' > "$work/completion"
   python3 -c 'import json, sys; answer = json.load(open(sys.argv[1])); assert answer["tokens_predicted"] > 0; print(repr(answer["content"]))' "$work/completion"
   grep -q 'GET /e2e/tiny/resolve/' "$work/hub.log" || fail "the model did not come from the hub"
-  podman rm --force e2e-server
+  podman rm --force "$serving"
 
   step "without the authority it is refused"
   status=0
