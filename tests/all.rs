@@ -44,6 +44,7 @@ mod snapshot;
 mod status;
 mod store;
 mod sysroot;
+mod ui;
 mod update;
 mod validate;
 mod verify;

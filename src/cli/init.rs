@@ -35,7 +35,7 @@ pub struct InitArgs {
     /// Look up ROCm on these index pages instead of AMD's
     #[arg(long = "source", value_name = "URL")]
     sources: Vec<String>,
-    /// Use this llama.cpp repository
+    /// Use this llama.cpp repository, without the web UI that llama.cpp publishes for its own
     #[arg(long, value_name = "URL")]
     llama_url: Option<String>,
     /// Take the archive that llama.cpp's CI publishes for ROCm in place of a build: minutes instead of half an hour
@@ -81,6 +81,8 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
         sources: args.sources.clone(),
         llama_url: args.llama_url.clone().unwrap_or(usual.llama_url),
         prebuilt: args.prebuilt,
+        // The numbers of another repository are its own.
+        ui: args.llama_url.is_none(),
         packages: packages(args, usual.packages)?,
     };
     let text = template(&settings);
@@ -187,6 +189,8 @@ fn chosen(
             },
         ),
     ];
+    let ui = if settings.ui { "that of the pinned build" } else { "none: llama.cpp's are for its own repository" };
+    lines.push(("web UI", ui.to_owned()));
     lines.push((
         "packages",
         match &settings.packages {

@@ -26,6 +26,7 @@ pub mod debs;
 pub mod file;
 pub mod git;
 pub mod huggingface;
+pub mod llama_ui;
 pub mod oci;
 pub mod release;
 pub mod rocm;
@@ -51,6 +52,8 @@ kinds::kinds! {
     Huggingface("huggingface", crate::upstream::huggingface::HuggingfaceRequest),
     /// A file of a release that a forge publishes.
     Release("release", crate::upstream::release::ReleaseRequest),
+    /// The web UI of a llama.cpp build.
+    LlamaUi("llama-ui", llama_ui::LlamaUiRequest),
     /// A base image.
     Oci("oci", crate::upstream::oci::OciRequest),
     /// A document with versions that are known to be bad.

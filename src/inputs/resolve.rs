@@ -35,6 +35,8 @@ pub struct Question<'a> {
     pub without_leaving: bool,
     /// Versions to pass over, where there is a choice.
     pub skipped: &'a [Advisory],
+    /// The new pin of the input that this one follows.
+    pub followed: Option<&'a LockedInput>,
     /// The directory that paths in the manifest are relative to.
     pub directory: &'a Path,
 }

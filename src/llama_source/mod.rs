@@ -9,6 +9,7 @@ mod models;
 mod names;
 mod options;
 mod programs;
+mod ui;
 
 use std::io::Read as _;
 
@@ -24,6 +25,7 @@ pub use models::Knowledge;
 pub use names::{Role, Wish, default_roots, first_commands, is_asked};
 pub use options::Options;
 pub use programs::Programs;
+pub use ui::UiPlace;
 
 /// Maximum number of bytes read from a file; the largest has half a megabyte.
 const MOST: u64 = 64 << 20;

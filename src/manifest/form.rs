@@ -1,13 +1,13 @@
 //! Reads the fields of an output, and checks its references to inputs and other outputs of the manifest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 
 use super::{Manifest, rules};
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
-use crate::inputs::InputKind;
+use crate::inputs::{InputKind, InputRequest};
 use crate::recipe::{OutputKind, OutputRole, fits};
 use crate::suggest::suggest;
 
@@ -26,12 +26,21 @@ pub(crate) struct Form<'f, 's, 't> {
     /// The fields of the output.
     pub fields: &'f Table<'s, 't>,
     pub(super) references: &'f mut Vec<Reference>,
+    pub(super) implied: &'f mut BTreeMap<String, InputRequest>,
 }
 
 impl Form<'_, '_, '_> {
     /// Reads the name of an input of this kind, if the field is present.
     pub fn input(&mut self, field: &'static str, kind: InputKind) -> Result<Option<String>> {
         self.refer(field, Wanted::Input(kind))
+    }
+
+    /// Reads the names of inputs of this kind; none without the field.
+    pub fn inputs(&mut self, field: &'static str, kind: InputKind) -> Result<Vec<String>> {
+        let names = self.fields.texts(field)?.unwrap_or_default();
+        let texts = names.iter().map(|name| name.get_ref().clone()).collect();
+        self.references.extend(names.into_iter().map(|name| Reference::to_input(name, kind)));
+        Ok(texts)
     }
 
     /// Reads the name of an output with this role, if the field is present.
@@ -57,6 +66,22 @@ impl Form<'_, '_, '_> {
     /// Demands of an engine that the names of its programs are known, since the output names none.
     pub fn demand_known_programs(&mut self, engine: &str) {
         self.usual(engine, Wanted::KnownPrograms);
+    }
+
+    /// Refers to an input that a field asks for in one word. The manifest may have it in so many words.
+    pub fn implied(&mut self, field: Spanned<String>, name: &str, request: InputRequest) -> Result<String> {
+        if !rules::is_name(name) {
+            let label = "name an input for it in its place";
+            return Err(self.source.error(
+                field.span(),
+                format!("`{name}` is too long for the name of an input"),
+                label,
+            ));
+        }
+        let name = name.to_owned();
+        self.references.push(Reference::to_input(Spanned::new(field.span(), name.clone()), request.kind()));
+        self.implied.insert(name.clone(), request);
+        Ok(name)
     }
 
     /// Reads the directory at which the output is used. Returns `default` without the field `prefix`.
@@ -106,6 +131,11 @@ enum Wanted {
 }
 
 impl Reference {
+    /// Refers to an input of a kind.
+    pub fn to_input(name: Spanned<String>, kind: InputKind) -> Self {
+        Self { name, wanted: Wanted::Input(kind) }
+    }
+
     /// Returns the name of the input or output.
     pub fn name(&self) -> &str {
         self.name.get_ref()

@@ -21,6 +21,8 @@ pub struct TemplateSettings {
     pub llama_url: String,
     /// True to take the archive that upstream publishes in place of a build.
     pub prebuilt: bool,
+    /// True for the web UI that llama.cpp publishes for its builds.
+    pub ui: bool,
     /// The source of the packages for builds and images.
     pub packages: Packages,
 }
@@ -79,6 +81,7 @@ impl Default for TemplateSettings {
             sources: Vec::new(),
             llama_url: "https://github.com/ggml-org/llama.cpp".to_owned(),
             prebuilt: false,
+            ui: true,
             packages: Packages::usual(),
         }
     }
@@ -95,12 +98,14 @@ const FIELD: &str = "sysroot = \"sysroot\"               # without it the host's
 /// Packages of the programs that a build calls, and of the libraries that the compiler of ROCm needs.
 const BUILD: &str = r#"
   "bash", "cmake", "coreutils", "dash", "findutils", "g++", "gcc", "grep", "ninja-build", "sed",
+  "libssl-dev",                                                 # for https, as in `llama-server -hf USER/MODEL`
   "libatomic1", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for the compiler of the ROCm tree
 "#;
 
 /// Packages that llama.cpp and ROCm's libraries need at run time.
 const RUN: &str = r#"
-  "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin", "libatomic1", "libstdc++6",
+  "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin", "libatomic1", "libssl3",
+  "libstdc++6",
 "#;
 
 /// Further packages that upstream's own archives of llama.cpp need.
@@ -114,7 +119,7 @@ const TOOLBOX: &str = r#"
   "bc", "bzip2", "curl", "gnupg", "hostname", "iputils-ping", "less", "locales", "lsof", "man-db", "mount", "ncurses-base",
   "openssh-client", "passwd", "pigz", "pinentry-curses", "procps", "rsync", "sudo", "time", "tree", "tzdata", "unzip",
   "util-linux", "wget", "xauth", "xz-utils", "zip",             # for distrobox
-  "libatomic1", "libstdc++6", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for ROCm and its compiler
+  "libssl3", "libatomic1", "libstdc++6", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for ROCm and its compiler
 "#;
 
 const IMAGES: &str = r#"
@@ -218,13 +223,14 @@ url = {:?}
 }
 
 /// Returns the output that is built from them.
-fn llama_build(settings: &TemplateSettings, sysroot_output: &str, sysroot_field: &str) -> String {
+fn llama_build(settings: &TemplateSettings, sysroot_output: &str, sysroot_field: &str, ui: &str) -> String {
     format!(
         r#"{sysroot_output}
 [outputs.llama]
 type = "llama"
 backend = "hip"                     # or "cpu", or "vulkan" (add glslc, libvulkan-dev, spirv-headers to the packages)
 {sysroot_field}
+{ui}
 prefix = "{}"
 
 [outputs.llama.cmake]
@@ -273,7 +279,7 @@ const SCHEMA: &str =
 /// Returns a commented manifest.
 #[must_use]
 pub fn template(settings: &TemplateSettings) -> String {
-    let TemplateSettings { target, channel, rocm_prefix, sources, prebuilt, packages, .. } = settings;
+    let TemplateSettings { target, channel, rocm_prefix, sources, prebuilt, ui, packages, .. } = settings;
     let (packages, sysroot_output, sysroot_field, images) = match packages {
         Packages::None => {
             (String::new(), "", "# sysroot = \"sysroot\"             # the host's own tools without it", "")
@@ -298,11 +304,16 @@ pub fn template(settings: &TemplateSettings) -> String {
         "stable" => ("nightly, rc, dev", "10.2.0"),
         _ => ("nightly, stable", "10.2.0"),
     };
+    let ui = if *ui {
+        "ui = \"upstream\"                     # the web UI of llama-server, as llama.cpp publishes it; or false"
+    } else {
+        "# ui = \"upstream\"                 # the web UI that llama.cpp publishes for its own build numbers"
+    };
     let channel = format!("channel = {channel:?}");
     let (llama_input, llama_output) = if *prebuilt {
         (release_input(settings), prebuilt_output(settings))
     } else {
-        (git_input(settings), llama_build(settings, sysroot_output, sysroot_field))
+        (git_input(settings), llama_build(settings, sysroot_output, sysroot_field, ui))
     };
     format!(
         r#"#:schema {SCHEMA}

@@ -11,6 +11,7 @@ use super::configured::{Configured, Unused};
 use super::installed::installed;
 use super::last_build::last_build;
 use super::settings::RealizeSettings;
+use super::web_ui::lay_ui;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::host::free_memory;
@@ -40,6 +41,8 @@ pub(crate) struct Build<'a> {
     pub source: Source<'a>,
     /// The tree of the source.
     pub tree: StoredTree,
+    /// The files of the web UI, where the source lacks them.
+    pub ui: Option<StoredTree>,
     pub rocm: Option<(Hip, StoredTree)>,
     /// The root of the sandbox; the host's own if there is none.
     pub sysroot: Option<StoredTree>,
@@ -177,7 +180,14 @@ impl Build<'_> {
             fs_err::create_dir(&directory)?;
             mount(inside, &directory, true);
         }
-        mount(build::SOURCE, &self.tree.path, false);
+        match &self.ui {
+            None => mount(build::SOURCE, &self.tree.path, false),
+            Some(ui) => {
+                let source = staging.join("source");
+                lay_ui(&self.tree, ui, &source)?;
+                mount(build::SOURCE, &source, false);
+            }
+        }
         if let Some((hip, tree)) = &self.rocm {
             mount(&hip.prefix, &tree.path, false);
             let tools = staging.join("tools");

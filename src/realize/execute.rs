@@ -18,6 +18,7 @@ use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::inputs::LockedInput;
 use crate::inputs::debs::debs;
+use crate::inputs::git::GitPin;
 use crate::inputs::oci::OciPin;
 use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
@@ -312,6 +313,22 @@ impl Realizer<'_> {
         })
     }
 
+    /// Returns the tree of a web UI for a build; `None` if the sources have its files themselves. Fails if it is for
+    /// other sources.
+    fn web_ui(&self, name: &str, source: &GitPin) -> Result<Option<StoredTree>> {
+        let LockedInput::LlamaUi(block) = self.input(name)? else {
+            return Err(Error::new(Kind::Invalid, format!("`{name}` is not a web UI")));
+        };
+        if block.locked.wanted != source.number {
+            return Err(Error::new(Kind::Invalid, "the web UI in the lock is for another build than the sources")
+                .about(name)
+                .fact("web UI", format!("for b{}", block.locked.wanted))
+                .fact("sources", format!("b{}", source.number))
+                .hint(format!("run `strixlock update {name}`")));
+        }
+        block.locked.bundle.as_ref().map(|_| self.demand_intact(name, self.input_tree(name)?)).transpose()
+    }
+
     /// Prepares a build with CMake.
     pub(crate) fn cmake_build<'b>(&'b self, recipe: &'b dyn CMakeBuild) -> Result<Build<'b>> {
         let project = recipe.project();
@@ -324,9 +341,14 @@ impl Realizer<'_> {
                 Some((hip, self.demand_intact(name, self.output_tree(name)?)?))
             }
         };
+        let ui = match (recipe.web_ui(), input) {
+            (Some(name), LockedInput::Git(block)) => self.web_ui(name, &block.locked)?,
+            _ => None,
+        };
         Ok(Build {
             intake: self.intake,
             recipe,
+            ui,
             version: format!("{} {}", project.source, input.version()),
             source: Source::of(project.source, Some(input))?,
             tree: self.demand_intact(project.source, self.input_tree(project.source)?)?,

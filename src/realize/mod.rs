@@ -30,6 +30,7 @@ mod unknown_models;
 mod unknown_programs;
 mod unknown_projects;
 mod version;
+mod web_ui;
 
 pub use check::Checked;
 pub use compare_generations::{OutputDifference, compare_generations};

@@ -49,6 +49,11 @@ pub trait CMakeBuild {
         false
     }
 
+    /// Returns the input with a web UI that is laid into the sources, if there is one.
+    fn web_ui(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns the programs that the build calls by name, with the packages that have them.
     fn programs(&self) -> Vec<(&'static str, &'static str)> {
         programs(self.project().rocm.is_some())

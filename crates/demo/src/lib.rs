@@ -13,6 +13,7 @@
 //! * [`raw_tar`]: tar archives with exactly the given headers
 //! * [`deb_maker`], [`debs`]: distribution packages, and an archive of them
 //! * [`gguf_maker`], [`hub`]: a small model that llama.cpp runs, and a hub that has it
+//! * [`ui`]: web UIs of llama.cpp's builds
 //! * [`Upstream`]: all of it together
 //!
 //! It needs `cc`, and for builds `cmake` and `ninja`. Everything is made from templates and numbers, so that it is the
@@ -34,6 +35,7 @@ mod noise;
 pub mod raw_tar;
 mod rocm;
 mod tarballs;
+pub mod ui;
 mod upstream;
 
 use strixlock_formats::{gguf, tree};

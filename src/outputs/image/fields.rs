@@ -11,6 +11,7 @@
 //! program = "llama-server"          # program to run; a shell by default
 //! user = "1000:1000"                # root by default
 //! compression = "zstd"              # or "gzip"
+//! certificates = ["company-ca"]     # inputs of type file: authorities that are trusted besides the base's
 //! environment = { LLAMA_ARG_FLASH_ATTN = "on" }
 //! labels = { "org.opencontainers.image.vendor" = "me" }
 //! ```
@@ -28,11 +29,18 @@ pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
     let (base, from) = (form.output("base", OutputRole::Sysroot)?, form.input("from", InputKind::Oci)?);
     let (rocm, runtime) = (form.output("rocm", OutputRole::Rocm)?, form.output("runtime", OutputRole::Runtime)?);
     let llama = engine(form)?;
+    let certificates = form.inputs("certificates", InputKind::File)?;
     let Form { source, fields, name: output, .. } = *form;
     if base.is_some()
         && let Some(both) = fields.field("from")
     {
         return Err(source.error(both.span(), "an image cannot have two bases", "leave out `base` or `from`"));
+    }
+    if !certificates.is_empty()
+        && base.is_none()
+        && let Some(field) = fields.field("certificates")
+    {
+        return Err(source.error(field.span(), "`certificates` are added to those of the root", "needs `base`"));
     }
     if rocm.is_some()
         && runtime.is_some()
@@ -72,6 +80,7 @@ pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
         llama,
         program,
         user: word("user", rules::is_user, "invalid user", "such as \"1000:1000\"")?,
+        certificates,
         environment: pairs(source, fields, "environment", rules::is_variable)?,
         labels: pairs(source, fields, "labels", rules::is_label)?,
         compression: fields.parsed("compression", Compression::default(), |text| {

@@ -5,11 +5,14 @@ mod page;
 use std::process::ExitStatus;
 
 use serde_json::{Value, json};
+use toml::Spanned;
+use toml::de::DeValue;
 
 use super::fields::cmake_variables;
 use crate::error::Result;
 use crate::fields::Table;
-use crate::inputs::InputKind;
+use crate::inputs::llama_ui::LlamaUiRequest;
+use crate::inputs::{InputKind, InputRequest};
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
 use crate::realize::{Made, Make, Making, Realizer};
@@ -17,16 +20,22 @@ use crate::recipe::llama;
 use crate::recipe::{Backend, Edge, LlamaRecipe, OutputRole};
 use crate::report::Describe;
 
+/// The usual name of the input with the sources.
+const SOURCE: &str = "llama-cpp";
+/// The word for the web UI that llama.cpp publishes for the build.
+const UPSTREAM: &str = "upstream";
+
 impl FromFields for LlamaRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
         let backend = form.fields.parsed("backend", Backend::Hip, str::parse)?;
         Ok(Self {
-            source: form.input_or("source", InputKind::Git, "llama-cpp")?,
+            source: form.input_or("source", InputKind::Git, SOURCE)?,
             rocm: if backend == Backend::Hip { Some(form.output_or("rocm", OutputRole::Rocm, "rocm")?) } else { None },
             sysroot: form.output("sysroot", OutputRole::Sysroot)?,
             backend,
             prefix: form.prefix("/opt/llama")?,
             cpu: cpu(form.fields)?,
+            ui: ui(form)?,
             cmake: cmake_variables(form.source, form.fields)?,
         })
     }
@@ -36,6 +45,23 @@ impl FromFields for LlamaRecipe {
 fn cpu(fields: &Table) -> Result<Option<String>> {
     let parse = |text: &str| llama::demand_processor(text).map(|()| Some(text.to_owned()));
     fields.parsed("cpu", None, parse)
+}
+
+/// Parses the web UI of a build: `"upstream"`, the name of an input, or false.
+fn ui(form: &mut Form) -> Result<Option<String>> {
+    match form.fields.field("ui").map(|value| (value.span(), value.get_ref())) {
+        None | Some((_, DeValue::Boolean(false))) => Ok(None),
+        Some((_, DeValue::String(text))) if text == UPSTREAM => {
+            let Some(field) = form.fields.text("ui")? else { return Ok(None) };
+            let source = form.fields.text("source")?.map_or_else(|| SOURCE.to_owned(), Spanned::into_inner);
+            let request = InputRequest::LlamaUi(LlamaUiRequest::upstream(&source));
+            form.implied(field, &format!("{source}-ui"), request).map(Some)
+        }
+        Some((_, DeValue::String(_))) => form.input("ui", InputKind::LlamaUi),
+        Some((span, other)) => {
+            Err(form.fields.wrong_type(span, "ui", "\"upstream\", the name of an input, or false", other))
+        }
+    }
 }
 
 impl Derive for LlamaRecipe {

@@ -20,6 +20,10 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
         recipe.prefix
     );
     build_page::environment(page, lock, recipe);
+    match &recipe.ui {
+        Some(ui) => fact(page, "web UI", &format!("input {ui}")),
+        None => page.push_str("- web UI: none is added to the sources\n"),
+    }
     let gpu = gpu(lock, recipe);
     fact(page, "processor", llama::processor(recipe.cpu.as_deref(), gpu));
     build_page::variables(page, recipe);

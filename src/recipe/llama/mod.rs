@@ -1,7 +1,7 @@
 //! Recipe `llama`: llama.cpp built with CMake and Ninja at fixed paths.
 //!
 //! Everything that CMake or llama.cpp would otherwise detect on the machine is set here or in the manifest: CPU
-//! features ([`mod@processor`]), OpenMP, OpenSSL, ccache, the web UI (otherwise downloaded; [`mod@decisions`]), build number and
+//! features ([`mod@processor`]), OpenMP, OpenSSL, ccache, the web UI (an input, or none; [`mod@decisions`]), build number and
 //! commit (otherwise read from any git repository around the source). Options have other names in other ages of
 //! llama.cpp: only those are set that the source declares. The rest is as in every build with CMake
 //! ([`super::build`]).
@@ -46,6 +46,9 @@ pub struct LlamaRecipe {
     /// The processor that the CPU backend is built for; absent for that of the GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
+    /// The input with the web UI; absent for a build without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui: Option<String>,
     /// CMake variables, which override the recipe's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cmake: BTreeMap<String, String>,
@@ -57,7 +60,8 @@ impl OutputKind for LlamaRecipe {
     const ROLE: Option<OutputRole> = Some(OutputRole::Engine);
 
     fn inputs(&self) -> Vec<(InputKind, &str)> {
-        vec![(InputKind::Git, &self.source)]
+        let ui = self.ui.iter().map(|name| (InputKind::LlamaUi, name.as_str()));
+        std::iter::once((InputKind::Git, self.source.as_str())).chain(ui).collect()
     }
 
     fn outputs(&self) -> Vec<(OutputRole, &str)> {
@@ -151,6 +155,9 @@ impl CMakeBuild for LlamaRecipe {
         if known.is_some_and(|known| known.has_openssl) {
             conditions.insert(Condition::OpenSsl);
         }
+        if self.ui.is_some() {
+            conditions.insert(Condition::Ui);
+        }
         for (option, value) in decisions::decided(self.backend, &conditions, declares) {
             set(option, value);
         }
@@ -166,6 +173,10 @@ impl CMakeBuild for LlamaRecipe {
             set("GGML_VULKAN", if self.backend == Backend::Vulkan { "ON" } else { "OFF" });
         }
         all
+    }
+
+    fn web_ui(&self) -> Option<&str> {
+        self.ui.as_deref()
     }
 
     /// A backend that the source lacks is reported by CMake, and not left out.

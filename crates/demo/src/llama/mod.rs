@@ -57,6 +57,7 @@ const TEMPLATES: &[(&str, &str)] = templates! {
     "ggml/src/ggml-hip/ggml-hip.cpp"
     "ggml/src/ggml.c"
     "include/llama.h"
+    "scripts/ui-assets.cmake"
     "src/llama.cpp"
     "tests/CMakeLists.txt"
     "tests/test-revision.cpp"

@@ -15,11 +15,14 @@ use crate::git_http::GitHttp;
 use crate::http::{Content, Incoming, Maker, Resource, Response, Server};
 use crate::index::{self, BucketQuery, Listed};
 use crate::llama::{self, History};
+use crate::raw_tar::RawEntry;
 use crate::rocm::Nightly;
 use crate::threads::lock;
+use crate::ui;
 
 const BUCKET: &str = "/therock-nightly-tarball/";
 const BUCKET_PREFIX_OF_SECOND: &str = "v4/tarball/";
+const UI: &str = "/ggml-org/llama-ui/";
 const MIRROR: &str = "/mirror/";
 const LLAMA: &str = "/ggml-org/llama.cpp.git";
 /// The repository of the releases.
@@ -144,6 +147,10 @@ impl Upstream {
         upstream.server.handle(&format!("{LLAMA}/"), GitHttp::new(LLAMA, &upstream.llama_repository()));
         let repository = upstream.llama_repository();
         upstream.forge.publish_later(move || release(&repository));
+        // As for the tags: not every commit is built.
+        for number in (2..=8).step_by(2) {
+            upstream.publish_ui(number, &ui::bundle(number))?;
+        }
         let shelf = Arc::clone(&upstream.shelf);
         upstream.server.handle(BUCKET, move |incoming: &Incoming| list_bucket(&shelf, incoming));
         let shelf = Arc::clone(&upstream.shelf);
@@ -249,6 +256,26 @@ impl Upstream {
         &self.forge
     }
 
+    /// Publishes the web UI of a build, with its digest beside it.
+    pub fn publish_ui(&self, number: u64, files: &[RawEntry]) -> Result<()> {
+        let bundle = ui::packed(files)?;
+        self.server.put(&ui_path(number, ".sha256"), Resource::bytes(format!("{}\n", Sha256Digest::of(&bundle).hex())));
+        self.server.put(&ui_path(number, ""), Resource::bytes(bundle));
+        Ok(())
+    }
+
+    /// Removes the web UI of a build.
+    pub fn withdraw_ui(&self, number: u64) {
+        self.server.remove(&ui_path(number, ".sha256"));
+        self.server.remove(&ui_path(number, ""));
+    }
+
+    /// Returns the URL of the web UIs, with `{number}` for the build number.
+    #[must_use]
+    pub fn ui_source(&self) -> String {
+        format!("{}b{{number}}/dist.tar.gz", self.server.url(UI))
+    }
+
     /// Returns the directory of llama.cpp's repository.
     #[must_use]
     pub fn llama_repository(&self) -> PathBuf {
@@ -307,6 +334,10 @@ fn release(repository: &Path) -> Result<ForgeRelease> {
         ForgeRelease::new(&format!("b{number}"), &format!("llama-b{number}-bin-ubuntu-rocm-7.2-x64.tar.gz"), archive);
     release.files.insert(format!("llama-b{number}-bin-ubuntu-x64.tar.gz"), b"without ROCm".to_vec());
     Ok(release)
+}
+
+fn ui_path(number: u64, suffix: &str) -> String {
+    format!("{UI}b{number}/dist.tar.gz{suffix}")
 }
 
 /// Returns every path at which a file of a generation is served.
