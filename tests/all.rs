@@ -5,6 +5,7 @@
 
 mod support;
 
+mod advisories;
 mod audit;
 mod book;
 mod check;
@@ -30,6 +31,7 @@ mod map;
 mod models;
 mod oci;
 mod overlay;
+mod prebuilt;
 mod progress;
 mod provision;
 mod realize;
@@ -44,6 +46,7 @@ mod status;
 mod store;
 mod sysroot;
 mod targets;
+mod ui;
 mod update;
 mod validate;
 mod verify;

@@ -89,7 +89,7 @@ fn the_page_says_what_the_recipe_decided_and_why() {
         "- processor: `znver5`",
         "- left to llama.cpp: not known before it is built",
         "| `LLAMA_SUBPROCESS` | ON | llama-server may start programs (`--tools`, router mode), only if its options say so |",
-        "| `LLAMA_BUILD_UI or LLAMA_BUILD_WEBUI` | OFF | needs npm and the network |",
+        "| `LLAMA_BUILD_UI or LLAMA_BUILD_WEBUI` | ON with a web UI, else OFF | embeds the files of the input with the web UI; without them it would need npm and the network |",
     ] {
         assert!(page.contains(line), "{line}\n{page}");
     }

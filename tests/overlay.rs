@@ -212,15 +212,38 @@ fn layers_that_hide_what_they_must_not_are_refused_by_name() {
 }
 
 #[test]
+fn an_unpacked_archive_is_a_layer_and_one_file_is_not() {
+    let project = project();
+    let archive = project.path("patched.tar");
+    let packed =
+        std::process::Command::new("tar").arg("cf").arg(&archive).arg("-C").arg(directory(&project)).arg(".").status();
+    assert!(packed.unwrap().success());
+    let input = |unpack: &str| {
+        let url = archive.display();
+        let more = format!("[inputs.archive]\ntype = \"file\"\nurl = \"file://{url}\"\n{unpack}\n");
+        let overlay = "[outputs.patched-rocm]\ntype = \"overlay\"\nlayers = [{ input = \"archive\" }]\n";
+        manifest(&project, &format!("{more}{overlay}"), "rocm");
+        project.run(&["update"]).code(0);
+    };
+    input("");
+    let ran = project.run(&["realize", "patched-rocm"]).code(3);
+    assert!(
+        ran.stderr.contains("input `archive` is one file") && ran.stderr.contains("unpack = true"),
+        "{}",
+        ran.all()
+    );
+    input("unpack = true\n");
+    project.run(&["realize", "patched-rocm"]).code(0);
+    assert_eq!(link(project.profile().join("current/patched-rocm").join(SONAME)), "libamdhip64.so.7.99");
+}
+
+#[test]
 fn a_manifest_says_what_is_wrong_with_a_layer() {
     let project = Project::realized(&[FIRST]);
     for (overlay, said) in [
         ("layers = [{ output = \"rocm\" }]", "expected an output of type `llama`"),
         ("layers = [{ output = \"lama\" }]", "there is no output `lama`"),
-        (
-            "layers = [{ input = \"rocm\" }]",
-            "expected an input of type `directory` or `git`, but `rocm` has type `rocm`",
-        ),
+        ("layers = [{ input = \"rocm\" }]", "`directory` or `release`, but `rocm` has type `rocm`"),
         ("layers = [{ output = \"llama\", input = \"llama-cpp\" }]", "a layer is an output or an input, not both"),
         ("layers = [{ at = \"lib\" }]", "missing field `output`"),
         ("layers = [{ output = \"llama\", at = \"../lib\" }]", "invalid place of a layer"),

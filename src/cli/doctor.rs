@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::advice::advice;
 use super::ui::{DIM, ERROR, GOOD, WARNING};
 use super::{Session, Ui};
 use crate::doctor::{Disk, Finding, Level, PROXY_VARIABLES, Surroundings, examine};
@@ -10,7 +11,6 @@ use crate::host::Host;
 use crate::inputs::InputRequest;
 use crate::inputs::debs::{KeyPlace, key_place};
 use crate::manifest::Manifest;
-use crate::realize::programs;
 use crate::recipe::Recipe;
 use crate::sandbox::Engine;
 
@@ -37,6 +37,7 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
         keys: session.manifest().ok().map(|manifest| keys(manifest, session)).unwrap_or_default(),
         disk: disk(&session.store_path()?),
         proxies: proxies.collect(),
+        known_bad: session.lock_if_there().ok().flatten().map(|lock| advice(session, lock)).unwrap_or_default(),
     };
     let findings = examine(&host, &surroundings);
     let worst = findings.iter().map(|finding| finding.level).max();
@@ -76,7 +77,7 @@ fn show(ui: &Ui, finding: &Finding) {
 
 /// Returns the outputs that are built in the host's own root.
 fn without_sysroot(manifest: &Manifest) -> Vec<String> {
-    let is_without = |recipe: &Recipe| matches!(recipe, Recipe::Llama(llama) if llama.sysroot.is_none());
+    let is_without = |recipe: &Recipe| recipe.cmake_build().is_some_and(|build| build.project().sysroot.is_none());
     manifest.outputs.iter().filter(|(_, recipe)| is_without(recipe)).map(|(name, _)| name.clone()).collect()
 }
 
@@ -84,11 +85,11 @@ fn without_sysroot(manifest: &Manifest) -> Vec<String> {
 fn missing_programs(manifest: &Manifest) -> Vec<(&'static str, &'static str)> {
     let mut missing = Vec::new();
     for recipe in manifest.outputs.values() {
-        if let Recipe::Llama(llama) = recipe
-            && llama.sysroot.is_none()
+        if let Some(build) = recipe.cmake_build()
+            && build.project().sysroot.is_none()
         {
             let is_missing = |(name, _): &&(&str, &str)| !Path::new("/usr/bin").join(name).exists();
-            missing.extend(programs(llama.backend).iter().filter(is_missing).copied());
+            missing.extend(build.programs().iter().filter(is_missing).copied());
         }
     }
     missing.sort_unstable();

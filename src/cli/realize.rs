@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::advice::heed;
 use super::choices::link_mode;
 use super::paths::shown;
 use super::progress::took;
@@ -14,7 +15,7 @@ use super::{Session, Ui};
 use crate::error::{About, Error, Kind, Result};
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
-use crate::realize::{Action, Plan, Realized, place, short_version, switch, unknown_models};
+use crate::realize::{Action, Plan, Realized, StepKind, place, short_version, switch, unknown_models};
 use crate::recipe::{Origin, OutputRole};
 use crate::report::{Known, fits};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
@@ -76,6 +77,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
             }
         }
     }
+    let advisories = heed(session, &lock)?;
     let store = session.store()?;
     let plan = Plan::new(&lock, store, &args.outputs)?;
     let has_all = plan.steps.iter().all(|step| step.action == Action::Have);
@@ -86,7 +88,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         store.demand_writable()?;
     }
     let mut places = places(args, &lock)?;
-    places.retain(|name, _| plan.steps.iter().any(|step| step.what == "output" && step.name == *name));
+    places.retain(|name, _| plan.steps.iter().any(|step| step.what == StepKind::Output && step.name == *name));
     if args.prefix_from.is_some() {
         demand_apart(&places)?;
     }
@@ -132,7 +134,9 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
     if ui.is_json() {
         let generation = generation.as_ref().map(|(_, number)| (&profile, *number));
-        ui.json(to_json(args, &realized, generation, &left));
+        let mut value = to_json(args, &realized, generation, &left);
+        value["advisories"] = serde_json::json!(advisories);
+        ui.json(value);
     } else {
         ui.table(&result(args, &lock, &plan, &realized, begun.elapsed())?);
         if let Some((from, number)) = &generation {
@@ -270,7 +274,7 @@ fn planned(plan: &Plan) -> Table {
             Action::Build => ("build", None),
         };
         let bytes = bytes.map(text::bytes).unwrap_or_default();
-        table.row([action, &bytes, step.what, &step.name, &step.short]);
+        table.row([action, &bytes, step.what.word(), &step.name, &step.short]);
     }
     let known = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { bytes: Some(_) }));
     if known.count() > 1 {
@@ -345,10 +349,11 @@ fn result(
 
 /// Returns the word for where a realized output came from.
 fn origin(lock: &Lock, plan: &Plan, name: &str, output: &Realized) -> &'static str {
-    let step = |what: &str, name: &str| plan.steps.iter().find(|step| step.what == what && step.name == name);
-    let is_fetched = |input: &str| step("input", input).is_some_and(|step| matches!(step.action, Action::Fetch { .. }));
+    let step = |what: StepKind, name: &str| plan.steps.iter().find(|step| step.what == what && step.name == name);
+    let is_fetched =
+        |input: &str| step(StepKind::Input, input).is_some_and(|step| matches!(step.action, Action::Fetch { .. }));
     let recipe = lock.outputs.get(name).map(|output| &output.recipe);
-    if step("output", name).is_some_and(|step| step.action == Action::Thaw) {
+    if step(StepKind::Output, name).is_some_and(|step| step.action == Action::Thaw) {
         return "unpacked";
     }
     match recipe.filter(|recipe| recipe.origin() == Origin::Taken) {

@@ -21,6 +21,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::host::{Distribution, Host};
 use crate::inputs::debs::KeyPlace;
+use crate::lock::Advice;
 use crate::sandbox::Engine;
 
 pub use proxy::VARIABLES as PROXY_VARIABLES;
@@ -44,6 +45,8 @@ pub struct Surroundings {
     pub disk: Option<Disk>,
     /// The environment variables that name proxies.
     pub proxies: BTreeMap<String, String>,
+    /// Locked versions that are known to be bad.
+    pub known_bad: Vec<Advice>,
 }
 
 /// The disk of the store.
@@ -113,7 +116,16 @@ pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
     findings.extend(builds::disk(surroundings));
     findings.extend(keys::check(surroundings));
     findings.extend(proxy::check(surroundings));
+    findings.extend(surroundings.known_bad.iter().map(known_bad));
     findings
+}
+
+/// Judges a locked version that is known to be bad.
+fn known_bad(advice: &Advice) -> Finding {
+    let (input, version) = (&advice.input, &advice.version);
+    Finding::new("pins", Level::Bad, format!("{input} {version} is known to be bad"))
+        .why(advice.advisory.text())
+        .mend(advice.remedy())
 }
 
 /// Marks a command for the machine itself: inside a container, it has to run outside.

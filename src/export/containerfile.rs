@@ -14,7 +14,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::inputs::LockedInput;
 use crate::lock::Lock;
-use crate::recipe::Recipe;
+use crate::recipe::{OutputRole, Recipe};
 
 /// The tarball to install.
 struct Tarball<'l> {
@@ -132,10 +132,8 @@ fn overlay<'l>(lock: &'l Lock, prefix: &str) -> Option<&'l str> {
 }
 
 fn llama_prefix(lock: &Lock) -> Result<&str> {
-    let found = lock.outputs.values().find_map(|output| match &output.recipe {
-        Recipe::Llama(recipe) => plain(&recipe.prefix),
-        _ => None,
-    });
+    let engines = lock.outputs.values().filter(|output| output.recipe.is(OutputRole::Engine));
+    let found = { engines }.find_map(|output| output.recipe.prefix().and_then(plain));
     found.ok_or_else(|| Error::new(Kind::NotFound, "the lock has no llama output that a Containerfile can install"))
 }
 

@@ -13,6 +13,7 @@ mod mismatch;
 mod netrc;
 mod policy;
 mod range;
+mod rate_limit;
 mod registry;
 mod registry_client;
 mod reply;

@@ -58,6 +58,14 @@ macro_rules! kinds {
                 }
             }
 
+            /// See [`Request::follows`].
+            #[must_use]
+            pub fn follows(&self) -> Option<&str> {
+                match self {
+                    $(Self::$kind(request) => request.follows(),)+
+                }
+            }
+
             /// See [`Request::unheld`].
             #[must_use]
             pub fn unheld(&self) -> Option<Self> {

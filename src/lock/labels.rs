@@ -38,13 +38,24 @@ pub fn labels<'l>(
         set("io.strixlock.llama.backend", recipe.backend.name().to_owned());
         parts.push(format!("llama.cpp b{}", pin.number));
     }
+    if let Some(Recipe::Prebuilt(recipe)) = llama
+        && let Some(LockedInput::Release(block)) = inputs.get(&recipe.input)
+    {
+        let pin = &block.locked;
+        set("org.opencontainers.image.source", block.requested.url.clone());
+        set("org.opencontainers.image.revision", pin.commit.clone());
+        set("io.strixlock.llama.version", pin.number.map_or_else(|| pin.tag.clone(), |number| format!("b{number}")));
+        set("io.strixlock.llama.prebuilt", pin.file.clone());
+        set("io.strixlock.llama.digest", pin.sha256.to_string());
+        parts.push(format!("llama.cpp {}", pin.names()));
+    }
     let runtime = image.runtime.as_deref().and_then(&output);
     let rocm = runtime.and_then(Recipe::rocm).or(image.rocm.as_deref());
     if let Some(rocm) = rocm
         && let Some((_, block)) = published_rocm(inputs, &output, rocm)
     {
         // An engine that its recipe names no GPU for is for that of the tree.
-        let named = llama.map(Recipe::targets).filter(|named| !named.is_empty());
+        let named = llama.map(Recipe::gpus).filter(|named| !named.is_empty());
         let targets = named.unwrap_or(std::slice::from_ref(&block.requested.target));
         let targets = targets.iter().map(GfxTarget::as_str).collect::<Vec<_>>().join(", ");
         let layers = layers(rocm, &output);

@@ -28,8 +28,8 @@ fn targets<'l>(
 ) -> Vec<GfxTarget> {
     let engine = |name: &str| output(name).filter(|recipe| recipe.is(OutputRole::Engine));
     let served = recipe.outputs().into_iter().filter(|(role, _)| *role == OutputRole::Engine);
-    let named = { served }.find_map(|(_, name)| engine(name).map(Recipe::targets));
-    let named = if recipe.is(OutputRole::Runtime) { named.unwrap_or_default() } else { recipe.targets() };
+    let named = { served }.find_map(|(_, name)| engine(name).map(Recipe::gpus));
+    let named = if recipe.is(OutputRole::Runtime) { named.unwrap_or_default() } else { recipe.gpus() };
     if !named.is_empty() {
         return named.to_vec();
     }

@@ -1,4 +1,4 @@
-//! Runs the `llama` recipe: builds llama.cpp in the sandbox.
+//! Runs a recipe that is built with CMake, in the sandbox: `llama` and `cmake`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,36 +8,41 @@ use std::time::Instant;
 
 use super::build_record::{ABOUT, BuildRecord, LOG};
 use super::configured::{Configured, Unused};
+use super::installed::installed;
 use super::last_build::last_build;
 use super::settings::RealizeSettings;
+use super::web_ui::lay_ui;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::host::free_memory;
-use crate::inputs::git::GitPin;
 use crate::intake::Intake;
 use crate::llama_source::CMakeFiles;
 use crate::progress::Task;
-use crate::recipe::llama::{self, Hip, Known};
-use crate::recipe::{Backend, LlamaRecipe};
+use crate::recipe::CMakeBuild;
+use crate::recipe::build::{self, Hip, Known, Source};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{Staging, StoredTree, normalise};
 use crate::text::shell_quoted;
 use crate::text::visible;
 use crate::threads::cores;
-use crate::tree::scan::scan;
-use crate::tree::{Listing, confined};
+use crate::tree::Listing;
 
 /// Header of OpenSSL in a sysroot.
 const OPENSSL: &str = "usr/include/openssl/ssl.h";
 /// Number of lines of the log that an error shows.
 const LAST_LINES: usize = 30;
 
-/// A build of llama.cpp and everything that goes into it.
+/// A build and everything that goes into it.
 pub(crate) struct Build<'a> {
     pub intake: Intake<'a>,
-    pub recipe: &'a LlamaRecipe,
-    pub pin: &'a GitPin,
-    pub source: StoredTree,
+    pub recipe: &'a dyn CMakeBuild,
+    /// Name and version of the source, for messages.
+    pub version: String,
+    pub source: Source<'a>,
+    /// The tree of the source.
+    pub tree: StoredTree,
+    /// The files of the web UI, where the source lacks them.
+    pub ui: Option<StoredTree>,
     pub rocm: Option<(Hip, StoredTree)>,
     /// The root of the sandbox; the host's own if there is none.
     pub sysroot: Option<StoredTree>,
@@ -45,14 +50,14 @@ pub(crate) struct Build<'a> {
 }
 
 impl Build<'_> {
-    /// Builds llama.cpp. Returns the staging directory with the installed tree, the log and the record of the build,
+    /// Builds the project. Returns the staging directory with the installed tree, the log and the record of the build,
     /// and the listing of the tree.
     pub fn run(&self, derivation: DerivationId, task: &dyn Task) -> Result<(Staging, Listing)> {
         let begun = Instant::now();
         let staging = self.intake.store.stage()?;
         staging.makes(derivation)?;
         let sandbox = self.sandbox(staging.path())?;
-        let files = CMakeFiles::read(&self.source)?;
+        let files = CMakeFiles::read(&self.tree)?;
         let variables = self.variables(&files);
         if let Some(time) = last_build(self.intake.store, &variables) {
             task.expect(time);
@@ -69,8 +74,8 @@ impl Build<'_> {
         sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;
         let mut record = BuildRecord::new(&sandbox, &variables, &mut log).map_err(kept)?;
         let mut unused = Unused::default();
-        let commands = llama::commands(&variables, self.jobs());
-        for ((index, command), phase) in commands.iter().enumerate().zip(llama::PHASES) {
+        let commands = build::commands(self.recipe, &variables, self.jobs());
+        for (index, (phase, command)) in commands.iter().enumerate() {
             task.phase(phase);
             let mut last = VecDeque::new();
             let status = sandbox.run(command, &mut log, &mut |line| {
@@ -89,7 +94,7 @@ impl Build<'_> {
                 // The first command configures: unknown variables are reported before anything is compiled.
                 Ok(status) if status.success() && index == 0 => self
                     .configured(staging.path(), &files, &variables, &unused)
-                    .map(|found| record.set_configured(found)),
+                    .map(|found| record.set_configured(found, build::left_field(self.recipe))),
                 Ok(status) if status.success() => Ok(()),
                 Ok(status) => Err(Error::failure(failure(command, status, &last)).excerpt(Vec::from(last).join("\n"))),
                 Err(error) => Err(error),
@@ -97,16 +102,8 @@ impl Build<'_> {
             done.map_err(kept)?;
         }
 
-        // A build's files are hostile: a symlink in place of a directory must not lead to the host's files.
         let (dest, tree) = (staging.path().join("dest"), staging.path().join("tree"));
-        let installed = self.recipe.prefix.trim_start_matches('/');
-        confined::Root::open(&dest)?.take_directory(installed.as_bytes(), &tree).map_err(|error| {
-            Error::failure("the build did not install a directory at its prefix")
-                .fact("expected", &self.recipe.prefix)
-                .because(&error)
-                .hint("check the cmake variables in the manifest")
-        })?;
-        let listing = scan(&tree)?;
+        let listing = installed(&dest, self.prefix(), &tree).map_err(kept)?;
         normalise(&tree, &listing)?;
         record.read_needed(&tree, &listing);
         record.set_time(begun.elapsed());
@@ -118,8 +115,8 @@ impl Build<'_> {
     pub fn shell(&self) -> Result<ExitStatus> {
         let staging = self.intake.store.stage()?;
         let mut sandbox = self.sandbox(staging.path())?;
-        let commands = llama::commands(&self.variables(&CMakeFiles::read(&self.source)?), self.jobs());
-        let script: Vec<String> = commands.iter().map(|words| shell_line(words)).collect();
+        let commands = build::commands(self.recipe, &self.variables(&CMakeFiles::read(&self.tree)?), self.jobs());
+        let script: Vec<String> = commands.iter().map(|(_, words)| shell_line(words)).collect();
         fs_err::write(staging.path().join("out/commands.sh"), format!("{}\n", script.join("\n")))?;
         if !sandbox.gives_job_control() {
             self.intake.fetcher.progress().note(
@@ -128,7 +125,7 @@ impl Build<'_> {
             );
         }
         // A prompt that differs from the host's. Files for interactive shells would replace it.
-        sandbox.environment.insert("PS1".to_owned(), "[llama build]$ ".to_owned());
+        sandbox.environment.insert("PS1".to_owned(), "[build]$ ".to_owned());
         let shell: &[&str] = if sandbox.root.has("usr/bin/bash") { &["bash", "--norc"] } else { &["sh"] };
         sandbox.interact(&shell.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     }
@@ -138,11 +135,11 @@ impl Build<'_> {
         // Only a pinned root decides: the host's own headers may be gone tomorrow.
         let has_openssl = self.sysroot.as_ref().is_some_and(|root| root.path.join(OPENSSL).exists());
         let known = Known::new(files, has_openssl);
-        llama::variables(self.recipe, &self.source_id(), self.hip(), Some(&known))
+        build::variables(self.recipe, &self.source, self.hip(), Some(&known))
     }
 
-    fn source_id(&self) -> llama::SourceId<'_> {
-        llama::SourceId::of(self.pin)
+    fn prefix(&self) -> &str {
+        self.recipe.project().prefix
     }
 
     /// Returns the result of configuring. Fails if the source does not know a variable of the manifest.
@@ -154,9 +151,8 @@ impl Build<'_> {
         unused: &Unused,
     ) -> Result<Configured> {
         let names = given.keys().map(String::as_str).collect();
-        let configured = Configured::read(&staging.join("out"), files, &names, unused)?;
-        let called = format!("{} b{} ({})", self.recipe.source, self.pin.number, self.pin.commit);
-        configured.demand(self.recipe.cmake.keys(), &called)?;
+        let configured = Configured::read(&staging.join("out"), files, &names, unused, self.recipe)?;
+        configured.demand(self.recipe.project().cmake.keys(), &self.version)?;
         Ok(configured)
     }
 
@@ -169,30 +165,37 @@ impl Build<'_> {
         let root = self.sysroot.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
         let mut sandbox = Sandbox {
             root,
-            environment: llama::environment(&self.source_id(), self.hip()),
-            directory: llama::BUILD.to_owned(),
+            environment: build::environment(self.recipe, &self.source, self.hip()),
+            directory: build::BUILD.to_owned(),
             scratch: staging.to_path_buf(),
             limits: self.settings.limits,
             ..Sandbox::default()
         };
-        sandbox.demand_programs(programs(self.recipe.backend))?;
+        sandbox.demand_programs(&self.recipe.programs())?;
         let mut mount = |inside: &str, from: &Path, writable| {
             sandbox.mounts.insert(inside.to_owned(), Mount { from: from.to_path_buf(), writable });
         };
-        for (inside, name) in [(llama::BUILD, "out"), (llama::DEST, "dest")] {
+        for (inside, name) in [(build::BUILD, "out"), (build::DEST, "dest")] {
             let directory = staging.join(name);
             fs_err::create_dir(&directory)?;
             mount(inside, &directory, true);
         }
-        mount(llama::SOURCE, &self.source.path, false);
+        match &self.ui {
+            None => mount(build::SOURCE, &self.tree.path, false),
+            Some(ui) => {
+                let source = staging.join("source");
+                lay_ui(&self.tree, ui, &source)?;
+                mount(build::SOURCE, &source, false);
+            }
+        }
         if let Some((hip, tree)) = &self.rocm {
             mount(&hip.prefix, &tree.path, false);
             let tools = staging.join("tools");
             fs_err::create_dir(&tools)?;
             let launcher = tools.join("hip-launcher");
-            fs_err::write(&launcher, llama::HIP_LAUNCHER)?;
+            fs_err::write(&launcher, build::HIP_LAUNCHER)?;
             fs_err::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755))?;
-            mount(llama::TOOLS, &tools, false);
+            mount(build::TOOLS, &tools, false);
         }
         sandbox.engine = Engine::find(&sandbox)?;
         Ok(sandbox)
@@ -202,30 +205,10 @@ impl Build<'_> {
     /// allows.
     fn jobs(&self) -> usize {
         let processors = || {
-            let fitting =
-                free_memory().map_or(usize::MAX, |free| (free / llama::memory_per_job(self.recipe.backend)) as usize);
+            let fitting = free_memory().map_or(usize::MAX, |free| (free / self.recipe.memory_per_job()) as usize);
             cores().min(fitting).max(1)
         };
         self.settings.jobs.map_or_else(processors, usize::from)
-    }
-}
-
-/// Returns the programs that a build calls by name, with the packages that have them.
-pub fn programs(backend: Backend) -> &'static [(&'static str, &'static str)] {
-    const BASE: [(&str, &str); 7] = [
-        ("cmake", "cmake"),
-        ("ninja", "ninja-build"),
-        ("sh", "dash"),
-        ("env", "coreutils"),
-        ("cc", "gcc"),
-        ("c++", "g++"),
-        ("glslc", "glslc, libvulkan-dev and spirv-headers"),
-    ];
-    match backend {
-        Backend::Vulkan => &BASE,
-        Backend::Cpu => &BASE[..6],
-        // The ROCm tree has the compilers.
-        Backend::Hip => &BASE[..4],
     }
 }
 

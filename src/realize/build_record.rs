@@ -32,9 +32,10 @@ pub(super) struct BuildRecord {
     /// Variables of the recipe that this source does not know. Unknown variables of the manifest are an error.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unknown_variables: BTreeSet<String>,
-    /// Options of the source that are ON although neither recipe nor manifest decided them.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    left_to_llama_cpp: BTreeSet<String>,
+    /// Options of the source that are ON although neither recipe nor manifest decided them, in a field that says who
+    /// decided.
+    #[serde(flatten)]
+    left: BTreeMap<String, BTreeSet<String>>,
     /// Time that the build took, in seconds.
     seconds: u64,
     /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
@@ -63,15 +64,18 @@ impl BuildRecord {
             tools,
             variables: variables.clone(),
             unknown_variables: BTreeSet::new(),
-            left_to_llama_cpp: BTreeSet::new(),
+            left: BTreeMap::new(),
             seconds: 0,
             needed: BTreeMap::new(),
         })
     }
 
-    /// Records what CMake made of the variables.
-    pub fn set_configured(&mut self, configured: Configured) {
-        (self.unknown_variables, self.left_to_llama_cpp) = (configured.unknown, configured.left);
+    /// Records what CMake made of the variables; options that were left to the project stand in the field `left`.
+    pub fn set_configured(&mut self, configured: Configured, left: String) {
+        self.unknown_variables = configured.unknown;
+        if !configured.left.is_empty() {
+            self.left.insert(left, configured.left);
+        }
     }
 
     /// Records the time that the build took, rounded up.
@@ -79,17 +83,9 @@ impl BuildRecord {
         self.seconds = time.as_secs() + 1;
     }
 
-    /// Records the libraries that the files of a tree need. Skips files that cannot be read as ELF.
+    /// Records the libraries that the files of a tree need.
     pub fn read_needed(&mut self, tree: &Path, listing: &Listing) {
-        for entry in listing.entries().iter().filter(|entry| matches!(entry.node, Node::File { .. })) {
-            let path = tree.join(OsStr::from_bytes(&entry.path));
-            if let Ok(Some(Elf::Native(file))) = Elf::open(&path)
-                && !file.needed.is_empty()
-            {
-                let names = file.needed.iter().map(|name| String::from_utf8_lossy(name).into_owned());
-                self.needed.insert(entry.display(), names.collect());
-            }
-        }
+        self.needed = needed(tree, listing);
     }
 
     /// Returns the record as JSON.
@@ -97,4 +93,19 @@ impl BuildRecord {
         // Maps of strings always serialize.
         serde_json::to_vec_pretty(self).unwrap_or_default()
     }
+}
+
+/// Returns the libraries that each file of a tree needs. Skips files that cannot be read as ELF.
+pub(super) fn needed(tree: &Path, listing: &Listing) -> BTreeMap<String, Vec<String>> {
+    let mut all = BTreeMap::new();
+    for entry in listing.entries().iter().filter(|entry| matches!(entry.node, Node::File { .. })) {
+        let path = tree.join(OsStr::from_bytes(&entry.path));
+        if let Ok(Some(Elf::Native(file))) = Elf::open(&path)
+            && !file.needed.is_empty()
+        {
+            let names = file.needed.iter().map(|name| String::from_utf8_lossy(name).into_owned());
+            all.insert(entry.display(), names.collect());
+        }
+    }
+    all
 }

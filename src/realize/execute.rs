@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::build::Build;
-use super::plan::{Action, Plan, Step};
+use super::plan::{Action, Plan, Step, StepKind};
 use super::settings::RealizeSettings;
 use super::version::version;
 use super::{model, sysroot};
@@ -18,12 +18,14 @@ use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::inputs::LockedInput;
 use crate::inputs::debs::debs;
+use crate::inputs::git::GitPin;
 use crate::inputs::oci::OciPin;
 use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
 use crate::log::CACHE;
 use crate::progress::{Doing, Silent, Task, Unit};
-use crate::recipe::{BuildRoot, Edge, LlamaRecipe, Origin, OutputKind, Recipe, SysrootRecipe, each_output};
+use crate::recipe::build::{Hip, Source};
+use crate::recipe::{BuildRoot, CMakeBuild, Edge, Origin, OutputKind, Recipe, SysrootRecipe, each_output};
 use crate::sandbox::Engine;
 use crate::store::{Generation, GenerationOutput, OutputRecord, Profile, Staging, StoredTree};
 use crate::threads::in_parallel;
@@ -120,7 +122,7 @@ impl Realizer<'_> {
             }
         }
         let mut realized = BTreeMap::new();
-        for step in plan.steps.iter().filter(|step| step.what == "output") {
+        for step in plan.steps.iter().filter(|step| step.what == StepKind::Output) {
             let output = self.output(step).about(&step.name)?;
             let recipe = &self.locked(&step.name)?.recipe;
             each_output!(recipe, recipe => recipe.judge(self, &step.name, &output.tree))?;
@@ -137,7 +139,8 @@ impl Realizer<'_> {
     /// Returns true if making the output needs a sandbox.
     pub(super) fn builds(&self, name: &str) -> bool {
         let output = self.lock.outputs.get(name);
-        output.is_some_and(|output| output.recipe.build_root() != BuildRoot::NoSandbox)
+        output
+            .is_some_and(|output| !matches!(output.recipe.build_root(), BuildRoot::NoSandbox | BuildRoot::ProofOnly(_)))
     }
 
     /// Returns the pin of an input.
@@ -308,30 +311,47 @@ impl Realizer<'_> {
         })
     }
 
-    /// Prepares a build of llama.cpp.
-    pub(crate) fn llama_build<'b>(&'b self, recipe: &'b LlamaRecipe) -> Result<Build<'b>> {
-        let LockedInput::Git(block) = self.input(&recipe.source)? else {
-            return Err(Error::new(Kind::Invalid, format!("`{}` is not a git input", recipe.source)));
+    /// Returns the tree of a web UI for a build; `None` if the sources have its files themselves. Fails if it is for
+    /// other sources.
+    fn web_ui(&self, name: &str, source: &GitPin) -> Result<Option<StoredTree>> {
+        let LockedInput::LlamaUi(block) = self.input(name)? else {
+            return Err(Error::new(Kind::Invalid, format!("`{name}` is not a web UI")));
         };
-        let rocm = match &recipe.rocm {
+        if block.locked.wanted != source.number {
+            return Err(Error::new(Kind::Invalid, "the web UI in the lock is for another build than the sources")
+                .about(name)
+                .fact("web UI", format!("for b{}", block.locked.wanted))
+                .fact("sources", format!("b{}", source.number))
+                .hint(format!("run `strixlock update {name}`")));
+        }
+        block.locked.bundle.as_ref().map(|_| self.demand_intact(name, self.input_tree(name)?)).transpose()
+    }
+
+    /// Prepares a build with CMake.
+    pub(crate) fn cmake_build<'b>(&'b self, recipe: &'b dyn CMakeBuild) -> Result<Build<'b>> {
+        let project = recipe.project();
+        let input = self.input(project.source)?;
+        let rocm = match project.rocm {
             None => None,
             Some(name) => {
                 let (prefix, target) = self.rocm_settings(name)?;
-                let hip = crate::recipe::llama::Hip::new(prefix, &recipe.targets, target);
+                let hip = Hip::new(prefix, project.gpus, target);
                 Some((hip, self.demand_intact(name, self.output_tree(name)?)?))
             }
+        };
+        let ui = match (recipe.web_ui(), input) {
+            (Some(name), LockedInput::Git(block)) => self.web_ui(name, &block.locked)?,
+            _ => None,
         };
         Ok(Build {
             intake: self.intake,
             recipe,
-            pin: &block.locked,
-            source: self.demand_intact(&recipe.source, self.input_tree(&recipe.source)?)?,
+            ui,
+            version: format!("{} {}", project.source, input.version()),
+            source: Source::of(project.source, Some(input))?,
+            tree: self.demand_intact(project.source, self.input_tree(project.source)?)?,
             rocm,
-            sysroot: recipe
-                .sysroot
-                .as_deref()
-                .map(|name| self.demand_intact(name, self.output_tree(name)?))
-                .transpose()?,
+            sysroot: project.sysroot.map(|name| self.demand_intact(name, self.output_tree(name)?)).transpose()?,
             settings: self.settings,
         })
     }

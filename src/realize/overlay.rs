@@ -36,6 +36,10 @@ impl Realizer<'_> {
         for layer in std::iter::once(&lowest).chain(&recipe.layers) {
             let (name, tree) = match (&layer.output, &layer.input) {
                 (Some(name), _) => (name, self.output_tree(name)?),
+                (None, Some(name)) if self.input(name)?.tree().is_none() => {
+                    return Err(Error::new(Kind::Invalid, format!("input `{name}` is one file, and no tree to lay"))
+                        .hint("an archive becomes a tree with `unpack = true`"));
+                }
                 (None, Some(name)) => (name, self.input_tree(name)?),
                 (None, None) => return Err(Error::new(Kind::Invalid, "a layer names no tree")),
             };

@@ -24,8 +24,8 @@ pub struct Plan {
 /// One input or output of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// `input` or `output`.
-    pub what: &'static str,
+    /// Input or output.
+    pub what: StepKind,
     /// The name in the lock.
     pub name: String,
     /// The version with all of its parts.
@@ -38,6 +38,27 @@ pub struct Step {
     pub derivation: Option<DerivationId>,
     /// Its tree, if known beforehand.
     pub tree: Option<TreeDigest>,
+}
+
+/// The kind of thing that a step brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKind {
+    /// Something from outside.
+    Input,
+    /// Something that a recipe makes.
+    Output,
+}
+
+impl StepKind {
+    /// Returns the word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        }
+    }
 }
 
 /// The work of a step.
@@ -95,16 +116,16 @@ impl Plan {
     /// Sorts outputs into their usual order ([`Lock::ordered`]), with each input before the first output that uses it.
     fn in_order(mut self, lock: &Lock) -> Self {
         let mut steps = Vec::new();
-        let mut take = |what: &str, name: &str| {
+        let mut take = |what: StepKind, name: &str| {
             let at = self.steps.iter().position(|step| step.what == what && step.name == name);
             steps.extend(at.map(|at| self.steps.remove(at)));
         };
         for name in lock.ordered() {
             let inputs = lock.outputs.get(name).map(|output| output.recipe.inputs()).unwrap_or_default();
             for (_, input) in inputs {
-                take("input", input);
+                take(StepKind::Input, input);
             }
-            take("output", name);
+            take(StepKind::Output, name);
         }
         Self { steps }
     }
@@ -121,12 +142,12 @@ struct Planner<'a> {
     lock: &'a Lock,
     store: &'a Store,
     plan: Plan,
-    seen: BTreeSet<String>,
+    seen: BTreeSet<(StepKind, String)>,
 }
 
 impl Planner<'_> {
     fn output(&mut self, name: &str) -> Result<()> {
-        if !self.seen.insert(format!("output {name}")) {
+        if !self.seen.insert((StepKind::Output, name.to_owned())) {
             return Ok(());
         }
         // Reading the lock checked that all names exist and that no output is made from itself.
@@ -151,7 +172,7 @@ impl Planner<'_> {
             self.parts(&output.recipe)?;
         }
         self.plan.steps.push(Step {
-            what: "output",
+            what: StepKind::Output,
             name: name.to_owned(),
             version: version(self.lock, name),
             short: short_version(self.lock, name),
@@ -173,7 +194,7 @@ impl Planner<'_> {
     }
 
     fn input(&mut self, name: &str) {
-        if !self.seen.insert(format!("input {name}")) {
+        if !self.seen.insert((StepKind::Input, name.to_owned())) {
             return;
         }
         let Some(input) = self.lock.inputs.get(name) else { return };
@@ -182,7 +203,7 @@ impl Planner<'_> {
         let (version, short) = (input.version(), input.short_version());
         info!(target: CACHE, "input {name}: {}: {version}", action.word());
         self.plan.steps.push(Step {
-            what: "input",
+            what: StepKind::Input,
             name: name.to_owned(),
             version,
             short,

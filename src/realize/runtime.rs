@@ -60,6 +60,8 @@ pub struct Runtime {
     missing_in_parts: Vec<&'static str>,
     /// The decisions about the ROCm tree, if it is one that others were laid over.
     pub overlay: Option<Record>,
+    /// True if the build finds ROCm by `LD_LIBRARY_PATH` alone.
+    by_search_path: bool,
     /// The files that are kept, with reasons.
     pub trimmed: Trimmed,
 }
@@ -105,25 +107,33 @@ impl Realizer<'_> {
             Recipe::Llama(build) => Some(build),
             _ => None,
         };
+        let prebuilt = self.is_prebuilt(&recipe.llama);
         let processor = processor(build.and_then(|build| build.cpu.as_deref()), &targets);
         let pin = build.and_then(|build| self.lock.inputs.get(&build.source)).and_then(|input| input.tree());
         let source = pin.and_then(|pin| self.intake.store.tree(pin.digest));
         let (rocm_listing, llama_listing) = (rocm.listing()?, llama.listing()?);
         let sysroot_listing = sysroot.as_ref().map(StoredTree::listing).transpose()?;
         let edges = recipe.all_edges(known_edges()?);
+        let roots = self.roots(&recipe.llama, &llama, &llama_listing, &recipe.roots)?;
         let trimmed = trim(&trim::Request {
             rocm: trim::Mounted { dir: &rocm.path, listing: &rocm_listing, prefix: rocm_prefix },
             llama: trim::Mounted { dir: &llama.path, listing: &llama_listing, prefix: llama_prefix },
-            roots: &recipe.roots,
+            roots: &roots,
             targets: &targets,
             edges: &edges,
             base: base(sysroot.as_ref(), sysroot_listing.as_ref()),
-        })?;
+        })
+        .map_err(|error| self.with_series_of(error, &recipe.rocm, &recipe.llama))?;
+        let lacking = match &source {
+            Some(source) => Options::lacking(source)?,
+            None if prebuilt => Options::lacking_in_build(&llama)?,
+            None => BTreeSet::new(),
+        };
         Ok(Runtime {
             name: name.to_owned(),
             rocm_prefix: rocm_prefix.to_owned(),
             llama_prefix: llama_prefix.to_owned(),
-            roots: recipe.roots.clone(),
+            roots,
             targets,
             rocm,
             rocm_listing,
@@ -134,9 +144,15 @@ impl Realizer<'_> {
             known_edges: edges.len() - recipe.edges.len(),
             edges,
             limits: self.settings.limits,
-            missing: missing_flags(processor, Part::All, &processor_flags()),
-            missing_in_parts: missing_flags(processor, Part::Any, &processor_flags()),
-            lacking: source.as_ref().map(Options::lacking).transpose()?.unwrap_or_default(),
+            // Others chose the processor, so that no flag excuses a program that does not run here.
+            missing: if prebuilt { Vec::new() } else { missing_flags(processor, Part::All, &processor_flags()) },
+            missing_in_parts: if prebuilt {
+                Vec::new()
+            } else {
+                missing_flags(processor, Part::Any, &processor_flags())
+            },
+            by_search_path: prebuilt,
+            lacking,
             overlay: overlay_record(self.lock, self.intake.store, &recipe.rocm),
             trimmed,
         })
@@ -203,6 +219,7 @@ impl Runtime {
             lacking: &self.lacking,
             missing: &self.missing,
             missing_in_parts: &self.missing_in_parts,
+            by_search_path: self.by_search_path,
             limits: self.limits,
             work,
         };

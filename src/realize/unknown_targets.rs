@@ -12,7 +12,7 @@ use crate::upstream::rocm::{families_with, known_targets};
 /// trees that the store lacks are skipped, and so are those without a list. Their kernels are checked before a build.
 pub fn demand_targets(lock: &Lock, store: &Store) -> Result<()> {
     for (name, output) in &lock.outputs {
-        let named = output.recipe.targets();
+        let named = output.recipe.gpus();
         let Some(rocm) = output.recipe.rocm().filter(|_| !named.is_empty()) else { continue };
         let Some((recipe, block)) = lock.published_rocm(rocm) else { continue };
         let Some(tree) = store.tree(block.locked.tree.digest) else { continue };

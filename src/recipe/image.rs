@@ -57,6 +57,9 @@ pub struct ImageRecipe {
     /// User and group that it runs as: numbers, or names in the base. Default: root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Inputs of type `file` with certificates of authorities that its programs trust besides those of the base.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
     /// Environment variables, which override the recipe's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
@@ -73,7 +76,8 @@ impl OutputKind for ImageRecipe {
     const REVISION: u32 = REVISION;
 
     fn inputs(&self) -> Vec<(InputKind, &str)> {
-        self.from.iter().map(|name| (InputKind::Oci, name.as_str())).collect()
+        let certificates = self.certificates.iter().map(|name| (InputKind::File, name.as_str()));
+        self.from.iter().map(|name| (InputKind::Oci, name.as_str())).chain(certificates).collect()
     }
 
     fn outputs(&self) -> Vec<(OutputRole, &str)> {

@@ -4,11 +4,14 @@
 //! made from the same things in the same way. This module does not decide when a recipe is run.
 
 pub mod base_files;
+pub mod build;
+pub mod cmake;
 pub mod image;
 mod kind;
 pub mod llama;
 pub mod model;
 pub mod overlay;
+pub mod prebuilt;
 pub mod rocm;
 pub mod runtime;
 pub mod sysroot;
@@ -18,31 +21,24 @@ use serde::{Deserialize, Serialize};
 use crate::gfx::GfxTarget;
 use crate::inputs::InputKind;
 
+pub use build::CMakeBuild;
+pub use cmake::CMakeRecipe;
 pub use image::ImageRecipe;
 pub use kind::{BuildRoot, Origin, OutputKind, OutputRole};
 pub use llama::{Backend, LlamaRecipe};
 pub use model::ModelRecipe;
 pub use overlay::{Layer, OverlayRecipe};
+pub use prebuilt::PrebuiltRecipe;
 pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
 
-/// Pairs of an input that a recipe needs and another that it accepts in its place: a model may be any file, and files
-/// may come from a repository.
-const FITTING: [(InputKind, InputKind); 2] =
-    [(InputKind::Huggingface, InputKind::File), (InputKind::Directory, InputKind::Git)];
-
-/// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`.
+/// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`. A model may be any file. A
+/// source is the tree of an unpacked file or of a commit. A layer may be any of these trees, or that of a release.
 #[must_use]
 pub fn fits(wanted: InputKind, found: InputKind) -> bool {
-    wanted == found || FITTING.contains(&(wanted, found))
-}
-
-/// Returns the names of the kinds that [`fits`] accepts, as in "`directory` or `git`".
-#[must_use]
-pub fn kinds_that_fit(wanted: InputKind) -> String {
-    let others = FITTING.iter().filter(|(one, _)| *one == wanted).map(|(_, other)| *other);
-    std::iter::once(wanted).chain(others).map(|kind| format!("`{}`", kind.name())).collect::<Vec<_>>().join(" or ")
+    use InputKind::{Directory, File, Git, Huggingface, Release};
+    wanted == found || matches!((wanted, found), (Huggingface, File) | (File, Git) | (Directory, Git | File | Release))
 }
 
 /// Most outputs that are laid over each other. Two are usual.
@@ -91,7 +87,11 @@ output_kinds! { $
     Sysroot(crate::recipe::SysrootRecipe),
     /// llama.cpp, built from source.
     Llama(crate::recipe::LlamaRecipe),
-    /// The parts of a ROCm tree that a llama.cpp build needs.
+    /// Any project that is built with CMake.
+    CMake(crate::recipe::CMakeRecipe),
+    /// Programs that others built, from an archive.
+    Prebuilt(crate::recipe::PrebuiltRecipe),
+    /// The parts of a ROCm tree that an engine needs.
     Runtime(crate::recipe::RuntimeRecipe),
     /// The files of a model.
     Model(crate::recipe::ModelRecipe),
@@ -122,6 +122,15 @@ impl Recipe {
             Kind::ROLE
         }
         each_output!(self, recipe => role(recipe))
+    }
+
+    /// See [`OutputKind::HAS_KNOWN_PROGRAMS`].
+    #[must_use]
+    pub fn has_known_programs(&self) -> bool {
+        fn known<Kind: OutputKind>(_: &Kind) -> bool {
+            Kind::HAS_KNOWN_PROGRAMS
+        }
+        each_output!(self, recipe => known(recipe))
     }
 
     /// Returns true if it can play the part for others.
@@ -203,10 +212,10 @@ impl Recipe {
         at
     }
 
-    /// See [`OutputKind::targets`].
+    /// See [`OutputKind::gpus`].
     #[must_use]
-    pub fn targets(&self) -> &[GfxTarget] {
-        each_output!(self, recipe => recipe.targets())
+    pub fn gpus(&self) -> &[GfxTarget] {
+        each_output!(self, recipe => recipe.gpus())
     }
 
     /// See [`OutputKind::prefix`].
@@ -225,6 +234,12 @@ impl Recipe {
     #[must_use]
     pub fn origin(&self) -> Origin {
         each_output!(self, recipe => recipe.origin())
+    }
+
+    /// See [`OutputKind::cmake_build`].
+    #[must_use]
+    pub fn cmake_build(&self) -> Option<&dyn CMakeBuild> {
+        each_output!(self, recipe => recipe.cmake_build())
     }
 
     /// See [`OutputKind::build_root`].

@@ -65,7 +65,7 @@ use rustix::fs::OFlags;
 use crate::error::{Error, Kind, Result};
 use crate::tree::confined::Root;
 
-pub use checkout::{LinkMode, checkout};
+pub use checkout::{LinkMode, checkout, link_tree};
 pub use cold::ColdTree;
 pub use downloads::{Origin, Partial};
 pub use generations::{Generation, GenerationOutput, Numbered};

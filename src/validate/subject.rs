@@ -12,8 +12,9 @@ use crate::llama_source::Role;
 use crate::lock::Lock;
 use crate::overlay::Record;
 use crate::realize::overlay_record;
+use crate::recipe::image::Prefixes;
 use crate::recipe::llama::Part;
-use crate::recipe::{Backend, LlamaRecipe, Recipe, RuntimeRecipe, llama};
+use crate::recipe::{Backend, OutputRole, Recipe, RuntimeRecipe, llama};
 use crate::store::StoredTree;
 
 /// The directory of models in the sandbox.
@@ -23,8 +24,10 @@ pub(super) const MODELS: &str = "/models";
 pub(super) struct Subject {
     /// The build of llama.cpp.
     pub llama: StoredTree,
-    /// The recipe of the build.
-    pub recipe: LlamaRecipe,
+    /// The directory of the build in use.
+    pub prefix: String,
+    /// The processor that it was built for, and whether it computes on an AMD GPU; without ROCm it cannot.
+    kind: EngineKind,
     /// The ROCm tree that it runs with: the runtime if the lock has one, else the complete tree.
     pub rocm: Option<Rocm>,
     /// The GPUs that the build is for; none without ROCm.
@@ -37,6 +40,14 @@ pub(super) struct Subject {
     pub base: Option<StoredTree>,
     /// The model.
     pub model: ModelFiles,
+}
+
+/// A build as the manifest knows it.
+enum EngineKind {
+    /// Made from sources, for this processor if one was named.
+    Built { backend: Backend, cpu: Option<String> },
+    /// Made by others: it decides by the processor at run time, or was made for an unknown one.
+    Prebuilt { with_rocm: bool },
 }
 
 /// A ROCm tree and its prefix in the sandbox.
@@ -56,24 +67,28 @@ impl Subject {
     /// Finds the outputs in the store. Downloads the model if it is missing.
     pub fn find(lock: &Lock, intake: Intake, model: Option<&str>) -> Result<Self> {
         let (runtime, name) = runs(lock)?;
-        let Recipe::Llama(recipe) = &lock.output(name)?.recipe else {
-            return Err(Error::new(Kind::Invalid, format!("output `{name}` is not a build of llama.cpp")));
+        let recipe = &lock.output(name)?.recipe;
+        let kind = match recipe {
+            Recipe::Llama(recipe) => EngineKind::Built { backend: recipe.backend, cpu: recipe.cpu.clone() },
+            Recipe::Prebuilt(recipe) => EngineKind::Prebuilt { with_rocm: recipe.rocm.is_some() },
+            _ => return Err(Error::new(Kind::Invalid, format!("output `{name}` is not a build of llama.cpp"))),
         };
         let here = |name: &str| realized(lock, intake, name);
         let mut rocm = None;
-        if let Some(whole) = &recipe.rocm {
+        if let Some(whole) = recipe.rocm() {
             let prefix = lock.prefix_of(whole).unwrap_or("/opt/rocm").to_owned();
-            let tree = here(runtime.map_or(whole.as_str(), |(name, _)| name))?;
+            let tree = here(runtime.map_or(whole, |(name, _)| name))?;
             rocm = Some(Rocm { prefix, tree });
         }
         Ok(Self {
             llama: here(name)?,
             rocm,
-            targets: lock.targets(&lock.output(name)?.recipe),
-            overlay: recipe.rocm.as_deref().and_then(|name| overlay_record(lock, intake.store, name)),
-            complete: recipe.rocm.as_deref().and_then(|name| here(name).ok()),
-            base: recipe.sysroot.as_deref().map(here).transpose()?,
-            recipe: recipe.clone(),
+            targets: lock.targets(recipe),
+            overlay: recipe.rocm().and_then(|name| overlay_record(lock, intake.store, name)),
+            complete: recipe.rocm().and_then(|name| here(name).ok()),
+            base: lock.base_of(recipe.build_root()).map(here).transpose()?,
+            prefix: recipe.prefix().unwrap_or("/opt/llama").to_owned(),
+            kind,
             model: find_model(lock, intake, model)?,
         })
     }
@@ -85,16 +100,27 @@ impl Subject {
 
     /// Returns a failed check if this machine's processor lacks instructions that the build uses.
     pub fn processor(&self) -> Option<Check> {
-        let processor = llama::processor(self.recipe.cpu.as_deref(), &self.targets);
+        let EngineKind::Built { cpu, .. } = &self.kind else { return None };
+        let processor = llama::processor(cpu.as_deref(), &self.targets);
         let missing = llama::missing_flags(processor, Part::All, &processor_flags());
         (!missing.is_empty()).then(|| {
             Check::failed("processor", format!("built for {processor}; this one lacks {}", missing.join(", ")))
         })
     }
 
+    /// Returns the `LD_LIBRARY_PATH` of images, if the build finds ROCm by that alone.
+    pub fn search_path(&self) -> Option<String> {
+        let EngineKind::Prebuilt { .. } = self.kind else { return None };
+        let rocm = self.rocm.as_ref().map(|rocm| rocm.prefix.as_str());
+        Some(Prefixes { rocm, llama: Some(self.prefix.as_str()) }.search_path())
+    }
+
     /// Returns whether the build can compute on an AMD GPU.
     pub fn has_gpu_backend(&self) -> bool {
-        self.recipe.backend == Backend::Hip
+        match self.kind {
+            EngineKind::Built { backend, .. } => backend == Backend::Hip,
+            EngineKind::Prebuilt { with_rocm } => with_rocm,
+        }
     }
 
     /// Returns the path of the model's first file in the sandbox. llama.cpp finds further parts beside it.
@@ -116,7 +142,7 @@ impl Subject {
     /// Returns the path of a program of the build in the sandbox, if the build has it.
     pub fn program(&self, name: &str) -> Option<String> {
         let there = self.llama.path.join("bin").join(name).is_file();
-        there.then(|| format!("{}/bin/{name}", self.recipe.prefix))
+        there.then(|| format!("{}/bin/{name}", self.prefix))
     }
 }
 
@@ -129,10 +155,10 @@ fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
     if let Some((name, recipe)) = { runtimes }.next() {
         return Ok((Some((name, recipe)), &recipe.llama));
     }
-    let build = lock.outputs.iter().find(|(_, output)| matches!(output.recipe, Recipe::Llama(_)));
+    let build = lock.outputs.iter().find(|(_, output)| output.recipe.is(OutputRole::Engine));
     build.map(|(name, _)| (None, name.as_str())).ok_or_else(|| {
         Error::new(Kind::NotFound, "the lock has no build of llama.cpp to validate")
-            .hint("add an output of type `llama` to the manifest, then `strixlock update`")
+            .hint("add an output of type `llama` or `prebuilt` to the manifest, then `strixlock update`")
     })
 }
 

@@ -115,6 +115,7 @@ fn places() -> Vec<(String, String)> {
         ("rocm", "\"therock\":{?}", "/definitions/locked-rocm/properties/therock"),
         ("git", "\"submodules\":{\"a\":{?}}", "/definitions/locked-git/properties/submodules/additionalProperties"),
         ("git", "\"patches\":[{?}]", "/definitions/patch"),
+        ("llama-ui", "\"bundle\":{?}", "/definitions/locked-llama-ui/properties/bundle"),
         ("file", "\"gguf\":{?}", "/definitions/gguf"),
         ("huggingface", "\"files\":[{?}]", "/definitions/file"),
         ("oci", "\"manifest\":{?}", "/definitions/blob"),

@@ -34,6 +34,7 @@ use crate::upstream::git::{GitRef, GitRequest, demand_range, is_commit, is_git_u
 use crate::urls::has_login;
 
 pub use pin::GitPin;
+pub(super) use supply::git as at_repository;
 
 impl Request for GitRequest {
     type Pin = GitPin;
@@ -119,7 +120,7 @@ fn pull(source: &SourceText, fields: &Table) -> Result<Option<(Range<usize>, Git
 }
 
 /// Reads an address that git accepts: a URL, or `user@host:path`.
-fn git_url(source: &SourceText, text: &Spanned<String>) -> Result<String> {
+pub(super) fn git_url(source: &SourceText, text: &Spanned<String>) -> Result<String> {
     let value = text.get_ref();
     if Url::parse(value).is_ok_and(|url| url.scheme() != "ssh" && has_login(&url)) {
         return Err(login(source, text));

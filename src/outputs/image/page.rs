@@ -25,6 +25,9 @@ pub(super) fn image(page: &mut String, recipe: &ImageRecipe) {
             fact(page, label, name);
         }
     }
+    for name in &recipe.certificates {
+        fact(page, "trusts", &format!("the certificates of input {name}, besides those of the base"));
+    }
     if let Some(program) = &recipe.program {
         fact(page, "runs", program);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::super::build_page;
 use crate::gfx::GfxTarget;
 use crate::lock::Lock;
 use crate::page::fact;
@@ -17,43 +18,17 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
         recipe.backend.name(),
         recipe.prefix
     );
-    match &recipe.sysroot {
-        Some(sysroot) => {
-            fact(page, "built in", &format!("the root of output {sysroot}, and nothing of the host but its kernel"));
-        }
-        None => {
-            let _ = writeln!(
-                page,
-                "- built in: **the host's own `/usr`**, which is not pinned: the digest of the result holds for one \
-                 machine in one state, and says nothing about others. An output `sysroot` in the manifest makes it \
-                 the same everywhere."
-            );
-        }
+    build_page::environment(page, lock, recipe);
+    match &recipe.ui {
+        Some(ui) => fact(page, "web UI", &format!("input {ui}")),
+        None => page.push_str("- web UI: none is added to the sources\n"),
     }
-    let compiler = match recipe.rocm.as_ref().and_then(|name| Some((name, lock.prefix_of(name)?))) {
-        Some((name, prefix)) => {
-            fact(page, "ROCm", &format!("output {name}, at {prefix}"));
-            format!("clang of that ROCm, {prefix}/lib/llvm/bin/clang")
-        }
-        _ if recipe.sysroot.is_some() => "cc and c++ of that root".to_owned(),
-        _ => "cc and c++ of the host".to_owned(),
-    };
-    fact(page, "compiler", &compiler);
     let targets = lock.targets(&Recipe::Llama(recipe.clone()));
     if !targets.is_empty() {
         fact(page, "GPUs", &targets.iter().map(GfxTarget::as_str).collect::<Vec<_>>().join(", "));
     }
     fact(page, "processor", llama::processor(recipe.cpu.as_deref(), &targets));
-    let _ = writeln!(
-        page,
-        "\nAll CMake variables, the environment and the versions of the tools: `strixlock log OUTPUT --about`."
-    );
-    if !recipe.cmake.is_empty() {
-        let _ = writeln!(page, "\nCMake variables from the manifest:\n");
-        for (name, value) in &recipe.cmake {
-            fact(page, name, value);
-        }
-    }
+    build_page::variables(page, recipe);
     let _ = writeln!(
         page,
         "\nOptions that the recipe decides, where the source has them and the manifest does not:\n\n| option | value | why |\n\
