@@ -10,7 +10,8 @@ use crate::export::oci;
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::{Plan, StepKind};
 use crate::recipe::{ImageRecipe, OutputRole, Recipe};
-use crate::store::StoredTree;
+use crate::store::{Store, StoredTree};
+use crate::tree::{Node, show};
 
 /// Returns the image outputs of the lock.
 fn images(lock: &Lock) -> Vec<(&str, &ImageRecipe)> {

@@ -3,23 +3,24 @@
 //! This module writes only to the store. The caller writes the lock, and only if every input succeeded. An input that
 //! resolves to its locked pin keeps its block byte for byte.
 
+mod run;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tracing::{debug, info};
 use url::Url;
 
+use run::{Found, Requests, Run, is_document};
+
 use crate::advisories::Advisory;
-use crate::error::{About, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::inputs::{LockedInput, Preview, Question};
 use crate::intake::Intake;
 use crate::lock::{FORMAT, Lock, LockedOutput, known};
-use crate::log::CACHE;
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::suggest::suggest;
-use crate::threads::in_parallel;
 
 /// The options of an update.
 #[derive(Debug, Clone, Default)]
