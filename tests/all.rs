@@ -8,6 +8,7 @@ mod support;
 mod audit;
 mod book;
 mod check;
+mod cmake;
 mod command;
 mod completions;
 mod config;

@@ -20,7 +20,7 @@ use crate::progress::Task;
 use crate::recipe::CMakeBuild;
 use crate::recipe::build::{self, Hip, Known, Source};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
-use crate::store::{Staging, StoredTree, normalise};
+use crate::store::{LinkMode, Staging, StoredTree, checkout, normalise};
 use crate::text::shell_quoted;
 use crate::text::visible;
 use crate::threads::cores;
@@ -177,7 +177,13 @@ impl Build<'_> {
             fs_err::create_dir(&directory)?;
             mount(inside, &directory, true);
         }
-        mount(build::SOURCE, &self.tree.path, false);
+        if self.recipe.writes_source() {
+            let copy = staging.join("source");
+            checkout(&self.tree, &copy, LinkMode::Auto, false)?;
+            mount(build::SOURCE, &copy, true);
+        } else {
+            mount(build::SOURCE, &self.tree.path, false);
+        }
         if let Some((hip, tree)) = &self.rocm {
             mount(&hip.prefix, &tree.path, false);
             let tools = staging.join("tools");
