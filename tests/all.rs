@@ -9,6 +9,7 @@ mod advisories;
 mod audit;
 mod book;
 mod check;
+mod cmake;
 mod command;
 mod completions;
 mod config;

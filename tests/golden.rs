@@ -89,6 +89,18 @@ fn an_installed_build_is_that_of_its_revision() {
 }
 
 #[test]
+fn a_project_of_any_kind_is_that_of_its_revision() {
+    let project = Project::empty();
+    small_build(&project);
+    let manifest = project.read("manifests/strix.toml");
+    let manifest = manifest.replace("type = \"llama\"\nbackend = \"cpu\"", "type = \"cmake\"\nsource = \"llama-cpp\"");
+    project.write("manifests/strix.toml", &manifest);
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["realize", "--json"]).code(0);
+    golden(&[("cmake", ran.tree("llama"))]);
+}
+
+#[test]
 fn a_model_is_that_of_its_revision() {
     let project = Project::empty();
     project.write("manifests/strix.toml", REQUIRES);
@@ -101,7 +113,8 @@ fn a_model_is_that_of_its_revision() {
     golden(&[("model", ran.tree("golden"))]);
 }
 
-const GOLDEN: [(&str, u32, &str); 6] = [
+const GOLDEN: [(&str, u32, &str); 7] = [
+    ("cmake", 1, "sha256:5ff79100daa6448050407caec0d36707b33b47bf610deac68d4dc3fdaa656157"),
     ("image", 3, "sha256:2ff9388084038e1e18a815596af45b67923430ffb1a82d3f28d80adbefbc535b"),
     ("llama", 3, "sha256:5ff79100daa6448050407caec0d36707b33b47bf610deac68d4dc3fdaa656157"),
     ("model", 1, "sha256:658b8c0c968221864ed6020646bca8cd452d3a635f6cfff695319d507d5ea18a"),

@@ -111,6 +111,12 @@ pub fn named_programs(lock: &Lock, name: &str) -> Vec<String> {
     all
 }
 
+/// Returns the engine in the image `name`, if it is one whose programs are not known.
+pub fn other_engine<'l>(lock: &'l Lock, name: &str) -> Option<&'l str> {
+    let engine = recipe(lock, name)?.llama.as_deref()?;
+    (!lock.outputs.get(engine)?.recipe.has_known_programs()).then_some(engine)
+}
+
 /// Returns the layout of the image `name`. Builds it if it is not in the store.
 pub fn realize(session: &Session, lock: &Lock, name: &str, jobs: Option<NonZeroUsize>) -> Result<StoredTree> {
     let store = session.store()?;

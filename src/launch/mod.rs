@@ -79,7 +79,7 @@ impl<'s> Outputs<'s> {
         let Some(named) = named else {
             return names.first().copied().ok_or_else(|| {
                 Error::new(Kind::NotFound, format!("no output of generation {number} has programs"))
-                    .hint("the manifest needs an output of type `llama` or `rocm`")
+                    .hint(format!("the manifest needs an output of type {} or `rocm`", OutputRole::Engine.kinds()))
             });
         };
         if let Some(name) = names.iter().find(|name| **name == named) {

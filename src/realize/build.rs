@@ -21,7 +21,7 @@ use crate::progress::Task;
 use crate::recipe::CMakeBuild;
 use crate::recipe::build::{self, Hip, Known, Source};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
-use crate::store::{Staging, StoredTree, normalise};
+use crate::store::{LinkMode, Staging, StoredTree, checkout, normalise};
 use crate::text::shell_quoted;
 use crate::text::visible;
 use crate::threads::cores;
@@ -180,13 +180,15 @@ impl Build<'_> {
             fs_err::create_dir(&directory)?;
             mount(inside, &directory, true);
         }
-        match &self.ui {
-            None => mount(build::SOURCE, &self.tree.path, false),
-            Some(ui) => {
-                let source = staging.join("source");
-                lay_ui(&self.tree, ui, &source)?;
-                mount(build::SOURCE, &source, false);
-            }
+        let copy = staging.join("source");
+        if let Some(ui) = &self.ui {
+            lay_ui(&self.tree, ui, &copy)?;
+            mount(build::SOURCE, &copy, false);
+        } else if self.recipe.writes_source() {
+            checkout(&self.tree, &copy, LinkMode::Auto, false)?;
+            mount(build::SOURCE, &copy, true);
+        } else {
+            mount(build::SOURCE, &self.tree.path, false);
         }
         if let Some((hip, tree)) = &self.rocm {
             mount(&hip.prefix, &tree.path, false);

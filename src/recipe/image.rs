@@ -48,10 +48,10 @@ pub struct ImageRecipe {
     /// The output that is its trimmed ROCm tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
-    /// The output that is its build of llama.cpp.
+    /// The output that is its engine. The name in locks is from when there was none but llama.cpp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub llama: Option<String>,
-    /// The program of llama.cpp that the image runs.
+    /// The program of the engine that the image runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
     /// User and group that it runs as: numbers, or names in the base. Default: root.
