@@ -70,6 +70,8 @@ fn an_archive_of_a_release_is_pinned_proven_and_run_in_place_of_a_build() {
     let trees = project.run(&["realize", "--json"]).code(0);
     let ran = project.run(&["run", "llama-cli", "--version"]).code(0);
     assert!(ran.all().contains("version: 8 ("), "{}", ran.all());
+    let ran = project.run(&["run", "libllama.so"]).code(9);
+    assert!(!ran.stderr.contains("did you mean") && !ran.stderr.contains("libggml"), "{}", ran.all());
     let ran = project.run(&["run", "llama-bench"]).code(0);
     assert!(ran.stdout.contains("| ROCm | dot256 | 5559680 |"), "{}", ran.all());
     let ran = project.run(&["env"]).code(0);
@@ -196,6 +198,19 @@ fn an_archive_without_programs_or_without_the_wanted_one_is_refused() {
     let ran = project.run(&["update", "--accept-replaced"]).code(3);
     assert!(ran.stderr.contains("the archive has no program `llama-clj`"), "{}", ran.all());
     assert!(ran.stderr.contains("did you mean `llama-cli`?"), "{}", ran.all());
+}
+
+#[test]
+fn programs_for_another_processor_are_refused() {
+    let project = Project::new();
+    archive_manifest(&project, "tag = \"b4\"");
+    let mut elf = Elf { source: "int main(void) { return 0; }\n".into(), ..Elf::default() }.make().unwrap().to_vec();
+    // e_machine: AArch64.
+    elf[18..20].copy_from_slice(&[183, 0]);
+    publish(&project, raw_tar(&[RawEntry::new(tar::EntryType::Regular, "llama-cli", "", &elf, 0o755)]));
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["realize"]).code(3);
+    assert!(ran.stderr.contains("error: llama: a program of the archive is for another processor"), "{}", ran.all());
 }
 
 #[test]
