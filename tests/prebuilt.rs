@@ -182,8 +182,9 @@ fn refused(entries: &[RawEntry], code: i32, message: &str) {
 #[test]
 fn archives_that_lead_out_of_themselves_are_refused() {
     refused(&[RawEntry::link("llama-b4/lib", "/usr/lib")], 5, "links with absolute targets, which lead out of it");
-    refused(&[RawEntry::link("llama-b4/up", "../../../etc")], 3, "a link leads out of the archive");
-    refused(&[RawEntry::file("llama-b4/../../evil", b"")], 3, "..");
+    refused(&[RawEntry::link("llama-b4/up", "../x")], 3, "a link leads out of the archive");
+    refused(&[RawEntry::link("llama-b4/up", "../../etc")], 3, "its link leads out of the tree");
+    refused(&[RawEntry::file("llama-b4/../../evil", b"")], 3, "evil");
 }
 
 #[test]
@@ -270,7 +271,7 @@ fn a_release_that_does_not_exist_is_not_found() {
     project.upstream().forge().publish(ForgeRelease::new("b4", "llama-b4-bin-win-x64.zip", Vec::new()));
     archive_manifest(&project, "tag = \"b4\"");
     let ran = project.run(&["update"]).code(9);
-    assert!(ran.stderr.contains("it has    llama-b4-bin-win-x64.zip"), "{}", ran.all());
+    assert!(ran.stderr.contains("it has") && ran.stderr.contains("llama-b4-bin-win-x64.zip"), "{}", ran.all());
     let mut both = ForgeRelease::new("b4", NAME, Vec::new());
     both.files.insert(NAME.replace("7.2", "6.4"), Vec::new());
     project.upstream().forge().publish(both);
@@ -292,7 +293,6 @@ fn drafts_and_trials_are_not_the_newest_release() {
     forge.publish(ForgeRelease { prerelease: true, ..of(8) });
     archive_manifest(&project, "");
     project.run(&["update"]).code(0);
-    // The demo's own release is the oldest, and b8 as well: the trial took its place.
     assert_eq!(pin(&project)["tag"], "b2");
     publish(&project, archive(&[]));
     let ran = project.run(&["update", "--dry-run"]).code(0);

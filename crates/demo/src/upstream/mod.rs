@@ -143,7 +143,7 @@ impl Upstream {
         }
         upstream.server.handle(&format!("{LLAMA}/"), GitHttp::new(LLAMA, &upstream.llama_repository()));
         let repository = upstream.llama_repository();
-        upstream.forge.publish_later(move || release(&repository));
+        upstream.forge.publish_later(&format!("b{}", RELEASED.0), move || release(&repository));
         let shelf = Arc::clone(&upstream.shelf);
         upstream.server.handle(BUCKET, move |incoming: &Incoming| list_bucket(&shelf, incoming));
         let shelf = Arc::clone(&upstream.shelf);
