@@ -181,7 +181,7 @@ fn refused(entries: &[RawEntry], code: i32, message: &str) {
 
 #[test]
 fn archives_that_lead_out_of_themselves_are_refused() {
-    refused(&[RawEntry::link("llama-b4/lib", "/usr/lib")], 5, "links with absolute targets, which lead out of it");
+    refused(&[RawEntry::link("llama-b4/lib", "/usr/lib")], 3, "links with absolute targets, which lead out of it");
     refused(&[RawEntry::link("llama-b4/up", "../x")], 3, "a link leads out of the archive");
     refused(&[RawEntry::link("llama-b4/up", "../../etc")], 3, "its link leads out of the tree");
     refused(&[RawEntry::file("llama-b4/../../evil", b"")], 3, "evil");
