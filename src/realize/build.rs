@@ -39,8 +39,8 @@ pub(crate) struct Build<'a> {
     pub recipe: &'a LlamaRecipe,
     pub pin: &'a GitPin,
     pub source: StoredTree,
-    /// The files of the web UI, where the source lacks them.
-    pub ui: Option<StoredTree>,
+    /// The files of the web UI and the directory that they are laid into, where the source lacks them.
+    pub ui: Option<(StoredTree, &'a str)>,
     pub rocm: Option<(Hip, StoredTree)>,
     /// The root of the sandbox; the host's own if there is none.
     pub sysroot: Option<StoredTree>,
@@ -189,9 +189,9 @@ impl Build<'_> {
         }
         match &self.ui {
             None => mount(llama::SOURCE, &self.source.path, false),
-            Some(ui) => {
+            Some((ui, directory)) => {
                 let source = staging.join("source");
-                lay_ui(&self.source, ui, &source)?;
+                lay_ui(&self.source, ui, directory, &source)?;
                 mount(llama::SOURCE, &source, false);
             }
         }
