@@ -41,8 +41,8 @@ pub(crate) struct Build<'a> {
     pub source: Source<'a>,
     /// The tree of the source.
     pub tree: StoredTree,
-    /// The files of the web UI, where the source lacks them.
-    pub ui: Option<StoredTree>,
+    /// The files of the web UI and the directory that they are laid into, where the source lacks them.
+    pub ui: Option<(StoredTree, &'a str)>,
     pub rocm: Option<(Hip, StoredTree)>,
     /// The root of the sandbox; the host's own if there is none.
     pub sysroot: Option<StoredTree>,
@@ -181,8 +181,8 @@ impl Build<'_> {
             mount(inside, &directory, true);
         }
         let copy = staging.join("source");
-        if let Some(ui) = &self.ui {
-            lay_ui(&self.tree, ui, &copy)?;
+        if let Some((ui, directory)) = &self.ui {
+            lay_ui(&self.tree, ui, directory, &copy)?;
             mount(build::SOURCE, &copy, false);
         } else if self.recipe.writes_source() {
             checkout(&self.tree, &copy, LinkMode::Auto, false)?;

@@ -313,9 +313,9 @@ impl Realizer<'_> {
         })
     }
 
-    /// Returns the tree of a web UI for a build; `None` if the sources have its files themselves. Fails if it is for
+    /// Returns the tree of a web UI for a build, and the directory of the sources that it is laid into; `None` if the sources have its files themselves. Fails if it is for
     /// other sources.
-    fn web_ui(&self, name: &str, source: &GitPin) -> Result<Option<StoredTree>> {
+    fn web_ui(&self, name: &str, source: &GitPin) -> Result<Option<(StoredTree, &str)>> {
         let LockedInput::LlamaUi(block) = self.input(name)? else {
             return Err(Error::new(Kind::Invalid, format!("`{name}` is not a web UI")));
         };
@@ -326,7 +326,8 @@ impl Realizer<'_> {
                 .fact("sources", format!("b{}", source.number))
                 .hint(format!("run `strixlock update {name}`")));
         }
-        block.locked.bundle.as_ref().map(|_| self.demand_intact(name, self.input_tree(name)?)).transpose()
+        let Some(bundle) = &block.locked.bundle else { return Ok(None) };
+        Ok(Some((self.demand_intact(name, self.input_tree(name)?)?, bundle.directory.as_str())))
     }
 
     /// Prepares a build with CMake.

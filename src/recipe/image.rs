@@ -290,6 +290,7 @@ mod tests {
             llama: Some("llama".to_owned()),
             program: Some("llama-server".to_owned()),
             user: None,
+            certificates: Vec::new(),
             environment: BTreeMap::from([("LLAMA_ARG_PORT".to_owned(), "9000".to_owned())]),
             labels: BTreeMap::from([("a".to_owned(), "mine".to_owned())]),
             compression: Compression::Zstd,
