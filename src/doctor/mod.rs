@@ -11,6 +11,7 @@ mod kernel;
 mod keys;
 mod known;
 mod memory;
+mod network;
 mod proxy;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::host::{Distribution, Host};
 use crate::inputs::debs::KeyPlace;
 use crate::sandbox::Engine;
 
+pub use network::{Network, Server};
 pub use proxy::VARIABLES as PROXY_VARIABLES;
 
 /// The GPU of Strix Halo, the project's target.
@@ -44,6 +46,8 @@ pub struct Surroundings {
     pub disk: Option<Disk>,
     /// The environment variables that name proxies.
     pub proxies: BTreeMap<String, String>,
+    /// The servers of the manifest's inputs; absent without a manifest.
+    pub network: Option<Network>,
 }
 
 /// The disk of the store.
@@ -113,6 +117,7 @@ pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
     findings.extend(builds::disk(surroundings));
     findings.extend(keys::check(surroundings));
     findings.extend(proxy::check(surroundings));
+    findings.extend(network::check(surroundings));
     findings
 }
 

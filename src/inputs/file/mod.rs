@@ -41,4 +41,8 @@ impl Request for FileRequest {
         }
         Ok(Self { urls: urls(source, all)? })
     }
+
+    fn asks(&self) -> Result<Vec<String>> {
+        Ok(self.urls.iter().map(Url::to_string).collect())
+    }
 }
