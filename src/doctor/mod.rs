@@ -11,6 +11,7 @@ mod kernel;
 mod keys;
 mod known;
 mod memory;
+mod network;
 mod proxy;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::inputs::debs::KeyPlace;
 use crate::lock::Advice;
 use crate::sandbox::Engine;
 
+pub use network::{Network, Server};
 pub use proxy::VARIABLES as PROXY_VARIABLES;
 
 /// The GPU of Strix Halo, the project's target.
@@ -45,8 +47,13 @@ pub struct Surroundings {
     pub disk: Option<Disk>,
     /// The environment variables that name proxies.
     pub proxies: BTreeMap<String, String>,
+<<<<<<< HEAD
     /// Locked versions that are known to be bad.
     pub known_bad: Vec<Advice>,
+=======
+    /// The servers of the manifest's inputs; absent without a manifest.
+    pub network: Option<Network>,
+>>>>>>> w/odds
 }
 
 /// The disk of the store.
@@ -116,7 +123,11 @@ pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
     findings.extend(builds::disk(surroundings));
     findings.extend(keys::check(surroundings));
     findings.extend(proxy::check(surroundings));
+<<<<<<< HEAD
     findings.extend(surroundings.known_bad.iter().map(known_bad));
+=======
+    findings.extend(network::check(surroundings));
+>>>>>>> w/odds
     findings
 }
 

@@ -13,7 +13,11 @@ mod mismatch;
 mod netrc;
 mod policy;
 mod range;
+<<<<<<< HEAD
 mod rate_limit;
+=======
+mod reach;
+>>>>>>> w/odds
 mod registry;
 mod registry_client;
 mod reply;
@@ -30,4 +34,4 @@ pub use mirror::Mirror;
 pub use mismatch::Voucher;
 pub use policy::{Settings, Trust};
 pub use range::Remote;
-pub use registry_client::RegistryDocument;
+pub use registry_client::{RegistryDocument, registry_url};
