@@ -10,6 +10,7 @@
 //! * [`compare`]: differences between two trees, and their causes
 //! * [`host`], [`sandbox`]: facts about this machine; the sandbox of builds and proofs
 //! * [`store`]: verified downloads, trees and outputs on disk
+//! * [`overlay`]: trees laid over a tree: which file of which layer counts
 //! * [`llama_source`]: models, options, programs and CMake variables of a pinned llama.cpp
 //! * [`fetch`]: HTTP with resume, retries and mirrors
 //! * [`intake`]: downloads into the store, in one pass
@@ -47,6 +48,7 @@ mod lock;
 mod log;
 mod manifest;
 mod outputs;
+mod overlay;
 mod page;
 mod proof;
 mod realize;

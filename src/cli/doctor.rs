@@ -45,11 +45,8 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
         keys: session.manifest().ok().map(|manifest| keys(manifest, session)).unwrap_or_default(),
         disk: disk(&session.store_path()?),
         proxies: proxies.collect(),
-<<<<<<< HEAD
         known_bad: session.lock_if_there().ok().flatten().map(|lock| advice(session, lock)).unwrap_or_default(),
-=======
         network: session.manifest().ok().map(|manifest| network(manifest, session)).transpose()?,
->>>>>>> w/odds
     };
     let findings = examine(&host, &surroundings);
     let worst = findings.iter().map(|finding| finding.level).max();

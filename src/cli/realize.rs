@@ -1,6 +1,6 @@
 //! `strixlock realize`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
 use crate::realize::{Action, Plan, Realized, StepKind, place, short_version, switch, unknown_models};
-use crate::recipe::Origin;
+use crate::recipe::{Origin, OutputRole};
 use crate::report::{Known, fits};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
 use crate::text;
@@ -193,12 +193,13 @@ fn places(args: &RealizeArgs, lock: &Lock) -> Result<BTreeMap<String, PathBuf>> 
     let env = ToolboxEnv::read(file)?;
     let mut wanted = [("rocm", env.rocm_home), ("llama", env.llama_install_dir)];
     let place = |(name, output): (&String, &LockedOutput)| {
-        let named = wanted.iter_mut().find(|(kind, _)| *kind == output.recipe.kind());
+        let kind = if output.recipe.is(OutputRole::Rocm) { "rocm" } else { output.recipe.kind() };
+        let named = wanted.iter_mut().find(|(wanted, _)| *wanted == kind);
         // A second output of the same kind keeps its own prefix.
-        let place = named.and_then(|(_, place)| place.take()).or(output.recipe.prefix().map(str::to_owned))?;
+        let place = named.and_then(|(_, place)| place.take()).or(lock.prefix_of(name).map(str::to_owned))?;
         Some((name.clone(), PathBuf::from(place)))
     };
-    Ok(lock.outputs.iter().filter_map(place).collect())
+    Ok(uncovered(lock).filter_map(place).collect())
 }
 
 /// Fails if two outputs would have the same path, or one would lie inside the other.
@@ -215,10 +216,16 @@ fn demand_apart(places: &BTreeMap<String, PathBuf>) -> Result<()> {
 
 /// Returns paths for all outputs in one directory, named like their own prefixes.
 fn below(prefix: &Path, lock: &Lock) -> BTreeMap<String, PathBuf> {
-    let place = |(name, output): (&String, &LockedOutput)| {
-        Some((name.clone(), prefix.join(Path::new(output.recipe.prefix()?).file_name()?)))
+    let place = |(name, _): (&String, &LockedOutput)| {
+        Some((name.clone(), prefix.join(Path::new(lock.prefix_of(name)?).file_name()?)))
     };
-    lock.outputs.iter().filter_map(place).collect()
+    uncovered(lock).filter_map(place).collect()
+}
+
+/// Returns the outputs that no other is laid over: one that is has given its place away.
+fn uncovered(lock: &Lock) -> impl Iterator<Item = (&String, &LockedOutput)> {
+    let covered: BTreeSet<&str> = lock.outputs.values().filter_map(|output| output.recipe.base()).collect();
+    lock.outputs.iter().filter(move |(name, _)| !covered.contains(name.as_str()))
 }
 
 /// Makes the links. Returns the commands for those that only root can make.

@@ -5,7 +5,7 @@ use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
-use crate::realize::{Action, Plan, demand_programs, demand_projects, unknown_models};
+use crate::realize::{Action, Plan, demand_programs, demand_projects, demand_targets, unknown_models};
 use crate::recipe::Origin;
 use crate::store::replace_file;
 use crate::text;
@@ -74,6 +74,7 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     if let Some(lock) = &found.lock {
         demand_projects(lock, intake.store)?;
         demand_programs(lock, intake.store)?;
+        demand_targets(lock, intake.store)?;
         found.warnings.extend(unknown_models(lock, intake.store)?);
     }
     for warning in &found.warnings {

@@ -47,13 +47,10 @@ pub struct Surroundings {
     pub disk: Option<Disk>,
     /// The environment variables that name proxies.
     pub proxies: BTreeMap<String, String>,
-<<<<<<< HEAD
     /// Locked versions that are known to be bad.
     pub known_bad: Vec<Advice>,
-=======
     /// The servers of the manifest's inputs; absent without a manifest.
     pub network: Option<Network>,
->>>>>>> w/odds
 }
 
 /// The disk of the store.
@@ -123,11 +120,8 @@ pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
     findings.extend(builds::disk(surroundings));
     findings.extend(keys::check(surroundings));
     findings.extend(proxy::check(surroundings));
-<<<<<<< HEAD
     findings.extend(surroundings.known_bad.iter().map(known_bad));
-=======
     findings.extend(network::check(surroundings));
->>>>>>> w/odds
     findings
 }
 

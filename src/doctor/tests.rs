@@ -45,11 +45,8 @@ fn surroundings() -> Surroundings {
         keys: Vec::new(),
         disk: Some(Disk { store: "/s".into(), free: 900_000_000_000 }),
         proxies: BTreeMap::new(),
-<<<<<<< HEAD
         known_bad: Vec::new(),
-=======
         network: None,
->>>>>>> w/odds
     }
 }
 

@@ -13,11 +13,8 @@ mod mismatch;
 mod netrc;
 mod policy;
 mod range;
-<<<<<<< HEAD
 mod rate_limit;
-=======
 mod reach;
->>>>>>> w/odds
 mod registry;
 mod registry_client;
 mod reply;

@@ -58,18 +58,18 @@ macro_rules! kinds {
                 }
             }
 
-<<<<<<< HEAD
             /// See [`Request::follows`].
             #[must_use]
             pub fn follows(&self) -> Option<&str> {
                 match self {
                     $(Self::$kind(request) => request.follows(),)+
-=======
+                }
+            }
+
             /// See [`Request::asks`].
             pub fn asks(&self) -> crate::error::Result<Vec<String>> {
                 match self {
                     $(Self::$kind(request) => request.asks(),)+
->>>>>>> w/odds
                 }
             }
 

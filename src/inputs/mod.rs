@@ -16,6 +16,7 @@ mod block;
 mod kinds;
 mod model;
 mod pinned;
+mod project;
 mod request;
 mod resolve;
 mod supply;
@@ -23,6 +24,7 @@ mod tree_pin;
 
 pub mod advisories;
 pub mod debs;
+pub mod directory;
 pub mod file;
 pub mod git;
 pub mod huggingface;
@@ -46,6 +48,8 @@ kinds::kinds! {
     Git("git", crate::upstream::git::GitRequest),
     /// Any file by its URL.
     File("file", file::FileRequest),
+    /// A directory of the project.
+    Directory("directory", directory::DirectoryRequest),
     /// A closed set of distribution packages.
     Debs("debs", crate::upstream::debs::DebsRequest),
     /// A model of the Hugging Face hub.

@@ -63,12 +63,15 @@ impl<'s> Outputs<'s> {
     }
 
     /// Returns the names of the outputs that can have programs: runtimes first, then builds of llama.cpp, then whole
-    /// ROCm trees.
+    /// ROCm trees, those that others are laid over last.
     pub fn names(&self) -> Vec<&str> {
+        let is_base = |name: &str| self.lock.outputs.values().any(|output| output.recipe.base() == Some(name));
         let of = |role| {
             let realized = self.lock.ordered().into_iter().filter(|name| self.generation.outputs.contains_key(*name));
             let fitting = realized.filter(move |name| self.recipe(name).is_some_and(|recipe| recipe.is(role)));
-            fitting.map(String::as_str).collect::<Vec<_>>()
+            let mut fitting = fitting.map(String::as_str).collect::<Vec<_>>();
+            fitting.sort_by_key(|name| is_base(name));
+            fitting
         };
         [OutputRole::Runtime, OutputRole::Engine, OutputRole::Rocm].into_iter().flat_map(of).collect()
     }

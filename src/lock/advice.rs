@@ -84,10 +84,10 @@ impl Lock {
                 continue;
             }
             used.backends.push(recipe.backend.name());
-            let rocm = recipe.rocm.as_ref().and_then(|name| self.outputs.get(name));
-            let input = rocm.and_then(|rocm| rocm.recipe.published()).and_then(|name| self.inputs.get(name));
-            if let Some(LockedInput::Rocm(block)) = input {
-                used.targets.push(&block.requested.target);
+            let pinned = recipe.rocm.as_ref().and_then(|name| self.published_rocm(name));
+            match pinned.filter(|_| recipe.targets.is_empty()) {
+                Some((_, block)) => used.targets.push(&block.requested.target),
+                None => used.targets.extend(&recipe.targets),
             }
         }
         (!used.backends.is_empty()).then_some(used)

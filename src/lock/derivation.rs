@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::order::in_order;
+use super::rocm::published_rocm;
 use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
@@ -103,14 +104,12 @@ impl<'l> Parts<'l> {
         self.recipes.get(name)
     }
 
-    /// Returns prefix and GPU of the ROCm output `name`.
+    /// Returns prefix and GPU of the ROCm output `name`, also of one that is laid over another.
     pub fn rocm(&self, name: &str) -> Result<(&'l str, &'l GfxTarget)> {
-        if let Some(Recipe::Rocm(recipe)) = self.recipe(name)
-            && let Some(LockedInput::Rocm(block)) = self.inputs.get(&recipe.input)
-        {
-            return Ok((&recipe.prefix, &block.requested.target));
+        match published_rocm(self.inputs, |name| self.recipe(name), name) {
+            Some((recipe, block)) => Ok((&recipe.prefix, &block.requested.target)),
+            None => Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree"))),
         }
-        Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree")))
     }
 
     /// Returns everything that a build with CMake adds to its recipe.
@@ -121,7 +120,7 @@ impl<'l> Parts<'l> {
             None => None,
             Some(name) => {
                 let (prefix, target) = self.rocm(name)?;
-                Some(Hip { prefix: prefix.to_owned(), targets: vec![target.clone()] })
+                Some(Hip::new(prefix, project.gpus, target))
             }
         };
         Ok(build::adds(recipe, &source, hip.as_ref()))

@@ -15,6 +15,7 @@ mod labels;
 mod model;
 mod order;
 mod read;
+mod rocm;
 mod seal;
 mod stale;
 mod valid;

@@ -97,6 +97,16 @@ impl Form<'_, '_, '_> {
         ))
     }
 
+    /// Demands an output with this role under a name that is not a field's own value.
+    pub fn needs_output(&mut self, name: &Spanned<String>, role: OutputRole) {
+        self.references.push(Reference { name: name.clone(), wanted: Wanted::Output(role) });
+    }
+
+    /// Demands an input of this kind under a name that is not a field's own value.
+    pub fn needs_input(&mut self, name: &Spanned<String>, kind: InputKind) {
+        self.references.push(Reference { name: name.clone(), wanted: Wanted::Input(kind) });
+    }
+
     fn refer(&mut self, field: &'static str, wanted: Wanted) -> Result<Option<String>> {
         let Some(name) = self.fields.text(field)? else { return Ok(None) };
         let text = name.get_ref().clone();

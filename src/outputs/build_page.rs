@@ -23,7 +23,7 @@ pub(super) fn environment(page: &mut String, lock: &Lock, recipe: &dyn CMakeBuil
             );
         }
     }
-    let rocm = project.rocm.and_then(|name| Some((name, lock.outputs.get(name)?.recipe.prefix()?)));
+    let rocm = project.rocm.and_then(|name| Some((name, lock.prefix_of(name)?)));
     let compiler = match rocm {
         Some((name, prefix)) => {
             fact(page, "ROCm", &format!("output {name}, at {prefix}"));

@@ -8,6 +8,7 @@ mod fields;
 mod image;
 mod llama;
 mod model;
+mod overlay;
 mod prebuilt;
 mod rocm;
 mod runtime;

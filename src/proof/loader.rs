@@ -65,7 +65,7 @@ pub(super) fn judge(claim: &Claim, answers: &Answers, not_run: &mut BTreeSet<Str
                 }
             }
             Question::Load(path) | Question::LoadWith(path, _)
-                if claim.needs_processor(answer) && is_llama(claim, path) =>
+                if claim.part_needs_processor(answer) && is_llama(claim, path) =>
             {
                 not_run.insert(show(path));
             }

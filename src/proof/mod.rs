@@ -53,6 +53,8 @@ pub struct Claim<'a> {
     pub lacking: &'a BTreeSet<(Role, Wish)>,
     /// Instructions that the build needs, and that this machine's processor lacks.
     pub missing: &'a [&'static str],
+    /// Those, and instructions that only libraries need which the programs choose from.
+    pub missing_in_parts: &'a [&'static str],
     /// True if the build finds ROCm by `LD_LIBRARY_PATH` alone: its files are asked with the one that images set.
     pub by_search_path: bool,
     /// The base system.
@@ -223,6 +225,11 @@ impl<'a> Claim<'a> {
         is_excused(answer.code, self.missing)
     }
 
+    /// Like [`Self::needs_processor`], for a library that was loaded by itself. The programs may never load it here.
+    fn part_needs_processor(&self, answer: &Answer) -> bool {
+        is_excused(answer.code, self.missing_in_parts)
+    }
+
     /// Adds the files that may have crashed ld.so to the error for a crash.
     fn with_flaws(&self, error: Error) -> Error {
         if self.trimmed.flaws.is_empty() {
@@ -242,7 +249,7 @@ impl<'a> Claim<'a> {
             rocm: Mounted { dir: self.runtime, listing, prefix: self.request.rocm.prefix },
             llama: self.request.llama,
             roots: self.request.roots,
-            target: self.request.target,
+            targets: self.request.targets,
             edges: self.request.edges,
             base: self.request.base,
         }

@@ -295,14 +295,12 @@ impl Realizer<'_> {
         })
     }
 
-    /// Returns prefix and target of the ROCm output `name`.
+    /// Returns prefix and target of the ROCm output `name`, also of one that is laid over another.
     pub(super) fn rocm_settings(&self, name: &str) -> Result<(&str, &crate::gfx::GfxTarget)> {
-        if let Recipe::Rocm(recipe) = &self.locked(name)?.recipe
-            && let LockedInput::Rocm(block) = self.input(&recipe.input)?
-        {
-            return Ok((&recipe.prefix, &block.requested.target));
+        match self.lock.published_rocm(name) {
+            Some((recipe, block)) => Ok((&recipe.prefix, &block.requested.target)),
+            None => Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree"))),
         }
-        Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree")))
     }
 
     /// Opens a shell in the sandbox in which the output `name` is built.
@@ -338,7 +336,7 @@ impl Realizer<'_> {
             None => None,
             Some(name) => {
                 let (prefix, target) = self.rocm_settings(name)?;
-                let hip = Hip { prefix: prefix.to_owned(), targets: vec![target.clone()] };
+                let hip = Hip::new(prefix, project.gpus, target);
                 Some((hip, self.demand_intact(name, self.output_tree(name)?)?))
             }
         };

@@ -75,7 +75,7 @@ impl Realizer<'_> {
             rocm: trim::Mounted { dir: &whole.path, listing: &whole_listing, prefix },
             llama: trim::Mounted { dir: &tree.path, listing, prefix: &recipe.prefix },
             roots: programs,
-            target,
+            targets: std::slice::from_ref(target),
             edges: known_edges()?,
             base: base.map(|(tree, listing)| trim::Mounted { dir: &tree.path, listing, prefix: "" }),
         };
@@ -128,10 +128,8 @@ impl Realizer<'_> {
         if let Some(series) = &made_for {
             error = error.fact("made for", format!("ROCm {series}"));
         }
-        let input = match self.lock.outputs.get(rocm).map(|output| &output.recipe) {
-            Some(Recipe::Rocm(rocm)) => &rocm.input,
-            _ => return error,
-        };
+        let Some((published, _)) = self.lock.published_rocm(rocm) else { return error };
+        let input = &published.input;
         if let Some(pin) = self.lock.inputs.get(input) {
             error = error.fact("pinned", format!("ROCm {}", pin.version()));
         }

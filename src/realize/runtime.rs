@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Realizer;
 use super::build_record::{ABOUT, LOG};
 use super::execute::Made;
+use super::overlay::overlay_record;
 use crate::digest::DerivationId;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
@@ -16,9 +17,10 @@ use crate::host::processor_flags;
 use crate::llama_source::{Options, Role, Wish};
 use crate::lock::Lock;
 use crate::manifest::known_edges;
+use crate::overlay::Record;
 use crate::progress::Task;
 use crate::proof::{Claim, Proof, prove};
-use crate::recipe::llama::{missing_flags, processor};
+use crate::recipe::llama::{Part, missing_flags, processor};
 use crate::recipe::{Edge, OutputKind as _, Recipe, RuntimeRecipe, Target};
 use crate::sandbox::{Limits, Root};
 use crate::store::StoredTree;
@@ -45,7 +47,7 @@ pub struct Runtime {
     pub sysroot: Option<StoredTree>,
     sysroot_listing: Option<Listing>,
     roots: Vec<String>,
-    target: GfxTarget,
+    targets: Vec<GfxTarget>,
     edges: Vec<Edge>,
     /// Number of leading edges that come with the program.
     known_edges: usize,
@@ -54,6 +56,10 @@ pub struct Runtime {
     lacking: BTreeSet<(Role, Wish)>,
     /// Instructions that the build needs, and that this machine's processor lacks.
     missing: Vec<&'static str>,
+    /// Those, and instructions that a library of the build needs, which the programs choose from.
+    missing_in_parts: Vec<&'static str>,
+    /// The decisions about the ROCm tree, if it is one that others were laid over.
+    pub overlay: Option<Record>,
     /// True if the build finds ROCm by `LD_LIBRARY_PATH` alone.
     by_search_path: bool,
     /// The files that are kept, with reasons.
@@ -91,7 +97,8 @@ impl Realizer<'_> {
     /// Trims the realized trees that a recipe names.
     pub(super) fn trimmed(&self, name: &str, recipe: &RuntimeRecipe) -> Result<Runtime> {
         let (rocm, llama) = (self.output_tree(&recipe.rocm)?, self.output_tree(&recipe.llama)?);
-        let (rocm_prefix, target) = self.rocm_settings(&recipe.rocm)?;
+        let (rocm_prefix, _) = self.rocm_settings(&recipe.rocm)?;
+        let targets = self.lock.targets(&Recipe::Runtime(recipe.clone()));
         let Some(llama_prefix) = self.lock.output(&recipe.llama)?.recipe.prefix() else {
             return Err(Error::new(Kind::Invalid, format!("`{}` is not a build at a prefix", recipe.llama)));
         };
@@ -101,7 +108,7 @@ impl Realizer<'_> {
             _ => None,
         };
         let prebuilt = self.is_prebuilt(&recipe.llama);
-        let processor = processor(build.and_then(|build| build.cpu.as_deref()), Some(target));
+        let processor = processor(build.and_then(|build| build.cpu.as_deref()), &targets);
         let pin = build.and_then(|build| self.lock.inputs.get(&build.source)).and_then(|input| input.tree());
         let source = pin.and_then(|pin| self.intake.store.tree(pin.digest));
         let (rocm_listing, llama_listing) = (rocm.listing()?, llama.listing()?);
@@ -112,7 +119,7 @@ impl Realizer<'_> {
             rocm: trim::Mounted { dir: &rocm.path, listing: &rocm_listing, prefix: rocm_prefix },
             llama: trim::Mounted { dir: &llama.path, listing: &llama_listing, prefix: llama_prefix },
             roots: &roots,
-            target,
+            targets: &targets,
             edges: &edges,
             base: base(sysroot.as_ref(), sysroot_listing.as_ref()),
         })
@@ -127,7 +134,7 @@ impl Realizer<'_> {
             rocm_prefix: rocm_prefix.to_owned(),
             llama_prefix: llama_prefix.to_owned(),
             roots,
-            target: target.clone(),
+            targets,
             rocm,
             rocm_listing,
             llama,
@@ -138,9 +145,15 @@ impl Realizer<'_> {
             edges,
             limits: self.settings.limits,
             // Others chose the processor, so that no flag excuses a program that does not run here.
-            missing: if prebuilt { Vec::new() } else { missing_flags(processor, &processor_flags()) },
+            missing: if prebuilt { Vec::new() } else { missing_flags(processor, Part::All, &processor_flags()) },
+            missing_in_parts: if prebuilt {
+                Vec::new()
+            } else {
+                missing_flags(processor, Part::Any, &processor_flags())
+            },
             by_search_path: prebuilt,
             lacking,
+            overlay: overlay_record(self.lock, self.intake.store, &recipe.rocm),
             trimmed,
         })
     }
@@ -174,7 +187,7 @@ impl Realizer<'_> {
         if !proof.not_run.is_empty() {
             self.intake.fetcher.progress().note(&format!(
                 "{name}: resolved by ld.so and not run, because this machine's processor lacks {}: {}",
-                runtime.missing.join(", "),
+                runtime.missing_in_parts.join(", "),
                 proof.not_run.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
             ));
         }
@@ -192,7 +205,7 @@ impl Runtime {
             rocm: trim::Mounted { dir: &self.rocm.path, listing: &self.rocm_listing, prefix: &self.rocm_prefix },
             llama: trim::Mounted { dir: &self.llama.path, listing: &self.llama_listing, prefix: &self.llama_prefix },
             roots: &self.roots,
-            target: &self.target,
+            targets: &self.targets,
             edges: &self.edges,
             base: base(self.sysroot.as_ref(), self.sysroot_listing.as_ref()),
         };
@@ -205,6 +218,7 @@ impl Runtime {
             base,
             lacking: &self.lacking,
             missing: &self.missing,
+            missing_in_parts: &self.missing_in_parts,
             by_search_path: self.by_search_path,
             limits: self.limits,
             work,

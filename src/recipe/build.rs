@@ -84,6 +84,8 @@ pub struct Project<'r> {
     pub prefix: &'r str,
     /// The directory of the project below the source; empty for the source itself.
     pub directory: &'r str,
+    /// The GPUs that it is built for; none for that of the ROCm tree.
+    pub gpus: &'r [GfxTarget],
     /// The targets to compile; all that the project builds by default if there are none.
     pub targets: &'r [String],
     /// The components to install; all if there are none.
@@ -137,6 +139,15 @@ pub struct Hip {
     pub prefix: String,
     /// The GPUs that are built for.
     pub targets: Vec<GfxTarget>,
+}
+
+impl Hip {
+    /// Returns the GPU side of a build for the named GPUs, or for that of the tree if none is named.
+    #[must_use]
+    pub fn new(prefix: &str, named: &[GfxTarget], usual: &GfxTarget) -> Self {
+        let targets = if named.is_empty() { std::slice::from_ref(usual) } else { named };
+        Self { prefix: prefix.to_owned(), targets: targets.to_vec() }
+    }
 }
 
 /// Facts about the source and root of a build, known when both are in the store.

@@ -87,6 +87,7 @@ impl CMakeBuild for CMakeRecipe {
             sysroot: self.sysroot.as_deref(),
             prefix: &self.prefix,
             directory: &self.source_directory,
+            gpus: &[],
             targets: &self.targets,
             components: &self.components,
             cmake: &self.cmake,

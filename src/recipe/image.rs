@@ -171,6 +171,7 @@ impl ImageRecipe {
             (None, Some(Recipe::Runtime(runtime))) => output(&runtime.rocm),
             (rocm, _) => rocm,
         };
+        let rocm = rocm.map(|recipe| recipe.bottom(&output));
         Prefixes { rocm: rocm.and_then(Recipe::prefix), llama: recipe(&self.llama).and_then(Recipe::prefix) }
     }
 

@@ -4,6 +4,7 @@
 //! make it and describe it on the audit page (see docs/adding-an-output-kind.md).
 
 use super::build::CMakeBuild;
+use crate::gfx::GfxTarget;
 use crate::inputs::InputKind;
 
 /// The part that an output plays for others, whatever its kind: a build may be compiled here or published by others.
@@ -45,6 +46,16 @@ pub trait OutputKind {
     /// Returns the output that is the ROCm tree of an engine or runtime, if it has one.
     fn rocm(&self) -> Option<&str> {
         None
+    }
+
+    /// Returns the output that this one is laid over, if it is laid over one: it takes that one's place.
+    fn base(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns the GPUs that an engine is built for, if its recipe names them. Others are for that of their ROCm tree.
+    fn gpus(&self) -> &[GfxTarget] {
+        &[]
     }
 
     /// Returns the directory at which the output is used, if it is made for one.

@@ -10,6 +10,7 @@ pub mod image;
 mod kind;
 pub mod llama;
 pub mod model;
+pub mod overlay;
 pub mod prebuilt;
 pub mod rocm;
 pub mod runtime;
@@ -17,6 +18,7 @@ pub mod sysroot;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gfx::GfxTarget;
 use crate::inputs::InputKind;
 
 pub use build::CMakeBuild;
@@ -25,18 +27,22 @@ pub use image::ImageRecipe;
 pub use kind::{BuildRoot, Origin, OutputKind, OutputRole};
 pub use llama::{Backend, LlamaRecipe};
 pub use model::ModelRecipe;
+pub use overlay::{Layer, OverlayRecipe};
 pub use prebuilt::PrebuiltRecipe;
 pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
 
 /// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`. A model may be any file. A
-/// source is the tree of an unpacked file or of a commit.
+/// source is the tree of an unpacked file or of a commit. A layer may be any of these trees, or that of a release.
 #[must_use]
 pub fn fits(wanted: InputKind, found: InputKind) -> bool {
-    wanted == found
-        || matches!((wanted, found), (InputKind::Huggingface, InputKind::File) | (InputKind::File, InputKind::Git))
+    use InputKind::{Directory, File, Git, Huggingface, Release};
+    wanted == found || matches!((wanted, found), (Huggingface, File) | (File, Git) | (Directory, Git | File | Release))
 }
+
+/// Most outputs that are laid over each other. Two are usual.
+const MOST_BASES: usize = 64;
 
 /// Defines, from one list of all kinds of outputs, the enum of them and the two macros that call each kind.
 ///
@@ -75,6 +81,8 @@ macro_rules! output_kinds {
 output_kinds! { $
     /// The ROCm tree as it was published.
     Rocm(crate::recipe::RocmRecipe),
+    /// A ROCm tree with other files laid over it.
+    Overlay(crate::recipe::OverlayRecipe),
     /// Distribution packages or a base image, unpacked.
     Sysroot(crate::recipe::SysrootRecipe),
     /// llama.cpp, built from source.
@@ -183,6 +191,31 @@ impl Recipe {
     #[must_use]
     pub fn rocm(&self) -> Option<&str> {
         each_output!(self, recipe => recipe.rocm())
+    }
+
+    /// See [`OutputKind::base`].
+    #[must_use]
+    pub fn base(&self) -> Option<&str> {
+        each_output!(self, recipe => recipe.base())
+    }
+
+    /// Returns the recipe at the bottom: that of the output which this one, perhaps over others, is laid over. `output`
+    /// finds the recipe of an output.
+    #[must_use]
+    pub fn bottom<'l>(&'l self, output: impl Fn(&str) -> Option<&'l Self>) -> &'l Self {
+        let mut at = self;
+        // A lock with more of them, or with a circle, is refused where ids are computed.
+        for _ in 0..MOST_BASES {
+            let Some(below) = at.base().and_then(&output) else { break };
+            at = below;
+        }
+        at
+    }
+
+    /// See [`OutputKind::gpus`].
+    #[must_use]
+    pub fn gpus(&self) -> &[GfxTarget] {
+        each_output!(self, recipe => recipe.gpus())
     }
 
     /// See [`OutputKind::prefix`].

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::laid_over;
 use super::libraries::strays;
 use super::options::{ask, on};
 use super::runner::{Ran, Runner};
@@ -81,6 +82,7 @@ pub(super) fn generate(
         Check::passed(NAME, format!("{} in {}", generation.sha256, text::bytes(generation.text.len() as u64)))
     });
     checks.push(libraries(subject, name, &ran)?);
+    checks.extend(laid_over::check(subject, &ran));
     if device == Device::Gpu {
         let on_gpu = generation.devices.iter().any(|device| device.contains("ROCm"));
         let found = generation.devices.join("; ");

@@ -7,11 +7,13 @@ use crate::elf::Elf;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 use crate::host::processor_flags;
-use crate::inputs::LockedInput;
 use crate::intake::Intake;
 use crate::llama_source::Role;
 use crate::lock::Lock;
+use crate::overlay::Record;
+use crate::realize::overlay_record;
 use crate::recipe::image::Prefixes;
+use crate::recipe::llama::Part;
 use crate::recipe::{Backend, OutputRole, Recipe, RuntimeRecipe, llama};
 use crate::store::StoredTree;
 
@@ -28,8 +30,10 @@ pub(super) struct Subject {
     kind: EngineKind,
     /// The ROCm tree that it runs with: the runtime if the lock has one, else the complete tree.
     pub rocm: Option<Rocm>,
-    /// The GPU that the build is for; absent without ROCm.
-    pub target: Option<GfxTarget>,
+    /// The GPUs that the build is for; none without ROCm.
+    pub targets: Vec<GfxTarget>,
+    /// The decisions about the ROCm tree, if it is one that others were laid over.
+    pub overlay: Option<Record>,
     /// The complete ROCm tree, which has the tools, if it is in the store.
     pub complete: Option<StoredTree>,
     /// The base system: the root of the build, else the host's.
@@ -70,17 +74,17 @@ impl Subject {
             _ => return Err(Error::new(Kind::Invalid, format!("output `{name}` is not a build of llama.cpp"))),
         };
         let here = |name: &str| realized(lock, intake, name);
-        let (mut rocm, mut target) = (None, None);
+        let mut rocm = None;
         if let Some(whole) = recipe.rocm() {
-            let prefix = lock.output(whole)?.recipe.prefix().unwrap_or("/opt/rocm").to_owned();
+            let prefix = lock.prefix_of(whole).unwrap_or("/opt/rocm").to_owned();
             let tree = here(runtime.map_or(whole, |(name, _)| name))?;
             rocm = Some(Rocm { prefix, tree });
-            target = target_of(lock, whole);
         }
         Ok(Self {
             llama: here(name)?,
             rocm,
-            target,
+            targets: lock.targets(recipe),
+            overlay: recipe.rocm().and_then(|name| overlay_record(lock, intake.store, name)),
             complete: recipe.rocm().and_then(|name| here(name).ok()),
             base: lock.base_of(recipe.build_root()).map(here).transpose()?,
             prefix: recipe.prefix().unwrap_or("/opt/llama").to_owned(),
@@ -89,11 +93,16 @@ impl Subject {
         })
     }
 
+    /// Returns the GPU that the build is for, if it is for one alone.
+    pub fn target(&self) -> Option<&GfxTarget> {
+        if let [target] = self.targets.as_slice() { Some(target) } else { None }
+    }
+
     /// Returns a failed check if this machine's processor lacks instructions that the build uses.
     pub fn processor(&self) -> Option<Check> {
         let EngineKind::Built { cpu, .. } = &self.kind else { return None };
-        let processor = llama::processor(cpu.as_deref(), self.target.as_ref());
-        let missing = llama::missing_flags(processor, &processor_flags());
+        let processor = llama::processor(cpu.as_deref(), &self.targets);
+        let missing = llama::missing_flags(processor, Part::All, &processor_flags());
         (!missing.is_empty()).then(|| {
             Check::failed("processor", format!("built for {processor}; this one lacks {}", missing.join(", ")))
         })
@@ -163,13 +172,6 @@ fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
              engine builds the same again, and `strixlock run` starts its programs",
         )
     })
-}
-
-/// Returns the GPU that a ROCm tree of the lock is for.
-fn target_of(lock: &Lock, output: &str) -> Option<GfxTarget> {
-    let Recipe::Rocm(recipe) = &lock.outputs.get(output)?.recipe else { return None };
-    let LockedInput::Rocm(block) = lock.inputs.get(&recipe.input)? else { return None };
-    Some(block.requested.target.clone())
 }
 
 /// Returns the tree of a realized output; fails if it is not in the store.

@@ -27,12 +27,11 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::Request;
+use super::project::is_project_path;
 use crate::error::Result;
 use crate::fields::{SourceText, Table, login};
 use crate::upstream::git::{GitRef, GitRequest, demand_range, is_commit, is_git_url};
 use crate::urls::has_login;
-
-use patches::is_patch_path;
 
 pub use pin::GitPin;
 pub(super) use supply::git as at_repository;
@@ -58,7 +57,7 @@ impl Request for GitRequest {
 /// Reads the paths of the patches.
 fn patch_paths(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     let all = fields.texts("patches")?.unwrap_or_default();
-    if let Some(wrong) = all.iter().find(|path| !is_patch_path(path.get_ref())) {
+    if let Some(wrong) = all.iter().find(|path| !is_project_path(path.get_ref())) {
         return Err(source.error(
             wrong.span(),
             "invalid path of a patch",

@@ -6,8 +6,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::patches::{PatchPin, is_patch_path};
+use super::patches::PatchPin;
 use super::report;
+use crate::inputs::project::is_project_path;
 use crate::inputs::{Block, LockedInput, Pinned, TreePin};
 use crate::text::{self, visible};
 use crate::upstream::git::{GitRequest, Submodule, is_commit, is_git_url, release_version};
@@ -110,7 +111,7 @@ impl Pinned for Block<GitRequest> {
         if urls.any(|url| !is_git_url(url)) {
             return Some("it names something that is not the address of a git repository".to_owned());
         }
-        if let Some(wrong) = pin.patches.iter().find(|patch| !is_patch_path(&patch.path)) {
+        if let Some(wrong) = pin.patches.iter().find(|patch| !is_project_path(&patch.path)) {
             return Some(format!("invalid path of a patch `{}`", visible(&wrong.path)));
         }
         let mut names = pin.reference.iter().chain(&pin.tags);

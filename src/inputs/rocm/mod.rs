@@ -29,6 +29,7 @@ use crate::gfx::GfxTarget;
 use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest, built_in};
 
 pub use pin::RocmPin;
+pub use provenance::Provenance;
 pub use tools::{Tools, is_version};
 
 impl Request for RocmRequest {

@@ -9,8 +9,9 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::fields::cmake_variables;
-use crate::error::Result;
-use crate::fields::Table;
+use crate::error::{Error, Result};
+use crate::fields::{SourceText, Table};
+use crate::gfx::GfxTarget;
 use crate::inputs::llama_ui::LlamaUiRequest;
 use crate::inputs::{InputKind, InputRequest};
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
@@ -35,6 +36,7 @@ impl FromFields for LlamaRecipe {
             backend,
             prefix: form.prefix("/opt/llama")?,
             cpu: cpu(form.fields)?,
+            targets: if backend == Backend::Hip { targets(form.source, form.fields)? } else { Vec::new() },
             ui: ui(form)?,
             cmake: cmake_variables(form.source, form.fields)?,
         })
@@ -45,6 +47,24 @@ impl FromFields for LlamaRecipe {
 fn cpu(fields: &Table) -> Result<Option<String>> {
     let parse = |text: &str| llama::demand_processor(text).map(|()| Some(text.to_owned()));
     fields.parsed("cpu", None, parse)
+}
+
+/// Parses the GPUs of a build.
+fn targets(source: &SourceText, fields: &Table) -> Result<Vec<GfxTarget>> {
+    let mut all: Vec<GfxTarget> = Vec::new();
+    let Some(texts) = fields.texts("targets")? else { return Ok(all) };
+    if texts.is_empty() {
+        let span = fields.field("targets").map_or_else(|| fields.span.clone(), |field| field.span());
+        return Err(source.error(span, "`targets` names no GPU", "leave it out, or name one such as \"gfx1151\""));
+    }
+    for text in texts {
+        let target = text.get_ref().parse().map_err(|error: Error| source.at(text.span(), &error))?;
+        if all.contains(&target) {
+            return Err(source.error(text.span(), format!("repeated GPU `{target}`"), "each is named once"));
+        }
+        all.push(target);
+    }
+    Ok(all)
 }
 
 /// Parses the web UI of a build: `"upstream"`, the name of an input, or false.
@@ -75,6 +95,10 @@ impl Derive for LlamaRecipe {
     fn fault(&self) -> Option<String> {
         if self.cmake.keys().any(|name| !rules::is_cmake_name(name)) {
             return Some("invalid name of a CMake variable".to_owned());
+        }
+        let repeated = (1..self.targets.len()).any(|at| self.targets[..at].contains(&self.targets[at]));
+        if repeated || (self.rocm.is_none() && !self.targets.is_empty()) {
+            return Some("invalid targets: expected GPUs of a ROCm tree, each once".to_owned());
         }
         let unknown = self.cpu.as_deref().filter(|name| llama::demand_processor(name).is_err());
         unknown.map(|name| format!("unknown processor `{name}`"))

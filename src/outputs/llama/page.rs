@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use super::super::build_page;
 use crate::gfx::GfxTarget;
-use crate::inputs::LockedInput;
 use crate::lock::Lock;
 use crate::page::fact;
 use crate::recipe::{LlamaRecipe, Recipe, llama};
@@ -24,8 +23,11 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
         Some(ui) => fact(page, "web UI", &format!("input {ui}")),
         None => page.push_str("- web UI: none is added to the sources\n"),
     }
-    let gpu = gpu(lock, recipe);
-    fact(page, "processor", llama::processor(recipe.cpu.as_deref(), gpu));
+    let targets = lock.targets(&Recipe::Llama(recipe.clone()));
+    if !targets.is_empty() {
+        fact(page, "GPUs", &targets.iter().map(GfxTarget::as_str).collect::<Vec<_>>().join(", "));
+    }
+    fact(page, "processor", llama::processor(recipe.cpu.as_deref(), &targets));
     build_page::variables(page, recipe);
     let _ = writeln!(
         page,
@@ -35,11 +37,4 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
     for decision in llama::decisions().iter().filter(|decision| decision.is_for(recipe.backend)) {
         let _ = writeln!(page, "| `{}` | {} | {} |", decision.names(), decision.value(), decision.why);
     }
-}
-
-/// Returns the GPU of a build.
-fn gpu<'l>(lock: &'l Lock, recipe: &LlamaRecipe) -> Option<&'l GfxTarget> {
-    let Recipe::Rocm(rocm) = &lock.outputs.get(recipe.rocm.as_ref()?)?.recipe else { return None };
-    let LockedInput::Rocm(block) = lock.inputs.get(&rocm.input)? else { return None };
-    Some(&block.requested.target)
 }

@@ -17,11 +17,12 @@ use serde::{Deserialize, Serialize};
 use super::build::{self, CMakeBuild, Hip, Known, Project, Source};
 use super::{BuildRoot, OutputKind, OutputRole};
 use crate::error::{Error, Result};
+use crate::gfx::GfxTarget;
 use crate::inputs::InputKind;
 use crate::suggest::one_of;
 
 pub use decisions::{Condition, decisions};
-pub use processor::{demand_processor, missing_flags, processor};
+pub use processor::{Part, demand_processor, missing_flags, processor};
 
 /// Revision of the recipe, raised with every change that can show in its result.
 pub const REVISION: u32 = 3;
@@ -46,6 +47,9 @@ pub struct LlamaRecipe {
     /// The processor that the CPU backend is built for; absent for that of the GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
+    /// The GPUs that it is built for; none for that of the ROCm tree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<GfxTarget>,
     /// The input with the web UI; absent for a build without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ui: Option<String>,
@@ -71,6 +75,10 @@ impl OutputKind for LlamaRecipe {
 
     fn rocm(&self) -> Option<&str> {
         self.rocm.as_deref()
+    }
+
+    fn gpus(&self) -> &[GfxTarget] {
+        &self.targets
     }
 
     fn prefix(&self) -> Option<&str> {
@@ -132,6 +140,7 @@ impl CMakeBuild for LlamaRecipe {
             sysroot: self.sysroot.as_deref(),
             prefix: &self.prefix,
             directory: "",
+            gpus: &self.targets,
             targets: &[],
             components: &[],
             cmake: &self.cmake,
@@ -162,7 +171,7 @@ impl CMakeBuild for LlamaRecipe {
             set(option, value);
         }
         // Otherwise ggml would decide by the environment of the build.
-        let processor = processor(self.cpu.as_deref(), hip.and_then(|hip| hip.targets.first()));
+        let processor = processor(self.cpu.as_deref(), hip.map_or(&[], |hip| &hip.targets));
         for (option, value) in processor::features(processor).filter(|(option, _)| declares(option)) {
             set(option, value);
         }
