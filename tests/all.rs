@@ -9,6 +9,7 @@ mod audit;
 mod book;
 mod check;
 mod command;
+mod compile_cache;
 mod completions;
 mod config;
 mod debs;
