@@ -11,6 +11,7 @@ mod book;
 mod check;
 mod cmake;
 mod command;
+mod compile_cache;
 mod completions;
 mod config;
 mod debs;

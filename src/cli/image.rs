@@ -124,7 +124,7 @@ pub fn realize(session: &Session, lock: &Lock, name: &str, jobs: Option<NonZeroU
         return Ok(tree);
     }
     store.register_lock(&session.project.lock_path())?;
-    let mut realized = session.realizer(lock, jobs)?.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
+    let mut realized = session.caching_realizer(lock, jobs)?.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
     let made = realized.remove(name).ok_or_else(|| Error::failure("the image was not built").about(name))?;
     Ok(made.tree)
 }
