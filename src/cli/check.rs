@@ -55,6 +55,7 @@ pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
                     "made": checked.made,
                     "differences": checked.differences,
                     "tools": checked.tools,
+                    "compile_cache": checked.compile_cache,
                     "kept": checked.kept.as_ref().map(|path| path.display().to_string()),
                 })
             })
@@ -66,6 +67,13 @@ pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
         return Ok(0);
     }
     let error = Error::new(Kind::NotReproducible, format!("{differ} of {} outputs came out differently", all.len()));
+    let cached = |checked: &Checked| checked.compile_cache.is_some_and(|used| used.hits > 0);
+    if all.iter().any(|checked| !checked.differences.is_empty() && cached(checked)) {
+        return Err(error.hint(
+            "an object in the compiler cache may be wrong: `strixlock gc --compile-cache` removes the cache, and \
+             `strixlock realize --seal` builds again without one",
+        ));
+    }
     Err(if args.keep { error } else { error.hint("`strixlock check --keep` keeps the second tree to look at") })
 }
 
@@ -86,6 +94,9 @@ fn show_outcome(ui: &Ui, checked: &Checked, origin: Origin) {
     ui.line(format!("  made      {}", checked.made));
     if let Some(kept) = &checked.kept {
         ui.line(format!("  kept      {}", kept.display()));
+    }
+    if let Some(used) = checked.compile_cache.filter(|used| used.hits > 0) {
+        ui.line(format!("  realized with {used}"));
     }
     for tool in &checked.tools {
         let [name, realized, made] = [&tool.tool, &tool.realized, &tool.made].map(|text| show(text.as_bytes()));

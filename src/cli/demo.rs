@@ -316,6 +316,8 @@ impl Demo<'_> {
         command.arg("--store").arg(self.store(store)).args(arguments).current_dir(self.project());
         // The configuration of the person who runs the demo must not change the demo.
         command.env("XDG_CONFIG_HOME", self.directory.join("no-configuration"));
+        // Builds of seconds gain nothing, and would tell whether this machine has ccache.
+        command.env("STRIXLOCK_COMPILE_CACHE", "off");
         for name in ["STRIXLOCK_STORE", "STRIXLOCK_MANIFEST", "STRIXLOCK_LOCK", "STRIXLOCK_CONFIG"] {
             command.env_remove(name);
         }

@@ -111,6 +111,12 @@ pub fn named_programs(lock: &Lock, name: &str) -> Vec<String> {
     all
 }
 
+/// Returns the engine in the image `name`, if it is one whose programs are not known.
+pub fn other_engine<'l>(lock: &'l Lock, name: &str) -> Option<&'l str> {
+    let engine = recipe(lock, name)?.llama.as_deref()?;
+    (!lock.outputs.get(engine)?.recipe.has_known_programs()).then_some(engine)
+}
+
 /// Returns the layout of the image `name`. Builds it if it is not in the store.
 pub fn realize(session: &Session, lock: &Lock, name: &str, jobs: Option<NonZeroUsize>) -> Result<StoredTree> {
     let store = session.store()?;
@@ -118,7 +124,7 @@ pub fn realize(session: &Session, lock: &Lock, name: &str, jobs: Option<NonZeroU
         return Ok(tree);
     }
     store.register_lock(&session.project.lock_path())?;
-    let mut realized = session.realizer(lock, jobs)?.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
+    let mut realized = session.caching_realizer(lock, jobs)?.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
     let made = realized.remove(name).ok_or_else(|| Error::failure("the image was not built").about(name))?;
     Ok(made.tree)
 }

@@ -196,6 +196,19 @@ impl<'s> ChosenImage<'s> {
             Some(name) => name.clone(),
             None => image::suitable(lock, engine.is_server())?,
         };
+        if engine.is_server()
+            && let Some(other) = image::other_engine(lock, &output)
+        {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("{} starts llama-server, and the image has none", engine.name()),
+            )
+            .fact("image", &output)
+            .fact("its engine", other)
+            .hint(
+                "name an image of llama.cpp with --image; `strixlock provision podman` makes a container of this one",
+            ));
+        }
         image_source::demand_podman(engine, &output)?;
         if engine.shares_home() && image::recipe(lock, &output).is_some_and(|recipe| !recipe.is_toolbox()) {
             return Err(Error::new(Kind::Usage, format!("{} needs an image that is prepared for it", engine.name()))

@@ -79,7 +79,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     }
     let advisories = heed(session, &lock)?;
     let store = session.store()?;
-    let plan = Plan::new(&lock, store, &args.outputs)?;
+    let plan = if args.seal { Plan::to_seal } else { Plan::new }(&lock, store, &args.outputs)?;
     let has_all = plan.steps.iter().all(|step| step.action == Action::Have);
     // A read-only store will do if it has everything already.
     if store.can_write() {
@@ -106,7 +106,11 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     if !has_all {
         ui.note(&planned(&plan).lines(table::stderr_width()).join("\n"));
     }
-    let realizer = session.realizer(&lock, args.jobs)?;
+    let realizer = if args.seal {
+        session.sealing_realizer(&lock, args.jobs)?
+    } else {
+        session.caching_realizer(&lock, args.jobs)?
+    };
     let realized = realizer.run(&plan)?;
     ui.total();
     for warning in unknown_models(&lock, store)? {
@@ -144,6 +148,11 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
             ui.line(format!("current: {}", shown(&profile.current_link())));
         }
         report_left(ui, &left);
+        for (name, output) in &realized {
+            if let Some(used) = &output.compile_cache {
+                ui.line(format!("{name}: {used}"));
+            }
+        }
         if let Some((_, number)) = &generation {
             tell_first_command(session, *number);
         }
@@ -303,6 +312,7 @@ fn to_json(
                 "path": path_of(args, name, output).display().to_string(),
                 "version": output.version,
                 "made": output.fresh,
+                "compile_cache": output.compile_cache,
             });
             (name.clone(), value)
         })

@@ -17,6 +17,7 @@ use crate::inputs::LockedInput;
 use crate::lock::{Advice, Lock, Staleness};
 use crate::manifest::Manifest;
 use crate::realize::{Action, Plan, Step, StepKind, input_action};
+use crate::recipe::OutputRole;
 use crate::report::{Known, fits};
 use crate::store::Store;
 use crate::text;
@@ -305,9 +306,16 @@ impl Status<'_> {
             None => Some("strixlock realize".to_owned()),
             Some(generation) if !generation.differs.is_empty() => Some(generation.command()),
             Some(_) if self.page == Page::OutOfDate => Some("strixlock audit".to_owned()),
+            Some(_) if self.validation.is_none() && can_validate(self.lock) => Some("strixlock validate".to_owned()),
             Some(_) => None,
         }
     }
+}
+
+/// Returns true if `validate` has something to run, and one model to run it with.
+fn can_validate(lock: &Lock) -> bool {
+    let models = lock.inputs.values().filter(|input| input.gguf().is_some()).count();
+    models == 1 && lock.outputs.values().any(|output| output.recipe.is(OutputRole::Engine))
 }
 
 /// Returns the outputs that were sealed by a version of strixlock with a different recipe.

@@ -11,6 +11,7 @@ mod kernel;
 mod keys;
 mod known;
 mod memory;
+mod network;
 mod proxy;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::inputs::debs::KeyPlace;
 use crate::lock::Advice;
 use crate::sandbox::Engine;
 
+pub use network::{Network, Server};
 pub use proxy::VARIABLES as PROXY_VARIABLES;
 
 /// The GPU of Strix Halo, the project's target.
@@ -47,6 +49,8 @@ pub struct Surroundings {
     pub proxies: BTreeMap<String, String>,
     /// Locked versions that are known to be bad.
     pub known_bad: Vec<Advice>,
+    /// The servers of the manifest's inputs; absent without a manifest.
+    pub network: Option<Network>,
 }
 
 /// The disk of the store.
@@ -117,6 +121,7 @@ pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
     findings.extend(keys::check(surroundings));
     findings.extend(proxy::check(surroundings));
     findings.extend(surroundings.known_bad.iter().map(known_bad));
+    findings.extend(network::check(surroundings));
     findings
 }
 

@@ -66,6 +66,13 @@ macro_rules! kinds {
                 }
             }
 
+            /// See [`Request::asks`].
+            pub fn asks(&self) -> crate::error::Result<Vec<String>> {
+                match self {
+                    $(Self::$kind(request) => request.asks(),)+
+                }
+            }
+
             /// See [`Request::unheld`].
             #[must_use]
             pub fn unheld(&self) -> Option<Self> {

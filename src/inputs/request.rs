@@ -25,6 +25,11 @@ pub trait Request: OfKind + Serialize + Sized {
         None
     }
 
+    /// Returns the addresses that a look-up begins with: URLs, and others that git knows. `doctor` asks their servers.
+    fn asks(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Returns the request without its fixed version, if it has one: `outdated` resolves both.
     fn unheld(&self) -> Option<Self> {
         None

@@ -210,6 +210,22 @@ mod tests {
         assert_eq!(place("tools/server/CMakeLists.txt", "set(TARGET llama-server)\n"), None);
     }
 
+    /// See `ages/tests.rs` for the sources that are meant.
+    #[test]
+    fn real_sources_have_a_place_for_their_web_ui() {
+        let Ok(all) = std::env::var("STRIXLOCK_LLAMA_SOURCES") else { return };
+        for source in all.split(':') {
+            let read = |path: &str| Some((path.to_owned(), std::fs::read_to_string(format!("{source}/{path}")).ok()?));
+            let files = TABLE.place.iter().filter_map(|place| read(&place.list));
+            let place = UiPlace::of(&CMakeFiles::new(files)).unwrap();
+            let is_there =
+                |needed: &Needed| std::path::Path::new(source).join(place.directory).join(needed.pattern()).exists();
+            let filled = place.needed.iter().filter(|needed| is_there(needed)).count();
+            println!("{source}: {} needs {:?}, has {filled}", place.directory, place.needed);
+            assert!(place.needed.len() > 1 && (filled == 0 || filled == place.needed.len()));
+        }
+    }
+
     #[test]
     fn a_bundle_may_be_wrapped_in_one_directory() {
         assert_eq!(UiPlace::top(&listing(&["index.html", "_app/"])), "");

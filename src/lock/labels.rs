@@ -37,6 +37,16 @@ pub fn labels<'l>(
         set("io.strixlock.llama.version", format!("b{}", pin.number));
         set("io.strixlock.llama.backend", recipe.backend.name().to_owned());
         parts.push(format!("llama.cpp b{}", pin.number));
+    } else if let (Some(Recipe::CMake(recipe)), Some(name)) = (llama, &image.llama)
+        && let Some(input) = inputs.get(&recipe.source)
+    {
+        if let LockedInput::Git(block) = input {
+            set("org.opencontainers.image.source", block.locked.url.clone());
+            set("org.opencontainers.image.revision", block.locked.commit.clone());
+        }
+        set("io.strixlock.engine.name", name.clone());
+        set("io.strixlock.engine.version", input.version());
+        parts.push(format!("{name} {}", input.short_version()));
     }
     if let Some(Recipe::Prebuilt(recipe)) = llama
         && let Some(LockedInput::Release(block)) = inputs.get(&recipe.input)

@@ -97,7 +97,7 @@ const FIELD: &str = "sysroot = \"sysroot\"               # without it the host's
 
 /// Packages of the programs that a build calls, and of the libraries that the compiler of ROCm needs.
 const BUILD: &str = r#"
-  "bash", "cmake", "coreutils", "dash", "findutils", "g++", "gcc", "grep", "ninja-build", "sed",
+  "bash", "ccache", "cmake", "coreutils", "dash", "findutils", "g++", "gcc", "grep", "ninja-build", "sed",
   "libssl-dev",                                                 # for https, as in `llama-server -hf USER/MODEL`
   "libatomic1", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for the compiler of the ROCm tree
 "#;

@@ -1,12 +1,14 @@
 //! Runs a recipe that is built with CMake, in the sandbox: `llama` and `cmake`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Instant;
 
 use super::build_record::{ABOUT, BuildRecord, LOG};
+use super::compile_cache::BuildCache;
 use super::configured::{Configured, Unused};
 use super::installed::installed;
 use super::last_build::last_build;
@@ -15,13 +17,14 @@ use super::web_ui::lay_ui;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::host::free_memory;
+use crate::inputs::LockedInput;
 use crate::intake::Intake;
 use crate::llama_source::CMakeFiles;
 use crate::progress::Task;
 use crate::recipe::CMakeBuild;
 use crate::recipe::build::{self, Hip, Known, Source};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
-use crate::store::{Staging, StoredTree, normalise};
+use crate::store::{LinkMode, Staging, StoredTree, checkout, normalise};
 use crate::text::shell_quoted;
 use crate::text::visible;
 use crate::threads::cores;
@@ -36,13 +39,15 @@ const LAST_LINES: usize = 30;
 pub(crate) struct Build<'a> {
     pub intake: Intake<'a>,
     pub recipe: &'a dyn CMakeBuild,
+    /// The input with the source.
+    pub input: &'a LockedInput,
     /// Name and version of the source, for messages.
     pub version: String,
     pub source: Source<'a>,
     /// The tree of the source.
     pub tree: StoredTree,
-    /// The files of the web UI, where the source lacks them.
-    pub ui: Option<StoredTree>,
+    /// The files of the web UI and the directory that they are laid into, where the source lacks them.
+    pub ui: Option<(StoredTree, &'a str)>,
     pub rocm: Option<(Hip, StoredTree)>,
     /// The root of the sandbox; the host's own if there is none.
     pub sysroot: Option<StoredTree>,
@@ -56,9 +61,10 @@ impl Build<'_> {
         let begun = Instant::now();
         let staging = self.intake.store.stage()?;
         staging.makes(derivation)?;
-        let sandbox = self.sandbox(staging.path())?;
+        let mut sandbox = self.sandbox(staging.path())?;
         let files = CMakeFiles::read(&self.tree)?;
-        let variables = self.variables(&files);
+        let mut variables = self.variables(&files);
+        let cache = BuildCache::prepare(self, &variables, &mut sandbox, staging.path());
         if let Some(time) = last_build(self.intake.store, &variables) {
             task.expect(time);
         }
@@ -73,33 +79,18 @@ impl Build<'_> {
         // Logs the mounts that are visible inside, as the kernel reports them.
         sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;
         let mut record = BuildRecord::new(&sandbox, &variables, &mut log).map_err(kept)?;
-        let mut unused = Unused::default();
-        let commands = build::commands(self.recipe, &variables, self.jobs());
-        for (index, (phase, command)) in commands.iter().enumerate() {
-            task.phase(phase);
-            let mut last = VecDeque::new();
-            let status = sandbox.run(command, &mut log, &mut |line| {
-                if let Some(step) = NinjaStep::of(line) {
-                    task.set_total(step.total);
-                    task.set_position(step.done);
-                    task.detail(&visible(step.file));
-                }
-                unused.see(line);
-                last.push_back(visible(line));
-                if last.len() > LAST_LINES {
-                    last.pop_front();
-                }
-            });
-            let done = match status {
-                // The first command configures: unknown variables are reported before anything is compiled.
-                Ok(status) if status.success() && index == 0 => self
-                    .configured(staging.path(), &files, &variables, &unused)
-                    .map(|found| record.set_configured(found, build::left_field(self.recipe))),
-                Ok(status) if status.success() => Ok(()),
-                Ok(status) => Err(Error::failure(failure(command, status, &last)).excerpt(Vec::from(last).join("\n"))),
-                Err(error) => Err(error),
-            };
-            done.map_err(kept)?;
+        let mut running = Running { build: self, sandbox: &sandbox, log: &mut log, task };
+        let configured = running.configure(staging.path(), &files, &mut variables).map_err(kept)?;
+        record.set_configured(configured, build::left_field(self.recipe), &variables);
+        if let Some(cache) = &cache {
+            cache.begin_compile();
+        }
+        // The first command configures.
+        for (phase, command) in build::commands(self.recipe, &variables, self.jobs()).iter().skip(1) {
+            running.command(phase, command).map_err(kept)?;
+        }
+        if let Some(cache) = cache {
+            record.set_compile_cache(cache.finish(&mut log)?);
         }
 
         let (dest, tree) = (staging.path().join("dest"), staging.path().join("tree"));
@@ -142,20 +133,6 @@ impl Build<'_> {
         self.recipe.project().prefix
     }
 
-    /// Returns the result of configuring. Fails if the source does not know a variable of the manifest.
-    fn configured(
-        &self,
-        staging: &Path,
-        files: &CMakeFiles,
-        given: &BTreeMap<String, String>,
-        unused: &Unused,
-    ) -> Result<Configured> {
-        let names = given.keys().map(String::as_str).collect();
-        let configured = Configured::read(&staging.join("out"), files, &names, unused, self.recipe)?;
-        configured.demand(self.recipe.project().cmake.keys(), &self.version)?;
-        Ok(configured)
-    }
-
     fn hip(&self) -> Option<&Hip> {
         self.rocm.as_ref().map(|(hip, _)| hip)
     }
@@ -180,13 +157,15 @@ impl Build<'_> {
             fs_err::create_dir(&directory)?;
             mount(inside, &directory, true);
         }
-        match &self.ui {
-            None => mount(build::SOURCE, &self.tree.path, false),
-            Some(ui) => {
-                let source = staging.join("source");
-                lay_ui(&self.tree, ui, &source)?;
-                mount(build::SOURCE, &source, false);
-            }
+        let copy = staging.join("source");
+        if let Some((ui, directory)) = &self.ui {
+            lay_ui(&self.tree, ui, directory, &copy)?;
+            mount(build::SOURCE, &copy, false);
+        } else if self.recipe.writes_source() {
+            checkout(&self.tree, &copy, LinkMode::Auto, false)?;
+            mount(build::SOURCE, &copy, true);
+        } else {
+            mount(build::SOURCE, &self.tree.path, false);
         }
         if let Some((hip, tree)) = &self.rocm {
             mount(&hip.prefix, &tree.path, false);
@@ -209,6 +188,75 @@ impl Build<'_> {
             cores().min(fitting).max(1)
         };
         self.settings.jobs.map_or_else(processors, usize::from)
+    }
+}
+
+/// The commands of a build that is running.
+struct Running<'b> {
+    build: &'b Build<'b>,
+    sandbox: &'b Sandbox,
+    log: &'b mut fs_err::File,
+    task: &'b dyn Task,
+}
+
+impl Running<'_> {
+    /// Configures the build in `staging`. Fails if the source does not know a variable of the manifest, before anything
+    /// is compiled. Variables of the recipe that CMake calls unused are removed from `variables`, except for those that
+    /// it insists on, and it configures again, in an empty directory.
+    fn configure(
+        &mut self,
+        staging: &Path,
+        files: &CMakeFiles,
+        variables: &mut BTreeMap<String, String>,
+    ) -> Result<Configured> {
+        let recipe = self.build.recipe;
+        let mut dropped = BTreeSet::new();
+        loop {
+            let commands = build::commands(recipe, variables, self.build.jobs());
+            let mut unused = Unused::default();
+            for (phase, command) in commands.iter().take(1) {
+                unused = self.command(phase, command)?;
+            }
+            let out = staging.join("out");
+            let names = variables.keys().map(String::as_str).collect();
+            let mut found = Configured::read(&out, files, &names, &unused, recipe)?;
+            found.demand(recipe.project().cmake.keys(), &self.build.version)?;
+            let given = variables.clone();
+            variables.retain(|name, value| !found.unknown.contains(name) || recipe.insists(name, value));
+            let unused: Vec<&str> =
+                given.keys().filter(|name| !variables.contains_key(*name)).map(String::as_str).collect();
+            dropped.append(&mut found.unknown);
+            // Each round drops at least one.
+            if unused.is_empty() {
+                found.unknown = dropped;
+                return Ok(found);
+            }
+            writeln!(self.log, "left out, because the source does not use them: {}", unused.join(", "))?;
+            fs_err::rename(&out, staging.join(format!("out-{}", dropped.len())))?;
+            fs_err::create_dir(&out)?;
+        }
+    }
+
+    /// Runs a command. Returns what CMake said of unused variables.
+    fn command(&mut self, phase: &str, command: &[String]) -> Result<Unused> {
+        self.task.phase(phase);
+        let (mut unused, mut last) = (Unused::default(), VecDeque::new());
+        let status = self.sandbox.run(command, self.log, &mut |line| {
+            if let Some(step) = NinjaStep::of(line) {
+                self.task.set_total(step.total);
+                self.task.set_position(step.done);
+                self.task.detail(&visible(step.file));
+            }
+            unused.see(line);
+            last.push_back(visible(line));
+            if last.len() > LAST_LINES {
+                last.pop_front();
+            }
+        })?;
+        if status.success() {
+            return Ok(unused);
+        }
+        Err(Error::failure(failure(command, status, &last)).excerpt(Vec::from(last).join("\n")))
     }
 }
 

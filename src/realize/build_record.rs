@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::compile_cache::CacheUse;
 use super::configured::Configured;
 use crate::elf::Elf;
 use crate::error::Result;
@@ -29,13 +30,17 @@ pub(super) struct BuildRecord {
     tools: BTreeMap<String, String>,
     /// The CMake variables of the recipe and of the manifest.
     variables: BTreeMap<String, String>,
-    /// Variables of the recipe that this source does not know. Unknown variables of the manifest are an error.
+    /// Variables of the recipe that were left out, because the source does not use them. Those of the manifest are an
+    /// error.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unknown_variables: BTreeSet<String>,
     /// Options of the source that are ON although neither recipe nor manifest decided them, in a field that says who
     /// decided.
     #[serde(flatten)]
     left: BTreeMap<String, BTreeSet<String>>,
+    /// Compilations, and those whose object came from the compiler cache; absent if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compile_cache: Option<CacheUse>,
     /// Time that the build took, in seconds.
     seconds: u64,
     /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
@@ -65,17 +70,25 @@ impl BuildRecord {
             variables: variables.clone(),
             unknown_variables: BTreeSet::new(),
             left: BTreeMap::new(),
+            compile_cache: None,
             seconds: 0,
             needed: BTreeMap::new(),
         })
     }
 
-    /// Records what CMake made of the variables; options that were left to the project stand in the field `left`.
-    pub fn set_configured(&mut self, configured: Configured, left: String) {
+    /// Records what CMake made of the variables, and those that it was given in the end; options that were left to the
+    /// project stand in the field `left`.
+    pub fn set_configured(&mut self, configured: Configured, left: String, variables: &BTreeMap<String, String>) {
+        self.variables.clone_from(variables);
         self.unknown_variables = configured.unknown;
         if !configured.left.is_empty() {
             self.left.insert(left, configured.left);
         }
+    }
+
+    /// Records the use of the compiler cache.
+    pub fn set_compile_cache(&mut self, used: CacheUse) {
+        self.compile_cache = Some(used);
     }
 
     /// Records the time that the build took, rounded up.

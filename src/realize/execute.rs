@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::build::Build;
+use super::compile_cache::{self, CacheUse};
 use super::plan::{Action, Plan, Step, StepKind};
 use super::settings::RealizeSettings;
 use super::version::version;
@@ -95,6 +96,8 @@ pub struct Realized {
     pub fresh: bool,
     /// The time that this run spent on it, without downloads.
     pub time: Duration,
+    /// Compilations of this run, if there was a compiler cache.
+    pub compile_cache: Option<CacheUse>,
 }
 
 impl<'a> Realizer<'a> {
@@ -157,6 +160,9 @@ impl Realizer<'_> {
         // A recorded tree that differs from the seal is not used.
         let found = self.intake.store.output(locked.derivation)?;
         let found = found.filter(|(record, _)| locked.tree.is_none_or(|sealed| sealed == record.tree));
+        // The plan of a seal uses nothing that came from a compiler cache.
+        let before = found.as_ref().map(|(record, _)| record.tree);
+        let found = found.filter(|_| !self.settings.sealing || step.action != Action::Build);
         let found = match found {
             Some((_, tree)) => Some(tree),
             None => self.as_sealed(&step.name, locked)?,
@@ -166,7 +172,14 @@ impl Realizer<'_> {
         if let Some(sealed) = locked.tree
             && sealed != tree.digest
         {
-            return Err(not_reproducible(sealed, tree.digest, &step.name));
+            let is_cached = self.settings.compile_cache.is_some() && self.builds(&step.name);
+            return Err(not_reproducible(sealed, tree.digest, &step.name, is_cached));
+        }
+        if fresh && before.is_some_and(|before| before != tree.digest) {
+            self.intake.fetcher.progress().note(&format!(
+                "{}: came out differently without the compiler cache; `strixlock gc --compile-cache` removes the cache",
+                step.name
+            ));
         }
         Ok(Realized {
             derivation: locked.derivation,
@@ -174,6 +187,7 @@ impl Realizer<'_> {
             version: step.version.clone(),
             fresh,
             time: begun.elapsed(),
+            compile_cache: fresh.then(|| compile_cache::used(self.intake.store, locked.derivation)).flatten(),
         })
     }
 
@@ -311,9 +325,9 @@ impl Realizer<'_> {
         })
     }
 
-    /// Returns the tree of a web UI for a build; `None` if the sources have its files themselves. Fails if it is for
+    /// Returns the tree of a web UI for a build, and the directory of the sources that it is laid into; `None` if the sources have its files themselves. Fails if it is for
     /// other sources.
-    fn web_ui(&self, name: &str, source: &GitPin) -> Result<Option<StoredTree>> {
+    fn web_ui(&self, name: &str, source: &GitPin) -> Result<Option<(StoredTree, &str)>> {
         let LockedInput::LlamaUi(block) = self.input(name)? else {
             return Err(Error::new(Kind::Invalid, format!("`{name}` is not a web UI")));
         };
@@ -324,7 +338,8 @@ impl Realizer<'_> {
                 .fact("sources", format!("b{}", source.number))
                 .hint(format!("run `strixlock update {name}`")));
         }
-        block.locked.bundle.as_ref().map(|_| self.demand_intact(name, self.input_tree(name)?)).transpose()
+        let Some(bundle) = &block.locked.bundle else { return Ok(None) };
+        Ok(Some((self.demand_intact(name, self.input_tree(name)?)?, bundle.directory.as_str())))
     }
 
     /// Prepares a build with CMake.
@@ -347,12 +362,13 @@ impl Realizer<'_> {
             intake: self.intake,
             recipe,
             ui,
+            input,
             version: format!("{} {}", project.source, input.version()),
             source: Source::of(project.source, Some(input))?,
             tree: self.demand_intact(project.source, self.input_tree(project.source)?)?,
             rocm,
             sysroot: project.sysroot.map(|name| self.demand_intact(name, self.output_tree(name)?)).transpose()?,
-            settings: self.settings,
+            settings: self.settings.clone(),
         })
     }
 }
@@ -378,11 +394,16 @@ pub fn switch(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Realiz
     profile.add(&generation, text.as_bytes())
 }
 
-fn not_reproducible(sealed: TreeDigest, found: TreeDigest, name: &str) -> Error {
+fn not_reproducible(sealed: TreeDigest, found: TreeDigest, name: &str, is_cached: bool) -> Error {
+    let first = if is_cached {
+        "an object in the compiler cache may be wrong: `strixlock gc --compile-cache` removes the cache; "
+    } else {
+        ""
+    };
     Error::new(Kind::NotReproducible, "the output differs from the seal in strix.lock")
         .fact("sealed", sealed)
         .fact("made", found)
         .hint(format!(
-            "`strixlock log {name}` shows the build; to accept the new tree, run `strixlock realize {name} --seal`"
+            "{first}`strixlock log {name}` shows the build; to accept the new tree, run `strixlock realize {name} --seal`"
         ))
 }

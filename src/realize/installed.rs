@@ -71,10 +71,12 @@ fn outside(dest: &Path, prefix: &str) -> Result<Vec<String>> {
 fn collect(dest: &Path, path: &Path, found: &mut Vec<String>) -> Result<()> {
     let mut todo = vec![path.to_path_buf()];
     while let Some(path) = todo.pop() {
-        let below: Vec<_> = match fs_err::symlink_metadata(&path)?.is_dir() {
-            true => fs_err::read_dir(&path)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?,
-            false => Vec::new(),
-        };
+        let mut below = Vec::new();
+        if fs_err::symlink_metadata(&path)?.is_dir() {
+            for entry in fs_err::read_dir(&path)? {
+                below.push(entry?.path());
+            }
+        }
         if below.is_empty() {
             let inside = path.strip_prefix(dest).unwrap_or(&path);
             found.push(visible(&format!("/{}", inside.display())));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use tracing::info;
 
+use super::compile_cache::is_from_cache;
 use super::version::{short_version, version};
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::Result;
@@ -93,10 +94,19 @@ impl Action {
 impl Plan {
     /// Plans the named outputs, or the usual ones if none is named. Reads the lock and the store only.
     pub fn new(lock: &Lock, store: &Store, names: &[String]) -> Result<Self> {
+        Self::of_outputs(lock, store, names, false)
+    }
+
+    /// Plans like [`Self::new`], for results that are to be sealed: what a compiler cache had a part in is made again.
+    pub fn to_seal(lock: &Lock, store: &Store, names: &[String]) -> Result<Self> {
+        Self::of_outputs(lock, store, names, true)
+    }
+
+    fn of_outputs(lock: &Lock, store: &Store, names: &[String], sealing: bool) -> Result<Self> {
         for name in names {
             lock.output(name)?;
         }
-        let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
+        let mut planner = Planner { lock, store, sealing, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
         let wanted: Vec<&String> =
             if names.is_empty() { lock.usual_outputs().collect() } else { names.iter().collect() };
         for name in wanted {
@@ -108,7 +118,8 @@ impl Plan {
     /// Plans everything that the output `name` is made from, without the output.
     pub fn of_parts(lock: &Lock, store: &Store, name: &str) -> Result<Self> {
         let output = lock.output(name)?;
-        let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
+        let plan = Self { steps: Vec::new() };
+        let mut planner = Planner { lock, store, sealing: false, plan, seen: BTreeSet::new() };
         planner.parts(&output.recipe)?;
         Ok(planner.plan.in_order(lock))
     }
@@ -141,6 +152,8 @@ impl Plan {
 struct Planner<'a> {
     lock: &'a Lock,
     store: &'a Store,
+    /// True if nothing may come from a compiler cache.
+    sealing: bool,
     plan: Plan,
     seen: BTreeSet<(StepKind, String)>,
 }
@@ -161,8 +174,10 @@ impl Planner<'_> {
                 found.or(sealed.filter(|_| output.earlier.is_some()))
             }
         };
-        let action = tree.and_then(|tree| stored(self.store, tree)).unwrap_or(Action::Build);
+        let is_cached = self.sealing && is_from_cache(self.lock, self.store, name);
+        let action = tree.filter(|_| !is_cached).and_then(|tree| stored(self.store, tree)).unwrap_or(Action::Build);
         let why = match (action, tree) {
+            _ if is_cached => "a compiler cache had a part in it".to_owned(),
             (Action::Have | Action::Thaw, Some(tree)) => format!("its tree is {tree}"),
             (_, Some(tree)) => format!("its tree {tree} is not in the store"),
             (_, None) => format!("the store has no output that fits the lock for {}", output.derivation),
@@ -178,7 +193,7 @@ impl Planner<'_> {
             short: short_version(self.lock, name),
             action,
             derivation: Some(output.derivation),
-            tree: output.tree.or(tree),
+            tree: output.tree.or(tree.filter(|_| !is_cached)),
         });
         Ok(())
     }

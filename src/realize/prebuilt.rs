@@ -9,7 +9,7 @@ use super::build_record::{ABOUT, LOG, needed};
 use super::execute::Made;
 use crate::digest::DerivationId;
 use crate::elf::{Elf, ElfKind};
-use crate::error::{Error, Result};
+use crate::error::{About as _, Error, Kind, Result};
 use crate::inputs::LockedInput;
 use crate::manifest::known_edges;
 use crate::recipe::prebuilt::{layout, library_series, moves, pinned_range};
@@ -30,11 +30,12 @@ impl Realizer<'_> {
         let staging = store.stage_from_blobs(&listing)?;
         fs_err::write(staging.path().join(LOG), log(&published)?)?;
         fs_err::write(staging.path().join(ABOUT), self.about(recipe, &staging.path().join("tree"), &listing))?;
+        let tree = StoredTree { digest: listing.digest(), path: staging.path().join("tree") };
+        let mut named = self.lock.outputs.iter().filter(|(_, output)| output.derivation == derivation);
+        let name = named.next().map_or("prebuilt", |(name, _)| name);
+        let programs = programs(&tree, &listing).about(name)?;
         if let Some(rocm) = &recipe.rocm {
-            let tree = StoredTree { digest: listing.digest(), path: staging.path().join("tree") };
-            let mut named = self.lock.outputs.iter().filter(|(_, output)| output.derivation == derivation);
-            let name = named.next().map_or("prebuilt", |(name, _)| name);
-            self.demand_libraries(recipe, rocm, &tree, &listing).map_err(|error| error.about(name))?;
+            self.demand_libraries(recipe, rocm, (&tree, &listing), &programs).about(name)?;
         }
         Ok(Made::Staged(staging, listing))
     }
@@ -61,8 +62,8 @@ impl Realizer<'_> {
         &self,
         recipe: &PrebuiltRecipe,
         rocm: &str,
-        tree: &StoredTree,
-        listing: &Listing,
+        (tree, listing): (&StoredTree, &Listing),
+        programs: &[String],
     ) -> Result<()> {
         let (prefix, target) = self.rocm_settings(rocm)?;
         let whole = self.demand_intact(rocm, self.output_tree(rocm)?)?;
@@ -73,7 +74,7 @@ impl Realizer<'_> {
         let request = trim::Request {
             rocm: trim::Mounted { dir: &whole.path, listing: &whole_listing, prefix },
             llama: trim::Mounted { dir: &tree.path, listing, prefix: &recipe.prefix },
-            roots: &programs(tree, listing)?,
+            roots: programs,
             targets: std::slice::from_ref(target),
             edges: known_edges()?,
             base: base.map(|(tree, listing)| trim::Mounted { dir: &tree.path, listing, prefix: "" }),
@@ -147,17 +148,22 @@ fn log(archive: &Listing) -> Result<String> {
     Ok(format!("unpacked, not built; every file was taken as it is\n{}", lines.collect::<String>()))
 }
 
-/// Returns the names of the ELF programs in `bin`.
+/// Returns the names of the ELF programs in `bin`. Fails if one is for another processor.
 fn programs(tree: &StoredTree, listing: &Listing) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for entry in listing.entries() {
         let name = entry.path.strip_prefix(b"bin/").and_then(|name| std::str::from_utf8(name).ok());
         let is_file = matches!(entry.node, Node::File { executable: true, .. }) && parent(&entry.path) == b"bin";
         let Some(name) = name.filter(|_| is_file) else { continue };
-        if let Some(Elf::Native(file)) = Elf::open(&tree.path.join("bin").join(name))?
-            && file.kind == ElfKind::Executable
-        {
-            all.push(name.to_owned());
+        match Elf::open(&tree.path.join("bin").join(name))? {
+            Some(Elf::Native(file)) if file.kind == ElfKind::Executable => all.push(name.to_owned()),
+            Some(Elf::Foreign { bits, machine, .. }) if !name.contains(".so") => {
+                return Err(Error::new(Kind::Invalid, "a program of the archive is for another processor")
+                    .fact("program", name)
+                    .fact("is for", format!("{bits}-bit {machine}"))
+                    .hint("`asset` of the input must name an archive for Linux on x86-64"));
+            }
+            _ => {}
         }
     }
     Ok(all)

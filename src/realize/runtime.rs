@@ -100,7 +100,7 @@ impl Realizer<'_> {
         let (rocm_prefix, _) = self.rocm_settings(&recipe.rocm)?;
         let targets = self.lock.targets(&Recipe::Runtime(recipe.clone()));
         let Some(llama_prefix) = self.lock.output(&recipe.llama)?.recipe.prefix() else {
-            return Err(Error::new(Kind::Invalid, format!("`{}` is not a llama.cpp build", recipe.llama)));
+            return Err(Error::new(Kind::Invalid, format!("`{}` is not a build at a prefix", recipe.llama)));
         };
         let sysroot = self.lock.base_of(recipe.build_root()).map(|name| self.output_tree(name)).transpose()?;
         let build = match &self.lock.output(&recipe.llama)?.recipe {

@@ -13,6 +13,9 @@ use crate::tree::Node;
 /// are skipped, and so are those whose CMake files do not name their programs.
 pub fn demand_programs(lock: &Lock, store: &Store) -> Result<()> {
     for (name, output) in &lock.outputs {
+        if let Recipe::Prebuilt(recipe) = &output.recipe {
+            demand_prebuilt(lock, store, recipe, &[]).map_err(|error| error.about(format!("output `{name}`")))?;
+        }
         let (build, wanted): (_, Vec<&String>) = match &output.recipe {
             Recipe::Runtime(runtime) => (Some(&runtime.llama), runtime.roots.iter().collect()),
             Recipe::Image(image) => (image.llama.as_ref(), image.program.iter().collect()),

@@ -1,7 +1,8 @@
-//! Refuses sources without a CMake project in the directory that an output names.
+//! Refuses sources without a project in the directory that an output of type `cmake` names.
 
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
+use crate::recipe::Recipe;
 use crate::store::Store;
 use crate::text::visible;
 use crate::tree::Listing;
@@ -15,13 +16,13 @@ const LISTED: usize = 10;
 /// skipped.
 pub fn demand_projects(lock: &Lock, store: &Store) -> Result<()> {
     for (name, output) in &lock.outputs {
-        let Some(project) = output.recipe.cmake_build().map(|build| build.project()) else { continue };
-        let Some(input) = lock.inputs.get(project.source) else { continue };
+        let Recipe::CMake(recipe) = &output.recipe else { continue };
+        let Some(input) = lock.inputs.get(&recipe.source) else { continue };
         let Some(tree) = input.tree().and_then(|tree| store.tree(tree.digest)) else { continue };
         let listing = tree.listing()?;
-        if !has_project(&listing, project.directory) {
-            let source = format!("{} {}", project.source, input.version());
-            return Err(no_project(&listing, project.directory)
+        if !has_project(&listing, &recipe.source_directory) {
+            let source = format!("{} {}", recipe.source, input.version());
+            return Err(no_project(&listing, &recipe.source_directory)
                 .about(format!("output `{name}`"))
                 .fact("source", source));
         }

@@ -11,11 +11,13 @@ use crate::store::{StoredTree, link_tree};
 use crate::tree::Node;
 use crate::tree::confined::Root;
 
-/// Makes the directory `to` of hard links to the source, and to the files of a bundle at their place in it. Fails if the
-/// bundle lacks a file that the source needs.
-pub(super) fn lay_ui(source: &StoredTree, ui: &StoredTree, to: &Path) -> Result<()> {
-    let place = UiPlace::of(&CMakeFiles::read(source)?)
-        .ok_or_else(|| Error::new(Kind::Invalid, "these sources have no place for a web UI"))?;
+/// Makes the directory `to` of hard links to the source, and to the files of a bundle at their locked place in it. Fails if
+/// the bundle lacks a file that the source needs.
+pub(super) fn lay_ui(source: &StoredTree, ui: &StoredTree, directory: &str, to: &Path) -> Result<()> {
+    let place =
+        UiPlace::of(&CMakeFiles::read(source)?).filter(|place| place.directory == directory).ok_or_else(|| {
+            Error::new(Kind::Invalid, "these sources have no such place for a web UI").fact("locked", directory)
+        })?;
     let bundle = ui.listing()?;
     place.demand(&bundle)?;
     link_tree(source, to)?;

@@ -39,6 +39,12 @@ pub trait CMakeBuild {
         false
     }
 
+    /// Returns true if the build gets a copy of the source that it may write to, as some projects do while they are
+    /// configured.
+    fn writes_source(&self) -> bool {
+        false
+    }
+
     /// Returns the name of whoever decides options that neither recipe nor manifest decide.
     fn decider(&self) -> &'static str {
         "the project"
@@ -100,7 +106,7 @@ pub enum Source<'p> {
 }
 
 impl<'p> Source<'p> {
-    /// Returns the source that the input `name` is. Fails if it is no source.
+    /// Returns the source that the input `name` is. Fails if it is not a source.
     pub fn of(name: &str, input: Option<&'p LockedInput>) -> Result<Self> {
         match input {
             Some(LockedInput::Git(block)) => Ok(Self::Commit(&block.locked)),
@@ -109,7 +115,9 @@ impl<'p> Source<'p> {
                 Err(Error::new(Kind::Invalid, format!("the input `{name}` is a file, and a build needs a source tree"))
                     .hint("`unpack = true` in the input takes the tree in it, if it is a tar archive"))
             }
-            _ => Err(Error::new(Kind::Invalid, format!("`{name}` is no source: expected a git input or an archive"))),
+            _ => {
+                Err(Error::new(Kind::Invalid, format!("`{name}` is not a source: expected a git input or an archive")))
+            }
         }
     }
 

@@ -99,6 +99,10 @@ impl CMakeBuild for CMakeRecipe {
         BTreeMap::new()
     }
 
+    fn writes_source(&self) -> bool {
+        true
+    }
+
     fn has_own_commands(&self) -> bool {
         true
     }

@@ -48,10 +48,10 @@ pub struct ImageRecipe {
     /// The output that is its trimmed ROCm tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
-    /// The output that is its build of llama.cpp.
+    /// The output that is its engine. The name in locks is from when there was none but llama.cpp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub llama: Option<String>,
-    /// The program of llama.cpp that the image runs.
+    /// The program of the engine that the image runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
     /// User and group that it runs as: numbers, or names in the base. Default: root.
@@ -291,6 +291,7 @@ mod tests {
             llama: Some("llama".to_owned()),
             program: Some("llama-server".to_owned()),
             user: None,
+            certificates: Vec::new(),
             environment: BTreeMap::from([("LLAMA_ARG_PORT".to_owned(), "9000".to_owned())]),
             labels: BTreeMap::from([("a".to_owned(), "mine".to_owned())]),
             compression: Compression::Zstd,

@@ -146,19 +146,31 @@ impl Subject {
     }
 }
 
-/// Returns the outputs that run: a runtime with its build if the lock has one, else a build alone.
+/// Returns the outputs that run: a runtime with its build if the lock has one, else a build alone. Other engines have no
+/// llama-bench and read no prompt, so they are passed over.
 fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
+    let is_llama = |name: &str| lock.outputs.get(name).is_some_and(|output| output.recipe.has_known_programs());
     let runtimes = lock.outputs.iter().filter_map(|(name, output)| match &output.recipe {
-        Recipe::Runtime(recipe) => Some((name, recipe)),
+        Recipe::Runtime(recipe) if is_llama(&recipe.llama) => Some((name, recipe)),
         _ => None,
     });
     if let Some((name, recipe)) = { runtimes }.next() {
         return Ok((Some((name, recipe)), &recipe.llama));
     }
-    let build = lock.outputs.iter().find(|(_, output)| output.recipe.is(OutputRole::Engine));
-    build.map(|(name, _)| (None, name.as_str())).ok_or_else(|| {
-        Error::new(Kind::NotFound, "the lock has no build of llama.cpp to validate")
-            .hint("add an output of type `llama` or `prebuilt` to the manifest, then `strixlock update`")
+    if let Some((name, _)) = lock.outputs.iter().find(|(name, _)| is_llama(name)) {
+        return Ok((None, name));
+    }
+    let engines = lock.outputs.iter().filter(|(_, output)| output.recipe.is(OutputRole::Engine));
+    let engines: Vec<String> =
+        engines.map(|(name, output)| format!("{name} of type {}", output.recipe.kind())).collect();
+    let error = Error::new(Kind::NotFound, "the lock has no build of llama.cpp to validate");
+    Err(if engines.is_empty() {
+        error.hint("add an output of type `llama` or `prebuilt` to the manifest, then `strixlock update`")
+    } else {
+        error.fact("it has", engines.join(", ")).hint(
+            "the checks are llama.cpp's: its programs, a prompt, llama-bench. `strixlock check` proves that the other \
+             engine builds the same again, and `strixlock run` starts its programs",
+        )
     })
 }
 

@@ -53,7 +53,8 @@ type Maker = Box<dyn Fn() -> Result<ForgeRelease> + Send>;
 struct Shelf {
     /// Releases, the oldest first.
     releases: Vec<ForgeRelease>,
-    later: Option<Maker>,
+    /// The tag of a release that is not made yet, and how to make it.
+    later: Option<(String, Maker)>,
 }
 
 /// The stand-in. It lives as long as the server.
@@ -80,28 +81,30 @@ impl Forge {
     /// Publishes a release, replacing one of the same tag in its place.
     pub fn publish(&self, release: ForgeRelease) {
         let mut shelf = lock(&self.shelf);
+        shelf.later.take_if(|(tag, _)| *tag == release.tag);
         match shelf.releases.iter_mut().find(|old| old.tag == release.tag) {
             Some(old) => *old = release,
             None => shelf.releases.push(release),
         }
     }
 
-    /// Publishes a release that is made by the first request.
-    pub fn publish_later(&self, make: impl Fn() -> Result<ForgeRelease> + Send + 'static) {
-        lock(&self.shelf).later = Some(Box::new(make));
+    /// Publishes a release, the oldest, that is made when somebody asks for its tag or for all.
+    pub fn publish_later(&self, tag: &str, make: impl Fn() -> Result<ForgeRelease> + Send + 'static) {
+        lock(&self.shelf).later = Some((tag.to_owned(), Box::new(make)));
     }
 
     fn answer(&self, origin: &str, incoming: &Incoming) -> Response {
         let mut shelf = lock(&self.shelf);
-        if let Some(make) = shelf.later.take() {
+        let repository = &self.repository;
+        let path = percent_encoding::percent_decode_str(&incoming.path).decode_utf8_lossy().into_owned();
+        let path = path.as_str();
+        let is_wanted = |tag: &str| path.ends_with("/releases") || path.split('/').any(|part| part == tag);
+        if let Some((_, make)) = shelf.later.take_if(|(tag, _)| is_wanted(tag)) {
             match make() {
                 Ok(release) => shelf.releases.insert(0, release),
                 Err(error) => return Response::text(500, format!("{error}\n")),
             }
         }
-        let repository = &self.repository;
-        let path = percent_encoding::percent_decode_str(&incoming.path).decode_utf8_lossy().into_owned();
-        let path = path.as_str();
         if let Some(place) = path.strip_prefix(&format!("{API}/{repository}/releases")) {
             return self.api(&shelf.releases, origin, place, incoming);
         }

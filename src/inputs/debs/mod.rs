@@ -46,6 +46,10 @@ impl Request for DebsRequest {
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         request(source, fields)
     }
+
+    fn asks(&self) -> Result<Vec<String>> {
+        resolve::archives(self)
+    }
 }
 
 fn request(source: &SourceText, fields: &Table) -> Result<DebsRequest> {

@@ -47,4 +47,8 @@ impl Request for FileRequest {
         }
         Ok(Self { urls: urls(source, all)?, unpack: unpack? })
     }
+
+    fn asks(&self) -> Result<Vec<String>> {
+        Ok(self.urls.iter().map(Url::to_string).collect())
+    }
 }

@@ -44,6 +44,10 @@ impl Request for GitRequest {
         Ok(Self { url: git_url(source, &fields.needed("url")?)?, reference: reference?, patches: patches? })
     }
 
+    fn asks(&self) -> Result<Vec<String>> {
+        Ok(vec![self.url.clone()])
+    }
+
     fn unheld(&self) -> Option<Self> {
         let range = matches!(&self.reference, GitRef::Release(range) if range != "latest");
         range.then(|| Self { reference: GitRef::Release("latest".to_owned()), ..self.clone() })

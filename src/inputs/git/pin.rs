@@ -11,7 +11,7 @@ use super::report;
 use crate::inputs::project::is_project_path;
 use crate::inputs::{Block, LockedInput, Pinned, TreePin};
 use crate::text::{self, visible};
-use crate::upstream::git::{GitRequest, Submodule, is_commit, is_git_url, release_version};
+use crate::upstream::git::{GitRef, GitRequest, Submodule, is_commit, is_git_url, release_version};
 
 /// A pinned git commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +66,19 @@ impl Pinned for Block<GitRequest> {
     fn short_version(&self) -> String {
         let release = self.locked.release().map(|tag| format!("{tag} = ")).unwrap_or_default();
         format!("{release}b{}", self.locked.number)
+    }
+
+    /// Returns the repository, and the ref if others than the owners of the repository can write it. Hosts also give out
+    /// commits of forks.
+    fn origin(&self) -> Option<String> {
+        let GitRequest { url, reference, .. } = &self.requested;
+        let owned = |name: &str| name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+        Some(match reference {
+            GitRef::Pull(number) => format!("{url} refs/pull/{number}/head"),
+            GitRef::Ref(name) if !owned(name) => format!("{url} {name}"),
+            GitRef::Commit(_) => format!("{url} by commit"),
+            _ => url.clone(),
+        })
     }
 
     fn day(&self) -> Option<Date> {

@@ -29,6 +29,8 @@ pub struct LlamaUiPin {
 pub struct Bundle {
     /// The build number that it was published for.
     pub number: u64,
+    /// The directory of the sources that its files are laid into.
+    pub directory: String,
     /// Its URLs.
     pub urls: Vec<Url>,
     /// Size in bytes.
@@ -74,6 +76,9 @@ impl Pinned for Block<LlamaUiRequest> {
         if bundle.number > self.locked.wanted {
             return Some("the web UI is that of a newer build than its sources".to_owned());
         }
+        if !crate::tree::is_path(bundle.directory.as_bytes()) {
+            return Some(format!("invalid directory `{}` of the web UI", bundle.directory));
+        }
         unfetchable(&bundle.urls)
     }
 
@@ -87,6 +92,7 @@ impl Pinned for Block<LlamaUiRequest> {
         if !self.locked.is_exact() {
             fact(page, "note", &older(bundle.number, self.locked.wanted));
         }
+        fact(page, "laid into the sources at", &bundle.directory);
         fact(page, "size", &format!("{} bytes", bundle.size));
         fact(page, "digest", &bundle.sha256.to_string());
         for url in &bundle.urls {

@@ -129,7 +129,9 @@ fn take_in(
         format!("bundle   {}", text::bytes(received.size)),
         format!("tree     {} in {} entries", text::bytes(tree.size), tree.entries),
     ];
-    let bundle = Bundle { number: found.number, urls, size: received.size, sha256: received.digest, tree };
+    let directory = place.directory.to_owned();
+    let (number, size, sha256) = (found.number, received.size, received.digest);
+    let bundle = Bundle { number, directory, urls, size, sha256, tree };
     let block = Block::new(request, LlamaUiPin { wanted, bundle: Some(bundle) })?;
     Ok(Taken { block: block.into(), details, warnings })
 }

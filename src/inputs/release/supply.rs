@@ -75,7 +75,7 @@ pub(super) fn archive(
     };
     let (staging, unpacked) = unpacked(intake, name, &path, Limits::default())?;
     if let Some(first) = unpacked.absolute_links().first() {
-        return Err(Error::new(Kind::Mismatch, "the archive has links with absolute targets, which lead out of it")
+        return Err(Error::new(Kind::Invalid, "the archive has links with absolute targets, which lead out of it")
             .fact("file", urls.first().map(crate::urls::show_url).unwrap_or_default())
             .fact("link", first)
             .hint(

@@ -19,7 +19,7 @@ pub(super) fn image(page: &mut String, recipe: &ImageRecipe) {
         ("base image", &recipe.from),
         ("ROCm", &recipe.rocm),
         ("runtime", &recipe.runtime),
-        ("llama.cpp", &recipe.llama),
+        ("engine", &recipe.llama),
     ] {
         if let Some(name) = name {
             fact(page, label, name);

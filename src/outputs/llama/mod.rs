@@ -1,4 +1,4 @@
-//! Output `llama`.
+//! Output `llama`: a build with CMake, and what is known of llama.cpp.
 
 mod page;
 

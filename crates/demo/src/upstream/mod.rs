@@ -146,7 +146,7 @@ impl Upstream {
         }
         upstream.server.handle(&format!("{LLAMA}/"), GitHttp::new(LLAMA, &upstream.llama_repository()));
         let repository = upstream.llama_repository();
-        upstream.forge.publish_later(move || release(&repository));
+        upstream.forge.publish_later(&format!("b{}", RELEASED.0), move || release(&repository));
         // As for the tags: not every commit is built.
         for number in (2..=8).step_by(2) {
             upstream.publish_ui(number, &ui::bundle(number))?;
