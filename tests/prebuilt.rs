@@ -47,7 +47,7 @@ fn publish(project: &Project, bytes: Vec<u8>) {
     project.upstream().forge().publish(ForgeRelease::new("b4", NAME, bytes));
 }
 
-/// What the tree of the lock's input is known by.
+/// Returns the pin of the release in the lock.
 fn pin(project: &Project) -> Value {
     let lock: Value = serde_json::from_str(&project.lock()).unwrap();
     lock["inputs"]["llama-release"]["locked"].clone()

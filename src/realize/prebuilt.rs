@@ -128,10 +128,8 @@ impl Realizer<'_> {
         if let Some(series) = &made_for {
             error = error.fact("made for", format!("ROCm {series}"));
         }
-        let input = match self.lock.outputs.get(rocm).map(|output| &output.recipe) {
-            Some(Recipe::Rocm(rocm)) => &rocm.input,
-            _ => return error,
-        };
+        let Some(Recipe::Rocm(rocm)) = self.lock.outputs.get(rocm).map(|output| &output.recipe) else { return error };
+        let input = &rocm.input;
         if let Some(pin) = self.lock.inputs.get(input) {
             error = error.fact("pinned", format!("ROCm {}", pin.version()));
         }
