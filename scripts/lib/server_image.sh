@@ -17,7 +17,7 @@ bundle() {
   printf '<!doctype html><title>llama.cpp b%s, from a bundle</title>\n' "$1" > "$dist/index.html"
   printf '<!doctype html>loading\n' > "$dist/loading.html"
   printf '{}\n' | tee "$dist/manifest.webmanifest" "$dist/build.json" "$dist/_app/version.json" > "$dist/sw.js"
-  for name in bundle.e2e.js workbox.e2e.js; do printf 'const build = %s;\n' "$1" > "$dist/$name"; done
+  for script in bundle.e2e.js workbox.e2e.js; do printf 'const build = %s;\n' "$1" > "$dist/$script"; done
   printf 'body { color: black }\n' > "$dist/bundle.e2e.css"
   tar -czf "$place/dist.tar.gz" -C "$dist" .
   sha256sum "$place/dist.tar.gz" | cut -d ' ' -f 1 > "$place/dist.tar.gz.sha256"
