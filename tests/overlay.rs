@@ -127,8 +127,10 @@ fn a_patched_library_wins_and_everything_follows() {
     assert!(text.contains("\nCOPY patched-rocm/ /opt/rocm/\n") && !text.contains("curl"), "{text}");
 
     // The overlay takes the base's place.
-    project.run(&["realize", "--prefix", "links"]).code(0);
-    assert!(link(project.path("links/rocm")).ends_with("patched-rocm"));
+    let links = project.path("links");
+    std::fs::create_dir(&links).unwrap();
+    project.run(&["realize", "--prefix", links.to_str().unwrap()]).code(0);
+    assert!(link(links.join("rocm")).ends_with("patched-rocm"));
     let run = project.run(&["run", "llama-bench"]).code(0);
     assert!(run.stdout.contains("| ROCm |"), "{}", run.all());
 }
