@@ -227,6 +227,10 @@ fn mistakes_in_the_manifest_are_told_at_their_places() {
         ("components = [\"a b\"]\n", "invalid name in `components`"),
         ("environment = { \"A-B\" = \"x\" }\n", "invalid entry in `environment`"),
         ("prefix = \"/usr/local\"\n", "invalid prefix"),
+        (
+            "[inputs.base]\ntype = \"oci\"\nimage = \"demo.invalid/a:1\"\n[outputs.other]\ntype = \"cmake\"\nsource = \"base\"\n",
+            "expected an input of type `git` or `file`",
+        ),
         ("rocm = \"engine\"\n", "expected an output of type `rocm`"),
         ("backend = \"cpu\"\n", "unknown field `backend`"),
         ("[outputs.other]\ntype = \"cmake\"\n", "the field `source` is missing"),
