@@ -32,6 +32,7 @@ mod oci;
 mod progress;
 mod provision;
 mod realize;
+mod rebuild;
 mod release;
 mod run;
 mod runtime;

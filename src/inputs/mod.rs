@@ -30,7 +30,7 @@ pub mod rocm;
 
 pub use block::Block;
 pub use model::{ModelFile, restore_model};
-pub use pinned::Pinned;
+pub use pinned::{Pinned, Trust};
 pub use request::{OfKind, Request};
 pub use resolve::{Answer, Preview, Question, Resolution, Resolve, Taken};
 pub use supply::{Presence, Supply};

@@ -162,6 +162,8 @@ fn a_stranger_can_check_packages_and_signature() {
     assert_eq!(key.len(), FINGERPRINTS);
     let script = format!("set -e\n{}", blocks(&page)[1..].join("\n"));
     let said = run_by_bash(&script, &project.path(""));
+    assert!(page.contains(&format!(" signed by {key} |")), "{page}");
+    assert_eq!(page.matches("hello_2.10-3_amd64.deb").count(), 1, "the packages stand on the page once: {page}");
     assert_eq!(said.matches("good http").count(), 6, "{said}");
     assert!(said.contains("good main/binary-amd64/Packages"), "{said}");
     assert!(said.contains("Good signature") && said.contains(&key), "{said}");

@@ -8,7 +8,8 @@ use super::FileRequest;
 use crate::digest::Sha256Digest;
 use crate::gguf::Gguf;
 use crate::inputs::{Block, ModelFile, Pinned, model};
-use crate::page::{commands, fact};
+use crate::page::script::Script;
+use crate::page::{cell, commands, fact};
 use crate::text;
 use crate::urls::unfetchable;
 
@@ -62,13 +63,21 @@ impl Pinned for Block<FileRequest> {
     fn report(&self, page: &mut String) {
         let pin = &self.locked;
         fact(page, "size", &format!("{} bytes", pin.size));
-        fact(page, "digest", &pin.sha256.to_string());
-        for url in &pin.urls {
-            fact(page, "url", url.as_str());
+        for mirror in pin.urls.iter().skip(1) {
+            fact(page, "also at", mirror.as_str());
         }
         model::report(page, pin.gguf.as_ref());
         let url = pin.urls.first().map(ToString::to_string).unwrap_or_default();
         commands(page, &[&format!("curl -fL {} | sha256sum   # {}", text::shell_word(&url), pin.sha256.hex())]);
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        vec![format!("The digest of `{}` is that of the first download.", cell(&self.locked.name()))]
+    }
+
+    fn rebuild(&self, name: &str, script: &mut Script) -> Result<(), String> {
+        model::rebuild(name, &self.model_files(), "fetch", |_| self.locked.urls.clone(), script);
+        Ok(())
     }
 
     fn gguf(&self) -> Option<&Gguf> {

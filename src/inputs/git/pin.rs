@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::patches::{PatchPin, is_patch_path};
 use super::report;
 use crate::inputs::{Block, LockedInput, Pinned, TreePin};
+use crate::page::script::Script;
 use crate::text::{self, visible};
 use crate::upstream::git::{GitRequest, Submodule, is_commit, is_git_url, release_version};
 
@@ -120,6 +121,14 @@ impl Pinned for Block<GitRequest> {
 
     fn report(&self, page: &mut String) {
         report::report(page, &self.locked);
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        vec![report::unverified(&self.locked)]
+    }
+
+    fn rebuild(&self, name: &str, script: &mut Script) -> Result<(), String> {
+        report::rebuild(name, &self.locked, script)
     }
 
     fn tree(&self) -> Option<&TreePin> {

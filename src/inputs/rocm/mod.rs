@@ -28,7 +28,7 @@ use crate::gfx::GfxTarget;
 use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
 
 pub use pin::RocmPin;
-pub use tools::{Tools, is_version};
+pub use tools::Tools;
 
 impl Request for RocmRequest {
     type Pin = RocmPin;

@@ -14,10 +14,11 @@ use crate::inputs::InputKind;
 use crate::inputs::LockedInput;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
+use crate::page::script::Script;
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::llama::{self, Hip};
 use crate::recipe::{Backend, Edge, LlamaRecipe, OutputRole};
-use crate::report::Describe;
+use crate::report::{Describe, Fact, Found, Rebuilding};
 
 /// Number of compilers in the hashed commands. It does not change the output.
 const JOBS: usize = 1;
@@ -113,8 +114,26 @@ impl Make for LlamaRecipe {
 }
 
 impl Describe for LlamaRecipe {
+    const LABELS: &'static [&'static str] = &page::LABELS;
+
     fn describe(&self, page: &mut String, lock: &Lock) {
         page::llama(page, lock, self);
+    }
+
+    fn lists(&self, name: &str, page: &mut String) {
+        page::lists(name, page, self);
+    }
+
+    fn facts(&self, found: &Found) -> Vec<Fact> {
+        page::facts(self, found)
+    }
+
+    fn unverified(&self, _: &Lock) -> Vec<String> {
+        page::unverified(self)
+    }
+
+    fn rebuild(&self, script: &mut Script, rebuilding: &Rebuilding) -> Result<(), String> {
+        page::rebuild(self, script, rebuilding)
     }
 }
 

@@ -1,12 +1,20 @@
-//! A build of llama.cpp on the page.
+//! A build of llama.cpp in REPRODUCIBLE.md and rebuild.sh.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+
+use serde::Deserialize;
 
 use crate::gfx::GfxTarget;
 use crate::inputs::LockedInput;
 use crate::lock::Lock;
-use crate::page::fact;
+use crate::outputs::build_lines::BuildLines;
+use crate::page::script::Script;
+use crate::page::{codes, fact};
+use crate::recipe::llama::Hip;
 use crate::recipe::{LlamaRecipe, Recipe, llama};
+use crate::report::{Fact, Found, Rebuilding};
+use crate::text::command_line;
 
 /// Describes the build and its environment, for which alone the result holds.
 pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
@@ -42,24 +50,133 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
     fact(page, "compiler", &compiler);
     let gpu = gpu(lock, recipe);
     fact(page, "processor", llama::processor(recipe.cpu.as_deref(), gpu));
-    let _ = writeln!(
-        page,
-        "\nAll CMake variables, the environment and the versions of the tools: `strixlock log OUTPUT --about`."
-    );
-    if !recipe.cmake.is_empty() {
-        let _ = writeln!(page, "\nCMake variables from the manifest:\n");
-        for (name, value) in &recipe.cmake {
-            fact(page, name, value);
-        }
+    let source = source_id(lock, recipe);
+    let hip = hip(lock, recipe);
+    if let Some(source) = &source {
+        let environment = llama::environment(source, hip.as_ref());
+        let environment: Vec<String> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let _ = writeln!(page, "- environment: {}", codes(&environment));
+        let commands = llama::commands(&BTreeMap::new(), 1);
+        let commands: Vec<String> = commands.iter().map(|words| command_line(words)).collect();
+        let _ = writeln!(page, "- commands: {}; the first with all CMake variables", codes(&commands));
     }
+    if hip.is_some() {
+        let _ = writeln!(page, "- compiler launcher: gives each HIP object an id made from its name, in `rebuild.sh`");
+    }
+    if recipe.cmake.is_empty() {
+        let _ = writeln!(page, "- CMake variables from the manifest: nothing");
+    } else {
+        let own: Vec<String> = recipe.cmake.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let _ = writeln!(page, "- CMake variables from the manifest: {}", codes(&own));
+    }
+    let _ = writeln!(page, "- options that the recipe decides: in a list at the end, with the reasons");
+}
+
+/// Writes the options that the recipe decides.
+pub(super) fn lists(name: &str, page: &mut String, recipe: &LlamaRecipe) {
     let _ = writeln!(
         page,
-        "\nOptions that the recipe decides, where the source has them and the manifest does not:\n\n| option | value | why |\n\
-         | --- | --- | --- |"
+        "\n### Options of {name}\n\nThe recipe decides these, where the source has them and the manifest does not.\n\n\
+         | option | value | why |\n| --- | --- | --- |"
     );
     for decision in llama::decisions().iter().filter(|decision| decision.is_for(recipe.backend)) {
         let _ = writeln!(page, "| `{}` | {} | {} |", decision.names(), decision.value(), decision.why);
     }
+}
+
+/// Labels of the facts about a realized build.
+pub(super) const LABELS: [&str; 6] = [
+    "tools",
+    "CMake variables ON",
+    "CMake variables OFF",
+    "other CMake variables",
+    "left to llama.cpp",
+    "licences of the source",
+];
+
+/// Returns the facts in the record of a build: tools, the CMake variables under the names that the source has, options
+/// that are ON although nobody decided them.
+pub(super) fn facts(recipe: &LlamaRecipe, found: &Found) -> Vec<Fact> {
+    let record = found.about.and_then(|about| serde_json::from_value::<Record>(about.clone()).ok());
+    let Some(record) = record else { return Vec::new() };
+    let pair = |(name, value): (&String, &String)| format!("{name}: {value}");
+    let with = |wanted: &str| {
+        let all = record.variables.iter().filter(|(_, value)| value.as_str() == wanted);
+        all.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
+    let others = record.variables.iter().filter(|(_, value)| !["ON", "OFF"].contains(&value.as_str()));
+    let values = [
+        record.tools.iter().map(pair).collect(),
+        with("ON"),
+        with("OFF"),
+        others.map(|(name, value)| format!("{name}={value}")).collect(),
+        record.left_to_llama_cpp.iter().cloned().collect(),
+        found.licences_of(&recipe.source).unwrap_or_default(),
+    ];
+    LABELS.into_iter().zip(values).map(|(label, values)| Fact { label, values }).collect()
+}
+
+/// The parts of a build's record that stand on the page.
+#[derive(Deserialize)]
+struct Record {
+    tools: BTreeMap<String, String>,
+    variables: BTreeMap<String, String>,
+    #[serde(default)]
+    left_to_llama_cpp: BTreeSet<String>,
+}
+
+/// Returns the CMake variables of a realized build.
+fn variables(rebuilding: &Rebuilding) -> Option<BTreeMap<String, String>> {
+    let [_, on, off, others, ..] = LABELS;
+    let mut all = BTreeMap::new();
+    for (label, value) in [(on, "ON"), (off, "OFF")] {
+        all.extend(rebuilding.fact(label)?.iter().map(|name| (name.clone(), value.to_owned())));
+    }
+    for pair in rebuilding.fact(others)? {
+        let (name, value) = pair.split_once('=')?;
+        all.insert(name.to_owned(), value.to_owned());
+    }
+    Some(all)
+}
+
+/// Returns sentences about what nobody verifies.
+pub(super) fn unverified(recipe: &LlamaRecipe) -> Vec<String> {
+    let with_subprocess = "llama-server may start programs of the machine, if its options say so (`LLAMA_SUBPROCESS`).";
+    let off = ["LLAMA_SUBPROCESS", "LLAMA_BUILD_SERVER"]
+        .iter()
+        .any(|name| recipe.cmake.get(*name).is_some_and(|value| value == "OFF"));
+    if off { Vec::new() } else { vec![with_subprocess.to_owned()] }
+}
+
+/// Adds the commands of the build to rebuild.sh.
+pub(super) fn rebuild(recipe: &LlamaRecipe, script: &mut Script, rebuilding: &Rebuilding) -> Result<(), String> {
+    let variables =
+        variables(rebuilding).ok_or("the source decides its CMake variables: run `strixlock realize` first")?;
+    let source = source_id(rebuilding.lock, recipe).ok_or("its source is not a git commit")?;
+    let hip = hip(rebuilding.lock, recipe);
+    BuildLines {
+        source: &recipe.source,
+        root: recipe.sysroot.as_deref(),
+        rocm: recipe.rocm.as_deref().zip(hip.as_ref().map(|hip| hip.prefix.as_str())),
+        launcher: hip.as_ref().map(|_| llama::HIP_LAUNCHER),
+        environment: &llama::environment(&source, hip.as_ref()),
+        commands: &llama::commands(&variables, 1),
+        prefix: &recipe.prefix,
+    }
+    .write(script, rebuilding);
+    Ok(())
+}
+
+/// Returns the identity of the source of a build.
+fn source_id<'l>(lock: &'l Lock, recipe: &LlamaRecipe) -> Option<llama::SourceId<'l>> {
+    let LockedInput::Git(block) = lock.inputs.get(&recipe.source)? else { return None };
+    Some(llama::SourceId::of(&block.locked))
+}
+
+/// Returns the GPU side of a build.
+fn hip(lock: &Lock, recipe: &LlamaRecipe) -> Option<Hip> {
+    let Recipe::Rocm(rocm) = &lock.outputs.get(recipe.rocm.as_ref()?)?.recipe else { return None };
+    Some(Hip { prefix: rocm.prefix.clone(), target: gpu(lock, recipe)?.clone() })
 }
 
 /// Returns the GPU of a build.
