@@ -45,7 +45,7 @@ fn options_that_nobody_decided_are_named() {
     let page = project.read("REPRODUCIBLE.md");
     for row in [
         "| left to llama.cpp | `GGML_DEMO_EXTRA` |",
-        "| CMake variables ON | `CMAKE_BUILD_WITH_INSTALL_RPATH`, ",
+        "| CMake variables ON | `BUILD_SHARED_LIBS`, `CMAKE_BUILD_WITH_INSTALL_RPATH`, ",
         "`CMAKE_BUILD_TYPE=Release`",
     ] {
         assert!(page.contains(row), "{row}\n{page}");

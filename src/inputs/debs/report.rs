@@ -35,6 +35,8 @@ pub(super) fn lists(name: &str, page: &mut String, requested: &DebsRequest, pin:
          them, as a snapshot always does.",
         cell(name)
     );
+    // What an earlier run left there would vouch for packages of today.
+    commands(page, &[": > promised"]);
     for release in pin.releases.values() {
         signed(page, requested, release);
     }
