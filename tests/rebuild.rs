@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use strixlock_demo::deb_maker::Deb;
 use strixlock_demo::debs::{DebArchive, Package};
+use strixlock_demo::gguf_maker::Shape;
 use strixlock_demo::llama::add_submodule;
 
 use crate::git::repository::Made;
@@ -198,8 +199,11 @@ fn a_root_of_packages_is_made_again() {
 fn a_model_is_made_again_and_an_image_is_left_out() {
     let project = Project::new();
     let server = project.upstream().server();
-    server.put("/a model.gguf", strixlock_demo::http::Resource::bytes(b"no model, but a file".to_vec()));
-    let url = server.url("/a%20model.gguf");
+    server.put(
+        "/a model.gguf",
+        strixlock_demo::http::Resource::bytes(strixlock_demo::gguf_maker::model(Shape::default())),
+    );
+    let url = server.url("/a model.gguf");
     project.write(
         "manifests/strix.toml",
         &format!(
