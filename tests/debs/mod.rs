@@ -178,3 +178,20 @@ fn a_stranger_can_check_packages_and_signature() {
         std::process::Command::new("bash").args(["-c", &script]).current_dir(project.path("")).output().unwrap();
     assert!(!failed.status.success(), "{}", String::from_utf8_lossy(&failed.stdout));
 }
+
+/// The page puts fingerprint and architecture into commands, and a lock may come from elsewhere.
+#[test]
+fn no_words_of_a_strange_lock_come_into_commands() {
+    let (project, _) = with_archive();
+    manifest(&project, &["hello"], "");
+    project.run(&["update"]).code(0);
+    let good: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
+    for pointer in ["/locked/releases/demo/signed_by", "/requested/architecture"] {
+        let mut lock = good.clone();
+        *lock["inputs"]["sysroot"].pointer_mut(pointer).unwrap() = "$(touch pwned)".into();
+        crate::lock::seal(&mut lock["inputs"]["sysroot"]);
+        project.write("lock/strix.lock", &format!("{}\n", serde_json::to_string_pretty(&lock).unwrap()));
+        let ran = project.run(&["audit"]).code(3);
+        assert!(ran.stderr.contains("invalid block of "), "{pointer}: {}", ran.all());
+    }
+}

@@ -150,9 +150,20 @@ impl Pinned for Block<DebsRequest> {
             if release.signed_by.is_none() && !self.requested.unsigned {
                 return Some("nobody has signed one of its releases, and `unsigned` does not allow that".to_owned());
             }
+            // Fingerprints stand in commands.
+            if release
+                .signed_by
+                .as_ref()
+                .is_some_and(|key| key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            {
+                return Some("invalid fingerprint of a key".to_owned());
+            }
             if !is_word(&release.suite) || release.archives.is_empty() {
                 return Some("it has a release without a suite or archive".to_owned());
             }
+        }
+        if !is_word(&self.requested.architecture) {
+            return Some("invalid architecture".to_owned());
         }
         for package in &self.locked.packages {
             let known = self.locked.releases.contains_key(&package.release);

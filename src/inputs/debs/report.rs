@@ -97,7 +97,10 @@ fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
         if release.inrelease.is_some() { ("InRelease", "InRelease") } else { ("Release", "Release.gpg Release") };
     if let Some(key) = &release.signed_by {
         lines.push(keyring(requested, key));
-        lines.push(format!("gpgv --keyring ./archive-keys.gpg {signed}   # a key of {key}"));
+        // Others may have signed it too, whose keys are not here: one good signature counts, as for apt.
+        lines.push(format!(
+            "gpgv --status-fd 1 --keyring ./archive-keys.gpg {signed} | grep -E 'VALIDSIG .*{key}'   # signed by {key}"
+        ));
     }
     let lists = format!("[^ ]+/binary-({}|all)/Packages\\b", requested.architecture);
     lines.push(format!(r#"lists=$(grep -oE "{lists}" {document} | sort -u)"#));
