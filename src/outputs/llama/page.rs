@@ -111,8 +111,9 @@ pub(super) fn facts(recipe: &LlamaRecipe, found: &Found) -> Vec<Fact> {
         with("OFF"),
         others.map(|(name, value)| format!("{name}={value}")).collect(),
         record.left_to_llama_cpp.iter().cloned().collect(),
-        found.licences_of(&recipe.source).unwrap_or_default(),
     ];
+    // A store that has the build need not have its source any more.
+    let values = values.into_iter().chain(found.licences_of(&recipe.source));
     LABELS.into_iter().zip(values).map(|(label, values)| Fact { label, values }).collect()
 }
 
