@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use strixlock_demo::llama::{Mode, SourceFile, add_files};
+
 use crate::support::Project;
 
 #[test]
@@ -185,4 +187,27 @@ fn a_page_stays_stable_between_machines_that_build_with_their_own_root() {
     project.run(&["audit", "--check"]).code(0);
     project.run(&["audit"]).code(0);
     assert_eq!(project.read("REPRODUCIBLE.md"), page, "written anew, it says what is here");
+}
+
+#[test]
+fn licences_are_named_and_a_store_without_the_source_agrees() {
+    let project = Project::new();
+    let file = |path: &str| SourceFile { path: path.to_owned(), mode: Mode::Plain, bytes: b"Be kind.\n".to_vec() };
+    let files = [file("LICENSE"), file("vendor/it's `odd`|/COPYING.txt")];
+    add_files(&project.upstream().llama_repository(), &files).unwrap();
+    project.full_manifest("10.1.0a20260901");
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    project.run(&["audit"]).code(0);
+    let page = project.read("REPRODUCIBLE.md");
+    let row = r"| licences of the source | `LICENSE`, `vendor/it's \u{60}odd\u{60}\u{7c}/COPYING.txt` |";
+    assert!(page.contains(row), "{page}");
+    let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
+    let content = lock["inputs"]["llama-cpp"]["locked"]["content"]["digest"].as_str().unwrap();
+    let tree = project.store("main").join("trees").join(content.trim_start_matches("sha256:"));
+    assert!(Command::new("chmod").args(["-R", "u+w"]).arg(&tree).status().unwrap().success());
+    std::fs::remove_dir_all(&tree).unwrap();
+    project.run(&["audit", "--check"]).code(0);
+    project.run(&["audit"]).code(0);
+    assert_eq!(project.read("REPRODUCIBLE.md"), page);
 }
