@@ -16,8 +16,8 @@ pub struct AuditArgs {
     #[arg(short, long, value_name = "FILE", value_parser = super::paths::path())]
     output: Option<PathBuf>,
     /// Write a shell script too, which makes the outputs again without strixlock [default: rebuild.sh beside the page]
-    #[arg(long, value_name = "FILE", num_args = 0..=1, value_parser = super::paths::path())]
-    rebuild_script: Option<Option<PathBuf>>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1, action = clap::ArgAction::Set, value_parser = super::paths::path())]
+    rebuild_script: Option<Vec<PathBuf>>,
     /// Write nothing, and fail with exit code 4 if a file is out of date
     #[arg(long)]
     check: bool,
@@ -37,7 +37,7 @@ pub fn run(args: &AuditArgs, session: &Session) -> Result<u8> {
     let page = page(args, session, lock)?;
     let mut all = vec![("REPRODUCIBLE.md", page)];
     if let Some(path) = &args.rebuild_script {
-        let script = script(path.as_deref(), session, lock, &all[0].1)?;
+        let script = script(path.first().map(PathBuf::as_path), session, lock, &all[0].1)?;
         all.push(("rebuild.sh", script));
     }
     if args.check {

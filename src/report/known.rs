@@ -2,6 +2,7 @@
 //! them. The store's records do, and a page states them: it may have been written where more was realized than here.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -78,23 +79,25 @@ impl Realized {
 
     /// Writes the rows of the table.
     pub fn write(&self, page: &mut String) {
-        let row = |label: &str, cell: &str| format!("| {label} | {cell} |\n");
-        page.push_str(&row(if self.twice { TWICE } else { ONCE }, &codes(&[self.tree.to_string()])));
+        // Writing to a String cannot fail.
+        let mut row = |label: &str, cell: &str| drop(writeln!(page, "| {label} | {cell} |"));
+        row(if self.twice { TWICE } else { ONCE }, &codes(&[self.tree.to_string()]));
         for fact in &self.facts {
-            page.push_str(&row(fact.label, &codes(&fact.values)));
+            row(fact.label, &codes(&fact.values));
         }
         if !self.licences.is_empty() {
-            page.push_str(&row(LICENCES, &format!("{}, in a list at the end", self.licences.len())));
+            row(LICENCES, &format!("{}, in a list at the end", self.licences.len()));
         }
     }
 
     /// Writes the lists for the end of the page.
     pub fn write_lists(&self, page: &mut String, name: &str) {
-        if !self.licences.is_empty() {
-            page.push_str(&format!("\n{}\n\n", list_heading(name)));
-            for path in &self.licences {
-                page.push_str(&format!("- {}\n", codes(std::slice::from_ref(path))));
-            }
+        if self.licences.is_empty() {
+            return;
+        }
+        let _ = writeln!(page, "\n{}\n", list_heading(name));
+        for path in &self.licences {
+            let _ = writeln!(page, "- {}", codes(std::slice::from_ref(path)));
         }
     }
 
