@@ -80,7 +80,9 @@ impl Realized {
     /// Writes the rows of the table.
     pub fn write(&self, page: &mut String) {
         // Writing to a String cannot fail.
-        let mut row = |label: &str, cell: &str| drop(writeln!(page, "| {label} | {cell} |"));
+        let mut row = |label: &str, cell: &str| {
+            let _ = writeln!(page, "| {label} | {cell} |");
+        };
         row(if self.twice { TWICE } else { ONCE }, &codes(&[self.tree.to_string()]));
         for fact in &self.facts {
             row(fact.label, &codes(&fact.values));

@@ -22,7 +22,7 @@ fn is_licence(path: &[u8]) -> bool {
     let begins =
         |word: &&str| stem.strip_prefix(*word).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']));
     let is_text = ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending)) || ending.parse::<u32>().is_ok();
-    NAMES.iter().any(|word| begins(word)) && is_text
+    NAMES.iter().any(begins) && is_text
 }
 
 #[cfg(test)]
