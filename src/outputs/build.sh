@@ -24,3 +24,12 @@ limits='umask 022; ulimit -c 0; ulimit -n 1024 2>/dev/null; ulimit -s 8192 2>/de
 
 # jobs : the number of compilers that run at once.
 jobs=${JOBS:-$(nproc)}
+
+# lay DIRECTORY INTO : lays files over those in a directory. A single directory around all of them is left out.
+lay() {
+  from=$1
+  only=$(find "$1" -mindepth 1 -maxdepth 1)
+  [ ! -d "$only" ] || from=$only
+  mkdir -p "$2"
+  cp -a --remove-destination "$from/." "$2/"
+}

@@ -15,6 +15,7 @@
 mod bench;
 mod compare;
 mod generate;
+mod laid_over;
 mod libraries;
 mod nodes;
 mod options;
@@ -166,7 +167,7 @@ pub struct Options {
 pub fn validate(lock: &Lock, intake: Intake, options: &Options, logs: &Path) -> Result<Validation> {
     let subject = Subject::find(lock, intake, options.model.as_deref())?;
     let host = Host::read(Path::new("/"));
-    let nodes = GpuNodes::choose(&host, subject.target.as_ref());
+    let nodes = GpuNodes::choose(&host, subject.target());
     let device = choose(options.device, &subject, &nodes)?;
     let given = if device == Device::Gpu { nodes.given() } else { Vec::new() };
     let runner = Runner::new(intake.store, &subject, given, logs)?;

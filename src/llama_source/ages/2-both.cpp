@@ -36,7 +36,7 @@
         {"-fa", "--flash-attn"}, "[on|off|auto]",
         string_format("explained (default: %d)", params.x),
         [](common_params & params, const std::string & value) {}
-    ));
+    ).set_env("LLAMA_ARG_FLASH_ATTN"));
     add_opt(common_arg(
         {"-cnv", "--conversation"},
         {"-no-cnv", "--no-conversation"},
@@ -111,15 +111,21 @@
         [](common_params & params, const std::string & value) {}
     ));
     add_opt(common_arg(
+        {"-hf", "-hfr", "--hf-repo"}, "<user>/<model>[:quant]",
+        "explained, with \"quotes\"\n"
+        "in two lines",
+        [](common_params & params, const std::string & value) {}
+    ).set_env("LLAMA_ARG_HF_REPO"));
+    add_opt(common_arg(
         {"--host"}, "HOST",
         string_format("explained (default: %d)", params.x),
         [](common_params & params, const std::string & value) {}
-    ).set_examples({LLAMA_EXAMPLE_SERVER}));
+    ).set_examples({LLAMA_EXAMPLE_SERVER}).set_env("LLAMA_ARG_HOST"));
     add_opt(common_arg(
         {"--port"}, "PORT",
         string_format("explained (default: %d)", params.x),
         [](common_params & params, const std::string & value) {}
-    ).set_examples({LLAMA_EXAMPLE_SERVER}));
+    ).set_examples({LLAMA_EXAMPLE_SERVER}).set_env("LLAMA_ARG_PORT"));
     add_opt(common_arg(
         {"--control-vector-layer-range"}, "START", "END",
         "explained",
