@@ -190,6 +190,22 @@ fn a_page_stays_stable_between_machines_that_build_with_their_own_root() {
 }
 
 #[test]
+fn advisories_are_listed_at_the_end() {
+    let project = crate::advisories::bad();
+    project.run(&["update"]).code(0);
+    project.run(&["audit"]).code(0);
+    let page = project.read("REPRODUCIBLE.md");
+    for part in [
+        "| advisories | advisories | 1 advisory (sha256:",
+        "* advisories: Nobody signed the advisories: whoever serves them can leave one out.",
+        "\n### Advisories of advisories\n\n| id | about | what |\n| --- | --- | --- |\n| crash | ROCm | every program crashes |\n",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    project.run(&["audit", "--check"]).code(0);
+}
+
+#[test]
 fn licences_are_named_and_a_store_without_the_source_agrees() {
     let project = Project::new();
     let file = |path: &str| SourceFile { path: path.to_owned(), mode: Mode::Plain, bytes: b"Be kind.\n".to_vec() };

@@ -14,13 +14,18 @@ use crate::support::{FIRST, Project, REQUIRES};
 /// Runs the project's script as somebody else would: in a directory of their own, with another store's program nowhere on
 /// PATH.
 fn rebuild(project: &Project, place: &str) -> Output {
+    stranger(project, place).output().unwrap()
+}
+
+/// Returns the command that runs it.
+fn stranger(project: &Project, place: &str) -> Command {
     let place = project.directory.path().join(place);
     std::fs::create_dir_all(&place).unwrap();
     std::fs::copy(project.path("rebuild.sh"), place.join("rebuild.sh")).unwrap();
     let mut sh = Command::new("sh");
     sh.arg("rebuild.sh").current_dir(&place).env_clear().env("HOME", &place).env("JOBS", "2");
     sh.env("PATH", "/usr/local/bin:/usr/bin:/bin");
-    sh.output().unwrap()
+    sh
 }
 
 #[track_caller]
@@ -221,6 +226,91 @@ fn a_model_is_made_again_and_an_image_is_left_out() {
     // Bytes that are not the pinned ones are refused, whatever the server says.
     server.put("/a model.gguf", strixlock_demo::http::Resource::bytes(b"another file altogether".to_vec()));
     assert!(said(&rebuild(&project, "other"), 1).contains("no URL has the pinned bytes of inputs/model/a model.gguf"));
+}
+
+#[test]
+fn a_project_in_an_archive_is_built_again() {
+    let project = Project::empty();
+    let fields = "environment = { ENGINE_NAME = \"Ada\", OTHER = \"it's `touch pwned`\" }\ntargets = [\"engine-cli\"]\n\
+                  components = [\"headers\", \"programs\"]\n\n[outputs.engine.cmake]\nENGINE_FAST = true\n";
+    crate::cmake::of_archive(&project, fields);
+    project.run(&["update"]).code(0);
+    project.run(&["audit", "--rebuild-script"]).code(0);
+    let script = project.read("rebuild.sh");
+    assert!(script.contains("\n# leaves out engine: the source decides its CMake variables"), "{script}");
+    let ran = written(&project);
+    let output = said(&rebuild(&project, "stranger"), 0);
+    assert!(output.contains(&format!("equal engine {}\n", ran.tree("engine"))), "{output}");
+    let page = project.read("REPRODUCIBLE.md");
+    for part in [
+        "| package | file | sha256:",
+        "`SOURCE_DATE_EPOCH=315532800`",
+        "- environment from the manifest: `ENGINE_NAME=Ada`, `OTHER=it's \\u{60}touch pwned\\u{60}`",
+        "`env DESTDIR=/build/dest cmake --install /build/out --component headers`",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+}
+
+#[test]
+fn a_web_ui_is_laid_into_a_copy_of_the_sources() {
+    let project = Project::empty();
+    crate::ui::asks(&project);
+    let ran = written(&project);
+    let output = said(&rebuild(&project, "stranger"), 0);
+    assert!(output.contains(&format!("equal llama {}\n", ran.tree("llama"))), "{output}");
+    let place = project.directory.path().join("stranger/rebuilt");
+    assert!(place.join("build/llama/source/tools/ui/dist").is_dir());
+    assert!(!place.join("inputs/llama-cpp/tools/ui/dist/index.html").exists(), "the sources stay as they are");
+}
+
+/// An archive whose programs are moved up, with links that follow: one to a file that moved, one from there.
+#[test]
+fn programs_that_others_built_are_laid_out_again() {
+    use strixlock_demo::raw_tar::{RawEntry, raw_tar};
+    let project = Project::new();
+    crate::prebuilt::archive_manifest(&project, "tag = \"b4\"");
+    let program = |path: &str| RawEntry::new(tar::EntryType::Regular, path, "", b"#!/bin/sh\necho hi\n", 0o755);
+    let entries = [
+        RawEntry::directory("w/"),
+        RawEntry::directory("w/build/"),
+        RawEntry::directory("w/build/bin/"),
+        RawEntry::directory("w/build/lib/"),
+        RawEntry::link("w/first", "build/NOTES"),
+        RawEntry::file("w/build/NOTES", b"n"),
+        program("w/build/bin/llama-cli"),
+        program("w/build/bin/it's `touch pwned`"),
+        RawEntry::link("w/build/bin/up", "../NOTES"),
+        RawEntry::file("w/build/lib/libx.so", b"x"),
+    ];
+    crate::prebuilt::publish(&project, raw_tar(&entries));
+    let ran = written(&project);
+    let output = said(&rebuild(&project, "stranger"), 0);
+    assert!(output.contains(&format!("equal llama {}\n", ran.tree("llama"))), "{output}");
+    let made = project.directory.path().join("stranger/rebuilt/outputs/llama");
+    assert_eq!(std::fs::read_link(made.join("first")).unwrap(), Path::new("NOTES"));
+    assert!(made.join("bin/llama-cli").is_file() && made.join("lib/libx.so").is_file());
+    assert!(!find(&project.directory.path().join("stranger"), "pwned"));
+    let page = project.read("REPRODUCIBLE.md");
+    for row in ["| moved from | `build` |", "| moved to | `.` |", "| links that follow | `first -> NOTES` |"] {
+        assert!(page.contains(row), "{row}\n{page}");
+    }
+}
+
+#[test]
+fn a_tree_with_others_over_it_is_made_again_from_the_project_s_own_files() {
+    let project = crate::overlay::project();
+    let ran = written(&project);
+    let output = said(&rebuild(&project, "stranger"), 1);
+    assert!(output.contains("has no directory manifests/overlays/hip: PROJECT says where the project is"), "{output}");
+    let output = stranger(&project, "stranger").env("PROJECT", project.path("")).output().unwrap();
+    let output = said(&output, 0);
+    for name in ["rocm", "patched-rocm", "llama"] {
+        assert!(output.contains(&format!("equal {name} {}\n", ran.tree(name))), "{output}");
+    }
+    std::fs::write(project.path("manifests/overlays/hip/more"), b"x").unwrap();
+    let output = stranger(&project, "stranger").env("PROJECT", project.path("")).output().unwrap();
+    assert!(said(&output, 1).contains("does not have the pinned files, whose tree is sha256:"));
 }
 
 /// Returns whether there is a file of this name anywhere below.

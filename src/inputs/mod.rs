@@ -12,6 +12,7 @@
 //! The list below is the one place that names all kinds: it generates the enums over them and the access from a block
 //! to its traits. `docs/adding-an-input-kind.md` describes how to add a kind.
 
+mod archive;
 mod block;
 mod kinds;
 mod model;

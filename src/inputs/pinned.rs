@@ -18,6 +18,10 @@ pub enum Trust {
     FirstUse,
     /// A missing signature, which the manifest allows.
     Unsigned,
+    /// The project itself, which has the files.
+    Own,
+    /// The grounds for another input, whose tree has the files.
+    AsThatOf(String),
 }
 
 impl Trust {
@@ -29,6 +33,8 @@ impl Trust {
             Self::Published => "digest published by upstream".to_owned(),
             Self::FirstUse => "first use".to_owned(),
             Self::Unsigned => "not signed".to_owned(),
+            Self::Own => "files of this project".to_owned(),
+            Self::AsThatOf(input) => format!("as {input}"),
         }
     }
 }

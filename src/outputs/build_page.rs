@@ -60,9 +60,10 @@ pub(super) fn environment(page: &mut String, lock: &Lock, recipe: &dyn CMakeBuil
 /// Writes the environment and the commands of the build, and the variables of the manifest.
 pub(super) fn commands(page: &mut String, lock: &Lock, recipe: &dyn CMakeBuild) {
     let (project, hip) = (recipe.project(), hip(lock, recipe));
-    let pairs = |all: &BTreeMap<String, String>| all.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs =
+        |all: &BTreeMap<String, String>| all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
     if let Some(source) = source(lock, recipe) {
-        let environment: Vec<String> = pairs(&build::environment(recipe, &source, hip.as_ref()));
+        let environment = pairs(&build::environment(recipe, &source, hip.as_ref()));
         let _ = writeln!(page, "- environment: {}", codes(&environment));
     }
     let commands = build::commands(recipe, &BTreeMap::new(), 1);
@@ -105,7 +106,7 @@ pub(super) fn facts(recipe: &dyn CMakeBuild, labels: &[&'static str], found: &Fo
     ];
     // A store that has the build need not have its source any more.
     let values = values.into_iter().chain(found.licences_of(recipe.project().source));
-    labels.iter().zip(values).map(|(label, values)| Fact { label, values }).collect()
+    labels.iter().copied().zip(values).map(|(label, values)| Fact { label, values }).collect()
 }
 
 /// Returns the CMake variables of a realized build.

@@ -13,6 +13,7 @@ use crate::lock::{Lock, LockedOutput};
 use crate::page::{codes, values};
 use crate::recipe::{BuildRoot, Recipe, each_output};
 use crate::store::{Store, StoredTree};
+use crate::tree::Listing;
 
 /// Labels of the row with the tree.
 const ONCE: &str = "tree, made once";
@@ -44,8 +45,13 @@ pub(crate) struct Found<'a> {
 impl Found<'_> {
     /// Returns the names of files with licences in the tree of an input, if the store has it.
     pub fn licences_of(&self, input: &str) -> Option<Vec<String>> {
+        Some(licences::names(&self.listing_of(input)?))
+    }
+
+    /// Returns the listing of the tree of an input, if the store has it.
+    pub fn listing_of(&self, input: &str) -> Option<Listing> {
         let tree = self.lock.inputs.get(input).and_then(|input: &LockedInput| input.tree())?;
-        Some(licences::names(&self.store.tree(tree.digest)?.listing().ok()?))
+        self.store.tree(tree.digest)?.listing().ok()
     }
 }
 

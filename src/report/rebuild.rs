@@ -137,7 +137,8 @@ const USAGE: &str = "\
 # Usage: sh rebuild.sh [DIRECTORY]
 #
 # DIRECTORY (default: ./rebuilt) must be empty, or one of an earlier run, whose downloads are used again. JOBS is the number
-# of compilers that run at once (default: one per processor). Needs GNU coreutils, findutils, grep, sed and tar, and of
+# of compilers that run at once (default: one per processor). PROJECT is the directory of the project, for files that only it
+# has (default: the directory of this script). Needs GNU coreutils, findutils, grep, sed and tar, and of
 # curl, git, dpkg-deb and bubblewrap those that are called below. Ends with 1 if a tree differs.
 ";
 

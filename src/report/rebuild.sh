@@ -3,6 +3,7 @@ set -eu
 umask 022
 export LC_ALL=C GIT_TERMINAL_PROMPT=0
 unset CDPATH GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+project=$(cd -- "${PROJECT:-$(dirname -- "$0")}" && pwd)
 different=0 token=
 
 fail() {

@@ -1,6 +1,7 @@
 //! A pinned ROCm tarball in REPRODUCIBLE.md and rebuild.sh.
 
 use super::RocmPin;
+use crate::inputs::archive::Archive;
 use crate::page::script::Script;
 use crate::page::{commands, fact};
 use crate::text;
@@ -53,11 +54,6 @@ pub(super) fn unverified(pin: &RocmPin) -> Vec<String> {
 
 /// Adds the commands that unpack the tarball.
 pub(super) fn rebuild(name: &str, pin: &RocmPin, script: &mut Script) {
-    let (file, directory) = (format!("downloads/{}", pin.file), format!("inputs/{name}"));
-    let hex = pin.sha256.hex();
-    let mut fetch = vec!["fetch", &file, &hex];
-    fetch.extend(pin.urls.iter().map(url::Url::as_str));
-    script.run(&fetch);
-    script.run(&["mkdir", "-p", &directory]);
-    script.run(&["tar", "-xf", &file, "-C", &directory, "--no-same-owner"]);
+    let (urls, sha256) = (&pin.urls, pin.sha256);
+    Archive { file: &pin.file, urls, sha256, wrapped: false, tree: &pin.tree }.rebuild(name, script);
 }
