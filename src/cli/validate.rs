@@ -5,6 +5,7 @@ use super::table::{Column, Table};
 use super::{Session, Ui};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
+use crate::progress::{Doing, Unit};
 use crate::realize::unknown_models;
 use crate::text;
 use crate::validate::{Device, Options, Outcome, Validation, last, logs, moved, validate, write};
@@ -34,7 +35,11 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
     for warning in unknown_models(lock, intake.store)? {
         ui.warning(&warning);
     }
-    let validation = validate(lock, intake, &options, &logs(&directory, digest))?;
+    // It ends with this block, so that nothing is left of it beside the result.
+    let validation = {
+        let _task = ui.progress.begin(Doing::Validate, "the outputs", None, Unit::Steps);
+        validate(lock, intake, &options, &logs(&directory, digest))?
+    };
     let before = last(&directory, &validation)?;
     let moved = before.as_ref().map(|before| moved(before, &validation));
     let written = write(&directory, &validation, moved.as_deref())?;

@@ -92,8 +92,8 @@ pub fn reproducible(lock: &Lock, known: &Known) -> Result<String> {
     Ok(page)
 }
 
-/// Returns whether a page is that of the lock. What only realized outputs have may be as it is known here, or as stated by
-/// whoever had them.
+/// Returns whether a page is that of the lock. What only realized outputs have may be as it is known here, or as stated
+/// by whoever had them.
 pub fn fits(page: &str, lock: &Lock, known: &Known) -> Result<bool> {
     let stated = Known::stated(page, lock);
     Ok(known.agrees(&stated, lock) && reproducible(lock, &stated)? == page)
