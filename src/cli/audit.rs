@@ -107,7 +107,8 @@ fn page(args: &AuditArgs, session: &Session, lock: &Lock) -> Result<Made> {
     if let Some(there) = &made.there
         && fits(there, lock, &known)?
     {
-        // A page that states more than is known here stays. One that states less is true, and is written anew all the same.
+        // A page that states more than is known here stays. One that states less is true, and is written anew all the
+        // same.
         if args.check || states_all(there, lock, &known) {
             made.text.clone_from(there);
             return Ok(made);

@@ -23,8 +23,8 @@ pub(super) struct Archive<'p> {
 }
 
 impl Archive<'_> {
-    /// Writes further URLs, and the commands by which anybody can compare archive and tree with the pin. `directory` is a
-    /// word for the directory that it is unpacked to; a part of the digest is added to it.
+    /// Writes further URLs, and the commands by which anybody can compare archive and tree with the pin. `directory` is
+    /// a word for the directory that it is unpacked to; a part of the digest is added to it.
     pub fn report(&self, page: &mut String, directory: &str) {
         for mirror in self.urls.iter().skip(1) {
             fact(page, "also at", mirror.as_str());

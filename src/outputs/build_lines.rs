@@ -52,8 +52,8 @@ pub(super) fn rebuild(recipe: &dyn CMakeBuild, script: &mut Script, rebuilding: 
     Ok(())
 }
 
-/// Adds the commands that make a copy of the source, if the build needs one. Returns the directory of the source, and true
-/// if the build may write to it.
+/// Adds the commands that make a copy of the source, if the build needs one. Returns the directory of the source, and
+/// true if the build may write to it.
 fn sources(lock: &Lock, recipe: &dyn CMakeBuild, script: &mut Script, build: &str) -> (String, bool) {
     let (from, copy) = (format!("inputs/{}", recipe.project().source), format!("{build}/source"));
     let bundle = recipe.web_ui().and_then(|name| match lock.inputs.get(name)? {

@@ -45,8 +45,8 @@ pub struct Script<'a> {
 }
 
 impl<'a> Script<'a> {
-    /// Returns an empty script that takes small files of the project from `files`. Without it, the script is only written
-    /// to see what it would make.
+    /// Returns an empty script that takes small files of the project from `files`. Without it, the script is only
+    /// written to see what it would make.
     #[must_use]
     pub fn new(files: Option<FindFile<'a>>) -> Self {
         Self { functions: Vec::new(), body: String::new(), files }

@@ -193,8 +193,8 @@ impl Known {
         self.outputs.get(name)
     }
 
-    /// Returns true unless a page states something else than is known here. Nothing is compared of outputs that hold for
-    /// one machine only.
+    /// Returns true unless a page states something else than is known here. Nothing is compared of outputs that hold
+    /// for one machine only.
     pub(super) fn agrees(&self, stated: &Self, lock: &Lock) -> bool {
         let agrees = |(name, stated): (&String, &Realized)| {
             is_of_one_machine(lock, name) || self.of(name).is_none_or(|known| known.agrees(stated))

@@ -1,5 +1,5 @@
-//! Files of a tree that have licences in them, by their names. They are named and not read: what a licence allows is not
-//! for a program to say.
+//! Files of a tree that have licences in them, by their names. They are named and not read: what a licence allows is
+//! not for a program to say.
 
 use crate::tree::{Entry, Listing, Node};
 

@@ -1,8 +1,8 @@
-//! REPRODUCIBLE.md: everything that a lock pins, and how to check each of it without strixlock; and rebuild.sh, which makes
-//! what can be made with plain tools.
+//! REPRODUCIBLE.md: everything that a lock pins, and how to check each of it without strixlock; and rebuild.sh, which
+//! makes what can be made with plain tools.
 //!
-//! Both are pure functions of the lock, but for facts that only realized outputs have (see `known`). Those are taken from
-//! the store's records, and from a page that states more than this store knows.
+//! Both are pure functions of the lock, but for facts that only realized outputs have (see `known`). Those are taken
+//! from the store's records, and from a page that states more than this store knows.
 
 mod known;
 mod licences;
@@ -35,8 +35,8 @@ pub(crate) trait Describe: OutputKind {
     /// Writes long lists for the end of the page, each below a heading of level three. `name` is that of the output.
     fn lists(&self, _name: &str, _page: &mut String) {}
 
-    /// Returns the facts that only a realized output has, in the order of [`Self::LABELS`]. They go into a table. A fact
-    /// must be the same wherever the output is made, unless it is made with the host's own root.
+    /// Returns the facts that only a realized output has, in the order of [`Self::LABELS`]. They go into a table. A
+    /// fact must be the same wherever the output is made, unless it is made with the host's own root.
     fn facts(&self, _found: &Found) -> Vec<Fact> {
         Vec::new()
     }
@@ -46,8 +46,8 @@ pub(crate) trait Describe: OutputKind {
         Vec::new()
     }
 
-    /// Returns further commands that check the output at the path `place`, a word for the shell. `fact` returns the values
-    /// of a fact, if the output is realized.
+    /// Returns further commands that check the output at the path `place`, a word for the shell. `fact` returns the
+    /// values of a fact, if the output is realized.
     fn checks(&self, _place: &str, _fact: &dyn Fn(&str) -> Option<Vec<String>>) -> Vec<String> {
         Vec::new()
     }

@@ -1,7 +1,7 @@
 //! rebuild.sh: makes outputs again from the pinned digests with plain tools, without strixlock.
 //!
-//! Inputs and outputs write their own commands. This file puts them in order, adds the comparisons, and says what is left
-//! out: an output is, if it or anything that it is made from cannot be made.
+//! Inputs and outputs write their own commands. This file puts them in order, adds the comparisons, and says what is
+//! left out: an output is, if it or anything that it is made from cannot be made.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
