@@ -57,6 +57,17 @@ pub enum Software {
     LlamaCpp,
 }
 
+impl Software {
+    /// Returns the name that people know.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rocm => "ROCm",
+            Self::LlamaCpp => "llama.cpp",
+        }
+    }
+}
+
 /// A pinned version that advisories are compared with.
 #[derive(Debug, Clone, Copy)]
 pub enum Pinned<'a> {
