@@ -140,7 +140,7 @@ impl Options {
     /// Returns the wishes for which the sources of a version have no option, of programs that prove or answer them.
     pub fn lacking(source: &StoredTree) -> Result<BTreeSet<(Role, Wish)>> {
         let mut all = BTreeSet::new();
-        for role in [Role::Bench, Role::Chat, Role::Completion, Role::Server] {
+        for role in [Role::Bench, Role::Chat, Role::Completion, Role::Perplexity, Role::Server] {
             let Some(options) = Self::in_source(source, role)? else { continue };
             let wishes = [Wish::Help, Wish::ListDevices, Wish::Version].into_iter();
             all.extend(wishes.filter(|wish| !options.has(*wish)).map(|wish| (role, wish)));

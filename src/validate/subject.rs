@@ -27,6 +27,8 @@ pub(super) struct Subject {
     pub rocm: Option<Rocm>,
     /// The GPU that the build is for; absent without ROCm.
     pub target: Option<GfxTarget>,
+    /// The version of ROCm.
+    pub rocm_version: Option<String>,
     /// The complete ROCm tree, which has the tools, if it is in the store.
     pub complete: Option<StoredTree>,
     /// The base system: the root of the build, else the host's.
@@ -56,17 +58,18 @@ impl Subject {
             return Err(Error::new(Kind::Invalid, format!("output `{name}` is not a build of llama.cpp")));
         };
         let here = |name: &str| realized(lock, intake, name);
-        let (mut rocm, mut target) = (None, None);
+        let (mut rocm, mut target, mut rocm_version) = (None, None, None);
         if let Some(whole) = &recipe.rocm {
             let prefix = lock.output(whole)?.recipe.prefix().unwrap_or("/opt/rocm").to_owned();
             let tree = here(runtime.map_or(whole.as_str(), |(name, _)| name))?;
             rocm = Some(Rocm { prefix, tree });
-            target = target_of(lock, whole);
+            (target, rocm_version) = rocm_of(lock, whole).unzip();
         }
         Ok(Self {
             llama: here(name)?,
             rocm,
             target,
+            rocm_version,
             complete: recipe.rocm.as_deref().and_then(|name| here(name).ok()),
             base: recipe.sysroot.as_deref().map(here).transpose()?,
             recipe: recipe.clone(),
@@ -74,13 +77,17 @@ impl Subject {
         })
     }
 
-    /// Returns a failed check if this machine's processor lacks instructions that the build uses.
-    pub fn processor(&self) -> Option<Check> {
+    /// Checks that this machine's processor has the instructions that the build uses.
+    pub fn processor(&self) -> Check {
         let processor = llama::processor(self.recipe.cpu.as_deref(), self.target.as_ref());
         let missing = llama::missing_flags(processor, &processor_flags());
-        (!missing.is_empty()).then(|| {
-            Check::failed("processor", format!("built for {processor}; this one lacks {}", missing.join(", ")))
-        })
+        let lacks = if missing.is_empty() { String::new() } else { format!("; this one lacks {}", missing.join(", ")) };
+        Check::judged("processor", missing.is_empty(), format!("built for {processor}{lacks}"))
+    }
+
+    /// Returns the context length of the model, in tokens.
+    pub fn context(&self) -> Option<u64> {
+        self.model.about.gguf.as_ref()?.context
     }
 
     /// Returns whether the build can compute on an AMD GPU.
@@ -127,11 +134,12 @@ fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
     })
 }
 
-/// Returns the GPU that a ROCm tree of the lock is for.
-fn target_of(lock: &Lock, output: &str) -> Option<GfxTarget> {
+/// Returns the GPU that a ROCm tree of the lock is for, and its version.
+fn rocm_of(lock: &Lock, output: &str) -> Option<(GfxTarget, String)> {
     let Recipe::Rocm(recipe) = &lock.outputs.get(output)?.recipe else { return None };
-    let LockedInput::Rocm(block) = lock.inputs.get(&recipe.input)? else { return None };
-    Some(block.requested.target.clone())
+    let input = lock.inputs.get(&recipe.input)?;
+    let LockedInput::Rocm(block) = input else { return None };
+    Some((block.requested.target.clone(), input.version()))
 }
 
 /// Returns the tree of a realized output; fails if it is not in the store.

@@ -51,6 +51,20 @@ const BENCH: [Wish; 8] = [
     Wish::Unmapped,
 ];
 
+/// Options that only real sources are asked for: the written forms leave them out.
+const SLOTS: [Wish; 5] = [Wish::Batch, Wish::Context, Wish::MicroBatch, Wish::Parallel, Wish::Threads];
+const PERPLEXITY: [Wish; 9] = [
+    Wish::Batch,
+    Wish::Chunks,
+    Wish::Context,
+    Wish::Device,
+    Wish::File,
+    Wish::GpuLayers,
+    Wish::MicroBatch,
+    Wish::Model,
+    Wish::Threads,
+];
+
 /// Returns the options of a role in an age of llama.cpp's form.
 fn added(text: &str, role: Role) -> Options {
     let Some(Place::Groups(groups)) = role.place() else { panic!("{role:?} has options of its own") };
@@ -140,8 +154,10 @@ fn real_sources_have_every_option_that_is_written() {
     for source in all.split(':') {
         let text = |path: &str| std::fs::read_to_string(format!("{source}/{path}")).unwrap();
         let shared = text(SHARED);
-        accepts(&added(&shared, Role::Server), &SERVER);
+        accepts(&added(&shared, Role::Server), &[SERVER.as_slice(), &SLOTS].concat());
         accepts(&added(&shared, Role::Completion), &COMPLETION);
+        accepts(&added(&shared, Role::Perplexity), &PERPLEXITY);
+        assert!(shared.contains(super::super::socket_ending()), "{source}");
         accepts(&Options::compared(&text("tools/llama-bench/llama-bench.cpp")), &BENCH);
     }
 }
