@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::libraries;
@@ -217,13 +218,21 @@ impl<'a> Runner<'a> {
         }
         Ok(Ran {
             success: status.success(),
-            status: status.to_string(),
+            status: ending(status),
             stdout: read(&work.join(format!("{name}.out")))?,
             stderr: read(&work.join(format!("{name}.err")))?,
             late: read(&work.join(format!("{name}.late")))?.trim().parse().ok(),
             peak: kilobytes.map(|kilobytes| kilobytes * 1024),
             libraries: (!cut).then_some(libraries),
         })
+    }
+}
+
+/// Describes how a program ended. The shell that waits for it turns a signal into an exit code above 128.
+fn ending(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code @ 129..=159) => format!("ended by signal {}", code - 128),
+        _ => status.to_string(),
     }
 }
 

@@ -20,10 +20,10 @@ const WRONG: [Wrong; 14] = [
     ("schema", &[], "tools", "the answer is not JSON, which its schema demands"),
     ("html", &[], "repeat", "the answer is not JSON"),
     ("hang-server", &["--limit", "10"], "repeat", "the server did not answer in time"),
-    ("crash-server", &[], "server", "signal: 6"),
+    ("crash-server", &[], "server", "ended by signal 6"),
     ("garbage", &["--quick"], "generation", "the text is the character `@`, again and again"),
     ("hang", &["--quick", "--limit", "10"], "generation", "killed after 10 s, because it had not ended"),
-    ("crash", &["--quick"], "generation", "signal: 6"),
+    ("crash", &["--quick"], "generation", "ended by signal 6"),
 ];
 
 /// Checks that fail too, where a build is wrong in some ways: a reference that is wrong in another one.
