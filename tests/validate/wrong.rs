@@ -26,8 +26,8 @@ const WRONG: [Wrong; 14] = [
     ("crash", &["--quick"], "generation", "ended by signal 6"),
 ];
 
-/// Checks that fail too, where a build is wrong in some ways: a reference that is wrong in another one.
-const ALSO: [(&str, &str); 1] = [("first", "token by token")];
+/// Checks that fail, too, since they ask the same program.
+const ALSO: [(&str, &str); 2] = [("first", "token by token"), ("nan", "micro-batches")];
 
 /// Makes the realized build wrong.
 fn make_wrong(project: &Project, way: &str) {
