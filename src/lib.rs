@@ -10,10 +10,12 @@
 //! * [`compare`]: differences between two trees, and their causes
 //! * [`host`], [`sandbox`]: facts about this machine; the sandbox of builds and proofs
 //! * [`store`]: verified downloads, trees and outputs on disk
+//! * [`overlay`]: trees laid over a tree: which file of which layer counts
 //! * [`llama_source`]: models, options, programs and CMake variables of a pinned llama.cpp
 //! * [`fetch`]: HTTP with resume, retries and mirrors
 //! * [`intake`]: downloads into the store, in one pass
 //! * [`upstream`]: protocols of upstreams: index pages, apt archives, git, model hubs, registries
+//! * [`advisories`]: versions that are known to be bad
 //! * [`inputs`]: kinds of inputs, a folder each: request, pin, resolving, and taking into the store
 //! * [`recipe`], [`manifest`], [`lock`]: how outputs are made; requests of the user; pins of the requests
 //! * [`update`]: from manifest to lock
@@ -29,6 +31,7 @@
 //! The interface of this crate is the command, [`cli::run`]. [`parts`] has the parts that tests use directly. All else
 //! is private, so that the compiler reports unused code.
 
+mod advisories;
 mod canonical;
 pub mod cli;
 mod compare;
@@ -45,6 +48,7 @@ mod lock;
 mod log;
 mod manifest;
 mod outputs;
+mod overlay;
 mod page;
 mod proof;
 mod realize;

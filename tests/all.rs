@@ -5,10 +5,13 @@
 
 mod support;
 
+mod advisories;
 mod audit;
 mod book;
 mod check;
+mod cmake;
 mod command;
+mod compile_cache;
 mod completions;
 mod config;
 mod debs;
@@ -29,6 +32,8 @@ mod manifest;
 mod map;
 mod models;
 mod oci;
+mod overlay;
+mod prebuilt;
 mod progress;
 mod provision;
 mod realize;
@@ -42,6 +47,8 @@ mod snapshot;
 mod status;
 mod store;
 mod sysroot;
+mod targets;
+mod ui;
 mod update;
 mod validate;
 mod verify;

@@ -1,6 +1,6 @@
 //! `strixlock doctor`: a made machine, and this one.
 
-use crate::support::{Project, Ran};
+use crate::support::{FIRST, Project, REQUIRES, Ran};
 
 /// A machine with an old kernel, bad firmware and no GPU.
 fn bad_machine(project: &Project) {
@@ -69,4 +69,46 @@ fn this_machine_is_judged_without_failing() {
     let json = ran.json();
     assert!(json["findings"].as_array().unwrap().iter().any(|finding| finding["found"] == proxy), "{}", ran.all());
     assert!(!ran.all().contains("secret"));
+}
+
+#[test]
+fn the_servers_of_the_inputs_are_asked_and_named() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    let host = project.upstream().server().address();
+    let ran = project.run(&["doctor"]);
+    let line = format!("ok       network     {host} answers (llama-cpp, rocm)");
+    assert!(ran.stdout.lines().any(|shown| shown == line), "{}", ran.all());
+    let ran = project.run(&["doctor", "--offline"]);
+    assert!(
+        ran.stdout.contains("advice   network     servers of the inputs were not asked: --offline\n"),
+        "{}",
+        ran.all()
+    );
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_a_problem_and_keeps_nobody_waiting() {
+    let project = Project::empty();
+    // It accepts connections and never says anything.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (silent, mute) = (silent.local_addr().unwrap(), silent);
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    project.write("strixlock.toml", "window-seconds = 1\n");
+    project.write(
+        "manifests/strix.toml",
+        &format!(
+            "{REQUIRES}[inputs.a]\ntype = \"file\"\nurl = \"http://{silent}/a\"\n[inputs.b]\ntype = \"git\"\n\
+             url = \"http://{closed}/b.git\"\n[inputs.c]\ntype = \"git\"\nurl = \"git@host.example:c.git\"\n"
+        ),
+    );
+    let ran = project.run(&["doctor"]).code(10);
+    let found = lines(&ran, &["network"]);
+    let found: Vec<&str> = found.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(found.len(), 3, "{}", ran.all());
+    assert_eq!(found[0], format!("problem  network     {silent} does not answer: no answer in 1 s"));
+    assert!(found[1].starts_with(&format!("problem  network     {closed} does not answer: ")), "{found:?}");
+    assert!(found[1].contains("Connection refused"), "{found:?}");
+    assert_eq!(found[2], "ok       network     git@host.example:c.git was not asked: it is no web server (c)");
+    drop(mute);
 }

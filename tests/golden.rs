@@ -5,7 +5,9 @@
 
 use serde_json::Value;
 use strixlock::parts::revisions;
+use strixlock_demo::forge::ForgeRelease;
 use strixlock_demo::gguf_maker::Shape;
+use strixlock_demo::raw_tar::{RawEntry, raw_tar};
 use strixlock_ground::digest::Sha256Digest;
 
 use crate::git::repository::Made as Repository;
@@ -89,6 +91,36 @@ fn an_installed_build_is_that_of_its_revision() {
 }
 
 #[test]
+fn a_project_of_any_kind_is_that_of_its_revision() {
+    let project = Project::empty();
+    small_build(&project);
+    let manifest = project.read("manifests/strix.toml");
+    let manifest = manifest.replace("type = \"llama\"\nbackend = \"cpu\"", "type = \"cmake\"\nsource = \"llama-cpp\"");
+    project.write("manifests/strix.toml", &manifest);
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["realize", "--json"]).code(0);
+    golden(&[("cmake", ran.tree("llama"))]);
+}
+
+#[test]
+fn an_archive_of_programs_is_that_of_its_revision() {
+    let project = Project::new();
+    let archive = raw_tar(&[
+        RawEntry::directory("w/"),
+        RawEntry::new(tar::EntryType::Regular, "w/run", "", b"#!/bin/sh\n", 0o755),
+        RawEntry::file("w/LICENSE", b"x"),
+        RawEntry::link("w/alias", "run"),
+    ]);
+    project.upstream().forge().publish(ForgeRelease::new("b4", "golden.tar", archive));
+    let git = project.upstream().git_url();
+    let input =
+        format!("[inputs.llama-release]\ntype = \"release\"\nurl = \"{git}\"\nasset = \"golden.tar\"\ntag = \"b4\"\n");
+    project.write("manifests/strix.toml", &format!("{REQUIRES}{input}\n[outputs.llama]\ntype = \"prebuilt\"\n"));
+    project.run(&["update"]).code(0);
+    golden(&[("prebuilt", project.run(&["realize", "--json"]).code(0).tree("llama"))]);
+}
+
+#[test]
 fn a_model_is_that_of_its_revision() {
     let project = Project::empty();
     project.write("manifests/strix.toml", REQUIRES);
@@ -101,10 +133,12 @@ fn a_model_is_that_of_its_revision() {
     golden(&[("model", ran.tree("golden"))]);
 }
 
-const GOLDEN: [(&str, u32, &str); 6] = [
+const GOLDEN: [(&str, u32, &str); 8] = [
+    ("cmake", 1, "sha256:5ff79100daa6448050407caec0d36707b33b47bf610deac68d4dc3fdaa656157"),
     ("image", 3, "sha256:2ff9388084038e1e18a815596af45b67923430ffb1a82d3f28d80adbefbc535b"),
     ("llama", 3, "sha256:5ff79100daa6448050407caec0d36707b33b47bf610deac68d4dc3fdaa656157"),
     ("model", 1, "sha256:658b8c0c968221864ed6020646bca8cd452d3a635f6cfff695319d507d5ea18a"),
+    ("prebuilt", 1, "sha256:b3bc7a2a1699eb7d46e1499617b7709d588e329bcf72d2c70462c6c7fa46ef53"),
     ("rocm", 1, "sha256:8c334b1186cbc61893bad947a7356a38f00ca9c022954929332db85186a6f409"),
     ("runtime", 4, "sha256:e31caeb9da50477ea4d79716c0ab2e0f68cb2f69251ff3210c609fcd3ea6575f"),
     ("sysroot", 1, "sha256:1db029abfd1486edf121e0dedb1ec4fae7ea0dcf25ca8e1d7718732ce4b251aa"),

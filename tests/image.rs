@@ -169,6 +169,44 @@ fn distrobox_finds_a_toolbox_set_up() {
 }
 
 #[test]
+fn certificates_of_the_manifest_are_trusted_in_the_image() {
+    const OWN: &str = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
+    let project = with_images(PLAIN);
+    let plain = Image::export(&project, "main", &["plain"]);
+    let file = project.path("ca.pem");
+    let ask = |text: &str, base: &str| {
+        std::fs::write(&file, text).unwrap();
+        let input = format!("[inputs.ca]\ntype = \"file\"\nurl = \"file://{}\"\n\n", file.display());
+        let image = format!("[outputs.plain]\ntype = \"image\"\n{base}certificates = [\"ca\"]\n");
+        write_manifest(&project, FIRST, &format!("{input}{image}"));
+        project.run(&["update", "ca"])
+    };
+    ask(OWN, "base = \"base\"\n").code(0);
+    let image = Image::export(&project, "main", &["plain"]);
+    assert_ne!(image.digest, plain.digest);
+    let layers = image.layers();
+    let configuration = zstd::decode_all(&*blob(&image.layout, layers.last().unwrap())).unwrap();
+    for path in ["etc/ssl/certs/ca-certificates.crt", "usr/lib/ssl/cert.pem"] {
+        let mut archive = tar::Archive::new(&*configuration);
+        let mut entries = archive.entries().unwrap().map(|entry| entry.unwrap());
+        let mut entry = entries.find(|entry| entry.path().unwrap() == Path::new(path)).unwrap();
+        let mut text = String::new();
+        entry.read_to_string(&mut text).unwrap();
+        assert_eq!(text, format!("{OWN}\n"), "{path}");
+    }
+    project.run(&["audit"]).code(0);
+    assert!(
+        project.read("REPRODUCIBLE.md").contains("- trusts: `the certificates of input ca, besides those of the base`")
+    );
+    // Other bytes are refused when the image is made, and no root is refused at once.
+    ask("\u{1}\u{2} a key in another form", "base = \"base\"\n").code(0);
+    let ran = project.run(&["export", "oci", "plain"]).code(3);
+    assert!(ran.stderr.contains("not a file of certificates in PEM form"), "{}", ran.all());
+    let ran = ask(OWN, "").code(3);
+    assert!(ran.stderr.contains("needs `base`"), "{}", ran.all());
+}
+
+#[test]
 fn it_says_what_it_is_made_from_and_how_it_is_run() {
     let project = with_images(TOOLBOX);
     let image = Image::export(&project, "main", &[]);

@@ -85,6 +85,7 @@ fn init_tells_what_it_chose_and_what_comes_next() {
       target     gfx1151, the GPU of this machine
       channel    nightly: the newest nightly; `--channel stable` takes releases
       llama.cpp  built from https://github.com/ggml-org/llama.cpp
+      web UI     that of the pinned build
       packages   s of https://packages.example/x
       keys       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA, to be taken from the archive: no keyring here has it
     --- stderr
@@ -98,6 +99,7 @@ fn init_tells_what_it_chose_and_what_comes_next() {
       target     gfx1151, the GPU of this machine
       channel    stable: the newest release; `--channel nightly` takes nightlies
       llama.cpp  built from https://github.com/ggml-org/llama.cpp
+      web UI     that of the pinned build
       packages   none: builds use the tools of this machine
     ");
     let json = init(&project, &["--json"]).json();

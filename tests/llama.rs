@@ -53,6 +53,28 @@ fn options_that_nobody_decided_are_named() {
 }
 
 #[test]
+fn a_variable_of_the_recipe_that_cmake_calls_unused_is_left_out() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    project.run(&["update"]).code(0);
+    project.run(&["realize", "llama"]).code(0);
+    let log = project.run(&["log", "llama"]).code(0).stdout;
+    // The demo enables no language HIP.
+    let commands: Vec<&str> = log.lines().filter(|line| line.starts_with("$ cmake -S ")).collect();
+    let [first, second] = commands[..] else { panic!("{log}") };
+    assert!(first.contains("-DCMAKE_HIP_FLAGS=") && !second.contains("-DCMAKE_HIP_FLAGS="), "{log}");
+    assert!(second.contains("-DGPU_TARGETS=gfx1151"), "{log}");
+    assert!(log.contains("\nleft out, because the source does not use them: CMAKE_HIP_"), "{log}");
+    assert_eq!(log.matches("were not used by the project").count(), 1, "{log}");
+    let about = project.run(&["log", "llama", "--about", "--json"]).code(0).json()["about"].clone();
+    for name in about["unknown_variables"].as_array().unwrap() {
+        assert_eq!(about["variables"][name.as_str().unwrap()], serde_json::Value::Null, "{about}");
+    }
+    // The id is that of the recipe, and is known before the source is read.
+    project.run(&["check", "llama"]).code(0);
+}
+
+#[test]
 fn the_processor_is_that_of_the_gpu_unless_it_is_named() {
     let project = Project::new();
     let features = |cpu: &str| {
@@ -89,7 +111,7 @@ fn the_page_says_what_the_recipe_decided_and_why() {
         "- processor: `znver5`",
         "- left to llama.cpp: not known before it is built",
         "| `LLAMA_SUBPROCESS` | ON | llama-server may start programs (`--tools`, router mode), only if its options say so |",
-        "| `LLAMA_BUILD_UI or LLAMA_BUILD_WEBUI` | OFF | needs npm and the network |",
+        "| `LLAMA_BUILD_UI or LLAMA_BUILD_WEBUI` | ON with a web UI, else OFF | embeds the files of the input with the web UI; without them it would need npm and the network |",
     ] {
         assert!(page.contains(line), "{line}\n{page}");
     }

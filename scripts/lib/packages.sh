@@ -38,7 +38,7 @@ allow_sandbox() {
 BUILD_PACKAGES=(ca-certificates)
 # Needed on the host by strixlock's builds of llama.cpp.
 # shellcheck disable=SC2034
-RUN_PACKAGES=(bubblewrap cmake ninja-build g++ git)
+RUN_PACKAGES=(bubblewrap ccache cmake ninja-build g++ git)
 
 if ! command -v cargo > /dev/null; then
   # shellcheck disable=SC1091

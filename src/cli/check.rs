@@ -5,13 +5,15 @@ use super::{Session, Ui};
 use crate::compare::{Change, Difference, Part};
 use crate::error::{Error, Kind, Result};
 use crate::realize::Checked;
+use crate::recipe::Origin;
 use crate::tree::show;
 
 /// Build realized outputs again and compare them byte by byte
 ///
 /// Builds each output in a fresh directory from the same lock, and leaves the realized one alone. If the trees differ,
 /// lists each file with the parts that differ (sections of ELF files, members of archives, lines of text) and the
-/// likely cause, and exits with code 6.
+/// likely cause, and exits with code 6. What others built (`prebuilt`, `rocm`) is unpacked again from its archive, which
+/// says nothing about how it was built.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// Outputs to check [default: all that a recipe makes]
@@ -37,7 +39,7 @@ pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
     for name in &names {
         let checked = realizer.check(name, args.keep)?;
         if !ui.is_json() {
-            show_outcome(ui, &checked);
+            show_outcome(ui, &checked, lock.output(name)?.recipe.origin());
         }
         all.push(checked);
     }
@@ -53,6 +55,7 @@ pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
                     "made": checked.made,
                     "differences": checked.differences,
                     "tools": checked.tools,
+                    "compile_cache": checked.compile_cache,
                     "kept": checked.kept.as_ref().map(|path| path.display().to_string()),
                 })
             })
@@ -64,16 +67,26 @@ pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
         return Ok(0);
     }
     let error = Error::new(Kind::NotReproducible, format!("{differ} of {} outputs came out differently", all.len()));
+    let cached = |checked: &Checked| checked.compile_cache.is_some_and(|used| used.hits > 0);
+    if all.iter().any(|checked| !checked.differences.is_empty() && cached(checked)) {
+        return Err(error.hint(
+            "an object in the compiler cache may be wrong: `strixlock gc --compile-cache` removes the cache, and \
+             `strixlock realize --seal` builds again without one",
+        ));
+    }
     Err(if args.keep { error } else { error.hint("`strixlock check --keep` keeps the second tree to look at") })
 }
 
-fn show_outcome(ui: &Ui, checked: &Checked) {
+fn show_outcome(ui: &Ui, checked: &Checked, origin: Origin) {
     let name = &checked.name;
     if checked.differences.is_empty() {
-        ui.line(format!(
-            "{GOOD}equal{GOOD:#} {name}: built again with the same result, {}",
-            &checked.realized.hex()[..12]
-        ));
+        let digest = &checked.realized.hex()[..12];
+        // Nothing is known of how others built it.
+        let how = match origin {
+            Origin::Taken => "unpacked again from the pinned archive with the same result; others built it",
+            Origin::Made | Origin::Chosen => "built again with the same result",
+        };
+        ui.line(format!("{GOOD}equal{GOOD:#} {name}: {how}, {digest}"));
         return;
     }
     ui.line(format!("{name}: built again with a different result"));
@@ -81,6 +94,9 @@ fn show_outcome(ui: &Ui, checked: &Checked) {
     ui.line(format!("  made      {}", checked.made));
     if let Some(kept) = &checked.kept {
         ui.line(format!("  kept      {}", kept.display()));
+    }
+    if let Some(used) = checked.compile_cache.filter(|used| used.hits > 0) {
+        ui.line(format!("  realized with {used}"));
     }
     for tool in &checked.tools {
         let [name, realized, made] = [&tool.tool, &tool.realized, &tool.made].map(|text| show(text.as_bytes()));

@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::export::Engine;
+use crate::export::ContainerEngine;
 use crate::store::LinkMode;
 use crate::validate::Device;
 
@@ -24,16 +24,16 @@ const LINK_MODES: [Choice<LinkMode>; 4] = [
 /// The words for [`Device`].
 const DEVICES: [Choice<Device>; 2] = [("gpu", "The GPU", Device::Gpu), ("cpu", "Only the CPU", Device::Cpu)];
 
-/// The words for [`Engine`].
-const ENGINES: [Choice<Engine>; 8] = [
-    ("distrobox", "A distrobox container that shares your home; writes distrobox.ini", Engine::Distrobox),
-    ("toolbox", "A toolbox container that shares your home", Engine::Toolbox),
-    ("podman", "A podman container that keeps running, to be entered", Engine::Podman),
-    ("docker", "A docker container that keeps running, to be entered", Engine::Docker),
-    ("quadlet", "A systemd unit for llama-server, run by podman", Engine::Quadlet),
-    ("compose", "A compose file for llama-server", Engine::Compose),
-    ("devcontainer", "A devcontainer.json for editors", Engine::Devcontainer),
-    ("llama-swap", "A configuration for llama-swap, which starts llama-server on demand", Engine::LlamaSwap),
+/// The words for [`ContainerEngine`].
+const ENGINES: [Choice<ContainerEngine>; 8] = [
+    ("distrobox", "A distrobox container that shares your home; writes distrobox.ini", ContainerEngine::Distrobox),
+    ("toolbox", "A toolbox container that shares your home", ContainerEngine::Toolbox),
+    ("podman", "A podman container that keeps running, to be entered", ContainerEngine::Podman),
+    ("docker", "A docker container that keeps running, to be entered", ContainerEngine::Docker),
+    ("quadlet", "A systemd unit for llama-server, run by podman", ContainerEngine::Quadlet),
+    ("compose", "A compose file for llama-server", ContainerEngine::Compose),
+    ("devcontainer", "A devcontainer.json for editors", ContainerEngine::Devcontainer),
+    ("llama-swap", "A configuration for llama-swap, which starts llama-server on demand", ContainerEngine::LlamaSwap),
 ];
 
 /// Parses a [`LinkMode`].
@@ -46,8 +46,8 @@ pub(super) fn device() -> impl TypedValueParser<Value = Device> {
     one_of(&DEVICES)
 }
 
-/// Parses an [`Engine`].
-pub(super) fn engine() -> impl TypedValueParser<Value = Engine> {
+/// Parses a [`ContainerEngine`].
+pub(super) fn engine() -> impl TypedValueParser<Value = ContainerEngine> {
     one_of(&ENGINES)
 }
 

@@ -15,6 +15,7 @@ use crate::demo::git_http::GitHttp;
 use crate::demo::hub::{Access, Hub};
 use crate::demo::{Generation, Nightly, Server, Upstream};
 use crate::error::{Error, Kind, Result};
+use crate::llama_source::Wish;
 use crate::sandbox::{Engine, Root};
 use crate::text::shell_word;
 use crate::tree::scan::scan;
@@ -232,7 +233,7 @@ impl Demo<'_> {
         let sizes = format!("{} of {}", crate::text::bytes(trimmed), crate::text::bytes(full));
         self.prove("the runtime holds only what the build needs", trimmed < full, &sizes)?;
         let mut devices = Command::new(copies.join("a/llama/bin/llama-cli"));
-        devices.arg("--list-devices").env("LD_LIBRARY_PATH", copies.join("a/runtime/lib"));
+        devices.arg(Wish::ListDevices.name()).env("LD_LIBRARY_PATH", copies.join("a/runtime/lib"));
         let devices = self.output(&mut devices)?;
         self.prove("llama-cli runs with the trimmed runtime", true, devices.lines().last().unwrap_or_default().trim())?;
 
@@ -318,6 +319,8 @@ impl Demo<'_> {
         command.arg("--store").arg(self.store(store)).args(arguments).current_dir(self.project());
         // The configuration of the person who runs the demo must not change the demo.
         command.env("XDG_CONFIG_HOME", self.directory.join("no-configuration"));
+        // Builds of seconds gain nothing, and would tell whether this machine has ccache.
+        command.env("STRIXLOCK_COMPILE_CACHE", "off");
         for name in ["STRIXLOCK_STORE", "STRIXLOCK_MANIFEST", "STRIXLOCK_LOCK", "STRIXLOCK_CONFIG"] {
             command.env_remove(name);
         }

@@ -1,24 +1,32 @@
 //! `strixlock doctor`
 
 use std::path::Path;
+use std::time::Duration;
 
+use url::Url;
+
+use super::advice::advice;
 use super::ui::{DIM, ERROR, GOOD, WARNING};
 use super::{Session, Ui};
-use crate::doctor::{Disk, Finding, Level, PROXY_VARIABLES, Surroundings, examine};
-use crate::error::{Kind, Result};
+use crate::doctor::{Disk, Finding, Level, Network, PROXY_VARIABLES, Server, Surroundings, examine};
+use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::inputs::InputRequest;
 use crate::inputs::debs::{KeyPlace, key_place};
 use crate::manifest::Manifest;
-use crate::realize::programs;
 use crate::recipe::Recipe;
 use crate::sandbox::Engine;
+use crate::urls::server;
+
+/// The time in which a server has to answer; a shorter `window-seconds` of the configuration takes its place.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Check this machine for problems; exit with code 10 if there are any
 ///
 /// Checks kernel and firmware, device nodes and groups, memory for the GPU, sandboxes and programs for builds, disk,
-/// keys of package archives, and proxies. Prints what was found, why it matters, and the command that fixes it. Changes
-/// nothing, uses no network, and also works inside a container.
+/// keys of package archives, proxies, and the servers of the manifest's inputs, each of which has 5 seconds to answer
+/// (with --offline none is asked). Prints what was found, why it matters, and the command that fixes it. Changes
+/// nothing, and also works inside a container.
 #[derive(Debug, clap::Args)]
 pub struct DoctorArgs {
     /// Read system files below this directory instead of /
@@ -37,6 +45,8 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
         keys: session.manifest().ok().map(|manifest| keys(manifest, session)).unwrap_or_default(),
         disk: disk(&session.store_path()?),
         proxies: proxies.collect(),
+        known_bad: session.lock_if_there().ok().flatten().map(|lock| advice(session, lock)).unwrap_or_default(),
+        network: session.manifest().ok().map(|manifest| network(manifest, session)).transpose()?,
     };
     let findings = examine(&host, &surroundings);
     let worst = findings.iter().map(|finding| finding.level).max();
@@ -76,7 +86,7 @@ fn show(ui: &Ui, finding: &Finding) {
 
 /// Returns the outputs that are built in the host's own root.
 fn without_sysroot(manifest: &Manifest) -> Vec<String> {
-    let is_without = |recipe: &Recipe| matches!(recipe, Recipe::Llama(llama) if llama.sysroot.is_none());
+    let is_without = |recipe: &Recipe| recipe.cmake_build().is_some_and(|build| build.project().sysroot.is_none());
     manifest.outputs.iter().filter(|(_, recipe)| is_without(recipe)).map(|(name, _)| name.clone()).collect()
 }
 
@@ -84,11 +94,11 @@ fn without_sysroot(manifest: &Manifest) -> Vec<String> {
 fn missing_programs(manifest: &Manifest) -> Vec<(&'static str, &'static str)> {
     let mut missing = Vec::new();
     for recipe in manifest.outputs.values() {
-        if let Recipe::Llama(llama) = recipe
-            && llama.sysroot.is_none()
+        if let Some(build) = recipe.cmake_build()
+            && build.project().sysroot.is_none()
         {
             let is_missing = |(name, _): &&(&str, &str)| !Path::new("/usr/bin").join(name).exists();
-            missing.extend(programs(llama.backend).iter().filter(is_missing).copied());
+            missing.extend(build.programs().iter().filter(is_missing).copied());
         }
     }
     missing.sort_unstable();
@@ -104,6 +114,62 @@ fn keys(manifest: &Manifest, session: &Session) -> Vec<(String, Result<KeyPlace>
         _ => None,
     };
     manifest.inputs.iter().filter_map(place).collect()
+}
+
+/// Asks the servers of all inputs side by side.
+fn network(manifest: &Manifest, session: &Session) -> Result<Network> {
+    if session.is_offline() {
+        return Ok(Network::Offline);
+    }
+    let fetcher = match session.fetcher() {
+        Ok(fetcher) => fetcher,
+        // Without certificates of authorities, for example.
+        Err(error) => {
+            let inputs = manifest.inputs.keys().cloned().collect();
+            return Ok(Network::Asked(vec![Server { name: "https".to_owned(), inputs, answer: Some(Err(error)) }]));
+        }
+    };
+    let mut servers: Vec<(Server, Option<Url>)> = Vec::new();
+    for (input, request) in &manifest.inputs {
+        let addresses = match request.asks() {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                let (name, inputs) = (input.clone(), vec![input.clone()]);
+                servers.push((Server { name, inputs, answer: Some(Err(error)) }, None));
+                continue;
+            }
+        };
+        for address in addresses {
+            let url = Url::parse(&address).ok().filter(|url| url.scheme() != "file" && url.has_host());
+            let urls = url.map_or_else(Vec::new, |url| fetcher.settings().with_mirrors(&[url]));
+            if urls.is_empty() && !address.starts_with('/') && !address.starts_with("file:") {
+                add(&mut servers, address, input, None);
+            }
+            for url in urls {
+                let web = matches!(url.scheme(), "http" | "https");
+                let name = server(&url);
+                add(&mut servers, name, input, web.then_some(url));
+            }
+        }
+    }
+    Ok(Network::Asked(std::thread::scope(|scope| {
+        let ask = |url: Url| scope.spawn(move || fetcher.reach(&url, PATIENCE));
+        let asked: Vec<_> = servers.into_iter().map(|(server, url)| (server, url.map(ask))).collect();
+        let answered = asked.into_iter().map(|(server, thread)| {
+            let answer = thread.map(|thread| thread.join().unwrap_or_else(|_| Err(Error::failure("not asked"))));
+            Server { answer: server.answer.or(answer), ..server }
+        });
+        answered.collect()
+    })))
+}
+
+/// Adds a server, or an input to one that is there.
+fn add(servers: &mut Vec<(Server, Option<Url>)>, name: String, input: &str, url: Option<Url>) {
+    match servers.iter_mut().find(|(server, _)| server.name == name) {
+        Some((server, _)) if server.inputs.iter().any(|there| there == input) => {}
+        Some((server, _)) => server.inputs.push(input.to_owned()),
+        None => servers.push((Server { name, inputs: vec![input.to_owned()], answer: None }, url)),
+    }
 }
 
 /// Returns the free space at the place of the store, which need not exist yet.

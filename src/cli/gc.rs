@@ -19,6 +19,7 @@ use crate::text;
 /// nothing refers to. Locks used by `update` or `realize` are known as long as their files exist. The options for
 /// generations apply to this project; the current generation is always kept.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct GcArgs {
     /// Keep only the newest N generations, and the current one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -40,6 +41,9 @@ pub struct GcArgs {
     /// kept, since the disk may be mounted again
     #[arg(long)]
     forget_missing: bool,
+    /// Remove all compiler caches too; the next build of each project compiles everything
+    #[arg(long)]
+    compile_cache: bool,
     /// Only show what would be removed
     #[arg(long)]
     dry_run: bool,
@@ -96,6 +100,7 @@ fn total(collected: &Collected, would: &str) -> String {
         (collected.chunks, "chunk"),
         (collected.downloads, "download"),
         (collected.repositories, "git cache"),
+        (collected.compile_caches, "compiler cache"),
     ];
     let some = counts.iter().filter(|(count, _)| *count > 0);
     let some: Vec<String> = some.map(|(count, what)| text::counted(*count as usize, what)).collect();
@@ -138,6 +143,7 @@ fn policy(session: &Session, store: &Store, args: &GcArgs) -> Result<Policy> {
         older_than: args.older_than,
         max_size: args.max_size,
         drop,
+        compile_cache: args.compile_cache,
         dry_run: args.dry_run,
     })
 }

@@ -1,5 +1,6 @@
 //! Choice of an image of the lock, and its realization if it is missing.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use super::Session;
@@ -7,9 +8,10 @@ use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::export::oci;
 use crate::lock::{Lock, LockedOutput};
-use crate::realize::Plan;
-use crate::recipe::{ImageRecipe, Recipe};
-use crate::store::StoredTree;
+use crate::realize::{Plan, StepKind};
+use crate::recipe::{ImageRecipe, OutputRole, Recipe};
+use crate::store::{Store, StoredTree};
+use crate::tree::{Node, show};
 
 /// Returns the image outputs of the lock.
 fn images(lock: &Lock) -> Vec<(&str, &ImageRecipe)> {
@@ -63,7 +65,7 @@ pub fn recipe<'a>(lock: &'a Lock, name: &str) -> Option<&'a ImageRecipe> {
 /// A build of llama.cpp in an image.
 #[derive(Debug, Clone, Copy)]
 pub struct Build {
-    /// The tree of its sources.
+    /// The tree of its sources, if it was built from any.
     pub source: Option<TreeDigest>,
     /// The id of the build.
     pub derivation: DerivationId,
@@ -72,9 +74,47 @@ pub struct Build {
 /// Returns the build of llama.cpp in the image `name`, if it contains one.
 pub fn llama(lock: &Lock, name: &str) -> Option<Build> {
     let built = lock.outputs.get(recipe(lock, name)?.llama.as_ref()?)?;
-    let Recipe::Llama(recipe) = &built.recipe else { return None };
-    let source = lock.inputs.get(&recipe.source).and_then(|input| input.tree()).map(|tree| tree.digest);
+    let source = match &built.recipe {
+        Recipe::Llama(recipe) => lock.inputs.get(&recipe.source).and_then(|input| input.tree()),
+        recipe if recipe.is(OutputRole::Engine) => None,
+        _ => return None,
+    };
+    let source = source.map(|tree| tree.digest);
     Some(Build { source, derivation: built.derivation })
+}
+
+/// Returns the names of the programs that the parts of the image `name` have; `None` if the store lacks a part.
+pub fn programs(store: &Store, lock: &Lock, name: &str) -> Result<Option<BTreeSet<String>>> {
+    let mut all = BTreeSet::new();
+    let Some(recipe) = recipe(lock, name) else { return Ok(None) };
+    for part in [&recipe.rocm, &recipe.runtime, &recipe.llama].into_iter().flatten() {
+        let plan = Plan::new(lock, store, std::slice::from_ref(part))?;
+        let step = plan.steps.iter().find(|step| step.what == StepKind::Output && step.name == *part);
+        let Some(listing) = step.and_then(|step| step.tree).map(|tree| store.listing(tree)).transpose()?.flatten()
+        else {
+            return Ok(None);
+        };
+        let files = listing.entries().iter().filter(|entry| !matches!(entry.node, Node::Directory));
+        all.extend(files.filter_map(|entry| Some(show(entry.path.strip_prefix(b"bin/")?))));
+    }
+    Ok(Some(all))
+}
+
+/// Returns the programs that an image of the lock is made for: its own, and the roots of its runtime.
+pub fn named_programs(lock: &Lock, name: &str) -> Vec<String> {
+    let Some(image) = recipe(lock, name) else { return Vec::new() };
+    let mut all: Vec<String> = image.program.iter().cloned().collect();
+    let runtime = image.runtime.as_ref().and_then(|runtime| lock.outputs.get(runtime));
+    if let Some(Recipe::Runtime(runtime)) = runtime.map(|output| &output.recipe) {
+        all.extend(runtime.roots.iter().cloned());
+    }
+    all
+}
+
+/// Returns the engine in the image `name`, if it is one whose programs are not known.
+pub fn other_engine<'l>(lock: &'l Lock, name: &str) -> Option<&'l str> {
+    let engine = recipe(lock, name)?.llama.as_deref()?;
+    (!lock.outputs.get(engine)?.recipe.has_known_programs()).then_some(engine)
 }
 
 /// Returns the layout of the image `name`. Builds it if it is not in the store.
@@ -84,7 +124,7 @@ pub fn realize(session: &Session, lock: &Lock, name: &str, jobs: Option<NonZeroU
         return Ok(tree);
     }
     store.register_lock(&session.project.lock_path())?;
-    let mut realized = session.realizer(lock, jobs)?.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
+    let mut realized = session.caching_realizer(lock, jobs)?.run(&Plan::new(lock, store, &[name.to_owned()])?)?;
     let made = realized.remove(name).ok_or_else(|| Error::failure("the image was not built").about(name))?;
     Ok(made.tree)
 }

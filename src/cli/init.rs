@@ -35,9 +35,12 @@ pub struct InitArgs {
     /// Look up ROCm on these index pages instead of AMD's
     #[arg(long = "source", value_name = "URL")]
     sources: Vec<String>,
-    /// Use this llama.cpp repository
+    /// Use this llama.cpp repository, without the web UI that llama.cpp publishes for its own
     #[arg(long, value_name = "URL")]
     llama_url: Option<String>,
+    /// Take the archive that llama.cpp's CI publishes for ROCm in place of a build: minutes instead of half an hour
+    #[arg(long)]
+    prebuilt: bool,
     /// Source of the packages for the build sysroot: `host` (this machine's apt sources), `none` (no sysroot: builds
     /// use the host's tools), or the URL of an archive [default: Ubuntu 24.04 of a fixed day]
     #[arg(long, value_name = "ARCHIVE")]
@@ -77,6 +80,9 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
         llama_prefix: env.and_then(|env| env.llama_install_dir).unwrap_or(usual.llama_prefix),
         sources: args.sources.clone(),
         llama_url: args.llama_url.clone().unwrap_or(usual.llama_url),
+        prebuilt: args.prebuilt,
+        // The numbers of another repository are its own.
+        ui: args.llama_url.is_none(),
         packages: packages(args, usual.packages)?,
     };
     let text = template(&settings);
@@ -174,13 +180,23 @@ fn chosen(
     let mut lines = vec![
         ("target", format!("{}, {why}", settings.target)),
         ("channel", format!("{}: {builds}", settings.channel)),
-        ("llama.cpp", format!("built from {}", settings.llama_url)),
+        (
+            "llama.cpp",
+            if settings.prebuilt {
+                format!("the newest archive for ROCm of {}: built by its publisher, proven here", settings.llama_url)
+            } else {
+                format!("built from {}", settings.llama_url)
+            },
+        ),
     ];
+    let ui = if settings.ui { "that of the pinned build" } else { "none: llama.cpp's are for its own repository" };
+    lines.push(("web UI", ui.to_owned()));
     lines.push((
         "packages",
         match &settings.packages {
             Packages::Archive { url, suites, .. } => format!("{} of {url}", suites.join(", ")),
             Packages::Host => "of the archives that this machine's apt uses".to_owned(),
+            Packages::None if settings.prebuilt => "none: programs are proven in the root of this machine".to_owned(),
             Packages::None => "none: builds use the tools of this machine".to_owned(),
         },
     ));
@@ -205,7 +221,8 @@ fn chosen(
 /// Says what comes next, and what builds lack here.
 fn next(ui: &Ui, settings: &TemplateSettings, path: &Path, lock: &Path) {
     if let Err(error) = Engine::demand(settings.packages != Packages::None) {
-        ui.note(&format!("builds do not work here yet: {}; see `strixlock doctor`", error.message()));
+        let what = if settings.prebuilt { "proofs do" } else { "builds do" };
+        ui.note(&format!("{what} not work here yet: {}; see `strixlock doctor`", error.message()));
     }
     ui.note(&format!("next: `strixlock update`, and commit {} and {}", path.display(), lock.display()));
 }

@@ -1,5 +1,7 @@
 //! The command line: one file per command, with its arguments, its calls into the library and its output.
 
+mod advice;
+mod advisory;
 mod audit;
 mod check;
 mod choices;
@@ -114,6 +116,8 @@ enum Command {
     Why(why::WhyArgs),
     Audit(audit::AuditArgs),
     Doctor(doctor::DoctorArgs),
+    #[command(subcommand)]
+    Advisory(advisory::AdvisoryCommand),
     Provision(provision::ProvisionArgs),
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -226,6 +230,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Why(args) => why::run(args, session),
         Command::Audit(args) => audit::run(args, session),
         Command::Doctor(args) => doctor::run(args, session),
+        Command::Advisory(command) => advisory::run(command, session),
         Command::Provision(args) => provision::run(args, session),
         Command::Export(command) => export::run(command, session),
         Command::Hash(args) => hash::run(args, session),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use super::advice::{advice, warn};
 use super::leaving::leaving;
 use super::table::{Column, Table};
 use super::{Session, Ui};
@@ -61,6 +62,8 @@ pub fn run(args: &OutdatedArgs, session: &Session) -> Result<u8> {
     for warning in &warnings {
         ui.warning(warning);
     }
+    let bad = advice(session, lock);
+    warn(ui, &bad);
     let series = series(manifest, intake.fetcher, options.now)?;
     let leaving = leaving(session, lock, store)?;
     for pin in leaving.iter().filter(|_| !ui.is_json()) {
@@ -74,7 +77,9 @@ pub fn run(args: &OutdatedArgs, session: &Session) -> Result<u8> {
     let outdated: Vec<&str> = found.iter().filter(|newer| newer.is_outdated()).map(|newer| newer.name).collect();
     if ui.is_json() {
         let all: Vec<Value> = found.iter().map(Newer::to_json).collect();
-        ui.json(json!({ "inputs": all, "outdated": outdated, "warnings": warnings, "leaving": leaving }));
+        ui.json(
+            json!({ "inputs": all, "outdated": outdated, "warnings": warnings, "leaving": leaving, "advisories": bad }),
+        );
         return Ok(if args.check && !outdated.is_empty() { Kind::Stale as u8 } else { 0 });
     }
     show(ui, &found);

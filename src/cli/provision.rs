@@ -8,8 +8,8 @@ use super::{Session, Ui, choices, image};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::export::engine::FileLocation;
-use crate::export::inside::{Probe, has_gpu};
-use crate::export::{Engine, ImageRef, ImageSource, Machine, Runtime, Steps, Wanted, image_source, oci, run};
+use crate::export::inside::{Probe, Wanting, has_gpu};
+use crate::export::{ContainerEngine, ImageRef, ImageSource, Machine, Runtime, Steps, Wanted, image_source, oci, run};
 use crate::host::{Devices, NodeState};
 use crate::llama_source::{Options as ServerOptions, Role, Wish};
 use crate::lock::Lock;
@@ -28,7 +28,7 @@ use crate::toolbox_env::ToolboxEnv;
 pub struct ProvisionArgs {
     /// Engine to use [default: the first of distrobox, toolbox, podman and docker that is installed]
     #[arg(value_parser = choices::engine())]
-    engine: Option<Engine>,
+    engine: Option<ContainerEngine>,
     /// Name of the container [default: TOOLBOX_NAME, or strix; strix-server for a server]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -81,13 +81,13 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
         devices: Devices::read(Path::new("/")),
         runtime: runtime(engine),
     };
-    let plan = |image: ImageRef, options: ServerOptions| {
-        let wanted = Wanted { options, ..wanted(args, &env, engine, &machine, image)? };
+    let plan = |image: ImageRef, options: ServerOptions, programs: Vec<Wanting>| {
+        let wanted = Wanted { options, programs, ..wanted(args, &env, engine, &machine, image)? };
         let (container, warnings) = wanted.container(&machine)?;
         Ok::<_, Error>((wanted, engine.steps(&container)?, warnings))
     };
     // Refuse early: realizing an image may take an hour.
-    let (_, steps, warnings) = plan(chosen.provisional()?, ServerOptions::unknown())?;
+    let (_, steps, warnings) = plan(chosen.provisional()?, ServerOptions::unknown(), Vec::new())?;
     for warning in &warnings {
         ui.warning(warning);
     }
@@ -100,7 +100,7 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
         run::refuse(&steps, &directory, args.force)?
     };
     let (image, source) = chosen.source(session, args, engine)?;
-    let (wanted, steps, _) = plan(image, chosen.options(session, engine)?)?;
+    let (wanted, steps, _) = plan(image, chosen.options(session, engine)?, chosen.programs(session)?)?;
     if args.dry_run {
         show(ui, engine, &steps, &directory, source.as_ref(), None);
         return Ok(0);
@@ -115,7 +115,7 @@ pub fn run(args: &ProvisionArgs, session: &Session) -> Result<u8> {
     // Programs may be installed here, and PATH inside may lack these directories.
     let prefixes =
         [env.rocm_home.as_deref().unwrap_or("/opt/rocm"), env.llama_install_dir.as_deref().unwrap_or("/opt/llama")];
-    let checks = run::check_inside(&steps, &prefixes.map(|prefix| format!("{prefix}/bin")))?;
+    let checks = run::check_inside(&steps, &prefixes.map(|prefix| format!("{prefix}/bin")), &wanted.programs)?;
     show(ui, engine, &steps, &directory, source.as_ref(), Some(&checks));
     let unfit = engine.runs_now() && !has_gpu(&checks);
     if unfit {
@@ -134,19 +134,21 @@ fn server_options(store: &Store, build: Build) -> Result<Option<ServerOptions>> 
 }
 
 /// Returns podman's runtime, where it decides about the caller's groups.
-fn runtime(engine: Engine) -> Runtime {
+fn runtime(engine: ContainerEngine) -> Runtime {
     let decides = engine.runs_in_podman() && !rustix::process::geteuid().is_root() && run::is_on_path("podman");
     if decides { Runtime::of_podman() } else { Runtime::Unknown }
 }
 
 /// Explains why there may be no GPU inside.
-fn no_gpu(engine: Engine, machine: &Machine) -> String {
+fn no_gpu(engine: ContainerEngine, machine: &Machine) -> String {
     let outside = machine.devices.all().any(|node| node.state == NodeState::Usable);
     let why = match engine {
         _ if !outside => "`strixlock doctor` says what this machine lacks",
-        Engine::Distrobox => "it is usable outside; distrobox passes your groups on only if podman's runtime is crun",
-        Engine::Toolbox => "it is usable outside; toolbox does not pass groups on: use distrobox",
-        Engine::Podman if machine.uid != 0 => {
+        ContainerEngine::Distrobox => {
+            "it is usable outside; distrobox passes your groups on only if podman's runtime is crun"
+        }
+        ContainerEngine::Toolbox => "it is usable outside; toolbox does not pass groups on: use distrobox",
+        ContainerEngine::Podman if machine.uid != 0 => {
             "it is usable outside; `--group-add keep-groups` needs crun as podman's runtime"
         }
         _ => "it is usable outside: see what the engine reports about the devices",
@@ -154,8 +156,9 @@ fn no_gpu(engine: Engine, machine: &Machine) -> String {
     format!("there is no usable GPU inside: {why}")
 }
 
-fn first_installed() -> Result<Engine> {
-    let engines = [Engine::Distrobox, Engine::Toolbox, Engine::Podman, Engine::Docker];
+fn first_installed() -> Result<ContainerEngine> {
+    let engines =
+        [ContainerEngine::Distrobox, ContainerEngine::Toolbox, ContainerEngine::Podman, ContainerEngine::Docker];
     engines.into_iter().find(|engine| run::is_on_path(engine.name())).ok_or_else(|| {
         Error::new(Kind::NotFound, "none of distrobox, toolbox, podman and docker is installed")
             .hint("`sudo apt-get install podman distrobox`")
@@ -171,7 +174,7 @@ enum ChosenImage<'s> {
 }
 
 impl<'s> ChosenImage<'s> {
-    fn find(session: &'s Session, args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine) -> Result<Self> {
+    fn find(session: &'s Session, args: &ProvisionArgs, env: &ToolboxEnv, engine: ContainerEngine) -> Result<Self> {
         // The base image of a toolbox need not have a llama-server.
         let base = env.base_image.as_ref().filter(|_| !engine.is_server());
         let named = args.image.as_ref().or(base);
@@ -193,6 +196,19 @@ impl<'s> ChosenImage<'s> {
             Some(name) => name.clone(),
             None => image::suitable(lock, engine.is_server())?,
         };
+        if engine.is_server()
+            && let Some(other) = image::other_engine(lock, &output)
+        {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("{} starts llama-server, and the image has none", engine.name()),
+            )
+            .fact("image", &output)
+            .fact("its engine", other)
+            .hint(
+                "name an image of llama.cpp with --image; `strixlock provision podman` makes a container of this one",
+            ));
+        }
         image_source::demand_podman(engine, &output)?;
         if engine.shares_home() && image::recipe(lock, &output).is_some_and(|recipe| !recipe.is_toolbox()) {
             return Err(Error::new(Kind::Usage, format!("{} needs an image that is prepared for it", engine.name()))
@@ -217,11 +233,13 @@ impl<'s> ChosenImage<'s> {
 
     /// Returns the program that loads the image for the engine. Engines that only get a file pull from registries
     /// themselves.
-    fn loader(&self, engine: Engine) -> Option<&'static str> {
+    fn loader(&self, engine: ContainerEngine) -> Option<&'static str> {
         match self {
             Self::OfLock { .. } => Some("podman"),
             Self::Registry(_) if !engine.runs_now() => None,
-            Self::Registry(_) if engine.uses_podman() && (engine != Engine::Distrobox || run::is_on_path("podman")) => {
+            Self::Registry(_)
+                if engine.uses_podman() && (engine != ContainerEngine::Distrobox || run::is_on_path("podman")) =>
+            {
                 Some("podman")
             }
             Self::Registry(_) => Some("docker"),
@@ -230,7 +248,7 @@ impl<'s> ChosenImage<'s> {
 
     /// Returns the options of the server in this image, which depend on the version of llama.cpp. Warns if that is not
     /// known.
-    fn options(&self, session: &Session, engine: Engine) -> Result<ServerOptions> {
+    fn options(&self, session: &Session, engine: ContainerEngine) -> Result<ServerOptions> {
         if !engine.is_server() {
             return Ok(ServerOptions::unknown());
         }
@@ -251,12 +269,22 @@ impl<'s> ChosenImage<'s> {
         }))
     }
 
+    /// Returns the programs to look for in this image: those of its parts, or the usual ones if these are not known.
+    fn programs(&self, session: &Session) -> Result<Vec<Wanting>> {
+        let Self::OfLock { lock, output, .. } = self else { return Ok(Wanting::usual()) };
+        let store = session.store()?;
+        Ok(match image::programs(store, lock, output)? {
+            Some(files) => Wanting::of_image(&files, &image::named_programs(lock, output)),
+            None => Wanting::usual(),
+        })
+    }
+
     /// Returns the image by digest, realized if necessary, and the commands that load it for the engine.
     fn source(
         &self,
         session: &Session,
         args: &ProvisionArgs,
-        engine: Engine,
+        engine: ContainerEngine,
     ) -> Result<(ImageRef, Option<ImageSource>)> {
         let program = self.loader(engine);
         match self {
@@ -279,7 +307,7 @@ impl<'s> ChosenImage<'s> {
 fn wanted(
     args: &ProvisionArgs,
     env: &ToolboxEnv,
-    engine: Engine,
+    engine: ContainerEngine,
     machine: &Machine,
     image: ImageRef,
 ) -> Result<Wanted> {
@@ -308,6 +336,7 @@ fn wanted(
         cache: args.cache.as_ref().map(absolute).transpose()?.or(usual),
         port: args.port,
         options: ServerOptions::unknown(),
+        programs: Vec::new(),
     })
 }
 
@@ -338,7 +367,7 @@ fn cache(home: &str) -> String {
     format!("{}/llama.cpp", named.unwrap_or_else(|| format!("{home}/.cache")))
 }
 
-fn directory(args: &ProvisionArgs, env: &ToolboxEnv, engine: Engine) -> Result<PathBuf> {
+fn directory(args: &ProvisionArgs, env: &ToolboxEnv, engine: ContainerEngine) -> Result<PathBuf> {
     if let Some(to) = &args.to {
         return Ok(std::path::absolute(to)?);
     }
@@ -365,7 +394,7 @@ fn text(path: &Path) -> Result<String> {
 /// Prints what was done, or without `checks` what would be done.
 fn show(
     ui: &Ui,
-    engine: Engine,
+    engine: ContainerEngine,
     steps: &Steps,
     directory: &Path,
     source: Option<&ImageSource>,

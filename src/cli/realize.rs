@@ -1,9 +1,10 @@
 //! `strixlock realize`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::advice::heed;
 use super::choices::link_mode;
 use super::paths::shown;
 use super::progress::took;
@@ -14,8 +15,8 @@ use super::{Session, Ui};
 use crate::error::{About, Error, Kind, Result};
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
-use crate::realize::{Action, Plan, Realized, place, short_version, switch, unknown_models};
-use crate::recipe::Origin;
+use crate::realize::{Action, Plan, Realized, StepKind, place, short_version, switch, unknown_models};
+use crate::recipe::{Origin, OutputRole};
 use crate::report::{Known, fits};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
 use crate::text;
@@ -76,8 +77,9 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
             }
         }
     }
+    let advisories = heed(session, &lock)?;
     let store = session.store()?;
-    let plan = Plan::new(&lock, store, &args.outputs)?;
+    let plan = if args.seal { Plan::to_seal } else { Plan::new }(&lock, store, &args.outputs)?;
     let has_all = plan.steps.iter().all(|step| step.action == Action::Have);
     // A read-only store will do if it has everything already.
     if store.can_write() {
@@ -86,7 +88,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         store.demand_writable()?;
     }
     let mut places = places(args, &lock)?;
-    places.retain(|name, _| plan.steps.iter().any(|step| step.what == "output" && step.name == *name));
+    places.retain(|name, _| plan.steps.iter().any(|step| step.what == StepKind::Output && step.name == *name));
     if args.prefix_from.is_some() {
         demand_apart(&places)?;
     }
@@ -104,7 +106,11 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     if !has_all {
         ui.note(&planned(&plan).lines(table::stderr_width()).join("\n"));
     }
-    let realizer = session.realizer(&lock, args.jobs)?;
+    let realizer = if args.seal {
+        session.sealing_realizer(&lock, args.jobs)?
+    } else {
+        session.caching_realizer(&lock, args.jobs)?
+    };
     let realized = realizer.run(&plan)?;
     ui.total();
     for warning in unknown_models(&lock, store)? {
@@ -132,7 +138,9 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     let realized = realized.into_iter().filter(|(name, _)| named(name)).collect();
     if ui.is_json() {
         let generation = generation.as_ref().map(|(_, number)| (&profile, *number));
-        ui.json(to_json(args, &realized, generation, &left));
+        let mut value = to_json(args, &realized, generation, &left);
+        value["advisories"] = serde_json::json!(advisories);
+        ui.json(value);
     } else {
         ui.table(&result(args, &lock, &plan, &realized, begun.elapsed())?);
         if let Some((from, number)) = &generation {
@@ -140,6 +148,11 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
             ui.line(format!("current: {}", shown(&profile.current_link())));
         }
         report_left(ui, &left);
+        for (name, output) in &realized {
+            if let Some(used) = &output.compile_cache {
+                ui.line(format!("{name}: {used}"));
+            }
+        }
         if let Some((_, number)) = &generation {
             tell_first_command(session, *number);
         }
@@ -189,12 +202,13 @@ fn places(args: &RealizeArgs, lock: &Lock) -> Result<BTreeMap<String, PathBuf>> 
     let env = ToolboxEnv::read(file)?;
     let mut wanted = [("rocm", env.rocm_home), ("llama", env.llama_install_dir)];
     let place = |(name, output): (&String, &LockedOutput)| {
-        let named = wanted.iter_mut().find(|(kind, _)| *kind == output.recipe.kind());
+        let kind = if output.recipe.is(OutputRole::Rocm) { "rocm" } else { output.recipe.kind() };
+        let named = wanted.iter_mut().find(|(wanted, _)| *wanted == kind);
         // A second output of the same kind keeps its own prefix.
-        let place = named.and_then(|(_, place)| place.take()).or(output.recipe.prefix().map(str::to_owned))?;
+        let place = named.and_then(|(_, place)| place.take()).or(lock.prefix_of(name).map(str::to_owned))?;
         Some((name.clone(), PathBuf::from(place)))
     };
-    Ok(lock.outputs.iter().filter_map(place).collect())
+    Ok(uncovered(lock).filter_map(place).collect())
 }
 
 /// Fails if two outputs would have the same path, or one would lie inside the other.
@@ -211,10 +225,16 @@ fn demand_apart(places: &BTreeMap<String, PathBuf>) -> Result<()> {
 
 /// Returns paths for all outputs in one directory, named like their own prefixes.
 fn below(prefix: &Path, lock: &Lock) -> BTreeMap<String, PathBuf> {
-    let place = |(name, output): (&String, &LockedOutput)| {
-        Some((name.clone(), prefix.join(Path::new(output.recipe.prefix()?).file_name()?)))
+    let place = |(name, _): (&String, &LockedOutput)| {
+        Some((name.clone(), prefix.join(Path::new(lock.prefix_of(name)?).file_name()?)))
     };
-    lock.outputs.iter().filter_map(place).collect()
+    uncovered(lock).filter_map(place).collect()
+}
+
+/// Returns the outputs that no other is laid over: one that is has given its place away.
+fn uncovered(lock: &Lock) -> impl Iterator<Item = (&String, &LockedOutput)> {
+    let covered: BTreeSet<&str> = lock.outputs.values().filter_map(|output| output.recipe.base()).collect();
+    lock.outputs.iter().filter(move |(name, _)| !covered.contains(name.as_str()))
 }
 
 /// Makes the links. Returns the commands for those that only root can make.
@@ -263,7 +283,7 @@ fn planned(plan: &Plan) -> Table {
             Action::Build => ("build", None),
         };
         let bytes = bytes.map(text::bytes).unwrap_or_default();
-        table.row([action, &bytes, step.what, &step.name, &step.short]);
+        table.row([action, &bytes, step.what.word(), &step.name, &step.short]);
     }
     let known = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { bytes: Some(_) }));
     if known.count() > 1 {
@@ -292,6 +312,7 @@ fn to_json(
                 "path": path_of(args, name, output).display().to_string(),
                 "version": output.version,
                 "made": output.fresh,
+                "compile_cache": output.compile_cache,
             });
             (name.clone(), value)
         })
@@ -338,10 +359,11 @@ fn result(
 
 /// Returns the word for where a realized output came from.
 fn origin(lock: &Lock, plan: &Plan, name: &str, output: &Realized) -> &'static str {
-    let step = |what: &str, name: &str| plan.steps.iter().find(|step| step.what == what && step.name == name);
-    let is_fetched = |input: &str| step("input", input).is_some_and(|step| matches!(step.action, Action::Fetch { .. }));
+    let step = |what: StepKind, name: &str| plan.steps.iter().find(|step| step.what == what && step.name == name);
+    let is_fetched =
+        |input: &str| step(StepKind::Input, input).is_some_and(|step| matches!(step.action, Action::Fetch { .. }));
     let recipe = lock.outputs.get(name).map(|output| &output.recipe);
-    if step("output", name).is_some_and(|step| step.action == Action::Thaw) {
+    if step(StepKind::Output, name).is_some_and(|step| step.action == Action::Thaw) {
         return "unpacked";
     }
     match recipe.filter(|recipe| recipe.origin() == Origin::Taken) {

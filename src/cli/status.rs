@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::advice::advice;
 use super::current_generation::CurrentGeneration;
 use super::leaving::{LeavingPin, leaving};
 use super::paths::shown;
@@ -13,9 +14,10 @@ use super::{Session, Ui};
 use crate::digest::Sha256Digest;
 use crate::error::{Kind, Result};
 use crate::inputs::LockedInput;
-use crate::lock::{Lock, Staleness};
+use crate::lock::{Advice, Lock, Staleness};
 use crate::manifest::Manifest;
-use crate::realize::{Action, Plan, Step, input_action};
+use crate::realize::{Action, Plan, Step, StepKind, input_action};
+use crate::recipe::OutputRole;
 use crate::report::{Known, fits};
 use crate::store::Store;
 use crate::text;
@@ -58,6 +60,7 @@ pub fn run(args: &StatusArgs, session: &Session) -> Result<u8> {
         leaving: leaving(session, lock, store)?,
         page: Page::of(session, lock, store)?,
         validation: validation(session, lock)?,
+        advisories: advice(session, lock),
     };
     if ui.is_json() {
         let mut value = status.to_json()?;
@@ -144,6 +147,7 @@ struct Status<'s> {
     leaving: Vec<LeavingPin>,
     page: Page,
     validation: Option<Validation>,
+    advisories: Vec<Advice>,
 }
 
 impl Status<'_> {
@@ -176,6 +180,7 @@ impl Status<'_> {
             "models": models.collect::<BTreeMap<_, _>>(),
             "generation": self.generation.as_ref().map(|generation| generation.current),
             "leaving": self.leaving,
+            "advisories": self.advisories,
             "earlier_seals": earlier_seals(self.lock),
             "differs": self.generation.as_ref().map(|generation| &generation.differs),
             "page": self.page,
@@ -205,6 +210,9 @@ impl Status<'_> {
         }
         for pin in &self.leaving {
             ui.line(pin.text());
+        }
+        for one in &self.advisories {
+            ui.line(one.text());
         }
         self.show_fit();
         if let Some(command) = self.next() {
@@ -269,7 +277,7 @@ impl Status<'_> {
             let version = input.short_version();
             table.row(["input", name, &version, &age, &text::bytes(input.size()), state]);
         }
-        for step in self.plan.steps.iter().filter(|step| step.what == "output") {
+        for step in self.plan.steps.iter().filter(|step| step.what == StepKind::Output) {
             let state = match step.action {
                 Action::Have => "realized",
                 Action::Thaw => "realized, cold",
@@ -298,9 +306,16 @@ impl Status<'_> {
             None => Some("strixlock realize".to_owned()),
             Some(generation) if !generation.differs.is_empty() => Some(generation.command()),
             Some(_) if self.page == Page::OutOfDate => Some("strixlock audit".to_owned()),
+            Some(_) if self.validation.is_none() && can_validate(self.lock) => Some("strixlock validate".to_owned()),
             Some(_) => None,
         }
     }
+}
+
+/// Returns true if `validate` has something to run, and one model to run it with.
+fn can_validate(lock: &Lock) -> bool {
+    let models = lock.inputs.values().filter(|input| input.gguf().is_some()).count();
+    models == 1 && lock.outputs.values().any(|output| output.recipe.is(OutputRole::Engine))
 }
 
 /// Returns the outputs that were sealed by a version of strixlock with a different recipe.

@@ -1,10 +1,11 @@
 //! `strixlock update`
 
+use super::advice::{heed, warn_of_unknown};
 use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
-use crate::realize::{Action, Plan, demand_programs, unknown_models};
+use crate::realize::{Action, Plan, demand_programs, demand_projects, demand_targets, unknown_models};
 use crate::recipe::Origin;
 use crate::store::replace_file;
 use crate::text;
@@ -15,6 +16,7 @@ use crate::update::{Move, Options, update as resolve};
 /// Downloads what is new, since a pin needs a digest. Writes the lock only if every input succeeded, and only if it
 /// changed.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct UpdateArgs {
     /// Inputs to update [default: all]; inputs that the lock lacks are always resolved
     #[arg(value_name = "INPUT")]
@@ -31,6 +33,9 @@ pub struct UpdateArgs {
     /// Accept that upstream replaced a locked file by another of the same name
     #[arg(long)]
     accept_replaced: bool,
+    /// Pass over ROCm builds that are known to be bad
+    #[arg(long)]
+    skip_bad: bool,
 }
 
 pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
@@ -61,17 +66,27 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         url: args.url.clone(),
         now: session.now,
         without_leaving: false,
+        skip_bad: args.skip_bad || manifest.policy.skip_bad,
         directory: session.project.manifest_directory(),
     };
     let mut found = resolve(manifest, old.as_ref(), intake, &options)?;
     ui.total();
     if let Some(lock) = &found.lock {
+        demand_projects(lock, intake.store)?;
         demand_programs(lock, intake.store)?;
+        demand_targets(lock, intake.store)?;
         found.warnings.extend(unknown_models(lock, intake.store)?);
     }
     for warning in &found.warnings {
         ui.warning(warning);
     }
+    let advisories = match &found.lock {
+        Some(lock) => {
+            warn_of_unknown(session, lock);
+            heed(session, lock)?
+        }
+        None => Vec::new(),
+    };
     let new_text = found.lock.as_ref().map(Lock::to_text).transpose()?;
     // A dry run that found something new has no lock to compare.
     let changed = new_text.is_none() || new_text != old_text;
@@ -98,6 +113,7 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         "written": written,
         "inputs": found.moves,
         "warnings": found.warnings,
+        "advisories": advisories,
     });
     ui.result(json, || {
         for moved in &found.moves {

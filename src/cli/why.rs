@@ -46,7 +46,11 @@ pub fn run(args: &WhyArgs, session: &Session) -> Result<u8> {
                     json!({ "path": show(path), "rule": rule.label(), "because": runtime.trimmed.because(*rule) })
                 })
                 .collect();
-            ui.json(json!({ "output": name, "path": shown, "size": file.size, "kept": true, "chain": steps }));
+            let mut all = json!({ "output": name, "path": shown, "size": file.size, "kept": true, "chain": steps });
+            if let Some(overlay) = &file.overlay {
+                all["overlay"] = overlay.as_str().into();
+            }
+            ui.json(all);
             return Ok(0);
         }
         ui.line(format!("{shown}{}", file.size.map_or_else(String::new, |size| format!(", {}", text::bytes(size)))));
@@ -55,14 +59,20 @@ pub fn run(args: &WhyArgs, session: &Session) -> Result<u8> {
             table.row([rule.label(), &show(path), &runtime.trimmed.because(*rule)]);
         }
         ui.table(&table);
+        file.tell_overlay(session);
         return Ok(0);
     }
-    let (label, because) = file.left_out;
+    let (label, because) = &file.left_out;
     if ui.is_json() {
         let rule = json!({ "rule": label, "because": because });
-        ui.json(json!({ "output": name, "path": shown, "size": file.size, "kept": false, "left_out": rule }));
+        let mut all = json!({ "output": name, "path": shown, "size": file.size, "kept": false, "left_out": rule });
+        if let Some(overlay) = &file.overlay {
+            all["overlay"] = overlay.as_str().into();
+        }
+        ui.json(all);
     } else {
         ui.line(format!("{shown} is not in the runtime: it {because}"));
+        file.tell_overlay(session);
     }
     Ok(0)
 }
@@ -75,9 +85,17 @@ struct RuntimeFile {
     size: Option<u64>,
     /// Rule and explanation if the file is not kept.
     left_out: (&'static str, String),
+    /// The decision of an overlay about it, as the end of a sentence.
+    overlay: Option<String>,
 }
 
 impl RuntimeFile {
+    fn tell_overlay(&self, session: &Session) {
+        if let Some(overlay) = &self.overlay {
+            session.ui.line(format!("{} {overlay}", show(&self.installed)));
+        }
+    }
+
     fn find(runtime: &Runtime, path: &[u8]) -> Result<Self> {
         let path = path.strip_prefix(b"./").unwrap_or(path);
         let mut directory = false;
@@ -99,7 +117,9 @@ impl RuntimeFile {
                 Some(left_out) if number == 0 => (left_out.label(), left_out.to_string()),
                 _ => ("llama", "is a part of the llama.cpp build, which is not trimmed".to_owned()),
             };
-            return Ok(Self { installed: [prefix.as_bytes(), b"/", inner].concat(), size, left_out });
+            let record = runtime.overlay.as_ref().filter(|_| number == 0);
+            let overlay = record.and_then(|record| record.told(&show(&entry.path)));
+            return Ok(Self { installed: [prefix.as_bytes(), b"/", inner].concat(), size, left_out, overlay });
         }
         Err(unknown(runtime, path, directory))
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::Cause;
-use super::parts::{MAX_PARTS, Part, explain as explain_contents, join};
+use super::parts::{MAX_PARTS, Pair, Part, explain as explain_contents, join};
 use crate::elf::FileBytes;
 use crate::error::Result;
 use crate::tree::show;
@@ -26,13 +26,8 @@ struct Member {
 type Members = BTreeMap<(Vec<u8>, usize), Member>;
 
 /// Adds the members that differ. Adds nothing unless both are archives.
-pub(super) fn explain(
-    name: &str,
-    first: &FileBytes,
-    second: &FileBytes,
-    depth: u8,
-    parts: &mut Vec<Part>,
-) -> Result<()> {
+pub(super) fn explain(pair: Pair, depth: u8, parts: &mut Vec<Part>) -> Result<()> {
+    let Pair { name, first, second } = pair;
     let (Some(one), Some(other)) = (members(first)?, members(second)?) else { return Ok(()) };
     let names: BTreeSet<_> = one.keys().chain(other.keys()).collect();
     for key in names {
@@ -63,7 +58,8 @@ pub(super) fn explain(
             }
         }
         let before = parts.len();
-        explain_contents(&label, &first.part(a.offset, a.size)?, &second.part(b.offset, b.size)?, depth - 1, parts)?;
+        let (first, second) = (first.part(a.offset, a.size)?, second.part(b.offset, b.size)?);
+        explain_contents(Pair { name: &label, first: &first, second: &second }, depth - 1, parts)?;
         // The symbol index holds the offsets of the members.
         if key.0.is_empty() || key.0 == b"/" {
             parts[before..].iter_mut().for_each(|part| part.causes = vec![Cause::Consequence]);

@@ -14,6 +14,15 @@ pub(super) const MAX_PARTS: usize = 64;
 /// Greatest depth of archives in archives.
 const MAX_DEPTH: u8 = 3;
 
+/// Two ranges of bytes to compare.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<'a> {
+    /// The name with which the names of their parts begin; empty for whole files.
+    pub name: &'a str,
+    pub first: &'a FileBytes<'a>,
+    pub second: &'a FileBytes<'a>,
+}
+
 /// A part in which two files differ.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Part {
@@ -34,19 +43,14 @@ pub struct Part {
 /// Returns the parts in which two files differ: at least one if the files differ, whatever they contain.
 pub fn differing_parts(first: &FileBytes, second: &FileBytes) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
-    explain("", first, second, MAX_DEPTH, &mut parts)?;
+    explain(Pair { name: "", first, second }, MAX_DEPTH, &mut parts)?;
     parts.truncate(MAX_PARTS);
     Ok(parts)
 }
 
-/// Adds the differing parts of two ranges. Their names begin with `name`.
-pub(super) fn explain(
-    name: &str,
-    first: &FileBytes,
-    second: &FileBytes,
-    depth: u8,
-    parts: &mut Vec<Part>,
-) -> Result<()> {
+/// Adds the differing parts of two ranges.
+pub(super) fn explain(pair: Pair, depth: u8, parts: &mut Vec<Part>) -> Result<()> {
+    let Pair { name, first, second } = pair;
     let Some(found) = differing(first, second)? else { return Ok(()) };
     if parts.len() >= MAX_PARTS {
         return Ok(());
@@ -54,9 +58,9 @@ pub(super) fn explain(
     let before = parts.len();
     // Falls back to a byte comparison if the format is damaged.
     if depth > 0 {
-        let _ = archive::explain(name, first, second, depth, parts);
+        let _ = archive::explain(pair, depth, parts);
         if parts.len() == before {
-            let _ = sections::explain(name, first, second, parts);
+            let _ = sections::explain(pair, parts);
         }
     }
     if parts.len() == before {

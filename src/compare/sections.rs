@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bytes::differing;
 use super::cause::Cause;
-use super::parts::{MAX_PARTS, Part, byte_part, join};
-use crate::elf::{FileBytes, Section, sections};
+use super::parts::{MAX_PARTS, Pair, Part, byte_part, join};
+use crate::elf::{Section, sections};
 use crate::error::Result;
 use crate::tree::show;
 
@@ -27,7 +27,8 @@ const FOLLOWING: [&str; 13] = [
 ];
 
 /// Adds the sections that differ. Adds nothing unless both are ELF files.
-pub(super) fn explain(name: &str, first: &FileBytes, second: &FileBytes, parts: &mut Vec<Part>) -> Result<()> {
+pub(super) fn explain(pair: Pair, parts: &mut Vec<Part>) -> Result<()> {
+    let Pair { name, first, second } = pair;
     let (Some(one), Some(other)) = (sections(first)?, sections(second)?) else { return Ok(()) };
     let (one, other) = (numbered(&one), numbered(&other));
     let names: BTreeSet<_> = one.keys().chain(other.keys()).copied().collect();

@@ -22,7 +22,7 @@ pub(super) fn sandbox(host: &Host, surroundings: &Surroundings) -> Option<Findin
         Ok(Engine::Bubblewrap) => Finding::good(CHECK, "bubblewrap works"),
         Ok(Engine::Podman) => podman_alone(host, surroundings.without_sysroot.as_deref()),
         Err(error) => match refusal(host) {
-            Some((found, command)) => bad(found).mend(command),
+            Some((found, command)) => bad(&found).mend(command),
             None => bad(error.message()).mend(installed(host, "install bubblewrap or podman")),
         },
     })
@@ -48,21 +48,37 @@ fn podman_alone(host: &Host, without: Option<&[String]>) -> Finding {
 }
 
 /// Returns the setting of the machine that denies bubblewrap its user namespaces, with the command that changes it.
-fn refusal(host: &Host) -> Option<(&'static str, String)> {
+fn refusal(host: &Host) -> Option<(String, String)> {
     let setting = |name: &str| host.settings.get(name).copied();
     let allow = |setting: &str, value: &str| super::on_the_machine(host, &format!("sudo sysctl -w {setting}={value}"));
-    if setting("user/max_user_namespaces") == Some(0) {
-        Some(("user namespaces are disabled", allow("user.max_user_namespaces", "15000")))
+    if let Some(covered) = host.covered.first() {
+        // The kernel lets a new namespace mount /proc only if nothing in the present one is hidden.
+        let found =
+            format!("/proc is partly covered ({covered}), as in containers, so that bubblewrap cannot mount its own");
+        Some((found, uncovered(host).to_owned()))
+    } else if setting("user/max_user_namespaces") == Some(0) {
+        Some(("user namespaces are disabled".to_owned(), allow("user.max_user_namespaces", "15000")))
     } else if setting("kernel/unprivileged_userns_clone") == Some(0) {
-        Some(("only root may create user namespaces", allow("kernel.unprivileged_userns_clone", "1")))
+        Some(("only root may create user namespaces".to_owned(), allow("kernel.unprivileged_userns_clone", "1")))
     } else if setting("kernel/apparmor_restrict_unprivileged_userns") == Some(1) {
         let command = "sudo apt-get install apparmor-profiles && sudo ln -s \
                        /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && \
                        sudo systemctl reload apparmor";
         let found = "AppArmor denies bubblewrap user namespaces, and podman does not work either";
-        Some((found, super::on_the_machine(host, command)))
+        Some((found.to_owned(), super::on_the_machine(host, command)))
     } else {
         None
+    }
+}
+
+/// Returns what makes a container with all of `/proc`.
+fn uncovered(host: &Host) -> &'static str {
+    match host.container {
+        Some("docker") => "make the container with `docker run --security-opt systempaths=unconfined`",
+        Some("podman") => "make the container with `podman run --security-opt unmask=ALL`",
+        _ => {
+            "make the container without masks: `podman run --security-opt unmask=ALL`, or `docker run --security-opt systempaths=unconfined`"
+        }
     }
 }
 

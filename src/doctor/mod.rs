@@ -11,6 +11,7 @@ mod kernel;
 mod keys;
 mod known;
 mod memory;
+mod network;
 mod proxy;
 
 use std::collections::BTreeMap;
@@ -21,8 +22,10 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::host::{Distribution, Host};
 use crate::inputs::debs::KeyPlace;
+use crate::lock::Advice;
 use crate::sandbox::Engine;
 
+pub use network::{Network, Server};
 pub use proxy::VARIABLES as PROXY_VARIABLES;
 
 /// The GPU of Strix Halo, the project's target.
@@ -44,6 +47,10 @@ pub struct Surroundings {
     pub disk: Option<Disk>,
     /// The environment variables that name proxies.
     pub proxies: BTreeMap<String, String>,
+    /// Locked versions that are known to be bad.
+    pub known_bad: Vec<Advice>,
+    /// The servers of the manifest's inputs; absent without a manifest.
+    pub network: Option<Network>,
 }
 
 /// The disk of the store.
@@ -113,7 +120,17 @@ pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
     findings.extend(builds::disk(surroundings));
     findings.extend(keys::check(surroundings));
     findings.extend(proxy::check(surroundings));
+    findings.extend(surroundings.known_bad.iter().map(known_bad));
+    findings.extend(network::check(surroundings));
     findings
+}
+
+/// Judges a locked version that is known to be bad.
+fn known_bad(advice: &Advice) -> Finding {
+    let (input, version) = (&advice.input, &advice.version);
+    Finding::new("pins", Level::Bad, format!("{input} {version} is known to be bad"))
+        .why(advice.advisory.text())
+        .mend(advice.remedy())
 }
 
 /// Marks a command for the machine itself: inside a container, it has to run outside.

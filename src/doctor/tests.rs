@@ -45,6 +45,8 @@ fn surroundings() -> Surroundings {
         keys: Vec::new(),
         disk: Some(Disk { store: "/s".into(), free: 900_000_000_000 }),
         proxies: BTreeMap::new(),
+        known_bad: Vec::new(),
+        network: None,
     }
 }
 
@@ -252,6 +254,38 @@ fn the_reason_for_a_missing_sandbox_is_reported() {
         assert!(finding.mend.as_ref().unwrap().contains(mend), "{finding:#?}");
     }
     assert_eq!(only(&good(), &refused(), Level::Bad).mend.unwrap(), "sudo apt-get install bubblewrap");
+}
+
+#[test]
+fn a_proc_that_is_partly_covered_is_the_reason_where_there_is_no_sandbox() {
+    let refused = Surroundings { sandbox: Some(Err(Error::failure("no bwrap"))), ..surroundings() };
+    let covered = |container| Host { covered: vec!["/proc/kcore".to_owned()], container, ..good() };
+    let finding = only(&covered(None), &refused, Level::Bad);
+    assert!(finding.found.starts_with("/proc is partly covered (/proc/kcore)"), "{finding:#?}");
+    let inside = examine(&covered(Some("docker")), &refused).into_iter().find(|finding| finding.check == "sandbox");
+    let mend = inside.unwrap().mend.unwrap();
+    assert!(mend.contains("systempaths=unconfined") && !mend.contains("podman"), "{mend}");
+    assert!(examine(&covered(None), &surroundings()).iter().all(|finding| finding.level == Level::Good));
+}
+
+#[test]
+fn servers_are_named_and_one_of_several_is_enough() {
+    let server = |name: &str, inputs: &[&str], answer| Server {
+        name: name.to_owned(),
+        inputs: inputs.iter().map(|name| (*name).to_owned()).collect(),
+        answer,
+    };
+    let down = || Some(Err(Error::failure("no answer in 5 s")));
+    let with = |servers| Surroundings { network: Some(Network::Asked(servers)), ..surroundings() };
+    let finding =
+        only(&good(), &with(vec![server("a", &["rocm"], down()), server("b", &["git"], Some(Ok(())))]), Level::Bad);
+    assert_eq!(finding.found, "a does not answer: no answer in 5 s");
+    assert!(finding.why.unwrap().starts_with("`update` asks it for rocm; "));
+    let two =
+        vec![server("a", &["rocm"], down()), server("b", &["rocm"], Some(Ok(()))), server("git@c:d", &["e"], None)];
+    only(&good(), &with(two), Level::Advice);
+    let offline = Surroundings { network: Some(Network::Offline), ..surroundings() };
+    assert_eq!(only(&good(), &offline, Level::Advice).check, "network");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ImageRef;
+use super::inside::Wanting;
 use crate::error::{Error, Kind, Result};
 use crate::llama_source::Options;
 use crate::text::visible;
@@ -32,6 +33,8 @@ pub struct Container {
     pub directory: Option<String>,
     /// Server to run, if any.
     pub server: Option<Server>,
+    /// Programs to look for inside.
+    pub programs: Vec<Wanting>,
 }
 
 /// A directory of the host that is visible inside.

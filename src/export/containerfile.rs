@@ -14,7 +14,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::inputs::LockedInput;
 use crate::lock::Lock;
-use crate::recipe::Recipe;
+use crate::recipe::{OutputRole, Recipe};
 
 /// The tarball to install.
 struct Tarball<'l> {
@@ -33,12 +33,24 @@ const PARTS: [&str; 4] = ["lib/llvm", "lib/rocblas", "lib/hipblaslt", ".kpack"];
 /// Returns the text of the Containerfile. With `llama`, it also installs the directory `llama` of the build context.
 pub fn containerfile(lock: &Lock, base: &ImageRef, llama: bool) -> Result<String> {
     let rocm = tarball(lock)?;
+    let over = overlay(lock, rocm.prefix);
     let (base, prefix, sha256) = (base.without_tag(), rocm.prefix, rocm.sha256.hex());
     let url = double_quoted(rocm.url.as_str());
     let version = double_quoted(&rocm.version);
     let parts = PARTS.join(" ");
-    let mut text = format!(
-        r#"# Written by `strixlock export containerfile` from the lock: ROCm {version} and nothing that the lock does not name.
+    let mut path = format!("{prefix}/bin");
+    let mut text = String::new();
+    if let Some(name) = over {
+        let _ = write!(
+            text,
+            "# Written by `strixlock export containerfile` from the lock: ROCm {version} with other files laid over it.\n\
+             FROM {base}\n\
+             # `strixlock realize {name} --to .` puts this directory beside this file.\n\
+             COPY {name}/ {prefix}/\n"
+        );
+    } else {
+        text = format!(
+            r#"# Written by `strixlock export containerfile` from the lock: ROCm {version} and nothing that the lock does not name.
 FROM {base} AS rocm
 # Another place that has the same bytes will do: what counts is the digest.
 ARG ROCM_URL="{url}"
@@ -68,13 +80,13 @@ RUN set -eu; \
 
 FROM {base}
 "#
-    );
-    for part in PARTS {
-        let name = part.rsplit('/').next().unwrap_or(part).trim_start_matches('.');
-        let _ = writeln!(text, "COPY --from=rocm /parts/{name}/ /");
+        );
+        for part in PARTS {
+            let name = part.rsplit('/').next().unwrap_or(part).trim_start_matches('.');
+            let _ = writeln!(text, "COPY --from=rocm /parts/{name}/ /");
+        }
+        let _ = writeln!(text, "COPY --from=rocm {prefix}/ {prefix}/");
     }
-    let _ = writeln!(text, "COPY --from=rocm {prefix}/ {prefix}/");
-    let mut path = format!("{prefix}/bin");
     if llama {
         let llama = llama_prefix(lock)?;
         let _ = writeln!(text, "# `strixlock realize llama --to .` puts this directory beside this file.");
@@ -106,11 +118,22 @@ fn tarball(lock: &Lock) -> Result<Tarball<'_>> {
     })
 }
 
+/// Returns the output that is laid over the published ROCm at this prefix: that of an engine, if one has it.
+fn overlay<'l>(lock: &'l Lock, prefix: &str) -> Option<&'l str> {
+    let is_base = |name: &str| lock.outputs.values().any(|output| output.recipe.base() == Some(name));
+    let is_engines = |name: &str| lock.outputs.values().any(|output| output.recipe.rocm() == Some(name));
+    let top = |name: &&String| {
+        let laid = lock.recipe(name).is_some_and(|recipe| recipe.base().is_some());
+        laid && !is_base(name) && lock.prefix_of(name) == Some(prefix)
+    };
+    let mut all: Vec<&String> = lock.outputs.keys().filter(top).collect();
+    all.sort_by_key(|name| !is_engines(name));
+    all.first().map(|name| name.as_str())
+}
+
 fn llama_prefix(lock: &Lock) -> Result<&str> {
-    let found = lock.outputs.values().find_map(|output| match &output.recipe {
-        Recipe::Llama(recipe) => plain(&recipe.prefix),
-        _ => None,
-    });
+    let engines = lock.outputs.values().filter(|output| output.recipe.is(OutputRole::Engine));
+    let found = { engines }.find_map(|output| output.recipe.prefix().and_then(plain));
     found.ok_or_else(|| Error::new(Kind::NotFound, "the lock has no llama output that a Containerfile can install"))
 }
 

@@ -18,7 +18,7 @@ pub(super) fn steps(container: &Container) -> Result<Steps> {
         "image": container.image.without_tag(),
         "runArgs": flags(&own),
         "containerEnv": container.env,
-        "postCreateCommand": inside::command(&[]),
+        "postCreateCommand": inside::command(&[], &container.programs),
     });
     if let (Some(directory), Some(map)) = (&container.directory, json.as_object_mut()) {
         map.insert("workspaceFolder".to_owned(), directory.as_str().into());

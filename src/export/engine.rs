@@ -8,7 +8,7 @@ use crate::text::visible;
 
 /// A program that creates or runs containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
+pub enum ContainerEngine {
     /// distrobox: shares the home directory; configured by distrobox.ini.
     Distrobox,
     /// toolbox: shares the home directory.
@@ -62,7 +62,7 @@ pub enum FileLocation {
     Units,
 }
 
-impl Engine {
+impl ContainerEngine {
     /// Returns the name on the command line, which is also that of the engine's program, if it has one.
     #[must_use]
     pub fn name(self) -> &'static str {

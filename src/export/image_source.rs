@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use super::engine::words;
-use super::{Engine, ImageRef};
+use super::{ContainerEngine, ImageRef};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::oci::layout;
@@ -68,7 +68,7 @@ pub fn local(name: &str, digest: Sha256Digest) -> Result<ImageRef> {
 }
 
 /// Fails for engines that do not use podman's storage, with a hint at how to push the image `output` to a registry.
-pub fn demand_podman(engine: Engine, output: &str) -> Result<()> {
+pub fn demand_podman(engine: ContainerEngine, output: &str) -> Result<()> {
     if engine.uses_podman() {
         return Ok(());
     }

@@ -25,7 +25,7 @@ mod toolbox;
 mod wanted;
 
 pub use container::{Container, Mount, Server};
-pub use engine::{Engine, NewFile, Steps};
+pub use engine::{ContainerEngine, NewFile, Steps};
 pub use image_ref::ImageRef;
 pub use image_source::ImageSource;
 pub use runtime::Runtime;

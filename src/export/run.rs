@@ -4,8 +4,8 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::inside::{self, Probe};
-use super::{Engine, ImageSource, NewFile, Steps};
+use super::inside::{self, Probe, Wanting};
+use super::{ContainerEngine, ImageSource, NewFile, Steps};
 use crate::error::{Error, Result};
 use crate::host::on_path;
 use crate::log::running;
@@ -35,12 +35,12 @@ pub fn refuse(steps: &Steps, directory: &Path, force: bool) -> Result<bool> {
 }
 
 /// Fails if a program is missing: the engine's own, or `loader`, which loads the image.
-pub fn demand_programs(engine: Engine, loader: Option<&str>) -> Result<()> {
+pub fn demand_programs(engine: ContainerEngine, loader: Option<&str>) -> Result<()> {
     if let Some(program) = loader.filter(|program| !is_on_path(program)) {
         return Err(Error::failure(format!("{program} is not installed, but needed to load the image"))
             .hint(format!("`sudo apt-get install {program}`")));
     }
-    if engine == Engine::Distrobox && is_on_path("distrobox") && !is_on_path("distrobox-assemble") {
+    if engine == ContainerEngine::Distrobox && is_on_path("distrobox") && !is_on_path("distrobox-assemble") {
         return Err(Error::failure("this distrobox lacks `distrobox assemble`, which creates a container from a file")
             .hint("use distrobox 1.5 or newer (Debian 12 has 1.4), or `strixlock provision podman`"));
     }
@@ -48,8 +48,10 @@ pub fn demand_programs(engine: Engine, loader: Option<&str>) -> Result<()> {
         return Ok(());
     }
     Err(Error::failure(format!("{} is not installed", engine.name())).hint(match engine {
-        Engine::Toolbox => "`sudo apt-get install podman-toolbox`, or on Fedora `sudo dnf install toolbox`".to_owned(),
-        Engine::Docker => "see https://docs.docker.com/engine/install/".to_owned(),
+        ContainerEngine::Toolbox => {
+            "`sudo apt-get install podman-toolbox`, or on Fedora `sudo dnf install toolbox`".to_owned()
+        }
+        ContainerEngine::Docker => "see https://docs.docker.com/engine/install/".to_owned(),
         _ => format!("`sudo apt-get install {}`", engine.name()),
     }))
 }
@@ -105,9 +107,9 @@ fn undo(steps: &Steps, directory: &Path, error: Error, progress: &dyn Progress) 
 }
 
 /// Runs the checks inside. Returns none if the engine creates no container now.
-pub fn check_inside(steps: &Steps, directories: &[String]) -> Result<Vec<Probe>> {
+pub fn check_inside(steps: &Steps, directories: &[String], programs: &[Wanting]) -> Result<Vec<Probe>> {
     let Some(inside) = &steps.inside else { return Ok(Vec::new()) };
-    let command: Vec<String> = inside.iter().cloned().chain(inside::command(directories)).collect();
+    let command: Vec<String> = inside.iter().cloned().chain(inside::command(directories, programs)).collect();
     let mut child = start(&command).stdout(Stdio::piped()).spawn().map_err(|error| cannot(&command, &error))?;
     let mut printed = Vec::new();
     if let Some(output) = child.stdout.take() {

@@ -8,7 +8,7 @@ const IMAGE: &str =
 const HELP: &str = "--host HOST   address\n--port PORT   port\n-ngl, --gpu-layers N   layers\n-fa, --flash-attn MODE   attention\n\
                     -lm, --load-mode MODE   mode\n-m, --model FILE   model\n";
 
-fn wanted(engine: Engine) -> Wanted {
+pub(super) fn wanted(engine: ContainerEngine) -> Wanted {
     Wanted {
         engine,
         name: "strix".to_owned(),
@@ -20,6 +20,7 @@ fn wanted(engine: Engine) -> Wanted {
         cache: None,
         port: 8080,
         options: Options::in_help(HELP),
+        programs: inside::Wanting::usual(),
     }
 }
 
@@ -39,18 +40,18 @@ fn machine() -> Machine {
     }
 }
 
-const ALL: [Engine; 8] = [
-    Engine::Distrobox,
-    Engine::Toolbox,
-    Engine::Podman,
-    Engine::Docker,
-    Engine::Quadlet,
-    Engine::Compose,
-    Engine::Devcontainer,
-    Engine::LlamaSwap,
+pub(super) const ALL: [ContainerEngine; 8] = [
+    ContainerEngine::Distrobox,
+    ContainerEngine::Toolbox,
+    ContainerEngine::Podman,
+    ContainerEngine::Docker,
+    ContainerEngine::Quadlet,
+    ContainerEngine::Compose,
+    ContainerEngine::Devcontainer,
+    ContainerEngine::LlamaSwap,
 ];
 
-fn steps(wanted: &Wanted) -> crate::error::Result<Steps> {
+pub(super) fn steps(wanted: &Wanted) -> crate::error::Result<Steps> {
     wanted.engine.steps(&wanted.container(&machine())?.0)
 }
 
@@ -61,15 +62,15 @@ fn file(wanted: &Wanted) -> String {
 #[test]
 fn podman_and_docker_get_the_narrow_form() {
     let made = |wanted: &Wanted| crate::text::command_line(&steps(wanted).unwrap().create[0]);
-    insta::assert_snapshot!(made(&wanted(Engine::Podman)), @"podman create --stop-timeout=1 --name=strix --device=/dev/kfd --device=/dev/dri --group-add=keep-groups --security-opt=label=disable --mount=type=bind,source=/work,target=/work --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --workdir=/work --entrypoint=sleep registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a infinity");
-    insta::assert_snapshot!(made(&wanted(Engine::Docker)), @"docker create --stop-timeout=1 --name=strix --device=/dev/kfd --device=/dev/dri --group-add=992 --security-opt=label=disable --mount=type=bind,source=/work,target=/work --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --workdir=/work --entrypoint=sleep registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a infinity");
-    let plan = Wanted { privileged: true, ..wanted(Engine::Podman) };
+    insta::assert_snapshot!(made(&wanted(ContainerEngine::Podman)), @"podman create --stop-timeout=1 --name=strix --device=/dev/kfd --device=/dev/dri --group-add=keep-groups --security-opt=label=disable --mount=type=bind,source=/work,target=/work --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --workdir=/work --entrypoint=sleep registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a infinity");
+    insta::assert_snapshot!(made(&wanted(ContainerEngine::Docker)), @"docker create --stop-timeout=1 --name=strix --device=/dev/kfd --device=/dev/dri --group-add=992 --security-opt=label=disable --mount=type=bind,source=/work,target=/work --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --workdir=/work --entrypoint=sleep registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a infinity");
+    let plan = Wanted { privileged: true, ..wanted(ContainerEngine::Podman) };
     assert!(made(&plan).contains(" --privileged --device=/dev/kfd --device=/dev/dri "), "{}", made(&plan));
 }
 
 #[test]
 fn each_file_says_the_same_in_its_own_words() {
-    insta::assert_snapshot!(file(&wanted(Engine::Distrobox)), @r#"
+    insta::assert_snapshot!(file(&wanted(ContainerEngine::Distrobox)), @r#"
     [strix]
     image=registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a
     additional_flags="--device /dev/kfd"
@@ -78,7 +79,7 @@ fn each_file_says_the_same_in_its_own_words() {
     volume="/work:/work"
     volume="/srv/models:/srv/models:ro"
     "#);
-    insta::assert_snapshot!(file(&wanted(Engine::Quadlet)), @r"
+    insta::assert_snapshot!(file(&wanted(ContainerEngine::Quadlet)), @r"
     [Unit]
     Description=llama-server of strix
     After=network-online.target
@@ -102,7 +103,7 @@ fn each_file_says_the_same_in_its_own_words() {
     [Install]
     WantedBy=default.target
     ");
-    insta::assert_snapshot!(file(&wanted(Engine::Compose)), @r#"
+    insta::assert_snapshot!(file(&wanted(ContainerEngine::Compose)), @r#"
     services:
       "strix":
         image: "registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a"
@@ -145,7 +146,7 @@ fn each_file_says_the_same_in_its_own_words() {
 
 #[test]
 fn files_of_editors_and_proxies_say_the_same() {
-    insta::assert_snapshot!(file(&wanted(Engine::Devcontainer)), @r#"
+    insta::assert_snapshot!(file(&wanted(ContainerEngine::Devcontainer)), @r#"
     {
       "containerEnv": {
         "GGML_CUDA_ENABLE_UNIFIED_MEMORY": "1"
@@ -155,8 +156,13 @@ fn files_of_editors_and_proxies_say_the_same() {
       "postCreateCommand": [
         "sh",
         "-c",
-        "for directory; do PATH=$PATH:$directory; done\nfor node in /dev/kfd /dev/dri/renderD*; do\n  if [ ! -c \"$node\" ]; then state=missing; elif [ -r \"$node\" ] && [ -w \"$node\" ]; then state=usable; else state='not usable'; fi\n  printf '%s\\t%s\\n' \"$node\" \"$state\"\ndone\nfor tool in rocminfo hipcc llama-cli llama-server llama-bench; do\n  if command -v \"$tool\" > /dev/null; then state=found; else state=missing; fi\n  printf '%s\\t%s\\n' \"$tool\" \"$state\"\ndone\n",
-        "sh"
+        "for word; do case $word in /*) PATH=$PATH:$word ;; esac; done\nfor node in /dev/kfd /dev/dri/renderD*; do\n  if [ ! -c \"$node\" ]; then state=missing; elif [ -r \"$node\" ] && [ -w \"$node\" ]; then state=usable\n  else state='not usable'; fi\n  printf '%s\\t%s\\n' \"$node\" \"$state\"\ndone\nfor word; do\n  case $word in /*) continue ;; esac\n  tool=${word%%/*} state=missing rest=$word/\n  while [ \"$rest\" ]; do\n    name=${rest%%/*} rest=${rest#*/}\n    if command -v \"$name\" > /dev/null; then tool=$name state=found rest=; fi\n  done\n  printf '%s\\t%s\\n' \"$tool\" \"$state\"\ndone\n",
+        "sh",
+        "rocminfo",
+        "hipcc",
+        "llama-cli",
+        "llama-server",
+        "llama-bench"
       ],
       "runArgs": [
         "--device=/dev/kfd",
@@ -169,7 +175,7 @@ fn files_of_editors_and_proxies_say_the_same() {
       "workspaceMount": "type=bind,source=${localWorkspaceFolder},target=/work"
     }
     "#);
-    insta::assert_snapshot!(file(&wanted(Engine::LlamaSwap)), @r#"
+    insta::assert_snapshot!(file(&wanted(ContainerEngine::LlamaSwap)), @r#"
     models:
       "strix":
         cmd: "podman run --rm --init --name=strix --device=/dev/kfd --device=/dev/dri --group-add=keep-groups --user=0:0 --security-opt=label=disable --mount=type=bind,source=/srv/models,target=/models,readonly --env=GGML_CUDA_ENABLE_UNIFIED_MEMORY=1 --entrypoint=llama-server --publish=127.0.0.1:${PORT}:8080 registry.example/strix/server@sha256:f5ed5a7c92ad3aae7142fcc0becf57f6be00fe8b773e4e36c54b4ddcba1e3f4a --host 0.0.0.0 --port 8080 -ngl 999 -fa 1 --load-mode none --model /models/gemma.gguf"
@@ -183,7 +189,7 @@ fn files_of_editors_and_proxies_say_the_same() {
 fn no_engine_is_given_a_tag_alone_or_an_image_without_a_digest() {
     for engine in ALL {
         let mut wanted = wanted(engine);
-        if engine == Engine::Toolbox {
+        if engine == ContainerEngine::Toolbox {
             wanted.models = None;
         }
         let all = format!("{:?}", steps(&wanted).unwrap());
@@ -200,8 +206,8 @@ fn names_that_an_engine_refuses_are_refused_first_with_the_rule() {
             assert!(error.contains("invalid container name") && error.contains("rule"), "{engine:?} {name:?}: {error}");
         }
     }
-    assert!(steps(&Wanted { name: "Strix".to_owned(), ..wanted(Engine::Compose) }).is_err());
-    assert!(steps(&Wanted { name: "strix.1".to_owned(), ..wanted(Engine::Quadlet) }).is_ok());
+    assert!(steps(&Wanted { name: "Strix".to_owned(), ..wanted(ContainerEngine::Compose) }).is_err());
+    assert!(steps(&Wanted { name: "strix.1".to_owned(), ..wanted(ContainerEngine::Quadlet) }).is_ok());
 }
 
 #[test]
@@ -214,22 +220,22 @@ fn hostile_paths_are_quoted_or_refused() {
         })
     };
     // Characters that are a record's, a variable's or a specifier's.
-    assert!(with(Engine::Podman, "/m,\"x").unwrap().contains(r#","source=/m,""x","#));
-    assert!(with(Engine::Quadlet, "/m%n").unwrap().contains("Volume=/m%%n:/models:ro\n"));
-    assert!(with(Engine::Compose, "/m$HOME\"").unwrap().contains(r#"source: "/m$$HOME\"""#));
-    assert!(with(Engine::LlamaSwap, "/it's").unwrap().contains(r"it'\\''s"));
+    assert!(with(ContainerEngine::Podman, "/m,\"x").unwrap().contains(r#","source=/m,""x","#));
+    assert!(with(ContainerEngine::Quadlet, "/m%n").unwrap().contains("Volume=/m%%n:/models:ro\n"));
+    assert!(with(ContainerEngine::Compose, "/m$HOME\"").unwrap().contains(r#"source: "/m$$HOME\"""#));
+    assert!(with(ContainerEngine::LlamaSwap, "/it's").unwrap().contains(r"it'\\''s"));
     for (engine, path) in [
-        (Engine::Distrobox, "/m$(id)"),
-        (Engine::Distrobox, "/m n"),
-        (Engine::Distrobox, "/m#n"),
-        (Engine::Quadlet, "/m:n"),
-        (Engine::Quadlet, "/m\\"),
-        (Engine::Quadlet, "/m$HOME"),
-        (Engine::LlamaSwap, "/${PORT}"),
-        (Engine::Devcontainer, "/${localEnv:HOME}"),
-        (Engine::Podman, "/m\nn"),
-        (Engine::Compose, "/m\u{85}n"),
-        (Engine::Toolbox, "/srv/models"),
+        (ContainerEngine::Distrobox, "/m$(id)"),
+        (ContainerEngine::Distrobox, "/m n"),
+        (ContainerEngine::Distrobox, "/m#n"),
+        (ContainerEngine::Quadlet, "/m:n"),
+        (ContainerEngine::Quadlet, "/m\\"),
+        (ContainerEngine::Quadlet, "/m$HOME"),
+        (ContainerEngine::LlamaSwap, "/${PORT}"),
+        (ContainerEngine::Devcontainer, "/${localEnv:HOME}"),
+        (ContainerEngine::Podman, "/m\nn"),
+        (ContainerEngine::Compose, "/m\u{85}n"),
+        (ContainerEngine::Toolbox, "/srv/models"),
     ] {
         let error = with(engine, path).unwrap_err();
         assert_eq!(error.message(), "the engine cannot use this path", "{engine:?} {path}");
@@ -238,7 +244,7 @@ fn hostile_paths_are_quoted_or_refused() {
 
 #[test]
 fn a_server_needs_a_model_below_the_models() {
-    for engine in [Engine::Quadlet, Engine::Compose, Engine::LlamaSwap] {
+    for engine in [ContainerEngine::Quadlet, ContainerEngine::Compose, ContainerEngine::LlamaSwap] {
         assert!(steps(&Wanted { model: None, ..wanted(engine) }).is_err());
         for model in ["/etc/passwd", "../x", "a//b", "", "a\nb"] {
             assert!(steps(&Wanted { model: Some(model.to_owned()), ..wanted(engine) }).is_err(), "{model}");
@@ -249,9 +255,12 @@ fn a_server_needs_a_model_below_the_models() {
 #[test]
 fn a_server_runs_as_whoever_sets_it_up_and_roots_as_the_image_says() {
     let user = |engine, uid| wanted(engine).container(&Machine { uid, ..machine() }).unwrap().0.user;
-    assert_eq!(user(Engine::Quadlet, 1001).as_deref(), Some("0:0"), "root inside is the caller");
-    assert_eq!(user(Engine::Compose, 1001).as_deref(), Some("1001:100"));
-    assert_eq!([user(Engine::Quadlet, 0), user(Engine::Compose, 0), user(Engine::Podman, 1001)], [None, None, None]);
+    assert_eq!(user(ContainerEngine::Quadlet, 1001).as_deref(), Some("0:0"), "root inside is the caller");
+    assert_eq!(user(ContainerEngine::Compose, 1001).as_deref(), Some("1001:100"));
+    assert_eq!(
+        [user(ContainerEngine::Quadlet, 0), user(ContainerEngine::Compose, 0), user(ContainerEngine::Podman, 1001)],
+        [None, None, None]
+    );
 }
 
 #[test]
@@ -259,14 +268,14 @@ fn the_groups_of_the_compute_node_render_nodes_and_cards_are_added_by_number() {
     let mut machine = machine();
     machine.devices.render[0].group = 991;
     machine.devices.card_groups = vec![0, 44];
-    for engine in [Engine::Docker, Engine::Compose] {
+    for engine in [ContainerEngine::Docker, ContainerEngine::Compose] {
         assert_eq!(wanted(engine).container(&machine).unwrap().0.groups, ["44", "991", "992"], "{engine:?}");
     }
 }
 
 #[test]
 fn groups_are_kept_where_podmans_runtime_can_and_the_text_says_what_it_needs_where_that_is_not_known() {
-    for engine in [Engine::Podman, Engine::Quadlet, Engine::LlamaSwap] {
+    for engine in [ContainerEngine::Podman, ContainerEngine::Quadlet, ContainerEngine::LlamaSwap] {
         let with = |runtime: Runtime| {
             let (container, warnings) = wanted(engine).container(&Machine { runtime, ..machine() }).unwrap();
             let steps = engine.steps(&container).unwrap();
@@ -283,9 +292,15 @@ fn groups_are_kept_where_podmans_runtime_can_and_the_text_says_what_it_needs_whe
         assert!(text.contains("--group-add=keep-groups"), "{text}");
         assert!(warnings.contains("needs crun as podman's runtime"), "{warnings}");
         // A command line has no comments.
-        assert_eq!(text.starts_with("# `--group-add=keep-groups` needs crun"), engine != Engine::Podman, "{text}");
+        assert_eq!(
+            text.starts_with("# `--group-add=keep-groups` needs crun"),
+            engine != ContainerEngine::Podman,
+            "{text}"
+        );
     }
-    for (engine, uid) in [(Engine::Podman, 0), (Engine::Docker, 1001), (Engine::Compose, 1001)] {
+    for (engine, uid) in
+        [(ContainerEngine::Podman, 0), (ContainerEngine::Docker, 1001), (ContainerEngine::Compose, 1001)]
+    {
         let machine = Machine { uid, runtime: Runtime::Other("runc".to_owned()), ..machine() };
         let (container, warnings) = wanted(engine).container(&machine).unwrap();
         assert_eq!((container.groups, warnings), (vec!["992".to_owned()], Vec::new()), "{engine:?}");
@@ -295,10 +310,10 @@ fn groups_are_kept_where_podmans_runtime_can_and_the_text_says_what_it_needs_whe
 #[test]
 fn devices_that_are_not_there_are_left_out_where_a_container_is_made_now() {
     let none = Machine { devices: Devices::default(), ..machine() };
-    let (container, warnings) = wanted(Engine::Docker).container(&none).unwrap();
+    let (container, warnings) = wanted(ContainerEngine::Docker).container(&none).unwrap();
     assert!(container.devices.is_empty() && container.groups.is_empty());
     assert_eq!(warnings, ["missing on this machine: /dev/kfd, /dev/dri; `strixlock doctor` shows why"]);
-    let (container, warnings) = wanted(Engine::Compose).container(&none).unwrap();
+    let (container, warnings) = wanted(ContainerEngine::Compose).container(&none).unwrap();
     // Names of groups may be unknown to the image.
     assert_eq!((container.devices.len(), container.groups.len()), (2, 0));
     assert!(warnings[0].starts_with("no GPU on this machine"), "{warnings:?}");
@@ -307,13 +322,13 @@ fn devices_that_are_not_there_are_left_out_where_a_container_is_made_now() {
 #[test]
 fn a_name_that_distrobox_could_not_enter_is_refused() {
     let long = |engine| Wanted { name: "n".repeat(60), workspace: None, models: None, ..wanted(engine) };
-    assert!(steps(&long(Engine::Distrobox)).unwrap_err().to_string().contains("maximum 64"));
-    assert!(steps(&long(Engine::Toolbox)).is_ok() && steps(&wanted(Engine::Distrobox)).is_ok());
+    assert!(steps(&long(ContainerEngine::Distrobox)).unwrap_err().to_string().contains("maximum 64"));
+    assert!(steps(&long(ContainerEngine::Toolbox)).is_ok() && steps(&wanted(ContainerEngine::Distrobox)).is_ok());
 }
 
 #[test]
 fn what_shares_the_home_directory_is_told_only_what_lies_outside() {
-    let at_home = Wanted { models: Some("/home/me/models".to_owned()), ..wanted(Engine::Distrobox) };
+    let at_home = Wanted { models: Some("/home/me/models".to_owned()), ..wanted(ContainerEngine::Distrobox) };
     let (container, _) = at_home.container(&machine()).unwrap();
     assert_eq!(container.mounts.iter().map(|mount| mount.to.as_str()).collect::<Vec<_>>(), ["/work"]);
 }

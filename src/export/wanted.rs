@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::container::{CACHE, MODELS};
-use super::{Container, Engine, ImageRef, Mount, Runtime, Server};
+use super::inside::Wanting;
+use super::{Container, ContainerEngine, ImageRef, Mount, Runtime, Server};
 use crate::error::{Error, Kind, Result};
 use crate::host::Devices;
 use crate::llama_source::Options;
@@ -12,7 +13,7 @@ use crate::llama_source::Options;
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// Engine that it is for.
-    pub engine: Engine,
+    pub engine: ContainerEngine,
     /// Name.
     pub name: String,
     /// Image.
@@ -31,6 +32,8 @@ pub struct Wanted {
     pub port: u16,
     /// Options that the llama-server in this image has.
     pub options: Options,
+    /// Programs to look for inside.
+    pub programs: Vec<Wanting>,
 }
 
 /// Facts about this machine and its user.
@@ -98,6 +101,7 @@ impl Wanted {
             env,
             directory: self.workspace.clone().filter(|_| !self.engine.is_server()),
             server,
+            programs: self.programs.clone(),
         };
         Ok((container, warnings))
     }
@@ -152,7 +156,7 @@ impl Wanted {
     fn check_host_name(&self, machine: &Machine) -> Result<()> {
         let length = self.name.len() + 1 + machine.host.len();
         // The engine's own rule reports names that are too long by themselves.
-        if self.engine != Engine::Distrobox || length <= 64 || self.name.len() > 63 {
+        if self.engine != ContainerEngine::Distrobox || length <= 64 || self.name.len() > 63 {
             return Ok(());
         }
         Err(Error::new(Kind::Usage, "the host name of the container would be too long")
@@ -174,7 +178,7 @@ impl Wanted {
             }
             Some(to)
         };
-        if !self.engine.is_server() && self.engine != Engine::Toolbox {
+        if !self.engine.is_server() && self.engine != ContainerEngine::Toolbox {
             let workspace = self.workspace.clone().unwrap_or_default();
             add(&self.workspace, &workspace, false);
         }

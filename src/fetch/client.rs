@@ -15,7 +15,7 @@ use super::netrc::Netrc;
 use super::policy::Settings;
 use super::registry::Logins;
 use super::reply::causes;
-use super::{hub, registry, retry};
+use super::{hub, rate_limit, registry, retry};
 use crate::error::{Error, Kind, Result};
 use crate::log::FETCH;
 use crate::progress::{Doing, Progress, Task, Unit};
@@ -176,7 +176,7 @@ impl Fetcher {
             Some(base) => registry::refusal(&self.logins, &base, url, status, headers),
             None => hub::refusal(url, status, headers, known),
         };
-        told.unwrap_or_else(|| status_error(url, status, headers))
+        told.or_else(|| rate_limit::refusal(url, status, headers)).unwrap_or_else(|| status_error(url, status, headers))
     }
 
     /// Waits for one of the downloads that are allowed from this host.

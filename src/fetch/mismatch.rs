@@ -19,6 +19,8 @@ pub enum Voucher {
     Registry,
     /// The answer of a model hub.
     Hub,
+    /// The answer of a forge about a release.
+    Forge,
 }
 
 impl Voucher {
@@ -41,6 +43,7 @@ impl Voucher {
             Self::Archive => (Some("the archive's lists name"), "promised"),
             Self::Registry => (Some("the image's manifest names"), "promised"),
             Self::Hub => (Some("the hub names"), "promised"),
+            Self::Forge => (Some("the release names"), "promised"),
         };
         let message = match by {
             None => "the download does not match strix.lock".to_owned(),
@@ -62,6 +65,10 @@ impl Voucher {
             Self::Hub => {
                 "the hub, or a proxy on the way, sends other bytes than announced: try again later, or name a \
                 mirror in the configuration"
+                    .to_owned()
+            }
+            Self::Forge => {
+                "the forge, a mirror or a proxy on the way sends other bytes than the release announces: try again later"
                     .to_owned()
             }
         };

@@ -25,12 +25,22 @@ pub struct RegistryDocument {
     pub digest: Option<String>,
 }
 
+/// Returns the address of a registry, for messages and checks. Its repositories are below it.
+#[must_use]
+pub fn registry_url(host: &str) -> String {
+    format!("https://{}/v2/", registry_host(host))
+}
+
+/// Returns the host of a registry: Docker Hub's has another one than its well-known name.
+fn registry_host(host: &str) -> &str {
+    if host == "docker.io" { registry::DOCKER } else { host }
+}
+
 impl Fetcher {
     /// Returns the base address of a repository's manifests and blobs: `https://HOST/v2/REPOSITORY/`. From now on the
     /// fetcher logs in if the registry requires it. Plain http is used for loopback and the hosts in the configuration.
     pub fn registry(&self, host: &str, repository: &str) -> Result<Url> {
-        // Docker Hub's registry has another host than its well-known name.
-        let host = if host == "docker.io" { registry::DOCKER } else { host };
+        let host = registry_host(host);
         let parse = |scheme: &str| Url::parse(&format!("{scheme}://{host}/v2/{repository}/"));
         let plain = parse("http").ok().filter(|url| self.settings.may_be_plain(url));
         let url = match plain {

@@ -65,6 +65,8 @@ pub struct Host {
     pub memory: Memory,
     /// This process.
     pub process: Process,
+    /// The places below `/proc` that are covered by other mounts, as in containers.
+    pub covered: Vec<String>,
     /// Settings of the kernel by their path below `/proc/sys`, such as `user/max_user_namespaces`.
     pub settings: BTreeMap<&'static str, u64>,
 }
@@ -105,9 +107,20 @@ impl Host {
             selinux_confines: selinux::confines(files),
             memory: Memory::read(files),
             process: Process::read(files),
+            covered: covered(files),
             settings: settings.collect(),
         }
     }
+}
+
+/// Places below `/proc` that the kernel made for mounts, and that hide nothing.
+const FOR_MOUNTS: [&str; 2] = ["/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd"];
+
+/// Returns the mount points below `/proc`, from the kernel's list, whose fifth field they are.
+fn covered(files: Files) -> Vec<String> {
+    let list = files.text("proc/self/mountinfo").unwrap_or_default();
+    let points = list.lines().filter_map(|line| line.split(' ').nth(4)).map(crate::text::visible);
+    points.filter(|point| point.starts_with("/proc/") && !FOR_MOUNTS.contains(&point.as_str())).collect()
 }
 
 /// Returns the container engine, from the files that engines leave. toolbox leaves podman's file, too, so its own

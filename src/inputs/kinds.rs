@@ -58,6 +58,21 @@ macro_rules! kinds {
                 }
             }
 
+            /// See [`Request::follows`].
+            #[must_use]
+            pub fn follows(&self) -> Option<&str> {
+                match self {
+                    $(Self::$kind(request) => request.follows(),)+
+                }
+            }
+
+            /// See [`Request::asks`].
+            pub fn asks(&self) -> crate::error::Result<Vec<String>> {
+                match self {
+                    $(Self::$kind(request) => request.asks(),)+
+                }
+            }
+
             /// See [`Request::unheld`].
             #[must_use]
             pub fn unheld(&self) -> Option<Self> {

@@ -16,16 +16,21 @@ mod block;
 mod kinds;
 mod model;
 mod pinned;
+mod project;
 mod request;
 mod resolve;
 mod supply;
 mod tree_pin;
 
+pub mod advisories;
 pub mod debs;
+pub mod directory;
 pub mod file;
 pub mod git;
 pub mod huggingface;
+pub mod llama_ui;
 pub mod oci;
+pub mod release;
 pub mod rocm;
 
 pub use block::Block;
@@ -43,10 +48,18 @@ kinds::kinds! {
     Git("git", crate::upstream::git::GitRequest),
     /// Any file by its URL.
     File("file", file::FileRequest),
+    /// A directory of the project.
+    Directory("directory", directory::DirectoryRequest),
     /// A closed set of distribution packages.
     Debs("debs", crate::upstream::debs::DebsRequest),
     /// A model of the Hugging Face hub.
     Huggingface("huggingface", crate::upstream::huggingface::HuggingfaceRequest),
+    /// A file of a release that a forge publishes.
+    Release("release", crate::upstream::release::ReleaseRequest),
+    /// The web UI of a llama.cpp build.
+    LlamaUi("llama-ui", llama_ui::LlamaUiRequest),
     /// A base image.
     Oci("oci", crate::upstream::oci::OciRequest),
+    /// A document with versions that are known to be bad.
+    Advisories("advisories", advisories::AdvisoriesRequest),
 }

@@ -16,6 +16,12 @@ pub trait Pinned {
         self.version()
     }
 
+    /// Returns where the pinned thing comes from, without its version, if that can be told apart: whoever can write there
+    /// can change what a later look-up finds.
+    fn origin(&self) -> Option<String> {
+        None
+    }
+
     /// Returns the day on which upstream made the pinned thing, if it is known.
     fn day(&self) -> Option<Date> {
         None

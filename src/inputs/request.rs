@@ -20,6 +20,16 @@ pub trait Request: OfKind + Serialize + Sized {
     /// Parses the request's table in the manifest. Fields that are not read here are refused afterwards.
     fn parse(source: &SourceText, fields: &Table) -> Result<Self>;
 
+    /// Returns the input that must be resolved first, because its pin says what is asked for here.
+    fn follows(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns the addresses that a look-up begins with: URLs, and others that git knows. `doctor` asks their servers.
+    fn asks(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Returns the request without its fixed version, if it has one: `outdated` resolves both.
     fn unheld(&self) -> Option<Self> {
         None

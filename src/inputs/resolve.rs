@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use url::Url;
 
 use super::{Block, LockedInput, Request};
+use crate::advisories::Advisory;
 use crate::error::Result;
 use crate::intake::Intake;
 
@@ -32,6 +33,10 @@ pub struct Question<'a> {
     pub now: i64,
     /// True to omit warnings for builds that AMD removes soon: the caller reports them for locked builds.
     pub without_leaving: bool,
+    /// Versions to pass over, where there is a choice.
+    pub skipped: &'a [Advisory],
+    /// The new pin of the input that this one follows.
+    pub followed: Option<&'a LockedInput>,
     /// The directory that paths in the manifest are relative to.
     pub directory: &'a Path,
 }
@@ -70,6 +75,23 @@ pub struct Preview {
 }
 
 impl Resolution {
+    /// Takes the new pin in at once, if there is one, and returns its block too: for inputs that the look-up of others
+    /// needs.
+    pub fn ahead(self, intake: Intake) -> Result<(Self, LockedInput)> {
+        match self {
+            Self::Same(block) => {
+                let own = (*block).clone();
+                Ok((Self::Same(block), own))
+            }
+            Self::New { to, details, preview, take_in } => {
+                let taken = take_in(intake)?;
+                let block = taken.block.clone();
+                let take_in: TakeIn = Box::new(move |_| Ok(taken));
+                Ok((Self::New { to, details, preview, take_in }, block))
+            }
+        }
+    }
+
     /// Returns an unchanged resolution.
     pub fn same(block: impl Into<LockedInput>) -> Self {
         Self::Same(Box::new(block.into()))

@@ -43,6 +43,11 @@ pub struct Program {
     pub also_in: Vec<String>,
 }
 
+/// Returns false for the name of a library. Archives that others built have them beside the programs, and executable.
+fn is_program_name(name: &str) -> bool {
+    !name.ends_with(".so") && !name.contains(".so.")
+}
+
 /// The outputs that run together.
 struct Parts {
     llama: Option<String>,
@@ -58,12 +63,15 @@ impl<'s> Outputs<'s> {
     }
 
     /// Returns the names of the outputs that can have programs: runtimes first, then builds of llama.cpp, then whole
-    /// ROCm trees.
+    /// ROCm trees, those that others are laid over last.
     pub fn names(&self) -> Vec<&str> {
+        let is_base = |name: &str| self.lock.outputs.values().any(|output| output.recipe.base() == Some(name));
         let of = |role| {
             let realized = self.lock.ordered().into_iter().filter(|name| self.generation.outputs.contains_key(*name));
             let fitting = realized.filter(move |name| self.recipe(name).is_some_and(|recipe| recipe.is(role)));
-            fitting.map(String::as_str).collect::<Vec<_>>()
+            let mut fitting = fitting.map(String::as_str).collect::<Vec<_>>();
+            fitting.sort_by_key(|name| is_base(name));
+            fitting
         };
         [OutputRole::Runtime, OutputRole::Engine, OutputRole::Rocm].into_iter().flat_map(of).collect()
     }
@@ -79,7 +87,7 @@ impl<'s> Outputs<'s> {
         let Some(named) = named else {
             return names.first().copied().ok_or_else(|| {
                 Error::new(Kind::NotFound, format!("no output of generation {number} has programs"))
-                    .hint("the manifest needs an output of type `llama` or `rocm`")
+                    .hint(format!("the manifest needs an output of type {} or `rocm`", OutputRole::Engine.kinds()))
             });
         };
         if let Some(name) = names.iter().find(|name| **name == named) {
@@ -107,7 +115,7 @@ impl<'s> Outputs<'s> {
                 let is_program = matches!(entry.node, Node::File { executable: true, .. } | Node::Link { .. });
                 let path = std::str::from_utf8(&entry.path).ok().filter(|_| is_program);
                 let Some((directory, name)) = path.and_then(|path| path.rsplit_once('/')) else { continue };
-                if directories.clone().any(|known| known == directory) {
+                if is_program_name(name) && directories.clone().any(|known| known == directory) {
                     found.entry(name.to_owned()).or_insert_with(|| format!("{directory}/{name}"));
                 }
             }
@@ -121,7 +129,8 @@ impl<'s> Outputs<'s> {
             for entry in entries {
                 let path = entry?.path();
                 let is_program = path.is_file() && rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok();
-                let Some(name) = path.file_name().and_then(OsStr::to_str).filter(|_| is_program) else { continue };
+                let name = path.file_name().and_then(OsStr::to_str).filter(|name| is_program && is_program_name(name));
+                let Some(name) = name else { continue };
                 found.entry(name.to_owned()).or_insert_with(|| format!("{directory}/{name}"));
             }
         }

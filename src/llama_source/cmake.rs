@@ -57,7 +57,8 @@ impl CMakeFiles {
                     .zip(words.clone().skip(1))
                     .any(|(word, kind)| word == "CACHE" && !kind.starts_with("INTERNAL"))
             };
-            if matches!(command, "option" | "cmake_dependent_option") || (command == "set" && is_cached()) {
+            let is = |name: &str| command.eq_ignore_ascii_case(name);
+            if is("option") || is("cmake_dependent_option") || (is("set") && is_cached()) {
                 all.insert(name);
             }
         }
@@ -80,8 +81,8 @@ pub fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Returns the calls in a CMake file: the command's name, in lower case as llama.cpp writes it, and its arguments up to
-/// the first closing parenthesis.
+/// Returns the calls in a CMake file: the command's name as it is written, and its arguments up to the first closing
+/// parenthesis.
 pub(super) fn calls(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -125,10 +126,10 @@ mod tests {
         let text = "# option(NOT_ONE \"in a comment\" ON)\noption(LLAMA_OPENSSL \"llama: (https)\" ON)\n\
                     if (NOT MSVC)\n    option(GGML_FMA          \"ggml: enable FMA\" ${INS_ENB})\nendif()\n\
                     set   (GGML_HIP_ARCH \"a b\" CACHE STRING \"x\")\nset(HIDDEN ON CACHE INTERNAL \"\")\nset(PLAIN ON)\n\
-                    cmake_dependent_option(DEPENDENT \"x\" ON \"A\" OFF) # option(NOR_THIS)\n";
+                    cmake_dependent_option(DEPENDENT \"x\" ON \"A\" OFF) # option(NOR_THIS)\nOPTION(UPPER \"x\" ON)\n";
         let files = CMakeFiles::new([("CMakeLists.txt".to_owned(), text.to_owned())]);
         let declared: Vec<_> = files.declared().into_iter().collect();
-        assert_eq!(declared, ["DEPENDENT", "GGML_FMA", "GGML_HIP_ARCH", "LLAMA_OPENSSL"]);
+        assert_eq!(declared, ["DEPENDENT", "GGML_FMA", "GGML_HIP_ARCH", "LLAMA_OPENSSL", "UPPER"]);
         assert!(files.words().contains("PLAIN") && !files.words().contains("NOR_THIS"));
     }
 

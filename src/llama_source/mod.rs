@@ -9,6 +9,7 @@ mod models;
 mod names;
 mod options;
 mod programs;
+mod ui;
 
 use std::io::Read as _;
 
@@ -16,11 +17,15 @@ use crate::error::Result;
 use crate::store::StoredTree;
 use crate::tree::confined::Root;
 
+#[cfg(test)]
+pub mod testing;
+
 pub use cmake::CMakeFiles;
 pub use models::Knowledge;
 pub use names::{Role, Wish, default_roots, first_commands, is_asked, socket_ending};
 pub use options::Options;
 pub use programs::Programs;
+pub use ui::UiPlace;
 
 /// Maximum number of bytes read from a file; the largest has half a megabyte.
 const MOST: u64 = 64 << 20;

@@ -15,7 +15,7 @@ use crate::tree::Node;
 use crate::tree::confined::Root;
 
 /// Source file of the options that most programs share.
-const SHARED: &str = "common/arg.cpp";
+pub(super) const SHARED: &str = "common/arg.cpp";
 /// Word of a spelling that stands for the caller's value.
 const VALUE: &str = "*";
 
@@ -25,7 +25,7 @@ pub struct Options {
     /// True if the options are not known.
     unknown: bool,
     /// Each name, and whether the option takes a value; `None` if that is not known.
-    names: BTreeMap<String, Option<bool>>,
+    pub(super) names: BTreeMap<String, Option<bool>>,
 }
 
 impl Options {
@@ -57,7 +57,9 @@ impl Options {
         };
         let mut files = vec![program];
         for entry in build.listing()?.entries() {
-            let is_library = entry.path.starts_with(b"lib/libllama-") && matches!(entry.node, Node::File { .. });
+            let is_ours =
+                [b"lib/libllama-".as_slice(), b"bin/libllama-"].iter().any(|start| entry.path.starts_with(start));
+            let is_library = is_ours && matches!(entry.node, Node::File { .. });
             if is_library {
                 files.push(root.open_file(&entry.path)?);
             }
@@ -139,9 +141,18 @@ impl Options {
 
     /// Returns the wishes for which the sources of a version have no option, of programs that prove or answer them.
     pub fn lacking(source: &StoredTree) -> Result<BTreeSet<(Role, Wish)>> {
+        Self::lacking_by(|role| Self::in_source(source, role))
+    }
+
+    /// Like [`Self::lacking`], read from the files of a build.
+    pub fn lacking_in_build(build: &StoredTree) -> Result<BTreeSet<(Role, Wish)>> {
+        Self::lacking_by(|role| Self::in_build(build, role))
+    }
+
+    fn lacking_by(options: impl Fn(Role) -> Result<Option<Self>>) -> Result<BTreeSet<(Role, Wish)>> {
         let mut all = BTreeSet::new();
         for role in [Role::Bench, Role::Chat, Role::Completion, Role::Perplexity, Role::Server] {
-            let Some(options) = Self::in_source(source, role)? else { continue };
+            let Some(options) = options(role)? else { continue };
             let wishes = [Wish::Help, Wish::ListDevices, Wish::Version].into_iter();
             all.extend(wishes.filter(|wish| !options.has(*wish)).map(|wish| (role, wish)));
         }
@@ -212,7 +223,7 @@ fn fits(call: &str, groups: &[String]) -> bool {
 }
 
 /// Returns true for `-x`, `-fa` and `--word`.
-fn is_option(text: &str) -> bool {
+pub(super) fn is_option(text: &str) -> bool {
     let name = text.trim_start_matches('-');
     let dashes = text.len() - name.len();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));

@@ -16,12 +16,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::order::in_order;
+use super::rocm::published_rocm;
 use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 use crate::inputs::LockedInput;
-use crate::recipe::{OutputKind, Recipe, each_output, fits};
+use crate::recipe::build::{self, Hip, Source};
+use crate::recipe::{CMakeBuild, OutputKind, Recipe, each_output, fits};
 
 /// The part of every kind of output that determines its ids and validates its recipe in a lock.
 pub trait Derive: OutputKind {
@@ -102,14 +104,26 @@ impl<'l> Parts<'l> {
         self.recipes.get(name)
     }
 
-    /// Returns prefix and GPU of the ROCm output `name`.
+    /// Returns prefix and GPU of the ROCm output `name`, also of one that is laid over another.
     pub fn rocm(&self, name: &str) -> Result<(&'l str, &'l GfxTarget)> {
-        if let Some(Recipe::Rocm(recipe)) = self.recipe(name)
-            && let Some(LockedInput::Rocm(block)) = self.inputs.get(&recipe.input)
-        {
-            return Ok((&recipe.prefix, &block.requested.target));
+        match published_rocm(self.inputs, |name| self.recipe(name), name) {
+            Some((recipe, block)) => Ok((&recipe.prefix, &block.requested.target)),
+            None => Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree"))),
         }
-        Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree")))
+    }
+
+    /// Returns everything that a build with CMake adds to its recipe.
+    pub fn cmake_build(&self, recipe: &dyn CMakeBuild) -> Result<Value> {
+        let project = recipe.project();
+        let source = Source::of(project.source, self.inputs.get(project.source))?;
+        let hip = match project.rocm {
+            None => None,
+            Some(name) => {
+                let (prefix, target) = self.rocm(name)?;
+                Some(Hip::new(prefix, project.gpus, target))
+            }
+        };
+        Ok(build::adds(recipe, &source, hip.as_ref()))
     }
 
     /// Computes the ids of an output from the known ids of its parts.

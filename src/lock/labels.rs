@@ -5,12 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use super::rocm::published_rocm;
+use crate::gfx::GfxTarget;
 use crate::inputs::LockedInput;
-use crate::recipe::{ImageRecipe, Recipe};
+use crate::recipe::{ImageRecipe, Layer, Recipe};
 
 /// The label with the derivation id of the image, as `strixlock lock digest NAME` prints it. It covers all parts of the
 /// lock that the image is made from.
 pub const LOCK_DIGEST: &str = "io.strixlock.lock-digest";
+
+/// Most layers that a label names; a circle of outputs is refused elsewhere.
+const MOST_LAYERS: usize = 256;
 
 /// Returns the labels of an image without [`LOCK_DIGEST`]; `output` finds the recipe of an output.
 #[must_use]
@@ -32,23 +37,50 @@ pub fn labels<'l>(
         set("io.strixlock.llama.version", format!("b{}", pin.number));
         set("io.strixlock.llama.backend", recipe.backend.name().to_owned());
         parts.push(format!("llama.cpp b{}", pin.number));
-    }
-    let rocm = match image.runtime.as_deref().and_then(&output) {
-        Some(Recipe::Runtime(recipe)) => output(&recipe.rocm),
-        _ => image.rocm.as_deref().and_then(&output),
-    };
-    if let Some(Recipe::Rocm(recipe)) = rocm
-        && let Some(LockedInput::Rocm(block)) = inputs.get(&recipe.input)
+    } else if let (Some(Recipe::CMake(recipe)), Some(name)) = (llama, &image.llama)
+        && let Some(input) = inputs.get(&recipe.source)
     {
+        if let LockedInput::Git(block) = input {
+            set("org.opencontainers.image.source", block.locked.url.clone());
+            set("org.opencontainers.image.revision", block.locked.commit.clone());
+        }
+        set("io.strixlock.engine.name", name.clone());
+        set("io.strixlock.engine.version", input.version());
+        parts.push(format!("{name} {}", input.short_version()));
+    }
+    if let Some(Recipe::Prebuilt(recipe)) = llama
+        && let Some(LockedInput::Release(block)) = inputs.get(&recipe.input)
+    {
+        let pin = &block.locked;
+        set("org.opencontainers.image.source", block.requested.url.clone());
+        set("org.opencontainers.image.revision", pin.commit.clone());
+        set("io.strixlock.llama.version", pin.number.map_or_else(|| pin.tag.clone(), |number| format!("b{number}")));
+        set("io.strixlock.llama.prebuilt", pin.file.clone());
+        set("io.strixlock.llama.digest", pin.sha256.to_string());
+        parts.push(format!("llama.cpp {}", pin.names()));
+    }
+    let runtime = image.runtime.as_deref().and_then(&output);
+    let rocm = runtime.and_then(Recipe::rocm).or(image.rocm.as_deref());
+    if let Some(rocm) = rocm
+        && let Some((_, block)) = published_rocm(inputs, &output, rocm)
+    {
+        // An engine that its recipe names no GPU for is for that of the tree.
+        let named = llama.map(Recipe::gpus).filter(|named| !named.is_empty());
+        let targets = named.unwrap_or(std::slice::from_ref(&block.requested.target));
+        let targets = targets.iter().map(GfxTarget::as_str).collect::<Vec<_>>().join(", ");
+        let layers = layers(rocm, &output);
+        if !layers.is_empty() {
+            set("io.strixlock.rocm.overlay", layers.join(", "));
+        }
         let pin = &block.locked;
         set("io.strixlock.rocm.version", pin.version.to_string());
         set("io.strixlock.rocm.source", pin.file.clone());
         set("io.strixlock.rocm.digest", pin.sha256.to_string());
-        set("io.strixlock.rocm.target", block.requested.target.to_string());
+        set("io.strixlock.rocm.target", targets.clone());
         if let Some(therock) = &pin.therock {
             set("io.strixlock.rocm.revision", therock.commit.clone());
         }
-        parts.push(format!("ROCm {} for {}", pin.version, block.requested.target));
+        parts.push(format!("ROCm {} for {targets}", pin.version));
     }
     let base = match image.base.as_deref().and_then(&output) {
         Some(Recipe::Sysroot(recipe)) => recipe.packages.as_ref().or(recipe.image.as_ref()),
@@ -65,6 +97,18 @@ pub fn labels<'l>(
     set("org.opencontainers.image.title", image.name.clone());
     if !parts.is_empty() {
         set("org.opencontainers.image.version", parts.join(", "));
+    }
+    all
+}
+
+/// Returns the layers over the published tree of a ROCm output, the lowest first.
+fn layers<'l>(rocm: &str, output: &impl Fn(&str) -> Option<&'l Recipe>) -> Vec<String> {
+    let (mut all, mut at) = (Vec::new(), output(rocm));
+    while let Some(Recipe::Overlay(over)) = at
+        && all.len() < MOST_LAYERS
+    {
+        all.splice(0..0, over.layers.iter().map(Layer::called));
+        at = output(&over.base);
     }
     all
 }

@@ -7,6 +7,7 @@
 //! that update different inputs merge without conflicts. Nothing spans blocks: no time of the run, no host, no tool
 //! version.
 
+mod advice;
 mod derivation;
 mod earlier;
 mod file;
@@ -14,10 +15,12 @@ mod labels;
 mod model;
 mod order;
 mod read;
+mod rocm;
 mod seal;
 mod stale;
 mod valid;
 
+pub use advice::{Advice, known};
 pub use derivation::{Derive, Parts};
 pub use labels::{LOCK_DIGEST, labels};
 pub use model::{Lock, LockedOutput};

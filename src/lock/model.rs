@@ -83,10 +83,10 @@ impl Lock {
     #[must_use]
     pub fn base_of(&self, root: BuildRoot<'_>) -> Option<&str> {
         let built = match root {
-            BuildRoot::NoSandbox | BuildRoot::Host => return None,
-            BuildRoot::Output(name) => name,
+            BuildRoot::NoSandbox | BuildRoot::Host | BuildRoot::ProofOnly(None) => return None,
+            BuildRoot::Output(name) | BuildRoot::ProofOnly(Some(name)) => name,
             BuildRoot::RootOf(built) => match self.outputs.get(built)?.recipe.build_root() {
-                BuildRoot::Output(name) => name,
+                BuildRoot::Output(name) | BuildRoot::ProofOnly(Some(name)) => name,
                 _ => return None,
             },
         };

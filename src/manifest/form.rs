@@ -1,13 +1,13 @@
 //! Reads the fields of an output, and checks its references to inputs and other outputs of the manifest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 
 use super::{Manifest, rules};
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
-use crate::inputs::InputKind;
+use crate::inputs::{InputKind, InputRequest};
 use crate::recipe::{OutputKind, OutputRole, fits};
 use crate::suggest::suggest;
 
@@ -26,12 +26,21 @@ pub(crate) struct Form<'f, 's, 't> {
     /// The fields of the output.
     pub fields: &'f Table<'s, 't>,
     pub(super) references: &'f mut Vec<Reference>,
+    pub(super) implied: &'f mut BTreeMap<String, InputRequest>,
 }
 
 impl Form<'_, '_, '_> {
     /// Reads the name of an input of this kind, if the field is present.
     pub fn input(&mut self, field: &'static str, kind: InputKind) -> Result<Option<String>> {
         self.refer(field, Wanted::Input(kind))
+    }
+
+    /// Reads the names of inputs of this kind; none without the field.
+    pub fn inputs(&mut self, field: &'static str, kind: InputKind) -> Result<Vec<String>> {
+        let names = self.fields.texts(field)?.unwrap_or_default();
+        let texts = names.iter().map(|name| name.get_ref().clone()).collect();
+        self.references.extend(names.into_iter().map(|name| Reference::to_input(name, kind)));
+        Ok(texts)
     }
 
     /// Reads the name of an output with this role, if the field is present.
@@ -49,6 +58,32 @@ impl Form<'_, '_, '_> {
         Ok(self.output(field, role)?.unwrap_or_else(|| self.usual(default, Wanted::Output(role))))
     }
 
+    /// Returns a default name of an output with this role.
+    pub fn usual_output(&mut self, name: &str, role: OutputRole) -> String {
+        self.usual(name, Wanted::Output(role))
+    }
+
+    /// Demands of an engine that the names of its programs are known, since the output names none.
+    pub fn demand_known_programs(&mut self, engine: &str) {
+        self.usual(engine, Wanted::KnownPrograms);
+    }
+
+    /// Refers to an input that a field asks for in one word. The manifest may have it in so many words.
+    pub fn implied(&mut self, field: Spanned<String>, name: &str, request: InputRequest) -> Result<String> {
+        if !rules::is_name(name) {
+            let label = "name an input for it in its place";
+            return Err(self.source.error(
+                field.span(),
+                format!("`{name}` is too long for the name of an input"),
+                label,
+            ));
+        }
+        let name = name.to_owned();
+        self.references.push(Reference::to_input(Spanned::new(field.span(), name.clone()), request.kind()));
+        self.implied.insert(name.clone(), request);
+        Ok(name)
+    }
+
     /// Reads the directory at which the output is used. Returns `default` without the field `prefix`.
     pub fn prefix(&self, default: &str) -> Result<String> {
         let Some(text) = self.fields.text("prefix")? else { return Ok(default.to_owned()) };
@@ -60,6 +95,16 @@ impl Form<'_, '_, '_> {
             "invalid prefix: expected a clean absolute path that hides no system directory",
             "such as \"/opt/llama\"",
         ))
+    }
+
+    /// Demands an output with this role under a name that is not a field's own value.
+    pub fn needs_output(&mut self, name: &Spanned<String>, role: OutputRole) {
+        self.references.push(Reference { name: name.clone(), wanted: Wanted::Output(role) });
+    }
+
+    /// Demands an input of this kind under a name that is not a field's own value.
+    pub fn needs_input(&mut self, name: &Spanned<String>, kind: InputKind) {
+        self.references.push(Reference { name: name.clone(), wanted: Wanted::Input(kind) });
     }
 
     fn refer(&mut self, field: &'static str, wanted: Wanted) -> Result<Option<String>> {
@@ -76,6 +121,12 @@ impl Form<'_, '_, '_> {
     }
 }
 
+/// Returns the kinds of inputs that are taken where one of this kind is wanted, as in "`file` or `git`".
+fn taken(wanted: InputKind) -> String {
+    let names = InputKind::ALL.iter().filter(|kind| fits(wanted, **kind)).map(|kind| format!("`{}`", kind.name()));
+    names.collect::<Vec<_>>().join(" or ")
+}
+
 /// A name in a recipe that must be an input or output of the manifest.
 pub(super) struct Reference {
     name: Spanned<String>,
@@ -85,9 +136,16 @@ pub(super) struct Reference {
 enum Wanted {
     Input(InputKind),
     Output(OutputRole),
+    /// An engine whose programs are known by name.
+    KnownPrograms,
 }
 
 impl Reference {
+    /// Refers to an input of a kind.
+    pub fn to_input(name: Spanned<String>, kind: InputKind) -> Self {
+        Self { name, wanted: Wanted::Input(kind) }
+    }
+
     /// Returns the name of the input or output.
     pub fn name(&self) -> &str {
         self.name.get_ref()
@@ -104,10 +162,21 @@ impl Reference {
     pub fn check(&self, source: &SourceText, manifest: &Manifest, broken: &BTreeSet<String>) -> Result<()> {
         let name = self.name.get_ref().as_str();
         let (what, kinds, found, mut names): (_, _, _, Vec<&str>) = match self.wanted {
+            Wanted::KnownPrograms => {
+                // If there is no such output, the reference to it says so.
+                return match manifest.outputs.get(name) {
+                    Some(output) if !output.has_known_programs() => {
+                        let message = format!("the programs of `{name}` are not known");
+                        let label = format!("needs `roots`: the programs of `{name}` that must run");
+                        Err(source.error(self.name.span(), message, &label))
+                    }
+                    _ => Ok(()),
+                };
+            }
             Wanted::Input(kind) => {
                 let found = manifest.inputs.get(name).map(|input| (input.kind().name(), fits(kind, input.kind())));
                 let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind()));
-                ("input", format!("`{}`", kind.name()), found, fitting.map(|(name, _)| name.as_str()).collect())
+                ("input", taken(kind), found, fitting.map(|(name, _)| name.as_str()).collect())
             }
             Wanted::Output(role) => {
                 let found = manifest.outputs.get(name).map(|output| (output.kind(), output.is(role)));

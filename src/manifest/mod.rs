@@ -6,6 +6,7 @@
 mod edges;
 mod form;
 mod parse;
+mod policy;
 pub mod rules;
 mod template;
 
@@ -21,6 +22,7 @@ use crate::recipe::Recipe;
 
 pub use edges::{edges, known_edges, known_generics};
 pub(crate) use form::{Form, FromFields};
+pub use policy::Policy;
 pub use template::{Packages, TemplateSettings, template};
 
 /// The version of this package, with which `requires` is compared.
@@ -36,6 +38,8 @@ pub struct Manifest {
     pub inputs: BTreeMap<String, InputRequest>,
     /// The recipes of the outputs, by name.
     pub outputs: BTreeMap<String, Recipe>,
+    /// Decisions about versions that are known to be bad.
+    pub policy: Policy,
 }
 
 impl Manifest {

@@ -7,7 +7,7 @@ use semver::VersionReq;
 use toml::Spanned;
 
 use super::form::{Form, FromFields, Reference};
-use super::{Manifest, PROGRAM, rules};
+use super::{Manifest, PROGRAM, Policy, rules};
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
 use crate::inputs::{InputKind, InputRequest};
@@ -38,21 +38,32 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
     let mut found = Found::default();
     let inputs = found.inputs(&source, &top);
     let outputs = found.outputs(&source, &top);
+    let policy = Policy::parse(&source, &top);
     let top_span = top.span.clone();
-    for result in [inputs, outputs, top.finish()] {
+    let (policy, decided) = match policy {
+        Ok(policy) => (policy, Ok(())),
+        Err(error) => (Policy::default(), Err(error)),
+    };
+    for result in [inputs, outputs, decided, top.finish()] {
         result.unwrap_or_else(|error| source.keep(error));
     }
-    let Found { inputs, outputs, references, broken } = found;
+    let Found { mut inputs, outputs, references, broken, implied } = found;
+    for (name, request) in implied {
+        inputs.entry(name).or_insert(request);
+    }
     if inputs.is_empty() && outputs.is_empty() && broken.is_empty() {
         source.finish(())?;
         return Err(source.error(top_span, "the manifest is empty", "it needs [inputs.NAME] and [outputs.NAME]"));
     }
-    let manifest = Manifest { requires, inputs, outputs };
+    let manifest = Manifest { requires, inputs, outputs, policy };
     for reference in references.iter().filter(|reference| !broken.contains(reference.name())) {
         reference.check(&source, &manifest, &broken).unwrap_or_else(|error| source.keep(error));
     }
     source.finish(manifest)
 }
+
+/// The field of an input with the name of the one that it follows.
+const FOLLOWED: &str = "for";
 
 /// The parts of a manifest that were read so far.
 #[derive(Default)]
@@ -60,6 +71,8 @@ struct Found {
     inputs: BTreeMap<String, InputRequest>,
     outputs: BTreeMap<String, Recipe>,
     references: Vec<Reference>,
+    /// Inputs that fields of outputs ask for. Those of the same name in the manifest stand in their place.
+    implied: BTreeMap<String, InputRequest>,
     /// Names of inputs and outputs with errors, to which nothing is compared.
     broken: BTreeSet<String>,
 }
@@ -73,6 +86,10 @@ impl Found {
             let fields = value.get_ref().as_table();
             let read = source.gather(fields, || input(source, table.as_table(name, value)?.headed(key.span())));
             if let Some(request) = read {
+                if let Some(followed) = request.follows() {
+                    let span = fields.and_then(|fields| fields.get(FOLLOWED)).map_or(key.span(), Spanned::span);
+                    self.references.push(Reference::to_input(Spanned::new(span, followed.to_owned()), InputKind::Git));
+                }
                 self.inputs.insert(name.to_owned(), request);
             } else {
                 self.broken.insert(name.to_owned());
@@ -87,14 +104,17 @@ impl Found {
             let name = key.get_ref().as_ref();
             check_name(source, key);
             let references = RefCell::default();
+            let implied = RefCell::default();
             let read = source.gather(value.get_ref().as_table(), || {
-                let mut own = Vec::new();
+                let mut own = (Vec::new(), BTreeMap::new());
                 let recipe = output(source, name, table.as_table(name, value)?.headed(key.span()), &mut own);
-                references.replace(own);
+                references.replace(own.0);
+                implied.replace(own.1);
                 recipe
             });
             let mut own = references.into_inner();
             if let Some(recipe) = read {
+                self.implied.extend(implied.into_inner());
                 self.outputs.insert(name.to_owned(), recipe);
             } else {
                 self.broken.insert(name.to_owned());
@@ -139,7 +159,10 @@ fn input(source: &SourceText, fields: Table) -> Result<InputRequest> {
     Ok(request)
 }
 
-fn output(source: &SourceText, name: &str, fields: Table, references: &mut Vec<Reference>) -> Result<Recipe> {
+/// References of an output, and the inputs that its fields ask for.
+type Own = (Vec<Reference>, BTreeMap<String, InputRequest>);
+
+fn output(source: &SourceText, name: &str, fields: Table, own: &mut Own) -> Result<Recipe> {
     type Read = fn(&mut Form) -> Result<Recipe>;
     let kind = fields.needed("type")?;
     let kinds = each_kind!(Kind => (Kind::NAME, read::<Kind> as Read));
@@ -147,7 +170,7 @@ fn output(source: &SourceText, name: &str, fields: Table, references: &mut Vec<R
         let label = suggest(kind.get_ref(), Recipe::kinds().into_iter());
         return Err(source.error(kind.span(), format!("unknown type of output `{}`", kind.get_ref()), &label));
     };
-    let recipe = read(&mut Form { source, name, fields: &fields, references })?;
+    let recipe = read(&mut Form { source, name, fields: &fields, references: &mut own.0, implied: &mut own.1 })?;
     fields.finish()?;
     Ok(recipe)
 }

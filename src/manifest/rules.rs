@@ -75,6 +75,20 @@ pub fn is_cmake_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// Returns true for the directory of a project below a source.
+#[must_use]
+pub fn is_source_directory(text: &str) -> bool {
+    crate::tree::is_path(text.as_bytes()) && text.len() <= 1024 && !text.chars().any(char::is_control)
+}
+
+/// Returns true for the name of a target or component of a CMake project.
+#[must_use]
+pub fn is_cmake_part(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(['-', '.', '/'])
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+/:".contains(&byte))
+}
+
 /// Returns true for a user, or user and group, by name or number.
 #[must_use]
 pub fn is_user(text: &str) -> bool {

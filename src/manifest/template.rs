@@ -19,6 +19,10 @@ pub struct TemplateSettings {
     pub sources: Vec<String>,
     /// The llama.cpp repository.
     pub llama_url: String,
+    /// True to take the archive that upstream publishes in place of a build.
+    pub prebuilt: bool,
+    /// True for the web UI that llama.cpp publishes for its builds.
+    pub ui: bool,
     /// The source of the packages for builds and images.
     pub packages: Packages,
 }
@@ -76,6 +80,8 @@ impl Default for TemplateSettings {
             llama_prefix: "/opt/llama".to_owned(),
             sources: Vec::new(),
             llama_url: "https://github.com/ggml-org/llama.cpp".to_owned(),
+            prebuilt: false,
+            ui: true,
             packages: Packages::usual(),
         }
     }
@@ -91,14 +97,19 @@ const FIELD: &str = "sysroot = \"sysroot\"               # without it the host's
 
 /// Packages of the programs that a build calls, and of the libraries that the compiler of ROCm needs.
 const BUILD: &str = r#"
-  "bash", "cmake", "coreutils", "dash", "findutils", "g++", "gcc", "grep", "ninja-build", "sed",
+  "bash", "ccache", "cmake", "coreutils", "dash", "findutils", "g++", "gcc", "grep", "ninja-build", "sed",
+  "libssl-dev",                                                 # for https, as in `llama-server -hf USER/MODEL`
   "libatomic1", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for the compiler of the ROCm tree
 "#;
 
 /// Packages that llama.cpp and ROCm's libraries need at run time.
 const RUN: &str = r#"
-  "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin", "libatomic1", "libstdc++6",
+  "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "libc-bin", "libatomic1", "libssl3",
+  "libstdc++6",
 "#;
+
+/// Further packages that upstream's own archives of llama.cpp need.
+const RUN_PREBUILT: &str = "  \"libgomp1\", \"libssl3t64\",                   # for the published llama.cpp\n";
 
 /// Packages of the toolbox: programs that distrobox-init would otherwise install, tools for people, and needs of
 /// builds.
@@ -108,7 +119,7 @@ const TOOLBOX: &str = r#"
   "bc", "bzip2", "curl", "gnupg", "hostname", "iputils-ping", "less", "locales", "lsof", "man-db", "mount", "ncurses-base",
   "openssh-client", "passwd", "pigz", "pinentry-curses", "procps", "rsync", "sudo", "time", "tree", "tzdata", "unzip",
   "util-linux", "wget", "xauth", "xz-utils", "zip",             # for distrobox
-  "libatomic1", "libstdc++6", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for ROCm and its compiler
+  "libssl3", "libatomic1", "libstdc++6", "libtinfo6", "libxml2", "libzstd1", "zlib1g",   # for ROCm and its compiler
 "#;
 
 const IMAGES: &str = r#"
@@ -155,11 +166,19 @@ fn packages_input(name: &str, what: &str, archive: &str, packages: &str) -> Stri
     format!("\n{head:<35} # {what}\ntype = \"debs\"\n{archive}\npackages = [{packages}]\n")
 }
 
-/// Returns the tables of all inputs with packages: for builds and for the bases of images. Only the first one explains
-/// the lines about the archive.
-fn all_packages(archive: &str) -> String {
+/// Returns the tables of all inputs with packages: for builds, if there are any, and for the bases of images. Only the
+/// first one explains the lines about the archive.
+fn all_packages(archive: &str, prebuilt: bool) -> String {
     let plain = archive.lines().map(|line| line.split('#').next().unwrap_or_default().trim_end());
     let more = plain.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+    if prebuilt {
+        let (run, toolbox) = (format!("{RUN}{RUN_PREBUILT}"), format!("{TOOLBOX}{RUN_PREBUILT}"));
+        return [
+            packages_input("base-packages", "what images begin with, and programs are proven in", archive, &run),
+            packages_input("toolbox-packages", "and the one that people work in", &more, &toolbox),
+        ]
+        .concat();
+    }
     [
         packages_input("packages", "what builds run in: these packages, and what they need", archive, BUILD),
         packages_input("base-packages", "what images begin with", &more, RUN),
@@ -191,6 +210,68 @@ fn archive_lines(url: &str, suites: &[String], components: &[String], keys: &[Ar
     text
 }
 
+/// Returns the input with the sources of llama.cpp.
+fn git_input(settings: &TemplateSettings) -> String {
+    format!(
+        r#"[inputs.llama-cpp]
+type = "git"
+url = {:?}
+# branch = "master"                 # or tag = "b9000", or commit = "<40 hex>"; without any of them, HEAD
+"#,
+        settings.llama_url
+    )
+}
+
+/// Returns the output that is built from them.
+fn llama_build(settings: &TemplateSettings, sysroot_output: &str, sysroot_field: &str, ui: &str) -> String {
+    format!(
+        r#"{sysroot_output}
+[outputs.llama]
+type = "llama"
+backend = "hip"                     # or "cpu", or "vulkan" (add glslc, libvulkan-dev, spirv-headers to the packages)
+{sysroot_field}
+{ui}
+prefix = "{}"
+
+[outputs.llama.cmake]
+# rocWMMA makes flash attention several times slower at long context on gfx1151, so it is off, and said to be.
+GGML_HIP_ROCWMMA_FATTN = false
+"#,
+        settings.llama_prefix
+    )
+}
+
+/// Returns the input with the archive that upstream publishes.
+fn release_input(settings: &TemplateSettings) -> String {
+    format!(
+        r#"[inputs.llama-release]           # built by llama.cpp's own CI: pinned by digest, proven here, not built here
+type = "release"
+url = {:?}
+asset = "llama-b{{number}}-bin-ubuntu-rocm-{{rocm}}-x64.tar.gz"
+# tag = "b11429"                    # or release = "latest": the newest v tag; without any of them, the newest release
+"#,
+        settings.llama_url
+    )
+}
+
+/// Returns the output with its programs.
+fn prebuilt_output(settings: &TemplateSettings) -> String {
+    let sysroot = match settings.packages {
+        Packages::None => "# sysroot = \"base\"                # what programs are proven in; the host without it",
+        _ => "sysroot = \"base\"                  # what programs are proven in; the host without it",
+    };
+    format!(
+        r#"
+[outputs.llama]                     # the programs of that archive
+type = "prebuilt"
+rocm = "rocm"
+{sysroot}
+prefix = "{}"
+"#,
+        settings.llama_prefix
+    )
+}
+
 /// The schema by which editors complete and check the manifest: that of this version.
 const SCHEMA: &str =
     concat!(env!("CARGO_PKG_REPOSITORY"), "/raw/v", env!("CARGO_PKG_VERSION"), "/docs/schema/strix.toml.schema.json");
@@ -198,19 +279,19 @@ const SCHEMA: &str =
 /// Returns a commented manifest.
 #[must_use]
 pub fn template(settings: &TemplateSettings) -> String {
-    let TemplateSettings { target, channel, rocm_prefix, llama_prefix, sources, llama_url, packages } = settings;
+    let TemplateSettings { target, channel, rocm_prefix, sources, prebuilt, ui, packages, .. } = settings;
     let (packages, sysroot_output, sysroot_field, images) = match packages {
         Packages::None => {
             (String::new(), "", "# sysroot = \"sysroot\"             # the host's own tools without it", "")
         }
         Packages::Host => (
-            all_packages("archive = \"host\"                    # whatever this machine's own apt names"),
+            all_packages("archive = \"host\"                    # whatever this machine's own apt names", *prebuilt),
             SYSROOT,
             FIELD,
             IMAGES,
         ),
         Packages::Archive { url, suites, components, keys } => {
-            (all_packages(&archive_lines(url, suites, components, keys)), SYSROOT, FIELD, IMAGES)
+            (all_packages(&archive_lines(url, suites, components, keys), *prebuilt), SYSROOT, FIELD, IMAGES)
         }
     };
     let sources = if sources.is_empty() {
@@ -223,7 +304,17 @@ pub fn template(settings: &TemplateSettings) -> String {
         "stable" => ("nightly, rc, dev", "10.2.0"),
         _ => ("nightly, stable", "10.2.0"),
     };
+    let ui = if *ui {
+        "ui = \"upstream\"                     # the web UI of llama-server, as llama.cpp publishes it; or false"
+    } else {
+        "# ui = \"upstream\"                 # the web UI that llama.cpp publishes for its own build numbers"
+    };
     let channel = format!("channel = {channel:?}");
+    let (llama_input, llama_output) = if *prebuilt {
+        (release_input(settings), prebuilt_output(settings))
+    } else {
+        (git_input(settings), llama_build(settings, sysroot_output, sysroot_field, ui))
+    };
     format!(
         r#"#:schema {SCHEMA}
 # What this machine is to run. `strixlock update` finds out what that is today and pins it in lock/strix.lock;
@@ -238,25 +329,11 @@ target = "{target}"                 # gfx1151 is Strix Halo
 version = "latest"                  # or one, "{version}", or a range, ">=7.12,<8"
 {sources}
 
-[inputs.llama-cpp]
-type = "git"
-url = {llama_url:?}
-# branch = "master"                 # or tag = "b9000", or commit = "<40 hex>"; without any of them, HEAD
-{packages}
+{llama_input}{packages}
 [outputs.rocm]
 type = "rocm"
 prefix = "{rocm_prefix}"
-{sysroot_output}
-[outputs.llama]
-type = "llama"
-backend = "hip"                     # or "cpu", or "vulkan" (add glslc, libvulkan-dev, spirv-headers to the packages)
-{sysroot_field}
-prefix = "{llama_prefix}"
-
-[outputs.llama.cmake]
-# rocWMMA makes flash attention several times slower at long context on gfx1151, so it is off, and said to be.
-GGML_HIP_ROCWMMA_FATTN = false
-
+{llama_output}
 [outputs.runtime]                   # the parts of ROCm that these programs need
 type = "runtime"
 roots = ["llama-bench", "llama-cli", "llama-server"]

@@ -2,9 +2,14 @@
 //!
 //! The recipes themselves are in [`crate::recipe`]. See docs/adding-an-output-kind.md.
 
+mod build_page;
+mod cmake;
+mod fields;
 mod image;
 mod llama;
 mod model;
+mod overlay;
+mod prebuilt;
 mod rocm;
 mod runtime;
 mod sysroot;

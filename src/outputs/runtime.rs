@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use toml::Spanned;
 
+use super::fields::engine;
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
 use crate::gfx::GfxTarget;
@@ -19,20 +20,26 @@ use crate::report::Describe;
 
 impl FromFields for RuntimeRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
+        let (roots, rocm) = (roots(form.source, form.fields)?, form.output_or("rocm", OutputRole::Rocm, "rocm")?);
+        let engine = match engine(form)? {
+            Some(engine) => engine,
+            None => form.usual_output("llama", OutputRole::Engine),
+        };
+        if roots.is_none() {
+            form.demand_known_programs(&engine);
+        }
         Ok(Self {
-            roots: roots(form.source, form.fields)?,
-            rocm: form.output_or("rocm", OutputRole::Rocm, "rocm")?,
-            llama: form.output_or("llama", OutputRole::Engine, "llama")?,
+            roots: roots.unwrap_or_else(|| default_roots().to_vec()),
+            rocm,
+            llama: engine,
             edges: edges(form.source, form.fields, "edges")?,
             own_edges_only: form.fields.flag("own-edges-only")?,
         })
     }
 }
 
-fn roots(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
-    let Some(roots) = fields.texts("roots")? else {
-        return Ok(default_roots().to_vec());
-    };
+fn roots(source: &SourceText, fields: &Table) -> Result<Option<Vec<String>>> {
+    let Some(roots) = fields.texts("roots")? else { return Ok(None) };
     if roots.is_empty() {
         return Err(source.error(
             fields.span.clone(),
@@ -47,7 +54,7 @@ fn roots(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
             "such as \"llama-cli\"",
         ));
     }
-    Ok(roots.into_iter().map(Spanned::into_inner).collect())
+    Ok(Some(roots.into_iter().map(Spanned::into_inner).collect()))
 }
 
 impl Derive for RuntimeRecipe {

@@ -60,12 +60,12 @@ pub(super) fn judge(claim: &Claim, answers: &Answers, not_run: &mut BTreeSet<Str
                 }
                 // `LD_LIBRARY_PATH` comes before the search paths of the files. If the runtime has two files of a name,
                 // it may lead to the other one.
-                if *environment == Environment::Bare {
+                if *environment == claim.own_environment(path) {
                     compare(claim, path, &own)?;
                 }
             }
             Question::Load(path) | Question::LoadWith(path, _)
-                if claim.needs_processor(answer) && is_llama(claim, path) =>
+                if claim.part_needs_processor(answer) && is_llama(claim, path) =>
             {
                 not_run.insert(show(path));
             }
@@ -77,7 +77,7 @@ pub(super) fn judge(claim: &Claim, answers: &Answers, not_run: &mut BTreeSet<Str
 }
 
 /// Returns true for a file of the build. ROCm's run on every processor.
-fn is_llama(claim: &Claim, path: &[u8]) -> bool {
+pub(super) fn is_llama(claim: &Claim, path: &[u8]) -> bool {
     path.starts_with(format!("{}/", claim.request.llama.prefix).as_bytes())
 }
 

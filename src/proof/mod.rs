@@ -53,6 +53,10 @@ pub struct Claim<'a> {
     pub lacking: &'a BTreeSet<(Role, Wish)>,
     /// Instructions that the build needs, and that this machine's processor lacks.
     pub missing: &'a [&'static str],
+    /// Those, and instructions that only libraries need which the programs choose from.
+    pub missing_in_parts: &'a [&'static str],
+    /// True if the build finds ROCm by `LD_LIBRARY_PATH` alone: its files are asked with the one that images set.
+    pub by_search_path: bool,
     /// The base system.
     pub base: Root,
     /// Limits for programs in the sandbox.
@@ -108,31 +112,36 @@ pub fn prove(claim: &Claim, log: &mut dyn Write) -> Result<Proof> {
     for (path, kind) in claim.trimmed.elf.iter().filter(|(path, _)| any_processor(path)) {
         match claim.trimmed.standalone.get(path).filter(|_| *kind == ElfKind::Shared) {
             Some(library) if library.complete => {
-                questions.add(Question::List(library.path.clone(), Environment::Bare));
-                questions.add(Question::Load(library.path.clone()));
+                questions.add(Question::List(library.path.clone(), claim.own_environment(path)));
+                questions.add(claim.load(path, library.path.clone()));
             }
             Some(_) => {
                 with_others += 1;
                 let directories = claim.trimmed.searched.get(path).into_iter().flatten().cloned().collect::<Vec<_>>();
                 questions.add(Question::LoadWith(path.clone(), directories.join(&b':')));
             }
-            None => questions.add(Question::List(path.clone(), Environment::Bare)),
+            None => questions.add(Question::List(path.clone(), claim.own_environment(path))),
         }
     }
     for program in claim.trimmed.linked.keys() {
+        let own = claim.own_environment(program);
         if !claim.trimmed.elf.contains_key(program) {
-            questions.add(Question::List(program.clone(), Environment::Bare));
+            questions.add(Question::List(program.clone(), own));
         }
-        questions.add(Question::List(program.clone(), Environment::Image));
+        if own == Environment::Bare {
+            questions.add(Question::List(program.clone(), Environment::Image));
+        }
     }
     for name in loader::other_names(claim) {
-        questions.add(Question::Load(name));
+        questions.add(claim.load(&name, name.clone()));
     }
     for environment in Environment::ALL {
-        for (program, arguments) in programs::questions(claim) {
+        let fits =
+            |program: &Vec<u8>| environment == Environment::Image || claim.own_environment(program) == environment;
+        for (program, arguments) in programs::questions(claim).into_iter().filter(|(program, _)| fits(program)) {
             questions.add(Question::Ask(program, arguments, environment));
         }
-        for (program, arguments) in programs::traces(claim) {
+        for (program, arguments) in programs::traces(claim).into_iter().filter(|(program, _)| fits(program)) {
             questions.add(Question::Trace(program, arguments, environment));
         }
     }
@@ -185,6 +194,22 @@ fn sandbox(claim: &Claim) -> Result<Sandbox> {
 }
 
 impl<'a> Claim<'a> {
+    /// Returns the environment in which a file finds its libraries: with the search path of images, if it is of a build
+    /// that cannot know where ROCm stands.
+    fn own_environment(&self, path: &[u8]) -> Environment {
+        let is_by_path = self.by_search_path && loader::is_llama(self, path);
+        if is_by_path { Environment::Image } else { Environment::Bare }
+    }
+
+    /// Returns the question that loads a library under a name, in the environment of its file.
+    fn load(&self, path: &[u8], name: Vec<u8>) -> Question {
+        if self.own_environment(path) == Environment::Bare {
+            return Question::Load(name);
+        }
+        let prefixes = Prefixes { rocm: Some(self.request.rocm.prefix), llama: Some(self.request.llama.prefix) };
+        Question::LoadWith(name, prefixes.search_path().into_bytes())
+    }
+
     /// Adds the search path of the environment to an error, if it has one.
     fn with_environment(&self, error: Error, environment: Environment) -> Error {
         let prefixes = Prefixes { rocm: Some(self.request.rocm.prefix), llama: Some(self.request.llama.prefix) };
@@ -198,6 +223,11 @@ impl<'a> Claim<'a> {
     /// the processor lacks some that the build needs.
     fn needs_processor(&self, answer: &Answer) -> bool {
         is_excused(answer.code, self.missing)
+    }
+
+    /// Like [`Self::needs_processor`], for a library that was loaded by itself. The programs may never load it here.
+    fn part_needs_processor(&self, answer: &Answer) -> bool {
+        is_excused(answer.code, self.missing_in_parts)
     }
 
     /// Adds the files that may have crashed ld.so to the error for a crash.
@@ -219,7 +249,7 @@ impl<'a> Claim<'a> {
             rocm: Mounted { dir: self.runtime, listing, prefix: self.request.rocm.prefix },
             llama: self.request.llama,
             roots: self.request.roots,
-            target: self.request.target,
+            targets: self.request.targets,
             edges: self.request.edges,
             base: self.request.base,
         }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Claim;
-use super::questions::{Answer, Answers, Environment, Question};
+use super::questions::{Answer, Answers, Question};
 use crate::error::{Error, Result};
 use crate::manifest::rules::{is_library, is_taker};
 use crate::tree::show;
@@ -23,7 +23,7 @@ pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String,
             trace.initialised.iter().filter_map(|path| resolver.real(path.as_bytes())).collect();
         lost.extend(trace.unmet().filter_map(|(asker, name)| claim.lost(&resolver, program, asker, name, &seen)));
         // With `LD_LIBRARY_PATH`, another file of the same name may be opened.
-        if *environment == Environment::Image {
+        if *environment != claim.own_environment(program) {
             continue;
         }
         let kinds = claim.trimmed.linked.get(program);

@@ -1,43 +1,53 @@
-//! Runs the `llama` recipe: builds llama.cpp in the sandbox.
+//! Runs a recipe that is built with CMake, in the sandbox: `llama` and `cmake`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Instant;
 
 use super::build_record::{ABOUT, BuildRecord, LOG};
+use super::compile_cache::BuildCache;
 use super::configured::{Configured, Unused};
+use super::installed::installed;
 use super::last_build::last_build;
 use super::settings::RealizeSettings;
+use super::web_ui::lay_ui;
 use crate::digest::DerivationId;
 use crate::error::{Error, Result};
 use crate::host::free_memory;
-use crate::inputs::git::GitPin;
+use crate::inputs::LockedInput;
 use crate::intake::Intake;
 use crate::llama_source::CMakeFiles;
 use crate::progress::Task;
-use crate::recipe::llama::{self, Hip, Known};
-use crate::recipe::{Backend, LlamaRecipe};
+use crate::recipe::CMakeBuild;
+use crate::recipe::build::{self, Hip, Known, Source};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
-use crate::store::{Staging, StoredTree, normalise};
+use crate::store::{LinkMode, Staging, StoredTree, checkout, normalise};
 use crate::text::shell_quoted;
 use crate::text::visible;
 use crate::threads::cores;
-use crate::tree::scan::scan;
-use crate::tree::{Listing, confined};
+use crate::tree::Listing;
 
 /// Header of OpenSSL in a sysroot.
 const OPENSSL: &str = "usr/include/openssl/ssl.h";
 /// Number of lines of the log that an error shows.
 const LAST_LINES: usize = 30;
 
-/// A build of llama.cpp and everything that goes into it.
+/// A build and everything that goes into it.
 pub(crate) struct Build<'a> {
     pub intake: Intake<'a>,
-    pub recipe: &'a LlamaRecipe,
-    pub pin: &'a GitPin,
-    pub source: StoredTree,
+    pub recipe: &'a dyn CMakeBuild,
+    /// The input with the source.
+    pub input: &'a LockedInput,
+    /// Name and version of the source, for messages.
+    pub version: String,
+    pub source: Source<'a>,
+    /// The tree of the source.
+    pub tree: StoredTree,
+    /// The files of the web UI and the directory that they are laid into, where the source lacks them.
+    pub ui: Option<(StoredTree, &'a str)>,
     pub rocm: Option<(Hip, StoredTree)>,
     /// The root of the sandbox; the host's own if there is none.
     pub sysroot: Option<StoredTree>,
@@ -45,15 +55,16 @@ pub(crate) struct Build<'a> {
 }
 
 impl Build<'_> {
-    /// Builds llama.cpp. Returns the staging directory with the installed tree, the log and the record of the build,
+    /// Builds the project. Returns the staging directory with the installed tree, the log and the record of the build,
     /// and the listing of the tree.
     pub fn run(&self, derivation: DerivationId, task: &dyn Task) -> Result<(Staging, Listing)> {
         let begun = Instant::now();
         let staging = self.intake.store.stage()?;
         staging.makes(derivation)?;
-        let sandbox = self.sandbox(staging.path())?;
-        let files = CMakeFiles::read(&self.source)?;
-        let variables = self.variables(&files);
+        let mut sandbox = self.sandbox(staging.path())?;
+        let files = CMakeFiles::read(&self.tree)?;
+        let mut variables = self.variables(&files);
+        let cache = BuildCache::prepare(self, &variables, &mut sandbox, staging.path());
         if let Some(time) = last_build(self.intake.store, &variables) {
             task.expect(time);
         }
@@ -68,45 +79,22 @@ impl Build<'_> {
         // Logs the mounts that are visible inside, as the kernel reports them.
         sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;
         let mut record = BuildRecord::new(&sandbox, &variables, &mut log).map_err(kept)?;
-        let mut unused = Unused::default();
-        let commands = llama::commands(&variables, self.jobs());
-        for ((index, command), phase) in commands.iter().enumerate().zip(llama::PHASES) {
-            task.phase(phase);
-            let mut last = VecDeque::new();
-            let status = sandbox.run(command, &mut log, &mut |line| {
-                if let Some(step) = NinjaStep::of(line) {
-                    task.set_total(step.total);
-                    task.set_position(step.done);
-                    task.detail(&visible(step.file));
-                }
-                unused.see(line);
-                last.push_back(visible(line));
-                if last.len() > LAST_LINES {
-                    last.pop_front();
-                }
-            });
-            let done = match status {
-                // The first command configures: unknown variables are reported before anything is compiled.
-                Ok(status) if status.success() && index == 0 => self
-                    .configured(staging.path(), &files, &variables, &unused)
-                    .map(|found| record.set_configured(found)),
-                Ok(status) if status.success() => Ok(()),
-                Ok(status) => Err(Error::failure(failure(command, status, &last)).excerpt(Vec::from(last).join("\n"))),
-                Err(error) => Err(error),
-            };
-            done.map_err(kept)?;
+        let mut running = Running { build: self, sandbox: &sandbox, log: &mut log, task };
+        let configured = running.configure(staging.path(), &files, &mut variables).map_err(kept)?;
+        record.set_configured(configured, build::left_field(self.recipe), &variables);
+        if let Some(cache) = &cache {
+            cache.begin_compile();
+        }
+        // The first command configures.
+        for (phase, command) in build::commands(self.recipe, &variables, self.jobs()).iter().skip(1) {
+            running.command(phase, command).map_err(kept)?;
+        }
+        if let Some(cache) = cache {
+            record.set_compile_cache(cache.finish(&mut log)?);
         }
 
-        // A build's files are hostile: a symlink in place of a directory must not lead to the host's files.
         let (dest, tree) = (staging.path().join("dest"), staging.path().join("tree"));
-        let installed = self.recipe.prefix.trim_start_matches('/');
-        confined::Root::open(&dest)?.take_directory(installed.as_bytes(), &tree).map_err(|error| {
-            Error::failure("the build did not install a directory at its prefix")
-                .fact("expected", &self.recipe.prefix)
-                .because(&error)
-                .hint("check the cmake variables in the manifest")
-        })?;
-        let listing = scan(&tree)?;
+        let listing = installed(&dest, self.prefix(), &tree).map_err(kept)?;
         normalise(&tree, &listing)?;
         record.read_needed(&tree, &listing);
         record.set_time(begun.elapsed());
@@ -118,8 +106,8 @@ impl Build<'_> {
     pub fn shell(&self) -> Result<ExitStatus> {
         let staging = self.intake.store.stage()?;
         let mut sandbox = self.sandbox(staging.path())?;
-        let commands = llama::commands(&self.variables(&CMakeFiles::read(&self.source)?), self.jobs());
-        let script: Vec<String> = commands.iter().map(|words| shell_line(words)).collect();
+        let commands = build::commands(self.recipe, &self.variables(&CMakeFiles::read(&self.tree)?), self.jobs());
+        let script: Vec<String> = commands.iter().map(|(_, words)| shell_line(words)).collect();
         fs_err::write(staging.path().join("out/commands.sh"), format!("{}\n", script.join("\n")))?;
         if !sandbox.gives_job_control() {
             self.intake.fetcher.progress().note(
@@ -128,7 +116,7 @@ impl Build<'_> {
             );
         }
         // A prompt that differs from the host's. Files for interactive shells would replace it.
-        sandbox.environment.insert("PS1".to_owned(), "[llama build]$ ".to_owned());
+        sandbox.environment.insert("PS1".to_owned(), "[build]$ ".to_owned());
         let shell: &[&str] = if sandbox.root.has("usr/bin/bash") { &["bash", "--norc"] } else { &["sh"] };
         sandbox.interact(&shell.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     }
@@ -138,26 +126,11 @@ impl Build<'_> {
         // Only a pinned root decides: the host's own headers may be gone tomorrow.
         let has_openssl = self.sysroot.as_ref().is_some_and(|root| root.path.join(OPENSSL).exists());
         let known = Known::new(files, has_openssl);
-        llama::variables(self.recipe, &self.source_id(), self.hip(), Some(&known))
+        build::variables(self.recipe, &self.source, self.hip(), Some(&known))
     }
 
-    fn source_id(&self) -> llama::SourceId<'_> {
-        llama::SourceId::of(self.pin)
-    }
-
-    /// Returns the result of configuring. Fails if the source does not know a variable of the manifest.
-    fn configured(
-        &self,
-        staging: &Path,
-        files: &CMakeFiles,
-        given: &BTreeMap<String, String>,
-        unused: &Unused,
-    ) -> Result<Configured> {
-        let names = given.keys().map(String::as_str).collect();
-        let configured = Configured::read(&staging.join("out"), files, &names, unused)?;
-        let called = format!("{} b{} ({})", self.recipe.source, self.pin.number, self.pin.commit);
-        configured.demand(self.recipe.cmake.keys(), &called)?;
-        Ok(configured)
+    fn prefix(&self) -> &str {
+        self.recipe.project().prefix
     }
 
     fn hip(&self) -> Option<&Hip> {
@@ -169,30 +142,39 @@ impl Build<'_> {
         let root = self.sysroot.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
         let mut sandbox = Sandbox {
             root,
-            environment: llama::environment(&self.source_id(), self.hip()),
-            directory: llama::BUILD.to_owned(),
+            environment: build::environment(self.recipe, &self.source, self.hip()),
+            directory: build::BUILD.to_owned(),
             scratch: staging.to_path_buf(),
             limits: self.settings.limits,
             ..Sandbox::default()
         };
-        sandbox.demand_programs(programs(self.recipe.backend))?;
+        sandbox.demand_programs(&self.recipe.programs())?;
         let mut mount = |inside: &str, from: &Path, writable| {
             sandbox.mounts.insert(inside.to_owned(), Mount { from: from.to_path_buf(), writable });
         };
-        for (inside, name) in [(llama::BUILD, "out"), (llama::DEST, "dest")] {
+        for (inside, name) in [(build::BUILD, "out"), (build::DEST, "dest")] {
             let directory = staging.join(name);
             fs_err::create_dir(&directory)?;
             mount(inside, &directory, true);
         }
-        mount(llama::SOURCE, &self.source.path, false);
+        let copy = staging.join("source");
+        if let Some((ui, directory)) = &self.ui {
+            lay_ui(&self.tree, ui, directory, &copy)?;
+            mount(build::SOURCE, &copy, false);
+        } else if self.recipe.writes_source() {
+            checkout(&self.tree, &copy, LinkMode::Auto, false)?;
+            mount(build::SOURCE, &copy, true);
+        } else {
+            mount(build::SOURCE, &self.tree.path, false);
+        }
         if let Some((hip, tree)) = &self.rocm {
             mount(&hip.prefix, &tree.path, false);
             let tools = staging.join("tools");
             fs_err::create_dir(&tools)?;
             let launcher = tools.join("hip-launcher");
-            fs_err::write(&launcher, llama::HIP_LAUNCHER)?;
+            fs_err::write(&launcher, build::HIP_LAUNCHER)?;
             fs_err::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755))?;
-            mount(llama::TOOLS, &tools, false);
+            mount(build::TOOLS, &tools, false);
         }
         sandbox.engine = Engine::find(&sandbox)?;
         Ok(sandbox)
@@ -202,30 +184,79 @@ impl Build<'_> {
     /// allows.
     fn jobs(&self) -> usize {
         let processors = || {
-            let fitting =
-                free_memory().map_or(usize::MAX, |free| (free / llama::memory_per_job(self.recipe.backend)) as usize);
+            let fitting = free_memory().map_or(usize::MAX, |free| (free / self.recipe.memory_per_job()) as usize);
             cores().min(fitting).max(1)
         };
         self.settings.jobs.map_or_else(processors, usize::from)
     }
 }
 
-/// Returns the programs that a build calls by name, with the packages that have them.
-pub fn programs(backend: Backend) -> &'static [(&'static str, &'static str)] {
-    const BASE: [(&str, &str); 7] = [
-        ("cmake", "cmake"),
-        ("ninja", "ninja-build"),
-        ("sh", "dash"),
-        ("env", "coreutils"),
-        ("cc", "gcc"),
-        ("c++", "g++"),
-        ("glslc", "glslc, libvulkan-dev and spirv-headers"),
-    ];
-    match backend {
-        Backend::Vulkan => &BASE,
-        Backend::Cpu => &BASE[..6],
-        // The ROCm tree has the compilers.
-        Backend::Hip => &BASE[..4],
+/// The commands of a build that is running.
+struct Running<'b> {
+    build: &'b Build<'b>,
+    sandbox: &'b Sandbox,
+    log: &'b mut fs_err::File,
+    task: &'b dyn Task,
+}
+
+impl Running<'_> {
+    /// Configures the build in `staging`. Fails if the source does not know a variable of the manifest, before anything
+    /// is compiled. Variables of the recipe that CMake calls unused are removed from `variables`, except for those that
+    /// it insists on, and it configures again, in an empty directory.
+    fn configure(
+        &mut self,
+        staging: &Path,
+        files: &CMakeFiles,
+        variables: &mut BTreeMap<String, String>,
+    ) -> Result<Configured> {
+        let recipe = self.build.recipe;
+        let mut dropped = BTreeSet::new();
+        loop {
+            let commands = build::commands(recipe, variables, self.build.jobs());
+            let mut unused = Unused::default();
+            for (phase, command) in commands.iter().take(1) {
+                unused = self.command(phase, command)?;
+            }
+            let out = staging.join("out");
+            let names = variables.keys().map(String::as_str).collect();
+            let mut found = Configured::read(&out, files, &names, &unused, recipe)?;
+            found.demand(recipe.project().cmake.keys(), &self.build.version)?;
+            let given = variables.clone();
+            variables.retain(|name, value| !found.unknown.contains(name) || recipe.insists(name, value));
+            let unused: Vec<&str> =
+                given.keys().filter(|name| !variables.contains_key(*name)).map(String::as_str).collect();
+            dropped.append(&mut found.unknown);
+            // Each round drops at least one.
+            if unused.is_empty() {
+                found.unknown = dropped;
+                return Ok(found);
+            }
+            writeln!(self.log, "left out, because the source does not use them: {}", unused.join(", "))?;
+            fs_err::rename(&out, staging.join(format!("out-{}", dropped.len())))?;
+            fs_err::create_dir(&out)?;
+        }
+    }
+
+    /// Runs a command. Returns what CMake said of unused variables.
+    fn command(&mut self, phase: &str, command: &[String]) -> Result<Unused> {
+        self.task.phase(phase);
+        let (mut unused, mut last) = (Unused::default(), VecDeque::new());
+        let status = self.sandbox.run(command, self.log, &mut |line| {
+            if let Some(step) = NinjaStep::of(line) {
+                self.task.set_total(step.total);
+                self.task.set_position(step.done);
+                self.task.detail(&visible(step.file));
+            }
+            unused.see(line);
+            last.push_back(visible(line));
+            if last.len() > LAST_LINES {
+                last.pop_front();
+            }
+        })?;
+        if status.success() {
+            return Ok(unused);
+        }
+        Err(Error::failure(failure(command, status, &last)).excerpt(Vec::from(last).join("\n")))
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::compile_cache::CacheUse;
 use super::configured::Configured;
 use crate::elf::Elf;
 use crate::error::Result;
@@ -29,12 +30,17 @@ pub(super) struct BuildRecord {
     tools: BTreeMap<String, String>,
     /// The CMake variables of the recipe and of the manifest.
     variables: BTreeMap<String, String>,
-    /// Variables of the recipe that this source does not know. Unknown variables of the manifest are an error.
+    /// Variables of the recipe that were left out, because the source does not use them. Those of the manifest are an
+    /// error.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unknown_variables: BTreeSet<String>,
-    /// Options of the source that are ON although neither recipe nor manifest decided them.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    left_to_llama_cpp: BTreeSet<String>,
+    /// Options of the source that are ON although neither recipe nor manifest decided them, in a field that says who
+    /// decided.
+    #[serde(flatten)]
+    left: BTreeMap<String, BTreeSet<String>>,
+    /// Compilations, and those whose object came from the compiler cache; absent if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compile_cache: Option<CacheUse>,
     /// Time that the build took, in seconds.
     seconds: u64,
     /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
@@ -63,15 +69,26 @@ impl BuildRecord {
             tools,
             variables: variables.clone(),
             unknown_variables: BTreeSet::new(),
-            left_to_llama_cpp: BTreeSet::new(),
+            left: BTreeMap::new(),
+            compile_cache: None,
             seconds: 0,
             needed: BTreeMap::new(),
         })
     }
 
-    /// Records what CMake made of the variables.
-    pub fn set_configured(&mut self, configured: Configured) {
-        (self.unknown_variables, self.left_to_llama_cpp) = (configured.unknown, configured.left);
+    /// Records what CMake made of the variables, and those that it was given in the end; options that were left to the
+    /// project stand in the field `left`.
+    pub fn set_configured(&mut self, configured: Configured, left: String, variables: &BTreeMap<String, String>) {
+        self.variables.clone_from(variables);
+        self.unknown_variables = configured.unknown;
+        if !configured.left.is_empty() {
+            self.left.insert(left, configured.left);
+        }
+    }
+
+    /// Records the use of the compiler cache.
+    pub fn set_compile_cache(&mut self, used: CacheUse) {
+        self.compile_cache = Some(used);
     }
 
     /// Records the time that the build took, rounded up.
@@ -79,17 +96,9 @@ impl BuildRecord {
         self.seconds = time.as_secs() + 1;
     }
 
-    /// Records the libraries that the files of a tree need. Skips files that cannot be read as ELF.
+    /// Records the libraries that the files of a tree need.
     pub fn read_needed(&mut self, tree: &Path, listing: &Listing) {
-        for entry in listing.entries().iter().filter(|entry| matches!(entry.node, Node::File { .. })) {
-            let path = tree.join(OsStr::from_bytes(&entry.path));
-            if let Ok(Some(Elf::Native(file))) = Elf::open(&path)
-                && !file.needed.is_empty()
-            {
-                let names = file.needed.iter().map(|name| String::from_utf8_lossy(name).into_owned());
-                self.needed.insert(entry.display(), names.collect());
-            }
-        }
+        self.needed = needed(tree, listing);
     }
 
     /// Returns the record as JSON.
@@ -97,4 +106,19 @@ impl BuildRecord {
         // Maps of strings always serialize.
         serde_json::to_vec_pretty(self).unwrap_or_default()
     }
+}
+
+/// Returns the libraries that each file of a tree needs. Skips files that cannot be read as ELF.
+pub(super) fn needed(tree: &Path, listing: &Listing) -> BTreeMap<String, Vec<String>> {
+    let mut all = BTreeMap::new();
+    for entry in listing.entries().iter().filter(|entry| matches!(entry.node, Node::File { .. })) {
+        let path = tree.join(OsStr::from_bytes(&entry.path));
+        if let Ok(Some(Elf::Native(file))) = Elf::open(&path)
+            && !file.needed.is_empty()
+        {
+            let names = file.needed.iter().map(|name| String::from_utf8_lossy(name).into_owned());
+            all.insert(entry.display(), names.collect());
+        }
+    }
+    all
 }

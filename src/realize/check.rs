@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Realizer;
 use super::build_record::ABOUT;
+use super::compile_cache::{CacheUse, used};
 use super::execute::Made;
 use super::plan::Plan;
 use crate::compare::{Difference, Side, trees};
@@ -32,6 +33,8 @@ pub struct Checked {
     pub tools: Vec<OtherTool>,
     /// The path of the second tree, if it was kept.
     pub kept: Option<PathBuf>,
+    /// Compilations of the realized build, if that had a compiler cache.
+    pub compile_cache: Option<CacheUse>,
 }
 
 /// A tool whose version differs between two builds of an output.
@@ -95,7 +98,15 @@ impl Realizer<'_> {
             Made::Stored(tree) => Some(tree.path),
             Made::Staged(staging, _) => Some(self.keep(name, &staging, &realized)?),
         };
-        Ok(Checked { name: name.to_owned(), realized: record.tree, made: second.digest(), differences, tools, kept })
+        Ok(Checked {
+            name: name.to_owned(),
+            realized: record.tree,
+            made: second.digest(),
+            differences,
+            tools,
+            kept,
+            compile_cache: used(store, locked.derivation),
+        })
     }
 
     /// Returns the tools whose versions differ from those of the realized build. They can differ in builds with the

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
 use crate::llama_source::CMakeFiles;
-use crate::recipe::llama::is_idle;
+use crate::recipe::CMakeBuild;
 use crate::suggest::nearest;
 use crate::tree::confined;
 
@@ -53,13 +53,19 @@ pub(super) struct Configured {
     declared: Vec<String>,
     /// Given names that the source does not know.
     pub unknown: BTreeSet<String>,
-    /// Options of the source that are ON, and that nobody gave: llama.cpp decided them.
+    /// Options of the source that are ON, and that nobody gave: the project decided them.
     pub left: BTreeSet<String>,
 }
 
 impl Configured {
     /// Reads CMakeCache.txt in `build`, and the CMake files of the source for names that the cache does not settle.
-    pub fn read(build: &Path, files: &CMakeFiles, given: &BTreeSet<&str>, unused: &Unused) -> Result<Self> {
+    pub fn read(
+        build: &Path,
+        files: &CMakeFiles,
+        given: &BTreeSet<&str>,
+        unused: &Unused,
+        recipe: &dyn CMakeBuild,
+    ) -> Result<Self> {
         // A build's files are hostile: no symlink is followed, and the size that is read has a limit.
         let mut cache = Vec::new();
         confined::Root::open(build)?.open_file(b"CMakeCache.txt")?.take(MOST).read_to_end(&mut cache)?;
@@ -79,8 +85,10 @@ impl Configured {
         let (words, options) = (files.words(), files.declared());
         let is_unread = |name: &str| undeclared.contains(name) && !name.starts_with("CMAKE_") && !words.contains(name);
         let unknown = given.iter().filter(|name| unused.names.contains(**name) || is_unread(name));
-        let left = on.iter().filter(|name| options.contains(**name) && !given.contains(**name));
-        let left = left.filter(|name| !is_idle(name, |switch| on.contains(switch)));
+        let mentioned = |name: &str| recipe.has_own_commands() && words.contains(name) && !name.starts_with("CMAKE_");
+        let is_option = |name: &str| options.contains(name) || mentioned(name);
+        let left = on.iter().filter(|name| is_option(name) && !given.contains(**name));
+        let left = left.filter(|name| !recipe.is_idle(name, &|switch| on.contains(switch)));
         Ok(Self {
             declared,
             unknown: unknown.map(|name| (*name).to_owned()).collect(),

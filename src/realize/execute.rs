@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::build::Build;
-use super::plan::{Action, Plan, Step};
+use super::compile_cache::{self, CacheUse};
+use super::plan::{Action, Plan, Step, StepKind};
 use super::settings::RealizeSettings;
 use super::version::version;
 use super::{model, sysroot};
@@ -18,12 +19,14 @@ use crate::digest::{DerivationId, TreeDigest};
 use crate::error::{About, Error, Kind, Result};
 use crate::inputs::LockedInput;
 use crate::inputs::debs::debs;
+use crate::inputs::git::GitPin;
 use crate::inputs::oci::OciPin;
 use crate::intake::Intake;
 use crate::lock::{Lock, LockedOutput};
 use crate::log::CACHE;
 use crate::progress::{Doing, Silent, Task, Unit};
-use crate::recipe::{BuildRoot, Edge, LlamaRecipe, Origin, OutputKind, Recipe, SysrootRecipe, each_output};
+use crate::recipe::build::{Hip, Source};
+use crate::recipe::{BuildRoot, CMakeBuild, Edge, Origin, OutputKind, Recipe, SysrootRecipe, each_output};
 use crate::sandbox::Engine;
 use crate::store::{Generation, GenerationOutput, OutputRecord, Profile, Staging, StoredTree};
 use crate::threads::in_parallel;
@@ -93,6 +96,8 @@ pub struct Realized {
     pub fresh: bool,
     /// The time that this run spent on it, without downloads.
     pub time: Duration,
+    /// Compilations of this run, if there was a compiler cache.
+    pub compile_cache: Option<CacheUse>,
 }
 
 impl<'a> Realizer<'a> {
@@ -120,7 +125,7 @@ impl Realizer<'_> {
             }
         }
         let mut realized = BTreeMap::new();
-        for step in plan.steps.iter().filter(|step| step.what == "output") {
+        for step in plan.steps.iter().filter(|step| step.what == StepKind::Output) {
             let output = self.output(step).about(&step.name)?;
             let recipe = &self.locked(&step.name)?.recipe;
             each_output!(recipe, recipe => recipe.judge(self, &step.name, &output.tree))?;
@@ -137,7 +142,8 @@ impl Realizer<'_> {
     /// Returns true if making the output needs a sandbox.
     pub(super) fn builds(&self, name: &str) -> bool {
         let output = self.lock.outputs.get(name);
-        output.is_some_and(|output| output.recipe.build_root() != BuildRoot::NoSandbox)
+        output
+            .is_some_and(|output| !matches!(output.recipe.build_root(), BuildRoot::NoSandbox | BuildRoot::ProofOnly(_)))
     }
 
     /// Returns the pin of an input.
@@ -154,6 +160,9 @@ impl Realizer<'_> {
         // A recorded tree that differs from the seal is not used.
         let found = self.intake.store.output(locked.derivation)?;
         let found = found.filter(|(record, _)| locked.tree.is_none_or(|sealed| sealed == record.tree));
+        // The plan of a seal uses nothing that came from a compiler cache.
+        let before = found.as_ref().map(|(record, _)| record.tree);
+        let found = found.filter(|_| !self.settings.sealing || step.action != Action::Build);
         let found = match found {
             Some((_, tree)) => Some(tree),
             None => self.as_sealed(&step.name, locked)?,
@@ -163,7 +172,14 @@ impl Realizer<'_> {
         if let Some(sealed) = locked.tree
             && sealed != tree.digest
         {
-            return Err(not_reproducible(sealed, tree.digest, &step.name));
+            let is_cached = self.settings.compile_cache.is_some() && self.builds(&step.name);
+            return Err(not_reproducible(sealed, tree.digest, &step.name, is_cached));
+        }
+        if fresh && before.is_some_and(|before| before != tree.digest) {
+            self.intake.fetcher.progress().note(&format!(
+                "{}: came out differently without the compiler cache; `strixlock gc --compile-cache` removes the cache",
+                step.name
+            ));
         }
         Ok(Realized {
             derivation: locked.derivation,
@@ -171,6 +187,7 @@ impl Realizer<'_> {
             version: step.version.clone(),
             fresh,
             time: begun.elapsed(),
+            compile_cache: fresh.then(|| compile_cache::used(self.intake.store, locked.derivation)).flatten(),
         })
     }
 
@@ -292,14 +309,12 @@ impl Realizer<'_> {
         })
     }
 
-    /// Returns prefix and target of the ROCm output `name`.
+    /// Returns prefix and target of the ROCm output `name`, also of one that is laid over another.
     pub(super) fn rocm_settings(&self, name: &str) -> Result<(&str, &crate::gfx::GfxTarget)> {
-        if let Recipe::Rocm(recipe) = &self.locked(name)?.recipe
-            && let LockedInput::Rocm(block) = self.input(&recipe.input)?
-        {
-            return Ok((&recipe.prefix, &block.requested.target));
+        match self.lock.published_rocm(name) {
+            Some((recipe, block)) => Ok((&recipe.prefix, &block.requested.target)),
+            None => Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree"))),
         }
-        Err(Error::new(Kind::Invalid, format!("`{name}` is not a ROCm tree")))
     }
 
     /// Opens a shell in the sandbox in which the output `name` is built.
@@ -310,31 +325,50 @@ impl Realizer<'_> {
         })
     }
 
-    /// Prepares a build of llama.cpp.
-    pub(crate) fn llama_build<'b>(&'b self, recipe: &'b LlamaRecipe) -> Result<Build<'b>> {
-        let LockedInput::Git(block) = self.input(&recipe.source)? else {
-            return Err(Error::new(Kind::Invalid, format!("`{}` is not a git input", recipe.source)));
+    /// Returns the tree of a web UI for a build, and the directory of the sources that it is laid into; `None` if the sources have its files themselves. Fails if it is for
+    /// other sources.
+    fn web_ui(&self, name: &str, source: &GitPin) -> Result<Option<(StoredTree, &str)>> {
+        let LockedInput::LlamaUi(block) = self.input(name)? else {
+            return Err(Error::new(Kind::Invalid, format!("`{name}` is not a web UI")));
         };
-        let rocm = match &recipe.rocm {
+        if block.locked.wanted != source.number {
+            return Err(Error::new(Kind::Invalid, "the web UI in the lock is for another build than the sources")
+                .about(name)
+                .fact("web UI", format!("for b{}", block.locked.wanted))
+                .fact("sources", format!("b{}", source.number))
+                .hint(format!("run `strixlock update {name}`")));
+        }
+        let Some(bundle) = &block.locked.bundle else { return Ok(None) };
+        Ok(Some((self.demand_intact(name, self.input_tree(name)?)?, bundle.directory.as_str())))
+    }
+
+    /// Prepares a build with CMake.
+    pub(crate) fn cmake_build<'b>(&'b self, recipe: &'b dyn CMakeBuild) -> Result<Build<'b>> {
+        let project = recipe.project();
+        let input = self.input(project.source)?;
+        let rocm = match project.rocm {
             None => None,
             Some(name) => {
                 let (prefix, target) = self.rocm_settings(name)?;
-                let hip = crate::recipe::llama::Hip { prefix: prefix.to_owned(), target: target.clone() };
+                let hip = Hip::new(prefix, project.gpus, target);
                 Some((hip, self.demand_intact(name, self.output_tree(name)?)?))
             }
+        };
+        let ui = match (recipe.web_ui(), input) {
+            (Some(name), LockedInput::Git(block)) => self.web_ui(name, &block.locked)?,
+            _ => None,
         };
         Ok(Build {
             intake: self.intake,
             recipe,
-            pin: &block.locked,
-            source: self.demand_intact(&recipe.source, self.input_tree(&recipe.source)?)?,
+            ui,
+            input,
+            version: format!("{} {}", project.source, input.version()),
+            source: Source::of(project.source, Some(input))?,
+            tree: self.demand_intact(project.source, self.input_tree(project.source)?)?,
             rocm,
-            sysroot: recipe
-                .sysroot
-                .as_deref()
-                .map(|name| self.demand_intact(name, self.output_tree(name)?))
-                .transpose()?,
-            settings: self.settings,
+            sysroot: project.sysroot.map(|name| self.demand_intact(name, self.output_tree(name)?)).transpose()?,
+            settings: self.settings.clone(),
         })
     }
 }
@@ -360,11 +394,16 @@ pub fn switch(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Realiz
     profile.add(&generation, text.as_bytes())
 }
 
-fn not_reproducible(sealed: TreeDigest, found: TreeDigest, name: &str) -> Error {
+fn not_reproducible(sealed: TreeDigest, found: TreeDigest, name: &str, is_cached: bool) -> Error {
+    let first = if is_cached {
+        "an object in the compiler cache may be wrong: `strixlock gc --compile-cache` removes the cache; "
+    } else {
+        ""
+    };
     Error::new(Kind::NotReproducible, "the output differs from the seal in strix.lock")
         .fact("sealed", sealed)
         .fact("made", found)
         .hint(format!(
-            "`strixlock log {name}` shows the build; to accept the new tree, run `strixlock realize {name} --seal`"
+            "{first}`strixlock log {name}` shows the build; to accept the new tree, run `strixlock realize {name} --seal`"
         ))
 }

@@ -1,6 +1,7 @@
 //! Runs the `image` recipe: makes an OCI layout of layers, configuration and manifest.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Realizer;
@@ -19,6 +20,12 @@ use crate::recipe::{ImageRecipe, Recipe, base_files};
 use crate::threads::cores;
 use crate::tree::confined::seal_file;
 use crate::tree::{Entry, Listing, Node};
+
+/// First line of a certificate.
+const PEM: &str = "-----BEGIN CERTIFICATE-----";
+
+/// Largest file of certificates, in bytes. That of a distribution has a quarter of it.
+const MOST_CERTIFICATES: u64 = 1 << 20;
 
 impl Realizer<'_> {
     /// Makes an image. With `anew`, compresses or checks again the layers that the store has.
@@ -120,7 +127,7 @@ impl Realizer<'_> {
         let mut files = BTreeMap::new();
         if let Some(name) = &recipe.base {
             let tree = self.output_tree(name)?;
-            files = base_files::missing_files(&BaseTree::open(&tree)?)?;
+            files = base_files::missing_files(&BaseTree::open(&tree)?, &self.certificates(recipe)?)?;
             parts.push(("base".to_owned(), LayerParts::Tree { tree, prefix: "", modes: MODES }));
         }
         for (called, name, prefix) in [
@@ -140,6 +147,31 @@ impl Realizer<'_> {
         }
         parts.push(("configuration".to_owned(), LayerParts::Small(files)));
         Ok(parts)
+    }
+
+    /// Returns the certificates that an image trusts besides those of its base.
+    fn certificates(&self, recipe: &ImageRecipe) -> Result<Vec<u8>> {
+        let mut all = Vec::new();
+        for name in &recipe.certificates {
+            let LockedInput::File(block) = self.input(name)? else {
+                return Err(Error::new(Kind::Invalid, format!("`{name}` is not a file")));
+            };
+            let mut text = Vec::new();
+            let path = self.intake.store.download_path(block.locked.sha256);
+            fs_err::File::open(path)?.take(MOST_CERTIFICATES + 1).read_to_end(&mut text)?;
+            let is_pem = std::str::from_utf8(&text).is_ok_and(|text| text.lines().any(|line| line == PEM));
+            if !is_pem || text.len() as u64 > MOST_CERTIFICATES {
+                return Err(Error::new(Kind::Invalid, "not a file of certificates in PEM form")
+                    .about(name)
+                    .fact("expected", PEM)
+                    .hint("`openssl x509 -inform DER -in FILE` prints the PEM form of one in DER form"));
+            }
+            all.extend(text);
+            if !all.ends_with(b"\n") {
+                all.push(b'\n');
+            }
+        }
+        Ok(all)
     }
 
     /// Returns the architecture of the base by its Go name, which distributions share for this one.

@@ -14,16 +14,16 @@ impl Realizer<'_> {
         for output in self.lock.outputs.values() {
             let Some(edges) = each_output!(&output.recipe, recipe => recipe.edges(self, name))? else { continue };
             if self.intake.store.output_record(output.derivation)?.is_none() {
-                all.push(edges);
+                all.push((self.lock.targets(&output.recipe), edges));
             }
         }
         if all.is_empty() {
             return Ok(());
         }
-        let (prefix, target) = self.rocm_settings(name)?;
+        let (prefix, _) = self.rocm_settings(name)?;
         let listing = tree.listing()?;
         let mounted = Mounted { dir: &tree.path, listing: &listing, prefix };
-        all.iter().try_for_each(|edges| demand_tables(mounted, target, edges)).about(name)
+        all.iter().try_for_each(|(targets, edges)| demand_tables(mounted, targets, edges)).about(name)
     }
 
     /// Returns true if an output of the lock is a runtime trimmed from the ROCm output `rocm`.

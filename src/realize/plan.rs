@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use tracing::info;
 
+use super::compile_cache::is_from_cache;
 use super::version::{short_version, version};
 use crate::digest::{DerivationId, TreeDigest};
 use crate::error::Result;
@@ -24,8 +25,8 @@ pub struct Plan {
 /// One input or output of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// `input` or `output`.
-    pub what: &'static str,
+    /// Input or output.
+    pub what: StepKind,
     /// The name in the lock.
     pub name: String,
     /// The version with all of its parts.
@@ -38,6 +39,27 @@ pub struct Step {
     pub derivation: Option<DerivationId>,
     /// Its tree, if known beforehand.
     pub tree: Option<TreeDigest>,
+}
+
+/// The kind of thing that a step brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKind {
+    /// Something from outside.
+    Input,
+    /// Something that a recipe makes.
+    Output,
+}
+
+impl StepKind {
+    /// Returns the word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        }
+    }
 }
 
 /// The work of a step.
@@ -72,10 +94,19 @@ impl Action {
 impl Plan {
     /// Plans the named outputs, or the usual ones if none is named. Reads the lock and the store only.
     pub fn new(lock: &Lock, store: &Store, names: &[String]) -> Result<Self> {
+        Self::of_outputs(lock, store, names, false)
+    }
+
+    /// Plans like [`Self::new`], for results that are to be sealed: what a compiler cache had a part in is made again.
+    pub fn to_seal(lock: &Lock, store: &Store, names: &[String]) -> Result<Self> {
+        Self::of_outputs(lock, store, names, true)
+    }
+
+    fn of_outputs(lock: &Lock, store: &Store, names: &[String], sealing: bool) -> Result<Self> {
         for name in names {
             lock.output(name)?;
         }
-        let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
+        let mut planner = Planner { lock, store, sealing, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
         let wanted: Vec<&String> =
             if names.is_empty() { lock.usual_outputs().collect() } else { names.iter().collect() };
         for name in wanted {
@@ -87,7 +118,8 @@ impl Plan {
     /// Plans everything that the output `name` is made from, without the output.
     pub fn of_parts(lock: &Lock, store: &Store, name: &str) -> Result<Self> {
         let output = lock.output(name)?;
-        let mut planner = Planner { lock, store, plan: Self { steps: Vec::new() }, seen: BTreeSet::new() };
+        let plan = Self { steps: Vec::new() };
+        let mut planner = Planner { lock, store, sealing: false, plan, seen: BTreeSet::new() };
         planner.parts(&output.recipe)?;
         Ok(planner.plan.in_order(lock))
     }
@@ -95,16 +127,16 @@ impl Plan {
     /// Sorts outputs into their usual order ([`Lock::ordered`]), with each input before the first output that uses it.
     fn in_order(mut self, lock: &Lock) -> Self {
         let mut steps = Vec::new();
-        let mut take = |what: &str, name: &str| {
+        let mut take = |what: StepKind, name: &str| {
             let at = self.steps.iter().position(|step| step.what == what && step.name == name);
             steps.extend(at.map(|at| self.steps.remove(at)));
         };
         for name in lock.ordered() {
             let inputs = lock.outputs.get(name).map(|output| output.recipe.inputs()).unwrap_or_default();
             for (_, input) in inputs {
-                take("input", input);
+                take(StepKind::Input, input);
             }
-            take("output", name);
+            take(StepKind::Output, name);
         }
         Self { steps }
     }
@@ -120,13 +152,15 @@ impl Plan {
 struct Planner<'a> {
     lock: &'a Lock,
     store: &'a Store,
+    /// True if nothing may come from a compiler cache.
+    sealing: bool,
     plan: Plan,
-    seen: BTreeSet<String>,
+    seen: BTreeSet<(StepKind, String)>,
 }
 
 impl Planner<'_> {
     fn output(&mut self, name: &str) -> Result<()> {
-        if !self.seen.insert(format!("output {name}")) {
+        if !self.seen.insert((StepKind::Output, name.to_owned())) {
             return Ok(());
         }
         // Reading the lock checked that all names exist and that no output is made from itself.
@@ -140,8 +174,10 @@ impl Planner<'_> {
                 found.or(sealed.filter(|_| output.earlier.is_some()))
             }
         };
-        let action = tree.and_then(|tree| stored(self.store, tree)).unwrap_or(Action::Build);
+        let is_cached = self.sealing && is_from_cache(self.lock, self.store, name);
+        let action = tree.filter(|_| !is_cached).and_then(|tree| stored(self.store, tree)).unwrap_or(Action::Build);
         let why = match (action, tree) {
+            _ if is_cached => "a compiler cache had a part in it".to_owned(),
             (Action::Have | Action::Thaw, Some(tree)) => format!("its tree is {tree}"),
             (_, Some(tree)) => format!("its tree {tree} is not in the store"),
             (_, None) => format!("the store has no output that fits the lock for {}", output.derivation),
@@ -151,13 +187,13 @@ impl Planner<'_> {
             self.parts(&output.recipe)?;
         }
         self.plan.steps.push(Step {
-            what: "output",
+            what: StepKind::Output,
             name: name.to_owned(),
             version: version(self.lock, name),
             short: short_version(self.lock, name),
             action,
             derivation: Some(output.derivation),
-            tree: output.tree.or(tree),
+            tree: output.tree.or(tree.filter(|_| !is_cached)),
         });
         Ok(())
     }
@@ -173,7 +209,7 @@ impl Planner<'_> {
     }
 
     fn input(&mut self, name: &str) {
-        if !self.seen.insert(format!("input {name}")) {
+        if !self.seen.insert((StepKind::Input, name.to_owned())) {
             return;
         }
         let Some(input) = self.lock.inputs.get(name) else { return };
@@ -182,7 +218,7 @@ impl Planner<'_> {
         let (version, short) = (input.version(), input.short_version());
         info!(target: CACHE, "input {name}: {}: {version}", action.word());
         self.plan.steps.push(Step {
-            what: "input",
+            what: StepKind::Input,
             name: name.to_owned(),
             version,
             short,

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Realizer;
 use super::build_record::{ABOUT, LOG};
 use super::execute::Made;
+use super::overlay::overlay_record;
 use crate::digest::DerivationId;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
@@ -16,9 +17,10 @@ use crate::host::processor_flags;
 use crate::llama_source::{Options, Role, Wish};
 use crate::lock::Lock;
 use crate::manifest::known_edges;
+use crate::overlay::Record;
 use crate::progress::Task;
 use crate::proof::{Claim, Proof, prove};
-use crate::recipe::llama::{missing_flags, processor};
+use crate::recipe::llama::{Part, missing_flags, processor};
 use crate::recipe::{Edge, OutputKind as _, Recipe, RuntimeRecipe, Target};
 use crate::sandbox::{Limits, Root};
 use crate::store::StoredTree;
@@ -45,7 +47,7 @@ pub struct Runtime {
     pub sysroot: Option<StoredTree>,
     sysroot_listing: Option<Listing>,
     roots: Vec<String>,
-    target: GfxTarget,
+    targets: Vec<GfxTarget>,
     edges: Vec<Edge>,
     /// Number of leading edges that come with the program.
     known_edges: usize,
@@ -54,6 +56,12 @@ pub struct Runtime {
     lacking: BTreeSet<(Role, Wish)>,
     /// Instructions that the build needs, and that this machine's processor lacks.
     missing: Vec<&'static str>,
+    /// Those, and instructions that a library of the build needs, which the programs choose from.
+    missing_in_parts: Vec<&'static str>,
+    /// The decisions about the ROCm tree, if it is one that others were laid over.
+    pub overlay: Option<Record>,
+    /// True if the build finds ROCm by `LD_LIBRARY_PATH` alone.
+    by_search_path: bool,
     /// The files that are kept, with reasons.
     pub trimmed: Trimmed,
 }
@@ -89,35 +97,44 @@ impl Realizer<'_> {
     /// Trims the realized trees that a recipe names.
     pub(super) fn trimmed(&self, name: &str, recipe: &RuntimeRecipe) -> Result<Runtime> {
         let (rocm, llama) = (self.output_tree(&recipe.rocm)?, self.output_tree(&recipe.llama)?);
-        let (rocm_prefix, target) = self.rocm_settings(&recipe.rocm)?;
+        let (rocm_prefix, _) = self.rocm_settings(&recipe.rocm)?;
+        let targets = self.lock.targets(&Recipe::Runtime(recipe.clone()));
         let Some(llama_prefix) = self.lock.output(&recipe.llama)?.recipe.prefix() else {
-            return Err(Error::new(Kind::Invalid, format!("`{}` is not a llama.cpp build", recipe.llama)));
+            return Err(Error::new(Kind::Invalid, format!("`{}` is not a build at a prefix", recipe.llama)));
         };
         let sysroot = self.lock.base_of(recipe.build_root()).map(|name| self.output_tree(name)).transpose()?;
         let build = match &self.lock.output(&recipe.llama)?.recipe {
             Recipe::Llama(build) => Some(build),
             _ => None,
         };
-        let processor = processor(build.and_then(|build| build.cpu.as_deref()), Some(target));
+        let prebuilt = self.is_prebuilt(&recipe.llama);
+        let processor = processor(build.and_then(|build| build.cpu.as_deref()), &targets);
         let pin = build.and_then(|build| self.lock.inputs.get(&build.source)).and_then(|input| input.tree());
         let source = pin.and_then(|pin| self.intake.store.tree(pin.digest));
         let (rocm_listing, llama_listing) = (rocm.listing()?, llama.listing()?);
         let sysroot_listing = sysroot.as_ref().map(StoredTree::listing).transpose()?;
         let edges = recipe.all_edges(known_edges()?);
+        let roots = self.roots(&recipe.llama, &llama, &llama_listing, &recipe.roots)?;
         let trimmed = trim(&trim::Request {
             rocm: trim::Mounted { dir: &rocm.path, listing: &rocm_listing, prefix: rocm_prefix },
             llama: trim::Mounted { dir: &llama.path, listing: &llama_listing, prefix: llama_prefix },
-            roots: &recipe.roots,
-            target,
+            roots: &roots,
+            targets: &targets,
             edges: &edges,
             base: base(sysroot.as_ref(), sysroot_listing.as_ref()),
-        })?;
+        })
+        .map_err(|error| self.with_series_of(error, &recipe.rocm, &recipe.llama))?;
+        let lacking = match &source {
+            Some(source) => Options::lacking(source)?,
+            None if prebuilt => Options::lacking_in_build(&llama)?,
+            None => BTreeSet::new(),
+        };
         Ok(Runtime {
             name: name.to_owned(),
             rocm_prefix: rocm_prefix.to_owned(),
             llama_prefix: llama_prefix.to_owned(),
-            roots: recipe.roots.clone(),
-            target: target.clone(),
+            roots,
+            targets,
             rocm,
             rocm_listing,
             llama,
@@ -127,8 +144,16 @@ impl Realizer<'_> {
             known_edges: edges.len() - recipe.edges.len(),
             edges,
             limits: self.settings.limits,
-            missing: missing_flags(processor, &processor_flags()),
-            lacking: source.as_ref().map(Options::lacking).transpose()?.unwrap_or_default(),
+            // Others chose the processor, so that no flag excuses a program that does not run here.
+            missing: if prebuilt { Vec::new() } else { missing_flags(processor, Part::All, &processor_flags()) },
+            missing_in_parts: if prebuilt {
+                Vec::new()
+            } else {
+                missing_flags(processor, Part::Any, &processor_flags())
+            },
+            by_search_path: prebuilt,
+            lacking,
+            overlay: overlay_record(self.lock, self.intake.store, &recipe.rocm),
             trimmed,
         })
     }
@@ -162,7 +187,7 @@ impl Realizer<'_> {
         if !proof.not_run.is_empty() {
             self.intake.fetcher.progress().note(&format!(
                 "{name}: resolved by ld.so and not run, because this machine's processor lacks {}: {}",
-                runtime.missing.join(", "),
+                runtime.missing_in_parts.join(", "),
                 proof.not_run.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
             ));
         }
@@ -180,7 +205,7 @@ impl Runtime {
             rocm: trim::Mounted { dir: &self.rocm.path, listing: &self.rocm_listing, prefix: &self.rocm_prefix },
             llama: trim::Mounted { dir: &self.llama.path, listing: &self.llama_listing, prefix: &self.llama_prefix },
             roots: &self.roots,
-            target: &self.target,
+            targets: &self.targets,
             edges: &self.edges,
             base: base(self.sysroot.as_ref(), self.sysroot_listing.as_ref()),
         };
@@ -193,6 +218,8 @@ impl Runtime {
             base,
             lacking: &self.lacking,
             missing: &self.missing,
+            missing_in_parts: &self.missing_in_parts,
+            by_search_path: self.by_search_path,
             limits: self.limits,
             work,
         };

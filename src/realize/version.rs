@@ -1,13 +1,14 @@
 //! Versions of outputs: those of the inputs that they are made from.
 
+use crate::inputs::LockedInput;
 use crate::lock::Lock;
+use crate::recipe::Recipe;
 
 /// Returns the version of an output, for people: the versions of all inputs that it is made from.
 #[must_use]
 pub fn version(lock: &Lock, name: &str) -> String {
     let Some(output) = lock.outputs.get(name) else { return String::new() };
-    let inputs = output.recipe.inputs().into_iter().filter_map(|(_, name)| lock.inputs.get(name));
-    let inputs = inputs.map(|input| input.version());
+    let inputs = leading(lock, &output.recipe).map(|input| input.version());
     let outputs = output.recipe.outputs().into_iter().map(|(_, name)| version(lock, name));
     let mut all: Vec<String> = Vec::new();
     for part in inputs.chain(outputs).flat_map(|text| text.split(" + ").map(str::to_owned).collect::<Vec<_>>()) {
@@ -41,9 +42,14 @@ pub fn short_version(lock: &Lock, name: &str) -> String {
 /// Returns the short versions of an output's own inputs; empty if it has none.
 #[must_use]
 pub fn own_version(lock: &Lock, name: &str) -> String {
-    let inputs = lock.outputs.get(name).map(|output| output.recipe.inputs()).unwrap_or_default();
-    let inputs = inputs.into_iter().filter_map(|(_, input)| lock.inputs.get(input));
-    inputs.map(|input| input.short_version()).collect::<Vec<_>>().join(", ")
+    let Some(output) = lock.outputs.get(name) else { return String::new() };
+    leading(lock, &output.recipe).map(|input| input.short_version()).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the inputs of a recipe by which people know it: without those that follow another.
+fn leading<'l>(lock: &'l Lock, recipe: &'l Recipe) -> impl Iterator<Item = &'l LockedInput> {
+    let inputs = recipe.inputs().into_iter().filter_map(|(_, name)| lock.inputs.get(name));
+    inputs.filter(|input| input.requested().follows().is_none())
 }
 
 /// Returns the outputs that an output is made from, directly or not, in the order in which outputs are shown.

@@ -54,16 +54,22 @@ const DIRECTORIES: [&str; 3] = ["root", "tmp", "var/tmp"];
 /// The directory of ca-certificates, and the file that its script makes of the certificates there.
 const CERTIFICATES: (&str, &str) = ("usr/share/ca-certificates/", "etc/ssl/certs/ca-certificates.crt");
 
+/// The file that OpenSSL reads by itself, which some versions of its package have as a link to the one above. The
+/// directory of links by hash beside it is not made.
+const OPENSSL: &str = "usr/lib/ssl/cert.pem";
+
 /// Returns everything that [`missing_files`] may add, as data.
 #[must_use]
 pub fn tables() -> Value {
     serde_json::json!({
         "copies": COPIES, "fallbacks": FALLBACKS, "pam": PAM, "directories": DIRECTORIES, "certificates": CERTIFICATES,
+        "openssl": OPENSSL,
     })
 }
 
-/// Returns the files that a base lacks, by path.
-pub fn missing_files(base: &dyn Base) -> Result<BTreeMap<String, Small>> {
+/// Returns the files that a base lacks, by path. The certificates are trusted besides those of the base, in a file that
+/// may take the place of the base's own.
+pub fn missing_files(base: &dyn Base, certificates: &[u8]) -> Result<BTreeMap<String, Small>> {
     let mut files = BTreeMap::new();
     let mut add = |path: &str, contents: Vec<u8>| {
         if !files.contains_key(path) && !base.has(path) {
@@ -83,24 +89,35 @@ pub fn missing_files(base: &dyn Base) -> Result<BTreeMap<String, Small>> {
             add(path, contents.as_bytes().to_vec());
         }
     }
-    let mut certificates = Vec::new();
+    let mut trusted = base.read(CERTIFICATES.1)?.unwrap_or_default();
+    let own = trusted.is_empty();
     for name in base
         .names()
         .into_iter()
-        .filter(|name| name.starts_with(CERTIFICATES.0) && name.split('.').next_back() == Some("crt"))
+        .filter(|name| own && name.starts_with(CERTIFICATES.0) && name.split('.').next_back() == Some("crt"))
     {
-        certificates.extend(base.read(name)?.unwrap_or_default());
-        if !certificates.ends_with(b"\n") {
-            certificates.push(b'\n');
-        }
+        trusted.extend(base.read(name)?.unwrap_or_default());
+        end_line(&mut trusted);
     }
-    if !certificates.is_empty() {
-        add(CERTIFICATES.1, certificates);
+    end_line(&mut trusted);
+    trusted.extend(certificates);
+    if !trusted.is_empty() {
+        add(OPENSSL, trusted.clone());
+        if !certificates.is_empty() || !base.has(CERTIFICATES.1) {
+            put(&mut files, CERTIFICATES.1, trusted);
+        }
     }
     for path in DIRECTORIES {
         directories(&mut files, path);
     }
     Ok(files)
+}
+
+/// Ends a text with a line feed, unless it is empty.
+fn end_line(text: &mut Vec<u8>) {
+    if text.last().is_some_and(|last| *last != b'\n') {
+        text.push(b'\n');
+    }
 }
 
 /// Adds a file, with the directories above it.
@@ -161,16 +178,34 @@ mod tests {
             ("usr/share/ca-certificates/mozilla/b.crt", "B\n"),
             ("usr/share/pam/common-auth", "template"),
         ]);
-        let files = missing_files(&base).unwrap();
+        let files = missing_files(&base, b"").unwrap();
         let text = |path: &str| String::from_utf8(files[path].contents.clone().unwrap()).unwrap();
         assert_eq!(text("etc/passwd"), "root:*:0:0:root:/root:/bin/bash\n");
         assert!(text("etc/group").contains("video"));
         assert_eq!(text("etc/ssl/certs/ca-certificates.crt"), "A\nB\n");
+        assert_eq!(text("usr/lib/ssl/cert.pem"), "A\nB\n");
         assert!(text("etc/pam.d/common-auth").contains("pam_unix"));
         assert!(!files.contains_key("etc/profile"));
         assert_eq!((files["tmp"].mode, files["root"].mode, files["etc/ssl"].mode), (0o1777, 0o700, 0o755));
         // A directory comes before its contents.
         assert!(files.keys().position(|path| path == "var") < files.keys().position(|path| path == "var/tmp"));
+    }
+
+    #[test]
+    fn own_certificates_come_behind_those_of_the_base() {
+        let bundle = |base: &[(&'static str, &'static str)], own: &[u8]| {
+            let files = missing_files(&base.iter().copied().collect::<BTreeMap<_, _>>(), own).unwrap();
+            let text = |path: &str| Some(String::from_utf8(files.get(path)?.contents.clone()?).unwrap());
+            (text(CERTIFICATES.1), text(OPENSSL))
+        };
+        let packaged = ("usr/share/ca-certificates/mozilla/a.crt", "A");
+        let both = Some("A\nX\n".to_owned());
+        assert_eq!(bundle(&[packaged], b"X\n"), (both.clone(), both.clone()));
+        // A root with a bundle of its own keeps it, unless there is something to add.
+        assert_eq!(bundle(&[packaged, (CERTIFICATES.1, "A"), (OPENSSL, "")], b""), (None, None));
+        assert_eq!(bundle(&[packaged, (CERTIFICATES.1, "A"), (OPENSSL, "")], b"X\n"), (both, None));
+        assert_eq!(bundle(&[], b"X\n").0.as_deref(), Some("X\n"));
+        assert_eq!(bundle(&[], b""), (None, None));
     }
 
     #[test]

@@ -48,15 +48,18 @@ pub struct ImageRecipe {
     /// The output that is its trimmed ROCm tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
-    /// The output that is its build of llama.cpp.
+    /// The output that is its engine. The name in locks is from when there was none but llama.cpp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub llama: Option<String>,
-    /// The program of llama.cpp that the image runs.
+    /// The program of the engine that the image runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
     /// User and group that it runs as: numbers, or names in the base. Default: root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Inputs of type `file` with certificates of authorities that its programs trust besides those of the base.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
     /// Environment variables, which override the recipe's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
@@ -73,7 +76,8 @@ impl OutputKind for ImageRecipe {
     const REVISION: u32 = REVISION;
 
     fn inputs(&self) -> Vec<(InputKind, &str)> {
-        self.from.iter().map(|name| (InputKind::Oci, name.as_str())).collect()
+        let certificates = self.certificates.iter().map(|name| (InputKind::File, name.as_str()));
+        self.from.iter().map(|name| (InputKind::Oci, name.as_str())).chain(certificates).collect()
     }
 
     fn outputs(&self) -> Vec<(OutputRole, &str)> {
@@ -167,6 +171,7 @@ impl ImageRecipe {
             (None, Some(Recipe::Runtime(runtime))) => output(&runtime.rocm),
             (rocm, _) => rocm,
         };
+        let rocm = rocm.map(|recipe| recipe.bottom(&output));
         Prefixes { rocm: rocm.and_then(Recipe::prefix), llama: recipe(&self.llama).and_then(Recipe::prefix) }
     }
 
@@ -286,6 +291,7 @@ mod tests {
             llama: Some("llama".to_owned()),
             program: Some("llama-server".to_owned()),
             user: None,
+            certificates: Vec::new(),
             environment: BTreeMap::from([("LLAMA_ARG_PORT".to_owned(), "9000".to_owned())]),
             labels: BTreeMap::from([("a".to_owned(), "mine".to_owned())]),
             compression: Compression::Zstd,

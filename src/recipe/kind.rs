@@ -3,6 +3,8 @@
 //! A kind answers from its recipe alone. Further interfaces, each in its own module, read an output from a manifest,
 //! make it and describe it on the audit page (see docs/adding-an-output-kind.md).
 
+use super::build::CMakeBuild;
+use crate::gfx::GfxTarget;
 use crate::inputs::InputKind;
 
 /// The part that an output plays for others, whatever its kind: a build may be compiled here or published by others.
@@ -30,6 +32,9 @@ pub trait OutputKind {
     /// The part that an output of this kind can play for others.
     const ROLE: Option<OutputRole> = None;
 
+    /// True for an engine with programs whose names are known: a runtime for it needs no `roots` in the manifest.
+    const HAS_KNOWN_PROGRAMS: bool = true;
+
     /// Returns kinds and names of the inputs that the output is made from.
     fn inputs(&self) -> Vec<(InputKind, &str)>;
 
@@ -41,6 +46,16 @@ pub trait OutputKind {
     /// Returns the output that is the ROCm tree of an engine or runtime, if it has one.
     fn rocm(&self) -> Option<&str> {
         None
+    }
+
+    /// Returns the output that this one is laid over, if it is laid over one: it takes that one's place.
+    fn base(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns the GPUs that an engine is built for, if its recipe names them. Others are for that of their ROCm tree.
+    fn gpus(&self) -> &[GfxTarget] {
+        &[]
     }
 
     /// Returns the directory at which the output is used, if it is made for one.
@@ -56,6 +71,11 @@ pub trait OutputKind {
     /// Returns the origin of the output's files.
     fn origin(&self) -> Origin {
         Origin::Made
+    }
+
+    /// Returns the recipe as that of a build with CMake, if it is one.
+    fn cmake_build(&self) -> Option<&dyn CMakeBuild> {
+        None
     }
 
     /// Returns the root of the sandbox that the output is built or proven in.
@@ -94,6 +114,8 @@ pub enum BuildRoot<'a> {
     Host,
     /// The tree of an output.
     Output(&'a str),
+    /// Nothing is built: what uses the output is proven in the tree of this output, or in the host's own `/usr`.
+    ProofOnly(Option<&'a str>),
     /// The root that another output was built in: the output is proven there.
     RootOf(&'a str),
 }

@@ -4,31 +4,45 @@
 //! made from the same things in the same way. This module does not decide when a recipe is run.
 
 pub mod base_files;
+pub mod build;
+pub mod cmake;
 pub mod image;
 mod kind;
 pub mod llama;
 pub mod model;
+pub mod overlay;
+pub mod prebuilt;
 pub mod rocm;
 pub mod runtime;
 pub mod sysroot;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gfx::GfxTarget;
 use crate::inputs::InputKind;
 
+pub use build::CMakeBuild;
+pub use cmake::CMakeRecipe;
 pub use image::ImageRecipe;
 pub use kind::{BuildRoot, Origin, OutputKind, OutputRole};
 pub use llama::{Backend, LlamaRecipe};
 pub use model::ModelRecipe;
+pub use overlay::{Layer, OverlayRecipe};
+pub use prebuilt::PrebuiltRecipe;
 pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
 
-/// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`. A model may be any file.
+/// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`. A model may be any file. A
+/// source is the tree of an unpacked file or of a commit. A layer may be any of these trees, or that of a release.
 #[must_use]
 pub fn fits(wanted: InputKind, found: InputKind) -> bool {
-    wanted == found || (wanted, found) == (InputKind::Huggingface, InputKind::File)
+    use InputKind::{Directory, File, Git, Huggingface, Release};
+    wanted == found || matches!((wanted, found), (Huggingface, File) | (File, Git) | (Directory, Git | File | Release))
 }
+
+/// Most outputs that are laid over each other. Two are usual.
+const MOST_BASES: usize = 64;
 
 /// Defines, from one list of all kinds of outputs, the enum of them and the two macros that call each kind.
 ///
@@ -67,11 +81,17 @@ macro_rules! output_kinds {
 output_kinds! { $
     /// The ROCm tree as it was published.
     Rocm(crate::recipe::RocmRecipe),
+    /// A ROCm tree with other files laid over it.
+    Overlay(crate::recipe::OverlayRecipe),
     /// Distribution packages or a base image, unpacked.
     Sysroot(crate::recipe::SysrootRecipe),
     /// llama.cpp, built from source.
     Llama(crate::recipe::LlamaRecipe),
-    /// The parts of a ROCm tree that a llama.cpp build needs.
+    /// Any project that is built with CMake.
+    CMake(crate::recipe::CMakeRecipe),
+    /// Programs that others built, from an archive.
+    Prebuilt(crate::recipe::PrebuiltRecipe),
+    /// The parts of a ROCm tree that an engine needs.
     Runtime(crate::recipe::RuntimeRecipe),
     /// The files of a model.
     Model(crate::recipe::ModelRecipe),
@@ -102,6 +122,15 @@ impl Recipe {
             Kind::ROLE
         }
         each_output!(self, recipe => role(recipe))
+    }
+
+    /// See [`OutputKind::HAS_KNOWN_PROGRAMS`].
+    #[must_use]
+    pub fn has_known_programs(&self) -> bool {
+        fn known<Kind: OutputKind>(_: &Kind) -> bool {
+            Kind::HAS_KNOWN_PROGRAMS
+        }
+        each_output!(self, recipe => known(recipe))
     }
 
     /// Returns true if it can play the part for others.
@@ -164,6 +193,31 @@ impl Recipe {
         each_output!(self, recipe => recipe.rocm())
     }
 
+    /// See [`OutputKind::base`].
+    #[must_use]
+    pub fn base(&self) -> Option<&str> {
+        each_output!(self, recipe => recipe.base())
+    }
+
+    /// Returns the recipe at the bottom: that of the output which this one, perhaps over others, is laid over. `output`
+    /// finds the recipe of an output.
+    #[must_use]
+    pub fn bottom<'l>(&'l self, output: impl Fn(&str) -> Option<&'l Self>) -> &'l Self {
+        let mut at = self;
+        // A lock with more of them, or with a circle, is refused where ids are computed.
+        for _ in 0..MOST_BASES {
+            let Some(below) = at.base().and_then(&output) else { break };
+            at = below;
+        }
+        at
+    }
+
+    /// See [`OutputKind::gpus`].
+    #[must_use]
+    pub fn gpus(&self) -> &[GfxTarget] {
+        each_output!(self, recipe => recipe.gpus())
+    }
+
     /// See [`OutputKind::prefix`].
     #[must_use]
     pub fn prefix(&self) -> Option<&str> {
@@ -180,6 +234,12 @@ impl Recipe {
     #[must_use]
     pub fn origin(&self) -> Origin {
         each_output!(self, recipe => recipe.origin())
+    }
+
+    /// See [`OutputKind::cmake_build`].
+    #[must_use]
+    pub fn cmake_build(&self) -> Option<&dyn CMakeBuild> {
+        each_output!(self, recipe => recipe.cmake_build())
     }
 
     /// See [`OutputKind::build_root`].

@@ -19,9 +19,9 @@ pub const REVISION: u32 = 4;
 pub struct RuntimeRecipe {
     /// The ROCm output that is trimmed.
     pub rocm: String,
-    /// The llama.cpp output that must run.
+    /// The engine that must run: a build of llama.cpp, or another. The name in locks is from when there was no other.
     pub llama: String,
-    /// The programs of `llama` that must run.
+    /// The programs of the engine that must run.
     pub roots: Vec<String>,
     /// Edges in addition to the known ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,4 +1,4 @@
-//! Options of llama.cpp on the page that are ON although nobody decided them. The lock does not hold them: a build's
+//! Options of builds on the page that are ON although nobody decided them. The lock does not hold them: a build's
 //! record has them, and a page may have been written where nothing was built.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,14 +6,18 @@ use std::fmt::Write as _;
 
 use super::heading;
 use crate::lock::{Lock, LockedOutput};
-use crate::recipe::Recipe;
+use crate::recipe::build::left_field;
+use crate::recipe::{CMakeBuild, Recipe};
 use crate::store::Store;
 
 /// Options by the name of the output; an output that is missing here was not built.
 pub type LeftOptions = BTreeMap<String, BTreeSet<String>>;
 
-/// The beginning of the line on the page.
-const LABEL: &str = "- left to llama.cpp: ";
+/// Returns the beginning of the line on the page.
+fn label(recipe: &dyn CMakeBuild) -> String {
+    format!("- left to {}: ", recipe.decider())
+}
+
 /// Line where an output was not built.
 const NOT_BUILT: &str = "not known before it is built";
 /// Line of a build in which every option was decided.
@@ -25,37 +29,33 @@ pub(super) fn known(lock: &Lock, store: &Store) -> LeftOptions {
     let read = |(name, output): (&String, &LockedOutput)| {
         let record = fs_err::read(store.output_about(output.derivation)?).ok()?;
         let record: serde_json::Value = serde_json::from_slice(&record).ok()?;
-        let names =
-            record.get("left_to_llama_cpp").and_then(serde_json::Value::as_array).map_or(&[][..], Vec::as_slice);
+        let field = left_field(output.recipe.cmake_build()?);
+        let names = record.get(field).and_then(serde_json::Value::as_array).map_or(&[][..], Vec::as_slice);
         let names = names.iter().filter_map(serde_json::Value::as_str).filter(|name| is_option(name));
         Some((name.clone(), names.map(str::to_owned).collect()))
     };
-    lock.outputs.iter().filter(|(_, output)| has_options(&output.recipe)).filter_map(read).collect()
+    lock.outputs.iter().filter_map(read).collect()
 }
 
-/// Returns whether an output has such options.
-pub(super) fn has_options(recipe: &Recipe) -> bool {
-    matches!(recipe, Recipe::Llama(_))
-}
-
-/// Writes the options of an output.
-pub(super) fn write(page: &mut String, options: Option<&BTreeSet<String>>) {
+/// Writes the options of an output, if it can have any.
+pub(super) fn write(page: &mut String, recipe: &Recipe, options: Option<&BTreeSet<String>>) {
+    let Some(build) = recipe.cmake_build() else { return };
     let listed = match options {
         None => NOT_BUILT.to_owned(),
         Some(names) if names.is_empty() => NOTHING.to_owned(),
         Some(names) => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
     };
     // Writing to a String cannot fail.
-    let _ = writeln!(page, "\n{LABEL}{listed}");
+    let _ = writeln!(page, "\n{}{listed}", label(build));
 }
 
 /// Reads the options that a page states of a lock's outputs.
 pub(super) fn stated(page: &str, lock: &Lock) -> LeftOptions {
-    let of = |name: &String| {
-        let heading = heading(name);
+    let of = |(name, output): (&String, &LockedOutput)| {
+        let (heading, label) = (heading(name), label(output.recipe.cmake_build()?));
         let mut lines =
             page.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !line.starts_with("### "));
-        let listed = lines.find_map(|line| line.strip_prefix(LABEL)).filter(|listed| *listed != NOT_BUILT)?;
+        let listed = lines.find_map(|line| line.strip_prefix(&label)).filter(|listed| *listed != NOT_BUILT)?;
         if listed == NOTHING {
             return Some((name.clone(), BTreeSet::new()));
         }
@@ -63,7 +63,7 @@ pub(super) fn stated(page: &str, lock: &Lock) -> LeftOptions {
         let names: Option<BTreeSet<String>> = listed.split(", ").map(name_of).collect();
         Some((name.clone(), names.filter(|names| names.iter().all(|name| is_option(name)))?))
     };
-    lock.outputs.iter().filter(|(_, output)| has_options(&output.recipe)).filter_map(|(name, _)| of(name)).collect()
+    lock.outputs.iter().filter_map(of).collect()
 }
 
 /// Returns true for the name of an option: a record and a page are believed no more than that.

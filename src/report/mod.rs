@@ -126,9 +126,7 @@ fn describe(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput, k
         page.push('\n');
         tools::write(page, known.tools.get(name));
     }
-    if left::has_options(&output.recipe) {
-        left::write(page, known.left.get(name));
-    }
+    left::write(page, &output.recipe, known.left.get(name));
     let expected = output.tree.map_or_else(
         || "not sealed: `strixlock realize --seal` writes the digest into the lock".to_owned(),
         |tree| tree.to_string(),

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Resource, getrlimit};
 
@@ -56,22 +56,39 @@ impl Engine {
     /// Returns bubblewrap if it works, otherwise podman if that works.
     fn choose(podman: impl FnOnce() -> Result<(), String>) -> Result<Self> {
         let mut probe = Self::Bubblewrap.start();
-        probe.args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/sh", "-c", ":"]);
+        probe.args([
+            "--unshare-all",
+            "--unshare-user",
+            "--ro-bind",
+            "/",
+            "/",
+            "--proc",
+            "/proc",
+            "--",
+            "/bin/sh",
+            "-c",
+            ":",
+        ]);
         let probe = running(&mut probe).stdin(Stdio::null()).output();
         if probe.as_ref().is_ok_and(|output| output.status.success()) {
             return Ok(Self::Bubblewrap);
         }
         let Err(refused) = podman() else { return Ok(Self::Podman) };
+        let cannot = |output: &Output| {
+            Error::failure("bubblewrap cannot make a sandbox here").fact("bwrap says", last_line(&output.stderr))
+        };
         let error = match probe {
-            Ok(output) => Error::failure("bubblewrap cannot make a sandbox here")
-                .fact("bwrap says", last_line(&output.stderr))
-                .hint(
-                    "this kernel refuses unprivileged user namespaces. On Ubuntu 24.04, allow them for bwrap: \
+            Ok(output) if last_line(&output.stderr).contains("mount proc") => cannot(&output).hint(
+                "/proc is partly covered here, as in containers: make the container with `podman run --security-opt \
+                 unmask=ALL` or `docker run --security-opt systempaths=unconfined`",
+            ),
+            Ok(output) => cannot(&output).hint(
+                "this kernel refuses unprivileged user namespaces. On Ubuntu 24.04, allow them for bwrap: \
                      `sudo apt-get install apparmor-profiles && \
                      sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && \
                      sudo systemctl reload apparmor`; or install podman, which may use them, and give the output a \
                      sysroot in the manifest; or run as root",
-                ),
+            ),
             Err(error) => Self::Bubblewrap.cannot_start(&error),
         };
         Err(error.fact("podman", refused))

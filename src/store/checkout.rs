@@ -86,6 +86,12 @@ pub fn checkout(tree: &StoredTree, target: &Path, mode: LinkMode, replace: bool)
     remove_tree(&copy)
 }
 
+/// Makes a directory of hard links to a tree's files, for a use that ends with this process: it is not synced.
+pub fn link_tree(tree: &StoredTree, to: &Path) -> Result<()> {
+    fs_err::create_dir(to)?;
+    fill(tree, &tree.listing()?, &Root::open(to)?, to, LinkMode::Hardlink)
+}
+
 /// Fills the empty directory `to`. Messages call it `copy`.
 fn fill(tree: &StoredTree, listing: &Listing, to: &Root, copy: &Path, mode: LinkMode) -> Result<()> {
     let from = Root::open(&tree.path)?;

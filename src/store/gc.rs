@@ -46,6 +46,8 @@ pub struct Policy {
     pub max_size: Option<u64>,
     /// Profiles to remove with all their generations.
     pub drop: Vec<ProfileName>,
+    /// True to remove all compiler caches.
+    pub compile_cache: bool,
     /// Report only, and remove nothing.
     pub dry_run: bool,
 }
@@ -71,6 +73,8 @@ pub struct Collected {
     pub downloads: u64,
     /// Number of git caches.
     pub repositories: u64,
+    /// Number of compiler caches.
+    pub compile_caches: u64,
     /// Bytes freed.
     pub bytes: u64,
 }
@@ -188,6 +192,7 @@ impl Store {
         }
         collected.generations.sort();
         self.sweep(roots, &live, policy.dry_run, &mut collected)?;
+        self.sweep_compile_caches(&live, policy, &mut collected)?;
         Ok(collected)
     }
 
@@ -285,6 +290,29 @@ impl Store {
                 collected.repositories += 1;
                 collected.bytes += super::size_below(&path)?;
                 bin.take(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes compiler caches that nobody will use any more, and the locks of all that are gone.
+    fn sweep_compile_caches(
+        &self,
+        live: &BTreeSet<TreeDigest>,
+        policy: &Policy,
+        collected: &mut Collected,
+    ) -> Result<()> {
+        let bin = Bin { store: self, dry_run: policy.dry_run };
+        for cache in self.compile_caches()? {
+            if policy.compile_cache || cache.is_garbage(&collected.profiles, live) {
+                collected.compile_caches += 1;
+                collected.bytes += cache.size.unwrap_or_default();
+                bin.take(&cache.directory)?;
+            }
+        }
+        for lock in self.compile_cache_locks() {
+            if !lock.with_extension("").exists() {
+                bin.take(&lock)?;
             }
         }
         Ok(())

@@ -14,6 +14,7 @@
 //!   outputs/<hex>/output.json      tree of the derivation with this id; beside it the build's log and about.json
 //!   outputs/<hex>/second/          kept by `check --keep`: a second tree that differs, its log, diffoscope's report
 //!   git/<hex of the URL>/          bare repositories, a cache: objects are named by their own hashes
+//!   compile-cache/<hex>/           objects of earlier compilations (see `compile_cache`)
 //!   profiles/<name>/               the generations of one project (see `profiles`):
 //!     generations/<n>/               generation.json, the lock, and one link per output into trees/
 //!     current                        link to the current generation, and `previous` to the one before
@@ -38,6 +39,7 @@
 
 mod checkout;
 mod cold;
+mod compile_cache;
 mod downloads;
 pub mod gc;
 mod generations;
@@ -65,8 +67,9 @@ use rustix::fs::OFlags;
 use crate::error::{Error, Kind, Result};
 use crate::tree::confined::Root;
 
-pub use checkout::{LinkMode, checkout};
+pub use checkout::{LinkMode, checkout, link_tree};
 pub use cold::ColdTree;
+pub use compile_cache::{CacheScope, CompileCache};
 pub use downloads::{Origin, Partial};
 pub use generations::{Generation, GenerationOutput, Numbered};
 pub use migrate::Migrated;

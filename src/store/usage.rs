@@ -22,6 +22,8 @@ pub struct Usage {
     pub downloads: u64,
     /// Caches of git repositories.
     pub repositories: u64,
+    /// Compiler caches.
+    pub compile_cache: u64,
 }
 
 /// Disk usage of one tree.
@@ -92,6 +94,7 @@ impl Store {
             downloads: super::size_below(&self.root.join("downloads"))?
                 + super::size_below(&self.root.join("tmp/partial"))?,
             repositories: super::size_below(&self.root.join("git"))?,
+            compile_cache: self.compile_cache_size()?,
             trees,
         })
     }

@@ -163,8 +163,7 @@ impl<'w, 'a> Closure<'w, 'a> {
         let clean = is_path(root.as_bytes()) && !root.contains('/');
         let found = self.world.find(&path).filter(|found| clean && !found.directory);
         let found = found.ok_or_else(|| {
-            Error::failure(format!("the llama.cpp build has no program `{}`", show(root.as_bytes())))
-                .fact("path", show(&path))
+            Error::failure(format!("the build has no program `{}`", show(root.as_bytes()))).fact("path", show(&path))
         })?;
         self.ledger.keep_found(&found, Rule::Root, None);
         let machine = match self.files.read(&found.real)? {

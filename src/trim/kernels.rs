@@ -7,7 +7,7 @@ use super::data::{Walk, keep_below};
 use super::elf_files::{ElfFiles, Inspected};
 use super::ledger::Ledger;
 use super::mount::join;
-use super::targets::{Mention, PLACEHOLDER, mentions, near};
+use super::targets::{Mention, PLACEHOLDER, mentions, mentions_any, near};
 use super::world::World;
 use super::{Mounted, Request, Rule, is_version_of, missing_edge};
 use crate::elf::ElfFile;
@@ -16,6 +16,7 @@ use crate::gfx::GfxTarget;
 use crate::recipe::{Edge, Target};
 use crate::tree::path::{file_name, parent};
 use crate::tree::{Listing, Node, show};
+use crate::upstream::rocm::families_with;
 
 /// Keeps the kernel files of the library at `path`, if it has any: those for the target and those for all GPUs.
 pub(super) fn keep(
@@ -36,39 +37,39 @@ pub(super) fn keep(
         }
         let directory = join(parent(path), directory.as_bytes());
         let found = world.find(&directory).filter(|found| found.directory);
-        let mut tables = Tables::new(edge, request.target);
+        let mut all: Vec<Tables> = request.targets.iter().map(|target| Tables::new(edge, target)).collect();
         if let Some(found) = &found {
-            let mut ours = false;
             let mut fits = |name: &[u8]| {
-                let mention = mentions(name, request.target);
-                ours |= mention == Mention::Target;
-                tables.see(name, mention);
-                mention != Mention::Others
+                all.iter_mut().for_each(|tables| tables.see(name));
+                mentions_any(name, request.targets) != Mention::Others
             };
             keep_below(world, ledger, found, &mut Walk { rule: Rule::Kernels, by: Some(path), fits: &mut fits });
-            if edge.tables.is_empty() && !ours && file.kpack_refs.is_empty() {
+            let without = all.iter().find(|tables| !tables.ours);
+            if let Some(tables) = without.filter(|_| edge.tables.is_empty() && file.kpack_refs.is_empty()) {
                 let error =
-                    Error::failure(format!("a library has a directory of kernels, but none for {}", request.target));
+                    Error::failure(format!("a library has a directory of kernels, but none for {}", tables.target));
                 let error = ledger.explain(error, path).fact("looked in", show(&directory));
                 return Err(error.hint("use a tree that was built for this GPU"));
             }
         } else if edge.required {
             return Err(missing_edge(ledger, path, edge));
         }
-        if tables.are_missing(found.is_some() || files.mentions(path, file, &tables.word())?) {
-            return Err(tables.missing(|error| ledger.explain(error, path), &directory));
+        for tables in all {
+            if tables.are_missing(found.is_some() || files.mentions(path, file, &tables.word())?) {
+                return Err(tables.missing(|error| ledger.explain(error, path), &directory));
+            }
         }
     }
     Ok(())
 }
 
-/// Fails if a library of a ROCm tree that reads tables of kernels has none for the target. Run before anything is built
-/// with the tree.
-pub fn demand_tables(rocm: Mounted, target: &GfxTarget, edges: &[Edge]) -> Result<()> {
+/// Fails if a library of a ROCm tree that reads tables of kernels has none for one of the targets. Run before anything
+/// is built with the tree.
+pub fn demand_tables(rocm: Mounted, targets: &[GfxTarget], edges: &[Edge]) -> Result<()> {
     let empty = Listing::new(Vec::new());
     // A prefix that no tree has.
     let llama = Mounted { dir: rocm.dir, listing: &empty, prefix: "/.none" };
-    let world = World::new(&Request { rocm, llama, roots: &[], target, edges, base: None });
+    let world = World::new(&Request { rocm, llama, roots: &[], targets, edges, base: None });
     let mut files = ElfFiles::new(&world);
     for edge in edges.iter().filter(|edge| !edge.tables.is_empty()) {
         let Target::Kernels(directory) = &edge.to else { continue };
@@ -79,28 +80,32 @@ pub fn demand_tables(rocm: Mounted, target: &GfxTarget, edges: &[Edge]) -> Resul
             let Inspected::Native(file) = files.read(&path)? else { continue };
             let directory = join(parent(&path), directory.as_bytes());
             let found = world.find(&directory).filter(|found| found.directory);
-            let mut tables = Tables::new(edge, target);
+            let mut all: Vec<Tables> = targets.iter().map(|target| Tables::new(edge, target)).collect();
             if let Some(found) = &found {
                 let mut see = |name: &[u8]| {
-                    let mention = mentions(name, target);
-                    tables.see(name, mention);
-                    mention != Mention::Others
+                    all.iter_mut().for_each(|tables| tables.see(name));
+                    mentions_any(name, targets) != Mention::Others
                 };
                 super::data::below(&world, found, &mut see);
             }
-            if tables.are_missing(found.is_some() || files.mentions(&path, &file, &tables.word())?) {
-                return Err(tables.missing(|error| error.fact("library", show(&path)), &directory));
+            for tables in all {
+                if tables.are_missing(found.is_some() || files.mentions(&path, &file, &tables.word())?) {
+                    return Err(tables.missing(|error| error.fact("library", show(&path)), &directory));
+                }
             }
         }
     }
     Ok(())
 }
 
-/// The tables of a library that were found so far.
+/// The tables of a library for one target that were found so far.
 struct Tables<'e> {
     edge: &'e Edge,
     target: &'e GfxTarget,
+    /// True if there is a table.
     found: bool,
+    /// True if there is any file for the target alone.
+    ours: bool,
     /// Number of files.
     files: usize,
     /// Number of files for other GPUs.
@@ -109,11 +114,13 @@ struct Tables<'e> {
 
 impl<'e> Tables<'e> {
     fn new(edge: &'e Edge, target: &'e GfxTarget) -> Self {
-        Self { edge, target, found: false, files: 0, others: 0 }
+        Self { edge, target, found: false, ours: false, files: 0, others: 0 }
     }
 
-    fn see(&mut self, name: &[u8], mention: Mention) {
+    fn see(&mut self, name: &[u8]) {
+        let mention = mentions(name, self.target);
         self.files += 1;
+        self.ours |= mention == Mention::Target;
         self.others += usize::from(mention == Mention::Others);
         let fits = |pattern: &String| is_table(file_name(name), pattern, self.target);
         self.found |= mention != Mention::Others && self.edge.tables.iter().any(fits);
@@ -139,9 +146,11 @@ impl<'e> Tables<'e> {
             (files, 0) => format!("no such table among {files} files"),
             (files, others) => format!("no such table among {files} files, of which {others} are for other GPUs"),
         };
-        error.fact("looked in", show(directory)).fact("expected", expected.join(" or ")).fact("there is", there).hint(
-            "choose another version in the manifest (`strixlock list rocm` lists them); if this one has tables with \
-             other names, name them in an edge of your own with `kernels` and `tables`",
+        let error = error.fact("looked in", show(directory)).fact("expected", expected.join(" or "));
+        let families = families_with(std::slice::from_ref(target)).join(", ");
+        error.fact("there is", there).fact("families", families).hint(
+            "choose another version or family in the manifest (`strixlock list rocm` lists them); if this one has \
+             tables with other names, name them in an edge of your own with `kernels` and `tables`",
         )
     }
 }

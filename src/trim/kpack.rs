@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
 use crate::tree::path::{file_name, parent};
 use crate::tree::show;
+use crate::upstream::rocm::families_with;
 
 /// Keeps the archives for `target` that the library at `path` refers to. The references are alternatives: every archive
 /// that exists is kept, and one must exist.
@@ -27,6 +28,7 @@ pub(super) fn keep(world: &World, ledger: &mut Ledger, path: &[u8], file: &ElfFi
         let error = ledger.explain(error, path);
         let missing = |reference: &String| reference.replace(PLACEHOLDER, target.as_str());
         let error = file.kpack_refs.iter().fold(error, |error, reference| error.fact("missing", missing(reference)));
+        let error = error.fact("families", families_with(std::slice::from_ref(target)).join(", "));
         return Err(error.hint("use the whole tree as it was published for this GPU, with its `.kpack` directory"));
     }
     for archive in archives {

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::library_names::stem;
 use super::mount::Mount;
-use super::targets::{Mention, mentions};
+use super::targets::{Mention, mentions_any};
 use crate::gfx::GfxTarget;
 use crate::tree::Node;
 use crate::tree::path::file_name;
@@ -72,14 +72,14 @@ impl fmt::Display for LeftOut {
 /// Returns the files and links of a tree that are not kept, by path in the tree.
 pub(super) fn left_out(
     mount: &Mount,
-    target: &GfxTarget,
+    targets: &[GfxTarget],
     is_kept: impl Fn(&[u8]) -> bool,
 ) -> BTreeMap<Vec<u8>, LeftOut> {
     let all = mount.below(b"").filter(|(path, node)| **node != Node::Directory && !is_kept(path));
-    all.map(|(path, node)| (path.to_vec(), classify(path, node, target))).collect()
+    all.map(|(path, node)| (path.to_vec(), classify(path, node, targets))).collect()
 }
 
-fn classify(path: &[u8], node: &Node, target: &GfxTarget) -> LeftOut {
+fn classify(path: &[u8], node: &Node, targets: &[GfxTarget]) -> LeftOut {
     let name = file_name(path);
     let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending.as_bytes()));
     let below = |directories: &[&str]| directories.iter().any(|directory| path.starts_with(directory.as_bytes()));
@@ -91,7 +91,7 @@ fn classify(path: &[u8], node: &Node, target: &GfxTarget) -> LeftOut {
         return LeftOut::Development;
     }
     if within("/library/") || below(&[".kpack/"]) || ends(&[".kpack", ".hsaco", ".co", ".kdb", ".fdb"]) {
-        let others = mentions(path, target) == Mention::Others;
+        let others = mentions_any(path, targets) == Mention::Others;
         return if others { LeftOut::OtherTarget } else { LeftOut::Kernels };
     }
     if below(&["lib/llvm/", "llvm/"]) {
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_told_by_its_place() {
-        let target = "gfx1151".parse().unwrap();
+        let targets = ["gfx1151", "gfx1201"].map(|name| name.parse().unwrap());
         let file = |executable| Node::File { executable, size: 0, digest: Sha256Digest::of(b"") };
         for (path, executable, expected) in [
             ("include/hip/gfx900.h", false, LeftOut::Development),
@@ -128,15 +128,16 @@ mod tests {
             (".kpack/blas_lib_gfx1100.kpack", false, LeftOut::OtherTarget),
             ("lib/rocblas/library/gfx1100/a.dat", false, LeftOut::OtherTarget),
             ("lib/rocsparse/library/kernels_gfx1151.hsaco", false, LeftOut::Kernels),
+            ("lib/rocsparse/library/kernels_gfx1201.hsaco", false, LeftOut::Kernels),
             ("lib/libMIOpen.so.1.0", true, LeftOut::Library),
             ("lib/llvm/bin/clang", true, LeftOut::Compiler),
             ("bin/rocm_agent_enumerator", true, LeftOut::Program),
             ("share/doc/hip/guide.md", false, LeftOut::Documentation),
             ("lib/rocfft/empty.db", false, LeftOut::Other),
         ] {
-            assert_eq!(classify(path.as_bytes(), &file(executable), &target), expected, "{path}");
+            assert_eq!(classify(path.as_bytes(), &file(executable), &targets), expected, "{path}");
         }
         let link = Node::Link { target: b"libx.so.1".to_vec() };
-        assert_eq!(classify(b"lib/libx.so", &link, &target), LeftOut::Link);
+        assert_eq!(classify(b"lib/libx.so", &link, &targets), LeftOut::Link);
     }
 }

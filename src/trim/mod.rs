@@ -12,7 +12,7 @@
 //! * `closure`: from the roots over all files that are needed (`needed`), in the right version (`versions`), or opened
 //!   (`dlopen`, `edges`)
 //! * `standalone`: each library by itself
-//! * `targets`: names of GPU code for the target
+//! * `targets`: names of GPU code for the targets
 //! * `kpack`, `kernels`, `data`: files found by path: GPU code, kernels, bitcode, provenance
 //! * `ledger`: the kept files with their reasons and chains
 //! * `left_out`, `sums`: kinds of the other files; sizes by rule and kind
@@ -78,8 +78,8 @@ pub struct Request<'a> {
     pub llama: Mounted<'a>,
     /// Names of the programs in the build's `bin` that must run, such as `llama-server`.
     pub roots: &'a [String],
-    /// The GPU that they run on.
-    pub target: &'a GfxTarget,
+    /// The GPUs that they run on.
+    pub targets: &'a [GfxTarget],
     /// Needs of libraries that no file shows.
     pub edges: &'a [Edge],
     /// The base system, if it is a tree. Its prefix is empty.
@@ -305,7 +305,9 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
     };
     let idle = (0..request.edges.len()).filter(idle).map(|number| (number, closure.taken.contains(&number))).collect();
     for (path, file) in &libraries {
-        kpack::keep(&world, &mut ledger, path, file, request.target)?;
+        for target in request.targets {
+            kpack::keep(&world, &mut ledger, path, file, target)?;
+        }
     }
     for (path, file) in &libraries {
         kernels::keep(&mut files, &world, &mut ledger, path, file, request)?;
@@ -321,7 +323,7 @@ pub fn trim(request: &Request) -> Result<Trimmed> {
     let llama = part(&world.llama);
     Ok(Trimmed {
         listing: subset(&world.rocm, &kept),
-        left_out: left_out::left_out(&world.rocm, request.target, |path| kept.contains_key(path)),
+        left_out: left_out::left_out(&world.rocm, request.targets, |path| kept.contains_key(path)),
         newer: libraries.keys().filter(|path| !plain.contains(*path)).cloned().collect(),
         flaws: libraries.iter().filter_map(|(path, file)| Some((path.clone(), file.flaw?))).collect(),
         elf: libraries.into_iter().map(|(path, file)| (path, file.kind)).collect(),

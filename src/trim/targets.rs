@@ -27,6 +27,13 @@ pub(super) const PLACEHOLDER: &str = "@GFXARCH@";
 const GFX: &[u8] = b"gfx";
 const GENERIC: &[u8] = b"-generic";
 
+/// Returns the GPUs that a path mentions: the targets, if one is among them.
+pub(super) fn mentions_any(path: &[u8], targets: &[GfxTarget]) -> Mention {
+    let mut all = targets.iter().map(|target| mentions(path, target));
+    let first = all.next().unwrap_or(Mention::Nobody);
+    all.fold(first, |seen, next| if seen == Mention::Target { seen } else { next })
+}
+
 /// Returns the GPUs that a path mentions: the target, if it is among them.
 pub(super) fn mentions(path: &[u8], target: &GfxTarget) -> Mention {
     let mut mention = Mention::Nobody;

@@ -98,12 +98,12 @@ mod tests {
         ]);
         let llama = listing(&[("x", "file")]);
         let mounted = |listing, prefix| Mounted { dir: Path::new("nowhere"), listing, prefix };
-        let target = "gfx1151".parse().unwrap();
+        let targets = ["gfx1151".parse().unwrap()];
         let world = World::new(&Request {
             rocm: mounted(&rocm, "/opt/rocm"),
             llama: mounted(&llama, "/opt/llama"),
             roots: &[],
-            target: &target,
+            targets: &targets,
             edges: &[],
             base: None,
         });

@@ -3,25 +3,28 @@
 //! This module writes only to the store. The caller writes the lock, and only if every input succeeded. An input that
 //! resolves to its locked pin keeps its block byte for byte.
 
+mod run;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tracing::{debug, info};
 use url::Url;
 
-use crate::error::{About, Error, Kind, Result};
-use crate::inputs::{InputKind, LockedInput, Preview, Question, Resolution};
+use run::{Found, Requests, Run, is_document};
+
+use crate::advisories::Advisory;
+use crate::error::{Error, Kind, Result};
+use crate::inputs::{LockedInput, Preview, Question};
 use crate::intake::Intake;
-use crate::lock::{FORMAT, Lock, LockedOutput};
-use crate::log::CACHE;
+use crate::lock::{FORMAT, Lock, LockedOutput, known};
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::suggest::suggest;
-use crate::threads::in_parallel;
 
 /// The options of an update.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent choice of the caller")]
 pub struct Options {
     /// The inputs to resolve; all if empty. Inputs for which the lock is stale are always resolved.
     pub only: BTreeSet<String>,
@@ -35,13 +38,21 @@ pub struct Options {
     pub now: i64,
     /// Do not warn of builds that AMD's host will soon delete: the caller warns of locked ones.
     pub without_leaving: bool,
+    /// Pass over versions that are known to be bad, where there is a choice.
+    pub skip_bad: bool,
     /// The directory to which paths in the manifest are relative.
     pub directory: PathBuf,
 }
 
 impl Options {
     /// Returns the question to upstream for one input.
-    fn question<'a>(&'a self, name: &'a str, intake: Intake<'a>) -> Question<'a> {
+    fn question<'a>(
+        &'a self,
+        name: &'a str,
+        intake: Intake<'a>,
+        followed: Option<&'a LockedInput>,
+        known: &'a [Advisory],
+    ) -> Question<'a> {
         let named = self.only.contains(name);
         Question {
             name,
@@ -51,6 +62,8 @@ impl Options {
             url: self.url.as_ref().filter(|_| named),
             now: self.now,
             without_leaving: self.without_leaving,
+            skipped: if self.skip_bad { known } else { &[] },
+            followed,
             directory: &self.directory,
         }
     }
@@ -133,65 +146,18 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
             return Err(no_input(manifest, name));
         }
     }
-    let answers = in_parallel(&manifest.inputs, |name, request| {
-        let locked = old.and_then(|lock| lock.inputs.get(name));
-        let fresh = locked.filter(|locked| locked.requested() == *request);
-        let asked = options.only.is_empty() || options.only.contains(name);
-        if let Some(fresh) = fresh
-            && (!asked || intake.fetcher.settings().offline)
-        {
-            let why = if asked { "offline" } else { "it was not named" };
-            info!(target: CACHE, "input {name}: have: keeping the locked pin: {why}");
-            return Ok((Resolution::same(fresh.clone()), Vec::new()));
-        }
-        let question = options.question(name, intake);
-        if question.url.is_some() && request.kind() != InputKind::Rocm {
-            let error = Error::new(Kind::Usage, "--url is for ROCm tarballs only, and this input has another type");
-            return Err(error.about(name));
-        }
-        let why = match (locked, fresh) {
-            (None, _) => "it is not locked yet",
-            (Some(_), None) => "the lock is stale",
-            (Some(_), Some(_)) => "there may be something newer",
-        };
-        info!(target: CACHE, "input {name}: asking upstream: {why}");
-        request.resolve(locked, question).about(name)
-    })?;
-
-    let mut warnings = Vec::new();
-    let mut moves = Vec::new();
-    let mut inputs = BTreeMap::new();
-    let mut new = BTreeMap::new();
-    for (name, (resolution, said)) in answers {
-        warnings.extend(said.into_iter().map(|text| format!("{name}: {text}")));
-        match resolution {
-            Resolution::Same(block) => {
-                debug!(target: CACHE, "input {name}: have: {} is the locked version", block.version());
-                inputs.insert(name, *block);
-            }
-            Resolution::New { to, details, preview, take_in } => {
-                info!(target: CACHE, "input {name}: fetch: {to} is new");
-                let locked = old.and_then(|lock| lock.inputs.get(&name));
-                let mut moved = Move::new(name.clone(), locked, (to, details), preview);
-                if !options.only.is_empty() && !options.only.contains(&name) {
-                    moved.because =
-                        Some(if locked.is_some() { "the manifest changed" } else { "it was not locked yet" });
-                }
-                moves.push(moved);
-                new.insert(name, take_in);
-            }
-        }
-    }
-    if options.dry_run && !new.is_empty() {
+    let found = Found { advisories: known(&BTreeMap::new()), ..Found::default() };
+    let mut run = Run { old, intake, options, found };
+    let (documents, others): (Requests, Requests) =
+        manifest.inputs.iter().partition(|(_, request)| is_document(request));
+    let (following, leading) = others.into_iter().partition(|(_, request)| request.follows().is_some());
+    run.resolve(documents)?;
+    run.resolve(leading)?;
+    let following = run.ready(following);
+    run.resolve(following)?;
+    let Found { inputs, moves, warnings, is_open, .. } = run.found;
+    if is_open {
         return Ok(Update { lock: None, moves, warnings });
-    }
-    let taken = in_parallel(new, |name, take_in| take_in(intake).about(name))?;
-    for (name, taken) in taken {
-        if let Some(moved) = moves.iter_mut().find(|moved| moved.input == name) {
-            moved.taken(&taken.block, taken.details);
-        }
-        warnings.extend(taken.warnings.into_iter().map(|text| format!("{name}: {text}")));
-        inputs.insert(name, taken.block);
     }
     // A seal is kept while the request id is the same.
     let outputs = LockedOutput::all(&inputs, &manifest.outputs, |name, ids| {

@@ -9,4 +9,5 @@ pub mod git;
 pub mod huggingface;
 pub mod oci;
 mod proxy;
+pub mod release;
 pub mod rocm;

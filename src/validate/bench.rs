@@ -8,7 +8,7 @@ use super::runner::Runner;
 use super::subject::Subject;
 use super::{Check, Device};
 use crate::error::Result;
-use crate::llama_source::{Role, Wish};
+use crate::llama_source::{Options, Role, Wish};
 
 /// One measurement of `llama-bench`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,19 +30,7 @@ pub(super) fn bench(runner: &Runner, subject: &Subject, device: Device, checks: 
         return Ok(Vec::new());
     };
     let options = ask(runner, name, &program)?;
-    let mut command = vec![program];
-    let model = subject.model_path();
-    for (wish, value) in [
-        (Wish::Model, model.as_str()),
-        (Wish::Output, "json"),
-        (Wish::Prompt, "128"),
-        (Wish::Generated, "32"),
-        (Wish::Repetitions, "5"),
-    ] {
-        command.extend(options.words(wish, value));
-    }
-    command.extend(on(device, &options));
-    let ran = runner.run(name, &command)?;
+    let ran = runner.run(name, &words(&options, device, program, &subject.model_path()))?;
     if !ran.success {
         checks.push(Check::failed(name, ran.last_line()));
         return Ok(Vec::new());
@@ -55,6 +43,22 @@ pub(super) fn bench(runner: &Runner, subject: &Subject, device: Device, checks: 
     let found: Vec<&str> = speeds.iter().map(|one| one.test.as_str()).collect();
     checks.push(Check::passed(name, found.join(", ")));
     Ok(speeds)
+}
+
+/// Returns the command for a program that has these options.
+pub(super) fn words(options: &Options, device: Device, program: String, model: &str) -> Vec<String> {
+    let mut command = vec![program];
+    for (wish, value) in [
+        (Wish::Model, model),
+        (Wish::Output, "json"),
+        (Wish::Prompt, "128"),
+        (Wish::Generated, "32"),
+        (Wish::Repetitions, "5"),
+    ] {
+        command.extend(options.words(wish, value));
+    }
+    command.extend(on(device, options));
+    command
 }
 
 /// Parses the list that `-o json` prints.

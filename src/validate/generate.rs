@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::laid_over;
 use super::libraries::strays;
 use super::options::{ask, on};
 use super::runner::{Ran, Runner};
@@ -11,7 +12,7 @@ use super::subject::Subject;
 use super::{Check, Device};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
-use crate::llama_source::{Role, Wish};
+use crate::llama_source::{Options, Role, Wish};
 use crate::text;
 
 /// The prompt.
@@ -83,6 +84,7 @@ pub(super) fn generate(
         Check::passed(NAME, format!("{} in {}", generation.sha256, text::bytes(generation.text.len() as u64)))
     });
     checks.push(libraries(subject, name, &ran)?);
+    checks.extend(laid_over::check(subject, &ran));
     if device == Device::Gpu {
         let on_gpu = generation.devices.iter().any(|device| device.contains("ROCm"));
         let found = generation.devices.join("; ");
@@ -98,10 +100,14 @@ pub(super) fn generate(
 /// Returns the command, with only those options that this version of the program knows.
 fn command(runner: &Runner, subject: &Subject, device: Device, program: String) -> Result<Vec<String>> {
     let options = ask(runner, "generate", &program)?;
+    Ok(words(&options, device, program, &subject.model_path()))
+}
+
+/// Returns the command for a program that has these options.
+pub(super) fn words(options: &Options, device: Device, program: String, model: &str) -> Vec<String> {
     let mut command = vec![program];
-    let model = subject.model_path();
     for (wish, value) in [
-        (Wish::Model, model.as_str()),
+        (Wish::Model, model),
         (Wish::Prompt, PROMPT),
         (Wish::Generated, TOKENS),
         (Wish::Seed, SEED),
@@ -117,8 +123,8 @@ fn command(runner: &Runner, subject: &Subject, device: Device, program: String) 
     ] {
         command.extend(options.words(wish, value));
     }
-    command.extend(on(device, &options));
-    Ok(command)
+    command.extend(on(device, options));
+    command
 }
 
 /// Checks the origin of each loaded library.
@@ -127,7 +133,7 @@ fn libraries(subject: &Subject, program: &str, ran: &Ran) -> Result<Check> {
     let Some(libraries) = &ran.libraries else {
         return Ok(Check::not_run(NAME, "the report of the loader is too large"));
     };
-    let mut prefixes = vec![subject.recipe.prefix.as_str()];
+    let mut prefixes = vec![subject.prefix.as_str()];
     let mut own = subject.llama.listing()?.entries().to_vec();
     if let Some(rocm) = &subject.rocm {
         prefixes.push(&rocm.prefix);

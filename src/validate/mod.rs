@@ -28,6 +28,7 @@ mod compare;
 mod device;
 mod generate;
 mod history;
+mod laid_over;
 mod libraries;
 mod machine;
 mod nodes;
@@ -194,7 +195,7 @@ pub fn validate(lock: &Lock, intake: Intake, options: &Options, logs: &Path) -> 
     let begun = Instant::now();
     let subject = Subject::find(lock, intake, options.model.as_deref())?;
     let host = Host::read(Path::new("/"));
-    let nodes = GpuNodes::choose(&host, subject.target.as_ref());
+    let nodes = GpuNodes::choose(&host, subject.target());
     let device = choose(options.device, &subject, &nodes)?;
     let given = if device == Device::Gpu { nodes.given() } else { Vec::new() };
     let runner = Runner::new(intake.store, &subject, given, options.limit, logs)?;

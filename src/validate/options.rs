@@ -33,3 +33,24 @@ pub(super) fn on(device: Device, options: &Options) -> Vec<String> {
     };
     wishes.iter().flat_map(|(wish, value)| options.words(*wish, value)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::llama_source::testing::{ages, unknown};
+    use crate::validate::{Device, bench, generate};
+
+    #[test]
+    fn every_option_of_a_validation_is_known_in_every_age() {
+        for age in ages() {
+            for device in [Device::Cpu, Device::Gpu] {
+                let program = "program".to_owned();
+                let words = generate::words(&age.completion, device, program.clone(), "/model.gguf");
+                assert!(words.contains(&"--ignore-eos".to_owned()), "{words:?}");
+                assert_eq!(unknown(&age.completion, &words[1..]), Vec::<String>::new(), "{}: {words:?}", age.name);
+                let words = bench::words(&age.bench, device, program, "/model.gguf");
+                assert!(words.contains(&"json".to_owned()), "{words:?}");
+                assert_eq!(unknown(&age.bench, &words[1..]), Vec::<String>::new(), "{}: {words:?}", age.name);
+            }
+        }
+    }
+}

@@ -115,7 +115,7 @@ impl<'a> Runner<'a> {
         let base = subject.base.as_ref().map_or(Root::Host, |tree| Root::Tree(tree.path.clone()));
         let mount = |from: &Path, writable| Mount { from: from.to_path_buf(), writable };
         let mut mounts = BTreeMap::from([(WORK.to_owned(), mount(&work, true))]);
-        mounts.insert(subject.recipe.prefix.clone(), mount(&subject.llama.path, false));
+        mounts.insert(subject.prefix.clone(), mount(&subject.llama.path, false));
         if let Some(rocm) = &subject.rocm {
             mounts.insert(rocm.prefix.clone(), mount(&rocm.tree.path, false));
         }
@@ -126,6 +126,7 @@ impl<'a> Runner<'a> {
         for (name, value) in [("PATH", "/usr/bin:/bin"), ("HOME", "/homeless"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")] {
             environment.insert(name.to_owned(), value.to_owned());
         }
+        environment.extend(subject.search_path().map(|path| ("LD_LIBRARY_PATH".to_owned(), path)));
         let mut sandbox = Sandbox {
             root: base,
             mounts,

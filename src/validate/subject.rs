@@ -7,11 +7,14 @@ use crate::elf::Elf;
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 use crate::host::processor_flags;
-use crate::inputs::LockedInput;
 use crate::intake::Intake;
 use crate::llama_source::Role;
 use crate::lock::Lock;
-use crate::recipe::{Backend, LlamaRecipe, Recipe, RuntimeRecipe, llama};
+use crate::overlay::Record;
+use crate::realize::overlay_record;
+use crate::recipe::image::Prefixes;
+use crate::recipe::llama::Part;
+use crate::recipe::{Backend, OutputRole, Recipe, RuntimeRecipe, llama};
 use crate::store::StoredTree;
 
 /// The directory of models in the sandbox.
@@ -21,20 +24,32 @@ pub(super) const MODELS: &str = "/models";
 pub(super) struct Subject {
     /// The build of llama.cpp.
     pub llama: StoredTree,
-    /// The recipe of the build.
-    pub recipe: LlamaRecipe,
+    /// The directory of the build in use.
+    pub prefix: String,
+    /// The processor that it was built for, and whether it computes on an AMD GPU; without ROCm it cannot.
+    kind: EngineKind,
     /// The ROCm tree that it runs with: the runtime if the lock has one, else the complete tree.
     pub rocm: Option<Rocm>,
-    /// The GPU that the build is for; absent without ROCm.
-    pub target: Option<GfxTarget>,
+    /// The GPUs that the build is for; none without ROCm.
+    pub targets: Vec<GfxTarget>,
     /// The version of ROCm.
     pub rocm_version: Option<String>,
+    /// The decisions about the ROCm tree, if it is one that others were laid over.
+    pub overlay: Option<Record>,
     /// The complete ROCm tree, which has the tools, if it is in the store.
     pub complete: Option<StoredTree>,
     /// The base system: the root of the build, else the host's.
     pub base: Option<StoredTree>,
     /// The model.
     pub model: ModelFiles,
+}
+
+/// A build as the manifest knows it.
+enum EngineKind {
+    /// Made from sources, for this processor if one was named.
+    Built { backend: Backend, cpu: Option<String> },
+    /// Made by others: it decides by the processor at run time, or was made for an unknown one.
+    Prebuilt { with_rocm: bool },
 }
 
 /// A ROCm tree and its prefix in the sandbox.
@@ -54,35 +69,48 @@ impl Subject {
     /// Finds the outputs in the store. Downloads the model if it is missing.
     pub fn find(lock: &Lock, intake: Intake, model: Option<&str>) -> Result<Self> {
         let (runtime, name) = runs(lock)?;
-        let Recipe::Llama(recipe) = &lock.output(name)?.recipe else {
-            return Err(Error::new(Kind::Invalid, format!("output `{name}` is not a build of llama.cpp")));
+        let recipe = &lock.output(name)?.recipe;
+        let kind = match recipe {
+            Recipe::Llama(recipe) => EngineKind::Built { backend: recipe.backend, cpu: recipe.cpu.clone() },
+            Recipe::Prebuilt(recipe) => EngineKind::Prebuilt { with_rocm: recipe.rocm.is_some() },
+            _ => return Err(Error::new(Kind::Invalid, format!("output `{name}` is not a build of llama.cpp"))),
         };
         let here = |name: &str| realized(lock, intake, name);
-        let (mut rocm, mut target, mut rocm_version) = (None, None, None);
-        if let Some(whole) = &recipe.rocm {
-            let prefix = lock.output(whole)?.recipe.prefix().unwrap_or("/opt/rocm").to_owned();
-            let tree = here(runtime.map_or(whole.as_str(), |(name, _)| name))?;
+        let mut rocm = None;
+        if let Some(whole) = recipe.rocm() {
+            let prefix = lock.prefix_of(whole).unwrap_or("/opt/rocm").to_owned();
+            let tree = here(runtime.map_or(whole, |(name, _)| name))?;
             rocm = Some(Rocm { prefix, tree });
-            (target, rocm_version) = rocm_of(lock, whole).unzip();
         }
         Ok(Self {
             llama: here(name)?,
             rocm,
-            target,
-            rocm_version,
-            complete: recipe.rocm.as_deref().and_then(|name| here(name).ok()),
-            base: recipe.sysroot.as_deref().map(here).transpose()?,
-            recipe: recipe.clone(),
+            targets: lock.targets(recipe),
+            rocm_version: recipe.rocm().and_then(|name| rocm_version(lock, name)),
+            overlay: recipe.rocm().and_then(|name| overlay_record(lock, intake.store, name)),
+            complete: recipe.rocm().and_then(|name| here(name).ok()),
+            base: lock.base_of(recipe.build_root()).map(here).transpose()?,
+            prefix: recipe.prefix().unwrap_or("/opt/llama").to_owned(),
+            kind,
             model: find_model(lock, intake, model)?,
         })
     }
 
+    /// Returns the GPU that the build is for, if it is for one alone.
+    pub fn target(&self) -> Option<&GfxTarget> {
+        if let [target] = self.targets.as_slice() { Some(target) } else { None }
+    }
+
     /// Checks that this machine's processor has the instructions that the build uses.
     pub fn processor(&self) -> Check {
-        let processor = llama::processor(self.recipe.cpu.as_deref(), self.target.as_ref());
-        let missing = llama::missing_flags(processor, &processor_flags());
+        const NAME: &str = "processor";
+        let EngineKind::Built { cpu, .. } = &self.kind else {
+            return Check::not_run(NAME, "a prebuilt engine does not say for which processor it was built");
+        };
+        let processor = llama::processor(cpu.as_deref(), &self.targets);
+        let missing = llama::missing_flags(processor, Part::All, &processor_flags());
         let lacks = if missing.is_empty() { String::new() } else { format!("; this one lacks {}", missing.join(", ")) };
-        Check::judged("processor", missing.is_empty(), format!("built for {processor}{lacks}"))
+        Check::judged(NAME, missing.is_empty(), format!("built for {processor}{lacks}"))
     }
 
     /// Returns the context length of the model, in tokens.
@@ -90,9 +118,19 @@ impl Subject {
         self.model.about.gguf.as_ref()?.context
     }
 
+    /// Returns the `LD_LIBRARY_PATH` of images, if the build finds ROCm by that alone.
+    pub fn search_path(&self) -> Option<String> {
+        let EngineKind::Prebuilt { .. } = self.kind else { return None };
+        let rocm = self.rocm.as_ref().map(|rocm| rocm.prefix.as_str());
+        Some(Prefixes { rocm, llama: Some(self.prefix.as_str()) }.search_path())
+    }
+
     /// Returns whether the build can compute on an AMD GPU.
     pub fn has_gpu_backend(&self) -> bool {
-        self.recipe.backend == Backend::Hip
+        match self.kind {
+            EngineKind::Built { backend, .. } => backend == Backend::Hip,
+            EngineKind::Prebuilt { with_rocm } => with_rocm,
+        }
     }
 
     /// Returns the path of the model's first file in the sandbox. llama.cpp finds further parts beside it.
@@ -114,32 +152,42 @@ impl Subject {
     /// Returns the path of a program of the build in the sandbox, if the build has it.
     pub fn program(&self, name: &str) -> Option<String> {
         let there = self.llama.path.join("bin").join(name).is_file();
-        there.then(|| format!("{}/bin/{name}", self.recipe.prefix))
+        there.then(|| format!("{}/bin/{name}", self.prefix))
     }
 }
 
-/// Returns the outputs that run: a runtime with its build if the lock has one, else a build alone.
+/// Returns the outputs that run: a runtime with its build if the lock has one, else a build alone. Other engines have no
+/// llama-bench and read no prompt, so they are passed over.
 fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
+    let is_llama = |name: &str| lock.outputs.get(name).is_some_and(|output| output.recipe.has_known_programs());
     let runtimes = lock.outputs.iter().filter_map(|(name, output)| match &output.recipe {
-        Recipe::Runtime(recipe) => Some((name, recipe)),
+        Recipe::Runtime(recipe) if is_llama(&recipe.llama) => Some((name, recipe)),
         _ => None,
     });
     if let Some((name, recipe)) = { runtimes }.next() {
         return Ok((Some((name, recipe)), &recipe.llama));
     }
-    let build = lock.outputs.iter().find(|(_, output)| matches!(output.recipe, Recipe::Llama(_)));
-    build.map(|(name, _)| (None, name.as_str())).ok_or_else(|| {
-        Error::new(Kind::NotFound, "the lock has no build of llama.cpp to validate")
-            .hint("add an output of type `llama` to the manifest, then `strixlock update`")
+    if let Some((name, _)) = lock.outputs.iter().find(|(name, _)| is_llama(name)) {
+        return Ok((None, name));
+    }
+    let engines = lock.outputs.iter().filter(|(_, output)| output.recipe.is(OutputRole::Engine));
+    let engines: Vec<String> =
+        engines.map(|(name, output)| format!("{name} of type {}", output.recipe.kind())).collect();
+    let error = Error::new(Kind::NotFound, "the lock has no build of llama.cpp to validate");
+    Err(if engines.is_empty() {
+        error.hint("add an output of type `llama` or `prebuilt` to the manifest, then `strixlock update`")
+    } else {
+        error.fact("it has", engines.join(", ")).hint(
+            "the checks are llama.cpp's: its programs, a prompt, llama-bench. `strixlock check` proves that the other \
+             engine builds the same again, and `strixlock run` starts its programs",
+        )
     })
 }
 
-/// Returns the GPU that a ROCm tree of the lock is for, and its version.
-fn rocm_of(lock: &Lock, output: &str) -> Option<(GfxTarget, String)> {
-    let Recipe::Rocm(recipe) = &lock.outputs.get(output)?.recipe else { return None };
-    let input = lock.inputs.get(&recipe.input)?;
-    let LockedInput::Rocm(block) = input else { return None };
-    Some((block.requested.target.clone(), input.version()))
+/// Returns the version of the published ROCm tree that an output is or lies over.
+fn rocm_version(lock: &Lock, output: &str) -> Option<String> {
+    let (recipe, _) = lock.published_rocm(output)?;
+    Some(lock.inputs.get(&recipe.input)?.version())
 }
 
 /// Returns the tree of a realized output; fails if it is not in the store.

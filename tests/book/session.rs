@@ -140,6 +140,8 @@ impl Session {
         shell.env("LLAMA", self.upstream.git_url());
         // Lines of running tasks depend on the time that they take.
         shell.env("STRIXLOCK_NO_PROGRESS", "1");
+        // Notes would tell whether this machine has ccache.
+        shell.env("STRIXLOCK_COMPILE_CACHE", "off");
         // What a registry would say; no command here asks one for the image.
         shell.env("DIGEST", format!("sha256:{}", "5".repeat(64)));
         if user.has_images {

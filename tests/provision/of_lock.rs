@@ -37,6 +37,7 @@ fn the_image_of_the_lock_is_made_and_brought_to_podman_by_digest() {
     );
     assert!(calls[4].starts_with("podman [untag] [") && calls[4].ends_with("[localhost/tree:latest]"));
     assert!(calls[5].contains(&format!("[localhost/strixlock/shell@{digest}]")), "{}", calls[5]);
+    assert!(calls[7].ends_with("[sh] [/opt/rocm/bin] [/opt/llama/bin]"), "it has no program to look for: {}", calls[7]);
     // An image that podman has is not loaded again.
     let (ran, calls) = run(&project, &["-q", "provision", "podman"], &[("HAS", "0")]);
     ran.code(0);
@@ -122,6 +123,12 @@ fn who_serves_gets_the_server_and_who_works_all_of_rocm() {
     let (ran, calls) = run(&project, &["-q", "provision", "podman"], &[]);
     ran.code(0);
     assert!(calls.contains("[localhost/toolbox@sha256:"), "{calls}");
+    assert!(calls.ends_with("[/opt/llama/bin] [hipcc] [rocminfo]\n"), "the ROCm tree's alone: {calls}");
+    let (ran, calls) = run(&project, &["-q", "provision", "podman", "--image", "server", "--name", "two"], &[]);
+    ran.code(0);
+    for program in [" [llama-bench]", " [llama-cli]", " [llama-server]", " [rocminfo]"] {
+        assert!(calls.lines().last().unwrap().contains(program), "{program}: {calls}");
+    }
     let arguments = ["-q", "provision", "quadlet", "--models", "models", "--model", "m.gguf", "--to", "units"];
     let (ran, calls) = run(&project, &arguments, &[]);
     ran.code(0);

@@ -87,6 +87,8 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("list-rocm", &["list", "rocm", "--source", &index], 0);
     seen.run("snapshot-save", &["snapshot", "save", "rocm", "rocm.tar.zst"], 0);
     seen.run("snapshot-restore", &["snapshot", "restore", "rocm.tar.zst"], 0);
+    seen.run("advisory-list", &["advisory", "list"], 0);
+    seen.run("advisory-show", &["advisory", "show", "rocm-hsa-init-crash"], 0);
     seen.run("config-show", &["config", "show"], 0);
     seen.run("config-path", &["config", "path"], 0);
     seen.run("version", &["version"], 0);

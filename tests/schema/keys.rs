@@ -10,15 +10,17 @@ use crate::support::{Project, Ran};
 /// A key that nothing has, and that is like no other.
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqq";
 
-/// The definition of a table within an output's.
-const EDGE: &str = "output-runtime-edge";
+/// The definitions of tables within an output's, each with the head of that.
+const WITHIN: [(&str, &str); 2] = [
+    ("output-runtime-edge", "[outputs.runtime]\ntype = \"runtime\""),
+    ("output-overlay-layer", "[outputs.patched-rocm]\ntype = \"overlay\""),
+];
 
 /// Returns a whole manifest of an example.
 pub fn whole(definition: &str, example: &str) -> String {
-    if definition == EDGE {
-        format!("[outputs.runtime]\ntype = \"runtime\"\n\n{example}\n")
-    } else {
-        format!("{example}\n")
+    match WITHIN.iter().find(|(within, _)| *within == definition) {
+        Some((_, head)) => format!("{head}\n\n{example}\n"),
+        None => format!("{example}\n"),
     }
 }
 
@@ -62,7 +64,7 @@ fn the_parser_of_manifests_and_the_schema_know_the_same_keys() {
 #[test]
 fn a_known_key_is_not_called_unknown_where_others_are_missing() {
     let project = Project::empty();
-    for (name, definition) in tables().iter().filter(|(name, _)| *name != EDGE) {
+    for (name, definition) in tables().iter().filter(|(name, _)| WITHIN.iter().all(|(within, _)| name != within)) {
         let (which, kind) = name.split_once('-').unwrap();
         let keys = properties(definition);
         let keys = keys.iter().filter(|key| *key != "type").map(|key| format!("{key} = 1979-05-27\n"));
@@ -113,6 +115,7 @@ fn places() -> Vec<(String, String)> {
         ("rocm", "\"therock\":{?}", "/definitions/locked-rocm/properties/therock"),
         ("git", "\"submodules\":{\"a\":{?}}", "/definitions/locked-git/properties/submodules/additionalProperties"),
         ("git", "\"patches\":[{?}]", "/definitions/patch"),
+        ("llama-ui", "\"bundle\":{?}", "/definitions/locked-llama-ui/properties/bundle"),
         ("file", "\"gguf\":{?}", "/definitions/gguf"),
         ("huggingface", "\"files\":[{?}]", "/definitions/file"),
         ("oci", "\"manifest\":{?}", "/definitions/blob"),

@@ -37,7 +37,15 @@ fn outcomes(ran: &Ran) -> Vec<(String, String)> {
 #[test]
 fn what_was_realized_runs_and_says_the_same_twice() {
     let project = project();
+    let status = project.run(&["status"]).code(0);
+    assert!(status.stdout.ends_with("\nnext: strixlock validate\n"), "{}", status.all());
     let first = project.run(&["--offline", "validate", "--device", "cpu", "--json"]).code(0);
+    let status = project.run(&["status"]).code(0);
+    assert!(
+        status.stdout.contains("validation passed on the CPU") && !status.stdout.contains("next:"),
+        "{}",
+        status.all()
+    );
     let value = first.json();
     assert_eq!(value["passed"], true);
     assert_eq!(value["moved"], serde_json::Value::Null);

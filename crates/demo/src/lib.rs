@@ -9,9 +9,11 @@
 //! * `rocm` ([`Nightly`]), [`elf_maker`], `noise`: tarballs shaped like ROCm nightlies
 //! * [`llama`]: sources shaped like llama.cpp, and their git history
 //! * [`git_http`]: git repositories over HTTP
+//! * [`forge`]: releases of such a repository, with an archive of programs
 //! * [`raw_tar`]: tar archives with exactly the given headers
 //! * [`deb_maker`], [`debs`]: distribution packages, and an archive of them
 //! * [`gguf_maker`], [`hub`]: a small model that llama.cpp runs, and a hub that has it
+//! * [`ui`]: web UIs of llama.cpp's builds
 //! * [`Upstream`]: all of it together
 //!
 //! It needs `cc`, and for builds `cmake` and `ninja`. Everything is made from templates and numbers, so that it is the
@@ -22,6 +24,7 @@
 pub mod deb_maker;
 pub mod debs;
 pub mod elf_maker;
+pub mod forge;
 pub mod gguf_maker;
 pub mod git_http;
 pub mod http;
@@ -32,6 +35,7 @@ mod noise;
 pub mod raw_tar;
 mod rocm;
 mod tarballs;
+pub mod ui;
 mod upstream;
 
 use strixlock_formats::{gguf, tree};

@@ -100,6 +100,30 @@ pub(super) const GROUPS: [Group; 5] = [
                     ("A machine whose disk is mounted below /mnt", "strixlock doctor --root /mnt"),
                 ],
             ),
+            page(
+                "advisory",
+                "reference/advisories.md",
+                &[
+                    ("What is known to be bad, and what of it is locked here?", "strixlock advisory list"),
+                    ("The report", "strixlock advisory show rocm-hsa-init-crash"),
+                ],
+            ),
+            page(
+                "advisory list",
+                "reference/advisories.md",
+                &[
+                    ("All that are known", "strixlock advisory list"),
+                    ("For a script", "strixlock advisory list --json"),
+                ],
+            ),
+            page(
+                "advisory show",
+                "reference/advisories.md",
+                &[
+                    ("One in full", "strixlock advisory show rocm-hsa-init-crash"),
+                    ("For a script", "strixlock advisory show rocm-hsa-init-crash --json"),
+                ],
+            ),
         ],
     },
     Group {

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::fetch::{self, Fetcher, HUB, HubSettings, Mirror};
 use crate::intake::Intake;
 use crate::lock::Lock;
-use crate::realize::{RealizeSettings, Realizer};
+use crate::realize::{CacheSettings, RealizeSettings, Realizer};
 use crate::sandbox::Limits;
 
 impl Session {
@@ -26,13 +26,34 @@ impl Session {
         Ok(Intake { store: self.store()?, fetcher: self.fetcher()? })
     }
 
-    /// Returns the realizer of `lock`, with at most `jobs` compilers at a time.
+    /// Returns the realizer of `lock`, with at most `jobs` compilers at a time. It uses no compiler cache.
     pub fn realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
+        self.realizer_for(lock, RealizeSettings { jobs, ..RealizeSettings::default() })
+    }
+
+    /// Returns the realizer of `lock` with the compiler cache as configured.
+    pub fn caching_realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
+        let config = self.config()?;
+        let compile_cache = if config.compile_cache() {
+            let profile = self.profile()?.name().clone();
+            Some(CacheSettings { profile, most: config.number(Number::CompileCacheBytes) })
+        } else {
+            None
+        };
+        self.realizer_for(lock, RealizeSettings { jobs, compile_cache, ..RealizeSettings::default() })
+    }
+
+    /// Returns the realizer of `lock` for results that are to be sealed: it uses nothing that came from a compiler cache.
+    pub fn sealing_realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
+        self.realizer_for(lock, RealizeSettings { jobs, sealing: true, ..RealizeSettings::default() })
+    }
+
+    fn realizer_for<'s>(&'s self, lock: &'s Lock, settings: RealizeSettings) -> Result<Realizer<'s>> {
         let (intake, directory) = (self.intake()?, self.project.manifest_directory());
         for (name, input) in &lock.inputs {
             input.bring(intake, name, &directory)?;
         }
-        Ok(Realizer::new(lock, intake, RealizeSettings { jobs, limits: self.limits()? }))
+        Ok(Realizer::new(lock, intake, RealizeSettings { limits: self.limits()?, ..settings }))
     }
 
     /// Returns the limits for the commands of a build.

@@ -64,6 +64,8 @@ impl Session {
             (json!({ "of": show_url(&mirror.of), "at": show_url(&mirror.at) }), origin)
         });
         all.extend(list("mirrors", mirrors.collect()));
+        let origin = config.compile_cache.as_ref().map_or(Origin::Default, |set| set.origin.clone());
+        all.push(Setting { name: "compile-cache".to_owned(), value: config.compile_cache().into(), origin });
         all.extend(Number::ALL.map(|number| {
             let set = config.numbers.get(&number);
             let origin = set.map_or(Origin::Default, |set| set.origin.clone());

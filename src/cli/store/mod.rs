@@ -63,9 +63,10 @@ fn usage(session: &Session) -> Result<u8> {
     table.row(["total".to_owned(), text::bytes(usage.logical), text::bytes(usage.physical)]);
     ui.table(&table);
     ui.line(format!(
-        "downloads {}, git caches {}, in {}",
+        "downloads {}, git caches {}, compiler caches {}, in {}",
         text::bytes(usage.downloads),
         text::bytes(usage.repositories),
+        text::bytes(usage.compile_cache),
         shown(store.root())
     ));
     Ok(0)

@@ -46,6 +46,10 @@ impl Request for DebsRequest {
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         request(source, fields)
     }
+
+    fn asks(&self) -> Result<Vec<String>> {
+        resolve::archives(self)
+    }
 }
 
 fn request(source: &SourceText, fields: &Table) -> Result<DebsRequest> {
@@ -147,7 +151,7 @@ fn packages(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
 }
 
 /// Reads the path of a keyring. It goes into the lock, so it must not be an absolute path of one machine.
-fn keyring(source: &SourceText, fields: &Table) -> Result<Option<String>> {
+pub(super) fn keyring(source: &SourceText, fields: &Table) -> Result<Option<String>> {
     let Some(text) = fields.text("keyring")? else { return Ok(None) };
     let path = text.get_ref();
     if path.is_empty() || path.starts_with('/') || path.contains(char::is_control) {
@@ -161,7 +165,7 @@ fn keyring(source: &SourceText, fields: &Table) -> Result<Option<String>> {
 }
 
 /// Reads fingerprints, in any case and with blanks.
-fn keys(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
+pub(super) fn keys(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     for text in fields.texts("keys")?.unwrap_or_default() {
         let key: String = text.get_ref().split_whitespace().collect::<String>().to_ascii_uppercase();

@@ -7,7 +7,7 @@ use url::Url;
 use super::FileRequest;
 use crate::digest::Sha256Digest;
 use crate::gguf::Gguf;
-use crate::inputs::{Block, ModelFile, Pinned, model};
+use crate::inputs::{Block, ModelFile, Pinned, TreePin, model};
 use crate::page::{commands, fact};
 use crate::text;
 use crate::urls::unfetchable;
@@ -25,6 +25,12 @@ pub struct FilePin {
     /// Facts in its header, if it is a GGUF file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gguf: Option<Gguf>,
+    /// The tree in it, if it is an archive to be unpacked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<TreePin>,
+    /// True if a directory around everything in the archive was taken off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wrapped: bool,
 }
 
 impl FilePin {
@@ -52,10 +58,17 @@ impl Pinned for Block<FileRequest> {
     }
 
     fn visible(&self) -> Value {
-        serde_json::json!({ "name": self.locked.name(), "sha256": self.locked.sha256 })
+        match &self.locked.content {
+            None => serde_json::json!({ "name": self.locked.name(), "sha256": self.locked.sha256 }),
+            // Another archive with the same tree gives the same output.
+            Some(content) => serde_json::json!({ "content": content.digest }),
+        }
     }
 
     fn fault(&self) -> Option<String> {
+        if self.requested.unpack != self.locked.content.is_some() {
+            return Some("the tree of an unpacked archive is missing, or it is not to be unpacked".to_owned());
+        }
         unfetchable(&self.locked.urls)
     }
 
@@ -67,8 +80,28 @@ impl Pinned for Block<FileRequest> {
             fact(page, "url", url.as_str());
         }
         model::report(page, pin.gguf.as_ref());
-        let url = pin.urls.first().map(ToString::to_string).unwrap_or_default();
-        commands(page, &[&format!("curl -fL {} | sha256sum   # {}", text::shell_word(&url), pin.sha256.hex())]);
+        let url = text::shell_word(&pin.urls.first().map(ToString::to_string).unwrap_or_default());
+        let Some(content) = &pin.content else {
+            commands(page, &[&format!("curl -fL {url} | sha256sum   # {}", pin.sha256.hex())]);
+            return;
+        };
+        content.report(page);
+        let strip = if pin.wrapped { " --strip-components=1" } else { "" };
+        let [nar, digest] = content.commands("source");
+        commands(
+            page,
+            &[
+                &format!("curl -fLo archive {url}"),
+                &format!("sha256sum < archive   # {}", pin.sha256.hex()),
+                &format!("mkdir source && tar -xf archive -C source{strip}"),
+                &nar,
+                &digest,
+            ],
+        );
+    }
+
+    fn tree(&self) -> Option<&TreePin> {
+        self.locked.content.as_ref()
     }
 
     fn gguf(&self) -> Option<&Gguf> {
@@ -77,6 +110,9 @@ impl Pinned for Block<FileRequest> {
 
     fn model_files(&self) -> Vec<ModelFile> {
         let pin = &self.locked;
+        if pin.content.is_some() {
+            return Vec::new();
+        }
         vec![ModelFile { path: pin.name(), size: pin.size, sha256: pin.sha256 }]
     }
 }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::{FilePin, FileRequest};
+use super::{FilePin, FileRequest, unpacked};
 use crate::error::{Kind, Result};
 use crate::gguf::{Gguf, Header, PartName, Piece};
 use crate::inputs::model::told;
@@ -30,11 +30,27 @@ impl Resolve for FileRequest {
         let take_in = move |intake: Intake| {
             let (path, received) =
                 if anew { file_anew(intake, &name, &request.urls)? } else { file(intake, &name, &request.urls, None)? };
-            let (gguf, warnings) = facts(&path, &request)?;
+            let (mut content, mut facts) = (None, (None, Vec::new()));
+            if request.unpack {
+                content = Some(unpacked::pin(intake, &name, &path)?);
+            } else {
+                facts = gguf_facts(&path, &request)?;
+            }
+            let (wrapped, content) =
+                (content.as_ref().is_some_and(|(_, wrapped)| *wrapped), content.map(|(pin, _)| pin));
+            let (gguf, warnings) = facts;
             let mut details =
                 vec![format!("size     {}", text::bytes(received.size)), format!("digest   {}", received.digest)];
+            details.extend(content.iter().map(|content| format!("tree     {}", content.digest)));
             details.extend(gguf.iter().map(|gguf| format!("model    {}", gguf.summary())));
-            let pin = FilePin { urls: request.urls.clone(), size: received.size, sha256: received.digest, gguf };
+            let pin = FilePin {
+                urls: request.urls.clone(),
+                size: received.size,
+                sha256: received.digest,
+                gguf,
+                content,
+                wrapped,
+            };
             if let Some(block) = same.filter(|block| block.locked == pin) {
                 return Ok(Taken { block: block.into(), details, warnings });
             }
@@ -49,7 +65,7 @@ impl Resolve for FileRequest {
 
 /// Reads the header of a file that may be a GGUF model. Returns its facts, if it is one, and notes for the user: any
 /// file can be an input, even a broken or incomplete model.
-fn facts(path: &Path, request: &FileRequest) -> Result<(Option<Gguf>, Vec<String>)> {
+fn gguf_facts(path: &Path, request: &FileRequest) -> Result<(Option<Gguf>, Vec<String>)> {
     let url = request.urls.first();
     let shown = url.map_or_else(String::new, crate::urls::show_url);
     let last = url.and_then(|url| url.path_segments()?.next_back()).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{FilePin, FileRequest};
+use super::{FilePin, FileRequest, unpacked};
 use crate::digest::Promise;
 use crate::error::{About as _, Result};
 use crate::inputs::{Block, Presence, Supply};
@@ -12,18 +12,32 @@ use crate::store::gc::Roots;
 
 impl Supply for Block<FileRequest> {
     fn fetch(&self, intake: Intake, name: &str) -> Result<()> {
-        take_in(intake, name, &self.locked).map(drop)
+        if self.locked.content.as_ref().is_some_and(|content| intake.store.tree(content.digest).is_some()) {
+            return Ok(());
+        }
+        let archive = take_in(intake, name, &self.locked)?;
+        match &self.locked.content {
+            Some(content) => unpacked::tree(intake, name, &archive, content),
+            None => Ok(()),
+        }
     }
 
     fn presence(&self, store: &Store) -> Presence {
-        match store.download(self.locked.sha256) {
-            Some(_) => Presence::Here,
-            None => Presence::Missing { bytes: Some(self.locked.size) },
+        let bytes = store.download(self.locked.sha256).is_none().then_some(self.locked.size);
+        match (&self.locked.content, bytes) {
+            (Some(content), bytes) => Presence::of_tree(store, content.digest, Some(bytes.unwrap_or(0))),
+            (None, None) => Presence::Here,
+            (None, bytes) => Presence::Missing { bytes },
         }
     }
 
     fn keep(&self, roots: &mut Roots) {
         roots.downloads.insert(self.locked.sha256);
+    }
+
+    fn restore(&self, intake: Intake, name: &str) -> Result<()> {
+        let Some(content) = &self.locked.content else { return Ok(()) };
+        unpacked::contents(intake, name, &take_in(intake, name, &self.locked)?, content)
     }
 
     fn model(&self, intake: Intake, name: &str) -> Result<Vec<PathBuf>> {

@@ -27,14 +27,14 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::Request;
+use super::project::is_project_path;
 use crate::error::Result;
 use crate::fields::{SourceText, Table, login};
 use crate::upstream::git::{GitRef, GitRequest, demand_range, is_commit, is_git_url};
 use crate::urls::has_login;
 
-use patches::is_patch_path;
-
 pub use pin::GitPin;
+pub(super) use supply::git as at_repository;
 
 impl Request for GitRequest {
     type Pin = GitPin;
@@ -42,6 +42,10 @@ impl Request for GitRequest {
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         let (reference, patches) = (git_ref(source, fields), patch_paths(source, fields));
         Ok(Self { url: git_url(source, &fields.needed("url")?)?, reference: reference?, patches: patches? })
+    }
+
+    fn asks(&self) -> Result<Vec<String>> {
+        Ok(vec![self.url.clone()])
     }
 
     fn unheld(&self) -> Option<Self> {
@@ -53,7 +57,7 @@ impl Request for GitRequest {
 /// Reads the paths of the patches.
 fn patch_paths(source: &SourceText, fields: &Table) -> Result<Vec<String>> {
     let all = fields.texts("patches")?.unwrap_or_default();
-    if let Some(wrong) = all.iter().find(|path| !is_patch_path(path.get_ref())) {
+    if let Some(wrong) = all.iter().find(|path| !is_project_path(path.get_ref())) {
         return Err(source.error(
             wrong.span(),
             "invalid path of a patch",
@@ -120,7 +124,7 @@ fn pull(source: &SourceText, fields: &Table) -> Result<Option<(Range<usize>, Git
 }
 
 /// Reads an address that git accepts: a URL, or `user@host:path`.
-fn git_url(source: &SourceText, text: &Spanned<String>) -> Result<String> {
+pub(super) fn git_url(source: &SourceText, text: &Spanned<String>) -> Result<String> {
     let value = text.get_ref();
     if Url::parse(value).is_ok_and(|url| url.scheme() != "ssh" && has_login(&url)) {
         return Err(login(source, text));

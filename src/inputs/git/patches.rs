@@ -25,13 +25,6 @@ pub struct PatchPin {
     pub sha256: Sha256Digest,
 }
 
-/// Returns true for the path of a patch in a manifest or lock.
-#[must_use]
-pub fn is_patch_path(path: &str) -> bool {
-    let plain = |part: &str| !part.is_empty() && part != "." && !part.starts_with('~');
-    path.len() <= 1024 && !path.starts_with('/') && !path.chars().any(char::is_control) && path.split('/').all(plain)
-}
-
 /// Pins a patch of the project, and keeps its bytes in the store.
 pub(super) fn pin(store: &Store, directory: &Path, path: &str) -> Result<PatchPin> {
     let bytes = read(&directory.join(path))?;

@@ -6,11 +6,12 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::patches::{PatchPin, is_patch_path};
+use super::patches::PatchPin;
 use super::report;
+use crate::inputs::project::is_project_path;
 use crate::inputs::{Block, LockedInput, Pinned, TreePin};
 use crate::text::{self, visible};
-use crate::upstream::git::{GitRequest, Submodule, is_commit, is_git_url, release_version};
+use crate::upstream::git::{GitRef, GitRequest, Submodule, is_commit, is_git_url, release_version};
 
 /// A pinned git commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,19 @@ impl Pinned for Block<GitRequest> {
         format!("{release}b{}", self.locked.number)
     }
 
+    /// Returns the repository, and the ref if others than the owners of the repository can write it. Hosts also give out
+    /// commits of forks.
+    fn origin(&self) -> Option<String> {
+        let GitRequest { url, reference, .. } = &self.requested;
+        let owned = |name: &str| name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+        Some(match reference {
+            GitRef::Pull(number) => format!("{url} refs/pull/{number}/head"),
+            GitRef::Ref(name) if !owned(name) => format!("{url} {name}"),
+            GitRef::Commit(_) => format!("{url} by commit"),
+            _ => url.clone(),
+        })
+    }
+
     fn day(&self) -> Option<Date> {
         text::day(self.locked.time)
     }
@@ -110,7 +124,7 @@ impl Pinned for Block<GitRequest> {
         if urls.any(|url| !is_git_url(url)) {
             return Some("it names something that is not the address of a git repository".to_owned());
         }
-        if let Some(wrong) = pin.patches.iter().find(|patch| !is_patch_path(&patch.path)) {
+        if let Some(wrong) = pin.patches.iter().find(|patch| !is_project_path(&patch.path)) {
             return Some(format!("invalid path of a patch `{}`", visible(&wrong.path)));
         }
         let mut names = pin.reference.iter().chain(&pin.tags);

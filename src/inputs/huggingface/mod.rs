@@ -39,6 +39,10 @@ impl Request for HuggingfaceRequest {
         let (repo, model) = model(source, fields)?;
         Ok(Self { repo, revision, model, endpoints })
     }
+
+    fn asks(&self) -> Result<Vec<String>> {
+        Ok(self.hubs()?.iter().map(ToString::to_string).collect())
+    }
 }
 
 fn model(source: &SourceText, fields: &Table) -> Result<(String, ModelChoice)> {

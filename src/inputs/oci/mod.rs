@@ -15,6 +15,7 @@ mod supply;
 
 use super::Request;
 use crate::error::Result;
+use crate::fetch::registry_url;
 use crate::fields::{SourceText, Table};
 use crate::upstream::oci::OciRequest;
 
@@ -32,5 +33,9 @@ impl Request for OciRequest {
         };
         let image = fields.needed("image")?;
         Ok(Self { image: image.get_ref().parse().map_err(|error| source.at(image.span(), &error))?, architecture })
+    }
+
+    fn asks(&self) -> Result<Vec<String>> {
+        Ok(vec![registry_url(&self.image.host)])
     }
 }

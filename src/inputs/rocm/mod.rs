@@ -20,14 +20,16 @@ mod supply;
 mod tools;
 
 use toml::Spanned;
+use url::Url;
 
 use super::Request;
 use crate::error::Result;
 use crate::fields::{SourceText, Table, urls};
 use crate::gfx::GfxTarget;
-use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest};
+use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest, built_in};
 
 pub use pin::RocmPin;
+pub use provenance::Provenance;
 pub use tools::{Tools, is_version};
 
 impl Request for RocmRequest {
@@ -43,6 +45,14 @@ impl Request for RocmRequest {
             sources: urls(source, fields.texts("sources")?.unwrap_or_default())?,
             target: target(source, &fields.needed("target")?)?,
         })
+    }
+
+    fn asks(&self) -> Result<Vec<String>> {
+        if self.sources.is_empty() {
+            let current = built_in(&self.channel)?.into_iter().filter(|index| !index.frozen);
+            return Ok(current.map(|index| index.url.to_string()).collect());
+        }
+        Ok(self.sources.iter().map(Url::to_string).collect())
     }
 
     fn unheld(&self) -> Option<Self> {

@@ -6,13 +6,14 @@ use super::RocmPin;
 use super::pin::is_newer;
 use super::provenance::Provenance;
 use super::supply::{Expect, Tarball, tarball};
+use crate::advisories::{Advisory, Pinned, Use};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Documents as _;
 use crate::inputs::{Answer, Block, Preview, Question, Resolution, Resolve, Taken, TreePin};
 use crate::intake::Intake;
 use crate::text;
-use crate::upstream::rocm::{Candidate, RocmRequest, leaves, look_up, made};
+use crate::upstream::rocm::{Candidate, LookUp, RocmRequest, leaves, look_up, made};
 use crate::urls::show_url;
 
 impl Resolve for RocmRequest {
@@ -21,7 +22,8 @@ impl Resolve for RocmRequest {
         let (candidate, distance, warnings) = if let Some(url) = question.url {
             (Candidate::by_url(url, self)?, None, Vec::new())
         } else {
-            let found = look_up(self, intake.fetcher, question.now)?;
+            let mut found = look_up(self, intake.fetcher, question.now)?;
+            pass_over(self, &mut found, question.skipped)?;
             let made = found.newest.date.filter(|_| !question.without_leaving);
             let leaves = made.and_then(|day| leaves(&found.newest.url, day, question.now));
             let leaves = leaves.map(|leaving| format!("{}; the store and mirrors keep it", leaving.text("this one")));
@@ -57,6 +59,30 @@ impl Resolve for RocmRequest {
         let take_in = move |intake: Intake| take_in(intake, &name, request, &candidate, (old.as_ref(), anew));
         Ok((Resolution::New { to, details: Vec::new(), preview, take_in: Box::new(take_in) }, warnings))
     }
+}
+
+/// Takes the newest build that is not known to be bad, and says what was passed over. Fails if all are.
+fn pass_over(request: &RocmRequest, found: &mut LookUp, skipped: &[Advisory]) -> Result<()> {
+    let used = Use { backends: Vec::new(), targets: vec![&request.target] };
+    let reason = |one: &Candidate| {
+        let pinned = Pinned::Rocm(&one.version, made(&one.version, one.mtime));
+        skipped.iter().find(|advisory| advisory.applies(pinned, &used))
+    };
+    let Some(advisory) = reason(&found.newest) else { return Ok(()) };
+    let Some(good) = found.candidates.iter().position(|one| reason(one).is_none()) else {
+        return Err(Error::new(Kind::NotFound, "every build that the manifest allows is known to be bad")
+            .fact("newest", &found.newest.version)
+            .fact("advisory", advisory.text())
+            .hint("allow more versions in the manifest, or leave out --skip-bad"));
+    };
+    let passed = match good {
+        1 => format!("passed over {}", found.newest.version),
+        count => format!("passed over {count} builds, such as {}", found.newest.version),
+    };
+    found.warnings.push(format!("{passed}: {}", advisory.text()));
+    found.candidates.drain(..good);
+    found.newest = found.candidates[0].clone();
+    Ok(())
 }
 
 /// Counts the builds that are newer than the locked one.

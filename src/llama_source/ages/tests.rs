@@ -3,28 +3,18 @@
 //! `STRIXLOCK_LLAMA_SOURCES` names further sources, separated by `:`, against which the same is tested: `scripts/e2e-llama`
 //! names real ones.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::llama_source::first_commands;
+use crate::llama_source::testing::{Age, ages, in_shared, unknown};
 
-/// The form of `common/arg.cpp`, the help of llama-completion or llama-cli, and that of llama-bench.
-const AGES: [(&str, &str, &str); 4] = [
-    (
-        include_str!("1-before-load-mode.cpp"),
-        include_str!("1-before-load-mode.completion.txt"),
-        include_str!("1-before-load-mode.bench.txt"),
-    ),
-    (include_str!("2-both.cpp"), include_str!("2-both.completion.txt"), include_str!("2-both.bench.txt")),
-    (
-        include_str!("3-no-mmap-gone.cpp"),
-        include_str!("3-no-mmap-gone.completion.txt"),
-        include_str!("3-no-mmap-gone.bench.txt"),
-    ),
-    (include_str!("4-v1.0.0.cpp"), include_str!("4-v1.0.0.completion.txt"), include_str!("4-v1.0.0.bench.txt")),
-];
-
+/// Options of llama-server that are written by `provision`.
 const SERVER: [Wish; 6] = [Wish::Host, Wish::Port, Wish::GpuLayers, Wish::FlashAttention, Wish::Unmapped, Wish::Model];
-const COMPLETION: [Wish; 14] = [
+/// Options of all programs that are asked without a model.
+const ASKED: [Wish; 3] = [Wish::Help, Wish::ListDevices, Wish::Version];
+const COMPLETION: [Wish; 15] = [
     Wish::Model,
     Wish::Prompt,
     Wish::Generated,
@@ -36,11 +26,14 @@ const COMPLETION: [Wish; 14] = [
     Wish::NoPromptShown,
     Wish::SimpleTerminal,
     Wish::NoWarmUp,
+    Wish::Device,
     Wish::GpuLayers,
     Wish::FlashAttention,
     Wish::Unmapped,
 ];
-const BENCH: [Wish; 8] = [
+/// Options that some versions neither have nor need: speed is reported without being asked.
+const SOMETIMES: [Wish; 1] = [Wish::Speed];
+const BENCH: [Wish; 9] = [
     Wish::Model,
     Wish::Output,
     Wish::Prompt,
@@ -49,9 +42,10 @@ const BENCH: [Wish; 8] = [
     Wish::GpuLayers,
     Wish::FlashAttention,
     Wish::Unmapped,
+    Wish::Help,
 ];
 
-/// Options that only real sources are asked for: the written forms leave them out.
+/// Options of llama-server that are written by `validate`.
 const SLOTS: [Wish; 5] = [Wish::Batch, Wish::Context, Wish::MicroBatch, Wish::Parallel, Wish::Threads];
 const PERPLEXITY: [Wish; 9] = [
     Wish::Batch,
@@ -65,12 +59,6 @@ const PERPLEXITY: [Wish; 9] = [
     Wish::Threads,
 ];
 
-/// Returns the options of a role in an age of llama.cpp's form.
-fn added(text: &str, role: Role) -> Options {
-    let Some(Place::Groups(groups)) = role.place() else { panic!("{role:?} has options of its own") };
-    Options::added(text, groups)
-}
-
 /// Fails unless the program has each wish, in words that it accepts.
 #[track_caller]
 fn accepts(options: &Options, wishes: &[Wish]) {
@@ -83,28 +71,59 @@ fn accepts(options: &Options, wishes: &[Wish]) {
 
 #[test]
 fn every_option_that_is_written_is_known_in_every_age() {
-    for (source, completion, bench) in AGES {
-        accepts(&added(source, Role::Server), &SERVER);
-        accepts(&added(source, Role::Completion), &COMPLETION);
-        accepts(&Options::in_help(completion), &COMPLETION);
-        accepts(&Options::in_help(bench), &BENCH);
+    for Age { source, server, chat, completion, bench, .. } in ages() {
+        accepts(&server, &[SERVER.as_slice(), &SLOTS].concat());
+        accepts(&in_shared(source, Role::Completion), &COMPLETION);
+        accepts(&in_shared(source, Role::Perplexity), &PERPLEXITY);
+        assert!(source.contains(super::super::socket_ending()), "{source}");
+        accepts(&completion, &COMPLETION);
+        accepts(&bench, &BENCH);
+        for options in [server, chat, completion] {
+            accepts(&options, &ASKED);
+        }
+    }
+}
+
+/// A new wish belongs into a list above, so that it is compared with every age.
+#[test]
+fn every_wish_is_compared_with_every_age() {
+    let all = [&SERVER[..], &SLOTS, &ASKED, &COMPLETION, &PERPLEXITY, &BENCH, &SOMETIMES].concat();
+    let compared: BTreeSet<_> = all.into_iter().collect();
+    assert_eq!(TABLE.options.keys().filter(|wish| !compared.contains(wish)).collect::<Vec<_>>(), Vec::<&Wish>::new());
+}
+
+/// `Wish::name` is the first spelling, whatever the version.
+#[test]
+fn questions_without_a_model_have_one_spelling() {
+    for wish in ASKED {
+        assert_eq!(TABLE.options[&wish].len(), 1, "{wish:?}");
+    }
+    for words in first_commands().iter().filter(|words| words.len() > 1) {
+        for Age { name, chat, server, bench, .. } in ages() {
+            let options = match Role::of(&words[0]) {
+                Some(Role::Bench) => bench,
+                Some(Role::Server) => server,
+                _ => chat,
+            };
+            assert_eq!(unknown(&options, &words[1..]), Vec::<String>::new(), "{name}: {words:?}");
+        }
     }
 }
 
 #[test]
 fn an_option_is_spelled_as_the_version_has_it() {
-    let spelled = |wish| AGES.map(|(source, _, _)| added(source, Role::Server).words(wish, "7").join(" "));
+    let spelled = |wish| ages().map(|age| age.server.words(wish, "7").join(" "));
     assert_eq!(spelled(Wish::Unmapped), ["--no-mmap", "--load-mode none", "--load-mode none", "--load-mode none"]);
     assert_eq!(spelled(Wish::FlashAttention), ["-fa", "-fa 1", "-fa 1", "-fa 1"]);
     assert_eq!(spelled(Wish::Port), ["--port 7"; 4]);
-    let bench = AGES.map(|(_, _, bench)| Options::in_help(bench).words(Wish::Unmapped, "").join(" "));
+    let bench = ages().map(|age| age.bench.words(Wish::Unmapped, "").join(" "));
     assert_eq!(bench, ["--mmap 0", "--mmap 0", "--load-mode none", "--load-mode none"]);
 }
 
 #[test]
 fn source_and_help_of_a_version_agree() {
-    for (source, help, _) in AGES {
-        let (source, help) = (added(source, Role::Completion), Options::in_help(help));
+    for Age { source, completion: help, .. } in ages() {
+        let source = in_shared(source, Role::Completion);
         for wish in TABLE.options.keys().filter(|wish| !matches!(wish, Wish::Host | Wish::Port)) {
             assert_eq!(source.words(*wish, "7"), help.words(*wish, "7"), "{wish:?}");
         }
@@ -113,12 +132,12 @@ fn source_and_help_of_a_version_agree() {
 
 #[test]
 fn an_option_of_other_programs_is_not_written() {
-    for (source, _, _) in AGES {
-        assert!(!added(source, Role::Server).has(Wish::NoConversation));
-        assert!(!added(source, Role::Server).has(Wish::Prompt));
-        assert!(!added(source, Role::Chat).has(Wish::Port));
+    for age in ages() {
+        assert!(!age.server.has(Wish::NoConversation));
+        assert!(!age.server.has(Wish::Prompt));
+        assert!(!age.chat.has(Wish::Port));
     }
-    assert!(!Options::in_help(AGES[0].2).has(Wish::ListDevices));
+    assert!(!ages()[0].bench.has(Wish::ListDevices));
 }
 
 #[test]
@@ -148,46 +167,117 @@ fn odd_sources_and_help_give_no_options() {
     assert_eq!(Options::added("\"--known\" in another form", &[]).names.len(), 1);
 }
 
+/// Variables of llama.cpp that strixlock's texts name, and the file of each age that reads it.
+#[test]
+fn variables_that_are_written_are_known_in_every_age() {
+    let named = variables();
+    assert!(named.contains("LLAMA_ARG_HOST") && named.contains("LLAMA_ARG_PORT"), "{named:?}");
+    for Age { name, source, .. } in ages() {
+        for variable in &named {
+            assert!(source.contains(&format!(".set_env(\"{variable}\")")), "{name}: {variable}");
+        }
+    }
+}
+
+/// Returns the variables `LLAMA_ARG_...` in the program and its documents.
+fn variables() -> BTreeSet<String> {
+    let texts = texts(&["src", "docs", "README.md", "manifests", "examples"]);
+    let all = texts.iter().flat_map(|(_, text)| text.split("LLAMA_ARG_").skip(1));
+    let names = all.map(|rest| rest.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap_or_default());
+    names.filter(|name| !name.is_empty()).map(|name| format!("LLAMA_ARG_{name}")).collect()
+}
+
 #[test]
 fn real_sources_have_every_option_that_is_written() {
     let Ok(all) = std::env::var("STRIXLOCK_LLAMA_SOURCES") else { return };
     for source in all.split(':') {
         let text = |path: &str| std::fs::read_to_string(format!("{source}/{path}")).unwrap();
         let shared = text(SHARED);
-        accepts(&added(&shared, Role::Server), &[SERVER.as_slice(), &SLOTS].concat());
-        accepts(&added(&shared, Role::Completion), &COMPLETION);
-        accepts(&added(&shared, Role::Perplexity), &PERPLEXITY);
+        accepts(&in_shared(&shared, Role::Server), &[SERVER.as_slice(), &SLOTS].concat());
+        accepts(&in_shared(&shared, Role::Completion), &COMPLETION);
+        accepts(&in_shared(&shared, Role::Perplexity), &PERPLEXITY);
         assert!(shared.contains(super::super::socket_ending()), "{source}");
         accepts(&Options::compared(&text("tools/llama-bench/llama-bench.cpp")), &BENCH);
+        for role in [Role::Server, Role::Completion, Role::Chat] {
+            accepts(&in_shared(&shared, role), &ASKED);
+        }
+        for variable in variables() {
+            assert!(shared.contains(&format!(".set_env(\"{variable}\")")), "{source}: {variable}");
+        }
+        // Of the health check of images.
+        assert!(text("tools/server/server.cpp").contains("\"/health\""), "{source}");
     }
 }
 
-/// The lines that the documents show are for the newest age.
+/// The lines that the program and its documents show are for the newest age.
 #[test]
-fn start_lines_of_the_documents_are_of_the_newest_age() {
-    let (_, completion, bench) = AGES[AGES.len() - 1];
-    let known = [("llama-completion", Options::in_help(completion)), ("llama-bench", Options::in_help(bench))];
-    let mut documents = Vec::new();
-    collect(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"), &mut documents);
-    collect(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs"), &mut documents);
-    for line in documents.iter().flat_map(|text| text.lines()) {
-        let Some((program, options)) = known.iter().find(|(name, _)| line.contains(&format!("{name} -"))) else {
-            continue;
-        };
-        let words = line.split(program).nth(1).unwrap_or_default().split(['#', '`']).next().unwrap_or_default();
-        for word in words.split_whitespace().filter(|word| is_option(word)) {
-            assert!(options.names.contains_key(word), "{word} in {line}");
+fn start_lines_that_are_shown_are_of_the_newest_age() {
+    let [.., newest] = ages();
+    let known = [
+        ("llama-completion", &newest.completion),
+        ("llama-bench", &newest.bench),
+        ("llama-server", &newest.server),
+        ("llama-cli", &newest.chat),
+    ];
+    let (mut wrong, mut lines) = (Vec::new(), 0);
+    for (path, text) in texts(&["README.md", "docs", "manifests", "examples", "scripts", "src/cli", "packaging"]) {
+        for (line, (program, options)) in text.lines().flat_map(|line| known.iter().map(move |one| (line, one))) {
+            let Some((_, words)) = line.split_once(&format!("{program} -")) else { continue };
+            lines += 1;
+            let words = format!("-{words}");
+            let words = words.split(['#', '`', '"', ';', '&', '|', ')', '>', '\'']).next().unwrap_or_default();
+            let options = words.split_whitespace().filter(|word| is_option(word) && !options.has_name(word));
+            wrong.extend(options.map(|word| format!("{}: {word} in {}", path.display(), line.trim())));
         }
     }
+    assert!(wrong.is_empty() && lines > 20, "{lines} lines: {wrong:#?}");
+}
+
+/// Names of options of llama.cpp that mean something else where they stand.
+const OTHERS: [&str; 7] = ["--device", "--help", "--host", "--model", "--output", "--port", "--version"];
+
+/// No code writes an option but through `Options::words`.
+#[test]
+fn no_option_of_llama_cpp_is_a_literal_of_the_program() {
+    let ages = ages();
+    let is_known = |word: &str| {
+        let all =
+            |age: &Age| [&age.server, &age.chat, &age.completion, &age.bench].iter().any(|all| all.has_name(word));
+        word.len() > 3 && !OTHERS.contains(&word) && ages.iter().any(all)
+    };
+    let mut found = Vec::new();
+    for (path, text) in texts(&["src"]) {
+        let is_test = path.components().any(|part| {
+            ["tests", "tests.rs", "testing.rs", "llama_source", "help"].iter().any(|name| part.as_os_str() == *name)
+        });
+        if is_test || path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let words = line.split(['"', '`', ' ', '=', ',']).filter(|word| is_known(word));
+            found.extend(words.map(|word| format!("{}: {word}", path.display())));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Reads the text files of the repository at or below these paths.
+fn texts(paths: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut all = Vec::new();
+    for path in paths {
+        collect(Path::new(env!("CARGO_MANIFEST_DIR")).join(path), &mut all);
+    }
+    all
 }
 
 /// Reads a file, or all below a directory.
-fn collect(path: std::path::PathBuf, texts: &mut Vec<String>) {
+fn collect(path: PathBuf, texts: &mut Vec<(PathBuf, String)>) {
     if path.is_dir() {
         for entry in std::fs::read_dir(path).unwrap() {
             collect(entry.unwrap().path(), texts);
         }
-    } else if path.extension().is_some_and(|extension| extension == "md") {
-        texts.push(std::fs::read_to_string(path).unwrap());
+    } else if let Ok(text) = std::fs::read_to_string(&path) {
+        texts.push((path, text));
     }
 }

@@ -7,20 +7,17 @@
 //! base = "base"                     # root file system: an output of type sysroot, or
 //! from = "ubuntu"                   # layers of an input of type oci, or neither: files to be mounted
 //! runtime = "runtime"               # or rocm = "rocm", the whole tree
-//! llama = "llama"
+//! engine = "llama"                  # an output of type llama or cmake
 //! program = "llama-server"          # program to run; a shell by default
 //! user = "1000:1000"                # root by default
 //! compression = "zstd"              # or "gzip"
+//! certificates = ["company-ca"]     # inputs of type file: authorities that are trusted besides the base's
 //! environment = { LLAMA_ARG_FLASH_ATTN = "on" }
 //! labels = { "org.opencontainers.image.vendor" = "me" }
 //! ```
 
-use std::collections::BTreeMap;
-
-use toml::de::DeValue;
-
+use super::super::fields::{engine, pairs};
 use crate::error::Result;
-use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
 use crate::manifest::{Form, rules};
 use crate::oci::{Compression, is_repository};
@@ -31,12 +28,19 @@ use crate::suggest::one_of;
 pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
     let (base, from) = (form.output("base", OutputRole::Sysroot)?, form.input("from", InputKind::Oci)?);
     let (rocm, runtime) = (form.output("rocm", OutputRole::Rocm)?, form.output("runtime", OutputRole::Runtime)?);
-    let llama = form.output("llama", OutputRole::Engine)?;
+    let llama = engine(form)?;
+    let certificates = form.inputs("certificates", InputKind::File)?;
     let Form { source, fields, name: output, .. } = *form;
     if base.is_some()
         && let Some(both) = fields.field("from")
     {
         return Err(source.error(both.span(), "an image cannot have two bases", "leave out `base` or `from`"));
+    }
+    if !certificates.is_empty()
+        && base.is_none()
+        && let Some(field) = fields.field("certificates")
+    {
+        return Err(source.error(field.span(), "`certificates` are added to those of the root", "needs `base`"));
     }
     if rocm.is_some()
         && runtime.is_some()
@@ -59,7 +63,7 @@ pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
         && llama.is_none()
         && let Some(program) = fields.field("program")
     {
-        return Err(source.error(program.span(), "`program` must be one of llama.cpp's", "needs `llama`"));
+        return Err(source.error(program.span(), "`program` must be one of the engine's", "needs `engine`"));
     }
     let name = word(
         "name",
@@ -76,33 +80,11 @@ pub(super) fn recipe(form: &mut Form) -> Result<ImageRecipe> {
         llama,
         program,
         user: word("user", rules::is_user, "invalid user", "such as \"1000:1000\"")?,
+        certificates,
         environment: pairs(source, fields, "environment", rules::is_variable)?,
         labels: pairs(source, fields, "labels", rules::is_label)?,
         compression: fields.parsed("compression", Compression::default(), |text| {
             one_of("compression", text, &[Compression::Zstd, Compression::Gzip].map(|one| (one.name(), one)))
         })?,
     })
-}
-
-/// Parses a table of names and strings.
-fn pairs(
-    source: &SourceText,
-    fields: &Table,
-    field: &'static str,
-    fits: fn(&str, &str) -> bool,
-) -> Result<BTreeMap<String, String>> {
-    let mut pairs = BTreeMap::new();
-    let Some(table) = fields.table(field)? else { return Ok(pairs) };
-    for (key, value) in table.entries() {
-        let name = key.get_ref();
-        let DeValue::String(text) = value.get_ref() else {
-            return Err(table.wrong_type(value.span(), name, "a string", value.get_ref()));
-        };
-        if !fits(name, text) {
-            let message = format!("invalid entry in `{field}`");
-            return Err(source.error(key.span(), message, "names of letters, digits and signs; values of one line"));
-        }
-        pairs.insert(name.clone().into_owned(), text.clone().into_owned());
-    }
-    Ok(pairs)
 }

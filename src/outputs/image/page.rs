@@ -19,11 +19,14 @@ pub(super) fn image(page: &mut String, recipe: &ImageRecipe) {
         ("base image", &recipe.from),
         ("ROCm", &recipe.rocm),
         ("runtime", &recipe.runtime),
-        ("llama.cpp", &recipe.llama),
+        ("engine", &recipe.llama),
     ] {
         if let Some(name) = name {
             fact(page, label, name);
         }
+    }
+    for name in &recipe.certificates {
+        fact(page, "trusts", &format!("the certificates of input {name}, besides those of the base"));
     }
     if let Some(program) = &recipe.program {
         fact(page, "runs", program);

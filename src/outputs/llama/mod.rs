@@ -1,38 +1,44 @@
-//! Output `llama`.
+//! Output `llama`: a build with CMake, and what is known of llama.cpp.
 
 mod page;
 
-use std::collections::BTreeMap;
 use std::process::ExitStatus;
 
 use serde_json::{Value, json};
+use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::error::{Error, Kind, Result};
+use super::fields::cmake_variables;
+use crate::error::{Error, Result};
 use crate::fields::{SourceText, Table};
-use crate::inputs::InputKind;
-use crate::inputs::LockedInput;
+use crate::gfx::GfxTarget;
+use crate::inputs::llama_ui::LlamaUiRequest;
+use crate::inputs::{InputKind, InputRequest};
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
 use crate::realize::{Made, Make, Making, Realizer};
-use crate::recipe::llama::{self, Hip};
+use crate::recipe::llama;
 use crate::recipe::{Backend, Edge, LlamaRecipe, OutputRole};
 use crate::report::Describe;
 
-/// Number of compilers in the hashed commands. It does not change the output.
-const JOBS: usize = 1;
+/// The usual name of the input with the sources.
+const SOURCE: &str = "llama-cpp";
+/// The word for the web UI that llama.cpp publishes for the build.
+const UPSTREAM: &str = "upstream";
 
 impl FromFields for LlamaRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
         let backend = form.fields.parsed("backend", Backend::Hip, str::parse)?;
         Ok(Self {
-            source: form.input_or("source", InputKind::Git, "llama-cpp")?,
+            source: form.input_or("source", InputKind::Git, SOURCE)?,
             rocm: if backend == Backend::Hip { Some(form.output_or("rocm", OutputRole::Rocm, "rocm")?) } else { None },
             sysroot: form.output("sysroot", OutputRole::Sysroot)?,
             backend,
             prefix: form.prefix("/opt/llama")?,
             cpu: cpu(form.fields)?,
-            cmake: cmake(form.source, form.fields)?,
+            targets: if backend == Backend::Hip { targets(form.source, form.fields)? } else { Vec::new() },
+            ui: ui(form)?,
+            cmake: cmake_variables(form.source, form.fields)?,
         })
     }
 }
@@ -43,52 +49,56 @@ fn cpu(fields: &Table) -> Result<Option<String>> {
     fields.parsed("cpu", None, parse)
 }
 
-/// Parses the CMake variables of a build.
-fn cmake(source: &SourceText, fields: &Table) -> Result<BTreeMap<String, String>> {
-    let mut flags = BTreeMap::new();
-    let Some(table) = fields.table("cmake")? else { return Ok(flags) };
-    for (key, value) in table.entries() {
-        let name = key.get_ref();
-        if !rules::is_cmake_name(name) {
-            return Err(source.error(key.span(), "invalid name of a CMake variable", "letters, digits and `_`"));
-        }
-        let text = match value.get_ref() {
-            DeValue::String(text) => text.clone().into_owned(),
-            DeValue::Boolean(flag) => if *flag { "ON" } else { "OFF" }.to_owned(),
-            DeValue::Integer(number) => number.to_string(),
-            other => return Err(table.wrong_type(value.span(), name, "a string, a number, true or false", other)),
-        };
-        flags.insert(name.clone().into_owned(), text);
+/// Parses the GPUs of a build.
+fn targets(source: &SourceText, fields: &Table) -> Result<Vec<GfxTarget>> {
+    let mut all: Vec<GfxTarget> = Vec::new();
+    let Some(texts) = fields.texts("targets")? else { return Ok(all) };
+    if texts.is_empty() {
+        let span = fields.field("targets").map_or_else(|| fields.span.clone(), |field| field.span());
+        return Err(source.error(span, "`targets` names no GPU", "leave it out, or name one such as \"gfx1151\""));
     }
-    Ok(flags)
+    for text in texts {
+        let target = text.get_ref().parse().map_err(|error: Error| source.at(text.span(), &error))?;
+        if all.contains(&target) {
+            return Err(source.error(text.span(), format!("repeated GPU `{target}`"), "each is named once"));
+        }
+        all.push(target);
+    }
+    Ok(all)
+}
+
+/// Parses the web UI of a build: `"upstream"`, the name of an input, or false.
+fn ui(form: &mut Form) -> Result<Option<String>> {
+    match form.fields.field("ui").map(|value| (value.span(), value.get_ref())) {
+        None | Some((_, DeValue::Boolean(false))) => Ok(None),
+        Some((_, DeValue::String(text))) if text == UPSTREAM => {
+            let Some(field) = form.fields.text("ui")? else { return Ok(None) };
+            let source = form.fields.text("source")?.map_or_else(|| SOURCE.to_owned(), Spanned::into_inner);
+            let request = InputRequest::LlamaUi(LlamaUiRequest::upstream(&source));
+            form.implied(field, &format!("{source}-ui"), request).map(Some)
+        }
+        Some((_, DeValue::String(_))) => form.input("ui", InputKind::LlamaUi),
+        Some((span, other)) => {
+            Err(form.fields.wrong_type(span, "ui", "\"upstream\", the name of an input, or false", other))
+        }
+    }
 }
 
 impl Derive for LlamaRecipe {
     fn adds(&self, parts: &Parts) -> Result<Value> {
-        let Some(LockedInput::Git(block)) = parts.inputs.get(&self.source) else {
-            return Err(Error::new(Kind::Invalid, format!("`{}` is not a git input", self.source)));
-        };
-        let pin = &block.locked;
-        let source = llama::SourceId::of(pin);
-        let hip = match &self.rocm {
-            None => None,
-            Some(name) => {
-                let (prefix, target) = parts.rocm(name)?;
-                Some(Hip { prefix: prefix.to_owned(), target: target.clone() })
-            }
-        };
-        Ok(json!({
-            "environment": llama::environment(&source, hip.as_ref()),
-            "commands": llama::commands(&llama::variables(self, &source, hip.as_ref(), None), JOBS),
-            // The source decides which of the names it has.
-            "decisions": llama::decisions(),
-            "launcher": hip.map(|_| llama::HIP_LAUNCHER),
-        }))
+        let mut adds = parts.cmake_build(self)?;
+        // The source decides which of the names it has.
+        adds["decisions"] = json!(llama::decisions());
+        Ok(adds)
     }
 
     fn fault(&self) -> Option<String> {
         if self.cmake.keys().any(|name| !rules::is_cmake_name(name)) {
             return Some("invalid name of a CMake variable".to_owned());
+        }
+        let repeated = (1..self.targets.len()).any(|at| self.targets[..at].contains(&self.targets[at]));
+        if repeated || (self.rocm.is_none() && !self.targets.is_empty()) {
+            return Some("invalid targets: expected GPUs of a ROCm tree, each once".to_owned());
         }
         let unknown = self.cpu.as_deref().filter(|name| llama::demand_processor(name).is_err());
         unknown.map(|name| format!("unknown processor `{name}`"))
@@ -97,7 +107,7 @@ impl Derive for LlamaRecipe {
 
 impl Make for LlamaRecipe {
     fn make(&self, realizer: &Realizer, locked: &LockedOutput, making: Making) -> Result<Made> {
-        let (staging, listing) = realizer.llama_build(self)?.run(locked.derivation, making.task)?;
+        let (staging, listing) = realizer.cmake_build(self)?.run(locked.derivation, making.task)?;
         Ok(Made::Staged(staging, listing))
     }
 
@@ -108,7 +118,7 @@ impl Make for LlamaRecipe {
     }
 
     fn shell(&self, realizer: &Realizer) -> Option<Result<ExitStatus>> {
-        Some(realizer.llama_build(self).and_then(|build| build.shell()))
+        Some(realizer.cmake_build(self).and_then(|build| build.shell()))
     }
 }
 

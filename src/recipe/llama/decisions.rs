@@ -52,6 +52,8 @@ pub enum Condition {
     OpenSsl,
     /// The commit has a tag of a release.
     Release,
+    /// The build has a web UI.
+    Ui,
 }
 
 /// Returns all decisions.
@@ -74,6 +76,7 @@ impl Decision {
         match self.condition {
             None => value.to_owned(),
             Some(Condition::OpenSsl) => format!("{value} with OpenSSL in the sysroot, else {other}"),
+            Some(Condition::Ui) => format!("{value} with a web UI, else {other}"),
             Some(Condition::Release) => format!("{value} for a release, else {other}"),
         }
     }
@@ -139,6 +142,7 @@ mod tests {
     fn a_condition_that_does_not_hold_gives_the_opposite() {
         let of = |true_of: &[Condition]| decided(Backend::Cpu, &true_of.iter().copied().collect(), |_| true);
         assert_eq!((of(&[])["LLAMA_OPENSSL"], of(&[])["LLAMA_BUILD_IS_DEV"]), ("OFF", "ON"));
+        assert_eq!((of(&[])["LLAMA_BUILD_UI"], of(&[Condition::Ui])["LLAMA_BUILD_UI"]), ("OFF", "ON"));
         let both = of(&[Condition::OpenSsl, Condition::Release]);
         assert_eq!((both["LLAMA_OPENSSL"], both["LLAMA_BUILD_IS_DEV"]), ("ON", "OFF"));
     }

@@ -25,6 +25,18 @@ struct Table {
 struct Processor {
     on: BTreeSet<String>,
     flags: Vec<String>,
+    /// Flags that only some libraries of the build need, which the program loads where they run.
+    #[serde(default)]
+    some: Vec<String>,
+}
+
+/// The part of a build that must run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The build: the program chooses libraries that run.
+    All,
+    /// Any library of the build.
+    Any,
 }
 
 /// Fails if no processor has this name.
@@ -36,11 +48,13 @@ pub fn demand_processor(name: &str) -> Result<()> {
         .hint(suggest(name, TABLE.processor.keys().map(String::as_str))))
 }
 
-/// Returns the name of the processor of a build: the wanted one, else that of the GPU.
+/// Returns the name of the processor of a build: the wanted one, else the one that all GPUs of the build stand beside.
 #[must_use]
-pub fn processor<'n>(wanted: Option<&'n str>, gpu: Option<&GfxTarget>) -> &'n str {
+pub fn processor<'n>(wanted: Option<&'n str>, gpus: &[GfxTarget]) -> &'n str {
     let of = |name: &str| TABLE.default.get(name).map(String::as_str);
-    wanted.or_else(|| of(gpu?.as_str())).or_else(|| of("other")).unwrap_or_default()
+    let beside = of(gpus.first().map(GfxTarget::as_str).unwrap_or_default());
+    let beside = beside.filter(|name| gpus.iter().all(|gpu| of(gpu.as_str()) == Some(name)));
+    wanted.or(beside).or_else(|| of("other")).unwrap_or_default()
 }
 
 /// Returns the options of the CPU backend for a processor, with their values.
@@ -50,11 +64,13 @@ pub fn features(processor: &str) -> impl Iterator<Item = (&'static str, &'static
     TABLE.features.iter().map(move |name| (name.as_str(), value(name)))
 }
 
-/// Returns the flags of /proc/cpuinfo that programs for a processor need, and that are not among `present`.
+/// Returns the flags of /proc/cpuinfo that a build for a processor, or any library of it, needs and that are not among
+/// `present`.
 #[must_use]
-pub fn missing_flags(processor: &str, present: &BTreeSet<String>) -> Vec<&'static str> {
-    let needed = TABLE.processor.get(processor).map_or(&[][..], |processor| &processor.flags);
-    needed.iter().map(String::as_str).filter(|flag| !present.contains(*flag)).collect()
+pub fn missing_flags(processor: &str, part: Part, present: &BTreeSet<String>) -> Vec<&'static str> {
+    let Some(processor) = TABLE.processor.get(processor) else { return Vec::new() };
+    let some = processor.some.iter().filter(|_| part == Part::Any);
+    processor.flags.iter().chain(some).map(String::as_str).filter(|flag| !present.contains(*flag)).collect()
 }
 
 #[cfg(test)]
@@ -70,11 +86,13 @@ mod tests {
 
     #[test]
     fn the_processor_follows_from_the_gpu_unless_it_is_named() {
-        let gpu = |name: &str| name.parse::<GfxTarget>().unwrap();
-        assert_eq!(processor(None, Some(&gpu("gfx1151"))), "znver5");
-        assert_eq!(processor(None, Some(&gpu("gfx1201"))), "x86-64-v3");
-        assert_eq!(processor(None, None), "x86-64-v3");
-        assert_eq!(processor(Some("all-variants"), Some(&gpu("gfx1151"))), "all-variants");
+        let gpus = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<GfxTarget>>();
+        assert_eq!(processor(None, &gpus(&["gfx1151"])), "znver5");
+        assert_eq!(processor(None, &gpus(&["gfx1201"])), "x86-64-v3");
+        assert_eq!(processor(None, &gpus(&["gfx1151", "gfx1201"])), "x86-64-v3");
+        assert_eq!(processor(None, &gpus(&["gfx1201", "gfx1151"])), "x86-64-v3");
+        assert_eq!(processor(None, &[]), "x86-64-v3");
+        assert_eq!(processor(Some("all-variants"), &gpus(&["gfx1151"])), "all-variants");
         let error = demand_processor("zenver5").unwrap_err();
         assert!(format!("{error:?}").contains("znver5"), "{error:?}");
     }
@@ -82,9 +100,11 @@ mod tests {
     #[test]
     fn a_machine_that_lacks_instructions_is_known() {
         let zen3: BTreeSet<String> = ["sse4_2", "avx", "avx2", "bmi2", "fma", "f16c"].map(str::to_owned).into();
-        assert!(
-            missing_flags("x86-64-v3", &zen3).is_empty() && missing_flags("all-variants", &BTreeSet::new()).is_empty()
-        );
-        assert_eq!(missing_flags("znver5", &zen3)[0], "avx512f");
+        let all = |processor: &str| missing_flags(processor, Part::All, &zen3);
+        assert!(all("x86-64-v3").is_empty() && all("all-variants").is_empty());
+        assert_eq!(all("znver5")[0], "avx512f");
+        let any = missing_flags("all-variants", Part::Any, &zen3);
+        assert!(any.contains(&"avx512f") && any.contains(&"amx_tile"), "{any:?}");
+        assert_eq!(missing_flags("x86-64-v3", Part::Any, &zen3), all("x86-64-v3"));
     }
 }

@@ -92,7 +92,8 @@ fn kernels_for_other_targets_only_are_an_error() {
       looked in  /opt/rocm/lib/rocblas/library
       expected   TensileLibrary_lazy_gfx1151.dat* or TensileLibrary_gfx1151.dat* or TensileLibrary.dat* or TensileLibrary.yaml
       there is   no such table among 3 files, of which 2 are for other GPUs
-    hint: choose another version in the manifest (`strixlock list rocm` lists them); if this one has tables with other names, name them in an edge of your own with `kernels` and `tables`
+      families   gfx1151, gfx115X-all, gfx115X-igpu, multiarch
+    hint: choose another version or family in the manifest (`strixlock list rocm` lists them); if this one has tables with other names, name them in an edge of your own with `kernels` and `tables`
     ");
 }
 
@@ -134,12 +135,36 @@ fn an_archive_of_gpu_code_does_not_stand_in_for_tables() {
         // The check before a build gives the same result.
         let (dir, listing) = (fixture.path("rocm"), super::fixture::listing(&fixture.path("rocm")));
         let rocm = crate::trim::Mounted { dir: &dir, listing: &listing, prefix: "/opt/rocm" };
-        let demanded = crate::trim::demand_tables(rocm, &"gfx1151".parse().unwrap(), &fixture.edges);
+        let demanded = crate::trim::demand_tables(rocm, &["gfx1151".parse().unwrap()], &fixture.edges);
         assert_eq!(demanded.is_ok(), there, "{files:?} {names:?}");
         if let Err(error) = demanded {
             assert!(error.to_string().contains("\n  library    /opt/rocm/lib/librocblas.so.5\n"), "{error}");
         }
     }
+}
+
+#[test]
+fn each_of_two_targets_has_its_own_tables_and_archives() {
+    let both = |fixture: &mut Fixture| fixture.targets.push("gfx1201".parse().unwrap());
+    let tables = ["TensileLibrary_lazy_gfx1151.dat", "TensileLibrary_lazy_gfx1201.dat", "Kernels_gfx1100.hsaco"];
+    let mut fixture = with_archive(&tables, &[]);
+    both(&mut fixture);
+    let said = fixture.refusal();
+    assert!(said.starts_with("the GPU code of a library is missing for gfx1201"), "{said}");
+    assert!(said.contains("families  gfx1201, gfx120X-all, multiarch"), "{said}");
+    fixture.file("rocm/.kpack/blas_gfx1201.kpack").file("rocm/.kpack/blas_gfx1100.kpack");
+    let kept = fixture.kept();
+    for (name, there) in [("blas_gfx1151.kpack", true), ("blas_gfx1201.kpack", true), ("blas_gfx1100.kpack", false)]
+        .into_iter()
+        .chain(tables.map(|name| (name, !name.contains("gfx1100"))))
+    {
+        assert_eq!(kept.iter().any(|path| path.ends_with(name)), there, "{name} {kept:?}");
+    }
+    let mut fixture = with_archive(&tables[..1], &[]);
+    both(&mut fixture);
+    fixture.file("rocm/.kpack/blas_gfx1201.kpack");
+    let said = fixture.refusal();
+    assert!(said.starts_with("this ROCm build has no kernels of librocblas.so for gfx1201"), "{said}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::digest::Sha256Digest;
 use crate::elf::testing::cc;
 use crate::error::Result;
+use crate::gfx::GfxTarget;
 use crate::manifest::known_edges;
 use crate::recipe::Edge;
 use crate::tree::{Entry, Listing, Node};
@@ -18,6 +19,8 @@ pub(super) struct Fixture {
     root: PathBuf,
     /// The known edges, and those of the test.
     pub edges: Vec<Edge>,
+    /// The GPUs: gfx1151, and those of the test.
+    pub targets: Vec<GfxTarget>,
 }
 
 /// A file to compile. The default is a library without a name and without needs.
@@ -47,7 +50,7 @@ impl Fixture {
         for tree in ["opt/llama/bin", "opt/rocm/lib"] {
             fs_err::create_dir_all(root.join(tree)).unwrap();
         }
-        Self { dir, root, edges: known_edges().unwrap().to_vec() }
+        Self { dir, root, edges: known_edges().unwrap().to_vec(), targets: vec!["gfx1151".parse().unwrap()] }
     }
 
     pub fn path(&self, path: &str) -> PathBuf {
@@ -162,7 +165,7 @@ impl Fixture {
             rocm: Mounted { dir: &rocm_dir, listing: &rocm_listing, prefix: rocm },
             llama: Mounted { dir: &llama_dir, listing: &llama_listing, prefix: llama },
             roots: &["llama-server".to_owned()],
-            target: &"gfx1151".parse().unwrap(),
+            targets: &self.targets,
             edges: &self.edges,
             base,
         })

@@ -85,6 +85,7 @@ fn a_missing_archive_is_an_error_with_its_chain() {
       needs     /opt/rocm/lib/librocblas.so.5
       links to  /opt/rocm/lib/librocblas.so.5.1
       missing   ../.kpack/blas_lib_gfx1151.kpack
+      families  gfx1151, gfx115X-all, gfx115X-igpu, multiarch
     hint: use the whole tree as it was published for this GPU, with its `.kpack` directory
     ");
 }

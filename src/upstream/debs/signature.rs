@@ -10,7 +10,8 @@ use pgp::packet::{Packet, PacketParser, Signature, SignatureType, SignatureVersi
 use super::keyring::{Judgement, Keyring};
 use crate::error::{Error, Kind, Result};
 
-const BEGIN: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
+/// First line of a text with an inline signature.
+pub const BEGIN: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
 const SIGNATURE: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
 const END: &[u8] = b"-----END PGP SIGNATURE-----";
 

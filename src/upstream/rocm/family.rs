@@ -23,6 +23,16 @@ pub fn known_targets() -> impl Iterator<Item = &'static str> + Clone {
     MEMBERS.values().flatten().map(String::as_str)
 }
 
+/// Returns the families whose tarballs have code for all of these GPUs, as far as is known. A GPU alone may be a family
+/// of its own, which is the first; that of all GPUs is the last.
+#[must_use]
+pub fn families_with(targets: &[GfxTarget]) -> Vec<String> {
+    let alone = if let [target] = targets { Some(target.to_string()) } else { None };
+    let has = |members: &[String], target: &GfxTarget| members.iter().any(|member| member == target.as_str());
+    let all = MEMBERS.iter().filter(|(_, members)| targets.iter().all(|target| has(members, target)));
+    alone.into_iter().chain(all.map(|(family, _)| family.clone())).chain([ALL.to_owned()]).collect()
+}
+
 /// A family that the user names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Family(String);
@@ -120,6 +130,14 @@ mod tests {
         ] {
             assert_eq!(may_be(family, target), near, "{family} {target}");
         }
+    }
+
+    #[test]
+    fn a_tarball_for_two_generations_is_that_of_all_gpus() {
+        let with = |names: &[&str]| families_with(&names.iter().map(|name| name.parse().unwrap()).collect::<Vec<_>>());
+        assert_eq!(with(&["gfx1201"]), ["gfx1201", "gfx120X-all", "multiarch"]);
+        assert_eq!(with(&["gfx1151", "gfx1150"]), ["gfx115X-all", "gfx115X-igpu", "multiarch"]);
+        assert_eq!(with(&["gfx1151", "gfx1201"]), ["multiarch"]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ use crate::fetch::Documents;
 use crate::gfx::GfxTarget;
 use crate::urls::show_url;
 
-pub use family::{Family, known_targets};
+pub use family::{Family, families_with, known_targets};
 pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
 pub use policy::{Leaving, homes, if_gone, leaves, made};

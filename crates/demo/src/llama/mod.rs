@@ -4,6 +4,7 @@
 //! It builds in seconds, with and without HIP, and its `llama-bench` fails if the runtime lacks something.
 
 pub(crate) mod history;
+pub(crate) mod prebuilt;
 
 pub use history::{History, add_files, add_submodule};
 pub(crate) use history::{add_commit, commit_history, history};
@@ -59,6 +60,7 @@ const TEMPLATES: &[(&str, &str)] = templates! {
     "ggml/src/ggml-hip/ggml-hip.cpp"
     "ggml/src/ggml.c"
     "include/llama.h"
+    "scripts/ui-assets.cmake"
     "src/llama.cpp"
     "tests/CMakeLists.txt"
     "tests/test-revision.cpp"

@@ -7,6 +7,10 @@ pub struct Nightly {
     pub version: String,
     /// Such as `gfx1151`.
     pub target: String,
+    /// Further GPUs that it has code for.
+    pub more: Vec<String>,
+    /// The family in its file name; empty for that of the target.
+    pub family: String,
     /// The time of packing and publication, in seconds since 1970.
     pub mtime: i64,
     /// Bytes of incompressible bulk besides the small tree.
@@ -22,6 +26,8 @@ impl Nightly {
         let mut nightly = Self {
             version: version.to_owned(),
             target: "gfx1151".to_owned(),
+            more: Vec::new(),
+            family: String::new(),
             mtime: 1_767_225_600,
             payload: 64 << 10,
             variation: 0,
@@ -41,6 +47,13 @@ impl Nightly {
         Self { payload, ..self }
     }
 
+    /// Makes it a tarball of all GPUs, with code for these besides the target.
+    #[must_use]
+    pub fn multiarch(self, more: &[&str]) -> Self {
+        let more = more.iter().map(|target| (*target).to_owned()).collect();
+        Self { more, family: "multiarch".to_owned(), ..self }
+    }
+
     /// Sets the number of the build.
     #[must_use]
     pub fn variation(self, variation: u64) -> Self {
@@ -50,7 +63,8 @@ impl Nightly {
     /// Returns the file name: `therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz`.
     #[must_use]
     pub fn file_name(&self) -> String {
-        format!("therock-dist-linux-{}-{}.tar.gz", self.target, self.version)
+        let family = if self.family.is_empty() { &self.target } else { &self.family };
+        format!("therock-dist-linux-{family}-{}.tar.gz", self.version)
     }
 
     /// Returns the version without the date: `10.1.0`.

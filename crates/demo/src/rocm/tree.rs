@@ -47,6 +47,11 @@ pub enum Node {
 #[derive(Default)]
 pub struct RocmTree(BTreeMap<String, Node>);
 
+/// Returns the GPUs that a nightly is for.
+fn targets(nightly: &Nightly) -> Vec<&str> {
+    std::iter::once(&nightly.target).chain(&nightly.more).map(String::as_str).collect()
+}
+
 /// Largest piece of a payload, in bytes.
 const PIECE: u64 = 64 << 20;
 
@@ -118,7 +123,7 @@ impl RocmTree {
             "flags": { "KPACK_SPLIT_ARTIFACTS": true },
         });
         self.file("share/therock/therock_manifest.json", format!("{manifest:#}\n"));
-        let info = serde_json::json!({ "dist_amdgpu_targets": nightly.target });
+        let info = serde_json::json!({ "dist_amdgpu_targets": targets(nightly).join(";") });
         self.file("share/therock/dist_info.json", format!("{info:#}\n"));
         self.file(".info/version", format!("{}\n", nightly.base()));
     }
@@ -188,8 +193,8 @@ impl RocmTree {
 
     fn kernels(&mut self, nightly: &Nightly) {
         let build = noise::seed(nightly.variation, &nightly.version);
-        // Per-family tarballs hold one family; the other is a decoy that trimming must drop.
-        for target in [nightly.target.as_str(), "gfx1100"] {
+        // Per-family tarballs hold one family; the last is a decoy that trimming must drop.
+        for target in targets(nightly).into_iter().chain(["gfx1100"]) {
             self.noise(&format!(".kpack/blas_lib_{target}.kpack"), build, 9001);
             let flat = "lib/rocblas/library";
             self.noise(&format!("{flat}/TensileLibrary_lazy_{target}.dat"), 0, 700);

@@ -10,17 +10,25 @@ use std::sync::{Arc, Mutex};
 use crate::debs::{self, DebArchive};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
+use crate::forge::{Forge, ForgeRelease};
 use crate::git_http::GitHttp;
 use crate::http::{Content, Incoming, Maker, Resource, Response, Server};
 use crate::index::{self, BucketQuery, Listed};
 use crate::llama::{self, History};
+use crate::raw_tar::RawEntry;
 use crate::rocm::Nightly;
 use crate::threads::lock;
+use crate::ui;
 
 const BUCKET: &str = "/therock-nightly-tarball/";
 const BUCKET_PREFIX_OF_SECOND: &str = "v4/tarball/";
+const UI: &str = "/ggml-org/llama-ui/";
 const MIRROR: &str = "/mirror/";
 const LLAMA: &str = "/ggml-org/llama.cpp.git";
+/// The repository of the releases.
+const REPOSITORY: &str = "ggml-org/llama.cpp";
+/// The build that is released, and the nightly that it was made with.
+const RELEASED: (u64, &str) = (8, "10.1.0a20260901");
 
 /// The places where nightlies were published at different times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,6 +94,7 @@ pub struct Upstream {
     server: Server,
     directory: PathBuf,
     shelf: Shelf,
+    forge: Forge,
 }
 
 impl Upstream {
@@ -129,11 +138,19 @@ impl Upstream {
     /// Starts an upstream without nightlies; its index pages are empty.
     pub fn start_empty(directory: &Path) -> Result<Self> {
         fs_err::create_dir_all(directory)?;
-        let upstream = Self { server: Server::start()?, directory: directory.to_owned(), shelf: Shelf::default() };
+        let server = Server::start()?;
+        let forge = Forge::start(&server, REPOSITORY);
+        let upstream = Self { server, directory: directory.to_owned(), shelf: Shelf::default(), forge };
         if !upstream.llama_repository().exists() {
             llama::commit_history(&upstream.llama_repository(), 8)?;
         }
         upstream.server.handle(&format!("{LLAMA}/"), GitHttp::new(LLAMA, &upstream.llama_repository()));
+        let repository = upstream.llama_repository();
+        upstream.forge.publish_later(&format!("b{}", RELEASED.0), move || release(&repository));
+        // As for the tags: not every commit is built.
+        for number in (2..=8).step_by(2) {
+            upstream.publish_ui(number, &ui::bundle(number))?;
+        }
         let shelf = Arc::clone(&upstream.shelf);
         upstream.server.handle(BUCKET, move |incoming: &Incoming| list_bucket(&shelf, incoming));
         let shelf = Arc::clone(&upstream.shelf);
@@ -233,6 +250,32 @@ impl Upstream {
         self.server.url(LLAMA)
     }
 
+    /// Returns the forge that has llama.cpp's releases: one, which the first request builds.
+    #[must_use]
+    pub fn forge(&self) -> &Forge {
+        &self.forge
+    }
+
+    /// Publishes the web UI of a build, with its digest beside it.
+    pub fn publish_ui(&self, number: u64, files: &[RawEntry]) -> Result<()> {
+        let bundle = ui::packed(files)?;
+        self.server.put(&ui_path(number, ".sha256"), Resource::bytes(format!("{}\n", Sha256Digest::of(&bundle).hex())));
+        self.server.put(&ui_path(number, ""), Resource::bytes(bundle));
+        Ok(())
+    }
+
+    /// Removes the web UI of a build.
+    pub fn withdraw_ui(&self, number: u64) {
+        self.server.remove(&ui_path(number, ".sha256"));
+        self.server.remove(&ui_path(number, ""));
+    }
+
+    /// Returns the URL of the web UIs, with `{number}` for the build number.
+    #[must_use]
+    pub fn ui_source(&self) -> String {
+        format!("{}b{{number}}/dist.tar.gz", self.server.url(UI))
+    }
+
     /// Returns the directory of llama.cpp's repository.
     #[must_use]
     pub fn llama_repository(&self) -> PathBuf {
@@ -281,6 +324,20 @@ impl Upstream {
             self.server.put(&format!("{}{name}", generation.path()), Resource::html(page.as_str()));
         }
     }
+}
+
+/// Makes llama.cpp's release, with the name of its own archives. The sonames of the demo's ROCm are those of this series.
+fn release(repository: &Path) -> Result<ForgeRelease> {
+    let (number, nightly) = RELEASED;
+    let archive = llama::prebuilt::archive(repository, number, &Nightly::new(nightly))?;
+    let mut release =
+        ForgeRelease::new(&format!("b{number}"), &format!("llama-b{number}-bin-ubuntu-rocm-7.2-x64.tar.gz"), archive);
+    release.files.insert(format!("llama-b{number}-bin-ubuntu-x64.tar.gz"), b"without ROCm".to_vec());
+    Ok(release)
+}
+
+fn ui_path(number: u64, suffix: &str) -> String {
+    format!("{UI}b{number}/dist.tar.gz{suffix}")
 }
 
 /// Returns every path at which a file of a generation is served.

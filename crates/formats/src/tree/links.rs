@@ -27,7 +27,8 @@ pub fn climbs_out(path: &[u8], target: &[u8]) -> bool {
 
 /// Returns the first link that leads out of the tree by way of other links, and the reason to refuse it: with
 /// `a/b/up -> ..`, `a/b/up/../..` climbs higher than its text says.
-pub(super) fn first_out(listing: &Listing) -> Option<(&Entry, &'static str)> {
+#[must_use]
+pub fn first_out(listing: &Listing) -> Option<(&Entry, &'static str)> {
     let mut left = MOST_STEPS;
     listing.entries().iter().find_map(|entry| match &entry.node {
         Node::Link { target } if turns_back(target) => {

@@ -29,7 +29,7 @@ pub use archive::ArchiveWriter;
 pub use compression::Compression;
 pub(crate) use compression::broken;
 pub(crate) use foreign::Foreign;
-pub use links::{MOST_LINKS, climbs_out};
+pub use links::{MOST_LINKS, climbs_out, first_out};
 pub use listing::{Entry, FORMAT, Listing, Node, is_path, named, show};
 pub use notes::Notes;
 pub(crate) use ratio::Packed;

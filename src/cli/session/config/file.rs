@@ -54,6 +54,10 @@ impl Reader<'_, '_> {
         for table in top.tables("mirrors")? {
             config.mirrors.push(self.mirror(table)?);
         }
+        if let Some(value) = top.field("compile-cache") {
+            let origin = self.origin(value.span().start);
+            config.compile_cache = Some(Set { value: top.flag("compile-cache")?, origin });
+        }
         for number in Number::ALL {
             let Some(value) = top.number(number.name())? else { continue };
             if let Some(fault) = number.fault(*value.get_ref()) {

@@ -28,6 +28,7 @@ pub(super) struct Config {
     pub(super) profile: Option<Set<ProfileName>>,
     pub(super) insecure_hosts: Vec<Set<String>>,
     pub(super) mirrors: Vec<Set<MirrorSetting>>,
+    pub(super) compile_cache: Option<Set<bool>>,
     pub(super) numbers: BTreeMap<Number, Set<u64>>,
 }
 
@@ -49,9 +50,15 @@ impl Config {
         Self {
             store: self.store.or(below.store),
             profile: self.profile.or(below.profile),
+            compile_cache: self.compile_cache.or(below.compile_cache),
             numbers: below.numbers,
             ..self
         }
+    }
+
+    /// Returns whether builds use a compiler cache.
+    pub(super) fn compile_cache(&self) -> bool {
+        self.compile_cache.as_ref().is_none_or(|set| set.value)
     }
 
     /// Returns the value of a setting that is a number.

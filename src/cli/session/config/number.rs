@@ -4,6 +4,11 @@ use crate::fetch;
 use crate::sandbox::Limits;
 use crate::store::Waiting;
 
+/// Usual size of all compiler caches. That of one llama.cpp has 50 MB for the CPU, and 300 MB with HIP.
+const COMPILE_CACHE: u64 = 5_000_000_000;
+/// Smallest size of compiler caches: less would hold nothing.
+const SMALLEST_CACHE: u64 = 1_000_000;
+
 /// A setting that is a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Number {
@@ -19,19 +24,22 @@ pub enum Number {
     SilenceSeconds,
     /// The most that a command of a build may write to its log.
     LogBytes,
+    /// The most bytes of all compiler caches in the store.
+    CompileCacheBytes,
     /// The time to wait for another process that holds the store.
     BusySeconds,
 }
 
 impl Number {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Rounds,
         Self::WindowSeconds,
         Self::FloorBytes,
         Self::LargestBytes,
         Self::SilenceSeconds,
         Self::LogBytes,
+        Self::CompileCacheBytes,
         Self::BusySeconds,
     ];
 
@@ -45,6 +53,7 @@ impl Number {
             Self::LargestBytes => "largest-bytes",
             Self::SilenceSeconds => "silence-seconds",
             Self::LogBytes => "log-bytes",
+            Self::CompileCacheBytes => "compile-cache-bytes",
             Self::BusySeconds => "busy-seconds",
         }
     }
@@ -60,6 +69,7 @@ impl Number {
             Self::LargestBytes => fetch.largest,
             Self::SilenceSeconds => limits.silence.as_secs(),
             Self::LogBytes => limits.log,
+            Self::CompileCacheBytes => COMPILE_CACHE,
             Self::BusySeconds => Waiting::default().limit.as_secs(),
         }
     }
@@ -69,6 +79,7 @@ impl Number {
     pub fn fault(self, value: u64) -> Option<String> {
         let least = match self {
             Self::Rounds | Self::WindowSeconds | Self::SilenceSeconds => 1,
+            Self::CompileCacheBytes => SMALLEST_CACHE,
             _ => 0,
         };
         // Rounds are counted in 32 bits, and times that are longer than a century overflow clocks.

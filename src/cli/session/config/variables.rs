@@ -5,6 +5,7 @@ use std::path::Path;
 
 use url::Url;
 
+use super::super::switch;
 use super::{Config, MirrorSetting, Number, Origin, Set, variable};
 use crate::cli::paths::address;
 use crate::error::{Error, Kind, Result};
@@ -27,6 +28,9 @@ pub(super) fn read(environment: impl Fn(&str) -> Option<OsString>) -> Result<Con
             return Err(found.invalid(&fault));
         }
         config.numbers.insert(number, found.set(value));
+    }
+    if let Some(found) = read("compile-cache")? {
+        config.compile_cache = Some(found.set(switch(&found.text).map_err(|fault| found.invalid(&fault))?));
     }
     if let Some(found) = read("insecure-hosts")? {
         config.insecure_hosts = found.text.split_whitespace().map(|host| found.set(host.to_owned())).collect();
@@ -78,6 +82,9 @@ mod tests {
         assert_eq!(of("STRIXLOCK_ROUNDS", " 7 ").unwrap().number(Number::Rounds), 7);
         assert_eq!(of("STRIXLOCK_ROUNDS", "").unwrap().number(Number::Rounds), Number::Rounds.usual());
         assert_eq!(of("STRIXLOCK_BUSY_SECONDS", "0").unwrap().number(Number::BusySeconds), 0);
+        for (text, expected) in [("off", false), ("1", true), ("", true)] {
+            assert_eq!(of("STRIXLOCK_COMPILE_CACHE", text).unwrap().compile_cache(), expected);
+        }
         let hosts = of("STRIXLOCK_INSECURE_HOSTS", "a b").unwrap().insecure_hosts;
         assert_eq!(hosts.iter().map(|host| host.value.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         let mirrors = of("STRIXLOCK_MIRRORS", "https://a/=https://b/c?d=e\nhttps://f/=/srv/g").unwrap().mirrors;
@@ -92,6 +99,8 @@ mod tests {
             ("STRIXLOCK_ROUNDS", "4294967296"),
             ("STRIXLOCK_LOG_BYTES", "-1"),
             ("STRIXLOCK_LOG_BYTES", "1M"),
+            ("STRIXLOCK_COMPILE_CACHE", "maybe"),
+            ("STRIXLOCK_COMPILE_CACHE_BYTES", "5"),
             ("STRIXLOCK_MIRRORS", "https://a/"),
             ("STRIXLOCK_MIRRORS", "a=b"),
             ("STRIXLOCK_MIRRORS", "https://a/=~you/b"),

@@ -15,7 +15,7 @@ mod own_keys;
 mod release;
 mod trust;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use url::Url;
@@ -232,6 +232,13 @@ fn configuration(request: &DebsRequest) -> Result<Configuration> {
     let settings = apt::Settings::parse("");
     let trusted = settings.file("Dir::Etc::trustedparts").into_iter().collect();
     Ok(Configuration { sources: request.suites.iter().map(source).collect(), trusted, ..Configuration::default() })
+}
+
+/// Returns the URLs of the archives that the request means, each once.
+pub(super) fn archives(request: &DebsRequest) -> Result<Vec<String>> {
+    let sources = configuration(request)?.sources;
+    let all: BTreeSet<String> = sources.iter().flat_map(|source| &source.archives).map(Url::to_string).collect();
+    Ok(all.into_iter().collect())
 }
 
 fn host(request: &DebsRequest) -> Result<Configuration> {

@@ -4,6 +4,8 @@
 //! and hard links are passed on. Absolute names stand below the root, as with tar and dpkg, and are reported. The
 //! receiver decides about every other kind of entry.
 
+mod wrapped;
+
 use std::io::Read;
 use std::path::Path;
 
@@ -16,6 +18,8 @@ use super::ratio::Packed;
 use super::receiver::Receiver;
 use super::writer::{Limits, TreeWriter};
 use crate::error::{Error, Kind, Result};
+
+pub use wrapped::unpack_file;
 
 /// A tree that was unpacked from an archive.
 pub struct Unpacked {

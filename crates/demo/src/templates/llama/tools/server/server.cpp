@@ -81,10 +81,14 @@ static std::string complete(const std::string & body, const arguments & given) {
     return "{\"content\":\"" + content + "\",\"completion_probabilities\":[" + list + "]}";
 }
 
+#ifndef LLAMA_UI
+#define LLAMA_UI "nothing"
+#endif
+
 int main(int argc, char ** argv) {
     const arguments given = parse_arguments(argc, argv, LLAMA_EXAMPLE_SERVER);
     if (given.model.empty()) {
-        printf("revision %d with %d devices: a demo without a model serves nothing\n", llama_revision(), llama_device_count());
+        printf("revision %d with %d devices: a demo serves %s\n", llama_revision(), llama_device_count(), LLAMA_UI);
         return 0;
     }
     if (!llama_model_check(given.model.c_str())) {

@@ -1,0 +1,77 @@
+//! A pinned document with advisories.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::AdvisoriesRequest;
+use crate::advisories::{Advisory, fault};
+use crate::digest::Sha256Digest;
+use crate::inputs::{Block, LockedInput, Pinned};
+use crate::page::{commands, fact};
+use crate::text;
+use crate::urls::unfetchable;
+
+/// A pinned document, with its entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdvisoriesPin {
+    /// The URL that answered.
+    pub url: Url,
+    /// Size in bytes.
+    pub size: u64,
+    /// Digest.
+    pub sha256: Sha256Digest,
+    /// Fingerprint of the key that signed it, where a signature is demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
+    /// Its advisories.
+    pub entries: Vec<Advisory>,
+}
+
+impl Pinned for Block<AdvisoriesRequest> {
+    fn version(&self) -> String {
+        format!("{} (sha256:{}…)", self.short_version(), &self.locked.sha256.hex()[..12])
+    }
+
+    fn short_version(&self) -> String {
+        match self.locked.entries.len() {
+            1 => "1 advisory".to_owned(),
+            count => format!("{count} advisories"),
+        }
+    }
+
+    fn size(&self) -> u64 {
+        self.locked.size
+    }
+
+    fn changes_since(&self, old: &LockedInput) -> Vec<String> {
+        let LockedInput::Advisories(old) = old else { return Vec::new() };
+        let names = |from: &[Advisory], than: &[Advisory], sign: &str| {
+            let of = |one: &&Advisory| !than.iter().any(|other| other.id == one.id);
+            from.iter().filter(of).map(|one| format!("{sign} {}", one.id)).collect::<Vec<_>>()
+        };
+        let (before, after) = (&old.locked.entries, &self.locked.entries);
+        [names(before, after, "-"), names(after, before, "+")].concat()
+    }
+
+    fn visible(&self) -> Value {
+        Value::Null
+    }
+
+    fn fault(&self) -> Option<String> {
+        let entry = self.locked.entries.iter().find_map(|one| Some(format!("`{}`: {}", one.id, fault(one)?)));
+        entry.or_else(|| unfetchable(std::slice::from_ref(&self.locked.url)))
+    }
+
+    fn report(&self, page: &mut String) {
+        let pin = &self.locked;
+        fact(page, "entries", &pin.entries.len().to_string());
+        fact(page, "size", &format!("{} bytes", pin.size));
+        fact(page, "digest", &pin.sha256.to_string());
+        fact(page, "signed by", pin.signed_by.as_deref().unwrap_or("no signature is demanded"));
+        fact(page, "url", pin.url.as_str());
+        let url = text::shell_word(pin.url.as_str());
+        commands(page, &[&format!("curl -fL {url} | sha256sum   # {}", pin.sha256.hex())]);
+    }
+}

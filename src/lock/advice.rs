@@ -1,0 +1,95 @@
+//! Pins of a lock that are known to be bad.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Lock;
+use crate::advisories::{self, Advisory, Pinned, Software, Use};
+use crate::inputs::LockedInput;
+use crate::recipe::Recipe;
+
+/// A pin that is known to be bad.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    /// The name of the input.
+    pub input: String,
+    /// Its version.
+    pub version: String,
+    /// The entry that says so.
+    pub advisory: Advisory,
+}
+
+impl Advice {
+    /// Returns one line for a person, with the source.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}: {} is {}", self.input, self.version, self.advisory.text())
+    }
+
+    /// Returns the command that takes another version.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match (self.advisory.about, &self.advisory.until) {
+            (Software::Rocm, _) => format!("strixlock update {} --skip-bad", self.input),
+            (Software::LlamaCpp, Some(_)) => format!("strixlock update {}", self.input),
+            (Software::LlamaCpp, None) => format!("name an earlier `tag` of {} in the manifest", self.input),
+        }
+    }
+}
+
+/// Returns the advisories of the program and of the documents among these inputs.
+#[must_use]
+pub fn known(inputs: &BTreeMap<String, LockedInput>) -> Vec<Advisory> {
+    advisories::with(inputs.values().filter_map(|input| match input {
+        LockedInput::Advisories(block) => Some(block.locked.entries.as_slice()),
+        _ => None,
+    }))
+}
+
+impl Lock {
+    /// Returns the pins that are known to be bad for the outputs that are made from them, in the order of the inputs.
+    #[must_use]
+    pub fn advice(&self) -> Vec<Advice> {
+        let known = known(&self.inputs);
+        let mut all = Vec::new();
+        for (name, input) in &self.inputs {
+            let (pinned, used) = match input {
+                LockedInput::Rocm(block) => (
+                    Pinned::Rocm(&block.locked.version, input.day()),
+                    Use { backends: Vec::new(), targets: vec![&block.requested.target] },
+                ),
+                LockedInput::Git(block) => {
+                    let Some(used) = self.use_of(name) else { continue };
+                    (Pinned::LlamaCpp(block.locked.number, input.day()), used)
+                }
+                _ => continue,
+            };
+            let bad = known.iter().filter(|one| one.applies(pinned, &used));
+            all.extend(bad.map(|one| Advice {
+                input: name.clone(),
+                version: input.short_version(),
+                advisory: one.clone(),
+            }));
+        }
+        all
+    }
+
+    /// Returns the backends and GPUs that a source of llama.cpp is built for; `None` if nothing is built from it.
+    fn use_of(&self, source: &str) -> Option<Use<'_>> {
+        let mut used = Use::default();
+        for output in self.outputs.values() {
+            let Recipe::Llama(recipe) = &output.recipe else { continue };
+            if recipe.source != source {
+                continue;
+            }
+            used.backends.push(recipe.backend.name());
+            let pinned = recipe.rocm.as_ref().and_then(|name| self.published_rocm(name));
+            match pinned.filter(|_| recipe.targets.is_empty()) {
+                Some((_, block)) => used.targets.push(&block.requested.target),
+                None => used.targets.extend(&recipe.targets),
+            }
+        }
+        (!used.backends.is_empty()).then_some(used)
+    }
+}
