@@ -59,7 +59,7 @@ impl Form<'_, '_, '_> {
     }
 
     /// Refers to an input that a field asks for in one word. The manifest may have it in so many words.
-    pub fn implied(&mut self, field: Spanned<String>, name: &str, request: InputRequest) -> Result<String> {
+    pub fn implied(&mut self, field: &Spanned<String>, name: &str, request: InputRequest) -> Result<String> {
         if !rules::is_name(name) {
             let label = "name an input for it in its place";
             return Err(self.source.error(

@@ -136,9 +136,9 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
     }
     let mut run = Run { old, intake, options, found: Found::default() };
     let (following, leading) = manifest.inputs.iter().partition(|(_, request)| request.follows().is_some());
-    run.resolve(leading)?;
+    run.resolve(&leading)?;
     let following = run.ready(following);
-    run.resolve(following)?;
+    run.resolve(&following)?;
     let Found { inputs, moves, warnings, is_open } = run.found;
     if is_open {
         return Ok(Update { lock: None, moves, warnings });
@@ -211,9 +211,9 @@ impl Run<'_> {
     }
 
     /// Resolves inputs side by side and takes in those that are new.
-    fn resolve(&mut self, requests: Requests<'_>) -> Result<()> {
+    fn resolve(&mut self, requests: &Requests<'_>) -> Result<()> {
         let Self { options, intake, .. } = *self;
-        let answers = in_parallel(&requests, |name, request| {
+        let answers = in_parallel(requests, |name, request| {
             let locked = self.locked(name);
             let fresh = locked.filter(|locked| locked.requested() == **request);
             let asked = self.is_asked(name, request);

@@ -25,13 +25,11 @@ impl Resolve for LlamaUiRequest {
         if let Some(block) = same.filter(|block| block.locked.is_exact() && !question.named) {
             return Ok((Resolution::same(block.clone()), Vec::new()));
         }
-        let tree = match intake.store.tree(source.locked.content.digest) {
-            Some(tree) => tree,
-            None => {
-                source.fetch(intake, &self.source)?;
-                intake.store.tree(source.locked.content.digest).ok_or_else(|| absent(&self.source))?
-            }
-        };
+        let stored = || intake.store.tree(source.locked.content.digest);
+        if stored().is_none() {
+            source.fetch(intake, &self.source)?;
+        }
+        let tree = stored().ok_or_else(|| absent(&self.source))?;
         let place = place(&tree, &self.source, &source.locked)?;
         let Some(place) = place else {
             let block = Block::new(self.clone(), LlamaUiPin { wanted, bundle: None })?;

@@ -58,7 +58,7 @@ fn ui(form: &mut Form) -> Result<Option<String>> {
             let Some(field) = form.fields.text("ui")? else { return Ok(None) };
             let source = form.fields.text("source")?.map_or_else(|| SOURCE.to_owned(), Spanned::into_inner);
             let request = InputRequest::LlamaUi(LlamaUiRequest::upstream(&source));
-            form.implied(field, &format!("{source}-ui"), request).map(Some)
+            form.implied(&field, &format!("{source}-ui"), request).map(Some)
         }
         Some((_, DeValue::String(_))) => form.input("ui", InputKind::LlamaUi),
         Some((span, other)) => {
