@@ -127,12 +127,16 @@ impl Source {
                 .fact("url", show_url(&said_by))
                 .because(&error)
         })?;
-        let asset = answer["assets"].as_array().and_then(|all| all.iter().find(|asset| asset["name"] == name));
-        Ok(asset.map(|asset| published(digest_of(asset))))
+        Ok(asset(&answer, name).map(|asset| published(digest_of(asset))))
     }
 }
 
-/// Returns the digest of a file of a release, if the answer about it has one.
+/// Returns a file of a release.
+fn asset<'a>(answer: &'a Value, name: &str) -> Option<&'a Value> {
+    answer["assets"].as_array()?.iter().find(|asset| asset["name"] == name)
+}
+
+/// Returns the digest of a file of a release, if the answer has it.
 fn digest_of(asset: &Value) -> Option<Sha256Digest> {
     asset["digest"].as_str()?.strip_prefix("sha256:").and_then(Sha256Digest::from_hex)
 }

@@ -25,11 +25,12 @@ impl Resolve for LlamaUiRequest {
         if let Some(block) = same.filter(|block| block.locked.is_exact() && !question.named) {
             return Ok((Resolution::same(block.clone()), Vec::new()));
         }
-        let stored = || intake.store.tree(source.locked.content.digest);
-        if stored().is_none() {
+        let tree = if let Some(tree) = intake.store.tree(source.locked.content.digest) {
+            tree
+        } else {
             source.fetch(intake, &self.source)?;
-        }
-        let tree = stored().ok_or_else(|| absent(&self.source))?;
+            intake.store.tree(source.locked.content.digest).ok_or_else(|| absent(&self.source))?
+        };
         let place = place(&tree, &self.source, &source.locked)?;
         let Some(place) = place else {
             let block = Block::new(self.clone(), LlamaUiPin { wanted, bundle: None })?;
@@ -129,7 +130,8 @@ fn take_in(
     ];
     let directory = place.directory.to_owned();
     let (number, size, sha256) = (found.number, received.size, received.digest);
-    let bundle = Bundle { number, directory, urls, size, sha256, tree };
+    let vouched = found.sha256.is_some();
+    let bundle = Bundle { number, directory, urls, size, sha256, vouched, tree };
     let block = Block::new(request, LlamaUiPin { wanted, bundle: Some(bundle) })?;
     Ok(Taken { block: block.into(), details, warnings })
 }
