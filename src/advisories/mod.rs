@@ -83,7 +83,7 @@ pub struct Use<'a> {
     /// The backends.
     pub backends: Vec<&'a str>,
     /// The GPUs.
-    pub targets: Vec<&'a GfxTarget>,
+    pub targets: Vec<GfxTarget>,
 }
 
 impl Advisory {
@@ -163,7 +163,7 @@ mod tests {
 
     fn bad(pinned: Pinned, backends: &[&str], target: &str) -> Vec<&'static str> {
         let target = target.parse().unwrap();
-        let used = Use { backends: backends.to_vec(), targets: vec![&target] };
+        let used = Use { backends: backends.to_vec(), targets: vec![target] };
         built_in().iter().filter(|one| one.applies(pinned, &used)).map(|one| one.id.as_str()).collect()
     }
 
