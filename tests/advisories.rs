@@ -1,9 +1,11 @@
 //! Versions that are known to be bad: warnings, `--skip-bad`, decisions of the manifest, and documents with more of them.
 
 use strixlock_demo::debs::Key;
+use strixlock_demo::forge::ForgeRelease;
 use strixlock_demo::http::Resource;
+use strixlock_demo::raw_tar::{RawEntry, raw_tar};
 
-use crate::support::{FIRST, Project, SECOND};
+use crate::support::{FIRST, Project, REQUIRES, SECOND};
 
 /// A document about the nightlies from one day until another.
 fn document(id: &str, from: &str, until: &str) -> String {
@@ -25,7 +27,7 @@ fn add(project: &Project, bytes: impl Into<Vec<u8>>, fields: &str) {
 }
 
 /// A project whose locked ROCm build is known to be bad.
-fn bad() -> Project {
+pub fn bad() -> Project {
     let project = Project::new();
     project.rocm_manifest(SECOND);
     add(&project, document("crash", "2026-09-02", "2026-09-03"), "");
@@ -160,6 +162,27 @@ fn llama_cpp_is_judged_by_backend_gpu_and_day() {
     put(of("hip"));
     let ran = project.run(&["update"]).code(0);
     assert!(ran.stderr.contains("llama-cpp: b8 is known to be bad: every program crashes"), "{}", ran.all());
+}
+
+#[test]
+fn an_archive_of_llama_cpp_is_judged_as_a_build_of_it() {
+    let project = Project::new();
+    project.upstream().forge().publish(ForgeRelease::new(
+        "b4",
+        "llama-b4.tar",
+        raw_tar(&[RawEntry::new(tar::EntryType::Regular, "run", "", b"#!/bin/sh\n", 0o755)]),
+    ));
+    let git = project.upstream().git_url();
+    let release = format!("type = \"release\"\nurl = \"{git}\"\nasset = \"llama-b{{number}}.tar\"\ntag = \"b4\"");
+    project.write(
+        "manifests/strix.toml",
+        &format!("{REQUIRES}[inputs.llama]\n{release}\n\n[outputs.llama]\ntype = \"prebuilt\"\ninput = \"llama\"\n"),
+    );
+    let text = document("logits", "b4", "b5").replace("\"rocm\"", "\"llama.cpp\"");
+    let text = text.replace("targets = [\"gfx1151\"]", "backends = [\"cpu\"]");
+    add(&project, text, "");
+    let ran = project.run(&["update"]).code(0);
+    assert!(ran.stderr.contains("warning: llama: b4 is known to be bad"), "{}", ran.all());
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
     targets.filter(|target| !target.is_empty() && !target.contains("://"))
 }
 
-/// True for names that stand for others: `cli/NAME.rs`, `scripts/{a,b}`, `validation/<digest>.json`.
+/// True for names that stand for others: `cli/NAME.rs`, `scripts/{a,b}`, `validation/<day>.json`.
 fn stands_for_others(path: &str) -> bool {
     path.contains(['{', '<', ',']) || path.contains("NAME") || path.contains("KIND")
 }

@@ -57,6 +57,17 @@ pub enum Software {
     LlamaCpp,
 }
 
+impl Software {
+    /// Returns the name that people know.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rocm => "ROCm",
+            Self::LlamaCpp => "llama.cpp",
+        }
+    }
+}
+
 /// A pinned version that advisories are compared with.
 #[derive(Debug, Clone, Copy)]
 pub enum Pinned<'a> {
@@ -72,7 +83,7 @@ pub struct Use<'a> {
     /// The backends.
     pub backends: Vec<&'a str>,
     /// The GPUs.
-    pub targets: Vec<&'a GfxTarget>,
+    pub targets: Vec<GfxTarget>,
 }
 
 impl Advisory {
@@ -152,7 +163,7 @@ mod tests {
 
     fn bad(pinned: Pinned, backends: &[&str], target: &str) -> Vec<&'static str> {
         let target = target.parse().unwrap();
-        let used = Use { backends: backends.to_vec(), targets: vec![&target] };
+        let used = Use { backends: backends.to_vec(), targets: vec![target] };
         built_in().iter().filter(|one| one.applies(pinned, &used)).map(|one| one.id.as_str()).collect()
     }
 

@@ -65,6 +65,9 @@ const PROGRAMS: [(&str, &str); 6] = [
     ("diff", "diffutils"),
 ];
 
+/// The shape of a made model: its context has room for the long prompts of `validate`.
+const MADE: Shape = Shape { width: 64, inner: 128, heads: 4, layers: 2, context: 8192, seed: 1151 };
+
 /// The commands for a person to go on with.
 const FOR_REAL: &str = "\
 strixlock init      # writes a manifest for this machine, and says what it chose
@@ -89,7 +92,7 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
         return serve(ui, &address);
     }
     if let (Some(path), Some(tensors)) = (&args.make_model, args.split) {
-        let parts = model_parts(Shape::default(), tensors);
+        let parts = model_parts(MADE, tensors);
         let stem = path.with_extension("").display().to_string();
         let names = (1..=parts.len()).map(|number| part_name(&stem, number, parts.len()));
         let names: Vec<String> = names.collect();
@@ -101,8 +104,8 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<u8> {
     }
     if let Some(path) = &args.make_model {
         let model = match &args.vocabulary {
-            Some(vocabulary) => model_with_vocabulary_of(Shape::default(), vocabulary)?,
-            None => model(Shape::default()),
+            Some(vocabulary) => model_with_vocabulary_of(MADE, vocabulary)?,
+            None => model(MADE),
         };
         fs_err::write(path, model)?;
         report_written(ui, &[path.display().to_string()]);
@@ -357,10 +360,11 @@ impl Demo<'_> {
     fn validated(&self) -> Result<String> {
         self.strixlock("a", &["validate", "--device", "cpu"])?;
         let lock = crate::digest::Sha256Digest::of(&fs_err::read(self.lock())?);
-        let text = fs_err::read(self.project().join(format!("validation/{}.json", lock.hex())))?;
-        let value: Value =
-            serde_json::from_slice(&text).map_err(|error| Error::failure("validate wrote no JSON").because(&error))?;
-        Ok(value["generation"]["sha256"].as_str().unwrap_or_default().to_owned())
+        let validation = crate::validate::of(&self.project().join("validation"), lock);
+        let generation = validation.and_then(|validation| validation.generation);
+        generation
+            .map(|generation| generation.sha256.to_string())
+            .ok_or_else(|| Error::failure("validate wrote no record with a text"))
     }
 
     fn prove(&mut self, what: &str, holds: bool, proof: &str) -> Result<()> {

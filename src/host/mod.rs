@@ -37,6 +37,8 @@ pub struct Host {
     pub kernel_release: Option<String>,
     /// The kernel's command line.
     pub kernel_parameters: Vec<String>,
+    /// The name of the processor.
+    pub processor: Option<String>,
     /// The distribution.
     pub distribution: Distribution,
     /// The engine of the container that this process is in.
@@ -51,6 +53,10 @@ pub struct Host {
     pub topology: bool,
     /// True if the module `amdgpu` is loaded.
     pub driver: bool,
+    /// The version of `amdgpu`, which only a driver from outside the kernel has.
+    pub driver_version: Option<String>,
+    /// The platform's power profile, such as `balanced`.
+    pub power_profile: Option<String>,
     /// The device nodes.
     pub devices: Devices,
     /// True if SELinux may forbid a container the devices.
@@ -87,6 +93,7 @@ impl Host {
                 .line("proc/cmdline")
                 .map(|line| line.split_ascii_whitespace().map(str::to_owned).collect())
                 .unwrap_or_default(),
+            processor: files.text("proc/cpuinfo").and_then(|text| processor::name(&text)),
             distribution: Distribution::read(files),
             container: container(files),
             firmware: packages::firmware(files),
@@ -94,6 +101,8 @@ impl Host {
             hidden_gpus,
             topology: files.exists("sys/class/kfd"),
             driver: files.exists("sys/module/amdgpu"),
+            driver_version: files.line("sys/module/amdgpu/version"),
+            power_profile: files.line("sys/firmware/acpi/platform_profile"),
             devices: Devices::read(root),
             selinux_confines: selinux::confines(files),
             memory: Memory::read(files),

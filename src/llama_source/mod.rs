@@ -22,7 +22,7 @@ pub mod testing;
 
 pub use cmake::CMakeFiles;
 pub use models::Knowledge;
-pub use names::{Role, Wish, default_roots, first_commands, is_asked};
+pub use names::{Role, Wish, default_roots, first_commands, is_asked, socket_ending};
 pub use options::Options;
 pub use programs::Programs;
 pub use ui::UiPlace;

@@ -13,10 +13,16 @@ pub(super) static TABLE: LazyLock<Table> =
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wish {
+    /// The number of tokens that a caller may hand over at once.
+    Batch,
+    /// The greatest number of pieces of a text to measure.
+    Chunks,
     /// The number of tokens of context.
     Context,
     /// The device that computes.
     Device,
+    /// A file with the prompt.
+    File,
     /// Flash attention, which is faster on this GPU.
     FlashAttention,
     /// The number of tokens to generate.
@@ -31,6 +37,8 @@ pub enum Wish {
     IgnoreEnd,
     /// Print the devices.
     ListDevices,
+    /// The number of tokens that are computed at once.
+    MicroBatch,
     /// The file of the model.
     Model,
     /// Complete the prompt, and do not chat.
@@ -41,6 +49,8 @@ pub enum Wish {
     NoWarmUp,
     /// The form of the output.
     Output,
+    /// The number of requests that are answered at once.
+    Parallel,
     /// The port to listen on.
     Port,
     /// The prompt; for the benchmark, the number of its tokens.
@@ -55,6 +65,8 @@ pub enum Wish {
     Speed,
     /// The temperature of sampling.
     Temperature,
+    /// The number of threads.
+    Threads,
     /// Read the model into memory instead of mapping its file.
     Unmapped,
     /// Print the version.
@@ -71,6 +83,8 @@ pub enum Role {
     Chat,
     /// Completes a prompt.
     Completion,
+    /// Measures how well a model foretells a text.
+    Perplexity,
     /// Lends a device to another machine.
     Rpc,
     /// Serves a model over HTTP.
@@ -85,6 +99,7 @@ pub(super) struct Table {
     default_roots: Vec<String>,
     first_commands: Vec<Vec<String>>,
     asked: BTreeSet<String>,
+    socket: String,
     pub options: BTreeMap<Wish, Vec<Vec<String>>>,
     programs: BTreeMap<Role, Program>,
 }
@@ -161,6 +176,12 @@ pub fn default_roots() -> &'static [String] {
 #[must_use]
 pub fn is_asked(program: &str) -> bool {
     TABLE.asked.contains(program)
+}
+
+/// Returns the ending of an address by which a server listens on a UNIX socket.
+#[must_use]
+pub fn socket_ending() -> &'static str {
+    &TABLE.socket
 }
 
 /// Returns command lines by which one sees that something runs, the preferred one first.

@@ -163,7 +163,7 @@ impl Options {
 
     fn lacking_by(options: impl Fn(Role) -> Result<Option<Self>>) -> Result<BTreeSet<(Role, Wish)>> {
         let mut all = BTreeSet::new();
-        for role in [Role::Bench, Role::Chat, Role::Completion, Role::Server] {
+        for role in [Role::Bench, Role::Chat, Role::Completion, Role::Perplexity, Role::Server] {
             let Some(options) = options(role)? else { continue };
             let wishes = [Wish::Help, Wish::ListDevices, Wish::Version].into_iter();
             all.extend(wishes.filter(|wish| !options.has(*wish)).map(|wish| (role, wish)));

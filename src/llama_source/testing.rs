@@ -57,10 +57,9 @@ pub fn unknown(options: &Options, words: &[String]) -> Vec<String> {
         at += 1;
         match options.names.get(word).copied() {
             Some(Some(true)) if at < words.len() => at += 1,
-            Some(Some(false)) => {}
             // It is not known which options take a value.
             Some(None) if words.get(at).is_some_and(|next| !is_option(next)) => at += 1,
-            Some(None) => {}
+            Some(Some(false) | None) => {}
             _ => refused.push(word.clone()),
         }
     }

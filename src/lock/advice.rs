@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Lock;
 use crate::advisories::{self, Advisory, Pinned, Software, Use};
 use crate::inputs::LockedInput;
-use crate::recipe::Recipe;
+use crate::recipe::{Backend, Recipe};
 
 /// A pin that is known to be bad.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,11 +57,15 @@ impl Lock {
             let (pinned, used) = match input {
                 LockedInput::Rocm(block) => (
                     Pinned::Rocm(&block.locked.version, input.day()),
-                    Use { backends: Vec::new(), targets: vec![&block.requested.target] },
+                    Use { backends: Vec::new(), targets: vec![block.requested.target.clone()] },
                 ),
                 LockedInput::Git(block) => {
                     let Some(used) = self.use_of(name) else { continue };
                     (Pinned::LlamaCpp(block.locked.number, input.day()), used)
+                }
+                LockedInput::Release(block) => {
+                    let (Some(used), Some(number)) = (self.use_of(name), block.locked.number) else { continue };
+                    (Pinned::LlamaCpp(number, input.day()), used)
                 }
                 _ => continue,
             };
@@ -75,20 +79,18 @@ impl Lock {
         all
     }
 
-    /// Returns the backends and GPUs that a source of llama.cpp is built for; `None` if nothing is built from it.
-    fn use_of(&self, source: &str) -> Option<Use<'_>> {
+    /// Returns the backends and GPUs of the engines that are made from an input; `None` if nothing is made from it.
+    fn use_of(&self, input: &str) -> Option<Use<'_>> {
         let mut used = Use::default();
         for output in self.outputs.values() {
-            let Recipe::Llama(recipe) = &output.recipe else { continue };
-            if recipe.source != source {
-                continue;
-            }
-            used.backends.push(recipe.backend.name());
-            let pinned = recipe.rocm.as_ref().and_then(|name| self.published_rocm(name));
-            match pinned.filter(|_| recipe.targets.is_empty()) {
-                Some((_, block)) => used.targets.push(&block.requested.target),
-                None => used.targets.extend(&recipe.targets),
-            }
+            let backend = match &output.recipe {
+                Recipe::Llama(recipe) if recipe.source == input => recipe.backend.name(),
+                Recipe::Prebuilt(recipe) if recipe.input == input && recipe.rocm.is_some() => Backend::Hip.name(),
+                Recipe::Prebuilt(recipe) if recipe.input == input => Backend::Cpu.name(),
+                _ => continue,
+            };
+            used.backends.push(backend);
+            used.targets.extend(self.targets(&output.recipe));
         }
         (!used.backends.is_empty()).then_some(used)
     }

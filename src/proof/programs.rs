@@ -36,7 +36,7 @@ enum Demand {
 fn of_llama(claim: &Claim, name: &str) -> Vec<(&'static str, Demand)> {
     let (role, first) = match Role::of(name) {
         Some(role @ Role::Bench) => (role, Wish::Help),
-        Some(role @ (Role::Chat | Role::Completion | Role::Server)) => (role, Wish::Version),
+        Some(role @ (Role::Chat | Role::Completion | Role::Perplexity | Role::Server)) => (role, Wish::Version),
         // These have the options that all share.
         None if is_asked(name) => (Role::Chat, Wish::Version),
         _ => return vec![(Wish::Help.name(), Demand::Start)],

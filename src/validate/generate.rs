@@ -78,6 +78,8 @@ pub(super) fn generate(
     };
     checks.push(if generation.text.is_empty() {
         Check::failed(NAME, "the program generated no text")
+    } else if let Some(only) = repeated(&generation.text) {
+        Check::failed(NAME, format!("the text is the character `{only}`, again and again"))
     } else {
         Check::passed(NAME, format!("{} in {}", generation.sha256, text::bytes(generation.text.len() as u64)))
     });
@@ -155,6 +157,20 @@ fn libraries(subject: &Subject, program: &str, ran: &Ran) -> Result<Check> {
     let base = libraries.len() - prefixes.iter().map(|prefix| below(prefix)).sum::<usize>();
     parts.push(format!("{base} from the base system"));
     Ok(Check::passed(NAME, parts.join(", ")))
+}
+
+/// Returns the character of which a whole text consists. Builds with wrong kernels have printed such texts.
+fn repeated(text: &str) -> Option<char> {
+    let mut all = text.chars().filter(|c| !c.is_whitespace());
+    let first = all.next()?;
+    // A text of few characters may have one only.
+    let mut count = 1;
+    all.all(|c| {
+        count += 1;
+        c == first
+    })
+    .then_some(first)
+    .filter(|_| count >= 16)
 }
 
 /// Returns the device from a line in which llama.cpp names a device that it uses.

@@ -7,10 +7,22 @@ use crate::llama_source::{Options, Wish};
 
 /// Runs a program with `--help` and returns its options.
 pub(super) fn ask(runner: &Runner, name: &str, program: &str) -> Result<Options> {
+    Ok(Options::in_help(&help(runner, name, program)?))
+}
+
+/// Runs a program with `--help` and returns what it prints.
+pub(super) fn help(runner: &Runner, name: &str, program: &str) -> Result<String> {
     let command =
         std::iter::once(program.to_owned()).chain(Options::unknown().words(Wish::Help, "")).collect::<Vec<_>>();
     let ran = runner.run(&format!("{name}-help"), &command)?;
-    Ok(Options::in_help(&format!("{}\n{}", ran.stdout, ran.stderr)))
+    Ok(format!("{}\n{}", ran.stdout, ran.stderr))
+}
+
+/// Returns a number of threads other than the usual one, for a run that must compute the same with it.
+pub(super) fn other_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    // llama.cpp takes the number of cores, which is at least half that of processors.
+    if processors > 2 { processors / 2 - 1 } else { 3 - processors }
 }
 
 /// Returns the words that put all work onto a device.

@@ -1,13 +1,24 @@
-//! Validations on disk: `validation/<lock digest>.json` for programs, `.md` for people, and a directory of logs.
+//! Validations on disk: `validation/DATE-gGENERATION.json` for programs, `.md` for people, and a directory of logs.
+//!
+//! A name has the day, and the generation of the profile that has the lock (or the first digits of the lock's digest,
+//! if there is none). Nothing is replaced: the second validation of a day gets `-2`. `index.json` says which record is
+//! of which lock. It follows from the records: what it lacks is read, and what is gone is left out, so it may be deleted.
+//! Records of earlier versions, which were named by the digest of the lock, are read like all others.
 
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Outcome, Validation};
+use serde::{Deserialize, Serialize};
+
+use super::{Device, Validation, page};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::store::replace_file;
 use crate::text;
+
+const INDEX: &str = "index";
+/// The version of the index. One of another version is made anew.
+const VERSION: u64 = 1;
 
 /// The files of a validation.
 #[derive(Debug, Clone)]
@@ -18,119 +29,127 @@ pub struct Written {
     pub page: PathBuf,
 }
 
-/// Returns the directory of logs for a lock.
-#[must_use]
-pub fn logs(directory: &Path, lock: Sha256Digest) -> PathBuf {
-    directory.join(lock.hex())
+/// The index of a directory.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Index {
+    version: u64,
+    records: BTreeMap<String, Entry>,
 }
 
-/// Returns the validation of a lock, if there is one that can be read.
+/// A record in the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    lock: Sha256Digest,
+    time: i64,
+    device: Device,
+    /// The digest of the model.
+    model: Sha256Digest,
+    passed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+}
+
+impl Entry {
+    fn of(validation: &Validation) -> Self {
+        Self {
+            lock: validation.lock,
+            time: validation.time,
+            device: validation.device,
+            model: validation.model.sha256,
+            passed: validation.passed(),
+            generation: validation.profile_generation,
+        }
+    }
+}
+
+/// Returns a name for a validation that no record has yet.
+pub fn name(directory: &Path, now: i64, generation: Option<u64>, lock: Sha256Digest) -> String {
+    let day = text::day(now).map_or_else(|| "0000-00-00".to_owned(), |day| day.to_string());
+    let of = generation.map_or_else(|| lock.hex()[..8].to_owned(), |number| format!("g{number}"));
+    let first = format!("{day}-{of}");
+    let is_free = |name: &String| !directory.join(format!("{name}.json")).exists();
+    let further = (2_u64..).map(|number| format!("{first}-{number}"));
+    std::iter::once(first.clone()).chain(further).find(is_free).unwrap_or_default()
+}
+
+/// Returns the directory of logs of a validation.
+#[must_use]
+pub fn logs(directory: &Path, name: &str) -> PathBuf {
+    directory.join(name)
+}
+
+/// Returns the newest validation of a lock, if there is one that can be read.
 #[must_use]
 pub fn of(directory: &Path, lock: Sha256Digest) -> Option<Validation> {
-    let text = fs_err::read(directory.join(format!("{}.json", lock.hex()))).ok()?;
-    serde_json::from_slice(&text).ok()
+    newest(directory, |entry| entry.lock == lock).ok()?
 }
 
 /// Returns the newest validation with the same model and device. Records that cannot be read are skipped.
 pub fn last(directory: &Path, like: &Validation) -> Result<Option<Validation>> {
-    let entries = match fs_err::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let mut newest: Option<Validation> = None;
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
-        }
-        let found = fs_err::read(&path).ok().and_then(|text| serde_json::from_slice::<Validation>(&text).ok());
-        let found = found.filter(|found| found.model.sha256 == like.model.sha256 && found.device == like.device);
-        if let Some(found) = found
-            && newest.as_ref().is_none_or(|newest| newest.time <= found.time)
-        {
-            newest = Some(found);
-        }
-    }
-    Ok(newest)
+    newest(directory, |entry| entry.model == like.model.sha256 && entry.device == like.device)
 }
 
-/// Writes a validation as record and page. The page lists the differences from the last one (`moved`).
-pub fn write(directory: &Path, validation: &Validation, moved: Option<&[String]>) -> Result<Written> {
+fn newest(directory: &Path, fits: impl Fn(&Entry) -> bool) -> Result<Option<Validation>> {
+    let mut found: Vec<_> = records(directory)?.into_iter().filter(|(_, entry)| fits(entry)).collect();
+    found.sort_by(|(a, x), (b, y)| (x.time, a.len(), a).cmp(&(y.time, b.len(), b)));
+    Ok(found.iter().rev().find_map(|(name, _)| read(directory, name)))
+}
+
+/// Returns the names of the records in a directory, sorted.
+pub(super) fn names(directory: &Path) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    let entries = match fs_err::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(names),
+        Err(error) => return Err(error.into()),
+    };
+    for entry in entries {
+        let name = entry?.file_name().into_string().unwrap_or_default();
+        names.extend(name.strip_suffix(".json").filter(|name| *name != INDEX).map(str::to_owned));
+    }
+    Ok(names)
+}
+
+/// Returns the records of a directory by name. Those that the index lacks are read.
+fn records(directory: &Path) -> Result<BTreeMap<String, Entry>> {
+    let names = names(directory)?;
+    let index = fs_err::read(directory.join(format!("{INDEX}.json"))).ok();
+    let index = index.and_then(|text| serde_json::from_slice::<Index>(&text).ok());
+    let mut known = index.filter(|index| index.version == VERSION).map(|index| index.records).unwrap_or_default();
+    known.retain(|name, _| names.contains(name));
+    for name in names {
+        if !known.contains_key(&name)
+            && let Some(validation) = read(directory, &name)
+        {
+            known.insert(name, Entry::of(&validation));
+        }
+    }
+    Ok(known)
+}
+
+/// Reads a record, if it can be read.
+pub(super) fn read(directory: &Path, name: &str) -> Option<Validation> {
+    serde_json::from_slice(&fs_err::read(directory.join(format!("{name}.json"))).ok()?).ok()
+}
+
+/// Writes a validation as record and page, and lists it in the index. The page has the differences from the last one
+/// (`moved`).
+pub fn write(directory: &Path, name: &str, validation: &Validation, moved: Option<&[String]>) -> Result<Written> {
     fs_err::create_dir_all(directory)?;
-    let name = validation.lock.hex();
     let (json, page) = (directory.join(format!("{name}.json")), directory.join(format!("{name}.md")));
-    let mut text = serde_json::to_string_pretty(validation)
-        .map_err(|error| Error::failure("cannot write the validation").because(&error))?;
-    text.push('\n');
-    replace_file(&json, text.as_bytes())?;
-    replace_file(&page, self::page(validation, moved).as_bytes())?;
+    replace_file(&json, &to_text(validation)?)?;
+    replace_file(&page, page::page(validation, moved).as_bytes())?;
+    let mut records = records(directory)?;
+    records.insert(name.to_owned(), Entry::of(validation));
+    replace_file(&directory.join(format!("{INDEX}.json")), &to_text(&Index { version: VERSION, records })?)?;
     Ok(Written { json, page })
 }
 
-/// Returns the text of the page. Text from models and programs is quoted as code, so that none of it is read as
-/// Markdown.
-fn page(validation: &Validation, moved: Option<&[String]>) -> String {
-    let mut page = String::new();
-    // Writing to a String cannot fail.
-    let verdict = if validation.passed() { "passed" } else { "failed" };
-    let _ = writeln!(page, "# Validation on the {}: {verdict}\n", validation.device.name().to_uppercase());
-    let _ = writeln!(page, "Lock `{}`, {}\n", validation.lock, text::date(validation.time));
-    let model = &validation.model;
-    let _ = writeln!(page, "Model {} of input `{}`: `{}`", code(&model.version), model.input, model.sha256);
-    if let Some(facts) = &model.gguf {
-        let _ = writeln!(page, "\n{}", code(&facts.summary()));
-    }
-    let _ = writeln!(page, "\n| check | outcome | found |\n| --- | --- | --- |");
-    for check in &validation.checks {
-        let outcome = match check.outcome {
-            Outcome::Passed => "passed",
-            Outcome::Failed => "**failed**",
-            Outcome::NotRun => "not run",
-        };
-        let _ = writeln!(page, "| {} | {outcome} | {} |", check.name, code(&check.found));
-    }
-    if let Some(generation) = &validation.generation {
-        let number = |value: Option<f64>, unit: &str| {
-            value.map_or_else(|| "not reported".to_owned(), |value| format!("{value:.2} {unit}"))
-        };
-        let _ = writeln!(page, "\n## Generation\n\n| what | |\n| --- | --- |");
-        let _ = writeln!(page, "| loading | {} |", number(generation.load, "ms"));
-        let _ = writeln!(page, "| prompt | {} |", number(generation.prompt_speed, "tokens per second"));
-        let _ = writeln!(page, "| generation | {} |", number(generation.speed, "tokens per second"));
-        let memory = generation.memory.map_or_else(|| "not measured; the run was too short".to_owned(), text::bytes);
-        let _ = writeln!(page, "| memory of the process | {memory} |");
-        let _ = writeln!(page, "| text | `{}` |\n", generation.sha256);
-        for line in generation.text.lines() {
-            let _ = writeln!(page, "    {}", line.chars().filter(|c| !c.is_control()).collect::<String>());
-        }
-    }
-    if !validation.bench.is_empty() {
-        let _ = writeln!(page, "\n## llama-bench\n\n| test | tokens per second | backends |\n| --- | --- | --- |");
-        for one in &validation.bench {
-            let _ =
-                writeln!(page, "| {} | {:.2} ± {:.2} | {} |", one.test, one.speed, one.deviation, code(&one.backends));
-        }
-    }
-    let _ = writeln!(page, "\n## Since the last validation\n");
-    match moved {
-        None => page.push_str("There is no earlier validation with this model and device.\n"),
-        Some([]) => page.push_str("No change beyond noise.\n"),
-        Some(lines) => {
-            for line in lines {
-                let _ = writeln!(page, "- {}", code(line));
-            }
-        }
-    }
-    page
-}
-
-/// Quotes a text as code in a table cell.
-fn code(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .map(|c| if matches!(c, '`' | '|') { '\'' } else { c })
-        .collect();
-    format!("`{text}`")
+fn to_text(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|error| Error::failure("cannot write the validation").because(&error))?;
+    text.push(b'\n');
+    Ok(text)
 }

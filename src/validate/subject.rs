@@ -32,6 +32,8 @@ pub(super) struct Subject {
     pub rocm: Option<Rocm>,
     /// The GPUs that the build is for; none without ROCm.
     pub targets: Vec<GfxTarget>,
+    /// The version of ROCm.
+    pub rocm_version: Option<String>,
     /// The decisions about the ROCm tree, if it is one that others were laid over.
     pub overlay: Option<Record>,
     /// The complete ROCm tree, which has the tools, if it is in the store.
@@ -84,6 +86,7 @@ impl Subject {
             llama: here(name)?,
             rocm,
             targets: lock.targets(recipe),
+            rocm_version: recipe.rocm().and_then(|name| rocm_version(lock, name)),
             overlay: recipe.rocm().and_then(|name| overlay_record(lock, intake.store, name)),
             complete: recipe.rocm().and_then(|name| here(name).ok()),
             base: lock.base_of(recipe.build_root()).map(here).transpose()?,
@@ -98,14 +101,21 @@ impl Subject {
         if let [target] = self.targets.as_slice() { Some(target) } else { None }
     }
 
-    /// Returns a failed check if this machine's processor lacks instructions that the build uses.
-    pub fn processor(&self) -> Option<Check> {
-        let EngineKind::Built { cpu, .. } = &self.kind else { return None };
+    /// Checks that this machine's processor has the instructions that the build uses.
+    pub fn processor(&self) -> Check {
+        const NAME: &str = "processor";
+        let EngineKind::Built { cpu, .. } = &self.kind else {
+            return Check::not_run(NAME, "a prebuilt engine does not say for which processor it was built");
+        };
         let processor = llama::processor(cpu.as_deref(), &self.targets);
         let missing = llama::missing_flags(processor, Part::All, &processor_flags());
-        (!missing.is_empty()).then(|| {
-            Check::failed("processor", format!("built for {processor}; this one lacks {}", missing.join(", ")))
-        })
+        let lacks = if missing.is_empty() { String::new() } else { format!("; this one lacks {}", missing.join(", ")) };
+        Check::judged(NAME, missing.is_empty(), format!("built for {processor}{lacks}"))
+    }
+
+    /// Returns the context length of the model, in tokens.
+    pub fn context(&self) -> Option<u64> {
+        self.model.about.gguf.as_ref()?.context
     }
 
     /// Returns the `LD_LIBRARY_PATH` of images, if the build finds ROCm by that alone.
@@ -149,7 +159,10 @@ impl Subject {
 /// Returns the outputs that run: a runtime with its build if the lock has one, else a build alone. Other engines have no
 /// llama-bench and read no prompt, so they are passed over.
 fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
-    let is_llama = |name: &str| lock.outputs.get(name).is_some_and(|output| output.recipe.has_known_programs());
+    let is_llama = |name: &str| {
+        let recipe = lock.outputs.get(name).map(|output| &output.recipe);
+        recipe.is_some_and(|recipe| recipe.is(OutputRole::Engine) && recipe.has_known_programs())
+    };
     let runtimes = lock.outputs.iter().filter_map(|(name, output)| match &output.recipe {
         Recipe::Runtime(recipe) if is_llama(&recipe.llama) => Some((name, recipe)),
         _ => None,
@@ -172,6 +185,12 @@ fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
              engine builds the same again, and `strixlock run` starts its programs",
         )
     })
+}
+
+/// Returns the version of the published ROCm tree that an output is or lies over.
+fn rocm_version(lock: &Lock, output: &str) -> Option<String> {
+    let (recipe, _) = lock.published_rocm(output)?;
+    Some(lock.inputs.get(&recipe.input)?.version())
 }
 
 /// Returns the tree of a realized output; fails if it is not in the store.

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::llama_source::Options as Known;
@@ -18,6 +18,11 @@ fn validation() -> Validation {
         lock: Sha256Digest::of(b"lock"),
         time: 1_795_132_800,
         device: Device::Cpu,
+        extent: Extent::Usual,
+        profile_generation: Some(3),
+        versions: BTreeMap::from([("rocm".to_owned(), "10.1.0".to_owned())]),
+        derivations: BTreeMap::new(),
+        machine: None,
         model: Model {
             input: "model".to_owned(),
             version: "m (0)".to_owned(),
@@ -187,11 +192,27 @@ fn noise_is_ignored_and_differences_are_listed() {
 }
 
 #[test]
-fn a_record_without_libraries_is_read_and_its_libraries_are_not_compared() {
+fn a_record_of_an_earlier_version_is_read_and_what_it_lacks_is_not_compared() {
     let mut value = serde_json::to_value(validation()).unwrap();
     value["generation"].as_object_mut().unwrap().remove("libraries");
+    for name in ["extent", "profile_generation", "versions", "derivations", "machine"] {
+        value.as_object_mut().unwrap().remove(name);
+    }
     let old: Validation = serde_json::from_value(value).unwrap();
+    assert_eq!(old.extent, Extent::Quick);
     assert_eq!(moved(&old, &validation()), Vec::<String>::new());
+}
+
+#[test]
+fn a_check_that_a_quick_validation_leaves_out_has_not_changed() {
+    let mut before = validation();
+    before.checks.push(Check::passed("agreement", "fine"));
+    let mut after = validation();
+    after.extent = Extent::Quick;
+    after.checks.push(Check::not_run("agreement", QUICK));
+    assert_eq!(moved(&before, &after), Vec::<String>::new());
+    after.extent = Extent::Usual;
+    assert_eq!(moved(&before, &after), ["agreement: passed before, was not run now"]);
 }
 
 #[test]
@@ -200,16 +221,72 @@ fn the_last_one_with_the_same_model_and_device_is_found_again() {
     let path = directory.path().join("validation");
     let first = validation();
     assert_eq!(last(&path, &first).unwrap(), None);
-    let written = write(&path, &first, None).unwrap();
+    let named = name(&path, first.time, Some(3), first.lock);
+    assert_eq!(named, "2026-11-20-g3");
+    let written = write(&path, &named, &first, None).unwrap();
     let page = fs_err::read_to_string(&written.page).unwrap();
     assert!(page.starts_with("# Validation on the CPU: passed\n"), "{page}");
     assert!(page.contains("| rocminfo | not run | `no ' GPU 'x'` |"), "{page}");
     assert!(page.contains("There is no earlier validation"), "{page}");
+    assert_eq!(name(&path, first.time, Some(3), first.lock), "2026-11-20-g3-2");
     let newer = Validation { lock: Sha256Digest::of(b"other"), time: first.time + 1, ..first.clone() };
-    write(&path, &newer, Some(&["moved | `it`".to_owned()])).unwrap();
+    let of_none = name(&path, newer.time, None, newer.lock);
+    assert_eq!(of_none, format!("2026-11-20-{}", &newer.lock.hex()[..8]));
+    write(&path, &of_none, &newer, Some(&["moved | `it`".to_owned()])).unwrap();
     fs_err::write(path.join("broken.json"), "{").unwrap();
-    assert_eq!(last(&path, &first).unwrap(), Some(newer));
-    assert_eq!(last(&path, &Validation { device: Device::Gpu, ..first }).unwrap(), None);
+    assert_eq!(last(&path, &first).unwrap(), Some(newer.clone()));
+    assert_eq!(of(&path, first.lock), Some(first.clone()));
+    assert_eq!(last(&path, &Validation { device: Device::Gpu, ..first.clone() }).unwrap(), None);
+
+    // Records of earlier versions lie beside it, and an index that is gone, damaged or newer is made anew.
+    let old = Validation { lock: Sha256Digest::of(b"old"), time: first.time - 1, ..first.clone() };
+    fs_err::write(path.join(format!("{}.json", old.lock.hex())), serde_json::to_vec(&old).unwrap()).unwrap();
+    for index in ["", "{", "{\"version\":2,\"records\":{}}", "{\"version\":1,\"records\":{}}"] {
+        fs_err::write(path.join("index.json"), index).unwrap();
+        assert_eq!(of(&path, old.lock), Some(old.clone()), "{index}");
+        assert_eq!(last(&path, &first).unwrap(), Some(newer.clone()), "{index}");
+    }
+    fs_err::remove_file(path.join(format!("{of_none}.json"))).unwrap();
+    assert_eq!(last(&path, &first).unwrap(), Some(first));
+}
+
+#[test]
+fn a_history_has_a_row_for_each_generation_and_names_what_it_cannot_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    assert!(history(path).unwrap().rows.is_empty());
+    let at = |seconds: i64, lock: &[u8], speed: f64| {
+        let mut one = validation();
+        (one.time, one.lock) = (one.time + seconds, Sha256Digest::of(lock));
+        one.bench[0].speed = speed;
+        one
+    };
+    let mut all = [at(0, b"a", 100.0), at(1, b"b", 90.0), at(2, b"a", 104.0), at(3, b"c", 50.0)];
+    all[2].checks.push(Check::failed("agreement", "wrong"));
+    // Another machine's row stays apart.
+    all[3].machine = Some(Machine { processor: Some("other".to_owned()), ..Machine::default() });
+    for one in &all {
+        write(path, &name(path, one.time, Some(3), one.lock), one, None).unwrap();
+    }
+    let whole = fs_err::read_to_string(path.join("2026-11-20-g3.json")).unwrap();
+    fs_err::write(path.join("cut.json"), &whole[..whole.len() / 2]).unwrap();
+    let found = history(path).unwrap();
+    assert_eq!(found.unreadable, ["cut"]);
+    let rows: Vec<_> = found.rows.iter().map(|row| (row.count, row.failed.len(), row.speeds["tg32"].speed)).collect();
+    assert_eq!(rows, [(1, 0, 90.0), (2, 1, 102.0), (1, 0, 50.0)]);
+    assert_eq!(found.rows[1].speeds["tg32"].noise, 2.0);
+    assert!(found.rows[0].is_comparable(&found.rows[1]) && !found.rows[1].is_comparable(&found.rows[2]));
+}
+
+#[test]
+fn perplexities_are_read_and_odd_ones_are_named() {
+    use perplexity::estimate;
+    assert_eq!(estimate("[1]6.9,\nFinal estimate: PPL = 6.7943 +/- 0.12345\n"), Some(Ok(6.7943)));
+    for odd in ["nan", "-nan", "inf", "0.5", "-3", "", "1e999"] {
+        let read = estimate(&format!("Final estimate: PPL = {odd} +/- nan"));
+        assert!(read.unwrap().unwrap_err().starts_with("the perplexity is `"), "{odd}");
+    }
+    assert_eq!(estimate("[1]6.9,"), None);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn all() -> Vec<(String, Command)> {
 
 /// Words of examples that cannot be run here: they need a new project, root, a model, a profile, a terminal, an engine, an
 /// image, releases, time, or another machine's disk.
-const NOT_RUN: [&str; 14] = [
+const NOT_RUN: [&str; 15] = [
     "--follow",
     "../other",
     "fish",
@@ -33,6 +33,7 @@ const NOT_RUN: [&str; 14] = [
     "stable",
     "/opt",
     "MODEL.gguf",
+    "~/models/MODEL.gguf",
     "prod",
     "shell",
     "validate",

@@ -230,7 +230,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 "how-to/models.md#validate",
                 &[
                     ("On the GPU, if there is one", "strixlock validate"),
-                    ("On the CPU, with one of several models", "strixlock validate --device cpu --model model"),
+                    ("Verdict and speed of each generation", "strixlock validate --history"),
                 ],
             ),
             page(
@@ -239,6 +239,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("Write REPRODUCIBLE.md", "strixlock audit"),
                     ("In CI: fail if it is out of date", "strixlock audit --check"),
+                    ("Also rebuild.sh, which makes the outputs without strixlock", "strixlock audit --rebuild-script"),
                 ],
             ),
         ],

@@ -63,7 +63,7 @@ impl Resolve for RocmRequest {
 
 /// Takes the newest build that is not known to be bad, and says what was passed over. Fails if all are.
 fn pass_over(request: &RocmRequest, found: &mut LookUp, skipped: &[Advisory]) -> Result<()> {
-    let used = Use { backends: Vec::new(), targets: vec![&request.target] };
+    let used = Use { backends: Vec::new(), targets: vec![request.target.clone()] };
     let reason = |one: &Candidate| {
         let pinned = Pinned::Rocm(&one.version, made(&one.version, one.mtime));
         skipped.iter().find(|advisory| advisory.applies(pinned, &used))

@@ -22,6 +22,36 @@
         [](common_params & params, const std::string & value) {}
     ));
     add_opt(common_arg(
+        {"-t", "--threads"}, "N",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ).set_env("LLAMA_ARG_THREADS"));
+    add_opt(common_arg(
+        {"-b", "--batch-size"}, "N",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ).set_env("LLAMA_ARG_BATCH"));
+    add_opt(common_arg(
+        {"-ub", "--ubatch-size"}, "N",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ).set_env("LLAMA_ARG_UBATCH"));
+    add_opt(common_arg(
+        {"--chunks"}, "N",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ).set_examples({LLAMA_EXAMPLE_IMATRIX, LLAMA_EXAMPLE_PERPLEXITY, LLAMA_EXAMPLE_RETRIEVAL}));
+    add_opt(common_arg(
+        {"-f", "--file"}, "FNAME",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ).set_excludes({LLAMA_EXAMPLE_SERVER}));
+    add_opt(common_arg(
+        {"-np", "--parallel"}, "N",
+        string_format("explained (default: %d)", params.x),
+        [](common_params & params, const std::string & value) {}
+    ).set_env("LLAMA_ARG_N_PARALLEL"));
+    add_opt(common_arg(
         {"-n", "--predict", "--n-predict"}, "N",
         string_format("explained (default: %d)", params.x),
         [](common_params & params, const std::string & value) {}
@@ -105,7 +135,7 @@
     ).set_env("LLAMA_ARG_HF_REPO"));
     add_opt(common_arg(
         {"--host"}, "HOST",
-        string_format("explained (default: %d)", params.x),
+        string_format("explained, with a UNIX socket if it ends with .sock (default: %s)", params.x),
         [](common_params & params, const std::string & value) {}
     ).set_examples({LLAMA_EXAMPLE_SERVER}).set_env("LLAMA_ARG_HOST"));
     add_opt(common_arg(

@@ -45,6 +45,20 @@ const BENCH: [Wish; 9] = [
     Wish::Help,
 ];
 
+/// Options of llama-server that are written by `validate`.
+const SLOTS: [Wish; 5] = [Wish::Batch, Wish::Context, Wish::MicroBatch, Wish::Parallel, Wish::Threads];
+const PERPLEXITY: [Wish; 9] = [
+    Wish::Batch,
+    Wish::Chunks,
+    Wish::Context,
+    Wish::Device,
+    Wish::File,
+    Wish::GpuLayers,
+    Wish::MicroBatch,
+    Wish::Model,
+    Wish::Threads,
+];
+
 /// Fails unless the program has each wish, in words that it accepts.
 #[track_caller]
 fn accepts(options: &Options, wishes: &[Wish]) {
@@ -58,8 +72,10 @@ fn accepts(options: &Options, wishes: &[Wish]) {
 #[test]
 fn every_option_that_is_written_is_known_in_every_age() {
     for Age { source, server, chat, completion, bench, .. } in ages() {
-        accepts(&server, &SERVER);
+        accepts(&server, &[SERVER.as_slice(), &SLOTS].concat());
         accepts(&Options::in_text(source, Role::Completion), &COMPLETION);
+        accepts(&Options::in_text(source, Role::Perplexity), &PERPLEXITY);
+        assert!(source.contains(super::super::socket_ending()), "{source}");
         accepts(&completion, &COMPLETION);
         accepts(&bench, &BENCH);
         for options in [server, chat, completion] {
@@ -71,7 +87,7 @@ fn every_option_that_is_written_is_known_in_every_age() {
 /// A new wish belongs into a list above, so that it is compared with every age.
 #[test]
 fn every_wish_is_compared_with_every_age() {
-    let all = [&SERVER[..], &ASKED, &COMPLETION, &BENCH, &SOMETIMES].concat();
+    let all = [&SERVER[..], &SLOTS, &ASKED, &COMPLETION, &PERPLEXITY, &BENCH, &SOMETIMES].concat();
     let compared: BTreeSet<_> = all.into_iter().collect();
     assert_eq!(TABLE.options.keys().filter(|wish| !compared.contains(wish)).collect::<Vec<_>>(), Vec::<&Wish>::new());
 }
@@ -178,8 +194,10 @@ fn real_sources_have_every_option_that_is_written() {
     for source in all.split(':') {
         let text = |path: &str| std::fs::read_to_string(format!("{source}/{path}")).unwrap();
         let shared = text(SHARED);
-        accepts(&Options::in_text(&shared, Role::Server), &SERVER);
+        accepts(&Options::in_text(&shared, Role::Server), &[SERVER.as_slice(), &SLOTS].concat());
         accepts(&Options::in_text(&shared, Role::Completion), &COMPLETION);
+        accepts(&Options::in_text(&shared, Role::Perplexity), &PERPLEXITY);
+        assert!(shared.contains(super::super::socket_ending()), "{source}");
         accepts(&Options::compared(&text("tools/llama-bench/llama-bench.cpp")), &BENCH);
         for role in [Role::Server, Role::Completion, Role::Chat] {
             accepts(&Options::in_text(&shared, role), &ASKED);
@@ -217,7 +235,8 @@ fn start_lines_that_are_shown_are_of_the_newest_age() {
 }
 
 /// Names of options of llama.cpp that mean something else where they stand.
-const OTHERS: [&str; 7] = ["--device", "--help", "--host", "--model", "--output", "--port", "--version"];
+const OTHERS: [&str; 9] =
+    ["--device", "--file", "--help", "--host", "--model", "--output", "--parallel", "--port", "--version"];
 
 /// No code writes an option but through `Options::words`.
 #[test]

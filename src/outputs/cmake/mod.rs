@@ -24,13 +24,14 @@ use serde_json::Value;
 use toml::Spanned;
 
 use super::fields::{cmake_variables, pairs};
+use super::{build_lines, build_page};
 use crate::error::Result;
-use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
+use crate::page::script::Script;
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::{CMakeRecipe, Edge, OutputRole};
-use crate::report::Describe;
+use crate::report::{Describe, Fact, Found, Rebuilding};
 
 impl FromFields for CMakeRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
@@ -44,7 +45,7 @@ impl FromFields for CMakeRecipe {
             components: parts(form, "components")?,
             cmake: cmake_variables(form.source, form.fields)?,
             environment: pairs(form.source, form.fields, "environment", rules::is_variable)?,
-            source: match form.input("source", InputKind::File)? {
+            source: match form.source_tree("source")? {
                 Some(source) => source,
                 None => return Err(form.fields.missing("source", &[])),
             },
@@ -113,7 +114,17 @@ impl Make for CMakeRecipe {
 }
 
 impl Describe for CMakeRecipe {
+    const LABELS: &'static [&'static str] = &build_page::labels("left to the project");
+
     fn describe(&self, page: &mut String, lock: &Lock) {
         page::cmake(page, lock, self);
+    }
+
+    fn facts(&self, found: &Found) -> Vec<Fact> {
+        build_page::facts(self, Self::LABELS, found)
+    }
+
+    fn rebuild(&self, script: &mut Script, rebuilding: &Rebuilding) -> Result<(), String> {
+        build_lines::rebuild(self, script, rebuilding)
     }
 }

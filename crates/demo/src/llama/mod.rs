@@ -40,12 +40,15 @@ macro_rules! templates {
 const TEMPLATES: &[(&str, &str)] = templates! {
     "CMakeLists.txt"
     "cmake/build-info.cmake"
+    "cmake/fault.cmake"
     "cmake/llama-config.cmake.in"
     "cmake/llama.pc.in"
     "cmake/stamps.cmake"
     "common/arg.cpp"
     "common/arg.h"
     "common/build-info.cpp.in"
+    "common/toy.cpp"
+    "common/toy.h"
     "ggml/CMakeLists.txt"
     "ggml/include/ggml-backend.h"
     "ggml/include/ggml.h"
@@ -66,7 +69,11 @@ const TEMPLATES: &[(&str, &str)] = templates! {
     "tools/cli/cli.cpp"
     "tools/llama-bench/CMakeLists.txt"
     "tools/llama-bench/llama-bench.cpp"
+    "tools/perplexity/CMakeLists.txt"
+    "tools/perplexity/perplexity.cpp"
     "tools/server/CMakeLists.txt"
+    "tools/server/http.cpp"
+    "tools/server/http.h"
     "tools/server/server.cpp"
 };
 

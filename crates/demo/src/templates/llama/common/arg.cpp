@@ -94,6 +94,41 @@ static std::vector<common_arg> all_options() {
         "number of tokens to predict",
         [](arguments & params, const std::string & value) { params.predict = atoi(value.c_str()); }
     ));
+    add_opt(common_arg(
+        {"-c", "--ctx-size"}, "N",
+        "size of the prompt context",
+        [](arguments & params, const std::string & value) { params.context = atoi(value.c_str()); }
+    ));
+    add_opt(common_arg(
+        {"-b", "--batch-size"}, "N",
+        "logical maximum batch size",
+        [](arguments &, const std::string &) {}
+    ));
+    add_opt(common_arg(
+        {"-ub", "--ubatch-size"}, "N",
+        "physical maximum batch size",
+        [](arguments & params, const std::string & value) { params.ubatch = atoi(value.c_str()); }
+    ));
+    add_opt(common_arg(
+        {"-t", "--threads"}, "N",
+        "number of CPU threads",
+        [](arguments &, const std::string &) {}
+    ));
+    add_opt(common_arg(
+        {"-np", "--parallel"}, "N",
+        "number of server slots",
+        [](arguments &, const std::string &) {}
+    ).set_examples({LLAMA_EXAMPLE_SERVER}));
+    add_opt(common_arg(
+        {"-f", "--file"}, "FNAME",
+        "a file containing the prompt",
+        [](arguments & params, const std::string & value) { params.file = value; }
+    ).set_examples({LLAMA_EXAMPLE_PERPLEXITY}));
+    add_opt(common_arg(
+        {"--chunks"}, "N",
+        "max number of chunks to process",
+        [](arguments &, const std::string &) {}
+    ).set_examples({LLAMA_EXAMPLE_PERPLEXITY}));
 @MMAP@@LOAD_MODE@    add_opt(common_arg(
         {"-fa", "--flash-attn"}, "[on|off|auto]",
         "set Flash Attention use",
@@ -116,13 +151,13 @@ static std::vector<common_arg> all_options() {
     ).set_examples({LLAMA_EXAMPLE_BENCH}));
     add_opt(common_arg(
         {"--host"}, "HOST",
-        "ip address to listen",
-        [](arguments &, const std::string &) {}
+        "ip address to listen, or bind to an UNIX socket if the address ends with .sock",
+        [](arguments & params, const std::string & value) { params.host = value; }
     ).set_examples({LLAMA_EXAMPLE_SERVER}));
     add_opt(common_arg(
         {"--port"}, "PORT",
         "port to listen",
-        [](arguments &, const std::string &) {}
+        [](arguments & params, const std::string & value) { params.port = atoi(value.c_str()); }
     ).set_examples({LLAMA_EXAMPLE_SERVER}));
     return all;
 }

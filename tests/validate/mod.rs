@@ -1,6 +1,10 @@
 //! `strixlock validate`, with llama.cpp and the trimmed runtime of the embedded upstream in the sandbox.
 
+mod wrong;
+
 use strixlock_demo::gguf_maker::{Shape, model};
+
+use serde_json::Value;
 
 use crate::support::{Project, Ran};
 
@@ -8,7 +12,7 @@ use crate::support::{Project, Ran};
 fn project() -> Project {
     let project = Project::new();
     project.full_manifest("10.1.0a20260901");
-    add_model(&project, "model", Shape::default());
+    add_model(&project, "model", Shape { context: 8192, ..Shape::default() });
     project.run(&["update"]).code(0);
     project.run(&["realize"]).code(0);
     project
@@ -47,6 +51,8 @@ fn what_was_realized_runs_and_says_the_same_twice() {
     assert_eq!(value["moved"], serde_json::Value::Null);
     let expected = [
         ("device nodes", "not-run"),
+        ("processor", "passed"),
+        ("device", "not-run"),
         ("rocminfo", "passed"),
         ("hipcc", "passed"),
         ("clang", "passed"),
@@ -55,6 +61,15 @@ fn what_was_realized_runs_and_says_the_same_twice() {
         ("generation", "passed"),
         ("libraries", "passed"),
         ("llama-bench", "passed"),
+        ("agreement", "passed"),
+        ("server", "passed"),
+        ("repeat", "passed"),
+        ("slots", "passed"),
+        ("cached prefix", "passed"),
+        ("seed", "passed"),
+        ("tools", "passed"),
+        ("token by token", "passed"),
+        ("micro-batches", "passed"),
     ];
     assert_eq!(
         outcomes(&first),
@@ -71,26 +86,85 @@ fn what_was_realized_runs_and_says_the_same_twice() {
     let found = found["found"].as_str().unwrap();
     assert!(found.contains("from /opt/llama, ") && found.contains("from /opt/rocm, "), "{found}");
 
-    // The loader itself reports the libraries, so that every run lists the same files.
-    let again = project.run(&["--offline", "validate", "--device", "cpu", "--json"]).code(0).json();
-    assert!(again["checks"].as_array().unwrap().iter().any(|check| check["found"] == found), "{again}");
-    assert_eq!(again["generation"]["libraries"], generation["libraries"]);
     let libraries = generation["libraries"].as_array().unwrap();
     for library in ["/opt/llama/lib/libggml-cpu.so.0", "/opt/rocm/lib/librocblas.so.5", "/opt/rocm/lib/libhiprtc.so.7"]
     {
         assert!(libraries.iter().any(|path| path == library), "{library} in {libraries:?}");
     }
+    let figures = |name: &str| check(&value, name)["figures"].clone();
+    assert_eq!(figures("agreement")["context"], 4096);
+    assert_eq!(figures("agreement")["perplexity"], figures("agreement")["reference-perplexity"]);
+    assert_eq!(figures("token by token")["equal-tokens"], 48);
 
-    let second = project.run(&["--offline", "validate", "--device", "cpu"]).code(0);
-    assert!(second.stdout.contains("validated on the CPU only; the GPU was not tested\n"), "{}", second.all());
-    assert!(!second.stdout.contains("the text differs"), "{}", second.all());
-    assert!(!second.stdout.contains("moved: libraries"), "{}", second.all());
-    let digest = project.run(&["lock", "digest"]).code(0).stdout.trim().trim_start_matches("sha256:").to_owned();
-    let page = project.read(&format!("validation/{digest}.md"));
-    assert!(page.contains("# Validation on the CPU: passed"), "{page}");
-    for log in ["generate.log", "generate.out", "llama-bench.err"] {
-        assert!(project.path(&format!("validation/{digest}/{log}")).is_file(), "{log}");
+    // Records and pages have the day and the generation in their names; nothing is replaced.
+    let again = project.run(&["--offline", "validate", "--device", "cpu", "--quick"]).code(0);
+    assert!(again.stdout.contains("validated on the CPU only; the GPU was not tested\n"), "{}", again.all());
+    assert!(again.stdout.contains("no change beyond noise since the last validation\n"), "{}", again.all());
+    let left_out = again.stdout.lines().find(|line| line.starts_with("not run  agreement "));
+    assert!(left_out.is_some_and(|line| line.ends_with("  left out by --quick")), "{}", again.all());
+    let names = names(&project);
+    let [first, second] = names.as_slice() else { panic!("{names:?}") };
+    assert!(first.len() == "2026-11-30-g1".len() && first.ends_with("-g1"), "{first}");
+    assert_eq!(*second, format!("{first}-2"));
+    assert_eq!(value["file"], format!("[DIR]/project/validation/{first}.json"));
+    let page = project.read(&format!("validation/{first}.md"));
+    assert!(
+        page.contains("# Validation on the CPU: passed") && page.contains("| agreement | context | `4096` |"),
+        "{page}"
+    );
+    for log in ["generate.log", "generate.out", "llama-bench.err", "server.err", "agreement.out"] {
+        assert!(project.path(&format!("validation/{first}/{log}")).is_file(), "{log}");
     }
+    let record: Value = serde_json::from_str(&project.read(&format!("validation/{first}.json"))).unwrap();
+    assert_eq!(record["profile_generation"], 1);
+    assert_eq!(record["extent"], "usual");
+    assert_eq!(record["machine"]["rocm"], "10.1.0a20260901");
+    assert!(record["derivations"]["llama"].as_str().unwrap().starts_with("sha256:"), "{record:#}");
+    let status = project.run(&["status"]).code(0);
+    assert!(status.stdout.contains("validation passed on the CPU"), "{}", status.all());
+}
+
+/// Returns the names of the records, sorted.
+fn names(project: &Project) -> Vec<String> {
+    let entries = std::fs::read_dir(project.path("validation")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
+    names.retain(|name| name != "index");
+    names.sort();
+    names
+}
+
+/// Returns a check of a record by its name.
+fn check<'v>(record: &'v Value, name: &str) -> &'v Value {
+    let checks = record["checks"].as_array().unwrap();
+    checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("{name} in {record:#}"))
+}
+
+/// Removes all times and speeds from a record, and its memory, which a program has more or less of.
+fn without_measurements(mut record: Value) -> Value {
+    record["time"].take();
+    for name in ["load", "prompt_speed", "speed", "memory"] {
+        record["generation"][name].take();
+    }
+    for one in record["bench"].as_array_mut().unwrap() {
+        (one["speed"], one["deviation"]) = (Value::Null, Value::Null);
+    }
+    record
+}
+
+#[test]
+fn records_of_the_same_trees_are_equal_but_for_times_and_speeds() {
+    let project = project();
+    let mut all: Vec<Value> = (0..3)
+        .map(|_| {
+            let file = project.run(&["validate", "--device", "cpu", "--json"]).code(0).json()["file"].clone();
+            let file = file.as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
+            without_measurements(serde_json::from_str(&project.read(&format!("validation/{file}"))).unwrap())
+        })
+        .collect();
+    let first = all.remove(0);
+    assert!(all.iter().all(|other| *other == first), "{first:#}\n{all:#?}");
+    assert_eq!(first["checks"].as_array().unwrap().len(), 20);
 }
 
 #[test]
@@ -100,10 +174,10 @@ fn a_runtime_that_lost_a_file_fails_with_a_code_of_its_own() {
     let directory = lost.parent().unwrap();
     std::fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::remove_file(&lost).unwrap();
-    let ran = project.run(&["validate", "--device", "cpu"]).code(10);
+    let ran = project.run(&["validate", "--device", "cpu", "--quick"]).code(10);
     assert!(ran.stderr.contains("error: the validation failed: generation, llama-bench"), "{}", ran.all());
     assert!(ran.stdout.contains("failed   generation"), "{}", ran.all());
-    let ran = project.run(&["validate", "--device", "cpu", "--json"]).code(10);
+    let ran = project.run(&["validate", "--device", "cpu", "--quick", "--json"]).code(10);
     assert_eq!(ran.json()["passed"], false);
 }
 

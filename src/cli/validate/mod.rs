@@ -1,20 +1,27 @@
 //! `strixlock validate`
 
+mod history;
+
+use std::time::Duration;
+
 use super::choices::device;
 use super::table::{Column, Table};
 use super::{Session, Ui};
+
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::progress::{Doing, Unit};
 use crate::realize::unknown_models;
 use crate::text;
-use crate::validate::{Device, Options, Outcome, Validation, last, logs, moved, validate, write};
+use crate::validate::{Device, Extent, Options, Validation, last, logs, moved, name, validate, write};
 
 /// Run the realized llama.cpp with a model, and compare with the last validation
 ///
-/// Runs a fixed prompt with a fixed seed, and llama-bench, in a sandbox with the base system of the build, llama.cpp
-/// and the trimmed runtime. Writes validation/LOCK-DIGEST.json and .md beside lock/, with the logs. Fails with exit
-/// code 10.
+/// Runs llama.cpp in a sandbox with the base system of its build and the trimmed runtime. Compares the GPU with the
+/// CPU, or the CPU with itself in other batches and threads: perplexity of a long text, and each generated token. Asks
+/// llama-server twice, two requests at once, with a cached prefix, and by a JSON schema. Every check is passed, failed
+/// or not run for a reason. Writes validation/DATE-gGENERATION.json and .md beside lock/, with the logs. Fails with
+/// exit code 10.
 #[derive(Debug, clap::Args)]
 pub struct ValidateArgs {
     /// Input of the model [default: the only model in the lock]
@@ -23,26 +30,60 @@ pub struct ValidateArgs {
     /// Device to compute on [default: the GPU if the build can use it]
     #[arg(long, value_parser = device())]
     device: Option<Device>,
+    /// Only run the programs once, with a short prompt
+    #[arg(long, conflicts_with = "deep")]
+    quick: bool,
+    /// Longer texts and repetitions, however long that takes [default: what fits in five minutes]
+    #[arg(long)]
+    deep: bool,
+    /// Time limit for each program
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "600",
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    limit: u64,
+    /// Run nothing: show verdict and speed of each generation that was validated
+    #[arg(long, conflicts_with_all = ["quick", "deep", "model", "device", "limit"])]
+    history: bool,
 }
 
 pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
+    let directory = session.project.directory().join("validation");
+    if args.history {
+        return history::show(ui, &directory).map(|()| 0);
+    }
     let lock = session.lock_to_use()?;
     let intake = session.intake()?;
-    let directory = session.project.directory().join("validation");
     let digest = Sha256Digest::of(lock.to_text()?.as_bytes());
-    let options = Options { model: args.model.clone(), device: args.device, now: session.now };
+    let generation = generation_of(session, digest)?;
+    let name = name(&directory, session.now, generation, digest);
+    let logs = logs(&directory, &name);
+    let options = Options {
+        model: args.model.clone(),
+        device: args.device,
+        extent: match (args.quick, args.deep) {
+            (true, _) => Extent::Quick,
+            (_, true) => Extent::Deep,
+            _ => Extent::Usual,
+        },
+        limit: Duration::from_secs(args.limit),
+        profile_generation: generation,
+        now: session.now,
+    };
     for warning in unknown_models(lock, intake.store)? {
         ui.warning(&warning);
     }
     // It ends with this block, so that nothing is left of it beside the result.
     let validation = {
         let _task = ui.progress.begin(Doing::Validate, "the outputs", None, Unit::Steps);
-        validate(lock, intake, &options, &logs(&directory, digest))?
+        validate(lock, intake, &options, &logs)?
     };
     let before = last(&directory, &validation)?;
     let moved = before.as_ref().map(|before| moved(before, &validation));
-    let written = write(&directory, &validation, moved.as_deref())?;
+    let written = write(&directory, &name, &validation, moved.as_deref())?;
     if ui.is_json() {
         let mut value = serde_json::to_value(&validation)
             .map_err(|error| Error::failure("cannot print the validation").because(&error))?;
@@ -60,25 +101,30 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
     if validation.passed() {
         return Ok(0);
     }
-    let failed = validation.checks.iter().filter(|check| check.outcome == Outcome::Failed);
-    let failed: Vec<&str> = failed.map(|check| check.name.as_str()).collect();
+    let failed: Vec<&str> = validation.failed().collect();
     if ui.is_json() {
         return Ok(Kind::Unfit as u8);
     }
     Err(Error::new(Kind::Unfit, format!("the validation failed: {}", failed.join(", ")))
-        .fact("logs", logs(&directory, digest).display())
+        .fact("logs", logs.display())
         .hint("`strixlock rollback` switches back to the generation before"))
+}
+
+/// Returns the newest generation of the project's profile that has this lock.
+fn generation_of(session: &Session, lock: Sha256Digest) -> Result<Option<u64>> {
+    let profile = session.profile()?;
+    for number in profile.generations()?.into_iter().rev() {
+        if profile.generation(number)?.lock == lock {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
 }
 
 fn show(ui: &Ui, validation: &Validation, moved: Option<&[String]>) {
     let mut table = Table::new([Column::word("result"), Column::word("check"), Column::text("found")]);
     for check in &validation.checks {
-        let outcome = match check.outcome {
-            Outcome::Passed => "passed",
-            Outcome::Failed => "failed",
-            Outcome::NotRun => "not run",
-        };
-        table.row([outcome, &check.name, &check.found]);
+        table.row([check.outcome.words(), &check.name, &check.found]);
     }
     ui.table(&table);
     if let Some(generation) = &validation.generation {
@@ -90,6 +136,9 @@ fn show(ui: &Ui, validation: &Validation, moved: Option<&[String]>) {
             number(generation.speed),
             generation.memory.map_or_else(|| "?".to_owned(), text::bytes)
         ));
+    }
+    for one in &validation.bench {
+        ui.line(format!("llama-bench {}: {:.2} ± {:.2} t/s", one.test, one.speed, one.deviation));
     }
     if validation.device == Device::Cpu {
         ui.line("validated on the CPU only; the GPU was not tested");

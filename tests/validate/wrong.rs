@@ -1,0 +1,104 @@
+//! Builds that are wrong in one way each: the check that is meant for it fails.
+
+use serde_json::Value;
+
+use super::{check, project};
+use crate::support::{Project, Ran};
+
+/// A way to be wrong (cmake/fault.cmake of the demo's llama.cpp), options of `validate`, the check that finds it, and a
+/// piece of its words.
+type Wrong = (&'static str, &'static [&'static str], &'static str, &'static str);
+
+const WRONG: [Wrong; 14] = [
+    ("long", &[], "agreement", "% apart at 4096 tokens"),
+    ("nan", &[], "agreement", "the perplexity is `nan`"),
+    ("odd", &[], "micro-batches", " at 37, "),
+    ("parallel", &[], "slots", "they part at token 1"),
+    ("first", &[], "repeat", "they part at token 1"),
+    ("cache", &[], "cached prefix", "they part at token 1"),
+    ("seed", &[], "seed", "the same seed gives two texts"),
+    ("schema", &[], "tools", "the answer is not JSON, which its schema demands"),
+    ("html", &[], "repeat", "the answer is not JSON"),
+    ("hang-server", &["--limit", "10"], "repeat", "the server did not answer in time"),
+    ("crash-server", &[], "server", "ended by signal 6"),
+    ("garbage", &["--quick"], "generation", "the text is the character `@`, again and again"),
+    ("hang", &["--quick", "--limit", "10"], "generation", "killed after 10 s, because it had not ended"),
+    ("crash", &["--quick"], "generation", "ended by signal 6"),
+];
+
+/// Checks that fail, too, since they ask the same program.
+const ALSO: [(&str, &str); 2] = [("first", "token by token"), ("nan", "micro-batches")];
+
+/// Makes the realized build wrong.
+fn make_wrong(project: &Project, way: &str) {
+    let place = std::fs::canonicalize(project.store("main").join("current/llama")).unwrap().join("share/llama");
+    let script =
+        "chmod u+w \"$1\" \"$1/share\" 2> /dev/null; mkdir -p \"$2\"; chmod u+w \"$2\"; echo \"$3\" > \"$2/fault\"";
+    let mut sh = std::process::Command::new("sh");
+    sh.args(["-c", script, "sh"]).arg(place.ancestors().nth(2).unwrap()).arg(&place).arg(way);
+    assert!(sh.status().unwrap().success());
+}
+
+fn validate(project: &Project, options: &[&str]) -> Ran {
+    project.run(&[&["--offline", "validate", "--device", "cpu", "--json"], options].concat())
+}
+
+fn failed(record: &Value) -> Vec<String> {
+    let checks = record["checks"].as_array().unwrap().iter().filter(|check| check["outcome"] == "failed");
+    checks.map(|check| check["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn each_wrong_build_fails_the_check_that_is_meant_for_it() {
+    let project = project();
+    validate(&project, &[]).code(0);
+    for (way, options, name, words) in WRONG {
+        make_wrong(&project, way);
+        let ran = validate(&project, options).code(10);
+        let record = ran.json();
+        let found = check(&record, name)["found"].as_str().unwrap().to_owned();
+        assert!(found.contains(words), "{way}: {found}");
+        let also = ALSO.iter().filter(|(other, _)| *other == way).map(|(_, also)| *also);
+        let expected: Vec<&str> = std::iter::once(name).chain(also).collect();
+        assert_eq!(failed(&record), expected, "{way}: {record:#}");
+        assert_eq!(record["passed"], false);
+    }
+}
+
+/// A quick validation is what `validate` did before it had checks of numbers.
+#[test]
+fn a_short_prompt_alone_does_not_find_wrong_numbers() {
+    let project = project();
+    for way in ["long", "parallel", "first"] {
+        make_wrong(&project, way);
+        validate(&project, &["--quick"]).code(0);
+    }
+}
+
+#[test]
+fn a_build_without_the_programs_says_which_checks_did_not_run() {
+    let project = project();
+    let bin = std::fs::canonicalize(project.store("main").join("current/llama/bin")).unwrap();
+    let mut sh = std::process::Command::new("sh");
+    sh.args(["-c", "chmod u+w \"$1\" && rm -f \"$1/llama-perplexity\" \"$1/llama-server\"", "sh"]).arg(&bin);
+    assert!(sh.status().unwrap().success());
+    let record = validate(&project, &[]).code(0).json();
+    for (name, why) in [
+        ("agreement", "the build has no llama-perplexity"),
+        ("micro-batches", "the build has no llama-perplexity"),
+        ("server", "the build has no llama-server"),
+        ("slots", "the build has no llama-server"),
+        ("token by token", "the build has no llama-server"),
+    ] {
+        let found = check(&record, name);
+        assert_eq!((&found["outcome"], &found["found"]), (&"not-run".into(), &why.into()), "{found}");
+    }
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    let project = Project::new();
+    for options in [["--quick", "--deep"].as_slice(), &["--limit", "0"], &["--limit", "x"]] {
+        project.run(&[&["validate"], options].concat()).code(2);
+    }
+}
