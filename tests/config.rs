@@ -94,6 +94,7 @@ fn every_setting_has_a_variable_that_counts() {
         "color" => "never",
         "store" | "config" | "log-file" | "manifest" | "lock" => "some/path",
         "profile" | "insecure-hosts" => "some",
+        "compile-cache-bytes" => "5000000",
         _ => "5",
     };
     std::fs::create_dir_all(project.path("some")).unwrap();
