@@ -51,8 +51,8 @@ const MOST: u64 = 16 << 20;
 /// The most compiled files, and messages of ccache, that a log lists.
 const LISTED: usize = 1000;
 
-/// The compiler launcher. Where ccache fails, because it cannot write or because the source has an error, the compiler runs
-/// without it. If that succeeds, the messages of ccache are kept.
+/// The compiler launcher. Where ccache fails, because it cannot write or because the source has an error, the compiler
+/// runs without it. If that succeeds, the messages of ccache are kept.
 const LAUNCHER: &str = r#"#!/bin/sh
 said=$(/usr/bin/ccache "$@" 2>&1)
 status=$?
@@ -107,8 +107,8 @@ pub(super) struct BuildCache<'a> {
 }
 
 impl<'a> BuildCache<'a> {
-    /// Gives a sandbox the compiler cache of a build. Returns `None` if there is no cache to use, and reports it if that
-    /// is not as configured: the build goes on without.
+    /// Gives a sandbox the compiler cache of a build. Returns `None` if there is no cache to use, and reports it if
+    /// that is not as configured: the build goes on without.
     pub fn prepare(
         build: &Build<'a>,
         variables: &BTreeMap<String, String>,
@@ -347,7 +347,8 @@ mod tests {
         assert!(launcher.ends_with("exec ccache \"$@\" \"-cuid=${id%% *}\"\n"), "{launcher}");
     }
 
-    /// Runs the launcher with a ccache and a compiler that do this. Returns its exit code, and all that it said and kept.
+    /// Runs the launcher with a ccache and a compiler that do this. Returns its exit code, and all that it said and
+    /// kept.
     fn launched(ccache: &str, compiler: &str) -> (Option<i32>, String) {
         let place = tempfile::tempdir().unwrap();
         let (ccache_path, failed) = (place.path().join("ccache"), place.path().join("failed"));
