@@ -21,6 +21,7 @@
 //! only if the user asked for the GPU; otherwise the result says that the GPU part was not run, and the CPU is compared
 //! with itself in other batches and threads.
 
+mod against;
 mod bench;
 mod check;
 mod client;
@@ -60,9 +61,10 @@ use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::realize::own_version;
 
+pub use against::{Against, Compared, against};
 pub use bench::Speed;
 pub use check::{Check, Outcome};
-pub use compare::moved;
+pub use compare::{Change, moved};
 pub use generate::Generation;
 pub use history::{History, Measured, Row, history, track};
 pub use machine::Machine;

@@ -102,3 +102,29 @@ fn options_that_contradict_each_other_are_refused() {
         project.run(&[&["validate"], options].concat()).code(2);
     }
 }
+
+#[test]
+fn two_generations_are_compared_token_by_token_and_then_by_speed() {
+    let project = project();
+    let against = |number: &str| project.run(&["validate", "--device", "cpu", "--against", number]);
+    let ran = against("1").code(0);
+    assert!(ran.stdout.contains("equal   long prompt        48 tokens are equal\n"), "{}", ran.all());
+    assert!(
+        ran.stdout.contains("same    llama-bench tg32   100.00 and 100.00 t/s (+0 %, within noise)\n"),
+        "{}",
+        ran.all()
+    );
+    let ran = against("7").code(9);
+    assert!(ran.stderr.contains("there is no generation 7"), "{}", ran.all());
+
+    // Another build: its own tree, which is then made wrong.
+    let manifest = project.read("manifests/strix.toml");
+    let other = manifest.replace("type = \"llama\"\n", "type = \"llama\"\ncmake = { DEMO_FAULT = \"first\" }\n");
+    project.write("manifests/strix.toml", &other);
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    let ran = against("1").code(10);
+    assert!(ran.stderr.contains("the outputs differ from those of generation 1"), "{}", ran.all());
+    assert!(ran.stderr.contains("long prompt: they part at token 1"), "{}", ran.all());
+    assert!(ran.stderr.contains("hint: `strixlock switch 1` switches"), "{}", ran.all());
+}
