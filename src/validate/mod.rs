@@ -64,13 +64,13 @@ use crate::realize::own_version;
 pub use against::{Against, Compared, against};
 pub use bench::Speed;
 pub use check::{Check, Outcome};
-pub use compare::{Change, moved};
+pub use compare::moved;
 pub use generate::Generation;
 pub use history::{History, Measured, Row, history, track};
 pub use machine::Machine;
 use nodes::GpuNodes;
 use perplexity::Perplexity;
-pub use record::{last, logs, name, of, write};
+pub use record::{last, last_failed, logs, name, of, write};
 use runner::Runner;
 use subject::Subject;
 
@@ -169,6 +169,12 @@ impl Validation {
     pub fn failed(&self) -> impl Iterator<Item = &str> {
         self.checks.iter().filter(|check| check.outcome == Outcome::Failed).map(|check| check.name.as_str())
     }
+}
+
+/// Returns true if ROCm's own programs or the device failed, before llama.cpp was run.
+#[must_use]
+pub fn of_rocm(validation: &Validation) -> bool {
+    validation.failed().any(|name| name == device::NAME || tools::is_of_rocm(name))
 }
 
 /// Options of a validation.

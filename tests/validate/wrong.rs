@@ -128,3 +128,52 @@ fn two_generations_are_compared_token_by_token_and_then_by_speed() {
     assert!(ran.stderr.contains("long prompt: they part at token 1"), "{}", ran.all());
     assert!(ran.stderr.contains("hint: `strixlock switch 1` switches"), "{}", ran.all());
 }
+
+#[test]
+fn a_failed_validation_becomes_a_draft_of_an_advisory() {
+    let project = project();
+    let none = project.run(&["advisory", "draft"]).code(9);
+    assert!(none.stderr.contains("no validation failed"), "{}", none.all());
+    make_wrong(&project, "garbage");
+    let record = validate(&project, &["--quick"]).code(10).json();
+    let drafted = project.run(&["advisory", "draft"]).code(0).stdout;
+    for line in [
+        "about = \"llama.cpp\"",
+        "# generation: the text is the character `@`, again and again",
+        "# until = \"\"  # the first good version, once there is one",
+        "source = \"\"  # fill in: the https address of the report; refused while it is empty",
+    ] {
+        assert!(drafted.lines().any(|one| one == line), "{line}: {drafted}");
+    }
+    assert!(drafted.contains("what = \"these checks of a validation on the CPU fail: generation\""), "{drafted}");
+    assert!(!drafted.contains("backends") && !drafted.contains("targets"), "{drafted}");
+
+    // The same failure on the GPU is one of that backend and that GPU.
+    let file = record["file"].as_str().unwrap().trim_start_matches("[DIR]/project/").to_owned();
+    let text = project.read(&file);
+    project.write(&file, &text.replace("\"device\": \"cpu\"", "\"device\": \"gpu\""));
+    let draft = project.run(&["advisory", "draft", "--json"]).code(0).json();
+    assert_eq!(draft["advisory"]["backends"], serde_json::json!(["hip"]));
+    assert_eq!(draft["advisory"]["targets"], serde_json::json!(["gfx1151"]));
+    let of_rocm = project.run(&["advisory", "draft", "rocm", "--json"]).code(0).json();
+    assert_eq!((&of_rocm["advisory"]["about"], &of_rocm["advisory"]["from"]), (&"rocm".into(), &"2026-09-01".into()));
+    assert_eq!(of_rocm["advisory"]["backends"], Value::Null);
+    let wrong = project.run(&["advisory", "draft", "model"]).code(2);
+    assert!(wrong.stderr.contains("no advisory can be about input `model`"), "{}", wrong.all());
+
+    // A person fills it in, and it warns of the pin that failed.
+    let document = format!("format = 1\n\n{}", draft["text"].as_str().unwrap());
+    let serve = |text: String| {
+        project.upstream().server().put("/advisories.toml", strixlock_demo::http::Resource::bytes(text.into_bytes()));
+    };
+    let manifest = project.read("manifests/strix.toml");
+    let url = format!("{}advisories.toml", project.base());
+    let input = format!("{manifest}\n[inputs.advisories]\ntype = \"advisories\"\nurl = \"{url}\"\n");
+    project.write("manifests/strix.toml", &input);
+    serve(document.clone());
+    let refused = project.run(&["update", "advisories"]).code(3);
+    assert!(refused.stderr.contains("a text is empty"), "{}", refused.all());
+    serve(document.replace("source = \"\"", "source = \"https://host/reports/1\""));
+    let warned = project.run(&["update", "advisories"]).code(0);
+    assert!(warned.stderr.contains("known to be bad: these checks of a validation"), "{}", warned.all());
+}
