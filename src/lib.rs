@@ -72,6 +72,7 @@ pub mod parts {
     pub use crate::inputs::debs::{DebsPin, debs};
     pub use crate::inputs::{Block, LockedInput};
     pub use crate::intake::Intake;
+    pub use crate::llama_source::read_as_any;
     pub use crate::lock::Lock;
     pub use crate::manifest::{TemplateSettings, template};
     pub use crate::realize::{RealizeSettings, Realizer};
@@ -80,5 +81,6 @@ pub mod parts {
     pub use crate::sandbox::Sandbox;
     pub use crate::store::Store;
     pub use crate::trim::Processor;
+    pub use crate::upstream::git::is_patch;
     pub use crate::upstream::rocm::parse as parse_index;
 }

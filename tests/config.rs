@@ -67,12 +67,14 @@ fn every_setting_is_shown_with_its_origin() {
     insecure-hosts a.lan [DIR]/project/strixlock.toml:2
     mirrors https://b/ -> https://c/ STRIXLOCK_MIRRORS
     mirrors https://a/ -> file://[DIR]/project/here/ [DIR]/project/strixlock.toml:3
+    compile-cache false STRIXLOCK_COMPILE_CACHE
     rounds 3 [DIR]/project/strixlock.toml:1
     window-seconds 30 default
     floor-bytes 30720 default
     largest-bytes 17179869184 default
     silence-seconds 3600 default
     log-bytes 268435456 default
+    compile-cache-bytes 5000000000 default
     busy-seconds 9 STRIXLOCK_BUSY_SECONDS
     ");
 }
@@ -85,7 +87,7 @@ fn every_setting_has_a_variable_that_counts() {
         run(&project, &["config", "show"], &all).code(0)
     };
     let value = |name: &str| match name {
-        "offline" | "quiet" | "no-progress" | "verbose" => "1",
+        "offline" | "quiet" | "no-progress" | "verbose" | "compile-cache" => "1",
         "json" => "true",
         "mirrors" => "https://a/=https://b/",
         "log-filter" => "fetch=info",

@@ -369,7 +369,7 @@ fn mistakes_in_the_manifest_are_shown() {
         ("base = \"base\"\nrocm = \"rok\"\n", "there is no output `rok`"),
         ("base = \"base\"\nname = \"Big\"\n", "invalid image name"),
         ("base = \"base\"\nname = \"a//b\"\n", "invalid image name"),
-        ("base = \"base\"\nprogram = \"llama-server\"\n", "`program` must be one of llama.cpp's"),
+        ("base = \"base\"\nprogram = \"llama-server\"\n", "`program` must be one of the engine's"),
         ("base = \"base\"\nuser = \"me; id\"\n", "invalid user"),
         ("base = \"base\"\ncompression = \"xz\"\n", "xz"),
         ("base = \"base\"\nenvironment = { \"A B\" = \"x\" }\n", "invalid entry in `environment`"),

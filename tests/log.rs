@@ -4,7 +4,7 @@ use strixlock_demo::Fault;
 use strixlock_demo::hub::{Access, MEMBER};
 
 use crate::models::hub;
-use crate::support::{Project, Ran};
+use crate::support::{Project, REQUIRES, Ran};
 
 const VERSION: &str = "10.1.0a20260901";
 const TARBALL: &str = "/rocm/core/tarball/therock-dist-linux-gfx1151-10.1.0a20260901.tar.gz";
@@ -110,6 +110,25 @@ fn commands_are_told_with_v() {
     // The sandbox is looked for on any machine.
     let ran = Project::empty().run(&["-v", "doctor"]);
     has(&ran, "run", &["on this machine: bwrap --unshare-all"]);
+}
+
+#[test]
+fn the_ssh_and_git_that_bring_a_repository_are_told_with_v() {
+    let project = Project::new();
+    let repository = project.upstream().llama_repository();
+    let path = repository.display();
+    project.program("bin/ssh", "#!/bin/sh\nfor last; do :; done\nexec sh -c \"$last\"\n");
+    let update = |url: &str| {
+        let input = format!("{REQUIRES}[inputs.source]\ntype = \"git\"\nurl = \"{url}\"\n");
+        project.write("manifests/strix.toml", &input);
+        let mut command = project.command(&["-v", "update"]);
+        command.env("PATH", project.search_path());
+        project.finish(command.output().unwrap()).code(0)
+    };
+    let ran = update(&format!("me@h.example:{path}"));
+    has(&ran, "run", &["on this machine: ", "ssh -o BatchMode=yes ", " me@h.example ", "git-upload-pack"]);
+    let ran = update(&format!("file://{path}"));
+    has(&ran, "run", &["on this machine: ", "git ", " upload-pack "]);
 }
 
 #[test]

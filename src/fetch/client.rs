@@ -123,6 +123,13 @@ impl Fetcher {
         self.progress.begin(Doing::Ask, server, None, Unit::Bytes)
     }
 
+    /// Like [`Self::asking`], for a request that is given up if nothing comes for the time of the settings.
+    pub(super) fn requesting(&self, server: &str) -> Box<dyn Task> {
+        let task = self.asking(server);
+        task.patience(self.settings.window);
+        task
+    }
+
     /// Asks for size and validator of a file.
     pub fn head(&self, url: &Url) -> Result<Head> {
         self.settings.check(url)?;
@@ -130,7 +137,7 @@ impl Fetcher {
             let size = fs_err::metadata(path)?.len();
             return Ok(Head { size: Some(size), validator: None });
         }
-        let task = self.asking(&server(url));
+        let task = self.requesting(&server(url));
         self.runtime.block_on(async {
             let _permit = self.document_permit(url).await;
             let response = self.ask(url, self.request(Method::HEAD, url), &*task).await?;

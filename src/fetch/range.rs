@@ -104,7 +104,7 @@ impl Fetcher {
             return if bytes.len() as u64 == length { Ok(bytes.into()) } else { Err(other("less".to_owned())) };
         }
         let limit = self.settings.window.saturating_mul(10);
-        let task = self.asking(&server(url));
+        let task = self.requesting(&server(url));
         let answer = async {
             let _permit = self.permit(url).await;
             let range = format!("bytes={offset}-{}", offset + length - 1);

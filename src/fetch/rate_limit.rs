@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::error::{Error, Kind};
 use crate::text::date;
-use crate::urls::{server, show_url};
+use crate::urls::show_url;
 
 /// Explains a refusal for too many requests. Returns `None` for any other answer.
 pub(super) fn refusal(url: &Url, status: StatusCode, headers: &HeaderMap) -> Option<Error> {
@@ -31,7 +31,7 @@ pub(super) fn refusal(url: &Url, status: StatusCode, headers: &HeaderMap) -> Opt
     }
     Some(error.hint(format!(
         "run again later; a login for {} in ~/.netrc (a token as its password) raises the limit",
-        server(url)
+        url.host_str().unwrap_or_default()
     )))
 }
 

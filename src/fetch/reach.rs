@@ -19,7 +19,8 @@ impl Fetcher {
         let mut root = url.clone();
         root.set_path("/");
         root.set_query(None);
-        let _task = self.asking(&server(url));
+        let task = self.asking(&server(url));
+        task.patience(within);
         let answer = self.answers(&root, within);
         // Registries on such hosts speak plain http.
         if answer.is_err()

@@ -116,13 +116,13 @@ impl Fetcher {
             return if document.body.len() as u64 > limit { Err(too_long(url, limit)) } else { Ok(document) };
         }
         let place = place.filter(|(_, of)| *of > 1).map(|(number, of)| format!(" ({number} of {of})"));
-        let task = self.asking(&format!("{}{}", server(url), place.unwrap_or_default()));
+        let task = self.requesting(&format!("{}{}", server(url), place.unwrap_or_default()));
         self.small(url, self.request(Method::GET, url), limit, &*task).map(|(_, document)| document)
     }
 
     /// Returns the headers and body of the answer to a request for a small document.
     pub(super) fn small_body(&self, url: &Url, request: RequestBuilder, limit: u64) -> Result<(HeaderMap, Vec<u8>)> {
-        let task = self.asking(&server(url));
+        let task = self.requesting(&server(url));
         self.small(url, request, limit, &*task).map(|(headers, document)| (headers, document.body))
     }
 

@@ -45,7 +45,7 @@ pub struct Program {
 
 /// Returns false for the name of a library. Archives that others built have them beside the programs, and executable.
 fn is_program_name(name: &str) -> bool {
-    !name.ends_with(".so") && !name.contains(".so.")
+    !name.split('.').skip(1).any(|part| part == "so")
 }
 
 /// The outputs that run together.

@@ -35,7 +35,7 @@ impl CMakeFiles {
         Ok(Self { files })
     }
 
-    #[cfg(test)]
+    /// Returns the files with these paths and texts.
     pub(super) fn new(files: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { files: files.into_iter().collect() }
     }

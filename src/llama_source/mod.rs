@@ -30,6 +30,16 @@ pub use ui::UiPlace;
 /// Maximum number of bytes read from a file; the largest has half a megabyte.
 const MOST: u64 = 64 << 20;
 
+/// Reads a text as each kind of file that this module knows, for tests with texts of any kind. Returns the number of
+/// options, CMake variables and programs.
+#[must_use]
+pub fn read_as_any(text: &str) -> [usize; 3] {
+    let files = CMakeFiles::new([("CMakeLists.txt".to_owned(), text.to_owned())]);
+    let options = Role::ALL.iter().map(|role| Options::in_text(text, *role).count()).sum::<usize>();
+    let programs = Programs::of(&files).count();
+    [options + Options::in_help(text).count(), files.declared().len().min(files.words().len()), programs]
+}
+
 /// Returns the text of a file in the sources, if it exists.
 pub fn read(source: &StoredTree, path: &str) -> Result<Option<String>> {
     let mut text = Vec::new();

@@ -137,6 +137,9 @@ impl Wish {
 }
 
 impl Role {
+    /// All roles.
+    pub const ALL: [Self; 5] = [Self::Bench, Self::Chat, Self::Completion, Self::Rpc, Self::Server];
+
     /// Returns the names of such programs, the newest first.
     #[must_use]
     pub fn names(self) -> &'static [String] {

@@ -1,8 +1,8 @@
 //! Options that a program of llama.cpp knows, read from its source, from its `--help` or from its file.
 //!
-//! `common/arg.cpp` adds each option by a call whose first arguments are lists of names, followed by the name of a value
-//! if the option takes one, the help text, and a function. Programs with a parser of their own compare each word with
-//! string literals. The help of both has a line for each option.
+//! `common/arg.cpp` adds each option by a call whose first arguments are lists of names, followed by the name of a
+//! value if the option takes one, the help text, and a function. Programs with a parser of their own compare each word
+//! with string literals. The help of both has a line for each option.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -37,14 +37,26 @@ impl Options {
 
     /// Reads the options of a program from the sources. Returns `None` for sources other than llama.cpp's.
     pub fn in_source(source: &StoredTree, role: Role) -> Result<Option<Self>> {
-        let (path, groups) = match role.place() {
-            Some(Place::Groups(groups)) => (SHARED, Some(groups)),
-            Some(Place::File(path)) => (path.as_str(), None),
+        let path = match role.place() {
+            Some(Place::Groups(_)) => SHARED,
+            Some(Place::File(path)) => path,
             None => return Ok(None),
         };
         let Some(text) = read(source, path)? else { return Ok(None) };
-        let options = groups.map_or_else(|| Self::compared(&text), |groups| Self::added(&text, groups));
-        Ok(Some(options).filter(|options| !options.names.is_empty()))
+        Ok(Some(Self::in_text(&text, role)).filter(|options| !options.names.is_empty()))
+    }
+
+    /// Reads the options of a program from the file of the sources that has them.
+    pub(super) fn in_text(text: &str, role: Role) -> Self {
+        match role.place() {
+            Some(Place::Groups(groups)) => Self::added(text, groups),
+            _ => Self::compared(text),
+        }
+    }
+
+    /// Returns the number of names.
+    pub(super) fn count(&self) -> usize {
+        self.names.len()
     }
 
     /// Reads the options of a realized program from the strings in its file and in llama.cpp's own libraries, where the
@@ -95,8 +107,8 @@ impl Options {
         Self { unknown: false, names: names.map(|name| (name.to_owned(), None)).collect() }
     }
 
-    /// Reads a help text: lines that begin with names of options, separated by commas. One space separates the last name
-    /// from the name of its value; more separate it from the explanation.
+    /// Reads a help text: lines that begin with names of options, separated by commas. One space separates the last
+    /// name from the name of its value; more separate it from the explanation.
     #[must_use]
     pub fn in_help(text: &str) -> Self {
         let mut all = Self::default();

@@ -1,8 +1,8 @@
 //! Programs that the sources of llama.cpp build, read from its CMake files.
 //!
-//! A directory has one or more programs: `set(TARGET llama-cli)` and `add_executable(${TARGET} ...)`, or the name itself
-//! in the call. A property `OUTPUT_NAME` renames one. A name that is another variable cannot be read; then the list is
-//! not complete, and says nothing about names that are not in it.
+//! A directory has one or more programs: `set(TARGET llama-cli)` and `add_executable(${TARGET} ...)`, or the name
+//! itself in the call. A property `OUTPUT_NAME` renames one. A name that is another variable cannot be read; then the
+//! list is not complete, and says nothing about names that are not in it.
 
 use std::collections::BTreeMap;
 
@@ -35,6 +35,11 @@ impl Programs {
             all.names.extend(names.into_iter().map(|name| (name, top.to_owned())));
         }
         all
+    }
+
+    /// Returns the number of programs.
+    pub(super) fn count(&self) -> usize {
+        self.names.len()
     }
 
     /// Returns why the sources do not build a program, and a hint, if that is known; `is_on` tells whether the manifest

@@ -1,6 +1,6 @@
 //! Options of four ages of llama.cpp, against which everything is tested that writes some.
 
-use super::names::{Place, Role};
+use super::names::Role;
 use super::options::{Options, is_option};
 
 /// An age of llama.cpp.
@@ -35,17 +35,11 @@ pub fn ages() -> [Age; 4] {
     texts.map(|(name, source, completion, bench)| Age {
         name,
         source,
-        server: in_shared(source, Role::Server),
-        chat: in_shared(source, Role::Chat),
+        server: Options::in_text(source, Role::Server),
+        chat: Options::in_text(source, Role::Chat),
         completion: Options::in_help(completion),
         bench: Options::in_help(bench),
     })
-}
-
-/// Returns the options of a kind of program in a text in the form of `common/arg.cpp`.
-pub fn in_shared(text: &str, role: Role) -> Options {
-    let Some(Place::Groups(groups)) = role.place() else { panic!("{role:?} has options of its own") };
-    Options::added(text, groups)
 }
 
 impl Options {
@@ -55,18 +49,17 @@ impl Options {
     }
 }
 
-/// Returns the words of a command line that the program would refuse: options that it does not have, values that no option
-/// takes, and options whose value is missing.
+/// Returns the words of a command line that the program would refuse: options that it does not have, values that no
+/// option takes, and options whose value is missing.
 pub fn unknown(options: &Options, words: &[String]) -> Vec<String> {
     let (mut refused, mut at) = (Vec::new(), 0);
     while let Some(word) = words.get(at) {
         at += 1;
         match options.names.get(word).copied() {
             Some(Some(true)) if at < words.len() => at += 1,
-            Some(Some(false)) => {}
             // It is not known which options take a value.
             Some(None) if words.get(at).is_some_and(|next| !is_option(next)) => at += 1,
-            Some(None) => {}
+            Some(Some(false) | None) => {}
             _ => refused.push(word.clone()),
         }
     }

@@ -21,7 +21,7 @@ use crate::canonical::canonical;
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
-use crate::inputs::LockedInput;
+use crate::inputs::{InputKind, LockedInput};
 use crate::recipe::build::{self, Hip, Source};
 use crate::recipe::{CMakeBuild, OutputKind, Recipe, each_output, fits};
 
@@ -134,7 +134,8 @@ impl<'l> Parts<'l> {
         };
         let mut used = BTreeMap::new();
         for (kind, name) in recipe.inputs() {
-            let pin = self.inputs.get(name).filter(|pin| fits(kind, pin.kind()));
+            let is_archive = |pin: &LockedInput| recipe.takes_archives() && pin.kind() == InputKind::File;
+            let pin = self.inputs.get(name).filter(|pin| fits(kind, pin.kind()) || is_archive(pin));
             used.insert(name, pin.ok_or_else(|| missing("input", &format!("`{}`", kind.name()), name))?.visible());
         }
         let (mut requests, mut built) = (BTreeMap::new(), BTreeMap::new());

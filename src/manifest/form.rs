@@ -43,6 +43,11 @@ impl Form<'_, '_, '_> {
         Ok(texts)
     }
 
+    /// Reads the name of an input that can be the source of a build: a commit or an archive, if the field is present.
+    pub fn source_tree(&mut self, field: &'static str) -> Result<Option<String>> {
+        self.refer(field, Wanted::Source)
+    }
+
     /// Reads the name of an output with this role, if the field is present.
     pub fn output(&mut self, field: &'static str, role: OutputRole) -> Result<Option<String>> {
         self.refer(field, Wanted::Output(role))
@@ -69,7 +74,7 @@ impl Form<'_, '_, '_> {
     }
 
     /// Refers to an input that a field asks for in one word. The manifest may have it in so many words.
-    pub fn implied(&mut self, field: Spanned<String>, name: &str, request: InputRequest) -> Result<String> {
+    pub fn implied(&mut self, field: &Spanned<String>, name: &str, request: InputRequest) -> Result<String> {
         if !rules::is_name(name) {
             let label = "name an input for it in its place";
             return Err(self.source.error(
@@ -136,6 +141,8 @@ pub(super) struct Reference {
 enum Wanted {
     Input(InputKind),
     Output(OutputRole),
+    /// The source of a build.
+    Source,
     /// An engine whose programs are known by name.
     KnownPrograms,
 }
@@ -177,6 +184,13 @@ impl Reference {
                 let found = manifest.inputs.get(name).map(|input| (input.kind().name(), fits(kind, input.kind())));
                 let fitting = manifest.inputs.iter().filter(|(_, input)| fits(kind, input.kind()));
                 ("input", taken(kind), found, fitting.map(|(name, _)| name.as_str()).collect())
+            }
+            Wanted::Source => {
+                let is_source = |kind| [InputKind::Git, InputKind::File].contains(&kind);
+                let found = manifest.inputs.get(name).map(|input| (input.kind().name(), is_source(input.kind())));
+                let fitting = manifest.inputs.iter().filter(|(_, input)| is_source(input.kind()));
+                let kinds = format!("`{}` or `{}`", InputKind::Git.name(), InputKind::File.name());
+                ("input", kinds, found, fitting.map(|(name, _)| name.as_str()).collect())
             }
             Wanted::Output(role) => {
                 let found = manifest.outputs.get(name).map(|output| (output.kind(), output.is(role)));

@@ -191,9 +191,9 @@ impl Realizer<'_> {
         })
     }
 
-    /// Returns the tree of a seal that an earlier version of strixlock wrote, whose recipe added something else, if this
-    /// store made the tree by that recipe. It is recorded as the output of the current recipe too. Notes this, or that
-    /// the output must be built and compared.
+    /// Returns the tree of a seal that an earlier version of strixlock wrote, whose recipe added something else, if
+    /// this store made the tree by that recipe. It is recorded as the output of the current recipe too. Notes this, or
+    /// that the output must be built and compared.
     ///
     /// A lock alone proves nothing: the record that is written here serves other projects with the same pins. So the
     /// seal's id must be one that this version computes from the pins (seals without a request id are compared with it

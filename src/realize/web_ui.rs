@@ -23,7 +23,7 @@ pub(super) fn lay_ui(source: &StoredTree, ui: &StoredTree, directory: &str, to: 
     link_tree(source, to)?;
     let (root, from) = (Root::open(to)?, Root::open(&ui.path)?);
     for (at, _) in place.directory.match_indices('/') {
-        enter(&root, place.directory[..at].as_bytes())?;
+        enter(&root, &place.directory.as_bytes()[..at])?;
     }
     enter(&root, place.directory.as_bytes())?;
     let top = match UiPlace::top(&bundle) {

@@ -52,9 +52,10 @@ impl OutputKind for CMakeRecipe {
     const REVISION: u32 = REVISION;
     const ROLE: Option<OutputRole> = Some(OutputRole::Engine);
     const HAS_KNOWN_PROGRAMS: bool = false;
+    const TAKES_ARCHIVES: bool = true;
 
     fn inputs(&self) -> Vec<(InputKind, &str)> {
-        vec![(InputKind::File, &self.source)]
+        vec![(InputKind::Git, &self.source)]
     }
 
     fn outputs(&self) -> Vec<(OutputRole, &str)> {

@@ -35,6 +35,9 @@ pub trait OutputKind {
     /// True for an engine with programs whose names are known: a runtime for it needs no `roots` in the manifest.
     const HAS_KNOWN_PROGRAMS: bool = true;
 
+    /// True if a source may be an unpacked archive instead of a commit.
+    const TAKES_ARCHIVES: bool = false;
+
     /// Returns kinds and names of the inputs that the output is made from.
     fn inputs(&self) -> Vec<(InputKind, &str)>;
 

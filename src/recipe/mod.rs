@@ -34,11 +34,11 @@ pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
 
 /// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`. A model may be any file. A
-/// source is the tree of an unpacked file or of a commit. A layer may be any of these trees, or that of a release.
+/// layer may be the tree of an unpacked file, of a commit or of a release.
 #[must_use]
 pub fn fits(wanted: InputKind, found: InputKind) -> bool {
     use InputKind::{Directory, File, Git, Huggingface, Release};
-    wanted == found || matches!((wanted, found), (Huggingface, File) | (File, Git) | (Directory, Git | File | Release))
+    wanted == found || matches!((wanted, found), (Huggingface, File) | (Directory, Git | File | Release))
 }
 
 /// Most outputs that are laid over each other. Two are usual.
@@ -185,6 +185,15 @@ impl Recipe {
     #[must_use]
     pub fn outputs(&self) -> Vec<(OutputRole, &str)> {
         each_output!(self, recipe => recipe.outputs())
+    }
+
+    /// See [`OutputKind::TAKES_ARCHIVES`].
+    #[must_use]
+    pub fn takes_archives(&self) -> bool {
+        fn takes<Kind: OutputKind>(_: &Kind) -> bool {
+            Kind::TAKES_ARCHIVES
+        }
+        each_output!(self, recipe => takes(recipe))
     }
 
     /// See [`OutputKind::rocm`].

@@ -1,7 +1,7 @@
 //! REPRODUCIBLE.md: everything that a lock pins, and how to check each of it without strixlock.
 //!
-//! A pure function of the lock: the same lock gives the same page on every machine, but for versions of tools that are known
-//! only where a tree is realized (see `tools`).
+//! A pure function of the lock: the same lock gives the same page on every machine, but for versions of tools that are
+//! known only where a tree is realized (see `tools`).
 
 mod left;
 mod tools;
@@ -70,8 +70,8 @@ pub fn reproducible(lock: &Lock, known: &Known) -> Result<String> {
     Ok(page)
 }
 
-/// Returns whether a page is that of the lock. What only realized outputs have may be as it is known here, or as stated by
-/// whoever had them.
+/// Returns whether a page is that of the lock. What only realized outputs have may be as it is known here, or as stated
+/// by whoever had them.
 pub fn fits(page: &str, lock: &Lock, known: &Known) -> Result<bool> {
     let stated = Known::stated(page, lock);
     let tools = stated.tools.iter().all(|(name, stated)| known.tools.get(name).is_none_or(|known| known == stated));

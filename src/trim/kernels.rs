@@ -40,7 +40,9 @@ pub(super) fn keep(
         let mut all: Vec<Tables> = request.targets.iter().map(|target| Tables::new(edge, target)).collect();
         if let Some(found) = &found {
             let mut fits = |name: &[u8]| {
-                all.iter_mut().for_each(|tables| tables.see(name));
+                for tables in &mut all {
+                    tables.see(name);
+                }
                 mentions_any(name, request.targets) != Mention::Others
             };
             keep_below(world, ledger, found, &mut Walk { rule: Rule::Kernels, by: Some(path), fits: &mut fits });
@@ -83,7 +85,9 @@ pub fn demand_tables(rocm: Mounted, targets: &[GfxTarget], edges: &[Edge]) -> Re
             let mut all: Vec<Tables> = targets.iter().map(|target| Tables::new(edge, target)).collect();
             if let Some(found) = &found {
                 let mut see = |name: &[u8]| {
-                    all.iter_mut().for_each(|tables| tables.see(name));
+                    for tables in &mut all {
+                        tables.see(name);
+                    }
                     mentions_any(name, targets) != Mention::Others
                 };
                 super::data::below(&world, found, &mut see);

@@ -151,10 +151,10 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
     let (documents, others): (Requests, Requests) =
         manifest.inputs.iter().partition(|(_, request)| is_document(request));
     let (following, leading) = others.into_iter().partition(|(_, request)| request.follows().is_some());
-    run.resolve(documents)?;
-    run.resolve(leading)?;
+    run.resolve(&documents)?;
+    run.resolve(&leading)?;
     let following = run.ready(following);
-    run.resolve(following)?;
+    run.resolve(&following)?;
     let Found { inputs, moves, warnings, is_open, .. } = run.found;
     if is_open {
         return Ok(Update { lock: None, moves, warnings });

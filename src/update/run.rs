@@ -79,9 +79,9 @@ impl Run<'_> {
     }
 
     /// Resolves inputs side by side and takes in those that are new.
-    pub fn resolve(&mut self, requests: Requests<'_>) -> Result<()> {
+    pub fn resolve(&mut self, requests: &Requests<'_>) -> Result<()> {
         let Self { options, intake, .. } = *self;
-        let answers = in_parallel(&requests, |name, request| {
+        let answers = in_parallel(requests, |name, request| {
             let locked = self.locked(name);
             let fresh = locked.filter(|locked| locked.requested() == **request);
             let asked = self.is_asked(name, request);

@@ -165,7 +165,10 @@ impl Subject {
 /// Returns the outputs that run: a runtime with its build if the lock has one, else a build alone. Other engines have no
 /// llama-bench and read no prompt, so they are passed over.
 fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
-    let is_llama = |name: &str| lock.outputs.get(name).is_some_and(|output| output.recipe.has_known_programs());
+    let is_llama = |name: &str| {
+        let recipe = lock.outputs.get(name).map(|output| &output.recipe);
+        recipe.is_some_and(|recipe| recipe.is(OutputRole::Engine) && recipe.has_known_programs())
+    };
     let runtimes = lock.outputs.iter().filter_map(|(name, output)| match &output.recipe {
         Recipe::Runtime(recipe) if is_llama(&recipe.llama) => Some((name, recipe)),
         _ => None,

@@ -66,6 +66,19 @@ fn a_commit_shows_all_its_names_and_keeps_its_pin() {
 }
 
 #[test]
+fn the_distance_to_a_commit_that_was_never_fetched_is_said_to_be_unknown() {
+    let project = Project::empty();
+    let made = tagged(&project, &["one"]);
+    made.wanted(&project, "");
+    project.run(&["update"]).code(0);
+    made.commit(made.tree(&[("100644", "a", made.blob(b"newer"))]));
+    let ran = project.run(&["outdated"]).code(0);
+    assert!(ran.stdout.contains("  distance of source unknown: its new commits are not fetched yet"), "{}", ran.all());
+    let ran = project.run(&["update"]).code(0);
+    assert!(!ran.stdout.contains("unknown"), "{}", ran.all());
+}
+
+#[test]
 fn a_number_that_no_build_has_is_not_taken_from_a_tag() {
     let project = Project::empty();
     let made = tagged(&project, &TAGS);

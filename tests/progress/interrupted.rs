@@ -46,6 +46,24 @@ fn an_interrupted_build_ends_with_its_children() {
 }
 
 #[test]
+fn an_interrupted_validation_leaves_no_bar_and_says_what_to_do() {
+    let project = Project::new();
+    project.full_manifest(FIRST);
+    crate::validate::add_model(&project, "model", strixlock_demo::gguf_maker::Shape::default());
+    project.run(&["update"]).code(0);
+    project.run(&["realize"]).code(0);
+    for columns in [60, 80, 200] {
+        let mut terminal = Terminal::run(&command(&project, &["validate", "--device", "cpu"]), columns);
+        terminal.until("validating the outputs");
+        terminal.type_in(b"\x03");
+        let screen = terminal.end().signal(SIGINT).screen();
+        assert_eq!(screen.last().unwrap(), "interrupted; run the command again to continue", "{screen:#?}");
+        assert!(screen.iter().all(|line| !line.contains("validating")), "{screen:#?}");
+    }
+    project.run(&["validate", "--device", "cpu"]).code(0);
+}
+
+#[test]
 fn a_signal_that_the_caller_ignores_stays_ignored() {
     let project = Project::new();
     project.rocm_manifest(FIRST);

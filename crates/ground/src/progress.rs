@@ -31,6 +31,8 @@ pub enum Doing {
     Verify,
     /// Packs files into an archive, or trees for the cold store.
     Pack,
+    /// Runs outputs with a model.
+    Validate,
 }
 
 impl Doing {
@@ -45,6 +47,7 @@ impl Doing {
             Self::Build => "building",
             Self::Verify => "verifying",
             Self::Pack => "packing",
+            Self::Validate => "validating",
         }
     }
 
@@ -59,6 +62,7 @@ impl Doing {
             Self::Build => "built",
             Self::Verify => "verified",
             Self::Pack => "packed",
+            Self::Validate => "validated",
         }
     }
 }
@@ -99,6 +103,8 @@ pub trait Task: Send + Sync {
     fn detail(&self, _text: &str) {}
     /// Reports a pause before another attempt. The next position ends it.
     fn retry(&self, _retry: Retry) {}
+    /// Reports after which time without an answer an attempt is given up.
+    fn patience(&self, _time: Duration) {}
     /// Reports how long the whole task took the last time.
     fn expect(&self, _time: Duration) {}
     /// Reports that the task succeeded. `amount` says how much was done, if the position does not.

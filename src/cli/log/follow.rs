@@ -11,8 +11,8 @@ use crate::error::Result;
 /// Time between two looks at the log.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Prints a log as it grows, until the build removes it. Without `all`, begins with the first command of the build; what
-/// stands before it is passed over.
+/// Prints a log as it grows, until the build removes it. Without `all`, begins with the first command of the build;
+/// what stands before it is passed over.
 pub fn follow(path: &Path, all: bool) -> Result<()> {
     let mut log = fs_err::File::open(path)?;
     let mut seen = Vec::new();

@@ -74,8 +74,8 @@ pub fn run(args: &LogArgs, session: &Session) -> Result<u8> {
     Ok(0)
 }
 
-/// Prints a part of a log. A build's output may contain escape sequences for the terminal: a file or a pipe gets the raw
-/// bytes, a terminal does not.
+/// Prints a part of a log. A build's output may contain escape sequences for the terminal: a file or a pipe gets the
+/// raw bytes, a terminal does not.
 fn print(text: &[u8]) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = if out.is_terminal() {

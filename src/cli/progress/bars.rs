@@ -123,6 +123,10 @@ impl Task for Bar {
         lock(&self.track).set_pause(retry);
     }
 
+    fn patience(&self, time: Duration) {
+        lock(&self.track).set_patience(time);
+    }
+
     fn expect(&self, time: Duration) {
         lock(&self.track).set_expected(time);
     }

@@ -137,6 +137,10 @@ impl Task for Line {
         self.told.tell();
     }
 
+    fn patience(&self, time: Duration) {
+        lock(&self.told.track).set_patience(time);
+    }
+
     fn expect(&self, time: Duration) {
         lock(&self.told.track).set_expected(time);
     }

@@ -1,7 +1,7 @@
 //! The terminal that lines of tasks are drawn on.
 //!
-//! indicatif fills each line to its end, where the `^C` of a terminal would begin a new line, and what is cleared then would be
-//! one line too low. So the cursor always rests at the beginning of the last line.
+//! indicatif fills each line to its end, where the `^C` of a terminal would begin a new line, and what is cleared then
+//! would be one line too low. So the cursor always rests at the beginning of the last line.
 
 use std::io::{self, Write as _};
 use std::sync::Mutex;

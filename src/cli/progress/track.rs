@@ -31,6 +31,8 @@ pub(super) struct Track {
     detail: Option<String>,
     pause: Option<Pause>,
     expected: Option<Duration>,
+    /// The time after which an attempt without an answer is given up.
+    patience: Option<Duration>,
 }
 
 /// A pause before another attempt.
@@ -58,6 +60,7 @@ impl Track {
             detail: None,
             pause: None,
             expected: None,
+            patience: None,
         }
     }
 
@@ -105,6 +108,18 @@ impl Track {
     pub fn set_pause(&mut self, retry: Retry) {
         let Retry { number, of, wait, why } = retry;
         self.pause = Some(Pause { number, of, why: why.to_owned(), until: Instant::now() + wait });
+    }
+
+    pub fn set_patience(&mut self, time: Duration) {
+        self.patience = Some(time);
+    }
+
+    /// Tells for how long nothing was heard, and how long is waited at most.
+    fn silence(&self, what: &str, silent: Duration) -> String {
+        match self.patience {
+            Some(most) => format!("{what} for {} of {} s", silent.as_secs(), most.as_secs()),
+            None => format!("{what} for {} s", silent.as_secs()),
+        }
     }
 
     pub fn set_expected(&mut self, time: Duration) {
@@ -159,14 +174,14 @@ impl Track {
                 return vec![format!("retry {} of {} in {left} s: {}", pause.number, pause.of, pause.why)];
             }
             let silent = now.saturating_duration_since(pause.until);
-            let silent = (silent >= SILENCE).then(|| format!("no answer for {} s", silent.as_secs()));
+            let silent = (silent >= SILENCE).then(|| self.silence("no answer", silent));
             return silent.into_iter().chain([format!("retry {} of {}", pause.number, pause.of)]).collect();
         }
         let mut facts: Vec<String> = self.work().into_iter().collect();
         let silent = now.saturating_duration_since(self.heard);
         if matches!(self.doing, Doing::Ask | Doing::Fetch) && silent >= SILENCE {
             let what = if self.position > self.skipped { "nothing" } else { "no answer" };
-            facts.push(format!("{what} for {} s", silent.as_secs()));
+            facts.push(self.silence(what, silent));
             return facts;
         }
         if self.unit == Unit::Bytes {
@@ -282,9 +297,11 @@ mod tests {
         assert_eq!(track.facts(until + SECOND * 5), ["no answer for 5 s", "retry 2 of 4"]);
         track.set_position(6_000_000);
         assert_eq!(later(&track, 0), ["6.00 MB of 100 MB"]);
-        let asked = Track::new(Doing::Ask, "a.example (1 of 3)", None, Unit::Bytes);
+        let mut asked = Track::new(Doing::Ask, "a.example (1 of 3)", None, Unit::Bytes);
         assert_eq!(later(&asked, 2), [""; 0]);
         assert_eq!(later(&asked, 10), ["no answer for 10 s"]);
+        asked.set_patience(SECOND * 30);
+        assert_eq!(later(&asked, 10), ["no answer for 10 of 30 s"]);
     }
 
     #[test]

@@ -85,8 +85,8 @@ impl Session {
     }
 }
 
-/// Returns the path of the store where nothing names one: in the user's data directory. A relative home would be another
-/// one in each directory.
+/// Returns the path of the store where nothing names one: in the user's data directory. A relative home would be
+/// another one in each directory.
 fn usual_path() -> Result<PathBuf> {
     let none = || {
         Error::failure("cannot find a directory for the store")

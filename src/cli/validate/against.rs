@@ -9,6 +9,7 @@ use crate::cli::table::{Column, Table};
 use crate::error::{Error, Kind, Result};
 use crate::intake::Intake;
 use crate::lock::Lock;
+use crate::progress::{Doing, Unit};
 use crate::validate::{Against, Compared, Options, against};
 
 /// Compares the lock with that of a generation of this profile, and prints what differs.
@@ -24,7 +25,10 @@ pub(super) fn run(
     profile.generation(number)?;
     let other = Lock::parse(&fs_err::read_to_string(profile.generation_lock(number))?)?;
     let logs = directory.join(format!("against-g{number}"));
-    let found = against(lock, &other, intake, options, &logs)?;
+    let found = {
+        let _task = ui.progress.begin(Doing::Validate, "two generations", None, Unit::Steps);
+        against(lock, &other, intake, options, &logs)?
+    };
     if ui.is_json() {
         let value = serde_json::to_value(&found)
             .map_err(|error| Error::failure("cannot print the comparison").because(&error))?;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::choices::device;
 use super::table::{Column, Table};
 use super::{Session, Ui};
-
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
+use crate::progress::{Doing, Unit};
 use crate::realize::unknown_models;
 use crate::text;
 use crate::validate::{Device, Extent, Options, Validation, last, logs, moved, name, validate, write};
@@ -82,7 +82,11 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
     if let Some(number) = args.against {
         return against::run(session, (lock, intake), &options, (&directory, number));
     }
-    let validation = validate(lock, intake, &options, &logs)?;
+    // It ends with this block, so that nothing is left of it beside the result.
+    let validation = {
+        let _task = ui.progress.begin(Doing::Validate, "the outputs", None, Unit::Steps);
+        validate(lock, intake, &options, &logs)?
+    };
     let before = last(&directory, &validation)?;
     let moved = before.as_ref().map(|before| moved(before, &validation));
     let written = write(&directory, &name, &validation, moved.as_deref())?;

@@ -1,8 +1,8 @@
 //! Patches of a git input: files of the project, pinned by digest.
 //!
-//! They belong to the input and not to a build: the pinned content is that of the patched sources, so `update` finds out
-//! that a patch no longer applies, everything else reads the sources that are built, and the page REPRODUCIBLE.md shows
-//! commit and patches in one place.
+//! They belong to the input and not to a build: the pinned content is that of the patched sources, so `update` finds
+//! out that a patch no longer applies, everything else reads the sources that are built, and the page REPRODUCIBLE.md
+//! shows commit and patches in one place.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;

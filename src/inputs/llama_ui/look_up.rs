@@ -127,15 +127,18 @@ impl Source {
                 .fact("url", show_url(&said_by))
                 .because(&error)
         })?;
-        Ok(in_release(&answer, name).map(published))
+        Ok(asset(&answer, name).map(|asset| published(digest_of(asset))))
     }
 }
 
-/// Returns the digest of a file of a release, if it is one of the release's files.
-fn in_release(answer: &Value, name: &str) -> Option<Option<Sha256Digest>> {
-    let asset = answer["assets"].as_array()?.iter().find(|asset| asset["name"] == name)?;
-    let digest = asset["digest"].as_str().and_then(|text| text.strip_prefix("sha256:"));
-    Some(digest.and_then(Sha256Digest::from_hex))
+/// Returns a file of a release.
+fn asset<'a>(answer: &'a Value, name: &str) -> Option<&'a Value> {
+    answer["assets"].as_array()?.iter().find(|asset| asset["name"] == name)
+}
+
+/// Returns the digest of a file of a release, if the answer has it.
+fn digest_of(asset: &Value) -> Option<Sha256Digest> {
+    asset["digest"].as_str()?.strip_prefix("sha256:").and_then(Sha256Digest::from_hex)
 }
 
 /// Returns the first SHA-256 in the text of a digest file.

@@ -25,12 +25,11 @@ impl Resolve for LlamaUiRequest {
         if let Some(block) = same.filter(|block| block.locked.is_exact() && !question.named) {
             return Ok((Resolution::same(block.clone()), Vec::new()));
         }
-        let tree = match intake.store.tree(source.locked.content.digest) {
-            Some(tree) => tree,
-            None => {
-                source.fetch(intake, &self.source)?;
-                intake.store.tree(source.locked.content.digest).ok_or_else(|| absent(&self.source))?
-            }
+        let tree = if let Some(tree) = intake.store.tree(source.locked.content.digest) {
+            tree
+        } else {
+            source.fetch(intake, &self.source)?;
+            intake.store.tree(source.locked.content.digest).ok_or_else(|| absent(&self.source))?
         };
         let place = place(&tree, &self.source, &source.locked)?;
         let Some(place) = place else {

@@ -32,8 +32,8 @@ impl Request for ReleaseRequest {
     type Pin = ReleasePin;
 
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
-        let (wanted, api) = (wanted(source, fields), api(source, fields));
         fields.later(&["url", "asset"]);
+        let (wanted, api) = (wanted(source, fields), api(source, fields));
         let asset = fields.text("asset");
         let request = Self {
             url: git_url(source, &fields.needed("url")?)?,
@@ -68,6 +68,7 @@ fn api(source: &SourceText, fields: &Table) -> Result<Option<url::Url>> {
 
 /// Reads the field that says which release is wanted.
 fn wanted(source: &SourceText, fields: &Table) -> Result<ReleaseRef> {
+    fields.later(&["tag", "release"]);
     let tag = field(fields, "tag")?;
     let range = field(fields, "release")?;
     match (tag, range) {

@@ -1,14 +1,14 @@
 //! Every option that strixlock writes, against the options of four ages of llama.cpp.
 //!
-//! `STRIXLOCK_LLAMA_SOURCES` names further sources, separated by `:`, against which the same is tested: `scripts/e2e-llama`
-//! names real ones.
+//! `STRIXLOCK_LLAMA_SOURCES` names further sources, separated by `:`, against which the same is tested:
+//! `scripts/e2e-llama` names real ones.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::llama_source::first_commands;
-use crate::llama_source::testing::{Age, ages, in_shared, unknown};
+use crate::llama_source::testing::{Age, ages, unknown};
 
 /// Options of llama-server that are written by `provision`.
 const SERVER: [Wish; 6] = [Wish::Host, Wish::Port, Wish::GpuLayers, Wish::FlashAttention, Wish::Unmapped, Wish::Model];
@@ -73,8 +73,8 @@ fn accepts(options: &Options, wishes: &[Wish]) {
 fn every_option_that_is_written_is_known_in_every_age() {
     for Age { source, server, chat, completion, bench, .. } in ages() {
         accepts(&server, &[SERVER.as_slice(), &SLOTS].concat());
-        accepts(&in_shared(source, Role::Completion), &COMPLETION);
-        accepts(&in_shared(source, Role::Perplexity), &PERPLEXITY);
+        accepts(&Options::in_text(source, Role::Completion), &COMPLETION);
+        accepts(&Options::in_text(source, Role::Perplexity), &PERPLEXITY);
         assert!(source.contains(super::super::socket_ending()), "{source}");
         accepts(&completion, &COMPLETION);
         accepts(&bench, &BENCH);
@@ -123,7 +123,7 @@ fn an_option_is_spelled_as_the_version_has_it() {
 #[test]
 fn source_and_help_of_a_version_agree() {
     for Age { source, completion: help, .. } in ages() {
-        let source = in_shared(source, Role::Completion);
+        let source = Options::in_text(source, Role::Completion);
         for wish in TABLE.options.keys().filter(|wish| !matches!(wish, Wish::Host | Wish::Port)) {
             assert_eq!(source.words(*wish, "7"), help.words(*wish, "7"), "{wish:?}");
         }
@@ -163,6 +163,7 @@ fn odd_sources_and_help_give_no_options() {
     {
         assert!(Options::added(text, &[]).names.is_empty(), "{text}");
         assert!(Options::in_help(text).names.is_empty(), "{text}");
+        assert_eq!(crate::llama_source::read_as_any(text), [0, 0, 0], "{text}");
     }
     assert_eq!(Options::added("\"--known\" in another form", &[]).names.len(), 1);
 }
@@ -193,13 +194,13 @@ fn real_sources_have_every_option_that_is_written() {
     for source in all.split(':') {
         let text = |path: &str| std::fs::read_to_string(format!("{source}/{path}")).unwrap();
         let shared = text(SHARED);
-        accepts(&in_shared(&shared, Role::Server), &[SERVER.as_slice(), &SLOTS].concat());
-        accepts(&in_shared(&shared, Role::Completion), &COMPLETION);
-        accepts(&in_shared(&shared, Role::Perplexity), &PERPLEXITY);
+        accepts(&Options::in_text(&shared, Role::Server), &[SERVER.as_slice(), &SLOTS].concat());
+        accepts(&Options::in_text(&shared, Role::Completion), &COMPLETION);
+        accepts(&Options::in_text(&shared, Role::Perplexity), &PERPLEXITY);
         assert!(shared.contains(super::super::socket_ending()), "{source}");
         accepts(&Options::compared(&text("tools/llama-bench/llama-bench.cpp")), &BENCH);
         for role in [Role::Server, Role::Completion, Role::Chat] {
-            accepts(&in_shared(&shared, role), &ASKED);
+            accepts(&Options::in_text(&shared, role), &ASKED);
         }
         for variable in variables() {
             assert!(shared.contains(&format!(".set_env(\"{variable}\")")), "{source}: {variable}");

@@ -25,7 +25,6 @@ use toml::Spanned;
 
 use super::fields::{cmake_variables, pairs};
 use crate::error::Result;
-use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
 use crate::realize::{Made, Make, Making, Realizer};
@@ -44,7 +43,7 @@ impl FromFields for CMakeRecipe {
             components: parts(form, "components")?,
             cmake: cmake_variables(form.source, form.fields)?,
             environment: pairs(form.source, form.fields, "environment", rules::is_variable)?,
-            source: match form.input("source", InputKind::File)? {
+            source: match form.source_tree("source")? {
                 Some(source) => source,
                 None => return Err(form.fields.missing("source", &[])),
             },

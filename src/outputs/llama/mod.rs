@@ -54,7 +54,7 @@ fn targets(source: &SourceText, fields: &Table) -> Result<Vec<GfxTarget>> {
     let mut all: Vec<GfxTarget> = Vec::new();
     let Some(texts) = fields.texts("targets")? else { return Ok(all) };
     if texts.is_empty() {
-        let span = fields.field("targets").map_or_else(|| fields.span.clone(), |field| field.span());
+        let span = fields.field("targets").map_or_else(|| fields.span.clone(), toml::Spanned::span);
         return Err(source.error(span, "`targets` names no GPU", "leave it out, or name one such as \"gfx1151\""));
     }
     for text in texts {
@@ -75,7 +75,7 @@ fn ui(form: &mut Form) -> Result<Option<String>> {
             let Some(field) = form.fields.text("ui")? else { return Ok(None) };
             let source = form.fields.text("source")?.map_or_else(|| SOURCE.to_owned(), Spanned::into_inner);
             let request = InputRequest::LlamaUi(LlamaUiRequest::upstream(&source));
-            form.implied(field, &format!("{source}-ui"), request).map(Some)
+            form.implied(&field, &format!("{source}-ui"), request).map(Some)
         }
         Some((_, DeValue::String(_))) => form.input("ui", InputKind::LlamaUi),
         Some((span, other)) => {

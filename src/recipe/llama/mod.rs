@@ -1,9 +1,9 @@
 //! Recipe `llama`: llama.cpp built with CMake and Ninja at fixed paths.
 //!
 //! Everything that CMake or llama.cpp would otherwise detect on the machine is set here or in the manifest: CPU
-//! features ([`mod@processor`]), OpenMP, OpenSSL, ccache, the web UI (an input, or none; [`mod@decisions`]), build number and
-//! commit (otherwise read from any git repository around the source). Options have other names in other ages of
-//! llama.cpp: only those are set that the source declares. The rest is as in every build with CMake
+//! features ([`mod@processor`]), OpenMP, OpenSSL, ccache, the web UI (an input, or none; [`mod@decisions`]), build
+//! number and commit (otherwise read from any git repository around the source). Options have other names in other ages
+//! of llama.cpp: only those are set that the source declares. The rest is as in every build with CMake
 //! ([`super::build`]).
 
 mod decisions;

@@ -29,8 +29,8 @@ pub struct Content<'a> {
     pub demand_space: &'a dyn Fn(u64) -> Result<()>,
 }
 
-/// Writes the content of a commit's tree and returns the submodules by path. Memory holds one whole blob at a time, since git
-/// stores blobs as deltas of one another.
+/// Writes the content of a commit's tree and returns the submodules by path. Memory holds one whole blob at a time,
+/// since git stores blobs as deltas of one another.
 pub fn write_content(
     repository: &Repository,
     tree: Oid,

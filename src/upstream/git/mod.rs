@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 pub use address::{is_commit, is_git_url};
 pub use content::{Content, write_content};
 pub use history::log_between;
-pub use patches::{LARGEST as LARGEST_PATCH, Patch, apply};
+pub use patches::{LARGEST as LARGEST_PATCH, Patch, apply, is_patch};
 pub use release::{demand_range, release_version};
 pub use remote::{Repository, Resolved};
 

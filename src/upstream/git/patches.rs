@@ -35,6 +35,13 @@ pub fn apply(repository: &Repository, commit: &str, patches: &[Patch]) -> Result
     Ok(tree)
 }
 
+/// Returns true for a patch of a form that can be applied. Turns it around too: for tests with bytes of any kind.
+#[must_use]
+pub fn is_patch(bytes: &[u8]) -> bool {
+    let _ = Diff::from_buffer(&reversed(bytes));
+    parse(&Patch { path: String::new(), bytes: bytes.to_vec() }).is_ok()
+}
+
 /// Parses a patch. Fails if it has a form that cannot be applied.
 fn parse(patch: &Patch) -> Result<Diff<'static>> {
     let invalid = |message: &str| Error::new(Kind::Invalid, message.to_owned());

@@ -30,7 +30,8 @@ async fn fill(from: &mut (impl AsyncRead + Unpin), mut buffer: &mut [u8], limit:
     Ok(())
 }
 
-/// Reads a list of refs to its end: the first packet must begin within `patience`, and no pause be longer than `window`.
+/// Reads a list of refs to its end: the first packet must begin within `patience`, and no pause be longer than
+/// `window`.
 pub(super) async fn read_list(
     from: &mut (impl AsyncRead + Unpin),
     patience: Duration,

@@ -17,7 +17,7 @@ use crate::fetch::Documents;
 use crate::urls::{escape_part, show_url};
 
 pub use answer::is_asset;
-pub use pattern::{AssetPattern, Series};
+pub use pattern::{AssetPattern, Fit, Series};
 
 /// Greatest length of an answer of the API, in bytes. A release with fifty files takes 100 kB.
 const LONGEST: u64 = 16 << 20;
@@ -205,7 +205,7 @@ fn choose(request: &ReleaseRequest, release: &Release, number: Option<u64>) -> R
     let wrong = |message: &str| {
         Error::new(Kind::NotFound, message).fact("tag", &release.tag).fact("pattern", request.asset.as_str())
     };
-    let (asset, rocm) = match (fitting.next(), fitting.next()) {
+    let (asset, Fit { rocm }) = match (fitting.next(), fitting.next()) {
         (Some(one), None) => one,
         (None, _) => {
             let error = wrong("the release has no file of this name").fact("it has", listed(&request.asset, release));

@@ -27,6 +27,13 @@ pub struct AssetPattern(String);
 #[serde(try_from = "String", into = "String")]
 pub struct Series(String);
 
+/// The parts of a name that fits a pattern.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fit {
+    /// The series of ROCm in it, where the pattern asks for one.
+    pub rocm: Option<Series>,
+}
+
 /// A part of a pattern for one release.
 enum Part {
     Text(String),
@@ -47,9 +54,9 @@ impl AssetPattern {
         self.0.contains("{number}")
     }
 
-    /// Returns the series of ROCm in a name if the name fits: `Some(None)` where the pattern asks for none.
+    /// Returns what a name of the release's files says, if it fits.
     #[must_use]
-    pub fn fits(&self, name: &str, tag: &str, number: Option<u64>) -> Option<Option<Series>> {
+    pub fn fits(&self, name: &str, tag: &str, number: Option<u64>) -> Option<Fit> {
         if self.wants_number() && number.is_none() {
             return None;
         }
@@ -73,8 +80,8 @@ impl AssetPattern {
 }
 
 /// Matches the parts with a name.
-fn fit(parts: &[Part], name: &str) -> Option<Option<Series>> {
-    let Some((first, rest)) = parts.split_first() else { return name.is_empty().then_some(None) };
+fn fit(parts: &[Part], name: &str) -> Option<Fit> {
+    let Some((first, rest)) = parts.split_first() else { return name.is_empty().then(Fit::default) };
     if let Part::Text(text) = first {
         return fit(rest, name.strip_prefix(text.as_str())?);
     }
@@ -85,7 +92,7 @@ fn fit(parts: &[Part], name: &str) -> Option<Option<Series>> {
         match first {
             Part::Series => {
                 let series: Series = taken.parse().ok()?;
-                Some(fit(rest, behind)?.or(Some(series)))
+                Some(Fit { rocm: fit(rest, behind)?.rocm.or(Some(series)) })
             }
             _ => fit(rest, behind),
         }

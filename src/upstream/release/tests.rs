@@ -58,7 +58,7 @@ fn told(error: &Error) -> String {
 #[test]
 fn a_pattern_fits_the_names_that_are_meant() {
     let pattern: AssetPattern = PATTERN.parse().unwrap();
-    let fits = |name: &str| pattern.fits(name, "b11429", Some(11429)).map(|series| series.map(|one| one.to_string()));
+    let fits = |name: &str| pattern.fits(name, "b11429", Some(11429)).map(|fit| fit.rocm.map(String::from));
     assert_eq!(fits("llama-b11429-bin-ubuntu-rocm-7.2-x64.tar.gz"), Some(Some("7.2".to_owned())));
     assert_eq!(fits("llama-b11429-bin-ubuntu-rocm-10.1.2-x64.tar.gz"), Some(Some("10.1.2".to_owned())));
     for other in [
@@ -73,7 +73,7 @@ fn a_pattern_fits_the_names_that_are_meant() {
     }
     assert_eq!(pattern.fits("llama-b-bin-ubuntu-rocm-7.2-x64.tar.gz", "v1.0.0", None), None, "there is no number");
     let any: AssetPattern = "{tag}-*.tar.*".parse().unwrap();
-    assert_eq!(any.fits("v1-linux.tar.zst", "v1", None), Some(None));
+    assert_eq!(any.fits("v1-linux.tar.zst", "v1", None), Some(Fit::default()));
     assert_eq!(any.fits("v1-linux.zip", "v1", None), None);
 }
 

@@ -146,7 +146,8 @@ pub enum KeyPlace {
     Unsigned,
 }
 
-/// Returns the place of the keys that may sign an input's archives, without asking the archives. Fails if there is none.
+/// Returns the place of the keys that may sign an input's archives, without asking the archives. Fails if there is
+/// none.
 pub fn key_place(request: &DebsRequest, directory: &Path) -> Result<KeyPlace> {
     let configuration = configuration(request)?;
     let mut all = Keyring::default();

@@ -1,5 +1,5 @@
-//! The keys that may sign the Release files of a source, as this machine has them. [`mod@super::own_keys`] gets those that
-//! no keyring here has.
+//! The keys that may sign the Release files of a source, as this machine has them. [`mod@super::own_keys`] gets those
+//! that no keyring here has.
 
 use std::path::{Path, PathBuf};
 
