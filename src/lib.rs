@@ -24,7 +24,7 @@
 //! * [`launch`]: programs of a generation, and the environment that they run in
 //! * [`doctor`], [`validate`]: problems of this machine; tests of realized outputs on it
 //! * [`export`], [`toolbox_env`]: snapshots, images and files for container engines; settings of the plan's scripts
-//! * [`report`]: the page REPRODUCIBLE.md
+//! * [`report`]: the page REPRODUCIBLE.md, and rebuild.sh
 //! * [`outputs`]: kinds of outputs: how each is made and described
 //! * [`cli`]: the commands
 //!

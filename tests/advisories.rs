@@ -25,7 +25,7 @@ fn add(project: &Project, bytes: impl Into<Vec<u8>>, fields: &str) {
 }
 
 /// A project whose locked ROCm build is known to be bad.
-fn bad() -> Project {
+pub fn bad() -> Project {
     let project = Project::new();
     project.rocm_manifest(SECOND);
     add(&project, document("crash", "2026-09-02", "2026-09-03"), "");

@@ -37,6 +37,7 @@ mod prebuilt;
 mod progress;
 mod provision;
 mod realize;
+mod rebuild;
 mod release;
 mod run;
 mod runtime;

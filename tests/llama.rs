@@ -42,7 +42,14 @@ fn options_that_nobody_decided_are_named() {
     assert_eq!(about["variables"]["LLAMA_SUBPROCESS"], serde_json::Value::Null);
     assert_eq!((&about["variables"]["LLAMA_BUILD_UI"], &about["variables"]["GGML_RPC"]), (&"OFF".into(), &"ON".into()));
     project.run(&["audit"]).code(0);
-    assert!(project.read("REPRODUCIBLE.md").contains("\n- left to llama.cpp: `GGML_DEMO_EXTRA`\n"));
+    let page = project.read("REPRODUCIBLE.md");
+    for row in [
+        "| left to llama.cpp | `GGML_DEMO_EXTRA` |",
+        "| CMake variables ON | `BUILD_SHARED_LIBS`, `CMAKE_BUILD_WITH_INSTALL_RPATH`, ",
+        "`CMAKE_BUILD_TYPE=Release`",
+    ] {
+        assert!(page.contains(row), "{row}\n{page}");
+    }
     project.run(&["audit", "--check"]).code(0);
     assert_eq!(project.run_in_store("other", &["audit", "--check"]).code, 0, "what another machine built is believed");
     edit(&project, "[outputs.runtime]", "[outputs.llama.cmake]\nGGML_DEMO_EXTRA = true\n\n[outputs.runtime]");
@@ -109,7 +116,8 @@ fn the_page_says_what_the_recipe_decided_and_why() {
     let page = project.read("REPRODUCIBLE.md");
     for line in [
         "- processor: `znver5`",
-        "- left to llama.cpp: not known before it is built",
+        "- environment: `CLICOLOR=0`, `HIP_DEVICE_LIB_PATH=/opt/rocm/lib/llvm/amdgcn/bitcode`, `HIP_PATH=/opt/rocm`, ",
+        "- commands: `cmake -S /build/source -B /build/out -G Ninja`, `cmake --build /build/out --parallel 1`, ",
         "| `LLAMA_SUBPROCESS` | ON | llama-server may start programs (`--tools`, router mode), only if its options say so |",
         "| `LLAMA_BUILD_UI or LLAMA_BUILD_WEBUI` | ON with a web UI, else OFF | embeds the files of the input with the web UI; without them it would need npm and the network |",
     ] {

@@ -20,7 +20,7 @@ const OVERLAY: &str = "[inputs.patched]\ntype = \"directory\"\npath = \"overlays
 
 /// Returns a project with a realized ROCm and a directory that has a patched library: its code is that of the published
 /// one, and its bytes are others.
-fn project() -> Project {
+pub fn project() -> Project {
     let project = Project::realized(&[FIRST]);
     let published = std::fs::canonicalize(project.profile().join("current/rocm").join(SONAME)).unwrap();
     let mut bytes = std::fs::read(published).unwrap();
@@ -114,6 +114,11 @@ fn a_patched_library_wins_and_everything_follows() {
         "| input patched | `sha256:",
         "| output rocm | the lowest | `/opt/rocm` |",
         "- ROCm: `output patched-rocm, at /opt/rocm`",
+        "| patched | directory | sha256:",
+        " | files of this project |",
+        "| sonames of two libraries | `libamdhip64.so.7: lib/libamdhip64.so.7.99 of input patched, not lib/libamdhip64",
+        "| links to the library that counts | `lib/",
+        "`lib/libamdhip64.so.7 -> libamdhip64.so.7.99`",
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }

@@ -19,7 +19,7 @@ fn input(project: &Project, fields: &str) -> String {
 }
 
 /// A manifest with an archive alone.
-fn archive_manifest(project: &Project, fields: &str) {
+pub fn archive_manifest(project: &Project, fields: &str) {
     let input = input(project, fields);
     project.write("manifests/strix.toml", &format!("{REQUIRES}{input}[outputs.llama]\ntype = \"prebuilt\"\n"));
 }
@@ -43,7 +43,7 @@ fn archive(entries: &[RawEntry]) -> Vec<u8> {
     raw_tar(&[&[RawEntry::directory("llama-b4/"), program], entries].concat())
 }
 
-fn publish(project: &Project, bytes: Vec<u8>) {
+pub fn publish(project: &Project, bytes: Vec<u8>) {
     project.upstream().forge().publish(ForgeRelease::new("b4", NAME, bytes));
 }
 
@@ -118,7 +118,15 @@ fn the_page_says_who_built_it_and_who_vouches_for_the_digest() {
     assert_eq!(pin(&project)["vouched"], Value::Null);
     project.run(&["audit"]).code(0);
     let page = project.read("REPRODUCIBLE.md");
-    for line in ["- digest from: `the first download", "built by its publisher and not here", "- build number: `4`"] {
+    for line in [
+        "- digest from: `the first download",
+        "built by its publisher and not here",
+        "- build number: `4`",
+        "| llama-release | release | b4 (",
+        ") | first use |",
+        "* llama-release: The forge gave no digest: it is that of the first download.",
+        "* llama: Built by others: nobody has compared the programs with the sources.",
+    ] {
         assert!(page.contains(line), "{line}\n{page}");
     }
     // The forge may say it later: the same digest then comes from both.
@@ -126,7 +134,9 @@ fn the_page_says_who_built_it_and_who_vouches_for_the_digest() {
     let ran = project.run(&["update"]).code(0);
     assert_eq!((ran.stderr.as_str(), &pin(&project)["vouched"]), ("", &true.into()));
     project.run(&["audit"]).code(0);
-    assert!(project.read("REPRODUCIBLE.md").contains("- digest from: `the forge's own answer about the release`"));
+    let page = project.read("REPRODUCIBLE.md");
+    assert!(page.contains("- digest from: `the forge's own answer about the release`"), "{page}");
+    assert!(page.contains(") | digest published by upstream |"), "{page}");
 }
 
 #[test]

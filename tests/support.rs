@@ -177,8 +177,9 @@ impl Project {
     pub fn derivation(&self, output: &str) -> String {
         self.run(&["audit"]).code(0);
         let page = self.read("REPRODUCIBLE.md");
-        let row = page.lines().find_map(|line| line.strip_prefix(&format!("| {output} | `sha256:"))).unwrap();
-        row[..64].to_owned()
+        let (_, section) = page.split_once(&format!("\n### Output {output}\n")).unwrap();
+        let row = section.lines().find(|line| line.starts_with("| derivation, ")).unwrap();
+        row.split_once("`sha256:").unwrap().1[..64].to_owned()
     }
 
     pub fn lock(&self) -> String {

@@ -19,7 +19,7 @@ fn manifest(project: &Project, source: &str, fields: &str) {
     );
 }
 
-fn asks(project: &Project) {
+pub fn asks(project: &Project) {
     manifest(project, "", "ui = \"upstream\"");
 }
 
@@ -65,6 +65,7 @@ fn the_bundle_of_the_pinned_build_is_embedded() {
     project.run(&["audit"]).code(0);
     let text = project.read("REPRODUCIBLE.md");
     assert!(text.contains("- web UI: `input llama-cpp-ui`") && text.contains("- published for: `b8`"), "{text}");
+    assert!(text.contains("| llama-cpp-ui | llama-ui | b8 | digest published by upstream |"), "{text}");
     // The version of the build is that of its sources.
     assert!(project.run(&["status"]).code(0).stdout.contains("b8"));
     // Nothing but the pin is needed to have it again, from the URL in it.
@@ -223,7 +224,8 @@ fn sources_that_have_the_files_need_no_bundle() {
     assert_eq!(pin(&project), serde_json::json!({ "for": 9 }));
     assert_eq!(served(&project), Sha256Digest::of(b"<html>").hex());
     project.run(&["audit"]).code(0);
-    assert!(project.read("REPRODUCIBLE.md").contains("- the sources have its files themselves"));
+    let text = project.read("REPRODUCIBLE.md");
+    assert!(text.contains("- the sources have its files themselves") && text.contains(" | as llama-cpp |"), "{text}");
 }
 
 #[test]

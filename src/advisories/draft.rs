@@ -21,7 +21,7 @@ pub fn draft(advisory: &Advisory, seen: &[String]) -> String {
         let _ = writeln!(text, "{name} = {value}{comment}");
     };
     line("id", quoted(&advisory.id), "");
-    line("about", quoted(advisory.about.name()), "");
+    line("about", quoted(advisory.about.key()), "");
     line("what", quoted(&advisory.what), "  # say what people see");
     if !advisory.backends.is_empty() {
         line("backends", list(advisory.backends.clone()), "");

@@ -62,9 +62,18 @@ pub enum Software {
 impl Software {
     /// Returns its name in documents.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn key(self) -> &'static str {
         match self {
             Self::Rocm => "rocm",
+            Self::LlamaCpp => "llama.cpp",
+        }
+    }
+
+    /// Returns the name that people know.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rocm => "ROCm",
             Self::LlamaCpp => "llama.cpp",
         }
     }

@@ -12,6 +12,7 @@
 //! The list below is the one place that names all kinds: it generates the enums over them and the access from a block
 //! to its traits. `docs/adding-an-input-kind.md` describes how to add a kind.
 
+mod archive;
 mod block;
 mod kinds;
 mod model;
@@ -35,7 +36,7 @@ pub mod rocm;
 
 pub use block::Block;
 pub use model::{ModelFile, restore_model};
-pub use pinned::Pinned;
+pub use pinned::{Pinned, Trust};
 pub use request::{OfKind, Request};
 pub use resolve::{Answer, Preview, Question, Resolution, Resolve, Taken};
 pub use supply::{Presence, Supply};

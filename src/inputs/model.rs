@@ -1,13 +1,17 @@
 //! Models: inputs of several kinds can be one.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::LockedInput;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
 use crate::gguf::Gguf;
 use crate::intake::{Intake, drop_damaged};
-use crate::page::fact;
+use crate::page::codes;
+use crate::page::script::Script;
 
 /// A file of a pinned model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,15 +48,27 @@ pub fn restore_model(
 /// Writes the facts in a model's header to a page.
 pub(super) fn report(page: &mut String, facts: Option<&Gguf>) {
     let Some(facts) = facts else { return };
-    fact(page, "architecture", &facts.architecture);
-    if let Some(quantisation) = &facts.quantisation {
-        fact(page, "quantisation", quantisation);
+    let mut all = vec![("architecture", facts.architecture.clone())];
+    all.extend(facts.quantisation.clone().map(|quantisation| ("quantisation", quantisation)));
+    all.extend(facts.context.map(|context| ("context length", format!("{context} tokens"))));
+    all.extend([("tensors", facts.tensors.to_string()), ("parameters", facts.parameters.to_string())]);
+    let all: Vec<String> = all.into_iter().map(|(label, value)| format!("{label} {}", codes(&[value]))).collect();
+    // Writing to a String cannot fail.
+    let _ = writeln!(page, "- header: {}", all.join(", "));
+}
+
+/// Adds the commands to rebuild.sh that download the files of a model to `inputs/NAME`. `fetch` is the function for it.
+pub(super) fn rebuild(
+    name: &str,
+    files: &[ModelFile],
+    fetch: &str,
+    urls: impl Fn(&ModelFile) -> Vec<Url>,
+    script: &mut Script,
+) {
+    for file in files {
+        let (to, hex, urls) = (format!("inputs/{name}/{}", file.path), file.sha256.hex(), urls(file));
+        script.run(&[vec![fetch, &to, &hex], urls.iter().map(Url::as_str).collect()].concat());
     }
-    if let Some(context) = facts.context {
-        fact(page, "context length", &format!("{context} tokens"));
-    }
-    fact(page, "tensors", &facts.tensors.to_string());
-    fact(page, "parameters", &facts.parameters.to_string());
 }
 
 /// Returns message and first fact of an error in one line.

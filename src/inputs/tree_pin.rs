@@ -46,10 +46,8 @@ impl TreePin {
             .hint("the lock contradicts itself; restore it from version control, or update this input"))
     }
 
-    /// Writes the facts of the tree to a page.
+    /// Writes the facts of the tree to a page, besides the digests, which stand beside the commands.
     pub fn report(&self, page: &mut String) {
-        fact(page, "tree", &self.digest.to_string());
-        fact(page, "NAR", &self.nar.sri());
         fact(page, "holds", &format!("{} bytes in {} entries", self.size, self.entries));
     }
 

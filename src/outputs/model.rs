@@ -8,9 +8,10 @@ use crate::error::Result;
 use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields};
+use crate::page::script::Script;
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::ModelRecipe;
-use crate::report::Describe;
+use crate::report::{Describe, Rebuilding};
 
 impl FromFields for ModelRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
@@ -34,5 +35,10 @@ impl Make for ModelRecipe {
 impl Describe for ModelRecipe {
     fn describe(&self, page: &mut String, _: &Lock) {
         let _ = writeln!(page, "The files of input `{}`, under their names.", self.input);
+    }
+
+    fn rebuild(&self, script: &mut Script, rebuilding: &Rebuilding) -> Result<(), String> {
+        script.run(&["ln", "-s", &format!("../inputs/{}", self.input), &rebuilding.place()]);
+        Ok(())
     }
 }

@@ -12,18 +12,21 @@
 
 use std::fmt::Write as _;
 
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields};
+use crate::overlay::{Hidden, Record, Repointed};
 use crate::page::cell;
+use crate::page::script::Script;
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::{Layer, OutputRole, OverlayRecipe};
-use crate::report::Describe;
+use crate::report::{Describe, Fact, Found, Rebuilding};
 use crate::store::StoredTree;
-use crate::tree::is_path;
+use crate::tree::{Listing, Node, is_path};
 
 impl FromFields for OverlayRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
@@ -88,7 +91,40 @@ impl Make for OverlayRecipe {
     }
 }
 
+/// Labels of the facts about a realized overlay.
+const REPLACED: &str = "replaced files";
+const SONAMES: &str = "sonames of two libraries";
+const LINKS: &str = "links to the library that counts";
+/// The arrow between a link and its target.
+const ARROW: &str = " -> ";
+
+/// Returns the facts in the record of an overlay.
+fn facts(record: &Record, listing: &Listing) -> Vec<Fact> {
+    let replaced = record.replaced.iter().map(|one| format!("{}: of {}, by {}", one.path, one.from, one.by));
+    let list = |all: &[Hidden]| all.iter().map(|one| format!("{} of {}", one.path, one.from)).collect::<Vec<_>>();
+    let sonames = record.sonames.iter().map(|one| {
+        let not = list(&one.over).into_iter().map(|hidden| format!(", not {hidden}"));
+        let also = list(&one.elsewhere).into_iter().map(|other| format!("; also {other}"));
+        let (soname, path, by) = (&one.soname, &one.path, &one.by);
+        format!("{soname}: {path} of {by}{}", not.chain(also).collect::<String>())
+    });
+    // A later layer may have replaced a link once more.
+    let is_there = |link: &&Repointed| {
+        let node = listing.get(link.path.as_bytes()).map(|entry| &entry.node);
+        matches!(node, Some(Node::Link { target }) if *target == link.after.as_bytes())
+    };
+    let links = record.sonames.iter().flat_map(|one| &one.links).filter(is_there);
+    let links = links.map(|link| format!("{}{ARROW}{}", link.path, link.after));
+    vec![
+        Fact { label: REPLACED, values: replaced.collect() },
+        Fact { label: SONAMES, values: sonames.collect() },
+        Fact { label: LINKS, values: links.collect() },
+    ]
+}
+
 impl Describe for OverlayRecipe {
+    const LABELS: &'static [&'static str] = &[REPLACED, SONAMES, LINKS];
+
     fn describe(&self, page: &mut String, lock: &Lock) {
         // Writing to a String cannot fail.
         let prefix = lock.prefix_of(&self.base).unwrap_or_default();
@@ -96,8 +132,7 @@ impl Describe for OverlayRecipe {
             page,
             "Output `{}` with other trees laid over it, to stand at `{prefix}`. Of two files with one path, that of the \
              later layer counts. Of two libraries with one soname in one directory, links lead to that of the later \
-             layer. Every file that was replaced, and every soname that two libraries have: `strixlock log OUTPUT \
-             --about`.\n\n| layer | tree | laid at |\n| --- | --- | --- |\n| output {} | the lowest | `{prefix}` |",
+             layer.\n\n| layer | tree | laid at |\n| --- | --- | --- |\n| output {} | the lowest | `{prefix}` |",
             self.base,
             cell(&self.base)
         );
@@ -113,5 +148,31 @@ impl Describe for OverlayRecipe {
             let at = layer.at.iter().fold(prefix.to_owned(), |prefix, at| format!("{prefix}/{at}"));
             let _ = writeln!(page, "| {} | {tree} | `{at}` |", cell(&layer.called()));
         }
+    }
+
+    fn facts(&self, found: &Found) -> Vec<Fact> {
+        let record = found.about.and_then(|about| Record::deserialize(about.get("overlay")?).ok());
+        let listing = found.tree.listing().ok();
+        record.zip(listing).map(|(record, listing)| facts(&record, &listing)).unwrap_or_default()
+    }
+
+    fn rebuild(&self, script: &mut Script, rebuilding: &Rebuilding) -> Result<(), String> {
+        let links = rebuilding.fact(LINKS).ok_or("its libraries decide what counts: run `strixlock realize` first")?;
+        let place = rebuilding.place();
+        script.run(&["mkdir", &place]);
+        script.run(&["cp", "-a", &format!("outputs/{}/.", self.base), &place]);
+        for layer in &self.layers {
+            let from = match (&layer.output, &layer.input) {
+                (Some(name), _) => format!("outputs/{name}/."),
+                (None, name) => format!("inputs/{}/.", name.as_deref().unwrap_or_default()),
+            };
+            let at = layer.at.iter().fold(place.clone(), |place, at| format!("{place}/{at}"));
+            script.run(&["mkdir", "-p", &at]);
+            script.run(&["cp", "-a", "--remove-destination", &from, &at]);
+        }
+        for (path, target) in links.iter().filter_map(|link| link.split_once(ARROW)) {
+            script.run(&["ln", "-sfn", "--", target, &format!("{place}/{path}")]);
+        }
+        Ok(())
     }
 }

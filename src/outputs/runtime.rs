@@ -14,9 +14,10 @@ use crate::llama_source::default_roots;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, edges, known_edges, known_generics, rules};
 use crate::page::fact;
+use crate::page::script::Script;
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::{Edge, OutputRole, RuntimeRecipe, Target};
-use crate::report::Describe;
+use crate::report::{Describe, Rebuilding};
 
 impl FromFields for RuntimeRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
@@ -90,6 +91,10 @@ impl Make for RuntimeRecipe {
 }
 
 impl Describe for RuntimeRecipe {
+    fn rebuild(&self, _: &mut Script, _: &Rebuilding) -> Result<(), String> {
+        Err("strixlock finds out which files of ROCm are needed; `strixlock why` says why each is there".to_owned())
+    }
+
     fn describe(&self, page: &mut String, _: &Lock) {
         let _ = writeln!(
             page,

@@ -22,10 +22,10 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::path::{above, file_name, join};
 use crate::tree::{Entry, Listing, Node, climbs_out, first_out, show};
 
-pub use record::Record;
-use record::Replaced;
 #[cfg(test)]
-pub use record::{Collision, Hidden};
+pub use record::Collision;
+use record::Replaced;
+pub use record::{Hidden, Record, Repointed};
 
 /// One tree of an overlay.
 pub struct Layer<'a> {

@@ -93,6 +93,10 @@ impl Realizer<'_> {
             Made::Staged(staging, _) if !differences.is_empty() => self.other_tools(name, staging)?,
             _ => Vec::new(),
         };
+        // An output of published files comes out the same whatever happens.
+        if differences.is_empty() && locked.recipe.origin() != Origin::Taken {
+            store.record_made_again(locked.derivation, record.tree)?;
+        }
         let kept = match made {
             _ if !keep || differences.is_empty() => None,
             Made::Stored(tree) => Some(tree.path),

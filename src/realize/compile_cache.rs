@@ -48,22 +48,20 @@ const REPORT: &str = "report";
 const FAILED: &str = "failed";
 /// Bytes that are read of a report at most; that of llama.cpp has 50 kB.
 const MOST: u64 = 16 << 20;
-/// The most compiled files that a log lists.
+/// The most compiled files, and messages of ccache, that a log lists.
 const LISTED: usize = 1000;
 
-/// The compiler launcher. ccache fails if it cannot write: then the compiler runs without it.
+/// The compiler launcher. Where ccache fails, because it cannot write or because the source has an error, the compiler runs
+/// without it. If that succeeds, the messages of ccache are kept.
 const LAUNCHER: &str = r#"#!/bin/sh
 said=$(/usr/bin/ccache "$@" 2>&1)
 status=$?
-case $status:$said in
-  0:) exit ;;
-  0:*) printf '%s\n' "$said" >&2; exit ;;
-  *"ccache: error: "* | 12[6-9]:* | 1[3-9]?:*)
-    printf '%s: %s\n' "$status" "$said" >> /build/cached/failed
-    exec "$@" ;;
-esac
-printf '%s\n' "$said" >&2
-exit "$status"
+if [ "$status" = 0 ]; then
+  [ -z "$said" ] || printf '%s\n' "$said" >&2
+  exit 0
+fi
+"$@" || exit
+printf '%s: %s\n' "$status" "$said" >> /build/cached/failed
 "#;
 
 /// Prints the digests of the compilers in its arguments, of the programs that they run, and of all their libraries.
@@ -203,7 +201,9 @@ impl<'a> BuildCache<'a> {
         }
         let failed = self.read(FAILED);
         if let Some(first) = failed.lines().next() {
-            writeln!(log, "{}", visible(&failed))?;
+            for line in failed.lines().take(LISTED) {
+                writeln!(log, "  ccache failed: {}", visible(line))?;
+            }
             let note = format!("compiled without the compiler cache where ccache failed: {}", visible(first));
             self.intake.fetcher.progress().note(&note);
         }
@@ -347,29 +347,32 @@ mod tests {
         assert!(launcher.ends_with("exec ccache \"$@\" \"-cuid=${id%% *}\"\n"), "{launcher}");
     }
 
-    /// The launcher with a ccache that says and does this, and a compiler that says `compiled`.
-    fn launched(ccache: &str) -> (Option<i32>, String) {
+    /// Runs the launcher with a ccache and a compiler that do this. Returns its exit code, and all that it said and kept.
+    fn launched(ccache: &str, compiler: &str) -> (Option<i32>, String) {
         let place = tempfile::tempdir().unwrap();
         let (ccache_path, failed) = (place.path().join("ccache"), place.path().join("failed"));
-        write_program(&ccache_path, &format!("#!/bin/sh\n{ccache}\n")).unwrap();
+        write_program(&ccache_path, &format!("{ccache}\n")).unwrap();
         let script = LAUNCHER.replace("/usr/bin/ccache", &format!("sh {}", ccache_path.display()));
         let script = script.replace("/build/cached/failed", &failed.display().to_string());
         let mut shell = std::process::Command::new("sh");
-        let ran = shell.args(["-c", &script, "sh", "echo", "compiled"]).output().unwrap();
+        let ran = shell.args(["-c", &script, "sh", "sh", "-c", compiler]).output().unwrap();
         let text = [ran.stdout, ran.stderr, std::fs::read(failed).unwrap_or_default()].concat();
         (ran.status.code(), String::from_utf8(text).unwrap())
     }
 
     #[test]
     fn a_ccache_that_cannot_work_stops_no_build() {
-        assert_eq!(launched("exit 0"), (Some(0), String::new()));
-        assert_eq!(launched("echo 'a.c: warning: x' >&2"), (Some(0), "a.c: warning: x\n".to_owned()));
-        assert_eq!(launched("echo 'a.c: error: x' >&2; exit 1"), (Some(1), "a.c: error: x\n".to_owned()));
+        let compiles = "echo compiled";
+        assert_eq!(launched("exit 0", compiles), (Some(0), String::new()));
+        assert_eq!(launched("echo 'a.c: warning: x' >&2", compiles), (Some(0), "a.c: warning: x\n".to_owned()));
         let full = "ccache: error: Failed to create directory: No space left on device";
-        let expected = format!("compiled\n1: {full}\n");
-        assert_eq!(launched(&format!("echo '{full}' >&2; exit 1")), (Some(0), expected));
+        let kept = format!("compiled\n1: {full}\n");
+        assert_eq!(launched(&format!("echo '{full}' >&2; exit 1"), compiles), (Some(0), kept));
         // Some shells say that it was killed.
-        let (code, said) = launched("kill -9 $$");
+        let (code, said) = launched("kill -9 $$", compiles);
         assert!(code == Some(0) && said.starts_with("compiled\n") && said.ends_with("137: \n"), "{said}");
+        // An error of the source is told once.
+        let fails = "echo 'a.c: error: x' >&2; exit 1";
+        assert_eq!(launched(fails, fails), (Some(1), "a.c: error: x\n".to_owned()));
     }
 }

@@ -1,71 +1,93 @@
-//! REPRODUCIBLE.md: everything that a lock pins, and how to check each of it without strixlock.
+//! REPRODUCIBLE.md: everything that a lock pins, and how to check each of it without strixlock; and rebuild.sh, which
+//! makes what can be made with plain tools.
 //!
-//! A pure function of the lock: the same lock gives the same page on every machine, but for versions of tools that are
-//! known only where a tree is realized (see `tools`).
+//! Both are pure functions of the lock, but for facts that only realized outputs have (see `known`). Those are taken
+//! from the store's records, and from a page that states more than this store knows.
 
-mod left;
-mod tools;
+mod known;
+mod licences;
+mod rebuild;
 
 use std::fmt::Write as _;
 
+use crate::digest::Sha256Digest;
 use crate::error::Result;
 use crate::lock::{Lock, LockedOutput};
+use crate::page::script::Script;
 use crate::page::{cell, commands};
-use crate::recipe::{OutputKind, each_output};
-use crate::store::Store;
+use crate::recipe::{OutputKind, OutputRole, each_output};
 
-use left::LeftOptions;
-use tools::KnownTools;
+use known::is_of_one_machine;
 
-/// Facts that only realized outputs have.
-#[derive(Debug, Default)]
-pub struct Known {
-    tools: KnownTools,
-    left: LeftOptions,
-}
+pub use known::Known;
+pub(crate) use known::{Fact, Found};
+pub(crate) use rebuild::Rebuilding;
+pub use rebuild::{is_rebuild_script, rebuild_script};
 
-impl Known {
-    /// Reads the facts of all outputs that are realized here.
-    #[must_use]
-    pub fn read(lock: &Lock, store: &Store) -> Self {
-        Self { tools: tools::known(lock, store), left: left::known(lock, store) }
-    }
-
-    /// Reads the facts that a page states.
-    fn stated(page: &str, lock: &Lock) -> Self {
-        Self { tools: tools::stated(page, lock), left: left::stated(page, lock) }
-    }
-}
-
-/// The description of each kind of output on the page.
+/// The description of each kind of output on the page, and its part of rebuild.sh.
 pub(crate) trait Describe: OutputKind {
-    /// Writes how the output is made, below its heading.
+    /// The labels of [`Self::facts`].
+    const LABELS: &'static [&'static str] = &[];
+
+    /// Writes how the output is made, below its heading: from what, with which commands, variables and environment.
     fn describe(&self, page: &mut String, lock: &Lock);
+
+    /// Writes long lists for the end of the page, each below a heading of level three. `name` is that of the output.
+    fn lists(&self, _name: &str, _page: &mut String) {}
+
+    /// Returns the facts that only a realized output has, in the order of [`Self::LABELS`]. They go into a table. A
+    /// fact must be the same wherever the output is made, unless it is made with the host's own root.
+    fn facts(&self, _found: &Found) -> Vec<Fact> {
+        Vec::new()
+    }
+
+    /// Returns sentences about what nobody verifies of the output, for the page.
+    fn unverified(&self, _lock: &Lock) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Returns further commands that check the output at the path `place`, a word for the shell. `fact` returns the
+    /// values of a fact, if the output is realized.
+    fn checks(&self, _place: &str, _fact: &dyn Fn(&str) -> Option<Vec<String>>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Adds commands to rebuild.sh that make `outputs/NAME` from `inputs/` and from other `outputs/`, all of which are
+    /// there. The comparison of the tree follows from elsewhere. Fails with a reason if plain tools cannot make it.
+    fn rebuild(&self, _script: &mut Script, _rebuilding: &Rebuilding) -> Result<(), String> {
+        Err("plain tools cannot make an output of this kind".to_owned())
+    }
 }
 
 /// Returns the text of REPRODUCIBLE.md.
 pub fn reproducible(lock: &Lock, known: &Known) -> Result<String> {
-    let digest = crate::digest::Sha256Digest::of(lock.to_text()?.as_bytes());
-    let mut page = String::from(INTRODUCTION);
+    let digest = Sha256Digest::of(lock.to_text()?.as_bytes());
     // Writing to a String cannot fail.
-    let _ = writeln!(page, "{TREE_DIGEST}```sh\n{TREE_DIGEST_SCRIPT}\n```");
-    let _ = writeln!(page, "\nLock: `{digest}` (`sha256sum lock/strix.lock`, `strixlock lock digest`)\n\n## Inputs\n");
-    let _ = writeln!(page, "| input | kind | version |\n| --- | --- | --- |");
+    let mut page = format!("# How to reproduce this\n\n{}{INTRODUCTION}", known.written_by());
+    let _ = writeln!(page, "Lock: `{digest}` (`sha256sum lock/strix.lock`, `strixlock lock digest`).");
+    summary(&mut page, lock, known);
+    unverified(&mut page, lock);
+    let _ = writeln!(page, "\n## How to check\n");
+    rebuild::describe(&mut page, lock, known);
+    let _ = writeln!(page, "\n## Inputs");
     for (name, input) in &lock.inputs {
-        let _ = writeln!(page, "| {} | {} | {} |", cell(name), input.kind().name(), cell(&input.version()));
-    }
-    for (name, input) in &lock.inputs {
-        let _ = writeln!(page, "\n### {}\n", cell(name));
+        let _ = writeln!(page, "\n### {}", cell(name));
         input.report(&mut page);
     }
-    let _ = writeln!(page, "\n## Outputs\n\n| output | derivation | tree |\n| --- | --- | --- |");
-    let outputs = || lock.ordered().into_iter().filter_map(|name| lock.outputs.get_key_value(name));
-    for (name, output) in outputs() {
-        let tree = output.tree.map_or_else(|| "not sealed".to_owned(), |tree| format!("`{tree}`"));
-        let _ = writeln!(page, "| {} | `{}` | {tree} |", cell(name), output.derivation);
-    }
-    for (name, output) in outputs() {
+    let _ = writeln!(page, "\n## Outputs");
+    checks(&mut page, lock, known);
+    for (name, output) in outputs(lock) {
         describe(&mut page, lock, name, output, known);
+    }
+    let _ = writeln!(page, "\n## Lists\n\n### Tree digests\n\n{TREE_DIGEST}```sh\n{TREE_DIGEST_SCRIPT}\n```");
+    for (name, input) in &lock.inputs {
+        input.lists(name, &mut page);
+    }
+    for (name, output) in outputs(lock) {
+        each_output!(&output.recipe, recipe => recipe.lists(name, &mut page));
+        if let Some(realized) = known.of(name) {
+            realized.write_lists(&mut page, name);
+        }
     }
     Ok(page)
 }
@@ -74,28 +96,24 @@ pub fn reproducible(lock: &Lock, known: &Known) -> Result<String> {
 /// by whoever had them.
 pub fn fits(page: &str, lock: &Lock, known: &Known) -> Result<bool> {
     let stated = Known::stated(page, lock);
-    let tools = stated.tools.iter().all(|(name, stated)| known.tools.get(name).is_none_or(|known| known == stated));
-    let left = stated.left.iter().all(|(name, stated)| known.left.get(name).is_none_or(|known| known == stated));
-    Ok(tools && left && reproducible(lock, &stated)? == page)
+    Ok(known.agrees(&stated, lock) && reproducible(lock, &stated)? == page)
 }
 
 /// Returns whether a page states all that is known here of realized outputs.
 #[must_use]
 pub fn states_all(page: &str, lock: &Lock, known: &Known) -> bool {
-    let stated = Known::stated(page, lock);
-    known.tools.keys().all(|name| stated.tools.contains_key(name))
-        && known.left.keys().all(|name| stated.left.contains_key(name))
+    known.is_in(&Known::stated(page, lock))
 }
 
-const INTRODUCTION: &str = "\
-# How to reproduce this
+/// Adds what a page of this lock states of outputs that are not realized here.
+#[must_use]
+pub fn with_stated(known: Known, page: &str, lock: &Lock) -> Known {
+    known.with(Known::stated(page, lock))
+}
 
-Written by `strixlock audit` from `lock/strix.lock`; `strixlock audit --check` fails if it is not up to date. Every
-version and digest below is pinned. The commands for inputs do not need strixlock; their expected output stands behind
-`#`. Run them in bash, in the directory of this page. `strixlock realize` makes everything again.
-
-Not verified by anybody else: AMD signs no tarball and publishes no digest, so a ROCm digest is that of the first
-download; the TheRock commits come from the tarball itself; git commits and models are as their servers sent them.
+const INTRODUCTION: &str = " (`strixlock audit`) from `lock/strix.lock`; `strixlock audit --check` fails if it is not up
+to date. Every version and digest below is pinned. Commands are for bash, in the directory of this page; what they must
+print stands behind `#`. Those for inputs do not need strixlock. Define the function `tree_digest` first: it is at the end.
 ";
 
 /// Shell function that computes a tree digest, also in docs/reference/tree-digest.md. A test runs exactly this text.
@@ -110,27 +128,115 @@ pub const TREE_DIGEST_SCRIPT: &str = r#"tree_digest() (
   } | sort -z -t ' ' -k 4 | sed -z 's/\\/\\\\/g; s/\n/\\n/g' | tr '\0' '\n' | { echo strix-tree-1; cat; } | sha256sum | sed 's/^/sha256:/; s/ .*//'
 )"#;
 
-const TREE_DIGEST: &str = "\n## Tree digests\n
+const TREE_DIGEST: &str = "\
 A tree digest is the SHA-256 of a listing of names, kinds, sizes, contents and link targets (format
-`strix-tree-1`). This function computes it with GNU find, sort, sed and coreutils; the commands below use it.\n\n";
+`strix-tree-1`). This function computes it with GNU find, sort, sed and coreutils.\n\n";
+
+/// Returns all outputs in the order in which they are made.
+fn outputs(lock: &Lock) -> impl Iterator<Item = (&String, &LockedOutput)> {
+    lock.ordered().into_iter().filter_map(|name| lock.outputs.get_key_value(name))
+}
+
+/// Writes a line for each input and output: what it is, and how sure that is.
+fn summary(page: &mut String, lock: &Lock, known: &Known) {
+    let _ = writeln!(page, "\n## Summary\n\n| input | kind | version | how sure |\n| --- | --- | --- | --- |");
+    for (name, input) in &lock.inputs {
+        let (kind, version) = (input.kind().name(), cell(&input.version()));
+        let _ = writeln!(page, "| {} | {kind} | {version} | {} |", cell(name), cell(&input.trust().words()));
+    }
+    let _ = writeln!(page, "\n| output | kind | tree | how sure |\n| --- | --- | --- | --- |");
+    for (name, output) in outputs(lock) {
+        let tree = tree(lock, name, output, known).map_or_else(|| "not known".to_owned(), |tree| format!("`{tree}`"));
+        let sure = sure(name, output, known);
+        let only = if is_of_one_machine(lock, name) { "; **holds for one machine only**" } else { "" };
+        let _ = writeln!(page, "| {} | {} | {tree} | {sure}{only} |", cell(name), output.recipe.kind());
+    }
+}
+
+/// Returns the tree that an output must have, if one is known.
+fn tree(lock: &Lock, name: &str, output: &LockedOutput, known: &Known) -> Option<String> {
+    let published = output.recipe.published().and_then(|input| lock.inputs.get(input)?.tree());
+    let sealed = output.tree.or(published.map(|tree| tree.digest));
+    sealed.or_else(|| known.of(name).map(|realized| realized.tree)).map(|tree| tree.to_string())
+}
+
+fn sure(name: &str, output: &LockedOutput, known: &Known) -> &'static str {
+    match known.of(name) {
+        _ if output.recipe.published().is_some() => "the pinned tree of its input",
+        _ if output.tree.is_some() => "sealed",
+        Some(realized) if realized.twice => "realized here twice, equal",
+        Some(_) => "realized here once",
+        None => "not realized",
+    }
+}
+
+/// Writes what nobody verifies, in plain words.
+fn unverified(page: &mut String, lock: &Lock) {
+    let mut all = Vec::new();
+    for (name, input) in &lock.inputs {
+        all.extend(input.unverified().into_iter().map(|sentence| (name, sentence)));
+    }
+    for (name, output) in outputs(lock) {
+        if is_of_one_machine(lock, name) {
+            let sentence = "Made with this machine's own `/usr`, or from such an output: the result holds for this machine \
+                            only. An output `sysroot` in the manifest makes it the same everywhere.";
+            all.push((name, sentence.to_owned()));
+        }
+        all.extend(
+            each_output!(&output.recipe, recipe => recipe.unverified(lock)).into_iter().map(|text| (name, text)),
+        );
+    }
+    let _ = writeln!(page, "\n## What is not verified\n");
+    for (name, sentence) in all {
+        let _ = writeln!(page, "* {}: {sentence}", cell(name));
+    }
+    if lock.outputs.values().any(|output| output.recipe.is(OutputRole::Rocm)) {
+        let _ = writeln!(
+            page,
+            "* The GPU: no GPU takes part in any of this. `strixlock validate` shows on one that the programs compute rightly."
+        );
+    }
+    let _ = writeln!(page, "* Licences: files that look like licences are named. Nobody has read them for you.");
+}
+
+/// The beginning of the table of an output.
+const HEAD: &str = "| derivation, recipe revision ";
 
 /// Returns the heading of an output.
 fn heading(name: &str) -> String {
     format!("### Output {}", cell(name))
 }
 
-fn describe(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput, known: &Known) {
-    let _ = writeln!(page, "\n{}\n", heading(name));
-    each_output!(&output.recipe, recipe => recipe.describe(page, lock));
-    if tools::has_tools(&output.recipe) {
-        page.push('\n');
-        tools::write(page, known.tools.get(name));
+/// Writes the commands that make all outputs and compare their trees.
+fn checks(page: &mut String, lock: &Lock, known: &Known) {
+    if lock.outputs.is_empty() {
+        return;
     }
-    left::write(page, &output.recipe, known.left.get(name));
-    let expected = output.tree.map_or_else(
-        || "not sealed: `strixlock realize --seal` writes the digest into the lock".to_owned(),
-        |tree| tree.to_string(),
+    let _ = writeln!(
+        page,
+        "\n`realize` makes them again. The digest of an output that is not sealed is that of the store in which this page was \
+         written; `strixlock realize --seal` writes it into the lock."
     );
-    let place = format!("check/{name}");
-    commands(page, &[&format!("strixlock realize {name} --to check"), &format!("tree_digest {place}   # {expected}")]);
+    let names: Vec<&str> = outputs(lock).map(|(name, _)| name.as_str()).collect();
+    let mut lines = vec![format!("strixlock realize {} --to check", names.join(" "))];
+    for (name, output) in outputs(lock) {
+        let expected = tree(lock, name, output, known);
+        let expected =
+            expected.unwrap_or_else(|| "not realized: `strixlock realize`, then `strixlock audit`".to_owned());
+        let place = format!("check/{name}");
+        lines.push(format!("tree_digest {place}   # {expected}"));
+        let fact = |label: &str| known.of(name).and_then(|realized| realized.fact(label)).map(<[String]>::to_vec);
+        lines.extend(each_output!(&output.recipe, recipe => recipe.checks(&place, &fact)));
+    }
+    commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+fn describe(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput, known: &Known) {
+    let _ = writeln!(page, "\n{}", heading(name));
+    each_output!(&output.recipe, recipe => recipe.describe(page, lock));
+    let (revision, derivation) = (output.recipe.revision(), output.derivation);
+    let _ = writeln!(page, "\n{HEAD}{revision} | `{derivation}` |\n| --- | --- |");
+    if let Some(realized) = known.of(name) {
+        realized.write(page);
+    }
 }

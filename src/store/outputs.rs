@@ -11,6 +11,9 @@ use crate::error::{Error, Kind, Result};
 /// Files that a build leaves besides its tree.
 const BESIDES: [&str; 2] = ["log", "about.json"];
 
+/// File with the tree that came out when the output was made again.
+const MADE_AGAIN: &str = "made-again";
+
 /// Record of a realized output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,6 +108,18 @@ impl Store {
         fs_err::rename(&second, &place)?;
         sync_directory(&self.output_directory(id))?;
         Ok(place)
+    }
+
+    /// Records that an output was made again and came out as this tree, like the first time.
+    pub fn record_made_again(&self, id: DerivationId, tree: TreeDigest) -> Result<()> {
+        self.write(&self.output_directory(id).join(MADE_AGAIN), format!("{tree}\n").as_bytes())
+    }
+
+    /// Returns true if this tree of an output was made again here, with the same result.
+    #[must_use]
+    pub fn was_made_again(&self, id: DerivationId, tree: TreeDigest) -> bool {
+        let text = fs_err::read_to_string(self.output_directory(id).join(MADE_AGAIN));
+        text.is_ok_and(|text| text.trim_end() == tree.to_string())
     }
 
     /// Records a realized output, with the log and description that its build left in `kept`. Replaces an older record.

@@ -57,7 +57,7 @@ struct Ran {
 /// Compares a lock with another one, whose outputs must be realized, too. Logs are written into two directories.
 pub fn against(lock: &Lock, other: &Lock, intake: Intake, options: &Options, logs: &Path) -> Result<Against> {
     let subject = Subject::find(lock, intake, options.model.as_deref())?;
-    let before = Subject::of(other, intake, ModelFiles::clone(&subject.model))?;
+    let before = Subject::of(other, intake, || Ok(ModelFiles::clone(&subject.model)))?;
     let host = Host::read(Path::new("/"));
     let of = |subject: &Subject| choose(options.device, subject, &GpuNodes::choose(&host, subject.target()));
     // Both compute on one device.

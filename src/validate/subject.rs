@@ -69,11 +69,11 @@ pub(super) struct ModelFiles {
 impl Subject {
     /// Finds the outputs in the store. Downloads the model if it is missing.
     pub fn find(lock: &Lock, intake: Intake, model: Option<&str>) -> Result<Self> {
-        Self::of(lock, intake, find_model(lock, intake, model)?)
+        Self::of(lock, intake, || find_model(lock, intake, model))
     }
 
-    /// Finds the outputs in the store, for a model of any lock.
-    pub fn of(lock: &Lock, intake: Intake, model: ModelFiles) -> Result<Self> {
+    /// Finds the outputs in the store, and then a model.
+    pub fn of(lock: &Lock, intake: Intake, model: impl FnOnce() -> Result<ModelFiles>) -> Result<Self> {
         let (runtime, name) = runs(lock)?;
         let recipe = &lock.output(name)?.recipe;
         let kind = match recipe {
@@ -98,7 +98,7 @@ impl Subject {
             base: lock.base_of(recipe.build_root()).map(here).transpose()?,
             prefix: recipe.prefix().unwrap_or("/opt/llama").to_owned(),
             kind,
-            model,
+            model: model()?,
         })
     }
 

@@ -162,6 +162,8 @@ fn a_stranger_can_check_packages_and_signature() {
     assert_eq!(key.len(), FINGERPRINTS);
     let script = format!("set -e\n{}", blocks(&page)[1..].join("\n"));
     let said = run_by_bash(&script, &project.path(""));
+    assert!(page.contains(&format!(" signed by {key} |")), "{page}");
+    assert_eq!(page.matches("hello_2.10-3_amd64.deb").count(), 1, "the packages stand on the page once: {page}");
     assert_eq!(said.matches("good http").count(), 6, "{said}");
     assert!(said.contains("good main/binary-amd64/Packages"), "{said}");
     assert!(said.contains("Good signature") && said.contains(&key), "{said}");
@@ -175,4 +177,21 @@ fn a_stranger_can_check_packages_and_signature() {
     let failed =
         std::process::Command::new("bash").args(["-c", &script]).current_dir(project.path("")).output().unwrap();
     assert!(!failed.status.success(), "{}", String::from_utf8_lossy(&failed.stdout));
+}
+
+/// The page puts fingerprint and architecture into commands, and a lock may come from elsewhere.
+#[test]
+fn no_words_of_a_strange_lock_come_into_commands() {
+    let (project, _) = with_archive();
+    manifest(&project, &["hello"], "");
+    project.run(&["update"]).code(0);
+    let good: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
+    for pointer in ["/locked/releases/demo/signed_by", "/requested/architecture"] {
+        let mut lock = good.clone();
+        *lock["inputs"]["sysroot"].pointer_mut(pointer).unwrap() = "$(touch pwned)".into();
+        crate::lock::seal(&mut lock["inputs"]["sysroot"]);
+        project.write("lock/strix.lock", &format!("{}\n", serde_json::to_string_pretty(&lock).unwrap()));
+        let ran = project.run(&["audit"]).code(3);
+        assert!(ran.stderr.contains("invalid block of "), "{pointer}: {}", ran.all());
+    }
 }

@@ -53,7 +53,7 @@ fn it_is_realized_without_a_second_copy_and_shown() {
     project.run(&["verify"]).code(0);
     project.run(&["audit"]).code(0);
     let page = project.read("REPRODUCIBLE.md");
-    for fact in ["- quantisation: `F32`", "- context length: `512 tokens`", "- tensors: `21`", "| tiny-F32.gguf | "] {
+    for fact in ["quantisation `F32`, ", "context length `512 tokens`, ", "tensors `21`, ", "| tiny-F32.gguf | "] {
         assert!(page.contains(fact), "{fact}: {page}");
     }
     // Generations hold it, and so does the lock.

@@ -19,15 +19,18 @@ const WRONG: [Wrong; 14] = [
     ("seed", &[], "seed", "the same seed gives two texts"),
     ("schema", &[], "tools", "the answer is not JSON, which its schema demands"),
     ("html", &[], "repeat", "the answer is not JSON"),
-    ("hang-server", &["--limit", "10"], "repeat", "the server did not answer in time"),
+    ("hang-server", &["--limit", "5"], "repeat", "the server did not answer in time"),
     ("crash-server", &[], "server", "ended by signal 6"),
     ("garbage", &["--quick"], "generation", "the text is the character `@`, again and again"),
-    ("hang", &["--quick", "--limit", "10"], "generation", "killed after 10 s, because it had not ended"),
+    ("hang", &["--quick", "--limit", "5"], "generation", "killed after 5 s, because it had not ended"),
     ("crash", &["--quick"], "generation", "ended by signal 6"),
 ];
 
 /// Checks that fail, too, since they ask the same program.
 const ALSO: [(&str, &str); 2] = [("first", "token by token"), ("nan", "micro-batches")];
+
+/// Ways that a short prompt alone does not find: a quick validation is what `validate` did before it compared numbers.
+const SLIPPED_THROUGH: [&str; 3] = ["long", "parallel", "first"];
 
 /// Makes the realized build wrong.
 fn make_wrong(project: &Project, way: &str) {
@@ -54,6 +57,9 @@ fn each_wrong_build_fails_the_check_that_is_meant_for_it() {
     validate(&project, &[]).code(0);
     for (way, options, name, words) in WRONG {
         make_wrong(&project, way);
+        if SLIPPED_THROUGH.contains(&way) {
+            validate(&project, &["--quick"]).code(0);
+        }
         let ran = validate(&project, options).code(10);
         let record = ran.json();
         let found = check(&record, name)["found"].as_str().unwrap().to_owned();
@@ -62,16 +68,6 @@ fn each_wrong_build_fails_the_check_that_is_meant_for_it() {
         let expected: Vec<&str> = std::iter::once(name).chain(also).collect();
         assert_eq!(failed(&record), expected, "{way}: {record:#}");
         assert_eq!(record["passed"], false);
-    }
-}
-
-/// A quick validation is what `validate` did before it had checks of numbers.
-#[test]
-fn a_short_prompt_alone_does_not_find_wrong_numbers() {
-    let project = project();
-    for way in ["long", "parallel", "first"] {
-        make_wrong(&project, way);
-        validate(&project, &["--quick"]).code(0);
     }
 }
 
@@ -149,7 +145,7 @@ fn a_failed_validation_becomes_a_draft_of_an_advisory() {
     assert!(!drafted.contains("backends") && !drafted.contains("targets"), "{drafted}");
 
     // The same failure on the GPU is one of that backend and that GPU.
-    let file = record["file"].as_str().unwrap().trim_start_matches("[DIR]/project/").to_owned();
+    let file = record["file"].as_str().unwrap().to_owned();
     let text = project.read(&file);
     project.write(&file, &text.replace("\"device\": \"cpu\"", "\"device\": \"gpu\""));
     let draft = project.run(&["advisory", "draft", "--json"]).code(0).json();

@@ -5,7 +5,7 @@ mod draft;
 use super::advice::{advice, policy};
 use super::table::{Column, Table};
 use super::{Session, Ui};
-use crate::advisories::{Advisory, Software, built_in};
+use crate::advisories::{Advisory, built_in};
 use crate::error::{Error, Kind, Result};
 use crate::lock::known;
 use crate::suggest::suggest;
@@ -58,13 +58,6 @@ pub fn run(command: &AdvisoryCommand, session: &Session) -> Result<u8> {
     Ok(0)
 }
 
-fn about(one: &Advisory) -> &'static str {
-    match one.about {
-        Software::Rocm => "ROCm",
-        Software::LlamaCpp => "llama.cpp",
-    }
-}
-
 fn table(session: &Session, all: &[Advisory], is_hit: impl Fn(&Advisory) -> bool) -> Table {
     let policy = policy(session);
     let mut table = Table::new([
@@ -84,7 +77,7 @@ fn table(session: &Session, all: &[Advisory], is_hit: impl Fn(&Advisory) -> bool
             ""
         };
         let mark = if is_hit(one) { "*" } else { "" };
-        table.row([mark, &one.id, about(one), &one.range(), &one.what, decided]);
+        table.row([mark, &one.id, one.about.name(), &one.range(), &one.what, decided]);
     }
     table
 }
@@ -97,7 +90,7 @@ fn show(ui: &Ui, one: &Advisory, inputs: &[String]) {
         }
     };
     let targets: Vec<&str> = one.targets.iter().map(crate::gfx::GfxTarget::as_str).collect();
-    row("about", about(one));
+    row("about", one.about.name());
     row("versions", &one.range());
     row("good", one.good.as_deref().unwrap_or_default());
     row("GPUs", &targets.join(", "));

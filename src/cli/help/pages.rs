@@ -250,6 +250,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("Write REPRODUCIBLE.md", "strixlock audit"),
                     ("In CI: fail if it is out of date", "strixlock audit --check"),
+                    ("Also rebuild.sh, which makes the outputs without strixlock", "strixlock audit --rebuild-script"),
                 ],
             ),
         ],

@@ -1,5 +1,7 @@
 //! A pinned document with advisories.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -7,8 +9,8 @@ use url::Url;
 use super::AdvisoriesRequest;
 use crate::advisories::{Advisory, fault};
 use crate::digest::Sha256Digest;
-use crate::inputs::{Block, LockedInput, Pinned};
-use crate::page::{commands, fact};
+use crate::inputs::{Block, LockedInput, Pinned, Trust};
+use crate::page::{cell, commands, fact};
 use crate::text;
 use crate::urls::unfetchable;
 
@@ -68,10 +70,25 @@ impl Pinned for Block<AdvisoriesRequest> {
         let pin = &self.locked;
         fact(page, "entries", &pin.entries.len().to_string());
         fact(page, "size", &format!("{} bytes", pin.size));
-        fact(page, "digest", &pin.sha256.to_string());
         fact(page, "signed by", pin.signed_by.as_deref().unwrap_or("no signature is demanded"));
-        fact(page, "url", pin.url.as_str());
         let url = text::shell_word(pin.url.as_str());
         commands(page, &[&format!("curl -fL {url} | sha256sum   # {}", pin.sha256.hex())]);
+    }
+
+    fn trust(&self) -> Trust {
+        self.locked.signed_by.as_ref().map_or(Trust::FirstUse, |key| Trust::Signed(vec![key.clone()]))
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        let unsigned = "Nobody signed the advisories: whoever serves them can leave one out.";
+        if self.locked.signed_by.is_some() { Vec::new() } else { vec![unsigned.to_owned()] }
+    }
+
+    fn lists(&self, name: &str, page: &mut String) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "\n### Advisories of {}\n\n| id | about | what |\n| --- | --- | --- |", cell(name));
+        for one in &self.locked.entries {
+            let _ = writeln!(page, "| {} | {} | {} |", cell(&one.id), one.about.name(), cell(&one.what));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A pinned set of distribution packages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,9 @@ use super::report;
 use super::resolve::changed_packages;
 use crate::deb::is_package_name;
 use crate::digest::Sha256Digest;
-use crate::inputs::{Block, LockedInput, Pinned};
+use crate::inputs::{Block, LockedInput, Pinned, Trust};
+use crate::page::cell;
+use crate::page::script::Script;
 use crate::text;
 use crate::upstream::debs::{DebPackage, DebsRequest, below, is_path, is_word};
 use crate::urls::unfetchable;
@@ -148,9 +150,20 @@ impl Pinned for Block<DebsRequest> {
             if release.signed_by.is_none() && !self.requested.unsigned {
                 return Some("nobody has signed one of its releases, and `unsigned` does not allow that".to_owned());
             }
+            // Fingerprints stand in commands.
+            if release
+                .signed_by
+                .as_ref()
+                .is_some_and(|key| key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            {
+                return Some("invalid fingerprint of a key".to_owned());
+            }
             if !is_word(&release.suite) || release.archives.is_empty() {
                 return Some("it has a release without a suite or archive".to_owned());
             }
+        }
+        if !is_word(&self.requested.architecture) {
+            return Some("invalid architecture".to_owned());
         }
         for package in &self.locked.packages {
             let known = self.locked.releases.contains_key(&package.release);
@@ -164,6 +177,28 @@ impl Pinned for Block<DebsRequest> {
     }
 
     fn report(&self, page: &mut String) {
-        report::report(page, &self.requested, &self.locked);
+        report::report(page, &self.locked);
+    }
+
+    fn trust(&self) -> Trust {
+        let keys: Option<BTreeSet<String>> =
+            self.locked.releases.values().map(|release| release.signed_by.clone()).collect();
+        keys.map_or(Trust::Unsigned, |keys| Trust::Signed(keys.into_iter().collect()))
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        let unsigned = self.locked.releases.iter().filter(|(_, release)| release.signed_by.is_none());
+        unsigned
+            .map(|(name, _)| format!("Nobody signed the release {}: anybody could have changed it.", cell(name)))
+            .collect()
+    }
+
+    fn lists(&self, name: &str, page: &mut String) {
+        report::lists(name, page, &self.requested, &self.locked);
+    }
+
+    fn rebuild(&self, name: &str, script: &mut Script) -> Result<(), String> {
+        report::rebuild(name, &self.locked, script);
+        Ok(())
     }
 }

@@ -1,15 +1,15 @@
-//! Writes pinned distribution packages to REPRODUCIBLE.md.
+//! Pinned distribution packages in REPRODUCIBLE.md and rebuild.sh.
 
 use std::fmt::Write as _;
 
 use super::{DebsPin, ReleasePin};
+use crate::page::script::{Script, Word};
 use crate::page::{cell, commands, fact};
 use crate::text;
 use crate::upstream::debs::{DebsRequest, below};
 
-pub(super) fn report(page: &mut String, requested: &DebsRequest, pin: &DebsPin) {
-    fact(page, "packages", &pin.packages.len().to_string());
-    fact(page, "size", &format!("{} bytes", pin.size()));
+pub(super) fn report(page: &mut String, pin: &DebsPin) {
+    fact(page, "packages", &format!("{}, {} bytes", pin.packages.len(), pin.size()));
     for (name, release) in &pin.releases {
         fact(page, "release", &format!("{name} of {}", release.made()));
         for url in &release.archives {
@@ -23,42 +23,62 @@ pub(super) fn report(page: &mut String, requested: &DebsRequest, pin: &DebsPin) 
         let nobody = "nobody, which the manifest allows (unsigned = true)";
         fact(page, "signed by", release.signed_by.as_deref().unwrap_or(nobody));
     }
-    let _ = writeln!(page, "\n| package | version | architecture | bytes | sha256 |\n| --- | --- | --- | --- | --- |");
-    for one in &pin.packages {
-        let _ = writeln!(
-            page,
-            "| {} | {} | {} | {} | `{}` |",
-            cell(&one.name),
-            cell(one.version.as_str()),
-            cell(&one.architecture),
-            one.size,
-            one.sha256.hex()
-        );
-    }
+    let _ = writeln!(page, "\nThe way from the signatures to each package stands in the lists at the end.");
+}
+
+/// Writes the commands from the signatures to each package. The last is also the list of the packages.
+pub(super) fn lists(name: &str, page: &mut String, requested: &DebsRequest, pin: &DebsPin) {
     let _ = writeln!(
         page,
-        "\nThe signature of each Release file, the package lists that it promises, and in `promised` the digests of \
-         all packages in them; where the archive still has them, as a snapshot always does:"
+        "\n### Releases of {}\n\nFrom the signatures over the lists to each package: the signature of each Release file, the \
+         package lists that it promises, and in `promised` the digests of all packages in them; where the archive still has \
+         them, as a snapshot always does.",
+        cell(name)
     );
+    // What an earlier run left there would vouch for packages of today.
     commands(page, &[": > promised"]);
     for release in pin.releases.values() {
         signed(page, requested, release);
     }
-    let _ = writeln!(page, "\nThen each package: is it what it should be, and is it in one of those lists?");
-    let mut lines = vec!["while read -r sha256 url; do".to_owned()];
+    let _ = writeln!(
+        page,
+        "\n### Packages of {}\n\nIs each package what it should be, and is it in one of the lists that were verified above?",
+        cell(name)
+    );
+    let mut lines = vec!["while read -r version bytes sha256 url; do".to_owned()];
     for line in [
-        r#"  curl -fsSL "$url" | sha256sum | grep -q "^$sha256 " && echo "good $url" || echo "BAD $url""#,
-        r#"  grep -qx "$sha256" promised || echo "NOT PROMISED $url""#,
+        r#"  curl -fsSL "$url" | sha256sum | grep -q "^$sha256 " && echo "good $url" || echo "BAD $url, $version""#,
+        r#"  grep -qx "$sha256" promised || echo "NOT PROMISED $url, $bytes bytes""#,
     ] {
         lines.push(line.to_owned());
     }
     lines.push("done << 'END'".to_owned());
     for package in &pin.packages {
         let url = pin.urls(package).first().map(ToString::to_string).unwrap_or_default();
-        lines.push(format!("{} {url}", package.sha256.hex()));
+        lines.push(format!("{} {} {} {url}", package.version, package.size, package.sha256.hex()));
     }
     lines.push("END".to_owned());
     commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Adds the commands that download all packages, with a list of their names.
+pub(super) fn rebuild(name: &str, pin: &DebsPin, script: &mut Script) {
+    let directory = format!("inputs/{name}");
+    script.run(&["mkdir", "-p", &directory]);
+    for package in &pin.packages {
+        let (file, hex) = (format!("downloads/{}.deb", package.sha256.hex()), package.sha256.hex());
+        let urls: Vec<String> = pin.urls(package).iter().map(ToString::to_string).collect();
+        script.run(&[vec!["fetch", &file, &hex], urls.iter().map(String::as_str).collect()].concat());
+        script.run(&["ln", &file, &format!("{directory}/{}.deb", package.name)]);
+    }
+    let names: Vec<&str> = pin.packages.iter().map(|package| package.name.as_str()).collect();
+    script.command(
+        &[vec![Word::Text("printf"), Word::Text("%s\\n")], names.into_iter().map(Word::Text).collect()]
+            .concat()
+            .into_iter()
+            .chain([Word::Shell(">"), Word::Text(&format!("{directory}/names"))])
+            .collect::<Vec<_>>(),
+    );
 }
 
 /// Returns the commands that verify the signature of the Release file and, with it, the digests of the lists and
@@ -77,7 +97,10 @@ fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
         if release.inrelease.is_some() { ("InRelease", "InRelease") } else { ("Release", "Release.gpg Release") };
     if let Some(key) = &release.signed_by {
         lines.push(keyring(requested, key));
-        lines.push(format!("gpgv --keyring ./archive-keys.gpg {signed}   # a key of {key}"));
+        // Others may have signed it too, whose keys are not here: one good signature counts, as for apt.
+        lines.push(format!(
+            "gpgv --status-fd 1 --keyring ./archive-keys.gpg {signed} | grep -E 'VALIDSIG .*{key}'   # signed by {key}"
+        ));
     }
     let lists = format!("[^ ]+/binary-({}|all)/Packages\\b", requested.architecture);
     lines.push(format!(r#"lists=$(grep -oE "{lists}" {document} | sort -u)"#));
@@ -106,9 +129,11 @@ fn keyring(requested: &DebsRequest, key: &str) -> String {
             let file = text::shell_word(&format!("manifests/{file}"));
             format!("gpg --dearmor < {file} > archive-keys.gpg 2> /dev/null || cp {file} archive-keys.gpg")
         }
+        // This machine's own keyrings may have it; a fingerprint identifies a key wherever it comes from.
         None => format!(
-            "gpg --no-default-keyring --keyring ./archive-keys.gpg --keyserver hkps://keyserver.ubuntu.com --recv-keys \
-             {key}"
+            "for ring in /usr/share/keyrings/*.[gp][pg]* /etc/apt/trusted.gpg.d/*.gpg; do gpg --no-default-keyring --keyring \
+             \"$ring\" --export {key}; done > archive-keys.gpg 2> /dev/null; [ -s archive-keys.gpg ] || gpg \
+             --no-default-keyring --keyring ./archive-keys.gpg --keyserver hkps://keyserver.ubuntu.com --recv-keys {key}"
         ),
     }
 }

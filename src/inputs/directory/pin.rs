@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::DirectoryRequest;
 use crate::inputs::project::is_project_path;
-use crate::inputs::{Block, Pinned, TreePin};
+use crate::inputs::{Block, Pinned, TreePin, Trust};
+use crate::page::script::Script;
 use crate::page::{commands, fact};
 use crate::text::{shell_word, visible};
 
@@ -45,6 +46,21 @@ impl Pinned for Block<DirectoryRequest> {
         // The usual place of the manifest is beside this page.
         let steps = self.locked.content.commands(&shell_word(&format!("manifests/{}", self.requested.path)));
         commands(page, &steps.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
+    fn trust(&self) -> Trust {
+        Trust::Own
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        vec!["Files of this project: nobody else publishes or verifies them.".to_owned()]
+    }
+
+    fn rebuild(&self, name: &str, script: &mut Script) -> Result<(), String> {
+        script.functions(include_str!("rebuild.sh"));
+        let (path, to) = (format!("manifests/{}", self.requested.path), format!("inputs/{name}"));
+        script.run(&["own", &path, &to, &self.locked.content.digest.to_string()]);
+        Ok(())
     }
 
     fn tree(&self) -> Option<&TreePin> {

@@ -7,8 +7,10 @@ use url::Url;
 use super::FileRequest;
 use crate::digest::Sha256Digest;
 use crate::gguf::Gguf;
+use crate::inputs::archive::Archive;
 use crate::inputs::{Block, ModelFile, Pinned, TreePin, model};
-use crate::page::{commands, fact};
+use crate::page::script::Script;
+use crate::page::{cell, commands, fact};
 use crate::text;
 use crate::urls::unfetchable;
 
@@ -41,6 +43,17 @@ impl FilePin {
         let name = percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned();
         let sound = !name.contains('/') && !name.contains(char::is_control) && crate::tree::is_path(name.as_bytes());
         if sound { name } else { "file".to_owned() }
+    }
+
+    /// Returns the name under which it is downloaded by whoever checks it: that of one file only.
+    fn download(&self) -> String {
+        format!("archive-{}", &self.sha256.hex()[..12])
+    }
+
+    /// Returns the archive that it is, if it is to be unpacked.
+    fn archive<'p>(&'p self, file: &'p str) -> Option<Archive<'p>> {
+        let (urls, sha256, wrapped) = (&self.urls, self.sha256, self.wrapped);
+        Some(Archive { file, urls, sha256, wrapped, tree: self.content.as_ref()? })
     }
 }
 
@@ -75,33 +88,33 @@ impl Pinned for Block<FileRequest> {
     fn report(&self, page: &mut String) {
         let pin = &self.locked;
         fact(page, "size", &format!("{} bytes", pin.size));
-        fact(page, "digest", &pin.sha256.to_string());
-        for url in &pin.urls {
-            fact(page, "url", url.as_str());
+        if let Some(archive) = pin.archive(&pin.download()) {
+            archive.report(page, "source");
+            return;
+        }
+        for mirror in pin.urls.iter().skip(1) {
+            fact(page, "also at", mirror.as_str());
         }
         model::report(page, pin.gguf.as_ref());
         let url = text::shell_word(&pin.urls.first().map(ToString::to_string).unwrap_or_default());
-        let Some(content) = &pin.content else {
-            commands(page, &[&format!("curl -fL {url} | sha256sum   # {}", pin.sha256.hex())]);
-            return;
-        };
-        content.report(page);
-        let strip = if pin.wrapped { " --strip-components=1" } else { "" };
-        let [nar, digest] = content.commands("source");
-        commands(
-            page,
-            &[
-                &format!("curl -fLo archive {url}"),
-                &format!("sha256sum < archive   # {}", pin.sha256.hex()),
-                &format!("mkdir source && tar -xf archive -C source{strip}"),
-                &nar,
-                &digest,
-            ],
-        );
+        commands(page, &[&format!("curl -fL {url} | sha256sum   # {}", pin.sha256.hex())]);
     }
 
     fn tree(&self) -> Option<&TreePin> {
         self.locked.content.as_ref()
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        vec![format!("The digest of `{}` is that of the first download.", cell(&self.locked.name()))]
+    }
+
+    fn rebuild(&self, name: &str, script: &mut Script) -> Result<(), String> {
+        let pin = &self.locked;
+        match pin.archive(&pin.download()) {
+            Some(archive) => archive.rebuild(name, script),
+            None => model::rebuild(name, &self.model_files(), "fetch", |_| pin.urls.clone(), script),
+        }
+        Ok(())
     }
 
     fn gguf(&self) -> Option<&Gguf> {

@@ -10,6 +10,7 @@ use super::patches::PatchPin;
 use super::report;
 use crate::inputs::project::is_project_path;
 use crate::inputs::{Block, LockedInput, Pinned, TreePin};
+use crate::page::script::Script;
 use crate::text::{self, visible};
 use crate::upstream::git::{GitRef, GitRequest, Submodule, is_commit, is_git_url, release_version};
 
@@ -134,6 +135,14 @@ impl Pinned for Block<GitRequest> {
 
     fn report(&self, page: &mut String) {
         report::report(page, &self.locked);
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        vec![report::unverified(&self.locked)]
+    }
+
+    fn rebuild(&self, name: &str, script: &mut Script) -> Result<(), String> {
+        report::rebuild(name, &self.locked, script)
     }
 
     fn tree(&self) -> Option<&TreePin> {

@@ -8,7 +8,8 @@ use url::Url;
 
 use super::report;
 use crate::gguf::Gguf;
-use crate::inputs::{Block, ModelFile, Pinned};
+use crate::inputs::{Block, ModelFile, Pinned, Trust};
+use crate::page::script::Script;
 use crate::upstream::git::is_commit;
 use crate::upstream::huggingface::{HuggingfaceRequest, file_urls, is_file, is_repository};
 use crate::urls::unfetchable;
@@ -90,6 +91,19 @@ impl Pinned for Block<HuggingfaceRequest> {
 
     fn report(&self, page: &mut String) {
         report::report(page, &self.locked);
+    }
+
+    fn trust(&self) -> Trust {
+        Trust::Published
+    }
+
+    fn lists(&self, name: &str, page: &mut String) {
+        report::lists(name, page, &self.locked);
+    }
+
+    fn rebuild(&self, name: &str, script: &mut Script) -> Result<(), String> {
+        report::rebuild(name, &self.locked, script);
+        Ok(())
     }
 
     fn gguf(&self) -> Option<&Gguf> {

@@ -1,9 +1,10 @@
-//! A model on the page.
+//! A model in REPRODUCIBLE.md and rebuild.sh.
 
 use std::fmt::Write as _;
 
 use super::HuggingfacePin;
 use crate::inputs::model;
+use crate::page::script::Script;
 use crate::page::{cell, commands, fact};
 use crate::text::shell_word;
 
@@ -14,9 +15,15 @@ pub(super) fn report(page: &mut String, pin: &HuggingfacePin) {
         fact(page, "hub", endpoint.as_str());
     }
     model::report(page, pin.gguf.as_ref());
-    let _ = writeln!(page, "\n| file | bytes | sha256 |\n| --- | --- | --- |");
+    fact(page, "files", &pin.files.len().to_string());
+    let _ = writeln!(page, "\nThe files stand in a list at the end of this page.");
+}
+
+/// Writes the files with the commands that check them.
+pub(super) fn lists(name: &str, page: &mut String, pin: &HuggingfacePin) {
+    let _ = writeln!(page, "\n### Files of {}\n\n| file | bytes |\n| --- | --- |", cell(name));
     for file in &pin.files {
-        let _ = writeln!(page, "| {} | {} | `{}` |", cell(&file.path), file.size, file.sha256.hex());
+        let _ = writeln!(page, "| {} | {} |", cell(&file.path), file.size);
     }
     let _ =
         writeln!(page, "\nA gated or private repository asks for `-H \"Authorization: Bearer $HF_TOKEN\"` besides.");
@@ -29,4 +36,10 @@ pub(super) fn report(page: &mut String, pin: &HuggingfacePin) {
         })
         .collect();
     commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Adds the commands that download the files.
+pub(super) fn rebuild(name: &str, pin: &HuggingfacePin, script: &mut Script) {
+    script.functions(include_str!("rebuild.sh"));
+    model::rebuild(name, &pin.files, "fetch_from_hub", |file| pin.urls(file), script);
 }

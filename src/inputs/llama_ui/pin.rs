@@ -6,9 +6,10 @@ use url::Url;
 
 use super::LlamaUiRequest;
 use crate::digest::Sha256Digest;
-use crate::inputs::{Block, Pinned, TreePin};
-use crate::page::{commands, fact};
-use crate::text;
+use crate::inputs::archive::Archive;
+use crate::inputs::{Block, Pinned, TreePin, Trust};
+use crate::page::fact;
+use crate::page::script::Script;
 use crate::urls::unfetchable;
 
 /// A pinned web UI.
@@ -37,8 +38,23 @@ pub struct Bundle {
     pub size: u64,
     /// Digest.
     pub sha256: Sha256Digest,
+    /// True if a digest is published for it; otherwise it is that of the first download.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vouched: bool,
     /// The tree in it.
     pub tree: TreePin,
+}
+
+impl Bundle {
+    /// Returns the name under which it is downloaded by whoever checks it: that of one bundle only.
+    fn download(&self) -> String {
+        format!("ui-{}.tar.gz", &self.sha256.hex()[..12])
+    }
+
+    /// Returns the archive that it is.
+    fn archive<'p>(&'p self, file: &'p str) -> Archive<'p> {
+        Archive { file, urls: &self.urls, sha256: self.sha256, wrapped: false, tree: &self.tree }
+    }
 }
 
 impl LlamaUiPin {
@@ -94,23 +110,29 @@ impl Pinned for Block<LlamaUiRequest> {
         }
         fact(page, "laid into the sources at", &bundle.directory);
         fact(page, "size", &format!("{} bytes", bundle.size));
-        fact(page, "digest", &bundle.sha256.to_string());
-        for url in &bundle.urls {
-            fact(page, "url", url.as_str());
+        bundle.archive(&bundle.download()).report(page, "ui");
+    }
+
+    fn trust(&self) -> Trust {
+        match &self.locked.bundle {
+            None => Trust::AsThatOf(self.requested.source.clone()),
+            Some(bundle) if bundle.vouched => Trust::Published,
+            Some(_) => Trust::FirstUse,
         }
-        bundle.tree.report(page);
-        let url = bundle.urls.first().map(ToString::to_string).unwrap_or_default();
-        let [nar, tree] = bundle.tree.commands("ui");
-        commands(
-            page,
-            &[
-                &format!("curl -fLo ui.tar.gz {}", text::shell_word(&url)),
-                &format!("echo '{}  ui.tar.gz' | sha256sum -c", bundle.sha256.hex()),
-                "mkdir ui && tar -xzf ui.tar.gz -C ui --no-same-owner",
-                &nar,
-                &tree,
-            ],
-        );
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        let Some(bundle) = &self.locked.bundle else { return Vec::new() };
+        vec![format!("That the web UI was built from the sources of b{} is the word of its publisher.", bundle.number)]
+    }
+
+    fn rebuild(&self, name: &str, script: &mut Script) -> Result<(), String> {
+        match &self.locked.bundle {
+            // The sources have the files.
+            None => script.run(&["mkdir", &format!("inputs/{name}")]),
+            Some(bundle) => bundle.archive(&bundle.download()).rebuild(name, script),
+        }
+        Ok(())
     }
 
     fn tree(&self) -> Option<&TreePin> {

@@ -130,7 +130,8 @@ fn take_in(
     ];
     let directory = place.directory.to_owned();
     let (number, size, sha256) = (found.number, received.size, received.digest);
-    let bundle = Bundle { number, directory, urls, size, sha256, tree };
+    let vouched = found.sha256.is_some();
+    let bundle = Bundle { number, directory, urls, size, sha256, vouched, tree };
     let block = Block::new(request, LlamaUiPin { wanted, bundle: Some(bundle) })?;
     Ok(Taken { block: block.into(), details, warnings })
 }

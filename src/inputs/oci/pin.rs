@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::report;
 use crate::digest::{Promise, Sha256Digest};
-use crate::inputs::{Block, Pinned};
+use crate::inputs::{Block, Pinned, Trust};
 use crate::oci::{ImageName, layer_kind};
+use crate::page::script::Script;
 use crate::upstream::oci::OciRequest;
 
 /// A pinned image: everything below what a tag led to, by digest.
@@ -105,5 +106,21 @@ impl Pinned for Block<OciRequest> {
 
     fn report(&self, page: &mut String) {
         report::report(page, &self.requested, &self.locked);
+    }
+
+    fn trust(&self) -> Trust {
+        Trust::Published
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        vec!["No signature of a base image is checked: its digests are as the registry sent them.".to_owned()]
+    }
+
+    fn lists(&self, name: &str, page: &mut String) {
+        report::lists(name, page, &self.locked);
+    }
+
+    fn rebuild(&self, _: &str, _: &mut Script) -> Result<(), String> {
+        Err("strixlock lays the layers of a base image over each other by rules of its own".to_owned())
     }
 }

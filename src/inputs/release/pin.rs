@@ -7,7 +7,9 @@ use url::Url;
 
 use super::report;
 use crate::digest::{Promise, Sha256Digest};
-use crate::inputs::{Block, LockedInput, Pinned, TreePin};
+use crate::inputs::archive::Archive;
+use crate::inputs::{Block, LockedInput, Pinned, TreePin, Trust};
+use crate::page::script::Script;
 use crate::text::{self, visible};
 use crate::upstream::git::{is_commit, release_version};
 use crate::upstream::release::{ReleaseRequest, Series, is_asset};
@@ -52,6 +54,12 @@ impl ReleasePin {
     /// Returns the promise of the file's bytes.
     pub(super) fn promise(&self) -> Promise {
         Promise { size: self.size, digest: self.sha256 }
+    }
+
+    /// Returns the archive that the file is.
+    pub(super) fn archive(&self) -> Archive<'_> {
+        let (urls, sha256) = (&self.urls, self.sha256);
+        Archive { file: &self.file, urls, sha256, wrapped: false, tree: &self.tree }
     }
 
     /// Returns the tags by which people know the release: the version, and the build or the release's own tag.
@@ -123,6 +131,19 @@ impl Pinned for Block<ReleaseRequest> {
 
     fn report(&self, page: &mut String) {
         report::report(page, self);
+    }
+
+    fn trust(&self) -> Trust {
+        if self.locked.vouched { Trust::Published } else { Trust::FirstUse }
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        report::unverified(&self.locked)
+    }
+
+    fn rebuild(&self, name: &str, script: &mut Script) -> Result<(), String> {
+        self.locked.archive().rebuild(name, script);
+        Ok(())
     }
 
     fn tree(&self) -> Option<&TreePin> {

@@ -1,7 +1,8 @@
 //! Writes a pinned file of a release to REPRODUCIBLE.md.
 
+use super::ReleasePin;
 use crate::inputs::Block;
-use crate::page::{commands, fact};
+use crate::page::{codes, fact};
 use crate::text;
 use crate::upstream::release::ReleaseRequest;
 
@@ -24,28 +25,19 @@ pub(super) fn report(page: &mut String, block: &Block<ReleaseRequest>) {
         fact(page, "made for ROCm", &series.to_string());
     }
     fact(page, "size", &format!("{} bytes", pin.size));
-    fact(page, "digest", &pin.sha256.to_string());
     let by = if pin.vouched {
         "the forge's own answer about the release"
     } else {
         "the first download: the forge gave no digest, so nobody but this lock vouches for the bytes"
     };
     fact(page, "digest from", by);
-    for url in &pin.urls {
-        fact(page, "url", url.as_str());
-    }
-    pin.tree.report(page);
-    let [nar, tree] = pin.tree.commands("release");
-    let url = pin.urls.first().map(ToString::to_string).unwrap_or_default();
-    let file = text::shell_word(&pin.file);
-    commands(
-        page,
-        &[
-            &format!("curl -fLo {file} {}", text::shell_word(&url)),
-            &format!("echo '{}  {}' | sha256sum -c", pin.sha256.hex(), pin.file.replace('\'', "'\\''")),
-            &format!("mkdir release && tar -xf {file} -C release --no-same-owner"),
-            &nar,
-            &tree,
-        ],
-    );
+    pin.archive().report(page, "release");
+}
+
+/// Returns sentences about what nobody else verifies.
+pub(super) fn unverified(pin: &ReleasePin) -> Vec<String> {
+    let file = [pin.file.clone()];
+    let built = format!("That {} was built from {} is the word of its publisher.", codes(&file), &pin.commit[..12]);
+    let first = (!pin.vouched).then(|| "The forge gave no digest: it is that of the first download.".to_owned());
+    std::iter::once(built).chain(first).collect()
 }

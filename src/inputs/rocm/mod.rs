@@ -30,7 +30,7 @@ use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest, buil
 
 pub use pin::RocmPin;
 pub use provenance::Provenance;
-pub use tools::{Tools, is_version};
+pub use tools::Tools;
 
 impl Request for RocmRequest {
     type Pin = RocmPin;

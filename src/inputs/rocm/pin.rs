@@ -9,6 +9,7 @@ use super::provenance::TheRock;
 use super::report;
 use crate::digest::Sha256Digest;
 use crate::inputs::{Block, LockedInput, Pinned, TreePin};
+use crate::page::script::Script;
 use crate::upstream::rocm::{RocmRequest, RocmVersion, TarballName, made};
 use crate::urls::unfetchable;
 
@@ -88,6 +89,15 @@ impl Pinned for Block<RocmRequest> {
 
     fn report(&self, page: &mut String) {
         report::report(page, &self.locked);
+    }
+
+    fn unverified(&self) -> Vec<String> {
+        report::unverified(&self.locked)
+    }
+
+    fn rebuild(&self, name: &str, script: &mut Script) -> Result<(), String> {
+        report::rebuild(name, &self.locked, script);
+        Ok(())
     }
 
     fn tree(&self) -> Option<&TreePin> {

@@ -36,7 +36,7 @@ impl Tools {
 
 /// Returns whether a text can be a version.
 #[must_use]
-pub fn is_version(text: &str) -> bool {
+fn is_version(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".+-".contains(&byte);
     text.starts_with(|c: char| c.is_ascii_digit()) && text.len() <= LONGEST && text.bytes().all(fits)
 }

@@ -235,7 +235,8 @@ fn start_lines_that_are_shown_are_of_the_newest_age() {
 }
 
 /// Names of options of llama.cpp that mean something else where they stand.
-const OTHERS: [&str; 7] = ["--device", "--help", "--host", "--model", "--output", "--port", "--version"];
+const OTHERS: [&str; 9] =
+    ["--device", "--file", "--help", "--host", "--model", "--output", "--parallel", "--port", "--version"];
 
 /// No code writes an option but through `Options::words`.
 #[test]

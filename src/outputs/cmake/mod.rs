@@ -24,12 +24,14 @@ use serde_json::Value;
 use toml::Spanned;
 
 use super::fields::{cmake_variables, pairs};
+use super::{build_lines, build_page};
 use crate::error::Result;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
+use crate::page::script::Script;
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::{CMakeRecipe, Edge, OutputRole};
-use crate::report::Describe;
+use crate::report::{Describe, Fact, Found, Rebuilding};
 
 impl FromFields for CMakeRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
@@ -112,7 +114,17 @@ impl Make for CMakeRecipe {
 }
 
 impl Describe for CMakeRecipe {
+    const LABELS: &'static [&'static str] = &build_page::labels("left to the project");
+
     fn describe(&self, page: &mut String, lock: &Lock) {
         page::cmake(page, lock, self);
+    }
+
+    fn facts(&self, found: &Found) -> Vec<Fact> {
+        build_page::facts(self, Self::LABELS, found)
+    }
+
+    fn rebuild(&self, script: &mut Script, rebuilding: &Rebuilding) -> Result<(), String> {
+        build_lines::rebuild(self, script, rebuilding)
     }
 }

@@ -24,5 +24,5 @@ pub(super) fn cmake(page: &mut String, lock: &Lock, recipe: &CMakeRecipe) {
             fact(page, label, &names.join(", "));
         }
     }
-    build_page::variables(page, recipe);
+    build_page::commands(page, lock, recipe);
 }

@@ -9,10 +9,11 @@ use crate::error::Result;
 use crate::lock::{Derive, Lock, LockedOutput, Parts, labels};
 use crate::manifest::{Form, FromFields, rules};
 use crate::oci::{Config, is_repository};
+use crate::page::script::Script;
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::image::{CREATED, MODES, SET_UP};
 use crate::recipe::{ImageRecipe, base_files};
-use crate::report::Describe;
+use crate::report::{Describe, Fact, Found, Rebuilding};
 
 impl Derive for ImageRecipe {
     fn adds(&self, parts: &Parts) -> Result<Value> {
@@ -52,7 +53,21 @@ impl Make for ImageRecipe {
 }
 
 impl Describe for ImageRecipe {
+    const LABELS: &'static [&'static str] = &page::LABELS;
+
     fn describe(&self, page: &mut String, _: &Lock) {
         page::image(page, self);
+    }
+
+    fn facts(&self, found: &Found) -> Vec<Fact> {
+        page::facts(found)
+    }
+
+    fn checks(&self, place: &str, fact: &dyn Fn(&str) -> Option<Vec<String>>) -> Vec<String> {
+        page::checks(place, fact)
+    }
+
+    fn rebuild(&self, _: &mut Script, _: &Rebuilding) -> Result<(), String> {
+        Err("layers are packed and compressed by rules of strixlock; `strixlock export oci` makes them".to_owned())
     }
 }

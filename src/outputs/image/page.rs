@@ -1,10 +1,12 @@
-//! An image on the page.
+//! An image in REPRODUCIBLE.md.
 
 use std::fmt::Write as _;
 
+use crate::oci::layout;
 use crate::page::fact;
 use crate::recipe::ImageRecipe;
 use crate::recipe::image::CREATED;
+use crate::report::{Fact, Found};
 
 /// Writes the contents of the image, and its program.
 pub(super) fn image(page: &mut String, recipe: &ImageRecipe) {
@@ -35,4 +37,21 @@ pub(super) fn image(page: &mut String, recipe: &ImageRecipe) {
         fact(page, name, value);
     }
     let _ = writeln!(page, "\nThe tree is that of the image's layout, not the digest that podman and skopeo show.");
+}
+
+/// Labels of the facts about a realized image.
+pub(super) const LABELS: [&str; 1] = ["manifest"];
+
+/// Returns the digest of the image's manifest, which podman and skopeo show.
+pub(super) fn facts(found: &Found) -> Vec<Fact> {
+    let manifest = layout::manifest(&found.tree.path);
+    manifest
+        .map(|manifest| vec![Fact { label: LABELS[0], values: vec![manifest.digest.to_string()] }])
+        .unwrap_or_default()
+}
+
+/// Returns the command that prints the digest of the manifest.
+pub(super) fn checks(place: &str, fact: &dyn Fn(&str) -> Option<Vec<String>>) -> Vec<String> {
+    let digests = fact(LABELS[0]).unwrap_or_default();
+    digests.iter().map(|digest| format!("grep -o 'sha256:[0-9a-f]*' {place}/index.json   # {digest}")).collect()
 }

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::fields::cmake_variables;
+use super::{build_lines, build_page};
 use crate::error::{Error, Result};
 use crate::fields::{SourceText, Table};
 use crate::gfx::GfxTarget;
@@ -16,10 +17,11 @@ use crate::inputs::llama_ui::LlamaUiRequest;
 use crate::inputs::{InputKind, InputRequest};
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, known_edges, rules};
+use crate::page::script::Script;
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::llama;
 use crate::recipe::{Backend, Edge, LlamaRecipe, OutputRole};
-use crate::report::Describe;
+use crate::report::{Describe, Fact, Found, Rebuilding};
 
 /// The usual name of the input with the sources.
 const SOURCE: &str = "llama-cpp";
@@ -123,8 +125,26 @@ impl Make for LlamaRecipe {
 }
 
 impl Describe for LlamaRecipe {
+    const LABELS: &'static [&'static str] = &build_page::labels("left to llama.cpp");
+
     fn describe(&self, page: &mut String, lock: &Lock) {
         page::llama(page, lock, self);
+    }
+
+    fn lists(&self, name: &str, page: &mut String) {
+        page::lists(name, page, self);
+    }
+
+    fn facts(&self, found: &Found) -> Vec<Fact> {
+        build_page::facts(self, Self::LABELS, found)
+    }
+
+    fn unverified(&self, _: &Lock) -> Vec<String> {
+        page::unverified(self)
+    }
+
+    fn rebuild(&self, script: &mut Script, rebuilding: &Rebuilding) -> Result<(), String> {
+        build_lines::rebuild(self, script, rebuilding)
     }
 }
 

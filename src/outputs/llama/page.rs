@@ -1,9 +1,8 @@
-//! A build of llama.cpp on the page.
+//! A build of llama.cpp in REPRODUCIBLE.md.
 
 use std::fmt::Write as _;
 
 use super::super::build_page;
-use crate::gfx::GfxTarget;
 use crate::lock::Lock;
 use crate::page::fact;
 use crate::recipe::{LlamaRecipe, Recipe, llama};
@@ -24,17 +23,28 @@ pub(super) fn llama(page: &mut String, lock: &Lock, recipe: &LlamaRecipe) {
         None => page.push_str("- web UI: none is added to the sources\n"),
     }
     let targets = lock.targets(&Recipe::Llama(recipe.clone()));
-    if !targets.is_empty() {
-        fact(page, "GPUs", &targets.iter().map(GfxTarget::as_str).collect::<Vec<_>>().join(", "));
-    }
     fact(page, "processor", llama::processor(recipe.cpu.as_deref(), &targets));
-    build_page::variables(page, recipe);
+    build_page::commands(page, lock, recipe);
+    let _ = writeln!(page, "- options that the recipe decides: in a list at the end, with the reasons");
+}
+
+/// Writes the options that the recipe decides.
+pub(super) fn lists(name: &str, page: &mut String, recipe: &LlamaRecipe) {
     let _ = writeln!(
         page,
-        "\nOptions that the recipe decides, where the source has them and the manifest does not:\n\n| option | value | why |\n\
-         | --- | --- | --- |"
+        "\n### Options of {name}\n\nThe recipe decides these, where the source has them and the manifest does not.\n\n\
+         | option | value | why |\n| --- | --- | --- |"
     );
     for decision in llama::decisions().iter().filter(|decision| decision.is_for(recipe.backend)) {
         let _ = writeln!(page, "| `{}` | {} | {} |", decision.names(), decision.value(), decision.why);
     }
+}
+
+/// Returns sentences about what nobody verifies.
+pub(super) fn unverified(recipe: &LlamaRecipe) -> Vec<String> {
+    let with_subprocess = "llama-server may start programs of the machine, if its options say so (`LLAMA_SUBPROCESS`).";
+    let off = ["LLAMA_SUBPROCESS", "LLAMA_BUILD_SERVER"]
+        .iter()
+        .any(|name| recipe.cmake.get(*name).is_some_and(|value| value == "OFF"));
+    if off { Vec::new() } else { vec![with_subprocess.to_owned()] }
 }

@@ -51,6 +51,35 @@ pub fn moves(archive: &Listing) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     Ok(moved.filter(|(from, to)| from != to).collect())
 }
 
+/// The directories that [`layout`] moves, and the links that it changes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The directory around everything, which is removed; empty if there is none.
+    pub wrapping: Vec<u8>,
+    /// The directory below it whose entries are moved; empty for all.
+    pub from: Vec<u8>,
+    /// The directory of the output that they are moved to; empty for its top.
+    pub to: Vec<u8>,
+    /// The links that lead elsewhere than in the archive, by their places, with their targets.
+    pub links: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Returns all that [`layout`] does, for whoever does it by hand.
+pub fn moved(archive: &Listing) -> Result<Moved> {
+    let wrapping = wrapping(archive);
+    let places = Places { wrapping, programs: programs(archive, wrapping)? };
+    let mut links = Vec::new();
+    for entry in archive.entries() {
+        let Node::Link { target } = &entry.node else { continue };
+        let new = places.target(archive, entry, target)?;
+        if let Some(place) = places.of(&entry.path).filter(|_| new != *target) {
+            links.push((place, new));
+        }
+    }
+    let (from, to) = places.moved();
+    Ok(Moved { wrapping: wrapping.to_vec(), from: from.to_vec(), to: to.to_vec(), links })
+}
+
 /// Adds an entry. Directories may be added again.
 fn add(all: &mut BTreeMap<Vec<u8>, Node>, place: Vec<u8>, node: Node) -> Result<()> {
     match all.get(&place) {
@@ -116,14 +145,19 @@ struct Places<'l> {
 }
 
 impl Places<'_> {
+    /// Returns the directory whose entries are moved, and the directory that they are moved to.
+    fn moved(&self) -> (&[u8], &'static [u8]) {
+        // `build/bin` becomes `bin`, and `build/lib` stays beside it.
+        match self.programs {
+            programs if file_name(programs) == BIN => (parent(programs), &b""[..]),
+            programs => (programs, BIN),
+        }
+    }
+
     /// Returns the place of a path of the archive. `None` for what has none: directories that are removed.
     fn of(&self, path: &[u8]) -> Option<Vec<u8>> {
         let path = below(path, self.wrapping)?;
-        // `build/bin` becomes `bin`, and `build/lib` stays beside it.
-        let (moved, to) = match self.programs {
-            programs if file_name(programs) == BIN => (parent(programs), &b""[..]),
-            programs => (programs, BIN),
-        };
+        let (moved, to) = self.moved();
         Some(match below(path, moved) {
             Some(b"") => to.to_vec(),
             Some(rest) if to.is_empty() => rest.to_vec(),
@@ -232,6 +266,22 @@ mod tests {
         assert_eq!(laid_out(&["a*", "lib/", "lib/b.so"]), ["bin/a", "bin/lib/b.so"]);
         assert_eq!(laid_out(&["bin/", "bin/a*"]), ["bin/a"]);
         assert_eq!(laid_out(&["tools/", "tools/a*", "tools/b*", "x/", "x/c*"]), ["bin/a", "bin/b", "x/c"]);
+    }
+
+    #[test]
+    fn all_that_is_moved_can_be_told() {
+        let told = |paths: &[&str]| {
+            let Moved { wrapping, from, to, links } = moved(&listing(paths)).unwrap();
+            let links = links.iter().map(|(place, target)| format!("{} -> {}", show(place), show(target)));
+            (show(&wrapping), show(&from), show(&to), links.collect::<Vec<_>>())
+        };
+        let text = str::to_owned;
+        assert_eq!(told(&["w/", "w/a*", "w/b -> a"]), (text("w"), text(""), text("bin"), vec![]));
+        assert_eq!(told(&["bin/", "bin/a*"]), (text(""), text(""), text(""), vec![]));
+        let hoisted = ["w/", "w/n -> build/N", "w/build/", "w/build/N", "w/build/bin/", "w/build/bin/a*"];
+        assert_eq!(told(&hoisted), (text("w"), text("build"), text(""), vec![text("n -> N")]));
+        let renamed = ["x/", "x/a*", "x/b*", "up -> x/a"];
+        assert_eq!(told(&renamed), (text(""), text("x"), text("bin"), vec![text("up -> bin/a")]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{BuildRoot, Origin, OutputKind, OutputRole};
 use crate::inputs::InputKind;
 
-pub use layout::{layout, moves};
+pub use layout::{Moved, layout, moved, moves};
 pub use series::{library_series, pinned_range};
 
 /// Revision of the recipe, raised with every change that can show in its result.

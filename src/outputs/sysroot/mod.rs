@@ -12,10 +12,11 @@ use crate::inputs::InputKind;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
 use crate::manifest::{Form, FromFields, rules};
 use crate::page::fact;
+use crate::page::script::Script;
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::SysrootRecipe;
 use crate::recipe::sysroot::LINKS;
-use crate::report::Describe;
+use crate::report::{Describe, Rebuilding};
 
 impl FromFields for SysrootRecipe {
     fn from_fields(form: &mut Form) -> Result<Self> {
@@ -81,5 +82,25 @@ impl Describe for SysrootRecipe {
                 fact(page, path, target);
             }
         }
+    }
+
+    fn unverified(&self, _: &Lock) -> Vec<String> {
+        let scripts = "Maintainer scripts of packages are not run, so the root is not one that dpkg would have made.";
+        self.packages.iter().map(|_| scripts.to_owned()).collect()
+    }
+
+    fn rebuild(&self, script: &mut Script, rebuilding: &Rebuilding) -> Result<(), String> {
+        let packages = self.packages.as_ref().ok_or("it has no packages")?;
+        let (root, packages) = (rebuilding.place(), format!("inputs/{packages}"));
+        script.functions(include_str!("rebuild.sh"));
+        script.run(&["unpack_packages", &root, &packages]);
+        for (path, target) in &self.links {
+            script.run(&["make_link", &root, path, target]);
+        }
+        for (path, target) in LINKS {
+            script.run(&["usual_link", &root, path, target]);
+        }
+        script.run(&["record_packages", &root, &packages]);
+        Ok(())
     }
 }
