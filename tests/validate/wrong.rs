@@ -122,7 +122,7 @@ fn two_generations_are_compared_token_by_token_and_then_by_speed() {
     let ran = against("1").code(10);
     assert!(ran.stderr.contains("the outputs differ from those of generation 1"), "{}", ran.all());
     assert!(ran.stderr.contains("long prompt: they part at token 1"), "{}", ran.all());
-    assert!(ran.stderr.contains("hint: `strixlock switch 1` switches"), "{}", ran.all());
+    assert!(ran.stderr.contains("hint: `strixlock rollback` switches"), "{}", ran.all());
 }
 
 #[test]

@@ -63,5 +63,5 @@ fn verdict(found: &Against, number: u64, logs: &Path) -> Result<u8> {
     Err(Error::new(Kind::Unfit, format!("the outputs differ from those of generation {number}"))
         .fact("found", wrong.collect::<Vec<_>>().join("; "))
         .fact("logs", logs.display())
-        .hint(format!("`strixlock switch {number}` switches to that generation")))
+        .hint("`strixlock rollback` switches back to the generation before"))
 }
