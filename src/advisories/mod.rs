@@ -5,6 +5,7 @@
 
 mod bound;
 mod document;
+mod draft;
 
 use std::sync::LazyLock;
 
@@ -16,6 +17,7 @@ use crate::upstream::rocm::RocmVersion;
 
 pub use bound::Bound;
 pub use document::{LARGEST, fault, parse};
+pub use draft::draft;
 
 /// One range of versions that is known to be bad.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +60,15 @@ pub enum Software {
 }
 
 impl Software {
+    /// Returns its name in documents.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Rocm => "rocm",
+            Self::LlamaCpp => "llama.cpp",
+        }
+    }
+
     /// Returns the name that people know.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -77,6 +88,27 @@ pub enum Pinned<'a> {
     LlamaCpp(u64, Option<Date>),
 }
 
+impl Pinned<'_> {
+    /// Returns the software.
+    #[must_use]
+    pub fn software(self) -> Software {
+        match self {
+            Self::Rocm(..) => Software::Rocm,
+            Self::LlamaCpp(..) => Software::LlamaCpp,
+        }
+    }
+
+    /// Returns this version as the beginning of a range: its day if that is known.
+    #[must_use]
+    pub fn first(self) -> Bound {
+        match self {
+            Self::Rocm(_, Some(day)) | Self::LlamaCpp(_, Some(day)) => Bound::Day(day),
+            Self::Rocm(version, None) => Bound::Version(version.clone()),
+            Self::LlamaCpp(number, None) => Bound::Build(number),
+        }
+    }
+}
+
 /// The use of a pinned version: advisories for other backends or GPUs do not apply.
 #[derive(Debug, Clone, Default)]
 pub struct Use<'a> {
@@ -90,10 +122,7 @@ impl Advisory {
     /// Returns true if this version is known to be bad for this use.
     #[must_use]
     pub fn applies(&self, pinned: Pinned, used: &Use) -> bool {
-        let same = match pinned {
-            Pinned::Rocm(..) => self.about == Software::Rocm,
-            Pinned::LlamaCpp(..) => self.about == Software::LlamaCpp,
-        };
+        let same = self.about == pinned.software();
         let backend =
             self.backends.is_empty() || used.backends.iter().any(|one| self.backends.iter().any(|b| b == one));
         let target = self.targets.is_empty() || used.targets.iter().any(|one| self.targets.contains(one));

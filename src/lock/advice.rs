@@ -20,6 +20,19 @@ pub struct Advice {
     pub advisory: Advisory,
 }
 
+/// A pin that an advisory can be about.
+#[derive(Debug, Clone)]
+pub struct Judged<'l> {
+    /// The name of the input.
+    pub input: &'l str,
+    /// Its version.
+    pub version: String,
+    /// Its version in comparable form.
+    pub pinned: Pinned<'l>,
+    /// The outputs that are made from it.
+    pub used: Use<'l>,
+}
+
 impl Advice {
     /// Returns one line for a person, with the source.
     #[must_use]
@@ -53,6 +66,21 @@ impl Lock {
     pub fn advice(&self) -> Vec<Advice> {
         let known = known(&self.inputs);
         let mut all = Vec::new();
+        for pin in self.judged() {
+            let bad = known.iter().filter(|one| one.applies(pin.pinned, &pin.used));
+            all.extend(bad.map(|one| Advice {
+                input: pin.input.to_owned(),
+                version: pin.version.clone(),
+                advisory: one.clone(),
+            }));
+        }
+        all
+    }
+
+    /// Returns the pins that an advisory can be about, in the order of the inputs.
+    #[must_use]
+    pub fn judged(&self) -> Vec<Judged<'_>> {
+        let mut all = Vec::new();
         for (name, input) in &self.inputs {
             let (pinned, used) = match input {
                 LockedInput::Rocm(block) => (
@@ -69,12 +97,7 @@ impl Lock {
                 }
                 _ => continue,
             };
-            let bad = known.iter().filter(|one| one.applies(pinned, &used));
-            all.extend(bad.map(|one| Advice {
-                input: name.clone(),
-                version: input.short_version(),
-                advisory: one.clone(),
-            }));
+            all.push(Judged { input: name, version: input.short_version(), pinned, used });
         }
         all
     }

@@ -20,7 +20,7 @@ mod seal;
 mod stale;
 mod valid;
 
-pub use advice::{Advice, known};
+pub use advice::{Advice, Judged, known};
 pub use derivation::{Derive, Parts};
 pub use labels::{LOCK_DIGEST, labels};
 pub use model::{Lock, LockedOutput};

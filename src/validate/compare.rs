@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Outcome, Validation};
+use serde::Serialize;
+
+use super::{Check, Outcome, Speed, Validation};
 use crate::text;
 
 /// The factor by which load times must differ. They depend on the page cache, so less means nothing.
@@ -34,8 +36,7 @@ pub fn moved(before: &Validation, after: &Validation) -> Vec<String> {
     }
     if let (Some(old), Some(new)) = (&before.generation, &after.generation) {
         if old.sha256 != new.sha256 {
-            let same = old.text.chars().zip(new.text.chars()).take_while(|(a, b)| a == b).count();
-            lines.push(format!("the text differs from character {} on", same + 1));
+            lines.push(format!("the text differs from character {} on", parting(&old.text, &new.text)));
         }
         if let (Some(a), Some(b)) = (old.load, new.load)
             && (b > a * LOAD || a > b * LOAD)
@@ -57,14 +58,38 @@ pub fn moved(before: &Validation, after: &Validation) -> Vec<String> {
             lines.push(format!("memory: {} before, {} now", text::bytes(a), text::bytes(b)));
         }
     }
-    for new in &after.bench {
-        let Some(old) = before.bench.iter().find(|old| old.test == new.test) else { continue };
-        let noise = DEVIATIONS * old.deviation.hypot(new.deviation);
-        if (new.speed - old.speed).abs() > noise.max(old.speed * MEAN) {
-            lines.push(speed(&format!("llama-bench {}", new.test), old.speed, new.speed));
-        }
-    }
+    let changed = bench_changes(&before.bench, &after.bench).into_iter().filter(|change| change.beyond_noise);
+    lines.extend(changed.map(|change| speed(&format!("llama-bench {}", change.test), change.before, change.after)));
     lines
+}
+
+/// The speeds of one test in two runs of llama-bench, in tokens per second.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    /// The test.
+    pub test: String,
+    /// The speed before.
+    pub before: f64,
+    /// The speed after.
+    pub after: f64,
+    /// True if they differ by more than the noise of such measurements.
+    pub beyond_noise: bool,
+}
+
+/// Compares the tests that two runs of llama-bench share.
+pub(super) fn bench_changes(before: &[Speed], after: &[Speed]) -> Vec<Change> {
+    let pairs = after.iter().filter_map(|new| Some((before.iter().find(|old| old.test == new.test)?, new)));
+    let change = |(old, new): (&Speed, &Speed)| {
+        let noise = DEVIATIONS * old.deviation.hypot(new.deviation);
+        let beyond_noise = (new.speed - old.speed).abs() > noise.max(old.speed * MEAN);
+        Change { test: new.test.clone(), before: old.speed, after: new.speed, beyond_noise }
+    };
+    pairs.map(change).collect()
+}
+
+/// Returns the number of the first character in which two texts differ, from 1 on.
+pub(super) fn parting(first: &str, second: &str) -> usize {
+    first.chars().zip(second.chars()).take_while(|(a, b)| a == b).count() + 1
 }
 
 /// Returns a line for each library that only one of two runs loaded. Older records list no libraries, and are not
@@ -79,6 +104,18 @@ fn loaded(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Vec<String> {
 }
 
 fn speed(name: &str, before: f64, after: f64) -> String {
-    let percent = if before > 0.0 { (after / before - 1.0) * 100.0 } else { 0.0 };
-    format!("{name}: {before:.2} t/s before, {after:.2} t/s now ({percent:+.0} %)")
+    format!("{name}: {before:.2} t/s before, {after:.2} t/s now ({:+.0} %)", percent(before, after))
+}
+
+fn percent(before: f64, after: f64) -> f64 {
+    if before > 0.0 { (after / before - 1.0) * 100.0 } else { 0.0 }
+}
+
+impl Change {
+    /// Describes the change in words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let noise = if self.beyond_noise { "" } else { ", within noise" };
+        format!("{:.2} and {:.2} t/s ({:+.0} %{noise})", self.before, self.after, percent(self.before, self.after))
+    }
 }

@@ -22,6 +22,9 @@ const SEED: &str = "1151";
 /// The number of tokens to generate.
 const TOKENS: &str = "48";
 
+/// The name of the check.
+pub(super) const NAME: &str = "generation";
+
 /// A generated text and its measurements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generation {
@@ -53,7 +56,6 @@ pub(super) fn generate(
     device: Device,
     checks: &mut Vec<Check>,
 ) -> Result<Option<Generation>> {
-    const NAME: &str = "generation";
     let Some((name, program)) = subject.program_for(Role::Completion) else {
         checks.push(Check::not_run(NAME, format!("the build has none of {}", Role::Completion.names().join(", "))));
         return Ok(None);

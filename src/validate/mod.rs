@@ -21,6 +21,7 @@
 //! only if the user asked for the GPU; otherwise the result says that the GPU part was not run, and the CPU is compared
 //! with itself in other batches and threads.
 
+mod against;
 mod bench;
 mod check;
 mod client;
@@ -60,6 +61,7 @@ use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::realize::own_version;
 
+pub use against::{Against, Compared, against};
 pub use bench::Speed;
 pub use check::{Check, Outcome};
 pub use compare::moved;
@@ -68,7 +70,7 @@ pub use history::{History, Measured, Row, history, track};
 pub use machine::Machine;
 use nodes::GpuNodes;
 use perplexity::Perplexity;
-pub use record::{last, logs, name, of, write};
+pub use record::{last, last_failed, logs, name, of, write};
 use runner::Runner;
 use subject::Subject;
 
@@ -167,6 +169,12 @@ impl Validation {
     pub fn failed(&self) -> impl Iterator<Item = &str> {
         self.checks.iter().filter(|check| check.outcome == Outcome::Failed).map(|check| check.name.as_str())
     }
+}
+
+/// Returns true if ROCm's own programs or the device failed, before llama.cpp was run.
+#[must_use]
+pub fn of_rocm(validation: &Validation) -> bool {
+    validation.failed().any(|name| name == device::NAME || tools::is_of_rocm(name))
 }
 
 /// Options of a validation.

@@ -83,18 +83,24 @@ pub fn logs(directory: &Path, name: &str) -> PathBuf {
 /// Returns the newest validation of a lock, if there is one that can be read.
 #[must_use]
 pub fn of(directory: &Path, lock: Sha256Digest) -> Option<Validation> {
-    newest(directory, |entry| entry.lock == lock).ok()?
+    Some(newest(directory, |entry| entry.lock == lock).ok()??.1)
 }
 
 /// Returns the newest validation with the same model and device. Records that cannot be read are skipped.
 pub fn last(directory: &Path, like: &Validation) -> Result<Option<Validation>> {
-    newest(directory, |entry| entry.model == like.model.sha256 && entry.device == like.device)
+    let found = newest(directory, |entry| entry.model == like.model.sha256 && entry.device == like.device)?;
+    Ok(found.map(|(_, validation)| validation))
 }
 
-fn newest(directory: &Path, fits: impl Fn(&Entry) -> bool) -> Result<Option<Validation>> {
+/// Returns name and content of the newest validation that failed, if one that can be read did.
+pub fn last_failed(directory: &Path) -> Result<Option<(String, Validation)>> {
+    newest(directory, |entry| !entry.passed)
+}
+
+fn newest(directory: &Path, fits: impl Fn(&Entry) -> bool) -> Result<Option<(String, Validation)>> {
     let mut found: Vec<_> = records(directory)?.into_iter().filter(|(_, entry)| fits(entry)).collect();
     found.sort_by(|(a, x), (b, y)| (x.time, a.len(), a).cmp(&(y.time, b.len(), b)));
-    Ok(found.iter().rev().find_map(|(name, _)| read(directory, name)))
+    Ok(found.into_iter().rev().find_map(|(name, _)| read(directory, &name).map(|one| (name, one))))
 }
 
 /// Returns the names of the records in a directory, sorted.

@@ -59,6 +59,7 @@ pub(super) struct Rocm {
 }
 
 /// A model and its files.
+#[derive(Clone)]
 pub(super) struct ModelFiles {
     pub about: Model,
     /// Name and path in the store of each file, in order.
@@ -68,6 +69,11 @@ pub(super) struct ModelFiles {
 impl Subject {
     /// Finds the outputs in the store. Downloads the model if it is missing.
     pub fn find(lock: &Lock, intake: Intake, model: Option<&str>) -> Result<Self> {
+        Self::of(lock, intake, || find_model(lock, intake, model))
+    }
+
+    /// Finds the outputs in the store, and then a model.
+    pub fn of(lock: &Lock, intake: Intake, model: impl FnOnce() -> Result<ModelFiles>) -> Result<Self> {
         let (runtime, name) = runs(lock)?;
         let recipe = &lock.output(name)?.recipe;
         let kind = match recipe {
@@ -92,7 +98,7 @@ impl Subject {
             base: lock.base_of(recipe.build_root()).map(here).transpose()?,
             prefix: recipe.prefix().unwrap_or("/opt/llama").to_owned(),
             kind,
-            model: find_model(lock, intake, model)?,
+            model: model()?,
         })
     }
 

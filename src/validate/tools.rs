@@ -14,6 +14,11 @@ const TOOLS: [(&str, &str, &[&str], &str); 3] = [
     ("clang", "lib/llvm/bin/clang", &["--version"], ""),
 ];
 
+/// Returns true if a check of this name is about a tool of the ROCm tree.
+pub(super) fn is_of_rocm(check: &str) -> bool {
+    TOOLS.iter().any(|(name, ..)| *name == check)
+}
+
 /// Runs the tools of the ROCm tree and llama.cpp, and returns a check for each.
 pub(super) fn check(runner: &Runner, subject: &Subject, device: Device) -> Result<Vec<Check>> {
     let mut checks = Vec::new();

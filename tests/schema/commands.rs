@@ -79,6 +79,7 @@ fn every_command_prints_what_its_schema_says() {
     );
     seen.run("validate", &["validate", "--device", "cpu"], 0);
     seen.run("validate", &["validate", "--history"], 0);
+    seen.run("validate", &["validate", "--against", "1", "--device", "cpu"], 0);
     seen.run("audit", &["audit"], 0);
     seen.run("status", &["status"], 0);
     seen.run("hash", &["hash", "copies/rocm"], 0);
@@ -89,6 +90,8 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("snapshot-restore", &["snapshot", "restore", "rocm.tar.zst"], 0);
     seen.run("advisory-list", &["advisory", "list"], 0);
     seen.run("advisory-show", &["advisory", "show", "rocm-hsa-init-crash"], 0);
+    fail_a_check(&project);
+    seen.run("advisory-draft", &["advisory", "draft"], 0);
     seen.run("config-show", &["config", "show"], 0);
     seen.run("config-path", &["config", "path"], 0);
     seen.run("version", &["version"], 0);
@@ -128,6 +131,15 @@ fn every_command_prints_what_its_schema_says() {
         .map(|path| path.file_name().unwrap().to_str().unwrap().trim_end_matches(".schema.json").to_owned())
         .collect();
     assert_eq!(seen.schemas, published, "a command without a run, or a run without a schema");
+}
+
+/// Turns the first record of a validation into one of a failure.
+fn fail_a_check(project: &Project) {
+    std::fs::remove_file(project.path("validation/index.json")).unwrap();
+    let records = files(&project.path("validation")).into_iter();
+    let record = { records }.find(|path| path.extension().is_some_and(|extension| extension == "json")).unwrap();
+    let text = std::fs::read_to_string(&record).unwrap();
+    std::fs::write(&record, text.replacen("\"outcome\": \"passed\"", "\"outcome\": \"failed\"", 1)).unwrap();
 }
 
 /// Damages a file of the current ROCm tree.

@@ -106,7 +106,7 @@ fn what_was_realized_runs_and_says_the_same_twice() {
     let [first, second] = names.as_slice() else { panic!("{names:?}") };
     assert!(first.len() == "2026-11-30-g1".len() && first.ends_with("-g1"), "{first}");
     assert_eq!(*second, format!("{first}-2"));
-    assert_eq!(value["file"], format!("[DIR]/project/validation/{first}.json"));
+    assert_eq!(value["file"], format!("validation/{first}.json"));
     let page = project.read(&format!("validation/{first}.md"));
     assert!(
         page.contains("# Validation on the CPU: passed") && page.contains("| agreement | context | `4096` |"),

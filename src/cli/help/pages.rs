@@ -106,6 +106,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("What is known to be bad, and what of it is locked here?", "strixlock advisory list"),
                     ("The report", "strixlock advisory show rocm-hsa-init-crash"),
+                    ("A new one, from the last validation that failed", "strixlock advisory draft"),
                 ],
             ),
             page(
@@ -122,6 +123,15 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("One in full", "strixlock advisory show rocm-hsa-init-crash"),
                     ("For a script", "strixlock advisory show rocm-hsa-init-crash --json"),
+                ],
+            ),
+            page(
+                "advisory draft",
+                "reference/advisories.md",
+                &[
+                    ("Of the source of llama.cpp", "strixlock advisory draft"),
+                    ("Of another input", "strixlock advisory draft rocm"),
+                    ("Added to a document", "strixlock advisory draft >> advisories.toml"),
                 ],
             ),
         ],
@@ -231,6 +241,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("On the GPU, if there is one", "strixlock validate"),
                     ("Verdict and speed of each generation", "strixlock validate --history"),
+                    ("Beside generation 3: equal, token by token?", "strixlock validate --against 3"),
                 ],
             ),
             page(

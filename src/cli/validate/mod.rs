@@ -1,5 +1,6 @@
 //! `strixlock validate`
 
+mod against;
 mod history;
 
 use std::time::Duration;
@@ -7,7 +8,6 @@ use std::time::Duration;
 use super::choices::device;
 use super::table::{Column, Table};
 use super::{Session, Ui};
-
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::progress::{Doing, Unit};
@@ -47,6 +47,9 @@ pub struct ValidateArgs {
     /// Run nothing: show verdict and speed of each generation that was validated
     #[arg(long, conflicts_with_all = ["quick", "deep", "model", "device", "limit"])]
     history: bool,
+    /// Compare with an earlier generation: outputs token by token, and then speeds; no other check is run
+    #[arg(long, value_name = "GENERATION", conflicts_with_all = ["quick", "deep", "history"])]
+    against: Option<u64>,
 }
 
 pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
@@ -75,6 +78,9 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
     };
     for warning in unknown_models(lock, intake.store)? {
         ui.warning(&warning);
+    }
+    if let Some(number) = args.against {
+        return against::run(session, (lock, intake), &options, (&directory, number));
     }
     // It ends with this block, so that nothing is left of it beside the result.
     let validation = {

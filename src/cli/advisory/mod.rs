@@ -1,5 +1,7 @@
 //! `strixlock advisory`
 
+mod draft;
+
 use super::advice::{advice, policy};
 use super::table::{Column, Table};
 use super::{Session, Ui};
@@ -15,6 +17,11 @@ pub enum AdvisoryCommand {
     List,
     /// Show one in full
     Show(ShowArgs),
+    /// Write a new one, from the last validation that failed, for you to complete
+    ///
+    /// Prints an entry for a document of advisories: the version that failed, for which backends and GPUs, and the
+    /// checks that failed. Its source is left empty, and no document is read before you fill it in.
+    Draft(draft::DraftArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -46,6 +53,7 @@ pub fn run(command: &AdvisoryCommand, session: &Session) -> Result<u8> {
             };
             ui.result(to_json(one), || show(ui, one, &hits(one)));
         }
+        AdvisoryCommand::Draft(args) => draft::run(args, session)?,
     }
     Ok(0)
 }

@@ -1,0 +1,67 @@
+//! `strixlock validate --against`
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::cli::Session;
+use crate::cli::table::{Column, Table};
+use crate::error::{Error, Kind, Result};
+use crate::intake::Intake;
+use crate::lock::Lock;
+use crate::progress::{Doing, Unit};
+use crate::validate::{Against, Compared, Options, against};
+
+/// Compares the lock with that of a generation of this profile, and prints what differs.
+pub(super) fn run(
+    session: &Session,
+    (lock, intake): (&Lock, Intake),
+    options: &Options,
+    (directory, number): (&Path, u64),
+) -> Result<u8> {
+    let ui = &session.ui;
+    let profile = session.profile_there()?;
+    // Its error names the generations that there are.
+    profile.generation(number)?;
+    let other = Lock::parse(&fs_err::read_to_string(profile.generation_lock(number))?)?;
+    let logs = directory.join(format!("against-g{number}"));
+    let found = {
+        let _task = ui.progress.begin(Doing::Validate, "two generations", None, Unit::Steps);
+        against(lock, &other, intake, options, &logs)?
+    };
+    if ui.is_json() {
+        let value = serde_json::to_value(&found)
+            .map_err(|error| Error::failure("cannot print the comparison").because(&error))?;
+        ui.json(json!({ "against": { "generation": number, "logs": logs.display().to_string(), "result": value } }));
+        return Ok(if found.agree { 0 } else { Kind::Unfit as u8 });
+    }
+    let mut table = Table::new([Column::word("result"), Column::word("what"), Column::text("found")]);
+    for one in &found.outputs {
+        table.row([word(one), one.what, one.found.as_str()]);
+    }
+    for one in &found.speeds {
+        let word = if one.beyond_noise { "changed" } else { "same" };
+        table.row([word.to_owned(), format!("llama-bench {}", one.test), one.describe()]);
+    }
+    ui.table(&table);
+    verdict(&found, number, &logs)
+}
+
+fn word(one: &Compared) -> &'static str {
+    match (one.equal, one.agree) {
+        (true, _) => "equal",
+        (false, true) => "parted",
+        (false, false) => "wrong",
+    }
+}
+
+fn verdict(found: &Against, number: u64, logs: &Path) -> Result<u8> {
+    if found.agree {
+        return Ok(0);
+    }
+    let wrong = found.outputs.iter().filter(|one| !one.agree).map(|one| format!("{}: {}", one.what, one.found));
+    Err(Error::new(Kind::Unfit, format!("the outputs differ from those of generation {number}"))
+        .fact("found", wrong.collect::<Vec<_>>().join("; "))
+        .fact("logs", logs.display())
+        .hint("`strixlock rollback` switches back to the generation before"))
+}
