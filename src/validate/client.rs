@@ -167,7 +167,7 @@ mod tests {
             let error = parsed(odd, true).unwrap_err();
             assert!(error.contains(why), "{odd:?}: {error}");
         }
-        assert!(parse(&[b'x'; 70_000], false).is_err());
+        assert!(parse(&vec![b'x'; 70_000], false).is_err());
     }
 
     #[test]

@@ -38,14 +38,14 @@ pub(super) fn check(
     };
     runner.write("device.cpp", SOURCE.as_bytes())?;
     let prefix = &rocm.prefix;
-    let program = runner.inside("device");
+    let program = Runner::inside("device");
     let compile = [
         format!("{prefix}/{COMPILER}"),
         "-std=c++17".to_owned(),
         "-O1".to_owned(),
         "-D__HIP_PLATFORM_AMD__".to_owned(),
         format!("-I{prefix}/include"),
-        runner.inside("device.cpp"),
+        Runner::inside("device.cpp"),
         "-o".to_owned(),
         program.clone(),
         format!("-L{prefix}/lib"),

@@ -71,7 +71,7 @@ pub fn history(directory: &Path) -> Result<History> {
         }
     }
     let mut rows: Vec<Row> = groups.into_values().filter_map(row).collect();
-    rows.sort_by(|a, b| (a.time, a.lock.hex()).cmp(&(b.time, b.lock.hex())));
+    rows.sort_by_key(|row| (row.time, row.lock.hex()));
     Ok(History { rows, unreadable })
 }
 

@@ -137,7 +137,7 @@ impl<'a> Perplexity<'a> {
     /// Returns the perplexity, or the reason why there is no such number.
     fn measure(&self, log: &str, settings: &Settings) -> Result<Told<f64>> {
         let mut command = vec![self.program.clone()];
-        let (model, text) = (self.subject.model_path(), self.runner.inside("text.txt"));
+        let (model, text) = (self.subject.model_path(), Runner::inside("text.txt"));
         let number = |number: u64| number.to_string();
         for (wish, value) in [
             (Wish::Model, model),

@@ -155,7 +155,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Returns the path in the sandbox of a file that was written or is to be.
-    pub fn inside(&self, name: &str) -> String {
+    pub fn inside(name: &str) -> String {
         format!("{WORK}/{name}")
     }
 

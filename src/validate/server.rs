@@ -94,7 +94,7 @@ impl<'a> Server<'a> {
     /// Starts the server, has `talk` speak to it, and ends it.
     pub fn run<T>(&self, name: &str, settings: &Settings, talk: impl FnOnce(&Talk) -> T) -> Result<(Told<T>, Ran)> {
         let socket = format!("{name}{}", socket_ending());
-        let command = self.command(settings, &self.runner.inside(&socket));
+        let command = self.command(settings, &Runner::inside(&socket));
         self.runner.serve(name, &command, |directory, lives| {
             let talk_to = self.wait(directory, &socket, lives)?;
             Ok(talk(&talk_to))

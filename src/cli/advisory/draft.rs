@@ -123,7 +123,7 @@ fn seen(pin: &Judged, validation: &Validation, name: &str) -> Vec<String> {
         pin.input,
         pin.version
     )];
-    lines.extend(validation.machine.as_ref().map(|machine| machine.line()));
+    lines.extend(validation.machine.as_ref().map(crate::validate::Machine::line));
     let failed = validation.checks.iter().filter(|check| check.outcome == Outcome::Failed);
     lines.extend(failed.map(|check| format!("{}: {}", check.name, check.found)));
     lines
