@@ -158,6 +158,7 @@ fn the_machine_s_environment_changes_nothing() {
         let mut sh = Command::new("sh");
         sh.args(["-c", &script.replace("$1", again)]).current_dir(project.path("")).env_clear();
         sh.env("HOME", project.directory.path().join("home")).env("STRIXLOCK_STORE", project.store("main"));
+        sh.env("STRIXLOCK_COMPILE_CACHE", "off");
         hostile(sh.env("STRIXLOCK", env!("CARGO_BIN_EXE_strixlock")), &evil);
         assert_eq!(variables(&project.finish(sh.output().unwrap()).code(0).stdout), environment, "{again}");
     }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2164
 # Sourced by scripts/e2e-llama: one recipe, three ages of llama.cpp, from the sdists of three versions of the PyPI package
 # llama-cpp-python. Needs what scripts/lib/e2e.sh has set up.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2164
 # Sourced by scripts/e2e-llama: the compiler cache with the real llama.cpp. Needs what scripts/lib/e2e.sh has set up.
 
 # Files that the newer commit changes.

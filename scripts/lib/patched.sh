@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2164
 # Sourced by scripts/e2e-llama: patches and a pull request on the real llama.cpp, on a git server on loopback. Needs what
 # scripts/lib/e2e.sh and scripts/lib/ages.sh have set up.
 

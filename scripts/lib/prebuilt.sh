@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2164
 # Sourced by scripts/e2e-llama: an archive as llama.cpp's releases have it, made from a real build, in a build's place.
 
 # pack_release BUILD NUMBER INTO : packs the programs and libraries of an install tree into one directory, as upstream's archives

@@ -79,7 +79,7 @@ impl Build<'_> {
         // Logs the mounts that are visible inside, as the kernel reports them.
         sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;
         let mut record = BuildRecord::new(&sandbox, &variables, &mut log).map_err(kept)?;
-        let mut running = Running { build: self, sandbox: &sandbox, log: &mut log, task };
+        let mut running = Running { build: self, sandbox: &sandbox, log: &mut log, task, phase: String::new() };
         let configured = running.configure(staging.path(), &files, &mut variables).map_err(kept)?;
         record.set_configured(configured, build::left_field(self.recipe), &variables);
         if let Some(cache) = &cache {
@@ -197,6 +197,8 @@ struct Running<'b> {
     sandbox: &'b Sandbox,
     log: &'b mut fs_err::File,
     task: &'b dyn Task,
+    /// The phase that was told last: it may take several commands.
+    phase: String,
 }
 
 impl Running<'_> {
@@ -239,7 +241,10 @@ impl Running<'_> {
 
     /// Runs a command. Returns what CMake said of unused variables.
     fn command(&mut self, phase: &str, command: &[String]) -> Result<Unused> {
-        self.task.phase(phase);
+        if self.phase != phase {
+            phase.clone_into(&mut self.phase);
+            self.task.phase(phase);
+        }
         let (mut unused, mut last) = (Unused::default(), VecDeque::new());
         let status = self.sandbox.run(command, self.log, &mut |line| {
             if let Some(step) = NinjaStep::of(line) {

@@ -116,7 +116,7 @@ fn what_is_stale_is_told_with_the_command_that_brings_it_up_to_date() {
     insta::assert_snapshot!(project.run(&["audit", "--check"]).code(4).stderr, @r"
     error: REPRODUCIBLE.md is not up to date with the lock
       file     REPRODUCIBLE.md
-      differs  from line 28 on
+      differs  from line 6 on
     hint: run `strixlock audit` and commit the file
     ");
 }
