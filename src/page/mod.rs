@@ -1,4 +1,4 @@
-//! What others read: Markdown and shell scripts whose text comes from outside.
+//! Text for others: Markdown and shell scripts with values from outside.
 
 pub mod script;
 

@@ -43,7 +43,7 @@ pub struct CacheScope {
     pub profile: ProfileName,
     /// The input with the source.
     pub source: String,
-    /// Where the source comes from, without the version.
+    /// The origin of the source, without the version.
     pub origin: String,
     /// The trees that have compilers and headers: the root of the build and ROCm.
     pub trees: BTreeSet<TreeDigest>,

@@ -13,7 +13,7 @@ use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{Staging, Store, StoredTree};
 
 /// The directory in the sandbox for the output of programs.
-const WORK: &str = "/work";
+const WORK: &str = "/checks";
 /// The limit for reading a program's output, in bytes. The log keeps all of it.
 const MOST: u64 = 4 << 20;
 /// The limit for reading the loader's report, in bytes. It has some ten lines for each library and directory.
@@ -30,7 +30,7 @@ const MOST_REQUESTS: u32 = 64;
 /// A child that ended stays a zombie until `wait`, so that state ends the loop. Small programs are polled more often
 /// than large ones. The peak is written only after two polls: the first one may see a program that has only just
 /// started. No file may grow beyond 512 MB.
-const SCRIPT: &str = r#"at=/work/$1 most=$2 grace=$3; shift 3
+const SCRIPT: &str = r#"at=/checks/$1 most=$2 grace=$3; shift 3
 ulimit -f 1048576 2> /dev/null
 read -r now rest < /proc/uptime
 end=$((${now%.*} + most))
