@@ -2,6 +2,7 @@
 //!
 //! The recipes themselves are in [`crate::recipe`]. See docs/adding-an-output-kind.md.
 
+mod build;
 mod build_lines;
 mod build_page;
 mod cmake;

@@ -24,10 +24,10 @@ use serde_json::Value;
 use toml::Spanned;
 
 use super::fields::{cmake_variables, pairs};
-use super::{build_lines, build_page};
+use super::{build, build_lines, build_page};
 use crate::error::Result;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
-use crate::manifest::{Form, FromFields, known_edges, rules};
+use crate::manifest::{Form, FromFields, rules};
 use crate::page::script::Script;
 use crate::realize::{Made, Make, Making, Realizer};
 use crate::recipe::{CMakeRecipe, Edge, OutputRole};
@@ -98,18 +98,15 @@ impl Derive for CMakeRecipe {
 
 impl Make for CMakeRecipe {
     fn make(&self, realizer: &Realizer, locked: &LockedOutput, making: Making) -> Result<Made> {
-        let (staging, listing) = realizer.cmake_build(self)?.run(locked.derivation, making.task)?;
-        Ok(Made::Staged(staging, listing))
+        build::make(self, realizer, locked, making)
     }
 
-    /// Returns the known edges, unless a runtime is trimmed from that tree, which has edges of its own.
     fn edges(&self, realizer: &Realizer, rocm: &str) -> Result<Option<Vec<Edge>>> {
-        let runs = self.rocm.as_deref() == Some(rocm) && !realizer.is_trimmed(rocm);
-        Ok(if runs { Some(known_edges()?.to_vec()) } else { None })
+        build::edges(self, realizer, rocm)
     }
 
     fn shell(&self, realizer: &Realizer) -> Option<Result<ExitStatus>> {
-        Some(realizer.cmake_build(self).and_then(|build| build.shell()))
+        Some(build::shell(self, realizer))
     }
 }
 
