@@ -59,6 +59,7 @@ impl Engine {
         probe.args([
             "--unshare-all",
             "--unshare-user",
+            "--die-with-parent",
             "--ro-bind",
             "/",
             "/",
