@@ -4,6 +4,7 @@
 //! against it. It is as real as it has to be: servers frame (and misframe) real HTTP, tarballs hold ELF files that run,
 //! git speaks its own protocol, and the sources build with CMake.
 //!
+//! * [`Calendar`]: a season of nightlies on the days of a calendar
 //! * [`http`]: the server, its log and its faults
 //! * `index`: index pages of all generations
 //! * `rocm` ([`Nightly`]), [`elf_maker`], `noise`: tarballs shaped like ROCm nightlies
@@ -21,6 +22,7 @@
 //!
 //! It never makes a connection itself, and only tests and the `demo` command use it.
 
+mod calendar;
 pub mod deb_maker;
 pub mod debs;
 pub mod elf_maker;
@@ -41,6 +43,7 @@ mod upstream;
 use strixlock_formats::{gguf, tree};
 use strixlock_ground::{digest, error, threads, urls};
 
+pub use calendar::Calendar;
 pub use http::{Fault, Server};
 pub use rocm::Nightly;
 pub use tarballs::serve_tarballs;

@@ -146,8 +146,9 @@ pub(super) fn hip_version(nightly: &Nightly) -> String {
 
 /// Returns the macros that tell the C sources about the nightly.
 pub(super) fn defines(nightly: &Nightly) -> String {
+    let broken = if nightly.broken { "#define BROKEN 1\n" } else { "" };
     format!(
-        "#define TARGET \"{}\"\n#define VERSION \"{}\"\n#define VERSION_NUMBER {}\n",
+        "#define TARGET \"{}\"\n#define VERSION \"{}\"\n#define VERSION_NUMBER {}\n{broken}",
         nightly.target,
         nightly.version,
         u64::from(nightly.major_minor().0) * 10_000_000 + u64::from(nightly.major_minor().1) * 100_000

@@ -17,6 +17,8 @@ pub struct Nightly {
     pub payload: u64,
     /// The number of the build: another one has other bytes in some libraries and kernels, under the same names.
     pub variation: u64,
+    /// True if its programs fail: what a bad nightly does to a user.
+    pub broken: bool,
 }
 
 impl Nightly {
@@ -31,6 +33,7 @@ impl Nightly {
             mtime: 1_767_225_600,
             payload: 64 << 10,
             variation: 0,
+            broken: false,
         };
         let date = nightly.date();
         let (month, day) = ((date / 100 % 100) as i8, (date % 100) as i8);

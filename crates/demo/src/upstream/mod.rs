@@ -7,6 +7,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::calendar::Calendar;
 use crate::debs::{self, DebArchive};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
@@ -131,6 +132,23 @@ impl Upstream {
                 &format!("therock-dist-linux-gfx1151-{}.tar.gz", versions[0]),
                 day - 9_000_000,
             );
+        }
+        Ok(upstream)
+    }
+
+    /// Starts an upstream with the builds of a calendar. It answers 403 where it has nothing, as AMD's hosts do.
+    pub fn start_season(directory: &Path, calendar: &Calendar) -> Result<Self> {
+        let upstream = Self::start_empty(directory)?;
+        for generation in Generation::ALL {
+            upstream.server.handle(generation.path(), |_: &Incoming| {
+                xml(403, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>".to_owned())
+            });
+        }
+        for (generation, name, mtime) in &calendar.names {
+            upstream.announce(*generation, name, *mtime);
+        }
+        for (generation, nightly) in calendar.builds() {
+            upstream.publish(*generation, nightly);
         }
         Ok(upstream)
     }

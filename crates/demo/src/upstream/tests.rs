@@ -90,3 +90,21 @@ fn upstream_goes_on() {
     let again = Upstream::start_empty(directory.path()).unwrap().llama().unwrap();
     assert_eq!((again.commits.len(), again.head()), (before.commits.len() + 1, next.as_str()));
 }
+
+#[test]
+fn a_season_is_listed_before_anything_of_it_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let season = Calendar::season();
+    let begun = Instant::now();
+    let upstream = Upstream::start_season(directory.path(), &season).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    let listed = |generation| text(&upstream, &upstream.index_url(generation)).matches("-gfx1151-").count();
+    assert_eq!((listed(Generation::MultiArch), listed(Generation::Streams)), (10, 30));
+    assert!(!directory.path().join("nightlies").exists());
+    let (generation, nightly) = season.of_age(121).unwrap();
+    let url = upstream.tarball_url(*generation, nightly);
+    assert_eq!(get(&upstream, &url).0, 200);
+    upstream.withdraw(*generation, &nightly.file_name());
+    assert_eq!(get(&upstream, &url).0, 403, "as AMD's hosts answer");
+    assert_eq!(listed(Generation::MultiArch), 9);
+}

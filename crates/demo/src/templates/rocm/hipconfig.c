@@ -12,6 +12,12 @@ int main(int count, char **arguments) {
     else if (!strcmp(what, "--path") || !strcmp(what, "-p") || !strcmp(what, "--rocmpath") || !strcmp(what, "-R")) printf("%s", root);
     else if (!strcmp(what, "--platform") || !strcmp(what, "-P")) printf("amd");
     else if (!strcmp(what, "--hipclangpath") || !strcmp(what, "-l")) printf("%s/lib/llvm/bin", root);
+#ifdef BROKEN
+    else if (!strcmp(what, "--check")) {
+        fprintf(stderr, "hipconfig: invalid device function\n");
+        return 1;
+    }
+#endif
     else printf("HIP version: %s\nHIP_PATH: %s\nHIP_PLATFORM: amd\n", VERSION, root);
     return 0;
 }

@@ -48,6 +48,10 @@ int rocblas_destroy_handle(void *handle) { return handle ? 0 : 1; }
 
 int rocblas_sdot(void *handle, int n, const float *x, int incx, const float *y, int incy, float *result) {
     if (!handle) return 6;
+#ifdef BROKEN
+    fprintf(stderr, "rocBLAS error: kernel launch failed: invalid device function\n");
+    return 6;
+#endif
     float sum = 0;
     for (int i = 0; i < n; i++) sum += x[i * incx] * y[i * incy];
     *result = sum;
