@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use strixlock_demo::{Generation, Upstream};
+use strixlock_demo::{Calendar, Generation, Upstream};
 
 /// A temporary directory with `project/`, `stores/` and an embedded upstream.
 pub struct Project {
@@ -77,6 +77,11 @@ impl Project {
     /// A project beside an upstream that has published nothing.
     pub fn empty() -> Self {
         Self::with(Upstream::start_empty)
+    }
+
+    /// A project without a manifest, beside a season of nightlies.
+    pub fn season(calendar: &Calendar) -> Self {
+        Self::with(|directory| Upstream::start_season(directory, calendar))
     }
 
     /// A project with a generation of ROCm alone for each of these versions. The last one is current, and in the lock.

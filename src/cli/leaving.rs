@@ -1,23 +1,26 @@
-//! Locked builds that AMD's host will delete soon, and copies elsewhere. Uses no network.
+//! How long upstream keeps locked builds, and copies elsewhere.
 
 use serde::Serialize;
 
 use super::Session;
 use crate::error::Result;
-use crate::inputs::LockedInput;
+use crate::fetch::Documents;
 use crate::inputs::rocm::RocmPin;
+use crate::inputs::{Block, LockedInput};
 use crate::lock::Lock;
 use crate::realize::{Action, input_action};
 use crate::store::Store;
-use crate::upstream::rocm::{Leaving, leaves, made};
+use crate::upstream::rocm::{Retention, listing, made, retention};
 use crate::urls::show_url;
 
-/// A locked build that AMD's host will delete soon, by AMD's policy.
+/// A locked build that its host will soon delete, by the host's policy.
 #[derive(Debug, Serialize)]
 pub(super) struct LeavingPin {
     input: String,
     /// Days that are left.
     days: i64,
+    /// The day on which it leaves.
+    until: String,
     /// Other places that have the build, or may have it.
     kept_by: Vec<String>,
     text: String,
@@ -28,26 +31,46 @@ impl LeavingPin {
     pub fn text(&self) -> String {
         format!("{}: {}", self.input, self.text)
     }
+
+    /// Returns true if no other place is known that may have the build.
+    pub fn is_unkept(&self) -> bool {
+        self.kept_by.is_empty()
+    }
 }
 
-/// Returns the locked builds that will be deleted soon.
-pub(super) fn leaving(session: &Session, lock: &Lock, store: &Store) -> Result<Vec<LeavingPin>> {
-    let soon = |pin: &RocmPin| -> Option<Leaving> {
-        let day = made(&pin.version, pin.mtime)?;
-        pin.urls.iter().filter_map(|url| leaves(url, day, session.now)).max_by_key(|leaving| leaving.days)
-    };
+/// Returns how long a locked build can be had from the last of its hosts, if that is limited.
+pub(super) fn left(session: &Session, input: &LockedInput) -> Option<Retention> {
+    let LockedInput::Rocm(block) = input else { return None };
+    let Block { requested, locked, .. } = block;
+    let day = made(&locked.version, locked.mtime)?;
+    let all = locked.urls.iter().map(|url| retention(url, day, requested.kept_days, session.now));
+    // A host without a limit keeps it.
+    all.collect::<Option<Vec<Retention>>>()?.into_iter().max_by_key(|one| one.days)
+}
+
+/// Returns the locked builds that will soon be deleted. Asks their indexes what they list now, if there is a network.
+pub(super) fn leaving(
+    session: &Session,
+    lock: &Lock,
+    store: &Store,
+    documents: Option<&dyn Documents>,
+) -> Result<Vec<LeavingPin>> {
     let mut all = Vec::new();
     for (name, input) in &lock.inputs {
         let LockedInput::Rocm(block) = input else { continue };
-        let Some(leaving) = soon(&block.locked) else { continue };
+        let Some(left) = left(session, input).filter(Retention::is_soon) else { continue };
+        let listing = match (documents, block.locked.urls.first()) {
+            (Some(documents), Some(url)) => listing(url, &block.requested, documents)?,
+            _ => None,
+        };
         let kept_by = keepers(session, store, input, &block.locked)?;
         let kept = if kept_by.is_empty() {
             "there is no copy here: `strixlock realize` downloads it into the store".to_owned()
         } else {
             kept_by.join(", and ")
         };
-        let text = format!("{}; {kept}", leaving.text(&block.locked.version.to_string()));
-        all.push(LeavingPin { input: name.clone(), days: leaving.days, kept_by, text });
+        let text = format!("{}; {kept}", left.text(&block.locked.version.to_string(), listing.as_ref()));
+        all.push(LeavingPin { input: name.clone(), days: left.days, until: left.until.to_string(), kept_by, text });
     }
     Ok(all)
 }

@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::gfx::GfxTarget;
 use crate::inputs::LockedInput;
 use crate::text;
-use crate::upstream::rocm::{Candidate, Channel, Family, Platform, RocmRequest, VersionRequest, look_up, made};
+use crate::upstream::rocm::{
+    Candidate, Channel, Family, Platform, Retention, RocmRequest, VersionRequest, look_up, made, retention,
+};
 
 /// List what upstream offers
 #[derive(Debug, clap::Subcommand)]
@@ -100,6 +102,7 @@ pub fn run(command: &ListCommand, session: &Session) -> Result<u8> {
                     "size": candidate.size,
                     "mtime": candidate.mtime,
                     "made": candidate.mtime.and_then(text::rfc3339),
+                    "leaves": left(candidate, session.now).map(|left| left.until.to_string()),
                     "locked": is_locked(candidate),
                 })
             })
@@ -111,8 +114,20 @@ pub fn run(command: &ListCommand, session: &Session) -> Result<u8> {
         }
     } else {
         ui.table(&listed(&candidates, is_locked, session.now));
+        // Under the table, since it is about all of the index and not about the rows that are shown.
+        let oldest = found.candidates.iter().filter(|one| one.source == found.newest.source);
+        if let Some(oldest) = oldest.filter_map(|one| one.date).min()
+            && let Some(left) = left(&found.newest, session.now)
+        {
+            ui.note(&left.policy(oldest));
+        }
     }
     Ok(0)
+}
+
+/// Returns how long the host of a tarball keeps it, if that is limited.
+fn left(candidate: &Candidate, now: i64) -> Option<Retention> {
+    retention(&candidate.url, made(&candidate.version, candidate.mtime)?, None, now)
 }
 
 /// Returns the table of tarballs, with a mark at the locked one.
@@ -122,6 +137,7 @@ fn listed(candidates: &[&Candidate], is_locked: impl Fn(&Candidate) -> bool, now
         Column::word("version"),
         Column::word("made"),
         Column::number("age"),
+        Column::number("leaves in").spare(),
         Column::number("size").spare(),
         Column::name("url").spare(),
     ]);
@@ -132,6 +148,7 @@ fn listed(candidates: &[&Candidate], is_locked: impl Fn(&Candidate) -> bool, now
             candidate.version.to_string(),
             made.map(|day| day.to_string()).unwrap_or_default(),
             made.map(|day| text::age(day, now)).unwrap_or_default(),
+            left(candidate, now).map(|left| left.short()).unwrap_or_default(),
             candidate.size.map(text::bytes).unwrap_or_default(),
             candidate.url.to_string(),
         ]);

@@ -158,7 +158,8 @@ pub fn run() -> u8 {
         Err(error) => return command_line::end(&error),
     };
     let entered = enter(&global.directory);
-    let session = Session::new(project, global);
+    let mut session = Session::new(project, global);
+    let entered = entered.and_then(|()| session.set_clock());
     allow_open_files();
     deny_writes_by_others();
     let done = entered.and_then(|()| log.start(&session.ui)).and_then(|()| dispatch(&command, &session));

@@ -65,7 +65,7 @@ pub fn run(args: &OutdatedArgs, session: &Session) -> Result<u8> {
     let bad = advice(session, lock);
     warn(ui, &bad);
     let series = series(manifest, intake.fetcher, options.now)?;
-    let leaving = leaving(session, lock, store)?;
+    let leaving = leaving(session, lock, store, Some(intake.fetcher))?;
     for pin in leaving.iter().filter(|_| !ui.is_json()) {
         ui.warning(&pin.text());
     }

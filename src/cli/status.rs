@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::advice::advice;
 use super::current_generation::CurrentGeneration;
-use super::leaving::{LeavingPin, leaving};
+use super::leaving::{LeavingPin, leaving, left};
 use super::paths::shown;
 use super::table::{Column, Table};
 use super::{Session, Ui};
@@ -57,7 +57,7 @@ pub fn run(args: &StatusArgs, session: &Session) -> Result<u8> {
         stale: manifest.map(|manifest| crate::lock::staleness(manifest, lock)),
         plan: Plan::new(lock, store, &[])?,
         generation: CurrentGeneration::of(&profile, lock)?,
-        leaving: leaving(session, lock, store)?,
+        leaving: leaving(session, lock, store, None)?,
         page: Page::of(session, lock, store)?,
         validation: validation(session, lock)?,
         advisories: advice(session, lock),
@@ -158,6 +158,7 @@ impl Status<'_> {
                 "type": input.kind().name(),
                 "version": input.version(),
                 "made": input.day().map(|day| day.to_string()),
+                "leaves": left(self.session, input).map(|left| left.until.to_string()),
                 "size": input.size(),
                 "present": action == Action::Have,
                 "action": action,
@@ -209,7 +210,11 @@ impl Status<'_> {
             ));
         }
         for pin in &self.leaving {
-            ui.line(pin.text());
+            if pin.is_unkept() {
+                ui.warning(&pin.text());
+            } else {
+                ui.line(pin.text());
+            }
         }
         for one in &self.advisories {
             ui.line(one.text());
@@ -264,6 +269,7 @@ impl Status<'_> {
             Column::name("name"),
             Column::text("version"),
             Column::number("age").spare(),
+            Column::number("leaves in").spare(),
             Column::number("size").spare(),
             Column::word("state"),
         ]);
@@ -274,8 +280,9 @@ impl Status<'_> {
                 Action::Fetch { .. } | Action::Build => "missing",
             };
             let age = input.day().map(|day| text::age(day, self.session.now)).unwrap_or_default();
+            let leaves = left(self.session, input).map(|left| left.short()).unwrap_or_default();
             let version = input.short_version();
-            table.row(["input", name, &version, &age, &text::bytes(input.size()), state]);
+            table.row(["input", name, &version, &age, &leaves, &text::bytes(input.size()), state]);
         }
         for step in self.plan.steps.iter().filter(|step| step.what == StepKind::Output) {
             let state = match step.action {
@@ -283,7 +290,7 @@ impl Status<'_> {
                 Action::Thaw => "realized, cold",
                 Action::Fetch { .. } | Action::Build => "not realized",
             };
-            table.row(["output", &step.name, &step.short, "", &self.size(step)?, state]);
+            table.row(["output", &step.name, &step.short, "", "", &self.size(step)?, state]);
         }
         Ok(table)
     }

@@ -1,15 +1,18 @@
 //! Builds that AMD's host will delete soon, and AMD's other hosts. Mirrors on loopback replace the hosts, which cannot be
-//! reached. Days are counted from now, so that no test depends on the calendar.
+//! reached. Days are counted from one day, so that no test depends on the calendar.
 
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
-use strixlock_demo::{Fault, Generation, Nightly};
+use jiff::Span;
+use jiff::civil::{Date, date};
+use strixlock_demo::{Calendar, Fault, Generation, Nightly};
 
-use crate::support::{Project, REQUIRES, Ran};
+use crate::support::{Project, REQUIRES, Ran, rocm_input};
+
+/// The day on which these tests take place: the last of the season.
+const TODAY: Date = date(2026, 11, 30);
 
 /// Returns the version of a nightly of so many days ago.
 fn nightly(days: i64) -> String {
-    let day = TimeZone::UTC.to_datetime(Timestamp::now()).date().checked_sub(Span::new().days(days)).unwrap();
+    let day = TODAY.checked_sub(Span::new().days(days)).unwrap();
     format!("10.1.0a{}", day.strftime("%Y%m%d"))
 }
 
@@ -40,12 +43,13 @@ fn mirror(project: &Project, mirrors: &[(&str, &str)]) {
 fn run(project: &Project, store: &str, arguments: &[&str]) -> Ran {
     let mut command = project.command(arguments);
     command.env("STRIXLOCK_STORE", project.store(store)).env("HTTPS_PROXY", "http://127.0.0.1:1/");
+    command.env("STRIXLOCK_NOW", TODAY.to_string());
     project.finish(command.output().unwrap())
 }
 
 /// Returns the warnings about builds that will be deleted.
 fn told(text: &str) -> Vec<&str> {
-    text.lines().filter(|line| line.contains("AMD's policy is to keep the last 120 nightlies")).collect()
+    text.lines().filter(|line| line.contains("by AMD's policy to keep the last 120 nightlies")).collect()
 }
 
 #[test]
@@ -54,8 +58,11 @@ fn a_locked_nightly_that_leaves_is_told_with_what_keeps_it() {
     let project = project(&old);
     let says = |store: &str| {
         let ran = run(&project, store, &["--offline", "status"]).code(0);
-        let [line] = told(&ran.stdout)[..] else { panic!("once: {}", ran.all()) };
-        assert!(line.contains(&format!("and {old} is of ")) && line.contains(": by that it leaves in "), "{line}");
+        let all = ran.all();
+        let [line] = told(&all)[..] else { panic!("once: {all}") };
+        assert!(line.contains(&format!("rocm: {old} leaves AMD's host in 20 days (by AMD's policy")), "{line}");
+        // Only what nothing keeps is worth a warning.
+        assert_eq!(line.starts_with("warning: "), line.contains("there is no copy here"), "{line}");
         line.split_once("; ").unwrap().1.to_owned()
     };
     let mirrored = format!(
@@ -69,6 +76,10 @@ fn a_locked_nightly_that_leaves_is_told_with_what_keeps_it() {
     let json = run(&project, "other", &["status", "--json"]).code(0).json();
     assert_eq!(json["leaving"][0]["input"], "rocm");
     assert_eq!(json["leaving"][0]["kept_by"], serde_json::json!([]));
+    assert_eq!(
+        (&json["leaving"][0]["until"], &json["inputs"]["rocm"]["leaves"]),
+        (&"2026-12-20".into(), &"2026-12-20".into())
+    );
 }
 
 #[test]
@@ -80,7 +91,8 @@ fn outdated_tells_of_the_locked_nightly_and_once() {
         project.upstream().publish(Generation::Streams, &Nightly::new(&new));
         let ran = run(&project, "main", &["outdated"]).code(0);
         let [line] = told(&ran.stderr)[..] else { panic!("once: {}", ran.all()) };
-        assert!(line.contains(&format!("and {old} is of ")), "{line}");
+        assert!(line.starts_with(&format!("warning: rocm: {old} leaves AMD's host in 20 days (")), "{line}");
+        assert!(line.contains("; the oldest listed now is of 2026-08-22)"), "{line}");
         assert!(ran.stdout.contains(&new), "{}", ran.all());
         let json = run(&project, "main", &["outdated", "--json"]).code(0).json();
         assert_eq!(json["leaving"].as_array().unwrap().len(), 1, "{json}");
@@ -101,6 +113,75 @@ fn a_nightly_that_stays_or_is_of_a_mirror_is_not_told() {
         let ran = run(&project, "main", &[command]).code(0);
         assert_eq!(told(&ran.all()), [""; 0], "{}", ran.all());
     }
+}
+
+/// The calendar: builds of 27, 119 and 121 days, the older ones on the host that was frozen.
+#[test]
+fn each_age_is_told_as_what_it_is_and_nothing_is_said_to_be_gone() {
+    let season = Calendar::season();
+    let project = Project::season(&season);
+    mirror(&project, &[("nightly.repo.amd.com/", ""), ("rocm.nightlies.amd.com/", "")]);
+    let version = |days| season.of_age(days).unwrap().1.version.as_str();
+    let (fresh, last, over) = (version(27), version(119), version(121));
+    for (days, cell, says) in [
+        (27, "93 days", None),
+        (119, "1 day", Some("leaves AMD's host in 1 day (")),
+        (121, "any day", Some("may leave AMD's host any day (")),
+    ] {
+        manifest(&project, version(days));
+        run(&project, "main", &["update"]).code(0);
+        let ran = run(&project, "main", &["--offline", "status"]).code(0);
+        let row = ran.stdout.lines().find(|line| line.starts_with("input ")).unwrap();
+        assert!(row.contains(&format!("  {days} days  ")) && row.contains(&format!("  {cell}  ")), "{row}");
+        assert!(!ran.all().contains("gone"), "{}", ran.all());
+        match says {
+            None => assert_eq!(told(&ran.all()), [""; 0]),
+            Some(says) => assert!(told(&ran.stdout)[0].contains(says), "{}", ran.all()),
+        }
+    }
+    // The frozen index still lists it. Once it does not, that is what is told, since nobody asked for the file.
+    let ran = run(&project, "main", &["outdated"]).code(0);
+    let listed = "; the oldest listed now is of 2026-07-23); the store has its tarball";
+    assert!(told(&ran.stderr)[0].contains(listed), "{}", ran.all());
+    project.upstream().withdraw(Generation::MultiArch, &Nightly::new(over).file_name());
+    manifest(&project, "latest");
+    let ran = run(&project, "main", &["outdated"]).code(0);
+    let missing = "; the oldest listed now is of 2026-07-23, and this one is not listed any more); the store has its";
+    assert!(told(&ran.stderr)[0].contains(missing), "{}", ran.all());
+    assert!(told(&ran.stderr)[0].contains(&format!("{over} may leave AMD's host any day")), "{}", ran.all());
+
+    let ran = run(&project, "main", &["list", "rocm", "-c", "40"]).code(0);
+    let row = |version: &str| ran.stdout.lines().find(|line| line.contains(version)).map(str::to_owned);
+    assert!(row(fresh).unwrap().contains("  27 days  "), "{}", ran.all());
+    assert!(row(fresh).unwrap().contains("  93 days  "), "{}", ran.all());
+    assert_eq!(row(last), None, "the current index has builds, so the frozen ones are not asked");
+    let note = "builds leave AMD's host by AMD's policy to keep the last 120 nightlies; the oldest listed now is of 2026-08-23";
+    assert!(ran.stderr.contains(note), "{}", ran.all());
+    let json = run(&project, "main", &["list", "rocm", "-c", "1", "--json"]).code(0).json();
+    assert_eq!(json["tarballs"][0]["leaves"], "2027-03-30");
+}
+
+/// A host of one's own has the days that the manifest says.
+#[test]
+fn the_days_of_the_manifest_hold_for_any_host() {
+    let project = Project::empty();
+    project.upstream().publish(Generation::Streams, &Nightly::new(&nightly(39)));
+    let input = rocm_input(&project.index(), "latest").replace("target = ", "kept-days = 40\ntarget = ");
+    project.write("manifests/strix.toml", &format!("{REQUIRES}{input}"));
+    run(&project, "main", &["update"]).code(0);
+    let ran = run(&project, "main", &["status"]).code(0);
+    let says = format!(
+        "rocm: {} leaves 127.0.0.1 in 1 day (by `kept-days` of the manifest); the store has its tarball and its tree\n",
+        nightly(39)
+    );
+    assert!(ran.stdout.contains(&says), "{}", ran.all());
+    project.write("manifests/strix.toml", &project.read("manifests/strix.toml").replace("= 40", "= 0"));
+    let ran = run(&project, "main", &["status"]).code(3);
+    assert!(ran.stderr.contains("invalid number of days"), "{}", ran.all());
+    // A clock that nobody can read is no clock.
+    let mut command = project.command(&["status"]);
+    let ran = project.finish(command.env("STRIXLOCK_NOW", "soon").output().unwrap()).code(3);
+    assert!(ran.stderr.contains("error: STRIXLOCK_NOW: invalid environment variable"), "{}", ran.all());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Everything that commands share, created on first use.
 
 mod args;
+mod clock;
 mod config;
 mod lock;
 mod profile;
@@ -10,7 +11,6 @@ mod settings;
 mod store;
 
 use std::cell::OnceCell;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Ui;
 use crate::error::Result;
@@ -32,7 +32,7 @@ pub struct Session {
     pub ui: Ui,
     /// Paths of manifest and lock.
     pub project: Project,
-    /// Start time of the command, in seconds since 1970.
+    /// Start time of the command, in seconds since 1970. Ages are counted from it.
     pub now: i64,
     args: GlobalArgs,
     config: OnceCell<Config>,
@@ -45,11 +45,10 @@ pub struct Session {
 impl Session {
     /// Creates a session from the options on the command line.
     pub fn new(project: Project, args: GlobalArgs) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
         Self {
             ui: Ui::new(&args),
             project,
-            now,
+            now: clock::clock(),
             args,
             config: OnceCell::new(),
             manifest: OnceCell::new(),
@@ -57,6 +56,12 @@ impl Session {
             store: OnceCell::new(),
             fetcher: OnceCell::new(),
         }
+    }
+
+    /// Sets the time to that of `STRIXLOCK_NOW`, if that is set.
+    pub fn set_clock(&mut self) -> Result<()> {
+        self.now = clock::of_environment()?;
+        Ok(())
     }
 
     /// Returns true if the network must not be used.

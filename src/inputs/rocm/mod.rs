@@ -9,6 +9,7 @@
 //! platform = "linux"
 //! family = "gfx1151"           # the word in file names, where it is not the target's usual one
 //! colliding-names = false      # names in the tarball may differ in case alone
+//! kept-days = 120              # days for which the host keeps a build, where AMD's policy is not meant
 //! sources = []                 # index pages to ask instead of AMD's
 //! ```
 
@@ -42,6 +43,7 @@ impl Request for RocmRequest {
             version: fields.parsed("version", VersionRequest::Latest, str::parse)?,
             family: fields.parsed("family", None, |text| text.parse().map(Some))?,
             colliding_names: fields.flag("colliding-names")?,
+            kept_days: kept_days(source, fields)?,
             sources: urls(source, fields.texts("sources")?.unwrap_or_default())?,
             target: target(source, &fields.needed("target")?)?,
         })
@@ -58,6 +60,17 @@ impl Request for RocmRequest {
     fn unheld(&self) -> Option<Self> {
         let held = self.version != VersionRequest::Latest;
         held.then(|| Self { version: VersionRequest::Latest, ..self.clone() })
+    }
+}
+
+/// Reads the number of days for which a host keeps a build.
+fn kept_days(source: &SourceText, fields: &Table) -> Result<Option<u16>> {
+    /// About ten years: a host that keeps builds for longer keeps them.
+    const MOST: u64 = 3660;
+    let Some(days) = fields.number("kept-days")? else { return Ok(None) };
+    match u16::try_from(*days.get_ref()) {
+        Ok(number) if (1..=MOST).contains(&u64::from(number)) => Ok(Some(number)),
+        _ => Err(source.error(days.span(), "invalid number of days", &format!("from 1 to {MOST}"))),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::fetch::Documents as _;
 use crate::inputs::{Answer, Block, Preview, Question, Resolution, Resolve, Taken, TreePin};
 use crate::intake::Intake;
 use crate::text;
-use crate::upstream::rocm::{Candidate, LookUp, RocmRequest, leaves, look_up, made};
+use crate::upstream::rocm::{Candidate, LookUp, Retention, RocmRequest, look_up, made, retention};
 use crate::urls::show_url;
 
 impl Resolve for RocmRequest {
@@ -25,8 +25,10 @@ impl Resolve for RocmRequest {
             let mut found = look_up(self, intake.fetcher, question.now)?;
             pass_over(self, &mut found, question.skipped)?;
             let made = found.newest.date.filter(|_| !question.without_leaving);
-            let leaves = made.and_then(|day| leaves(&found.newest.url, day, question.now));
-            let leaves = leaves.map(|leaving| format!("{}; the store and mirrors keep it", leaving.text("this one")));
+            let left = made.and_then(|day| retention(&found.newest.url, day, self.kept_days, question.now));
+            let leaves = left.filter(Retention::is_soon).map(|left| {
+                format!("{}; the store and mirrors keep it", left.text(&found.newest.version.to_string(), None))
+            });
             let distance = locked.and_then(|block| distance(block, &found.candidates));
             (found.newest, distance, found.warnings.into_iter().chain(leaves).collect())
         };

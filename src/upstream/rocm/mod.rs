@@ -47,7 +47,7 @@ use crate::urls::show_url;
 pub use family::{Family, families_with, known_targets};
 pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
-pub use policy::{Leaving, homes, if_gone, leaves, made};
+pub use policy::{Retention, homes, if_gone, listing, made, retention};
 pub use request::{RocmRequest, VersionRequest};
 pub use series::{Series, newest_of_series};
 pub use source::{Channel, Index, built_in};

@@ -3,8 +3,12 @@
 use jiff::civil::Date;
 use url::Url;
 
-use super::source::{About, channels, directories};
-use super::{Channel, RocmVersion, select};
+use super::select::Sorted;
+use super::source::{About, Index, channels, directories, directory};
+use super::{Channel, RocmRequest, RocmVersion, read, select};
+use crate::error::Result;
+use crate::fetch::Documents;
+use crate::text;
 
 /// Number of days before AMD removes a build, by its policy, at which warnings begin.
 const NOTICE: i64 = 30;
@@ -24,38 +28,110 @@ pub fn if_gone(input: &str, version: &RocmVersion) -> String {
     }
 }
 
-/// AMD's policy for a build on AMD's host that will be removed soon. The actual removal may come earlier or later.
+/// The time for which a host keeps a build. The actual removal may come earlier or later: only the host knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leaving {
-    /// The builds that are kept, as the end of the sentence "AMD's policy is to keep ...".
-    pub kept: &'static str,
-    /// The day that the build was made.
-    pub made: Date,
-    /// Number of days that are left; 0 if it may be removed any day.
+pub struct Retention {
+    /// The host, in words.
+    host: String,
+    /// The grounds, such as "by AMD's policy to keep the last 120 nightlies".
+    grounds: String,
+    /// The day on which the build leaves.
+    pub until: Date,
+    /// Number of days until then; 0 if it may leave any day.
     pub days: i64,
 }
 
-impl Leaving {
-    /// Returns a sentence about `build`; callers add how to keep it.
+impl Retention {
+    /// Returns true if the build leaves so soon that somebody should act.
     #[must_use]
-    pub fn text(&self, build: &str) -> String {
+    pub fn is_soon(&self) -> bool {
+        self.days <= NOTICE
+    }
+
+    /// Returns the time that is left, for a table.
+    #[must_use]
+    pub fn short(&self) -> String {
+        if self.days == 0 { "any day".to_owned() } else { text::counted(self.days.unsigned_abs() as usize, "day") }
+    }
+
+    /// Returns a sentence about the index as a whole, of which the oldest build is of this day.
+    #[must_use]
+    pub fn policy(&self, oldest: Date) -> String {
+        format!("builds leave {} {}; the oldest listed now is of {oldest}", self.host, self.grounds)
+    }
+
+    /// Returns a sentence about `build`, with what the host lists now, if it was asked. Callers add how to keep it.
+    #[must_use]
+    pub fn text(&self, build: &str, listing: Option<&Listing>) -> String {
+        let Self { host, grounds, .. } = self;
         let when = match self.days {
-            ..=0 => "it may go any day".to_owned(),
-            1 => "it leaves in a day".to_owned(),
-            days => format!("it leaves in {days} days"),
+            0 => format!("may leave {host} any day"),
+            _ => format!("leaves {host} in {}", self.short()),
         };
-        format!("AMD's policy is to keep {}, and {build} is of {}: by that {when}", self.kept, self.made)
+        let listed = listing.and_then(Listing::text).map(|text| format!("; {text}")).unwrap_or_default();
+        format!("{build} {when} ({grounds}{listed})")
     }
 }
 
-/// Returns when AMD removes the build at `url` by its policy, if that is soon. The policy covers only AMD's own
-/// addresses: a mirror has a policy of its own.
+/// Returns how long the host of `url` keeps a build that was made on this day: `kept_days` days if that is given, else as
+/// AMD's policy says. That covers only AMD's own addresses, since a mirror has a policy of its own. Returns `None` for what
+/// stays, and where no policy is known.
 #[must_use]
-pub fn leaves(url: &Url, made: Date, now: i64) -> Option<Leaving> {
-    let (about, _) = shelf(url)?;
-    let days = about.kept_days?.saturating_sub(select::age(made, now)?);
-    let kept = about.kept.as_deref()?;
-    (days <= NOTICE).then_some(Leaving { kept, made, days: days.max(0) })
+pub fn retention(url: &Url, made: Date, kept_days: Option<u16>, now: i64) -> Option<Retention> {
+    let shelf = shelf(url).map(|(about, _)| about);
+    let (kept, grounds) = match (kept_days, shelf) {
+        (Some(days), _) => (i64::from(days), "by `kept-days` of the manifest".to_owned()),
+        (None, about) => {
+            let (about, days) = (about?, about?.kept_days?);
+            (days, format!("by AMD's policy to keep {}", about.kept.as_deref()?))
+        }
+    };
+    let host = match shelf {
+        Some(_) => "AMD's host".to_owned(),
+        None => url.host_str().unwrap_or("its host").to_owned(),
+    };
+    let until = made.checked_add(jiff::Span::new().try_days(kept).ok()?).ok()?;
+    let days = kept.saturating_sub(select::age(made, now)?).max(0);
+    Some(Retention { host, grounds, until, days })
+}
+
+/// The builds of a target that the index of a pinned build lists now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The day of the oldest one.
+    pub oldest: Option<Date>,
+    /// True if the pinned one is among them.
+    pub has_it: bool,
+}
+
+impl Listing {
+    fn text(&self) -> Option<String> {
+        let oldest = self.oldest.map(|day| format!("the oldest listed now is of {day}"));
+        let missing = (!self.has_it).then(|| "this one is not listed any more".to_owned());
+        let all: Vec<String> = oldest.into_iter().chain(missing).collect();
+        (!all.is_empty()).then(|| all.join(", and "))
+    }
+}
+
+/// Asks the index that the file at `url` is on which builds of the request's target it lists now. Returns `None` if no index
+/// is known for it, or the index does not answer: the caller only tells more with it.
+pub fn listing(url: &Url, request: &RocmRequest, documents: &dyn Documents) -> Result<Option<Listing>> {
+    let own = request.sources.iter().cloned().map(Index::named);
+    let all = own.chain(channels()?.values().flat_map(About::indexes).cloned());
+    let beside = |index: &Index| {
+        let directory = directory(index)?;
+        let (of_file, _) = url.as_str().rsplit_once('/')?;
+        (directory.as_str().trim_end_matches('/') == of_file).then_some(())
+    };
+    // The same directory may have a page and an S3 listing: the first is enough.
+    let Some(index) = all.into_iter().find(|index| beside(index).is_some()) else { return Ok(None) };
+    let Some((Index { url: source, .. }, Ok(page))) = read::all(vec![index], documents)?.pop() else { return Ok(None) };
+    let mut sorted = Sorted::default();
+    sorted.add(page, request, &source);
+    Ok(Some(Listing {
+        oldest: sorted.fitting.iter().filter_map(|one| one.date).min(),
+        has_it: sorted.fitting.iter().any(|one| one.url == *url),
+    }))
 }
 
 /// Returns the day that a build was made: from its version, else from its time in the index.
@@ -91,24 +167,59 @@ mod tests {
         insta::assert_snapshot!(hint("10.0.0"), @"name a mirror that has it in the configuration, or take another build with `strixlock update rocm`");
     }
 
-    #[test]
-    fn a_build_that_leaves_soon_is_told_and_never_said_to_be_gone() {
-        let nightly = "https://nightly.repo.amd.com/rocm/core/tarball/x.tar.gz".parse().unwrap();
+    /// Noon of the day that is so many days after 2026-09-10.
+    fn after(days: i64) -> i64 {
+        1_789_041_600 + days * 86_400
+    }
+
+    fn left(url: &str, kept_days: Option<u16>, days: i64) -> Option<String> {
         let made = jiff::civil::date(2026, 9, 10);
-        let day = jiff::tz::TimeZone::UTC.to_timestamp(made.at(0, 0, 0, 0)).unwrap().as_second();
-        let of = |url: &Url, days: i64| leaves(url, made, day + days * 86_400).map(|leaving| leaving.text("it"));
-        assert_eq!(of(&nightly, 89), None);
-        assert!(of(&nightly, 90).unwrap().ends_with("by that it leaves in 30 days"));
-        assert!(of(&nightly, 119).unwrap().ends_with("by that it leaves in a day"));
-        assert_eq!(
-            of(&nightly, 121).unwrap(),
-            "AMD's policy is to keep the last 120 nightlies, and it is of 2026-09-10: by that it may go any day"
-        );
-        let dev = "https://dev.repo.amd.com/rocm/core/tarball/x.tar.gz".parse().unwrap();
-        assert!(of(&dev, 29).unwrap().ends_with("by that it leaves in a day"), "each channel has its own");
-        for never in ["https://stable.repo.amd.com/rocm/core/tarball/x.tar.gz", "https://mirror.example/x.tar.gz"] {
-            assert_eq!(of(&never.parse().unwrap(), 119), None, "{never}");
+        retention(&url.parse().unwrap(), made, kept_days, after(days)).map(|one| one.text("it", None))
+    }
+
+    #[test]
+    fn each_channel_has_its_days_and_nothing_is_ever_said_to_be_gone() {
+        let nightly = "https://nightly.repo.amd.com/rocm/core/tarball/x.tar.gz";
+        for (days, says) in [
+            (27, "leaves AMD's host in 93 days"),
+            (99, "leaves AMD's host in 21 days"),
+            (119, "leaves AMD's host in 1 day"),
+            (120, "may leave AMD's host any day"),
+            (121, "may leave AMD's host any day"),
+        ] {
+            let expected = format!("it {says} (by AMD's policy to keep the last 120 nightlies)");
+            assert_eq!(left(nightly, None, days), Some(expected), "{days}");
         }
+        for (host, kept) in [("dev", 30), ("nightly", 120), ("rc", 730)] {
+            let url = format!("https://{host}.repo.amd.com/rocm/core/tarball/x.tar.gz");
+            let says = left(&url, None, kept - 1).unwrap();
+            assert!(says.starts_with("it leaves AMD's host in 1 day (by AMD's policy to keep "), "{says}");
+        }
+        for stays in ["https://stable.repo.amd.com/rocm/core/tarball/x.tar.gz", "https://mirror.example/x.tar.gz"] {
+            assert_eq!(left(stays, None, 119), None, "{stays}");
+        }
+    }
+
+    #[test]
+    fn the_days_of_the_manifest_come_before_the_policy_and_stand_for_any_host() {
+        let nightly = "https://nightly.repo.amd.com/rocm/core/tarball/x.tar.gz";
+        let says = |url, days| left(url, Some(40), days).unwrap();
+        assert_eq!(says(nightly, 30), "it leaves AMD's host in 10 days (by `kept-days` of the manifest)");
+        let own = "https://mirror.example/x.tar.gz";
+        assert_eq!(says(own, 39), "it leaves mirror.example in 1 day (by `kept-days` of the manifest)");
+    }
+
+    #[test]
+    fn what_the_index_lists_now_stands_beside_the_policy() {
+        let nightly = "https://nightly.repo.amd.com/rocm/core/tarball/x.tar.gz".parse().unwrap();
+        let one = retention(&nightly, jiff::civil::date(2026, 9, 10), None, after(99)).unwrap();
+        assert_eq!((one.until.to_string().as_str(), one.is_soon()), ("2027-01-08", true));
+        let listing = |has_it| Listing { oldest: Some(jiff::civil::date(2026, 8, 23)), has_it };
+        let grounds = "by AMD's policy to keep the last 120 nightlies; the oldest listed now is of 2026-08-23";
+        assert_eq!(one.text("it", Some(&listing(true))), format!("it leaves AMD's host in 21 days ({grounds})"));
+        let missing = one.text("it", Some(&listing(false)));
+        assert!(missing.ends_with(&format!("({grounds}, and this one is not listed any more)")), "{missing}");
+        assert!(!retention(&nightly, jiff::civil::date(2026, 9, 10), None, after(89)).unwrap().is_soon());
     }
 
     #[test]

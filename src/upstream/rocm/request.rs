@@ -29,6 +29,9 @@ pub struct RocmRequest {
     /// True if the tree may contain names that differ only in case or Unicode normal form.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub colliding_names: bool,
+    /// The number of days for which the host keeps a build, if not that of AMD's policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_days: Option<u16>,
     /// The index pages to ask; empty for the built-in ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Url>,
@@ -45,6 +48,7 @@ impl RocmRequest {
             version: VersionRequest::Latest,
             family: None,
             colliding_names: false,
+            kept_days: None,
             sources: Vec::new(),
         }
     }

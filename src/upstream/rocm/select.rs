@@ -159,6 +159,7 @@ mod tests {
             version: version.parse().unwrap(),
             family: None,
             colliding_names: false,
+            kept_days: None,
             sources: Vec::new(),
         }
     }

@@ -35,6 +35,13 @@ pub struct About {
     index: Vec<Index>,
 }
 
+impl About {
+    /// Returns its indexes, current ones first.
+    pub(super) fn indexes(&self) -> &[Index] {
+        &self.index
+    }
+}
+
 static CHANNELS: LazyLock<Result<BTreeMap<String, About>, toml::de::Error>> =
     LazyLock::new(|| toml::from_str(include_str!("sources.toml")));
 
@@ -119,15 +126,17 @@ pub(super) fn with_an_index() -> Vec<&'static str> {
 
 /// Returns the directories that contain the files of a channel's indexes.
 pub(super) fn directories(about: &About) -> Vec<Url> {
-    let directory = |source: &Index| {
-        let mut url = source.url.clone();
-        let prefix = url.query_pairs().find(|(name, _)| name == "prefix").map(|(_, value)| value.into_owned());
-        url.set_query(None);
-        // Only the directories in a bucket's prefix count.
-        let below = prefix.as_deref().and_then(|prefix| prefix.rsplit_once('/')).map(|(below, _)| format!("{below}/"));
-        url.join(&below.unwrap_or_default()).ok()
-    };
     about.index.iter().filter_map(directory).collect()
+}
+
+/// Returns the directory that contains the files of an index.
+pub(super) fn directory(source: &Index) -> Option<Url> {
+    let mut url = source.url.clone();
+    let prefix = url.query_pairs().find(|(name, _)| name == "prefix").map(|(_, value)| value.into_owned());
+    url.set_query(None);
+    // Only the directories in a bucket's prefix count.
+    let below = prefix.as_deref().and_then(|prefix| prefix.rsplit_once('/')).map(|(below, _)| format!("{below}/"));
+    url.join(below.as_deref().unwrap_or(".")).ok()
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ fn request(version: &str) -> RocmRequest {
         version: version.parse().unwrap(),
         family: None,
         colliding_names: false,
+        kept_days: None,
         sources: vec![NIGHTLY.parse().unwrap()],
     }
 }
