@@ -3,6 +3,7 @@
 mod advice;
 mod advisory;
 mod audit;
+mod bench;
 mod check;
 mod choices;
 mod command_line;
@@ -96,7 +97,7 @@ Exit codes:
   8  offline or unreachable, and not in the store
   9  not found, upstream or on this machine (also: no manifest, no lock)
   10 a validation failed, or this machine or a container lacks something
-  11 timed out waiting for another process that uses the store
+  11 timed out waiting for another process that uses the store, or the machine is too busy to measure
 
 Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. `strixlock demo` runs the whole workflow against a local upstream.";
 
@@ -112,6 +113,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
     Validate(validate::ValidateArgs),
+    Bench(bench::BenchArgs),
     Runtime(runtime::RuntimeArgs),
     Why(why::WhyArgs),
     Audit(audit::AuditArgs),
@@ -227,6 +229,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Verify(args) => verify::run(args, session),
         Command::Check(args) => check::run(args, session),
         Command::Validate(args) => validate::run(args, session),
+        Command::Bench(args) => bench::run(args, session),
         Command::Runtime(args) => runtime::run(args, session),
         Command::Why(args) => why::run(args, session),
         Command::Audit(args) => audit::run(args, session),

@@ -14,6 +14,7 @@ mod programs;
 mod release;
 mod render;
 mod selinux;
+mod strain;
 
 pub use devices::{DeviceNode, Devices, NodeState};
 pub use gpu::Gpu;
@@ -22,6 +23,9 @@ pub use process::Process;
 pub use processor::processor_flags;
 pub use programs::on_path;
 pub use release::{Distribution, KernelVersion};
+pub use strain::Strain;
+#[cfg(test)]
+pub use strain::Ticks;
 
 use files::Files;
 

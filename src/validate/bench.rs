@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::options::{ask, on};
 use super::runner::Runner;
 use super::subject::Subject;
-use super::{Check, Device};
+use super::{Check, Device, Told};
 use crate::error::Result;
 use crate::llama_source::{Options, Role, Wish};
 
@@ -23,6 +23,22 @@ pub struct Speed {
     pub backends: String,
 }
 
+/// The amount of work of one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// The tokens of the prompt.
+    pub prompt: u64,
+    /// The tokens that are generated.
+    pub generated: u64,
+    /// The repetitions, whose mean is the result.
+    pub repetitions: u64,
+}
+
+impl Work {
+    /// The work of a validation.
+    pub(super) const SHORT: Self = Self { prompt: 128, generated: 32, repetitions: 5 };
+}
+
 /// Runs `llama-bench` and returns its measurements; none if it fails.
 pub(super) fn bench(runner: &Runner, subject: &Subject, device: Device, checks: &mut Vec<Check>) -> Result<Vec<Speed>> {
     let Some((name, program)) = subject.program_for(Role::Bench) else {
@@ -30,14 +46,12 @@ pub(super) fn bench(runner: &Runner, subject: &Subject, device: Device, checks: 
         return Ok(Vec::new());
     };
     let options = ask(runner, name, &program)?;
-    let ran = runner.run(name, &words(&options, device, program, &subject.model_path()))?;
-    if !ran.success {
-        checks.push(Check::failed(name, ran.last_line()));
-        return Ok(Vec::new());
-    }
-    let Some(speeds) = parse(&ran.stdout).filter(|speeds| !speeds.is_empty()) else {
-        checks.push(Check::failed(name, "its output is not the expected JSON"));
-        return Ok(Vec::new());
+    let speeds = match measure(runner, name, &words(&options, device, program, &subject.model_path(), Work::SHORT))? {
+        Ok(speeds) => speeds,
+        Err(why) => {
+            checks.push(Check::failed(name, why));
+            return Ok(Vec::new());
+        }
     };
     // Speeds stand beside the checks: those of two runs differ, and these must not.
     let found: Vec<&str> = speeds.iter().map(|one| one.test.as_str()).collect();
@@ -45,17 +59,27 @@ pub(super) fn bench(runner: &Runner, subject: &Subject, device: Device, checks: 
     Ok(speeds)
 }
 
+/// Runs a command of `llama-bench` and returns its measurements.
+pub(super) fn measure(runner: &Runner, log: &str, command: &[String]) -> Result<Told<Vec<Speed>>> {
+    let ran = runner.run(log, command)?;
+    if !ran.success {
+        return Ok(Err(ran.last_line()));
+    }
+    let speeds = parse(&ran.stdout).filter(|speeds| !speeds.is_empty());
+    Ok(speeds.ok_or_else(|| "its output is not the expected JSON".to_owned()))
+}
+
 /// Returns the command for a program that has these options.
-pub(super) fn words(options: &Options, device: Device, program: String, model: &str) -> Vec<String> {
+pub(super) fn words(options: &Options, device: Device, program: String, model: &str, work: Work) -> Vec<String> {
     let mut command = vec![program];
     for (wish, value) in [
-        (Wish::Model, model),
-        (Wish::Output, "json"),
-        (Wish::Prompt, "128"),
-        (Wish::Generated, "32"),
-        (Wish::Repetitions, "5"),
+        (Wish::Model, model.to_owned()),
+        (Wish::Output, "json".to_owned()),
+        (Wish::Prompt, work.prompt.to_string()),
+        (Wish::Generated, work.generated.to_string()),
+        (Wish::Repetitions, work.repetitions.to_string()),
     ] {
-        command.extend(options.words(wish, value));
+        command.extend(options.words(wish, &value));
     }
     command.extend(on(device, options));
     command

@@ -23,6 +23,7 @@
 
 mod against;
 mod bench;
+pub mod benchmark;
 mod check;
 mod client;
 mod compare;
@@ -62,7 +63,7 @@ use crate::lock::Lock;
 use crate::realize::own_version;
 
 pub use against::{Against, Compared, against};
-pub use bench::Speed;
+pub use bench::{Speed, Work};
 pub use check::{Check, Outcome};
 pub use compare::moved;
 pub use generate::Generation;

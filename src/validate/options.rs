@@ -47,7 +47,7 @@ mod tests {
                 let words = generate::words(&age.completion, device, program.clone(), "/model.gguf");
                 assert!(words.contains(&"--ignore-eos".to_owned()), "{words:?}");
                 assert_eq!(unknown(&age.completion, &words[1..]), Vec::<String>::new(), "{}: {words:?}", age.name);
-                let words = bench::words(&age.bench, device, program, "/model.gguf");
+                let words = bench::words(&age.bench, device, program, "/model.gguf", bench::Work::SHORT);
                 assert!(words.contains(&"json".to_owned()), "{words:?}");
                 assert_eq!(unknown(&age.bench, &words[1..]), Vec::<String>::new(), "{}: {words:?}", age.name);
             }

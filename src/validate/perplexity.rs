@@ -100,6 +100,12 @@ impl<'a> Perplexity<'a> {
             .with("tolerance-percent", TOLERANCE))
     }
 
+    /// Returns the perplexity on a device, to be compared with that of another build.
+    pub fn on(&self, device: Device) -> Result<Told<f64>> {
+        let (context, micro_batch) = self.sizes(CONTEXT);
+        self.measure("perplexity", &Settings { device, context, batch: context, micro_batch, chunks: 1, threads: None })
+    }
+
     /// Compares sizes of micro-batches on one device: llama.cpp's own, an odd one, and single tokens.
     pub fn micro_batches(&self, device: Device, extent: Extent) -> Result<Check> {
         let (context, own) = self.sizes(if extent == Extent::Deep { CONTEXT } else { SHORT_CONTEXT });
@@ -161,6 +167,15 @@ impl<'a> Perplexity<'a> {
             .or_else(|| estimate(&ran.stderr))
             .unwrap_or_else(|| Err(format!("{} printed no final estimate of the perplexity", Role::Perplexity.name()))))
     }
+}
+
+/// Judges the perplexity of one build beside that of another, in the same way as that of a GPU beside a CPU.
+pub(super) fn beside(name: &str, ours: f64, theirs: f64) -> Check {
+    let differs = percent(theirs, ours);
+    Check::judged(name, differs <= TOLERANCE, format!("{ours:.4} and {theirs:.4}, {differs:.3} % apart"))
+        .with("perplexity", ours)
+        .with("reference-perplexity", theirs)
+        .with("tolerance-percent", TOLERANCE)
 }
 
 /// Reads the last line `Final estimate: PPL = 6.7943 +/- 0.12345`. A number that cannot be a perplexity is an error.

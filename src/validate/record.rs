@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::store::replace_file;
 use crate::text;
 
-const INDEX: &str = "index";
+pub(super) const INDEX: &str = "index";
 /// The version of the index. One of another version is made anew.
 const VERSION: u64 = 1;
 
@@ -66,12 +66,20 @@ impl Entry {
 
 /// Returns a name for a validation that no record has yet.
 pub fn name(directory: &Path, now: i64, generation: Option<u64>, lock: Sha256Digest) -> String {
-    let day = text::day(now).map_or_else(|| "0000-00-00".to_owned(), |day| day.to_string());
     let of = generation.map_or_else(|| lock.hex()[..8].to_owned(), |number| format!("g{number}"));
-    let first = format!("{day}-{of}");
+    free(directory, &format!("{}-{of}", day(now)))
+}
+
+/// Returns the day of a time, for a name.
+pub(super) fn day(now: i64) -> String {
+    text::day(now).map_or_else(|| "0000-00-00".to_owned(), |day| day.to_string())
+}
+
+/// Returns this name, or with a number behind it, so that no record has it yet.
+pub(super) fn free(directory: &Path, first: &str) -> String {
     let is_free = |name: &String| !directory.join(format!("{name}.json")).exists();
     let further = (2_u64..).map(|number| format!("{first}-{number}"));
-    std::iter::once(first.clone()).chain(further).find(is_free).unwrap_or_default()
+    std::iter::once(first.to_owned()).chain(further).find(is_free).unwrap_or_default()
 }
 
 /// Returns the directory of logs of a validation.
@@ -137,6 +145,11 @@ fn records(directory: &Path) -> Result<BTreeMap<String, Entry>> {
 
 /// Reads a record, if it can be read.
 pub(super) fn read(directory: &Path, name: &str) -> Option<Validation> {
+    read_as(directory, name)
+}
+
+/// Reads a record of any kind, if it can be read.
+pub(super) fn read_as<T: serde::de::DeserializeOwned>(directory: &Path, name: &str) -> Option<T> {
     serde_json::from_slice(&fs_err::read(directory.join(format!("{name}.json"))).ok()?).ok()
 }
 
@@ -153,9 +166,9 @@ pub fn write(directory: &Path, name: &str, validation: &Validation, moved: Optio
     Ok(Written { json, page })
 }
 
-fn to_text(value: &impl Serialize) -> Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::failure("cannot write the validation").because(&error))?;
+pub(super) fn to_text(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|error| Error::failure("cannot write the record").because(&error))?;
     text.push(b'\n');
     Ok(text)
 }

@@ -159,6 +159,11 @@ impl<'a> Runner<'a> {
         format!("{WORK}/{name}")
     }
 
+    /// Returns the directory of logs.
+    pub fn logs(&self) -> &Path {
+        self.logs
+    }
+
     /// Returns the time limit of a program.
     pub fn limit(&self) -> Duration {
         self.limit

@@ -16,13 +16,16 @@ use crate::recipe::image::Prefixes;
 use crate::recipe::llama::Part;
 use crate::recipe::{Backend, OutputRole, Recipe, RuntimeRecipe, llama};
 use crate::store::StoredTree;
+use crate::suggest::suggest;
 
 /// The directory of models in the sandbox.
 pub(super) const MODELS: &str = "/models";
 
 /// The outputs and the model of a validation.
 pub(super) struct Subject {
-    /// The build of llama.cpp.
+    /// The output that is the build of llama.cpp.
+    pub engine: String,
+    /// Its tree.
     pub llama: StoredTree,
     /// The directory of the build in use.
     pub prefix: String,
@@ -74,7 +77,25 @@ impl Subject {
 
     /// Finds the outputs in the store, and then a model.
     pub fn of(lock: &Lock, intake: Intake, model: impl FnOnce() -> Result<ModelFiles>) -> Result<Self> {
-        let (runtime, name) = runs(lock)?;
+        Self::of_parts(lock, intake, runs(lock)?, model)
+    }
+
+    /// Finds a runtime or a build by its name, and what it runs with.
+    pub fn of_output(
+        lock: &Lock,
+        intake: Intake,
+        name: &str,
+        model: impl FnOnce() -> Result<ModelFiles>,
+    ) -> Result<Self> {
+        Self::of_parts(lock, intake, parts_of(lock, name)?, model)
+    }
+
+    fn of_parts(
+        lock: &Lock,
+        intake: Intake,
+        Runs { runtime, engine: name }: Runs,
+        model: impl FnOnce() -> Result<ModelFiles>,
+    ) -> Result<Self> {
         let recipe = &lock.output(name)?.recipe;
         let kind = match recipe {
             Recipe::Llama(recipe) => EngineKind::Built { backend: recipe.backend, cpu: recipe.cpu.clone() },
@@ -85,7 +106,7 @@ impl Subject {
         let mut rocm = None;
         if let Some(whole) = recipe.rocm() {
             let prefix = lock.prefix_of(whole).unwrap_or("/opt/rocm").to_owned();
-            let tree = here(runtime.map_or(whole, |(name, _)| name))?;
+            let tree = here(runtime.unwrap_or(whole))?;
             rocm = Some(Rocm { prefix, tree });
         }
         Ok(Self {
@@ -97,6 +118,7 @@ impl Subject {
             complete: recipe.rocm().and_then(|name| here(name).ok()),
             base: lock.base_of(recipe.build_root()).map(here).transpose()?,
             prefix: recipe.prefix().unwrap_or("/opt/llama").to_owned(),
+            engine: name.to_owned(),
             kind,
             model: model()?,
         })
@@ -134,8 +156,16 @@ impl Subject {
     /// Returns whether the build can compute on an AMD GPU.
     pub fn has_gpu_backend(&self) -> bool {
         match self.kind {
-            EngineKind::Built { backend, .. } => backend == Backend::Hip,
+            EngineKind::Built { backend, .. } => backend != Backend::Cpu,
             EngineKind::Prebuilt { with_rocm } => with_rocm,
+        }
+    }
+
+    /// Returns the backend of the recipe; a prebuilt engine has that which its archive was built with.
+    pub fn backend(&self) -> &'static str {
+        match self.kind {
+            EngineKind::Built { backend, .. } => backend.name(),
+            EngineKind::Prebuilt { .. } => "prebuilt",
         }
     }
 
@@ -162,22 +192,69 @@ impl Subject {
     }
 }
 
-/// Returns the outputs that run: a runtime with its build if the lock has one, else a build alone. Other engines have no
-/// llama-bench and read no prompt, so they are passed over.
-fn runs(lock: &Lock) -> Result<(Option<(&String, &RuntimeRecipe)>, &str)> {
-    let is_llama = |name: &str| {
-        let recipe = lock.outputs.get(name).map(|output| &output.recipe);
-        recipe.is_some_and(|recipe| recipe.is(OutputRole::Engine) && recipe.has_known_programs())
-    };
-    let runtimes = lock.outputs.iter().filter_map(|(name, output)| match &output.recipe {
-        Recipe::Runtime(recipe) if is_llama(&recipe.llama) => Some((name, recipe)),
-        _ => None,
-    });
-    if let Some((name, recipe)) = { runtimes }.next() {
-        return Ok((Some((name, recipe)), &recipe.llama));
+/// The outputs that run together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Runs<'l> {
+    /// The runtime of the build, if the lock has one.
+    pub runtime: Option<&'l str>,
+    /// The build.
+    pub engine: &'l str,
+}
+
+impl<'l> Runs<'l> {
+    /// Returns the output that is named for all: the runtime, else the build.
+    pub fn name(self) -> &'l str {
+        self.runtime.unwrap_or(self.engine)
     }
-    if let Some((name, _)) = lock.outputs.iter().find(|(name, _)| is_llama(name)) {
-        return Ok((None, name));
+}
+
+/// Returns true for a build of llama.cpp. Other engines have no llama-bench and read no prompt.
+fn is_llama(lock: &Lock, name: &str) -> bool {
+    let recipe = lock.outputs.get(name).map(|output| &output.recipe);
+    recipe.is_some_and(|recipe| recipe.is(OutputRole::Engine) && recipe.has_known_programs())
+}
+
+/// Returns the runtimes of builds of llama.cpp.
+fn runtimes(lock: &Lock) -> impl Iterator<Item = Runs<'_>> {
+    lock.outputs.iter().filter_map(|(name, output)| match &output.recipe {
+        Recipe::Runtime(RuntimeRecipe { llama, .. }) if is_llama(lock, llama) => {
+            Some(Runs { runtime: Some(name), engine: llama })
+        }
+        _ => None,
+    })
+}
+
+/// Returns all outputs that run: runtimes with their builds, and builds without a runtime.
+pub(super) fn all_runs(lock: &Lock) -> Vec<Runs<'_>> {
+    let mut all: Vec<Runs> = runtimes(lock).collect();
+    let alone = lock.outputs.keys().filter(|name| is_llama(lock, name));
+    let alone: Vec<&String> = alone.filter(|name| !all.iter().any(|runs| runs.engine == **name)).collect();
+    all.extend(alone.into_iter().map(|engine| Runs { runtime: None, engine }));
+    all
+}
+
+/// Returns a runtime with its build, or a build with its runtime if the lock has one.
+pub(super) fn parts_of<'l>(lock: &'l Lock, name: &str) -> Result<Runs<'l>> {
+    let all = all_runs(lock);
+    let is_named = |runs: &&Runs| runs.runtime == Some(name) || runs.engine == name;
+    all.iter().find(is_named).copied().ok_or_else(|| {
+        let names = || all.iter().map(|runs| runs.name());
+        match lock.output(name) {
+            Err(_) => Error::new(Kind::NotFound, format!("the lock has no output or variant `{name}`")),
+            Ok(output) => Error::new(
+                Kind::Usage,
+                format!("`{name}` is an output of type {}, which runs no llama-bench", output.recipe.kind()),
+            ),
+        }
+        .hint(suggest(name, names()))
+    })
+}
+
+/// Returns the outputs that are meant where none is named: a runtime with its build if the lock has one, else a build
+/// alone.
+pub(super) fn runs(lock: &Lock) -> Result<Runs<'_>> {
+    if let Some(first) = all_runs(lock).first() {
+        return Ok(*first);
     }
     let engines = lock.outputs.iter().filter(|(_, output)| output.recipe.is(OutputRole::Engine));
     let engines: Vec<String> =
@@ -209,7 +286,7 @@ fn realized(lock: &Lock, intake: Intake, name: &str) -> Result<StoredTree> {
 }
 
 /// Finds the model: the one that the user asked for, else the only one in the lock.
-fn find_model(lock: &Lock, intake: Intake, asked: Option<&str>) -> Result<ModelFiles> {
+pub(super) fn find_model(lock: &Lock, intake: Intake, asked: Option<&str>) -> Result<ModelFiles> {
     let models: Vec<&String> =
         lock.inputs.iter().filter(|(_, input)| input.gguf().is_some()).map(|(name, _)| name).collect();
     let listed = models.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");

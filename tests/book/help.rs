@@ -25,7 +25,7 @@ fn all() -> Vec<(String, Command)> {
 
 /// Words of examples that cannot be run here: they need a new project, root, a model, a failed validation, a profile, a
 /// terminal, an engine, an image, releases, time, or another machine's disk.
-const NOT_RUN: [&str; 16] = [
+const NOT_RUN: [&str; 17] = [
     "--follow",
     "../other",
     "fish",
@@ -37,6 +37,7 @@ const NOT_RUN: [&str; 16] = [
     "prod",
     "shell",
     "validate",
+    "bench",
     "draft",
     "provision",
     "BASE@sha256:HEX",

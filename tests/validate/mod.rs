@@ -1,5 +1,6 @@
 //! `strixlock validate`, with llama.cpp and the trimmed runtime of the embedded upstream in the sandbox.
 
+mod bench;
 mod wrong;
 
 use strixlock_demo::gguf_maker::{Shape, model};

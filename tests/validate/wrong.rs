@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{check, project};
+use super::{bench, check, project};
 use crate::support::{Project, Ran};
 
 /// A way to be wrong (cmake/fault.cmake of the demo's llama.cpp), options of `validate`, the check that finds it, and a
@@ -123,6 +123,27 @@ fn two_generations_are_compared_token_by_token_and_then_by_speed() {
     assert!(ran.stderr.contains("the outputs differ from those of generation 1"), "{}", ran.all());
     assert!(ran.stderr.contains("long prompt: they part at token 1"), "{}", ran.all());
     assert!(ran.stderr.contains("hint: `strixlock rollback` switches"), "{}", ran.all());
+
+    bench::refuse(&project);
+    bench::compare(&project, || make_right_and_slower(&project));
+}
+
+/// Makes the realized build right again, but for speeds that are 10 % lower when it generates.
+fn make_right_and_slower(project: &Project) {
+    make_wrong(project, "in no way");
+    let bench = std::fs::canonicalize(project.store("main").join("current/llama/bin/llama-bench")).unwrap();
+    std::fs::remove_file(&bench)
+        .or_else(|_| {
+            std::fs::set_permissions(bench.parent().unwrap(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+            std::fs::remove_file(&bench)
+        })
+        .unwrap();
+    let speed = |(prompt, generated, speed): (u64, u64, u64)| {
+        format!("{{\"n_prompt\": {prompt}, \"n_gen\": {generated}, \"avg_ts\": {speed}, \"stddev_ts\": 0}}")
+    };
+    let speeds = [(512, 0, 1000), (0, 128, 90)].map(speed).join(", ");
+    std::fs::write(&bench, format!("#!/bin/sh\necho '[{speeds}]'\n")).unwrap();
+    std::fs::set_permissions(&bench, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub enum Kind {
     /// An output does not run as it should, or this machine, or a container on it, lacks something that the job
     /// needs.
     Unfit = 10,
-    /// Another process has held the store for too long.
+    /// Another process has held the store for too long, or the machine is too busy to measure speeds.
     Busy = 11,
 }
 

@@ -33,6 +33,8 @@ pub enum Doing {
     Pack,
     /// Runs outputs with a model.
     Validate,
+    /// Measures the speed of outputs.
+    Measure,
 }
 
 impl Doing {
@@ -48,6 +50,7 @@ impl Doing {
             Self::Verify => "verifying",
             Self::Pack => "packing",
             Self::Validate => "validating",
+            Self::Measure => "measuring",
         }
     }
 
@@ -63,6 +66,7 @@ impl Doing {
             Self::Verify => "verified",
             Self::Pack => "packed",
             Self::Validate => "validated",
+            Self::Measure => "measured",
         }
     }
 }

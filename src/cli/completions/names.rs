@@ -17,14 +17,21 @@ use crate::cli::{Cli, enter, run};
 use crate::error::Result;
 use crate::lock::Lock;
 use crate::manifest::Manifest;
+use crate::validate::benchmark::Wanted;
 
 /// Names, each with a word on what it is, which may be empty.
 type Names = BTreeMap<String, String>;
 type Lookup = fn(&Session) -> Result<Names>;
 
 /// Words for values in the help, and the names that they stand for.
-const WORDS: [(&str, Lookup); 5] =
-    [("OUTPUT", outputs), ("INPUT", inputs), ("GENERATION", generations), ("PROGRAM", programs), ("PROFILE", profiles)];
+const WORDS: [(&str, Lookup); 6] = [
+    ("OUTPUT", outputs),
+    ("INPUT", inputs),
+    ("GENERATION", generations),
+    ("PROGRAM", programs),
+    ("PROFILE", profiles),
+    ("VARIANT", variants),
+];
 
 /// Words for values that may be paths. A value that is one alone completes to paths without our help.
 const PATHS: [&str; 3] = ["FILE", "PATH", "ARGS"];
@@ -157,6 +164,12 @@ fn generations(session: &Session) -> Result<Names> {
         Ok((number.to_string(), line(&versions(&profile, number, &generation))))
     };
     profile.generations()?.into_iter().map(named).collect()
+}
+
+fn variants(session: &Session) -> Result<Names> {
+    let lock = session.lock()?;
+    let all = std::iter::once(Wanted::own(lock)?).chain(Wanted::variants(lock)?);
+    Ok(all.map(|one| (one.name, one.output)).collect())
 }
 
 fn programs(session: &Session) -> Result<Names> {

@@ -245,6 +245,15 @@ pub(super) const GROUPS: [Group; 5] = [
                 ],
             ),
             page(
+                "bench",
+                "how-to/compare.md",
+                &[
+                    ("Is generation 5 faster than 3?", "strixlock bench -g 3 -g 5"),
+                    ("The lock's outputs and all variants, for a forum post", "strixlock bench --markdown"),
+                    ("This variant and the lock's outputs, more rounds", "strixlock bench stable --runs 30"),
+                ],
+            ),
+            page(
                 "audit",
                 "how-to/check.md#for-a-stranger",
                 &[

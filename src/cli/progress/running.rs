@@ -70,7 +70,7 @@ impl Running {
         for track in lock(&self.tracks).iter().filter_map(Weak::upgrade) {
             let track = lock(&track);
             kept.extend(track.kept().map(|bytes| format!("{} of {}", text::bytes(bytes), track.label)));
-            again |= matches!(track.doing, Doing::Ask | Doing::Fetch | Doing::Build | Doing::Validate);
+            again |= matches!(track.doing, Doing::Ask | Doing::Fetch | Doing::Build | Doing::Validate | Doing::Measure);
         }
         match (kept.is_empty(), again) {
             (true, false) => "interrupted".to_owned(),
