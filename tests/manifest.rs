@@ -1,6 +1,6 @@
 //! Manifests: mistakes are shown at their line; `init` writes one that works.
 
-use crate::support::Project;
+use crate::support::{FIRST, Project, SECOND};
 
 fn refusal(text: &str) -> String {
     let project = Project::empty();
@@ -253,4 +253,39 @@ fn the_manifest_in_the_repository_is_the_one_that_init_writes() {
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/strix.toml");
     let written = strixlock::parts::template(&strixlock::parts::TemplateSettings::default());
     assert_eq!(std::fs::read_to_string(here).unwrap(), written, "run `strixlock init --force`");
+}
+
+#[test]
+fn a_variant_is_pinned_and_made_beside_the_rest_and_the_lock_without_it_is_as_it_was() {
+    let project = Project::new();
+    project.realize_rocm(FIRST);
+    let without = project.lock();
+    let manifest = project.read("manifests/strix.toml");
+    let variant = format!("\n[variants.next]\ninputs.rocm = {{ version = \"{SECOND}\" }}\n");
+    project.write("manifests/strix.toml", &format!("{manifest}{variant}"));
+    let stale = project.run(&["status"]).code(0);
+    assert!(stale.stdout.contains("input `rocm.next` is not locked yet"), "{}", stale.all());
+    project.run(&["update"]).code(0);
+    let lock: serde_json::Value = serde_json::from_str(&project.lock()).unwrap();
+    let before: serde_json::Value = serde_json::from_str(&without).unwrap();
+    assert_eq!(
+        (&lock["inputs"]["rocm"], &lock["outputs"]["rocm"]),
+        (&before["inputs"]["rocm"], &before["outputs"]["rocm"])
+    );
+    assert_eq!(lock["inputs"]["rocm.next"]["locked"]["version"], SECOND);
+    assert_eq!(lock["outputs"]["rocm.next"]["recipe"]["input"], "rocm.next");
+    assert_eq!(lock["version"], before["version"]);
+
+    // Both have one prefix, and the manifest's own output has the link there.
+    let opt = project.path("opt");
+    std::fs::create_dir(&opt).unwrap();
+    project.run(&["realize", "--prefix", opt.to_str().unwrap()]).code(0);
+    assert!(std::fs::read_link(opt.join("rocm")).unwrap().ends_with("current/rocm"));
+    assert!(project.store("main").join("current/rocm.next").exists());
+    let none = project.run(&["bench"]).code(9);
+    assert!(none.stderr.contains("the lock has no build of llama.cpp"), "{}", none.all());
+
+    project.write("manifests/strix.toml", &manifest);
+    project.run(&["update"]).code(0);
+    assert_eq!(project.lock(), without);
 }

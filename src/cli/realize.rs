@@ -231,10 +231,11 @@ fn below(prefix: &Path, lock: &Lock) -> BTreeMap<String, PathBuf> {
     uncovered(lock).filter_map(place).collect()
 }
 
-/// Returns the outputs that no other is laid over: one that is has given its place away.
+/// Returns the outputs that no other is laid over: one that is has given its place away. Variants have the prefix of
+/// the output that they are one of, which keeps it.
 fn uncovered(lock: &Lock) -> impl Iterator<Item = (&String, &LockedOutput)> {
     let covered: BTreeSet<&str> = lock.outputs.values().filter_map(|output| output.recipe.base()).collect();
-    lock.outputs.iter().filter(move |(name, _)| !covered.contains(name.as_str()))
+    lock.outputs.iter().filter(move |(name, _)| !covered.contains(name.as_str()) && lock.variant(name).is_none())
 }
 
 /// Makes the links. Returns the commands for those that only root can make.

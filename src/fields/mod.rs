@@ -10,6 +10,7 @@ mod urls;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -33,6 +34,8 @@ pub struct Table<'s, 't> {
     /// The place of the table's head, which errors about missing fields show.
     pub span: Range<usize>,
     known: RefCell<Vec<&'static str>>,
+    /// Places of fields that need not be read.
+    inherited: BTreeSet<usize>,
 }
 
 impl<'s, 't> Table<'s, 't> {
@@ -45,7 +48,7 @@ impl<'s, 't> Table<'s, 't> {
     /// Returns a table with its head at `span`.
     #[must_use]
     pub fn new(source: &'s SourceText<'t>, fields: &'s DeTable<'s>, span: Range<usize>) -> Self {
-        Self { source, fields, span, known: RefCell::default() }
+        Self { source, fields, span, known: RefCell::default(), inherited: BTreeSet::new() }
     }
 
     /// Returns the value of a field.
@@ -116,7 +119,14 @@ impl<'s, 't> Table<'s, 't> {
 
     /// Returns the names of the fields that were not read.
     fn unknown(&self) -> impl Iterator<Item = &'s Spanned<Cow<'s, str>>> {
-        self.fields.keys().filter(|key| !self.known.borrow().contains(&key.get_ref().as_ref()))
+        let is_read = |key: &Spanned<Cow<'s, str>>| self.known.borrow().contains(&key.get_ref().as_ref());
+        self.fields.keys().filter(move |key| !is_read(key) && !self.inherited.contains(&key.span().start))
+    }
+
+    /// Sets the fields that need not be read: those that a table has from another one, where each was.
+    #[must_use]
+    pub fn inheriting(self, from: &DeTable) -> Self {
+        Self { inherited: from.keys().map(|key| key.span().start).collect(), ..self }
     }
 
     fn unknown_field(&self, key: &Spanned<Cow<'s, str>>) -> Error {

@@ -37,6 +37,14 @@ macro_rules! kinds {
                 }
             }
 
+            /// See [`Request::ALTERNATIVES`].
+            #[must_use]
+            pub fn alternatives(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$kind => <$request as Request>::ALTERNATIVES,)+
+                }
+            }
+
             /// Reads the request in a table of the manifest.
             pub fn parse(
                 self,

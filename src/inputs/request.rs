@@ -17,6 +17,9 @@ pub trait Request: OfKind + Serialize + Sized {
     /// The type of its pin: enough to download the same bytes again without a look-up, and to verify them.
     type Pin: Serialize;
 
+    /// Fields of which a table has at most one: that of a variant takes the place of the manifest's.
+    const ALTERNATIVES: &'static [&'static str] = &[];
+
     /// Parses the request's table in the manifest. Fields that are not read here are refused afterwards.
     fn parse(source: &SourceText, fields: &Table) -> Result<Self>;
 

@@ -79,6 +79,13 @@ impl Lock {
         !output.recipe.is_image() && !root_of_images
     }
 
+    /// Returns the name of the variant that an output belongs to: `stable` for `llama.stable` beside `llama`.
+    #[must_use]
+    pub fn variant<'n>(&self, output: &'n str) -> Option<&'n str> {
+        let (own, variant) = output.rsplit_once('.')?;
+        self.outputs.contains_key(own).then_some(variant)
+    }
+
     /// Returns the output that is the root of a sandbox, or none if there is no sandbox or it has the host's root.
     #[must_use]
     pub fn base_of(&self, root: BuildRoot<'_>) -> Option<&str> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 
+use super::variants::Renames;
 use super::{Manifest, rules};
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
@@ -25,6 +26,7 @@ pub(crate) struct Form<'f, 's, 't> {
     pub name: &'f str,
     /// The fields of the output.
     pub fields: &'f Table<'s, 't>,
+    pub(super) renames: &'f Renames,
     pub(super) references: &'f mut Vec<Reference>,
     pub(super) implied: &'f mut BTreeMap<String, InputRequest>,
 }
@@ -38,9 +40,7 @@ impl Form<'_, '_, '_> {
     /// Reads the names of inputs of this kind; none without the field.
     pub fn inputs(&mut self, field: &'static str, kind: InputKind) -> Result<Vec<String>> {
         let names = self.fields.texts(field)?.unwrap_or_default();
-        let texts = names.iter().map(|name| name.get_ref().clone()).collect();
-        self.references.extend(names.into_iter().map(|name| Reference::to_input(name, kind)));
-        Ok(texts)
+        Ok(names.into_iter().map(|name| self.needs_input(&name, kind)).collect())
     }
 
     /// Reads the name of an input that can be the source of a build: a commit or an archive, if the field is present.
@@ -102,27 +102,41 @@ impl Form<'_, '_, '_> {
         ))
     }
 
-    /// Demands an output with this role under a name that is not a field's own value.
-    pub fn needs_output(&mut self, name: &Spanned<String>, role: OutputRole) {
-        self.references.push(Reference { name: name.clone(), wanted: Wanted::Output(role) });
+    /// Demands an output with this role under a name that is not a field's own value. Returns its name in this variant
+    /// of the manifest.
+    pub fn needs_output(&mut self, name: &Spanned<String>, role: OutputRole) -> String {
+        self.need(name, Wanted::Output(role))
     }
 
-    /// Demands an input of this kind under a name that is not a field's own value.
-    pub fn needs_input(&mut self, name: &Spanned<String>, kind: InputKind) {
-        self.references.push(Reference { name: name.clone(), wanted: Wanted::Input(kind) });
+    /// Demands an input of this kind under a name that is not a field's own value. Returns its name in this variant of
+    /// the manifest.
+    pub fn needs_input(&mut self, name: &Spanned<String>, kind: InputKind) -> String {
+        self.need(name, Wanted::Input(kind))
+    }
+
+    /// Returns the name of an input in this variant of the manifest.
+    #[must_use]
+    pub fn renamed_input(&self, name: &str) -> String {
+        self.renames.input(name)
+    }
+
+    fn need(&mut self, name: &Spanned<String>, wanted: Wanted) -> String {
+        let renamed = match wanted {
+            Wanted::Input(_) | Wanted::Source => self.renames.input(name.get_ref()),
+            Wanted::Output(_) | Wanted::KnownPrograms => self.renames.output(name.get_ref()),
+        };
+        self.references.push(Reference { name: Spanned::new(name.span(), renamed.clone()), wanted });
+        renamed
     }
 
     fn refer(&mut self, field: &'static str, wanted: Wanted) -> Result<Option<String>> {
         let Some(name) = self.fields.text(field)? else { return Ok(None) };
-        let text = name.get_ref().clone();
-        self.references.push(Reference { name, wanted });
-        Ok(Some(text))
+        Ok(Some(self.need(&name, wanted)))
     }
 
     /// Refers to a default name. If it does not exist, the error points to the head of the output.
     fn usual(&mut self, name: &str, wanted: Wanted) -> String {
-        self.references.push(Reference { name: Spanned::new(self.fields.span.clone(), name.to_owned()), wanted });
-        name.to_owned()
+        self.need(&Spanned::new(self.fields.span.clone(), name.to_owned()), wanted)
     }
 }
 

@@ -9,6 +9,7 @@ mod parse;
 mod policy;
 pub mod rules;
 mod template;
+mod variants;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use semver::VersionReq;
 use toml::Spanned;
+use toml::de::DeTable;
 
 use super::form::{Form, FromFields, Reference};
+use super::variants::Renames;
 use super::{Manifest, PROGRAM, Policy, rules};
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
@@ -38,13 +40,14 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
     let mut found = Found::default();
     let inputs = found.inputs(&source, &top);
     let outputs = found.outputs(&source, &top);
+    let variants = found.variants(&source, &top);
     let policy = Policy::parse(&source, &top);
     let top_span = top.span.clone();
     let (policy, decided) = match policy {
         Ok(policy) => (policy, Ok(())),
         Err(error) => (Policy::default(), Err(error)),
     };
-    for result in [inputs, outputs, decided, top.finish()] {
+    for result in [inputs, outputs, variants, decided, top.finish()] {
         result.unwrap_or_else(|error| source.keep(error));
     }
     let Found { mut inputs, outputs, references, broken, implied } = found;
@@ -63,18 +66,18 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
 }
 
 /// The field of an input with the name of the one that it follows.
-const FOLLOWED: &str = "for";
+pub(super) const FOLLOWED: &str = "for";
 
 /// The parts of a manifest that were read so far.
 #[derive(Default)]
-struct Found {
-    inputs: BTreeMap<String, InputRequest>,
-    outputs: BTreeMap<String, Recipe>,
-    references: Vec<Reference>,
+pub(super) struct Found {
+    pub inputs: BTreeMap<String, InputRequest>,
+    pub outputs: BTreeMap<String, Recipe>,
+    pub references: Vec<Reference>,
     /// Inputs that fields of outputs ask for. Those of the same name in the manifest stand in their place.
     implied: BTreeMap<String, InputRequest>,
     /// Names of inputs and outputs with errors, to which nothing is compared.
-    broken: BTreeSet<String>,
+    pub broken: BTreeSet<String>,
 }
 
 impl Found {
@@ -103,27 +106,44 @@ impl Found {
         for (key, value) in table.entries() {
             let name = key.get_ref().as_ref();
             check_name(source, key);
-            let references = RefCell::default();
-            let implied = RefCell::default();
-            let read = source.gather(value.get_ref().as_table(), || {
-                let mut own = (Vec::new(), BTreeMap::new());
-                let recipe = output(source, name, table.as_table(name, value)?.headed(key.span()), &mut own);
-                references.replace(own.0);
-                implied.replace(own.1);
-                recipe
+            let fields = value.get_ref().as_table();
+            self.output(source, (name, key.span()), fields, &Renames::default(), || {
+                Ok(table.as_table(name, value)?.headed(key.span()))
             });
-            let mut own = references.into_inner();
-            if let Some(recipe) = read {
-                self.implied.extend(implied.into_inner());
-                self.outputs.insert(name.to_owned(), recipe);
-            } else {
-                self.broken.insert(name.to_owned());
-                // A default may only be asked for since a wrong value is hidden.
-                own.retain(|reference| reference.span() != key.span());
-            }
-            self.references.append(&mut own);
         }
         Ok(())
+    }
+
+    /// Reads an output from the table that `table` makes. `own`: the fields among which a wrong one is looked for.
+    pub fn output<'s, 't>(
+        &mut self,
+        source: &SourceText,
+        (name, head): (&str, std::ops::Range<usize>),
+        own: Option<&DeTable>,
+        renames: &Renames,
+        table: impl Fn() -> Result<Table<'s, 't>>,
+    ) where
+        't: 's,
+    {
+        let references = RefCell::default();
+        let implied = RefCell::default();
+        let read = source.gather(own, || {
+            let mut own = (Vec::new(), BTreeMap::new());
+            let recipe = output(source, name, table()?, renames, &mut own);
+            references.replace(own.0);
+            implied.replace(own.1);
+            recipe
+        });
+        let mut own = references.into_inner();
+        if let Some(recipe) = read {
+            self.implied.extend(implied.into_inner());
+            self.outputs.insert(name.to_owned(), recipe);
+        } else {
+            self.broken.insert(name.to_owned());
+            // A default may only be asked for since a wrong value is hidden.
+            own.retain(|reference| reference.span() != head);
+        }
+        self.references.append(&mut own);
     }
 }
 
@@ -148,7 +168,7 @@ fn check_name(source: &SourceText, key: &Spanned<std::borrow::Cow<'_, str>>) {
     }
 }
 
-fn input(source: &SourceText, fields: Table) -> Result<InputRequest> {
+pub(super) fn input(source: &SourceText, fields: Table) -> Result<InputRequest> {
     let typed = fields.needed("type")?;
     let Some(kind) = InputKind::ALL.iter().find(|kind| kind.name() == typed.get_ref()) else {
         let label = suggest(typed.get_ref(), InputKind::ALL.iter().map(|kind| kind.name()));
@@ -162,7 +182,7 @@ fn input(source: &SourceText, fields: Table) -> Result<InputRequest> {
 /// References of an output, and the inputs that its fields ask for.
 type Own = (Vec<Reference>, BTreeMap<String, InputRequest>);
 
-fn output(source: &SourceText, name: &str, fields: Table, own: &mut Own) -> Result<Recipe> {
+fn output(source: &SourceText, name: &str, fields: Table, renames: &Renames, own: &mut Own) -> Result<Recipe> {
     type Read = fn(&mut Form) -> Result<Recipe>;
     let kind = fields.needed("type")?;
     let kinds = each_kind!(Kind => (Kind::NAME, read::<Kind> as Read));
@@ -170,7 +190,8 @@ fn output(source: &SourceText, name: &str, fields: Table, own: &mut Own) -> Resu
         let label = suggest(kind.get_ref(), Recipe::kinds().into_iter());
         return Err(source.error(kind.span(), format!("unknown type of output `{}`", kind.get_ref()), &label));
     };
-    let recipe = read(&mut Form { source, name, fields: &fields, references: &mut own.0, implied: &mut own.1 })?;
+    let (references, implied) = (&mut own.0, &mut own.1);
+    let recipe = read(&mut Form { source, name, fields: &fields, renames, references, implied })?;
     fields.finish()?;
     Ok(recipe)
 }

@@ -52,16 +52,16 @@ fn layers(form: &mut Form) -> Result<Vec<Layer>> {
                 "such as \"lib\"; leave it out for the prefix itself",
             ));
         }
-        match (&output, &input) {
-            (Some(output), None) => form.needs_output(output, OutputRole::Engine),
-            (None, Some(input)) => form.needs_input(input, InputKind::Directory),
+        let (output, input) = match (&output, &input) {
+            (Some(output), None) => (Some(form.needs_output(output, OutputRole::Engine)), None),
+            (None, Some(input)) => (None, Some(form.needs_input(input, InputKind::Directory))),
             (None, None) => return Err(table.missing("output", &["input"])),
             (Some(_), Some(both)) => {
                 let message = "a layer is an output or an input, not both";
                 return Err(form.source.error(both.span(), message, "make it a layer of its own"));
             }
-        }
-        let [output, input, at] = [output, input, at].map(|text| text.map(toml::Spanned::into_inner));
+        };
+        let at = at.map(toml::Spanned::into_inner);
         table.finish()?;
         layers.push(Layer { output, input, at });
     }

@@ -65,6 +65,24 @@ fn written(project: &Project, value: &Value) {
     assert!(project.path(&format!("bench/{name}/g2/round-10.out")).is_file());
 }
 
+/// Asks for a variant that is pinned, and not made.
+pub fn name_a_variant(project: &Project) {
+    let manifest = project.read("manifests/strix.toml");
+    let variant = "\n[variants.other]\noutputs.llama = { cmake = { DEMO_FAULT = \"seed\" } }\n";
+    project.write("manifests/strix.toml", &format!("{manifest}{variant}"));
+    project.run(&["update"]).code(0);
+    for words in [&["other"][..], &[], &["default", "other"]] {
+        let ran = project.run(&[&HERE[..], words].concat()).code(9);
+        assert!(
+            ran.stderr.contains("error: other: output `runtime.other` is not realized\nhint: run `strixlock realize`"),
+            "{}",
+            ran.all()
+        );
+    }
+    let ran = project.run(&[&HERE[..], &["othr"]].concat()).code(9);
+    assert!(ran.stderr.contains("the lock has no output or variant `othr`"), "{}", ran.all());
+}
+
 /// Asks for what cannot be compared.
 pub fn refuse(project: &Project) {
     for (words, code, told) in [

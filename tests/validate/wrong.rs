@@ -126,6 +126,7 @@ fn two_generations_are_compared_token_by_token_and_then_by_speed() {
 
     bench::refuse(&project);
     bench::compare(&project, || make_right_and_slower(&project));
+    bench::name_a_variant(&project);
 }
 
 /// Makes the realized build right again, but for speeds that are 10 % lower when it generates.

@@ -38,6 +38,7 @@ pub(super) use supply::git as at_repository;
 
 impl Request for GitRequest {
     type Pin = GitPin;
+    const ALTERNATIVES: &'static [&'static str] = &WANTED;
 
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         let (reference, patches) = (git_ref(source, fields), patch_paths(source, fields));

@@ -30,6 +30,7 @@ pub use pin::ReleasePin;
 
 impl Request for ReleaseRequest {
     type Pin = ReleasePin;
+    const ALTERNATIVES: &'static [&'static str] = &["tag", "release"];
 
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
         fields.later(&["url", "asset"]);

@@ -76,6 +76,7 @@ fn ui(form: &mut Form) -> Result<Option<String>> {
         Some((_, DeValue::String(text))) if text == UPSTREAM => {
             let Some(field) = form.fields.text("ui")? else { return Ok(None) };
             let source = form.fields.text("source")?.map_or_else(|| SOURCE.to_owned(), Spanned::into_inner);
+            let source = form.renamed_input(&source);
             let request = InputRequest::LlamaUi(LlamaUiRequest::upstream(&source));
             form.implied(&field, &format!("{source}-ui"), request).map(Some)
         }
