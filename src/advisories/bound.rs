@@ -7,6 +7,7 @@ use jiff::civil::Date;
 
 use super::Pinned;
 use crate::error::{Error, Kind};
+use crate::host::KernelVersion;
 use crate::upstream::rocm::RocmVersion;
 
 /// An end of a range of bad versions.
@@ -14,7 +15,7 @@ use crate::upstream::rocm::RocmVersion;
 pub enum Bound {
     /// The day on which it was made, such as `2026-09-08`.
     Day(Date),
-    /// A ROCm version, such as `10.0.0`.
+    /// A ROCm version, such as `10.0.0`, or that of a kernel, which has the same form.
     Version(RocmVersion),
     /// A build number of llama.cpp, such as `b11146`.
     Build(u64),
@@ -29,6 +30,34 @@ impl Bound {
             (Self::Version(first), Pinned::Rocm(version, _)) => Some(version >= first),
             (Self::Build(first), Pinned::LlamaCpp(number, _)) => Some(number >= *first),
             _ => None,
+        }
+    }
+
+    /// Returns the name of its form, for messages.
+    #[must_use]
+    pub fn form(&self) -> &'static str {
+        match self {
+            Self::Day(_) => "a day",
+            Self::Version(_) => "a version",
+            Self::Build(_) => "a build of llama.cpp",
+        }
+    }
+
+    /// Returns the version of a kernel, if it is one.
+    #[must_use]
+    pub fn kernel(&self) -> Option<KernelVersion> {
+        match self {
+            Self::Version(version) => KernelVersion::parse(&version.to_string()),
+            Self::Day(_) | Self::Build(_) => None,
+        }
+    }
+
+    /// Returns the day, if it is one.
+    #[must_use]
+    pub fn day(&self) -> Option<Date> {
+        match self {
+            Self::Day(day) => Some(*day),
+            Self::Version(_) | Self::Build(_) => None,
         }
     }
 

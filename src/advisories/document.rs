@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{Advisory, Bound, Software};
+use super::{Advisory, Bound, KernelFix, Software};
 use crate::error::{Error, Kind, Result};
 
 /// The format that this program reads.
@@ -77,22 +77,33 @@ pub fn fault(advisory: &Advisory) -> Option<String> {
         return Some("invalid id: expected lower-case letters, digits and hyphens".to_owned());
     }
     let texts = [Some(&advisory.what), advisory.good.as_ref(), Some(&advisory.source)];
-    let mut texts = texts.into_iter().flatten().chain(&advisory.backends);
+    let kernels = advisory.kernels.iter().flat_map(KernelFix::texts);
+    let mut texts = texts.into_iter().flatten().chain(&advisory.backends).chain(kernels);
     if texts.any(|text| text.trim().is_empty() || text.len() > LONGEST || text.chars().any(char::is_control)) {
         return Some(format!("a text is empty, longer than {LONGEST} bytes, or has control characters"));
     }
-    let source = url::Url::parse(&advisory.source).ok().filter(|url| url.scheme() == "https" && url.has_host());
-    if source.is_none() {
+    let is_source = |text: &String| url::Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.has_host());
+    let backports = advisory.kernels.iter().flat_map(|kernels| &kernels.backports);
+    if !backports.map(|backport| &backport.source).chain([&advisory.source]).all(is_source) {
         return Some("invalid source: expected an https URL".to_owned());
     }
-    if advisory.about == Software::Rocm && !advisory.backends.is_empty() {
-        return Some("`backends` are those of llama.cpp, but it is about ROCm".to_owned());
+    let about = advisory.about.name();
+    if advisory.about != Software::LlamaCpp && !advisory.backends.is_empty() {
+        return Some(format!("`backends` are those of llama.cpp, but it is about {about}"));
+    }
+    if let Some(kernels) = &advisory.kernels {
+        if advisory.about != Software::Linux {
+            return Some(format!("`kernels` are those of Linux, but it is about {about}"));
+        }
+        if let Some(fault) = kernels.fault() {
+            return Some(fault);
+        }
     }
     for (field, bound) in [("from", &advisory.from), ("until", &advisory.until)] {
-        match (bound, advisory.about) {
-            (Some(Bound::Build(_)), Software::Rocm) => return Some(format!("`{field}` is a build of llama.cpp")),
-            (Some(Bound::Version(_)), Software::LlamaCpp) => return Some(format!("`{field}` is a ROCm version")),
-            _ => {}
+        if let Some(bound) = bound
+            && !fits(bound, advisory.about)
+        {
+            return Some(format!("`{field}` is {}, but it is about {about}", bound.form()));
         }
     }
     match (&advisory.from, &advisory.until) {
@@ -101,6 +112,19 @@ pub fn fault(advisory: &Advisory) -> Option<String> {
             Some(format!("invalid range: {from} is not before {until}"))
         }
         _ => None,
+    }
+}
+
+/// Returns true if versions of this software have this form.
+fn fits(bound: &Bound, about: Software) -> bool {
+    match (bound, about) {
+        (Bound::Day(_), Software::Rocm | Software::LlamaCpp | Software::Firmware)
+        | (Bound::Version(_), Software::Rocm)
+        | (Bound::Build(_), Software::LlamaCpp) => true,
+        (Bound::Version(version), Software::Linux) => {
+            version.to_string().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        }
+        _ => false,
     }
 }
 
@@ -122,7 +146,13 @@ mod tests {
             ("about = \"rocm\"", "about = \"mesa\"", "line 4: unknown variant"),
             ("what = ", "why = ", "unknown field"),
             ("2026-06-09", "soon", "invalid version `soon`"),
-            ("2026-06-09", "b11", "`from` is a build of llama.cpp"),
+            ("2026-06-09", "b11", "`from` is a build of llama.cpp, but it is about ROCm"),
+            ("about = \"rocm\"", "about = \"linux\"", "`from` is a day, but it is about Linux"),
+            (
+                "about = \"rocm\"",
+                "about = \"llama.cpp\"\nkernels = { distributions = [] }",
+                "`kernels` are those of Linux",
+            ),
             ("from = \"2026-06-09\"", "from = \"2026-06-09\"\nuntil = \"2026-06-09\"", "2026-06-09 is not before"),
             ("from = \"2026-06-09\"\n", "", "missing `from` or `until`"),
             ("https://host/1", "http://host/1", "invalid source"),

@@ -52,6 +52,7 @@ mod tests {
             from: Some(Bound::Day("2026-07-16".parse().unwrap())),
             until: None,
             good: None,
+            kernels: None,
             source: String::new(),
         }
     }

@@ -6,6 +6,7 @@
 mod bound;
 mod document;
 mod draft;
+mod kernel;
 
 use std::sync::LazyLock;
 
@@ -13,11 +14,13 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::gfx::GfxTarget;
+use crate::host::KernelVersion;
 use crate::upstream::rocm::RocmVersion;
 
 pub use bound::Bound;
 pub use document::{LARGEST, fault, parse};
 pub use draft::draft;
+pub use kernel::KernelFix;
 
 /// One range of versions that is known to be bad.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +47,9 @@ pub struct Advisory {
     /// The first good version in other words, such as a commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good: Option<String>,
+    /// Older kernels that have the fix. Of Linux alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<KernelFix>,
     /// The address of the report.
     pub source: String,
 }
@@ -57,6 +63,12 @@ pub enum Software {
     /// A commit of llama.cpp.
     #[serde(rename = "llama.cpp")]
     LlamaCpp,
+    /// The kernel of the machine.
+    #[serde(rename = "linux")]
+    Linux,
+    /// The firmware of the machine's GPU, by the release of linux-firmware.
+    #[serde(rename = "linux-firmware")]
+    Firmware,
 }
 
 impl Software {
@@ -66,6 +78,8 @@ impl Software {
         match self {
             Self::Rocm => "rocm",
             Self::LlamaCpp => "llama.cpp",
+            Self::Linux => "linux",
+            Self::Firmware => "linux-firmware",
         }
     }
 
@@ -75,6 +89,8 @@ impl Software {
         match self {
             Self::Rocm => "ROCm",
             Self::LlamaCpp => "llama.cpp",
+            Self::Linux => "Linux",
+            Self::Firmware => "linux-firmware",
         }
     }
 }
@@ -127,6 +143,22 @@ impl Advisory {
             self.backends.is_empty() || used.backends.iter().any(|one| self.backends.iter().any(|b| b == one));
         let target = self.targets.is_empty() || used.targets.iter().any(|one| self.targets.contains(one));
         same && backend && target && self.has(pinned)
+    }
+
+    /// Returns true if this kernel is known to be bad. Its distribution may have patched it: see [`KernelFix`].
+    #[must_use]
+    pub fn has_kernel(&self, version: KernelVersion) -> bool {
+        let reached = |bound: &Option<Bound>| bound.as_ref().and_then(Bound::kernel).map(|bound| version >= bound);
+        self.about == Software::Linux && reached(&self.from).unwrap_or(true) && !reached(&self.until).unwrap_or(false)
+    }
+
+    /// Returns true if the release of linux-firmware of this day is known to be bad.
+    #[must_use]
+    pub fn has_firmware(&self, release: Date) -> bool {
+        let reached = |bound: &Option<Bound>| bound.as_ref().and_then(Bound::day).map(|bound| release >= bound);
+        self.about == Software::Firmware
+            && reached(&self.from).unwrap_or(true)
+            && !reached(&self.until).unwrap_or(false)
     }
 
     /// Returns true for a version in the range. A version whose place is unknown, such as a release without a day
@@ -199,8 +231,8 @@ mod tests {
     #[test]
     fn the_built_in_data_is_valid_and_each_entry_has_a_source() {
         let all = parse(include_str!("advisories.toml"), "advisories.toml").unwrap();
-        assert!(all.len() >= 2);
-        assert!(all.iter().all(|one| one.from.is_some() && one.until.is_some()));
+        assert!(all.len() >= 4);
+        assert!(all.iter().all(|one| one.until.is_some()));
     }
 
     #[test]
@@ -220,6 +252,21 @@ mod tests {
             let found = bad(Pinned::Rocm(&version, version.date()), &[], "gfx1151");
             assert_eq!(found.len(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn kernels_and_firmware_in_a_range_are_bad() {
+        let find = |about| built_in().iter().find(|one| one.about == about).unwrap();
+        let kernel = find(Software::Linux);
+        for (version, expected) in [("6.12.57", true), ("6.18.3", true), ("6.18.4", false), ("7.0.0", false)] {
+            assert_eq!(kernel.has_kernel(KernelVersion::parse(version).unwrap()), expected, "{version}");
+        }
+        let firmware = find(Software::Firmware);
+        for (release, expected) in [("2025-11-11", false), ("2025-11-25", true), ("2026-01-10", false)] {
+            assert_eq!(firmware.has_firmware(day(release).unwrap()), expected, "{release}");
+        }
+        assert!(!kernel.has_firmware(day("2025-11-25").unwrap()));
+        assert!(!firmware.has_kernel(KernelVersion(6, 12, 0)));
     }
 
     #[test]

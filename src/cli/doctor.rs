@@ -8,11 +8,13 @@ use url::Url;
 use super::advice::advice;
 use super::ui::{DIM, ERROR, GOOD, WARNING};
 use super::{Session, Ui};
+use crate::advisories::{Advisory, built_in};
 use crate::doctor::{Disk, Finding, Level, Network, PROXY_VARIABLES, Server, Surroundings, examine};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::inputs::InputRequest;
 use crate::inputs::debs::{KeyPlace, key_place};
+use crate::lock::{self, Lock};
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::sandbox::Engine;
@@ -45,6 +47,7 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
         keys: session.manifest().ok().map(|manifest| keys(manifest, session)).unwrap_or_default(),
         disk: disk(&session.store_path()?),
         proxies: proxies.collect(),
+        advisories: known(session.lock_if_there().ok().flatten()),
         known_bad: session.lock_if_there().ok().flatten().map(|lock| advice(session, lock)).unwrap_or_default(),
         network: session.manifest().ok().map(|manifest| network(manifest, session)),
     };
@@ -57,6 +60,11 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
         ui.line(summary(&findings));
     });
     Ok(if worst == Some(Level::Bad) { Kind::Unfit as u8 } else { 0 })
+}
+
+/// Returns the advisories of the program, and those of the lock if there is one.
+fn known(lock: Option<&Lock>) -> Vec<Advisory> {
+    lock.map_or_else(|| built_in().to_vec(), |lock| lock::known(&lock.inputs))
 }
 
 /// Counts the problems, and mentions advice if there are none.

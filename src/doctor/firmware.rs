@@ -1,21 +1,23 @@
 //! The version of the GPU's firmware.
 
-use super::known::KNOWN;
-use super::{Finding, Level, on_the_machine};
+use jiff::civil::Date;
+
+use super::{Finding, Level, Surroundings, on_the_machine};
+use crate::advisories::{Advisory, Software};
 use crate::host::{Distribution, Host};
 
 /// Judges the firmware's version, as the package database states it.
-pub(super) fn check(host: &Host) -> Finding {
+pub(super) fn check(host: &Host, surroundings: &Surroundings) -> Finding {
     let ask = match host.distribution {
         Distribution::Fedora => "rpm -q amd-gpu-firmware linux-firmware",
         Distribution::Arch => "pacman -Q linux-firmware",
         Distribution::Ubuntu | Distribution::Debian => "dpkg -l linux-firmware firmware-amd-graphics",
         Distribution::Other => "ask your package manager for the version of linux-firmware",
     };
-    let bad =
-        host.firmware.as_ref().and_then(|version| KNOWN.firmware.iter().find(|bad| version.contains(&bad.release)));
-    let reasons = KNOWN.firmware.iter().filter(|known| bad.is_none_or(|bad| bad.release == known.release));
-    let reasons = reasons.map(|bad| format!("linux-firmware {} is bad on {}: {}", bad.release, bad.gpu, bad.why));
+    let known = || surroundings.advisories.iter().filter(|one| one.about == Software::Firmware);
+    let released = host.firmware.as_deref().and_then(day);
+    let bad = released.and_then(|day| known().find(|one| one.has_firmware(day)));
+    let reasons = known().filter(|one| bad.is_none_or(|bad| bad.id == one.id)).map(bad_releases);
     let why = reasons.collect::<Vec<_>>().join("; ");
     match &host.firmware {
         // A container has its own packages, but the kernel loads the firmware of the host.
@@ -39,4 +41,17 @@ pub(super) fn check(host: &Host) -> Finding {
         }
         Some(version) => Finding::good("firmware", format!("linux-firmware {version}")),
     }
+}
+
+/// Returns the day of a release, which every distribution's version has: the 25th in `20251125-1.fc43`.
+fn day(version: &str) -> Option<Date> {
+    let numbers = version.split(|c: char| !c.is_ascii_digit());
+    numbers.filter(|number| number.len() == 8).find_map(|number| Date::strptime("%Y%m%d", number).ok())
+}
+
+/// Describes the bad releases, with the source.
+fn bad_releases(one: &Advisory) -> String {
+    let gpus = super::gpus_of(one);
+    let good = one.good.as_ref().map(|good| format!("; good again: {good}")).unwrap_or_default();
+    format!("releases of linux-firmware {} are bad{gpus}: {}{good} ({})", one.range(), one.what, one.source)
 }

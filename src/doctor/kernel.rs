@@ -1,25 +1,24 @@
 //! The kernel's version.
 
-use super::known::KNOWN;
-use super::{Finding, Level, on_the_machine};
+use super::{Finding, Level, Surroundings, on_the_machine};
+use crate::advisories::{Advisory, Software};
 use crate::host::{Distribution, Host};
 
 /// Judges the kernel's version.
-pub(super) fn check(host: &Host) -> Option<Finding> {
-    let known = KNOWN.kernel.as_ref()?;
-    let (good, gpu) = (known.good, &known.gpu);
+pub(super) fn check(host: &Host, surroundings: &Surroundings) -> Option<Finding> {
+    let mut known = surroundings.advisories.iter().filter(|one| one.about == Software::Linux).peekable();
+    known.peek()?;
     let Some(version) = host.kernel else {
         let release = host.kernel_release.as_deref().unwrap_or("no release");
         let found = format!("unknown kernel version: `{release}`");
-        let why = format!("kernels below {good} are bad on {gpu}");
+        let why = known.map(bad_kernels).collect::<Vec<_>>().join("; ");
         return Some(Finding::new("kernel", Level::Advice, found).why(why).mend("compare with `uname -r`"));
     };
     let found = host.kernel_release.clone().unwrap_or_default();
-    // If the driver does not name the GPU, assume the project's target.
-    let unknown = host.gpus.is_empty() || host.hidden_gpus > 0;
-    if version >= good || !(unknown || host.gpus.iter().any(|other| other.name == *gpu)) {
+    let mut hits = known.filter(|one| one.has_kernel(version) && concerns(one, host));
+    let Some(hit) = hits.next() else {
         return Some(Finding::good("kernel", found));
-    }
+    };
     let command = match host.distribution {
         Distribution::Ubuntu => "sudo apt-get install --install-recommends linux-generic-hwe-24.04, and reboot",
         Distribution::Debian => "sudo apt-get install -t $(lsb_release -cs)-backports linux-image-amd64, and reboot",
@@ -27,13 +26,39 @@ pub(super) fn check(host: &Host) -> Option<Finding> {
         Distribution::Arch => "sudo pacman -Syu linux, and reboot",
         Distribution::Other => "install a newer kernel, and reboot",
     };
-    let why = format!("kernels below {good} are bad on {gpu}: {}", known.why);
-    let (level, found, why, when) = if known.may_be_patched(version, &found) {
-        let found = format!("{found} is older than {good}, but may have its fix");
-        (Level::Advice, found, format!("{why}, unless the distribution backported the fix"), "if it does: ")
-    } else {
-        (Level::Bad, format!("{found} is older than {good}"), why, "")
+    let until = hit.until.as_ref().map(ToString::to_string);
+    let bad = match &until {
+        Some(until) => format!("{found} is older than {until}"),
+        None => format!("{found} is known to be bad"),
     };
-    let mend = format!("{when}{}; then `uname -r` must say {}", on_the_machine(host, command), known.wanted());
+    let patched = hit.kernels.as_ref().is_some_and(|kernels| kernels.may_be_patched(version, &found));
+    let (level, found, why, when) = if patched {
+        let why = format!("{}, unless the distribution backported the fix", bad_kernels(hit));
+        (Level::Advice, format!("{bad}, but may have its fix"), why, "if it does: ")
+    } else {
+        (Level::Bad, bad, bad_kernels(hit), "")
+    };
+    let command = on_the_machine(host, command);
+    let mend = match until {
+        Some(until) => {
+            let named = hit.kernels.iter().flat_map(|kernels| kernels.named());
+            let good = named.fold(format!("{until} or more"), |good, name| format!("{good}, or {name}"));
+            format!("{when}{command}; then `uname -r` must say {good}")
+        }
+        None => format!("{when}no good newer kernel is known: take one before {}", hit.range()),
+    };
     Some(Finding::new("kernel", level, found).why(why).mend(mend))
+}
+
+/// Returns true if the machine may have such a GPU. If the driver does not name the GPU, it may.
+fn concerns(one: &Advisory, host: &Host) -> bool {
+    let unknown = host.gpus.is_empty() || host.hidden_gpus > 0;
+    let named = |gpu: &str| one.targets.iter().any(|target| target.as_str() == gpu);
+    unknown || one.targets.is_empty() || host.gpus.iter().any(|gpu| named(&gpu.name))
+}
+
+/// Describes the bad kernels, with the source.
+fn bad_kernels(one: &Advisory) -> String {
+    let gpus = super::gpus_of(one);
+    format!("kernels {} are bad{gpus}: {} ({})", one.range(), one.what, one.source)
 }

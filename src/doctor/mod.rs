@@ -1,7 +1,7 @@
 //! Problems of a machine: what is wrong, why it matters, and the command that fixes it.
 //!
 //! [`examine`] reads nothing itself. It judges facts ([`Host`]) and [`Surroundings`], so that a test can describe any
-//! machine. Known kernels and firmware are data (`known.toml`); every other threshold is a constant beside its check,
+//! machine. Bad kernels and firmware are advisories; every other threshold is a constant beside its check,
 //! with a reason.
 
 mod builds;
@@ -9,7 +9,6 @@ mod devices;
 mod firmware;
 mod kernel;
 mod keys;
-mod known;
 mod memory;
 mod network;
 mod proxy;
@@ -19,6 +18,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::advisories::Advisory;
 use crate::error::Error;
 use crate::host::{Distribution, Host};
 use crate::inputs::debs::KeyPlace;
@@ -47,6 +47,8 @@ pub struct Surroundings {
     pub disk: Option<Disk>,
     /// The environment variables that name proxies.
     pub proxies: BTreeMap<String, String>,
+    /// Advisories, for the kernel and the firmware.
+    pub advisories: Vec<Advisory>,
     /// Locked versions that are known to be bad.
     pub known_bad: Vec<Advice>,
     /// The servers of the manifest's inputs; absent without a manifest.
@@ -112,7 +114,8 @@ impl Finding {
 /// Judges a machine. The order of the findings is fixed.
 #[must_use]
 pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = kernel::check(host).into_iter().chain([firmware::check(host)]).collect();
+    let mut findings: Vec<Finding> = kernel::check(host, surroundings).into_iter().collect();
+    findings.push(firmware::check(host, surroundings));
     findings.extend(devices::check(host));
     findings.extend(memory::check(host));
     findings.extend(builds::sandbox(host, surroundings));
@@ -131,6 +134,12 @@ fn known_bad(advice: &Advice) -> Finding {
     Finding::new("pins", Level::Bad, format!("{input} {version} is known to be bad"))
         .why(advice.advisory.text())
         .mend(advice.remedy())
+}
+
+/// Names the GPUs that an advisory is about, as the end of "are bad".
+fn gpus_of(advisory: &Advisory) -> String {
+    let names: Vec<&str> = advisory.targets.iter().map(crate::gfx::GfxTarget::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(" on {}", names.join(", ")) }
 }
 
 /// Marks a command for the machine itself: inside a container, it has to run outside.

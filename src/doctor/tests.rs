@@ -45,6 +45,7 @@ fn surroundings() -> Surroundings {
         keys: Vec::new(),
         disk: Some(Disk { store: "/s".into(), free: 900_000_000_000 }),
         proxies: BTreeMap::new(),
+        advisories: crate::advisories::built_in().to_vec(),
         known_bad: Vec::new(),
         network: None,
     }

@@ -46,6 +46,7 @@ impl Advice {
         match (self.advisory.about, &self.advisory.until) {
             (Software::Rocm, _) => format!("strixlock update {} --skip-bad", self.input),
             (Software::LlamaCpp, Some(_)) => format!("strixlock update {}", self.input),
+            (Software::Linux | Software::Firmware, _) => "strixlock doctor".to_owned(),
             (Software::LlamaCpp, None) => format!("name an earlier `tag` of {} in the manifest", self.input),
         }
     }

@@ -105,6 +105,7 @@ fn advisory(pin: &Judged, validation: &Validation) -> Advisory {
         from: Some(first),
         until: None,
         good: None,
+        kernels: None,
         source: String::new(),
     }
 }
