@@ -7,16 +7,20 @@ TOUCHED=(ggml/src/ggml-cpu/ops.cpp ggml/src/ggml-quants.c src/llama-arch.cpp src
 # realize_cached ON_OR_OFF STORE : builds the project with or without the cache, and sets $cpu to the seconds of processor time
 # that it took.
 realize_cached() {
-  local before after
-  before=$(times_of_children)
+  local before
+  count_children
+  before=$cpu
   (cd "$work/cache" && STRIXLOCK_COMPILE_CACHE=$1 "$strixlock" --store "$work/$2" realize llama --json > "$work/cache.json")
-  after=$(times_of_children)
-  cpu=$((after - before))
+  count_children
+  cpu=$((cpu - before))
+  [ "$cpu" -gt 0 ] || fail "the build took no processor time: it was there before"
 }
 
-# times_of_children : prints the processor time of all children that have ended, in seconds.
-times_of_children() {
-  times | tail -n 1 | sed 's/[ms]/ /g' | awk '{ print int($1 * 60 + $2 + $3 * 60 + $4) }'
+# count_children : sets $cpu to the processor time of all children of this shell that have ended, in seconds. A command
+# substitution would tell its own shell's.
+count_children() {
+  times > "$work/times"
+  cpu=$(tail -n 1 "$work/times" | sed 's/[ms]/ /g' | awk '{ print int($1 * 60 + $2 + $3 * 60 + $4) }')
 }
 
 # compile_cache : builds the libraries of one commit and of a newer one that changes a few files. The second build must take at most
