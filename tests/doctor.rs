@@ -31,10 +31,10 @@ fn problems_are_listed_with_hints_and_an_exit_code() {
     let ran = project.run(&["doctor", "--root", "machine"]).code(10);
     insta::assert_snapshot!(lines(&ran, &["kernel", "firmware", "kfd", "dri"]), @r"
     problem  kernel      6.17.0-5-generic is older than 6.18.4
-                         why   kernels below 6.18.4 are bad on gfx1151: computing crashes or hangs
+                         why   kernels before 6.18.4 are bad on gfx1151: computing crashes or hangs (https://rocm.docs.amd.com/en/latest/reference/system-optimization/rdna3-5.html)
                          hint  sudo apt-get install --install-recommends linux-generic-hwe-24.04, and reboot; then `uname -r` must say 6.18.4 or more, or Ubuntu's 6.14.0-1018-oem, or Ubuntu's 6.17.0-19-generic, or Fedora's 6.17.9
     problem  firmware    linux-firmware 20251125.git1-0ubuntu1
-                         why   linux-firmware 20251125 is bad on gfx1151: computing crashes
+                         why   releases of linux-firmware from 2025-11-25 until 2025-11-26 are bad on gfx1151: computing crashes; good again: linux-firmware 20260110 (https://github.com/kyuz0/amd-strix-halo-toolboxes/issues/69)
                          hint  sudo apt-get update && sudo apt-get install --only-upgrade linux-firmware firmware-amd-graphics, or go back to the release before it; then reboot
     problem  kfd         there is no /dev/kfd
                          why   ROCm computes through /dev/kfd: without it there is no GPU for llama.cpp
