@@ -18,6 +18,9 @@ use crate::tree::confined::Root;
 pub(super) const SHARED: &str = "common/arg.cpp";
 /// Word of a spelling that stands for the caller's value.
 const VALUE: &str = "*";
+/// Greatest indentation of names in a help text. Explanations stand at column 30 or more, and a line of one that is
+/// wrapped may begin with an option that it mentions.
+const MOST_INDENTED: usize = 8;
 
 /// The options of one program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,6 +121,9 @@ impl Options {
         });
         for line in lines {
             let mut rest = line.trim_start();
+            if line.len() - rest.len() > MOST_INDENTED {
+                continue;
+            }
             let mut names = Vec::new();
             while rest.starts_with('-') {
                 let end = rest.find([' ', ',', '=', '\t']).unwrap_or(rest.len());

@@ -6,7 +6,7 @@ use super::runner::Runner;
 use super::server::{Request, Server, Settings, TOKENS, Talk};
 use super::subject::Subject;
 use super::tokens::Completion;
-use super::{Check, Device, Extent, Told};
+use super::{Check, Device, Extent, Outcome, Told};
 use crate::error::Result;
 use crate::llama_source::Role;
 
@@ -20,6 +20,8 @@ const SEED: &str = "seed";
 const TOOLS: &str = "tools";
 const TOKEN_BY_TOKEN: &str = "token by token";
 
+/// The figure of tokens that are equal before two answers part.
+const EQUAL: &str = "equal-tokens";
 /// Tokens at the end of a prompt that differ from what is cached.
 const OTHER_END: u64 = 40;
 
@@ -96,7 +98,14 @@ fn slots(talk: &Talk, first: &Completion, rounds: usize) -> Told<Check> {
     let second = talk.complete(&other)?;
     let both = (0..rounds).map(|_| talk.complete_both(&[Request::plain(), other])).collect::<Told<Vec<_>>>()?;
     let pairs: Vec<_> = both.iter().flat_map(|[a, b]| [(first, a), (&second, b)]).collect();
-    Ok(compared(SLOTS, &pairs, "two requests at once, and each alone"))
+    let mut check = compared(SLOTS, &pairs, "two requests at once, and each alone");
+    if check.outcome == Outcome::Passed {
+        // The batches of two requests depend on the moments at which they arrive, and so does the place where two
+        // tokens that are equally likely are taken in turn.
+        check.found = "two requests at once get the answers that each gets alone".to_owned();
+        check.figures.remove(EQUAL);
+    }
+    Ok(check)
 }
 
 /// Compares an answer that uses the cached beginning of its prompt with one that is computed anew.
@@ -159,5 +168,5 @@ fn compared(name: &str, pairs: &[(&Completion, &Completion)], what: &str) -> Che
     Check::judged(name, passed, format!("{what}: {found}"))
         .with("comparisons", all.len())
         .with("tokens", TOKENS)
-        .with("equal-tokens", equal)
+        .with(EQUAL, equal)
 }

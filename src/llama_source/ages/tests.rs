@@ -168,6 +168,15 @@ fn odd_sources_and_help_give_no_options() {
     assert_eq!(Options::added("\"--known\" in another form", &[]).names.len(), 1);
 }
 
+#[test]
+fn an_option_that_a_wrapped_explanation_mentions_is_no_other_one() {
+    let help = "-f,    --file FNAME                     a file containing the prompt (default: none)\n\
+                --prompt-cache                          where to keep the prompt; it cannot be used with\n\
+                \u{20}                                       -f\n";
+    let options = Options::in_help(help);
+    assert_eq!(options.words(Wish::File, "text"), ["-f", "text"]);
+}
+
 /// Variables of llama.cpp that strixlock's texts name, and the file of each age that reads it.
 #[test]
 fn variables_that_are_written_are_known_in_every_age() {
