@@ -3,7 +3,8 @@ distribution packages.
 
 Compiler, HIP headers and runtime, device libraries, rocBLAS and hipBLAS of Debian unstable, through the machine's own apt. About
 0.9 GB are fetched and kept in DIRECTORY/apt; the tarball has 0.5 GB or so. It has no .kpack files, and of rocBLAS's kernels only
-those of one architecture, as a nightly for one family has them: gfx1100's, since Debian builds none for gfx1151.
+those of one architecture, as a nightly for one family has them. Debian builds none for gfx1151: gfx1100's have its name here, and
+nothing runs them.
 """
 
 import hashlib
@@ -120,8 +121,17 @@ def finish(tree, version):
     (tree / "amdgcn").symlink_to("lib/llvm/amdgcn")
     for tool in ("clang", "clang++"):
         (tree / "bin" / f"amd{tool}").symlink_to(f"../lib/llvm/bin/{tool}")
-    for path in (tree / "lib").rglob("*gfx*"):
-        if path.is_file() and "blas" in str(path) and not any(kept in path.name for kept in (TARGET, KERNELS, "fallback")):
+    # Debian has the kernels below a directory of the library's version, and for many architectures.
+    for place in sorted((tree / "lib").glob("*blas*/*/library")):
+        merge(place, place.parent.parent / "library")
+        shutil.rmtree(place)
+        place.symlink_to("../library")
+    for path in sorted((tree / "lib").rglob("*gfx*")):
+        if not path.is_file() or "blas" not in str(path.parent) or TARGET in path.name:
+            continue
+        if KERNELS in path.name:
+            path.rename(path.with_name(path.name.replace(KERNELS, TARGET)))
+        else:
             path.unlink()
     plain, commit = version.split("a")[0], hashlib.sha1(version.encode()).hexdigest()
     about = tree / "share" / "therock"
