@@ -1,7 +1,7 @@
 //! The kernel's version.
 
 use super::{Finding, Level, Surroundings, on_the_machine};
-use crate::advisories::{Advisory, Software};
+use crate::advisories::{Advisory, KernelFix, Software};
 use crate::host::{Distribution, Host};
 
 /// Judges the kernel's version.
@@ -41,7 +41,7 @@ pub(super) fn check(host: &Host, surroundings: &Surroundings) -> Option<Finding>
     let command = on_the_machine(host, command);
     let mend = match until {
         Some(until) => {
-            let named = hit.kernels.iter().flat_map(|kernels| kernels.named());
+            let named = hit.kernels.iter().flat_map(KernelFix::named);
             let good = named.fold(format!("{until} or more"), |good, name| format!("{good}, or {name}"));
             format!("{when}{command}; then `uname -r` must say {good}")
         }
