@@ -21,6 +21,7 @@
 //! * [`update`]: from manifest to lock
 //! * [`trim`], [`proof`]: the files that a build needs at run time; the proof that it runs with them
 //! * [`realize`]: from lock to trees
+//! * [`changes`]: changes between two locks or generations: inputs, outputs, files
 //! * [`launch`]: programs of a generation, and the environment that they run in
 //! * [`doctor`], [`validate`]: problems of this machine; tests of realized outputs on it
 //! * [`export`], [`toolbox_env`]: snapshots, images and files for container engines; settings of the plan's scripts
@@ -33,6 +34,7 @@
 
 mod advisories;
 mod canonical;
+mod changes;
 pub mod cli;
 mod compare;
 mod doctor;

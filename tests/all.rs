@@ -15,6 +15,7 @@ mod compile_cache;
 mod completions;
 mod config;
 mod debs;
+mod diff;
 mod docs;
 mod doctor;
 mod fetch;

@@ -1,13 +1,17 @@
 //! `strixlock update`
 
+use std::path::PathBuf;
+
 use super::advice::{heed, warn_of_unknown};
+use super::paths::path;
 use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
+use crate::changes::{Side, between, markdown, message, title};
 use crate::error::{Error, Kind, Result};
 use crate::lock::Lock;
 use crate::realize::{Action, Plan, demand_programs, demand_projects, demand_targets, unknown_models};
 use crate::recipe::Origin;
-use crate::store::replace_file;
+use crate::store::{Store, replace_file};
 use crate::text;
 use crate::update::{Move, Options, update as resolve};
 
@@ -36,6 +40,12 @@ pub struct UpdateArgs {
     /// Pass over ROCm builds that are known to be bad
     #[arg(long)]
     skip_bad: bool,
+    /// Write what changed to this file, as Markdown for a pull request
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "locked"], value_parser = path())]
+    report: Option<PathBuf>,
+    /// Write what changed in one line, and in a list, to this file, for `git commit -F`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "locked"], value_parser = path())]
+    commit_message_file: Option<PathBuf>,
 }
 
 pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
@@ -107,10 +117,14 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     if lock_path.is_file() {
         intake.store.register_lock(&lock_path)?;
     }
+    let title = report(args, old.as_ref(), found.lock.as_ref(), intake.store)?;
     let json = serde_json::json!({
         "lock": lock_path.display().to_string(),
         "changed": changed,
         "written": written,
+        "title": title,
+        "report": args.report,
+        "commit_message": args.commit_message_file,
         "inputs": found.moves,
         "warnings": found.warnings,
         "advisories": advisories,
@@ -133,6 +147,20 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         tell_next(ui, lock, &Plan::new(lock, intake.store, &[])?);
     }
     Ok(0)
+}
+
+/// Writes what changed to the files that the command line names. Returns it in one line; empty for a dry run that found
+/// something new.
+fn report(args: &UpdateArgs, old: Option<&Lock>, new: Option<&Lock>, store: &Store) -> Result<String> {
+    let Some(new) = new else { return Ok(String::new()) };
+    let old = old.map(Side::of_lock).unwrap_or_default();
+    let changes = between(&old, &Side::of_lock(new), Some(store))?;
+    for (path, text) in [(&args.report, markdown(&changes)), (&args.commit_message_file, message(&changes))] {
+        if let Some(path) = path {
+            fs_err::write(path, text)?;
+        }
+    }
+    Ok(title(&changes))
 }
 
 /// Returns the bytes that an update would download, as far as upstream tells them.

@@ -8,7 +8,6 @@ mod base_tree;
 mod build;
 mod build_record;
 mod check;
-mod compare_generations;
 mod compile_cache;
 mod configured;
 mod execute;
@@ -36,7 +35,6 @@ mod version;
 mod web_ui;
 
 pub use check::Checked;
-pub use compare_generations::{OutputDifference, compare_generations};
 pub(crate) use execute::{Made, Make, Making};
 pub use execute::{Realized, Realizer, switch};
 pub use overlay::overlay_record;

@@ -23,7 +23,7 @@ const NOT_RUN: [(&str, usize); 11] = [
     ("network", 10),
     // tests/release.rs runs it.
     ("release", 1),
-    ("repository", 2),
+    ("repository", 3),
     ("root", 4),
     ("serves", 1),
     ("terminal", 1),

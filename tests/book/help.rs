@@ -24,10 +24,12 @@ fn all() -> Vec<(String, Command)> {
 }
 
 /// Words of examples that cannot be run here: they need a new project, root, a model, a failed validation, a profile, a
-/// terminal, an engine, an image, releases, time, or another machine's disk.
-const NOT_RUN: [&str; 17] = [
+/// terminal, an engine, an image, releases, time, another machine's disk, or commits of the project.
+const NOT_RUN: [&str; 19] = [
     "--follow",
     "../other",
+    "before",
+    "origin/main",
     "fish",
     "init",
     "stable",

@@ -105,11 +105,13 @@ fn every_command_prints_what_its_schema_says() {
     let manifest = project.read("manifests/strix.toml").replace(FIRST, SECOND);
     project.write("manifests/strix.toml", &manifest);
     seen.run("outdated", &["outdated"], 0);
-    seen.run("update", &["update", "rocm"], 0);
+    let report = ["--report", "report.md", "--commit-message-file", "message"];
+    seen.run("update", &[&["update", "rocm"], report.as_slice()].concat(), 0);
     seen.run("realize", &["realize", "rocm"], 0);
     seen.run("generations", &["generations"], 0);
     seen.run("generations", &["generations", "--all"], 0);
     seen.run("diff", &["diff"], 0);
+    seen.run("diff", &["diff", "1", "lock/strix.lock"], 0);
     seen.run("rollback", &["rollback"], 0);
     seen.run("switch", &["switch", "2"], 0);
     seen.run("store", &["store"], 0);

@@ -53,12 +53,14 @@ fn diff_tells_versions_sizes_and_files() {
     let project = Project::realized(&[FIRST, SECOND]);
     let ran = project.run(&["diff"]).code(0);
     assert!(
-        ran.stdout.starts_with("generation 1 -> 2\ninput rocm 10.1.0a20260901 -> 10.1.0a20260902\n  TheRock "),
+        ran.stdout.starts_with(
+            "generation 1 -> 2\noutputs different: rocm\ninput rocm 10.1.0a20260901 -> 10.1.0a20260902\n  made       2026-09-01 -> 2026-09-02\n"
+        ),
         "{}",
         ran.all()
     );
-    assert!(ran.stdout.contains("\n  ~ "), "{}", ran.all());
-    assert!(ran.stdout.contains("\noutput rocm 629 kB -> 629 kB\n  + "), "{}", ran.all());
+    assert!(ran.stdout.contains("\n  TheRock    ") && ran.stdout.contains("\n  ~  "), "{}", ran.all());
+    assert!(ran.stdout.contains("\noutput rocm 629 kB -> 629 kB\n  through  rocm\n  +  lib/"), "{}", ran.all());
     let ran = project.run(&["diff", "--stat"]).code(0);
     assert!(
         ran.stdout.ends_with("  added  removed  changed\nrocm    629 kB  629 kB      1        1       20\n"),
@@ -86,7 +88,8 @@ fn diff_compares_with_another_generation_also_from_the_oldest_one() {
     assert_eq!((pair(&[]), pair(&["1"]), pair(&["2"]), pair(&["1", "1"])), ((1, 2), (1, 2), (2, 1), (1, 1)));
     let ran = project.run(&["diff"]).code(0);
     assert!(
-        ran.stdout.starts_with("generation 1 -> 2\ninput rocm 10.1.0a20260901 -> 10.1.0a20260902\n"),
+        ran.stdout
+            .starts_with("generation 1 -> 2\noutputs different: rocm\ninput rocm 10.1.0a20260901 -> 10.1.0a20260902\n"),
         "{}",
         ran.all()
     );

@@ -41,6 +41,10 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("The newest nightly; llama.cpp keeps its commit", "strixlock update rocm"),
                     ("In CI: fail if the lock would change", "strixlock update --locked"),
+                    (
+                        "For a bot: the text of a commit and of a pull request",
+                        "strixlock update --report report.md --commit-message-file message",
+                    ),
                 ],
             ),
             page(
@@ -152,7 +156,8 @@ pub(super) const GROUPS: [Group; 5] = [
                 "how-to/bad-nightly.md#see-what-changed",
                 &[
                     ("The current generation and the one before", "strixlock diff"),
-                    ("Generations 1 and 2, every path", "strixlock diff 1 2 --all"),
+                    ("The lock before the last commit of another one, and now", "strixlock diff before now"),
+                    ("For a pull request", "strixlock diff origin/main --markdown"),
                 ],
             ),
             page(

@@ -77,6 +77,14 @@ pub fn git<T>(intake: Intake, name: &str, url: &str, action: impl Fn(&Repository
     Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")).about(name))
 }
 
+/// Fetches the commits of several pins of one input with their histories, each from the address in the first pin.
+pub fn fetch_history(intake: Intake, name: &str, pins: &[&GitPin]) -> Result<()> {
+    let Some(first) = pins.first() else { return Ok(()) };
+    git(intake, name, &first.url, |repository| {
+        pins.iter().try_for_each(|pin| repository.fetch(&pin.commit, pin.reference.as_deref()))
+    })
+}
+
 /// Writes the content of a fetched commit as a tree into the store. Fails if it does not match the pin, if there is
 /// one.
 pub fn git_tree(

@@ -33,15 +33,17 @@ mod ssh_refusal;
 mod submodules;
 mod transfer;
 mod watch;
+mod worktree;
 
 use serde::{Deserialize, Serialize};
 
 pub use address::{is_commit, is_git_url};
 pub use content::{Content, write_content};
-pub use history::log_between;
+pub use history::{CachedCommit, CachedHistory, log_between};
 pub use patches::{LARGEST as LARGEST_PATCH, Patch, apply, is_patch};
 pub use release::{demand_range, release_version};
 pub use remote::{Repository, Resolved};
+pub use worktree::{Found, Worktree};
 
 /// A wanted commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

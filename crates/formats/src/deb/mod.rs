@@ -14,6 +14,7 @@
 //! Memory is bounded by the names in the packages; no file is held whole.
 
 mod ar;
+mod changelog;
 mod control;
 mod database;
 mod layout;
@@ -41,6 +42,7 @@ use crate::tree::{Limits, Listing, Notes, Receiver as _, TreeWriter};
 use layout::{Layout, Placed};
 use package::Package;
 
+pub use changelog::{ChangelogEntry, changelog_since};
 pub use control::Control;
 pub use links::Links;
 pub use name::is_package_name;
