@@ -23,6 +23,7 @@
 //! * [`realize`]: from lock to trees
 //! * [`changes`]: changes between two locks or generations: inputs, outputs, files
 //! * [`launch`]: programs of a generation, and the environment that they run in
+//! * [`bisect`]: the version that brought a fault
 //! * [`doctor`], [`validate`]: problems of this machine; tests of realized outputs on it
 //! * [`export`], [`toolbox_env`]: snapshots, images and files for container engines; settings of the plan's scripts
 //! * [`report`]: the page REPRODUCIBLE.md, and rebuild.sh
@@ -33,6 +34,7 @@
 //! is private, so that the compiler reports unused code.
 
 mod advisories;
+mod bisect;
 mod canonical;
 mod changes;
 pub mod cli;

@@ -7,6 +7,7 @@ mod support;
 
 mod advisories;
 mod audit;
+mod bisect;
 mod book;
 mod check;
 mod cmake;

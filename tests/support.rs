@@ -94,7 +94,8 @@ impl Project {
         project
     }
 
-    fn with(start: impl Fn(&Path) -> strixlock_ground::error::Result<Upstream>) -> Self {
+    /// A project beside an upstream that `start` starts.
+    pub fn with(start: impl Fn(&Path) -> strixlock_ground::error::Result<Upstream>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let upstream = start(&directory.path().join("upstream")).unwrap();
         std::fs::create_dir_all(directory.path().join("project/manifests")).unwrap();

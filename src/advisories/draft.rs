@@ -4,10 +4,28 @@ use std::fmt::Write;
 
 use super::Advisory;
 
+/// How the first bad version is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// It failed; an earlier one may be bad as well.
+    Seen,
+    /// The one before it is good.
+    Bisected,
+}
+
+impl Since {
+    fn remark(self) -> &'static str {
+        match self {
+            Self::Seen => "the version that failed: an earlier one may be the first bad one",
+            Self::Bisected => "the first bad version: the one before it is good",
+        }
+    }
+}
+
 /// Returns an advisory as an entry of a document, with comments: what was seen, and what is not known yet. Its source is
 /// left empty, which no document may have, so nobody forgets to fill it in.
 #[must_use]
-pub fn draft(advisory: &Advisory, seen: &[String]) -> String {
+pub fn draft(advisory: &Advisory, seen: &[String], since: Since) -> String {
     let mut text = String::new();
     for line in seen {
         let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -30,7 +48,7 @@ pub fn draft(advisory: &Advisory, seen: &[String]) -> String {
         line("targets", list(advisory.targets.iter().map(ToString::to_string).collect()), "");
     }
     if let Some(from) = &advisory.from {
-        line("from", quoted(&from.to_string()), "  # the version that failed: an earlier one may be the first bad one");
+        line("from", quoted(&from.to_string()), &format!("  # {}", since.remark()));
     }
     line("# until", quoted(""), "  # the first good version, once there is one");
     line("source", quoted(&advisory.source), "  # fill in: the https address of the report; refused while it is empty");
@@ -60,7 +78,7 @@ mod tests {
     #[test]
     fn a_draft_is_refused_until_its_source_is_filled_in() {
         let seen = ["seen: \u{1b}[31mred\nid = \"other\"".to_owned()];
-        let text = format!("format = 1\n\n{}", draft(&advisory(), &seen));
+        let text = format!("format = 1\n\n{}", draft(&advisory(), &seen, Since::Seen));
         let refused = parse(&text, "x").unwrap_err();
         assert!(refused.message().contains("`llama-cpp-2026-07-16`: a text is empty"), "{}", refused.message());
         let filled = text.replace("source = \"\"", "source = \"https://host/1\"");

@@ -19,7 +19,7 @@ use crate::upstream::rocm::RocmVersion;
 
 pub use bound::Bound;
 pub use document::{LARGEST, fault, parse};
-pub use draft::draft;
+pub use draft::{Since, draft};
 pub use kernel::KernelFix;
 
 /// One range of versions that is known to be bad.

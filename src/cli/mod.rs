@@ -4,6 +4,7 @@ mod advice;
 mod advisory;
 mod audit;
 mod bench;
+mod bisect;
 mod check;
 mod choices;
 mod command_line;
@@ -118,6 +119,7 @@ enum Command {
     Why(why::WhyArgs),
     Audit(audit::AuditArgs),
     Doctor(doctor::DoctorArgs),
+    Bisect(bisect::BisectArgs),
     #[command(subcommand)]
     Advisory(advisory::AdvisoryCommand),
     Provision(provision::ProvisionArgs),
@@ -234,6 +236,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Why(args) => why::run(args, session),
         Command::Audit(args) => audit::run(args, session),
         Command::Doctor(args) => doctor::run(args, session),
+        Command::Bisect(args) => bisect::run(args, session),
         Command::Advisory(command) => advisory::run(command, session),
         Command::Provision(args) => provision::run(args, session),
         Command::Export(command) => export::run(command, session),

@@ -78,6 +78,7 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         without_leaving: false,
         skip_bad: args.skip_bad || manifest.policy.skip_bad,
         directory: session.project.manifest_directory(),
+        ..Options::default()
     };
     let mut found = resolve(manifest, old.as_ref(), intake, &options)?;
     ui.total();

@@ -191,6 +191,11 @@ impl Build<'_> {
     }
 }
 
+/// The words by which a failed command of a build is known.
+const FAILED: &str = " failed in the build";
+/// The words by which a compiler is known that the kernel killed.
+const KILLED: &str = "a compiler was killed";
+
 /// The commands of a build that is running.
 struct Running<'b> {
     build: &'b Build<'b>,
@@ -265,18 +270,22 @@ impl Running<'_> {
     }
 }
 
+/// Returns true for the error of a command of a build that failed by itself: the fault is in the source, unless memory
+/// ran out.
+#[must_use]
+pub fn is_build_failure(error: &Error) -> bool {
+    error.message().contains(FAILED) && !error.message().contains(KILLED)
+}
+
 /// Describes a failed command. The only sign of a compiler that the kernel killed is a word in the last lines of its
 /// driver.
 fn failure(command: &[String], status: ExitStatus, last: &VecDeque<String>) -> String {
     let name = command[..command.len().min(3)].join(" ");
     let killed = |line: &String| line.contains("Killed") || line.contains("signal 9") || line.contains("SIGKILL");
     if last.iter().any(killed) {
-        return format!(
-            "`{name}` failed in the build ({status}): a compiler was killed, \
-             probably because memory ran out; try a smaller --jobs"
-        );
+        return format!("`{name}`{FAILED} ({status}): {KILLED}, probably because memory ran out; try a smaller --jobs");
     }
-    format!("`{name}` failed in the build ({status})")
+    format!("`{name}`{FAILED} ({status})")
 }
 
 /// A line of Ninja, such as `[12/304] Building CXX object src/a.cpp.o`.

@@ -394,6 +394,18 @@ pub fn switch(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Realiz
     profile.add(&generation, text.as_bytes())
 }
 
+/// Makes a generation of exactly these outputs in a profile that is nobody's usual one. Returns its number.
+pub fn add_aside(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Realized>) -> Result<u64> {
+    let text = lock.to_text()?;
+    let output = |(name, realized): (&String, &Realized)| {
+        let (derivation, tree) = (realized.derivation, realized.tree.digest);
+        (name.clone(), GenerationOutput { derivation, tree, version: version(lock, name) })
+    };
+    let outputs = realized.iter().map(output).collect();
+    let generation = Generation { lock: crate::digest::Sha256Digest::of(text.as_bytes()), outputs };
+    profile.add_aside(&generation, text.as_bytes())
+}
+
 fn not_reproducible(sealed: TreeDigest, found: TreeDigest, name: &str, is_cached: bool) -> Error {
     let first = if is_cached {
         "an object in the compiler cache may be wrong: `strixlock gc --compile-cache` removes the cache; "

@@ -181,6 +181,17 @@ impl Profile<'_> {
         if let Some(number) = self.is_current(generation)? {
             return Ok((number, false));
         }
+        let added = self.put(generation, lock)?;
+        self.become_first()?;
+        Ok(added)
+    }
+
+    /// Adds a generation like [`Self::add`], in a profile that is nobody's usual one: `STORE/current` never leads to it.
+    pub fn add_aside(&self, generation: &Generation, lock: &[u8]) -> Result<u64> {
+        self.put(generation, lock).map(|(number, _)| number)
+    }
+
+    fn put(&self, generation: &Generation, lock: &[u8]) -> Result<(u64, bool)> {
         self.store.demand_writable()?;
         let _held = self.store.hold_profiles()?;
         // The same outputs never get two numbers: a rollback must lead to something else.
@@ -190,7 +201,6 @@ impl Profile<'_> {
                 if current != Some(number) {
                     self.switch(number)?;
                 }
-                self.become_first()?;
                 return Ok((number, current != Some(number)));
             }
         }
@@ -213,7 +223,6 @@ impl Profile<'_> {
             fs_err::rename(&profile, self.directory())?;
             sync_directory(&self.store.root.join("profiles"))?;
         }
-        self.become_first()?;
         Ok((number, true))
     }
 

@@ -54,6 +54,13 @@ impl ProfileName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns the name of a profile beside this one. A long name is cut.
+    #[must_use]
+    pub fn beside(&self, purpose: &str) -> Self {
+        let most = MAX_NAME.saturating_sub(purpose.len() + 1).min(self.0.len());
+        Self(format!("{}-{purpose}", &self.0[..most]))
+    }
 }
 
 impl fmt::Display for ProfileName {
@@ -128,6 +135,17 @@ impl Record {
 }
 
 impl Profile<'_> {
+    /// Removes the profile with all of its generations. Their trees stay until garbage is collected.
+    pub fn remove(&self) -> Result<()> {
+        self.store.demand_writable()?;
+        let _held = self.store.hold_profiles()?;
+        if !self.exists() {
+            return Ok(());
+        }
+        let staging = self.store.stage()?;
+        Ok(fs_err::rename(self.directory(), staging.path().join("garbage"))?)
+    }
+
     /// Returns the profile's name.
     #[must_use]
     pub fn name(&self) -> &ProfileName {

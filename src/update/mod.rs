@@ -42,6 +42,8 @@ pub struct Options {
     pub skip_bad: bool,
     /// The directory to which paths in the manifest are relative.
     pub directory: PathBuf,
+    /// Pins that these inputs get, whatever upstream says. Inputs that follow them are resolved for them.
+    pub pins: BTreeMap<String, LockedInput>,
 }
 
 impl Options {

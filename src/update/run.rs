@@ -82,6 +82,9 @@ impl Run<'_> {
     pub fn resolve(&mut self, requests: &Requests<'_>) -> Result<()> {
         let Self { options, intake, .. } = *self;
         let answers = in_parallel(requests, |name, request| {
+            if let Some(pin) = options.pins.get(name) {
+                return Ok((Resolution::same(pin.clone()), Vec::new()));
+            }
             let locked = self.locked(name);
             let fresh = locked.filter(|locked| locked.requested() == **request);
             let asked = self.is_asked(name, request);

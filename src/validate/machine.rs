@@ -30,7 +30,7 @@ pub struct Machine {
 
 impl Machine {
     /// Takes the facts from those of the host.
-    pub(super) fn of(host: &Host, rocm: Option<String>) -> Self {
+    pub fn of(host: &Host, rocm: Option<String>) -> Self {
         Self {
             kernel: host.kernel_release.clone(),
             processor: host.processor.clone(),

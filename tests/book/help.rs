@@ -23,12 +23,13 @@ fn all() -> Vec<(String, Command)> {
     all
 }
 
-/// Words of examples that cannot be run here: they need a new project, root, a model, a failed validation, a profile, a
-/// terminal, an engine, an image, releases, time, another machine's disk, or commits of the project.
-const NOT_RUN: [&str; 19] = [
+/// Words of examples that cannot be run here: they need a new project, root, a model, a failed validation, a test, a profile,
+/// a terminal, an engine, an image, releases, time, another machine's disk, or commits of the project.
+const NOT_RUN: [&str; 20] = [
     "--follow",
     "../other",
     "before",
+    "bisect",
     "origin/main",
     "fish",
     "init",

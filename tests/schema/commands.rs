@@ -112,6 +112,10 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("generations", &["generations", "--all"], 0);
     seen.run("diff", &["diff"], 0);
     seen.run("diff", &["diff", "1", "lock/strix.lock"], 0);
+    // What stands behind `run` would be the command's.
+    seen.run("bisect", &["bisect", "rocm", "--good", FIRST, "--bad", SECOND, "interactive"], 0);
+    seen.run("bisect", &["bisect", "log"], 0);
+    seen.run("bisect", &["bisect", "reset"], 0);
     seen.run("rollback", &["rollback"], 0);
     seen.run("switch", &["switch", "2"], 0);
     seen.run("store", &["store"], 0);

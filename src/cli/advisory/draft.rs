@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::advisories::{Advisory, Software, draft};
+use crate::advisories::{Advisory, Since, Software, draft};
 use crate::cli::Session;
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
@@ -37,7 +37,7 @@ pub(super) fn run(args: &DraftArgs, session: &Session) -> Result<()> {
     let pin = choose(&pins, args.input.as_deref(), &validation)?;
     let advisory = advisory(pin, &validation);
     let seen = seen(pin, &validation, &name);
-    let text = draft(&advisory, &seen);
+    let text = draft(&advisory, &seen, Since::Seen);
     let value = json!({
         "advisory": advisory,
         "input": pin.input,
@@ -111,7 +111,7 @@ fn advisory(pin: &Judged, validation: &Validation) -> Advisory {
 }
 
 /// Returns a text as a name: lower-case letters, digits and hyphens.
-fn id(text: &str) -> String {
+pub(in crate::cli) fn id(text: &str) -> String {
     let sign = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     text.chars().map(sign).collect()
 }

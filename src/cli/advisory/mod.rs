@@ -2,6 +2,8 @@
 
 mod draft;
 
+pub(super) use draft::id;
+
 use super::advice::{advice, policy};
 use super::table::{Column, Table};
 use super::{Session, Ui};

@@ -105,6 +105,84 @@ pub(super) const GROUPS: [Group; 5] = [
                 ],
             ),
             page(
+                "bisect",
+                "how-to/bisect.md",
+                &[
+                    ("Which nightly broke it, since the generation before?", "strixlock bisect rocm run ./test.sh"),
+                    (
+                        "ROCm and llama.cpp moved: which of them, and where?",
+                        "strixlock bisect --good 3 run llama-cli --version",
+                    ),
+                    ("Go on after a reboot", "strixlock bisect"),
+                ],
+            ),
+            page(
+                "bisect run",
+                "how-to/bisect.md",
+                &[
+                    ("With what moved since the generation before", "strixlock bisect run ./test.sh"),
+                    ("Fail where something works, to find what mended it", "strixlock bisect run sh -c '! ./test.sh'"),
+                ],
+            ),
+            page(
+                "bisect validate",
+                "how-to/bisect.md",
+                &[
+                    ("By a validation", "strixlock bisect validate"),
+                    ("By its first checks", "strixlock bisect validate --quick"),
+                ],
+            ),
+            page(
+                "bisect interactive",
+                "how-to/bisect.md",
+                &[
+                    ("Try each by hand", "strixlock bisect interactive"),
+                    ("For a script", "strixlock bisect interactive --json"),
+                ],
+            ),
+            page(
+                "bisect good",
+                "how-to/bisect.md",
+                &[
+                    ("The one that was tried works", "strixlock bisect good"),
+                    ("So does another one", "strixlock bisect good 10.1.0a20260902"),
+                ],
+            ),
+            page(
+                "bisect bad",
+                "how-to/bisect.md",
+                &[
+                    ("The one that was tried fails", "strixlock bisect bad"),
+                    ("So does another one", "strixlock bisect bad 10.1.0a20260904"),
+                ],
+            ),
+            page(
+                "bisect skip",
+                "how-to/bisect.md",
+                &[
+                    ("The one that was tried cannot be judged", "strixlock bisect skip"),
+                    ("Nor can another one", "strixlock bisect skip 10.1.0a20260903"),
+                ],
+            ),
+            page(
+                "bisect log",
+                "how-to/bisect.md",
+                &[("All answers so far", "strixlock bisect log"), ("For a script", "strixlock bisect log --json")],
+            ),
+            page(
+                "bisect replay",
+                "how-to/bisect.md",
+                &[
+                    ("Take over a log in which an answer was changed", "strixlock bisect replay answers.log"),
+                    ("For a script", "strixlock bisect replay answers.log --json"),
+                ],
+            ),
+            page(
+                "bisect reset",
+                "how-to/bisect.md",
+                &[("End it", "strixlock bisect reset"), ("For a script", "strixlock bisect reset --json")],
+            ),
+            page(
                 "advisory",
                 "reference/advisories.md",
                 &[

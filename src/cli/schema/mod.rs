@@ -34,18 +34,28 @@ const FILES: &[(&str, &str)] = &[
 
 /// Schemas of what commands print, by the command's words joined with hyphens.
 const COMMANDS: &[(&str, &str)] = schemas! {
-    "advisory-draft" "advisory-list" "advisory-show" "audit" "bench" "check" "completions" "config-path" "config-show" "demo"
+    "advisory-draft" "advisory-list" "advisory-show" "audit" "bench" "bisect" "check" "completions" "config-path" "config-show" "demo"
     "diff" "doctor" "env" "error" "export-containerfile" "export-oci"
     "gc" "generations" "hash" "init" "list-rocm" "lock-digest" "lock-show" "log" "man" "outdated" "provision" "realize" "rollback"
     "runtime" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "update" "validate" "verify"
     "version" "why"
 };
 
+/// Commands below which all commands print the same form.
+const SHARED: [&str; 1] = ["bisect"];
+
 pub fn run(args: &SchemaArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let name = args.name.join("-");
     let all = || FILES.iter().chain(COMMANDS);
-    let Some((_, text)) = all().find(|(known, _)| *known == name) else {
+    let of = |name: &str| all().find(|(known, _)| *known == name);
+    // The commands below one may print what it prints.
+    let shared = || {
+        COMMANDS
+            .iter()
+            .find(|(known, _)| args.name.first().is_some_and(|first| first == known && SHARED.contains(known)))
+    };
+    let Some((_, text)) = of(&name).or_else(shared) else {
         return Err(Error::new(Kind::Usage, format!("there is no schema `{name}`"))
             .hint(suggest(&name, all().map(|(known, _)| *known))));
     };

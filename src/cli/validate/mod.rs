@@ -5,6 +5,8 @@ mod history;
 
 use std::time::Duration;
 
+use clap::Parser as _;
+
 use super::choices::device;
 use super::table::{Column, Table};
 use super::{Session, Ui};
@@ -64,18 +66,7 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
     let generation = generation_of(session, digest)?;
     let name = name(&directory, session.now, generation, digest);
     let logs = logs(&directory, &name);
-    let options = Options {
-        model: args.model.clone(),
-        device: args.device,
-        extent: match (args.quick, args.deep) {
-            (true, _) => Extent::Quick,
-            (_, true) => Extent::Deep,
-            _ => Extent::Usual,
-        },
-        limit: Duration::from_secs(args.limit),
-        profile_generation: generation,
-        now: session.now,
-    };
+    let options = options(args, generation, session.now);
     for warning in unknown_models(lock, intake.store)? {
         ui.warning(&warning);
     }
@@ -114,6 +105,43 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<u8> {
     Err(Error::new(Kind::Unfit, format!("the validation failed: {}", failed.join(", ")))
         .fact("logs", logs.display())
         .hint("`strixlock rollback` switches back to the generation before"))
+}
+
+fn options(args: &ValidateArgs, generation: Option<u64>, now: i64) -> Options {
+    Options {
+        model: args.model.clone(),
+        device: args.device,
+        extent: match (args.quick, args.deep) {
+            (true, _) => Extent::Quick,
+            (_, true) => Extent::Deep,
+            _ => Extent::Usual,
+        },
+        limit: Duration::from_secs(args.limit),
+        profile_generation: generation,
+        now,
+    }
+}
+
+/// The options of a validation by themselves.
+#[derive(Debug, clap::Parser)]
+struct Words {
+    #[command(flatten)]
+    args: ValidateArgs,
+}
+
+/// Parses options of a validation that another command runs. Fails for those that run none.
+pub(super) fn options_of(words: &[String], now: i64) -> Result<Options> {
+    let program = std::iter::once("strixlock validate");
+    let args = Words::try_parse_from(program.chain(words.iter().map(String::as_str))).map_err(|error| {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Error::new(Kind::Usage, first).hint("`strixlock validate --help` lists the options")
+    })?;
+    let Words { args } = args;
+    if args.history || args.against.is_some() {
+        return Err(Error::new(Kind::Usage, "--history and --against run no validation of a version alone"));
+    }
+    Ok(options(&args, None, now))
 }
 
 /// Returns the newest generation of the project's profile that has this lock.

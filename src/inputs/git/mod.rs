@@ -34,6 +34,7 @@ use crate::upstream::git::{GitRef, GitRequest, demand_range, is_commit, is_git_u
 use crate::urls::has_login;
 
 pub use pin::GitPin;
+pub use resolve::{at_commit, first_parents, named_commit};
 pub use supply::fetch_history;
 pub(super) use supply::git as at_repository;
 

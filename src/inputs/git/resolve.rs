@@ -4,10 +4,10 @@ use super::GitPin;
 use super::patches::{self, PatchPin};
 use super::supply::{git, git_tree};
 use crate::error::Result;
-use crate::inputs::{Answer, Block, Preview, Question, Resolution, Resolve, Taken, TreePin};
+use crate::inputs::{Answer, Block, LockedInput, Preview, Question, Resolution, Resolve, Taken, TreePin};
 use crate::intake::Intake;
 use crate::text;
-use crate::upstream::git::{GitRequest, Repository, Resolved, log_between};
+use crate::upstream::git::{Ancestor, GitRef, GitRequest, Repository, Resolved, log_between};
 
 /// Greatest number of subjects of new commits that are shown.
 const SUBJECTS: usize = 10;
@@ -59,6 +59,35 @@ fn preview(repository: &Repository, old: Option<&GitPin>, new: &Resolved) -> Pre
     let count = log.map(|log| log.count).or_else(|| between(old?));
     let distance = count.map(|count| text::counted(count as usize, "commit"));
     Preview { made, distance, ..Preview::default() }
+}
+
+/// Takes in a commit and returns its block, with the same patches as `like`. Asks for no refs.
+pub fn at_commit(intake: Intake, name: &str, like: &Block<GitRequest>, commit: &str) -> Result<LockedInput> {
+    let request = GitRequest { reference: GitRef::Commit(commit.to_owned()), ..like.requested.clone() };
+    let resolved = Resolved { reference: None, commit: commit.to_owned(), number: None, tags: Vec::new() };
+    Ok(take_in(intake, name, request, &like.locked.patches, &resolved, None)?.block)
+}
+
+/// Returns the commit of a tag or of a branch of the repository.
+pub fn named_commit(intake: Intake, name: &str, like: &Block<GitRequest>, reference: GitRef) -> Result<String> {
+    let request = GitRequest { reference, ..like.requested.clone() };
+    git(intake, name, &request.url, |repository| Ok(repository.resolve(&request)?.commit))
+}
+
+/// Returns the commits from `new` back to `old` by first parents, newest first: the commits that the branch pointed to,
+/// without those of merged branches. The error of one that is not among them names the nearest that is.
+pub fn first_parents(
+    intake: Intake,
+    name: &str,
+    like: &Block<GitRequest>,
+    old: &str,
+    new: &str,
+) -> Result<Vec<Ancestor>> {
+    git(intake, name, &like.requested.url, |repository| {
+        repository.fetch(new, like.locked.reference.as_deref())?;
+        repository.fetch(old, None)?;
+        repository.first_parents(old, new)
+    })
 }
 
 fn take_in(

@@ -31,6 +31,7 @@ use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest, buil
 
 pub use pin::RocmPin;
 pub use provenance::Provenance;
+pub use resolve::at_url;
 pub use tools::Tools;
 
 impl Request for RocmRequest {

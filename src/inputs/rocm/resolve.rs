@@ -10,7 +10,7 @@ use crate::advisories::{Advisory, Pinned, Use};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Documents as _;
-use crate::inputs::{Answer, Block, Preview, Question, Resolution, Resolve, Taken, TreePin};
+use crate::inputs::{Answer, Block, LockedInput, Preview, Question, Resolution, Resolve, Taken, TreePin};
 use crate::intake::Intake;
 use crate::text;
 use crate::upstream::rocm::{Candidate, LookUp, Retention, RocmRequest, look_up, made, retention};
@@ -113,6 +113,12 @@ fn replaced(pin: &RocmPin, candidate: &Candidate, intake: Intake) -> Option<Erro
     // If the server does not answer HEAD, nothing is known.
     let size = intake.fetcher.head(&candidate.url).ok().and_then(|head| head.size);
     size.filter(|size| *size != pin.size).and_then(|size| error(format!("{} bytes", pin.size), format!("{size} bytes")))
+}
+
+/// Takes in the tarball at `url` and returns its block for `request`, which names its version. Asks no index.
+pub fn at_url(intake: Intake, name: &str, request: RocmRequest, url: &Url) -> Result<LockedInput> {
+    let candidate = Candidate::by_url(url, &request)?;
+    Ok(take_in(intake, name, request, &candidate, (None, false))?.block)
 }
 
 fn take_in(

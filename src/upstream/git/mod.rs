@@ -13,6 +13,7 @@ mod advertisement;
 mod bounds;
 mod config;
 mod content;
+mod first_parents;
 mod history;
 mod http;
 mod library;
@@ -39,6 +40,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{is_commit, is_git_url};
 pub use content::{Content, write_content};
+pub use first_parents::Ancestor;
 pub use history::{CachedCommit, CachedHistory, log_between};
 pub use patches::{LARGEST as LARGEST_PATCH, Patch, apply, is_patch};
 pub use release::{demand_range, release_version};

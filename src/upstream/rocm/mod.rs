@@ -15,9 +15,11 @@
 //! `range` say which build is wanted; `source` has the channels and their indexes; `read` asks an index; `page` parses
 //! it, with `markup`, `script`, `links` and `s3`; `select` sorts the files for a request, with `family`; `unread`
 //! reports skipped files that may have been meant; `no_match` explains an empty result; `series` finds newer builds of
-//! one series; `policy` knows how long AMD keeps builds; `by_url` is for a tarball that the user names by its URL.
+//! one series; `policy` knows how long AMD keeps builds; `by_url` is for a tarball that the user names by its URL, and
+//! `everything` for a search among all builds.
 
 mod by_url;
+mod everything;
 mod family;
 mod links;
 mod markup;
@@ -44,6 +46,7 @@ use crate::fetch::Documents;
 use crate::gfx::GfxTarget;
 use crate::urls::show_url;
 
+pub use everything::{everything, sort_by_age};
 pub use family::{Family, families_with, known_targets};
 pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
