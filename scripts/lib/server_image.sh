@@ -115,7 +115,7 @@ END
     "$strixlock" --store "$work/store" update
     "$strixlock" --store "$work/store" realize llama --json > "$work/llama.json"
     "$strixlock" --store "$work/store" log llama --about --json > "$work/about.json"
-    "$strixlock" --store "$work/store" log llama > "$work/llama.log"
+    "$strixlock" --store "$work/store" log llama --all > "$work/llama.log"
     "$strixlock" --store "$work/store" export oci server --format archive --output "$work/server.tar"
   )
   grep -q 'UI: embedded' "$work/llama.log" || fail "the build did not embed the web UI"
