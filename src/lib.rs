@@ -18,6 +18,7 @@
 //! * [`advisories`]: versions that are known to be bad
 //! * [`inputs`]: kinds of inputs, a folder each: request, pin, resolving, and taking into the store
 //! * [`recipe`], [`manifest`], [`lock`]: how outputs are made; requests of the user; pins of the requests
+//! * [`archive`], [`serve`]: every byte that locks need, in a directory; the server of such a directory
 //! * [`update`]: from manifest to lock
 //! * [`trim`], [`proof`]: the files that a build needs at run time; the proof that it runs with them
 //! * [`realize`]: from lock to trees
@@ -34,6 +35,7 @@
 //! is private, so that the compiler reports unused code.
 
 mod advisories;
+mod archive;
 mod bisect;
 mod canonical;
 mod changes;
@@ -59,6 +61,7 @@ mod realize;
 mod recipe;
 mod report;
 mod sandbox;
+mod serve;
 mod store;
 mod toolbox_env;
 mod trim;

@@ -6,6 +6,7 @@
 mod support;
 
 mod advisories;
+mod archive;
 mod audit;
 mod bisect;
 mod book;

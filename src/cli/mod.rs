@@ -2,6 +2,7 @@
 
 mod advice;
 mod advisory;
+mod archive;
 mod audit;
 mod bench;
 mod bisect;
@@ -38,6 +39,7 @@ mod rollback;
 mod run;
 mod runtime;
 mod schema;
+mod serve;
 mod session;
 mod shell;
 mod snapshot;
@@ -138,6 +140,8 @@ enum Command {
     Diff(diff::DiffArgs),
     Store(store::StoreArgs),
     Gc(gc::GcArgs),
+    Archive(archive::ArchiveArgs),
+    Serve(serve::ServeArgs),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
     Completions(completions::CompletionsArgs),
@@ -251,6 +255,8 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Diff(args) => diff::run(args, session),
         Command::Store(args) => store::run(args, session),
         Command::Gc(args) => gc::run(args, session),
+        Command::Archive(args) => archive::run(args, session),
+        Command::Serve(args) => serve::run(args, session),
         Command::Snapshot(command) => snapshot::run(command, session),
         Command::Completions(args) => completions::run(args, session),
         Command::Man(args) => man::run(args, session),

@@ -9,11 +9,17 @@ use std::path::{Component, Path, PathBuf};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use url::Url;
 
+use crate::archive::ArchiveName;
 use crate::realize::place;
 
 /// Parses a path on the command line.
 pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| expand(&path))
+}
+
+/// Parses the name of an archive on the command line.
+pub(super) fn archive(text: &str) -> Result<ArchiveName, String> {
+    ArchiveName::parse(text, expand)
 }
 
 /// Replaces a leading `~` by the home directory. Fails for another user's home, and if HOME is not set.

@@ -12,7 +12,9 @@ use super::session::described;
 use super::switch::{PreviousGeneration, report_switch};
 use super::table::{self, Column, Table};
 use super::{Session, Ui};
+use crate::archive::{ArchiveName, Taken};
 use crate::error::{About, Error, Kind, Result};
+use crate::inputs::LockedInput;
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
 use crate::realize::{Action, Plan, Realized, StepKind, place, short_version, switch, unknown_models};
@@ -41,6 +43,10 @@ pub struct RealizeArgs {
     /// Make these links at ROCM_HOME and LLAMA_INSTALL_DIR of this .toolbox.env file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "prefix"], value_parser = super::paths::path())]
     prefix_from: Option<PathBuf>,
+    /// Take inputs from this archive: a directory, a .tar file, or the address of `strixlock serve`, which is asked even
+    /// with --offline
+    #[arg(long, value_name = "DIR|FILE.tar|URL", value_parser = super::paths::archive)]
+    from: Option<ArchiveName>,
     /// Method of copying files
     #[arg(long, value_parser = link_mode(), default_value = "auto", requires = "to")]
     link_mode: LinkMode,
@@ -79,6 +85,8 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     }
     let advisories = heed(session, &lock)?;
     let store = session.store()?;
+    // A wrong name is told before anything is planned.
+    let archive = args.from.as_ref().map(|name| session.open_archive(name)).transpose()?;
     let plan = if args.seal { Plan::to_seal } else { Plan::new }(&lock, store, &args.outputs)?;
     let has_all = plan.steps.iter().all(|step| step.action == Action::Have);
     // A read-only store will do if it has everything already.
@@ -111,6 +119,8 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     } else {
         session.caching_realizer(&lock, args.jobs)?
     };
+    let taken = archive.map(|archive| archive.take(&to_fetch(&plan, &lock))).transpose()?;
+    report_taken(ui, taken.as_ref());
     let realized = realizer.run(&plan)?;
     ui.total();
     for warning in unknown_models(&lock, store)? {
@@ -122,13 +132,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     }
     let (mut generation, mut left) = (None, Vec::new());
     if let Some(to) = &args.to {
-        let inside = std::path::absolute(to)?.starts_with(store.root());
-        if inside {
-            return Err(Error::new(Kind::Usage, "cannot write copies into the store").fact("path", to.display()));
-        }
-        for (name, output) in realized.iter().filter(|(name, _)| named(name)) {
-            checkout(&output.tree, &to.join(name), args.link_mode, args.force).about(name)?;
-        }
+        write_copies(args, store, to, realized.iter().filter(|(name, _)| named(name)))?;
     } else {
         let from = PreviousGeneration::of(&profile)?;
         let (number, _) = switch(&profile, &lock, &realized)?;
@@ -140,6 +144,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         let generation = generation.as_ref().map(|(_, number)| (&profile, *number));
         let mut value = to_json(args, &realized, generation, &left);
         value["advisories"] = serde_json::json!(advisories);
+        value["from"] = serde_json::json!(taken);
         ui.json(value);
     } else {
         ui.table(&result(args, &lock, &plan, &realized, begun.elapsed())?);
@@ -161,6 +166,39 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         report_sealed(session, &lock_path);
     }
     Ok(if left.is_empty() { 0 } else { Kind::Unfit as u8 })
+}
+
+/// Writes plain copies of outputs below a directory.
+fn write_copies<'r>(
+    args: &RealizeArgs,
+    store: &Store,
+    to: &Path,
+    mut outputs: impl Iterator<Item = (&'r String, &'r Realized)>,
+) -> Result<()> {
+    if std::path::absolute(to)?.starts_with(store.root()) {
+        return Err(Error::new(Kind::Usage, "cannot write copies into the store").fact("path", to.display()));
+    }
+    outputs
+        .try_for_each(|(name, output)| checkout(&output.tree, &to.join(name), args.link_mode, args.force).about(name))
+}
+
+/// Returns the inputs that a plan fetches.
+fn to_fetch<'l>(plan: &Plan, lock: &'l Lock) -> Vec<(&'l str, &'l LockedInput)> {
+    let fetches = plan.steps.iter().filter(|step| matches!(step.action, Action::Fetch { .. }));
+    let input = |name: &String| lock.inputs.get_key_value(name).map(|(name, input)| (name.as_str(), input));
+    fetches.filter(|step| step.what == StepKind::Input).filter_map(|step| input(&step.name)).collect()
+}
+
+/// Reports what was taken from an archive, and what it does not have.
+fn report_taken(ui: &Ui, taken: Option<&Taken>) {
+    let Some(taken) = taken else { return };
+    if taken.files > 0 {
+        let files = text::counted(taken.files as usize, "file");
+        ui.note(&format!("took {files}, {}, from {}", text::bytes(taken.bytes), taken.archive));
+    }
+    for input in &taken.lacking {
+        ui.warning(&format!("{input}: the archive does not have all of it, which is left to upstream"));
+    }
 }
 
 /// Writes the resulting tree digests into the lock. Reads it again first, since it may have been updated during the

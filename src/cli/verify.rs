@@ -162,7 +162,7 @@ fn repair_all(session: &Session, store: &Store, lock: Option<&Lock>, reports: &m
             }
             // A repaired cold tree is hot now.
             let repaired = in_store(store, &report.subject.name, report.subject.digest)?;
-            report.repaired = damages(&session.ui, store, &repaired, &report.listing)?.is_empty();
+            report.repaired = damages(&session.ui, &repaired, &report.listing)?.is_empty();
             progress |= report.repaired;
         }
         if failed.is_ok() || !progress {
@@ -174,15 +174,15 @@ fn repair_all(session: &Session, store: &Store, lock: Option<&Lock>, reports: &m
 /// Compares a tree with its listing.
 fn inspect(ui: &Ui, store: &Store, subject: Subject) -> Result<TreeReport> {
     let listing = store.listing(subject.digest).about(&subject.name)?.unwrap_or_default();
-    let damages = damages(ui, store, &subject, &listing)?;
+    let damages = damages(ui, &subject, &listing)?;
     Ok(TreeReport { subject, listing, damages, repaired: false })
 }
 
-fn damages(ui: &Ui, store: &Store, subject: &Subject, listing: &Listing) -> Result<Vec<Damage>> {
+fn damages(ui: &Ui, subject: &Subject, listing: &Listing) -> Result<Vec<Damage>> {
     match &subject.form {
         Form::Hot(tree) => compare(&subject.name, &tree.path, listing, Modes::Store, &*ui.progress),
         Form::Copy(path) => compare(&subject.name, path, listing, Modes::Copy, &*ui.progress),
-        Form::Cold(tree) => store.verify_cold(tree, &subject.name, &*ui.progress),
+        Form::Cold(tree) => tree.verify(&subject.name, &*ui.progress),
     }
 }
 

@@ -21,12 +21,14 @@ pub enum Voucher {
     Hub,
     /// The answer of a forge about a release.
     Forge,
+    /// The lock, for a file that an archive keeps under its digest.
+    Kept,
 }
 
 impl Voucher {
     /// Returns what protects the bytes: the connection, or their digest.
     pub(super) fn trust(self, promise: Option<Promise>) -> Trust {
-        if self == Self::Archive && promise.is_some() { Trust::Content } else { Trust::Transport }
+        if matches!(self, Self::Archive | Self::Kept) && promise.is_some() { Trust::Content } else { Trust::Transport }
     }
 
     /// Returns the error for bytes that differ from the promised ones; `digest` is set if all of them were received.
@@ -39,13 +41,14 @@ impl Voucher {
         input: &str,
     ) -> Error {
         let (by, label) = match self {
-            Self::Lock => (None, "locked"),
+            Self::Lock | Self::Kept => (None, "locked"),
             Self::Archive => (Some("the archive's lists name"), "promised"),
             Self::Registry => (Some("the image's manifest names"), "promised"),
             Self::Hub => (Some("the hub names"), "promised"),
             Self::Forge => (Some("the release names"), "promised"),
         };
         let message = match by {
+            None if self == Self::Kept => "a file of the archive is damaged".to_owned(),
             None => "the download does not match strix.lock".to_owned(),
             Some(by) => format!("the download is not the file that {by}"),
         };
@@ -54,6 +57,9 @@ impl Voucher {
                 "upstream replaced this file. Use a mirror that has the locked one, or run `strixlock update {input} \
                  --accept-replaced` to take the new one."
             ),
+            Self::Kept => "`strixlock archive verify` lists all damage of an archive; remove the file and archive the lock \
+                again where its bytes still are"
+                .to_owned(),
             Self::Archive => "the archive may be in the middle of an update, or this mirror may be damaged: try again \
                 later, or name more under `archives` in the manifest"
                 .to_owned(),

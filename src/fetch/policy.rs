@@ -18,6 +18,8 @@ pub struct Settings {
     pub insecure_hosts: Vec<String>,
     /// Mirrors.
     pub mirrors: Vec<Mirror>,
+    /// The archive that the user named, which may be asked even offline.
+    pub archive: Option<Url>,
     /// Number of times that all URLs of a download are tried before it fails.
     pub rounds: u32,
     /// The pause after the first failed round; it doubles with each further one.
@@ -48,6 +50,7 @@ impl Default for Settings {
             offline: false,
             insecure_hosts: Vec::new(),
             mirrors: Vec::new(),
+            archive: None,
             rounds: 5,
             pause: Duration::from_millis(500),
             window: Duration::from_secs(30),
@@ -109,6 +112,15 @@ impl Settings {
         is_loopback(url) || self.insecure_hosts.iter().any(|allowed| allowed == host)
     }
 
+    /// Returns whether a URL is below the archive that the user named.
+    fn is_of_archive(&self, url: &Url) -> bool {
+        self.archive.as_ref().is_some_and(|archive| {
+            (url.scheme(), url.host_str(), url.port_or_known_default())
+                == (archive.scheme(), archive.host_str(), archive.port_or_known_default())
+                && url.path().starts_with(archive.path())
+        })
+    }
+
     /// Like [`Self::check`], but allows plain http if a signature or digest authenticates the bytes.
     pub(super) fn check_for(&self, url: &Url, trust: Trust) -> Result<()> {
         match url.scheme() {
@@ -129,7 +141,7 @@ impl Settings {
                 );
             }
         }
-        if self.offline {
+        if self.offline && !self.is_of_archive(url) {
             return Err(Error::new(Kind::Unreachable, "this is not in the store, and --offline forbids the network")
                 .fact("url", show_url(url))
                 .hint("run again without --offline, or name a mirror with a file: URL in the configuration"));
@@ -174,6 +186,13 @@ mod tests {
         assert!(offline.check_for(&plain, Trust::Content).is_err());
         assert!(offline.check(&url("https://a.example/")).is_err());
         assert!(offline.check(&url("file:///a")).is_ok());
+        let from = Settings { archive: Some(url("http://box.lan:8000/a/")), ..offline };
+        assert!(from.check_for(&url("http://box.lan:8000/a/b"), Trust::Content).is_ok(), "the user named it");
+        assert!(from.check(&url("http://box.lan:8000/a/b")).is_err(), "but the way is not safe");
+        for other in ["http://box.lan:8000/b", "http://box.lan/a/b", "https://box.lan:8000/a/b", "http://b.lan:8000/a/"]
+        {
+            assert!(from.check_for(&url(other), Trust::Content).is_err(), "{other}");
+        }
     }
 
     #[test]

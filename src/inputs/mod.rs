@@ -14,6 +14,7 @@
 
 mod archive;
 mod block;
+mod kept;
 mod kinds;
 mod model;
 mod pinned;
@@ -35,6 +36,7 @@ pub mod release;
 pub mod rocm;
 
 pub use block::Block;
+pub use kept::{Kept, KeptCommit, KeptFile};
 pub use model::{ModelFile, restore_model};
 pub use pinned::{Pinned, Trust};
 pub use request::{OfKind, Request};

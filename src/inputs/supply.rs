@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Pinned;
+use super::{Kept, Pinned};
 use crate::digest::TreeDigest;
 use crate::error::Result;
-use crate::intake::Intake;
+use crate::intake::{Intake, file_vouched};
 use crate::store::Store;
 use crate::store::gc::Roots;
 
@@ -24,6 +24,28 @@ pub trait Supply: Pinned {
 
     /// Adds the downloads and repositories that `gc` must keep, besides [`Pinned::tree`].
     fn keep(&self, roots: &mut Roots);
+
+    /// Returns all that an archive keeps of the pin: what [`Self::fetch`] would ask the upstream for.
+    fn kept(&self) -> Vec<Kept>;
+
+    /// Takes the downloads among [`Self::kept`] into the store that it lacks.
+    fn fetch_kept(&self, intake: Intake, name: &str) -> Result<()> {
+        for kept in self.kept() {
+            if let Kept::File(file) = kept
+                && intake.store.download(file.digest).is_none()
+                && !file.urls.is_empty()
+            {
+                file_vouched(intake, name, &file.urls, file.promise(), file.voucher)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the pinned tree of those parts of [`Self::kept`] that are no downloads. `file` returns the path of one, as
+    /// an archive kept it. Downloads of the pin are in the store by then.
+    fn unpack_kept(&self, _intake: Intake, _name: &str, _file: &dyn Fn(&Kept) -> Result<PathBuf>) -> Result<()> {
+        Ok(())
+    }
 
     /// Downloads the contents of the files of [`Pinned::tree`] again, to repair a damaged tree.
     fn restore(&self, _intake: Intake, _name: &str) -> Result<()> {

@@ -181,6 +181,20 @@ impl Store {
         Ok(fs_err::rename(&link, &blob)?)
     }
 
+    /// Keeps bytes that are in memory as a download, unless the store has them. Returns their digest.
+    pub fn publish_bytes(&self, bytes: &[u8]) -> Result<Sha256Digest> {
+        let digest = Sha256Digest::of(bytes);
+        if self.download(digest).is_none() {
+            let partial = self.partial(&digest.to_string())?;
+            let mut file = partial.open()?;
+            file.set_len(0)?;
+            file.write_all(bytes)?;
+            drop(file);
+            self.publish_download(&partial, digest)?;
+        }
+        Ok(digest)
+    }
+
     /// Publishes a finished download. The caller has checked that the bytes have this digest.
     pub fn publish_download(&self, partial: &Partial, digest: Sha256Digest) -> Result<PathBuf> {
         let path = self.download_path(digest);

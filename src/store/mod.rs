@@ -69,7 +69,7 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::confined::Root;
 
 pub use checkout::{LinkMode, checkout, link_tree};
-pub use cold::ColdTree;
+pub use cold::{ColdShelf, ColdTree, LARGEST_CHUNK, LARGEST_INDEX};
 pub use compile_cache::{CacheScope, CompileCache};
 pub use downloads::{Origin, Partial};
 pub use generations::{Generation, GenerationOutput, Numbered};

@@ -6,6 +6,7 @@ use serde_json::Value;
 use strixlock_demo::gguf_maker::Shape;
 
 use super::{fault, schema, strict};
+use crate::archive::serve::Serving;
 use crate::support::{FIRST, Project, Ran, SECOND, files};
 use crate::validate::add_model;
 
@@ -87,6 +88,13 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("hash", &["hash", "copies/rocm", "--nar"], 0);
     seen.run("hash", &["hash", "copies/rocm", "--listing"], 0);
     seen.run("list-rocm", &["list", "rocm", "--source", &index], 0);
+    seen.run("archive", &["archive", "--to", "kept"], 0);
+    seen.run("archive-list", &["archive", "list", "kept"], 0);
+    seen.run("archive-verify", &["archive", "verify", "kept"], 0);
+    seen.run("archive-prune", &["archive", "prune", "kept", "--dry-run"], 0);
+    seen.run("realize", &["realize", "rocm", "--from", "kept"], 0);
+    let stdout = Serving::start(&project, "kept", "127.0.0.1:0").document.to_string();
+    seen.check("serve", &["serve"], &Ran { code: 0, stdout, stderr: String::new() });
     seen.run("snapshot-save", &["snapshot", "save", "rocm", "rocm.tar.zst"], 0);
     seen.run("snapshot-restore", &["snapshot", "restore", "rocm.tar.zst"], 0);
     seen.run("advisory-list", &["advisory", "list"], 0);

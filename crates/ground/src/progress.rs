@@ -35,6 +35,8 @@ pub enum Doing {
     Validate,
     /// Measures the speed of outputs.
     Measure,
+    /// Answers a client.
+    Serve,
 }
 
 impl Doing {
@@ -51,6 +53,7 @@ impl Doing {
             Self::Pack => "packing",
             Self::Validate => "validating",
             Self::Measure => "measuring",
+            Self::Serve => "serving",
         }
     }
 
@@ -67,6 +70,7 @@ impl Doing {
             Self::Pack => "packed",
             Self::Validate => "validated",
             Self::Measure => "measured",
+            Self::Serve => "served",
         }
     }
 }

@@ -13,7 +13,7 @@ import nightly_project
 
 from . import tools
 from .measure import Failed, Subject, compare, row, run_once
-from .workload import concatenate, manifold, measure
+from .workload import concatenate, manifold, measure, series
 
 # The level of the images' layers: `ZSTD_LEVEL` in crates/formats/src/oci/layer.rs.
 LAYER_LEVEL = 6
@@ -339,6 +339,39 @@ class Bench:
         if self.wanted("pack/desync", "space/desync"):
             self.against_desync(store)
         remove(store)
+
+    def archive(self):
+        """Measures a cold archive of 30 nightlies beside their tarballs, and how the last one is taken out of it."""
+        names = ("archive/30-cold-tarballs", "archive/take-out-tar")
+        if not self.wanted(*names):
+            return
+        missing = self.has("archive")
+        if missing:
+            self.rows += [{"name": name, "missing": missing} for name in names]
+            return
+        kept, store, place, tarballs = self.work / "archive", self.work / "fresh", self.work / "place", 0
+        remove(kept)
+        for nightly in series(self.work.parent, 30):
+            self.project(nightly)
+            remove(store)
+            self.take_in(store, nightly)
+            self.now(self.strixlock(store, nightly, "archive", "--cold", "--to", kept))
+            tarballs += nightly.tarball.stat().st_size
+        size = sum(inodes(kept).values())
+        self.rows.append({"name": names[0], "ratio": round(size / tarballs, 4), "bytes": size, "baseline_bytes": tarballs})
+
+        def fresh():
+            remove(store)
+            remove(place)
+            place.mkdir()
+
+        sync = f"sync -f {quote(str(self.work))}"
+        take = self.strixlock(store, nightly, "--offline", "realize", "rocm", "--from", kept)
+        self.against(Subject(f"{take} && {sync}", fresh), {
+            names[1]: Subject(f"tar -xzf {quote(str(nightly.tarball))} -C {place} && {sync}", fresh)})
+        nightly.tarball.unlink()
+        for directory in (kept, store, place):
+            remove(directory)
 
     def against_desync(self, store):
         bars = {"pack/desync": 0.9, "space/desync": 1.05}

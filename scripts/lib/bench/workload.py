@@ -3,6 +3,7 @@
 Packages come through the machine's own apt configuration, need no root, and are kept in the cache directory.
 """
 
+import datetime
 import hashlib
 import os
 import re
@@ -76,6 +77,26 @@ def manifold(directory, times):
     return large
 
 
+def series(directory, count):
+    """Yields nightlies of as many days, each with 15 % of the files of the one before changed. Only one of their tarballs exists at a time."""
+    before = None
+    tree = directory / "trees" / "series"
+    shutil.rmtree(tree, ignore_errors=True)
+    subprocess.run(["cp", "-a", Nightly(directory, FIRST).tree, tree], check=True)
+    for number in range(count):
+        day = datetime.date(2026, 9, 10) + datetime.timedelta(days=number)
+        nightly = Nightly(directory, f"10.2.0a{day:%Y%m%d}")
+        nightly.tree = tree
+        change(tree, nightly.version)
+        describe(nightly)
+        pack(nightly)
+        if before:
+            before.tarball.unlink()
+        before = nightly
+        yield nightly
+    shutil.rmtree(tree)
+
+
 def choose(wanted_bytes, patterns):
     """Chooses packages of this machine's suite, newest LLVM first, until their installed size is reached."""
     names = subprocess.run(["apt-cache", "pkgnames"], check=True, capture_output=True, text=True).stdout.split()
@@ -125,9 +146,9 @@ def thin(tree):
             path.unlink()
 
 
-def seed(tree, path):
-    """Returns pseudo-random bytes that depend only on a file's name."""
-    return hashlib.sha256(str(path.relative_to(tree)).encode()).digest()
+def seed(tree, path, salt=""):
+    """Returns pseudo-random bytes that depend only on a file's name and the salt."""
+    return hashlib.sha256(f"{path.relative_to(tree)}{salt}".encode()).digest()
 
 
 def clean(tree):
@@ -180,13 +201,13 @@ def describe(nightly):
         '"submodules": [], "flags": {}}\n')
 
 
-def change(tree):
-    """Changes a few bytes in a few places of 15 % of the files, chosen by name. Returns their names."""
+def change(tree, salt=""):
+    """Changes a few bytes in a few places of 15 % of the files, chosen by name and salt. Returns their names."""
     changed = []
     for path in walk(tree):
         if path.is_symlink() or not path.is_file() or not path.stat().st_size:
             continue
-        draw = seed(tree, path)
+        draw = seed(tree, path, salt)
         if int.from_bytes(draw[:4], "big") % 100 >= CHANGED_PERCENT:
             continue
         changed.append(str(path.relative_to(tree)))

@@ -70,6 +70,7 @@ pub(super) const GROUPS: [Group; 5] = [
                     ("Build everything, and switch to it", "strixlock realize"),
                     ("Links at /opt/rocm and /opt/llama", "strixlock realize --prefix /opt"),
                     ("Plain copies", "strixlock realize --to ./copies"),
+                    ("From an archive, without network", "strixlock realize --from /mnt --offline"),
                 ],
             ),
             page(
@@ -412,6 +413,44 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("See what would go", "strixlock gc --keep 3 --dry-run"),
                     ("Keep what was used in the last month", "strixlock gc --older-than 30d"),
+                ],
+            ),
+            page(
+                "archive",
+                "how-to/old-nightly.md",
+                &[
+                    ("Everything that the lock needs", "strixlock archive"),
+                    ("All generations, in little space", "strixlock archive --to ./a --all-generations --cold"),
+                    ("One file, for a stick", "strixlock archive --to archive.tar"),
+                ],
+            ),
+            page(
+                "archive list",
+                "reference/archive.md",
+                &[("What does it keep?", "strixlock archive list"), ("For a script", "strixlock archive list --json")],
+            ),
+            page(
+                "archive verify",
+                "reference/archive.md#check-it",
+                &[
+                    ("Every byte of the usual archive", "strixlock archive verify"),
+                    ("Of a file", "strixlock archive verify archive.tar"),
+                ],
+            ),
+            page(
+                "archive prune",
+                "reference/archive.md#remove",
+                &[
+                    ("See what would go", "strixlock archive prune --dry-run"),
+                    ("Remove what no lock needs", "strixlock archive prune ./a"),
+                ],
+            ),
+            page(
+                "serve",
+                "how-to/offline.md#an-archive-in-the-network",
+                &[
+                    ("For this machine", "strixlock serve /mnt"),
+                    ("For the network", "strixlock serve /mnt --listen 0.0.0.0:8000"),
                 ],
             ),
             page(

@@ -14,6 +14,8 @@ use crate::sandbox::has_interrupts;
 
 /// True once a signal ends this process.
 static ENDING: AtomicBool = AtomicBool::new(false);
+/// True while the command handles SIGINT and SIGTERM itself.
+static HANDLED: AtomicBool = AtomicBool::new(false);
 
 /// Watches for signals from now on. `alone` runs its argument while no lines of tasks are on the screen.
 pub(super) fn watch(running: &Arc<Running>, alone: impl Fn(&dyn Fn()) + Send + 'static) {
@@ -25,8 +27,7 @@ pub(super) fn watch(running: &Arc<Running>, alone: impl Fn(&dyn Fn()) + Send + '
             return;
         };
         let wait = move || {
-            // An interactive sandbox has Ctrl-C for itself.
-            for signal in signals.forever().filter(|signal| *signal != SIGINT || !has_interrupts()) {
+            for signal in signals.forever().filter(|signal| !is_handled(*signal)) {
                 ENDING.store(true, Ordering::SeqCst);
                 alone(&|| {
                     let _ = writeln!(anstream::stderr(), "{}", running.interrupted());
@@ -36,6 +37,20 @@ pub(super) fn watch(running: &Arc<Running>, alone: impl Fn(&dyn Fn()) + Send + '
         };
         let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);
     });
+}
+
+/// Leaves SIGINT and SIGTERM to the command from now on.
+pub(in crate::cli) fn leave_to_command() {
+    HANDLED.store(true, Ordering::SeqCst);
+}
+
+/// Returns whether something else handles a signal: the command, or an interactive sandbox, which has Ctrl-C for itself.
+fn is_handled(signal: i32) -> bool {
+    match signal {
+        SIGINT => HANDLED.load(Ordering::SeqCst) || has_interrupts(),
+        SIGTERM => HANDLED.load(Ordering::SeqCst),
+        _ => false,
+    }
 }
 
 /// Waits for the end if a signal has been received: what fails then fails because its child got the signal too, and is

@@ -15,7 +15,7 @@ use super::palette::painted;
 use crate::progress::{Doing, Progress, Silent, Task, Unit};
 use lines::Lines;
 
-pub(super) use interrupt::give_way;
+pub(super) use interrupt::{give_way, leave_to_command};
 pub(super) use running::Running;
 pub(super) use track::took;
 

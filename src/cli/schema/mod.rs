@@ -34,10 +34,11 @@ const FILES: &[(&str, &str)] = &[
 
 /// Schemas of what commands print, by the command's words joined with hyphens.
 const COMMANDS: &[(&str, &str)] = schemas! {
-    "advisory-draft" "advisory-list" "advisory-show" "audit" "bench" "bisect" "check" "completions" "config-path" "config-show" "demo"
+    "advisory-draft" "advisory-list" "advisory-show" "archive" "archive-list" "archive-prune" "archive-verify" "audit" "bench" "bisect"
+    "check" "completions" "config-path" "config-show" "demo"
     "diff" "doctor" "env" "error" "export-containerfile" "export-oci"
     "gc" "generations" "hash" "init" "list-rocm" "lock-digest" "lock-show" "log" "man" "outdated" "provision" "realize" "rollback"
-    "runtime" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "update" "validate" "verify"
+    "runtime" "serve" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "update" "validate" "verify"
     "version" "why"
 };
 

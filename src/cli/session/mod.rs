@@ -12,6 +12,8 @@ mod store;
 
 use std::cell::OnceCell;
 
+use url::Url;
+
 use super::Ui;
 use crate::error::Result;
 use crate::fetch::Fetcher;
@@ -25,6 +27,7 @@ pub use config::variable;
 pub use profile::described;
 pub use project::Project;
 pub use settings::{Given, Setting};
+pub use store::usual_archive;
 
 /// Global options of a command, and the things that depend on them.
 pub struct Session {
@@ -40,6 +43,8 @@ pub struct Session {
     lock: OnceCell<Option<Lock>>,
     store: OnceCell<Store>,
     fetcher: OnceCell<Fetcher>,
+    /// The address of an archive that the command line names.
+    archive: OnceCell<Url>,
 }
 
 impl Session {
@@ -55,6 +60,7 @@ impl Session {
             lock: OnceCell::new(),
             store: OnceCell::new(),
             fetcher: OnceCell::new(),
+            archive: OnceCell::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::config::{MirrorSetting, Number, Set};
 use super::{Session, lazily};
+use crate::archive::{ArchiveName, Source};
 use crate::error::Result;
 use crate::fetch::{self, Fetcher, HUB, HubSettings, Mirror};
 use crate::intake::Intake;
@@ -19,6 +20,15 @@ impl Session {
     /// Returns the fetcher.
     pub fn fetcher(&self) -> Result<&Fetcher> {
         lazily(&self.fetcher, || Fetcher::new(self.fetch_settings()?, Arc::clone(&self.ui.progress)))
+    }
+
+    /// Opens an archive, which may be asked even offline: the user named it. Must come before the first use of the
+    /// fetcher in a command.
+    pub fn open_archive(&self, name: &ArchiveName) -> Result<Source<'_>> {
+        if let ArchiveName::Url(url) = name {
+            let _ = self.archive.set(url.clone());
+        }
+        Source::open(name, self.intake()?)
     }
 
     /// Returns store and fetcher for taking in inputs.
@@ -78,6 +88,7 @@ impl Session {
             offline: self.args.offline,
             insecure_hosts: config.insecure_hosts.iter().map(|set| set.value.clone()).collect(),
             mirrors,
+            archive: self.archive.get().cloned(),
             hub_token: hub.token,
             rounds: u32::try_from(config.number(Number::Rounds)).unwrap_or(u32::MAX),
             window: Duration::from_secs(config.number(Number::WindowSeconds)),

@@ -21,7 +21,7 @@ impl Session {
                 std::fs::canonicalize(&path).unwrap_or(path)
             }
             Some(path) => path,
-            None => usual_path()?,
+            None => usual_path("store")?,
         })
     }
 
@@ -85,15 +85,24 @@ impl Session {
     }
 }
 
-/// Returns the path of the store where nothing names one: in the user's data directory. A relative home would be
+/// Returns the directory of the archive where nothing names one: beside the usual store.
+pub fn usual_archive() -> Result<PathBuf> {
+    usual_path("archive")
+}
+
+/// Returns the path of the store or archive where nothing names one: in the user's data directory. A relative home would be
 /// another one in each directory.
-fn usual_path() -> Result<PathBuf> {
+fn usual_path(what: &str) -> Result<PathBuf> {
     let none = || {
-        Error::failure("cannot find a directory for the store")
+        Error::failure(format!("cannot find a directory for the {what}"))
             .hint("choose a directory that you can write to, with --store or STRIXLOCK_STORE")
     };
     let data = etcetera::choose_base_strategy().map_err(|error| none().because(&error))?.data_dir();
-    if data.is_absolute() { Ok(data.join("strixlock/store")) } else { Err(none().fact("HOME", "not an absolute path")) }
+    if data.is_absolute() {
+        Ok(data.join("strixlock").join(what))
+    } else {
+        Err(none().fact("HOME", "not an absolute path"))
+    }
 }
 
 /// Reports the migration of a store that had one list of generations for all projects, which happens once.

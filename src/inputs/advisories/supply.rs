@@ -2,7 +2,7 @@
 
 use super::AdvisoriesRequest;
 use crate::error::Result;
-use crate::inputs::{Block, Presence, Supply};
+use crate::inputs::{Block, Kept, Presence, Supply};
 use crate::intake::Intake;
 use crate::store::Store;
 use crate::store::gc::Roots;
@@ -17,4 +17,9 @@ impl Supply for Block<AdvisoriesRequest> {
     }
 
     fn keep(&self, _: &mut Roots) {}
+
+    /// Returns nothing: an archive keeps the lock.
+    fn kept(&self) -> Vec<Kept> {
+        Vec::new()
+    }
 }

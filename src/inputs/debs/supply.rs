@@ -8,7 +8,7 @@ use super::DebsPin;
 use crate::digest::Promise;
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Voucher;
-use crate::inputs::{Block, Presence, Supply};
+use crate::inputs::{Block, Kept, KeptFile, Presence, Supply};
 use crate::intake::{Intake, MissingFile, download_all, drop_damaged, file_vouched, is_here};
 use crate::store::Store;
 use crate::store::gc::Roots;
@@ -26,6 +26,18 @@ impl Supply for Block<DebsRequest> {
 
     fn keep(&self, roots: &mut Roots) {
         roots.downloads.extend(self.locked.packages.iter().map(|package| package.sha256));
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        let file = |package: &DebPackage| {
+            let name = package.path.rsplit('/').next().unwrap_or(&package.path);
+            Kept::File(KeptFile::new(name, promise(package), self.locked.urls(package), Voucher::Archive))
+        };
+        self.locked.packages.iter().map(file).collect()
+    }
+
+    fn fetch_kept(&self, intake: Intake, name: &str) -> Result<()> {
+        self.fetch(intake, name)
     }
 }
 

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::{DirectoryPin, DirectoryRequest};
 use crate::error::{About as _, Error, Kind, Result};
-use crate::inputs::{Block, Presence, Supply};
+use crate::inputs::{Block, Kept, Presence, Supply};
 use crate::intake::Intake;
 use crate::store::gc::Roots;
 use crate::store::{Store, StoredTree};
 use crate::tree::confined::Root;
 use crate::tree::scan::scan;
+use crate::tree::unpack::unpack;
 use crate::tree::{Limits, Listing, Node, Receiver as _, TreeWriter, named};
 
 impl Supply for Block<DirectoryRequest> {
@@ -47,6 +48,24 @@ impl Supply for Block<DirectoryRequest> {
     }
 
     fn keep(&self, _: &mut Roots) {}
+
+    fn kept(&self) -> Vec<Kept> {
+        vec![Kept::Tree(self.locked.content.clone())]
+    }
+
+    fn unpack_kept(&self, intake: Intake, name: &str, file: &dyn Fn(&Kept) -> Result<PathBuf>) -> Result<()> {
+        let pin = &self.locked.content;
+        let staging = intake.store.stage()?;
+        let directory = staging.path().join("tree");
+        fs_err::create_dir(&directory)?;
+        let limits = Limits { entries: pin.entries, bytes: pin.size, colliding_names: true };
+        for kept in self.kept() {
+            let listing = unpack(fs_err::File::open(file(&kept)?)?, &directory, limits).about(name)?.listing;
+            pin.demand(name, &listing)?;
+            intake.store.publish_tree(&staging, &listing)?;
+        }
+        Ok(())
+    }
 }
 
 /// Returns the directory at a path of the project.

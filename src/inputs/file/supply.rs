@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::{FilePin, FileRequest, unpacked};
 use crate::digest::Promise;
 use crate::error::{About as _, Result};
-use crate::inputs::{Block, Presence, Supply};
+use crate::fetch::Voucher;
+use crate::inputs::{Block, Kept, KeptFile, Presence, Supply};
 use crate::intake::{Intake, file};
 use crate::store::Store;
 use crate::store::gc::Roots;
@@ -35,6 +36,11 @@ impl Supply for Block<FileRequest> {
         roots.downloads.insert(self.locked.sha256);
     }
 
+    fn kept(&self) -> Vec<Kept> {
+        let pin = &self.locked;
+        vec![Kept::File(KeptFile::new(pin.name(), promise(pin), pin.urls.clone(), Voucher::Lock))]
+    }
+
     fn restore(&self, intake: Intake, name: &str) -> Result<()> {
         let Some(content) = &self.locked.content else { return Ok(()) };
         unpacked::contents(intake, name, &take_in(intake, name, &self.locked)?, content)
@@ -46,6 +52,9 @@ impl Supply for Block<FileRequest> {
 }
 
 fn take_in(intake: Intake, name: &str, pin: &FilePin) -> Result<PathBuf> {
-    let promise = Promise { size: pin.size, digest: pin.sha256 };
-    file(intake, name, &pin.urls, Some(promise)).map(|(path, _)| path)
+    file(intake, name, &pin.urls, Some(promise(pin))).map(|(path, _)| path)
+}
+
+fn promise(pin: &FilePin) -> Promise {
+    Promise { size: pin.size, digest: pin.sha256 }
 }

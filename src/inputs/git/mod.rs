@@ -37,6 +37,7 @@ pub use pin::GitPin;
 pub use resolve::{at_commit, first_parents, named_commit};
 pub use supply::fetch_history;
 pub(super) use supply::git as at_repository;
+pub use supply::write_pack;
 
 impl Request for GitRequest {
     type Pin = GitPin;

@@ -4,7 +4,7 @@
 //! out that a patch no longer applies, everything else reads the sources that are built, and the page REPRODUCIBLE.md
 //! shows commit and patches in one place.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub struct PatchPin {
 /// Pins a patch of the project, and keeps its bytes in the store.
 pub(super) fn pin(store: &Store, directory: &Path, path: &str) -> Result<PatchPin> {
     let bytes = read(&directory.join(path))?;
-    Ok(PatchPin { path: path.to_owned(), sha256: keep(store, &bytes)? })
+    Ok(PatchPin { path: path.to_owned(), sha256: store.publish_bytes(&bytes)? })
 }
 
 /// Takes pinned patches of the project into the store, where it lacks them. Warns of a file that is another one now.
@@ -36,7 +36,7 @@ pub(super) fn bring(intake: Intake, name: &str, pins: &[PatchPin], directory: &P
     for pin in pins {
         let Ok(bytes) = read(&directory.join(&pin.path)) else { continue };
         if Sha256Digest::of(&bytes) == pin.sha256 {
-            keep(intake.store, &bytes)?;
+            intake.store.publish_bytes(&bytes)?;
         } else {
             intake.fetcher.note_once(&format!(
                 "warning: {name}: {} is not the file that the lock has: `strixlock update {name}` takes it",
@@ -59,19 +59,6 @@ pub(super) fn load(store: &Store, pins: &[PatchPin]) -> Result<Vec<Patch>> {
         Ok(Patch { path: pin.path.clone(), bytes: read(&path)? })
     };
     pins.iter().map(one).collect()
-}
-
-fn keep(store: &Store, bytes: &[u8]) -> Result<Sha256Digest> {
-    let digest = Sha256Digest::of(bytes);
-    if store.download(digest).is_none() {
-        let partial = store.partial(&digest.to_string())?;
-        let mut file = partial.open()?;
-        file.set_len(0)?;
-        file.write_all(bytes)?;
-        drop(file);
-        store.publish_download(&partial, digest)?;
-    }
-    Ok(digest)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

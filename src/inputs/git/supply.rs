@@ -1,14 +1,15 @@
 //! A git commit: fetched into the cache, its raw blobs written as a tree.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
 use super::GitPin;
 use super::patches::{self, PatchPin};
 use crate::error::{About, Error, Kind, Result};
-use crate::inputs::{Block, Presence, Supply};
+use crate::fetch::Voucher;
+use crate::inputs::{Block, Kept, KeptCommit, KeptFile, Presence, Supply};
 use crate::intake::Intake;
 use crate::progress::{Doing, Unit};
 use crate::store::gc::Roots;
@@ -19,6 +20,9 @@ use crate::upstream::git::{Content, GitRequest, Repository, Submodule, apply, wr
 impl Supply for Block<GitRequest> {
     fn fetch(&self, intake: Intake, name: &str) -> Result<()> {
         let pin = &self.locked;
+        if intake.store.tree(pin.content.digest).is_some() {
+            return Ok(());
+        }
         git(intake, name, &pin.url, |repository| {
             repository.fetch(&pin.commit, pin.reference.as_deref())?;
             git_tree(intake, repository, &pin.commit, &pin.patches, Some(pin)).map(drop)
@@ -37,6 +41,41 @@ impl Supply for Block<GitRequest> {
 
     fn bring(&self, intake: Intake, name: &str, directory: &Path) -> Result<()> {
         patches::bring(intake, name, &self.locked.patches, directory)
+    }
+
+    /// Returns the commit, those of its submodules, and the patches. The project has the patches: they have no URLs.
+    fn kept(&self) -> Vec<Kept> {
+        let pin = &self.locked;
+        let own = KeptCommit { url: pin.url.clone(), commit: pin.commit.clone(), reference: pin.reference.clone() };
+        let of_submodule =
+            |one: &Submodule| KeptCommit { url: one.url.clone(), commit: one.commit.clone(), reference: None };
+        let patch = |patch: &PatchPin| KeptFile {
+            name: patch.path.clone(),
+            digest: patch.sha256,
+            size: None,
+            urls: Vec::new(),
+            voucher: Voucher::Lock,
+            mtime: None,
+            tree: None,
+        };
+        let commits = std::iter::once(own).chain(pin.submodules.values().map(of_submodule)).map(Kept::Commit);
+        commits.chain(pin.patches.iter().map(patch).map(Kept::File)).collect()
+    }
+
+    /// Reads the packs into repositories of their own, which are dropped afterwards: see [`Repository::read_pack`].
+    fn unpack_kept(&self, intake: Intake, name: &str, file: &dyn Fn(&Kept) -> Result<PathBuf>) -> Result<()> {
+        let (pin, staging) = (&self.locked, intake.store.stage()?);
+        let place = |url: &str| staging.path().join(crate::digest::Sha256Digest::of(url.as_bytes()).hex());
+        for kept in self.kept() {
+            if let Kept::Commit(one) = &kept {
+                let repository = Repository::open(name, &one.url, &place(&one.url), intake.fetcher)?;
+                repository.read_pack(&file(&kept)?).about(name)?;
+            }
+        }
+        let repository = Repository::open(name, &pin.url, &place(&pin.url), intake.fetcher)?;
+        let (tree, listing, _) =
+            write(intake, &repository, &pin.commit, &pin.patches, Some(pin), &place).about(name)?;
+        intake.store.publish_tree(&tree, &listing).map(drop)
     }
 
     fn restore(&self, intake: Intake, name: &str) -> Result<()> {
@@ -95,7 +134,8 @@ pub fn git_tree(
     pin: Option<&GitPin>,
 ) -> Result<GitContent> {
     let _unpacking = intake.fetcher.progress().begin(Doing::Unpack, repository.name, None, Unit::Steps);
-    let (staging, listing, submodules) = write(intake, repository, commit, patches, pin)?;
+    let (staging, listing, submodules) =
+        write(intake, repository, commit, patches, pin, &|url| intake.store.git_cache(url))?;
     let tree = intake.store.publish_tree(&staging, &listing)?;
     Ok(GitContent { tree, listing, submodules })
 }
@@ -104,7 +144,8 @@ pub fn git_tree(
 fn git_contents(intake: Intake, name: &str, pin: &GitPin) -> Result<()> {
     git(intake, name, &pin.url, |repository| {
         repository.fetch(&pin.commit, pin.reference.as_deref())?;
-        let (staging, listing, _) = write(intake, repository, &pin.commit, &pin.patches, Some(pin))?;
+        let cache_of = |url: &str| intake.store.git_cache(url);
+        let (staging, listing, _) = write(intake, repository, &pin.commit, &pin.patches, Some(pin), &cache_of)?;
         intake.store.share_all(&staging, &listing)
     })
 }
@@ -117,6 +158,7 @@ fn write(
     commit: &str,
     patches: &[PatchPin],
     pin: Option<&GitPin>,
+    cache_of: &dyn Fn(&str) -> PathBuf,
 ) -> Result<Written> {
     let tree = apply(repository, commit, &patches::load(intake.store, patches)?)?;
     let staging = intake.store.stage()?;
@@ -126,7 +168,7 @@ fn write(
     let limits = pin.map_or(limits, |pin| Limits { entries: pin.content.entries, bytes: pin.content.size, ..limits });
     let mut writer = TreeWriter::new(&directory, limits)?;
     let content = Content {
-        cache_of: &|url| intake.store.git_cache(url),
+        cache_of,
         pinned: pin.map(|pin| &pin.submodules),
         limits,
         demand_space: &|bytes| intake.store.demand_space(bytes),
@@ -137,4 +179,15 @@ fn write(
         pin.content.demand(repository.name, &listing)?;
     }
     Ok((staging, listing, submodules))
+}
+
+/// Writes a pack with a pinned commit to `out`. Fetches the commit if the cache lacks it.
+pub fn write_pack(intake: Intake, name: &str, kept: &KeptCommit, out: &Path) -> Result<()> {
+    git(intake, name, &kept.url, |repository| {
+        repository.fetch(&kept.commit, kept.reference.as_deref())?;
+        let mut file = std::io::BufWriter::new(fs_err::File::create(out)?);
+        repository.write_pack(&kept.commit, &mut file)?;
+        file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        Ok(())
+    })
 }

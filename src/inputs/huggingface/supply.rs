@@ -7,7 +7,7 @@ use crate::digest::Promise;
 use crate::error::{About as _, Error, Kind, Result};
 use crate::fetch::{Remote, Voucher};
 use crate::gguf::{self, Gguf, Header, contradiction};
-use crate::inputs::{Block, Presence, Supply};
+use crate::inputs::{Block, Kept, KeptFile, ModelFile, Presence, Supply};
 use crate::intake::{Intake, file_vouched};
 use crate::store::Store;
 use crate::store::gc::Roots;
@@ -28,6 +28,18 @@ impl Supply for Block<HuggingfaceRequest> {
 
     fn keep(&self, roots: &mut Roots) {
         roots.downloads.extend(self.locked.files.iter().map(|file| file.sha256));
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        let file = |file: &ModelFile| {
+            let promise = Promise { size: file.size, digest: file.sha256 };
+            Kept::File(KeptFile::new(&file.path, promise, self.locked.urls(file), Voucher::Hub))
+        };
+        self.locked.files.iter().map(file).collect()
+    }
+
+    fn fetch_kept(&self, intake: Intake, name: &str) -> Result<()> {
+        self.fetch(intake, name)
     }
 
     fn model(&self, intake: Intake, name: &str) -> Result<Vec<PathBuf>> {

@@ -6,7 +6,8 @@ use super::LlamaUiRequest;
 use super::pin::Bundle;
 use crate::digest::Promise;
 use crate::error::{About as _, Result};
-use crate::inputs::{Block, Presence, Supply};
+use crate::fetch::Voucher;
+use crate::inputs::{Block, Kept, KeptFile, Presence, Supply};
 use crate::intake::{Intake, drop_damaged, file};
 use crate::store::gc::Roots;
 use crate::store::{Staging, Store};
@@ -32,6 +33,14 @@ impl Supply for Block<LlamaUiRequest> {
         roots.downloads.extend(self.locked.bundle.iter().map(|bundle| bundle.sha256));
     }
 
+    fn kept(&self) -> Vec<Kept> {
+        let file = |bundle: &Bundle| {
+            let name = format!("ui-b{}.tar.gz", bundle.number);
+            Kept::File(KeptFile::new(name, promise(bundle), bundle.urls.clone(), Voucher::Lock))
+        };
+        self.locked.bundle.iter().map(file).collect()
+    }
+
     fn restore(&self, intake: Intake, name: &str) -> Result<()> {
         let Some(bundle) = &self.locked.bundle else { return Ok(()) };
         let (staging, listing) = pinned(intake, name, bundle)?;
@@ -42,13 +51,16 @@ impl Supply for Block<LlamaUiRequest> {
 /// Takes in a pinned bundle and unpacks it.
 fn pinned(intake: Intake, name: &str, bundle: &Bundle) -> Result<(Staging, Listing)> {
     drop_damaged(intake.store, bundle.sha256)?;
-    let promise = Promise { size: bundle.size, digest: bundle.sha256 };
-    let (path, _) = file(intake, name, &bundle.urls, Some(promise))?;
+    let (path, _) = file(intake, name, &bundle.urls, Some(promise(bundle)))?;
     // A pin has the exact size of the tree; anything larger is wrong.
     let limits = Limits { entries: bundle.tree.entries, bytes: bundle.tree.size, colliding_names: true };
     let (staging, listing) = unpacked(intake, &path, limits).about(name)?;
     bundle.tree.demand(name, &listing)?;
     Ok((staging, listing))
+}
+
+fn promise(bundle: &Bundle) -> Promise {
+    Promise { size: bundle.size, digest: bundle.sha256 }
 }
 
 /// Unpacks a bundle into a staging directory of the store.

@@ -7,7 +7,7 @@ use super::{LayerPin, OciPin};
 use crate::digest::Promise;
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::Voucher;
-use crate::inputs::{Block, Presence, Supply};
+use crate::inputs::{Block, Kept, KeptFile, Presence, Supply};
 use crate::intake::{Intake, MissingFile, download_all, drop_damaged, is_here};
 use crate::oci::apply::{Applied, apply};
 use crate::oci::{BaseConfig, LayerFile};
@@ -27,6 +27,22 @@ impl Supply for Block<OciRequest> {
 
     fn keep(&self, roots: &mut Roots) {
         roots.downloads.extend(self.locked.blobs().iter().map(|blob| blob.digest));
+    }
+
+    /// Returns configuration and layers. They have no URLs: only the registry's protocol gets them.
+    fn kept(&self) -> Vec<Kept> {
+        let pin = &self.locked;
+        let name = |blob: &Promise| {
+            let place = pin.layers.iter().position(|layer| layer.digest == blob.digest);
+            let part = place.map_or_else(|| "configuration".to_owned(), |place| format!("layer {}", place + 1));
+            format!("{}: {part}", self.requested.image)
+        };
+        let file = |blob: Promise| Kept::File(KeptFile::new(name(&blob), blob, Vec::new(), Voucher::Registry));
+        pin.blobs().into_iter().map(file).collect()
+    }
+
+    fn fetch_kept(&self, intake: Intake, name: &str) -> Result<()> {
+        self.fetch(intake, name)
     }
 }
 

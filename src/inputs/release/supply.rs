@@ -9,7 +9,7 @@ use super::ReleasePin;
 use crate::digest::Promise;
 use crate::error::{About as _, Error, Kind, Result};
 use crate::fetch::{Received, Voucher};
-use crate::inputs::{Block, Presence, Supply};
+use crate::inputs::{Block, Kept, KeptFile, Presence, Supply};
 use crate::intake::{Intake, drop_damaged, file_anew, file_vouched};
 use crate::log::CACHE;
 use crate::progress::{Doing, Unit};
@@ -36,6 +36,12 @@ impl Supply for Block<ReleaseRequest> {
 
     fn keep(&self, roots: &mut Roots) {
         roots.downloads.insert(self.locked.sha256);
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        let pin = &self.locked;
+        let file = KeptFile::new(&pin.file, pin.promise(), pin.urls.clone(), Voucher::Lock);
+        vec![Kept::File(KeptFile { mtime: pin.published, ..file })]
     }
 
     fn restore(&self, intake: Intake, name: &str) -> Result<()> {

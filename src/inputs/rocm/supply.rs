@@ -9,8 +9,8 @@ use crate::digest::Promise;
 use crate::digest::Sha256Digest;
 use crate::error::{About, Error, Kind, Result};
 use crate::fetch::{Received, Voucher, Wanted, is_refusal};
-use crate::inputs::{Block, Presence, Supply};
-use crate::intake::{Intake, UnpackSink, earlier_download, lock_download, record_origin};
+use crate::inputs::{Block, Kept, KeptFile, Presence, Supply};
+use crate::intake::{Intake, UnpackSink, earlier_download, file, lock_download, record_origin};
 use crate::log::CACHE;
 use crate::progress::{Doing, Task, Unit};
 use crate::store::gc::Roots;
@@ -21,7 +21,7 @@ use crate::upstream::rocm::{RocmRequest, homes, if_gone};
 
 impl Supply for Block<RocmRequest> {
     fn fetch(&self, intake: Intake, name: &str) -> Result<()> {
-        let tarball = tarball(intake, name, Expect::Pin(&self.locked))?;
+        let tarball = tarball(intake, name, Expect::Pin(self))?;
         Provenance::read(&tarball.tree.path)?.check(&self.locked.version, &self.requested.target).about(name)
     }
 
@@ -33,9 +33,44 @@ impl Supply for Block<RocmRequest> {
         roots.downloads.insert(self.locked.sha256);
     }
 
-    fn restore(&self, intake: Intake, name: &str) -> Result<()> {
-        tarball_contents(intake, name, &self.locked)
+    fn kept(&self) -> Vec<Kept> {
+        let pin = &self.locked;
+        let midnight = |day: jiff::civil::Date| jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok();
+        let made = pin.version.date().and_then(midnight).map(jiff::Timestamp::as_second);
+        vec![Kept::File(KeptFile {
+            mtime: pin.mtime.or(made),
+            tree: Some(pin.tree.digest),
+            ..KeptFile::new(&pin.file, promise(pin), pin.urls.clone(), Voucher::Lock)
+        })]
     }
+
+    fn fetch_kept(&self, intake: Intake, name: &str) -> Result<()> {
+        let pin = &self.locked;
+        let from = |urls: &[Url]| file(intake, name, urls, Some(promise(pin))).map(drop);
+        from(&pin.urls).or_else(|error| match self.homes() {
+            homes if may_be_elsewhere(&error) && !homes.is_empty() => {
+                from(&homes).map_err(|other| beside(error, &other).hint(if_gone(name, &pin.version)))
+            }
+            _ => Err(error),
+        })
+    }
+
+    fn restore(&self, intake: Intake, name: &str) -> Result<()> {
+        tarball_contents(intake, name, self)
+    }
+}
+
+impl Block<RocmRequest> {
+    /// Returns the other addresses at which the pinned tarball may be.
+    fn homes(&self) -> Vec<Url> {
+        homes(&self.locked.urls, &self.locked.file, &self.requested)
+    }
+}
+
+/// Returns whether another address may have what this error is about: indexes moved, and their files did not always move
+/// along. An unreachable host is treated like one without the file.
+fn may_be_elsewhere(error: &Error) -> bool {
+    is_refusal(error) || error.kind() == Kind::Unreachable
 }
 
 /// A tarball that was taken in.
@@ -58,7 +93,7 @@ pub struct Tarball {
 #[derive(Clone, Copy)]
 pub enum Expect<'a> {
     /// The pinned tarball: both its bytes and its tree must match the pin.
-    Pin(&'a RocmPin),
+    Pin(&'a Block<RocmRequest>),
     /// A tarball without a pin.
     New {
         /// URLs of the tarball.
@@ -73,11 +108,11 @@ pub enum Expect<'a> {
 /// Takes in a tarball.
 pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
     let partial = match expect {
-        Expect::Pin(pin) => lock_download(intake, &pin.urls, Some(promise(pin)))?,
+        Expect::Pin(Block { locked: pin, .. }) => lock_download(intake, &pin.urls, Some(promise(pin)))?,
         Expect::New { urls, .. } => lock_download(intake, urls, None)?,
     };
     // Another process may have finished this download while we waited for the lock.
-    if let Expect::Pin(pin) = expect
+    if let Expect::Pin(Block { locked: pin, .. }) = expect
         && let Some(tree) = intake.store.tree(pin.tree.digest)
     {
         info!(target: CACHE, "{name}: have: the tree {} is in the store", tree.digest);
@@ -102,10 +137,10 @@ pub fn tarball(intake: Intake, name: &str, expect: Expect) -> Result<Tarball> {
 }
 
 /// Downloads the contents of a pinned tree's files into the blob store again, to repair a damaged tree.
-fn tarball_contents(intake: Intake, name: &str, pin: &RocmPin) -> Result<()> {
-    let partial = lock_download(intake, &pin.urls, Some(promise(pin)))?;
+fn tarball_contents(intake: Intake, name: &str, block: &Block<RocmRequest>) -> Result<()> {
+    let partial = lock_download(intake, &block.locked.urls, Some(promise(&block.locked)))?;
     let Arrived { staging, unpacked, received, unpacking: _unpacking } =
-        fetch_and_unpack(intake, name, Expect::Pin(pin), &partial)?;
+        fetch_and_unpack(intake, name, Expect::Pin(block), &partial)?;
     intake.store.share_all(&staging, &unpacked.listing)?;
     intake.store.publish_download(&partial, received.digest).map(drop)
 }
@@ -134,7 +169,7 @@ struct Arrived {
 fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partial) -> Result<Arrived> {
     let (urls, pin, limits) = match expect {
         // A pin has the exact size of the tree; anything larger is wrong.
-        Expect::Pin(pin) => {
+        Expect::Pin(Block { locked: pin, .. }) => {
             let limits = Limits { entries: pin.tree.entries, bytes: pin.tree.size, colliding_names: true };
             (pin.urls.as_slice(), Some(pin), limits)
         }
@@ -161,7 +196,7 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
     let from = kept_url.as_ref().map_or(urls, std::slice::from_ref);
 
     let if_gone = match expect {
-        Expect::Pin(pin) => if_gone(name, &pin.version),
+        Expect::Pin(block) => if_gone(name, &block.locked.version),
         Expect::New { .. } => {
             "no server has this file, even if an index lists it: try again later, or ask for another \
             version; `strixlock list rocm` prints what there is"
@@ -180,10 +215,8 @@ fn fetch_and_unpack(intake: Intake, name: &str, expect: Expect, partial: &Partia
             sink = UnpackSink::new(intake.store, limits, promise.is_some())?;
             intake.fetcher.download(wanted, partial, &mut sink)
         }
-        // Another address of AMD's may have the same digest: indexes moved, and their files did not always move along.
-        // An unreachable host is treated like one without the file.
-        Err(error) if pin.is_some() && (is_refusal(&error) || error.kind() == Kind::Unreachable) => {
-            let homes: Vec<Url> = urls.iter().flat_map(homes).collect();
+        Err(error) if pin.is_some() && may_be_elsewhere(&error) => {
+            let homes = if let Expect::Pin(block) = expect { block.homes() } else { Vec::new() };
             if homes.is_empty() {
                 return Err(error);
             }

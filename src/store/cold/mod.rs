@@ -15,6 +15,7 @@
 //! by that of the other, after everything that the new form needs is on disk.
 
 mod pack;
+mod shelf;
 mod stream;
 mod thaw;
 
@@ -28,6 +29,8 @@ use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::tree::{Entry, Listing, Node};
 
+pub use shelf::{ColdShelf, LARGEST_CHUNK, LARGEST_INDEX};
+
 const HEADER: &str = "strixlock-cold 1";
 /// Greatest size of an index, in bytes. It is enough for 128 GB of small chunks.
 const MOST_INDEX: u64 = 512 << 20;
@@ -36,12 +39,15 @@ const SMALLEST: usize = 16 << 10;
 const AVERAGE: usize = 64 << 10;
 const LARGEST: usize = 256 << 10;
 
-/// A tree that the store has as chunks.
+/// A tree that a store, or a [`ColdShelf`], has as chunks.
 #[derive(Debug, Clone)]
 pub struct ColdTree {
     /// Its digest.
     pub digest: TreeDigest,
-    directory: PathBuf,
+    /// The directory that holds `trees/` and `chunks/`.
+    root: PathBuf,
+    /// The hint for damage.
+    repair: &'static str,
 }
 
 /// A piece of a cold tree.
@@ -54,21 +60,44 @@ pub(super) struct Chunk {
 }
 
 impl ColdTree {
+    /// Returns the cold tree with this digest below `root`, if it is there.
+    fn below(root: &Path, digest: TreeDigest, repair: &'static str) -> Option<Self> {
+        let cold = Self { digest, root: root.to_path_buf(), repair };
+        cold.directory().join("cold").is_file().then_some(cold)
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.root.join("trees").join(self.digest.hex())
+    }
+
+    /// Returns the path of a chunk of the tree.
+    fn chunk(&self, digest: Sha256Digest) -> PathBuf {
+        chunk_path(&self.root, digest)
+    }
+
     /// Returns the tree's listing. Fails if that is damaged.
     pub fn listing(&self) -> Result<Listing> {
-        read_listing(&self.directory, self.digest)
+        read_listing(&self.directory(), self.digest)
     }
 
     pub(super) fn chunks(&self) -> Result<Vec<Chunk>> {
-        let path = self.directory.join("cold");
+        let path = self.directory().join("cold");
         let mut text = String::new();
         let file = fs_err::File::open(&path)?;
         let read = zstd::Decoder::new(file).and_then(|decoder| decoder.take(MOST_INDEX).read_to_string(&mut text));
         let chunks = read.ok().and_then(|_| parse(&text));
         chunks.ok_or_else(|| {
-            Error::new(Kind::Damaged, "the index of a cold tree is damaged").fact("file", path.display()).hint(REPAIR)
+            Error::new(Kind::Damaged, "the index of a cold tree is damaged")
+                .fact("file", path.display())
+                .hint(self.repair)
         })
     }
+}
+
+/// Returns the path that the chunk with this digest has below `root`.
+fn chunk_path(root: &Path, digest: Sha256Digest) -> PathBuf {
+    let hex = digest.hex();
+    root.join("chunks").join(&hex[..2]).join(&hex[2..])
 }
 
 const REPAIR: &str = "`strixlock verify --repair` fetches it again";
@@ -119,8 +148,7 @@ impl Store {
     /// Returns the tree with this digest, if the store has it cold.
     #[must_use]
     pub fn cold(&self, digest: TreeDigest) -> Option<ColdTree> {
-        let directory = self.root.join("trees").join(digest.hex());
-        directory.join("cold").is_file().then_some(ColdTree { digest, directory })
+        ColdTree::below(&self.root, digest, REPAIR)
     }
 
     /// Returns the paths of a cold tree's chunks, with their sizes on disk.
@@ -136,8 +164,7 @@ impl Store {
 
     /// Returns the path that the chunk with this digest has, or would have.
     pub(super) fn chunk(&self, digest: Sha256Digest) -> PathBuf {
-        let hex = digest.hex();
-        self.root.join("chunks").join(&hex[..2]).join(&hex[2..])
+        chunk_path(&self.root, digest)
     }
 }
 
@@ -150,8 +177,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let chunks: Vec<Chunk> =
             (1..5).map(|size| Chunk { digest: Sha256Digest::of(&[size]), size: usize::from(size) }).collect();
-        write_index(&directory.path().join("cold"), &chunks).unwrap();
-        let cold = ColdTree { digest: TreeDigest(Sha256Digest::of(b"")), directory: directory.path().to_path_buf() };
+        let digest = TreeDigest(Sha256Digest::of(b""));
+        let place = directory.path().join("trees").join(digest.hex());
+        fs_err::create_dir_all(&place).unwrap();
+        write_index(&place.join("cold"), &chunks).unwrap();
+        let cold = ColdTree::below(directory.path(), digest, REPAIR).unwrap();
         assert_eq!(cold.chunks().unwrap(), chunks);
         let hex = Sha256Digest::of(b"").hex();
         for wrong in ["", "x\n", "strixlock-cold 2\n", "strixlock-cold 1"] {

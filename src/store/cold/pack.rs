@@ -10,12 +10,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use fastcdc::v2020::FastCDC;
 use serde::Serialize;
 
-use super::{AVERAGE, Chunk, DistinctFile, LARGEST, SMALLEST, distinct_files, write_index};
+use super::{AVERAGE, Chunk, DistinctFile, LARGEST, SMALLEST, chunk_path, distinct_files, write_index};
 use crate::digest::{Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::progress::{Doing, Progress, Task, Unit};
 use crate::store::verify::{Modes, verify};
-use crate::store::{Staging, Store, StoredTree};
+use crate::store::{Store, StoredTree};
 use crate::threads::{cores, ended};
 use crate::tree::Listing;
 use crate::tree::confined::{MTIME, Root, seal_file};
@@ -85,17 +85,8 @@ impl Store {
     }
 
     fn pack_tree(&self, tree: &StoredTree, listing: &Listing, progress: &dyn Progress) -> Result<PackedTree> {
-        let name = format!("pack {}", &tree.digest.hex()[..12]);
-        // Only an intact tree is packed, so that it can be thawed again.
-        if let Some(damage) = verify(&name, &tree.path, listing, Modes::Store, progress)?.first() {
-            return Err(Error::new(Kind::Damaged, "cannot pack a damaged tree")
-                .fact("tree", tree.digest)
-                .fact(damage.fault.label(), damage.display())
-                .hint("`strixlock verify --repair` lists and repairs all damage"));
-        }
         let staging = self.stage()?;
-        let task = progress.begin(Doing::Pack, &name, Some(listing.total_size()), Unit::Bytes);
-        let (chunks, new) = self.cut(&staging, tree, listing, &*task)?;
+        let (chunks, new) = cut(&self.root, staging.path(), tree, listing, progress)?;
         let wrapper = staging.path().join("publish");
         fs_err::create_dir(&wrapper)?;
         fs_err::write(wrapper.join("listing"), listing.to_bytes())?;
@@ -113,45 +104,6 @@ impl Store {
         self.exchange_tree(&wrapper, tree.digest)?;
         self.sync()?;
         Ok(PackedTree { tree: tree.digest, size: listing.total_size(), adds })
-    }
-
-    /// Cuts a tree's contents into chunks and writes those that the store lacks below `staging`.
-    fn cut(
-        &self,
-        staging: &Staging,
-        tree: &StoredTree,
-        listing: &Listing,
-        task: &dyn Task,
-    ) -> Result<(Vec<Chunk>, Vec<NewChunk>)> {
-        let root = Root::open(&tree.path)?;
-        let claimed = Mutex::new(HashSet::new());
-        let count = cores();
-        std::thread::scope(|scope| {
-            let (mut inputs, mut workers) = (Vec::new(), Vec::new());
-            for number in 0..count {
-                let (sender, receiver) = bounded(QUEUE);
-                let worker = Worker {
-                    store: self,
-                    directory: staging.path().join(format!("chunks-{number}")),
-                    claimed: &claimed,
-                };
-                inputs.push(sender);
-                workers.push(scope.spawn(move || worker.run(&receiver)));
-            }
-            let cut = cut_files(&root, listing, &inputs, task);
-            drop(inputs);
-            let (mut parts, mut new) = (Vec::new(), Vec::new());
-            for worker in workers {
-                let (chunks, fresh) = ended(worker.join(), "a thread that packs")?;
-                parts.push(chunks.into_iter());
-                new.extend(fresh);
-            }
-            // A worker that failed is why cutting failed, so its error comes first.
-            let total = cut?;
-            // Worker `n % count` had chunk `n`.
-            let chunks = (0..total).filter_map(|number| parts[number % count].next()).collect();
-            Ok((chunks, new))
-        })
     }
 
     /// Removes the blobs of a tree that became cold, except those that other hot trees use: `uses` counts the hot
@@ -178,8 +130,53 @@ impl Store {
 /// Number of hot trees that have a file's contents.
 type Uses = HashMap<(Sha256Digest, bool), usize>;
 
-/// A chunk that the store lacks: its path in the staging directory, its digest, its compressed size.
-type NewChunk = (PathBuf, Sha256Digest, u64);
+/// A chunk that is new: its path in the staging directory, its digest, its compressed size.
+pub(super) type NewChunk = (PathBuf, Sha256Digest, u64);
+
+/// Cuts an intact tree's contents into chunks and writes those that are not below `root` below `staging`. Fails for a
+/// damaged tree.
+pub(super) fn cut(
+    root: &Path,
+    staging: &Path,
+    tree: &StoredTree,
+    listing: &Listing,
+    progress: &dyn Progress,
+) -> Result<(Vec<Chunk>, Vec<NewChunk>)> {
+    let name = format!("pack {}", &tree.digest.hex()[..12]);
+    // Only an intact tree is packed, so that it can be thawed again.
+    if let Some(damage) = verify(&name, &tree.path, listing, Modes::Store, progress)?.first() {
+        return Err(Error::new(Kind::Damaged, "cannot pack a damaged tree")
+            .fact("tree", tree.digest)
+            .fact(damage.fault.label(), damage.display())
+            .hint("`strixlock verify --repair` lists and repairs all damage"));
+    }
+    let task = progress.begin(Doing::Pack, &name, Some(listing.total_size()), Unit::Bytes);
+    let from = Root::open(&tree.path)?;
+    let claimed = Mutex::new(HashSet::new());
+    let count = cores();
+    std::thread::scope(|scope| {
+        let (mut inputs, mut workers) = (Vec::new(), Vec::new());
+        for number in 0..count {
+            let (sender, receiver) = bounded(QUEUE);
+            let worker = Worker { root, directory: staging.join(format!("chunks-{number}")), claimed: &claimed };
+            inputs.push(sender);
+            workers.push(scope.spawn(move || worker.run(&receiver)));
+        }
+        let cut = cut_files(&from, listing, &inputs, &*task);
+        drop(inputs);
+        let (mut parts, mut new) = (Vec::new(), Vec::new());
+        for worker in workers {
+            let (chunks, fresh) = ended(worker.join(), "a thread that packs")?;
+            parts.push(chunks.into_iter());
+            new.extend(fresh);
+        }
+        // A worker that failed is why cutting failed, so its error comes first.
+        let total = cut?;
+        // Worker `n % count` had chunk `n`.
+        let chunks = (0..total).filter_map(|number| parts[number % count].next()).collect();
+        Ok((chunks, new))
+    })
+}
 
 /// Reads the files and sends their chunks to the workers in turn. Returns the number of chunks.
 fn cut_files(root: &Root, listing: &Listing, workers: &[Sender<Vec<u8>>], task: &dyn Task) -> Result<usize> {
@@ -221,7 +218,8 @@ fn cut_files(root: &Root, listing: &Listing, workers: &[Sender<Vec<u8>>], task: 
 
 /// Hashes, compresses and writes chunks.
 struct Worker<'a> {
-    store: &'a Store,
+    /// The directory that holds `chunks/`.
+    root: &'a Path,
     /// The worker's own directory, so that workers do not contend for one.
     directory: PathBuf,
     claimed: &'a Mutex<HashSet<Sha256Digest>>,
@@ -237,7 +235,7 @@ impl Worker<'_> {
             let digest = Sha256Digest::of(&plain);
             chunks.push(Chunk { digest, size: plain.len() });
             let first = self.claimed.lock().is_ok_and(|mut claimed| claimed.insert(digest));
-            if !first || holds(&mut decompressor, &self.store.chunk(digest), &plain) {
+            if !first || holds(&mut decompressor, &chunk_path(self.root, digest), &plain) {
                 continue;
             }
             let packed = compressor.compress(&plain)?;

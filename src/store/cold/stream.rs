@@ -5,10 +5,9 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, bounded};
 
-use super::{Chunk, REPAIR};
+use super::{Chunk, ColdTree};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
-use crate::store::Store;
 use crate::threads::cores;
 
 /// Number of chunks that a thread decompresses ahead.
@@ -37,12 +36,12 @@ pub(super) struct ColdStream {
 }
 
 impl ColdStream {
-    pub(super) fn new(store: &Store, chunks: &[Chunk], faults: Faults) -> Self {
-        let count = cores();
+    pub(super) fn new(tree: &ColdTree, chunks: &[Chunk], faults: Faults) -> Self {
+        let (count, repair) = (cores(), tree.repair);
         let threads = (0..count)
             .map(|first| {
                 let mine: Vec<_> =
-                    chunks.iter().skip(first).step_by(count).map(|chunk| (*chunk, store.chunk(chunk.digest))).collect();
+                    chunks.iter().skip(first).step_by(count).map(|chunk| (*chunk, tree.chunk(chunk.digest))).collect();
                 let (sender, receiver) = bounded(AHEAD);
                 let thread = std::thread::spawn(move || {
                     let mut decompressor = zstd::bulk::Decompressor::new();
@@ -57,7 +56,7 @@ impl ColdStream {
                             (None, Faults::Refuse) => {
                                 Err(Error::new(Kind::Damaged, "a chunk of a cold tree is missing or damaged")
                                     .fact("file", path.display())
-                                    .hint(REPAIR))
+                                    .hint(repair))
                             }
                         };
                         // The reader was dropped.

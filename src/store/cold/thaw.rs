@@ -27,6 +27,12 @@ impl Store {
         }
         let Some(cold) = self.cold(digest) else { return Ok(None) };
         info!(target: CACHE, "{name}: thaw: the tree {digest} was packed");
+        self.thaw_from(&cold, name, progress).map(Some)
+    }
+
+    /// Writes a cold tree, of this store or of a [`ColdShelf`](super::ColdShelf), as a hot one.
+    pub(super) fn thaw_from(&self, cold: &ColdTree, name: &str, progress: &dyn Progress) -> Result<StoredTree> {
+        let digest = cold.digest;
         let listing = cold.listing()?;
         self.demand_space(listing.total_size()).about(name)?;
         let staging = self.stage()?;
@@ -36,7 +42,7 @@ impl Store {
             Limits { entries: listing.entries().len() as u64, bytes: listing.total_size(), colliding_names: true };
         let mut writer = TreeWriter::new(&directory, limits)?;
         let task = progress.begin(Doing::Unpack, name, Some(listing.total_size()), Unit::Bytes);
-        let mut stream = ColdStream::new(self, &cold.chunks()?, Faults::Refuse);
+        let mut stream = ColdStream::new(cold, &cold.chunks()?, Faults::Refuse);
         let (mut earlier, mut done) = (HashMap::<_, &[u8]>::new(), 0);
         for entry in listing.entries() {
             let path = entry.path.as_slice();
@@ -62,9 +68,9 @@ impl Store {
                 .about(name)
                 .fact("expected", digest)
                 .fact("found", found.digest())
-                .hint(super::REPAIR));
+                .hint(cold.repair));
         }
-        self.publish_tree(&staging, &found).map(Some)
+        self.publish_tree(&staging, &found)
     }
 
     /// Returns the output with this derivation id and its tree, thawed if it is cold. Messages call the output `name`.
@@ -85,11 +91,13 @@ impl Store {
         }
         Ok(())
     }
+}
 
-    /// Reads a cold tree without writing it. Returns every file that could not be thawed, sorted by path.
-    pub fn verify_cold(&self, cold: &ColdTree, name: &str, progress: &dyn Progress) -> Result<Vec<Damage>> {
-        let listing = cold.listing()?;
-        let chunks = match cold.chunks() {
+impl ColdTree {
+    /// Reads the tree without writing it. Returns every file that could not be thawed, sorted by path.
+    pub fn verify(&self, name: &str, progress: &dyn Progress) -> Result<Vec<Damage>> {
+        let listing = self.listing()?;
+        let chunks = match self.chunks() {
             // Without the index nobody knows which chunks belong to the tree.
             Err(error) if error.kind() == Kind::Damaged => {
                 return Ok(lost(&listing, |node| matches!(node, Node::File { .. })));

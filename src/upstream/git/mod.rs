@@ -10,6 +10,7 @@
 
 mod address;
 mod advertisement;
+mod archived;
 mod bounds;
 mod config;
 mod content;

@@ -9,6 +9,7 @@ use super::{Channel, RocmRequest, RocmVersion, read, select};
 use crate::error::Result;
 use crate::fetch::Documents;
 use crate::text;
+use crate::urls::escape_part;
 
 /// Number of days before AMD removes a build, by its policy, at which warnings begin.
 const NOTICE: i64 = 30;
@@ -140,13 +141,35 @@ pub fn made(version: &RocmVersion, mtime: Option<i64>) -> Option<Date> {
     version.date().or_else(|| select::day(mtime?))
 }
 
-/// Returns the other addresses at which AMD may have a file that it published at `url`: in the other generations of the
-/// channel. Only a digest can tell whether it is the same file.
+/// Returns the other addresses at which the pinned file called `file` may be, in the order in which to ask: the other
+/// generations of the channel that it was published in, and the indexes of its request. Only a digest can tell whether
+/// it is the same file.
 #[must_use]
-pub fn homes(url: &Url) -> Vec<Url> {
-    let Some((_, name)) = url.as_str().rsplit_once('/') else { return Vec::new() };
-    let others = shelf(url).map(|(_, all)| all).unwrap_or_default();
-    others.iter().filter_map(|one| one.join(name).ok()).filter(|one| one != url).collect()
+pub fn homes(urls: &[Url], file: &str, request: &RocmRequest) -> Vec<Url> {
+    let of_channel = |url: &Url| shelf(url).map(|(_, all)| all).unwrap_or_default();
+    let mut directories: Vec<Url> = urls.iter().flat_map(of_channel).collect();
+    if request.sources.is_empty() {
+        // A file of another host may have come from a mirror that is gone. A directory of AMD's that is no index has
+        // other builds under equal names.
+        if urls.iter().all(|url| !is_amd(url)) {
+            directories.extend(request.channel.about().map(self::directories).unwrap_or_default());
+        }
+    } else {
+        directories.extend(request.sources.iter().cloned().map(Index::named).filter_map(|index| directory(&index)));
+    }
+    let mut all: Vec<Url> = Vec::new();
+    for home in directories.iter().filter_map(|one| one.join(&escape_part(file)).ok()) {
+        if !urls.contains(&home) && !all.contains(&home) {
+            all.push(home);
+        }
+    }
+    all
+}
+
+/// Returns whether the host of a URL has an index of AMD's.
+fn is_amd(url: &Url) -> bool {
+    let mut all = channels().into_iter().flat_map(|channels| channels.values()).flat_map(directories);
+    all.any(|one| one.host_str() == url.host_str())
 }
 
 /// Returns the channel that the AMD directory of `url` belongs to, with all directories of that channel.
@@ -233,19 +256,29 @@ mod tests {
     }
 
     #[test]
-    fn other_homes_are_those_of_the_channel() {
-        let of = |url: &str| homes(&url.parse().unwrap()).into_iter().map(String::from).collect::<Vec<_>>();
-        assert_eq!(
-            of("https://nightly.repo.amd.com/rocm/core/tarball/x%2By.tar.gz"),
-            [
-                "https://rocm.nightlies.amd.com/tarball-multi-arch/x%2By.tar.gz",
-                "https://rocm.nightlies.amd.com/tarball/x%2By.tar.gz",
-                "https://therock-nightly-tarball.s3.amazonaws.com/v4/tarball/x%2By.tar.gz",
-                "https://therock-nightly-tarball.s3.amazonaws.com/x%2By.tar.gz",
-            ]
-        );
-        assert_eq!(of("https://repo.amd.com/rocm/tarball/x.tar.gz").len(), 2);
-        assert!(of("https://mirror.example/rocm/core/tarball/x.tar.gz").is_empty());
-        assert!(of("https://nightly.repo.amd.com/rocm/core/tarball-asan/x.tar.gz").is_empty());
+    fn other_homes_are_those_of_the_channel_and_of_the_request() {
+        let mut request = RocmRequest::newest("gfx1151".parse().unwrap());
+        let of = |url: &str, request: &RocmRequest| {
+            let url: Url = url.parse().unwrap();
+            let file = if url.path().contains("%2B") { "x+y.tar.gz" } else { "x.tar.gz" };
+            homes(&[url], file, request).into_iter().map(String::from).collect::<Vec<_>>()
+        };
+        let current = "https://nightly.repo.amd.com/rocm/core/tarball/";
+        let old = [
+            "https://rocm.nightlies.amd.com/tarball-multi-arch/x%2By.tar.gz",
+            "https://rocm.nightlies.amd.com/tarball/x%2By.tar.gz",
+            "https://therock-nightly-tarball.s3.amazonaws.com/v4/tarball/x%2By.tar.gz",
+            "https://therock-nightly-tarball.s3.amazonaws.com/x%2By.tar.gz",
+        ];
+        assert_eq!(of(&format!("{current}x%2By.tar.gz"), &request), old);
+        assert_eq!(of("https://repo.amd.com/rocm/tarball/x.tar.gz", &request).len(), 2);
+        // Equal names in a directory that is no index are other builds.
+        assert!(of("https://nightly.repo.amd.com/rocm/core/tarball-asan/x.tar.gz", &request).is_empty());
+        // A mirror that may be gone.
+        let mirrored = of("https://mirror.example/amd/x.tar.gz", &request);
+        assert_eq!((mirrored.len(), mirrored[0].as_str()), (5, format!("{current}x.tar.gz").as_str()));
+        request.sources = vec!["https://box.example/index.html?prefix=a/b".parse().unwrap()];
+        assert_eq!(of("https://mirror.example/amd/x.tar.gz", &request), ["https://box.example/a/x.tar.gz"]);
+        assert!(of("https://box.example/a/x.tar.gz", &request).is_empty());
     }
 }

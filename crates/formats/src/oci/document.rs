@@ -20,7 +20,7 @@ pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// The media type of a configuration.
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// The annotation by which a layout names a manifest.
-pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The annotation by which containerd, and Docker on it, name an image of a layout: with registry and tag.
 pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 

@@ -1,0 +1,55 @@
+//! `strixlock archive verify`
+
+use super::open;
+use crate::archive::{ArchiveName, verify};
+use crate::cli::Session;
+use crate::cli::paths::archive;
+use crate::cli::table::{Column, Table};
+use crate::error::{Kind, Result};
+use crate::text;
+
+/// Read every byte of an archive and compare it with its digests
+///
+/// Also looks for everything that its locks need. Exit code 7 if something is damaged or missing. `sha256sum -c
+/// SHA256SUMS` checks all but the chunks of cold trees.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Archive: a directory, or a .tar file of one [default: $XDG_DATA_HOME/strixlock/archive]
+    #[arg(value_name = "DIR|FILE.tar", value_parser = archive)]
+    archive: Option<ArchiveName>,
+}
+
+pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    let opened = open(args.archive.as_ref(), session)?;
+    let verified = verify(&opened.archive, &*ui.progress)?;
+    for other in &verified.others {
+        ui.warning(&format!("passed over `{}`, which has no place in an archive", text::visible(other)));
+    }
+    ui.result(serde_json::json!({ "verified": verified }), || {
+        let mut table = Table::new([Column::word("fault"), Column::name("file"), Column::text("about")]);
+        for fault in &verified.faults {
+            table.row([fault.fault, &fault.path, &text::visible(&fault.about)]);
+        }
+        ui.table(&table);
+        let trees = match verified.trees {
+            0 => String::new(),
+            trees => format!(", {} in chunks", text::counted(trees as usize, "tree")),
+        };
+        let read = format!(
+            "{} of {}{trees} for {}",
+            text::bytes(verified.bytes),
+            text::counted(verified.files as usize, "file"),
+            text::counted(verified.locks as usize, "lock")
+        );
+        match verified.faults.len() {
+            0 => ui.line(format!("ok: {read}")),
+            count => ui.line(format!("{} found in {read}", text::counted(count, "fault"))),
+        }
+        if verified.unneeded > 0 {
+            let count = text::counted(verified.unneeded as usize, "file");
+            ui.line(format!("{count} that no lock needs: `strixlock archive prune` removes such"));
+        }
+    });
+    Ok(if verified.faults.is_empty() { 0 } else { Kind::Damaged as u8 })
+}
