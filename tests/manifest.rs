@@ -282,6 +282,9 @@ fn a_variant_is_pinned_and_made_beside_the_rest_and_the_lock_without_it_is_as_it
     project.run(&["realize", "--prefix", opt.to_str().unwrap()]).code(0);
     assert!(std::fs::read_link(opt.join("rocm")).unwrap().ends_with("current/rocm"));
     assert!(project.store("main").join("current/rocm.next").exists());
+    let own = std::fs::canonicalize(project.store("main").join("current/rocm")).unwrap();
+    let env = project.run(&["env"]).code(0).stdout;
+    assert!(env.contains(own.parent().unwrap().file_name().unwrap().to_str().unwrap()), "{env}");
     let none = project.run(&["bench"]).code(9);
     assert!(none.stderr.contains("the lock has no build of llama.cpp"), "{}", none.all());
 

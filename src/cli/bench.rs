@@ -36,7 +36,7 @@ pub struct BenchArgs {
     /// Input of the model [default: the only model in the lock]
     #[arg(long, value_name = "INPUT")]
     model: Option<String>,
-    /// Device to compute on [default: the GPU if all can use it]
+    /// Device to compute on [default: the GPU for each that can use it]
     #[arg(long, value_parser = device())]
     device: Option<Device>,
     /// Rounds that count [default: 16, or as many as so many comparisons need]
@@ -167,7 +167,7 @@ fn show(ui: &Ui, found: &Benchmark) {
         Column::name("build"),
         Column::text("llama.cpp"),
         Column::name("ROCm"),
-        Column::word("backend").spare(),
+        Column::text("backend").spare(),
         Column::word("test"),
         Column::number("tokens/s"),
         Column::number("difference"),

@@ -39,7 +39,7 @@ pub struct Program {
     pub output: String,
     /// Its path in the output's tree.
     path: String,
-    /// Other outputs that have a program of this name.
+    /// Other outputs, except those of variants, that have a program of this name.
     pub also_in: Vec<String>,
 }
 
@@ -63,14 +63,14 @@ impl<'s> Outputs<'s> {
     }
 
     /// Returns the names of the outputs that can have programs: runtimes first, then builds of llama.cpp, then whole
-    /// ROCm trees, those that others are laid over last.
+    /// ROCm trees; of each, those of variants last, and before them those that others are laid over.
     pub fn names(&self) -> Vec<&str> {
         let is_base = |name: &str| self.lock.outputs.values().any(|output| output.recipe.base() == Some(name));
         let of = |role| {
             let realized = self.lock.ordered().into_iter().filter(|name| self.generation.outputs.contains_key(*name));
             let fitting = realized.filter(move |name| self.recipe(name).is_some_and(|recipe| recipe.is(role)));
             let mut fitting = fitting.map(String::as_str).collect::<Vec<_>>();
-            fitting.sort_by_key(|name| is_base(name));
+            fitting.sort_by_key(|name| (self.lock.variant(name).is_some(), is_base(name)));
             fitting
         };
         [OutputRole::Runtime, OutputRole::Engine, OutputRole::Rocm].into_iter().flat_map(of).collect()
@@ -145,7 +145,8 @@ impl<'s> Outputs<'s> {
         let wanted = program.to_str().unwrap_or_default();
         let mut having = all.iter().filter_map(|(name, programs)| Some((name, programs.get(wanted)?)));
         if let Some((name, path)) = having.next() {
-            let also_in = having.map(|(name, _)| (*name).to_owned()).collect();
+            let others = having.filter(|(name, _)| self.lock.variant(name).is_none());
+            let also_in = others.map(|(name, _)| (*name).to_owned()).collect();
             return Ok(Program { output: (*name).to_owned(), path: path.clone(), also_in });
         }
         let of = output.map_or_else(|| format!("generation {}", self.number), |name| format!("the output `{name}`"));

@@ -248,12 +248,14 @@ fn base<'a>(sysroot: Option<&'a StoredTree>, listing: Option<&'a Listing>) -> Op
     Some(trim::Mounted { dir: &sysroot?.path, listing: listing?, prefix: "" })
 }
 
-/// Returns the named output, or the only one of type `runtime` in the lock.
+/// Returns the named output, or the only one of type `runtime` in the lock that is not of a variant.
 pub fn runtime_output(lock: &Lock, named: Option<&str>) -> Result<String> {
     if let Some(name) = named {
         return lock.output(name).map(|_| name.to_owned());
     }
-    let mut all = lock.outputs.iter().filter(|(_, output)| matches!(output.recipe, Recipe::Runtime(_)));
+    let is_own = |name: &str| lock.variant(name).is_none();
+    let runtimes = lock.outputs.iter().filter(|(_, output)| matches!(output.recipe, Recipe::Runtime(_)));
+    let mut all = runtimes.filter(|(name, _)| is_own(name));
     match (all.next(), all.next()) {
         (Some((name, _)), None) => Ok(name.clone()),
         (None, _) => Err(Error::new(Kind::NotFound, "the lock has no trimmed runtime")

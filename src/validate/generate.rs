@@ -88,7 +88,7 @@ pub(super) fn generate(
     checks.push(libraries(subject, name, &ran)?);
     checks.extend(laid_over::check(subject, &ran));
     if device == Device::Gpu {
-        let on_gpu = generation.devices.iter().any(|device| device.contains("ROCm"));
+        let on_gpu = generation.devices.iter().any(|device| device.contains(subject.gpu_name()));
         let found = generation.devices.join("; ");
         checks.push(if on_gpu {
             Check::passed("GPU", found)

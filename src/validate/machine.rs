@@ -48,12 +48,12 @@ impl Machine {
     #[must_use]
     pub fn describe(&self) -> String {
         let or = |value: &Option<String>, other: &str| value.clone().unwrap_or_else(|| other.to_owned());
+        let rocm = self.rocm.as_ref().map(|version| format!(", ROCm {version}")).unwrap_or_default();
         format!(
-            "kernel {}, driver amdgpu {}, firmware {}, ROCm {}",
+            "kernel {}, driver amdgpu {}, firmware {}{rocm}",
             or(&self.kernel, "unknown"),
             or(&self.driver, "of the kernel"),
             or(&self.firmware, "unknown"),
-            or(&self.rocm, "unknown"),
         )
     }
 

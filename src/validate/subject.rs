@@ -161,6 +161,14 @@ impl Subject {
         }
     }
 
+    /// Returns the word by which llama.cpp calls GPUs of the build's backend: `ROCm0`, `Vulkan0`.
+    pub fn gpu_name(&self) -> &'static str {
+        match self.kind {
+            EngineKind::Built { backend: Backend::Vulkan, .. } => "Vulkan",
+            _ => "ROCm",
+        }
+    }
+
     /// Returns the backend of the recipe; a prebuilt engine has that which its archive was built with.
     pub fn backend(&self) -> &'static str {
         match self.kind {
@@ -224,12 +232,13 @@ fn runtimes(lock: &Lock) -> impl Iterator<Item = Runs<'_>> {
     })
 }
 
-/// Returns all outputs that run: runtimes with their builds, and builds without a runtime.
+/// Returns all outputs that run: runtimes with their builds, and builds without a runtime. Those of variants are last.
 pub(super) fn all_runs(lock: &Lock) -> Vec<Runs<'_>> {
     let mut all: Vec<Runs> = runtimes(lock).collect();
     let alone = lock.outputs.keys().filter(|name| is_llama(lock, name));
     let alone: Vec<&String> = alone.filter(|name| !all.iter().any(|runs| runs.engine == **name)).collect();
     all.extend(alone.into_iter().map(|engine| Runs { runtime: None, engine }));
+    all.sort_by_key(|runs| lock.variant(runs.name()).is_some());
     all
 }
 

@@ -29,6 +29,7 @@ pub fn compare(project: &Project, mend: impl FnOnce()) {
     let first = &value["contenders"][0];
     assert_eq!((&first["name"], &first["generation"], &first["output"]), (&json!("g1"), &json!(1), &json!("runtime")));
     assert_eq!((&first["rocm"], &first["backend"]), (&json!("10.1.0a20260901"), &json!("hip")));
+    assert_eq!(first["device"], "cpu");
     assert!(first["llama"].as_str().unwrap().starts_with('b'), "{first}");
     assert_eq!(
         first["speeds"][0],
@@ -49,6 +50,13 @@ pub fn compare(project: &Project, mend: impl FnOnce()) {
         "{page}"
     );
     written(project, &value);
+}
+
+/// Runs a llama-bench that prints something else.
+pub fn meet_garbage(project: &Project) {
+    let ran = project.run(&[&HERE[..], &["-g", "1", "-g", "2"]].concat()).code(10);
+    let told = "error: g2: llama-bench failed\n  found  its output is not the expected JSON\n";
+    assert!(ran.stderr.contains(told), "{}", ran.all());
 }
 
 /// Compares record, page and index with what was printed.

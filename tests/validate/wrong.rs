@@ -126,25 +126,29 @@ fn two_generations_are_compared_token_by_token_and_then_by_speed() {
 
     bench::refuse(&project);
     bench::compare(&project, || make_right_and_slower(&project));
+    bench_prints(&project, "tokens per second: many");
+    bench::meet_garbage(&project);
     bench::name_a_variant(&project);
 }
 
 /// Makes the realized build right again, but for speeds that are 10 % lower when it generates.
 fn make_right_and_slower(project: &Project) {
     make_wrong(project, "in no way");
-    let bench = std::fs::canonicalize(project.store("main").join("current/llama/bin/llama-bench")).unwrap();
-    std::fs::remove_file(&bench)
-        .or_else(|_| {
-            std::fs::set_permissions(bench.parent().unwrap(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-            std::fs::remove_file(&bench)
-        })
-        .unwrap();
     let speed = |(prompt, generated, speed): (u64, u64, u64)| {
         format!("{{\"n_prompt\": {prompt}, \"n_gen\": {generated}, \"avg_ts\": {speed}, \"stddev_ts\": 0}}")
     };
-    let speeds = [(512, 0, 1000), (0, 128, 90)].map(speed).join(", ");
-    std::fs::write(&bench, format!("#!/bin/sh\necho '[{speeds}]'\n")).unwrap();
-    std::fs::set_permissions(&bench, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    bench_prints(project, &format!("[{}]", [(512, 0, 1000), (0, 128, 90)].map(speed).join(", ")));
+}
+
+/// Puts a program that prints this text in the place of the realized llama-bench.
+fn bench_prints(project: &Project, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bin = std::fs::canonicalize(project.store("main").join("current/llama/bin")).unwrap();
+    std::fs::set_permissions(&bin, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let bench = bin.join("llama-bench");
+    std::fs::remove_file(&bench).unwrap();
+    std::fs::write(&bench, format!("#!/bin/sh\necho '{text}'\n")).unwrap();
+    std::fs::set_permissions(&bench, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]

@@ -6,8 +6,8 @@ use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::Result;
 use crate::lock::Lock;
 use crate::realize::own_version;
-use crate::validate::Check;
 use crate::validate::subject::{Runs, Subject, all_runs, parts_of, runs};
+use crate::validate::{Check, Device};
 
 /// The name of the outputs that a lock has without any variant.
 const DEFAULT: &str = "default";
@@ -83,6 +83,8 @@ pub struct Contender {
     pub rocm: Option<String>,
     /// The backend: `hip`, `vulkan`, `cpu`, or `prebuilt`.
     pub backend: String,
+    /// The device that computed.
+    pub device: Device,
     /// The digest of the lock.
     pub lock: Sha256Digest,
     /// The derivation id of the output.
@@ -108,8 +110,17 @@ pub struct Series {
 }
 
 impl Contender {
+    /// Describes what it computed with: its backend, and the device if that follows from the backend not alone.
+    #[must_use]
+    pub fn computed_with(&self) -> String {
+        match (self.device, self.backend.as_str()) {
+            (Device::Cpu, "cpu") | (Device::Gpu, _) => self.backend.clone(),
+            (Device::Cpu, backend) => format!("{backend}, on the CPU"),
+        }
+    }
+
     /// Returns a contender without speeds, with the versions that its lock pins.
-    pub(super) fn new(wanted: &Wanted, subject: &Subject) -> Result<Self> {
+    pub(super) fn new(wanted: &Wanted, subject: &Subject, device: Device) -> Result<Self> {
         Ok(Self {
             name: wanted.name.clone(),
             generation: wanted.generation,
@@ -117,10 +128,27 @@ impl Contender {
             llama: own_version(wanted.lock, &subject.engine),
             rocm: subject.rocm_version.clone(),
             backend: subject.backend().to_owned(),
+            device,
             lock: Sha256Digest::of(wanted.lock.to_text()?.as_bytes()),
             derivation: wanted.lock.output(&wanted.output)?.derivation,
             speeds: Vec::new(),
             agreement: Vec::new(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_of_a_variant_are_known_by_their_names() {
+        let of = |runtime, engine| Runs { runtime, engine };
+        let own = of(Some("runtime"), "llama");
+        assert_eq!(variant_of(own, of(Some("runtime.stable"), "llama.stable")), Some("stable"));
+        assert_eq!(variant_of(own, of(None, "llama.vulkan")), Some("vulkan"));
+        assert_eq!(variant_of(own, of(None, "llama-vulkan")), None);
+        assert_eq!(variant_of(own, own), None);
+        assert_eq!(variant_of(of(None, "llama"), of(Some("runtime.x"), "llama.x")), Some("x"));
     }
 }

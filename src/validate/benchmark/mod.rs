@@ -46,7 +46,7 @@ const ROUNDS: usize = 16;
 pub struct BenchOptions {
     /// The input with the model. Without it, the lock must have exactly one model.
     pub model: Option<String>,
-    /// The device that computes. Without it, the GPU if all contenders can use it, else the CPU.
+    /// The device that computes. Without it, the GPU for each contender that can use it, else the CPU.
     pub device: Option<Device>,
     /// The work of each run.
     pub work: Work,
@@ -67,8 +67,6 @@ pub struct BenchOptions {
 pub struct Benchmark {
     /// The time of the benchmark, in seconds since 1970.
     pub time: i64,
-    /// The device that computed.
-    pub device: Device,
     /// The machine.
     pub machine: Machine,
     /// The model.
@@ -121,6 +119,7 @@ impl Benchmark {
 struct Entrant<'a> {
     name: String,
     subject: &'a Subject,
+    device: Device,
     runner: Runner<'a>,
     command: Vec<String>,
 }
@@ -145,19 +144,20 @@ pub fn benchmark(
     };
     let subjects = wanted.iter().map(subject).collect::<Result<Vec<_>>>()?;
     let host = Host::read(Path::new("/"));
-    let device = device_of(&host, &subjects, options.device)?;
+    let device = |subject: &Subject| choose(options.device, subject, &GpuNodes::choose(&host, subject.target()));
+    let devices = subjects.iter().map(device).collect::<Result<Vec<_>>>()?;
     let disturbances = quiet::disturbances();
     if !options.busy_ok && !disturbances.is_empty() {
         return Err(busy(&disturbances));
     }
     let places: Vec<PathBuf> = wanted.iter().map(|one| logs.join(&one.name)).collect();
     let mut entrants = Vec::new();
-    for ((one, subject), logs) in wanted.iter().zip(&subjects).zip(&places) {
+    for (((one, subject), device), logs) in wanted.iter().zip(&subjects).zip(devices).zip(&places) {
         let nodes = GpuNodes::choose(&host, subject.target());
         let given = if device == Device::Gpu { nodes.given() } else { Vec::new() };
         let runner = Runner::new(intake.store, subject, given, options.limit, logs)?;
         let command = command(&runner, subject, device, options.work).map_err(|error| error.about(&one.name))?;
-        entrants.push(Entrant { name: one.name.clone(), subject, runner, command });
+        entrants.push(Entrant { name: one.name.clone(), subject, device, runner, command });
     }
     let warm = round(&entrants, "warm-up", (0..entrants.len()).collect())?;
     let tests: Vec<String> = warm.first().into_iter().flatten().map(|speed| speed.test.clone()).collect();
@@ -168,13 +168,13 @@ pub fn benchmark(
     if found.rounds.is_empty() {
         return Err(busy(&found.disturbances));
     }
-    let mut contenders =
-        wanted.iter().zip(&subjects).map(|(one, subject)| Contender::new(one, subject)).collect::<Result<Vec<_>>>()?;
+    let contender = |(one, entrant): (&Wanted, &Entrant)| Contender::new(one, entrant.subject, entrant.device);
+    let mut contenders = wanted.iter().zip(&entrants).map(contender).collect::<Result<Vec<_>>>()?;
     for (place, contender) in contenders.iter_mut().enumerate() {
         contender.speeds = tests.iter().filter_map(|test| series(&found.rounds, place, test)).collect();
     }
     if !options.speed_only {
-        agree(&entrants, &mut contenders, device)?;
+        agree(&entrants, &mut contenders)?;
     }
     let others = contenders.iter().enumerate().skip(1);
     let comparisons = others
@@ -187,7 +187,6 @@ pub fn benchmark(
         .collect();
     Ok(Benchmark {
         time: options.now,
-        device,
         machine: Machine::of(&host, None),
         model: model.about,
         rounds: found.rounds.len(),
@@ -207,17 +206,6 @@ fn hint_for(error: Error, wanted: &Wanted) -> Error {
         }
         _ => error,
     }
-}
-
-/// Returns the device for all: the GPU only if each contender can use it.
-fn device_of(host: &Host, subjects: &[Subject], asked: Option<Device>) -> Result<Device> {
-    let mut device = Device::Gpu;
-    for subject in subjects {
-        if choose(asked, subject, &GpuNodes::choose(host, subject.target()))? == Device::Cpu {
-            device = Device::Cpu;
-        }
-    }
-    Ok(device)
 }
 
 /// Returns the error for a machine on which speeds say little.
@@ -311,14 +299,14 @@ const PERPLEXITY: &str = "perplexity";
 const TOKENS: &str = "token by token";
 
 /// Compares what the others compute with what the first does: perplexity of a long text, and tokens behind it.
-fn agree(entrants: &[Entrant], contenders: &mut [Contender], device: Device) -> Result<()> {
+fn agree(entrants: &[Entrant], contenders: &mut [Contender]) -> Result<()> {
     let Some((first, others)) = entrants.split_first() else { return Ok(()) };
     if others.is_empty() {
         return Ok(());
     }
-    let reference = computed(first, device)?;
+    let reference = computed(first)?;
     for (entrant, contender) in others.iter().zip(contenders.iter_mut().skip(1)) {
-        let own = computed(entrant, device)?;
+        let own = computed(entrant)?;
         contender.agreement = vec![
             both(PERPLEXITY, &own.perplexity, &reference.perplexity, |ours, theirs| beside(PERPLEXITY, *ours, *theirs)),
             both(TOKENS, &own.tokens, &reference.tokens, |ours, theirs| {
@@ -343,8 +331,8 @@ fn both<T>(name: &str, ours: &Told<Told<T>>, theirs: &Told<Told<T>>, judge: impl
     }
 }
 
-fn computed(entrant: &Entrant, device: Device) -> Result<Computed> {
-    let (runner, subject) = (&entrant.runner, entrant.subject);
+fn computed(entrant: &Entrant) -> Result<Computed> {
+    let (runner, subject, device) = (&entrant.runner, entrant.subject, entrant.device);
     let perplexity = match Perplexity::new(runner, subject)? {
         Ok(perplexity) => Ok(perplexity.on(device)?),
         Err(why) => Err(why),

@@ -13,8 +13,8 @@ pub fn markdown(benchmark: &Benchmark) -> String {
     let mut page = String::new();
     // Writing to a String cannot fail.
     let model = &benchmark.model;
-    let facts = model.gguf.as_ref().map(|facts| format!(", {}", facts.summary())).unwrap_or_default();
-    let _ = writeln!(page, "**{}** on the {}\n", cell(&model.version), benchmark.device.name().to_uppercase());
+    let facts = model.gguf.as_ref().map(|facts| format!(" ({})", facts.summary())).unwrap_or_default();
+    let _ = writeln!(page, "**{}**\n", cell(&format!("{}{facts}", model.input)));
     let _ =
         writeln!(page, "| build | llama.cpp | ROCm | backend | test | tokens/s | beside {} |", reference(benchmark));
     let _ = writeln!(page, "| --- | --- | --- | --- | --- | ---: | ---: |");
@@ -27,7 +27,7 @@ pub fn markdown(benchmark: &Benchmark) -> String {
                 cell(&contender.name),
                 cell(&contender.llama),
                 cell(contender.rocm.as_deref().unwrap_or("without")),
-                contender.backend,
+                contender.computed_with(),
                 cell(&series.test),
                 speed(series),
             );
@@ -39,12 +39,12 @@ pub fn markdown(benchmark: &Benchmark) -> String {
     }
     let _ = writeln!(page, "* {}", cell(&rule()));
     let _ = writeln!(page, "* {}", cell(&format!("machine: {}", benchmark.machine.line())));
-    let _ = writeln!(page, "* {}", cell(&format!("model: {}{facts}, {}", model.input, model.sha256)));
+    let _ = writeln!(page, "* {}", cell(&format!("model: {}, {}", model.version, model.sha256)));
     for contender in &benchmark.contenders {
         let Contender { name, output, lock, derivation, .. } = contender;
         let _ = writeln!(page, "* {}", cell(&format!("{name}: output {output}, {derivation}, of the lock {lock}")));
     }
-    let _ = writeln!(page, "* {}", cell(&format!("measured {} with `strixlock bench`", text::date(benchmark.time))));
+    let _ = writeln!(page, "* measured {} with `strixlock bench`", text::date(benchmark.time));
     page
 }
 
@@ -57,10 +57,21 @@ fn speed(series: &Series) -> String {
     format!("{:.2} ± {:.2}", series.median, series.noise)
 }
 
+/// Describes a part of a hundred with its sign; none for what rounds to zero.
+fn signed(percent: f64) -> String {
+    let text = format!("{percent:+.1}");
+    if text.trim_start_matches(['+', '-']) == "0.0" { "0.0".to_owned() } else { text }
+}
+
+/// Describes an interval in parentheses.
+fn interval(found: &Difference) -> String {
+    let ends = found.interval.map(|(low, high)| format!(" ({} to {})", signed(low), signed(high)));
+    ends.unwrap_or_default()
+}
+
 /// Describes a difference, such as `-9.8 % (-11.2 to -8.1): slower`.
 fn difference(found: &Difference) -> String {
-    let interval = found.interval.map(|(low, high)| format!(" ({low:+.1} to {high:+.1})")).unwrap_or_default();
-    format!("{:+.1} %{interval}: {}", found.percent, found.verdict.words())
+    format!("{} %{}: {}", signed(found.percent), interval(found), found.verdict.words())
 }
 
 /// Returns the rule by which a difference is told.
@@ -114,15 +125,12 @@ impl Benchmark {
     #[must_use]
     pub fn rows(&self) -> Vec<[String; 8]> {
         let of = |contender: &Contender| {
-            let Contender { name, llama, rocm, backend, .. } = contender;
-            let own = [name.clone(), text::visible(llama), rocm.clone().unwrap_or_default(), backend.clone()];
+            let Contender { name, llama, rocm, .. } = contender;
+            let own = [name.clone(), text::visible(llama), rocm.clone().unwrap_or_default(), contender.computed_with()];
             let all = contender.speeds.iter().map(move |series| {
                 let found = self.comparison(&contender.name, &series.test);
                 let [name, llama, rocm, backend] = own.clone();
-                let beside = found.map(|found| {
-                    let ends = found.interval.map(|(low, high)| format!(" ({low:+.1} to {high:+.1})"));
-                    format!("{:+.1} %{}", found.percent, ends.unwrap_or_default())
-                });
+                let beside = found.map(|found| format!("{} %{}", signed(found.percent), interval(found)));
                 let word = found.map(|found| found.verdict.words().to_owned()).unwrap_or_default();
                 let beside = beside.unwrap_or_default();
                 [name, llama, rocm, backend, text::visible(&series.test), speed(series), beside, word]
@@ -130,5 +138,84 @@ impl Benchmark {
             all.collect::<Vec<_>>()
         };
         self.contenders.iter().flat_map(of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::{DerivationId, Sha256Digest};
+    use crate::validate::benchmark::{Comparison, judge};
+    use crate::validate::machine::Machine;
+    use crate::validate::{Check, Device, Model};
+
+    fn benchmark(speeds: &[f64]) -> Benchmark {
+        let digest = Sha256Digest::of(b"");
+        let contender = |name: &str, speed: f64| Contender {
+            name: name.to_owned(),
+            generation: None,
+            output: "runtime".to_owned(),
+            llama: "b1 | <b>".to_owned(),
+            rocm: None,
+            backend: "hip".to_owned(),
+            device: Device::Gpu,
+            lock: digest,
+            derivation: DerivationId(digest),
+            speeds: vec![Series { test: "tg128".to_owned(), median: speed, noise: 0.5, rounds: vec![speed; 10] }],
+            agreement: Vec::new(),
+        };
+        let names = ["default", "stable", "vulkan"];
+        let compared = |(name, speed): (&str, &f64)| Comparison {
+            name: name.to_owned(),
+            test: "tg128".to_owned(),
+            difference: judge::compare(&vec![(speeds[0], *speed); 10], 2),
+        };
+        let pairs = || names.into_iter().zip(speeds);
+        Benchmark {
+            time: 0,
+            machine: Machine::default(),
+            model: Model { input: "model".to_owned(), version: "m".to_owned(), sha256: digest, gguf: None },
+            rounds: 10,
+            left_out: 0,
+            disturbed: 0,
+            disturbances: Vec::new(),
+            contenders: pairs().map(|(name, speed)| contender(name, *speed)).collect(),
+            comparisons: pairs().skip(1).map(compared).collect(),
+        }
+    }
+
+    #[test]
+    fn the_page_has_every_difference_and_nothing_in_it_is_markup() {
+        let page = markdown(&benchmark(&[100.0, 90.0, 99.99]));
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).collect();
+        assert_eq!(rows[1], "| default | b1 \\| \\<b\\> | without | hip | tg128 | 100.00 ± 0.50 |  |");
+        assert!(rows[2].ends_with(" | 90.00 ± 0.50 | -10.0 % (-10.0 to -10.0): slower |"), "{page}");
+        assert!(rows[3].ends_with(" | 99.99 ± 0.50 | 0.0 % (0.0 to 0.0): no difference |"), "{page}");
+        for line in [
+            "* stable, tg128: 10.0 % slower than default",
+            "* vulkan, tg128: no difference from default; one of 2.0 % or more would have been told",
+            "* 10 rounds, in turns, after one to warm up",
+            "* measured 1970-01-01 00:00:00 UTC with `strixlock bench`",
+        ] {
+            assert!(page.lines().any(|one| one == line), "{line}: {page}");
+        }
+    }
+
+    #[test]
+    fn disturbances_and_disagreement_are_said() {
+        let mut found = benchmark(&[100.0, 100.0]);
+        found.disturbances = vec!["it runs on battery".to_owned()];
+        found.left_out = 2;
+        let has = |found: &Benchmark, line: &str| found.sentences().iter().any(|one| one == line);
+        assert!(has(&found, "rounds left out, because the machine was disturbed: 2"));
+        assert!(has(&found, "disturbances: it runs on battery"));
+        (found.left_out, found.disturbed) = (0, 10);
+        assert!(has(&found, "measured anyway (--busy-ok), 10 of 10 rounds: it runs on battery"));
+        assert_eq!(found.wrong().count(), 0);
+        found.contenders[1].agreement = vec![Check::failed("perplexity", "1334.0 and 6.8")];
+        assert!(has(&found, "stable, perplexity: failed: 1334.0 and 6.8"));
+        assert_eq!(found.wrong().map(|(name, _)| name).collect::<Vec<_>>(), ["stable"]);
+        found.comparisons[0].difference = judge::compare(&[(100.0, 90.0); 3], 1);
+        assert!(has(&found, "stable, tg128: undecided: too few rounds to tell a difference from noise"));
     }
 }

@@ -12,8 +12,8 @@ use super::{Benchmark, Verdict, markdown};
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 use crate::store::replace_file;
+use crate::validate::record;
 use crate::validate::record::{INDEX, Written, day, free, names, to_text};
-use crate::validate::{Device, record};
 
 /// The version of the index.
 const VERSION: u64 = 1;
@@ -28,7 +28,6 @@ struct Index {
 #[derive(Debug, Serialize)]
 struct Entry {
     time: i64,
-    device: Device,
     /// The digest of the model.
     model: Sha256Digest,
     /// The names of the contenders, the reference first.
@@ -44,7 +43,6 @@ impl Entry {
         let verdict = |one: &super::Comparison| (format!("{} {}", one.name, one.test), one.difference.verdict);
         Self {
             time: benchmark.time,
-            device: benchmark.device,
             model: benchmark.model.sha256,
             contenders: benchmark.contenders.iter().map(|one| one.name.clone()).collect(),
             verdicts: benchmark.comparisons.iter().map(verdict).collect(),
