@@ -15,8 +15,11 @@ pub fn markdown(benchmark: &Benchmark) -> String {
     let model = &benchmark.model;
     let facts = model.gguf.as_ref().map(|facts| format!(" ({})", facts.summary())).unwrap_or_default();
     let _ = writeln!(page, "**{}**\n", cell(&format!("{}{facts}", model.input)));
-    let _ =
-        writeln!(page, "| build | llama.cpp | ROCm | backend | test | tokens/s | beside {} |", reference(benchmark));
+    let _ = writeln!(
+        page,
+        "| build | llama.cpp | ROCm | backend | test | tokens/s | beside {} |",
+        cell(benchmark.reference())
+    );
     let _ = writeln!(page, "| --- | --- | --- | --- | --- | ---: | ---: |");
     for contender in &benchmark.contenders {
         for series in &contender.speeds {
@@ -46,10 +49,6 @@ pub fn markdown(benchmark: &Benchmark) -> String {
     }
     let _ = writeln!(page, "* measured {} with `strixlock bench`", text::date(benchmark.time));
     page
-}
-
-fn reference(benchmark: &Benchmark) -> String {
-    benchmark.contenders.first().map(|one| cell(&one.name)).unwrap_or_default()
 }
 
 /// Describes a speed with its noise.
@@ -89,6 +88,10 @@ impl Benchmark {
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.comparisons.iter().map(|one| self.sentence(one)).collect();
+        let same = |one: &&Contender| self.contenders.first().is_some_and(|first| first.derivation == one.derivation);
+        for one in self.contenders.iter().skip(1).filter(same) {
+            lines.push(format!("{} is the same build as {}: any difference is noise", one.name, self.reference()));
+        }
         for contender in &self.contenders {
             for check in &contender.agreement {
                 let (name, what, found) = (&contender.name, &check.name, &check.found);
@@ -107,9 +110,13 @@ impl Benchmark {
         lines
     }
 
+    /// Returns the name of the reference.
+    fn reference(&self) -> &str {
+        self.contenders.first().map(|one| one.name.as_str()).unwrap_or_default()
+    }
+
     fn sentence(&self, one: &super::Comparison) -> String {
-        let first = self.contenders.first().map(|one| one.name.as_str()).unwrap_or_default();
-        let found = &one.difference;
+        let (first, found) = (self.reference(), &one.difference);
         let (name, test, percent) = (&one.name, &one.test, found.percent.abs());
         let detectable = found.detectable.map(|least| format!("{least:.1} %")).unwrap_or_default();
         match found.verdict {
@@ -160,7 +167,7 @@ mod tests {
             backend: "hip".to_owned(),
             device: Device::Gpu,
             lock: digest,
-            derivation: DerivationId(digest),
+            derivation: DerivationId(Sha256Digest::of(name.as_bytes())),
             speeds: vec![Series { test: "tg128".to_owned(), median: speed, noise: 0.5, rounds: vec![speed; 10] }],
             agreement: Vec::new(),
         };
@@ -168,7 +175,7 @@ mod tests {
         let compared = |(name, speed): (&str, &f64)| Comparison {
             name: name.to_owned(),
             test: "tg128".to_owned(),
-            difference: judge::compare(&vec![(speeds[0], *speed); 10], 2),
+            difference: judge::compare(&[(speeds[0], *speed); 10], 2),
         };
         let pairs = || names.into_iter().zip(speeds);
         Benchmark {
@@ -199,6 +206,16 @@ mod tests {
         ] {
             assert!(page.lines().any(|one| one == line), "{line}: {page}");
         }
+    }
+
+    #[test]
+    fn the_same_build_twice_is_told() {
+        let mut found = benchmark(&[100.0, 100.0]);
+        let told =
+            |found: &Benchmark| found.sentences().iter().any(|one| one.contains("stable is the same build as default"));
+        assert!(!told(&found));
+        found.contenders[1].derivation = found.contenders[0].derivation;
+        assert!(told(&found));
     }
 
     #[test]
