@@ -17,6 +17,7 @@ mod diff;
 mod doctor;
 mod env;
 mod export;
+mod freeze;
 mod gc;
 mod generations;
 mod hash;
@@ -110,6 +111,8 @@ enum Command {
     Update(update::UpdateArgs),
     Status(status::StatusArgs),
     Outdated(outdated::OutdatedArgs),
+    Freeze(freeze::FreezeArgs),
+    Thaw(freeze::ThawArgs),
     Realize(realize::RealizeArgs),
     Run(run::RunArgs),
     Env(env::EnvArgs),
@@ -229,6 +232,8 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Update(args) => update::run(args, session),
         Command::Status(args) => status::run(args, session),
         Command::Outdated(args) => outdated::run(args, session),
+        Command::Freeze(args) => freeze::run(args, session),
+        Command::Thaw(args) => freeze::thaw(args, session),
         Command::Realize(args) => realize::run(args, session),
         Command::Run(args) => run::run(args, session),
         Command::Env(args) => env::run(args, session),

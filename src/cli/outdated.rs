@@ -13,7 +13,7 @@ use crate::error::{About as _, Error, Kind, Result};
 use crate::fetch::Fetcher;
 use crate::inputs::{InputKind, InputRequest, LockedInput};
 use crate::intake::Intake;
-use crate::manifest::Manifest;
+use crate::manifest::{Freeze, Manifest};
 use crate::store::Store;
 use crate::text;
 use crate::update::{Move, Options, update};
@@ -42,6 +42,8 @@ pub fn run(args: &OutdatedArgs, session: &Session) -> Result<u8> {
     let options = Options {
         dry_run: true,
         accept_replaced: true,
+        allow_downgrade: true,
+        without_freezes: true,
         now: session.now,
         without_leaving: true,
         directory: session.project.manifest_directory(),
@@ -72,7 +74,10 @@ pub fn run(args: &OutdatedArgs, session: &Session) -> Result<u8> {
     let found: Vec<Newer> = lock
         .inputs
         .iter()
-        .map(|(name, locked)| Newer::new(name, locked, &wanted.moves, &latest.moves, series.get(name)))
+        .map(|(name, locked)| {
+            let freeze = manifest.frozen.get(name).filter(|freeze| freeze.holds(session.now));
+            Newer { freeze, ..Newer::new(name, locked, &wanted.moves, &latest.moves, series.get(name)) }
+        })
         .collect();
     let outdated: Vec<&str> = found.iter().filter(|newer| newer.is_outdated()).map(|newer| newer.name).collect();
     if ui.is_json() {
@@ -124,6 +129,8 @@ struct Newer<'a> {
     /// The newest version in the index, if it is older than the locked one, which was pinned by its URL.
     listed: Option<&'a Move>,
     series: Option<&'a Series>,
+    /// The freeze of the input, if it holds.
+    freeze: Option<&'a Freeze>,
 }
 
 impl<'a> Newer<'a> {
@@ -139,11 +146,15 @@ impl<'a> Newer<'a> {
             Some(older) if older.downgrade => (Some(older), None),
             other => (None, other),
         };
-        Self { name, locked, wanted: of(wanted), latest, listed, series }
+        Self { name, locked, wanted: of(wanted), latest, listed, series, freeze: None }
     }
 
-    /// Returns true if there is something newer than the locked version.
+    /// Returns true if there is something newer than the locked version, and nobody holds that.
     fn is_outdated(&self) -> bool {
+        self.freeze.is_none() && self.is_behind()
+    }
+
+    fn is_behind(&self) -> bool {
         self.latest.is_some() || self.wanted.is_some_and(|wanted| !wanted.downgrade)
     }
 
@@ -169,9 +180,12 @@ impl<'a> Newer<'a> {
     /// Returns more about the input, one line each.
     fn details(&self) -> Vec<String> {
         let mut details = Vec::new();
+        if let Some(freeze) = self.freeze.filter(|_| self.is_behind()) {
+            details.push(format!("{} is {freeze}", self.name));
+        }
         if let Some(listed) = self.listed {
             let back = if self.wanted.is_some_and(|wanted| wanted.to == listed.to) {
-                format!("; `strixlock update {}` would downgrade to it", self.name)
+                format!("; `strixlock update {} --allow-downgrade` goes back to it", self.name)
             } else {
                 String::new()
             };
@@ -206,6 +220,7 @@ impl<'a> Newer<'a> {
             "wanted": to(self.wanted),
             "latest": to(self.latest),
             "listed": to(self.listed),
+            "frozen": self.freeze,
             "made": newest.and_then(|moved| moved.made.clone()),
             "behind": newest.map(|moved| self.behind(moved)).filter(|behind| !behind.is_empty()),
             "series": self.series.map(|series| json!({ "name": series.name, "newest": series.newest })),

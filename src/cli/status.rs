@@ -15,7 +15,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{Kind, Result};
 use crate::inputs::LockedInput;
 use crate::lock::{Advice, Lock, Staleness};
-use crate::manifest::Manifest;
+use crate::manifest::{Freeze, Manifest};
 use crate::realize::{Action, Plan, Step, StepKind, input_action};
 use crate::recipe::OutputRole;
 use crate::report::{Known, fits};
@@ -61,6 +61,7 @@ pub fn run(args: &StatusArgs, session: &Session) -> Result<u8> {
         page: Page::of(session, lock, store)?,
         validation: validation(session, lock)?,
         advisories: advice(session, lock),
+        frozen: frozen(session, manifest),
     };
     if ui.is_json() {
         let mut value = status.to_json()?;
@@ -148,11 +149,13 @@ struct Status<'s> {
     page: Page,
     validation: Option<Validation>,
     advisories: Vec<Advice>,
+    /// The freezes that hold, by the names of their inputs.
+    frozen: BTreeMap<&'s str, &'s Freeze>,
 }
 
 impl Status<'_> {
     fn to_json(&self) -> Result<Value> {
-        let input = |input: &LockedInput| {
+        let input = |name: &str, input: &LockedInput| {
             let action = input_action(self.store, input);
             json!({
                 "type": input.kind().name(),
@@ -160,6 +163,7 @@ impl Status<'_> {
                 "made": input.day().map(|day| day.to_string()),
                 "leaves": left(self.session, input).map(|left| left.until.to_string()),
                 "size": input.size(),
+                "frozen": self.frozen.get(name),
                 "present": action == Action::Have,
                 "action": action,
             })
@@ -176,7 +180,7 @@ impl Status<'_> {
             "locked": true,
             "fresh": self.stale.as_ref().is_some_and(Staleness::is_fresh),
             "stale": self.stale.as_ref().map(|stale| &stale.reasons),
-            "inputs": self.lock.inputs.iter().map(|(name, pin)| (name, input(pin))).collect::<BTreeMap<_, _>>(),
+            "inputs": self.lock.inputs.iter().map(|(name, pin)| (name, input(name, pin))).collect::<BTreeMap<_, _>>(),
             "steps": self.plan.steps,
             "models": models.collect::<BTreeMap<_, _>>(),
             "generation": self.generation.as_ref().map(|generation| generation.current),
@@ -215,6 +219,9 @@ impl Status<'_> {
             } else {
                 ui.line(pin.text());
             }
+        }
+        for (name, freeze) in &self.frozen {
+            ui.line(format!("{name} is {freeze}"));
         }
         for one in &self.advisories {
             ui.line(one.text());
@@ -317,6 +324,12 @@ impl Status<'_> {
             Some(_) => None,
         }
     }
+}
+
+/// Returns the freezes of the manifest that hold.
+fn frozen<'m>(session: &Session, manifest: Option<&'m Manifest>) -> BTreeMap<&'m str, &'m Freeze> {
+    let all = manifest.into_iter().flat_map(|manifest| &manifest.frozen);
+    all.filter(|(_, freeze)| freeze.holds(session.now)).map(|(name, freeze)| (name.as_str(), freeze)).collect()
 }
 
 /// Returns true if `validate` has something to run, and one model to run it with.

@@ -34,6 +34,12 @@ pub struct UpdateArgs {
     /// Pin this ROCm tarball for the named input, without asking the indexes
     #[arg(long, value_name = "URL", requires = "inputs")]
     url: Option<url::Url>,
+    /// Take this ROCm version for the named input, once: the next update goes on from there as the manifest says
+    #[arg(long, value_name = "VERSION", requires = "inputs", conflicts_with = "url")]
+    to: Option<String>,
+    /// Accept a version that is older than the newest one that was locked
+    #[arg(long)]
+    allow_downgrade: bool,
     /// Accept that upstream replaced a locked file by another of the same name
     #[arg(long)]
     accept_replaced: bool,
@@ -50,9 +56,11 @@ pub struct UpdateArgs {
 
 pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
-    if args.url.is_some() && args.inputs.len() != 1 {
-        return Err(Error::new(Kind::Usage, "`--url` needs exactly one input")
-            .hint("such as `strixlock update rocm --url URL`"));
+    for (given, option, value) in [(args.url.is_some(), "--url", "URL"), (args.to.is_some(), "--to", "VERSION")] {
+        if given && args.inputs.len() != 1 {
+            return Err(Error::new(Kind::Usage, format!("`{option}` needs exactly one input"))
+                .hint(format!("such as `strixlock update rocm {option} {value}`")));
+        }
     }
     let manifest = session.manifest()?;
     let lock_path = session.project.lock_path();
@@ -74,6 +82,9 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         dry_run: args.dry_run || args.locked,
         accept_replaced: args.accept_replaced,
         url: args.url.clone(),
+        to: args.to.clone(),
+        allow_downgrade: args.allow_downgrade,
+        without_freezes: false,
         now: session.now,
         without_leaving: false,
         skip_bad: args.skip_bad || manifest.policy.skip_bad,
@@ -127,12 +138,16 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         "report": args.report,
         "commit_message": args.commit_message_file,
         "inputs": found.moves,
+        "frozen": found.frozen,
         "warnings": found.warnings,
         "advisories": advisories,
     });
     ui.result(json, || {
         for moved in &found.moves {
             show(ui, moved);
+        }
+        for frozen in &found.frozen {
+            ui.line(frozen.text());
         }
         let path = lock_path.display();
         match (changed, options.dry_run) {

@@ -18,6 +18,7 @@ pub trait Resolve: Request {
 
 /// The circumstances of a look-up.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent choice of the caller")]
 pub struct Question<'a> {
     /// The input's name.
     pub name: &'a str,
@@ -29,6 +30,10 @@ pub struct Question<'a> {
     pub accept_replaced: bool,
     /// The tarball to use, whatever the indexes list.
     pub url: Option<&'a Url>,
+    /// The version to take, if the request allows it.
+    pub to: Option<&'a str>,
+    /// True to accept a version that is older than the newest one that was locked.
+    pub allow_downgrade: bool,
     /// The time, in seconds since 1970, to recognize a stale index.
     pub now: i64,
     /// True to omit warnings for builds that AMD removes soon: the caller reports them for locked builds.

@@ -1,10 +1,11 @@
-//! The manifest: the user's requests and recipes, in TOML. strixlock changes it only on request.
+//! The manifest: the user's requests and recipes, in TOML. strixlock changes it only on request: see [`with_freeze`].
 //!
 //! The parser walks the TOML tables itself, without serde, so that every mistake is shown at its place with a
 //! suggestion. The result has requests and recipes only. The lock has what they resolve to.
 
 mod edges;
 mod form;
+mod freeze;
 mod parse;
 mod policy;
 pub mod rules;
@@ -23,6 +24,7 @@ use crate::recipe::Recipe;
 
 pub use edges::{edges, known_edges, known_generics};
 pub(crate) use form::{Form, FromFields};
+pub use freeze::{Freeze, with_freeze};
 pub use policy::Policy;
 pub use template::{Packages, TemplateSettings, template};
 
@@ -37,6 +39,8 @@ pub struct Manifest {
     pub requires: VersionReq,
     /// The requested inputs, by name.
     pub inputs: BTreeMap<String, InputRequest>,
+    /// The freezes of inputs, by their names. Some may have ended. Variants do not inherit them.
+    pub frozen: BTreeMap<String, Freeze>,
     /// The recipes of the outputs, by name.
     pub outputs: BTreeMap<String, Recipe>,
     /// Decisions about versions that are known to be bad.

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::form::{Form, FromFields, Reference};
 use super::variants::Renames;
-use super::{Manifest, PROGRAM, Policy, rules};
+use super::{Freeze, Manifest, PROGRAM, Policy, rules};
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
 use crate::inputs::{InputKind, InputRequest};
@@ -50,7 +50,7 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
     for result in [inputs, outputs, variants, decided, top.finish()] {
         result.unwrap_or_else(|error| source.keep(error));
     }
-    let Found { mut inputs, outputs, references, broken, implied } = found;
+    let Found { mut inputs, frozen, outputs, references, broken, implied } = found;
     for (name, request) in implied {
         inputs.entry(name).or_insert(request);
     }
@@ -58,7 +58,7 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Manifest> {
         source.finish(())?;
         return Err(source.error(top_span, "the manifest is empty", "it needs [inputs.NAME] and [outputs.NAME]"));
     }
-    let manifest = Manifest { requires, inputs, outputs, policy };
+    let manifest = Manifest { requires, inputs, frozen, outputs, policy };
     for reference in references.iter().filter(|reference| !broken.contains(reference.name())) {
         reference.check(&source, &manifest, &broken).unwrap_or_else(|error| source.keep(error));
     }
@@ -72,6 +72,7 @@ pub(super) const FOLLOWED: &str = "for";
 #[derive(Default)]
 pub(super) struct Found {
     pub inputs: BTreeMap<String, InputRequest>,
+    pub frozen: BTreeMap<String, Freeze>,
     pub outputs: BTreeMap<String, Recipe>,
     pub references: Vec<Reference>,
     /// Inputs that fields of outputs ask for. Those of the same name in the manifest stand in their place.
@@ -88,7 +89,8 @@ impl Found {
             check_name(source, key);
             let fields = value.get_ref().as_table();
             let read = source.gather(fields, || input(source, table.as_table(name, value)?.headed(key.span())));
-            if let Some(request) = read {
+            if let Some((request, freeze)) = read {
+                self.frozen.extend(freeze.map(|freeze| (name.to_owned(), freeze)));
                 if let Some(followed) = request.follows() {
                     let span = fields.and_then(|fields| fields.get(FOLLOWED)).map_or(key.span(), Spanned::span);
                     self.references.push(Reference::to_input(Spanned::new(span, followed.to_owned()), InputKind::Git));
@@ -168,15 +170,16 @@ fn check_name(source: &SourceText, key: &Spanned<std::borrow::Cow<'_, str>>) {
     }
 }
 
-pub(super) fn input(source: &SourceText, fields: Table) -> Result<InputRequest> {
+pub(super) fn input(source: &SourceText, fields: Table) -> Result<(InputRequest, Option<Freeze>)> {
     let typed = fields.needed("type")?;
     let Some(kind) = InputKind::ALL.iter().find(|kind| kind.name() == typed.get_ref()) else {
         let label = suggest(typed.get_ref(), InputKind::ALL.iter().map(|kind| kind.name()));
         return Err(source.error(typed.span(), format!("unknown type of input `{}`", typed.get_ref()), &label));
     };
+    let freeze = Freeze::parse(source, &fields)?;
     let request = kind.parse(source, &fields)?;
     fields.finish()?;
-    Ok(request)
+    Ok((request, freeze))
 }
 
 /// References of an output, and the inputs that its fields ask for.

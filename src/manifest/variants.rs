@@ -16,6 +16,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::form::Reference;
+use super::freeze::FIELD as FROZEN;
 use super::parse::{FOLLOWED, Found, input};
 use super::rules;
 use crate::error::Result;
@@ -234,8 +235,10 @@ impl Found {
         drop_alternatives(&mut fields, changed);
         let followed = RefCell::default();
         let read = source.gather(changed, || {
-            let request = input(source, Table::new(source, &fields, span.clone()))?;
-            let Some(name) = request.follows().map(|followed| renames.input(followed)) else { return Ok(request) };
+            let (request, freeze) = input(source, Table::new(source, &fields, span.clone()))?;
+            let Some(name) = request.follows().map(|followed| renames.input(followed)) else {
+                return Ok((request, freeze));
+            };
             let place = || span.clone();
             followed.replace(Some(Reference::to_input(Spanned::new(place(), name.clone()), InputKind::Git)));
             let mut fields = fields.clone();
@@ -246,7 +249,12 @@ impl Found {
         });
         self.references.extend(followed.into_inner());
         match read {
-            Some(request) => drop(self.inputs.insert(full.to_owned(), request)),
+            Some((request, freeze)) => {
+                // A freeze holds one input: a variant is frozen only where it says so itself.
+                let own = freeze.filter(|_| changed.is_some_and(|changed| changed.contains_key(FROZEN)));
+                self.frozen.extend(own.map(|freeze| (full.to_owned(), freeze)));
+                self.inputs.insert(full.to_owned(), request);
+            }
             None => drop(self.broken.insert(full.to_owned())),
         }
     }
@@ -422,5 +430,16 @@ rocm = "rocm"
             let error = refused(variants);
             assert!(error.contains(told), "{told}: {error}");
         }
+    }
+
+    #[test]
+    fn a_variant_is_frozen_only_where_it_says_so() {
+        let frozen = |fields: &str| -> Vec<String> {
+            let own = "[inputs.rocm]\ntype = \"rocm\"\ntarget = \"gfx1151\"\nfrozen = {}\n";
+            let text = format!("{own}[variants.a]\ninputs.rocm = {{ channel = \"stable\"{fields} }}\n");
+            crate::manifest::Manifest::parse(&text, "x.toml").unwrap().frozen.into_keys().collect()
+        };
+        assert_eq!(frozen(""), ["rocm"]);
+        assert_eq!(frozen(", frozen = {}"), ["rocm", "rocm.a"]);
     }
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::inputs::{LockedInput, Preview, Question};
 use crate::intake::Intake;
 use crate::lock::{FORMAT, Lock, LockedOutput, known};
-use crate::manifest::Manifest;
+use crate::manifest::{Freeze, Manifest};
 use crate::recipe::Recipe;
 use crate::suggest::suggest;
 
@@ -34,6 +34,12 @@ pub struct Options {
     pub accept_replaced: bool,
     /// Use this tarball for the one input of `only`, whatever the indexes list.
     pub url: Option<Url>,
+    /// Take this version for the one input of `only`, if the manifest allows it.
+    pub to: Option<String>,
+    /// Accept a version that is older than the newest one that was locked.
+    pub allow_downgrade: bool,
+    /// Resolve frozen inputs like others.
+    pub without_freezes: bool,
     /// The time in seconds since 1970, by which an abandoned index is recognized.
     pub now: i64,
     /// Do not warn of builds that AMD's host will soon delete: the caller warns of locked ones.
@@ -62,6 +68,8 @@ impl Options {
             named,
             accept_replaced: self.accept_replaced,
             url: self.url.as_ref().filter(|_| named),
+            to: self.to.as_deref().filter(|_| named),
+            allow_downgrade: self.allow_downgrade,
             now: self.now,
             without_leaving: self.without_leaving,
             skipped: if self.skip_bad { known } else { &[] },
@@ -78,8 +86,33 @@ pub struct Update {
     pub lock: Option<Lock>,
     /// The changes, made or (with `dry_run`) to be made.
     pub moves: Vec<Move>,
+    /// The inputs that were passed over because they are frozen.
+    pub frozen: Vec<Frozen>,
     /// Warnings.
     pub warnings: Vec<String>,
+}
+
+/// One input that stays at its locked pin because it is frozen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Frozen {
+    /// The name of the input.
+    pub input: String,
+    /// The locked version.
+    pub version: String,
+    /// The freeze.
+    #[serde(flatten)]
+    pub freeze: Freeze,
+    /// The locked version in the words that people use.
+    #[serde(skip)]
+    short: String,
+}
+
+impl Frozen {
+    /// Returns the line about it: `rocm stays at 10.1.0a20260901, frozen until 2026-12-24: the reason`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{} stays at {}, {}", self.input, self.short, self.freeze)
+    }
 }
 
 /// One input that resolves to another pin now.
@@ -132,9 +165,10 @@ impl Move {
     }
 
     /// Adds what is known once the input was taken in.
-    fn taken(&mut self, block: &LockedInput, details: Vec<String>) {
+    fn taken(&mut self, block: &LockedInput, locked: Option<&LockedInput>, details: Vec<String>) {
         self.to = block.version();
         self.shown.1 = block.short_version();
+        self.downgrade = locked.is_some_and(|locked| locked.is_newer_than(&self.to));
         self.made = block.day().map(|day| day.to_string()).or(self.made.take());
         self.bytes = Some(block.size());
         self.details.extend(details);
@@ -145,11 +179,22 @@ impl Move {
 pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: &Options) -> Result<Update> {
     for name in &options.only {
         if !manifest.inputs.contains_key(name) {
-            return Err(no_input(manifest, name));
+            return Err(no_input(manifest, name, "update"));
         }
     }
-    let found = Found { advisories: known(&BTreeMap::new()), ..Found::default() };
-    let mut run = Run { old, intake, options, found };
+    let (freezes, ended) = freezes(manifest, options);
+    for name in &options.only {
+        if let (Some(freeze), true) =
+            (freezes.get(name.as_str()), old.is_some_and(|lock| lock.inputs.contains_key(name)))
+        {
+            return Err(Error::new(Kind::Usage, "this input is frozen, so `update` does not move it")
+                .about(name)
+                .fact("manifest", freeze)
+                .hint(format!("`strixlock thaw {name}` lets it move again")));
+        }
+    }
+    let found = Found { advisories: known(&BTreeMap::new()), warnings: ended, ..Found::default() };
+    let mut run = Run { old, intake, options, freezes, found };
     let (documents, others): (Requests, Requests) =
         manifest.inputs.iter().partition(|(_, request)| is_document(request));
     let (following, leading) = others.into_iter().partition(|(_, request)| request.follows().is_some());
@@ -157,9 +202,9 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
     run.resolve(&leading)?;
     let following = run.ready(following);
     run.resolve(&following)?;
-    let Found { inputs, moves, warnings, is_open, .. } = run.found;
+    let Found { inputs, moves, frozen, warnings, is_open, .. } = run.found;
     if is_open {
-        return Ok(Update { lock: None, moves, warnings });
+        return Ok(Update { lock: None, moves, frozen, warnings });
     }
     // A seal is kept while the request id is the same.
     let outputs = LockedOutput::all(&inputs, &manifest.outputs, |name, ids| {
@@ -167,16 +212,31 @@ pub fn update(manifest: &Manifest, old: Option<&Lock>, intake: Intake, options: 
         old.filter(|output| output.request == ids.request).and_then(LockedOutput::seal)
     })?;
     let lock = Lock { version: FORMAT, requires: manifest.requires.clone(), inputs, outputs };
-    Ok(Update { lock: Some(lock), moves, warnings })
+    Ok(Update { lock: Some(lock), moves, frozen, warnings })
+}
+
+/// Returns the freezes that hold, and notes on those that have ended.
+fn freezes<'m>(manifest: &'m Manifest, options: &Options) -> (BTreeMap<&'m str, &'m Freeze>, Vec<String>) {
+    if options.without_freezes {
+        return (BTreeMap::new(), Vec::new());
+    }
+    let all = manifest.frozen.iter().map(|(name, freeze)| (name.as_str(), freeze));
+    let (holding, ended): (BTreeMap<_, _>, BTreeMap<_, _>) = all.partition(|(_, freeze)| freeze.holds(options.now));
+    let ended = ended.into_iter().map(|(name, freeze)| {
+        format!("{name}: its freeze has ended ({freeze}): `strixlock thaw {name}` removes it from the manifest")
+    });
+    (holding, ended.collect())
 }
 
 /// Returns the error for an input that the manifest lacks. Its hint is a similar name, or the input of the output
-/// `name`.
-fn no_input(manifest: &Manifest, name: &str) -> Error {
+/// `name`, for the `command` that names inputs.
+pub fn no_input(manifest: &Manifest, name: &str, command: &str) -> Error {
     let error = Error::new(Kind::NotFound, format!("the manifest has no input `{name}`"));
     let used = manifest.outputs.get(name).map(Recipe::inputs).unwrap_or_default();
     error.hint(match used.first() {
-        Some((_, input)) => format!("`{name}` is an output, made from the input `{input}`: `strixlock update {input}`"),
+        Some((_, input)) => {
+            format!("`{name}` is an output, made from the input `{input}`: `strixlock {command} {input}`")
+        }
         None => suggest(name, manifest.inputs.keys().map(String::as_str)),
     })
 }

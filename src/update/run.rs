@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use tracing::{debug, info};
 
-use super::{Move, Options};
+use super::{Frozen, Move, Options};
 use crate::advisories::Advisory;
 use crate::error::{About, Error, Kind, Result};
 use crate::inputs::{InputKind, InputRequest, LockedInput, Resolution};
 use crate::intake::Intake;
 use crate::lock::{Lock, known};
 use crate::log::CACHE;
+use crate::manifest::Freeze;
 use crate::threads::in_parallel;
 
 /// The inputs of a manifest with their names.
@@ -21,6 +22,8 @@ pub(super) struct Run<'a> {
     pub old: Option<&'a Lock>,
     pub intake: Intake<'a>,
     pub options: &'a Options,
+    /// The freezes that hold, by the names of their inputs.
+    pub freezes: BTreeMap<&'a str, &'a Freeze>,
     pub found: Found,
 }
 
@@ -29,6 +32,7 @@ pub(super) struct Run<'a> {
 pub(super) struct Found {
     pub inputs: BTreeMap<String, LockedInput>,
     pub moves: Vec<Move>,
+    pub frozen: Vec<Frozen>,
     pub warnings: Vec<String>,
     /// True if something new was not taken in, because this is a dry run.
     pub is_open: bool,
@@ -78,9 +82,33 @@ impl Run<'_> {
         })
     }
 
+    /// Records the frozen inputs that would have been resolved. Fails if one cannot stay, since the manifest changed.
+    fn pass_over_frozen(&mut self, requests: &Requests<'_>) -> Result<()> {
+        for (name, request) in requests {
+            let (Some(freeze), Some(locked)) = (self.freezes.get(name.as_str()), self.locked(name)) else { continue };
+            if locked.requested() != **request {
+                return Err(Error::new(
+                    Kind::Invalid,
+                    "this input is frozen, and the manifest asks for something else now",
+                )
+                .about(*name)
+                .fact("manifest", freeze)
+                .fact("locked", locked.version())
+                .hint(format!("`strixlock thaw {name}` lets it move; `strixlock status` says what differs")));
+            }
+            if self.is_asked(name, request) {
+                let (version, short) = (locked.version(), locked.short_version());
+                let freeze = Freeze::clone(freeze);
+                self.found.frozen.push(Frozen { input: (*name).clone(), version, freeze, short });
+            }
+        }
+        Ok(())
+    }
+
     /// Resolves inputs side by side and takes in those that are new.
     pub fn resolve(&mut self, requests: &Requests<'_>) -> Result<()> {
         let Self { options, intake, .. } = *self;
+        self.pass_over_frozen(requests)?;
         let answers = in_parallel(requests, |name, request| {
             if let Some(pin) = options.pins.get(name) {
                 return Ok((Resolution::same(pin.clone()), Vec::new()));
@@ -92,17 +120,26 @@ impl Run<'_> {
             // Offline, an input is resolved anew only if it has to be.
             let is_kept = intake.fetcher.settings().offline
                 && request.follows().is_none_or(|followed| self.locked(followed) == self.found.inputs.get(followed));
+            let frozen = self.freezes.contains_key(name);
             if let Some(fresh) = fresh
-                && (!asked || is_kept)
+                && (!asked || is_kept || frozen)
             {
-                let why = if asked { "offline" } else { "it was not named" };
+                let why = if frozen {
+                    "it is frozen"
+                } else if asked {
+                    "offline"
+                } else {
+                    "it was not named"
+                };
                 info!(target: CACHE, "input {name}: have: keeping the locked pin: {why}");
                 return Ok((Resolution::same(fresh.clone()), Vec::new()));
             }
             let question = options.question(name, intake, followed, &self.found.advisories);
-            if question.url.is_some() && request.kind() != InputKind::Rocm {
-                let error = Error::new(Kind::Usage, "--url is for ROCm tarballs only, and this input has another type");
-                return Err(error.about(name));
+            for (given, option) in [(question.url.is_some(), "--url"), (question.to.is_some(), "--to")] {
+                if given && request.kind() != InputKind::Rocm {
+                    let what = format!("{option} is for ROCm tarballs only, and this input has another type");
+                    return Err(Error::new(Kind::Usage, what).about(name));
+                }
             }
             let why = match (locked, fresh) {
                 (None, _) => "it is not locked yet",
@@ -145,8 +182,9 @@ impl Run<'_> {
         }
         let taken = in_parallel(new, |name, take_in| take_in(intake).about(name))?;
         for (name, taken) in taken {
+            let locked = self.old.and_then(|lock| lock.inputs.get(&name));
             if let Some(moved) = self.found.moves.iter_mut().find(|moved| moved.input == name) {
-                moved.taken(&taken.block, taken.details);
+                moved.taken(&taken.block, locked, taken.details);
             }
             self.found.warnings.extend(taken.warnings.into_iter().map(|text| format!("{name}: {text}")));
             self.found.inputs.insert(name, taken.block);

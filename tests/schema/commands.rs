@@ -55,6 +55,11 @@ fn every_command_prints_what_its_schema_says() {
     add_image(&project);
     seen.run("status", &["status"], 0);
     seen.run("update", &["update"], 0);
+    seen.run("freeze", &["freeze", "rocm", "--until", "2999-12-31", "--why", "a test"], 0);
+    seen.run("update", &["update"], 0);
+    seen.run("outdated", &["outdated"], 0);
+    seen.run("status", &["status"], 0);
+    seen.run("thaw", &["thaw", "rocm"], 0);
     seen.run("realize", &["realize", "--dry-run"], 0);
     seen.run("realize", &["realize"], 0);
     seen.run("realize", &["realize", "rocm", "--to", "copies"], 0);

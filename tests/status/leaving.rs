@@ -1,5 +1,5 @@
-//! Builds that AMD's host will delete soon, and AMD's other hosts. Mirrors on loopback replace the hosts, which cannot be
-//! reached. Days are counted from one day, so that no test depends on the calendar.
+//! Builds that AMD's host will delete soon, and AMD's other hosts. Mirrors on loopback replace the hosts, which
+//! cannot be reached. Days are counted from one day, so that no test depends on the calendar.
 
 use jiff::Span;
 use jiff::civil::{Date, date};

@@ -185,10 +185,12 @@ fn an_older_version_is_never_called_the_latest() {
     insta::assert_snapshot!(ran.stdout, @r"
     input  locked           wanted           latest           made
     rocm   10.3.0a20261129  10.2.0a20261120  10.3.0a20261129  2026-11-20
-      10.3.0a20261129 is newer than everything in the index; the newest there is 10.2.0a20261120; `strixlock update rocm` would downgrade to it
+      10.3.0a20261129 is newer than everything in the index; the newest there is 10.2.0a20261120; `strixlock update rocm --allow-downgrade` goes back to it
     ");
     project.run(&["outdated", "--check"]).code(0);
-    let ran = project.run(&["update", "rocm"]).code(0);
+    let ran = project.run(&["update", "rocm"]).code(5);
+    assert!(ran.stderr.contains("error: rocm: the index has gone back: it lists no build as new as"), "{}", ran.all());
+    let ran = project.run(&["update", "rocm", "--allow-downgrade"]).code(0);
     assert!(ran.stdout.starts_with("rocm 10.3.0a20261129 -> 10.2.0a20261120 (downgrade)\n"), "{}", ran.all());
     project.run(&["update", "rocm", "--url", &newest]).code(0);
     let json = project.run(&["outdated", "--json"]).code(0).json();

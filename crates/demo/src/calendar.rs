@@ -1,8 +1,8 @@
 //! A season of nightlies: many builds on the days of a calendar, for tests that choose, keep and search among them.
 //!
-//! [`Calendar::season`] has 40 builds in 131 days, with gaps as upstream has them. The first ten lie on the index that was
-//! frozen when it moved, the others on the one that took its place. From one day on, the builds are broken: they unpack
-//! and link, and their programs fail. Upstream renames the family of a neighbouring GPU meanwhile.
+//! [`Calendar::season`] has 40 builds in 131 days, with gaps as upstream has them. The first ten lie on the index
+//! that was frozen when it moved, the others on the one that took its place. From one day on, the builds are broken:
+//! they unpack and link, and their programs fail. Upstream renames the family of a neighbouring GPU meanwhile.
 //!
 //! Nothing is made before it is asked for: publishing a season costs no more than its index pages.
 

@@ -64,6 +64,19 @@ pub(super) const GROUPS: [Group; 5] = [
                 ],
             ),
             page(
+                "freeze",
+                "how-to/bad-nightly.md",
+                &[
+                    ("Stay where it works", "strixlock freeze rocm --why crashes"),
+                    ("Until somebody thaws it", "strixlock freeze llama-cpp"),
+                ],
+            ),
+            page(
+                "thaw",
+                "how-to/bad-nightly.md",
+                &[("Let it move again", "strixlock thaw rocm"), ("For a script", "strixlock thaw llama-cpp --json")],
+            ),
+            page(
                 "realize",
                 "how-to/bare-host.md",
                 &[

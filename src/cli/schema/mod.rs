@@ -36,9 +36,9 @@ const FILES: &[(&str, &str)] = &[
 const COMMANDS: &[(&str, &str)] = schemas! {
     "advisory-draft" "advisory-list" "advisory-show" "archive" "archive-list" "archive-prune" "archive-verify" "audit" "bench" "bisect"
     "check" "completions" "config-path" "config-show" "demo"
-    "diff" "doctor" "env" "error" "export-containerfile" "export-oci"
+    "diff" "doctor" "env" "error" "export-containerfile" "export-oci" "freeze"
     "gc" "generations" "hash" "init" "list-rocm" "lock-digest" "lock-show" "log" "man" "outdated" "provision" "realize" "rollback"
-    "runtime" "serve" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "update" "validate" "verify"
+    "runtime" "serve" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "thaw" "update" "validate" "verify"
     "version" "why"
 };
 

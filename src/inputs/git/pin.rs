@@ -90,6 +90,13 @@ impl Pinned for Block<GitRequest> {
         self.locked.content.size
     }
 
+    /// Compares build numbers, which count commits.
+    fn is_newer_than(&self, version: &str) -> bool {
+        let after = version.rsplit_once(" = ").map_or(version, |(_, build)| build);
+        let number = after.strip_prefix('b').and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+        number.is_some_and(|number| number < self.locked.number)
+    }
+
     fn changes_since(&self, old: &LockedInput) -> Vec<String> {
         let LockedInput::Git(old) = old else { return Vec::new() };
         let (old, new) = (&old.locked, &self.locked);

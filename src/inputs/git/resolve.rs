@@ -3,7 +3,7 @@
 use super::GitPin;
 use super::patches::{self, PatchPin};
 use super::supply::{git, git_tree};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::inputs::{Answer, Block, LockedInput, Preview, Question, Resolution, Resolve, Taken, TreePin};
 use crate::intake::Intake;
 use crate::text;
@@ -36,7 +36,8 @@ impl Resolve for GitRequest {
             return Ok((Resolution::same(Block::new(self.clone(), pin)?), Vec::new()));
         }
         let (name, request) = (name.to_owned(), self.clone());
-        let old = old.map(|old| old.commit.clone());
+        let unchanged = locked.is_some_and(|block| block.requested == *self) && !question.allow_downgrade;
+        let old = old.map(|old| Old { commit: old.commit.clone(), number: old.number, must_lead: unchanged });
         let short = &resolved.commit[..12.min(resolved.commit.len())];
         let tag = resolved.tags.first().cloned();
         let to = match (tag, resolved.number) {
@@ -45,9 +46,44 @@ impl Resolve for GitRequest {
             (Some(tag), None) => format!("{tag} ({short})"),
             (None, None) => short.to_owned(),
         };
-        let take_in = move |intake: Intake| take_in(intake, &name, request, &patches, &resolved, old.as_deref());
+        let take_in = move |intake: Intake| take_in(intake, &name, request, &patches, &resolved, old.as_ref());
         Ok((Resolution::New { to, details: Vec::new(), preview, take_in: Box::new(take_in) }, Vec::new()))
     }
+}
+
+/// The locked commit before.
+struct Old {
+    commit: String,
+    number: u64,
+    /// True if the new commit must not be older: the request is that of before, and nobody allowed it.
+    must_lead: bool,
+}
+
+/// Compares the new commit of a branch with the locked one. Fails if the branch was taken back to an older commit.
+/// Returns a warning if its history was rewritten.
+fn demand_forward(repository: &Repository, name: &str, old: &Old, new: &GitPin) -> Result<Option<String>> {
+    if old.commit == new.commit {
+        return Ok(None);
+    }
+    let lost = log_between(repository, &new.commit, &old.commit, 0).map(|log| log.count);
+    let gained = log_between(repository, &old.commit, &new.commit, 0).map(|log| log.count);
+    // Without the old commit, its number tells: both count commits.
+    let is_back = gained.map_or(new.number < old.number, |count| count == 0);
+    let place = new.reference.as_deref().unwrap_or("HEAD");
+    if is_back && old.must_lead {
+        return Err(Error::new(Kind::Mismatch, "the branch has gone back: it ends before the locked commit")
+            .fact("url", repository.shown())
+            .fact("ref", place)
+            .fact("locked", format!("b{} {}", old.number, old.commit))
+            .fact("found", format!("b{} {}", new.number, new.commit))
+            .hint(format!(
+                "somebody rewound it, or an old copy answered: `strixlock update {name} --allow-downgrade` goes back, \
+                 `strixlock freeze {name}` stays"
+            )));
+    }
+    Ok(lost.filter(|lost| *lost > 0 && !is_back).map(|lost| {
+        format!("{place} was rewritten: it has lost {} of the locked history", text::counted(lost as usize, "commit"))
+    }))
 }
 
 /// Returns what the cache knows of a commit: nothing is fetched for it.
@@ -57,7 +93,7 @@ fn preview(repository: &Repository, old: Option<&GitPin>, new: &Resolved) -> Pre
     // Build numbers count commits.
     let between = |old: &GitPin| new.number?.checked_sub(old.number).filter(|count| *count > 0);
     let count = log.map(|log| log.count).or_else(|| between(old?));
-    let distance = count.map(|count| text::counted(count as usize, "commit"));
+    let distance = count.filter(|count| *count > 0).map(|count| text::counted(count as usize, "commit"));
     Preview { made, distance, ..Preview::default() }
 }
 
@@ -90,15 +126,20 @@ pub fn first_parents(
     })
 }
 
+/// Returns true if what is asked for moves on by new commits.
+fn follows_a_branch(request: &GitRequest) -> bool {
+    matches!(request.reference, GitRef::Head | GitRef::Branch(_))
+}
+
 fn take_in(
     intake: Intake,
     name: &str,
     request: GitRequest,
     patches: &[PatchPin],
     resolved: &Resolved,
-    old: Option<&str>,
+    old: Option<&Old>,
 ) -> Result<Taken> {
-    let (pin, log) = git(intake, name, &request.url, |repository| {
+    let (pin, log, rewritten) = git(intake, name, &request.url, |repository| {
         repository.fetch(&resolved.commit, resolved.reference.as_deref())?;
         let (tree, time) = repository.commit(&resolved.commit)?;
         let number = match resolved.number {
@@ -106,7 +147,7 @@ fn take_in(
             None => repository.count(&resolved.commit)?,
         };
         let content = git_tree(intake, repository, &resolved.commit, patches, None)?;
-        let log = old.and_then(|old| log_between(repository, old, &resolved.commit, SUBJECTS));
+        let log = old.and_then(|old| log_between(repository, &old.commit, &resolved.commit, SUBJECTS));
         let pin = GitPin {
             url: request.url.clone(),
             reference: resolved.reference.clone(),
@@ -119,7 +160,11 @@ fn take_in(
             submodules: content.submodules.clone(),
             content: TreePin::of(&content.tree, &content.listing)?,
         };
-        Ok((pin, log))
+        let rewritten = match old {
+            Some(old) if follows_a_branch(&request) => demand_forward(repository, name, old, &pin)?,
+            _ => None,
+        };
+        Ok((pin, log, rewritten))
     })?;
     let mut details = vec![
         format!("commit   {}", pin.commit),
@@ -127,12 +172,12 @@ fn take_in(
         format!("content  {} in {} entries", text::bytes(pin.content.size), pin.content.entries),
     ];
     details.extend(pin.patches.iter().map(|patch| format!("patched  {}", patch.path)));
-    if let Some(log) = log {
+    if let Some(log) = log.filter(|log| log.count > 0) {
         details.push(format!("{} new commit{}", log.count, if log.count == 1 { "" } else { "s" }));
         details.extend(log.subjects.iter().map(|subject| format!("  {subject}")));
         if log.count > log.subjects.len() as u64 {
             details.push(format!("  and {} more", log.count - log.subjects.len() as u64));
         }
     }
-    Ok(Taken { block: Block::new(request, pin)?.into(), details, warnings: Vec::new() })
+    Ok(Taken { block: Block::new(request, pin)?.into(), details, warnings: rewritten.into_iter().collect() })
 }

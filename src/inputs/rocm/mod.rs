@@ -10,9 +10,12 @@
 //! family = "gfx1151"           # the word in file names, where it is not the target's usual one
 //! colliding-names = false      # names in the tarball may differ in case alone
 //! kept-days = 120              # days for which the host keeps a build, where AMD's policy is not meant
+//! min-age = "2d"               # a build must be that old; not one that is named exactly
+//! deny = [{ version = "10.2.0a20260920", why = "crashes" }]   # versions and ranges that are not taken
 //! sources = []                 # index pages to ask instead of AMD's
 //! ```
 
+mod choice;
 mod pin;
 mod provenance;
 mod report;
@@ -24,10 +27,10 @@ use toml::Spanned;
 use url::Url;
 
 use super::Request;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fields::{SourceText, Table, urls};
 use crate::gfx::GfxTarget;
-use crate::upstream::rocm::{Channel, Platform, RocmRequest, VersionRequest, built_in};
+use crate::upstream::rocm::{Channel, Denied, Platform, RocmRequest, VersionRequest, built_in};
 
 pub use pin::RocmPin;
 pub use provenance::Provenance;
@@ -38,10 +41,13 @@ impl Request for RocmRequest {
     type Pin = RocmPin;
 
     fn parse(source: &SourceText, fields: &Table) -> Result<Self> {
+        let version = fields.parsed("version", VersionRequest::Latest, str::parse)?;
         Ok(Self {
+            deny: deny(source, fields, &version)?,
+            min_age: fields.parsed("min-age", None, |text| text.parse().map(Some))?,
+            version,
             channel: fields.parsed("channel", Channel::nightly(), str::parse)?,
             platform: fields.parsed("platform", Platform::Linux, str::parse)?,
-            version: fields.parsed("version", VersionRequest::Latest, str::parse)?,
             family: fields.parsed("family", None, |text| text.parse().map(Some))?,
             colliding_names: fields.flag("colliding-names")?,
             kept_days: kept_days(source, fields)?,
@@ -59,9 +65,34 @@ impl Request for RocmRequest {
     }
 
     fn unheld(&self) -> Option<Self> {
-        let held = self.version != VersionRequest::Latest;
-        held.then(|| Self { version: VersionRequest::Latest, ..self.clone() })
+        let held = self.version != VersionRequest::Latest || self.min_age.is_some();
+        held.then(|| Self { version: VersionRequest::Latest, min_age: None, ..self.clone() })
     }
+}
+
+/// Reads the versions that are not to be taken. Fails if one of them is the version that is asked for.
+fn deny(source: &SourceText, fields: &Table, version: &VersionRequest) -> Result<Vec<Denied>> {
+    let mut all = Vec::new();
+    for table in fields.tables("deny")? {
+        let text = table.needed("version")?;
+        let denied: VersionRequest = text.get_ref().parse().map_err(|error: Error| source.at(text.span(), &error))?;
+        let why = table.text("why")?.map(Spanned::into_inner);
+        table.finish()?;
+        match (&denied, version) {
+            (VersionRequest::Latest, _) => {
+                return Err(source.error(text.span(), "invalid version in `deny`", "a version or a range"));
+            }
+            (_, VersionRequest::Exact(wanted)) if denied.accepts(wanted) => {
+                return Err(source.error(
+                    text.span(),
+                    format!("`version` asks for {wanted}, which is denied"),
+                    "remove one",
+                ));
+            }
+            _ => all.push(Denied { version: denied, why }),
+        }
+    }
+    Ok(all)
 }
 
 /// Reads the number of days for which a host keeps a build.

@@ -23,6 +23,10 @@ pub struct RocmPin {
     pub file: String,
     /// The version in the file name.
     pub version: RocmVersion,
+    /// The newest version that was ever locked, if that is not this one: an index that lists nothing as new has gone
+    /// back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_seen: Option<RocmVersion>,
     /// Its time in the index, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtime: Option<i64>,
@@ -35,6 +39,13 @@ pub struct RocmPin {
     /// The commits that it was built from, according to the tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub therock: Option<TheRock>,
+}
+
+impl RocmPin {
+    /// Returns the newest version that was ever locked.
+    pub(super) fn newest_seen(&self) -> &RocmVersion {
+        self.newest_seen.as_ref().unwrap_or(&self.version)
+    }
 }
 
 /// Returns true if `one` is newer than `other`. Channels of nightlies are ordered by day, the others by version.
@@ -83,6 +94,10 @@ impl Pinned for Block<RocmRequest> {
         let parsed = TarballName::parse(&self.locked.file);
         if parsed.is_none_or(|parsed| parsed.version != self.locked.version) {
             return Some(format!("invalid tarball name `{}`", self.locked.file));
+        }
+        let is_newest = |seen: &RocmVersion| !is_newer(seen, &self.locked.version, &self.requested);
+        if let Some(seen) = self.locked.newest_seen.as_ref().filter(|seen| is_newest(seen)) {
+            return Some(format!("`newest_seen` {seen} is not newer than the locked version"));
         }
         unfetchable(&self.locked.urls)
     }

@@ -3,27 +3,44 @@
 use url::Url;
 
 use super::RocmPin;
+use super::choice::{Rules, Way, way, withdrawn};
 use super::pin::is_newer;
 use super::provenance::Provenance;
 use super::supply::{Expect, Tarball, tarball};
-use crate::advisories::{Advisory, Pinned, Use};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Documents as _;
 use crate::inputs::{Answer, Block, LockedInput, Preview, Question, Resolution, Resolve, Taken, TreePin};
 use crate::intake::Intake;
 use crate::text;
-use crate::upstream::rocm::{Candidate, LookUp, Retention, RocmRequest, look_up, made, retention};
+use crate::upstream::rocm::{
+    Candidate, LookUp, Retention, RocmRequest, RocmVersion, VersionRequest, look_up, made, retention,
+};
 use crate::urls::show_url;
 
 impl Resolve for RocmRequest {
     fn resolve(&self, locked: Option<&Block<Self>>, question: Question) -> Result<Answer> {
         let Question { name, intake, .. } = question;
+        let rules = Rules::new(self, &question);
         let (candidate, distance, warnings) = if let Some(url) = question.url {
-            (Candidate::by_url(url, self)?, None, Vec::new())
+            let candidate = Candidate::by_url(url, self)?;
+            rules.demand_allowed(&candidate.version)?;
+            (candidate, None, Vec::new())
         } else {
-            let mut found = look_up(self, intake.fetcher, question.now)?;
-            pass_over(self, &mut found, question.skipped)?;
+            let mut found = ask(self, &question)?;
+            if question.to.is_some() {
+                rules.demand_allowed(&found.newest.version)?;
+            } else {
+                let listed = found.candidates.clone();
+                rules.pass_over(&mut found)?;
+                if let Some(block) = locked {
+                    if way(&rules, block, &listed, &found.newest, &question)? == Way::Stay {
+                        let same = Block::new(self.clone(), block.locked.clone())?;
+                        return Ok((Resolution::same(same), found.warnings));
+                    }
+                    found.warnings.extend(withdrawn(&block.locked, &listed, self));
+                }
+            }
             let made = found.newest.date.filter(|_| !question.without_leaving);
             let left = made.and_then(|day| retention(&found.newest.url, day, self.kept_days, question.now));
             let leaves = left.filter(Retention::is_soon).map(|left| {
@@ -54,37 +71,30 @@ impl Resolve for RocmRequest {
         }
         let (name, request) = (name.to_owned(), self.clone());
         let old = locked.map(|block| block.locked.clone());
+        let seen = locked.filter(|_| !question.allow_downgrade).and_then(|block| rules.seen(block, &candidate.version));
         let to = candidate.version.to_string();
         let made = made(&candidate.version, candidate.mtime);
         let preview = Preview { made, distance, bytes: candidate.size, short: None };
         let anew = question.accept_replaced;
-        let take_in = move |intake: Intake| take_in(intake, &name, request, &candidate, (old.as_ref(), anew));
+        let take_in = move |intake: Intake| take_in(intake, &name, request, &candidate, seen, (old.as_ref(), anew));
         Ok((Resolution::New { to, details: Vec::new(), preview, take_in: Box::new(take_in) }, warnings))
     }
 }
 
-/// Takes the newest build that is not known to be bad, and says what was passed over. Fails if all are.
-fn pass_over(request: &RocmRequest, found: &mut LookUp, skipped: &[Advisory]) -> Result<()> {
-    let used = Use { backends: Vec::new(), targets: vec![request.target.clone()] };
-    let reason = |one: &Candidate| {
-        let pinned = Pinned::Rocm(&one.version, made(&one.version, one.mtime));
-        skipped.iter().find(|advisory| advisory.applies(pinned, &used))
-    };
-    let Some(advisory) = reason(&found.newest) else { return Ok(()) };
-    let Some(good) = found.candidates.iter().position(|one| reason(one).is_none()) else {
-        return Err(Error::new(Kind::NotFound, "every build that the manifest allows is known to be bad")
-            .fact("newest", &found.newest.version)
-            .fact("advisory", advisory.text())
-            .hint("allow more versions in the manifest, or leave out --skip-bad"));
-    };
-    let passed = match good {
-        1 => format!("passed over {}", found.newest.version),
-        count => format!("passed over {count} builds, such as {}", found.newest.version),
-    };
-    found.warnings.push(format!("{passed}: {}", advisory.text()));
-    found.candidates.drain(..good);
-    found.newest = found.candidates[0].clone();
-    Ok(())
+/// Asks the indexes for the builds that a request allows. With a version that a person named, asks for that one.
+fn ask(request: &RocmRequest, question: &Question) -> Result<LookUp> {
+    let Some(text) = question.to else { return look_up(request, question.intake.fetcher, question.now) };
+    let version: RocmVersion = text.parse().map_err(|error: Error| {
+        Error::new(Kind::Usage, format!("--to: {}", error.message())).hint("such as --to 10.1.0a20260901")
+    })?;
+    if !request.accepts(&version) {
+        return Err(Error::new(Kind::Usage, "the manifest does not allow this version")
+            .fact("manifest", &request.version)
+            .fact("--to", &version)
+            .hint("change `version` in the manifest, to \"latest\" or to this one"));
+    }
+    let exact = RocmRequest { version: VersionRequest::Exact(version), ..request.clone() };
+    look_up(&exact, question.intake.fetcher, question.now)
 }
 
 /// Counts the builds that are newer than the locked one.
@@ -126,6 +136,7 @@ fn take_in(
     name: &str,
     request: RocmRequest,
     candidate: &Candidate,
+    newest_seen: Option<RocmVersion>,
     (old, anew): (Option<&RocmPin>, bool),
 ) -> Result<Taken> {
     let urls = vec![candidate.url.clone()];
@@ -161,6 +172,7 @@ fn take_in(
         urls,
         file: candidate.name.clone(),
         version: candidate.version.clone(),
+        newest_seen,
         mtime: candidate.mtime,
         size: tarball.size,
         sha256: tarball.digest,

@@ -286,7 +286,7 @@ impl<'a> Repository<'a> {
         self.fetcher.note_once(&format!("warning: {}: {text}", self.name));
     }
 
-    pub(super) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         shown(&self.at)
     }
 

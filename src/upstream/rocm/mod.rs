@@ -12,7 +12,7 @@
 //! * A build from a frozen index comes with a warning if the newest was wanted.
 //!
 //! The files, in the order in which data flows: `version` and `name` parse versions and file names; `request` and
-//! `range` say which build is wanted; `source` has the channels and their indexes; `read` asks an index; `page` parses
+//! `range` say which build is wanted, and `restrictions` which are not; `source` has the channels and their indexes; `read` asks an index; `page` parses
 //! it, with `markup`, `script`, `links` and `s3`; `select` sorts the files for a request, with `family`; `unread`
 //! reports skipped files that may have been meant; `no_match` explains an empty result; `series` finds newer builds of
 //! one series; `policy` knows how long AMD keeps builds; `by_url` is for a tarball that the user names by its URL, and
@@ -30,6 +30,7 @@ mod policy;
 mod range;
 mod read;
 mod request;
+mod restrictions;
 mod s3;
 mod script;
 mod select;
@@ -44,6 +45,7 @@ use url::Url;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::Documents;
 use crate::gfx::GfxTarget;
+use crate::text;
 use crate::urls::show_url;
 
 pub use everything::{everything, sort_by_age};
@@ -52,6 +54,7 @@ pub use name::{Platform, TarballName};
 pub use page::{Listed, Page, parse};
 pub use policy::{Retention, homes, if_gone, listing, made, retention};
 pub use request::{RocmRequest, VersionRequest};
+pub use restrictions::{Denied, MinAge};
 pub use series::{Series, newest_of_series};
 pub use source::{Channel, Index, built_in};
 pub use version::RocmVersion;
@@ -134,11 +137,13 @@ pub fn look_up(request: &RocmRequest, documents: &dyn Documents, now: i64) -> Re
             Err(trouble) => failures.push((source.url, trouble.into_error())),
         }
     }
-    let candidates = sorted.wanted(request);
+    let mut candidates = sorted.wanted(request);
+    let future = if request.version.wants_newest() { select::pass_over_future(&mut candidates, now) } else { None };
     let Some(newest) = candidates.first().cloned() else {
         return Err(if answered { nowhere(&sorted, request, failures) } else { all_failed(failures) });
     };
     let mut warnings: Vec<String> = failures.iter().map(|(url, error)| unanswered(url, error)).collect();
+    warnings.extend(future);
     warnings.extend(doubts(&sorted, request, &newest));
     if request.version.wants_newest() {
         match from_frozen.iter().find(|source| source.url == newest.source) {
@@ -167,6 +172,14 @@ fn doubts(sorted: &Sorted, request: &RocmRequest, newest: &Candidate) -> Vec<Str
     if request.version.wants_newest() {
         let by_day = request.channel.about().is_ok_and(|about| about.by_day);
         doubts.extend(unread::newer(&sorted.unread, newest, by_day));
+    }
+    if let Some((name, first, later)) = sorted.repeated.first() {
+        let more = match sorted.repeated.len() {
+            1 => String::new(),
+            count => format!(", and does the like {} more times", count - 1),
+        };
+        let (first, later) = (text::date(*first), text::date(*later));
+        doubts.push(format!("the index lists {name} twice, made {first} and {later}: the first counts{more}"));
     }
     if sorted.odd > 0 {
         doubts.push(format!("{} entries of the index have invalid names and were skipped", sorted.odd));

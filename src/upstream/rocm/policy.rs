@@ -74,9 +74,9 @@ impl Retention {
     }
 }
 
-/// Returns how long the host of `url` keeps a build that was made on this day: `kept_days` days if that is given, else as
-/// AMD's policy says. That covers only AMD's own addresses, since a mirror has a policy of its own. Returns `None` for what
-/// stays, and where no policy is known.
+/// Returns how long the host of `url` keeps a build that was made on this day: `kept_days` days if that is given,
+/// else as AMD's policy says. That covers only AMD's own addresses, since a mirror has a policy of its own. Returns
+/// `None` for what stays, and where no policy is known.
 #[must_use]
 pub fn retention(url: &Url, made: Date, kept_days: Option<u16>, now: i64) -> Option<Retention> {
     let shelf = shelf(url).map(|(about, _)| about);
@@ -114,8 +114,8 @@ impl Listing {
     }
 }
 
-/// Asks the index that the file at `url` is on which builds of the request's target it lists now. Returns `None` if no index
-/// is known for it, or the index does not answer: the caller only tells more with it.
+/// Asks the index that the file at `url` is on which builds of the request's target it lists now. Returns `None` if
+/// no index is known for it, or the index does not answer: the caller only tells more with it.
 pub fn listing(url: &Url, request: &RocmRequest, documents: &dyn Documents) -> Result<Option<Listing>> {
     let own = request.sources.iter().cloned().map(Index::named);
     let all = own.chain(channels()?.values().flat_map(About::indexes).cloned());

@@ -7,7 +7,7 @@ use pep440_rs::VersionSpecifiers;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Channel, Family, Platform, RocmVersion, range};
+use super::{Channel, Denied, Family, MinAge, Platform, RocmVersion, range};
 use crate::error::{Error, Kind, Result};
 use crate::gfx::GfxTarget;
 
@@ -32,6 +32,12 @@ pub struct RocmRequest {
     /// The number of days for which the host keeps a build, if not that of AMD's policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_days: Option<u16>,
+    /// The age that a build must have, unless the version is named exactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_age: Option<MinAge>,
+    /// Versions that are not to be taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<Denied>,
     /// The index pages to ask; empty for the built-in ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Url>,
@@ -49,6 +55,8 @@ impl RocmRequest {
             family: None,
             colliding_names: false,
             kept_days: None,
+            min_age: None,
+            deny: Vec::new(),
             sources: Vec::new(),
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Sorted {
     sidecars: HashMap<String, Url>,
     /// The indexes that answered.
     pub asked: Vec<Url>,
+    /// Files that one page lists more than once, with the times of the first and of a later entry.
+    pub repeated: Vec<(String, i64, i64)>,
     /// Number of entries without a usable name.
     pub odd: usize,
     /// Skipped files that may be what is wanted.
@@ -80,7 +82,10 @@ impl Sorted {
             if !parsed.is_of(wanted) {
                 self.families.extend(parsed.family);
             } else if let Some(known) = self.places.get(&name).and_then(|place| self.fitting.get_mut(*place)) {
-                if known.url != url && !known.elsewhere.contains(&url) {
+                if known.url == url {
+                    let times = known.mtime.zip(mtime).filter(|(first, later)| first != later);
+                    self.repeated.extend(times.map(|(first, later)| (name, first, later)));
+                } else if !known.elsewhere.contains(&url) {
                     known.elsewhere.push(url);
                 }
             } else {
@@ -134,6 +139,24 @@ pub(super) fn sort(candidates: &mut [Candidate], channel: &Channel) {
     }
 }
 
+/// Removes builds of days to come, as long as others are left: a wrong day in a name would be the newest for ever.
+/// Returns a warning if there are any.
+pub(super) fn pass_over_future(candidates: &mut Vec<Candidate>, now: i64) -> Option<String> {
+    // A build may begin today where the day ends later.
+    let (today, last) = (day(now)?, day(now.checked_add(86_400)?)?);
+    let is_future = |one: &Candidate| one.date.is_some_and(|date| date > last);
+    let first = candidates.iter().find(|one| is_future(one))?.version.clone();
+    let count = candidates.iter().filter(|one| is_future(one)).count();
+    if count == candidates.len() {
+        return Some(format!(
+            "every build is of a day after {today}, which is today by this machine's clock: ages cannot be told"
+        ));
+    }
+    candidates.retain(|one| !is_future(one));
+    let what = if count == 1 { first.to_string() } else { format!("{count} builds, such as {first}") };
+    Some(format!("passed over {what}: of a day to come, since today is {today}"))
+}
+
 /// Returns the day of a time, in UTC.
 pub(super) fn day(seconds: i64) -> Option<Date> {
     Some(TimeZone::UTC.to_datetime(jiff::Timestamp::from_second(seconds).ok()?).date())
@@ -160,6 +183,8 @@ mod tests {
             family: None,
             colliding_names: false,
             kept_days: None,
+            min_age: None,
+            deny: Vec::new(),
             sources: Vec::new(),
         }
     }

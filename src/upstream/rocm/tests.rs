@@ -39,6 +39,8 @@ fn request(version: &str) -> RocmRequest {
         family: None,
         colliding_names: false,
         kept_days: None,
+        min_age: None,
+        deny: Vec::new(),
         sources: vec![NIGHTLY.parse().unwrap()],
     }
 }
@@ -534,4 +536,39 @@ proptest! {
             prop_assert!(found.candidates.iter().all(|one| wish.parse::<VersionRequest>().unwrap().accepts(&one.version)));
         }
     }
+}
+
+#[test]
+fn builds_of_days_to_come_are_passed_over_unless_all_are() {
+    let future = names(&["10.3.0a20270101", "10.3.0a20261222", "10.2.0a20261121", "10.2.0a20261120"]);
+    let all: Vec<&str> = future.iter().map(String::as_str).collect();
+    let found = ask(&script(&all), "latest").unwrap();
+    assert_eq!(found.newest.version.to_string(), "10.2.0a20261121", "a day begins elsewhere before it does here");
+    assert_eq!(
+        found.warnings,
+        ["passed over 2 builds, such as 10.3.0a20270101: of a day to come, since today is 2026-11-20"]
+    );
+    let found = ask(&script(&all[..2]), "latest").unwrap();
+    assert_eq!(found.newest.version.to_string(), "10.3.0a20270101");
+    assert!(found.warnings[0].contains("which is today by this machine's clock"), "{:?}", found.warnings);
+    let exact = ask(&script(&all), "10.3.0a20270101").unwrap();
+    assert_eq!(exact.warnings, [""; 0], "whoever names it has chosen it");
+}
+
+#[test]
+fn a_name_that_is_listed_twice_with_other_times_is_told() {
+    let [name] = &names(&["10.2.0a20261120"])[..] else { panic!() };
+    let page = |times: &[f64]| {
+        let files: Vec<_> = times.iter().map(|time| serde_json::json!({ "name": name, "mtime": time })).collect();
+        format!("<script>const files = {};</script>", serde_json::Value::from(files))
+    };
+    let found = ask(&page(&[1_795_132_800.0, 1_795_132_801.0]), "latest").unwrap();
+    assert_eq!((found.candidates.len(), found.newest.mtime), (1, Some(1_795_132_800)));
+    assert_eq!(
+        found.warnings,
+        [format!(
+            "the index lists {name} twice, made 2026-11-20 00:00:00 UTC and 2026-11-20 00:00:01 UTC: the first counts"
+        )]
+    );
+    assert_eq!(ask(&page(&[1_795_132_800.0; 3]), "latest").unwrap().warnings, [""; 0]);
 }
