@@ -29,6 +29,7 @@
 //! * [`export`], [`toolbox_env`]: snapshots, images and files for container engines; settings of the plan's scripts
 //! * [`report`]: the page REPRODUCIBLE.md, and rebuild.sh
 //! * [`outputs`]: kinds of outputs: how each is made and described
+//! * [`html_page`]: the page of `strixlock report`: one HTML file
 //! * [`cli`]: the commands
 //!
 //! The interface of this crate is the command, [`cli::run`]. [`parts`] has the parts that tests use directly. All else
@@ -46,6 +47,7 @@ mod export;
 mod fetch;
 mod fields;
 mod host;
+mod html_page;
 mod inputs;
 mod intake;
 mod launch;

@@ -44,6 +44,7 @@ mod provision;
 mod realize;
 mod rebuild;
 mod release;
+mod report;
 mod run;
 mod runtime;
 mod schema;

@@ -136,7 +136,7 @@ fn verdict(validation: Option<&Validation>) -> String {
 }
 
 /// Returns the size of a generation's trees, as if each had its own files.
-fn size(store: &Store, generation: &Generation) -> Result<u64> {
+pub(super) fn size(store: &Store, generation: &Generation) -> Result<u64> {
     let trees: BTreeSet<_> = generation.outputs.values().map(|output| output.tree).collect();
     let mut size = 0_u64;
     for tree in trees {
@@ -175,7 +175,7 @@ fn to_json(store: &Store, profile: &Profile) -> Result<Value> {
 }
 
 /// Returns when a generation was made, in seconds since 1970.
-fn made(profile: &Profile, number: u64) -> Result<i64> {
+pub(super) fn made(profile: &Profile, number: u64) -> Result<i64> {
     let since = profile.made(number)?.duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

@@ -36,6 +36,7 @@ mod paths;
 mod progress;
 mod provision;
 mod realize;
+mod report;
 mod rollback;
 mod run;
 mod runtime;
@@ -123,6 +124,7 @@ enum Command {
     Runtime(runtime::RuntimeArgs),
     Why(why::WhyArgs),
     Audit(audit::AuditArgs),
+    Report(report::ReportArgs),
     Doctor(doctor::DoctorArgs),
     Bisect(bisect::BisectArgs),
     #[command(subcommand)]
@@ -244,6 +246,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Runtime(args) => runtime::run(args, session),
         Command::Why(args) => why::run(args, session),
         Command::Audit(args) => audit::run(args, session),
+        Command::Report(args) => report::run(args, session),
         Command::Doctor(args) => doctor::run(args, session),
         Command::Bisect(args) => bisect::run(args, session),
         Command::Advisory(command) => advisory::run(command, session),

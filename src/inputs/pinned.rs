@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 use serde_json::Value;
+use url::Url;
 
 use super::{LockedInput, ModelFile, TreePin};
 use crate::gguf::Gguf;
@@ -52,6 +53,12 @@ pub trait Pinned {
     /// Returns where the pinned thing comes from, without its version, if that can be told apart: whoever can write there
     /// can change what a later look-up finds.
     fn origin(&self) -> Option<String> {
+        None
+    }
+
+    /// Returns the address at which a person finds the pinned thing or the place that it is from. It may have any
+    /// scheme.
+    fn address(&self) -> Option<Url> {
         None
     }
 

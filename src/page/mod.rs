@@ -16,6 +16,11 @@ pub fn commands(page: &mut String, lines: &[&str]) {
     let _ = writeln!(page, "\n```sh\n{}\n```", lines.join("\n"));
 }
 
+/// Returns the commands that [`commands`] wrote, a block at a time.
+pub fn blocks(page: &str) -> impl Iterator<Item = &str> {
+    page.split("\n```sh\n").skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0))
+}
+
 /// Escapes text for a table or heading. Names and versions come from outside, and must not be read as Markdown.
 #[must_use]
 pub fn cell(text: &str) -> String {

@@ -4,6 +4,7 @@
 //! Both are pure functions of the lock, but for facts that only realized outputs have (see `known`). Those are taken
 //! from the store's records, and from a page that states more than this store knows.
 
+mod evidence;
 mod known;
 mod licences;
 mod rebuild;
@@ -19,6 +20,7 @@ use crate::recipe::{OutputKind, OutputRole, each_output};
 
 use known::is_of_one_machine;
 
+pub use evidence::evidence;
 pub use known::Known;
 pub(crate) use known::{Fact, Found};
 pub(crate) use rebuild::Rebuilding;
@@ -66,7 +68,10 @@ pub fn reproducible(lock: &Lock, known: &Known) -> Result<String> {
     let mut page = format!("# How to reproduce this\n\n{}{INTRODUCTION}", known.written_by());
     let _ = writeln!(page, "Lock: `{digest}` (`sha256sum lock/strix.lock`, `strixlock lock digest`).");
     summary(&mut page, lock, known);
-    unverified(&mut page, lock);
+    let _ = writeln!(page, "\n## What is not verified\n");
+    for (name, sentence) in unverified(lock) {
+        let _ = writeln!(page, "* {}: {sentence}", cell(&name));
+    }
     let _ = writeln!(page, "\n## How to check\n");
     rebuild::describe(&mut page, lock, known);
     let _ = writeln!(page, "\n## Inputs");
@@ -170,33 +175,31 @@ fn sure(name: &str, output: &LockedOutput, known: &Known) -> &'static str {
     }
 }
 
-/// Writes what nobody verifies, in plain words.
-fn unverified(page: &mut String, lock: &Lock) {
+/// Returns what nobody verifies: names of inputs, outputs and subjects, each with a sentence of Markdown.
+#[must_use]
+pub fn unverified(lock: &Lock) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (name, input) in &lock.inputs {
-        all.extend(input.unverified().into_iter().map(|sentence| (name, sentence)));
+        all.extend(input.unverified().into_iter().map(|sentence| (name.clone(), sentence)));
     }
     for (name, output) in outputs(lock) {
         if is_of_one_machine(lock, name) {
             let sentence = "Made with this machine's own `/usr`, or from such an output: the result holds for this machine \
                             only. An output `sysroot` in the manifest makes it the same everywhere.";
-            all.push((name, sentence.to_owned()));
+            all.push((name.clone(), sentence.to_owned()));
         }
-        all.extend(
-            each_output!(&output.recipe, recipe => recipe.unverified(lock)).into_iter().map(|text| (name, text)),
-        );
+        let sentences = each_output!(&output.recipe, recipe => recipe.unverified(lock));
+        all.extend(sentences.into_iter().map(|sentence| (name.clone(), sentence)));
     }
-    let _ = writeln!(page, "\n## What is not verified\n");
-    for (name, sentence) in all {
-        let _ = writeln!(page, "* {}: {sentence}", cell(name));
-    }
+    let mut add = |subject: &str, sentence: &str| all.push((subject.to_owned(), sentence.to_owned()));
     if lock.outputs.values().any(|output| output.recipe.is(OutputRole::Rocm)) {
-        let _ = writeln!(
-            page,
-            "* The GPU: no GPU takes part in any of this. `strixlock validate` shows on one that the programs compute rightly."
+        add(
+            "The GPU",
+            "no GPU takes part in any of this. `strixlock validate` shows on one that the programs compute rightly.",
         );
     }
-    let _ = writeln!(page, "* Licences: files that look like licences are named. Nobody has read them for you.");
+    add("Licences", "files that look like licences are named. Nobody has read them for you.");
+    all
 }
 
 /// The beginning of the table of an output.
@@ -225,10 +228,15 @@ fn checks(page: &mut String, lock: &Lock, known: &Known) {
             expected.unwrap_or_else(|| "not realized: `strixlock realize`, then `strixlock audit`".to_owned());
         let place = format!("check/{name}");
         lines.push(format!("tree_digest {place}   # {expected}"));
-        let fact = |label: &str| known.of(name).and_then(|realized| realized.fact(label)).map(<[String]>::to_vec);
+        let fact = known_facts(known, name);
         lines.extend(each_output!(&output.recipe, recipe => recipe.checks(&place, &fact)));
     }
     commands(page, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Returns a function for the facts about a realized output.
+fn known_facts<'k>(known: &'k Known, name: &'k str) -> impl Fn(&str) -> Option<Vec<String>> + 'k {
+    move |label: &str| known.of(name).and_then(|realized| realized.fact(label)).map(<[String]>::to_vec)
 }
 
 fn describe(page: &mut String, lock: &Lock, name: &str, output: &LockedOutput, known: &Known) {

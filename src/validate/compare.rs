@@ -80,11 +80,16 @@ pub struct Change {
 pub(super) fn bench_changes(before: &[Speed], after: &[Speed]) -> Vec<Change> {
     let pairs = after.iter().filter_map(|new| Some((before.iter().find(|old| old.test == new.test)?, new)));
     let change = |(old, new): (&Speed, &Speed)| {
-        let noise = DEVIATIONS * old.deviation.hypot(new.deviation);
-        let beyond_noise = (new.speed - old.speed).abs() > noise.max(old.speed * MEAN);
+        let beyond_noise = beyond_noise((old.speed, old.deviation), (new.speed, new.deviation));
         Change { test: new.test.clone(), before: old.speed, after: new.speed, beyond_noise }
     };
     pairs.map(change).collect()
+}
+
+/// Returns true if two means, each with its deviation, differ by more than the noise of such measurements.
+pub(super) fn beyond_noise(before: (f64, f64), after: (f64, f64)) -> bool {
+    let noise = DEVIATIONS * before.1.hypot(after.1);
+    (after.0 - before.0).abs() > noise.max(before.0 * MEAN)
 }
 
 /// Returns the number of the first character in which two texts differ, from 1 on.
@@ -107,7 +112,7 @@ fn speed(name: &str, before: f64, after: f64) -> String {
     format!("{name}: {before:.2} t/s before, {after:.2} t/s now ({:+.0} %)", percent(before, after))
 }
 
-fn percent(before: f64, after: f64) -> f64 {
+pub(super) fn percent(before: f64, after: f64) -> f64 {
     if before > 0.0 { (after / before - 1.0) * 100.0 } else { 0.0 }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::compare::{beyond_noise, percent};
 use super::record::{self, read};
 use super::{Device, Validation};
 use crate::digest::Sha256Digest;
@@ -54,6 +55,18 @@ pub struct Measured {
     pub speed: f64,
     /// The noise on each side.
     pub noise: f64,
+}
+
+impl Measured {
+    /// Describes the change since an earlier measurement: `+3 %`, or that it is within the noise.
+    #[must_use]
+    pub fn change(self, before: Self) -> String {
+        if beyond_noise((before.speed, before.noise), (self.speed, self.noise)) {
+            format!("{:+.1} %", percent(before.speed, self.speed))
+        } else {
+            "within noise".to_owned()
+        }
+    }
 }
 
 /// Reads the history of a directory.
@@ -144,6 +157,14 @@ mod tests {
         assert_eq!(at(f64::NAN, 0.0).chars().count(), 11);
         assert_eq!(track(Measured { speed: 7.0, noise: 0.0 }, (7.0, 7.0), 3), " ● ");
         assert_eq!(track(Measured { speed: 7.0, noise: 0.0 }, (7.0, 7.0), 0), "");
+    }
+
+    #[test]
+    fn a_change_is_told_if_it_is_beyond_the_noise() {
+        let at = |speed, noise| Measured { speed, noise };
+        assert_eq!(at(90.0, 0.5).change(at(100.0, 0.5)), "-10.0 %");
+        assert_eq!(at(102.0, 0.1).change(at(100.0, 0.1)), "within noise");
+        assert_eq!(at(90.0, 5.0).change(at(100.0, 5.0)), "within noise");
     }
 
     #[test]

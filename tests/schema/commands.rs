@@ -88,6 +88,7 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("validate", &["validate", "--against", "1", "--device", "cpu"], 0);
     seen.run("bench", &["bench", "--device", "cpu", "--busy-ok", "--speed-only", "--runs", "1", "-g", "1"], 0);
     seen.run("audit", &["audit"], 0);
+    seen.run("report", &["report"], 0);
     seen.run("status", &["status"], 0);
     seen.run("hash", &["hash", "copies/rocm"], 0);
     seen.run("hash", &["hash", "copies/rocm", "--nar"], 0);

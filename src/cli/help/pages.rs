@@ -359,6 +359,15 @@ pub(super) const GROUPS: [Group; 5] = [
                     ("Also rebuild.sh, which makes the outputs without strixlock", "strixlock audit --rebuild-script"),
                 ],
             ),
+            page(
+                "report",
+                "how-to/report.md",
+                &[
+                    ("A page to look at: report.html", "strixlock report"),
+                    ("Elsewhere", "strixlock report -o ~/strix.html"),
+                    ("The same bytes tomorrow", "strixlock report --day 2026-11-30"),
+                ],
+            ),
         ],
     },
     Group {

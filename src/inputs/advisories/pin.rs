@@ -43,6 +43,10 @@ impl Pinned for Block<AdvisoriesRequest> {
         }
     }
 
+    fn address(&self) -> Option<Url> {
+        Some(self.locked.url.clone())
+    }
+
     fn size(&self) -> u64 {
         self.locked.size
     }

@@ -110,6 +110,10 @@ impl Pinned for Block<DebsRequest> {
         self.locked.short_version()
     }
 
+    fn address(&self) -> Option<Url> {
+        self.locked.releases.values().find_map(|release| release.archives.first().cloned())
+    }
+
     fn day(&self) -> Option<Date> {
         self.locked.day()
     }

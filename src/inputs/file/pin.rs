@@ -66,6 +66,10 @@ impl Pinned for Block<FileRequest> {
         self.locked.name()
     }
 
+    fn address(&self) -> Option<Url> {
+        self.locked.urls.first().cloned()
+    }
+
     fn size(&self) -> u64 {
         self.locked.size
     }

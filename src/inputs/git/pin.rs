@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use url::Url;
 
 use super::patches::PatchPin;
 use super::report;
@@ -80,6 +81,10 @@ impl Pinned for Block<GitRequest> {
             GitRef::Commit(_) => format!("{url} by commit"),
             _ => url.clone(),
         })
+    }
+
+    fn address(&self) -> Option<Url> {
+        Url::parse(&self.locked.url).ok()
     }
 
     fn day(&self) -> Option<Date> {

@@ -62,6 +62,12 @@ impl Pinned for Block<HuggingfaceRequest> {
         name.unwrap_or_default().to_owned()
     }
 
+    fn address(&self) -> Option<Url> {
+        let mut url = self.locked.endpoints.first()?.clone();
+        url.path_segments_mut().ok()?.pop_if_empty().extend(self.locked.repo.split('/'));
+        Some(url)
+    }
+
     fn size(&self) -> u64 {
         self.locked.size()
     }

@@ -79,6 +79,10 @@ impl Pinned for Block<LlamaUiRequest> {
         }
     }
 
+    fn address(&self) -> Option<Url> {
+        self.locked.bundle.as_ref()?.urls.first().cloned()
+    }
+
     fn size(&self) -> u64 {
         self.locked.bundle.as_ref().map_or(0, |bundle| bundle.size)
     }

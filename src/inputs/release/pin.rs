@@ -88,6 +88,10 @@ impl Pinned for Block<ReleaseRequest> {
         self.locked.names()
     }
 
+    fn address(&self) -> Option<Url> {
+        Url::parse(&self.requested.url).ok()
+    }
+
     fn day(&self) -> Option<Date> {
         text::day(self.locked.published?)
     }

@@ -62,6 +62,11 @@ impl Pinned for Block<RocmRequest> {
         self.locked.version.to_string()
     }
 
+    /// Returns the directory of the tarball: a click must not begin a download of 2 GB.
+    fn address(&self) -> Option<Url> {
+        self.locked.urls.first()?.join(".").ok()
+    }
+
     fn day(&self) -> Option<Date> {
         made(&self.locked.version, self.locked.mtime)
     }
