@@ -56,7 +56,7 @@ fn a_realized_and_validated_project_is_one_page_that_is_the_same_twice() {
     ] {
         assert!(page.contains(part), "{part}");
     }
-    for part in ["<img", "\u{202e}", project.directory.path().to_str().unwrap()] {
+    for part in ["<img", "\u{202e}", project.store("main").to_str().unwrap()] {
         assert!(!page.contains(part), "{part}");
     }
     let again = project.run(&report).code(0);

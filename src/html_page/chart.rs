@@ -32,11 +32,11 @@ impl Point {
 
 /// The size of the drawing, and the edges around the plot.
 const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 230.0;
+const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 50.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 12.0;
-const BOTTOM: f64 = 40.0;
+const BOTTOM: f64 = 48.0;
 /// The least span of the axis, as a share of the greatest value, so that noise does not look like mountains.
 const LEAST_SPAN: f64 = 0.1;
 /// The least distance of two labels.
@@ -86,8 +86,8 @@ pub(super) fn chart(html: &mut Html, title: &str, points: &[Point]) {
                 }
             });
             if (points.len() - 1 - index).is_multiple_of(every) {
-                label(html, "tick strong", "middle", x(index), HEIGHT - 22.0, &point.labels[0]);
-                label(html, "tick", "middle", x(index), HEIGHT - 7.0, &point.labels[1]);
+                label(html, "tick strong", "middle", x(index), HEIGHT - 27.0, &point.labels[0]);
+                label(html, "tick", "middle", x(index), HEIGHT - 8.0, &point.labels[1]);
             }
         }
     });
@@ -137,7 +137,10 @@ mod tests {
 
     #[test]
     fn the_axis_has_round_numbers_and_does_not_make_mountains_of_noise() {
-        assert_eq!([0.3, 1.0, 2.1, 4.0, 7.0, 30.0].map(nice), [0.5, 1.0, 2.5, 5.0, 10.0, 50.0]);
+        assert_eq!(
+            [0.3, 1.0, 2.1, 4.0, 7.0, 30.0].map(|step| nice(step).to_string()),
+            ["0.5", "1", "2.5", "5", "10", "50"]
+        );
         assert_eq!((number(52.5, 2.5), number(0.0, 0.5), number(20.0, 5.0)), ("52.5".into(), "0".into(), "20".into()));
         let (a, b) = (point(100.0, 0.1), point(100.2, 0.1));
         let (low, high) = span(&[&a, &b]);

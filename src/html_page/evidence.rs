@@ -7,7 +7,8 @@ use super::summary::device;
 use super::table::{Rows, Table};
 use crate::report::{TREE_DIGEST_SCRIPT, evidence};
 
-const TABLE: Table = Table { caption: "Evidence", columns: &["thing", "what is claimed", "how sure", "to repeat it"] };
+const TABLE: Table =
+    Table { caption: "Evidence", columns: &["thing", "what is claimed", "how sure", "to repeat it"], numbers: &[] };
 
 /// Lines of commands that are shown without a click.
 const SHORT: usize = 3;
@@ -24,13 +25,7 @@ pub(super) fn write(facts: &Facts, html: &mut Html) -> Told {
                     html.text(&one.name);
                     html.element("span").class("kind").text(one.kind);
                 });
-                cells.with(|html| {
-                    html.text(one.claim);
-                    if let Some(expected) = &one.expected {
-                        html.text(" ");
-                        html.element("code").text(expected);
-                    }
-                });
+                cells.text(one.claim);
                 cells.with(|html| {
                     html.element("span").class(if one.is_repeated { "badge good" } else { "badge" }).text(&one.sure);
                     if one.is_of_one_machine {

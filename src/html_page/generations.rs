@@ -10,6 +10,7 @@ use crate::text;
 const TABLE: Table = Table {
     caption: "Generations, the newest first",
     columns: &["generation", "made", "validation", "versions", "changed since the one before", "size"],
+    numbers: &["size"],
 };
 
 /// Generations on the time line, and in the table. Both end with the newest.
@@ -71,6 +72,9 @@ fn stop(html: &mut Html, one: &GenerationFacts) {
         if let Some(failed) = one.verdict.as_ref().and_then(|verdict| verdict.failed.first()) {
             html.element("span").class("because").text(&failed.name);
         }
+        if let Some(first) = one.versions.split(", ").next() {
+            html.element("span").class("version").text(first);
+        }
         html.element("span").class("day").text(minute(one.made).get(..10).unwrap_or_default());
         if one.current {
             html.element("span").class("badge").text("current");
@@ -102,9 +106,12 @@ fn verdict(html: &mut Html, verdict: Option<&Verdict>) {
 }
 
 fn changes(html: &mut Html, one: &GenerationFacts) {
+    if one.changes.is_empty() {
+        return;
+    }
     html.element("ul").inside(|html| {
         for line in one.changes.iter().take(CHANGES) {
-            html.element("li").text(line);
+            html.element("li").text(line.replace(" -> ", " → "));
         }
         let more = one.changes.len().saturating_sub(CHANGES);
         if more > 0 {

@@ -1,6 +1,7 @@
 //! The graph of inputs and outputs: inputs at the left, each output right of everything that it is made from.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::Told;
 use super::facts::Facts;
@@ -9,12 +10,15 @@ use super::table::Table;
 use crate::lock::Lock;
 use crate::realize::own_version;
 
-const TABLE: Table = Table { caption: "Outputs, and what each is made from", columns: &["output", "made from"] };
+const TABLE: Table =
+    Table { caption: "Outputs, and what each is made from", columns: &["output", "made from"], numbers: &[] };
 
 /// The size of a node, and the room between nodes.
 const WIDTH: f64 = 196.0;
 const HEIGHT: f64 = 44.0;
 const BETWEEN: (f64, f64) = (64.0, 12.0);
+/// The room of an edge that passes through a column.
+const LANE: f64 = 10.0;
 /// Letters that fit into the two lines of a node.
 const NAME: usize = 24;
 const ABOUT: usize = 29;
@@ -38,11 +42,12 @@ pub(super) fn write(facts: &Facts, html: &mut Html) -> Told {
         Ok(locked) => locked,
         Err(why) => return Told::missing(why),
     };
-    let nodes = nodes(locked.lock);
+    let mut nodes = nodes(locked.lock);
     if nodes.is_empty() {
         return Told::missing("The lock has neither inputs nor outputs.");
     }
-    html.element("div").class("scroll").attribute("tabindex", "0").inside(|html| draw(html, &nodes));
+    let lanes = arrange(&mut nodes);
+    html.element("div").class("scroll").attribute("tabindex", "0").inside(|html| draw(html, &nodes, &lanes));
     html.element("details").inside(|html| {
         html.element("summary").text("As a table");
         TABLE.write(html, |rows| {
@@ -61,7 +66,7 @@ pub(super) fn write(facts: &Facts, html: &mut Html) -> Told {
     Told::default()
 }
 
-/// Returns all nodes with their places.
+/// Returns all nodes, without their places.
 fn nodes(lock: &Lock) -> Vec<Node<'_>> {
     let mut nodes: Vec<Node> = Vec::new();
     for (number, (name, input)) in lock.inputs.iter().enumerate() {
@@ -100,47 +105,86 @@ fn nodes(lock: &Lock) -> Vec<Node<'_>> {
             place: (0.0, 0.0),
         });
     }
-    arrange(&mut nodes);
     nodes
 }
 
-/// Gives each node its place: columns from left to right, and within a column near the things that it is made from.
-fn arrange(nodes: &mut [Node]) {
-    let columns = nodes.iter().map(|node| node.column + 1).max().unwrap_or(0);
-    let first_use = |nodes: &[Node], place: usize| nodes.iter().position(|node| node.from.contains(&place));
-    let mut order: Vec<Vec<usize>> = vec![Vec::new(); columns];
-    for (place, node) in nodes.iter().enumerate() {
-        order[node.column].push(place);
-    }
-    // Inputs that nothing is made from come last.
-    order[0].sort_by_key(|place| first_use(nodes, *place).unwrap_or(usize::MAX));
-    let tallest = order.iter().map(Vec::len).max().unwrap_or(0) as f64;
-    for (column, places) in order.iter_mut().enumerate() {
-        let middle = |place: &usize| -> f64 {
-            let from = &nodes[*place].from;
-            from.iter().map(|from| nodes[*from].place.1).sum::<f64>() / from.len().max(1) as f64
-        };
-        if column > 0 {
-            places.sort_by(|one, other| middle(one).total_cmp(&middle(other)).then(one.cmp(other)));
-        }
-        let above = (tallest - places.len() as f64) / 2.0;
-        for (row, place) in places.iter().enumerate() {
-            let x = column as f64 * (WIDTH + BETWEEN.0);
-            nodes[*place].place = (x, (above + row as f64) * (HEIGHT + BETWEEN.1));
+/// A thing that takes room in a column: a node, or an edge that passes through the column on its way.
+#[derive(Clone, Copy)]
+enum Item {
+    Node(usize),
+    Lane { from: usize, to: usize },
+}
+
+impl Item {
+    fn height(self) -> f64 {
+        match self {
+            Self::Node(_) => HEIGHT,
+            Self::Lane { .. } => LANE,
         }
     }
 }
 
-fn draw(html: &mut Html, nodes: &[Node]) {
+/// The heights at which edges pass through columns, by their ends and the column.
+type Lanes = BTreeMap<(usize, usize, usize), f64>;
+
+/// Gives each node its place: columns from left to right, and within a column near the things that it is made from.
+fn arrange(nodes: &mut [Node]) -> Lanes {
+    let count = nodes.iter().map(|node| node.column + 1).max().unwrap_or(0);
+    let mut columns: Vec<Vec<Item>> = vec![Vec::new(); count];
+    for (place, node) in nodes.iter().enumerate() {
+        columns[node.column].push(Item::Node(place));
+        for from in &node.from {
+            for column in &mut columns[nodes[*from].column + 1..node.column] {
+                column.push(Item::Lane { from: *from, to: place });
+            }
+        }
+    }
+    // Inputs that nothing is made from come last.
+    let first_use = |place: usize| nodes.iter().position(|node| node.from.contains(&place)).unwrap_or(usize::MAX);
+    if let Some(inputs) = columns.first_mut() {
+        inputs.sort_by_key(|item| if let Item::Node(place) = item { first_use(*place) } else { usize::MAX });
+    }
+    let room = |items: &[Item]| items.iter().map(|item| item.height() + BETWEEN.1).sum::<f64>();
+    let tallest = columns.iter().map(|items| room(items)).fold(0.0, f64::max);
+    let mut lanes = Lanes::new();
+    for (column, items) in columns.iter_mut().enumerate() {
+        let ends = |from: usize, to: usize| {
+            let lane = column.checked_sub(1).and_then(|before| lanes.get(&(from, to, before)));
+            lane.copied().unwrap_or(nodes[from].place.1 + HEIGHT / 2.0)
+        };
+        let middle = |item: &Item| match *item {
+            Item::Lane { from, to } => ends(from, to),
+            Item::Node(place) => {
+                let from = &nodes[place].from;
+                from.iter().map(|from| ends(*from, place)).sum::<f64>() / from.len().max(1) as f64
+            }
+        };
+        if column > 0 {
+            items.sort_by(|one, other| middle(one).total_cmp(&middle(other)));
+        }
+        let mut y = (tallest - room(items)) / 2.0;
+        for item in items.iter() {
+            match *item {
+                Item::Node(place) => nodes[place].place = (column as f64 * (WIDTH + BETWEEN.0), y),
+                Item::Lane { from, to } => drop(lanes.insert((from, to, column), y + LANE / 2.0)),
+            }
+            y += item.height() + BETWEEN.1;
+        }
+    }
+    lanes
+}
+
+fn draw(html: &mut Html, nodes: &[Node], lanes: &Lanes) {
     let right = nodes.iter().map(|node| node.place.0 + WIDTH).fold(0.0, f64::max);
-    let low = nodes.iter().map(|node| node.place.1 + HEIGHT).fold(0.0, f64::max);
+    let low = nodes.iter().map(|node| node.place.1 + HEIGHT).chain(lanes.values().copied()).fold(0.0, f64::max);
     let (width, height) = (right + 4.0, low + 4.0);
     let svg = html.element("svg").class("graph").number("width", width).number("height", height);
     let svg = svg.attribute("viewBox", format!("-2 -2 {width:.1} {height:.1}"));
     svg.attribute("role", "group").attribute("aria-label", "From inputs to outputs").inside(|html| {
         for (to, node) in nodes.iter().enumerate() {
             for from in &node.from {
-                edge(html, (*from, nodes[*from].place), (to, node.place));
+                let element = html.element("path").class("edge").attribute("d", path(nodes, lanes, (*from, to)));
+                element.attribute("data-from", from).attribute("data-to", to).alone();
             }
         }
         for (number, node) in nodes.iter().enumerate() {
@@ -149,14 +193,22 @@ fn draw(html: &mut Html, nodes: &[Node]) {
     });
 }
 
-fn edge(html: &mut Html, (from, start): (usize, (f64, f64)), (to, end): (usize, (f64, f64))) {
-    let (x1, y1) = (start.0 + WIDTH, start.1 + HEIGHT / 2.0);
-    let (x2, y2) = (end.0, end.1 + HEIGHT / 2.0);
-    let bend = BETWEEN.0 * 0.6;
-    let (near, far) = (x1 + bend, x2 - bend);
-    let path = format!("M{x1:.1} {y1:.1}C{near:.1} {y1:.1} {far:.1} {y2:.1} {x2:.1} {y2:.1}");
-    let element = html.element("path").class("edge").attribute("d", path);
-    element.attribute("data-from", from).attribute("data-to", to).alone();
+/// Returns the way of an edge: bends between columns, and straight on through those that it passes.
+fn path(nodes: &[Node], lanes: &Lanes, (from, to): (usize, usize)) -> String {
+    let (start, end) = (&nodes[from], &nodes[to]);
+    let (mut x, mut y) = (start.place.0 + WIDTH, start.place.1 + HEIGHT / 2.0);
+    let mut way = format!("M{x:.1} {y:.1}");
+    let bend = BETWEEN.0 / 2.0;
+    for column in start.column + 1..=end.column {
+        let next = lanes.get(&(from, to, column)).copied().unwrap_or(end.place.1 + HEIGHT / 2.0);
+        // Writing to a String cannot fail.
+        let _ = write!(way, "C{0:.1} {y:.1} {0:.1} {next:.1} {1:.1} {next:.1}", x + bend, x + BETWEEN.0);
+        (x, y) = (x + BETWEEN.0 + WIDTH, next);
+        if column < end.column {
+            let _ = write!(way, "H{x:.1}");
+        }
+    }
+    way
 }
 
 fn box_of(html: &mut Html, number: usize, node: &Node) {
@@ -178,4 +230,37 @@ fn box_of(html: &mut Html, number: usize, node: &Node) {
 /// Cuts a text to a number of letters.
 fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(column: usize, from: &[usize]) -> Node<'static> {
+        let (to, from) = (Address::here("pin-", 0), from.to_vec());
+        Node {
+            name: "n",
+            kind: "k",
+            version: String::new(),
+            is_output: column > 0,
+            from,
+            column,
+            to,
+            place: (0.0, 0.0),
+        }
+    }
+
+    #[test]
+    fn edges_pass_between_the_nodes_of_the_columns_on_their_way() {
+        let mut nodes = [node(0, &[]), node(0, &[]), node(1, &[1]), node(2, &[0, 2]), node(3, &[0, 3])];
+        let lanes = arrange(&mut nodes);
+        assert_eq!(lanes.keys().copied().collect::<Vec<_>>(), [(0, 3, 1), (0, 4, 1), (0, 4, 2)]);
+        for ((.., column), y) in &lanes {
+            for node in nodes.iter().filter(|node| node.column == *column) {
+                assert!(*y < node.place.1 || *y > node.place.1 + HEIGHT, "{y} {:?}", node.place);
+            }
+        }
+        assert_eq!(path(&nodes, &lanes, (0, 4)).matches('H').count(), 2);
+        assert!(arrange(&mut [node(0, &[])]).is_empty());
+    }
 }

@@ -11,6 +11,7 @@ use crate::text;
 const TABLE: Table = Table {
     caption: "The pins of the lock",
     columns: &["input", "version", "made", "age", "size", "upstream keeps it", "how sure"],
+    numbers: &["age", "size"],
 };
 
 /// Days that are left, below which a deadline is shown as bad, and as a warning.

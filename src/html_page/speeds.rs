@@ -13,6 +13,7 @@ use crate::validate::{Measured, Row};
 const TABLE: Table = Table {
     caption: "Speeds, the newest first",
     columns: &["generation", "validated", "verdict", "tokens/s", "since the one before", "versions"],
+    numbers: &["tokens/s", "since the one before"],
 };
 
 /// Rows that are drawn and listed of each series.

@@ -10,6 +10,8 @@ pub(super) struct Table {
     pub caption: &'static str,
     /// The heads; the first column names the row.
     pub columns: &'static [&'static str],
+    /// The heads of columns with numbers.
+    pub numbers: &'static [&'static str],
 }
 
 impl Table {
@@ -20,7 +22,8 @@ impl Table {
             html.element("thead").inside(|html| {
                 html.element("tr").inside(|html| {
                     for head in self.columns {
-                        html.element("th").attribute("scope", "col").text(head);
+                        let cell = html.element("th").attribute("scope", "col");
+                        if self.numbers.contains(head) { cell.class("number").text(head) } else { cell.text(head) }
                     }
                 });
             });

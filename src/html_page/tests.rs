@@ -26,7 +26,7 @@ fn empty() -> Facts<'static> {
 
 fn generation(number: u64, name: &str) -> GenerationFacts {
     let failed = FailedCheck { name: name.to_owned(), found: name.to_owned() };
-    let failed = if number % 3 == 0 { vec![failed] } else { Vec::new() };
+    let failed = if number.is_multiple_of(3) { vec![failed] } else { Vec::new() };
     GenerationFacts {
         number,
         made: 1_790_000_000 + number as i64 * 86_400,

@@ -15,8 +15,6 @@ pub struct Evidence {
     pub kind: &'static str,
     /// What the commands show.
     pub claim: &'static str,
-    /// The digest that must come out, if there is one.
-    pub expected: Option<String>,
     /// The grounds, in words.
     pub sure: String,
     /// True for outputs.
@@ -39,7 +37,6 @@ pub fn evidence(lock: &Lock, known: &Known) -> Vec<Evidence> {
             name: name.clone(),
             kind: input.kind().name(),
             claim: "what upstream serves is what was pinned",
-            expected: input.tree().map(|tree| tree.digest.to_string()),
             is_repeated: matches!(trust, Trust::Signed(_) | Trust::Published | Trust::Own),
             sure: trust.words(),
             is_output: false,
@@ -49,7 +46,7 @@ pub fn evidence(lock: &Lock, known: &Known) -> Vec<Evidence> {
     });
     let outputs = outputs(lock).map(|(name, output)| {
         let expected = tree(lock, name, output, known);
-        let digest = expected.clone().map_or_else(String::new, |digest| format!("   # {digest}"));
+        let digest = expected.map_or_else(String::new, |digest| format!("   # {digest}"));
         let place = format!("check/{name}");
         let mut commands = vec![format!("strixlock realize {name} --to check"), format!("tree_digest {place}{digest}")];
         let fact = known_facts(known, name);
@@ -61,7 +58,6 @@ pub fn evidence(lock: &Lock, known: &Known) -> Vec<Evidence> {
             name: name.clone(),
             kind: output.recipe.kind(),
             claim: "made again, it is this tree",
-            expected,
             sure: sure(name, output, known).to_owned(),
             is_output: true,
             is_repeated,

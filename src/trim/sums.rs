@@ -18,7 +18,8 @@ pub struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, node: Option<&Node>) {
+    /// Adds an entry of a tree, if there is one. A directory counts nothing.
+    pub fn add(&mut self, node: Option<&Node>) {
         match node {
             Some(Node::File { size, .. }) => (self.files, self.bytes) = (self.files + 1, self.bytes + size),
             Some(Node::Link { .. }) => self.links += 1,

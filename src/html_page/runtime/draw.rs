@@ -17,16 +17,17 @@ const CANVASES: [Canvas; 2] = [
     Canvas { class: "treemap narrow", width: 360.0, height: 620.0 },
 ];
 
-/// The height of a group's heading, and the width of a letter in a tile.
+/// The height of a group's heading, and the widths of a letter in a tile and of one in a heading: those of a wide font.
 const HEAD: f64 = 17.0;
-const LETTER: f64 = 6.3;
+const LETTER: f64 = 6.7;
+const BOLD: f64 = 7.9;
 /// The least width and height of a tile with a label, and the least area of one that is drawn.
 const LABELLED: (f64, f64) = (44.0, 15.0);
 const DRAWN: f64 = 2.0;
 
-/// Draws the files that are kept, by rule.
+/// Draws the files that are kept, by reason.
 pub(super) fn kept(html: &mut Html, shown: &Shown) {
-    let groups: Vec<(&Group, Vec<(usize, &Tile)>)> = by_group(&shown.runtime.rules, &shown.kept);
+    let groups: Vec<(&Group, Vec<(usize, &Tile)>)> = by_group(&shown.runtime.reasons, &shown.kept);
     for canvas in &CANVASES {
         treemap(html, canvas, "The files of the runtime by size and reason", |html, area| {
             let sizes: Vec<u64> = groups.iter().map(|(group, _)| group.sum.bytes).collect();
@@ -38,7 +39,7 @@ pub(super) fn kept(html: &mut Html, shown: &Shown) {
     }
 }
 
-/// Draws the whole tree: each rule as one tile, and the files that were left out by kind.
+/// Draws the whole tree: each reason as one tile, and the files that were left out by kind.
 pub(super) fn whole(html: &mut Html, shown: &Shown) {
     let runtime = shown.runtime;
     let left_out: Vec<(&Group, Vec<(usize, &Tile)>)> = by_group(&runtime.kinds, &shown.left_out);
@@ -52,7 +53,7 @@ pub(super) fn whole(html: &mut Html, shown: &Shown) {
             for (part, area) in order.into_iter().zip(areas) {
                 if part == 0 {
                     let inner = heading(html, area, &format!("runtime {}", text::bytes(parts[0])));
-                    rules(html, shown, inner);
+                    reasons(html, shown, inner);
                     continue;
                 }
                 let inner = heading(html, area, &format!("left out {}", text::bytes(parts[1])));
@@ -66,13 +67,14 @@ pub(super) fn whole(html: &mut Html, shown: &Shown) {
     }
 }
 
-/// Draws each rule as one tile.
-fn rules(html: &mut Html, shown: &Shown, area: Area) {
-    let rules = &shown.runtime.rules;
-    let sizes: Vec<u64> = rules.iter().map(|rule| rule.sum.bytes).collect();
-    for (index, (rule, area)) in rules.iter().zip(squarify(&sizes, area)).enumerate() {
-        let id = shown.id("r", index);
-        tile(html, Some(&id), &id, rule.class, area, rule.label);
+/// Draws each reason as one tile, which leads to the sums of its rule.
+fn reasons(html: &mut Html, shown: &Shown, area: Area) {
+    let (reasons, rules) = (&shown.runtime.reasons, &shown.runtime.rules);
+    let sizes: Vec<u64> = reasons.iter().map(|reason| reason.sum.bytes).collect();
+    for (reason, area) in reasons.iter().zip(squarify(&sizes, area)) {
+        let of = rules.iter().position(|rule| (rule.label, &rule.because) == (reason.label, &reason.because));
+        let id = of.map(|rule| shown.id("r", rule));
+        tile(html, id.as_deref(), id.as_deref().unwrap_or_default(), reason.class, area, reason.label);
     }
 }
 
@@ -103,7 +105,7 @@ fn heading(html: &mut Html, area: Area, label: &str) -> Area {
     if area.width < LABELLED.0 || area.height < 2.5 * HEAD {
         return area.inset(0.0, 1.0);
     }
-    let fitted = fit(label, area.width - 6.0);
+    let fitted = fit(label, area.width - 6.0, BOLD);
     html.element("text").class("head").number("x", area.x + 4.0).number("y", area.y + 12.5).text(fitted);
     area.inset(HEAD, 1.0)
 }
@@ -133,7 +135,7 @@ fn tile(html: &mut Html, id: Option<&str>, name: &str, class: &'static str, area
         let rect = html.element("rect").class(class).number("x", area.x).number("y", area.y);
         rect.number("width", area.width).number("height", area.height).alone();
         if area.width >= LABELLED.0 && area.height >= LABELLED.1 {
-            let fitted = fit(label, area.width - 8.0);
+            let fitted = fit(label, area.width - 7.0, LETTER);
             html.element("text").number("x", area.x + 4.0).number("y", area.y + 12.5).text(fitted);
         }
     };
@@ -147,8 +149,8 @@ fn tile(html: &mut Html, id: Option<&str>, name: &str, class: &'static str, area
 }
 
 /// Cuts a label to a width.
-fn fit(label: &str, width: f64) -> String {
-    let most = (width / LETTER).max(0.0) as usize;
+fn fit(label: &str, width: f64, letter: f64) -> String {
+    let most = (width / letter).max(0.0) as usize;
     if label.chars().count() <= most {
         return label.to_owned();
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::realize::Runtime;
 use crate::tree::{Listing, Node, show};
-use crate::trim::{LeftOut, Rule, Sum};
+use crate::trim::{LeftOut, Reason, Rule, Sum, Trimmed};
 
 /// The files of a runtime, and of the ROCm tree that it was taken from.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub struct RuntimeFacts {
     pub kept_sum: Sum,
     /// The rules that keep files, the largest first.
     pub(super) rules: Vec<Group>,
+    /// The reasons by which files are drawn, the largest first: a file behind a link is there for the link's reason.
+    pub(super) reasons: Vec<Group>,
     /// The kinds of what was left out, the largest first.
     pub(super) kinds: Vec<Group>,
     /// Files and links of ROCm that are kept, the largest first.
@@ -43,7 +45,9 @@ pub(super) struct FileFacts {
     pub path: String,
     /// The size; absent for a link.
     pub size: Option<u64>,
-    /// The position of its rule or kind among the groups.
+    /// The position of its rule or kind among those, which the row of the file names.
+    pub rule: usize,
+    /// The position of the reason or kind by which it is drawn.
     pub group: usize,
     /// The path of the file before it in the chain.
     pub by: Option<String>,
@@ -83,37 +87,52 @@ impl RuntimeFacts {
         let (rules, place_of_rule) = groups(sums, |rule| (rule.label(), class(rule), trimmed.because(rule)));
         let kinds = trimmed.left_out_by_kind(&runtime.rocm_listing);
         let (kinds, place_of_kind) = groups(kinds, |kind: LeftOut| (kind.label(), "k-out", kind.to_string()));
-        let file = |prefix: &str, listing: &Listing, path: &[u8], group: usize, by: Option<&[u8]>| FileFacts {
+        let file = |prefix: &str, listing: &Listing, path: &[u8], rule: usize, by: Option<&[u8]>| FileFacts {
             // As a whole, so that it is the text by which others name it.
             path: show(&[prefix.as_bytes(), b"/", path].concat()),
             size: size(listing, path),
-            group,
+            rule,
+            group: 0,
             by: by.map(show),
             is_of_build: false,
         };
-        let of_kept = |(path, reason): (&Vec<u8>, &crate::trim::Reason)| {
-            let group = place_of_rule.get(&reason.rule).copied().unwrap_or_default();
-            file(&runtime.rocm_prefix, kept, path, group, reason.by.as_deref())
-        };
-        let of_build = |(path, reason): (&Vec<u8>, &crate::trim::Reason)| {
-            let group = place_of_rule.get(&reason.rule).copied().unwrap_or_default();
-            let of = file(&runtime.llama_prefix, build, path, group, reason.by.as_deref());
+        let place = |rule: Rule| place_of_rule.get(&rule).copied().unwrap_or_default();
+        let of_build = |(path, reason): (&Vec<u8>, &Reason)| {
+            let of = file(&runtime.llama_prefix, build, path, place(reason.rule), reason.by.as_deref());
             FileFacts { is_of_build: true, ..of }
         };
         let of_left_out = |(path, kind): (&Vec<u8>, &LeftOut)| {
             let group = place_of_kind.get(kind).copied().unwrap_or_default();
-            file(&runtime.rocm_prefix, &runtime.rocm_listing, path, group, None)
+            FileFacts { group, ..file(&runtime.rocm_prefix, &runtime.rocm_listing, path, group, None) }
+        };
+        let drawn: BTreeMap<&Vec<u8>, Rule> = trimmed.kept.keys().map(|path| (path, drawn_by(trimmed, path))).collect();
+        let mut sums: BTreeMap<Rule, Sum> = BTreeMap::new();
+        for (path, rule) in &drawn {
+            sums.entry(*rule).or_default().add(kept.get(path).map(|entry| &entry.node));
+        }
+        let (reasons, place_of_reason) = groups(sums, |rule| (rule.label(), class(rule), trimmed.because(rule)));
+        let of_kept = |(path, reason): (&Vec<u8>, &Reason)| {
+            let group = drawn.get(path).and_then(|rule| place_of_reason.get(rule)).copied().unwrap_or_default();
+            FileFacts { group, ..file(&runtime.rocm_prefix, kept, path, place(reason.rule), reason.by.as_deref()) }
         };
         Self {
             full: Sum::of(&runtime.rocm_listing),
             kept_sum: Sum::of(kept),
-            rules,
-            kinds,
             kept: largest_first(trimmed.kept.iter().map(of_kept)),
             build: largest_first(trimmed.llama.iter().map(of_build)),
             left_out: largest_first(trimmed.left_out.iter().map(of_left_out)),
+            rules,
+            reasons,
+            kinds,
         }
     }
+}
+
+/// Returns the rule by which a file is drawn: its own, or that of the link that leads to it.
+fn drawn_by(trimmed: &Trimmed, path: &[u8]) -> Rule {
+    let chain = trimmed.why(path).unwrap_or_default();
+    let rules = chain.iter().rev().map(|(_, rule)| *rule);
+    { rules }.find(|rule| *rule != Rule::LinkTarget).unwrap_or(Rule::LinkTarget)
 }
 
 /// Returns groups, the largest first, and the place of each.

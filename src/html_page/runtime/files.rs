@@ -66,9 +66,9 @@ fn row(
     tile: &Tile,
     by: Option<(&str, Option<usize>)>,
 ) {
-    let (id, group) = (shown.id(kind, index), shown.id(of_group, tile.group));
+    let (id, group) = (shown.id(kind, index), shown.id(of_group, tile.file.rule));
     let groups = if of_group == "r" { &shown.runtime.rules } else { &shown.runtime.kinds };
-    let label = groups.get(tile.group).map(|group| group.label).unwrap_or_default();
+    let label = groups.get(tile.file.rule).map(|group| group.label).unwrap_or_default();
     let row = html.element("tr").attribute("id", &id).attribute("data-why", &group);
     let row = match by.and_then(|(_, place)| place) {
         Some(place) => row.attribute("data-by", shown.id(kind, place)),

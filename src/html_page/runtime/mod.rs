@@ -19,9 +19,16 @@ use super::html::Html;
 use super::table::Table;
 use crate::text;
 
-const KEPT: Table = Table { caption: "What is kept, by reason", columns: &["reason", "because", "files", "size"] };
-const LEFT_OUT: Table =
-    Table { caption: "What was left out, by kind", columns: &["left out", "because", "files", "size"] };
+const KEPT: Table = Table {
+    caption: "What is kept, by reason",
+    columns: &["reason", "because", "files", "size"],
+    numbers: &["files", "size"],
+};
+const LEFT_OUT: Table = Table {
+    caption: "What was left out, by kind",
+    columns: &["left out", "because", "files", "size"],
+    numbers: &["files", "size"],
+};
 
 /// Most files of all runtimes that are drawn and listed, so that the page stays small.
 const MOST_KEPT: usize = 420;
@@ -58,7 +65,7 @@ pub(super) fn write(facts: &Facts, html: &mut Html) -> Told {
 /// A file that is shown, with its number among them.
 struct Tile<'f> {
     file: &'f FileFacts,
-    /// The position of the file's group: a rule, or a kind of what was left out.
+    /// The position of the reason or kind by which it is drawn.
     group: usize,
 }
 
@@ -99,10 +106,10 @@ fn write_one(html: &mut Html, shown: &Shown, passed_over: &mut Vec<String>) {
     });
     html.element("div").class("map").inside(|html| {
         html.element("div").class("legend").inside(|html| {
-            for group in runtime.rules.iter().filter(|group| group.sum.bytes > 0) {
+            for (label, class, bytes) in legend(&runtime.reasons) {
                 html.element("span").inside(|html| {
-                    html.element("i").class(group.class).text("");
-                    html.text(format!("{} {}", group.label, text::bytes(group.sum.bytes)));
+                    html.element("i").class(class).text("");
+                    html.text(format!("{label} {}", text::bytes(bytes)));
                 });
             }
             html.element("span").inside(|html| {
@@ -114,7 +121,7 @@ fn write_one(html: &mut Html, shown: &Shown, passed_over: &mut Vec<String>) {
         draw::kept(html, shown);
         html.element("div").class("chain").attribute("aria-live", "polite").inside(|html| {
             html.element("p")
-                .text("Choose a tile to see why its file is there: the row that it leads to names the file before it.");
+                .text("Choose a tile, or go to one with Tab and the arrow keys, to see why its file is there: the way to it from a program.");
         });
         html.element("h3").text("The whole of ROCm: what is kept in colour, what was left out in grey");
         draw::whole(html, shown);
@@ -132,6 +139,18 @@ fn write_one(html: &mut Html, shown: &Shown, passed_over: &mut Vec<String>) {
         let files = text::counted(hidden, "file");
         passed_over.push(format!("the {files} that are smallest in what was left out; their sizes are in the sums"));
     }
+}
+
+/// Returns label, class and size of each reason that has bytes. Edges, which differ in their words alone, are one.
+fn legend(reasons: &[Group]) -> Vec<(&'static str, &'static str, u64)> {
+    let mut all: Vec<(&str, &str, u64)> = Vec::new();
+    for reason in reasons.iter().filter(|reason| reason.sum.bytes > 0) {
+        match all.iter_mut().find(|(label, ..)| *label == reason.label) {
+            Some((.., bytes)) => *bytes = bytes.saturating_add(reason.sum.bytes),
+            None => all.push((reason.label, reason.class, reason.sum.bytes)),
+        }
+    }
+    all
 }
 
 /// Returns a share in percent, in tenths.

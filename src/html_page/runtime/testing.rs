@@ -17,6 +17,7 @@ pub(in crate::html_page) fn runtime(name: &str, wanted: Wanted) -> RuntimeFacts 
     let file = |number: u64, group: usize| FileFacts {
         path: path(number),
         size: Some((1 << 30) / (number + 1)),
+        rule: group,
         group,
         by: number.checked_sub(1).map(path),
         is_of_build: false,
@@ -44,6 +45,7 @@ pub(in crate::html_page) fn runtime(name: &str, wanted: Wanted) -> RuntimeFacts 
         full: add(&[&rules[0], &rules[1], &kinds[0]]),
         kept_sum: add(&[&rules[0], &rules[1]]),
         build: vec![FileFacts { is_of_build: true, ..file(0, 0) }],
+        reasons: rules.clone(),
         rules,
         kinds,
         kept,
