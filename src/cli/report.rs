@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use jiff::civil::Date;
 use serde_json::json;
 
 use super::Session;
 use super::advice::advice;
 use super::generations::{made, size};
+use super::leaving::left;
 use super::versions::{OutputVersion, changes, line, versions};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Result};
@@ -21,21 +21,17 @@ use crate::recipe::{OutputRole, Recipe};
 use crate::report::Known;
 use crate::store::{Generation, Profile, Store, replace_file};
 use crate::text;
-use crate::upstream::rocm::{leaves, made as made_on};
 use crate::validate::{self, Outcome, history};
 
 /// Write one HTML page about the project: pins, generations, speed, the runtime, evidence, and what is not verified
 ///
-/// The page loads nothing and works without JavaScript. Parts that are missing say which command makes them. Uses no
-/// network.
+/// The page loads nothing and works without JavaScript. Parts that are missing say which command makes them. The same
+/// facts give the same bytes on the same day. Uses no network.
 #[derive(Debug, clap::Args)]
 pub struct ReportArgs {
     /// File to write [default: report.html beside lock/]
     #[arg(short, long, value_name = "FILE", value_parser = super::paths::path())]
     output: Option<PathBuf>,
-    /// Day from which ages are counted, such as 2026-11-30: the same day gives the same page [default: today]
-    #[arg(long, value_name = "DAY")]
-    day: Option<Date>,
 }
 
 pub fn run(args: &ReportArgs, session: &Session) -> Result<u8> {
@@ -46,7 +42,7 @@ pub fn run(args: &ReportArgs, session: &Session) -> Result<u8> {
     }
     let path = args.output.clone().unwrap_or_else(|| session.project.directory().join("report.html"));
     let there = there(&path)?;
-    let today = args.day.or_else(|| text::day(session.now)).unwrap_or_default();
+    let today = text::day(session.now).unwrap_or_default();
     let store = session.store_to_read().map_err(|error| format!("The store cannot be read: {}.", error.message()));
     let lock = session.lock_if_there()?;
     let known = match (lock, &store) {
@@ -63,7 +59,7 @@ pub fn run(args: &ReportArgs, session: &Session) -> Result<u8> {
     let facts = Facts {
         project: project(session)?,
         today,
-        locked: locked(session, lock, &known, today)?,
+        locked: locked(session, lock, &known)?,
         generations,
         unreadable,
         history: history(&session.project.directory().join("validation")).map_err(|error| error.message().to_owned()),
@@ -118,7 +114,7 @@ fn project(session: &Session) -> Result<String> {
     Ok(directory.file_name().map_or_else(|| "/".to_owned(), |name| name.to_string_lossy().into_owned()))
 }
 
-fn locked<'l>(session: &Session, lock: Option<&'l Lock>, known: &'l Known, today: Date) -> Result<Part<Locked<'l>>> {
+fn locked<'l>(session: &Session, lock: Option<&'l Lock>, known: &'l Known) -> Result<Part<Locked<'l>>> {
     let Some(lock) = lock else {
         return Ok(Err("There is no lock yet: strixlock update writes it.".to_owned()));
     };
@@ -127,19 +123,14 @@ fn locked<'l>(session: &Session, lock: Option<&'l Lock>, known: &'l Known, today
         advised.entry(one.input.clone()).or_default().push(one.text());
     }
     let digest = Sha256Digest::of(lock.to_text()?.as_bytes());
-    Ok(Ok(Locked { lock, digest, known, deadlines: deadlines(lock, today), advice: advised }))
+    Ok(Ok(Locked { lock, digest, known, deadlines: deadlines(session, lock), advice: advised }))
 }
 
 /// Returns the days on which upstreams delete pins, as far as their policies are known.
-fn deadlines(lock: &Lock, today: Date) -> BTreeMap<String, Deadline> {
-    let now = jiff::tz::TimeZone::UTC.to_timestamp(today.at(0, 0, 0, 0)).map_or(0, jiff::Timestamp::as_second);
+fn deadlines(session: &Session, lock: &Lock) -> BTreeMap<String, Deadline> {
     let of = |(name, input): (&String, &LockedInput)| {
-        let LockedInput::Rocm(block) = input else { return None };
-        let day = made_on(&block.locked.version, block.locked.mtime)?;
-        let all = block.locked.urls.iter().filter_map(|url| leaves(url, day, now));
-        let leaving = all.max_by_key(|leaving| leaving.days)?;
-        let because = format!("AMD's policy is to keep {}.", leaving.kept);
-        Some((name.clone(), Deadline { days: Some(leaving.days), because }))
+        let left = left(session, input)?;
+        Some((name.clone(), Deadline { days: left.days, because: left.because() }))
     };
     lock.inputs.iter().filter_map(of).collect()
 }

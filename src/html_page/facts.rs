@@ -48,9 +48,9 @@ pub struct Locked<'f> {
 /// The day on which upstream deletes a pin, by its own policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deadline {
-    /// The days that are left; 0 or less if it may be gone any day. Absent if it is kept, as far as is known.
-    pub days: Option<i64>,
-    /// The policy, as a sentence.
+    /// The days that are left; 0 if it may be gone any day.
+    pub days: i64,
+    /// The day and the policy, as the end of a sentence in Markdown.
     pub because: String,
 }
 

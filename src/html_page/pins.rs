@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use super::Told;
 use super::facts::{Deadline, Facts, Locked};
 use super::html::{Address, Html, id};
+use super::prose::prose;
 use super::table::Table;
 use crate::text;
 
@@ -65,8 +66,7 @@ fn host(address: &Address) -> String {
 fn keeping(html: &mut Html, locked: &Locked, name: &str) {
     match locked.deadlines.get(name) {
         None => html.element("span").class("muted").text("no end is known"),
-        Some(Deadline { days: None, because }) => html.element("span").class("muted").text(because),
-        Some(Deadline { days: Some(left), because }) => {
+        Some(Deadline { days: left, because }) => {
             let (class, words) = match *left {
                 ..=0 => ("badge bad", "may be gone any day".to_owned()),
                 left @ 1..=NEAR => ("badge bad", format!("{} more", days(left))),
@@ -74,7 +74,7 @@ fn keeping(html: &mut Html, locked: &Locked, name: &str) {
                 left => ("badge", format!("{} more", days(left))),
             };
             html.element("span").class(class).text(words);
-            html.element("span").class("because").text(because);
+            html.element("span").class("because").inside(|html| prose(html, because));
         }
     }
 }

@@ -99,7 +99,7 @@ fn pins(facts: &Facts, tile: Tile) {
 
 fn deadline(facts: &Facts, tile: Tile) {
     let Ok(locked) = &facts.locked else { return };
-    let first = locked.deadlines.iter().filter_map(|(name, one)| Some((one.days?, name))).min();
+    let first = locked.deadlines.iter().map(|(name, one)| (one.days, name)).min();
     if let Some((left, name)) = first {
         let mood = match left {
             ..=7 => Mood::Bad,

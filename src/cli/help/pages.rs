@@ -365,7 +365,7 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("A page to look at: report.html", "strixlock report"),
                     ("Elsewhere", "strixlock report -o ~/strix.html"),
-                    ("The same bytes tomorrow", "strixlock report --day 2026-11-30"),
+                    ("Ages and deadlines as of another day", "STRIXLOCK_NOW=2026-12-31 strixlock report"),
                 ],
             ),
         ],

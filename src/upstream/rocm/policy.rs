@@ -49,6 +49,12 @@ impl Retention {
         self.days <= NOTICE
     }
 
+    /// Returns the day with its grounds, as the end of a sentence about the build.
+    #[must_use]
+    pub fn because(&self) -> String {
+        format!("leaves {} on {}, {}", self.host, self.until, self.grounds)
+    }
+
     /// Returns the time that is left, for a table.
     #[must_use]
     pub fn short(&self) -> String {
@@ -237,6 +243,8 @@ mod tests {
         let nightly = "https://nightly.repo.amd.com/rocm/core/tarball/x.tar.gz".parse().unwrap();
         let one = retention(&nightly, jiff::civil::date(2026, 9, 10), None, after(99)).unwrap();
         assert_eq!((one.until.to_string().as_str(), one.is_soon()), ("2027-01-08", true));
+        let because = "leaves AMD's host on 2027-01-08, by AMD's policy to keep the last 120 nightlies";
+        assert_eq!(one.because(), because);
         let listing = |has_it| Listing { oldest: Some(jiff::civil::date(2026, 8, 23)), has_it };
         let grounds = "by AMD's policy to keep the last 120 nightlies; the oldest listed now is of 2026-08-23";
         assert_eq!(one.text("it", Some(&listing(true))), format!("it leaves AMD's host in 21 days ({grounds})"));
