@@ -44,7 +44,7 @@ pub(super) fn write(facts: &Facts, html: &mut Html) -> Told {
                         html.element("p").class("badge bad").text(sentence);
                     }
                 });
-                cells.text(input.day().map_or_else(|| "unknown".to_owned(), |day| day.to_string()));
+                cells.line(input.day().map_or_else(|| "unknown".to_owned(), |day| day.to_string()));
                 cells.number(input.day().and_then(|day| age_in_days(day, facts.today)).map(days).unwrap_or_default());
                 cells.number(text::bytes(input.size()));
                 cells.with(|html| keeping(html, locked, name));

@@ -101,5 +101,5 @@
     for (const kind of ['mouseleave', 'blur']) node.addEventListener(kind, () => light(false));
   }
 
-  addEventListener('beforeprint', () => document.querySelectorAll('details').forEach(one => { one.open = true; }));
+  addEventListener('beforeprint', () => document.querySelectorAll('details:not(.files)').forEach(one => { one.open = true; }));
 })();

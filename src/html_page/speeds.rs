@@ -82,7 +82,7 @@ fn drawing(html: &mut Html, test: &str, rows: &[&Row]) {
                     let before = index.checked_sub(1).and_then(|index| measured.get(index));
                     rows.row(None, |cells| {
                         cells.text(generation(row));
-                        cells.text(text::date(row.time).get(..10).unwrap_or_default());
+                        cells.line(text::date(row.time).get(..10).unwrap_or_default());
                         cells.with(|html| verdict(html, row));
                         cells.number(format!("{:.1} ± {:.1}", speed.speed, speed.noise));
                         cells.number(before.map(|(_, before)| speed.change(*before)).unwrap_or_default());

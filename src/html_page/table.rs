@@ -71,6 +71,11 @@ impl Cells<'_> {
         self.cell().text(text);
     }
 
+    /// Writes a cell with a text of one line, such as a day.
+    pub fn line(&mut self, text: impl Display) {
+        self.cell().class("one-line").text(text);
+    }
+
     /// Writes a cell with a number, or with a number and its unit.
     pub fn number(&mut self, text: impl Display) {
         self.cell().class("number").text(text);

@@ -148,14 +148,31 @@ fn tile(html: &mut Html, id: Option<&str>, name: &str, class: &'static str, area
     }
 }
 
-/// Cuts a label to a width.
+/// Fits a label into a width. One that is too long loses its middle: names of kernels differ at their ends.
 fn fit(label: &str, width: f64, letter: f64) -> String {
     let most = (width / letter).max(0.0) as usize;
-    if label.chars().count() <= most {
+    let count = label.chars().count();
+    if count <= most {
         return label.to_owned();
     }
     if most < 4 {
         return String::new();
     }
-    label.chars().take(most - 1).chain(['…']).collect()
+    let beginning = (most - 1) / 2;
+    let end = label.chars().skip(count - (most - 1 - beginning));
+    label.chars().take(beginning).chain(['…']).chain(end).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_label_loses_its_middle() {
+        let of = |label: &str, letters: u32| fit(label, f64::from(letters) * LETTER + 0.1, LETTER);
+        assert_eq!(of("librocblas.so.5", 15), "librocblas.so.5");
+        assert_eq!(of("librocblas.so.5", 8), "lib…so.5");
+        assert_eq!(of("äöüäöü", 4), "ä…öü");
+        assert_eq!(of("librocblas.so.5", 3), "");
+    }
 }
