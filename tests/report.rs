@@ -56,7 +56,7 @@ fn a_realized_and_validated_project_is_one_page_that_is_the_same_twice() {
         // Generations with verdicts and speeds, files with their reasons, the graph, evidence.
         ">passed on the CPU</span>",
         ">not validated</span>",
-        "rocm 10.1.0a20260901 -&gt; 10.1.0a20260902",
+        "rocm 10.1.0a20260901 → 10.1.0a20260902",
         "Generating 32 tokens (tg32):",
         "/opt/rocm/lib/librocblas.so.5",
         "is for building against ROCm, not for running",

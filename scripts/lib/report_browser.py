@@ -196,8 +196,8 @@ def main():
         look(browser, path, directory, name)
         use(browser, path, name)
         without_scripts(browser, path, directory, name)
-    browser.open(project, 1000, "light")
-    browser.picture(directory / "docs.png", height=1150)
+    browser.open(project, 1180, "light")
+    browser.picture(directory / "docs.png", height=1960)
     pdf = browser.call("Page.printToPDF", printBackground=True)["data"]
     (directory / "project.pdf").write_bytes(base64.b64decode(pdf))
     browser.close()

@@ -1,4 +1,4 @@
-//! What the page shows, gathered by the command from lock, store and records.
+//! The facts that the page shows, gathered by the command from lock, store and records.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ pub struct GenerationFacts {
     pub size: u64,
     /// The versions of its outputs, in one line.
     pub versions: String,
-    /// What differs from the generation before, one line each.
+    /// The differences from the generation before, one line each.
     pub changes: Vec<String>,
     /// The verdict of its newest validation, if it was validated.
     pub verdict: Option<Verdict>,
@@ -91,7 +91,7 @@ pub struct Verdict {
 pub struct FailedCheck {
     /// The name.
     pub name: String,
-    /// What it found.
+    /// The finding.
     pub found: String,
 }
 

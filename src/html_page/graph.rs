@@ -33,7 +33,7 @@ struct Node<'l> {
     from: Vec<usize>,
     column: usize,
     to: Address,
-    /// Where it stands: its left upper corner.
+    /// Its left upper corner.
     place: (f64, f64),
 }
 

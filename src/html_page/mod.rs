@@ -54,7 +54,7 @@ pub struct Section {
     pub title: &'static str,
     /// The reason for which the section is empty, if it is.
     pub missing: Option<String>,
-    /// What the section leaves out, and why.
+    /// Things that the section leaves out, with the reason.
     pub passed_over: Vec<String>,
 }
 

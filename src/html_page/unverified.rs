@@ -1,4 +1,4 @@
-//! What nobody verifies, in the words of REPRODUCIBLE.md.
+//! Things that nobody verifies, in the words of REPRODUCIBLE.md.
 
 use super::Told;
 use super::facts::Facts;

@@ -13,7 +13,7 @@ pub struct Evidence {
     pub name: String,
     /// Its kind.
     pub kind: &'static str,
-    /// What the commands show.
+    /// The claim that the commands show.
     pub claim: &'static str,
     /// The grounds, in words.
     pub sure: String,

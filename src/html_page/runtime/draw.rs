@@ -112,17 +112,20 @@ fn heading(html: &mut Html, area: Area, label: &str) -> Area {
 
 /// Draws the files of a group, and the rest of it as one tile.
 fn files(html: &mut Html, shown: &Shown, kind: &'static str, group: &Group, tiles: &[(usize, &Tile)], area: Area) {
-    let mut sizes: Vec<u64> = tiles.iter().map(|(_, tile)| tile.file.size.unwrap_or(0)).collect();
-    let rest = group.sum.bytes.saturating_sub(sizes.iter().sum());
-    sizes.push(rest);
-    let areas = squarify(&sizes, area);
-    for ((index, one), area) in tiles.iter().zip(&areas) {
+    let size = |tile: &Tile| tile.file.size.unwrap_or(0);
+    let rest = group.sum.bytes.saturating_sub(tiles.iter().map(|(_, tile)| size(tile)).sum());
+    let mut all: Vec<(u64, Option<&(usize, &Tile)>)> = tiles.iter().map(|one| (size(one.1), Some(one))).collect();
+    all.push((rest, None));
+    all.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    let sizes: Vec<u64> = all.iter().map(|(size, _)| *size).collect();
+    for ((_, one), area) in all.into_iter().zip(squarify(&sizes, area)) {
+        let Some((index, one)) = one else {
+            tile(html, None, "", group.class, area, "smaller files");
+            continue;
+        };
         let id = shown.id(kind, *index);
         let name = one.file.path.rsplit('/').next().unwrap_or_default();
-        tile(html, Some(&id), &format!("{id}n"), group.class, *area, name);
-    }
-    if let Some(area) = areas.last().filter(|_| rest > 0) {
-        tile(html, None, "", group.class, *area, "smaller files");
+        tile(html, Some(&id), &format!("{id}n"), group.class, area, name);
     }
 }
 

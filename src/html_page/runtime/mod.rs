@@ -10,6 +10,8 @@ mod squarify;
 #[cfg(test)]
 pub(super) mod testing;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 pub use facts::RuntimeFacts;
 use facts::{FileFacts, Group};
 
@@ -73,20 +75,28 @@ struct Tile<'f> {
 struct Shown<'r> {
     runtime: &'r RuntimeFacts,
     number: usize,
-    /// Files of ROCm that are kept, the largest first, then those of the build that lead to them.
+    /// Files of ROCm that are kept, the largest first, then those that lead to them, in ROCm or in the build.
     kept: Vec<Tile<'r>>,
     left_out: Vec<Tile<'r>>,
 }
 
 impl<'r> Shown<'r> {
     fn new(runtime: &'r RuntimeFacts, number: usize, count: usize) -> Self {
-        let tiles = |files: &'r [FileFacts], most: usize| -> Vec<Tile<'r>> {
-            files.iter().take(most / count.max(1)).map(|file| Tile { file, group: file.group }).collect()
-        };
-        let mut kept = tiles(&runtime.kept, MOST_KEPT);
-        // The chains end in the build: without its files they would not be chains.
-        kept.extend(tiles(&runtime.build, MOST_KEPT / 4));
-        Self { runtime, number, kept, left_out: tiles(&runtime.left_out, MOST_LEFT_OUT) }
+        let tile = |file: &'r FileFacts| Tile { file, group: file.group };
+        let most = MOST_KEPT / count.max(1);
+        let mut kept: Vec<Tile> = runtime.kept.iter().take(most).map(tile).collect();
+        // Chains lead over links, which have no size, and end in the build: without these they would not be chains.
+        let all: BTreeMap<&str, &FileFacts> =
+            runtime.kept.iter().chain(&runtime.build).map(|file| (file.path.as_str(), file)).collect();
+        let mut known: BTreeSet<&str> = kept.iter().map(|tile| tile.file.path.as_str()).collect();
+        let mut next = 0;
+        while let Some(by) = kept.get(next).filter(|_| kept.len() < 2 * most).map(|tile| tile.file.by.as_deref()) {
+            let before = by.and_then(|path| all.get(path)).filter(|file| known.insert(file.path.as_str()));
+            kept.extend(before.copied().map(tile));
+            next += 1;
+        }
+        let left_out = runtime.left_out.iter().take(MOST_LEFT_OUT / count.max(1)).map(tile).collect();
+        Self { runtime, number, kept, left_out }
     }
 
     /// Returns the id of a row.
@@ -127,12 +137,12 @@ fn write_one(html: &mut Html, shown: &Shown, passed_over: &mut Vec<String>) {
         draw::whole(html, shown);
         files::write(html, shown);
     });
-    let hidden = runtime.kept.len().saturating_sub(shown.kept.iter().filter(|tile| !tile.file.is_of_build).count());
+    let of_rocm = || shown.kept.iter().map(|tile| tile.file).filter(|file| !file.is_of_build);
+    let hidden = runtime.kept.len().saturating_sub(of_rocm().count());
     if hidden > 0 {
-        let size =
-            text::bytes(runtime.kept.iter().skip(runtime.kept.len() - hidden).filter_map(|file| file.size).sum());
-        passed_over
-            .push(format!("the {} that are smallest in the runtime, {size} together", text::counted(hidden, "file")));
+        let size = kept.bytes.saturating_sub(of_rocm().filter_map(|file| file.size).sum());
+        let (files, size) = (text::counted(hidden, "file"), text::bytes(size));
+        passed_over.push(format!("the {files} that are smallest in the runtime, {size} together"));
     }
     let hidden = runtime.left_out.len().saturating_sub(shown.left_out.len());
     if hidden > 0 {
