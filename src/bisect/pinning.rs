@@ -101,7 +101,8 @@ pub fn lock_of(
         base.inputs.iter().map(|(name, input)| (name.clone(), input.requested())).collect();
     inputs.extend(pins.iter().map(|(name, pin)| (name.clone(), pin.requested())));
     let outputs = base.outputs.iter().map(|(name, output)| (name.clone(), output.recipe.clone())).collect();
-    let manifest = Manifest { requires: base.requires.clone(), inputs, outputs, policy: Policy::default() };
+    let (policy, frozen) = (Policy::default(), BTreeMap::new());
+    let manifest = Manifest { requires: base.requires.clone(), inputs, outputs, policy, frozen };
     let only = pins.keys().cloned().collect();
     let options = Options { only, now, directory, without_leaving: true, pins, ..Options::default() };
     update(&manifest, Some(base), intake, &options)?

@@ -128,7 +128,7 @@ fn replaced(pin: &RocmPin, candidate: &Candidate, intake: Intake) -> Option<Erro
 /// Takes in the tarball at `url` and returns its block for `request`, which names its version. Asks no index.
 pub fn at_url(intake: Intake, name: &str, request: RocmRequest, url: &Url) -> Result<LockedInput> {
     let candidate = Candidate::by_url(url, &request)?;
-    Ok(take_in(intake, name, request, &candidate, (None, false))?.block)
+    Ok(take_in(intake, name, request, &candidate, None, (None, false))?.block)
 }
 
 fn take_in(
