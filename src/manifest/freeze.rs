@@ -114,7 +114,10 @@ pub fn with_freeze(text: &str, input: &str, freeze: Option<&Freeze>) -> Result<S
     {
         last.decor_mut().set_suffix(blank);
     }
-    Ok(document.to_string())
+    let edited = document.to_string();
+    // The parser knows one ending of lines only.
+    let is_crlf = text.contains('\n') && text.matches('\n').count() == text.matches("\r\n").count();
+    Ok(if is_crlf { edited.replace('\n', "\r\n") } else { edited })
 }
 
 fn put(table: &mut dyn TableLike, new: Value) {
@@ -171,7 +174,7 @@ mod tests {
             ),
             ("[inputs]\na = { type = \"file\" }\n", "[inputs]\na = { type = \"file\", frozen = { why = \"x\" } }\n"),
             ("[inputs]\na.type = \"file\"\n", "[inputs]\na.type = \"file\"\na.frozen = { why = \"x\" }\n"),
-            ("[inputs.a]\r\ntype = \"file\"\r\n", "[inputs.a]\r\ntype = \"file\"\r\nfrozen = { why = \"x\" }\n"),
+            ("[inputs.a]\r\ntype = \"file\"\r\n", "[inputs.a]\r\ntype = \"file\"\r\nfrozen = { why = \"x\" }\r\n"),
         ] {
             assert_eq!(with_freeze(text, "a", Some(&one)).unwrap(), edited);
             assert_eq!(with_freeze(edited, "a", None).unwrap(), text);
