@@ -23,7 +23,7 @@ const TOP: [&str; 12] = [
 ];
 
 /// Files that documents name, and that only a user's project has.
-const OF_A_USER: [&str; 1] = ["lock/strix.lock"];
+const OF_A_USER: [&str; 3] = ["lock/strix.lock", ".github/workflows/update.yml", ".github/actions/strixlock"];
 
 /// The documents, by their paths from the top.
 fn documents() -> Vec<(PathBuf, String)> {

@@ -9,15 +9,17 @@ use super::advice::advice;
 use super::ui::{DIM, ERROR, GOOD, WARNING};
 use super::{Session, Ui};
 use crate::advisories::{Advisory, built_in};
-use crate::doctor::{Disk, Finding, Level, Network, PROXY_VARIABLES, Server, Surroundings, examine};
+use crate::doctor::{Disk, Finding, Level, MergeDriver, Network, PROXY_VARIABLES, Server, Surroundings, examine};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::inputs::InputRequest;
 use crate::inputs::debs::{KeyPlace, key_place};
+use crate::lock::merge::{DRIVER, SETTING};
 use crate::lock::{self, Lock};
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::sandbox::Engine;
+use crate::upstream::git::Worktree;
 use crate::urls::server;
 
 /// The time in which a server has to answer; a shorter `window-seconds` of the configuration takes its place.
@@ -49,6 +51,7 @@ pub fn run(args: &DoctorArgs, session: &Session) -> Result<u8> {
         proxies: proxies.collect(),
         advisories: known(session.lock_if_there().ok().flatten()),
         known_bad: session.lock_if_there().ok().flatten().map(|lock| advice(session, lock)).unwrap_or_default(),
+        merge_driver: merge_driver(session),
         network: session.manifest().ok().map(|manifest| network(manifest, session)),
     };
     let findings = examine(&host, &surroundings);
@@ -90,6 +93,14 @@ fn show(ui: &Ui, finding: &Finding) {
             ui.line(format!("                     {DIM}{label}{DIM:#}  {text}"));
         }
     }
+}
+
+/// Returns what git knows of the merge driver, if the project has a lock in a git repository.
+fn merge_driver(session: &Session) -> Option<MergeDriver> {
+    let lock = session.project.lock_path();
+    let worktree = Worktree::around(&session.project.directory()).ok().flatten().filter(|_| lock.is_file())?;
+    let is_named = worktree.merge_driver(&worktree.name_of(&lock)?).as_deref() == Some(DRIVER);
+    Some(MergeDriver { is_named, has_command: worktree.setting(SETTING).is_some() })
 }
 
 /// Returns the outputs that are built in the host's own root.

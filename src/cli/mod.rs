@@ -51,6 +51,7 @@ mod switch;
 mod table;
 mod tree_names;
 mod ui;
+mod up;
 mod update;
 mod validate;
 mod verify;
@@ -110,6 +111,7 @@ Start with `strixlock init`, then `strixlock update`, then `strixlock realize`. 
 enum Command {
     Init(init::InitArgs),
     Update(update::UpdateArgs),
+    Up(up::UpArgs),
     Status(status::StatusArgs),
     Outdated(outdated::OutdatedArgs),
     Freeze(freeze::FreezeArgs),
@@ -232,6 +234,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
     match command {
         Command::Init(args) => init::run(args, session),
         Command::Update(args) => update::run(args, session),
+        Command::Up(args) => up::run(args, session),
         Command::Status(args) => status::run(args, session),
         Command::Outdated(args) => outdated::run(args, session),
         Command::Freeze(args) => freeze::run(args, session),

@@ -8,12 +8,12 @@ use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
 use crate::changes::{Side, between, markdown, message, title};
 use crate::error::{Error, Kind, Result};
-use crate::lock::Lock;
+use crate::lock::{Advice, Lock};
 use crate::realize::{Action, Plan, demand_programs, demand_projects, demand_targets, unknown_models};
 use crate::recipe::Origin;
 use crate::store::{Store, replace_file};
 use crate::text;
-use crate::update::{Move, Options, update as resolve};
+use crate::update::{Move, Options, Update, update as resolve};
 
 /// Resolve the manifest and write the result to the lock
 ///
@@ -64,19 +64,6 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     }
     let manifest = session.manifest()?;
     let lock_path = session.project.lock_path();
-    let old = Lock::read_for_update(&lock_path)?.map(|read| {
-        for name in &read.edited {
-            ui.warning(&format!("{name}: the block in the lock was edited by hand, so the input is resolved again"));
-        }
-        for name in &read.unsealed {
-            ui.warning(&format!(
-                "{name}: removed the seal, which was for other pins; `realize --seal` writes a new one"
-            ));
-        }
-        read.lock
-    });
-    let old_text = fs_err::read_to_string(&lock_path).ok();
-    let intake = session.intake()?;
     let options = Options {
         only: args.inputs.iter().cloned().collect(),
         dry_run: args.dry_run || args.locked,
@@ -91,24 +78,8 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         directory: session.project.manifest_directory(),
         ..Options::default()
     };
-    let mut found = resolve(manifest, old.as_ref(), intake, &options)?;
-    ui.total();
-    if let Some(lock) = &found.lock {
-        demand_projects(lock, intake.store)?;
-        demand_programs(lock, intake.store)?;
-        demand_targets(lock, intake.store)?;
-        found.warnings.extend(unknown_models(lock, intake.store)?);
-    }
-    for warning in &found.warnings {
-        ui.warning(warning);
-    }
-    let advisories = match &found.lock {
-        Some(lock) => {
-            warn_of_unknown(session, lock);
-            heed(session, lock)?
-        }
-        None => Vec::new(),
-    };
+    let intake = session.intake()?;
+    let LookedUp { old, old_text, found, advisories } = look_up(session, &options)?;
     let new_text = found.lock.as_ref().map(Lock::to_text).transpose()?;
     // A dry run that found something new has no lock to compare.
     let changed = new_text.is_none() || new_text != old_text;
@@ -121,12 +92,8 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     }
     let written = changed && !options.dry_run;
     if written && let Some(text) = &new_text {
-        if let Some(parent) = lock_path.parent() {
-            fs_err::create_dir_all(parent)?;
-        }
-        replace_file(&lock_path, text.as_bytes())?;
-    }
-    if lock_path.is_file() {
+        write_lock(session, text)?;
+    } else if lock_path.is_file() {
         intake.store.register_lock(&lock_path)?;
     }
     let title = report(args, old.as_ref(), found.lock.as_ref(), intake.store)?;
@@ -163,6 +130,66 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         tell_next(ui, lock, &Plan::new(lock, intake.store, &[])?);
     }
     Ok(0)
+}
+
+/// The answer of an update, of which nothing was written yet.
+pub(super) struct LookedUp {
+    /// The lock before, without what no longer holds in it.
+    pub old: Option<Lock>,
+    /// Its text.
+    pub old_text: Option<String>,
+    /// What every input resolves to now.
+    pub found: Update,
+    /// Locked versions that are known to be bad.
+    pub advisories: Vec<Advice>,
+}
+
+/// Resolves the inputs of the manifest, downloads what is new into the store, and warns of what is odd about the result.
+/// Does not write the lock.
+pub(super) fn look_up(session: &Session, options: &Options) -> Result<LookedUp> {
+    let (ui, intake) = (&session.ui, session.intake()?);
+    let lock_path = session.project.lock_path();
+    let old = Lock::read_for_update(&lock_path)?.map(|read| {
+        for name in &read.edited {
+            ui.warning(&format!("{name}: the block in the lock was edited by hand, so the input is resolved again"));
+        }
+        for name in &read.unsealed {
+            ui.warning(&format!(
+                "{name}: removed the seal, which was for other pins; `realize --seal` writes a new one"
+            ));
+        }
+        read.lock
+    });
+    let old_text = fs_err::read_to_string(&lock_path).ok();
+    let mut found = resolve(session.manifest()?, old.as_ref(), intake, options)?;
+    ui.total();
+    if let Some(lock) = &found.lock {
+        demand_projects(lock, intake.store)?;
+        demand_programs(lock, intake.store)?;
+        demand_targets(lock, intake.store)?;
+        found.warnings.extend(unknown_models(lock, intake.store)?);
+    }
+    for warning in &found.warnings {
+        ui.warning(warning);
+    }
+    let advisories = match &found.lock {
+        Some(lock) => {
+            warn_of_unknown(session, lock);
+            heed(session, lock)?
+        }
+        None => Vec::new(),
+    };
+    Ok(LookedUp { old, old_text, found, advisories })
+}
+
+/// Writes the text of a lock to its place.
+pub(super) fn write_lock(session: &Session, text: &str) -> Result<()> {
+    let path = session.project.lock_path();
+    if let Some(parent) = path.parent() {
+        fs_err::create_dir_all(parent)?;
+    }
+    replace_file(&path, text.as_bytes())?;
+    session.store()?.register_lock(&path)
 }
 
 /// Writes what changed to the files that the command line names. Returns it in one line; empty for a dry run that found
@@ -203,7 +230,8 @@ fn tell_next(ui: &Ui, lock: &Lock, plan: &Plan) {
     ui.line(format!("next: strixlock realize{work}"));
 }
 
-fn show(ui: &Ui, moved: &Move) {
+/// Prints an input that moved.
+pub(super) fn show(ui: &Ui, moved: &Move) {
     let (from, to) = moved.versions();
     let from = from.map(|from| format!("{from} -> ")).unwrap_or_default();
     let downgrade = moved.downgrade.then(|| "downgrade".to_owned());

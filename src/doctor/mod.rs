@@ -7,6 +7,7 @@
 mod builds;
 mod devices;
 mod firmware;
+mod git;
 mod kernel;
 mod keys;
 mod memory;
@@ -25,6 +26,7 @@ use crate::inputs::debs::KeyPlace;
 use crate::lock::Advice;
 use crate::sandbox::Engine;
 
+pub use git::MergeDriver;
 pub use network::{Network, Server};
 pub use proxy::VARIABLES as PROXY_VARIABLES;
 
@@ -51,6 +53,8 @@ pub struct Surroundings {
     pub advisories: Vec<Advisory>,
     /// Locked versions that are known to be bad.
     pub known_bad: Vec<Advice>,
+    /// What git knows of the merge driver for locks; absent outside of a git repository, or without a lock.
+    pub merge_driver: Option<MergeDriver>,
     /// The servers of the manifest's inputs; absent without a manifest.
     pub network: Option<Network>,
 }
@@ -124,6 +128,7 @@ pub fn examine(host: &Host, surroundings: &Surroundings) -> Vec<Finding> {
     findings.extend(keys::check(surroundings));
     findings.extend(proxy::check(surroundings));
     findings.extend(surroundings.known_bad.iter().map(known_bad));
+    findings.extend(git::check(surroundings));
     findings.extend(network::check(surroundings));
     findings
 }

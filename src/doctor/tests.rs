@@ -47,6 +47,7 @@ fn surroundings() -> Surroundings {
         proxies: BTreeMap::new(),
         advisories: crate::advisories::built_in().to_vec(),
         known_bad: Vec::new(),
+        merge_driver: None,
         network: None,
     }
 }
@@ -382,4 +383,22 @@ fn programs_are_missed_only_where_builds_use_the_host_s() {
     let arch = Host { distribution: Distribution::Arch, ..good() };
     let finding = only(&arch, &missing, Level::Bad);
     assert!(finding.mend.unwrap().starts_with("install cmake, ninja, or add a `sysroot`"));
+}
+
+#[test]
+fn a_clone_without_the_merge_driver_is_told_the_command_for_it() {
+    let with = |is_named, has_command| Surroundings {
+        merge_driver: Some(MergeDriver { is_named, has_command }),
+        ..surroundings()
+    };
+    let git = |surroundings: &Surroundings| {
+        let found = examine(&good(), surroundings).into_iter().find(|finding| finding.check == "git");
+        found.map(|finding| (finding.level, finding.mend.unwrap_or_default()))
+    };
+    assert_eq!(git(&surroundings()), None);
+    assert_eq!(git(&with(true, true)), Some((Level::Good, String::new())));
+    let (level, command) = git(&with(true, false)).unwrap();
+    assert!(level == Level::Advice && command.starts_with("git config merge.strixlock.driver "), "{command}");
+    let (level, line) = git(&with(false, true)).unwrap();
+    assert!(level == Level::Advice && line.contains("`/lock/*.lock merge=strixlock`"), "{line}");
 }

@@ -12,6 +12,7 @@ mod derivation;
 mod earlier;
 mod file;
 mod labels;
+pub mod merge;
 mod model;
 mod order;
 mod read;

@@ -60,6 +60,13 @@ impl Lock {
         Ok(lock)
     }
 
+    /// Parses and validates a lock for a merge, without seals that an earlier merge left for other pins.
+    pub(super) fn parse_without_foreign_seals(text: &str) -> Result<Self> {
+        let file = parse(text)?;
+        check(&file)?;
+        Ok(file.complete()?.0)
+    }
+
     fn parse_for_update(text: &str) -> Result<ForUpdate> {
         let mut file = parse(text)?;
         let mut edited = Vec::new();
@@ -105,7 +112,7 @@ fn parse(text: &str) -> Result<LockFile> {
     if let Some(line) = text.lines().position(marker) {
         return Err(invalid(format!("line {} is a conflict marker: unfinished merge", line + 1)).hint(
             "take all of one side (`git checkout --theirs` or `--ours`), then `strixlock update` the inputs that the \
-             other side changed",
+             other side changed; with git's merge driver `strixlock lock merge`, locks merge by themselves",
         ));
     }
     let not_json = |error: serde_json::Error| {

@@ -377,6 +377,17 @@ impl Realizer<'_> {
 /// in the current generation.
 pub fn switch(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Realized>) -> Result<(u64, bool)> {
     let text = lock.to_text()?;
+    profile.add(&generation(profile, lock, &text, realized)?, text.as_bytes())
+}
+
+/// Makes a generation of realized outputs, like [`switch`], and leaves the current one as it is. Returns its number.
+pub fn keep(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Realized>) -> Result<u64> {
+    let text = lock.to_text()?;
+    profile.keep(&generation(profile, lock, &text, realized)?, text.as_bytes())
+}
+
+/// Returns the record of a generation: realized outputs, and others of the current generation that the lock still has.
+fn generation(profile: &Profile, lock: &Lock, text: &str, realized: &BTreeMap<String, Realized>) -> Result<Generation> {
     let mut outputs = match profile.current()? {
         Some(number) => profile.generation(number)?.outputs,
         None => BTreeMap::new(),
@@ -390,8 +401,7 @@ pub fn switch(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Realiz
         };
         outputs.insert(name.clone(), output);
     }
-    let generation = Generation { lock: crate::digest::Sha256Digest::of(text.as_bytes()), outputs };
-    profile.add(&generation, text.as_bytes())
+    Ok(Generation { lock: crate::digest::Sha256Digest::of(text.as_bytes()), outputs })
 }
 
 /// Makes a generation of exactly these outputs in a profile that is nobody's usual one. Returns its number.

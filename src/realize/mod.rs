@@ -37,7 +37,7 @@ mod web_ui;
 pub use build::is_build_failure;
 pub use check::Checked;
 pub(crate) use execute::{Made, Make, Making};
-pub use execute::{Realized, Realizer, add_aside, switch};
+pub use execute::{Realized, Realizer, add_aside, keep, switch};
 pub use overlay::overlay_record;
 pub use plan::{Action, Plan, Step, StepKind, input_action};
 pub use runtime::{Runtime, runtime_output};

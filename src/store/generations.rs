@@ -181,27 +181,41 @@ impl Profile<'_> {
         if let Some(number) = self.is_current(generation)? {
             return Ok((number, false));
         }
-        let added = self.put(generation, lock)?;
+        let current = self.current()?;
+        let number = self.add_aside(generation, lock)?;
         self.become_first()?;
-        Ok(added)
+        Ok((number, current != Some(number)))
     }
 
     /// Adds a generation like [`Self::add`], in a profile that is nobody's usual one: `STORE/current` never leads to it.
     pub fn add_aside(&self, generation: &Generation, lock: &[u8]) -> Result<u64> {
-        self.put(generation, lock).map(|(number, _)| number)
-    }
-
-    fn put(&self, generation: &Generation, lock: &[u8]) -> Result<(u64, bool)> {
         self.store.demand_writable()?;
         let _held = self.store.hold_profiles()?;
+        let number = self.put(generation, lock, true)?;
+        if self.current()? != Some(number) {
+            self.switch(number)?;
+        }
+        Ok(number)
+    }
+
+    /// Adds a generation, unless there is one with the same outputs, and leaves the current one as it is. Returns its
+    /// number. `lock` is the text of the lock.
+    pub fn keep(&self, generation: &Generation, lock: &[u8]) -> Result<u64> {
+        if let Some(number) = self.is_current(generation)? {
+            return Ok(number);
+        }
+        self.store.demand_writable()?;
+        let _held = self.store.hold_profiles()?;
+        self.put(generation, lock, false)
+    }
+
+    /// Writes a generation, unless there is one with the same outputs, and returns its number. The first generation of a
+    /// new profile becomes the current one by that if `is_current`.
+    fn put(&self, generation: &Generation, lock: &[u8], is_current: bool) -> Result<u64> {
         // The same outputs never get two numbers: a rollback must lead to something else.
-        let current = self.current()?;
         for number in self.generations()?.into_iter().rev() {
             if self.generation(number).is_ok_and(|there| there.outputs == generation.outputs) {
-                if current != Some(number) {
-                    self.switch(number)?;
-                }
-                return Ok((number, current != Some(number)));
+                return Ok(number);
             }
         }
         let number = self.generations()?.last().copied().unwrap_or(0) + 1;
@@ -212,18 +226,28 @@ impl Profile<'_> {
             self.store.sync()?;
             fs_err::rename(&wrapper, self.generation_directory(number))?;
             sync_directory(&self.directory().join("generations"))?;
-            self.switch(number)?;
         } else {
             let profile = staging.path().join("profile");
             fs_err::create_dir_all(profile.join("generations"))?;
             self.record.write(&profile)?;
             generation.write(&profile.join("generations").join(number.to_string()), lock)?;
-            fs_err::os::unix::fs::symlink(format!("generations/{number}"), profile.join("current"))?;
+            if is_current {
+                fs_err::os::unix::fs::symlink(format!("generations/{number}"), profile.join("current"))?;
+            }
             self.store.sync()?;
             fs_err::rename(&profile, self.directory())?;
             sync_directory(&self.store.root.join("profiles"))?;
         }
-        Ok((number, true))
+        Ok(number)
+    }
+
+    /// Switches to a generation that [`Self::keep`] added.
+    pub fn take(&self, number: u64) -> Result<()> {
+        let _held = self.store.hold_profiles()?;
+        if self.current()? != Some(number) {
+            self.switch(number)?;
+        }
+        self.become_first()
     }
 
     /// Returns the number of the current generation if it has these outputs and nothing has to be written, so that a

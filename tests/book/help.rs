@@ -24,12 +24,15 @@ fn all() -> Vec<(String, Command)> {
 }
 
 /// Words of examples that cannot be run here: they need a new project, root, a model, a failed validation, a test, a profile,
-/// a terminal, an engine, an image, releases, time, another machine's disk, or commits of the project.
-const NOT_RUN: [&str; 20] = [
+/// a terminal, an engine, an image, releases, time, another machine's disk, commits of the project, or a merge.
+const NOT_RUN: [&str; 23] = [
     "--follow",
     "../other",
     "before",
     "bisect",
+    "up",
+    "base.lock",
+    "%O",
     "origin/main",
     "fish",
     "init",

@@ -4,7 +4,7 @@
 //! commands) into the book instead of comparing it.
 
 mod blocks;
-mod commands;
+pub mod commands;
 mod errors;
 mod examples;
 mod help;

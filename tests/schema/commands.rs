@@ -66,6 +66,8 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("lock-digest", &["lock", "digest"], 0);
     seen.run("lock-show", &["lock", "show"], 0);
     seen.run("lock-show", &["lock", "show", "rocm"], 0);
+    seen.run("lock-merge", &["lock", "merge", "lock/strix.lock", "lock/strix.lock", "lock/strix.lock"], 0);
+    seen.run("up", &["up", "--validate", "none"], 0);
     seen.run("env", &["env"], 0);
     seen.run("runtime", &["runtime"], 0);
     seen.run("runtime", &["runtime", "--explain"], 0);

@@ -48,6 +48,14 @@ pub(super) const GROUPS: [Group; 5] = [
                 ],
             ),
             page(
+                "up",
+                "how-to/box.md",
+                &[
+                    ("Every day: the newest that works", "strixlock up"),
+                    ("Compare numbers before switching", "strixlock up --validate usual"),
+                ],
+            ),
+            page(
                 "status",
                 "how-to/ci.md",
                 &[
@@ -274,6 +282,14 @@ pub(super) const GROUPS: [Group; 5] = [
                 &[
                     ("Digest of the whole lock", "strixlock lock digest"),
                     ("Id of one output", "strixlock lock digest llama"),
+                ],
+            ),
+            page(
+                "lock merge",
+                "how-to/ci.md#branches-that-both-update",
+                &[
+                    ("By hand, into the second file", "strixlock lock merge base.lock ours.lock theirs.lock"),
+                    ("As git calls it: merge.strixlock.driver", "strixlock lock merge %O %A %B %P"),
                 ],
             ),
             page(

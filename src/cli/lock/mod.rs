@@ -1,12 +1,13 @@
 //! `strixlock lock`
 
+mod merge;
 mod show;
 
 use super::Session;
 use crate::digest::Sha256Digest;
 use crate::error::Result;
 
-/// Inspect the lock
+/// Inspect and merge the lock
 #[derive(Debug, clap::Subcommand)]
 pub enum LockCommand {
     /// Print the digest of the lock, or the derivation id of one output, as a key for caches
@@ -15,12 +16,14 @@ pub enum LockCommand {
         output: Option<String>,
     },
     Show(show::ShowArgs),
+    Merge(merge::MergeArgs),
 }
 
 pub fn run(command: &LockCommand, session: &Session) -> Result<u8> {
     match command {
         LockCommand::Digest { output } => digest(session, output.as_deref()),
         LockCommand::Show(args) => show::run(args, session),
+        LockCommand::Merge(args) => merge::run(args, session),
     }
 }
 

@@ -37,8 +37,8 @@ const COMMANDS: &[(&str, &str)] = schemas! {
     "advisory-draft" "advisory-list" "advisory-show" "archive" "archive-list" "archive-prune" "archive-verify" "audit" "bench" "bisect"
     "check" "completions" "config-path" "config-show" "demo"
     "diff" "doctor" "env" "error" "export-containerfile" "export-oci" "freeze"
-    "gc" "generations" "hash" "init" "list-rocm" "lock-digest" "lock-show" "log" "man" "outdated" "provision" "realize" "report" "rollback"
-    "runtime" "serve" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "thaw" "update" "validate" "verify"
+    "gc" "generations" "hash" "init" "list-rocm" "lock-digest" "lock-merge" "lock-show" "log" "man" "outdated" "provision" "realize" "report" "rollback"
+    "runtime" "serve" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "thaw" "up" "update" "validate" "verify"
     "version" "why"
 };
 

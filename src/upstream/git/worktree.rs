@@ -5,7 +5,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags, Sort};
+use git2::{AttrCheckFlags, ErrorCode, Oid, Repository, RepositoryOpenFlags, Sort};
 
 use crate::error::{Error, Kind, Result};
 use crate::text::visible;
@@ -65,11 +65,14 @@ impl Worktree {
     #[must_use]
     pub fn name_of(&self, path: &Path) -> Option<PathBuf> {
         let absolute = std::path::absolute(path).ok()?;
-        // The file may be gone: its directory decides, with links resolved as git resolved the top.
-        let (directory, name) = (absolute.parent()?, absolute.file_name()?);
-        let directory = std::fs::canonicalize(directory).unwrap_or_else(|_| plain(directory));
-        let top = std::fs::canonicalize(&self.top).ok()?;
-        Some(directory.strip_prefix(top).ok()?.join(name))
+        // The file need not exist: what exists above it is resolved, as git resolved the top.
+        let (there, resolved) =
+            absolute.ancestors().skip(1).find_map(|above| Some((above, std::fs::canonicalize(above).ok()?)))?;
+        let rest = absolute.strip_prefix(there).ok()?;
+        if rest.components().any(|part| part == Component::ParentDir) {
+            return None;
+        }
+        Some(resolved.join(rest).strip_prefix(std::fs::canonicalize(&self.top).ok()?).ok()?.to_path_buf())
     }
 
     /// Returns a file as it was at a revision, which is anything that `git rev-parse` takes for a commit. `None` if
@@ -124,19 +127,20 @@ impl Worktree {
         let blob = entry.to_object(&self.repository).and_then(|object| object.peel_to_blob());
         Ok(blob.ok().map(|blob| blob.content().to_vec()))
     }
-}
 
-/// Removes `.` and `..` from an absolute path by its text.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(plain.pop()),
-            Component::CurDir => {}
-            other => plain.push(other),
-        }
+    /// Returns the merge driver that the attributes name for a file below the top; none if git merges it as text.
+    #[must_use]
+    pub fn merge_driver(&self, path: &Path) -> Option<String> {
+        let value = self.repository.get_attr(path, "merge", AttrCheckFlags::default()).ok()??;
+        // `true`, `false` and the unset value are written as such.
+        Some(value.to_owned()).filter(|value| !value.starts_with('['))
     }
-    plain
+
+    /// Returns a value of git's configuration for this repository, the user or the machine.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.repository.config().and_then(|config| config.get_string(name)).ok()
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +182,13 @@ mod tests {
         let inside = place.path().join("lock");
         assert_eq!(Worktree::around(&inside).unwrap().unwrap().top(), worktree.top());
         assert_eq!(worktree.name_of(&inside.join("strix.lock")), Some(lock.to_path_buf()));
+        let not_yet = place.path().join("new/lock/strix.lock");
+        assert_eq!(worktree.name_of(&not_yet), Some("new/lock/strix.lock".into()));
         assert_eq!(worktree.name_of(Path::new("/nowhere/strix.lock")), None);
+        assert_eq!(worktree.merge_driver(lock), None);
+        fs_err::write(place.path().join(".gitattributes"), "lock/*.lock merge=strixlock\n").unwrap();
+        let again = Worktree::around(place.path()).unwrap().unwrap();
+        assert_eq!(again.merge_driver(lock).as_deref(), Some("strixlock"));
+        assert_eq!(again.setting("merge.none.driver"), None);
     }
 }

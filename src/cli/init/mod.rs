@@ -1,6 +1,10 @@
 //! `strixlock init`: looks at the machine, asks nothing, and writes a manifest that works on it.
 
+mod attributes;
+
 use std::path::{Path, PathBuf};
+
+use attributes::Attributes;
 
 use super::table::{Column, Table};
 use super::{Session, Ui};
@@ -9,6 +13,7 @@ use crate::gfx::GfxTarget;
 use crate::host::Host;
 use crate::inputs::InputRequest;
 use crate::inputs::debs::{KeyPlace, key_place};
+use crate::lock::merge::SET;
 use crate::manifest::{Manifest, Packages, TemplateSettings, template};
 use crate::sandbox::Engine;
 use crate::store::replace_file;
@@ -19,7 +24,7 @@ use crate::upstream::rocm::{Channel, known_targets};
 /// Write a commented manifest that works on this machine
 ///
 /// Takes the GPU target from --target, else from .toolbox.env, else from the GPU of this machine. Says what it chose
-/// and why, and asks nothing.
+/// and why, and asks nothing. In a git repository it also writes a line to .gitattributes, by which git merges locks.
 #[derive(Debug, clap::Args)]
 pub struct InitArgs {
     /// GPU that the manifest is for [default: this machine's, or gfx1151]
@@ -92,12 +97,19 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
         fs_err::create_dir_all(parent)?;
     }
     replace_file(&path, text.as_bytes())?;
+    let lock = session.project.lock_path();
+    let attributes = attributes::write(&session.project.directory(), &lock).unwrap_or_else(|error| {
+        ui.warning(&format!("git was not told how to merge locks: {}", error.message()));
+        None
+    });
+    let written = attributes.as_ref().and_then(|attributes| attributes.written.clone());
 
     let chosen = chosen(&settings, &why, &manifest, &session.project.manifest_directory());
     let json = serde_json::json!({
         "manifest": path.display().to_string(),
         "target": settings.target,
         "channel": settings.channel,
+        "gitattributes": written.as_ref().map(|path| path.display().to_string()),
         "chosen": chosen.iter().map(|(what, text)| serde_json::json!({ "what": what, "text": text })).collect::<Vec<_>>(),
     });
     ui.result(json, || {
@@ -107,7 +119,13 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
             table.row([format!("  {what}"), text.clone()]);
         }
         ui.table(&table);
-        next(ui, &settings, &path, &session.project.lock_path());
+        if let Some(path) = &written {
+            ui.line(format!("wrote {}", path.display()));
+        }
+        next(ui, &settings, &path, &lock);
+        if let Some(Attributes { has_command: false, .. }) = attributes {
+            ui.note(&format!("so that git merges locks, run once in each clone: `{SET}`"));
+        }
     });
     Ok(0)
 }
