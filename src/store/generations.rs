@@ -181,8 +181,10 @@ impl Profile<'_> {
         if let Some(number) = self.is_current(generation)? {
             return Ok((number, false));
         }
+        self.store.demand_writable()?;
+        let _held = self.store.hold_profiles()?;
         let current = self.current()?;
-        let number = self.add_aside(generation, lock)?;
+        let number = self.put_current(generation, lock)?;
         self.become_first()?;
         Ok((number, current != Some(number)))
     }
@@ -191,6 +193,11 @@ impl Profile<'_> {
     pub fn add_aside(&self, generation: &Generation, lock: &[u8]) -> Result<u64> {
         self.store.demand_writable()?;
         let _held = self.store.hold_profiles()?;
+        self.put_current(generation, lock)
+    }
+
+    /// Writes a generation like [`Self::put`], and switches to it.
+    fn put_current(&self, generation: &Generation, lock: &[u8]) -> Result<u64> {
         let number = self.put(generation, lock, true)?;
         if self.current()? != Some(number) {
             self.switch(number)?;
