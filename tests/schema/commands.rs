@@ -42,6 +42,17 @@ fn add_image(project: &Project) {
     project.write("manifests/strix.toml", &format!("{manifest}{image}"));
 }
 
+/// Runs the commands of archives.
+fn archives(seen: &mut Seen) {
+    seen.run("archive", &["archive", "--to", "kept"], 0);
+    seen.run("archive-list", &["archive", "list", "kept"], 0);
+    seen.run("archive-verify", &["archive", "verify", "kept"], 0);
+    seen.run("archive-prune", &["archive", "prune", "kept", "--dry-run"], 0);
+    seen.run("realize", &["realize", "rocm", "--from", "kept"], 0);
+    let stdout = Serving::start(seen.project, "kept", "127.0.0.1:0").document.to_string();
+    seen.check("serve", &["serve"], &Ran { code: 0, stdout, stderr: String::new() });
+}
+
 #[test]
 fn every_command_prints_what_its_schema_says() {
     let project = Project::new();
@@ -96,13 +107,7 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("hash", &["hash", "copies/rocm", "--nar"], 0);
     seen.run("hash", &["hash", "copies/rocm", "--listing"], 0);
     seen.run("list-rocm", &["list", "rocm", "--source", &index], 0);
-    seen.run("archive", &["archive", "--to", "kept"], 0);
-    seen.run("archive-list", &["archive", "list", "kept"], 0);
-    seen.run("archive-verify", &["archive", "verify", "kept"], 0);
-    seen.run("archive-prune", &["archive", "prune", "kept", "--dry-run"], 0);
-    seen.run("realize", &["realize", "rocm", "--from", "kept"], 0);
-    let stdout = Serving::start(&project, "kept", "127.0.0.1:0").document.to_string();
-    seen.check("serve", &["serve"], &Ran { code: 0, stdout, stderr: String::new() });
+    archives(&mut seen);
     seen.run("snapshot-save", &["snapshot", "save", "rocm", "rocm.tar.zst"], 0);
     seen.run("snapshot-restore", &["snapshot", "restore", "rocm.tar.zst"], 0);
     seen.run("advisory-list", &["advisory", "list"], 0);
