@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use strixlock_demo::forge::ForgeRelease;
+use strixlock_demo::raw_tar::{RawEntry, raw_tar};
 use strixlock_demo::{Calendar, Generation, Upstream};
 
 use crate::support::{FIRST, Project, REQUIRES, SECOND, files};
@@ -207,6 +209,31 @@ fn when_both_inputs_moved_it_finds_which_and_where() {
     let json = project.run(&["bisect", "--json"]).code(0).json();
     assert_eq!(json["found"][0]["bad"], serde_json::json!([commits[4]]));
     assert_eq!((&json["state"], &json["next"]), (&"done".into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn releases_that_others_built_are_bisected_too() {
+    let project = Project::realized(&[FIRST]);
+    for (number, code) in [(2, 0), (4, 0), (8, 1)] {
+        let script = format!("#!/bin/sh\nexit {code}\n");
+        let archive = raw_tar(&[RawEntry::new(tar::EntryType::Regular, "state", "", script.as_bytes(), 0o755)]);
+        project.upstream().forge().publish(ForgeRelease::new(&format!("b{number}"), "state.tar", archive));
+    }
+    let manifest = project.read("manifests/strix.toml");
+    let git = project.upstream().git_url();
+    let manifest = format!(
+        "{manifest}[inputs.built]\ntype = \"release\"\nurl = \"{git}\"\nasset = \"state.tar\"\ntag = \"b8\"\n\n\
+         [outputs.both]\ntype = \"overlay\"\nbase = \"rocm\"\nlayers = [{{ input = \"built\", at = \"share/built\" }}]\n"
+    );
+    project.write("manifests/strix.toml", &manifest);
+    project.run(&["update"]).code(0);
+    let ran = project.run(&["bisect", "built", "--good", "b2", "run", "sh", "-c", "$ROCM_PATH/share/built/state"]);
+    // The release of b6 has no such file.
+    let ran = ran.code(10);
+    assert!(ran.stderr.contains("b6: skipped (not found: "), "{}", ran.all());
+    let found = "found built: one of b6, b8 is the first bad version\nbuilt: b4 is good\n";
+    assert!(ran.stdout.contains(found), "{}", ran.all());
+    assert!(ran.stdout.contains("to stay with it: tag = \"b4\" below [inputs.built]"), "{}", ran.all());
 }
 
 #[test]

@@ -9,13 +9,14 @@ use super::candidates::Known;
 use super::journal::Version;
 use crate::error::{Error, Kind, Result};
 use crate::fetch::is_refusal;
-use crate::inputs::{Block, InputRequest, LockedInput, git, rocm};
+use crate::inputs::{Block, InputRequest, LockedInput, git, release, rocm};
 use crate::intake::Intake;
 use crate::lock::Lock;
 use crate::manifest::{Manifest, Policy};
 use crate::realize::is_build_failure;
 use crate::update::{Options, update};
 use crate::upstream::git::{GitRef, GitRequest};
+use crate::upstream::release::{ReleaseRef, ReleaseRequest};
 use crate::upstream::rocm::{RocmRequest, RocmVersion, TarballName, VersionRequest};
 
 /// Returns the pin of a version: that of a lock of this store, which needs no look-up, else it is taken in.
@@ -31,6 +32,7 @@ pub fn pin(intake: Intake, name: &str, like: &LockedInput, version: &Version, kn
             rocm::at_url(intake, name, of_file(exact(block, version)?, &file_of(&url)), &url)
         }
         LockedInput::Git(block) => git::at_commit(intake, name, block, &version.id),
+        LockedInput::Release(block) => release::at_tag(intake, name, &block.requested, &version.id),
         other => {
             Err(Error::new(Kind::Usage, format!("an input of type {} cannot be bisected", other.kind().name()))
                 .about(name))
@@ -57,6 +59,16 @@ pub fn known_pin(like: &LockedInput, version: &Version, known: &Known) -> Result
                     let reference = GitRef::Commit(version.id.clone());
                     let request = GitRequest { reference, ..like.requested.clone() };
                     return Ok(Some(Block::new(request, pin.clone())?.into()));
+                }
+            }
+            (LockedInput::Release(like), LockedInput::Release(known)) => {
+                let ReleaseRequest { url, asset, api, .. } = &known.requested;
+                let own = &like.requested;
+                let fits = *url == own.url && *asset == own.asset && *api == own.api;
+                if fits && known.locked.number.is_some_and(|number| version.id == format!("b{number}")) {
+                    let wanted = ReleaseRef::Tag(version.id.clone());
+                    let request = ReleaseRequest { wanted, ..own.clone() };
+                    return Ok(Some(Block::new(request, known.locked.clone())?.into()));
                 }
             }
             _ => {}

@@ -1,10 +1,12 @@
-//! The versions that may be tested: what the indexes list, what locks of this store pin, and the commits of a branch.
+//! The versions that may be tested: what the indexes list, what locks of this store pin, the commits of a branch,
+//! and the builds that a forge has released.
 //!
 //! For git these are the commits by first parents of the bad end, which the branch itself pointed to. Those of a merged
 //! branch were often never built together with what else there was at the time; a merge that brought the fault is
 //! told as one commit.
 
 mod git;
+mod release;
 mod rocm;
 
 use crate::advisories::Pinned;
@@ -52,9 +54,10 @@ pub fn line_of(
     match like {
         LockedInput::Rocm(block) => rocm::line(intake, name, block, (good, bad), known, judge),
         LockedInput::Git(block) => git::line(intake, name, block, (good, bad), known, judge),
+        LockedInput::Release(block) => release::line(intake, name, block, (good, bad), known, judge),
         other => Err(Error::new(Kind::Usage, format!("an input of type {} cannot be bisected", other.kind().name()))
             .about(name)
-            .hint("inputs of the types rocm and git can")),
+            .hint("inputs of the types rocm, git and release can")),
     }
 }
 

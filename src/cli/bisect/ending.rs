@@ -9,6 +9,7 @@ use super::driver::Driver;
 use super::told;
 use crate::advisories::{Advisory, Bound, Pinned, Since, Software, draft};
 use crate::bisect::{Answer, Culprit, Ending, How, Point, State, Verdict, known_pin, report};
+use crate::changes::{Side, between, sections};
 use crate::cli::advisory::id;
 use crate::cli::ui::GOOD;
 use crate::error::{Error, Kind, Result};
@@ -73,7 +74,7 @@ pub(super) fn end(driver: &Driver, state: &State, verdict: &Verdict) -> Result<u
 }
 
 /// An input that brought the fault, with the pins of both sides as far as a lock has them.
-struct Side {
+struct Moved {
     input: String,
     good: Option<LockedInput>,
     bad: Option<LockedInput>,
@@ -83,7 +84,7 @@ struct Side {
 
 fn found(driver: &Driver, state: &State, culprits: &[Culprit], together: bool) -> Result<u8> {
     let (ui, plan) = (&driver.session.ui, &driver.journal.plan);
-    let sides: Vec<Side> = culprits.iter().map(|culprit| side(driver, culprit)).collect::<Result<_>>()?;
+    let sides: Vec<Moved> = culprits.iter().map(|culprit| side(driver, culprit)).collect::<Result<_>>()?;
     let changes: Vec<String> = sides
         .iter()
         .map(|side| {
@@ -135,7 +136,7 @@ fn found(driver: &Driver, state: &State, culprits: &[Culprit], together: bool) -
 }
 
 /// Returns the pins of both sides and what changed between them.
-fn side(driver: &Driver, culprit: &Culprit) -> Result<Side> {
+fn side(driver: &Driver, culprit: &Culprit) -> Result<Moved> {
     let plan = &driver.journal.plan;
     let Some(line) = plan.lines.get(culprit.input) else {
         return Err(Error::failure("the bisect has no such input"));
@@ -147,30 +148,33 @@ fn side(driver: &Driver, culprit: &Culprit) -> Result<Side> {
     };
     let places = culprit.places();
     let (good, bad) = (pin(places.start().saturating_sub(1))?, pin(*places.end())?);
-    let mut changes = Vec::new();
-    if let (Some(good), Some(bad)) = (&good, &bad) {
-        changes.extend(bad.changes_since(good));
-        changes.extend(submodules(good, bad));
-    }
-    if matches!(like, Some(LockedInput::Git(_))) {
-        changes.extend(places.filter_map(|at| line.versions.get(at)).map(|version| version.about.clone()));
-    }
-    Ok(Side { input: line.input.clone(), good, bad, changes })
+    let changes = match (&good, &bad) {
+        (Some(good), Some(bad)) => changed(driver, &line.input, good, bad)?,
+        // Without a pin there are at least the subjects of the line.
+        _ => places.filter_map(|at| line.versions.get(at)).map(|version| version.about.clone()).collect(),
+    };
+    Ok(Moved { input: line.input.clone(), good, bad, changes })
 }
 
-/// Returns the submodules of TheRock that moved between two builds.
-fn submodules(good: &LockedInput, bad: &LockedInput) -> Vec<String> {
-    let (LockedInput::Rocm(good), LockedInput::Rocm(bad)) = (good, bad) else { return Vec::new() };
-    let (Some(good), Some(bad)) = (&good.locked.therock, &bad.locked.therock) else {
-        return vec!["a build does not say which commits it was made from".to_owned()];
+/// Returns what changed in an input between two pins, a line each.
+fn changed(driver: &Driver, input: &str, good: &LockedInput, bad: &LockedInput) -> Result<Vec<String>> {
+    let of = |pin: &LockedInput| Lock {
+        inputs: BTreeMap::from([(input.to_owned(), pin.clone())]),
+        outputs: BTreeMap::new(),
+        ..driver.base.clone()
     };
-    let moved = bad.submodules.iter().filter(|(name, commit)| good.submodules.get(*name) != Some(*commit));
-    moved
-        .map(|(name, commit)| {
-            let before = good.submodules.get(name).map_or("new", String::as_str);
-            format!("{name} {before} -> {commit}")
-        })
-        .collect()
+    let (good, bad) = (of(good), of(bad));
+    let changes = between(&Side::of_lock(&good), &Side::of_lock(&bad), Some(driver.session.store()?))?;
+    let mut lines = Vec::new();
+    for block in sections(&changes).into_iter().flat_map(|section| section.blocks) {
+        let link = block.link.map(|link| format!(": {link}")).unwrap_or_default();
+        lines.extend(block.title.map(|title| format!("{title}{link}")));
+        // Each version was asked for by itself, which is no change.
+        let rows = block.rows.iter().filter(|(label, _)| label != "asked for");
+        lines.extend(rows.map(|(label, text)| format!("{label} {text}").trim().to_owned()));
+        lines.extend((block.left_out > 0).then(|| format!("and {} more", block.left_out)));
+    }
+    Ok(lines)
 }
 
 fn label<'d>(driver: &'d Driver, culprit: &Culprit, at: usize) -> &'d str {
@@ -178,7 +182,7 @@ fn label<'d>(driver: &'d Driver, culprit: &Culprit, at: usize) -> &'d str {
     line.and_then(|line| line.versions.get(at)).map_or("?", crate::bisect::Version::label)
 }
 
-fn to_json(driver: &Driver, culprit: &Culprit, side: &Side) -> serde_json::Value {
+fn to_json(driver: &Driver, culprit: &Culprit, side: &Moved) -> serde_json::Value {
     let line = driver.journal.plan.lines.get(culprit.input);
     let ids = |places: &mut dyn Iterator<Item = usize>| -> Vec<String> {
         places.filter_map(|at| Some(line?.versions.get(at)?.id.clone())).collect()
@@ -211,12 +215,15 @@ fn counts(driver: &Driver, state: &State) -> Result<String> {
 }
 
 /// Says how to stay with the last good version.
-fn to_stay(driver: &Driver, culprit: &Culprit, side: &Side) -> String {
+fn to_stay(driver: &Driver, culprit: &Culprit, side: &Moved) -> String {
     let at = culprit.places().start().saturating_sub(1);
     let line = driver.journal.plan.lines.get(culprit.input);
     let id = line.and_then(|line| line.versions.get(at)).map_or("", |version| version.id.as_str());
-    let key =
-        if matches!(driver.base.inputs.get(&side.input), Some(LockedInput::Rocm(_))) { "version" } else { "commit" };
+    let key = match driver.base.inputs.get(&side.input) {
+        Some(LockedInput::Rocm(_)) => "version",
+        Some(LockedInput::Release(_)) => "tag",
+        _ => "commit",
+    };
     format!(
         "to stay with it: {key} = \"{id}\" below [inputs.{}] in the manifest, then `strixlock update {}`",
         side.input, side.input
@@ -240,7 +247,7 @@ fn tail(driver: &Driver, culprits: &[Culprit]) -> Result<Vec<String>> {
 }
 
 /// Writes a draft for each input that an advisory can be about. Returns the path, if there is one.
-fn advisories(driver: &Driver, sides: &[Side]) -> Result<Option<PathBuf>> {
+fn advisories(driver: &Driver, sides: &[Moved]) -> Result<Option<PathBuf>> {
     let mut inputs = driver.base.inputs.clone();
     inputs.extend(sides.iter().filter_map(|side| Some((side.input.clone(), side.bad.clone()?))));
     let lock = Lock { inputs, ..driver.base.clone() };

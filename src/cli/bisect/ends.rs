@@ -134,7 +134,7 @@ fn newest_other(session: &Session, base: &Lock, inputs: &BTreeSet<String>) -> Re
 }
 
 fn can_be_bisected(lock: &Lock) -> BTreeSet<String> {
-    let can = |input: &LockedInput| matches!(input.kind(), InputKind::Rocm | InputKind::Git);
+    let can = |input: &LockedInput| matches!(input.kind(), InputKind::Rocm | InputKind::Git | InputKind::Release);
     lock.inputs.iter().filter(|(_, input)| can(input)).map(|(name, _)| name.clone()).collect()
 }
 
@@ -163,7 +163,9 @@ pub(super) fn known(session: &Session) -> Result<Known> {
     for path in paths {
         match Lock::read(&path) {
             Ok(lock) => pins.extend(
-                lock.inputs.into_values().filter(|input| matches!(input.kind(), InputKind::Rocm | InputKind::Git)),
+                lock.inputs
+                    .into_values()
+                    .filter(|input| matches!(input.kind(), InputKind::Rocm | InputKind::Git | InputKind::Release)),
             ),
             Err(_) => unread += 1,
         }

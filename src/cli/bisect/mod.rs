@@ -18,8 +18,8 @@ use driver::Driver;
 
 /// Find the version that brought a fault, with as few builds as git bisect
 ///
-/// Candidates are the builds that the indexes list and those that locks of this store pin, or the commits of a branch
-/// by first parents. Each is realized into a generation of the profile PROJECT-bisect: the lock, the manifest and the
+/// Candidates are the builds that the indexes list and those that locks of this store pin, the commits of a branch
+/// by first parents, or the builds that a forge has released. Each is realized into a generation of the profile PROJECT-bisect: the lock, the manifest and the
 /// current generation stay as they are. Days without a build, builds that are gone, commits that do not build and
 /// versions with an advisory are skipped.
 ///
@@ -29,7 +29,7 @@ use driver::Driver;
 #[derive(Debug, clap::Args)]
 #[command(subcommand_precedence_over_arg = true)]
 pub struct BisectArgs {
-    /// Inputs that may have brought the fault [default: all of types rocm and git that moved between the ends]
+    /// Inputs that may have brought the fault [default: all of types rocm, git and release that moved between the ends]
     #[arg(value_name = "INPUT")]
     inputs: Vec<String>,
     /// Good end: a version, a day, a commit or tag, or the number of a generation [default: the newest generation with

@@ -27,6 +27,7 @@ use crate::upstream::git::{demand_range, release_version};
 use crate::upstream::release::{AssetPattern, ReleaseRef, ReleaseRequest};
 
 pub use pin::ReleasePin;
+pub use resolve::{at_tag, build_tags};
 
 impl Request for ReleaseRequest {
     type Pin = ReleasePin;

@@ -9,11 +9,11 @@ use super::supply::archive;
 use crate::digest::Promise;
 use crate::error::{Error, Kind, Result};
 use crate::inputs::git::at_repository;
-use crate::inputs::{Answer, Block, Preview, Question, Resolution, Resolve, Taken, TreePin};
+use crate::inputs::{Answer, Block, LockedInput, Preview, Question, Resolution, Resolve, Taken, TreePin};
 use crate::intake::Intake;
 use crate::text;
 use crate::upstream::git::{GitRef, GitRequest, Resolved};
-use crate::upstream::release::{Found, ReleaseRef, ReleaseRequest, newest, of_tags};
+use crate::upstream::release::{Found, ReleaseRef, ReleaseRequest, newest, number_of, of_tags};
 use crate::urls::show_url;
 
 impl Resolve for ReleaseRequest {
@@ -130,6 +130,34 @@ fn replaced(pin: &ReleasePin, found: &Found, resolved: &Resolved) -> Option<Erro
         }
         _ => None,
     }
+}
+
+/// Takes in the file of the release that a tag names.
+pub fn at_tag(intake: Intake, name: &str, like: &ReleaseRequest, tag: &str) -> Result<LockedInput> {
+    let request = ReleaseRequest { wanted: ReleaseRef::Tag(tag.to_owned()), ..like.clone() };
+    let question = Question {
+        name,
+        intake,
+        named: true,
+        accept_replaced: false,
+        url: None,
+        now: 0,
+        without_leaving: true,
+        skipped: &[],
+        followed: None,
+        directory: std::path::Path::new(""),
+    };
+    match request.resolve(None, question)?.0 {
+        Resolution::Same(block) => Ok(*block),
+        Resolution::New { take_in, .. } => Ok(take_in(intake)?.block),
+    }
+}
+
+/// Returns the numbers of all builds that have a tag `b<number>` in the repository.
+pub fn build_tags(intake: Intake, name: &str, request: &ReleaseRequest) -> Result<Vec<u64>> {
+    at_repository(intake, name, &request.url, |repository| {
+        Ok(repository.tags()?.iter().filter_map(|tag| number_of(tag)).collect())
+    })
 }
 
 fn take_in(

@@ -138,6 +138,11 @@ impl<'a> Repository<'a> {
             .hint("name one with `branch = \"...\"` or `tag = \"...\"`")
     }
 
+    /// Returns the names of all tags of the remote.
+    pub fn tags(&self) -> Result<Vec<String>> {
+        Ok(self.refs()?.tags().map(str::to_owned).collect())
+    }
+
     fn refs(&self) -> Result<Refs> {
         let address = self.address()?;
         let _asking = self.fetcher.asking(&address.server());
