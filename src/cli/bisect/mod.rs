@@ -19,9 +19,9 @@ use driver::Driver;
 /// Find the version that brought a fault, with as few builds as git bisect
 ///
 /// Candidates are the builds that the indexes list and those that locks of this store pin, the commits of a branch
-/// by first parents, or the builds that a forge has released. Each is realized into a generation of the profile PROJECT-bisect: the lock, the manifest and the
-/// current generation stay as they are. Days without a build, builds that are gone, commits that do not build and
-/// versions with an advisory are skipped.
+/// by first parents, or the builds that a forge has released. Each is realized into a generation of the profile
+/// PROJECT-bisect: the lock, the manifest and the current generation stay as they are. Days without a build, builds
+/// that are gone, commits that do not build and versions with an advisory are skipped.
 ///
 /// If several inputs moved, it finds which first. An end is tested only if no answer vouches for it. Stopped at any
 /// point, also by a crash, `strixlock bisect` goes on. The log is bisect/log beside lock/, to be read and replayed.
