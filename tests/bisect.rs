@@ -230,7 +230,7 @@ fn releases_that_others_built_are_bisected_too() {
     let ran = project.run(&["bisect", "built", "--good", "b2", "run", "sh", "-c", "$ROCM_PATH/share/built/state"]);
     // The release of b6 has no such file.
     let ran = ran.code(10);
-    assert!(ran.stderr.contains("b6: skipped (not found: "), "{}", ran.all());
+    assert!(ran.stderr.contains("b6: skipped ("), "{}", ran.all());
     let found = "found built: one of b6, b8 is the first bad version\nbuilt: b4 is good\n";
     assert!(ran.stdout.contains(found), "{}", ran.all());
     assert!(ran.stdout.contains("to stay with it: tag = \"b4\" below [inputs.built]"), "{}", ran.all());
