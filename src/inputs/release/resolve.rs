@@ -140,6 +140,8 @@ pub fn at_tag(intake: Intake, name: &str, like: &ReleaseRequest, tag: &str) -> R
         intake,
         named: true,
         accept_replaced: false,
+        allow_downgrade: true,
+        to: None,
         url: None,
         now: 0,
         without_leaving: true,
