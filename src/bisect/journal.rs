@@ -10,6 +10,7 @@
 //! version 10.1.0a20260902 https://...
 //! known-bad 10.1.0a20260902  # why      a version that is not tested, because an advisory is about it
 //! run ["./test.sh"]                     or validate ["--quick"], or interactive
+//! archive ["/mnt/archive"]              from which inputs are taken, if there is one
 //! timeout 3600
 //! begin
 //! bad rocm=10.1.0a20260902  # exit code 1 after 0.2 s
@@ -32,7 +33,7 @@ const FORMAT: &str = "1";
 /// The beginning of a remark behind what a line says.
 const REMARK: &str = "  # ";
 /// The beginnings of lines with a list of words as JSON.
-const WORDS: [&str; 4] = ["asked ", "run ", "validate ", "outputs "];
+const WORDS: [&str; 5] = ["asked ", "run ", "validate ", "outputs ", "archive "];
 /// Greatest size of a log in bytes: ten thousand nightlies take 2 MB.
 const LARGEST: usize = 16 << 20;
 /// Greatest number of inputs: each is tried alone.
@@ -60,6 +61,8 @@ pub struct Plan {
     pub how: How,
     /// The outputs to realize; the usual ones if empty.
     pub outputs: Vec<String>,
+    /// The archive from which inputs are taken, if there is one.
+    pub archive: Option<String>,
     /// Seconds after which a command is stopped, and its version counts as bad; no limit if 0.
     pub timeout: u64,
     /// Number of runs for each version.
@@ -176,7 +179,11 @@ pub fn begin(plan: &Plan, day: &str) -> String {
         How::Validate(options) => format!("validate {}", words(options)),
         How::Interactive => "interactive".to_owned(),
     };
-    let _ = writeln!(text, "{how}\noutputs {}\ntimeout {}", words(&plan.outputs), plan.timeout);
+    let _ = writeln!(text, "{how}\noutputs {}", words(&plan.outputs));
+    if let Some(archive) = &plan.archive {
+        let _ = writeln!(text, "archive {}", words(std::slice::from_ref(archive)));
+    }
+    let _ = writeln!(text, "timeout {}", plan.timeout);
     let _ = writeln!(text, "repeat {}\nconfirm {}\nbegin", plan.repeat, plan.confirm);
     text
 }
@@ -267,6 +274,7 @@ struct Draft {
     lines: Vec<Line>,
     how: Option<How>,
     outputs: Vec<String>,
+    archive: Option<String>,
     timeout: u64,
     repeat: u32,
     confirm: bool,
@@ -304,6 +312,7 @@ impl Reader {
         match word {
             "asked" => self.draft.asked = self.words(rest)?,
             "outputs" => self.draft.outputs = self.words(rest)?,
+            "archive" => self.draft.archive = self.words(rest)?.pop(),
             "lock" => {
                 let digest = rest.strip_prefix("sha256:").and_then(Sha256Digest::from_hex);
                 self.draft.lock = Some(digest.ok_or_else(|| self.wrong("expected a digest"))?);
@@ -365,8 +374,8 @@ impl Reader {
                 return Err(self.wrong("an input needs two versions or more, each of them once").about(&line.input));
             }
         }
-        let Draft { asked, lines, outputs, timeout, repeat, confirm, .. } = draft;
-        Ok(Plan { asked, lock, lines, how, outputs, timeout, repeat: repeat.max(1), confirm })
+        let Draft { asked, lines, outputs, archive, timeout, repeat, confirm, .. } = draft;
+        Ok(Plan { asked, lock, lines, how, outputs, archive, timeout, repeat: repeat.max(1), confirm })
     }
 
     fn event(&mut self, word: &str, rest: &str, remark: &str) -> Result<()> {
@@ -421,6 +430,7 @@ pub(super) mod tests {
             lines: counts.iter().enumerate().map(line).collect(),
             how: How::Run(vec!["sh".to_owned(), "-c".to_owned(), "exit 1 # no".to_owned()]),
             outputs: Vec::new(),
+            archive: Some("/mnt/an archive".to_owned()),
             timeout: 60,
             repeat: 2,
             confirm: true,

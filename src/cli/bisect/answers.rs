@@ -127,7 +127,7 @@ pub(super) fn replay(args: &BisectArgs, session: &Session, file: &Path) -> Resul
     let text = begin(&journal.plan, &crate::text::date(session.now)) + &events;
     replace_file(&directory.join("strix.lock"), base.to_text()?.as_bytes())?;
     replace_file(&directory.join("log"), text.as_bytes())?;
-    let driver = Driver::new(session, journal, (base, super::ends::known(session)?), held);
+    let driver = Driver::new(session, journal, (base, super::ends::known(session, None)?, None), held);
     driver.write_state()?;
     show(&driver)
 }

@@ -4,6 +4,7 @@ use super::driver::{Driver, directory, hold, profile, read};
 use super::ends::{Ends, ends, known};
 use super::{BisectArgs, ending};
 use crate::advisories::{Advisory, Pinned, Use};
+use crate::archive::ArchiveName;
 use crate::bisect::{How, Journal, Now, Plan, State, begin as text_of, demand_free, line_of};
 use crate::cli::Session;
 use crate::cli::advice::policy;
@@ -36,7 +37,8 @@ pub(super) fn begin<'s>(args: &BisectArgs, session: &'s Session, how: How) -> Re
         let version = base.inputs.get(&input).map(|input| input.short_version()).unwrap_or_default();
         session.ui.note(&format!("{input} moved too, and is held at {version}: name it to find which of them it is"));
     }
-    let (intake, known) = (session.intake()?, known(session)?);
+    let archive = args.from.as_ref().map(|name| session.open_archive(name)).transpose()?;
+    let (intake, known) = (session.intake()?, known(session, args.from.as_ref())?);
     let mut lines = Vec::new();
     for (input, (good, bad)) in &of {
         let Some(like) = base.inputs.get(input) else { continue };
@@ -52,6 +54,7 @@ pub(super) fn begin<'s>(args: &BisectArgs, session: &'s Session, how: How) -> Re
         lines,
         how,
         outputs: args.output.clone(),
+        archive: args.from.as_ref().map(named),
         timeout: args.timeout,
         repeat: args.repeat,
         confirm: args.confirm,
@@ -64,7 +67,17 @@ pub(super) fn begin<'s>(args: &BisectArgs, session: &'s Session, how: How) -> Re
     profile(session)?.remove()?;
     replace_file(&directory.join("strix.lock"), lock.as_bytes())?;
     replace_file(&directory.join("log"), text.as_bytes())?;
-    Ok(Driver::new(session, journal, (base, known), held))
+    Ok(Driver::new(session, journal, (base, known, archive), held))
+}
+
+/// Returns the name of an archive as it is found from any directory.
+fn named(archive: &ArchiveName) -> String {
+    match archive {
+        ArchiveName::Directory(path) | ArchiveName::File(path) => {
+            std::path::absolute(path).map_or_else(|_| archive.to_string(), |path| path.display().to_string())
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Returns the words by which the same command is known again.
@@ -73,6 +86,7 @@ fn asked(args: &BisectArgs, how: &How) -> Vec<String> {
     for (option, values) in [("--good", &args.good), ("--bad", &args.bad), ("--output", &args.output)] {
         words.extend(values.iter().flat_map(|value| [option.to_owned(), value.clone()]));
     }
+    words.extend(args.from.iter().flat_map(|name| ["--from".to_owned(), named(name)]));
     words.extend(["--timeout".to_owned(), args.timeout.to_string(), "--repeat".to_owned(), args.repeat.to_string()]);
     let flags = [("--confirm", args.confirm), ("--known-bad", args.known_bad)];
     words.extend(flags.iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| (*flag).to_owned()));

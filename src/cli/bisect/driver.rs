@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::realized::Outcome;
 use super::{ending, told};
+use crate::archive::{ArchiveName, Source};
 use crate::bisect::{Answer, Event, How, Journal, Known, Now, Point, State, Word, event_line};
 use crate::cli::Session;
 use crate::error::{Error, Kind, Result};
@@ -29,6 +30,8 @@ pub(super) struct Driver<'s> {
     pub base: Lock,
     /// Pins of the locks of this store.
     pub known: Known,
+    /// The archive from which inputs are taken.
+    pub archive: Option<Source<'s>>,
     /// Number of compilers at a time.
     pub jobs: Option<NonZeroUsize>,
     directory: PathBuf,
@@ -90,12 +93,21 @@ impl<'s> Driver<'s> {
                 .fact("found", found)
                 .hint("`strixlock bisect reset` ends this bisect"));
         }
-        let known = super::ends::known(session)?;
-        Ok(Some(Self::new(session, journal, (base, known), held)))
+        let expand = |path: &Path| Ok(path.to_path_buf());
+        let name = journal.plan.archive.as_ref().map(|name| ArchiveName::parse(name, expand)).transpose();
+        let name = name.map_err(|why| Error::new(Kind::Invalid, format!("invalid archive in the log: {why}")))?;
+        let archive = name.as_ref().map(|name| session.open_archive(name)).transpose()?;
+        let known = super::ends::known(session, name.as_ref())?;
+        Ok(Some(Self::new(session, journal, (base, known, archive), held)))
     }
 
-    pub fn new(session: &'s Session, journal: Journal, (base, known): (Lock, Known), held: File) -> Self {
-        Self { session, journal, base, known, jobs: None, directory: directory(session), _held: held }
+    pub fn new(
+        session: &'s Session,
+        journal: Journal,
+        (base, known, archive): (Lock, Known, Option<Source<'s>>),
+        held: File,
+    ) -> Self {
+        Self { session, journal, base, known, archive, jobs: None, directory: directory(session), _held: held }
     }
 
     pub fn directory(&self) -> &Path {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::archive::{Archive, ArchiveName};
 use crate::bisect::{End, Known};
 use crate::cli::Session;
 use crate::error::{Error, Kind, Result};
@@ -152,16 +153,21 @@ fn no_input(lock: &Lock, name: &str) -> Error {
         .hint(suggest(name, lock.inputs.keys().map(String::as_str)))
 }
 
-/// Returns the pins of all locks that this store knows: of generations of any profile, and registered ones.
-pub(super) fn known(session: &Session) -> Result<Known> {
+/// Returns the pins of all locks that this store knows: of generations of any profile, and registered ones. Those of a
+/// directory with an archive are added.
+pub(super) fn known(session: &Session, archive: Option<&ArchiveName>) -> Result<Known> {
     let store = session.store()?;
     let mut paths = store.registered_locks(false, true).unwrap_or_default();
     for profile in store.profiles()? {
         paths.extend(profile.generations()?.into_iter().map(|number| profile.generation_lock(number)));
     }
+    let mut locks: Vec<Result<Lock>> = paths.iter().map(|path| Lock::read(path)).collect();
+    if let Some(ArchiveName::Directory(path) | ArchiveName::Layout(path)) = archive {
+        locks.extend(Archive::open(path)?.locks()?.into_iter().map(|archived| archived.lock));
+    }
     let (mut pins, mut unread) = (Vec::new(), 0_usize);
-    for path in paths {
-        match Lock::read(&path) {
+    for lock in locks {
+        match lock {
             Ok(lock) => pins.extend(
                 lock.inputs
                     .into_values()
@@ -172,7 +178,9 @@ pub(super) fn known(session: &Session) -> Result<Known> {
     }
     if unread > 0 {
         let locks = crate::text::counted(unread, "lock");
-        session.ui.warning(&format!("{locks} of this store cannot be read, and their pins are no candidates"));
+        session
+            .ui
+            .warning(&format!("{locks} of this store or archive cannot be read, and their pins are no candidates"));
     }
     Ok(Known { pins })
 }

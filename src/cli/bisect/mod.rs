@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::Session;
+use crate::archive::ArchiveName;
 use crate::bisect::{How, demand_command};
 use crate::error::{Error, Kind, Result};
 use driver::Driver;
@@ -54,6 +55,9 @@ pub struct BisectArgs {
     /// Test versions that are known to be bad, too
     #[arg(long)]
     known_bad: bool,
+    /// Take inputs from this archive too, whose locks add candidates: a directory, a .tar file, or an address
+    #[arg(long, value_name = "DIR|FILE.tar|URL", value_parser = super::paths::archive)]
+    from: Option<ArchiveName>,
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -130,7 +134,12 @@ pub fn run(args: &BisectArgs, session: &Session) -> Result<u8> {
 
 /// Fails if there are inputs or ends without a way to test, or with a command that uses those of the log.
 fn demand_bare(args: &BisectArgs) -> Result<()> {
-    if args.inputs.is_empty() && args.good.is_empty() && args.bad.is_empty() && args.output.is_empty() {
+    if args.inputs.is_empty()
+        && args.good.is_empty()
+        && args.bad.is_empty()
+        && args.output.is_empty()
+        && args.from.is_none()
+    {
         return Ok(());
     }
     Err(Error::new(Kind::Usage, "inputs, ends and outputs are named where a bisect begins").hint(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::driver::Driver;
-use crate::bisect::{Answer, Attempt, How, Point, lock_of, pin, untestable};
+use crate::bisect::{Answer, Attempt, How, Point, known_pin, lock_of, pin, untestable};
 use crate::error::{Error, Kind, Result};
 use crate::launch::Outputs;
 use crate::lock::Lock;
@@ -50,6 +50,10 @@ impl Driver<'_> {
             let like = self.base.inputs.get(&line.input).ok_or_else(unknown)?;
             let version = line.versions.get(*at).ok_or_else(unknown)?;
             like.bring(intake, &line.input, &directory)?;
+            // Upstream may not have the bytes of a pin any more.
+            if let (Some(archive), Some(known)) = (&self.archive, known_pin(like, version, &self.known)?) {
+                archive.take(&[(line.input.as_str(), &known)])?;
+            }
             let pin = pin(intake, &line.input, like, version, &self.known)?;
             // A second combination with this version needs no look-up.
             self.known.pins.push(pin.clone());
