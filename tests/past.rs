@@ -1,5 +1,4 @@
-//! What went wrong with nightlies before there was a lock: a page with a row for each case, and the tests that it
-//! names.
+//! The page of faults that nightlies had before there was a lock: a row for each case, and the tests that it names.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -12,7 +12,7 @@ pub struct Project {
     base: String,
 }
 
-/// What a command did: exit code, stdout and stderr, with everything that differs between runs replaced.
+/// The result of a command: exit code, stdout and stderr, with everything that differs between runs replaced.
 pub struct Ran {
     pub code: i32,
     pub stdout: String,
@@ -246,7 +246,7 @@ impl Project {
         Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// What is in a store under a name outside `tmp/`: nothing, when nothing was published.
+    /// Returns the names in a store outside `tmp/`: nothing, when nothing was published.
     pub fn published(&self, store: &str) -> Vec<String> {
         let mut found = Vec::new();
         for place in ["downloads/sha256", "blobs", "trees", "outputs"] {

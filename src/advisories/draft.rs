@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Advisory;
 
-/// How the first bad version is known.
+/// The evidence for the first bad version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
     /// It failed; an earlier one may be bad as well.

@@ -1,4 +1,4 @@
-//! What is derived from the locks of an archive: its page, the links with the names of tarballs, and the list of digests.
+//! Files that are derived from the locks of an archive: its page, the links with the names of tarballs, and the list of digests.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -7,7 +7,7 @@ use super::{Archive, Piece, refresh};
 use crate::digest::Sha256Digest;
 use crate::error::{Error, Kind, Result};
 
-/// What was removed, or would be.
+/// The files that were removed, or would be.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Pruned {
     /// The locks that were dropped.

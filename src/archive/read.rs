@@ -51,7 +51,7 @@ enum Form {
     Server(BTreeSet<Piece>),
 }
 
-/// What was taken from an archive.
+/// The files that were taken from an archive.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Taken {
     /// The archive, as the user named it.

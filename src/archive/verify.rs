@@ -108,11 +108,11 @@ pub(super) fn is_part(piece: &Piece) -> bool {
     )
 }
 
-/// What locks need.
+/// The files that locks need.
 pub(super) struct Needed {
     /// The pieces that are there.
     pub pieces: BTreeSet<Piece>,
-    /// What is not there.
+    /// The files that are not there.
     pub missing: Vec<ArchiveFault>,
 }
 

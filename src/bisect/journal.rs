@@ -16,7 +16,7 @@
 //! bad rocm=10.1.0a20260902  # exit code 1 after 0.2 s
 //! ```
 //!
-//! What stands before `begin` is written at once, and each answer is one line that is appended and synced. A last line
+//! The lines before `begin` are written at once, and each answer is one line that is appended and synced. A last line
 //! without its end was cut off by a crash, and counts as not written. `#` begins a remark.
 
 use std::collections::BTreeSet;
@@ -39,16 +39,16 @@ const LARGEST: usize = 16 << 20;
 /// Greatest number of inputs: each is tried alone.
 const MOST_INPUTS: usize = 8;
 
-/// What was asked, and all that was answered.
+/// The question of a bisect, and all answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Journal {
-    /// What was asked.
+    /// The question.
     pub plan: Plan,
-    /// What was answered, in order.
+    /// The answers, in order.
     pub events: Vec<Event>,
 }
 
-/// What was asked.
+/// The question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The words of the command line, by which the same command is known again.
@@ -57,7 +57,7 @@ pub struct Plan {
     pub lock: Sha256Digest,
     /// The inputs to bisect.
     pub lines: Vec<Line>,
-    /// How a version is tested.
+    /// The way to test a version.
     pub how: How,
     /// The outputs to realize; the usual ones if empty.
     pub outputs: Vec<String>,
@@ -104,7 +104,7 @@ impl Version {
     }
 }
 
-/// How a version is tested.
+/// The way to test a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum How {
     /// By a command.
@@ -118,11 +118,11 @@ pub enum How {
 /// A line that was appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// What it says.
+    /// The verdict.
     pub word: Word,
     /// The combination that it is about.
     pub point: Point,
-    /// How it was found out.
+    /// The origin of the verdict.
     pub why: String,
 }
 
@@ -265,7 +265,7 @@ impl Journal {
     }
 }
 
-/// What was read so far.
+/// The parts of a log that were read so far.
 #[derive(Default)]
 struct Draft {
     format: bool,

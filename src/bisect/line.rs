@@ -7,7 +7,7 @@
 //! more. Their neighbours often have none either, so a test keeps away from them as far as it costs no further step in
 //! the worst case. With `n` versions there are never more than ceil(log2 n) + 1 tests that are answered.
 
-/// What a test says of a version.
+/// The verdict of a test on a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// The fault is not there.

@@ -15,7 +15,7 @@ pub type Point = Vec<usize>;
 pub enum Question {
     /// Which input brought the fault: is it this one?
     Which(usize),
-    /// Where on the line of this input did the fault come?
+    /// Looks for the place of the fault on the line of this input.
     Where(usize),
 }
 

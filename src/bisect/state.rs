@@ -12,11 +12,11 @@ use super::search::{self, Next, Point, Question, Verdict};
 pub struct State {
     /// The answer of each combination that was tested.
     pub answers: BTreeMap<Point, Answer>,
-    /// What comes next.
+    /// The next step.
     pub now: Now,
 }
 
-/// What comes next.
+/// The next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Now {
     /// Test a combination.
@@ -36,7 +36,7 @@ pub enum Now {
     Flaky {
         /// The combination.
         point: Point,
-        /// How it came out.
+        /// The outcome.
         why: String,
     },
     /// It is over.

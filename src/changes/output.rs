@@ -28,7 +28,7 @@ pub struct OutputChange {
     /// Its versions in the words that people use, before and after.
     #[serde(skip)]
     pub short: (Option<String>, Option<String>),
-    /// Whether both trees are the same; absent if one of them is not known here, and it is made from other things.
+    /// True if both trees are the same; absent if one of them is not known here, and it is made from other things.
     pub equal: Option<bool>,
     /// The tree before, if it is known: realized, sealed or published.
     pub from_tree: Option<TreeDigest>,

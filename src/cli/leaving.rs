@@ -1,4 +1,4 @@
-//! How long upstream keeps locked builds, and copies elsewhere.
+//! The time for which upstream keeps locked builds, and copies elsewhere.
 
 use serde::Serialize;
 

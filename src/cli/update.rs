@@ -138,7 +138,7 @@ pub(super) struct LookedUp {
     pub old: Option<Lock>,
     /// Its text.
     pub old_text: Option<String>,
-    /// What every input resolves to now.
+    /// The versions that every input resolves to now.
     pub found: Update,
     /// Locked versions that are known to be bad.
     pub advisories: Vec<Advice>,

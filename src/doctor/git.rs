@@ -6,7 +6,7 @@ use crate::lock::merge::{ATTRIBUTE, SET};
 /// The name of the check.
 const CHECK: &str = "git";
 
-/// What git knows of the merge driver for locks.
+/// The merge driver for locks, as git knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MergeDriver {
     /// True if the attributes name it for the lock.

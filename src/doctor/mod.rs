@@ -53,7 +53,7 @@ pub struct Surroundings {
     pub advisories: Vec<Advisory>,
     /// Locked versions that are known to be bad.
     pub known_bad: Vec<Advice>,
-    /// What git knows of the merge driver for locks; absent outside of a git repository, or without a lock.
+    /// The merge driver for locks, as git knows it; absent outside of a git repository, or without a lock.
     pub merge_driver: Option<MergeDriver>,
     /// The servers of the manifest's inputs; absent without a manifest.
     pub network: Option<Network>,

@@ -3,7 +3,7 @@
 //! Most merges need no driver: blocks of different inputs stand apart, and git merges them as text. What text cannot do is
 //! decided here. An input that both sides moved keeps the newer pin, by its version or date. Of a recipe that both sides
 //! changed, each field is merged on its own. Ids follow from the rest, and a seal stays where it is for what came out.
-//! What nobody can decide keeps our side, and is a conflict.
+//! A change that nobody can decide keeps our side, and is a conflict.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};

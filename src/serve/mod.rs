@@ -58,7 +58,7 @@ pub struct Server {
     clients: usize,
 }
 
-/// What a server did.
+/// The work of a server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Served {
     /// Number of requests that were answered.

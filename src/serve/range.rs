@@ -3,7 +3,7 @@
 
 use hyper::header::{HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
 
-/// What a server knows about a file.
+/// A file as a server knows it.
 pub(super) struct About {
     /// Its size in bytes.
     pub size: u64,

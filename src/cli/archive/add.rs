@@ -25,7 +25,7 @@ pub struct AddArgs {
     cold: bool,
 }
 
-/// What was archived.
+/// The result of archiving.
 struct Archived {
     added: Vec<Added>,
     locks: usize,

@@ -78,7 +78,7 @@ struct Moved {
     input: String,
     good: Option<LockedInput>,
     bad: Option<LockedInput>,
-    /// What changed, one line each.
+    /// The changes, one line each.
     changes: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What is said on the way.
+//! Messages on the way.
 
 use serde_json::{Map, Value, json};
 

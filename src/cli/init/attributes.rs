@@ -7,7 +7,7 @@ use crate::lock::merge::{ATTRIBUTE, DRIVER, SETTING};
 use crate::store::replace_file;
 use crate::upstream::git::Worktree;
 
-/// What was done for git.
+/// The steps that were taken for git.
 pub(super) struct Attributes {
     /// The file that was written; `None` if git knows the merge driver already.
     pub written: Option<PathBuf>,

@@ -1,6 +1,6 @@
 //! The time that ages, retention and freezes are counted from: the clock's, or that of `STRIXLOCK_NOW`.
 //!
-//! What is realized does not depend on it. A test sets it to stand on a certain day; a person, to see what will be told
+//! Nothing that is realized depends on it. A test sets it to stand on a certain day; a person, to see what will be told
 //! next month.
 
 use std::time::{SystemTime, UNIX_EPOCH};

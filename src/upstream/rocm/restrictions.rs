@@ -1,4 +1,4 @@
-//! What a person excludes from the builds that an index lists: those that are too young, and those that are denied.
+//! Exclusions from the builds that an index lists: those that are too young, and those that are denied.
 
 use std::fmt;
 use std::str::FromStr;
