@@ -98,7 +98,7 @@ const SECTIONS: [Plan; 7] = [
         id: "speed",
         title: "Speed",
         about: "Tokens per second of each validated generation. The band is the noise of the measurement: a change within it \
-                is none.",
+                means nothing.",
         write: speeds::write,
     },
     Plan {
