@@ -121,16 +121,7 @@ fn on_battery(files: Files) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let place = root.path().join(path);
-            fs_err::create_dir_all(place.parent().unwrap()).unwrap();
-            fs_err::write(place, text).unwrap();
-        }
-        root
-    }
+    use crate::host::tests::root;
 
     #[test]
     fn a_machine_that_does_other_things_is_read() {

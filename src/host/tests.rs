@@ -2,7 +2,7 @@ use super::gpu::gfx_name;
 use super::*;
 
 /// Makes a root with these files.
-fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(super) fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let place = root.path().join(path);
