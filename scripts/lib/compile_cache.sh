@@ -39,8 +39,8 @@ realize_cached() {
 compile_cache() {
   local first second plain json=$work/cache.json
   sources
-  # A kept repository of an earlier run has both commits.
-  rm -rf "$work/repo-cache" "$work/cache" "$work/store-plain"
+  # A kept repository of an earlier run has both commits, and its stores have both builds.
+  rm -rf "$work/repo-cache" "$work/cache" "$work/store-cache" "$work/store-plain"
   cp -r "$work/repo" "$work/repo-cache"
   mkdir -p "$work/cache/manifests"
   cat > "$work/cache/manifests/strix.toml" << MANIFEST
