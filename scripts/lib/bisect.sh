@@ -61,7 +61,7 @@ print("a block of Q8_0 has", library.ggml_blck_size(8), "values")
 sys.exit(library.ggml_blck_size(8) != 32)
 TEST
   (
-    cd "$project"
+    cd "$project" || exit
     "$strixlock" --store "$store" update
     "$strixlock" --store "$store" bisect llama-cpp --good "$good" run python3 test.py &
     # Killed once it has its first answer.
