@@ -104,7 +104,7 @@ edges = [{ from = "x", library = "liby.so" }, { from = 1, path = "y", reason = "
     error: manifests/strix.toml:18:1: unknown field `colour`
        |
     18 | colour = true
-       | ^^^^^^ expected one of `type`, `archive`, `archives`, `packages`, `components`, `architecture`, `keyring`, `keys`, `accept-names`, `unsigned`, `accept-expired`, `suites`, `suite`
+       | ^^^^^^ expected one of `type`, `frozen`, `archive`, `archives`, `packages`, `components`, `architecture`, `keyring`, `keys`, `accept-names`, `unsigned`, `accept-expired`, `suites`, `suite`
     error: manifests/strix.toml:22:10: invalid prefix: expected a clean absolute path that hides no system directory
        |
     22 | prefix = "opt"

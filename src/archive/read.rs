@@ -227,7 +227,7 @@ impl<'a> Source<'a> {
         let hint = if lacking.len() == all {
             "it is an archive of other locks: `strixlock archive list` lists them"
         } else {
-            "add the lock again on a machine that has its files: `strixlock archive --to` that archive; without \
+            "add the lock again on a machine that has its files: `strixlock archive --to ARCHIVE`; without \
              --offline they are downloaded"
         };
         error.hint(hint)
