@@ -39,13 +39,13 @@ pub(super) fn check(host: &Host, surroundings: &Surroundings) -> Option<Finding>
         (Level::Bad, bad, bad_kernels(hit), "")
     };
     let command = on_the_machine(host, command);
-    let mend = match until {
-        Some(until) => {
-            let named = hit.kernels.iter().flat_map(KernelFix::named);
-            let good = named.fold(format!("{until} or more"), |good, name| format!("{good}, or {name}"));
-            format!("{when}{command}; then `uname -r` must say {good}")
-        }
-        None => format!("{when}no good newer kernel is known: take one before {}", hit.range()),
+    let mend = if let Some(until) = until {
+        let named = hit.kernels.iter().flat_map(KernelFix::named);
+        let good = named.fold(format!("{until} or more"), |good, name| format!("{good}, or {name}"));
+        format!("{when}{command}; then `uname -r` must say {good}")
+    } else {
+        let before = hit.from.as_ref().map(|from| format!(": take one from before {from}")).unwrap_or_default();
+        format!("no good newer kernel is known{before}")
     };
     Some(Finding::new("kernel", level, found).why(why).mend(mend))
 }
