@@ -15,6 +15,7 @@
 //! * [`fetch`]: HTTP with resume, retries and mirrors
 //! * [`intake`]: downloads into the store, in one pass
 //! * [`upstream`]: protocols of upstreams: index pages, apt archives, git, model hubs, registries
+//! * [`trust`]: signed statements that a derivation gave a tree; whose word counts
 //! * [`advisories`]: versions that are known to be bad
 //! * [`inputs`]: kinds of inputs, a folder each: request, pin, resolving, and taking into the store
 //! * [`recipe`], [`manifest`], [`lock`]: how outputs are made; requests of the user; pins of the requests
@@ -67,6 +68,7 @@ mod serve;
 mod store;
 mod toolbox_env;
 mod trim;
+mod trust;
 mod update;
 mod upstream;
 mod validate;
@@ -90,6 +92,7 @@ pub mod parts {
     pub use crate::sandbox::Sandbox;
     pub use crate::store::Store;
     pub use crate::trim::Processor;
+    pub use crate::trust::{SigningKey, Statement, Trusted, Vouched};
     pub use crate::upstream::git::is_patch;
     pub use crate::upstream::rocm::parse as parse_index;
 }

@@ -57,6 +57,7 @@ mod status;
 mod store;
 mod sysroot;
 mod targets;
+mod trust;
 mod ui;
 mod up;
 mod update;

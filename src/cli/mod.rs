@@ -50,6 +50,7 @@ mod store;
 mod switch;
 mod table;
 mod tree_names;
+mod trust;
 mod ui;
 mod up;
 mod update;
@@ -149,6 +150,8 @@ enum Command {
     Gc(gc::GcArgs),
     Archive(archive::ArchiveArgs),
     Serve(serve::ServeArgs),
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
     Completions(completions::CompletionsArgs),
@@ -268,6 +271,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Gc(args) => gc::run(args, session),
         Command::Archive(args) => archive::run(args, session),
         Command::Serve(args) => serve::run(args, session),
+        Command::Trust(command) => trust::run(command, session),
         Command::Snapshot(command) => snapshot::run(command, session),
         Command::Completions(args) => completions::run(args, session),
         Command::Man(args) => man::run(args, session),

@@ -116,6 +116,7 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("advisory-draft", &["advisory", "draft"], 0);
     seen.run("config-show", &["config", "show"], 0);
     seen.run("config-path", &["config", "path"], 0);
+    trust(&mut seen);
     seen.run("version", &["version"], 0);
     seen.run("completions", &["completions", "bash"], 0);
     seen.run("man", &["man", "--to", "man"], 0);
@@ -159,6 +160,16 @@ fn every_command_prints_what_its_schema_says() {
         .map(|path| path.file_name().unwrap().to_str().unwrap().trim_end_matches(".schema.json").to_owned())
         .collect();
     assert_eq!(seen.schemas, published, "a command without a run, or a run without a schema");
+}
+
+/// Trusts a key, and trusts it no longer.
+fn trust(seen: &mut Seen) {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl ann";
+    seen.run("trust-add", &["trust", "add", "ann", key], 0);
+    seen.run("trust-add", &["trust", "add", "ann", key], 0);
+    seen.run("trust-list", &["trust", "list"], 0);
+    seen.run("trust-remove", &["trust", "remove", "ann"], 0);
+    seen.run("trust-list", &["trust", "list"], 0);
 }
 
 /// Turns the first record of a validation into one of a failure.

@@ -3,6 +3,7 @@
 //! The commands describe themselves by clap's derive; what stands in [`pages`] is added to that here.
 
 mod pages;
+mod sharing;
 
 use clap::builder::Styles;
 use clap::{Command, CommandFactory as _};

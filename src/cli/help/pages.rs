@@ -18,12 +18,16 @@ pub(super) struct Page {
     pub(super) examples: &'static [(&'static str, &'static str)],
 }
 
-const fn page(command: &'static str, at: &'static str, examples: &'static [(&'static str, &'static str)]) -> Page {
+pub(super) const fn page(
+    command: &'static str,
+    at: &'static str,
+    examples: &'static [(&'static str, &'static str)],
+) -> Page {
     Page { command, at, examples }
 }
 
 /// All commands, in the order in which the help lists them.
-pub(super) const GROUPS: [Group; 5] = [
+pub(super) const GROUPS: [Group; 6] = [
     Group {
         title: "Everyday",
         pages: &[
@@ -517,6 +521,7 @@ pub(super) const GROUPS: [Group; 5] = [
             ),
         ],
     },
+    super::sharing::SHARING,
     Group {
         title: "Scripts and practice",
         pages: &[

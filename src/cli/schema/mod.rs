@@ -38,7 +38,7 @@ const COMMANDS: &[(&str, &str)] = schemas! {
     "check" "completions" "config-path" "config-show" "demo"
     "diff" "doctor" "env" "error" "export-containerfile" "export-oci" "freeze"
     "gc" "generations" "hash" "init" "list-rocm" "lock-digest" "lock-merge" "lock-show" "log" "man" "outdated" "provision" "realize" "report" "rollback"
-    "runtime" "serve" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "thaw" "up" "update" "validate" "verify"
+    "runtime" "serve" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "thaw" "trust-add" "trust-list" "trust-remove" "up" "update" "validate" "verify"
     "version" "why"
 };
 

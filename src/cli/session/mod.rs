@@ -9,6 +9,7 @@ mod project;
 mod services;
 mod settings;
 mod store;
+mod trust;
 
 use std::cell::OnceCell;
 

@@ -130,6 +130,11 @@ impl GitConfig {
     }
 }
 
+/// Returns a setting of the user's git by its lower-case name. Those of repositories are not read.
+pub fn user_setting(name: &str) -> Result<Option<String>> {
+    Ok(GitConfig::read()?.get(name).map(str::to_owned))
+}
+
 /// Returns whether the pattern of `http.<pattern>.*` matches a URL: the same scheme, host and port, and a parent path.
 /// A `*` matches one part of a host name.
 fn fits(pattern: &str, url: &Url) -> bool {

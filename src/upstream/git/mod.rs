@@ -40,6 +40,7 @@ mod worktree;
 use serde::{Deserialize, Serialize};
 
 pub use address::{is_commit, is_git_url};
+pub use config::user_setting;
 pub use content::{Content, write_content};
 pub use first_parents::Ancestor;
 pub use history::{CachedCommit, CachedHistory, log_between};
