@@ -24,8 +24,9 @@ fn all() -> Vec<(String, Command)> {
 }
 
 /// Words of examples that cannot be run here: they need a new project, root, a model, a failed validation, a test, a profile,
-/// a terminal, an engine, an image, releases, time, another machine's disk, commits of the project, or a merge.
-const NOT_RUN: [&str; 23] = [
+/// a terminal, an engine, an image, releases, time, another machine's disk, commits of the project, a merge, or
+/// somebody's key.
+const NOT_RUN: [&str; 26] = [
     "--follow",
     "../other",
     "before",
@@ -49,6 +50,9 @@ const NOT_RUN: [&str; 23] = [
     "BASE@sha256:HEX",
     "demo",
     "/mnt",
+    "https://github.com/ann.keys",
+    "me",
+    "SHA256:uNiVztksCsDhcc0u9e8BrrQXVUpKZIDTMczCvj3tD2s",
 ];
 
 /// Returns the examples of a command's help, as they are typed.
@@ -75,7 +79,8 @@ fn the_examples_of_the_help_work() {
         "strixlock doctor" => "strixlock doctor || [ $? = 10 ]".to_owned(),
         other => format!("rm -f s.tar; {other}"),
     });
-    let steps: Vec<String> = steps.collect();
+    let key = "ssh-keygen -q -t ed25519 -N '' -f ann".to_owned();
+    let steps: Vec<String> = std::iter::once(key).chain(steps).collect();
     session.run(&user, steps.iter().map(String::as_str)).unwrap_or_else(|output| panic!("{output}"));
 }
 
