@@ -22,6 +22,7 @@ impl Session {
     }
 
     /// Returns the key to sign with: the named one, or git's.
+    #[expect(clippy::unused_self, reason = "all that is set up from options and configuration comes from here")]
     pub fn signing_key(&self, named: Option<&Path>) -> Result<SigningKey> {
         if let Some(path) = named {
             return Ok(SigningKey::file(path.to_path_buf()));
