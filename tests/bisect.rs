@@ -112,6 +112,43 @@ fn the_first_broken_nightly_is_found_also_when_its_neighbours_are_gone_upstream(
     assert!(project.run(&["bisect"]).code(9).stderr.starts_with("error: no bisect is under way\n"));
 }
 
+#[test]
+fn nightlies_that_only_an_archive_has_are_bisected_with_it() {
+    let calendar = Calendar::season();
+    let project = season(&calendar);
+    let first = calendar.builds().iter().position(|(_, nightly)| nightly.broken).unwrap();
+    let (good, bad) = ends(&calendar, first);
+    let manifest = project.read("manifests/strix.toml");
+    let other = project.directory.path().join("other/manifests/strix.toml");
+    std::fs::create_dir_all(other.parent().unwrap()).unwrap();
+    for version in [&good, &bad] {
+        std::fs::write(&other, manifest.replace("sources", &format!("version = \"{version}\"\nsources"))).unwrap();
+        project.run_beside("other", &["update"]).code(0);
+        project.run_beside("other", &["archive", "--to", "../kept"]).code(0);
+    }
+    for (_, nightly) in &calendar.builds()[first - 2..=first + 1] {
+        project.upstream().withdraw(Generation::Streams, &nightly.file_name());
+    }
+    let bisect = |options: &[&str]| {
+        project.run_in_store("fresh", &[&["bisect", "rocm", "--good", OLDEST], options, &PROBE].concat()).code(0)
+    };
+    let ran = bisect(&["--from", "../kept"]);
+    assert!(
+        ran.stdout.contains(&format!("found rocm: {bad} is the first bad version\nrocm: {good} is good\n")),
+        "{}",
+        ran.all()
+    );
+    assert!(ran.stderr.contains("bisecting: 36 nightlies left, "), "{}", ran.all());
+    assert!(project.read("bisect/log").lines().any(|line| line.starts_with("archive ")));
+
+    // Without it, only the range that is left can be told.
+    project.run_in_store("fresh", &["bisect", "reset"]).code(0);
+    std::fs::remove_dir_all(project.store("fresh")).unwrap();
+    let ran = bisect(&[]);
+    assert!(!ran.stdout.contains(&format!("{bad} is the first bad version")), "{}", ran.all());
+    assert!(ran.stderr.contains("bisecting: 34 nightlies left, "), "{}", ran.all());
+}
+
 /// Starts a bisect and kills it: as soon as the log has grown by an answer, or while the command runs, which does it then.
 fn killed(project: &Project, arguments: &[&str], by_command: bool) {
     let log = project.path("bisect/log");

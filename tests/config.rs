@@ -64,6 +64,7 @@ fn every_setting_is_shown_with_its_origin() {
     color auto default
     log-filter none default
     log-file none default
+    archive [DIR]/home/.local/share/strixlock/archive default
     insecure-hosts a.lan [DIR]/project/strixlock.toml:2
     mirrors https://b/ -> https://c/ STRIXLOCK_MIRRORS
     mirrors https://a/ -> file://[DIR]/project/here/ [DIR]/project/strixlock.toml:3
@@ -92,7 +93,7 @@ fn every_setting_has_a_variable_that_counts() {
         "mirrors" => "https://a/=https://b/",
         "log-filter" => "fetch=info",
         "color" => "never",
-        "store" | "config" | "log-file" | "manifest" | "lock" => "some/path",
+        "store" | "archive" | "config" | "log-file" | "manifest" | "lock" => "some/path",
         "profile" | "insecure-hosts" => "some",
         "compile-cache-bytes" => "5000000",
         _ => "5",

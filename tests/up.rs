@@ -30,6 +30,22 @@ fn generations(project: &Project) -> (Vec<(u64, Option<bool>)>, u64) {
 }
 
 #[test]
+fn one_version_is_taken_once_and_a_downgrade_must_be_allowed() {
+    let project = Project::new();
+    manifest(&project, "latest", None);
+    let usage = up(&project, &["--validate", "none", "--to", FIRST]).code(2);
+    assert!(usage.stderr.contains("INPUT"), "{}", usage.all());
+    let many = up(&project, &["rocm", "llama-cpp", "--to", FIRST]).code(2);
+    assert!(many.stderr.contains("hint: such as `strixlock up rocm --to VERSION`"), "{}", many.all());
+    up(&project, &["--validate", "none"]).code(0);
+    let locked = format!("\"version\": \"{FIRST}\"");
+    assert!(!project.read("lock/strix.lock").contains(&locked));
+    let ran = up(&project, &["rocm", "--to", FIRST, "--validate", "none"]).code(0);
+    assert!(ran.stdout.contains("downgrade"), "{}", ran.all());
+    assert!(project.read("lock/strix.lock").contains(&locked), "{}", ran.all());
+}
+
+#[test]
 fn only_what_passes_its_validation_becomes_current() {
     let project = Project::new();
     manifest(&project, FIRST, None);

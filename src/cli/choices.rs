@@ -1,10 +1,42 @@
-//! Command-line words for values of the library.
+//! Options that several commands have, and their words for values of the library.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use crate::error::{Error, Kind, Result};
 use crate::export::ContainerEngine;
 use crate::store::LinkMode;
 use crate::validate::Device;
+
+/// Options of the commands that update: the versions that they take.
+#[derive(Debug, clap::Args)]
+pub(super) struct VersionArgs {
+    /// Take this ROCm version for the named input, once: the next update goes on from there as the manifest says
+    #[arg(long, value_name = "VERSION", requires = "inputs")]
+    pub to: Option<String>,
+    /// Accept a version that is older than the newest one that was locked
+    #[arg(long)]
+    pub allow_downgrade: bool,
+    /// Pass over ROCm builds that are known to be bad
+    #[arg(long)]
+    pub skip_bad: bool,
+}
+
+impl VersionArgs {
+    /// Fails if a version is given for more inputs than one.
+    pub fn demand_one(&self, command: &str, inputs: &[String]) -> Result<()> {
+        if self.to.is_some() { demand_one(command, inputs, "--to VERSION") } else { Ok(()) }
+    }
+}
+
+/// Fails unless there is exactly one input, as this option wants.
+pub(super) fn demand_one(command: &str, inputs: &[String], option: &str) -> Result<()> {
+    if inputs.len() == 1 {
+        return Ok(());
+    }
+    let name = option.split(' ').next().unwrap_or_default();
+    Err(Error::new(Kind::Usage, format!("`{name}` needs exactly one input"))
+        .hint(format!("such as `strixlock {command} rocm {option}`")))
+}
 
 /// A word, its line in the help, and its value.
 type Choice<T> = (&'static str, &'static str, T);

@@ -1,8 +1,11 @@
 //! The time for which upstream keeps locked builds, and copies elsewhere.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::Session;
+use crate::archive::Archive;
 use crate::error::Result;
 use crate::fetch::Documents;
 use crate::inputs::rocm::RocmPin;
@@ -84,8 +87,15 @@ fn keepers(session: &Session, store: &Store, input: &LockedInput, pin: &RocmPin)
         (false, true) => Some("the store has its tree"),
         (false, false) => None,
     };
+    let archive = session.usual_archive().ok().filter(|path| holds(path, input));
+    let archive = archive.map(|path| format!("the archive {} has it", path.display()));
     let places = session.fetch_settings()?.with_mirrors(&pin.urls);
     let mirrors = places.iter().filter(|url| !pin.urls.contains(url));
     let mirrors = mirrors.map(|url| format!("a configured mirror may have it: {}", show_url(url)));
-    Ok(here.map(str::to_owned).into_iter().chain(mirrors).collect())
+    Ok(here.map(str::to_owned).into_iter().chain(archive).chain(mirrors).collect())
+}
+
+/// Returns true if an archive has every byte of an input, by names and sizes.
+fn holds(archive: &Path, input: &LockedInput) -> bool {
+    Archive::open(archive).is_ok_and(|archive| input.kept().iter().all(|kept| archive.held(kept).is_some()))
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::Session;
 use super::paths::shown;
 use super::progress::leave_to_command;
-use super::session::usual_archive;
 use crate::archive::{Archive, tarballs};
 use crate::error::Result;
 use crate::serve::{Served, Server};
@@ -33,7 +32,7 @@ pub struct ServeArgs {
 
 pub fn run(args: &ServeArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
-    let place = args.archive.clone().map_or_else(usual_archive, Ok)?;
+    let place = args.archive.clone().map_or_else(|| session.usual_archive(), Ok)?;
     let archive = Archive::open(&place)?;
     let (locks, tarballs) = (archive.locks()?.len(), tarballs(&archive)?.len());
     // Signals count from before the address is printed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::choices::device;
+use super::choices::{VersionArgs, device};
 use super::switch::{PreviousGeneration, report_switch};
 use super::update::{LookedUp, look_up, show, write_lock};
 use super::{Session, Ui};
@@ -45,9 +45,8 @@ pub struct UpArgs {
     /// Time limit for each program of the validation
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     limit: u64,
-    /// Pass over ROCm builds that are known to be bad
-    #[arg(long)]
-    skip_bad: bool,
+    #[command(flatten)]
+    version: VersionArgs,
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -86,12 +85,15 @@ struct Candidate<'l> {
 }
 
 pub fn run(args: &UpArgs, session: &Session) -> Result<u8> {
+    args.version.demand_one("up", &args.inputs)?;
     let ui = &session.ui;
     let manifest = session.manifest()?;
     let options = Options {
         only: args.inputs.iter().cloned().collect(),
         now: session.now,
-        skip_bad: args.skip_bad || manifest.policy.skip_bad,
+        to: args.version.to.clone(),
+        allow_downgrade: args.version.allow_downgrade,
+        skip_bad: args.version.skip_bad || manifest.policy.skip_bad,
         directory: session.project.manifest_directory(),
         ..Options::default()
     };

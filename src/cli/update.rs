@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::advice::{heed, warn_of_unknown};
+use super::choices::{VersionArgs, demand_one};
 use super::paths::path;
 use super::ui::{DIM, GOOD};
 use super::{Session, Ui};
@@ -32,20 +33,13 @@ pub struct UpdateArgs {
     #[arg(long)]
     locked: bool,
     /// Pin this ROCm tarball for the named input, without asking the indexes
-    #[arg(long, value_name = "URL", requires = "inputs")]
+    #[arg(long, value_name = "URL", requires = "inputs", conflicts_with = "to")]
     url: Option<url::Url>,
-    /// Take this ROCm version for the named input, once: the next update goes on from there as the manifest says
-    #[arg(long, value_name = "VERSION", requires = "inputs", conflicts_with = "url")]
-    to: Option<String>,
-    /// Accept a version that is older than the newest one that was locked
-    #[arg(long)]
-    allow_downgrade: bool,
+    #[command(flatten)]
+    version: VersionArgs,
     /// Accept that upstream replaced a locked file by another of the same name
     #[arg(long)]
     accept_replaced: bool,
-    /// Pass over ROCm builds that are known to be bad
-    #[arg(long)]
-    skip_bad: bool,
     /// Write what changed to this file, as Markdown for a pull request
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "locked"], value_parser = path())]
     report: Option<PathBuf>,
@@ -56,12 +50,10 @@ pub struct UpdateArgs {
 
 pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
-    for (given, option, value) in [(args.url.is_some(), "--url", "URL"), (args.to.is_some(), "--to", "VERSION")] {
-        if given && args.inputs.len() != 1 {
-            return Err(Error::new(Kind::Usage, format!("`{option}` needs exactly one input"))
-                .hint(format!("such as `strixlock update rocm {option} {value}`")));
-        }
+    if args.url.is_some() {
+        demand_one("update", &args.inputs, "--url URL")?;
     }
+    args.version.demand_one("update", &args.inputs)?;
     let manifest = session.manifest()?;
     let lock_path = session.project.lock_path();
     let options = Options {
@@ -69,12 +61,12 @@ pub fn run(args: &UpdateArgs, session: &Session) -> Result<u8> {
         dry_run: args.dry_run || args.locked,
         accept_replaced: args.accept_replaced,
         url: args.url.clone(),
-        to: args.to.clone(),
-        allow_downgrade: args.allow_downgrade,
+        to: args.version.to.clone(),
+        allow_downgrade: args.version.allow_downgrade,
         without_freezes: false,
         now: session.now,
         without_leaving: false,
-        skip_bad: args.skip_bad || manifest.policy.skip_bad,
+        skip_bad: args.version.skip_bad || manifest.policy.skip_bad,
         directory: session.project.manifest_directory(),
         ..Options::default()
     };

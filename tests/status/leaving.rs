@@ -73,6 +73,12 @@ fn a_locked_nightly_that_leaves_is_told_with_what_keeps_it() {
     project.write("strixlock.toml", "rounds = 1\n");
     assert_eq!(says("main"), "the store has its tarball and its tree");
     assert_eq!(says("other"), "there is no copy here: `strixlock realize` downloads it into the store");
+    // An archive counts only when it has every byte.
+    run(&project, "main", &["archive", "--to", "kept"]).code(0);
+    project.write("strixlock.toml", "rounds = 1\narchive = \"kept\"\n");
+    assert_eq!(says("other"), "the archive [DIR]/project/kept has it");
+    std::fs::remove_dir_all(project.path("kept/blobs")).unwrap();
+    assert_eq!(says("other"), "there is no copy here: `strixlock realize` downloads it into the store");
     let json = run(&project, "other", &["status", "--json"]).code(0).json();
     assert_eq!(json["leaving"][0]["input"], "rocm");
     assert_eq!(json["leaving"][0]["kept_by"], serde_json::json!([]));

@@ -49,7 +49,7 @@ pub fn run(args: &AddArgs, session: &Session) -> Result<u8> {
             (file.clone(), archived, Some(size))
         }
         name => {
-            let place = directory(name.as_ref())?;
+            let place = directory(name.as_ref(), session)?;
             let is_layout = matches!(name, Some(ArchiveName::Layout(_)));
             if is_layout && args.cold {
                 return Err(Error::new(Kind::Usage, "an OCI image layout has whole files, and --cold keeps trees")

@@ -8,7 +8,6 @@ mod verify;
 use std::path::PathBuf;
 
 use super::Session;
-use super::session::usual_archive;
 use crate::archive::{Archive, ArchiveName, unpacked};
 use crate::error::{Error, Kind, Result};
 
@@ -56,14 +55,14 @@ fn open(name: Option<&ArchiveName>, session: &Session) -> Result<Opened> {
             unpacked(path, directory.path(), &*session.ui.progress)?;
             Ok(Opened { archive: Archive::open(directory.path())?, _unpacked: Some(directory) })
         }
-        name => Ok(Opened { archive: Archive::open(&directory(name)?)?, _unpacked: None }),
+        name => Ok(Opened { archive: Archive::open(&directory(name, session)?)?, _unpacked: None }),
     }
 }
 
 /// Returns the directory with this name, or that of the usual archive.
-fn directory(name: Option<&ArchiveName>) -> Result<PathBuf> {
+fn directory(name: Option<&ArchiveName>, session: &Session) -> Result<PathBuf> {
     match name {
-        None => usual_archive(),
+        None => session.usual_archive(),
         Some(ArchiveName::Directory(path) | ArchiveName::Layout(path)) => Ok(path.clone()),
         Some(ArchiveName::File(path)) => {
             Err(Error::new(Kind::Usage, "expected the directory of an archive, not a tar file")

@@ -25,7 +25,7 @@ pub struct PruneArgs {
 
 pub fn run(args: &PruneArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
-    let place = directory(args.archive.as_ref())?;
+    let place = directory(args.archive.as_ref(), session)?;
     // A directory that is no archive must not become one here.
     Archive::open(&place)?;
     let archive = if args.dry_run { Archive::open(&place)? } else { Archive::open_to_write(&place)? };

@@ -28,7 +28,6 @@ pub use config::variable;
 pub use profile::described;
 pub use project::Project;
 pub use settings::{Given, Setting};
-pub use store::usual_archive;
 
 /// Global options of a command, and the things that depend on them.
 pub struct Session {

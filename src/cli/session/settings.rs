@@ -57,6 +57,9 @@ impl Session {
         for given in &self.args.given {
             all.push(self.option(given)?);
         }
+        let origin = config.archive.as_ref().map_or(Origin::Default, |set| set.origin.clone());
+        let value = self.usual_archive().ok().map(|path| path.display().to_string());
+        all.push(Setting { name: "archive".to_owned(), value: value.into(), origin });
         let hosts = config.insecure_hosts.iter().map(|set| (set.value.clone().into(), &set.origin));
         all.extend(list("insecure-hosts", hosts.collect()));
         let mirrors = config.mirrors.iter();

@@ -62,6 +62,12 @@ impl Session {
         })
     }
 
+    /// Returns the directory of the archive where no option names one: that of the configuration, or one beside the usual
+    /// store.
+    pub fn usual_archive(&self) -> Result<PathBuf> {
+        self.config()?.archive.as_ref().map_or_else(|| usual_path("archive"), |set| Ok(set.value.clone()))
+    }
+
     /// Opens the store, and creates it if it is missing.
     fn open_store(&self) -> Result<Store> {
         self.open(Store::open_waiting)
@@ -83,11 +89,6 @@ impl Session {
         }
         Ok(store)
     }
-}
-
-/// Returns the directory of the archive where nothing names one: beside the usual store.
-pub fn usual_archive() -> Result<PathBuf> {
-    usual_path("archive")
 }
 
 /// Returns the path of the store or archive where nothing names one: in the user's data directory. A relative home would be

@@ -44,6 +44,9 @@ impl Reader<'_, '_> {
         if let Some(text) = top.text("store")? {
             config.store = Some(self.set(&text, |text| self.path(text))?);
         }
+        if let Some(text) = top.text("archive")? {
+            config.archive = Some(self.set(&text, |text| self.path(text))?);
+        }
         if let Some(text) = top.text("profile")? {
             config.profile =
                 Some(self.set(&text, |text| text.parse().map_err(|error: Error| error.message().to_owned()))?);

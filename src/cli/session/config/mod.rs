@@ -25,6 +25,7 @@ pub use origin::{Origin, Set, variable};
 #[derive(Debug, Default)]
 pub(super) struct Config {
     pub(super) store: Option<Set<PathBuf>>,
+    pub(super) archive: Option<Set<PathBuf>>,
     pub(super) profile: Option<Set<ProfileName>>,
     pub(super) insecure_hosts: Vec<Set<String>>,
     pub(super) mirrors: Vec<Set<MirrorSetting>>,
@@ -49,6 +50,7 @@ impl Config {
         below.numbers.append(&mut self.numbers);
         Self {
             store: self.store.or(below.store),
+            archive: self.archive.or(below.archive),
             profile: self.profile.or(below.profile),
             compile_cache: self.compile_cache.or(below.compile_cache),
             numbers: below.numbers,

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::super::switch;
 use super::{Config, MirrorSetting, Number, Origin, Set, variable};
-use crate::cli::paths::address;
+use crate::cli::paths::{address, expand};
 use crate::error::{Error, Kind, Result};
 
 /// Reads the settings that are in the environment. An empty variable counts as unset.
@@ -31,6 +31,10 @@ pub(super) fn read(environment: impl Fn(&str) -> Option<OsString>) -> Result<Con
     }
     if let Some(found) = read("compile-cache")? {
         config.compile_cache = Some(found.set(switch(&found.text).map_err(|fault| found.invalid(&fault))?));
+    }
+    if let Some(found) = read("archive")? {
+        let path = expand(Path::new(&found.text)).and_then(|path| std::path::absolute(path).map_err(|e| e.to_string()));
+        config.archive = Some(found.set(path.map_err(|fault| found.invalid(&fault))?));
     }
     if let Some(found) = read("insecure-hosts")? {
         config.insecure_hosts = found.text.split_whitespace().map(|host| found.set(host.to_owned())).collect();
@@ -85,6 +89,8 @@ mod tests {
         for (text, expected) in [("off", false), ("1", true), ("", true)] {
             assert_eq!(of("STRIXLOCK_COMPILE_CACHE", text).unwrap().compile_cache(), expected);
         }
+        let archive = of("STRIXLOCK_ARCHIVE", "/srv/archive").unwrap().archive.unwrap();
+        assert_eq!(archive.value, Path::new("/srv/archive"));
         let hosts = of("STRIXLOCK_INSECURE_HOSTS", "a b").unwrap().insecure_hosts;
         assert_eq!(hosts.iter().map(|host| host.value.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         let mirrors = of("STRIXLOCK_MIRRORS", "https://a/=https://b/c?d=e\nhttps://f/=/srv/g").unwrap().mirrors;
@@ -101,6 +107,7 @@ mod tests {
             ("STRIXLOCK_LOG_BYTES", "1M"),
             ("STRIXLOCK_COMPILE_CACHE", "maybe"),
             ("STRIXLOCK_COMPILE_CACHE_BYTES", "5"),
+            ("STRIXLOCK_ARCHIVE", "~you/archive"),
             ("STRIXLOCK_MIRRORS", "https://a/"),
             ("STRIXLOCK_MIRRORS", "a=b"),
             ("STRIXLOCK_MIRRORS", "https://a/=~you/b"),
