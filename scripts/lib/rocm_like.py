@@ -115,6 +115,8 @@ def repair_runpaths(tree):
 def finish(tree, version):
     """Adds what else AMD's trees have: links, provenance, kernels for one architecture."""
     (tree / "llvm").symlink_to("lib/llvm")
+    # Debian's hipcc has the name of Debian's directory in it.
+    (tree / "lib" / f"llvm-{LLVM}").symlink_to("llvm")
     bitcode = next((tree / "lib" / "llvm").glob("**/amdgcn/bitcode"))
     if not os.path.lexists(tree / "lib" / "llvm" / "amdgcn"):
         (tree / "lib" / "llvm" / "amdgcn").symlink_to(os.path.relpath(bitcode.parent, tree / "lib" / "llvm"))
