@@ -51,6 +51,8 @@ fail() {
 
 # serve WORD DIRECTORY : starts one of strixlock's own servers on loopback and sets $url.
 serve() {
+  # An earlier run's address must not be taken for this one's.
+  rm -f "$work/url-$1"
   "$strixlock" demo "--serve-$1" "$2" > "$work/url-$1" &
   servers+=($!)
   for _ in $(seq 100); do
