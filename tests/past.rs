@@ -13,8 +13,9 @@ struct Case(&'static str, &'static str, &'static [&'static str]);
 const SUFFERED: [Case; 9] = [
     Case(
         "A nightly was bad: gfx1151 crashed from 7.14.0a20260609 on, and people bisected by hand.",
-        "`rollback` is one rename. `freeze` holds what works, with a reason. Known-bad versions are named, and `--skip-bad` passes over them.",
+        "`bisect` finds the first bad build of 38 in about six steps. `rollback` is one rename. `freeze` holds what works, with a reason. Known-bad versions are named, and `--skip-bad` passes over them.",
         &[
+            "bisect::the_first_broken_nightly_is_found_also_when_its_neighbours_are_gone_upstream",
             "status::a_lock_that_moved_on_and_a_rollback_are_told_apart",
             "holding::a_frozen_input_stays_and_everybody_is_told_until_when_and_why",
             "advisories::skip_bad_takes_the_newest_that_is_not_known_to_be_bad",

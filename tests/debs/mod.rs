@@ -7,6 +7,7 @@ mod own_keys;
 mod refused;
 mod release;
 
+use strixlock_demo::deb_maker::Deb;
 use strixlock_demo::debs::{DebArchive, Package};
 
 use crate::audit::{blocks, run_by_bash};
@@ -194,4 +195,42 @@ fn no_words_of_a_strange_lock_come_into_commands() {
         let ran = project.run(&["audit"]).code(3);
         assert!(ran.stderr.contains("invalid block of "), "{pointer}: {}", ran.all());
     }
+}
+
+#[test]
+fn a_package_that_moved_is_told_with_its_changelog() {
+    let (project, mut archive) = with_archive();
+    let serve = |archive: &mut DebArchive, versions: &[&str]| {
+        let entry = |version: &&str| {
+            format!(
+                "libx ({version}) demo; urgency=low\n\n  * Fix number {version}.\n\n -- A <a@b>  Mon, 02 Nov 2026 10:00:00 +0000\n\n"
+            )
+        };
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, versions.iter().map(entry).collect::<String>().as_bytes()).unwrap();
+        let holds =
+            Deb::new("libx", versions[0]).file("usr/share/doc/libx/changelog.Debian.gz", &gzip.finish().unwrap());
+        archive.packages.retain(|package| package.name != "libx");
+        archive.packages.push(Package::new("libx", versions[0], &[]).holding(holds));
+        archive.date += 60;
+        archive.serve(project.upstream().server(), "/debian").unwrap();
+    };
+    serve(&mut archive, &["1.0-1"]);
+    manifest(&project, &["libx"], "");
+    project.run(&["update"]).code(0);
+    std::fs::copy(project.path("lock/strix.lock"), project.path("before.lock")).unwrap();
+    serve(&mut archive, &["1.0-3", "1.0-2", "1.0-1"]);
+    project.run(&["update"]).code(0);
+    let diff = |store: &str| project.run_in_store(store, &["diff", "before.lock", "lock/strix.lock"]).code(0);
+    let ran = diff("main");
+    let expected = "libx 1.0-1 -> 1.0-3";
+    assert!(ran.stdout.contains(expected), "{}", ran.all());
+    for line in ["1.0-3: * Fix number 1.0-3.", "1.0-2: * Fix number 1.0-2."] {
+        assert!(ran.stdout.contains(line), "{line}: {}", ran.all());
+    }
+    assert!(!ran.stdout.contains("1.0-1: "), "{}", ran.all());
+    // A store without the package says so.
+    let ran = diff("other");
+    assert!(ran.stdout.contains(expected) && !ran.stdout.contains("Fix number"), "{}", ran.all());
+    assert!(ran.all().contains("changelogs of 1 package were not read: the store does not have them"), "{}", ran.all());
 }
