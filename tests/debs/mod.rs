@@ -221,6 +221,7 @@ fn a_package_that_moved_is_told_with_its_changelog() {
     std::fs::copy(project.path("lock/strix.lock"), project.path("before.lock")).unwrap();
     serve(&mut archive, &["1.0-3", "1.0-2", "1.0-1"]);
     project.run(&["update"]).code(0);
+    project.run(&["archive", "--to", "kept"]).code(0); // downloads the package
     let diff = |store: &str| project.run_in_store(store, &["diff", "before.lock", "lock/strix.lock"]).code(0);
     let ran = diff("main");
     let expected = "libx 1.0-1 -> 1.0-3";
