@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Sourced by the end-to-end runs: work directory, real sources, servers on loopback, and the time of each step.
 
+# The scripts change directories.
+lib=$PWD/scripts/lib
+
 # begin NAME : creates $work (E2E_DIR, which is kept, or a temporary directory) and installs $strixlock into it.
 begin() {
   name=$1
@@ -116,7 +119,7 @@ checks = json.load(open(sys.argv[1]))["checks"]
 left = [f"{one['name']}: {one['found']}" for one in checks if one["outcome"] == "not-run" and one["name"] not in ("device", "device nodes", "rocminfo")]
 sys.exit("\n".join(left) or 0)
 PY
-  python3 scripts/lib/same_records.py "${records[@]}" || fail "the two validations differ"
+  python3 "$lib"/same_records.py "${records[@]}" || fail "the two validations differ"
   cat "$1"/validation/*.md
 }
 
