@@ -21,7 +21,6 @@ use crate::update::{Move, Options, Update, update as resolve};
 /// Downloads what is new, since a pin needs a digest. Writes the lock only if every input succeeded, and only if it
 /// changed.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct UpdateArgs {
     /// Inputs to update [default: all]; inputs that the lock lacks are always resolved
     #[arg(value_name = "INPUT")]
