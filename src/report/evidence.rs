@@ -33,6 +33,7 @@ pub fn evidence(lock: &Lock, known: &Known) -> Vec<Evidence> {
     let inputs = lock.inputs.iter().map(|(name, input)| {
         let (mut page, trust) = (String::new(), input.trust());
         input.report(&mut page);
+        input.lists(name, &mut page);
         Evidence {
             name: name.clone(),
             kind: input.kind().name(),

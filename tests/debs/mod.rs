@@ -235,3 +235,16 @@ fn a_package_that_moved_is_told_with_its_changelog() {
     assert!(ran.stdout.contains(expected) && !ran.stdout.contains("Fix number"), "{}", ran.all());
     assert!(ran.all().contains("changelogs of 1 package were not read: the store does not have them"), "{}", ran.all());
 }
+
+#[test]
+fn the_page_of_the_report_has_the_way_from_the_signature_to_each_package() {
+    let (project, _) = with_archive();
+    manifest(&project, &["hello"], "");
+    project.run(&["update"]).code(0);
+    project.run(&["report", "-o", "page.html"]).code(0);
+    let page = project.read("page.html");
+    assert!(
+        page.contains("gpgv --status-fd 1") && page.contains("/pool/main/hello/hello_"),
+        "no commands for packages"
+    );
+}
