@@ -102,8 +102,17 @@ fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
             "gpgv --status-fd 1 --keyring ./archive-keys.gpg {signed} | grep -E 'VALIDSIG .*{key}'   # signed by {key}"
         ));
     }
-    let lists = format!("[^ ]+/binary-({}|all)/Packages\\b", requested.architecture);
-    lines.push(format!(r#"lists=$(grep -oE "{lists}" {document} | sort -u)"#));
+    // Only the lists that were read: a mirror may be behind with others. Without the field, packages for all architectures
+    // have a list of their own.
+    let components = if requested.components.is_empty() { "[^ ]+".to_owned() } else { requested.components.join("|") };
+    let architecture = &requested.architecture;
+    lines.push(format!(
+        "grep -q '^No-Support-for-Architecture-all: Packages' {document} && kinds={architecture} || \
+         kinds='{architecture}|all'"
+    ));
+    lines.push(format!(
+        r#"lists=$(grep -oE " ({components})/binary-($kinds)/Packages\b" {document} | grep -v debian-installer | sort -u)"#
+    ));
     for line in [
         "for list in $lists; do",
         // The smallest form that the Release file lists and the archive has: .xz, .gz, or uncompressed.
