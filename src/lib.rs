@@ -21,7 +21,8 @@
 //! * [`recipe`], [`manifest`], [`lock`]: how outputs are made; requests of the user; pins of the requests
 //! * [`archive`], [`serve`]: every byte that locks need, in a directory; the server of such a directory
 //! * [`update`]: from manifest to lock
-//! * [`trim`], [`proof`]: the files that a build needs at run time; the proof that it runs with them
+//! * [`trim`], [`drivers`], [`proof`]: the files of ROCm that a build needs at run time; those of Vulkan drivers; the
+//!   proof that it runs with them
 //! * [`realize`]: from lock to trees
 //! * [`changes`]: changes between two locks or generations: inputs, outputs, files
 //! * [`launch`]: programs of a generation, and the environment that they run in
@@ -44,6 +45,7 @@ mod changes;
 pub mod cli;
 mod compare;
 mod doctor;
+mod drivers;
 mod export;
 mod fetch;
 mod fields;

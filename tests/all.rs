@@ -63,3 +63,4 @@ mod up;
 mod update;
 mod validate;
 mod verify;
+mod vulkan;

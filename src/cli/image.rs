@@ -105,8 +105,10 @@ pub fn named_programs(lock: &Lock, name: &str) -> Vec<String> {
     let Some(image) = recipe(lock, name) else { return Vec::new() };
     let mut all: Vec<String> = image.program.iter().cloned().collect();
     let runtime = image.runtime.as_ref().and_then(|runtime| lock.outputs.get(runtime));
-    if let Some(Recipe::Runtime(runtime)) = runtime.map(|output| &output.recipe) {
-        all.extend(runtime.roots.iter().cloned());
+    match runtime.map(|output| &output.recipe) {
+        Some(Recipe::Runtime(runtime)) => all.extend(runtime.roots.iter().cloned()),
+        Some(Recipe::Vulkan(runtime)) => all.extend(runtime.roots.iter().cloned()),
+        _ => {}
     }
     all
 }

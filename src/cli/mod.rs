@@ -15,6 +15,7 @@ mod current_generation;
 mod demo;
 mod diff;
 mod doctor;
+mod drivers;
 mod env;
 mod export;
 mod freeze;

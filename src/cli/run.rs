@@ -28,7 +28,7 @@ pub struct RunArgs {
     /// The generation [default: the current one]
     #[arg(short, long, value_name = "GENERATION")]
     generation: Option<u64>,
-    /// The output that has the program
+    /// The output that has the program, or the runtime that it is to run with
     #[arg(long, value_name = "OUTPUT")]
     output: Option<String>,
     /// Set a variable, or pass the caller's on
@@ -56,7 +56,7 @@ pub fn run(args: &RunArgs, session: &Session) -> Result<u8> {
         let have = if found.also_in.len() == 1 { "has" } else { "have" };
         ui.note(&format!("{} is that of {}; {others} {have} one too (--output)", program.display(), found.output));
     }
-    let environment = outputs.environment(&found.output, &*ui.progress)?;
+    let environment = outputs.environment(&found.runs_as, &*ui.progress)?;
     let path = outputs.file(&found, &*ui.progress)?;
     ui.finish()?;
 

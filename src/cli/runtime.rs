@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::table::{Column, Table};
-use super::{Session, Ui};
+use super::{Session, Ui, drivers};
 use crate::deb::owners;
 use crate::error::Result;
-use crate::realize::{Runtime, runtime_output};
+use crate::realize::{Runtime, driver_output, runtime_output};
 use crate::text;
 use crate::tree::{Node, show};
 use crate::trim::Sum;
 
-/// Compare the trimmed runtime with the whole ROCm tree, and explain what is in it
+/// Compare the runtime with the whole tree that it is taken from, and explain what is in it
 ///
-/// Computed from the realized trees, without network. `strixlock why PATH` explains a single file.
+/// The tree is that of ROCm, or the root of a Vulkan runtime. Computed from the realized trees, without network.
+/// `strixlock why PATH` explains a single file.
 #[derive(Debug, clap::Args)]
 pub struct RuntimeArgs {
     /// Show sizes by reason, what was left out, and what the base system must provide
@@ -29,6 +30,9 @@ pub struct RuntimeArgs {
 pub fn run(args: &RuntimeArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let lock = session.lock()?;
+    if let Some(name) = driver_output(lock, args.output.as_deref()) {
+        return drivers::runtime(session, lock, &name, args.explain);
+    }
     let name = runtime_output(lock, args.output.as_deref())?;
     let runtime = session.realizer(lock, None)?.explain(&name)?;
     let (full, kept) = (Sum::of(&runtime.rocm_listing), Sum::of(runtime.trimmed.listing()));
@@ -116,14 +120,14 @@ fn explain(ui: &Ui, runtime: &Runtime, host: &[HostLibrary]) {
     }
 }
 
-fn largest_first<Key>(sums: BTreeMap<Key, Sum>) -> Vec<(Key, Sum)> {
+pub(super) fn largest_first<Key>(sums: BTreeMap<Key, Sum>) -> Vec<(Key, Sum)> {
     let mut sums: Vec<_> = sums.into_iter().collect();
     sums.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes));
     sums
 }
 
 /// Returns an empty table of sums of files.
-fn sums(head: &'static str) -> Table {
+pub(super) fn sums(head: &'static str) -> Table {
     Table::new([
         Column::name(head),
         Column::number("size"),
@@ -133,16 +137,16 @@ fn sums(head: &'static str) -> Table {
     ])
 }
 
-fn row(table: &mut Table, label: &str, sum: Sum, because: &str) {
+pub(super) fn row(table: &mut Table, label: &str, sum: Sum, because: &str) {
     let links = if sum.links == 0 { String::new() } else { sum.links.to_string() };
     table.row([label, &text::bytes(sum.bytes), &sum.files.to_string(), &links, because]);
 }
 
-fn sum(sum: Sum) -> Value {
+pub(super) fn sum(sum: Sum) -> Value {
     json!({ "files": sum.files, "links": sum.links, "bytes": sum.bytes })
 }
 
-fn labelled(label: &str, because: &str, of: Sum) -> Value {
+pub(super) fn labelled(label: &str, because: &str, of: Sum) -> Value {
     let mut value = sum(of);
     value["rule"] = label.into();
     value["because"] = because.into();

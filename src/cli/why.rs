@@ -6,22 +6,22 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Session;
 use super::table::{Column, Table};
 use super::ui::DIM;
+use super::{Session, drivers};
 use crate::error::{Error, Kind, Result};
-use crate::realize::{Runtime, runtime_output};
+use crate::realize::{Runtime, driver_output, runtime_output};
 use crate::suggest::nearest;
 use crate::text;
 use crate::tree::{Node, show};
 
-/// Explain why a file is in the trimmed runtime, or why it was left out
+/// Explain why a file is in the runtime, or why it was left out
 ///
-/// Shows the chain from a root program to the file, with the rule for each step. Computed from the realized trees,
+/// Shows the chain from a root program to the file, or from a driver of a Vulkan runtime, with the rule for each step. Computed from the realized trees,
 /// without network.
 #[derive(Debug, clap::Args)]
 pub struct WhyArgs {
-    /// Path in the ROCm tree (lib/librocblas.so.5), or installed path (/opt/rocm/lib/..., /opt/llama/bin/...)
+    /// Path in the tree (lib/librocblas.so.5), or installed path (/opt/rocm/lib/..., /opt/llama/bin/...)
     path: PathBuf,
     /// Runtime to explain, if the lock has several
     #[arg(long, value_name = "OUTPUT")]
@@ -34,6 +34,9 @@ const SHOWN: usize = 5;
 pub fn run(args: &WhyArgs, session: &Session) -> Result<u8> {
     let ui = &session.ui;
     let lock = session.lock()?;
+    if let Some(name) = driver_output(lock, args.output.as_deref()) {
+        return drivers::why(session, lock, &name, args.path.as_os_str().as_bytes());
+    }
     let name = runtime_output(lock, args.output.as_deref())?;
     let runtime = session.realizer(lock, None)?.explain(&name)?;
     let file = RuntimeFile::find(&runtime, args.path.as_os_str().as_bytes())?;

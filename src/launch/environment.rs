@@ -4,7 +4,8 @@
 //! the machine may have another ROCm. `LD_LIBRARY_PATH` is searched before them (they are `DT_RUNPATH`), and the
 //! trees in the store are all that is in it. The libraries find kernels, GPU code and device libraries beside
 //! themselves, so no variable has to lead there, and none of the caller may: `HIPBLASLT_TENSILE_LIBPATH`, for one,
-//! means another directory in each release.
+//! means another directory in each release. A Vulkan runtime is named by variables, which the Vulkan loader and the
+//! drivers read; the machine's drivers and layers are not looked for.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,9 +14,10 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 use crate::recipe::image::{BITCODE, Prefixes};
+use crate::recipe::vulkan::VulkanPart;
 
 /// Beginnings of the names of variables that change what the loader or ROCm loads, or which GPU it sees.
-const CLEARED: [&str; 22] = [
+const CLEARED: [&str; 25] = [
     // The loader of glibc: LD_PRELOAD, LD_AUDIT and others.
     "LD_",
     // ROCm and its libraries.
@@ -40,15 +42,22 @@ const CLEARED: [&str; 22] = [
     "ROCTX",
     "ROCWMMA_",
     "TENSILE",
+    // The Vulkan loader, with its layers, and Mesa's drivers.
+    "VK_",
+    "RADV_",
+    "LP_",
 ];
 
 /// Further variables with such an effect: HIP reads CUDA's choice of devices, and llama.cpp loads the backend that is
 /// named.
-const CLEARED_NAMES: [&str; 6] = [
+const CLEARED_NAMES: [&str; 9] = [
     "CUDA_VISIBLE_DEVICES",
     "DEVICE_LIB_PATH",
+    "DRIRC_CONFIGDIR",
     "GGML_BACKEND_PATH",
     "LLVM_PATH",
+    "MESA_LOADER_DRIVER_OVERRIDE",
+    "MESA_VK_DEVICE_SELECT",
     "OCL_ICD_VENDORS",
     "OPENCL_VENDOR_PATH",
 ];
@@ -66,6 +75,19 @@ pub struct Environment {
     trees: PathBuf,
 }
 
+/// The trees whose programs run together.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trees<'a> {
+    /// The build.
+    pub llama: Option<&'a Path>,
+    /// ROCm, whole or trimmed.
+    pub rocm: Option<&'a Path>,
+    /// True for a whole ROCm tree, with its compilers.
+    pub compilers: bool,
+    /// The Vulkan runtime, with its drivers.
+    pub vulkan: Option<(&'a Path, &'a [String])>,
+}
+
 /// The changes that turn the environment of a caller into that of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {
@@ -76,13 +98,17 @@ pub struct Changes {
 }
 
 impl Environment {
-    /// Returns the environment for these trees of a store. `compilers` is true for a whole ROCm tree.
-    pub fn new(trees: &Path, llama: Option<&Path>, rocm: Option<&Path>, compilers: bool) -> Result<Self> {
-        let has_bitcode = rocm.is_some_and(|rocm| rocm.join(BITCODE).is_dir());
-        let (llama, rocm) = (llama.map(searchable).transpose()?, rocm.map(searchable).transpose()?);
-        let prefixes = Prefixes { rocm, llama };
+    /// Returns the environment for these trees of a store, which all lie below `trees`.
+    pub fn new(trees: &Path, parts: &Trees) -> Result<Self> {
+        let has_bitcode = parts.rocm.is_some_and(|rocm| rocm.join(BITCODE).is_dir());
+        let (llama, rocm) = (parts.llama.map(searchable).transpose()?, parts.rocm.map(searchable).transpose()?);
+        let vulkan = match parts.vulkan {
+            Some((tree, drivers)) => Some(VulkanPart { prefix: searchable(tree)?, drivers }),
+            None => None,
+        };
+        let prefixes = Prefixes { rocm, llama, vulkan };
         let variables = prefixes.variables(has_bitcode);
-        Ok(Self { path: prefixes.programs(compilers), variables, trees: trees.to_path_buf() })
+        Ok(Self { path: prefixes.programs(parts.compilers), variables, trees: trees.to_path_buf() })
     }
 
     /// Returns what has to change in the environment of a caller. All else, such as `HOME` and the settings of
@@ -154,7 +180,8 @@ mod tests {
 
     fn environment() -> Environment {
         let (llama, rocm) = (Path::new("/s/trees/1/tree"), Path::new("/s/trees/2/tree"));
-        Environment::new(Path::new("/s/trees"), Some(llama), Some(rocm), false).unwrap()
+        let trees = Trees { llama: Some(llama), rocm: Some(rocm), ..Trees::default() };
+        Environment::new(Path::new("/s/trees"), &trees).unwrap()
     }
 
     #[test]
@@ -203,6 +230,23 @@ mod tests {
     }
 
     #[test]
+    fn drivers_and_layers_of_the_machine_are_not_looked_for() {
+        let drivers = ["radeon".to_owned()];
+        let (llama, vulkan) = (Path::new("/s/trees/1/tree"), Path::new("/s/trees/3/tree"));
+        let trees = Trees { llama: Some(llama), vulkan: Some((vulkan, &drivers)), ..Trees::default() };
+        let environment = Environment::new(Path::new("/s/trees"), &trees).unwrap();
+        let foreign = ["VK_LAYER_PATH", "VK_INSTANCE_LAYERS", "VK_ADD_DRIVER_FILES", "RADV_DEBUG", "LP_NUM_THREADS"];
+        let callers: Vec<_> = foreign.iter().map(|name| (OsString::from(name), OsString::from("/evil"))).collect();
+        let changes = environment.changes(callers.clone());
+        assert_eq!(changes.unset.len(), foreign.len(), "{:?}", changes.unset);
+        assert_eq!(changes.set["LD_LIBRARY_PATH"], "/s/trees/1/tree/lib:/s/trees/3/tree/lib");
+        assert_eq!(changes.set["VK_DRIVER_FILES"], "/s/trees/3/tree/share/vulkan/icd.d/radeon_icd.json");
+        assert_eq!(changes.set["VK_LOADER_LAYERS_DISABLE"], "~all~");
+        let after = changes.apply(callers.into_iter().chain(caller(&[("GGML_VK_VISIBLE_DEVICES", "1")])));
+        assert_eq!(after[OsStr::new("GGML_VK_VISIBLE_DEVICES")], "1", "settings of llama.cpp stay");
+    }
+
+    #[test]
     fn applied_twice_it_changes_nothing() {
         let environment = environment();
         let first = caller(&[("PATH", "/opt/rocm/bin:/opt/rocm-6.4/bin:/home/me/bin::/opt/rocmx"), ("A", "b")]);
@@ -216,7 +260,8 @@ mod tests {
     #[test]
     fn a_path_that_no_search_path_can_hold_is_refused() {
         for path in ["/a:b", "/a;b", "/a\nb"] {
-            assert!(Environment::new(Path::new("/"), Some(Path::new(path)), None, false).is_err(), "{path}");
+            let trees = Trees { llama: Some(Path::new(path)), ..Trees::default() };
+            assert!(Environment::new(Path::new("/"), &trees).is_err(), "{path}");
         }
     }
 }

@@ -1,13 +1,15 @@
 //! Programs of a generation, and the environment that they run in outside a sandbox: `strixlock run` and `strixlock
 //! env`.
 //!
-//! Only reads, except that packed trees are brought back. Runs nothing.
+//! Only reads, except that packed trees are brought back. Runs nothing. `c_library` compares the C library of this
+//! machine with the one that a Vulkan runtime was made with.
 
+mod c_library;
 mod environment;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 use crate::llama_source::first_commands;
@@ -18,7 +20,7 @@ use crate::store::{Generation, Store, StoredTree};
 use crate::suggest::{nearest, suggest};
 use crate::tree::Node;
 
-pub use environment::Environment;
+pub use environment::{Environment, Trees};
 
 /// Most names of programs that an error lists.
 const LISTED: usize = 20;
@@ -37,6 +39,8 @@ pub struct Outputs<'s> {
 pub struct Program {
     /// The output that it is taken from.
     pub output: String,
+    /// The output whose environment it gets: the runtime that was named, else that of the program.
+    pub runs_as: String,
     /// Its path in the output's tree.
     path: String,
     /// Other outputs, except those of variants, that have a program of this name.
@@ -52,6 +56,7 @@ fn is_program_name(name: &str) -> bool {
 struct Parts {
     llama: Option<String>,
     rocm: Option<String>,
+    vulkan: Option<String>,
     /// True if the ROCm tree is not trimmed.
     is_whole: bool,
 }
@@ -137,17 +142,29 @@ impl<'s> Outputs<'s> {
         Ok(found)
     }
 
-    /// Finds a program, in one output or in the first that has it.
+    /// Returns the engine of a runtime, if the generation has it.
+    fn engine_of(&self, runtime: &str) -> Option<&str> {
+        let recipe = self.recipe(runtime).filter(|recipe| recipe.is(OutputRole::Runtime))?;
+        let engine = recipe.outputs().into_iter().find(|(role, _)| *role == OutputRole::Engine)?.1;
+        self.generation.outputs.contains_key(engine).then_some(engine)
+    }
+
+    /// Finds a program, in one output or in the first that has it. One of a runtime's engine runs with that runtime.
     pub fn find(&self, program: &OsStr, output: Option<&str>) -> Result<Program> {
         let first = self.choose(output)?;
-        let outputs = if output.is_some() { vec![first] } else { self.names() };
+        let outputs = match output {
+            // A runtime has no programs of its engine, which run with it.
+            Some(_) => [first].into_iter().chain(self.engine_of(first)).collect(),
+            None => self.names(),
+        };
         let all = outputs.into_iter().map(|name| Ok((name, self.programs(name)?))).collect::<Result<Vec<_>>>()?;
         let wanted = program.to_str().unwrap_or_default();
         let mut having = all.iter().filter_map(|(name, programs)| Some((name, programs.get(wanted)?)));
         if let Some((name, path)) = having.next() {
             let others = having.filter(|(name, _)| self.lock.variant(name).is_none());
             let also_in = others.map(|(name, _)| (*name).to_owned()).collect();
-            return Ok(Program { output: (*name).to_owned(), path: path.clone(), also_in });
+            let runs_as = output.map_or(*name, |_| first).to_owned();
+            return Ok(Program { output: (*name).to_owned(), runs_as, path: path.clone(), also_in });
         }
         let of = output.map_or_else(|| format!("generation {}", self.number), |name| format!("the output `{name}`"));
         let error = Error::new(Kind::NotFound, format!("{of} has no program `{}`", program.display()));
@@ -180,8 +197,15 @@ impl<'s> Outputs<'s> {
     fn parts(&self, output: &str) -> Parts {
         let has = |name: &String| self.generation.outputs.contains_key(name);
         match self.recipe(output) {
-            Some(Recipe::Runtime(recipe)) => {
-                Parts { llama: Some(recipe.llama.clone()).filter(has), rocm: Some(output.to_owned()), is_whole: false }
+            Some(Recipe::Runtime(recipe)) => Parts {
+                llama: Some(recipe.llama.clone()).filter(has),
+                rocm: Some(output.to_owned()),
+                is_whole: false,
+                vulkan: None,
+            },
+            Some(Recipe::Vulkan(recipe)) => {
+                let engine = Some(recipe.engine.clone()).filter(has);
+                Parts { llama: engine, rocm: None, is_whole: false, vulkan: Some(output.to_owned()) }
             }
             Some(recipe) if recipe.is(OutputRole::Engine) => {
                 let runtimes = self.names().into_iter().filter(
@@ -189,9 +213,18 @@ impl<'s> Outputs<'s> {
                 );
                 let runtime = { runtimes }.next().map(str::to_owned);
                 let is_whole = runtime.is_none();
-                Parts { llama: Some(output.to_owned()), rocm: runtime.or(recipe.rocm().map(str::to_owned)), is_whole }
+                let drivers = self
+                    .names()
+                    .into_iter()
+                    .find(|name| matches!(self.recipe(name), Some(Recipe::Vulkan(vulkan)) if vulkan.engine == output));
+                Parts {
+                    llama: Some(output.to_owned()),
+                    rocm: runtime.or(recipe.rocm().map(str::to_owned)),
+                    is_whole,
+                    vulkan: drivers.map(str::to_owned),
+                }
             }
-            _ => Parts { llama: None, rocm: Some(output.to_owned()), is_whole: true },
+            _ => Parts { llama: None, rocm: Some(output.to_owned()), is_whole: true, vulkan: None },
         }
     }
 
@@ -200,9 +233,21 @@ impl<'s> Outputs<'s> {
         let parts = self.parts(output);
         let tree = |name: Option<&String>| name.map(|name| self.tree(name, progress)).transpose();
         let (llama, rocm) = (tree(parts.llama.as_ref())?, tree(parts.rocm.as_ref())?);
-        let path = |tree: &Option<StoredTree>| tree.as_ref().map(|tree| tree.path.clone());
-        let (llama, rocm) = (path(&llama), path(&rocm));
-        Environment::new(&self.store.root().join("trees"), llama.as_deref(), rocm.as_deref(), parts.is_whole)
+        let vulkan = tree(parts.vulkan.as_ref())?;
+        let drivers = match parts.vulkan.as_ref().and_then(|name| self.recipe(name)) {
+            Some(Recipe::Vulkan(recipe)) => recipe.drivers.as_slice(),
+            _ => &[],
+        };
+        if let Some(vulkan) = &vulkan {
+            c_library::demand(&vulkan.path, llama.as_ref().map(|tree| tree.path.as_path()), Path::new("/"))?;
+        }
+        let trees = Trees {
+            llama: llama.as_ref().map(|tree| tree.path.as_path()),
+            rocm: rocm.as_ref().map(|tree| tree.path.as_path()),
+            compilers: parts.is_whole,
+            vulkan: vulkan.as_ref().map(|tree| (tree.path.as_path(), drivers)),
+        };
+        Environment::new(&self.store.root().join("trees"), &trees)
     }
 
     /// Returns the file of a program. Its tree is brought back if it is packed.

@@ -82,6 +82,10 @@ pub fn labels<'l>(
         }
         parts.push(format!("ROCm {} for {targets}", pin.version));
     }
+    if let Some(Recipe::Vulkan(recipe)) = runtime {
+        set("io.strixlock.vulkan.drivers", recipe.drivers.join(", "));
+        parts.push(format!("Vulkan with {}", recipe.drivers.join(", ")));
+    }
     let base = match image.base.as_deref().and_then(&output) {
         Some(Recipe::Sysroot(recipe)) => recipe.packages.as_ref().or(recipe.image.as_ref()),
         _ => image.from.as_ref(),

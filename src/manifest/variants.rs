@@ -6,7 +6,7 @@
 //!
 //! A table in a variant has the fields that differ; tables in it, such as `cmake`, are merged too. One with `type` stands
 //! in the place of the whole table, and may be new. Images have a version only where the variant names them, and a
-//! runtime has none for an engine that does not use ROCm.
+//! runtime has none for an engine that does not use ROCm, or Vulkan.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ use super::rules;
 use crate::error::Result;
 use crate::fields::{SourceText, Table};
 use crate::inputs::InputKind;
-use crate::recipe::{OutputRole, Recipe};
+use crate::recipe::{Backend, OutputRole, Recipe, VulkanRecipe};
 use crate::suggest::suggest;
 
 /// The name of what the manifest has without any variant.
@@ -259,12 +259,20 @@ impl Found {
         }
     }
 
-    /// Removes runtimes for engines that do not use ROCm in the variant, unless the variant names them.
+    /// Removes runtimes for engines that do not use ROCm, or Vulkan, in the variant, unless the variant names them.
     fn leave_out_runtimes(&mut self, renames: &Renames, tables: &Tables) {
         for (name, full) in renames.outputs.iter().filter(|(name, _)| !tables.changed.contains_key(*name)) {
             let Some(recipe) = self.outputs.get(full).filter(|recipe| recipe.is(OutputRole::Runtime)) else { continue };
             let engines = recipe.outputs().into_iter().filter(|(role, _)| *role == OutputRole::Engine);
             let uses_rocm = |engine: &str| self.outputs.get(engine).is_none_or(|recipe| recipe.rocm().is_some());
+            if let Recipe::Vulkan(VulkanRecipe { engine, .. }) = recipe {
+                let other =
+                    |recipe: &Recipe| matches!(recipe, Recipe::Llama(llama) if llama.backend != Backend::Vulkan);
+                if self.outputs.get(engine).is_some_and(other) {
+                    self.outputs.remove(full);
+                }
+                continue;
+            }
             // One that the manifest has for an engine without ROCm is left as it is.
             let had_rocm = self.outputs.get(name).is_some_and(|recipe| {
                 recipe.outputs().into_iter().any(|(role, engine)| role == OutputRole::Engine && uses_rocm(engine))
@@ -371,6 +379,13 @@ engine = "llama"
         assert_eq!(json["cmake"], serde_json::json!({ "A": "ON", "GGML_HIP_GRAPHS": "ON" }));
         let commit = format!("[variants.old]\ninputs.llama-cpp = {{ commit = \"{}\" }}\n", "a".repeat(40));
         assert_eq!(added(&commit), ["input llama-cpp.old", "llama.old", "runtime.old"]);
+        // A table with `type` stands in the place of the runtime of ROCm, and is left out again for another backend.
+        let drivers = format!("{vulkan}[variants.vulkan.outputs.runtime]\ntype = \"vulkan\"\n");
+        assert_eq!(added(&drivers), ["llama.vulkan", "runtime.vulkan"]);
+        let own = "[outputs.llama-vulkan]\ntype = \"llama\"\nbackend = \"vulkan\"\n[outputs.drivers]\n\
+                   type = \"vulkan\"\nengine = \"llama-vulkan\"\n";
+        let cpu = format!("{own}[variants.cpu.outputs.llama-vulkan]\nbackend = \"cpu\"\n");
+        assert_eq!(added(&cpu), ["drivers", "llama-vulkan", "llama-vulkan.cpu"]);
         let both = format!("{vulkan}{commit}");
         assert_eq!(added(&both), ["input llama-cpp.old", "llama.old", "llama.vulkan", "runtime.old"]);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::error::Result;
@@ -19,6 +20,26 @@ pub(super) fn engine(form: &mut Form) -> Result<Option<String>> {
         return Err(form.source.error(both.span(), message, "leave out one of them"));
     }
     Ok(engine.or(llama))
+}
+
+/// Reads the programs that must run, if the field is present.
+pub(super) fn roots(source: &SourceText, fields: &Table) -> Result<Option<Vec<String>>> {
+    let Some(roots) = fields.texts("roots")? else { return Ok(None) };
+    if roots.is_empty() {
+        return Err(source.error(
+            fields.span.clone(),
+            "missing root: a runtime needs at least one",
+            "such as roots = [\"llama-cli\"]",
+        ));
+    }
+    if let Some(wrong) = roots.iter().find(|root| !rules::is_program(root.get_ref())) {
+        return Err(source.error(
+            wrong.span(),
+            "invalid root: expected the name of a program",
+            "such as \"llama-cli\"",
+        ));
+    }
+    Ok(Some(roots.into_iter().map(Spanned::into_inner).collect()))
 }
 
 /// Parses the CMake variables of a build.

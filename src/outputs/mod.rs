@@ -15,3 +15,4 @@ mod prebuilt;
 mod rocm;
 mod runtime;
 mod sysroot;
+mod vulkan;

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use toml::Spanned;
 
-use super::fields::engine;
+use super::fields::{engine, roots};
 use crate::error::Result;
-use crate::fields::{SourceText, Table};
 use crate::gfx::GfxTarget;
 use crate::llama_source::default_roots;
 use crate::lock::{Derive, Lock, LockedOutput, Parts};
@@ -37,25 +35,6 @@ impl FromFields for RuntimeRecipe {
             own_edges_only: form.fields.flag("own-edges-only")?,
         })
     }
-}
-
-fn roots(source: &SourceText, fields: &Table) -> Result<Option<Vec<String>>> {
-    let Some(roots) = fields.texts("roots")? else { return Ok(None) };
-    if roots.is_empty() {
-        return Err(source.error(
-            fields.span.clone(),
-            "missing root: a runtime needs at least one",
-            "such as roots = [\"llama-cli\"]",
-        ));
-    }
-    if let Some(wrong) = roots.iter().find(|root| !rules::is_program(root.get_ref())) {
-        return Err(source.error(
-            wrong.span(),
-            "invalid root: expected the name of a program",
-            "such as \"llama-cli\"",
-        ));
-    }
-    Ok(Some(roots.into_iter().map(Spanned::into_inner).collect()))
 }
 
 impl Derive for RuntimeRecipe {

@@ -82,9 +82,9 @@ pub(super) fn is_llama(claim: &Claim, path: &[u8]) -> bool {
 }
 
 /// A line of ld.so's list: the requested name, and the file.
-struct Mapped {
-    name: String,
-    path: String,
+pub(super) struct Mapped {
+    pub name: String,
+    pub path: String,
 }
 
 /// Returns the files that ld.so maps for a file. Lines are `NAME => PATH (0x…)`, `PATH (0x…)` for ld.so itself, and
@@ -107,18 +107,23 @@ fn resolved(claim: &Claim, path: &[u8], environment: Environment, answer: &Answe
     if answer.code != 0 {
         return Err(claim.with_flaws(fault("ld.so cannot map a file of the runtime", &said(answer), &real)));
     }
+    Ok(mapped(answer))
+}
+
+/// Returns the files of ld.so's list.
+pub(super) fn mapped(answer: &Answer) -> Vec<Mapped> {
     let mapped = answer.lines.iter().filter_map(|line| {
         let (name, rest) = line.trim().split_once(" => ")?;
         let path = rest.rsplit_once(" (0x").map_or(rest, |(path, _)| path);
         Some(Mapped { name: name.to_owned(), path: path.to_owned() })
     });
-    Ok(mapped.collect())
+    mapped.collect()
 }
 
 /// Returns the name that ld.so does not find according to a line of its output. ld.so either continues its list
 /// (`NAME => not found`, also for a symbol version) or ends
 /// (`PROGRAM: error while loading shared libraries: NAME: cannot open …`).
-fn lost(line: &str) -> Option<&str> {
+pub(super) fn lost(line: &str) -> Option<&str> {
     let line = line.trim();
     if let Some((_, rest)) = line.split_once("error while loading shared libraries: ") {
         return rest.split_once(": ").map(|(name, _)| name);
@@ -172,7 +177,7 @@ fn loaded(claim: &Claim, path: &[u8], answer: &Answer) -> Result<()> {
 }
 
 /// Returns the end of an answer, or the exit status if there was no output.
-fn said(answer: &Answer) -> String {
+pub(super) fn said(answer: &Answer) -> String {
     let end = answer.end();
     match answer.code {
         code if end.is_empty() => format!("nothing, and ended with {}", ended(code)),

@@ -8,6 +8,8 @@
 //! * `programs`: the requested programs print their version and devices, and ROCm's own tools answer or report a
 //!   missing GPU. The files that they open meanwhile are kept by a rule, and nothing that they request is missing if
 //!   the whole tree has it (`opened`)
+//! * `drivers`: a Vulkan runtime's loader and drivers are loaded, the programs enumerate devices with them, and nothing
+//!   but the C library comes from elsewhere
 //! * `data`: trimming the runtime once more, from its own files, keeps all of it: each `.rocm_kpack_ref` leads to its
 //!   archive, each directory of kernels has everything that the whole tree has for the target, and so on for all files
 //!   that no loader opens
@@ -19,6 +21,7 @@
 //! proof changes nothing in the runtime.
 
 mod data;
+mod drivers;
 mod loader;
 mod opened;
 mod programs;
@@ -38,6 +41,8 @@ use crate::sandbox::{Engine, Limits, Mount, Root, Sandbox};
 use crate::tree::show;
 use crate::trim::{Mounted, Processor, Request, Trimmed};
 use questions::{Answer, Environment, Question, Questions};
+
+pub use drivers::{DriverClaim, prove_drivers};
 
 /// A runtime that is to be proven.
 pub struct Claim<'a> {
@@ -105,7 +110,8 @@ fn is_zero(count: &usize) -> bool {
 pub fn prove(claim: &Claim, log: &mut dyn Write) -> Result<Proof> {
     let sandbox = sandbox(claim)?;
     sandbox.describe(log)?;
-    let prefixes = Prefixes { rocm: Some(claim.request.rocm.prefix), llama: Some(claim.request.llama.prefix) };
+    let prefixes =
+        Prefixes { rocm: Some(claim.request.rocm.prefix), llama: Some(claim.request.llama.prefix), vulkan: None };
     let mut questions = Questions::new(claim.trimmed.interpreter.as_deref(), prefixes.search_path());
     let any_processor = |path: &Vec<u8>| !claim.trimmed.newer.contains(path);
     let mut with_others = 0;
@@ -206,13 +212,15 @@ impl<'a> Claim<'a> {
         if self.own_environment(path) == Environment::Bare {
             return Question::Load(name);
         }
-        let prefixes = Prefixes { rocm: Some(self.request.rocm.prefix), llama: Some(self.request.llama.prefix) };
+        let prefixes =
+            Prefixes { rocm: Some(self.request.rocm.prefix), llama: Some(self.request.llama.prefix), vulkan: None };
         Question::LoadWith(name, prefixes.search_path().into_bytes())
     }
 
     /// Adds the search path of the environment to an error, if it has one.
     fn with_environment(&self, error: Error, environment: Environment) -> Error {
-        let prefixes = Prefixes { rocm: Some(self.request.rocm.prefix), llama: Some(self.request.llama.prefix) };
+        let prefixes =
+            Prefixes { rocm: Some(self.request.rocm.prefix), llama: Some(self.request.llama.prefix), vulkan: None };
         match environment {
             Environment::Bare => error,
             Environment::Image => error.fact("LD_LIBRARY_PATH", prefixes.search_path()),

@@ -45,19 +45,19 @@ pub(super) fn judge(claim: &Claim, answers: &Answers) -> Result<BTreeMap<String,
 
 /// The events that ld.so reported for a process.
 #[derive(Default)]
-struct Trace<'l> {
+pub(super) struct Trace<'l> {
     /// Requested names, each after the file that requested it.
     asked: BTreeSet<(&'l str, &'l str)>,
     /// Names under which a file was loaded.
     loaded: BTreeSet<&'l str>,
     /// Files that were initialised.
-    initialised: BTreeSet<&'l str>,
+    pub initialised: BTreeSet<&'l str>,
 }
 
 impl<'l> Trace<'l> {
     /// Parses the lines: `file=NAME [0];  dynamically loaded by ASKER [0]`, then `file=NAME [0];  generating link map`
     /// if the file was found and is new, then `calling init: FILE` if it has initialisers.
-    fn read(answer: &'l Answer) -> Self {
+    pub fn read(answer: &'l Answer) -> Self {
         let mut trace = Self::default();
         for line in &answer.lines {
             if let Some((_, path)) = line.split_once("calling init: ") {
@@ -78,7 +78,7 @@ impl<'l> Trace<'l> {
     }
 
     /// Returns the requested names that were not loaded.
-    fn unmet(&self) -> impl Iterator<Item = (&'l str, &'l str)> {
+    pub fn unmet(&self) -> impl Iterator<Item = (&'l str, &'l str)> {
         self.asked.iter().copied().filter(|(_, name)| !self.loaded.contains(name))
     }
 }

@@ -22,7 +22,7 @@ const NO_GPU: [&str; 6] = [
 
 /// The demanded answer of a program.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Demand {
+pub(super) enum Demand {
     /// Exit code 0.
     Success,
     /// Exit code 0, or a report that there is no GPU.
@@ -32,8 +32,8 @@ enum Demand {
 }
 
 /// Returns the questions to a program of llama.cpp. The known ones are asked what this version's source says that they
-/// answer; others are only started.
-fn of_llama(claim: &Claim, name: &str) -> Vec<(&'static str, Demand)> {
+/// answer, all but `lacking`; others are only started.
+pub(super) fn of_llama(lacking: &BTreeSet<(Role, Wish)>, name: &str) -> Vec<(&'static str, Demand)> {
     let (role, first) = match Role::of(name) {
         Some(role @ Role::Bench) => (role, Wish::Help),
         Some(role @ (Role::Chat | Role::Completion | Role::Perplexity | Role::Server)) => (role, Wish::Version),
@@ -41,7 +41,7 @@ fn of_llama(claim: &Claim, name: &str) -> Vec<(&'static str, Demand)> {
         None if is_asked(name) => (Role::Chat, Wish::Version),
         _ => return vec![(Wish::Help.name(), Demand::Start)],
     };
-    let known = [first, Wish::ListDevices].into_iter().filter(|wish| !claim.lacking.contains(&(role, *wish)));
+    let known = [first, Wish::ListDevices].into_iter().filter(|wish| !lacking.contains(&(role, *wish)));
     known.map(|wish| (wish.name(), Demand::Success)).collect()
 }
 
@@ -59,7 +59,7 @@ fn all(claim: &Claim) -> Vec<(Vec<u8>, &'static str, Demand)> {
     for program in claim.trimmed.linked.keys() {
         let name = show(program.rsplit(|byte| *byte == b'/').next().unwrap_or_default());
         let ours = program.starts_with(format!("{}/", claim.request.rocm.prefix).as_bytes());
-        let asked = if ours { of_rocm(&name) } else { of_llama(claim, &name) };
+        let asked = if ours { of_rocm(&name) } else { of_llama(claim.lacking, &name) };
         all.extend(asked.into_iter().map(|(arguments, demand)| (program.clone(), arguments, demand)));
     }
     all
@@ -105,7 +105,7 @@ pub(super) fn judge(
     Ok(said)
 }
 
-fn fits(answer: &Answer, demand: Demand) -> bool {
+pub(super) fn fits(answer: &Answer, demand: Demand) -> bool {
     let no_gpu = || {
         let said = answer.lines.join("\n").to_lowercase();
         NO_GPU.iter().any(|words| said.contains(words))

@@ -130,9 +130,11 @@ impl Realizer<'_> {
             files = base_files::missing_files(&BaseTree::open(&tree)?, &self.certificates(recipe)?)?;
             parts.push(("base".to_owned(), LayerParts::Tree { tree, prefix: "", modes: MODES }));
         }
+        let vulkan = prefixes.vulkan.map(|vulkan| vulkan.prefix);
+        let runtime = if vulkan.is_some() { "Vulkan runtime" } else { "ROCm runtime" };
         for (called, name, prefix) in [
             ("ROCm", &recipe.rocm, prefixes.rocm),
-            ("ROCm runtime", &recipe.runtime, prefixes.rocm),
+            (runtime, &recipe.runtime, vulkan.or(prefixes.rocm)),
             ("llama.cpp", &recipe.llama, prefixes.llama),
         ] {
             if let Some((name, prefix)) = name.as_ref().zip(prefix) {

@@ -32,6 +32,7 @@ mod unknown_programs;
 mod unknown_projects;
 mod unknown_targets;
 mod version;
+mod vulkan;
 mod web_ui;
 
 pub use build::is_build_failure;
@@ -47,3 +48,4 @@ pub use unknown_programs::demand_programs;
 pub use unknown_projects::demand_projects;
 pub use unknown_targets::demand_targets;
 pub use version::{own_version, short_version, version};
+pub use vulkan::{VulkanRuntime, driver_output};

@@ -81,7 +81,7 @@ impl Realizer<'_> {
     }
 
     /// Thaws a realized output if the store has only its cold copy. Fails if it is not realized.
-    fn thaw_output(&self, name: &str) -> Result<()> {
+    pub(super) fn thaw_output(&self, name: &str) -> Result<()> {
         let store = self.intake.store;
         let record = store.output_record(self.lock.output(name)?.derivation)?;
         let tree = match record {

@@ -18,6 +18,7 @@ pub fn demand_programs(lock: &Lock, store: &Store) -> Result<()> {
         }
         let (build, wanted): (_, Vec<&String>) = match &output.recipe {
             Recipe::Runtime(runtime) => (Some(&runtime.llama), runtime.roots.iter().collect()),
+            Recipe::Vulkan(vulkan) => (Some(&vulkan.engine), vulkan.roots.iter().collect()),
             Recipe::Image(image) => (image.llama.as_ref(), image.program.iter().collect()),
             _ => continue,
         };

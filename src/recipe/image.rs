@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::vulkan::VulkanPart;
 use super::{OutputKind, OutputRole, Recipe};
 use crate::inputs::InputKind;
 use crate::llama_source::Role;
@@ -45,7 +46,7 @@ pub struct ImageRecipe {
     /// The output that is its complete ROCm tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rocm: Option<String>,
-    /// The output that is its trimmed ROCm tree.
+    /// The output that is its trimmed ROCm tree, or its Vulkan loader and drivers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
     /// The output that is its engine. The name in locks is from when there was none but llama.cpp.
@@ -121,13 +122,16 @@ pub struct Prefixes<'a> {
     pub rocm: Option<&'a str>,
     /// The prefix of llama.cpp.
     pub llama: Option<&'a str>,
+    /// The Vulkan runtime.
+    pub vulkan: Option<VulkanPart<'a>>,
 }
 
 impl Prefixes<'_> {
     /// Returns the directories of libraries, as in `LD_LIBRARY_PATH`; empty if there are none.
     #[must_use]
     pub fn search_path(self) -> String {
-        let libraries = [self.llama, self.rocm].into_iter().flatten().map(|prefix| format!("{prefix}/lib"));
+        let vulkan = self.vulkan.map(|vulkan| vulkan.prefix);
+        let libraries = [self.llama, self.rocm, vulkan].into_iter().flatten().map(|prefix| format!("{prefix}/lib"));
         libraries.collect::<Vec<_>>().join(":")
     }
 
@@ -152,6 +156,7 @@ impl Prefixes<'_> {
                 all.insert("HIP_DEVICE_LIB_PATH".to_owned(), format!("{rocm}/{BITCODE}"));
             }
         }
+        all.extend(self.vulkan.map(VulkanPart::variables).unwrap_or_default());
         if !libraries.is_empty() {
             all.insert("LD_LIBRARY_PATH".to_owned(), libraries);
         }
@@ -172,7 +177,12 @@ impl ImageRecipe {
             (rocm, _) => rocm,
         };
         let rocm = rocm.map(|recipe| recipe.bottom(&output));
-        Prefixes { rocm: rocm.and_then(Recipe::prefix), llama: recipe(&self.llama).and_then(Recipe::prefix) }
+        let vulkan = match recipe(&self.runtime) {
+            Some(Recipe::Vulkan(recipe)) => Some(recipe.part()),
+            _ => None,
+        };
+        let llama = recipe(&self.llama).and_then(Recipe::prefix);
+        Prefixes { rocm: rocm.and_then(Recipe::prefix), llama, vulkan }
     }
 
     /// Returns true if the image runs llama-server, which has a port and a health check.
@@ -300,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_server_has_a_port_and_a_look_at_its_health_and_the_manifest_has_the_last_word() {
-        let prefixes = Prefixes { rocm: Some("/opt/rocm"), llama: Some("/opt/llama") };
+        let prefixes = Prefixes { rocm: Some("/opt/rocm"), llama: Some("/opt/llama"), vulkan: None };
         let config =
             recipe().config(prefixes, BTreeMap::from([("a".to_owned(), "ours".to_owned())]), Config::default());
         assert_eq!(config.entrypoint, ["/opt/llama/bin/llama-server"]);
@@ -347,7 +357,7 @@ mod tests {
     #[test]
     fn ports_volumes_and_the_rest_are_inherited_and_a_program_takes_the_place_of_the_base_s() {
         let base = full_base();
-        let prefixes = Prefixes { rocm: None, llama: Some("/opt/llama") };
+        let prefixes = Prefixes { rocm: None, llama: Some("/opt/llama"), vulkan: None };
         for (program, ports, check) in [
             (None, &["80/tcp"][..], base.healthcheck.clone()),
             (Some("llama-cli"), &["80/tcp"][..], None),

@@ -16,7 +16,7 @@ pub enum OutputRole {
     Sysroot,
     /// Programs that compute with ROCm or without it, such as a build of llama.cpp.
     Engine,
-    /// The files of a ROCm tree that an engine needs.
+    /// The files of a ROCm tree, or of Vulkan drivers, that an engine needs.
     Runtime,
 }
 

@@ -15,6 +15,7 @@ pub mod prebuilt;
 pub mod rocm;
 pub mod runtime;
 pub mod sysroot;
+pub mod vulkan;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,7 @@ pub use prebuilt::PrebuiltRecipe;
 pub use rocm::RocmRecipe;
 pub use runtime::{Edge, RuntimeRecipe, Target};
 pub use sysroot::SysrootRecipe;
+pub use vulkan::VulkanRecipe;
 
 /// Returns true if a recipe that needs an input of kind `wanted` accepts one of kind `found`. A model may be any file. A
 /// layer may be the tree of an unpacked file, of a commit or of a release.
@@ -93,6 +95,8 @@ output_kinds! { $
     Prebuilt(crate::recipe::PrebuiltRecipe),
     /// The parts of a ROCm tree that an engine needs.
     Runtime(crate::recipe::RuntimeRecipe),
+    /// The Vulkan loader and drivers that an engine needs.
+    Vulkan(crate::recipe::VulkanRecipe),
     /// The files of a model.
     Model(crate::recipe::ModelRecipe),
     /// An OCI image of other outputs.

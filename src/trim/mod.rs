@@ -53,6 +53,7 @@ use crate::recipe::{Edge, Target};
 use crate::tree::path::parent;
 use crate::tree::{Entry, Listing, Node, is_path, show};
 
+pub use base::{Base, DIRECTORIES};
 pub use kernels::demand_tables;
 pub use left_out::LeftOut;
 pub use processor::Processor;

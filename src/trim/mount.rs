@@ -35,11 +35,12 @@ impl Resolved {
 
 /// A file or directory that a path of the system leads to.
 #[derive(Clone)]
-pub(super) struct Found {
+pub struct Found {
     /// The paths of the links on the way, in order.
     pub links: Vec<Vec<u8>>,
     /// The real path of the file or directory: no part of it is a link.
     pub real: Vec<u8>,
+    /// True for a directory.
     pub directory: bool,
 }
 

@@ -137,9 +137,9 @@ fn libraries(subject: &Subject, program: &str, ran: &Ran) -> Result<Check> {
     };
     let mut prefixes = vec![subject.prefix.as_str()];
     let mut own = subject.llama.listing()?.entries().to_vec();
-    if let Some(rocm) = &subject.rocm {
-        prefixes.push(&rocm.prefix);
-        own.extend(rocm.tree.listing()?.entries().iter().cloned());
+    for (prefix, tree) in subject.runtimes() {
+        prefixes.push(prefix);
+        own.extend(tree.listing()?.entries().iter().cloned());
     }
     let has =
         |name: &str| own.iter().any(|entry| entry.path.rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes()));

@@ -116,8 +116,8 @@ impl<'a> Runner<'a> {
         let mount = |from: &Path, writable| Mount { from: from.to_path_buf(), writable };
         let mut mounts = BTreeMap::from([(WORK.to_owned(), mount(&work, true))]);
         mounts.insert(subject.prefix.clone(), mount(&subject.llama.path, false));
-        if let Some(rocm) = &subject.rocm {
-            mounts.insert(rocm.prefix.clone(), mount(&rocm.tree.path, false));
+        for (prefix, tree) in subject.runtimes() {
+            mounts.insert(prefix.to_owned(), mount(&tree.path, false));
         }
         for (name, path) in &subject.model.files {
             mounts.insert(format!("{MODELS}/{name}"), mount(path, false));
@@ -126,7 +126,7 @@ impl<'a> Runner<'a> {
         for (name, value) in [("PATH", "/usr/bin:/bin"), ("HOME", "/homeless"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")] {
             environment.insert(name.to_owned(), value.to_owned());
         }
-        environment.extend(subject.search_path().map(|path| ("LD_LIBRARY_PATH".to_owned(), path)));
+        environment.extend(subject.variables());
         let mut sandbox = Sandbox {
             root: base,
             mounts,

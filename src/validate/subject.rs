@@ -1,5 +1,6 @@
 //! The subject of a validation: the outputs of a lock that run, and a model for them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Check, Model};
@@ -14,7 +15,7 @@ use crate::overlay::Record;
 use crate::realize::overlay_record;
 use crate::recipe::image::Prefixes;
 use crate::recipe::llama::Part;
-use crate::recipe::{Backend, OutputRole, Recipe, RuntimeRecipe, llama};
+use crate::recipe::{Backend, OutputKind as _, OutputRole, Recipe, RuntimeRecipe, VulkanRecipe, llama};
 use crate::store::StoredTree;
 use crate::suggest::suggest;
 
@@ -33,6 +34,8 @@ pub(super) struct Subject {
     kind: EngineKind,
     /// The ROCm tree that it runs with: the runtime if the lock has one, else the complete tree.
     pub rocm: Option<Rocm>,
+    /// The Vulkan runtime that it runs with, if the lock has one.
+    pub vulkan: Option<Vulkan>,
     /// The GPUs that the build is for; none without ROCm.
     pub targets: Vec<GfxTarget>,
     /// The version of ROCm.
@@ -55,9 +58,21 @@ enum EngineKind {
     Prebuilt { with_rocm: bool },
 }
 
+impl EngineKind {
+    fn is_prebuilt(&self) -> bool {
+        matches!(self, Self::Prebuilt { .. })
+    }
+}
+
 /// A ROCm tree and its prefix in the sandbox.
 pub(super) struct Rocm {
     pub prefix: String,
+    pub tree: StoredTree,
+}
+
+/// A Vulkan runtime and its place in the sandbox.
+pub(super) struct Vulkan {
+    pub recipe: VulkanRecipe,
     pub tree: StoredTree,
 }
 
@@ -103,20 +118,30 @@ impl Subject {
             _ => return Err(Error::new(Kind::Invalid, format!("output `{name}` is not a build of llama.cpp"))),
         };
         let here = |name: &str| realized(lock, intake, name);
+        let vulkan = match runtime.and_then(|name| lock.recipe(name)) {
+            Some(Recipe::Vulkan(recipe)) => Some(recipe),
+            _ => None,
+        };
+        let runtime_root = vulkan.and_then(|recipe| lock.base_of(recipe.build_root()));
+        let trimmed = runtime.filter(|_| vulkan.is_none());
         let mut rocm = None;
         if let Some(whole) = recipe.rocm() {
             let prefix = lock.prefix_of(whole).unwrap_or("/opt/rocm").to_owned();
-            let tree = here(runtime.unwrap_or(whole))?;
+            let tree = here(trimmed.unwrap_or(whole))?;
             rocm = Some(Rocm { prefix, tree });
         }
         Ok(Self {
             llama: here(name)?,
             rocm,
+            vulkan: match vulkan.zip(runtime) {
+                Some((recipe, name)) => Some(Vulkan { recipe: recipe.clone(), tree: here(name)? }),
+                None => None,
+            },
             targets: lock.targets(recipe),
             rocm_version: recipe.rocm().and_then(|name| rocm_version(lock, name)),
             overlay: recipe.rocm().and_then(|name| overlay_record(lock, intake.store, name)),
             complete: recipe.rocm().and_then(|name| here(name).ok()),
-            base: lock.base_of(recipe.build_root()).map(here).transpose()?,
+            base: runtime_root.or(lock.base_of(recipe.build_root())).map(here).transpose()?,
             prefix: recipe.prefix().unwrap_or("/opt/llama").to_owned(),
             engine: name.to_owned(),
             kind,
@@ -146,11 +171,24 @@ impl Subject {
         self.model.about.gguf.as_ref()?.context
     }
 
-    /// Returns the `LD_LIBRARY_PATH` of images, if the build finds ROCm by that alone.
-    pub fn search_path(&self) -> Option<String> {
-        let EngineKind::Prebuilt { .. } = self.kind else { return None };
+    /// Returns the variables of images by which the parts find each other, as far as the build needs them: the
+    /// `LD_LIBRARY_PATH` of one that finds ROCm by that alone, and all of a Vulkan runtime.
+    pub fn variables(&self) -> BTreeMap<String, String> {
         let rocm = self.rocm.as_ref().map(|rocm| rocm.prefix.as_str());
-        Some(Prefixes { rocm, llama: Some(self.prefix.as_str()) }.search_path())
+        let vulkan = self.vulkan.as_ref().map(|vulkan| vulkan.recipe.part());
+        let prefixes = Prefixes { rocm, llama: Some(self.prefix.as_str()), vulkan };
+        let path = || BTreeMap::from([("LD_LIBRARY_PATH".to_owned(), prefixes.search_path())]);
+        match (self.kind.is_prebuilt(), vulkan) {
+            (_, Some(_)) => prefixes.variables(false),
+            (true, None) => path(),
+            (false, None) => BTreeMap::new(),
+        }
+    }
+
+    /// Returns the trees that the build runs with besides its own, each with its prefix.
+    pub fn runtimes(&self) -> impl Iterator<Item = (&str, &StoredTree)> {
+        let rocm = self.rocm.iter().map(|rocm| (rocm.prefix.as_str(), &rocm.tree));
+        rocm.chain(self.vulkan.iter().map(|vulkan| (vulkan.recipe.prefix.as_str(), &vulkan.tree)))
     }
 
     /// Returns whether the build can compute on an AMD GPU.
@@ -227,6 +265,9 @@ fn runtimes(lock: &Lock) -> impl Iterator<Item = Runs<'_>> {
     lock.outputs.iter().filter_map(|(name, output)| match &output.recipe {
         Recipe::Runtime(RuntimeRecipe { llama, .. }) if is_llama(lock, llama) => {
             Some(Runs { runtime: Some(name), engine: llama })
+        }
+        Recipe::Vulkan(VulkanRecipe { engine, .. }) if is_llama(lock, engine) => {
+            Some(Runs { runtime: Some(name), engine })
         }
         _ => None,
     })
