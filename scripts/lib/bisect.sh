@@ -31,6 +31,10 @@ bisected() {
   sources
   rm -rf "$repository" "$project" "$store"
   cp -r "$work/repo" "$repository"
+  # The sdist leaves this file out, which ggml needs when it is built by itself.
+  printf 'Name: ggml\nDescription: ggml\nVersion: @GGML_VERSION@\n' > "$repository/ggml/ggml.pc.in"
+  git -C "$repository" add --force ggml/ggml.pc.in
+  git -C "$repository" -c user.name=e2e -c user.email=e2e@localhost -c commit.gpgsign=false commit --quiet -m "ggml : ggml.pc.in"
   good=$(git -C "$repository" rev-parse HEAD)
   for number in $(seq 20); do (cd "$repository" && step_commit "$number"); done
   mkdir -p "$project/manifests"
