@@ -1,7 +1,7 @@
 //! The HTTP client: its settings, logins, and connections to a host.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{DATE, ETAG, HeaderMap, LAST_MODIFIED};
@@ -31,6 +31,8 @@ const DOCUMENTS: usize = 4;
 pub struct Fetcher {
     pub(super) runtime: Runtime,
     pub(super) client: Client,
+    /// The client for what takes long to send: without the limit for each read, which counts from the first byte sent.
+    uploads: OnceLock<Client>,
     pub(super) settings: Settings,
     pub(super) progress: Arc<dyn Progress>,
     /// By host, port, and the number that is allowed.
@@ -57,39 +59,48 @@ fn without_authorities(error: &reqwest::Error) -> Option<Error> {
     })
 }
 
+/// Returns an HTTP client that follows redirects by the rules of these settings.
+fn client(settings: &Settings, read_timeout: Option<Duration>) -> Result<Client> {
+    let rules = settings.clone();
+    let redirects =
+        reqwest::redirect::Policy::custom(move |attempt| match rules.may_follow(attempt.previous(), attempt.url()) {
+            Ok(()) => {
+                let from = attempt.previous().last().map(log_url).unwrap_or_default();
+                info!(target: FETCH, "{from}: {} leads to {}", attempt.status(), log_url(attempt.url()));
+                attempt.follow()
+            }
+            Err(why) => attempt.error(why),
+        });
+    let mut builder = Client::builder()
+        .user_agent(concat!("strixlock/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(20))
+        .redirect(redirects);
+    if let Some(limit) = read_timeout {
+        builder = builder.read_timeout(limit);
+    }
+    builder.build().map_err(|error| without_authorities(&error).unwrap_or_else(|| cannot_set_up(&error)))
+}
+
+fn cannot_set_up(error: &dyn std::error::Error) -> Error {
+    Error::failure("cannot set up the HTTP client").because(error)
+}
+
 impl Fetcher {
     /// Returns a fetcher with these settings, which reports to `progress`.
     pub fn new(settings: Settings, progress: Arc<dyn Progress>) -> Result<Self> {
-        let broken = |error: &dyn std::error::Error| Error::failure("cannot set up the HTTP client").because(error);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
-            .map_err(|error| broken(&error))?;
-        let rules = settings.clone();
-        let redirects = reqwest::redirect::Policy::custom(move |attempt| {
-            match rules.may_follow(attempt.previous(), attempt.url()) {
-                Ok(()) => {
-                    let from = attempt.previous().last().map(log_url).unwrap_or_default();
-                    info!(target: FETCH, "{from}: {} leads to {}", attempt.status(), log_url(attempt.url()));
-                    attempt.follow()
-                }
-                Err(why) => attempt.error(why),
-            }
-        });
+            .map_err(|error| cannot_set_up(&error))?;
         // Fails if another fetcher of this process has installed it before.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .user_agent(concat!("strixlock/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(20))
-            .read_timeout(settings.window)
-            .redirect(redirects)
-            .build()
-            .map_err(|error| without_authorities(&error).unwrap_or_else(|| broken(&error)))?;
+        let client = client(&settings, Some(settings.window))?;
         let netrc = Netrc::of_user();
         Ok(Self {
             runtime,
             client,
+            uploads: OnceLock::new(),
             settings,
             progress,
             hosts: Mutex::default(),
@@ -152,8 +163,22 @@ impl Fetcher {
         self.client.request(method, url.clone())
     }
 
+    /// Returns the client for uploads.
+    pub(super) fn uploads(&self) -> Result<&Client> {
+        if let Some(client) = self.uploads.get() {
+            return Ok(client);
+        }
+        let made = client(&self.settings, None)?;
+        Ok(self.uploads.get_or_init(|| made))
+    }
+
+    /// Returns a request with the login for its address, if there is one.
     pub(super) fn request(&self, method: Method, url: &Url) -> RequestBuilder {
-        let request = self.plain_request(method, url);
+        self.with_login(self.plain_request(method, url), url)
+    }
+
+    /// Adds the login for an address to a request, if there is one.
+    pub(super) fn with_login(&self, request: RequestBuilder, url: &Url) -> RequestBuilder {
         if let Some(secret) = self.hub_secret(url) {
             return request.bearer_auth(secret);
         }

@@ -17,10 +17,12 @@ mod rate_limit;
 mod reach;
 mod registry;
 mod registry_client;
+mod registry_writer;
 mod reply;
 mod retry;
 mod small;
 mod transfer;
+mod upload;
 
 pub use client::{Fetcher, is_refusal};
 pub use documents::{Document, Documents};
@@ -32,3 +34,5 @@ pub use mismatch::Voucher;
 pub use policy::{Settings, Trust};
 pub use range::Remote;
 pub use registry_client::{RegistryDocument, registry_url};
+pub use registry_writer::Access;
+pub use upload::Upload;

@@ -5,12 +5,16 @@ use std::io::{self, Read, Seek, SeekFrom};
 use bytes::Bytes;
 use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Method, StatusCode};
+use tracing::info;
 use url::Url;
 
 use super::Fetcher;
 use super::client::{local_path, transport_error};
+use super::retry;
+use super::transfer::Trouble;
 use crate::error::{Error, Kind, Result};
-use crate::urls::{server, show_url};
+use crate::log::FETCH;
+use crate::urls::{log_url, server, show_url};
 
 /// Size of the first requested part, in bytes; each part that directly follows is twice as large as the one before.
 const FIRST: u64 = 256 << 10;
@@ -48,7 +52,7 @@ impl<'a> Remote<'a> {
                     (self.part, self.start) = (part, self.at);
                     return Ok(());
                 }
-                Err(error) => failure = failure.or(Some(error)),
+                Err(trouble) => failure = failure.or(Some(trouble.error)),
             }
         }
         Err(failure.unwrap_or_else(|| Error::failure("there is no URL to ask")))
@@ -87,8 +91,26 @@ impl Seek for Remote<'_> {
 }
 
 impl Fetcher {
-    /// Returns `length` bytes at `offset` of a file of `size` bytes. Only the connection protects them.
-    fn part(&self, url: &Url, offset: u64, length: u64, size: u64) -> Result<Bytes> {
+    /// Returns `length` bytes at `offset` of a file of `size` bytes, and asks again if they break off. Only the connection
+    /// protects them.
+    pub fn file_part(&self, url: &Url, offset: u64, length: u64, size: u64) -> Result<Bytes> {
+        let mut round = 1;
+        loop {
+            match self.part(url, offset, length, size) {
+                Ok(bytes) => return Ok(bytes),
+                Err(Trouble { error, again, .. }) if !again || round >= self.settings.rounds => return Err(error),
+                Err(Trouble { error, .. }) => {
+                    let wait = retry::pause(self.settings.pause, round);
+                    info!(target: FETCH, "{}: {}; retry in {wait:.1?}", log_url(url), error.message());
+                    std::thread::sleep(wait);
+                    round += 1;
+                }
+            }
+        }
+    }
+
+    /// Returns a part of a file, like [`Self::file_part`], or the trouble of a single attempt.
+    fn part(&self, url: &Url, offset: u64, length: u64, size: u64) -> Result<Bytes, Trouble> {
         self.settings.check(url)?;
         let other = |found: String| {
             Error::new(Kind::Mismatch, "the server sent another part of the file than it was asked for")
@@ -101,7 +123,7 @@ impl Fetcher {
             file.seek(SeekFrom::Start(offset))?;
             let mut bytes = Vec::new();
             file.take(length).read_to_end(&mut bytes)?;
-            return if bytes.len() as u64 == length { Ok(bytes.into()) } else { Err(other("less".to_owned())) };
+            return if bytes.len() as u64 == length { Ok(bytes.into()) } else { Err(other("less".to_owned()).into()) };
         }
         let limit = self.settings.window.saturating_mul(10);
         let task = self.requesting(&server(url));
@@ -117,21 +139,24 @@ impl Fetcher {
                 status => status == StatusCode::OK && offset == 0,
             };
             if !fits {
-                return Err(other(format!("{} {text}", response.status())));
+                return Err(other(format!("{} {text}", response.status())).into());
             }
             let mut bytes = Vec::with_capacity(length as usize);
             while (bytes.len() as u64) < length {
-                let Some(chunk) = response.chunk().await.map_err(|error| transport_error(url, &error))? else { break };
+                let chunk = response.chunk().await;
+                let Some(chunk) = chunk.map_err(|error| Trouble::passing(transport_error(url, &error)))? else { break };
                 bytes.extend_from_slice(&chunk);
             }
             if (bytes.len() as u64) < length {
-                return Err(other(format!("{} bytes", bytes.len())));
+                return Err(Trouble::passing(other(format!("{} bytes", bytes.len()))));
             }
             bytes.truncate(length as usize);
             Ok(Bytes::from(bytes))
         };
         let late =
             || Error::new(Kind::Unreachable, "the server took too long to send a part").fact("url", show_url(url));
-        self.runtime.block_on(async { tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(late())) })
+        self.runtime.block_on(async {
+            tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(Trouble::passing(late())))
+        })
     }
 }

@@ -170,11 +170,12 @@ impl Fetcher {
             return Err(unusable(base, "it names a local file"));
         }
         self.settings.check(&url)?;
-        // The scope is always one repository, for reading, whatever the registry's challenge asks for.
-        let repository = registry::repository(base);
+        // The scope is always this one repository, for what the caller is about to do there, whatever the registry's
+        // challenge asks for.
+        let (repository, actions) = (registry::repository(base), self.logins.actions(base.as_str()));
         url.query_pairs_mut()
             .append_pair("service", challenge.parameter("service").unwrap_or_default())
-            .append_pair("scope", &format!("repository:{repository}:pull"));
+            .append_pair("scope", &format!("repository:{repository}:{actions}"));
         let mut request = self.plain_request(Method::GET, &url);
         if let Some(credentials) = login {
             request = request.header(AUTHORIZATION, credentials.header()?);

@@ -35,6 +35,8 @@ pub enum Doing {
     Validate,
     /// Measures the speed of outputs.
     Measure,
+    /// Sends to a remote.
+    Send,
     /// Answers a client.
     Serve,
 }
@@ -53,6 +55,7 @@ impl Doing {
             Self::Pack => "packing",
             Self::Validate => "validating",
             Self::Measure => "measuring",
+            Self::Send => "sending",
             Self::Serve => "serving",
         }
     }
@@ -70,6 +73,7 @@ impl Doing {
             Self::Pack => "packed",
             Self::Validate => "validated",
             Self::Measure => "measured",
+            Self::Send => "sent",
             Self::Serve => "served",
         }
     }

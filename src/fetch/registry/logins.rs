@@ -15,6 +15,9 @@ use super::stored::{Helper, Stored};
 use crate::error::Result;
 use crate::threads::lock;
 
+/// The action of a token service's scope that allows reading.
+const READ: &str = "pull";
+
 /// The answer of a helper, once it was asked.
 type Asked = Arc<OnceCell<Result<Stored>>>;
 
@@ -22,6 +25,8 @@ type Asked = Arc<OnceCell<Result<Stored>>>;
 #[derive(Default)]
 pub(in crate::fetch) struct Logins {
     headers: Mutex<HashMap<String, Option<HeaderValue>>>,
+    /// What is to be done with a repository besides reading, as token services call it.
+    actions: Mutex<HashMap<String, &'static str>>,
     /// Answers by program and registry.
     helpers: Mutex<HashMap<(String, String), Asked>>,
 }
@@ -46,6 +51,20 @@ impl Logins {
 
     pub(in crate::fetch) fn name(&self, base: &str) {
         lock(&self.headers).entry(base.to_owned()).or_default();
+    }
+
+    /// Asks for these actions from now on when it logs in at the repository at `base`, where it only reads otherwise.
+    pub(in crate::fetch) fn allow(&self, base: &str, actions: &'static str) {
+        let before = lock(&self.actions).insert(base.to_owned(), actions);
+        if before != Some(actions) {
+            // A token for fewer actions does not help.
+            self.put(base, None);
+        }
+    }
+
+    /// Returns the actions that a token is asked for.
+    pub(in crate::fetch) fn actions(&self, base: &str) -> &'static str {
+        lock(&self.actions).get(base).copied().unwrap_or(READ)
     }
 
     /// Returns the credentials for the repository at `base`, without asking a helper.

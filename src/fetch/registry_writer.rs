@@ -1,0 +1,184 @@
+//! Requests that write to a container registry, and those that only its writers need: OCI Distribution Specification
+//! 1.1. Blobs are sent by [`super::upload`].
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LINK};
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use super::client::{Fetcher, transport_error};
+use super::registry::SendError;
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Kind, Result};
+use crate::urls::{server, show_url};
+
+/// Greatest size of one page of tags, in bytes.
+const LARGEST_PAGE: u64 = 4 << 20;
+/// Greatest number of pages of tags. A registry that names more is taken to lead in a circle.
+const MOST_PAGES: usize = 1000;
+
+/// What is to be done with a repository of a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read it.
+    Read,
+    /// Read it and add to it.
+    Write,
+    /// Read it, add to it and remove from it.
+    Delete,
+}
+
+impl Access {
+    /// Returns the actions in a token service's scope.
+    fn actions(self) -> &'static str {
+        match self {
+            Self::Read => "pull",
+            Self::Write => "pull,push",
+            Self::Delete => "pull,push,delete",
+        }
+    }
+}
+
+/// A page of tags.
+#[derive(Deserialize)]
+struct Tags {
+    /// Some registries send `null` for a repository without tags.
+    tags: Option<Vec<String>>,
+}
+
+impl Fetcher {
+    /// Returns the base address of a repository, like [`Self::registry`], for this access.
+    pub fn registry_for(&self, host: &str, repository: &str, access: Access) -> Result<Url> {
+        let base = self.registry(host, repository)?;
+        self.logins.allow(base.as_str(), access.actions());
+        Ok(base)
+    }
+
+    /// Returns the size of a blob of the repository at `base`, if it is there.
+    pub fn blob_size(&self, base: &Url, digest: Sha256Digest) -> Result<Option<u64>> {
+        let url = join(base, &format!("blobs/{digest}"))?;
+        match self.head(&url) {
+            Ok(head) => Ok(Some(head.size.unwrap_or(0))),
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stores a manifest in the repository at `base` under its digest or a tag. Fails if the registry says that it
+    /// stored other bytes.
+    pub fn put_manifest(&self, base: &Url, name: &str, media_type: &str, manifest: &[u8]) -> Result<()> {
+        let url = join(base, &format!("manifests/{name}"))?;
+        self.settings().check(&url)?;
+        let request = self.request(Method::PUT, &url).header(CONTENT_TYPE, media_type);
+        let request = request.body(Bytes::copy_from_slice(manifest));
+        let task = self.requesting(&server(&url));
+        let headers = self.runtime.block_on(async {
+            let _permit = self.document_permit(&url).await;
+            self.ask(&url, request, &*task).await.map(|answer| answer.headers().clone())
+        })?;
+        let (ours, theirs) = (Sha256Digest::of(manifest).to_string(), text(&headers, "docker-content-digest"));
+        if theirs.as_ref().is_some_and(|theirs| *theirs != ours) {
+            return Err(Error::new(Kind::Mismatch, "the registry stored another manifest than it was sent")
+                .fact("url", show_url(&url))
+                .fact("sent", ours)
+                .fact("stored", theirs.unwrap_or_default()));
+        }
+        Ok(())
+    }
+
+    /// Removes a manifest of the repository at `base`, with its tags. Does nothing if it is not there.
+    pub fn delete_manifest(&self, base: &Url, digest: Sha256Digest) -> Result<()> {
+        let url = join(base, &format!("manifests/{digest}"))?;
+        self.settings().check(&url)?;
+        self.runtime.block_on(async {
+            let _permit = self.document_permit(&url).await;
+            let answer = self.send(&url, self.request(Method::DELETE, &url)).await.map_err(|error| match error {
+                SendError::Login(error) => error,
+                SendError::Transport(error) => transport_error(&url, &error),
+            })?;
+            match answer.status() {
+                status if status.is_success() => Ok(()),
+                StatusCode::NOT_FOUND | StatusCode::GONE => Ok(()),
+                StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST => {
+                    Err(Error::failure("the registry does not allow that anything is removed")
+                        .fact("url", show_url(&url))
+                        .fact("answer", answer.status())
+                        .hint("its operator can allow it; for docker-registry: `storage: delete: enabled: true`"))
+                }
+                status => Err(self.refused(&url, status, answer.headers())),
+            }
+        })
+    }
+
+    /// Returns the tags of the repository at `base`; none if there is no such repository.
+    pub fn registry_tags(&self, base: &Url) -> Result<Vec<String>> {
+        let mut url = join(base, "tags/list")?;
+        url.set_query(Some("n=1000"));
+        let mut all = Vec::new();
+        for _ in 0..MOST_PAGES {
+            self.settings().check(&url)?;
+            let (headers, body) = match self.small_body(&url, self.request(Method::GET, &url), LARGEST_PAGE) {
+                Err(error) if error.kind() == Kind::NotFound => return Ok(all),
+                other => other?,
+            };
+            let page: Tags = serde_json::from_slice(&body).map_err(|error| {
+                Error::new(Kind::Mismatch, "the registry sent an invalid list of tags")
+                    .fact("url", show_url(&url))
+                    .because(&error)
+            })?;
+            all.extend(page.tags.unwrap_or_default());
+            let Some(next) = text(&headers, LINK.as_str()).and_then(|link| next_page(&link)) else { return Ok(all) };
+            let next = url.join(&next).ok().filter(|next| next.as_str().starts_with(base.as_str()));
+            url = next.ok_or_else(|| {
+                Error::new(Kind::Mismatch, "the registry's list of tags goes on in another place")
+                    .fact("url", show_url(&url))
+            })?;
+        }
+        Err(Error::new(Kind::Mismatch, "the registry's list of tags has no end").fact("url", show_url(base)))
+    }
+
+    /// Returns the index of the manifests that refer to a manifest, or `None` if the registry does not list them.
+    pub fn registry_referrers(&self, base: &Url, subject: Sha256Digest) -> Result<Option<Vec<u8>>> {
+        let url = join(base, &format!("referrers/{subject}"))?;
+        match self.registry_document(&url, &[crate::oci::document::INDEX], LARGEST_PAGE) {
+            Ok(document) => Ok(Some(document.body)),
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Returns the address of something in the repository at `base`.
+pub(super) fn join(base: &Url, below: &str) -> Result<Url> {
+    base.join(below).map_err(|error| Error::new(Kind::Invalid, "invalid name in a registry").because(&error))
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// Returns the address of the next page in a `Link` header: `</v2/a/tags/list?last=x&n=1000>; rel="next"`.
+fn next_page(link: &str) -> Option<String> {
+    let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let is_next = parameters.split(';').any(|one| matches!(one.trim(), r#"rel="next""# | "rel=next"));
+    is_next.then(|| address.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_named_by_a_link() {
+        for (link, wanted) in [
+            (r#"</v2/a/tags/list?last=x&n=2>; rel="next""#, Some("/v2/a/tags/list?last=x&n=2")),
+            (r"<https://r.example/x>; rel=next", Some("https://r.example/x")),
+            (r#"</x>; rel="prev""#, None),
+            ("</x", None),
+            ("", None),
+        ] {
+            assert_eq!(next_page(link).as_deref(), wanted, "{link}");
+        }
+    }
+}
