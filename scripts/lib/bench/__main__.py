@@ -69,7 +69,7 @@ def main():
         work.mkdir(exist_ok=True)
         bench = Bench(args.program.resolve(), work, serve(directory / "served"), (first, second), changed, args.runs, args.lock, args.only, args.small)
         bench.set_up()
-        for part in (bench.intake, bench.intake_on_tmpfs, bench.memory, bench.verify, bench.checkout, bench.warm_realize, bench.snapshots, bench.exports, bench.economy, bench.archive):
+        for part in (bench.intake, bench.intake_on_tmpfs, bench.memory, bench.verify, bench.checkout, bench.warm_realize, bench.snapshots, bench.exports, bench.economy, bench.archive, bench.remotes):
             part()
         print(f"{machine()}; medians of {args.runs}, interleaved and warmed; both sides synced where they write")
         print("ours verifies every byte and keeps the download besides the tree; curl, tar and cp verify nothing")
@@ -80,7 +80,7 @@ def main():
             about = {"machine": machine(), "runs": args.runs, "small": args.small, "rows": bench.rows}
             args.json.write_text(json.dumps(about, indent=2) + "\n")
     finally:
-        for name in ("warm", "fresh", "twofold", "pair", "packed", "place", "one-file", "archive", "trash"):
+        for name in ("warm", "fresh", "twofold", "pair", "packed", "place", "one-file", "archive", "registry", "trash"):
             sweep(directory / "work" / name)
         if not kept:
             sweep(directory.parent)

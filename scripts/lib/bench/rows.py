@@ -13,6 +13,7 @@ import nightly_project
 
 from . import tools
 from .measure import Failed, Subject, compare, row, run_once
+from .remotes import remotes
 from .workload import concatenate, manifold, measure, series
 
 # The level of the images' layers: `ZSTD_LEVEL` in crates/formats/src/oci/layer.rs.
@@ -372,6 +373,9 @@ class Bench:
         nightly.tarball.unlink()
         for directory in (kept, store, place):
             remove(directory)
+
+    def remotes(self):
+        remotes(self, remove)
 
     def against_desync(self, store):
         bars = {"pack/desync": 0.9, "space/desync": 1.05}
