@@ -46,6 +46,7 @@ mod provision;
 mod realize;
 mod rebuild;
 mod release;
+mod remote;
 mod report;
 mod run;
 mod runtime;

@@ -68,6 +68,8 @@ fn every_setting_is_shown_with_its_origin() {
     insecure-hosts a.lan [DIR]/project/strixlock.toml:2
     mirrors https://b/ -> https://c/ STRIXLOCK_MIRRORS
     mirrors https://a/ -> file://[DIR]/project/here/ [DIR]/project/strixlock.toml:3
+    remotes none default
+    ask-remotes true default
     compile-cache false STRIXLOCK_COMPILE_CACHE
     rounds 3 [DIR]/project/strixlock.toml:1
     window-seconds 30 default
@@ -88,9 +90,10 @@ fn every_setting_has_a_variable_that_counts() {
         run(&project, &["config", "show"], &all).code(0)
     };
     let value = |name: &str| match name {
-        "offline" | "quiet" | "no-progress" | "verbose" | "compile-cache" => "1",
+        "offline" | "quiet" | "no-progress" | "verbose" | "compile-cache" | "ask-remotes" => "1",
         "json" => "true",
         "mirrors" => "https://a/=https://b/",
+        "remotes" => "team=oci://r.example/a",
         "log-filter" => "fetch=info",
         "color" => "never",
         "store" | "archive" | "config" | "log-file" | "manifest" | "lock" => "some/path",

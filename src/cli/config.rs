@@ -60,9 +60,12 @@ fn text(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::String(text) => text.clone(),
-        Value::Object(mirror) => {
-            let part = |name| mirror.get(name).and_then(Value::as_str).unwrap_or_default();
-            format!("{} -> {}", part("of"), part("at"))
+        Value::Object(element) => {
+            let part = |name| element.get(name).and_then(Value::as_str).unwrap_or_default();
+            match element.get("address").and_then(Value::as_str) {
+                Some(address) => format!("{} {address}", part("name")),
+                None => format!("{} -> {}", part("of"), part("at")),
+            }
         }
         other => other.to_string(),
     }

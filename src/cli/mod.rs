@@ -36,7 +36,10 @@ mod palette;
 mod paths;
 mod progress;
 mod provision;
+mod pull;
+mod push;
 mod realize;
+mod remote;
 mod report;
 mod rollback;
 mod run;
@@ -151,6 +154,10 @@ enum Command {
     Gc(gc::GcArgs),
     Archive(archive::ArchiveArgs),
     Serve(serve::ServeArgs),
+    Push(push::PushArgs),
+    Pull(pull::PullArgs),
+    #[command(subcommand)]
+    Remote(remote::RemoteCommand),
     #[command(subcommand)]
     Trust(trust::TrustCommand),
     #[command(subcommand)]
@@ -272,6 +279,9 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Gc(args) => gc::run(args, session),
         Command::Archive(args) => archive::run(args, session),
         Command::Serve(args) => serve::run(args, session),
+        Command::Push(args) => push::run(args, session),
+        Command::Pull(args) => pull::run(args, session),
+        Command::Remote(command) => remote::run(command, session),
         Command::Trust(command) => trust::run(command, session),
         Command::Snapshot(command) => snapshot::run(command, session),
         Command::Completions(args) => completions::run(args, session),

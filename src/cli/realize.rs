@@ -8,6 +8,7 @@ use super::advice::heed;
 use super::choices::link_mode;
 use super::paths::shown;
 use super::progress::took;
+use super::remote::take::{Taken as ReceivedOutput, Taking};
 use super::session::described;
 use super::switch::{PreviousGeneration, report_switch};
 use super::table::{self, Column, Table};
@@ -62,6 +63,9 @@ pub struct RealizeArgs {
     /// Seal: write the resulting tree digests into the lock, with which later runs are compared
     #[arg(long)]
     seal: bool,
+    /// Ask no remote before building
+    #[arg(long)]
+    no_remotes: bool,
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
@@ -87,7 +91,8 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     let store = session.store()?;
     // A wrong name is told before anything is planned.
     let archive = args.from.as_ref().map(|name| session.open_archive(name)).transpose()?;
-    let plan = if args.seal { Plan::to_seal } else { Plan::new }(&lock, store, &args.outputs)?;
+    let make_plan = || if args.seal { Plan::to_seal } else { Plan::new }(&lock, store, &args.outputs);
+    let mut plan = make_plan()?;
     let has_all = plan.steps.iter().all(|step| step.action == Action::Have);
     // A read-only store will do if it has everything already.
     if store.can_write() {
@@ -111,7 +116,17 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         ui.result(serde_json::json!({ "steps": plan.steps, "bytes": plan.bytes() }), || ui.table(&planned(&plan)));
         return Ok(0);
     }
-    if !has_all {
+    let received = if has_all || args.no_remotes {
+        Vec::new()
+    } else {
+        // A seal is for what was made here.
+        let is_sealed =
+            |name: &str| args.seal && (args.outputs.is_empty() || args.outputs.iter().any(|one| one == name));
+        let mut taking = Taking::open(session, None)?;
+        plan = taking.take_planned(&lock, plan, &is_sealed, &make_plan)?;
+        taking.into_taken()
+    };
+    if plan.steps.iter().any(|step| step.action != Action::Have) {
         ui.note(&planned(&plan).lines(table::stderr_width()).join("\n"));
     }
     let realizer = if args.seal {
@@ -145,9 +160,11 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         let mut value = to_json(args, &realized, generation, &left);
         value["advisories"] = serde_json::json!(advisories);
         value["from"] = serde_json::json!(taken);
+        value["received"] = serde_json::json!(received);
         ui.json(value);
     } else {
-        ui.table(&result(args, &lock, &plan, &realized, begun.elapsed())?);
+        let table = result(args, &lock, &plan, &realized, &received, begun.elapsed())?;
+        ui.table(&table);
         if let Some((from, number)) = &generation {
             report_switch(ui, &profile, from.as_ref(), *number)?;
             ui.line(format!("current: {}", shown(&profile.current_link())));
@@ -372,6 +389,7 @@ fn result(
     lock: &Lock,
     plan: &Plan,
     realized: &BTreeMap<String, Realized>,
+    received: &[ReceivedOutput],
     time: Duration,
 ) -> Result<Table> {
     let mut table = Table::new([
@@ -387,7 +405,8 @@ fn result(
         let size = output.tree.listing()?.total_size();
         total = total.saturating_add(size);
         let path = args.to.as_ref().map(|_| shown(&path_of(args, name, output))).unwrap_or_default();
-        let result = origin(lock, plan, name, output);
+        let is_received = received.iter().any(|one| one.output == *name);
+        let result = if is_received { "received" } else { origin(lock, plan, name, output) };
         // Finding a tree takes no time worth a column, and downloads have lines of their own.
         let spent = if result == "built" { took(output.time) } else { String::new() };
         table.row([name.as_str(), &short_version(lock, name), &text::bytes(size), result, &spent, &path]);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::choices::{VersionArgs, device};
+use super::remote::take::Taking;
 use super::switch::{PreviousGeneration, report_switch};
 use super::update::{LookedUp, look_up, show, write_lock};
 use super::{Session, Ui};
@@ -164,7 +165,8 @@ pub fn run(args: &UpArgs, session: &Session) -> Result<u8> {
 }
 
 fn realize(args: &UpArgs, session: &Session, lock: &Lock) -> Result<BTreeMap<String, Realized>> {
-    let plan = Plan::new(lock, session.store()?, &[])?;
+    let make_plan = || Plan::new(lock, session.store()?, &[]);
+    let plan = Taking::open(session, None)?.take_planned(lock, make_plan()?, &|_| false, &make_plan)?;
     let realized = session.caching_realizer(lock, args.jobs)?.run(&plan)?;
     session.ui.total();
     Ok(realized)

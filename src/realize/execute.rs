@@ -162,6 +162,7 @@ impl Realizer<'_> {
         let found = found.filter(|(record, _)| locked.tree.is_none_or(|sealed| sealed == record.tree));
         // The plan of a seal uses nothing that came from a compiler cache.
         let before = found.as_ref().map(|(record, _)| record.tree);
+        let received = before.and_then(|tree| self.intake.store.received(locked.derivation, tree));
         let found = found.filter(|_| !self.settings.sealing || step.action != Action::Build);
         let found = match found {
             Some((_, tree)) => Some(tree),
@@ -176,10 +177,11 @@ impl Realizer<'_> {
             return Err(not_reproducible(sealed, tree.digest, &step.name, is_cached));
         }
         if fresh && before.is_some_and(|before| before != tree.digest) {
-            self.intake.fetcher.progress().note(&format!(
-                "{}: came out differently without the compiler cache; `strixlock gc --compile-cache` removes the cache",
-                step.name
-            ));
+            let how = match &received {
+                Some(from) => format!("than the tree that was received from {from}, which is not used any more"),
+                None => "without the compiler cache; `strixlock gc --compile-cache` removes the cache".to_owned(),
+            };
+            self.intake.fetcher.progress().note(&format!("{}: came out differently {how}", step.name));
         }
         Ok(Realized {
             derivation: locked.derivation,

@@ -97,7 +97,8 @@ impl Plan {
         Self::of_outputs(lock, store, names, false)
     }
 
-    /// Plans like [`Self::new`], for results that are to be sealed: what a compiler cache had a part in is made again.
+    /// Plans like [`Self::new`], for results that are to be sealed: what a compiler cache had a part in is made again, and
+    /// what was received and not made here, too.
     pub fn to_seal(lock: &Lock, store: &Store, names: &[String]) -> Result<Self> {
         Self::of_outputs(lock, store, names, true)
     }
@@ -175,8 +176,13 @@ impl Planner<'_> {
             }
         };
         let is_cached = self.sealing && is_from_cache(self.lock, self.store, name);
+        // A seal is the word of whoever writes it, and not somebody else's.
+        let received = tree.filter(|_| self.sealing && output.tree.is_none());
+        let received = received.and_then(|tree| self.store.received(output.derivation, tree));
+        let is_cached = is_cached || received.is_some();
         let action = tree.filter(|_| !is_cached).and_then(|tree| stored(self.store, tree)).unwrap_or(Action::Build);
         let why = match (action, tree) {
+            _ if received.is_some() => "it was received, and a seal is for what was made here".to_owned(),
             _ if is_cached => "a compiler cache had a part in it".to_owned(),
             (Action::Have | Action::Thaw, Some(tree)) => format!("its tree is {tree}"),
             (_, Some(tree)) => format!("its tree {tree} is not in the store"),

@@ -12,6 +12,7 @@
 //!   trees/<hex>/cold               the chunks that the tree can be thawed from (see `cold`)
 //!   chunks/<2 hex>/<62 hex>        pieces of cold trees, compressed
 //!   outputs/<hex>/output.json      tree of the derivation with this id; beside it the build's log and about.json
+//!   outputs/<hex>/received         where the tree was received from, if it was not made here
 //!   outputs/<hex>/made-again       the tree that a second build had too, written by `check`
 //!   outputs/<hex>/second/          kept by `check --keep`: a second tree that differs, its log, diffoscope's report
 //!   git/<hex of the URL>/          bare repositories, a cache: objects are named by their own hashes

@@ -14,6 +14,9 @@ const BESIDES: [&str; 2] = ["log", "about.json"];
 /// File with the tree that came out when the output was made again.
 const MADE_AGAIN: &str = "made-again";
 
+/// File with the words for where an output was received from, if it was not made here.
+const RECEIVED: &str = "received";
+
 /// Record of a realized output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,6 +125,18 @@ impl Store {
         text.is_ok_and(|text| text.trim_end() == tree.to_string())
     }
 
+    /// Records that an output was not made here, but received, with the words for where from.
+    pub fn record_received(&self, id: DerivationId, from: &str) -> Result<()> {
+        self.write(&self.output_directory(id).join(RECEIVED), format!("{from}\n").as_bytes())
+    }
+
+    /// Returns the words for where this tree of an output was received from, unless it was made here since.
+    #[must_use]
+    pub fn received(&self, id: DerivationId, tree: TreeDigest) -> Option<String> {
+        let text = fs_err::read_to_string(self.output_directory(id).join(RECEIVED)).ok()?;
+        (!self.was_made_again(id, tree)).then(|| text.trim_end().to_owned())
+    }
+
     /// Records a realized output, with the log and description that its build left in `kept`. Replaces an older record.
     pub fn publish_output(&self, id: DerivationId, record: &OutputRecord, kept: Option<&Path>) -> Result<()> {
         let directory = self.make_directory(&format!("outputs/{}", id.hex()))?;
@@ -132,7 +147,9 @@ impl Store {
             fs_err::copy(from, &staged)?;
             self.place(&staged, &directory.join(name))?;
         }
-        let _ = fs_err::remove_file(directory.join("failed.log"));
+        for outdated in ["failed.log", RECEIVED] {
+            let _ = fs_err::remove_file(directory.join(outdated));
+        }
         let text = serde_json::to_vec_pretty(record)
             .map_err(|error| Error::failure("cannot write a record").because(&error))?;
         self.write(&directory.join("output.json"), &text)?;

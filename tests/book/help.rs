@@ -24,9 +24,9 @@ fn all() -> Vec<(String, Command)> {
 }
 
 /// Words of examples that cannot be run here: they need a new project, root, a model, a failed validation, a test, a profile,
-/// a terminal, an engine, an image, releases, time, another machine's disk, commits of the project, a merge, or
-/// somebody's key.
-const NOT_RUN: [&str; 26] = [
+/// a terminal, an engine, an image, releases, time, another machine's disk, commits of the project, a merge,
+/// somebody's key, or a registry.
+const NOT_RUN: [&str; 29] = [
     "--follow",
     "../other",
     "before",
@@ -53,6 +53,9 @@ const NOT_RUN: [&str; 26] = [
     "https://github.com/ann.keys",
     "me",
     "SHA256:uNiVztksCsDhcc0u9e8BrrQXVUpKZIDTMczCvj3tD2s",
+    "push",
+    "pull",
+    "remote",
 ];
 
 /// Returns the examples of a command's help, as they are typed.

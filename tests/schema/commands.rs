@@ -7,6 +7,7 @@ use strixlock_demo::gguf_maker::Shape;
 
 use super::{fault, schema, strict};
 use crate::archive::serve::Serving;
+use crate::remote::registry::Registry;
 use crate::support::{FIRST, Project, Ran, SECOND, files};
 use crate::validate::add_model;
 
@@ -51,6 +52,25 @@ fn archives(seen: &mut Seen) {
     seen.run("realize", &["realize", "rocm", "--from", "kept"], 0);
     let stdout = Serving::start(seen.project, "kept", "127.0.0.1:0").document.to_string();
     seen.check("serve", &["serve"], &Ran { code: 0, stdout, stderr: String::new() });
+}
+
+/// Runs the commands of remotes.
+fn remotes(seen: &mut Seen) {
+    let registry = Registry::start(seen.project.directory.path());
+    let address = format!("oci://{}/team/strix", registry.address);
+    seen.run("remote-add", &["remote", "add", "team", &address], 0);
+    seen.run("remote-list", &["remote", "list"], 0);
+    seen.run("config-show", &["config", "show"], 0);
+    seen.run("push", &["push", "rocm"], 0);
+    seen.run("remote-ls", &["remote", "ls"], 0);
+    seen.run("remote-verify", &["remote", "verify"], 0);
+    seen.run("remote-gc", &["remote", "gc", "--keep", "1"], 0);
+    let elsewhere = |arguments: &[&str]| seen.project.run_in_store("other", &[arguments, &["--json"]].concat()).code(0);
+    let (pulled, realized) =
+        (elsewhere(&["pull", "rocm"]), seen.project.run_in_store("third", &["realize", "rocm", "--json"]));
+    seen.check("pull", &["pull"], &pulled);
+    seen.check("realize", &["realize"], &realized.code(0));
+    seen.run("remote-remove", &["remote", "remove", "team"], 0);
 }
 
 #[test]
@@ -108,6 +128,7 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("hash", &["hash", "copies/rocm", "--listing"], 0);
     seen.run("list-rocm", &["list", "rocm", "--source", &index], 0);
     archives(&mut seen);
+    remotes(&mut seen);
     seen.run("snapshot-save", &["snapshot", "save", "rocm", "rocm.tar.zst"], 0);
     seen.run("snapshot-restore", &["snapshot", "restore", "rocm.tar.zst"], 0);
     seen.run("advisory-list", &["advisory", "list"], 0);

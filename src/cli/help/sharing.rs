@@ -7,6 +7,81 @@ pub(super) const SHARING: Group = Group {
     title: "More than one machine",
     pages: &[
         page(
+            "push",
+            "how-to/remotes.md",
+            &[
+                ("What is made here, signed with the key of git", "strixlock push"),
+                ("All that a machine without internet needs", "strixlock push --all --to team"),
+            ],
+        ),
+        page(
+            "pull",
+            "how-to/remotes.md",
+            &[
+                ("All outputs of the lock, or fail", "strixlock pull"),
+                ("One, from a certain place", "strixlock pull llama --from oci://registry.example/team/strix"),
+            ],
+        ),
+        page(
+            "remote",
+            "how-to/remotes.md",
+            &[
+                ("Add a repository of a registry", "strixlock remote add team oci://registry.example/team/strix"),
+                ("What does it have?", "strixlock remote ls"),
+            ],
+        ),
+        page(
+            "remote add",
+            "how-to/remotes.md",
+            &[
+                ("For yourself", "strixlock remote add team oci://registry.example/team/strix"),
+                (
+                    "For all who work on the project",
+                    "strixlock remote add team oci://registry.example/team/strix --project",
+                ),
+            ],
+        ),
+        page(
+            "remote list",
+            "how-to/remotes.md",
+            &[
+                ("Which remotes are asked?", "strixlock remote list"),
+                ("For a script", "strixlock remote list --json | jq -r '.remotes[].address'"),
+            ],
+        ),
+        page(
+            "remote remove",
+            "how-to/remotes.md",
+            &[
+                ("Ask it no more", "strixlock remote remove team"),
+                ("And tell a script from which file", "strixlock remote remove team --json"),
+            ],
+        ),
+        page(
+            "remote ls",
+            "how-to/remotes.md",
+            &[
+                ("The newest pushes, and who signed them", "strixlock remote ls"),
+                ("Of another remote", "strixlock remote ls oci://registry.example/team/strix --count 100"),
+            ],
+        ),
+        page(
+            "remote verify",
+            "how-to/remotes.md#check-it",
+            &[
+                ("Every byte of the first remote", "strixlock remote verify"),
+                ("For a script", "strixlock remote verify team --json | jq '.verified.faults'"),
+            ],
+        ),
+        page(
+            "remote gc",
+            "how-to/remotes.md#keep-it-small",
+            &[
+                ("See what would go", "strixlock remote gc --keep 10 --dry-run"),
+                ("Keep the ten newest pushes", "strixlock remote gc team --keep 10"),
+            ],
+        ),
+        page(
             "trust",
             "how-to/trust.md",
             &[

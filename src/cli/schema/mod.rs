@@ -37,7 +37,8 @@ const COMMANDS: &[(&str, &str)] = schemas! {
     "advisory-draft" "advisory-list" "advisory-show" "archive" "archive-list" "archive-prune" "archive-verify" "audit" "bench" "bisect"
     "check" "completions" "config-path" "config-show" "demo"
     "diff" "doctor" "env" "error" "export-containerfile" "export-oci" "freeze"
-    "gc" "generations" "hash" "init" "list-rocm" "lock-digest" "lock-merge" "lock-show" "log" "man" "outdated" "provision" "realize" "report" "rollback"
+    "gc" "generations" "hash" "init" "list-rocm" "lock-digest" "lock-merge" "lock-show" "log" "man" "outdated" "provision" "pull" "push" "realize" "remote-add" "remote-gc" "remote-list" "remote-ls" "remote-remove"
+    "remote-verify" "report" "rollback"
     "runtime" "serve" "snapshot-restore" "snapshot-save" "status" "store" "store-pack" "switch" "thaw" "trust-add" "trust-list" "trust-remove" "up" "update" "validate" "verify"
     "version" "why"
 };

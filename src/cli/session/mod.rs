@@ -6,6 +6,7 @@ mod config;
 mod lock;
 mod profile;
 mod project;
+mod remotes;
 mod services;
 mod settings;
 mod store;
@@ -24,7 +25,7 @@ use crate::store::Store;
 use config::Config;
 
 pub use args::{GlobalArgs, switch};
-pub use config::variable;
+pub use config::{remote_name, variable};
 pub use profile::described;
 pub use project::Project;
 pub use settings::{Given, Setting};

@@ -67,8 +67,18 @@ impl Session {
             (json!({ "of": show_url(&mirror.of), "at": show_url(&mirror.at) }), origin)
         });
         all.extend(list("mirrors", mirrors.collect()));
-        let origin = config.compile_cache.as_ref().map_or(Origin::Default, |set| set.origin.clone());
-        all.push(Setting { name: "compile-cache".to_owned(), value: config.compile_cache().into(), origin });
+        let remotes = config.remotes.iter();
+        let remotes = remotes.map(|Set { value: remote, origin }| {
+            (json!({ "name": remote.name, "address": remote.address.to_string() }), origin)
+        });
+        all.extend(list("remotes", remotes.collect()));
+        for (name, value, set) in [
+            ("ask-remotes", config.ask_remotes(), &config.ask_remotes),
+            ("compile-cache", config.compile_cache(), &config.compile_cache),
+        ] {
+            let origin = set.as_ref().map_or(Origin::Default, |set| set.origin.clone());
+            all.push(Setting { name: name.to_owned(), value: value.into(), origin });
+        }
         all.extend(Number::ALL.map(|number| {
             let set = config.numbers.get(&number);
             let origin = set.map_or(Origin::Default, |set| set.origin.clone());

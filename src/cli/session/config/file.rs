@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 use url::Url;
 
-use super::{Config, MirrorSetting, Number, Origin, Set};
+use super::{Config, MirrorSetting, Number, Origin, RemoteSetting, Set, remote_name};
 use crate::cli::paths::{address, expand};
 use crate::error::{Error, Kind, Result};
 use crate::fields::{SourceText, Table};
@@ -57,9 +57,14 @@ impl Reader<'_, '_> {
         for table in top.tables("mirrors")? {
             config.mirrors.push(self.mirror(table)?);
         }
-        if let Some(value) = top.field("compile-cache") {
-            let origin = self.origin(value.span().start);
-            config.compile_cache = Some(Set { value: top.flag("compile-cache")?, origin });
+        for table in top.tables("remotes")? {
+            config.remotes.push(self.remote(table)?);
+        }
+        for (name, place) in [("compile-cache", &mut config.compile_cache), ("ask-remotes", &mut config.ask_remotes)] {
+            if let Some(value) = top.field(name) {
+                let origin = self.origin(value.span().start);
+                *place = Some(Set { value: top.flag(name)?, origin });
+            }
         }
         for number in Number::ALL {
             let Some(value) = top.number(number.name())? else { continue };
@@ -82,6 +87,17 @@ impl Reader<'_, '_> {
         let of = self.set(&of, |text| Url::parse(text).map_err(|error| error.to_string()))?.value;
         let at = self.set(&at, |text| address(text, self.directory))?.value;
         Ok(Set { value: MirrorSetting { of, at }, origin })
+    }
+
+    fn remote(&self, table: Table) -> Result<Set<RemoteSetting>> {
+        let origin = self.origin(table.span.start);
+        let (name, address) = (table.text("name")?, table.text("address")?);
+        let name = name.ok_or_else(|| table.missing("name", &[]))?;
+        let address = address.ok_or_else(|| table.missing("address", &[]))?;
+        table.finish()?;
+        let name = self.set(&name, remote_name)?.value;
+        let address = self.set(&address, str::parse)?.value;
+        Ok(Set { value: RemoteSetting { name, address }, origin })
     }
 
     fn path(&self, text: &str) -> Result<PathBuf, String> {

@@ -16,6 +16,7 @@ use url::Url;
 
 use super::{Session, lazily};
 use crate::error::{Error, Kind, Result};
+use crate::remote::Address;
 use crate::store::ProfileName;
 
 pub use number::Number;
@@ -29,6 +30,8 @@ pub(super) struct Config {
     pub(super) profile: Option<Set<ProfileName>>,
     pub(super) insecure_hosts: Vec<Set<String>>,
     pub(super) mirrors: Vec<Set<MirrorSetting>>,
+    pub(super) remotes: Vec<Set<RemoteSetting>>,
+    pub(super) ask_remotes: Option<Set<bool>>,
     pub(super) compile_cache: Option<Set<bool>>,
     pub(super) numbers: BTreeMap<Number, Set<u64>>,
 }
@@ -42,16 +45,29 @@ pub(super) struct MirrorSetting {
     pub(super) at: Url,
 }
 
+/// A remote.
+#[derive(Debug, Clone)]
+pub struct RemoteSetting {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: Address,
+}
+
 impl Config {
     /// Fills the settings that `self` lacks from `below`.
     fn over(mut self, mut below: Self) -> Self {
         self.insecure_hosts.append(&mut below.insecure_hosts);
         self.mirrors.append(&mut below.mirrors);
+        // A name means the first remote that has it.
+        below.remotes.retain(|set| self.remotes.iter().all(|known| known.value.name != set.value.name));
+        self.remotes.append(&mut below.remotes);
         below.numbers.append(&mut self.numbers);
         Self {
             store: self.store.or(below.store),
             archive: self.archive.or(below.archive),
             profile: self.profile.or(below.profile),
+            ask_remotes: self.ask_remotes.or(below.ask_remotes),
             compile_cache: self.compile_cache.or(below.compile_cache),
             numbers: below.numbers,
             ..self
@@ -61,6 +77,11 @@ impl Config {
     /// Returns whether builds use a compiler cache.
     pub(super) fn compile_cache(&self) -> bool {
         self.compile_cache.as_ref().is_none_or(|set| set.value)
+    }
+
+    /// Returns whether `realize` asks the remotes.
+    pub(super) fn ask_remotes(&self) -> bool {
+        self.ask_remotes.as_ref().is_none_or(|set| set.value)
     }
 
     /// Returns the value of a setting that is a number.
@@ -90,12 +111,19 @@ impl Session {
         std::iter::once(self.project_file()).chain(self.args.config.clone().or_else(user_file)).collect()
     }
 
-    fn project_file(&self) -> PathBuf {
+    pub(in crate::cli) fn project_file(&self) -> PathBuf {
         self.project.directory().join("strixlock.toml")
     }
 }
 
+/// Fails unless this can be the name of a remote.
+pub fn remote_name(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let fits = text.bytes().all(plain) && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if fits { Ok(text.to_owned()) } else { Err("expected a name of letters, digits, `.`, `_` and `-`".to_owned()) }
+}
+
 /// Returns the usual path of the user's configuration file. `None` without a home directory.
-fn user_file() -> Option<PathBuf> {
+pub(super) fn user_file() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.config_dir().join("strixlock/config.toml"))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use url::Url;
 
 use super::super::switch;
-use super::{Config, MirrorSetting, Number, Origin, Set, variable};
+use super::{Config, MirrorSetting, Number, Origin, RemoteSetting, Set, remote_name, variable};
 use crate::cli::paths::{address, expand};
 use crate::error::{Error, Kind, Result};
 
@@ -36,6 +36,14 @@ pub(super) fn read(environment: impl Fn(&str) -> Option<OsString>) -> Result<Con
         let path = expand(Path::new(&found.text)).and_then(|path| std::path::absolute(path).map_err(|e| e.to_string()));
         config.archive = Some(found.set(path.map_err(|fault| found.invalid(&fault))?));
     }
+    if let Some(found) = read("ask-remotes")? {
+        config.ask_remotes = Some(found.set(switch(&found.text).map_err(|fault| found.invalid(&fault))?));
+    }
+    if let Some(found) = read("remotes")? {
+        for pair in found.text.split_whitespace() {
+            config.remotes.push(found.set(remote(pair).map_err(|fault| found.invalid(&fault))?));
+        }
+    }
     if let Some(found) = read("insecure-hosts")? {
         config.insecure_hosts = found.text.split_whitespace().map(|host| found.set(host.to_owned())).collect();
     }
@@ -45,6 +53,12 @@ pub(super) fn read(environment: impl Fn(&str) -> Option<OsString>) -> Result<Con
         }
     }
     Ok(config)
+}
+
+/// Parses `NAME=ADDRESS`.
+fn remote(pair: &str) -> Result<RemoteSetting, String> {
+    let (name, address) = pair.split_once('=').ok_or("expected NAME=ADDRESS, with blanks between several")?;
+    Ok(RemoteSetting { name: remote_name(name)?, address: address.parse()? })
 }
 
 /// Parses `OF=AT`. A path is relative to the current directory.
@@ -93,6 +107,9 @@ mod tests {
         assert_eq!(archive.value, Path::new("/srv/archive"));
         let hosts = of("STRIXLOCK_INSECURE_HOSTS", "a b").unwrap().insecure_hosts;
         assert_eq!(hosts.iter().map(|host| host.value.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        let remotes = of("STRIXLOCK_REMOTES", "a=oci://r.example/a b=oci://r.example/b").unwrap().remotes;
+        assert_eq!(remotes.iter().map(|set| set.value.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(!of("STRIXLOCK_ASK_REMOTES", "no").unwrap().ask_remotes());
         let mirrors = of("STRIXLOCK_MIRRORS", "https://a/=https://b/c?d=e\nhttps://f/=/srv/g").unwrap().mirrors;
         let at: Vec<&str> = mirrors.iter().map(|mirror| mirror.value.at.as_str()).collect();
         assert_eq!(at, ["https://b/c?d=e", "file:///srv/g/"]);
@@ -108,6 +125,8 @@ mod tests {
             ("STRIXLOCK_COMPILE_CACHE", "maybe"),
             ("STRIXLOCK_COMPILE_CACHE_BYTES", "5"),
             ("STRIXLOCK_ARCHIVE", "~you/archive"),
+            ("STRIXLOCK_REMOTES", "oci://r.example/a"),
+            ("STRIXLOCK_REMOTES", "a=https://r.example/a b"),
             ("STRIXLOCK_MIRRORS", "https://a/"),
             ("STRIXLOCK_MIRRORS", "a=b"),
             ("STRIXLOCK_MIRRORS", "https://a/=~you/b"),

@@ -1,0 +1,110 @@
+//! Manifests that say something about another one: they name it as their `subject`.
+//!
+//! Registries of OCI 1.1 list them. For others the specification has a fallback: an index under the tag
+//! `sha256-<hex of the subject>`, which whoever adds to it reads and writes again. Two that do so at a time may undo each
+//! other, so it is read again afterwards.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::artifact::{Artifact, described};
+use super::repository::{Reference, Repository};
+use super::tags;
+use crate::digest::Sha256Digest;
+use crate::error::{Error, Kind, Result};
+use crate::oci::document::{INDEX, MANIFEST};
+
+/// Number of times that an entry is added to an index that somebody else is writing.
+const TRIES: usize = 5;
+/// Greatest number of referrers that are looked at: anybody who may push can add some.
+const MOST: usize = 200;
+
+/// An index under the tag of the fallback.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Index {
+    schema_version: u32,
+    media_type: String,
+    manifests: Vec<Referrer>,
+}
+
+/// A manifest in that index.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Referrer {
+    media_type: String,
+    digest: Sha256Digest,
+    size: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    artifact_type: String,
+}
+
+/// Stores a manifest that has a subject, so that it is found from there.
+pub fn attach(remote: &dyn Repository, artifact: &Artifact) -> Result<()> {
+    let text = artifact.to_bytes()?;
+    let subject = artifact.subject.as_ref().ok_or_else(|| Error::failure("a manifest has no subject"))?.digest;
+    remote.put_manifest(&text, MANIFEST, None)?;
+    if remote.referrers(subject)?.is_some() {
+        return Ok(());
+    }
+    let own = described(&text);
+    for _ in 0..TRIES {
+        let mut all = fallback(remote, subject)?.unwrap_or_default();
+        if all.iter().any(|one| one.digest == own.digest) {
+            return Ok(());
+        }
+        all.push(Referrer {
+            media_type: own.media_type.clone(),
+            digest: own.digest,
+            size: own.size,
+            artifact_type: artifact.artifact_type.clone(),
+        });
+        let index = Index { schema_version: 2, media_type: INDEX.to_owned(), manifests: all };
+        let text = serde_json::to_vec(&index)
+            .map_err(|error| Error::failure("cannot write an index of referrers").because(&error))?;
+        remote.put_manifest(&text, INDEX, Some(&tags::of_referrers(subject)))?;
+    }
+    let all = fallback(remote, subject)?.unwrap_or_default();
+    if all.iter().any(|one| one.digest == own.digest) {
+        return Ok(());
+    }
+    Err(Error::failure("others add to the same statements at the same time").hint("push again"))
+}
+
+/// Returns the digests of the manifests that refer to this one.
+pub fn of(remote: &dyn Repository, subject: Sha256Digest) -> Result<Vec<Sha256Digest>> {
+    let listed = match remote.referrers(subject)? {
+        Some(all) => all.into_iter().map(|one| one.digest).collect(),
+        None => Vec::new(),
+    };
+    // A registry that learned to list them may still have those of earlier days under the tag.
+    let tagged = fallback(remote, subject)?.unwrap_or_default().into_iter().map(|one| one.digest);
+    let (mut seen, mut all) = (BTreeSet::new(), listed);
+    all.extend(tagged);
+    all.retain(|digest| seen.insert(*digest));
+    all.truncate(MOST);
+    Ok(all)
+}
+
+/// Returns the index under the tag of the fallback, if there is one.
+fn fallback(remote: &dyn Repository, subject: Sha256Digest) -> Result<Option<Vec<Referrer>>> {
+    let tag = tags::of_referrers(subject);
+    let Some(text) = remote.manifest(Reference::Tag(&tag))? else { return Ok(None) };
+    let index: Index = serde_json::from_slice(&text).map_err(|error| {
+        Error::new(Kind::Mismatch, "the remote has an invalid index of statements").fact("tag", &tag).because(&error)
+    })?;
+    Ok(Some(index.manifests))
+}
+
+/// Removes a manifest with all that refer to it.
+pub fn remove(remote: &dyn Repository, subject: Sha256Digest) -> Result<()> {
+    let index = remote.manifest(Reference::Tag(&tags::of_referrers(subject)))?;
+    for referrer in of(remote, subject).unwrap_or_default() {
+        remote.delete_manifest(referrer)?;
+    }
+    if let Some(index) = index {
+        remote.delete_manifest(Sha256Digest::of(&index))?;
+    }
+    remote.delete_manifest(subject)
+}

@@ -1,0 +1,77 @@
+//! The storage of a remote: blobs, manifests, and tags of manifests.
+
+use std::fmt;
+use std::fs::File;
+
+use bytes::Bytes;
+
+use crate::digest::{Promise, Sha256Digest};
+use crate::error::Result;
+use crate::oci::Descriptor;
+
+/// Greatest size of a manifest, in bytes: registries refuse longer ones.
+pub const LARGEST_MANIFEST: u64 = 4 << 20;
+
+/// The name of a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reference<'a> {
+    /// Its digest.
+    Digest(Sha256Digest),
+    /// A tag that leads to it.
+    Tag(&'a str),
+}
+
+impl fmt::Display for Reference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Digest(digest) => digest.fmt(f),
+            Self::Tag(tag) => f.write_str(tag),
+        }
+    }
+}
+
+/// Storage in which trees are shared, in the terms of the OCI Distribution Specification. Implemented by registries.
+///
+/// An implementation moves bytes and judges none: whoever asks compares digests. All methods block and may be called
+/// from several threads.
+pub trait Repository: Sync {
+    /// Returns its address for messages, without credentials.
+    fn address(&self) -> String;
+
+    /// Returns the size of a blob, if it is there.
+    fn blob_size(&self, digest: Sha256Digest) -> Result<Option<u64>>;
+
+    /// Returns `length` bytes of a blob from `offset` on. `blob` is its digest and its whole size; the range lies within
+    /// and is not empty. The digest of a part is not known, so these bytes may be wrong.
+    fn part(&self, blob: Promise, offset: u64, length: u64) -> Result<Bytes>;
+
+    /// Stores a blob, if it is not there. `file` has exactly these bytes. `sent` receives the number of bytes as they
+    /// are sent, at the end all of them.
+    fn put_blob(&self, blob: Promise, file: &File, sent: &(dyn Fn(u64) + Sync)) -> Result<()>;
+
+    /// Returns a manifest, if it is there. If it is named by a digest, it has that. Fails for one that is longer than
+    /// [`LARGEST_MANIFEST`].
+    fn manifest(&self, reference: Reference) -> Result<Option<Vec<u8>>>;
+
+    /// Stores a manifest of this media type whose blobs are all there, under its digest and, if one is named, a tag.
+    /// Replaces the manifest that the tag led to.
+    fn put_manifest(&self, manifest: &[u8], media_type: &str, tag: Option<&str>) -> Result<()>;
+
+    /// Returns all tags, in any order.
+    fn tags(&self) -> Result<Vec<String>>;
+
+    /// Returns the manifests whose `subject` is this one, or `None` if the storage does not keep account of them. Then
+    /// they are kept in an index under the tag `sha256-<hex>`, as the specification says.
+    fn referrers(&self, _subject: Sha256Digest) -> Result<Option<Vec<Descriptor>>> {
+        Ok(None)
+    }
+
+    /// Removes a manifest with all tags that lead to it, if it is there.
+    fn delete_manifest(&self, digest: Sha256Digest) -> Result<()>;
+
+    /// Frees the space of blobs that no manifest needs. Does nothing where the storage does this by itself, as registries
+    /// do.
+    fn free_space(&self) -> Result<()> {
+        Ok(())
+    }
+}

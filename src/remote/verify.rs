@@ -1,0 +1,173 @@
+//! Reads everything that a remote has, and names all damage.
+//!
+//! Every pack is received once, compared with its digest, and its pieces with theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use serde::Serialize;
+
+use super::artifact::TreeArtifact;
+use super::index::{Piece, contents};
+use super::piece::Unpacker;
+use super::record::records;
+use super::repository::{Reference, Repository};
+use super::{small, tags};
+use crate::digest::{HashingWriter, Promise, Sha256Digest};
+use crate::error::{Error, Kind, Result};
+use crate::progress::{Doing, Progress, Unit};
+use crate::threads::on_threads;
+use crate::tree::named;
+
+/// Number of bytes that are asked for at a time.
+const PART: u64 = 8 << 20;
+/// Number of packs that are received at a time.
+const WORKERS: usize = 4;
+
+/// A fault of a remote.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct RemoteFault {
+    /// The tag, or the digest of a blob.
+    pub what: String,
+    /// What is wrong with it.
+    pub fault: String,
+    /// What needs it: outputs, and a file if one is known to be damaged.
+    pub about: String,
+}
+
+/// The result of a verification.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RemoteVerified {
+    /// Number of trees.
+    pub trees: usize,
+    /// Number of packs.
+    pub packs: usize,
+    /// Number of bytes that were read of packs.
+    pub bytes: u64,
+    /// All faults.
+    pub faults: Vec<RemoteFault>,
+}
+
+/// A pack, and what must be in it.
+#[derive(Default)]
+struct Wanted {
+    /// Pieces, each with the path of a file that needs it.
+    pieces: BTreeMap<(u64, Sha256Digest), (Piece, String)>,
+    /// The outputs that need it.
+    outputs: BTreeSet<String>,
+}
+
+/// Reads everything. `directory` is for temporary files.
+pub fn verify(remote: &dyn Repository, directory: &Path, progress: &dyn Progress) -> Result<RemoteVerified> {
+    let mut verified = RemoteVerified::default();
+    let mut packs: BTreeMap<(Sha256Digest, u64), Wanted> = BTreeMap::new();
+    let mut manifests: BTreeSet<String> = BTreeSet::new();
+    for record in records(remote)? {
+        match record.read(remote) {
+            Ok(read) => manifests.extend(read.outputs.values().map(|output| tags::of_tree(output.tree))),
+            Err(error) => keep(&mut verified.faults, &record.tag, error, "the record of a push")?,
+        }
+    }
+    manifests.extend(remote.tags()?.into_iter().filter(|tag| tags::tree(tag).is_some()));
+    for tag in manifests {
+        if let Err(error) = tree(remote, &tag, &mut packs) {
+            keep(&mut verified.faults, &tag, error, "a tree")?;
+        }
+        verified.trees += 1;
+    }
+    let packs: Vec<(Promise, Wanted)> =
+        packs.into_iter().map(|((digest, size), wanted)| (Promise { size, digest }, wanted)).collect();
+    verified.packs = packs.len();
+    verified.bytes = packs.iter().map(|(pack, _)| pack.size).sum();
+    let task = progress.begin(Doing::Verify, &remote.address(), Some(verified.bytes), Unit::Bytes);
+    let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let found = on_threads(WORKERS.min(packs.len()), "a thread that verifies packs", |_| {
+        let mut faults = Vec::new();
+        while let Some((pack, wanted)) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let told = |count: u64| task.set_position(done.fetch_add(count, Ordering::Relaxed) + count);
+            if let Err(error) = verify_pack(remote, *pack, wanted, directory, &told, &mut faults) {
+                keep(&mut faults, &pack.digest.to_string(), error, &words(wanted))?;
+            }
+        }
+        Ok(faults)
+    })?;
+    verified.faults.extend(found.into_iter().flatten());
+    verified.faults.sort();
+    task.done(None);
+    Ok(verified)
+}
+
+/// Reads manifest, listing and index of a tree, and adds its packs.
+fn tree(remote: &dyn Repository, tag: &str, packs: &mut BTreeMap<(Sha256Digest, u64), Wanted>) -> Result<()> {
+    let missing = || Error::new(Kind::NotFound, "it is missing");
+    let tree = tags::tree(tag).ok_or_else(missing)?;
+    let manifest = TreeArtifact::parse(&remote.manifest(Reference::Tag(tag))?.ok_or_else(missing)?)?;
+    let listing = small::read_listing(remote, &manifest, tree)?;
+    let contents = contents(&listing);
+    let index = small::read_index(remote, &manifest, &contents)?;
+    for pack in &manifest.packs {
+        packs.entry((pack.digest, pack.size)).or_default().outputs.insert(manifest.about.name.clone());
+    }
+    for (content, pieces) in contents.iter().zip(index) {
+        for piece in pieces {
+            let pack = manifest.packs[piece.place.pack];
+            let wanted = packs.entry((pack.digest, pack.size)).or_default();
+            let key = (piece.place.offset, piece.digest);
+            wanted.pieces.entry(key).or_insert_with(|| (piece, named(content.path)));
+        }
+    }
+    Ok(())
+}
+
+/// Receives a pack and compares it.
+fn verify_pack(
+    remote: &dyn Repository,
+    pack: Promise,
+    wanted: &Wanted,
+    directory: &Path,
+    told: &dyn Fn(u64),
+    faults: &mut Vec<RemoteFault>,
+) -> Result<()> {
+    let file: File = tempfile::tempfile_in(directory)?;
+    let mut writer = HashingWriter::new(&file);
+    let mut at = 0;
+    while at < pack.size {
+        let bytes = remote.part(pack, at, PART.min(pack.size - at))?;
+        writer.write_all(&bytes)?;
+        at += bytes.len() as u64;
+        told(bytes.len() as u64);
+    }
+    let (found, _, _) = writer.finish();
+    let mut fault = |fault: &str, about: String| {
+        faults.push(RemoteFault { what: pack.digest.to_string(), fault: fault.to_owned(), about });
+    };
+    if found != pack.digest {
+        fault("the bytes of the pack are damaged", words(wanted));
+    }
+    let mut unpacker = Unpacker::new()?;
+    for (piece, path) in wanted.pieces.values() {
+        let mut packed = vec![0; piece.place.length as usize];
+        file.read_exact_at(&mut packed, piece.place.offset)?;
+        if unpacker.unpack(&packed, piece.size, piece.digest).is_err() {
+            fault("a piece of a file is damaged", format!("{}: {path}", words(wanted)));
+        }
+    }
+    Ok(())
+}
+
+fn words(wanted: &Wanted) -> String {
+    wanted.outputs.iter().cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// Keeps an error as a fault, unless it says that the remote cannot be asked.
+fn keep(faults: &mut Vec<RemoteFault>, what: &str, error: Error, about: &str) -> Result<()> {
+    if !matches!(error.kind(), Kind::Mismatch | Kind::NotFound | Kind::Invalid) {
+        return Err(error);
+    }
+    faults.push(RemoteFault { what: what.to_owned(), fault: error.message().to_owned(), about: about.to_owned() });
+    Ok(())
+}
