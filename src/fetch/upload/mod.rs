@@ -7,6 +7,9 @@
 //!
 //! Addresses are the registry's choice. One on another host gets no credentials, and none leads from https to http.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
