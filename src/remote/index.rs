@@ -107,9 +107,9 @@ fn piece(line: &str, content: &Content, packs: &[Promise]) -> Option<Piece> {
     let mut words = line.split(' ');
     let mut number = || words.next()?.parse::<u64>().ok();
     let (pack, offset, length) = (usize::try_from(number()?).ok()?, number()?, number()?);
-    let (size, digest) = match number() {
-        None => (content.size, content.digest),
-        Some(size) => (size, Sha256Digest::from_hex(words.next()?)?),
+    let (size, digest) = match (words.next(), words.next()) {
+        (None, _) => (content.size, content.digest),
+        (Some(size), digest) => (size.parse().ok()?, Sha256Digest::from_hex(digest?)?),
     };
     let within = offset.checked_add(length)? <= packs.get(pack)?.size;
     let fits = (1..=LARGEST).contains(&size) && (1..=LARGEST + ADDED).contains(&length);

@@ -30,6 +30,10 @@ struct Registry {
 }
 
 impl Registry {
+    fn range(&self) -> String {
+        format!("0-{}", self.received.len().saturating_sub(1))
+    }
+
     fn answer(&mut self, incoming: &Incoming) -> Response {
         if let Some(place) = self.faults.iter().position(|(method, _)| *method == incoming.method) {
             let (_, status) = self.faults.remove(place);
@@ -43,7 +47,6 @@ impl Registry {
         if self.is_forgotten && incoming.method != "POST" {
             return Response::text(404, "");
         }
-        let range = format!("0-{}", self.received.len().saturating_sub(1));
         match incoming.method.as_str() {
             "POST" => {
                 self.received.clear();
@@ -58,9 +61,9 @@ impl Registry {
                 let begin = format!("{}-", self.received.len());
                 assert!(incoming.header("content-range").is_some_and(|range| range.starts_with(&begin)));
                 self.received.extend_from_slice(&incoming.body);
-                Response::text(202, "").header("Location", &incoming.path).header("Range", &range)
+                Response::text(202, "").header("Location", &incoming.path).header("Range", &self.range())
             }
-            "GET" => Response::text(204, "").header("Range", &range),
+            "GET" => Response::text(204, "").header("Range", &self.range()),
             _ => {
                 self.received.extend_from_slice(&incoming.body);
                 let digest = Sha256Digest::of(&self.received).to_string();
