@@ -1,0 +1,46 @@
+//! Errors of gRPC: which of them may pass, and how the others are told.
+
+use tonic::{Code, Status};
+
+use crate::address::Address;
+use crate::error::{Error, Kind};
+use crate::text::visible;
+
+/// Returns true for an error after which the same request may succeed.
+pub(crate) fn may_pass(status: &Status) -> bool {
+    // A connection that broke in the middle of an answer is `Unknown` or `Internal`.
+    matches!(
+        status.code(),
+        Code::Unavailable
+            | Code::Aborted
+            | Code::ResourceExhausted
+            | Code::Internal
+            | Code::Unknown
+            | Code::DeadlineExceeded
+    )
+}
+
+/// Returns the error of a request that failed. `doing` says what it was for, as in "failed to upload files".
+pub(crate) fn told(status: &Status, address: &Address, doing: &str) -> Error {
+    let said = visible(status.message());
+    let error = match status.code() {
+        Code::Unavailable => Error::new(Kind::Unreachable, format!("the remote builder cannot be reached, to {doing}")),
+        Code::DeadlineExceeded => {
+            Error::new(Kind::Unreachable, format!("the remote builder did not answer in time, to {doing}"))
+        }
+        Code::Unauthenticated => Error::failure(format!("the remote builder wants to know who asks, to {doing}"))
+            .hint("`builder-token`, or `builder-certificate` and `builder-key` in the configuration"),
+        Code::PermissionDenied => Error::failure(format!("the remote builder forbids it to {doing}")),
+        Code::Unimplemented => Error::new(Kind::NotFound, format!("the remote builder does not know how to {doing}")),
+        Code::InvalidArgument | Code::FailedPrecondition => {
+            Error::new(Kind::NotFound, format!("the remote builder refuses to {doing}"))
+        }
+        code => Error::failure(format!("the remote builder failed to {doing}")).fact("code", format!("{code:?}")),
+    };
+    let error = error.fact("builder", address);
+    let error = if said.is_empty() { error } else { error.fact("it says", said) };
+    match std::error::Error::source(status) {
+        Some(source) => error.because(source),
+        None => error,
+    }
+}
