@@ -1,9 +1,9 @@
 //! strixlock: lock files and a verified fetcher for llama.cpp on AMD Strix Halo with ROCm nightlies.
 //!
-//! This crate is the program. It uses three crates, which do not depend on it: the ground floor (`strixlock_ground`:
-//! errors, digests, progress), the formats (`strixlock_formats`: trees, ELF, GGUF, packages, images) and the embedded
-//! upstream (`strixlock_demo`). The modules of this crate, listed bottom-up: a module uses only modules listed before
-//! it (`tests/map.rs` checks this):
+//! This crate is the program. It uses four crates, which do not depend on it: the ground floor (`strixlock_ground`:
+//! errors, digests, progress), the formats (`strixlock_formats`: trees, ELF, GGUF, packages, images), the client of
+//! remote builders (`strixlock_reapi`) and the embedded upstream (`strixlock_demo`). The modules of this crate, listed
+//! bottom-up: a module uses only modules listed before it (`tests/map.rs` checks this):
 //!
 //! * [`log`]: log topics and where the log is written
 //! * [`canonical`], [`fields`], [`page`]: canonical JSON; fields of TOML tables; Markdown with text from outside

@@ -1,7 +1,7 @@
 //! Command tests: what a user types, and everything that the user sees, against the embedded upstream.
 //!
-//! One file a capability, or a folder of several; `support` holds the project and the upstream that they share. One crate, so
-//! that it is linked once.
+//! One file a capability, or a folder of several; `support` holds the project and the upstream that they share. One
+//! crate, so that it is linked once.
 
 mod support;
 
@@ -47,6 +47,7 @@ mod realize;
 mod rebuild;
 mod release;
 mod remote;
+mod remote_build;
 mod report;
 mod run;
 mod runtime;

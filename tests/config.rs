@@ -46,9 +46,15 @@ fn option_environment_project_and_user_count_in_this_order() {
 fn every_setting_is_shown_with_its_origin() {
     let project = Project::empty();
     let file = "rounds = 3\ninsecure-hosts = [\"a.lan\"]\nmirrors = [{ of = \"https://a/\", at = \"here\" }]\n";
-    project.write("strixlock.toml", file);
-    let variables =
-        [("STRIXLOCK_BUSY_SECONDS", "9"), ("STRIXLOCK_MIRRORS", "https://b/=https://c/"), ("STRIXLOCK_OFFLINE", "yes")];
+    let builder =
+        "builder = \"reapis://build.lan/main\"\nbuilder-token = \"token\"\nbuilder-platform = [\"OSFamily=linux\"]\n";
+    project.write("strixlock.toml", &format!("{file}{builder}"));
+    let variables = [
+        ("STRIXLOCK_BUSY_SECONDS", "9"),
+        ("STRIXLOCK_MIRRORS", "https://b/=https://c/"),
+        ("STRIXLOCK_OFFLINE", "yes"),
+        ("STRIXLOCK_BUILDER_PLATFORM", "ISA=x86-64"),
+    ];
     let text = run(&project, &["config", "show"], &variables).code(0).stdout;
     let rows: Vec<String> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     insta::assert_snapshot!(rows.join("\n"), @"
@@ -71,6 +77,13 @@ fn every_setting_is_shown_with_its_origin() {
     remotes none default
     ask-remotes true default
     compile-cache false STRIXLOCK_COMPILE_CACHE
+    builder reapis://build.lan:443/main [DIR]/project/strixlock.toml:4
+    builder-authorities none default
+    builder-certificate none default
+    builder-key none default
+    builder-token [DIR]/project/token [DIR]/project/strixlock.toml:5
+    builder-platform ISA=x86-64 STRIXLOCK_BUILDER_PLATFORM
+    builder-platform OSFamily=linux [DIR]/project/strixlock.toml:6
     rounds 3 [DIR]/project/strixlock.toml:1
     window-seconds 30 default
     floor-bytes 30720 default
@@ -78,6 +91,7 @@ fn every_setting_is_shown_with_its_origin() {
     silence-seconds 3600 default
     log-bytes 268435456 default
     compile-cache-bytes 5000000000 default
+    builder-seconds 0 default
     busy-seconds 9 STRIXLOCK_BUSY_SECONDS
     ");
 }
@@ -99,6 +113,8 @@ fn every_setting_has_a_variable_that_counts() {
         "store" | "archive" | "config" | "log-file" | "manifest" | "lock" => "some/path",
         "profile" | "insecure-hosts" => "some",
         "compile-cache-bytes" => "5000000",
+        "builder" => "local",
+        "builder-platform" => "OSFamily=linux",
         _ => "5",
     };
     std::fs::create_dir_all(project.path("some")).unwrap();

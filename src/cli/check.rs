@@ -1,5 +1,6 @@
 //! `strixlock check`
 
+use super::session::Builder;
 use super::ui::GOOD;
 use super::{Session, Ui};
 use crate::compare::{Change, Difference, Part};
@@ -12,8 +13,8 @@ use crate::tree::show;
 ///
 /// Builds each output in a fresh directory from the same lock, and leaves the realized one alone. If the trees differ,
 /// lists each file with the parts that differ (sections of ELF files, members of archives, lines of text) and the
-/// likely cause, and exits with code 6. What others built (`prebuilt`, `rocm`) is unpacked again from its archive, which
-/// says nothing about how it was built.
+/// likely cause, and exits with code 6. What others built (`prebuilt`, `rocm`) is unpacked again from its archive,
+/// which says nothing about how it was built.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// Outputs to check [default: all that a recipe makes]
@@ -25,6 +26,10 @@ pub struct CheckArgs {
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
+    /// Build on other machines: a service of the Remote Execution API, whose cache is not used [default: this machine,
+    /// whatever is configured]
+    #[arg(long, value_name = "reapi://HOST[:PORT]|local")]
+    builder: Option<Builder>,
 }
 
 pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
@@ -33,7 +38,10 @@ pub fn run(args: &CheckArgs, session: &Session) -> Result<u8> {
     for name in &args.outputs {
         lock.output(name)?;
     }
-    let realizer = session.realizer(lock, args.jobs)?;
+    let mut realizer = session.realizer(lock, args.jobs)?;
+    if let Some(named) = &args.builder {
+        realizer.settings.builder = session.builder(Some(named))?;
+    }
     let names = if args.outputs.is_empty() { realizer.made_outputs() } else { args.outputs.clone() };
     let mut all = Vec::new();
     for name in &names {

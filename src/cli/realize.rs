@@ -9,7 +9,7 @@ use super::choices::link_mode;
 use super::paths::shown;
 use super::progress::took;
 use super::remote::take::{Taken as ReceivedOutput, Taking};
-use super::session::described;
+use super::session::{Builder, described};
 use super::switch::{PreviousGeneration, report_switch};
 use super::table::{self, Column, Table};
 use super::{Session, Ui};
@@ -44,8 +44,8 @@ pub struct RealizeArgs {
     /// Make these links at ROCM_HOME and LLAMA_INSTALL_DIR of this .toolbox.env file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "prefix"], value_parser = super::paths::path())]
     prefix_from: Option<PathBuf>,
-    /// Take inputs from this archive: a directory, a .tar file, or the address of `strixlock serve`, which is asked even
-    /// with --offline
+    /// Take inputs from this archive: a directory, a .tar file, or the address of `strixlock serve`, which is asked
+    /// even with --offline
     #[arg(long, value_name = "DIR|FILE.tar|URL", value_parser = super::paths::archive)]
     from: Option<ArchiveName>,
     /// Method of copying files
@@ -69,6 +69,10 @@ pub struct RealizeArgs {
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
+    /// Build on other machines: a service of the Remote Execution API, or `local` for this machine [default: as
+    /// configured]
+    #[arg(long, value_name = "reapi://HOST[:PORT]|local")]
+    builder: Option<Builder>,
 }
 
 pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
@@ -129,11 +133,14 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     if plan.steps.iter().any(|step| step.action != Action::Have) {
         ui.note(&planned(&plan).lines(table::stderr_width()).join("\n"));
     }
-    let realizer = if args.seal {
+    let mut realizer = if args.seal {
         session.sealing_realizer(&lock, args.jobs)?
     } else {
         session.caching_realizer(&lock, args.jobs)?
     };
+    if let Some(named) = &args.builder {
+        realizer.settings.builder = session.builder(Some(named))?;
+    }
     let taken = archive.map(|archive| archive.take(&to_fetch(&plan, &lock))).transpose()?;
     report_taken(ui, taken.as_ref());
     let realized = realizer.run(&plan)?;

@@ -86,6 +86,12 @@ fn cannot_set_up(error: &dyn std::error::Error) -> Error {
 }
 
 impl Fetcher {
+    /// Returns true if the network may not be used.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.settings.offline
+    }
+
     /// Returns a fetcher with these settings, which reports to `progress`.
     pub fn new(settings: Settings, progress: Arc<dyn Progress>) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -16,7 +16,7 @@ pub(super) fn make(
     locked: &LockedOutput,
     making: Making,
 ) -> Result<Made> {
-    let (staging, listing) = realizer.cmake_build(recipe)?.run(locked.derivation, making.task)?;
+    let (staging, listing) = realizer.cmake_build(recipe)?.run(locked.derivation, making.anew, making.task)?;
     Ok(Made::Staged(staging, listing))
 }
 

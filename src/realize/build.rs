@@ -1,17 +1,20 @@
 //! Runs a recipe that is built with CMake, in the sandbox: `llama` and `cmake`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Instant;
 
 use super::build_record::{ABOUT, BuildRecord, LOG};
 use super::compile_cache::BuildCache;
-use super::configured::{Configured, Unused};
+use super::configure::{Configures, configure};
+use super::configured::Unused;
 use super::installed::installed;
 use super::last_build::last_build;
+use super::remote::RemoteBuild;
+use super::said::Said;
 use super::settings::RealizeSettings;
 use super::web_ui::lay_ui;
 use crate::digest::DerivationId;
@@ -26,14 +29,11 @@ use crate::recipe::build::{self, Hip, Known, Source};
 use crate::sandbox::{Engine, Mount, Root, Sandbox};
 use crate::store::{LinkMode, Staging, StoredTree, checkout, normalise};
 use crate::text::shell_quoted;
-use crate::text::visible;
 use crate::threads::cores;
 use crate::tree::Listing;
 
 /// Header of OpenSSL in a sysroot.
 const OPENSSL: &str = "usr/include/openssl/ssl.h";
-/// Number of lines of the log that an error shows.
-const LAST_LINES: usize = 30;
 
 /// A build and everything that goes into it.
 pub(crate) struct Build<'a> {
@@ -55,9 +55,13 @@ pub(crate) struct Build<'a> {
 }
 
 impl Build<'_> {
-    /// Builds the project. Returns the staging directory with the installed tree, the log and the record of the build,
-    /// and the listing of the tree.
-    pub fn run(&self, derivation: DerivationId, task: &dyn Task) -> Result<(Staging, Listing)> {
+    /// Builds the project, here or by the remote builder of the settings; `anew` uses nothing of an earlier run.
+    /// Returns the staging directory with the installed tree, the log and the record of the build, and the listing of
+    /// the tree.
+    pub fn run(&self, derivation: DerivationId, anew: bool, task: &dyn Task) -> Result<(Staging, Listing)> {
+        if let Some(builder) = &self.settings.builder {
+            return RemoteBuild::new(self, builder, derivation, anew)?.run(task);
+        }
         let begun = Instant::now();
         let staging = self.intake.store.stage()?;
         staging.makes(derivation)?;
@@ -79,8 +83,9 @@ impl Build<'_> {
         // Logs the mounts that are visible inside, as the kernel reports them.
         sandbox.run(&["cat", "/proc/self/mountinfo"].map(str::to_owned), &mut log, &mut |_| {}).map_err(kept)?;
         let mut record = BuildRecord::new(&sandbox, &variables, &mut log).map_err(kept)?;
-        let mut running = Running { build: self, sandbox: &sandbox, log: &mut log, task, phase: String::new() };
-        let configured = running.configure(staging.path(), &files, &mut variables).map_err(kept)?;
+        let mut running =
+            Running { sandbox: &sandbox, staging: staging.path(), log: &mut log, task, phase: String::new() };
+        let configured = configure(self, &files, &mut variables, &mut running).map_err(kept)?;
         record.set_configured(configured, build::left_field(self.recipe), &variables);
         if let Some(cache) = &cache {
             cache.begin_compile();
@@ -122,18 +127,18 @@ impl Build<'_> {
     }
 
     /// Returns the variables of the build, under the names that the source has.
-    fn variables(&self, files: &CMakeFiles) -> BTreeMap<String, String> {
+    pub(super) fn variables(&self, files: &CMakeFiles) -> BTreeMap<String, String> {
         // Only a pinned root decides: the host's own headers may be gone tomorrow.
         let has_openssl = self.sysroot.as_ref().is_some_and(|root| root.path.join(OPENSSL).exists());
         let known = Known::new(files, has_openssl);
         build::variables(self.recipe, &self.source, self.hip(), Some(&known))
     }
 
-    fn prefix(&self) -> &str {
+    pub(super) fn prefix(&self) -> &str {
         self.recipe.project().prefix
     }
 
-    fn hip(&self) -> Option<&Hip> {
+    pub(super) fn hip(&self) -> Option<&Hip> {
         self.rocm.as_ref().map(|(hip, _)| hip)
     }
 
@@ -182,7 +187,7 @@ impl Build<'_> {
 
     /// Returns the number of compilers that run at once: as configured, else one per processor, as far as free memory
     /// allows.
-    fn jobs(&self) -> usize {
+    pub(super) fn jobs(&self) -> usize {
         let processors = || {
             let fitting = free_memory().map_or(usize::MAX, |free| (free / self.recipe.memory_per_job()) as usize);
             cores().min(fitting).max(1)
@@ -191,15 +196,10 @@ impl Build<'_> {
     }
 }
 
-/// The words by which a failed command of a build is known.
-const FAILED: &str = " failed in the build";
-/// The words by which a compiler is known that the kernel killed.
-const KILLED: &str = "a compiler was killed";
-
 /// The commands of a build that is running.
 struct Running<'b> {
-    build: &'b Build<'b>,
     sandbox: &'b Sandbox,
+    staging: &'b Path,
     log: &'b mut fs_err::File,
     task: &'b dyn Task,
     /// The phase that was told last: it may take several commands.
@@ -207,104 +207,30 @@ struct Running<'b> {
 }
 
 impl Running<'_> {
-    /// Configures the build in `staging`. Fails if the source does not know a variable of the manifest, before anything
-    /// is compiled. Variables of the recipe that CMake calls unused are removed from `variables`, except for those that
-    /// it insists on, and it configures again, in an empty directory.
-    fn configure(
-        &mut self,
-        staging: &Path,
-        files: &CMakeFiles,
-        variables: &mut BTreeMap<String, String>,
-    ) -> Result<Configured> {
-        let recipe = self.build.recipe;
-        let mut dropped = BTreeSet::new();
-        loop {
-            let commands = build::commands(recipe, variables, self.build.jobs());
-            let mut unused = Unused::default();
-            for (phase, command) in commands.iter().take(1) {
-                unused = self.command(phase, command)?;
-            }
-            let out = staging.join("out");
-            let names = variables.keys().map(String::as_str).collect();
-            let mut found = Configured::read(&out, files, &names, &unused, recipe)?;
-            found.demand(recipe.project().cmake.keys(), &self.build.version)?;
-            let given = variables.clone();
-            variables.retain(|name, value| !found.unknown.contains(name) || recipe.insists(name, value));
-            let unused: Vec<&str> =
-                given.keys().filter(|name| !variables.contains_key(*name)).map(String::as_str).collect();
-            dropped.append(&mut found.unknown);
-            // Each round drops at least one.
-            if unused.is_empty() {
-                found.unknown = dropped;
-                return Ok(found);
-            }
-            writeln!(self.log, "left out, because the source does not use them: {}", unused.join(", "))?;
-            fs_err::rename(&out, staging.join(format!("out-{}", dropped.len())))?;
-            fs_err::create_dir(&out)?;
-        }
-    }
-
     /// Runs a command. Returns what CMake said of unused variables.
     fn command(&mut self, phase: &str, command: &[String]) -> Result<Unused> {
         if self.phase != phase {
             phase.clone_into(&mut self.phase);
             self.task.phase(phase);
         }
-        let (mut unused, mut last) = (Unused::default(), VecDeque::new());
-        let status = self.sandbox.run(command, self.log, &mut |line| {
-            if let Some(step) = NinjaStep::of(line) {
-                self.task.set_total(step.total);
-                self.task.set_position(step.done);
-                self.task.detail(&visible(step.file));
-            }
-            unused.see(line);
-            last.push_back(visible(line));
-            if last.len() > LAST_LINES {
-                last.pop_front();
-            }
-        })?;
-        if status.success() {
-            return Ok(unused);
+        let mut said = Said::new(self.task);
+        let status = self.sandbox.run(command, self.log, &mut |line| said.line(line))?;
+        if status.success() { Ok(said.unused) } else { Err(said.failure(&command.join(" "), status)) }
+    }
+}
+
+impl Configures for Running<'_> {
+    fn configure(&mut self, round: usize, command: &[String]) -> Result<(Unused, PathBuf)> {
+        let out = self.staging.join("out");
+        if round > 0 {
+            fs_err::rename(&out, self.staging.join(format!("out-{round}")))?;
+            fs_err::create_dir(&out)?;
         }
-        Err(Error::failure(failure(command, status, &last)).excerpt(Vec::from(last).join("\n")))
+        Ok((self.command("configure", command)?, out))
     }
-}
 
-/// Returns true for the error of a command of a build that failed by itself: the fault is in the source, unless memory
-/// ran out.
-#[must_use]
-pub fn is_build_failure(error: &Error) -> bool {
-    error.message().contains(FAILED) && !error.message().contains(KILLED)
-}
-
-/// Describes a failed command. The only sign of a compiler that the kernel killed is a word in the last lines of its
-/// driver.
-fn failure(command: &[String], status: ExitStatus, last: &VecDeque<String>) -> String {
-    let name = command[..command.len().min(3)].join(" ");
-    let killed = |line: &String| line.contains("Killed") || line.contains("signal 9") || line.contains("SIGKILL");
-    if last.iter().any(killed) {
-        return format!("`{name}`{FAILED} ({status}): {KILLED}, probably because memory ran out; try a smaller --jobs");
-    }
-    format!("`{name}`{FAILED} ({status})")
-}
-
-/// A line of Ninja, such as `[12/304] Building CXX object src/a.cpp.o`.
-struct NinjaStep<'a> {
-    /// Number of steps so far.
-    done: u64,
-    /// Number of all steps.
-    total: u64,
-    /// The file that the step is about.
-    file: &'a str,
-}
-
-impl<'a> NinjaStep<'a> {
-    fn of(line: &'a str) -> Option<Self> {
-        let (count, rest) = line.strip_prefix('[')?.split_once(']')?;
-        let (done, total) = count.split_once('/')?;
-        let file = rest.rsplit(' ').next().unwrap_or_default();
-        let file = file.rsplit('/').next().unwrap_or_default().trim_end_matches(".o");
-        Some(Self { done: done.trim().parse().ok()?, total: total.trim().parse().ok()?, file })
+    fn left_out(&mut self, names: &str) -> Result<()> {
+        Ok(writeln!(self.log, "left out, because the source does not use them: {names}")?)
     }
 }
 
@@ -316,25 +242,6 @@ fn shell_line(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ninja_tells_how_far_it_is() {
-        let step = |line| NinjaStep::of(line).map(|step| (step.done, step.total, step.file));
-        let line = "[ 12/304] Building HIP object ggml/CMakeFiles/ggml-hip.dir/__/fattn.cu.o";
-        assert_eq!(step(line), Some((12, 304, "fattn.cu")));
-        assert_eq!(step("[304/304]"), Some((304, 304, "")));
-        assert_eq!(step("-- Configuring done [1]"), None);
-    }
-
-    #[test]
-    fn a_compiler_that_the_kernel_killed_is_told_as_such() {
-        let said = |last: &str| {
-            let status = std::os::unix::process::ExitStatusExt::from_raw(256);
-            failure(&["cmake".to_owned()], status, &VecDeque::from([last.to_owned()]))
-        };
-        assert!(said("c++: fatal error: Killed signal terminated program cc1plus").contains("because memory ran out"));
-        assert!(!said("error: no such header").contains("memory"));
-    }
 
     #[test]
     fn free_memory_is_known_on_linux() {

@@ -24,7 +24,7 @@ pub(super) const LOG: &str = "log";
 pub(super) const ABOUT: &str = "about.json";
 
 /// The record of a build, kept as `about.json` beside the log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct BuildRecord {
     /// The first line of each tool's `--version`.
     tools: BTreeMap<String, String>,
@@ -41,22 +41,43 @@ pub(super) struct BuildRecord {
     /// Compilations, and those whose object came from the compiler cache; absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     compile_cache: Option<CacheUse>,
+    /// Who built it; absent if it was built here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    builder: Option<RemoteRecord>,
     /// Time that the build took, in seconds.
     seconds: u64,
     /// Programs and libraries, and the libraries that each needs (`DT_NEEDED`).
     needed: BTreeMap<String, Vec<String>>,
 }
 
+/// Who built an output on another machine.
+#[derive(Debug, Clone, Serialize)]
+pub struct RemoteRecord {
+    /// The address of the service.
+    pub service: String,
+    /// The worker, as the service names it; empty if it does not.
+    pub worker: String,
+    /// The digest of the action, under which the service keeps the result.
+    pub action: String,
+    /// True if the result was in the service's cache.
+    pub cached: bool,
+}
+
+/// Returns the commands of the tools that a build with these variables uses.
+pub(super) fn tools_of(variables: &BTreeMap<String, String>) -> Vec<String> {
+    let compiler = |variable: &str, usual: &str| variables.get(variable).map_or(usual, String::as_str).to_owned();
+    let mut all = vec!["cmake".to_owned(), "ninja".to_owned()];
+    all.push(compiler("CMAKE_C_COMPILER", "cc"));
+    all.push(compiler("CMAKE_CXX_COMPILER", "c++"));
+    all.extend(variables.get("CMAKE_HIP_COMPILER").cloned());
+    all
+}
+
 impl BuildRecord {
     /// Asks the tools of a build for their versions. Their output goes to the log too.
     pub fn new(sandbox: &Sandbox, variables: &BTreeMap<String, String>, log: &mut dyn Write) -> Result<Self> {
-        let compiler = |variable: &str, usual: &str| variables.get(variable).map_or(usual, String::as_str).to_owned();
-        let mut all = vec!["cmake".to_owned(), "ninja".to_owned()];
-        all.push(compiler("CMAKE_C_COMPILER", "cc"));
-        all.push(compiler("CMAKE_CXX_COMPILER", "c++"));
-        all.extend(variables.get("CMAKE_HIP_COMPILER").cloned());
         let mut tools = BTreeMap::new();
-        for tool in all {
+        for tool in tools_of(variables) {
             let mut first = None;
             let status = sandbox.run(&[tool.clone(), "--version".to_owned()], log, &mut |line| {
                 first.get_or_insert_with(|| visible(line));
@@ -65,15 +86,12 @@ impl BuildRecord {
                 tools.insert(tool, line);
             }
         }
-        Ok(Self {
-            tools,
-            variables: variables.clone(),
-            unknown_variables: BTreeSet::new(),
-            left: BTreeMap::new(),
-            compile_cache: None,
-            seconds: 0,
-            needed: BTreeMap::new(),
-        })
+        Ok(Self { tools, variables: variables.clone(), ..Self::default() })
+    }
+
+    /// Returns the record of a build by a remote builder, with these versions of tools.
+    pub fn of_remote(tools: BTreeMap<String, String>, builder: RemoteRecord) -> Self {
+        Self { tools, builder: Some(builder), ..Self::default() }
     }
 
     /// Records what CMake made of the variables, and those that it was given in the end; options that were left to the

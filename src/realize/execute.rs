@@ -11,7 +11,8 @@ use tracing::info;
 use super::build::Build;
 use super::compile_cache::{self, CacheUse};
 use super::plan::{Action, Plan, Step, StepKind};
-use super::settings::RealizeSettings;
+use super::remote::needs_sysroot;
+use super::settings::{BuilderSettings, RealizeSettings};
 use super::version::version;
 use super::{model, sysroot};
 use crate::deb::Deb;
@@ -134,9 +135,19 @@ impl Realizer<'_> {
         Ok(realized)
     }
 
-    /// Fails if this machine has no program for the sandbox in which the output is built or proven.
+    /// Fails if this machine has no program for the sandbox in which the output is built or proven. A remote builder
+    /// has its own.
     pub(super) fn demand_sandbox(&self, recipe: &Recipe) -> Result<()> {
-        Engine::demand(self.lock.base_of(recipe.build_root()).is_some()).map(drop)
+        match (self.lock.base_of(recipe.build_root()), self.builder_of(recipe)) {
+            (Some(_), Some(_)) => Ok(()),
+            (None, Some(_)) => Err(needs_sysroot()),
+            (root, None) => Engine::demand(root.is_some()).map(drop),
+        }
+    }
+
+    /// Returns the remote builder that builds an output, if one does.
+    fn builder_of(&self, recipe: &Recipe) -> Option<&BuilderSettings> {
+        self.settings.builder.as_ref().filter(|_| recipe.cmake_build().is_some())
     }
 
     /// Returns true if making the output needs a sandbox.
@@ -174,7 +185,19 @@ impl Realizer<'_> {
             && sealed != tree.digest
         {
             let is_cached = self.settings.compile_cache.is_some() && self.builds(&step.name);
-            return Err(not_reproducible(sealed, tree.digest, &step.name, is_cached));
+            let builder = self.builder_of(&locked.recipe).filter(|_| fresh);
+            return Err(not_reproducible(sealed, tree.digest, &step.name, is_cached, builder));
+        }
+        if fresh
+            && locked.tree.is_none()
+            && let Some(builder) = self.builder_of(&locked.recipe)
+        {
+            self.intake.fetcher.progress().note(&format!(
+                "{name}: built by {}, whose word it is: the lock has no seal to compare it with; \
+                 `strixlock check {name}` builds it here and compares",
+                builder.service.address,
+                name = step.name
+            ));
         }
         if fresh && before.is_some_and(|before| before != tree.digest) {
             let how = match &received {
@@ -327,8 +350,8 @@ impl Realizer<'_> {
         })
     }
 
-    /// Returns the tree of a web UI for a build, and the directory of the sources that it is laid into; `None` if the sources have its files themselves. Fails if it is for
-    /// other sources.
+    /// Returns the tree of a web UI for a build, and the directory of the sources that it is laid into; `None` if the
+    /// sources have its files themselves. Fails if it is for other sources.
     fn web_ui(&self, name: &str, source: &GitPin) -> Result<Option<(StoredTree, &str)>> {
         let LockedInput::LlamaUi(block) = self.input(name)? else {
             return Err(Error::new(Kind::Invalid, format!("`{name}` is not a web UI")));
@@ -418,16 +441,26 @@ pub fn add_aside(profile: &Profile, lock: &Lock, realized: &BTreeMap<String, Rea
     profile.add_aside(&generation, text.as_bytes())
 }
 
-fn not_reproducible(sealed: TreeDigest, found: TreeDigest, name: &str, is_cached: bool) -> Error {
-    let first = if is_cached {
-        "an object in the compiler cache may be wrong: `strixlock gc --compile-cache` removes the cache; "
-    } else {
-        ""
-    };
-    Error::new(Kind::NotReproducible, "the output differs from the seal in strix.lock")
+fn not_reproducible(
+    sealed: TreeDigest,
+    found: TreeDigest,
+    name: &str,
+    is_cached: bool,
+    builder: Option<&BuilderSettings>,
+) -> Error {
+    let error = Error::new(Kind::NotReproducible, "the output differs from the seal in strix.lock")
         .fact("sealed", sealed)
-        .fact("made", found)
-        .hint(format!(
-            "{first}`strixlock log {name}` shows the build; to accept the new tree, run `strixlock realize {name} --seal`"
-        ))
+        .fact("made", found);
+    let log = format!("`strixlock log {name}` shows the build");
+    let accept = format!("to accept the new tree, run `strixlock realize {name} --seal`");
+    match builder {
+        Some(builder) => error.fact("builder", &builder.service.address).hint(format!(
+            "its workers, or its cache, may be wrong: `strixlock realize {name} --builder local` builds it here; {log}"
+        )),
+        None if is_cached => error.hint(format!(
+            "an object in the compiler cache may be wrong: `strixlock gc --compile-cache` removes the cache; {log}; \
+             {accept}"
+        )),
+        None => error.hint(format!("{log}; {accept}")),
+    }
 }

@@ -1,6 +1,7 @@
 //! Settings for carrying out a plan.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use crate::sandbox::Limits;
 use crate::store::ProfileName;
@@ -16,6 +17,19 @@ pub struct RealizeSettings {
     pub compile_cache: Option<CacheSettings>,
     /// True if results are to be sealed: what was made with a compiler cache is made again.
     pub sealing: bool,
+    /// The remote builder that builds with CMake are left to; they are done here without it.
+    pub builder: Option<BuilderSettings>,
+}
+
+/// Settings for a remote builder.
+#[derive(Debug, Clone)]
+pub struct BuilderSettings {
+    /// The service, and how to reach it.
+    pub service: strixlock_reapi::Settings,
+    /// The properties that a worker must have: names and values.
+    pub platform: Vec<(String, String)>,
+    /// The time that a build may take; the service's own limit without it.
+    pub timeout: Option<Duration>,
 }
 
 /// Settings for the compiler cache.

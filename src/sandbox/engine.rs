@@ -12,7 +12,7 @@ use crate::log::running;
 use crate::text::last_line;
 
 /// The host name inside.
-pub(super) const HOST_NAME: &str = "strixlock";
+pub const HOST_NAME: &str = "strixlock";
 /// The descriptor from which bubblewrap reads the filter.
 const FILTER: &str = "3";
 /// Reason why podman makes no sandbox with the host's root.
@@ -20,7 +20,7 @@ const HOST_ROOT: &str = "it would show the whole host to a build, so it can only
 /// Parts of the host's `/etc` that programs need: links that choose a compiler, and the loader's paths.
 const HOST_ETC: [&str; 4] = ["etc/alternatives", "etc/ld.so.cache", "etc/ld.so.conf", "etc/ld.so.conf.d"];
 /// Top-level entries of a root that are visible in a sandbox.
-const TOP: [&str; 8] = ["bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr"];
+pub const TOP: [&str; 8] = ["bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr"];
 
 /// A program that makes sandboxes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

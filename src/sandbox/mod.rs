@@ -30,7 +30,7 @@ use crate::error::{Error, Result};
 use crate::log::RUN;
 use crate::text::command_line;
 
-pub use engine::Engine;
+pub use engine::{Engine, HOST_NAME, TOP};
 pub use follow::Limits;
 use follow::{End, drain, follow};
 use interrupt::Interrupts;

@@ -31,6 +31,7 @@ pub(super) fn watch(running: &Arc<Running>, alone: impl Fn(&dyn Fn()) + Send + '
                 ENDING.store(true, Ordering::SeqCst);
                 alone(&|| {
                     let _ = writeln!(anstream::stderr(), "{}", running.interrupted());
+                    strixlock_reapi::cancel_all();
                     let _ = emulate_default_handler(signal);
                 });
             }
@@ -44,7 +45,8 @@ pub(in crate::cli) fn leave_to_command() {
     HANDLED.store(true, Ordering::SeqCst);
 }
 
-/// Returns whether something else handles a signal: the command, or an interactive sandbox, which has Ctrl-C for itself.
+/// Returns whether something else handles a signal: the command, or an interactive sandbox, which has Ctrl-C for
+/// itself.
 fn is_handled(signal: i32) -> bool {
     match signal {
         SIGINT => HANDLED.load(Ordering::SeqCst) || has_interrupts(),

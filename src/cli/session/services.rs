@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::config::{MirrorSetting, Number, Set};
+use super::config::{Builder, MirrorSetting, Number, Set};
 use super::{Session, lazily};
 use crate::archive::{ArchiveName, Source};
 use crate::error::Result;
 use crate::fetch::{self, Fetcher, HUB, HubSettings, Mirror};
 use crate::intake::Intake;
 use crate::lock::Lock;
-use crate::realize::{CacheSettings, RealizeSettings, Realizer};
+use crate::realize::{BuilderSettings, CacheSettings, RealizeSettings, Realizer};
 use crate::sandbox::Limits;
 
 impl Session {
@@ -36,7 +36,8 @@ impl Session {
         Ok(Intake { store: self.store()?, fetcher: self.fetcher()? })
     }
 
-    /// Returns the realizer of `lock`, with at most `jobs` compilers at a time. It uses no compiler cache.
+    /// Returns the realizer of `lock`, with at most `jobs` compilers at a time. It uses no
+    /// compiler cache and no remote builder.
     pub fn realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
         self.realizer_for(lock, RealizeSettings { jobs, ..RealizeSettings::default() })
     }
@@ -50,12 +51,20 @@ impl Session {
         } else {
             None
         };
-        self.realizer_for(lock, RealizeSettings { jobs, compile_cache, ..RealizeSettings::default() })
+        let builder = self.builder(None)?;
+        self.realizer_for(lock, RealizeSettings { jobs, compile_cache, builder, ..RealizeSettings::default() })
     }
 
-    /// Returns the realizer of `lock` for results that are to be sealed: it uses nothing that came from a compiler cache.
+    /// Returns the realizer of `lock` for results that are to be sealed: it uses nothing that came from a compiler
+    /// cache.
     pub fn sealing_realizer<'s>(&'s self, lock: &'s Lock, jobs: Option<NonZeroUsize>) -> Result<Realizer<'s>> {
-        self.realizer_for(lock, RealizeSettings { jobs, sealing: true, ..RealizeSettings::default() })
+        let builder = self.builder(None)?;
+        self.realizer_for(lock, RealizeSettings { jobs, sealing: true, builder, ..RealizeSettings::default() })
+    }
+
+    /// Returns the remote builder that is named or else configured; `None` if outputs are built here.
+    pub fn builder(&self, named: Option<&Builder>) -> Result<Option<BuilderSettings>> {
+        self.config()?.remote_builder(named)
     }
 
     fn realizer_for<'s>(&'s self, lock: &'s Lock, settings: RealizeSettings) -> Result<Realizer<'s>> {

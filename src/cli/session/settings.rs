@@ -4,7 +4,7 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::config::{Number, Origin, Set, variable};
+use super::config::{BuilderFile, Number, Origin, Set, variable};
 use super::{Session, switch};
 use crate::error::Result;
 use crate::urls::show_url;
@@ -79,6 +79,15 @@ impl Session {
             let origin = set.as_ref().map_or(Origin::Default, |set| set.origin.clone());
             all.push(Setting { name: name.to_owned(), value: value.into(), origin });
         }
+        let builder = config.builder.builder.as_ref();
+        all.push(one("builder", builder.map(|set| (set.value.to_string().into(), &set.origin))));
+        for file in BuilderFile::ALL {
+            let set = config.builder.files.get(&file);
+            all.push(one(file.name(), set.map(|set| (set.value.display().to_string().into(), &set.origin))));
+        }
+        let platform = config.builder.platform.iter();
+        let platform = platform.map(|set| (format!("{}={}", set.value.0, set.value.1).into(), &set.origin));
+        all.extend(list("builder-platform", platform.collect()));
         all.extend(Number::ALL.map(|number| {
             let set = config.numbers.get(&number);
             let origin = set.map_or(Origin::Default, |set| set.origin.clone());
@@ -107,6 +116,12 @@ impl Session {
         let origin = of_file.filter(|_| !is_given).unwrap_or_else(|| given.origin.clone());
         Ok(Setting { name: given.setting.clone(), value, origin })
     }
+}
+
+/// Returns a setting that may have no value.
+fn one(name: &str, set: Option<(Value, &Origin)>) -> Setting {
+    let (value, origin) = set.map_or((Value::Null, Origin::Default), |(value, origin)| (value, origin.clone()));
+    Setting { name: name.to_owned(), value, origin }
 }
 
 /// Returns a setting for each element of a list, or one without a value for an empty list.

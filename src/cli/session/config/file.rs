@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 use url::Url;
 
+use super::builder::{BuilderFile, property};
 use super::{Config, MirrorSetting, Number, Origin, RemoteSetting, Set, remote_name};
 use crate::cli::paths::{address, expand};
 use crate::error::{Error, Kind, Result};
@@ -65,6 +66,17 @@ impl Reader<'_, '_> {
                 let origin = self.origin(value.span().start);
                 *place = Some(Set { value: top.flag(name)?, origin });
             }
+        }
+        if let Some(text) = top.text("builder")? {
+            config.builder.builder = Some(self.set(&text, str::parse)?);
+        }
+        for file in BuilderFile::ALL {
+            if let Some(text) = top.text(file.name())? {
+                config.builder.files.insert(file, self.set(&text, |text| self.path(text))?);
+            }
+        }
+        for text in top.texts("builder-platform")?.unwrap_or_default() {
+            config.builder.platform.push(self.set(&text, property)?);
         }
         for number in Number::ALL {
             let Some(value) = top.number(number.name())? else { continue };

@@ -3,6 +3,7 @@
 //!
 //! The variable of each setting is `STRIXLOCK_` and its name in capitals, with `_` for `-`.
 
+mod builder;
 mod file;
 mod number;
 mod origin;
@@ -19,6 +20,8 @@ use crate::error::{Error, Kind, Result};
 use crate::remote::Address;
 use crate::store::ProfileName;
 
+use builder::BuilderConfig;
+pub use builder::{Builder, BuilderFile};
 pub use number::Number;
 pub use origin::{Origin, Set, variable};
 
@@ -33,6 +36,7 @@ pub(super) struct Config {
     pub(super) remotes: Vec<Set<RemoteSetting>>,
     pub(super) ask_remotes: Option<Set<bool>>,
     pub(super) compile_cache: Option<Set<bool>>,
+    pub(super) builder: BuilderConfig,
     pub(super) numbers: BTreeMap<Number, Set<u64>>,
 }
 
@@ -69,6 +73,7 @@ impl Config {
             profile: self.profile.or(below.profile),
             ask_remotes: self.ask_remotes.or(below.ask_remotes),
             compile_cache: self.compile_cache.or(below.compile_cache),
+            builder: self.builder.over(below.builder),
             numbers: below.numbers,
             ..self
         }

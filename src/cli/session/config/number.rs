@@ -26,13 +26,15 @@ pub enum Number {
     LogBytes,
     /// The most bytes of all compiler caches in the store.
     CompileCacheBytes,
+    /// The time that a remote build may take; 0 for the service's own limit.
+    BuilderSeconds,
     /// The time to wait for another process that holds the store.
     BusySeconds,
 }
 
 impl Number {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Rounds,
         Self::WindowSeconds,
         Self::FloorBytes,
@@ -40,6 +42,7 @@ impl Number {
         Self::SilenceSeconds,
         Self::LogBytes,
         Self::CompileCacheBytes,
+        Self::BuilderSeconds,
         Self::BusySeconds,
     ];
 
@@ -54,6 +57,7 @@ impl Number {
             Self::SilenceSeconds => "silence-seconds",
             Self::LogBytes => "log-bytes",
             Self::CompileCacheBytes => "compile-cache-bytes",
+            Self::BuilderSeconds => "builder-seconds",
             Self::BusySeconds => "busy-seconds",
         }
     }
@@ -70,6 +74,7 @@ impl Number {
             Self::SilenceSeconds => limits.silence.as_secs(),
             Self::LogBytes => limits.log,
             Self::CompileCacheBytes => COMPILE_CACHE,
+            Self::BuilderSeconds => 0,
             Self::BusySeconds => Waiting::default().limit.as_secs(),
         }
     }
@@ -84,7 +89,9 @@ impl Number {
         };
         // Rounds are counted in 32 bits, and times that are longer than a century overflow clocks.
         let most = match self {
-            Self::Rounds | Self::WindowSeconds | Self::SilenceSeconds | Self::BusySeconds => u32::MAX.into(),
+            Self::Rounds | Self::WindowSeconds | Self::SilenceSeconds | Self::BuilderSeconds | Self::BusySeconds => {
+                u32::MAX.into()
+            }
             _ => u64::MAX,
         };
         (!(least..=most).contains(&value)).then(|| format!("expected a number from {least} to {most}"))

@@ -6,6 +6,7 @@ use std::path::Path;
 use url::Url;
 
 use super::super::switch;
+use super::builder::{BuilderFile, property};
 use super::{Config, MirrorSetting, Number, Origin, RemoteSetting, Set, remote_name, variable};
 use crate::cli::paths::{address, expand};
 use crate::error::{Error, Kind, Result};
@@ -42,6 +43,19 @@ pub(super) fn read(environment: impl Fn(&str) -> Option<OsString>) -> Result<Con
     if let Some(found) = read("remotes")? {
         for pair in found.text.split_whitespace() {
             config.remotes.push(found.set(remote(pair).map_err(|fault| found.invalid(&fault))?));
+        }
+    }
+    if let Some(found) = read("builder")? {
+        config.builder.builder = Some(found.set(found.text.parse().map_err(|fault: String| found.invalid(&fault))?));
+    }
+    for file in BuilderFile::ALL {
+        let Some(found) = read(file.name())? else { continue };
+        let path = expand(Path::new(&found.text)).map_err(|fault| found.invalid(&fault))?;
+        config.builder.files.insert(file, found.set(std::path::absolute(path)?));
+    }
+    if let Some(found) = read("builder-platform")? {
+        for pair in found.text.split_whitespace() {
+            config.builder.platform.push(found.set(property(pair).map_err(|fault| found.invalid(&fault))?));
         }
     }
     if let Some(found) = read("insecure-hosts")? {
@@ -127,6 +141,9 @@ mod tests {
             ("STRIXLOCK_ARCHIVE", "~you/archive"),
             ("STRIXLOCK_REMOTES", "oci://r.example/a"),
             ("STRIXLOCK_REMOTES", "a=https://r.example/a b"),
+            ("STRIXLOCK_BUILDER", "build.lan:8980"),
+            ("STRIXLOCK_BUILDER_PLATFORM", "linux"),
+            ("STRIXLOCK_BUILDER_TOKEN", "~you/token"),
             ("STRIXLOCK_MIRRORS", "https://a/"),
             ("STRIXLOCK_MIRRORS", "a=b"),
             ("STRIXLOCK_MIRRORS", "https://a/=~you/b"),
