@@ -18,7 +18,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::inputs::LockedInput;
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
-use crate::realize::{Action, Plan, Realized, StepKind, place, short_version, switch, unknown_models};
+use crate::realize::{Action, Plan, Realized, Realizer, StepKind, place, short_version, switch, unknown_models};
 use crate::recipe::{Origin, OutputRole};
 use crate::report::{Known, fits};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
@@ -96,7 +96,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     // A wrong name is told before anything is planned.
     let archive = args.from.as_ref().map(|name| session.open_archive(name)).transpose()?;
     let make_plan = || if args.seal { Plan::to_seal } else { Plan::new }(&lock, store, &args.outputs);
-    let mut plan = make_plan()?;
+    let plan = make_plan()?;
     let has_all = plan.steps.iter().all(|step| step.action == Action::Have);
     // A read-only store will do if it has everything already.
     if store.can_write() {
@@ -120,27 +120,11 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         ui.result(serde_json::json!({ "steps": plan.steps, "bytes": plan.bytes() }), || ui.table(&planned(&plan)));
         return Ok(0);
     }
-    let received = if has_all || args.no_remotes {
-        Vec::new()
-    } else {
-        // A seal is for what was made here.
-        let is_sealed =
-            |name: &str| args.seal && (args.outputs.is_empty() || args.outputs.iter().any(|one| one == name));
-        let mut taking = Taking::open(session, None)?;
-        plan = taking.take_planned(&lock, plan, &is_sealed, &make_plan)?;
-        taking.into_taken()
-    };
+    let (plan, received) = from_remotes(args, session, &lock, plan, &make_plan)?;
     if plan.steps.iter().any(|step| step.action != Action::Have) {
         ui.note(&planned(&plan).lines(table::stderr_width()).join("\n"));
     }
-    let mut realizer = if args.seal {
-        session.sealing_realizer(&lock, args.jobs)?
-    } else {
-        session.caching_realizer(&lock, args.jobs)?
-    };
-    if let Some(named) = &args.builder {
-        realizer.settings.builder = session.builder(Some(named))?;
-    }
+    let realizer = make_realizer(args, session, &lock)?;
     let taken = archive.map(|archive| archive.take(&to_fetch(&plan, &lock))).transpose()?;
     report_taken(ui, taken.as_ref());
     let realized = realizer.run(&plan)?;
@@ -190,6 +174,37 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         report_sealed(session, &lock_path);
     }
     Ok(if left.is_empty() { 0 } else { Kind::Unfit as u8 })
+}
+
+/// Returns the realizer with the settings of these options.
+fn make_realizer<'s>(args: &RealizeArgs, session: &'s Session, lock: &'s Lock) -> Result<Realizer<'s>> {
+    let mut realizer = if args.seal {
+        session.sealing_realizer(lock, args.jobs)?
+    } else {
+        session.caching_realizer(lock, args.jobs)?
+    };
+    if let Some(named) = &args.builder {
+        realizer.settings.builder = session.builder(Some(named))?;
+    }
+    Ok(realizer)
+}
+
+/// Takes outputs from remotes, and plans what is left.
+fn from_remotes(
+    args: &RealizeArgs,
+    session: &Session,
+    lock: &Lock,
+    plan: Plan,
+    make_plan: &dyn Fn() -> Result<Plan>,
+) -> Result<(Plan, Vec<ReceivedOutput>)> {
+    if args.no_remotes || plan.steps.iter().all(|step| step.action == Action::Have) {
+        return Ok((plan, Vec::new()));
+    }
+    // A seal is for what was made here.
+    let is_sealed = |name: &str| args.seal && (args.outputs.is_empty() || args.outputs.iter().any(|one| one == name));
+    let mut taking = Taking::open(session, None)?;
+    let plan = taking.take_planned(lock, plan, &is_sealed, make_plan)?;
+    Ok((plan, taking.into_taken()))
 }
 
 /// Writes plain copies of outputs below a directory.

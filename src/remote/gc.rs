@@ -3,7 +3,7 @@
 //! Kept are the newest pushes with all of their trees. A tree that no push names stays: it may belong to one that is
 //! going on. Manifests are removed; a registry then frees the blobs that no manifest needs, by its own rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ pub struct Collected {
 pub fn gc(remote: &dyn Repository, keep: usize, dry_run: bool) -> Result<Collected> {
     let mut collected = Collected::default();
     let mut kept_records: Vec<Sha256Digest> = Vec::new();
-    let mut needed: BTreeMap<TreeDigest, ()> = BTreeMap::new();
+    let mut needed: BTreeSet<TreeDigest> = BTreeSet::new();
     let mut old: BTreeMap<TreeDigest, Vec<Sha256Digest>> = BTreeMap::new();
     let mut old_records: Vec<Sha256Digest> = Vec::new();
     for record in records(remote)? {
@@ -41,7 +41,7 @@ pub fn gc(remote: &dyn Repository, keep: usize, dry_run: bool) -> Result<Collect
         if kept_records.len() < keep {
             // If it cannot be read, nothing may be removed: it is not known what it needs.
             let outputs = record.read(remote)?.outputs;
-            needed.extend(outputs.values().map(|output| (output.tree, ())));
+            needed.extend(outputs.values().map(|output| output.tree));
             kept_records.push(digest);
             continue;
         }
@@ -52,10 +52,10 @@ pub fn gc(remote: &dyn Repository, keep: usize, dry_run: bool) -> Result<Collect
         old_records.push(digest);
         collected.pushes.push(record.number);
     }
-    old.retain(|tree, _| !needed.contains_key(tree));
+    old.retain(|tree, _| !needed.contains(tree));
     collected.kept = kept_records.len();
     let tagged = remote.tags()?.iter().filter_map(|tag| tags::tree(tag)).collect::<Vec<_>>();
-    collected.others = tagged.iter().filter(|tree| !needed.contains_key(tree) && !old.contains_key(tree)).count();
+    collected.others = tagged.iter().filter(|tree| !needed.contains(tree) && !old.contains_key(tree)).count();
     // Records last: a collection that is killed is finished by the next one.
     for (tree, mut manifests) in old {
         if let Some(text) = remote.manifest(Reference::Tag(&tags::of_tree(tree)))? {

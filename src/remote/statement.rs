@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::artifact::{Artifact, EMPTY_CONFIG, described, promise};
-use super::repository::{LARGEST_MANIFEST, Reference, Repository};
+use super::repository::{Reference, Repository};
 use super::{referrers, small};
 use crate::digest::{DerivationId, Sha256Digest};
 use crate::error::{Error, Kind, Result};
@@ -88,7 +88,6 @@ pub fn statements(remote: &dyn Repository, manifest: Sha256Digest) -> Result<Vec
 
 /// Returns the statement with this manifest; `None` if it is something else.
 fn read(remote: &dyn Repository, digest: Sha256Digest) -> Result<Option<SignedStatement>> {
-    debug_assert!(LARGEST < LARGEST_MANIFEST);
     let Some(text) = remote.manifest(Reference::Digest(digest))? else { return Ok(None) };
     let artifact = Artifact::parse(&text, STATEMENT)?;
     let [text, signature] = artifact.layers.as_slice() else { return Ok(None) };

@@ -136,10 +136,13 @@ fn documents_that_lead_elsewhere_are_refused() {
     refused(&project, 5, "the remote's index puts a file together wrongly");
 }
 
+/// A change of a manifest.
+type Change = fn(&mut Value);
+
 #[test]
 fn manifests_of_something_else_are_refused() {
     let project = project();
-    let changes: [(fn(&mut Value), &str); 5] = [
+    let changes: [(Change, &str); 5] = [
         (
             |manifest| {
                 let layer = manifest["layers"][2].clone();
@@ -221,8 +224,8 @@ fn a_token_is_asked_for_what_is_done() {
     let scopes = |arguments: &[&str]| {
         server.clear_log();
         project.run(arguments);
-        let asked = server.log().into_iter().map(|request| request.path);
-        asked.filter_map(|path| Some(path.split_once("scope=")?.1.to_owned())).next().unwrap_or_default()
+        let mut asked = server.log().into_iter().map(|request| request.path);
+        asked.find_map(|path| Some(path.split_once("scope=")?.1.to_owned())).unwrap_or_default()
     };
     assert_eq!(scopes(&["remote", "ls"]), "repository%3Ateam%2Fstrix%3Apull");
     assert_eq!(scopes(&["push", "llama"]), "repository%3Ateam%2Fstrix%3Apull%2Cpush");

@@ -229,7 +229,7 @@ impl Fetcher {
         let text = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let text = text.ok_or_else(|| wrong("it names none"))?;
         let url = asked.join(text).map_err(|_| wrong("it is not a URL"))?;
-        self.settings.may_follow(&[upload.base.clone()], &url).map_err(|why| wrong(&why))?;
+        self.settings.may_follow(std::slice::from_ref(upload.base), &url).map_err(|why| wrong(&why))?;
         Ok(url)
     }
 }
