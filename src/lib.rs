@@ -33,6 +33,7 @@
 //! * [`report`]: the page REPRODUCIBLE.md, and rebuild.sh
 //! * [`outputs`]: kinds of outputs: how each is made and described
 //! * [`html_page`]: the page of `strixlock report`: one HTML file
+//! * [`deploy`]: the outputs of a lock on other machines, by ssh
 //! * [`cli`]: the commands
 //!
 //! The interface of this crate is the command, [`cli::run`]. [`parts`] has the parts that tests use directly. All else
@@ -45,6 +46,7 @@ mod canonical;
 mod changes;
 pub mod cli;
 mod compare;
+mod deploy;
 mod doctor;
 mod drivers;
 mod export;

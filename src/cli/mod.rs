@@ -13,6 +13,7 @@ mod completions;
 mod config;
 mod current_generation;
 mod demo;
+mod deploy;
 mod diff;
 mod doctor;
 mod drivers;
@@ -162,6 +163,7 @@ enum Command {
     Trust(trust::TrustCommand),
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
+    Deploy(deploy::DeployArgs),
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
     Man(man::ManArgs),
@@ -284,6 +286,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<u8> {
         Command::Remote(command) => remote::run(command, session),
         Command::Trust(command) => trust::run(command, session),
         Command::Snapshot(command) => snapshot::run(command, session),
+        Command::Deploy(args) => deploy::run(args, session),
         Command::Completions(args) => completions::run(args, session),
         Command::Man(args) => man::run(args, session),
         Command::Demo(args) => demo::run(args, session),

@@ -18,7 +18,7 @@ use crate::error::{About, Error, Kind, Result};
 use crate::inputs::LockedInput;
 use crate::lock::{Lock, LockedOutput};
 use crate::realize::prefix::{self, Lead, Linked};
-use crate::realize::{Action, Plan, Realized, Realizer, StepKind, place, short_version, switch, unknown_models};
+use crate::realize::{Action, Plan, Realized, Realizer, StepKind, keep, place, short_version, switch, unknown_models};
 use crate::recipe::{Origin, OutputRole};
 use crate::report::{Known, fits};
 use crate::store::{LinkMode, Profile, Store, checkout, replace_file};
@@ -66,6 +66,9 @@ pub struct RealizeArgs {
     /// Ask no remote before building
     #[arg(long)]
     no_remotes: bool,
+    /// Make a generation of the outputs, and leave the current one as it is
+    #[arg(long, conflicts_with_all = ["to", "prefix", "prefix_from"])]
+    no_switch: bool,
     /// Run at most N compilers at a time [default: one per core, fewer if memory is short]
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
@@ -139,6 +142,8 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     let (mut generation, mut left) = (None, Vec::new());
     if let Some(to) = &args.to {
         write_copies(args, store, to, realized.iter().filter(|(name, _)| named(name)))?;
+    } else if args.no_switch {
+        generation = Some((None, keep(&profile, &lock, &realized)?));
     } else {
         let from = PreviousGeneration::of(&profile)?;
         let (number, _) = switch(&profile, &lock, &realized)?;
@@ -156,7 +161,9 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     } else {
         let table = result(args, &lock, &plan, &realized, &received, begun.elapsed())?;
         ui.table(&table);
-        if let Some((from, number)) = &generation {
+        if let Some((_, number)) = generation.as_ref().filter(|_| args.no_switch) {
+            ui.line(format!("generation {number} is kept: `strixlock switch {number}` makes it current"));
+        } else if let Some((from, number)) = &generation {
             report_switch(ui, &profile, from.as_ref(), *number)?;
             ui.line(format!("current: {}", shown(&profile.current_link())));
         }
@@ -166,7 +173,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
                 ui.line(format!("{name}: {used}"));
             }
         }
-        if let Some((_, number)) = &generation {
+        if let Some((_, number)) = generation.as_ref().filter(|_| !args.no_switch) {
             tell_first_command(session, *number);
         }
     }

@@ -21,9 +21,7 @@ const COMMIT: Option<&str> = option_env!("STRIXLOCK_COMMIT");
 
 pub fn run(_args: &VersionArgs, session: &Session) -> u8 {
     let ui = &session.ui;
-    // The file in a store says `strixlock-store 2`.
-    let store: u64 = VERSION.trim().rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default();
-    let formats = json!({ "lock": lock::FORMAT, "store": store, "listing": tree::FORMAT, "json": SCHEMA });
+    let formats = formats();
     let recipes: Map<_, _> = revisions().into_iter().map(|(name, number)| (name.to_owned(), number.into())).collect();
     if ui.is_json() {
         ui.json(json!({
@@ -43,6 +41,14 @@ pub fn run(_args: &VersionArgs, session: &Session) -> u8 {
     table.row(["recipes", &list(&recipes)]);
     ui.table(&table);
     0
+}
+
+/// Returns the formats of everything that this program writes.
+pub fn formats() -> Value {
+    // The file in a store says `strixlock-store 2`.
+    let store: u64 = VERSION.trim().rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default();
+    let snapshot = crate::export::snapshot::NEWEST;
+    json!({ "lock": lock::FORMAT, "store": store, "listing": tree::FORMAT, "json": SCHEMA, "snapshot": snapshot })
 }
 
 fn list(versions: &Map<String, Value>) -> String {

@@ -198,6 +198,12 @@ impl Store {
         self.root.join(blob_name(digest, executable))
     }
 
+    /// Returns whether the store has the contents of a file, in an untouched blob. True for anything but a file.
+    #[must_use]
+    pub fn has_contents(&self, entry: &Entry) -> bool {
+        !matches!(entry.node, Node::File { .. }) || self.is_untouched(entry)
+    }
+
     /// Opens a blob for reading without following links.
     pub(super) fn open_blob(&self, digest: Sha256Digest, executable: bool) -> std::io::Result<File> {
         self.beneath()?.open_file(blob_name(digest, executable).as_bytes())

@@ -2,6 +2,7 @@
 //!
 //! The commands describe themselves by clap's derive; what stands in [`pages`] is added to that here.
 
+mod fleet;
 mod pages;
 mod sharing;
 

@@ -519,6 +519,7 @@ pub(super) const GROUPS: [Group; 6] = [
                     ("As plain copies", "strixlock snapshot restore outputs.tar.zst --to ./copies"),
                 ],
             ),
+            super::fleet::DEPLOY,
         ],
     },
     super::sharing::SHARING,

@@ -35,7 +35,7 @@ const FILES: &[(&str, &str)] = &[
 /// Schemas of what commands print, by the command's words joined with hyphens.
 const COMMANDS: &[(&str, &str)] = schemas! {
     "advisory-draft" "advisory-list" "advisory-show" "archive" "archive-list" "archive-prune" "archive-verify" "audit" "bench" "bisect"
-    "check" "completions" "config-path" "config-show" "demo"
+    "check" "completions" "config-path" "config-show" "demo" "deploy"
     "diff" "doctor" "env" "error" "export-containerfile" "export-oci" "freeze"
     "gc" "generations" "hash" "init" "list-rocm" "lock-digest" "lock-merge" "lock-show" "log" "man" "outdated" "provision" "pull" "push" "realize" "remote-add" "remote-gc" "remote-list" "remote-ls" "remote-remove"
     "remote-verify" "report" "rollback"

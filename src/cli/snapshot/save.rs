@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::cli::Session;
 use crate::cli::paths::expand;
+use crate::digest::TreeDigest;
 use crate::error::{Error, Kind, Result};
-use crate::export::snapshot::{self, Part, SnapshotOutput, ZstdOptions};
+use crate::export::snapshot::{self, Base, Part, SnapshotOutput, ZstdOptions};
 use crate::lock::Lock;
 use crate::realize::version;
 use crate::text;
@@ -28,6 +29,12 @@ pub struct SaveArgs {
     /// Compress with N threads; the result does not depend on N [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     threads: Option<u32>,
+    /// Leave out contents that occur twice
+    #[arg(long)]
+    delta: bool,
+    /// Leave out contents of this tree, which the receiver's store has; implies --delta
+    #[arg(long, value_name = "TREE")]
+    beside: Vec<TreeDigest>,
 }
 
 pub fn run(args: &SaveArgs, session: &Session) -> Result<u8> {
@@ -63,9 +70,19 @@ pub fn run(args: &SaveArgs, session: &Session) -> Result<u8> {
     let threads = args.threads.unwrap_or_else(|| cores().min(256) as u32);
     let compression = ZstdOptions { level: args.level, long: args.long, threads };
     let outputs: Vec<SnapshotOutput> = parts.iter().map(|part| part.output.clone()).collect();
-    let saved = snapshot::save(parts, file, compression, &*ui.progress)?;
+    let mut beside = Vec::new();
+    for tree in &args.beside {
+        beside.push(Base::of(store, *tree)?.ok_or_else(|| {
+            Error::new(Kind::NotFound, "the store has no tree with this digest")
+                .fact("tree", tree)
+                .hint("`strixlock generations --outputs` lists trees")
+        })?);
+    }
+    let beside = (args.delta || !beside.is_empty()).then_some(beside.as_slice());
+    let saved = snapshot::save(parts, beside, file, compression, &*ui.progress)?;
     let json = serde_json::json!({
         "file": file.display().to_string(), "size": saved.size, "digest": saved.digest, "outputs": outputs,
+        "beside": beside.map(|trees| trees.iter().map(|tree| tree.digest).collect::<Vec<_>>()),
     });
     ui.result(json, || {
         let names: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).collect();

@@ -11,7 +11,12 @@
 //! Equal trees give equal bytes on every machine, whatever the number of threads: entries are sorted by path, and
 //! zstd always runs with workers, whose jobs do not depend on their number. Entries of several outputs with the same
 //! path stand together, so that zstd's window covers what two nightlies have in common.
+//!
+//! A delta ([`DELTA`]) leaves out contents that the receiver has: those of the files of certain trees, which the index
+//! names in `beside`, and those of a file that stands earlier in the archive. Listings, directories and links are
+//! complete. Only a store that has the trees can restore it.
 
+mod delta;
 mod restore;
 mod save;
 
@@ -19,14 +24,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{DerivationId, TreeDigest};
 
+pub use delta::{Base, left_in, useful};
 pub use restore::{Restored, restore};
 pub use save::{Part, ZstdOptions, save};
+
+/// Newest format of snapshots that this program restores.
+pub const NEWEST: u64 = 2;
 
 /// Name of the first entry.
 const INDEX: &[u8] = b"strixlock-snapshot.json";
 /// Suffix of the name of a listing.
 const LISTING: &str = ".listing";
+/// Format of a snapshot that holds everything.
 const FORMAT: &str = "strixlock-snapshot 1";
+/// Format of a snapshot that leaves out contents.
+const DELTA: &str = "strixlock-snapshot 2";
 
 /// Index of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +47,9 @@ pub struct Index {
     format: String,
     /// Outputs, sorted by name.
     pub outputs: Vec<SnapshotOutput>,
+    /// Trees of a delta whose contents are left out, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<TreeDigest>,
 }
 
 /// One output in a snapshot.
@@ -71,7 +86,7 @@ mod tests {
         let output = SnapshotOutput { name: "links".into(), version: "1".into(), derivation, tree: tree.digest };
         let file = directory.path().join("links.tar.zst");
         let compression = ZstdOptions { level: 1, long: false, threads: 1 };
-        save(vec![Part { output, tree }], &file, compression, &Silent).unwrap();
+        save(vec![Part { output, tree }], None, &file, compression, &Silent).unwrap();
         let other = Store::open(&directory.path().join("other")).unwrap();
         let restored = restore(&other, &file, None, &Silent).unwrap();
         assert_eq!(restored[0].tree.digest, listing.digest());

@@ -1,16 +1,18 @@
 //! Restores a snapshot into a store, and verifies it while unpacking.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
-use super::{FORMAT, INDEX, Index, LISTING, SnapshotOutput};
+use super::delta::{Contents, MOST_BASES, complete, contents as contents_of};
+use super::{DELTA, FORMAT, INDEX, Index, LISTING, SnapshotOutput};
 use crate::error::{About, Error, Kind, Result};
 use crate::lock::Lock;
 use crate::progress::{Doing, Progress, Task, Unit};
 use crate::store::{OutputRecord, Staging, Store, StoredTree};
 use crate::tree::Receiver;
 use crate::tree::unpack::unpack_into;
-use crate::tree::{Limits, Listing, TreeWriter, is_path, named};
+use crate::tree::{Limits, Listing, Node, TreeWriter, is_path, named};
 
 /// A restored output.
 #[derive(Debug, Clone)]
@@ -29,12 +31,12 @@ const MOST_LISTING: u64 = 96 << 20;
 const MOST_LINES: usize = 750_000;
 
 /// Unpacks the snapshot at `file` into the store. Publishes nothing unless every tree has the digest that the snapshot
-/// names. Trees whose derivation is in `lock` must also match its seals, and are recorded as its outputs.
+/// names. Contents that a delta leaves out are taken from the store's own. Trees whose derivation is in `lock` must also match its seals, and are recorded as its outputs.
 pub fn restore(store: &Store, file: &Path, lock: Option<&Lock>, progress: &dyn Progress) -> Result<Vec<Restored>> {
     let archive = fs_err::File::open(file)
         .map_err(|error| Error::new(Kind::NotFound, "cannot read the snapshot").because(&error))?;
     let task = progress.begin(Doing::Unpack, "the snapshot", Some(archive.metadata()?.len()), Unit::Bytes);
-    let mut router = Router { store, lock, expected: None, parts: Vec::new() };
+    let mut router = Router { store, lock, progress, is_delta: false, expected: None, parts: Vec::new() };
     let archive = Counted { inner: archive, task, done: 0 };
     let remarks = unpack_into(archive, &mut router).about(file.display().to_string())?;
     if let Some(name) = remarks.absolute.first() {
@@ -47,23 +49,40 @@ pub fn restore(store: &Store, file: &Path, lock: Option<&Lock>, progress: &dyn P
 struct Router<'a> {
     store: &'a Store,
     lock: Option<&'a Lock>,
+    progress: &'a dyn Progress,
+    /// True if contents may be left out.
+    is_delta: bool,
     /// Outputs whose listings are still to come, the next one last. `None` before the index.
     expected: Option<Vec<SnapshotOutput>>,
     parts: Vec<RunningPart>,
+}
+
+/// An output of which everything was received.
+struct CheckedPart {
+    output: SnapshotOutput,
+    staging: Staging,
+    /// What was received: all of the tree, except for a delta.
+    listing: Listing,
+    /// The listing of the tree of a delta.
+    whole: Option<Listing>,
 }
 
 struct RunningPart {
     output: SnapshotOutput,
     staging: Staging,
     writer: TreeWriter,
+    /// The listing of the tree of a delta.
+    whole: Option<Listing>,
 }
 
 impl Router<'_> {
     fn index(&mut self, contents: &mut dyn Read) -> Result<()> {
         let text = read_at_most(contents, MOST_INDEX)?;
         let index: Index = serde_json::from_slice(&text).map_err(|error| invalid("malformed index").because(&error))?;
-        if index.format != FORMAT {
-            return Err(invalid("unknown format").fact("expected", FORMAT).fact("found", index.format.escape_debug()));
+        self.is_delta = index.format == DELTA;
+        if !self.is_delta && (index.format != FORMAT || !index.beside.is_empty()) {
+            let known = format!("{FORMAT} or {DELTA}");
+            return Err(invalid("unknown format").fact("expected", known).fact("found", index.format.escape_debug()));
         }
         for (at, output) in index.outputs.iter().enumerate() {
             let name = output.name.as_bytes();
@@ -79,6 +98,13 @@ impl Router<'_> {
                     .fact("locked", sealed)
                     .fact("snapshot", output.tree));
             }
+        }
+        if index.beside.len() > MOST_BASES {
+            return Err(invalid("too many trees beside it").fact("most", MOST_BASES));
+        }
+        // The contents of a cold tree are no files of the store. One that it lacks may not be needed.
+        for tree in index.beside {
+            self.store.thaw(tree, "a tree beside the snapshot", self.progress)?;
         }
         self.expected = Some(index.outputs.into_iter().rev().collect());
         Ok(())
@@ -100,12 +126,19 @@ impl Router<'_> {
             return Err(differs(&output, &listing));
         }
         let size = listing.total_size();
-        self.store.demand_space(size).about(&output.name)?;
+        let new = if self.is_delta {
+            let lacking = listing.entries().iter().filter(|entry| !self.store.has_contents(entry));
+            lacking.map(|entry| if let Node::File { size, .. } = entry.node { size } else { 0 }).sum()
+        } else {
+            size
+        };
+        self.store.demand_space(new).about(&output.name)?;
         let staging = self.store.stage()?;
         let directory = staging.path().join("tree");
         fs_err::create_dir(&directory)?;
         let limits = Limits { entries: listing.entries().len() as u64, bytes: size, colliding_names: true };
-        self.parts.push(RunningPart { output, staging, writer: TreeWriter::new(&directory, limits)? });
+        let writer = TreeWriter::new(&directory, limits)?;
+        self.parts.push(RunningPart { output, staging, writer, whole: self.is_delta.then_some(listing) });
         Ok(())
     }
 
@@ -125,17 +158,30 @@ impl Router<'_> {
         }
         // Check all trees before the first is published.
         let mut checked = Vec::new();
-        for RunningPart { output, staging, writer } in self.parts {
+        for RunningPart { output, staging, writer, whole } in self.parts {
             let listing = writer.finish()?;
-            if listing.digest() != output.tree {
+            if whole.is_none() && listing.digest() != output.tree {
                 return Err(differs(&output, &listing));
             }
             refuse_different(self.store, self.lock, &output)?;
-            checked.push((output, staging, listing));
+            checked.push(CheckedPart { output, staging, listing, whole });
         }
+        let of_delta = || checked.iter().filter(|part| part.whole.is_some());
+        let received: HashSet<Contents> =
+            of_delta().flat_map(|part| part.listing.entries()).filter_map(contents_of).collect();
+        for part in of_delta() {
+            if let Some(whole) = &part.whole {
+                complete(self.store, &part.output.name, whole, &part.listing, &received)?;
+            }
+        }
+        // A tree may take contents that another one brought.
+        of_delta().try_for_each(|part| self.store.share_all(&part.staging, &part.listing))?;
         let mut restored = Vec::new();
-        for (output, staging, listing) in checked {
-            let tree = self.store.publish_tree(&staging, &listing)?;
+        for CheckedPart { output, staging, listing, whole } in checked {
+            let tree = match whole {
+                Some(whole) => self.store.publish_from_blobs(&whole)?,
+                None => self.store.publish_tree(&staging, &listing)?,
+            };
             if self.lock.is_some_and(|lock| derived(lock, &output).is_some()) {
                 let record = OutputRecord { name: output.name.clone(), tree: output.tree };
                 self.store.publish_output(output.derivation, &record, None)?;

@@ -1,12 +1,14 @@
 //! Writes a snapshot.
 
+use std::collections::HashSet;
 use std::fs::{File, Permissions};
 use std::io::BufWriter;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::{FORMAT, INDEX, Index, LISTING, SnapshotOutput};
-use crate::digest::{HashingWriter, Sha256Digest};
+use super::delta::{Contents, contents};
+use super::{Base, DELTA, FORMAT, INDEX, Index, LISTING, SnapshotOutput};
+use crate::digest::{HashingWriter, Sha256Digest, TreeDigest};
 use crate::error::{About, Error, Result};
 use crate::progress::{Doing, Progress, Unit};
 use crate::store::StoredTree;
@@ -42,9 +44,15 @@ pub struct Saved {
     pub digest: Sha256Digest,
 }
 
-/// Writes a snapshot of `parts` to `file`, atomically. Files are verified as they are read, so damage in the store is
-/// not exported.
-pub fn save(mut parts: Vec<Part>, file: &Path, compression: ZstdOptions, progress: &dyn Progress) -> Result<Saved> {
+/// Writes a snapshot of `parts` to `file`, atomically. With `beside`, writes a delta to these trees, of which there may be
+/// none. Files are verified as they are read, so damage in the store is not exported.
+pub fn save(
+    mut parts: Vec<Part>,
+    beside: Option<&[Base]>,
+    file: &Path,
+    compression: ZstdOptions,
+    progress: &dyn Progress,
+) -> Result<Saved> {
     parts.sort_by(|a, b| a.output.name.cmp(&b.output.name));
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(parent)?;
@@ -54,7 +62,7 @@ pub fn save(mut parts: Vec<Part>, file: &Path, compression: ZstdOptions, progres
         .permissions(Permissions::from_mode(0o644))
         .tempfile_in(parent)
         .map_err(|error| cannot(&error))?;
-    let (digest, size, _) = write(&parts, new.as_file_mut(), compression, progress)?.finish();
+    let (digest, size, _) = write(&parts, beside, new.as_file_mut(), compression, progress)?.finish();
     new.as_file().sync_all().map_err(|error| cannot(&error))?;
     new.persist(file).map_err(|error| cannot(&error.error))?;
     fs_err::File::open(parent)?.sync_all()?;
@@ -63,6 +71,7 @@ pub fn save(mut parts: Vec<Part>, file: &Path, compression: ZstdOptions, progres
 
 fn write<'f>(
     parts: &[Part],
+    beside: Option<&[Base]>,
     file: &'f mut File,
     compression: ZstdOptions,
     progress: &dyn Progress,
@@ -75,7 +84,14 @@ fn write<'f>(
         encoder.window_log(27)?;
     }
     let mut archive = ArchiveWriter::new(BufWriter::with_capacity(128 * 1024, encoder));
-    let index = Index { format: FORMAT.to_owned(), outputs: parts.iter().map(|part| part.output.clone()).collect() };
+    let mut bases: Vec<TreeDigest> = beside.unwrap_or_default().iter().map(|base| base.digest).collect();
+    bases.sort_unstable();
+    bases.dedup();
+    let index = Index {
+        format: if beside.is_some() { DELTA } else { FORMAT }.to_owned(),
+        outputs: parts.iter().map(|part| part.output.clone()).collect(),
+        beside: bases,
+    };
     let text = serde_json::to_vec_pretty(&index)
         .map_err(|error| Error::failure("cannot write the index of a snapshot").because(&error))?;
     archive.file(INDEX, 0o644, &text)?;
@@ -89,19 +105,27 @@ fn write<'f>(
         trees.iter().flat_map(|tree| tree.listing.entries().iter().map(move |entry| (entry, tree))).collect();
     // The sort is stable: entries with the same path stay in the order of their outputs.
     entries.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
-    let total = trees.iter().map(|tree| tree.listing.total_size()).sum();
+    if let Some(beside) = beside {
+        let mut known: HashSet<Contents> =
+            beside.iter().flat_map(|base| base.listing.entries()).filter_map(contents).collect();
+        entries.retain(|(entry, _)| contents(entry).is_none_or(|one| known.insert(one)));
+    }
+    let total = entries.iter().map(|(entry, _)| size(entry)).sum();
     let task = progress.begin(Doing::Pack, "the snapshot", Some(total), Unit::Bytes);
     let mut done = 0;
     for (entry, tree) in entries {
         let path = [tree.name.as_bytes(), &entry.path].join(&b'/');
         archive.entry(&path, &tree.root, entry, None).about(tree.name)?;
-        if let Node::File { size, .. } = entry.node {
-            done += size;
-            task.set_position(done);
-        }
+        done += size(entry);
+        task.set_position(done);
     }
     let encoder = archive.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     Ok(encoder.finish()?)
+}
+
+/// Returns the size of a file, and 0 for anything else.
+fn size(entry: &Entry) -> u64 {
+    if let Node::File { size, .. } = entry.node { size } else { 0 }
 }
 
 /// A tree that is being written, opened.

@@ -1,0 +1,225 @@
+//! Steps of a deployment to one host.
+
+use serde_json::Value;
+
+use super::host::{Host, LOCK, NEW_LOCK};
+use super::{Checks, Deployment, Outcome, Verdict};
+use crate::digest::TreeDigest;
+use crate::error::{Error, Kind, Result};
+use crate::export::snapshot::{Base, Part, SnapshotOutput, left_in, useful};
+use crate::realize::version;
+use crate::text;
+use crate::tree::Listing;
+
+/// State of a host before anything was sent.
+struct State {
+    /// Outputs that its store lacks.
+    lacking: Vec<String>,
+    /// The current generation.
+    current: Option<u64>,
+    /// True if the current generation passed a validation.
+    passed: bool,
+    /// Trees of all of its generations, those of the current one first.
+    trees: Vec<TreeDigest>,
+}
+
+impl Deployment<'_> {
+    /// Brings the outputs to a host. A failure is in the result.
+    pub(super) fn to(&self, name: &str) -> Outcome {
+        let mut outcome = Outcome { host: name.to_owned(), dry_run: self.settings.dry_run, ..Outcome::default() };
+        let host = Host { settings: self.settings, name };
+        outcome.error = self.all_steps(&host, &mut outcome).err();
+        outcome
+    }
+
+    fn all_steps(&self, host: &Host, outcome: &mut Outcome) -> Result<()> {
+        self.demand_program(host)?;
+        let state = self.look(host)?;
+        (outcome.before, outcome.after) = (state.current, state.current);
+        self.send(host, &state, outcome)?;
+        if self.settings.dry_run {
+            return Ok(());
+        }
+        let (number, profile) = self.realize(host, outcome.left.is_empty())?;
+        outcome.generation = Some(number);
+        if !(state.passed && state.current == Some(number)) {
+            outcome.validation = self.validate(host, number)?;
+        }
+        if outcome.validation.as_ref().is_none_or(|verdict| verdict.passed) {
+            self.accept(host, number, &profile)?;
+            outcome.after = Some(number);
+        }
+        Ok(())
+    }
+
+    /// Fails unless the host has a strixlock that reads what this one writes.
+    fn demand_program(&self, host: &Host) -> Result<()> {
+        let command = format!("{} version --json", text::shell_word(&self.settings.program));
+        let answer = host.ask_one(&command, None)?;
+        for name in ["lock", "listing", "json", "snapshot"] {
+            let (here, there) = (&self.settings.formats[name], &answer["formats"][name]);
+            if here != there {
+                let version = answer["version"].as_str().unwrap_or("unknown");
+                return Err(Error::new(Kind::Invalid, "strixlock on the host has other formats than this one")
+                    .about(host.name)
+                    .fact("there", text::visible(version))
+                    .fact("here", env!("CARGO_PKG_VERSION"))
+                    .fact("format", format!("{name}: {} there, {here} here", text::visible(&there.to_string())))
+                    .hint("install the same version of strixlock on both machines"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the lock beside that of the host, and asks what the host has.
+    fn look(&self, host: &Host) -> Result<State> {
+        let (new, part) = (host.path(NEW_LOCK), host.path("lock/deploy.lock.part"));
+        let mut script = format!(
+            "mkdir -p -- {} && cat > {part} && mv -f -- {part} {new} && {} && {} && {}",
+            host.path("lock"),
+            host.command(NEW_LOCK, &["realize", "--dry-run"]),
+            host.command(NEW_LOCK, &["generations"]),
+            host.command(NEW_LOCK, &["generations", "--all"]),
+        );
+        if self.settings.dry_run {
+            script = format!("{script} && rm -f -- {new}");
+        }
+        let answers = host.ask(&script, Some(self.text))?;
+        let [plan, own, all] = answers.as_slice() else { return Err(host.odd("unexpected number of answers")) };
+        let steps = plan["steps"].as_array().ok_or_else(|| host.odd("the plan has no steps"))?;
+        let lacks = |step: &&Value| {
+            step["what"] == "output" && step["action"]["do"] != "have" && step["action"]["do"] != "thaw"
+        };
+        let lacking = steps.iter().filter(lacks).filter_map(|step| Some(step["name"].as_str()?.to_owned())).collect();
+        let list = |value: &Value| value["generations"].as_array().cloned().unwrap_or_default();
+        let mut generations = list(own);
+        let current = generations.iter().position(|one| one["current"] == true).map(|at| generations.remove(at));
+        let others = all["profiles"].as_array().into_iter().flatten().flat_map(list);
+        let mut trees = Vec::new();
+        for generation in current.iter().cloned().chain(generations.into_iter().rev()).chain(others) {
+            let outputs = generation["outputs"].as_object().cloned().unwrap_or_default();
+            let digests = outputs.values().filter_map(|output| output["tree"].as_str()?.parse::<TreeDigest>().ok());
+            digests.for_each(|tree| {
+                if !trees.contains(&tree) {
+                    trees.push(tree)
+                }
+            });
+        }
+        let passed = current.as_ref().is_some_and(|one| one["validation"]["passed"] == true);
+        Ok(State { lacking, current: current.and_then(|one| one["number"].as_u64()), passed, trees })
+    }
+
+    /// Sends the outputs that the host lacks and this machine has.
+    fn send(&self, host: &Host, state: &State, outcome: &mut Outcome) -> Result<()> {
+        let (mut parts, mut listings): (Vec<Part>, Vec<Listing>) = (Vec::new(), Vec::new());
+        for name in &state.lacking {
+            match self.part(name)? {
+                Some(part) => {
+                    listings.push(part.tree.listing()?);
+                    parts.push(part);
+                }
+                None => outcome.left.push(name.clone()),
+            }
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let mut known = Vec::new();
+        for tree in &state.trees {
+            known.extend(Base::of(self.store, *tree)?);
+        }
+        let beside = useful(&listings, known);
+        outcome.outputs = parts.iter().map(|part| part.output.name.clone()).collect();
+        outcome.beside = beside.iter().map(|base| base.digest).collect();
+        outcome.contents = left_in(&listings, &beside);
+        if self.settings.dry_run {
+            return Ok(());
+        }
+        match self.ship(host, parts.clone(), &beside, outcome) {
+            // A base was removed or damaged there.
+            Err(error) if error.kind() == Kind::NotFound && !beside.is_empty() => {
+                self.progress.note(&format!("{}: {}: sending everything", host.name, error.message()));
+                outcome.whole = true;
+                outcome.contents = left_in(&listings, &[]);
+                self.ship(host, parts, &[], outcome)
+            }
+            other => other,
+        }
+    }
+
+    fn ship(&self, host: &Host, parts: Vec<Part>, beside: &[Base], outcome: &mut Outcome) -> Result<()> {
+        let shipment = self.shipments.get(parts, beside, self.progress)?;
+        let names = outcome.outputs.join(", ");
+        self.progress.note(&format!("{}: sending {}: {names}", host.name, text::bytes(shipment.size)));
+        outcome.sent += shipment.size;
+        // sshd may pass a socket, which cannot be opened by a name.
+        let script = format!("cat | {}", host.command(NEW_LOCK, &["snapshot", "restore", "/dev/stdin"]));
+        host.ask_one(&script, Some(&shipment.file)).map(drop)
+    }
+
+    /// Returns an output as it is here, if it is realized.
+    fn part(&self, name: &str) -> Result<Option<Part>> {
+        let locked = self.lock.output(name)?;
+        let found = self.store.hot_output(locked.derivation, name, self.progress)?;
+        let found = found.filter(|(record, _)| locked.tree.is_none_or(|sealed| sealed == record.tree));
+        Ok(found.map(|(record, tree)| {
+            let output = SnapshotOutput {
+                name: name.to_owned(),
+                version: version(self.lock, name),
+                derivation: locked.derivation,
+                tree: record.tree,
+            };
+            Part { output, tree }
+        }))
+    }
+
+    /// Makes a generation that is not current. Returns its number and the profile's name.
+    fn realize(&self, host: &Host, has_all: bool) -> Result<(u64, String)> {
+        let offline = if has_all { ["--offline"].as_slice() } else { &[] };
+        let answer = host.ask_one(&host.command(NEW_LOCK, &[&["realize", "--no-switch"], offline].concat()), None)?;
+        let number = answer["generation"].as_u64();
+        let profile = answer["profile"].as_str();
+        number.zip(profile.map(str::to_owned)).ok_or_else(|| host.odd("`realize` made no generation"))
+    }
+
+    /// Validates what the lock says. `None` if that is not wanted.
+    fn validate(&self, host: &Host, number: u64) -> Result<Option<Verdict>> {
+        let settings = self.settings;
+        let mut words = vec!["validate"];
+        match settings.checks {
+            Checks::None => return Ok(None),
+            Checks::Quick => words.push("--quick"),
+            Checks::Usual => {}
+        }
+        words.extend(settings.model.iter().flat_map(|model| ["--model", model]));
+        words.extend(settings.device.iter().flat_map(|device| ["--device", device]));
+        self.progress.note(&format!("{}: validating generation {number}", host.name));
+        let answer = host.ask_one(&host.command(NEW_LOCK, &words), None)?;
+        let checks = answer["checks"].as_array().into_iter().flatten();
+        let failed = checks.filter(|check| check["outcome"] == "failed").filter_map(|check| check["name"].as_str());
+        Ok(Some(Verdict {
+            passed: answer["passed"] == true,
+            failed: failed.map(text::visible).collect(),
+            device: answer["device"].as_str().map(text::visible).unwrap_or_default(),
+        }))
+    }
+
+    /// Makes the lock that of the project, and the generation current.
+    fn accept(&self, host: &Host, number: u64, profile: &str) -> Result<()> {
+        let (new, lock) = (host.path(NEW_LOCK), host.path(LOCK));
+        let sum = text::shell_word(&format!("{}  {}/{NEW_LOCK}", self.digest.hex(), self.settings.directory));
+        let number = number.to_string();
+        // Another deployment may have replaced the lock meanwhile. The profile was the new lock's, if the host had none;
+        // `realize` registers the lock as a root for `gc`.
+        let script = format!(
+            "printf '%s\\n' {sum} | sha256sum -c --status || exit 11; mv -f -- {new} {lock} && {} && {} && {}",
+            host.command(LOCK, &["generations", "--adopt", profile]),
+            host.command(LOCK, &["realize", "--dry-run"]),
+            host.command(LOCK, &["switch", &number]),
+        );
+        host.ask(&script, None).map(drop).map_err(|error| match error.kind() {
+            Kind::Busy => Error::new(Kind::Busy, "another deployment replaced the lock on the host").about(host.name),
+            _ => error,
+        })
+    }
+}
