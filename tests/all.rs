@@ -18,6 +18,7 @@ mod compile_cache;
 mod completions;
 mod config;
 mod debs;
+mod deploy;
 mod diff;
 mod docs;
 mod doctor;

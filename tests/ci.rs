@@ -82,6 +82,48 @@ fn the_units_are_what_systemd_takes() {
 }
 
 #[test]
+fn the_units_of_a_cluster_are_what_systemd_takes_and_refuse_unequal_locks() {
+    let project = Project::realized(&[FIRST]);
+    let (home, cluster) = (project.directory.path(), Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/cluster"));
+    std::fs::create_dir_all(home.join(".local/bin")).unwrap();
+    std::fs::create_dir_all(home.join("strixlock")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_strixlock"), home.join(".local/bin/strixlock")).unwrap();
+    let units = ["strix-rpc.service", "strix-head.service"].map(|unit| cluster.join(unit));
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["--user", "verify"]).args(&units).env("HOME", home).env("XDG_RUNTIME_DIR", home);
+    let output = verify.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+    let texts = units.map(|unit| std::fs::read_to_string(unit).unwrap());
+    for text in &texts {
+        let started = text.lines().find_map(|line| line.strip_prefix("ExecStart=%h/.local/bin/")).unwrap();
+        assert_eq!(fault(&commands(started)[0]), None, "{started}");
+        assert!(!started.contains("0.0.0.0"), "{started}");
+    }
+    // What stands before the start, with a program in place of ssh that goes to a directory here.
+    let check = texts[1].lines().find_map(|line| line.strip_prefix("ExecStartPre=/bin/sh -c '")).unwrap();
+    let check = check.trim_end_matches('\'').replace("$$", "$").replace("%h", home.to_str().unwrap());
+    project.program("bin/ssh", &format!("#!/bin/sh\ncd {}/there && exec sh -c \"$4\"\n", home.display()));
+    let place = home.join("there/strixlock/strix/lock");
+    std::fs::create_dir_all(&place).unwrap();
+    symlink(home.join(".local"), home.join("there/.local")).unwrap();
+    let run = || {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", &check]).current_dir(project.path("")).env("PATH", project.search_path()).env("PEER", "box2");
+        project.finish(sh.output().unwrap())
+    };
+    std::fs::write(place.join("strix.lock"), project.lock()).unwrap();
+    run().code(0);
+    std::fs::remove_file(place.join("strix.lock")).unwrap();
+    run().code(1);
+    let equal = project.lock();
+    project.realize_rocm(SECOND);
+    std::fs::write(place.join("strix.lock"), equal).unwrap();
+    let ran = run().code(1);
+    assert!(ran.stderr.contains("unequal locks: sha256:"), "{}", ran.all());
+}
+
+#[test]
 fn the_hook_refuses_a_commit_whose_lock_does_not_fit() {
     let project = Project::new();
     std::fs::create_dir_all(project.path("bin")).unwrap();

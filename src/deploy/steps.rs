@@ -207,19 +207,20 @@ impl Deployment<'_> {
     /// Makes the lock that of the project, and the generation current.
     fn accept(&self, host: &Host, number: u64, profile: &str) -> Result<()> {
         let (new, lock) = (host.path(NEW_LOCK), host.path(LOCK));
-        let sum = text::shell_word(&format!("{}  {}/{NEW_LOCK}", self.digest.hex(), self.settings.directory));
-        let number = number.to_string();
-        // Another deployment may have replaced the lock meanwhile. The profile was the new lock's, if the host had none;
-        // `realize` registers the lock as a root for `gc`.
+        // Another deployment may have replaced the lock meanwhile. The profile was the new lock's, if the host had none.
+        let replaced = "{\"error\": {\"message\": \"another deployment replaced the lock on the host\"}}";
         let script = format!(
-            "printf '%s\\n' {sum} | sha256sum -c --status || exit 11; mv -f -- {new} {lock} && {} && {} && {}",
+            "[ \"$(sha256sum < {new})\" = '{}  -' ] || {{ echo '{replaced}'; exit {}; }}; mv -f -- {new} {lock} && {} && {}",
+            self.digest.hex(),
+            Kind::Busy as u8,
             host.command(LOCK, &["generations", "--adopt", profile]),
-            host.command(LOCK, &["realize", "--dry-run"]),
-            host.command(LOCK, &["switch", &number]),
+            host.command(LOCK, &["realize", "--offline"]),
         );
-        host.ask(&script, None).map(drop).map_err(|error| match error.kind() {
-            Kind::Busy => Error::new(Kind::Busy, "another deployment replaced the lock on the host").about(host.name),
-            _ => error,
-        })
+        let answer = host.ask_one(&script, None)?;
+        if answer["generation"].as_u64() == Some(number) {
+            Ok(())
+        } else {
+            Err(host.odd("the host switched to another generation than the one that was made"))
+        }
     }
 }

@@ -131,6 +131,12 @@ fn every_command_prints_what_its_schema_says() {
     remotes(&mut seen);
     seen.run("snapshot-save", &["snapshot", "save", "rocm", "rocm.tar.zst"], 0);
     seen.run("snapshot-restore", &["snapshot", "restore", "rocm.tar.zst"], 0);
+    // By a shell of this machine, in the place of one that ssh reaches.
+    let here = "sh -c 'shift 9; exec sh -c \"$1\"' sh";
+    let (program, place) = (env!("CARGO_BIN_EXE_strixlock"), project.path("there").display().to_string());
+    let deploy = ["deploy", "box", "--ssh", here, "--program", program, "--directory", &place, "--device", "cpu"];
+    seen.run("deploy", &deploy, 0);
+    seen.run("deploy", &[&deploy[..], &["--dry-run"]].concat(), 0);
     seen.run("advisory-list", &["advisory", "list"], 0);
     seen.run("advisory-show", &["advisory", "show", "rocm-hsa-init-crash"], 0);
     fail_a_check(&project);

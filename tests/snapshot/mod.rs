@@ -1,6 +1,7 @@
 //! `strixlock snapshot`: equal locks give equal files, and a file gives its trees back.
 
 mod cold;
+mod delta;
 
 use std::path::Path;
 use std::process::Command;
@@ -68,6 +69,12 @@ fn tar_unpacks_it_to_the_tree_that_realize_copies() {
     // No lock is needed to write a copy.
     std::fs::remove_file(project.path("lock/strix.lock")).unwrap();
     project.run_in_store("fresh", &["snapshot", "restore", "new.tar.zst", "--to", "by-us"]).code(0);
+    // As it was before there were deltas.
+    let index = std::fs::read_to_string(by_tar.join("strixlock-snapshot.json")).unwrap();
+    assert!(index.starts_with(
+        "{\n  \"format\": \"strixlock-snapshot 1\",\n  \"outputs\": [\n    {\n      \"name\": \"new\",\n"
+    ));
+    assert!(index.ends_with("\"\n    }\n  ]\n}"), "{index}");
     let (by_tar, by_us) = (by_tar.join("new"), project.path("by-us/new"));
     run(Command::new("diff").arg("-r").args([&by_tar, &by_us]));
     let about = |tree: &Path| {
