@@ -78,6 +78,13 @@ pub struct RealizeArgs {
     builder: Option<Builder>,
 }
 
+impl RealizeArgs {
+    /// Returns true if this output is asked for.
+    fn names(&self, output: &str) -> bool {
+        self.outputs.is_empty() || self.outputs.iter().any(|name| name == output)
+    }
+}
+
 pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     let (ui, begun) = (&session.ui, Instant::now());
     if let Some(prefix) = &args.prefix {
@@ -88,11 +95,8 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     let mut lock = if args.locked { session.fresh_lock()? } else { session.lock_to_use()? }.clone();
     if args.seal {
         // Outputs that get a new seal are not compared with the old one.
-        for (name, output) in &mut lock.outputs {
-            if args.outputs.is_empty() || args.outputs.contains(name) {
-                output.remove_seal();
-            }
-        }
+        let sealed = lock.outputs.iter_mut().filter(|(name, _)| args.names(name));
+        sealed.for_each(|(_, output)| output.remove_seal());
     }
     let advisories = heed(session, &lock)?;
     let store = session.store()?;
@@ -135,7 +139,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
     for warning in unknown_models(&lock, store)? {
         ui.warning(&warning);
     }
-    let named = |name: &String| args.outputs.is_empty() || args.outputs.contains(name);
+    let named = |name: &String| args.names(name);
     if args.seal {
         lock = seal(&lock_path, &lock, realized.iter().filter(|(name, _)| named(name)))?;
     }
@@ -168,11 +172,7 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
             ui.line(format!("current: {}", shown(&profile.current_link())));
         }
         report_left(ui, &left);
-        for (name, output) in &realized {
-            if let Some(used) = &output.compile_cache {
-                ui.line(format!("{name}: {used}"));
-            }
-        }
+        report_caches(ui, &realized);
         if let Some((_, number)) = generation.as_ref().filter(|_| !args.no_switch) {
             tell_first_command(session, *number);
         }
@@ -181,6 +181,15 @@ pub fn run(args: &RealizeArgs, session: &Session) -> Result<u8> {
         report_sealed(session, &lock_path);
     }
     Ok(if left.is_empty() { 0 } else { Kind::Unfit as u8 })
+}
+
+/// Reports what builds took from the compiler cache.
+fn report_caches(ui: &Ui, realized: &BTreeMap<String, Realized>) {
+    for (name, output) in realized {
+        if let Some(used) = &output.compile_cache {
+            ui.line(format!("{name}: {used}"));
+        }
+    }
 }
 
 /// Returns the realizer with the settings of these options.
@@ -208,7 +217,7 @@ fn from_remotes(
         return Ok((plan, Vec::new()));
     }
     // A seal is for what was made here.
-    let is_sealed = |name: &str| args.seal && (args.outputs.is_empty() || args.outputs.iter().any(|one| one == name));
+    let is_sealed = |name: &str| args.seal && args.names(name);
     let mut taking = Taking::open(session, None)?;
     let plan = taking.take_planned(lock, plan, &is_sealed, make_plan)?;
     Ok((plan, taking.into_taken()))

@@ -40,7 +40,7 @@ impl Deployment<'_> {
         if self.settings.dry_run {
             return Ok(());
         }
-        let (number, profile) = self.realize(host, outcome.left.is_empty())?;
+        let (number, profile) = Self::realize(host, outcome.left.is_empty())?;
         outcome.generation = Some(number);
         if !(state.passed && state.current == Some(number)) {
             outcome.validation = self.validate(host, number)?;
@@ -101,7 +101,7 @@ impl Deployment<'_> {
             let digests = outputs.values().filter_map(|output| output["tree"].as_str()?.parse::<TreeDigest>().ok());
             digests.for_each(|tree| {
                 if !trees.contains(&tree) {
-                    trees.push(tree)
+                    trees.push(tree);
                 }
             });
         }
@@ -174,7 +174,7 @@ impl Deployment<'_> {
     }
 
     /// Makes a generation that is not current. Returns its number and the profile's name.
-    fn realize(&self, host: &Host, has_all: bool) -> Result<(u64, String)> {
+    fn realize(host: &Host, has_all: bool) -> Result<(u64, String)> {
         let offline = if has_all { ["--offline"].as_slice() } else { &[] };
         let answer = host.ask_one(&host.command(NEW_LOCK, &[&["realize", "--no-switch"], offline].concat()), None)?;
         let number = answer["generation"].as_u64();

@@ -214,12 +214,6 @@ impl Store {
         self.make_directory(&format!("blobs/{}", &digest.hex()[..2])).map(drop)
     }
 
-    /// Returns whether the contents of a file are among the store's, as far as can be told without reading them.
-    #[must_use]
-    pub fn has_contents(&self, entry: &Entry) -> bool {
-        self.is_untouched(entry)
-    }
-
     /// Returns whether a file's blob still has the size, mode and time that it was sealed with, and belongs to root or
     /// ourselves. A write to the blob changes its time. Bytes that the disk changed are for `verify` to find.
     fn is_untouched(&self, entry: &Entry) -> bool {

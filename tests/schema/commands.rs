@@ -54,6 +54,24 @@ fn archives(seen: &mut Seen) {
     seen.check("serve", &["serve"], &Ran { code: 0, stdout, stderr: String::new() });
 }
 
+/// Runs deployments.
+fn deployments(seen: &mut Seen) {
+    // By a shell of this machine, in the place of one that ssh reaches.
+    let here = "sh -c 'shift 9; exec sh -c \"$1\"' sh";
+    let (program, place) = (env!("CARGO_BIN_EXE_strixlock"), seen.project.path("there").display().to_string());
+    let deploy = ["deploy", "box", "--ssh", here, "--program", program, "--directory", &place, "--device", "cpu"];
+    seen.run("deploy", &deploy, 0);
+    seen.run("deploy", &[&deploy[..], &["--dry-run"]].concat(), 0);
+}
+
+/// Runs the commands of bisects.
+fn bisects(seen: &mut Seen) {
+    // What stands behind `run` would be the command's.
+    seen.run("bisect", &["bisect", "rocm", "--good", FIRST, "--bad", SECOND, "interactive"], 0);
+    seen.run("bisect", &["bisect", "log"], 0);
+    seen.run("bisect", &["bisect", "reset"], 0);
+}
+
 /// Runs the commands of remotes.
 fn remotes(seen: &mut Seen) {
     let registry = Registry::start(seen.project.directory.path());
@@ -131,12 +149,7 @@ fn every_command_prints_what_its_schema_says() {
     remotes(&mut seen);
     seen.run("snapshot-save", &["snapshot", "save", "rocm", "rocm.tar.zst"], 0);
     seen.run("snapshot-restore", &["snapshot", "restore", "rocm.tar.zst"], 0);
-    // By a shell of this machine, in the place of one that ssh reaches.
-    let here = "sh -c 'shift 9; exec sh -c \"$1\"' sh";
-    let (program, place) = (env!("CARGO_BIN_EXE_strixlock"), project.path("there").display().to_string());
-    let deploy = ["deploy", "box", "--ssh", here, "--program", program, "--directory", &place, "--device", "cpu"];
-    seen.run("deploy", &deploy, 0);
-    seen.run("deploy", &[&deploy[..], &["--dry-run"]].concat(), 0);
+    deployments(&mut seen);
     seen.run("advisory-list", &["advisory", "list"], 0);
     seen.run("advisory-show", &["advisory", "show", "rocm-hsa-init-crash"], 0);
     fail_a_check(&project);
@@ -161,10 +174,7 @@ fn every_command_prints_what_its_schema_says() {
     seen.run("generations", &["generations", "--all"], 0);
     seen.run("diff", &["diff"], 0);
     seen.run("diff", &["diff", "1", "lock/strix.lock"], 0);
-    // What stands behind `run` would be the command's.
-    seen.run("bisect", &["bisect", "rocm", "--good", FIRST, "--bad", SECOND, "interactive"], 0);
-    seen.run("bisect", &["bisect", "log"], 0);
-    seen.run("bisect", &["bisect", "reset"], 0);
+    bisects(&mut seen);
     seen.run("rollback", &["rollback"], 0);
     seen.run("switch", &["switch", "2"], 0);
     seen.run("store", &["store"], 0);
