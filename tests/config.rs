@@ -215,7 +215,10 @@ fn the_version_names_everything_that_is_written() {
     let project = Project::empty();
     let json = project.run(&["version", "--json"]).code(0).json();
     assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(json["formats"], serde_json::json!({ "lock": 1, "store": 2, "listing": "strix-tree-1", "json": 1 }));
+    assert_eq!(
+        json["formats"],
+        serde_json::json!({ "lock": 1, "store": 2, "listing": "strix-tree-1", "snapshot": 2, "json": 1 })
+    );
     let recipes: BTreeMap<&str, u32> = strixlock::parts::revisions().into_iter().collect();
     assert_eq!(json["recipes"], serde_json::json!(recipes));
     assert!(json["target"].as_str().unwrap().contains("linux"));

@@ -40,8 +40,8 @@ pub struct Offer {
     pub signer: Option<String>,
 }
 
-/// Looks for an output. Returns `None` if the remote does not have it; fails with [`Kind::Mismatch`] if what it has cannot
-/// be believed.
+/// Looks for an output. Returns `None` if the remote does not have it; fails with [`Kind::Mismatch`] if what it has
+/// cannot be believed.
 pub fn find(remote: &dyn Repository, wanted: Wanted, judge: &Judge) -> Result<Option<Offer>> {
     let told = |error: Error| error.fact("remote", remote.address());
     match wanted {

@@ -1,8 +1,8 @@
 //! Manifests that say something about another one: they name it as their `subject`.
 //!
 //! Registries of OCI 1.1 list them. For others the specification has a fallback: an index under the tag
-//! `sha256-<hex of the subject>`, which whoever adds to it reads and writes again. Two that do so at a time may undo each
-//! other, so it is read again afterwards.
+//! `sha256-<hex of the subject>`, which whoever adds to it reads and writes again. Two that do so at a time may undo
+//! each other, so it is read again afterwards.
 
 use std::collections::BTreeSet;
 

@@ -41,8 +41,8 @@ pub trait Repository: Sync {
     /// Returns the size of a blob, if it is there.
     fn blob_size(&self, digest: Sha256Digest) -> Result<Option<u64>>;
 
-    /// Returns `length` bytes of a blob from `offset` on. `blob` is its digest and its whole size; the range lies within
-    /// and is not empty. The digest of a part is not known, so these bytes may be wrong.
+    /// Returns `length` bytes of a blob from `offset` on. `blob` is its digest and its whole size; the range lies
+    /// within and is not empty. The digest of a part is not known, so these bytes may be wrong.
     fn part(&self, blob: Promise, offset: u64, length: u64) -> Result<Bytes>;
 
     /// Stores a blob, if it is not there. `file` has exactly these bytes. `sent` receives the number of bytes as they
@@ -69,8 +69,8 @@ pub trait Repository: Sync {
     /// Removes a manifest with all tags that lead to it, if it is there.
     fn delete_manifest(&self, digest: Sha256Digest) -> Result<()>;
 
-    /// Frees the space of blobs that no manifest needs. Does nothing where the storage does this by itself, as registries
-    /// do.
+    /// Frees the space of blobs that no manifest needs. Does nothing where the storage does this by itself, as
+    /// registries do.
     fn free_space(&self) -> Result<()> {
         Ok(())
     }

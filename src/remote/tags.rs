@@ -26,8 +26,8 @@ pub fn of_derivation(derivation: DerivationId) -> String {
     format!("derivation-{}", derivation.hex())
 }
 
-/// Returns the tag of the push with this number whose manifest has this digest. Two machines that push at a time may take
-/// one number, but never one tag for two pushes.
+/// Returns the tag of the push with this number whose manifest has this digest. Two machines that push at a time may
+/// take one number, but never one tag for two pushes.
 #[must_use]
 pub fn of_push(number: u64, manifest: Sha256Digest) -> String {
     format!("{PUSH}{number}-{}", &manifest.hex()[..16])

@@ -1,9 +1,9 @@
 //! Sends blobs to a container registry: in chunks, continued where the registry says that it stands.
 //!
 //! Protocol (OCI Distribution Specification 1.1, "Pushing a blob in chunks"): POST opens an upload and names its
-//! address, each PATCH appends a chunk and names the next address, PUT with the digest ends it. After a failure GET says
-//! how many bytes have arrived. A process that was killed leaves nothing to continue: the next one asks for each blob
-//! first, and blobs are small enough to be sent again.
+//! address, each PATCH appends a chunk and names the next address, PUT with the digest ends it. After a failure GET
+//! says how many bytes have arrived. A process that was killed leaves nothing to continue: the next one asks for each
+//! blob first, and blobs are small enough to be sent again.
 //!
 //! Addresses are the registry's choice. One on another host gets no credentials, and none leads from https to http.
 

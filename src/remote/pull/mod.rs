@@ -1,8 +1,8 @@
 //! Receives a tree from a remote: only the pieces of contents that the store lacks, as ranges of packs.
 //!
-//! Contents are staged, compared with the SHA-256 in the listing, and given to the store in batches, so that a pull that
-//! is killed goes on where it was. Then the tree is assembled from the store's contents and published, as any tree. A
-//! large content of which the store has another version is put together from the pieces in which both agree.
+//! Contents are staged, compared with the SHA-256 in the listing, and given to the store in batches, so that a pull
+//! that is killed goes on where it was. Then the tree is assembled from the store's contents and published, as any
+//! tree. A large content of which the store has another version is put together from the pieces in which both agree.
 
 mod arrive;
 mod local;
@@ -29,8 +29,8 @@ use arrive::Arrivals;
 use local::LocalPieces;
 use spans::{Span, spans};
 
-/// Number of ranges that are received or unpacked at a time. The fetcher allows two connections to each host; the others
-/// unpack meanwhile.
+/// Number of ranges that are received or unpacked at a time. The fetcher allows two connections to each host; the
+/// others unpack meanwhile.
 const WORKERS: usize = 4;
 
 /// What was received of a tree.
@@ -142,7 +142,7 @@ impl Pull<'_> {
                     .about(arrivals.name_of(piece.digest))
                     .fact("remote", self.remote.address())
                     .fact("pack", place)
-                    .hint("`strixlock remote verify` lists all damage of a remote; pushing again from a store that has the tree does not replace its packs until they are removed there")
+                    .hint("`strixlock remote verify` lists all damage of a remote")
             })?;
             arrivals.take(piece.digest, &plain)?;
         }

@@ -1,8 +1,8 @@
 //! Sends trees to a remote: only pieces that it does not have, in new packs.
 //!
 //! In this order, so that a push that is killed leaves nothing wrong, and the next one sends only what is missing: the
-//! packs are blobs whose bytes follow from the tree and from what the remote had before; then listing and index; then the
-//! manifest, by which the tree is there; last the record of the push.
+//! packs are blobs whose bytes follow from the tree and from what the remote had before; then listing and index; then
+//! the manifest, by which the tree is there; last the record of the push.
 
 mod cutting;
 mod packs;
