@@ -119,6 +119,11 @@
         [](common_params & params, const std::string & value) {}
     ));
     add_opt(common_arg(
+        {"--rpc"}, "SERVERS",
+        "explained",
+        [](common_params & params, const std::string & value) {}
+    ).set_env("LLAMA_ARG_RPC"));
+    add_opt(common_arg(
         {"--list-devices"},
         "explained, with \"quotes\"\n"
         "in two lines",
