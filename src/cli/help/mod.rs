@@ -4,6 +4,7 @@
 
 mod fleet;
 mod pages;
+mod settings;
 mod sharing;
 
 use clap::builder::Styles;

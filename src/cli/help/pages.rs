@@ -558,22 +558,8 @@ pub(super) const GROUPS: [Group; 6] = [
                     ("The files", "strixlock config path"),
                 ],
             ),
-            page(
-                "config show",
-                "reference/configuration.md",
-                &[
-                    ("Every setting, and where it comes from", "strixlock config show"),
-                    ("With a variable", "STRIXLOCK_ROUNDS=2 strixlock config show"),
-                ],
-            ),
-            page(
-                "config path",
-                "reference/configuration.md",
-                &[
-                    ("The files of this project", "strixlock config path"),
-                    ("Of another project", "strixlock -C ../other config path"),
-                ],
-            ),
+            super::settings::CONFIG_SHOW,
+            super::settings::CONFIG_PATH,
             page(
                 "schema",
                 "reference/json.md#schemas",
