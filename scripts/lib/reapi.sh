@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Sourced by scripts/e2e-reapi: buildbox of Debian unstable in a directory of its own, and services made of it.
 
 # get_buildbox : downloads buildbox, a shell for its workers, and all that they need into $work/buildbox/root.
