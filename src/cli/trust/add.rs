@@ -22,7 +22,7 @@ pub struct AddArgs {
     /// Name of the signer
     #[arg(value_name = "NAME")]
     name: String,
-    /// Key as in a .pub file, or the file, or a URL such as https://github.com/NAME.keys [default: the key that you sign
+    /// Key as in a .pub file, or the file, or a URL such as `https://github.com/NAME.keys` [default: the key that you sign
     /// with]
     #[arg(value_name = "KEY")]
     key: Vec<String>,
