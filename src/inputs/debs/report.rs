@@ -117,7 +117,10 @@ fn signed(page: &mut String, requested: &DebsRequest, release: &ReleasePin) {
         "for list in $lists; do",
         // The smallest form that the Release file lists and the archive has: .xz, .gz, or uncompressed.
         r#"  for path in "$list.xz" "$list.gz" "$list"; do"#,
-        r#"    promise=$(grep -E "^ [0-9a-f]{64} +[0-9]+ $path$" DOCUMENT | cut -c2-65) && curl -fsSLo list "$dists$path" || continue"#,
+        r#"    promise=$(grep -E "^ [0-9a-f]{64} +[0-9]+ $path$" DOCUMENT | cut -c2-65) || continue"#,
+        // By its digest first, as the archive promises it: a mirror that is being updated has another list under the name.
+        r#"    hashed="$dists${path%/*}/by-hash/SHA256/$promise""#,
+        r#"    curl -fsSLo list "$hashed" 2> /dev/null || curl -fsSLo list "$dists$path" || continue"#,
         r#"    echo "$promise  list" | sha256sum --quiet -c && echo "good $path" || echo "BAD $path""#,
         r"    case $path in *.xz) xz -dc list ;; *.gz) gzip -dc list ;; *) cat list ;; esac | sed -n 's/^SHA256: //p' >> promised",
         "    break",
