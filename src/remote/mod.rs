@@ -28,6 +28,7 @@ mod find;
 mod gc;
 mod index;
 mod known;
+mod layout;
 mod list;
 mod piece;
 mod pull;

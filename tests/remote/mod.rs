@@ -3,6 +3,8 @@
 mod broken;
 mod configuration;
 mod hostile;
+mod layouts;
+mod object_store;
 pub mod registry;
 mod trusted;
 

@@ -20,7 +20,8 @@ pub struct AddArgs {
     /// Its name, by which commands know it
     #[arg(value_name = "NAME", value_parser = remote_name)]
     name: String,
-    /// Its address: `oci://HOST[:PORT]/REPOSITORY`
+    /// Its address: `oci://HOST[:PORT]/REPOSITORY`, `file:///PATH`, `s3://BUCKET/PREFIX`, or `https://HOST/PATH`, which
+    /// is only read
     #[arg(value_name = "ADDRESS")]
     address: Address,
     /// Write it to strixlock.toml of the project, for all who work on it, in place of your own configuration
