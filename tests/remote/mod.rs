@@ -4,7 +4,6 @@ mod broken;
 mod configuration;
 mod hostile;
 mod layouts;
-mod object_store;
 pub mod registry;
 mod trusted;
 
