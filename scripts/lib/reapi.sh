@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2154
 # Sourced by scripts/e2e-reapi: buildbox of Debian unstable in a directory of its own, and services made of it.
 
-# get_buildbox : downloads buildbox, a shell for its workers, and all that they need into $work/buildbox/root.
+# get_buildbox : downloads buildbox, a shell for its workers, and all that they need into $work/buildbox/system.
 get_buildbox() {
-  [ ! -x "$work/buildbox/root/usr/bin/buildbox-casd" ] || return 0
-  mkdir -p "$work/buildbox/root"
+  [ ! -x "$work/buildbox/system/usr/bin/buildbox-casd" ] || return 0
+  mkdir -p "$work/buildbox/system"
   python3 - "$work/buildbox" << 'PY'
 import sys
 from pathlib import Path
@@ -19,7 +19,7 @@ PY
 # buildbox COMMAND... : runs a program of buildbox, with the C library that it was built for. It may make sandboxes
 # itself.
 buildbox() {
-  local root=$work/buildbox/root/usr
+  local root=$work/buildbox/system/usr
   bwrap --cap-add ALL --bind "$root" /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin \
     --ro-bind /etc /etc --dev-bind /dev /dev --bind /proc /proc --tmpfs /tmp --bind "$work" "$work" --die-with-parent "$@"
 }

@@ -44,7 +44,7 @@ pub struct ObjectRequest<'a> {
     pub sign: &'a (dyn Fn() -> Url + Sync),
     /// Headers.
     pub headers: Vec<(HeaderName, String)>,
-    /// What is sent.
+    /// The contents that are sent.
     pub body: ObjectBody<'a>,
     /// Greatest size of the answer's body, in bytes; of a longer one the rest is not read.
     pub limit: u64,

@@ -18,7 +18,7 @@ const LARGEST_PAGE: u64 = 4 << 20;
 /// Greatest number of pages of tags. A registry that names more is taken to lead in a circle.
 const MOST_PAGES: usize = 1000;
 
-/// What is to be done with a repository of a registry.
+/// An access to a repository of a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Read it.

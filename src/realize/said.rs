@@ -1,4 +1,4 @@
-//! What the commands of a build print: progress, unused variables, and the last lines for an error.
+//! The lines that the commands of a build print: progress, unused variables, and the last lines for an error.
 
 use std::collections::VecDeque;
 use std::process::ExitStatus;
@@ -20,7 +20,7 @@ const KILLED: &str = "a compiler was killed";
 /// The lines of a command, as they come.
 pub(super) struct Said<'t> {
     task: &'t dyn Task,
-    /// What CMake said of unused variables.
+    /// CMake's words about unused variables.
     pub unused: Unused,
     last: VecDeque<String>,
 }

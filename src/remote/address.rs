@@ -14,7 +14,7 @@ use crate::fetch::{Access, Fetcher};
 use crate::oci::ImageName;
 use crate::urls::has_login;
 
-/// What an address may look like.
+/// The forms of an address.
 const EXPECTED: &str = "expected oci://HOST/REPOSITORY, https://HOST/PATH, file:///PATH or s3://BUCKET/PREFIX";
 /// Settings that the address of a bucket may have.
 const SETTINGS: [&str; 3] = ["endpoint", "profile", "region"];

@@ -98,7 +98,7 @@ pub fn described(manifest: &[u8]) -> Descriptor {
     Descriptor::new(MANIFEST, Sha256Digest::of(manifest), manifest.len() as u64)
 }
 
-/// What is said about a tree for people, and believed by nobody.
+/// A description of a tree for people, and believed by nobody.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct About {
     /// The name of the output.
@@ -118,7 +118,7 @@ pub struct TreeArtifact {
     pub index: Promise,
     /// The packs, in the order in which the index numbers them.
     pub packs: Vec<Promise>,
-    /// What is said about it.
+    /// The description of it.
     pub about: About,
 }
 

@@ -8,7 +8,7 @@ use crate::digest::{DerivationId, Sha256Digest, TreeDigest};
 use crate::error::{Error, Kind, Result};
 use crate::lock::LockedOutput;
 
-/// What is known of an output beforehand.
+/// Facts about an output that are known beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// Its tree: anybody may have it.

@@ -1,4 +1,4 @@
-//! What a remote has: its pushes and their outputs.
+//! The contents of a remote: its pushes and their outputs.
 
 use std::collections::BTreeSet;
 

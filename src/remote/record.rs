@@ -21,7 +21,7 @@ const OUTPUTS: &str = "application/vnd.strixlock.outputs.v1+json";
 /// The media type of a lock.
 const LOCK: &str = "application/vnd.strixlock.lock.v1+json";
 
-/// What one push consisted of.
+/// The record of one push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PushRecord {

@@ -21,7 +21,7 @@ pub struct Registry<'a> {
     base: Url,
     /// The address in the configuration.
     shown: String,
-    /// Whether the registry lists referrers, once it was asked.
+    /// True if the registry lists referrers; absent until it was asked.
     lists_referrers: OnceLock<bool>,
 }
 

@@ -33,9 +33,9 @@ const WORKERS: usize = 4;
 pub struct RemoteFault {
     /// The tag, or the digest of a blob.
     pub what: String,
-    /// What is wrong with it.
+    /// The fault.
     pub fault: String,
-    /// What needs it: outputs, and a file if one is known to be damaged.
+    /// Its users: outputs, and a file if one is known to be damaged.
     pub about: String,
 }
 

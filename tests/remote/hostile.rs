@@ -13,7 +13,7 @@ use crate::support::Project;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// What a remote has of a tree with one file.
+/// The documents that a remote has of a tree with one file.
 struct Made {
     listing: Vec<u8>,
     index: String,

@@ -24,7 +24,7 @@ fn pushed() -> (Project, Registry) {
     (project, registry)
 }
 
-/// The same, with the repository of its sources.
+/// A project like that, with the repository of its sources.
 fn pushed_from() -> (Project, Registry, crate::git::repository::Made) {
     let project = Project::empty();
     let source = small_build(&project);

@@ -1,4 +1,4 @@
-//! What `ssh-keygen` signs is verified here, and the other way round.
+//! Signatures of `ssh-keygen` are verified here, and the other way round.
 
 use strixlock::parts::SigningKey;
 

@@ -1,4 +1,4 @@
-//! What a service can do: asked first, so that what it cannot is told before anything is uploaded.
+//! The capabilities of a service: asked first, so that what it cannot is told before anything is uploaded.
 
 use crate::address::Address;
 use crate::error::{Error, Kind, Result};

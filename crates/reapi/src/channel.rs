@@ -1,4 +1,4 @@
-//! How to reach a service: time-outs, TLS, client certificates and tokens.
+//! Connections to a service: time-outs, TLS, client certificates and tokens.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -20,7 +20,7 @@ pub struct Job {
     pub environment: BTreeMap<String, String>,
     /// The directories that it writes, relative to the root of the tree.
     pub outputs: Vec<String>,
-    /// What the worker must have: names and values.
+    /// Properties that the worker must have: names and values.
     pub platform: Vec<(String, String)>,
     /// Time after which the worker ends it; the service's own limit without it.
     pub timeout: Option<Duration>,

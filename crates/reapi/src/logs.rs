@@ -17,7 +17,7 @@ use crate::service::Remote;
 const WAITING: usize = 16;
 /// Largest output that is taken from a result. That of llama.cpp has less than a megabyte.
 const LARGEST: u64 = 64 << 20;
-/// What stands in the log where the streamed output was not that of the result.
+/// The line in the log where the streamed output was not that of the result.
 const OTHER: &[u8] = b"\n(the output above is not what the service kept in the end, which follows)\n";
 
 /// The output that was passed on so far.

@@ -1,4 +1,4 @@
-//! What goes with each request: who asks and for what, and the token.
+//! Headers of each request: who asks and for what, and the token.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -58,8 +58,8 @@ impl InputTree {
         let refused = |message: &str| {
             Error::new(Kind::Invalid, message.to_owned()).fact("path", visible(&String::from_utf8_lossy(path)))
         };
-        let text = std::str::from_utf8(path)
-            .map_err(|_| refused("the Remote Execution API knows only names in UTF-8, and this is none"))?;
+        let text =
+            std::str::from_utf8(path).map_err(|_| refused("invalid name for the Remote Execution API: not UTF-8"))?;
         let names: Vec<&str> = text.split('/').filter(|name| !name.is_empty()).collect();
         if names.len() > DEEPEST || names.iter().any(|name| matches!(*name, "." | "..")) {
             return Err(refused("not a path for a tree of a remote build"));

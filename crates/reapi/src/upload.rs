@@ -21,7 +21,7 @@ const AROUND: u64 = 128;
 /// Largest blob that is sent together with others.
 const SMALL: u64 = 256 << 10;
 
-/// What was uploaded.
+/// The amounts of an upload.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Uploaded {
     /// Number of blobs.

@@ -61,7 +61,7 @@ struct Router<'a> {
 struct CheckedPart {
     output: SnapshotOutput,
     staging: Staging,
-    /// What was received: all of the tree, except for a delta.
+    /// The part that was received: all of the tree, except for a delta.
     listing: Listing,
     /// The listing of the tree of a delta.
     whole: Option<Listing>,

@@ -25,7 +25,7 @@ type Asked = Arc<OnceCell<Result<Stored>>>;
 #[derive(Default)]
 pub(in crate::fetch) struct Logins {
     headers: Mutex<HashMap<String, Option<HeaderValue>>>,
-    /// What is to be done with a repository besides reading, as token services call it.
+    /// The access to a repository besides reading, as token services call it.
     actions: Mutex<HashMap<String, &'static str>>,
     /// Answers by program and registry.
     helpers: Mutex<HashMap<(String, String), Asked>>,

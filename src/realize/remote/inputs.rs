@@ -112,7 +112,7 @@ impl Parts {
 /// Returns the target of a link as text.
 fn text(target: &[u8]) -> Result<String> {
     String::from_utf8(target.to_vec()).map_err(|_| {
-        Error::new(Kind::Invalid, "the Remote Execution API knows only names in UTF-8, and this is none")
+        Error::new(Kind::Invalid, "invalid name for the Remote Execution API: not UTF-8")
             .fact("target of a link", crate::tree::show(target))
     })
 }

@@ -1,6 +1,6 @@
 //! The index of a layout, `index.json`: manifests with their tags, as the OCI Image Format Specification 1.1 has them.
 //!
-//! What other tools have written there is kept.
+//! Entries of other tools are kept.
 
 use serde_json::{Map, Value, json};
 

@@ -23,7 +23,7 @@ pub struct Arrivals<'a> {
     store: &'a Store,
     staging: Staging,
     files: Vec<File<'a>>,
-    /// Where the bytes of a piece go: file and offset.
+    /// The place for the bytes of a piece: file and offset.
     places: HashMap<Sha256Digest, Vec<(usize, u64)>>,
     pieces: HashMap<Sha256Digest, Piece>,
     /// Files that are complete, and the sum of their sizes.

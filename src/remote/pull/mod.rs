@@ -33,7 +33,7 @@ use spans::{Span, spans};
 /// others unpack meanwhile.
 const WORKERS: usize = 4;
 
-/// What was received of a tree.
+/// The amounts that were received of a tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Received {
     /// Number of compressed bytes that came from the remote.

@@ -36,7 +36,7 @@ use strixlock_reapi::BlobDigest;
 use tokio_stream::Stream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-/// What an execution, or waiting for one, does.
+/// The steps of an execution, or of waiting for one.
 #[derive(Clone)]
 pub enum Step {
     /// The connection breaks after the operation was named.

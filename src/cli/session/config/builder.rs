@@ -16,7 +16,7 @@ const LOCAL: &str = "local";
 /// The properties of a worker, if none are configured.
 const USUAL: [(&str, &str); 1] = [("OSFamily", "linux")];
 
-/// Where outputs are built.
+/// The place where outputs are built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Builder {
     /// On this machine.

@@ -50,7 +50,7 @@ pub struct ObjectStore<'a> {
     prepared: OnceLock<()>,
 }
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     Head,
