@@ -67,6 +67,8 @@ def remotes(bench, remove):
         if bench.wanted(*NAMES[:2]):
             remove(store)
             said(bench.first, "pull", "rocm", "--from", remote, where=store)
+            # A machine that runs the first nightly has a generation of it.
+            bench.now(bench.strixlock(store, bench.first, "realize", "rocm"))
             other = bench.work / "pair"
             remove(other)
             bench.take_in(other, bench.second)
@@ -100,7 +102,7 @@ def times(bench, remove, remote, address, store, place):
         remove(place)
         place.mkdir()
         bench.now(bench.strixlock(bench.warm, bench.first, "export", "oci", "image", "--output", place / "image"))
-        bench.now(f"skopeo --insecure-policy copy -q --dest-tls-verify=false oci:{place}/image docker://{address}/image:1")
+        bench.now(f"skopeo --insecure-policy copy -q --dest-compress --dest-compress-format gzip --dest-tls-verify=false oci:{place}/image docker://{address}/image:1")
     copy = f"skopeo --insecure-policy copy -q --src-tls-verify=false docker://{address}/image:1 oci:{place}/image:1"
     theirs = Subject(f"{copy} && umoci unpack --image {place}/image:1 {place}/bundle && {sync}", fresh, missing=missing)
     compare({"remote: pull": pull, "remote: intake": take, "remote: skopeo, umoci": theirs}, bench.runs, bench.lock)
