@@ -13,7 +13,7 @@ import nightly_project
 
 from . import tools
 from .measure import Failed, Subject, compare, row, run_once
-from .remotes import remotes
+from .remotes import REPOSITORY, registry, remotes
 from .workload import concatenate, manifold, measure, series
 
 # The level of the images' layers: `ZSTD_LEVEL` in crates/formats/src/oci/layer.rs.
@@ -342,24 +342,29 @@ class Bench:
         remove(store)
 
     def archive(self):
-        """Measures a cold archive of 30 nightlies beside their tarballs, and how the last one is taken out of it."""
-        names = ("archive/30-cold-tarballs", "archive/take-out-tar")
+        """Measures what 30 nightlies take in a cold archive and in a registry, beside their tarballs, and how the last one is taken
+        out of the archive."""
+        names = ("archive/30-cold-tarballs", "archive/30-registry-tarballs", "archive/take-out-tar")
         if not self.wanted(*names):
             return
-        missing = self.has("archive")
+        missing = self.has("archive") or self.has("push") or tools.missing("docker-registry")
         if missing:
             self.rows += [{"name": name, "missing": missing} for name in names]
             return
-        kept, store, place, tarballs = self.work / "archive", self.work / "fresh", self.work / "place", 0
+        kept, pushed, store, place, tarballs = *(self.work / name for name in ("archive", "registry", "fresh", "place")), 0
         remove(kept)
-        for nightly in series(self.work.parent, 30):
-            self.project(nightly)
-            remove(store)
-            self.take_in(store, nightly)
-            self.now(self.strixlock(store, nightly, "archive", "--cold", "--to", kept))
-            tarballs += nightly.tarball.stat().st_size
-        size = sum(inodes(kept).values())
-        self.rows.append({"name": names[0], "ratio": round(size / tarballs, 4), "bytes": size, "baseline_bytes": tarballs})
+        remove(pushed)
+        with registry(pushed) as address:
+            for nightly in series(self.work.parent, 30):
+                self.project(nightly)
+                remove(store)
+                self.take_in(store, nightly)
+                self.now(self.strixlock(store, nightly, "archive", "--cold", "--to", kept))
+                self.now(self.strixlock(store, nightly, "push", "rocm", "--no-sign", "--to", f"oci://{address}/{REPOSITORY}"))
+                tarballs += nightly.tarball.stat().st_size
+        for name, directory in zip(names, (kept, pushed)):
+            size = sum(inodes(directory).values())
+            self.rows.append({"name": name, "ratio": round(size / tarballs, 4), "bytes": size, "baseline_bytes": tarballs})
 
         def fresh():
             remove(store)
@@ -369,9 +374,9 @@ class Bench:
         sync = f"sync -f {quote(str(self.work))}"
         take = self.strixlock(store, nightly, "--offline", "realize", "rocm", "--from", kept)
         self.against(Subject(f"{take} && {sync}", fresh), {
-            names[1]: Subject(f"tar -xzf {quote(str(nightly.tarball))} -C {place} && {sync}", fresh)})
+            names[2]: Subject(f"tar -xzf {quote(str(nightly.tarball))} -C {place} && {sync}", fresh)})
         nightly.tarball.unlink()
-        for directory in (kept, store, place):
+        for directory in (kept, pushed, store, place):
             remove(directory)
 
     def remotes(self):
