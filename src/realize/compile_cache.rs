@@ -52,7 +52,7 @@ const MOST: u64 = 16 << 20;
 const LISTED: usize = 1000;
 
 /// The compiler launcher. Where ccache fails, because it cannot write or because the source has an error, the compiler
-/// runs without it. If that succeeds, the messages of ccache are kept.
+/// runs without it. If that succeeds, one line of what ccache said is kept: the first that has an error, else the last.
 const LAUNCHER: &str = r#"#!/bin/sh
 said=$(/usr/bin/ccache "$@" 2>&1)
 status=$?
@@ -61,7 +61,8 @@ if [ "$status" = 0 ]; then
   exit 0
 fi
 "$@" || exit
-printf '%s: %s\n' "$status" "$said" >> /build/cached/failed
+line=$(printf '%s\n' "$said" | grep -m 1 -i error 2> /dev/null || printf '%s\n' "$said" | tail -n 1)
+printf '%s\n' "${line:-exit code $status}" >> /build/cached/failed
 "#;
 
 /// Prints the digests of the compilers in its arguments, of the programs that they run, and of all their libraries.
@@ -187,8 +188,10 @@ impl<'a> BuildCache<'a> {
 
     /// Begins to count. CMake's own tries of the compilers came before.
     pub fn begin_compile(&self) {
-        // Without a report there is nothing to remove.
-        let _ = confined::Root::open(&self.own).and_then(|own| own.remove_file(REPORT.as_bytes()));
+        // Without them there is nothing to remove.
+        for file in [REPORT, FAILED] {
+            let _ = confined::Root::open(&self.own).and_then(|own| own.remove_file(file.as_bytes()));
+        }
     }
 
     /// Writes into the log which files were compiled. Returns the numbers.
